@@ -1,0 +1,112 @@
+# `make help` lists the targets. Nothing but Python >= 3.11 and make is needed to begin with.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PY := $(BIN)/python
+# LeRobot's newest loader needs Python >= 3.12, so it judges the results from an environment of its own.
+LEROBOT_VENV := .venv-lerobot
+LEROBOT_PYTHON ?= $(shell for each in python3.12 python3.13 \
+  "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.12.*/bin/python "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.13.*/bin/python; \
+  do "$$each" -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && command -v "$$each" && break; done)
+UV := $(BIN)/uv
+export UV_LINK_MODE ?= hardlink
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: $(VENV)/.ready ## make .venv with everything
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: name one with make PYTHON=...")'
+	@echo "  ... Python environment in $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
+	@$(UV) pip install --quiet --python $(PY) --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+.PHONY: lerobot
+lerobot: $(LEROBOT_VENV)/.ready ## make .venv-lerobot, in which LeRobot's own loader judges the results
+
+$(LEROBOT_VENV)/.ready: constraints-lerobot.txt | $(VENV)/.ready
+	@echo "  ... LeRobot's loader in $(LEROBOT_VENV)"
+	@[ -n "$(LEROBOT_PYTHON)" ] || \
+	  { echo "LeRobot's loader needs Python 3.12 or newer: install one, or name it with make LEROBOT_PYTHON=/path/to/python"; exit 1; }
+	@$(UV) venv --quiet --clear --no-python-downloads --python $(LEROBOT_PYTHON) $(LEROBOT_VENV)
+	@$(UV) pip install --quiet --python $(LEROBOT_VENV)/bin/python --requirement constraints-lerobot.txt
+	@touch $@
+
+.PHONY: constraints
+constraints: setup ## pin anew the versions of constraints*.txt and of the images' requirements.txt
+	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras --no-header --no-annotate pyproject.toml --output-file constraints.txt
+	$(UV) pip compile --quiet --upgrade --python-version 3.12 --no-header --no-annotate --constraint <(grep -E '^(torch|torchvision)==' constraints.txt) <(echo 'lerobot[dataset]==0.6.1') --output-file constraints-lerobot.txt
+	for program in operator gateway worker; do \
+	  $(UV) pip compile --quiet --universal --python-version 3.11 --extra $$program --constraint constraints.txt --no-header --no-annotate pyproject.toml --output-file $$program/requirements.txt; \
+	done
+
+.PHONY: lint
+lint: setup ## style, types, layers, and whether the CRDs are what the models say
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(PY) deploy/crds/generate.py --check
+
+.PHONY: format
+format: setup ## put the code into shape
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+.PHONY: crds
+crds: setup ## generate the CRDs from the models
+	@$(PY) deploy/crds/generate.py
+
+.PHONY: cluster-up
+cluster-up: ## make the local cluster and its registry, or see that they are there
+	@$(PYTHON) -m devcluster up
+
+.PHONY: cluster-down
+cluster-down: ## remove the local cluster and all it left
+	@$(PYTHON) -m devcluster down
+
+.PHONY: cluster-status
+cluster-status: ## say what there is
+	@$(PYTHON) -m devcluster status
+
+.PHONY: images
+images: cluster-up ## build the images and push them to the local registry; quick when nothing changed
+	@$(PYTHON) -m devcluster images
+
+.PHONY: demo
+demo: setup ## set everything up, augment a real robot dataset on it, and show what came out
+	@$(PY) -m devcluster.demo run
+
+.PHONY: demo-down
+demo-down: ## remove all that the demo made: its installation, its files, and the cluster if it made it
+	@if [ -x $(PY) ]; then $(PY) -m devcluster.demo down; else $(PYTHON) -m devcluster down; fi
+
+.PHONY: test
+test: setup lerobot images ## all tests: unit, against a real API server, and end to end on the real cluster
+	@$(PY) -m pytest
+
+.PHONY: test-unit
+test-unit: setup ## the tests that need no cluster
+	@$(PY) -m pytest tests/unit
+
+.PHONY: test-gpu
+test-gpu: setup ## the tests that need an NVIDIA GPU
+	@$(PY) -m pytest -m gpu tests
+
+.PHONY: bench
+bench: setup ## how fast the augmentation path is, against its floors, in one run
+	@$(PY) benchmarks/augment_video.py
+
+.PHONY: clean
+clean: ## remove what was built in this folder
+	@rm -rf build dist $(VENV) $(LEROBOT_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,78 @@
+"""Why a job fails: one typed reason a cause, each with the exit code by which a worker pod tells the operator.
+
+A worker that gives up writes `{"reason", "message"}` to its termination message and exits with the reason's code.
+Codes 10 to 63 are permanent: the same input fails the same way, so nothing is tried again. Everything else (among it
+1, an unforeseen error, and 137 or 143, a killed process) may pass and is tried again up to the backoff limit.
+"""
+
+from enum import Enum, StrEnum
+
+FIRST_PERMANENT_EXIT_CODE = 10
+LAST_PERMANENT_EXIT_CODE = 63
+
+
+class FailureReason(StrEnum):
+    """CamelCase reasons, as they stand in the Failed condition."""
+
+    # Found by a worker.
+    SOURCE_NOT_FOUND = "SourceNotFound"
+    REVISION_NOT_FOUND = "RevisionNotFound"
+    SOURCE_ACCESS_DENIED = "SourceAccessDenied"
+    SOURCE_FORMAT_UNSUPPORTED = "SourceFormatUnsupported"
+    SOURCE_INVALID = "SourceInvalid"
+    SPEC_UNSUPPORTED = "SpecUnsupported"
+    SELECTION_EMPTY = "SelectionEmpty"
+    LIMIT_EXCEEDED = "LimitExceeded"
+    OUTPUT_CONFLICT = "OutputConflict"
+    OUTPUT_ACCESS_DENIED = "OutputAccessDenied"
+    INTEGRITY_CHECK_FAILED = "IntegrityCheckFailed"
+    CREDENTIALS_INVALID = "CredentialsInvalid"
+    HUB_UNAVAILABLE = "HubUnavailable"
+    STORAGE_EXHAUSTED = "StorageExhausted"
+    KUBERNETES_UNAVAILABLE = "KubernetesUnavailable"
+    INTERNAL_ERROR = "InternalError"
+    # Found by the operator.
+    SPEC_INVALID = "SpecInvalid"
+    CLASS_NOT_FOUND = "ClassNotFound"
+    IMAGE_PULL_FAILED = "ImagePullFailed"
+    WORKER_CRASHED = "WorkerCrashed"
+    DEADLINE_EXCEEDED = "DeadlineExceeded"
+
+    @property
+    def exit_code(self) -> int:
+        """Exit code of a worker that fails for this reason. Raises KeyError for the operator's own reasons."""
+        return _ExitCode[self.name].value
+
+    @property
+    def is_permanent(self) -> bool:
+        """Whether the same input would fail the same way again."""
+        if self.name not in _ExitCode.__members__:
+            return True
+        return is_permanent_exit_code(self.exit_code)
+
+
+class _ExitCode(Enum):
+    SOURCE_NOT_FOUND = 10
+    REVISION_NOT_FOUND = 11
+    SOURCE_ACCESS_DENIED = 12
+    SOURCE_FORMAT_UNSUPPORTED = 13
+    SOURCE_INVALID = 14
+    SPEC_UNSUPPORTED = 15
+    SELECTION_EMPTY = 16
+    LIMIT_EXCEEDED = 17
+    OUTPUT_CONFLICT = 20
+    OUTPUT_ACCESS_DENIED = 21
+    INTEGRITY_CHECK_FAILED = 22
+    CREDENTIALS_INVALID = 23
+    INTERNAL_ERROR = 1
+    HUB_UNAVAILABLE = 75
+    STORAGE_EXHAUSTED = 76
+    KUBERNETES_UNAVAILABLE = 77
+
+
+def is_permanent_exit_code(exit_code: int) -> bool:
+    """Whether a pod that exited so is not to be started again."""
+    return FIRST_PERMANENT_EXIT_CODE <= exit_code <= LAST_PERMANENT_EXIT_CODE
+
+
+PERMANENT_EXIT_CODES = tuple(sorted(code.value for code in _ExitCode if is_permanent_exit_code(code.value)))

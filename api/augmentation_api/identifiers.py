@@ -1,0 +1,74 @@
+"""The names this project answers to inside a cluster: its API group, its labels and its derived object names."""
+
+from typing import Final
+
+GROUP: Final = "augmentation.dev"
+VERSION: Final = "v1alpha1"
+API_VERSION: Final = f"{GROUP}/{VERSION}"
+
+JOB_KIND: Final = "AugmentationJob"
+JOB_PLURAL: Final = "augmentationjobs"
+JOB_SHORT_NAMES: Final = ("augjob", "aj")
+
+CLASS_KIND: Final = "AugmentationClass"
+CLASS_PLURAL: Final = "augmentationclasses"
+CLASS_SHORT_NAMES: Final = ("augclass",)
+
+LABEL_JOB_UID: Final = f"{GROUP}/job-uid"
+"""On every child object: the uid of the AugmentationJob it belongs to. Watches and clean-up select by it."""
+LABEL_JOB_NAME: Final = f"{GROUP}/job-name"
+LABEL_PHASE: Final = f"{GROUP}/phase"
+LABEL_PROJECT_ID: Final = f"{GROUP}/project-id"
+"""On AugmentationJobs made by the gateway: lets `kubectl get -l` and the gateway select a project's jobs."""
+
+ANNOTATION_API_KEY_ID: Final = f"{GROUP}/api-key-id"
+"""On AugmentationJobs made by the gateway: the id (never the secret) of the key that made it."""
+
+FIELD_MANAGER_OPERATOR: Final = "augmentation-operator"
+FIELD_MANAGER_GATEWAY: Final = "augmentation-gateway"
+
+KUBERNETES_NAME_LIMIT: Final = 63
+"""Longest name of a Job, and longest label value (RFC 1123 label)."""
+
+
+def child_prefix(job_name: str, job_uid: str) -> str:
+    """Common prefix of a job's child objects: readable in `kubectl get pods`, unique by the uid, at most 44 characters.
+
+    The 19 characters left below the limit hold the longest suffix a child gets, `-shard-NNNNNN` and a pod's own.
+    """
+    return f"{job_name[:35].rstrip('-.')}-{job_uid[:8]}".replace(".", "-")
+
+
+def phase_job_name(job_name: str, job_uid: str, phase: str) -> str:
+    """Name of the batch/v1 Job that runs one phase."""
+    return f"{child_prefix(job_name, job_uid)}-{phase}"
+
+
+def worker_identity_name(job_name: str, job_uid: str) -> str:
+    """Name of the job's own ServiceAccount, Role and RoleBinding."""
+    return f"{child_prefix(job_name, job_uid)}-worker"
+
+
+def shard_manifest_name(job_name: str, job_uid: str, shard: int) -> str:
+    """Name of the ConfigMap in which shard number `shard` records what it has finished."""
+    return f"{child_prefix(job_name, job_uid)}-shard-{shard}"
+
+
+def shard_field_manager(shard: int) -> str:
+    """Server-side-apply field manager of one augment shard: it owns its shard entry and its events."""
+    return f"augmentation-worker-shard-{shard}"
+
+
+def phase_field_manager(phase: str) -> str:
+    """Server-side-apply field manager of a phase that is one pod (resolve, publish)."""
+    return f"augmentation-worker-{phase}"
+
+
+def result_name(source_repo_id: str, job_uid: str) -> str:
+    """Default dataset name of a result, without its namespace: `<source name>_augmented_<first 8 of the id>`."""
+    return f"{source_repo_id.rsplit('/', 1)[-1]}_augmented_{job_uid[:8]}"
+
+
+def backup_tag(job_uid: str) -> str:
+    """Tag that keeps the previous revision when a job publishes over a dataset that exists."""
+    return f"before-{job_uid}"

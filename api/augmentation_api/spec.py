@@ -1,0 +1,294 @@
+"""The spec of an AugmentationJob: what a user asks for."""
+
+from typing import Annotated, Any, Self
+from uuid import UUID
+
+from pydantic import ConfigDict, Field, StringConstraints, field_validator, model_validator
+
+from augmentation_api.model import Model, kubernetes_rule
+from augmentation_api.transforms import Blur, Lighting, Noise, Occlusion
+from augmentation_api.vocabulary import AugmentationMode, AugmentationType, OutputMode, TransformName, VideoCodec
+
+REPO_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}$"
+EPISODES_PATTERN = r"^([0-9]+(:[0-9]+)?(,[0-9]+(:[0-9]+)?)*)?$"
+DNS_LABEL_PATTERN = r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$"
+MAX_COPIES = 20
+MAX_SEED = 2**53 - 1
+"""Largest integer that every JSON parser reads exactly (RFC 8259, section 6)."""
+
+RepoID = Annotated[str, StringConstraints(pattern=REPO_ID_PATTERN, max_length=193)]
+Copies = Annotated[int, Field(ge=1, le=MAX_COPIES)]
+ObjectName = Annotated[str, StringConstraints(pattern=DNS_LABEL_PATTERN, max_length=253)]
+CameraKey = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+VolumePath = Annotated[str, StringConstraints(max_length=1024, pattern=r"^[^/\x00].*$")]
+
+
+def _episode_ranges(text: str) -> list[tuple[int, int]]:
+    """'0:100,150' as half-open ranges [(0, 100), (150, 151)]."""
+    ranges = []
+    for part in text.split(","):
+        first, _, last = part.partition(":")
+        ranges.append((int(first), int(last) if last else int(first) + 1))
+    return ranges
+
+
+class HubSource(Model):
+    """A dataset on a Hugging Face compatible hub."""
+
+    repo_id: RepoID = Field(alias="repoID", description="Dataset on the hub, `owner/name`.")
+    revision: Annotated[str, StringConstraints(min_length=1, max_length=255)] | None = Field(
+        None,
+        description="Branch, tag or commit to read. Pinned to a commit when the job is resolved. Default: the tag of "
+        "the dataset's format version, as LeRobot picks it, else main.",
+    )
+
+
+class VolumeSource(Model):
+    """A dataset on a PersistentVolumeClaim of the job's namespace."""
+
+    claim_name: ObjectName = Field(description="PersistentVolumeClaim in the job's namespace.")
+    path: VolumePath = Field("dataset", description="Folder of the dataset inside the volume, relative.")
+
+
+class Source(Model):
+    """Where the dataset is read from: exactly one of `hub` and `volume`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "x-kubernetes-validations": [
+                kubernetes_rule("has(self.hub) != has(self.volume)", "exactly one of hub and volume is needed")
+            ]
+        }
+    )
+
+    hub: HubSource | None = Field(None, description="A dataset on a Hugging Face compatible hub.")
+    volume: VolumeSource | None = Field(None, description="A dataset on a volume of the cluster.")
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if (self.hub is None) == (self.volume is None):
+            raise ValueError("exactly one of hub and volume is needed")
+        return self
+
+
+class HubOutput(Model):
+    """A dataset to publish on a hub."""
+
+    repo_id: RepoID | None = Field(
+        None,
+        alias="repoID",
+        description="Dataset to publish, `owner/name`. Default: `<owner of the token>/<source name>_augmented_<first 8 "
+        "of the job's id>`. Naming the source itself is allowed: its previous revision stays under a tag "
+        "`before-<job id>`.",
+    )
+    private: bool = Field(False, description="Make the dataset private if it has to be created.")
+
+
+class VideoOutput(Model):
+    """How augmented videos are encoded. What is not given is taken from the source's own encoding."""
+
+    codec: VideoCodec = Field(VideoCodec.SOURCE, description="Video codec; `source` keeps the source's.")
+    crf: int | None = Field(None, ge=0, le=63, description="Constant rate factor: lower is better and larger.")
+    gop: int | None = Field(None, ge=1, le=600, description="Distance of key frames, in frames; 2 seeks fastest.")
+    preset: int | None = Field(None, ge=0, le=13, description="SVT-AV1 preset: higher is faster and larger.")
+
+
+class Output(Model):
+    """Where the result goes and how it is written."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "x-kubernetes-validations": [
+                kubernetes_rule("!(has(self.hub) && has(self.volume))", "at most one of hub and volume may be given")
+            ]
+        }
+    )
+
+    mode: OutputMode = Field(
+        OutputMode.COPY,
+        description="copy: the result holds every original episode, then its augmented versions. inPlace: every "
+        "episode is replaced by one augmented version.",
+    )
+    hub: HubOutput | None = Field(None, description="Publish on a hub. Default when the source is on a hub.")
+    volume: VolumeSource | None = Field(None, description="Publish on a volume of the cluster.")
+    video: VideoOutput = Field(default=VideoOutput(), description="Encoding of the augmented videos.")
+
+    @model_validator(mode="after")
+    def _at_most_one(self) -> Self:
+        if self.hub is not None and self.volume is not None:
+            raise ValueError("at most one of hub and volume may be given")
+        return self
+
+
+class CredentialsSecretRef(Model):
+    """A key of a Secret that holds a hub token."""
+
+    name: ObjectName = Field(description="Secret in the job's namespace.")
+    key: Annotated[str, StringConstraints(pattern=r"^[-._a-zA-Z0-9]+$", max_length=253)] = Field(
+        "token", description="Key in the Secret's data."
+    )
+
+
+class Augmentation(Model):
+    """What is done to the camera images."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "x-kubernetes-validations": [
+                kubernetes_rule(
+                    "self.transforms.all(t, self.transforms.exists_one(other, other == t))",
+                    "transforms names one more than once: name each transform once",
+                ),
+                kubernetes_rule(
+                    "!has(self.copiesPerTransform) || self.copiesPerTransform.all(t, t in "
+                    f"{[str(name) for name in TransformName]})",
+                    "copiesPerTransform names an unknown transform: use lighting, noise, blur or occlusion",
+                ),
+            ]
+        }
+    )
+
+    transforms: list[TransformName] = Field(
+        default=[TransformName.LIGHTING],
+        min_length=1,
+        max_length=4,
+        description="Transforms to apply; their order is the order of application.",
+    )
+    mode: AugmentationMode = Field(
+        AugmentationMode.STACKED,
+        description="stacked: each copy gets all transforms, with parameters of its own. independent: each transform "
+        "gets copies of its own.",
+    )
+    copies: Copies = Field(3, description="Augmented versions of each episode (mode stacked, output copy).")
+    copies_per_transform: dict[TransformName, Copies] | None = Field(
+        None,
+        max_length=4,
+        description="Copies of each transform in mode independent; one where none is named.",
+    )
+    seed: int = Field(
+        0, ge=0, le=MAX_SEED, description="Same seed, same pixels: whatever the shards, the retries or the device."
+    )
+    lighting: Lighting = Field(default=Lighting(), description="Parameters of the lighting transform.")
+    noise: Noise = Field(default=Noise(), description="Parameters of the noise transform.")
+    blur: Blur = Field(default=Blur(), description="Parameters of the blur transform.")
+    occlusion: Occlusion = Field(default=Occlusion(), description="Parameters of the occlusion transform.")
+    cameras: list[CameraKey] = Field(
+        default=[], max_length=64, description="Camera keys to augment, e.g. observation.images.top; empty: all."
+    )
+    episodes: Annotated[str, StringConstraints(pattern=EPISODES_PATTERN, max_length=4096)] = Field(
+        "", description="Episodes to augment, as indices and half-open ranges: `0:100,150`; empty: all."
+    )
+
+    @field_validator("transforms")
+    @classmethod
+    def _each_once(cls, transforms: list[TransformName]) -> list[TransformName]:
+        repeated = sorted({name for name in transforms if transforms.count(name) > 1})
+        if repeated:
+            raise ValueError(f"{', '.join(repeated)} is named more than once: name each transform once")
+        return transforms
+
+    @field_validator("episodes")
+    @classmethod
+    def _rising_ranges(cls, episodes: str) -> str:
+        for first, last in _episode_ranges(episodes) if episodes else []:
+            if last <= first:
+                raise ValueError(f"range {first}:{last} is empty: write first:last with first < last")
+        return episodes
+
+    def selects_episode(self, episode_index: int) -> bool:
+        """Whether the episode with this index is to be augmented."""
+        if not self.episodes:
+            return True
+        return any(first <= episode_index < last for first, last in _episode_ranges(self.episodes))
+
+
+class Generative(Model):
+    """Parameters of generative augmentation; used only with type generative."""
+
+    prompt: str | None = Field(None, max_length=8192, description="What the scene should look like.")
+    prompts: list[Annotated[str, StringConstraints(max_length=8192)]] = Field(
+        default=[], max_length=20, description="One prompt a copy, instead of `prompt`."
+    )
+    control_type: Annotated[str, StringConstraints(max_length=63)] | None = Field(
+        None, description="What the model keeps of the source: edge, depth, segmentation or vis."
+    )
+    control_weight: float | None = Field(None, ge=0, le=1, description="How strictly the control is kept, 0 to 1.")
+    guidance: float | None = Field(None, ge=0, le=50, description="Classifier-free guidance scale.")
+    num_steps: int | None = Field(None, ge=1, le=200, description="Diffusion steps.")
+    seed: int | None = Field(None, ge=0, le=MAX_SEED, description="Seed of the model, if not the augmentation's.")
+    model_variant: Annotated[str, StringConstraints(max_length=255)] | None = Field(
+        None, description="Variant of the model, as the class's image names it."
+    )
+    disable_guardrails: bool = Field(False, description="Turn off the model's content checks.")
+    camera_name: CameraKey | None = Field(None, description="Camera to repaint; the others are copied.")
+
+
+MUTABLE_FIELDS = ("suspend", "cancel", "attempt", "ttlSecondsAfterFinished")
+
+
+def _change_rules(schema: dict[str, Any]) -> None:
+    """Add the rules on what may change in a spec: nothing but MUTABLE_FIELDS, and those only forwards."""
+    required = schema.get("required", [])
+    rules = [
+        kubernetes_rule("!oldSelf.cancel || self.cancel", "cancel cannot be taken back: create a new AugmentationJob"),
+        kubernetes_rule("self.attempt >= oldSelf.attempt", "attempt can only be raised"),
+    ]
+    for name, field in schema["properties"].items():
+        if name in MUTABLE_FIELDS:
+            continue
+        same = f"self.{name} == oldSelf.{name}"
+        if name not in required and field.get("default") is None:
+            same = f"has(self.{name}) == has(oldSelf.{name}) && (!has(self.{name}) || {same})"
+        rules.append(kubernetes_rule(same, f"{name} cannot be changed: create a new AugmentationJob"))
+    schema["x-kubernetes-validations"] = rules
+
+
+class AugmentationJobSpec(Model):
+    """What is to be done. Immutable, but for suspend, cancel, attempt and ttlSecondsAfterFinished."""
+
+    model_config = ConfigDict(json_schema_extra=_change_rules)
+
+    display_name: str | None = Field(None, max_length=255, description="Name for people.")
+    project_id: UUID | None = Field(None, alias="projectID", description="Project the job belongs to.")
+    type: AugmentationType = Field(
+        AugmentationType.DETERMINISTIC, description="Kind of augmentation; chooses the default class."
+    )
+    class_name: ObjectName | None = Field(
+        None, description="AugmentationClass: on what nodes and with what image. Empty: the default class of `type`."
+    )
+    source: Source = Field(description="The dataset to augment.")
+    output: Output = Field(default=Output(), description="The dataset to publish.")
+    credentials_secret_ref: CredentialsSecretRef | None = Field(
+        None, description="Hub token. Default: the Secret that the AugmentationClass names."
+    )
+    augmentation: Augmentation = Field(default=Augmentation(), description="What is done to the camera images.")
+    generative: Generative | None = Field(None, description="Parameters of generative augmentation.")
+    parallelism: int | None = Field(
+        None,
+        ge=1,
+        le=1000,
+        description="Shards that run at once. Also the least number of shards, where there are episodes enough. "
+        "Default: all of them, within the class's limits.",
+    )
+    backoff_limit_per_shard: int = Field(
+        3, ge=0, le=20, description="How often a shard may fail for a passing reason before the job fails."
+    )
+    active_deadline_seconds: int | None = Field(
+        None,
+        ge=1,
+        description="Longest time the job may run, seconds, counted from its first pod; then it fails. It stops while "
+        "the job is suspended and counts anew when it is resumed.",
+    )
+    ttl_seconds_after_finished: int | None = Field(
+        None, ge=0, description="Delete the resource this many seconds after it finished. The dataset stays."
+    )
+    queue_name: ObjectName | None = Field(None, description="Kueue LocalQueue, if not the class's.")
+    priority_class_name: ObjectName | None = Field(None, description="PriorityClass of the worker pods.")
+    suspend: bool = Field(False, description="Hold the job: no pods run until it is false again.")
+    cancel: bool = Field(False, description="Stop the job for good. Cannot be taken back.")
+    attempt: int = Field(
+        0,
+        ge=0,
+        le=1000,
+        description="Reserved for retrying a job that failed or was cancelled; this version does not act on it.",
+    )

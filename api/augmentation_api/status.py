@@ -1,0 +1,192 @@
+"""The status of an AugmentationJob: what every view of a job shows, and who writes it.
+
+The operator owns state, phases' outcome, conditions, progress and placement; each worker owns its shard entry, its
+events and what it found out (source, output). All write by server-side apply, so nobody overwrites another's fields.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from augmentation_api.model import ObservedModel, Timestamp, list_map
+from augmentation_api.vocabulary import PhaseName, PhaseStatus, ShardState, State
+
+EVENTS_PER_PHASE = 50
+MAX_SHARDS = 100
+"""Shards of a job at most. Each owns an entry of the status, and the API server merges all of them on every write."""
+TEXT_LIMIT = 4096
+"""Most characters of a message or an error."""
+
+Text = Annotated[str, StringConstraints(max_length=TEXT_LIMIT)]
+ShortText = Annotated[str, StringConstraints(max_length=512)]
+Count = Annotated[int, Field(ge=0)]
+
+
+class Condition(ObservedModel):
+    """A standard condition (metav1.Condition)."""
+
+    type: Annotated[str, StringConstraints(max_length=316)] = Field(description="CamelCase type of the condition.")
+    status: Literal["True", "False", "Unknown"] = Field(description="Whether it applies.")
+    reason: Annotated[str, StringConstraints(max_length=1024)] = Field(
+        description="CamelCase reason of the last change."
+    )
+    message: Text = Field("", description="The cause, and the fix.")
+    last_transition_time: Timestamp = Field(description="When the status of the condition last changed.")
+    observed_generation: Count | None = Field(None, description="Generation of the spec this was decided on.")
+
+
+class PhaseEvent(ObservedModel):
+    """Something that happened in a phase."""
+
+    id: ShortText = Field(description="Unique in its phase; begins with the writer's name.")
+    status: ShortText | None = Field(None, description="Word for what happened, e.g. started, progress, retrying.")
+    message: Text | None = Field(None, description="What happened, for people.")
+    error: Text | None = Field(None, description="What went wrong, and the fix.")
+    timestamp: Timestamp | None = Field(None, description="When it happened.")
+    retry_attempt: Count | None = Field(None, description="0 for the first try.")
+    data: dict[str, str] | None = Field(None, description="Details by name.")
+
+
+class Phase(ObservedModel):
+    """One stage of the job."""
+
+    name: PhaseName = Field(description="resolve, provision, augment or publish.")
+    status: PhaseStatus | None = Field(None, description="Where the phase stands.")
+    started_at: Timestamp | None = Field(None, description="When it began.")
+    completed_at: Timestamp | None = Field(None, description="When it ended, well or not.")
+    error: Text | None = Field(None, description="Why it failed, and the fix.")
+    events: list[PhaseEvent] = Field(
+        default=[],
+        max_length=4 * EVENTS_PER_PHASE,
+        json_schema_extra=list_map("id"),
+        description="What happened; the newest are kept.",
+    )
+
+
+class Tally(ObservedModel):
+    """A count of things to do and done."""
+
+    total: Count = Field(0, description="All of them.")
+    done: Count = Field(0, description="Finished.")
+    failed: Count = Field(0, description="Given up.")
+
+
+class Shard(ObservedModel):
+    """What one shard reports of itself."""
+
+    index: Count = Field(description="Number of the shard, from 0.")
+    state: ShardState | None = Field(None, description="running, completed or failed.")
+    node: ShortText | None = Field(None, description="Node it runs on.")
+    attempt: Count | None = Field(None, description="How often it was started again.")
+    episodes: Tally | None = Field(None, description="Source episodes of this shard.")
+    frames: Tally | None = Field(None, description="Augmented frames of this shard.")
+    bytes: Tally | None = Field(None, description="Bytes written by this shard.")
+    frames_per_second: Annotated[float, Field(ge=0)] | None = Field(None, description="Augmented frames a second.")
+    updated_at: Timestamp | None = Field(None, description="When this entry was written.")
+
+
+class Progress(ObservedModel):
+    """How far the job is."""
+
+    episodes: Tally = Field(default=Tally(), description="Source episodes.")
+    frames: Tally = Field(default=Tally(), description="Augmented frames.")
+    bytes: Tally = Field(default=Tally(), description="Bytes of augmented video.")
+    percent: Annotated[int, Field(ge=0, le=100)] = Field(0, description="0 to 100; 100 only when completed.")
+    frames_per_second: Annotated[float, Field(ge=0)] | None = Field(None, description="All shards together.")
+    estimated_seconds_remaining: Count | None = Field(None, description="Of the augment phase, while it runs.")
+
+
+class Placement(ObservedModel):
+    """Where the GPU work runs, read from the standard labels of the node."""
+
+    placement: ShortText | None = Field(None, description="Rung of the class's ladder that was taken.")
+    node: ShortText | None = Field(None, description="Node of the first shard.")
+    instance_type: ShortText | None = Field(None, description="node.kubernetes.io/instance-type of that node.")
+    region: ShortText | None = Field(None, description="topology.kubernetes.io/region of that node.")
+    zone: ShortText | None = Field(None, description="topology.kubernetes.io/zone of that node.")
+    accelerator: ShortText | None = Field(None, description="Accelerator of that node, e.g. NVIDIA-L4.")
+
+
+class SourceStatus(ObservedModel):
+    """The dataset as it was found, pinned to one revision."""
+
+    repo_id: ShortText | None = Field(None, alias="repoID", description="Dataset that was read.")
+    revision: ShortText | None = Field(None, description="Commit that is read, whatever happens to the branch.")
+    format: ShortText | None = Field(None, description="Dataset format, e.g. LeRobot v3.0.")
+    episodes: Count | None = Field(None, description="Episodes in the source.")
+    frames: Count | None = Field(None, description="Frames in the source.")
+    cameras: list[ShortText] = Field(default=[], max_length=64, description="Camera keys in the source.")
+    selected_episodes: Count | None = Field(None, description="Episodes the job augments.")
+    selected_frames: Count | None = Field(None, description="Frames of those episodes.")
+    copies: Count | None = Field(None, description="Augmented versions of each of those episodes.")
+
+
+class OutputStatus(ObservedModel):
+    """The dataset that was published; `revision` and what follows appear with the commit."""
+
+    dataset_id: ShortText | None = Field(None, alias="datasetID", description="Dataset, `owner/name`.")
+    revision: ShortText | None = Field(None, description="Commit of the result.")
+    episodes: Count | None = Field(None, description="Episodes in the result.")
+    frames: Count | None = Field(None, description="Frames in the result.")
+    url: ShortText | None = Field(None, description="Page of the dataset on its hub.")
+
+
+class Usage(ObservedModel):
+    """What the job used, for billing."""
+
+    accelerator_seconds: Annotated[float, Field(ge=0)] | None = Field(None, description="Accelerators x seconds.")
+    cpu_seconds: Annotated[float, Field(ge=0)] | None = Field(None, description="Requested CPU cores x seconds.")
+
+
+class Queue(ObservedModel):
+    """Place in the queue while the job waits for quota."""
+
+    position: Count | None = Field(None, description="Jobs ahead of this one.")
+    depth: Count | None = Field(None, description="Jobs in the queue.")
+
+
+class AugmentationJobStatus(ObservedModel):
+    """What has become of the job."""
+
+    observed_generation: Count | None = Field(None, description="Generation of the spec the operator last acted on.")
+    state: State | None = Field(None, description="queued, running, completed, failed or cancelled.")
+    current_phase: PhaseName | None = Field(None, description="Phase the job is in, or ended in.")
+    message: Text | None = Field(None, description="The story in one line: what it does, waits for or failed of.")
+    conditions: list[Condition] = Field(
+        default=[], max_length=32, json_schema_extra=list_map("type"), description="Standard conditions."
+    )
+    phases: list[Phase] = Field(
+        default=[], max_length=8, json_schema_extra=list_map("name"), description="The stages, in order."
+    )
+    shards: list[Shard] = Field(
+        default=[], max_length=MAX_SHARDS, json_schema_extra=list_map("index"), description="One small entry a shard."
+    )
+    shard_count: Count | None = Field(None, description="Shards the augment phase is cut into.")
+    progress: Progress | None = Field(None, description="How far the job is.")
+    class_name: ShortText | None = Field(
+        None, description="AugmentationClass the job runs as: chosen once, whatever becomes the default later."
+    )
+    placement: Placement | None = Field(None, description="Where the work runs.")
+    source: SourceStatus | None = Field(None, description="The dataset as it was found.")
+    output: OutputStatus | None = Field(None, description="The dataset that was published.")
+    usage: Usage | None = Field(None, description="What the job used.")
+    retry_count: Count | None = Field(None, description="Pods that failed for a passing reason and were started again.")
+    preemption_count: Count | None = Field(None, description="Pods that were preempted or evicted.")
+    queue: Queue | None = Field(None, description="Place in the queue.")
+    created_at: Timestamp | None = Field(None, description="When the resource was created.")
+    queued_at: Timestamp | None = Field(None, description="When it was accepted.")
+    started_at: Timestamp | None = Field(None, description="When its first pod ran.")
+    completed_at: Timestamp | None = Field(None, description="When it completed or failed.")
+    cancelled_at: Timestamp | None = Field(None, description="When it was cancelled.")
+
+    def phase(self, name: PhaseName) -> Phase:
+        """The phase of that name; an empty one if nothing is written of it yet."""
+        return next((phase for phase in self.phases if phase.name == name), Phase(name=name))
+
+    def has_completed(self, name: PhaseName) -> bool:
+        """Whether that phase is recorded as ended well."""
+        return self.phase(name).status == PhaseStatus.COMPLETED
+
+    def condition(self, kind: str) -> Condition | None:
+        """The condition of that type, if there is one."""
+        return next((condition for condition in self.conditions if condition.type == kind), None)

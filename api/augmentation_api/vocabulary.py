@@ -1,0 +1,94 @@
+"""The closed sets of words in an AugmentationJob: states, phases, condition types."""
+
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """Where the job as a whole stands. `completed`, `failed` and `cancelled` are final."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the job has ended, one way or another."""
+        return self in (State.COMPLETED, State.FAILED, State.CANCELLED)
+
+
+class PhaseName(StrEnum):
+    """The stages of a job, in the order they run."""
+
+    RESOLVE = "resolve"
+    PROVISION = "provision"
+    AUGMENT = "augment"
+    PUBLISH = "publish"
+
+
+class PhaseStatus(StrEnum):
+    """Where one phase stands."""
+
+    PENDING = "pending"
+    IN_PROGRESS = "in_progress"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+class ConditionType(StrEnum):
+    """Condition types of a job (metav1.Condition). A type that has never applied is absent."""
+
+    ACCEPTED = "Accepted"
+    SUSPENDED = "Suspended"
+    PLACED = "Placed"
+    COMPLETE = "Complete"
+    FAILED = "Failed"
+    CANCELLED = "Cancelled"
+
+
+class AugmentationType(StrEnum):
+    """`deterministic`: image transforms computed from a seed. `generative`: a video model repaints the scene."""
+
+    DETERMINISTIC = "deterministic"
+    GENERATIVE = "generative"
+
+
+class TransformName(StrEnum):
+    """Transforms of deterministic augmentation."""
+
+    LIGHTING = "lighting"
+    NOISE = "noise"
+    BLUR = "blur"
+    OCCLUSION = "occlusion"
+
+
+class AugmentationMode(StrEnum):
+    """`stacked`: every copy gets all transforms. `independent`: each transform makes copies of its own."""
+
+    STACKED = "stacked"
+    INDEPENDENT = "independent"
+
+
+class OutputMode(StrEnum):
+    """`copy`: originals, then augmented versions. `inPlace`: one augmented version replaces each original."""
+
+    COPY = "copy"
+    IN_PLACE = "inPlace"
+
+
+class VideoCodec(StrEnum):
+    """Codec of the augmented videos; `source` takes that of the source's videos."""
+
+    SOURCE = "source"
+    AV1 = "av1"
+    H264 = "h264"
+    HEVC = "hevc"
+
+
+class ShardState(StrEnum):
+    """Where one shard of the augment phase stands, as its worker reports it."""
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"

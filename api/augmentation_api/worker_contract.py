@@ -1,0 +1,64 @@
+"""What a worker image has to know: how the operator starts its pods and what they answer.
+
+A pod runs `augmentation-worker resolve|augment|publish` (for another image: its entrypoint with that one argument),
+with the variables below. It reads its AugmentationJob, writes what it learns to the status under a field manager of
+its own, and ends with exit code 0 or one of failure.py's, with a TerminationMessage in TERMINATION_MESSAGE_PATH.
+"""
+
+from typing import Final
+
+from augmentation_api.failure import FailureReason
+from augmentation_api.model import Model
+
+ENV_JOB_NAMESPACE: Final = "AUGMENTATION_JOB_NAMESPACE"
+ENV_JOB_NAME: Final = "AUGMENTATION_JOB_NAME"
+ENV_JOB_UID: Final = "AUGMENTATION_JOB_UID"
+ENV_SHARD_COUNT: Final = "AUGMENTATION_SHARD_COUNT"
+"""Shards the augment phase is cut into (augment and publish pods)."""
+ENV_SHARD_INDEX: Final = "JOB_COMPLETION_INDEX"
+"""Number of this shard, set by Kubernetes in the pods of an Indexed Job (augment pods)."""
+ENV_SHARD_ATTEMPT: Final = "AUGMENTATION_SHARD_ATTEMPT"
+"""How often this shard failed before (augment pods); empty or absent means 0."""
+ENV_HUB_ENDPOINT: Final = "HF_ENDPOINT"
+"""Base URL of the hub, under the name huggingface_hub itself reads."""
+ENV_HUB_PUBLIC_ENDPOINT: Final = "AUGMENTATION_HUB_PUBLIC_ENDPOINT"
+"""Base URL of the hub for links that people follow; empty or absent: the same as HF_ENDPOINT."""
+ENV_HUB_TOKEN_FILE: Final = "AUGMENTATION_HUB_TOKEN_FILE"
+"""File with the hub token. Absent on disk when the Secret or its key is: the worker says so if it needs one."""
+ENV_CREDENTIALS_SECRET: Final = "AUGMENTATION_CREDENTIALS_SECRET"
+"""`name/key` of the Secret behind that file, for error messages."""
+ENV_MAX_FRAMES: Final = "AUGMENTATION_MAX_FRAMES"
+"""The class's limit on augmented frames (resolve pod); empty or absent: none."""
+ENV_SCRATCH: Final = "AUGMENTATION_SCRATCH"
+"""Writable folder for files under way; everything else is read-only."""
+ENV_NODE_NAME: Final = "AUGMENTATION_NODE_NAME"
+ENV_POD_NAME: Final = "AUGMENTATION_POD_NAME"
+
+TERMINATION_MESSAGE_PATH: Final = "/dev/termination-log"
+TERMINATION_MESSAGE_LIMIT: Final = 4096
+"""Bytes the kubelet reads of a termination message."""
+
+MAX_EPISODES_PER_SHARD: Final = 400
+"""A shard records each finished episode in one ConfigMap, which stops at 1 MiB: about 2 KiB an episode."""
+
+
+class TerminationMessage(Model):
+    """Why a worker pod gave up."""
+
+    reason: FailureReason
+    message: str
+
+    def encode(self) -> str:
+        """JSON of at most TERMINATION_MESSAGE_LIMIT bytes; a longer message loses its end, no more than it must."""
+        fits, too_long = 0, len(self.message) + 1
+        while too_long - fits > 1:
+            middle = (fits + too_long) // 2
+            if len(self._cut(middle)) <= TERMINATION_MESSAGE_LIMIT:
+                fits = middle
+            else:
+                too_long = middle
+        return self._cut(fits).decode()
+
+    def _cut(self, characters: int) -> bytes:
+        cut = TerminationMessage(reason=self.reason, message=self.message[:characters])
+        return cut.model_dump_json().encode()

@@ -1,0 +1,166 @@
+"""How long the pixel half of the worker takes, compared with what it cannot do without and with plain torchvision.
+
+In one run, on a generated 480x640 AV1 video:
+
+- transforms alone, on one core: a light as a lookup table, against torchvision's brightness and contrast;
+- whole episodes: decoding once, K copies in a light each, hashing, statistics, encoding and joining, against decoding
+  and encoding alone, and against the same with torchvision's functions instead of the table.
+
+The variants take turns, and the best of several rounds counts: what else the machine does hits all of them alike.
+Ratios mean more than frames per second. Run it from the root:
+
+    python benchmarks/augment_video.py --codec av1 --frames 96 --copies 3
+"""
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+import torch
+from torchvision.transforms.v2 import functional
+
+from augmentation_api.spec import Augmentation
+from augmentation_api.vocabulary import VideoCodec
+from augmentation_worker.transforms import EpisodeTransform, draw_pipeline
+from augmentation_worker.video import (
+    VideoEncoder,
+    VideoEncoding,
+    VideoSegment,
+    augment_episode_camera,
+    decode_segment,
+)
+from augmentation_worker.video.cores import usable_cores
+
+HEIGHT, WIDTH, FPS = 480, 640, 30
+BATCH = 16
+
+
+class TorchvisionLight(EpisodeTransform):
+    """What a script would do: brightness and contrast with torchvision's functions. Colour temperature it has none.
+
+    Frame by frame, which is how torchvision is fastest: its floating-point intermediates then stay in the cache.
+    """
+
+    def __call__(self, frames: torch.Tensor, first_frame: int) -> torch.Tensor:
+        return torch.stack([functional.adjust_contrast(functional.adjust_brightness(f, 1.1), 0.9) for f in frames])
+
+
+def scene(frames: int) -> torch.Tensor:
+    """uint8 [frames, 3, 480, 640]: gradients, a moving square and sensor noise of 2 levels."""
+    generator = np.random.default_rng(0)
+    rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
+    made = np.empty((frames, 3, HEIGHT, WIDTH), np.uint8)
+    for index in range(frames):
+        picture = np.stack([60 + columns / 5, 40 + rows / 4, 90 + (rows + columns + 3 * index) % 128])
+        picture[:, 100 + index : 220 + index, 80 + 2 * index : 240 + 2 * index] = [[[210]], [[60]], [[40]]]
+        picture += generator.normal(0, 2, picture.shape)
+        made[index] = picture.clip(0, 255)
+    return torch.from_numpy(made)
+
+
+def decode_and_encode(segment: VideoSegment, copies: int, folder: Path, encoding: VideoEncoding) -> None:
+    """What cannot be saved: the same decoder and encoders, as parallel as in the worker, and nothing else."""
+    threads = max(1, usable_cores() // copies)
+    with ExitStack() as stack:
+        pools = [stack.enter_context(ThreadPoolExecutor(1)) for _ in range(copies)]
+        encoders = [
+            stack.enter_context(
+                VideoEncoder(folder / f"{copy}.mp4", encoding, fps=FPS, width=WIDTH, height=HEIGHT, threads=threads)
+            )
+            for copy in range(copies)
+        ]
+        waiting = []
+        for batch in decode_segment(segment, BATCH):
+            for future in waiting:
+                future.result()
+            waiting = [pool.submit(encoder.write, batch) for pool, encoder in zip(pools, encoders, strict=True)]
+        for future in waiting:
+            future.result()
+
+
+def best_seconds(variants: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+    """The shortest time of each variant; they take turns."""
+    best = dict.fromkeys(variants, float("inf"))
+    for _ in range(rounds):
+        for name, variant in variants.items():
+            start = time.perf_counter()
+            variant()
+            best[name] = min(best[name], time.perf_counter() - start)
+    return best
+
+
+def report(title: str, frames: int, best: Mapping[str, float], baseline: str) -> None:
+    print(f"\n{title}")
+    for name, seconds in best.items():
+        ratio = seconds / best[baseline]
+        print(f"  {name:<44} {frames / seconds:8.0f} frames/s   {ratio:6.2f} x the time of {baseline}")
+
+
+def pipelines(copies: int) -> Sequence[EpisodeTransform]:
+    augmentation = Augmentation(copies=copies)
+    return [
+        draw_pipeline(augmentation, camera="top", episode=0, copy=copy, episode_mean=(0.5, 0.4, 0.5))
+        for copy in range(copies)
+    ]
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description="Times the pixel half of the worker.")
+    arguments.add_argument("--frames", type=int, default=96)
+    arguments.add_argument("--copies", type=int, default=3)
+    arguments.add_argument("--rounds", type=int, default=3)
+    arguments.add_argument("--codec", choices=["av1", "h264", "hevc"], default="av1")
+    options = arguments.parse_args()
+    encoding = VideoEncoding.default(VideoCodec(options.codec))
+    lights = pipelines(options.copies)
+    torchvision_lights = [TorchvisionLight(())] * options.copies
+    size = f"{options.frames} frames of {WIDTH}x{HEIGHT}"
+    print(f"{usable_cores()} cores; {size}; {options.copies} copies; {options.codec}")
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        source = folder / "source.mp4"
+        frames = scene(options.frames)
+        with VideoEncoder(source, VideoEncoding(), fps=FPS, width=WIDTH, height=HEIGHT) as encoder:
+            encoder.write(frames)
+        segment = VideoSegment(source, 0, options.frames, FPS)
+        batch = frames[:BATCH].clone()
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        alone = best_seconds(
+            {
+                "lighting, one table a channel": lambda: lights[0](batch, 0),
+                "torchvision brightness": lambda: [functional.adjust_brightness(frame, 1.1) for frame in batch],
+                "torchvision contrast": lambda: [functional.adjust_contrast(frame, 0.9) for frame in batch],
+                "torchvision brightness and contrast": lambda: torchvision_lights[0](batch, 0),
+            },
+            5 * options.rounds,
+        )
+        torch.set_num_threads(threads)
+        report("Transforms alone, one core", len(batch), alone, "lighting, one table a channel")
+
+        def whole(drawn: Sequence[EpisodeTransform]) -> object:
+            return augment_episode_camera(
+                segment, drawn, folder / "made.mp4", encoding, device=torch.device("cpu"), batch_size=BATCH
+            )
+
+        episodes = best_seconds(
+            {
+                "decoding alone, once for all copies": lambda: [None for _ in decode_segment(segment, BATCH)],
+                "decoding and encoding alone": lambda: decode_and_encode(segment, options.copies, folder, encoding),
+                "the worker, lighting": lambda: whole(lights),
+                "the worker, torchvision instead": lambda: whole(torchvision_lights),
+            },
+            options.rounds,
+        )
+        made = options.frames * options.copies
+        report("Whole episodes, augmented frames", made, episodes, "decoding and encoding alone")
+
+
+if __name__ == "__main__":
+    main()

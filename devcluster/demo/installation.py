@@ -1,0 +1,196 @@
+"""The product installed on a cluster: CRDs, chart, a key, and the local hub. Safe to repeat; quick when it stands."""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from augmentation_api.identifiers import CLASS_PLURAL, GROUP, JOB_PLURAL
+from augmentation_gateway.keys import ALL_PROJECTS, ApiKey, KeysDocument, Principal, digest_of, new_secret
+from devcluster import commands
+from devcluster.demo.access import Access
+from devcluster.demo.forwarding import forward
+from devcluster.demo.kubectl import Kubectl
+from devcluster.kind_config import GATEWAY_NODE_PORT
+from devcluster.progress import step
+from devcluster.settings import CHECKOUT, Settings
+
+SYSTEM_NAMESPACE = "augmentation-system"
+HUB_NAMESPACE = "localhub"
+RELEASE = "augmentation"
+CHART = CHECKOUT / "deploy" / "helm" / "augmentation-operator"
+HUB_USER = "demo"
+_HUB_IN_CLUSTER = f"http://localhub.{HUB_NAMESPACE}.svc:8080"
+_KEYS_SECRET = "augmentation-gateway-keys"
+_ACCESS_SECRET = "demo-access"
+_GATEWAY_PORT = 80
+_HUB_PORT = 8080
+_OURS = "app.kubernetes.io/created-by=augmentation-devcluster"
+"""Label of the namespaces and CRDs made here, by which they are removed again."""
+
+
+@dataclass(frozen=True)
+class Installation:
+    """A cluster with the product on it."""
+
+    kubectl: Kubectl
+    gateway_url: str
+    hub_endpoint: str
+    hub_token: str
+
+
+def install(settings: Settings) -> Installation:
+    """Install or update everything from the images that `devcluster images` built last.
+
+    Raises DevclusterError with the tool's own words when a step fails.
+    """
+    environment = commands.environment(settings)
+    kubectl = Kubectl(environment["KUBECTL"], environment["HELM"], Path(environment["KUBECONFIG"]))
+    images = json.loads(Path(environment["IMAGES"]).read_text())
+    gateway_port, hub_port = int(environment["GATEWAY_PORT"]), int(environment["HUB_PORT"])
+    forwarders = settings.images_file.parent
+    with step("local hub"):
+        hub_token = _install_hub(kubectl, images["localhub"], node_port=not settings.existing)
+        if settings.existing:
+            hub_port = forward(kubectl, HUB_NAMESPACE, "localhub", hub_port, _HUB_PORT, forwarders)
+    hub_endpoint = f"http://127.0.0.1:{hub_port}"
+    with step("operator and gateway, by Helm"):
+        _install_crds(kubectl)
+        kubectl.apply(restricted_namespace(SYSTEM_NAMESPACE))
+        _install_chart(kubectl, images, hub_endpoint, node_port=not settings.existing)
+        if settings.existing:
+            gateway_port = forward(
+                kubectl, SYSTEM_NAMESPACE, "augmentation-gateway", gateway_port, _GATEWAY_PORT, forwarders
+            )
+    return Installation(kubectl, f"http://127.0.0.1:{gateway_port}", hub_endpoint, hub_token)
+
+
+def open_access(installation: Installation, user: str) -> Access:
+    """A namespace for one user's jobs, with a hub token in it and a key for the gateway. Keeps what is there."""
+    kubectl, namespace = installation.kubectl, f"augmentation-{user}"
+    recorded = _secret_values(kubectl, _ACCESS_SECRET, namespace)
+    api_key = recorded.get("api-key") or new_secret()
+    kubectl.apply(
+        restricted_namespace(namespace),
+        _secret("hub-token", namespace, {"token": installation.hub_token}),
+        _secret(_ACCESS_SECRET, namespace, {"api-key": api_key}),
+    )
+    entry = ApiKey(
+        id=user,
+        sha256=digest_of(api_key),
+        principal=Principal(type="user", id=user),
+        organisation="demo",
+        namespace=namespace,
+        projects=(ALL_PROJECTS,),
+    )
+    _register_key(kubectl, entry)
+    return Access(
+        gateway_url=installation.gateway_url,
+        api_key=api_key,
+        hub_endpoint=installation.hub_endpoint,
+        hub_token=installation.hub_token,
+        kubeconfig=kubectl.kubeconfig,
+        namespace=namespace,
+    )
+
+
+def uninstall(kubectl: Kubectl) -> None:
+    """Remove what `install` and `open_access` made, and nothing that was there before.
+
+    If the CRDs are ours, every AugmentationJob goes with them.
+    """
+    if kubectl.run("get", "crd", "--selector", _OURS, "--output", "name"):
+        kubectl.run("delete", f"{JOB_PLURAL}.{GROUP}", "--all", "--all-namespaces", check=False)
+    kubectl.helm("uninstall", RELEASE, "--namespace", SYSTEM_NAMESPACE, "--ignore-not-found", "--wait")
+    kubectl.run("delete", "namespace,crd", "--selector", _OURS)
+
+
+def _install_crds(kubectl: Kubectl) -> None:
+    for plural in (JOB_PLURAL, CLASS_PLURAL):
+        name = f"{plural}.{GROUP}"
+        new = kubectl.get("crd", name) is None
+        kubectl.run("apply", "--server-side", "--force-conflicts", "-f", CHECKOUT / "deploy" / "crds" / f"{name}.yaml")
+        if new:
+            kubectl.run("label", "crd", name, _OURS)
+        kubectl.run("wait", "--for=condition=Established", f"crd/{name}", "--timeout=30s")
+
+
+def restricted_namespace(name: str) -> dict[str, Any]:
+    """A namespace in which only pods under restricted pod security may run."""
+    key, _, value = _OURS.partition("=")
+    labels = {"pod-security.kubernetes.io/enforce": "restricted", key: value}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+
+
+def _install_hub(kubectl: Kubectl, image: str, *, node_port: bool) -> str:
+    recorded = _secret_values(kubectl, "localhub-tokens", HUB_NAMESPACE).get("tokens", "")
+    token = recorded.split(":")[1] if recorded else f"hf_{secrets.token_hex(17)}"
+    text = (CHECKOUT / "devcluster" / "localhub" / "manifest.yaml").read_text().replace("LOCALHUB_IMAGE", image)
+    objects = list(yaml.safe_load_all(text))
+    for each in objects:
+        each["metadata"]["namespace"] = HUB_NAMESPACE
+        if each["kind"] == "Service" and not node_port:
+            each["spec"]["type"] = "ClusterIP"
+            for port in each["spec"]["ports"]:
+                port.pop("nodePort")
+    kubectl.apply(
+        restricted_namespace(HUB_NAMESPACE),
+        _secret("localhub-tokens", HUB_NAMESPACE, {"tokens": f"{HUB_USER}:{token}:write"}),
+        *objects,
+    )
+    kubectl.run("rollout", "status", "deployment/localhub", "--namespace", HUB_NAMESPACE, "--timeout=180s")
+    return token
+
+
+def _install_chart(kubectl: Kubectl, images: Mapping[str, str], hub_endpoint: str, *, node_port: bool) -> None:
+    service = {"type": "NodePort", "nodePort": GATEWAY_NODE_PORT} if node_port else {"type": "ClusterIP"}
+    values = {
+        "images": {name: images[name] for name in ("operator", "gateway", "worker")},
+        "gateway": {"service": service},
+        "hub": {"endpoint": _HUB_IN_CLUSTER, "publicEndpoint": hub_endpoint},
+        # A laptop's share: the dev cluster has two cores for everything.
+        "classes": {"cpu": {"resources": {"requests": {"cpu": "250m", "memory": "512Mi"}}}},
+    }
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+        yaml.safe_dump(values, file)
+        file.flush()
+        kubectl.helm(
+            "upgrade", "--install", RELEASE, CHART, "--namespace", SYSTEM_NAMESPACE, "--values", file.name,
+            "--wait", "--timeout", "5m",
+        )  # fmt: skip
+
+
+def _register_key(kubectl: Kubectl, entry: ApiKey) -> None:
+    """Put a key among the gateway's. The pods are started anew only if it was not there: a mounted Secret is slow."""
+    recorded = _secret_values(kubectl, _KEYS_SECRET, SYSTEM_NAMESPACE).get("keys.json")
+    known = KeysDocument.model_validate_json(recorded).keys if recorded else ()
+    if entry in known:
+        return
+    document = KeysDocument(keys=(*(key for key in known if key.id != entry.id), entry))
+    kubectl.apply(_secret(_KEYS_SECRET, SYSTEM_NAMESPACE, {"keys.json": document.model_dump_json(indent=1)}))
+    where = ("deployment/augmentation-gateway", "--namespace", SYSTEM_NAMESPACE)
+    kubectl.run("rollout", "restart", *where)
+    kubectl.run("rollout", "status", *where, "--timeout=180s")
+
+
+def _secret(name: str, namespace: str, values: Mapping[str, str]) -> dict[str, Any]:
+    encoded = {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": name, "namespace": namespace},
+        "data": encoded,
+    }
+
+
+def _secret_values(kubectl: Kubectl, name: str, namespace: str) -> dict[str, str]:
+    found = kubectl.get("secret", name, namespace)
+    return {key: base64.b64decode(value).decode() for key, value in found["data"].items()} if found else {}

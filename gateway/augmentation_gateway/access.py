@@ -1,0 +1,72 @@
+"""What a key may see and do. Plain functions; every dialect asks these and none decides by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from augmentation_gateway.cluster_view import ClusterView
+from augmentation_gateway.keys import ApiKey, KeyRing, Right
+from augmentation_gateway.problem import Problem
+from augmentation_gateway.records import JobRecord
+
+_MISSING_KEY = "No API key was given: send it as `x-api-key: KEY` or `Authorization: Bearer KEY`."
+_WRONG_KEY = "This API key is not valid: check it, or ask the administrator for a new one."
+
+
+def authenticate(headers: Iterable[tuple[bytes, bytes]], ring: KeyRing) -> ApiKey:
+    """The key a request was sent with; x-api-key is taken where both headers are there.
+
+    Args:
+        headers: names in lower case, as ASGI has them.
+        ring: the keys in force.
+
+    Raises:
+        Problem: 401.
+    """
+    bearer: bytes | None = None
+    for name, value in headers:
+        if name == b"x-api-key":
+            presented = value.strip()
+            break
+        if name == b"authorization" and value[:7].lower() == b"bearer ":
+            bearer = value[7:].strip()
+    else:
+        if bearer is None:
+            raise Problem(401, _MISSING_KEY, headers={"WWW-Authenticate": "Bearer"})
+        presented = bearer
+    if (key := ring.find(presented)) is None:
+        raise Problem(401, _WRONG_KEY, headers={"WWW-Authenticate": "Bearer"})
+    return key
+
+
+def require(key: ApiKey, right: Right) -> None:
+    """Raise Problem 403 where the key lacks this right. Says nothing about any job, so it gives nothing away."""
+    if right not in key.rights:
+        raise Problem(403, f"Key {key.id!r} has no {right} right: use a key that has it.")
+
+
+def require_project(key: ApiKey, project_id: UUID) -> None:
+    """Raise Problem 403 where the key may not make jobs of this project. Whether the project exists is not told."""
+    if not key.may_use_project(project_id):
+        raise Problem(403, f"Key {key.id!r} may not use project {project_id}: name a project of this key.")
+
+
+def find_job(key: ApiKey, uid: str, view: ClusterView) -> JobRecord:
+    """The job with this id, if the key may see it.
+
+    Raises:
+        Problem: 404 for a job that is not there and, no different, for one of another namespace or project;
+            503 while the jobs have not been read yet.
+    """
+    jobs = view.jobs_in(key.namespace)
+    record = jobs.get(uid) if jobs is not None else None
+    if record is None and not view.synced:
+        raise Problem(503, "The jobs have not been read from Kubernetes yet. Try again.", headers={"Retry-After": "1"})
+    if (
+        record is None
+        or record.raw["metadata"]["namespace"] != key.namespace
+        or not key.may_use_project(record.project_id)
+    ):
+        raise Problem(404, f"There is no augmentation job {uid}.")
+    return record

@@ -1,0 +1,74 @@
+"""The ASGI application: the dialects' routes, health, the OpenAPI document, and the front door before them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
+
+from augmentation_gateway.dialect import Dialect
+from augmentation_gateway.front import Front
+from augmentation_gateway.gateway import Gateway
+from augmentation_gateway.health import health_router
+from augmentation_gateway.native import NATIVE
+from augmentation_gateway.native.request import AugmentationRequest
+from augmentation_gateway.problem import Problem, invalid
+from augmentation_gateway.validation_message import explain
+
+DIALECTS: tuple[Dialect, ...] = (NATIVE,)
+
+logger = logging.getLogger(__name__)
+
+
+def build_app(gateway: Gateway, dialects: Sequence[Dialect] = DIALECTS) -> ASGIApp:
+    """The whole gateway as one ASGI application."""
+    app = FastAPI(
+        title="Augmentation",
+        version=_version(),
+        summary="Robot dataset augmentation jobs on Kubernetes.",
+        description="Send an API key as `x-api-key: KEY` or `Authorization: Bearer KEY`. A job made here is an "
+        "AugmentationJob in Kubernetes, and one made there with kubectl is visible here.",
+    )
+    app.include_router(health_router(gateway))
+    for dialect in dialects:
+        app.include_router(dialect.router(gateway))
+
+    @app.exception_handler(Problem)
+    async def on_problem(request: Request, problem: Problem) -> Response:
+        return _answer(dialects, request, problem)
+
+    @app.exception_handler(RequestValidationError)
+    async def on_invalid(request: Request, error: RequestValidationError) -> Response:
+        return _answer(dialects, request, invalid(explain(error.errors(), tuple(AugmentationRequest.model_fields))))
+
+    @app.exception_handler(HTTPException)
+    async def on_http_error(request: Request, error: HTTPException) -> Response:
+        return _answer(dialects, request, Problem(error.status_code, str(error.detail), headers=error.headers or {}))
+
+    @app.exception_handler(Exception)
+    async def on_mistake(request: Request, error: Exception) -> Response:
+        # Starlette raises the error again after this answer; the front logs it.
+        return _answer(dialects, request, Problem(500, "The gateway made a mistake; see its log."))
+
+    return Front(gateway, dialects, app)
+
+
+def _answer(dialects: Sequence[Dialect], request: Request, problem: Problem) -> Response:
+    """A problem in the shape of the dialect whose path was asked for; of other paths, in the native one's."""
+    dialect = next((each for each in dialects if each.owns(request.url.path)), NATIVE)
+    body = dialect.encode_problem(problem)
+    return Response(body, problem.status, headers=dict(problem.headers), media_type="application/json")
+
+
+def _version() -> str:
+    try:
+        return version("augmentation-operator")
+    except PackageNotFoundError:
+        # An image holds the packages as folders, without the distribution's metadata.
+        return "0.0.0+source"

@@ -1,0 +1,43 @@
+"""What a dialect is: a REST API over the same jobs, with words, paths and an error shape of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter
+
+from augmentation_gateway.problem import Problem
+from augmentation_gateway.records import JobRecord
+
+if TYPE_CHECKING:
+    from augmentation_gateway.gateway import Gateway
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """One REST API.
+
+    Attributes:
+        name: names its views in the records' caches of encoded bytes, and its requests in the log.
+        prefix: path under which everything asks for a key, and is answered in this dialect's error shape.
+        status_id: the job id as it stands in the path of a status request; None for any other path.
+        parse_id: the uid for an id in this dialect's form. Raises Problem for one that is malformed.
+        encode_status: the body of a status answer: a pure function of the record.
+        encode_problem: the body of an error.
+        router: makes the routes. The status route is among them, for OpenAPI; requests for it are answered before
+            they reach it, see front.py.
+    """
+
+    name: str
+    prefix: str
+    status_id: Callable[[str], str | None]
+    parse_id: Callable[[str], str]
+    encode_status: Callable[[JobRecord], bytes]
+    encode_problem: Callable[[Problem], bytes]
+    router: Callable[[Gateway], APIRouter]
+
+    def owns(self, path: str) -> bool:
+        """Whether a path is this dialect's."""
+        return path.startswith(self.prefix) and path[len(self.prefix) : len(self.prefix) + 1] in ("", "/")

@@ -1,0 +1,41 @@
+"""What every route works with, and the one way a status is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from augmentation_gateway.access import find_job, require
+from augmentation_gateway.cluster_view import ClusterView
+from augmentation_gateway.dialect import Dialect
+from augmentation_gateway.keys import ApiKey, Right
+from augmentation_gateway.keys_file import KeysFile
+from augmentation_kube import KubeApi
+
+AGE_HEADER = "X-Cache-Age"
+"""Seconds since the answer was last known to be current; absent while it is."""
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """The parts of a running gateway.
+
+    Attributes:
+        api: the Kubernetes API, for writes.
+        view: the caches, for reads.
+        keys: the API keys in force.
+    """
+
+    api: KubeApi
+    view: ClusterView
+    keys: KeysFile
+
+    def read_status(self, key: ApiKey, dialect: Dialect, job_id: str) -> bytes:
+        """Body of a status answer. Touches memory only. Raises Problem."""
+        require(key, Right.READ)
+        record = find_job(key, dialect.parse_id(job_id), self.view)
+        return record.encoded(dialect.name, dialect.encode_status)
+
+    def age_headers(self) -> dict[str, str]:
+        """X-Cache-Age while the Kubernetes API is away, nothing otherwise."""
+        age = self.view.age
+        return {} if age is None else {AGE_HEADER: str(int(age))}

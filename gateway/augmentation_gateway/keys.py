@@ -1,0 +1,111 @@
+"""API keys: what one may do, and how a request's key is recognised.
+
+A key is `aug_` and 256 random bits. Only its SHA-256 is stored. A slow password hash would protect a secret that can
+be guessed; 2^256 keys cannot be, whatever the hash costs, and a fast one keeps a read at microseconds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Annotated, Literal, Self
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from augmentation_api.spec import ObjectName
+
+KEY_PREFIX = "aug_"
+ALL_PROJECTS = "*"
+
+
+class Right(StrEnum):
+    """What a key may do with the jobs of its projects."""
+
+    READ = "read"
+    WRITE = "write"
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Principal(_Model):
+    """Who uses the key."""
+
+    type: Literal["user", "service"] = "service"
+    id: Annotated[str, StringConstraints(min_length=1, max_length=255)]
+
+
+class ApiKey(_Model):
+    """An entry of the keys file.
+
+    Attributes:
+        id: name of the key: in logs, and in the annotation of the jobs it made. Never secret.
+        sha256: digest of the key, 64 hexadecimal digits.
+        principal: who uses it.
+        organisation: whom the principal belongs to.
+        namespace: the one Kubernetes namespace whose jobs it sees and makes.
+        projects: project ids it may use, or `["*"]`: every project, and jobs without one.
+        rights: read, write.
+    """
+
+    id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    principal: Principal
+    organisation: Annotated[str, StringConstraints(max_length=255)] = ""
+    namespace: ObjectName
+    projects: Annotated[tuple[UUID | Literal["*"], ...], Field(min_length=1)]
+    rights: Annotated[tuple[Right, ...], Field(min_length=1)] = tuple(Right)
+
+    def may_use_project(self, project_id: UUID | None) -> bool:
+        """Whether jobs of this project (None: of no project) are this key's to see and make."""
+        return ALL_PROJECTS in self.projects or project_id in self.projects
+
+
+class KeysDocument(_Model):
+    """The keys file."""
+
+    keys: tuple[ApiKey, ...] = ()
+
+    @model_validator(mode="after")
+    def _unique(self) -> Self:
+        for what in ("id", "sha256"):
+            values = [getattr(key, what) for key in self.keys]
+            repeated = sorted({value for value in values if values.count(value) > 1})
+            if repeated:
+                raise ValueError(f"{what} {', '.join(repeated)} is used by more than one key")
+        return self
+
+
+class KeyRing:
+    """The keys in force."""
+
+    def __init__(self, keys: Iterable[ApiKey] = ()) -> None:
+        self._by_digest = {bytes.fromhex(key.sha256): key for key in keys}
+
+    def __len__(self) -> int:
+        return len(self._by_digest)
+
+    def find(self, presented: bytes) -> ApiKey | None:
+        """The entry of a presented key, or None. O(1) in the number of keys."""
+        digest = hashlib.sha256(presented).digest()
+        key = self._by_digest.get(digest)
+        # What a table look-up may leak by its time is about a digest the client cannot steer; the last word is had
+        # by a comparison that takes the same time whatever the digests are.
+        if key is None or not hmac.compare_digest(digest, bytes.fromhex(key.sha256)):
+            return None
+        return key
+
+
+def new_secret() -> str:
+    """A new key: 256 bits from the operating system."""
+    return KEY_PREFIX + secrets.token_urlsafe(32)
+
+
+def digest_of(secret: str) -> str:
+    """What is stored of a key."""
+    return hashlib.sha256(secret.encode()).hexdigest()

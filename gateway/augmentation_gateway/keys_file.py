@@ -1,0 +1,91 @@
+"""The keys file on disk: read at the start, again whenever it changes, and extended by `keys create`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import tempfile
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from augmentation_gateway.keys import ApiKey, KeyRing, KeysDocument
+
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS = 2.0
+"""A kubelet takes up to a minute to bring a changed Secret into a pod: polling faster would gain nothing."""
+
+_Stamp = tuple[int, int, int]
+
+
+class KeysFileError(Exception):
+    """A keys file that cannot be used; the message says where and why, and quotes no digest."""
+
+
+def read(path: Path) -> KeysDocument:
+    """The keys in the file. Raises KeysFileError."""
+    try:
+        return KeysDocument.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise KeysFileError(f"{path} cannot be read: {error.strerror}") from error
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the document"
+        raise KeysFileError(f"{path}: {where}: {first['msg']}") from None
+
+
+def add(path: Path, key: ApiKey) -> None:
+    """Add an entry to the file, which is made if it is not there; readers see the old file or the new one.
+
+    Raises:
+        KeysFileError: the file is broken, or has a key of that id.
+    """
+    document = read(path) if path.exists() else KeysDocument()
+    if any(held.id == key.id for held in document.keys):
+        raise KeysFileError(f"{path} has a key {key.id!r} already: choose another id, or delete that entry first")
+    entries = [entry.model_dump(mode="json") for entry in (*document.keys, key)]
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".keys-", delete=False) as unfinished:
+        json.dump({"keys": entries}, unfinished, indent=2)
+        unfinished.write("\n")
+        unfinished.flush()
+        os.fsync(unfinished.fileno())
+    Path(unfinished.name).replace(path)
+
+
+class KeysFile:
+    """The keys in force: those of the last version of the file that was whole."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._stamp: _Stamp | None = None
+        self._complaint = ""
+        self.ring = KeyRing()
+
+    def refresh(self) -> None:
+        """Read the file if it is another one than last time. A broken or absent file leaves the old keys in force."""
+        try:
+            status = self._path.stat()
+            stamp = (status.st_mtime_ns, status.st_ino, status.st_size)
+            if stamp == self._stamp:
+                return
+            document = read(self._path)
+        except (OSError, KeysFileError) as error:
+            if str(error) != self._complaint:
+                self._complaint = str(error)
+                logger.error(
+                    "the keys file cannot be used; the keys read before stay in force",
+                    extra={"fields": {"error": self._complaint, "keys_in_force": len(self.ring)}},
+                )
+            return
+        self._stamp, self._complaint = stamp, ""
+        self.ring = KeyRing(document.keys)
+        logger.info("keys read", extra={"fields": {"file": str(self._path), "keys": len(self.ring)}})
+
+    async def follow(self) -> None:
+        """Keep up with the file until cancelled."""
+        while True:
+            await asyncio.to_thread(self.refresh)
+            await asyncio.sleep(POLL_SECONDS)

@@ -1,0 +1,113 @@
+"""A copy of one collection of the Kubernetes API, kept right by a list and the changes after it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+logger = logging.getLogger(__name__)
+
+Record = TypeVar("Record")
+_Raw = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Held(Generic[Record]):
+    version: int
+    record: Record
+
+
+class ObjectCache(Generic[Record]):
+    """Objects by uid. Reading one is a look-up, O(1); nothing here waits.
+
+    resourceVersions are compared as the integers they are (the API promises that since Kubernetes 1.35), which is what
+    lets an object that a request just wrote be put in beside the watch: whichever comes second, the newer one stays.
+
+    Args:
+        read: makes a record of an object as the API server sends it.
+    """
+
+    def __init__(self, read: Callable[[_Raw], Record]) -> None:
+        self._read = read
+        self._held: dict[str, _Held[Record]] = {}
+        # Version up to which every change is known, from the list and the watch (not from `insert`).
+        self._seen = 0
+        self.synced = False
+
+    def get(self, uid: str) -> Record | None:
+        """The object with this uid, or None."""
+        held = self._held.get(uid)
+        return None if held is None else held.record
+
+    def records(self) -> Iterable[Record]:
+        """All objects."""
+        return [held.record for held in self._held.values()]
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def replace(self, listing: _Raw) -> None:
+        """Take over a whole list. What is not in it is gone, unless it was written after the list was made."""
+        version = int(listing["metadata"]["resourceVersion"])
+        # A list is never older than what was seen before it, except when the cluster was restored from a backup or
+        # made anew behind the same address: then versions say nothing about what is newer.
+        history_went_back = version < self._seen
+        before = {} if history_went_back else self._held
+        now: dict[str, _Held[Record]] = {uid: held for uid, held in before.items() if held.version > version}
+        for raw in listing["items"]:
+            uid, item_version = _identity(raw)
+            held = before.get(uid)
+            if held is not None and held.version >= item_version:
+                now[uid] = held
+            elif (read := self._try_read(raw)) is not None:
+                now[uid] = _Held(item_version, read)
+        self._held, self._seen, self.synced = now, version, True
+
+    def apply(self, event: _Raw) -> int:
+        """Take over one event of a watch. Returns the version from which the watch can be resumed."""
+        raw = event["object"]
+        if event["type"] == "BOOKMARK":
+            self._seen = max(self._seen, int(raw["metadata"]["resourceVersion"]))
+            return self._seen
+        uid, version = _identity(raw)
+        if event["type"] == "DELETED":
+            self._held.pop(uid, None)
+        else:
+            self._put(uid, version, raw)
+        self._seen = max(self._seen, version)
+        return self._seen
+
+    def insert(self, raw: _Raw) -> None:
+        """Take over the answer to a write, so that the very next read shows it."""
+        uid, version = _identity(raw)
+        if uid not in self._held and version <= self._seen:
+            # The watch has come past this version and the object is not there: it was deleted in the meantime.
+            return
+        self._put(uid, version, raw)
+
+    def _put(self, uid: str, version: int, raw: _Raw) -> None:
+        held = self._held.get(uid)
+        if held is not None and held.version >= version:
+            return
+        if (read := self._try_read(raw)) is not None:
+            self._held[uid] = _Held(version, read)
+
+    def _try_read(self, raw: _Raw) -> Record | None:
+        try:
+            return self._read(raw)
+        except (KeyError, TypeError, ValueError):
+            # One object that cannot be read must not stop the others.
+            logger.exception("an object cannot be read and is left out", extra={"fields": {"object": _name(raw)}})
+            return None
+
+
+def _identity(raw: _Raw) -> tuple[str, int]:
+    metadata = raw["metadata"]
+    return metadata["uid"], int(metadata["resourceVersion"])
+
+
+def _name(raw: _Raw) -> str:
+    metadata = raw.get("metadata", {})
+    return f"{metadata.get('namespace', '')}/{metadata.get('name', '')}"

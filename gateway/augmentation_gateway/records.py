@@ -1,0 +1,95 @@
+"""What the gateway keeps of each object it watches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+from uuid import UUID
+
+from augmentation_api.resource import ObjectMeta
+from augmentation_api.spec import AugmentationJobSpec
+from augmentation_api.status import AugmentationJobStatus
+from augmentation_api.vocabulary import AugmentationType, State
+
+
+@dataclass(frozen=True)
+class JobRecord:
+    """One version of an AugmentationJob.
+
+    The object is taken apart when somebody asks for it, not when it arrives: of the many versions a running job goes
+    through, most are never read. Metadata, spec and status are parsed apart, so that a field which a newer release
+    added to the spec does not hide the status from this one.
+    """
+
+    raw: Mapping[str, Any]
+    _encoded: dict[str, bytes] = field(default_factory=dict, compare=False, repr=False)
+
+    @classmethod
+    def read(cls, raw: dict[str, Any]) -> JobRecord:
+        """Keep an object as the API server sent it. Raises KeyError where it has no metadata."""
+        # One entry a field manager and a job has as many as shards: often most of the object, and never looked at.
+        raw["metadata"].pop("managedFields", None)
+        return cls(raw)
+
+    @cached_property
+    def metadata(self) -> ObjectMeta:
+        """Name, namespace, uid and the like."""
+        return ObjectMeta.model_validate(self.raw["metadata"])
+
+    @cached_property
+    def spec(self) -> AugmentationJobSpec:
+        """What was asked for."""
+        return AugmentationJobSpec.model_validate(self.raw["spec"])
+
+    @cached_property
+    def status(self) -> AugmentationJobStatus:
+        """What has become of it; empty until the operator has seen the job."""
+        return AugmentationJobStatus.model_validate(self.raw.get("status", {}))
+
+    @property
+    def uid(self) -> str:
+        """The job id, in lower case."""
+        return str(self.raw["metadata"]["uid"])
+
+    @property
+    def state(self) -> State:
+        """Where the job stands; queued until the operator says otherwise."""
+        return self.status.state or State.QUEUED
+
+    @property
+    def cancel_requested(self) -> bool:
+        """Whether its spec asks for it to be stopped."""
+        return bool(self.raw["spec"].get("cancel", False))
+
+    @cached_property
+    def project_id(self) -> UUID | None:
+        """The project in the spec, which cannot be changed; not the label, which can."""
+        project_id = self.raw["spec"].get("projectID")
+        return UUID(project_id) if project_id else None
+
+    def encoded(self, view: str, encode: Callable[[JobRecord], bytes]) -> bytes:
+        """The bytes of `encode(self)`, computed once for each view by name: a record never changes."""
+        if (held := self._encoded.get(view)) is not None:
+            return held
+        return self._encoded.setdefault(view, encode(self))
+
+
+@dataclass(frozen=True)
+class ClassRecord:
+    """What the gateway reads of an AugmentationClass."""
+
+    name: str
+    type: str
+    default: bool
+
+    @classmethod
+    def read(cls, raw: Mapping[str, Any]) -> ClassRecord:
+        """Read an object as the API server sent it. Raises KeyError where it is none."""
+        spec = raw["spec"]
+        return cls(
+            name=raw["metadata"]["name"],
+            type=spec.get("type", AugmentationType.DETERMINISTIC.value),
+            default=spec.get("default", False),
+        )

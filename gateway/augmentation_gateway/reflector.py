@@ -1,0 +1,147 @@
+"""Keeps an ObjectCache up with the API server: list, then watch, then watch again from where it broke off."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import AsyncGenerator, Callable
+from typing import Any, Protocol
+
+from augmentation_gateway.object_cache import ObjectCache, Record
+from augmentation_kube import KubeError, KubeUnavailable, Resource
+
+logger = logging.getLogger(__name__)
+
+SILENCE_SECONDS = 90.0
+"""The API server sends a bookmark a minute; a watch that is silent for longer hangs on a dead connection."""
+FIRST_DELAY_SECONDS = 0.1
+LONGEST_DELAY_SECONDS = 2.0
+"""A restarting API server refuses, forbids and throttles for seconds before it serves. A few replicas of the gateway
+that ask again every other second are no load, and are current again that much sooner."""
+SETTLED_SECONDS = 5.0
+"""A watch that held so long starts again without delay; a shorter one counts as a failure to back off from."""
+
+
+class Collection(Protocol):
+    """The two requests it takes, as KubeApi has them."""
+
+    async def list(self, resource: Resource, namespace: str | None = None) -> dict[str, Any]:
+        """A whole collection."""
+        ...
+
+    def watch(
+        self,
+        resource: Resource,
+        resource_version: str,
+        namespace: str | None = None,
+        *,
+        opened: Callable[[], None] | None = None,
+    ) -> AsyncGenerator[dict[str, Any], None]:
+        """Changes after a version; `opened` is called when the server has begun to answer."""
+        ...
+
+
+class Reflector:
+    """One collection, followed for as long as `run` runs.
+
+    Args:
+        source: the Kubernetes API.
+        resource: which collection.
+        namespace: where; None: everywhere.
+        cache: what is kept up; this is its only writer, but for the answers to this process's own writes.
+    """
+
+    def __init__(
+        self, source: Collection, resource: Resource, namespace: str | None, cache: ObjectCache[Record]
+    ) -> None:
+        self._source = source
+        self._resource = resource
+        self._namespace = namespace
+        self._cache: ObjectCache[Any] = cache
+        self._version: str | None = None
+        self._in_touch = False
+        self._last_contact = time.monotonic()
+        self._complaint = ""
+
+    @property
+    def age(self) -> float | None:
+        """Seconds since the cache was last known to be current; None while a watch keeps it current."""
+        return None if self._in_touch else time.monotonic() - self._last_contact
+
+    async def run(self) -> None:
+        """Follow the collection until cancelled. Nothing ends it before: every failure is tried again."""
+        delay = FIRST_DELAY_SECONDS
+        while True:
+            began = time.monotonic()
+            resuming = self._version is not None
+            try:
+                await self._watch(self._version or await self._list())
+            except KubeError as error:
+                self._lost(str(error))
+                if error.status == 410:
+                    # Too old to resume from: what happened in between is only in a new list, wanted now. Where a new
+                    # list is too old as well, something is wrong that haste will not mend.
+                    self._version = None
+                    if resuming:
+                        continue
+            except KubeUnavailable as error:
+                if self._in_touch:
+                    # Current until the connection broke, even if the last change came long before.
+                    self._last_contact = time.monotonic()
+                self._lost(str(error))
+            except TimeoutError:
+                self._lost(f"no word from the watch for {SILENCE_SECONDS:.0f} s")
+            except Exception as error:
+                # A mistake here must not leave the gateway with an ever older cache and nobody to renew it.
+                logger.exception("following %s failed", self._resource.value.plural)
+                self._lost(repr(error))
+                self._version = None
+            if time.monotonic() - began >= SETTLED_SECONDS:
+                delay = FIRST_DELAY_SECONDS
+            await asyncio.sleep(delay * random.uniform(0.5, 1))  # noqa: S311 - jitter, so that replicas spread out
+            delay = min(2 * delay, LONGEST_DELAY_SECONDS)
+
+    async def _list(self) -> str:
+        listing = await self._source.list(self._resource, self._namespace)
+        self._cache.replace(listing)
+        self._version = version = str(listing["metadata"]["resourceVersion"])
+        self._last_contact = time.monotonic()
+        return version
+
+    async def _watch(self, version: str) -> None:
+        """Apply changes until the server ends the watch, as it does every few minutes."""
+        events = self._source.watch(self._resource, version, self._namespace, opened=self._touch)
+        try:
+            while True:
+                async with asyncio.timeout(SILENCE_SECONDS):
+                    event = await anext(events, None)
+                if event is None:
+                    return
+                self._version = str(self._cache.apply(event))
+                self._last_contact = time.monotonic()
+        finally:
+            await events.aclose()
+
+    def _touch(self) -> None:
+        if not self._in_touch:
+            self._in_touch = True
+            self._complaint = ""
+            logger.info("in touch with the Kubernetes API", extra={"fields": self._fields()})
+
+    def _lost(self, complaint: str) -> None:
+        self._in_touch = False
+        if complaint != self._complaint:
+            # Said once, not at every try: an API server can be away for hours.
+            self._complaint = complaint
+            logger.warning(
+                "out of touch with the Kubernetes API", extra={"fields": self._fields() | {"error": complaint}}
+            )
+
+    def _fields(self) -> dict[str, object]:
+        return {
+            "resource": self._resource.value.plural,
+            "namespace": self._namespace or "",
+            "objects": len(self._cache),
+        }

@@ -1,0 +1,57 @@
+"""Running the gateway: connect, start the caches, serve, and stop without cutting anybody off."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from contextlib import suppress
+
+import uvicorn
+
+from augmentation_gateway.app import build_app
+from augmentation_gateway.cluster_view import ClusterView
+from augmentation_gateway.gateway import Gateway
+from augmentation_gateway.keys_file import KeysFile
+from augmentation_gateway.settings import Settings
+from augmentation_kube import connect
+
+logger = logging.getLogger(__name__)
+
+SHUTDOWN_SECONDS = 15
+"""Requests under way get this long to end: more than the longest write, less than a pod's usual grace of 30 s."""
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT. Raises ConfigException where no cluster is configured."""
+    keys = KeysFile(settings.keys_file)
+    keys.refresh()
+    # uvicorn raises the signal that stopped it once more when it has stopped; with the default handler that would kill
+    # the process before its watches and connections are closed.
+    for stop in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(stop, lambda *_: None)
+    async with connect() as api, ClusterView(api, settings.namespaces) as view:
+        following = asyncio.create_task(keys.follow())
+        server = uvicorn.Server(
+            uvicorn.Config(
+                build_app(Gateway(api, view, keys)),
+                host=settings.host,
+                port=settings.port,
+                lifespan="off",
+                access_log=False,
+                log_config=None,
+                server_header=False,
+                timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+            )
+        )
+        logger.info(
+            "serving",
+            extra={"fields": {"port": settings.port, "namespaces": list(settings.namespaces) or "all"}},
+        )
+        try:
+            await server.serve()
+        finally:
+            following.cancel()
+            with suppress(asyncio.CancelledError):
+                await following
+    logger.info("stopped")

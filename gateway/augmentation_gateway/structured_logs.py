@@ -1,0 +1,41 @@
+"""Logs as one JSON object a line, in which an API key never appears.
+
+>>> logger.info("job created", extra={"fields": {"job_id": "…", "key_id": "ci"}})
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+from datetime import UTC, datetime
+
+# Nobody logs a key on purpose; a client that puts one into a URL makes it part of a path that is logged.
+_API_KEY = re.compile(r"aug_[A-Za-z0-9_-]{16,}")
+
+
+class JsonFormatter(logging.Formatter):
+    """time, level, logger, message, the fields given, and the traceback of an exception."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line of JSON."""
+        line: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        line |= getattr(record, "fields", {})
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return _API_KEY.sub("aug_[redacted]", json.dumps(line, default=str))
+
+
+def configure(level: str) -> None:
+    """Send every logger of the process to stderr as JSON."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter())
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    # uvicorn reports each start and stop in six lines; what matters of them is logged here.
+    logging.getLogger("uvicorn").setLevel(max(logging.WARNING, logging.root.level))

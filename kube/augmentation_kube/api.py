@@ -1,0 +1,206 @@
+"""KubeApi: create, read, apply, patch, delete, list and watch as coroutines over plain JSON objects."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+from kubernetes.aio import config
+from kubernetes.aio.client.api_client import ApiClient
+from kubernetes.aio.client.configuration import Configuration
+
+from augmentation_kube.errors import KubeError, KubeUnavailable
+from augmentation_kube.paths import Resource, object_path
+
+Json = dict[str, Any]
+
+REQUEST_TIMEOUT_SECONDS = 30.0
+_JSON = "application/json"
+_MERGE_PATCH = "application/merge-patch+json"
+_APPLY_PATCH = "application/apply-patch+yaml"
+
+
+@asynccontextmanager
+async def connect(kubeconfig: str | None = None) -> AsyncIterator["KubeApi"]:
+    """A KubeApi for the cluster this process is in, else for the one that `kubeconfig` or $KUBECONFIG names.
+
+    Raises:
+        kubernetes.aio.config.ConfigException: there is neither.
+    """
+    configuration = Configuration()
+    if kubeconfig is None:
+        try:
+            config.load_incluster_config(client_configuration=configuration)
+        except config.ConfigException:
+            await config.load_kube_config(client_configuration=configuration)
+    else:
+        await config.load_kube_config(config_file=kubeconfig, client_configuration=configuration)
+    async with ApiClient(configuration) as client:
+        yield KubeApi(client)
+
+
+class KubeApi:
+    """The API server. Every method raises KubeError (it said no) or KubeUnavailable (it could not be reached)."""
+
+    def __init__(self, client: ApiClient) -> None:
+        self._client = client
+
+    async def get(self, resource: Resource, name: str, namespace: str | None = None) -> Json:
+        """One object."""
+        return await self._json("GET", object_path(resource, namespace, name))
+
+    async def list(self, resource: Resource, namespace: str | None = None, label_selector: str | None = None) -> Json:
+        """A whole collection, consistent as of its resourceVersion: the list object with `items` and `metadata`."""
+        query = {"labelSelector": label_selector} if label_selector else {}
+        return await self._json("GET", object_path(resource, namespace), query)
+
+    async def create(
+        self,
+        resource: Resource,
+        body: Mapping[str, Any],
+        namespace: str | None = None,
+        *,
+        field_manager: str | None = None,
+    ) -> Json:
+        """Create an object; KubeError 409 AlreadyExists if there is one of that name."""
+        return await self._json("POST", object_path(resource, namespace), _managed_by(field_manager), body)
+
+    async def apply(
+        self,
+        resource: Resource,
+        name: str,
+        body: Mapping[str, Any],
+        *,
+        field_manager: str,
+        namespace: str | None = None,
+        subresource: str | None = None,
+    ) -> Json:
+        """Server-side apply: `field_manager` owns exactly the fields of `body` from now on, whoever had them."""
+        query = {"fieldManager": field_manager, "force": "true"}
+        path = object_path(resource, namespace, name, subresource)
+        return await self._json("PATCH", path, query, body, _APPLY_PATCH)
+
+    async def merge_patch(
+        self,
+        resource: Resource,
+        name: str,
+        body: Mapping[str, Any],
+        *,
+        namespace: str | None = None,
+        subresource: str | None = None,
+        field_manager: str | None = None,
+    ) -> Json:
+        """JSON merge patch (RFC 7386): the fields of `body` are set, its nulls removed, the rest stays."""
+        path = object_path(resource, namespace, name, subresource)
+        return await self._json("PATCH", path, _managed_by(field_manager), body, _MERGE_PATCH)
+
+    async def delete(
+        self, resource: Resource, name: str, namespace: str | None = None, *, uid: str | None = None
+    ) -> None:
+        """Delete an object; the garbage collector deletes what it owns afterwards. Gone already is fine.
+
+        With `uid`, only that one: another object that has the name by now is left alone.
+        """
+        body: Json = {"propagationPolicy": "Background"}
+        if uid is not None:
+            body["preconditions"] = {"uid": uid}
+        try:
+            await self._json("DELETE", object_path(resource, namespace, name), body=body)
+        except KubeError as error:
+            if error.status != 404 and not (error.status == 409 and uid is not None):
+                raise
+
+    async def watch(
+        self,
+        resource: Resource,
+        resource_version: str,
+        namespace: str | None = None,
+        *,
+        timeout_seconds: int = 290,
+        opened: Callable[[], None] | None = None,
+    ) -> AsyncGenerator[Json, None]:
+        """Changes after `resource_version`, with bookmarks, until the server ends the watch after `timeout_seconds`.
+
+        Yields watch events `{"type": ADDED|MODIFIED|DELETED|BOOKMARK, "object": {...}}`. `opened` is called once the
+        server has begun to answer: from then on silence means that nothing changed. Raises KubeError with status 410
+        when that version is too old: list again.
+        """
+        query = {
+            "watch": "true",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": resource_version,
+            "timeoutSeconds": str(timeout_seconds),
+        }
+        response = await self._request("GET", object_path(resource, namespace), query, timeout=timeout_seconds + 30)
+        if opened is not None:
+            opened()
+        try:
+            async for line in response.content:
+                if not line.endswith(b"\n"):
+                    raise KubeUnavailable("the watch broke off in the middle of an event")
+                event = json.loads(line)
+                if event["type"] == "ERROR":
+                    status = event["object"]
+                    raise KubeError(status.get("code", 500), status.get("reason", ""), status.get("message", ""))
+                yield event
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise KubeUnavailable(f"the watch broke off: {error!r}") from error
+        finally:
+            response.close()
+
+    async def raw(self, path: str) -> bytes:
+        """Body of a plain GET, e.g. /readyz."""
+        response = await self._request("GET", path, {})
+        return await self._read(response)
+
+    async def _json(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+        content_type: str = _JSON,
+    ) -> Json:
+        response = await self._request(method, path, query or {}, body, content_type)
+        answer: Json = json.loads(await self._read(response))
+        return answer
+
+    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
+        try:
+            return await response.read()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise KubeUnavailable(f"the answer of the Kubernetes API broke off: {error!r}") from error
+
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        body: Mapping[str, Any] | None = None,
+        content_type: str = _JSON,
+        timeout: float = REQUEST_TIMEOUT_SECONDS,
+    ) -> aiohttp.ClientResponse:
+        """Send one request; the answer's body is not read yet. A status of 400 and above is raised."""
+        request = await self._client.param_serialize(
+            method,
+            path,
+            query_params=list(query.items()),
+            header_params={"Accept": _JSON, "Content-Type": content_type},
+            body=body,
+            auth_settings=["BearerToken"],
+        )
+        try:
+            answer = await self._client.call_api(*request, _request_timeout=aiohttp.ClientTimeout(total=timeout))
+            response: aiohttp.ClientResponse = answer.response
+            if response.status >= 400:
+                raise KubeError.from_answer(response.status, await response.read())
+        except (aiohttp.ClientError, TimeoutError, asyncio.IncompleteReadError, OSError) as error:
+            raise KubeUnavailable(f"the Kubernetes API could not be reached: {error!r}") from error
+        return response
+
+
+def _managed_by(field_manager: str | None) -> dict[str, str]:
+    """Query that names the owner of the fields written; without it the API server takes the user agent's name."""
+    return {"fieldManager": field_manager} if field_manager else {}

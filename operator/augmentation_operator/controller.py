@@ -1,0 +1,237 @@
+"""The shell around the decision: reads what is seen, does what was decided. Level-triggered; safe to repeat."""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol, TypeVar
+
+from pydantic import ValidationError
+
+from augmentation_api import (
+    AugmentationClass,
+    AugmentationJob,
+    AugmentationJobStatus,
+    ConditionType,
+    FailureReason,
+    PhaseName,
+    State,
+)
+from augmentation_api.identifiers import API_VERSION, FIELD_MANAGER_OPERATOR, JOB_KIND, LABEL_JOB_UID
+from augmentation_api.status import TEXT_LIMIT
+from augmentation_kube import KubeApi, KubeError, Resource
+from augmentation_operator.decision import Decision, operator_part
+from augmentation_operator.manifests.ownership import Manifest
+from augmentation_operator.observation import ChildJob, ChildPod, Observation, children_of, read_job, read_pod
+from augmentation_operator.reconcile import decide, refused
+
+Child = TypeVar("Child", ChildJob, ChildPod)
+
+log = logging.getLogger(__name__)
+
+
+class Children(Protocol):
+    """The children of all jobs, as the watches have last shown them."""
+
+    def jobs_of(self, uid: str) -> Iterable[ChildJob]:
+        """Child Jobs of the AugmentationJob with this uid."""
+
+    def pods_of(self, uid: str) -> Iterable[ChildPod]:
+        """Worker pods of the AugmentationJob with this uid."""
+
+    def classes(self) -> Iterable[AugmentationClass]:
+        """All AugmentationClasses."""
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+class Controller:
+    """Reconciles one AugmentationJob at a time, by its uid."""
+
+    def __init__(self, api: KubeApi, children: Children, clock: Callable[[], datetime] = _now) -> None:
+        self._api = api
+        self._children = children
+        self._clock = clock
+        self._bodies: dict[str, Mapping[str, Any]] = {}
+        self._node_labels: dict[str, Mapping[str, str]] = {}
+
+    def saw(self, body: Mapping[str, Any]) -> None:
+        """Remember the newest state of a resource; an older one than is known is ignored."""
+        uid = body["metadata"]["uid"]
+        known = self._bodies.get(uid)
+        if known is None or _version(body) >= _version(known):
+            self._bodies[uid] = body
+
+    def lost(self, uid: str) -> None:
+        """Forget a resource that was deleted."""
+        self._bodies.pop(uid, None)
+
+    def unfinished(self) -> list[str]:
+        """Uids of the jobs that have not ended."""
+        return [
+            uid
+            for uid, body in self._bodies.items()
+            if not (state := body.get("status", {}).get("state")) or not State(state).is_final
+        ]
+
+    async def reconcile(self, uid: str) -> timedelta | None:
+        """Bring one job a step nearer to what it should be. Answers when to look again, if nothing happens before."""
+        body = self._bodies.get(uid)
+        if body is None or body["metadata"].get("deletionTimestamp"):
+            return None
+        try:
+            job = AugmentationJob.from_wire(body)
+        except ValidationError as error:
+            await self._reject_unreadable(body, error)
+            return None
+        seen = children_of(job, self._children.jobs_of(uid), self._children.pods_of(uid))
+        decision = await self._decide(job, seen)
+        if decision.delete_resource or _ends(job, decision):
+            # An end is for good and the watches may lag, one more than another: decide it on what is there now.
+            anew = await self._read_anew(job)
+            if anew is None:
+                return None
+            job, seen = anew
+            decision = await self._decide(job, seen)
+        await self._carry_out(job, decision)
+        return decision.look_again_after
+
+    async def _decide(self, job: AugmentationJob, seen: Observation) -> Decision:
+        nodes = {pod.node for pod in seen.pods if pod.node and pod.phase == PhaseName.AUGMENT}
+        seen = replace(seen, node_labels={node: await self._labels_of(node) for node in nodes})
+        return decide(job, self._children.classes(), seen, self._clock())
+
+    async def _read_anew(self, job: AugmentationJob) -> tuple[AugmentationJob, Observation] | None:
+        """The job and its children from the API server itself; None if the job is gone."""
+        metadata = job.metadata
+        try:
+            body = await self._api.get(Resource.AUGMENTATION_JOBS, metadata.name, metadata.namespace)
+        except KubeError as error:
+            if error.status != 404:
+                raise
+            return None
+        if body["metadata"]["uid"] != metadata.uid:
+            return None
+        self.saw(body)
+        selector = f"{LABEL_JOB_UID}={metadata.uid}"
+        jobs = await self._api.list(Resource.JOBS, metadata.namespace, selector)
+        pods = await self._api.list(Resource.PODS, metadata.namespace, selector)
+        job = AugmentationJob.from_wire(body)
+        return job, children_of(job, _readable(read_job, jobs["items"]), _readable(read_pod, pods["items"]))
+
+    async def _labels_of(self, node: str) -> Mapping[str, str]:
+        """Labels of a node, read once: instance type and zone do not change while a node lives."""
+        if node not in self._node_labels:
+            try:
+                answer = await self._api.get(Resource.NODES, node)
+            except KubeError as error:
+                if error.status not in (403, 404):
+                    raise
+                log.warning("node %s: its labels cannot be read (%s); status.placement will lack them", node, error)
+                return {}
+            self._node_labels[node] = answer["metadata"].get("labels", {})
+        return self._node_labels[node]
+
+    async def _carry_out(self, job: AugmentationJob, decision: Decision) -> None:
+        namespace = job.metadata.namespace
+        try:
+            await self._make(decision, namespace)
+        except KubeError as error:
+            if not error.is_passing:
+                await self._write_if_new(job, refused(job, decision, error.message, self._clock()))
+            raise
+        for name, suspend in decision.suspend_jobs:
+            await self._api.merge_patch(Resource.JOBS, name, {"spec": {"suspend": suspend}}, namespace=namespace)
+        # Before anything is deleted: a job that has ended must not find its child missing and make it again.
+        await self._write_if_new(job, decision.status)
+        for name in decision.delete_jobs:
+            await self._api.delete(Resource.JOBS, name, namespace)
+        if decision.delete_resource:
+            await self._api.delete(Resource.AUGMENTATION_JOBS, job.metadata.name, namespace, uid=job.metadata.uid)
+
+    async def _make(self, decision: Decision, namespace: str) -> None:
+        for manifest in decision.apply:
+            await self._api.apply(
+                Resource.of(manifest["kind"]),
+                manifest["metadata"]["name"],
+                manifest,
+                field_manager=FIELD_MANAGER_OPERATOR,
+                namespace=namespace,
+            )
+        for manifest in decision.create:
+            await self._create(manifest, namespace)
+
+    async def _write_if_new(self, job: AugmentationJob, status: AugmentationJobStatus) -> None:
+        metadata, after = job.metadata, operator_part(status)
+        if operator_part(job.status) != after:
+            await self._write_status(metadata.name, metadata.namespace, metadata.uid, after)
+            if job.status.state != status.state:
+                log.info("%s/%s: %s", metadata.namespace, metadata.name, status.message)
+
+    async def _create(self, manifest: Manifest, namespace: str) -> None:
+        try:
+            await self._api.create(Resource.of(manifest["kind"]), manifest, namespace)
+        except KubeError as error:
+            if error.status != 409:  # made before, by us: its name is derived from the job's uid
+                raise
+
+    async def _write_status(self, name: str, namespace: str, uid: str, status: Mapping[str, Any]) -> None:
+        answer = await self._api.apply(
+            Resource.AUGMENTATION_JOBS,
+            name,
+            # The uid makes sure that a new resource of the same name does not inherit this one's status.
+            {"apiVersion": API_VERSION, "kind": JOB_KIND, "metadata": {"name": name, "uid": uid}, "status": status},
+            field_manager=FIELD_MANAGER_OPERATOR,
+            namespace=namespace,
+            subresource="status",
+        )
+        if uid in self._bodies:
+            self.saw(answer)
+
+    async def _reject_unreadable(self, body: Mapping[str, Any], error: ValidationError) -> None:
+        """A resource that the CRD lets pass and this version cannot read: say which field, and leave it."""
+        findings = "; ".join(f"{'.'.join(str(part) for part in each['loc'])}: {each['msg']}" for each in error.errors())
+        metadata = body["metadata"]
+        state = body.get("status", {}).get("state")
+        if state:
+            if not State(state).is_final:
+                log.error("%s/%s cannot be read, left alone: %s", metadata["namespace"], metadata["name"], findings)
+            return
+        now = self._clock().isoformat().replace("+00:00", "Z")
+        status = {
+            "state": State.FAILED,
+            "currentPhase": PhaseName.RESOLVE,
+            "message": f"the spec cannot be read: {findings}"[:TEXT_LIMIT],
+            "completedAt": now,
+            "conditions": [
+                {
+                    "type": ConditionType.FAILED,
+                    "status": "True",
+                    "reason": FailureReason.SPEC_INVALID,
+                    "message": findings[:TEXT_LIMIT],
+                    "lastTransitionTime": now,
+                }
+            ],
+        }
+        await self._write_status(metadata["name"], metadata["namespace"], metadata["uid"], status)
+
+
+def _ends(job: AugmentationJob, decision: Decision) -> bool:
+    """Whether a decision ends a job that has not ended."""
+    before, after = job.status.state, decision.status.state
+    return after is not None and after.is_final and after != before
+
+
+def _readable(read: Callable[[Mapping[str, Any]], Child], items: Iterable[Mapping[str, Any]]) -> Iterator[Child]:
+    """What can be read of some objects; one that only pretends to be a child is passed over."""
+    for item in items:
+        with suppress(KeyError, ValueError):
+            yield read(item)
+
+
+def _version(body: Mapping[str, Any]) -> int:
+    """resourceVersions of one resource type can be compared as integers (KEP-5504)."""
+    return int(body["metadata"].get("resourceVersion") or 0)

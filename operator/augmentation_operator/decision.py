@@ -1,0 +1,52 @@
+"""What a reconcile decides: objects to make and remove, and what the status should say."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from augmentation_api import AugmentationJobStatus, ConditionType
+from augmentation_operator.manifests.ownership import Manifest
+
+OPERATOR_EVENT = "operator-"
+"""Ids of the operator's own events begin so; all other events belong to workers."""
+
+_WORKERS_FIELDS = ("shards", "source", "output")
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The difference between what is and what should be. Doing it twice does no more than doing it once.
+
+    Attributes:
+        status: the whole status as it should be; only the operator's part of it is written.
+        apply: objects to bring to this content, in this order.
+        create: objects to make unless they exist, in this order, after `apply`.
+        delete_jobs: names of child Jobs to delete, with their pods.
+        suspend_jobs: child Jobs whose `suspend` should be changed.
+        delete_resource: the AugmentationJob itself is to be deleted (its time to live is over).
+        look_again_after: when to decide anew if nothing happens before.
+    """
+
+    status: AugmentationJobStatus
+    apply: tuple[Manifest, ...] = ()
+    create: tuple[Manifest, ...] = ()
+    delete_jobs: tuple[str, ...] = ()
+    suspend_jobs: tuple[tuple[str, bool], ...] = ()
+    delete_resource: bool = False
+    look_again_after: timedelta | None = None
+
+
+def operator_part(status: AugmentationJobStatus) -> dict[str, Any]:
+    """The fields of a status that the operator owns, as it applies them.
+
+    Left out are the workers' entries and conditions of a type that is not this project's.
+    """
+    wire = status.to_wire()
+    for name in _WORKERS_FIELDS:
+        wire.pop(name, None)
+    if status.conditions:
+        own = {str(kind) for kind in ConditionType}
+        wire["conditions"] = [entry for entry in wire["conditions"] if entry["type"] in own]  # type: ignore[attr-defined]
+    for phase in wire.get("phases", []):  # type: ignore[attr-defined]
+        phase["events"] = [event for event in phase["events"] if event["id"].startswith(OPERATOR_EVENT)]
+    return wire

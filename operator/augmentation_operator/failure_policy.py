@@ -1,0 +1,77 @@
+"""When a phase has failed, and why: read from its Job and pods, in the worker's own words where it left some."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from pydantic import ValidationError
+
+from augmentation_api import FailureReason, PhaseName
+from augmentation_api.failure import is_permanent_exit_code
+from augmentation_api.worker_contract import TerminationMessage
+from augmentation_operator.observation import ChildJob, ChildPod, Termination
+from augmentation_operator.verdict import Rejection
+
+_KILLED_BY_SIGNAL = 128
+
+
+def why_failed(job: ChildJob, pods: Sequence[ChildPod]) -> Rejection:
+    """Why a Job that Kubernetes has given up failed: in a pod's own words, else in those of Kubernetes.
+
+    Of several failed pods a permanent failure counts first, since that ended the Job and others were stopped for it;
+    then one that left words of its own; then the newest.
+    """
+    if job.failed_reason == "DeadlineExceeded":
+        return Rejection(FailureReason.DEADLINE_EXCEEDED, job.failed_message)
+    failures = [pod.termination for pod in pods if pod.termination and pod.termination.exit_code]
+    if not failures:
+        return Rejection(FailureReason.WORKER_CRASHED, f"the {job.phase} pods failed: {job.failed_message}")
+    return explain(max(failures, key=_weight), job.phase)
+
+
+def _weight(failure: Termination) -> tuple[bool, bool, datetime]:
+    return (
+        is_permanent_exit_code(failure.exit_code),
+        _own_words(failure) is not None,
+        failure.finished_at or datetime.min.replace(tzinfo=UTC),
+    )
+
+
+def explain(termination: Termination, phase: PhaseName) -> Rejection:
+    """Why a pod of a phase failed."""
+    if termination.by_node:
+        return _stopped_by_node(termination)
+    own_words = _own_words(termination)
+    if own_words is not None:
+        return Rejection(own_words.reason, own_words.message)
+    if termination.reason == "OOMKilled":
+        resources = "resources" if phase == PhaseName.AUGMENT else "metadataResources"
+        return Rejection(
+            FailureReason.WORKER_CRASHED,
+            f"the worker ran out of memory: raise {resources}.limits.memory of its AugmentationClass",
+        )
+    last_words = termination.message.strip()[-300:]
+    how = (
+        f"was killed by signal {termination.exit_code - _KILLED_BY_SIGNAL}"
+        if termination.exit_code > _KILLED_BY_SIGNAL
+        else f"ended with exit code {termination.exit_code}"
+    )
+    return Rejection(
+        FailureReason.WORKER_CRASHED, f"the worker {how}" + (f"; its last words: {last_words}" if last_words else "")
+    )
+
+
+def _stopped_by_node(termination: Termination) -> Rejection:
+    words = f"the pod was stopped by its node ({termination.reason}): {termination.message}"
+    if "EmptyDir" in termination.message or "ephemeral" in termination.message:
+        return Rejection(
+            FailureReason.STORAGE_EXHAUSTED,
+            f"{words} Raise scratchSize of its AugmentationClass.",
+        )
+    return Rejection(FailureReason.WORKER_CRASHED, words)
+
+
+def _own_words(termination: Termination) -> TerminationMessage | None:
+    try:
+        return TerminationMessage.model_validate_json(termination.message)
+    except ValidationError:
+        return None

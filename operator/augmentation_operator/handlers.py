@@ -1,0 +1,140 @@
+"""kopf's part: watches with resume, and indices of the children. Every handler ends in one queue of job uids."""
+
+import asyncio
+import logging
+import sys
+from collections.abc import Iterable
+from contextlib import AsyncExitStack
+from typing import Any, cast
+
+import kopf
+from pydantic import ValidationError
+
+from augmentation_api import AugmentationClass
+from augmentation_api.identifiers import CLASS_PLURAL, GROUP, JOB_PLURAL, LABEL_JOB_UID, VERSION
+from augmentation_kube import KubeError, KubeUnavailable, connect
+from augmentation_operator.controller import Controller
+from augmentation_operator.observation import ChildJob, ChildPod, read_job, read_pod
+from augmentation_operator.work_queue import WorkQueue
+
+log = logging.getLogger(__name__)
+
+RECONCILERS = 4
+_OURS = {LABEL_JOB_UID: kopf.PRESENT}
+
+
+class IndexedChildren:
+    """The kopf indices below, as the controller asks for them."""
+
+    def __init__(self, jobs: kopf.Index[str, ChildJob], pods: kopf.Index[str, ChildPod], classes: kopf.Index[str, Any]):
+        self._jobs, self._pods, self._classes = jobs, pods, classes
+
+    def jobs_of(self, uid: str) -> Iterable[ChildJob]:
+        """Child Jobs of one AugmentationJob."""
+        return cast(Iterable[ChildJob], self._jobs.get(uid, ()))
+
+    def pods_of(self, uid: str) -> Iterable[ChildPod]:
+        """Worker pods of one AugmentationJob."""
+        return cast(Iterable[ChildPod], self._pods.get(uid, ()))
+
+    def classes(self) -> Iterable[AugmentationClass]:
+        """All classes that can be read."""
+        return [each for name in self._classes for each in self._classes[name]]
+
+
+class Operator:
+    """What lives as long as the process: the connection, the queue and its workers."""
+
+    def __init__(self) -> None:
+        self.queue = WorkQueue()
+        self._stack = AsyncExitStack()
+        self._workers: list[asyncio.Task[None]] = []
+        self._controller: Controller | None = None
+
+    @property
+    def controller(self) -> Controller:
+        """The controller; there is one from start-up on."""
+        assert self._controller is not None  # noqa: S101
+        return self._controller
+
+    async def start(self, children: IndexedChildren) -> None:
+        """Connect and begin to work."""
+        api = await self._stack.enter_async_context(connect())
+        self._controller = Controller(api, children)
+        self._workers = [
+            asyncio.create_task(self.queue.work(self._controller.reconcile, self._report)) for _ in range(RECONCILERS)
+        ]
+
+    async def stop(self) -> None:
+        """Stop where we are: whatever is half done is done again by the next process."""
+        for worker in self._workers:
+            worker.cancel()
+        await asyncio.gather(*self._workers, return_exceptions=True)
+        await self._stack.aclose()
+
+    def _report(self, uid: str) -> None:
+        error = sys.exception()
+        if isinstance(error, KubeError | KubeUnavailable):
+            # Foreseen, and its own sentence says it all.
+            log.warning("reconcile of job %s is tried again with backoff: %s", uid, error)
+        else:
+            log.exception("reconcile of job %s failed; it is tried again with backoff", uid)
+
+
+def register(operator: Operator) -> None:
+    """Register the watches with kopf's default registry."""
+
+    @kopf.on.login()
+    def login(**kwargs: Any) -> Any:
+        # kopf's own readers: those over a client library depend on that library's version.
+        return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
+
+    @kopf.on.startup()
+    async def start(settings: kopf.OperatorSettings, **kwargs: Any) -> None:
+        settings.posting.enabled = False
+        settings.networking.connect_timeout = 10
+        settings.networking.request_timeout = 60
+        settings.watching.server_timeout = 600
+        settings.watching.inactivity_timeout = 70
+        await operator.start(IndexedChildren(kwargs["child_jobs"], kwargs["child_pods"], kwargs["classes"]))
+
+    @kopf.on.cleanup()
+    async def stop(**_: Any) -> None:
+        await operator.stop()
+
+    # The ids are the names by which kopf hands the indices over; its own would be those of nested functions.
+
+    @kopf.index("batch", "v1", "jobs", labels=_OURS, id="child_jobs")
+    def child_jobs(body: kopf.Body, **_: Any) -> dict[str, ChildJob]:
+        return {body["metadata"]["labels"][LABEL_JOB_UID]: read_job(body)}
+
+    @kopf.index("", "v1", "pods", labels=_OURS, id="child_pods")
+    def child_pods(body: kopf.Body, **_: Any) -> dict[str, ChildPod]:
+        return {body["metadata"]["labels"][LABEL_JOB_UID]: read_pod(body)}
+
+    @kopf.index(GROUP, VERSION, CLASS_PLURAL, id="classes")
+    def classes(name: str, body: kopf.Body, **_: Any) -> dict[str, AugmentationClass] | None:
+        try:
+            return {name: AugmentationClass.from_wire(dict(body))}
+        except ValidationError as error:
+            log.error("AugmentationClass %s cannot be read and is ignored: %s", name, error)
+            return None
+
+    @kopf.on.event(GROUP, VERSION, JOB_PLURAL)
+    async def resource_changed(event: kopf.RawEvent, uid: str, **_: Any) -> None:
+        if event["type"] == "DELETED":
+            operator.controller.lost(uid)
+            operator.queue.forget(uid)
+        else:
+            operator.controller.saw(event["object"])
+            operator.queue.add(uid)
+
+    @kopf.on.event("batch", "v1", "jobs", labels=_OURS)
+    @kopf.on.event("", "v1", "pods", labels=_OURS)
+    async def child_changed(labels: kopf.Labels, **_: Any) -> None:
+        operator.queue.add(labels[LABEL_JOB_UID])
+
+    @kopf.on.event(GROUP, VERSION, CLASS_PLURAL)
+    async def class_changed(**_: Any) -> None:
+        for uid in operator.controller.unfinished():
+            operator.queue.add(uid)

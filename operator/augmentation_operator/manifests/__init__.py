@@ -1,0 +1,1 @@
+"""The objects the operator makes for a job, as plain manifests."""

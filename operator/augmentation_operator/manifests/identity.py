@@ -1,0 +1,40 @@
+"""A job's own identity: a service account that may touch its AugmentationJob and its shards' records, nothing else."""
+
+from augmentation_api import AugmentationJob
+from augmentation_api.identifiers import GROUP, JOB_PLURAL, shard_manifest_name, worker_identity_name
+from augmentation_operator.manifests.ownership import Manifest, child_metadata
+
+
+def identity(job: AugmentationJob, shard_count: int) -> list[Manifest]:
+    """ServiceAccount, Role and RoleBinding of a job's workers; `shard_count` is 0 until the job is resolved."""
+    name = worker_identity_name(job.metadata.name, job.metadata.uid)
+    records = [shard_manifest_name(job.metadata.name, job.metadata.uid, shard) for shard in range(shard_count)]
+    rules = [
+        {"apiGroups": [GROUP], "resources": [JOB_PLURAL], "resourceNames": [job.metadata.name], "verbs": ["get"]},
+        {
+            "apiGroups": [GROUP],
+            "resources": [f"{JOB_PLURAL}/status"],
+            "resourceNames": [job.metadata.name],
+            "verbs": ["patch"],
+        },
+    ]
+    if records:
+        rules.append(
+            {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": records, "verbs": ["get", "patch"]}
+        )
+    return [
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": child_metadata(job, name)},
+        {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "Role",
+            "metadata": child_metadata(job, name),
+            "rules": rules,
+        },
+        {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "RoleBinding",
+            "metadata": child_metadata(job, name),
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
+            "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": job.metadata.namespace}],
+        },
+    ]

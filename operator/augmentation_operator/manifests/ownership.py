@@ -1,0 +1,38 @@
+"""Metadata that every child shares: its name, its labels, and the owner it is deleted with."""
+
+from typing import Any
+
+from augmentation_api import AugmentationJob
+from augmentation_api.identifiers import LABEL_JOB_NAME, LABEL_JOB_UID, LABEL_PHASE
+from augmentation_api.vocabulary import PhaseName
+
+Manifest = dict[str, Any]
+
+
+def child_labels(job: AugmentationJob, phase: PhaseName | None = None) -> dict[str, str]:
+    """Labels by which a child, and the pods it makes, are found."""
+    labels = {
+        "app.kubernetes.io/managed-by": "augmentation-operator",
+        LABEL_JOB_UID: job.metadata.uid,
+        LABEL_JOB_NAME: job.metadata.name,
+    }
+    return labels | {LABEL_PHASE: phase} if phase else labels
+
+
+def child_metadata(job: AugmentationJob, name: str, phase: PhaseName | None = None) -> Manifest:
+    """metadata of a child object: the garbage collector deletes it with its AugmentationJob."""
+    return {
+        "name": name,
+        "namespace": job.metadata.namespace,
+        "labels": child_labels(job, phase),
+        "ownerReferences": [
+            {
+                "apiVersion": job.api_version,
+                "kind": job.kind,
+                "name": job.metadata.name,
+                "uid": job.metadata.uid,
+                "controller": True,
+                "blockOwnerDeletion": False,
+            }
+        ],
+    }

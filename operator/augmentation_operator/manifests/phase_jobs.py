@@ -1,0 +1,75 @@
+"""The batch/v1 Jobs of the three phases that run pods: resolve, augment (one index a shard), publish."""
+
+from augmentation_api import AugmentationClass, AugmentationJob
+from augmentation_api.failure import PERMANENT_EXIT_CODES
+from augmentation_api.identifiers import phase_job_name
+from augmentation_api.vocabulary import PhaseName
+from augmentation_operator.manifests.ownership import Manifest, child_metadata
+from augmentation_operator.manifests.worker_pod import WORKER_CONTAINER, worker_pod
+
+# Kubernetes itself then decides what to start again: a pod that was evicted or preempted does not count, a permanent
+# failure ends the Job at once, everything else is tried again with backoff up to the limit.
+_POD_FAILURE_POLICY = {
+    "rules": [
+        {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
+        {
+            "action": "FailJob",
+            "onExitCodes": {
+                "containerName": WORKER_CONTAINER,
+                "operator": "In",
+                "values": list(PERMANENT_EXIT_CODES),
+            },
+        },
+    ]
+}
+
+
+def resolve_job(job: AugmentationJob, augmentation_class: AugmentationClass) -> Manifest:
+    """The Job that pins the source, checks everything that can be wrong and writes the totals to status."""
+    return _single_pod_job(job, augmentation_class, PhaseName.RESOLVE, shard_count=0)
+
+
+def publish_job(job: AugmentationJob, augmentation_class: AugmentationClass, shard_count: int) -> Manifest:
+    """The Job that merges the shards' work, checks the result and makes it visible in one commit."""
+    return _single_pod_job(job, augmentation_class, PhaseName.PUBLISH, shard_count)
+
+
+def augment_job(job: AugmentationJob, augmentation_class: AugmentationClass, shard_count: int) -> Manifest:
+    """The Indexed Job that writes the augmented episodes, one index a shard."""
+    limit = augmentation_class.spec.limits.max_parallelism
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": _metadata(job, PhaseName.AUGMENT),
+        "spec": {
+            "completionMode": "Indexed",
+            "completions": shard_count,
+            "parallelism": min(job.spec.parallelism or shard_count, shard_count, limit),
+            "backoffLimitPerIndex": job.spec.backoff_limit_per_shard,
+            # One shard given up means no result: the others need not go on.
+            "maxFailedIndexes": 0,
+            "podReplacementPolicy": "Failed",
+            "podFailurePolicy": _POD_FAILURE_POLICY,
+            "template": worker_pod(job, augmentation_class, PhaseName.AUGMENT, shard_count),
+        },
+    }
+
+
+def _single_pod_job(
+    job: AugmentationJob, augmentation_class: AugmentationClass, phase: PhaseName, shard_count: int
+) -> Manifest:
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": _metadata(job, phase),
+        "spec": {
+            "backoffLimit": job.spec.backoff_limit_per_shard,
+            "podReplacementPolicy": "Failed",
+            "podFailurePolicy": _POD_FAILURE_POLICY,
+            "template": worker_pod(job, augmentation_class, phase, shard_count),
+        },
+    }
+
+
+def _metadata(job: AugmentationJob, phase: PhaseName) -> Manifest:
+    return child_metadata(job, phase_job_name(job.metadata.name, job.metadata.uid, phase), phase)

@@ -1,0 +1,142 @@
+"""The pod of one phase: the worker image under restricted pod security, with what the worker contract promises."""
+
+from typing import Final
+
+from augmentation_api import AugmentationClass, AugmentationJob
+from augmentation_api.augmentation_class import Resources
+from augmentation_api.identifiers import worker_identity_name
+from augmentation_api.vocabulary import PhaseName
+from augmentation_api.worker_contract import (
+    ENV_CREDENTIALS_SECRET,
+    ENV_HUB_ENDPOINT,
+    ENV_HUB_PUBLIC_ENDPOINT,
+    ENV_HUB_TOKEN_FILE,
+    ENV_JOB_NAME,
+    ENV_JOB_NAMESPACE,
+    ENV_JOB_UID,
+    ENV_MAX_FRAMES,
+    ENV_NODE_NAME,
+    ENV_POD_NAME,
+    ENV_SCRATCH,
+    ENV_SHARD_ATTEMPT,
+    ENV_SHARD_COUNT,
+)
+from augmentation_operator.manifests.ownership import Manifest, child_labels
+
+WORKER_CONTAINER: Final = "worker"
+_WORKER_USER: Final = 65532
+_SCRATCH: Final = "/scratch"
+_TOKEN_FOLDER: Final = "/run/hub-token"
+_TOKEN_FILE: Final = "token"
+# Set by the Job controller on the pods of an Indexed Job that has a backoffLimitPerIndex.
+_INDEX_FAILURES: Final = "metadata.annotations['batch.kubernetes.io/job-index-failure-count']"
+
+
+def worker_pod(
+    job: AugmentationJob, augmentation_class: AugmentationClass, phase: PhaseName, shard_count: int
+) -> Manifest:
+    """Pod template of a phase."""
+    spec = augmentation_class.spec
+    is_augment = phase == PhaseName.AUGMENT
+    rung = spec.placements[0]
+    secret = job.spec.credentials_secret_ref or spec.hub.credentials_secret_ref
+    pod: Manifest = {
+        "serviceAccountName": worker_identity_name(job.metadata.name, job.metadata.uid),
+        "restartPolicy": "Never",
+        "terminationGracePeriodSeconds": 30,
+        "enableServiceLinks": False,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": _WORKER_USER,
+            "runAsGroup": _WORKER_USER,
+            "fsGroup": _WORKER_USER,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [
+            {
+                "name": WORKER_CONTAINER,
+                "image": spec.image,
+                "imagePullPolicy": spec.image_pull_policy,
+                "args": [str(phase)],
+                "env": _environment(job, augmentation_class, phase, shard_count),
+                "resources": _resources((rung.resources or spec.resources) if is_augment else spec.metadata_resources),
+                "securityContext": {
+                    "allowPrivilegeEscalation": False,
+                    "readOnlyRootFilesystem": True,
+                    "capabilities": {"drop": ["ALL"]},
+                },
+                # A worker that dies without a word is explained by the end of its log.
+                "terminationMessagePolicy": "FallbackToLogsOnError",
+                "volumeMounts": [
+                    {"name": "scratch", "mountPath": _SCRATCH},
+                    {"name": "hub-token", "mountPath": _TOKEN_FOLDER, "readOnly": True},
+                ],
+            }
+        ],
+        "volumes": [
+            {"name": "scratch", "emptyDir": {"sizeLimit": spec.scratch_size}},
+            {
+                # Optional, so that a missing Secret is the worker's clear sentence and not a pod that hangs.
+                "name": "hub-token",
+                "secret": {
+                    "secretName": secret.name,
+                    "items": [{"key": secret.key, "path": _TOKEN_FILE}],
+                    "defaultMode": 0o440,
+                    "optional": True,
+                },
+            },
+        ],
+    }
+    if spec.image_pull_secrets:
+        pod["imagePullSecrets"] = [{"name": name} for name in spec.image_pull_secrets]
+    if job.spec.priority_class_name:
+        pod["priorityClassName"] = job.spec.priority_class_name
+    if is_augment:
+        if rung.node_selector:
+            pod["nodeSelector"] = dict(rung.node_selector)
+        if rung.tolerations:
+            pod["tolerations"] = [toleration.to_wire() for toleration in rung.tolerations]
+        if rung.runtime_class_name:
+            pod["runtimeClassName"] = rung.runtime_class_name
+    return {"metadata": {"labels": child_labels(job, phase)}, "spec": pod}
+
+
+def _environment(
+    job: AugmentationJob, augmentation_class: AugmentationClass, phase: PhaseName, shard_count: int
+) -> list[Manifest]:
+    spec = augmentation_class.spec
+    secret = job.spec.credentials_secret_ref or spec.hub.credentials_secret_ref
+    values = {
+        ENV_JOB_NAMESPACE: job.metadata.namespace,
+        ENV_JOB_NAME: job.metadata.name,
+        ENV_JOB_UID: job.metadata.uid,
+        ENV_HUB_ENDPOINT: spec.hub.endpoint,
+        ENV_HUB_PUBLIC_ENDPOINT: spec.hub.public_endpoint or spec.hub.endpoint,
+        ENV_HUB_TOKEN_FILE: f"{_TOKEN_FOLDER}/{_TOKEN_FILE}",
+        ENV_CREDENTIALS_SECRET: f"{secret.name}/{secret.key}",
+        ENV_SCRATCH: _SCRATCH,
+        # Plain LFS: one commit an upload, and servers other than the public hub understand it.
+        "HF_HUB_DISABLE_XET": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "HF_HOME": f"{_SCRATCH}/hub",
+        "HOME": _SCRATCH,
+        "TMPDIR": _SCRATCH,
+    }
+    if phase == PhaseName.RESOLVE and spec.limits.max_frames is not None:
+        values[ENV_MAX_FRAMES] = str(spec.limits.max_frames)
+    if shard_count:
+        values[ENV_SHARD_COUNT] = str(shard_count)
+    environment: list[Manifest] = [{"name": name, "value": value} for name, value in values.items()]
+    fields = {ENV_NODE_NAME: "spec.nodeName", ENV_POD_NAME: "metadata.name"}
+    if phase == PhaseName.AUGMENT:
+        fields[ENV_SHARD_ATTEMPT] = _INDEX_FAILURES
+    environment += [{"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}} for name, path in fields.items()]
+    return environment
+
+
+def _resources(resources: Resources) -> Manifest:
+    return {
+        kind: dict(amounts)
+        for kind, amounts in (("requests", resources.requests), ("limits", resources.limits))
+        if amounts
+    }

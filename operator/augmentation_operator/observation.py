@@ -1,0 +1,180 @@
+"""What the operator sees of a job's children: batch Jobs and pods, read into plain data.
+
+Read with care for what may be absent: every field of a status can be.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from augmentation_api import AugmentationJob
+from augmentation_api.identifiers import LABEL_PHASE, phase_job_name
+from augmentation_api.vocabulary import PhaseName
+
+_PULL_PROBLEMS = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"})
+_CONFIG_PROBLEMS = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
+
+
+@dataclass(frozen=True)
+class ChildJob:
+    """The batch/v1 Job of one phase."""
+
+    name: str
+    phase: PhaseName
+    namespace: str = ""
+    created_at: datetime | None = None
+    completed_at: datetime | None = None
+    failed_at: datetime | None = None
+    failed_reason: str = ""
+    failed_message: str = ""
+    suspended: bool = False
+    failed_pods: int = 0
+    completions: int = 1
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all its pods succeeded."""
+        return self.completed_at is not None
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether Kubernetes has given it up."""
+        return self.failed_at is not None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it starts no more pods."""
+        return self.is_complete or self.has_failed
+
+
+@dataclass(frozen=True)
+class Termination:
+    """How a pod's container ended, or (`by_node`) why its node ended the whole pod or never let it start."""
+
+    exit_code: int
+    reason: str = ""
+    message: str = ""
+    finished_at: datetime | None = None
+    by_node: bool = False
+
+
+@dataclass(frozen=True)
+class ChildPod:
+    """A worker pod."""
+
+    name: str
+    phase: PhaseName
+    namespace: str = ""
+    created_at: datetime | None = None
+    started_at: datetime | None = None
+    node: str = ""
+    is_over: bool = False
+    unschedulable: str = ""
+    pull_problem: str = ""
+    pull_message: str = ""
+    config_problem: str = ""
+    termination: Termination | None = None
+
+
+@dataclass(frozen=True)
+class Observation:
+    """Everything outside the resource itself that a decision rests on."""
+
+    jobs: Mapping[PhaseName, ChildJob] = field(default_factory=dict)
+    pods: tuple[ChildPod, ...] = ()
+    node_labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def pods_of(self, phase: PhaseName) -> tuple[ChildPod, ...]:
+        """The pods of one phase, oldest first."""
+        return tuple(pod for pod in self.pods if pod.phase == phase)
+
+
+def children_of(job: AugmentationJob, jobs: Iterable[ChildJob], pods: Iterable[ChildPod]) -> Observation:
+    """The children of a job among objects that carry its uid as a label.
+
+    A label is no proof: what lies in another namespace, or is a Job of another name than the phase's, is not its child.
+    """
+    metadata = job.metadata
+    own_pods = (pod for pod in pods if pod.namespace == metadata.namespace)
+    return Observation(
+        jobs={
+            child.phase: child
+            for child in jobs
+            if child.namespace == metadata.namespace
+            and child.name == phase_job_name(metadata.name, metadata.uid, child.phase)
+        },
+        pods=tuple(sorted(own_pods, key=lambda pod: (str(pod.created_at), pod.name))),
+    )
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def read_job(body: Mapping[str, Any]) -> ChildJob:
+    """A batch/v1 Job as the API sends it. Raises KeyError or ValueError if it is no child of ours."""
+    metadata, spec, status = body["metadata"], body.get("spec", {}), body.get("status", {})
+    conditions = {entry["type"]: entry for entry in status.get("conditions", []) if entry.get("status") == "True"}
+    complete, failed = conditions.get("Complete"), conditions.get("Failed")
+    return ChildJob(
+        name=metadata["name"],
+        phase=PhaseName(metadata["labels"][LABEL_PHASE]),
+        namespace=metadata.get("namespace", ""),
+        created_at=_moment(metadata.get("creationTimestamp")),
+        completed_at=_moment(complete.get("lastTransitionTime")) if complete else None,
+        failed_at=_moment(failed.get("lastTransitionTime")) if failed else None,
+        failed_reason=failed.get("reason", "") if failed else "",
+        failed_message=failed.get("message", "") if failed else "",
+        suspended=bool(spec.get("suspend", False)),
+        failed_pods=int(status.get("failed", 0)),
+        completions=int(spec.get("completions", 1)),
+    )
+
+
+def read_pod(body: Mapping[str, Any]) -> ChildPod:
+    """A pod as the API sends it. Raises KeyError or ValueError if it is no child of ours."""
+    metadata, status = body["metadata"], body.get("status", {})
+    container: Mapping[str, Any] = next(iter(status.get("containerStatuses", [])), {})
+    state = container.get("state", {})
+    waiting, running, terminated = (state.get(key, {}) for key in ("waiting", "running", "terminated"))
+    scheduled: Mapping[str, Any] = next(
+        (entry for entry in status.get("conditions", []) if entry["type"] == "PodScheduled"), {}
+    )
+    reason = waiting.get("reason", "")
+    return ChildPod(
+        name=metadata["name"],
+        phase=PhaseName(metadata["labels"][LABEL_PHASE]),
+        namespace=metadata.get("namespace", ""),
+        created_at=_moment(metadata.get("creationTimestamp")),
+        started_at=_moment(running.get("startedAt") or terminated.get("startedAt")),
+        node=body.get("spec", {}).get("nodeName", ""),
+        is_over=status.get("phase") in ("Succeeded", "Failed"),
+        unschedulable=scheduled.get("message", "") if scheduled.get("status") == "False" else "",
+        pull_problem=reason if reason in _PULL_PROBLEMS else "",
+        pull_message=waiting.get("message", "") if reason in _PULL_PROBLEMS else "",
+        config_problem=f"{reason}: {waiting.get('message', '')}" if reason in _CONFIG_PROBLEMS else "",
+        termination=_termination(status, terminated),
+    )
+
+
+def _termination(status: Mapping[str, Any], terminated: Mapping[str, Any]) -> Termination | None:
+    finished_at = _moment(terminated.get("finishedAt"))
+    if status.get("phase") == "Failed" and status.get("reason"):
+        # Evicted, UnexpectedAdmissionError and the like: the pod has a reason, and maybe no container at all.
+        killed = 137
+        return Termination(
+            exit_code=int(terminated.get("exitCode", 0)) or killed,
+            reason=status["reason"],
+            message=status.get("message", ""),
+            finished_at=finished_at,
+            by_node=True,
+        )
+    if not terminated:
+        return None
+    return Termination(
+        exit_code=int(terminated.get("exitCode", 0)),
+        reason=terminated.get("reason", ""),
+        message=terminated.get("message", ""),
+        finished_at=finished_at,
+    )

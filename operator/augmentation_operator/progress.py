@@ -1,0 +1,44 @@
+"""How far a job is: its shards' entries, added up."""
+
+from collections.abc import Iterable, Sequence
+from math import ceil
+
+from augmentation_api.status import Progress, Shard, SourceStatus, Tally
+from augmentation_api.vocabulary import ShardState
+
+
+def _sum(tallies: Iterable[Tally | None], total: int | None = None) -> Tally:
+    present = [tally for tally in tallies if tally is not None]
+    return Tally(
+        total=sum(tally.total for tally in present) if total is None else total,
+        done=sum(tally.done for tally in present),
+        failed=sum(tally.failed for tally in present),
+    )
+
+
+def at_rest(progress: Progress) -> Progress:
+    """What is left to say of the progress of a job that has ended: nothing of speed, nothing of the future."""
+    return progress.model_copy(update={"frames_per_second": None, "estimated_seconds_remaining": None})
+
+
+def progress_of(source: SourceStatus | None, shards: Sequence[Shard], *, published: bool) -> Progress:
+    """Progress of the whole job.
+
+    Totals come from what resolve found, so that they stand before the first shard reports. 100 percent is kept for
+    the moment the dataset is there.
+    """
+    if source is None or source.selected_frames is None:
+        return Progress()
+    frames = _sum((shard.frames for shard in shards), total=source.selected_frames * (source.copies or 1))
+    running = [shard for shard in shards if shard.state == ShardState.RUNNING]
+    speed = sum(shard.frames_per_second or 0.0 for shard in running)
+    left = max(0, frames.total - frames.done)
+    percent = 100 if published else min(99, 99 * frames.done // frames.total if frames.total else 0)
+    return Progress(
+        episodes=_sum((shard.episodes for shard in shards), total=source.selected_episodes or 0),
+        frames=frames,
+        bytes=_sum(shard.bytes for shard in shards),
+        percent=percent,
+        frames_per_second=round(speed, 1) if running and speed else None,
+        estimated_seconds_remaining=ceil(left / speed) if running and speed else None,
+    )

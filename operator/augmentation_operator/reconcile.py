@@ -1,0 +1,345 @@
+"""The decision at the heart of the operator: from a job, its class and its children to what should be done next.
+
+A pure function of plain data. It looks only at the present state, so it may be called at any moment, as often as one
+likes, after any process was killed: what is recorded stays, what is missing is made, what is over is not repeated.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+
+from augmentation_api import (
+    AugmentationClass,
+    AugmentationJob,
+    AugmentationJobStatus,
+    ConditionType,
+    FailureReason,
+    PhaseName,
+    State,
+)
+from augmentation_api.failure import is_permanent_exit_code
+from augmentation_api.sharding import shard_count
+from augmentation_operator.class_selection import select_class
+from augmentation_operator.decision import Decision
+from augmentation_operator.ending import SOON, cancelled, completed, is_published, report_is_due, settled
+from augmentation_operator.failure_policy import explain, why_failed
+from augmentation_operator.manifests.identity import identity
+from augmentation_operator.manifests.ownership import Manifest
+from augmentation_operator.manifests.phase_jobs import augment_job, publish_job, resolve_job
+from augmentation_operator.manifests.shard_records import shard_records
+from augmentation_operator.observation import ChildJob, ChildPod, Observation
+from augmentation_operator.obstacle import IMAGE_PULL_DEADLINE, Obstacle, gravest_obstacle
+from augmentation_operator.placement import placement_of
+from augmentation_operator.progress import progress_of
+from augmentation_operator.status_draft import StatusDraft
+from augmentation_operator.verdict import Rejection
+
+CLASS_GRACE = timedelta(seconds=60)
+"""How long a job waits for its class once it was missed: manifests applied together arrive in any order."""
+
+_WATCHFUL = timedelta(seconds=10)
+
+
+def decide(job: AugmentationJob, classes: Iterable[AugmentationClass], seen: Observation, now: datetime) -> Decision:
+    """What should be done for a job now. `now` is in whole seconds, as the API keeps time."""
+    if job.status.state is not None and job.status.state.is_final:
+        return settled(job, seen, now)
+    if (end := completed(job, seen, now)) is not None:
+        return end
+    if job.spec.cancel and not is_published(job):
+        return cancelled(job, seen, now)
+    chosen = select_class(job, classes)
+    if isinstance(chosen, Rejection):
+        return _without_class(job, chosen, seen, now)
+    unsupported = _unsupported(job, chosen)
+    if unsupported is not None:
+        draft = StatusDraft(job, now)
+        draft.condition(ConditionType.ACCEPTED, False, unsupported.reason, unsupported.message)
+        draft.fail(unsupported, PhaseName.RESOLVE)
+        return Decision(draft.build())
+    return _Course(job, chosen, seen, now).decide()
+
+
+def _unsupported(job: AugmentationJob, chosen: AugmentationClass) -> Rejection | None:
+    """What cannot be done for a job that has not begun."""
+    if job.status.class_name is None and (job.spec.queue_name or chosen.spec.queue_name):
+        return Rejection(
+            FailureReason.SPEC_UNSUPPORTED,
+            f"queueName {job.spec.queue_name or chosen.spec.queue_name!r}: queues are not supported yet; leave it out",
+        )
+    return None
+
+
+def _without_class(job: AugmentationJob, rejection: Rejection, seen: Observation, now: datetime) -> Decision:
+    """Hold a job whose class is not there; fail it when the class has not come in time. What runs may end first."""
+    draft = StatusDraft(job, now)
+    draft.condition(ConditionType.ACCEPTED, False, rejection.reason, rejection.message)
+    accepted = job.status.condition(ConditionType.ACCEPTED)
+    missed = now - accepted.last_transition_time if accepted and accepted.status == "False" else timedelta(0)
+    if missed >= CLASS_GRACE and all(child.is_over for child in seen.jobs.values()):
+        draft.fail(rejection, _present_phase(job))
+        return Decision(draft.build())
+    draft.message(rejection.message)
+    return Decision(draft.build(), look_again_after=CLASS_GRACE - missed if missed < CLASS_GRACE else None)
+
+
+def _present_phase(job: AugmentationJob) -> PhaseName:
+    """The first phase that is not recorded as completed."""
+    return next((name for name in PhaseName if not job.status.has_completed(name)), PhaseName.PUBLISH)
+
+
+def refused(job: AugmentationJob, decision: Decision, message: str, now: datetime) -> AugmentationJobStatus:
+    """The status of a decision whose children the API server refused to make, in the server's words."""
+    draft = StatusDraft(job.model_copy(update={"status": decision.status}), now)
+    draft.condition(ConditionType.PLACED, False, "Refused", message)
+    draft.message(f"Kubernetes refuses what this job needs: {message}")
+    return draft.build()
+
+
+class _Course:
+    """One walk along the phases: each is entered when the one before it is over."""
+
+    def __init__(self, job: AugmentationJob, chosen: AugmentationClass, seen: Observation, now: datetime) -> None:
+        self._job, self._class, self._seen, self._now = job, chosen, seen, now
+        self._draft = StatusDraft(job, now)
+        self._apply: list[Manifest] = []
+        self._create: list[Manifest] = []
+        self._suspend: list[tuple[str, bool]] = []
+        self._look_again: timedelta | None = None
+
+    def decide(self) -> Decision:
+        """Walk as far as the phases allow."""
+        self._draft.condition(
+            ConditionType.ACCEPTED, True, "ClassSelected", f"runs as AugmentationClass {self._class.metadata.name}"
+        )
+        self._draft.set(class_name=self._class.metadata.name)
+        self._note_suspension()
+        if not self._overran() and self._resolved() and self._augmented():
+            self._publish()
+        return self._decision()
+
+    # The phases, in order. Each answers whether the next may begin.
+
+    def _resolved(self) -> bool:
+        if self._draft.is_completed(PhaseName.RESOLVE):
+            return True
+        child = self._run(PhaseName.RESOLVE, lambda: [resolve_job(self._job, self._class)], shards=0)
+        if child is None:
+            return False
+        source = self._job.status.source
+        if source is None or source.selected_frames is None:
+            return self._await_report(PhaseName.RESOLVE, child, "status.source")
+        self._draft.complete(PhaseName.RESOLVE, child.completed_at)
+        return True
+
+    def _augmented(self) -> bool:
+        if self._draft.is_completed(PhaseName.AUGMENT):
+            return True
+        shards = self._shards()
+        if self._job.status.shard_count is None:
+            # Recorded before anything is made from it: whoever comes next counts on the same number.
+            self._draft.set(shard_count=shards, current_phase=PhaseName.PROVISION)
+            self._look_within(timedelta(0))
+            return False
+        existing = self._seen.jobs.get(PhaseName.AUGMENT)
+        if existing is not None and not self._draft.is_completed(PhaseName.PROVISION):
+            self._draft.begin(PhaseName.PROVISION, existing.created_at)
+        pods = self._seen.pods_of(PhaseName.AUGMENT)
+        started = [pod.started_at for pod in pods if pod.started_at]
+        if started or any(shard.state for shard in self._job.status.shards):
+            self._provisioned(min(started, default=self._now))
+        child = self._run(
+            PhaseName.AUGMENT,
+            lambda: [*shard_records(self._job, shards), augment_job(self._job, self._class, shards)],
+            shards,
+        )
+        self._draft.set(progress=progress_of(self._job.status.source, self._job.status.shards, published=False))
+        if child is None:
+            return False
+        self._draft.complete(PhaseName.PROVISION, min(started, default=child.completed_at))
+        self._draft.complete(PhaseName.AUGMENT, child.completed_at)
+        return True
+
+    def _publish(self) -> None:
+        child = self._run(
+            PhaseName.PUBLISH, lambda: [publish_job(self._job, self._class, self._shards())], self._shards()
+        )
+        if child is not None:
+            self._await_report(PhaseName.PUBLISH, child, "status.output.revision")
+
+    # What the phases have in common.
+
+    def _run(self, phase: PhaseName, manifests: Callable[[], list[Manifest]], shards: int) -> ChildJob | None:
+        """See to it that the Job of a phase runs. Gives the Job once it is complete."""
+        # A phase that has a node to wait for is provisioned first.
+        waits_for_node = phase == PhaseName.AUGMENT and not self._draft.is_completed(PhaseName.PROVISION)
+        shown = PhaseName.PROVISION if waits_for_node else phase
+        self._draft.set(current_phase=shown)
+        child = self._seen.jobs.get(phase)
+        if child is None:
+            if not self._job.spec.suspend:
+                self._draft.begin(shown)
+                self._draft.message(_STORY[shown])
+                self._apply += identity(self._job, shards)
+                self._create += manifests()
+            return None
+        self._draft.begin(shown, child.created_at)
+        self._note_start(phase)
+        if child.has_failed:
+            self._draft.fail(why_failed(child, self._seen.pods_of(phase)), shown)
+            return None
+        if child.is_complete:
+            self._draft.placed()
+            return child
+        self._match_suspension(child)
+        self._watch_pods(phase, shown)
+        return None
+
+    def _note_start(self, phase: PhaseName) -> None:
+        started = [pod.started_at for pod in self._seen.pods_of(phase) if pod.started_at]
+        if self._job.status.started_at is None and started:
+            self._draft.set(started_at=min(started))
+        if started:
+            self._draft.set(state=State.RUNNING)
+        retries = sum(child.failed_pods - child.has_failed for child in self._seen.jobs.values())
+        self._draft.set(retry_count=max(0, retries, self._job.status.retry_count or 0))
+
+    def _provisioned(self, at: datetime) -> None:
+        """The first augment pod runs: say where."""
+        placement = placement_of(self._class, self._seen.pods_of(PhaseName.AUGMENT), self._seen.node_labels)
+        placement = placement or self._job.status.placement
+        if placement is not None:
+            where = f"{placement.node}" + (f" ({placement.instance_type})" if placement.instance_type else "")
+            self._draft.set(placement=placement)
+            self._draft.condition(ConditionType.PLACED, True, "Running", f"running on {where}")
+            self._draft.event(PhaseName.PROVISION, "placed", "placed", message=f"running on {where}")
+        self._draft.complete(PhaseName.PROVISION, at)
+        self._draft.begin(PhaseName.AUGMENT, at)
+
+    def _watch_pods(self, phase: PhaseName, shown: PhaseName) -> None:
+        """Tell what the pods of a running phase wait for or stumble over; give up on what will never start."""
+        self._look_within(_WATCHFUL)
+        pods = self._seen.pods_of(phase)
+        runs = any(pod.started_at and not pod.is_over for pod in pods)
+        story = self._note_failed_pods(pods, phase, shown) or _STORY[shown]
+        obstacle = gravest_obstacle(pods, self._class.spec.image)
+        if obstacle is not None and self._is_hopeless(obstacle, shown):
+            self._draft.condition(ConditionType.PLACED, False, obstacle.reason, obstacle.message)
+            self._draft.fail(Rejection(FailureReason.IMAGE_PULL_FAILED, obstacle.message), shown)
+            return
+        if runs:
+            self._draft.placed()
+        if obstacle is None:
+            self._draft.message(story)
+        elif runs:
+            self._draft.message(f"{story}; {obstacle.message}")
+        else:
+            self._draft.condition(ConditionType.PLACED, False, obstacle.reason, obstacle.message)
+            self._draft.message(obstacle.message)
+
+    def _note_failed_pods(self, pods: Iterable[ChildPod], phase: PhaseName, shown: PhaseName) -> str | None:
+        """Record each failed pod as an event. Gives the story while the last thing that happened is such a failure.
+
+        A permanent failure is no such event: nothing is tried again, and the Job says in a moment that it has failed.
+        """
+        for pod in pods:
+            code = pod.termination.exit_code if pod.termination else 0
+            if pod.termination and code and not is_permanent_exit_code(code):
+                error = explain(pod.termination, phase).message
+                at = pod.termination.finished_at or pod.created_at
+                self._draft.event(shown, pod.name, "retrying", error=error, at=at)
+        latest = max(self._draft.phase(shown).events, key=lambda event: str(event.timestamp), default=None)
+        if latest is None or latest.status != "retrying":
+            return None
+        return f"{shown}: trying again after: {latest.error}"
+
+    def _is_hopeless(self, obstacle: Obstacle, shown: PhaseName) -> bool:
+        """Whether to give up: counted from when the pull first failed, however long node and pull took before."""
+        if not obstacle.is_image:
+            return False
+        first = self._draft.event(shown, f"pull-{obstacle.pod.name}", "waiting", error=obstacle.message)
+        return obstacle.is_final or self._now - (first.timestamp or self._now) > IMAGE_PULL_DEADLINE
+
+    def _await_report(self, phase: PhaseName, child: ChildJob, field: str) -> bool:
+        """A pod succeeded, and what it wrote is not seen yet: wait a little, then call it missing."""
+        if report_is_due(child, self._now):
+            self._draft.fail(
+                Rejection(
+                    FailureReason.INTERNAL_ERROR,
+                    f"the {phase} pod succeeded without writing {field}: does the class's image "
+                    f"{self._class.spec.image} keep the worker contract of this version?",
+                ),
+                phase,
+            )
+        self._look_within(SOON)
+        return False
+
+    def _shards(self) -> int:
+        """Fixed when the augment phase begins: later pods recompute the plan from it."""
+        if self._job.status.shard_count:
+            return self._job.status.shard_count
+        source = self._job.status.source
+        assert source is not None and source.selected_frames is not None  # noqa: S101
+        return shard_count(
+            episodes=source.selected_episodes or 0,
+            augmented_frames=source.selected_frames * (source.copies or 1),
+            frames_per_shard=self._class.spec.frames_per_shard,
+            parallelism=self._job.spec.parallelism,
+            videos_per_episode=(source.copies or 1) * max(1, len(source.cameras)),
+        )
+
+    def _overran(self) -> bool:
+        """Fail a job that ran longer than it may since it started or was resumed, as a batch/v1 Job does."""
+        limit, started = self._job.spec.active_deadline_seconds, self._job.status.started_at
+        if limit is None or started is None or self._job.spec.suspend or is_published(self._job):
+            return False
+        resumed = self._draft.since(ConditionType.SUSPENDED)
+        started = max(started, resumed) if resumed else started
+        left = started + timedelta(seconds=limit) - self._now
+        if left > timedelta(0):
+            self._look_within(left)
+            return False
+        self._draft.fail(
+            Rejection(
+                FailureReason.DEADLINE_EXCEEDED,
+                f"the job ran longer than spec.activeDeadlineSeconds ({limit} s): raise it in a new job",
+            ),
+            _present_phase(self._job),
+        )
+        return True
+
+    def _note_suspension(self) -> None:
+        suspended = self._job.spec.suspend
+        if suspended:
+            self._draft.condition(ConditionType.SUSPENDED, True, "SuspendedByUser", "spec.suspend is true")
+        elif self._job.status.condition(ConditionType.SUSPENDED) is not None:
+            self._draft.condition(ConditionType.SUSPENDED, False, "Resumed", "spec.suspend is false")
+
+    def _match_suspension(self, child: ChildJob) -> None:
+        if child.suspended != self._job.spec.suspend:
+            self._suspend.append((child.name, self._job.spec.suspend))
+
+    def _look_within(self, delay: timedelta) -> None:
+        self._look_again = delay if self._look_again is None else min(delay, self._look_again)
+
+    def _decision(self) -> Decision:
+        running: tuple[str, ...] = ()
+        if self._draft.has_failed:
+            running = tuple(child.name for child in self._seen.jobs.values() if not child.is_over)
+        elif self._job.spec.suspend:
+            self._draft.message("suspended: set spec.suspend to false to go on")
+        return Decision(
+            status=self._draft.build(),
+            apply=tuple(self._apply),
+            create=tuple(self._create),
+            delete_jobs=running,
+            suspend_jobs=tuple(self._suspend),
+            look_again_after=self._look_again,
+        )
+
+
+_STORY = {
+    PhaseName.RESOLVE: "resolving: pinning the revision and checking the dataset",
+    PhaseName.PROVISION: "waiting for a node",
+    PhaseName.AUGMENT: "augmenting",
+    PhaseName.PUBLISH: "publishing: merging, checking and committing the result",
+}

@@ -1,0 +1,167 @@
+"""A status under construction: starts from what is recorded, so that what was once written is never taken back."""
+
+from datetime import datetime
+
+from augmentation_api import AugmentationJob, AugmentationJobStatus, ConditionType, PhaseName, PhaseStatus, State
+from augmentation_api.status import TEXT_LIMIT, Condition, Phase, PhaseEvent
+from augmentation_operator.decision import OPERATOR_EVENT
+from augmentation_operator.progress import at_rest
+from augmentation_operator.verdict import Rejection
+
+MAX_OPERATOR_EVENTS = 10
+
+
+class StatusDraft:
+    """Collects changes to a job's status; `build` gives the status they lead to."""
+
+    def __init__(self, job: AugmentationJob, now: datetime) -> None:
+        self._job = job
+        self._now = now
+        self._phases = {name: job.status.phase(name) for name in PhaseName}
+        self._conditions = {condition.type: condition for condition in job.status.conditions}
+        self._fields: dict[str, object] = {}
+
+    def set(self, **fields: object) -> None:
+        """Set fields of the status by their Python names."""
+        self._fields.update(fields)
+
+    def message(self, text: str) -> None:
+        """Set the story in one line."""
+        self.set(message=text[:TEXT_LIMIT])
+
+    def condition(self, kind: ConditionType, holds: bool, reason: str, message: str) -> None:
+        """Set a condition; its transition time moves only when its status differs from what is recorded."""
+        status = "True" if holds else "False"
+        before = self._job.status.condition(kind)
+        unchanged_since = before.last_transition_time if before and before.status == status else None
+        self._conditions[kind] = Condition(
+            type=kind,
+            status=status,
+            reason=reason,
+            message=message[:TEXT_LIMIT],
+            last_transition_time=unchanged_since or self._now,
+            observed_generation=self._job.metadata.generation,
+        )
+
+    def placed(self) -> None:
+        """Pods run, or ran: if something was recorded that kept them from it, it is over."""
+        recorded = self._job.status.condition(ConditionType.PLACED)
+        if recorded is not None and recorded.status == "False":
+            self.condition(ConditionType.PLACED, True, "Running", "running")
+
+    def since(self, kind: ConditionType) -> datetime | None:
+        """When a condition last changed; None if it never applied."""
+        condition = self._conditions.get(kind)
+        return condition.last_transition_time if condition else None
+
+    def begin(self, name: PhaseName, at: datetime | None = None) -> None:
+        """A phase has begun."""
+        phase = self._phases[name]
+        self._change(name, status=PhaseStatus.IN_PROGRESS, started_at=phase.started_at or at or self._now)
+
+    def complete(self, name: PhaseName, at: datetime | None = None) -> None:
+        """A phase has ended well."""
+        phase = self._phases[name]
+        ended = phase.completed_at or at or self._now
+        self._change(
+            name, status=PhaseStatus.COMPLETED, started_at=phase.started_at or ended, completed_at=ended, error=None
+        )
+
+    def fail_phase(self, name: PhaseName, error: str) -> None:
+        """A phase has ended badly."""
+        phase = self._phases[name]
+        self._change(
+            name,
+            status=PhaseStatus.FAILED,
+            started_at=phase.started_at or self._now,
+            completed_at=self._now,
+            error=error[:TEXT_LIMIT],
+        )
+
+    def event(
+        self,
+        name: PhaseName,
+        key: str,
+        status: str,
+        *,
+        message: str | None = None,
+        error: str | None = None,
+        at: datetime | None = None,
+    ) -> PhaseEvent:
+        """Add an event of the operator's own, once for each key; gives the event as it is recorded.
+
+        The newest MAX_OPERATOR_EVENTS of a phase are kept. An event older than those is not added, so that what was
+        dropped does not come back: `at` must be the same each time the same thing is told.
+        """
+        event_id = f"{OPERATOR_EVENT}{key}"
+        known = (event for phase in self._phases.values() for event in phase.events)
+        recorded = next((event for event in known if event.id == event_id), None)
+        if recorded is not None:
+            return recorded
+        entry = PhaseEvent(
+            id=event_id,
+            status=status,
+            message=message and message[:TEXT_LIMIT],
+            error=error and error[:TEXT_LIMIT],
+            timestamp=at or self._now,
+        )
+        events = [*self._phases[name].events, entry]
+        own = sorted((event for event in events if event.id.startswith(OPERATOR_EVENT)), key=_age)
+        dropped = {event.id for event in own[:-MAX_OPERATOR_EVENTS]}
+        self._change(name, events=[event for event in events if event.id not in dropped])
+        return entry
+
+    def fail(self, rejection: Rejection, phase: PhaseName) -> None:
+        """The job has failed in this phase, for this reason."""
+        self.fail_phase(phase, rejection.message)
+        self.condition(ConditionType.FAILED, True, rejection.reason, rejection.message)
+        self.set(
+            state=State.FAILED,
+            current_phase=phase,
+            completed_at=self._now,
+        )
+        self.message(f"{phase} failed: {rejection.message}")
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the job was failed in this draft."""
+        return self._fields.get("state") == State.FAILED
+
+    def is_completed(self, name: PhaseName) -> bool:
+        """Whether the phase has ended well."""
+        return self._phases[name].status == PhaseStatus.COMPLETED
+
+    def phase(self, name: PhaseName) -> Phase:
+        """The phase as it stands now."""
+        return self._phases[name]
+
+    def build(self) -> AugmentationJobStatus:
+        """The status with all changes."""
+        order = list(ConditionType)
+        fields: dict[str, object] = {
+            "observed_generation": self._job.metadata.generation,
+            "state": self._job.status.state or State.QUEUED,
+            "current_phase": self._job.status.current_phase or PhaseName.RESOLVE,
+            "created_at": self._job.metadata.creation_timestamp,
+            "queued_at": self._job.status.queued_at or self._now,
+            "phases": [
+                phase if phase.status else phase.model_copy(update={"status": PhaseStatus.PENDING})
+                for phase in self._phases.values()
+            ],
+            "conditions": sorted(
+                # A condition of somebody else stays, at the end.
+                self._conditions.values(),
+                key=lambda entry: order.index(ConditionType(entry.type)) if entry.type in order else len(order),
+            ),
+        }
+        status = self._job.status.model_copy(update=fields | self._fields)
+        if status.progress is not None and status.state is not None and status.state.is_final:
+            return status.model_copy(update={"progress": at_rest(status.progress)})
+        return status
+
+    def _change(self, name: PhaseName, **fields: object) -> None:
+        self._phases[name] = self._phases[name].model_copy(update=fields)
+
+
+def _age(event: PhaseEvent) -> tuple[str, str]:
+    return str(event.timestamp), event.id

@@ -1,0 +1,79 @@
+"""The queue between what changes and what is reconciled: each key at most once in it, and in one worker's hands."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+FIRST_BACKOFF_SECONDS = 0.5
+LONGEST_BACKOFF_SECONDS = 60.0
+
+
+class WorkQueue:
+    """Keys waiting to be handled. All methods belong to one event loop; each is O(1).
+
+    Adding a key that waits already changes nothing; adding one that is being handled lets it be handled once more
+    afterwards. A key that keeps failing comes back ever later, never less often than LONGEST_BACKOFF_SECONDS.
+    """
+
+    def __init__(self) -> None:
+        self._ready: asyncio.Queue[str] = asyncio.Queue()
+        self._waiting: set[str] = set()
+        self._handled: set[str] = set()
+        self._again: set[str] = set()
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._failures: dict[str, int] = {}
+
+    def add(self, key: str) -> None:
+        """Let a key be handled as soon as a worker is free."""
+        self._cancel_timer(key)
+        if key in self._handled:
+            self._again.add(key)
+        elif key not in self._waiting:
+            self._waiting.add(key)
+            self._ready.put_nowait(key)
+
+    def add_after(self, key: str, delay: timedelta) -> None:
+        """Let a key be handled after a delay, unless it is added before. The sooner of two delays counts."""
+        loop = asyncio.get_running_loop()
+        due = loop.time() + max(0.0, delay.total_seconds())
+        timer = self._timers.get(key)
+        if timer is not None and timer.when() <= due:
+            return
+        self._cancel_timer(key)
+        self._timers[key] = loop.call_at(due, self.add, key)
+
+    def forget(self, key: str) -> None:
+        """Drop what is remembered of a key whose object is gone."""
+        self._cancel_timer(key)
+        self._failures.pop(key, None)
+
+    async def work(self, handle: Callable[[str], Awaitable[timedelta | None]], on_error: Callable[[str], None]) -> None:
+        """Handle keys until cancelled. `handle` answers when it wants the key again; an exception brings it back too.
+
+        `on_error` is called inside the exception's handler, to log it.
+        """
+        while True:
+            key = await self._ready.get()
+            self._waiting.discard(key)
+            self._handled.add(key)
+            try:
+                again_after = await handle(key)
+                self._failures.pop(key, None)
+            except Exception:
+                on_error(key)
+                failures = self._failures[key] = self._failures.get(key, 0) + 1
+                again_after = timedelta(
+                    seconds=min(LONGEST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** (failures - 1))
+                )
+            finally:
+                self._handled.discard(key)
+            if key in self._again:
+                self._again.discard(key)
+                self.add(key)
+            elif again_after is not None:
+                self.add_after(key, again_after)
+
+    def _cancel_timer(self, key: str) -> None:
+        timer = self._timers.pop(key, None)
+        if timer is not None:
+            timer.cancel()

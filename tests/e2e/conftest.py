@@ -1,0 +1,45 @@
+"""What the end-to-end tests run on: the product installed on the real cluster, and a user of it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from huggingface_hub import HfApi
+
+from devcluster import settings as devcluster_settings
+from devcluster.demo.access import Access
+from devcluster.demo.dataset import upload_sample
+from devcluster.demo.installation import Installation, install, open_access
+from tests.e2e.user import User
+
+SOURCE = "demo/pusht"
+
+
+@pytest.fixture(scope="session")
+def installation() -> Installation:
+    """The chart of this checkout, with its images, on the cluster that `make test` made."""
+    return install(devcluster_settings.from_environment())
+
+
+@pytest.fixture(scope="session")
+def access(installation: Installation) -> Access:
+    """A namespace and a key of the tests' own; jobs of former runs are removed."""
+    access = open_access(installation, "e2e")
+    installation.kubectl.run("delete", "augmentationjobs", "--all", "--namespace", access.namespace)
+    return access
+
+
+@pytest.fixture(scope="session")
+def hub(access: Access) -> HfApi:
+    """The real hub client, at the local hub, with the sample dataset on it."""
+    api = HfApi(endpoint=access.hub_endpoint, token=access.hub_token)
+    upload_sample(api, SOURCE)
+    return api
+
+
+@pytest.fixture
+def user(installation: Installation, access: Access, hub: HfApi, tmp_path: Path) -> Iterator[User]:
+    """Someone who submits jobs and looks at what becomes of them. What they left running is cancelled."""
+    someone = User(installation.kubectl, access, hub, tmp_path)
+    yield someone
+    someone.leave()

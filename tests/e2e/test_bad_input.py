@@ -1,0 +1,147 @@
+"""Bad input ends in a clear message at the earliest place, the same in kubectl and REST; nothing is half published."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from huggingface_hub import HfApi
+
+from devcluster.demo.access import Access
+from devcluster.demo.installation import Installation
+from tests.e2e.user import User
+
+BROKEN_IMAGE = "localhost:1/no/such/image:1"
+V21 = Path(__file__).resolve().parents[1] / "fixtures/pusht_v21"
+
+
+def failure(user: User, job_id: str) -> tuple[str, str]:
+    """Typed reason and message of a failed job; the message is the same in every view."""
+    status = user.wait(job_id)
+    assert status["status"] == "failed", status
+    resource = user.resource(job_id)
+    condition = next(each for each in resource["status"]["conditions"] if each["type"] == "Failed")
+    assert status["error"] == condition["message"]
+    assert not [pod for pod in user.pods(job_id, "augment") if pod["status"]["phase"] in ("Pending", "Running")]
+    return condition["reason"], condition["message"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def broken_image_job(
+    installation: Installation, access: Access, hub: HfApi, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """A job whose image cannot be pulled. It takes two minutes to fail, so it begins before the other tests."""
+    user = User(installation.kubectl, access, hub, tmp_path_factory.mktemp("broken-image"))
+    user.kubectl.apply(
+        {
+            "apiVersion": "augmentation.dev/v1alpha1",
+            "kind": "AugmentationClass",
+            "metadata": {"name": "e2e-broken-image"},
+            "spec": {"image": BROKEN_IMAGE},
+        }
+    )
+    yield user.apply("broken-image", {"className": "e2e-broken-image", "source": {"hub": {"repoID": "demo/pusht"}}})
+    user.kubectl.run("delete", "augmentationclass", "e2e-broken-image")
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"augment_copies": 21}, "augment_copies"),
+        ({"augment_brightness_min": 20, "augment_brightness_max": 10}, "augment_brightness_min"),
+        ({"augment_bightness_min": 5}, "augment_bightness_min"),
+        ({"dataset_id": "no-owner"}, "dataset_id"),
+        ({"project_id": "not-a-uuid"}, "project_id"),
+    ],
+)
+def test_the_gateway_refuses_a_bad_field_by_its_name(user: User, fields: dict[str, Any], named: str) -> None:
+    answer = user.post(**fields)
+    assert answer.status_code == 422
+    assert named in answer.text
+
+
+def test_a_wrong_key_is_refused(user: User) -> None:
+    url = f"{user.access.gateway_url}/v1/augmentation"
+    answer = httpx.post(url, json={}, headers={"x-api-key": "aug_wrong"}, timeout=10)
+    assert answer.status_code == 401
+    assert answer.json()["detail"]
+
+
+def test_generative_without_a_class_is_refused(user: User) -> None:
+    answer = user.post(augmentation_type="generative")
+    assert answer.status_code == 400
+    assert "generative" in answer.json()["detail"]
+
+
+def test_what_resolve_finds_fails_the_job_before_a_node_is_taken(user: User, hub: HfApi) -> None:
+    hub.create_repo("demo/not-lerobot", repo_type="dataset", exist_ok=True)
+    hub.upload_file(path_or_fileobj=b"hello", path_in_repo="hello.txt", repo_id="demo/not-lerobot", repo_type="dataset")
+    hub.create_repo("demo/pusht-v21", repo_type="dataset", exist_ok=True)
+    hub.upload_folder(folder_path=V21, repo_id="demo/pusht-v21", repo_type="dataset")
+    jobs = {
+        "SourceNotFound": (user.submit(dataset_id="demo/nowhere"), "demo/nowhere"),
+        "RevisionNotFound": (user.submit(revision="no-such-branch"), "no-such-branch"),
+        "SourceFormatUnsupported": (user.submit(dataset_id="demo/pusht-v21"), "v2.1"),
+        "SpecUnsupported": (user.submit(augment_transforms="lighting,noise"), "noise"),
+        "SelectionEmpty": (user.submit(episodes="100:200"), "100:200"),
+    }
+    no_lerobot = user.submit(dataset_id="demo/not-lerobot")
+    for wanted, (job_id, named) in jobs.items():
+        reason, message = failure(user, job_id)
+        assert reason == wanted, message
+        assert named in message
+        assert not user.pods(job_id, "augment")
+    reason, message = failure(user, no_lerobot)
+    assert reason in ("SourceFormatUnsupported", "SourceInvalid")
+    assert "meta/info.json" in message
+
+
+def test_an_output_that_holds_something_else_is_left_alone(user: User, hub: HfApi) -> None:
+    hub.create_repo("demo/taken", repo_type="dataset", exist_ok=True)
+    hub.upload_file(path_or_fileobj=b"precious", path_in_repo="data.txt", repo_id="demo/taken", repo_type="dataset")
+    before = hub.dataset_info("demo/taken").sha
+    reason, message = failure(user, user.submit(output_dataset_id="demo/taken"))
+    assert reason == "OutputConflict"
+    assert "demo/taken" in message
+    assert hub.dataset_info("demo/taken").sha == before
+
+
+def test_a_missing_hub_token_is_named(user: User) -> None:
+    spec = {"source": {"hub": {"repoID": "demo/pusht"}}, "credentialsSecretRef": {"name": "no-such-secret"}}
+    reason, message = failure(user, user.apply("no-token", spec))
+    assert reason in ("CredentialsInvalid", "OutputAccessDenied")
+    assert "no-such-secret" in message
+
+
+def test_a_second_demo_is_told_to_wait(tmp_path: Path) -> None:
+    import fcntl
+
+    from devcluster.settings import CHECKOUT
+
+    lock = CHECKOUT / "build" / "demo.lock"
+    lock.parent.mkdir(exist_ok=True)
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        second = subprocess.run(
+            [sys.executable, "-m", "devcluster.demo", "run"], cwd=CHECKOUT, capture_output=True, text=True, check=False
+        )
+    assert second.returncode == 1
+    assert "another `make demo` runs" in second.stdout
+
+
+def test_an_image_that_cannot_be_pulled_is_told_while_it_is_tried_and_fails_the_job(
+    user: User, broken_image_job: str
+) -> None:
+    held = user.wait(broken_image_job, lambda status: "cannot be pulled" in (status["error"] or ""))
+    assert BROKEN_IMAGE in held["error"]
+    reason, message = failure(user, broken_image_job)
+    assert reason == "ImagePullFailed"
+    assert BROKEN_IMAGE in message
+    deadline = time.monotonic() + 30
+    while user.pods(broken_image_job, "resolve"):
+        assert time.monotonic() < deadline, "the pod that cannot start is still there"
+        time.sleep(1)

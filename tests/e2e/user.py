@@ -1,0 +1,133 @@
+"""A user of an installation: submits by REST or kubectl, waits, looks, downloads."""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import yaml
+from huggingface_hub import HfApi, snapshot_download
+
+from devcluster.demo.access import Access
+from devcluster.demo.following import gateway_client
+from devcluster.demo.kubectl import Kubectl
+
+Json = dict[str, Any]
+
+FINAL = ("completed", "failed", "cancelled")
+PATIENCE_SECONDS = 300.0
+
+
+class User:
+    """One user, with a key of the gateway and a namespace."""
+
+    def __init__(self, kubectl: Kubectl, access: Access, hub: HfApi, folder: Path) -> None:
+        self.kubectl, self.access, self.hub, self.folder = kubectl, access, hub, folder
+        self.namespace = access.namespace
+        self._made: list[str] = []
+
+    @staticmethod
+    def new_dataset_id(name: str) -> str:
+        """A dataset that no former run has left on the hub."""
+        return f"demo/{name}-{uuid4().hex[:8]}"
+
+    def post(self, **fields: Any) -> httpx.Response:
+        """POST a job as it is."""
+        body = {"project_id": str(uuid4()), "dataset_id": "demo/pusht"} | fields
+        with gateway_client(self.access) as gateway:
+            return gateway.post("/v1/augmentation", json=body)
+
+    def submit(self, **fields: Any) -> str:
+        """POST a job that is accepted; its id."""
+        answer = self.post(**fields)
+        assert answer.status_code == 201, answer.text
+        job_id = str(answer.json()["job_id"])
+        self._made.append(job_id)
+        return job_id
+
+    def apply(self, name: str, spec: Json) -> str:
+        """kubectl apply a job; its id."""
+        manifest = {
+            "apiVersion": "augmentation.dev/v1alpha1",
+            "kind": "AugmentationJob",
+            "metadata": {"name": name, "namespace": self.namespace},
+            "spec": spec,
+        }
+        self.kubectl.run("apply", "--filename", "-", stdin=yaml.safe_dump(manifest))
+        job = self.kubectl.get("augmentationjob", name, self.namespace)
+        assert job is not None
+        self._made.append(job["metadata"]["uid"])
+        return str(job["metadata"]["uid"])
+
+    def status(self, job_id: str) -> Json:
+        """GET a job, through a gateway that may be starting anew."""
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                with gateway_client(self.access) as gateway:
+                    answer = gateway.get(f"/v1/augmentation/{job_id}", timeout=10)
+                if answer.status_code == 200:
+                    return dict(answer.json())
+                assert time.monotonic() < deadline, answer.text
+            except httpx.HTTPError:
+                if time.monotonic() > deadline:
+                    raise
+            time.sleep(0.3)
+
+    def resource(self, job_id: str) -> Json:
+        """The AugmentationJob behind an id."""
+        listing = json.loads(self.kubectl.run("get", "augmentationjobs", "-n", self.namespace, "-o", "json"))
+        return next(each for each in listing["items"] if each["metadata"]["uid"] == job_id)
+
+    def wait(self, job_id: str, reached: Callable[[Json], bool] | None = None) -> Json:
+        """Wait until a job has ended, or has `reached` something; its status then."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            status = self.status(job_id)
+            if status["status"] in FINAL or (reached is not None and reached(status)):
+                return status
+            assert time.monotonic() < deadline, f"job {job_id} did not get there: {json.dumps(status, indent=1)}"
+            time.sleep(0.5)
+
+    def complete(self, job_id: str) -> Json:
+        """Wait until a job has completed; its last status."""
+        status = self.wait(job_id)
+        assert status["status"] == "completed", json.dumps(status, indent=1)
+        return status
+
+    def cancel(self, job_id: str) -> httpx.Response:
+        """POST a cancel."""
+        with gateway_client(self.access) as gateway:
+            return gateway.post(f"/v1/augmentation/{job_id}/cancel")
+
+    def download(self, dataset_id: str) -> Path:
+        """The dataset as its version tag names it."""
+        folder = self.folder / dataset_id.replace("/", "--")
+        snapshot_download(
+            dataset_id,
+            repo_type="dataset",
+            revision="v3.0",
+            local_dir=folder,
+            endpoint=self.access.hub_endpoint,
+            token=self.access.hub_token,
+        )
+        return folder
+
+    def pods(self, job_id: str, phase: str) -> list[Json]:
+        """The pods of one phase of a job."""
+        selector = f"augmentation.dev/job-uid={job_id},augmentation.dev/phase={phase}"
+        text = self.kubectl.run("get", "pods", "-n", self.namespace, "-l", selector, "-o", "json")
+        return list(json.loads(text)["items"])
+
+    def kill(self, namespace: str, *pods: str) -> None:
+        """Kill pods without a word of warning."""
+        self.kubectl.run("delete", "pod", *pods, "-n", namespace, "--force", "--grace-period=0")
+
+    def leave(self) -> None:
+        """Cancel what still runs."""
+        for job_id in self._made:
+            if self.status(job_id)["status"] not in FINAL:
+                self.cancel(job_id)

@@ -1,0 +1,283 @@
+"""The gateway over real HTTP before a real API server."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import httpx
+import pytest
+
+from tests.integration.control_plane import ControlPlane
+from tests.integration.gateway.conftest import OTHER_PROJECT, PROJECT_ID, GatewayProcess
+
+JOBS = "/v1/augmentation"
+BODY = {"project_id": PROJECT_ID, "dataset_id": "lerobot/pusht"}
+EVERYTHING = {
+    **BODY,
+    "name": "Everything at once",
+    "augment_transforms": "occlusion,lighting,blur,noise",
+    "augment_mode": "independent",
+    "augment_copies_per_transform": {"noise": 2, "blur": 20},
+    "augment_brightness_min": -50,
+    "augment_brightness_max": 50,
+    "augment_color_temp_min": 2000,
+    "augment_color_temp_max": 10000,
+    "noise_type": "shot",
+    "blur_motion_kernel_max": 21,
+    "occlusion_type": "solid",
+    "occlusion_patch_width_max": 1,
+    "seed": 2**53 - 1,
+    "revision": "v3.0",
+    "output_dataset_id": "me/result",
+    "private": True,
+    "parallelism": 4,
+    "cameras": ["observation.images.top"],
+    "episodes": "0:100,150",
+}
+
+Value = TypeVar("Value")
+
+
+def eventually(look: Callable[[], Value], seconds: float = 20) -> Value:
+    """The first true value of `look`."""
+    deadline = time.monotonic() + seconds
+    while not (value := look()):
+        assert time.monotonic() < deadline, "it did not come to pass"
+        time.sleep(0.05)
+    return value
+
+
+def object_of(plane: ControlPlane, job_id: str, namespace: str = "robots") -> dict[str, Any]:
+    """The AugmentationJob behind a job id."""
+    found = json.loads(plane.kubectl("get", "augjob", "-n", namespace, "-o", "json"))["items"]
+    (job,) = (item for item in found if item["metadata"]["uid"] == job_id)
+    return dict(job)
+
+
+def set_status(plane: ControlPlane, name: str, status: dict[str, Any]) -> None:
+    """Write a status, as the operator would."""
+    patch = json.dumps({"status": status})
+    plane.kubectl("patch", "augjob", name, "-n", "robots", "--subresource=status", "--type=merge", "-p", patch)
+
+
+def create(http: httpx.Client, **fields: Any) -> str:
+    answer = http.post(JOBS, json={**BODY, **fields})
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["job_id"])
+
+
+def test_post_get_cancel(http: httpx.Client, granted: ControlPlane) -> None:
+    created = http.post(JOBS, json={**BODY, "name": "Pick & Place"})
+    assert created.status_code == 201
+    job_id = created.json()["job_id"]
+    assert created.json()["status"] == "queued"
+
+    shown = http.get(f"{JOBS}/{job_id.upper()}")
+    assert shown.status_code == 200
+    assert shown.json()["job_id"] == job_id
+    assert shown.json()["current_phase"] == "resolve"
+    assert "x-cache-age" not in shown.headers
+
+    job = object_of(granted, job_id)
+    assert job["metadata"]["name"].startswith("pick-place-")
+    assert job["metadata"]["labels"] == {"augmentation.dev/project-id": PROJECT_ID}
+    assert job["metadata"]["annotations"]["augmentation.dev/api-key-id"] == "full"
+    assert job["spec"]["displayName"] == "Pick & Place"
+    assert job["spec"]["augmentation"]["noise"]["gaussianSigma"] == {"min": 3, "max": 15}, "the CRD's default"
+
+    for _ in range(2):
+        cancelled = http.post(f"{JOBS}/{job_id}/cancel")
+        assert cancelled.status_code == 200
+        assert cancelled.json()["cancelled"] is True
+    assert object_of(granted, job_id)["spec"]["cancel"] is True
+
+
+def test_what_is_created_is_read_at_once(http: httpx.Client) -> None:
+    for _ in range(20):
+        job_id = create(http)
+        assert http.get(f"{JOBS}/{job_id}").status_code == 200
+
+
+def test_a_request_with_every_field_passes_the_resources_own_validation(
+    http: httpx.Client, granted: ControlPlane
+) -> None:
+    spec = object_of(granted, create(http, **EVERYTHING))["spec"]
+    assert spec["augmentation"]["transforms"] == ["occlusion", "lighting", "blur", "noise"]
+    assert spec["augmentation"]["copiesPerTransform"] == {"noise": 2, "blur": 20}
+    assert spec["augmentation"]["seed"] == 2**53 - 1
+    assert spec["output"]["hub"] == {"repoID": "me/result", "private": True}
+    assert spec["source"]["hub"] == {"repoID": "lerobot/pusht", "revision": "v3.0"}
+
+
+def test_a_job_made_with_kubectl_is_visible_and_follows_its_status(http: httpx.Client, granted: ControlPlane) -> None:
+    manifest = {
+        "apiVersion": "augmentation.dev/v1alpha1",
+        "kind": "AugmentationJob",
+        "metadata": {"name": "by-hand", "namespace": "robots"},
+        "spec": {"projectID": PROJECT_ID, "source": {"hub": {"repoID": "lerobot/pusht"}}},
+    }
+    made = json.loads(granted.kubectl("create", "-f", "-", "-o", "json", manifest=manifest))
+    path = f"{JOBS}/{made['metadata']['uid']}"
+    assert eventually(lambda: http.get(path).status_code == 200)
+
+    set_status(granted, "by-hand", {"state": "running", "currentPhase": "augment", "progress": {"percent": 40}})
+    assert eventually(lambda: http.get(path).json()["progress"]["percent"] == 40)
+    assert http.get(path).json()["status"] == "running"
+
+    set_status(granted, "by-hand", {"state": "completed", "output": {"datasetID": "me/result"}})
+    assert eventually(lambda: http.get(path).json()["augmented_dataset_id"] == "me/result")
+    refused = http.post(f"{path}/cancel")
+    assert refused.status_code == 409
+    assert "completed already" in refused.json()["detail"]
+
+    granted.kubectl("delete", "augjob", "by-hand", "-n", "robots")
+    assert eventually(lambda: http.get(path).status_code == 404)
+
+
+def test_equal_requests_with_an_idempotency_key_make_one_job(http: httpx.Client) -> None:
+    headers = {"idempotency-key": "once"}
+    answers = [http.post(JOBS, json=BODY, headers=headers) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [201, 200, 200]
+    assert len({answer.json()["job_id"] for answer in answers}) == 1
+    assert http.post(JOBS, json={**BODY, "augment_copies": 1}, headers=headers).status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"augment_copy": 1}, "augment_copy is not a field of this request: did you mean augment_copies?"),
+        ({"augment_copies": 21}, "augment_copies is 21, but may be at most 20"),
+        (
+            {"augment_contrast_min": 5, "augment_contrast_max": -5},
+            "augment_contrast_min is 5, which is greater than augment_contrast_max, -5: swap them or widen the range",
+        ),
+    ],
+)
+def test_an_invalid_request_is_422_and_makes_nothing(
+    http: httpx.Client, granted: ControlPlane, fields: dict[str, Any], message: str
+) -> None:
+    before = granted.kubectl("get", "augjob", "-A", "-o", "name")
+    answer = http.post(JOBS, json={**BODY, **fields})
+    assert answer.status_code == 422
+    assert [problem["msg"] for problem in answer.json()["detail"]] == [message]
+    assert granted.kubectl("get", "augjob", "-A", "-o", "name") == before
+
+
+def test_generative_is_400_until_there_is_a_class_for_it(http: httpx.Client, granted: ControlPlane) -> None:
+    body = {**BODY, "augmentation_type": "generative", "cosmos_prompt": "a kitchen at night"}
+    assert http.post(JOBS, json=body).status_code == 400
+    manifest = {
+        "apiVersion": "augmentation.dev/v1alpha1",
+        "kind": "AugmentationClass",
+        "metadata": {"name": "cosmos"},
+        "spec": {"type": "generative", "default": True, "image": "cosmos:1"},
+    }
+    granted.kubectl("create", "-f", "-", manifest=manifest)
+    try:
+        assert eventually(lambda: http.post(JOBS, json=body).status_code == 201)
+    finally:
+        granted.kubectl("delete", "augclass", "cosmos")
+    assert eventually(lambda: http.post(JOBS, json=body).status_code == 400)
+
+
+def test_a_key_sees_its_own_namespace_and_projects_only(http: httpx.Client, gateway: GatewayProcess) -> None:
+    path = f"{JOBS}/{create(http)}"
+    for key in ("other-project", "elsewhere"):
+        with gateway.client(key) as other:
+            assert other.get(path).status_code == 404
+            assert other.post(f"{path}/cancel").status_code == 404
+    with gateway.client("elsewhere") as other:
+        theirs = create(other)
+        assert other.get(f"{JOBS}/{theirs}").status_code == 200
+    assert http.get(f"{JOBS}/{theirs}").status_code == 404
+    with gateway.client("other-project") as other:
+        assert other.post(JOBS, json=BODY).status_code == 403
+        assert other.post(JOBS, json={**BODY, "project_id": OTHER_PROJECT}).status_code == 201
+    with gateway.client("no-such-namespace") as other:
+        answer = other.post(JOBS, json=BODY)
+        assert answer.status_code == 503
+        assert 'namespaces "missing" not found' in answer.json()["detail"]
+
+
+def test_a_wrong_key_is_401(http: httpx.Client) -> None:
+    for headers in ({"x-api-key": "aug_wrong"}, {"x-api-key": "", "authorization": "Bearer aug_wrong"}):
+        answer = http.post(JOBS, json=BODY, headers=headers)
+        assert answer.status_code == 401
+        assert "key" in answer.json()["detail"]
+
+
+def test_a_key_made_while_it_runs_is_taken_up(gateway: GatewayProcess) -> None:
+    gateway.create_key("late", "--namespace", "robots")
+    with gateway.client("late") as client:
+        assert eventually(lambda: client.post(JOBS, json=BODY).status_code == 201)
+
+
+@pytest.mark.parametrize("abruptly", [False, True])
+def test_reads_go_on_and_writes_are_503_while_the_api_server_is_away(
+    http: httpx.Client, granted: ControlPlane, abruptly: bool
+) -> None:
+    job_id = create(http)
+    granted.stop_api_server(abruptly=abruptly)
+    try:
+        aged = eventually(lambda: http.get(f"{JOBS}/{job_id}").headers.get("x-cache-age"))
+        assert aged.isdecimal()
+        shown = http.get(f"{JOBS}/{job_id}")
+        assert (shown.status_code, shown.json()["status"]) == (200, "queued")
+        assert http.get("/readyz").status_code == 200
+        for answer in (http.post(JOBS, json=BODY), http.post(f"{JOBS}/{job_id}/cancel")):
+            assert answer.status_code == 503
+            assert int(answer.headers["retry-after"]) > 0
+            assert "Kubernetes API" in answer.json()["detail"]
+    finally:
+        granted.start_api_server()
+    # The watch goes on: what happens now is seen, and what is seen is current.
+    eventually(lambda: "x-cache-age" not in http.get(f"{JOBS}/{job_id}").headers)
+    set_status(granted, object_of(granted, job_id)["metadata"]["name"], {"state": "running"})
+    eventually(lambda: http.get(f"{JOBS}/{job_id}").json()["status"] == "running")
+    create(http)
+
+
+def test_a_gateway_that_was_killed_knows_every_job_again(
+    http: httpx.Client, gateway: GatewayProcess, granted: ControlPlane
+) -> None:
+    job_id = create(http)
+    gateway.stop(signal.SIGKILL)
+    gateway.start()
+    gateway.await_ready()
+    assert http.get(f"{JOBS}/{job_id}").json()["status"] == "queued"
+
+
+def test_a_gateway_started_before_the_api_server_becomes_ready_when_it_comes(
+    gateway: GatewayProcess, granted: ControlPlane
+) -> None:
+    assert gateway.stop() == 0, "an orderly stop"
+    granted.stop_api_server()
+    try:
+        gateway.start()
+        with gateway.client() as http:
+            eventually(lambda: _status(http, "/healthz") == 200)
+            assert _status(http, "/readyz") == 503
+            assert _status(http, f"{JOBS}/{PROJECT_ID}") == 503
+    finally:
+        granted.start_api_server()
+        gateway.await_ready()
+
+
+def test_no_key_gets_into_the_log(gateway: GatewayProcess, http: httpx.Client) -> None:
+    http.get(f"{JOBS}/{gateway.keys['full']}")
+    http.post(JOBS, json={"dataset_id": gateway.keys["full"]})
+    create(http)
+    log = gateway.log
+    assert all(json.loads(line)["message"] for line in log.splitlines())
+    assert not [name for name, key in gateway.keys.items() if key in log]
+
+
+def _status(http: httpx.Client, path: str) -> int:
+    try:
+        return http.get(path).status_code
+    except httpx.TransportError:
+        return 0

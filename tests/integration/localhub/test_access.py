@@ -1,0 +1,81 @@
+"""Who sees and who changes what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+from huggingface_hub import CommitOperationAdd, HfApi
+from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
+
+from devcluster.localhub.testing import requests_seen
+
+
+def test_a_public_dataset_is_read_without_a_token(api: HfApi, nobody: HfApi, repo: str, cache: Path) -> None:
+    api.upload_file(path_or_fileobj=b"1", path_in_repo="a.txt", repo_id=repo, repo_type="dataset")
+    assert Path(nobody.hf_hub_download(repo, "a.txt", repo_type="dataset", cache_dir=cache)).read_bytes() == b"1"
+
+
+@pytest.mark.parametrize(("who", "status"), [("nobody", 401), ("stranger", 404)])
+def test_a_private_dataset_does_not_exist_for_others(
+    who: str, status: int, private_repo: str, cache: Path, request: pytest.FixtureRequest
+) -> None:
+    other: HfApi = request.getfixturevalue(who)
+    with pytest.raises(RepositoryNotFoundError) as refusal:
+        other.dataset_info(private_repo)
+    assert refusal.value.response.status_code == status
+    with pytest.raises(RepositoryNotFoundError):
+        other.hf_hub_download(private_repo, "a.txt", repo_type="dataset", cache_dir=cache)
+    assert private_repo not in {found.id for found in other.list_datasets()}
+
+
+def test_a_private_dataset_is_read_with_its_users_read_token(read_only: HfApi, private_repo: str, cache: Path) -> None:
+    local = read_only.hf_hub_download(private_repo, "a.txt", repo_type="dataset", cache_dir=cache)
+    assert Path(local).read_bytes() == b"secret"
+
+
+@pytest.mark.parametrize("who", ["read_only", "stranger"])
+def test_only_a_write_token_of_the_namespace_writes(who: str, repo: str, request: pytest.FixtureRequest) -> None:
+    other: HfApi = request.getfixturevalue(who)
+    attempts: list[Callable[[], object]] = [
+        lambda: other.upload_file(path_or_fileobj=b"1", path_in_repo="a", repo_id=repo, repo_type="dataset"),
+        lambda: other.preupload_lfs_files(repo, [CommitOperationAdd("a.mp4", b"1")], repo_type="dataset"),
+        lambda: other.create_tag(repo, tag="v1", repo_type="dataset"),
+        lambda: other.create_branch(repo, branch="b", repo_type="dataset"),
+        lambda: other.delete_repo(repo, repo_type="dataset"),
+        lambda: other.create_repo("demo/taken-over", repo_type="dataset"),
+        lambda: other.auth_check(repo, repo_type="dataset", write=True),
+    ]
+    for attempt in attempts:
+        with pytest.raises(HfHubHTTPError) as refusal:
+            attempt()
+        assert refusal.value.response.status_code == 403
+    other.auth_check(repo, repo_type="dataset")
+
+
+def test_nothing_is_written_without_a_token(nobody: HfApi, repo: str) -> None:
+    with pytest.raises(HfHubHTTPError) as refusal:
+        nobody.upload_file(path_or_fileobj=b"1", path_in_repo="a", repo_id=repo, repo_type="dataset")
+    assert refusal.value.response.status_code == 401
+
+
+def test_an_unknown_token_is_refused_even_for_public_data(endpoint: str, repo: str) -> None:
+    with pytest.raises(HfHubHTTPError, match="Invalid credentials") as refusal:
+        HfApi(endpoint=endpoint, token="hf_guessed").dataset_info(repo)
+    assert refusal.value.response.status_code == 401
+
+
+def test_faults_and_log_want_a_write_token(endpoint: str) -> None:
+    for path in ("/_faults", "/_log"):
+        assert httpx.get(f"{endpoint}{path}").status_code == 401
+        assert httpx.get(f"{endpoint}{path}", headers={"Authorization": "Bearer hf_owner_reads"}).status_code == 403
+
+
+def test_the_log_shows_neither_tokens_nor_upload_signatures(api: HfApi, repo: str) -> None:
+    api.upload_file(path_or_fileobj=b"1", path_in_repo="a.mp4", repo_id=repo, repo_type="dataset")
+    text = repr(requests_seen(api.endpoint, "hf_owner"))
+    assert "lfs-storage" in text
+    assert "hf_" not in text
+    assert "signature" not in text

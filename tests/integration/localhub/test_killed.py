@@ -1,0 +1,102 @@
+"""A hub killed at any moment comes back with whole datasets: everything acknowledged, nothing half done."""
+
+from __future__ import annotations
+
+import hashlib
+import socket
+import threading
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from huggingface_hub import CommitOperationAdd, HfApi
+
+from devcluster.localhub.store import Store
+from devcluster.localhub.testing import HubProcess, hub_process, running_hub
+
+_TOKENS = "demo:hf_owner:write"
+
+
+def _api(hub: HubProcess | str) -> HfApi:
+    return HfApi(endpoint=hub if isinstance(hub, str) else hub.endpoint, token="hf_owner")
+
+
+def _content(number: int) -> bytes:
+    return hashlib.sha256(str(number).encode()).digest() * 1000
+
+
+def test_every_acknowledged_commit_survives_and_every_listed_file_is_whole(tmp_path: Path) -> None:
+    acknowledged: list[str] = []
+
+    def commit_until_killed(api: HfApi) -> None:
+        for number in range(10_000):
+            added = [
+                CommitOperationAdd(f"meta/{number}.json", str(number).encode()),
+                CommitOperationAdd(f"videos/{number}.mp4", _content(number)),
+            ]
+            try:
+                done = api.create_commit("demo/set", added, commit_message=str(number), repo_type="dataset")
+            except Exception:  # whatever the client makes of a server that vanished
+                return
+            acknowledged.append(done.oid)
+
+    with hub_process(tmp_path / "hub", _TOKENS) as hub:
+        _api(hub).create_repo("demo/set", repo_type="dataset")
+        writer = threading.Thread(target=commit_until_killed, args=(_api(hub),), daemon=True)
+        writer.start()
+        while len(acknowledged) < 5:
+            assert writer.is_alive()
+            time.sleep(0.01)
+        time.sleep(0.05)
+        hub.kill()
+
+    with running_hub(tmp_path / "hub", _TOKENS) as endpoint:
+        commits = [commit.commit_id for commit in _api(endpoint).list_repo_commits("demo/set", repo_type="dataset")]
+        assert set(acknowledged) <= set(commits)
+        assert len(commits) - 1 - len(acknowledged) in (0, 1)  # at most the one whose answer was lost
+        for number in range(len(commits) - 1):
+            url = f"{endpoint}/datasets/demo/set/resolve/main/"
+            assert httpx.get(f"{url}videos/{number}.mp4").content == _content(number)
+            assert httpx.get(f"{url}meta/{number}.json").content == str(number).encode()
+
+
+def test_an_upload_cut_by_the_kill_leaves_nothing_and_can_be_repeated(tmp_path: Path) -> None:
+    content = bytes(3_000_000)
+    asked = {"oid": hashlib.sha256(content).hexdigest(), "size": len(content)}
+    body = {"operation": "upload", "objects": [asked]}
+    batch = "/datasets/demo/set.git/info/lfs/objects/batch"
+    owner = {"Authorization": "Bearer hf_owner"}
+    with hub_process(tmp_path / "hub", _TOKENS) as hub:
+        _api(hub).create_repo("demo/set", repo_type="dataset")
+        answer = httpx.post(hub.endpoint + batch, json=body, headers=owner).json()
+        href = urlsplit(answer["objects"][0]["actions"]["upload"]["href"])
+        with socket.create_connection((href.hostname, href.port)) as connection:
+            head = f"PUT {href.path}?{href.query} HTTP/1.1\r\nHost: hub\r\nContent-Length: {len(content)}\r\n\r\n"
+            connection.sendall(head.encode() + content[:2_000_000])
+            while not any(file.stat().st_size for file in (tmp_path / "hub" / "incoming").iterdir()):
+                time.sleep(0.01)
+            hub.kill()
+
+    with running_hub(tmp_path / "hub", _TOKENS) as endpoint:
+        assert list((tmp_path / "hub" / "incoming").iterdir()) == []
+        answer = httpx.post(endpoint + batch, json=body, headers=owner).json()
+        assert "upload" in answer["objects"][0]["actions"]
+        _api(endpoint).upload_file(
+            path_or_fileobj=content, path_in_repo="a.mp4", repo_id="demo/set", repo_type="dataset"
+        )
+        assert httpx.get(f"{endpoint}/datasets/demo/set/resolve/main/a.mp4").content == content
+
+
+def test_two_hubs_cannot_serve_the_same_folder(tmp_path: Path) -> None:
+    with running_hub(tmp_path / "hub", _TOKENS), pytest.raises(RuntimeError, match="in use"):
+        Store(tmp_path / "hub")
+
+
+def test_a_hub_without_tokens_does_not_start_and_no_message_shows_a_token(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="status 2"), hub_process(tmp_path / "hub", "demo:hf_secret:admin"):
+        pass
+    log = (tmp_path / "hub" / "server.log").read_text()
+    assert "token entry 1" in log
+    assert "hf_secret" not in log

@@ -1,0 +1,202 @@
+"""A real API server with a real Job controller, the chart's rights, and the operator as a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+
+from devcluster.tools import tool_path
+from tests.integration.control_plane import ControlPlane
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+CHART = CHECKOUT / "deploy" / "helm" / "augmentation-operator"
+SYSTEM_NAMESPACE = "augmentation-system"
+PATIENCE_SECONDS = 20.0
+PATHS = {
+    "augmentationjobs": "/apis/augmentation.dev/v1alpha1",
+    "augmentationclasses": "/apis/augmentation.dev/v1alpha1",
+    "jobs": "/apis/batch/v1",
+    "roles": "/apis/rbac.authorization.k8s.io/v1",
+    "rolebindings": "/apis/rbac.authorization.k8s.io/v1",
+}
+
+Json = dict[str, Any]
+
+
+def path_of(resource: str, namespace: str | None = None, name: str | None = None, subresource: str = "") -> str:
+    """URL path of a collection or an object."""
+    parts = [PATHS.get(resource, "/api/v1"), *(["namespaces", namespace] if namespace else []), resource]
+    return "/".join([*parts, *([name] if name else []), *([subresource] if subresource else [])])
+
+
+class Cluster:
+    """The API server as one user sees it, over plain HTTP."""
+
+    def __init__(self, plane: ControlPlane, token: str | None = None) -> None:
+        self.plane = plane
+        self._trust = ssl.create_default_context(cafile=str(plane.folder / "certificates" / "apiserver.crt"))
+        self.http = httpx.Client(
+            base_url=plane.url,
+            headers={"Authorization": f"Bearer {token or plane.token}"},
+            verify=self._trust,
+            trust_env=False,
+            timeout=30,
+        )
+
+    def as_account(self, namespace: str, name: str) -> Cluster:
+        """The API server as a service account sees it, with a token as its pods get one."""
+        token = self.post(path_of("serviceaccounts", namespace, name, "token"), {"spec": {"expirationSeconds": 3600}})
+        return Cluster(self.plane, token["status"]["token"])
+
+    def get(self, path: str, **query: str) -> Json:
+        return self._json(self.http.get(path, params=query))
+
+    def items(self, resource: str, namespace: str, **labels: str) -> list[Json]:
+        selector = ",".join(f"augmentation.dev/{name.replace('_', '-')}={value}" for name, value in labels.items())
+        found: list[Json] = self.get(path_of(resource, namespace), labelSelector=selector)["items"]
+        return found
+
+    def post(self, path: str, body: Json) -> Json:
+        return self._json(self.http.post(path, json=body))
+
+    def merge_patch(self, path: str, body: Json) -> Json:
+        headers = {"Content-Type": "application/merge-patch+json"}
+        return self._json(self.http.patch(path, content=json.dumps(body), headers=headers))
+
+    def apply(self, path: str, body: Json, field_manager: str) -> Json:
+        headers = {"Content-Type": "application/apply-patch+yaml"}
+        query = {"fieldManager": field_manager, "force": "true"}
+        return self._json(self.http.patch(path, params=query, content=json.dumps(body), headers=headers))
+
+    def delete(self, path: str, **options: object) -> None:
+        self._json(self.http.request("DELETE", path, json=options))
+
+    def may(self, verb: str, resource: str, namespace: str, name: str = "", group: str = "", sub: str = "") -> bool:
+        """What `kubectl auth can-i` answers this user."""
+        attributes = {
+            "verb": verb,
+            "resource": resource,
+            "namespace": namespace,
+            "name": name,
+            "group": group,
+            "subresource": sub,
+        }
+        review = self.post(
+            "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", {"spec": {"resourceAttributes": attributes}}
+        )
+        return bool(review["status"]["allowed"])
+
+    @staticmethod
+    def _json(answer: httpx.Response) -> Json:
+        if answer.is_error:
+            raise httpx.HTTPStatusError(answer.text, request=answer.request, response=answer)
+        body: Json = answer.json()
+        return body
+
+
+def install_chart(plane: ControlPlane) -> None:
+    """What `helm install` would make of the chart's rights and classes, without its Deployments."""
+    rendered = subprocess.run(
+        [tool_path("helm"), "template", "test", CHART, "--namespace", SYSTEM_NAMESPACE],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    wanted = ("ServiceAccount", "ClusterRole", "ClusterRoleBinding", "AugmentationClass")
+    items = [document for document in yaml.safe_load_all(rendered) if document and document["kind"] in wanted]
+    plane.kubectl("create", "namespace", SYSTEM_NAMESPACE)
+    plane.kubectl("apply", "-f", "-", manifest={"apiVersion": "v1", "kind": "List", "items": items})
+
+
+@dataclass
+class OperatorProcess:
+    """`python -m augmentation_operator`, with the chart's service account and no more rights than that.
+
+    Attributes:
+        log: what it wrote.
+    """
+
+    plane: ControlPlane
+    folder: Path
+    environment: dict[str, str] = field(default_factory=dict)
+    _process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "operator.log").read_text()
+
+    def start(self) -> None:
+        """Start it without waiting."""
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self._port = probe.getsockname()[1]
+        kubeconfig = json.loads(self.plane.kubeconfig_of("operator").read_text())
+        token = self.plane.kubectl("create", "token", "augmentation-operator", "--namespace", SYSTEM_NAMESPACE)
+        kubeconfig["users"][0]["user"] = {"token": token.strip()}
+        (self.folder / "kubeconfig").write_text(json.dumps(kubeconfig))
+        settings = {
+            "KUBECONFIG": str(self.folder / "kubeconfig"),
+            "AUGMENTATION_LIVENESS_ADDRESS": f"127.0.0.1:{self._port}",
+        }
+        with (self.folder / "operator.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "augmentation_operator"],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **settings, **self.environment},
+            )
+
+    def await_ready(self) -> None:
+        """Wait until its liveness endpoint answers."""
+
+        def answers() -> bool:
+            assert self._process is not None
+            assert self._process.poll() is None, self.log[-4000:]
+            try:
+                return httpx.get(f"http://127.0.0.1:{self._port}/healthz", trust_env=False).status_code == 200
+            except httpx.TransportError:
+                return False
+
+        until(answers, lambda: self.log[-4000:])
+
+    def restart(self) -> None:
+        """Start it again after it was stopped, and wait."""
+        self.start()
+        self.await_ready()
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
+        """End it; returns the exit status."""
+        assert self._process is not None
+        self._process.send_signal(how)
+        return self._process.wait(timeout=30)
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        self.stop(signal.SIGKILL)
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+
+def until(condition: Callable[[], bool], explain: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> None:
+    """Wait for a condition; fails with what `explain` says."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"did not happen within {seconds} s: {explain()}")
+        time.sleep(0.05)

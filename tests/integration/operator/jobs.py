@@ -1,0 +1,251 @@
+"""An AugmentationJob in a real cluster, and who plays the parts that have no program here: kubelet and worker."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from augmentation_api import FailureReason
+from augmentation_api.worker_contract import TerminationMessage
+from tests.integration.operator.cluster import Cluster, Json, path_of, until
+
+NODE = "node-a"
+_numbers = itertools.count()
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class Job:
+    """One AugmentationJob, made as `kubectl apply` would."""
+
+    def __init__(self, cluster: Cluster, *, name: str | None = None, namespace: str = "robots", **spec: object) -> None:
+        self.cluster, self.namespace = cluster, namespace
+        self.name = name or f"job-{next(_numbers)}"
+        body = {
+            "apiVersion": "augmentation.dev/v1alpha1",
+            "kind": "AugmentationJob",
+            "metadata": {"name": self.name},
+            "spec": {"source": {"hub": {"repoID": "lab/kitchen"}}, **spec},
+        }
+        self.uid: str = cluster.apply(self.path(), body, "kubectl")["metadata"]["uid"]
+
+    def path(self, subresource: str = "") -> str:
+        return path_of("augmentationjobs", self.namespace, self.name, subresource)
+
+    def change(self, **spec: object) -> None:
+        self.cluster.merge_patch(self.path(), {"spec": spec})
+
+    def read(self) -> Json:
+        return self.cluster.get(self.path())
+
+    @property
+    def status(self) -> Json:
+        status: Json = self.read().get("status", {})
+        return status
+
+    @property
+    def state(self) -> str:
+        return str(self.status.get("state", ""))
+
+    def condition(self, kind: str) -> Json:
+        return next((entry for entry in self.status.get("conditions", []) if entry["type"] == kind), {})
+
+    def phases(self) -> dict[str, str]:
+        return {phase["name"]: phase["status"] for phase in self.status.get("phases", []) if "status" in phase}
+
+    def children(self) -> dict[str, Json]:
+        """The batch Jobs by phase."""
+        found = self.cluster.items("jobs", self.namespace, job_uid=self.uid)
+        return {job["metadata"]["labels"]["augmentation.dev/phase"]: job for job in found}
+
+    def pods(self, phase: str) -> list[Json]:
+        """The pods of a phase that have not ended, by index."""
+        found = self.cluster.items("pods", self.namespace, job_uid=self.uid, phase=phase)
+        return sorted(
+            (pod for pod in found if pod["status"].get("phase") not in ("Succeeded", "Failed")), key=_index_of
+        )
+
+    def until(self, condition: Callable[[Job], object]) -> None:
+        """Wait until something holds of this job; fails with its status."""
+        until(lambda: bool(condition(self)), lambda: self.status)
+
+    def until_state(self, state: str) -> None:
+        self.until(lambda job: job.state == state)
+
+    def await_pods(self, phase: str, count: int = 1) -> list[Json]:
+        """Wait until a phase has so many pods that have not ended."""
+        self.until(lambda job: len(job.pods(phase)) == count)
+        return self.pods(phase)
+
+
+def _index_of(pod: Json) -> int:
+    return int(pod["metadata"].get("annotations", {}).get("batch.kubernetes.io/job-completion-index", 0))
+
+
+class StandInKubelet:
+    """Plays scheduler and kubelet, which do not run here: it writes of pods what they would write."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+
+    def add_node(self) -> None:
+        """The one node, with the labels a cloud gives it."""
+        labels = {
+            "node.kubernetes.io/instance-type": "g6.xlarge",
+            "topology.kubernetes.io/region": "eu-north-1",
+            "topology.kubernetes.io/zone": "eu-north-1a",
+            "nvidia.com/gpu.product": "NVIDIA-L4",
+        }
+        self._cluster.post(path_of("nodes"), {"metadata": {"name": NODE, "labels": labels}})
+
+    def start(self, pod: Json) -> None:
+        """The pod gets its node and its container starts."""
+        binding = {"metadata": {"name": _name(pod)}, "target": {"kind": "Node", "name": NODE}}
+        self._cluster.post(self._path(pod, "binding"), binding)
+        self._write(pod, "Running", {"running": {"startedAt": _now()}})
+
+    def wait(self, pod: Json, reason: str, message: str) -> None:
+        """The container cannot start yet."""
+        self._write(pod, "Pending", {"waiting": {"reason": reason, "message": message}})
+
+    def succeed(self, pod: Json) -> None:
+        """The container ends well."""
+        self._write(pod, "Succeeded", {"terminated": _terminated(0, "Completed")})
+
+    def fail(self, pod: Json, exit_code: int = 1, message: str = "", reason: str = "Error") -> None:
+        """The container ends badly."""
+        self._write(pod, "Failed", {"terminated": _terminated(exit_code, reason, message)})
+
+    def give_up(self, pod: Json, failure: FailureReason, message: str) -> None:
+        """The worker gives up with words of its own."""
+        self.fail(pod, failure.exit_code, TerminationMessage(reason=failure, message=message).encode())
+
+    def end_deleted_pods(self, job: Job, phase: str) -> int:
+        """End the containers of pods that are being deleted, then let them go; gives how many there were."""
+        deleted = [pod for pod in job.pods(phase) if pod["metadata"].get("deletionTimestamp")]
+        for pod in deleted:
+            self.fail(pod, 143)
+            self._cluster.delete(self._path(pod), gracePeriodSeconds=0)
+        return len(deleted)
+
+    def _write(self, pod: Json, phase: str, state: Json) -> None:
+        status = {
+            "phase": phase,
+            "conditions": [{"type": "PodScheduled", "status": "True", "lastTransitionTime": _now()}],
+            "containerStatuses": [
+                {
+                    "name": "worker",
+                    "image": "worker",
+                    "imageID": "",
+                    "ready": phase == "Running",
+                    "restartCount": 0,
+                    "state": state,
+                }
+            ],
+        }
+        self._cluster.merge_patch(self._path(pod, "status"), {"status": status})
+
+    def _path(self, pod: Json, subresource: str = "") -> str:
+        return path_of("pods", pod["metadata"]["namespace"], _name(pod), subresource)
+
+
+def _name(pod: Json) -> str:
+    return str(pod["metadata"]["name"])
+
+
+def _terminated(exit_code: int, reason: str, message: str = "") -> Json:
+    return {
+        "exitCode": exit_code,
+        "reason": reason,
+        "message": message,
+        "startedAt": _now(),
+        "finishedAt": _now(),
+    }
+
+
+class StandInWorker:
+    """Plays the worker: writes to its job's status what a real one writes, with its job's own identity."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        account = f"{job.name}-{job.uid[:8]}-worker"
+        self.cluster = job.cluster.as_account(job.namespace, account)
+
+    def report(self, field_manager: str, **status: Any) -> None:
+        body = {
+            "apiVersion": "augmentation.dev/v1alpha1",
+            "kind": "AugmentationJob",
+            "metadata": {"name": self._job.name},
+            "status": status,
+        }
+        self.cluster.apply(self._job.path("status"), body, field_manager)
+
+    def report_source(self, frames: int = 1000) -> None:
+        self.report(
+            "augmentation-worker-resolve",
+            source={
+                "repoID": "lab/kitchen",
+                "revision": "c0ffee",
+                "episodes": 10,
+                "frames": frames,
+                "selectedEpisodes": 10,
+                "selectedFrames": frames,
+                "copies": 3,
+            },
+            phases=[
+                {
+                    "name": "resolve",
+                    "events": [
+                        {"id": "augmentation-worker-resolve-000001", "status": "found", "message": "10 episodes"}
+                    ],
+                }
+            ],
+        )
+
+    def report_shard(self, index: int, done: int, state: str = "running") -> None:
+        self.report(
+            f"augmentation-worker-shard-{index}",
+            shards=[{"index": index, "state": state, "frames": {"total": 1500, "done": done}}],
+            phases=[
+                {
+                    "name": "augment",
+                    "events": [{"id": f"augmentation-worker-shard-{index}-000001", "status": "started"}],
+                }
+            ],
+        )
+
+    def report_output(self) -> None:
+        self.report(
+            "augmentation-worker-publish",
+            output={"datasetID": "lab/result", "revision": "beef", "episodes": 40, "frames": 4000},
+        )
+
+
+def resolve(job: Job, kubelet: StandInKubelet, frames: int = 1000) -> StandInWorker:
+    """Let the resolve phase run; gives the job's worker."""
+    (pod,) = job.await_pods("resolve")
+    kubelet.start(pod)
+    worker = StandInWorker(job)
+    worker.report_source(frames)
+    kubelet.succeed(pod)
+    return worker
+
+
+def augment(job: Job, kubelet: StandInKubelet, worker: StandInWorker, shards: int = 1) -> None:
+    """Let the augment phase run."""
+    for index, pod in enumerate(job.await_pods("augment", shards)):
+        kubelet.start(pod)
+        worker.report_shard(index, 1500, "completed")
+        kubelet.succeed(pod)
+
+
+def publish(job: Job, kubelet: StandInKubelet, worker: StandInWorker) -> None:
+    """Let the publish phase run."""
+    (pod,) = job.await_pods("publish")
+    kubelet.start(pod)
+    worker.report_output()
+    kubelet.succeed(pod)

@@ -1,0 +1,117 @@
+"""A job's life before a real API server and Job controller: from `kubectl apply` to a published dataset."""
+
+from __future__ import annotations
+
+import time
+
+from tests.integration.control_plane import ControlPlane
+from tests.integration.operator.cluster import Cluster, Json, OperatorProcess, path_of, until
+from tests.integration.operator.jobs import Job, StandInKubelet, augment, publish, resolve
+
+PHASES = ("resolve", "provision", "augment", "publish")
+
+
+def owner_of(job: Json, field: str) -> set[str]:
+    """The field managers that own a field of the status."""
+    return {
+        entry["manager"]
+        for entry in job["metadata"]["managedFields"]
+        if f"f:{field}" in entry["fieldsV1"].get("f:status", {})
+    }
+
+
+def test_what_kubectl_applies_is_accepted_and_begins_to_resolve(
+    operator: OperatorProcess, plane: ControlPlane, cluster: Cluster
+) -> None:
+    manifest = {
+        "apiVersion": "augmentation.dev/v1alpha1",
+        "kind": "AugmentationJob",
+        "metadata": {"name": "by-kubectl", "namespace": "robots"},
+        "spec": {"source": {"hub": {"repoID": "lab/kitchen"}}},
+    }
+    plane.kubectl("apply", "-f", "-", manifest=manifest)
+    job = Job(cluster, name="by-kubectl")
+    job.until(lambda job: job.condition("Accepted").get("status") == "True")
+    job.await_pods("resolve")
+    assert job.status["className"] == "cpu"
+    columns = plane.kubectl("get", "aj", "by-kubectl", "--namespace", "robots").splitlines()[0].split()
+    assert columns == ["NAME", "STATE", "PHASE", "PROGRESS", "TYPE", "NODE", "AGE"]
+
+
+def test_a_whole_life_ends_completed_with_each_writers_part_of_the_status(
+    operator: OperatorProcess, cluster: Cluster, kubelet: StandInKubelet
+) -> None:
+    job = Job(cluster)
+    worker = resolve(job, kubelet)
+    augment(job, kubelet, worker)
+    job.until(lambda job: job.phases().get("publish") == "in_progress")
+    placement = job.status["placement"]
+    publish(job, kubelet, worker)
+    job.until_state("completed")
+
+    status = job.status
+    assert job.phases() == dict.fromkeys(PHASES, "completed")
+    assert placement["instanceType"] == "g6.xlarge"
+    assert (placement["region"], placement["zone"], placement["accelerator"]) == (
+        "eu-north-1",
+        "eu-north-1a",
+        "NVIDIA-L4",
+    )
+    # Written by workers while the operator wrote around it, and the other way round.
+    assert status["source"]["revision"] == "c0ffee"
+    assert status["output"]["revision"] == "beef"
+    assert [shard["frames"]["done"] for shard in status["shards"]] == [1500]
+    resolved = next(phase for phase in status["phases"] if phase["name"] == "resolve")
+    assert [event["message"] for event in resolved["events"]] == ["10 episodes"]
+    assert status["progress"]["percent"] == 100
+
+    body = job.read()
+    assert owner_of(body, "source") == {"augmentation-worker-resolve"}
+    assert owner_of(body, "output") == {"augmentation-worker-publish"}
+    assert owner_of(body, "shards") == {"augmentation-worker-shard-0"}
+    assert owner_of(body, "state") == {"augmentation-operator"}
+    assert list(job.children()) == ["augment", "publish", "resolve"]
+
+
+def test_two_jobs_of_one_name_in_two_namespaces_live_side_by_side(
+    operator: OperatorProcess, cluster: Cluster, kubelet: StandInKubelet
+) -> None:
+    jobs = [Job(cluster, name="twin", namespace=namespace) for namespace in ("robots", "elsewhere")]
+    workers = [resolve(job, kubelet) for job in jobs]
+    for job, worker in zip(jobs, workers, strict=True):
+        augment(job, kubelet, worker)
+    publish(jobs[0], kubelet, workers[0])
+    jobs[0].until_state("completed")
+    assert jobs[1].state == "running"
+    publish(jobs[1], kubelet, workers[1])
+    jobs[1].until_state("completed")
+
+
+def test_a_job_to_which_nothing_happens_is_not_written_to(operator: OperatorProcess, cluster: Cluster) -> None:
+    job = Job(cluster)
+    job.await_pods("resolve")
+    time.sleep(0.5)
+    before = job.read()["metadata"]["resourceVersion"]
+    time.sleep(2)
+    assert job.read()["metadata"]["resourceVersion"] == before
+
+
+def test_children_are_deleted_with_their_job(
+    operator: OperatorProcess, cluster: Cluster, kubelet: StandInKubelet
+) -> None:
+    job = Job(cluster)
+    resolve(job, kubelet)
+    job.await_pods("augment")
+    cluster.delete(job.path())
+
+    def left() -> list[str]:
+        kinds = ("jobs", "pods", "configmaps", "serviceaccounts", "roles", "rolebindings")
+        return [kind for kind in kinds if cluster.items(kind, job.namespace, job_uid=job.uid)]
+
+    until(lambda: not left(), left)
+
+
+def test_a_job_whose_time_to_live_is_over_is_deleted(operator: OperatorProcess, cluster: Cluster) -> None:
+    job = Job(cluster, cancel=True, ttlSecondsAfterFinished=1)
+    items = path_of("augmentationjobs", job.namespace)
+    until(lambda: job.uid not in [item["metadata"]["uid"] for item in cluster.get(items)["items"]], lambda: job.status)

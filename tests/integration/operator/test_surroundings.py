@@ -1,0 +1,39 @@
+"""What is around the operator: an API server that goes away, and the namespaces it is asked to serve."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.integration.control_plane import ControlPlane
+from tests.integration.operator.cluster import Cluster, OperatorProcess
+from tests.integration.operator.jobs import Job, StandInKubelet, resolve
+
+
+def test_an_api_server_that_was_away_is_found_again(
+    operator_process: OperatorProcess, plane: ControlPlane, cluster: Cluster, kubelet: StandInKubelet
+) -> None:
+    if not operator_process.is_running:
+        operator_process.restart()
+    job = Job(cluster)
+    job.await_pods("resolve")
+    plane.stop_api_server(abruptly=True)
+    plane.start_api_server()
+    resolve(job, kubelet)
+    job.await_pods("augment")
+    Job(cluster).await_pods("resolve")
+    assert operator_process.is_running
+
+
+def test_an_operator_of_some_namespaces_leaves_the_others_alone(
+    operator_process: OperatorProcess, plane: ControlPlane, cluster: Cluster, tmp_path: Path
+) -> None:
+    if operator_process.is_running:
+        operator_process.stop()
+    limited = OperatorProcess(plane, tmp_path, {"AUGMENTATION_NAMESPACES": "robots, nowhere"})
+    limited.restart()
+    try:
+        not_ours, ours = Job(cluster, namespace="elsewhere"), Job(cluster, namespace="robots")
+        ours.await_pods("resolve")
+        assert not_ours.status == {}
+    finally:
+        limited.stop()

@@ -1,0 +1,119 @@
+"""What goes wrong in a real cluster, and what the status then says."""
+
+from __future__ import annotations
+
+from augmentation_api import FailureReason
+from tests.integration.operator.cluster import Cluster, OperatorProcess, path_of
+from tests.integration.operator.jobs import Job, StandInKubelet, resolve
+
+
+def make_class(cluster: Cluster, name: str, **spec: object) -> None:
+    body = {
+        "apiVersion": "augmentation.dev/v1alpha1",
+        "kind": "AugmentationClass",
+        "metadata": {"name": name},
+        "spec": {"image": "worker:1", **spec},
+    }
+    cluster.apply(path_of("augmentationclasses", None, name), body, "kubectl")
+
+
+def test_a_worker_that_gives_up_in_resolve_fails_the_job_in_its_own_words(
+    operator: OperatorProcess, cluster: Cluster, kubelet: StandInKubelet
+) -> None:
+    job = Job(cluster)
+    (pod,) = job.await_pods("resolve")
+    kubelet.start(pod)
+    kubelet.give_up(pod, FailureReason.SOURCE_NOT_FOUND, "lab/kitchen is not on the hub: correct source.hub.repoID")
+    job.until_state("failed")
+    assert job.condition("Failed")["reason"] == "SourceNotFound"
+    assert job.status["message"] == "resolve failed: lab/kitchen is not on the hub: correct source.hub.repoID"
+    assert job.phases()["resolve"] == "failed"
+    assert job.children()["resolve"]["status"]["failed"] == 1
+
+
+def test_a_passing_failure_is_tried_again_by_kubernetes_and_shown_meanwhile(
+    operator: OperatorProcess, cluster: Cluster, kubelet: StandInKubelet
+) -> None:
+    job = Job(cluster)
+    (pod,) = job.await_pods("resolve")
+    kubelet.start(pod)
+    kubelet.give_up(pod, FailureReason.HUB_UNAVAILABLE, "the hub answered 503")
+    job.until(lambda job: job.status.get("retryCount") == 1)
+    assert job.state == "running"
+    assert job.status["message"] == "resolve: trying again after: the hub answered 503"
+    resolving = next(phase for phase in job.status["phases"] if phase["name"] == "resolve")
+    assert [event["status"] for event in resolving["events"]] == ["retrying"]
+    assert not job.children()["resolve"]["status"].get("conditions")
+
+
+def test_one_shard_that_gives_up_fails_the_job_and_stops_the_others(
+    operator: OperatorProcess, cluster: Cluster, kubelet: StandInKubelet
+) -> None:
+    job = Job(cluster, parallelism=2)
+    resolve(job, kubelet)
+    pods = job.await_pods("augment", 2)
+    for pod in pods:
+        kubelet.start(pod)
+    kubelet.give_up(pods[1], FailureReason.SOURCE_INVALID, "episode 7: there is no such video")
+    job.until(lambda job: kubelet.end_deleted_pods(job, "augment") == 1)
+    job.until_state("failed")
+    assert job.condition("Failed")["reason"] == "SourceInvalid"
+    assert job.condition("Failed")["message"] == "episode 7: there is no such video"
+
+
+def test_an_image_that_cannot_be_pulled_is_shown(
+    operator: OperatorProcess, cluster: Cluster, kubelet: StandInKubelet
+) -> None:
+    job = Job(cluster)
+    (pod,) = job.await_pods("resolve")
+    kubelet.wait(pod, "ErrImagePull", "manifest unknown")
+    job.until(lambda job: job.condition("Placed").get("reason") == "ImagePullFailed")
+    assert "manifest unknown" in job.status["message"]
+
+
+def test_a_generative_job_waits_for_a_class_and_goes_on_when_there_is_one(
+    operator: OperatorProcess, cluster: Cluster
+) -> None:
+    job = Job(cluster, type="generative")
+    job.until(lambda job: job.condition("Accepted").get("status") == "False")
+    assert job.condition("Accepted")["reason"] == "ClassNotFound"
+    assert "no AugmentationClass is the default of this type" in job.status["message"]
+    assert job.state == "queued"
+    assert not job.children()
+    make_class(cluster, "video-model", type="generative", default=True)
+    job.until(lambda job: job.condition("Accepted")["status"] == "True")
+    job.await_pods("resolve")
+
+
+def test_a_job_that_kubernetes_refuses_says_so_and_goes_on_when_its_class_is_corrected(
+    operator: OperatorProcess, cluster: Cluster
+) -> None:
+    make_class(cluster, "mistyped", imagePullSecrets=["registry"], metadataResources={"limits": {"cpu dose": "1"}})
+    job = Job(cluster, className="mistyped")
+    job.until(lambda job: job.condition("Placed").get("reason") == "Refused")
+    assert "cpu dose" in job.status["message"]
+    cluster.merge_patch(
+        path_of("augmentationclasses", None, "mistyped"),
+        {"spec": {"metadataResources": {"limits": {"cpu dose": None, "cpu": "1"}}}},
+    )
+    job.await_pods("resolve")
+    job.until(lambda job: "refuses" not in job.status["message"])
+
+
+def test_a_spec_that_only_the_operator_can_refuse_fails_with_the_field_and_the_fix(
+    operator: OperatorProcess, cluster: Cluster
+) -> None:
+    job = Job(cluster, augmentation={"episodes": "5:3"})
+    job.until_state("failed")
+    assert job.condition("Failed")["reason"] == "SpecInvalid"
+    assert "spec.augmentation.episodes" in job.status["message"]
+
+
+def test_a_child_that_is_deleted_by_hand_is_made_again(
+    operator: OperatorProcess, cluster: Cluster, kubelet: StandInKubelet
+) -> None:
+    job = Job(cluster)
+    job.await_pods("resolve")
+    first = job.children()["resolve"]["metadata"]
+    cluster.delete(path_of("jobs", job.namespace, first["name"]), propagationPolicy="Background")
+    job.until(lambda job: job.children().get("resolve", {"metadata": first})["metadata"]["uid"] != first["uid"])

@@ -1,0 +1,104 @@
+"""Datasets for the tests: variants of the sample, and a close look at a result."""
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import av
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+CAMERA, WRIST, DEPTH = "observation.image", "observation.wrist", "observation.depth"
+INDEX_COLUMNS = ["episode_index", "index"]
+
+
+def with_three_cameras(sample: Path, folder: Path) -> Path:
+    """The sample with a second colour camera and a depth camera that show the same as the first."""
+    shutil.copytree(sample, folder)
+    info_path, episodes_path = folder / "meta/info.json", folder / "meta/episodes/chunk-000/file-000.parquet"
+    info = json.loads(info_path.read_text())
+    table = pq.read_table(episodes_path)
+    for camera in (WRIST, DEPTH):
+        shutil.copytree(folder / "videos" / CAMERA, folder / "videos" / camera)
+        feature = json.loads(json.dumps(info["features"][CAMERA]))
+        feature["info"]["is_depth_map"] = camera == DEPTH
+        info["features"][camera] = feature
+        for name in [name for name in table.column_names if f"/{CAMERA}/" in name]:
+            table = table.append_column(name.replace(CAMERA, camera), table.column(name))
+    info_path.write_text(json.dumps(info))
+    pq.write_table(table, episodes_path)
+    return folder
+
+
+def rows(folder: Path) -> pa.Table:
+    """All rows, in LeRobot's order."""
+    return pa.concat_tables([pq.read_table(path) for path in sorted(folder.glob("data/*/*.parquet"))])
+
+
+def episodes(folder: Path) -> pa.Table:
+    """All of meta/episodes, in LeRobot's order."""
+    return pa.concat_tables([pq.read_table(path) for path in sorted(folder.glob("meta/episodes/*/*.parquet"))])
+
+
+def info(folder: Path) -> dict[str, object]:
+    document: dict[str, object] = json.loads((folder / "meta/info.json").read_text())
+    return document
+
+
+def file_hashes(folder: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and ".cache" not in path.parts
+    }
+
+
+def frame_times(video: Path) -> list[float]:
+    """When each frame is shown, seconds; decodes all of them."""
+    with av.open(str(video)) as container:
+        return [float(frame.pts * frame.time_base) for frame in container.decode(video=0)]
+
+
+def check_result(folder: Path, source: Path, copies: int) -> None:
+    """The result is what `copy` promises of all episodes of the source."""
+    original, result = episodes(source), episodes(folder)
+    count, frames = original.num_rows, rows(source).num_rows
+    assert result.schema == original.schema
+    assert result.num_rows == count * (copies + 1)
+    assert result.column("episode_index").to_pylist() == list(range(count * (copies + 1)))
+    _check_rows(folder, source, original, copies, count, frames)
+    _check_times(folder, result)
+
+
+def _check_rows(folder: Path, source: Path, original: pa.Table, copies: int, count: int, frames: int) -> None:
+    table, before = rows(folder), rows(source)
+    assert table.schema.equals(before.schema, check_metadata=True)
+    assert table.column("index").to_pylist() == list(range(frames * (copies + 1)))
+    assert table.slice(0, frames).equals(before)
+    position = frames
+    for row in original.to_pylist():
+        part = before.slice(row["dataset_from_index"], row["length"]).drop_columns(INDEX_COLUMNS)
+        for copy in range(copies):
+            made = table.slice(position, row["length"])
+            assert made.drop_columns(INDEX_COLUMNS).equals(part)
+            assert set(made.column("episode_index").to_pylist()) == {count + row["episode_index"] * copies + copy}
+            position += row["length"]
+    assert position == table.num_rows
+
+
+def _check_times(folder: Path, result: pa.Table) -> None:
+    """Every frame of every episode is in its file at the time its metadata says."""
+    document = info(folder)
+    shown: dict[Path, list[float]] = {}
+    for name, feature in document["features"].items():  # type: ignore[attr-defined]
+        if feature["dtype"] != "video":
+            continue
+        for row in result.to_pylist():
+            numbers = {key: row[f"videos/{name}/{key}"] for key in ("chunk_index", "file_index")}
+            path = folder / str(document["video_path"]).format(video_key=name, **numbers)
+            times = shown.setdefault(path, frame_times(path))
+            wanted = row[f"videos/{name}/from_timestamp"] + np.arange(row["length"]) / document["fps"]
+            found = np.array(times)[np.searchsorted(times, wanted - 1e-4)]
+            assert np.abs(found - wanted).max() < 1e-4, (path, row["episode_index"])

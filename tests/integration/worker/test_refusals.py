@@ -1,0 +1,160 @@
+"""Everything that can be wrong is found in resolve, by its typed reason, in words that help."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from augmentation_api import FailureReason, PhaseName
+from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.phases import resolve
+from tests.integration.worker.conftest import FIXTURES, OTHER, READ, SAMPLE, Hub
+from tests.integration.worker.jobs import LocalRun, spec_of
+
+
+def refusal(run: LocalRun) -> WorkerFailure:
+    with pytest.raises(WorkerFailure) as caught:
+        run.run(PhaseName.RESOLVE)
+    last = run.job.status.phase(PhaseName.RESOLVE).events[-1]
+    assert (last.status, last.error) == ("failed", caught.value.message)
+    assert run.job.status.source is None
+    return caught.value
+
+
+def words_in(failure: WorkerFailure, *words: str) -> bool:
+    return all(word in failure.message for word in words)
+
+
+def test_an_unknown_dataset(hub: Hub, submit: Callable[..., LocalRun]) -> None:
+    failure = refusal(submit(spec_of("lab/nowhere")))
+    assert failure.reason is FailureReason.SOURCE_NOT_FOUND
+    assert words_in(failure, "lab/nowhere", hub.endpoint, "hub-token/token", "spec.source.hub.repoID")
+
+
+def test_an_unknown_revision_is_answered_with_those_there_are(submit: Callable[..., LocalRun]) -> None:
+    spec = spec_of(SAMPLE)
+    spec["source"]["hub"]["revision"] = "v9"
+    failure = refusal(submit(spec))
+    assert failure.reason is FailureReason.REVISION_NOT_FOUND
+    assert words_in(failure, "'v9'", "v3.0", "main", "spec.source.hub.revision")
+
+
+def test_something_that_is_no_lerobot_dataset(hub: Hub, submit: Callable[..., LocalRun], tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "table.csv").write_text("a,b\n")
+    hub.publish("lab/a-table", tmp_path / "other", tag=None)
+    failure = refusal(submit(spec_of("lab/a-table")))
+    assert failure.reason is FailureReason.SOURCE_FORMAT_UNSUPPORTED
+    assert words_in(failure, "meta/info.json", "lab/a-table")
+
+
+def test_an_older_format(submit: Callable[..., LocalRun]) -> None:
+    failure = refusal(submit(spec_of("lab/pusht_v21")))
+    assert failure.reason is FailureReason.SOURCE_FORMAT_UNSUPPORTED
+    assert words_in(failure, "v2.1", "v3.0", "convert_dataset_v21_to_v30")
+
+
+def test_a_dataset_that_lacks_a_file_its_metadata_names(
+    hub: Hub, submit: Callable[..., LocalRun], tmp_path: Path
+) -> None:
+    shutil.copytree(FIXTURES / "pusht_v30", tmp_path / "torn")
+    shutil.rmtree(tmp_path / "torn" / "videos")
+    hub.publish("lab/torn", tmp_path / "torn")
+    failure = refusal(submit(spec_of("lab/torn")))
+    assert failure.reason is FailureReason.SOURCE_INVALID
+    assert words_in(failure, "videos/observation.image/chunk-000/file-000.mp4")
+
+
+def test_a_template_that_leaves_the_dataset(hub: Hub, submit: Callable[..., LocalRun], tmp_path: Path) -> None:
+    shutil.copytree(FIXTURES / "pusht_v30", tmp_path / "evil")
+    info = json.loads((tmp_path / "evil/meta/info.json").read_text())
+    info["video_path"] = "../../{video_key}/{chunk_index}/{file_index}"
+    (tmp_path / "evil/meta/info.json").write_text(json.dumps(info))
+    hub.publish("lab/evil", tmp_path / "evil")
+    assert refusal(submit(spec_of("lab/evil"))).reason is FailureReason.SOURCE_INVALID
+
+
+def test_a_token_that_may_only_read(submit: Callable[..., LocalRun]) -> None:
+    failure = refusal(submit(spec_of(SAMPLE), token=READ))
+    assert failure.reason is FailureReason.OUTPUT_ACCESS_DENIED
+    assert words_in(failure, "lab/pusht_augmented_0f2c9f8e", "may not be written", "hub-token/token")
+
+
+def test_an_output_in_somebody_elses_namespace(hub: Hub, submit: Callable[..., LocalRun]) -> None:
+    for name in ("lab/pusht", "lab/not-there"):
+        failure = refusal(submit(spec_of(SAMPLE) | {"output": {"hub": {"repoID": name}}}, token=OTHER))
+        assert failure.reason is FailureReason.OUTPUT_ACCESS_DENIED
+
+
+@pytest.mark.parametrize("token", [None, "hf_wrong"])
+def test_no_token_or_a_wrong_one(submit: Callable[..., LocalRun], token: str | None) -> None:
+    failure = refusal(submit(spec_of(SAMPLE), token=token))
+    assert failure.reason is FailureReason.CREDENTIALS_INVALID
+    assert words_in(failure, "hub-token/token", "spec.credentialsSecretRef")
+    assert "hf_wrong" not in failure.message
+
+
+def test_an_output_that_holds_something_else(hub: Hub, submit: Callable[..., LocalRun]) -> None:
+    before = hub.head("lab/pusht_v21")
+    failure = refusal(submit(spec_of(SAMPLE) | {"output": {"hub": {"repoID": "lab/pusht_v21"}}}))
+    assert failure.reason is FailureReason.OUTPUT_CONFLICT
+    assert words_in(failure, "lab/pusht_v21", "spec.output.hub.repoID")
+    assert hub.head("lab/pusht_v21") == before
+
+
+@pytest.mark.parametrize(
+    ("augmentation", "reason", "words"),
+    [
+        ({"episodes": "6:100"}, FailureReason.SELECTION_EMPTY, ["'6:100'", "0 to 5"]),
+        ({"cameras": ["top"]}, FailureReason.SELECTION_EMPTY, ["'top'", "observation.image"]),
+        ({"transforms": ["noise"]}, FailureReason.SPEC_UNSUPPORTED, ["noise", "lighting"]),
+        ({"copies": 20}, FailureReason.LIMIT_EXCEEDED, ["6840", "1000", "limits.maxFrames"]),
+    ],
+)
+def test_what_the_spec_asks_for(
+    submit: Callable[..., LocalRun], augmentation: dict[str, Any], reason: FailureReason, words: list[str]
+) -> None:
+    failure = refusal(submit(spec_of(SAMPLE, **augmentation)).with_settings(max_frames=1000))
+    assert failure.reason is reason
+    assert words_in(failure, *words)
+
+
+def test_more_episodes_than_the_shards_of_a_job_can_record(
+    submit: Callable[..., LocalRun], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resolve, "MAX_SHARDS", 1)
+    monkeypatch.setattr(resolve, "most_episodes_per_shard", lambda videos: 5)
+    failure = refusal(submit(spec_of(SAMPLE)))
+    assert failure.reason is FailureReason.LIMIT_EXCEEDED
+    assert words_in(failure, "6 episodes", "at most 5", "spec.augmentation.episodes")
+
+
+def test_a_hub_that_is_not_there(submit: Callable[..., LocalRun]) -> None:
+    failure = refusal(submit(spec_of(SAMPLE), patience=0.6).with_settings(hub_endpoint="http://127.0.0.1:9"))
+    assert failure.reason is FailureReason.HUB_UNAVAILABLE
+    assert words_in(failure, "http://127.0.0.1:9")
+
+
+def test_without_a_revision_it_is_the_format_tag_that_is_read_else_main(
+    hub: Hub, submit: Callable[..., LocalRun]
+) -> None:
+    tagged = hub.publish("lab/tagged", FIXTURES / "pusht_v30")
+    hub.api.upload_file(repo_id="lab/tagged", repo_type="dataset", path_or_fileobj=b"n", path_in_repo="note.txt")
+    untagged = hub.publish("lab/untagged", FIXTURES / "pusht_v30", tag=None)
+    for name, commit in (("lab/tagged", tagged), ("lab/untagged", untagged)):
+        run = submit(spec_of(name))
+        run.run(PhaseName.RESOLVE)
+        source = run.job.status.source
+        assert source is not None
+        assert source.revision == commit
+
+
+def test_resolve_can_run_twice(submit: Callable[..., LocalRun]) -> None:
+    run = submit(spec_of(SAMPLE, episodes="0"))
+    run.run(PhaseName.RESOLVE)
+    before = run.job.status
+    run.run(PhaseName.RESOLVE)
+    assert (run.job.status.source, run.job.status.output) == (before.source, before.output)

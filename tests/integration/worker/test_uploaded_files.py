@@ -1,0 +1,54 @@
+"""Contract with huggingface_hub's private attributes, on which hub/uploaded_files.py rests."""
+
+from pathlib import Path
+
+import pytest
+from huggingface_hub import HfApi
+
+from augmentation_worker.hub import uploaded_files
+from augmentation_worker.hub.uploaded_files import UploadedFile
+from tests.integration.worker.conftest import WRITE, Hub
+
+NAME = "lab/contract"
+
+
+@pytest.fixture(scope="module")
+def api(hub: Hub) -> HfApi:
+    api = HfApi(endpoint=hub.endpoint, token=WRITE)
+    api.create_repo(NAME, repo_type="dataset")
+    return api
+
+
+def test_one_process_uploads_and_another_that_knows_only_the_hash_commits(hub: Hub, api: HfApi, tmp_path: Path) -> None:
+    local = tmp_path / "video.mp4"
+    local.write_bytes(b"frames" * 1000)
+    head = hub.head(NAME)
+    uploaded = uploaded_files.upload(api, NAME, "videos/a.mp4", local)
+    assert hub.head(NAME) == head, "an upload is no commit"
+    known = UploadedFile(uploaded.path, uploaded.sha256, uploaded.size)
+    HfApi(endpoint=hub.endpoint, token=WRITE).create_commit(
+        NAME, [uploaded_files.addition_of(known)], commit_message="add", repo_type="dataset", parent_commit=head
+    )
+    (entry,) = api.get_paths_info(NAME, "videos/a.mp4", repo_type="dataset")
+    assert entry.lfs.sha256 == uploaded.sha256  # type: ignore[union-attr]
+    path = api.hf_hub_download(NAME, "videos/a.mp4", repo_type="dataset", local_dir=tmp_path / "back")
+    assert Path(path).read_bytes() == local.read_bytes()
+
+
+def test_what_is_stored_and_what_is_not_is_told_apart(api: HfApi) -> None:
+    there = uploaded_files.upload(api, NAME, "videos/b.mp4", b"there")
+    absent = UploadedFile("videos/c.mp4", "0" * 64, 5)
+    assert uploaded_files.not_stored(api, NAME, [there, absent]) == [absent]
+
+
+def test_a_blob_that_no_commit_names_can_be_fetched(api: HfApi, tmp_path: Path) -> None:
+    uploaded = uploaded_files.upload(api, NAME, "videos/d.mp4", b"not committed")
+    uploaded_files.fetch(api, NAME, uploaded, tmp_path / "d.mp4")
+    assert (tmp_path / "d.mp4").read_bytes() == b"not committed"
+    with pytest.raises(FileNotFoundError):
+        uploaded_files.fetch(api, NAME, UploadedFile("videos/e.mp4", "0" * 64, 5), tmp_path / "e.mp4")
+
+
+def test_a_file_that_the_hub_would_rather_have_in_the_commit_goes_through_lfs_all_the_same(api: HfApi) -> None:
+    uploaded = uploaded_files.upload(api, NAME, "notes.txt", b"text")
+    assert uploaded_files.not_stored(api, NAME, [uploaded]) == []

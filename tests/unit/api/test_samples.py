@@ -1,0 +1,24 @@
+"""What the README and the samples show is accepted."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from augmentation_api import AugmentationClass, AugmentationJob
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+MODELS: dict[str, Any] = {"AugmentationJob": AugmentationJob, "AugmentationClass": AugmentationClass}
+
+
+@pytest.mark.parametrize("file", sorted((CHECKOUT / "deploy/samples").glob("*.yaml")), ids=lambda file: file.name)
+def test_a_sample_is_what_the_models_accept(file: Path) -> None:
+    document = yaml.safe_load(file.read_text())
+    assert MODELS[document["kind"]].from_wire(document).spec.to_wire()
+
+
+def test_the_manifest_in_the_readme_is_what_the_models_accept() -> None:
+    (block,) = re.findall(r"```yaml\n(.*?)```", (CHECKOUT / "README.md").read_text(), re.DOTALL)
+    assert AugmentationJob.from_wire(yaml.safe_load(block)).spec.augmentation.copies == 3

@@ -1,0 +1,222 @@
+"""What a spec may not say, and that the answer names the field, the value and the fix."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from augmentation_api import AugmentationClassSpec, AugmentationJobSpec
+from augmentation_api.spec import Augmentation
+
+
+def nested(path: str, value: object) -> dict[str, Any]:
+    """{"a": {"b": value}} for the path "a.b"."""
+    for name in reversed(path.split(".")):
+        value = {name: value}
+    assert isinstance(value, dict)
+    return value
+
+
+def findings(path: str, value: object) -> str:
+    """What is said of a spec with this one field; empty if nothing is."""
+    fields = {"source": {"hub": {"repoID": "lab/kitchen"}}} | nested(path, value)
+    try:
+        AugmentationJobSpec.model_validate(fields)
+    except ValidationError as error:
+        return "; ".join(
+            f"{'.'.join(map(str, each['loc']))}: {each['msg']} ({each['input']})" for each in error.errors()
+        )
+    return ""
+
+
+OUT_OF_BOUNDS = [
+    ("augmentation.copies", 0),
+    ("augmentation.copies", 21),
+    ("augmentation.copiesPerTransform.noise", 0),
+    ("augmentation.seed", -1),
+    ("augmentation.seed", 2**53),
+    ("augmentation.lighting.brightness.min", -50.1),
+    ("augmentation.lighting.brightness.max", 50.1),
+    ("augmentation.lighting.contrast.min", -51),
+    ("augmentation.lighting.contrast.max", 51),
+    ("augmentation.lighting.colorTemperature.min", 1999),
+    ("augmentation.lighting.colorTemperature.min", 6501),
+    ("augmentation.lighting.colorTemperature.max", 3999),
+    ("augmentation.lighting.colorTemperature.max", 10001),
+    ("augmentation.noise.gaussianSigma.max", 101),
+    ("augmentation.noise.shotScale.max", 10.5),
+    ("augmentation.blur.motionKernel.min", 2),
+    ("augmentation.blur.motionKernel.max", 102),
+    ("augmentation.blur.defocusSigma.min", 0.05),
+    ("augmentation.blur.defocusSigma.max", 21),
+    ("augmentation.occlusion.patches.min", 0),
+    ("augmentation.occlusion.patches.max", 21),
+    ("augmentation.occlusion.patchWidth.min", 0.001),
+    ("augmentation.occlusion.patchHeight.max", 1.01),
+    ("output.video.crf", 64),
+    ("output.video.gop", 0),
+    ("output.video.preset", 14),
+    ("parallelism", 0),
+    ("parallelism", 1001),
+    ("backoffLimitPerShard", 21),
+    ("activeDeadlineSeconds", 0),
+    ("ttlSecondsAfterFinished", -1),
+    ("attempt", 1001),
+    ("displayName", "x" * 256),
+]
+
+
+@pytest.mark.parametrize(("path", "value"), OUT_OF_BOUNDS)
+def test_a_value_out_of_bounds_is_refused_with_its_field_its_value_and_the_bound(path: str, value: object) -> None:
+    said = findings(path, value)
+    assert said.startswith(path), said
+    assert str(value) in said
+    assert "should" in said
+
+
+AT_THE_BOUNDS = [
+    ("augmentation.copies", 1),
+    ("augmentation.copies", 20),
+    ("augmentation.seed", 2**53 - 1),
+    ("augmentation.lighting.brightness", {"min": -50, "max": 50}),
+    ("augmentation.lighting.colorTemperature", {"min": 2000, "max": 10000}),
+    ("augmentation.lighting.colorTemperature", {"min": 6500, "max": 6500}),
+    ("augmentation.noise.gaussianSigma", {"min": 0, "max": 100}),
+    ("augmentation.blur.motionKernel", {"min": 3, "max": 101}),
+    ("augmentation.occlusion.patchWidth", {"min": 0.01, "max": 1}),
+    ("backoffLimitPerShard", 0),
+    ("ttlSecondsAfterFinished", 0),
+    ("parallelism", 1000),
+    ("displayName", "x" * 255),
+]
+
+
+@pytest.mark.parametrize(("path", "value"), AT_THE_BOUNDS)
+def test_a_value_at_its_bound_is_accepted(path: str, value: object) -> None:
+    assert findings(path, value) == ""
+
+
+RANGES = [
+    ("augmentation.lighting.brightness", 10, -10),
+    ("augmentation.lighting.contrast", 5, -5),
+    ("augmentation.lighting.colorTemperature", 6000, 4500),
+    ("augmentation.noise.gaussianSigma", 9, 4),
+    ("augmentation.noise.shotScale", 2, 1),
+    ("augmentation.blur.motionKernel", 9, 3),
+    ("augmentation.blur.defocusSigma", 3, 1),
+    ("augmentation.occlusion.patches", 3, 1),
+    ("augmentation.occlusion.patchWidth", 0.5, 0.1),
+    ("augmentation.occlusion.patchHeight", 0.5, 0.1),
+]
+
+
+@pytest.mark.parametrize(("path", "low", "high"), RANGES)
+def test_a_range_upside_down_is_refused_with_both_its_ends_and_the_fix(path: str, low: float, high: float) -> None:
+    said = findings(path, {"min": low, "max": high})
+    assert said.startswith(path), said
+    assert f"min {low}" in said.replace(".0", "")
+    assert f"max {high}" in said.replace(".0", "")
+    assert "swap them or widen the range" in said
+
+
+def test_one_end_beyond_the_default_of_the_other_is_upside_down_too() -> None:
+    assert "max 15" in findings("augmentation.lighting.brightness", {"min": 20})
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("end", ["min", "max"])
+def test_a_range_takes_no_number_that_is_none(end: str, value: float) -> None:
+    assert findings(f"augmentation.lighting.brightness.{end}", value)
+
+
+def test_a_field_nobody_knows_is_named() -> None:
+    assert "augmentation.brightnes: Extra inputs are not permitted" in findings("augmentation.brightnes", 1)
+
+
+def test_a_source_is_a_hub_or_a_volume_and_not_both() -> None:
+    both = {"hub": {"repoID": "lab/kitchen"}, "volume": {"claimName": "data"}}
+    assert "exactly one of hub and volume is needed" in findings("source", both)
+
+
+def test_a_source_is_a_hub_or_a_volume_and_not_neither() -> None:
+    assert "exactly one of hub and volume is needed" in findings("source", {})
+
+
+def test_an_output_is_not_on_a_hub_and_a_volume() -> None:
+    both = {"hub": {}, "volume": {"claimName": "data"}}
+    assert "at most one of hub and volume may be given" in findings("output", both)
+
+
+@pytest.mark.parametrize("name", ["kitchen", "lab/kitchen/extra", "/kitchen", "lab/", "la b/kitchen", "lab/kit\nchen"])
+def test_a_dataset_is_named_by_its_owner_and_its_name(name: str) -> None:
+    assert findings("source.hub.repoID", name).startswith("source.hub.repoID")
+
+
+def test_an_absolute_path_in_a_volume_is_refused() -> None:
+    assert findings("source", {"volume": {"claimName": "data", "path": "/etc"}}).startswith("source.volume.path")
+
+
+def test_a_transform_named_twice_is_named() -> None:
+    said = findings("augmentation.transforms", ["noise", "blur", "noise"])
+    assert "noise is named more than once: name each transform once" in said
+
+
+def test_a_transform_nobody_knows_is_answered_with_those_there_are() -> None:
+    said = findings("augmentation.transforms", ["sparkles"])
+    assert "sparkles" in said
+    assert "'lighting', 'noise', 'blur' or 'occlusion'" in said
+
+
+def test_no_transform_at_all_is_refused() -> None:
+    assert findings("augmentation.transforms", []).startswith("augmentation.transforms")
+
+
+@pytest.mark.parametrize("text", ["5:3", "5:5", "0:10,9:9"])
+def test_an_empty_range_of_episodes_is_refused_with_the_fix(text: str) -> None:
+    said = findings("augmentation.episodes", text)
+    assert text.rsplit(",", 1)[-1] in said
+    assert "write first:last with first < last" in said
+
+
+@pytest.mark.parametrize("text", ["1-5", "a", "1,", ",1", "1:", ":5", "-1", "1 ,2", "1\n"])
+def test_episodes_are_indices_and_half_open_ranges(text: str) -> None:
+    assert findings("augmentation.episodes", text).startswith("augmentation.episodes")
+
+
+@pytest.mark.parametrize(
+    ("text", "chosen"), [("", {0, 1, 2, 3, 4}), ("0:2,4", {0, 1, 4}), ("3", {3}), ("1:3,2:4", {1, 2, 3})]
+)
+def test_episodes_select_what_they_name(text: str, chosen: set[int]) -> None:
+    augmentation = Augmentation(episodes=text)
+    assert {index for index in range(5) if augmentation.selects_episode(index)} == chosen
+
+
+@given(st.sets(st.integers(0, 60), min_size=1))
+def test_episodes_named_one_by_one_are_exactly_those(chosen: set[int]) -> None:
+    augmentation = Augmentation(episodes=",".join(map(str, sorted(chosen))))
+    assert {index for index in range(64) if augmentation.selects_episode(index)} == chosen
+
+
+@pytest.mark.parametrize("name", ["Upper", "under_score", "-dash", "dash-", "a b", "", "x" * 254])
+@pytest.mark.parametrize("field", ["className", "priorityClassName", "queueName"])
+def test_a_name_that_no_object_can_have_is_refused(field: str, name: str) -> None:
+    assert findings(field, name).startswith(field)
+
+
+@pytest.mark.parametrize("quantity", ["4 Gi", "four", "-1", "1Gib", ""])
+def test_a_class_refuses_an_amount_that_kubernetes_would_not_read(quantity: str) -> None:
+    with pytest.raises(ValidationError, match="scratchSize"):
+        AugmentationClassSpec.model_validate({"image": "worker:1", "scratchSize": quantity})
+
+
+@pytest.mark.parametrize("endpoint", ["huggingface.co", "ftp://hub", "http://", "http://hub with space"])
+def test_a_class_refuses_a_hub_that_is_no_url(endpoint: str) -> None:
+    with pytest.raises(ValidationError, match=r"hub\.endpoint"):
+        AugmentationClassSpec.model_validate({"image": "worker:1", "hub": {"endpoint": endpoint}})
+
+
+def test_a_class_has_at_least_one_placement() -> None:
+    with pytest.raises(ValidationError, match="placements"):
+        AugmentationClassSpec.model_validate({"image": "worker:1", "placements": []})

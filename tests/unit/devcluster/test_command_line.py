@@ -1,0 +1,83 @@
+"""What a person sees when something is missing: one sentence and a status, never a traceback."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> dict[str, str]:
+    """An environment without any program on the path and with empty caches."""
+    return {"HOME": str(tmp_path), "PATH": str(tmp_path), "PYTHONPATH": os.environ.get("PYTHONPATH", "")}
+
+
+def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "devcluster", *arguments],
+        env=environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_without_a_cluster_status_says_so_and_fails(bare: dict[str, str]) -> None:
+    answer = run(bare, "status")
+    assert (answer.returncode, answer.stderr) == (1, "")
+    assert "none" in answer.stdout
+
+
+def test_without_a_cluster_env_names_the_command_that_makes_one(bare: dict[str, str]) -> None:
+    answer = run(bare, "env")
+    assert answer.returncode == 1
+    assert answer.stdout == ""
+    assert answer.stderr.count("\n") == 1
+    assert "devcluster up" in answer.stderr
+
+
+def test_a_missing_requirement_is_one_sentence_and_status_2(bare: dict[str, str]) -> None:
+    answer = run({**bare, "KIND_EXPERIMENTAL_PROVIDER": "docker"}, "up")
+    assert answer.returncode == 2
+    assert answer.stderr == (
+        "devcluster: No Docker engine answers `docker info`: start one, or unset KIND_EXPERIMENTAL_PROVIDER.\n"
+    )
+
+
+def test_an_existing_cluster_needs_a_kubeconfig(bare: dict[str, str]) -> None:
+    answer = run({**bare, "CLUSTER": "existing"}, "up")
+    assert answer.returncode == 2
+    assert "KUBECONFIG" in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+def test_an_existing_cluster_is_left_alone_by_down(bare: dict[str, str]) -> None:
+    assert run({**bare, "CLUSTER": "existing"}, "down").returncode == 0
+
+
+def test_an_existing_cluster_needs_a_registry(bare: dict[str, str], tmp_path: Path) -> None:
+    kubeconfig = tmp_path / "config"
+    kubeconfig.touch()
+    answer = run({**bare, "CLUSTER": "existing", "KUBECONFIG": str(kubeconfig)}, "env")
+    assert answer.returncode == 2
+    assert "REGISTRY=host:port/prefix" in answer.stderr
+
+
+def test_a_folder_that_cannot_be_written_is_named_without_a_traceback(bare: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    answer = run({**bare, "XDG_STATE_HOME": str(tmp_path / "file")}, "up")
+    assert answer.returncode == 1
+    assert "Not a directory" in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+def test_an_unknown_image_is_refused_before_anything_is_built(bare: dict[str, str]) -> None:
+    answer = run(bare, "images", "planner")
+    assert answer.returncode == 1
+    assert "No image is called planner" in answer.stderr

@@ -1,0 +1,123 @@
+"""One builder at a time; a failing program is told in one sentence; a step shows that it runs."""
+
+import io
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from devcluster.errors import DevclusterError
+from devcluster.locking import held
+from devcluster.process import output_of, run_logged
+from devcluster.progress import Step, elapsed
+
+WAITER = """
+import sys, time
+from pathlib import Path
+from devcluster.locking import held
+with held(Path(sys.argv[1]), "building"):
+    print("got it", flush=True)
+    time.sleep(float(sys.argv[2]))
+"""
+
+
+def waiter(lock: Path, seconds: float) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", WAITER, str(lock), str(seconds)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[3],
+    )
+
+
+def test_a_second_command_waits_for_the_first_and_says_so(tmp_path: Path) -> None:
+    lock = tmp_path / "build.lock"
+    with held(lock, "building"):
+        second = waiter(lock, 0)
+        assert second.stderr is not None
+        assert "waiting for another devcluster command" in second.stderr.readline()
+        assert second.poll() is None
+    answer, _ = second.communicate(timeout=20)
+    assert answer == "got it\n"
+
+
+def test_a_killed_holder_leaves_the_lock_free(tmp_path: Path) -> None:
+    lock = tmp_path / "build.lock"
+    first = waiter(lock, 60)
+    assert first.stdout is not None
+    assert first.stdout.readline() == "got it\n"
+    first.kill()
+    first.communicate()
+    started = time.monotonic()
+    with held(lock, "building"):
+        assert time.monotonic() - started < 5
+
+
+def test_a_failure_names_the_program_and_its_log(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = tmp_path / "build.log"
+    failing = [sys.executable, "-c", "print('the cause'); raise SystemExit(3)"]
+    with pytest.raises(DevclusterError, match=r"status 3.*build\.log"):
+        run_logged(failing, log)
+    assert "the cause" in log.read_text()
+    assert "the cause" in capsys.readouterr().err
+
+
+def test_both_outputs_go_to_the_log_and_the_newest_line_is_shown(tmp_path: Path) -> None:
+    log = tmp_path / "logs" / "build.log"
+    running = Step("a build", io.StringIO())
+    run_logged([sys.executable, "-c", "import sys; print('one'); print('two', file=sys.stderr)"], log, running=running)
+    assert {"one", "two"} <= set(log.read_text().splitlines())
+    assert running.detail in ("one", "two")
+
+
+def test_an_interrupted_command_takes_what_it_started_with_it(tmp_path: Path) -> None:
+    script = """
+import signal, subprocess, sys
+from pathlib import Path
+from devcluster.process import run_logged
+signal.signal(signal.SIGTERM, lambda number, _: sys.exit(number))
+run_logged(["sh", "-c", "sleep 60 & echo $! > " + sys.argv[1] + "; wait"], Path(sys.argv[2]))
+"""
+    child = tmp_path / "child"
+    command = [sys.executable, "-c", script, str(child), str(tmp_path / "log")]
+    running = subprocess.Popen(command, cwd=Path(__file__).parents[3])
+    deadline = time.monotonic() + 20
+    while not child.exists() or not child.read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    running.terminate()
+    running.wait(timeout=20)
+    state = Path(f"/proc/{child.read_text().strip()}/stat")
+    while state.exists() and state.read_text().rpartition(")")[2].split()[0] != "Z":
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_question_to_an_absent_or_failing_program_has_no_answer() -> None:
+    assert output_of(["no-such-program-anywhere"]) is None
+    assert output_of([sys.executable, "-c", "raise SystemExit(1)"]) is None
+    assert output_of([sys.executable, "-c", "import time; time.sleep(60)"], timeout=0.5) is None
+    assert output_of([sys.executable, "-c", "print(' yes ')"]) == "yes"
+
+
+def test_a_step_ends_with_its_outcome_on_a_line_of_its_own() -> None:
+    stream = io.StringIO()
+    with Step("make it", stream):
+        pass
+    with pytest.raises(ValueError, match="no"), Step("break it", stream):
+        raise ValueError("no")
+    lines = stream.getvalue().splitlines()
+    assert lines[0] == "  ... make it"
+    assert lines[1].startswith("  ok  make it")
+    assert lines[3].startswith("  no  break it")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.04, "0.0 s"), (9.94, "9.9 s"), (12.3, "12 s"), (59.4, "59 s"), (60, "1 min 00 s"), (485, "8 min 05 s")],
+)
+def test_elapsed_times_read_well(seconds: float, text: str) -> None:
+    assert elapsed(seconds) == text

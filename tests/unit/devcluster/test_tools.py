@@ -1,0 +1,98 @@
+"""The cache of compiled tools: what is in it, and when an entry counts as another one."""
+
+import dataclasses
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from devcluster import pins
+from devcluster.errors import DevclusterError
+from devcluster.go_toolchain import parse_go_version
+from devcluster.tools import GO_MODULES, binary_name, cache_key, tool_path, tool_set_folder, tool_set_key
+
+CLUSTER = next(each for each in pins.TOOL_SETS if each.module == "cluster")
+
+
+@pytest.mark.parametrize(
+    ("package", "binary"),
+    [
+        ("k8s.io/kubernetes/cmd/kubelet", "kubelet"),
+        ("go.etcd.io/etcd/server/v3", "server"),
+        ("sigs.k8s.io/kind", "kind"),
+        ("./coredns", "coredns"),
+        ("example.com/cmd/vendor", "vendor"),
+    ],
+)
+def test_a_binary_is_named_as_go_names_it(package: str, binary: str) -> None:
+    assert binary_name(package) == binary
+
+
+def test_every_binary_belongs_to_one_set_only() -> None:
+    binaries = [binary for each in pins.TOOL_SETS for binary in each.packages]
+    assert len(binaries) == len(set(binaries))
+
+
+def test_what_integration_tests_start_is_compiled_first() -> None:
+    assert {"etcd", "kube-apiserver", "kube-controller-manager"} == set(pins.TOOL_SETS[0].packages)
+
+
+def test_a_changed_pin_is_another_entry(tmp_path: Path) -> None:
+    shutil.copytree(GO_MODULES, tmp_path, dirs_exist_ok=True)
+    assert tool_set_key(CLUSTER, "amd64", tmp_path) == tool_set_key(CLUSTER, "amd64")
+    go_mod = tmp_path / "cluster" / "go.mod"
+    go_mod.write_text(go_mod.read_text().replace(pins.KUBERNETES, "v1.99.0"))
+    assert tool_set_key(CLUSTER, "amd64", tmp_path) != tool_set_key(CLUSTER, "amd64")
+
+
+def test_other_flags_and_other_processors_are_other_entries() -> None:
+    keys = {
+        tool_set_key(CLUSTER, "amd64"),
+        tool_set_key(CLUSTER, "arm64"),
+        tool_set_key(dataclasses.replace(CLUSTER, ldflags="-s"), "amd64"),
+    }
+    assert len(keys) == 3
+
+
+def test_the_boundary_between_two_parts_counts() -> None:
+    assert cache_key([b"ab", b"c"]) != cache_key([b"a", b"bc"])
+
+
+def test_a_cached_tool_is_answered_without_compiling(tmp_path: Path) -> None:
+    tool_set = pins.tool_set_of("kubectl")
+    assert tool_set is not None
+    folder = tool_set_folder(tool_set, tmp_path)
+    folder.mkdir(parents=True)
+    assert tool_path("kubectl", tmp_path) == folder / "kubectl"
+
+
+def test_an_unknown_tool_is_refused_with_the_known_ones(tmp_path: Path) -> None:
+    with pytest.raises(DevclusterError, match="kube-apiserver"):
+        tool_path("minikube", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("module", "version"),
+    [
+        ("k8s.io/kubernetes", pins.KUBERNETES),
+        ("go.etcd.io/etcd/server/v3", pins.ETCD),
+        ("github.com/coredns/coredns", pins.COREDNS),
+        ("github.com/distribution/distribution/v3", pins.DISTRIBUTION),
+        ("helm.sh/helm/v4", pins.HELM),
+        ("sigs.k8s.io/kind", pins.KIND),
+        ("github.com/containerd/containerd/v2", pins.CONTAINERD),
+    ],
+)
+def test_the_stamped_versions_are_those_that_are_compiled(module: str, version: str) -> None:
+    required = "\n".join(path.read_text() for path in GO_MODULES.glob("*/go.mod"))
+    assert re.search(
+        rf"^\s*(?:require\s+)?{re.escape(module)} {re.escape(version)}( // indirect)?$", required, re.MULTILINE
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "version"), [("go1.26.8", (1, 26)), ("go1.27rc1", (1, 27)), ("devel", None), ("", None)]
+)
+def test_go_tells_its_version(text: str, version: tuple[int, int] | None) -> None:
+    assert parse_go_version(text) == version

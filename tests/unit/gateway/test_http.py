@@ -1,0 +1,454 @@
+"""The gateway over HTTP, with a Kubernetes API that does what the test says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import httpx
+import pytest
+
+from augmentation_gateway.app import build_app
+from augmentation_gateway.cluster_view import ClusterView
+from augmentation_gateway.gateway import Gateway
+from augmentation_gateway.keys import digest_of
+from augmentation_gateway.keys_file import KeysFile
+from augmentation_kube import KubeApi, KubeError, KubeUnavailable, Resource
+from tests.unit.gateway.job_objects import JOB_ID, PROJECT_ID, job_object, listing
+
+OTHER_PROJECT = "11111111-2222-4333-8444-555555555555"
+BODY = {"project_id": PROJECT_ID, "dataset_id": "lerobot/pusht"}
+KEYS: dict[str, dict[str, object]] = {
+    "full": {},
+    "project": {"projects": [PROJECT_ID]},
+    "other-project": {"projects": [OTHER_PROJECT]},
+    "other-namespace": {"namespace": "elsewhere"},
+    "reader": {"rights": ["read"]},
+    "writer": {"rights": ["write"]},
+}
+PATH = f"/v1/augmentation/{JOB_ID}"
+
+
+class FakeKube:
+    """Keeps what is written; fails on demand."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, dict[str, Any]] = {}
+        self.writes: list[Mapping[str, Any]] = []
+        self.error: Exception | None = None
+
+    async def create(
+        self, resource: Resource, body: Mapping[str, Any], namespace: str | None = None, **_: object
+    ) -> dict[str, Any]:
+        self.writes.append(body)
+        if self.error is not None:
+            raise self.error
+        name = body["metadata"]["name"]
+        if name in self.objects:
+            raise KubeError(409, "AlreadyExists", f"{name} exists")
+        number = len(self.objects) + 1
+        uid = f"00000000-0000-4000-8000-{number:012}"
+        metadata = {**body["metadata"], "uid": uid, "resourceVersion": str(1000 + number)}
+        self.objects[name] = {**body, "metadata": {**metadata, "creationTimestamp": "2026-11-20T10:00:00Z"}}
+        return json.loads(json.dumps(self.objects[name]))  # type: ignore[no-any-return]
+
+    async def get(self, resource: Resource, name: str, namespace: str | None = None) -> dict[str, Any]:
+        return json.loads(json.dumps(self.objects[name]))  # type: ignore[no-any-return]
+
+    async def merge_patch(self, resource: Resource, name: str, body: Mapping[str, Any], **_: object) -> dict[str, Any]:
+        self.writes.append(body)
+        if self.error is not None:
+            raise self.error
+        return job_object(version=500, name=name, spec=dict(body["spec"]))
+
+
+@pytest.fixture
+def kube() -> FakeKube:
+    return FakeKube()
+
+
+@pytest.fixture
+def view(kube: FakeKube) -> ClusterView:
+    view = ClusterView(cast(KubeApi, kube))
+    view.classes.replace(listing(version=1))
+    jobs = view.jobs_in("robots")
+    assert jobs is not None
+    jobs.replace(listing(job_object(status={"state": "running"}), version=200))
+    return view
+
+
+@pytest.fixture
+async def http(kube: FakeKube, view: ClusterView, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the whole application; it sends the key "full" unless told otherwise."""
+    entries = [
+        {
+            "id": name,
+            "sha256": digest_of(name),
+            "principal": {"type": "service", "id": name},
+            "namespace": "robots",
+            "projects": ["*"],
+            **fields,
+        }
+        for name, fields in KEYS.items()
+    ]
+    (tmp_path / "keys.json").write_text(json.dumps({"keys": entries}))
+    keys = KeysFile(tmp_path / "keys.json")
+    keys.refresh()
+    app = build_app(Gateway(cast(KubeApi, kube), view, keys))
+    # What the application raises is to be answered by it, as a real server would make sure.
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test", headers={"x-api-key": "full"}) as client:
+        yield client
+
+
+def set_state(view: ClusterView, state: str, **spec: object) -> None:
+    jobs = view.jobs_in("robots")
+    assert jobs is not None
+    jobs.insert(job_object(version=300, status={"state": state}, spec=spec))
+
+
+@pytest.mark.parametrize(
+    "headers", [{"x-api-key": "full"}, {"authorization": "Bearer full"}, {"authorization": "bearer full"}]
+)
+async def test_a_key_is_taken_from_either_header(http: httpx.AsyncClient, headers: dict[str, str]) -> None:
+    del http.headers["x-api-key"]
+    assert (await http.get(PATH, headers=headers)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{}, {"x-api-key": "wrong"}, {"authorization": "Bearer wrong"}, {"authorization": "Basic full"}, {"x-api-key": ""}],
+)
+@pytest.mark.parametrize(("method", "path"), [("GET", PATH), ("POST", "/v1/augmentation"), ("POST", f"{PATH}/cancel")])
+async def test_without_a_valid_key_everything_is_401_even_a_bad_body(
+    http: httpx.AsyncClient, headers: dict[str, str], method: str, path: str
+) -> None:
+    del http.headers["x-api-key"]
+    answer = await http.request(method, path, headers=headers, content=b"{")
+    assert answer.status_code == 401
+    assert isinstance(answer.json()["detail"], str)
+
+
+async def test_a_created_job_is_201_and_the_very_next_read_shows_it(http: httpx.AsyncClient, kube: FakeKube) -> None:
+    created = await http.post("/v1/augmentation", json=BODY)
+    assert created.status_code == 201
+    body = created.json()
+    assert set(body) == {"job_id", "status", "message"}
+    assert body["status"] == "queued"
+    assert created.headers["location"] == f"/v1/augmentation/{body['job_id']}"
+    assert kube.writes[0]["metadata"]["annotations"] == {"augmentation.dev/api-key-id": "full"}
+    shown = await http.get(created.headers["location"])
+    assert shown.status_code == 200
+    assert shown.json()["status"] == "queued"
+
+
+async def test_ids_are_matched_without_regard_to_case(http: httpx.AsyncClient) -> None:
+    assert (await http.get(f"/v1/augmentation/{JOB_ID.upper()}")).json()["job_id"] == JOB_ID
+
+
+@pytest.mark.parametrize("path", ["/v1/augmentation/not-a-uuid", "/v1/augmentation/123", f"{PATH}0"])
+async def test_a_malformed_id_is_422(http: httpx.AsyncClient, path: str) -> None:
+    for answer in (await http.get(path), await http.post(f"{path}/cancel")):
+        assert answer.status_code == 422
+        (problem,) = answer.json()["detail"]
+        assert set(problem) == {"loc", "msg", "type"}
+        assert problem["loc"] == ["path", "job_id"]
+        assert "has to be a UUID" in problem["msg"]
+
+
+@pytest.mark.parametrize(
+    ("key", "status"),
+    [
+        ("full", 200),
+        ("project", 200),
+        ("reader", 200),
+        ("other-project", 404),
+        ("other-namespace", 404),
+        ("writer", 403),
+    ],
+)
+async def test_who_sees_a_job(http: httpx.AsyncClient, key: str, status: int) -> None:
+    assert (await http.get(PATH, headers={"x-api-key": key})).status_code == status
+
+
+async def test_a_job_of_another_project_and_a_job_that_is_not_there_are_answered_alike(http: httpx.AsyncClient) -> None:
+    other = await http.get(PATH, headers={"x-api-key": "other-project"})
+    absent = await http.get(f"/v1/augmentation/{OTHER_PROJECT}")
+    assert other.status_code == absent.status_code == 404
+    assert other.json()["detail"].replace(JOB_ID, "") == absent.json()["detail"].replace(OTHER_PROJECT, "")
+
+
+@pytest.mark.parametrize(
+    ("key", "status"), [("project", 201), ("writer", 201), ("other-project", 403), ("reader", 403)]
+)
+async def test_who_may_create_in_a_project(http: httpx.AsyncClient, kube: FakeKube, key: str, status: int) -> None:
+    answer = await http.post("/v1/augmentation", json=BODY, headers={"x-api-key": key})
+    assert answer.status_code == status
+    assert len(kube.writes) == (status == 201)
+    if status == 403:
+        assert key in answer.json()["detail"]
+
+
+async def test_an_invalid_body_is_422_with_every_problem(http: httpx.AsyncClient, kube: FakeKube) -> None:
+    answer = await http.post("/v1/augmentation", json={**BODY, "augment_copies": 21, "augment_copy": 1})
+    assert answer.status_code == 422
+    assert answer.json()["detail"] == [
+        {
+            "loc": ["body", "augment_copies"],
+            "msg": "augment_copies is 21, but may be at most 20",
+            "type": "less_than_equal",
+        },
+        {
+            "loc": ["body", "augment_copy"],
+            "msg": "augment_copy is not a field of this request: did you mean augment_copies?",
+            "type": "extra_forbidden",
+        },
+    ]
+    assert kube.writes == []
+
+
+@pytest.mark.parametrize(
+    ("content", "content_type", "message"),
+    [
+        (b"", "application/json", "The body is missing"),
+        (b"{", "application/json", "The body is not JSON"),
+        (b"[]", "application/json", "The body is not a JSON object"),
+        (b"null", "application/json", "The body is"),
+        (b'{"a": 1}', "application/x-www-form-urlencoded", "Content-Type: application/json"),
+    ],
+)
+async def test_a_body_that_is_no_json_object_is_422_and_says_what_to_send(
+    http: httpx.AsyncClient, content: bytes, content_type: str, message: str
+) -> None:
+    answer = await http.post("/v1/augmentation", content=content, headers={"content-type": content_type})
+    assert answer.status_code == 422
+    assert message in answer.json()["detail"][0]["msg"]
+
+
+@pytest.mark.parametrize("content", [b"[" * 60_000, b'{"augment_copies": ' + b"9" * 5000 + b"}", b'{"name": "\xff"}'])
+async def test_a_body_made_to_break_the_parser_is_a_client_error(http: httpx.AsyncClient, content: bytes) -> None:
+    answer = await http.post("/v1/augmentation", content=content, headers={"content-type": "application/json"})
+    assert answer.status_code in (400, 422)
+    assert answer.json()["detail"]
+
+
+@pytest.mark.parametrize("size", [64 * 1024 + 1, 10_000_000])
+@pytest.mark.parametrize("announced", [True, False])
+async def test_a_body_over_64_kib_is_413(http: httpx.AsyncClient, size: int, announced: bool) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(0, size, 65536):
+            yield b" " * 65536
+        yield b" "
+
+    content = b" " * size if announced else chunks()
+    answer = await http.post("/v1/augmentation", content=content, headers={"content-type": "application/json"})
+    assert answer.status_code == 413
+    assert "64 KiB" in answer.json()["detail"]
+
+
+async def test_generative_needs_a_class_for_it(http: httpx.AsyncClient, view: ClusterView, kube: FakeKube) -> None:
+    body = {**BODY, "augmentation_type": "generative", "cosmos_prompt": "a kitchen"}
+    refused = await http.post("/v1/augmentation", json=body)
+    assert refused.status_code == 400
+    assert "no AugmentationClass is the default for type generative" in refused.json()["detail"]
+    cosmos: dict[str, Any] = {
+        "metadata": {"name": "cosmos", "uid": "c", "resourceVersion": "5"},
+        "spec": {"type": "generative"},
+    }
+    view.classes.apply({"type": "ADDED", "object": cosmos})
+    assert (await http.post("/v1/augmentation", json=body)).status_code == 400
+    cosmos = {"metadata": {**cosmos["metadata"], "resourceVersion": "6"}, "spec": {**cosmos["spec"], "default": True}}
+    view.classes.apply({"type": "MODIFIED", "object": cosmos})
+    assert (await http.post("/v1/augmentation", json=body)).status_code == 201
+    assert kube.writes[-1]["spec"]["generative"] == {"prompt": "a kitchen"}
+
+
+async def test_an_idempotency_key_makes_one_job_of_equal_requests_and_409_of_others(
+    http: httpx.AsyncClient, kube: FakeKube
+) -> None:
+    headers = {"idempotency-key": "try-1"}
+    first = await http.post("/v1/augmentation", json=BODY, headers=headers)
+    again = await http.post("/v1/augmentation", json={**BODY, "augment_copies": 3}, headers=headers)
+    other = await http.post("/v1/augmentation", json={**BODY, "augment_copies": 4}, headers=headers)
+    assert (first.status_code, again.status_code, other.status_code) == (201, 200, 409)
+    assert again.json()["job_id"] == first.json()["job_id"]
+    assert len(kube.objects) == 1
+    someone_else = await http.post("/v1/augmentation", json=BODY, headers={**headers, "x-api-key": "project"})
+    assert someone_else.status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (KubeUnavailable("refused"), 503),
+        (KubeError(500, "InternalError", "etcdserver: leader changed"), 503),
+        (KubeError(429, "TooManyRequests", "slow down"), 503),
+        (KubeError(401, "Unauthorized", "token expired"), 503),
+        (KubeError(404, "NotFound", 'namespaces "robots" not found'), 503),
+        (KubeError(403, "Forbidden", "exceeded quota: jobs"), 403),
+        (KubeError(400, "BadRequest", "unknown field"), 400),
+    ],
+)
+async def test_what_kubernetes_answers_to_a_write_is_passed_on(
+    http: httpx.AsyncClient, kube: FakeKube, error: Exception, status: int
+) -> None:
+    kube.error = error
+    answer = await http.post("/v1/augmentation", json=BODY)
+    assert answer.status_code == status
+    assert isinstance(answer.json()["detail"], str)
+    assert ("retry-after" in answer.headers) == (status == 503)
+    if isinstance(error, KubeError):
+        assert error.message in answer.json()["detail"]
+
+
+async def test_what_the_resource_refuses_is_422_in_the_servers_words(http: httpx.AsyncClient, kube: FakeKube) -> None:
+    kube.error = KubeError(422, "Invalid", "spec.augmentation: Invalid value: a rule of the future")
+    answer = await http.post("/v1/augmentation", json=BODY)
+    assert answer.status_code == 422
+    assert answer.json()["detail"] == [
+        {
+            "loc": ["body"],
+            "msg": "spec.augmentation: Invalid value: a rule of the future",
+            "type": "kubernetes_invalid",
+        }
+    ]
+
+
+async def test_cancelling_asks_once_and_can_be_repeated(http: httpx.AsyncClient, kube: FakeKube) -> None:
+    for _ in range(2):
+        answer = await http.post(f"{PATH.upper().replace('/V1/AUGMENTATION', '/v1/augmentation')}/cancel")
+        assert answer.status_code == 200
+        assert answer.json() == {"job_id": JOB_ID, "cancelled": True, "message": "The job is being cancelled."}
+    assert kube.writes == [{"metadata": {"uid": JOB_ID}, "spec": {"cancel": True}}]
+
+
+@pytest.mark.parametrize(
+    ("state", "status"), [("queued", 200), ("running", 200), ("cancelled", 200), ("completed", 409), ("failed", 409)]
+)
+async def test_a_finished_job_cannot_be_cancelled(
+    http: httpx.AsyncClient, view: ClusterView, state: str, status: int
+) -> None:
+    set_state(view, state)
+    answer = await http.post(f"{PATH}/cancel")
+    assert answer.status_code == status
+    if status == 409:
+        assert f"has {state} already" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("key", "status"), [("project", 200), ("other-project", 404), ("other-namespace", 404), ("reader", 403)]
+)
+async def test_who_may_cancel(http: httpx.AsyncClient, kube: FakeKube, key: str, status: int) -> None:
+    assert (await http.post(f"{PATH}/cancel", headers={"x-api-key": key})).status_code == status
+    assert len(kube.writes) == (status == 200)
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (KubeUnavailable("refused"), 503),
+        (KubeError(404, "NotFound", "gone"), 404),
+        (KubeError(409, "Conflict", "uid in precondition"), 404),
+    ],
+)
+async def test_a_cancellation_that_does_not_arrive(
+    http: httpx.AsyncClient, kube: FakeKube, error: Exception, status: int
+) -> None:
+    kube.error = error
+    assert (await http.post(f"{PATH}/cancel")).status_code == status
+
+
+async def test_out_of_touch_the_age_is_told_with_every_answer(http: httpx.AsyncClient) -> None:
+    # The view of these tests was never connected.
+    answer = await http.get(PATH)
+    assert answer.status_code == 200
+    assert answer.headers["x-cache-age"].isdecimal()
+    assert "x-cache-age" in (await http.get(f"/v1/augmentation/{OTHER_PROJECT}")).headers
+
+
+async def test_health_and_readiness(http: httpx.AsyncClient, view: ClusterView) -> None:
+    del http.headers["x-api-key"]
+    assert (await http.get("/healthz")).status_code == 200
+    ready = await http.get("/readyz")
+    assert ready.status_code == 200
+    assert isinstance(ready.json()["cache_age_seconds"], int)
+
+
+async def test_before_the_first_list_it_is_not_ready_and_an_unknown_job_is_503(
+    http: httpx.AsyncClient, view: ClusterView
+) -> None:
+    view.classes.synced = False
+    assert (await http.get("/readyz")).status_code == 503
+    assert (await http.get("/healthz")).status_code == 200
+    answer = await http.get(f"/v1/augmentation/{OTHER_PROJECT}")
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"] == "1"
+
+
+async def test_a_path_that_is_not_there_and_a_method_that_is_not_allowed(http: httpx.AsyncClient) -> None:
+    assert (await http.get("/v1/augmentations")).status_code == 404
+    assert (await http.get(f"{PATH}/other")).status_code == 404
+    answer = await http.put(PATH)
+    assert answer.status_code == 405
+    assert isinstance(answer.json()["detail"], str)
+
+
+async def test_a_mistake_of_ours_is_a_500_in_the_usual_shape(
+    http: httpx.AsyncClient, kube: FakeKube, view: ClusterView
+) -> None:
+    kube.error = RuntimeError("a bug")
+    created = await http.post("/v1/augmentation", json=BODY)
+    set_state(view, "no state at all")
+    shown = await http.get(PATH)
+    for answer in (created, shown):
+        assert answer.status_code == 500
+        assert answer.json() == {"detail": "The gateway made a mistake; see its log."}
+
+
+async def test_the_openapi_document_tells_the_true_answers(http: httpx.AsyncClient) -> None:
+    document = (await http.get("/openapi.json")).json()
+    paths = document["paths"]
+    answers = {
+        (path, method): set(operation["responses"])
+        for path, item in paths.items()
+        for method, operation in item.items()
+    }
+    assert answers == {
+        ("/healthz", "get"): {"200"},
+        ("/readyz", "get"): {"200", "503"},
+        ("/v1/augmentation", "post"): {"200", "201", "400", "401", "403", "409", "413", "422", "503"},
+        ("/v1/augmentation/{job_id}", "get"): {"200", "401", "403", "404", "422", "503"},
+        ("/v1/augmentation/{job_id}/cancel", "post"): {"200", "401", "403", "404", "409", "413", "422", "503"},
+    }
+    create = paths["/v1/augmentation"]["post"]
+    reference = create["responses"]["422"]["content"]["application/json"]["schema"]["$ref"]
+    assert reference.endswith("/ValidationErrorResponse")
+    assert "HTTPValidationError" not in document["components"]["schemas"]
+    schemes = document["components"]["securitySchemes"].values()
+    assert {scheme["type"] for scheme in schemes} == {"apiKey", "http"}
+    request = document["components"]["schemas"]["AugmentationRequest"]
+    assert request["required"] == ["project_id", "dataset_id"]
+    assert request["properties"]["augment_copies"] == {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 20,
+        "default": 3,
+        "title": "Augment Copies",
+        "description": "Number of augmented copies per episode (when augment_dataset_mode=copy)",
+    }
+    status = document["components"]["schemas"]["AugmentationStatusResponse"]
+    assert status["properties"]["created_at"]["anyOf"] == [{"type": "string", "format": "date-time"}, {"type": "null"}]
+
+
+async def test_only_what_is_not_a_plain_read_is_logged_and_never_a_key(
+    http: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    await http.get(PATH)
+    assert [record for record in caplog.records if record.name.endswith("front")] == []
+    await http.post("/v1/augmentation", json=BODY)
+    (record,) = (record for record in caplog.records if record.name.endswith("front"))
+    fields = record.__dict__["fields"]
+    assert (fields["method"], fields["status"], fields["key_id"]) == ("POST", 201, "full")

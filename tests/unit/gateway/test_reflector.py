@@ -1,0 +1,160 @@
+"""Following a collection through everything a watch can do: end, break, fall silent, be too old."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from augmentation_gateway import reflector
+from augmentation_gateway.object_cache import ObjectCache
+from augmentation_gateway.records import JobRecord
+from augmentation_gateway.reflector import Reflector
+from augmentation_kube import KubeError, KubeUnavailable, Resource
+from tests.unit.gateway.job_objects import bookmark, event, job_object, listing
+
+Json = dict[str, Any]
+GONE = KubeError(410, "Expired", "too old resource version")
+AWAY = KubeUnavailable("connection refused")
+
+
+class Scripted:
+    """An API server that plays its part line by line, then keeps its last watch open in silence.
+
+    Args:
+        lists: what each list request gets: a list object, or an error.
+        watches: what each watch request gets: events, ended by an error, or by None for an orderly end; an error in
+            place of the list refuses the request before the watch is open.
+    """
+
+    def __init__(self, lists: list[Json | Exception], watches: list[list[Json | Exception | None] | Exception]) -> None:
+        self._lists = lists
+        self._watches = watches
+        self.asked: list[str] = []
+        self.finished = asyncio.Event()
+
+    async def list(self, resource: Resource, namespace: str | None = None) -> Json:
+        self.asked.append("list")
+        answer = self._lists.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def watch(
+        self,
+        resource: Resource,
+        resource_version: str,
+        namespace: str | None = None,
+        *,
+        opened: Callable[[], None] | None = None,
+    ) -> AsyncGenerator[Json, None]:
+        self.asked.append(f"watch from {resource_version}")
+        script = self._watches.pop(0) if self._watches else []
+        if isinstance(script, Exception):
+            raise script
+        if opened is not None:
+            opened()
+        for line in script:
+            if isinstance(line, Exception):
+                raise line
+            if line is None:
+                return
+            yield line
+        self.finished.set()
+        await asyncio.Event().wait()
+
+
+@pytest.fixture(autouse=True)
+def without_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reflector, "FIRST_DELAY_SECONDS", 0.001)
+    monkeypatch.setattr(reflector, "LONGEST_DELAY_SECONDS", 0.002)
+
+
+@asynccontextmanager
+async def followed(server: Scripted) -> AsyncIterator[tuple[Reflector, ObjectCache[JobRecord]]]:
+    """A reflector that has come to the end of the server's script."""
+    cache = ObjectCache(JobRecord.read)
+    following = Reflector(server, Resource.AUGMENTATION_JOBS, None, cache)
+    task = asyncio.create_task(following.run())
+    try:
+        await asyncio.wait_for(server.finished.wait(), 10)
+        yield following, cache
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_it_lists_and_then_watches_from_there() -> None:
+    server = Scripted([listing(job_object("a", 5), version=9)], [[event("ADDED", job_object("b", 10))]])
+    async with followed(server) as (following, cache):
+        assert server.asked == ["list", "watch from 9"]
+        assert cache.get("a") and cache.get("b")
+        assert following.age is None
+
+
+async def test_a_watch_that_ends_is_resumed_from_its_last_event_or_bookmark() -> None:
+    server = Scripted([listing(version=9)], [[event("ADDED", job_object("a", 10)), None], [bookmark(30), None], []])
+    async with followed(server) as (_, cache):
+        assert server.asked == ["list", "watch from 9", "watch from 10", "watch from 30"]
+        assert cache.get("a")
+
+
+async def test_a_watch_that_breaks_off_is_resumed() -> None:
+    server = Scripted([listing(version=9)], [[event("ADDED", job_object("a", 10)), AWAY], AWAY, AWAY, []])
+    async with followed(server) as (following, _):
+        assert server.asked == ["list", "watch from 9", *["watch from 10"] * 3]
+        assert following.age is None
+
+
+@pytest.mark.parametrize("when", ["at once", "later"])
+async def test_what_is_too_old_to_resume_is_listed_again(when: str) -> None:
+    too_old: list[Json | Exception | None] | Exception = GONE if when == "at once" else [bookmark(12), GONE]
+    server = Scripted([listing(job_object("a", 5), version=9), listing(job_object("b", 15), version=20)], [too_old, []])
+    async with followed(server) as (_, cache):
+        assert server.asked == ["list", "watch from 9", "list", "watch from 20"]
+        assert cache.get("a") is None
+        assert cache.get("b")
+
+
+async def test_a_server_that_is_not_there_yet_is_waited_for() -> None:
+    server = Scripted([AWAY, KubeError(403, "Forbidden", "no list right"), listing(version=3)], [[]])
+    async with followed(server) as (_, cache):
+        assert server.asked == ["list", "list", "list", "watch from 3"]
+        assert cache.synced
+
+
+async def test_while_the_server_is_away_the_age_grows_and_the_objects_stay() -> None:
+    class Gone(Scripted):
+        async def list(self, resource: Resource, namespace: str | None = None) -> Json:
+            if not self._lists:
+                self.finished.set()
+                raise AWAY
+            return await super().list(resource, namespace)
+
+    server = Gone([listing(job_object("a", 5), version=9)], [[GONE]])
+    async with followed(server) as (following, cache):
+        assert cache.get("a")
+        first = following.age
+        assert first is not None
+        await asyncio.sleep(0.01)
+        second = following.age
+        assert second is not None and second > first
+
+
+async def test_a_watch_that_falls_silent_is_opened_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reflector, "SILENCE_SECONDS", 0.05)
+    server = Scripted([listing(version=9)], [[bookmark(11)]])
+    async with followed(server):
+        server.finished.clear()
+        await asyncio.wait_for(server.finished.wait(), 10)
+        assert server.asked[:3] == ["list", "watch from 9", "watch from 11"]
+
+
+async def test_an_unforeseen_error_leads_to_a_new_list_not_to_a_dead_cache() -> None:
+    server = Scripted([listing(version=9), listing(job_object("a", 5), version=20)], [[RuntimeError("a mistake")], []])
+    async with followed(server) as (_, cache):
+        assert server.asked == ["list", "watch from 9", "list", "watch from 20"]
+        assert cache.get("a")

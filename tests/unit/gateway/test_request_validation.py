@@ -1,0 +1,191 @@
+"""What a native request may hold, and the sentences that say what it may not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from augmentation_gateway.native.request import RANGES, AugmentationRequest
+from augmentation_gateway.problem import FieldProblem
+from augmentation_gateway.validation_message import explain
+from tests.unit.gateway.job_objects import PROJECT_ID
+
+REQUIRED = {"project_id": PROJECT_ID, "dataset_id": "lerobot/pusht"}
+
+
+def problems(**fields: Any) -> list[FieldProblem]:
+    """What is wrong with a request, as the client is told."""
+    body = {name: value for name, value in {**REQUIRED, **fields}.items() if value is not ...}
+    try:
+        AugmentationRequest.model_validate(body)
+    except ValidationError as error:
+        # FastAPI puts the place of the body before each location.
+        errors = [{**each, "loc": ("body", *each["loc"])} for each in error.errors()]
+        return explain(errors, tuple(AugmentationRequest.model_fields))
+    return []
+
+
+def test_the_smallest_request_is_accepted() -> None:
+    assert problems() == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"project_id": ...}, "project_id is required: add it"),
+        ({"dataset_id": ...}, "dataset_id is required: add it"),
+        (
+            {"project_id": "mine"},
+            'project_id is "mine", but has to be a UUID, e.g. 2489e9ad-2ee2-8e00-8ec9-32d5f69181c0',
+        ),
+        ({"dataset_id": "pusht"}, 'dataset_id is "pusht", but has to be owner/name, e.g. lerobot/pusht'),
+        ({"augment_copies": 21}, "augment_copies is 21, but may be at most 20"),
+        ({"augment_copies": 0}, "augment_copies is 0, but has to be at least 1"),
+        ({"augment_copies": "many"}, 'augment_copies is "many", but has to be a whole number'),
+        ({"augment_copies": 2.5}, "augment_copies is 2.5, but has to be a whole number"),
+        ({"augment_copies": True}, "augment_copies is true, but is no true-or-false field"),
+        ({"augment_copies": None}, "augment_copies is null, but has to be a whole number"),
+        ({"augment_copy": 2}, "augment_copy is not a field of this request: did you mean augment_copies?"),
+        (
+            {"zzz": 2},
+            "zzz is not a field of this request: remove it, or see /openapi.json for the fields there are",
+        ),
+        ({"name": "x" * 256}, "name is longer than 255: shorten it"),
+        (
+            {"augmentation_type": "magic"},
+            'augmentation_type is "magic", but has to be deterministic or generative',
+        ),
+        ({"augment_mode": "both"}, 'augment_mode is "both", but has to be stacked or independent'),
+        ({"augment_dataset_mode": "inPlace"}, 'augment_dataset_mode is "inPlace", but has to be copy or inplace'),
+        (
+            {"augment_transforms": "lighting,fog"},
+            "augment_transforms names 'fog', which is no transform: use lighting, noise, blur, occlusion",
+        ),
+        (
+            {"augment_transforms": " "},
+            "augment_transforms is empty: name at least one of lighting, noise, blur, occlusion",
+        ),
+        (
+            {"augment_transforms": "lighting,"},
+            "augment_transforms names '', which is no transform: use lighting, noise, blur, occlusion",
+        ),
+        (
+            {"augment_transforms": "blur,noise,blur"},
+            "augment_transforms names blur more than once: name each transform once",
+        ),
+        ({"augment_brightness_min": -51}, "augment_brightness_min is -51, but has to be at least -50.0"),
+        ({"augment_brightness_max": 51}, "augment_brightness_max is 51, but may be at most 50.0"),
+        ({"augment_color_temp_min": 1999}, "augment_color_temp_min is 1999, but has to be at least 2000"),
+        ({"augment_color_temp_max": 10001}, "augment_color_temp_max is 10001, but may be at most 10000"),
+        (
+            {"augment_brightness_min": 10, "augment_brightness_max": -10},
+            "augment_brightness_min is 10, which is greater than augment_brightness_max, -10: "
+            "swap them or widen the range",
+        ),
+        (
+            {"augment_brightness_min": 20},
+            "augment_brightness_min is 20, which is greater than augment_brightness_max, 15: "
+            "swap them or widen the range",
+        ),
+        (
+            {"augment_copies_per_transform": {"noise": 21}},
+            "augment_copies_per_transform.noise is 21, but may be at most 20",
+        ),
+        (
+            {"augment_copies_per_transform": {"fog": 2}},
+            'augment_copies_per_transform.fog is "fog", but has to be lighting, noise, blur or occlusion',
+        ),
+        (
+            {"augment_dataset_mode": "inplace", "augment_mode": "independent", "augment_transforms": "noise,blur"},
+            "augment_dataset_mode inplace keeps one version of each episode, but augment_mode independent makes one of "
+            "each of noise, blur: name one transform, or use augment_mode stacked",
+        ),
+        (
+            {"cosmos_prompt": "a kitchen"},
+            "cosmos_prompt is only for augmentation_type generative: leave it out, or ask for generative",
+        ),
+        (
+            {"cosmos_disable_guardrails": False},
+            "cosmos_disable_guardrails is only for augmentation_type generative: leave it out, or ask for generative",
+        ),
+        (
+            {"episodes": "all"},
+            'episodes is "all", but has to be episode indices and half-open ranges, e.g. 0:100,150',
+        ),
+        (
+            {"episodes": "5,9:9"},
+            "episodes has the empty range 9:9: write first:last with first less than last",
+        ),
+        ({"augment_contrast_max": float("nan")}, "augment_contrast_max is NaN, but has to be a finite number"),
+        ({"cameras": "top"}, 'cameras is "top", but has to be a list'),
+        ({"seed": -1}, "seed is -1, but has to be at least 0"),
+    ],
+)
+def test_a_mistake_is_told_with_field_value_and_fix(fields: dict[str, Any], message: str) -> None:
+    assert [problem.msg for problem in problems(**fields)] == [message]
+
+
+def test_every_mistake_is_told_at_once_each_at_its_place() -> None:
+    found = problems(project_id=..., augment_copies=21, augment_copy=1, augment_contrast_min=40)
+    assert {problem.loc for problem in found} == {
+        ("body", "project_id"),
+        ("body", "augment_copies"),
+        ("body", "augment_copy"),
+        ("body", "augment_contrast_max"),
+    }
+
+
+def test_a_long_value_is_cut_in_the_message() -> None:
+    (problem,) = problems(dataset_id="x" * 10_000)
+    assert len(problem.msg) < 200
+
+
+@pytest.mark.parametrize("name", RANGES)
+def test_every_range_is_checked(name: str) -> None:
+    defaults = AugmentationRequest.model_validate(REQUIRED)
+    low, high = getattr(defaults, f"{name}_min"), getattr(defaults, f"{name}_max")
+    (problem,) = problems(**{f"{name}_min": high, f"{name}_max": low})
+    assert problem.msg.startswith(f"{name}_min is {high:g}, which is greater than {name}_max, {low:g}")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"augment_copies": 1},
+        {"augment_copies": 20},
+        {"augment_brightness_min": -50, "augment_brightness_max": 50},
+        {"augment_contrast_min": 10},
+        {"augment_color_temp_min": 6500, "augment_color_temp_max": 6500},
+        {"name": None},
+        {"name": "x" * 255},
+        {"augment_dataset_mode": "inplace", "augment_mode": "independent"},
+        {"augment_dataset_mode": "inplace", "augment_transforms": "noise,blur"},
+        {"augment_transforms": "noise", "augment_brightness_min": 3},
+        {"augmentation_type": "generative", "cosmos_prompt": "a kitchen"},
+        {"cosmos_prompt": None},
+        {"episodes": ""},
+        {"episodes": None, "cameras": None, "seed": None},
+    ],
+)
+def test_what_the_table_allows_is_accepted(fields: dict[str, Any]) -> None:
+    assert problems(**fields) == []
+
+
+_CHARACTERS = "aZ0 ,:/-_é\\ud800\\0"
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(_CHARACTERS),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(_CHARACTERS, max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.dictionaries(st.sampled_from([*AugmentationRequest.model_fields, "other"]), json_values, max_size=6))
+def test_whatever_is_sent_is_either_accepted_or_explained(body: dict[str, Any]) -> None:
+    for problem in problems(**body):
+        assert problem.msg
+        assert problem.loc[0] == "body"

@@ -1,0 +1,248 @@
+"""A job as the native dialect shows it, in every state from just created to ended."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from augmentation_gateway.native.answer import AugmentationStatusResponse, encode_status
+from augmentation_gateway.records import JobRecord
+from tests.unit.gateway.job_objects import JOB_ID, job_object
+
+AT = [f"2026-11-20T10:0{minute}:00Z" for minute in range(10)]
+
+
+def condition(kind: str, status: str, reason: str, message: str) -> dict[str, str]:
+    return {"type": kind, "status": status, "reason": reason, "message": message, "lastTransitionTime": AT[5]}
+
+
+ACCEPTED = condition("Accepted", "True", "Accepted", "the spec is valid")
+RESOLVED = {
+    "name": "resolve",
+    "status": "completed",
+    "startedAt": AT[1],
+    "completedAt": AT[2],
+    "events": [
+        {
+            "id": "resolve/done",
+            "status": "completed",
+            "message": "6 episodes",
+            "timestamp": AT[2],
+            "data": {"frames": "342"},
+        },
+        {"id": "resolve/start", "status": "started", "timestamp": AT[1], "retryAttempt": 1},
+    ],
+}
+PROVISIONED = {"name": "provision", "status": "completed", "startedAt": AT[2], "completedAt": AT[3]}
+PLACEMENT = {"instanceType": "g6.xlarge", "region": "eu-central-1", "zone": "eu-central-1a", "node": "gpu-1"}
+PROGRESS = {
+    "percent": 50,
+    "episodes": {"total": 6, "done": 3},
+    "frames": {"total": 1026, "done": 513, "failed": 0},
+    "framesPerSecond": 41.5,
+    "estimatedSecondsRemaining": 12,
+}
+OUTPUT = {
+    "datasetID": "me/pusht_augmented_2489e9ad",
+    "revision": "abc",
+    "episodes": 24,
+    "frames": 1368,
+    "url": "https://hub/datasets/me/pusht_augmented_2489e9ad",
+}
+
+STATES: dict[str, dict[str, Any] | None] = {
+    "just created": None,
+    "accepted": {"state": "queued", "currentPhase": "resolve", "conditions": [ACCEPTED], "createdAt": AT[0]},
+    "resolving": {
+        "state": "running",
+        "currentPhase": "resolve",
+        "phases": [{"name": "resolve", "status": "in_progress", "startedAt": AT[1]}],
+    },
+    "waiting for a node": {
+        "state": "running",
+        "currentPhase": "provision",
+        "conditions": [ACCEPTED, condition("Placed", "False", "Unschedulable", "waiting for a node: no GPU is free")],
+        "phases": [{"name": "provision", "status": "in_progress", "startedAt": AT[2]}, RESOLVED],
+    },
+    "augmenting": {
+        "state": "running",
+        "currentPhase": "augment",
+        "conditions": [ACCEPTED, condition("Placed", "True", "Running", "running on gpu-1")],
+        "phases": [RESOLVED, PROVISIONED, {"name": "augment", "status": "in_progress", "startedAt": AT[3]}],
+        "placement": PLACEMENT,
+        "progress": PROGRESS,
+        "output": {"datasetID": OUTPUT["datasetID"]},
+        "shards": [{"index": 0, "state": "running", "written by a newer release": 1}],
+    },
+    "completed": {
+        "state": "completed",
+        "currentPhase": "publish",
+        "phases": [
+            RESOLVED,
+            PROVISIONED,
+            {"name": "augment", "status": "completed"},
+            {"name": "publish", "status": "completed"},
+        ],
+        "placement": PLACEMENT,
+        "progress": {**PROGRESS, "percent": 100},
+        "output": OUTPUT,
+        "completedAt": AT[9],
+    },
+    "failed": {
+        "state": "failed",
+        "currentPhase": "resolve",
+        "conditions": [
+            condition("Failed", "True", "SourceNotFound", "lerobot/pusht is not on the hub: check dataset_id")
+        ],
+        "phases": [
+            {"name": "resolve", "status": "failed", "startedAt": AT[1], "completedAt": AT[2], "error": "not found"}
+        ],
+        "output": {"datasetID": OUTPUT["datasetID"]},
+    },
+    "cancelled": {
+        "state": "cancelled",
+        "currentPhase": "augment",
+        "conditions": [condition("Cancelled", "True", "Cancelled", "cancelled by spec.cancel")],
+        "phases": [RESOLVED, PROVISIONED, {"name": "augment", "status": "failed", "error": "cancelled"}],
+    },
+}
+
+
+def shown(status: dict[str, Any] | None) -> dict[str, Any]:
+    """The body of the answer, parsed."""
+    body: dict[str, Any] = json.loads(encode_status(JobRecord.read(job_object(status=status))))
+    return body
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_every_field_is_there_and_of_the_type_the_document_promises(state: str) -> None:
+    body = shown(STATES[state])
+    assert list(body) == [
+        "job_id",
+        "current_phase",
+        "status",
+        "instance_type",
+        "region",
+        "phases",
+        "augmented_dataset_id",
+        "created_at",
+        "progress",
+        "error",
+        "output",
+    ]
+    AugmentationStatusResponse.model_validate(body)
+    assert body["job_id"] == JOB_ID
+    assert body["status"] in ("queued", "running", "completed", "failed", "cancelled")
+    assert body["current_phase"] in ("resolve", "provision", "augment", "publish")
+    assert body["created_at"] == AT[0]
+    for phase in body["phases"]:
+        assert list(phase) == ["name", "status", "started_at", "completed_at", "events", "error"]
+        assert phase["status"] in ("pending", "in_progress", "completed", "failed")
+        for event in phase["events"]:
+            assert list(event) == ["status", "message", "error", "timestamp", "retry_attempt", "data"]
+            assert isinstance(event["timestamp"], str)
+            assert isinstance(event["retry_attempt"], int)
+
+
+def test_a_job_the_operator_has_not_seen_is_queued_with_resolve_ahead() -> None:
+    body = shown(None)
+    assert (body["status"], body["current_phase"]) == ("queued", "resolve")
+    assert [(phase["name"], phase["status"]) for phase in body["phases"]] == [("resolve", "pending")]
+    assert body["progress"] == {
+        "percent": 0,
+        "episodes": {"total": 0, "done": 0, "failed": 0},
+        "frames": {"total": 0, "done": 0, "failed": 0},
+        "bytes": {"total": 0, "done": 0, "failed": 0},
+        "frames_per_second": None,
+        "estimated_seconds_remaining": None,
+    }
+
+
+def test_phases_and_their_events_are_in_chronological_order() -> None:
+    phases = shown(STATES["waiting for a node"])["phases"]
+    assert [phase["name"] for phase in phases] == ["resolve", "provision"]
+    assert phases[0]["events"] == [
+        {
+            "status": "started",
+            "message": None,
+            "error": None,
+            "timestamp": AT[1],
+            "retry_attempt": 1,
+            "data": None,
+        },
+        {
+            "status": "completed",
+            "message": "6 episodes",
+            "error": None,
+            "timestamp": AT[2],
+            "retry_attempt": 0,
+            "data": {"frames": "342"},
+        },
+    ]
+
+
+def test_where_it_runs_and_how_far_it_is() -> None:
+    body = shown(STATES["augmenting"])
+    assert (body["instance_type"], body["region"]) == ("g6.xlarge", "eu-central-1")
+    assert body["progress"]["percent"] == 50
+    assert body["progress"]["episodes"] == {"total": 6, "done": 3, "failed": 0}
+    assert body["progress"]["frames_per_second"] == 41.5
+    assert body["progress"]["estimated_seconds_remaining"] == 12
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_the_augmented_dataset_is_named_only_once_it_is_there(state: str) -> None:
+    expected = OUTPUT["datasetID"] if state == "completed" else None
+    assert shown(STATES[state])["augmented_dataset_id"] == expected
+
+
+def test_the_output_of_a_completed_job() -> None:
+    assert shown(STATES["completed"])["output"] == {
+        "dataset_id": OUTPUT["datasetID"],
+        "revision": "abc",
+        "episodes": 24,
+        "frames": 1368,
+        "url": OUTPUT["url"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("state", "error"),
+    [
+        ("just created", None),
+        ("accepted", None),
+        ("waiting for a node", "waiting for a node: no GPU is free"),
+        ("augmenting", None),
+        ("completed", None),
+        ("failed", "lerobot/pusht is not on the hub: check dataset_id"),
+        ("cancelled", None),
+    ],
+)
+def test_the_error_is_why_it_failed_or_what_it_waits_for(state: str, error: str | None) -> None:
+    assert shown(STATES[state])["error"] == error
+
+
+def test_a_job_that_was_not_accepted_says_why() -> None:
+    refused = condition("Accepted", "False", "ClassNotFound", "there is no AugmentationClass gpu-x")
+    assert shown({"state": "queued", "conditions": [refused]})["error"] == refused["message"]
+
+
+def test_a_status_of_a_newer_release_is_still_shown() -> None:
+    raw = job_object(spec={"brandNew": {"a": 1}}, status={"state": "running", "brandNew": 1})
+    assert json.loads(encode_status(JobRecord.read(raw)))["status"] == "running"
+
+
+def test_a_version_of_a_job_is_encoded_once() -> None:
+    record = JobRecord.read(job_object())
+    times: list[JobRecord] = []
+
+    def encode(given: JobRecord) -> bytes:
+        times.append(given)
+        return b"{}"
+
+    assert record.encoded("native", encode) is record.encoded("native", encode)
+    assert len(times) == 1
+    assert record.encoded("another dialect", encode) == b"{}"
+    assert len(times) == 2

@@ -1,0 +1,199 @@
+"""KubeApi against a real HTTP server: what it sends, and what it makes of the answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from augmentation_kube import KubeApi, KubeError, KubeUnavailable, Resource, connect, object_path
+
+Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+JOBS = "/apis/augmentation.dev/v1alpha1/namespaces/robots/augmentationjobs"
+
+
+class StandInServer:
+    """Answers every request with `answer` and remembers the last one."""
+
+    def __init__(self) -> None:
+        self.answer: Answer = self._nothing
+        self.method = self.path = self.content_type = ""
+        self.query: dict[str, str] = {}
+        self.body: Any = None
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        self.method, self.path, self.query = request.method, request.path, dict(request.query)
+        self.content_type = request.content_type
+        self.body = await request.json() if request.can_read_body else None
+        return await self.answer(request)
+
+    async def _nothing(self, request: web.Request) -> web.StreamResponse:
+        return web.json_response({})
+
+    def answers(self, status: int, body: object) -> None:
+        async def answer(request: web.Request) -> web.StreamResponse:
+            return web.json_response(body, status=status)
+
+        self.answer = answer
+
+    def streams(self, *parts: bytes) -> None:
+        async def answer(request: web.Request) -> web.StreamResponse:
+            response = web.StreamResponse()
+            await response.prepare(request)
+            for part in parts:
+                await response.write(part)
+            return response
+
+        self.answer = answer
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[StandInServer]:
+    stand_in, application = StandInServer(), web.Application()
+    application.router.add_route("*", "/{path:.*}", stand_in.handle)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    write_kubeconfig(tmp_path, runner.addresses[0][1])
+    yield stand_in
+    await runner.cleanup()
+
+
+def write_kubeconfig(folder: Path, port: int) -> None:
+    (folder / "kubeconfig").write_text(
+        json.dumps(
+            {
+                "apiVersion": "v1",
+                "kind": "Config",
+                "clusters": [{"name": "c", "cluster": {"server": f"http://127.0.0.1:{port}"}}],
+                "users": [{"name": "u", "user": {"token": "secret"}}],
+                "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+                "current-context": "c",
+            }
+        )
+    )
+
+
+@pytest.fixture
+async def api(server: StandInServer, tmp_path: Path) -> AsyncIterator[KubeApi]:
+    async with connect(str(tmp_path / "kubeconfig")) as connected:
+        yield connected
+
+
+async def watched(api: KubeApi) -> list[dict[str, Any]]:
+    async with aclosing(api.watch(Resource.AUGMENTATION_JOBS, "7", "robots")) as events:
+        return [event async for event in events]
+
+
+def line(kind: str, **body: Any) -> bytes:
+    return json.dumps({"type": kind, "object": body}).encode() + b"\n"
+
+
+async def test_a_watch_gives_one_event_a_line(api: KubeApi, server: StandInServer) -> None:
+    server.streams(line("ADDED", a=1) + line("MODIFIED", a=2))
+    assert [(event["type"], event["object"]["a"]) for event in await watched(api)] == [("ADDED", 1), ("MODIFIED", 2)]
+    assert server.query["watch"] == "true"
+    assert server.query["resourceVersion"] == "7"
+
+
+async def test_an_event_may_arrive_in_pieces(api: KubeApi, server: StandInServer) -> None:
+    text = line("ADDED", a=1)
+    server.streams(text[:5], text[5:-1], text[-1:] + line("ADDED", a=2))
+    assert [event["object"]["a"] for event in await watched(api)] == [1, 2]
+
+
+async def test_an_event_may_be_as_large_as_an_object_can_be(api: KubeApi, server: StandInServer) -> None:
+    # etcd takes objects of up to 1.5 MB; the status of a job with a thousand shards is a good part of that.
+    server.streams(line("ADDED", text="x" * 1_500_000) + line("ADDED", text="y"))
+    assert [len(event["object"]["text"]) for event in await watched(api)] == [1_500_000, 1]
+
+
+async def test_a_watch_that_breaks_off_within_an_event_is_unavailability(api: KubeApi, server: StandInServer) -> None:
+    server.streams(line("ADDED", a=1) + b'{"type": "ADD')
+    with pytest.raises(KubeUnavailable, match="in the middle of an event"):
+        await watched(api)
+
+
+async def test_a_version_that_is_too_old_is_an_error_of_its_own(api: KubeApi, server: StandInServer) -> None:
+    server.streams(line("ERROR", code=410, reason="Expired", message="too old resource version"))
+    with pytest.raises(KubeError) as caught:
+        await watched(api)
+    assert (caught.value.status, caught.value.reason) == (410, "Expired")
+
+
+async def test_an_error_keeps_the_servers_own_words(api: KubeApi, server: StandInServer) -> None:
+    server.answers(404, {"kind": "Status", "reason": "NotFound", "message": 'augmentationjobs "a" not found'})
+    with pytest.raises(KubeError) as caught:
+        await api.get(Resource.AUGMENTATION_JOBS, "a", "robots")
+    assert (caught.value.status, caught.value.reason) == (404, "NotFound")
+    assert caught.value.message == 'augmentationjobs "a" not found'
+
+
+@pytest.mark.parametrize("body", ["<html>Bad Gateway</html>", ["no", "object"], None])
+async def test_an_error_of_something_between_is_quoted(api: KubeApi, server: StandInServer, body: object) -> None:
+    server.answers(502, body)
+    with pytest.raises(KubeError) as caught:
+        await api.get(Resource.AUGMENTATION_JOBS, "a", "robots")
+    assert caught.value.status == 502
+    assert caught.value.is_passing
+
+
+@pytest.mark.parametrize(("status", "passes"), [(400, False), (403, False), (409, False), (422, False)])
+async def test_what_the_server_refuses_does_not_pass(
+    api: KubeApi, server: StandInServer, status: int, passes: bool
+) -> None:
+    server.answers(status, {})
+    with pytest.raises(KubeError) as caught:
+        await api.get(Resource.AUGMENTATION_JOBS, "a", "robots")
+    assert caught.value.is_passing is passes
+
+
+async def test_a_server_that_is_not_there_is_unavailability(tmp_path: Path) -> None:
+    write_kubeconfig(tmp_path, 1)
+    async with connect(str(tmp_path / "kubeconfig")) as api:
+        with pytest.raises(KubeUnavailable):
+            await api.get(Resource.AUGMENTATION_JOBS, "a", "robots")
+
+
+async def test_an_apply_names_its_field_manager_and_takes_its_fields(api: KubeApi, server: StandInServer) -> None:
+    await api.apply(
+        Resource.AUGMENTATION_JOBS, "a", {"status": {}}, field_manager="me", namespace="robots", subresource="status"
+    )
+    assert (server.method, server.path) == ("PATCH", f"{JOBS}/a/status")
+    assert server.query == {"fieldManager": "me", "force": "true"}
+    assert server.content_type == "application/apply-patch+yaml"
+
+
+async def test_deleting_what_is_gone_already_is_fine(api: KubeApi, server: StandInServer) -> None:
+    server.answers(404, {"reason": "NotFound"})
+    await api.delete(Resource.JOBS, "a", "robots")
+    assert server.body == {"propagationPolicy": "Background"}
+
+
+async def test_deleting_may_be_limited_to_one_object_of_that_name(api: KubeApi, server: StandInServer) -> None:
+    await api.delete(Resource.AUGMENTATION_JOBS, "a", "robots", uid="1234")
+    assert server.body == {"propagationPolicy": "Background", "preconditions": {"uid": "1234"}}
+
+
+async def test_deleting_what_was_replaced_by_another_of_that_name_is_fine(api: KubeApi, server: StandInServer) -> None:
+    server.answers(409, {"reason": "Conflict"})
+    await api.delete(Resource.AUGMENTATION_JOBS, "a", "robots", uid="1234")
+    with pytest.raises(KubeError):
+        await api.delete(Resource.AUGMENTATION_JOBS, "a", "robots")
+
+
+async def test_a_list_can_be_limited_by_labels(api: KubeApi, server: StandInServer) -> None:
+    await api.list(Resource.PODS, "robots", "a=b")
+    assert (server.path, server.query) == ("/api/v1/namespaces/robots/pods", {"labelSelector": "a=b"})
+
+
+def test_paths_are_those_of_the_api() -> None:
+    assert object_path(Resource.NODES, None, "node-a") == "/api/v1/nodes/node-a"
+    assert object_path(Resource.JOBS, "robots") == "/apis/batch/v1/namespaces/robots/jobs"
+    assert object_path(Resource.AUGMENTATION_JOBS) == "/apis/augmentation.dev/v1alpha1/augmentationjobs"

@@ -1,0 +1,200 @@
+"""Whatever happens in whatever order: the promises of a job's life hold after every step."""
+
+from collections.abc import Callable
+from itertools import pairwise
+
+from hypothesis import HealthCheck, event, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from augmentation_api import AugmentationJobStatus, ConditionType, FailureReason, PhaseName, PhaseStatus, State
+from augmentation_operator.observation import Observation
+from tests.unit.operator.simulated_cluster import AUGMENT, PUBLISH, RESOLVE, SimulatedCluster, make_class
+
+FAILURES = [
+    FailureReason.HUB_UNAVAILABLE,
+    FailureReason.INTERNAL_ERROR,
+    FailureReason.SOURCE_INVALID,
+    FailureReason.OUTPUT_CONFLICT,
+]
+
+
+class AnyOrder(RuleBasedStateMachine):
+    """A user, Kubernetes and workers act at random; the operator looks now and then, dies and may be old-sighted."""
+
+    @initialize(phase=st.sampled_from([RESOLVE, AUGMENT, PUBLISH]), deadline=st.sampled_from([None, 600]))
+    def begin(self, phase: PhaseName, deadline: int | None) -> None:
+        self.cluster = SimulatedCluster(backoffLimitPerShard=1, activeDeadlineSeconds=deadline)
+        self.last = self.cluster.status
+        self.old: Observation | None = None
+        self.cluster.reach(phase)
+
+    # A user, time, Kubernetes, workers.
+
+    @rule(data=st.data())
+    def something_happens(self, data: st.DataObject) -> None:
+        live = [(pod.phase, pod.index) for pod in self.cluster.running_pods if not pod.terminating]
+        waiting = [(phase, index) for phase, index in live if not self.cluster.pod_of(phase, index).state]
+        running = [pod for pod in live if pod not in waiting]
+        possible: list[Callable[[], None]] = [
+            lambda: self.cluster.change(cancel=True),
+            lambda: self.cluster.change(suspend=not self.cluster.spec.get("suspend")),
+            lambda: self.cluster.pass_time(data.draw(st.sampled_from([1, 5, 40, 200]))),
+            self.cluster.end_terminating_pods,
+            self.class_comes_or_goes,
+        ]
+        if self.cluster.jobs:
+            possible.append(lambda: self.delete_a_child(data.draw(st.sampled_from(sorted(self.cluster.jobs)))))
+        if waiting:
+            possible += 4 * [lambda: self.pod_starts(*data.draw(st.sampled_from(waiting)))]
+            possible.append(lambda: self.pod_finds_no_node(*data.draw(st.sampled_from(waiting))))
+        if running:
+            possible += 4 * [lambda: self.worker_reports_and_succeeds(*data.draw(st.sampled_from(running)))]
+            possible.append(lambda: self.worker_reports_and_goes_on(*data.draw(st.sampled_from(running))))
+            possible.append(lambda: self.cluster.lose_pod(*data.draw(st.sampled_from(running))))
+            possible.append(lambda: self.worker_is_killed(*data.draw(st.sampled_from(running))))
+            possible.append(
+                lambda: self.worker_gives_up(*data.draw(st.sampled_from(running)), data.draw(st.sampled_from(FAILURES)))
+            )
+        data.draw(st.sampled_from(possible))()
+
+    def delete_a_child(self, name: str) -> None:
+        self.cluster.delete_job(next(phase for phase in PhaseName if self.cluster.job_name(phase) == name))
+
+    def class_comes_or_goes(self) -> None:
+        self.cluster.classes = () if self.cluster.classes else (make_class(),)
+
+    def pod_starts(self, phase: PhaseName, index: int) -> None:
+        self.cluster.start_pod(phase, index)
+
+    def pod_finds_no_node(self, phase: PhaseName, index: int) -> None:
+        self.cluster.wait_for_node(phase, index=index)
+
+    def worker_gives_up(self, phase: PhaseName, index: int, failure: FailureReason) -> None:
+        self.cluster.fail_pod(phase, index=index, failure=failure, message=f"gave up: {failure}")
+
+    def worker_is_killed(self, phase: PhaseName, index: int) -> None:
+        self.cluster.fail_pod(phase, exit_code=137, index=index)
+
+    def worker_reports_and_succeeds(self, phase: PhaseName, index: int) -> None:
+        self.worker_reports_and_goes_on(phase, index)
+        self.cluster.succeed_pod(phase, index)
+
+    def worker_reports_and_goes_on(self, phase: PhaseName, index: int) -> None:
+        if phase == RESOLVE:
+            self.cluster.report_source()
+        elif phase == AUGMENT:
+            self.cluster.report_shard(index, state="running", frames={"total": 1000, "done": 10}, framesPerSecond=5)
+        else:
+            self.cluster.report_output()
+
+    # The operator.
+
+    @rule(how=st.sampled_from(["rests", "rests", "looks once", "is killed", "falls behind", "sees old news"]))
+    def operator_acts(self, how: str) -> None:
+        if how == "rests":
+            self.cluster.settle()
+        elif how == "looks once":
+            self.cluster.reconcile()
+        elif how == "is killed":  # before it writes the status
+            before, writes = self.cluster.operators_status, self.cluster.writes
+            self.cluster.reconcile()
+            self.cluster.operators_status, self.cluster.writes = before, writes
+        elif how == "falls behind" or self.old is None:
+            self.old = self.cluster.observe()
+        # Before it says that a job has ended the controller reads anew: a cancel is not decided on old news.
+        elif not self.cluster.spec.get("cancel"):
+            self.cluster.reconcile(self.old)
+
+    def teardown(self) -> None:
+        """Whatever happened: once all goes well again, the job ends."""
+        if not hasattr(self, "cluster"):
+            return
+        event(f"was {self.cluster.status.state} in {self.cluster.status.current_phase}")
+        self.cluster.classes = (make_class(),)
+        if not self.cluster.spec.get("cancel"):
+            self.cluster.change(suspend=False)
+        for _ in range(12):
+            self.cluster.settle()
+            self.cluster.end_terminating_pods()
+            for pod in [pod for pod in self.cluster.running_pods if not pod.terminating]:
+                self.pod_starts(pod.phase, pod.index)
+                self.worker_reports_and_succeeds(pod.phase, pod.index)
+            self.cluster.pass_time(61)
+        self.every_promise_holds()
+        state = self.cluster.status.state
+        event(f"ended {state}")
+        assert state is not None
+        assert state.is_final
+
+    # The promises.
+
+    @invariant()
+    def every_promise_holds(self) -> None:
+        before, now = self.last, self.cluster.status
+        self.final_stays_final(before, now)
+        self.completed_phases_stay_completed(before, now)
+        self.phases_go_in_order(now)
+        self.no_job_is_made_before_the_phase_before_it_is_over(now)
+        self.at_most_one_phase_is_active()
+        self.completed_means_published(now)
+        self.cancelled_means_that_nothing_runs_and_nothing_is_published(before, now)
+        self.failed_means_a_reason_and_a_failed_phase(now)
+        self.the_augment_job_has_as_many_indices_as_recorded(now)
+        assert AugmentationJobStatus.model_validate(now.to_wire()) == now
+        self.last = now
+
+    def final_stays_final(self, before: AugmentationJobStatus, now: AugmentationJobStatus) -> None:
+        if before.state is not None and before.state.is_final:
+            assert (now.state, now.message, now.conditions) == (before.state, before.message, before.conditions)
+
+    def completed_phases_stay_completed(self, before: AugmentationJobStatus, now: AugmentationJobStatus) -> None:
+        for phase in PhaseName:
+            if before.has_completed(phase):
+                assert now.has_completed(phase)
+                assert now.phase(phase).completed_at == before.phase(phase).completed_at
+
+    def phases_go_in_order(self, now: AugmentationJobStatus) -> None:
+        for earlier, later in pairwise(PhaseName):
+            assert now.phase(later).started_at is None or now.has_completed(earlier), f"{later} before {earlier}"
+
+    def no_job_is_made_before_the_phase_before_it_is_over(self, now: AugmentationJobStatus) -> None:
+        if self.cluster.has_job(AUGMENT):
+            assert now.source is not None
+        if self.cluster.has_job(PUBLISH) and not now.has_completed(AUGMENT):
+            assert self.cluster.job_of(AUGMENT).complete_at is not None
+
+    def at_most_one_phase_is_active(self) -> None:
+        active = [job.name for job in self.cluster.jobs.values() if not job.is_over]
+        assert len(active) <= 1, active
+
+    def completed_means_published(self, now: AugmentationJobStatus) -> None:
+        if now.state == State.COMPLETED:
+            assert now.output is not None
+            assert now.output.revision
+            assert all(now.has_completed(phase) for phase in PhaseName)
+
+    def cancelled_means_that_nothing_runs_and_nothing_is_published(
+        self, before: AugmentationJobStatus, now: AugmentationJobStatus
+    ) -> None:
+        if now.state == State.CANCELLED and before.state != State.CANCELLED:
+            assert not self.cluster.running_pods
+            assert now.output is None
+
+    def failed_means_a_reason_and_a_failed_phase(self, now: AugmentationJobStatus) -> None:
+        if now.state == State.FAILED:
+            failed = now.condition(ConditionType.FAILED)
+            assert failed is not None
+            assert failed.reason
+            assert failed.message
+            assert any(phase.status == PhaseStatus.FAILED and phase.error for phase in now.phases)
+
+    def the_augment_job_has_as_many_indices_as_recorded(self, now: AugmentationJobStatus) -> None:
+        if self.cluster.has_job(AUGMENT):
+            assert now.shard_count == self.cluster.job_of(AUGMENT).completions
+
+
+AnyOrder.TestCase.settings = settings(
+    max_examples=80, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+)
+TestAnyOrder = AnyOrder.TestCase

@@ -1,0 +1,208 @@
+"""Which class a job runs as, and what becomes of a job whose class is not there."""
+
+import pytest
+
+from augmentation_api import ConditionType, PhaseName, PhaseStatus, State
+from augmentation_operator.reconcile import CLASS_GRACE
+from tests.unit.operator.simulated_cluster import AUGMENT, PUBLISH, RESOLVE, SimulatedCluster, make_class
+
+GRACE = CLASS_GRACE.total_seconds()
+
+
+def class_of(cluster: SimulatedCluster) -> str:
+    """The class whose image the resolve pod runs."""
+    image = cluster.job_of(RESOLVE).spec["template"]["spec"]["containers"][0]["image"]
+    return str(image)
+
+
+def accepted(cluster: SimulatedCluster) -> tuple[str, str, str]:
+    condition = cluster.status.condition(ConditionType.ACCEPTED)
+    assert condition is not None
+    return condition.status, condition.reason, condition.message
+
+
+def test_a_job_that_names_no_class_runs_as_the_default_of_its_type() -> None:
+    classes = (make_class("other", default=False, image="other"), make_class("usual", image="usual"))
+    cluster = SimulatedCluster(classes=classes)
+    cluster.settle()
+    assert class_of(cluster) == "usual"
+
+
+def test_a_default_of_another_type_is_no_default() -> None:
+    classes = (make_class("a", type="generative", image="model"), make_class("b", image="transforms"))
+    cluster = SimulatedCluster(classes=classes)
+    cluster.settle()
+    assert class_of(cluster) == "transforms"
+
+
+def test_a_job_runs_as_the_class_it_names() -> None:
+    classes = (make_class("usual", image="usual"), make_class("named", default=False, image="named"))
+    cluster = SimulatedCluster(classes=classes, className="named")
+    cluster.settle()
+    assert class_of(cluster) == "named"
+
+
+def test_of_two_defaults_the_first_by_name_is_taken_whatever_the_order_of_the_listing() -> None:
+    a, b = make_class("a", image="a"), make_class("b", image="b")
+    for classes in ((a, b), (b, a)):
+        cluster = SimulatedCluster(classes=classes)
+        cluster.settle()
+        assert class_of(cluster) == "a"
+
+
+def test_a_job_without_a_class_is_held_and_says_what_is_missing() -> None:
+    cluster = SimulatedCluster(classes=(make_class("usual"),), className="gone")
+    cluster.settle()
+    status, reason, message = accepted(cluster)
+    assert (status, reason) == ("False", "ClassNotFound")
+    assert "spec.className 'gone'" in message
+    assert "there are: usual" in message
+    assert cluster.status.state == State.QUEUED
+    assert not cluster.jobs
+
+
+def test_a_job_without_a_default_class_is_told_to_name_one() -> None:
+    cluster = SimulatedCluster(classes=(), type="generative")
+    cluster.settle()
+    status, reason, message = accepted(cluster)
+    assert (status, reason) == ("False", "ClassNotFound")
+    assert "spec.type generative" in message
+    assert "name one in spec.className" in message
+
+
+def test_a_class_that_serves_another_type_is_refused() -> None:
+    cluster = SimulatedCluster(classes=(make_class("usual"),), className="usual", type="generative")
+    cluster.settle()
+    assert "serves type deterministic, and spec.type is generative" in accepted(cluster)[2]
+
+
+def test_a_held_job_goes_on_when_its_class_comes() -> None:
+    cluster = SimulatedCluster(classes=())
+    cluster.settle()
+    cluster.pass_time(GRACE - 1)
+    cluster.classes = (make_class(),)
+    cluster.settle()
+    assert accepted(cluster)[0] == "True"
+    assert cluster.has_job(RESOLVE)
+
+
+def test_a_held_job_is_looked_at_again_when_its_grace_is_over() -> None:
+    cluster = SimulatedCluster(classes=())
+    cluster.settle()
+    cluster.pass_time(20)
+    again = cluster.decide().look_again_after
+    assert again is not None
+    assert again.total_seconds() == GRACE - 20
+
+
+def test_a_held_job_fails_when_its_class_has_not_come_in_time() -> None:
+    cluster = SimulatedCluster(classes=())
+    cluster.settle()
+    cluster.pass_time(GRACE)
+    cluster.settle()
+    failed = cluster.status.condition(ConditionType.FAILED)
+    assert cluster.status.state == State.FAILED
+    assert failed is not None
+    assert failed.reason == "ClassNotFound"
+
+
+def test_the_grace_counts_from_when_the_class_was_first_missed_not_from_the_jobs_making() -> None:
+    # A job that waited while the operator was away must not fail before its class had a chance to be seen.
+    cluster = SimulatedCluster(classes=())
+    cluster.pass_time(3600)
+    cluster.settle()
+    assert cluster.status.state == State.QUEUED
+    cluster.pass_time(GRACE)
+    cluster.settle()
+    assert cluster.status.state == State.FAILED
+
+
+def test_a_job_keeps_the_class_it_began_with_when_another_becomes_the_default() -> None:
+    cluster = SimulatedCluster(classes=(make_class("m", image="first"),))
+    cluster.reach(AUGMENT)
+    cluster.classes = (make_class("a", image="second"), *cluster.classes)
+    cluster.finish_augment()
+    images = {
+        phase: cluster.job_of(phase).spec["template"]["spec"]["containers"][0]["image"]
+        for phase in (RESOLVE, AUGMENT, PUBLISH)
+    }
+    assert set(images.values()) == {"first"}
+
+
+def test_a_job_that_is_held_without_a_class_takes_whichever_comes() -> None:
+    cluster = SimulatedCluster(classes=())
+    cluster.settle()
+    cluster.classes = (make_class("late", image="late"),)
+    cluster.settle()
+    assert class_of(cluster) == "late"
+
+
+def test_a_job_whose_class_goes_away_keeps_its_completed_phases() -> None:
+    cluster = SimulatedCluster()
+    cluster.reach(AUGMENT)
+    cluster.start_pod(AUGMENT)
+    cluster.settle()
+    cluster.classes = ()
+    cluster.settle()
+    cluster.pass_time(GRACE)
+    cluster.settle()
+    assert cluster.phase_status(RESOLVE) == PhaseStatus.COMPLETED
+    assert cluster.phase_status(PhaseName.PROVISION) == PhaseStatus.COMPLETED
+
+
+def test_a_class_that_is_replaced_within_the_grace_harms_no_running_job() -> None:
+    cluster = SimulatedCluster()
+    cluster.reach(AUGMENT)
+    cluster.start_pod(AUGMENT)
+    cluster.pass_time(3600)
+    cluster.settle()
+    cluster.classes = ()
+    cluster.settle()
+    cluster.pass_time(5)
+    cluster.classes = (make_class(),)
+    cluster.settle()
+    assert accepted(cluster)[0] == "True"
+    assert cluster.status.state == State.RUNNING
+    assert cluster.has_job(AUGMENT)
+
+
+def test_what_runs_may_end_before_a_job_fails_for_want_of_its_class() -> None:
+    cluster = SimulatedCluster()
+    cluster.reach(AUGMENT)
+    for index in (0, 1):
+        cluster.start_pod(AUGMENT, index)
+    cluster.settle()
+    cluster.classes = ()
+    cluster.settle()
+    cluster.pass_time(GRACE)
+    cluster.settle()
+    assert cluster.status.state == State.RUNNING
+    for index in (0, 1):
+        cluster.succeed_pod(AUGMENT, index)
+    cluster.settle()
+    assert cluster.status.state == State.FAILED
+    assert "the AugmentationClass 'cpu' that this job runs as is gone" in (cluster.status.message or "")
+
+
+@pytest.mark.parametrize("place", ["job", "class"])
+def test_a_queue_is_refused_as_not_supported_before_anything_runs(place: str) -> None:
+    if place == "job":
+        cluster = SimulatedCluster(queueName="gpus")
+    else:
+        cluster = SimulatedCluster(classes=(make_class(queueName="gpus"),))
+    cluster.settle()
+    assert cluster.status.state == State.FAILED
+    assert accepted(cluster) == (
+        "False",
+        "SpecUnsupported",
+        "queueName 'gpus': queues are not supported yet; leave it out",
+    )
+    assert not cluster.jobs
+
+
+def test_a_queue_that_a_class_gets_later_fails_no_job_that_runs() -> None:
+    cluster = SimulatedCluster()
+    cluster.reach(AUGMENT)
+    cluster.classes = (make_class(queueName="gpus"),)
+    cluster.settle()
+    assert cluster.status.state == State.RUNNING

@@ -1,0 +1,382 @@
+"""The shell around the decision: in what order it acts, what it reads anew, and what it says when it is refused."""
+
+from __future__ import annotations
+
+import copy
+import logging
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from augmentation_api import AugmentationClass
+from augmentation_kube import KubeError, Resource
+from augmentation_operator.controller import Controller
+from augmentation_operator.observation import ChildJob, ChildPod, read_job, read_pod
+from tests.unit.operator.simulated_cluster import AUGMENT, NAME, PUBLISH, RESOLVE, UID, SimulatedCluster
+
+
+class StandInApi:
+    """Answers the controller's requests from a simulated cluster, and remembers them in order.
+
+    Attributes:
+        refusals: the error to answer with, by kind.
+    """
+
+    def __init__(self, cluster: SimulatedCluster) -> None:
+        self.cluster = cluster
+        self.requests: list[tuple[str, str]] = []
+        self.statuses: list[dict[str, Any]] = []
+        self.refusals: dict[str, KubeError] = {}
+        self.version = 1
+
+    async def get(self, resource: Resource, name: str, namespace: str | None = None) -> dict[str, Any]:
+        self.requests.append(("get", name))
+        return self.body()
+
+    async def list(
+        self, resource: Resource, namespace: str | None = None, label_selector: str | None = None
+    ) -> dict[str, Any]:
+        assert (namespace, label_selector) == ("default", f"augmentation.dev/job-uid={UID}")
+        self.requests.append(("list", resource.name))
+        items = self.cluster.jobs.values() if resource == Resource.JOBS else self.cluster.pods
+        return {"items": [item.to_wire() for item in items]}
+
+    async def create(self, resource: Resource, body: Mapping[str, Any], namespace: str | None = None) -> dict[str, Any]:
+        return self._made("create", body)
+
+    async def apply(
+        self,
+        resource: Resource,
+        name: str,
+        body: Mapping[str, Any],
+        *,
+        field_manager: str,
+        namespace: str | None = None,
+        subresource: str | None = None,
+    ) -> dict[str, Any]:
+        if subresource != "status":
+            return self._made("apply", body)
+        self.requests.append(("status", str(body["status"].get("state"))))
+        self.statuses.append(copy.deepcopy(dict(body["status"])))
+        self.cluster.operators_status = self.statuses[-1]
+        self.version += 1
+        return self.body()
+
+    async def merge_patch(self, resource: Resource, name: str, body: Mapping[str, Any], **_: Any) -> dict[str, Any]:
+        self.requests.append(("patch", name))
+        return {}
+
+    async def delete(
+        self, resource: Resource, name: str, namespace: str | None = None, *, uid: str | None = None
+    ) -> None:
+        self.requests.append(("delete", f"{name} {uid}" if uid else name))
+
+    def _made(self, verb: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        self.requests.append((verb, body["kind"]))
+        if body["kind"] in self.refusals:
+            raise self.refusals[body["kind"]]
+        return dict(body)
+
+    def body(self) -> dict[str, Any]:
+        body: dict[str, Any] = self.cluster.job.model_dump(mode="json", by_alias=True, exclude_none=True)
+        body["metadata"]["resourceVersion"] = str(self.version)
+        return body
+
+
+class LastSeen:
+    """The children as watches have shown them: of a simulated cluster as it was when `look` was called last."""
+
+    def __init__(self, cluster: SimulatedCluster) -> None:
+        self.cluster = cluster
+        self.foreign_jobs: list[ChildJob] = []
+        self.foreign_pods: list[ChildPod] = []
+        self.look()
+
+    def look(self) -> None:
+        self.jobs = [read_job(job.to_wire()) for job in self.cluster.jobs.values()]
+        self.pods = [read_pod(pod.to_wire()) for pod in self.cluster.pods]
+
+    def jobs_of(self, uid: str) -> Iterable[ChildJob]:
+        return [*self.jobs, *self.foreign_jobs]
+
+    def pods_of(self, uid: str) -> Iterable[ChildPod]:
+        return [*self.pods, *self.foreign_pods]
+
+    def classes(self) -> Iterable[AugmentationClass]:
+        return self.cluster.classes
+
+
+class Situation:
+    """A controller over a simulated cluster; it knows what its watches have shown it."""
+
+    def __init__(self, cluster: SimulatedCluster) -> None:
+        self.cluster, self.api, self.children = cluster, StandInApi(cluster), LastSeen(cluster)
+        self.controller = Controller(self.api, self.children, self.clock)  # type: ignore[arg-type]
+        self.controller.saw(self.api.body())
+
+    def clock(self) -> datetime:
+        return self.cluster.now
+
+    def watches_catch_up(self) -> None:
+        self.api.version += 1
+        self.controller.saw(self.api.body())
+        self.children.look()
+
+    async def reconcile(self) -> timedelta | None:
+        return await self.controller.reconcile(UID)
+
+
+async def test_what_a_phase_needs_is_made_in_order_and_told_of_last() -> None:
+    situation = Situation(SimulatedCluster())
+    await situation.reconcile()
+    assert situation.api.requests == [
+        ("apply", "ServiceAccount"),
+        ("apply", "Role"),
+        ("apply", "RoleBinding"),
+        ("create", "Job"),
+        ("status", "queued"),
+    ]
+
+
+async def test_a_child_that_is_there_already_is_no_error() -> None:
+    situation = Situation(SimulatedCluster())
+    situation.api.refusals["Job"] = KubeError(409, "AlreadyExists", "jobs.batch already exists")
+    await situation.reconcile()
+    assert situation.api.requests[-1] == ("status", "queued")
+
+
+async def test_a_status_that_says_nothing_new_is_not_written() -> None:
+    cluster = SimulatedCluster()
+    cluster.settle()
+    situation = Situation(cluster)
+    await situation.reconcile()
+    assert situation.api.requests == []
+
+
+async def test_a_job_is_told_to_have_ended_before_its_children_are_deleted() -> None:
+    # The other way round a kill in between leaves a job that finds its child missing and makes it again.
+    cluster = SimulatedCluster(activeDeadlineSeconds=60)
+    cluster.settle()
+    cluster.start_pod(RESOLVE)
+    cluster.settle()
+    cluster.pass_time(60)
+    situation = Situation(cluster)
+    await situation.reconcile()
+    assert situation.api.requests[-2:] == [("status", "failed"), ("delete", cluster.job_name(RESOLVE))]
+
+
+async def test_a_cancel_is_not_believed_of_watches_that_lag() -> None:
+    cluster = SimulatedCluster()
+    situation = Situation(cluster)
+    cluster.settle()
+    cluster.start_pod(RESOLVE)  # which the watches have not shown yet
+    cluster.change(cancel=True)
+    situation.api.version += 1
+    situation.controller.saw(situation.api.body())
+    await situation.reconcile()
+    assert ("status", "cancelled") not in situation.api.requests
+    assert ("delete", cluster.job_name(RESOLVE)) in situation.api.requests
+
+
+async def test_a_report_that_the_watch_has_not_shown_yet_is_not_called_missing() -> None:
+    cluster = SimulatedCluster()
+    cluster.reach(PUBLISH)
+    cluster.start_pod(PUBLISH)
+    cluster.settle()
+    situation = Situation(cluster)
+    cluster.report_output()
+    cluster.succeed_pod(PUBLISH)
+    cluster.pass_time(600)
+    situation.children.look()  # the Jobs' watch is up to date, the resources' watch hangs
+    await situation.reconcile()
+    assert cluster.status.state == "completed"
+
+
+async def test_an_end_that_is_confirmed_is_written() -> None:
+    cluster = SimulatedCluster(cancel=True)
+    situation = Situation(cluster)
+    await situation.reconcile()
+    assert situation.api.requests == [
+        ("get", NAME),
+        ("list", "JOBS"),
+        ("list", "PODS"),
+        ("status", "cancelled"),
+    ]
+
+
+async def test_a_time_to_live_ends_the_resource_it_was_meant_for_and_no_other_of_its_name() -> None:
+    cluster = SimulatedCluster(ttlSecondsAfterFinished=60)
+    cluster.complete()
+    situation = Situation(cluster)
+    cluster.pass_time(60)
+    await situation.reconcile()
+    assert situation.api.requests[-1] == ("delete", f"{NAME} {UID}")
+
+
+async def test_a_time_to_live_that_was_just_prolonged_is_heeded() -> None:
+    cluster = SimulatedCluster(ttlSecondsAfterFinished=60)
+    cluster.complete()
+    situation = Situation(cluster)
+    cluster.pass_time(60)
+    cluster.change(ttlSecondsAfterFinished=3600)  # which the watch has not shown yet
+    again = await situation.reconcile()
+    assert not [name for verb, name in situation.api.requests if verb == "delete"]
+    assert again == timedelta(seconds=3540)
+
+
+async def test_a_resource_that_was_replaced_meanwhile_is_left_alone() -> None:
+    cluster = SimulatedCluster(cancel=True)
+    situation = Situation(cluster)
+    body = situation.api.body()
+    body["metadata"]["uid"] = "99999999-aaaa-4bbb-8ccc-ddddeeeeffff"
+    situation.api.body = lambda: body  # type: ignore[method-assign]
+    await situation.reconcile()
+    assert situation.api.requests == [("get", NAME)]
+
+
+async def test_what_kubernetes_refuses_is_told_in_the_status_and_tried_again() -> None:
+    situation = Situation(SimulatedCluster())
+    situation.api.refusals["Job"] = KubeError(422, "Invalid", "spec.template.spec.nodeSelector: Invalid value")
+    with pytest.raises(KubeError):
+        await situation.reconcile()
+    status = situation.api.statuses[-1]
+    (placed,) = (entry for entry in status["conditions"] if entry["type"] == "Placed")
+    assert (placed["status"], placed["reason"]) == ("False", "Refused")
+    assert status["message"] == (
+        "Kubernetes refuses what this job needs: spec.template.spec.nodeSelector: Invalid value"
+    )
+
+
+async def test_a_refusal_is_told_once() -> None:
+    situation = Situation(SimulatedCluster())
+    situation.api.refusals["Job"] = KubeError(422, "Invalid", "spec.template.spec.nodeSelector: Invalid value")
+    for _ in range(3):
+        with pytest.raises(KubeError):
+            await situation.reconcile()
+        situation.cluster.pass_time(10)
+    assert len(situation.api.statuses) == 1
+
+
+async def test_a_refusal_that_is_over_leaves_no_trace_once_the_pod_runs() -> None:
+    cluster = SimulatedCluster()
+    situation = Situation(cluster)
+    situation.api.refusals["Job"] = KubeError(422, "Invalid", "no")
+    with pytest.raises(KubeError):
+        await situation.reconcile()
+    cluster.settle()
+    cluster.start_pod(RESOLVE)
+    cluster.settle()
+    assert "refuses" not in (cluster.status.message or "")
+    assert cluster.status.condition("Placed").status == "True"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+async def test_an_api_server_that_is_busy_is_not_a_refusal(status: int) -> None:
+    situation = Situation(SimulatedCluster())
+    situation.api.refusals["Role"] = KubeError(status, "", "try again later")
+    with pytest.raises(KubeError):
+        await situation.reconcile()
+    assert situation.api.statuses == []
+
+
+async def test_objects_of_another_namespace_with_this_jobs_labels_are_not_its_children() -> None:
+    # Anybody who can make Jobs somewhere could otherwise end somebody else's job.
+    cluster = SimulatedCluster()
+    cluster.reach(AUGMENT)
+    situation = Situation(cluster)
+    await situation.reconcile()
+    forged = cluster.job_of(AUGMENT).to_wire()
+    forged["metadata"] = {**forged["metadata"], "namespace": "elsewhere"}
+    forged["status"] = {
+        "conditions": [{"type": "Failed", "status": "True", "lastTransitionTime": "2026-01-01T00:00:00Z"}]
+    }
+    pod = cluster.pods[-1].to_wire()
+    pod["metadata"] = {**pod["metadata"], "namespace": "elsewhere", "name": "forged"}
+    pod["status"] = {"containerStatuses": [{"state": {"waiting": {"reason": "InvalidImageName"}}}]}
+    situation.children.foreign_jobs = [read_job(forged)]
+    situation.children.foreign_pods = [read_pod(pod)]
+    await situation.reconcile()
+    assert cluster.status.state == "running"
+
+
+async def test_a_copy_of_a_child_under_another_name_is_not_the_child() -> None:
+    cluster = SimulatedCluster()
+    cluster.reach(AUGMENT)
+    situation = Situation(cluster)
+    copied = cluster.job_of(AUGMENT).to_wire()
+    copied["metadata"] = {**copied["metadata"], "name": "debugging"}
+    copied["status"] = {
+        "conditions": [{"type": "Failed", "status": "True", "lastTransitionTime": "2026-01-01T00:00:00Z"}]
+    }
+    situation.children.foreign_jobs = [read_job(copied)]
+    await situation.reconcile()
+    assert cluster.status.state == "running"
+
+
+async def test_a_spec_that_only_the_models_refuse_fails_with_the_field_and_the_fix() -> None:
+    situation = Situation(SimulatedCluster())
+    body = situation.api.body()
+    body["spec"]["augmentation"] = {"episodes": "5:3"}
+    situation.api.version += 1
+    body["metadata"]["resourceVersion"] = "7"
+    situation.controller.saw(body)
+    await situation.reconcile()
+    (status,) = situation.api.statuses
+    assert status["state"] == "failed"
+    assert "spec.augmentation.episodes" in status["message"]
+    assert "write first:last with first < last" in status["message"]
+    assert status["conditions"][0]["reason"] == "SpecInvalid"
+
+
+async def test_a_resource_that_cannot_be_read_any_more_is_left_as_it_is_and_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    cluster = SimulatedCluster()
+    cluster.settle()
+    situation = Situation(cluster)
+    body = situation.api.body()
+    body["spec"]["fromANewerVersion"] = 1
+    body["metadata"]["resourceVersion"] = "7"
+    situation.controller.saw(body)
+    with caplog.at_level(logging.ERROR):
+        await situation.reconcile()
+    assert situation.api.requests == []
+    assert "spec.fromANewerVersion" in caplog.text
+
+
+async def test_news_that_is_older_than_what_is_known_is_ignored() -> None:
+    cluster = SimulatedCluster()
+    situation = Situation(cluster)
+    old = situation.api.body()
+    cluster.settle()
+    situation.watches_catch_up()
+    situation.controller.saw(old)
+    await situation.reconcile()
+    assert situation.api.requests == []
+
+
+async def test_a_deleted_resource_is_not_reconciled() -> None:
+    situation = Situation(SimulatedCluster())
+    situation.controller.lost(UID)
+    assert await situation.reconcile() is None
+    assert situation.api.requests == []
+
+
+async def test_a_resource_that_is_being_deleted_is_not_reconciled() -> None:
+    situation = Situation(SimulatedCluster())
+    body = situation.api.body()
+    body["metadata"] |= {"deletionTimestamp": "2026-01-01T00:00:00Z", "resourceVersion": "7"}
+    situation.controller.saw(body)
+    assert await situation.reconcile() is None
+    assert situation.api.requests == []
+
+
+async def test_jobs_that_have_ended_are_not_among_the_unfinished() -> None:
+    cluster = SimulatedCluster()
+    situation = Situation(cluster)
+    assert situation.controller.unfinished() == [UID]
+    cluster.complete()
+    situation.watches_catch_up()
+    assert situation.controller.unfinished() == []

@@ -1,0 +1,67 @@
+"""A job's own identity: it may read its job, write its status and its shards' records, and nothing else."""
+
+from typing import Any
+
+from augmentation_operator.manifests.identity import identity
+from augmentation_operator.manifests.shard_records import shard_records
+from tests.unit.operator.simulated_cluster import UID, SimulatedCluster
+
+
+def made(shards: int) -> dict[str, dict[str, Any]]:
+    return {manifest["kind"]: manifest for manifest in identity(SimulatedCluster().job, shards)}
+
+
+def test_an_identity_is_an_account_a_role_and_their_binding_of_one_name() -> None:
+    manifests = made(0)
+    assert list(manifests) == ["ServiceAccount", "Role", "RoleBinding"]
+    assert {manifest["metadata"]["name"] for manifest in manifests.values()} == {"kitchen-0f1e2d3c-worker"}
+    assert all(manifest["metadata"]["namespace"] == "default" for manifest in manifests.values())
+
+
+def test_the_binding_gives_the_role_to_the_account_and_to_nobody_else() -> None:
+    binding = made(0)["RoleBinding"]
+    assert binding["roleRef"]["name"] == "kitchen-0f1e2d3c-worker"
+    assert binding["subjects"] == [
+        {"kind": "ServiceAccount", "name": "kitchen-0f1e2d3c-worker", "namespace": "default"}
+    ]
+
+
+def test_a_worker_may_read_its_own_job_and_write_its_status() -> None:
+    job, status = made(0)["Role"]["rules"]
+    assert (job["resources"], job["resourceNames"], job["verbs"]) == (["augmentationjobs"], ["kitchen"], ["get"])
+    assert (status["resources"], status["resourceNames"], status["verbs"]) == (
+        ["augmentationjobs/status"],
+        ["kitchen"],
+        ["patch"],
+    )
+
+
+def test_a_worker_may_change_exactly_the_records_of_its_jobs_shards() -> None:
+    records = made(2)["Role"]["rules"][-1]
+    assert records == {
+        "apiGroups": [""],
+        "resources": ["configmaps"],
+        "resourceNames": ["kitchen-0f1e2d3c-shard-0", "kitchen-0f1e2d3c-shard-1"],
+        "verbs": ["get", "patch"],
+    }
+
+
+def test_every_rule_is_limited_to_named_objects() -> None:
+    for shards in (0, 1, 1000):
+        for rule in made(shards)["Role"]["rules"]:
+            assert rule["resourceNames"]
+            assert "*" not in (*rule["verbs"], *rule["resources"], *rule["apiGroups"])
+
+
+def test_everything_is_deleted_with_its_job() -> None:
+    for manifest in (*made(2).values(), *shard_records(SimulatedCluster().job, 2)):
+        assert manifest["metadata"]["ownerReferences"][0]["uid"] == UID
+
+
+def test_a_shards_record_begins_empty() -> None:
+    first, second = shard_records(SimulatedCluster().job, 2)
+    assert [first["metadata"]["name"], second["metadata"]["name"]] == [
+        "kitchen-0f1e2d3c-shard-0",
+        "kitchen-0f1e2d3c-shard-1",
+    ]
+    assert "data" not in first

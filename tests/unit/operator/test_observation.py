@@ -1,0 +1,158 @@
+"""Reading Jobs and pods as the API server sends them, with whatever is absent."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from augmentation_operator.observation import read_job, read_pod
+from tests.unit.operator.simulated_cluster import AUGMENT, RESOLVE
+
+LABELS = {"augmentation.dev/phase": "augment"}
+FIRST, SECOND = "2026-01-01T00:00:01Z", "2026-01-01T00:00:02Z"
+
+
+def a_job(status: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]:
+    return {
+        "metadata": {"name": "j", "labels": LABELS, "creationTimestamp": FIRST},
+        "spec": spec,
+        "status": status or {},
+    }
+
+
+def a_pod(**status: Any) -> dict[str, Any]:
+    return {"metadata": {"name": "p", "labels": LABELS}, "spec": {"nodeName": "node-a"}, "status": status}
+
+
+def waiting(reason: str, message: str = "") -> dict[str, Any]:
+    return a_pod(phase="Pending", containerStatuses=[{"state": {"waiting": {"reason": reason, "message": message}}}])
+
+
+def test_a_job_that_was_just_made_is_neither_over_nor_suspended() -> None:
+    job = read_job({"metadata": {"name": "j", "labels": LABELS}})
+    assert job.phase == AUGMENT
+    assert not job.is_over
+    assert not job.suspended
+    assert job.failed_pods == 0
+
+
+def test_a_complete_job_is_over_since_its_condition_says_so() -> None:
+    job = read_job(a_job({"conditions": [{"type": "Complete", "status": "True", "lastTransitionTime": SECOND}]}))
+    assert job.is_complete
+    assert not job.has_failed
+    assert job.completed_at == datetime(2026, 1, 1, 0, 0, 2, tzinfo=UTC)
+
+
+def test_a_failed_job_keeps_kubernetes_reason_and_message() -> None:
+    condition = {
+        "type": "Failed",
+        "status": "True",
+        "lastTransitionTime": SECOND,
+        "reason": "BackoffLimitExceeded",
+        "message": "Job has reached the specified backoff limit",
+    }
+    job = read_job(a_job({"conditions": [condition], "failed": 4}))
+    assert job.has_failed
+    assert (job.failed_reason, job.failed_pods) == ("BackoffLimitExceeded", 4)
+    assert job.failed_message == "Job has reached the specified backoff limit"
+
+
+@pytest.mark.parametrize("kind", ["Complete", "Failed"])
+def test_a_condition_that_does_not_hold_ends_nothing(kind: str) -> None:
+    assert not read_job(
+        a_job({"conditions": [{"type": kind, "status": "False", "lastTransitionTime": SECOND}]})
+    ).is_over
+
+
+@pytest.mark.parametrize("kind", ["FailureTarget", "SuccessCriteriaMet", "Suspended"])
+def test_a_job_whose_pods_are_still_being_stopped_is_not_over(kind: str) -> None:
+    assert not read_job(a_job({"conditions": [{"type": kind, "status": "True", "lastTransitionTime": SECOND}]})).is_over
+
+
+def test_a_job_may_be_suspended() -> None:
+    assert read_job(a_job(suspend=True)).suspended
+
+
+@pytest.mark.parametrize("labels", [{}, {"augmentation.dev/phase": "lunch"}])
+def test_an_object_that_is_no_child_of_ours_is_an_error(labels: dict[str, str]) -> None:
+    with pytest.raises((KeyError, ValueError)):
+        read_job({"metadata": {"name": "j", "labels": labels}})
+    with pytest.raises((KeyError, ValueError)):
+        read_pod({"metadata": {"name": "p", "labels": labels}})
+
+
+def test_a_pod_that_was_just_made_has_nothing() -> None:
+    pod = read_pod({"metadata": {"name": "p", "labels": {"augmentation.dev/phase": "resolve"}}})
+    assert (pod.phase, pod.node, pod.started_at, pod.is_over) == (RESOLVE, "", None, False)
+    assert pod.termination is None
+
+
+def test_a_pod_without_a_node_has_the_schedulers_words() -> None:
+    condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes"}
+    assert read_pod(a_pod(phase="Pending", conditions=[condition])).unschedulable == "0/3 nodes"
+
+
+def test_a_pod_with_a_node_is_not_unschedulable() -> None:
+    condition = {"type": "PodScheduled", "status": "True", "message": "an old message"}
+    assert read_pod(a_pod(phase="Pending", conditions=[condition])).unschedulable == ""
+
+
+@pytest.mark.parametrize("reason", ["ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"])
+def test_a_pod_may_lack_its_image(reason: str) -> None:
+    pod = read_pod(waiting(reason, "manifest unknown"))
+    assert (pod.pull_problem, pod.pull_message) == (reason, "manifest unknown")
+
+
+@pytest.mark.parametrize("reason", ["CreateContainerConfigError", "CreateContainerError", "RunContainerError"])
+def test_a_pod_may_fail_to_make_its_container(reason: str) -> None:
+    assert read_pod(waiting(reason, "why")).config_problem == f"{reason}: why"
+
+
+@pytest.mark.parametrize("reason", ["ContainerCreating", "PodInitializing"])
+def test_a_pod_that_is_on_its_way_has_no_problem(reason: str) -> None:
+    pod = read_pod(waiting(reason))
+    assert not (pod.pull_problem or pod.config_problem)
+
+
+def test_a_running_pod_has_started() -> None:
+    pod = read_pod(a_pod(phase="Running", containerStatuses=[{"state": {"running": {"startedAt": FIRST}}}]))
+    assert pod.started_at == datetime(2026, 1, 1, 0, 0, 1, tzinfo=UTC)
+    assert (pod.node, pod.is_over) == ("node-a", False)
+
+
+def test_a_failed_pod_keeps_its_last_words() -> None:
+    terminated = {"exitCode": 12, "reason": "Error", "message": "why", "startedAt": FIRST, "finishedAt": SECOND}
+    pod = read_pod(a_pod(phase="Failed", containerStatuses=[{"state": {"terminated": terminated}}]))
+    assert pod.is_over
+    assert pod.started_at is not None
+    assert pod.termination is not None
+    assert (pod.termination.exit_code, pod.termination.message) == (12, "why")
+    assert not pod.termination.by_node
+
+
+def test_a_container_whose_end_nobody_saw_has_no_time() -> None:
+    terminated = {"exitCode": 137, "reason": "ContainerStatusUnknown", "startedAt": None, "finishedAt": None}
+    pod = read_pod(a_pod(phase="Failed", containerStatuses=[{"state": {"terminated": terminated}}]))
+    assert pod.termination is not None
+    assert pod.termination.finished_at is None
+
+
+def test_an_evicted_pod_has_the_kubelets_words_rather_than_the_containers() -> None:
+    terminated = {"exitCode": 137, "reason": "Error", "message": "last line of the log", "finishedAt": SECOND}
+    words = 'Usage of EmptyDir volume "scratch" exceeds the limit "20Gi".'
+    pod = read_pod(
+        a_pod(
+            phase="Failed", reason="Evicted", message=words, containerStatuses=[{"state": {"terminated": terminated}}]
+        )
+    )
+    assert pod.termination is not None
+    assert pod.termination.by_node
+    assert (pod.termination.reason, pod.termination.message) == ("Evicted", words)
+    assert pod.termination.finished_at is not None
+
+
+def test_a_pod_that_its_node_refused_has_ended_though_no_container_ever_was() -> None:
+    pod = read_pod(a_pod(phase="Failed", reason="UnexpectedAdmissionError", message="no healthy devices present"))
+    assert pod.is_over
+    assert pod.termination is not None
+    assert pod.termination.exit_code != 0

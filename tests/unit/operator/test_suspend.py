@@ -1,0 +1,106 @@
+"""Suspending: no pods run until the job is resumed, and nothing that was done is lost."""
+
+import pytest
+
+from augmentation_api import ConditionType, FailureReason, PhaseName, PhaseStatus, State
+from tests.unit.operator.simulated_cluster import AUGMENT, PUBLISH, RESOLVE, SimulatedCluster
+
+HELD = "suspended: set spec.suspend to false to go on"
+
+
+def running_in(phase: PhaseName) -> SimulatedCluster:
+    cluster = SimulatedCluster()
+    cluster.reach(phase)
+    cluster.start_pod(phase)
+    cluster.settle()
+    return cluster
+
+
+def suspension(cluster: SimulatedCluster) -> tuple[str, str]:
+    condition = cluster.status.condition(ConditionType.SUSPENDED)
+    assert condition is not None
+    return condition.status, condition.reason
+
+
+def test_a_job_made_suspended_is_accepted_and_runs_nothing() -> None:
+    cluster = SimulatedCluster(suspend=True)
+    cluster.settle()
+    assert cluster.status.state == State.QUEUED
+    assert cluster.status.message == HELD
+    assert suspension(cluster) == ("True", "SuspendedByUser")
+    assert not cluster.jobs
+    assert [cluster.phase_status(phase) for phase in PhaseName] == [PhaseStatus.PENDING] * 4
+
+
+def test_a_job_made_suspended_begins_when_it_is_resumed() -> None:
+    cluster = SimulatedCluster(suspend=True)
+    cluster.settle()
+    cluster.change(suspend=False)
+    cluster.settle()
+    assert suspension(cluster) == ("False", "Resumed")
+    assert cluster.has_job(RESOLVE)
+
+
+def test_a_job_that_was_never_suspended_has_no_such_condition() -> None:
+    cluster = SimulatedCluster()
+    cluster.settle()
+    assert cluster.status.condition(ConditionType.SUSPENDED) is None
+
+
+@pytest.mark.parametrize("phase", [RESOLVE, AUGMENT, PUBLISH])
+def test_suspending_stops_the_pods_of_the_phase_and_resuming_starts_them_again(phase: PhaseName) -> None:
+    cluster = running_in(phase)
+    cluster.change(suspend=True)
+    cluster.settle()
+    cluster.end_terminating_pods()
+    assert not cluster.running_pods
+    assert cluster.status.message == HELD
+    cluster.change(suspend=False)
+    cluster.settle()
+    assert cluster.pod_of(phase)
+    assert cluster.status.message != HELD
+
+
+def test_a_suspended_job_begins_no_further_phase() -> None:
+    cluster = running_in(RESOLVE)
+    cluster.change(suspend=True)
+    cluster.report_source()
+    cluster.succeed_pod(RESOLVE)
+    cluster.settle()
+    assert cluster.phase_status(RESOLVE) == PhaseStatus.COMPLETED
+    assert not cluster.has_job(AUGMENT)
+    cluster.change(suspend=False)
+    cluster.settle()
+    assert cluster.has_job(AUGMENT)
+
+
+def test_a_publication_that_ends_while_suspended_completes_the_job_and_tells_of_it() -> None:
+    cluster = running_in(PUBLISH)
+    cluster.change(suspend=True)
+    cluster.report_output()
+    cluster.succeed_pod(PUBLISH)
+    cluster.settle()
+    assert cluster.status.state == State.COMPLETED
+    assert (cluster.status.message or "").startswith("published lab/kitchen_augmented")
+
+
+@pytest.mark.parametrize("asked", ["suspend", "cancel"])
+def test_a_result_that_was_reported_before_its_pod_was_stopped_completes_the_job(asked: str) -> None:
+    cluster = running_in(PUBLISH)
+    cluster.change(suspend=True)
+    cluster.settle()
+    cluster.report_output()
+    cluster.end_terminating_pods()
+    if asked == "cancel":
+        cluster.change(cancel=True)
+    cluster.settle()
+    assert cluster.status.state == State.COMPLETED
+
+
+def test_a_job_that_fails_while_suspended_tells_why() -> None:
+    cluster = running_in(RESOLVE)
+    cluster.change(suspend=True)
+    cluster.fail_pod(RESOLVE, failure=FailureReason.SOURCE_NOT_FOUND, message="no such dataset")
+    cluster.settle()
+    assert cluster.status.state == State.FAILED
+    assert cluster.status.message == "resolve failed: no such dataset"

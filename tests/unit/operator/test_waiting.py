@@ -1,0 +1,190 @@
+"""What a job shows while its pods cannot start yet, and when it gives up on them."""
+
+import pytest
+
+from augmentation_api import ConditionType, PhaseName, PhaseStatus, State
+from augmentation_api.status import Condition
+from augmentation_operator.obstacle import IMAGE_PULL_DEADLINE
+from tests.unit.operator.simulated_cluster import AUGMENT, IMAGE, PROVISION, PUBLISH, RESOLVE, SimulatedCluster
+
+DEADLINE = IMAGE_PULL_DEADLINE.total_seconds()
+
+
+def placed(cluster: SimulatedCluster) -> Condition:
+    condition = cluster.status.condition(ConditionType.PLACED)
+    assert condition is not None
+    return condition
+
+
+@pytest.mark.parametrize("phase", [RESOLVE, AUGMENT, PUBLISH])
+def test_a_pod_without_a_node_is_shown_in_the_schedulers_own_words(phase: PhaseName) -> None:
+    cluster = SimulatedCluster()
+    cluster.reach(phase)
+    cluster.wait_for_node(phase, "0/3 nodes are available: 3 Insufficient nvidia.com/gpu")
+    cluster.settle()
+    assert (placed(cluster).status, placed(cluster).reason) == ("False", "Unschedulable")
+    assert cluster.status.message == "waiting for a node: 0/3 nodes are available: 3 Insufficient nvidia.com/gpu"
+    assert cluster.status.state != State.FAILED
+
+
+def test_waiting_for_a_node_has_no_end_of_its_own() -> None:
+    cluster = SimulatedCluster()
+    cluster.reach(AUGMENT)
+    cluster.wait_for_node(AUGMENT)
+    cluster.settle()
+    cluster.pass_time(24 * 3600)
+    cluster.settle()
+    assert cluster.status.state == State.RUNNING
+
+
+@pytest.mark.parametrize("phase", [RESOLVE, AUGMENT, PUBLISH])
+def test_a_job_is_placed_again_once_the_pod_runs(phase: PhaseName) -> None:
+    cluster = SimulatedCluster()
+    cluster.reach(phase)
+    cluster.wait_for_node(phase)
+    cluster.settle()
+    cluster.start_pod(phase)
+    cluster.settle()
+    assert placed(cluster).status == "True"
+    assert "waiting" not in (cluster.status.message or "")
+
+
+@pytest.mark.parametrize("phase", [RESOLVE, PUBLISH])
+def test_a_job_is_placed_again_even_if_the_pod_was_never_seen_running(phase: PhaseName) -> None:
+    cluster = SimulatedCluster()
+    cluster.reach(phase)
+    cluster.wait_for_node(phase)
+    cluster.settle()
+    cluster.report_source()
+    if phase == PUBLISH:
+        cluster.report_output()
+    cluster.succeed_pod(phase)
+    cluster.reconcile()
+    assert placed(cluster).status == "True"
+
+
+def test_a_job_whose_first_shard_runs_is_placed_though_others_wait() -> None:
+    cluster = SimulatedCluster()
+    cluster.reach(AUGMENT)
+    cluster.start_pod(AUGMENT, 0)
+    cluster.wait_for_node(AUGMENT, "0/1 nodes are available", index=1)
+    cluster.settle()
+    assert placed(cluster).status == "True"
+    assert "0/1 nodes are available" in (cluster.status.message or "")
+
+
+@pytest.mark.parametrize("phase", [RESOLVE, AUGMENT, PUBLISH])
+@pytest.mark.parametrize("reason", ["ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull"])
+def test_an_image_that_cannot_be_pulled_is_shown_at_once(phase: PhaseName, reason: str) -> None:
+    cluster = SimulatedCluster()
+    cluster.reach(phase)
+    cluster.wait_in_container(phase, reason, "manifest unknown")
+    cluster.settle()
+    assert (placed(cluster).status, placed(cluster).reason) == ("False", "ImagePullFailed")
+    assert IMAGE in placed(cluster).message
+    assert "manifest unknown" in placed(cluster).message
+    assert "correct spec.image of the AugmentationClass" in placed(cluster).message
+    assert cluster.status.state != State.FAILED
+
+
+def test_an_image_that_cannot_be_pulled_fails_the_job_after_the_deadline() -> None:
+    cluster = SimulatedCluster()
+    cluster.settle()
+    cluster.wait_in_container(RESOLVE, "ImagePullBackOff", "manifest unknown")
+    cluster.settle()
+    cluster.pass_time(DEADLINE)
+    cluster.settle()
+    assert cluster.status.state == State.QUEUED
+    cluster.pass_time(1)
+    cluster.settle()
+    failed = cluster.status.condition(ConditionType.FAILED)
+    assert failed is not None
+    assert failed.reason == "ImagePullFailed"
+    assert cluster.phase_status(RESOLVE) == PhaseStatus.FAILED
+    assert not cluster.jobs
+
+
+def test_the_deadline_of_a_pull_does_not_count_the_time_a_pod_waited_for_its_node() -> None:
+    cluster = SimulatedCluster()
+    cluster.reach(AUGMENT)
+    cluster.wait_for_node(AUGMENT)
+    cluster.settle()
+    cluster.pass_time(1800)  # a node is being bought
+    cluster.wait_in_container(AUGMENT, "ErrImagePull", "connection reset")
+    cluster.settle()
+    assert cluster.status.state == State.RUNNING
+    cluster.pass_time(DEADLINE + 1)
+    cluster.settle()
+    assert cluster.status.state == State.FAILED
+
+
+def test_the_deadline_of_a_pull_does_not_count_the_time_the_pull_itself_took() -> None:
+    cluster = SimulatedCluster()
+    cluster.settle()
+    cluster.pass_time(1800)  # the image is large and the registry slow
+    cluster.wait_in_container(RESOLVE, "ErrImagePull", "unexpected EOF")
+    cluster.settle()
+    assert cluster.status.state == State.QUEUED
+
+
+def test_a_pull_that_succeeds_within_the_deadline_is_forgiven() -> None:
+    cluster = SimulatedCluster()
+    cluster.settle()
+    cluster.wait_in_container(RESOLVE, "ErrImagePull")
+    cluster.settle()
+    cluster.pass_time(DEADLINE - 10)
+    cluster.start_pod(RESOLVE)
+    cluster.settle()
+    cluster.pass_time(3600)
+    cluster.settle()
+    assert cluster.status.state == State.RUNNING
+    assert placed(cluster).status == "True"
+
+
+def test_a_name_that_no_image_can_have_fails_the_job_at_once() -> None:
+    cluster = SimulatedCluster()
+    cluster.settle()
+    cluster.wait_in_container(RESOLVE, "InvalidImageName", "couldn't parse image name")
+    cluster.settle()
+    assert cluster.status.state == State.FAILED
+    assert "couldn't parse image name" in (cluster.status.message or "")
+
+
+def test_a_job_that_waits_for_an_image_is_looked_at_again_soon() -> None:
+    cluster = SimulatedCluster()
+    cluster.settle()
+    cluster.wait_in_container(RESOLVE, "ErrImagePull")
+    again = cluster.decide().look_again_after
+    assert again is not None
+    assert again.total_seconds() <= 10
+
+
+def test_a_container_that_cannot_be_configured_is_shown() -> None:
+    cluster = SimulatedCluster()
+    cluster.settle()
+    cluster.wait_in_container(RESOLVE, "CreateContainerConfigError", "secret not found")
+    cluster.settle()
+    assert (placed(cluster).status, placed(cluster).reason) == ("False", "PodNotStarted")
+    assert "CreateContainerConfigError: secret not found" in (cluster.status.message or "")
+
+
+def test_a_shard_that_lost_its_node_does_not_take_provisioning_back() -> None:
+    cluster = SimulatedCluster()
+    cluster.reach(AUGMENT)
+    cluster.start_pod(AUGMENT, 0)
+    cluster.settle()
+    provisioned = cluster.status.phase(PROVISION)
+    cluster.pass_time(60)
+    cluster.lose_pod(AUGMENT, 0)
+    cluster.settle()
+    assert cluster.status.phase(PROVISION) == provisioned
+    assert cluster.status.current_phase == AUGMENT
+
+
+def test_what_kubernetes_says_at_length_is_cut_to_what_the_status_can_hold() -> None:
+    cluster = SimulatedCluster()
+    cluster.settle()
+    cluster.wait_for_node(RESOLVE, "0/5000 nodes are available: " + "x" * 10_000)
+    cluster.settle()
+    assert len(cluster.status.message or "") == 4096
+    assert len(placed(cluster).message) == 4096

@@ -1,0 +1,271 @@
+"""The queue between what changes and what is reconciled."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+
+from augmentation_operator import work_queue
+from augmentation_operator.work_queue import WorkQueue
+
+Handler = Callable[[str], Awaitable[timedelta | None]]
+
+
+@asynccontextmanager
+async def working(queue: WorkQueue, handle: Handler, workers: int = 1) -> AsyncIterator[list[str]]:
+    """Workers on the queue; gives the list of keys whose handling failed."""
+    failed: list[str] = []
+    tasks = [asyncio.create_task(queue.work(handle, failed.append)) for _ in range(workers)]
+    try:
+        yield failed
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 - what is waited for is plain data
+            await asyncio.sleep(0.001)
+
+
+async def idle() -> None:
+    """Long enough for anything that is going to happen at once."""
+    await asyncio.sleep(0.05)
+
+
+@pytest.fixture(autouse=True)
+def _quick_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(work_queue, "FIRST_BACKOFF_SECONDS", 0.02)
+    monkeypatch.setattr(work_queue, "LONGEST_BACKOFF_SECONDS", 0.1)
+
+
+async def test_a_key_that_is_added_is_handled() -> None:
+    queue, handled = WorkQueue(), []
+
+    async def handle(key: str) -> None:
+        handled.append(key)
+
+    async with working(queue, handle):
+        queue.add("a")
+        queue.add("b")
+        await until(lambda: handled == ["a", "b"])
+
+
+async def test_a_key_that_waits_already_is_handled_once() -> None:
+    queue, handled = WorkQueue(), []
+
+    async def handle(key: str) -> None:
+        handled.append(key)
+
+    for _ in range(5):
+        queue.add("a")
+    async with working(queue, handle):
+        await idle()
+    assert handled == ["a"]
+
+
+async def test_a_key_that_is_added_while_it_is_handled_is_handled_once_more() -> None:
+    queue, handled, go_on = WorkQueue(), [], asyncio.Event()
+
+    async def handle(key: str) -> None:
+        handled.append(key)
+        await go_on.wait()
+
+    async with working(queue, handle, workers=3):
+        queue.add("a")
+        await until(lambda: handled == ["a"])
+        for _ in range(5):
+            queue.add("a")
+        await idle()
+        assert handled == ["a"]
+        go_on.set()
+        await until(lambda: handled == ["a", "a"])
+        await idle()
+    assert handled == ["a", "a"]
+
+
+async def test_a_key_is_never_in_two_hands_at_once() -> None:
+    queue, at_once, most, handled = WorkQueue(), 0, 0, 0
+
+    async def handle(key: str) -> None:
+        nonlocal at_once, most, handled
+        at_once += 1
+        most = max(most, at_once)
+        await asyncio.sleep(0.001)
+        at_once -= 1
+        handled += 1
+
+    async with working(queue, handle, workers=4):
+        for _ in range(40):
+            queue.add("a")
+            await asyncio.sleep(0.0005)
+        await idle()
+    assert handled > 1
+    assert most == 1
+
+
+async def test_different_keys_are_handled_side_by_side() -> None:
+    queue, begun, go_on = WorkQueue(), set(), asyncio.Event()
+
+    async def handle(key: str) -> None:
+        begun.add(key)
+        await go_on.wait()
+
+    async with working(queue, handle, workers=2):
+        queue.add("a")
+        queue.add("b")
+        await until(lambda: begun == {"a", "b"})
+
+
+async def test_a_handler_may_ask_for_its_key_again_later() -> None:
+    queue, handled = WorkQueue(), []
+
+    async def handle(key: str) -> timedelta | None:
+        handled.append(key)
+        return timedelta(seconds=0.02) if len(handled) < 3 else None
+
+    async with working(queue, handle):
+        queue.add("a")
+        await until(lambda: len(handled) == 3)
+        await idle()
+    assert len(handled) == 3
+
+
+async def test_a_delayed_key_is_handled_after_its_delay() -> None:
+    queue, handled, loop = WorkQueue(), [], asyncio.get_running_loop()
+
+    async def handle(key: str) -> None:
+        handled.append(loop.time())
+
+    async with working(queue, handle):
+        began = loop.time()
+        queue.add_after("a", timedelta(seconds=0.05))
+        await until(lambda: bool(handled))
+    assert handled[0] - began >= 0.049
+
+
+async def test_of_two_delays_the_sooner_counts() -> None:
+    queue, handled = WorkQueue(), []
+
+    async def handle(key: str) -> None:
+        handled.append(key)
+
+    async with working(queue, handle):
+        queue.add_after("a", timedelta(seconds=0.02))
+        queue.add_after("a", timedelta(seconds=3600))
+        queue.add_after("b", timedelta(seconds=3600))
+        queue.add_after("b", timedelta(seconds=0.02))
+        await until(lambda: sorted(handled) == ["a", "b"])
+
+
+async def test_adding_a_key_makes_its_delay_pointless() -> None:
+    queue, handled = WorkQueue(), []
+
+    async def handle(key: str) -> None:
+        handled.append(key)
+
+    async with working(queue, handle):
+        queue.add_after("a", timedelta(seconds=0.03))
+        queue.add("a")
+        await asyncio.sleep(0.08)
+    assert handled == ["a"]
+
+
+async def test_a_key_that_fails_comes_back_by_itself() -> None:
+    queue, tries = WorkQueue(), 0
+
+    async def handle(key: str) -> None:
+        nonlocal tries
+        tries += 1
+        if tries < 3:
+            raise RuntimeError("not yet")
+
+    async with working(queue, handle) as failed:
+        queue.add("a")
+        await until(lambda: tries == 3)
+        await idle()
+    assert tries == 3
+    assert failed == ["a", "a"]
+
+
+async def test_a_key_that_keeps_failing_comes_back_ever_later_up_to_a_limit() -> None:
+    queue, times, loop = WorkQueue(), [], asyncio.get_running_loop()
+
+    async def handle(key: str) -> None:
+        times.append(loop.time())
+        raise RuntimeError("never")
+
+    async with working(queue, handle):
+        queue.add("a")
+        await until(lambda: len(times) == 6)
+    pauses = [later - earlier for earlier, later in pairwise(times)]
+    assert pauses[0] >= 0.019
+    assert pauses[1] >= 0.039
+    assert pauses[2] >= 0.079
+    assert all(0.099 <= pause < 0.5 for pause in pauses[3:])
+
+
+async def test_success_forgets_the_failures_before_it() -> None:
+    queue, times, loop = WorkQueue(), [], asyncio.get_running_loop()
+
+    async def handle(key: str) -> None:
+        times.append(loop.time())
+        if len(times) != 4:
+            raise RuntimeError("now and then")
+
+    async with working(queue, handle):
+        queue.add("a")
+        await until(lambda: len(times) == 4)
+        queue.add("a")
+        await until(lambda: len(times) == 6)
+    assert times[5] - times[4] < times[3] - times[2]
+
+
+async def test_one_key_that_fails_does_not_hold_up_another() -> None:
+    queue, handled = WorkQueue(), []
+
+    async def handle(key: str) -> None:
+        if key == "bad":
+            raise RuntimeError("never")
+        handled.append(key)
+
+    async with working(queue, handle):
+        queue.add("bad")
+        queue.add("good")
+        await until(lambda: handled == ["good"])
+
+
+async def test_a_forgotten_key_is_not_brought_back() -> None:
+    queue, handled = WorkQueue(), []
+
+    async def handle(key: str) -> None:
+        handled.append(key)
+
+    async with working(queue, handle):
+        queue.add_after("a", timedelta(seconds=0.02))
+        queue.forget("a")
+        await idle()
+    assert handled == []
+
+
+async def test_a_worker_that_is_cancelled_leaves_its_key_to_be_handled_again() -> None:
+    queue, begun, handled = WorkQueue(), asyncio.Event(), []
+
+    async def hang(key: str) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    async def handle(key: str) -> None:
+        handled.append(key)
+
+    async with working(queue, hang):
+        queue.add("a")
+        await begun.wait()
+    async with working(queue, handle):
+        queue.add("a")
+        await until(lambda: handled == ["a"])

@@ -1,0 +1,209 @@
+"""The pod of a phase: restricted, with what the worker contract promises and nothing more."""
+
+from typing import Any
+
+import pytest
+
+from augmentation_api import AugmentationClass, AugmentationJob, PhaseName
+from augmentation_operator.manifests.worker_pod import worker_pod
+from tests.unit.operator.simulated_cluster import (
+    AUGMENT,
+    IMAGE,
+    NAME,
+    PUBLISH,
+    RESOLVE,
+    UID,
+    SimulatedCluster,
+    make_class,
+)
+
+PHASES = [RESOLVE, AUGMENT, PUBLISH]
+
+
+def a_job(**spec: Any) -> AugmentationJob:
+    return SimulatedCluster(**spec).job
+
+
+def pod_of(
+    phase: PhaseName, *, job: AugmentationJob | None = None, augmentation_class: AugmentationClass | None = None
+) -> dict[str, Any]:
+    shards = 0 if phase == RESOLVE else 2
+    template = worker_pod(job or a_job(), augmentation_class or make_class(), phase, shards)
+    spec: dict[str, Any] = template["spec"]
+    return spec
+
+
+def container_of(phase: PhaseName, **how: Any) -> dict[str, Any]:
+    (container,) = pod_of(phase, **how)["containers"]
+    found: dict[str, Any] = container
+    return found
+
+
+def values_of(phase: PhaseName, **how: Any) -> dict[str, str]:
+    return {entry["name"]: entry["value"] for entry in container_of(phase, **how)["env"] if "value" in entry}
+
+
+def fields_of(phase: PhaseName) -> dict[str, str]:
+    return {
+        entry["name"]: entry["valueFrom"]["fieldRef"]["fieldPath"]
+        for entry in container_of(phase)["env"]
+        if "valueFrom" in entry
+    }
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_a_pod_passes_the_restricted_pod_security_standard(phase: PhaseName) -> None:
+    pod, container = pod_of(phase), container_of(phase)
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["runAsUser"] != 0
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert container["securityContext"]["allowPrivilegeEscalation"] is False
+    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert not {"hostNetwork", "hostPID", "hostIPC"} & set(pod)
+    assert {kind for volume in pod["volumes"] for kind in volume if kind != "name"} == {"emptyDir", "secret"}
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_the_root_of_a_pod_is_read_only_and_its_scratch_is_bounded(phase: PhaseName) -> None:
+    augmentation_class = make_class(scratchSize="7Gi")
+    container = container_of(phase, augmentation_class=augmentation_class)
+    (scratch,) = (
+        each for each in pod_of(phase, augmentation_class=augmentation_class)["volumes"] if "emptyDir" in each
+    )
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    assert scratch["emptyDir"] == {"sizeLimit": "7Gi"}
+    assert values_of(phase)["AUGMENTATION_SCRATCH"] == "/scratch"
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_the_hub_token_is_mounted_read_only_and_may_be_missing(phase: PhaseName) -> None:
+    (mount,) = (each for each in container_of(phase)["volumeMounts"] if each["name"] == "hub-token")
+    (volume,) = (each for each in pod_of(phase)["volumes"] if each["name"] == "hub-token")
+    assert mount["readOnly"] is True
+    assert volume["secret"]["optional"] is True
+    assert volume["secret"]["secretName"] == "hub-token"
+    assert volume["secret"]["items"] == [{"key": "token", "path": "token"}]
+    assert values_of(phase)["AUGMENTATION_HUB_TOKEN_FILE"] == "/run/hub-token/token"
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_the_token_is_never_in_the_environment(phase: PhaseName) -> None:
+    assert not [entry for entry in container_of(phase)["env"] if "secretKeyRef" in entry.get("valueFrom", {})]
+    assert "envFrom" not in container_of(phase)
+
+
+def test_a_job_may_bring_a_token_of_its_own() -> None:
+    job = a_job(credentialsSecretRef={"name": "mine", "key": "hf"})
+    (volume,) = (each for each in pod_of(RESOLVE, job=job)["volumes"] if each["name"] == "hub-token")
+    assert (volume["secret"]["secretName"], volume["secret"]["items"][0]["key"]) == ("mine", "hf")
+    assert values_of(RESOLVE, job=job)["AUGMENTATION_CREDENTIALS_SECRET"] == "mine/hf"
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_a_pod_knows_its_job_its_hub_and_its_secret(phase: PhaseName) -> None:
+    values = values_of(phase, augmentation_class=make_class(hub={"endpoint": "http://hub.example:8000"}))
+    assert values["AUGMENTATION_JOB_NAMESPACE"] == "default"
+    assert values["AUGMENTATION_JOB_NAME"] == NAME
+    assert values["AUGMENTATION_JOB_UID"] == UID
+    assert values["HF_ENDPOINT"] == "http://hub.example:8000"
+    assert values["AUGMENTATION_CREDENTIALS_SECRET"] == "hub-token/token"
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_a_pod_is_told_its_own_name_and_its_node(phase: PhaseName) -> None:
+    fields = fields_of(phase)
+    assert fields["AUGMENTATION_POD_NAME"] == "metadata.name"
+    assert fields["AUGMENTATION_NODE_NAME"] == "spec.nodeName"
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_a_pod_is_told_its_phase_as_its_one_argument(phase: PhaseName) -> None:
+    assert container_of(phase)["args"] == [phase.value]
+    assert "command" not in container_of(phase)
+
+
+def test_the_number_of_shards_is_told_to_those_who_need_it() -> None:
+    assert "AUGMENTATION_SHARD_COUNT" not in values_of(RESOLVE)
+    assert values_of(AUGMENT)["AUGMENTATION_SHARD_COUNT"] == "2"
+    assert values_of(PUBLISH)["AUGMENTATION_SHARD_COUNT"] == "2"
+
+
+def test_a_shard_is_told_how_often_it_failed_before() -> None:
+    failures = "metadata.annotations['batch.kubernetes.io/job-index-failure-count']"
+    assert fields_of(AUGMENT)["AUGMENTATION_SHARD_ATTEMPT"] == failures
+    assert "AUGMENTATION_SHARD_ATTEMPT" not in fields_of(PUBLISH)
+
+
+def test_the_limit_of_frames_is_told_to_resolve_alone() -> None:
+    limited = make_class(limits={"maxFrames": 5000})
+    assert values_of(RESOLVE, augmentation_class=limited)["AUGMENTATION_MAX_FRAMES"] == "5000"
+    assert "AUGMENTATION_MAX_FRAMES" not in values_of(RESOLVE)
+    assert "AUGMENTATION_MAX_FRAMES" not in values_of(AUGMENT, augmentation_class=limited)
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_what_libraries_write_goes_to_scratch(phase: PhaseName) -> None:
+    values = values_of(phase)
+    assert all(values[name].startswith("/scratch") for name in ("HOME", "TMPDIR", "HF_HOME"))
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_a_pod_runs_as_the_jobs_own_identity_once(phase: PhaseName) -> None:
+    pod = pod_of(phase)
+    assert pod["serviceAccountName"] == "kitchen-0f1e2d3c-worker"
+    assert pod["restartPolicy"] == "Never"
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_a_worker_that_dies_without_a_word_is_explained_by_its_log(phase: PhaseName) -> None:
+    assert container_of(phase)["terminationMessagePolicy"] == "FallbackToLogsOnError"
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_a_pod_carries_the_labels_it_is_found_by(phase: PhaseName) -> None:
+    labels = worker_pod(a_job(), make_class(), phase, 2)["metadata"]["labels"]
+    assert labels["augmentation.dev/job-uid"] == UID
+    assert labels["augmentation.dev/job-name"] == NAME
+    assert labels["augmentation.dev/phase"] == phase.value
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_the_image_its_policy_and_its_secrets_come_from_the_class(phase: PhaseName) -> None:
+    augmentation_class = make_class(imagePullPolicy="Always", imagePullSecrets=["registry"])
+    assert container_of(phase, augmentation_class=augmentation_class)["image"] == IMAGE
+    assert container_of(phase, augmentation_class=augmentation_class)["imagePullPolicy"] == "Always"
+    assert pod_of(phase, augmentation_class=augmentation_class)["imagePullSecrets"] == [{"name": "registry"}]
+
+
+def test_only_augment_pods_take_the_resources_and_the_nodes_of_the_class() -> None:
+    gpu = make_class(
+        resources={"requests": {"cpu": "4"}, "limits": {"nvidia.com/gpu": "1"}},
+        placements=[
+            {
+                "name": "l4",
+                "nodeSelector": {"gpu": "l4"},
+                "tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}],
+                "runtimeClassName": "nvidia",
+            }
+        ],
+    )
+    augment, resolve = pod_of(AUGMENT, augmentation_class=gpu), pod_of(RESOLVE, augmentation_class=gpu)
+    assert augment["nodeSelector"] == {"gpu": "l4"}
+    assert augment["tolerations"] == [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]
+    assert augment["runtimeClassName"] == "nvidia"
+    assert augment["containers"][0]["resources"]["limits"] == {"nvidia.com/gpu": "1"}
+    assert not {"nodeSelector", "tolerations", "runtimeClassName"} & set(resolve)
+    assert "nvidia.com/gpu" not in resolve["containers"][0]["resources"]["limits"]
+
+
+def test_a_rung_of_the_ladder_may_have_resources_of_its_own() -> None:
+    rung = make_class(
+        resources={"limits": {"memory": "1Gi"}},
+        placements=[{"name": "big", "resources": {"limits": {"memory": "64Gi"}}}],
+    )
+    assert container_of(AUGMENT, augmentation_class=rung)["resources"] == {"limits": {"memory": "64Gi"}}
+
+
+def test_the_priority_of_the_pods_is_the_jobs() -> None:
+    assert pod_of(AUGMENT, job=a_job(priorityClassName="research"))["priorityClassName"] == "research"
+    assert "priorityClassName" not in pod_of(AUGMENT)

@@ -1,0 +1,31 @@
+from augmentation_worker.dataset.layout import carried_files, with_large_file_rules
+from tests.unit.worker.dataset.samples import fixture_metadata
+
+
+def test_what_publish_writes_itself_is_not_carried_over() -> None:
+    metadata = fixture_metadata()
+    paths = [
+        "README.md",
+        ".gitattributes",
+        "LICENSE",
+        "meta/info.json",
+        "meta/stats.json",
+        "meta/tasks.parquet",
+        "meta/augmentation.json",
+        "meta/episodes/chunk-000/file-000.parquet",
+        "images/big.png",
+        *metadata.data_paths,
+        *metadata.video_paths,
+    ]
+    carried = carried_files(metadata, paths)
+    assert carried.data == metadata.data_paths
+    assert carried.metadata == ("LICENSE", "meta/episodes/chunk-000/file-000.parquet", "meta/tasks.parquet")
+
+
+def test_large_file_rules_are_added_once_and_only_where_they_are_missing() -> None:
+    rules = with_large_file_rules("")
+    assert "*.mp4 filter=lfs" in rules
+    assert "*.parquet filter=lfs" in rules
+    assert with_large_file_rules(rules) == rules
+    partly = with_large_file_rules("*.parquet filter=lfs diff=lfs merge=lfs -text")
+    assert partly.splitlines()[1:] == ["*.mp4 filter=lfs diff=lfs merge=lfs -text"]

@@ -1,0 +1,137 @@
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
+
+from augmentation_api import Augmentation
+from augmentation_worker.dataset.metadata import DatasetMetadata
+from augmentation_worker.dataset.plan import Plan, balanced_shares, make_plan
+from tests.unit.worker.dataset.samples import DEPTH, TOP, WRIST, episode_rows, fixture_metadata, metadata_of
+
+lengths = some.lists(some.integers(1, 60), min_size=1, max_size=25)
+
+
+def metadata_with(lengths: list[int], **changes: int) -> DatasetMetadata:
+    return metadata_of(episode_rows(lengths), **changes)
+
+
+def all_videos(plan: Plan, metadata: DatasetMetadata) -> list[str]:
+    return [
+        metadata.info.video_file(camera, *number)
+        for episode in plan.episodes
+        for camera, number in episode.videos.items()
+    ]
+
+
+@settings(max_examples=40, deadline=None)
+@given(lengths=lengths, copies=some.integers(1, 5), shards=some.sampled_from([1, 2, 3, 7]), first=some.integers(0, 5))
+def test_every_selected_episode_is_in_exactly_one_shard_and_numbers_are_contiguous(
+    lengths: list[int], copies: int, shards: int, first: int
+) -> None:
+    metadata = metadata_with(lengths)
+    augmentation = Augmentation(copies=copies, episodes=f"{first}:100")
+    plan = make_plan(metadata, augmentation, shards)
+    assert len(plan.shards) == shards
+    assert [episode.source.index for episode in plan.episodes] == list(range(first, len(lengths)))
+    made = [copy for episode in plan.episodes for copy in episode.copies]
+    assert [copy.episode_index for copy in made] == list(range(len(lengths), plan.total_episodes))
+    rows = [len_total := sum(lengths), *(copy.to_index for copy in made)]
+    assert [copy.from_index for copy in made] == rows[:-1]
+    assert rows[-1] == plan.total_frames >= len_total
+
+
+@settings(max_examples=25, deadline=None)
+@given(lengths=lengths, copies=some.integers(1, 3))
+def test_the_number_of_shards_changes_nothing_but_who_does_what(lengths: list[int], copies: int) -> None:
+    metadata = metadata_with(lengths)
+    plans = [make_plan(metadata, Augmentation(copies=copies), shards) for shards in (1, 2, 7)]
+    assert plans[0].episodes == plans[1].episodes == plans[2].episodes
+    originals = [sorted(path for shard in plan.shards for path in shard.original_videos) for plan in plans]
+    assert originals[0] == originals[1] == originals[2] == sorted(metadata.video_paths)
+
+
+@given(lengths=some.lists(some.integers(1, 1000), min_size=1, max_size=60), shards=some.integers(1, 12))
+def test_shares_are_contiguous_not_empty_without_need_and_balanced(lengths: list[int], shards: int) -> None:
+    shares = balanced_shares(lengths, shards, 1000)
+    assert [position for share in shares for position in share] == list(range(len(lengths)))
+    assert sum(len(share) > 0 for share in shares) == min(shards, len(lengths))
+    fair, longest = sum(lengths) / shards, max(lengths)
+    if len(lengths) > 4 * shards and longest < fair / 4:
+        assert all(abs(sum(lengths[position] for position in share) - fair) <= 2 * longest for share in shares)
+
+
+@given(
+    lengths=some.lists(some.integers(1, 1000), min_size=1, max_size=60),
+    shards=some.integers(1, 12),
+    most=some.integers(1, 30),
+)
+def test_no_share_is_longer_than_its_records_may_be(lengths: list[int], shards: int, most: int) -> None:
+    shares = balanced_shares(lengths, shards, most)
+    assert [position for share in shares for position in share] == list(range(len(lengths)))
+    if most * shards >= len(lengths):
+        assert max(len(share) for share in shares) <= most
+
+
+def test_a_plan_is_the_same_whenever_it_is_made() -> None:
+    augmentation = Augmentation(copies=3)
+    assert make_plan(fixture_metadata(), augmentation, 4) == make_plan(fixture_metadata(), augmentation, 4)
+
+
+def test_new_files_are_numbered_after_the_sources_and_fill_chunks() -> None:
+    metadata = metadata_with([5] * 5, chunks_size=4)  # files 0 to 2 of chunk 0 are taken
+    plan = make_plan(metadata, Augmentation(copies=1), 2)
+    assert [tuple(episode.videos[TOP]) for episode in plan.episodes] == [(0, 3), (1, 0), (1, 1), (1, 2), (1, 3)]
+    assert [tuple(shard.data_file or ()) for shard in plan.shards] == [(0, 3), (1, 0)]
+
+
+@settings(max_examples=25, deadline=None)
+@given(lengths=lengths, shards=some.integers(1, 9), chunks_size=some.sampled_from([1, 3, 1000]))
+def test_no_two_files_share_a_path_and_data_files_sort_in_the_order_of_their_rows(
+    lengths: list[int], shards: int, chunks_size: int
+) -> None:
+    metadata = metadata_with(lengths, chunks_size=max(chunks_size, (len(lengths) + 1) // 2))
+    plan = make_plan(metadata, Augmentation(copies=2), shards)
+    data = [metadata.info.data_file(*shard.data_file) for shard in plan.shards if shard.data_file]
+    paths = [*metadata.data_paths, *data]
+    assert paths == sorted(set(paths))
+    videos = [*metadata.video_paths, *all_videos(plan, metadata)]
+    assert len(videos) == len(set(videos))
+
+
+def test_shards_beyond_the_episodes_have_nothing_to_do() -> None:
+    plan = make_plan(metadata_with([5, 5]), Augmentation(), 4)
+    assert [len(shard.episodes) for shard in plan.shards] == [1, 1, 0, 0]
+    assert [shard.data_file is None for shard in plan.shards] == [False, False, True, True]
+
+
+def test_only_colour_cameras_that_are_selected_are_augmented_but_all_are_carried_over() -> None:
+    metadata = metadata_with([5, 5, 5])
+    assert [camera.key for camera in make_plan(metadata, Augmentation(), 1).cameras] == [TOP, WRIST]
+    plan = make_plan(metadata, Augmentation(cameras=[WRIST]), 1)
+    assert [list(episode.videos) for episode in plan.episodes] == [[WRIST]] * 3
+    assert any(DEPTH in path for path in plan.shards[0].original_videos)
+
+
+def test_an_original_video_is_carried_by_the_shard_of_its_first_episode() -> None:
+    metadata = metadata_with([5] * 6)  # two episodes a file
+    plan = make_plan(metadata, Augmentation(cameras=[TOP]), 3)
+    carried = [[path for path in shard.original_videos if TOP in path] for shard in plan.shards]
+    assert carried == [[f"videos/{TOP}/chunk-000/file-00{number}.mp4"] for number in range(3)]
+
+
+def test_originals_without_a_selected_episode_are_carried_all_the_same() -> None:
+    plan = make_plan(metadata_with([5] * 6), Augmentation(episodes="2"), 2)
+    assert [len(shard.original_videos) for shard in plan.shards] == [9, 0]
+
+
+def test_nothing_is_carried_where_the_result_goes_over_the_source() -> None:
+    plan = make_plan(metadata_with([5, 5]), Augmentation(), 1, carry_originals=False)
+    assert plan.shards[0].original_videos == ()
+
+
+@pytest.mark.parametrize("shards", [1, 2, 3])
+def test_copies_of_an_episode_stay_together(shards: int) -> None:
+    plan = make_plan(metadata_with([5, 9, 2, 4]), Augmentation(copies=3), shards)
+    for before, after in pairwise(plan.episodes):
+        assert before.copies[-1].episode_index + 1 == after.copies[0].episode_index

@@ -1,0 +1,59 @@
+from datetime import UTC, datetime
+
+from augmentation_api import AugmentationJobStatus, PhaseName
+from augmentation_api.status import Shard
+from augmentation_worker.cluster.report import Report
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def report(manager: str = "augmentation-worker-shard-1", most: int = 3) -> Report:
+    return Report(field_manager=manager, phase=PhaseName.AUGMENT, most_events=most)
+
+
+def status_of(*reports: Report) -> AugmentationJobStatus:
+    events = [event for one in reports for event in one.events]
+    shards = [one.shard for one in reports if one.shard]
+    wire = [event.to_wire() for event in events]
+    return AugmentationJobStatus.model_validate(
+        {"phases": [{"name": "augment", "events": wire}], "shards": [shard.to_wire() for shard in shards]}
+    )
+
+
+def test_events_are_named_after_their_writer_and_numbered() -> None:
+    said = report().with_event("started", "Off we go", NOW).with_event("progress", "On we go", NOW)
+    assert [event.id for event in said.events] == [f"augmentation-worker-shard-1-00000{number}" for number in (1, 2)]
+
+
+def test_only_the_newest_events_are_kept_and_numbers_never_come_again() -> None:
+    said = report()
+    for number in range(6):
+        said = said.with_event("progress", str(number), NOW)
+    assert [event.message for event in said.events] == ["3", "4", "5"]
+    assert said.events[-1].id.endswith("-000006")
+
+
+def test_a_restart_goes_on_where_its_predecessor_stopped() -> None:
+    before = report().with_event("started", "first try", NOW)
+    others = report("augmentation-worker-shard-11").with_event("started", "another shard", NOW)
+    resumed = report().resumed_from(status_of(others, before), 1).with_event("resumed", "second try", NOW)
+    assert [event.message for event in resumed.events] == ["first try", "second try"]
+    assert len({event.id for event in resumed.events}) == 2
+
+
+def test_a_restart_keeps_its_entry_until_it_says_something_new() -> None:
+    entry = Shard(index=1, attempt=0)
+    status = AugmentationJobStatus.model_validate({"shards": [{"index": 0}, entry.to_wire()]})
+    assert report().resumed_from(status, 1).shard == entry
+
+
+def test_only_what_the_pod_owns_is_applied() -> None:
+    status = report().with_event("started", "go", NOW).to_status()
+    assert set(status) == {"phases"}
+    (phase,) = status["phases"]  # type: ignore[misc]
+    assert set(phase) == {"name", "events"}
+
+
+def test_long_messages_are_cut_to_what_the_resource_holds() -> None:
+    said = report().with_event("failed", "x" * 10_000, NOW, error="y" * 10_000)
+    assert (len(said.events[0].message or ""), len(said.events[0].error or "")) == (4096, 4096)

@@ -1,0 +1,101 @@
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from augmentation_api import AugmentationJob, FailureReason, PhaseName
+from augmentation_api.status import Shard
+from augmentation_worker.cluster.job import StatusUnavailable
+from augmentation_worker.cluster.report import Report
+from augmentation_worker.cluster.reporter import Reporter
+from augmentation_worker.failure import WorkerFailure
+
+
+class Recorded:
+    """A job that keeps what is applied to it, and fails where it is told to."""
+
+    def __init__(self, answer: Callable[[int], None] = lambda number: None) -> None:
+        self.applied: list[dict[str, Any]] = []
+        self.calls = 0
+        self._answer = answer
+
+    def read(self) -> AugmentationJob:
+        raise NotImplementedError
+
+    def apply_status(self, field_manager: str, status: Any) -> None:
+        self.calls += 1
+        self._answer(self.calls)
+        self.applied.append(status)
+
+
+def reporter_on(job: Recorded, *, interval: float = 0.01, patience: float = 5.0) -> Reporter:
+    report = Report(field_manager="augmentation-worker-shard-0", phase=PhaseName.AUGMENT, most_events=50)
+    return Reporter(job, report, interval=interval, patience=patience)
+
+
+def test_many_changes_make_few_writes_and_the_last_state_is_written() -> None:
+    job = Recorded()
+    reporter = reporter_on(job, interval=0.05)
+    for number in range(200):
+        reporter.shard(Shard(index=0, attempt=number))
+        time.sleep(0.001)
+    reporter.close(5)
+    assert len(job.applied) < 20
+    assert job.applied[-1]["shards"][0]["attempt"] == 199
+
+
+def test_saying_something_never_waits_for_kubernetes() -> None:
+    held = threading.Event()
+    reporter = reporter_on(Recorded(lambda number: held.wait(5) and None))
+    begin = time.monotonic()
+    for _ in range(100):
+        reporter.event("progress", "still here")
+    assert time.monotonic() - begin < 1
+    held.set()
+    reporter.close(5)
+
+
+def test_a_write_that_fails_is_tried_again() -> None:
+    def fails_twice(number: int) -> None:
+        if number <= 2:
+            raise StatusUnavailable("overloaded")
+
+    job = Recorded(fails_twice)
+    reporter = reporter_on(job)
+    reporter.event("started", "go")
+    reporter.close(5)
+    assert len(job.applied) == 1
+
+
+def always_away(number: int) -> None:
+    raise StatusUnavailable("away")
+
+
+def test_kubernetes_away_for_too_long_ends_the_shard() -> None:
+    reporter = reporter_on(Recorded(always_away), patience=0.05)
+    reporter.event("started", "go")
+    deadline = time.monotonic() + 5
+    with pytest.raises(WorkerFailure) as caught:
+        while time.monotonic() < deadline:
+            reporter.check()
+            time.sleep(0.01)
+    assert caught.value.reason is FailureReason.KUBERNETES_UNAVAILABLE
+
+
+def test_a_last_word_that_cannot_be_said_is_an_error_and_not_a_hang() -> None:
+    reporter = reporter_on(Recorded(always_away), patience=1.0)
+    reporter.event("completed", "done")
+    with pytest.raises(WorkerFailure):
+        reporter.close(0.3)
+
+
+def test_a_refusal_ends_the_shard_at_once() -> None:
+    def refused(number: int) -> None:
+        raise WorkerFailure(FailureReason.INTERNAL_ERROR, "forbidden")
+
+    reporter = reporter_on(Recorded(refused))
+    reporter.event("started", "go")
+    with pytest.raises(WorkerFailure, match="forbidden"):
+        reporter.close(5)

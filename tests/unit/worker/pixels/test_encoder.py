@@ -1,0 +1,165 @@
+import ctypes
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import pytest
+import torch
+
+from augmentation_api.vocabulary import VideoCodec
+from augmentation_worker.video import (
+    VideoEncoder,
+    VideoEncoding,
+    VideoInvalid,
+    VideoSegment,
+    check_video,
+    decode_segment,
+)
+
+from .conftest import SampleVideo, moving_scene, psnr
+
+CODECS = [VideoCodec.AV1, VideoCodec.H264, VideoCodec.HEVC]
+
+
+def write(
+    path: Path, frames: torch.Tensor, encoding: VideoEncoding, *, batch_size: int = 10, threads: int = 1
+) -> bytes:
+    size = {"height": frames.shape[2], "width": frames.shape[3]}
+    with VideoEncoder(path, encoding, fps=10, threads=threads, **size) as encoder:
+        for batch in frames.split(batch_size):
+            encoder.write(batch)
+    return path.read_bytes()
+
+
+def decode(path: Path, frames: int) -> torch.Tensor:
+    return torch.cat(list(decode_segment(VideoSegment(path, 0, frames, 10))))
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_what_is_written_is_read_back_with_little_loss(tmp_path: Path, sample: SampleVideo, codec: VideoCodec) -> None:
+    frames = sample.episode_frames(2)
+    write(tmp_path / "video.mp4", frames, VideoEncoding.default(codec))
+    assert psnr(decode(tmp_path / "video.mp4", len(frames)), frames) > 33
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_every_frame_is_in_its_place_and_the_order_of_packets(tmp_path: Path, codec: VideoCodec) -> None:
+    path = tmp_path / "video.mp4"
+    write(path, moving_scene(23, 64, 64), VideoEncoding.default(codec))
+    check_video(path, 10, 23)
+    with av.open(path) as container:
+        stream = container.streams.video[0]
+        packets = [packet for packet in container.demux(stream) if packet.dts is not None]
+        assert [packet.pts for packet in packets] == [packet.dts for packet in packets]
+        assert stream.duration * stream.time_base == Fraction(23, 10)
+        assert stream.average_rate == 10
+
+
+@pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.parametrize("gop", [2, 15])
+def test_the_same_frames_give_the_same_bytes(tmp_path: Path, codec: VideoCodec, gop: int) -> None:
+    frames = moving_scene(40, 128, 160)
+    encoding = VideoEncoding(codec, crf=28, gop=gop, preset=VideoEncoding.default(codec).preset)
+    first = write(tmp_path / "first.mp4", frames, encoding, batch_size=40, threads=1)
+    for threads in (1, 2, 4, 16):
+        assert write(tmp_path / "again.mp4", frames, encoding, batch_size=7, threads=threads) == first, threads
+
+
+@pytest.fixture
+def fill_fresh_memory() -> Iterator[Callable[[int], None]]:
+    """Makes glibc fill what it allocates with the complement of a byte, instead of leaving there what was there."""
+    m_perturb = -6
+    mallopt = ctypes.CDLL(None).mallopt
+    yield lambda byte: mallopt(m_perturb, byte)
+    mallopt(m_perturb, 0)
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_what_was_in_memory_before_does_not_change_the_bytes(
+    tmp_path: Path, sample: SampleVideo, codec: VideoCodec, fill_fresh_memory: Callable[[int], None]
+) -> None:
+    # x264 fails this test without cpu-independent, on CPUs with AVX-512.
+    results = set()
+    for byte in (0, 1, 77):
+        fill_fresh_memory(byte)
+        results.add(write(tmp_path / "video.mp4", sample.frames[:12], VideoEncoding.default(codec)))
+    assert len(results) == 1
+
+
+@pytest.mark.parametrize("gop", [1, 2, 12])
+def test_key_frames_are_as_far_apart_as_asked_for(tmp_path: Path, gop: int) -> None:
+    write(tmp_path / "video.mp4", moving_scene(24, 64, 64), VideoEncoding(gop=gop))
+    with av.open(tmp_path / "video.mp4") as container:
+        keys = [packet.is_keyframe for packet in container.demux(video=0) if packet.dts is not None]
+    assert [index for index, is_key in enumerate(keys) if is_key] == list(range(0, 24, gop))
+
+
+def test_the_index_comes_before_the_frames_so_that_a_hub_can_stream_it(tmp_path: Path) -> None:
+    data = write(tmp_path / "video.mp4", moving_scene(5, 64, 64), VideoEncoding())
+    assert data.find(b"moov") < data.find(b"mdat")
+
+
+def test_the_file_appears_when_it_is_complete(tmp_path: Path) -> None:
+    path = tmp_path / "folder" / "video.mp4"
+    with VideoEncoder(path, VideoEncoding(), fps=10, width=64, height=64) as encoder:
+        encoder.write(moving_scene(3, 64, 64))
+        assert not path.exists()
+    assert [file.name for file in path.parent.iterdir()] == ["video.mp4"]
+
+
+def test_a_failure_leaves_no_file(tmp_path: Path) -> None:
+    with (
+        pytest.raises(RuntimeError, match="the light went out"),
+        VideoEncoder(tmp_path / "video.mp4", VideoEncoding(), fps=10, width=64, height=64) as encoder,
+    ):
+        encoder.write(moving_scene(3, 64, 64))
+        raise RuntimeError("the light went out")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_video_of_no_frames_is_an_error(tmp_path: Path) -> None:
+    with (
+        pytest.raises(ValueError, match="no frames"),
+        VideoEncoder(tmp_path / "video.mp4", VideoEncoding(), fps=10, width=64, height=64),
+    ):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_frames_of_another_size_are_an_error(tmp_path: Path) -> None:
+    with (
+        pytest.raises(ValueError, match=r"\[N, 3, 64, 64\], not torch.uint8 \[1, 3, 64, 32\]"),
+        VideoEncoder(tmp_path / "video.mp4", VideoEncoding(), fps=10, width=64, height=64) as encoder,
+    ):
+        encoder.write(torch.zeros(1, 3, 64, 32, dtype=torch.uint8))
+
+
+@pytest.mark.parametrize("codec", [VideoCodec.H264, VideoCodec.HEVC])
+def test_odd_sizes_are_refused_by_codecs_that_cannot_take_them(tmp_path: Path, codec: VideoCodec) -> None:
+    with pytest.raises(ValueError, match="needs even sizes: set"):
+        VideoEncoder(tmp_path / "video.mp4", VideoEncoding.default(codec), fps=10, width=65, height=64)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_odd_sizes_are_written_as_av1(tmp_path: Path) -> None:
+    frames = moving_scene(3, 75, 101)
+    write(tmp_path / "video.mp4", frames, VideoEncoding())
+    assert psnr(decode(tmp_path / "video.mp4", 3), frames) > 30
+
+
+def test_a_finished_file_with_other_frames_fails_the_check(tmp_path: Path) -> None:
+    path = tmp_path / "video.mp4"
+    write(path, moving_scene(12, 64, 64), VideoEncoding())
+    with pytest.raises(VideoInvalid, match="holds 12 frames, 13 are needed"):
+        check_video(path, 10, 13)
+    with pytest.raises(VideoInvalid, match=r"frame 1: is shown at 0.100000 s instead of 0.083333 s"):
+        check_video(path, 12, 12)
+
+
+def test_a_finished_file_that_was_cut_off_fails_the_check(tmp_path: Path) -> None:
+    path = tmp_path / "video.mp4"
+    whole = write(path, moving_scene(12, 64, 64), VideoEncoding())
+    path.write_bytes(whole[:-20])
+    with pytest.raises(VideoInvalid):
+        check_video(path, 10, 12)

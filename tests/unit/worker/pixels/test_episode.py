@@ -1,0 +1,201 @@
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import pytest
+import torch
+
+from augmentation_api.vocabulary import VideoCodec
+from augmentation_worker.image_statistics import ImageStatisticsCollector
+from augmentation_worker.transforms import EpisodeTransform
+from augmentation_worker.video import (
+    EpisodeVideo,
+    VideoEncoder,
+    VideoEncoding,
+    VideoInvalid,
+    VideoSegment,
+    augment_episode_camera,
+    check_video,
+    decode_segment,
+)
+
+from .conftest import SampleVideo, psnr
+
+CPU = torch.device("cpu")
+EPISODE = 2
+Pipelines = Callable[..., list[EpisodeTransform]]
+
+
+@pytest.fixture
+def segment(sample: SampleVideo) -> VideoSegment:
+    return VideoSegment(sample.path, sample.first_frame(EPISODE), sample.lengths[EPISODE], sample.fps)
+
+
+@pytest.mark.parametrize("codec", [VideoCodec.AV1, VideoCodec.H264, VideoCodec.HEVC])
+def test_every_copy_is_found_at_its_timestamps_and_is_its_own_stream(
+    tmp_path: Path, sample: SampleVideo, segment: VideoSegment, pipelines: Pipelines, codec: VideoCodec
+) -> None:
+    output, encoding, n = tmp_path / "episode.mp4", VideoEncoding.default(codec), segment.frames
+    drawn = pipelines(EPISODE)
+    video = augment_episode_camera(segment, drawn, output, encoding, device=CPU)
+    check_video(output, 10, 3 * n)
+    with av.open(output) as container:
+        frames = list(container.decode(video=0))
+    for index, (copy, pipeline) in enumerate(zip(video.copies, drawn, strict=True)):
+        assert copy.from_timestamp == index * n / 10
+        assert copy.to_timestamp == (index + 1) * n / 10
+        assert copy.frames == n
+        alone = tmp_path / f"{index}.mp4"
+        augmented = pipeline(sample.episode_frames(EPISODE), 0)
+        with VideoEncoder(alone, encoding, fps=10, width=224, height=224) as encoder:
+            encoder.write(augmented)
+        own = torch.cat(list(decode_segment(VideoSegment(alone, 0, n, 10))))
+        # As LeRobot looks a frame up: by seeking to it, ...
+        first_frame = round(copy.from_timestamp * 10)
+        joined = torch.cat(list(decode_segment(VideoSegment(output, first_frame, n, 10))))
+        assert torch.equal(joined, own)
+        assert psnr(joined, augmented) > 30
+        # ... by its timestamp within 1e-4 s.
+        for i in range(n):
+            assert abs(float(frames[index * n + i].time) - (copy.from_timestamp + i / 10)) < 1e-4
+
+
+def test_any_frame_can_be_sought(tmp_path: Path, segment: VideoSegment, pipelines: Pipelines) -> None:
+    output = tmp_path / "episode.mp4"
+    augment_episode_camera(segment, pipelines(EPISODE), output, VideoEncoding(gop=7), device=CPU)
+    everything = torch.cat(list(decode_segment(VideoSegment(output, 0, 3 * segment.frames, 10))))
+    for index in (0, 1, 49, 50, 51, 99, 100, 149):
+        (frame,) = decode_segment(VideoSegment(output, index, 1, 10))
+        assert torch.equal(frame[0], everything[index])
+
+
+def test_the_same_job_gives_the_same_bytes(tmp_path: Path, segment: VideoSegment, pipelines: Pipelines) -> None:
+    first, second = (
+        augment_episode_camera(segment, pipelines(EPISODE), tmp_path / name, VideoEncoding(), device=CPU)
+        for name in ("first.mp4", "second.mp4")
+    )
+    assert first == second
+    assert (tmp_path / "first.mp4").read_bytes() == (tmp_path / "second.mp4").read_bytes()
+    assert first.sha256 == hashlib.sha256((tmp_path / "first.mp4").read_bytes()).hexdigest()
+    assert first.size == (tmp_path / "first.mp4").stat().st_size
+
+
+def test_another_seed_gives_other_pixels(tmp_path: Path, segment: VideoSegment, pipelines: Pipelines) -> None:
+    def hashes(seed: int) -> set[str]:
+        drawn = pipelines(EPISODE, seed=seed)
+        video = augment_episode_camera(segment, drawn, tmp_path / "episode.mp4", VideoEncoding(), device=CPU)
+        return {copy.pixel_sha256 for copy in video.copies}
+
+    assert len(hashes(0) | hashes(1)) == 6
+
+
+@pytest.mark.parametrize("batch_size", [1, 13, 64])
+def test_the_batches_do_not_matter(
+    tmp_path: Path, sample: SampleVideo, segment: VideoSegment, pipelines: Pipelines, batch_size: int
+) -> None:
+    video = augment_episode_camera(
+        segment, pipelines(EPISODE), tmp_path / "episode.mp4", VideoEncoding(), device=CPU, batch_size=batch_size
+    )
+    for copy, pipeline in zip(video.copies, pipelines(EPISODE), strict=True):
+        pixels = pipeline(sample.episode_frames(EPISODE), 0)
+        assert copy.pixel_sha256 == hashlib.sha256(pixels.numpy().tobytes()).hexdigest()
+        collector = ImageStatisticsCollector(len(pixels))
+        collector.add(pixels, 0)
+        assert copy.statistics == collector.result()
+
+
+def test_progress_adds_up_to_all_augmented_frames(tmp_path: Path, segment: VideoSegment, pipelines: Pipelines) -> None:
+    reported: list[int] = []
+    augment_episode_camera(
+        segment,
+        pipelines(EPISODE),
+        tmp_path / "episode.mp4",
+        VideoEncoding(),
+        device=CPU,
+        on_frames=reported.append,
+        batch_size=8,
+    )
+    assert sum(reported) == 3 * segment.frames
+    assert len(reported) > 3
+    assert all(frames > 0 for frames in reported)
+
+
+def test_nothing_but_the_video_is_left(tmp_path: Path, segment: VideoSegment, pipelines: Pipelines) -> None:
+    output = tmp_path / "videos" / "episode.mp4"
+    left_by_a_killed_run = output.with_name("episode.mp4.parts")
+    left_by_a_killed_run.mkdir(parents=True)
+    (left_by_a_killed_run / "copy-000.mp4.partial").write_bytes(b"half a video")
+    augment_episode_camera(segment, pipelines(EPISODE), output, VideoEncoding(), device=CPU)
+    assert [path.name for path in output.parent.iterdir()] == ["episode.mp4"]
+
+
+class Stopped(Exception):
+    """Raised by a caller that wants the work to stop."""
+
+
+def test_a_caller_can_stop_the_work_and_nothing_is_left(
+    tmp_path: Path, segment: VideoSegment, pipelines: Pipelines
+) -> None:
+    def stop(frames: int) -> None:
+        raise Stopped
+
+    with pytest.raises(Stopped):
+        augment_episode_camera(
+            segment, pipelines(EPISODE), tmp_path / "e.mp4", VideoEncoding(), device=CPU, on_frames=stop, batch_size=5
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_source_that_ends_early_leaves_nothing(tmp_path: Path, sample: SampleVideo, pipelines: Pipelines) -> None:
+    beyond = VideoSegment(sample.path, 330, 20, 10)
+    with pytest.raises(VideoInvalid, match="frame 342: is missing"):
+        augment_episode_camera(beyond, pipelines(5), tmp_path / "episode.mp4", VideoEncoding(), device=CPU)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failing_transform_is_reported(tmp_path: Path, segment: VideoSegment, pipelines: Pipelines) -> None:
+    class Failing(EpisodeTransform):
+        def __call__(self, frames: torch.Tensor, first_frame: int) -> torch.Tensor:
+            raise RuntimeError(f"failed at frame {first_frame}")
+
+    drawn = [*pipelines(EPISODE, copies=1), Failing(())]
+    with pytest.raises(RuntimeError, match="failed at frame 0"):
+        augment_episode_camera(segment, drawn, tmp_path / "episode.mp4", VideoEncoding(), device=CPU)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_copy_of_one_frame_is_a_video(tmp_path: Path, segment: VideoSegment, pipelines: Pipelines) -> None:
+    video: EpisodeVideo = augment_episode_camera(
+        replace(segment, frames=1), pipelines(EPISODE, copies=1), tmp_path / "e.mp4", VideoEncoding(), device=CPU
+    )
+    check_video(tmp_path / "e.mp4", 10, 1)
+    assert (video.copies[0].from_timestamp, video.copies[0].to_timestamp) == (0.0, 0.1)
+
+
+def test_timestamps_of_many_copies_do_not_drift(tmp_path: Path, segment: VideoSegment, pipelines: Pipelines) -> None:
+    short = replace(segment, frames=7)
+    video = augment_episode_camera(
+        short, pipelines(EPISODE, copies=20), tmp_path / "e.mp4", VideoEncoding(), device=CPU
+    )
+    assert [copy.from_timestamp for copy in video.copies] == [float(Fraction(7 * copy, 10)) for copy in range(20)]
+    check_video(tmp_path / "e.mp4", 10, 140)
+
+
+def test_an_episode_without_copies_is_an_error(tmp_path: Path, segment: VideoSegment) -> None:
+    with pytest.raises(ValueError, match="no pipeline"):
+        augment_episode_camera(segment, [], tmp_path / "episode.mp4", VideoEncoding(), device=CPU)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU: CUDA's files are not compared with the CPU's")
+def test_cuda_writes_the_same_file_as_the_cpu(tmp_path: Path, segment: VideoSegment, pipelines: Pipelines) -> None:
+    on_cpu, on_cuda = (
+        augment_episode_camera(
+            segment, pipelines(EPISODE), tmp_path / f"{name}.mp4", VideoEncoding(), device=torch.device(name)
+        )
+        for name in ("cpu", "cuda")
+    )
+    assert on_cuda == on_cpu

@@ -1,0 +1,59 @@
+"""README.md of the result: the card a hub shows."""
+
+import re
+
+from augmentation_api import AugmentationJobSpec
+from augmentation_worker.dataset.metadata import DatasetMetadata
+from augmentation_worker.dataset.plan import Plan
+from augmentation_worker.dataset.provenance import version
+
+_FRONT_MATTER = re.compile(r"\A---\s*\n(.*?)\n---\s*\n?", re.DOTALL)
+_DEFAULT_FRONT_MATTER = """\
+task_categories:
+- robotics
+tags:
+- LeRobot
+- augmentation
+configs:
+- config_name: default
+  data_files: data/*/*.parquet"""
+BEGIN, END = "<!-- augmentation-operator: begin -->", "<!-- augmentation-operator: end -->"
+
+
+def write_card(spec: AugmentationJobSpec, metadata: DatasetMetadata, plan: Plan, source_card: str | None) -> bytes:
+    """The card: what was done, to what, by which version; the source's own card below.
+
+    The source's front matter (its license above all) is kept as it is.
+    """
+    match = _FRONT_MATTER.match(source_card or "")
+    front_matter = match.group(1) if match else _DEFAULT_FRONT_MATTER
+    rest = (source_card or "")[match.end() if match else 0 :]
+    rest = re.sub(f"{re.escape(BEGIN)}.*?{re.escape(END)}\n*", "", rest, flags=re.DOTALL).strip()
+    text = f"---\n{front_matter}\n---\n\n{BEGIN}\n{_section(spec, metadata, plan)}\n{END}\n"
+    return (text + (f"\n{rest}\n" if rest else "")).encode()
+
+
+def _section(spec: AugmentationJobSpec, metadata: DatasetMetadata, plan: Plan) -> str:
+    augmentation = spec.augmentation
+    originals = len(metadata.episodes)
+    added = plan.total_episodes - originals
+    transforms = ", ".join(augmentation.transforms)
+    cameras = ", ".join(f"`{camera.key}`" for camera in plan.cameras)
+    return f"""\
+# Augmented version of {metadata.dataset}
+
+Made by augmentation-operator {version()} from `{metadata.dataset}`
+at revision `{metadata.revision}`.
+
+| | |
+|---|---|
+| Episodes | {plan.total_episodes} ({originals} original, {added} augmented) |
+| Frames | {plan.total_frames} |
+| Transforms | {transforms} ({augmentation.mode}) |
+| Copies of an episode | {plan.copies} |
+| Augmented cameras | {cameras} |
+| Seed | {augmentation.seed} |
+
+Episodes 0 to {originals - 1} are the originals, unchanged. Episodes {originals} to {plan.total_episodes - 1} are
+augmented copies: only the images of the cameras above differ; states, actions, timestamps and tasks are those of their
+source episodes. What was drawn for each copy stands in `meta/augmentation.json`."""

@@ -1,0 +1,207 @@
+"""meta/info.json: what a LeRobot dataset says of itself, checked, with the cameras it has."""
+
+import json
+import string
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import PurePosixPath
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from augmentation_api import FailureReason
+from augmentation_worker.failure import WorkerFailure
+
+INFO_PATH = "meta/info.json"
+SUPPORTED_VERSIONS = ("v3.0",)
+NEWEST_VERSION = SUPPORTED_VERSIONS[0]
+SMALLEST_SIDE, LARGEST_SIDE = 16, 8192
+"""Frame sides in pixels outside of which an info.json is taken to be wrong."""
+INDEX_FEATURES = ("timestamp", "frame_index", "episode_index", "index", "task_index")
+"""Columns every LeRobot dataset has."""
+
+
+class Feature(BaseModel):
+    """One feature of the dataset: a column of its data, or a camera."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    dtype: str
+    shape: tuple[int, ...]
+    names: Any = None
+    info: dict[str, Any] | None = None
+    video_info: dict[str, Any] | None = None  # where LeRobot before 0.2 put `info`
+
+    def fact(self, name: str) -> Any:
+        """What is known of the video under `name`, e.g. video.codec; None if nothing is."""
+        return (self.info or {}).get(name, (self.video_info or {}).get(name))
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A camera whose frames are stored as video.
+
+    Attributes:
+        key: feature name, e.g. observation.images.top.
+        height, width: pixels.
+        channels: 3 for colour.
+        codec: as info.json has it, e.g. av1 or h264; None if it does not say.
+        is_colour: whether it can be augmented. Depth maps and one-channel streams are never touched.
+    """
+
+    key: str
+    height: int
+    width: int
+    channels: int
+    codec: str | None
+    is_colour: bool
+
+
+class DatasetInfo(BaseModel):
+    """The fields of info.json that this project reads; all others are kept as they are."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    codebase_version: str
+    fps: float = Field(gt=0, le=1000)
+    features: dict[str, Feature]
+    total_episodes: int = Field(ge=0)
+    total_frames: int = Field(ge=0)
+    total_tasks: int = Field(0, ge=0)
+    chunks_size: int = Field(1000, ge=1)
+    data_path: str
+    video_path: str | None = None
+    splits: dict[str, str] = Field(default={})
+    source_json: str = Field("", exclude=True)
+
+    @cached_property
+    def cameras(self) -> tuple[Camera, ...]:
+        """Cameras stored as video, in the order of info.json."""
+        return tuple(_camera(key, feature) for key, feature in self.features.items() if feature.dtype == "video")
+
+    @cached_property
+    def image_keys(self) -> tuple[str, ...]:
+        """Cameras stored as pictures inside the data files."""
+        return tuple(key for key, feature in self.features.items() if feature.dtype == "image")
+
+    def data_file(self, chunk: int, file: int) -> str:
+        """Path of a data file."""
+        return self.data_path.format(chunk_index=chunk, file_index=file)
+
+    def video_file(self, camera: str, chunk: int, file: int) -> str:
+        """Path of a video file."""
+        return (self.video_path or "").format(video_key=camera, chunk_index=chunk, file_index=file)
+
+    def grown(self, episodes: int, frames: int, video_facts: Mapping[str, Mapping[str, object]]) -> bytes:
+        """info.json of the result: new totals, the rest byte for byte the source's values.
+
+        Args:
+            episodes, frames: totals of the result.
+            video_facts: by camera, what changed in how it is encoded, e.g. video.codec.
+        """
+        document: dict[str, Any] = json.loads(self.source_json)
+        document |= {"total_episodes": episodes, "total_frames": frames, "splits": {"train": f"0:{episodes}"}}
+        for camera, facts in video_facts.items():
+            document["features"][camera].setdefault("info", {}).update(facts)
+        return json.dumps(document, indent=4, ensure_ascii=False).encode()
+
+
+def read_info(content: bytes, dataset: str) -> DatasetInfo:
+    """Parse and check info.json.
+
+    Raises:
+        WorkerFailure: SOURCE_FORMAT_UNSUPPORTED for another version, SOURCE_INVALID for anything that is wrong in it.
+    """
+    try:
+        document = json.loads(content)
+        version = str(document["codebase_version"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise _invalid(dataset, f"it cannot be read as JSON with a codebase_version: {error}") from error
+    if version not in SUPPORTED_VERSIONS:
+        raise _other_version(dataset, version)
+    try:
+        info = DatasetInfo.model_validate({**document, "source_json": content.decode()})
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise _invalid(dataset, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+    _check_templates(info, dataset)
+    _check_features(info, dataset)
+    return info
+
+
+def _other_version(dataset: str, version: str) -> WorkerFailure:
+    supported = ", ".join(SUPPORTED_VERSIONS)
+    fix = (
+        "convert it with `python -m lerobot.scripts.convert_dataset_v21_to_v30 --repo-id=…` and push it"
+        if version.startswith("v2")
+        else "use a revision in a supported version"
+    )
+    return WorkerFailure(
+        FailureReason.SOURCE_FORMAT_UNSUPPORTED,
+        f"the dataset {dataset} is in LeRobot {version} ({INFO_PATH}: codebase_version); supported now: {supported}; "
+        f"{fix}",
+    )
+
+
+def _check_templates(info: DatasetInfo, dataset: str) -> None:
+    wanted = {"data_path": {"chunk_index", "file_index"}, "video_path": {"video_key", "chunk_index", "file_index"}}
+    for field, names in wanted.items():
+        template = getattr(info, field)
+        if template is None:
+            if field == "video_path" and not any(feature.dtype == "video" for feature in info.features.values()):
+                continue
+            raise _invalid(dataset, f"{field} is missing")
+        try:
+            fields = [
+                (name, spec, conversion) for _, name, spec, conversion in string.Formatter().parse(template) if name
+            ]
+            example = template.format(video_key="camera", chunk_index=0, file_index=0)
+        except (ValueError, KeyError, IndexError, AttributeError) as error:
+            raise _invalid(dataset, f"{field} is not a path template: {template!r} ({error})") from error
+        if {name for name, _, _ in fields} != names or any(conversion for _, _, conversion in fields):
+            raise _invalid(dataset, f"{field} must name exactly {', '.join(sorted(names))}: {template!r}")
+        path = PurePosixPath(example)
+        folder = {"data_path": "data", "video_path": "videos"}[field]
+        if path.is_absolute() or ".." in path.parts or "\\" in example or path.parts[0] != folder:
+            raise _invalid(dataset, f"{field} must stay inside {folder}/: {template!r}")
+
+
+def _check_features(info: DatasetInfo, dataset: str) -> None:
+    missing = [name for name in INDEX_FEATURES if name not in info.features]
+    if missing:
+        raise _invalid(dataset, f"features lacks {', '.join(missing)}")
+    for key, feature in info.features.items():
+        if feature.dtype in ("video", "image") and (".." in key or "/" in key or "\\" in key or not key.strip(".")):
+            raise _invalid(dataset, f"the camera key {key!r} cannot be part of a path")
+        if feature.dtype == "video":
+            camera = _camera(key, feature)
+            if not all(SMALLEST_SIDE <= side <= LARGEST_SIDE for side in (camera.height, camera.width)):
+                raise _invalid(
+                    dataset,
+                    f"features.{key}.shape {list(feature.shape)}: frames of {camera.width}x{camera.height} pixels are "
+                    f"not between {SMALLEST_SIDE} and {LARGEST_SIDE} a side",
+                )
+
+
+def _camera(key: str, feature: Feature) -> Camera:
+    height, width, channels = _height_width_channels(feature)
+    codec = feature.fact("video.codec")
+    is_depth = bool(feature.fact("is_depth_map") or feature.fact("video.is_depth_map"))
+    return Camera(key, height, width, channels, str(codec) if codec else None, channels == 3 and not is_depth)
+
+
+def _height_width_channels(feature: Feature) -> tuple[int, int, int]:
+    shape: Sequence[int] = feature.shape
+    if len(shape) == 2:
+        return shape[0], shape[1], 1
+    if len(shape) != 3:
+        return 0, 0, 0
+    names = [str(name).rstrip("s") for name in feature.names] if isinstance(feature.names, list) else []
+    if names[:1] == ["channel"] or (not names and shape[0] in (1, 3) and shape[2] not in (1, 3)):
+        return shape[1], shape[2], shape[0]
+    return shape[0], shape[1], shape[2]
+
+
+def _invalid(dataset: str, finding: str) -> WorkerFailure:
+    return WorkerFailure(FailureReason.SOURCE_INVALID, f"{INFO_PATH} of the dataset {dataset} is wrong: {finding}")

@@ -1,0 +1,143 @@
+"""Is the result sound? Asked of its metadata as a whole, before anybody can see it."""
+
+import json
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from augmentation_api import FailureReason
+from augmentation_worker.dataset.episodes import TIMESTAMP_TOLERANCE_SECONDS, read_episodes
+from augmentation_worker.dataset.info import read_info
+from augmentation_worker.dataset.metadata import DatasetMetadata
+from augmentation_worker.dataset.plan import Plan, PlannedShard
+from augmentation_worker.dataset.records import BlobRecord, ShardRecords
+from augmentation_worker.dataset.statistics import column_name, statistics_columns
+from augmentation_worker.failure import WorkerFailure
+
+
+def broken(finding: str) -> WorkerFailure:
+    """The result is not sound: a fault of this program or of the storage, not of the user's."""
+    return WorkerFailure(
+        FailureReason.INTEGRITY_CHECK_FAILED,
+        f"nothing was published, because the result did not pass its check: {finding}",
+    )
+
+
+def check_complete(plan: Plan, records: Sequence[ShardRecords]) -> None:
+    """Every shard has recorded everything it was to do.
+
+    Raises:
+        WorkerFailure: INTERNAL_ERROR, naming what is missing.
+    """
+    missing: list[str] = []
+    for shard, found in zip(plan.shards, records, strict=True):
+        wanted = {episode.source.index for episode in shard.episodes}
+        missing += [f"episode {index} (shard {shard.index})" for index in sorted(wanted - set(found.episodes))]
+        carried = {file.path for file in found.original_videos}
+        missing += [f"{path} (shard {shard.index})" for path in shard.original_videos if path not in carried]
+        if found.data is None:
+            missing.append(f"the rows of shard {shard.index}")
+    if missing:
+        listed = ", ".join(missing[:10]) + (f" and {len(missing) - 10} more" if len(missing) > 10 else "")
+        raise WorkerFailure(
+            FailureReason.INTERNAL_ERROR, f"the augment phase has not recorded {listed}; retry the job (spec.attempt)"
+        )
+
+
+def check_records(metadata: DatasetMetadata, plan: Plan, records: Sequence[ShardRecords]) -> None:
+    """What the shards recorded is what was planned: paths, numbers of frames, timestamps, finite statistics.
+
+    Raises:
+        WorkerFailure: INTEGRITY_CHECK_FAILED with the first finding.
+    """
+    for shard, found in zip(plan.shards, records, strict=True):
+        _check_data_record(metadata, shard, found)
+        for episode in shard.episodes:
+            record = found.episodes[episode.source.index]
+            if set(record.videos) != set(episode.videos):
+                raise broken(f"episode {episode.source.index} was augmented for the cameras {sorted(record.videos)}")
+            for camera, video in record.videos.items():
+                where = f"episode {episode.source.index}, camera {camera}"
+                path = metadata.info.video_file(camera, *episode.videos[camera])
+                if video.path != path or len(video.copies) != len(episode.copies):
+                    raise broken(
+                        f"{where}: {video.path} with {len(video.copies)} copies was recorded, {path} was planned"
+                    )
+                for number, copy in enumerate(video.copies):
+                    begin = number * episode.source.length / metadata.info.fps
+                    end = (number + 1) * episode.source.length / metadata.info.fps
+                    if copy.frames != episode.source.length:
+                        raise broken(f"{where}, copy {number}: {copy.frames} frames, not {episode.source.length}")
+                    off = max(abs(copy.from_timestamp - begin), abs(copy.to_timestamp - end))
+                    if off > TIMESTAMP_TOLERANCE_SECONDS:
+                        raise broken(f"{where}, copy {number}: it lies {off} s off its place in {path}")
+                    if not all(np.isfinite(values).all() for values in copy.statistics.values()):
+                        raise broken(f"{where}, copy {number}: its statistics are not finite")
+
+
+def _check_data_record(metadata: DatasetMetadata, shard: PlannedShard, found: ShardRecords) -> None:
+    planned = None if shard.data_file is None else metadata.info.data_file(*shard.data_file)
+    recorded = found.data
+    if recorded is None or (recorded.file.path if recorded.file else None) != planned:
+        raise broken(f"the rows of shard {shard.index} are not in {planned}")
+    if recorded.rows != shard.augmented_frames:
+        raise broken(f"shard {shard.index} wrote {recorded.rows} rows, not {shard.augmented_frames}")
+
+
+def check_result(
+    metadata: DatasetMetadata, plan: Plan, info_json: bytes, episodes: pa.Table, stats_json: bytes
+) -> None:
+    """The result's own metadata passes every check a source has to pass, and has the totals that were planned.
+
+    Args:
+        metadata: of the source.
+        plan: the plan.
+        info_json: meta/info.json of the result.
+        episodes: meta/episodes of the result, all rows.
+        stats_json: meta/stats.json of the result.
+
+    Raises:
+        WorkerFailure: INTEGRITY_CHECK_FAILED with the first finding.
+    """
+    try:
+        info = read_info(info_json, "result")
+        read = read_episodes(episodes, info, "result")
+    except WorkerFailure as failure:
+        raise broken(failure.message) from failure
+    if (len(read), info.total_frames) != (plan.total_episodes, plan.total_frames):
+        raise broken(
+            f"it has {len(read)} episodes and {info.total_frames} frames, not {plan.total_episodes} and "
+            f"{plan.total_frames}"
+        )
+    if episodes.schema != metadata.table.schema:
+        raise broken("the columns of meta/episodes are not those of the source")
+    source_rows = episodes.slice(0, len(metadata.episodes))
+    if not source_rows.equals(metadata.table):
+        raise broken("the rows of the original episodes in meta/episodes have changed")
+    for feature, names in statistics_columns(episodes).items():
+        for name in names:
+            column = episodes.column(column_name(feature, name)).slice(len(metadata.episodes))
+            if not _is_finite(column.to_pylist()):
+                raise broken(f"statistic {name} of {feature} is not a number in an augmented episode")
+    document: Mapping[str, Mapping[str, object]] = json.loads(stats_json)
+    for feature, statistics in document.items():
+        if not _is_finite(list(statistics.values())):
+            raise broken(f"the statistics of {feature} in meta/stats.json are not finite")
+
+
+def check_stored(missing: Sequence[BlobRecord]) -> None:
+    """All blobs are on the hub. Raises WorkerFailure(INTEGRITY_CHECK_FAILED), naming one that is not."""
+    if missing:
+        more = f" and {len(missing) - 1} more files are" if len(missing) > 1 else " is"
+        raise broken(f"{missing[0].path}{more} not on the hub, although recorded; retry the job (spec.attempt)")
+
+
+def _is_finite(values: list[object]) -> bool:
+    for value in values:
+        if isinstance(value, list):
+            if not _is_finite(value):
+                return False
+        elif value is not None and not np.isfinite(float(value)):  # type: ignore[arg-type]
+            return False
+    return True

@@ -1,0 +1,81 @@
+"""meta/augmentation.json: how the dataset came to be, for people, for reproducing it, and for a restarted publish."""
+
+import json
+from collections.abc import Mapping, Sequence
+from importlib import metadata as installed
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from augmentation_api import AugmentationJobSpec
+from augmentation_worker.dataset.metadata import DatasetMetadata
+from augmentation_worker.dataset.plan import Plan
+from augmentation_worker.dataset.records import ShardRecords
+
+DISTRIBUTION = "augmentation-operator"
+_RECORDED_PACKAGES = ("av", "torch", "torchvision", "numpy", "pyarrow", "huggingface_hub")
+UNKNOWN_VERSION = "unknown"
+
+
+class Provenance(BaseModel):
+    """The part of the file that is read back."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    job_id: str = Field(alias="jobID")
+
+
+def read_provenance(content: bytes) -> Provenance | None:
+    """Who made a dataset; None if the file is not one of ours."""
+    try:
+        return Provenance.model_validate_json(content)
+    except ValidationError:
+        return None
+
+
+def version() -> str:
+    """Version of this project; unknown where it runs without being installed."""
+    return _version_of(DISTRIBUTION)
+
+
+def write_provenance(
+    job_uid: str, spec: AugmentationJobSpec, metadata: DatasetMetadata, plan: Plan, records: Sequence[ShardRecords]
+) -> bytes:
+    """The file's content. The same job gives the same bytes."""
+    document = {
+        "jobID": job_uid,
+        "generator": {"name": DISTRIBUTION, "version": version()},
+        "packages": {name: _version_of(name) for name in _RECORDED_PACKAGES},
+        "source": {"repoID": metadata.dataset, "revision": metadata.revision},
+        "seed": spec.augmentation.seed,
+        "augmentation": spec.augmentation.to_wire(),
+        "video": spec.output.video.to_wire(),
+        "cameras": [camera.key for camera in plan.cameras],
+        "originalEpisodes": len(metadata.episodes),
+        "episodes": [
+            {
+                "episodeIndex": copy.episode_index,
+                "sourceEpisodeIndex": episode.source.index,
+                "copy": copy.copy,
+                "cameras": _versions(records[shard.index], episode.source.index, copy.copy),
+            }
+            for shard in plan.shards
+            for episode in shard.episodes
+            for copy in episode.copies
+        ],
+    }
+    return json.dumps(document, indent=1, ensure_ascii=False).encode()
+
+
+def _versions(records: ShardRecords, episode: int, copy: int) -> Mapping[str, object]:
+    versions = {camera: video.copies[copy] for camera, video in records.episodes[episode].videos.items()}
+    return {
+        camera: {"parameters": version.parameters, "pixelSha256": version.pixel_sha256}
+        for camera, version in versions.items()
+    }
+
+
+def _version_of(distribution: str) -> str:
+    try:
+        return installed.version(distribution)
+    except installed.PackageNotFoundError:
+        return UNKNOWN_VERSION

@@ -1,0 +1,129 @@
+"""What a shard records of its finished work, as text of a few hundred bytes an augmented video.
+
+One key an episode, so that a shard that starts again knows what it need not do, and the publish phase, which has
+seen none of the files, can name each in its commit. Everything a record names is on the hub before it is recorded.
+"""
+
+from collections.abc import Mapping
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+DATA_KEY = "data"
+ORIGINAL_VIDEOS_KEY = "original-videos"
+_EPISODE_KEY_PREFIX = "episode-"
+
+
+def episode_key(episode_index: int) -> str:
+    """Key under which the source episode with this index is recorded."""
+    return f"{_EPISODE_KEY_PREFIX}{episode_index:06d}"
+
+
+class RecordInvalid(Exception):
+    """A manifest holds something that no worker of this version wrote."""
+
+
+class Record(BaseModel):
+    """Base of the records: compact JSON with nothing that is not known."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def encode(self) -> str:
+        """JSON without a blank. Floats are written so that they read back the same."""
+        return self.model_dump_json(exclude_none=True)
+
+    @classmethod
+    def decode(cls, text: str, key: str) -> Self:
+        """Read what `encode` wrote. Raises RecordInvalid, which names the key."""
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            raise RecordInvalid(f"the record {key} cannot be read: {error.errors()[0]['msg']}") from error
+
+
+class BlobRecord(Record):
+    """A file of the result whose content is on the hub."""
+
+    path: str
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    size: int = Field(ge=0)
+
+
+class CopyRecord(Record):
+    """One copy of an episode as one camera sees it.
+
+    Attributes:
+        from_timestamp, to_timestamp: seconds from the beginning of the video file.
+        frames: frames written.
+        pixel_sha256: hash of the augmented pixels before they were encoded.
+        statistics: by statistic (min, max, mean, std, q01, …) one value a channel, over [0, 1]; count has one value.
+        parameters: what the transforms drew.
+    """
+
+    from_timestamp: float
+    to_timestamp: float
+    frames: int
+    pixel_sha256: str
+    statistics: dict[str, list[float]]
+    parameters: dict[str, object] = {}
+
+
+class VideoRecord(BlobRecord):
+    """The video file that holds all copies of one episode as one camera sees it."""
+
+    copies: tuple[CopyRecord, ...]
+
+
+class EpisodeRecord(Record):
+    """All that a shard made of one source episode, by camera."""
+
+    videos: dict[str, VideoRecord]
+
+
+class DataRecord(Record):
+    """The end of the shard: the rows of its augmented episodes.
+
+    Attributes:
+        file: None for a shard without episodes.
+        rows: number of rows in it.
+        encodings: by camera, what info.json says of how its augmented videos are encoded.
+    """
+
+    file: BlobRecord | None = None
+    rows: int = 0
+    encodings: dict[str, dict[str, object]] = {}
+
+
+class OriginalVideosRecord(Record):
+    """The source's video files that this shard has carried over."""
+
+    files: tuple[BlobRecord, ...]
+
+
+class ShardRecords(BaseModel):
+    """A shard's whole manifest, read.
+
+    Attributes:
+        episodes: by source episode_index.
+        data: None until the shard is finished.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    episodes: dict[int, EpisodeRecord]
+    data: DataRecord | None
+    original_videos: tuple[BlobRecord, ...]
+
+    @classmethod
+    def read(cls, manifest: Mapping[str, str]) -> Self:
+        """Read a manifest; keys of other writers are passed over. Raises RecordInvalid."""
+        episodes = {
+            int(key.removeprefix(_EPISODE_KEY_PREFIX)): EpisodeRecord.decode(text, key)
+            for key, text in manifest.items()
+            if key.startswith(_EPISODE_KEY_PREFIX)
+        }
+        data = DataRecord.decode(manifest[DATA_KEY], DATA_KEY) if DATA_KEY in manifest else None
+        originals: tuple[BlobRecord, ...] = ()
+        if ORIGINAL_VIDEOS_KEY in manifest:
+            originals = OriginalVideosRecord.decode(manifest[ORIGINAL_VIDEOS_KEY], ORIGINAL_VIDEOS_KEY).files
+        return cls(episodes=episodes, data=data, original_videos=originals)

@@ -1,0 +1,102 @@
+"""Files whose content is on the hub before any commit names them: uploading, checking, fetching and committing those.
+
+A blob is addressed by its sha256. One pod uploads it (no commit), another, which knows only hash and size, commits it.
+huggingface_hub has no public way to say "this file is uploaded already", so the operation is rebuilt through private
+attributes; they are used here and nowhere else, and tests/integration/worker/test_uploaded_files.py holds the
+installed version to it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from huggingface_hub import CommitOperationAdd, HfApi
+from huggingface_hub.lfs import UploadInfo, post_lfs_batch_info
+from huggingface_hub.utils._headers import build_hf_headers
+from huggingface_hub.utils._http import get_session, hf_raise_for_status
+
+BATCH_FILES = 256
+"""Objects in one LFS batch request, as huggingface_hub itself asks."""
+_CHUNK_BYTES = 1 << 20
+_LFS_JSON = "application/vnd.git-lfs+json"
+
+
+@dataclass(frozen=True)
+class UploadedFile:
+    """A file of the coming commit whose blob is on the hub.
+
+    Attributes:
+        path: path in the dataset.
+        sha256: hash of the content, hexadecimal.
+        size: bytes.
+    """
+
+    path: str
+    sha256: str
+    size: int
+
+
+def upload(api: HfApi, dataset: str, path: str, content: Path | bytes) -> UploadedFile:
+    """Put the blob on the hub, unless it is there; no commit is made.
+
+    The blob goes through LFS even where the server would rather have a file of this kind in the commit itself
+    ("regular"), as a server does whose .gitattributes do not track it: publish adds the rules in its commit.
+    """
+    addition = CommitOperationAdd(
+        path_in_repo=path, path_or_fileobj=content if isinstance(content, bytes) else str(content)
+    )
+    addition._upload_mode = "lfs"
+    addition._should_ignore = False
+    uploaded = UploadedFile(path, addition.upload_info.sha256.hex(), addition.upload_info.size)
+    api.preupload_lfs_files(dataset, [addition], repo_type="dataset")
+    return uploaded
+
+
+def addition_of(file: UploadedFile) -> CommitOperationAdd:
+    """The commit operation for a blob that is on the hub already, made from its hash and size alone."""
+    addition = CommitOperationAdd(path_in_repo=file.path, path_or_fileobj=b"")
+    addition.upload_info = UploadInfo(size=file.size, sample=b"", sha256=bytes.fromhex(file.sha256))
+    addition._upload_mode = "lfs"
+    addition._should_ignore = False
+    addition._is_uploaded = True
+    return addition
+
+
+def not_stored(api: HfApi, dataset: str, files: Sequence[UploadedFile]) -> list[UploadedFile]:
+    """Those of `files` whose blobs the hub would still want to receive."""
+    missing: list[UploadedFile] = []
+    for start in range(0, len(files), BATCH_FILES):
+        part = files[start : start + BATCH_FILES]
+        infos = [UploadInfo(size=file.size, sample=b"", sha256=bytes.fromhex(file.sha256)) for file in part]
+        wanted, refused, _ = post_lfs_batch_info(
+            infos, token=None, repo_type="dataset", repo_id=dataset, endpoint=api.endpoint, headers=_headers(api)
+        )
+        absent = {str(answer["oid"]) for answer in wanted if answer.get("actions", {}).get("upload")}
+        absent |= {str(answer["oid"]) for answer in refused}
+        missing += [file for file in part if file.sha256 in absent]
+    return missing
+
+
+def fetch(api: HfApi, dataset: str, file: UploadedFile, target: Path) -> None:
+    """Download a blob that no commit names yet, by the download operation of the Git LFS batch API.
+
+    Raises:
+        FileNotFoundError: the hub does not have it.
+    """
+    body = {"operation": "download", "transfers": ["basic"], "objects": [{"oid": file.sha256, "size": file.size}]}
+    headers = {**_headers(api), "Accept": _LFS_JSON, "Content-Type": _LFS_JSON}
+    answer = get_session().post(
+        f"{api.endpoint}/datasets/{dataset}.git/info/lfs/objects/batch", json=body, headers=headers
+    )
+    hf_raise_for_status(answer)
+    link = answer.json()["objects"][0].get("actions", {}).get("download")
+    if link is None:
+        raise FileNotFoundError(file.path)
+    with get_session().stream("GET", link["href"], headers=link.get("header") or {}) as blob, target.open("wb") as out:
+        hf_raise_for_status(blob)
+        for chunk in blob.iter_bytes(_CHUNK_BYTES):
+            out.write(chunk)
+
+
+def _headers(api: HfApi) -> dict[str, str]:
+    return dict(build_hf_headers(token=api.token, library_name=api.library_name, library_version=api.library_version))

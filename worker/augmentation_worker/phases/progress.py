@@ -1,0 +1,97 @@
+"""How far one shard is, as its entry in the status."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from augmentation_api.status import Shard, Tally
+from augmentation_api.vocabulary import ShardState
+from augmentation_worker.cluster.reporter import Reporter
+
+RATE_WINDOW_SECONDS = 30.0
+"""Over how long framesPerSecond is measured: long enough to be steady, short enough to show that a shard is stuck."""
+
+
+@dataclass
+class ShardProgress:
+    """Counts what a shard has done and tells the reporter.
+
+    Frames are counted as they stand in the result: one for all cameras together.
+
+    Args:
+        reporter: told of every change; it decides when to write.
+        index, node, attempt: for the entry.
+        episodes, frames: what there is to do.
+        cameras: augmented cameras, by which the frames of videos are divided.
+    """
+
+    reporter: Reporter
+    index: int
+    node: str
+    attempt: int
+    episodes: int
+    frames: int
+    cameras: int
+    now: Callable[[], float] = time.monotonic
+    state: ShardState = ShardState.RUNNING
+    episodes_done: int = 0
+    bytes_done: int = 0
+    _video_frames: int = 0
+    _settled_video_frames: int = 0
+    _samples: list[tuple[float, int]] = field(default_factory=list)
+
+    def skip(self, episodes: int, frames: int, size: int) -> None:
+        """What an earlier try has recorded."""
+        self.episodes_done += episodes
+        self.bytes_done += size
+        self._video_frames += frames * self.cameras
+        self._settled_video_frames = self._video_frames
+        self.tell()
+
+    def on_frames(self, video_frames: int) -> None:
+        """Some more frames of one camera are encoded."""
+        self._video_frames += video_frames
+        now = self.now()
+        self._samples.append((now, self._video_frames))
+        while now - self._samples[0][0] > RATE_WINDOW_SECONDS and len(self._samples) > 2:
+            self._samples.pop(0)
+        self.tell()
+
+    def finish_episode(self, frames: int, size: int) -> None:
+        """An episode is recorded. `frames` of it, all copies; `size` bytes of video."""
+        self.episodes_done += 1
+        self.bytes_done += size
+        self._settled_video_frames += frames * self.cameras
+        self._video_frames = self._settled_video_frames
+        self.tell()
+
+    def add_bytes(self, size: int) -> None:
+        """Other bytes are uploaded."""
+        self.bytes_done += size
+        self.tell()
+
+    def end(self, state: ShardState) -> None:
+        """The shard is over, one way or the other."""
+        self.state = state
+        self.tell()
+
+    def tell(self) -> None:
+        """Put the entry together."""
+        self.reporter.shard(
+            Shard(
+                index=self.index,
+                state=self.state,
+                node=self.node or None,
+                attempt=self.attempt,
+                episodes=Tally(total=self.episodes, done=self.episodes_done),
+                frames=Tally(total=self.frames, done=min(self._video_frames // max(self.cameras, 1), self.frames)),
+                bytes=Tally(total=0, done=self.bytes_done),
+                frames_per_second=self._rate(),
+            )
+        )
+
+    def _rate(self) -> float | None:
+        if len(self._samples) < 2:
+            return None
+        (begin, first), (end, last) = self._samples[0], self._samples[-1]
+        return round((last - first) / max(self.cameras, 1) / (end - begin), 1) if end > begin else None

@@ -1,0 +1,105 @@
+"""resolve: pin the source, read its metadata, and find everything that can be wrong before a GPU is taken."""
+
+from augmentation_api import FailureReason
+from augmentation_api.identifiers import result_name
+from augmentation_api.sharding import most_episodes_per_shard
+from augmentation_api.status import MAX_SHARDS, OutputStatus, SourceStatus
+from augmentation_worker.dataset.info import DatasetInfo
+from augmentation_worker.dataset.layout import planned_video_paths
+from augmentation_worker.dataset.metadata import DatasetMetadata
+from augmentation_worker.dataset.plan import Plan, make_plan, selected_episodes
+from augmentation_worker.dataset.supported import check_cameras, check_encoding, check_spec
+from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.hub.output import check_output, prepare_output
+from augmentation_worker.hub.source import SourceDataset, load_metadata, open_source, pin
+from augmentation_worker.phases.session import Session
+
+
+def resolve(session: Session) -> None:
+    """Run the phase. Raises WorkerFailure."""
+    spec = session.job.spec
+    check_spec(spec)
+    wanted = session.hub_source
+    session.reporter.event("started", f"Reading the metadata of {wanted.repo_id}")
+    commit = pin(session.hub, wanted.repo_id, wanted.revision)
+    source = open_source(session.hub, wanted.repo_id, commit, session.settings.scratch)
+    try:
+        metadata = load_metadata(source)
+        plan = _checked_plan(session, metadata)
+        output = _prepared_output(session, source, plan, metadata)
+    finally:
+        source.close()
+    chosen = selected_episodes(metadata, spec.augmentation)
+    frames = sum(episode.length for episode in chosen)
+    session.reporter.found(
+        source=SourceStatus(
+            repo_id=wanted.repo_id,
+            revision=commit,
+            format=_format(metadata.info),
+            episodes=len(metadata.episodes),
+            frames=metadata.info.total_frames,
+            cameras=[*(camera.key for camera in metadata.info.cameras), *metadata.info.image_keys],
+            selected_episodes=len(chosen),
+            selected_frames=frames,
+            copies=plan.copies,
+        ),
+        output=OutputStatus(dataset_id=output, url=session.page_of(output)),
+    )
+    session.reporter.event(
+        "completed",
+        f"{len(chosen)} of {len(metadata.episodes)} episodes ({frames} frames) become {len(chosen) * plan.copies} "
+        f"augmented ones ({frames * plan.copies} frames); the result goes to {output}",
+    )
+
+
+def _checked_plan(session: Session, metadata: DatasetMetadata) -> Plan:
+    spec = session.job.spec
+    check_cameras(spec, metadata.info)
+    check_encoding(spec, metadata.info)
+    plan = make_plan(metadata, spec.augmentation, 1)
+    if not plan.episodes:
+        last = len(metadata.episodes) - 1
+        raise WorkerFailure(
+            FailureReason.SELECTION_EMPTY,
+            f"spec.augmentation.episodes: {spec.augmentation.episodes!r} selects none of the episodes 0 to {last}",
+        )
+    most = MAX_SHARDS * most_episodes_per_shard(plan.copies * len(plan.cameras))
+    if len(plan.episodes) > most:
+        raise WorkerFailure(
+            FailureReason.LIMIT_EXCEEDED,
+            f"the job would augment {len(plan.episodes)} episodes, and with so many copies and cameras a job records "
+            f"at most {most}: make several jobs, each with a part of them (spec.augmentation.episodes)",
+        )
+    frames = plan.shards[0].augmented_frames
+    limit = session.settings.max_frames
+    if limit is not None and frames > limit:
+        raise WorkerFailure(
+            FailureReason.LIMIT_EXCEEDED,
+            f"the job would write {frames} augmented frames, its AugmentationClass allows {limit} (limits.maxFrames): "
+            "choose fewer copies (spec.augmentation.copies) or episodes (spec.augmentation.episodes), or another class",
+        )
+    return plan
+
+
+def _prepared_output(session: Session, source: SourceDataset, plan: Plan, metadata: DatasetMetadata) -> str:
+    named = session.job.spec.output.hub
+    owner = session.hub.user()
+    if named is not None and named.repo_id is not None:
+        output = named.repo_id
+    else:
+        output = f"{owner}/{result_name(source.name, session.settings.job_uid)}"
+    if output == source.name:
+        taken = [path for path in planned_video_paths(plan, metadata) if path in source.files]
+        if taken:
+            raise WorkerFailure(
+                FailureReason.OUTPUT_CONFLICT,
+                f"the dataset {output} has the file {taken[0]}, which no episode uses and the result would overwrite: "
+                "delete it, or publish to another dataset (spec.output.hub.repoID)",
+            )
+    prepare_output(session.hub, output, private=named is not None and named.private)
+    check_output(session.hub, output, session.settings.job_uid, source)
+    return output
+
+
+def _format(info: DatasetInfo) -> str:
+    return f"LeRobot {info.codebase_version}"

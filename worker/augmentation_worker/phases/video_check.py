@@ -1,0 +1,24 @@
+"""Looking into a video that was fetched back from the hub.
+
+The check needs the decoder, and the decoder torch, which takes seconds to import: it is imported when a video is there.
+"""
+
+from fractions import Fraction
+from pathlib import Path
+
+from augmentation_worker.dataset.integrity import broken
+
+
+def check_fetched_video(local: Path, path: str, fps: float, frames: int) -> None:
+    """The video has `frames` frames, each at its time, and decodes at both ends.
+
+    Raises:
+        WorkerFailure: INTEGRITY_CHECK_FAILED, with the path in the dataset.
+    """
+    from augmentation_worker.video import VideoInvalid, check_video  # noqa: PLC0415
+
+    try:
+        check_video(local, Fraction(str(fps)), frames)
+    except VideoInvalid as error:
+        place = "" if error.frame is None else f"frame {error.frame} "
+        raise broken(f"{path}: {place}{error.found}") from error

@@ -1,0 +1,135 @@
+"""Running one phase from beginning to end: what is around the work, whichever phase it is.
+
+The job is read, the reporter started, the phase run; whatever it fails of is told to the status.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from importlib import import_module
+
+from augmentation_api import FailureReason, PhaseName
+from augmentation_api.identifiers import phase_field_manager, shard_field_manager
+from augmentation_api.status import EVENTS_PER_PHASE
+from augmentation_worker.cluster.job import JobResource
+from augmentation_worker.cluster.manifest import ShardManifests, patiently
+from augmentation_worker.cluster.report import Report
+from augmentation_worker.cluster.reporter import Reporter, interval_for
+from augmentation_worker.failure import Terminated, WorkerFailure, without_secret
+from augmentation_worker.hub.client import HubClient
+from augmentation_worker.hub.errors import is_disk_full, storage_exhausted
+from augmentation_worker.phases.session import Session
+from augmentation_worker.settings import Settings
+
+LEAST_EVENTS_PER_SHARD = 2
+LAST_STATUS_SECONDS = 20.0
+"""How long a pod that is done waits for its last status to be written."""
+LAST_WORDS_SECONDS = 5.0
+"""The same for a pod that gives up: its termination message says it too."""
+STOP_SECONDS = 2.0
+"""The same for a pod that is asked to stop."""
+_PHASES: Mapping[PhaseName, tuple[str, str]] = {
+    PhaseName.RESOLVE: ("augmentation_worker.phases.resolve", "resolve"),
+    PhaseName.AUGMENT: ("augmentation_worker.phases.augment", "augment"),
+    PhaseName.PUBLISH: ("augmentation_worker.phases.publish", "publish"),
+}
+"""By name, so that only the augment phase imports torch."""
+_log = logging.getLogger(__name__)
+
+
+def run_phase(
+    phase: PhaseName,
+    settings: Settings,
+    job: JobResource,
+    manifests: ShardManifests,
+    *,
+    status_interval: float | None = None,
+) -> None:
+    """Run a phase.
+
+    Args:
+        phase: resolve, augment or publish.
+        settings: the pod's place.
+        job: the resource.
+        manifests: the shards' records.
+        status_interval: seconds between writes of the status; by default as the number of shards allows.
+
+    Raises:
+        WorkerFailure: with no secret in its message, and told to the status already as far as that was possible.
+    """
+    body = patiently(job.read)
+    report = Report(
+        field_manager=_field_manager(phase, settings),
+        phase=phase,
+        most_events=_most_events(phase, settings),
+    ).resumed_from(body.status, settings.shard_index if phase is PhaseName.AUGMENT else None)
+    interval = interval_for(settings.shard_count or 1) if status_interval is None else status_interval
+    reporter = Reporter(job, report, interval=interval)
+    hub = HubClient(
+        settings.hub_endpoint,
+        settings.hub_token,
+        settings.credentials_secret,
+        settings.hub_patience_seconds,
+        _retry_event(reporter),
+    )
+    try:
+        work = _work_of(phase)
+        work(Session(settings=settings, job=body, hub=hub, manifests=manifests, reporter=reporter))
+    except Terminated:
+        reporter.event("stopped", "The pod was asked to stop; what is recorded stays")
+        with suppress(WorkerFailure):
+            reporter.close(STOP_SECONDS)
+        raise
+    except WorkerFailure as failure:
+        raise _told(reporter, phase, failure, settings) from failure
+    except Exception as error:
+        raise _told(reporter, phase, _unforeseen(error), settings) from error
+    reporter.close(LAST_STATUS_SECONDS)
+
+
+def _work_of(phase: PhaseName) -> Callable[[Session], None]:
+    module, name = _PHASES[phase]
+    work: Callable[[Session], None] = getattr(import_module(module), name)
+    return work
+
+
+def _field_manager(phase: PhaseName, settings: Settings) -> str:
+    if phase is PhaseName.AUGMENT:
+        return shard_field_manager(settings.shard_index or 0)
+    return phase_field_manager(phase)
+
+
+def _most_events(phase: PhaseName, settings: Settings) -> int:
+    if phase is PhaseName.AUGMENT:
+        return max(LEAST_EVENTS_PER_SHARD, EVENTS_PER_PHASE // max(settings.shard_count or 1, 1))
+    return EVENTS_PER_PHASE
+
+
+def _retry_event(reporter: Reporter) -> Callable[[int, str], None]:
+    def on_retry(attempt: int, problem: str) -> None:
+        _log.warning("asking the hub again (%d): %s", attempt, problem)
+        reporter.event("retrying", "The hub does not answer: asking again", error=problem, retry_attempt=attempt)
+
+    return on_retry
+
+
+def _unforeseen(error: Exception) -> WorkerFailure:
+    if is_disk_full(error):
+        return storage_exhausted()
+    _log.exception("unforeseen error")
+    summary = " ".join(f"{type(error).__name__}: {error}".split())
+    return WorkerFailure(FailureReason.INTERNAL_ERROR, f"unforeseen error, see the pod's log: {summary[:1000]}")
+
+
+def _told(reporter: Reporter, phase: PhaseName, failure: WorkerFailure, settings: Settings) -> WorkerFailure:
+    """The failure without secrets, after an attempt to say it in the status."""
+    clean = WorkerFailure(failure.reason, without_secret(failure.message, settings.hub_token))
+    subject = f"Shard {settings.shard_index}" if phase is PhaseName.AUGMENT else f"Phase {phase}"
+    reporter.event("failed", f"{subject} failed: {failure.reason}", error=clean.message)
+    begin = time.monotonic()
+    try:
+        reporter.close(LAST_WORDS_SECONDS)
+    except WorkerFailure as unsaid:
+        _log.warning("the failure did not reach the status (%.0f s): %s", time.monotonic() - begin, unsaid)
+    return clean

@@ -1,0 +1,42 @@
+"""SIGTERM: a pod is asked to stop, and does so at once, unless it is about to make its result visible."""
+
+import logging
+import os
+import signal
+import threading
+from types import FrameType
+
+from augmentation_worker.failure import TERMINATED_EXIT_CODE, Terminated
+
+GRACE_SECONDS = 8.0
+"""After SIGTERM the process ends by itself within this time, whatever its threads are waiting for."""
+_log = logging.getLogger(__name__)
+_finishing = False
+
+
+def install() -> None:
+    """Let SIGTERM raise Terminated in the main thread, wherever it is."""
+    global _finishing  # noqa: PLW0603 (a process has one such state, as it has one signal handler)
+    _finishing = False
+    signal.signal(signal.SIGTERM, _on_sigterm)
+
+
+def finish_first() -> None:
+    """From here on SIGTERM is not heeded: what is left is short, and stopping halfway would make the status wrong.
+
+    Called before the publishing commit. A job that is cancelled in that moment is then seen to be published, instead
+    of being called cancelled while its dataset is there. The kubelet's grace period still bounds it.
+    """
+    global _finishing  # noqa: PLW0603
+    _finishing = True
+
+
+def _on_sigterm(_signal: int, _frame: FrameType | None) -> None:
+    if _finishing:
+        _log.info("asked to stop: the result is being made visible, which is finished first")
+        return
+    # Threads may wait for the hub for a minute; Kubernetes would kill the process before.
+    timer = threading.Timer(GRACE_SECONDS, os._exit, [TERMINATED_EXIT_CODE])
+    timer.daemon = True
+    timer.start()
+    raise Terminated

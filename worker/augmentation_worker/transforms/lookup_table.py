@@ -1,0 +1,88 @@
+"""A pointwise change of 8-bit colours as one table of 256 entries a channel, applied at the speed of memory."""
+
+import sys
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+CHANNELS = 3
+LEVELS = 256
+
+ROUNDING_MARGIN = 1e-9
+"""Added before rounding, in units of the 0..255 scale: a value that is exactly a half in theory rounds up even where
+the last bit of a power function, which differs from one libm to the next, left it a hair below."""
+
+
+def round_to_uint8(values: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """Values of the 0..255 scale, rounded half up and clipped, once.
+
+    Half up rather than half to even: of a shift by 25.5 the latter would make steps of 0 and 2.
+    """
+    return np.clip(np.floor(values + (0.5 + ROUNDING_MARGIN)), 0, LEVELS - 1).astype(np.uint8)
+
+
+@dataclass(frozen=True)
+class LookupTable:
+    """For each of the three channels, what becomes of each of the 256 values.
+
+    Attributes:
+        values: uint8 [3, 256], in the order red, green, blue.
+    """
+
+    values: NDArray[np.uint8]
+
+    def __post_init__(self) -> None:
+        if self.values.shape != (CHANNELS, LEVELS) or self.values.dtype != np.uint8:
+            raise ValueError(f"a table is uint8 [3, 256], not {self.values.dtype} {list(self.values.shape)}")
+
+    def apply(self, frames: torch.Tensor) -> torch.Tensor:
+        """The frames with every value looked up; the input is left as it is.
+
+        Args:
+            frames: uint8 [..., 3, H, W] on any device. Planar (contiguous) frames are fastest.
+
+        Returns:
+            uint8, same shape and device, contiguous. The same pixels on every device.
+
+        Raises:
+            TypeError: if the frames are not uint8.
+            ValueError: if the third dimension from the right is not 3 channels.
+        """
+        if frames.dtype != torch.uint8:
+            raise TypeError(f"lookup tables are for uint8 frames, not {frames.dtype}: convert to 0..255 first")
+        if frames.ndim < CHANNELS or frames.shape[-3] != CHANNELS:
+            raise ValueError(f"frames must be shaped [..., 3, H, W], not {list(frames.shape)}")
+        if frames.device.type == "cpu":
+            return self._apply_on_cpu(frames)
+        offsets = torch.arange(0, CHANNELS * LEVELS, LEVELS, dtype=torch.int32, device=frames.device)
+        table = torch.from_numpy(self.values).to(frames.device).flatten()
+        indices = frames.to(torch.int32) + offsets.view(CHANNELS, 1, 1)
+        return table.index_select(0, indices.flatten()).view(frames.shape)
+
+    def _apply_on_cpu(self, frames: torch.Tensor) -> torch.Tensor:
+        """Two neighbouring pixels are looked up at once: half the work. numpy gives up the GIL while it does it."""
+        height, width = frames.shape[-2:]
+        source = frames.contiguous().numpy().reshape(-1, CHANNELS, height * width)
+        result = np.empty_like(source)
+        tables: NDArray[np.uint8] | NDArray[np.uint16] = self.values
+        from_view, to_view = source, result
+        if height * width % 2 == 0:
+            tables = self._pairs
+            from_view, to_view = source.view(np.uint16), result.view(np.uint16)
+        for frame_from, frame_to in zip(from_view, to_view, strict=True):
+            for table, plane_from, plane_to in zip(tables, frame_from, frame_to, strict=True):
+                # Every index is in range by its type; mode="clip" spares the check and the buffer it would need.
+                np.take(table, plane_from, out=plane_to, mode="clip")
+        return torch.from_numpy(result).view(frames.shape)
+
+    @cached_property
+    def _pairs(self) -> NDArray[np.uint16]:
+        """uint16 [3, 65536]: for two pixels read as one 16-bit number, what becomes of both. 384 KiB."""
+        first, second = np.meshgrid(np.arange(LEVELS), np.arange(LEVELS), indexing="xy")
+        if sys.byteorder == "big":
+            first, second = second, first
+        both = np.stack([self.values[:, first], self.values[:, second]], axis=-1)
+        return np.ascontiguousarray(both).view(np.uint16).reshape(CHANNELS, LEVELS * LEVELS)

@@ -1,0 +1,91 @@
+"""The transforms of one copy of one episode, drawn once and applied to all of its frames."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import torch
+
+from augmentation_api.spec import Augmentation
+from augmentation_api.vocabulary import AugmentationMode, TransformName
+from augmentation_worker.draws import Draws
+from augmentation_worker.transforms.lighting import Lighting
+
+TRANSFORMS: Mapping[TransformName, type[Lighting]] = MappingProxyType({TransformName.LIGHTING: Lighting})
+"""The class that implements each transform."""
+
+IMPLEMENTED_TRANSFORMS: frozenset[TransformName] = frozenset(TRANSFORMS)
+"""The transforms that this version can apply; a job that names another is rejected when it is resolved."""
+
+
+def transforms_of_copies(augmentation: Augmentation) -> tuple[tuple[TransformName, ...], ...]:
+    """For each copy of an episode, by its index, the transforms it gets, in order of application.
+
+    stacked: each of the `copies` gets all transforms. independent: the copies of the first transform, then those of
+    the second, and so on; `copiesPerTransform` each, or else one.
+    """
+    names = tuple(augmentation.transforms)
+    if augmentation.mode is AugmentationMode.STACKED:
+        return (names,) * augmentation.copies
+    per_transform = augmentation.copies_per_transform or {}
+    return tuple((name,) for name in names for _ in range(per_transform.get(name, 1)))
+
+
+@dataclass(frozen=True)
+class EpisodeTransform:
+    """What one copy of one episode of one camera goes through. Safe to use from several threads.
+
+    Attributes:
+        steps: the transforms in order of application, each with the parameters that were drawn for it.
+    """
+
+    steps: tuple[tuple[TransformName, Lighting, Mapping[str, Any]], ...]
+
+    @property
+    def parameters(self) -> dict[str, dict[str, float]]:
+        """What was drawn, for each transform by its name: JSON-able, units in the names, in order of application."""
+        return {name.value: transform.describe(dict(params)) for name, transform, params in self.steps}
+
+    def __call__(self, frames: torch.Tensor, first_frame: int) -> torch.Tensor:
+        """The frames, augmented; the input is left as it is.
+
+        Args:
+            frames: uint8 [N, 3, H, W], consecutive frames of the episode, on any device.
+            first_frame: index in the episode of the first of them.
+
+        Returns:
+            uint8 [N, 3, H, W] on the same device. The same pixels however the episode is cut into batches.
+        """
+        for _, transform, params in self.steps:
+            frames = transform.transform(frames, {**params, "first_frame": first_frame})
+        return frames
+
+
+def draw_pipeline(
+    augmentation: Augmentation, *, camera: str, episode: int, copy: int, episode_mean: Sequence[float]
+) -> EpisodeTransform:
+    """Draw the parameters of one copy of one episode of one camera. A pure function of its arguments.
+
+    Args:
+        augmentation: what the job asks for.
+        camera: camera key, e.g. `observation.images.top`.
+        episode: index of the source episode in its dataset.
+        copy: index of the copy, from 0; see `transforms_of_copies`.
+        episode_mean: mean of R, G, B over the episode, 0 to 1, from the dataset's statistics.
+
+    Raises:
+        ValueError: for a transform that this version does not implement, or a copy that the mode does not make.
+    """
+    copies = transforms_of_copies(augmentation)
+    if not 0 <= copy < len(copies):
+        raise ValueError(f"copy {copy}: the augmentation makes copies 0 to {len(copies) - 1}")
+    steps = []
+    for name in copies[copy]:
+        if name not in TRANSFORMS:
+            implemented = ", ".join(sorted(IMPLEMENTED_TRANSFORMS))
+            raise ValueError(f"transform {name.value} is not implemented in this version; implemented: {implemented}")
+        draws = Draws(augmentation.seed, camera, episode, copy, name.value)
+        transform = TRANSFORMS[name].from_augmentation(augmentation, draws, episode_mean)
+        steps.append((name, transform, MappingProxyType(transform.make_params([]))))
+    return EpisodeTransform(tuple(steps))

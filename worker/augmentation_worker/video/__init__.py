@@ -1,0 +1,25 @@
+"""Videos: reading an episode's frames, writing its augmented copies, checking what was written."""
+
+from augmentation_worker.video.check import check_video
+from augmentation_worker.video.colors import ColorTags
+from augmentation_worker.video.decoding import VideoSegment, decode_segment
+from augmentation_worker.video.encoder import VideoEncoder
+from augmentation_worker.video.encoding import VideoEncoding
+from augmentation_worker.video.episode import CopyVideo, EpisodeVideo, augment_episode_camera
+from augmentation_worker.video.invalid import VideoInvalid
+from augmentation_worker.video.properties import VideoProperties, probe_video
+
+__all__ = [
+    "ColorTags",
+    "CopyVideo",
+    "EpisodeVideo",
+    "VideoEncoder",
+    "VideoEncoding",
+    "VideoInvalid",
+    "VideoProperties",
+    "VideoSegment",
+    "augment_episode_camera",
+    "check_video",
+    "decode_segment",
+    "probe_video",
+]
