@@ -32,6 +32,7 @@ _HUB_IN_CLUSTER = f"http://localhub.{HUB_NAMESPACE}.svc:8080"
 _KEYS_SECRET = "augmentation-gateway-keys"
 _ACCESS_SECRET = "demo-access"
 _GATEWAY_PORT = 80
+_GATEWAY_PODS = "app.kubernetes.io/name=augmentation-gateway"
 _HUB_PORT = 8080
 _OURS = "app.kubernetes.io/created-by=augmentation-devcluster"
 """Label of the namespaces and CRDs made here, by which they are removed again."""
@@ -177,8 +178,12 @@ def _register_key(kubectl: Kubectl, entry: ApiKey) -> None:
     document = KeysDocument(keys=(*(key for key in known if key.id != entry.id), entry))
     kubectl.apply(_secret(_KEYS_SECRET, SYSTEM_NAMESPACE, {"keys.json": document.model_dump_json(indent=1)}))
     where = ("deployment/augmentation-gateway", "--namespace", SYSTEM_NAMESPACE)
+    before = kubectl.run("get", "pods", "--selector", _GATEWAY_PODS, "--output", "name", *where[1:]).split()
     kubectl.run("rollout", "restart", *where)
     kubectl.run("rollout", "status", *where, "--timeout=180s")
+    # Until they are gone they may still be asked, and they do not know the key.
+    for pod in before:
+        kubectl.run("wait", "--for=delete", pod, *where[1:], "--timeout=60s")
 
 
 def _secret(name: str, namespace: str, values: Mapping[str, str]) -> dict[str, Any]:

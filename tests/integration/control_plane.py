@@ -7,9 +7,7 @@ what talks to the API server (validation, defaulting, watches, server-side apply
 from __future__ import annotations
 
 import base64
-import ctypes
 import json
-import os
 import secrets
 import signal
 import socket
@@ -27,6 +25,7 @@ CRDS = CHECKOUT / "deploy" / "crds"
 USERS = ("admin", "gateway", "operator", "worker")
 """Who can log in. admin may do everything, the others what RBAC lets them: nothing until a test grants it."""
 READY_SECONDS = 60.0
+TAIL_LINES = 20
 
 
 class ControlPlane:
@@ -49,6 +48,7 @@ class ControlPlane:
         self.kubeconfig = folder / "admin.kubeconfig"
         self._etcd: subprocess.Popen[bytes] | None = None
         self._api_server: subprocess.Popen[bytes] | None = None
+        self._controllers: tuple[str, ...] = ()
         self._controller_manager: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -109,6 +109,7 @@ class ControlPlane:
 
     def start_controllers(self, *names: str) -> None:
         """Start kube-controller-manager with these controllers; without it what is written stays as it was written."""
+        self._controllers = names
         self._controller_manager = self._spawn(
             "kube-controller-manager",
             f"--kubeconfig={self.kubeconfig}",
@@ -116,6 +117,17 @@ class ControlPlane:
             "--leader-elect=false",
             "--secure-port=0",
         )
+
+    def keep_controllers_running(self) -> None:
+        """Start kube-controller-manager again if it has ended, as the kubelet of a real control plane does."""
+        if self._controller_manager is not None and self._controller_manager.poll() is not None:
+            print(f"kube-controller-manager ended with {self._controller_manager.returncode}; started again")
+            print(self.log_tail("kube-controller-manager"))
+            self.start_controllers(*self._controllers)
+
+    def log_tail(self, program: str) -> str:
+        """The end of what a program wrote."""
+        return "\n".join((self.folder / f"{program}.log").read_text(errors="replace").splitlines()[-TAIL_LINES:])
 
     def kubeconfig_of(self, user: str) -> Path:
         """A kubeconfig file for one of USERS."""
@@ -159,12 +171,13 @@ class ControlPlane:
     def _spawn(self, program: str, *arguments: str) -> subprocess.Popen[bytes]:
         with (self.folder / f"{program}.log").open("ab") as log:
             return subprocess.Popen(
-                [tool_path(program), *arguments],
+                # The kernel ends it when the tests are killed: nothing is left behind. Not by a preexec_fn: hubs run in
+                # threads here, and Python code in a child forked beside threads may wait for ever.
+                ["setpriv", "--pdeathsig", "KILL", tool_path(program), *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509 - one system call, and nothing here runs in threads
             )
 
     def _await_ready(self) -> None:
@@ -186,16 +199,7 @@ class ControlPlane:
                     return
             except (urllib.error.URLError, OSError):
                 continue
-        tail = (self.folder / "kube-apiserver.log").read_text(errors="replace").splitlines()[-20:]
-        raise RuntimeError("kube-apiserver did not become ready:\n" + "\n".join(tail))
-
-
-def _die_with_parent() -> None:
-    """Runs in the child: have the kernel end it when the tests are killed, so that nothing is left behind."""
-    parent_death_signal = 1
-    ctypes.CDLL(None).prctl(parent_death_signal, signal.SIGKILL)
-    if os.getppid() == 1:
-        os.kill(os.getpid(), signal.SIGKILL)
+        raise RuntimeError("kube-apiserver did not become ready:\n" + self.log_tail("kube-apiserver"))
 
 
 def _end(process: subprocess.Popen[bytes] | None, how: signal.Signals = signal.SIGTERM) -> None:

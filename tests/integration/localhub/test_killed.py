@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import socket
-import threading
+import subprocess
+import sys
 import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from huggingface_hub import CommitOperationAdd, HfApi
+from huggingface_hub import HfApi
 
 from devcluster.localhub.store import Store
 from devcluster.localhub.testing import HubProcess, hub_process, running_hub
@@ -27,30 +28,39 @@ def _content(number: int) -> bytes:
     return hashlib.sha256(str(number).encode()).digest() * 1000
 
 
+WRITER = """
+import sys, hashlib
+from huggingface_hub import CommitOperationAdd, HfApi
+
+api = HfApi(endpoint=sys.argv[1], token="hf_owner")
+for number in range(10_000):
+    video = hashlib.sha256(str(number).encode()).digest() * 1000
+    added = [
+        CommitOperationAdd(f"meta/{number}.json", str(number).encode()),
+        CommitOperationAdd(f"videos/{number}.mp4", video),
+    ]
+    done = api.create_commit("demo/set", added, commit_message=str(number), repo_type="dataset")
+    print(done.oid, flush=True)
+"""
+"""Commits until it is killed. A process of its own: when the hub vanishes, huggingface_hub closes the HTTP client that
+all threads of a process share, also under the hands of the next test."""
+
+
 def test_every_acknowledged_commit_survives_and_every_listed_file_is_whole(tmp_path: Path) -> None:
     acknowledged: list[str] = []
-
-    def commit_until_killed(api: HfApi) -> None:
-        for number in range(10_000):
-            added = [
-                CommitOperationAdd(f"meta/{number}.json", str(number).encode()),
-                CommitOperationAdd(f"videos/{number}.mp4", _content(number)),
-            ]
-            try:
-                done = api.create_commit("demo/set", added, commit_message=str(number), repo_type="dataset")
-            except Exception:  # whatever the client makes of a server that vanished
-                return
-            acknowledged.append(done.oid)
-
     with hub_process(tmp_path / "hub", _TOKENS) as hub:
         _api(hub).create_repo("demo/set", repo_type="dataset")
-        writer = threading.Thread(target=commit_until_killed, args=(_api(hub),), daemon=True)
-        writer.start()
-        while len(acknowledged) < 5:
-            assert writer.is_alive()
-            time.sleep(0.01)
-        time.sleep(0.05)
-        hub.kill()
+        with subprocess.Popen(
+            [sys.executable, "-c", WRITER, hub.endpoint], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        ) as writer:
+            assert writer.stdout is not None
+            while len(acknowledged) < 5:
+                acknowledged.append(next(writer.stdout).strip())
+            time.sleep(0.05)
+            hub.kill()
+            time.sleep(0.2)  # for the writer to say which was the last
+            writer.kill()
+            acknowledged += [line.strip() for line in writer.stdout]
 
     with running_hub(tmp_path / "hub", _TOKENS) as endpoint:
         commits = [commit.commit_id for commit in _api(endpoint).list_repo_commits("demo/set", repo_type="dataset")]

@@ -24,7 +24,7 @@ from tests.integration.control_plane import ControlPlane
 CHECKOUT = Path(__file__).resolve().parents[3]
 CHART = CHECKOUT / "deploy" / "helm" / "augmentation-operator"
 SYSTEM_NAMESPACE = "augmentation-system"
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 PATHS = {
     "augmentationjobs": "/apis/augmentation.dev/v1alpha1",
     "augmentationclasses": "/apis/augmentation.dev/v1alpha1",
@@ -80,6 +80,20 @@ class Cluster:
         headers = {"Content-Type": "application/apply-patch+yaml"}
         query = {"fieldManager": field_manager, "force": "true"}
         return self._json(self.http.patch(path, params=query, content=json.dumps(body), headers=headers))
+
+    def await_pods_of_jobs(self) -> None:
+        """Wait until the Job controller works: a Job gets its pod. Fails with the end of the controller's log."""
+        container = {"name": "probe", "image": "probe"}
+        template = {"spec": {"restartPolicy": "Never", "containers": [container]}}
+        body = {"metadata": {"name": "probe"}, "spec": {"template": template}}
+        self.post(path_of("jobs", "default"), body)
+
+        def has_pod() -> bool:
+            self.plane.keep_controllers_running()
+            return bool(self.get(path_of("pods", "default"), labelSelector="job-name=probe")["items"])
+
+        until(has_pod, lambda: self.plane.log_tail("kube-controller-manager"))
+        self.delete(path_of("jobs", "default", "probe"), propagationPolicy="Background")
 
     def delete(self, path: str, **options: object) -> None:
         self._json(self.http.request("DELETE", path, json=options))

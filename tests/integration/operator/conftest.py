@@ -41,6 +41,7 @@ def cluster(plane: ControlPlane) -> Cluster:
     administrator = Cluster(plane)
     for name in NAMESPACES:
         administrator.post("/api/v1/namespaces", {"metadata": {"name": name, "labels": RESTRICTED}})
+    administrator.await_pods_of_jobs()
     return administrator
 
 
@@ -64,6 +65,11 @@ def operator_process(
     finally:
         if process.is_running:
             process.stop()
+
+
+@pytest.fixture(autouse=True)
+def _controllers(plane: ControlPlane) -> None:
+    plane.keep_controllers_running()
 
 
 @pytest.fixture

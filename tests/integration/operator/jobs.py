@@ -70,8 +70,13 @@ class Job:
         )
 
     def until(self, condition: Callable[[Job], object]) -> None:
-        """Wait until something holds of this job; fails with its status."""
-        until(lambda: bool(condition(self)), lambda: self.status)
+        """Wait until something holds of this job; fails with its status, its children and the controllers' log."""
+        until(lambda: bool(condition(self)), self._explained)
+
+    def _explained(self) -> str:
+        children = {phase: child.get("status", {}) for phase, child in self.children().items()}
+        controllers = self.cluster.plane.log_tail("kube-controller-manager")
+        return f"status {self.status}\nJobs {children}\nkube-controller-manager:\n{controllers}"
 
     def until_state(self, state: str) -> None:
         self.until(lambda job: job.state == state)
