@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from augmentation_api.model import Model, kubernetes_rule
-from augmentation_api.transforms import Blur, Lighting, Noise, Occlusion
+from augmentation_api.transforms import Blur, Gamma, HueSaturation, Jpeg, Lighting, Noise, Occlusion, Shadow
 from augmentation_api.vocabulary import AugmentationMode, AugmentationType, OutputMode, TransformName, VideoCodec
 
 REPO_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}$"
@@ -142,7 +142,7 @@ class Augmentation(Model):
                 kubernetes_rule(
                     "!has(self.copiesPerTransform) || self.copiesPerTransform.all(t, t in "
                     f"{[str(name) for name in TransformName]})",
-                    "copiesPerTransform names an unknown transform: use lighting, noise, blur or occlusion",
+                    f"copiesPerTransform names an unknown transform: use {', '.join(TransformName)}",
                 ),
             ]
         }
@@ -151,8 +151,8 @@ class Augmentation(Model):
     transforms: list[TransformName] = Field(
         default=[TransformName.LIGHTING],
         min_length=1,
-        max_length=4,
-        description="Transforms to apply; their order is the order of application.",
+        max_length=len(TransformName),
+        description=f"Transforms to apply, of {', '.join(TransformName)}; their order is the order of application.",
     )
     mode: AugmentationMode = Field(
         AugmentationMode.STACKED,
@@ -162,7 +162,7 @@ class Augmentation(Model):
     copies: Copies = Field(3, description="Augmented versions of each episode (mode stacked, output copy).")
     copies_per_transform: dict[TransformName, Copies] | None = Field(
         None,
-        max_length=4,
+        max_length=len(TransformName),
         description="Copies of each transform in mode independent; one where none is named.",
     )
     seed: int = Field(
@@ -172,6 +172,12 @@ class Augmentation(Model):
     noise: Noise = Field(default=Noise(), description="Parameters of the noise transform.")
     blur: Blur = Field(default=Blur(), description="Parameters of the blur transform.")
     occlusion: Occlusion = Field(default=Occlusion(), description="Parameters of the occlusion transform.")
+    gamma: Gamma = Field(default=Gamma(), description="Parameters of the gamma transform.")
+    jpeg: Jpeg = Field(default=Jpeg(), description="Parameters of the jpeg transform.")
+    shadow: Shadow = Field(default=Shadow(), description="Parameters of the shadow transform.")
+    hue_saturation: HueSaturation = Field(
+        default=HueSaturation(), description="Parameters of the hueSaturation transform."
+    )
     cameras: list[CameraKey] = Field(
         default=[], max_length=64, description="Camera keys to augment, e.g. observation.images.top; empty: all."
     )
@@ -226,8 +232,14 @@ class Generative(Model):
 MUTABLE_FIELDS = ("suspend", "cancel", "attempt", "ttlSecondsAfterFinished")
 
 
+_ONE_VERSION_IN_PLACE = (
+    "output.mode inPlace keeps one version of each episode, but augmentation.mode independent makes one of each "
+    "transform: name one transform in augmentation.transforms, or use augmentation.mode stacked"
+)
+
+
 def _change_rules(schema: dict[str, Any]) -> None:
-    """Add the rules on what may change in a spec: nothing but MUTABLE_FIELDS, and those only forwards."""
+    """Add the rules on what may change in a spec (nothing but MUTABLE_FIELDS, and those only forwards) and on modes."""
     required = schema.get("required", [])
     rules = [
         kubernetes_rule("!oldSelf.cancel || self.cancel", "cancel cannot be taken back: create a new AugmentationJob"),
@@ -240,6 +252,13 @@ def _change_rules(schema: dict[str, Any]) -> None:
         if name not in required and field.get("default") is None:
             same = f"has(self.{name}) == has(oldSelf.{name}) && (!has(self.{name}) || {same})"
         rules.append(kubernetes_rule(same, f"{name} cannot be changed: create a new AugmentationJob"))
+    rules.append(
+        kubernetes_rule(
+            f"self.output.mode != '{OutputMode.IN_PLACE}' || self.augmentation.mode != '{AugmentationMode.INDEPENDENT}'"
+            " || size(self.augmentation.transforms) == 1",
+            _ONE_VERSION_IN_PLACE,
+        )
+    )
     schema["x-kubernetes-validations"] = rules
 
 
@@ -292,3 +311,10 @@ class AugmentationJobSpec(Model):
         le=1000,
         description="Reserved for retrying a job that failed or was cancelled; this version does not act on it.",
     )
+
+    @model_validator(mode="after")
+    def _one_version_in_place(self) -> Self:
+        independent = self.augmentation.mode is AugmentationMode.INDEPENDENT
+        if self.output.mode is OutputMode.IN_PLACE and independent and len(self.augmentation.transforms) > 1:
+            raise ValueError(_ONE_VERSION_IN_PLACE)
+        return self

@@ -96,6 +96,48 @@ class PatchSizeRange(Range):
     max: Fraction = Field(0.2, description="Largest side, fraction of the frame.")
 
 
+class GammaRange(Range):
+    """Exponent of value ** gamma, with values of 0 to 1; 1 changes nothing."""
+
+    min: float = Field(0.7, ge=0.1, le=10, description="Lightest.")
+    max: float = Field(1.5, ge=0.1, le=10, description="Darkest.")
+
+
+class JpegQualityRange(Range):
+    """Quality of libjpeg, 1 to 100; artefacts are plain below 50."""
+
+    min: int = Field(20, ge=1, le=100, description="Worst quality.")
+    max: int = Field(70, ge=1, le=100, description="Best quality.")
+
+
+class ShadowStrengthRange(Range):
+    """How much darker the shaded part is, in percent."""
+
+    min: float = Field(20, ge=0, le=100, description="Faintest shadow, percent.")
+    max: float = Field(60, ge=0, le=100, description="Deepest shadow, percent.")
+
+
+class ShadowSoftnessRange(Range):
+    """Width of a shadow's edge, as a fraction of the frame's diagonal."""
+
+    min: float = Field(0.02, ge=0, le=1, description="Hardest edge, fraction of the diagonal.")
+    max: float = Field(0.2, ge=0, le=1, description="Softest edge, fraction of the diagonal.")
+
+
+class HueRange(Range):
+    """Turn of all hues, in degrees."""
+
+    min: float = Field(-10, ge=-180, le=180, description="Least turn, degrees.")
+    max: float = Field(10, ge=-180, le=180, description="Greatest turn, degrees.")
+
+
+class SaturationRange(Range):
+    """Change of saturation, in percent; -100 leaves greys."""
+
+    min: float = Field(-30, ge=-100, le=100, description="Palest colours, percent.")
+    max: float = Field(30, ge=-100, le=100, description="Strongest colours, percent.")
+
+
 class Lighting(Model):
     """Lighting: brightness, contrast and colour temperature, constant over an episode so that nothing flickers."""
 
@@ -147,3 +189,33 @@ class Occlusion(Model):
     patch_height: PatchSizeRange = Field(
         default=PatchSizeRange(), description="Height of a patch, fraction of the frame's height."
     )
+
+
+class Gamma(Model):
+    """Gamma: a power law on the values, constant over an episode."""
+
+    exponent: GammaRange = Field(default=GammaRange(), description="Exponent of value ** gamma.")
+
+
+class Jpeg(Model):
+    """JPEG artefacts: every frame is compressed and decompressed, in one quality an episode."""
+
+    quality: JpegQualityRange = Field(default=JpegQualityRange(), description="Quality of libjpeg, 1 to 100.")
+
+
+class Shadow(Model):
+    """Shadow: one side of a straight soft edge is darker; it stands still over an episode."""
+
+    strength: ShadowStrengthRange = Field(
+        default=ShadowStrengthRange(), description="How much darker the shaded part is, percent."
+    )
+    softness: ShadowSoftnessRange = Field(
+        default=ShadowSoftnessRange(), description="Width of the edge, fraction of the frame's diagonal."
+    )
+
+
+class HueSaturation(Model):
+    """Hue and saturation, constant over an episode; brightness stays."""
+
+    hue: HueRange = Field(default=HueRange(), description="Turn of all hues, degrees.")
+    saturation: SaturationRange = Field(default=SaturationRange(), description="Change of saturation, percent.")

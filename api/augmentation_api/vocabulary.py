@@ -61,6 +61,10 @@ class TransformName(StrEnum):
     NOISE = "noise"
     BLUR = "blur"
     OCCLUSION = "occlusion"
+    GAMMA = "gamma"
+    JPEG = "jpeg"
+    SHADOW = "shadow"
+    HUE_SATURATION = "hueSaturation"
 
 
 class AugmentationMode(StrEnum):

@@ -86,7 +86,7 @@ def test_what_resolve_finds_fails_the_job_before_a_node_is_taken(user: User, hub
         "SourceNotFound": (user.submit(dataset_id="demo/nowhere"), "demo/nowhere"),
         "RevisionNotFound": (user.submit(revision="no-such-branch"), "no-such-branch"),
         "SourceFormatUnsupported": (user.submit(dataset_id="demo/pusht-v21"), "v2.1"),
-        "SpecUnsupported": (user.submit(augment_transforms="lighting,noise"), "noise"),
+        "SpecUnsupported": (user.submit(augment_mode="independent"), "independent"),
         "SelectionEmpty": (user.submit(episodes="100:200"), "100:200"),
     }
     no_lerobot = user.submit(dataset_id="demo/not-lerobot")

@@ -57,7 +57,12 @@ def test_a_job_applied_with_kubectl_tells_its_story_in_kubectl_and_rest_alike(us
         {
             "source": {"hub": {"repoID": "demo/pusht", "revision": "main"}},
             "output": {"hub": {"repoID": result, "private": True}, "video": {"codec": "h264", "crf": 20}},
-            "augmentation": {"copies": 1, "episodes": "0:2,5", "lighting": {"contrast": {"min": 10, "max": 30}}},
+            "augmentation": {
+                "transforms": ["lighting", "shadow", "hueSaturation", "gamma", "blur", "noise", "jpeg", "occlusion"],
+                "copies": 1,
+                "episodes": "0:2,5",
+                "lighting": {"contrast": {"min": 10, "max": 30}},
+            },
         },
     )
     status = user.complete(job_id)

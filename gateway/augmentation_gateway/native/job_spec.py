@@ -19,13 +19,23 @@ from augmentation_api.transforms import (
     ColorTemperatureRange,
     ContrastRange,
     DefocusSigmaRange,
+    Gamma,
+    GammaRange,
     GaussianSigmaRange,
+    HueRange,
+    HueSaturation,
+    Jpeg,
+    JpegQualityRange,
     Lighting,
     MotionKernelRange,
     Noise,
     Occlusion,
     PatchCountRange,
     PatchSizeRange,
+    SaturationRange,
+    Shadow,
+    ShadowSoftnessRange,
+    ShadowStrengthRange,
     ShotScaleRange,
 )
 from augmentation_api.vocabulary import OutputMode, TransformName
@@ -65,6 +75,10 @@ def _augmentation(request: AugmentationRequest) -> Augmentation:
         TransformName.NOISE: _noise,
         TransformName.BLUR: _blur,
         TransformName.OCCLUSION: _occlusion,
+        TransformName.GAMMA: _gamma,
+        TransformName.JPEG: _jpeg,
+        TransformName.SHADOW: _shadow,
+        TransformName.HUE_SATURATION: _hue_saturation,
     }
     return Augmentation(
         transforms=request.transforms,
@@ -110,6 +124,28 @@ def _occlusion(request: AugmentationRequest) -> Occlusion:
         patches=PatchCountRange(min=request.occlusion_num_patches_min, max=request.occlusion_num_patches_max),
         patch_width=PatchSizeRange(min=request.occlusion_patch_width_min, max=request.occlusion_patch_width_max),
         patch_height=PatchSizeRange(min=request.occlusion_patch_height_min, max=request.occlusion_patch_height_max),
+    )
+
+
+def _gamma(request: AugmentationRequest) -> Gamma:
+    return Gamma(exponent=GammaRange(min=request.gamma_min, max=request.gamma_max))
+
+
+def _jpeg(request: AugmentationRequest) -> Jpeg:
+    return Jpeg(quality=JpegQualityRange(min=request.jpeg_quality_min, max=request.jpeg_quality_max))
+
+
+def _shadow(request: AugmentationRequest) -> Shadow:
+    return Shadow(
+        strength=ShadowStrengthRange(min=request.shadow_strength_min, max=request.shadow_strength_max),
+        softness=ShadowSoftnessRange(min=request.shadow_softness_min, max=request.shadow_softness_max),
+    )
+
+
+def _hue_saturation(request: AugmentationRequest) -> HueSaturation:
+    return HueSaturation(
+        hue=HueRange(min=request.hue_shift_min, max=request.hue_shift_max),
+        saturation=SaturationRange(min=request.saturation_min, max=request.saturation_max),
     )
 
 

@@ -25,6 +25,12 @@ RANGES = (
     "occlusion_num_patches",
     "occlusion_patch_width",
     "occlusion_patch_height",
+    "gamma",
+    "jpeg_quality",
+    "shadow_strength",
+    "shadow_softness",
+    "hue_shift",
+    "saturation",
 )
 """What has a `_min` and a `_max`."""
 
@@ -56,14 +62,14 @@ class AugmentationRequest(BaseModel):
     dataset_id: RepoID = Field(description="HuggingFace dataset ID to augment, `owner/name`")
     augmentation_type: AugmentationType = Field(
         AugmentationType.DETERMINISTIC,
-        description="'deterministic' applies transforms (lighting, noise, blur, occlusion). 'generative' re-renders "
-        "frames in a target environment; 400 where the cluster has no class for it.",
+        description="'deterministic' applies transforms (lighting, noise, blur, occlusion and more). 'generative' "
+        "re-renders frames in a target environment; 400 where the cluster has no class for it.",
     )
     name: str | None = Field(None, max_length=255, description="Name of the job, for people")
     augment_transforms: str = Field(
         "lighting",
         max_length=255,
-        description="Comma-separated transforms, in the order they are applied: lighting, noise, blur, occlusion",
+        description=f"Comma-separated transforms, in the order they are applied, of {', '.join(TransformName)}",
     )
     augment_mode: AugmentationMode = Field(
         AugmentationMode.STACKED,
@@ -109,6 +115,19 @@ class AugmentationRequest(BaseModel):
     occlusion_patch_width_max: Fraction = Field(0.2, description="Of the frame's width")
     occlusion_patch_height_min: Fraction = Field(0.05, description="Of the frame's height")
     occlusion_patch_height_max: Fraction = Field(0.2, description="Of the frame's height")
+
+    gamma_min: float = Field(0.7, ge=0.1, le=10, description="Exponent of value ** gamma")
+    gamma_max: float = Field(1.5, ge=0.1, le=10, description="Exponent of value ** gamma")
+    jpeg_quality_min: int = Field(20, ge=1, le=100, description="Quality of libjpeg")
+    jpeg_quality_max: int = Field(70, ge=1, le=100, description="Quality of libjpeg")
+    shadow_strength_min: float = Field(20, ge=0, le=100, description="Percent darker")
+    shadow_strength_max: float = Field(60, ge=0, le=100, description="Percent darker")
+    shadow_softness_min: float = Field(0.02, ge=0, le=1, description="Width of the edge, of the frame's diagonal")
+    shadow_softness_max: float = Field(0.2, ge=0, le=1, description="Width of the edge, of the frame's diagonal")
+    hue_shift_min: float = Field(-10, ge=-180, le=180, description="Degrees")
+    hue_shift_max: float = Field(10, ge=-180, le=180, description="Degrees")
+    saturation_min: float = Field(-30, ge=-100, le=100, description="Percent")
+    saturation_max: float = Field(30, ge=-100, le=100, description="Percent")
 
     cosmos_prompt: Prompt | None = Field(None, description="Generative only: what the scene should look like")
     cosmos_prompts: Annotated[list[Prompt], Field(max_length=20)] | None = Field(

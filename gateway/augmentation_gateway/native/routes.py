@@ -114,8 +114,8 @@ def _router(gateway: Gateway) -> APIRouter:
     ) -> AugmentationResponse:
         """Start a new dataset augmentation job.
 
-        Applies deterministic transforms (lighting, noise, blur, occlusion) to a HuggingFace dataset and uploads the
-        augmented result. The GPU instance is auto-selected based on the augmentation type.
+        Applies deterministic transforms (lighting, noise, blur, occlusion and more) to a HuggingFace dataset and
+        uploads the augmented result. The GPU instance is auto-selected based on the augmentation type.
         """
         creation = await create_job(gateway, _key(request), to_job_spec(body), idempotency_key=idempotency_key)
         job_id = UUID(creation.record.uid)

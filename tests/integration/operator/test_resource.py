@@ -108,7 +108,13 @@ def test_a_transform_named_twice_is_refused(cluster: Cluster) -> None:
 
 def test_copies_of_a_transform_nobody_knows_are_refused(cluster: Cluster) -> None:
     said = refusal_of(cluster, augmentation={"copiesPerTransform": {"sparkles": 2}})
-    assert "copiesPerTransform names an unknown transform: use lighting, noise, blur or occlusion" in said
+    assert "copiesPerTransform names an unknown transform: use lighting, noise, blur, occlusion, gamma" in said
+
+
+def test_independent_versions_in_place_take_one_transform(cluster: Cluster) -> None:
+    both = {"transforms": ["noise", "blur"], "mode": "independent"}
+    said = refusal_of(cluster, output={"mode": "inPlace"}, augmentation=both)
+    assert "output.mode inPlace keeps one version of each episode" in said
 
 
 def test_a_name_too_long_for_its_children_is_refused(cluster: Cluster) -> None:

@@ -166,7 +166,15 @@ def test_a_transform_named_twice_is_named() -> None:
 def test_a_transform_nobody_knows_is_answered_with_those_there_are() -> None:
     said = findings("augmentation.transforms", ["sparkles"])
     assert "sparkles" in said
-    assert "'lighting', 'noise', 'blur' or 'occlusion'" in said
+    assert "'lighting', 'noise', 'blur', 'occlusion', 'gamma', 'jpeg', 'shadow' or 'hueSaturation'" in said
+
+
+def test_independent_versions_in_place_take_one_transform() -> None:
+    both = {"transforms": ["noise", "blur"], "mode": "independent"}
+    source = {"hub": {"repoID": "lab/kitchen"}}
+    with pytest.raises(ValidationError, match=r"output\.mode inPlace keeps one version"):
+        AugmentationJobSpec.model_validate({"source": source, "output": {"mode": "inPlace"}, "augmentation": both})
+    AugmentationJobSpec.model_validate({"source": source, "augmentation": both})
 
 
 def test_no_transform_at_all_is_refused() -> None:

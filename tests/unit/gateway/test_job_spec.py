@@ -14,7 +14,7 @@ from augmentation_gateway.native.request import GENERATIVE_FIELDS, RANGES, Augme
 from tests.unit.gateway.job_objects import PROJECT_ID
 
 REQUIRED = {"project_id": PROJECT_ID, "dataset_id": "lerobot/pusht"}
-ALL_TRANSFORMS = "lighting,noise,blur,occlusion"
+ALL_TRANSFORMS = "lighting,noise,blur,occlusion,gamma,jpeg,shadow,hueSaturation"
 KEY = ApiKey(id="ci", sha256="0" * 64, principal=Principal(id="ci"), namespace="robots", projects=("*",))
 
 
@@ -133,10 +133,7 @@ def test_ranges_of_transforms_that_are_not_named_are_accepted_and_not_written() 
 def test_every_range_of_a_named_transform_is_written_in_full() -> None:
     augmentation = written(augment_transforms=ALL_TRANSFORMS)["augmentation"]
     ranges = [
-        each
-        for name in ("lighting", "noise", "blur", "occlusion")
-        for each in augmentation[name].values()
-        if isinstance(each, dict)
+        each for name in ALL_TRANSFORMS.split(",") for each in augmentation[name].values() if isinstance(each, dict)
     ]
     assert len(ranges) == len(RANGES)
     assert all(set(each) == {"min", "max"} for each in ranges)
@@ -155,6 +152,12 @@ def test_every_range_of_a_named_transform_is_written_in_full() -> None:
         ("occlusion.patches", "occlusion_num_patches"),
         ("occlusion.patch_width", "occlusion_patch_width"),
         ("occlusion.patch_height", "occlusion_patch_height"),
+        ("gamma.exponent", "gamma"),
+        ("jpeg.quality", "jpeg_quality"),
+        ("shadow.strength", "shadow_strength"),
+        ("shadow.softness", "shadow_softness"),
+        ("hue_saturation.hue", "hue_shift"),
+        ("hue_saturation.saturation", "saturation"),
     ],
 )
 def test_the_defaults_of_a_range_are_those_of_the_resource(path: str, name: str) -> None:

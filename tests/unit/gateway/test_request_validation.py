@@ -16,6 +16,8 @@ from tests.unit.gateway.job_objects import PROJECT_ID
 
 REQUIRED = {"project_id": PROJECT_ID, "dataset_id": "lerobot/pusht"}
 
+KNOWN = "lighting, noise, blur, occlusion, gamma, jpeg, shadow, hueSaturation"
+
 
 def problems(**fields: Any) -> list[FieldProblem]:
     """What is wrong with a request, as the client is told."""
@@ -63,15 +65,15 @@ def test_the_smallest_request_is_accepted() -> None:
         ({"augment_dataset_mode": "inPlace"}, 'augment_dataset_mode is "inPlace", but has to be copy or inplace'),
         (
             {"augment_transforms": "lighting,fog"},
-            "augment_transforms names 'fog', which is no transform: use lighting, noise, blur, occlusion",
+            "augment_transforms names 'fog', which is no transform: use " + KNOWN,
         ),
         (
             {"augment_transforms": " "},
-            "augment_transforms is empty: name at least one of lighting, noise, blur, occlusion",
+            "augment_transforms is empty: name at least one of " + KNOWN,
         ),
         (
             {"augment_transforms": "lighting,"},
-            "augment_transforms names '', which is no transform: use lighting, noise, blur, occlusion",
+            "augment_transforms names '', which is no transform: use " + KNOWN,
         ),
         (
             {"augment_transforms": "blur,noise,blur"},
@@ -97,7 +99,8 @@ def test_the_smallest_request_is_accepted() -> None:
         ),
         (
             {"augment_copies_per_transform": {"fog": 2}},
-            'augment_copies_per_transform.fog is "fog", but has to be lighting, noise, blur or occlusion',
+            'augment_copies_per_transform.fog is "fog", but has to be lighting, noise, blur, occlusion, '
+            "gamma, jpeg, shadow or hueSaturation",
         ),
         (
             {"augment_dataset_mode": "inplace", "augment_mode": "independent", "augment_transforms": "noise,blur"},

@@ -1,15 +1,13 @@
 """What this version of the worker can do, and a refusal, before a GPU is taken, of everything else.
 
-Torch is not imported here: resolve has to start fast. tests/unit/worker/dataset/test_supported.py holds the list of
-transforms to the one that is implemented.
+Torch is not imported here: resolve has to start fast.
 """
 
-from augmentation_api import AugmentationJobSpec, AugmentationType, FailureReason, TransformName
+from augmentation_api import AugmentationJobSpec, AugmentationType, FailureReason
 from augmentation_api.vocabulary import AugmentationMode, OutputMode, VideoCodec
 from augmentation_worker.dataset.info import DatasetInfo
 from augmentation_worker.failure import WorkerFailure
 
-SUPPORTED_TRANSFORMS = (TransformName.LIGHTING,)
 ENCODERS = ("av1", "h264", "hevc")
 """Codecs of augmented videos, by the name that stands in video.codec of a dataset."""
 DEFAULT_CODEC = "av1"
@@ -41,9 +39,6 @@ def check_spec(spec: AugmentationJobSpec) -> None:
         raise _unsupported("spec.output", "volume", "hub")
     if output.mode is not OutputMode.COPY:
         raise _unsupported("spec.output.mode", output.mode, OutputMode.COPY)
-    for transform in augmentation.transforms:
-        if transform not in SUPPORTED_TRANSFORMS:
-            raise _unsupported("spec.augmentation.transforms", transform, ", ".join(SUPPORTED_TRANSFORMS))
     if augmentation.mode is not AugmentationMode.STACKED:
         raise _unsupported("spec.augmentation.mode", augmentation.mode, AugmentationMode.STACKED)
 

@@ -6,9 +6,6 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torchvision import tv_tensors
-from torchvision.transforms import v2
 
 from augmentation_api import transforms as spec
 from augmentation_api.spec import Augmentation
@@ -19,6 +16,7 @@ from augmentation_worker.transforms.color_temperature import (
     srgb_encode,
     temperature_gains,
 )
+from augmentation_worker.transforms.keyed import Description, KeyedTransform, mean_of_images
 from augmentation_worker.transforms.lookup_table import CHANNELS, LEVELS, LookupTable, round_to_uint8
 
 LUMA_WEIGHTS = (0.299, 0.587, 0.114)
@@ -56,7 +54,7 @@ class LightingParameters:
             values = srgb_encode(gains[:, None] * srgb_decode(values))
         return LookupTable(round_to_uint8(values * (LEVELS - 1)))
 
-    def to_dict(self) -> dict[str, float]:
+    def to_dict(self) -> Description:
         """The parameters for reports: plain numbers, units in the names."""
         return {
             "brightness_percent": self.brightness_percent,
@@ -66,11 +64,8 @@ class LightingParameters:
         }
 
 
-class Lighting(v2.Transform):  # type: ignore[misc]  # torchvision is untyped
-    """Draws one light and applies it to uint8 images and videos [..., 3, H, W], on CPU or CUDA.
-
-    It is a torchvision transform: put it into a training pipeline as it is. Everything passed in one call gets the
-    same light. Bounding boxes and masks pass through.
+class Lighting(KeyedTransform):
+    """Draws one light and applies it.
 
     Args:
         brightness: range of the brightness shift, percent of full scale.
@@ -90,18 +85,17 @@ class Lighting(v2.Transform):  # type: ignore[misc]  # torchvision is untyped
         episode_mean: Sequence[float] | None = None,
         draws: Draws | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(draws)
         if episode_mean is not None and len(episode_mean) != CHANNELS:
             raise ValueError(f"episode_mean is the mean of R, G and B: 3 numbers, not {len(episode_mean)}")
         self.brightness = brightness
         self.contrast = contrast
         self.color_temperature = color_temperature
         self.episode_mean = None if episode_mean is None else tuple(float(value) for value in episode_mean)
-        self._draws = draws
 
     @classmethod
-    def from_augmentation(cls, augmentation: Augmentation, draws: Draws, episode_mean: Sequence[float]) -> Self:
-        """The transform that a job's spec asks for, drawing from `draws`."""
+    def from_augmentation(cls, augmentation: Augmentation, draws: Draws, episode_mean: tuple[float, ...]) -> Self:
+        """See KeyedTransform."""
         ranges: spec.Lighting = augmentation.lighting
         return cls(
             brightness=(ranges.brightness.min, ranges.brightness.max),
@@ -122,47 +116,17 @@ class Lighting(v2.Transform):  # type: ignore[misc]  # torchvision is untyped
         brightness = self._uniform(*self.brightness)
         contrast = self._uniform(*self.contrast)
         temperature = self._uniform(*self.color_temperature)
-        mean = self.episode_mean if self.episode_mean is not None else _mean_of_first_image(flat_inputs)
+        mean = self.episode_mean if self.episode_mean is not None else mean_of_images(flat_inputs)
         luma = sum(weight * value for weight, value in zip(LUMA_WEIGHTS, mean, strict=True))
         lighting = LightingParameters(brightness, contrast, temperature, luma + brightness / 100)
         return {"lighting": lighting, "table": lighting.lookup_table()}
 
-    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        """The input in that light; same type, shape, dtype and device.
-
-        Raises:
-            TypeError: if the image is not uint8.
-            ValueError: if the image has not three channels.
-        """
-        if not _is_image(inpt):
-            return inpt
+    def apply(self, frames: torch.Tensor, params: dict[str, Any]) -> torch.Tensor:
+        """See KeyedTransform."""
         table: LookupTable = params["table"]
-        if isinstance(inpt, tv_tensors.TVTensor):
-            return tv_tensors.wrap(table.apply(inpt.as_subclass(torch.Tensor)), like=inpt)
-        return table.apply(inpt)
+        return table.apply(frames)
 
-    def describe(self, params: dict[str, Any]) -> dict[str, float]:
-        """What was drawn, as plain numbers with units in their names."""
+    def describe(self, params: dict[str, Any]) -> Description:
+        """See KeyedTransform."""
         lighting: LightingParameters = params["lighting"]
         return lighting.to_dict()
-
-    def _uniform(self, low: float, high: float) -> float:
-        if self._draws is not None:
-            return self._draws.uniform(low, high)
-        return low + (high - low) * float(torch.rand((), dtype=torch.float64))
-
-
-def _is_image(inpt: Any) -> bool:
-    return isinstance(inpt, torch.Tensor) and not isinstance(
-        inpt, tv_tensors.BoundingBoxes | tv_tensors.Mask | tv_tensors.KeyPoints
-    )
-
-
-def _mean_of_first_image(flat_inputs: list[Any]) -> tuple[float, ...]:
-    for inpt in flat_inputs:
-        if _is_image(inpt) and inpt.ndim >= CHANNELS and inpt.shape[-3] == CHANNELS:
-            means: NDArray[np.float64] = inpt.as_subclass(torch.Tensor).movedim(-3, 0).flatten(1).double().mean(
-                1
-            ).cpu().numpy() / (LEVELS - 1)
-            return tuple(float(mean) for mean in means)
-    raise ValueError("contrast needs the episode's mean: pass episode_mean, or an image [..., 3, H, W]")

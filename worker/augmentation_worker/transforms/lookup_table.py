@@ -1,12 +1,12 @@
 """A pointwise change of 8-bit colours as one table of 256 entries a channel, applied at the speed of memory."""
 
-import sys
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+
+from augmentation_worker.transforms import kernels
 
 CHANNELS = 3
 LEVELS = 256
@@ -56,33 +56,11 @@ class LookupTable:
         if frames.ndim < CHANNELS or frames.shape[-3] != CHANNELS:
             raise ValueError(f"frames must be shaped [..., 3, H, W], not {list(frames.shape)}")
         if frames.device.type == "cpu":
-            return self._apply_on_cpu(frames)
+            values = frames.contiguous().numpy().reshape(-1, CHANNELS, frames.shape[-2] * frames.shape[-1])
+            result = np.empty_like(values)
+            kernels.look_up(values, result, self.values)
+            return torch.from_numpy(result).view(frames.shape)
         offsets = torch.arange(0, CHANNELS * LEVELS, LEVELS, dtype=torch.int32, device=frames.device)
         table = torch.from_numpy(self.values).to(frames.device).flatten()
         indices = frames.to(torch.int32) + offsets.view(CHANNELS, 1, 1)
         return table.index_select(0, indices.flatten()).view(frames.shape)
-
-    def _apply_on_cpu(self, frames: torch.Tensor) -> torch.Tensor:
-        """Two neighbouring pixels are looked up at once: half the work. numpy gives up the GIL while it does it."""
-        height, width = frames.shape[-2:]
-        source = frames.contiguous().numpy().reshape(-1, CHANNELS, height * width)
-        result = np.empty_like(source)
-        tables: NDArray[np.uint8] | NDArray[np.uint16] = self.values
-        from_view, to_view = source, result
-        if height * width % 2 == 0:
-            tables = self._pairs
-            from_view, to_view = source.view(np.uint16), result.view(np.uint16)
-        for frame_from, frame_to in zip(from_view, to_view, strict=True):
-            for table, plane_from, plane_to in zip(tables, frame_from, frame_to, strict=True):
-                # Every index is in range by its type; mode="clip" spares the check and the buffer it would need.
-                np.take(table, plane_from, out=plane_to, mode="clip")
-        return torch.from_numpy(result).view(frames.shape)
-
-    @cached_property
-    def _pairs(self) -> NDArray[np.uint16]:
-        """uint16 [3, 65536]: for two pixels read as one 16-bit number, what becomes of both. 384 KiB."""
-        first, second = np.meshgrid(np.arange(LEVELS), np.arange(LEVELS), indexing="xy")
-        if sys.byteorder == "big":
-            first, second = second, first
-        both = np.stack([self.values[:, first], self.values[:, second]], axis=-1)
-        return np.ascontiguousarray(both).view(np.uint16).reshape(CHANNELS, LEVELS * LEVELS)

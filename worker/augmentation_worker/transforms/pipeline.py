@@ -10,13 +10,29 @@ import torch
 from augmentation_api.spec import Augmentation
 from augmentation_api.vocabulary import AugmentationMode, TransformName
 from augmentation_worker.draws import Draws
+from augmentation_worker.transforms.blur import Blur
+from augmentation_worker.transforms.gamma import Gamma
+from augmentation_worker.transforms.hue_saturation import HueSaturation
+from augmentation_worker.transforms.jpeg import Jpeg
+from augmentation_worker.transforms.keyed import Description, KeyedTransform
 from augmentation_worker.transforms.lighting import Lighting
+from augmentation_worker.transforms.noise import Noise
+from augmentation_worker.transforms.occlusion import Occlusion
+from augmentation_worker.transforms.shadow import Shadow
 
-TRANSFORMS: Mapping[TransformName, type[Lighting]] = MappingProxyType({TransformName.LIGHTING: Lighting})
+TRANSFORMS: Mapping[TransformName, type[KeyedTransform]] = MappingProxyType(
+    {
+        TransformName.LIGHTING: Lighting,
+        TransformName.NOISE: Noise,
+        TransformName.BLUR: Blur,
+        TransformName.OCCLUSION: Occlusion,
+        TransformName.GAMMA: Gamma,
+        TransformName.JPEG: Jpeg,
+        TransformName.SHADOW: Shadow,
+        TransformName.HUE_SATURATION: HueSaturation,
+    }
+)
 """The class that implements each transform."""
-
-IMPLEMENTED_TRANSFORMS: frozenset[TransformName] = frozenset(TRANSFORMS)
-"""The transforms that this version can apply; a job that names another is rejected when it is resolved."""
 
 
 def transforms_of_copies(augmentation: Augmentation) -> tuple[tuple[TransformName, ...], ...]:
@@ -40,10 +56,10 @@ class EpisodeTransform:
         steps: the transforms in order of application, each with the parameters that were drawn for it.
     """
 
-    steps: tuple[tuple[TransformName, Lighting, Mapping[str, Any]], ...]
+    steps: tuple[tuple[TransformName, KeyedTransform, Mapping[str, Any]], ...]
 
     @property
-    def parameters(self) -> dict[str, dict[str, float]]:
+    def parameters(self) -> dict[str, Description]:
         """What was drawn, for each transform by its name: JSON-able, units in the names, in order of application."""
         return {name.value: transform.describe(dict(params)) for name, transform, params in self.steps}
 
@@ -75,17 +91,14 @@ def draw_pipeline(
         episode_mean: mean of R, G, B over the episode, 0 to 1, from the dataset's statistics.
 
     Raises:
-        ValueError: for a transform that this version does not implement, or a copy that the mode does not make.
+        ValueError: for a copy that the mode does not make.
     """
     copies = transforms_of_copies(augmentation)
     if not 0 <= copy < len(copies):
         raise ValueError(f"copy {copy}: the augmentation makes copies 0 to {len(copies) - 1}")
     steps = []
     for name in copies[copy]:
-        if name not in TRANSFORMS:
-            implemented = ", ".join(sorted(IMPLEMENTED_TRANSFORMS))
-            raise ValueError(f"transform {name.value} is not implemented in this version; implemented: {implemented}")
         draws = Draws(augmentation.seed, camera, episode, copy, name.value)
-        transform = TRANSFORMS[name].from_augmentation(augmentation, draws, episode_mean)
+        transform = TRANSFORMS[name].from_augmentation(augmentation, draws, tuple(episode_mean))
         steps.append((name, transform, MappingProxyType(transform.make_params([]))))
     return EpisodeTransform(tuple(steps))

@@ -6,23 +6,17 @@ from augmentation_api import AugmentationJobSpec, FailureReason
 from augmentation_worker.dataset.supported import (
     ENCODERS,
     LARGEST_CRF,
-    SUPPORTED_TRANSFORMS,
     check_cameras,
     check_encoding,
     check_spec,
 )
 from augmentation_worker.failure import WorkerFailure
-from augmentation_worker.transforms import IMPLEMENTED_TRANSFORMS
 from augmentation_worker.video import encoding
 from tests.unit.worker.dataset.samples import DEPTH, TOP, WRIST, info_document, info_of
 
 
 def spec(**fields: Any) -> AugmentationJobSpec:
     return AugmentationJobSpec.model_validate({"source": {"hub": {"repoID": "lab/sample"}}, **fields})
-
-
-def test_the_list_of_transforms_is_that_of_the_ones_implemented() -> None:
-    assert set(SUPPORTED_TRANSFORMS) == set(IMPLEMENTED_TRANSFORMS)
 
 
 def test_the_list_of_codecs_is_that_of_the_encoders() -> None:
@@ -43,7 +37,6 @@ def test_the_defaults_are_supported() -> None:
         ({"source": {"volume": {"claimName": "data"}}}, ["spec.source", "volume", "hub"]),
         ({"output": {"volume": {"claimName": "data"}}}, ["spec.output", "volume", "hub"]),
         ({"output": {"mode": "inPlace"}}, ["spec.output.mode", "inPlace", "copy"]),
-        ({"augmentation": {"transforms": ["lighting", "blur"]}}, ["spec.augmentation.transforms", "blur", "lighting"]),
         ({"augmentation": {"mode": "independent"}}, ["spec.augmentation.mode", "independent", "stacked"]),
     ],
 )

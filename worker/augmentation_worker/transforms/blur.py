@@ -1,0 +1,159 @@
+"""Blur, the same for every frame of an episode: motion blur along a line, or the gaussian that stands for defocus."""
+
+from dataclasses import dataclass
+from math import ceil, cos, radians, sin
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from augmentation_api.spec import Augmentation
+from augmentation_worker.draws import Draws
+from augmentation_worker.transforms import kernels
+from augmentation_worker.transforms.keyed import Description, KeyedTransform
+
+KINDS = ("motion", "defocus")
+_REACH_IN_SIGMAS = 3.0  # where a gaussian's weights round to nothing
+_LEAST_KERNEL = 3
+
+
+@dataclass(frozen=True)
+class BlurParameters:
+    """Blur as drawn for one copy of an episode.
+
+    Attributes:
+        kind: motion or defocus.
+        motion_length: length of the streak, pixels, odd.
+        motion_angle_degrees: its direction, 0 to 180: 0 is horizontal, 90 vertical, counted counter-clockwise.
+        defocus_sigma: standard deviation of the gaussian, pixels.
+    """
+
+    kind: str
+    motion_length: int
+    motion_angle_degrees: float
+    defocus_sigma: float
+
+    def line(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Offsets (rows, columns) of the pixels on the streak: `motion_length` of them, one a pixel of its length.
+
+        The streak goes through the pixel itself and is symmetric about it. Each weighs the same.
+        """
+        angle = radians(self.motion_angle_degrees)
+        direction = np.array([-sin(angle), cos(angle)])
+        steps = np.arange(self.motion_length) - self.motion_length // 2
+        # Rounded half away from zero, which keeps the line symmetric.
+        offsets = np.multiply.outer(steps, direction)
+        rounded = np.copysign(np.floor(np.abs(offsets) + 0.5), offsets).astype(np.int64)
+        return np.ascontiguousarray(rounded[:, 0]), np.ascontiguousarray(rounded[:, 1])
+
+    def reciprocal(self) -> np.uint32:
+        """1 / motion_length as a fixed-point number."""
+        return np.uint32(round((1 << kernels.RECIPROCAL_BITS) / self.motion_length))
+
+    def weights(self) -> NDArray[np.uint16]:
+        """uint16 [reach + 1]: weights at distance 0, 1, 2, … of a gaussian; on both sides together they sum to 256."""
+        reach = max(1, ceil(_REACH_IN_SIGMAS * self.defocus_sigma))
+        exact = np.exp(-(np.arange(reach + 1) ** 2) / (2 * self.defocus_sigma**2))
+        exact *= (1 << kernels.KERNEL_BITS) / (exact[0] + 2 * exact[1:].sum())
+        # Rounded so that sums come out right, not single weights: a wide gaussian's are only a few 256ths each.
+        side = np.diff(np.floor(np.cumsum(exact[1:]) + 0.5), prepend=0.0)
+        rounded = np.array([(1 << kernels.KERNEL_BITS) - 2 * side.sum(), *side])
+        last = int(np.flatnonzero(rounded)[-1])
+        return rounded[: last + 1].astype(np.uint16)
+
+
+class Blur(KeyedTransform):
+    """Blurs; the borders of a frame are repeated outwards.
+
+    Args:
+        kind: `motion`, `defocus`, or `mixed` to draw one of them.
+        motion_kernel: range of the streak's length, pixels; the length drawn is odd. Its angle is any.
+        defocus_sigma: range of the gaussian's standard deviation, pixels.
+        draws: where the values come from. Default: torch's global generator.
+    """
+
+    def __init__(
+        self,
+        kind: str = "mixed",
+        motion_kernel: tuple[int, int] = (5, 15),
+        defocus_sigma: tuple[float, float] = (0.5, 2.5),
+        *,
+        draws: Draws | None = None,
+    ) -> None:
+        super().__init__(draws)
+        self.kind = kind
+        self.motion_kernel = motion_kernel
+        self.defocus_sigma = defocus_sigma
+
+    @classmethod
+    def from_augmentation(cls, augmentation: Augmentation, draws: Draws, episode_mean: tuple[float, ...]) -> Self:
+        """See KeyedTransform."""
+        spec = augmentation.blur
+        return cls(
+            spec.kind,
+            (spec.motion_kernel.min, spec.motion_kernel.max),
+            (spec.defocus_sigma.min, spec.defocus_sigma.max),
+            draws=draws,
+        )
+
+    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+        """`blur` (BlurParameters). Drawn in the order kind, length, angle, sigma; all of them, always."""
+        kind = self._kind(self.kind, KINDS)
+        low, high = self.motion_kernel
+        # The odd numbers from the first one in the range; a range of one even number gives the odd one below it.
+        first = max(_LEAST_KERNEL, low | 1 if low < high else (low - 1) | 1)
+        length = first + 2 * self._integer(0, max(0, (high - first) // 2))
+        blur = BlurParameters(kind, length, self._uniform(0, 180), self._uniform(*self.defocus_sigma))
+        return {"blur": blur}
+
+    def apply(self, frames: torch.Tensor, params: dict[str, Any]) -> torch.Tensor:
+        """See KeyedTransform."""
+        blur: BlurParameters = params["blur"]
+        if frames.device.type != "cpu":
+            return blur_in_torch(frames, blur)
+        values = frames.contiguous().numpy()
+        result = np.empty_like(values)
+        if blur.kind == "motion":
+            kernels.average_along(values, result, *blur.line(), blur.reciprocal())
+        else:
+            kernels.convolve_separably(values, result, blur.weights())
+        return torch.from_numpy(result)
+
+    def describe(self, params: dict[str, Any]) -> Description:
+        """See KeyedTransform."""
+        blur: BlurParameters = params["blur"]
+        if blur.kind == "motion":
+            return {
+                "kind": blur.kind,
+                "motion_length_pixels": blur.motion_length,
+                "motion_angle_degrees": blur.motion_angle_degrees,
+            }
+        return {"kind": blur.kind, "defocus_sigma_pixels": blur.defocus_sigma}
+
+
+def blur_in_torch(frames: torch.Tensor, blur: BlurParameters) -> torch.Tensor:
+    """The twin of the kernels in plain torch, for any device."""
+    if blur.kind == "motion":
+        rows, columns = blur.line()
+        taps = list(zip(rows.tolist(), columns.tolist(), strict=True))
+        total = _weighted_sum(frames.to(torch.int64), [(*tap, 1) for tap in taps])
+        rounded = total * int(blur.reciprocal()) + (1 << (kernels.RECIPROCAL_BITS - 1))
+        return (rounded >> kernels.RECIPROCAL_BITS).to(torch.uint8)
+    weights = blur.weights().tolist()
+    reach = len(weights) - 1
+    steps = [(step, weights[abs(step)]) for step in range(-reach, reach + 1)]
+    horizontal = _weighted_sum(frames.to(torch.int32), [(0, step, weight) for step, weight in steps])
+    total = _weighted_sum(horizontal, [(step, 0, weight) for step, weight in steps])
+    return ((total + (1 << (2 * kernels.KERNEL_BITS - 1))) >> (2 * kernels.KERNEL_BITS)).to(torch.uint8)
+
+
+def _weighted_sum(values: torch.Tensor, taps: list[tuple[int, int, int]]) -> torch.Tensor:
+    """Sum of weight x the values at (row, column) offsets, the border repeated."""
+    height, width = values.shape[-2:]
+    total = torch.zeros_like(values)
+    for row, column, weight in taps:
+        rows = (torch.arange(height, device=values.device) + row).clamp_(0, height - 1)
+        columns = (torch.arange(width, device=values.device) + column).clamp_(0, width - 1)
+        total += weight * values[..., rows, :][..., columns]
+    return total

@@ -1,0 +1,92 @@
+"""Hue and saturation, the same for every frame of an episode; brightness stays."""
+
+from math import cos, radians, sin
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from augmentation_api.spec import Augmentation
+from augmentation_worker.draws import Draws
+from augmentation_worker.transforms import kernels
+from augmentation_worker.transforms.keyed import Description, KeyedTransform
+
+RGB_TO_YIQ = np.array(
+    [[0.299, 0.587, 0.114], [0.595716, -0.274453, -0.321263], [0.211456, -0.522591, 0.311135]], dtype=np.float64
+)
+"""Luma and the two axes of colour: FCC NTSC standard, 47 CFR 73.682(a)(20)."""
+
+
+def color_matrix(hue_degrees: float, saturation_percent: float) -> NDArray[np.int32]:
+    """int32 [3, 3], 16384 is one: colours turned about the axis of greys and stretched away from it.
+
+    In YIQ the angle of (I, Q) is the hue and its length the saturation; luma Y stays. Each row sums to exactly one, so
+    that a grey stays the grey it was. Without a change of hue it is what torchvision's adjust_saturation does.
+    """
+    angle, stretch = radians(hue_degrees), 1 + saturation_percent / 100
+    turn = np.array(
+        [
+            [1, 0, 0],
+            [0, stretch * cos(angle), -stretch * sin(angle)],
+            [0, stretch * sin(angle), stretch * cos(angle)],
+        ]
+    )
+    exact = np.linalg.inv(RGB_TO_YIQ) @ turn @ RGB_TO_YIQ
+    matrix: NDArray[np.int32] = np.floor(exact * (1 << kernels.MATRIX_BITS) + 0.5).astype(np.int32)
+    matrix[np.diag_indices(3)] += (1 << kernels.MATRIX_BITS) - matrix.sum(axis=1, dtype=np.int32)
+    return matrix
+
+
+class HueSaturation(KeyedTransform):
+    """Turns hues and changes saturation.
+
+    Args:
+        hue: range of the turn, degrees.
+        saturation: range of the change, percent; -100 leaves greys.
+        draws: where the values come from. Default: torch's global generator.
+    """
+
+    def __init__(
+        self,
+        hue: tuple[float, float] = (-10.0, 10.0),
+        saturation: tuple[float, float] = (-30.0, 30.0),
+        *,
+        draws: Draws | None = None,
+    ) -> None:
+        super().__init__(draws)
+        self.hue = hue
+        self.saturation = saturation
+
+    @classmethod
+    def from_augmentation(cls, augmentation: Augmentation, draws: Draws, episode_mean: tuple[float, ...]) -> Self:
+        """See KeyedTransform."""
+        spec = augmentation.hue_saturation
+        return cls((spec.hue.min, spec.hue.max), (spec.saturation.min, spec.saturation.max), draws=draws)
+
+    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+        """`hue_degrees`, `saturation_percent` and `matrix`. Drawn in that order."""
+        hue, saturation = self._uniform(*self.hue), self._uniform(*self.saturation)
+        return {"hue_degrees": hue, "saturation_percent": saturation, "matrix": color_matrix(hue, saturation)}
+
+    def apply(self, frames: torch.Tensor, params: dict[str, Any]) -> torch.Tensor:
+        """See KeyedTransform."""
+        matrix: NDArray[np.int32] = params["matrix"]
+        if frames.device.type != "cpu":
+            return multiply_in_torch(frames, matrix)
+        values = frames.contiguous().numpy().reshape(*frames.shape[:2], -1)
+        result = np.empty_like(values)
+        kernels.multiply_colors(values, result, matrix)
+        return torch.from_numpy(result).view(frames.shape)
+
+    def describe(self, params: dict[str, Any]) -> Description:
+        """See KeyedTransform."""
+        return {"hue_degrees": params["hue_degrees"], "saturation_percent": params["saturation_percent"]}
+
+
+def multiply_in_torch(frames: torch.Tensor, matrix: NDArray[np.int32]) -> torch.Tensor:
+    """The twin of kernels.multiply_colors in plain torch, for any device."""
+    values = frames.to(torch.int32)
+    rows = [sum(int(factor) * values[:, index] for index, factor in enumerate(row)) for row in matrix]
+    mixed = torch.stack([torch.as_tensor(row) for row in rows], dim=1) + (1 << (kernels.MATRIX_BITS - 1))
+    return (mixed >> kernels.MATRIX_BITS).clamp_(0, 255).to(torch.uint8)

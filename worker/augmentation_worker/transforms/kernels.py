@@ -1,0 +1,214 @@
+"""The loops over pixels on the CPU, compiled by numba when they are first used (one to two seconds each).
+
+Integers only, so that the result is the same on every processor; each has a twin in plain torch for other devices,
+beside the transform that uses it. They give up the GIL: every copy of an episode is augmented in a thread of its own.
+"""
+
+import numba
+import numpy as np
+
+# Philox4x32-10: J. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011, table 2 and section 3.
+PHILOX_MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
+PHILOX_WEYL = (0x9E3779B9, 0xBB67AE85)
+PHILOX_ROUNDS = 10
+_M0, _M1 = (np.uint64(value) for value in PHILOX_MULTIPLIERS)
+_W0, _W1 = (np.uint32(value) for value in PHILOX_WEYL)
+_THIRTY_TWO = np.uint64(32)
+_BLOCKS = 512  # blocks whose words are held at once: 8 KiB, in the nearest cache
+
+VALUES_PER_BLOCK = 8
+"""16-bit values in the four 32-bit words of a block."""
+FRACTION_BITS = 20
+"""Noise is a product of two fixed-point numbers, 12 and 8 fractional bits."""
+MASK_BITS = 16
+MATRIX_BITS = 14
+KERNEL_BITS = 8
+"""Weights of a blur sum to 256 in each direction, so that the horizontal sum is exact in 16 bits."""
+RECIPROCAL_BITS = 22
+
+
+@numba.njit(nogil=True)
+def philox_words(key0, key1, frame, start, count, words):
+    """Words [4, count] of the Philox4x32-10 blocks with the counters (start.., frame, 0, 0)."""
+    for j in range(count):
+        c0, c1, c2, c3 = np.uint32(start + j), frame, np.uint32(0), np.uint32(0)
+        k0, k1 = key0, key1
+        for _ in range(PHILOX_ROUNDS):
+            product0 = _M0 * np.uint64(c0)
+            product1 = _M1 * np.uint64(c2)
+            c0 = np.uint32(product1 >> _THIRTY_TWO) ^ c1 ^ k0
+            c2 = np.uint32(product0 >> _THIRTY_TWO) ^ c3 ^ k1
+            c1, c3 = np.uint32(product1), np.uint32(product0)
+            k0, k1 = np.uint32(k0 + _W0), np.uint32(k1 + _W1)
+        words[0, j], words[1, j], words[2, j], words[3, j] = c0, c1, c2, c3
+
+
+@numba.njit(nogil=True)
+def _look_up_normals(words, shift, gaussian, normals, length):
+    for j in range(length):
+        normals[j] = gaussian[(words[j] >> shift) & np.uint32(0xFFFF)]
+
+
+@numba.njit(nogil=True)
+def _add_scaled(values, strength, normals, strengths, changed, length):
+    for j in range(length):
+        strengths[j] = strength[values[j]]
+    for j in range(length):
+        product = np.int32(np.int32(strengths[j] * np.int32(normals[j])) + np.int32(1 << (FRACTION_BITS - 1)))
+        noisy = np.int32(np.int32(values[j]) + np.int32(product >> np.int32(FRACTION_BITS)))
+        changed[j] = np.uint8(min(max(noisy, np.int32(0)), np.int32(255)))
+
+
+@numba.njit(nogil=True)
+def _add(values, normals, changed, length):
+    for j in range(length):
+        noisy = np.int16(np.int16(values[j]) + normals[j])
+        changed[j] = np.uint8(min(max(noisy, np.int16(0)), np.int16(255)))
+
+
+@numba.njit(nogil=True)
+def add_noise(frames, result, key0, key1, first_frame, table, strength):
+    """Add noise to frames [N, values] uint8.
+
+    table [65536] int16: the noise itself of each 16-bit random number, where strength is empty; else its normal
+    quantile, to be multiplied by strength [256] int32 of the value. Short loops of one kind each: what can be, is
+    done by vector instructions.
+    """
+    count, size = frames.shape
+    blocks = (size + VALUES_PER_BLOCK - 1) // VALUES_PER_BLOCK
+    words = np.empty((4, _BLOCKS), np.uint32)
+    normals = np.empty(_BLOCKS, np.int16)
+    strengths = np.empty(_BLOCKS, np.int32)
+    for index in range(count):
+        source, target = frames[index], result[index]
+        for start in range(0, blocks, _BLOCKS):
+            held = min(_BLOCKS, blocks - start)
+            philox_words(key0, key1, np.uint32(first_frame + index), start, held, words)
+            for part in range(VALUES_PER_BLOCK):
+                begin = part * blocks + start
+                length = max(0, min(held, size - begin))
+                _look_up_normals(words[part >> 1], np.uint32(16 * (part & 1)), table, normals, length)
+                values, changed = source[begin : begin + length], target[begin : begin + length]
+                if len(strength) == 0:
+                    _add(values, normals, changed, length)
+                else:
+                    _add_scaled(values, strength, normals, strengths, changed, length)
+
+
+@numba.njit(nogil=True)
+def look_up(frames, result, tables):
+    """What becomes of each value of frames [N, 3, H * W] uint8 by the table of its channel, [3, 256] uint8."""
+    count, channels, size = frames.shape
+    for index in range(count):
+        for channel in range(channels):
+            source, target, table = frames[index, channel], result[index, channel], tables[channel]
+            for j in range(size):
+                target[j] = table[source[j]]
+
+
+@numba.njit(nogil=True)
+def _add_row(total, row):
+    for x in range(len(total)):
+        total[x] = np.uint16(total[x] + np.uint16(row[x]))
+
+
+@numba.njit(nogil=True)
+def average_along(frames, result, rows, columns, reciprocal):
+    """The mean of the pixels at the offsets (rows, columns) [taps] int64, the border repeated; frames [N, C, H, W]."""
+    count, channels, height, width = frames.shape
+    reach = 0
+    for tap in range(len(columns)):
+        reach = max(reach, abs(columns[tap]))
+    padded = np.empty((height, width + 2 * reach), np.uint8)
+    total = np.empty(width, np.uint16)
+    for index in range(count):
+        for channel in range(channels):
+            for y in range(height):
+                source, row = frames[index, channel, y], padded[y]
+                row[:reach] = source[0]
+                row[reach : reach + width] = source
+                row[reach + width :] = source[width - 1]
+            for y in range(height):
+                total[:] = 0
+                for tap in range(len(rows)):
+                    begin = reach + columns[tap]
+                    _add_row(total, padded[min(max(y + rows[tap], 0), height - 1), begin : begin + width])
+                target = result[index, channel, y]
+                for x in range(width):
+                    rounded = np.uint32(total[x]) * reciprocal + np.uint32(1 << (RECIPROCAL_BITS - 1))
+                    target[x] = np.uint8(np.uint32(rounded) >> np.uint32(RECIPROCAL_BITS))
+
+
+@numba.njit(nogil=True)
+def _weigh_row(total, row, weights, reach):
+    width = len(total)
+    centre, weight = row[reach : reach + width], weights[0]
+    for x in range(width):
+        total[x] = np.uint16(np.uint16(centre[x]) * weight)
+    for k in range(1, reach + 1):
+        left, right, weight = row[reach - k : reach - k + width], row[reach + k : reach + k + width], weights[k]
+        for x in range(width):
+            total[x] = np.uint16(total[x] + np.uint16(np.uint16(np.uint16(left[x]) + np.uint16(right[x])) * weight))
+
+
+@numba.njit(nogil=True)
+def _weigh_rows(total, above, below, weight):
+    for x in range(len(total)):
+        total[x] = np.uint32(total[x] + np.uint32(np.uint32(np.uint32(above[x]) + np.uint32(below[x])) * weight))
+
+
+@numba.njit(nogil=True)
+def convolve_separably(frames, result, weights):
+    """Blur by the symmetric weights [reach + 1] uint16 in both directions, the border repeated; frames [N, C, H, W]."""
+    count, channels, height, width = frames.shape
+    reach = len(weights) - 1
+    row = np.empty(width + 2 * reach, np.uint8)
+    horizontal = np.empty((height, width), np.uint16)
+    total = np.empty(width, np.uint32)
+    for index in range(count):
+        for channel in range(channels):
+            for y in range(height):
+                source = frames[index, channel, y]
+                row[:reach] = source[0]
+                row[reach : reach + width] = source
+                row[reach + width :] = source[width - 1]
+                _weigh_row(horizontal[y], row, weights, reach)
+            for y in range(height):
+                middle = horizontal[y]
+                weight = np.uint32(weights[0])
+                for x in range(width):
+                    total[x] = np.uint32(np.uint32(middle[x]) * weight)
+                for k in range(1, reach + 1):
+                    above, below = horizontal[max(y - k, 0)], horizontal[min(y + k, height - 1)]
+                    _weigh_rows(total, above, below, np.uint32(weights[k]))
+                target = result[index, channel, y]
+                for x in range(width):
+                    rounded = np.uint32(total[x] + np.uint32(1 << (2 * KERNEL_BITS - 1)))
+                    target[x] = np.uint8(rounded >> np.uint32(2 * KERNEL_BITS))
+
+
+@numba.njit(nogil=True)
+def multiply_by_mask(frames, result, mask):
+    """Scale frames [N, C, H * W] by a mask [H * W] int32, of which 65536 is one."""
+    count, channels, size = frames.shape
+    for index in range(count):
+        for channel in range(channels):
+            source, target = frames[index, channel], result[index, channel]
+            for j in range(size):
+                scaled = np.int32(source[j]) * mask[j] + np.int32(1 << (MASK_BITS - 1))
+                target[j] = np.uint8(np.int32(scaled) >> np.int32(MASK_BITS))
+
+
+@numba.njit(nogil=True)
+def multiply_colors(frames, result, matrix):
+    """Apply a matrix [3, 3] int32, of which 16384 is one, to the colours of frames [N, 3, H * W]."""
+    count, _, size = frames.shape
+    for index in range(count):
+        red, green, blue = frames[index, 0], frames[index, 1], frames[index, 2]
+        for channel in range(3):
+            target = result[index, channel]
+            of_red, of_green, of_blue = matrix[channel, 0], matrix[channel, 1], matrix[channel, 2]
+            for j in range(size):
+                mixed = np.int32(red[j]) * of_red + np.int32(green[j]) * of_green + np.int32(blue[j]) * of_blue
+                rounded = np.int32(mixed + np.int32(1 << (MATRIX_BITS - 1))) >> np.int32(MATRIX_BITS)
+                target[j] = np.uint8(min(max(rounded, np.int32(0)), np.int32(255)))

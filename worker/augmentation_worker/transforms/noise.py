@@ -1,0 +1,170 @@
+"""Sensor noise, new in every frame: gaussian, or shot noise, whose variance grows with the signal."""
+
+from dataclasses import dataclass
+from functools import cache
+from statistics import NormalDist
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from augmentation_api.spec import Augmentation
+from augmentation_worker.draws import Draws
+from augmentation_worker.transforms import kernels
+from augmentation_worker.transforms.keyed import Description, KeyedTransform
+
+KINDS = ("gaussian", "shot")
+_UNIFORM_BITS = 16
+_NORMAL_BITS, _STRENGTH_BITS = 12, 8  # of fraction; together kernels.FRACTION_BITS
+_WORD = 0xFFFFFFFF
+
+
+@cache
+def gaussian_table() -> NDArray[np.int16]:
+    """int16 [65536]: the standard normal quantile of each 16-bit number, in 1/4096.
+
+    Entry u is that of (u + 1/2) / 65536, so the table is symmetric, its mean exactly 0, its ends at 4.3 sigma.
+    """
+    quantile = NormalDist().inv_cdf
+    entries = 1 << _UNIFORM_BITS
+    upper = [round(quantile((index + 0.5) / entries) * (1 << _NORMAL_BITS)) for index in range(entries // 2, entries)]
+    return np.array([*(-value for value in reversed(upper)), *upper], dtype=np.int16)
+
+
+@dataclass(frozen=True)
+class NoiseParameters:
+    """Noise as drawn for one copy of an episode.
+
+    Attributes:
+        kind: gaussian or shot.
+        gaussian_sigma: standard deviation of gaussian noise, of 255.
+        shot_scale: variance of shot noise over the value it is added to, both of 255.
+        key: two 32-bit words, of the generator.
+    """
+
+    kind: str
+    gaussian_sigma: float
+    shot_scale: float
+    key: tuple[int, int]
+
+    def table(self) -> NDArray[np.int16]:
+        """int16 [65536]: for each 16-bit random number the noise to add, or what `strength` is to be multiplied by."""
+        if self.kind == "shot":
+            return gaussian_table()
+        sigma = int(self.gaussian_sigma * (1 << _STRENGTH_BITS) + 0.5)
+        rounded = gaussian_table().astype(np.int64) * sigma + (1 << (kernels.FRACTION_BITS - 1))
+        return (rounded >> kernels.FRACTION_BITS).astype(np.int16)
+
+    def strength(self) -> NDArray[np.int32]:
+        """int32 [256]: the standard deviation of shot noise at each value, in 1/256; empty for gaussian noise."""
+        if self.kind == "gaussian":
+            return np.empty(0, dtype=np.int32)
+        sigma = np.sqrt(self.shot_scale * np.arange(256, dtype=np.float64))
+        return np.floor(sigma * (1 << _STRENGTH_BITS) + 0.5).astype(np.int32)
+
+
+class Noise(KeyedTransform):
+    """Adds noise, each value of each frame its own.
+
+    The noise of a value depends on the key, the frame's index in the episode, and its place in the frame: never on the
+    batch, the shard or the device. Its bits are Philox4x32-10's, its distribution a table of normal quantiles.
+
+    Args:
+        kind: `gaussian`, `shot`, or `mixed` to draw one of them.
+        gaussian_sigma: range of the standard deviation of gaussian noise, of 255.
+        shot_scale: range of the scale of shot noise: its variance is scale x value, of 255.
+        draws: where the values come from. Default: torch's global generator.
+    """
+
+    def __init__(
+        self,
+        kind: str = "mixed",
+        gaussian_sigma: tuple[float, float] = (3.0, 15.0),
+        shot_scale: tuple[float, float] = (0.3, 1.0),
+        *,
+        draws: Draws | None = None,
+    ) -> None:
+        super().__init__(draws)
+        self.kind = kind
+        self.gaussian_sigma = gaussian_sigma
+        self.shot_scale = shot_scale
+
+    @classmethod
+    def from_augmentation(cls, augmentation: Augmentation, draws: Draws, episode_mean: tuple[float, ...]) -> Self:
+        """See KeyedTransform."""
+        spec = augmentation.noise
+        return cls(
+            spec.kind,
+            (spec.gaussian_sigma.min, spec.gaussian_sigma.max),
+            (spec.shot_scale.min, spec.shot_scale.max),
+            draws=draws,
+        )
+
+    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+        """`noise` (NoiseParameters), `table`, `strength`. Drawn in the order kind, sigma, scale, key; all, always."""
+        kind = self._kind(self.kind, KINDS)
+        sigma, scale = self._uniform(*self.gaussian_sigma), self._uniform(*self.shot_scale)
+        noise = NoiseParameters(kind, sigma, scale, self._key())
+        return {"noise": noise, "table": noise.table(), "strength": noise.strength()}
+
+    def apply(self, frames: torch.Tensor, params: dict[str, Any]) -> torch.Tensor:
+        """See KeyedTransform."""
+        key, first_frame = params["noise"].key, int(params.get("first_frame", 0))
+        if frames.device.type != "cpu":
+            return add_noise_in_torch(frames, key, first_frame, params["table"], params["strength"])
+        values = frames.contiguous().numpy().reshape(len(frames), -1)
+        result = np.empty_like(values)
+        key0, key1 = np.uint32(key[0]), np.uint32(key[1])
+        kernels.add_noise(values, result, key0, key1, first_frame, params["table"], params["strength"])
+        return torch.from_numpy(result).view(frames.shape)
+
+    def describe(self, params: dict[str, Any]) -> Description:
+        """See KeyedTransform."""
+        noise: NoiseParameters = params["noise"]
+        strength: Description = (
+            {"gaussian_sigma": noise.gaussian_sigma} if noise.kind == "gaussian" else {"shot_scale": noise.shot_scale}
+        )
+        return {"kind": noise.kind, **strength}
+
+
+def add_noise_in_torch(
+    frames: torch.Tensor,
+    key: tuple[int, int],
+    first_frame: int,
+    table: NDArray[np.int16],
+    strength: NDArray[np.int32],
+) -> torch.Tensor:
+    """The twin of kernels.add_noise in plain torch, for any device."""
+    device, size = frames.device, frames[0].numel()
+    blocks = torch.arange(-(-size // kernels.VALUES_PER_BLOCK), device=device)
+    normals, strengths = (torch.from_numpy(each).to(device, torch.int32) for each in (table, strength))
+    result = torch.empty((len(frames), size), dtype=torch.uint8, device=device)
+    for index, frame in enumerate(frames.reshape(len(frames), -1)):
+        words = philox_in_torch(blocks, first_frame + index, key)
+        uniform = torch.stack([half for word in words for half in (word & 0xFFFF, word >> 16)]).flatten()[:size]
+        values, noise = frame.to(torch.int32), normals[uniform]
+        if len(strengths):
+            noise = (strengths[values] * noise + (1 << (kernels.FRACTION_BITS - 1))) >> kernels.FRACTION_BITS
+        result[index] = (values + noise).clamp_(0, 255).to(torch.uint8)
+    return result.view(frames.shape)
+
+
+def philox_in_torch(blocks: torch.Tensor, frame: int, key: tuple[int, int]) -> list[torch.Tensor]:
+    """The four 32-bit words, as int64 [blocks], of the Philox4x32-10 blocks with counters (block, frame, 0, 0)."""
+    c0, c1 = blocks.to(torch.int64), torch.full_like(blocks, frame, dtype=torch.int64)
+    c2, c3 = torch.zeros_like(c0), torch.zeros_like(c0)
+    k0, k1 = key
+    for _ in range(kernels.PHILOX_ROUNDS):
+        high0, low0 = _multiply(c0, kernels.PHILOX_MULTIPLIERS[0])
+        high1, low1 = _multiply(c2, kernels.PHILOX_MULTIPLIERS[1])
+        c0, c1, c2, c3 = high1 ^ c1 ^ k0, low1, high0 ^ c3 ^ k1, low0
+        k0, k1 = (k0 + kernels.PHILOX_WEYL[0]) & _WORD, (k1 + kernels.PHILOX_WEYL[1]) & _WORD
+    return [c0, c1, c2, c3]
+
+
+def _multiply(value: torch.Tensor, factor: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """High and low 32 bits of a product of 32-bit numbers, by halves: int64 has no room for the sign of the whole."""
+    low = value * (factor & 0xFFFF)
+    high = value * (factor >> 16) + (low >> 16)
+    return high >> 16, ((high & 0xFFFF) << 16) | (low & 0xFFFF)

@@ -1,0 +1,137 @@
+"""Occlusion: filled patches in front of the scene, still over an episode."""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.random import Philox
+from numpy.typing import NDArray
+
+from augmentation_api.spec import Augmentation
+from augmentation_worker.draws import Draws
+from augmentation_worker.transforms.keyed import CHANNELS, Description, KeyedTransform, mean_of_images
+
+KINDS = ("solid", "mean", "noise")
+
+
+@dataclass(frozen=True)
+class Patch:
+    """One patch. Fractions of the frame, so that what is drawn does not depend on the resolution.
+
+    Attributes:
+        left, top, width, height: 0 to 1.
+        color: red, green, blue, 0 to 255, of a solid patch.
+        key: of the noise in a patch of noise.
+    """
+
+    left: float
+    top: float
+    width: float
+    height: float
+    color: tuple[int, int, int]
+    key: int
+
+    def box(self, height: int, width: int) -> tuple[slice, slice]:
+        """Rows and columns it covers in a frame of this size; at least one pixel."""
+        top, left = int(self.top * height + 0.5), int(self.left * width + 0.5)
+        rows, columns = max(1, int(self.height * height + 0.5)), max(1, int(self.width * width + 0.5))
+        top, left = min(top, height - 1), min(left, width - 1)
+        return slice(top, min(top + rows, height)), slice(left, min(left + columns, width))
+
+
+@dataclass(frozen=True)
+class OcclusionParameters:
+    """The patches drawn for one copy of an episode.
+
+    Attributes:
+        kind: solid (a colour for each), mean (the episode's mean colour) or noise (random pixels, still).
+        patches: in the order in which they are put into the frame.
+        mean_color: red, green, blue, 0 to 255.
+    """
+
+    kind: str
+    patches: tuple[Patch, ...]
+    mean_color: tuple[int, int, int]
+
+    def filling(self, patch: Patch, height: int, width: int) -> NDArray[np.uint8]:
+        """uint8 [3, height, width] or [3, 1, 1]: what the patch shows."""
+        if self.kind == "noise":
+            size = CHANNELS * height * width
+            raw = Philox(counter=0, key=patch.key).random_raw(-(-size // 8))
+            return np.asarray(raw).astype("<u8").view(np.uint8)[:size].reshape(CHANNELS, height, width)
+        color = patch.color if self.kind == "solid" else self.mean_color
+        return np.array(color, dtype=np.uint8).reshape(CHANNELS, 1, 1)
+
+
+class Occlusion(KeyedTransform):
+    """Puts patches into the frame.
+
+    Args:
+        kind: `solid`, `mean`, `noise`, or `mixed` to draw one of them.
+        patches: range of their number.
+        patch_width, patch_height: ranges of their sides, fractions of the frame's.
+        episode_mean: mean of R, G, B over the episode, 0 to 1. Default: that of what is passed in.
+        draws: where the values come from. Default: torch's global generator.
+    """
+
+    def __init__(
+        self,
+        kind: str = "mixed",
+        patches: tuple[int, int] = (1, 3),
+        patch_width: tuple[float, float] = (0.05, 0.2),
+        patch_height: tuple[float, float] = (0.05, 0.2),
+        *,
+        episode_mean: tuple[float, ...] | None = None,
+        draws: Draws | None = None,
+    ) -> None:
+        super().__init__(draws)
+        self.kind = kind
+        self.patches = patches
+        self.patch_width = patch_width
+        self.patch_height = patch_height
+        self.episode_mean = episode_mean
+
+    @classmethod
+    def from_augmentation(cls, augmentation: Augmentation, draws: Draws, episode_mean: tuple[float, ...]) -> Self:
+        """See KeyedTransform."""
+        spec = augmentation.occlusion
+        return cls(
+            spec.kind,
+            (spec.patches.min, spec.patches.max),
+            (spec.patch_width.min, spec.patch_width.max),
+            (spec.patch_height.min, spec.patch_height.max),
+            episode_mean=episode_mean,
+            draws=draws,
+        )
+
+    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+        """`occlusion` (OcclusionParameters). Drawn: kind, number; then, a patch, its size, place, colour and key."""
+        kind = self._kind(self.kind, KINDS)
+        patches = tuple(self._patch() for _ in range(self._integer(*self.patches)))
+        mean = self.episode_mean if self.episode_mean is not None else mean_of_images(flat_inputs)
+        red, green, blue = (min(255, max(0, int(value * 255 + 0.5))) for value in mean)
+        return {"occlusion": OcclusionParameters(kind, patches, (red, green, blue))}
+
+    def apply(self, frames: torch.Tensor, params: dict[str, Any]) -> torch.Tensor:
+        """See KeyedTransform."""
+        occlusion: OcclusionParameters = params["occlusion"]
+        result = frames.clone(memory_format=torch.contiguous_format)
+        for patch in occlusion.patches:
+            rows, columns = patch.box(*frames.shape[-2:])
+            filling = occlusion.filling(patch, rows.stop - rows.start, columns.stop - columns.start)
+            result[..., rows, columns] = torch.from_numpy(filling).to(frames.device)
+        return result
+
+    def describe(self, params: dict[str, Any]) -> Description:
+        """See KeyedTransform."""
+        occlusion: OcclusionParameters = params["occlusion"]
+        covered = sum(patch.width * patch.height for patch in occlusion.patches)
+        return {"kind": occlusion.kind, "patches": len(occlusion.patches), "patches_area_percent": 100 * covered}
+
+    def _patch(self) -> Patch:
+        width, height = self._uniform(*self.patch_width), self._uniform(*self.patch_height)
+        left, top = self._uniform(0, 1 - width), self._uniform(0, 1 - height)
+        red, green, blue = (self._integer(0, 255) for _ in range(CHANNELS))
+        high, low = self._key()
+        return Patch(left, top, width, height, (red, green, blue), high << 32 | low)

@@ -1,0 +1,113 @@
+"""Shadow: a part of the scene is darker, behind a straight soft edge that stands still over an episode."""
+
+from dataclasses import dataclass
+from math import cos, radians, sin
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from augmentation_api.spec import Augmentation
+from augmentation_worker.draws import Draws
+from augmentation_worker.transforms import kernels
+from augmentation_worker.transforms.keyed import Description, KeyedTransform
+
+_MIDDLE = (0.2, 0.8)
+"""Where in the frame the edge goes through, as fractions: a shadow of everything or of nothing would be no shadow."""
+
+
+@dataclass(frozen=True)
+class ShadowParameters:
+    """A shadow as drawn for one copy of an episode.
+
+    Attributes:
+        strength_percent: how much darker the shaded part is.
+        softness: width of the edge, fraction of the frame's diagonal.
+        angle_degrees: direction in which the shadow lies, 0 to 360: 0 is right, 90 up.
+        left, top: a point of the edge, fractions of the frame.
+    """
+
+    strength_percent: float
+    softness: float
+    angle_degrees: float
+    left: float
+    top: float
+
+    def mask(self, height: int, width: int) -> NDArray[np.int32]:
+        """int32 [height, width]: what each pixel is multiplied by; 65536 is one.
+
+        Across the edge the light falls by the smoothstep 3t² - 2t³.
+        """
+        angle = radians(self.angle_degrees)
+        rows, columns = np.mgrid[0:height, 0:width].astype(np.float64)
+        along = (columns - self.left * width) * cos(angle) - (rows - self.top * height) * sin(angle)
+        edge = max(1.0, self.softness * float(np.hypot(height, width)))
+        depth = np.clip(along / edge + 0.5, 0, 1)
+        shade = depth * depth * (3 - 2 * depth) * self.strength_percent / 100
+        mask: NDArray[np.int32] = np.floor((1 - shade) * (1 << kernels.MASK_BITS) + 0.5).astype(np.int32)
+        return mask
+
+
+class Shadow(KeyedTransform):
+    """Darkens one side of a straight soft edge.
+
+    Args:
+        strength: range of how much darker the shaded part is, percent.
+        softness: range of the edge's width, fraction of the frame's diagonal.
+        draws: where the values come from. Default: torch's global generator.
+    """
+
+    def __init__(
+        self,
+        strength: tuple[float, float] = (20.0, 60.0),
+        softness: tuple[float, float] = (0.02, 0.2),
+        *,
+        draws: Draws | None = None,
+    ) -> None:
+        super().__init__(draws)
+        self.strength = strength
+        self.softness = softness
+
+    @classmethod
+    def from_augmentation(cls, augmentation: Augmentation, draws: Draws, episode_mean: tuple[float, ...]) -> Self:
+        """See KeyedTransform."""
+        spec = augmentation.shadow
+        return cls((spec.strength.min, spec.strength.max), (spec.softness.min, spec.softness.max), draws=draws)
+
+    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+        """`shadow` (ShadowParameters). Drawn in the order of its attributes."""
+        return {
+            "shadow": ShadowParameters(
+                self._uniform(*self.strength),
+                self._uniform(*self.softness),
+                self._uniform(0, 360),
+                self._uniform(*_MIDDLE),
+                self._uniform(*_MIDDLE),
+            )
+        }
+
+    def apply(self, frames: torch.Tensor, params: dict[str, Any]) -> torch.Tensor:
+        """See KeyedTransform."""
+        mask = params["shadow"].mask(*frames.shape[-2:])
+        if frames.device.type != "cpu":
+            return multiply_in_torch(frames, mask)
+        values = frames.contiguous().numpy().reshape(*frames.shape[:2], -1)
+        result = np.empty_like(values)
+        kernels.multiply_by_mask(values, result, mask.ravel())
+        return torch.from_numpy(result).view(frames.shape)
+
+    def describe(self, params: dict[str, Any]) -> Description:
+        """See KeyedTransform."""
+        shadow: ShadowParameters = params["shadow"]
+        return {
+            "strength_percent": shadow.strength_percent,
+            "softness_percent": 100 * shadow.softness,
+            "angle_degrees": shadow.angle_degrees,
+        }
+
+
+def multiply_in_torch(frames: torch.Tensor, mask: NDArray[np.int32]) -> torch.Tensor:
+    """The twin of kernels.multiply_by_mask in plain torch, for any device."""
+    scaled = frames.to(torch.int32) * torch.from_numpy(mask).to(frames.device) + (1 << (kernels.MASK_BITS - 1))
+    return (scaled >> kernels.MASK_BITS).to(torch.uint8)
