@@ -2,7 +2,9 @@
 
 import contextlib
 import os
-from collections.abc import Iterable
+import sys
+import threading
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -130,7 +132,8 @@ class VideoEncoder:
         context.color_primaries = self._colors.primaries
         context.color_trc = self._colors.transfer
         try:
-            context.open()
+            with _same_scheduling():
+                context.open()
         except av.FFmpegError as error:
             frames = f"{width}x{height} {encoding.pix_fmt}"
             raise ValueError(f"{encoding.encoder} does not take frames of {frames}: {error}") from error
@@ -141,3 +144,25 @@ class VideoEncoder:
             # Without it the muxer would guess how long the last frame, and with it the video, lasts.
             packet.duration = 1
             self._container.mux(packet)
+
+
+@contextlib.contextmanager
+def _same_scheduling() -> Iterator[None]:
+    """Keep this thread's scheduling policy, and give it to the threads that begin in the block.
+
+    SVT-AV1 run by root gives its threads, and the one that opens it, real-time scheduling at the highest priority
+    (SCHED_FIFO 99), which every process that this thread starts later inherits: on a machine of few cores nothing else
+    then runs, not even the kubelet.
+    """
+    if sys.platform != "linux":  # the only system where it does so
+        yield
+        return
+    tasks = Path("/proc/self/task")
+    before = {int(task.name) for task in tasks.glob("*")} - {threading.get_native_id()}
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        for thread in {int(task.name) for task in tasks.glob("*")} - before:
+            with contextlib.suppress(ProcessLookupError):  # it has ended
+                os.sched_setscheduler(thread, policy, parameters)

@@ -1,4 +1,5 @@
 import ctypes
+import os
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -93,6 +94,16 @@ def test_key_frames_are_as_far_apart_as_asked_for(tmp_path: Path, gop: int) -> N
     with av.open(tmp_path / "video.mp4") as container:
         keys = [packet.is_keyframe for packet in container.demux(video=0) if packet.dts is not None]
     assert [index for index, is_key in enumerate(keys) if is_key] == list(range(0, 24, gop))
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_the_encoder_runs_no_thread_in_real_time(tmp_path: Path, codec: VideoCodec) -> None:
+    with VideoEncoder(tmp_path / "a.mp4", VideoEncoding.default(codec), fps=10, width=64, height=64) as encoder:
+        threads = [int(task.name) for task in Path("/proc/self/task").iterdir()]
+        policies = {os.sched_getscheduler(thread) for thread in threads}
+        encoder.write(torch.zeros(1, 3, 64, 64, dtype=torch.uint8))
+    assert len(threads) > 1
+    assert policies == {os.SCHED_OTHER}
 
 
 def test_the_index_comes_before_the_frames_so_that_a_hub_can_stream_it(tmp_path: Path) -> None:
