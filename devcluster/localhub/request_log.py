@@ -17,7 +17,7 @@ _logger = logging.getLogger("localhub")
 
 
 class RequestLog:
-    """ASGI middleware that remembers the last 10,000 requests, in the order they were finished.
+    """ASGI middleware that remembers the last 10,000 requests, in the order they were answered.
 
     Status 0 is a request that got no answer.
     """
@@ -27,23 +27,29 @@ class RequestLog:
         self._requests = requests
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, and note how it ended."""
+        """Pass a request on, and note how it is answered."""
         if scope["type"] != "http" or scope["path"] in OWN_PATHS:
             await self._app(scope, receive, send)
             return
-        status = 0
+        answered = False
 
-        async def note_status(message: Message) -> None:
-            nonlocal status
+        def note(status: int) -> None:
+            self._requests.append({"method": scope["method"], "path": scope["path"], "status": status})
+            _logger.info("%s %s %s", scope["method"], scope["path"], status or "no answer")
+
+        async def note_answer(message: Message) -> None:
+            nonlocal answered
             if message["type"] == "http.response.start":
-                status = message["status"]
+                # Before it is sent: who has the answer finds the request in the log.
+                answered = True
+                note(message["status"])
             await send(message)
 
         try:
-            await self._app(scope, receive, note_status)
+            await self._app(scope, receive, note_answer)
         finally:
-            self._requests.append({"method": scope["method"], "path": scope["path"], "status": status})
-            _logger.info("%s %s %s", scope["method"], scope["path"], status or "no answer")
+            if not answered:
+                note(0)
 
 
 def new_log() -> deque[dict[str, object]]:
