@@ -1,26 +1,16 @@
 """One job by REST and one by kubectl, to completion, and what came of them."""
 
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.result_check import check_result
 from tests.e2e.user import User
+from tests.lerobot_opens import opens_in_lerobot
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SAMPLE = CHECKOUT / "tests/fixtures/pusht_v30"
-LEROBOT = CHECKOUT / ".venv-lerobot/bin/python"
-
-
-def opens_in_lerobot(folder: Path, dataset_id: str, episodes: int, frames: int) -> None:
-    """LeRobot's own loader opens and iterates the dataset."""
-    judge = [LEROBOT, Path(__file__).parent / "lerobot_judge.py", folder, dataset_id]
-    judged = subprocess.run(
-        [*judge, "--episodes", str(episodes), "--frames", str(frames)], capture_output=True, text=True, check=False
-    )
-    assert judged.returncode == 0, judged.stdout + judged.stderr
 
 
 def test_a_job_posted_to_the_gateway_publishes_a_dataset_that_lerobot_opens(user: User) -> None:

@@ -69,7 +69,7 @@ def check_result(folder: Path, source: Path, copies: int) -> None:
     assert result.num_rows == count * (copies + 1)
     assert result.column("episode_index").to_pylist() == list(range(count * (copies + 1)))
     _check_rows(folder, source, original, copies, count, frames)
-    _check_times(folder, result)
+    check_times(folder, result)
 
 
 def _check_rows(folder: Path, source: Path, original: pa.Table, copies: int, count: int, frames: int) -> None:
@@ -88,7 +88,7 @@ def _check_rows(folder: Path, source: Path, original: pa.Table, copies: int, cou
     assert position == table.num_rows
 
 
-def _check_times(folder: Path, result: pa.Table) -> None:
+def check_times(folder: Path, result: pa.Table) -> None:
     """Every frame of every episode is in its file at the time its metadata says."""
     document = info(folder)
     shown: dict[Path, list[float]] = {}

@@ -110,7 +110,6 @@ def test_an_output_that_holds_something_else(hub: Hub, submit: Callable[..., Loc
     [
         ({"episodes": "6:100"}, FailureReason.SELECTION_EMPTY, ["'6:100'", "0 to 5"]),
         ({"cameras": ["top"]}, FailureReason.SELECTION_EMPTY, ["'top'", "observation.image"]),
-        ({"mode": "independent"}, FailureReason.SPEC_UNSUPPORTED, ["independent", "stacked"]),
         ({"copies": 20}, FailureReason.LIMIT_EXCEEDED, ["6840", "1000", "limits.maxFrames"]),
     ],
 )

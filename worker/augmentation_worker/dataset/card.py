@@ -35,9 +35,8 @@ def write_card(spec: AugmentationJobSpec, metadata: DatasetMetadata, plan: Plan,
 
 def _section(spec: AugmentationJobSpec, metadata: DatasetMetadata, plan: Plan) -> str:
     augmentation = spec.augmentation
-    originals = len(metadata.episodes)
-    added = plan.total_episodes - originals
     transforms = ", ".join(augmentation.transforms)
+    augmented = len(plan.episodes) * plan.copies
     cameras = ", ".join(f"`{camera.key}`" for camera in plan.cameras)
     return f"""\
 # Augmented version of {metadata.dataset}
@@ -47,13 +46,25 @@ at revision `{metadata.revision}`.
 
 | | |
 |---|---|
-| Episodes | {plan.total_episodes} ({originals} original, {added} augmented) |
+| Episodes | {plan.total_episodes} ({plan.total_episodes - augmented} original, {augmented} augmented) |
 | Frames | {plan.total_frames} |
 | Transforms | {transforms} ({augmentation.mode}) |
-| Copies of an episode | {plan.copies} |
+| Augmented versions of an episode | {plan.copies} |
 | Augmented cameras | {cameras} |
 | Seed | {augmentation.seed} |
 
-Episodes 0 to {originals - 1} are the originals, unchanged. Episodes {originals} to {plan.total_episodes - 1} are
-augmented copies: only the images of the cameras above differ; states, actions, timestamps and tasks are those of their
-source episodes. What was drawn for each copy stands in `meta/augmentation.json`."""
+{_which(spec, metadata, plan)} Only the images of the cameras above
+differ; states, actions, timestamps and tasks are those of the source. What was drawn for each augmented episode stands
+in `meta/augmentation.json`."""
+
+
+def _which(spec: AugmentationJobSpec, metadata: DatasetMetadata, plan: Plan) -> str:
+    if plan.in_place:
+        chosen = spec.augmentation.episodes
+        which = f"The episodes {chosen}" if chosen else "All episodes"
+        return f"{which} are augmented versions of the source's, under the numbers they had."
+    originals = len(metadata.episodes)
+    return (
+        f"Episodes 0 to {originals - 1} are the originals, unchanged. Episodes {originals} to "
+        f"{plan.total_episodes - 1} are augmented copies."
+    )

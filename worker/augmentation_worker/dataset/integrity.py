@@ -81,8 +81,8 @@ def _check_data_record(metadata: DatasetMetadata, shard: PlannedShard, found: Sh
     recorded = found.data
     if recorded is None or (recorded.file.path if recorded.file else None) != planned:
         raise broken(f"the rows of shard {shard.index} are not in {planned}")
-    if recorded.rows != shard.augmented_frames:
-        raise broken(f"shard {shard.index} wrote {recorded.rows} rows, not {shard.augmented_frames}")
+    if recorded.rows != shard.rows:
+        raise broken(f"shard {shard.index} wrote {recorded.rows} rows, not {shard.rows}")
 
 
 def check_result(
@@ -112,18 +112,28 @@ def check_result(
         )
     if episodes.schema != metadata.table.schema:
         raise broken("the columns of meta/episodes are not those of the source")
-    source_rows = episodes.slice(0, len(metadata.episodes))
-    if not source_rows.equals(metadata.table):
-        raise broken("the rows of the original episodes in meta/episodes have changed")
-    for feature, names in statistics_columns(episodes).items():
+    _check_original_rows(metadata, plan, episodes)
+    augmented = episodes.take(pa.array([copy.episode_index for each in plan.episodes for copy in each.copies]))
+    for feature, names in statistics_columns(augmented).items():
         for name in names:
-            column = episodes.column(column_name(feature, name)).slice(len(metadata.episodes))
-            if not _is_finite(column.to_pylist()):
+            if not _is_finite(augmented.column(column_name(feature, name)).to_pylist()):
                 raise broken(f"statistic {name} of {feature} is not a number in an augmented episode")
     document: Mapping[str, Mapping[str, object]] = json.loads(stats_json)
     for feature, statistics in document.items():
         if not _is_finite(list(statistics.values())):
             raise broken(f"the statistics of {feature} in meta/stats.json are not finite")
+
+
+def _check_original_rows(metadata: DatasetMetadata, plan: Plan, episodes: pa.Table) -> None:
+    """Rows that were not augmented are the source's; of those that were, in place, all but what is said of cameras."""
+    augmented = {episode.source.index for episode in plan.episodes} if plan.in_place else set()
+    kept = pa.array([episode.index for episode in metadata.episodes if episode.index not in augmented], pa.int64())
+    if not episodes.take(kept).equals(metadata.table.take(kept)):
+        raise broken("the rows of the original episodes in meta/episodes have changed")
+    prefixes = tuple(f"{kind}/{camera.key}/" for kind in ("videos", "stats") for camera in plan.cameras)
+    others = [name for name in episodes.column_names if not name.startswith(prefixes)]
+    if not episodes.select(others).slice(0, len(metadata.episodes)).equals(metadata.table.select(others)):
+        raise broken("meta/episodes has changed in more than what it says of the augmented cameras")
 
 
 def check_stored(missing: Sequence[BlobRecord]) -> None:

@@ -24,17 +24,19 @@ class CarriedFiles:
 
     Attributes:
         data: data files.
-        metadata: tasks, episodes files, whatever else is in meta/, and files at the top such as a license.
+        metadata: tasks, episodes files that do not change, whatever else is in meta/, and files at the top such as a
+            license.
     """
 
     data: tuple[str, ...]
     metadata: tuple[str, ...]
 
 
-def carried_files(metadata: DatasetMetadata, source_paths: Collection[str]) -> CarriedFiles:
+def carried_files(metadata: DatasetMetadata, plan: Plan, source_paths: Collection[str]) -> CarriedFiles:
     """What publish carries over; the videos are the shards' part. Folders that LeRobot does not know stay behind."""
+    written = WRITTEN_ANEW | set(metadata.episode_files if plan.in_place else ())
     kept = sorted(
-        path for path in source_paths if (path.startswith("meta/") or "/" not in path) and path not in WRITTEN_ANEW
+        path for path in source_paths if (path.startswith("meta/") or "/" not in path) and path not in written
     )
     return CarriedFiles(data=metadata.data_paths, metadata=tuple(kept))
 

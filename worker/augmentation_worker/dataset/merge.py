@@ -14,19 +14,39 @@ from augmentation_worker.dataset.statistics import column_name, statistics_colum
 Columns = dict[str, list[Any]]
 
 
-def augmented_episodes(
+def episodes_of_result(
     metadata: DatasetMetadata, plan: Plan, records: Sequence[ShardRecords], file: FileNumber
 ) -> pa.Table:
-    """Rows of meta/episodes for the augmented episodes, in order, in the source's schema.
-
-    Each row is its source episode's, with the numbers, files and timestamps of the copy, and with new statistics of
-    what differs: the augmented cameras, episode_index and index.
+    """All rows of meta/episodes of the result: the source's, with the augmented episodes after them or in their place.
 
     Args:
         metadata: the source.
         plan: the plan.
         records: of each shard, by index; complete.
-        file: number of the episodes file that these rows go to.
+        file: number of the episodes file that added rows go to.
+    """
+    made = augmented_episodes(metadata, plan, records, file)
+    if not plan.in_place:
+        return pa.concat_tables([metadata.table, made]).combine_chunks()
+    rows = list(range(len(metadata.episodes)))
+    for position, episode in enumerate(plan.episodes):
+        rows[episode.source.index] = len(rows) + position
+    return pa.concat_tables([metadata.table, made]).take(pa.array(rows)).combine_chunks()
+
+
+def augmented_episodes(
+    metadata: DatasetMetadata, plan: Plan, records: Sequence[ShardRecords], file: FileNumber
+) -> pa.Table:
+    """Rows of meta/episodes for the augmented episodes, in order, in the source's schema.
+
+    Each row is its source episode's, with the files and timestamps of the copy and new statistics of the augmented
+    cameras; where copies are added also with their numbers, and new statistics of episode_index and index.
+
+    Args:
+        metadata: the source.
+        plan: the plan.
+        records: of each shard, by index; complete.
+        file: number of the episodes file that added rows go to.
     """
     made = [
         (shard, episode, copy, records[shard.index].episodes[episode.source.index])
@@ -37,7 +57,9 @@ def augmented_episodes(
     rows = metadata.table.take(pa.array([episode.source.index for _, episode, _, _ in made]))
     changed: Columns = {}
     for shard, episode, copy, record in made:
-        cells = {**_numbers(shard, episode, copy, file), **_index_statistics(rows, metadata, episode, copy)}
+        cells: dict[str, object] = {}
+        if not plan.in_place:
+            cells |= _numbers(shard, episode, copy, file) | _index_statistics(rows, metadata, episode, copy)
         for camera, number in episode.videos.items():
             version = record.videos[camera].copies[copy.copy]
             cells |= _video_cells(camera, number, version)

@@ -1,6 +1,6 @@
 """A source dataset at its pinned commit: all its metadata, checked against the list of files it has."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -25,7 +25,7 @@ class DatasetMetadata:
         info: meta/info.json.
         episodes: one entry an episode, in order.
         table: all rows of meta/episodes, with every column, statistics among them.
-        episode_files: paths of the files that table came from, in order.
+        episode_files: by path, the files that table came from, in order, and the number of rows of each.
         stats_json: meta/stats.json as it is; None if there is none.
     """
 
@@ -34,7 +34,7 @@ class DatasetMetadata:
     info: DatasetInfo
     episodes: tuple[Episode, ...]
     table: pa.Table
-    episode_files: tuple[str, ...]
+    episode_files: Mapping[str, int]
     stats_json: bytes | None
 
     @cached_property
@@ -86,7 +86,8 @@ def read_metadata(
     except (pa.ArrowInvalid, pa.ArrowTypeError, KeyError, OSError) as error:
         raise invalid(dataset, f"{EPISODES_FOLDER} cannot be read as one table: {error}") from error
     episodes = read_episodes(table, info, dataset)
-    return DatasetMetadata(dataset, revision, info, episodes, table, tuple(path for path, _ in ordered), stats_json)
+    rows = {path: part.num_rows for (path, _), part in zip(ordered, tables, strict=True)}
+    return DatasetMetadata(dataset, revision, info, episodes, table, rows, stats_json)
 
 
 def episode_files_of(paths: Collection[str]) -> list[str]:

@@ -47,10 +47,11 @@ def write_provenance(
         "packages": {name: _version_of(name) for name in _RECORDED_PACKAGES},
         "source": {"repoID": metadata.dataset, "revision": metadata.revision},
         "seed": spec.augmentation.seed,
+        "mode": spec.output.mode.value,
         "augmentation": spec.augmentation.to_wire(),
         "video": spec.output.video.to_wire(),
         "cameras": [camera.key for camera in plan.cameras],
-        "originalEpisodes": len(metadata.episodes),
+        "originalEpisodes": plan.total_episodes - len(plan.episodes) * plan.copies,
         "episodes": [
             {
                 "episodeIndex": copy.episode_index,

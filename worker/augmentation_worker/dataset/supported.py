@@ -4,7 +4,7 @@ Torch is not imported here: resolve has to start fast.
 """
 
 from augmentation_api import AugmentationJobSpec, AugmentationType, FailureReason
-from augmentation_api.vocabulary import AugmentationMode, OutputMode, VideoCodec
+from augmentation_api.vocabulary import VideoCodec
 from augmentation_worker.dataset.info import DatasetInfo
 from augmentation_worker.failure import WorkerFailure
 
@@ -30,17 +30,13 @@ def check_spec(spec: AugmentationJobSpec) -> None:
     Raises:
         WorkerFailure: SPEC_UNSUPPORTED, naming field, value and what is supported now.
     """
-    augmentation, output = spec.augmentation, spec.output
+    output = spec.output
     if spec.type is not AugmentationType.DETERMINISTIC:
         raise _unsupported("spec.type", spec.type, AugmentationType.DETERMINISTIC)
     if spec.source.hub is None:
         raise _unsupported("spec.source", "volume", "hub")
     if output.volume is not None:
         raise _unsupported("spec.output", "volume", "hub")
-    if output.mode is not OutputMode.COPY:
-        raise _unsupported("spec.output.mode", output.mode, OutputMode.COPY)
-    if augmentation.mode is not AugmentationMode.STACKED:
-        raise _unsupported("spec.augmentation.mode", augmentation.mode, AugmentationMode.STACKED)
 
 
 def check_cameras(spec: AugmentationJobSpec, info: DatasetInfo) -> None:

@@ -55,9 +55,7 @@ def augment(session: Session) -> None:
     source = open_source(session.hub, session.hub_source.repo_id, session.source_revision, session.settings.scratch)
     metadata = load_metadata(source)
     output = session.output_dataset
-    plan = make_plan(
-        metadata, session.job.spec.augmentation, session.shard_count, carry_originals=output != source.name
-    )
+    plan = make_plan(metadata, session.job.spec, session.shard_count, carry_originals=output != source.name)
     try:
         records = ShardRecords.read(session.manifests.read(index))
     except RecordInvalid as error:

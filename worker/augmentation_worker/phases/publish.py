@@ -26,7 +26,7 @@ from augmentation_worker.dataset.layout import (
     carried_files,
     with_large_file_rules,
 )
-from augmentation_worker.dataset.merge import augmented_episodes
+from augmentation_worker.dataset.merge import episodes_of_result
 from augmentation_worker.dataset.metadata import STATS_PATH, DatasetMetadata
 from augmentation_worker.dataset.plan import LARGEST_SORTABLE_CHUNK, Plan, PlannedShard, make_plan, next_number
 from augmentation_worker.dataset.provenance import write_provenance
@@ -51,9 +51,7 @@ def publish(session: Session) -> None:
     source = open_source(session.hub, session.hub_source.repo_id, session.source_revision, session.settings.scratch)
     try:
         metadata = load_metadata(source)
-        plan = make_plan(
-            metadata, session.job.spec.augmentation, session.shard_count, carry_originals=output != source.name
-        )
+        plan = make_plan(metadata, session.job.spec, session.shard_count, carry_originals=output != source.name)
         run = _Publication(session, source, metadata, plan, output)
         commit = run.published_before() or run.commit()
         run.tag(commit)
@@ -109,8 +107,8 @@ class _Publication:
         self._check_rows(records)
         uploaded = [_uploaded(blob) for blob in _blobs(records)]
         uploaded += self._carried() if not self.over_source else []
-        written, episodes_file = self._written(records)
-        uploaded.append(episodes_file)
+        written, episodes_files = self._written(records)
+        uploaded += episodes_files
         missing = {file.path for file in hub.not_stored(self.output, uploaded)}
         integrity.check_stored([blob for blob in _blobs(records) if blob.path in missing])
         self._check_videos(records)
@@ -122,10 +120,11 @@ class _Publication:
         try:
             return hub.commit(
                 self.output,
-                f"Add {self.plan.total_episodes - len(self.metadata.episodes)} augmented episodes (job {uid})",
+                _commit_message(self.plan, uid),
                 parent=parent,
                 uploaded=uploaded,
                 written=written,
+                deleted=self.plan.abandoned_videos if self.over_source else (),
             )
         except ParentMoved as error:
             return self._commit_that_was_lost(error)
@@ -152,7 +151,7 @@ class _Publication:
 
     def _carried(self) -> list[UploadedFile]:
         """Bring the source's data files and remaining metadata over."""
-        files = carried_files(self.metadata, self.source.files)
+        files = carried_files(self.metadata, self.plan, self.source.files)
         uploaded = []
         for path in (*files.metadata, *files.data):
             uploaded.append(self.session.hub.upload(self.output, path, self.source.open(path)))
@@ -160,18 +159,14 @@ class _Publication:
                 self.source.drop(path)
         return uploaded
 
-    def _written(self, records: list[ShardRecords]) -> tuple[dict[str, bytes], UploadedFile]:
-        """The files that are new: small ones as bytes, and the episodes file, uploaded."""
+    def _written(self, records: list[ShardRecords]) -> tuple[dict[str, bytes], list[UploadedFile]]:
+        """The files that are new: small ones as bytes, and the episodes files, uploaded."""
         spec, metadata, plan = self.session.job.spec, self.metadata, self.plan
         number = self._episodes_number()
-        added = augmented_episodes(metadata, plan, records, number)
-        table = pa.concat_tables([metadata.table, added])
+        table = episodes_of_result(metadata, plan, records, number)
         info = metadata.info.grown(plan.total_episodes, plan.total_frames, self._changed_encodings(records))
         stats = stats_json(table, metadata.stats_json)
         integrity.check_result(metadata, plan, info, table, stats)
-        local = self.session.settings.scratch / "made" / "episodes.parquet"
-        local.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(added, local, compression="snappy", use_dictionary=True)
         card = self.source.read(CARD_PATH)
         written = {
             INFO_PATH: info,
@@ -180,7 +175,21 @@ class _Publication:
             CARD_PATH: write_card(spec, metadata, plan, None if card is None else card.decode(errors="replace")),
             **self._attributes(),
         }
-        return written, self.session.hub.upload(self.output, episodes_path(number), local)
+        return written, self._episodes_files(table, number)
+
+    def _episodes_files(self, table: pa.Table, number: FileNumber) -> list[UploadedFile]:
+        """One file of added rows; in place, the source's files with other rows."""
+        originals = len(self.metadata.episodes)
+        sizes = self.metadata.episode_files if self.plan.in_place else {episodes_path(number): len(table) - originals}
+        begin = 0 if self.plan.in_place else originals
+        local = self.session.settings.scratch / "made" / "episodes.parquet"
+        local.parent.mkdir(parents=True, exist_ok=True)
+        uploaded = []
+        for path, size in sizes.items():
+            pq.write_table(table.slice(begin, size), local, compression="snappy", use_dictionary=True)
+            uploaded.append(self.session.hub.upload(self.output, path, local))
+            begin += size
+        return uploaded
 
     def _episodes_number(self) -> FileNumber:
         taken = [_number_of(path) for path in self.metadata.episode_files]
@@ -232,6 +241,12 @@ class _Publication:
                 raise integrity.broken(f"{video.path} came back from the hub with other content")
             check_fetched_video(local, video.path, self.metadata.info.fps, sum(copy.frames for copy in video.copies))
             local.unlink()
+
+
+def _commit_message(plan: Plan, uid: str) -> str:
+    if plan.in_place:
+        return f"Replace {len(plan.episodes)} episodes by augmented ones (job {uid})"
+    return f"Add {plan.added_episodes} augmented episodes (job {uid})"
 
 
 def _videos(record: ShardRecords, episode: int) -> Iterable[VideoRecord]:

@@ -47,8 +47,9 @@ def resolve(session: Session) -> None:
     )
     session.reporter.event(
         "completed",
-        f"{len(chosen)} of {len(metadata.episodes)} episodes ({frames} frames) become {len(chosen) * plan.copies} "
-        f"augmented ones ({frames * plan.copies} frames); the result goes to {output}",
+        f"{len(chosen)} of {len(metadata.episodes)} episodes ({frames} frames) "
+        + ("are replaced by" if plan.in_place else "become")
+        + f" {len(chosen) * plan.copies} augmented ones ({frames * plan.copies} frames); the result goes to {output}",
     )
 
 
@@ -56,7 +57,7 @@ def _checked_plan(session: Session, metadata: DatasetMetadata) -> Plan:
     spec = session.job.spec
     check_cameras(spec, metadata.info)
     check_encoding(spec, metadata.info)
-    plan = make_plan(metadata, spec.augmentation, 1)
+    plan = make_plan(metadata, spec, 1)
     if not plan.episodes:
         last = len(metadata.episodes) - 1
         raise WorkerFailure(

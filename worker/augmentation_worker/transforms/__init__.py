@@ -7,7 +7,7 @@ from augmentation_worker.transforms.jpeg import Jpeg
 from augmentation_worker.transforms.lighting import Lighting, LightingParameters
 from augmentation_worker.transforms.noise import Noise
 from augmentation_worker.transforms.occlusion import Occlusion
-from augmentation_worker.transforms.pipeline import EpisodeTransform, draw_pipeline, transforms_of_copies
+from augmentation_worker.transforms.pipeline import EpisodeTransform, draw_pipeline
 from augmentation_worker.transforms.shadow import Shadow
 
 __all__ = [
@@ -22,5 +22,4 @@ __all__ = [
     "Occlusion",
     "Shadow",
     "draw_pipeline",
-    "transforms_of_copies",
 ]

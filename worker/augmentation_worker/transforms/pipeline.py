@@ -8,7 +8,8 @@ from typing import Any
 import torch
 
 from augmentation_api.spec import Augmentation
-from augmentation_api.vocabulary import AugmentationMode, TransformName
+from augmentation_api.vocabulary import TransformName
+from augmentation_worker.copies import transforms_of_copies
 from augmentation_worker.draws import Draws
 from augmentation_worker.transforms.blur import Blur
 from augmentation_worker.transforms.gamma import Gamma
@@ -33,19 +34,6 @@ TRANSFORMS: Mapping[TransformName, type[KeyedTransform]] = MappingProxyType(
     }
 )
 """The class that implements each transform."""
-
-
-def transforms_of_copies(augmentation: Augmentation) -> tuple[tuple[TransformName, ...], ...]:
-    """For each copy of an episode, by its index, the transforms it gets, in order of application.
-
-    stacked: each of the `copies` gets all transforms. independent: the copies of the first transform, then those of
-    the second, and so on; `copiesPerTransform` each, or else one.
-    """
-    names = tuple(augmentation.transforms)
-    if augmentation.mode is AugmentationMode.STACKED:
-        return (names,) * augmentation.copies
-    per_transform = augmentation.copies_per_transform or {}
-    return tuple((name,) for name in names for _ in range(per_transform.get(name, 1)))
 
 
 @dataclass(frozen=True)
@@ -87,7 +75,7 @@ def draw_pipeline(
         augmentation: what the job asks for.
         camera: camera key, e.g. `observation.images.top`.
         episode: index of the source episode in its dataset.
-        copy: index of the copy, from 0; see `transforms_of_copies`.
+        copy: index of the copy, from 0; see `copies.transforms_of_copies`.
         episode_mean: mean of R, G, B over the episode, 0 to 1, from the dataset's statistics.
 
     Raises:

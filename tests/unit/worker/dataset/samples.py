@@ -7,12 +7,21 @@ from typing import Any
 
 import pyarrow as pa
 
+from augmentation_api import Augmentation, AugmentationJobSpec
+from augmentation_api.spec import HubSource, Output, Source
+from augmentation_api.vocabulary import OutputMode
 from augmentation_worker.dataset.episodes import read_episodes
 from augmentation_worker.dataset.info import INFO_PATH, DatasetInfo, read_info
 from augmentation_worker.dataset.metadata import DatasetMetadata, episode_files_of, read_metadata
 
 FIXTURE = Path(__file__).parents[3] / "fixtures" / "pusht_v30"
 TOP, WRIST, DEPTH = "observation.images.top", "observation.images.wrist", "observation.images.depth"
+
+
+def job(augmentation: Augmentation, mode: OutputMode = OutputMode.COPY) -> AugmentationJobSpec:
+    """The spec of a job that augments so."""
+    source = Source(hub=HubSource(repo_id="lab/sample"))
+    return AugmentationJobSpec(source=source, augmentation=augmentation, output=Output(mode=mode))
 
 
 def info_document(**changes: Any) -> dict[str, Any]:

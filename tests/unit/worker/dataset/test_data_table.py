@@ -9,7 +9,7 @@ from augmentation_api import Augmentation, FailureReason
 from augmentation_worker.dataset.data_table import SourceRows, augmented_rows, write_shard_rows
 from augmentation_worker.dataset.plan import PlannedCopy, make_plan
 from augmentation_worker.failure import WorkerFailure
-from tests.unit.worker.dataset.samples import FIXTURE, fixture_metadata
+from tests.unit.worker.dataset.samples import FIXTURE, fixture_metadata, job
 
 INDEX_COLUMNS = ["episode_index", "index"]
 
@@ -34,7 +34,7 @@ def test_a_copy_differs_in_its_two_index_columns_only() -> None:
 
 def test_the_file_of_a_shard_has_the_sources_schema_and_a_row_group_an_episode(tmp_path: Path) -> None:
     metadata = fixture_metadata()
-    shard = make_plan(metadata, Augmentation(copies=2), 3).shards[1]
+    shard = make_plan(metadata, job(Augmentation(copies=2)), 3).shards[1]
     assert write_shard_rows(shard, source_rows(), tmp_path / "rows.parquet") == shard.augmented_frames
     written = pq.ParquetFile(tmp_path / "rows.parquet")
     source = pq.ParquetFile(FIXTURE / metadata.data_paths[0])
@@ -46,7 +46,7 @@ def test_the_file_of_a_shard_has_the_sources_schema_and_a_row_group_an_episode(t
 
 
 def test_the_same_shard_gives_the_same_bytes(tmp_path: Path) -> None:
-    shard = make_plan(fixture_metadata(), Augmentation(), 2).shards[0]
+    shard = make_plan(fixture_metadata(), job(Augmentation()), 2).shards[0]
     for name in ("once", "again"):
         write_shard_rows(shard, source_rows(), tmp_path / name)
     assert (tmp_path / "once").read_bytes() == (tmp_path / "again").read_bytes()

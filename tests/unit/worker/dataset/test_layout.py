@@ -1,5 +1,8 @@
+from augmentation_api import Augmentation
+from augmentation_api.vocabulary import OutputMode
 from augmentation_worker.dataset.layout import carried_files, with_large_file_rules
-from tests.unit.worker.dataset.samples import fixture_metadata
+from augmentation_worker.dataset.plan import make_plan
+from tests.unit.worker.dataset.samples import fixture_metadata, job
 
 
 def test_what_publish_writes_itself_is_not_carried_over() -> None:
@@ -17,9 +20,11 @@ def test_what_publish_writes_itself_is_not_carried_over() -> None:
         *metadata.data_paths,
         *metadata.video_paths,
     ]
-    carried = carried_files(metadata, paths)
+    carried = carried_files(metadata, make_plan(metadata, job(Augmentation()), 1), paths)
     assert carried.data == metadata.data_paths
     assert carried.metadata == ("LICENSE", "meta/episodes/chunk-000/file-000.parquet", "meta/tasks.parquet")
+    in_place = make_plan(metadata, job(Augmentation(), OutputMode.IN_PLACE), 1)
+    assert carried_files(metadata, in_place, paths).metadata == ("LICENSE", "meta/tasks.parquet")
 
 
 def test_large_file_rules_are_added_once_and_only_where_they_are_missing() -> None:

@@ -8,7 +8,7 @@ from augmentation_api import AugmentationJobSpec, FailureReason
 from augmentation_worker.dataset import integrity
 from augmentation_worker.dataset.card import write_card
 from augmentation_worker.dataset.episodes import FileNumber, read_episodes
-from augmentation_worker.dataset.merge import augmented_episodes
+from augmentation_worker.dataset.merge import episodes_of_result
 from augmentation_worker.dataset.metadata import DatasetMetadata
 from augmentation_worker.dataset.plan import Plan, make_plan
 from augmentation_worker.dataset.provenance import read_provenance, write_provenance
@@ -57,20 +57,20 @@ def records_of(metadata: DatasetMetadata, plan: Plan) -> list[ShardRecords]:
             episodes[episode.source.index] = EpisodeRecord(videos=videos)
         rows = metadata.info.data_file(*(shard.data_file or (0, 0)))
         originals = tuple(BlobRecord(path=path, sha256=SHA, size=9) for path in shard.original_videos)
-        data = DataRecord(file=BlobRecord(path=rows, sha256=SHA, size=9), rows=shard.augmented_frames)
+        file = None if shard.data_file is None else BlobRecord(path=rows, sha256=SHA, size=9)
+        data = DataRecord(file=file, rows=shard.rows)
         made.append(ShardRecords(episodes=episodes, data=data, original_videos=originals))
     return made
 
 
-def planned(shards: int = 2) -> tuple[DatasetMetadata, Plan, list[ShardRecords]]:
+def planned(shards: int = 2, spec: AugmentationJobSpec = SPEC) -> tuple[DatasetMetadata, Plan, list[ShardRecords]]:
     metadata = fixture_metadata()
-    plan = make_plan(metadata, SPEC.augmentation, shards)
+    plan = make_plan(metadata, spec, shards)
     return metadata, plan, records_of(metadata, plan)
 
 
 def merged(metadata: DatasetMetadata, plan: Plan, records: list[ShardRecords]) -> tuple[bytes, pa.Table, bytes]:
-    added = augmented_episodes(metadata, plan, records, FileNumber(0, 1))
-    table = pa.concat_tables([metadata.table, added])
+    table = episodes_of_result(metadata, plan, records, FileNumber(0, 1))
     info = metadata.info.grown(plan.total_episodes, plan.total_frames, {})
     return info, table, stats_json(table, metadata.stats_json)
 
@@ -110,6 +110,26 @@ def test_a_row_is_its_sources_but_for_what_differs() -> None:
     for name, value in row.items():
         if not name.startswith(changed):
             assert value == source[name], name
+
+
+def test_in_place_a_row_says_something_else_of_the_augmented_camera_and_of_nothing_more() -> None:
+    spec = AugmentationJobSpec.model_validate(
+        {"source": {"hub": {"repoID": "lab/pusht"}}, "output": {"mode": "inPlace"}, "augmentation": {"episodes": "1,4"}}
+    )
+    metadata, plan, records = planned(2, spec)
+    info, table, stats = merged(metadata, plan, records)
+    integrity.check_complete(plan, records)
+    integrity.check_records(metadata, plan, records)
+    integrity.check_result(metadata, plan, info, table, stats)
+    before, after = metadata.table.to_pylist(), table.to_pylist()
+    changed = [index for index, (row, now) in enumerate(zip(before, after, strict=True)) if row != now]
+    assert changed == [1, 4]
+    names = {name for name, value in after[4].items() if value != before[4][name]}
+    assert all(name.startswith((f"videos/{CAMERA}/", f"stats/{CAMERA}/")) for name in names)
+    assert (after[4][f"videos/{CAMERA}/file_index"], after[4][f"videos/{CAMERA}/from_timestamp"]) == (2, 0.0)
+    elsewhere = table.set_column(0, table.schema.field(0), pa.array([9, 1, 2, 3, 4, 5], table.schema.field(0).type))
+    with pytest.raises(WorkerFailure, match="nothing was published"):
+        integrity.check_result(metadata, plan, info, elsewhere, stats)
 
 
 def test_statistics_of_the_whole_count_originals_and_copies() -> None:

@@ -5,9 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from augmentation_api import Augmentation
+from augmentation_api.vocabulary import AugmentationMode, OutputMode, TransformName
 from augmentation_worker.dataset.metadata import DatasetMetadata
 from augmentation_worker.dataset.plan import Plan, balanced_shares, make_plan
-from tests.unit.worker.dataset.samples import DEPTH, TOP, WRIST, episode_rows, fixture_metadata, metadata_of
+from tests.unit.worker.dataset.samples import DEPTH, TOP, WRIST, episode_rows, fixture_metadata, job, metadata_of
 
 lengths = some.lists(some.integers(1, 60), min_size=1, max_size=25)
 
@@ -31,7 +32,7 @@ def test_every_selected_episode_is_in_exactly_one_shard_and_numbers_are_contiguo
 ) -> None:
     metadata = metadata_with(lengths)
     augmentation = Augmentation(copies=copies, episodes=f"{first}:100")
-    plan = make_plan(metadata, augmentation, shards)
+    plan = make_plan(metadata, job(augmentation), shards)
     assert len(plan.shards) == shards
     assert [episode.source.index for episode in plan.episodes] == list(range(first, len(lengths)))
     made = [copy for episode in plan.episodes for copy in episode.copies]
@@ -45,7 +46,7 @@ def test_every_selected_episode_is_in_exactly_one_shard_and_numbers_are_contiguo
 @given(lengths=lengths, copies=some.integers(1, 3))
 def test_the_number_of_shards_changes_nothing_but_who_does_what(lengths: list[int], copies: int) -> None:
     metadata = metadata_with(lengths)
-    plans = [make_plan(metadata, Augmentation(copies=copies), shards) for shards in (1, 2, 7)]
+    plans = [make_plan(metadata, job(Augmentation(copies=copies)), shards) for shards in (1, 2, 7)]
     assert plans[0].episodes == plans[1].episodes == plans[2].episodes
     originals = [sorted(path for shard in plan.shards for path in shard.original_videos) for plan in plans]
     assert originals[0] == originals[1] == originals[2] == sorted(metadata.video_paths)
@@ -75,12 +76,12 @@ def test_no_share_is_longer_than_its_records_may_be(lengths: list[int], shards: 
 
 def test_a_plan_is_the_same_whenever_it_is_made() -> None:
     augmentation = Augmentation(copies=3)
-    assert make_plan(fixture_metadata(), augmentation, 4) == make_plan(fixture_metadata(), augmentation, 4)
+    assert make_plan(fixture_metadata(), job(augmentation), 4) == make_plan(fixture_metadata(), job(augmentation), 4)
 
 
 def test_new_files_are_numbered_after_the_sources_and_fill_chunks() -> None:
     metadata = metadata_with([5] * 5, chunks_size=4)  # files 0 to 2 of chunk 0 are taken
-    plan = make_plan(metadata, Augmentation(copies=1), 2)
+    plan = make_plan(metadata, job(Augmentation(copies=1)), 2)
     assert [tuple(episode.videos[TOP]) for episode in plan.episodes] == [(0, 3), (1, 0), (1, 1), (1, 2), (1, 3)]
     assert [tuple(shard.data_file or ()) for shard in plan.shards] == [(0, 3), (1, 0)]
 
@@ -91,7 +92,7 @@ def test_no_two_files_share_a_path_and_data_files_sort_in_the_order_of_their_row
     lengths: list[int], shards: int, chunks_size: int
 ) -> None:
     metadata = metadata_with(lengths, chunks_size=max(chunks_size, (len(lengths) + 1) // 2))
-    plan = make_plan(metadata, Augmentation(copies=2), shards)
+    plan = make_plan(metadata, job(Augmentation(copies=2)), shards)
     data = [metadata.info.data_file(*shard.data_file) for shard in plan.shards if shard.data_file]
     paths = [*metadata.data_paths, *data]
     assert paths == sorted(set(paths))
@@ -100,38 +101,73 @@ def test_no_two_files_share_a_path_and_data_files_sort_in_the_order_of_their_row
 
 
 def test_shards_beyond_the_episodes_have_nothing_to_do() -> None:
-    plan = make_plan(metadata_with([5, 5]), Augmentation(), 4)
+    plan = make_plan(metadata_with([5, 5]), job(Augmentation()), 4)
     assert [len(shard.episodes) for shard in plan.shards] == [1, 1, 0, 0]
     assert [shard.data_file is None for shard in plan.shards] == [False, False, True, True]
 
 
 def test_only_colour_cameras_that_are_selected_are_augmented_but_all_are_carried_over() -> None:
     metadata = metadata_with([5, 5, 5])
-    assert [camera.key for camera in make_plan(metadata, Augmentation(), 1).cameras] == [TOP, WRIST]
-    plan = make_plan(metadata, Augmentation(cameras=[WRIST]), 1)
+    assert [camera.key for camera in make_plan(metadata, job(Augmentation()), 1).cameras] == [TOP, WRIST]
+    plan = make_plan(metadata, job(Augmentation(cameras=[WRIST])), 1)
     assert [list(episode.videos) for episode in plan.episodes] == [[WRIST]] * 3
     assert any(DEPTH in path for path in plan.shards[0].original_videos)
 
 
 def test_an_original_video_is_carried_by_the_shard_of_its_first_episode() -> None:
     metadata = metadata_with([5] * 6)  # two episodes a file
-    plan = make_plan(metadata, Augmentation(cameras=[TOP]), 3)
+    plan = make_plan(metadata, job(Augmentation(cameras=[TOP])), 3)
     carried = [[path for path in shard.original_videos if TOP in path] for shard in plan.shards]
     assert carried == [[f"videos/{TOP}/chunk-000/file-00{number}.mp4"] for number in range(3)]
 
 
 def test_originals_without_a_selected_episode_are_carried_all_the_same() -> None:
-    plan = make_plan(metadata_with([5] * 6), Augmentation(episodes="2"), 2)
+    plan = make_plan(metadata_with([5] * 6), job(Augmentation(episodes="2")), 2)
     assert [len(shard.original_videos) for shard in plan.shards] == [9, 0]
 
 
 def test_nothing_is_carried_where_the_result_goes_over_the_source() -> None:
-    plan = make_plan(metadata_with([5, 5]), Augmentation(), 1, carry_originals=False)
+    plan = make_plan(metadata_with([5, 5]), job(Augmentation()), 1, carry_originals=False)
     assert plan.shards[0].original_videos == ()
 
 
 @pytest.mark.parametrize("shards", [1, 2, 3])
 def test_copies_of_an_episode_stay_together(shards: int) -> None:
-    plan = make_plan(metadata_with([5, 9, 2, 4]), Augmentation(copies=3), shards)
+    plan = make_plan(metadata_with([5, 9, 2, 4]), job(Augmentation(copies=3)), shards)
     for before, after in pairwise(plan.episodes):
         assert before.copies[-1].episode_index + 1 == after.copies[0].episode_index
+
+
+@settings(max_examples=25, deadline=None)
+@given(lengths=lengths, shards=some.sampled_from([1, 2, 3, 7]), first=some.integers(0, 5))
+def test_in_place_episodes_keep_their_numbers_and_rows(lengths: list[int], shards: int, first: int) -> None:
+    metadata = metadata_with(lengths)
+    plan = make_plan(metadata, job(Augmentation(copies=3, episodes=f"{first}:100"), OutputMode.IN_PLACE), shards)
+    assert [episode.source for episode in plan.episodes] == list(metadata.episodes[first:])
+    for episode in plan.episodes:
+        source = episode.source
+        made = [(copy.copy, copy.episode_index, copy.from_index, copy.to_index) for copy in episode.copies]
+        assert made == [(0, source.index, source.from_index, source.to_index)]
+    assert (plan.total_episodes, plan.total_frames) == (len(lengths), sum(lengths))
+    assert [shard.rows for shard in plan.shards] == [0] * shards
+
+
+def test_in_place_only_video_files_that_still_show_something_are_carried() -> None:
+    metadata = metadata_with([5] * 6)  # two episodes a file
+    plan = make_plan(metadata, job(Augmentation(cameras=[TOP], episodes="0:3"), OutputMode.IN_PLACE), 2)
+    assert plan.abandoned_videos == (f"videos/{TOP}/chunk-000/file-000.mp4",)
+    carried = {path for shard in plan.shards for path in shard.original_videos}
+    assert carried == set(metadata.video_paths) - set(plan.abandoned_videos)
+    assert not carried & set(all_videos(plan, metadata))
+
+
+def test_independent_makes_versions_for_each_transform() -> None:
+    augmentation = Augmentation(
+        transforms=[TransformName.NOISE, TransformName.BLUR],
+        mode=AugmentationMode.INDEPENDENT,
+        copies_per_transform={TransformName.NOISE: 3},
+    )
+    plan = make_plan(metadata_with([5, 5]), job(augmentation), 1)
+    assert plan.copies == 4
+    assert [len(episode.copies) for episode in plan.episodes] == [4, 4]
+    assert plan.total_episodes == 2 + 8

@@ -36,8 +36,6 @@ def test_the_defaults_are_supported() -> None:
         ({"type": "generative"}, ["spec.type", "generative", "deterministic"]),
         ({"source": {"volume": {"claimName": "data"}}}, ["spec.source", "volume", "hub"]),
         ({"output": {"volume": {"claimName": "data"}}}, ["spec.output", "volume", "hub"]),
-        ({"output": {"mode": "inPlace"}}, ["spec.output.mode", "inPlace", "copy"]),
-        ({"augmentation": {"mode": "independent"}}, ["spec.augmentation.mode", "independent", "stacked"]),
     ],
 )
 def test_what_is_not_supported_is_named_with_what_is(fields: dict[str, Any], words: list[str]) -> None:

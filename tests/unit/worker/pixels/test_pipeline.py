@@ -8,7 +8,8 @@ from torchvision.transforms import v2
 
 from augmentation_api.spec import Augmentation
 from augmentation_api.vocabulary import AugmentationMode, TransformName
-from augmentation_worker.transforms import EpisodeTransform, draw_pipeline, transforms_of_copies
+from augmentation_worker.copies import transforms_of_copies
+from augmentation_worker.transforms import EpisodeTransform, draw_pipeline
 from augmentation_worker.transforms.pipeline import TRANSFORMS
 
 MEAN = (0.4, 0.5, 0.6)

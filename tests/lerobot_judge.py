@@ -65,10 +65,12 @@ def judge(folder: Path, repo_id: str, episodes: int, frames: int) -> dict[str, A
             expect(off <= TOLERANCE_SECONDS, f"{where}: {off} s off its time")
             for key, shape in cameras.items():
                 image = item[key]
-                wanted = channels_first(shape, names[key])
+                is_depth = bool((meta.features[key].get("info") or {}).get("is_depth_map"))
+                wanted = channels_first((*shape[:2], 1) if is_depth else shape, names[key])
                 expect(tuple(image.shape) == wanted, f"{where}, {key}: shape {tuple(image.shape)}, not {wanted}")
                 expect(bool(torch.isfinite(image).all()), f"{where}, {key}: not finite")
-                expect(image.min().item() >= 0 and image.max().item() <= 1, f"{where}, {key}: outside of [0, 1]")
+                in_range = is_depth or (image.min().item() >= 0 and image.max().item() <= 1)
+                expect(in_range, f"{where}, {key}: outside of [0, 1]")
             tasks.add(item["task"])
         expect(set(row["tasks"]) <= set(meta.tasks.index), f"episode {episode}: unknown task in {row['tasks']}")
         position += length
