@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from augmentation_api import FailureReason, worker_contract
 from augmentation_worker.failure import WorkerFailure
@@ -13,6 +13,7 @@ ENV_TERMINATION_MESSAGE_PATH = "AUGMENTATION_TERMINATION_MESSAGE_PATH"
 ENV_HUB_PATIENCE = "AUGMENTATION_HUB_PATIENCE_SECONDS"
 """How long a hub that does not answer is asked again before the pod gives up."""
 DEFAULT_HUB_PATIENCE_SECONDS = 60.0
+Device = Literal["auto", "cpu", "cuda"]
 DEFAULT_HUB_ENDPOINT = "https://huggingface.co"
 
 
@@ -28,6 +29,8 @@ class Settings:
         hub_public_endpoint: the same for links that people follow.
         hub_token: None if the Secret does not exist; never shown.
         credentials_secret: `name/key` of the Secret the token comes from, for messages.
+        source_folder, output_folder: where the dataset lies and the result goes; None: on the hub.
+        device: what augments: cuda, cpu, or auto for cuda where there is one.
         max_frames: the class's limit on augmented frames; None: no limit.
         scratch: writable folder.
     """
@@ -43,6 +46,9 @@ class Settings:
     hub_token: str | None = field(default=None, repr=False)
     credentials_secret: str = ""
     hub_patience_seconds: float = DEFAULT_HUB_PATIENCE_SECONDS
+    source_folder: Path | None = None
+    output_folder: Path | None = None
+    device: Device = "auto"
     max_frames: int | None = None
     scratch: Path = Path("/tmp")  # noqa: S108
     node_name: str = ""
@@ -64,6 +70,8 @@ class Settings:
             hub_token=_token(Path(token_file)) if token_file else None,
             credentials_secret=environment.get(worker_contract.ENV_CREDENTIALS_SECRET, ""),
             hub_patience_seconds=float(environment.get(ENV_HUB_PATIENCE) or DEFAULT_HUB_PATIENCE_SECONDS),
+            source_folder=_folder(environment, worker_contract.ENV_SOURCE_FOLDER),
+            output_folder=_folder(environment, worker_contract.ENV_OUTPUT_FOLDER),
             max_frames=_whole(environment, worker_contract.ENV_MAX_FRAMES),
             scratch=Path(environment.get(worker_contract.ENV_SCRATCH) or cls.scratch),
             node_name=environment.get(worker_contract.ENV_NODE_NAME, ""),
@@ -93,6 +101,11 @@ def _whole(environment: Mapping[str, str], name: str) -> int | None:
     if not text.isdecimal():
         raise WorkerFailure(FailureReason.INTERNAL_ERROR, f"the environment variable {name} is not a number: {text!r}")
     return int(text)
+
+
+def _folder(environment: Mapping[str, str], name: str) -> Path | None:
+    text = environment.get(name, "")
+    return Path(text) if text else None
 
 
 def _token(path: Path) -> str | None:

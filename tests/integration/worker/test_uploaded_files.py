@@ -6,7 +6,7 @@ import pytest
 from huggingface_hub import HfApi
 
 from augmentation_worker.hub import uploaded_files
-from augmentation_worker.hub.uploaded_files import UploadedFile
+from augmentation_worker.storage.output import StoredFile
 from tests.integration.worker.conftest import WRITE, Hub
 
 NAME = "lab/contract"
@@ -25,7 +25,7 @@ def test_one_process_uploads_and_another_that_knows_only_the_hash_commits(hub: H
     head = hub.head(NAME)
     uploaded = uploaded_files.upload(api, NAME, "videos/a.mp4", local)
     assert hub.head(NAME) == head, "an upload is no commit"
-    known = UploadedFile(uploaded.path, uploaded.sha256, uploaded.size)
+    known = StoredFile(uploaded.path, uploaded.sha256, uploaded.size)
     HfApi(endpoint=hub.endpoint, token=WRITE).create_commit(
         NAME, [uploaded_files.addition_of(known)], commit_message="add", repo_type="dataset", parent_commit=head
     )
@@ -37,7 +37,7 @@ def test_one_process_uploads_and_another_that_knows_only_the_hash_commits(hub: H
 
 def test_what_is_stored_and_what_is_not_is_told_apart(api: HfApi) -> None:
     there = uploaded_files.upload(api, NAME, "videos/b.mp4", b"there")
-    absent = UploadedFile("videos/c.mp4", "0" * 64, 5)
+    absent = StoredFile("videos/c.mp4", "0" * 64, 5)
     assert uploaded_files.not_stored(api, NAME, [there, absent]) == [absent]
 
 
@@ -46,7 +46,7 @@ def test_a_blob_that_no_commit_names_can_be_fetched(api: HfApi, tmp_path: Path) 
     uploaded_files.fetch(api, NAME, uploaded, tmp_path / "d.mp4")
     assert (tmp_path / "d.mp4").read_bytes() == b"not committed"
     with pytest.raises(FileNotFoundError):
-        uploaded_files.fetch(api, NAME, UploadedFile("videos/e.mp4", "0" * 64, 5), tmp_path / "e.mp4")
+        uploaded_files.fetch(api, NAME, StoredFile("videos/e.mp4", "0" * 64, 5), tmp_path / "e.mp4")
 
 
 def test_a_file_that_the_hub_would_rather_have_in_the_commit_goes_through_lfs_all_the_same(api: HfApi) -> None:

@@ -140,7 +140,7 @@ def check_stored(missing: Sequence[BlobRecord]) -> None:
     """All blobs are on the hub. Raises WorkerFailure(INTEGRITY_CHECK_FAILED), naming one that is not."""
     if missing:
         more = f" and {len(missing) - 1} more files are" if len(missing) > 1 else " is"
-        raise broken(f"{missing[0].path}{more} not on the hub, although recorded; retry the job (spec.attempt)")
+        raise broken(f"{missing[0].path}{more} not stored, although recorded; retry the job (spec.attempt)")
 
 
 def _is_finite(values: list[object]) -> bool:

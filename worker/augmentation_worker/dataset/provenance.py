@@ -7,7 +7,6 @@ from importlib import metadata as installed
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from augmentation_api import AugmentationJobSpec
-from augmentation_worker.dataset.metadata import DatasetMetadata
 from augmentation_worker.dataset.plan import Plan
 from augmentation_worker.dataset.records import ShardRecords
 
@@ -38,14 +37,22 @@ def version() -> str:
 
 
 def write_provenance(
-    job_uid: str, spec: AugmentationJobSpec, metadata: DatasetMetadata, plan: Plan, records: Sequence[ShardRecords]
+    job_uid: str, spec: AugmentationJobSpec, origin: Mapping[str, str], plan: Plan, records: Sequence[ShardRecords]
 ) -> bytes:
-    """The file's content. The same job gives the same bytes."""
+    """The file's content. The same job gives the same bytes.
+
+    Args:
+        job_uid: id of the job.
+        spec: what it asked for.
+        origin: where the source lies, and the revision that was read.
+        plan: the plan.
+        records: of each shard, by index.
+    """
     document = {
         "jobID": job_uid,
         "generator": {"name": DISTRIBUTION, "version": version()},
         "packages": {name: _version_of(name) for name in _RECORDED_PACKAGES},
-        "source": {"repoID": metadata.dataset, "revision": metadata.revision},
+        "source": dict(origin),
         "seed": spec.augmentation.seed,
         "mode": spec.output.mode.value,
         "augmentation": spec.augmentation.to_wire(),

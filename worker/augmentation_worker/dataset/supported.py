@@ -30,13 +30,8 @@ def check_spec(spec: AugmentationJobSpec) -> None:
     Raises:
         WorkerFailure: SPEC_UNSUPPORTED, naming field, value and what is supported now.
     """
-    output = spec.output
     if spec.type is not AugmentationType.DETERMINISTIC:
         raise _unsupported("spec.type", spec.type, AugmentationType.DETERMINISTIC)
-    if spec.source.hub is None:
-        raise _unsupported("spec.source", "volume", "hub")
-    if output.volume is not None:
-        raise _unsupported("spec.output", "volume", "hub")
 
 
 def check_cameras(spec: AugmentationJobSpec, info: DatasetInfo) -> None:

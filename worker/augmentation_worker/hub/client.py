@@ -15,7 +15,7 @@ from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.hub import patience, uploaded_files
 from augmentation_worker.hub.errors import HubAccess, Side, explained
 from augmentation_worker.hub.patience import OnRetry, Patience
-from augmentation_worker.hub.uploaded_files import UploadedFile
+from augmentation_worker.storage.output import OutputMoved, StoredFile
 
 DATASET = "dataset"
 MAIN = "main"
@@ -37,10 +37,6 @@ class RemoteFile:
     size: int
     blob: str
     sha256: str | None
-
-
-class ParentMoved(Exception):
-    """The branch is not at the commit that was to be the parent."""
 
 
 class HubClient:
@@ -135,17 +131,17 @@ class HubClient:
         with explained(self.access, "output", dataset):
             self._api.preupload_lfs_files(dataset, [probe], repo_type=DATASET)
 
-    def upload(self, dataset: str, path: str, content: Path | bytes) -> UploadedFile:
+    def upload(self, dataset: str, path: str, content: Path | bytes) -> StoredFile:
         """Upload a blob without a commit."""
         with explained(self.access, "output", dataset):
             return uploaded_files.upload(self._api, dataset, path, content)
 
-    def not_stored(self, dataset: str, files: Sequence[UploadedFile]) -> list[UploadedFile]:
+    def not_stored(self, dataset: str, files: Sequence[StoredFile]) -> list[StoredFile]:
         """Those files whose blobs are not on the hub."""
         with explained(self.access, "output", dataset):
             return uploaded_files.not_stored(self._api, dataset, files)
 
-    def fetch_uploaded(self, dataset: str, file: UploadedFile, target: Path) -> None:
+    def fetch_uploaded(self, dataset: str, file: StoredFile, target: Path) -> None:
         """Download a blob that no commit names yet. Raises FileNotFoundError where the hub does not have it."""
         with explained(self.access, "output", dataset):
             uploaded_files.fetch(self._api, dataset, file, target)
@@ -156,7 +152,7 @@ class HubClient:
         message: str,
         *,
         parent: str | None,
-        uploaded: Sequence[UploadedFile] = (),
+        uploaded: Sequence[StoredFile] = (),
         written: dict[str, bytes] | None = None,
         deleted: Sequence[str] = (),
     ) -> str:
@@ -166,7 +162,7 @@ class HubClient:
             The new commit's id.
 
         Raises:
-            ParentMoved: main is not at `parent` (any more). A retry of this call whose first answer was lost ends so
+            OutputMoved: main is not at `parent` (any more). A retry of this call whose first answer was lost ends so
                 too, with the commit made: look before committing again.
         """
         operations: list[CommitOperationAdd | CommitOperationDelete] = [
@@ -181,7 +177,7 @@ class HubClient:
                 )
         except WorkerFailure as failure:
             if isinstance(failure.__cause__, HfHubHTTPError) and failure.__cause__.response.status_code in (409, 412):
-                raise ParentMoved(dataset) from failure
+                raise OutputMoved(dataset) from failure
             raise
         return str(done.oid)
 
@@ -206,4 +202,4 @@ class HubClient:
         )
 
 
-__all__ = ["EntryNotFoundError", "HubClient", "ParentMoved", "RemoteFile"]
+__all__ = ["EntryNotFoundError", "HubClient", "RemoteFile"]

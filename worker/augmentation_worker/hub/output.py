@@ -1,66 +1,133 @@
-"""The dataset that a job publishes: making it, and never writing over what is somebody else's."""
+"""A result on a hub: blobs that no commit names yet, then one commit, then the version's tag."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 from augmentation_api import FailureReason
+from augmentation_api.identifiers import backup_tag
 from augmentation_worker.dataset.layout import ATTRIBUTES_PATH, CARD_PATH, PROVENANCE_PATH, with_large_file_rules
 from augmentation_worker.dataset.provenance import read_provenance
 from augmentation_worker.failure import WorkerFailure
-from augmentation_worker.hub.client import HubClient, ParentMoved
-from augmentation_worker.hub.source import SourceDataset
+from augmentation_worker.hub.client import MAIN, HubClient
+from augmentation_worker.hub.source import HubSource
+from augmentation_worker.storage.output import OutputMoved, StoredFile
+from augmentation_worker.storage.source import SourceDataset
 
 FILES_OF_AN_EMPTY_DATASET = frozenset({ATTRIBUTES_PATH, CARD_PATH})
 """What hubs put into a new dataset by themselves."""
 
 
-def prepare_output(hub: HubClient, dataset: str, *, private: bool) -> None:
-    """Make sure the dataset exists, may be written to, and has a first commit.
+@dataclass(frozen=True)
+class HubOutput:
+    """A dataset to be published on a hub.
 
-    The first commit holds .gitattributes by which videos and parquet files are large files, if the hub made none.
+    Attributes:
+        hub: where.
+        name: `owner/name`.
+        job_uid: whose result it is.
+        page: its page, at the address people use.
+        private: whether it is made private if it has to be created.
     """
-    hub.create(dataset, private=private)
-    hub.check_writable(dataset)
-    head = hub.head(dataset)
-    if head is not None and hub.files(dataset, head, "output"):
-        return
-    rules = with_large_file_rules("").encode()
-    try:
-        hub.commit(dataset, "Track videos and data as large files", parent=head, written={ATTRIBUTES_PATH: rules})
-    except ParentMoved:
-        return  # somebody else, most likely an earlier try of this pod, made the first commit
 
+    hub: HubClient
+    name: str
+    job_uid: str
+    page: str
+    private: bool = False
 
-def check_output(hub: HubClient, dataset: str, job_uid: str, source: SourceDataset) -> str:
-    """Refuse to publish over anything but nothing, the source as it was read, or this job's own result.
+    def extends(self, source: SourceDataset) -> bool:
+        """See OutputDataset."""
+        return isinstance(source, HubSource) and source.name == self.name
 
-    Returns:
-        The head that was checked: the parent of the commit to come.
+    def prepare(self) -> None:
+        """Make sure the dataset exists, may be written to, and has a first commit.
 
-    Raises:
-        WorkerFailure: OUTPUT_CONFLICT.
-    """
-    head = hub.commit_of(dataset, "main", "output")
-    files = hub.files(dataset, head, "output")
-    if set(files) <= FILES_OF_AN_EMPTY_DATASET or is_result_of(hub, dataset, head, job_uid):
+        The first commit holds .gitattributes by which videos and parquet files are large files, if the hub made none.
+        """
+        self.hub.create(self.name, private=self.private)
+        self.hub.check_writable(self.name)
+        head = self.hub.head(self.name)
+        if head is not None and self.hub.files(self.name, head, "output"):
+            return
+        rules = with_large_file_rules("").encode()
+        message = "Track videos and data as large files"
+        try:
+            self.hub.commit(self.name, message, parent=head, written={ATTRIBUTES_PATH: rules})
+        except OutputMoved:
+            return  # somebody else, most likely an earlier try of this pod, made the first commit
+
+    def check(self, source: SourceDataset) -> str:
+        """See OutputDataset. Returns the head: the parent of the commit to come."""
+        head = self._head()
+        files = self.hub.files(self.name, head, "output")
+        if set(files) <= FILES_OF_AN_EMPTY_DATASET or self._is_result(head):
+            return head
+        if not isinstance(source, HubSource) or not self.extends(source):
+            raise WorkerFailure(
+                FailureReason.OUTPUT_CONFLICT,
+                f"the dataset {self.name} (spec.output.hub.repoID) exists and holds something else ({len(files)} "
+                f"files, among them {min(set(files) - FILES_OF_AN_EMPTY_DATASET)}): name another one, or delete it "
+                "first",
+            )
+        changed = {path for path, file in source.files.items() if path not in files or files[path].blob != file.blob}
+        changed |= set(files) - set(source.files)
+        if changed:
+            raise WorkerFailure(
+                FailureReason.OUTPUT_CONFLICT,
+                f"the dataset {self.name} (spec.output.hub.repoID) is the source itself, but main differs from the "
+                f"revision that was read, {source.revision} ({len(changed)} files, among them {min(changed)}): run the "
+                "job again on the present main, or publish to another dataset",
+            )
         return head
-    if dataset != source.name:
-        raise WorkerFailure(
-            FailureReason.OUTPUT_CONFLICT,
-            f"the dataset {dataset} (spec.output.hub.repoID) exists and holds something else ({len(files)} files, "
-            f"among them {min(set(files) - FILES_OF_AN_EMPTY_DATASET)}): name another one, or delete it first",
-        )
-    changed = {path for path, file in source.files.items() if path not in files or files[path].blob != file.blob}
-    changed |= set(files) - set(source.files)
-    if changed:
-        raise WorkerFailure(
-            FailureReason.OUTPUT_CONFLICT,
-            f"the dataset {dataset} (spec.output.hub.repoID) is the source itself, but main differs from the revision "
-            f"that was read, {source.revision} ({len(changed)} files, among them {min(changed)}): run the job again on "
-            "the present main, or publish to another dataset",
-        )
-    return head
 
+    def published(self) -> str | None:
+        """See OutputDataset."""
+        head = self._head()
+        return head if self._is_result(head) else None
 
-def is_result_of(hub: HubClient, dataset: str, commit: str, job_uid: str) -> bool:
-    """Whether the dataset, at a commit, is what this job published."""
-    content = hub.read(dataset, commit, PROVENANCE_PATH, "output")
-    provenance = read_provenance(content) if content is not None else None
-    return provenance is not None and provenance.job_id == job_uid
+    def read(self, path: str) -> bytes | None:
+        """See OutputDataset."""
+        return self.hub.read(self.name, self._head(), path, "output")
+
+    def put(self, path: str, content: Path) -> StoredFile:
+        """See OutputDataset."""
+        return self.hub.upload(self.name, path, content)
+
+    def missing(self, files: Sequence[StoredFile]) -> list[StoredFile]:
+        """See OutputDataset."""
+        return self.hub.not_stored(self.name, files)
+
+    def fetch(self, file: StoredFile, target: Path) -> None:
+        """See OutputDataset."""
+        self.hub.fetch_uploaded(self.name, file, target)
+
+    def keep_previous(self, checked: str) -> None:
+        """See OutputDataset: under a tag."""
+        self.hub.move_tag(self.name, backup_tag(self.job_uid), checked)
+
+    def commit(
+        self,
+        message: str,
+        *,
+        checked: str,
+        stored: Sequence[StoredFile],
+        written: Mapping[str, bytes],
+        deleted: Sequence[str] = (),
+    ) -> str:
+        """See OutputDataset."""
+        return self.hub.commit(
+            self.name, message, parent=checked, uploaded=stored, written=dict(written), deleted=deleted
+        )
+
+    def announce(self, revision: str, version: str) -> None:
+        """What LeRobot looks for: until the version's tag is there, it does not find the dataset."""
+        self.hub.move_tag(self.name, version, revision)
+
+    def _head(self) -> str:
+        return self.hub.commit_of(self.name, MAIN, "output")
+
+    def _is_result(self, commit: str) -> bool:
+        content = self.hub.read(self.name, commit, PROVENANCE_PATH, "output")
+        provenance = read_provenance(content) if content is not None else None
+        return provenance is not None and provenance.job_id == self.job_uid

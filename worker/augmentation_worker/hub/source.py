@@ -1,28 +1,19 @@
-"""The source dataset at its pinned commit: its files on the hub, and local copies of those that are in use."""
+"""A source on a hub: at its pinned commit, with local copies of the files that are in use."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from huggingface_hub.errors import EntryNotFoundError
 
-from augmentation_api import FailureReason
 from augmentation_worker.dataset.episodes import invalid
-from augmentation_worker.dataset.info import INFO_PATH, NEWEST_VERSION, read_info
-from augmentation_worker.dataset.metadata import (
-    STATS_PATH,
-    DatasetMetadata,
-    check_files,
-    episode_files_of,
-    read_metadata,
-)
-from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.dataset.info import NEWEST_VERSION
 from augmentation_worker.hub.client import MAIN, HubClient, RemoteFile
 
 
 @dataclass(frozen=True)
-class SourceDataset:
+class HubSource:
     """A dataset at a commit.
 
     Attributes:
@@ -38,6 +29,16 @@ class SourceDataset:
     revision: str
     files: Mapping[str, RemoteFile]
     folder: Path
+
+    @property
+    def paths(self) -> Collection[str]:
+        """See SourceDataset."""
+        return self.files.keys()
+
+    @property
+    def origin(self) -> Mapping[str, str]:
+        """See SourceDataset."""
+        return {"repoID": self.name, "revision": self.revision}
 
     def open(self, path: str) -> Path:
         """A local copy of a file; downloaded if there is none."""
@@ -73,26 +74,6 @@ def pin(hub: HubClient, dataset: str, revision: str | None) -> str:
     return hub.commit_of(dataset, NEWEST_VERSION if NEWEST_VERSION in tags else MAIN, "source")
 
 
-def open_source(hub: HubClient, dataset: str, commit: str, scratch: Path) -> SourceDataset:
+def open_source(hub: HubClient, dataset: str, commit: str, scratch: Path) -> HubSource:
     """List what a dataset holds at a commit."""
-    return SourceDataset(hub, dataset, commit, hub.files(dataset, commit, "source"), scratch / "source")
-
-
-def load_metadata(source: SourceDataset) -> DatasetMetadata:
-    """Download and check the metadata: meta/info.json, meta/episodes and meta/stats.json.
-
-    Raises:
-        WorkerFailure: SOURCE_FORMAT_UNSUPPORTED if it is no LeRobot dataset of a supported version, SOURCE_INVALID if
-            it does not fit together.
-    """
-    info_json = source.read(INFO_PATH)
-    if info_json is None:
-        raise WorkerFailure(
-            FailureReason.SOURCE_FORMAT_UNSUPPORTED,
-            f"the dataset {source.name} at revision {source.revision} has no {INFO_PATH}: it is not a LeRobot dataset",
-        )
-    info = read_info(info_json, source.name)
-    episode_files = [(path, source.open(path)) for path in episode_files_of(source.files)]
-    metadata = read_metadata(source.name, source.revision, info, episode_files, source.read(STATS_PATH))
-    check_files(metadata, source.files)
-    return metadata
+    return HubSource(hub, dataset, commit, hub.files(dataset, commit, "source"), scratch / "source")

@@ -7,7 +7,6 @@ installed version to it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from huggingface_hub import CommitOperationAdd, HfApi
@@ -15,28 +14,15 @@ from huggingface_hub.lfs import UploadInfo, post_lfs_batch_info
 from huggingface_hub.utils._headers import build_hf_headers
 from huggingface_hub.utils._http import get_session, hf_raise_for_status
 
+from augmentation_worker.storage.output import StoredFile
+
 BATCH_FILES = 256
 """Objects in one LFS batch request, as huggingface_hub itself asks."""
 _CHUNK_BYTES = 1 << 20
 _LFS_JSON = "application/vnd.git-lfs+json"
 
 
-@dataclass(frozen=True)
-class UploadedFile:
-    """A file of the coming commit whose blob is on the hub.
-
-    Attributes:
-        path: path in the dataset.
-        sha256: hash of the content, hexadecimal.
-        size: bytes.
-    """
-
-    path: str
-    sha256: str
-    size: int
-
-
-def upload(api: HfApi, dataset: str, path: str, content: Path | bytes) -> UploadedFile:
+def upload(api: HfApi, dataset: str, path: str, content: Path | bytes) -> StoredFile:
     """Put the blob on the hub, unless it is there; no commit is made.
 
     The blob goes through LFS even where the server would rather have a file of this kind in the commit itself
@@ -47,12 +33,12 @@ def upload(api: HfApi, dataset: str, path: str, content: Path | bytes) -> Upload
     )
     addition._upload_mode = "lfs"
     addition._should_ignore = False
-    uploaded = UploadedFile(path, addition.upload_info.sha256.hex(), addition.upload_info.size)
+    uploaded = StoredFile(path, addition.upload_info.sha256.hex(), addition.upload_info.size)
     api.preupload_lfs_files(dataset, [addition], repo_type="dataset")
     return uploaded
 
 
-def addition_of(file: UploadedFile) -> CommitOperationAdd:
+def addition_of(file: StoredFile) -> CommitOperationAdd:
     """The commit operation for a blob that is on the hub already, made from its hash and size alone."""
     addition = CommitOperationAdd(path_in_repo=file.path, path_or_fileobj=b"")
     addition.upload_info = UploadInfo(size=file.size, sample=b"", sha256=bytes.fromhex(file.sha256))
@@ -62,9 +48,9 @@ def addition_of(file: UploadedFile) -> CommitOperationAdd:
     return addition
 
 
-def not_stored(api: HfApi, dataset: str, files: Sequence[UploadedFile]) -> list[UploadedFile]:
+def not_stored(api: HfApi, dataset: str, files: Sequence[StoredFile]) -> list[StoredFile]:
     """Those of `files` whose blobs the hub would still want to receive."""
-    missing: list[UploadedFile] = []
+    missing: list[StoredFile] = []
     for start in range(0, len(files), BATCH_FILES):
         part = files[start : start + BATCH_FILES]
         infos = [UploadInfo(size=file.size, sample=b"", sha256=bytes.fromhex(file.sha256)) for file in part]
@@ -77,7 +63,7 @@ def not_stored(api: HfApi, dataset: str, files: Sequence[UploadedFile]) -> list[
     return missing
 
 
-def fetch(api: HfApi, dataset: str, file: UploadedFile, target: Path) -> None:
+def fetch(api: HfApi, dataset: str, file: StoredFile, target: Path) -> None:
     """Download a blob that no commit names yet, by the download operation of the Git LFS batch API.
 
     Raises:

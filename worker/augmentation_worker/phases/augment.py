@@ -30,10 +30,11 @@ from augmentation_worker.dataset.records import (
 )
 from augmentation_worker.dataset.statistics import channel_means, shortened
 from augmentation_worker.failure import WorkerFailure
-from augmentation_worker.hub.source import SourceDataset, load_metadata, open_source
-from augmentation_worker.hub.uploaded_files import UploadedFile
 from augmentation_worker.phases.progress import ShardProgress
 from augmentation_worker.phases.session import Session
+from augmentation_worker.settings import Device
+from augmentation_worker.storage.output import OutputDataset, StoredFile
+from augmentation_worker.storage.source import SourceDataset, load_metadata
 from augmentation_worker.transforms import EpisodeTransform, draw_pipeline
 from augmentation_worker.video import (
     CopyVideo,
@@ -52,10 +53,10 @@ def augment(session: Session) -> None:
     index = session.settings.shard_index
     if index is None or index >= session.shard_count:
         raise WorkerFailure(FailureReason.INTERNAL_ERROR, f"there is no shard {index} among {session.shard_count}")
-    source = open_source(session.hub, session.hub_source.repo_id, session.source_revision, session.settings.scratch)
+    source = session.open_source()
     metadata = load_metadata(source)
-    output = session.output_dataset
-    plan = make_plan(metadata, session.job.spec, session.shard_count, carry_originals=output != source.name)
+    output = session.open_output()
+    plan = make_plan(metadata, session.job.spec, session.shard_count, carry_originals=not output.extends(source))
     try:
         records = ShardRecords.read(session.manifests.read(index))
     except RecordInvalid as error:
@@ -73,7 +74,7 @@ class _ShardRun:
     plan: Plan
     shard: PlannedShard
     records: ShardRecords
-    output: str
+    output: OutputDataset
     encodings: dict[str, dict[str, object]] = field(default_factory=dict)
 
     def run(self) -> None:
@@ -117,7 +118,7 @@ class _ShardRun:
         what = f"{len(shard.episodes)} episodes" + (f", {done} of them done before" if done else "")
         self.session.reporter.event(
             "resumed" if done else "started",
-            f"Shard {shard.index}{where} ({_device().type}): {what}",
+            f"Shard {shard.index}{where} ({self._device.type}): {what}",
             retry_attempt=settings.shard_attempt,
         )
 
@@ -129,7 +130,7 @@ class _ShardRun:
         for path in self.shard.original_videos:
             if path in carried:
                 continue
-            uploaded = self.session.hub.upload(self.output, path, self.source.open(path))
+            uploaded = self.output.put(path, self.source.open(path))
             carried[path] = _blob(uploaded)
             record = OriginalVideosRecord(files=tuple(carried.values()))
             self._record(ORIGINAL_VIDEOS_KEY, record.encode())
@@ -148,12 +149,12 @@ class _ShardRun:
                     pipelines,
                     local,
                     self._encoding(episode, camera),
-                    device=_device(),
+                    device=self._device,
                     on_frames=partial(self._on_frames, progress),
                 )
             except VideoInvalid as error:
                 raise self._unusable(episode, camera, error) from error
-            uploaded = self.session.hub.upload(self.output, path, local)
+            uploaded = self.output.put(path, local)
             if (uploaded.sha256, uploaded.size) != (made.sha256, made.size):
                 raise WorkerFailure(
                     FailureReason.INTEGRITY_CHECK_FAILED, f"{path} changed between being encoded and being uploaded"
@@ -164,6 +165,10 @@ class _ShardRun:
         self._record(episode_key(episode.source.index), EpisodeRecord(videos=videos).encode())
         progress.finish_episode(episode.augmented_frames, sum(video.size for video in videos.values()))
         _log.info("episode %d of the source is done", episode.source.index)
+
+    @property
+    def _device(self) -> torch.device:
+        return _device(self.session.settings.device)
 
     def _on_frames(self, progress: ShardProgress, frames: int) -> None:
         progress.on_frames(frames)
@@ -178,7 +183,7 @@ class _ShardRun:
             local = self.session.settings.scratch / "made" / "rows.parquet"
             local.parent.mkdir(parents=True, exist_ok=True)
             rows = write_shard_rows(self.shard, SourceRows(self.metadata, self.source.open), local)
-            uploaded = self.session.hub.upload(self.output, path, local)
+            uploaded = self.output.put(path, local)
             record = DataRecord(file=_blob(uploaded), rows=rows, encodings=self.encodings)
             progress.add_bytes(uploaded.size)
             local.unlink()
@@ -256,11 +261,13 @@ def frame_rate(fps: float) -> Fraction:
     return Fraction(str(fps))
 
 
-def _device() -> torch.device:
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+def _device(wanted: Device) -> torch.device:
+    if wanted == "auto":
+        wanted = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(wanted)
 
 
-def _blob(uploaded: UploadedFile) -> BlobRecord:
+def _blob(uploaded: StoredFile) -> BlobRecord:
     return BlobRecord(path=uploaded.path, sha256=uploaded.sha256, size=uploaded.size)
 
 

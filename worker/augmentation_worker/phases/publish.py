@@ -11,7 +11,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from augmentation_api import FailureReason
-from augmentation_api.identifiers import backup_tag
 from augmentation_api.status import OutputStatus
 from augmentation_worker import termination
 from augmentation_worker.dataset import integrity
@@ -34,42 +33,45 @@ from augmentation_worker.dataset.records import BlobRecord, DataRecord, RecordIn
 from augmentation_worker.dataset.statistics import stats_json
 from augmentation_worker.dataset.supported import normal_codec
 from augmentation_worker.failure import WorkerFailure
-from augmentation_worker.hub.client import ParentMoved
-from augmentation_worker.hub.output import check_output, is_result_of
-from augmentation_worker.hub.source import SourceDataset, load_metadata, open_source
-from augmentation_worker.hub.uploaded_files import UploadedFile
 from augmentation_worker.phases.session import Session
 from augmentation_worker.phases.video_check import check_fetched_video
+from augmentation_worker.storage.output import OutputDataset, OutputMoved, StoredFile
+from augmentation_worker.storage.source import SourceDataset, load_metadata
 
 _log = logging.getLogger(__name__)
 
 
 def publish(session: Session) -> None:
     """Run the phase. Raises WorkerFailure; then nothing has become visible."""
-    output = session.output_dataset
-    session.reporter.event("started", f"Checking what goes to {output}")
-    source = open_source(session.hub, session.hub_source.repo_id, session.source_revision, session.settings.scratch)
+    output = session.open_output()
+    session.reporter.event("started", f"Checking what goes to {output.name}")
+    published = output.published()
+    source = session.open_source()
     try:
         metadata = load_metadata(source)
-        plan = make_plan(metadata, session.job.spec, session.shard_count, carry_originals=output != source.name)
-        run = _Publication(session, source, metadata, plan, output)
-        commit = run.published_before() or run.commit()
-        run.tag(commit)
+        plan = make_plan(metadata, session.job.spec, session.shard_count, carry_originals=not output.extends(source))
+        if published is None:
+            revision = _Publication(session, source, metadata, plan, output).commit()
+        else:
+            termination.finish_first()
+            session.reporter.event("resumed", "An earlier try has published the result: little is left to do")
+            revision = published
+        output.announce(revision, NEWEST_VERSION)
     finally:
         source.close()
     session.reporter.found(
         output=OutputStatus(
-            dataset_id=output,
-            revision=commit,
+            dataset_id=output.name,
+            revision=revision,
             episodes=plan.total_episodes,
             frames=plan.total_frames,
-            url=session.page_of(output),
+            url=output.page,
         )
     )
     session.reporter.event(
         "completed",
-        f"{output} has {plan.total_episodes} episodes and {plan.total_frames} frames",
-        data={"revision": commit},
+        f"{output.name} has {plan.total_episodes} episodes and {plan.total_frames} frames",
+        data={"revision": revision},
     )
 
 
@@ -81,66 +83,47 @@ class _Publication:
     source: SourceDataset
     metadata: DatasetMetadata
     plan: Plan
-    output: str
-
-    @property
-    def over_source(self) -> bool:
-        """Whether the result replaces the source on its main branch."""
-        return self.output == self.source.name
-
-    def published_before(self) -> str | None:
-        """The commit, if an earlier try of this pod made it."""
-        head = self.session.hub.commit_of(self.output, "main", "output")
-        if not is_result_of(self.session.hub, self.output, head, self.session.settings.job_uid):
-            return None
-        termination.finish_first()
-        self.session.reporter.event("resumed", "An earlier try has committed the result: only the tag is left")
-        return head
+    output: OutputDataset
 
     def commit(self) -> str:
         """Merge, check, and make the one commit."""
-        hub, uid = self.session.hub, self.session.settings.job_uid
-        parent = check_output(hub, self.output, uid, self.source)
+        extends = self.output.extends(self.source)
+        checked = self.output.check(self.source)
         records = self._records()
         integrity.check_complete(self.plan, records)
         integrity.check_records(self.metadata, self.plan, records)
         self._check_rows(records)
-        uploaded = [_uploaded(blob) for blob in _blobs(records)]
-        uploaded += self._carried() if not self.over_source else []
+        stored = [_stored(blob) for blob in _blobs(records)]
+        stored += self._carried() if not extends else []
         written, episodes_files = self._written(records)
-        uploaded += episodes_files
-        missing = {file.path for file in hub.not_stored(self.output, uploaded)}
+        stored += episodes_files
+        missing = {file.path for file in self.output.missing(stored)}
         integrity.check_stored([blob for blob in _blobs(records) if blob.path in missing])
         self._check_videos(records)
-        if self.over_source:
-            hub.move_tag(self.output, backup_tag(uid), parent)
-        files = len(uploaded) + len(written)
+        if extends:
+            self.output.keep_previous(checked)
+        files = len(stored) + len(written)
         self.session.reporter.event("publishing", f"The result is sound: committing {files} files")
         termination.finish_first()
         try:
-            return hub.commit(
-                self.output,
-                _commit_message(self.plan, uid),
-                parent=parent,
-                uploaded=uploaded,
+            return self.output.commit(
+                _commit_message(self.plan, self.session.settings.job_uid),
+                checked=checked,
+                stored=stored,
                 written=written,
-                deleted=self.plan.abandoned_videos if self.over_source else (),
+                deleted=self.plan.abandoned_videos if extends else (),
             )
-        except ParentMoved as error:
+        except OutputMoved as error:
             return self._commit_that_was_lost(error)
 
-    def tag(self, commit: str) -> None:
-        """What LeRobot looks for: until the tag is there, it does not find the dataset."""
-        self.session.hub.move_tag(self.output, NEWEST_VERSION, commit)
-
-    def _commit_that_was_lost(self, error: ParentMoved) -> str:
-        head = self.session.hub.commit_of(self.output, "main", "output")
-        if is_result_of(self.session.hub, self.output, head, self.session.settings.job_uid):
-            return head  # the commit was made, only its answer did not arrive
+    def _commit_that_was_lost(self, error: OutputMoved) -> str:
+        published = self.output.published()
+        if published is not None:
+            return published  # the commit was made, only its answer did not arrive
         raise WorkerFailure(
             FailureReason.OUTPUT_CONFLICT,
-            f"somebody else committed to {self.output} while the result was being checked: nothing was published; "
-            "create the job again, or publish to another dataset (spec.output.hub.repoID)",
+            f"somebody else wrote to {self.output.name} while the result was being checked: nothing was published; "
+            "create the job again, or publish to another dataset (spec.output)",
         ) from error
 
     def _records(self) -> list[ShardRecords]:
@@ -149,17 +132,17 @@ class _Publication:
         except RecordInvalid as error:
             raise WorkerFailure(FailureReason.INTERNAL_ERROR, str(error)) from error
 
-    def _carried(self) -> list[UploadedFile]:
+    def _carried(self) -> list[StoredFile]:
         """Bring the source's data files and remaining metadata over."""
-        files = carried_files(self.metadata, self.plan, self.source.files)
+        files = carried_files(self.metadata, self.plan, self.source.paths)
         uploaded = []
         for path in (*files.metadata, *files.data):
-            uploaded.append(self.session.hub.upload(self.output, path, self.source.open(path)))
+            uploaded.append(self.output.put(path, self.source.open(path)))
             if path in files.data:
                 self.source.drop(path)
         return uploaded
 
-    def _written(self, records: list[ShardRecords]) -> tuple[dict[str, bytes], list[UploadedFile]]:
+    def _written(self, records: list[ShardRecords]) -> tuple[dict[str, bytes], list[StoredFile]]:
         """The files that are new: small ones as bytes, and the episodes files, uploaded."""
         spec, metadata, plan = self.session.job.spec, self.metadata, self.plan
         number = self._episodes_number()
@@ -171,13 +154,13 @@ class _Publication:
         written = {
             INFO_PATH: info,
             STATS_PATH: stats,
-            PROVENANCE_PATH: write_provenance(self.session.settings.job_uid, spec, metadata, plan, records),
+            PROVENANCE_PATH: write_provenance(self.session.settings.job_uid, spec, self.source.origin, plan, records),
             CARD_PATH: write_card(spec, metadata, plan, None if card is None else card.decode(errors="replace")),
             **self._attributes(),
         }
         return written, self._episodes_files(table, number)
 
-    def _episodes_files(self, table: pa.Table, number: FileNumber) -> list[UploadedFile]:
+    def _episodes_files(self, table: pa.Table, number: FileNumber) -> list[StoredFile]:
         """One file of added rows; in place, the source's files with other rows."""
         originals = len(self.metadata.episodes)
         sizes = self.metadata.episode_files if self.plan.in_place else {episodes_path(number): len(table) - originals}
@@ -187,7 +170,7 @@ class _Publication:
         uploaded = []
         for path, size in sizes.items():
             pq.write_table(table.slice(begin, size), local, compression="snappy", use_dictionary=True)
-            uploaded.append(self.session.hub.upload(self.output, path, local))
+            uploaded.append(self.output.put(path, local))
             begin += size
         return uploaded
 
@@ -196,9 +179,7 @@ class _Publication:
         return next_number(taken, min(self.metadata.info.chunks_size, LARGEST_SORTABLE_CHUNK))
 
     def _attributes(self) -> dict[str, bytes]:
-        head = self.session.hub.commit_of(self.output, "main", "output")
-        content = self.session.hub.read(self.output, head, ATTRIBUTES_PATH, "output")
-        before = (content or b"").decode(errors="replace")
+        before = (self.output.read(ATTRIBUTES_PATH) or b"").decode(errors="replace")
         after = with_large_file_rules(before)
         return {} if after == before else {ATTRIBUTES_PATH: after.encode()}
 
@@ -234,11 +215,11 @@ class _Publication:
         for video in {video.path: video for video in (videos[0], videos[-1])}.values():
             local = self.session.settings.scratch / "made" / "fetched.mp4"
             try:
-                self.session.hub.fetch_uploaded(self.output, _uploaded(video), local)
+                self.output.fetch(_stored(video), local)
             except FileNotFoundError as error:
-                raise integrity.broken(f"{video.path} is not on the hub, although recorded") from error
+                raise integrity.broken(f"{video.path} is not stored, although recorded") from error
             if _hash_and_size(local) != (video.sha256, video.size):
-                raise integrity.broken(f"{video.path} came back from the hub with other content")
+                raise integrity.broken(f"{video.path} came back with other content")
             check_fetched_video(local, video.path, self.metadata.info.fps, sum(copy.frames for copy in video.copies))
             local.unlink()
 
@@ -266,8 +247,8 @@ def _blobs(records: Iterable[ShardRecords]) -> list[BlobRecord]:
     ]
 
 
-def _uploaded(blob: BlobRecord) -> UploadedFile:
-    return UploadedFile(blob.path, blob.sha256, blob.size)
+def _stored(blob: BlobRecord) -> StoredFile:
+    return StoredFile(blob.path, blob.sha256, blob.size)
 
 
 def _number_of(path: str) -> FileNumber:

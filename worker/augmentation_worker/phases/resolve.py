@@ -1,7 +1,6 @@
 """resolve: pin the source, read its metadata, and find everything that can be wrong before a GPU is taken."""
 
 from augmentation_api import FailureReason
-from augmentation_api.identifiers import result_name
 from augmentation_api.sharding import most_episodes_per_shard
 from augmentation_api.status import MAX_SHARDS, OutputStatus, SourceStatus
 from augmentation_worker.dataset.info import DatasetInfo
@@ -10,19 +9,17 @@ from augmentation_worker.dataset.metadata import DatasetMetadata
 from augmentation_worker.dataset.plan import Plan, make_plan, selected_episodes
 from augmentation_worker.dataset.supported import check_cameras, check_encoding, check_spec
 from augmentation_worker.failure import WorkerFailure
-from augmentation_worker.hub.output import check_output, prepare_output
-from augmentation_worker.hub.source import SourceDataset, load_metadata, open_source, pin
 from augmentation_worker.phases.session import Session
+from augmentation_worker.storage.output import OutputDataset
+from augmentation_worker.storage.source import SourceDataset, load_metadata
 
 
 def resolve(session: Session) -> None:
     """Run the phase. Raises WorkerFailure."""
     spec = session.job.spec
     check_spec(spec)
-    wanted = session.hub_source
-    session.reporter.event("started", f"Reading the metadata of {wanted.repo_id}")
-    commit = pin(session.hub, wanted.repo_id, wanted.revision)
-    source = open_source(session.hub, wanted.repo_id, commit, session.settings.scratch)
+    session.reporter.event("started", "Reading the dataset's metadata")
+    source = session.find_source()
     try:
         metadata = load_metadata(source)
         plan = _checked_plan(session, metadata)
@@ -33,8 +30,8 @@ def resolve(session: Session) -> None:
     frames = sum(episode.length for episode in chosen)
     session.reporter.found(
         source=SourceStatus(
-            repo_id=wanted.repo_id,
-            revision=commit,
+            repo_id=source.name,
+            revision=source.revision,
             format=_format(metadata.info),
             episodes=len(metadata.episodes),
             frames=metadata.info.total_frames,
@@ -43,13 +40,14 @@ def resolve(session: Session) -> None:
             selected_frames=frames,
             copies=plan.copies,
         ),
-        output=OutputStatus(dataset_id=output, url=session.page_of(output)),
+        output=OutputStatus(dataset_id=output.name, url=output.page),
     )
     session.reporter.event(
         "completed",
         f"{len(chosen)} of {len(metadata.episodes)} episodes ({frames} frames) "
         + ("are replaced by" if plan.in_place else "become")
-        + f" {len(chosen) * plan.copies} augmented ones ({frames * plan.copies} frames); the result goes to {output}",
+        + f" {len(chosen) * plan.copies} augmented ones ({frames * plan.copies} frames); the result goes to "
+        + output.name,
     )
 
 
@@ -82,23 +80,18 @@ def _checked_plan(session: Session, metadata: DatasetMetadata) -> Plan:
     return plan
 
 
-def _prepared_output(session: Session, source: SourceDataset, plan: Plan, metadata: DatasetMetadata) -> str:
-    named = session.job.spec.output.hub
-    owner = session.hub.user()
-    if named is not None and named.repo_id is not None:
-        output = named.repo_id
-    else:
-        output = f"{owner}/{result_name(source.name, session.settings.job_uid)}"
-    if output == source.name:
-        taken = [path for path in planned_video_paths(plan, metadata) if path in source.files]
+def _prepared_output(session: Session, source: SourceDataset, plan: Plan, metadata: DatasetMetadata) -> OutputDataset:
+    output = session.new_output(source)
+    if output.extends(source):
+        taken = [path for path in planned_video_paths(plan, metadata) if path in source.paths]
         if taken:
             raise WorkerFailure(
                 FailureReason.OUTPUT_CONFLICT,
-                f"the dataset {output} has the file {taken[0]}, which no episode uses and the result would overwrite: "
-                "delete it, or publish to another dataset (spec.output.hub.repoID)",
+                f"the dataset {output.name} has the file {taken[0]}, which no episode uses and the result would "
+                "overwrite: delete it, or publish to another dataset (spec.output.hub.repoID)",
             )
-    prepare_output(session.hub, output, private=named is not None and named.private)
-    check_output(session.hub, output, session.settings.job_uid, source)
+    output.prepare()
+    output.check(source)
     return output
 
 

@@ -185,8 +185,8 @@ def test_a_result_whose_rows_were_tampered_with_fails_the_integrity_check() -> N
 
 
 def test_provenance_says_who_made_what_from_which_episode() -> None:
-    metadata, plan, records = planned()
-    content = write_provenance("some-uid", SPEC, metadata, plan, records)
+    _, plan, records = planned()
+    content = write_provenance("some-uid", SPEC, {"repoID": "lab/pusht", "revision": "1" * 40}, plan, records)
     document = json.loads(content)
     assert document["source"] == {"repoID": "lab/pusht", "revision": "1" * 40}
     assert document["episodes"][3]["episodeIndex"] == 9

@@ -34,8 +34,6 @@ def test_the_defaults_are_supported() -> None:
     ("fields", "words"),
     [
         ({"type": "generative"}, ["spec.type", "generative", "deterministic"]),
-        ({"source": {"volume": {"claimName": "data"}}}, ["spec.source", "volume", "hub"]),
-        ({"output": {"volume": {"claimName": "data"}}}, ["spec.output", "volume", "hub"]),
     ],
 )
 def test_what_is_not_supported_is_named_with_what_is(fields: dict[str, Any], words: list[str]) -> None:

@@ -1,0 +1,148 @@
+"""Sources and results in folders, as on a mounted volume or on one machine."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from augmentation_api import FailureReason, PhaseName
+from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.storage.folder_output import FolderOutput
+from tests.integration.worker.conftest import FIXTURES
+from tests.integration.worker.datasets import CAMERA, check_result, check_times, episodes, file_hashes, rows
+from tests.integration.worker.jobs import UID, LocalRun, local_run, spec_of
+from tests.lerobot_opens import opens_in_lerobot
+
+SOURCE = FIXTURES / "pusht_v30"
+NO_HUB = "http://127.0.0.1:9"
+
+
+def run_of(folder: Path, source: Path, result: Path, **spec: Any) -> LocalRun:
+    spec = {**spec_of("unused/unused", episodes="4:6"), **spec}
+    run = local_run(folder, NO_HUB, None, spec)
+    return run.with_settings(source_folder=source, output_folder=result)
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(SOURCE, tmp_path / "data" / "pusht"))
+
+
+def refusal(run: LocalRun) -> WorkerFailure:
+    with pytest.raises(WorkerFailure) as caught:
+        run.run(PhaseName.RESOLVE)
+    return caught.value
+
+
+def test_a_folder_becomes_another_folder(source: Path, tmp_path: Path) -> None:
+    before = file_hashes(source)
+    output = tmp_path / "data" / "result"
+    run = run_of(tmp_path / "job", source, output, augmentation={"copies": 2, "seed": 7})
+    run.run_all(2)
+    check_result(output, SOURCE, 2)
+    opens_in_lerobot(output, "lab/result", episodes=18, frames=1026)
+    assert file_hashes(source) == before
+    assert sorted(path.name for path in output.parent.iterdir()) == ["pusht", "result"]
+    status = run.job.status.output
+    assert status is not None
+    assert (status.dataset_id, status.episodes) == (str(output), 18)
+
+
+def test_a_folder_holds_what_a_hub_would(source: Path, tmp_path: Path, results: Any) -> None:
+    output = tmp_path / "result"
+    run_of(tmp_path / "job", source, output, augmentation={"copies": 2, "seed": 7}).run_all(1)
+    found, expected = file_hashes(output), file_hashes(results[1][1])
+    differ = {"meta/augmentation.json", "README.md", ".gitattributes"}  # which name the source, or are the hub's
+    assert {path: value for path, value in found.items() if path not in differ} == {
+        path: value for path, value in expected.items() if path not in differ
+    }
+
+
+def test_a_result_over_its_source_keeps_the_source_under_another_name(source: Path, tmp_path: Path) -> None:
+    before = file_hashes(source)
+    run = run_of(tmp_path / "job", source, source, output={"mode": "inPlace"})
+    run.run_all(1)
+    kept = source.with_name(f"pusht.before-{UID[:8]}")
+    assert file_hashes(kept) == before
+    assert rows(source).equals(rows(kept))
+    check_times(source, episodes(source))
+    run.run(PhaseName.PUBLISH, shards=1)
+    assert [event.status for event in run.job.status.phase(PhaseName.PUBLISH).events][-2:] == ["resumed", "completed"]
+
+
+def test_a_publish_that_was_stopped_between_its_renames_is_finished(source: Path, tmp_path: Path) -> None:
+    run = run_of(tmp_path / "job", source, source)
+    run.run_all(1)
+    made = file_hashes(source)
+    source.rename(source.with_name(f".pusht.augmenting-{UID[:8]}"))
+    run.run(PhaseName.PUBLISH, shards=1)
+    assert file_hashes(source) == made
+
+
+def test_a_shard_that_was_stopped_goes_on_where_it_was(source: Path, tmp_path: Path) -> None:
+    output = tmp_path / "result"
+    run = run_of(tmp_path / "job", source, output)
+    run.run(PhaseName.RESOLVE)
+    run.run_shards(1)
+    staging = output.with_name(f".result.augmenting-{UID[:8]}")
+    video = next((staging / "videos" / CAMERA).rglob("file-001.mp4"))
+    stamp = video.stat().st_mtime_ns
+    run.run_shards(1)
+    assert video.stat().st_mtime_ns == stamp
+    (staging / "left over.txt").write_text("of an earlier version")
+    run.run(PhaseName.PUBLISH, shards=1)
+    assert not (output / "left over.txt").exists()
+
+
+def test_a_stored_file_that_is_gone_fails_the_integrity_check(source: Path, tmp_path: Path) -> None:
+    output = tmp_path / "result"
+    run = run_of(tmp_path / "job", source, output)
+    run.run(PhaseName.RESOLVE)
+    run.run_shards(1)
+    next(output.with_name(f".result.augmenting-{UID[:8]}").rglob("file-001.mp4")).unlink()
+    with pytest.raises(WorkerFailure, match=r"file-001\.mp4 is not stored") as caught:
+        run.run(PhaseName.PUBLISH, shards=1)
+    assert caught.value.reason is FailureReason.INTEGRITY_CHECK_FAILED
+    assert not output.exists()
+
+
+def test_a_folder_that_holds_something_else_is_left_alone(source: Path, tmp_path: Path) -> None:
+    output = tmp_path / "result"
+    output.mkdir()
+    (output / "notes.txt").write_text("precious")
+    failure = refusal(run_of(tmp_path / "job", source, output))
+    assert failure.reason is FailureReason.OUTPUT_CONFLICT
+    assert "notes.txt" in failure.message
+    assert [path.name for path in output.iterdir()] == ["notes.txt"]
+
+
+def test_a_folder_that_changes_while_the_job_runs_stops_it(source: Path, tmp_path: Path) -> None:
+    run = run_of(tmp_path / "job", source, tmp_path / "result")
+    run.run(PhaseName.RESOLVE)
+    (source / "meta" / "note.txt").write_text("new")
+    with pytest.raises(WorkerFailure, match="has changed since"):
+        run.run_shards(1)
+
+
+def test_a_source_folder_that_is_not_there(tmp_path: Path) -> None:
+    failure = refusal(run_of(tmp_path / "job", tmp_path / "nowhere", tmp_path / "result"))
+    assert failure.reason is FailureReason.SOURCE_NOT_FOUND
+    assert "nowhere" in failure.message
+
+
+def test_paths_in_info_that_point_outside_are_not_followed(source: Path, tmp_path: Path) -> None:
+    document = json.loads((source / "meta/info.json").read_text())
+    (tmp_path / "data" / "secret.parquet").write_bytes(b"secret")
+    document["data_path"] = "../secret.parquet"
+    (source / "meta/info.json").write_text(json.dumps(document))
+    failure = refusal(run_of(tmp_path / "job", source, tmp_path / "result"))
+    assert failure.reason is FailureReason.SOURCE_INVALID
+
+
+def test_an_empty_folder_may_become_the_result(source: Path, tmp_path: Path) -> None:
+    output = tmp_path / "result"
+    output.mkdir()
+    run_of(tmp_path / "job", source, output).run_all(1)
+    assert FolderOutput(output, "result", UID).published() is not None

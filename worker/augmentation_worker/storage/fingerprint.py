@@ -1,0 +1,30 @@
+"""What identifies the state of a folder that has no commits."""
+
+import hashlib
+from pathlib import Path
+
+_METADATA = "meta/"
+
+
+def files_of(folder: Path) -> dict[str, int]:
+    """Size of every file by its path below the folder, sorted; what begins with a dot is not part of a dataset."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        relative = path.relative_to(folder)
+        hidden = relative.parts[0].startswith(".") and relative.name != ".gitattributes"
+        if not hidden and path.is_file():
+            found[relative.as_posix()] = path.stat().st_size
+    return found
+
+
+def fingerprint(folder: Path) -> str:
+    """Hash of every file's path and size, and of the content of those in meta/: 40 hexadecimal digits.
+
+    Reading terabytes of video to identify them would take longer than to augment them, and meta/ holds what a dataset
+    says of itself: its statistics differ with any pixel.
+    """
+    state = hashlib.sha256()
+    for path, size in files_of(folder).items():
+        content = hashlib.sha256((folder / path).read_bytes()).hexdigest() if path.startswith(_METADATA) else ""
+        state.update(f"{path}\0{size}\0{content}\n".encode())
+    return state.hexdigest()[:40]

@@ -1,0 +1,60 @@
+"""A source in a folder. Its files are read where they are."""
+
+from collections.abc import Collection, Mapping
+from functools import cached_property
+from pathlib import Path
+
+from augmentation_api import FailureReason
+from augmentation_worker.dataset.episodes import invalid
+from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.storage.fingerprint import files_of, fingerprint
+
+
+class FolderSource:
+    """A dataset in a folder.
+
+    Args:
+        folder: the folder.
+        name: what it is called in messages.
+
+    Raises:
+        WorkerFailure: SOURCE_NOT_FOUND or SOURCE_ACCESS_DENIED.
+    """
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.folder = folder
+        self.name = name
+        if not folder.is_dir():
+            raise WorkerFailure(FailureReason.SOURCE_NOT_FOUND, f"there is no folder {name}: name the dataset's folder")
+        try:
+            self.revision = fingerprint(folder)
+        except PermissionError as error:
+            raise WorkerFailure(
+                FailureReason.SOURCE_ACCESS_DENIED, f"the folder {name} may not be read: {error}"
+            ) from error
+
+    @cached_property
+    def paths(self) -> Collection[str]:
+        """See SourceDataset."""
+        return files_of(self.folder).keys()
+
+    @property
+    def origin(self) -> Mapping[str, str]:
+        """See SourceDataset."""
+        return {"folder": self.name, "revision": self.revision}
+
+    def open(self, path: str) -> Path:
+        """See SourceDataset."""
+        if path not in self.paths:
+            raise invalid(self.name, f"it lists the file {path}, but does not have it")
+        return self.folder / path
+
+    def read(self, path: str) -> bytes | None:
+        """See SourceDataset."""
+        return (self.folder / path).read_bytes() if path in self.paths else None
+
+    def drop(self, path: str) -> None:
+        """See SourceDataset: nothing was copied."""
+
+    def close(self) -> None:
+        """See SourceDataset: nothing was copied."""

@@ -1,0 +1,101 @@
+"""The output: files are stored one by one, by any pod and unseen, and become the result all at once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from augmentation_worker.storage.source import SourceDataset
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A file of the result whose content is stored, but not yet to be seen.
+
+    Attributes:
+        path: path in the dataset.
+        sha256: hash of the content, hexadecimal.
+        size: bytes.
+    """
+
+    path: str
+    sha256: str
+    size: int
+
+
+class OutputMoved(Exception):
+    """The output is not any more what it was when it was checked."""
+
+
+class OutputDataset(Protocol):
+    """Where a job's result goes. Every method raises WorkerFailure."""
+
+    @property
+    def name(self) -> str:
+        """For people, and in the status: `owner/name`, or a folder."""
+
+    @property
+    def page(self) -> str | None:
+        """Its page on its hub."""
+
+    def extends(self, source: SourceDataset) -> bool:
+        """Whether the result is committed on top of the source, so that unchanged files need not be brought over."""
+
+    def prepare(self) -> None:
+        """Make sure that it exists and can be written to."""
+
+    def check(self, source: SourceDataset) -> str:
+        """Refuse to publish over anything but nothing, the source as it was read, or this job's own result.
+
+        Returns:
+            The state that was checked, for `commit`.
+
+        Raises:
+            WorkerFailure: OUTPUT_CONFLICT.
+        """
+
+    def published(self) -> str | None:
+        """The revision of this job's result, if it is there already."""
+
+    def read(self, path: str) -> bytes | None:
+        """Content of a small file that it holds now."""
+
+    def put(self, path: str, content: Path) -> StoredFile:
+        """Store a file, unseen."""
+
+    def missing(self, files: Sequence[StoredFile]) -> list[StoredFile]:
+        """Those of `files` that are not stored."""
+
+    def fetch(self, file: StoredFile, target: Path) -> None:
+        """Get a stored file back. Raises FileNotFoundError."""
+
+    def keep_previous(self, checked: str) -> None:
+        """Keep what it holds now under a name of its own."""
+
+    def commit(
+        self,
+        message: str,
+        *,
+        checked: str,
+        stored: Sequence[StoredFile],
+        written: Mapping[str, bytes],
+        deleted: Sequence[str] = (),
+    ) -> str:
+        """Make the result visible, at once.
+
+        Args:
+            message: for people.
+            checked: what `check` returned.
+            stored: files that were put.
+            written: small files, by path.
+            deleted: paths that the result does not have, where it extends the source.
+
+        Returns:
+            The result's revision.
+
+        Raises:
+            OutputMoved: it has changed since it was checked.
+        """
+
+    def announce(self, revision: str, version: str) -> None:
+        """The last step: let readers of a format version find the result."""

@@ -1,0 +1,68 @@
+"""The source: a dataset at a pinned revision, whose files are opened one by one."""
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Protocol
+
+from augmentation_api import FailureReason
+from augmentation_worker.dataset.info import INFO_PATH, read_info
+from augmentation_worker.dataset.metadata import (
+    STATS_PATH,
+    DatasetMetadata,
+    check_files,
+    episode_files_of,
+    read_metadata,
+)
+from augmentation_worker.failure import WorkerFailure
+
+
+class SourceDataset(Protocol):
+    """A dataset at a revision."""
+
+    @property
+    def name(self) -> str:
+        """For people: `owner/name`, or a folder."""
+
+    @property
+    def revision(self) -> str:
+        """What it is pinned to: a commit, or a folder's fingerprint."""
+
+    @property
+    def paths(self) -> Collection[str]:
+        """Paths of all its files."""
+
+    @property
+    def origin(self) -> Mapping[str, str]:
+        """Name and revision as they are recorded in the result."""
+
+    def open(self, path: str) -> Path:
+        """A local file with the content of one of its files. Raises WorkerFailure."""
+
+    def read(self, path: str) -> bytes | None:
+        """Content of a small file; None if there is none."""
+
+    def drop(self, path: str) -> None:
+        """Make room: the file is not needed any more."""
+
+    def close(self) -> None:
+        """Make room: no file is needed any more."""
+
+
+def load_metadata(source: SourceDataset) -> DatasetMetadata:
+    """Read and check the metadata: meta/info.json, meta/episodes and meta/stats.json.
+
+    Raises:
+        WorkerFailure: SOURCE_FORMAT_UNSUPPORTED if it is no LeRobot dataset of a supported version, SOURCE_INVALID if
+            it does not fit together.
+    """
+    info_json = source.read(INFO_PATH)
+    if info_json is None:
+        raise WorkerFailure(
+            FailureReason.SOURCE_FORMAT_UNSUPPORTED,
+            f"the dataset {source.name} at revision {source.revision} has no {INFO_PATH}: it is not a LeRobot dataset",
+        )
+    info = read_info(info_json, source.name)
+    episode_files = [(path, source.open(path)) for path in episode_files_of(source.paths)]
+    metadata = read_metadata(source.name, source.revision, info, episode_files, source.read(STATS_PATH))
+    check_files(metadata, source.paths)
+    return metadata
