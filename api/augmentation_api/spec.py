@@ -20,7 +20,9 @@ RepoID = Annotated[str, StringConstraints(pattern=REPO_ID_PATTERN, max_length=19
 Copies = Annotated[int, Field(ge=1, le=MAX_COPIES)]
 ObjectName = Annotated[str, StringConstraints(pattern=DNS_LABEL_PATTERN, max_length=253)]
 CameraKey = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-VolumePath = Annotated[str, StringConstraints(max_length=1024, pattern=r"^[^/\x00].*$")]
+_FOLDER_NAME = r"([^./\x00][^/\x00]*|\.[^./\x00][^/\x00]*|\.\.[^/\x00]+)"
+VolumePath = Annotated[str, StringConstraints(max_length=1024, pattern=rf"^{_FOLDER_NAME}(/{_FOLDER_NAME})*$")]
+"""A relative path without `.`, `..` or empty parts: it cannot leave the volume."""
 
 
 def _episode_ranges(text: str) -> list[tuple[int, int]]:
@@ -110,7 +112,12 @@ class Output(Model):
         "episode is replaced by one augmented version.",
     )
     hub: HubOutput | None = Field(None, description="Publish on a hub. Default when the source is on a hub.")
-    volume: VolumeSource | None = Field(None, description="Publish on a volume of the cluster.")
+    volume: VolumeSource | None = Field(
+        None,
+        description="Publish on a volume of the cluster. Default when the source is on one: the same volume, "
+        "`<path>_augmented_<first 8 of the job's id>`. Naming the source itself is allowed: it stays beside the result "
+        "as `<path>.before-<first 8 of the job's id>`.",
+    )
     video: VideoOutput = Field(default=VideoOutput(), description="Encoding of the augmented videos.")
 
     @model_validator(mode="after")

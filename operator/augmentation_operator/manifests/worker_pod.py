@@ -5,7 +5,9 @@ from typing import Final
 from augmentation_api import AugmentationClass, AugmentationJob
 from augmentation_api.augmentation_class import Resources
 from augmentation_api.identifiers import worker_identity_name
+from augmentation_api.spec import VolumeSource
 from augmentation_api.vocabulary import PhaseName
+from augmentation_api.volumes import output_volume
 from augmentation_api.worker_contract import (
     ENV_CREDENTIALS_SECRET,
     ENV_HUB_ENDPOINT,
@@ -16,16 +18,21 @@ from augmentation_api.worker_contract import (
     ENV_JOB_UID,
     ENV_MAX_FRAMES,
     ENV_NODE_NAME,
+    ENV_OUTPUT_FOLDER,
     ENV_POD_NAME,
     ENV_SCRATCH,
     ENV_SHARD_ATTEMPT,
     ENV_SHARD_COUNT,
+    ENV_SOURCE_FOLDER,
 )
 from augmentation_operator.manifests.ownership import Manifest, child_labels
 
 WORKER_CONTAINER: Final = "worker"
 _WORKER_USER: Final = 65532
 _SCRATCH: Final = "/scratch"
+_VOLUMES: Final = "/volumes"
+_SOURCE: Final = "source"
+_OUTPUT: Final = "output"
 _TOKEN_FOLDER: Final = "/run/hub-token"
 _TOKEN_FILE: Final = "token"
 # Set by the Job controller on the pods of an Indexed Job that has a backoffLimitPerIndex.
@@ -40,6 +47,7 @@ def worker_pod(
     is_augment = phase == PhaseName.AUGMENT
     rung = spec.placements[0]
     secret = job.spec.credentials_secret_ref or spec.hub.credentials_secret_ref
+    mounts = _volumes(job)
     pod: Manifest = {
         "serviceAccountName": worker_identity_name(job.metadata.name, job.metadata.uid),
         "restartPolicy": "Never",
@@ -70,6 +78,14 @@ def worker_pod(
                 "volumeMounts": [
                     {"name": "scratch", "mountPath": _SCRATCH},
                     {"name": "hub-token", "mountPath": _TOKEN_FOLDER, "readOnly": True},
+                    *(
+                        {
+                            "name": side,
+                            "mountPath": f"{_VOLUMES}/{side}",
+                            "readOnly": side == _SOURCE,
+                        }
+                        for side in mounts
+                    ),
                 ],
             }
         ],
@@ -85,6 +101,10 @@ def worker_pod(
                     "optional": True,
                 },
             },
+            *(
+                {"name": side, "persistentVolumeClaim": {"claimName": volume.claim_name}}
+                for side, volume in mounts.items()
+            ),
         ],
     }
     if spec.image_pull_secrets:
@@ -99,6 +119,12 @@ def worker_pod(
         if rung.runtime_class_name:
             pod["runtimeClassName"] = rung.runtime_class_name
     return {"metadata": {"labels": child_labels(job, phase)}, "spec": pod}
+
+
+def _volumes(job: AugmentationJob) -> dict[str, VolumeSource]:
+    """The volumes to mount, each whole: a result is renamed into its place, beside which it was made."""
+    sides = {_SOURCE: job.spec.source.volume, _OUTPUT: output_volume(job.spec, job.metadata.uid)}
+    return {side: volume for side, volume in sides.items() if volume is not None}
 
 
 def _environment(
@@ -122,6 +148,8 @@ def _environment(
         "HOME": _SCRATCH,
         "TMPDIR": _SCRATCH,
     }
+    folders = {_SOURCE: ENV_SOURCE_FOLDER, _OUTPUT: ENV_OUTPUT_FOLDER}
+    values |= {folders[side]: f"{_VOLUMES}/{side}/{volume.path}" for side, volume in _volumes(job).items()}
     if phase == PhaseName.RESOLVE and spec.limits.max_frames is not None:
         values[ENV_MAX_FRAMES] = str(spec.limits.max_frames)
     if shard_count:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from augmentation_api import AugmentationClassSpec, AugmentationJobSpec
-from augmentation_api.spec import Augmentation
+from augmentation_api.spec import Augmentation, VolumeSource
 
 
 def nested(path: str, value: object) -> dict[str, Any]:
@@ -154,8 +154,15 @@ def test_a_dataset_is_named_by_its_owner_and_its_name(name: str) -> None:
     assert findings("source.hub.repoID", name).startswith("source.hub.repoID")
 
 
-def test_an_absolute_path_in_a_volume_is_refused() -> None:
-    assert findings("source", {"volume": {"claimName": "data", "path": "/etc"}}).startswith("source.volume.path")
+@pytest.mark.parametrize("path", ["/etc", "..", "../other", "a/../../b", "a//b", "a/.", "./a", "a/"])
+def test_a_path_that_could_leave_the_volume_is_refused(path: str) -> None:
+    assert findings("source", {"volume": {"claimName": "data", "path": path}}).startswith("source.volume.path")
+
+
+@pytest.mark.parametrize("path", ["a", "a/b", ".hidden/a", "...", "..a/b", "two words/a.b"])
+def test_other_relative_paths_in_a_volume_are_taken(path: str) -> None:
+    volume = VolumeSource.model_validate({"claimName": "data", "path": path})
+    assert volume.path == path
 
 
 def test_a_transform_named_twice_is_named() -> None:

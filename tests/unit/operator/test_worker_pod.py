@@ -207,3 +207,25 @@ def test_a_rung_of_the_ladder_may_have_resources_of_its_own() -> None:
 def test_the_priority_of_the_pods_is_the_jobs() -> None:
     assert pod_of(AUGMENT, job=a_job(priorityClassName="research"))["priorityClassName"] == "research"
     assert "priorityClassName" not in pod_of(AUGMENT)
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_a_dataset_on_a_volume_is_mounted_to_be_read_and_its_result_to_be_written(phase: PhaseName) -> None:
+    job = a_job(source={"volume": {"claimName": "data", "path": "lab/pusht"}}, output={})
+    claims = {
+        volume["name"]: volume["persistentVolumeClaim"]["claimName"]
+        for volume in pod_of(phase, job=job)["volumes"]
+        if "persistentVolumeClaim" in volume
+    }
+    assert claims == {"source": "data", "output": "data"}
+    mounts = {mount["name"]: mount for mount in container_of(phase, job=job)["volumeMounts"]}
+    assert mounts["source"] == {"name": "source", "mountPath": "/volumes/source", "readOnly": True}
+    assert mounts["output"] == {"name": "output", "mountPath": "/volumes/output", "readOnly": False}
+    values = {each["name"]: each.get("value") for each in container_of(phase, job=job)["env"]}
+    assert values["AUGMENTATION_SOURCE_FOLDER"] == "/volumes/source/lab/pusht"
+    assert values["AUGMENTATION_OUTPUT_FOLDER"] == f"/volumes/output/lab/pusht_augmented_{UID[:8]}"
+
+
+def test_a_result_for_the_hub_mounts_the_source_only() -> None:
+    job = a_job(source={"volume": {"claimName": "data"}}, output={"hub": {}})
+    assert {volume["name"] for volume in pod_of(AUGMENT, job=job)["volumes"]} == {"scratch", "hub-token", "source"}

@@ -6,6 +6,7 @@ from pathlib import Path
 from augmentation_api import AugmentationJob, FailureReason
 from augmentation_api.identifiers import result_name
 from augmentation_api.spec import VolumeSource
+from augmentation_api.volumes import output_volume
 from augmentation_worker.cluster.manifest import ShardManifests
 from augmentation_worker.cluster.reporter import Reporter
 from augmentation_worker.failure import WorkerFailure
@@ -70,7 +71,7 @@ class Session:
         """Where the result is to go, before anything is there."""
         if self.settings.output_folder is not None:
             return self._output_folder(self.settings.output_folder)
-        if self.job.spec.output.volume is not None:
+        if output_volume(self.job.spec, self.settings.job_uid) is not None:
             raise _no_folder("spec.output.volume")
         named = self.job.spec.output.hub
         owner = self.hub.user()
@@ -93,7 +94,8 @@ class Session:
         return FolderSource(folder, _name_of(self.job.spec.source.volume, self.settings.source_folder or folder))
 
     def _output_folder(self, folder: Path) -> FolderOutput:
-        return FolderOutput(folder, _name_of(self.job.spec.output.volume, folder), self.settings.job_uid)
+        uid = self.settings.job_uid
+        return FolderOutput(folder, _name_of(output_volume(self.job.spec, uid), folder), uid)
 
     def _hub_output(self, dataset: str) -> HubOutput:
         named = self.job.spec.output.hub
