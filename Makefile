@@ -28,7 +28,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	@echo "  ... Python environment in $(VENV)"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
-	@$(UV) pip install --quiet --python $(PY) --constraint constraints.txt --editable '.[dev]'
+	@$(UV) pip install --quiet --compile-bytecode --python $(PY) --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
 .PHONY: lerobot
@@ -39,7 +39,7 @@ $(LEROBOT_VENV)/.ready: constraints-lerobot.txt | $(VENV)/.ready
 	@[ -n "$(LEROBOT_PYTHON)" ] || \
 	  { echo "LeRobot's loader needs Python 3.12 or newer: install one, or name it with make LEROBOT_PYTHON=/path/to/python"; exit 1; }
 	@$(UV) venv --quiet --clear --no-python-downloads --python $(LEROBOT_PYTHON) $(LEROBOT_VENV)
-	@$(UV) pip install --quiet --python $(LEROBOT_VENV)/bin/python --requirement constraints-lerobot.txt
+	@$(UV) pip install --quiet --compile-bytecode --python $(LEROBOT_VENV)/bin/python --requirement constraints-lerobot.txt
 	@touch $@
 
 .PHONY: constraints

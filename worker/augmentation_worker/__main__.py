@@ -1,55 +1,81 @@
-"""`augmentation-worker resolve|augment|publish`: one phase of one job, in the pod that the operator made for it."""
+"""`augmentation-worker`: one phase of a job in the pod that the operator made for it, or whole jobs on this machine."""
 
 import argparse
 import logging
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from augmentation_api import PhaseName
 from augmentation_api.worker_contract import TerminationMessage
 from augmentation_worker import termination
-from augmentation_worker.cluster.job import ClusterJob, connected
-from augmentation_worker.cluster.manifest import ConfigMapManifests
+from augmentation_worker.cluster.job import ClusterJob, LocalJob, connected
+from augmentation_worker.cluster.manifest import ConfigMapManifests, LocalManifests
 from augmentation_worker.failure import TERMINATED_EXIT_CODE, Terminated, WorkerFailure
+from augmentation_worker.local import commands
 from augmentation_worker.run import run_phase
-from augmentation_worker.settings import Settings, termination_message_path
+from augmentation_worker.settings import ENV_LOCAL_JOB, Settings, termination_message_path
 
 PHASES = (PhaseName.RESOLVE, PhaseName.AUGMENT, PhaseName.PUBLISH)
+INTERRUPTED_EXIT_CODE = 130
+_LOCAL_STATUS_SECONDS = 0.2
 _log = logging.getLogger("augmentation_worker")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the phase that is named. Returns the exit code: 0, one of FailureReason's, or 143 after SIGTERM."""
+    """Do what is asked for. Returns the exit code: 0, one of FailureReason's, 130 or 143 for one that was stopped."""
     parser = argparse.ArgumentParser(prog="augmentation-worker", description=__doc__)
-    parser.add_argument("phase", choices=[phase.value for phase in PHASES], help="which phase to run")
-    phase = PhaseName(parser.parse_args(arguments).phase)
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND")
+    commands.add_to(verbs)
+    for phase in PHASES:
+        verbs.add_parser(phase.value, help=f"the {phase} phase, in a pod").set_defaults(phase=phase)
+    asked = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     # One line a request is noise, and its URLs may carry signatures.
     logging.getLogger("httpx2").setLevel(logging.WARNING)
     termination.install()
+    if "phase" in asked:
+        return _ended(lambda: _run_phase(asked.phase, os.environ), _leave_last_words)
+    return _ended(lambda: asked.command(asked), _say)
+
+
+def _ended(work: Callable[[], None], on_failure: Callable[[WorkerFailure], None]) -> int:
     try:
-        _run_in_cluster(phase, os.environ)
+        work()
     except Terminated:
         _log.info("asked to stop: what is recorded stays")
         return TERMINATED_EXIT_CODE
+    except KeyboardInterrupt:
+        print("stopped: what is done stays, and the same command goes on from there", file=sys.stderr)
+        return INTERRUPTED_EXIT_CODE
     except WorkerFailure as failure:
-        _log.error("%s: %s", failure.reason, failure.message)
-        _leave_last_words(failure, os.environ)
+        on_failure(failure)
         return failure.reason.exit_code
     return 0
 
 
-def _run_in_cluster(phase: PhaseName, environment: Mapping[str, str]) -> None:
+def _run_phase(phase: PhaseName, environment: Mapping[str, str]) -> None:
     settings = Settings.from_environment(environment)
+    local = environment.get(ENV_LOCAL_JOB)
+    if local:
+        folder = Path(local)
+        manifests = LocalManifests(folder / "manifests")
+        run_phase(phase, settings, LocalJob(folder), manifests, status_interval=_LOCAL_STATUS_SECONDS)
+        return
     with connected(environment.get("KUBECONFIG") or None) as connection:
         run_phase(phase, settings, ClusterJob(connection, settings), ConfigMapManifests(connection, settings))
 
 
-def _leave_last_words(failure: WorkerFailure, environment: Mapping[str, str]) -> None:
+def _say(failure: WorkerFailure) -> None:
+    print(f"{failure.reason}: {failure.message}", file=sys.stderr)
+
+
+def _leave_last_words(failure: WorkerFailure) -> None:
+    _log.error("%s: %s", failure.reason, failure.message)
     message = TerminationMessage(reason=failure.reason, message=failure.message)
     try:
-        termination_message_path(environment).write_text(message.encode())
+        termination_message_path(os.environ).write_text(message.encode())
     except OSError as error:
         _log.warning("no termination message: %s", error)
 

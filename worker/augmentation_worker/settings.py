@@ -3,13 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, Self, cast, get_args
 
 from augmentation_api import FailureReason, worker_contract
 from augmentation_worker.failure import WorkerFailure
 
 ENV_TERMINATION_MESSAGE_PATH = "AUGMENTATION_TERMINATION_MESSAGE_PATH"
 """Where the termination message goes, if not to worker_contract.TERMINATION_MESSAGE_PATH (tests, local runs)."""
+ENV_LOCAL_JOB = "AUGMENTATION_LOCAL_JOB"
+"""Folder that stands for the cluster in a run without one."""
+ENV_DEVICE = "AUGMENTATION_DEVICE"
+"""What augments, if not what there is: auto, cpu or cuda."""
 ENV_HUB_PATIENCE = "AUGMENTATION_HUB_PATIENCE_SECONDS"
 """How long a hub that does not answer is asked again before the pod gives up."""
 DEFAULT_HUB_PATIENCE_SECONDS = 60.0
@@ -72,6 +76,7 @@ class Settings:
             hub_patience_seconds=float(environment.get(ENV_HUB_PATIENCE) or DEFAULT_HUB_PATIENCE_SECONDS),
             source_folder=_folder(environment, worker_contract.ENV_SOURCE_FOLDER),
             output_folder=_folder(environment, worker_contract.ENV_OUTPUT_FOLDER),
+            device=_device(environment),
             max_frames=_whole(environment, worker_contract.ENV_MAX_FRAMES),
             scratch=Path(environment.get(worker_contract.ENV_SCRATCH) or cls.scratch),
             node_name=environment.get(worker_contract.ENV_NODE_NAME, ""),
@@ -101,6 +106,16 @@ def _whole(environment: Mapping[str, str], name: str) -> int | None:
     if not text.isdecimal():
         raise WorkerFailure(FailureReason.INTERNAL_ERROR, f"the environment variable {name} is not a number: {text!r}")
     return int(text)
+
+
+def _device(environment: Mapping[str, str]) -> Device:
+    text = environment.get(ENV_DEVICE) or "auto"
+    for device in get_args(Device):
+        if text == device:
+            return cast(Device, device)
+    raise WorkerFailure(
+        FailureReason.INTERNAL_ERROR, f"{ENV_DEVICE} is {text!r}, not one of {', '.join(get_args(Device))}"
+    )
 
 
 def _folder(environment: Mapping[str, str], name: str) -> Path | None:

@@ -54,7 +54,8 @@ def test_a_folder_holds_what_a_hub_would(source: Path, tmp_path: Path, results: 
     output = tmp_path / "result"
     run_of(tmp_path / "job", source, output, augmentation={"copies": 2, "seed": 7}).run_all(1)
     found, expected = file_hashes(output), file_hashes(results[1][1])
-    differ = {"meta/augmentation.json", "README.md", ".gitattributes"}  # which name the source, or are the hub's
+    # They name the source, or are the hub's.
+    differ = {"meta/augmentation.json", "meta/augmentation.png", "README.md", ".gitattributes"}
     assert {path: value for path, value in found.items() if path not in differ} == {
         path: value for path, value in expected.items() if path not in differ
     }

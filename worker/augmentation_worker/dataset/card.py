@@ -3,6 +3,7 @@
 import re
 
 from augmentation_api import AugmentationJobSpec
+from augmentation_worker.dataset.layout import PICTURE_PATH
 from augmentation_worker.dataset.metadata import DatasetMetadata
 from augmentation_worker.dataset.plan import Plan
 from augmentation_worker.dataset.provenance import version
@@ -52,6 +53,8 @@ at revision `{metadata.revision}`.
 | Augmented versions of an episode | {plan.copies} |
 | Augmented cameras | {cameras} |
 | Seed | {augmentation.seed} |
+
+![Before and after]({PICTURE_PATH})
 
 {_which(spec, metadata, plan)} Only the images of the cameras above
 differ; states, actions, timestamps and tasks are those of the source. What was drawn for each augmented episode stands

@@ -36,6 +36,8 @@ def check_complete(plan: Plan, records: Sequence[ShardRecords]) -> None:
         missing += [f"episode {index} (shard {shard.index})" for index in sorted(wanted - set(found.episodes))]
         carried = {file.path for file in found.original_videos}
         missing += [f"{path} (shard {shard.index})" for path in shard.original_videos if path not in carried]
+        if shard.draws_picture and found.picture is None:
+            missing.append("the picture of the first episode")
         if found.data is None:
             missing.append(f"the rows of shard {shard.index}")
     if missing:

@@ -9,11 +9,12 @@ from augmentation_worker.dataset.metadata import STATS_PATH, DatasetMetadata
 from augmentation_worker.dataset.plan import Plan
 
 PROVENANCE_PATH = "meta/augmentation.json"
+PICTURE_PATH = "meta/augmentation.png"
 CARD_PATH = "README.md"
 ATTRIBUTES_PATH = ".gitattributes"
-WRITTEN_ANEW = frozenset({INFO_PATH, STATS_PATH, PROVENANCE_PATH, CARD_PATH, ATTRIBUTES_PATH})
-"""Files that publish writes itself, whether or not the source has one."""
-LARGE_FILE_PATTERNS = ("*.mp4", "*.parquet")
+WRITTEN_ANEW = frozenset({INFO_PATH, STATS_PATH, PROVENANCE_PATH, PICTURE_PATH, CARD_PATH, ATTRIBUTES_PATH})
+"""Files that are the result's own, whether or not the source has one."""
+LARGE_FILE_PATTERNS = ("*.mp4", "*.parquet", "*.png")
 """What has to be tracked by LFS, as the blobs that the shards upload go there."""
 _RULE = "filter=lfs diff=lfs merge=lfs -text"
 

@@ -85,6 +85,11 @@ class PlannedShard:
         return sum(episode.augmented_frames for episode in self.episodes)
 
     @property
+    def draws_picture(self) -> bool:
+        """Whether it shows what the job does, in a picture of its first episode."""
+        return self.index == 0 and bool(self.episodes)
+
+    @property
     def rows(self) -> int:
         """Rows of its data file."""
         return 0 if self.data_file is None else self.augmented_frames

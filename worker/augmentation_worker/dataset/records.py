@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 DATA_KEY = "data"
 ORIGINAL_VIDEOS_KEY = "original-videos"
+PICTURE_KEY = "picture"
 _EPISODE_KEY_PREFIX = "episode-"
 
 
@@ -106,6 +107,7 @@ class ShardRecords(BaseModel):
     Attributes:
         episodes: by source episode_index.
         data: None until the shard is finished.
+        picture: of its first episode, before and after.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -113,6 +115,7 @@ class ShardRecords(BaseModel):
     episodes: dict[int, EpisodeRecord]
     data: DataRecord | None
     original_videos: tuple[BlobRecord, ...]
+    picture: BlobRecord | None = None
 
     @classmethod
     def read(cls, manifest: Mapping[str, str]) -> Self:
@@ -126,4 +129,5 @@ class ShardRecords(BaseModel):
         originals: tuple[BlobRecord, ...] = ()
         if ORIGINAL_VIDEOS_KEY in manifest:
             originals = OriginalVideosRecord.decode(manifest[ORIGINAL_VIDEOS_KEY], ORIGINAL_VIDEOS_KEY).files
-        return cls(episodes=episodes, data=data, original_videos=originals)
+        picture = BlobRecord.decode(manifest[PICTURE_KEY], PICTURE_KEY) if PICTURE_KEY in manifest else None
+        return cls(episodes=episodes, data=data, original_videos=originals, picture=picture)

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 from functools import partial
 
 import numpy as np
@@ -12,12 +11,15 @@ import torch
 from augmentation_api import FailureReason
 from augmentation_api.vocabulary import ShardState
 from augmentation_worker.dataset.data_table import SourceRows, write_shard_rows
+from augmentation_worker.dataset.frame_rate import frame_rate
 from augmentation_worker.dataset.info import Camera
+from augmentation_worker.dataset.layout import PICTURE_PATH
 from augmentation_worker.dataset.metadata import DatasetMetadata
 from augmentation_worker.dataset.plan import Plan, PlannedEpisode, PlannedShard, make_plan
 from augmentation_worker.dataset.records import (
     DATA_KEY,
     ORIGINAL_VIDEOS_KEY,
+    PICTURE_KEY,
     BlobRecord,
     CopyRecord,
     DataRecord,
@@ -32,6 +34,7 @@ from augmentation_worker.dataset.statistics import channel_means, shortened
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.phases.progress import ShardProgress
 from augmentation_worker.phases.session import Session
+from augmentation_worker.pictures.before_and_after import before_and_after
 from augmentation_worker.settings import Device
 from augmentation_worker.storage.output import OutputDataset, StoredFile
 from augmentation_worker.storage.source import SourceDataset, load_metadata
@@ -96,6 +99,7 @@ class _ShardRun:
         self._tell_start(len(done))
         try:
             self._carry_originals()
+            self._draw_picture()
             for episode in shard.episodes:
                 self._settle_encodings(episode)
                 if episode.source.index not in self.records.episodes:
@@ -136,6 +140,23 @@ class _ShardRun:
             self._record(ORIGINAL_VIDEOS_KEY, record.encode())
             if path not in needed:
                 self.source.drop(path)
+
+    def _draw_picture(self) -> None:
+        """The shard that has the first episode shows it before and after."""
+        if not self.shard.draws_picture or self.records.picture is not None:
+            return
+        episode = self.shard.episodes[0]
+        try:
+            picture = before_and_after(
+                self.metadata, self.plan, self.session.job.spec.augmentation, episode, self.source.open
+            )
+        except VideoInvalid as error:
+            raise self._unusable(episode, self.plan.cameras[0], error) from error
+        local = self.session.settings.scratch / "made" / "picture.png"
+        local.parent.mkdir(parents=True, exist_ok=True)
+        local.write_bytes(picture)
+        self._record(PICTURE_KEY, _blob(self.output.put(PICTURE_PATH, local)).encode())
+        local.unlink()
 
     def _make(self, episode: PlannedEpisode, progress: ShardProgress) -> None:
         videos: dict[str, VideoRecord] = {}
@@ -254,11 +275,6 @@ class _ShardRun:
 
     def _record(self, key: str, text: str) -> None:
         self.session.manifests.record(self.shard.index, key, text)
-
-
-def frame_rate(fps: float) -> Fraction:
-    """Frames a second as an exact number: 30.0 is 30, 29.97 is 2997/100."""
-    return Fraction(str(fps))
 
 
 def _device(wanted: Device) -> torch.device:

@@ -243,6 +243,7 @@ def _blobs(records: Iterable[ShardRecords]) -> list[BlobRecord]:
             record.original_videos,
             (video for index in sorted(record.episodes) for video in _videos(record, index)),
             [record.data.file] if record.data and record.data.file else [],
+            [record.picture] if record.picture else [],
         )
     ]
 

@@ -3,9 +3,9 @@
 The check needs the decoder, and the decoder torch, which takes seconds to import: it is imported when a video is there.
 """
 
-from fractions import Fraction
 from pathlib import Path
 
+from augmentation_worker.dataset.frame_rate import frame_rate
 from augmentation_worker.dataset.integrity import broken
 
 
@@ -18,7 +18,7 @@ def check_fetched_video(local: Path, path: str, fps: float, frames: int) -> None
     from augmentation_worker.video import VideoInvalid, check_video  # noqa: PLC0415
 
     try:
-        check_video(local, Fraction(str(fps)), frames)
+        check_video(local, frame_rate(fps), frames)
     except VideoInvalid as error:
         place = "" if error.frame is None else f"frame {error.frame} "
         raise broken(f"{path}: {place}{error.found}") from error

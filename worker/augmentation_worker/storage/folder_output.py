@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from augmentation_api import FailureReason
 from augmentation_worker.dataset.layout import PROVENANCE_PATH
@@ -45,7 +46,9 @@ class FolderOutput:
     def prepare(self) -> None:
         """See OutputDataset."""
         with self._explained():
-            self._staging.mkdir(parents=True, exist_ok=True)
+            self.folder.parent.mkdir(parents=True, exist_ok=True)
+            with TemporaryFile(dir=self.folder.parent):
+                pass
 
     def check(self, source: SourceDataset) -> str:
         """See OutputDataset."""

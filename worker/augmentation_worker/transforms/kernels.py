@@ -1,4 +1,4 @@
-"""The loops over pixels on the CPU, compiled by numba when they are first used (one to two seconds each).
+"""The loops over pixels on the CPU, compiled by numba when a machine first uses them (one to two seconds each).
 
 Integers only, so that the result is the same on every processor; each has a twin in plain torch for other devices,
 beside the transform that uses it. They give up the GIL: every copy of an episode is augmented in a thread of its own.
@@ -26,8 +26,11 @@ KERNEL_BITS = 8
 """Weights of a blur sum to 256 in each direction, so that the horizontal sum is exact in 16 bits."""
 RECIPROCAL_BITS = 22
 
+_compiled = numba.njit(nogil=True, cache=True)
+"""Cached beside this file, or in the user's cache where that is read-only; a pod has none to begin with."""
 
-@numba.njit(nogil=True)
+
+@_compiled
 def philox_words(key0, key1, frame, start, count, words):
     """Words [4, count] of the Philox4x32-10 blocks with the counters (start.., frame, 0, 0)."""
     for j in range(count):
@@ -43,13 +46,13 @@ def philox_words(key0, key1, frame, start, count, words):
         words[0, j], words[1, j], words[2, j], words[3, j] = c0, c1, c2, c3
 
 
-@numba.njit(nogil=True)
+@_compiled
 def _look_up_normals(words, shift, gaussian, normals, length):
     for j in range(length):
         normals[j] = gaussian[(words[j] >> shift) & np.uint32(0xFFFF)]
 
 
-@numba.njit(nogil=True)
+@_compiled
 def _add_scaled(values, strength, normals, strengths, changed, length):
     for j in range(length):
         strengths[j] = strength[values[j]]
@@ -59,14 +62,14 @@ def _add_scaled(values, strength, normals, strengths, changed, length):
         changed[j] = np.uint8(min(max(noisy, np.int32(0)), np.int32(255)))
 
 
-@numba.njit(nogil=True)
+@_compiled
 def _add(values, normals, changed, length):
     for j in range(length):
         noisy = np.int16(np.int16(values[j]) + normals[j])
         changed[j] = np.uint8(min(max(noisy, np.int16(0)), np.int16(255)))
 
 
-@numba.njit(nogil=True)
+@_compiled
 def add_noise(frames, result, key0, key1, first_frame, table, strength):
     """Add noise to frames [N, values] uint8.
 
@@ -95,7 +98,7 @@ def add_noise(frames, result, key0, key1, first_frame, table, strength):
                     _add_scaled(values, strength, normals, strengths, changed, length)
 
 
-@numba.njit(nogil=True)
+@_compiled
 def look_up(frames, result, tables):
     """What becomes of each value of frames [N, 3, H * W] uint8 by the table of its channel, [3, 256] uint8."""
     count, channels, size = frames.shape
@@ -106,13 +109,13 @@ def look_up(frames, result, tables):
                 target[j] = table[source[j]]
 
 
-@numba.njit(nogil=True)
+@_compiled
 def _add_row(total, row):
     for x in range(len(total)):
         total[x] = np.uint16(total[x] + np.uint16(row[x]))
 
 
-@numba.njit(nogil=True)
+@_compiled
 def average_along(frames, result, rows, columns, reciprocal):
     """The mean of the pixels at the offsets (rows, columns) [taps] int64, the border repeated; frames [N, C, H, W]."""
     count, channels, height, width = frames.shape
@@ -139,7 +142,7 @@ def average_along(frames, result, rows, columns, reciprocal):
                     target[x] = np.uint8(np.uint32(rounded) >> np.uint32(RECIPROCAL_BITS))
 
 
-@numba.njit(nogil=True)
+@_compiled
 def _weigh_row(total, row, weights, reach):
     width = len(total)
     centre, weight = row[reach : reach + width], weights[0]
@@ -151,13 +154,13 @@ def _weigh_row(total, row, weights, reach):
             total[x] = np.uint16(total[x] + np.uint16(np.uint16(np.uint16(left[x]) + np.uint16(right[x])) * weight))
 
 
-@numba.njit(nogil=True)
+@_compiled
 def _weigh_rows(total, above, below, weight):
     for x in range(len(total)):
         total[x] = np.uint32(total[x] + np.uint32(np.uint32(np.uint32(above[x]) + np.uint32(below[x])) * weight))
 
 
-@numba.njit(nogil=True)
+@_compiled
 def convolve_separably(frames, result, weights):
     """Blur by the symmetric weights [reach + 1] uint16 in both directions, the border repeated; frames [N, C, H, W]."""
     count, channels, height, width = frames.shape
@@ -187,7 +190,7 @@ def convolve_separably(frames, result, weights):
                     target[x] = np.uint8(rounded >> np.uint32(2 * KERNEL_BITS))
 
 
-@numba.njit(nogil=True)
+@_compiled
 def multiply_by_mask(frames, result, mask):
     """Scale frames [N, C, H * W] by a mask [H * W] int32, of which 65536 is one."""
     count, channels, size = frames.shape
@@ -199,7 +202,7 @@ def multiply_by_mask(frames, result, mask):
                 target[j] = np.uint8(np.int32(scaled) >> np.int32(MASK_BITS))
 
 
-@numba.njit(nogil=True)
+@_compiled
 def multiply_colors(frames, result, matrix):
     """Apply a matrix [3, 3] int32, of which 16384 is one, to the colours of frames [N, 3, H * W]."""
     count, _, size = frames.shape

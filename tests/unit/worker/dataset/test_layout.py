@@ -33,4 +33,5 @@ def test_large_file_rules_are_added_once_and_only_where_they_are_missing() -> No
     assert "*.parquet filter=lfs" in rules
     assert with_large_file_rules(rules) == rules
     partly = with_large_file_rules("*.parquet filter=lfs diff=lfs merge=lfs -text")
-    assert partly.splitlines()[1:] == ["*.mp4 filter=lfs diff=lfs merge=lfs -text"]
+    added = [f"{pattern} filter=lfs diff=lfs merge=lfs -text" for pattern in ("*.mp4", "*.png")]
+    assert partly.splitlines()[1:] == added

@@ -59,7 +59,8 @@ def records_of(metadata: DatasetMetadata, plan: Plan) -> list[ShardRecords]:
         originals = tuple(BlobRecord(path=path, sha256=SHA, size=9) for path in shard.original_videos)
         file = None if shard.data_file is None else BlobRecord(path=rows, sha256=SHA, size=9)
         data = DataRecord(file=file, rows=shard.rows)
-        made.append(ShardRecords(episodes=episodes, data=data, original_videos=originals))
+        picture = BlobRecord(path="meta/augmentation.png", sha256=SHA, size=9) if shard.draws_picture else None
+        made.append(ShardRecords(episodes=episodes, data=data, original_videos=originals, picture=picture))
     return made
 
 
@@ -150,6 +151,9 @@ def test_what_is_missing_is_named() -> None:
         integrity.check_complete(plan, records)
     assert caught.value.reason is FailureReason.INTERNAL_ERROR
     assert "episode 4 (shard 1), the rows of shard 1" in caught.value.message
+    records[0] = records[0].model_copy(update={"picture": None})
+    with pytest.raises(WorkerFailure, match="the picture of the first episode"):
+        integrity.check_complete(plan, records)
 
 
 @pytest.mark.parametrize(

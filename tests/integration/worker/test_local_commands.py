@@ -1,0 +1,151 @@
+"""augmentation-worker run, preview and reproduce, as somebody without a cluster uses them."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from augmentation_api import FailureReason
+from augmentation_api.identifiers import API_VERSION, JOB_KIND
+from tests.integration.worker.conftest import FIXTURES, Results
+from tests.integration.worker.datasets import CAMERA, check_result, file_hashes
+
+SOURCE = FIXTURES / "pusht_v30"
+JOB = """\
+apiVersion: augmentation.dev/v1alpha1
+kind: AugmentationJob
+metadata: {name: pusht}
+spec:
+  source: {hub: {repoID: lab/pusht}}
+  output: {hub: {repoID: lab/elsewhere}}
+  augmentation: {copies: 2, seed: 7}
+"""
+
+
+def start(*arguments: object) -> "subprocess.Popen[str]":
+    program = [sys.executable, "-m", "augmentation_worker", *map(str, arguments)]
+    return subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+
+
+def command(*arguments: object) -> tuple[int, str, str]:
+    """Exit code, stdout and stderr."""
+    process = start(*arguments)
+    out, err = process.communicate(timeout=240)
+    return process.returncode, out, err
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Path:
+    path = tmp_path / "job.yaml"
+    path.write_text(JOB)
+    return path
+
+
+def test_a_job_runs_from_a_folder_to_a_folder_and_its_pixels_can_be_made_again(
+    job: Path, tmp_path: Path, results: Results
+) -> None:
+    output, again = tmp_path / "out" / "result", tmp_path / "again"
+    code, out, err = command("run", "-f", job, "--source", SOURCE, "--output", output, "--shards", "2")
+    assert code == 0, err
+    assert str(output) in out
+    assert "6 of 6 episodes (342 frames) become 12 augmented ones" in err
+    check_result(output, SOURCE, 2)
+    videos = {path: value for path, value in file_hashes(results[1][1]).items() if path.endswith(".mp4")}
+    assert {path: value for path, value in file_hashes(output).items() if path.endswith(".mp4")} == videos
+    assert [path.name for path in output.parent.iterdir()] == ["result"]
+
+    code, out, err = command("run", "-f", job, "--source", SOURCE, "--output", output)
+    assert (code, "already" in out) == (0, True)
+
+    code, out, err = command("reproduce", output, "--source", SOURCE, "--output", again)
+    assert code == 0, err
+    assert "all 12 augmented videos" in out
+    assert file_hashes(again)["meta/stats.json"] == file_hashes(output)["meta/stats.json"]
+
+
+def test_other_pixels_than_recorded_are_told(job: Path, tmp_path: Path) -> None:
+    output, record = tmp_path / "result", tmp_path / "augmentation.json"
+    job.write_text(JOB.replace("copies: 2", "copies: 1, episodes: '4'"))
+    assert command("run", "-f", job, "--source", SOURCE, "--output", output)[0] == 0
+    document = json.loads((output / "meta/augmentation.json").read_text())
+    document["seed"] = document["augmentation"]["seed"] = 8
+    record.write_text(json.dumps(document))
+    code, _, err = command("reproduce", record, "--source", SOURCE, "--output", tmp_path / "again")
+    assert code == FailureReason.INTEGRITY_CHECK_FAILED.exit_code
+    assert f"episode 6, camera {CAMERA}" in err
+
+
+def test_a_run_that_is_interrupted_stops_its_processes_and_goes_on_with_the_same_command(
+    job: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "result"
+    job.write_text(JOB.replace("copies: 2", "copies: 8"))
+    arguments = ("run", "-f", job, "--source", SOURCE, "--output", output)
+    process = start(*arguments)
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.glob(".result.job-*/manifests/shard-0.json")) or not any(
+        "episode-" in path.read_text() for path in tmp_path.glob(".result.job-*/manifests/shard-0.json")
+    ):
+        assert time.monotonic() < deadline
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.1)
+    os.kill(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "the same command goes on" in err
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
+    assert not output.exists()
+    code, _, err = command(*arguments)
+    assert code == 0, err
+    assert "of them done before" in err
+    check_result(output, SOURCE, 8)
+
+
+def test_a_preview_shows_cameras_and_versions_before_anything_runs(job: Path, tmp_path: Path) -> None:
+    sheet = tmp_path / "sheet.png"
+    code, _, err = command("preview", "-f", job, "--source", SOURCE, "-o", sheet, "--episode", "3")
+    assert code == 0, err
+    with Image.open(sheet) as picture:
+        assert picture.format == "PNG"
+        assert picture.width > 3 * 256
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("spec: {augmentation: {copies: 21}}", ["job.yaml", "spec.augmentation.copies"]),
+        (f"apiVersion: {API_VERSION}\nkind: Deployment", ["Deployment", JOB_KIND]),
+        ("- a\n- list", ["list"]),
+        ("a: [", ["not YAML"]),
+    ],
+)
+def test_a_bad_job_file_is_named_with_its_field(tmp_path: Path, text: str, words: list[str]) -> None:
+    path = tmp_path / "job.yaml"
+    path.write_text(text)
+    code, _, err = command("run", "-f", path, "--source", SOURCE, "--output", tmp_path / "result")
+    assert code == FailureReason.SPEC_UNSUPPORTED.exit_code
+    assert all(word in err for word in words), err
+    assert [each.name for each in tmp_path.iterdir()] == ["job.yaml"]
+
+
+def test_what_a_phase_fails_of_is_said_once_and_leaves_nothing(job: Path, tmp_path: Path) -> None:
+    source = Path(shutil.copytree(SOURCE, tmp_path / "source"))
+    next((source / "videos").rglob("*.mp4")).unlink()
+    code, _, err = command("run", "-f", job, "--source", source, "--output", tmp_path / "result")
+    assert code == FailureReason.SOURCE_INVALID.exit_code
+    assert err.count("which it does not have") == 1
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["job.yaml", "source"]
+
+
+def test_a_preview_of_an_episode_that_is_not_there(job: Path, tmp_path: Path) -> None:
+    code, _, err = command("preview", "-f", job, "--source", SOURCE, "-o", tmp_path / "sheet.png", "--episode", "6")
+    assert code == FailureReason.SELECTION_EMPTY.exit_code
+    assert "--episode 6" in err

@@ -1,0 +1,83 @@
+"""The commands for one machine: run, preview, reproduce."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from augmentation_api import AugmentationJobSpec, FailureReason
+from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.local import reproduce
+from augmentation_worker.local.job_file import read_job_file
+from augmentation_worker.local.run import execute, forget, prepared
+
+if TYPE_CHECKING:
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+_MOST_LISTED = 5
+
+
+def add_to(verbs: "Subparsers") -> None:
+    """Add the commands to the program's own."""
+    run = verbs.add_parser("run", help="run a whole job on this machine, from a folder to a folder")
+    run.add_argument("-f", "--file", type=Path, required=True, help="the AugmentationJob, or its spec, as YAML")
+    _add_folders(run)
+    run.set_defaults(command=_run)
+
+    preview = verbs.add_parser("preview", help="draw what a job will do, before anything is run")
+    preview.add_argument("-f", "--file", type=Path, required=True, help="the AugmentationJob, or its spec, as YAML")
+    preview.add_argument("--source", type=Path, required=True, help="folder of the dataset")
+    preview.add_argument("-o", "--output", type=Path, required=True, help="PNG to write")
+    preview.add_argument("--episode", type=int, help="episode to show; default: the first that the job selects")
+    preview.set_defaults(command=_preview)
+
+    again = verbs.add_parser("reproduce", help="make an augmented dataset again, and compare the pixels")
+    again.add_argument("dataset", type=Path, help="folder of the augmented dataset, or its meta/augmentation.json")
+    _add_folders(again)
+    again.set_defaults(command=_reproduce)
+
+
+def _add_folders(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--source", type=Path, required=True, help="folder of the dataset")
+    parser.add_argument("--output", type=Path, required=True, help="folder that the result becomes")
+    parser.add_argument("--shards", type=int, default=1, help="processes that share the work; default: 1")
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="what augments")
+
+
+def _run(asked: argparse.Namespace) -> None:
+    _make(read_job_file(asked.file), asked)
+
+
+def _make(spec: AugmentationJobSpec, asked: argparse.Namespace) -> None:
+    run = prepared(spec, asked.source, asked.output, asked.shards, asked.device)
+    if run.is_done:
+        print(f"{run.output} is the result of this very job already")
+        return
+    try:
+        execute(run)
+    except WorkerFailure as failure:
+        if failure.reason.is_permanent:
+            forget(run)
+        raise
+    print(f"{run.output}: see meta/augmentation.png and README.md there")
+
+
+def _preview(asked: argparse.Namespace) -> None:
+    from augmentation_worker.local.preview import draw_preview  # noqa: PLC0415 (torch: seconds that run does not need)
+
+    asked.output.write_bytes(draw_preview(read_job_file(asked.file), asked.source, asked.episode))
+    print(asked.output)
+
+
+def _reproduce(asked: argparse.Namespace) -> None:
+    recorded = reproduce.recorded_in(asked.dataset)
+    _make(recorded.spec, asked)
+    made = reproduce.recorded_in(asked.output)
+    differ = reproduce.differences(recorded.hashes, made.hashes)
+    if differ:
+        listed = "; ".join(differ[:_MOST_LISTED]) + ("; …" if len(differ) > _MOST_LISTED else "")
+        raise WorkerFailure(
+            FailureReason.INTEGRITY_CHECK_FAILED,
+            f"{len(differ)} of {len(recorded.hashes)} augmented videos have other pixels than recorded ({listed}): is "
+            "this the same source, at the revision that meta/augmentation.json names?",
+        )
+    print(f"the pixels of all {len(made.hashes)} augmented videos are those that were recorded")

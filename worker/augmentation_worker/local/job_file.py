@@ -1,0 +1,51 @@
+"""The file that describes a job: an AugmentationJob as kubectl takes it, or only its spec."""
+
+from pathlib import Path
+
+import yaml
+from pydantic import ValidationError
+
+from augmentation_api import AugmentationJobSpec, FailureReason
+from augmentation_api.identifiers import JOB_KIND
+from augmentation_worker.failure import WorkerFailure
+
+_ANY_SOURCE = {"hub": {"repoID": "local/dataset"}}
+"""Stands where the spec has to name a source, as the folder that is read is named on the command line."""
+
+
+def read_job_file(path: Path) -> AugmentationJobSpec:
+    """The spec of a job that reads and writes folders: what the file says of source and output hub is left out.
+
+    Raises:
+        WorkerFailure: SPEC_UNSUPPORTED, naming the file and the field.
+    """
+    try:
+        document = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise _unusable(path, f"it cannot be read: {error}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise _unusable(path, f"it is not YAML: {error}") from error
+    if not isinstance(document, dict):
+        raise _unusable(path, f"it holds {type(document).__name__} instead of an {JOB_KIND} or its spec")
+    if document.get("kind", JOB_KIND) != JOB_KIND:
+        raise _unusable(path, f"its kind is {document['kind']}, not {JOB_KIND}")
+    spec = document.get("spec", document if "kind" not in document else {})
+    if not isinstance(spec, dict):
+        raise _unusable(path, "spec is not a mapping")
+    return folder_spec(spec, str(path))
+
+
+def folder_spec(spec: dict[str, object], where: str) -> AugmentationJobSpec:
+    """Check a spec. Raises WorkerFailure(SPEC_UNSUPPORTED), naming `where` it stands and the field."""
+    output = spec.get("output") or {}
+    if isinstance(output, dict):
+        output = {key: value for key, value in output.items() if key not in ("hub", "volume")}
+    try:
+        return AugmentationJobSpec.model_validate({**spec, "source": _ANY_SOURCE, "output": output})
+    except ValidationError as error:
+        findings = [f"spec.{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
+        raise WorkerFailure(FailureReason.SPEC_UNSUPPORTED, f"{where}: {'; '.join(findings)}") from error
+
+
+def _unusable(path: Path, finding: str) -> WorkerFailure:
+    return WorkerFailure(FailureReason.SPEC_UNSUPPORTED, f"{path}: {finding}")

@@ -1,0 +1,61 @@
+"""Making a published dataset again from its meta/augmentation.json, and comparing the two pixel by pixel."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from augmentation_api import AugmentationJobSpec, FailureReason
+from augmentation_worker.dataset.layout import PROVENANCE_PATH
+from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.local.job_file import folder_spec
+
+PixelHashes = Mapping[tuple[int, str], str]
+"""By episode of the result and camera, the hash of the augmented pixels before they were encoded."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What meta/augmentation.json says of how a dataset was made.
+
+    Attributes:
+        spec: of the job.
+        hashes: of its pixels.
+    """
+
+    spec: AugmentationJobSpec
+    hashes: PixelHashes
+
+
+def recorded_in(dataset: Path) -> Recorded:
+    """Read the record of a dataset in a folder, or of the file itself.
+
+    Raises:
+        WorkerFailure: SOURCE_INVALID if there is none or it is not one of ours.
+    """
+    path = dataset / PROVENANCE_PATH if dataset.is_dir() else dataset
+    try:
+        document = json.loads(path.read_text())
+        spec = {
+            "augmentation": document["augmentation"],
+            "output": {"mode": document["mode"], "video": document["video"]},
+        }
+        hashes = {
+            (entry["episodeIndex"], camera): version["pixelSha256"]
+            for entry in document["episodes"]
+            for camera, version in entry["cameras"].items()
+        }
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise WorkerFailure(
+            FailureReason.SOURCE_INVALID, f"{path} does not say how a dataset was made: {type(error).__name__} {error}"
+        ) from error
+    return Recorded(folder_spec(spec, str(path)), hashes)
+
+
+def differences(wanted: PixelHashes, made: PixelHashes) -> list[str]:
+    """The episodes and cameras whose pixels are not the same, in words."""
+    return [
+        f"episode {episode}, camera {camera}"
+        for episode, camera in sorted(set(wanted) | set(made))
+        if wanted.get((episode, camera)) != made.get((episode, camera))
+    ]

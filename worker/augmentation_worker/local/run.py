@@ -1,0 +1,194 @@
+"""Running a whole job on this machine, from a folder to a folder.
+
+Every phase, and every shard, is a process of `augmentation-worker` as in a pod; a hidden folder beside the result
+takes the place of the cluster. The job's id follows from what is asked for, so the same command goes on where one that
+was stopped has left off.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import NAMESPACE_URL, uuid5
+
+from pydantic import ValidationError
+
+from augmentation_api import AugmentationJob, AugmentationJobSpec, FailureReason, PhaseName, worker_contract
+from augmentation_api.identifiers import API_VERSION, JOB_KIND
+from augmentation_api.worker_contract import TerminationMessage
+from augmentation_worker.cluster.job import LocalJob
+from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.local.progress_bar import Tick, progress_bar
+from augmentation_worker.settings import ENV_DEVICE, ENV_LOCAL_JOB, ENV_TERMINATION_MESSAGE_PATH, Device
+from augmentation_worker.storage.folder_output import is_result_of
+from augmentation_worker.storage.folder_source import FolderSource
+
+POLL_SECONDS = 0.2
+_STOP_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class LocalRun:
+    """A job on this machine.
+
+    Attributes:
+        uid: its id.
+        source, output: folders.
+        shards: processes that share the work.
+        device: what augments.
+        folder: what is known of it while it runs; removed when it is done.
+    """
+
+    uid: str
+    source: Path
+    output: Path
+    shards: int
+    device: Device
+    folder: Path
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the result is there."""
+        return is_result_of(self.output, self.uid)
+
+    def job(self) -> AugmentationJob:
+        """The job with its status."""
+        return LocalJob(self.folder).read()
+
+
+def prepared(spec: AugmentationJobSpec, source: Path, output: Path, shards: int, device: Device) -> LocalRun:
+    """Submit the job to the folder that stands for the cluster; one that was stopped is found again.
+
+    Raises:
+        WorkerFailure: SOURCE_NOT_FOUND; SPEC_UNSUPPORTED for a number of shards below 1.
+    """
+    if shards < 1:
+        raise WorkerFailure(FailureReason.SPEC_UNSUPPORTED, f"--shards {shards}: at least one is needed")
+    source, output = source.absolute(), output.absolute()
+    wanted = [spec.to_wire(), str(output), FolderSource(source, str(source)).revision]
+    uid = str(uuid5(NAMESPACE_URL, json.dumps(wanted, sort_keys=True)))
+    run = LocalRun(uid, source, output, shards, device, output.with_name(f".{output.name}.job-{uid[:8]}-{shards}"))
+    if not run.is_done:
+        run.folder.mkdir(parents=True, exist_ok=True)
+        metadata = {"name": output.name, "namespace": "local", "uid": uid}
+        body = {"apiVersion": API_VERSION, "kind": JOB_KIND, "metadata": metadata, "spec": spec.to_wire()}
+        (run.folder / "job.json").write_text(json.dumps(body))
+    return run
+
+
+def execute(run: LocalRun, *, quiet: bool = False) -> None:
+    """Run all phases, with a progress bar on stderr unless `quiet`.
+
+    Raises:
+        WorkerFailure: of the phase that failed; what is done stays, and the same job goes on from there.
+        KeyboardInterrupt: the processes are stopped.
+    """
+    with progress_bar(run.job, quiet=quiet) as tick:
+        _wait(run, [_Pod(run, PhaseName.RESOLVE)], tick)
+        waiting = [_Pod(run, PhaseName.AUGMENT, shard) for shard in range(run.shards)]
+        # More processes than cores would only hold more of the dataset in memory at a time.
+        width = max(1, min(run.shards, os.cpu_count() or 1))
+        _wait(run, waiting, tick, width)
+        _wait(run, [_Pod(run, PhaseName.PUBLISH)], tick)
+    shutil.rmtree(run.folder, ignore_errors=True)
+
+
+def forget(run: LocalRun) -> None:
+    """Remove what is known of a job of which nothing is done."""
+    if not (run.folder / "manifests").exists():
+        shutil.rmtree(run.folder, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class _Pod:
+    run: LocalRun
+    phase: PhaseName
+    shard: int | None = None
+
+    @property
+    def name(self) -> str:
+        return str(self.phase) if self.shard is None else f"{self.phase}-{self.shard}"
+
+    @property
+    def _last_words(self) -> Path:
+        return self.run.folder / f"{self.name}.failure"
+
+    def start(self) -> "subprocess.Popen[bytes]":
+        self._last_words.unlink(missing_ok=True)
+        with (self.run.folder / f"{self.name}.log").open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "augmentation_worker", str(self.phase)],
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+    def failure(self, exit_code: int) -> WorkerFailure:
+        log = self.run.folder / f"{self.name}.log"
+        try:
+            words = TerminationMessage.model_validate_json(self._last_words.read_text())
+        except (OSError, ValidationError):
+            return WorkerFailure(
+                FailureReason.INTERNAL_ERROR, f"{self.name} ended with exit code {exit_code} and no word; see {log}"
+            )
+        return WorkerFailure(words.reason, words.message)
+
+    def _environment(self) -> Mapping[str, str]:
+        run = self.run
+        values = {
+            ENV_LOCAL_JOB: str(run.folder),
+            ENV_DEVICE: run.device,
+            ENV_TERMINATION_MESSAGE_PATH: str(self._last_words),
+            worker_contract.ENV_JOB_NAMESPACE: "local",
+            worker_contract.ENV_JOB_NAME: run.output.name,
+            worker_contract.ENV_JOB_UID: run.uid,
+            worker_contract.ENV_SHARD_COUNT: str(run.shards),
+            worker_contract.ENV_SHARD_INDEX: "" if self.shard is None else str(self.shard),
+            worker_contract.ENV_SOURCE_FOLDER: str(run.source),
+            worker_contract.ENV_OUTPUT_FOLDER: str(run.output),
+            worker_contract.ENV_SCRATCH: str(run.folder / f"scratch-{self.name}"),
+        }
+        return {**os.environ, **values}
+
+
+def _wait(run: LocalRun, pods: list[_Pod], tick: Tick, width: int = 1) -> None:
+    """Run the processes, `width` at a time. The first failure stops the others, which go on in the next run."""
+    waiting = list(pods)
+    with _stopped_at_the_end() as running:
+        while waiting or running:
+            while waiting and len(running) < width:
+                pod = waiting.pop(0)
+                running[pod] = pod.start()
+            for pod, process in list(running.items()):
+                exit_code = process.poll()
+                if exit_code is None:
+                    continue
+                del running[pod]
+                if exit_code != 0:
+                    raise pod.failure(exit_code)
+            tick()
+            time.sleep(POLL_SECONDS)
+
+
+@contextmanager
+def _stopped_at_the_end() -> Iterator[dict[_Pod, "subprocess.Popen[bytes]"]]:
+    running: dict[_Pod, subprocess.Popen[bytes]] = {}
+    try:
+        yield running
+    finally:
+        for process in running.values():
+            process.send_signal(signal.SIGTERM)
+        for process in running.values():
+            try:
+                process.wait(_STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()

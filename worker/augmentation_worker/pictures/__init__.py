@@ -1,0 +1,1 @@
+"""Pictures of what a job does, for people who look rather than read."""
