@@ -82,12 +82,12 @@ def test_what_resolve_finds_fails_the_job_before_a_node_is_taken(user: User, hub
     hub.upload_file(path_or_fileobj=b"hello", path_in_repo="hello.txt", repo_id="demo/not-lerobot", repo_type="dataset")
     hub.create_repo("demo/pusht-v21", repo_type="dataset", exist_ok=True)
     hub.upload_folder(folder_path=V21, repo_id="demo/pusht-v21", repo_type="dataset")
-    onto_a_volume = {"source": {"hub": {"repoID": "demo/pusht"}}, "output": {"volume": {"claimName": "results"}}}
+    too_coarse = {"source": {"hub": {"repoID": "demo/pusht"}}, "output": {"video": {"codec": "h264", "crf": 60}}}
     jobs = {
         "SourceNotFound": (user.submit(dataset_id="demo/nowhere"), "demo/nowhere"),
         "RevisionNotFound": (user.submit(revision="no-such-branch"), "no-such-branch"),
         "SourceFormatUnsupported": (user.submit(dataset_id="demo/pusht-v21"), "v2.1"),
-        "SpecUnsupported": (user.apply("to-a-volume", onto_a_volume), "spec.output"),
+        "SpecUnsupported": (user.apply("too-coarse", too_coarse), "spec.output.video.crf"),
         "SelectionEmpty": (user.submit(episodes="100:200"), "100:200"),
     }
     no_lerobot = user.submit(dataset_id="demo/not-lerobot")

@@ -34,6 +34,7 @@ from augmentation_worker.dataset.statistics import channel_means, shortened
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.phases.progress import ShardProgress
 from augmentation_worker.phases.session import Session
+from augmentation_worker.phases.video_check import check_written_video
 from augmentation_worker.pictures.before_and_after import before_and_after
 from augmentation_worker.settings import Device
 from augmentation_worker.storage.output import OutputDataset, StoredFile
@@ -175,6 +176,7 @@ class _ShardRun:
                 )
             except VideoInvalid as error:
                 raise self._unusable(episode, camera, error) from error
+            check_written_video(local, path, self.metadata.info.fps, episode.augmented_frames)
             uploaded = self.output.put(path, local)
             if (uploaded.sha256, uploaded.size) != (made.sha256, made.size):
                 raise WorkerFailure(

@@ -34,7 +34,7 @@ from augmentation_worker.dataset.statistics import stats_json
 from augmentation_worker.dataset.supported import normal_codec
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.phases.session import Session
-from augmentation_worker.phases.video_check import check_fetched_video
+from augmentation_worker.phases.video_check import check_written_video
 from augmentation_worker.storage.output import OutputDataset, OutputMoved, StoredFile
 from augmentation_worker.storage.source import SourceDataset, load_metadata
 
@@ -220,7 +220,7 @@ class _Publication:
                 raise integrity.broken(f"{video.path} is not stored, although recorded") from error
             if _hash_and_size(local) != (video.sha256, video.size):
                 raise integrity.broken(f"{video.path} came back with other content")
-            check_fetched_video(local, video.path, self.metadata.info.fps, sum(copy.frames for copy in video.copies))
+            check_written_video(local, video.path, self.metadata.info.fps, sum(copy.frames for copy in video.copies))
             local.unlink()
 
 

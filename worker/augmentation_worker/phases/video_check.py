@@ -1,4 +1,4 @@
-"""Looking into a video that was fetched back from the hub.
+"""Looking into a video that was written: before it is stored, and at some after they were fetched back.
 
 The check needs the decoder, and the decoder torch, which takes seconds to import: it is imported when a video is there.
 """
@@ -9,7 +9,7 @@ from augmentation_worker.dataset.frame_rate import frame_rate
 from augmentation_worker.dataset.integrity import broken
 
 
-def check_fetched_video(local: Path, path: str, fps: float, frames: int) -> None:
+def check_written_video(local: Path, path: str, fps: float, frames: int) -> None:
     """The video has `frames` frames, each at its time, and decodes at both ends.
 
     Raises:
