@@ -147,3 +147,25 @@ def test_an_empty_folder_may_become_the_result(source: Path, tmp_path: Path) -> 
     output.mkdir()
     run_of(tmp_path / "job", source, output).run_all(1)
     assert FolderOutput(output, "result", UID).published() is not None
+
+
+def test_a_video_of_another_size_than_info_says(source: Path, tmp_path: Path) -> None:
+    document = json.loads((source / "meta/info.json").read_text())
+    document["features"][CAMERA]["shape"][:2] = [448, 448]
+    (source / "meta/info.json").write_text(json.dumps(document))
+    run = run_of(tmp_path / "job", source, tmp_path / "result")
+    run.run(PhaseName.RESOLVE)
+    with pytest.raises(WorkerFailure, match=r"224x224 pixels, info\.json says 448x448") as caught:
+        run.run_shards(1)
+    assert caught.value.reason is FailureReason.SOURCE_INVALID
+
+
+def test_a_video_that_was_cut_off(source: Path, tmp_path: Path) -> None:
+    video = next((source / "videos").rglob("*.mp4"))
+    video.write_bytes(video.read_bytes()[: video.stat().st_size // 2])
+    run = run_of(tmp_path / "job", source, tmp_path / "result")
+    run.run(PhaseName.RESOLVE)
+    with pytest.raises(WorkerFailure, match="episode 4, camera") as caught:
+        run.run_shards(1)
+    assert caught.value.reason is FailureReason.SOURCE_INVALID
+    assert not (tmp_path / "result").exists()

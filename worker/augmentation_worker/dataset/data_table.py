@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from augmentation_worker.dataset.episodes import TIMESTAMP_TOLERANCE_SECONDS, Episode, FileNumber, invalid
@@ -73,12 +74,29 @@ class SourceRows:
                     self._metadata.dataset,
                     f"the column {name} of episode {episode.index} does not run from {values[0]} to {values[-1]}",
                 )
+        self._check_finite(rows, episode)
         times = frames / self._metadata.info.fps
         if np.abs(rows.column("timestamp").to_numpy() - times).max() > TIMESTAMP_TOLERANCE_SECONDS:
             raise invalid(
                 self._metadata.dataset,
                 f"the timestamps of episode {episode.index} are not frame_index / {self._metadata.info.fps:g}",
             )
+
+    def _check_finite(self, rows: pa.Table, episode: Episode) -> None:
+        for name in rows.column_names:
+            values = rows.column(name).combine_chunks()
+            while pa.types.is_nested(values.type) and not pa.types.is_struct(values.type):
+                values = values.flatten()
+            if not pa.types.is_floating(values.type):
+                continue
+            finite = pc.is_finite(values)
+            if not pc.all(finite, min_count=0).as_py():
+                value = values.filter(pc.invert(finite))[0].as_py()
+                raise invalid(
+                    self._metadata.dataset,
+                    f"{name} of episode {episode.index} holds {value} (leave the episode out with "
+                    "spec.augmentation.episodes)",
+                )
 
 
 def augmented_rows(rows: pa.Table, copy: PlannedCopy) -> pa.Table:

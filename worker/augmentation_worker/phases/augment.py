@@ -99,6 +99,7 @@ class _ShardRun:
         progress.skip(len(done), sum(episode.augmented_frames for episode in done), sum(sizes))
         self._tell_start(len(done))
         try:
+            self._check_rows()
             self._carry_originals()
             self._draw_picture()
             for episode in shard.episodes:
@@ -126,6 +127,13 @@ class _ShardRun:
             f"Shard {shard.index}{where} ({self._device.type}): {what}",
             retry_attempt=settings.shard_attempt,
         )
+
+    def _check_rows(self) -> None:
+        """What is wrong with the rows is found before any frame is made."""
+        rows = SourceRows(self.metadata, self.source.open)
+        for episode in self.shard.episodes:
+            if episode.source.index not in self.records.episodes:
+                rows.of(episode.source)
 
     def _carry_originals(self) -> None:
         carried = {file.path: file for file in self.records.original_videos}
@@ -242,7 +250,11 @@ class _ShardRun:
         feature = self.metadata.info.features[camera.key]
         facts = {**(feature.video_info or {}), **(feature.info or {})}
         try:
-            stream = probe_video(self.source.open(self._source_video(episode, camera)))
+            path = self.source.open(self._source_video(episode, camera))
+            stream = probe_video(path)
+            if (stream.width, stream.height) != (camera.width, camera.height):
+                found = f"shows {stream.width}x{stream.height} pixels, info.json says {camera.width}x{camera.height}"
+                raise VideoInvalid(path, found)
             encoding = VideoEncoding.like_source(facts, stream).overridden_by(self.session.job.spec.output.video)
             encoding.check_size(stream.width, stream.height)
             return encoding

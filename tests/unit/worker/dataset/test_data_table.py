@@ -71,3 +71,20 @@ def test_a_file_with_too_few_rows_is_refused(tmp_path: Path) -> None:
     pq.write_table(pq.read_table(FIXTURE / "data/chunk-000/file-000.parquet").slice(0, 300), tmp_path / "file.parquet")
     with pytest.raises(WorkerFailure, match="300 rows"):
         SourceRows(fixture_metadata(), lambda path: tmp_path / "file.parquet").schema()
+
+
+@pytest.mark.parametrize(("column", "value"), [("action", float("nan")), ("observation.state", float("inf"))])
+def test_states_and_actions_that_are_no_numbers_are_refused(tmp_path: Path, column: str, value: float) -> None:
+    table = pq.read_table(FIXTURE / "data/chunk-000/file-000.parquet")
+    values = table.column(column).to_pylist()
+    values[70][1] = value  # of episode 1
+    position = table.schema.get_field_index(column)
+    field = table.schema.field(position)
+    damaged = table.set_column(position, field, pa.array(values, type=field.type))
+    pq.write_table(damaged, tmp_path / "file.parquet")
+    rows = SourceRows(fixture_metadata(), lambda path: tmp_path / "file.parquet")
+    rows.of(fixture_metadata().episodes[0])
+    with pytest.raises(WorkerFailure) as caught:
+        rows.of(fixture_metadata().episodes[1])
+    assert caught.value.reason is FailureReason.SOURCE_INVALID
+    assert f"{column} of episode 1 holds {value}" in caught.value.message
