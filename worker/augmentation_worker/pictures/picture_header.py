@@ -1,0 +1,111 @@
+"""What a picture's header says, without decoding a pixel: enough to refuse what cannot or must not be decoded.
+
+Torch is not imported here: resolve has to start fast.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from io import BytesIO
+
+from PIL import Image, UnidentifiedImageError
+
+MOST_PIXELS = 1 << 25
+"""Most pixels of a picture: 8K video (7680 x 4320) fits, and its RGB values take 100 MB. More is refused undecoded."""
+_COLOUR_MODES = frozenset({"RGB", "RGBA", "RGBX", "P", "PA"})
+_GREY_MODES = frozenset({"L", "LA"})
+_DEPTH_IN_PNG = slice(24, 25)
+"""Bits a channel, in the IHDR chunk that every PNG begins with: Pillow cuts 16 of them to 8 without a word."""
+
+
+class PictureFormat(StrEnum):
+    """Formats that are read, and written again as they were."""
+
+    PNG = "PNG"
+    JPEG = "JPEG"
+    WEBP = "WEBP"
+    BMP = "BMP"
+
+
+class PictureInvalid(ValueError):
+    """The bytes are no picture that can be used: `found` says what was found, as a clause."""
+
+    def __init__(self, found: str) -> None:
+        self.found = found
+        super().__init__(found)
+
+
+@dataclass(frozen=True)
+class PictureHeader:
+    """What a picture says of itself.
+
+    Attributes:
+        format: how it is encoded.
+        width, height: pixels, as they are stored (EXIF may turn them).
+        mode: Pillow's mode, e.g. RGB, L, P.
+        bits: bits a channel.
+        frames: 1, but for an animation.
+    """
+
+    format: PictureFormat
+    width: int
+    height: int
+    mode: str
+    bits: int
+    frames: int
+
+    @property
+    def is_colour(self) -> bool:
+        """Whether it has colours: not the one channel of a depth map, a mask or a grey picture."""
+        return self.mode in _COLOUR_MODES
+
+    def check_decodable(self) -> None:
+        """Refuse what would be too large, or lose information on its way to 8-bit RGB and back.
+
+        Raises:
+            PictureInvalid: says what it is and what is possible.
+        """
+        if self.width * self.height > MOST_PIXELS:
+            raise PictureInvalid(f"has {self.width} x {self.height} pixels, more than the {MOST_PIXELS} allowed")
+        if self.frames > 1:
+            raise PictureInvalid(f"is an animation of {self.frames} frames, not one picture")
+        if self.bits > 8 or self.mode.startswith(("I", "F")):
+            raise PictureInvalid(f"has {max(self.bits, 16)} bits a channel: only 8 can be augmented without a loss")
+        if self.mode not in _COLOUR_MODES | _GREY_MODES:
+            raise PictureInvalid(f"has colours of the kind {self.mode}: RGB, palette and grey can be augmented")
+
+
+def read_header(content: bytes) -> PictureHeader:
+    """Read the header of an encoded picture.
+
+    Raises:
+        PictureInvalid: it is none, or of a format that is not supported.
+    """
+    with opened(content) as image:
+        kind = PictureFormat.JPEG if image.format == "MPO" else PictureFormat(str(image.format))
+        return PictureHeader(
+            format=kind,
+            width=image.width,
+            height=image.height,
+            mode=image.mode,
+            bits=content[_DEPTH_IN_PNG][0] if kind is PictureFormat.PNG else 8,
+            # A camera's JPEG may carry previews behind the picture (MPO); they are no animation.
+            frames=1 if image.format == "MPO" else getattr(image, "n_frames", 1),
+        )
+
+
+@contextmanager
+def opened(content: bytes) -> Iterator[Image.Image]:
+    """The picture, its pixels not decoded yet. Raises PictureInvalid, also for what is raised while it is in use."""
+    try:
+        with Image.open(BytesIO(content), formats=tuple(PictureFormat)) as image:
+            yield image
+    except PictureInvalid:
+        raise
+    except Image.DecompressionBombError as error:
+        raise PictureInvalid(f"has more pixels than the {MOST_PIXELS} allowed ({error})") from error
+    except UnidentifiedImageError as error:
+        raise PictureInvalid(f"is no picture of a supported format ({', '.join(PictureFormat)})") from error
+    except Exception as error:  # Pillow's decoders raise nearly anything for bytes that are broken
+        raise PictureInvalid(f"is damaged: {error}") from error
