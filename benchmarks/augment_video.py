@@ -3,8 +3,9 @@
 In one run, on a generated 480x640 AV1 video:
 
 - transforms alone, on one core: a light as a lookup table, against torchvision's brightness and contrast;
-- whole episodes: decoding once, K copies in a light each, hashing, statistics, encoding and joining, against decoding
-  and encoding alone, and against the same with torchvision's functions instead of the table.
+- whole episodes, in a light each and with four transforms stacked (lighting, noise, blur, occlusion): decoding once, K
+  copies, hashing, statistics, encoding and joining, against decoding and encoding alone, and against decoding, the same
+  transforms plainly written with torchvision's functions, and encoding, without hashes and statistics.
 
 The variants take turns, and the best of several rounds counts: what else the machine does hits all of them alike.
 Ratios mean more than frames per second. Run it from the root:
@@ -25,7 +26,7 @@ import torch
 from torchvision.transforms.v2 import functional
 
 from augmentation_api.spec import Augmentation
-from augmentation_api.vocabulary import VideoCodec
+from augmentation_api.vocabulary import TransformName, VideoCodec
 from augmentation_worker.transforms import EpisodeTransform, draw_pipeline
 from augmentation_worker.video import (
     VideoEncoder,
@@ -40,6 +41,9 @@ HEIGHT, WIDTH, FPS = 480, 640, 30
 BATCH = 16
 
 
+Change = Callable[[torch.Tensor], torch.Tensor]
+
+
 class TorchvisionLight(EpisodeTransform):
     """What a script would do: brightness and contrast with torchvision's functions. Colour temperature it has none.
 
@@ -48,6 +52,19 @@ class TorchvisionLight(EpisodeTransform):
 
     def __call__(self, frames: torch.Tensor, first_frame: int) -> torch.Tensor:
         return torch.stack([functional.adjust_contrast(functional.adjust_brightness(f, 1.1), 0.9) for f in frames])
+
+
+def plain_torchvision(frames: torch.Tensor) -> torch.Tensor:
+    """As a script has it: a light, gaussian noise of 9 of 255, a blur of 13 pixels, two patches."""
+    changed = []
+    for frame in frames:
+        lit = functional.adjust_contrast(functional.adjust_brightness(frame, 1.1), 0.9)
+        noisy = functional.gaussian_noise(lit.float() / 255, sigma=9 / 255).mul(255).round().to(torch.uint8)
+        blurred = functional.gaussian_blur(noisy, [13, 13], [1.5, 1.5])
+        for top, left in ((60, 80), (300, 400)):
+            blurred = functional.erase(blurred, top, left, 60, 80, torch.full((3, 60, 80), 90, dtype=torch.uint8))
+        changed.append(blurred)
+    return torch.stack(changed)
 
 
 def scene(frames: int) -> torch.Tensor:
@@ -63,8 +80,10 @@ def scene(frames: int) -> torch.Tensor:
     return torch.from_numpy(made)
 
 
-def decode_and_encode(segment: VideoSegment, copies: int, folder: Path, encoding: VideoEncoding) -> None:
-    """What cannot be saved: the same decoder and encoders, as parallel as in the worker, and nothing else."""
+def decode_and_encode(
+    segment: VideoSegment, copies: int, folder: Path, encoding: VideoEncoding, change: Change = lambda frames: frames
+) -> None:
+    """What cannot be saved: the same decoder and encoders, as parallel as in the worker, and `change` between them."""
     threads = max(1, usable_cores() // copies)
     with ExitStack() as stack:
         pools = [stack.enter_context(ThreadPoolExecutor(1)) for _ in range(copies)]
@@ -78,7 +97,10 @@ def decode_and_encode(segment: VideoSegment, copies: int, folder: Path, encoding
         for batch in decode_segment(segment, BATCH):
             for future in waiting:
                 future.result()
-            waiting = [pool.submit(encoder.write, batch) for pool, encoder in zip(pools, encoders, strict=True)]
+            waiting = [
+                pool.submit(lambda to=encoder, frames=batch: to.write(change(frames)))
+                for pool, encoder in zip(pools, encoders, strict=True)
+            ]
         for future in waiting:
             future.result()
 
@@ -101,8 +123,8 @@ def report(title: str, frames: int, best: Mapping[str, float], baseline: str) ->
         print(f"  {name:<44} {frames / seconds:8.0f} frames/s   {ratio:6.2f} x the time of {baseline}")
 
 
-def pipelines(copies: int) -> Sequence[EpisodeTransform]:
-    augmentation = Augmentation(copies=copies)
+def pipelines(copies: int, *transforms: TransformName) -> Sequence[EpisodeTransform]:
+    augmentation = Augmentation(copies=copies, transforms=list(transforms))
     return [
         draw_pipeline(augmentation, camera="top", episode=0, copy=copy, episode_mean=(0.5, 0.4, 0.5))
         for copy in range(copies)
@@ -117,7 +139,10 @@ def main() -> None:
     arguments.add_argument("--codec", choices=["av1", "h264", "hevc"], default="av1")
     options = arguments.parse_args()
     encoding = VideoEncoding.default(VideoCodec(options.codec))
-    lights = pipelines(options.copies)
+    lights = pipelines(options.copies, TransformName.LIGHTING)
+    stacked = pipelines(
+        options.copies, TransformName.LIGHTING, TransformName.NOISE, TransformName.BLUR, TransformName.OCCLUSION
+    )
     torchvision_lights = [TorchvisionLight(())] * options.copies
     size = f"{options.frames} frames of {WIDTH}x{HEIGHT}"
     print(f"{usable_cores()} cores; {size}; {options.copies} copies; {options.codec}")
@@ -138,6 +163,8 @@ def main() -> None:
                 "torchvision brightness": lambda: [functional.adjust_brightness(frame, 1.1) for frame in batch],
                 "torchvision contrast": lambda: [functional.adjust_contrast(frame, 0.9) for frame in batch],
                 "torchvision brightness and contrast": lambda: torchvision_lights[0](batch, 0),
+                "the four stacked": lambda: stacked[0](batch, 0),
+                "torchvision, the four": lambda: plain_torchvision(batch),
             },
             5 * options.rounds,
         )
@@ -154,7 +181,11 @@ def main() -> None:
                 "decoding alone, once for all copies": lambda: [None for _ in decode_segment(segment, BATCH)],
                 "decoding and encoding alone": lambda: decode_and_encode(segment, options.copies, folder, encoding),
                 "the worker, lighting": lambda: whole(lights),
-                "the worker, torchvision instead": lambda: whole(torchvision_lights),
+                "the worker, torchvision's light instead": lambda: whole(torchvision_lights),
+                "the worker, four stacked": lambda: whole(stacked),
+                "plain torchvision, four stacked": lambda: decode_and_encode(
+                    segment, options.copies, folder, encoding, plain_torchvision
+                ),
             },
             options.rounds,
         )

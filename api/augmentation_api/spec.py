@@ -7,7 +7,14 @@ from pydantic import ConfigDict, Field, StringConstraints, field_validator, mode
 
 from augmentation_api.model import Model, kubernetes_rule
 from augmentation_api.transforms import Blur, Gamma, HueSaturation, Jpeg, Lighting, Noise, Occlusion, Shadow
-from augmentation_api.vocabulary import AugmentationMode, AugmentationType, OutputMode, TransformName, VideoCodec
+from augmentation_api.vocabulary import (
+    AugmentationMode,
+    AugmentationType,
+    EncoderChoice,
+    OutputMode,
+    TransformName,
+    VideoCodec,
+)
 
 REPO_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}$"
 EPISODES_PATTERN = r"^([0-9]+(:[0-9]+)?(,[0-9]+(:[0-9]+)?)*)?$"
@@ -92,7 +99,15 @@ class VideoOutput(Model):
     codec: VideoCodec = Field(VideoCodec.SOURCE, description="Video codec; `source` keeps the source's.")
     crf: int | None = Field(None, ge=0, le=63, description="Constant rate factor: lower is better and larger.")
     gop: int | None = Field(None, ge=1, le=600, description="Distance of key frames, in frames; 2 seeks fastest.")
-    preset: int | None = Field(None, ge=0, le=13, description="SVT-AV1 preset: higher is faster and larger.")
+    preset: int | None = Field(
+        None, ge=0, le=13, description="SVT-AV1 preset: higher is faster and larger. Keeps the card's encoder out."
+    )
+    encoder: EncoderChoice = Field(
+        EncoderChoice.AUTO,
+        description="auto: the card's own encoder (NVENC) where a pod has a card with one for the codec, else the "
+        "processor's. software: always the processor's, whose files are the same to the byte on every machine. The "
+        "pixels that are encoded are the same either way.",
+    )
 
 
 class Output(Model):

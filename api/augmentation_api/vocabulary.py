@@ -90,6 +90,13 @@ class VideoCodec(StrEnum):
     HEVC = "hevc"
 
 
+class EncoderChoice(StrEnum):
+    """`auto`: the graphics card's own encoder where it has one for the codec. `software`: always the processor's."""
+
+    AUTO = "auto"
+    SOFTWARE = "software"
+
+
 class ShardState(StrEnum):
     """Where one shard of the augment phase stands, as its worker reports it."""
 

@@ -58,6 +58,7 @@ def write_provenance(
         "augmentation": spec.augmentation.to_wire(),
         "video": spec.output.video.to_wire(),
         "cameras": [camera.key for camera in plan.cameras],
+        "encoders": {camera.key: _encoders(camera.key, records) for camera in plan.cameras},
         "originalEpisodes": plan.total_episodes - len(plan.episodes) * plan.copies,
         "episodes": [
             {
@@ -80,6 +81,13 @@ def _versions(records: ShardRecords, episode: int, copy: int) -> Mapping[str, ob
         camera: {"parameters": version.parameters, "pixelSha256": version.pixel_sha256}
         for camera, version in versions.items()
     }
+
+
+def _encoders(camera: str, records: Sequence[ShardRecords]) -> list[str]:
+    """What encoded a camera's videos: more than one where some shards had a card and others none."""
+    return sorted(
+        {record.data.encoders[camera] for record in records if record.data and camera in record.data.encoders}
+    )
 
 
 def _version_of(distribution: str) -> str:

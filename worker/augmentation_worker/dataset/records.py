@@ -88,11 +88,13 @@ class DataRecord(Record):
         file: None for a shard without episodes.
         rows: number of rows in it.
         encodings: by camera, what info.json says of how its augmented videos are encoded.
+        encoders: by camera, FFmpeg's name of the encoder that this shard used.
     """
 
     file: BlobRecord | None = None
     rows: int = 0
     encodings: dict[str, dict[str, object]] = {}
+    encoders: dict[str, str] = {}
 
 
 class OriginalVideosRecord(Record):

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from augmentation_api import FailureReason
-from augmentation_api.vocabulary import ShardState
+from augmentation_api.vocabulary import EncoderChoice, ShardState
 from augmentation_worker.dataset.data_table import SourceRows, write_shard_rows
 from augmentation_worker.dataset.frame_rate import frame_rate
 from augmentation_worker.dataset.info import Camera
@@ -46,6 +46,7 @@ from augmentation_worker.video import (
     VideoInvalid,
     VideoSegment,
     augment_episode_camera,
+    on_card,
     probe_video,
 )
 
@@ -80,6 +81,7 @@ class _ShardRun:
     records: ShardRecords
     output: OutputDataset
     encodings: dict[str, dict[str, object]] = field(default_factory=dict)
+    encoders: dict[str, str] = field(default_factory=dict)
 
     def run(self) -> None:
         """Do what is not recorded yet."""
@@ -208,14 +210,14 @@ class _ShardRun:
     def _write_rows(self, progress: ShardProgress) -> None:
         if self.records.data is not None:
             return
-        record = DataRecord(encodings=self.encodings)
+        record = DataRecord(encodings=self.encodings, encoders=self.encoders)
         if self.shard.data_file is not None:
             path = self.metadata.info.data_file(*self.shard.data_file)
             local = self.session.settings.scratch / "made" / "rows.parquet"
             local.parent.mkdir(parents=True, exist_ok=True)
             rows = write_shard_rows(self.shard, SourceRows(self.metadata, self.source.open), local)
             uploaded = self.output.put(path, local)
-            record = DataRecord(file=_blob(uploaded), rows=rows, encodings=self.encodings)
+            record = record.model_copy(update={"file": _blob(uploaded), "rows": rows})
             progress.add_bytes(uploaded.size)
             local.unlink()
         self._record(DATA_KEY, record.encode())
@@ -244,7 +246,15 @@ class _ShardRun:
         if self.records.data is None:
             for camera in self.plan.cameras:
                 if camera.key not in self.encodings:
-                    self.encodings[camera.key] = self._encoding(episode, camera).feature_info()
+                    encoding = self._encoding(episode, camera)
+                    self.encodings[camera.key] = encoding.feature_info()
+                    self.encoders[camera.key] = encoding.encoder
+                    self.session.reporter.event(
+                        "encoding",
+                        f"Videos of {camera.key} become {encoding.codec} by {encoding.encoder}"
+                        + (", on the card" if encoding.by_card else ""),
+                        data={"camera": camera.key, "encoder": encoding.encoder},
+                    )
 
     def _encoding(self, episode: PlannedEpisode, camera: Camera) -> VideoEncoding:
         feature = self.metadata.info.features[camera.key]
@@ -257,13 +267,23 @@ class _ShardRun:
                 raise VideoInvalid(path, found)
             encoding = VideoEncoding.like_source(facts, stream).overridden_by(self.session.job.spec.output.video)
             encoding.check_size(stream.width, stream.height)
-            return encoding
+            if not self._may_encode_on_card:
+                return encoding
+            scratch = self.session.settings.scratch
+            return on_card(
+                encoding, width=stream.width, height=stream.height, at_once=len(episode.copies), scratch=scratch
+            )
         except VideoInvalid as error:
             raise self._unusable(episode, camera, error) from error
         except ValueError as error:
             raise WorkerFailure(
                 FailureReason.SPEC_UNSUPPORTED, f"spec.output.video, camera {camera.key}: {error}"
             ) from error
+
+    @property
+    def _may_encode_on_card(self) -> bool:
+        video = self.session.job.spec.output.video
+        return self._device.type == "cuda" and video.encoder is EncoderChoice.AUTO and video.preset is None
 
     def _unusable(self, episode: PlannedEpisode, camera: Camera, error: VideoInvalid) -> WorkerFailure:
         place = (

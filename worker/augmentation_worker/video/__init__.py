@@ -1,5 +1,6 @@
 """Videos: reading an episode's frames, writing its augmented copies, checking what was written."""
 
+from augmentation_worker.video.card import on_card
 from augmentation_worker.video.check import check_video
 from augmentation_worker.video.colors import ColorTags
 from augmentation_worker.video.decoding import VideoSegment, decode_segment
@@ -21,5 +22,6 @@ __all__ = [
     "augment_episode_camera",
     "check_video",
     "decode_segment",
+    "on_card",
     "probe_video",
 ]

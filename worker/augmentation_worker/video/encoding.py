@@ -22,6 +22,15 @@ CODEC_NAMES = {
 
 ENCODERS = {VideoCodec.AV1: "libsvtav1", VideoCodec.H264: "libx264", VideoCodec.HEVC: "libx265"}
 
+CARD_ENCODERS = {VideoCodec.AV1: "av1_nvenc", VideoCodec.H264: "h264_nvenc", VideoCodec.HEVC: "hevc_nvenc"}
+"""NVIDIA's, on cards that have engines for them: see `card.py`."""
+
+CARD_PRESET = "p4"
+"""NVENC's middle of p1, fastest, to p7, best."""
+
+CARD_PIX_FMT = "yuv420p"
+"""The one that every card's encoders take."""
+
 PIX_FMTS = {
     VideoCodec.AV1: frozenset({"yuv420p", "yuv420p10le"}),
     VideoCodec.H264: frozenset({"yuv420p", "yuv422p", "yuv444p"}),
@@ -54,6 +63,7 @@ class VideoEncoding:
         gop: distance of key frames, frames.
         preset: the encoder's name or number of its trade of time for size; None: the encoder's own.
         pix_fmt: pixel format that is encoded.
+        by_card: whether the graphics card's own encoder does it.
 
     Raises:
         ValueError: for a codec or pixel format that cannot be written, or a crf that the codec does not have.
@@ -64,6 +74,7 @@ class VideoEncoding:
     gop: int = DEFAULT_GOP
     preset: str | None = DEFAULT_PRESET[VideoCodec.AV1]
     pix_fmt: str = "yuv420p"
+    by_card: bool = False
 
     def __post_init__(self) -> None:
         if self.codec not in ENCODERS:
@@ -126,7 +137,7 @@ class VideoEncoding:
     @property
     def encoder(self) -> str:
         """FFmpeg's name of the encoder."""
-        return ENCODERS[self.codec]
+        return CARD_ENCODERS[self.codec] if self.by_card else ENCODERS[self.codec]
 
     def check_size(self, width: int, height: int) -> None:
         """Check that frames of this size can be encoded: x264 and x265 refuse odd sizes where chroma is halved.
@@ -145,6 +156,8 @@ class VideoEncoding:
     def feature_info(self) -> dict[str, object]:
         """What LeRobot's info.json records about the encoding, to be merged into the camera's `info`."""
         preset: object = int(self.preset) if self.preset is not None and self.preset.isdigit() else self.preset
+        if self.by_card:
+            preset = None  # the card's presets would mean nothing to who encodes like this dataset
         return {
             "video.codec": self.codec.value,
             "video.pix_fmt": self.pix_fmt,
@@ -162,7 +175,18 @@ class VideoEncoding:
         macroblock tree reads memory that it has not written (core 165), so that its bytes change from run to run;
         `cpu-independent` has it use plain code there. `info=0` keeps x265 from writing its options into the video.
         B-frames are off for both: packets are then in the order of their frames.
+
+        A card's bytes depend on the card and its driver. Its constant quality has the codec's scale of crf.
         """
+        if self.by_card:
+            return {
+                "rc": "vbr",
+                "cq": f"{self.crf:g}",
+                "b": "0",  # else two megabits a second, whatever the quality asked for
+                "g": str(self.gop),
+                "bf": "0",
+                "preset": CARD_PRESET,
+            }
         options = {"crf": f"{self.crf:g}", "g": str(self.gop)}
         if self.preset is not None:
             options["preset"] = self.preset
