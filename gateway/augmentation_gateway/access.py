@@ -7,7 +7,7 @@ from uuid import UUID
 
 from augmentation_gateway.cluster_view import ClusterView
 from augmentation_gateway.keys import ApiKey, KeyRing, Right
-from augmentation_gateway.problem import Problem
+from augmentation_gateway.problem import Problem, no_such_job
 from augmentation_gateway.records import JobRecord
 
 _MISSING_KEY = "No API key was given: send it as `x-api-key: KEY` or `Authorization: Bearer KEY`."
@@ -61,12 +61,19 @@ def find_job(key: ApiKey, uid: str, view: ClusterView) -> JobRecord:
     """
     jobs = view.jobs_in(key.namespace)
     record = jobs.get(uid) if jobs is not None else None
-    if record is None and not view.synced:
-        raise Problem(503, "The jobs have not been read from Kubernetes yet. Try again.", headers={"Retry-After": "1"})
-    if (
-        record is None
-        or record.raw["metadata"]["namespace"] != key.namespace
-        or not key.may_use_project(record.project_id)
-    ):
-        raise Problem(404, f"There is no augmentation job {uid}.")
+    if record is None:
+        require_synced(view)
+    if record is None or not may_see(key, record):
+        raise no_such_job(uid)
     return record
+
+
+def require_synced(view: ClusterView) -> None:
+    """Raise Problem 503 while the jobs have not been read once: before that, one that is not here may still exist."""
+    if not view.synced:
+        raise Problem(503, "The jobs have not been read from Kubernetes yet. Try again.", headers={"Retry-After": "1"})
+
+
+def may_see(key: ApiKey, record: JobRecord) -> bool:
+    """Whether a job is of this key's namespace and projects."""
+    return record.namespace == key.namespace and key.may_use_project(record.project_id)

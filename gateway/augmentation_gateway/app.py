@@ -17,7 +17,6 @@ from augmentation_gateway.front import Front
 from augmentation_gateway.gateway import Gateway
 from augmentation_gateway.health import health_router
 from augmentation_gateway.native import NATIVE
-from augmentation_gateway.native.request import AugmentationRequest
 from augmentation_gateway.problem import Problem, invalid
 from augmentation_gateway.validation_message import explain
 
@@ -45,7 +44,8 @@ def build_app(gateway: Gateway, dialects: Sequence[Dialect] = DIALECTS) -> ASGIA
 
     @app.exception_handler(RequestValidationError)
     async def on_invalid(request: Request, error: RequestValidationError) -> Response:
-        return _answer(dialects, request, invalid(explain(error.errors(), tuple(AugmentationRequest.model_fields))))
+        dialect = _dialect_of(dialects, request)
+        return _answer(dialects, request, invalid(explain(error.errors(), dialect.fields)))
 
     @app.exception_handler(HTTPException)
     async def on_http_error(request: Request, error: HTTPException) -> Response:
@@ -59,10 +59,14 @@ def build_app(gateway: Gateway, dialects: Sequence[Dialect] = DIALECTS) -> ASGIA
     return Front(gateway, dialects, app)
 
 
+def _dialect_of(dialects: Sequence[Dialect], request: Request) -> Dialect:
+    """The dialect whose path was asked for; of other paths, the native one."""
+    return next((each for each in dialects if each.owns(request.url.path)), NATIVE)
+
+
 def _answer(dialects: Sequence[Dialect], request: Request, problem: Problem) -> Response:
-    """A problem in the shape of the dialect whose path was asked for; of other paths, in the native one's."""
-    dialect = next((each for each in dialects if each.owns(request.url.path)), NATIVE)
-    body = dialect.encode_problem(problem)
+    """A problem in the shape of the dialect whose path was asked for."""
+    body = _dialect_of(dialects, request).encode_problem(problem)
     return Response(body, problem.status, headers=dict(problem.headers), media_type="application/json")
 
 

@@ -22,6 +22,7 @@ from augmentation_api.spec import AugmentationJobSpec
 from augmentation_api.vocabulary import AugmentationType
 from augmentation_gateway.access import require, require_project
 from augmentation_gateway.gateway import Gateway
+from augmentation_gateway.job_write import WRITE_TIMEOUT_SECONDS
 from augmentation_gateway.keys import ApiKey, Right
 from augmentation_gateway.problem import Problem, of_kubernetes
 from augmentation_gateway.records import JobRecord
@@ -29,9 +30,6 @@ from augmentation_kube import KubeError, KubeUnavailable, Resource
 
 ANNOTATION_REQUEST_DIGEST: Final = f"{GROUP}/request-sha256"
 """On jobs made with an Idempotency-Key: what the request asked for, to tell a repetition from another request."""
-
-WRITE_TIMEOUT_SECONDS = 10.0
-"""After this long the client is told to try again, rather than left waiting for an API server that hangs."""
 
 _SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 """As Kubernetes' own generated names: no vowels and no look-alikes, so that no word and no mistake comes out."""

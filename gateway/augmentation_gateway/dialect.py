@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter
@@ -26,6 +26,8 @@ class Dialect:
         parse_id: the uid for an id in this dialect's form. Raises Problem for one that is malformed.
         encode_status: the body of a status answer: a pure function of the record.
         encode_problem: the body of an error.
+        fields: names of the fields there are in a "body" and in a "query": among them is looked for what a mistyped one
+            was meant to be.
         router: makes the routes. The status route is among them, for OpenAPI; requests for it are answered before
             they reach it, see front.py.
     """
@@ -37,6 +39,7 @@ class Dialect:
     encode_status: Callable[[JobRecord], bytes]
     encode_problem: Callable[[Problem], bytes]
     router: Callable[[Gateway], APIRouter]
+    fields: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def owns(self, path: str) -> bool:
         """Whether a path is this dialect's."""

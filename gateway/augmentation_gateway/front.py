@@ -16,12 +16,11 @@ from augmentation_gateway.access import authenticate
 from augmentation_gateway.dialect import Dialect
 from augmentation_gateway.gateway import Gateway
 from augmentation_gateway.problem import Problem
+from augmentation_gateway.route_key import SCOPE_KEY
 
 logger = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 64 * 1024
-SCOPE_KEY = "augmentation_gateway.key"
-"""Where the routes find the request's ApiKey in their ASGI scope."""
 
 
 class Front:
@@ -47,20 +46,20 @@ class Front:
         if dialect is None:
             await self._inner(scope, receive, send)
             return
-        sending = _Logged(scope, send)
+        sending = _Sending(scope, send, self._gateway)
         try:
             key = authenticate(scope["headers"], self._gateway.keys.ring)
             sending.key_id = key.id
             job_id = dialect.status_id(scope["path"]) if scope["method"] == "GET" else None
             if job_id is None:
-                body = await _read_body(scope, receive)
-                await self._inner({**scope, SCOPE_KEY: key}, _replay(body, receive), sending)
+                if scope["method"] not in ("GET", "HEAD"):
+                    receive = _replay(await _read_body(scope, receive), receive)
+                await self._inner({**scope, SCOPE_KEY: key}, receive, sending)
             else:
                 body = self._gateway.read_status(key, dialect, job_id)
                 await _respond(send, 200, body, self._gateway.age_headers())
         except Problem as problem:
-            headers = {**problem.headers, **self._gateway.age_headers()}
-            await _respond(sending, problem.status, dialect.encode_problem(problem), headers)
+            await _respond(sending, problem.status, dialect.encode_problem(problem), problem.headers)
         except Exception:
             # The inner application answers its own mistakes before it raises them; this one may not be answered yet.
             logger.exception("a request failed", extra={"fields": {"path": scope["path"], "dialect": dialect.name}})
@@ -70,12 +69,13 @@ class Front:
                 )
 
 
-class _Logged:
-    """A `send` that logs what every answer but a read's 200 comes to."""
+class _Sending:
+    """A `send` that tells the age of what is read, and logs what every answer but a status comes to."""
 
-    def __init__(self, scope: Scope, send: Send) -> None:
+    def __init__(self, scope: Scope, send: Send, gateway: Gateway) -> None:
         self._scope = scope
         self._send = send
+        self._gateway = gateway
         self._began = time.monotonic()
         self.key_id = ""
         self.started = False
@@ -84,6 +84,9 @@ class _Logged:
         """Pass one message on."""
         if message["type"] == "http.response.start":
             self.started = True
+            if self._scope["method"] == "GET":
+                age = [(name.lower().encode(), value.encode()) for name, value in self._gateway.age_headers().items()]
+                message = {**message, "headers": [*message.get("headers", ()), *age]}
             logger.info(
                 "request",
                 extra={

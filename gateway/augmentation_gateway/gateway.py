@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from augmentation_gateway.access import find_job, require
 from augmentation_gateway.cluster_view import ClusterView
 from augmentation_gateway.dialect import Dialect
 from augmentation_gateway.keys import ApiKey, Right
 from augmentation_gateway.keys_file import KeysFile
+from augmentation_gateway.streams import Streams
 from augmentation_kube import KubeApi
 
 AGE_HEADER = "X-Cache-Age"
@@ -23,11 +24,13 @@ class Gateway:
         api: the Kubernetes API, for writes.
         view: the caches, for reads.
         keys: the API keys in force.
+        streams: the event streams that are open.
     """
 
     api: KubeApi
     view: ClusterView
     keys: KeysFile
+    streams: Streams = field(default_factory=Streams)
 
     def read_status(self, key: ApiKey, dialect: Dialect, job_id: str) -> bytes:
         """Body of a status answer. Touches memory only. Raises Problem."""

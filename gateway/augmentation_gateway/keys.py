@@ -90,6 +90,10 @@ class KeyRing:
     def __len__(self) -> int:
         return len(self._by_digest)
 
+    def holds(self, key: ApiKey) -> bool:
+        """Whether this very entry is still in force, for what outlives a request's own check of its key."""
+        return self._by_digest.get(bytes.fromhex(key.sha256)) == key
+
     def find(self, presented: bytes) -> ApiKey | None:
         """The entry of a presented key, or None. O(1) in the number of keys."""
         digest = hashlib.sha256(presented).digest()

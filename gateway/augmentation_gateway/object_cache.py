@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 logger = logging.getLogger(__name__)
+
+GONE_KEPT = 1000
+"""Objects that are remembered after they are gone: some megabytes at most."""
 
 Record = TypeVar("Record")
 _Raw = dict[str, Any]
@@ -34,6 +39,9 @@ class ObjectCache(Generic[Record]):
         self._held: dict[str, _Held[Record]] = {}
         # Version up to which every change is known, from the list and the watch (not from `insert`).
         self._seen = 0
+        # Those that are gone, the latest last. A uid is never used again, so whatever is heard of one later is old.
+        self._gone: OrderedDict[str, Record] = OrderedDict()
+        self._listeners: dict[str, set[Callable[[], None]]] = {}
         self.synced = False
 
     def get(self, uid: str) -> Record | None:
@@ -41,9 +49,25 @@ class ObjectCache(Generic[Record]):
         held = self._held.get(uid)
         return None if held is None else held.record
 
-    def records(self) -> Iterable[Record]:
+    def gone(self, uid: str) -> Record | None:
+        """The last version of an object that was here and is not any more, while that is remembered."""
+        return self._gone.get(uid)
+
+    def records(self) -> list[Record]:
         """All objects."""
         return [held.record for held in self._held.values()]
+
+    @contextmanager
+    def listening(self, uid: str, changed: Callable[[], None]) -> Iterator[None]:
+        """Call `changed` whenever the object with this uid may be another one than before, or gone."""
+        self._listeners.setdefault(uid, set()).add(changed)
+        try:
+            yield
+        finally:
+            listeners = self._listeners[uid]
+            listeners.discard(changed)
+            if not listeners:
+                del self._listeners[uid]
 
     def __len__(self) -> int:
         return len(self._held)
@@ -64,6 +88,13 @@ class ObjectCache(Generic[Record]):
             elif (read := self._try_read(raw)) is not None:
                 now[uid] = _Held(item_version, read)
         self._held, self._seen, self.synced = now, version, True
+        for uid, held in before.items():
+            if uid not in now:
+                self._remember(uid, held.record)
+        for uid in now:
+            self._gone.pop(uid, None)
+        for uid in list(self._listeners):
+            self._tell(uid)
 
     def apply(self, event: _Raw) -> int:
         """Take over one event of a watch. Returns the version from which the watch can be resumed."""
@@ -73,7 +104,7 @@ class ObjectCache(Generic[Record]):
             return self._seen
         uid, version = _identity(raw)
         if event["type"] == "DELETED":
-            self._held.pop(uid, None)
+            self.discard(uid)
         else:
             self._put(uid, version, raw)
         self._seen = max(self._seen, version)
@@ -87,12 +118,28 @@ class ObjectCache(Generic[Record]):
             return
         self._put(uid, version, raw)
 
+    def discard(self, uid: str) -> None:
+        """Take out an object that was deleted, so that the very next read does not show it."""
+        if (held := self._held.pop(uid, None)) is not None:
+            self._remember(uid, held.record)
+            self._tell(uid)
+
+    def _remember(self, uid: str, record: Record) -> None:
+        self._gone[uid] = record
+        if len(self._gone) > GONE_KEPT:
+            self._gone.popitem(last=False)
+
+    def _tell(self, uid: str) -> None:
+        for changed in tuple(self._listeners.get(uid, ())):
+            changed()
+
     def _put(self, uid: str, version: int, raw: _Raw) -> None:
         held = self._held.get(uid)
-        if held is not None and held.version >= version:
+        if uid in self._gone or (held is not None and held.version >= version):
             return
         if (read := self._try_read(raw)) is not None:
             self._held[uid] = _Held(version, read)
+            self._tell(uid)
 
     def _try_read(self, raw: _Raw) -> Record | None:
         try:

@@ -57,6 +57,11 @@ def invalid(fields: Sequence[FieldProblem]) -> Problem:
     return Problem(422, "; ".join(field.msg for field in fields), fields=fields)
 
 
+def no_such_job(uid: str) -> Problem:
+    """A 404; a job of another namespace or project is answered no differently."""
+    return Problem(404, f"There is no augmentation job {uid}.")
+
+
 def unavailable(detail: str) -> Problem:
     """A 503 that says when to come again."""
     return Problem(503, detail, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})

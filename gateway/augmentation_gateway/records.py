@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 from uuid import UUID
@@ -48,20 +49,74 @@ class JobRecord:
         """What has become of it; empty until the operator has seen the job."""
         return AugmentationJobStatus.model_validate(self.raw.get("status", {}))
 
-    @property
+    @cached_property
     def uid(self) -> str:
         """The job id, in lower case."""
         return str(self.raw["metadata"]["uid"])
 
-    @property
+    @cached_property
+    def name(self) -> str:
+        """Name of the resource."""
+        return str(self.raw["metadata"]["name"])
+
+    @cached_property
+    def namespace(self) -> str:
+        """Namespace of the resource."""
+        return str(self.raw["metadata"]["namespace"])
+
+    @cached_property
+    def display_name(self) -> str:
+        """Its name for people; the resource's where none was given."""
+        return str(self.raw["spec"].get("displayName") or self.name)
+
+    @cached_property
+    def dataset_id(self) -> str | None:
+        """The dataset that is augmented, `owner/name`; None where it lies on a volume."""
+        hub = self.raw["spec"]["source"].get("hub")
+        return str(hub["repoID"]) if hub else None
+
+    @cached_property
+    def created(self) -> str:
+        """When the resource was created, as the API server writes it: such texts sort as the moments they mean."""
+        return str(self.raw["metadata"]["creationTimestamp"])
+
+    @cached_property
     def state(self) -> State:
-        """Where the job stands; queued until the operator says otherwise."""
-        return self.status.state or State.QUEUED
+        """Where the job stands; queued until the operator says otherwise. Raises ValueError for no state at all."""
+        return State(self.raw.get("status", {}).get("state") or State.QUEUED)
+
+    @property
+    def type(self) -> str:
+        """deterministic or generative."""
+        return str(self.raw["spec"].get("type", AugmentationType.DETERMINISTIC.value))
+
+    @property
+    def finished_at(self) -> datetime | None:
+        """When it completed, failed or was cancelled; None while it has not."""
+        if not self.state.is_final:
+            return None
+        return self.status.cancelled_at if self.state is State.CANCELLED else self.status.completed_at
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more will happen to it: it is in a final state and nobody asked to try it again."""
+        return self.state.is_final and not self.retry_requested
 
     @property
     def cancel_requested(self) -> bool:
         """Whether its spec asks for it to be stopped."""
         return bool(self.raw["spec"].get("cancel", False))
+
+    @property
+    def attempt(self) -> int:
+        """How often it was asked to be tried again."""
+        return int(self.raw["spec"].get("attempt", 0))
+
+    @property
+    def retry_requested(self) -> bool:
+        """Whether it was asked to be tried again and the operator has not seen that yet."""
+        observed = self.raw.get("status", {}).get("observedGeneration", 0)
+        return self.attempt > 0 and self.state.is_final and observed < self.raw["metadata"].get("generation", 0)
 
     @cached_property
     def project_id(self) -> UUID | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import socket
 from contextlib import suppress
 
 import uvicorn
@@ -14,12 +15,26 @@ from augmentation_gateway.cluster_view import ClusterView
 from augmentation_gateway.gateway import Gateway
 from augmentation_gateway.keys_file import KeysFile
 from augmentation_gateway.settings import Settings
+from augmentation_gateway.streams import Streams
 from augmentation_kube import connect
 
 logger = logging.getLogger(__name__)
 
 SHUTDOWN_SECONDS = 15
 """Requests under way get this long to end: more than the longest write, less than a pod's usual grace of 30 s."""
+
+
+class _Server(uvicorn.Server):
+    """Ends the event streams when it is told to stop: they would otherwise keep it until the time is up."""
+
+    def __init__(self, config: uvicorn.Config, streams: Streams) -> None:
+        super().__init__(config)
+        self._streams = streams
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop taking connections, and see those that are there to their end."""
+        self._streams.drain()
+        await super().shutdown(sockets)
 
 
 async def serve(settings: Settings) -> None:
@@ -31,10 +46,11 @@ async def serve(settings: Settings) -> None:
     for stop in (signal.SIGTERM, signal.SIGINT):
         signal.signal(stop, lambda *_: None)
     async with connect() as api, ClusterView(api, settings.namespaces) as view:
+        gateway = Gateway(api, view, keys, Streams(settings.heartbeat_seconds))
         following = asyncio.create_task(keys.follow())
-        server = uvicorn.Server(
+        server = _Server(
             uvicorn.Config(
-                build_app(Gateway(api, view, keys)),
+                build_app(gateway),
                 host=settings.host,
                 port=settings.port,
                 lifespan="off",
@@ -42,7 +58,8 @@ async def serve(settings: Settings) -> None:
                 log_config=None,
                 server_header=False,
                 timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-            )
+            ),
+            gateway.streams,
         )
         logger.info(
             "serving",

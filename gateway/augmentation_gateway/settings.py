@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from augmentation_gateway.streams import HEARTBEAT_SECONDS
+
 DEFAULT_KEYS_FILE = Path("/etc/augmentation-gateway/keys/keys.json")
 DEFAULT_PORT = 8080
 
@@ -26,6 +28,8 @@ class Settings:
         host: address to listen on (`HOST`).
         port: port to listen on (`PORT`). Not AUGMENTATION_GATEWAY_PORT: Kubernetes itself sets that variable, to an
             URL, in pods beside a Service named augmentation-gateway.
+        heartbeat_seconds: after so long a silence an event stream says that it is still there
+            (`AUGMENTATION_HEARTBEAT_SECONDS`).
         log_level: debug, info, warning or error (`AUGMENTATION_LOG_LEVEL`).
     """
 
@@ -33,6 +37,7 @@ class Settings:
     namespaces: tuple[str, ...] = ()
     host: str = "0.0.0.0"  # noqa: S104 - in a pod, the address that the Service reaches
     port: int = DEFAULT_PORT
+    heartbeat_seconds: float = HEARTBEAT_SECONDS
     log_level: str = "info"
 
 
@@ -44,6 +49,13 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
     level = (environ.get("AUGMENTATION_LOG_LEVEL") or "info").lower()
     if level not in ("debug", "info", "warning", "error"):
         raise SettingsError(f"AUGMENTATION_LOG_LEVEL={level!r} is unknown: use debug, info, warning or error")
+    heartbeat = environ.get("AUGMENTATION_HEARTBEAT_SECONDS") or str(HEARTBEAT_SECONDS)
+    try:
+        heartbeat_seconds = float(heartbeat)
+    except ValueError:
+        heartbeat_seconds = 0.0
+    if not 0 < heartbeat_seconds <= 3600:
+        raise SettingsError(f"AUGMENTATION_HEARTBEAT_SECONDS={heartbeat!r} is no time: give seconds, above 0")
     return Settings(
         keys_file=Path(environ.get("AUGMENTATION_KEYS_FILE") or DEFAULT_KEYS_FILE),
         namespaces=tuple(
@@ -53,5 +65,6 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
         ),
         host=environ.get("HOST") or Settings.host,
         port=int(port),
+        heartbeat_seconds=heartbeat_seconds,
         log_level=level,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from augmentation_api.spec import EPISODES_PATTERN, REPO_ID_PATTERN
@@ -27,14 +28,19 @@ _KINDS = {
 }
 
 
-def explain(errors: Iterable[Mapping[str, Any]], known_fields: Sequence[str] = ()) -> list[FieldProblem]:
+def explain(
+    errors: Iterable[Mapping[str, Any]], fields: Mapping[str, Sequence[str]] = MappingProxyType({})
+) -> list[FieldProblem]:
     """One FieldProblem for each of pydantic's error dictionaries.
 
     Args:
         errors: as `ValidationError.errors()` and FastAPI's `RequestValidationError.errors()` give them.
-        known_fields: among which to look for what a mistyped name was meant to be.
+        fields: by place ("body", "query"), among which to look for what a mistyped name was meant to be.
     """
-    return [FieldProblem(tuple(error["loc"]), _sentence(error, known_fields), error["type"]) for error in errors]
+    return [
+        FieldProblem(tuple(error["loc"]), _sentence(error, fields.get(str(error["loc"][0]), ())), error["type"])
+        for error in errors
+    ]
 
 
 def _sentence(error: Mapping[str, Any], known_fields: Sequence[str]) -> str:

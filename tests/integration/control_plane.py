@@ -16,6 +16,8 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from devcluster.tools import tool_path
@@ -106,6 +108,16 @@ class ControlPlane:
         """Stop the API server: in order, or as if its machine had lost power."""
         _end(self._api_server, signal.SIGKILL if abruptly else signal.SIGTERM)
         self._api_server = None
+
+    @contextmanager
+    def api_server_paused(self) -> Iterator[None]:
+        """The API server takes requests and answers none, until the block is left; then it goes on with them."""
+        assert self._api_server is not None
+        self._api_server.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._api_server.send_signal(signal.SIGCONT)
 
     def start_controllers(self, *names: str) -> None:
         """Start kube-controller-manager with these controllers; without it what is written stays as it was written."""

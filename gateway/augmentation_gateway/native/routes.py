@@ -7,64 +7,63 @@ import re
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Path, Request, Response, Security
-from fastapi.security import APIKeyHeader, HTTPBearer
+from fastapi import APIRouter, Header, Path, Query, Request, Response
 
+from augmentation_gateway.access import find_job, require
 from augmentation_gateway.cancel_job import cancel_job
 from augmentation_gateway.create_job import create_job
+from augmentation_gateway.delete_job import delete_job
 from augmentation_gateway.dialect import Dialect
-from augmentation_gateway.front import SCOPE_KEY
-from augmentation_gateway.gateway import AGE_HEADER, Gateway
-from augmentation_gateway.keys import ApiKey
+from augmentation_gateway.event_stream import EventStream, has_seen_the_end, job_stream
+from augmentation_gateway.gateway import Gateway
+from augmentation_gateway.job_events import Bookmark
+from augmentation_gateway.job_id import read_uuid
+from augmentation_gateway.job_list import page_after
+from augmentation_gateway.keys import Right
 from augmentation_gateway.native.answer import (
+    AugmentationList,
     AugmentationResponse,
     AugmentationStatusResponse,
     CancelResponse,
     ErrorResponse,
+    OutputsResponse,
+    RetryResponse,
     ValidationErrorResponse,
+    encode_event,
     encode_status,
+    encode_summary,
+    outputs_view,
 )
 from augmentation_gateway.native.job_spec import to_job_spec
+from augmentation_gateway.native.list_query import ListQuery
 from augmentation_gateway.native.request import AugmentationRequest
-from augmentation_gateway.problem import FieldProblem, Problem, invalid
+from augmentation_gateway.openapi import AGE_HEADERS, SECURITY, error_responses
+from augmentation_gateway.outputs import picture_url, published
+from augmentation_gateway.problem import Problem
+from augmentation_gateway.records import JobRecord
+from augmentation_gateway.retry_job import retry_job
+from augmentation_gateway.route_key import key_of
 
 PREFIX = "/v1/augmentation"
 _STATUS_PATH = re.compile(rf"{PREFIX}/([^/]+)")
-_UUID = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
 
-# For the OpenAPI document; keys are checked before a request gets to a route.
-_SECURITY = [
-    Security(APIKeyHeader(name="x-api-key", auto_error=False, description="An API key: `aug_…`")),
-    Security(HTTPBearer(auto_error=False, description="The same API key")),
-]
-_RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait", "schema": {"type": "integer"}}}
-_AGE = {
-    AGE_HEADER: {
-        "description": "Only while the Kubernetes API is away: seconds since this was last known to be current",
-        "schema": {"type": "integer"},
-    }
-}
+_NO_READ = "The key has no read right"
+_NO_WRITE = "The key has no write right, or Kubernetes refused the change by policy"
+_NOT_FOUND = "Augmentation job not found, or of another project or namespace"
+_NO_BODY = "The body is larger than 64 KiB; this request needs none"
+_NOT_READ_YET = "The gateway has just started and has not read the jobs yet"
+_AWAY = "The Kubernetes API is away"
+
 _JobId = Annotated[UUID, Path(description="Unique job identifier; upper and lower case are the same")]
 
 
 def _errors(**described: str) -> dict[int | str, dict[str, Any]]:
-    """OpenAPI responses, e.g. `_errors(e404="Augmentation job not found")`."""
-    responses: dict[int | str, dict[str, Any]] = {}
-    for code, description in {"e401": "Invalid or missing API key", **described}.items():
-        status = int(code[1:])
-        model = ValidationErrorResponse if status == 422 else ErrorResponse
-        responses[status] = {"model": model, "description": description}
-        if status == 503:
-            responses[status]["headers"] = _RETRY_AFTER
-    return responses
+    return error_responses(ErrorResponse, ValidationErrorResponse, **described)
 
 
 def parse_id(text: str) -> str:
     """A job id as the cache has it. Raises Problem 422 for what is no UUID."""
-    if _UUID.fullmatch(text) is None:
-        message = f"job_id is {json.dumps(text[:60])}, but has to be a UUID, e.g. 2489e9ad-2ee2-8e00-8ec9-32d5f69181c0"
-        raise invalid([FieldProblem(("path", "job_id"), message, "uuid_parsing")])
-    return str(UUID(text))
+    return read_uuid(text, "job_id")
 
 
 def encode_problem(problem: Problem) -> bytes:
@@ -79,7 +78,7 @@ def _status_id(path: str) -> str | None:
 
 
 def _router(gateway: Gateway) -> APIRouter:
-    router = APIRouter(prefix=PREFIX, tags=["augmentation"], dependencies=_SECURITY)
+    router = APIRouter(prefix=PREFIX, tags=["augmentation"], dependencies=SECURITY)
 
     @router.post(
         "",
@@ -117,7 +116,7 @@ def _router(gateway: Gateway) -> APIRouter:
         Applies deterministic transforms (lighting, noise, blur, occlusion and more) to a HuggingFace dataset and
         uploads the augmented result. The GPU instance is auto-selected based on the augmentation type.
         """
-        creation = await create_job(gateway, _key(request), to_job_spec(body), idempotency_key=idempotency_key)
+        creation = await create_job(gateway, key_of(request), to_job_spec(body), idempotency_key=idempotency_key)
         job_id = UUID(creation.record.uid)
         response.headers["Location"] = f"{PREFIX}/{job_id}"
         if not creation.created:
@@ -130,17 +129,38 @@ def _router(gateway: Gateway) -> APIRouter:
         )
 
     @router.get(
+        "",
+        response_model=AugmentationList,
+        summary="List Augmentation Jobs",
+        response_description="A page of jobs",
+        responses={
+            200: {"headers": AGE_HEADERS},
+            **_errors(e403=_NO_READ, e422="Validation error", e503=_NOT_READ_YET),
+        },
+    )
+    async def list_jobs(query: Annotated[ListQuery, Query()], request: Request) -> Response:
+        """List the jobs that the key may see, the newest first.
+
+        Pages are stable: however many jobs are made or deleted in between, none is shown twice and none that stays is
+        left out. Goes on while the Kubernetes API is away.
+        """
+        page = page_after(gateway, key_of(request), query.filters, query.sort, query.limit, query.cursor)
+        jobs = b",".join(job.encoded("native summary", encode_summary) for job in page.jobs)
+        rest = json.dumps({"total": page.total, "next_cursor": page.next_cursor}).encode()
+        return Response(b'{"jobs":[' + jobs + b"]," + rest[1:], media_type="application/json")
+
+    @router.get(
         "/{job_id}",
         response_model=AugmentationStatusResponse,
         summary="Get Augmentation Status",
         response_description="Job status retrieved successfully",
         responses={
-            200: {"headers": _AGE},
+            200: {"headers": AGE_HEADERS},
             **_errors(
-                e403="The key has no read right",
-                e404="Augmentation job not found, or of another project or namespace",
+                e403=_NO_READ,
+                e404=_NOT_FOUND,
                 e422="Validation error",
-                e503="The gateway has just started and has not read the jobs yet",
+                e503=_NOT_READ_YET,
             ),
         },
     )
@@ -150,33 +170,145 @@ def _router(gateway: Gateway) -> APIRouter:
         Returns the current phase, phase history, and augmented dataset ID (once the job has completed). Goes on while
         the Kubernetes API is away.
         """
-        body = gateway.read_status(_key(request), NATIVE, str(job_id))
-        return Response(body, media_type="application/json", headers=gateway.age_headers())
+        body = gateway.read_status(key_of(request), NATIVE, str(job_id))
+        return Response(body, media_type="application/json")
 
     @router.post(
         "/{job_id}/cancel",
         summary="Cancel Augmentation Job",
         response_description="The job is cancelled, or being cancelled",
         responses=_errors(
-            e403="The key has no write right, or Kubernetes refused the change by policy",
-            e404="Augmentation job not found, or of another project or namespace",
+            e403=_NO_WRITE,
+            e404=_NOT_FOUND,
             e409="The job has completed or failed already",
-            e413="The body is larger than 64 KiB; this request needs none",
+            e413=_NO_BODY,
             e422="Validation error",
-            e503="The Kubernetes API is away",
+            e503=_AWAY,
         ),
     )
     async def cancel(job_id: _JobId, request: Request) -> CancelResponse:
         """Cancel an augmentation job. Cancelling it again is fine."""
-        message = await cancel_job(gateway, _key(request), str(job_id))
+        message = await cancel_job(gateway, key_of(request), str(job_id))
         return CancelResponse(job_id=job_id, cancelled=True, message=message)
 
+    @router.post(
+        "/{job_id}/retry",
+        summary="Retry Augmentation Job",
+        response_description="The job is tried again",
+        responses=_errors(
+            e403=_NO_WRITE,
+            e404=_NOT_FOUND,
+            e409="The job has not failed and was not cancelled",
+            e413=_NO_BODY,
+            e422="Validation error",
+            e503=_AWAY,
+        ),
+    )
+    async def retry(job_id: _JobId, request: Request) -> RetryResponse:
+        """Start a job again that failed or was cancelled. What it had finished is kept."""
+        record = await retry_job(gateway, key_of(request), str(job_id))
+        return RetryResponse(job_id=job_id, attempt=record.attempt, message="The job is being tried again.")
+
+    @router.delete(
+        "/{job_id}",
+        status_code=204,
+        response_model=None,
+        summary="Delete Augmentation Job",
+        response_description="The job is deleted",
+        responses=_errors(
+            e403=_NO_WRITE,
+            e404=_NOT_FOUND,
+            e409="The job has not ended: cancel it first",
+            e413=_NO_BODY,
+            e422="Validation error",
+            e503=_AWAY,
+        ),
+    )
+    async def delete(job_id: _JobId, request: Request) -> Response:
+        """Delete a job that has ended. The dataset that it published stays."""
+        await delete_job(gateway, key_of(request), str(job_id))
+        return Response(status_code=204)
+
+    @router.get(
+        "/{job_id}/outputs",
+        summary="Get Augmentation Outputs",
+        response_description="The published dataset and links to its files; empty until there is one",
+        responses={
+            200: {"headers": AGE_HEADERS},
+            **_errors(e403=_NO_READ, e404=_NOT_FOUND, e422="Validation error", e503=_NOT_READ_YET),
+        },
+    )
+    async def outputs(job_id: _JobId, request: Request) -> OutputsResponse:
+        """Get what a job has published. Links lead to the hub, which asks for rights of its own."""
+        return outputs_view(readable(job_id, request))
+
+    @router.get(
+        "/{job_id}/preview",
+        status_code=302,
+        response_class=Response,
+        summary="Get Augmentation Preview",
+        response_description="The picture is at this address, on the hub",
+        responses={
+            302: {"headers": {"Location": {"description": "Of a PNG", "schema": {"type": "string", "format": "uri"}}}},
+            **_errors(
+                e403=_NO_READ,
+                e404="Augmentation job not found, or without a picture: nothing is published yet, or it is on a volume",
+                e422="Validation error",
+                e503=_NOT_READ_YET,
+            ),
+        },
+    )
+    async def preview(job_id: _JobId, request: Request) -> Response:
+        """Get a picture of the result: frames of the first episode, before and after, with what was drawn.
+
+        It is a file of the published dataset, and the answer leads to it on the hub: the gateway touches no dataset.
+        """
+        output = published(readable(job_id, request))
+        if output is None:
+            raise Problem(404, "There is no picture yet: it is published with the job's result.")
+        if (url := picture_url(output)) is None:
+            raise Problem(404, "The result lies on a volume: look at meta/augmentation.png there.")
+        return Response(status_code=302, headers={"Location": url})
+
+    @router.get(
+        "/{job_id}/events",
+        response_class=EventStream,
+        summary="Follow Augmentation Job",
+        response_description="Server-sent events: `phase` for what happens, `status` for how the job is, one line of "
+        "JSON each; `removed` where the job is deleted. The stream ends when the job has ended.",
+        responses={
+            204: {"description": "The job has ended, and the client has seen that: there is no need to come again"},
+            **_errors(e403=_NO_READ, e404=_NOT_FOUND, e422="Validation error", e503=_NOT_READ_YET),
+        },
+    )
+    async def events(
+        job_id: _JobId,
+        request: Request,
+        last_event_id: Annotated[
+            str | None,
+            Header(max_length=16384, description="Where to go on: the id of the last event that was seen"),
+        ] = None,
+    ) -> Response:
+        """Follow a job live. With Last-Event-ID, as every EventSource sends it, only what is new is sent."""
+        record, bookmark = readable(job_id, request), Bookmark.read(last_event_id)
+        if has_seen_the_end(record, bookmark):
+            return Response(status_code=204)
+        stream = job_stream(
+            gateway,
+            key_of(request),
+            record.uid,
+            bookmark,
+            status_data=lambda job: job.encoded("native summary", encode_summary),
+            event_data=encode_event,
+        )
+        return EventStream(stream)
+
+    def readable(job_id: UUID, request: Request) -> JobRecord:
+        key = key_of(request)
+        require(key, Right.READ)
+        return find_job(key, str(job_id), gateway.view)
+
     return router
-
-
-def _key(request: Request) -> ApiKey:
-    key: ApiKey = request.scope[SCOPE_KEY]
-    return key
 
 
 NATIVE = Dialect(
@@ -187,4 +319,5 @@ NATIVE = Dialect(
     encode_status=encode_status,
     encode_problem=encode_problem,
     router=_router,
+    fields={"body": tuple(AugmentationRequest.model_fields), "query": tuple(ListQuery.model_fields)},
 )

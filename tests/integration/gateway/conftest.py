@@ -38,7 +38,7 @@ RIGHTS = {
                 {
                     "apiGroups": ["augmentation.dev"],
                     "resources": ["augmentationjobs"],
-                    "verbs": ["get", "list", "watch", "create", "patch"],
+                    "verbs": ["get", "list", "watch", "create", "patch", "delete"],
                 },
                 {
                     "apiGroups": ["augmentation.dev"],

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import json
 import signal
-import time
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 import pytest
 
 from tests.integration.control_plane import ControlPlane
 from tests.integration.gateway.conftest import OTHER_PROJECT, PROJECT_ID, GatewayProcess
+from tests.integration.gateway.jobs import BODY, JOBS, create, eventually, object_of, set_status
 
-JOBS = "/v1/augmentation"
-BODY = {"project_id": PROJECT_ID, "dataset_id": "lerobot/pusht"}
 EVERYTHING = {
     **BODY,
     "name": "Everything at once",
@@ -38,36 +35,6 @@ EVERYTHING = {
     "cameras": ["observation.images.top"],
     "episodes": "0:100,150",
 }
-
-Value = TypeVar("Value")
-
-
-def eventually(look: Callable[[], Value], seconds: float = 20) -> Value:
-    """The first true value of `look`."""
-    deadline = time.monotonic() + seconds
-    while not (value := look()):
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.05)
-    return value
-
-
-def object_of(plane: ControlPlane, job_id: str, namespace: str = "robots") -> dict[str, Any]:
-    """The AugmentationJob behind a job id."""
-    found = json.loads(plane.kubectl("get", "augjob", "-n", namespace, "-o", "json"))["items"]
-    (job,) = (item for item in found if item["metadata"]["uid"] == job_id)
-    return dict(job)
-
-
-def set_status(plane: ControlPlane, name: str, status: dict[str, Any]) -> None:
-    """Write a status, as the operator would."""
-    patch = json.dumps({"status": status})
-    plane.kubectl("patch", "augjob", name, "-n", "robots", "--subresource=status", "--type=merge", "-p", patch)
-
-
-def create(http: httpx.Client, **fields: Any) -> str:
-    answer = http.post(JOBS, json={**BODY, **fields})
-    assert answer.status_code == 201, answer.text
-    return str(answer.json()["job_id"])
 
 
 def test_post_get_cancel(http: httpx.Client, granted: ControlPlane) -> None:

@@ -27,7 +27,7 @@ def problems(**fields: Any) -> list[FieldProblem]:
     except ValidationError as error:
         # FastAPI puts the place of the body before each location.
         errors = [{**each, "loc": ("body", *each["loc"])} for each in error.errors()]
-        return explain(errors, tuple(AugmentationRequest.model_fields))
+        return explain(errors, {"body": tuple(AugmentationRequest.model_fields)})
     return []
 
 

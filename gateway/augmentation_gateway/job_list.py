@@ -1,0 +1,165 @@
+"""Lists of jobs: which a key may see, which a client asks for, in what order, and one page of them at a time.
+
+Pages go by a key, not by an offset: a cursor names the last job of its page, and the next page begins after that one in
+an order over what never changes of a job. However many jobs come and go in between, none is shown twice and none that
+stays is left out.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import bisect
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+from augmentation_api.vocabulary import State
+from augmentation_gateway.access import may_see, require, require_synced
+from augmentation_gateway.gateway import Gateway
+from augmentation_gateway.keys import ApiKey, Right
+from augmentation_gateway.problem import FieldProblem, invalid
+from augmentation_gateway.records import JobRecord
+
+_Key = tuple[str, str]
+
+
+class Order(StrEnum):
+    """By what a list is sorted; a minus turns it round. Each is something that never changes of a job."""
+
+    NEWEST = "-created_at"
+    OLDEST = "created_at"
+    NAME = "name"
+    NAME_DOWN = "-name"
+    DATASET = "dataset_id"
+    DATASET_DOWN = "-dataset_id"
+
+    @property
+    def falling(self) -> bool:
+        """Whether the largest comes first."""
+        return self.startswith("-")
+
+
+_SORT_KEYS: dict[str, Callable[[JobRecord], _Key]] = {
+    # Equal ones are told apart by the uid, so that the order is total.
+    "created_at": lambda job: (job.created, job.uid),
+    "name": lambda job: (job.display_name.lower(), job.uid),
+    "dataset_id": lambda job: (job.dataset_id or "", job.uid),
+}
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Which jobs are wanted; None or empty: no matter.
+
+    Attributes:
+        project_id: of this project.
+        states: in one of these states.
+        dataset_id: that augment this dataset.
+        name: with this text in their name, whatever the case.
+        accepts: anything else, which a dialect's own words come to.
+    """
+
+    project_id: UUID | None = None
+    states: Sequence[State] = ()
+    dataset_id: str | None = None
+    name: str | None = None
+    accepts: Callable[[JobRecord], bool] | None = None
+
+    def match(self, job: JobRecord) -> bool:
+        """Whether a job is wanted."""
+        return (
+            (self.project_id is None or job.project_id == self.project_id)
+            and (not self.states or job.state in self.states)
+            and (self.dataset_id is None or job.dataset_id == self.dataset_id)
+            and (self.name is None or self.name.lower() in job.display_name.lower())
+            and (self.accepts is None or self.accepts(job))
+        )
+
+    @property
+    def digest(self) -> str:
+        """The same for the same filters: a cursor is of use only with those it was made with."""
+        text = repr((self.project_id, sorted(self.states), self.dataset_id, self.name))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Page:
+    """A piece of a list.
+
+    Attributes:
+        jobs: of this page.
+        total: of all pages, now.
+        next_cursor: to ask for the next page with; None: this was the last.
+    """
+
+    jobs: Sequence[JobRecord]
+    total: int
+    next_cursor: str | None = None
+
+
+def all_jobs(gateway: Gateway, key: ApiKey, filters: Filters, order: Order = Order.NEWEST) -> list[JobRecord]:
+    """The jobs that a key may see and a client wants, in order. Touches memory only; O(n log n) in the cached jobs.
+
+    Raises:
+        Problem: 403 the key may not read, 503 the jobs have not been read from Kubernetes yet.
+    """
+    require(key, Right.READ)
+    require_synced(gateway.view)
+    jobs = gateway.view.jobs_in(key.namespace)
+    found = [] if jobs is None else [job for job in jobs.records() if may_see(key, job) and filters.match(job)]
+    return sorted(found, key=_SORT_KEYS[order.lstrip("-")], reverse=order.falling)
+
+
+def page_after(
+    gateway: Gateway, key: ApiKey, filters: Filters, order: Order, limit: int, cursor: str | None = None
+) -> Page:
+    """The page that follows a cursor; without one the first.
+
+    Raises:
+        Problem: 422 the cursor is none, or one of another list; and those of `all_jobs`.
+    """
+    after = None if cursor is None else _decode(cursor, filters, order)
+    found = all_jobs(gateway, key, filters, order)
+    sort_key = _SORT_KEYS[order.lstrip("-")]
+    if after is None:
+        first = 0
+    elif order.falling:
+        # bisect wants rising keys.
+        first = len(found) - bisect.bisect_left(found[::-1], after, key=sort_key)
+    else:
+        first = bisect.bisect_right(found, after, key=sort_key)
+    jobs = found[first : first + limit]
+    more = first + limit < len(found)
+    return Page(jobs, len(found), _encode(sort_key(jobs[-1]), filters, order) if more else None)
+
+
+def page_at(gateway: Gateway, key: ApiKey, filters: Filters, offset: int, limit: int, order: Order) -> Page:
+    """The page that begins at an offset, for dialects that have no cursors. Raises as `all_jobs` does."""
+    found = all_jobs(gateway, key, filters, order)
+    return Page(found[offset : offset + limit], len(found))
+
+
+def _encode(last: _Key, filters: Filters, order: Order) -> str:
+    text = json.dumps([order, filters.digest, *last], separators=(",", ":"))
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _decode(cursor: str, filters: Filters, order: Order) -> _Key:
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        made_with, digest, value, uid = json.loads(base64.b64decode(padded, b"-_", validate=True))
+        if not (isinstance(value, str) and isinstance(uid, str)):
+            raise TypeError
+    except (ValueError, TypeError, RecursionError, binascii.Error):
+        raise _unusable("is no cursor: take it from next_cursor of a page, as it is") from None
+    if (made_with, digest) != (order, filters.digest):
+        raise _unusable("is of a list with another sort or other filters: give those it was made with, or begin anew")
+    return value, uid
+
+
+def _unusable(why: str) -> Exception:
+    return invalid([FieldProblem(("query", "cursor"), f"cursor {why}", "cursor")])

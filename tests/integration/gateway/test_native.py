@@ -1,0 +1,170 @@
+"""Lists, retry, delete, streams and interrupted requests, over real HTTP before a real API server."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+
+from tests.integration.control_plane import ControlPlane
+from tests.integration.gateway.conftest import GatewayProcess
+from tests.integration.gateway.jobs import BODY, JOBS, create, eventually, object_of, set_status
+
+PICTURE = "https://hub.example/datasets/me/result/resolve/abc/meta/augmentation.png"
+
+
+def name_of(plane: ControlPlane, job_id: str) -> str:
+    return str(object_of(plane, job_id)["metadata"]["name"])
+
+
+def status_of(http: httpx.Client, job_id: str) -> str:
+    return str(http.get(f"{JOBS}/{job_id}").json()["status"])
+
+
+def with_events(state: str, *names: str) -> dict[str, Any]:
+    events = [
+        {"id": name, "status": "progress", "timestamp": f"2026-11-20T10:00:{second:02}Z"}
+        for second, name in enumerate(names)
+    ]
+    return {"state": state, "currentPhase": "augment", "phases": [{"name": "augment", "events": events}]}
+
+
+def messages(text: str) -> list[tuple[str, str, dict[str, Any]]]:
+    """(event, id, data) of each message in a stream."""
+    found = []
+    for block in text.split("\n\n"):
+        fields = dict(line.split(": ", 1) for line in block.splitlines() if not line.startswith(":"))
+        if "data" in fields:
+            found.append((fields["event"], fields["id"], json.loads(fields["data"])))
+    return found
+
+
+def test_what_is_created_is_in_the_very_next_list_and_what_is_deleted_is_not(
+    http: httpx.Client, granted: ControlPlane
+) -> None:
+    made = [create(http, name=f"listed {number}") for number in range(3)]
+    page = http.get(JOBS, params={"name": "LISTED", "sort": "name"}).json()
+    assert [job["job_id"] for job in page["jobs"]] == made
+    assert http.delete(f"{JOBS}/{made[0]}").status_code == 409
+    set_status(granted, name_of(granted, made[0]), {"state": "failed"})
+    eventually(lambda: status_of(http, made[0]) == "failed")
+    assert http.delete(f"{JOBS}/{made[0]}").status_code == 204
+    assert http.get(f"{JOBS}/{made[0]}").status_code == 404
+    assert http.get(JOBS, params={"name": "listed"}).json()["total"] == 2
+    assert made[0] not in granted.kubectl("get", "augjob", "-n", "robots", "-o", "jsonpath={.items[*].metadata.uid}")
+
+
+def test_retry_raises_the_attempt_once(http: httpx.Client, granted: ControlPlane) -> None:
+    job_id = create(http)
+    assert http.post(f"{JOBS}/{job_id}/retry").status_code == 409
+    set_status(granted, name_of(granted, job_id), {"state": "failed", "observedGeneration": 1})
+    eventually(lambda: status_of(http, job_id) == "failed")
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: http.post(f"{JOBS}/{job_id}/retry"), range(4)))
+    assert [(answer.status_code, answer.json()["attempt"]) for answer in answers] == [(200, 1)] * 4
+    assert object_of(granted, job_id)["spec"]["attempt"] == 1
+
+
+def test_outputs_and_preview_lead_to_the_hub(http: httpx.Client, granted: ControlPlane) -> None:
+    job_id = create(http)
+    assert http.get(f"{JOBS}/{job_id}/preview").status_code == 404
+    output = {"datasetID": "me/result", "revision": "abc", "url": "https://hub.example/datasets/me/result"}
+    set_status(granted, name_of(granted, job_id), {"state": "completed", "output": output})
+    eventually(lambda: status_of(http, job_id) == "completed")
+    assert http.get(f"{JOBS}/{job_id}/preview").headers["location"] == PICTURE
+    assert PICTURE in [file["url"] for file in http.get(f"{JOBS}/{job_id}/outputs").json()["files"]]
+
+
+def test_a_stream_tells_what_happens_and_ends_with_the_job(http: httpx.Client, granted: ControlPlane) -> None:
+    job_id = create(http)
+    name = name_of(granted, job_id)
+    got: list[str] = []
+    begun = threading.Event()
+
+    def listen() -> int:
+        with http.stream("GET", f"{JOBS}/{job_id}/events") as answer:
+            for chunk in answer.iter_text():
+                got.append(chunk)
+                if "event: status" in chunk:
+                    begun.set()
+            return answer.status_code
+
+    with ThreadPoolExecutor(1) as pool:
+        listening = pool.submit(listen)
+        assert begun.wait(20)
+        set_status(granted, name, with_events("running", "one"))
+        set_status(granted, name, with_events("running", "one", "two"))
+        set_status(granted, name, with_events("completed", "one", "two", "three"))
+        assert listening.result(timeout=30) == 200
+    found = messages("".join(got))
+    assert [data["id"] for kind, _, data in found if kind == "phase"] == ["one", "two", "three"]
+    assert found[0][2]["status"] == "queued"
+    assert found[-1][2]["status"] == "completed"
+
+    after_two = next(bookmark for kind, bookmark, data in found if data.get("id") == "two")
+    again = messages(http.get(f"{JOBS}/{job_id}/events", headers={"last-event-id": after_two}).text)
+    assert [data.get("id", data.get("status")) for _, _, data in again] == ["three", "completed"]
+    assert http.get(f"{JOBS}/{job_id}/events", headers={"last-event-id": found[-1][1]}).status_code == 204
+
+
+def test_a_gateway_that_stops_ends_its_streams_and_its_successor_goes_on_with_them(
+    http: httpx.Client, gateway: GatewayProcess, granted: ControlPlane
+) -> None:
+    job_id = create(http)
+    set_status(granted, name_of(granted, job_id), with_events("running", "one"))
+    begun = threading.Event()
+
+    def listen() -> str:
+        text = ""
+        with http.stream("GET", f"{JOBS}/{job_id}/events") as answer:
+            for chunk in answer.iter_text():
+                text += chunk
+                if '"one"' in text and "event: status" in text:
+                    begun.set()
+        return text
+
+    with ThreadPoolExecutor(1) as pool:
+        listening = pool.submit(listen)
+        assert begun.wait(20)
+        assert gateway.stop() == 0
+        text = listening.result(timeout=30)
+    gateway.start()
+    gateway.await_ready()
+    set_status(granted, name_of(granted, job_id), with_events("completed", "one", "two"))
+    eventually(lambda: status_of(http, job_id) == "completed")
+    *_, (_, bookmark, _) = messages(text)
+    again = messages(http.get(f"{JOBS}/{job_id}/events", headers={"last-event-id": bookmark}).text)
+    assert [data.get("id", data.get("status")) for _, _, data in again] == ["two", "completed"]
+
+
+def test_a_gateway_killed_in_the_middle_of_a_post_makes_one_job_of_it_and_its_repetition(
+    http: httpx.Client, gateway: GatewayProcess, granted: ControlPlane
+) -> None:
+    request = {"json": {**BODY, "name": "killed"}, "headers": {"idempotency-key": "killed mid-POST"}}
+
+    def post() -> int:
+        try:
+            return http.post(JOBS, **request).status_code  # type: ignore[arg-type]
+        except httpx.TransportError:
+            return 0
+
+    with ThreadPoolExecutor(1) as pool:
+        with granted.api_server_paused():
+            posting = pool.submit(post)
+            # Time enough for the gateway to have sent its own request on; the outcome is the same if it has not.
+            time.sleep(1)
+            assert not posting.done()
+            gateway.stop(signal.SIGKILL)
+            assert posting.result(timeout=30) == 0, "the client got no answer"
+        gateway.start()
+        gateway.await_ready()
+    answer = http.post(JOBS, **request)  # type: ignore[arg-type]
+    assert answer.status_code in (200, 201), answer.text
+    found = http.get(JOBS, params={"name": "killed"}).json()["jobs"]
+    assert [job["job_id"] for job in found] == [answer.json()["job_id"]]
+    assert http.post(JOBS, **request).status_code == 200  # type: ignore[arg-type]

@@ -1,0 +1,223 @@
+"""The stream of a job: what is sent, where it goes on, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+
+from augmentation_gateway.cluster_view import ClusterView
+from augmentation_gateway.event_stream import job_stream
+from augmentation_gateway.gateway import Gateway
+from augmentation_gateway.job_events import Bookmark, events_of
+from augmentation_gateway.keys import KeyRing
+from augmentation_gateway.native.answer import encode_event, encode_summary
+from augmentation_gateway.records import JobRecord
+from tests.unit.gateway.conftest import PATH, put
+from tests.unit.gateway.job_objects import JOB_ID, event, job_object
+
+
+@dataclass(frozen=True)
+class Message:
+    kind: str
+    id: str
+    data: dict[str, Any]
+
+
+def parse(text: str) -> list[Message]:
+    """The messages of a stream; comments left out."""
+    blocks = [
+        dict(line.split(": ", 1) for line in block.splitlines() if not line.startswith(":"))
+        for block in text.split("\n\n")
+    ]
+    return [Message(block["event"], block["id"], json.loads(block["data"])) for block in blocks if "data" in block]
+
+
+def status_with(*events: tuple[str, str], state: str = "running", **fields: Any) -> dict[str, Any]:
+    """A status with events of the augment phase: (id, time)."""
+    written = [{"id": name, "status": "progress", "timestamp": f"2026-11-20T{at}Z"} for name, at in events]
+    return {"state": state, "phases": [{"name": "augment", "events": written}], **fields}
+
+
+def record(*events: tuple[str, str]) -> JobRecord:
+    return JobRecord.read(job_object(status=status_with(*events)))
+
+
+def test_what_is_unseen_comes_in_the_order_it_happened() -> None:
+    events = events_of(record(("b", "10:00:02"), ("a", "10:00:03"), ("c", "10:00:01")))
+    assert [each.event.id for each, _ in Bookmark().unseen(events)] == ["c", "b", "a"]
+
+
+def test_a_bookmark_brings_a_client_to_where_it_was_on_any_replica() -> None:
+    events = events_of(record(("a", "10:00:01"), ("b", "10:00:02"), ("c", "10:00:03")))
+    for place, (_, bookmark) in enumerate(list(Bookmark().unseen(events)), start=1):
+        again = Bookmark.read(str(bookmark))
+        assert [each.event.id for each, _ in again.unseen(events)] == ["a", "b", "c"][place:]
+
+
+def test_an_event_that_is_told_late_is_not_lost() -> None:
+    before = events_of(record(("a", "10:00:01"), ("c", "10:00:03")))
+    *_, (_, bookmark) = Bookmark().unseen(before)
+    after = events_of(record(("a", "10:00:01"), ("b", "10:00:02"), ("c", "10:00:03")))
+    assert [each.event.id for each, _ in bookmark.unseen(after)] == ["b"]
+
+
+def test_a_bookmark_forgets_what_the_job_has_dropped() -> None:
+    *_, (_, bookmark) = Bookmark().unseen(events_of(record(*((f"e{n}", "10:00:01") for n in range(50)))))
+    *_, (_, bookmark) = bookmark.unseen(events_of(record(("new", "10:00:02"))))
+    assert len(bookmark.seen) == 1
+
+
+@pytest.mark.parametrize("text", [None, "", "not base64!", "abc", "42", ".", "é.end"])
+def test_a_bookmark_that_is_none_begins_at_the_beginning(text: str | None) -> None:
+    events = events_of(record(("a", "10:00:01")))
+    assert [each.event.id for each, _ in Bookmark.read(text).unseen(events)] == ["a"]
+
+
+async def test_an_ended_job_is_told_whole_and_the_stream_ends(http: httpx.AsyncClient, view: ClusterView) -> None:
+    put(view, job_object(version=300, status=status_with(("a", "10:00:01"), ("b", "10:00:02"), state="completed")))
+    answer = await http.get(f"{PATH}/events")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    messages = parse(answer.text)
+    assert [message.kind for message in messages] == ["phase", "phase", "status"]
+    assert messages[0].data == {
+        "id": "a",
+        "phase": "augment",
+        "status": "progress",
+        "message": None,
+        "error": None,
+        "timestamp": "2026-11-20T10:00:01Z",
+        "retry_attempt": 0,
+        "data": None,
+    }
+    assert messages[-1].data["status"] == "completed"
+
+
+async def test_a_client_that_saw_an_event_gets_what_followed(http: httpx.AsyncClient, view: ClusterView) -> None:
+    put(view, job_object(version=300, status=status_with(("a", "10:00:01"), ("b", "10:00:02"), state="completed")))
+    first, second, last = parse((await http.get(f"{PATH}/events")).text)
+    again = parse((await http.get(f"{PATH}/events", headers={"last-event-id": first.id})).text)
+    assert [message.id for message in again] == [second.id, last.id]
+
+
+async def test_a_client_that_saw_the_end_is_told_not_to_come_again(http: httpx.AsyncClient, view: ClusterView) -> None:
+    put(view, job_object(version=300, status=status_with(("a", "10:00:01"), state="failed", observedGeneration=1)))
+    *_, last = parse((await http.get(f"{PATH}/events")).text)
+    headers = {"last-event-id": last.id}
+    assert (await http.get(f"{PATH}/events", headers=headers)).status_code == 204
+    # Unless it is tried again.
+    put(view, job_object(version=301, status={"state": "cancelled", "observedGeneration": 1}, spec={"attempt": 1}))
+    put(view, job_object(version=302, status=status_with(("a", "10:00:01"), ("b", "10:00:02"), state="completed")))
+    again = parse((await http.get(f"{PATH}/events", headers=headers)).text)
+    assert [message.data.get("id", message.data.get("status")) for message in again] == ["b", "completed"]
+
+
+class Listener:
+    """Reads a stream message by message."""
+
+    def __init__(self, gateway: Gateway, bookmark: Bookmark | None = None) -> None:
+        key = gateway.keys.ring.find(b"full")
+        assert key is not None
+        self._stream: AsyncGenerator[bytes, None] = job_stream(
+            gateway,
+            key,
+            JOB_ID,
+            bookmark or Bookmark(),
+            status_data=encode_summary,
+            event_data=encode_event,
+        )
+
+    async def next(self) -> Message | None:
+        """The next message; None at the end."""
+        async for chunk in self._stream:
+            if found := parse(chunk.decode()):
+                return found[0]
+        return None
+
+    async def next_chunk(self) -> bytes:
+        return await anext(self._stream)
+
+    async def leave(self) -> None:
+        await self._stream.aclose()
+
+
+async def test_changes_come_while_it_is_open_each_once(gateway: Gateway, view: ClusterView) -> None:
+    listener = Listener(gateway)
+    first = await listener.next()
+    assert first is not None
+    assert (first.kind, first.data["status"]) == ("status", "running")
+    for number in range(1, 4):
+        events = [(f"e{each}", f"10:00:0{each}") for each in range(number)]
+        put(view, job_object(version=300 + number, status=status_with(*events)))
+        message = await listener.next()
+        assert message is not None
+        assert (message.kind, message.data["id"]) == ("phase", f"e{number - 1}")
+    put(view, job_object(version=310, status=status_with(("e2", "10:00:02"), state="completed")))
+    message = await listener.next()
+    assert message is not None
+    assert message.data["status"] == "completed"
+    assert await listener.next() is None
+
+
+async def test_no_change_is_missed_between_two_looks(gateway: Gateway, view: ClusterView) -> None:
+    listener = Listener(gateway)
+    await listener.next()
+    # Many versions while nobody reads: the last says all.
+    for number in range(1, 30):
+        events = [(f"e{each:02}", f"10:00:{each:02}") for each in range(number)]
+        put(view, job_object(version=300 + number, status=status_with(*events)))
+    got = [message.data["id"] for _ in range(29) if (message := await listener.next()) is not None]
+    assert got == [f"e{each:02}" for each in range(29)]
+    await listener.leave()
+
+
+async def test_a_silent_stream_says_that_it_is_there(gateway: Gateway) -> None:
+    listener = Listener(gateway)
+    await listener.next()
+    assert (await listener.next_chunk()).startswith(b":")
+    await listener.leave()
+
+
+async def test_a_removed_job_ends_its_stream(gateway: Gateway, view: ClusterView) -> None:
+    listener = Listener(gateway)
+    await listener.next()
+    jobs = view.jobs_in("robots")
+    assert jobs is not None
+    jobs.apply(event("DELETED", job_object(version=400)))
+    message = await listener.next()
+    assert message is not None
+    assert message.kind == "removed"
+    assert await listener.next() is None
+
+
+async def test_a_shutdown_ends_every_stream_and_forgets_it(gateway: Gateway) -> None:
+    listeners = [Listener(gateway) for _ in range(10)]
+    for listener in listeners:
+        await listener.next()
+    assert len(gateway.streams) == 10
+    waiting = [asyncio.create_task(listener.next()) for listener in listeners]
+    await asyncio.sleep(0)
+    gateway.streams.drain()
+    assert await asyncio.gather(*waiting) == [None] * 10
+    assert len(gateway.streams) == 0
+
+
+async def test_a_revoked_key_hears_nothing_more(gateway: Gateway) -> None:
+    listener = Listener(gateway)
+    await listener.next()
+    gateway.keys.ring = KeyRing()
+    assert await listener.next() is None
+
+
+async def test_a_client_that_leaves_is_forgotten(gateway: Gateway, view: ClusterView) -> None:
+    listener = Listener(gateway)
+    await listener.next()
+    await listener.leave()
+    assert len(gateway.streams) == 0
+    put(view, job_object(version=400, status={"state": "completed"}))

@@ -1,0 +1,109 @@
+"""Trying a job again, and deleting it."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from augmentation_gateway.cluster_view import ClusterView
+from augmentation_kube import KubeError, KubeUnavailable
+from tests.unit.gateway.conftest import PATH, FakeKube, put, set_state
+from tests.unit.gateway.job_objects import JOB_ID, job_object
+
+
+@pytest.mark.parametrize(
+    ("state", "status"), [("queued", 409), ("running", 409), ("completed", 409), ("failed", 200), ("cancelled", 200)]
+)
+async def test_only_what_failed_or_was_cancelled_is_tried_again(
+    http: httpx.AsyncClient, view: ClusterView, kube: FakeKube, state: str, status: int
+) -> None:
+    set_state(view, state)
+    answer = await http.post(f"{PATH}/retry")
+    assert answer.status_code == status
+    if status == 200:
+        assert answer.json() == {"job_id": JOB_ID, "attempt": 1, "message": "The job is being tried again."}
+        assert kube.writes == [{"metadata": {"uid": JOB_ID}, "spec": {"attempt": 1}}]
+    else:
+        assert f"The job is {state}" in answer.json()["detail"]
+        assert kube.writes == []
+
+
+async def test_a_second_retry_before_the_operator_has_seen_the_first_asks_for_nothing_more(
+    http: httpx.AsyncClient, view: ClusterView, kube: FakeKube
+) -> None:
+    raw = job_object(version=300, spec={"attempt": 2}, status={"state": "failed", "observedGeneration": 4})
+    raw["metadata"]["generation"] = 5
+    put(view, raw)
+    answer = await http.post(f"{PATH}/retry")
+    assert (answer.status_code, answer.json()["attempt"]) == (200, 2)
+    assert kube.writes == []
+
+
+async def test_a_job_that_failed_again_is_tried_once_more(
+    http: httpx.AsyncClient, view: ClusterView, kube: FakeKube
+) -> None:
+    put(view, job_object(version=300, spec={"attempt": 2}, status={"state": "failed", "observedGeneration": 1}))
+    assert (await http.post(f"{PATH}/retry")).json()["attempt"] == 3
+    assert kube.writes == [{"metadata": {"uid": JOB_ID}, "spec": {"attempt": 3}}]
+
+
+async def test_there_is_an_end_to_trying_again(http: httpx.AsyncClient, view: ClusterView, kube: FakeKube) -> None:
+    put(view, job_object(version=300, spec={"attempt": 1000}, status={"state": "failed", "observedGeneration": 1}))
+    answer = await http.post(f"{PATH}/retry")
+    assert answer.status_code == 409
+    assert "make a new one" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("state", "status"), [("queued", 409), ("running", 409), ("completed", 204), ("failed", 204), ("cancelled", 204)]
+)
+async def test_only_what_has_ended_is_deleted(
+    http: httpx.AsyncClient, view: ClusterView, kube: FakeKube, state: str, status: int
+) -> None:
+    set_state(view, state)
+    answer = await http.delete(PATH)
+    assert answer.status_code == status
+    assert kube.writes == ([{"delete": "a-job", "uid": JOB_ID}] if status == 204 else [])
+    assert (await http.get(PATH)).status_code == (404 if status == 204 else 200)
+    if status == 409:
+        assert "cancel it first" in answer.json()["detail"]
+
+
+async def test_what_is_deleted_stays_so_when_the_watch_brings_an_older_change(
+    http: httpx.AsyncClient, view: ClusterView
+) -> None:
+    set_state(view, "failed")
+    await http.delete(PATH)
+    put(view, job_object(version=301, status={"state": "failed"}))
+    assert (await http.get(PATH)).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("key", "status"), [("project", 204), ("other-project", 404), ("other-namespace", 404), ("reader", 403)]
+)
+@pytest.mark.parametrize("action", ["retry", "delete"])
+async def test_who_may(
+    http: httpx.AsyncClient, view: ClusterView, kube: FakeKube, action: str, key: str, status: int
+) -> None:
+    set_state(view, "failed")
+    headers = {"x-api-key": key}
+    if action == "delete":
+        answer = await http.delete(PATH, headers=headers)
+    else:
+        answer = await http.post(f"{PATH}/retry", headers=headers)
+        status = 200 if status == 204 else status
+    assert answer.status_code == status
+    assert len(kube.writes) == (status < 300)
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(KubeUnavailable("refused"), 503), (KubeError(403, "Forbidden", "by policy"), 403)]
+)
+async def test_a_change_that_does_not_arrive_is_told(
+    http: httpx.AsyncClient, view: ClusterView, kube: FakeKube, error: Exception, status: int
+) -> None:
+    set_state(view, "failed")
+    kube.error = error
+    assert (await http.post(f"{PATH}/retry")).status_code == status
+    assert (await http.delete(PATH)).status_code == status
+    assert (await http.get(PATH)).status_code == 200
