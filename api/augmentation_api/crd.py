@@ -23,6 +23,7 @@ from augmentation_api.identifiers import (
 from augmentation_api.resource import AugmentationClass, AugmentationJob
 from augmentation_api.spec import AugmentationJobSpec
 from augmentation_api.status import AugmentationJobStatus
+from augmentation_api.vocabulary import State
 
 Schema = dict[str, Any]
 
@@ -143,7 +144,12 @@ def augmentation_job_crd() -> Schema:
             {
                 "rule": f"size(self.metadata.name) <= {KUBERNETES_NAME_LIMIT}",
                 "message": f"metadata.name must be no longer than {KUBERNETES_NAME_LIMIT} characters",
-            }
+            },
+            {
+                "rule": "self.spec.attempt <= oldSelf.spec.attempt || (has(self.status) && has(self.status.state) && "
+                f"self.status.state in {[str(State.FAILED), str(State.CANCELLED)]})",
+                "message": "spec.attempt can be raised only once the job has failed or was cancelled",
+            },
         ],
     }
     columns = [

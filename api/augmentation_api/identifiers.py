@@ -39,9 +39,9 @@ def child_prefix(job_name: str, job_uid: str) -> str:
     return f"{job_name[:35].rstrip('-.')}-{job_uid[:8]}".replace(".", "-")
 
 
-def phase_job_name(job_name: str, job_uid: str, phase: str) -> str:
-    """Name of the batch/v1 Job that runs one phase."""
-    return f"{child_prefix(job_name, job_uid)}-{phase}"
+def phase_job_name(job_name: str, job_uid: str, phase: str, attempt: int = 0) -> str:
+    """Name of the batch/v1 Job that runs one phase. Each attempt has Jobs of its own: an old one is never mistaken."""
+    return f"{child_prefix(job_name, job_uid)}-{phase}" + (f"-{attempt}" if attempt else "")
 
 
 def worker_identity_name(job_name: str, job_uid: str) -> str:

@@ -264,7 +264,15 @@ def _change_rules(schema: dict[str, Any]) -> None:
     """Add the rules on what may change in a spec (nothing but MUTABLE_FIELDS, and those only forwards) and on modes."""
     required = schema.get("required", [])
     rules = [
-        kubernetes_rule("!oldSelf.cancel || self.cancel", "cancel cannot be taken back: create a new AugmentationJob"),
+        kubernetes_rule(
+            "!oldSelf.cancel || self.cancel || self.attempt > oldSelf.attempt",
+            "cancel cannot be taken back: raise attempt in the same change to start the job again, or create a new "
+            "AugmentationJob",
+        ),
+        kubernetes_rule(
+            "self.attempt == oldSelf.attempt || !self.cancel",
+            "attempt is raised while cancel is true: set cancel to false in the same change",
+        ),
         kubernetes_rule("self.attempt >= oldSelf.attempt", "attempt can only be raised"),
     ]
     for name, field in schema["properties"].items():
@@ -326,12 +334,15 @@ class AugmentationJobSpec(Model):
     queue_name: ObjectName | None = Field(None, description="Kueue LocalQueue, if not the class's.")
     priority_class_name: ObjectName | None = Field(None, description="PriorityClass of the worker pods.")
     suspend: bool = Field(False, description="Hold the job: no pods run until it is false again.")
-    cancel: bool = Field(False, description="Stop the job for good. Cannot be taken back.")
+    cancel: bool = Field(
+        False, description="Stop the job for good. Taken back only by raising `attempt` in the same change."
+    )
     attempt: int = Field(
         0,
         ge=0,
         le=1000,
-        description="Reserved for retrying a job that failed or was cancelled; this version does not act on it.",
+        description="Raise it to start a job again that has failed or was cancelled (of a cancelled one, set `cancel` "
+        "to false in the same change). What is finished is kept: the pinned revision and every recorded episode.",
     )
 
     @model_validator(mode="after")

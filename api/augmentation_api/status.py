@@ -170,12 +170,15 @@ class AugmentationJobStatus(ObservedModel):
     source: SourceStatus | None = Field(None, description="The dataset as it was found.")
     output: OutputStatus | None = Field(None, description="The dataset that was published.")
     usage: Usage | None = Field(None, description="What the job used.")
-    retry_count: Count | None = Field(None, description="Pods that failed for a passing reason and were started again.")
+    attempt: Count | None = Field(None, description="The spec.attempt that runs, or that the job ended in.")
+    retry_count: Count | None = Field(
+        None, description="Pods of this attempt that failed for a passing reason and were started again."
+    )
     preemption_count: Count | None = Field(None, description="Pods that were preempted or evicted.")
     queue: Queue | None = Field(None, description="Place in the queue.")
     created_at: Timestamp | None = Field(None, description="When the resource was created.")
-    queued_at: Timestamp | None = Field(None, description="When it was accepted.")
-    started_at: Timestamp | None = Field(None, description="When its first pod ran.")
+    queued_at: Timestamp | None = Field(None, description="When this attempt was accepted.")
+    started_at: Timestamp | None = Field(None, description="When the first pod of this attempt ran.")
     completed_at: Timestamp | None = Field(None, description="When it completed or failed.")
     cancelled_at: Timestamp | None = Field(None, description="When it was cancelled.")
 

@@ -114,9 +114,8 @@ class JobRecord:
 
     @property
     def retry_requested(self) -> bool:
-        """Whether it was asked to be tried again and the operator has not seen that yet."""
-        observed = self.raw.get("status", {}).get("observedGeneration", 0)
-        return self.attempt > 0 and self.state.is_final and observed < self.raw["metadata"].get("generation", 0)
+        """Whether it was asked to be tried again and the operator has not begun with that yet."""
+        return self.state.is_final and self.attempt > self.raw.get("status", {}).get("attempt", 0)
 
     @cached_property
     def project_id(self) -> UUID | None:

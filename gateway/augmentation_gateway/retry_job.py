@@ -34,5 +34,7 @@ async def retry_job(gateway: Gateway, key: ApiKey, uid: str) -> JobRecord:
             record.attempt < LARGEST_ATTEMPT,
             f"The job was tried again {record.attempt} times, the most there can be: make a new one.",
         )
-        await patch_spec(gateway, record, {"attempt": record.attempt + 1})
+        # The API server takes a cancel back in this change only, and refuses an attempt that is cancelled already.
+        uncancel = {"cancel": False} if record.cancel_requested else {}
+        await patch_spec(gateway, record, {"attempt": record.attempt + 1, **uncancel})
     return find_job(key, uid, gateway.view)

@@ -97,15 +97,24 @@ class KubeApi:
         return await self._json("PATCH", path, _managed_by(field_manager), body, _MERGE_PATCH)
 
     async def delete(
-        self, resource: Resource, name: str, namespace: str | None = None, *, uid: str | None = None
+        self,
+        resource: Resource,
+        name: str,
+        namespace: str | None = None,
+        *,
+        uid: str | None = None,
+        resource_version: str | None = None,
     ) -> None:
         """Delete an object; the garbage collector deletes what it owns afterwards. Gone already is fine.
 
-        With `uid`, only that one: another object that has the name by now is left alone.
+        With `uid`, only that one: another object that has the name by now is left alone. With `resource_version` too,
+        only if it is as it was then: one that was changed since is left alone.
         """
         body: Json = {"propagationPolicy": "Background"}
         if uid is not None:
             body["preconditions"] = {"uid": uid}
+            if resource_version:
+                body["preconditions"]["resourceVersion"] = resource_version
         try:
             await self._json("DELETE", object_path(resource, namespace, name), body=body)
         except KubeError as error:

@@ -89,8 +89,8 @@ class Controller:
             return None
         seen = children_of(job, self._children.jobs_of(uid), self._children.pods_of(uid))
         decision = await self._decide(job, seen)
-        if decision.delete_resource or _ends(job, decision):
-            # An end is for good and the watches may lag, one more than another: decide it on what is there now.
+        if decision.delete_resource or _ends_or_starts_again(job, decision):
+            # Such a step is for good and the watches may lag, one more than another: decide it on what is there now.
             anew = await self._read_anew(job)
             if anew is None:
                 return None
@@ -150,7 +150,14 @@ class Controller:
         for name in decision.delete_jobs:
             await self._api.delete(Resource.JOBS, name, namespace)
         if decision.delete_resource:
-            await self._api.delete(Resource.AUGMENTATION_JOBS, job.metadata.name, namespace, uid=job.metadata.uid)
+            # Not if it was changed since it was read: it may have been started again.
+            await self._api.delete(
+                Resource.AUGMENTATION_JOBS,
+                job.metadata.name,
+                namespace,
+                uid=job.metadata.uid,
+                resource_version=job.metadata.resource_version,
+            )
 
     async def _make(self, decision: Decision, namespace: str) -> None:
         for manifest in decision.apply:
@@ -219,10 +226,12 @@ class Controller:
         await self._write_status(metadata["name"], metadata["namespace"], metadata["uid"], status)
 
 
-def _ends(job: AugmentationJob, decision: Decision) -> bool:
-    """Whether a decision ends a job that has not ended."""
+def _ends_or_starts_again(job: AugmentationJob, decision: Decision) -> bool:
+    """Whether a decision ends a job that has not ended, or begins a new attempt of one that has."""
     before, after = job.status.state, decision.status.state
-    return after is not None and after.is_final and after != before
+    if after == before:
+        return False
+    return (after is not None and after.is_final) or (before is not None and before.is_final)
 
 
 def _readable(read: Callable[[Mapping[str, Any]], Child], items: Iterable[Mapping[str, Any]]) -> Iterator[Child]:

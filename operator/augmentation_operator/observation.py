@@ -12,6 +12,8 @@ from augmentation_api import AugmentationJob
 from augmentation_api.identifiers import LABEL_PHASE, phase_job_name
 from augmentation_api.vocabulary import PhaseName
 
+LABEL_BATCH_JOB = "batch.kubernetes.io/job-name"
+"""On every pod of a Job, put there by the Job controller."""
 _PULL_PROBLEMS = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"})
 _CONFIG_PROBLEMS = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
 
@@ -66,6 +68,7 @@ class ChildPod:
     name: str
     phase: PhaseName
     namespace: str = ""
+    job_name: str = ""
     created_at: datetime | None = None
     started_at: datetime | None = None
     node: str = ""
@@ -79,10 +82,17 @@ class ChildPod:
 
 @dataclass(frozen=True)
 class Observation:
-    """Everything outside the resource itself that a decision rests on."""
+    """Everything outside the resource itself that a decision rests on.
+
+    Attributes:
+        jobs, pods: of the present attempt.
+        earlier_jobs: left by earlier attempts.
+        node_labels: of the nodes that augment pods run on.
+    """
 
     jobs: Mapping[PhaseName, ChildJob] = field(default_factory=dict)
     pods: tuple[ChildPod, ...] = ()
+    earlier_jobs: tuple[ChildJob, ...] = ()
     node_labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def pods_of(self, phase: PhaseName) -> tuple[ChildPod, ...]:
@@ -90,21 +100,31 @@ class Observation:
         return tuple(pod for pod in self.pods if pod.phase == phase)
 
 
+def attempt_of(job: AugmentationJob) -> int:
+    """The attempt a job is in: the recorded one, or what it begins with."""
+    if job.status.state is None:
+        return job.spec.attempt
+    return job.status.attempt or 0
+
+
 def children_of(job: AugmentationJob, jobs: Iterable[ChildJob], pods: Iterable[ChildPod]) -> Observation:
     """The children of a job among objects that carry its uid as a label.
 
-    A label is no proof: what lies in another namespace, or is a Job of another name than the phase's, is not its child.
+    A label is no proof: what lies in another namespace, or is a Job of another name than a phase has, is not its child.
     """
-    metadata = job.metadata
-    own_pods = (pod for pod in pods if pod.namespace == metadata.namespace)
+    metadata, attempt = job.metadata, attempt_of(job)
+    present = {phase: phase_job_name(metadata.name, metadata.uid, phase, attempt) for phase in PhaseName}
+    past = {
+        phase_job_name(metadata.name, metadata.uid, phase, number) for phase in PhaseName for number in range(attempt)
+    }
+    own_jobs = [child for child in jobs if child.namespace == metadata.namespace]
+    own_pods = sorted(
+        (pod for pod in pods if pod.namespace == metadata.namespace), key=lambda pod: (str(pod.created_at), pod.name)
+    )
     return Observation(
-        jobs={
-            child.phase: child
-            for child in jobs
-            if child.namespace == metadata.namespace
-            and child.name == phase_job_name(metadata.name, metadata.uid, child.phase)
-        },
-        pods=tuple(sorted(own_pods, key=lambda pod: (str(pod.created_at), pod.name))),
+        jobs={child.phase: child for child in own_jobs if child.name == present[child.phase]},
+        pods=tuple(pod for pod in own_pods if pod.job_name == present[pod.phase]),
+        earlier_jobs=tuple(child for child in own_jobs if child.name in past),
     )
 
 
@@ -146,6 +166,7 @@ def read_pod(body: Mapping[str, Any]) -> ChildPod:
         name=metadata["name"],
         phase=PhaseName(metadata["labels"][LABEL_PHASE]),
         namespace=metadata.get("namespace", ""),
+        job_name=metadata["labels"].get(LABEL_BATCH_JOB, ""),
         created_at=_moment(metadata.get("creationTimestamp")),
         started_at=_moment(running.get("startedAt") or terminated.get("startedAt")),
         node=body.get("spec", {}).get("nodeName", ""),

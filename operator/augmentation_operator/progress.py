@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Sequence
 from math import ceil
 
+from augmentation_api import AugmentationJob
 from augmentation_api.status import Progress, Shard, SourceStatus, Tally
 from augmentation_api.vocabulary import ShardState
+from augmentation_operator.observation import attempt_of
 
 
 def _sum(tallies: Iterable[Tally | None], total: int | None = None) -> Tally:
@@ -19,6 +21,19 @@ def _sum(tallies: Iterable[Tally | None], total: int | None = None) -> Tally:
 def at_rest(progress: Progress) -> Progress:
     """What is left to say of the progress of a job that has ended: nothing of speed, nothing of the future."""
     return progress.model_copy(update={"frames_per_second": None, "estimated_seconds_remaining": None})
+
+
+def shards_of_attempt(job: AugmentationJob) -> list[Shard]:
+    """The shards' entries; of those that an earlier attempt left only what was finished counts, nothing runs."""
+    began = job.status.queued_at
+    if not attempt_of(job) or began is None:
+        return list(job.status.shards)
+    return [
+        shard
+        if shard.updated_at and shard.updated_at >= began
+        else shard.model_copy(update={"state": None, "frames_per_second": None})
+        for shard in job.status.shards
+    ]
 
 
 def progress_of(source: SourceStatus | None, shards: Sequence[Shard], *, published: bool) -> Progress:

@@ -29,7 +29,8 @@ from augmentation_operator.manifests.shard_records import shard_records
 from augmentation_operator.observation import ChildJob, ChildPod, Observation
 from augmentation_operator.obstacle import IMAGE_PULL_DEADLINE, Obstacle, gravest_obstacle
 from augmentation_operator.placement import placement_of
-from augmentation_operator.progress import progress_of
+from augmentation_operator.progress import progress_of, shards_of_attempt
+from augmentation_operator.retry import is_wanted_again, started_again
 from augmentation_operator.status_draft import StatusDraft
 from augmentation_operator.verdict import Rejection
 
@@ -42,7 +43,7 @@ _WATCHFUL = timedelta(seconds=10)
 def decide(job: AugmentationJob, classes: Iterable[AugmentationClass], seen: Observation, now: datetime) -> Decision:
     """What should be done for a job now. `now` is in whole seconds, as the API keeps time."""
     if job.status.state is not None and job.status.state.is_final:
-        return settled(job, seen, now)
+        return started_again(job, seen, now) if is_wanted_again(job) else settled(job, seen, now)
     if (end := completed(job, seen, now)) is not None:
         return end
     if job.spec.cancel and not is_published(job):
@@ -145,14 +146,14 @@ class _Course:
             self._draft.begin(PhaseName.PROVISION, existing.created_at)
         pods = self._seen.pods_of(PhaseName.AUGMENT)
         started = [pod.started_at for pod in pods if pod.started_at]
-        if started or any(shard.state for shard in self._job.status.shards):
+        if started or any(shard.state for shard in shards_of_attempt(self._job)):
             self._provisioned(min(started, default=self._now))
         child = self._run(
             PhaseName.AUGMENT,
             lambda: [*shard_records(self._job, shards), augment_job(self._job, self._class, shards)],
             shards,
         )
-        self._draft.set(progress=progress_of(self._job.status.source, self._job.status.shards, published=False))
+        self._draft.set(progress=progress_of(self._job.status.source, shards_of_attempt(self._job), published=False))
         if child is None:
             return False
         self._draft.complete(PhaseName.PROVISION, min(started, default=child.completed_at))
@@ -322,16 +323,16 @@ class _Course:
         self._look_again = delay if self._look_again is None else min(delay, self._look_again)
 
     def _decision(self) -> Decision:
-        running: tuple[str, ...] = ()
+        superfluous = tuple(child.name for child in self._seen.earlier_jobs)
         if self._draft.has_failed:
-            running = tuple(child.name for child in self._seen.jobs.values() if not child.is_over)
+            superfluous += tuple(child.name for child in self._seen.jobs.values() if not child.is_over)
         elif self._job.spec.suspend:
             self._draft.message("suspended: set spec.suspend to false to go on")
         return Decision(
             status=self._draft.build(),
             apply=tuple(self._apply),
             create=tuple(self._create),
-            delete_jobs=running,
+            delete_jobs=superfluous,
             suspend_jobs=tuple(self._suspend),
             look_again_after=self._look_again,
         )

@@ -5,6 +5,7 @@ from datetime import datetime
 from augmentation_api import AugmentationJob, AugmentationJobStatus, ConditionType, PhaseName, PhaseStatus, State
 from augmentation_api.status import TEXT_LIMIT, Condition, Phase, PhaseEvent
 from augmentation_operator.decision import OPERATOR_EVENT
+from augmentation_operator.observation import attempt_of
 from augmentation_operator.progress import at_rest
 from augmentation_operator.verdict import Rejection
 
@@ -111,6 +112,35 @@ class StatusDraft:
         self._change(name, events=[event for event in events if event.id not in dropped])
         return entry
 
+    def start_again(self, attempt: int) -> None:
+        """A job that has ended is in a new attempt: phases that ended well stay, the others are to come.
+
+        Provision goes with augment: the nodes of the last attempt are gone.
+        """
+        ended_in, why = self._job.status.current_phase or PhaseName.RESOLVE, self._job.status.message
+        for name, phase in self._phases.items():
+            stays = PhaseName.AUGMENT if name == PhaseName.PROVISION else name
+            if not self.is_completed(name) or not self.is_completed(stays):
+                self._phases[name] = Phase(name=name, status=PhaseStatus.PENDING, events=phase.events)
+        for kind in (ConditionType.FAILED, ConditionType.CANCELLED):
+            if self._job.status.condition(kind) is not None:
+                self.condition(kind, False, "StartedAgain", f"attempt {attempt} has begun")
+        self._conditions.pop(ConditionType.PLACED, None)
+        present = next(name for name in PhaseName if not self.is_completed(name))
+        self.event(ended_in, f"attempt-{attempt}", "started again", message=f"attempt {attempt} begins", error=why)
+        self.set(
+            attempt=attempt,
+            state=State.QUEUED,
+            current_phase=present,
+            queued_at=self._now,
+            started_at=None,
+            completed_at=None,
+            cancelled_at=None,
+            placement=None,
+            retry_count=None,
+        )
+        self.message(f"attempt {attempt}: starting again with {present}")
+
     def fail(self, rejection: Rejection, phase: PhaseName) -> None:
         """The job has failed in this phase, for this reason."""
         self.fail_phase(phase, rejection.message)
@@ -144,6 +174,7 @@ class StatusDraft:
             "current_phase": self._job.status.current_phase or PhaseName.RESOLVE,
             "created_at": self._job.metadata.creation_timestamp,
             "queued_at": self._job.status.queued_at or self._now,
+            "attempt": attempt_of(self._job),
             "phases": [
                 phase if phase.status else phase.model_copy(update={"status": PhaseStatus.PENDING})
                 for phase in self._phases.values()

@@ -70,6 +70,15 @@ def test_retry_raises_the_attempt_once(http: httpx.Client, granted: ControlPlane
     assert object_of(granted, job_id)["spec"]["attempt"] == 1
 
 
+def test_a_cancelled_job_is_tried_again(http: httpx.Client, granted: ControlPlane) -> None:
+    job_id = create(http)
+    assert http.post(f"{JOBS}/{job_id}/cancel").status_code == 200
+    set_status(granted, name_of(granted, job_id), {"state": "cancelled"})
+    eventually(lambda: status_of(http, job_id) == "cancelled")
+    assert http.post(f"{JOBS}/{job_id}/retry").json()["attempt"] == 1
+    assert object_of(granted, job_id)["spec"]["cancel"] is False
+
+
 def test_outputs_and_preview_lead_to_the_hub(http: httpx.Client, granted: ControlPlane) -> None:
     job_id = create(http)
     assert http.get(f"{JOBS}/{job_id}/preview").status_code == 404

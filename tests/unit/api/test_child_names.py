@@ -30,6 +30,7 @@ uids = st.uuids().map(str)
 def children(name: str, uid: str) -> list[str]:
     return [
         *(phase_job_name(name, uid, phase) for phase in PhaseName if phase != PhaseName.PROVISION),
+        *(phase_job_name(name, uid, phase, 1000) for phase in PhaseName if phase != PhaseName.PROVISION),
         worker_identity_name(name, uid),
         shard_manifest_name(name, uid, MAX_SHARDS - 1),
     ]
@@ -45,7 +46,9 @@ def test_every_child_has_a_valid_name_that_leaves_room_for_a_pods_suffix(name: s
     for child in children(name, uid):
         assert LABEL.fullmatch(child), child
         assert len(child) <= KUBERNETES_NAME_LIMIT, child
-    # Kubernetes names a pod of an Indexed Job after the Job, its index and five characters of its own.
+    # The host name of a pod of an Indexed Job is the Job's name and its index.
+    assert len(f"{phase_job_name(name, uid, PhaseName.AUGMENT, 1000)}-{MAX_SHARDS - 1}") <= KUBERNETES_NAME_LIMIT
+    # Kubernetes names such a pod after that and five characters of its own (and cuts the name of a later attempt).
     assert len(f"{phase_job_name(name, uid, PhaseName.AUGMENT)}-{MAX_SHARDS - 1}-abcde") <= KUBERNETES_NAME_LIMIT
 
 
@@ -62,6 +65,7 @@ def test_two_jobs_of_one_name_never_share_a_child(name: str, uid: str, other: st
 
 def test_a_child_can_be_told_by_its_jobs_name() -> None:
     assert phase_job_name("kitchen", UID, PhaseName.RESOLVE) == "kitchen-0f1e2d3c-resolve"
+    assert phase_job_name("kitchen", UID, PhaseName.RESOLVE, attempt=2) == "kitchen-0f1e2d3c-resolve-2"
     assert shard_manifest_name("kitchen", UID, 7) == "kitchen-0f1e2d3c-shard-7"
     assert worker_identity_name("kitchen", UID) == "kitchen-0f1e2d3c-worker"
 

@@ -31,9 +31,7 @@ async def test_only_what_failed_or_was_cancelled_is_tried_again(
 async def test_a_second_retry_before_the_operator_has_seen_the_first_asks_for_nothing_more(
     http: httpx.AsyncClient, view: ClusterView, kube: FakeKube
 ) -> None:
-    raw = job_object(version=300, spec={"attempt": 2}, status={"state": "failed", "observedGeneration": 4})
-    raw["metadata"]["generation"] = 5
-    put(view, raw)
+    put(view, job_object(version=300, spec={"attempt": 2}, status={"state": "failed", "attempt": 1}))
     answer = await http.post(f"{PATH}/retry")
     assert (answer.status_code, answer.json()["attempt"]) == (200, 2)
     assert kube.writes == []
@@ -42,13 +40,21 @@ async def test_a_second_retry_before_the_operator_has_seen_the_first_asks_for_no
 async def test_a_job_that_failed_again_is_tried_once_more(
     http: httpx.AsyncClient, view: ClusterView, kube: FakeKube
 ) -> None:
-    put(view, job_object(version=300, spec={"attempt": 2}, status={"state": "failed", "observedGeneration": 1}))
+    put(view, job_object(version=300, spec={"attempt": 2}, status={"state": "failed", "attempt": 2}))
     assert (await http.post(f"{PATH}/retry")).json()["attempt"] == 3
     assert kube.writes == [{"metadata": {"uid": JOB_ID}, "spec": {"attempt": 3}}]
 
 
+async def test_a_cancelled_job_is_tried_again_with_its_cancel_taken_back(
+    http: httpx.AsyncClient, view: ClusterView, kube: FakeKube
+) -> None:
+    put(view, job_object(version=300, spec={"cancel": True}, status={"state": "cancelled"}))
+    assert (await http.post(f"{PATH}/retry")).status_code == 200
+    assert kube.writes == [{"metadata": {"uid": JOB_ID}, "spec": {"attempt": 1, "cancel": False}}]
+
+
 async def test_there_is_an_end_to_trying_again(http: httpx.AsyncClient, view: ClusterView, kube: FakeKube) -> None:
-    put(view, job_object(version=300, spec={"attempt": 1000}, status={"state": "failed", "observedGeneration": 1}))
+    put(view, job_object(version=300, spec={"attempt": 1000}, status={"state": "failed", "attempt": 1000}))
     answer = await http.post(f"{PATH}/retry")
     assert answer.status_code == 409
     assert "make a new one" in answer.json()["detail"]

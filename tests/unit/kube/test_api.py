@@ -179,6 +179,8 @@ async def test_deleting_what_is_gone_already_is_fine(api: KubeApi, server: Stand
 async def test_deleting_may_be_limited_to_one_object_of_that_name(api: KubeApi, server: StandInServer) -> None:
     await api.delete(Resource.AUGMENTATION_JOBS, "a", "robots", uid="1234")
     assert server.body == {"propagationPolicy": "Background", "preconditions": {"uid": "1234"}}
+    await api.delete(Resource.AUGMENTATION_JOBS, "a", "robots", uid="1234", resource_version="7")
+    assert server.body["preconditions"] == {"uid": "1234", "resourceVersion": "7"}
 
 
 async def test_deleting_what_was_replaced_by_another_of_that_name_is_fine(api: KubeApi, server: StandInServer) -> None:

@@ -7,7 +7,7 @@ apply keeps it, each writer's fields apart, so that what the operator leaves out
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,7 +17,14 @@ from augmentation_api.identifiers import API_VERSION, CLASS_KIND, JOB_KIND, phas
 from augmentation_api.model import to_rfc3339
 from augmentation_api.worker_contract import TerminationMessage
 from augmentation_operator.decision import Decision, operator_part
-from augmentation_operator.observation import Observation, read_job, read_pod
+from augmentation_operator.observation import (
+    LABEL_BATCH_JOB,
+    Observation,
+    attempt_of,
+    children_of,
+    read_job,
+    read_pod,
+)
 from augmentation_operator.reconcile import decide
 
 BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
@@ -70,6 +77,10 @@ class SimulatedPod:
     @property
     def is_over(self) -> bool:
         return self.status_phase in ("Succeeded", "Failed")
+
+    @property
+    def job_name(self) -> str:
+        return self.labels[LABEL_BATCH_JOB]
 
     def to_wire(self) -> dict[str, Any]:
         return {
@@ -149,6 +160,10 @@ class SimulatedJob:
         }
 
 
+class Refused(Exception):
+    """The API server does not let a user do this."""
+
+
 class SimulatedCluster:
     """One AugmentationJob, its class and its children, at a moment `now` that only a test moves."""
 
@@ -185,6 +200,12 @@ class SimulatedCluster:
         del self.jobs[self.job_name(phase)]
         self.pods = [pod for pod in self.pods if pod.phase != phase]
 
+    def retry(self) -> None:
+        """Ask for one more attempt. Raises Refused where the CRD's rules would not let a user."""
+        if self.status.state not in (State.FAILED, State.CANCELLED):
+            raise Refused("spec.attempt can be raised only once the job has failed or was cancelled")
+        self.change(attempt=int(self.spec.get("attempt", 0)) + 1, cancel=False)
+
     # What can be seen.
 
     @property
@@ -216,13 +237,12 @@ class SimulatedCluster:
     def observe(self) -> Observation:
         """The children as the operator's watches would show them."""
         jobs = [read_job(job.to_wire()) for job in self.jobs.values()]
-        pods = sorted((read_pod(pod.to_wire()) for pod in self.pods), key=lambda pod: (str(pod.created_at), pod.name))
-        return Observation(
-            jobs={child.phase: child for child in jobs}, pods=tuple(pods), node_labels=dict(self.node_labels)
-        )
+        pods = [read_pod(pod.to_wire()) for pod in self.pods]
+        return replace(children_of(self.job, jobs, pods), node_labels=dict(self.node_labels))
 
     def job_name(self, phase: PhaseName) -> str:
-        return phase_job_name(NAME, UID, phase)
+        """Name of the Job of a phase in the present attempt."""
+        return phase_job_name(NAME, UID, phase, attempt_of(self.job))
 
     def job_of(self, phase: PhaseName) -> SimulatedJob:
         return self.jobs[self.job_name(phase)]
@@ -260,10 +280,16 @@ class SimulatedCluster:
         for name in decision.delete_jobs:
             gone = self.jobs.pop(name, None)
             for pod in self.running_pods if gone else []:
-                pod.terminating = pod.terminating or self.job_name(pod.phase) == name
+                pod.terminating = pod.terminating or pod.job_name == name
         self.deleted = self.deleted or decision.delete_resource
         self._control_jobs()
         return decision
+
+    def reconcile_and_die(self) -> None:
+        """Decide once and carry it out, but be killed before the status is written."""
+        before, writes = self.operators_status, self.writes
+        self.reconcile()
+        self.operators_status, self.writes = before, writes
 
     def settle(self) -> None:
         """Reconcile until nothing more changes at this moment. Fails if that takes unreasonably long."""
@@ -281,7 +307,7 @@ class SimulatedCluster:
             if job.is_over:
                 continue
             phase = read_job(job.to_wire()).phase
-            active = [pod for pod in self.running_pods if pod.phase == phase]
+            active = [pod for pod in self.running_pods if pod.job_name == job.name]
             if job.suspended:
                 for pod in active:
                     pod.terminating = True
@@ -302,7 +328,7 @@ class SimulatedCluster:
                         name=f"{job.name}-{index}-{self._pod_number}",
                         phase=phase,
                         index=index,
-                        labels=dict(job.manifest["spec"]["template"]["metadata"]["labels"]),
+                        labels={**job.manifest["spec"]["template"]["metadata"]["labels"], LABEL_BATCH_JOB: job.name},
                         created_at=self.now,
                     )
                 )

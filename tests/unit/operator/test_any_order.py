@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from augmentation_api import AugmentationJobStatus, ConditionType, FailureReason, PhaseName, PhaseStatus, State
 from augmentation_operator.observation import Observation
-from tests.unit.operator.simulated_cluster import AUGMENT, PUBLISH, RESOLVE, SimulatedCluster, make_class
+from tests.unit.operator.simulated_cluster import AUGMENT, PROVISION, PUBLISH, RESOLVE, SimulatedCluster, make_class
 
 FAILURES = [
     FailureReason.HUB_UNAVAILABLE,
@@ -22,8 +22,13 @@ FAILURES = [
 class AnyOrder(RuleBasedStateMachine):
     """A user, Kubernetes and workers act at random; the operator looks now and then, dies and may be old-sighted."""
 
-    @initialize(phase=st.sampled_from([RESOLVE, AUGMENT, PUBLISH]), deadline=st.sampled_from([None, 600]))
-    def begin(self, phase: PhaseName, deadline: int | None) -> None:
+    @initialize(
+        phase=st.sampled_from([RESOLVE, AUGMENT, PUBLISH]),
+        deadline=st.sampled_from([None, 600]),
+        must_succeed=st.booleans(),
+    )
+    def begin(self, phase: PhaseName, deadline: int | None, must_succeed: bool) -> None:
+        self.must_succeed = must_succeed
         self.cluster = SimulatedCluster(backoffLimitPerShard=1, activeDeadlineSeconds=deadline)
         self.last = self.cluster.status
         self.old: Observation | None = None
@@ -43,7 +48,9 @@ class AnyOrder(RuleBasedStateMachine):
             self.cluster.end_terminating_pods,
             self.class_comes_or_goes,
         ]
-        if self.cluster.jobs:
+        if self.cluster.status.state in (State.FAILED, State.CANCELLED):
+            possible += 4 * [self.cluster.retry]
+        if any(self.cluster.has_job(phase) for phase in PhaseName):
             possible.append(lambda: self.delete_a_child(data.draw(st.sampled_from(sorted(self.cluster.jobs)))))
         if waiting:
             possible += 4 * [lambda: self.pod_starts(*data.draw(st.sampled_from(waiting)))]
@@ -59,7 +66,9 @@ class AnyOrder(RuleBasedStateMachine):
         data.draw(st.sampled_from(possible))()
 
     def delete_a_child(self, name: str) -> None:
-        self.cluster.delete_job(next(phase for phase in PhaseName if self.cluster.job_name(phase) == name))
+        phase = next((phase for phase in PhaseName if self.cluster.job_name(phase) == name), None)
+        if phase is not None:
+            self.cluster.delete_job(phase)
 
     def class_comes_or_goes(self) -> None:
         self.cluster.classes = () if self.cluster.classes else (make_class(),)
@@ -96,10 +105,8 @@ class AnyOrder(RuleBasedStateMachine):
             self.cluster.settle()
         elif how == "looks once":
             self.cluster.reconcile()
-        elif how == "is killed":  # before it writes the status
-            before, writes = self.cluster.operators_status, self.cluster.writes
-            self.cluster.reconcile()
-            self.cluster.operators_status, self.cluster.writes = before, writes
+        elif how == "is killed":
+            self.cluster.reconcile_and_die()
         elif how == "falls behind" or self.old is None:
             self.old = self.cluster.observe()
         # Before it says that a job has ended the controller reads anew: a cancel is not decided on old news.
@@ -112,9 +119,11 @@ class AnyOrder(RuleBasedStateMachine):
             return
         event(f"was {self.cluster.status.state} in {self.cluster.status.current_phase}")
         self.cluster.classes = (make_class(),)
-        if not self.cluster.spec.get("cancel"):
-            self.cluster.change(suspend=False)
+        self.cluster.change(suspend=False)
         for _ in range(12):
+            if self.cluster.status.state in (State.FAILED, State.CANCELLED) and self.must_succeed:
+                self.every_promise_holds()
+                self.cluster.retry()
             self.cluster.settle()
             self.cluster.end_terminating_pods()
             for pod in [pod for pod in self.cluster.running_pods if not pod.terminating]:
@@ -126,17 +135,19 @@ class AnyOrder(RuleBasedStateMachine):
         event(f"ended {state}")
         assert state is not None
         assert state.is_final
+        assert state == State.COMPLETED or not self.must_succeed
 
     # The promises.
 
     @invariant()
     def every_promise_holds(self) -> None:
         before, now = self.last, self.cluster.status
-        self.final_stays_final(before, now)
+        self.final_stays_final_until_started_again(before, now)
         self.completed_phases_stay_completed(before, now)
         self.phases_go_in_order(now)
         self.no_job_is_made_before_the_phase_before_it_is_over(now)
         self.at_most_one_phase_is_active()
+        self.no_two_attempts_run_at_once()
         self.completed_means_published(now)
         self.cancelled_means_that_nothing_runs_and_nothing_is_published(before, now)
         self.failed_means_a_reason_and_a_failed_phase(now)
@@ -144,13 +155,17 @@ class AnyOrder(RuleBasedStateMachine):
         assert AugmentationJobStatus.model_validate(now.to_wire()) == now
         self.last = now
 
-    def final_stays_final(self, before: AugmentationJobStatus, now: AugmentationJobStatus) -> None:
-        if before.state is not None and before.state.is_final:
+    def final_stays_final_until_started_again(self, before: AugmentationJobStatus, now: AugmentationJobStatus) -> None:
+        if before.attempt != now.attempt and before.state is not None:
+            assert before.state in (State.FAILED, State.CANCELLED)
+            assert now.attempt == self.cluster.spec["attempt"]
+        elif before.state is not None and before.state.is_final:
             assert (now.state, now.message, now.conditions) == (before.state, before.message, before.conditions)
 
     def completed_phases_stay_completed(self, before: AugmentationJobStatus, now: AugmentationJobStatus) -> None:
         for phase in PhaseName:
-            if before.has_completed(phase):
+            again = before.attempt != now.attempt and phase == PROVISION and not before.has_completed(AUGMENT)
+            if before.has_completed(phase) and not again:
                 assert now.has_completed(phase)
                 assert now.phase(phase).completed_at == before.phase(phase).completed_at
 
@@ -167,6 +182,9 @@ class AnyOrder(RuleBasedStateMachine):
     def at_most_one_phase_is_active(self) -> None:
         active = [job.name for job in self.cluster.jobs.values() if not job.is_over]
         assert len(active) <= 1, active
+
+    def no_two_attempts_run_at_once(self) -> None:
+        assert len({pod.job_name for pod in self.cluster.running_pods}) <= 1
 
     def completed_means_published(self, now: AugmentationJobStatus) -> None:
         if now.state == State.COMPLETED:

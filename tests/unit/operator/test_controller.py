@@ -69,8 +69,15 @@ class StandInApi:
         return {}
 
     async def delete(
-        self, resource: Resource, name: str, namespace: str | None = None, *, uid: str | None = None
+        self,
+        resource: Resource,
+        name: str,
+        namespace: str | None = None,
+        *,
+        uid: str | None = None,
+        resource_version: str | None = None,
     ) -> None:
+        assert uid is None or resource_version == str(self.version)
         self.requests.append(("delete", f"{name} {uid}" if uid else name))
 
     def _made(self, verb: str, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -224,6 +231,24 @@ async def test_a_time_to_live_that_was_just_prolonged_is_heeded() -> None:
     again = await situation.reconcile()
     assert not [name for verb, name in situation.api.requests if verb == "delete"]
     assert again == timedelta(seconds=3540)
+
+
+async def test_a_new_attempt_is_not_begun_on_what_watches_that_lag_show() -> None:
+    cluster = SimulatedCluster()
+    cluster.reach(AUGMENT)
+    cluster.start_pod(AUGMENT)
+    cluster.settle()
+    cluster.change(cancel=True)
+    cluster.settle()
+    cluster.end_terminating_pods()
+    cluster.settle()
+    cluster.retry()
+    situation = Situation(cluster)
+    situation.children.pods = []
+    cluster.pods[-1].status_phase = "Running"  # which the watches have not shown
+    await situation.reconcile()
+    assert ("list", "PODS") in situation.api.requests
+    assert cluster.status.state == "cancelled"
 
 
 async def test_a_resource_that_was_replaced_meanwhile_is_left_alone() -> None:

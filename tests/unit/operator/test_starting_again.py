@@ -1,0 +1,213 @@
+"""A new attempt (spec.attempt): what is finished is kept, what is left runs again, and nothing of old is mistaken."""
+
+import pytest
+
+from augmentation_api import ConditionType, FailureReason, PhaseName, PhaseStatus, State
+from augmentation_api.model import to_rfc3339
+from tests.unit.operator.simulated_cluster import AUGMENT, PROVISION, PUBLISH, RESOLVE, SimulatedCluster
+
+
+def failed_in(phase: PhaseName) -> SimulatedCluster:
+    cluster = SimulatedCluster()
+    cluster.reach(phase)
+    cluster.start_pod(phase)
+    cluster.settle()
+    cluster.pass_time(30)
+    cluster.fail_pod(phase, failure=FailureReason.SOURCE_INVALID, message="episode 3 is broken")
+    cluster.settle()
+    assert cluster.status.state == State.FAILED
+    return cluster
+
+
+def started_again(phase: PhaseName) -> SimulatedCluster:
+    cluster = failed_in(phase)
+    cluster.pass_time(600)
+    cluster.retry()
+    cluster.settle()
+    return cluster
+
+
+@pytest.mark.parametrize("phase", [RESOLVE, AUGMENT, PUBLISH])
+def test_a_failed_job_goes_on_with_the_phase_it_failed_in_and_completes(phase: PhaseName) -> None:
+    cluster = started_again(phase)
+    assert cluster.status.state == State.QUEUED
+    assert cluster.status.attempt == 1
+    assert cluster.has_job(phase)
+    if phase == RESOLVE:
+        cluster.finish_resolve()
+    if phase != PUBLISH:
+        cluster.finish_augment()
+    cluster.finish_publish()
+    assert cluster.status.state == State.COMPLETED
+
+
+def test_a_cancelled_job_starts_again() -> None:
+    cluster = SimulatedCluster()
+    cluster.reach(AUGMENT)
+    cluster.change(cancel=True)
+    cluster.settle()
+    cluster.end_terminating_pods()
+    cluster.settle()
+    assert cluster.status.state == State.CANCELLED
+    cluster.retry()
+    cluster.settle()
+    assert cluster.status.state == State.QUEUED
+    assert cluster.status.cancelled_at is None
+    cluster.finish_augment()
+    cluster.finish_publish()
+    assert cluster.status.state == State.COMPLETED
+
+
+def test_phases_that_ended_well_are_not_run_again() -> None:
+    cluster = started_again(AUGMENT)
+    assert cluster.phase_status(RESOLVE) == PhaseStatus.COMPLETED
+    assert [name for name in cluster.created_jobs if "-resolve" in name] == ["kitchen-0f1e2d3c-resolve"]
+    assert cluster.status.source is not None
+    assert cluster.status.source.revision == "c0ffee"
+
+
+def test_the_number_of_shards_and_their_records_stay() -> None:
+    cluster = failed_in(AUGMENT)
+    shards = cluster.status.shard_count
+    records = {name: made for (kind, name), made in cluster.objects.items() if kind == "ConfigMap"}
+    cluster.retry()
+    cluster.settle()
+    assert cluster.status.shard_count == shards
+    assert cluster.job_of(AUGMENT).completions == shards
+    assert {name for kind, name in cluster.objects if kind == "ConfigMap"} == set(records)
+
+
+def test_each_attempt_has_jobs_of_its_own_and_those_before_are_removed() -> None:
+    cluster = started_again(AUGMENT)
+    assert cluster.created_jobs[-1] == "kitchen-0f1e2d3c-augment-1"
+    assert set(cluster.jobs) == {"kitchen-0f1e2d3c-augment-1"}
+
+
+def test_a_failure_of_the_attempt_before_that_is_seen_late_fails_nothing() -> None:
+    cluster = failed_in(AUGMENT)
+    old = cluster.jobs[cluster.job_name(AUGMENT)]
+    cluster.retry()
+    cluster.settle()
+    cluster.jobs[old.name] = old
+    cluster.settle()
+    assert cluster.status.state == State.QUEUED
+
+
+def test_a_new_attempt_waits_for_the_last_pod_of_the_one_before() -> None:
+    cluster = failed_in(AUGMENT)
+    cluster.pods.append(lingering := cluster.pods[-1].__class__(**vars(cluster.pods[-1])))
+    lingering.name, lingering.status_phase, lingering.terminating = "lingering", "Running", True
+    cluster.retry()
+    cluster.settle()
+    assert cluster.status.state == State.FAILED
+    assert cluster.decide().look_again_after is not None
+    cluster.end_terminating_pods()
+    cluster.settle()
+    assert cluster.status.state == State.QUEUED
+
+
+def test_what_failed_is_reset_and_stays_told_in_the_events() -> None:
+    cluster = started_again(AUGMENT)
+    augment = cluster.status.phase(AUGMENT)
+    assert (augment.status, augment.error, augment.completed_at) == (PhaseStatus.PENDING, None, None)
+    assert cluster.phase_status(PROVISION) == PhaseStatus.IN_PROGRESS
+    (told,) = (event for event in augment.events if event.status == "started again")
+    assert told.error == "augment failed: episode 3 is broken"
+    failed = cluster.status.condition(ConditionType.FAILED)
+    assert failed is not None
+    assert (failed.status, failed.reason) == ("False", "StartedAgain")
+    assert cluster.status.completed_at is None
+    assert cluster.status.placement is None
+
+
+def test_a_pull_that_failed_before_is_not_held_against_the_new_attempt() -> None:
+    cluster = SimulatedCluster()
+    cluster.settle()
+    cluster.wait_in_container(RESOLVE, "InvalidImageName", "couldn't parse image name")
+    cluster.settle()
+    assert cluster.status.state == State.FAILED
+    cluster.end_terminating_pods()
+    cluster.retry()
+    cluster.settle()
+    assert cluster.status.condition(ConditionType.PLACED) is None
+    cluster.finish_resolve()
+    assert cluster.phase_status(RESOLVE) == PhaseStatus.COMPLETED
+
+
+def test_shards_that_ran_before_do_not_count_as_running_now() -> None:
+    cluster = SimulatedCluster()
+    cluster.reach(AUGMENT)
+    cluster.start_pod(AUGMENT)
+    report = {"state": "running", "framesPerSecond": 9.0, "updatedAt": to_rfc3339(cluster.now)}
+    cluster.report_shard(0, frames={"total": 1500, "done": 600}, **report)
+    cluster.settle()
+    cluster.fail_pod(AUGMENT, failure=FailureReason.SOURCE_INVALID, message="no")
+    cluster.settle()
+    cluster.pass_time(60)
+    cluster.retry()
+    cluster.settle()
+    assert cluster.status.current_phase == PROVISION
+    progress = cluster.status.progress
+    assert progress is not None
+    assert (progress.frames.done, progress.frames_per_second) == (600, None)
+
+
+def test_the_deadline_counts_anew() -> None:
+    cluster = SimulatedCluster(activeDeadlineSeconds=3600)
+    cluster.reach(AUGMENT)
+    cluster.pass_time(3600)
+    cluster.settle()
+    assert cluster.status.state == State.FAILED
+    cluster.end_terminating_pods()
+    cluster.retry()
+    cluster.settle()
+    cluster.start_pod(AUGMENT)
+    cluster.settle()
+    cluster.pass_time(3599)
+    cluster.settle()
+    assert cluster.status.state == State.RUNNING
+    cluster.pass_time(1)
+    cluster.settle()
+    assert cluster.status.state == State.FAILED
+
+
+def test_a_new_attempt_may_fail_and_another_one_follow() -> None:
+    cluster = started_again(AUGMENT)
+    cluster.start_pod(AUGMENT)
+    cluster.fail_pod(AUGMENT, failure=FailureReason.SOURCE_INVALID, message="still broken")
+    cluster.settle()
+    assert cluster.status.message == "augment failed: still broken"
+    cluster.retry()
+    cluster.settle()
+    assert cluster.status.attempt == 2
+    cluster.finish_augment()
+    cluster.finish_publish()
+    assert cluster.status.state == State.COMPLETED
+
+
+def test_a_job_made_with_an_attempt_begins_with_it() -> None:
+    cluster = SimulatedCluster(attempt=2)
+    cluster.settle()
+    assert cluster.status.attempt == 2
+    cluster.complete()
+
+
+def test_a_suspended_job_is_started_again_but_runs_nothing() -> None:
+    cluster = failed_in(AUGMENT)
+    cluster.change(suspend=True)
+    cluster.retry()
+    cluster.settle()
+    assert cluster.status.state == State.QUEUED
+    assert not cluster.running_pods
+    cluster.change(suspend=False)
+    cluster.settle()
+    assert cluster.has_job(AUGMENT)
+
+
+def test_a_completed_job_does_not_start_again() -> None:
+    cluster = SimulatedCluster()
+    cluster.complete()
+    before = cluster.status
+    cluster.change(attempt=1)  # the CRD refuses it
+    cluster.settle()
+    assert cluster.status == before
