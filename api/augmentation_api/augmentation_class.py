@@ -3,11 +3,12 @@
 What a StorageClass is to volumes: written by the cluster's administrator, named (or left to a default) by users.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
+from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
 
-from augmentation_api.model import Model
+from augmentation_api.identifiers import MAX_RUNGS
+from augmentation_api.model import Model, kubernetes_rule
 from augmentation_api.spec import CredentialsSecretRef, ObjectName
 from augmentation_api.vocabulary import AugmentationType
 
@@ -42,14 +43,76 @@ class Toleration(Model):
     )
 
 
+class NodeRequirement(Model):
+    """A label a node must have, compared as in a pod's node affinity."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "x-kubernetes-validations": [
+                kubernetes_rule(
+                    "(self.operator in ['Exists', 'DoesNotExist']) == (!has(self.values) || size(self.values) == 0)",
+                    "values are needed for In, NotIn, Gt and Lt, and only for these",
+                )
+            ]
+        }
+    )
+
+    key: LabelKey = Field(description="Key of the label, e.g. nvidia.com/gpu.product.")
+    operator: Literal["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"] = Field(
+        "In", description="How it is compared."
+    )
+    values: list[LabelValue] = Field(
+        default=[], max_length=64, description="What it is compared with: none for Exists, one number for Gt and Lt."
+    )
+
+    @model_validator(mode="after")
+    def _values_that_fit(self) -> Self:
+        if self.operator in ("Exists", "DoesNotExist"):
+            if self.values:
+                raise ValueError(f"{self.key}: operator {self.operator} takes no values: leave them out")
+        elif self.operator in ("Gt", "Lt"):
+            if len(self.values) != 1 or not self.values[0].isdecimal():
+                raise ValueError(f"{self.key}: operator {self.operator} takes one whole number in values")
+        elif not self.values:
+            raise ValueError(f"{self.key}: operator {self.operator} needs values")
+        return self
+
+
+class NodePreference(Model):
+    """Labels that make a node better liked than another."""
+
+    weight: int = Field(50, ge=1, le=100, description="How much it counts, 1 to 100.")
+    match: list[NodeRequirement] = Field(min_length=1, max_length=16, description="All of these.")
+
+
+class NodeAffinity(Model):
+    """Which nodes are taken, beyond what a node selector can say."""
+
+    required: list[NodeRequirement] = Field(default=[], max_length=16, description="What a node must have: all.")
+    preferred: list[NodePreference] = Field(default=[], max_length=16, description="What is better to have.")
+
+
 class ClassPlacement(Model):
     """One rung of the ladder: a kind of node."""
 
     name: ObjectName = Field(description="Name of the rung, shown in status.placement.")
     node_selector: dict[LabelKey, LabelValue] = Field(default={}, description="Labels a node must have.")
+    node_affinity: NodeAffinity | None = Field(
+        None, description="Labels a node must or should have, where one value each is not enough."
+    )
     tolerations: list[Toleration] = Field(default=[], max_length=16, description="Taints that are tolerated.")
     runtime_class_name: ObjectName | None = Field(None, description="RuntimeClass of the pods, e.g. nvidia.")
     resources: Resources | None = Field(None, description="Instead of the class's resources.")
+    time_limit_seconds: int = Field(
+        300,
+        ge=1,
+        le=604800,
+        description="How long a job waits for a node of this kind before the next rung is tried. The last rung waits "
+        "without a limit.",
+    )
+    price_per_hour: float | None = Field(
+        None, ge=0, description="Price of one augment pod here for an hour; summed up in status.usage.price."
+    )
 
 
 class InstanceLabels(Model):
@@ -86,6 +149,17 @@ class Hub(Model):
 class AugmentationClassSpec(Model):
     """How jobs of a class run."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "x-kubernetes-validations": [
+                kubernetes_rule(
+                    "self.placements.all(rung, self.placements.exists_one(other, other.name == rung.name))",
+                    "placements: more than one rung has the same name: name each by itself",
+                )
+            ]
+        }
+    )
+
     type: AugmentationType = Field(AugmentationType.DETERMINISTIC, description="Kind of job it serves.")
     default: bool = Field(False, description="Serve the jobs of this type that name no class. One class a type.")
     image: Annotated[str, StringConstraints(min_length=1, max_length=1024)] = Field(
@@ -106,8 +180,8 @@ class AugmentationClassSpec(Model):
     placements: list[ClassPlacement] = Field(
         default=[ClassPlacement(name="any")],
         min_length=1,
-        max_length=16,
-        description="Kinds of nodes, best first. The first one is used.",
+        max_length=MAX_RUNGS,
+        description="Kinds of nodes, best first: a ladder that is gone down until a node of the kind is found.",
     )
     instance_labels: InstanceLabels = Field(
         default=InstanceLabels(), description="Node labels from which status.placement is read."
@@ -118,3 +192,15 @@ class AugmentationClassSpec(Model):
     )
     limits: ClassLimits = Field(default=ClassLimits(), description="What a job may ask for.")
     hub: Hub = Field(default=Hub(), description="The dataset hub.")
+
+    def placement_on(self, rung: int) -> ClassPlacement:
+        """A rung of the ladder, from 0; the last one where the ladder has been shortened meanwhile."""
+        return self.placements[min(rung, len(self.placements) - 1)]
+
+    @model_validator(mode="after")
+    def _rungs_with_names_of_their_own(self) -> Self:
+        names = [rung.name for rung in self.placements]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise ValueError(f"placements: more than one rung is called {', '.join(repeated)}: name each by itself")
+        return self

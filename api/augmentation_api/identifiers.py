@@ -1,5 +1,6 @@
 """The names this project answers to inside a cluster: its API group, its labels and its derived object names."""
 
+import re
 from typing import Final
 
 GROUP: Final = "augmentation.dev"
@@ -30,6 +31,9 @@ FIELD_MANAGER_GATEWAY: Final = "augmentation-gateway"
 KUBERNETES_NAME_LIMIT: Final = 63
 """Longest name of a Job, and longest label value (RFC 1123 label)."""
 
+MAX_RUNGS: Final = 16
+_RUNG_LETTERS: Final = "abcdefghijklmnop"
+
 
 def child_prefix(job_name: str, job_uid: str) -> str:
     """Common prefix of a job's child objects: readable in `kubectl get pods`, unique by the uid, at most 44 characters.
@@ -39,9 +43,20 @@ def child_prefix(job_name: str, job_uid: str) -> str:
     return f"{job_name[:35].rstrip('-.')}-{job_uid[:8]}".replace(".", "-")
 
 
-def phase_job_name(job_name: str, job_uid: str, phase: str, attempt: int = 0) -> str:
-    """Name of the batch/v1 Job that runs one phase. Each attempt has Jobs of its own: an old one is never mistaken."""
-    return f"{child_prefix(job_name, job_uid)}-{phase}" + (f"-{attempt}" if attempt else "")
+def phase_job_name(job_name: str, job_uid: str, phase: str, attempt: int = 0, rung: int = 0) -> str:
+    """Name of the batch/v1 Job that runs one phase: `…-augment`, `…-augment-2` in attempt 2, `…-augment-2b` a rung on.
+
+    Each attempt, and each rung of the ladder of placements, has Jobs of its own: an old one is never mistaken.
+    """
+    turn = f"{attempt or ''}{_RUNG_LETTERS[rung] if rung else ''}"
+    return f"{child_prefix(job_name, job_uid)}-{phase}" + (f"-{turn}" if turn else "")
+
+
+def turn_of(child_name: str, job_name: str, job_uid: str, phase: str) -> tuple[int, int] | None:
+    """The attempt and the rung that a name of phase_job_name's stands for; None if it is no such name."""
+    base = re.escape(phase_job_name(job_name, job_uid, phase))
+    found = re.fullmatch(rf"{base}(?:-(?=.)([1-9]\d*)?([{_RUNG_LETTERS[1:]}])?)?", child_name)
+    return (int(found[1] or 0), _RUNG_LETTERS.index(found[2] or _RUNG_LETTERS[0])) if found else None
 
 
 def worker_identity_name(job_name: str, job_uid: str) -> str:

@@ -99,7 +99,9 @@ class Progress(ObservedModel):
 class Placement(ObservedModel):
     """Where the GPU work runs, read from the standard labels of the node."""
 
-    placement: ShortText | None = Field(None, description="Rung of the class's ladder that was taken.")
+    placement: ShortText | None = Field(None, description="Rung of the class's ladder that is tried or was taken.")
+    rung: Count | None = Field(None, description="Its number in the ladder, from 0.")
+    tried_since: Timestamp | None = Field(None, description="Since when nodes of this rung are waited for.")
     node: ShortText | None = Field(None, description="Node of the first shard.")
     instance_type: ShortText | None = Field(None, description="node.kubernetes.io/instance-type of that node.")
     region: ShortText | None = Field(None, description="topology.kubernetes.io/region of that node.")
@@ -132,10 +134,14 @@ class OutputStatus(ObservedModel):
 
 
 class Usage(ObservedModel):
-    """What the job used, for billing."""
+    """What the pods of all attempts used, for billing. A pod that vanishes may lack its last half minute."""
 
     accelerator_seconds: Annotated[float, Field(ge=0)] | None = Field(None, description="Accelerators x seconds.")
     cpu_seconds: Annotated[float, Field(ge=0)] | None = Field(None, description="Requested CPU cores x seconds.")
+    price: Annotated[float, Field(ge=0)] | None = Field(
+        None, description="Time of the augment pods at the pricePerHour of their placement; absent where it has none."
+    )
+    accounted_until: Timestamp | None = Field(None, description="Up to when this is counted.")
 
 
 class Queue(ObservedModel):

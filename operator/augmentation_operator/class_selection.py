@@ -2,8 +2,12 @@
 
 from collections.abc import Iterable
 
-from augmentation_api import AugmentationClass, AugmentationJob, FailureReason
+from augmentation_api import AugmentationClass, AugmentationJob, AugmentationType, FailureReason
 from augmentation_operator.verdict import Rejection
+
+_NO_MODEL = (
+    ". No generative model comes with this operator: a class names an image of its own (docs/worker-contract.md)"
+)
 
 
 def select_class(job: AugmentationJob, classes: Iterable[AugmentationClass]) -> AugmentationClass | Rejection:
@@ -37,9 +41,10 @@ def select_class(job: AugmentationJob, classes: Iterable[AugmentationClass]) -> 
         return named
     default = next((each for each in known if each.spec.type == job.spec.type and each.spec.default), None)
     if default is None:
+        generative = job.spec.type is AugmentationType.GENERATIVE
         return Rejection(
             FailureReason.CLASS_NOT_FOUND,
             f"spec.type {job.spec.type}: no AugmentationClass is the default of this type; name one in spec.className "
-            "or ask the cluster's administrator for a default",
+            f"or ask the cluster's administrator for a default{_NO_MODEL if generative else ''}",
         )
     return default

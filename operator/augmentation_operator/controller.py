@@ -23,7 +23,7 @@ from augmentation_api.status import TEXT_LIMIT
 from augmentation_kube import KubeApi, KubeError, Resource
 from augmentation_operator.decision import Decision, operator_part
 from augmentation_operator.manifests.ownership import Manifest
-from augmentation_operator.observation import ChildJob, ChildPod, Observation, children_of, read_job, read_pod
+from augmentation_operator.observation import ChildJob, ChildPod, Observation, children_of, read_job, read_pod, rung_of
 from augmentation_operator.reconcile import decide, refused
 
 Child = TypeVar("Child", ChildJob, ChildPod)
@@ -89,7 +89,7 @@ class Controller:
             return None
         seen = children_of(job, self._children.jobs_of(uid), self._children.pods_of(uid))
         decision = await self._decide(job, seen)
-        if decision.delete_resource or _ends_or_starts_again(job, decision):
+        if _is_for_good(job, decision):
             # Such a step is for good and the watches may lag, one more than another: decide it on what is there now.
             anew = await self._read_anew(job)
             if anew is None:
@@ -226,12 +226,13 @@ class Controller:
         await self._write_status(metadata["name"], metadata["namespace"], metadata["uid"], status)
 
 
-def _ends_or_starts_again(job: AugmentationJob, decision: Decision) -> bool:
-    """Whether a decision ends a job that has not ended, or begins a new attempt of one that has."""
+def _is_for_good(job: AugmentationJob, decision: Decision) -> bool:
+    """Whether a decision cannot be taken back: a job ends, starts again, leaves a rung of its ladder or is deleted."""
     before, after = job.status.state, decision.status.state
-    if after == before:
-        return False
-    return (after is not None and after.is_final) or (before is not None and before.is_final)
+    if after != before and any(state is not None and state.is_final for state in (before, after)):
+        return True
+    rung = decision.status.placement.rung if decision.status.placement else 0
+    return decision.delete_resource or (rung or 0) > rung_of(job)
 
 
 def _readable(read: Callable[[Mapping[str, Any]], Child], items: Iterable[Mapping[str, Any]]) -> Iterator[Child]:

@@ -3,17 +3,19 @@
 Read with care for what may be absent: every field of a status can be.
 """
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from augmentation_api import AugmentationJob
-from augmentation_api.identifiers import LABEL_PHASE, phase_job_name
+from augmentation_api.identifiers import LABEL_PHASE, turn_of
 from augmentation_api.vocabulary import PhaseName
 
 LABEL_BATCH_JOB = "batch.kubernetes.io/job-name"
 """On every pod of a Job, put there by the Job controller."""
+_ACCELERATOR = re.compile(r"[^/]+/(gpu([.-].+)?|mig-.+|tpu|i915|xe)")
 _PULL_PROBLEMS = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"})
 _CONFIG_PROBLEMS = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
 
@@ -78,6 +80,13 @@ class ChildPod:
     pull_message: str = ""
     config_problem: str = ""
     termination: Termination | None = None
+    accelerators: int = 0
+    cpu: float = 0.0
+
+    @property
+    def finished_at(self) -> datetime | None:
+        """When its container ended; None while it has not."""
+        return self.termination.finished_at if self.termination else None
 
 
 @dataclass(frozen=True)
@@ -86,13 +95,14 @@ class Observation:
 
     Attributes:
         jobs, pods: of the present attempt.
-        earlier_jobs: left by earlier attempts.
+        earlier_jobs, earlier_pods: left by earlier attempts, or by rungs of the ladder that were given up.
         node_labels: of the nodes that augment pods run on.
     """
 
     jobs: Mapping[PhaseName, ChildJob] = field(default_factory=dict)
     pods: tuple[ChildPod, ...] = ()
     earlier_jobs: tuple[ChildJob, ...] = ()
+    earlier_pods: tuple[ChildPod, ...] = ()
     node_labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def pods_of(self, phase: PhaseName) -> tuple[ChildPod, ...]:
@@ -107,24 +117,39 @@ def attempt_of(job: AugmentationJob) -> int:
     return job.status.attempt or 0
 
 
+def rung_of(job: AugmentationJob) -> int:
+    """The rung of the ladder of placements that a job is on."""
+    return (job.status.placement.rung or 0) if job.status.placement else 0
+
+
 def children_of(job: AugmentationJob, jobs: Iterable[ChildJob], pods: Iterable[ChildPod]) -> Observation:
     """The children of a job among objects that carry its uid as a label.
 
     A label is no proof: what lies in another namespace, or is a Job of another name than a phase has, is not its child.
     """
-    metadata, attempt = job.metadata, attempt_of(job)
-    present = {phase: phase_job_name(metadata.name, metadata.uid, phase, attempt) for phase in PhaseName}
-    past = {
-        phase_job_name(metadata.name, metadata.uid, phase, number) for phase in PhaseName for number in range(attempt)
-    }
-    own_jobs = [child for child in jobs if child.namespace == metadata.namespace]
-    own_pods = sorted(
-        (pod for pod in pods if pod.namespace == metadata.namespace), key=lambda pod: (str(pod.created_at), pod.name)
-    )
+    metadata = job.metadata
+
+    def turn(phase: PhaseName, job_name: str) -> tuple[int, int] | None:
+        return turn_of(job_name, metadata.name, metadata.uid, phase)
+
+    def present(phase: PhaseName) -> tuple[int, int]:
+        return attempt_of(job), rung_of(job) if phase == PhaseName.AUGMENT else 0
+
+    own_jobs = [
+        (child, number)
+        for child in jobs
+        if child.namespace == metadata.namespace and (number := turn(child.phase, child.name)) is not None
+    ]
+    own_pods = [
+        (pod, number)
+        for pod in sorted(pods, key=lambda pod: (str(pod.created_at), pod.name))
+        if pod.namespace == metadata.namespace and (number := turn(pod.phase, pod.job_name)) is not None
+    ]
     return Observation(
-        jobs={child.phase: child for child in own_jobs if child.name == present[child.phase]},
-        pods=tuple(pod for pod in own_pods if pod.job_name == present[pod.phase]),
-        earlier_jobs=tuple(child for child in own_jobs if child.name in past),
+        jobs={child.phase: child for child, number in own_jobs if number == present(child.phase)},
+        pods=tuple(pod for pod, number in own_pods if number == present(pod.phase)),
+        earlier_jobs=tuple(child for child, number in own_jobs if number < present(child.phase)),
+        earlier_pods=tuple(pod for pod, number in own_pods if number < present(pod.phase)),
     )
 
 
@@ -162,6 +187,8 @@ def read_pod(body: Mapping[str, Any]) -> ChildPod:
         (entry for entry in status.get("conditions", []) if entry["type"] == "PodScheduled"), {}
     )
     reason = waiting.get("reason", "")
+    containers: Sequence[Mapping[str, Any]] = body.get("spec", {}).get("containers", [])
+    resources = containers[0].get("resources", {}) if containers else {}
     return ChildPod(
         name=metadata["name"],
         phase=PhaseName(metadata["labels"][LABEL_PHASE]),
@@ -176,7 +203,21 @@ def read_pod(body: Mapping[str, Any]) -> ChildPod:
         pull_message=waiting.get("message", "") if reason in _PULL_PROBLEMS else "",
         config_problem=f"{reason}: {waiting.get('message', '')}" if reason in _CONFIG_PROBLEMS else "",
         termination=_termination(status, terminated),
+        accelerators=_accelerators(resources),
+        cpu=_cpu(resources),
     )
+
+
+def _accelerators(resources: Mapping[str, Any]) -> int:
+    """GPUs, slices of GPUs and the like that a container has: device plugins name them `<vendor>/gpu`, `/mig-…`."""
+    amounts = (resources.get("limits") or resources.get("requests") or {}).items()
+    return sum(int(amount) for name, amount in amounts if _ACCELERATOR.fullmatch(name) and str(amount).isdecimal())
+
+
+def _cpu(resources: Mapping[str, Any]) -> float:
+    """Requested CPU cores, of a quantity as the API server writes it: `2`, `500m`."""
+    amount = str((resources.get("requests") or {}).get("cpu", "0"))
+    return int(amount[:-1]) / 1000 if amount.endswith("m") else float(amount)
 
 
 def _termination(status: Mapping[str, Any], terminated: Mapping[str, Any]) -> Termination | None:

@@ -1,14 +1,48 @@
-"""Where the work runs: the rung of the class's ladder, and what the node's labels say of it."""
+"""Where the work runs: the ladder of placements of the class, gone down a rung at a time, and the node that was found.
+
+A rung is given up when none of its pods has a node within its time limit; the last one waits without a limit. The rung
+is recorded before anything is made for it, and never goes back within an attempt.
+"""
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 
-from augmentation_api import AugmentationClass
+from augmentation_api import AugmentationClass, AugmentationJob, ConditionType
 from augmentation_api.status import Placement
-from augmentation_operator.observation import ChildPod
+from augmentation_operator.observation import ChildPod, rung_of
+
+
+def waited_for(job: AugmentationJob, augmentation_class: AugmentationClass, now: datetime) -> Placement:
+    """The rung whose nodes a job waits for: the recorded one, or the first from now on."""
+    recorded = job.status.placement
+    if recorded is not None and recorded.tried_since is not None:
+        return recorded
+    return _on_rung(rung_of(job), augmentation_class, now)
+
+
+def next_rung(job: AugmentationJob, augmentation_class: AugmentationClass, now: datetime) -> Placement:
+    """The rung after the present one, from now on."""
+    return _on_rung(rung_of(job) + 1, augmentation_class, now)
+
+
+def time_left(job: AugmentationJob, augmentation_class: AugmentationClass, now: datetime) -> timedelta | None:
+    """How long the present rung may still be waited for, zero or less when it is over; None: for ever.
+
+    The time for which a job was suspended does not count.
+    """
+    recorded, ladder = job.status.placement, augmentation_class.spec.placements
+    if recorded is None or recorded.tried_since is None or rung_of(job) >= len(ladder) - 1:
+        return None
+    resumed = job.status.condition(ConditionType.SUSPENDED)
+    since = max(recorded.tried_since, resumed.last_transition_time) if resumed else recorded.tried_since
+    return since + timedelta(seconds=ladder[rung_of(job)].time_limit_seconds) - now
 
 
 def placement_of(
-    augmentation_class: AugmentationClass, pods: tuple[ChildPod, ...], node_labels: Mapping[str, Mapping[str, str]]
+    job: AugmentationJob,
+    augmentation_class: AugmentationClass,
+    pods: tuple[ChildPod, ...],
+    node_labels: Mapping[str, Mapping[str, str]],
 ) -> Placement | None:
     """Placement of the first augment pod that has a node; None while none has.
 
@@ -19,10 +53,16 @@ def placement_of(
         return None
     labels, names = node_labels.get(node, {}), augmentation_class.spec.instance_labels
     return Placement(
-        placement=augmentation_class.spec.placements[0].name,
+        placement=augmentation_class.spec.placement_on(rung_of(job)).name,
+        rung=rung_of(job),
+        tried_since=job.status.placement.tried_since if job.status.placement else None,
         node=node,
         instance_type=labels.get(names.instance_type),
         region=labels.get(names.region),
         zone=labels.get(names.zone),
         accelerator=labels.get(names.accelerator),
     )
+
+
+def _on_rung(rung: int, augmentation_class: AugmentationClass, now: datetime) -> Placement:
+    return Placement(placement=augmentation_class.spec.placement_on(rung).name, rung=rung, tried_since=now)

@@ -4,7 +4,8 @@ A pure function of plain data. It looks only at the present state, so it may be 
 likes, after any process was killed: what is recorded stays, what is missing is made, what is over is not repeated.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from augmentation_api import (
@@ -26,12 +27,13 @@ from augmentation_operator.manifests.identity import identity
 from augmentation_operator.manifests.ownership import Manifest
 from augmentation_operator.manifests.phase_jobs import augment_job, publish_job, resolve_job
 from augmentation_operator.manifests.shard_records import shard_records
-from augmentation_operator.observation import ChildJob, ChildPod, Observation
+from augmentation_operator.observation import ChildJob, ChildPod, Observation, attempt_of, rung_of
 from augmentation_operator.obstacle import IMAGE_PULL_DEADLINE, Obstacle, gravest_obstacle
-from augmentation_operator.placement import placement_of
+from augmentation_operator.placement import next_rung, placement_of, time_left, waited_for
 from augmentation_operator.progress import progress_of, shards_of_attempt
 from augmentation_operator.retry import is_wanted_again, started_again
 from augmentation_operator.status_draft import StatusDraft
+from augmentation_operator.usage import usage_of
 from augmentation_operator.verdict import Rejection
 
 CLASS_GRACE = timedelta(seconds=60)
@@ -44,11 +46,24 @@ def decide(job: AugmentationJob, classes: Iterable[AugmentationClass], seen: Obs
     """What should be done for a job now. `now` is in whole seconds, as the API keeps time."""
     if job.status.state is not None and job.status.state.is_final:
         return started_again(job, seen, now) if is_wanted_again(job) else settled(job, seen, now)
+    chosen = select_class(job, classes)
+    decision = _course_of(job, chosen, seen, now)
+    after = decision.status
+    stops = job.spec.suspend or job.spec.cancel or (after.state is not None and after.state.is_final)
+    usage = usage_of(
+        job, None if isinstance(chosen, Rejection) else chosen, seen, now, news=after != job.status, ends=stops
+    )
+    return replace(decision, status=after.model_copy(update={"usage": usage}))
+
+
+def _course_of(
+    job: AugmentationJob, chosen: AugmentationClass | Rejection, seen: Observation, now: datetime
+) -> Decision:
+    """What should be done for a job that has not ended."""
     if (end := completed(job, seen, now)) is not None:
         return end
     if job.spec.cancel and not is_published(job):
         return cancelled(job, seen, now)
-    chosen = select_class(job, classes)
     if isinstance(chosen, Rejection):
         return _without_class(job, chosen, seen, now)
     unsupported = _unsupported(job, chosen)
@@ -148,6 +163,8 @@ class _Course:
         started = [pod.started_at for pod in pods if pod.started_at]
         if started or any(shard.state for shard in shards_of_attempt(self._job)):
             self._provisioned(min(started, default=self._now))
+        elif self._leaves_rung(existing, pods) or self._clears_rungs():
+            return False
         child = self._run(
             PhaseName.AUGMENT,
             lambda: [*shard_records(self._job, shards), augment_job(self._job, self._class, shards)],
@@ -158,6 +175,41 @@ class _Course:
             return False
         self._draft.complete(PhaseName.PROVISION, min(started, default=child.completed_at))
         self._draft.complete(PhaseName.AUGMENT, child.completed_at)
+        return True
+
+    def _leaves_rung(self, existing: ChildJob | None, pods: Sequence[ChildPod]) -> bool:
+        """Whether the job goes on to the next rung of the ladder, since no node of this one was found in time."""
+        if self._draft.is_completed(PhaseName.PROVISION) or self._job.spec.suspend:
+            return False
+        self._draft.set(placement=waited_for(self._job, self._class, self._now))
+        left = time_left(self._job, self._class, self._now)
+        if existing is None or existing.is_over or left is None or any(pod.node for pod in pods):
+            return False
+        if left > timedelta(0):
+            self._look_within(left)
+            return False
+        rung, ahead = rung_of(self._job), next_rung(self._job, self._class, self._now)
+        given_up = self._class.spec.placement_on(rung)
+        obstacle = gravest_obstacle(pods, self._class.spec.image)
+        why = (
+            f"placement {given_up.name}: no node within {given_up.time_limit_seconds} s"
+            f"{f' ({obstacle.message})' if obstacle else ''}; trying {ahead.placement}"
+        )
+        key = f"rung-{attempt_of(self._job)}-{rung}"
+        self._draft.event(PhaseName.PROVISION, key, "placement given up", error=why)
+        self._draft.condition(ConditionType.PLACED, False, "PlacementTimedOut", why)
+        self._draft.message(why)
+        self._draft.set(placement=ahead)
+        self._look_within(timedelta(0))
+        return True
+
+    def _clears_rungs(self) -> bool:
+        """Whether pods of a rung that was given up are still to be gone: one of them may have got its node just now."""
+        if all(child.is_over for child in self._seen.earlier_jobs) and all(
+            pod.is_over for pod in self._seen.earlier_pods
+        ):
+            return False
+        self._look_within(SOON)
         return True
 
     def _publish(self) -> None:
@@ -206,13 +258,15 @@ class _Course:
 
     def _provisioned(self, at: datetime) -> None:
         """The first augment pod runs: say where."""
-        placement = placement_of(self._class, self._seen.pods_of(PhaseName.AUGMENT), self._seen.node_labels)
+        placement = placement_of(self._job, self._class, self._seen.pods_of(PhaseName.AUGMENT), self._seen.node_labels)
         placement = placement or self._job.status.placement
         if placement is not None:
             where = f"{placement.node}" + (f" ({placement.instance_type})" if placement.instance_type else "")
             self._draft.set(placement=placement)
             self._draft.condition(ConditionType.PLACED, True, "Running", f"running on {where}")
-            self._draft.event(PhaseName.PROVISION, "placed", "placed", message=f"running on {where}")
+            attempt = attempt_of(self._job)
+            key = f"placed-{attempt}" if attempt else "placed"
+            self._draft.event(PhaseName.PROVISION, key, "placed", message=f"running on {where}")
         self._draft.complete(PhaseName.PROVISION, at)
         self._draft.begin(PhaseName.AUGMENT, at)
 

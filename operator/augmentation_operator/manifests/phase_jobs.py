@@ -6,7 +6,7 @@ from augmentation_api.identifiers import phase_job_name
 from augmentation_api.vocabulary import PhaseName
 from augmentation_operator.manifests.ownership import Manifest, child_metadata
 from augmentation_operator.manifests.worker_pod import WORKER_CONTAINER, worker_pod
-from augmentation_operator.observation import attempt_of
+from augmentation_operator.observation import attempt_of, rung_of
 
 # Kubernetes itself then decides what to start again: a pod that was evicted or preempted does not count, a permanent
 # failure ends the Job at once, everything else is tried again with backoff up to the limit.
@@ -73,4 +73,5 @@ def _single_pod_job(
 
 
 def _metadata(job: AugmentationJob, phase: PhaseName) -> Manifest:
-    return child_metadata(job, phase_job_name(job.metadata.name, job.metadata.uid, phase, attempt_of(job)), phase)
+    rung = rung_of(job) if phase == PhaseName.AUGMENT else 0
+    return child_metadata(job, phase_job_name(job.metadata.name, job.metadata.uid, phase, attempt_of(job), rung), phase)

@@ -3,7 +3,7 @@
 from typing import Final
 
 from augmentation_api import AugmentationClass, AugmentationJob
-from augmentation_api.augmentation_class import Resources
+from augmentation_api.augmentation_class import NodeAffinity, Resources
 from augmentation_api.identifiers import worker_identity_name
 from augmentation_api.spec import VolumeSource
 from augmentation_api.vocabulary import PhaseName
@@ -26,6 +26,7 @@ from augmentation_api.worker_contract import (
     ENV_SOURCE_FOLDER,
 )
 from augmentation_operator.manifests.ownership import Manifest, child_labels
+from augmentation_operator.observation import rung_of
 
 WORKER_CONTAINER: Final = "worker"
 _WORKER_USER: Final = 65532
@@ -45,7 +46,7 @@ def worker_pod(
     """Pod template of a phase."""
     spec = augmentation_class.spec
     is_augment = phase == PhaseName.AUGMENT
-    rung = spec.placements[0]
+    rung = spec.placement_on(rung_of(job))
     secret = job.spec.credentials_secret_ref or spec.hub.credentials_secret_ref
     mounts = _volumes(job)
     pod: Manifest = {
@@ -118,7 +119,25 @@ def worker_pod(
             pod["tolerations"] = [toleration.to_wire() for toleration in rung.tolerations]
         if rung.runtime_class_name:
             pod["runtimeClassName"] = rung.runtime_class_name
+        if rung.node_affinity:
+            pod["affinity"] = {"nodeAffinity": _node_affinity(rung.node_affinity)}
     return {"metadata": {"labels": child_labels(job, phase)}, "spec": pod}
+
+
+def _node_affinity(affinity: NodeAffinity) -> Manifest:
+    manifest: Manifest = {}
+    if affinity.required:
+        terms = [{"matchExpressions": [requirement.to_wire() for requirement in affinity.required]}]
+        manifest["requiredDuringSchedulingIgnoredDuringExecution"] = {"nodeSelectorTerms": terms}
+    if affinity.preferred:
+        manifest["preferredDuringSchedulingIgnoredDuringExecution"] = [
+            {
+                "weight": preference.weight,
+                "preference": {"matchExpressions": [requirement.to_wire() for requirement in preference.match]},
+            }
+            for preference in affinity.preferred
+        ]
+    return manifest
 
 
 def _volumes(job: AugmentationJob) -> dict[str, VolumeSource]:

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.integration.control_plane import ControlPlane
-from tests.integration.operator.cluster import Cluster, path_of
+from tests.integration.operator.cluster import CHECKOUT, Cluster, path_of
 from tests.integration.operator.jobs import Job
 
 SPEC: dict[str, Any] = {"source": {"hub": {"repoID": "lab/kitchen"}}, "suspend": True}
@@ -166,3 +166,28 @@ def test_kubectl_explains_a_field_deep_in_the_spec(plane: ControlPlane) -> None:
 def test_the_charts_classes_are_there(plane: ControlPlane) -> None:
     listed = plane.kubectl("get", "augmentationclasses", "--no-headers").splitlines()
     assert {line.split()[0] for line in listed} >= {"cpu", "gpu-l4"}
+
+
+@pytest.mark.parametrize(
+    ("placements", "said"),
+    [
+        ([{"name": "l4"}, {"name": "l4"}], "more than one rung has the same name"),
+        ([{"name": "l4", "nodeAffinity": {"required": [{"key": "gpu"}]}}], "values are needed for In"),
+        ([{"name": "l4", "timeLimitSeconds": 0}], "timeLimitSeconds"),
+    ],
+)
+def test_a_ladder_that_cannot_be_is_refused(cluster: Cluster, placements: list[Any], said: str) -> None:
+    body = {
+        "apiVersion": "augmentation.dev/v1alpha1",
+        "kind": "AugmentationClass",
+        "metadata": {"name": "refused"},
+        "spec": {"image": "worker", "placements": placements},
+    }
+    with pytest.raises(httpx.HTTPStatusError, match=said):
+        cluster.post(path_of("augmentationclasses"), body)
+
+
+def test_the_samples_are_what_the_api_server_accepts(plane: ControlPlane) -> None:
+    samples = CHECKOUT / "deploy" / "samples"
+    said = plane.kubectl("apply", "--dry-run=server", "--validate=strict", "-f", str(samples), "-n", "elsewhere")
+    assert len(said.splitlines()) == len(list(samples.glob("*.yaml")))

@@ -235,3 +235,22 @@ def test_a_class_refuses_a_hub_that_is_no_url(endpoint: str) -> None:
 def test_a_class_has_at_least_one_placement() -> None:
     with pytest.raises(ValidationError, match="placements"):
         AugmentationClassSpec.model_validate({"image": "worker:1", "placements": []})
+
+
+@pytest.mark.parametrize(
+    ("requirement", "said"),
+    [
+        ({"key": "gpu"}, "gpu: operator In needs values"),
+        ({"key": "gpu", "operator": "Exists", "values": ["yes"]}, "gpu: operator Exists takes no values"),
+        ({"key": "memory", "operator": "Gt", "values": ["much"]}, "memory: operator Gt takes one whole number"),
+    ],
+)
+def test_a_label_of_a_rung_is_compared_with_what_fits(requirement: dict[str, Any], said: str) -> None:
+    rung = {"name": "l4", "nodeAffinity": {"required": [requirement]}}
+    with pytest.raises(ValidationError, match=said):
+        AugmentationClassSpec.model_validate({"image": "worker:1", "placements": [rung]})
+
+
+def test_two_rungs_of_one_name_are_refused() -> None:
+    with pytest.raises(ValidationError, match="more than one rung is called l4: name each by itself"):
+        AugmentationClassSpec.model_validate({"image": "worker:1", "placements": [{"name": "l4"}, {"name": "l4"}]})

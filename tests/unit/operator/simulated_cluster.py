@@ -24,6 +24,7 @@ from augmentation_operator.observation import (
     children_of,
     read_job,
     read_pod,
+    rung_of,
 )
 from augmentation_operator.reconcile import decide
 
@@ -68,6 +69,7 @@ class SimulatedPod:
     index: int
     labels: dict[str, str]
     created_at: datetime
+    resources: dict[str, Any] = field(default_factory=dict)
     node: str = ""
     conditions: list[dict[str, str]] = field(default_factory=list)
     state: dict[str, Any] = field(default_factory=dict)
@@ -90,7 +92,10 @@ class SimulatedPod:
                 "labels": self.labels,
                 "creationTimestamp": to_rfc3339(self.created_at),
             },
-            "spec": {"nodeName": self.node} if self.node else {},
+            "spec": {
+                "containers": [{"resources": self.resources}],
+                **({"nodeName": self.node} if self.node else {}),
+            },
             "status": {
                 "phase": self.status_phase,
                 "conditions": self.conditions,
@@ -242,7 +247,7 @@ class SimulatedCluster:
 
     def job_name(self, phase: PhaseName) -> str:
         """Name of the Job of a phase in the present attempt."""
-        return phase_job_name(NAME, UID, phase, attempt_of(self.job))
+        return phase_job_name(NAME, UID, phase, attempt_of(self.job), rung_of(self.job) if phase == AUGMENT else 0)
 
     def job_of(self, phase: PhaseName) -> SimulatedJob:
         return self.jobs[self.job_name(phase)]
@@ -330,6 +335,7 @@ class SimulatedCluster:
                         index=index,
                         labels={**job.manifest["spec"]["template"]["metadata"]["labels"], LABEL_BATCH_JOB: job.name},
                         created_at=self.now,
+                        resources=job.manifest["spec"]["template"]["spec"]["containers"][0]["resources"],
                     )
                 )
 

@@ -17,6 +17,8 @@ FAILURES = [
     FailureReason.SOURCE_INVALID,
     FailureReason.OUTPUT_CONFLICT,
 ]
+LADDER = [{"name": "best", "timeLimitSeconds": 120, "pricePerHour": 2}, {"name": "other", "pricePerHour": 1}]
+CLASSES = (make_class(placements=LADDER),)
 
 
 class AnyOrder(RuleBasedStateMachine):
@@ -29,7 +31,7 @@ class AnyOrder(RuleBasedStateMachine):
     )
     def begin(self, phase: PhaseName, deadline: int | None, must_succeed: bool) -> None:
         self.must_succeed = must_succeed
-        self.cluster = SimulatedCluster(backoffLimitPerShard=1, activeDeadlineSeconds=deadline)
+        self.cluster = SimulatedCluster(classes=CLASSES, backoffLimitPerShard=1, activeDeadlineSeconds=deadline)
         self.last = self.cluster.status
         self.old: Observation | None = None
         self.cluster.reach(phase)
@@ -71,7 +73,7 @@ class AnyOrder(RuleBasedStateMachine):
             self.cluster.delete_job(phase)
 
     def class_comes_or_goes(self) -> None:
-        self.cluster.classes = () if self.cluster.classes else (make_class(),)
+        self.cluster.classes = () if self.cluster.classes else CLASSES
 
     def pod_starts(self, phase: PhaseName, index: int) -> None:
         self.cluster.start_pod(phase, index)
@@ -118,7 +120,7 @@ class AnyOrder(RuleBasedStateMachine):
         if not hasattr(self, "cluster"):
             return
         event(f"was {self.cluster.status.state} in {self.cluster.status.current_phase}")
-        self.cluster.classes = (make_class(),)
+        self.cluster.classes = CLASSES
         self.cluster.change(suspend=False)
         for _ in range(12):
             if self.cluster.status.state in (State.FAILED, State.CANCELLED) and self.must_succeed:
@@ -152,6 +154,8 @@ class AnyOrder(RuleBasedStateMachine):
         self.cancelled_means_that_nothing_runs_and_nothing_is_published(before, now)
         self.failed_means_a_reason_and_a_failed_phase(now)
         self.the_augment_job_has_as_many_indices_as_recorded(now)
+        self.a_rung_is_never_climbed_again(before, now)
+        self.usage_only_grows(before, now)
         assert AugmentationJobStatus.model_validate(now.to_wire()) == now
         self.last = now
 
@@ -198,6 +202,17 @@ class AnyOrder(RuleBasedStateMachine):
         if now.state == State.CANCELLED and before.state != State.CANCELLED:
             assert not self.cluster.running_pods
             assert now.output is None
+
+    def a_rung_is_never_climbed_again(self, before: AugmentationJobStatus, now: AugmentationJobStatus) -> None:
+        if before.placement is not None and before.attempt == now.attempt:
+            assert now.placement is not None
+            assert (now.placement.rung or 0) >= (before.placement.rung or 0)
+
+    def usage_only_grows(self, before: AugmentationJobStatus, now: AugmentationJobStatus) -> None:
+        if before.usage is not None:
+            assert now.usage is not None
+            assert (now.usage.cpu_seconds or 0) >= (before.usage.cpu_seconds or 0)
+            assert (now.usage.price or 0) >= (before.usage.price or 0)
 
     def failed_means_a_reason_and_a_failed_phase(self, now: AugmentationJobStatus) -> None:
         if now.state == State.FAILED:

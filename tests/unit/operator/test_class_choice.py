@@ -206,3 +206,21 @@ def test_a_queue_that_a_class_gets_later_fails_no_job_that_runs() -> None:
     cluster.classes = (make_class(queueName="gpus"),)
     cluster.settle()
     assert cluster.status.state == State.RUNNING
+
+
+def test_a_generative_job_without_a_class_is_told_what_is_missing() -> None:
+    cluster = SimulatedCluster(type="generative")
+    cluster.settle()
+    cluster.pass_time(CLASS_GRACE.total_seconds())
+    cluster.settle()
+    assert cluster.status.state == State.FAILED
+    assert "No generative model comes with this operator: a class names an image of its own" in (
+        cluster.status.message or ""
+    )
+
+
+def test_a_generative_class_may_name_any_image() -> None:
+    model = make_class("video-model", type="generative", image="lab/model:1")
+    cluster = SimulatedCluster(type="generative", classes=(model,))
+    cluster.complete()
+    assert {job.spec["template"]["spec"]["containers"][0]["image"] for job in cluster.jobs.values()} == {"lab/model:1"}

@@ -97,7 +97,12 @@ def test_placement_of_a_node_without_labels_is_the_node_alone() -> None:
     cluster.start_pod(AUGMENT, node="node-b")
     cluster.settle()
     assert cluster.status.placement is not None
-    assert cluster.status.placement.to_wire() == {"placement": "any", "node": "node-b"}
+    assert cluster.status.placement.to_wire() == {
+        "placement": "any",
+        "rung": 0,
+        "triedSince": "2026-01-01T00:00:10Z",
+        "node": "node-b",
+    }
 
 
 def test_publishing_waits_for_every_shard() -> None:

@@ -117,7 +117,8 @@ def test_what_failed_is_reset_and_stays_told_in_the_events() -> None:
     assert failed is not None
     assert (failed.status, failed.reason) == ("False", "StartedAgain")
     assert cluster.status.completed_at is None
-    assert cluster.status.placement is None
+    assert cluster.status.placement is not None
+    assert cluster.status.placement.node is None
 
 
 def test_a_pull_that_failed_before_is_not_held_against_the_new_attempt() -> None:

@@ -1,0 +1,65 @@
+"""What a job's pods use: accelerators, CPU and their price, summed up while they run.
+
+A running sum rather than a ledger of pods: `accountedUntil` moves together with the sums in one write, so whatever is
+repeated after a kill counts once. It is brought up to date when a pod ends, and along with other news of a running job
+at most every INTERVAL, never by a write of its own. The cost: a pod that vanishes with its node takes along what was
+not counted yet.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from augmentation_api import AugmentationClass, AugmentationJob, PhaseName
+from augmentation_api.status import Usage
+from augmentation_operator.observation import ChildPod, Observation, rung_of
+
+INTERVAL = timedelta(seconds=30)
+
+
+def usage_of(
+    job: AugmentationJob,
+    augmentation_class: AugmentationClass | None,
+    seen: Observation,
+    now: datetime,
+    *,
+    news: bool,
+    ends: bool,
+) -> Usage | None:
+    """The sums up to now, or as they are recorded while there is nothing to add that could not wait.
+
+    Args:
+        news: the status will be written anyway.
+        ends: the job ends or its pods are being stopped, so there may be no later.
+    """
+    recorded = job.status.usage or Usage()
+    until = recorded.accounted_until
+    fresh = [pod for pod in seen.pods if pod.started_at and (until is None or (pod.finished_at or now) > until)]
+    due = news and (ends or until is None or now - until >= INTERVAL)
+    if not fresh or not (due or any(pod.finished_at for pod in fresh)):
+        return job.status.usage
+    price = _price_per_hour(job, augmentation_class)
+    augment = (pod for pod in fresh if pod.phase == PhaseName.AUGMENT)
+    return Usage(
+        accelerator_seconds=(recorded.accelerator_seconds or 0.0)
+        + sum(pod.accelerators * _seconds(pod, until, now) for pod in fresh),
+        cpu_seconds=round((recorded.cpu_seconds or 0.0) + sum(pod.cpu * _seconds(pod, until, now) for pod in fresh), 3),
+        price=recorded.price if price is None else _sum_of_prices(recorded, price, augment, now),
+        accounted_until=now,
+    )
+
+
+def _sum_of_prices(recorded: Usage, price_per_hour: float, pods: Iterable[ChildPod], now: datetime) -> float:
+    hours = sum(_seconds(pod, recorded.accounted_until, now) for pod in pods) / 3600
+    return round((recorded.price or 0.0) + price_per_hour * hours, 6)
+
+
+def _seconds(pod: ChildPod, since: datetime | None, now: datetime) -> float:
+    """Seconds that a pod ran, of those since the last account."""
+    if pod.started_at is None:
+        return 0.0
+    begin = max(pod.started_at, since) if since else pod.started_at
+    return max(0.0, (min(pod.finished_at or now, now) - begin).total_seconds())
+
+
+def _price_per_hour(job: AugmentationJob, augmentation_class: AugmentationClass | None) -> float | None:
+    return augmentation_class.spec.placement_on(rung_of(job)).price_per_hour if augmentation_class else None
