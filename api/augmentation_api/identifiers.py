@@ -25,6 +25,11 @@ LABEL_PROJECT_ID: Final = f"{GROUP}/project-id"
 ANNOTATION_API_KEY_ID: Final = f"{GROUP}/api-key-id"
 """On AugmentationJobs made by the gateway: the id (never the secret) of the key that made it."""
 
+ANNOTATION_PRINCIPAL_TYPE: Final = f"{GROUP}/principal-type"
+ANNOTATION_PRINCIPAL_ID: Final = f"{GROUP}/principal-id"
+ANNOTATION_ORGANISATION: Final = f"{GROUP}/organisation"
+"""On AugmentationJobs made by the gateway: who used that key then, for dialects that tell."""
+
 FIELD_MANAGER_OPERATOR: Final = "augmentation-operator"
 FIELD_MANAGER_GATEWAY: Final = "augmentation-gateway"
 

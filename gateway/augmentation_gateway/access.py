@@ -7,6 +7,7 @@ from uuid import UUID
 
 from augmentation_gateway.cluster_view import ClusterView
 from augmentation_gateway.keys import ApiKey, KeyRing, Right
+from augmentation_gateway.object_cache import Gone
 from augmentation_gateway.problem import Problem, no_such_job
 from augmentation_gateway.records import JobRecord
 
@@ -66,6 +67,13 @@ def find_job(key: ApiKey, uid: str, view: ClusterView) -> JobRecord:
     if record is None or not may_see(key, record):
         raise no_such_job(uid)
     return record
+
+
+def find_gone(key: ApiKey, uid: str, view: ClusterView) -> Gone[JobRecord] | None:
+    """What is remembered of a job that was there, if the key might have seen it."""
+    jobs = view.jobs_in(key.namespace)
+    gone = jobs.gone(uid) if jobs is not None else None
+    return gone if gone is not None and may_see(key, gone.record) else None
 
 
 def require_synced(view: ClusterView) -> None:

@@ -13,6 +13,9 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from augmentation_gateway.dialect import Dialect
+from augmentation_gateway.dialects.batch import BATCH
+from augmentation_gateway.dialects.genai import GENAI
+from augmentation_gateway.dialects.jobs import JOBS
 from augmentation_gateway.front import Front
 from augmentation_gateway.gateway import Gateway
 from augmentation_gateway.health import health_router
@@ -20,7 +23,7 @@ from augmentation_gateway.native import NATIVE
 from augmentation_gateway.problem import Problem, invalid
 from augmentation_gateway.validation_message import explain
 
-DIALECTS: tuple[Dialect, ...] = (NATIVE,)
+DIALECTS: tuple[Dialect, ...] = (NATIVE, GENAI, JOBS, BATCH)
 
 logger = logging.getLogger(__name__)
 

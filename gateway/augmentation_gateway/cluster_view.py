@@ -54,6 +54,18 @@ class ClusterView:
         """Whether a job of this type that names no class will find one."""
         return any(each.type == kind and each.default for each in self.classes.records())
 
+    def class_of(self, job: JobRecord) -> ClassRecord | None:
+        """The class a job runs as or, before that is decided, will: None where there is none."""
+        raw = job.raw
+        name = raw.get("status", {}).get("className") or raw["spec"].get("className")
+        candidates = [
+            each
+            for each in self.classes.records()
+            if (each.name == name if name else each.default and each.type == job.type)
+        ]
+        # Of two defaults the first by name, as the operator has it.
+        return min(candidates, key=lambda each: each.name, default=None)
+
     @property
     def synced(self) -> bool:
         """Whether every collection has been listed once: before that, a job that is not here may still exist."""

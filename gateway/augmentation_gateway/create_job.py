@@ -11,6 +11,9 @@ from typing import Any, Final
 
 from augmentation_api.identifiers import (
     ANNOTATION_API_KEY_ID,
+    ANNOTATION_ORGANISATION,
+    ANNOTATION_PRINCIPAL_ID,
+    ANNOTATION_PRINCIPAL_TYPE,
     API_VERSION,
     FIELD_MANAGER_GATEWAY,
     GROUP,
@@ -87,7 +90,12 @@ def manifest(spec: AugmentationJobSpec, key: ApiKey, idempotency_key: str | None
     Only what was set in `spec` is written; the rest is for the CRD's defaults, as it is for a job made with kubectl.
     """
     written = spec.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True)
-    annotations = {ANNOTATION_API_KEY_ID: key.id}
+    annotations = {
+        ANNOTATION_API_KEY_ID: key.id,
+        ANNOTATION_PRINCIPAL_TYPE: key.principal.type,
+        ANNOTATION_PRINCIPAL_ID: key.principal.id,
+        ANNOTATION_ORGANISATION: key.organisation,
+    }
     if idempotency_key is None:
         name = readable_name(spec.display_name)
     else:
@@ -130,6 +138,7 @@ async def _create_or_find(gateway: Gateway, key: ApiKey, body: dict[str, Any], *
             raise
     found = await gateway.api.get(Resource.AUGMENTATION_JOBS, body["metadata"]["name"], key.namespace)
     wanted, there = body["metadata"]["annotations"], found["metadata"].get("annotations", {})
-    if any(there.get(name) != value for name, value in wanted.items()):
+    # The rest tells who asked; that may have been written otherwise in the keys file since.
+    if any(there.get(name) != wanted[name] for name in (ANNOTATION_API_KEY_ID, ANNOTATION_REQUEST_DIGEST)):
         raise Problem(409, "This Idempotency-Key was used for another request: use a new key for a new job.")
     return Creation(JobRecord.read(found), created=False)

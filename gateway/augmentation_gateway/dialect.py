@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter
 
 from augmentation_gateway.problem import Problem
-from augmentation_gateway.records import JobRecord
+from augmentation_gateway.records import ClassRecord, JobRecord
 
 if TYPE_CHECKING:
     from augmentation_gateway.gateway import Gateway
@@ -24,7 +25,9 @@ class Dialect:
         prefix: path under which everything asks for a key, and is answered in this dialect's error shape.
         status_id: the job id as it stands in the path of a status request; None for any other path.
         parse_id: the uid for an id in this dialect's form. Raises Problem for one that is malformed.
-        encode_status: the body of a status answer: a pure function of the record.
+        encode_status: the body of a status answer: a pure function of the job and of the class it runs as, if any.
+        encode_gone: the body of a status answer for a job that is not there any more: its last version, and when it
+            went. None: a 404, which is also what a dialect without it answers.
         encode_problem: the body of an error.
         fields: names of the fields there are in a "body" and in a "query": among them is looked for what a mistyped one
             was meant to be.
@@ -36,9 +39,10 @@ class Dialect:
     prefix: str
     status_id: Callable[[str], str | None]
     parse_id: Callable[[str], str]
-    encode_status: Callable[[JobRecord], bytes]
+    encode_status: Callable[[JobRecord, ClassRecord | None], bytes]
     encode_problem: Callable[[Problem], bytes]
     router: Callable[[Gateway], APIRouter]
+    encode_gone: Callable[[JobRecord, datetime], bytes | None] | None = None
     fields: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def owns(self, path: str) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from augmentation_gateway import request_id
 from augmentation_gateway.access import authenticate
 from augmentation_gateway.dialect import Dialect
 from augmentation_gateway.gateway import Gateway
@@ -46,6 +47,7 @@ class Front:
         if dialect is None:
             await self._inner(scope, receive, send)
             return
+        request_id.begin(scope["headers"])
         sending = _Sending(scope, send, self._gateway)
         try:
             key = authenticate(scope["headers"], self._gateway.keys.ring)

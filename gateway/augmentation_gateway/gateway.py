@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from augmentation_gateway.access import find_job, require
+from augmentation_gateway.access import find_gone, find_job, require
 from augmentation_gateway.cluster_view import ClusterView
 from augmentation_gateway.dialect import Dialect
 from augmentation_gateway.keys import ApiKey, Right
 from augmentation_gateway.keys_file import KeysFile
+from augmentation_gateway.problem import Problem
+from augmentation_gateway.records import JobRecord
 from augmentation_gateway.streams import Streams
 from augmentation_kube import KubeApi
 
@@ -35,8 +37,27 @@ class Gateway:
     def read_status(self, key: ApiKey, dialect: Dialect, job_id: str) -> bytes:
         """Body of a status answer. Touches memory only. Raises Problem."""
         require(key, Right.READ)
-        record = find_job(key, dialect.parse_id(job_id), self.view)
-        return record.encoded(dialect.name, dialect.encode_status)
+        uid = dialect.parse_id(job_id)
+        try:
+            return self.encoded(dialect, find_job(key, uid, self.view))
+        except Problem as problem:
+            if problem.status == 404 and (body := self._encode_gone(key, dialect, uid)) is not None:
+                return body
+            raise
+
+    def encoded(self, dialect: Dialect, record: JobRecord) -> bytes:
+        """A job as a dialect shows it: made once for each version of the job."""
+        return record.encoded(
+            dialect.name,
+            lambda job: dialect.encode_status(job, self.view.class_of(job)),
+            self.view.classes.revision,
+        )
+
+    def _encode_gone(self, key: ApiKey, dialect: Dialect, uid: str) -> bytes | None:
+        gone = find_gone(key, uid, self.view)
+        if dialect.encode_gone is None or gone is None:
+            return None
+        return dialect.encode_gone(gone.record, gone.at)
 
     def age_headers(self) -> dict[str, str]:
         """X-Cache-Age while the Kubernetes API is away, nothing otherwise."""

@@ -9,6 +9,8 @@ from uuid import UUID
 from augmentation_gateway.problem import FieldProblem, Problem, invalid
 
 _UUID = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
+_BATCH_ID = re.compile(r"job_[0-9a-z]{1,25}", re.IGNORECASE | re.ASCII)
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _EXAMPLE = "2489e9ad-2ee2-8e00-8ec9-32d5f69181c0"
 
 
@@ -17,6 +19,28 @@ def read_uuid(text: str, field: str) -> str:
     if _UUID.fullmatch(text) is None:
         raise malformed(text, field, f"a UUID, e.g. {_EXAMPLE}")
     return str(UUID(text))
+
+
+def batch_id(uid: str) -> str:
+    """A job id in the short form: `job_` and the UUID in base 36.
+
+    >>> batch_id("2489e9ad-2ee2-8e00-8ec9-32d5f69181c0")
+    'job_25vhd0yen79f79oo0tv0bae9s'
+    """
+    number, digits = UUID(uid).int, ""
+    while number:
+        number, digit = divmod(number, 36)
+        digits = _DIGITS[digit] + digits
+    return f"job_{digits or '0'}"
+
+
+def read_batch_id(text: str, field: str) -> str:
+    """A job id in the short form, or a plain UUID, as the cache has it. Raises Problem 422 for what is neither."""
+    if _UUID.fullmatch(text) is not None:
+        return str(UUID(text))
+    if _BATCH_ID.fullmatch(text) is None or (number := int(text[4:], 36)) >= 2**128:
+        raise malformed(text, field, f"job_ and up to 25 digits and letters, e.g. {batch_id(_EXAMPLE)}, or a UUID")
+    return str(UUID(int=number))
 
 
 def malformed(text: str, field: str, form: str) -> Problem:

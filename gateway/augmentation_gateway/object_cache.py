@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 logger = logging.getLogger(__name__)
@@ -22,6 +23,14 @@ _Raw = dict[str, Any]
 class _Held(Generic[Record]):
     version: int
     record: Record
+
+
+@dataclass(frozen=True)
+class Gone(Generic[Record]):
+    """What is remembered of an object that is not there any more: its last version, and when that was noticed."""
+
+    record: Record
+    at: datetime
 
 
 class ObjectCache(Generic[Record]):
@@ -40,16 +49,18 @@ class ObjectCache(Generic[Record]):
         # Version up to which every change is known, from the list and the watch (not from `insert`).
         self._seen = 0
         # Those that are gone, the latest last. A uid is never used again, so whatever is heard of one later is old.
-        self._gone: OrderedDict[str, Record] = OrderedDict()
+        self._gone: OrderedDict[str, Gone[Record]] = OrderedDict()
         self._listeners: dict[str, set[Callable[[], None]]] = {}
         self.synced = False
+        self.revision = 0
+        """Another number whenever something has changed here, for what is made of all of it."""
 
     def get(self, uid: str) -> Record | None:
         """The object with this uid, or None."""
         held = self._held.get(uid)
         return None if held is None else held.record
 
-    def gone(self, uid: str) -> Record | None:
+    def gone(self, uid: str) -> Gone[Record] | None:
         """The last version of an object that was here and is not any more, while that is remembered."""
         return self._gone.get(uid)
 
@@ -88,6 +99,7 @@ class ObjectCache(Generic[Record]):
             elif (read := self._try_read(raw)) is not None:
                 now[uid] = _Held(item_version, read)
         self._held, self._seen, self.synced = now, version, True
+        self.revision += 1
         for uid, held in before.items():
             if uid not in now:
                 self._remember(uid, held.record)
@@ -122,10 +134,11 @@ class ObjectCache(Generic[Record]):
         """Take out an object that was deleted, so that the very next read does not show it."""
         if (held := self._held.pop(uid, None)) is not None:
             self._remember(uid, held.record)
+            self.revision += 1
             self._tell(uid)
 
     def _remember(self, uid: str, record: Record) -> None:
-        self._gone[uid] = record
+        self._gone[uid] = Gone(record, datetime.now(UTC))
         if len(self._gone) > GONE_KEPT:
             self._gone.popitem(last=False)
 
@@ -139,6 +152,7 @@ class ObjectCache(Generic[Record]):
             return
         if (read := self._try_read(raw)) is not None:
             self._held[uid] = _Held(version, read)
+            self.revision += 1
             self._tell(uid)
 
     def _try_read(self, raw: _Raw) -> Record | None:

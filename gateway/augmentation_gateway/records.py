@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 from uuid import UUID
 
+from augmentation_api.augmentation_class import Hub
 from augmentation_api.resource import ObjectMeta
 from augmentation_api.spec import AugmentationJobSpec
 from augmentation_api.status import AugmentationJobStatus
@@ -25,7 +26,7 @@ class JobRecord:
     """
 
     raw: Mapping[str, Any]
-    _encoded: dict[str, bytes] = field(default_factory=dict, compare=False, repr=False)
+    _encoded: dict[str, tuple[int, bytes]] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def read(cls, raw: dict[str, Any]) -> JobRecord:
@@ -86,6 +87,16 @@ class JobRecord:
         return State(self.raw.get("status", {}).get("state") or State.QUEUED)
 
     @property
+    def created_at(self) -> datetime:
+        """The same as a moment."""
+        return datetime.fromisoformat(self.created)
+
+    def annotation(self, name: str) -> str | None:
+        """An annotation of the resource."""
+        value = self.raw["metadata"].get("annotations", {}).get(name)
+        return None if value is None else str(value)
+
+    @property
     def type(self) -> str:
         """deterministic or generative."""
         return str(self.raw["spec"].get("type", AugmentationType.DETERMINISTIC.value))
@@ -96,6 +107,12 @@ class JobRecord:
         if not self.state.is_final:
             return None
         return self.status.cancelled_at if self.state is State.CANCELLED else self.status.completed_at
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """When the operator removes it; None while it has not ended, and where it has no time to live."""
+        seconds, finished_at = self.raw["spec"].get("ttlSecondsAfterFinished"), self.finished_at
+        return None if seconds is None or finished_at is None else finished_at + timedelta(seconds=seconds)
 
     @property
     def has_ended(self) -> bool:
@@ -123,11 +140,19 @@ class JobRecord:
         project_id = self.raw["spec"].get("projectID")
         return UUID(project_id) if project_id else None
 
-    def encoded(self, view: str, encode: Callable[[JobRecord], bytes]) -> bytes:
-        """The bytes of `encode(self)`, computed once for each view by name: a record never changes."""
-        if (held := self._encoded.get(view)) is not None:
-            return held
-        return self._encoded.setdefault(view, encode(self))
+    def encoded(self, view: str, encode: Callable[[JobRecord], bytes], basis: int = 0) -> bytes:
+        """The bytes of `encode(self)`, computed once for each view by name: a record never changes.
+
+        `basis` is the version of whatever else the bytes come from: with another one they are made anew.
+        """
+        if (held := self._encoded.get(view)) is not None and held[0] == basis:
+            return held[1]
+        made = encode(self)
+        self._encoded[view] = (basis, made)
+        return made
+
+
+DEFAULT_HUB: str = Hub().endpoint
 
 
 @dataclass(frozen=True)
@@ -137,6 +162,7 @@ class ClassRecord:
     name: str
     type: str
     default: bool
+    hub_endpoint: str
 
     @classmethod
     def read(cls, raw: Mapping[str, Any]) -> ClassRecord:
@@ -146,4 +172,5 @@ class ClassRecord:
             name=raw["metadata"]["name"],
             type=spec.get("type", AugmentationType.DETERMINISTIC.value),
             default=spec.get("default", False),
+            hub_endpoint=spec.get("hub", {}).get("endpoint", DEFAULT_HUB),
         )

@@ -13,7 +13,7 @@ from augmentation_api.status import AugmentationJobStatus, OutputStatus, Phase, 
 from augmentation_api.vocabulary import ConditionType, PhaseName, PhaseStatus, State
 from augmentation_gateway.job_events import JobEvent
 from augmentation_gateway.outputs import published, result_files
-from augmentation_gateway.records import JobRecord
+from augmentation_gateway.records import ClassRecord, JobRecord
 
 Moment = Annotated[
     datetime,
@@ -247,7 +247,7 @@ def outputs_view(record: JobRecord) -> OutputsResponse:
     )
 
 
-def encode_status(record: JobRecord) -> bytes:
+def encode_status(record: JobRecord, _: ClassRecord | None = None) -> bytes:
     """The body of GET /v1/augmentation/{job_id}."""
     return status_view(record).model_dump_json().encode()
 

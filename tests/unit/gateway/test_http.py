@@ -43,7 +43,12 @@ async def test_a_created_job_is_201_and_the_very_next_read_shows_it(http: httpx.
     assert set(body) == {"job_id", "status", "message"}
     assert body["status"] == "queued"
     assert created.headers["location"] == f"/v1/augmentation/{body['job_id']}"
-    assert kube.writes[0]["metadata"]["annotations"] == {"augmentation.dev/api-key-id": "full"}
+    assert kube.writes[0]["metadata"]["annotations"] == {
+        "augmentation.dev/api-key-id": "full",
+        "augmentation.dev/principal-type": "service",
+        "augmentation.dev/principal-id": "full",
+        "augmentation.dev/organisation": "",
+    }
     shown = await http.get(created.headers["location"])
     assert shown.status_code == 200
     assert shown.json()["status"] == "queued"
@@ -320,6 +325,8 @@ async def test_the_openapi_document_tells_the_true_answers(http: httpx.AsyncClie
         for path, item in paths.items()
         for method, operation in item.items()
     }
+    others = ("/api/v2", "/jobs", "/v0.5")
+    answers = {(path, method): codes for (path, method), codes in answers.items() if not path.startswith(others)}
     assert answers == {
         ("/healthz", "get"): {"200"},
         ("/readyz", "get"): {"200", "503"},

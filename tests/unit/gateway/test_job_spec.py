@@ -176,7 +176,12 @@ def test_the_manifest_says_who_made_it_and_for_which_project() -> None:
     assert metadata["namespace"] == "robots"
     assert metadata["name"].startswith("pick-place-")
     assert metadata["labels"] == {"augmentation.dev/project-id": PROJECT_ID}
-    assert metadata["annotations"] == {"augmentation.dev/api-key-id": "ci"}
+    assert metadata["annotations"] == {
+        "augmentation.dev/api-key-id": "ci",
+        "augmentation.dev/principal-type": "service",
+        "augmentation.dev/principal-id": "ci",
+        "augmentation.dev/organisation": "",
+    }
 
 
 def test_an_idempotency_key_names_the_job_so_that_kubernetes_lets_one_through() -> None:

@@ -1,0 +1,394 @@
+"""`/v0.5/batch`: the batch job API of Archetype AI."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Annotated, Any, Literal, Self
+
+from fastapi import APIRouter, Header, Path, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from augmentation_api.vocabulary import AugmentationType
+from augmentation_gateway import request_id
+from augmentation_gateway.access import find_job, require
+from augmentation_gateway.cancel_job import cancel_job
+from augmentation_gateway.create_job import create_job
+from augmentation_gateway.delete_job import delete_job
+from augmentation_gateway.dialect import Dialect
+from augmentation_gateway.dialects.batch_view import (
+    BatchEvent,
+    BatchInput,
+    BatchJob,
+    BatchOutput,
+    BatchStatus,
+    batch_status,
+    events_view,
+    inputs_view,
+    job_view,
+    outputs_view,
+)
+from augmentation_gateway.gateway import Gateway
+from augmentation_gateway.job_id import read_batch_id
+from augmentation_gateway.job_list import Filters, Order, all_jobs, page_at
+from augmentation_gateway.job_write import refuse_unless
+from augmentation_gateway.keys import ApiKey, Right
+from augmentation_gateway.native.job_spec import to_job_spec
+from augmentation_gateway.native.request import AugmentationRequest
+from augmentation_gateway.openapi import AGE_HEADERS, SECURITY, error_responses
+from augmentation_gateway.problem import Problem
+from augmentation_gateway.records import ClassRecord, JobRecord
+from augmentation_gateway.retry_job import retry_job
+from augmentation_gateway.route_key import key_of
+
+PREFIX = "/v0.5/batch"
+_STATUS_PATH = re.compile(rf"{PREFIX}/jobs/(?!queue$)([^/]+)")
+
+
+class ErrorEntry(BaseModel):
+    """One thing that is wrong."""
+
+    code: str = Field(description="A stable word for the kind of mistake")
+    message: str = Field(description="The cause")
+    suggestion: str = Field(description="What to do")
+    error_uid: str = Field(description="Names this answer in the gateway's log")
+
+
+class ErrorList(BaseModel):
+    """What went wrong."""
+
+    errors: list[ErrorEntry]
+
+
+class BatchJobRequest(BaseModel):
+    """A job to create."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=255)] | None = Field(
+        None, description="Name of the job, for people"
+    )
+    pipeline_type: Literal["batch"] = Field("batch", description="Pipeline type")
+    pipeline_key: Literal["augmentation-deterministic", "augmentation-generative"] = Field(
+        "augmentation-deterministic", description="Pipeline key"
+    )
+    parameters: AugmentationRequest = Field(description="As the body of POST /v1/augmentation")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _into_parameters(cls, given: Any) -> Any:
+        # What is said outside counts inside, so that each mistake is found, and told, in its place.
+        if isinstance(given, dict) and isinstance(given.get("parameters"), dict):
+            kind = str(given.get("pipeline_key", "augmentation-deterministic")).removeprefix("augmentation-")
+            inside = dict(given["parameters"])
+            if kind in list(AugmentationType):
+                inside.setdefault("augmentation_type", kind)
+            if isinstance(given.get("name"), str):
+                inside.setdefault("name", given["name"])
+            return {**given, "parameters": inside}
+        return given
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if self.pipeline_key != f"augmentation-{self.parameters.augmentation_type}":
+            raise ValueError(
+                f"pipeline_key {self.pipeline_key} and parameters.augmentation_type "
+                f"{self.parameters.augmentation_type} contradict each other: give one of them"
+            )
+        return self
+
+
+class BatchJobList(BaseModel):
+    """A page of jobs."""
+
+    jobs: list[BatchJob]
+    total: int = Field(description="Jobs on all pages")
+    offset: int
+    limit: int
+
+
+class QueueEntry(BaseModel):
+    """A job that waits."""
+
+    id: str
+    name: str
+    position: int = Field(description="Jobs ahead of it")
+
+
+class QueueList(BaseModel):
+    """The jobs that wait, the first to run first."""
+
+    queue: list[QueueEntry]
+    depth: int
+
+
+class EventList(BaseModel):
+    """What happened to a job."""
+
+    events: list[BatchEvent]
+    total: int
+
+
+class InputList(BaseModel):
+    """The episodes of a job."""
+
+    inputs: list[BatchInput]
+    total: int
+    offset: int
+    limit: int
+
+
+class OutputList(BaseModel):
+    """The files of a result."""
+
+    outputs: list[BatchOutput]
+    total: int
+
+
+class PageQuery(BaseModel):
+    """Which page."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    offset: int = Field(0, ge=0, le=2**31, description="Entries to skip")
+    limit: int = Field(50, ge=1, le=1000, description="Entries on a page")
+
+
+class BatchQuery(PageQuery):
+    """Which jobs."""
+
+    limit: int = Field(50, ge=1, le=200, description="Jobs on a page")
+    pipeline_type: Literal["batch", "training"] | None = Field(None, description="All jobs here are batch jobs")
+    status: BatchStatus | None = Field(None, description="Only jobs in this status")
+    q: Annotated[str, StringConstraints(min_length=1, max_length=255)] | None = Field(
+        None, description="Only jobs with this text in their name; upper and lower case are the same"
+    )
+
+
+def encode_status(record: JobRecord, _: ClassRecord | None = None) -> bytes:
+    """The body of a status answer."""
+    return job_view(record).model_dump_json().encode()
+
+
+def parse_id(text: str) -> str:
+    """A job id as the cache has it. Raises Problem 422."""
+    return read_batch_id(text, "id")
+
+
+def encode_problem(problem: Problem) -> bytes:
+    """`{"errors": [{code, message, suggestion, error_uid}]}`, one entry a bad field."""
+    code, suggestion = _WORDS.get(problem.status, ("error", "Look at the message."))
+    messages = [field.msg for field in problem.fields] or [problem.detail]
+    entries = [_entry(code, message, suggestion) for message in messages]
+    return json.dumps({"errors": entries}).encode()
+
+
+def _entry(code: str, message: str, suggestion: str) -> dict[str, str]:
+    # Most sentences are "the cause: the fix".
+    cause, colon, fix = message.rpartition(": ")
+    if colon and fix[:1].islower():
+        message, suggestion = f"{cause}.", f"{fix[0].upper()}{fix[1:].rstrip('.')}."
+    return {"code": code, "message": message, "suggestion": suggestion, "error_uid": request_id.current()}
+
+
+_WORDS = {
+    400: ("bad_request", "Change the request."),
+    401: ("unauthorized", "Send a valid API key as `Authorization: Bearer KEY`."),
+    403: ("forbidden", "Use a key that has this right."),
+    404: ("not_found", "Check the id, and that the key is of the job's project."),
+    405: ("method_not_allowed", "See /openapi.json for the methods of this path."),
+    409: ("conflict", "Look at the job's status first."),
+    413: ("payload_too_large", "Shorten the body."),
+    422: ("validation_error", "Change the field that is named."),
+    429: ("rate_limited", "Wait as long as Retry-After says."),
+    500: ("internal_error", "Give the error_uid to the administrator."),
+    503: ("unavailable", "Try again when Retry-After is over."),
+}
+
+
+def _status_id(path: str) -> str | None:
+    match = _STATUS_PATH.fullmatch(path)
+    return match.group(1) if match else None
+
+
+_Id = Annotated[str, Path(description="`job_…`, or the job's UUID; upper and lower case are the same", max_length=64)]
+_READ = {"e403": "The key has no read right", "e503": "The gateway has just started and has not read the jobs yet"}
+_WRITE = {
+    "e403": "The key has no write right, or Kubernetes refused it by policy",
+    "e413": "The body is larger than 64 KiB",
+    "e503": "The Kubernetes API is away",
+}
+_ONE = {"e404": "There is no such job, or it is of another project or namespace", "e422": "Validation error"}
+
+
+def _errors(**described: str) -> dict[int | str, dict[str, Any]]:
+    return error_responses(ErrorList, None, **described)
+
+
+def _router(gateway: Gateway) -> APIRouter:
+    router = APIRouter(prefix=f"{PREFIX}/jobs", tags=["batch"], dependencies=SECURITY)
+
+    def found(id: str, request: Request) -> tuple[ApiKey, JobRecord]:  # noqa: A002 - this API's own name
+        key = key_of(request)
+        return key, find_job(key, parse_id(id), gateway.view)
+
+    def readable(id: str, request: Request) -> JobRecord:  # noqa: A002 - this API's own name
+        require(key_of(request), Right.READ)
+        return found(id, request)[1]
+
+    @router.post(
+        "",
+        status_code=201,
+        summary="Create a batch job",
+        responses={
+            200: {"model": BatchJob, "description": "This Idempotency-Key and body have created this job before"},
+            **_errors(
+                e400="The body cannot be read, or no class serves this pipeline",
+                e409="The Idempotency-Key was used for another request",
+                e422="Validation error",
+                **_WRITE,
+            ),
+        },
+    )
+    async def create(
+        body: BatchJobRequest,
+        request: Request,
+        response: Response,
+        idempotency_key: Annotated[
+            str | None, Header(min_length=1, max_length=255, description="Makes it safe to send the request again")
+        ] = None,
+    ) -> BatchJob:
+        """Create a job."""
+        spec = to_job_spec(body.parameters)
+        creation = await create_job(gateway, key_of(request), spec, idempotency_key=idempotency_key)
+        if not creation.created:
+            response.status_code = 200
+        return job_view(creation.record, write=True)
+
+    @router.get(
+        "",
+        response_model=BatchJobList,
+        summary="List batch jobs",
+        responses={200: {"headers": AGE_HEADERS}, **_errors(e422="Validation error", **_READ)},
+    )
+    async def list_jobs(query: Annotated[BatchQuery, Query()], request: Request) -> Response:
+        """List the jobs that the key may see, the newest first."""
+        filters = Filters(
+            name=query.q,
+            accepts=lambda job: (
+                query.pipeline_type != "training" and (query.status is None or batch_status(job) == query.status)
+            ),
+        )
+        page = page_at(gateway, key_of(request), filters, query.offset, query.limit, Order.NEWEST)
+        jobs = b",".join(gateway.encoded(BATCH, job) for job in page.jobs)
+        rest = json.dumps({"total": page.total, "offset": query.offset, "limit": query.limit}).encode()
+        return Response(b'{"jobs":[' + jobs + b"]," + rest[1:], media_type="application/json")
+
+    @router.get("/queue", summary="List the queue", responses={200: {"headers": AGE_HEADERS}, **_errors(**_READ)})
+    async def queue(request: Request) -> QueueList:
+        """List the jobs that wait, of those that the key may see. Positions count all jobs."""
+        waiting = all_jobs(
+            gateway, key_of(request), Filters(accepts=lambda job: batch_status(job) == "PENDING"), Order.OLDEST
+        )
+        shown = [job_view(job) for job in waiting]
+        entries = [
+            QueueEntry(id=job.id, name=job.name, position=place if job.queue_position is None else job.queue_position)
+            for place, job in enumerate(shown)
+        ]
+        depth = max([len(entries), *(job.queue_depth for job in shown if job.queue_depth is not None)])
+        return QueueList(queue=sorted(entries, key=lambda entry: entry.position), depth=depth)
+
+    @router.get(
+        "/{id}",
+        response_model=BatchJob,
+        summary="Get a batch job",
+        responses={200: {"headers": AGE_HEADERS}, **_errors(**_ONE, **_READ)},
+    )
+    async def job(id: _Id, request: Request) -> Response:  # noqa: A002 - this API's own name
+        """Get the full details of a job, including its current status, parameters, and timestamps."""
+        return Response(gateway.read_status(key_of(request), BATCH, id), media_type="application/json")
+
+    @router.delete(
+        "/{id}",
+        status_code=204,
+        response_model=None,
+        summary="Delete a batch job",
+        responses=_errors(e409="The job has not finished", **_ONE, **_WRITE),
+    )
+    async def delete(id: _Id, request: Request) -> Response:  # noqa: A002 - this API's own name
+        """Delete a job that has finished."""
+        await delete_job(gateway, key_of(request), parse_id(id))
+        return Response(status_code=204)
+
+    @router.post(
+        "/{id}/cancel",
+        summary="Cancel a batch job",
+        responses=_errors(e409="The job is not PENDING, ADMITTED or RUNNING", **_ONE, **_WRITE),
+    )
+    async def cancel(id: _Id, request: Request) -> BatchJob:  # noqa: A002 - this API's own name
+        """Cancel a job; it is CANCELLED when its pods have stopped."""
+        require(key_of(request), Right.WRITE)
+        key, record = found(id, request)
+        status = batch_status(record)
+        refuse_unless(
+            status in ("PENDING", "ADMITTED", "RUNNING"),
+            f"The job is {status}: only one that is PENDING, ADMITTED or RUNNING can be cancelled.",
+        )
+        await cancel_job(gateway, key, record.uid)
+        return job_view(found(id, request)[1], write=True)
+
+    @router.post(
+        "/{id}/retry",
+        summary="Retry a batch job",
+        responses=_errors(e409="The job is not FAILED or CANCELLED", **_ONE, **_WRITE),
+    )
+    async def retry(id: _Id, request: Request) -> BatchJob:  # noqa: A002 - this API's own name
+        """Start a job again that has failed or was cancelled."""
+        return job_view(await retry_job(gateway, key_of(request), parse_id(id)), write=True)
+
+    @router.get(
+        "/{id}/events",
+        summary="List the events of a batch job",
+        responses={200: {"headers": AGE_HEADERS}, **_errors(**_ONE, **_READ)},
+    )
+    async def events(id: _Id, request: Request) -> EventList:  # noqa: A002 - this API's own name
+        """List what happened, the oldest first."""
+        happened = events_view(readable(id, request))
+        return EventList(events=happened, total=len(happened))
+
+    @router.get(
+        "/{id}/inputs",
+        summary="List the inputs of a batch job",
+        responses={200: {"headers": AGE_HEADERS}, **_errors(**_ONE, **_READ)},
+    )
+    async def inputs(id: _Id, query: Annotated[PageQuery, Query()], request: Request) -> InputList:  # noqa: A002
+        """List the source's episodes that are augmented, and how far each is; none until the source was resolved."""
+        page, total = inputs_view(readable(id, request), query.offset, query.limit)
+        return InputList(inputs=page, total=total, offset=query.offset, limit=query.limit)
+
+    @router.get(
+        "/{id}/outputs",
+        summary="List the outputs of a batch job",
+        responses={200: {"headers": AGE_HEADERS}, **_errors(**_ONE, **_READ)},
+    )
+    async def outputs(id: _Id, request: Request) -> OutputList:  # noqa: A002 - this API's own name
+        """List files of the published dataset, as links to its hub; none until there is one."""
+        files = outputs_view(readable(id, request))
+        return OutputList(outputs=files, total=len(files))
+
+    return router
+
+
+BATCH = Dialect(
+    name="batch",
+    prefix=PREFIX,
+    status_id=_status_id,
+    parse_id=parse_id,
+    encode_status=encode_status,
+    encode_problem=encode_problem,
+    router=_router,
+    fields={
+        "body": (*BatchJobRequest.model_fields, *AugmentationRequest.model_fields),
+        "query": tuple(BatchQuery.model_fields),
+    },
+)

@@ -1,0 +1,27 @@
+"""One id a request, in every line logged on its way and in its answer."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterable
+from contextvars import ContextVar
+
+HEADER = "X-Request-ID"
+_GIVEN = re.compile(rb"[A-Za-z0-9._-]{1,128}")
+_current: ContextVar[str] = ContextVar("request_id", default="")
+
+
+def begin(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """Take the id that a client or a proxy has given this request, or give it one."""
+    given = next((value for name, value in headers if name == b"x-request-id"), None)
+    # Anything else than a plain word could be made to look like a line of the log, or like another header.
+    usable = given is not None and _GIVEN.fullmatch(given)
+    request_id = given.decode() if usable and given is not None else str(uuid.uuid4())
+    _current.set(request_id)
+    return request_id
+
+
+def current() -> str:
+    """The id of the request that is being answered; empty outside of one."""
+    return _current.get()

@@ -1,0 +1,151 @@
+"""The GenAI status API: what its document promises, kept in every state of a job."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from augmentation_gateway.cluster_view import ClusterView
+from tests.unit.gateway.conftest import FakeKube, put
+from tests.unit.gateway.dialects.states import (
+    ALL_STATES,
+    bring,
+    conforms,
+    integer,
+    moment,
+    nullable,
+    one_of,
+    remove_by_ttl,
+    text,
+    uuid,
+)
+from tests.unit.gateway.job_objects import JOB_ID, event, job_object
+
+PATH = f"/api/v2/genai/status/{JOB_ID}/"
+FIELDS = {
+    "code": one_of(0, 1),
+    "created": moment,
+    "description": text,
+    "message": text,
+    "status": one_of("INITIALIZED", "RUNNING", "COMPLETED", "ERROR", "ABORTED", "EXPIRED"),
+    "statusId": uuid,
+    "statusType": one_of("augmentation"),
+}
+# The answer that the document shows; what it leaves empty is for each service to fill.
+EXAMPLE = {
+    "code": 0,
+    "created": "2019-08-24T14:15:22Z",
+    "description": "",
+    "message": "",
+    "status": "INITIALIZED",
+    "statusId": "e900225c-0629-4e96-be6e-86a17a309645",
+    "statusType": "",
+}
+
+
+@pytest.mark.parametrize("state", ALL_STATES)
+async def test_every_field_is_as_the_document_promises(http: httpx.AsyncClient, view: ClusterView, state: str) -> None:
+    bring(view, state)
+    answer = await http.get(PATH, headers={"accept": "application/json"})
+    assert answer.status_code == 200
+    conforms(answer.json(), FIELDS)
+    assert set(answer.json()) == set(EXAMPLE)
+    assert answer.json()["statusId"] == JOB_ID
+
+
+@pytest.mark.parametrize(
+    ("state", "status"),
+    [
+        ("just created", "INITIALIZED"),
+        ("accepted", "INITIALIZED"),
+        ("waiting in the queue", "INITIALIZED"),
+        ("resolving", "RUNNING"),
+        ("waiting for a node", "RUNNING"),
+        ("augmenting", "RUNNING"),
+        ("preempted", "RUNNING"),
+        ("completed", "COMPLETED"),
+        ("failed", "ERROR"),
+        ("failed on the way", "ERROR"),
+        ("cancelled", "ABORTED"),
+    ],
+)
+async def test_a_state_in_this_apis_words(http: httpx.AsyncClient, view: ClusterView, state: str, status: str) -> None:
+    bring(view, state)
+    body = (await http.get(PATH)).json()
+    assert (body["status"], body["code"]) == (status, int(status == "ERROR"))
+
+
+async def test_the_message_of_a_failed_job_is_its_error(http: httpx.AsyncClient, view: ClusterView) -> None:
+    bring(view, "failed")
+    assert (await http.get(PATH)).json()["message"] == "lerobot/pusht is not on the hub: check dataset_id"
+
+
+async def test_a_job_removed_by_its_time_to_live_is_expired(http: httpx.AsyncClient, view: ClusterView) -> None:
+    remove_by_ttl(view)
+    body = (await http.get(PATH)).json()
+    conforms(body, FIELDS)
+    assert (body["status"], body["code"]) == ("EXPIRED", 0)
+    assert (await http.get(PATH, headers={"x-api-key": "other-project"})).status_code == 404
+    assert (await http.get(f"/v1/augmentation/{JOB_ID}")).status_code == 404
+
+
+async def test_a_job_that_somebody_deleted_is_not_there(http: httpx.AsyncClient, view: ClusterView) -> None:
+    bring(view, "completed with all", ttlSecondsAfterFinished=10**9)
+    jobs = view.jobs_in("robots")
+    assert jobs is not None
+    jobs.apply(event("DELETED", job_object(version=400)))
+    assert (await http.get(PATH)).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "path", [PATH, PATH.upper().replace("/API/V2/GENAI/STATUS", "/api/v2/genai/status"), PATH.rstrip("/")]
+)
+async def test_the_id_in_any_case_and_the_path_with_or_without_its_end(http: httpx.AsyncClient, path: str) -> None:
+    for each in (path, path.replace("/genai/", "/")):
+        assert (await http.get(each)).json()["statusId"] == JOB_ID
+
+
+async def test_a_malformed_id_is_422_in_the_documents_shape(http: httpx.AsyncClient) -> None:
+    for path in ("/api/v2/genai/status/42/", "/api/v2/status/42/"):
+        answer = await http.get(path)
+        assert answer.status_code == 422
+        (problem,) = answer.json()["detail"]
+        assert set(problem) == {"loc", "msg", "type"}
+        assert problem["loc"] == ["path", "statusId"]
+
+
+@pytest.mark.parametrize(("key", "status"), [("other-project", 404), ("other-namespace", 404), ("wrong", 401)])
+async def test_who_sees_nothing(http: httpx.AsyncClient, key: str, status: int) -> None:
+    answer = await http.get(PATH, headers={"x-api-key": key})
+    assert answer.status_code == status
+    assert isinstance(answer.json()["detail"], str)
+
+
+async def test_the_list_goes_by_offset_and_links_its_pages(http: httpx.AsyncClient, view: ClusterView) -> None:
+    for number in range(4):
+        raw = job_object(f"00000000-0000-4000-8000-{number:012}", 300 + number, name=f"j{number}")
+        raw["metadata"]["creationTimestamp"] = f"2026-11-20T09:0{number}:00Z"
+        put(view, raw)
+    first = (await http.get("/api/v2/status/", params={"limit": 2})).json()
+    conforms(first, {"count": integer, "next": nullable(text), "previous": nullable(text), "data": bool})
+    assert first["data"][0]["statusId"] == JOB_ID
+    assert (first["count"], first["previous"]) == (2, None)
+    second = (await http.get(first["next"])).json()
+    third = (await http.get(second["next"])).json()
+    assert (third["count"], third["next"]) == (1, None)
+    assert (await http.get(third["previous"])).json() == second
+    ids = [each["statusId"] for page in (first, second, third) for each in page["data"]]
+    assert len(set(ids)) == 5
+    for status in first["data"]:
+        conforms(status, FIELDS)
+
+
+@pytest.mark.parametrize("state", ["running", "completed"])
+async def test_delete_removes_a_job_in_any_state(
+    http: httpx.AsyncClient, view: ClusterView, kube: FakeKube, state: str
+) -> None:
+    put(view, job_object(version=300, status={"state": state}))
+    answer = await http.delete(f"/api/v2/status/{JOB_ID}/")
+    assert answer.status_code == 204
+    assert kube.writes == [{"delete": "a-job", "uid": JOB_ID}]
+    assert (await http.get(PATH)).status_code == 404

@@ -1,0 +1,244 @@
+"""The `/jobs` API: what its document promises, kept in every state of a job."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from augmentation_gateway.cluster_view import ClusterView
+from augmentation_gateway.native.request import AugmentationRequest
+from tests.unit.gateway.conftest import BODY, FakeKube, put
+from tests.unit.gateway.dialects.states import (
+    ALL_STATES,
+    bring,
+    conforms,
+    integer,
+    moment,
+    nullable,
+    number,
+    object_of,
+    one_of,
+    text,
+    thing,
+    uuid,
+)
+from tests.unit.gateway.job_objects import AT, JOB_ID, PROJECT_ID, job_object
+
+PATH = f"/jobs/{JOB_ID}"
+FIELDS = {
+    "job_id": uuid,
+    "type": one_of("augmentation"),
+    "status": one_of("initializing", "pending", "queued", "running", "succeeded", "failed", "canceled", "rejected"),
+    "created_at": moment,
+    "started_at": nullable(moment),
+    "finished_at": nullable(moment),
+    "created_by": object_of(
+        {"principal_type": nullable(one_of("user", "service")), "user_id": nullable(text), "api_key_id": nullable(text)}
+    ),
+    "input": thing,
+    "output": thing,
+    "resources": object_of(
+        {
+            "dataset": object_of({"id": uuid, "version_id": nullable(uuid), "version_number": integer}),
+            "type": one_of("augmentation"),
+        }
+    ),
+    "error_message": nullable(text),
+    "woodwide_runtime_version": nullable(text),
+    "credits_consumed": nullable(number),
+    "progress": nullable(number),
+    "estimated_seconds_remaining": nullable(number),
+}
+# The answer that the document shows, with its placeholders.
+EXAMPLE: dict[str, Any] = {
+    "job_id": "3c90c3cc-0d44-4b50-8888-8dd25736052a",
+    "type": "<string>",
+    "created_at": "2023-11-07T05:31:56Z",
+    "started_at": "2023-11-07T05:31:56Z",
+    "finished_at": "2023-11-07T05:31:56Z",
+    "created_by": {},
+    "input": {},
+    "output": {},
+    "resources": {
+        "dataset": {
+            "id": "3c90c3cc-0d44-4b50-8888-8dd25736052a",
+            "version_id": "3c90c3cc-0d44-4b50-8888-8dd25736052a",
+            "version_number": 123,
+        },
+        "type": "dataset_ingest",
+    },
+    "error_message": "<string>",
+    "woodwide_runtime_version": "<string>",
+    "credits_consumed": 123,
+    "progress": 123,
+    "estimated_seconds_remaining": 123,
+}
+
+
+@pytest.mark.parametrize("state", ALL_STATES)
+async def test_every_field_is_as_the_document_promises(http: httpx.AsyncClient, view: ClusterView, state: str) -> None:
+    bring(view, state)
+    answer = await http.get(PATH)
+    assert answer.status_code == 200
+    body = answer.json()
+    conforms(body, FIELDS)
+    # The example leaves out status, which the document requires.
+    assert set(body) == set(EXAMPLE) | {"status"}
+    assert set(body["resources"]["dataset"]) == set(EXAMPLE["resources"]["dataset"])
+    assert 0 <= body["progress"] <= 100
+
+
+@pytest.mark.parametrize(
+    ("state", "status"),
+    [
+        ("just created", "initializing"),
+        ("accepted", "initializing"),
+        ("resolve pod not started", "pending"),
+        ("resolving", "pending"),
+        ("waiting in the queue", "queued"),
+        ("waiting for quota", "queued"),
+        ("waiting for a node", "queued"),
+        ("suspended", "queued"),
+        ("preempted", "queued"),
+        ("augmenting", "running"),
+        ("completed", "succeeded"),
+        ("failed", "rejected"),
+        ("failed on the way", "failed"),
+        ("hub away in resolve", "failed"),
+        ("cancelled", "canceled"),
+    ],
+)
+async def test_a_state_in_this_apis_words(http: httpx.AsyncClient, view: ClusterView, state: str, status: str) -> None:
+    bring(view, state)
+    body = (await http.get(PATH)).json()
+    assert body["status"] == status
+    assert (body["error_message"] is not None) == (status in ("failed", "rejected"))
+    assert (await http.get("/jobs", params={"status": status})).json()["jobs"] == [body]
+    others = [other for other in ("running", "pending") if other != status]
+    for other in others:
+        assert (await http.get("/jobs", params={"status": other})).json()["total"] == 0
+
+
+@pytest.mark.parametrize(
+    ("state", "started", "finished"),
+    [
+        ("augmenting", None, None),
+        ("completed with all", AT[1], AT[9]),
+        ("failed on the way", AT[1], AT[5]),
+        ("cancelled with time", None, AT[6]),
+    ],
+)
+async def test_times_of_the_start_and_the_end(
+    http: httpx.AsyncClient, view: ClusterView, state: str, started: str | None, finished: str | None
+) -> None:
+    bring(view, state)
+    body = (await http.get(PATH)).json()
+    assert (body["started_at"], body["finished_at"]) == (started, finished)
+
+
+async def test_output_is_the_result_once_there_is_one(http: httpx.AsyncClient, view: ClusterView) -> None:
+    bring(view, "augmenting")
+    assert (await http.get(PATH)).json()["output"] == {}
+    put(view, job_object(version=400, status=ALL_STATES["completed with all"]))
+    assert (await http.get(PATH)).json()["output"] == {
+        "dataset_id": "me/pusht_augmented_2489e9ad",
+        "revision": "abc",
+        "episodes": 24,
+        "frames": 1368,
+    }
+
+
+async def test_the_dataset_has_the_same_id_in_every_job_and_another_on_another_hub(
+    http: httpx.AsyncClient, view: ClusterView
+) -> None:
+    async def dataset() -> dict[str, Any]:
+        found: dict[str, Any] = (await http.get(PATH)).json()["resources"]["dataset"]
+        return found
+
+    bring(view, "just created")
+    before = await dataset()
+    assert before["version_id"] is None
+    put(view, job_object(version=400, status=ALL_STATES["completed with all"]))
+    after = await dataset()
+    assert after["id"] == before["id"]
+    assert after["version_id"] is not None
+    view.classes.apply(
+        {
+            "type": "ADDED",
+            "object": {
+                "metadata": {"name": "cpu", "uid": "c", "resourceVersion": "7"},
+                "spec": {"default": True, "hub": {"endpoint": "https://hub.example/"}},
+            },
+        }
+    )
+    assert (await dataset())["id"] not in (before["id"], None)
+
+
+async def test_a_dataset_on_a_volume_has_an_id_too(http: httpx.AsyncClient, view: ClusterView) -> None:
+    put(view, job_object(version=300, spec={"source": {"volume": {"claimName": "data", "path": "a/b"}}}))
+    body = (await http.get(PATH)).json()
+    conforms(body, FIELDS)
+    assert "dataset_id" not in body["input"]
+
+
+async def test_who_made_it(http: httpx.AsyncClient, view: ClusterView) -> None:
+    assert (await http.get(PATH)).json()["created_by"] == {
+        "principal_type": None,
+        "user_id": None,
+        "api_key_id": None,
+    }
+    job_id = (await http.post("/v1/augmentation", json=BODY)).json()["job_id"]
+    assert (await http.get(f"/jobs/{job_id}")).json()["created_by"] == {
+        "principal_type": "service",
+        "user_id": "full",
+        "api_key_id": "full",
+    }
+
+
+async def test_the_input_is_the_request(http: httpx.AsyncClient) -> None:
+    request = {
+        **BODY,
+        "name": "All of it",
+        "augment_transforms": "noise,lighting",
+        "augment_brightness_min": -20,
+        "noise_type": "shot",
+        "augment_copies": 4,
+        "seed": 5,
+        "cameras": ["top"],
+        "episodes": "0:3",
+        "output_dataset_id": "me/out",
+        "private": True,
+        "revision": "v3.0",
+    }
+    job_id = (await http.post("/v1/augmentation", json=request)).json()["job_id"]
+    shown = (await http.get(f"/jobs/{job_id}")).json()["input"]
+    assert {name: shown[name] for name in request} == request
+    AugmentationRequest.model_validate(shown)
+    assert shown["project_id"] == PROJECT_ID
+
+
+async def test_cancel_answers_with_the_job(http: httpx.AsyncClient, view: ClusterView, kube: FakeKube) -> None:
+    answer = await http.post(f"{PATH}/cancel")
+    assert answer.status_code == 200
+    conforms(answer.json(), FIELDS)
+    assert kube.writes == [{"metadata": {"uid": JOB_ID}, "spec": {"cancel": True}}]
+    put(view, job_object(version=600, status={"state": "completed"}))
+    assert (await http.post(f"{PATH}/cancel")).status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("path", "key", "status"),
+    [
+        (PATH.upper().replace("/JOBS", "/jobs"), "full", 200),
+        ("/jobs/42", "full", 422),
+        (PATH, "other-project", 404),
+        (PATH, "other-namespace", 404),
+        (PATH, "wrong", 401),
+    ],
+)
+async def test_ids_and_keys(http: httpx.AsyncClient, path: str, key: str, status: int) -> None:
+    answer = await http.get(path, headers={"x-api-key": key})
+    assert answer.status_code == status
+    assert "detail" in answer.json() or status == 200
