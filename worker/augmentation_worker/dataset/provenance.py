@@ -36,6 +36,11 @@ def version() -> str:
     return _version_of(DISTRIBUTION)
 
 
+def package_versions(names: Sequence[str]) -> dict[str, str]:
+    """Versions of the libraries that pixels and files depend on."""
+    return {name: _version_of(name) for name in names}
+
+
 def write_provenance(
     job_uid: str, spec: AugmentationJobSpec, origin: Mapping[str, str], plan: Plan, records: Sequence[ShardRecords]
 ) -> bytes:
@@ -51,7 +56,7 @@ def write_provenance(
     document = {
         "jobID": job_uid,
         "generator": {"name": DISTRIBUTION, "version": version()},
-        "packages": {name: _version_of(name) for name in _RECORDED_PACKAGES},
+        "packages": package_versions(_RECORDED_PACKAGES),
         "source": dict(origin),
         "seed": spec.augmentation.seed,
         "mode": spec.output.mode.value,

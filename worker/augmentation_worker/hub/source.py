@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from huggingface_hub.errors import EntryNotFoundError
 
@@ -49,6 +50,12 @@ class HubSource:
             return self.hub.download(self.name, self.revision, path, self.folder)
         except EntryNotFoundError as error:
             raise invalid(self.name, f"it lists the file {path}, but does not have it") from error
+
+    def open_partly(self, path: str) -> BinaryIO:
+        """See SourceDataset."""
+        if path not in self.files:
+            raise invalid(self.name, f"it lists the file {path}, but does not have it")
+        return self.hub.open_partly(self.name, self.revision, self.files[path])
 
     def read(self, path: str) -> bytes | None:
         """Content of a small file; None if there is none."""

@@ -32,6 +32,8 @@ from augmentation_worker.dataset.records import (
 )
 from augmentation_worker.dataset.statistics import channel_means, shortened
 from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.images.augment import augment_images
+from augmentation_worker.images.finding import is_image_dataset
 from augmentation_worker.phases.progress import ShardProgress
 from augmentation_worker.phases.session import Session
 from augmentation_worker.phases.video_check import check_written_video
@@ -59,6 +61,9 @@ def augment(session: Session) -> None:
     if index is None or index >= session.shard_count:
         raise WorkerFailure(FailureReason.INTERNAL_ERROR, f"there is no shard {index} among {session.shard_count}")
     source = session.open_source()
+    if is_image_dataset(source):
+        augment_images(session, source, index, _device(session.settings.device))
+        return
     metadata = load_metadata(source)
     output = session.open_output()
     plan = make_plan(metadata, session.job.spec, session.shard_count, carry_originals=not output.extends(source))

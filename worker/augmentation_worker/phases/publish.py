@@ -33,6 +33,8 @@ from augmentation_worker.dataset.records import BlobRecord, DataRecord, RecordIn
 from augmentation_worker.dataset.statistics import stats_json
 from augmentation_worker.dataset.supported import normal_codec
 from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.images.finding import is_image_dataset
+from augmentation_worker.images.publish import publish_images
 from augmentation_worker.phases.session import Session
 from augmentation_worker.phases.video_check import check_written_video
 from augmentation_worker.storage.output import OutputDataset, OutputMoved, StoredFile
@@ -48,6 +50,9 @@ def publish(session: Session) -> None:
     published = output.published()
     source = session.open_source()
     try:
+        if is_image_dataset(source):
+            publish_images(session, source, output, published)
+            return
         metadata = load_metadata(source)
         plan = make_plan(metadata, session.job.spec, session.shard_count, carry_originals=not output.extends(source))
         if published is None:

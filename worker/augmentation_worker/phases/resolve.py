@@ -9,6 +9,8 @@ from augmentation_worker.dataset.metadata import DatasetMetadata
 from augmentation_worker.dataset.plan import Plan, make_plan, selected_episodes
 from augmentation_worker.dataset.supported import check_cameras, check_encoding, check_spec
 from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.images.finding import is_image_dataset
+from augmentation_worker.images.resolve import resolve_images
 from augmentation_worker.phases.session import Session
 from augmentation_worker.storage.output import OutputDataset
 from augmentation_worker.storage.source import SourceDataset, load_metadata
@@ -21,6 +23,9 @@ def resolve(session: Session) -> None:
     session.reporter.event("started", "Reading the dataset's metadata")
     source = session.find_source()
     try:
+        if is_image_dataset(source):
+            resolve_images(session, source)
+            return
         metadata = load_metadata(source)
         plan = _checked_plan(session, metadata)
         output = _prepared_output(session, source, plan, metadata)

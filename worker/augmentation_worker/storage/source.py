@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from augmentation_api import FailureReason
 from augmentation_worker.dataset.info import INFO_PATH, read_info
@@ -37,6 +37,9 @@ class SourceDataset(Protocol):
 
     def open(self, path: str) -> Path:
         """A local file with the content of one of its files. Raises WorkerFailure."""
+
+    def open_partly(self, path: str) -> BinaryIO:
+        """A file, seekable, of which no more is fetched than is read: for the footer of a large one."""
 
     def read(self, path: str) -> bytes | None:
         """Content of a small file; None if there is none."""
