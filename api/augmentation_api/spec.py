@@ -201,10 +201,15 @@ class Augmentation(Model):
         default=HueSaturation(), description="Parameters of the hueSaturation transform."
     )
     cameras: list[CameraKey] = Field(
-        default=[], max_length=64, description="Camera keys to augment, e.g. observation.images.top; empty: all."
+        default=[],
+        max_length=64,
+        description="Camera keys to augment, e.g. observation.images.top, or columns of an image dataset; empty: all "
+        "that have colours.",
     )
     episodes: Annotated[str, StringConstraints(pattern=EPISODES_PATTERN, max_length=4096)] = Field(
-        "", description="Episodes to augment, as indices and half-open ranges: `0:100,150`; empty: all."
+        "",
+        description="Episodes to augment, as indices and half-open ranges: `0:100,150`; empty: all. Of an image "
+        "dataset these are rows, counted through all splits in their order.",
     )
 
     @field_validator("transforms")
@@ -225,9 +230,12 @@ class Augmentation(Model):
 
     def selects_episode(self, episode_index: int) -> bool:
         """Whether the episode with this index is to be augmented."""
-        if not self.episodes:
-            return True
-        return any(first <= episode_index < last for first, last in _episode_ranges(self.episodes))
+        return not self.episodes or any(first <= episode_index < last for first, last in self.episode_ranges)
+
+    @property
+    def episode_ranges(self) -> list[tuple[int, int]]:
+        """`episodes` as half-open ranges in the order given; none if all are to be augmented."""
+        return _episode_ranges(self.episodes) if self.episodes else []
 
     def selected_episodes(self, count: int) -> list[int]:
         """Indices of the selected ones of `count` episodes, rising. O(count) for each range."""

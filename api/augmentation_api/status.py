@@ -14,6 +14,7 @@ from augmentation_api.vocabulary import PhaseName, PhaseStatus, ShardState, Stat
 EVENTS_PER_PHASE = 50
 MAX_SHARDS = 100
 """Shards of a job at most. Each owns an entry of the status, and the API server merges all of them on every write."""
+MOST_CAMERAS = 64
 TEXT_LIMIT = 4096
 """Most characters of a message or an error."""
 
@@ -114,11 +115,24 @@ class SourceStatus(ObservedModel):
 
     repo_id: ShortText | None = Field(None, alias="repoID", description="Dataset that was read.")
     revision: ShortText | None = Field(None, description="Commit that is read, whatever happens to the branch.")
-    format: ShortText | None = Field(None, description="Dataset format, e.g. LeRobot v3.0.")
-    episodes: Count | None = Field(None, description="Episodes in the source.")
-    frames: Count | None = Field(None, description="Frames in the source.")
-    cameras: list[ShortText] = Field(default=[], max_length=64, description="Camera keys in the source.")
+    format: ShortText | None = Field(
+        None, description="Dataset format, e.g. LeRobot v3.0 or Hugging Face images (parquet)."
+    )
+    episodes: Count | None = Field(
+        None, description="Episodes in the source; a row of an image dataset counts as an episode of one frame."
+    )
+    frames: Count | None = Field(None, description="Frames in the source; of an image dataset its rows.")
+    cameras: list[ShortText] = Field(
+        default=[],
+        max_length=MOST_CAMERAS,
+        description="Camera keys in the source; of an image dataset its columns of pictures.",
+    )
     selected_episodes: Count | None = Field(None, description="Episodes the job augments.")
+    blocks: Count | None = Field(
+        None,
+        description="Blocks of rows in which the shards of an image dataset do and record their work. Absent where "
+        "they do so by episodes.",
+    )
     selected_frames: Count | None = Field(None, description="Frames of those episodes.")
     copies: Count | None = Field(None, description="Augmented versions of each of those episodes.")
 

@@ -184,3 +184,13 @@ def test_each_job_of_a_life_is_made_once() -> None:
     cluster = SimulatedCluster()
     cluster.complete()
     assert cluster.created_jobs == [cluster.job_name(phase) for phase in (RESOLVE, AUGMENT, PUBLISH)]
+
+
+def test_an_image_dataset_is_cut_by_its_blocks_not_by_its_rows() -> None:
+    cluster = SimulatedCluster()
+    cluster.reach(RESOLVE)
+    cluster.start_pod(RESOLVE)
+    cluster.report_source(selectedEpisodes=1400, selectedFrames=1400, copies=1, blocks=14)
+    cluster.succeed_pod(RESOLVE)
+    cluster.settle()
+    assert cluster.status.shard_count == 1

@@ -8,7 +8,7 @@ from augmentation_worker.dataset.metadata import DatasetMetadata
 from augmentation_worker.dataset.plan import Plan
 from augmentation_worker.dataset.provenance import version
 
-_FRONT_MATTER = re.compile(r"\A---\s*\n(.*?)\n---\s*\n?", re.DOTALL)
+FRONT_MATTER = re.compile(r"\A---\s*\n(.*?)\n---\s*\n?", re.DOTALL)
 _DEFAULT_FRONT_MATTER = """\
 task_categories:
 - robotics
@@ -26,7 +26,7 @@ def write_card(spec: AugmentationJobSpec, metadata: DatasetMetadata, plan: Plan,
 
     The source's front matter (its license above all) is kept as it is.
     """
-    match = _FRONT_MATTER.match(source_card or "")
+    match = FRONT_MATTER.match(source_card or "")
     front_matter = match.group(1) if match else _DEFAULT_FRONT_MATTER
     rest = (source_card or "")[match.end() if match else 0 :]
     rest = re.sub(f"{re.escape(BEGIN)}.*?{re.escape(END)}\n*", "", rest, flags=re.DOTALL).strip()

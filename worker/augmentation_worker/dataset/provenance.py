@@ -36,6 +36,11 @@ def version() -> str:
     return _version_of(DISTRIBUTION)
 
 
+def package_versions(names: Sequence[str]) -> dict[str, str]:
+    """Versions of the libraries that pixels and files depend on."""
+    return {name: _version_of(name) for name in names}
+
+
 def write_provenance(
     job_uid: str, spec: AugmentationJobSpec, origin: Mapping[str, str], plan: Plan, records: Sequence[ShardRecords]
 ) -> bytes:
@@ -51,7 +56,7 @@ def write_provenance(
     document = {
         "jobID": job_uid,
         "generator": {"name": DISTRIBUTION, "version": version()},
-        "packages": {name: _version_of(name) for name in _RECORDED_PACKAGES},
+        "packages": package_versions(_RECORDED_PACKAGES),
         "source": dict(origin),
         "seed": spec.augmentation.seed,
         "mode": spec.output.mode.value,
@@ -76,8 +81,7 @@ def write_provenance(
 
 
 def _versions(records: ShardRecords, episode: int, copy: int) -> Mapping[str, object]:
-    made = records.episodes[episode]
-    versions = {camera: made.copies(camera)[copy] for camera in made.videos}
+    versions = {camera: video.copies[copy] for camera, video in records.episodes[episode].videos.items()}
     return {
         camera: {"parameters": version.parameters, "pixelSha256": version.pixel_sha256}
         for camera, version in versions.items()

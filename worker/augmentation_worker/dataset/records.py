@@ -70,41 +70,15 @@ class CopyRecord(Record):
 
 
 class VideoRecord(BlobRecord):
-    """A video file that holds copies of one episode as one camera sees it, back to back."""
+    """The video file that holds all copies of one episode as one camera sees it."""
 
     copies: tuple[CopyRecord, ...]
 
 
-class RowsRecord(BlobRecord):
-    """A data file with rows of one episode's copies."""
-
-    rows: int = Field(ge=0)
-
-
 class EpisodeRecord(Record):
-    """All that a shard made of one source episode.
+    """All that a shard made of one source episode, by camera."""
 
-    Attributes:
-        videos: by camera, the files that its copies are in, in their order.
-        rows: data files of its own, if it has any.
-    """
-
-    videos: dict[str, tuple[VideoRecord, ...]]
-    rows: tuple[RowsRecord, ...] = ()
-
-    def copies(self, camera: str) -> tuple[CopyRecord, ...]:
-        """Its copies as a camera sees them, in order."""
-        return tuple(copy for video in self.videos[camera] for copy in video.copies)
-
-    @property
-    def files(self) -> tuple[BlobRecord, ...]:
-        """All its files."""
-        return (*(video for videos in self.videos.values() for video in videos), *self.rows)
-
-    @property
-    def size(self) -> int:
-        """Bytes of all its files."""
-        return sum(file.size for file in self.files)
+    videos: dict[str, VideoRecord]
 
 
 class DataRecord(Record):

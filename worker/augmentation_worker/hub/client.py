@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import BinaryIO
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HfUriError, RevisionNotFoundError
@@ -14,6 +16,7 @@ from augmentation_api import FailureReason
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.hub import patience, uploaded_files
 from augmentation_worker.hub.errors import HubAccess, Side, explained
+from augmentation_worker.hub.partial_file import RANGE_BYTES, PartialFile
 from augmentation_worker.hub.patience import OnRetry, Patience
 from augmentation_worker.storage.output import OutputMoved, StoredFile
 
@@ -110,6 +113,13 @@ class HubClient:
         """Download one file below `folder`, unless it is there already. Raises EntryNotFoundError."""
         with explained(self.access, side, dataset):
             return Path(self._api.hf_hub_download(dataset, path, repo_type=DATASET, revision=commit, local_dir=folder))
+
+    def open_partly(self, dataset: str, commit: str, file: RemoteFile, side: Side = "source") -> BinaryIO:
+        """A file of which no more is fetched than is read."""
+        partial = PartialFile(
+            self._api, dataset, commit, file.path, file.size, lambda: explained(self.access, side, dataset)
+        )
+        return BufferedReader(partial, RANGE_BYTES)
 
     def read(self, dataset: str, commit: str, path: str, side: Side) -> bytes | None:
         """Content of a small file; None if there is none."""

@@ -1,11 +1,15 @@
 """What a job will do, in a picture, before anything is run."""
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from augmentation_api import AugmentationJobSpec, FailureReason
 from augmentation_worker.dataset.plan import make_plan
 from augmentation_worker.dataset.supported import check_cameras, check_spec
 from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.images.finding import find_image_dataset, is_image_dataset
+from augmentation_worker.images.resolve import checked_plan
+from augmentation_worker.images.sheet import draw_first_row, draw_row
 from augmentation_worker.pictures.before_and_after import before_and_after
 from augmentation_worker.storage.folder_source import FolderSource
 from augmentation_worker.storage.source import load_metadata
@@ -25,6 +29,8 @@ def draw_preview(spec: AugmentationJobSpec, source: Path, episode: int | None) -
     """
     check_spec(spec)
     folder = FolderSource(source, str(source))
+    if is_image_dataset(folder):
+        return _draw_row(spec, folder, episode)
     metadata = load_metadata(folder)
     check_cameras(spec, metadata.info)
     plan = make_plan(metadata, spec, 1)
@@ -39,3 +45,17 @@ def draw_preview(spec: AugmentationJobSpec, source: Path, episode: int | None) -
         return before_and_after(metadata, plan, spec.augmentation, chosen[0], folder.open)
     except VideoInvalid as error:
         raise WorkerFailure(FailureReason.SOURCE_INVALID, f"{source}: {error.found}") from error
+
+
+def _draw_row(spec: AugmentationJobSpec, folder: FolderSource, row: int | None) -> bytes:
+    with TemporaryDirectory() as scratch:
+        dataset = find_image_dataset(folder, Path(scratch))
+    plan = checked_plan(spec, dataset, folder, None)
+    if row is None:
+        return draw_first_row(dataset, plan, spec.augmentation, folder)
+    if row >= dataset.rows or not spec.augmentation.selects_episode(row):
+        raise WorkerFailure(
+            FailureReason.SELECTION_EMPTY,
+            f"--episode {row}: none of the {plan.selected_rows} rows that the job selects, of {dataset.rows}",
+        )
+    return draw_row(dataset, plan, spec.augmentation, row, folder)

@@ -10,8 +10,8 @@ from augmentation_worker.dataset.layout import PROVENANCE_PATH
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.local.job_file import folder_spec
 
-PixelHashes = Mapping[tuple[int, str], str]
-"""By episode of the result and camera, the hash of the augmented pixels before they were encoded."""
+PixelHashes = Mapping[tuple[str, str], str]
+"""By episode (or file of rows) of the result and camera, the hash of the augmented pixels before they were encoded."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,11 @@ def recorded_in(dataset: Path) -> Recorded:
             "augmentation": document["augmentation"],
             "output": {"mode": document["mode"], "video": document["video"]},
         }
+        # Of an image dataset: blocks of rows, by their files.
+        entries = document["blocks"] if "blocks" in document else document["episodes"]
         hashes = {
-            (entry["episodeIndex"], camera): version["pixelSha256"]
-            for entry in document["episodes"]
+            (_made(entry), camera): version["pixelSha256"]
+            for entry in entries
             for camera, version in entry["cameras"].items()
         }
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -55,7 +57,11 @@ def recorded_in(dataset: Path) -> Recorded:
 def differences(wanted: PixelHashes, made: PixelHashes) -> list[str]:
     """The episodes and cameras whose pixels are not the same, in words."""
     return [
-        f"episode {episode}, camera {camera}"
+        f"{episode}, camera {camera}"
         for episode, camera in sorted(set(wanted) | set(made))
         if wanted.get((episode, camera)) != made.get((episode, camera))
     ]
+
+
+def _made(entry: Mapping[str, object]) -> str:
+    return str(entry["path"]) if "path" in entry else f"episode {entry['episodeIndex']}"

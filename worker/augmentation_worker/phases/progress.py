@@ -57,9 +57,9 @@ class ShardProgress:
             self._samples.pop(0)
         self.tell()
 
-    def finish_episode(self, frames: int, size: int) -> None:
-        """An episode is recorded. `frames` of it, all copies; `size` bytes of video."""
-        self.episodes_done += 1
+    def finish_episode(self, frames: int, size: int, *, episodes: int = 1) -> None:
+        """An episode (or some at once) is recorded. `frames` of it, all copies; `size` bytes of video."""
+        self.episodes_done += episodes
         self.bytes_done += size
         self._settled_video_frames += frames * self.cameras
         self._video_frames = self._settled_video_frames

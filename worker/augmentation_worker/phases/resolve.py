@@ -4,11 +4,13 @@ from augmentation_api import FailureReason
 from augmentation_api.sharding import most_episodes_per_shard
 from augmentation_api.status import MAX_SHARDS, OutputStatus, SourceStatus
 from augmentation_worker.dataset.info import DatasetInfo
-from augmentation_worker.dataset.layout import planned_paths
+from augmentation_worker.dataset.layout import planned_video_paths
 from augmentation_worker.dataset.metadata import DatasetMetadata
 from augmentation_worker.dataset.plan import Plan, make_plan, selected_episodes
 from augmentation_worker.dataset.supported import check_cameras, check_encoding, check_spec
 from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.images.finding import is_image_dataset
+from augmentation_worker.images.resolve import resolve_images
 from augmentation_worker.phases.session import Session
 from augmentation_worker.storage.output import OutputDataset
 from augmentation_worker.storage.source import SourceDataset, load_metadata
@@ -21,6 +23,9 @@ def resolve(session: Session) -> None:
     session.reporter.event("started", "Reading the dataset's metadata")
     source = session.find_source()
     try:
+        if is_image_dataset(source):
+            resolve_images(session, source)
+            return
         metadata = load_metadata(source)
         plan = _checked_plan(session, metadata)
         output = _prepared_output(session, source, plan, metadata)
@@ -83,8 +88,7 @@ def _checked_plan(session: Session, metadata: DatasetMetadata) -> Plan:
 def _prepared_output(session: Session, source: SourceDataset, plan: Plan, metadata: DatasetMetadata) -> OutputDataset:
     output = session.new_output(source)
     if output.extends(source):
-        replaced = {*metadata.video_paths, *metadata.data_paths}
-        taken = [path for path in planned_paths(plan, metadata) if path in source.paths and path not in replaced]
+        taken = [path for path in planned_video_paths(plan, metadata) if path in source.paths]
         if taken:
             raise WorkerFailure(
                 FailureReason.OUTPUT_CONFLICT,

@@ -68,24 +68,26 @@ def _row(
     span = episode.source.videos[camera.key]
     info = metadata.info
     first = round(span.from_timestamp * info.fps) + frame
-    path = open_file(info.video_file(camera.key, span.file))
+    path = open_file(info.video_file(camera.key, *span.file))
     (original,) = decode_segment(VideoSegment(path, first, 1, frame_rate(info.fps)))
-    yield Cell(camera.key, _pixels(original), ("original",))
+    yield Cell(camera.key, pixels_of(original), ("original",))
     mean = channel_means(metadata.table, episode.source.index, metadata.stats_json, camera.key)
     for copy in episode.copies[:MOST_COPIES]:
         pipeline = draw_pipeline(
             augmentation, camera=camera.key, episode=episode.source.index, copy=copy.copy, episode_mean=mean
         )
-        caption = tuple(_line(name, drawn) for name, drawn in pipeline.parameters.items())
-        yield Cell(f"episode {copy.episode_index}", _pixels(pipeline(original, frame)), caption)
+        caption = tuple(drawn_line(name, drawn) for name, drawn in pipeline.parameters.items())
+        yield Cell(f"episode {copy.episode_index}", pixels_of(pipeline(original, frame)), caption)
 
 
-def _pixels(frames: torch.Tensor) -> npt.NDArray[np.uint8]:
+def pixels_of(frames: torch.Tensor) -> npt.NDArray[np.uint8]:
+    """The first of uint8 [N, 3, H, W], as [H, W, 3]."""
     pixels: npt.NDArray[np.uint8] = frames[0].permute(1, 2, 0).contiguous().numpy()
     return pixels
 
 
-def _line(transform: str, drawn: Mapping[str, object]) -> str:
+def drawn_line(transform: str, drawn: Mapping[str, object]) -> str:
+    """What was drawn for a transform, in a line."""
     return f"{transform}: " + ", ".join(f"{name} {_short(value)}" for name, value in drawn.items())
 
 

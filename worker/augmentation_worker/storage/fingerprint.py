@@ -4,6 +4,8 @@ import hashlib
 from pathlib import Path
 
 _METADATA = "meta/"
+_METADATA_NAMES = ("README.md", "metadata.csv", "metadata.jsonl", "metadata.parquet")
+"""What an image dataset says of its files."""
 
 
 def files_of(folder: Path) -> dict[str, int]:
@@ -18,13 +20,17 @@ def files_of(folder: Path) -> dict[str, int]:
 
 
 def fingerprint(folder: Path) -> str:
-    """Hash of every file's path and size, and of the content of those in meta/: 40 hexadecimal digits.
+    """Hash of every file's path and size, and of the content of those that describe others: 40 hexadecimal digits.
 
     Reading terabytes of video to identify them would take longer than to augment them, and meta/ holds what a dataset
     says of itself: its statistics differ with any pixel.
     """
     state = hashlib.sha256()
     for path, size in files_of(folder).items():
-        content = hashlib.sha256((folder / path).read_bytes()).hexdigest() if path.startswith(_METADATA) else ""
+        content = hashlib.sha256((folder / path).read_bytes()).hexdigest() if _says_of_others(path) else ""
         state.update(f"{path}\0{size}\0{content}\n".encode())
     return state.hexdigest()[:40]
+
+
+def _says_of_others(path: str) -> bool:
+    return path.startswith(_METADATA) or path.rsplit("/", 1)[-1] in _METADATA_NAMES

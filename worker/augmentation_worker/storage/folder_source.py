@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from functools import cached_property
 from pathlib import Path
+from typing import BinaryIO
 
 from augmentation_api import FailureReason
 from augmentation_worker.dataset.episodes import invalid
@@ -48,6 +49,10 @@ class FolderSource:
         if path not in self.paths:
             raise invalid(self.name, f"it lists the file {path}, but does not have it")
         return self.folder / path
+
+    def open_partly(self, path: str) -> BinaryIO:
+        """See SourceDataset."""
+        return self.open(path).open("rb")
 
     def read(self, path: str) -> bytes | None:
         """See SourceDataset."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from augmentation_api import FailureReason
 from augmentation_worker.dataset.info import INFO_PATH, read_info
@@ -38,6 +38,9 @@ class SourceDataset(Protocol):
     def open(self, path: str) -> Path:
         """A local file with the content of one of its files. Raises WorkerFailure."""
 
+    def open_partly(self, path: str) -> BinaryIO:
+        """A file, seekable, of which no more is fetched than is read: for the footer of a large one."""
+
     def read(self, path: str) -> bytes | None:
         """Content of a small file; None if there is none."""
 
@@ -49,7 +52,7 @@ class SourceDataset(Protocol):
 
 
 def load_metadata(source: SourceDataset) -> DatasetMetadata:
-    """Read and check the metadata: meta/info.json, the episodes and meta/stats.json.
+    """Read and check the metadata: meta/info.json, meta/episodes and meta/stats.json.
 
     Raises:
         WorkerFailure: SOURCE_FORMAT_UNSUPPORTED if it is no LeRobot dataset of a supported version, SOURCE_INVALID if
@@ -62,7 +65,7 @@ def load_metadata(source: SourceDataset) -> DatasetMetadata:
             f"the dataset {source.name} at revision {source.revision} has no {INFO_PATH}: it is not a LeRobot dataset",
         )
     info = read_info(info_json, source.name)
-    episode_files = [(path, source.open(path)) for path in episode_files_of(source.paths, info)]
+    episode_files = [(path, source.open(path)) for path in episode_files_of(source.paths)]
     metadata = read_metadata(source.name, source.revision, info, episode_files, source.read(STATS_PATH))
     check_files(metadata, source.paths)
     return metadata

@@ -1,0 +1,331 @@
+"""Image datasets in parquet files and in folders: what each mode makes of them, by the word of load_dataset."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from augmentation_api import AugmentationJobSpec, FailureReason, PhaseName
+from augmentation_api.identifiers import backup_tag
+from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.images import plan as image_plan
+from augmentation_worker.local.preview import draw_preview
+from tests.integration.worker.conftest import Hub
+from tests.integration.worker.datasets import file_hashes
+from tests.integration.worker.image_datasets import (
+    COLUMNS,
+    MAKERS,
+    SPLIT_ROWS,
+    check_result,
+    image_folder,
+    loaded,
+    parquet_dataset,
+    picture,
+    record_of,
+)
+from tests.integration.worker.jobs import UID, LocalRun, local_run, spec_of
+
+NO_HUB = "http://127.0.0.1:9"
+ROWS = sum(SPLIT_ROWS.values())
+
+
+@pytest.fixture(autouse=True)
+def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that the few rows here are more than one."""
+    monkeypatch.setattr(image_plan, "BLOCK_ROWS", 2)
+
+
+def run_of(folder: Path, source: Path, result: Path, **spec: Any) -> LocalRun:
+    run = local_run(folder, NO_HUB, None, {**spec_of("unused/unused"), **spec})
+    return run.with_settings(source_folder=source, output_folder=result)
+
+
+def augmentation(**more: Any) -> dict[str, Any]:
+    return {"augmentation": {"transforms": ["lighting", "noise"], "copies": 2, "seed": 7, **more}}
+
+
+def refusal(run: LocalRun, phase: PhaseName = PhaseName.RESOLVE, **place: Any) -> WorkerFailure:
+    with pytest.raises(WorkerFailure) as caught:
+        run.run(phase, **place)
+    return caught.value
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+@pytest.mark.parametrize("mode", ["stacked", "independent", "inPlace"])
+def test_every_layout_in_every_mode(kind: str, mode: str, tmp_path: Path) -> None:
+    source, result = MAKERS[kind](tmp_path / "source"), tmp_path / "result"
+    before = file_hashes(source)
+    spec = (
+        augmentation(mode="independent", copiesPerTransform={"noise": 2}) if mode == "independent" else augmentation()
+    )
+    if mode == "inPlace":
+        spec |= {"output": {"mode": "inPlace"}}
+    run = run_of(tmp_path / "job", source, result, **spec)
+    run.run_all(2)
+    copies = {"stacked": 2, "independent": 3, "inPlace": 1}[mode]
+    check_result(result, source, tmp_path / "cache", copies=copies, columns=COLUMNS[kind], in_place=mode == "inPlace")
+    assert file_hashes(source) == before
+    status = run.job.status
+    assert status.source is not None
+    assert status.output is not None
+    rows = 5 if kind == "metadata" else ROWS
+    assert status.source.format == f"Hugging Face images ({'parquet' if kind == 'parquet' else 'image folder'})"
+    assert (status.source.episodes, status.source.selected_frames) == (rows, rows)
+    assert status.output.episodes == (rows if mode == "inPlace" else rows * (copies + 1))
+    assert [shard.episodes and shard.episodes.done == shard.episodes.total for shard in status.shards] == [True, True]
+    with Image.open(result / "meta/augmentation.png") as sheet:
+        assert sheet.width > 2 * 256
+
+
+@pytest.mark.parametrize("kind", ["parquet", "imagefolder"])
+@pytest.mark.parametrize("in_place", [False, True])
+def test_rows_and_columns_can_be_chosen(kind: str, in_place: bool, tmp_path: Path) -> None:
+    source, result = MAKERS[kind](tmp_path / "source"), tmp_path / "result"
+    spec = augmentation(episodes="1,4:8", cameras=["image"])
+    if in_place:
+        spec |= {"output": {"mode": "inPlace"}}
+    run_of(tmp_path / "job", source, result, **spec).run_all(2)
+    check_result(
+        result,
+        source,
+        tmp_path / "cache",
+        copies=2,
+        columns=["image"],
+        selected={1, 4, 5, 6, 7},
+        in_place=in_place,
+    )
+
+
+@pytest.mark.parametrize("kind", ["parquet", "imagefolder"])
+def test_shards_and_a_killed_shard_change_no_byte(kind: str, tmp_path: Path) -> None:
+    source = MAKERS[kind](tmp_path / "source")
+    results = []
+    for shards in (1, 3):
+        result = tmp_path / f"by-{shards}"
+        run_of(tmp_path / f"job-{shards}", source, result, **augmentation()).run_all(shards)
+        results.append(file_hashes(result))
+    run = run_of(tmp_path / "job", source, tmp_path / "stopped", **augmentation())
+    run.run(PhaseName.RESOLVE)
+    _kill_after_a_block(run)
+    done = {key: text for key, text in run.manifests.read(0).items() if key.startswith("block-")}
+    run.run_shards(1)
+    assert {key: text for key, text in run.manifests.read(0).items() if key in done} == done
+    assert [event.status for event in run.job.status.phase(PhaseName.AUGMENT).events][-2:] == ["resumed", "completed"]
+    run.run(PhaseName.PUBLISH, shards=1)
+    results.append(file_hashes(tmp_path / "stopped"))
+    assert results[0] == results[1] == results[2]
+
+
+def _kill_after_a_block(run: LocalRun) -> None:
+    """A process that dies as SIGKILL would have it, as soon as two blocks are recorded."""
+    code = f"""
+import os
+from dataclasses import replace
+from pathlib import Path
+from augmentation_api import PhaseName
+from augmentation_worker.cluster.manifest import LocalManifests
+from augmentation_worker.images import plan
+from tests.integration.worker.jobs import reopened
+plan.BLOCK_ROWS = 2
+record = LocalManifests.record
+def dying(self, shard, key, text):
+    record(self, shard, key, text)
+    if key == "block-000001":
+        os._exit(9)
+LocalManifests.record = dying
+run = reopened(Path({str(run.folder)!r}), {NO_HUB!r}, None).with_settings(
+    source_folder=Path({str(run.settings.source_folder)!r}), output_folder=Path({str(run.settings.output_folder)!r}))
+run.run(PhaseName.AUGMENT, shard=0, shards=1)
+"""
+    root = Path(__file__).parents[3]
+    ended = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False)
+    assert ended.returncode == 9, ended.stderr
+
+
+@pytest.mark.parametrize("kind", ["parquet", "imagefolder"])
+def test_from_a_hub_to_a_hub(kind: str, hub: Hub, submit: Callable[..., LocalRun], tmp_path: Path) -> None:
+    source = MAKERS[kind](tmp_path / "source")
+    hub.publish(f"lab/{kind}", source, tag=None)
+    run = submit(spec_of(f"lab/{kind}") | augmentation() | {"output": {"hub": {"repoID": f"lab/{kind}-more"}}})
+    run.run_all(2)
+    result = hub.download(f"lab/{kind}-more", tmp_path / "result", "main")
+    check_result(result, source, tmp_path / "cache", copies=2, columns=COLUMNS[kind])
+    commits = hub.api.list_repo_commits(f"lab/{kind}-more", repo_type="dataset")
+    assert len(commits) == 2
+    assert not hub.api.list_repo_refs(f"lab/{kind}-more", repo_type="dataset").tags
+    assert not list(run.settings.scratch.rglob("*.parquet"))
+
+
+@pytest.mark.parametrize("kind", ["parquet", "imagefolder"])
+def test_over_its_own_source_on_a_hub(kind: str, hub: Hub, submit: Callable[..., LocalRun], tmp_path: Path) -> None:
+    source = MAKERS[kind](tmp_path / "source")
+    name = f"lab/{kind}-itself"
+    before = hub.publish(name, source, tag=None)
+    submit(spec_of(name) | augmentation() | {"output": {"mode": "inPlace", "hub": {"repoID": name}}}).run_all(1)
+    result = hub.download(name, tmp_path / "result", "main")
+    check_result(result, source, tmp_path / "cache", copies=1, columns=COLUMNS[kind], in_place=True)
+    assert hub.head(name, backup_tag(UID)) == before
+    assert not set(file_hashes(result)) & {path for path in file_hashes(source) if path.endswith((".parquet", ".png"))}
+
+
+def test_a_card_keeps_its_license_and_forgets_its_counts(tmp_path: Path) -> None:
+    source = parquet_dataset(tmp_path / "source")
+    (source / "README.md").write_text(
+        "---\nlicense: mit\ndataset_info:\n  config_name: default\n  splits:\n"
+        "  - {name: train, num_bytes: 1, num_examples: 7}\n  - {name: test, num_bytes: 1, num_examples: 3}\n"
+        "  dataset_size: 2\n---\n# Mine\n"
+    )
+    result = tmp_path / "result"
+    run_of(tmp_path / "job", source, result, **augmentation()).run_all(1)
+    check_result(result, source, tmp_path / "cache", copies=2, columns=COLUMNS["parquet"])
+    card = (result / "README.md").read_text()
+    assert "license: mit" in card
+    assert "# Mine" in card
+    assert "num_examples" not in card
+    assert (result / "LICENSE").read_text() == "do what you like"
+
+
+def test_a_result_can_be_augmented_again(tmp_path: Path) -> None:
+    source = image_folder(tmp_path / "source")
+    once, twice = tmp_path / "once", tmp_path / "twice"
+    run_of(tmp_path / "job", source, once, **augmentation(copies=1)).run_all(1)
+    run_of(tmp_path / "job-2", once, twice, **augmentation(copies=1)).run_all(1)
+    check_result(twice, once, tmp_path / "cache", copies=1, columns=["image"])
+
+
+def test_several_configurations_need_a_default(tmp_path: Path) -> None:
+    source = parquet_dataset(tmp_path / "source")
+    card = (
+        "---\nconfigs:\n"
+        "- config_name: small\n  data_files: [{split: test, path: data/test-*}]\n"
+        "- config_name: large\n  data_files: [{split: train, path: data/train-*}]\n"
+    )
+    (source / "README.md").write_text(card + "---\n")
+    failure = refusal(run_of(tmp_path / "job", source, tmp_path / "result", **augmentation()))
+    assert failure.reason is FailureReason.SOURCE_FORMAT_UNSUPPORTED
+    assert all(word in failure.message for word in ("small, large", "default: true", "README.md"))
+    (source / "README.md").write_text(card + "  default: true\n---\n")
+    run_of(tmp_path / "job-2", source, tmp_path / "result", **augmentation()).run_all(1)
+    assert {split: len(rows) for split, rows in loaded(tmp_path / "result", tmp_path / "cache").items()} == {
+        "train": 21
+    }
+
+
+def test_what_is_neither_is_told_what_was_looked_for_and_found(tmp_path: Path) -> None:
+    for name, content in {"notes.txt": "hello", "table.csv": "a,b\n1,2\n"}.items():
+        source = tmp_path / name
+        source.mkdir()
+        (source / name).write_text(content)
+        failure = refusal(run_of(tmp_path / f"job-{name}", source, tmp_path / "result", **augmentation()))
+        assert failure.reason is FailureReason.SOURCE_FORMAT_UNSUPPORTED
+        assert all(word in failure.message for word in ("meta/info.json", "parquet", "folders of pictures", "1 ."))
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason", "words"),
+    [
+        ({"cameras": ["top"]}, FailureReason.SELECTION_EMPTY, ["'top'", "image, wrist"]),
+        ({"cameras": ["depth"]}, FailureReason.SPEC_UNSUPPORTED, ["depth", "one channel", "image, wrist"]),
+        ({"episodes": "10:20"}, FailureReason.SELECTION_EMPTY, ["'10:20'", "rows 0 to 9"]),
+        ({"copies": 20}, FailureReason.LIMIT_EXCEEDED, ["200 augmented rows", "limits.maxFrames"]),
+    ],
+)
+def test_what_the_spec_asks_for(
+    changes: dict[str, Any], reason: FailureReason, words: list[str], tmp_path: Path
+) -> None:
+    source = parquet_dataset(tmp_path / "source")
+    run = run_of(tmp_path / "job", source, tmp_path / "result", **augmentation(**changes)).with_settings(max_frames=100)
+    failure = refusal(run)
+    assert failure.reason is reason
+    assert all(word in failure.message for word in words), failure.message
+    assert not (tmp_path / "result").exists()
+
+
+def test_a_damaged_picture_is_named_by_row_and_column(tmp_path: Path) -> None:
+    source = image_folder(tmp_path / "source")
+    bad = source / "train" / "dog" / "6.jpg"
+    bad.write_bytes(bad.read_bytes()[:-60])
+    run = run_of(tmp_path / "job", source, tmp_path / "result", **augmentation())
+    run.run(PhaseName.RESOLVE)
+    failure = refusal(run, PhaseName.AUGMENT, shard=0, shards=1)
+    assert failure.reason is FailureReason.SOURCE_INVALID
+    assert all(word in failure.message for word in ("column image", "split train", "is damaged")), failure.message
+    assert not (tmp_path / "result").exists()
+
+
+def test_a_damaged_parquet_file_and_one_that_is_missing_are_named(tmp_path: Path) -> None:
+    source = parquet_dataset(tmp_path / "source")
+    bad = source / "data/train-00001-of-00002.parquet"
+    bad.write_bytes(bad.read_bytes()[:500])
+    failure = refusal(run_of(tmp_path / "job", source, tmp_path / "result", **augmentation()))
+    assert failure.reason is FailureReason.SOURCE_INVALID
+    assert "data/train-00001-of-00002.parquet" in failure.message
+    bad.unlink()
+    (source / "README.md").write_text(
+        "---\nconfigs: [{config_name: a, data_files: [{split: train, path: gone-*}]}]\n---\n"
+    )
+    failure = refusal(run_of(tmp_path / "job-2", source, tmp_path / "result", **augmentation()))
+    assert failure.reason is FailureReason.SOURCE_FORMAT_UNSUPPORTED
+    assert all(word in failure.message for word in ("`configs`", "README.md", "2 .parquet"))
+
+
+def test_a_block_that_is_gone_or_changed_is_not_published(tmp_path: Path) -> None:
+    source, result = parquet_dataset(tmp_path / "source"), tmp_path / "result"
+    run = run_of(tmp_path / "job", source, result, **augmentation())
+    run.run(PhaseName.RESOLVE)
+    run.run_shards(1)
+    stored = result.with_name(f".result.augmenting-{UID[:8]}") / "augmented"
+    first = stored / "train-00000-of-00004.parquet"
+    content = first.read_bytes()
+    first.write_bytes(content[:-1] + b"x")
+    failure = refusal(run, PhaseName.PUBLISH, shards=1)
+    assert failure.reason is FailureReason.INTEGRITY_CHECK_FAILED
+    first.unlink()
+    assert refusal(run, PhaseName.PUBLISH, shards=1).reason is FailureReason.INTEGRITY_CHECK_FAILED
+    assert not result.exists()
+    first.write_bytes(content)
+    run.run(PhaseName.PUBLISH, shards=1)
+    run.run(PhaseName.PUBLISH, shards=1)
+    assert [event.status for event in run.job.status.phase(PhaseName.PUBLISH).events][-2:] == ["resumed", "completed"]
+
+
+def test_the_first_rows_of_a_folder_are_judged_by_their_pictures(tmp_path: Path) -> None:
+    """A folder of depth maps has nothing to augment."""
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "0.png").write_bytes(picture(0, "PNG", mode="L"))
+    failure = refusal(run_of(tmp_path / "job", tmp_path / "source", tmp_path / "result", **augmentation()))
+    assert failure.reason is FailureReason.SELECTION_EMPTY
+    assert "one channel" in failure.message
+
+
+def test_a_preview_shows_a_row_before_anything_runs(tmp_path: Path) -> None:
+    spec = AugmentationJobSpec.model_validate(spec_of("unused/unused") | augmentation(episodes="2,8"))
+    source = parquet_dataset(tmp_path / "source")
+    for row in (None, 8):
+        with Image.open(BytesIO(draw_preview(spec, source, row))) as sheet:
+            assert sheet.width > 3 * 256
+    for row in (3, 10):
+        with pytest.raises(WorkerFailure, match=f"--episode {row}"):
+            draw_preview(spec, source, row)
+
+
+def test_a_run_on_one_machine_can_be_made_again(tmp_path: Path) -> None:
+    source, result, again = image_folder(tmp_path / "source"), tmp_path / "result", tmp_path / "again"
+    job = tmp_path / "job.yaml"
+    job.write_text("augmentation: {copies: 2, seed: 7, transforms: [noise], episodes: '0:4'}")
+
+    def command(*arguments: object) -> str:
+        program = [sys.executable, "-m", "augmentation_worker", *map(str, arguments)]
+        ended = subprocess.run(program, capture_output=True, text=True, check=False)
+        assert ended.returncode == 0, ended.stderr
+        return ended.stdout
+
+    command("run", "-f", job, "--source", source, "--output", result)
+    check_result(result, source, tmp_path / "cache", copies=2, columns=["image"], selected={0, 1, 2, 3})
+    assert "those that were recorded" in command("reproduce", result, "--source", source, "--output", again)
+    assert record_of(again)["blocks"] == record_of(result)["blocks"]

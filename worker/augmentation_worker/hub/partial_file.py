@@ -1,0 +1,74 @@
+"""A file on the hub of which only what is read is fetched: the footer of a parquet file tells what is in gigabytes."""
+
+import io
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+from huggingface_hub import HfApi, hf_hub_url
+from huggingface_hub.utils._headers import build_hf_headers
+from huggingface_hub.utils._http import get_session, hf_raise_for_status
+
+RANGE_BYTES = 1 << 18
+"""Fetched at a time, at least: more than most footers have."""
+
+
+class PartialFile(io.RawIOBase):
+    """A file at a commit, read by HTTP range requests. Put a BufferedReader around it.
+
+    Args:
+        api: of the hub.
+        dataset, commit, path: which file.
+        size: bytes.
+        explained: around every request; it turns the hub's errors into the caller's.
+    """
+
+    def __init__(
+        self,
+        api: HfApi,
+        dataset: str,
+        commit: str,
+        path: str,
+        size: int,
+        explained: Callable[[], AbstractContextManager[None]],
+    ) -> None:
+        super().__init__()
+        self._url = hf_hub_url(dataset, path, repo_type="dataset", revision=commit, endpoint=api.endpoint)
+        self._headers = build_hf_headers(
+            token=api.token, library_name=api.library_name, library_version=api.library_version
+        )
+        self._size = size
+        self._explained = explained
+        self._position = 0
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def seekable(self) -> bool:
+        """It is."""
+        return True
+
+    def tell(self) -> int:
+        """Where the next read begins."""
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go somewhere else; nothing is fetched."""
+        self._position = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        return self._position
+
+    def readinto(self, buffer: "bytearray | memoryview") -> int:  # type: ignore[override]
+        """Fetch as much as fits, up to the end of the file."""
+        wanted = min(len(buffer), self._size - self._position)
+        if wanted <= 0:
+            return 0
+        last = self._position + wanted - 1
+        headers = {**self._headers, "Range": f"bytes={self._position}-{last}", "Accept-Encoding": "identity"}
+        with self._explained():
+            answer = get_session().get(self._url, headers=headers, follow_redirects=True)
+            hf_raise_for_status(answer)
+        # A server that does not know ranges sends the whole file, with status 200.
+        content = answer.content if answer.status_code == 206 else answer.content[self._position : last + 1]
+        buffer[: len(content)] = content
+        self._position += len(content)
+        return len(content)

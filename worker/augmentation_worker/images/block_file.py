@@ -1,0 +1,234 @@
+"""The parquet file of a block: its rows as the source has them, but for the pictures of the augmented columns."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+
+from augmentation_api import Augmentation
+from augmentation_worker.dataset.integrity import broken
+from augmentation_worker.images.dataset import ImageDataset
+from augmentation_worker.images.plan import Block
+from augmentation_worker.images.rows import Rows, damaged
+from augmentation_worker.images.versions import Version, make_versions
+from augmentation_worker.pictures.picture_header import PictureInvalid, read_header
+from augmentation_worker.video.cores import usable_cores
+
+ROW_GROUP_BYTES, ROW_GROUP_ROWS = 32 * 2**20, 100
+"""A row group ends with whichever it has first: what is held of it before it is written, and what a reader holds."""
+_AHEAD = 2
+"""Rows under way for each core."""
+
+Made = Mapping[str, Sequence[Version] | None]
+"""By augmented column the versions of a row; None where it has no picture."""
+
+
+@dataclass(frozen=True)
+class WrittenBlock:
+    """A block's file.
+
+    Attributes:
+        rows: that were written.
+        pixel_sha256: by augmented column, of all of its versions' pixels.
+    """
+
+    rows: int
+    pixel_sha256: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class BlockWriter:
+    """Makes the blocks of one shard.
+
+    Attributes:
+        dataset: the source.
+        augmentation: what the job asks for.
+        columns: those to augment.
+        device: where.
+        on_row: called with the number of versions of each row that is written; what it raises stops the work.
+    """
+
+    dataset: ImageDataset
+    augmentation: Augmentation
+    columns: tuple[str, ...]
+    device: torch.device
+    on_row: Callable[[int], None]
+
+    def write(self, block: Block, source: Rows, local: Path) -> WrittenBlock:
+        """Write a block's file. Memory is bounded by a batch of rows and a row group, whatever the block's size.
+
+        Raises:
+            WorkerFailure: SOURCE_INVALID, naming row and column of a picture that cannot be used.
+        """
+        local.parent.mkdir(parents=True, exist_ok=True)
+        hashes = {name: hashlib.sha256() for name in self.columns}
+        # Pictures are compressed and different: a dictionary of them would hold each in memory once more.
+        options = {"use_dictionary": [name for name in self.dataset.schema.names if name not in self.dataset.columns]}
+        written = _RowGroups(local, options)
+        with closing(written), ThreadPoolExecutor(usable_cores(), "row") as threads:
+            for row, made in self._in_order(self._rows(block, source, threads)):
+                for name, versions in made.items():
+                    for version in versions or ():
+                        hashes[name].update(version.pixel_sha256)
+                written.add(self._as_table(row, made, block.copies))
+                self.on_row(block.copies if made else 0)
+        return WrittenBlock(written.rows, {name: each.hexdigest() for name, each in hashes.items()})
+
+    def _rows(
+        self, block: Block, source: Rows, threads: ThreadPoolExecutor
+    ) -> "Iterator[tuple[int, pa.Table, dict[str, Future[list[Version]] | None]]]":
+        """The block's rows, one by one; of those that are selected the versions are under way."""
+        for first, batch in source.between(block.file, block.start, block.stop):
+            for position in range(len(batch)):
+                number, row = first + position, batch.slice(position, 1)
+                if block.selects(number):
+                    yield number, row, self._under_way(number, row, block.copies, threads)
+                elif block.keeps_others:
+                    yield number, row, {}
+
+    def _under_way(
+        self, number: int, row: pa.Table, copies: int, threads: ThreadPoolExecutor
+    ) -> "dict[str, Future[list[Version]] | None]":
+        under_way: dict[str, Future[list[Version]] | None] = {}
+        for name in self.columns:
+            content = self._picture(number, row, name)
+            versions = make_versions(self.augmentation, name, number, copies, self.device)
+            under_way[name] = None if content is None else threads.submit(versions, content)
+        return under_way
+
+    def _in_order(
+        self, rows: "Iterator[tuple[int, pa.Table, dict[str, Future[list[Version]] | None]]]"
+    ) -> Iterator[tuple[pa.Table, Made]]:
+        """The rows with their versions, a few ahead of the one that is waited for."""
+        ahead = list(islice(rows, _AHEAD * usable_cores()))
+        while ahead:
+            number, row, under_way = ahead.pop(0)
+            made: dict[str, list[Version] | None] = {}
+            for name, future in under_way.items():
+                try:
+                    made[name] = None if future is None else future.result()
+                except PictureInvalid as error:
+                    raise self._unusable(number, name, f"the picture {error.found}") from error
+            yield row, made
+            ahead += islice(rows, 1)
+
+    def _picture(self, number: int, row: pa.Table, column: str) -> bytes | None:
+        (cell,) = row.column(column).to_pylist()
+        if cell is None or (cell["bytes"] is None and cell["path"] is None):
+            return None
+        if cell["bytes"] is None:
+            raise self._unusable(number, column, f"the picture is not in the file, which only names {cell['path']}")
+        content: bytes = cell["bytes"]
+        return content
+
+    def _unusable(self, number: int, column: str, finding: str) -> Exception:
+        return damaged(
+            self.dataset.name,
+            f"{self.dataset.place_of(number)}, column {column}: {finding} (spec.augmentation.episodes can leave the "
+            "row out)",
+        )
+
+    def _as_table(self, row: pa.Table, made: Made, copies: int) -> pa.Table:
+        """The row's versions; the row itself where none are made. What stays as it was is not copied."""
+        if not made:
+            return row
+        table = pa.concat_tables([row] * copies)
+        for name, versions in made.items():
+            if versions is None:
+                continue
+            position = table.schema.get_field_index(name)
+            kind = table.schema.field(position)
+            (cell,) = row.column(name).to_pylist()
+            cells = [{**cell, "bytes": version.content} for version in versions]
+            table = table.set_column(position, kind, pa.array(cells, type=kind.type))
+        return table
+
+
+@dataclass
+class _RowGroups:
+    """A parquet file that grows by whole row groups."""
+
+    path: Path
+    options: Mapping[str, object]
+    rows: int = 0
+    _pending: list[pa.Table] = field(default_factory=list)
+    _pending_rows: int = 0
+    _pending_bytes: int = 0
+    _writer: pq.ParquetWriter | None = None
+
+    def add(self, table: pa.Table) -> None:
+        self._pending.append(table)
+        self._pending_rows += len(table)
+        self._pending_bytes += table.nbytes
+        if self._pending_bytes >= ROW_GROUP_BYTES or self._pending_rows >= ROW_GROUP_ROWS:
+            self._flush()
+
+    def close(self) -> None:
+        if self._pending:
+            self._flush()
+        if self._writer is not None:
+            self._writer.close()
+
+    def _flush(self) -> None:
+        table = pa.concat_tables(self._pending)
+        if self._writer is None:
+            self._writer = pq.ParquetWriter(self.path, table.schema, compression="snappy", **self.options)
+        self._writer.write_table(table, row_group_size=len(table))
+        self.rows += len(table)
+        self._pending, self._pending_rows, self._pending_bytes = [], 0, 0
+
+
+def check_written_block(local: Path, block: Block, columns: Sequence[str], source: Rows) -> None:
+    """Read a block's file back and compare it with the source.
+
+    Everything but the pictures of the augmented columns is the source's, bit by bit; those are pictures of the same
+    format under the same names.
+
+    Raises:
+        WorkerFailure: INTEGRITY_CHECK_FAILED with the first finding.
+    """
+    with pq.ParquetFile(local, pre_buffer=False) as file:
+        if file.metadata.num_rows != block.rows:
+            raise broken(f"{block.path} has {file.metadata.num_rows} rows, not {block.rows}")
+        found = (pa.Table.from_batches([batch]) for batch in file.iter_batches(1, use_threads=False))
+        for first, batch in source.between(block.file, block.start, block.stop):
+            for position in range(len(batch)):
+                row = batch.slice(position, 1)
+                selected = block.selects(first + position)
+                repeated = block.copies if selected else int(block.keeps_others)
+                for made in islice(found, repeated):
+                    _check_row(made, row, columns if selected else (), f"{block.path}, made of row {first + position}")
+
+
+def _check_row(made: pa.Table, row: pa.Table, columns: Sequence[str], where: str) -> None:
+    if not made.schema.equals(row.schema, check_metadata=True):
+        raise broken(f"{where}: the columns are not those of the source")
+    others = [name for name in row.column_names if name not in columns]
+    if not _same(made.select(others), row.select(others)):
+        raise broken(f"{where}: something else than the pictures of {', '.join(columns)} has changed")
+    for name in columns:
+        (before,), (after,) = row.column(name).to_pylist(), made.column(name).to_pylist()
+        if before is None or before["bytes"] is None:
+            if after != before:
+                raise broken(f"{where}: column {name} has a picture where the source has none")
+            continue
+        if after["path"] != before["path"]:
+            raise broken(f"{where}: the picture in column {name} has another name")
+        try:
+            same = read_header(after["bytes"]).format is read_header(before["bytes"]).format
+        except PictureInvalid as error:
+            raise broken(f"{where}: column {name}: the picture {error.found}") from error
+        if not same:
+            raise broken(f"{where}: the picture in column {name} has another format")
+
+
+def _same(one: pa.Table, other: pa.Table) -> bool:
+    """Equal, where NaN equals NaN."""
+    return bool(one.equals(other)) or repr(one.to_pydict()) == repr(other.to_pydict())

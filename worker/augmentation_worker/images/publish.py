@@ -1,0 +1,144 @@
+"""publish of an image dataset: check what the shards made, and make it visible in one commit."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from augmentation_api import FailureReason
+from augmentation_api.status import OutputStatus
+from augmentation_worker import termination
+from augmentation_worker.dataset.integrity import check_stored
+from augmentation_worker.dataset.layout import (
+    ATTRIBUTES_PATH,
+    CARD_PATH,
+    PROVENANCE_PATH,
+    WRITTEN_ANEW,
+    with_large_file_rules,
+)
+from augmentation_worker.dataset.records import BlobRecord, RecordInvalid
+from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.images.card import write_image_card
+from augmentation_worker.images.dataset import ImageDataset
+from augmentation_worker.images.finding import find_image_dataset
+from augmentation_worker.images.integrity import check_complete, check_opens
+from augmentation_worker.images.plan import ImagePlan, make_image_plan
+from augmentation_worker.images.provenance import write_image_provenance
+from augmentation_worker.images.records import ImageShardRecords
+from augmentation_worker.phases.session import Session
+from augmentation_worker.storage.output import OutputDataset, OutputMoved, StoredFile
+from augmentation_worker.storage.source import SourceDataset
+
+
+def publish_images(session: Session, source: SourceDataset, output: OutputDataset, published: str | None) -> None:
+    """Run the phase. Raises WorkerFailure; then nothing has become visible.
+
+    Args:
+        session: of this pod.
+        source: the source.
+        output: where the result goes.
+        published: revision of the result, if an earlier try has published it.
+    """
+    dataset = find_image_dataset(source, session.settings.scratch)
+    plan = make_image_plan(
+        dataset, session.job.spec, session.shard_count, source.paths, carry_originals=not output.extends(source)
+    )
+    if published is None:
+        revision = _Publication(session, source, dataset, plan, output).commit()
+    else:
+        termination.finish_first()
+        session.reporter.event("resumed", "An earlier try has published the result: little is left to do")
+        revision = published
+    session.reporter.found(
+        output=OutputStatus(
+            dataset_id=output.name,
+            revision=revision,
+            episodes=plan.total_rows,
+            frames=plan.total_rows,
+            url=output.page,
+        )
+    )
+    session.reporter.event("completed", f"{output.name} has {plan.total_rows} rows", data={"revision": revision})
+
+
+@dataclass(frozen=True)
+class _Publication:
+    """One try to publish."""
+
+    session: Session
+    source: SourceDataset
+    dataset: ImageDataset
+    plan: ImagePlan
+    output: OutputDataset
+
+    def commit(self) -> str:
+        """Check, and make the one commit."""
+        extends = self.output.extends(self.source)
+        checked = self.output.check(self.source)
+        records = self._records()
+        check_complete(self.plan, records)
+        blobs = [blob for record in records for blob in record.blobs]
+        stored = [_stored(blob) for blob in blobs]
+        stored += self._carried() if not extends else []
+        missing = {file.path for file in self.output.missing(stored)}
+        check_stored([blob for blob in blobs if blob.path in missing])
+        written = self._written(records, extends=extends)
+        check_opens(
+            self.dataset, self.plan, records, written[CARD_PATH], self.output, self.session.settings.scratch / "result"
+        )
+        if extends:
+            self.output.keep_previous(checked)
+        self.session.reporter.event("publishing", f"The result is sound: committing {len(stored) + len(written)} files")
+        termination.finish_first()
+        try:
+            return self.output.commit(
+                f"{'Replace' if self.plan.in_place else 'Add'} {self.plan.augmented_rows} augmented rows "
+                f"(job {self.session.settings.job_uid})",
+                checked=checked,
+                stored=stored,
+                written=written,
+                deleted=self.plan.abandoned if extends else (),
+            )
+        except OutputMoved as error:
+            return self._commit_that_was_lost(error)
+
+    def _commit_that_was_lost(self, error: OutputMoved) -> str:
+        published = self.output.published()
+        if published is not None:
+            return published  # the commit was made, only its answer did not arrive
+        raise WorkerFailure(
+            FailureReason.OUTPUT_CONFLICT,
+            f"somebody else wrote to {self.output.name} while the result was being checked: nothing was published; "
+            "create the job again, or publish to another dataset (spec.output)",
+        ) from error
+
+    def _records(self) -> list[ImageShardRecords]:
+        try:
+            return [ImageShardRecords.read(self.session.manifests.read(shard.index)) for shard in self.plan.shards]
+        except RecordInvalid as error:
+            raise WorkerFailure(FailureReason.INTERNAL_ERROR, str(error)) from error
+
+    def _carried(self) -> list[StoredFile]:
+        """Bring files at the top over that are no data, such as a license."""
+        kept = [
+            path
+            for path in sorted(self.source.paths)
+            if "/" not in path and path not in WRITTEN_ANEW and path not in self.dataset.data_paths
+        ]
+        return [self.output.put(path, self.source.open(path)) for path in kept]
+
+    def _written(self, records: Sequence[ImageShardRecords], *, extends: bool) -> dict[str, bytes]:
+        spec, dataset, plan = self.session.job.spec, self.dataset, self.plan
+        card = self.source.read(CARD_PATH)
+        text = None if card is None else card.decode(errors="replace")
+        written = {
+            CARD_PATH: write_image_card(spec, dataset, plan, text, extends=extends),
+            PROVENANCE_PATH: write_image_provenance(
+                self.session.settings.job_uid, spec, self.source.origin, dataset, plan, records
+            ),
+        }
+        before = (self.output.read(ATTRIBUTES_PATH) or b"").decode(errors="replace")
+        after = with_large_file_rules(before)
+        return written if after == before else {**written, ATTRIBUTES_PATH: after.encode()}
+
+
+def _stored(blob: BlobRecord) -> StoredFile:
+    return StoredFile(blob.path, blob.sha256, blob.size)
