@@ -51,9 +51,17 @@ class KubeApi:
         """One object."""
         return await self._json("GET", object_path(resource, namespace, name))
 
-    async def list(self, resource: Resource, namespace: str | None = None, label_selector: str | None = None) -> Json:
+    async def list(
+        self,
+        resource: Resource,
+        namespace: str | None = None,
+        label_selector: str | None = None,
+        *,
+        field_selector: str | None = None,
+    ) -> Json:
         """A whole collection, consistent as of its resourceVersion: the list object with `items` and `metadata`."""
-        query = {"labelSelector": label_selector} if label_selector else {}
+        selectors = {"labelSelector": label_selector, "fieldSelector": field_selector}
+        query = {name: selector for name, selector in selectors.items() if selector}
         return await self._json("GET", object_path(resource, namespace), query)
 
     async def create(

@@ -23,7 +23,18 @@ from augmentation_api.status import TEXT_LIMIT
 from augmentation_kube import KubeApi, KubeError, Resource
 from augmentation_operator.decision import Decision, operator_part
 from augmentation_operator.manifests.ownership import Manifest
-from augmentation_operator.observation import ChildJob, ChildPod, Observation, children_of, read_job, read_pod, rung_of
+from augmentation_operator.observation import (
+    ChildJob,
+    ChildPod,
+    NotedWarning,
+    Observation,
+    children_of,
+    newest_warning,
+    read_job,
+    read_pod,
+    rung_of,
+)
+from augmentation_operator.obstacle import speechless
 from augmentation_operator.reconcile import decide, refused
 
 Child = TypeVar("Child", ChildJob, ChildPod)
@@ -101,8 +112,24 @@ class Controller:
 
     async def _decide(self, job: AugmentationJob, seen: Observation) -> Decision:
         nodes = {pod.node for pod in seen.pods if pod.node and pod.phase == PhaseName.AUGMENT}
-        seen = replace(seen, node_labels={node: await self._labels_of(node) for node in nodes})
-        return decide(job, self._children.classes(), seen, self._clock())
+        now = self._clock()
+        seen = replace(
+            seen,
+            node_labels={node: await self._labels_of(node) for node in nodes},
+            warnings=await self._warnings_of(speechless(seen, now)),
+        )
+        return decide(job, self._children.classes(), seen, now)
+
+    async def _warnings_of(self, silent: Iterable[ChildJob | ChildPod]) -> dict[str, NotedWarning]:
+        """What Kubernetes has noted of objects that do not get on. Asked for only then: nobody watches all Events."""
+        found = {}
+        for child in silent:
+            selector = f"involvedObject.name={child.name},type=Warning"
+            answer = await self._api.list(Resource.EVENTS, child.namespace, field_selector=selector)
+            warning = newest_warning(answer["items"])
+            if warning is not None:
+                found[child.name] = warning
+        return found
 
     async def _read_anew(self, job: AugmentationJob) -> tuple[AugmentationJob, Observation] | None:
         """The job and its children from the API server itself; None if the job is gone."""

@@ -22,7 +22,7 @@ def why_failed(job: ChildJob, pods: Sequence[ChildPod]) -> Rejection:
     """
     if job.failed_reason == "DeadlineExceeded":
         return Rejection(FailureReason.DEADLINE_EXCEEDED, job.failed_message)
-    failures = [pod.termination for pod in pods if pod.termination and pod.termination.exit_code]
+    failures = [pod.termination for pod in pods if pod.termination and pod.termination.exit_code and not pod.disruption]
     if not failures:
         return Rejection(FailureReason.WORKER_CRASHED, f"the {job.phase} pods failed: {job.failed_message}")
     return explain(max(failures, key=_weight), job.phase)

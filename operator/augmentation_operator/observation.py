@@ -64,6 +64,15 @@ class Termination:
 
 
 @dataclass(frozen=True)
+class Disruption:
+    """Kubernetes takes a pod away for reasons of its own: preemption, eviction, a drained or lost node."""
+
+    reason: str
+    message: str = ""
+    at: datetime | None = None
+
+
+@dataclass(frozen=True)
 class ChildPod:
     """A worker pod."""
 
@@ -80,6 +89,7 @@ class ChildPod:
     pull_message: str = ""
     config_problem: str = ""
     termination: Termination | None = None
+    disruption: Disruption | None = None
     accelerators: int = 0
     cpu: float = 0.0
 
@@ -90,6 +100,14 @@ class ChildPod:
 
 
 @dataclass(frozen=True)
+class NotedWarning:
+    """A warning Event of an object."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
 class Observation:
     """Everything outside the resource itself that a decision rests on.
 
@@ -97,6 +115,7 @@ class Observation:
         jobs, pods: of the present attempt.
         earlier_jobs, earlier_pods: left by earlier attempts, or by rungs of the ladder that were given up.
         node_labels: of the nodes that augment pods run on.
+        warnings: the newest warning that Kubernetes has noted of a Job or pod that does not get on, by its name.
     """
 
     jobs: Mapping[PhaseName, ChildJob] = field(default_factory=dict)
@@ -104,6 +123,7 @@ class Observation:
     earlier_jobs: tuple[ChildJob, ...] = ()
     earlier_pods: tuple[ChildPod, ...] = ()
     node_labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    warnings: Mapping[str, NotedWarning] = field(default_factory=dict)
 
     def pods_of(self, phase: PhaseName) -> tuple[ChildPod, ...]:
         """The pods of one phase, oldest first."""
@@ -183,9 +203,8 @@ def read_pod(body: Mapping[str, Any]) -> ChildPod:
     container: Mapping[str, Any] = next(iter(status.get("containerStatuses", [])), {})
     state = container.get("state", {})
     waiting, running, terminated = (state.get(key, {}) for key in ("waiting", "running", "terminated"))
-    scheduled: Mapping[str, Any] = next(
-        (entry for entry in status.get("conditions", []) if entry["type"] == "PodScheduled"), {}
-    )
+    conditions: dict[str, Mapping[str, Any]] = {entry["type"]: entry for entry in status.get("conditions", [])}
+    scheduled = conditions.get("PodScheduled", {})
     reason = waiting.get("reason", "")
     containers: Sequence[Mapping[str, Any]] = body.get("spec", {}).get("containers", [])
     resources = containers[0].get("resources", {}) if containers else {}
@@ -203,8 +222,17 @@ def read_pod(body: Mapping[str, Any]) -> ChildPod:
         pull_message=waiting.get("message", "") if reason in _PULL_PROBLEMS else "",
         config_problem=f"{reason}: {waiting.get('message', '')}" if reason in _CONFIG_PROBLEMS else "",
         termination=_termination(status, terminated),
+        disruption=_disruption(conditions.get("DisruptionTarget", {})),
         accelerators=_accelerators(resources),
         cpu=_cpu(resources),
+    )
+
+
+def _disruption(condition: Mapping[str, Any]) -> Disruption | None:
+    if condition.get("status") != "True":
+        return None
+    return Disruption(
+        condition.get("reason", ""), condition.get("message", ""), _moment(condition.get("lastTransitionTime"))
     )
 
 
@@ -240,3 +268,17 @@ def _termination(status: Mapping[str, Any], terminated: Mapping[str, Any]) -> Te
         message=terminated.get("message", ""),
         finished_at=finished_at,
     )
+
+
+def newest_warning(events: Iterable[Mapping[str, Any]]) -> NotedWarning | None:
+    """The newest warning among the Events of an object, as the API sends them."""
+    warnings = [event for event in events if event.get("type") == "Warning"]
+    if not warnings:
+        return None
+    newest = max(warnings, key=_last_seen)
+    return NotedWarning(newest.get("reason", ""), newest.get("message", ""))
+
+
+def _last_seen(event: Mapping[str, Any]) -> str:
+    series = (event.get("series") or {}).get("lastObservedTime")
+    return str(series or event.get("lastTimestamp") or event.get("eventTime") or "")

@@ -1,23 +1,25 @@
 """What keeps pods from starting: told at once, and given up on where waiting cannot help."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from augmentation_api import FailureReason
-from augmentation_operator.observation import ChildPod
+from augmentation_operator.observation import ChildJob, ChildPod, NotedWarning, Observation
 
 IMAGE_PULL_DEADLINE = timedelta(seconds=120)
 """How long a pod may fail to pull its image before the job fails: long enough for a registry to restart."""
+QUIET = timedelta(seconds=8)
+"""How long something may make no progress without a word before Kubernetes is asked for its warnings."""
 
 
 @dataclass(frozen=True)
 class Obstacle:
-    """Why a pod does not start: a CamelCase reason, and a message that names cause and fix."""
+    """Why a pod does not start, or (no `pod`) why there is none: a CamelCase reason, a message with cause and fix."""
 
-    pod: ChildPod
     reason: str
     message: str
+    pod: ChildPod | None = None
 
     @property
     def is_image(self) -> bool:
@@ -27,21 +29,63 @@ class Obstacle:
     @property
     def is_final(self) -> bool:
         """Whether no waiting can help."""
-        return self.pod.pull_problem == "InvalidImageName"
+        return self.pod is not None and self.pod.pull_problem == "InvalidImageName"
 
 
-def gravest_obstacle(pods: Sequence[ChildPod], image: str) -> Obstacle | None:
-    """The obstacle to tell of: an image before a container before a node, and of each the oldest pod's."""
+def speechless(seen: Observation, now: datetime) -> list[ChildJob | ChildPod]:
+    """What does not get on and does not say why in its own status: a Job without pods, a pod whose node is silent.
+
+    At most one pod: the oldest stands for the others.
+    """
+    jobs: list[ChildJob | ChildPod] = [
+        child
+        for child in seen.jobs.values()
+        if not child.is_over and not child.suspended and not seen.pods_of(child.phase) and _is_old(child, now)
+    ]
+    waiting = (
+        pod
+        for pod in seen.pods
+        if pod.node and not pod.started_at and not pod.is_over and not pod.pull_problem and not pod.config_problem
+    )
+    return [*jobs, *(pod for pod in list(waiting)[:1] if _is_old(pod, now))]
+
+
+def _is_old(child: ChildJob | ChildPod, now: datetime) -> bool:
+    return child.created_at is not None and now - child.created_at >= QUIET
+
+
+def gravest_obstacle(
+    child: ChildJob | None, pods: Sequence[ChildPod], seen: Observation, image: str
+) -> Obstacle | None:
+    """The obstacle to tell of: an image before a container before a quota before a node; of each the oldest pod's."""
+    return next(_obstacles(child, pods, seen, image), None)
+
+
+def _obstacles(child: ChildJob | None, pods: Sequence[ChildPod], seen: Observation, image: str) -> Iterator[Obstacle]:
     for pod in pods:
         if pod.pull_problem:
-            return Obstacle(pod, FailureReason.IMAGE_PULL_FAILED, _image_pull_message(pod, image))
+            yield Obstacle(FailureReason.IMAGE_PULL_FAILED, _image_pull_message(pod, image), pod)
     for pod in pods:
         if pod.config_problem:
-            return Obstacle(pod, "PodNotStarted", f"pod {pod.name} cannot start: {pod.config_problem}")
+            yield Obstacle("PodNotStarted", f"pod {pod.name} cannot start: {pod.config_problem}", pod)
+    for pod in pods:
+        if pod.name in seen.warnings:
+            yield Obstacle("PodNotStarted", f"pod {pod.name} cannot start: {seen.warnings[pod.name].message}", pod)
+    if child is not None and child.name in seen.warnings:
+        yield _no_pods(seen.warnings[child.name])
     for pod in pods:
         if pod.unschedulable and not pod.is_over:
-            return Obstacle(pod, "Unschedulable", f"waiting for a node: {pod.unschedulable}")
-    return None
+            yield Obstacle("Unschedulable", f"waiting for a node: {pod.unschedulable}", pod)
+
+
+def _no_pods(warning: NotedWarning) -> Obstacle:
+    if "exceeded quota" in warning.message:
+        return Obstacle(
+            "QuotaExceeded",
+            f"waiting for quota of the namespace: {warning.message}. Raise the ResourceQuota, or wait until other pods "
+            "have ended",
+        )
+    return Obstacle("PodsRefused", f"Kubernetes makes no pods for this job: {warning.message}")
 
 
 def _image_pull_message(pod: ChildPod, image: str) -> str:

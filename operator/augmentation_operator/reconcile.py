@@ -27,7 +27,7 @@ from augmentation_operator.manifests.identity import identity
 from augmentation_operator.manifests.ownership import Manifest
 from augmentation_operator.manifests.phase_jobs import augment_job, publish_job, resolve_job
 from augmentation_operator.manifests.shard_records import shard_records
-from augmentation_operator.observation import ChildJob, ChildPod, Observation, attempt_of, rung_of
+from augmentation_operator.observation import ChildJob, ChildPod, Disruption, Observation, attempt_of, rung_of
 from augmentation_operator.obstacle import IMAGE_PULL_DEADLINE, Obstacle, gravest_obstacle
 from augmentation_operator.placement import next_rung, placement_of, time_left, waited_for
 from augmentation_operator.progress import progress_of, shards_of_attempt
@@ -190,7 +190,7 @@ class _Course:
             return False
         rung, ahead = rung_of(self._job), next_rung(self._job, self._class, self._now)
         given_up = self._class.spec.placement_on(rung)
-        obstacle = gravest_obstacle(pods, self._class.spec.image)
+        obstacle = gravest_obstacle(existing, pods, self._seen, self._class.spec.image)
         why = (
             f"placement {given_up.name}: no node within {given_up.time_limit_seconds} s"
             f"{f' ({obstacle.message})' if obstacle else ''}; trying {ahead.placement}"
@@ -276,7 +276,7 @@ class _Course:
         pods = self._seen.pods_of(phase)
         runs = any(pod.started_at and not pod.is_over for pod in pods)
         story = self._note_failed_pods(pods, phase, shown) or _STORY[shown]
-        obstacle = gravest_obstacle(pods, self._class.spec.image)
+        obstacle = gravest_obstacle(self._seen.jobs.get(phase), pods, self._seen, self._class.spec.image)
         if obstacle is not None and self._is_hopeless(obstacle, shown):
             self._draft.condition(ConditionType.PLACED, False, obstacle.reason, obstacle.message)
             self._draft.fail(Rejection(FailureReason.IMAGE_PULL_FAILED, obstacle.message), shown)
@@ -295,21 +295,34 @@ class _Course:
         """Record each failed pod as an event. Gives the story while the last thing that happened is such a failure.
 
         A permanent failure is no such event: nothing is tried again, and the Job says in a moment that it has failed.
+        A pod that Kubernetes took away has not failed: it counts as preempted, and takes nothing of the backoff limit.
         """
         for pod in pods:
             code = pod.termination.exit_code if pod.termination else 0
-            if pod.termination and code and not is_permanent_exit_code(code):
+            if pod.disruption and (code or not pod.is_over):
+                self._note_disruption(pod, pod.disruption, shown)
+            elif pod.termination and code and not is_permanent_exit_code(code):
                 error = explain(pod.termination, phase).message
                 at = pod.termination.finished_at or pod.created_at
                 self._draft.event(shown, pod.name, "retrying", error=error, at=at)
         latest = max(self._draft.phase(shown).events, key=lambda event: str(event.timestamp), default=None)
-        if latest is None or latest.status != "retrying":
+        if latest is None or latest.status not in ("retrying", "preempted"):
             return None
         return f"{shown}: trying again after: {latest.error}"
 
+    def _note_disruption(self, pod: ChildPod, disruption: Disruption, shown: PhaseName) -> None:
+        """Count a pod that was taken away: once, with its event, since both are written together or not at all."""
+        key, counted = f"preempted-{pod.name}", self._draft.preemptions
+        if self._draft.has_event(key):
+            return
+        why = f"pod {pod.name} was taken away ({disruption.reason}): {disruption.message or 'no reason was given'}"
+        self._draft.event(shown, key, "preempted", error=why, at=disruption.at)
+        if self._draft.has_event(key):  # it may be older than all that are kept: then it was counted before
+            self._draft.set(preemption_count=counted + 1)
+
     def _is_hopeless(self, obstacle: Obstacle, shown: PhaseName) -> bool:
         """Whether to give up: counted from when the pull first failed, however long node and pull took before."""
-        if not obstacle.is_image:
+        if not obstacle.is_image or obstacle.pod is None:
             return False
         first = self._draft.event(shown, f"pull-{obstacle.pod.name}", "waiting", error=obstacle.message)
         return obstacle.is_final or self._now - (first.timestamp or self._now) > IMAGE_PULL_DEADLINE

@@ -112,6 +112,16 @@ class StatusDraft:
         self._change(name, events=[event for event in events if event.id not in dropped])
         return entry
 
+    def has_event(self, key: str) -> bool:
+        """Whether an event of the operator's own is recorded under this key."""
+        return any(event.id == f"{OPERATOR_EVENT}{key}" for phase in self._phases.values() for event in phase.events)
+
+    @property
+    def preemptions(self) -> int:
+        """Pods counted as preempted so far."""
+        counted = self._fields.get("preemption_count", self._job.status.preemption_count)
+        return counted if isinstance(counted, int) else 0
+
     def start_again(self, attempt: int) -> None:
         """A job that has ended is in a new attempt: phases that ended well stay, the others are to come.
 

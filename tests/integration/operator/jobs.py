@@ -129,6 +129,11 @@ class StandInKubelet:
         """The worker gives up with words of its own."""
         self.fail(pod, failure.exit_code, TerminationMessage(reason=failure, message=message).encode())
 
+    def preempt(self, pod: Json) -> None:
+        """The pod makes room for another one: it is marked so, and its container is killed."""
+        told = {"type": "DisruptionTarget", "status": "True", "reason": "PreemptionByScheduler", "message": "made room"}
+        self._write(pod, "Failed", {"terminated": _terminated(143, "Error")}, {**told, "lastTransitionTime": _now()})
+
     def end_deleted_pods(self, job: Job, phase: str) -> int:
         """End the containers of pods that are being deleted, then let them go; gives how many there were."""
         deleted = [pod for pod in job.pods(phase) if pod["metadata"].get("deletionTimestamp")]
@@ -137,10 +142,11 @@ class StandInKubelet:
             self._cluster.delete(self._path(pod), gracePeriodSeconds=0)
         return len(deleted)
 
-    def _write(self, pod: Json, phase: str, state: Json) -> None:
+    def _write(self, pod: Json, phase: str, state: Json, *conditions: Json) -> None:
+        scheduled = {"type": "PodScheduled", "status": "True", "lastTransitionTime": _now()}
         status = {
             "phase": phase,
-            "conditions": [{"type": "PodScheduled", "status": "True", "lastTransitionTime": _now()}],
+            "conditions": [scheduled, *conditions],
             "containerStatuses": [
                 {
                     "name": "worker",

@@ -117,3 +117,29 @@ def test_a_child_that_is_deleted_by_hand_is_made_again(
     first = job.children()["resolve"]["metadata"]
     cluster.delete(path_of("jobs", job.namespace, first["name"]), propagationPolicy="Background")
     job.until(lambda job: job.children().get("resolve", {"metadata": first})["metadata"]["uid"] != first["uid"])
+
+
+def test_a_preempted_pod_costs_no_retry_and_is_counted(
+    operator: OperatorProcess, cluster: Cluster, kubelet: StandInKubelet
+) -> None:
+    job = Job(cluster, backoffLimitPerShard=0)
+    (pod,) = job.await_pods("resolve")
+    kubelet.start(pod)
+    kubelet.preempt(pod)
+    job.until(lambda job: job.status.get("preemptionCount") == 1)
+    resolve(job, kubelet)
+    job.until(lambda job: job.phases()["resolve"] == "completed")
+    assert job.status.get("retryCount", 0) == 0
+
+
+def test_a_namespace_without_quota_is_told_of_in_kubernetes_words(operator: OperatorProcess, cluster: Cluster) -> None:
+    cluster.post("/api/v1/namespaces", {"metadata": {"name": "poor"}})
+    hard = {"pods": "0"}
+    cluster.post(path_of("resourcequotas", "poor"), {"metadata": {"name": "none"}, "spec": {"hard": hard}})
+    # What the quota controller, which does not run here, would write.
+    status = path_of("resourcequotas", "poor", "none", "status")
+    cluster.merge_patch(status, {"status": {"hard": hard, "used": {"pods": "0"}}})
+    job = Job(cluster, namespace="poor")
+    job.until(lambda job: job.condition("Placed").get("reason") == "QuotaExceeded")
+    assert "exceeded quota: none" in job.status["message"]
+    assert job.state != "failed"

@@ -190,6 +190,11 @@ async def test_deleting_what_was_replaced_by_another_of_that_name_is_fine(api: K
         await api.delete(Resource.AUGMENTATION_JOBS, "a", "robots")
 
 
+async def test_a_list_can_be_limited_by_fields(api: KubeApi, server: StandInServer) -> None:
+    await api.list(Resource.EVENTS, "robots", field_selector="type=Warning")
+    assert server.query == {"fieldSelector": "type=Warning"}
+
+
 async def test_a_list_can_be_limited_by_labels(api: KubeApi, server: StandInServer) -> None:
     await api.list(Resource.PODS, "robots", "a=b")
     assert (server.path, server.query) == ("/api/v1/namespaces/robots/pods", {"labelSelector": "a=b"})

@@ -19,6 +19,7 @@ from augmentation_api.worker_contract import TerminationMessage
 from augmentation_operator.decision import Decision, operator_part
 from augmentation_operator.observation import (
     LABEL_BATCH_JOB,
+    NotedWarning,
     Observation,
     attempt_of,
     children_of,
@@ -181,12 +182,14 @@ class SimulatedCluster:
         self.pods: list[SimulatedPod] = []
         self.objects: dict[tuple[str, str], dict[str, Any]] = {}
         self.node_labels: dict[str, dict[str, str]] = {}
+        self.warnings: dict[str, NotedWarning] = {}
         self.operators_status: dict[str, Any] = {}
         self.workers_status: dict[str, Any] = {}
         self.workers_events: dict[str, list[dict[str, Any]]] = {}
         self.deleted = False
         self.writes = 0
         self.created_jobs: list[str] = []
+        self.makes_pods = True
         self._pod_number = 0
 
     # What a user does.
@@ -243,7 +246,9 @@ class SimulatedCluster:
         """The children as the operator's watches would show them."""
         jobs = [read_job(job.to_wire()) for job in self.jobs.values()]
         pods = [read_pod(pod.to_wire()) for pod in self.pods]
-        return replace(children_of(self.job, jobs, pods), node_labels=dict(self.node_labels))
+        return replace(
+            children_of(self.job, jobs, pods), node_labels=dict(self.node_labels), warnings=dict(self.warnings)
+        )
 
     def job_name(self, phase: PhaseName) -> str:
         """Name of the Job of a phase in the present attempt."""
@@ -296,6 +301,11 @@ class SimulatedCluster:
         self.reconcile()
         self.operators_status, self.writes = before, writes
 
+    def settle_without_pods(self) -> None:
+        """Reconcile while the Job controller is refused every pod."""
+        self.makes_pods = False
+        self.settle()
+
     def settle(self) -> None:
         """Reconcile until nothing more changes at this moment. Fails if that takes unreasonably long."""
         for _ in range(12):
@@ -326,7 +336,7 @@ class SimulatedCluster:
                 for index in range(job.completions)
                 if index not in job.succeeded and not any(pod.index == index for pod in active)
             ]
-            for index in missing[: max(0, wanted - len(active))]:
+            for index in missing[: max(0, wanted - len(active)) if self.makes_pods else 0]:
                 self._pod_number += 1
                 self.pods.append(
                     SimulatedPod(
@@ -417,6 +427,23 @@ class SimulatedCluster:
     def lose_pod(self, phase: PhaseName, index: int = 0) -> None:
         """A pod disappears with its node; it counts as no failure, and another one takes its place."""
         self.pods.remove(self.pod_of(phase, index))
+        self._control_jobs()
+
+    def preempt_pod(self, phase: PhaseName, index: int = 0, *, reason: str = "PreemptionByScheduler") -> None:
+        """Kubernetes takes a running pod away; it fails, counts as no failure, and another one takes its place."""
+        pod = self.pod_of(phase, index)
+        pod.conditions = [
+            {
+                "type": "DisruptionTarget",
+                "status": "True",
+                "reason": reason,
+                "message": "a pod of higher priority needs its place",
+                "lastTransitionTime": to_rfc3339(self.now),
+            }
+        ]
+        started = pod.state.get("running", {}).get("startedAt", to_rfc3339(self.now))
+        pod.status_phase = "Failed"
+        pod.state = {"terminated": {"exitCode": 143, "startedAt": started, "finishedAt": to_rfc3339(self.now)}}
         self._control_jobs()
 
     def end_terminating_pods(self) -> None:

@@ -61,6 +61,7 @@ class AnyOrder(RuleBasedStateMachine):
             possible += 4 * [lambda: self.worker_reports_and_succeeds(*data.draw(st.sampled_from(running)))]
             possible.append(lambda: self.worker_reports_and_goes_on(*data.draw(st.sampled_from(running))))
             possible.append(lambda: self.cluster.lose_pod(*data.draw(st.sampled_from(running))))
+            possible.append(lambda: self.cluster.preempt_pod(*data.draw(st.sampled_from(running))))
             possible.append(lambda: self.worker_is_killed(*data.draw(st.sampled_from(running))))
             possible.append(
                 lambda: self.worker_gives_up(*data.draw(st.sampled_from(running)), data.draw(st.sampled_from(FAILURES)))

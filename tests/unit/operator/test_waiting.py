@@ -4,7 +4,8 @@ import pytest
 
 from augmentation_api import ConditionType, PhaseName, PhaseStatus, State
 from augmentation_api.status import Condition
-from augmentation_operator.obstacle import IMAGE_PULL_DEADLINE
+from augmentation_operator.observation import NotedWarning, newest_warning
+from augmentation_operator.obstacle import IMAGE_PULL_DEADLINE, QUIET, speechless
 from tests.unit.operator.simulated_cluster import AUGMENT, IMAGE, PROVISION, PUBLISH, RESOLVE, SimulatedCluster
 
 DEADLINE = IMAGE_PULL_DEADLINE.total_seconds()
@@ -188,3 +189,71 @@ def test_what_kubernetes_says_at_length_is_cut_to_what_the_status_can_hold() -> 
     cluster.settle()
     assert len(cluster.status.message or "") == 4096
     assert len(placed(cluster).message) == 4096
+
+
+QUOTA = 'pods "kitchen-0" is forbidden: exceeded quota: team-a, requested: pods=1, used: pods=0, limited: pods=0'
+
+
+@pytest.mark.parametrize("phase", [RESOLVE, AUGMENT, PUBLISH])
+def test_a_job_that_gets_no_pods_for_want_of_quota_says_so(phase: PhaseName) -> None:
+    cluster = SimulatedCluster()
+    cluster.reach(phase)
+    cluster.pods = [pod for pod in cluster.pods if pod.phase != phase]
+    cluster.warnings = {cluster.job_name(phase): NotedWarning("FailedCreate", QUOTA)}
+    cluster.settle_without_pods()
+    assert (placed(cluster).status, placed(cluster).reason) == ("False", "QuotaExceeded")
+    assert "exceeded quota: team-a" in (cluster.status.message or "")
+    assert "Raise the ResourceQuota" in (cluster.status.message or "")
+
+
+def test_pods_that_are_refused_for_another_reason_are_told_of_in_kubernetes_words() -> None:
+    cluster = SimulatedCluster()
+    cluster.settle()
+    cluster.pods = []
+    cluster.warnings = {cluster.job_name(RESOLVE): NotedWarning("FailedCreate", "violates PodSecurity")}
+    cluster.settle_without_pods()
+    assert placed(cluster).reason == "PodsRefused"
+    assert cluster.status.message == "Kubernetes makes no pods for this job: violates PodSecurity"
+
+
+def test_a_volume_that_cannot_be_mounted_is_told_of() -> None:
+    cluster = SimulatedCluster()
+    cluster.settle()
+    pod = cluster.pod_of(RESOLVE)
+    pod.node = "node-a"
+    cluster.warnings = {pod.name: NotedWarning("FailedMount", 'configmap "x" not found')}
+    cluster.settle()
+    assert placed(cluster).reason == "PodNotStarted"
+    assert cluster.status.message == f'pod {pod.name} cannot start: configmap "x" not found'
+
+
+def test_only_what_stays_silent_is_asked_about() -> None:
+    cluster = SimulatedCluster()
+    cluster.settle()
+    assert speechless(cluster.observe(), cluster.now) == []
+    pod = cluster.pod_of(RESOLVE)
+    pod.node = "node-a"
+    assert speechless(cluster.observe(), cluster.now) == []
+    cluster.pass_time(QUIET.total_seconds())
+    assert [child.name for child in speechless(cluster.observe(), cluster.now)] == [pod.name]
+    cluster.wait_in_container(RESOLVE, "ImagePullBackOff", "manifest unknown")
+    assert speechless(cluster.observe(), cluster.now) == []
+    cluster.pods = []
+    assert [child.name for child in speechless(cluster.observe(), cluster.now)] == [cluster.job_name(RESOLVE)]
+    cluster.job_of(RESOLVE).manifest["spec"]["suspend"] = True
+    assert speechless(cluster.observe(), cluster.now) == []
+
+
+def test_of_many_warnings_the_newest_is_told() -> None:
+    def noted(at: str, message: str, kind: str = "Warning") -> dict[str, str]:
+        return {"type": kind, "reason": "FailedCreate", "message": message, "lastTimestamp": at}
+
+    events = [
+        noted("2026-01-01T00:00:05Z", "newest"),
+        noted("2026-01-01T00:00:01Z", "old"),
+        noted("2026-01-01T00:00:09Z", "all is well", "Normal"),
+    ]
+    warning = newest_warning(events)
+    assert warning is not None
+    assert warning.message == "newest"
+    assert newest_warning([]) is None

@@ -1,0 +1,96 @@
+"""A pod that Kubernetes takes away for reasons of its own is no failure: it is counted, told of and started again."""
+
+import pytest
+
+from augmentation_api import FailureReason, PhaseName, State
+from tests.unit.operator.simulated_cluster import AUGMENT, PUBLISH, RESOLVE, SimulatedCluster
+
+
+def running_in(phase: PhaseName, **spec: object) -> SimulatedCluster:
+    cluster = SimulatedCluster(**spec)
+    cluster.reach(phase)
+    cluster.start_pod(phase)
+    cluster.settle()
+    return cluster
+
+
+@pytest.mark.parametrize("phase", [RESOLVE, AUGMENT, PUBLISH])
+def test_a_preempted_pod_is_counted_and_started_again(phase: PhaseName) -> None:
+    cluster = running_in(phase, backoffLimitPerShard=0)
+    cluster.preempt_pod(phase)
+    cluster.settle()
+    assert (cluster.status.preemption_count, cluster.status.retry_count) == (1, 0)
+    assert cluster.status.state == State.RUNNING
+    assert cluster.pod_of(phase)
+    assert "was taken away (PreemptionByScheduler): a pod of higher priority needs its place" in (
+        cluster.status.message or ""
+    )
+
+
+def test_a_pod_that_is_about_to_be_taken_away_is_counted_once() -> None:
+    cluster = running_in(AUGMENT)
+    pod = cluster.pod_of(AUGMENT)
+    pod.conditions = [{"type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI"}]
+    cluster.settle()
+    assert cluster.status.preemption_count == 1
+    cluster.preempt_pod(AUGMENT, reason="EvictionByEvictionAPI")
+    cluster.settle()
+    cluster.settle()
+    assert cluster.status.preemption_count == 1
+
+
+def test_a_kill_before_the_count_is_written_counts_once() -> None:
+    cluster = running_in(AUGMENT)
+    cluster.preempt_pod(AUGMENT)
+    cluster.reconcile_and_die()
+    cluster.settle()
+    assert cluster.status.preemption_count == 1
+
+
+def test_more_preemptions_than_events_are_kept_are_all_counted_once() -> None:
+    cluster = running_in(AUGMENT)
+    for number in range(25):
+        cluster.pass_time(5)
+        if number:
+            cluster.start_pod(AUGMENT)
+        cluster.preempt_pod(AUGMENT)
+        cluster.settle()
+    assert cluster.status.preemption_count == 25
+    cluster.settle()
+    assert cluster.status.preemption_count == 25
+
+
+def test_a_pod_that_succeeded_before_it_was_taken_away_is_not_counted() -> None:
+    cluster = running_in(AUGMENT)
+    cluster.pod_of(AUGMENT).conditions = [{"type": "DisruptionTarget", "status": "True", "reason": "DeletionByTaint"}]
+    cluster.succeed_pod(AUGMENT)
+    cluster.settle()
+    assert cluster.status.preemption_count is None
+
+
+def test_a_failure_is_told_in_the_words_of_the_pod_that_failed_not_of_one_that_was_taken_away() -> None:
+    cluster = running_in(AUGMENT, backoffLimitPerShard=0)
+    cluster.start_pod(AUGMENT, 1)
+    cluster.fail_pod(AUGMENT, index=1, failure=FailureReason.HUB_UNAVAILABLE, message="the hub answered 503")
+    cluster.pass_time(5)
+    gone = cluster.pods[-1].__class__(**vars(cluster.pods[-1]))
+    gone.name, gone.conditions = "gone", [{"type": "DisruptionTarget", "status": "True", "reason": "DeletionByTaint"}]
+    cluster.pods.append(gone)
+    cluster.settle()
+    assert cluster.status.message == "augment failed: the hub answered 503"
+
+
+def test_preemptions_of_all_attempts_are_counted_together() -> None:
+    cluster = running_in(AUGMENT)
+    cluster.preempt_pod(AUGMENT)
+    cluster.settle()
+    cluster.start_pod(AUGMENT)
+    cluster.fail_pod(AUGMENT, failure=FailureReason.SOURCE_INVALID, message="no")
+    cluster.settle()
+    cluster.retry()
+    cluster.settle()
+    cluster.start_pod(AUGMENT)
+    cluster.settle()
+    cluster.preempt_pod(AUGMENT)
+    cluster.settle()
+    assert cluster.status.preemption_count == 2
