@@ -8,11 +8,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PY := $(BIN)/python
-# LeRobot's newest loader needs Python >= 3.12, so it judges the results from an environment of its own.
+# LeRobot's loaders judge the results from environments of their own: the newest (v3.0) needs Python >= 3.12, the last
+# one that reads v2.1 needs old versions of what we use.
 LEROBOT_VENV := .venv-lerobot
+LEROBOT_V21_VENV := .venv-lerobot-v21
 LEROBOT_PYTHON ?= $(shell for each in python3.12 python3.13 \
   "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.12.*/bin/python "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.13.*/bin/python; \
   do "$$each" -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && command -v "$$each" && break; done)
+# What the loader of lerobot 0.3.3 imports, in the ranges that it asks for; torch is ours.
+LEROBOT_V21_IMPORTS := 'datasets<=3.6.0' 'huggingface-hub>=0.34.2,<1' 'numpy<2.3' 'av>=14.2' jsonlines packaging pillow torch torchvision
 UV := $(BIN)/uv
 export UV_LINK_MODE ?= hardlink
 
@@ -32,7 +36,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	@touch $@
 
 .PHONY: lerobot
-lerobot: $(LEROBOT_VENV)/.ready ## make .venv-lerobot, in which LeRobot's own loader judges the results
+lerobot: $(LEROBOT_VENV)/.ready $(LEROBOT_V21_VENV)/.ready ## make .venv-lerobot*, in which LeRobot's loaders judge the results
 
 $(LEROBOT_VENV)/.ready: constraints-lerobot.txt | $(VENV)/.ready
 	@echo "  ... LeRobot's loader in $(LEROBOT_VENV)"
@@ -42,10 +46,20 @@ $(LEROBOT_VENV)/.ready: constraints-lerobot.txt | $(VENV)/.ready
 	@$(UV) pip install --quiet --compile-bytecode --python $(LEROBOT_VENV)/bin/python --requirement constraints-lerobot.txt
 	@touch $@
 
+# Without its dependencies: most are for robots and training, and it asks for a torch of 5 GB other than ours. What its
+# loader imports is listed.
+$(LEROBOT_V21_VENV)/.ready: constraints-lerobot-v21.txt | $(VENV)/.ready
+	@echo "  ... LeRobot's loader of v2.1 in $(LEROBOT_V21_VENV)"
+	@$(UV) venv --quiet --clear --no-python-downloads --python $(PY) $(LEROBOT_V21_VENV)
+	@$(UV) pip install --quiet --compile-bytecode --no-deps --python $(LEROBOT_V21_VENV)/bin/python --requirement constraints-lerobot-v21.txt
+	@touch $@
+
 .PHONY: constraints
 constraints: setup ## pin anew the versions of constraints*.txt and of the images' requirements.txt
 	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras --no-header --no-annotate pyproject.toml --output-file constraints.txt
 	$(UV) pip compile --quiet --upgrade --python-version 3.12 --no-header --no-annotate --constraint <(grep -E '^(torch|torchvision)==' constraints.txt) <(echo 'lerobot[dataset]==0.6.1') --output-file constraints-lerobot.txt
+	$(UV) pip compile --quiet --upgrade --python-version 3.11 --no-header --no-annotate --constraint <(grep -E '^(torch|torchvision)==' constraints.txt) <(printf '%s\n' $(LEROBOT_V21_IMPORTS)) --output-file constraints-lerobot-v21.txt
+	echo lerobot==0.3.3 >> constraints-lerobot-v21.txt
 	for program in operator gateway worker; do \
 	  $(UV) pip compile --quiet --universal --python-version 3.11 --extra $$program --constraint constraints.txt --no-header --no-annotate pyproject.toml --output-file $$program/requirements.txt; \
 	done
@@ -109,4 +123,4 @@ bench: setup ## how fast the augmentation path is, against its floors, in one ru
 
 .PHONY: clean
 clean: ## remove what was built in this folder
-	@rm -rf build dist $(VENV) $(LEROBOT_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf build dist $(VENV) $(LEROBOT_VENV) $(LEROBOT_V21_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,15 +1,16 @@
-"""LeRobot's own opinion of a dataset: open it, read every frame, and hold it to what it should be.
+"""LeRobot's own opinion of datasets: open them, read every frame, and hold them to what they should be.
 
-Run by an interpreter of its own (Python >= 3.12 with lerobot[dataset]==0.6.1), as LeRobot's dependencies are not ours:
+Run by an interpreter of its own, as LeRobot's dependencies are not ours: lerobot[dataset]==0.6.1 (Python >= 3.12) for
+datasets in v3.0, lerobot==0.3.3 (Python 3.11) for v2.1. Several datasets are judged by one process, as starting it
+takes longer than to read a small one:
 
-    python lerobot_judge.py DATASET_DIR REPO_ID --episodes N --frames M
+    python lerobot_judge.py '[{"folder": "/data/pusht", "repo_id": "lab/pusht", "episodes": 18, "frames": 1026}]'
 
-Prints one JSON object; exits with 1 and a message on the first thing that is not as it should be.
+Prints one JSON object a dataset; exits with 1 and a message on the first thing that is not as it should be.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import logging
 import os
@@ -22,10 +23,43 @@ os.environ["HF_HUB_OFFLINE"] = "1"  # what is missing must not be fetched from s
 
 logging.disable(logging.WARNING)  # torchcodec's absence is told in a hundred lines; PyAV decodes as well
 
+import av  # noqa: E402
+import datasets as hugging_face_datasets  # noqa: E402
 import torch  # noqa: E402
-from lerobot.datasets.lerobot_dataset import LeRobotDataset  # noqa: E402
+import torchvision  # noqa: E402
+from lerobot.datasets.lerobot_dataset import CODEBASE_VERSION, LeRobotDataset  # noqa: E402
 
 TOLERANCE_SECONDS = 1e-4
+hugging_face_datasets.disable_progress_bars()
+
+
+class StandInForTorchvisionsVideoReader:
+    """torchvision.io.VideoReader with the backend pyav, which lerobot 0.3.3 decodes with.
+
+    torchvision has dropped it (0.26 does not have it); all that it did was to hand PyAV's frames on. What finds a
+    frame, and holds it to its timestamp, is LeRobot's own code.
+    """
+
+    def __init__(self, source: str, stream: str) -> None:
+        self.container = av.open(source)
+        self._stream = self.container.streams.video[0]
+        self._frames = self.container.decode(self._stream)
+
+    def seek(self, seconds: float, keyframes_only: bool = False) -> None:
+        self.container.seek(round(max(0.0, seconds) / self._stream.time_base), stream=self._stream, backward=True)
+        self._frames = self.container.decode(self._stream)
+
+    def __iter__(self) -> StandInForTorchvisionsVideoReader:
+        return self
+
+    def __next__(self) -> dict[str, Any]:
+        frame = next(self._frames)
+        pixels = torch.from_numpy(frame.to_ndarray(format="rgb24")).permute(2, 0, 1)
+        return {"data": pixels, "pts": float(frame.pts * frame.time_base)}
+
+
+if CODEBASE_VERSION == "v2.1" and not hasattr(torchvision.io, "VideoReader"):
+    torchvision.io.VideoReader = StandInForTorchvisionsVideoReader
 
 
 class Objection(Exception):
@@ -37,24 +71,26 @@ def expect(condition: bool, finding: str) -> None:
         raise Objection(finding)
 
 
-def judge(folder: Path, repo_id: str, episodes: int, frames: int) -> dict[str, Any]:
+def judge(folder: str, repo_id: str, episodes: int, frames: int) -> dict[str, Any]:
     """Read the whole dataset; raises Objection."""
     begin = time.monotonic()
-    dataset = LeRobotDataset(repo_id, root=folder, video_backend="pyav")
+    dataset = LeRobotDataset(repo_id, root=Path(folder), video_backend="pyav")
     meta = dataset.meta
+    expect(meta.info["codebase_version"] == CODEBASE_VERSION, f"it is in {meta.info['codebase_version']}")
     expect(dataset.num_episodes == episodes, f"{dataset.num_episodes} episodes, not {episodes}")
     expect(dataset.num_frames == len(dataset) == frames, f"{dataset.num_frames} frames, not {frames}")
     check_statistics(dataset)
-    cameras = {key: tuple(meta.features[key]["shape"]) for key in meta.video_keys}
-    names = {key: meta.features[key]["names"] for key in meta.video_keys}
+    cameras = {key: tuple(meta.features[key]["shape"]) for key in meta.camera_keys}
+    names = {key: meta.features[key]["names"] for key in meta.camera_keys}
     tasks: set[str] = set()
     position = 0
     for episode in range(episodes):
         row = meta.episodes[episode]
         length = row["length"]
-        expect(row["episode_index"] == episode, f"row {episode} of meta/episodes is episode {row['episode_index']}")
-        expect(row["dataset_from_index"] == position, f"episode {episode} starts at {row['dataset_from_index']}")
-        expect(row["dataset_to_index"] == position + length, f"episode {episode} ends at {row['dataset_to_index']}")
+        first, end = bounds(dataset, episode)
+        expect(row["episode_index"] == episode, f"row {episode} of the episodes is episode {row['episode_index']}")
+        expect(first == position, f"episode {episode} starts at {first}")
+        expect(end == position + length, f"episode {episode} ends at {end}")
         for number in range(length):
             item = dataset[position + number]
             where = f"episode {episode}, frame {number}"
@@ -65,14 +101,15 @@ def judge(folder: Path, repo_id: str, episodes: int, frames: int) -> dict[str, A
             expect(off <= TOLERANCE_SECONDS, f"{where}: {off} s off its time")
             for key, shape in cameras.items():
                 image = item[key]
-                is_depth = bool((meta.features[key].get("info") or {}).get("is_depth_map"))
+                is_depth = is_depth_video(meta.features[key])
                 wanted = channels_first((*shape[:2], 1) if is_depth else shape, names[key])
                 expect(tuple(image.shape) == wanted, f"{where}, {key}: shape {tuple(image.shape)}, not {wanted}")
                 expect(bool(torch.isfinite(image).all()), f"{where}, {key}: not finite")
                 in_range = is_depth or (image.min().item() >= 0 and image.max().item() <= 1)
                 expect(in_range, f"{where}, {key}: outside of [0, 1]")
             tasks.add(item["task"])
-        expect(set(row["tasks"]) <= set(meta.tasks.index), f"episode {episode}: unknown task in {row['tasks']}")
+        known = set(meta.tasks.values()) if isinstance(meta.tasks, dict) else set(meta.tasks.index)
+        expect(set(row["tasks"]) <= known, f"episode {episode}: unknown task in {row['tasks']}")
         position += length
     expect(position == frames, f"the episodes have {position} frames, not {frames}")
     return {
@@ -84,13 +121,28 @@ def judge(folder: Path, repo_id: str, episodes: int, frames: int) -> dict[str, A
     }
 
 
+def bounds(dataset: Any, episode: int) -> tuple[int, int]:
+    """First row of an episode, and the one after its last, as the loader counts them."""
+    if CODEBASE_VERSION == "v2.1":
+        index = dataset.episode_data_index
+        return int(index["from"][episode]), int(index["to"][episode])
+    row = dataset.meta.episodes[episode]
+    return row["dataset_from_index"], row["dataset_to_index"]
+
+
+def is_depth_video(feature: dict[str, Any]) -> bool:
+    """Whether the loader gives one channel of depths: newer loaders know the flag, for videos."""
+    flagged = bool((feature.get("info") or {}).get("is_depth_map"))
+    return flagged and feature["dtype"] == "video" and CODEBASE_VERSION != "v2.1"
+
+
 def channels_first(shape: tuple[int, ...], names: Any) -> tuple[int, ...]:
     height, width, channels = shape if not names or names[0] != "channels" else (shape[1], shape[2], shape[0])
     return (channels, height, width)
 
 
 def check_statistics(dataset: LeRobotDataset) -> None:
-    """meta/stats.json: finite, ordered, and of the shape LeRobot normalizes with."""
+    """The dataset's statistics: finite, ordered, and of the shape LeRobot normalizes with."""
     expect(bool(dataset.meta.stats), "no statistics")
     for feature, statistics in dataset.meta.stats.items():
         for name, values in statistics.items():
@@ -101,25 +153,24 @@ def check_statistics(dataset: LeRobotDataset) -> None:
         expect(
             bool((low - 1e-9 <= mean).all() and (mean <= high + 1e-9).all()), f"stats {feature}: mean outside of range"
         )
-    for key in dataset.meta.video_keys:
-        expect(tuple(dataset.meta.stats[key]["mean"].shape) == (3, 1, 1), f"stats {key}/mean is not of shape (3, 1, 1)")
-        count = int(dataset.meta.stats["index"]["count"].ravel()[0])
-        expect(count == dataset.num_frames, f"stats index/count is {count}, not {dataset.num_frames}")
+    count = int(dataset.meta.stats["index"]["count"].ravel()[0])
+    expect(count == dataset.num_frames, f"stats index/count is {count}, not {dataset.num_frames}")
+    for key in dataset.meta.camera_keys:
+        shape = dataset.meta.features[key]["shape"]
+        channels = channels_first(tuple(shape), dataset.meta.features[key]["names"])[0]
+        expect(tuple(dataset.meta.stats[key]["mean"].shape) == (channels, 1, 1), f"stats {key}/mean is not (C, 1, 1)")
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("repo_id")
-    parser.add_argument("--episodes", type=int, required=True)
-    parser.add_argument("--frames", type=int, required=True)
-    arguments = parser.parse_args()
-    try:
-        print(json.dumps(judge(arguments.folder, arguments.repo_id, arguments.episodes, arguments.frames)))
-    except Objection as objection:
-        print(json.dumps({"objection": str(objection)}))
-        print(f"LeRobot does not read this dataset as it should be: {objection}", file=sys.stderr)
-        return 1
+    for wanted in json.loads(sys.argv[1]):
+        try:
+            print(json.dumps(judge(**wanted)), flush=True)
+        except Exception as error:
+            found = str(error) if isinstance(error, Objection) else f"{type(error).__name__}: {error}"
+            print(f"LeRobot does not read {wanted['repo_id']} as it should be: {found}", file=sys.stderr)
+            if not isinstance(error, Objection):
+                raise
+            return 1
     return 0
 
 

@@ -9,7 +9,7 @@ from augmentation_api.worker_contract import MAX_EPISODES_PER_SHARD
 RECORDS_BYTES: Final = 1_000_000
 """What the records of one shard may take of its ConfigMap, which stops at 1 MiB."""
 EPISODE_RECORD_BYTES: Final = 250
-VIDEO_RECORD_BYTES: Final = 720
+VIDEO_RECORD_BYTES: Final = 810
 """Most that a worker records of an episode, and of each augmented version of it as one camera sees it."""
 
 

@@ -80,13 +80,14 @@ def test_generative_without_a_class_is_refused(user: User) -> None:
 def test_what_resolve_finds_fails_the_job_before_a_node_is_taken(user: User, hub: HfApi) -> None:
     hub.create_repo("demo/not-lerobot", repo_type="dataset", exist_ok=True)
     hub.upload_file(path_or_fileobj=b"hello", path_in_repo="hello.txt", repo_id="demo/not-lerobot", repo_type="dataset")
-    hub.create_repo("demo/pusht-v21", repo_type="dataset", exist_ok=True)
-    hub.upload_folder(folder_path=V21, repo_id="demo/pusht-v21", repo_type="dataset")
+    hub.create_repo("demo/pusht-v20", repo_type="dataset", exist_ok=True)
+    old = (V21 / "meta/info.json").read_bytes().replace(b'"v2.1"', b'"v2.0"')
+    hub.upload_file(path_or_fileobj=old, path_in_repo="meta/info.json", repo_id="demo/pusht-v20", repo_type="dataset")
     too_coarse = {"source": {"hub": {"repoID": "demo/pusht"}}, "output": {"video": {"codec": "h264", "crf": 60}}}
     jobs = {
         "SourceNotFound": (user.submit(dataset_id="demo/nowhere"), "demo/nowhere"),
         "RevisionNotFound": (user.submit(revision="no-such-branch"), "no-such-branch"),
-        "SourceFormatUnsupported": (user.submit(dataset_id="demo/pusht-v21"), "v2.1"),
+        "SourceFormatUnsupported": (user.submit(dataset_id="demo/pusht-v20"), "convert_dataset_v20_to_v21"),
         "SpecUnsupported": (user.apply("too-coarse", too_coarse), "spec.output.video.crf"),
         "SelectionEmpty": (user.submit(episodes="100:200"), "100:200"),
     }

@@ -51,10 +51,14 @@ def test_something_that_is_no_lerobot_dataset(hub: Hub, submit: Callable[..., Lo
     assert words_in(failure, "meta/info.json", "lab/a-table")
 
 
-def test_an_older_format(submit: Callable[..., LocalRun]) -> None:
-    failure = refusal(submit(spec_of("lab/pusht_v21")))
+def test_an_older_format(hub: Hub, submit: Callable[..., LocalRun], tmp_path: Path) -> None:
+    shutil.copytree(FIXTURES / "pusht_v21", tmp_path / "old")
+    info = json.loads((tmp_path / "old/meta/info.json").read_text())
+    (tmp_path / "old/meta/info.json").write_text(json.dumps(info | {"codebase_version": "v2.0"}))
+    hub.publish("lab/pusht_v20", tmp_path / "old", tag="v2.0")
+    failure = refusal(submit(spec_of("lab/pusht_v20")))
     assert failure.reason is FailureReason.SOURCE_FORMAT_UNSUPPORTED
-    assert words_in(failure, "v2.1", "v3.0", "convert_dataset_v21_to_v30")
+    assert words_in(failure, "v2.0", "v3.0", "v2.1", "convert_dataset_v20_to_v21")
 
 
 def test_a_dataset_that_lacks_a_file_its_metadata_names(
@@ -141,9 +145,11 @@ def test_without_a_revision_it_is_the_format_tag_that_is_read_else_main(
     hub: Hub, submit: Callable[..., LocalRun]
 ) -> None:
     tagged = hub.publish("lab/tagged", FIXTURES / "pusht_v30")
-    hub.api.upload_file(repo_id="lab/tagged", repo_type="dataset", path_or_fileobj=b"n", path_in_repo="note.txt")
+    older = hub.publish("lab/older", FIXTURES / "pusht_v21", tag="v2.1")
+    for name in ("lab/tagged", "lab/older"):
+        hub.api.upload_file(repo_id=name, repo_type="dataset", path_or_fileobj=b"n", path_in_repo="note.txt")
     untagged = hub.publish("lab/untagged", FIXTURES / "pusht_v30", tag=None)
-    for name, commit in (("lab/tagged", tagged), ("lab/untagged", untagged)):
+    for name, commit in (("lab/tagged", tagged), ("lab/older", older), ("lab/untagged", untagged)):
         run = submit(spec_of(name))
         run.run(PhaseName.RESOLVE)
         source = run.job.status.source

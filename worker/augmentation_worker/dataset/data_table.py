@@ -8,9 +8,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from augmentation_worker.dataset.episodes import TIMESTAMP_TOLERANCE_SECONDS, Episode, FileNumber, invalid
+from augmentation_worker.dataset.episodes import TIMESTAMP_TOLERANCE_SECONDS, Episode, invalid
+from augmentation_worker.dataset.file_number import FileNumber
 from augmentation_worker.dataset.metadata import DatasetMetadata
-from augmentation_worker.dataset.plan import PlannedCopy, PlannedShard
+from augmentation_worker.dataset.plan import PlannedCopy, PlannedEpisode, PlannedShard
 
 OpenFile = Callable[[str], Path]
 """Gives a local copy of a file of the source, by its path in the dataset."""
@@ -49,7 +50,7 @@ class SourceRows:
     def _file(self, number: FileNumber) -> pa.Table:
         if self._number == number and self._table is not None:
             return self._table
-        path = self._metadata.info.data_file(*number)
+        path = self._metadata.info.data_file(number)
         self._table = None
         try:
             table = pq.read_table(self._open_file(path))
@@ -120,17 +121,25 @@ def write_shard_rows(shard: PlannedShard, source: SourceRows, target: Path) -> i
     Returns:
         Number of rows.
     """
-    schema = source.schema()
+    tables = (table for episode in shard.episodes for table in _tables(episode, episode.copies, source))
+    return _write(tables, source.schema(), target)
+
+
+def write_episode_rows(episode: PlannedEpisode, data_file: FileNumber, source: SourceRows, target: Path) -> int:
+    """Write a data file of an episode, in the same way. Returns the number of rows."""
+    return _write(_tables(episode, episode.copies_in(data_file), source), source.schema(), target)
+
+
+def _write(tables: Iterable[pa.Table], schema: pa.Schema, target: Path) -> int:
     written = 0
     with pq.ParquetWriter(target, schema, compression="snappy", use_dictionary=True) as writer:
-        for table in _tables(shard, source):
+        for table in tables:
             writer.write_table(table.cast(schema))
             written += table.num_rows
     return written
 
 
-def _tables(shard: PlannedShard, source: SourceRows) -> Iterable[pa.Table]:
-    for episode in shard.episodes:
-        rows = source.of(episode.source).combine_chunks()
-        for copy in episode.copies:
-            yield augmented_rows(rows, copy)
+def _tables(episode: PlannedEpisode, copies: Iterable[PlannedCopy], source: SourceRows) -> Iterable[pa.Table]:
+    rows = source.of(episode.source).combine_chunks()
+    for copy in copies:
+        yield augmented_rows(rows, copy)

@@ -1,30 +1,19 @@
-"""meta/episodes: where each episode's rows and frames lie, read from its parquet files and checked."""
+"""The episodes: where the rows and frames of each lie, read from the table of them and checked."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple
 
 import pyarrow as pa
 
 from augmentation_api import FailureReason
+from augmentation_worker.dataset.file_number import FileNumber
 from augmentation_worker.dataset.info import DatasetInfo
 from augmentation_worker.failure import WorkerFailure
 
 EPISODES_FOLDER = "meta/episodes"
 TIMESTAMP_TOLERANCE_SECONDS = 1e-4
 """LeRobot's own: a frame further off its time is not found."""
-
-
-class FileNumber(NamedTuple):
-    """The (chunk, file) pair that a path template turns into a path. Orders as the files do."""
-
-    chunk: int
-    file: int
-
-    def following(self, chunks_size: int) -> "FileNumber":
-        """The next number with at most `chunks_size` files a chunk."""
-        return FileNumber(self.chunk, self.file + 1) if self.file + 1 < chunks_size else FileNumber(self.chunk + 1, 0)
 
 
 @dataclass(frozen=True)
@@ -67,13 +56,18 @@ def episodes_path(number: FileNumber) -> str:
 
 
 def read_episodes(table: pa.Table, info: DatasetInfo, dataset: str) -> tuple[Episode, ...]:
-    """Episodes in order, from all episodes files joined in the order of their paths.
+    """Episodes in order.
+
+    Args:
+        table: with the columns that v3.0 has in meta/episodes.
+        info: meta/info.json.
+        dataset: for messages.
 
     Raises:
         WorkerFailure: SOURCE_INVALID, naming the first thing that does not fit together.
     """
     cameras = [camera.key for camera in info.cameras]
-    columns = _columns(table, cameras, dataset)
+    columns = _columns(table, cameras, info, dataset)
     episodes = tuple(_episode(columns, row, cameras) for row in range(table.num_rows))
     _check_numbering(episodes, info, dataset)
     for episode in episodes:
@@ -82,7 +76,7 @@ def read_episodes(table: pa.Table, info: DatasetInfo, dataset: str) -> tuple[Epi
     return episodes
 
 
-def _columns(table: pa.Table, cameras: Sequence[str], dataset: str) -> Mapping[str, list[object]]:
+def _columns(table: pa.Table, cameras: Sequence[str], info: DatasetInfo, dataset: str) -> Mapping[str, list[object]]:
     names = ["episode_index", "length", "dataset_from_index", "dataset_to_index", "data/chunk_index", "data/file_index"]
     names += [
         f"videos/{camera}/{field}"
@@ -91,11 +85,11 @@ def _columns(table: pa.Table, cameras: Sequence[str], dataset: str) -> Mapping[s
     ]
     missing = [name for name in names if name not in table.column_names]
     if missing:
-        raise invalid(dataset, f"{EPISODES_FOLDER} lacks the column {missing[0]}")
+        raise invalid(dataset, f"{info.format.episodes_place} lacks the column {missing[0]}")
     values = {name: table.column(name).to_pylist() for name in names}
     empty = [name for name, column in values.items() if None in column]
     if empty:
-        raise invalid(dataset, f"{EPISODES_FOLDER} has an empty cell in the column {empty[0]}")
+        raise invalid(dataset, f"{info.format.episodes_place} has an empty cell in the column {empty[0]}")
     return values
 
 
@@ -125,18 +119,15 @@ def _episode(columns: Mapping[str, list[object]], row: int, cameras: Sequence[st
 
 
 def _check_numbering(episodes: Sequence[Episode], info: DatasetInfo, dataset: str) -> None:
+    place = info.format.episodes_place
     if not episodes:
         raise invalid(dataset, "it has no episodes")
     if len(episodes) != info.total_episodes:
-        raise invalid(
-            dataset, f"meta/info.json counts {info.total_episodes} episodes, {EPISODES_FOLDER} lists {len(episodes)}"
-        )
+        raise invalid(dataset, f"meta/info.json counts {info.total_episodes} episodes, {place} lists {len(episodes)}")
     next_row = 0
     for position, episode in enumerate(episodes):
         if episode.index != position:
-            raise invalid(
-                dataset, f"row {position} of {EPISODES_FOLDER} is episode {episode.index}: numbers must be 0, 1, 2, …"
-            )
+            raise invalid(dataset, f"row {position} of {place} is episode {episode.index}: numbers must be 0, 1, 2, …")
         if episode.length < 1 or episode.to_index - episode.from_index != episode.length:
             raise invalid(
                 dataset,

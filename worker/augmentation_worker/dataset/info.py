@@ -5,21 +5,24 @@ import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import ceil
 from pathlib import PurePosixPath
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from augmentation_api import FailureReason
+from augmentation_worker.dataset.file_number import FileNumber
+from augmentation_worker.dataset.lerobot_format import FORMATS, LeRobotFormat
 from augmentation_worker.failure import WorkerFailure
 
 INFO_PATH = "meta/info.json"
-SUPPORTED_VERSIONS = ("v3.0",)
-NEWEST_VERSION = SUPPORTED_VERSIONS[0]
 SMALLEST_SIDE, LARGEST_SIDE = 16, 8192
 """Frame sides in pixels outside of which an info.json is taken to be wrong."""
 INDEX_FEATURES = ("timestamp", "frame_index", "episode_index", "index", "task_index")
 """Columns every LeRobot dataset has."""
+_CONVERTERS = {"v2.0": "v21.convert_dataset_v20_to_v21", "v1": "v2.convert_dataset_v1_to_v2"}
+"""LeRobot's own modules that convert a dataset to the version after."""
 
 
 class Feature(BaseModel):
@@ -75,6 +78,11 @@ class DatasetInfo(BaseModel):
     splits: dict[str, str] = Field(default={})
     source_json: str = Field("", exclude=True)
 
+    @property
+    def format(self) -> LeRobotFormat:
+        """The version of LeRobot's format."""
+        return FORMATS[self.codebase_version]
+
     @cached_property
     def cameras(self) -> tuple[Camera, ...]:
         """Cameras stored as video, in the order of info.json."""
@@ -85,13 +93,13 @@ class DatasetInfo(BaseModel):
         """Cameras stored as pictures inside the data files."""
         return tuple(key for key, feature in self.features.items() if feature.dtype == "image")
 
-    def data_file(self, chunk: int, file: int) -> str:
+    def data_file(self, number: FileNumber) -> str:
         """Path of a data file."""
-        return self.data_path.format(chunk_index=chunk, file_index=file)
+        return self.data_path.format(**self.format.path_fields(number))
 
-    def video_file(self, camera: str, chunk: int, file: int) -> str:
+    def video_file(self, camera: str, number: FileNumber) -> str:
         """Path of a video file."""
-        return (self.video_path or "").format(video_key=camera, chunk_index=chunk, file_index=file)
+        return (self.video_path or "").format(video_key=camera, **self.format.path_fields(number))
 
     def grown(self, episodes: int, frames: int, video_facts: Mapping[str, Mapping[str, object]]) -> bytes:
         """info.json of the result: new totals, the rest byte for byte the source's values.
@@ -102,6 +110,9 @@ class DatasetInfo(BaseModel):
         """
         document: dict[str, Any] = json.loads(self.source_json)
         document |= {"total_episodes": episodes, "total_frames": frames, "splits": {"train": f"0:{episodes}"}}
+        if self.format.has_file_per_episode:
+            document["total_videos"] = episodes * len(self.cameras)
+            document["total_chunks"] = ceil(episodes / self.chunks_size)
         for camera, facts in video_facts.items():
             document["features"][camera].setdefault("info", {}).update(facts)
         return json.dumps(document, indent=4, ensure_ascii=False).encode()
@@ -118,7 +129,7 @@ def read_info(content: bytes, dataset: str) -> DatasetInfo:
         version = str(document["codebase_version"])
     except (ValueError, KeyError, TypeError) as error:
         raise _invalid(dataset, f"it cannot be read as JSON with a codebase_version: {error}") from error
-    if version not in SUPPORTED_VERSIONS:
+    if version not in FORMATS:
         raise _other_version(dataset, version)
     try:
         info = DatasetInfo.model_validate({**document, "source_json": content.decode()})
@@ -131,11 +142,14 @@ def read_info(content: bytes, dataset: str) -> DatasetInfo:
 
 
 def _other_version(dataset: str, version: str) -> WorkerFailure:
-    supported = ", ".join(SUPPORTED_VERSIONS)
-    fix = (
-        "convert it with `python -m lerobot.scripts.convert_dataset_v21_to_v30 --repo-id=…` and push it"
-        if version.startswith("v2")
-        else "use a revision in a supported version"
+    supported = ", ".join(FORMATS)
+    fix = next(
+        (
+            f"convert it with `python -m lerobot.datasets.{converter} --repo-id=…` of lerobot 0.3.3 and push it"
+            for old, converter in _CONVERTERS.items()
+            if version.startswith(old)
+        ),
+        "use a revision in a supported version",
     )
     return WorkerFailure(
         FailureReason.SOURCE_FORMAT_UNSUPPORTED,
@@ -145,7 +159,8 @@ def _other_version(dataset: str, version: str) -> WorkerFailure:
 
 
 def _check_templates(info: DatasetInfo, dataset: str) -> None:
-    wanted = {"data_path": {"chunk_index", "file_index"}, "video_path": {"video_key", "chunk_index", "file_index"}}
+    wanted = {"data_path": info.format.data_fields, "video_path": info.format.video_fields}
+    example_fields = info.format.path_fields(FileNumber(0, 0))
     for field, names in wanted.items():
         template = getattr(info, field)
         if template is None:
@@ -156,7 +171,7 @@ def _check_templates(info: DatasetInfo, dataset: str) -> None:
             fields = [
                 (name, spec, conversion) for _, name, spec, conversion in string.Formatter().parse(template) if name
             ]
-            example = template.format(video_key="camera", chunk_index=0, file_index=0)
+            example = template.format(video_key="camera", **example_fields)
         except (ValueError, KeyError, IndexError, AttributeError) as error:
             raise _invalid(dataset, f"{field} is not a path template: {template!r} ({error})") from error
         if {name for name, _, _ in fields} != names or any(conversion for _, _, conversion in fields):

@@ -10,8 +10,8 @@ from augmentation_api import FailureReason
 from augmentation_worker.dataset.episodes import TIMESTAMP_TOLERANCE_SECONDS, read_episodes
 from augmentation_worker.dataset.info import read_info
 from augmentation_worker.dataset.metadata import DatasetMetadata
-from augmentation_worker.dataset.plan import Plan, PlannedShard
-from augmentation_worker.dataset.records import BlobRecord, ShardRecords
+from augmentation_worker.dataset.plan import Plan, PlannedEpisode, PlannedShard, RowsMade
+from augmentation_worker.dataset.records import BlobRecord, EpisodeRecord, ShardRecords, VideoRecord
 from augmentation_worker.dataset.statistics import column_name, statistics_columns
 from augmentation_worker.failure import WorkerFailure
 
@@ -57,29 +57,49 @@ def check_records(metadata: DatasetMetadata, plan: Plan, records: Sequence[Shard
         _check_data_record(metadata, shard, found)
         for episode in shard.episodes:
             record = found.episodes[episode.source.index]
-            if set(record.videos) != set(episode.videos):
+            cameras = {camera.key for camera in plan.cameras}
+            if set(record.videos) != cameras:
                 raise broken(f"episode {episode.source.index} was augmented for the cameras {sorted(record.videos)}")
-            for camera, video in record.videos.items():
-                where = f"episode {episode.source.index}, camera {camera}"
-                path = metadata.info.video_file(camera, *episode.videos[camera])
-                if video.path != path or len(video.copies) != len(episode.copies):
-                    raise broken(
-                        f"{where}: {video.path} with {len(video.copies)} copies was recorded, {path} was planned"
-                    )
-                for number, copy in enumerate(video.copies):
-                    begin = number * episode.source.length / metadata.info.fps
-                    end = (number + 1) * episode.source.length / metadata.info.fps
-                    if copy.frames != episode.source.length:
-                        raise broken(f"{where}, copy {number}: {copy.frames} frames, not {episode.source.length}")
-                    off = max(abs(copy.from_timestamp - begin), abs(copy.to_timestamp - end))
-                    if off > TIMESTAMP_TOLERANCE_SECONDS:
-                        raise broken(f"{where}, copy {number}: it lies {off} s off its place in {path}")
-                    if not all(np.isfinite(values).all() for values in copy.statistics.values()):
-                        raise broken(f"{where}, copy {number}: its statistics are not finite")
+            for camera in cameras:
+                _check_video_records(metadata, episode, camera, record.videos[camera])
+            _check_rows_records(metadata, plan, episode, record)
+
+
+def _check_video_records(
+    metadata: DatasetMetadata, episode: PlannedEpisode, camera: str, videos: Sequence[VideoRecord]
+) -> None:
+    where = f"episode {episode.source.index}, camera {camera}"
+    planned = [metadata.info.video_file(camera, number) for number in episode.video_files(camera)]
+    each = len(episode.copies) // len(planned)
+    if [(video.path, len(video.copies)) for video in videos] != [(path, each) for path in planned]:
+        recorded = [f"{video.path} with {len(video.copies)} copies" for video in videos]
+        raise broken(f"{where}: {', '.join(recorded) or 'nothing'} was recorded, {', '.join(planned)} was planned")
+    for video in videos:
+        for place, copy in enumerate(video.copies):
+            begin = place * episode.source.length / metadata.info.fps
+            end = (place + 1) * episode.source.length / metadata.info.fps
+            if copy.frames != episode.source.length:
+                raise broken(f"{where}, {video.path}: {copy.frames} frames, not {episode.source.length}")
+            off = max(abs(copy.from_timestamp - begin), abs(copy.to_timestamp - end))
+            if off > TIMESTAMP_TOLERANCE_SECONDS:
+                raise broken(f"{where}: copy {place} lies {off} s off its place in {video.path}")
+            if not all(np.isfinite(values).all() for values in copy.statistics.values()):
+                raise broken(f"{where}, {video.path}: the statistics of copy {place} are not finite")
+
+
+def _check_rows_records(metadata: DatasetMetadata, plan: Plan, episode: PlannedEpisode, record: EpisodeRecord) -> None:
+    with_episode = plan.rows_made is RowsMade.WITH_EPISODE
+    planned = [
+        (metadata.info.data_file(number), episode.source.length * len(episode.copies_in(number)))
+        for number in (episode.data_files if with_episode else ())
+    ]
+    recorded = [(rows.path, rows.rows) for rows in record.rows]
+    if recorded != planned:
+        raise broken(f"episode {episode.source.index}: rows were recorded as {recorded}, planned as {planned}")
 
 
 def _check_data_record(metadata: DatasetMetadata, shard: PlannedShard, found: ShardRecords) -> None:
-    planned = None if shard.data_file is None else metadata.info.data_file(*shard.data_file)
+    planned = None if shard.data_file is None else metadata.info.data_file(shard.data_file)
     recorded = found.data
     if recorded is None or (recorded.file.path if recorded.file else None) != planned:
         raise broken(f"the rows of shard {shard.index} are not in {planned}")
@@ -96,7 +116,7 @@ def check_result(
         metadata: of the source.
         plan: the plan.
         info_json: meta/info.json of the result.
-        episodes: meta/episodes of the result, all rows.
+        episodes: the episodes of the result.
         stats_json: meta/stats.json of the result.
 
     Raises:
@@ -113,7 +133,7 @@ def check_result(
             f"{plan.total_frames}"
         )
     if episodes.schema != metadata.table.schema:
-        raise broken("the columns of meta/episodes are not those of the source")
+        raise broken(f"the columns of {metadata.info.format.episodes_place} are not those of the source")
     _check_original_rows(metadata, plan, episodes)
     augmented = episodes.take(pa.array([copy.episode_index for each in plan.episodes for copy in each.copies]))
     for feature, names in statistics_columns(augmented).items():

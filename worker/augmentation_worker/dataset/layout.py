@@ -3,10 +3,9 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from augmentation_worker.dataset.episodes import EPISODES_FOLDER
 from augmentation_worker.dataset.info import INFO_PATH
 from augmentation_worker.dataset.metadata import STATS_PATH, DatasetMetadata
-from augmentation_worker.dataset.plan import Plan
+from augmentation_worker.dataset.plan import Plan, RowsMade
 
 PROVENANCE_PATH = "meta/augmentation.json"
 PICTURE_PATH = "meta/augmentation.png"
@@ -35,25 +34,25 @@ class CarriedFiles:
 
 def carried_files(metadata: DatasetMetadata, plan: Plan, source_paths: Collection[str]) -> CarriedFiles:
     """What publish carries over; the videos are the shards' part. Folders that LeRobot does not know stay behind."""
-    written = WRITTEN_ANEW | set(metadata.episode_files if plan.in_place else ())
+    rewritten = plan.in_place or metadata.info.format.has_file_per_episode
+    written = WRITTEN_ANEW | set(metadata.episode_files if rewritten else ())
     kept = sorted(
         path for path in source_paths if (path.startswith("meta/") or "/" not in path) and path not in written
     )
     return CarriedFiles(data=metadata.data_paths, metadata=tuple(kept))
 
 
-def planned_video_paths(plan: Plan, metadata: DatasetMetadata) -> list[str]:
-    """Paths of all augmented videos."""
-    return [
-        metadata.info.video_file(camera, *number)
+def planned_paths(plan: Plan, metadata: DatasetMetadata) -> list[str]:
+    """Paths of all augmented videos and of the rows that are written with an episode."""
+    paths = [
+        metadata.info.video_file(camera.key, number)
         for episode in plan.episodes
-        for camera, number in episode.videos.items()
+        for camera in plan.cameras
+        for number in episode.video_files(camera.key)
     ]
-
-
-def is_episodes_file(path: str) -> bool:
-    """Whether LeRobot reads the file as a part of meta/episodes."""
-    return path.startswith(f"{EPISODES_FOLDER}/")
+    if plan.rows_made is RowsMade.WITH_EPISODE:
+        paths += [metadata.info.data_file(number) for episode in plan.episodes for number in episode.data_files]
+    return paths
 
 
 def with_large_file_rules(attributes: str) -> str:

@@ -5,9 +5,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from augmentation_worker.dataset.episodes import FileNumber
+from augmentation_worker.dataset.file_number import FileNumber
 from augmentation_worker.dataset.metadata import DatasetMetadata
-from augmentation_worker.dataset.plan import Plan, PlannedCopy, PlannedEpisode, PlannedShard
+from augmentation_worker.dataset.plan import Plan, PlannedCopy, PlannedEpisode
 from augmentation_worker.dataset.records import CopyRecord, ShardRecords
 from augmentation_worker.dataset.statistics import column_name, statistics_columns
 
@@ -17,13 +17,13 @@ Columns = dict[str, list[Any]]
 def episodes_of_result(
     metadata: DatasetMetadata, plan: Plan, records: Sequence[ShardRecords], file: FileNumber
 ) -> pa.Table:
-    """All rows of meta/episodes of the result: the source's, with the augmented episodes after them or in their place.
+    """All episodes of the result as a table: the source's, with the augmented episodes after them or in their place.
 
     Args:
         metadata: the source.
         plan: the plan.
         records: of each shard, by index; complete.
-        file: number of the episodes file that added rows go to.
+        file: number of the episodes file that added rows go to; of no meaning in v2.1.
     """
     made = augmented_episodes(metadata, plan, records, file)
     if not plan.in_place:
@@ -32,6 +32,11 @@ def episodes_of_result(
     for position, episode in enumerate(plan.episodes):
         rows[episode.source.index] = len(rows) + position
     return pa.concat_tables([metadata.table, made]).take(pa.array(rows)).combine_chunks()
+
+
+def changed_statistics(plan: Plan) -> list[str]:
+    """Features whose statistics are other ones in an augmented episode than in its source."""
+    return [*(camera.key for camera in plan.cameras), *([] if plan.in_place else ["index", "episode_index"])]
 
 
 def augmented_episodes(
@@ -49,19 +54,19 @@ def augmented_episodes(
         file: number of the episodes file that added rows go to.
     """
     made = [
-        (shard, episode, copy, records[shard.index].episodes[episode.source.index])
+        (episode, copy, records[shard.index].episodes[episode.source.index])
         for shard in plan.shards
         for episode in shard.episodes
         for copy in episode.copies
     ]
-    rows = metadata.table.take(pa.array([episode.source.index for _, episode, _, _ in made]))
+    rows = metadata.table.take(pa.array([episode.source.index for episode, _, _ in made]))
     changed: Columns = {}
-    for shard, episode, copy, record in made:
+    for episode, copy, record in made:
         cells: dict[str, object] = {}
         if not plan.in_place:
-            cells |= _numbers(shard, episode, copy, file) | _index_statistics(rows, metadata, episode, copy)
-        for camera, number in episode.videos.items():
-            version = record.videos[camera].copies[copy.copy]
+            cells |= _numbers(episode, copy, file) | _index_statistics(rows, metadata, episode, copy)
+        for camera, number in copy.videos.items():
+            version = record.copies(camera)[copy.copy]
             cells |= _video_cells(camera, number, version)
             cells |= _image_statistics(rows, camera, version)
         for name, value in cells.items():
@@ -74,14 +79,12 @@ def augmented_episodes(
     return rows.combine_chunks()
 
 
-def _numbers(shard: PlannedShard, episode: PlannedEpisode, copy: PlannedCopy, file: FileNumber) -> dict[str, object]:
-    if shard.data_file is None:
-        raise ValueError(f"shard {shard.index} has episodes but no data file")
+def _numbers(episode: PlannedEpisode, copy: PlannedCopy, file: FileNumber) -> dict[str, object]:
     return {
         "episode_index": copy.episode_index,
         "length": episode.source.length,
-        "data/chunk_index": shard.data_file.chunk,
-        "data/file_index": shard.data_file.file,
+        "data/chunk_index": copy.data_file.chunk,
+        "data/file_index": copy.data_file.file,
         "dataset_from_index": copy.from_index,
         "dataset_to_index": copy.to_index,
         "meta/episodes/chunk_index": file.chunk,

@@ -8,10 +8,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from augmentation_worker.dataset.episodes import EPISODES_FOLDER, Episode, FileNumber, invalid, read_episodes
+from augmentation_worker.dataset.episode_lines import EPISODES_PATH, STATISTICS_PATH, read_episode_lines
+from augmentation_worker.dataset.episodes import EPISODES_FOLDER, Episode, invalid, read_episodes
+from augmentation_worker.dataset.file_number import FileNumber
 from augmentation_worker.dataset.info import DatasetInfo
 
-TASKS_PATH = "meta/tasks.parquet"
 STATS_PATH = "meta/stats.json"
 
 
@@ -24,7 +25,7 @@ class DatasetMetadata:
         revision: commit it is pinned to.
         info: meta/info.json.
         episodes: one entry an episode, in order.
-        table: all rows of meta/episodes, with every column, statistics among them.
+        table: all episodes with the columns that v3.0 has in meta/episodes, statistics among them.
         episode_files: by path, the files that table came from, in order, and the number of rows of each.
         stats_json: meta/stats.json as it is; None if there is none.
     """
@@ -49,13 +50,13 @@ class DatasetMetadata:
     @cached_property
     def data_paths(self) -> tuple[str, ...]:
         """Paths of the data files."""
-        return tuple(self.info.data_file(*number) for number in self.data_numbers)
+        return tuple(self.info.data_file(number) for number in self.data_numbers)
 
     @cached_property
     def video_paths(self) -> tuple[str, ...]:
         """Paths of the video files of all cameras."""
         return tuple(
-            self.info.video_file(camera.key, *number)
+            self.info.video_file(camera.key, number)
             for camera in self.info.cameras
             for number in self.video_numbers(camera.key)
         )
@@ -70,28 +71,47 @@ def read_metadata(
         dataset: `owner/name`.
         revision: commit.
         info: meta/info.json.
-        episode_files: path in the dataset and local copy of every file of meta/episodes.
+        episode_files: path in the dataset and local copy of every file that `episode_files_of` names.
         stats_json: content of meta/stats.json, if there is one.
 
     Raises:
         WorkerFailure: SOURCE_INVALID.
     """
-    ordered = sorted(episode_files)
-    if not ordered:
-        raise invalid(dataset, f"it has no files in {EPISODES_FOLDER}/")
-    try:
-        tables = [pq.read_table(local) for _, local in ordered]
+    files = dict(sorted(episode_files))
+    if not files:
+        raise invalid(dataset, f"it has no {info.format.episodes_place}")
+    if info.format.has_file_per_episode:
+        table = _lines(files, info, dataset)
+        rows = dict.fromkeys(files, table.num_rows)
+    else:
+        parts = _tables(files, dataset)
         # Columns may stand in another order from file to file, but never be others.
-        table = pa.concat_tables([part.select(tables[0].column_names) for part in tables])
+        table, rows = pa.concat_tables(parts.values()), {path: part.num_rows for path, part in parts.items()}
+    return DatasetMetadata(dataset, revision, info, read_episodes(table, info, dataset), table, rows, stats_json)
+
+
+def _tables(files: Mapping[str, Path], dataset: str) -> dict[str, pa.Table]:
+    try:
+        tables = {path: pq.read_table(local) for path, local in files.items()}
+        columns = next(iter(tables.values())).column_names
+        parts = {path: table.select(columns) for path, table in tables.items()}
+        pa.concat_tables(parts.values())
     except (pa.ArrowInvalid, pa.ArrowTypeError, KeyError, OSError) as error:
         raise invalid(dataset, f"{EPISODES_FOLDER} cannot be read as one table: {error}") from error
-    episodes = read_episodes(table, info, dataset)
-    rows = {path: part.num_rows for (path, _), part in zip(ordered, tables, strict=True)}
-    return DatasetMetadata(dataset, revision, info, episodes, table, rows, stats_json)
+    return parts
 
 
-def episode_files_of(paths: Collection[str]) -> list[str]:
+def _lines(files: Mapping[str, Path], info: DatasetInfo, dataset: str) -> pa.Table:
+    missing = [path for path in (EPISODES_PATH, STATISTICS_PATH) if path not in files]
+    if missing:
+        raise invalid(dataset, f"it does not have the file {missing[0]}")
+    return read_episode_lines(files[EPISODES_PATH].read_bytes(), files[STATISTICS_PATH].read_bytes(), info, dataset)
+
+
+def episode_files_of(paths: Collection[str], info: DatasetInfo) -> list[str]:
     """Those of a dataset's files that LeRobot reads as its episodes, in its order."""
+    if info.format.has_file_per_episode:
+        return sorted({EPISODES_PATH, STATISTICS_PATH} & set(paths))
     return sorted(path for path in paths if path.startswith(f"{EPISODES_FOLDER}/") and path.endswith(".parquet"))
 
 
@@ -104,7 +124,7 @@ def check_files(metadata: DatasetMetadata, paths: Collection[str]) -> None:
     present = frozenset(paths)
     wanted = [*metadata.data_paths, *metadata.video_paths]
     if metadata.info.total_tasks:
-        wanted.append(TASKS_PATH)
+        wanted.append(metadata.info.format.tasks_path)
     missing = [path for path in wanted if path not in present]
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""

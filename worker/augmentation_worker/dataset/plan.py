@@ -7,24 +7,41 @@ copy: the result holds every original episode first, its files untouched; then, 
 order, their copies: the copy `c` of the selected episode number `e` becomes episode N + e * K + c. inPlace: it holds
 one augmented version of each selected episode under the episode's own number and rows, and the other episodes as they
 are; only videos and what is said of them change.
+
+In LeRobot v3.0 the copies of an episode share files, one a camera, and a shard has one file of rows. In v2.1 each copy
+has files of its own, under the numbers that its index gives them.
 """
 
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from enum import Enum
+from itertools import accumulate, islice, pairwise
 from math import ceil
 
 from augmentation_api import Augmentation, AugmentationJobSpec
 from augmentation_api.sharding import most_episodes_per_shard
 from augmentation_api.vocabulary import OutputMode
 from augmentation_worker.copies import transforms_of_copies
-from augmentation_worker.dataset.episodes import Episode, FileNumber
+from augmentation_worker.dataset.episodes import Episode
+from augmentation_worker.dataset.file_number import FileNumber
 from augmentation_worker.dataset.info import Camera
+from augmentation_worker.dataset.lerobot_format import number_of_episode
 from augmentation_worker.dataset.metadata import DatasetMetadata
 
 LARGEST_SORTABLE_CHUNK = 1000
 """Files a chunk of data may have at most: LeRobot sorts data files by path, and file-1000 sorts before file-999."""
+
+
+class RowsMade(Enum):
+    """When the rows of augmented episodes are written."""
+
+    NEVER = "never"
+    """They are the source's: in place, where only videos change."""
+    WITH_SHARD = "with shard"
+    """All of a shard's into one file, when the shard is done."""
+    WITH_EPISODE = "with episode"
+    """Those of each episode with it."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +52,16 @@ class PlannedCopy:
         copy: number among the copies of its source episode.
         episode_index: its number in the result.
         from_index, to_index: its rows in the result, half open.
+        data_file: file that its rows lie in.
+        videos: by augmented camera, the file that its frames lie in.
     """
 
     copy: int
     episode_index: int
     from_index: int
     to_index: int
+    data_file: FileNumber
+    videos: Mapping[str, FileNumber]
 
 
 @dataclass(frozen=True)
@@ -50,17 +71,28 @@ class PlannedEpisode:
     Attributes:
         source: the episode in the source.
         copies: its augmented versions.
-        videos: by augmented camera, the file that holds all its copies back to back.
     """
 
     source: Episode
     copies: tuple[PlannedCopy, ...]
-    videos: Mapping[str, FileNumber]
 
     @property
     def augmented_frames(self) -> int:
         """Frames a camera, all copies together."""
         return self.source.length * len(self.copies)
+
+    def video_files(self, camera: str) -> tuple[FileNumber, ...]:
+        """Files of its copies as a camera sees them: one with all of them back to back, or one for each."""
+        return tuple(dict.fromkeys(copy.videos[camera] for copy in self.copies))
+
+    @property
+    def data_files(self) -> tuple[FileNumber, ...]:
+        """Files of its copies' rows."""
+        return tuple(dict.fromkeys(copy.data_file for copy in self.copies))
+
+    def copies_in(self, data_file: FileNumber) -> tuple[PlannedCopy, ...]:
+        """The copies whose rows lie in a file."""
+        return tuple(copy for copy in self.copies if copy.data_file == data_file)
 
 
 @dataclass(frozen=True)
@@ -70,7 +102,7 @@ class PlannedShard:
     Attributes:
         index: number of the shard.
         episodes: consecutive selected episodes; none if there are more shards than episodes.
-        data_file: file of its rows; None where it writes none: without episodes, and in place.
+        data_file: file of all its rows; None where it writes none, or writes them with each episode.
         original_videos: paths of the source's video files that it carries over into the result.
     """
 
@@ -101,15 +133,17 @@ class Plan:
 
     Attributes:
         in_place: whether the augmented versions replace their episodes, or are added.
+        rows_made: when their rows are written.
         cameras: those that are augmented.
         copies: augmented versions of an episode.
         shards: by index.
-        abandoned_videos: paths of the source's video files that the result has no use for, as every frame in them is
-            replaced.
+        abandoned_videos: paths of the source's video files that the result does not have, as every frame in them is
+            replaced, and by files of other names.
         total_episodes, total_frames: of the result.
     """
 
     in_place: bool
+    rows_made: RowsMade
     cameras: tuple[Camera, ...]
     copies: int
     shards: tuple[PlannedShard, ...]
@@ -156,32 +190,42 @@ def make_plan(
     cameras = selected_cameras(metadata, augmentation)
     in_place = spec.output.mode is OutputMode.IN_PLACE
     copies = 1 if in_place else len(transforms_of_copies(augmentation))
-    versions = _in_place(selected) if in_place else _after_the_originals(metadata, selected, copies)
-    planned = _planned_episodes(metadata, versions, cameras)
     most = most_episodes_per_shard(copies * len(cameras))
     shares = balanced_shares([episode.length for episode in selected], shard_count, most)
-    data_files = _numbers_after(metadata.data_numbers, min(metadata.info.chunks_size, LARGEST_SORTABLE_CHUNK))
-    abandoned = _abandoned_videos(metadata, selected, cameras) if in_place else ()
-    originals = _original_videos(metadata, selected, shares, abandoned) if carry_originals else [[] for _ in shares]
-    shards = tuple(
-        PlannedShard(
-            index=index,
-            episodes=planned[share.start : share.stop],
-            data_file=next(data_files) if share and not in_place else None,
-            original_videos=tuple(originals[index]),
-        )
-        for index, share in enumerate(shares)
-    )
+    rows_made = _rows_made(metadata, in_place)
+    versions = _in_place(selected) if in_place else _after_the_originals(metadata, selected, copies)
+    files = _Files(metadata, cameras, rows_made)
+    replaced = _replaced_videos(metadata, selected, cameras) if in_place else ()
+    originals = _original_videos(metadata, selected, shares, replaced) if carry_originals else [[] for _ in shares]
+    shards = []
+    for index, share in enumerate(shares):
+        data_file = files.next_data_file() if share and rows_made is RowsMade.WITH_SHARD else None
+        planned = tuple(files.planned(episode, numbers, data_file) for episode, numbers in islice(versions, len(share)))
+        shards.append(PlannedShard(index, planned, data_file, tuple(originals[index])))
+    overwritten = {
+        metadata.info.video_file(camera, number)
+        for shard in shards
+        for episode in shard.episodes
+        for copy in episode.copies
+        for camera, number in copy.videos.items()
+    }
     added = 0 if in_place else copies
     return Plan(
         in_place=in_place,
+        rows_made=rows_made,
         cameras=cameras,
         copies=copies,
-        shards=shards,
-        abandoned_videos=abandoned,
+        shards=tuple(shards),
+        abandoned_videos=tuple(path for path in replaced if path not in overwritten),
         total_episodes=len(metadata.episodes) + len(selected) * added,
         total_frames=metadata.info.total_frames + sum(episode.length for episode in selected) * added,
     )
+
+
+def _rows_made(metadata: DatasetMetadata, in_place: bool) -> RowsMade:
+    if in_place:
+        return RowsMade.NEVER
+    return RowsMade.WITH_EPISODE if metadata.info.format.has_file_per_episode else RowsMade.WITH_SHARD
 
 
 def balanced_shares(lengths: Sequence[int], shard_count: int, most_episodes: int) -> list[range]:
@@ -208,34 +252,66 @@ def balanced_shares(lengths: Sequence[int], shard_count: int, most_episodes: int
     return [range(start, stop) for start, stop in pairwise(cuts)]
 
 
-Versions = Iterable[tuple[Episode, tuple[PlannedCopy, ...]]]
+@dataclass(frozen=True)
+class _Numbers:
+    """The numbers of one augmented episode."""
+
+    copy: int
+    episode_index: int
+    from_index: int
+    to_index: int
 
 
-def _in_place(selected: Sequence[Episode]) -> Versions:
+def _in_place(selected: Sequence[Episode]) -> Iterator[tuple[Episode, list[_Numbers]]]:
     for episode in selected:
-        yield episode, (PlannedCopy(0, episode.index, episode.from_index, episode.to_index),)
+        yield episode, [_Numbers(0, episode.index, episode.from_index, episode.to_index)]
 
 
-def _after_the_originals(metadata: DatasetMetadata, selected: Sequence[Episode], copies: int) -> Versions:
+def _after_the_originals(
+    metadata: DatasetMetadata, selected: Sequence[Episode], copies: int
+) -> Iterator[tuple[Episode, list[_Numbers]]]:
     next_episode, next_row = len(metadata.episodes), metadata.info.total_frames
     for episode in selected:
         versions = []
         for copy in range(copies):
-            versions.append(PlannedCopy(copy, next_episode, next_row, next_row + episode.length))
+            versions.append(_Numbers(copy, next_episode, next_row, next_row + episode.length))
             next_episode += 1
             next_row += episode.length
-        yield episode, tuple(versions)
+        yield episode, versions
 
 
-def _planned_episodes(
-    metadata: DatasetMetadata, versions: Versions, cameras: Sequence[Camera]
-) -> tuple[PlannedEpisode, ...]:
-    chunks_size = metadata.info.chunks_size
-    numbers = {camera.key: _numbers_after(metadata.video_numbers(camera.key), chunks_size) for camera in cameras}
-    return tuple(
-        PlannedEpisode(episode, copies, {key: next(following) for key, following in numbers.items()})
-        for episode, copies in versions
-    )
+class _Files:
+    """Numbers of new files, in the order in which they are asked for."""
+
+    def __init__(self, metadata: DatasetMetadata, cameras: Sequence[Camera], rows_made: RowsMade) -> None:
+        self._chunks_size = metadata.info.chunks_size
+        self._has_file_per_episode = metadata.info.format.has_file_per_episode
+        self._rows_made = rows_made
+        self._data = _numbers_after(metadata.data_numbers, min(self._chunks_size, LARGEST_SORTABLE_CHUNK))
+        self._videos = {
+            camera.key: _numbers_after(metadata.video_numbers(camera.key), self._chunks_size) for camera in cameras
+        }
+
+    def next_data_file(self) -> FileNumber:
+        """The number after the last one."""
+        return next(self._data)
+
+    def planned(
+        self, source: Episode, versions: Iterable[_Numbers], data_file_of_shard: FileNumber | None
+    ) -> PlannedEpisode:
+        """An episode with the files of its copies."""
+        shared = {} if self._has_file_per_episode else {camera: next(each) for camera, each in self._videos.items()}
+        copies = []
+        for version in versions:
+            own = number_of_episode(version.episode_index, self._chunks_size)
+            data_file = source.data_file if self._rows_made is RowsMade.NEVER else data_file_of_shard or own
+            videos = shared or dict.fromkeys(self._videos, own)
+            copies.append(
+                PlannedCopy(
+                    version.copy, version.episode_index, version.from_index, version.to_index, data_file, videos
+                )
+            )
+        return PlannedEpisode(source, tuple(copies))
 
 
 def next_number(taken: Sequence[FileNumber], chunks_size: int) -> FileNumber:
@@ -250,13 +326,13 @@ def _numbers_after(taken: Sequence[FileNumber], chunks_size: int) -> Iterator[Fi
         yield number
 
 
-def _abandoned_videos(
+def _replaced_videos(
     metadata: DatasetMetadata, replaced: Sequence[Episode], cameras: Sequence[Camera]
 ) -> tuple[str, ...]:
     """The video files in which every frame is replaced."""
     episodes, keys = {episode.index for episode in replaced}, {camera.key for camera in cameras}
     kept = {
-        metadata.info.video_file(camera, *span.file)
+        metadata.info.video_file(camera, span.file)
         for episode in metadata.episodes
         for camera, span in episode.videos.items()
         if not (episode.index in episodes and camera in keys)
@@ -268,7 +344,7 @@ def _original_videos(
     metadata: DatasetMetadata,
     selected: Sequence[Episode],
     shares: Sequence[range],
-    abandoned: Collection[str],
+    replaced: Collection[str],
 ) -> list[list[str]]:
     """By shard, the source's video files it carries over: those whose first episode it augments, or comes closest to.
     A file none of whose episodes is selected goes where the next selected episode is, else to the last busy shard.
@@ -277,11 +353,11 @@ def _original_videos(
     firsts: dict[str, int] = {}
     for episode in metadata.episodes:
         for camera, span in episode.videos.items():
-            firsts.setdefault(metadata.info.video_file(camera, *span.file), episode.index)
+            firsts.setdefault(metadata.info.video_file(camera, span.file), episode.index)
     indices = [episode.index for episode in selected]
     originals: list[list[str]] = [[] for _ in shares]
     for path, first in firsts.items():
-        if path in abandoned:
+        if path in replaced:
             continue
         position = min(bisect_left(indices, first), len(shard_of) - 1)
         originals[shard_of[position]].append(path)

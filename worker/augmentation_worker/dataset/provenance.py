@@ -81,7 +81,8 @@ def write_provenance(
 
 
 def _versions(records: ShardRecords, episode: int, copy: int) -> Mapping[str, object]:
-    versions = {camera: video.copies[copy] for camera, video in records.episodes[episode].videos.items()}
+    made = records.episodes[episode]
+    versions = {camera: made.copies(camera)[copy] for camera in made.videos}
     return {
         camera: {"parameters": version.parameters, "pixelSha256": version.pixel_sha256}
         for camera, version in versions.items()

@@ -70,15 +70,41 @@ class CopyRecord(Record):
 
 
 class VideoRecord(BlobRecord):
-    """The video file that holds all copies of one episode as one camera sees it."""
+    """A video file that holds copies of one episode as one camera sees it, back to back."""
 
     copies: tuple[CopyRecord, ...]
 
 
-class EpisodeRecord(Record):
-    """All that a shard made of one source episode, by camera."""
+class RowsRecord(BlobRecord):
+    """A data file with rows of one episode's copies."""
 
-    videos: dict[str, VideoRecord]
+    rows: int = Field(ge=0)
+
+
+class EpisodeRecord(Record):
+    """All that a shard made of one source episode.
+
+    Attributes:
+        videos: by camera, the files that its copies are in, in their order.
+        rows: data files of its own, if it has any.
+    """
+
+    videos: dict[str, tuple[VideoRecord, ...]]
+    rows: tuple[RowsRecord, ...] = ()
+
+    def copies(self, camera: str) -> tuple[CopyRecord, ...]:
+        """Its copies as a camera sees them, in order."""
+        return tuple(copy for video in self.videos[camera] for copy in video.copies)
+
+    @property
+    def files(self) -> tuple[BlobRecord, ...]:
+        """All its files."""
+        return (*(video for videos in self.videos.values() for video in videos), *self.rows)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all its files."""
+        return sum(file.size for file in self.files)
 
 
 class DataRecord(Record):

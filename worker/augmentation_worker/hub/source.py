@@ -9,7 +9,7 @@ from typing import BinaryIO
 from huggingface_hub.errors import EntryNotFoundError
 
 from augmentation_worker.dataset.episodes import invalid
-from augmentation_worker.dataset.info import NEWEST_VERSION
+from augmentation_worker.dataset.lerobot_format import FORMATS
 from augmentation_worker.hub.client import MAIN, HubClient, RemoteFile
 
 
@@ -73,12 +73,12 @@ class HubSource:
 def pin(hub: HubClient, dataset: str, revision: str | None) -> str:
     """The commit to read, whatever happens to the branch later.
 
-    Without a revision it is what LeRobot would read: the tag of the newest format version, else main.
+    Without a revision it is what LeRobot would read: the tag of the newest version of its format, else main.
     """
     if revision is not None:
         return hub.commit_of(dataset, revision, "source")
-    tags = {ref.name: ref.target_commit for ref in hub.refs(dataset, "source").tags}
-    return hub.commit_of(dataset, NEWEST_VERSION if NEWEST_VERSION in tags else MAIN, "source")
+    tags = {ref.name for ref in hub.refs(dataset, "source").tags}
+    return hub.commit_of(dataset, next((version for version in FORMATS if version in tags), MAIN), "source")
 
 
 def open_source(hub: HubClient, dataset: str, commit: str, scratch: Path) -> HubSource:

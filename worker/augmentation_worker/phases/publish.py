@@ -2,39 +2,25 @@
 
 import hashlib
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
-
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from augmentation_api import FailureReason
 from augmentation_api.status import OutputStatus
 from augmentation_worker import termination
 from augmentation_worker.dataset import integrity
-from augmentation_worker.dataset.card import write_card
-from augmentation_worker.dataset.data_table import SourceRows, write_shard_rows
-from augmentation_worker.dataset.episodes import FileNumber, episodes_path
-from augmentation_worker.dataset.info import INFO_PATH, NEWEST_VERSION
-from augmentation_worker.dataset.layout import (
-    ATTRIBUTES_PATH,
-    CARD_PATH,
-    PROVENANCE_PATH,
-    carried_files,
-    with_large_file_rules,
-)
-from augmentation_worker.dataset.merge import episodes_of_result
-from augmentation_worker.dataset.metadata import STATS_PATH, DatasetMetadata
-from augmentation_worker.dataset.plan import LARGEST_SORTABLE_CHUNK, Plan, PlannedShard, make_plan, next_number
-from augmentation_worker.dataset.provenance import write_provenance
-from augmentation_worker.dataset.records import BlobRecord, DataRecord, RecordInvalid, ShardRecords, VideoRecord
-from augmentation_worker.dataset.statistics import stats_json
-from augmentation_worker.dataset.supported import normal_codec
+from augmentation_worker.dataset.data_table import SourceRows, write_episode_rows, write_shard_rows
+from augmentation_worker.dataset.layout import carried_files
+from augmentation_worker.dataset.metadata import DatasetMetadata
+from augmentation_worker.dataset.plan import Plan, make_plan
+from augmentation_worker.dataset.records import BlobRecord, RecordInvalid, ShardRecords
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.images.finding import is_image_dataset
 from augmentation_worker.images.publish import publish_images
+from augmentation_worker.phases.metadata_files import MetadataFiles
 from augmentation_worker.phases.session import Session
 from augmentation_worker.phases.video_check import check_written_video
 from augmentation_worker.storage.output import OutputDataset, OutputMoved, StoredFile
@@ -61,7 +47,7 @@ def publish(session: Session) -> None:
             termination.finish_first()
             session.reporter.event("resumed", "An earlier try has published the result: little is left to do")
             revision = published
-        output.announce(revision, NEWEST_VERSION)
+        output.announce(revision, metadata.info.codebase_version)
     finally:
         source.close()
     session.reporter.found(
@@ -100,7 +86,8 @@ class _Publication:
         self._check_rows(records)
         stored = [_stored(blob) for blob in _blobs(records)]
         stored += self._carried() if not extends else []
-        written, episodes_files = self._written(records)
+        metadata_files = MetadataFiles(self.session, self.source, self.metadata, self.plan, self.output)
+        written, episodes_files = metadata_files.write(records)
         stored += episodes_files
         missing = {file.path for file in self.output.missing(stored)}
         integrity.check_stored([blob for blob in _blobs(records) if blob.path in missing])
@@ -147,76 +134,34 @@ class _Publication:
                 self.source.drop(path)
         return uploaded
 
-    def _written(self, records: list[ShardRecords]) -> tuple[dict[str, bytes], list[StoredFile]]:
-        """The files that are new: small ones as bytes, and the episodes files, uploaded."""
-        spec, metadata, plan = self.session.job.spec, self.metadata, self.plan
-        number = self._episodes_number()
-        table = episodes_of_result(metadata, plan, records, number)
-        info = metadata.info.grown(plan.total_episodes, plan.total_frames, self._changed_encodings(records))
-        stats = stats_json(table, metadata.stats_json)
-        integrity.check_result(metadata, plan, info, table, stats)
-        card = self.source.read(CARD_PATH)
-        written = {
-            INFO_PATH: info,
-            STATS_PATH: stats,
-            PROVENANCE_PATH: write_provenance(self.session.settings.job_uid, spec, self.source.origin, plan, records),
-            CARD_PATH: write_card(spec, metadata, plan, None if card is None else card.decode(errors="replace")),
-            **self._attributes(),
-        }
-        return written, self._episodes_files(table, number)
-
-    def _episodes_files(self, table: pa.Table, number: FileNumber) -> list[StoredFile]:
-        """One file of added rows; in place, the source's files with other rows."""
-        originals = len(self.metadata.episodes)
-        sizes = self.metadata.episode_files if self.plan.in_place else {episodes_path(number): len(table) - originals}
-        begin = 0 if self.plan.in_place else originals
-        local = self.session.settings.scratch / "made" / "episodes.parquet"
-        local.parent.mkdir(parents=True, exist_ok=True)
-        uploaded = []
-        for path, size in sizes.items():
-            pq.write_table(table.slice(begin, size), local, compression="snappy", use_dictionary=True)
-            uploaded.append(self.output.put(path, local))
-            begin += size
-        return uploaded
-
-    def _episodes_number(self) -> FileNumber:
-        taken = [_number_of(path) for path in self.metadata.episode_files]
-        return next_number(taken, min(self.metadata.info.chunks_size, LARGEST_SORTABLE_CHUNK))
-
-    def _attributes(self) -> dict[str, bytes]:
-        before = (self.output.read(ATTRIBUTES_PATH) or b"").decode(errors="replace")
-        after = with_large_file_rules(before)
-        return {} if after == before else {ATTRIBUTES_PATH: after.encode()}
-
-    def _changed_encodings(self, records: list[ShardRecords]) -> dict[str, dict[str, object]]:
-        """What info.json has to say of cameras whose codec is another now."""
-        changed: dict[str, dict[str, object]] = {}
-        for record in records:
-            for camera, facts in (record.data or DataRecord()).encodings.items():
-                source = self.metadata.info.features[camera].fact("video.codec")
-                if source is None or normal_codec(str(source)) != facts.get("video.codec"):
-                    changed[camera] = facts
-        return changed
-
     def _check_rows(self, records: list[ShardRecords]) -> None:
-        """Write every shard's rows again, from the source: the bytes have to be those that were uploaded."""
+        """Write all rows again, from the source: the bytes have to be those that were uploaded."""
         rows = SourceRows(self.metadata, self.source.open)
         for shard, record in zip(self.plan.shards, records, strict=True):
-            blob = record.data.file if record.data else None
-            if blob is not None and self._rows_again(shard, rows) != (blob.sha256, blob.size):
-                raise integrity.broken(f"the rows in {blob.path} are not those of the source")
+            if record.data and record.data.file:
+                self._check_again(record.data.file, partial(write_shard_rows, shard, rows))
+            for episode in shard.episodes:
+                files = record.episodes[episode.source.index].rows
+                for number, file in zip(episode.data_files, files, strict=bool(files)):
+                    self._check_again(file, partial(write_episode_rows, episode, number, rows))
 
-    def _rows_again(self, shard: PlannedShard, rows: SourceRows) -> tuple[str, int]:
+    def _check_again(self, file: BlobRecord, write: Callable[[Path], int]) -> None:
         local = self.session.settings.scratch / "made" / "rows.parquet"
         local.parent.mkdir(parents=True, exist_ok=True)
-        write_shard_rows(shard, rows, local)
-        content = _hash_and_size(local)
+        write(local)
+        if _hash_and_size(local) != (file.sha256, file.size):
+            raise integrity.broken(f"the rows in {file.path} are not those of the source")
         local.unlink()
-        return content
 
     def _check_videos(self, records: list[ShardRecords]) -> None:
         """Fetch the first and the last augmented video back from the hub and look into them."""
-        videos = [video for record in records for index in sorted(record.episodes) for video in _videos(record, index)]
+        videos = [
+            video
+            for record in records
+            for index in sorted(record.episodes)
+            for files in record.episodes[index].videos.values()
+            for video in files
+        ]
         for video in {video.path: video for video in (videos[0], videos[-1])}.values():
             local = self.session.settings.scratch / "made" / "fetched.mp4"
             try:
@@ -235,10 +180,6 @@ def _commit_message(plan: Plan, uid: str) -> str:
     return f"Add {plan.added_episodes} augmented episodes (job {uid})"
 
 
-def _videos(record: ShardRecords, episode: int) -> Iterable[VideoRecord]:
-    return record.episodes[episode].videos.values()
-
-
 def _blobs(records: Iterable[ShardRecords]) -> list[BlobRecord]:
     """Everything the shards have put on the hub."""
     return [
@@ -246,7 +187,7 @@ def _blobs(records: Iterable[ShardRecords]) -> list[BlobRecord]:
         for record in records
         for blob in chain(
             record.original_videos,
-            (video for index in sorted(record.episodes) for video in _videos(record, index)),
+            (file for index in sorted(record.episodes) for file in record.episodes[index].files),
             [record.data.file] if record.data and record.data.file else [],
             [record.picture] if record.picture else [],
         )
@@ -255,11 +196,6 @@ def _blobs(records: Iterable[ShardRecords]) -> list[BlobRecord]:
 
 def _stored(blob: BlobRecord) -> StoredFile:
     return StoredFile(blob.path, blob.sha256, blob.size)
-
-
-def _number_of(path: str) -> FileNumber:
-    chunk, file = path.removesuffix(".parquet").split("/")[-2:]
-    return FileNumber(int(chunk.rsplit("-", 1)[-1]), int(file.rsplit("-", 1)[-1]))
 
 
 def _hash_and_size(path: Path) -> tuple[str, int]:

@@ -4,7 +4,7 @@ from augmentation_api import FailureReason
 from augmentation_api.sharding import most_episodes_per_shard
 from augmentation_api.status import MAX_SHARDS, OutputStatus, SourceStatus
 from augmentation_worker.dataset.info import DatasetInfo
-from augmentation_worker.dataset.layout import planned_video_paths
+from augmentation_worker.dataset.layout import planned_paths
 from augmentation_worker.dataset.metadata import DatasetMetadata
 from augmentation_worker.dataset.plan import Plan, make_plan, selected_episodes
 from augmentation_worker.dataset.supported import check_cameras, check_encoding, check_spec
@@ -88,7 +88,8 @@ def _checked_plan(session: Session, metadata: DatasetMetadata) -> Plan:
 def _prepared_output(session: Session, source: SourceDataset, plan: Plan, metadata: DatasetMetadata) -> OutputDataset:
     output = session.new_output(source)
     if output.extends(source):
-        taken = [path for path in planned_video_paths(plan, metadata) if path in source.paths]
+        replaced = {*metadata.video_paths, *metadata.data_paths}
+        taken = [path for path in planned_paths(plan, metadata) if path in source.paths and path not in replaced]
         if taken:
             raise WorkerFailure(
                 FailureReason.OUTPUT_CONFLICT,

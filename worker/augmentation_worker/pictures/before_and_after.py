@@ -68,7 +68,7 @@ def _row(
     span = episode.source.videos[camera.key]
     info = metadata.info
     first = round(span.from_timestamp * info.fps) + frame
-    path = open_file(info.video_file(camera.key, *span.file))
+    path = open_file(info.video_file(camera.key, span.file))
     (original,) = decode_segment(VideoSegment(path, first, 1, frame_rate(info.fps)))
     yield Cell(camera.key, pixels_of(original), ("original",))
     mean = channel_means(metadata.table, episode.source.index, metadata.stats_json, camera.key)

@@ -52,7 +52,7 @@ class SourceDataset(Protocol):
 
 
 def load_metadata(source: SourceDataset) -> DatasetMetadata:
-    """Read and check the metadata: meta/info.json, meta/episodes and meta/stats.json.
+    """Read and check the metadata: meta/info.json, the episodes and meta/stats.json.
 
     Raises:
         WorkerFailure: SOURCE_FORMAT_UNSUPPORTED if it is no LeRobot dataset of a supported version, SOURCE_INVALID if
@@ -65,7 +65,7 @@ def load_metadata(source: SourceDataset) -> DatasetMetadata:
             f"the dataset {source.name} at revision {source.revision} has no {INFO_PATH}: it is not a LeRobot dataset",
         )
     info = read_info(info_json, source.name)
-    episode_files = [(path, source.open(path)) for path in episode_files_of(source.paths)]
+    episode_files = [(path, source.open(path)) for path in episode_files_of(source.paths, info)]
     metadata = read_metadata(source.name, source.revision, info, episode_files, source.read(STATS_PATH))
     check_files(metadata, source.paths)
     return metadata

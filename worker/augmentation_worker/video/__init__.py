@@ -6,7 +6,12 @@ from augmentation_worker.video.colors import ColorTags
 from augmentation_worker.video.decoding import VideoSegment, decode_segment
 from augmentation_worker.video.encoder import VideoEncoder
 from augmentation_worker.video.encoding import VideoEncoding
-from augmentation_worker.video.episode import CopyVideo, EpisodeVideo, augment_episode_camera
+from augmentation_worker.video.episode import (
+    CopyVideo,
+    EpisodeVideo,
+    augment_episode_camera,
+    augment_episode_camera_into,
+)
 from augmentation_worker.video.invalid import VideoInvalid
 from augmentation_worker.video.properties import VideoProperties, probe_video
 
@@ -20,6 +25,7 @@ __all__ = [
     "VideoProperties",
     "VideoSegment",
     "augment_episode_camera",
+    "augment_episode_camera_into",
     "check_video",
     "decode_segment",
     "on_card",

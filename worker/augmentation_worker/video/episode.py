@@ -52,7 +52,7 @@ class CopyVideo:
 
 @dataclass(frozen=True)
 class EpisodeVideo:
-    """The file with all copies of one episode of one camera.
+    """A file with copies of one episode of one camera.
 
     Attributes:
         copies: the copies, in the order of their pipelines and of their place in the file.
@@ -75,18 +75,39 @@ def augment_episode_camera(
     on_frames: Callable[[int], None] | None = None,
     batch_size: int | None = None,
 ) -> EpisodeVideo:
-    """Write all copies of one episode of one camera into one mp4 file.
+    """Write all copies of one episode of one camera into one mp4 file: see augment_episode_camera_into.
+
+    Args:
+        output: the file to write; its folder is created.
+    """
+    (made,) = augment_episode_camera_into(
+        segment, pipelines, [output], encoding, device=device, on_frames=on_frames, batch_size=batch_size
+    )
+    return made
+
+
+def augment_episode_camera_into(
+    segment: VideoSegment,
+    pipelines: Sequence[EpisodeTransform],
+    outputs: Sequence[Path],
+    encoding: VideoEncoding,
+    *,
+    device: torch.device,
+    on_frames: Callable[[int], None] | None = None,
+    batch_size: int | None = None,
+) -> tuple[EpisodeVideo, ...]:
+    """Write the copies of one episode of one camera into one mp4 file, or into one each.
 
     The episode is decoded once. Each copy is augmented, hashed and encoded in a thread of its own, into a file of its
-    own; those are then joined without encoding again: copy c is frames [c*n, (c+1)*n) of the result. Memory is
-    bounded whatever the length. The bytes of the file depend on the arguments only (given the same build of the
-    codec), not on the machine's cores or on the device; the file appears when it is complete, and a call that is cut
-    off leaves only files that the next call for the same output removes.
+    own; those are then joined without encoding again: copy c of a file is its frames [c*n, (c+1)*n). Memory is bounded
+    whatever the length. The bytes of the files depend on the arguments only (given the same build of the codec), not
+    on the machine's cores or on the device; a file appears when it is complete, and a call that is cut off leaves only
+    files that the next call for the same outputs removes.
 
     Args:
         segment: the source episode.
         pipelines: one for each copy.
-        output: the file to write; its folder is created.
+        outputs: the files to write, each with as many of the copies as the others; their folders are created.
         encoding: how to encode.
         device: where to augment.
         on_frames: called in the caller's thread with the number of augmented frames that were encoded since the last
@@ -95,24 +116,35 @@ def augment_episode_camera(
 
     Raises:
         VideoInvalid: if the source is not what the segment says.
-        ValueError: if there is no pipeline, or the encoder does not take these frames.
+        ValueError: if there is no pipeline, the copies do not fit the outputs, or the encoder does not take these
+            frames.
     """
     if not pipelines:
         raise ValueError("an episode is augmented at least once: no pipeline was given")
+    each, rest = divmod(len(pipelines), len(outputs))
+    if rest or not each:
+        raise ValueError(f"{len(pipelines)} copies cannot be shared out evenly among {len(outputs)} files")
     properties = probe_video(segment.path)
     batch_size = batch_size or max(1, min(MAX_BATCH_FRAMES, BATCH_BYTES // (3 * properties.width * properties.height)))
-    output.parent.mkdir(parents=True, exist_ok=True)
-    parts = output.with_name(output.name + ".parts")
+    for output in outputs:
+        output.parent.mkdir(parents=True, exist_ok=True)
+    parts = outputs[0].with_name(outputs[0].name + ".parts")
     shutil.rmtree(parts, ignore_errors=True)
     parts.mkdir()
     try:
         writers = _encode_copies(segment, pipelines, parts, encoding, properties, device, on_frames, batch_size)
-        concatenate_videos([writer.path for writer in writers], output, fps=segment.fps, frames=segment.frames)
+        shares = [writers[begin : begin + each] for begin in range(0, len(writers), each)]
+        for output, share in zip(outputs, shares, strict=True):
+            concatenate_videos([writer.path for writer in share], output, fps=segment.fps, frames=segment.frames)
     finally:
         shutil.rmtree(parts, ignore_errors=True)
+    return tuple(_episode_video(output, share) for output, share in zip(outputs, shares, strict=True))
+
+
+def _episode_video(output: Path, writers: "Sequence[_CopyWriter]") -> EpisodeVideo:
     with output.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    copies = tuple(writer.result(copy) for copy, writer in enumerate(writers))
+    copies = tuple(writer.result(place) for place, writer in enumerate(writers))
     return EpisodeVideo(copies, output.stat().st_size, sha256)
 
 
@@ -167,12 +199,12 @@ class _CopyWriter:
         if not self._complete:
             self._encoder.discard()
 
-    def result(self, copy: int) -> CopyVideo:
-        """The copy's place and contents, as copy number `copy` of the file."""
+    def result(self, place: int) -> CopyVideo:
+        """The copy's place and contents, as copy number `place` of its file."""
         frames = self._segment.frames
         return CopyVideo(
-            from_timestamp=float(Fraction(copy * frames) / self._segment.fps),
-            to_timestamp=float(Fraction((copy + 1) * frames) / self._segment.fps),
+            from_timestamp=float(Fraction(place * frames) / self._segment.fps),
+            to_timestamp=float(Fraction((place + 1) * frames) / self._segment.fps),
             frames=frames,
             statistics=self._statistics.result(),
             pixel_sha256=self._hash.hexdigest(),

@@ -12,9 +12,10 @@ from augmentation_api.spec import HubSource, Output, Source
 from augmentation_api.vocabulary import OutputMode
 from augmentation_worker.dataset.episodes import read_episodes
 from augmentation_worker.dataset.info import INFO_PATH, DatasetInfo, read_info
-from augmentation_worker.dataset.metadata import DatasetMetadata, episode_files_of, read_metadata
+from augmentation_worker.dataset.metadata import STATS_PATH, DatasetMetadata, episode_files_of, read_metadata
 
 FIXTURE = Path(__file__).parents[3] / "fixtures" / "pusht_v30"
+FIXTURE_V21 = FIXTURE.with_name("pusht_v21")
 TOP, WRIST, DEPTH = "observation.images.top", "observation.images.wrist", "observation.images.depth"
 
 
@@ -97,9 +98,10 @@ def metadata_of(columns: Mapping[str, list[Any]], **changes: Any) -> DatasetMeta
     )
 
 
-def fixture_metadata() -> DatasetMetadata:
-    """The real sample dataset."""
-    info = read_info((FIXTURE / INFO_PATH).read_bytes(), "lab/pusht")
-    paths = [str(path.relative_to(FIXTURE)) for path in FIXTURE.rglob("*") if path.is_file()]
-    files = [(path, FIXTURE / path) for path in episode_files_of(paths)]
-    return read_metadata("lab/pusht", "1" * 40, info, files, (FIXTURE / "meta/stats.json").read_bytes())
+def fixture_metadata(folder: Path = FIXTURE) -> DatasetMetadata:
+    """A real sample dataset."""
+    info = read_info((folder / INFO_PATH).read_bytes(), "lab/pusht")
+    paths = [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()]
+    files = [(path, folder / path) for path in episode_files_of(paths, info)]
+    stats = folder / STATS_PATH
+    return read_metadata("lab/pusht", "1" * 40, info, files, stats.read_bytes() if stats.exists() else None)

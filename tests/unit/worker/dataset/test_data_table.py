@@ -7,6 +7,7 @@ import pytest
 
 from augmentation_api import Augmentation, FailureReason
 from augmentation_worker.dataset.data_table import SourceRows, augmented_rows, write_shard_rows
+from augmentation_worker.dataset.file_number import FileNumber
 from augmentation_worker.dataset.plan import PlannedCopy, make_plan
 from augmentation_worker.failure import WorkerFailure
 from tests.unit.worker.dataset.samples import FIXTURE, fixture_metadata, job
@@ -26,7 +27,7 @@ def test_rows_of_an_episode_are_those_with_its_index() -> None:
 
 def test_a_copy_differs_in_its_two_index_columns_only() -> None:
     rows = source_rows().of(fixture_metadata().episodes[1])
-    made = augmented_rows(rows, PlannedCopy(copy=0, episode_index=9, from_index=500, to_index=558))
+    made = augmented_rows(rows, PlannedCopy(0, 9, from_index=500, to_index=558, data_file=FileNumber(0, 1), videos={}))
     assert made.drop_columns(INDEX_COLUMNS).equals(rows.drop_columns(INDEX_COLUMNS))
     assert made.column("index").to_pylist() == list(range(500, 558))
     assert made.schema.equals(rows.schema, check_metadata=True)

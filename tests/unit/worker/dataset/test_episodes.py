@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from augmentation_api import FailureReason
-from augmentation_worker.dataset.episodes import FileNumber
+from augmentation_worker.dataset.file_number import FileNumber
 from augmentation_worker.dataset.metadata import check_files
 from augmentation_worker.failure import WorkerFailure
 from tests.unit.worker.dataset.samples import TOP, WRIST, episode_rows, fixture_metadata, metadata_of

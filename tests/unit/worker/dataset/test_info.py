@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from augmentation_api import FailureReason
+from augmentation_worker.dataset.file_number import FileNumber
 from augmentation_worker.dataset.info import read_info
 from augmentation_worker.failure import WorkerFailure
 from tests.unit.worker.dataset.samples import DEPTH, TOP, WRIST, info_document, info_of
@@ -17,8 +18,8 @@ def refusal(**changes: Any) -> WorkerFailure:
 
 def test_paths_follow_the_templates() -> None:
     info = info_of(video_path="videos/{video_key}/{chunk_index:02d}-{file_index}.mp4")
-    assert info.data_file(1, 23) == "data/chunk-001/file-023.parquet"
-    assert info.video_file(TOP, 1, 23) == f"videos/{TOP}/01-23.mp4"
+    assert info.data_file(FileNumber(1, 23)) == "data/chunk-001/file-023.parquet"
+    assert info.video_file(TOP, FileNumber(1, 23)) == f"videos/{TOP}/01-23.mp4"
 
 
 @pytest.mark.parametrize(
@@ -41,12 +42,18 @@ def test_a_template_that_leaves_the_dataset_or_is_none_is_refused(template: str)
     assert "data_path" in failure.message
 
 
-def test_another_version_is_refused_with_the_way_to_convert_it() -> None:
-    failure = refusal(codebase_version="v2.1")
+@pytest.mark.parametrize(
+    ("version", "fix"),
+    [
+        ("v2.0", "lerobot.datasets.v21.convert_dataset_v20_to_v21"),
+        ("v1.6", "lerobot.datasets.v2.convert_dataset_v1_to_v2"),
+        ("v4.0", "use a revision in a supported version"),
+    ],
+)
+def test_another_version_is_refused_with_the_way_to_convert_it(version: str, fix: str) -> None:
+    failure = refusal(codebase_version=version)
     assert failure.reason is FailureReason.SOURCE_FORMAT_UNSUPPORTED
-    assert "v2.1" in failure.message
-    assert "v3.0" in failure.message
-    assert "convert_dataset_v21_to_v30" in failure.message
+    assert all(word in failure.message for word in (version, "v3.0, v2.1", fix))
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{", b'{"fps": 10}', b"\xff"])

@@ -7,7 +7,8 @@ import pytest
 from augmentation_api import AugmentationJobSpec, FailureReason
 from augmentation_worker.dataset import integrity
 from augmentation_worker.dataset.card import write_card
-from augmentation_worker.dataset.episodes import FileNumber, read_episodes
+from augmentation_worker.dataset.episodes import read_episodes
+from augmentation_worker.dataset.file_number import FileNumber
 from augmentation_worker.dataset.merge import episodes_of_result
 from augmentation_worker.dataset.metadata import DatasetMetadata
 from augmentation_worker.dataset.plan import Plan, make_plan
@@ -52,10 +53,10 @@ def records_of(metadata: DatasetMetadata, plan: Plan) -> list[ShardRecords]:
                 )
                 for copy in episode.copies
             )
-            path = metadata.info.video_file(CAMERA, *episode.videos[CAMERA])
-            videos = {CAMERA: VideoRecord(path=path, sha256=SHA, size=9, copies=copies)}
+            path = metadata.info.video_file(CAMERA, *episode.video_files(CAMERA))
+            videos = {CAMERA: (VideoRecord(path=path, sha256=SHA, size=9, copies=copies),)}
             episodes[episode.source.index] = EpisodeRecord(videos=videos)
-        rows = metadata.info.data_file(*(shard.data_file or (0, 0)))
+        rows = metadata.info.data_file(shard.data_file or FileNumber(0, 0))
         originals = tuple(BlobRecord(path=path, sha256=SHA, size=9) for path in shard.original_videos)
         file = None if shard.data_file is None else BlobRecord(path=rows, sha256=SHA, size=9)
         data = DataRecord(file=file, rows=shard.rows)
@@ -166,9 +167,9 @@ def test_what_is_missing_is_named() -> None:
 )
 def test_a_wrong_record_fails_the_integrity_check(change: dict[str, object], finding: str) -> None:
     metadata, plan, records = planned()
-    video = records[0].episodes[0].videos[CAMERA]
+    (video,) = records[0].episodes[0].videos[CAMERA]
     copies = (video.copies[0].model_copy(update=change), *video.copies[1:])
-    records[0].episodes[0].videos[CAMERA] = video.model_copy(update={"copies": copies})
+    records[0].episodes[0].videos[CAMERA] = (video.model_copy(update={"copies": copies}),)
     with pytest.raises(WorkerFailure, match=finding) as caught:
         integrity.check_records(metadata, plan, records)
     assert caught.value.reason is FailureReason.INTEGRITY_CHECK_FAILED

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -6,9 +7,19 @@ from hypothesis import strategies as some
 
 from augmentation_api import Augmentation
 from augmentation_api.vocabulary import AugmentationMode, OutputMode, TransformName
+from augmentation_worker.dataset.file_number import FileNumber
 from augmentation_worker.dataset.metadata import DatasetMetadata
-from augmentation_worker.dataset.plan import Plan, balanced_shares, make_plan
-from tests.unit.worker.dataset.samples import DEPTH, TOP, WRIST, episode_rows, fixture_metadata, job, metadata_of
+from augmentation_worker.dataset.plan import Plan, PlannedEpisode, RowsMade, balanced_shares, make_plan
+from tests.unit.worker.dataset.samples import (
+    DEPTH,
+    FIXTURE_V21,
+    TOP,
+    WRIST,
+    episode_rows,
+    fixture_metadata,
+    job,
+    metadata_of,
+)
 
 lengths = some.lists(some.integers(1, 60), min_size=1, max_size=25)
 
@@ -19,9 +30,10 @@ def metadata_with(lengths: list[int], **changes: int) -> DatasetMetadata:
 
 def all_videos(plan: Plan, metadata: DatasetMetadata) -> list[str]:
     return [
-        metadata.info.video_file(camera, *number)
+        metadata.info.video_file(camera.key, number)
         for episode in plan.episodes
-        for camera, number in episode.videos.items()
+        for camera in plan.cameras
+        for number in episode.video_files(camera.key)
     ]
 
 
@@ -47,9 +59,16 @@ def test_every_selected_episode_is_in_exactly_one_shard_and_numbers_are_contiguo
 def test_the_number_of_shards_changes_nothing_but_who_does_what(lengths: list[int], copies: int) -> None:
     metadata = metadata_with(lengths)
     plans = [make_plan(metadata, job(Augmentation(copies=copies)), shards) for shards in (1, 2, 7)]
-    assert plans[0].episodes == plans[1].episodes == plans[2].episodes
+    versions = [[_without_data_files(episode) for episode in plan.episodes] for plan in plans]
+    assert versions[0] == versions[1] == versions[2]
     originals = [sorted(path for shard in plan.shards for path in shard.original_videos) for plan in plans]
     assert originals[0] == originals[1] == originals[2] == sorted(metadata.video_paths)
+
+
+def _without_data_files(episode: PlannedEpisode) -> PlannedEpisode:
+    """A shard has one data file: its number is what differs."""
+    copies = tuple(replace(copy, data_file=FileNumber(0, 0)) for copy in episode.copies)
+    return replace(episode, copies=copies)
 
 
 @given(lengths=some.lists(some.integers(1, 1000), min_size=1, max_size=60), shards=some.integers(1, 12))
@@ -82,7 +101,13 @@ def test_a_plan_is_the_same_whenever_it_is_made() -> None:
 def test_new_files_are_numbered_after_the_sources_and_fill_chunks() -> None:
     metadata = metadata_with([5] * 5, chunks_size=4)  # files 0 to 2 of chunk 0 are taken
     plan = make_plan(metadata, job(Augmentation(copies=1)), 2)
-    assert [tuple(episode.videos[TOP]) for episode in plan.episodes] == [(0, 3), (1, 0), (1, 1), (1, 2), (1, 3)]
+    assert [tuple(episode.copies[0].videos[TOP]) for episode in plan.episodes] == [
+        (0, 3),
+        (1, 0),
+        (1, 1),
+        (1, 2),
+        (1, 3),
+    ]
     assert [tuple(shard.data_file or ()) for shard in plan.shards] == [(0, 3), (1, 0)]
 
 
@@ -93,7 +118,7 @@ def test_no_two_files_share_a_path_and_data_files_sort_in_the_order_of_their_row
 ) -> None:
     metadata = metadata_with(lengths, chunks_size=max(chunks_size, (len(lengths) + 1) // 2))
     plan = make_plan(metadata, job(Augmentation(copies=2)), shards)
-    data = [metadata.info.data_file(*shard.data_file) for shard in plan.shards if shard.data_file]
+    data = [metadata.info.data_file(shard.data_file) for shard in plan.shards if shard.data_file]
     paths = [*metadata.data_paths, *data]
     assert paths == sorted(set(paths))
     videos = [*metadata.video_paths, *all_videos(plan, metadata)]
@@ -110,7 +135,7 @@ def test_only_colour_cameras_that_are_selected_are_augmented_but_all_are_carried
     metadata = metadata_with([5, 5, 5])
     assert [camera.key for camera in make_plan(metadata, job(Augmentation()), 1).cameras] == [TOP, WRIST]
     plan = make_plan(metadata, job(Augmentation(cameras=[WRIST])), 1)
-    assert [list(episode.videos) for episode in plan.episodes] == [[WRIST]] * 3
+    assert [list(episode.copies[0].videos) for episode in plan.episodes] == [[WRIST]] * 3
     assert any(DEPTH in path for path in plan.shards[0].original_videos)
 
 
@@ -171,3 +196,26 @@ def test_independent_makes_versions_for_each_transform() -> None:
     assert plan.copies == 4
     assert [len(episode.copies) for episode in plan.episodes] == [4, 4]
     assert plan.total_episodes == 2 + 8
+
+
+@pytest.mark.parametrize("shards", [1, 3])
+def test_in_v21_each_copy_has_files_of_its_own_under_its_index(shards: int) -> None:
+    metadata = fixture_metadata(FIXTURE_V21)
+    metadata = replace(metadata, info=metadata.info.model_copy(update={"chunks_size": 3}))
+    plan = make_plan(metadata, job(Augmentation(copies=2, episodes="1,3")), shards)
+    assert plan.rows_made is RowsMade.WITH_EPISODE
+    copies = [copy for episode in plan.episodes for copy in episode.copies]
+    numbers = [FileNumber(1, 4), FileNumber(1, 5), FileNumber(2, 6), FileNumber(2, 7)]
+    assert [copy.data_file for copy in copies] == [copy.videos["observation.image"] for copy in copies] == numbers
+    assert all_videos(plan, metadata)[-1] == "videos/chunk-002/observation.image/episode_000007.mp4"
+    assert all(shard.data_file is None for shard in plan.shards)
+
+
+def test_in_v21_in_place_files_are_overwritten_and_none_is_deleted() -> None:
+    metadata = fixture_metadata(FIXTURE_V21)
+    plan = make_plan(metadata, job(Augmentation(episodes="1,3"), OutputMode.IN_PLACE), 2)
+    assert plan.rows_made is RowsMade.NEVER
+    assert all_videos(plan, metadata) == [metadata.video_paths[1], metadata.video_paths[3]]
+    assert plan.abandoned_videos == ()
+    carried = [path for shard in plan.shards for path in shard.original_videos]
+    assert sorted(carried) == [metadata.video_paths[0], metadata.video_paths[2]]

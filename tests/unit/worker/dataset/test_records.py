@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import pytest
 
 from augmentation_api.sharding import RECORDS_BYTES, most_episodes_per_shard
@@ -9,6 +11,7 @@ from augmentation_worker.dataset.records import (
     EpisodeRecord,
     OriginalVideosRecord,
     RecordInvalid,
+    RowsRecord,
     ShardRecords,
     VideoRecord,
     episode_key,
@@ -30,7 +33,7 @@ def episode_record(copies: int = 3) -> EpisodeRecord:
     )
     path = "videos/observation.images.top/chunk-000/file-123.mp4"
     video = VideoRecord(path=path, sha256=SHA, size=12345678, copies=(copy,) * copies)
-    return EpisodeRecord(videos={"observation.images.top": video})
+    return EpisodeRecord(videos={"observation.images.top": (video,)})
 
 
 def test_a_manifest_reads_back_exactly() -> None:
@@ -60,6 +63,20 @@ def test_a_damaged_record_is_named() -> None:
         ShardRecords.read({"episode-000003": '{"videos": 1}'})
 
 
+def v21_record(copies: int = 3) -> EpisodeRecord:
+    """v2.1 has two files for each copy, and no quantiles."""
+    (video,) = episode_record(1).videos["observation.images.top"]
+    statistics = {name: values for name, values in video.copies[0].statistics.items() if not name.startswith("q")}
+    copy = video.copies[0].model_copy(update={"statistics": statistics})
+    path = "videos/chunk-012/observation.images.top/episode_012345.mp4"
+    one = VideoRecord(path=path, sha256=SHA, size=12345678, copies=(copy,))
+    rows = RowsRecord(path="data/chunk-012/episode_012345.parquet", sha256=SHA, size=1234567, rows=3330)
+    return EpisodeRecord(videos={"observation.images.top": (one,) * copies}, rows=(rows,) * copies)
+
+
+@pytest.mark.parametrize("record", [episode_record, v21_record])
 @pytest.mark.parametrize("copies", [1, 3, 20])
-def test_the_shard_count_leaves_room_for_what_a_shard_records(copies: int) -> None:
-    assert len(episode_record(copies).encode()) * most_episodes_per_shard(copies) <= RECORDS_BYTES
+def test_the_shard_count_leaves_room_for_what_a_shard_records(
+    record: Callable[[int], EpisodeRecord], copies: int
+) -> None:
+    assert len(record(copies).encode()) * most_episodes_per_shard(copies) <= RECORDS_BYTES

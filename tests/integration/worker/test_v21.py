@@ -1,0 +1,199 @@
+"""LeRobot v2.1, where each episode has files of its own: a result is in the format of its source."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from augmentation_api import FailureReason, PhaseName
+from augmentation_api.identifiers import backup_tag
+from augmentation_worker.failure import WorkerFailure
+from tests.integration.worker.conftest import FIXTURES, Hub
+from tests.integration.worker.datasets import CAMERA, DEPTH, INDEX_COLUMNS, WRIST, file_hashes, frame_times, info, rows
+from tests.integration.worker.jobs import UID, LocalRun, spec_of
+from tests.integration.worker.test_folders import run_of
+from tests.lerobot_opens import Expected, all_open_in_lerobot
+
+SOURCE = FIXTURES / "pusht_v21"
+LENGTHS = [68, 58, 50, 62]
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def variant(folder: Path, *, chunks_size: int = 1000, cameras: tuple[str, ...] = ()) -> Path:
+    """The sample with fewer episodes a chunk, and with more cameras that show the same."""
+    shutil.copytree(SOURCE, folder)
+    document, statistics = info(folder), lines(folder / "meta/episodes_stats.jsonl")
+    features: dict[str, Any] = document["features"]  # type: ignore[assignment]
+    document |= {"chunks_size": chunks_size, "total_chunks": -(-len(LENGTHS) // chunks_size)}
+    document["total_videos"] = len(LENGTHS) * (1 + len(cameras))
+    for camera in cameras:
+        features[camera] = json.loads(json.dumps(features[CAMERA]))
+        features[camera]["info"]["is_depth_map"] = camera == DEPTH
+        for line in statistics:
+            line["stats"][camera] = line["stats"][CAMERA]
+    for path in [*folder.rglob("*.parquet"), *folder.rglob("*.mp4")]:
+        index = int(path.stem.removeprefix("episode_"))
+        fields = {"episode_chunk": index // chunks_size, "episode_index": index}
+        targets = [str(document["data_path"]).format(**fields)]
+        if path.suffix == ".mp4":
+            keys = (CAMERA, *cameras)
+            targets = [str(document["video_path"]).format(video_key=key, **fields) for key in keys]
+        content = path.read_bytes()
+        path.unlink()
+        for target in targets:
+            (folder / target).parent.mkdir(parents=True, exist_ok=True)
+            (folder / target).write_bytes(content)
+    (folder / "meta/info.json").write_text(json.dumps(document, indent=4))
+    (folder / "meta/episodes_stats.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in statistics))
+    return folder
+
+
+def check_copies(folder: Path, source: Path, selected: list[int], copies: int) -> None:
+    """Files, rows and lines of a result with copies beside the originals."""
+    document, before = info(folder), info(source)
+    count, chunk = len(LENGTHS), int(str(before["chunks_size"]))
+    total = count + len(selected) * copies
+    frames = sum(LENGTHS) + copies * sum(LENGTHS[index] for index in selected)
+    cameras = [key for key, each in document["features"].items() if each["dtype"] == "video"]  # type: ignore[attr-defined]
+    totals = {"total_episodes": total, "total_frames": frames, "splits": {"train": f"0:{total}"}}
+    totals |= {"total_videos": total * len(cameras), "total_chunks": -(-total // chunk)}
+    assert document == before | totals
+    for path, value in file_hashes(source).items():
+        if not path.startswith("meta/") or path == "meta/tasks.jsonl":
+            assert file_hashes(folder)[path] == value, path
+    table = rows(folder)
+    assert table.column("index").to_pylist() == list(range(frames))
+    assert table.slice(0, sum(LENGTHS)).equals(rows(source))
+    for name in ("episodes.jsonl", "episodes_stats.jsonl"):
+        assert (folder / "meta" / name).read_bytes().startswith((source / "meta" / name).read_bytes())
+    assert [line["episode_index"] for line in lines(folder / "meta/episodes.jsonl")] == list(range(total))
+    for place in range(len(selected) * copies):
+        index, original = count + place, selected[place // copies]
+        fields = {"episode_chunk": index // chunk, "episode_index": index}
+        made = pq.read_table(folder / str(document["data_path"]).format(**fields))
+        path = str(document["data_path"]).format(episode_chunk=original // chunk, episode_index=original)
+        part = pq.read_table(source / path)
+        assert made.schema.equals(part.schema, check_metadata=True)
+        assert made.drop_columns(INDEX_COLUMNS).equals(part.drop_columns(INDEX_COLUMNS))
+        assert set(made.column("episode_index").to_pylist()) == {index}
+        for camera in cameras:
+            times = frame_times(folder / str(document["video_path"]).format(video_key=camera, **fields))
+            assert times == pytest.approx([number / 10 for number in range(LENGTHS[original])], abs=1e-4)
+
+
+@pytest.fixture(scope="module")
+def in_chunks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return variant(tmp_path_factory.mktemp("v21") / "in-chunks", chunks_size=3)
+
+
+def test_a_result_has_files_for_each_copy_in_the_chunks_they_belong_to_and_the_tag_of_its_format(
+    hub: Hub, submit: Callable[..., LocalRun], in_chunks: Path, tmp_path: Path
+) -> None:
+    hub.publish("lab/v21-in-chunks", in_chunks, tag="v2.1")
+    output = {"hub": {"repoID": "lab/v21-copies"}}
+    run = submit(spec_of("lab/v21-in-chunks", episodes="1,2", transforms=["lighting", "noise"]) | {"output": output})
+    run.run_all(2)
+    assert hub.head("lab/v21-copies", "v2.1") == hub.head("lab/v21-copies")
+    assert [tag.name for tag in hub.api.list_repo_refs("lab/v21-copies", repo_type="dataset").tags] == ["v2.1"]
+    source = run.job.status.source
+    assert source is not None
+    assert source.format == "LeRobot v2.1"
+    folder = hub.download("lab/v21-copies", tmp_path / "result", "v2.1")
+    check_copies(folder, in_chunks, [1, 2], 2)
+    assert len(list((folder / "videos/chunk-002" / CAMERA).glob("*.mp4"))) == 2
+    new, old = lines(folder / "meta/episodes_stats.jsonl")[4]["stats"], lines(SOURCE / "meta/episodes_stats.jsonl")[1]
+    for feature, statistics in old["stats"].items():
+        changes = feature in (CAMERA, "index", "episode_index")
+        assert (new[feature] != statistics) == changes, feature
+        assert list(new[feature]) == list(statistics)
+    assert new["index"]["min"] == [238]
+
+
+def test_the_number_of_shards_changes_no_byte(in_chunks: Path, tmp_path: Path) -> None:
+    made = []
+    for shards in (1, 3):
+        output = tmp_path / f"by-{shards}"
+        run_of(tmp_path / f"job-{shards}", in_chunks, output, augmentation={"copies": 1, "episodes": "0,2,3"}).run_all(
+            shards
+        )
+        made.append(file_hashes(output))
+    assert made[0] == made[1]
+
+
+def test_in_place_overwrites_the_files_of_the_chosen_episodes_and_cameras_only(
+    hub: Hub, submit: Callable[..., LocalRun], tmp_path: Path
+) -> None:
+    source = variant(tmp_path / "source", cameras=(WRIST, DEPTH))
+    before = hub.publish("lab/v21-in-place", source, tag="v2.1")
+    output = {"mode": "inPlace", "hub": {"repoID": "lab/v21-in-place"}}
+    submit(spec_of("lab/v21-in-place", cameras=[WRIST], episodes="1,3") | {"output": output}).run_all(2)
+    folder = hub.download("lab/v21-in-place", tmp_path / "result", "v2.1")
+    assert hub.head("lab/v21-in-place", backup_tag(UID)) == before
+    found, expected = file_hashes(folder), file_hashes(source)
+    changed = {path for path in expected if found.get(path) != expected[path]}
+    assert changed == {
+        f"videos/chunk-000/{WRIST}/episode_000001.mp4",
+        f"videos/chunk-000/{WRIST}/episode_000003.mp4",
+        "meta/episodes_stats.jsonl",
+    }
+    assert info(folder) == info(source)
+    pairs = zip(lines(source / "meta/episodes_stats.jsonl"), lines(folder / "meta/episodes_stats.jsonl"), strict=True)
+    for index, (was, now) in enumerate(pairs):
+        assert [key for key in was["stats"] if was["stats"][key] != now["stats"][key]] == [WRIST] * (index in (1, 3))
+
+
+def test_lerobots_last_loader_of_v21_reads_what_each_mode_makes(in_chunks: Path, tmp_path: Path) -> None:
+    made = []
+    for name, spec, episodes, frames in (
+        ("stacked", {"augmentation": {"copies": 2, "episodes": "2"}}, 6, 338),
+        ("in-place", {"augmentation": {"episodes": "2"}, "output": {"mode": "inPlace"}}, 4, 238),
+    ):
+        run_of(tmp_path / f"job-{name}", in_chunks, tmp_path / name, **spec).run_all(1)
+        made.append(Expected(str(tmp_path / name), f"lab/{name}", episodes, frames))
+    all_open_in_lerobot(made)
+
+
+def test_a_shard_that_is_stopped_goes_on_with_the_same_bytes(in_chunks: Path, tmp_path: Path) -> None:
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    spec = {"augmentation": {"copies": 2, "episodes": "1,2"}}
+    run_of(tmp_path / "job-whole", in_chunks, whole, **spec).run_all(1)
+    run = run_of(tmp_path / "job-stopped", in_chunks, stopped, **spec)
+    run.run(PhaseName.RESOLVE)
+    run.run_shards(1)
+    # As if it had been killed in its second episode.
+    path = run.folder / "manifests" / "shard-0.json"
+    records = json.loads(path.read_text())
+    path.write_text(json.dumps({key: records[key] for key in ("picture", "original-videos", "episode-000001")}))
+    run.run_shards(1)
+    run.run(PhaseName.PUBLISH, shards=1)
+    assert file_hashes(stopped) == file_hashes(whole)
+
+
+def test_rows_that_were_tampered_with_are_not_published(in_chunks: Path, tmp_path: Path) -> None:
+    run = run_of(tmp_path / "job", in_chunks, tmp_path / "result", augmentation={"copies": 1, "episodes": "2"})
+    run.run(PhaseName.RESOLVE)
+    run.run_shards(1)
+    staged = next(tmp_path.glob(".result.augmenting-*")) / "data/chunk-001/episode_000004.parquet"
+    records = run.manifests.read(0)
+    content = json.loads(records["episode-000002"])
+    assert content["rows"][0]["size"] == staged.stat().st_size
+    content["rows"][0]["sha256"] = "0" * 64
+    run.manifests.record(0, "episode-000002", json.dumps(content))
+    with pytest.raises(WorkerFailure, match=r"rows in data/chunk-001/episode_000004\.parquet") as caught:
+        run.run(PhaseName.PUBLISH, shards=1)
+    assert caught.value.reason is FailureReason.INTEGRITY_CHECK_FAILED
+
+
+def test_a_dataset_without_its_file_of_statistics(tmp_path: Path) -> None:
+    source = variant(tmp_path / "source")
+    (source / "meta/episodes_stats.jsonl").unlink()
+    with pytest.raises(WorkerFailure, match=r"meta/episodes_stats\.jsonl") as caught:
+        run_of(tmp_path / "job", source, tmp_path / "result").run(PhaseName.RESOLVE)
+    assert caught.value.reason is FailureReason.SOURCE_INVALID
