@@ -18,9 +18,9 @@ from augmentation_worker.cluster.report import Report
 from augmentation_worker.cluster.reporter import Reporter, interval_for
 from augmentation_worker.failure import Terminated, WorkerFailure, without_secret
 from augmentation_worker.hub.client import HubClient
-from augmentation_worker.hub.errors import is_disk_full, storage_exhausted
 from augmentation_worker.phases.session import Session
 from augmentation_worker.settings import Settings
+from augmentation_worker.storage.disk import is_disk_full, scratch_full
 
 LEAST_EVENTS_PER_SHARD = 2
 LAST_STATUS_SECONDS = 20.0
@@ -116,7 +116,7 @@ def _retry_event(reporter: Reporter) -> Callable[[int, str], None]:
 
 def _unforeseen(error: Exception) -> WorkerFailure:
     if is_disk_full(error):
-        return storage_exhausted()
+        return scratch_full()
     _log.exception("unforeseen error")
     summary = " ".join(f"{type(error).__name__}: {error}".split())
     return WorkerFailure(FailureReason.INTERNAL_ERROR, f"unforeseen error, see the pod's log: {summary[:1000]}")

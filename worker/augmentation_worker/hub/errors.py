@@ -1,6 +1,5 @@
 """From what huggingface_hub raises to the typed reasons a job fails for, in words that name the cause and the fix."""
 
-import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from huggingface_hub.errors import (
 from augmentation_api import FailureReason
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.hub.patience import PASSING_STATUSES, HubUnreachable
+from augmentation_worker.storage.disk import is_disk_full, scratch_full
 
 Side = Literal["source", "output"]
 
@@ -81,21 +81,7 @@ def failure_of(error: Exception, access: HubAccess, side: Side, dataset: str) ->
         return _refused(error, access, side, dataset)
     if isinstance(error, (httpx2.HTTPError, HubUnreachable)):
         return _unavailable(access, str(error) or type(error).__name__)
-    return storage_exhausted() if is_disk_full(error) else None
-
-
-def is_disk_full(error: BaseException) -> bool:
-    """Whether the scratch folder has no room left."""
-    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-
-
-def storage_exhausted() -> WorkerFailure:
-    """The scratch folder is full."""
-    return WorkerFailure(
-        FailureReason.STORAGE_EXHAUSTED,
-        "the pod's scratch space is full: raise scratchSize in the AugmentationClass, or augment fewer frames a shard "
-        "(framesPerShard)",
-    )
+    return scratch_full() if is_disk_full(error) else None
 
 
 def _where(access: HubAccess, side: Side, dataset: str) -> str:

@@ -23,6 +23,7 @@ from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.images.dataset import ImageDataset, Layout, SourceFile
 from augmentation_worker.images.rows import damaged, open_rows
 from augmentation_worker.pictures.picture_header import PictureInvalid, read_header
+from augmentation_worker.storage.disk import is_disk_full, scratch_full
 from augmentation_worker.storage.source import SourceDataset
 
 METADATA_NAMES = frozenset({"metadata.csv", "metadata.jsonl", "metadata.parquet"})
@@ -111,6 +112,8 @@ def _builder(source: SourceDataset, skeleton: Path) -> Any:
         if chosen is not None:
             return datasets.load_dataset_builder(str(skeleton), chosen, cache_dir=str(_cache(skeleton)))
     except Exception as error:  # whatever it raises, it is of these files
+        if is_disk_full(error):
+            raise scratch_full() from error
         raise _neither(source, f"the datasets library says: {_said(error, skeleton)}") from error
     raise WorkerFailure(
         FailureReason.SOURCE_FORMAT_UNSUPPORTED,
@@ -197,6 +200,8 @@ def _folder_rows(source: SourceDataset, skeleton: Path, builder: Any) -> tuple[A
         builder.download_and_prepare()
         splits = builder.as_dataset()
     except Exception as error:  # whatever it raises, it is of these files
+        if is_disk_full(error):
+            raise scratch_full() from error
         said = _said(error, skeleton)
         raise damaged(source.name, f"the datasets library cannot read it as an image folder: {said}") from error
     features = next(iter(splits.values())).features

@@ -15,6 +15,7 @@ from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.images.dataset import ImageDataset
 from augmentation_worker.images.plan import Block, ImagePlan
 from augmentation_worker.images.records import ImageShardRecords
+from augmentation_worker.storage.disk import is_disk_full, scratch_full
 from augmentation_worker.storage.output import OutputDataset, StoredFile
 
 
@@ -107,6 +108,8 @@ def _check_splits(dataset: ImageDataset, plan: ImagePlan, skeleton: Path) -> Non
             str(skeleton), dataset.config, cache_dir=str(skeleton.with_name("cache"))
         )
     except Exception as error:  # whatever it raises, it does not open
+        if is_disk_full(error):
+            raise scratch_full() from error
         raise broken(f"the datasets library does not open it: {error}") from error
     found = {
         str(split): [os.path.relpath(path, skeleton) for path in files]
@@ -138,4 +141,6 @@ def _check_block(dataset: ImageDataset, plan: ImagePlan, block: Block, local: Pa
     except WorkerFailure:
         raise
     except Exception as error:  # whatever it raises, it does not open
+        if is_disk_full(error):
+            raise scratch_full() from error
         raise broken(f"the datasets library does not read {block.path}: {error}") from error

@@ -12,6 +12,7 @@ from augmentation_api import FailureReason
 from augmentation_worker.dataset.layout import PROVENANCE_PATH
 from augmentation_worker.dataset.provenance import read_provenance
 from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.storage.disk import is_disk_full, output_full
 from augmentation_worker.storage.fingerprint import files_of, fingerprint
 from augmentation_worker.storage.folder_source import FolderSource
 from augmentation_worker.storage.output import OutputMoved, StoredFile
@@ -156,6 +157,10 @@ class FolderOutput:
                 FailureReason.OUTPUT_ACCESS_DENIED,
                 f"the result cannot be written to {self.name}: {error}; let the user that runs this write there",
             ) from error
+        except OSError as error:
+            if is_disk_full(error):
+                raise output_full(self.name) from error
+            raise
 
 
 def is_result_of(folder: Path, job_uid: str) -> bool:

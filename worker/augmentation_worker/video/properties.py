@@ -7,6 +7,7 @@ from pathlib import Path
 import av
 import av.container
 
+from augmentation_worker.dataset.info import LARGEST_SIDE
 from augmentation_worker.video.colors import FULL_RANGE, ColorTags
 from augmentation_worker.video.invalid import VideoInvalid
 
@@ -68,7 +69,7 @@ def open_video(path: Path) -> av.container.InputContainer:
     """Open a file with at least one video stream for reading, as a PyAV container.
 
     Raises:
-        VideoInvalid: if the file cannot be opened or has no video.
+        VideoInvalid: if the file cannot be opened, has no video, or its frames are too large.
     """
     try:
         container = av.open(path)
@@ -77,6 +78,11 @@ def open_video(path: Path) -> av.container.InputContainer:
     if not container.streams.video:
         container.close()
         raise VideoInvalid(path, "holds no video stream")
+    context = container.streams.video[0].codec_context
+    if max(context.width, context.height) > LARGEST_SIDE:
+        container.close()
+        # A frame would take more memory than the pod has: it is not decoded to see what is in it.
+        raise VideoInvalid(path, f"shows {context.width}x{context.height} pixels, more than {LARGEST_SIDE} a side")
     return container
 
 

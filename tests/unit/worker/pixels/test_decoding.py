@@ -2,6 +2,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 import torch
 
@@ -14,6 +15,7 @@ from augmentation_worker.video import (
     VideoSegment,
     decode_segment,
     probe_video,
+    properties,
 )
 from augmentation_worker.video.colors import TO_RGB
 
@@ -194,3 +196,24 @@ def test_a_segment_of_nothing_is_an_error(sample: SampleVideo) -> None:
         VideoSegment(sample.path, 0, 0, 10)
     with pytest.raises(ValueError, match="batch_size"):
         decoded(sample.path, 0, 1, batch_size=0)
+
+
+@pytest.mark.parametrize("codec", [VideoCodec.AV1, VideoCodec.H264, VideoCodec.HEVC])
+def test_a_file_whose_middle_was_overwritten_is_invalid(tmp_path: Path, codec: VideoCodec) -> None:
+    path = written(tmp_path / "video.mp4", moving_scene(40, 96, 96), VideoEncoding.default(codec))
+    content = bytearray(path.read_bytes())
+    begin, length = len(content) // 2, len(content) // 8
+    content[begin : begin + length] = np.random.default_rng(3).bytes(length)
+    path.write_bytes(bytes(content))
+    with pytest.raises(VideoInvalid) as failure:
+        decoded(path, 0, 40)
+    assert failure.value.frame is not None
+
+
+def test_frames_that_are_too_large_are_refused_before_they_are_decoded(
+    sample: SampleVideo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(properties, "LARGEST_SIDE", 200)
+    with pytest.raises(VideoInvalid, match="224x224 pixels, more than 200 a side") as failure:
+        decoded(sample.path, 0, 1)
+    assert failure.value.frame is None
