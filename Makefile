@@ -121,6 +121,10 @@ test-gpu: setup ## the tests that need an NVIDIA GPU
 bench: setup ## how fast the augmentation path is, against its floors, in one run
 	@$(PY) benchmarks/augment_video.py
 
+.PHONY: bench-gateway
+bench-gateway: setup ## how fast the gateway's reads are, against kube-apiserver, in one run; needs wrk
+	@$(PY) -m benchmarks.gateway_reads --jobs 10000 --streams 1000
+
 .PHONY: clean
 clean: ## remove what was built in this folder
 	@rm -rf build dist $(VENV) $(LEROBOT_VENV) $(LEROBOT_V21_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,4 +1,4 @@
-"""The command line: `serve` (the default) and `keys create`."""
+"""The command line: `serve` (the default) and `keys create|list|revoke`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import dataclasses
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -19,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status."""
     options = _parser().parse_args(arguments)
     try:
-        return _create_key(options) if options.command == "keys" else _serve(options)
+        return _KEYS[options.action](options) if options.command == "keys" else _serve(options)
     except (settings.SettingsError, keys_file.KeysFileError) as error:
         print(f"augmentation-gateway: {error}", file=sys.stderr)
         return 2
@@ -44,7 +44,16 @@ def _parser() -> argparse.ArgumentParser:
     create.add_argument("--organisation", default="", help="organisation of the principal")
     create.add_argument("--principal", help="id of the user or service that uses it; default: the key's id")
     create.add_argument("--principal-type", choices=["user", "service"], default="service")
+    create.add_argument(
+        "--requests-per-second", type=float, help="how often it may ask each replica; 0: as often as it likes"
+    )
     create.add_argument("--file", type=Path, help="keys file to add it to; without one the entry is printed")
+    shown = keys.add_parser("list", help="show the keys there are; the keys themselves are not kept anywhere")
+    shown.add_argument("--file", type=Path, help=f"keys file (default: {settings.DEFAULT_KEYS_FILE})")
+    shown.add_argument("-o", "--output", choices=["table", "json"], default="table")
+    revoke = keys.add_parser("revoke", help="take a key out of the file; the gateway notices within seconds")
+    revoke.add_argument("id", help="name of the key")
+    revoke.add_argument("--file", type=Path, required=True, help="keys file")
     return parser
 
 
@@ -84,6 +93,7 @@ def _create_key(options: argparse.Namespace) -> int:
                 "namespace": options.namespace,
                 "projects": options.project or [ALL_PROJECTS],
                 "rights": [Right(right.strip()) for right in options.rights.split(",")],
+                "requests_per_second": options.requests_per_second,
             }
         )
     except (ValidationError, ValueError) as error:
@@ -94,8 +104,46 @@ def _create_key(options: argparse.Namespace) -> int:
     # On stdout the key stands alone on its line, for scripts; it is never seen again.
     print(secret)
     if options.file is None:
-        print(json.dumps(key.model_dump(mode="json"), indent=2))
+        print(json.dumps(key.model_dump(mode="json", exclude_none=True), indent=2))
     return 0
+
+
+def _list_keys(options: argparse.Namespace) -> int:
+    document = keys_file.read(options.file or settings.from_environment().keys_file)
+    if options.output == "json":
+        entries = [key.model_dump(mode="json", exclude={"sha256"}) for key in document.keys]
+        print(json.dumps({"keys": entries}, indent=2))
+        return 0
+    rows = [("ID", "NAMESPACE", "PROJECTS", "RIGHTS", "PRINCIPAL", "ORGANISATION", "RATE")]
+    rows += [
+        (
+            key.id,
+            key.namespace,
+            ",".join(str(project) for project in key.projects),
+            ",".join(key.rights),
+            f"{key.principal.type}:{key.principal.id}",
+            key.organisation,
+            "" if key.requests_per_second is None else f"{key.requests_per_second:g}/s",
+        )
+        for key in document.keys
+    ]
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print("   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    return 0
+
+
+def _revoke_key(options: argparse.Namespace) -> int:
+    keys_file.remove(options.file, options.id)
+    print(f"revoked {options.id}")
+    return 0
+
+
+_KEYS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "create": _create_key,
+    "list": _list_keys,
+    "revoke": _revoke_key,
+}
 
 
 if __name__ == "__main__":

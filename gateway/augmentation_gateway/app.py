@@ -10,15 +10,17 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
+from augmentation_gateway import request_id
 from augmentation_gateway.dialect import Dialect
 from augmentation_gateway.dialects.batch import BATCH
 from augmentation_gateway.dialects.genai import GENAI
 from augmentation_gateway.dialects.jobs import JOBS
 from augmentation_gateway.front import Front
-from augmentation_gateway.gateway import Gateway
-from augmentation_gateway.health import health_router
+from augmentation_gateway.gateway import AGE_HEADER, Gateway
+from augmentation_gateway.health import health_router, metrics_router
 from augmentation_gateway.native import NATIVE
 from augmentation_gateway.problem import Problem, invalid
 from augmentation_gateway.validation_message import explain
@@ -28,8 +30,14 @@ DIALECTS: tuple[Dialect, ...] = (NATIVE, GENAI, JOBS, BATCH)
 logger = logging.getLogger(__name__)
 
 
-def build_app(gateway: Gateway, dialects: Sequence[Dialect] = DIALECTS) -> ASGIApp:
-    """The whole gateway as one ASGI application."""
+def build_app(gateway: Gateway, dialects: Sequence[Dialect] = DIALECTS, allowed_origins: Sequence[str] = ()) -> ASGIApp:
+    """The whole gateway as one ASGI application.
+
+    Args:
+        gateway: its parts.
+        dialects: the REST APIs it speaks.
+        allowed_origins: web pages of other origins that may use it (CORS); `*`: all. None: none.
+    """
     app = FastAPI(
         title="Augmentation",
         version=_version(),
@@ -38,6 +46,7 @@ def build_app(gateway: Gateway, dialects: Sequence[Dialect] = DIALECTS) -> ASGIA
         "AugmentationJob in Kubernetes, and one made there with kubectl is visible here.",
     )
     app.include_router(health_router(gateway))
+    app.include_router(metrics_router(gateway))
     for dialect in dialects:
         app.include_router(dialect.router(gateway))
 
@@ -59,7 +68,23 @@ def build_app(gateway: Gateway, dialects: Sequence[Dialect] = DIALECTS) -> ASGIA
         # Starlette raises the error again after this answer; the front logs it.
         return _answer(dialects, request, Problem(500, "The gateway made a mistake; see its log."))
 
-    return Front(gateway, dialects, app)
+    front = Front(gateway, dialects, app)
+    if not allowed_origins:
+        return front
+    return CORSMiddleware(
+        front,
+        allow_origins=list(allowed_origins),
+        allow_methods=["GET", "POST", "DELETE"],
+        allow_headers=[
+            "Authorization",
+            "X-Api-Key",
+            "Content-Type",
+            "Idempotency-Key",
+            "Last-Event-ID",
+            request_id.HEADER,
+        ],
+        expose_headers=["Location", "Retry-After", AGE_HEADER, request_id.HEADER],
+    )
 
 
 def _dialect_of(dialects: Sequence[Dialect], request: Request) -> Dialect:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 
 from augmentation_api.vocabulary import AugmentationType
@@ -69,10 +69,28 @@ class ClusterView:
     @property
     def synced(self) -> bool:
         """Whether every collection has been listed once: before that, a job that is not here may still exist."""
-        jobs = [self._everywhere] if self._everywhere is not None else list(self._jobs.values())
-        return self.classes.synced and all(cache.synced for cache in jobs)
+        return self.classes.synced and all(cache.synced for cache in self._job_caches())
 
     @property
     def age(self) -> float | None:
         """Seconds since the jobs were last known to be current; None while they are."""
         return max((age for each in self._job_reflectors if (age := each.age) is not None), default=None)
+
+    @property
+    def sizes(self) -> dict[str, Callable[[], float]]:
+        """How many objects there are, by resource."""
+        return {
+            Resource.AUGMENTATION_JOBS.value.plural: lambda: sum(len(cache) for cache in self._job_caches()),
+            Resource.AUGMENTATION_CLASSES.value.plural: lambda: len(self.classes),
+        }
+
+    @property
+    def watch_starts(self) -> dict[str, Callable[[], float]]:
+        """How often watches were begun, by resource."""
+        return {
+            Resource.AUGMENTATION_JOBS.value.plural: lambda: sum(each.starts for each in self._job_reflectors),
+            Resource.AUGMENTATION_CLASSES.value.plural: lambda: self._class_reflector.starts,
+        }
+
+    def _job_caches(self) -> list[ObjectCache[JobRecord]]:
+        return [self._everywhere] if self._everywhere is not None else list(self._jobs.values())

@@ -23,6 +23,7 @@ class Dialect:
     Attributes:
         name: names its views in the records' caches of encoded bytes, and its requests in the log.
         prefix: path under which everything asks for a key, and is answered in this dialect's error shape.
+        status_route: path of a status request as OpenAPI writes it, for the metrics.
         status_id: the job id as it stands in the path of a status request; None for any other path.
         parse_id: the uid for an id in this dialect's form. Raises Problem for one that is malformed.
         encode_status: the body of a status answer: a pure function of the job and of the class it runs as, if any.
@@ -37,6 +38,7 @@ class Dialect:
 
     name: str
     prefix: str
+    status_route: str
     status_id: Callable[[str], str | None]
     parse_id: Callable[[str], str]
     encode_status: Callable[[JobRecord, ClassRecord | None], bytes]

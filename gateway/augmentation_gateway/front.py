@@ -7,17 +7,16 @@ and a record look-up, about a tenth of what a framework's routing and serialisat
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from augmentation_gateway import request_id
 from augmentation_gateway.access import authenticate
 from augmentation_gateway.dialect import Dialect
 from augmentation_gateway.gateway import Gateway
 from augmentation_gateway.problem import Problem
 from augmentation_gateway.route_key import SCOPE_KEY
+from augmentation_gateway.sending import Sending
 
 logger = logging.getLogger(__name__)
 
@@ -43,78 +42,37 @@ class Front:
         if scope["type"] != "http":
             await self._inner(scope, receive, send)
             return
-        dialect = next((each for each in self._dialects if each.owns(scope["path"])), None)
-        if dialect is None:
+        path: str = scope["path"]
+        for dialect in self._dialects:
+            if dialect.owns(path):
+                break
+        else:
             await self._inner(scope, receive, send)
             return
-        request_id.begin(scope["headers"])
-        sending = _Sending(scope, send, self._gateway)
+        sending = Sending(scope, send, dialect, self._gateway)
         try:
-            key = authenticate(scope["headers"], self._gateway.keys.ring)
-            sending.key_id = key.id
-            job_id = dialect.status_id(scope["path"]) if scope["method"] == "GET" else None
-            if job_id is None:
-                if scope["method"] not in ("GET", "HEAD"):
-                    receive = _replay(await _read_body(scope, receive), receive)
-                await self._inner({**scope, SCOPE_KEY: key}, receive, sending)
-            else:
-                body = self._gateway.read_status(key, dialect, job_id)
-                await _respond(send, 200, body, self._gateway.age_headers())
+            await self._answer(dialect, scope, receive, sending)
         except Problem as problem:
-            await _respond(sending, problem.status, dialect.encode_problem(problem), problem.headers)
+            await sending.json(problem.status, dialect.encode_problem(problem), problem.headers)
         except Exception:
             # The inner application answers its own mistakes before it raises them; this one may not be answered yet.
-            logger.exception("a request failed", extra={"fields": {"path": scope["path"], "dialect": dialect.name}})
+            logger.exception("a request failed", extra={"fields": {"path": path, "dialect": dialect.name}})
             if not sending.started:
-                await _respond(
-                    sending, 500, dialect.encode_problem(Problem(500, "The gateway made a mistake; see its log."))
-                )
+                mistake = Problem(500, "The gateway made a mistake; see its log.")
+                await sending.json(500, dialect.encode_problem(mistake), {})
 
-
-class _Sending:
-    """A `send` that tells the age of what is read, and logs what every answer but a status comes to."""
-
-    def __init__(self, scope: Scope, send: Send, gateway: Gateway) -> None:
-        self._scope = scope
-        self._send = send
-        self._gateway = gateway
-        self._began = time.monotonic()
-        self.key_id = ""
-        self.started = False
-
-    async def __call__(self, message: Message) -> None:
-        """Pass one message on."""
-        if message["type"] == "http.response.start":
-            self.started = True
-            if self._scope["method"] == "GET":
-                age = [(name.lower().encode(), value.encode()) for name, value in self._gateway.age_headers().items()]
-                message = {**message, "headers": [*message.get("headers", ()), *age]}
-            logger.info(
-                "request",
-                extra={
-                    "fields": {
-                        "method": self._scope["method"],
-                        "path": self._scope["path"],
-                        "status": message["status"],
-                        "key_id": self.key_id,
-                        "milliseconds": round(1000 * (time.monotonic() - self._began), 1),
-                    }
-                },
-            )
-        await self._send(message)
-
-
-async def _respond(send: Send, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
-    """Send a JSON answer."""
-    encoded = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(body)).encode()),
-        # A status changes from one second to the next, and is only for who asked with that key.
-        (b"cache-control", b"no-store"),
-        *((name.lower().encode(), value.encode()) for name, value in (headers or {}).items()),
-    ]
-    await send({"type": "http.response.start", "status": status, "headers": encoded})
-    await send({"type": "http.response.body", "body": body})
+    async def _answer(self, dialect: Dialect, scope: Scope, receive: Receive, sending: Sending) -> None:
+        key = authenticate(scope["headers"], self._gateway.keys.ring)
+        sending.key_id = key.id
+        self._gateway.rate_limit.check(key)
+        method = scope["method"]
+        if method == "GET" and (job_id := dialect.status_id(scope["path"])) is not None:
+            await sending.status(self._gateway.read_status(key, dialect, job_id))
+            return
+        if method not in ("GET", "HEAD"):
+            receive = _replay(await _read_body(scope, receive), receive)
+        sending.scope = {**scope, SCOPE_KEY: key}
+        await self._inner(sending.scope, receive, sending)
 
 
 async def _read_body(scope: Scope, receive: Receive) -> bytes:

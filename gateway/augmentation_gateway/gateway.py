@@ -9,7 +9,9 @@ from augmentation_gateway.cluster_view import ClusterView
 from augmentation_gateway.dialect import Dialect
 from augmentation_gateway.keys import ApiKey, Right
 from augmentation_gateway.keys_file import KeysFile
+from augmentation_gateway.metrics import Metrics
 from augmentation_gateway.problem import Problem
+from augmentation_gateway.rate_limit import RateLimit
 from augmentation_gateway.records import JobRecord
 from augmentation_gateway.streams import Streams
 from augmentation_kube import KubeApi
@@ -27,12 +29,24 @@ class Gateway:
         view: the caches, for reads.
         keys: the API keys in force.
         streams: the event streams that are open.
+        rate_limit: how often a key may ask.
+        metrics: what is counted.
     """
 
     api: KubeApi
     view: ClusterView
     keys: KeysFile
     streams: Streams = field(default_factory=Streams)
+    rate_limit: RateLimit = field(default_factory=RateLimit)
+    metrics: Metrics = field(default_factory=Metrics)
+
+    def __post_init__(self) -> None:
+        view, metrics = self.view, self.metrics
+        metrics.show("cache_age_seconds", "Seconds since the jobs were known to be current.", lambda: view.age or 0)
+        metrics.show("event_streams", "Event streams that are open.", lambda: len(self.streams))
+        metrics.show("keys", "API keys in force.", lambda: len(self.keys.ring))
+        metrics.show_by_resource("objects", "Objects in the cache.", view.sizes)
+        metrics.show_by_resource("watch_starts", "Watches begun: those above one were begun again.", view.watch_starts)
 
     def read_status(self, key: ApiKey, dialect: Dialect, job_id: str) -> bytes:
         """Body of a status answer. Touches memory only. Raises Problem."""

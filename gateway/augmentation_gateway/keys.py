@@ -51,6 +51,7 @@ class ApiKey(_Model):
         namespace: the one Kubernetes namespace whose jobs it sees and makes.
         projects: project ids it may use, or `["*"]`: every project, and jobs without one.
         rights: read, write.
+        requests_per_second: how often it may ask each replica; 0: as often as it likes; None: the gateway's default.
     """
 
     id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
@@ -60,6 +61,7 @@ class ApiKey(_Model):
     namespace: ObjectName
     projects: Annotated[tuple[UUID | Literal["*"], ...], Field(min_length=1)]
     rights: Annotated[tuple[Right, ...], Field(min_length=1)] = tuple(Right)
+    requests_per_second: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
 
     def may_use_project(self, project_id: UUID | None) -> bool:
         """Whether jobs of this project (None: of no project) are this key's to see and make."""

@@ -1,4 +1,4 @@
-"""The keys file on disk: read at the start, again whenever it changes, and extended by `keys create`."""
+"""The keys file on disk: read at the start and whenever it changes; changed by `keys create` and `keys revoke`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -46,7 +47,24 @@ def add(path: Path, key: ApiKey) -> None:
     document = read(path) if path.exists() else KeysDocument()
     if any(held.id == key.id for held in document.keys):
         raise KeysFileError(f"{path} has a key {key.id!r} already: choose another id, or delete that entry first")
-    entries = [entry.model_dump(mode="json") for entry in (*document.keys, key)]
+    _write(path, (*document.keys, key))
+
+
+def remove(path: Path, key_id: str) -> None:
+    """Take an entry out of the file; readers see the old file or the new one.
+
+    Raises:
+        KeysFileError: the file cannot be read, or has no key of that id.
+    """
+    document = read(path)
+    if all(held.id != key_id for held in document.keys):
+        known = ", ".join(held.id for held in document.keys) or "none"
+        raise KeysFileError(f"{path} has no key {key_id!r}: it has {known}")
+    _write(path, [held for held in document.keys if held.id != key_id])
+
+
+def _write(path: Path, keys: Iterable[ApiKey]) -> None:
+    entries = [key.model_dump(mode="json", exclude_none=True) for key in keys]
     with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".keys-", delete=False) as unfinished:
         json.dump({"keys": entries}, unfinished, indent=2)
         unfinished.write("\n")

@@ -35,7 +35,8 @@ def error_responses(
         described: a status with an e before it, and when it is answered.
     """
     responses: dict[int | str, dict[str, Any]] = {}
-    for code, description in {"e401": "Invalid or missing API key", **described}.items():
+    everywhere = {"e401": "Invalid or missing API key", "e429": "The key has asked too often"}
+    for code, description in {**everywhere, **described}.items():
         status = int(code[1:])
         shape = validation if status == 422 and validation is not None else model
         responses[status] = {"model": shape, "description": description}

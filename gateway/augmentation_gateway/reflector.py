@@ -64,6 +64,8 @@ class Reflector:
         self._in_touch = False
         self._last_contact = time.monotonic()
         self._complaint = ""
+        self.starts = 0
+        """How often a watch was begun: once, and again whenever one had ended."""
 
     @property
     def age(self) -> float | None:
@@ -125,6 +127,7 @@ class Reflector:
             await events.aclose()
 
     def _touch(self) -> None:
+        self.starts += 1
         if not self._in_touch:
             self._in_touch = True
             self._complaint = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import uuid
 from collections.abc import Iterable
@@ -9,6 +10,9 @@ from contextvars import ContextVar
 
 HEADER = "X-Request-ID"
 _GIVEN = re.compile(rb"[A-Za-z0-9._-]{1,128}")
+# Unique, and a tenth of the cost of a UUID each.
+_PROCESS = uuid.uuid4().hex
+_numbers = itertools.count(1)
 _current: ContextVar[str] = ContextVar("request_id", default="")
 
 
@@ -17,7 +21,7 @@ def begin(headers: Iterable[tuple[bytes, bytes]]) -> str:
     given = next((value for name, value in headers if name == b"x-request-id"), None)
     # Anything else than a plain word could be made to look like a line of the log, or like another header.
     usable = given is not None and _GIVEN.fullmatch(given)
-    request_id = given.decode() if usable and given is not None else str(uuid.uuid4())
+    request_id = given.decode() if usable and given is not None else f"{_PROCESS}-{next(_numbers):x}"
     _current.set(request_id)
     return request_id
 

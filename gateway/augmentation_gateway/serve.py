@@ -14,6 +14,7 @@ from augmentation_gateway.app import build_app
 from augmentation_gateway.cluster_view import ClusterView
 from augmentation_gateway.gateway import Gateway
 from augmentation_gateway.keys_file import KeysFile
+from augmentation_gateway.rate_limit import RateLimit
 from augmentation_gateway.settings import Settings
 from augmentation_gateway.streams import Streams
 from augmentation_kube import connect
@@ -46,11 +47,11 @@ async def serve(settings: Settings) -> None:
     for stop in (signal.SIGTERM, signal.SIGINT):
         signal.signal(stop, lambda *_: None)
     async with connect() as api, ClusterView(api, settings.namespaces) as view:
-        gateway = Gateway(api, view, keys, Streams(settings.heartbeat_seconds))
+        gateway = Gateway(api, view, keys, Streams(settings.heartbeat_seconds), RateLimit(settings.requests_per_second))
         following = asyncio.create_task(keys.follow())
         server = _Server(
             uvicorn.Config(
-                build_app(gateway),
+                build_app(gateway, allowed_origins=settings.allowed_origins),
                 host=settings.host,
                 port=settings.port,
                 lifespan="off",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,6 +31,10 @@ class Settings:
             URL, in pods beside a Service named augmentation-gateway.
         heartbeat_seconds: after so long a silence an event stream says that it is still there
             (`AUGMENTATION_HEARTBEAT_SECONDS`).
+        requests_per_second: how often a key may ask each replica, where its entry names no rate; 0: as often as it
+            likes (`AUGMENTATION_REQUESTS_PER_SECOND`).
+        allowed_origins: origins of web pages that may use the gateway, `*` for all; empty: none
+            (`AUGMENTATION_ALLOWED_ORIGINS`, comma-separated).
         log_level: debug, info, warning or error (`AUGMENTATION_LOG_LEVEL`).
     """
 
@@ -38,6 +43,8 @@ class Settings:
     host: str = "0.0.0.0"  # noqa: S104 - in a pod, the address that the Service reaches
     port: int = DEFAULT_PORT
     heartbeat_seconds: float = HEARTBEAT_SECONDS
+    requests_per_second: float = 0.0
+    allowed_origins: tuple[str, ...] = ()
     log_level: str = "info"
 
 
@@ -49,22 +56,29 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
     level = (environ.get("AUGMENTATION_LOG_LEVEL") or "info").lower()
     if level not in ("debug", "info", "warning", "error"):
         raise SettingsError(f"AUGMENTATION_LOG_LEVEL={level!r} is unknown: use debug, info, warning or error")
-    heartbeat = environ.get("AUGMENTATION_HEARTBEAT_SECONDS") or str(HEARTBEAT_SECONDS)
-    try:
-        heartbeat_seconds = float(heartbeat)
-    except ValueError:
-        heartbeat_seconds = 0.0
-    if not 0 < heartbeat_seconds <= 3600:
-        raise SettingsError(f"AUGMENTATION_HEARTBEAT_SECONDS={heartbeat!r} is no time: give seconds, above 0")
     return Settings(
         keys_file=Path(environ.get("AUGMENTATION_KEYS_FILE") or DEFAULT_KEYS_FILE),
-        namespaces=tuple(
-            dict.fromkeys(
-                name for part in environ.get("AUGMENTATION_NAMESPACES", "").split(",") if (name := part.strip())
-            )
-        ),
+        namespaces=_names(environ.get("AUGMENTATION_NAMESPACES", "")),
         host=environ.get("HOST") or Settings.host,
         port=int(port),
-        heartbeat_seconds=heartbeat_seconds,
+        heartbeat_seconds=_number(environ, "AUGMENTATION_HEARTBEAT_SECONDS", HEARTBEAT_SECONDS, 0.01, 3600),
+        requests_per_second=_number(environ, "AUGMENTATION_REQUESTS_PER_SECOND", 0.0, 0, 1e6),
+        allowed_origins=_names(environ.get("AUGMENTATION_ALLOWED_ORIGINS", "")),
         log_level=level,
     )
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """'a, b,a' → ('a', 'b')."""
+    return tuple(dict.fromkeys(name for part in text.split(",") if (name := part.strip())))
+
+
+def _number(environ: Mapping[str, str], name: str, otherwise: float, least: float, most: float) -> float:
+    text = environ.get(name) or str(otherwise)
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not least <= number <= most:
+        raise SettingsError(f"{name}={text!r} cannot be used: give a number from {least:g} to {most:g}")
+    return number

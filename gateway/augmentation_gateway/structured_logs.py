@@ -11,12 +11,14 @@ import re
 import sys
 from datetime import UTC, datetime
 
+from augmentation_gateway import request_id
+
 # Nobody logs a key on purpose; a client that puts one into a URL makes it part of a path that is logged.
 _API_KEY = re.compile(r"aug_[A-Za-z0-9_-]{16,}")
 
 
 class JsonFormatter(logging.Formatter):
-    """time, level, logger, message, the fields given, and the traceback of an exception."""
+    """time, level, logger, message, the request's id, the fields given, and the traceback of an exception."""
 
     def format(self, record: logging.LogRecord) -> str:
         """One line of JSON."""
@@ -26,6 +28,8 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
+        if current := request_id.current():
+            line["request_id"] = current
         line |= getattr(record, "fields", {})
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)

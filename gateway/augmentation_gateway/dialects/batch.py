@@ -382,6 +382,7 @@ def _router(gateway: Gateway) -> APIRouter:
 BATCH = Dialect(
     name="batch",
     prefix=PREFIX,
+    status_route=f"{PREFIX}/jobs/{{id}}",
     status_id=_status_id,
     parse_id=parse_id,
     encode_status=encode_status,

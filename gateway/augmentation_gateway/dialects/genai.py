@@ -215,6 +215,7 @@ def _errors(**described: str) -> dict[int | str, dict[str, object]]:
 GENAI = Dialect(
     name="genai",
     prefix=PREFIX,
+    status_route=f"{PREFIX}/genai/status/{{statusId}}/",
     status_id=_status_id,
     parse_id=parse_id,
     encode_status=encode_status,

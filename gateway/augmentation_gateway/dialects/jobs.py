@@ -134,7 +134,7 @@ def job_view(record: JobRecord, runs_as: ClassRecord | None) -> Job:
         resources=Resources(dataset=_dataset(record, runs_as), type="augmentation"),
         error_message=error_of(status) if stage in (Stage.FAILED, Stage.REJECTED) else None,
         woodwide_runtime_version=None,
-        credits_consumed=None,
+        credits_consumed=status.usage.price if status.usage and record.state.is_final else None,
         progress=progress.percent if progress else 0,
         estimated_seconds_remaining=progress.estimated_seconds_remaining if progress else None,
     )
@@ -248,6 +248,7 @@ def _router(gateway: Gateway) -> APIRouter:
 JOBS = Dialect(
     name="jobs",
     prefix=PREFIX,
+    status_route=f"{PREFIX}/{{job_id}}",
     status_id=_status_id,
     parse_id=parse_id,
     encode_status=encode_status,

@@ -314,6 +314,7 @@ def _router(gateway: Gateway) -> APIRouter:
 NATIVE = Dialect(
     name="native",
     prefix=PREFIX,
+    status_route=f"{PREFIX}/{{job_id}}",
     status_id=_status_id,
     parse_id=parse_id,
     encode_status=encode_status,

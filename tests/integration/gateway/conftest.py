@@ -79,6 +79,15 @@ class GatewayProcess:
             self._port = probe.getsockname()[1]
 
     @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    @property
+    def process_id(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def log(self) -> str:
         return (self.folder / "gateway.log").read_text()
 
@@ -118,7 +127,7 @@ class GatewayProcess:
             assert self._process is not None
             assert self._process.poll() is None, self.log
             try:
-                if httpx.get(f"http://127.0.0.1:{self._port}/readyz", trust_env=False).status_code == 200:
+                if httpx.get(f"{self.url}/readyz", trust_env=False).status_code == 200:
                     return
             except httpx.TransportError:
                 pass
@@ -134,7 +143,7 @@ class GatewayProcess:
     def client(self, key: str = "full") -> httpx.Client:
         """A client that sends this key."""
         return httpx.Client(
-            base_url=f"http://127.0.0.1:{self._port}",
+            base_url=self.url,
             headers={"x-api-key": self.keys[key]},
             timeout=30,
             trust_env=False,

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from augmentation_gateway.__main__ import main
 from tests.integration.control_plane import ControlPlane
 from tests.integration.gateway.conftest import OTHER_PROJECT, PROJECT_ID, GatewayProcess
 from tests.integration.gateway.jobs import BODY, JOBS, create, eventually, object_of, set_status
@@ -177,10 +178,30 @@ def test_a_wrong_key_is_401(http: httpx.Client) -> None:
         assert "key" in answer.json()["detail"]
 
 
-def test_a_key_made_while_it_runs_is_taken_up(gateway: GatewayProcess) -> None:
+def test_a_key_made_or_revoked_while_it_runs_is_noticed(gateway: GatewayProcess) -> None:
     gateway.create_key("late", "--namespace", "robots")
     with gateway.client("late") as client:
         assert eventually(lambda: client.post(JOBS, json=BODY).status_code == 201)
+        assert main(["keys", "revoke", "late", "--file", str(gateway.keys_file)]) == 0
+        assert eventually(lambda: client.get(JOBS).status_code == 401)
+
+
+def metric(http: httpx.Client, name: str) -> float:
+    """The one sample that begins so."""
+    (line,) = (line for line in http.get("/metrics").text.splitlines() if line.startswith(name))
+    return float(line.rsplit(" ", 1)[1])
+
+
+def test_metrics_tell_what_was_asked_and_how_current_the_cache_is(http: httpx.Client) -> None:
+    counted = 'augmentation_gateway_requests_total{dialect="native",method="GET",route="/v1/augmentation/{job_id}"'
+    job_id = create(http)
+    http.get(f"{JOBS}/{job_id}")
+    before = metric(http, counted + ',status="200"')
+    http.get(f"{JOBS}/{job_id}")
+    assert metric(http, counted + ',status="200"') == before + 1
+    assert metric(http, "augmentation_gateway_cache_age_seconds") == 0
+    assert metric(http, 'augmentation_gateway_objects{resource="augmentationjobs"}') > 0
+    assert metric(http, 'augmentation_gateway_watch_starts{resource="augmentationjobs"}') >= 1
 
 
 @pytest.mark.parametrize("abruptly", [False, True])
@@ -195,6 +216,8 @@ def test_reads_go_on_and_writes_are_503_while_the_api_server_is_away(
         shown = http.get(f"{JOBS}/{job_id}")
         assert (shown.status_code, shown.json()["status"]) == (200, "queued")
         assert http.get("/readyz").status_code == 200
+        assert metric(http, "augmentation_gateway_cache_age_seconds") > 0
+        assert http.get(JOBS).headers["x-cache-age"].isdecimal()
         for answer in (http.post(JOBS, json=BODY), http.post(f"{JOBS}/{job_id}/cancel")):
             assert answer.status_code == 503
             assert int(answer.headers["retry-after"]) > 0

@@ -330,15 +330,16 @@ async def test_the_openapi_document_tells_the_true_answers(http: httpx.AsyncClie
     assert answers == {
         ("/healthz", "get"): {"200"},
         ("/readyz", "get"): {"200", "503"},
-        ("/v1/augmentation", "post"): {"200", "201", "400", "401", "403", "409", "413", "422", "503"},
-        ("/v1/augmentation", "get"): {"200", "401", "403", "422", "503"},
-        ("/v1/augmentation/{job_id}", "get"): {"200", "401", "403", "404", "422", "503"},
-        ("/v1/augmentation/{job_id}", "delete"): {"204", "401", "403", "404", "409", "413", "422", "503"},
-        ("/v1/augmentation/{job_id}/retry", "post"): {"200", "401", "403", "404", "409", "413", "422", "503"},
-        ("/v1/augmentation/{job_id}/outputs", "get"): {"200", "401", "403", "404", "422", "503"},
-        ("/v1/augmentation/{job_id}/preview", "get"): {"302", "401", "403", "404", "422", "503"},
-        ("/v1/augmentation/{job_id}/events", "get"): {"200", "204", "401", "403", "404", "422", "503"},
-        ("/v1/augmentation/{job_id}/cancel", "post"): {"200", "401", "403", "404", "409", "413", "422", "503"},
+        ("/metrics", "get"): {"200"},
+        ("/v1/augmentation", "post"): {"200", "201", "400", "401", "403", "409", "413", "422", "429", "503"},
+        ("/v1/augmentation", "get"): {"200", "401", "403", "422", "429", "503"},
+        ("/v1/augmentation/{job_id}", "get"): {"200", "401", "403", "404", "422", "429", "503"},
+        ("/v1/augmentation/{job_id}", "delete"): {"204", "401", "403", "404", "409", "413", "422", "429", "503"},
+        ("/v1/augmentation/{job_id}/retry", "post"): {"200", "401", "403", "404", "409", "413", "422", "429", "503"},
+        ("/v1/augmentation/{job_id}/outputs", "get"): {"200", "401", "403", "404", "422", "429", "503"},
+        ("/v1/augmentation/{job_id}/preview", "get"): {"302", "401", "403", "404", "422", "429", "503"},
+        ("/v1/augmentation/{job_id}/events", "get"): {"200", "204", "401", "403", "404", "422", "429", "503"},
+        ("/v1/augmentation/{job_id}/cancel", "post"): {"200", "401", "403", "404", "409", "413", "422", "429", "503"},
     }
     create = paths["/v1/augmentation"]["post"]
     reference = create["responses"]["422"]["content"]["application/json"]["schema"]["$ref"]
@@ -365,8 +366,8 @@ async def test_only_what_is_not_a_plain_read_is_logged_and_never_a_key(
 ) -> None:
     caplog.set_level("INFO")
     await http.get(PATH)
-    assert [record for record in caplog.records if record.name.endswith("front")] == []
+    assert [record for record in caplog.records if record.name.endswith("sending")] == []
     await http.post("/v1/augmentation", json=BODY)
-    (record,) = (record for record in caplog.records if record.name.endswith("front"))
+    (record,) = (record for record in caplog.records if record.name.endswith("sending"))
     fields = record.__dict__["fields"]
     assert (fields["method"], fields["status"], fields["key_id"]) == ("POST", 201, "full")

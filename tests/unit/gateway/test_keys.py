@@ -163,6 +163,43 @@ def test_keys_create_refuses_what_would_not_work_and_prints_no_key(
     assert path.read_text() == before
 
 
+def test_keys_list_shows_what_each_may_and_nothing_secret(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "keys.json"
+    common = ["keys", "create", "--namespace", "robots", "--file", str(path)]
+    assert main([*common, "--id", "ci", "--rights", "read", "--requests-per-second", "5"]) == 0
+    assert main([*common, "--id", "admin", "--organisation", "lab"]) == 0
+    secrets = capsys.readouterr().out.split()
+    assert main(["keys", "list", "--file", str(path)]) == 0
+    table = capsys.readouterr().out
+    header, ci, admin = (line.split() for line in table.splitlines())
+    assert header[0] == "ID"
+    assert ci == ["ci", "robots", "*", "read", "service:ci", "5/s"]
+    assert admin == ["admin", "robots", "*", "read,write", "service:admin", "lab"]
+    assert main(["keys", "list", "--file", str(path), "-o", "json"]) == 0
+    shown = capsys.readouterr().out
+    assert [key["id"] for key in json.loads(shown)["keys"]] == ["ci", "admin"]
+    for text in (table, shown):
+        assert not [secret for secret in secrets if secret in text or digest_of(secret) in text]
+
+
+def test_keys_revoke_takes_one_key_out_of_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "keys.json"
+    for name in ("ci", "admin"):
+        assert main(["keys", "create", "--id", name, "--namespace", "robots", "--file", str(path)]) == 0
+    ci, admin = capsys.readouterr().out.split()
+    keys = KeysFile(path)
+    keys.refresh()
+    held = keys.ring.find(ci.encode())
+    assert held is not None
+    assert main(["keys", "revoke", "ci", "--file", str(path)]) == 0
+    keys.refresh()
+    assert keys.ring.find(ci.encode()) is None
+    assert not keys.ring.holds(held)
+    assert keys.ring.find(admin.encode()) is not None
+    assert main(["keys", "revoke", "ci", "--file", str(path)]) == 2
+    assert "has no key 'ci': it has admin" in capsys.readouterr().err
+
+
 def test_a_key_that_got_into_a_log_line_is_blotted_out() -> None:
     secret = new_secret()
     record = logging.LogRecord("gateway", logging.INFO, "", 0, "asked for %s", (secret,), None)

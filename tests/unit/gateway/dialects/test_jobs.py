@@ -138,6 +138,16 @@ async def test_times_of_the_start_and_the_end(
     assert (body["started_at"], body["finished_at"]) == (started, finished)
 
 
+@pytest.mark.parametrize(("state", "credits_consumed"), [("running", None), ("completed", 1.25), ("failed", 1.25)])
+async def test_what_was_used_is_told_when_it_is_final(
+    http: httpx.AsyncClient, view: ClusterView, state: str, credits_consumed: float | None
+) -> None:
+    put(view, job_object(version=300, status={"state": state, "usage": {"acceleratorSeconds": 60, "price": 1.25}}))
+    assert (await http.get(PATH)).json()["credits_consumed"] == credits_consumed
+    put(view, job_object(version=301, status={"state": state, "usage": {"acceleratorSeconds": 60}}))
+    assert (await http.get(PATH)).json()["credits_consumed"] is None
+
+
 async def test_output_is_the_result_once_there_is_one(http: httpx.AsyncClient, view: ClusterView) -> None:
     bring(view, "augmenting")
     assert (await http.get(PATH)).json()["output"] == {}

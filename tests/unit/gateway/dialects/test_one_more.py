@@ -16,6 +16,7 @@ async def test_a_fifth_dialect_is_one_value(gateway: Gateway) -> None:
     fifth = Dialect(
         name="fifth",
         prefix="/fifth",
+        status_route="/fifth/{id}",
         status_id=lambda path: path.removeprefix("/fifth/") or None,
         parse_id=parse_id,
         encode_status=lambda job, _: f"{job.uid} is {job.state}".encode(),

@@ -1,0 +1,183 @@
+"""What an administrator sees and sets: metrics, request ids, rate limits, other origins."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from augmentation_gateway import request_id
+from augmentation_gateway.app import build_app
+from augmentation_gateway.gateway import Gateway
+from augmentation_gateway.keys import ApiKey
+from augmentation_gateway.problem import Problem
+from augmentation_gateway.rate_limit import RateLimit
+from augmentation_gateway.structured_logs import JsonFormatter
+from tests.unit.gateway.conftest import BODY, PATH
+from tests.unit.gateway.job_objects import JOB_ID
+
+Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
+
+
+async def samples(http: httpx.AsyncClient) -> Samples:
+    """Every sample of /metrics, by name and labels."""
+    answer = await http.get("/metrics", headers={"x-api-key": ""})
+    assert answer.status_code == 200
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+    }
+
+
+def answered(found: Samples, **labels: str) -> float:
+    return found.get(("augmentation_gateway_requests_total", tuple(sorted(labels.items()))), 0)
+
+
+async def test_requests_are_counted_by_dialect_and_route(http: httpx.AsyncClient) -> None:
+    for _ in range(3):
+        await http.get(PATH)
+    await http.get(f"/jobs/{JOB_ID}")
+    await http.get("/v1/augmentation")
+    await http.post(f"{PATH}/retry")
+    await http.get(PATH, headers={"x-api-key": "wrong"})
+    await http.request("INVENTED", "/v1/augmentation/a/b/c")
+    found = await samples(http)
+    status = "/v1/augmentation/{job_id}"
+    assert answered(found, dialect="native", route=status, method="GET", status="200") == 3
+    assert answered(found, dialect="jobs", route="/jobs/{job_id}", method="GET", status="200") == 1
+    assert answered(found, dialect="native", route="/v1/augmentation", method="GET", status="200") == 1
+    assert answered(found, dialect="native", route=f"{status}/retry", method="POST", status="409") == 1
+    assert answered(found, dialect="native", route="none", method="GET", status="401") == 1
+    assert answered(found, dialect="native", route="none", method="other", status="404") == 1
+    times = ("augmentation_gateway_request_seconds_count", (("dialect", "native"), ("route", status)))
+    assert found[times] == 3
+
+
+async def test_the_state_of_the_cache_is_shown(http: httpx.AsyncClient) -> None:
+    found = await samples(http)
+    assert found["augmentation_gateway_objects", (("resource", "augmentationjobs"),)] == 1
+    assert found["augmentation_gateway_cache_age_seconds", ()] >= 0
+    assert found["augmentation_gateway_watch_starts", (("resource", "augmentationjobs"),)] == 0
+    assert found["augmentation_gateway_event_streams", ()] == 0
+    assert found["augmentation_gateway_keys", ()] == 6
+
+
+async def test_no_metric_names_a_job_or_a_key(http: httpx.AsyncClient) -> None:
+    await http.get(PATH)
+    await http.get(f"{PATH}/outputs")
+    text = (await http.get("/metrics")).text
+    assert JOB_ID not in text
+    assert '"full"' not in text
+
+
+async def test_every_answer_has_an_id_of_its_own(http: httpx.AsyncClient) -> None:
+    answers = [await http.get(path) for path in (PATH, PATH, "/v1/augmentation", "/v1/augmentation/42", "/jobs/x/y")]
+    ids = [answer.headers["x-request-id"] for answer in answers]
+    assert len(set(ids)) == len(ids)
+
+
+async def test_an_id_that_was_sent_is_kept_and_logged(
+    http: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    answer = await http.post("/v1/augmentation", json=BODY, headers={"x-request-id": "trace-1"})
+    assert answer.headers["x-request-id"] == "trace-1"
+    logged = [record for record in caplog.records if record.name.endswith("sending")]
+    assert len(logged) == 1
+    request_id.begin([(b"x-request-id", b"trace-1")])
+    assert json.loads(JsonFormatter().format(logged[0]))["request_id"] == "trace-1"
+
+
+@pytest.mark.parametrize("given", ["", "two words", "line\\nbreak", "x" * 129, "é"])
+async def test_an_id_that_could_be_mistaken_for_something_else_is_not_kept(http: httpx.AsyncClient, given: str) -> None:
+    answer = await http.get(PATH, headers={"x-request-id": given.encode()})  # type: ignore[dict-item]
+    assert answer.headers["x-request-id"] != given
+
+
+def a_key(**fields: Any) -> ApiKey:
+    return ApiKey.model_validate(
+        {
+            "id": "k",
+            "sha256": "0" * 64,
+            "principal": {"id": "k"},
+            "namespace": "robots",
+            "projects": ["*"],
+            **fields,
+        }
+    )
+
+
+def test_a_key_may_ask_as_often_as_its_rate_says_and_a_little_at_once() -> None:
+    clock = [0.0]
+    limit = RateLimit(now=lambda: clock[0])
+    key, other = a_key(requests_per_second=5), a_key(id="other", requests_per_second=5)
+    for _ in range(10):
+        limit.check(key)
+    with pytest.raises(Problem) as problem:
+        limit.check(key)
+    assert problem.value.status == 429
+    assert problem.value.headers["Retry-After"] == "1"
+    limit.check(other)
+    clock[0] += 1
+    for _ in range(5):
+        limit.check(key)
+    with pytest.raises(Problem):
+        limit.check(key)
+
+
+def test_a_slow_rate_says_how_long_to_wait() -> None:
+    limit = RateLimit(now=lambda: 0.0)
+    key = a_key(requests_per_second=0.1)
+    limit.check(key)
+    with pytest.raises(Problem) as problem:
+        limit.check(key)
+    assert problem.value.headers["Retry-After"] == "10"
+
+
+@pytest.mark.parametrize(
+    ("default", "own", "limited"), [(0, None, False), (1, None, True), (1, 0, False), (0, 1, True), (1, 1000, False)]
+)
+def test_a_keys_own_rate_goes_before_the_default(default: float, own: float | None, limited: bool) -> None:
+    limit = RateLimit(default, now=lambda: 0.0)
+    key = a_key(requests_per_second=own)
+    refused = 0
+    for _ in range(10):
+        try:
+            limit.check(key)
+        except Problem:
+            refused += 1
+    assert (refused > 0) == limited
+
+
+async def test_too_many_requests_are_429_in_the_dialects_shape(http: httpx.AsyncClient, gateway: Gateway) -> None:
+    gateway.rate_limit._default = 1
+    answers = [await http.get(f"/v0.5/batch/jobs/{JOB_ID}") for _ in range(4)]
+    assert [answer.status_code for answer in answers][-1] == 429
+    assert answers[-1].json()["errors"][0]["code"] == "rate_limited"
+    assert int(answers[-1].headers["retry-after"]) >= 1
+
+
+async def preflight(gateway: Gateway, *origins: str) -> httpx.Response:
+    transport = httpx.ASGITransport(build_app(gateway, allowed_origins=origins))
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
+        return await http.options(
+            PATH,
+            headers={
+                "origin": "https://robots.example",
+                "access-control-request-method": "GET",
+                "access-control-request-headers": "x-api-key",
+            },
+        )
+
+
+async def test_pages_of_other_origins_may_not_use_it_unless_they_are_named(gateway: Gateway) -> None:
+    assert "access-control-allow-origin" not in (await preflight(gateway)).headers
+    assert "access-control-allow-origin" not in (await preflight(gateway, "https://other.example")).headers
+    named = await preflight(gateway, "https://robots.example")
+    assert named.status_code == 200
+    assert named.headers["access-control-allow-origin"] == "https://robots.example"
+    assert "X-Api-Key".lower() in named.headers["access-control-allow-headers"].lower()
