@@ -1,0 +1,49 @@
+"""Same seed, same pixels: all transforms, whole jobs, however they are cut up and on whatever device they run."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from augmentation_api.vocabulary import TransformName
+from augmentation_worker.local.reproduce import PixelHashes, recorded_in
+from augmentation_worker.settings import Device
+from tests.integration.worker.conftest import FIXTURES
+from tests.integration.worker.jobs import local_run, spec_of
+
+SOURCE = FIXTURES / "pusht_v30"
+EPISODES = 6
+Made = Callable[..., PixelHashes]
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Made:
+    """The hashes of the pixels of a job with all transforms, before they were encoded."""
+
+    def run(shards: int, device: Device = "cpu", seed: int = 7) -> PixelHashes:
+        name = f"{shards}-{device}-{seed}"
+        spec = spec_of("unused/unused", transforms=[*TransformName], copies=1, seed=seed)
+        job = local_run(tmp_path / f"job-{name}", "http://127.0.0.1:9", None, spec)
+        output = tmp_path / f"result-{name}"
+        job.with_settings(source_folder=SOURCE, output_folder=output, device=device).run_all(shards)
+        return recorded_in(output).hashes
+
+    return run
+
+
+def test_one_two_and_seven_shards_make_the_same_pixels(made: Made) -> None:
+    one = made(1)
+    assert len(one) == len(set(one.values())) == EPISODES
+    assert made(2) == one
+    assert made(7) == one  # more than there are episodes
+
+
+def test_another_seed_makes_other_pixels(made: Made) -> None:
+    assert not set(made(1).values()) & set(made(1, seed=8).values())
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU: a whole job on CUDA is not compared with the CPU's")
+def test_cuda_makes_the_same_pixels_as_the_cpu(made: Made) -> None:
+    assert made(2, "cuda") == made(1, "cpu")
