@@ -151,9 +151,7 @@ def fingerprint(result_folder: Path) -> Json:
     provenance: Json = json.loads((result_folder / "meta/augmentation.json").read_text())
     files = [*result_folder.glob("videos/**/*.mp4"), *result_folder.glob("meta/stats.json")]
     return {
-        "pixels": [
-            [version["pixelSha256"] for version in entry["cameras"].values()] for entry in provenance["episodes"]
-        ],
+        "pixels": [[version["pixelHash"] for version in entry["cameras"].values()] for entry in provenance["episodes"]],
         "files": {
             str(path.relative_to(result_folder)): hashlib.sha256(path.read_bytes()).hexdigest()
             for path in sorted(files)

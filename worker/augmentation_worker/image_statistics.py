@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from augmentation_worker.transforms import kernels
+
 CHANNELS = 3
 LEVELS = 256
 QUANTILES = {"q01": 0.01, "q10": 0.10, "q50": 0.50, "q90": 0.90, "q99": 0.99}
@@ -94,9 +96,7 @@ class ImageStatisticsCollector:
         step = thinning_step(*pixels.shape[-2:])
         begin, end = np.searchsorted(self._sampled, [first_frame, first_frame + len(pixels)])
         for frame in self._sampled[begin:end]:
-            thinned = pixels[frame - first_frame, :, ::step, ::step]
-            for channel in range(CHANNELS):
-                self._histogram[channel] += np.bincount(thinned[channel].ravel(), minlength=LEVELS)
+            kernels.count_values(pixels[frame - first_frame], step, self._histogram)
             self._count += 1
 
     def result(self) -> ImageStatistics:

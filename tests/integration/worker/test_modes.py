@@ -90,5 +90,5 @@ def test_in_place_makes_the_pixels_of_the_first_copy(hub: Hub, submit: Callable[
         name = f"lab/pixels-{mode.lower()}"
         submit(spec_of(SAMPLE, episodes="4", copies=1) | {"output": {"mode": mode, "hub": {"repoID": name}}}).run_all()
         folder = hub.download(name, tmp_path / mode)
-        hashes.append([entry["cameras"][CAMERA]["pixelSha256"] for entry in made_by(folder)])
+        hashes.append([entry["cameras"][CAMERA]["pixelHash"] for entry in made_by(folder)])
     assert hashes[0] == hashes[1]

@@ -84,7 +84,7 @@ def _versions(records: ShardRecords, episode: int, copy: int) -> Mapping[str, ob
     made = records.episodes[episode]
     versions = {camera: made.copies(camera)[copy] for camera in made.videos}
     return {
-        camera: {"parameters": version.parameters, "pixelSha256": version.pixel_sha256}
+        camera: {"parameters": version.parameters, "pixelHash": version.pixel_hash}
         for camera, version in versions.items()
     }
 

@@ -56,7 +56,7 @@ class CopyRecord(Record):
     Attributes:
         from_timestamp, to_timestamp: seconds from the beginning of the video file.
         frames: frames written.
-        pixel_sha256: hash of the augmented pixels before they were encoded.
+        pixel_hash: hash of the augmented pixels before they were encoded.
         statistics: by statistic (min, max, mean, std, q01, …) one value a channel, over [0, 1]; count has one value.
         parameters: what the transforms drew.
     """
@@ -64,7 +64,7 @@ class CopyRecord(Record):
     from_timestamp: float
     to_timestamp: float
     frames: int
-    pixel_sha256: str
+    pixel_hash: str
     statistics: dict[str, list[float]]
     parameters: dict[str, object] = {}
 

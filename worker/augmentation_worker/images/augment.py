@@ -136,7 +136,7 @@ class _ShardRun:
         check_written_block(local, block, self.plan.columns, again)
         stored = self.output.put(block.path, local)
         local.unlink()
-        record = BlockRecord(file=_blob(stored), rows=made.rows, pixel_sha256=dict(made.pixel_sha256))
+        record = BlockRecord(file=_blob(stored), rows=made.rows, pixel_hash=dict(made.pixel_hash))
         self._record(block_key(block.index), record.encode())
         progress.finish_episode(block.versions, stored.size, episodes=block.selected_rows)
         _log.info("block %d of %d is done", block.index, len(self.plan.blocks))

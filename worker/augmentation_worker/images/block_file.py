@@ -1,6 +1,5 @@
 """The parquet file of a block: its rows as the source has them, but for the pictures of the augmented columns."""
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
@@ -19,6 +18,7 @@ from augmentation_worker.images.plan import Block
 from augmentation_worker.images.rows import Rows, damaged
 from augmentation_worker.images.versions import Version, make_versions
 from augmentation_worker.pictures.picture_header import PictureInvalid, read_header
+from augmentation_worker.pixel_hash import PixelHash
 from augmentation_worker.video.cores import usable_cores
 
 ROW_GROUP_BYTES, ROW_GROUP_ROWS = 32 * 2**20, 100
@@ -36,11 +36,11 @@ class WrittenBlock:
 
     Attributes:
         rows: that were written.
-        pixel_sha256: by augmented column, of all of its versions' pixels.
+        pixel_hash: by augmented column, of all of its versions' pixels.
     """
 
     rows: int
-    pixel_sha256: Mapping[str, str]
+    pixel_hash: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class BlockWriter:
             WorkerFailure: SOURCE_INVALID, naming row and column of a picture that cannot be used.
         """
         local.parent.mkdir(parents=True, exist_ok=True)
-        hashes = {name: hashlib.sha256() for name in self.columns}
+        hashes = {name: PixelHash() for name in self.columns}
         # Pictures are compressed and different: a dictionary of them would hold each in memory once more.
         options = {"use_dictionary": [name for name in self.dataset.schema.names if name not in self.dataset.columns]}
         written = _RowGroups(local, options)
@@ -76,7 +76,7 @@ class BlockWriter:
             for row, made in self._in_order(self._rows(block, source, threads)):
                 for name, versions in made.items():
                     for version in versions or ():
-                        hashes[name].update(version.pixel_sha256)
+                        hashes[name].update(version.pixel_hash)
                 written.add(self._as_table(row, made, block.copies))
                 self.on_row(block.copies if made else 0)
         return WrittenBlock(written.rows, {name: each.hexdigest() for name, each in hashes.items()})

@@ -44,7 +44,7 @@ def write_image_provenance(
                 "sourceRows": [
                     [block.file.first_row + each.start, block.file.first_row + each.stop] for each in block.selected
                 ],
-                "cameras": {name: {"pixelSha256": digest} for name, digest in made[block.index].pixel_sha256.items()},
+                "cameras": {name: {"pixelHash": digest} for name, digest in made[block.index].pixel_hash.items()},
             }
             for block in plan.blocks
             if block.selected_rows

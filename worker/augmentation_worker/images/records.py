@@ -29,12 +29,12 @@ class BlockRecord(Record):
     Attributes:
         file: where it is.
         rows: that it has.
-        pixel_sha256: by augmented column, the hash of all of its versions' pixels before they were encoded.
+        pixel_hash: by augmented column, the hash of all of its versions' pixels before they were encoded.
     """
 
     file: BlobRecord
     rows: int
-    pixel_sha256: dict[str, str]
+    pixel_hash: dict[str, str]
 
 
 class ImageShardRecords(BaseModel):

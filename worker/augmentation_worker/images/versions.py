@@ -1,6 +1,5 @@
 """Versions of a picture: decoded once, augmented and encoded as it was, as many times as there are copies."""
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -8,6 +7,7 @@ import torch
 
 from augmentation_api import Augmentation
 from augmentation_worker.pictures.encoded import DecodedPicture, decode_picture, encode_picture
+from augmentation_worker.pixel_hash import PixelHash
 from augmentation_worker.transforms import EpisodeTransform, draw_pipeline
 
 
@@ -17,11 +17,11 @@ class Version:
 
     Attributes:
         content: encoded.
-        pixel_sha256: digest of its pixels before that, as uint8 [3, H, W] in C order.
+        pixel_hash: digest of its pixels before that, as uint8 [3, H, W] in C order.
     """
 
     content: bytes
-    pixel_sha256: bytes
+    pixel_hash: bytes
 
 
 def pipelines_of(
@@ -54,7 +54,9 @@ def make_versions(
         made = []
         for pipeline in pipelines_of(augmentation, column, row, copies, picture):
             pixels = pipeline(frames, 0)[0].cpu().contiguous()
-            made.append(Version(encode_picture(pixels, picture.encoding), hashlib.sha256(pixels.numpy().data).digest()))
+            pixel_hash = PixelHash()
+            pixel_hash.update(pixels.numpy())
+            made.append(Version(encode_picture(pixels, picture.encoding), pixel_hash.digest()))
         return made
 
     return versions

@@ -43,7 +43,7 @@ def recorded_in(dataset: Path) -> Recorded:
         # Of an image dataset: blocks of rows, by their files.
         entries = document["blocks"] if "blocks" in document else document["episodes"]
         hashes = {
-            (_made(entry), camera): version["pixelSha256"]
+            (_made(entry), camera): version["pixelHash"]
             for entry in entries
             for camera, version in entry["cameras"].items()
         }

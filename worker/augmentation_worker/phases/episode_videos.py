@@ -119,7 +119,7 @@ class EpisodeVideos:
             from_timestamp=copy.from_timestamp,
             to_timestamp=copy.to_timestamp,
             frames=copy.frames,
-            pixel_sha256=copy.pixel_sha256,
+            pixel_hash=copy.pixel_hash,
             statistics={name: _channels(values) for name, values in statistics.items()},
             parameters=dict(parameters),
         )

@@ -100,7 +100,10 @@ def add_noise(frames, result, key0, key1, first_frame, table, strength):
 
 @_compiled
 def look_up(frames, result, tables):
-    """What becomes of each value of frames [N, 3, H * W] uint8 by the table of its channel, [3, 256] uint8."""
+    """What becomes of each value of frames [N, 3, size] uint8 or uint16 by the table of its channel, [3, 256 or 65536].
+
+    Of uint16: pairs of 8-bit values are looked up at once, which takes half as long.
+    """
     count, channels, size = frames.shape
     for index in range(count):
         for channel in range(channels):
@@ -110,9 +113,47 @@ def look_up(frames, result, tables):
 
 
 @_compiled
+def count_values(frame, step, histogram):
+    """Add to histogram [3, 256] int64 how often each value occurs in a frame [3, H, W] of every `step`-th pixel."""
+    channels, height, width = frame.shape
+    for channel in range(channels):
+        occurrences = histogram[channel]
+        for y in range(0, height, step):
+            row = frame[channel, y]
+            for x in range(0, width, step):
+                occurrences[row[x]] += 1
+
+
+@_compiled
+def _pad(row, source, reach):
+    """Row [width + 2 * reach] of source [width], its ends repeated. By loops: numba copies slices ten times slower."""
+    width = len(source)
+    middle = row[reach : reach + width]
+    for x in range(width):
+        middle[x] = source[x]
+    for x in range(reach):
+        row[x] = source[0]
+        row[reach + width + x] = source[width - 1]
+
+
+@_compiled
 def _add_row(total, row):
     for x in range(len(total)):
         total[x] = np.uint16(total[x] + np.uint16(row[x]))
+
+
+@_compiled
+def _add_four_rows(total, row0, row1, row2, row3):
+    for x in range(len(total)):
+        pair0 = np.uint16(np.uint16(row0[x]) + np.uint16(row1[x]))
+        pair1 = np.uint16(np.uint16(row2[x]) + np.uint16(row3[x]))
+        total[x] = np.uint16(total[x] + np.uint16(pair0 + pair1))
+
+
+@_compiled
+def _tap(padded, y, row, begin, width):
+    """The pixels of a padded frame that lie `row` below those of row y, from column `begin` on."""
+    return padded[min(max(y + row, 0), len(padded) - 1), begin : begin + width]
 
 
 @_compiled
@@ -124,18 +165,23 @@ def average_along(frames, result, rows, columns, reciprocal):
         reach = max(reach, abs(columns[tap]))
     padded = np.empty((height, width + 2 * reach), np.uint8)
     total = np.empty(width, np.uint16)
+    begins, in_fours = columns + reach, len(rows) - len(rows) % 4
     for index in range(count):
         for channel in range(channels):
             for y in range(height):
-                source, row = frames[index, channel, y], padded[y]
-                row[:reach] = source[0]
-                row[reach : reach + width] = source
-                row[reach + width :] = source[width - 1]
+                _pad(padded[y], frames[index, channel, y], reach)
             for y in range(height):
                 total[:] = 0
-                for tap in range(len(rows)):
-                    begin = reach + columns[tap]
-                    _add_row(total, padded[min(max(y + rows[tap], 0), height - 1), begin : begin + width])
+                for tap in range(0, in_fours, 4):
+                    _add_four_rows(
+                        total,
+                        _tap(padded, y, rows[tap], begins[tap], width),
+                        _tap(padded, y, rows[tap + 1], begins[tap + 1], width),
+                        _tap(padded, y, rows[tap + 2], begins[tap + 2], width),
+                        _tap(padded, y, rows[tap + 3], begins[tap + 3], width),
+                    )
+                for tap in range(in_fours, len(rows)):
+                    _add_row(total, _tap(padded, y, rows[tap], begins[tap], width))
                 target = result[index, channel, y]
                 for x in range(width):
                     rounded = np.uint32(total[x]) * reciprocal + np.uint32(1 << (RECIPROCAL_BITS - 1))
@@ -171,10 +217,7 @@ def convolve_separably(frames, result, weights):
     for index in range(count):
         for channel in range(channels):
             for y in range(height):
-                source = frames[index, channel, y]
-                row[:reach] = source[0]
-                row[reach : reach + width] = source
-                row[reach + width :] = source[width - 1]
+                _pad(row, frames[index, channel, y], reach)
                 _weigh_row(horizontal[y], row, weights, reach)
             for y in range(height):
                 middle = horizontal[y]

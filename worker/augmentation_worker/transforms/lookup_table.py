@@ -1,6 +1,7 @@
 """A pointwise change of 8-bit colours as one table of 256 entries a channel, applied at the speed of memory."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -38,6 +39,12 @@ class LookupTable:
         if self.values.shape != (CHANNELS, LEVELS) or self.values.dtype != np.uint8:
             raise ValueError(f"a table is uint8 [3, 256], not {self.values.dtype} {list(self.values.shape)}")
 
+    @cached_property
+    def _of_pairs(self) -> NDArray[np.uint16]:
+        """uint16 [3, 65536]: what becomes of two values that stand side by side, on any byte order."""
+        pairs = np.arange(LEVELS**2, dtype=np.uint16).view(np.uint8)
+        return np.stack([np.ascontiguousarray(table[pairs]).view(np.uint16) for table in self.values])
+
     def apply(self, frames: torch.Tensor) -> torch.Tensor:
         """The frames with every value looked up; the input is left as it is.
 
@@ -58,7 +65,10 @@ class LookupTable:
         if frames.device.type == "cpu":
             values = frames.contiguous().numpy().reshape(-1, CHANNELS, frames.shape[-2] * frames.shape[-1])
             result = np.empty_like(values)
-            kernels.look_up(values, result, self.values)
+            if values.shape[-1] % 2:
+                kernels.look_up(values, result, self.values)
+            else:
+                kernels.look_up(values.view(np.uint16), result.view(np.uint16), self._of_pairs)
             return torch.from_numpy(result).view(frames.shape)
         offsets = torch.arange(0, CHANNELS * LEVELS, LEVELS, dtype=torch.int32, device=frames.device)
         table = torch.from_numpy(self.values).to(frames.device).flatten()

@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 
 from augmentation_worker.image_statistics import ImageStatistics, ImageStatisticsCollector
+from augmentation_worker.pixel_hash import PixelHash
 from augmentation_worker.transforms.pipeline import EpisodeTransform
 from augmentation_worker.video.concatenation import concatenate_videos
 from augmentation_worker.video.cores import usable_cores
@@ -39,7 +40,7 @@ class CopyVideo:
         to_timestamp: when its last frame ends, seconds.
         frames: number of frames.
         statistics: of the augmented frames before encoding.
-        pixel_sha256: SHA-256, hexadecimal, of the augmented frames before encoding, as uint8 [frames, 3, H, W] in
+        pixel_hash: XXH3, 128 bits, hexadecimal, of the augmented frames before encoding, as uint8 [frames, 3, H, W] in
             C order. Equal pixels have equal hashes, whatever the codec, its version or the device.
     """
 
@@ -47,7 +48,7 @@ class CopyVideo:
     to_timestamp: float
     frames: int
     statistics: ImageStatistics
-    pixel_sha256: str
+    pixel_hash: str
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,7 @@ class _CopyWriter:
         self.path = path
         self._segment = segment
         self._pipeline = pipeline
-        self._hash = hashlib.sha256()
+        self._hash = PixelHash()
         self._statistics = ImageStatisticsCollector(segment.frames)
         self._encoder = VideoEncoder(
             path,
@@ -207,12 +208,12 @@ class _CopyWriter:
             to_timestamp=float(Fraction((place + 1) * frames) / self._segment.fps),
             frames=frames,
             statistics=self._statistics.result(),
-            pixel_sha256=self._hash.hexdigest(),
+            pixel_hash=self._hash.hexdigest(),
         )
 
     def _write(self, batch: torch.Tensor, first_frame: int) -> int:
         frames = self._pipeline(batch, first_frame).cpu().contiguous()
-        self._hash.update(frames.numpy().data)
+        self._hash.update(frames.numpy())
         self._statistics.add(frames, first_frame)
         self._encoder.write(frames)
         return len(frames)

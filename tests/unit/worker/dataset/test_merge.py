@@ -47,7 +47,7 @@ def records_of(metadata: DatasetMetadata, plan: Plan) -> list[ShardRecords]:
                     from_timestamp=copy.copy * length / fps,
                     to_timestamp=(copy.copy + 1) * length / fps,
                     frames=length,
-                    pixel_sha256=SHA,
+                    pixel_hash=SHA,
                     statistics=statistics(0.5 + copy.copy / 8),
                     parameters={"lighting": {"brightness_percent": 3.5}},
                 )

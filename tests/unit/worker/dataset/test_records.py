@@ -27,7 +27,7 @@ def episode_record(copies: int = 3) -> EpisodeRecord:
         from_timestamp=123.4666666666667,
         to_timestamp=234.4666666666667,
         frames=3330,
-        pixel_sha256=SHA,
+        pixel_hash=SHA,
         statistics={**{name: [0.123456789, 0.234567891, 0.345678912] for name in names}, "count": [438.0]},
         parameters={"lighting": {"brightness_percent": -12.345678901234567, "contrast_percent": 1.2345678901234567}},
     )
