@@ -125,9 +125,15 @@ class InstanceLabels(Model):
 
 
 class ClassLimits(Model):
-    """What a job of this class may ask for; checked in resolve, before a node is taken."""
+    """What jobs of this class may ask for and take at once."""
 
     max_frames: int | None = Field(None, ge=1, description="Most augmented frames of a job.")
+    max_jobs_per_namespace: int | None = Field(
+        None,
+        ge=1,
+        description="Most jobs of this class that take nodes at once in a namespace. The others wait in a queue: by "
+        "the value of their priorityClassName, then first come, first served. Empty: no limit.",
+    )
     max_parallelism: int = Field(16, ge=1, le=1000, description="Most shards of a job that run at once.")
 
 

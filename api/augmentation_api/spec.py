@@ -343,7 +343,7 @@ class AugmentationJobSpec(Model):
         None,
         ge=1,
         description="Longest time the job may run, seconds, counted from its first pod; then it fails. It stops while "
-        "the job is suspended and counts anew when it is resumed.",
+        "the job is suspended or waits in a queue, and counts anew afterwards.",
     )
     ttl_seconds_after_finished: int | None = Field(
         None, ge=0, description="Delete the resource this many seconds after it finished. The dataset stays."

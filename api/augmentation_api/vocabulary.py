@@ -41,6 +41,7 @@ class ConditionType(StrEnum):
 
     ACCEPTED = "Accepted"
     SUSPENDED = "Suspended"
+    ADMITTED = "Admitted"
     PLACED = "Placed"
     COMPLETE = "Complete"
     FAILED = "Failed"

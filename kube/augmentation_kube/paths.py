@@ -25,6 +25,8 @@ class Resource(Enum):
     ROLES = _Location("/apis/rbac.authorization.k8s.io/v1", "roles")
     ROLE_BINDINGS = _Location("/apis/rbac.authorization.k8s.io/v1", "rolebindings")
 
+    PRIORITY_CLASSES = _Location("/apis/scheduling.k8s.io/v1", "priorityclasses")
+
     @classmethod
     def of(cls, kind: str) -> "Resource":
         """The resource that serves objects of this `kind`. Raises KeyError for a kind this project never makes."""

@@ -43,7 +43,7 @@ def main() -> None:
     logging.getLogger("kopf").setLevel(logging.WARNING)
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)  # the kubelet's probes
     namespaces = [name.strip() for name in os.environ.get(ENV_NAMESPACES, "").split(",") if name.strip()]
-    register(Operator())
+    register(Operator(namespaces))
     asyncio.run(
         kopf.operator(
             standalone=True,

@@ -21,6 +21,7 @@ from augmentation_api import (
 from augmentation_api.identifiers import API_VERSION, FIELD_MANAGER_OPERATOR, JOB_KIND, LABEL_JOB_UID
 from augmentation_api.status import TEXT_LIMIT
 from augmentation_kube import KubeApi, KubeError, Resource
+from augmentation_operator.admission import Admissions, Place
 from augmentation_operator.decision import Decision, operator_part
 from augmentation_operator.manifests.ownership import Manifest
 from augmentation_operator.observation import (
@@ -62,12 +63,31 @@ def _now() -> datetime:
 class Controller:
     """Reconciles one AugmentationJob at a time, by its uid."""
 
-    def __init__(self, api: KubeApi, children: Children, clock: Callable[[], datetime] = _now) -> None:
+    def __init__(
+        self,
+        api: KubeApi,
+        children: Children,
+        clock: Callable[[], datetime] = _now,
+        wake: Callable[[str], None] = lambda uid: None,
+    ) -> None:
         self._api = api
         self._children = children
         self._clock = clock
+        self._admissions = Admissions(wake)
         self._bodies: dict[str, Mapping[str, Any]] = {}
         self._node_labels: dict[str, Mapping[str, str]] = {}
+
+    async def load(self, namespaces: Iterable[str]) -> None:
+        """See all resources before the first is reconciled, so that no slot of a queue is given away twice.
+
+        Args:
+            namespaces: those that are served; none: all.
+        """
+        await self._learn_priorities()
+        served: list[str | None] = [*namespaces]
+        for namespace in served or [None]:
+            for body in (await self._api.list(Resource.AUGMENTATION_JOBS, namespace))["items"]:
+                self.saw(body)
 
     def saw(self, body: Mapping[str, Any]) -> None:
         """Remember the newest state of a resource; an older one than is known is ignored."""
@@ -75,10 +95,12 @@ class Controller:
         known = self._bodies.get(uid)
         if known is None or _version(body) >= _version(known):
             self._bodies[uid] = body
+            self._admissions.saw(body)
 
     def lost(self, uid: str) -> None:
         """Forget a resource that was deleted."""
         self._bodies.pop(uid, None)
+        self._admissions.lost(uid)
 
     def unfinished(self) -> list[str]:
         """Uids of the jobs that have not ended."""
@@ -107,7 +129,18 @@ class Controller:
                 return None
             job, seen = anew
             decision = await self._decide(job, seen)
-        await self._carry_out(job, decision)
+        grants = _admitted(decision.status) and not _admitted(job.status)
+        if grants:
+            self._admissions.grant(uid)
+        try:
+            await self._carry_out(job, decision)
+        except BaseException as error:
+            if grants and uid in self._bodies:
+                self._admissions.revoke(self._bodies[uid])
+            if isinstance(error, KubeError) and error.status in (404, 409) and await self._read_anew(job) is None:
+                self.lost(uid)  # deleted while nobody watched
+                return None
+            raise
         return decision.look_again_after
 
     async def _decide(self, job: AugmentationJob, seen: Observation) -> Decision:
@@ -117,8 +150,27 @@ class Controller:
             seen,
             node_labels={node: await self._labels_of(node) for node in nodes},
             warnings=await self._warnings_of(speechless(seen, now)),
+            place=await self._place_of(job),
         )
         return decide(job, self._children.classes(), seen, now)
+
+    async def _place_of(self, job: AugmentationJob) -> Place | None:
+        name = job.status.class_name
+        limits = (each.spec.limits for each in self._children.classes() if each.metadata.name == name)
+        limit = next((each.max_jobs_per_namespace for each in limits), None)
+        if limit is None:
+            return None
+        priority_class = job.spec.priority_class_name
+        if priority_class and priority_class not in self._admissions.priorities:
+            await self._learn_priorities()
+            self._admissions.priorities.setdefault(priority_class, 0)
+        if job.metadata.uid in self._bodies:
+            self._admissions.saw(self._bodies[job.metadata.uid])
+        return self._admissions.place_of(job.metadata.uid, limit)
+
+    async def _learn_priorities(self) -> None:
+        answer = await self._api.list(Resource.PRIORITY_CLASSES)
+        self._admissions.priorities |= {item["metadata"]["name"]: item["value"] for item in answer["items"]}
 
     async def _warnings_of(self, silent: Iterable[ChildJob | ChildPod]) -> dict[str, NotedWarning]:
         """What Kubernetes has noted of objects that do not get on. Asked for only then: nobody watches all Events."""
@@ -251,6 +303,11 @@ class Controller:
             ],
         }
         await self._write_status(metadata["name"], metadata["namespace"], metadata["uid"], status)
+
+
+def _admitted(status: AugmentationJobStatus) -> bool:
+    admitted = status.condition(ConditionType.ADMITTED)
+    return admitted is not None and admitted.status == "True"
 
 
 def _is_for_good(job: AugmentationJob, decision: Decision) -> bool:

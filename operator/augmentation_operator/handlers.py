@@ -20,6 +20,7 @@ from augmentation_operator.work_queue import WorkQueue
 log = logging.getLogger(__name__)
 
 RECONCILERS = 4
+LOAD_AGAIN_SECONDS = 2
 _OURS = {LABEL_JOB_UID: kopf.PRESENT}
 
 
@@ -45,8 +46,9 @@ class IndexedChildren:
 class Operator:
     """What lives as long as the process: the connection, the queue and its workers."""
 
-    def __init__(self) -> None:
+    def __init__(self, namespaces: Iterable[str] = ()) -> None:
         self.queue = WorkQueue()
+        self._namespaces = tuple(namespaces)
         self._stack = AsyncExitStack()
         self._workers: list[asyncio.Task[None]] = []
         self._controller: Controller | None = None
@@ -60,10 +62,9 @@ class Operator:
     async def start(self, children: IndexedChildren) -> None:
         """Connect and begin to work."""
         api = await self._stack.enter_async_context(connect())
-        self._controller = Controller(api, children)
-        self._workers = [
-            asyncio.create_task(self.queue.work(self._controller.reconcile, self._report)) for _ in range(RECONCILERS)
-        ]
+        self._controller = Controller(api, children, wake=self.queue.add)
+        loading = asyncio.create_task(self._load(self._controller))
+        self._workers = [loading, *(asyncio.create_task(self._work(loading)) for _ in range(RECONCILERS))]
 
     async def stop(self) -> None:
         """Stop where we are: whatever is half done is done again by the next process."""
@@ -71,6 +72,19 @@ class Operator:
             worker.cancel()
         await asyncio.gather(*self._workers, return_exceptions=True)
         await self._stack.aclose()
+
+    async def _load(self, controller: Controller) -> None:
+        """See what there is before anything is decided; an API server that is away is waited for."""
+        while True:
+            try:
+                return await controller.load(self._namespaces)
+            except (KubeError, KubeUnavailable) as error:
+                log.warning("the jobs cannot be listed, tried again in %d s: %s", LOAD_AGAIN_SECONDS, error)
+            await asyncio.sleep(LOAD_AGAIN_SECONDS)
+
+    async def _work(self, loading: asyncio.Task[None]) -> None:
+        await asyncio.shield(loading)
+        await self.queue.work(self.controller.reconcile, self._report)
 
     def _report(self, uid: str) -> None:
         error = sys.exception()

@@ -12,6 +12,7 @@ from typing import Any
 from augmentation_api import AugmentationJob
 from augmentation_api.identifiers import LABEL_PHASE, turn_of
 from augmentation_api.vocabulary import PhaseName
+from augmentation_operator.admission import Place
 
 LABEL_BATCH_JOB = "batch.kubernetes.io/job-name"
 """On every pod of a Job, put there by the Job controller."""
@@ -115,6 +116,7 @@ class Observation:
         jobs, pods: of the present attempt.
         earlier_jobs, earlier_pods: left by earlier attempts, or by rungs of the ladder that were given up.
         node_labels: of the nodes that augment pods run on.
+        place: in the queue of its namespace and class; None: there is no limit, or it needs no slot now.
         warnings: the newest warning that Kubernetes has noted of a Job or pod that does not get on, by its name.
     """
 
@@ -124,6 +126,7 @@ class Observation:
     earlier_pods: tuple[ChildPod, ...] = ()
     node_labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     warnings: Mapping[str, NotedWarning] = field(default_factory=dict)
+    place: Place | None = None
 
     def pods_of(self, phase: PhaseName) -> tuple[ChildPod, ...]:
         """The pods of one phase, oldest first."""

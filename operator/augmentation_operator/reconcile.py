@@ -19,6 +19,7 @@ from augmentation_api import (
 )
 from augmentation_api.failure import is_permanent_exit_code
 from augmentation_api.sharding import shard_count
+from augmentation_api.status import Queue
 from augmentation_operator.class_selection import select_class
 from augmentation_operator.decision import Decision
 from augmentation_operator.ending import SOON, cancelled, completed, is_published, report_is_due, settled
@@ -80,7 +81,8 @@ def _unsupported(job: AugmentationJob, chosen: AugmentationClass) -> Rejection |
     if job.status.class_name is None and (job.spec.queue_name or chosen.spec.queue_name):
         return Rejection(
             FailureReason.SPEC_UNSUPPORTED,
-            f"queueName {job.spec.queue_name or chosen.spec.queue_name!r}: queues are not supported yet; leave it out",
+            f"queueName {job.spec.queue_name or chosen.spec.queue_name!r}: Kueue's queues are not supported yet; leave "
+            "it out (limits.maxJobsPerNamespace of a class queues jobs without it)",
         )
     return None
 
@@ -157,6 +159,8 @@ class _Course:
             self._look_within(timedelta(0))
             return False
         existing = self._seen.jobs.get(PhaseName.AUGMENT)
+        if not self._has_slot(existing):
+            return False
         if existing is not None and not self._draft.is_completed(PhaseName.PROVISION):
             self._draft.begin(PhaseName.PROVISION, existing.created_at)
         pods = self._seen.pods_of(PhaseName.AUGMENT)
@@ -176,6 +180,36 @@ class _Course:
         self._draft.complete(PhaseName.PROVISION, min(started, default=child.completed_at))
         self._draft.complete(PhaseName.AUGMENT, child.completed_at)
         return True
+
+    def _has_slot(self, existing: ChildJob | None) -> bool:
+        """Whether the job may take nodes now: where its class has a limit, it waits in the queue for a slot first."""
+        place, suspended = self._seen.place, self._job.spec.suspend
+        recorded = self._job.status.condition(ConditionType.ADMITTED)
+        if suspended and recorded is not None:
+            self._draft.condition(ConditionType.ADMITTED, False, "Suspended", "spec.suspend is true")
+        if suspended or place is None:
+            if not suspended and recorded is not None:
+                self._draft.condition(ConditionType.ADMITTED, True, "NoLimit", "the class has no limit any more")
+            self._draft.set(queue=None)
+            return True
+        if place.has_slot:
+            is_new = recorded is None or recorded.status != "True"
+            told = f"may take nodes: at most {place.limit} jobs of this class do at once in this namespace"
+            self._draft.condition(ConditionType.ADMITTED, True, "SlotTaken", told)
+            self._draft.set(queue=None)
+            if is_new:  # recorded before anything is made, so that a restart counts this slot as taken
+                self._look_within(timedelta(0))
+            return not is_new
+        if existing is not None and not existing.suspended and not existing.is_over:
+            self._suspend.append((existing.name, True))
+        waits = f"waiting in the queue: {place.position} of {place.depth} jobs are ahead"
+        why = f"{waits} (at most {place.limit} of class {self._class.metadata.name} take nodes at once here)"
+        self._draft.begin(PhaseName.PROVISION)
+        self._draft.condition(ConditionType.ADMITTED, False, "Queued", why)
+        self._draft.set(current_phase=PhaseName.PROVISION, queue=Queue(position=place.position, depth=place.depth))
+        self._draft.message(why)
+        self._look_within(place.look_again_after)
+        return False
 
     def _leaves_rung(self, existing: ChildJob | None, pods: Sequence[ChildPod]) -> bool:
         """Whether the job goes on to the next rung of the ladder, since no node of this one was found in time."""
@@ -360,8 +394,11 @@ class _Course:
         limit, started = self._job.spec.active_deadline_seconds, self._job.status.started_at
         if limit is None or started is None or self._job.spec.suspend or is_published(self._job):
             return False
-        resumed = self._draft.since(ConditionType.SUSPENDED)
-        started = max(started, resumed) if resumed else started
+        admitted = self._job.status.condition(ConditionType.ADMITTED)
+        if admitted is not None and admitted.status == "False":
+            return False
+        pauses = (self._draft.since(ConditionType.SUSPENDED), admitted.last_transition_time if admitted else None)
+        started = max([started, *(ended for ended in pauses if ended)])
         left = started + timedelta(seconds=limit) - self._now
         if left > timedelta(0):
             self._look_within(left)

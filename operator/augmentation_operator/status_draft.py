@@ -135,7 +135,8 @@ class StatusDraft:
         for kind in (ConditionType.FAILED, ConditionType.CANCELLED):
             if self._job.status.condition(kind) is not None:
                 self.condition(kind, False, "StartedAgain", f"attempt {attempt} has begun")
-        self._conditions.pop(ConditionType.PLACED, None)
+        for kind in (ConditionType.PLACED, ConditionType.ADMITTED):
+            self._conditions.pop(kind, None)
         present = next(name for name in PhaseName if not self.is_completed(name))
         self.event(ended_in, f"attempt-{attempt}", "started again", message=f"attempt {attempt} begins", error=why)
         self.set(
@@ -148,6 +149,7 @@ class StatusDraft:
             cancelled_at=None,
             placement=None,
             retry_count=None,
+            queue=None,
         )
         self.message(f"attempt {attempt}: starting again with {present}")
 

@@ -69,47 +69,55 @@ def test_the_fields_that_steer_a_job_can_be_changed(job: Job, field: str) -> Non
     assert job.read()["spec"][field] == value
 
 
+@pytest.fixture(scope="module")
+def nobody(control_plane: ControlPlane) -> Cluster:
+    """An API server without an operator, so that a status stays as a test writes it."""
+    cluster = Cluster(control_plane)
+    cluster.post("/api/v1/namespaces", {"metadata": {"name": "unattended"}})
+    return cluster
+
+
 def ended(cluster: Cluster, state: str, **spec: object) -> Job:
     """A job of which an operator has written that it ended so."""
-    job = Job(cluster, namespace="elsewhere", **{"className": "nobody-has-this", **spec})
+    job = Job(cluster, namespace="unattended", **spec)
     status = {"apiVersion": "augmentation.dev/v1alpha1", "kind": "AugmentationJob", "status": {"state": state}}
     cluster.apply(job.path("status"), {**status, "metadata": {"name": job.name}}, "augmentation-operator")
     return job
 
 
-def test_a_cancel_cannot_be_taken_back(cluster: Cluster) -> None:
-    job = ended(cluster, "cancelled", cancel=True)
+def test_a_cancel_cannot_be_taken_back(nobody: Cluster) -> None:
+    job = ended(nobody, "cancelled", cancel=True)
     with pytest.raises(httpx.HTTPStatusError, match="cancel cannot be taken back: raise attempt in the same change"):
         job.change(cancel=False)
 
 
-def test_a_cancelled_job_is_started_again_by_one_change_of_attempt_and_cancel(cluster: Cluster) -> None:
-    job = ended(cluster, "cancelled", cancel=True)
+def test_a_cancelled_job_is_started_again_by_one_change_of_attempt_and_cancel(nobody: Cluster) -> None:
+    job = ended(nobody, "cancelled", cancel=True)
     job.change(cancel=False, attempt=1)
     assert job.read()["spec"]["attempt"] == 1
 
 
-def test_an_attempt_that_is_cancelled_already_is_refused(cluster: Cluster) -> None:
-    job = ended(cluster, "cancelled", cancel=True)
+def test_an_attempt_that_is_cancelled_already_is_refused(nobody: Cluster) -> None:
+    job = ended(nobody, "cancelled", cancel=True)
     with pytest.raises(httpx.HTTPStatusError, match="set cancel to false in the same change"):
         job.change(attempt=1)
 
 
-def test_a_failed_job_is_started_again_by_raising_attempt(cluster: Cluster) -> None:
-    job = ended(cluster, "failed")
+def test_a_failed_job_is_started_again_by_raising_attempt(nobody: Cluster) -> None:
+    job = ended(nobody, "failed")
     job.change(attempt=1)
     assert job.read()["spec"]["attempt"] == 1
 
 
 @pytest.mark.parametrize("state", ["queued", "running", "completed"])
-def test_only_a_job_that_failed_or_was_cancelled_can_start_again(cluster: Cluster, state: str) -> None:
-    job = ended(cluster, state)
+def test_only_a_job_that_failed_or_was_cancelled_can_start_again(nobody: Cluster, state: str) -> None:
+    job = ended(nobody, state)
     with pytest.raises(httpx.HTTPStatusError, match="only once the job has failed or was cancelled"):
         job.change(attempt=1)
 
 
-def test_an_attempt_can_only_be_raised(cluster: Cluster) -> None:
-    job = ended(cluster, "failed", attempt=2)
+def test_an_attempt_can_only_be_raised(nobody: Cluster) -> None:
+    job = ended(nobody, "failed", attempt=2)
     with pytest.raises(httpx.HTTPStatusError, match="attempt can only be raised"):
         job.change(attempt=1)
 

@@ -16,6 +16,7 @@ from augmentation_api.failure import FailureReason, is_permanent_exit_code
 from augmentation_api.identifiers import API_VERSION, CLASS_KIND, JOB_KIND, phase_job_name
 from augmentation_api.model import to_rfc3339
 from augmentation_api.worker_contract import TerminationMessage
+from augmentation_operator.admission import Place
 from augmentation_operator.decision import Decision, operator_part
 from augmentation_operator.observation import (
     LABEL_BATCH_JOB,
@@ -183,6 +184,7 @@ class SimulatedCluster:
         self.objects: dict[tuple[str, str], dict[str, Any]] = {}
         self.node_labels: dict[str, dict[str, str]] = {}
         self.warnings: dict[str, NotedWarning] = {}
+        self.place: Place | None = None
         self.operators_status: dict[str, Any] = {}
         self.workers_status: dict[str, Any] = {}
         self.workers_events: dict[str, list[dict[str, Any]]] = {}
@@ -247,7 +249,10 @@ class SimulatedCluster:
         jobs = [read_job(job.to_wire()) for job in self.jobs.values()]
         pods = [read_pod(pod.to_wire()) for pod in self.pods]
         return replace(
-            children_of(self.job, jobs, pods), node_labels=dict(self.node_labels), warnings=dict(self.warnings)
+            children_of(self.job, jobs, pods),
+            node_labels=dict(self.node_labels),
+            warnings=dict(self.warnings),
+            place=self.place,
         )
 
     def job_name(self, phase: PhaseName) -> str:

@@ -195,7 +195,8 @@ def test_a_queue_is_refused_as_not_supported_before_anything_runs(place: str) ->
     assert accepted(cluster) == (
         "False",
         "SpecUnsupported",
-        "queueName 'gpus': queues are not supported yet; leave it out",
+        "queueName 'gpus': Kueue's queues are not supported yet; leave it out (limits.maxJobsPerNamespace of a class "
+        "queues jobs without it)",
     )
     assert not cluster.jobs
 

@@ -1,0 +1,257 @@
+"""A class with a limit: who waits, in what order, and what the job that waits shows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from augmentation_api import ConditionType, FailureReason, State
+from augmentation_api.status import Condition
+from augmentation_operator.admission import Admissions, Place
+from tests.unit.operator.simulated_cluster import AUGMENT, PROVISION, SimulatedCluster
+
+SLOT = Place(has_slot=True, position=0, depth=1, limit=1)
+SECOND = Place(has_slot=False, position=1, depth=2, limit=1)
+
+
+def body(uid: str, *, since: int = 0, state: str = "running", slot: bool | None = None, **more: Any) -> dict[str, Any]:
+    """A resolved job as the API sends it; `slot` None: it has never been told of one."""
+    conditions = [] if slot is None else [{"type": "Admitted", "status": str(slot)}]
+    return {
+        "metadata": {"uid": uid, "namespace": more.get("namespace", "robots")},
+        "spec": {key: value for key, value in more.items() if key in ("priorityClassName", "suspend", "cancel")},
+        "status": {
+            "state": state,
+            "className": more.get("className", "gpu"),
+            "shardCount": 1,
+            "queuedAt": f"2026-01-01T00:00:{since:02}Z",
+            "conditions": conditions,
+            "phases": [{"name": "augment", "status": more.get("augment", "pending")}],
+        },
+    }
+
+
+class Slots:
+    """Admissions, and who was woken."""
+
+    def __init__(self, *bodies: dict[str, Any], **priorities: int) -> None:
+        self.woken: list[str] = []
+        self.admissions = Admissions(self.woken.append)
+        self.admissions.priorities |= priorities
+        for each in bodies:
+            self.admissions.saw(each)
+
+    def place(self, uid: str, limit: int = 1) -> tuple[bool, int, int]:
+        place = self.admissions.place_of(uid, limit)
+        assert place is not None
+        return place.has_slot, place.position, place.depth
+
+
+def test_who_came_first_is_first() -> None:
+    slots = Slots(body("late", since=9), body("early", since=1))
+    assert slots.place("early") == (True, 0, 2)
+    assert slots.place("late") == (False, 1, 2)
+
+
+def test_a_higher_priority_goes_before_an_earlier_time() -> None:
+    slots = Slots(body("early", since=1), body("urgent", since=9, priorityClassName="urgent"), urgent=1000)
+    assert slots.place("urgent") == (True, 0, 2)
+    assert slots.place("early") == (False, 1, 2)
+
+
+def test_a_slot_that_is_recorded_is_kept_whatever_comes() -> None:
+    slots = Slots(body("holder", since=9, slot=True), body("urgent", priorityClassName="urgent"), urgent=1000)
+    assert slots.place("holder")[0]
+    assert slots.place("urgent") == (False, 0, 1)
+
+
+def test_a_slot_that_is_about_to_be_recorded_is_given_to_nobody_else() -> None:
+    slots = Slots(body("first", since=1))
+    assert slots.place("first")[0]
+    slots.admissions.grant("first")
+    slots.admissions.saw(body("urgent", priorityClassName="urgent"))
+    slots.admissions.saw(body("first", since=1))  # a worker wrote something meanwhile
+    assert not slots.place("urgent")[0]
+    slots.admissions.revoke(body("first", since=1))
+    assert slots.place("urgent")[0]
+
+
+def test_each_namespace_and_each_class_has_slots_of_its_own() -> None:
+    slots = Slots(body("a", slot=True), body("b", namespace="elsewhere"), body("c", className="cpu"))
+    assert slots.place("b")[0]
+    assert slots.place("c")[0]
+
+
+def test_the_next_one_is_woken_when_a_slot_becomes_free() -> None:
+    slots = Slots(body("holder", slot=True), body("late", since=9), body("early", since=1))
+    assert slots.woken == []
+    slots.admissions.saw(body("holder", slot=True, augment="completed"))
+    assert slots.woken == ["early"]
+    slots.admissions.lost("holder")
+    assert slots.woken == ["early"]
+
+
+def test_a_job_that_is_suspended_ended_or_deleted_leaves_its_slot() -> None:
+    for left in (body("holder", slot=True, suspend=True), body("holder", slot=True, state="failed"), None):
+        slots = Slots(body("holder", slot=True), body("next"))
+        assert not slots.place("next")[0]
+        if left:
+            slots.admissions.saw(left)
+        else:
+            slots.admissions.lost("holder")
+        assert slots.place("next")[0]
+
+
+def test_a_job_that_is_being_cancelled_holds_its_slot_but_does_not_wait_for_one() -> None:
+    slots = Slots(body("holder", slot=True, cancel=True), body("waiting", cancel=True), body("next"))
+    assert not slots.place("next")[0]
+    assert slots.admissions.place_of("waiting", 1) is None
+
+
+def test_a_job_that_was_on_its_way_before_there_was_a_limit_has_a_slot() -> None:
+    old = body("old")
+    old["status"]["phases"].append({"name": "provision", "status": "completed"})
+    slots = Slots(old, body("next"))
+    assert slots.place("old")[0]
+    assert not slots.place("next")[0]
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcdefgh"), st.sampled_from(["come", "ask", "end", "lose"])), max_size=60))
+def test_never_more_jobs_than_the_limit_have_a_slot_and_a_free_one_is_not_left(
+    steps: list[tuple[str, str]],
+) -> None:
+    limit, slots, waiting, holding = 2, Slots(), set[str](), set[str]()
+    for uid, step in steps:
+        if step == "come" and uid not in waiting | holding:
+            slots.admissions.saw(body(uid))
+            waiting.add(uid)
+        elif step == "ask" and uid in waiting and slots.place(uid, limit)[0]:
+            slots.admissions.grant(uid)
+            slots.admissions.saw(body(uid, slot=True))
+            waiting.remove(uid)
+            holding.add(uid)
+        elif step == "end":
+            slots.admissions.saw(body(uid, state="completed"))
+            waiting.discard(uid)
+            holding.discard(uid)
+        elif step == "lose":
+            slots.admissions.lost(uid)
+            waiting.discard(uid)
+            holding.discard(uid)
+        assert len(holding) <= limit
+        free = sum(slots.place(uid, limit)[0] for uid in waiting)
+        assert free == min(len(waiting), limit - len(holding))
+
+
+# What a job that waits shows.
+
+
+def admitted(cluster: SimulatedCluster) -> Condition:
+    condition = cluster.status.condition(ConditionType.ADMITTED)
+    assert condition is not None
+    return condition
+
+
+def waiting(**spec: Any) -> SimulatedCluster:
+    cluster = SimulatedCluster(**spec)
+    cluster.place = SECOND
+    cluster.reach(AUGMENT)
+    return cluster
+
+
+def test_a_job_that_waits_for_a_slot_makes_no_pods_and_shows_its_place() -> None:
+    cluster = waiting()
+    assert not cluster.has_job(AUGMENT)
+    assert cluster.status.queue is not None
+    assert (cluster.status.queue.position, cluster.status.queue.depth) == (1, 2)
+    assert (admitted(cluster).status, admitted(cluster).reason) == ("False", "Queued")
+    assert cluster.status.message == (
+        "waiting in the queue: 1 of 2 jobs are ahead (at most 1 of class cpu take nodes at once here)"
+    )
+    assert cluster.status.current_phase == PROVISION
+    assert cluster.decide().look_again_after is not None
+
+
+def test_a_slot_is_recorded_before_anything_is_made() -> None:
+    cluster = waiting()
+    cluster.place = SLOT
+    cluster.reconcile()
+    assert admitted(cluster).status == "True"
+    assert not cluster.has_job(AUGMENT)
+    cluster.reconcile()
+    assert cluster.has_job(AUGMENT)
+    assert cluster.status.queue is None
+
+
+def test_a_job_that_got_its_slot_completes() -> None:
+    cluster = waiting()
+    cluster.place = SLOT
+    cluster.settle()
+    cluster.finish_augment()
+    cluster.finish_publish()
+    assert cluster.status.state == State.COMPLETED
+
+
+def test_the_wait_in_the_queue_does_not_count_towards_the_deadline() -> None:
+    cluster = waiting(activeDeadlineSeconds=60)
+    cluster.pass_time(3600)
+    cluster.settle()
+    assert cluster.status.state == State.RUNNING
+    cluster.place = SLOT
+    cluster.settle()
+    cluster.pass_time(59)
+    cluster.settle()
+    assert cluster.status.state == State.RUNNING
+    cluster.pass_time(1)
+    cluster.settle()
+    assert cluster.status.state == State.FAILED
+
+
+def test_a_suspended_job_gives_its_slot_away_and_waits_for_another_when_it_is_resumed() -> None:
+    cluster = SimulatedCluster()
+    cluster.place = SLOT
+    cluster.reach(AUGMENT)
+    cluster.start_pod(AUGMENT)
+    cluster.change(suspend=True)
+    cluster.place = None
+    cluster.settle()
+    assert (admitted(cluster).status, admitted(cluster).reason) == ("False", "Suspended")
+    cluster.end_terminating_pods()
+    cluster.change(suspend=False)
+    cluster.place = SECOND
+    cluster.settle()
+    assert not cluster.running_pods
+    cluster.place = SLOT
+    cluster.settle()
+    assert cluster.running_pods
+
+
+def test_a_limit_that_is_taken_away_lets_everybody_go() -> None:
+    cluster = waiting()
+    cluster.place = None
+    cluster.settle()
+    assert admitted(cluster).reason == "NoLimit"
+    assert cluster.has_job(AUGMENT)
+
+
+def test_a_new_attempt_queues_anew() -> None:
+    cluster = SimulatedCluster()
+    cluster.place = SLOT
+    cluster.reach(AUGMENT)
+    cluster.start_pod(AUGMENT)
+    cluster.fail_pod(AUGMENT, failure=FailureReason.SOURCE_INVALID, message="no")
+    cluster.settle()
+    cluster.end_terminating_pods()
+    cluster.retry()
+    cluster.place = SECOND
+    cluster.settle()
+    assert (admitted(cluster).status, admitted(cluster).reason) == ("False", "Queued")
+
+
+def test_a_job_that_waits_can_be_cancelled() -> None:
+    cluster = waiting()
+    cluster.change(cancel=True)
+    cluster.settle()
+    assert cluster.status.state == State.CANCELLED
