@@ -31,7 +31,15 @@ spec:
 
 def start(*arguments: object) -> "subprocess.Popen[str]":
     program = [sys.executable, "-m", "augmentation_worker", *map(str, arguments)]
-    return subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    return subprocess.Popen(
+        program,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        # A test run that a shell put into the background ignores it, and hands that down.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  # no other thread runs here
+    )
 
 
 def command(*arguments: object) -> tuple[int, str, str]:
