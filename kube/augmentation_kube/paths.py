@@ -25,6 +25,7 @@ class Resource(Enum):
     ROLES = _Location("/apis/rbac.authorization.k8s.io/v1", "roles")
     ROLE_BINDINGS = _Location("/apis/rbac.authorization.k8s.io/v1", "rolebindings")
 
+    LEASES = _Location("/apis/coordination.k8s.io/v1", "leases")
     PRIORITY_CLASSES = _Location("/apis/scheduling.k8s.io/v1", "priorityclasses")
 
     @classmethod

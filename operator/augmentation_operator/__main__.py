@@ -4,6 +4,8 @@ import asyncio
 import json
 import logging
 import os
+import secrets
+import signal
 import socket
 import sys
 from datetime import UTC, datetime
@@ -17,6 +19,10 @@ ENV_NAMESPACES = "AUGMENTATION_NAMESPACES"
 """Comma list of the namespaces to serve; empty: the whole cluster."""
 ENV_LIVENESS = "AUGMENTATION_LIVENESS_ADDRESS"
 """Address of the liveness endpoint, host:port."""
+ENV_LEASE_NAMESPACE = "AUGMENTATION_LEASE_NAMESPACE"
+"""Namespace of the Lease by which one of several operators is chosen to act; empty: this is the only one."""
+ENV_IDENTITY = "AUGMENTATION_IDENTITY"
+"""Name of this candidate: that of its pod, in which a process starts only once the one before it is gone."""
 
 
 class JsonLines(logging.Formatter):
@@ -43,7 +49,13 @@ def main() -> None:
     logging.getLogger("kopf").setLevel(logging.WARNING)
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)  # the kubelet's probes
     namespaces = [name.strip() for name in os.environ.get(ENV_NAMESPACES, "").split(",") if name.strip()]
-    register(Operator(namespaces))
+    operator = Operator(
+        namespaces,
+        lease_namespace=os.environ.get(ENV_LEASE_NAMESPACE) or None,
+        identity=os.environ.get(ENV_IDENTITY) or f"{socket.gethostname()}-{secrets.token_hex(4)}",
+        on_end=lambda: os.kill(os.getpid(), signal.SIGTERM),
+    )
+    register(operator)
     asyncio.run(
         kopf.operator(
             standalone=True,

@@ -102,6 +102,10 @@ class Controller:
         self._bodies.pop(uid, None)
         self._admissions.lost(uid)
 
+    def known(self) -> list[str]:
+        """Uids of all jobs."""
+        return list(self._bodies)
+
     def unfinished(self) -> list[str]:
         """Uids of the jobs that have not ended."""
         return [

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
 from typing import Any, cast
 
@@ -14,6 +14,7 @@ from augmentation_api import AugmentationClass
 from augmentation_api.identifiers import CLASS_PLURAL, GROUP, JOB_PLURAL, LABEL_JOB_UID, VERSION
 from augmentation_kube import KubeError, KubeUnavailable, connect
 from augmentation_operator.controller import Controller
+from augmentation_operator.leadership import Leadership
 from augmentation_operator.observation import ChildJob, ChildPod, read_job, read_pod
 from augmentation_operator.work_queue import WorkQueue
 
@@ -44,13 +45,29 @@ class IndexedChildren:
 
 
 class Operator:
-    """What lives as long as the process: the connection, the queue and its workers."""
+    """What lives as long as the process: the connection, the queue and its workers.
 
-    def __init__(self, namespaces: Iterable[str] = ()) -> None:
+    Args:
+        namespaces: those to serve; none: all.
+        lease_namespace: of the Lease whose holder acts; None: there is no other operator.
+        identity: of this process among the candidates.
+        on_end: called when nothing is done any more: this process has to end too, so that it is started again.
+    """
+
+    def __init__(
+        self,
+        namespaces: Iterable[str] = (),
+        *,
+        lease_namespace: str | None = None,
+        identity: str = "",
+        on_end: Callable[[], None] = lambda: None,
+    ) -> None:
         self.queue = WorkQueue()
         self._namespaces = tuple(namespaces)
+        self._lease_namespace, self._identity, self._on_end = lease_namespace, identity, on_end
+        self._leadership: Leadership | None = None
         self._stack = AsyncExitStack()
-        self._workers: list[asyncio.Task[None]] = []
+        self._acting: asyncio.Task[None] | None = None
         self._controller: Controller | None = None
 
     @property
@@ -63,15 +80,51 @@ class Operator:
         """Connect and begin to work."""
         api = await self._stack.enter_async_context(connect())
         self._controller = Controller(api, children, wake=self.queue.add)
-        loading = asyncio.create_task(self._load(self._controller))
-        self._workers = [loading, *(asyncio.create_task(self._work(loading)) for _ in range(RECONCILERS))]
+        if self._lease_namespace:
+            self._leadership = Leadership(api, self._lease_namespace, self._identity)
+        self._acting = asyncio.create_task(self._act(self._controller))
+        self._acting.add_done_callback(self._ended)
 
     async def stop(self) -> None:
         """Stop where we are: whatever is half done is done again by the next process."""
-        for worker in self._workers:
-            worker.cancel()
-        await asyncio.gather(*self._workers, return_exceptions=True)
+        if self._acting is not None:
+            self._acting.cancel()
+            await asyncio.gather(self._acting, return_exceptions=True)
+        if self._leadership is not None:
+            await self._leadership.release()
         await self._stack.aclose()
+
+    def _ended(self, acting: asyncio.Task[None]) -> None:
+        if not acting.cancelled():
+            log.critical("the operator stops: %r", acting.exception())
+            self._on_end()
+
+    async def _act(self, controller: Controller) -> None:
+        """Reconcile while this process leads. The watches go on all the time and fill the queue."""
+        if self._leadership is None:
+            await self._reconcile(controller)
+            return
+        while True:
+            await self._leadership.acquire()
+            leading = asyncio.create_task(self._leadership.keep())
+            working = asyncio.create_task(self._reconcile(controller))
+            try:
+                await asyncio.wait({leading, working}, return_when=asyncio.FIRST_COMPLETED)
+                if working.done():
+                    working.result()
+            finally:
+                for task in (leading, working):
+                    task.cancel()
+                await asyncio.gather(leading, working, return_exceptions=True)
+
+    async def _reconcile(self, controller: Controller) -> None:
+        """See all there is, then decide on each, and again on whatever changes."""
+        await self._load(controller)
+        for uid in controller.known():
+            self.queue.add(uid)
+        async with asyncio.TaskGroup() as workers:
+            for _ in range(RECONCILERS):
+                workers.create_task(self.queue.work(controller.reconcile, self._report))
 
     async def _load(self, controller: Controller) -> None:
         """See what there is before anything is decided; an API server that is away is waited for."""
@@ -81,10 +134,6 @@ class Operator:
             except (KubeError, KubeUnavailable) as error:
                 log.warning("the jobs cannot be listed, tried again in %d s: %s", LOAD_AGAIN_SECONDS, error)
             await asyncio.sleep(LOAD_AGAIN_SECONDS)
-
-    async def _work(self, loading: asyncio.Task[None]) -> None:
-        await asyncio.shield(loading)
-        await self.queue.work(self.controller.reconcile, self._report)
 
     def _report(self, uid: str) -> None:
         error = sys.exception()

@@ -129,7 +129,7 @@ def install_chart(plane: ControlPlane) -> None:
         text=True,
         check=True,
     ).stdout
-    wanted = ("ServiceAccount", "ClusterRole", "ClusterRoleBinding", "AugmentationClass")
+    wanted = ("ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding", "AugmentationClass")
     items = [document for document in yaml.safe_load_all(rendered) if document and document["kind"] in wanted]
     plane.kubectl("create", "namespace", SYSTEM_NAMESPACE)
     plane.kubectl("apply", "-f", "-", manifest={"apiVersion": "v1", "kind": "List", "items": items})
@@ -140,11 +140,13 @@ class OperatorProcess:
     """`python -m augmentation_operator`, with the chart's service account and no more rights than that.
 
     Attributes:
+        identity: its name among the candidates for the Lease.
         log: what it wrote.
     """
 
     plane: ControlPlane
     folder: Path
+    identity: str = "first"
     environment: dict[str, str] = field(default_factory=dict)
     _process: subprocess.Popen[bytes] | None = None
 
@@ -164,6 +166,9 @@ class OperatorProcess:
         settings = {
             "KUBECONFIG": str(self.folder / "kubeconfig"),
             "AUGMENTATION_LIVENESS_ADDRESS": f"127.0.0.1:{self._port}",
+            # As in a pod, whose process is the same candidate after a restart.
+            "AUGMENTATION_LEASE_NAMESPACE": SYSTEM_NAMESPACE,
+            "AUGMENTATION_IDENTITY": self.identity,
         }
         with (self.folder / "operator.log").open("ab") as log:
             self._process = subprocess.Popen(

@@ -29,7 +29,7 @@ def test_an_operator_of_some_namespaces_leaves_the_others_alone(
 ) -> None:
     if operator_process.is_running:
         operator_process.stop()
-    limited = OperatorProcess(plane, tmp_path, {"AUGMENTATION_NAMESPACES": "robots, nowhere"})
+    limited = OperatorProcess(plane, tmp_path, environment={"AUGMENTATION_NAMESPACES": "robots, nowhere"})
     limited.restart()
     try:
         not_ours, ours = Job(cluster, namespace="elsewhere"), Job(cluster, namespace="robots")

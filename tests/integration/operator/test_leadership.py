@@ -1,0 +1,59 @@
+"""Two operators before one API server: one acts, and the other goes on when it is killed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.integration.control_plane import ControlPlane
+from tests.integration.operator.cluster import SYSTEM_NAMESPACE, Cluster, OperatorProcess, until
+from tests.integration.operator.jobs import Job, StandInKubelet, augment, publish, resolve
+
+LEASE = f"/apis/coordination.k8s.io/v1/namespaces/{SYSTEM_NAMESPACE}/leases/augmentation-operator"
+
+
+@pytest.fixture
+def second(
+    operator: OperatorProcess, plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[OperatorProcess]:
+    process = OperatorProcess(plane, tmp_path_factory.mktemp("second-operator"), identity="second")
+    process.start()
+    try:
+        process.await_ready()
+        yield process
+    finally:
+        if process.is_running:
+            process.stop()
+
+
+def test_a_killed_leader_is_followed_by_the_other_which_goes_on_where_it_was(
+    operator: OperatorProcess, second: OperatorProcess, cluster: Cluster, kubelet: StandInKubelet
+) -> None:
+    job = Job(cluster)
+    worker = resolve(job, kubelet)
+    job.await_pods("augment")
+    assert cluster.get(LEASE)["spec"]["holderIdentity"] == "first"
+    operator.kill()
+    killed = time.monotonic()
+    augment(job, kubelet, worker)
+    job.until(lambda job: job.pods("publish"))
+    print(f"the other went on after {time.monotonic() - killed:.1f} s")
+    assert cluster.get(LEASE)["spec"]["holderIdentity"] == "second"
+    publish(job, kubelet, worker)
+    job.until_state("completed")
+
+    operator.restart()  # and waits, since another leads
+    assert second.stop() == 0
+    Job(cluster).await_pods("resolve")
+    assert cluster.get(LEASE)["spec"]["holderIdentity"] == "first"
+
+
+def test_a_leader_that_lost_its_lease_stands_by_and_leads_again(operator: OperatorProcess, cluster: Cluster) -> None:
+    Job(cluster).await_pods("resolve")
+    cluster.merge_patch(LEASE, {"spec": {"holderIdentity": "somebody-else", "leaseDurationSeconds": 6}})
+    until(lambda: "somebody-else leads" in operator.log, lambda: operator.log[-2000:])
+    job = Job(cluster)
+    job.await_pods("resolve")
+    assert cluster.get(LEASE)["spec"]["holderIdentity"] == "first"
