@@ -126,9 +126,10 @@ class _ShardRun:
         with open_rows(self.dataset, self.source) as rows, open_rows(self.dataset, self.source) as again:
             for position, block in enumerate(missing):
                 self._make(block, writer, rows, again, progress)
-                following = missing[position + 1].file.path if position + 1 < len(missing) else None
-                if block.file.path is not None and block.file.path != following:
-                    self.source.drop(block.file.path)
+                following = missing[position + 1].file if position + 1 < len(missing) else None
+                if block.file.path is None or block.file != following:
+                    for path in self.dataset.files_of(block.file, block.start, block.stop):
+                        self.source.drop(path)
 
     def _make(self, block: Block, writer: BlockWriter, rows: Rows, again: Rows, progress: ShardProgress) -> None:
         local = self.session.settings.scratch / "made" / "block.parquet"

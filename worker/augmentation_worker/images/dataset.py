@@ -72,6 +72,14 @@ class ImageDataset:
         """Rows of one split."""
         return sum(file.rows for file in self.files if file.split == split)
 
+    def files_of(self, file: SourceFile, start: int, stop: int) -> list[str]:
+        """Paths of the files that rows start to stop of a file need."""
+        if file.path is not None:
+            return [file.path]
+        table = self.tables[file.split].slice(start, stop - start)
+        cells = (cell for name in self.columns for cell in table.column(name).to_pylist())
+        return [cell["path"] for cell in cells if cell is not None]
+
     def place_of(self, row: int) -> str:
         """Where a row is, for people: its number in the dataset, in its split and in its file."""
         file = next(file for file in self.files if file.first_row <= row < file.first_row + file.rows)

@@ -107,19 +107,31 @@ def _builder(source: SourceDataset, skeleton: Path) -> Any:
 
     datasets.disable_progress_bars()
     try:
-        names = datasets.get_dataset_config_names(str(skeleton))
-        chosen = names[0] if len(names) == 1 else datasets.get_dataset_default_config_name(str(skeleton))
-        if chosen is not None:
-            return datasets.load_dataset_builder(str(skeleton), chosen, cache_dir=str(_cache(skeleton)))
+        # Without a name it takes the only configuration, or the default one.
+        return datasets.load_dataset_builder(str(skeleton), cache_dir=str(_cache(skeleton)))
     except Exception as error:  # whatever it raises, it is of these files
         if is_disk_full(error):
             raise scratch_full() from error
+        names = _configurations(skeleton)
+        if len(names) > 1:
+            raise WorkerFailure(
+                FailureReason.SOURCE_FORMAT_UNSUPPORTED,
+                f"the dataset {source.name} has several configurations ({', '.join(names[:_MOST_LISTED])}) and none is "
+                "its default: mark the one to augment with `default: true` under `configs` in its README.md",
+            ) from error
         raise _neither(source, f"the datasets library says: {_said(error, skeleton)}") from error
-    raise WorkerFailure(
-        FailureReason.SOURCE_FORMAT_UNSUPPORTED,
-        f"the dataset {source.name} has several configurations ({', '.join(names[:_MOST_LISTED])}) and none is its "
-        "default: mark the one to augment with `default: true` under `configs` in its README.md",
-    )
+
+
+def _configurations(skeleton: Path) -> list[str]:
+    """Their names; none if they cannot be found out."""
+    import datasets  # noqa: PLC0415
+
+    try:
+        if datasets.get_dataset_default_config_name(str(skeleton)) is not None:
+            return []  # whatever is wrong, it is not the choice
+        return list(datasets.get_dataset_config_names(str(skeleton)))
+    except Exception:  # the error that led here says what is wrong
+        return []
 
 
 def _said(error: BaseException, skeleton: Path) -> str:

@@ -99,7 +99,7 @@ class _FolderRows:
     source: SourceDataset
 
     def between(self, file: SourceFile, start: int, stop: int) -> Iterator[tuple[int, pa.Table]]:
-        """See Rows. One row a batch: a picture is a file."""
+        """See Rows. One row a batch: a picture is a file. Its local copy, if it is one, is left to the caller."""
         table = self.dataset.tables[file.split]
         for row in range(start, stop):
             yield file.first_row + row, self._with_pictures(table.slice(row, 1))
@@ -109,7 +109,6 @@ class _FolderRows:
             (cell,) = row.column(name).to_pylist()
             if cell is not None:
                 content = self.source.open(cell["path"]).read_bytes()
-                self.source.drop(cell["path"])
                 position = row.schema.get_field_index(name)
                 kind = row.schema.field(position)
                 row = row.set_column(position, kind, pa.array([{**cell, "bytes": content}], type=kind.type))
