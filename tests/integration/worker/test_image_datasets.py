@@ -23,6 +23,7 @@ from tests.integration.worker.image_datasets import (
     SPLIT_ROWS,
     check_result,
     image_folder,
+    image_folder_with_metadata,
     loaded,
     parquet_dataset,
     picture,
@@ -256,6 +257,16 @@ def test_a_damaged_picture_is_named_by_row_and_column(tmp_path: Path) -> None:
     assert failure.reason is FailureReason.SOURCE_INVALID
     assert all(word in failure.message for word in ("column image", "split train", "is damaged")), failure.message
     assert not (tmp_path / "result").exists()
+
+
+def test_metadata_that_names_a_file_outside_is_refused(tmp_path: Path) -> None:
+    source = image_folder_with_metadata(tmp_path / "source")
+    (tmp_path / "secret.png").write_bytes(picture(0, "PNG"))
+    with (source / "metadata.csv").open("a") as file:
+        file.write("../secret.png,leaked,0\n")
+    failure = refusal(run_of(tmp_path / "job", source, tmp_path / "result", **augmentation()))
+    assert failure.reason is FailureReason.SOURCE_INVALID
+    assert "secret.png" in failure.message
 
 
 def test_a_damaged_parquet_file_and_one_that_is_missing_are_named(tmp_path: Path) -> None:

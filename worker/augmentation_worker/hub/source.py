@@ -10,6 +10,7 @@ from huggingface_hub.errors import EntryNotFoundError
 
 from augmentation_worker.dataset.episodes import invalid
 from augmentation_worker.dataset.lerobot_format import FORMATS
+from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.hub.client import MAIN, HubClient, RemoteFile
 
 
@@ -43,18 +44,20 @@ class HubSource:
 
     def open(self, path: str) -> Path:
         """A local copy of a file; downloaded if there is none."""
+        if path not in self.files:
+            raise self._lacks(path)
         local = self.folder / path
         if local.exists():
             return local
         try:
             return self.hub.download(self.name, self.revision, path, self.folder)
         except EntryNotFoundError as error:
-            raise invalid(self.name, f"it lists the file {path}, but does not have it") from error
+            raise self._lacks(path) from error
 
     def open_partly(self, path: str) -> BinaryIO:
         """See SourceDataset."""
         if path not in self.files:
-            raise invalid(self.name, f"it lists the file {path}, but does not have it")
+            raise self._lacks(path)
         return self.hub.open_partly(self.name, self.revision, self.files[path])
 
     def read(self, path: str) -> bytes | None:
@@ -64,6 +67,9 @@ class HubSource:
     def drop(self, path: str) -> None:
         """Make room: the local copy is not needed any more."""
         (self.folder / path).unlink(missing_ok=True)
+
+    def _lacks(self, path: str) -> WorkerFailure:
+        return invalid(self.name, f"it lists the file {path}, but does not have it")
 
     def close(self) -> None:
         """Remove all local copies."""

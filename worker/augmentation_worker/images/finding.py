@@ -9,6 +9,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -31,6 +32,8 @@ METADATA_NAMES = frozenset({"metadata.csv", "metadata.jsonl", "metadata.parquet"
 LOOKED_AT = 16
 """Pictures of a column that are looked at to know whether it has colours."""
 _MOST_LISTED = 20
+_FOOTERS_AT_ONCE = 8
+"""Each waits for a hub, most of the time."""
 
 
 def is_image_dataset(source: SourceDataset) -> bool:
@@ -172,14 +175,13 @@ def _parquet_files(
     import datasets  # noqa: PLC0415
 
     features, files, first_row = declared, [], 0
+    with ThreadPoolExecutor(_FOOTERS_AT_ONCE) as threads:
+        every = dict.fromkeys(path for of_split in paths.values() for path in of_split)
+        footers = dict(zip(every, threads.map(lambda path: _footer(source, path), every), strict=True))
     for split, of_split in paths.items():
         for path in of_split:
-            try:
-                with source.open_partly(path) as file:
-                    footer = pq.read_metadata(file)
-                    schema = footer.schema.to_arrow_schema()
-            except (pa.ArrowInvalid, OSError) as error:
-                raise damaged(source.name, f"{path} is no parquet file that can be read: {error}") from error
+            footer = footers[path]
+            schema = footer.schema.to_arrow_schema()
             if features is None:
                 features = datasets.Features.from_arrow_schema(schema)
             if set(schema.names) != set(features):
@@ -191,6 +193,14 @@ def _parquet_files(
             files.append(SourceFile(split, path, first_row, rows, size // rows if rows else 0))
             first_row += rows
     return features, tuple(files)
+
+
+def _footer(source: SourceDataset, path: str) -> pq.FileMetaData:
+    try:
+        with source.open_partly(path) as file:
+            return pq.read_metadata(file)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise damaged(source.name, f"{path} is no parquet file that can be read: {error}") from error
 
 
 def _check_stored_as_struct(source: SourceDataset, path: str, schema: pa.Schema, features: Any) -> None:
@@ -218,7 +228,14 @@ def _folder_rows(source: SourceDataset, skeleton: Path, builder: Any) -> tuple[A
         raise damaged(source.name, f"the datasets library cannot read it as an image folder: {said}") from error
     features = next(iter(splits.values())).features
     pictures = [name for name, feature in features.items() if isinstance(feature, datasets.Image)]
-    return features, {str(split): _relative(rows.data.table, pictures, skeleton) for split, rows in splits.items()}
+    tables = {str(split): _relative(rows.data.table, pictures, skeleton) for split, rows in splits.items()}
+    for table in tables.values():
+        for name in pictures:
+            # A metadata.csv may name anything: also what is not part of the dataset.
+            named = {cell["path"] for cell in table.column(name).to_pylist() if cell is not None}
+            if unknown := named - set(source.paths):
+                raise damaged(source.name, f"its metadata names the file {min(unknown)}, which it does not have")
+    return features, tables
 
 
 def _relative(table: pa.Table, pictures: Sequence[str], skeleton: Path) -> pa.Table:
