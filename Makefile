@@ -18,6 +18,7 @@ LEROBOT_PYTHON ?= $(shell for each in python3.12 python3.13 \
 # What the loader of lerobot 0.3.3 imports, in the ranges that it asks for; torch is ours.
 LEROBOT_V21_IMPORTS := 'datasets<=3.6.0' 'huggingface-hub>=0.34.2,<1' 'numpy<2.3' 'av>=14.2' jsonlines packaging pillow torch torchvision
 UV := $(BIN)/uv
+FUZZ_SECONDS ?= 600
 export UV_LINK_MODE ?= hardlink
 
 .PHONY: help
@@ -124,6 +125,10 @@ bench: setup ## how fast the augmentation path is, against its floors, in one ru
 .PHONY: bench-gateway
 bench-gateway: setup ## how fast the gateway's reads are, against kube-apiserver, in one run; needs wrk
 	@$(PY) -m benchmarks.gateway_reads --jobs 10000 --streams 1000
+
+.PHONY: fuzz-gateway
+fuzz-gateway: setup ## ten minutes of made-up requests, each answer held against the gateway's OpenAPI document
+	@$(PY) -m tests.integration.gateway.fuzzing --seconds $(FUZZ_SECONDS)
 
 .PHONY: clean
 clean: ## remove what was built in this folder

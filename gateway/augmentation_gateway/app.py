@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import Match
 from starlette.types import ASGIApp
 
 from augmentation_gateway import request_id
@@ -61,7 +62,10 @@ def build_app(gateway: Gateway, dialects: Sequence[Dialect] = DIALECTS, allowed_
 
     @app.exception_handler(HTTPException)
     async def on_http_error(request: Request, error: HTTPException) -> Response:
-        return _answer(dialects, request, Problem(error.status_code, str(error.detail), headers=error.headers or {}))
+        headers = dict(error.headers or {})
+        if error.status_code == 405:
+            headers["Allow"] = ", ".join(_methods_of(app, request))
+        return _answer(dialects, request, Problem(error.status_code, str(error.detail), headers=headers))
 
     @app.exception_handler(Exception)
     async def on_mistake(request: Request, error: Exception) -> Response:
@@ -96,6 +100,15 @@ def _answer(dialects: Sequence[Dialect], request: Request, problem: Problem) -> 
     """A problem in the shape of the dialect whose path was asked for."""
     body = _dialect_of(dialects, request).encode_problem(problem)
     return Response(body, problem.status, headers=dict(problem.headers), media_type="application/json")
+
+
+def _methods_of(app: FastAPI, request: Request) -> list[str]:
+    """All methods that a path has: Starlette names those of the first route alone."""
+    return [
+        method
+        for method in ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in app.routes)
+    ]
 
 
 def _version() -> str:

@@ -10,6 +10,8 @@ from augmentation_gateway.problem import FieldProblem, Problem, invalid
 
 _UUID = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
 _BATCH_ID = re.compile(r"job_[0-9a-z]{1,25}", re.IGNORECASE | re.ASCII)
+BATCH_ID_PATTERN = r"^([Jj][Oo][Bb]_[0-9A-Za-z]{1,25}|[0-9A-Fa-f]{8}-?([0-9A-Fa-f]{4}-?){3}[0-9A-Fa-f]{12})$"
+"""The two forms, for documents."""
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _EXAMPLE = "2489e9ad-2ee2-8e00-8ec9-32d5f69181c0"
 
@@ -38,9 +40,11 @@ def read_batch_id(text: str, field: str) -> str:
     """A job id in the short form, or a plain UUID, as the cache has it. Raises Problem 422 for what is neither."""
     if _UUID.fullmatch(text) is not None:
         return str(UUID(text))
-    if _BATCH_ID.fullmatch(text) is None or (number := int(text[4:], 36)) >= 2**128:
+    if _BATCH_ID.fullmatch(text) is None:
         raise malformed(text, field, f"job_ and up to 25 digits and letters, e.g. {batch_id(_EXAMPLE)}, or a UUID")
-    return str(UUID(int=number))
+    # Of the form, and more than a UUID holds: there is no such job, as of any other number that none has.
+    number = int(text[4:], 36)
+    return str(UUID(int=number)) if number < 2**128 else text.lower()
 
 
 def malformed(text: str, field: str, form: str) -> Problem:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from starlette.convertors import StringConvertor, register_url_convertor
 
 from augmentation_api.vocabulary import AugmentationType
 from augmentation_gateway import request_id
@@ -29,7 +30,7 @@ from augmentation_gateway.dialects.batch_view import (
     outputs_view,
 )
 from augmentation_gateway.gateway import Gateway
-from augmentation_gateway.job_id import read_batch_id
+from augmentation_gateway.job_id import BATCH_ID_PATTERN, read_batch_id
 from augmentation_gateway.job_list import Filters, Order, all_jobs, page_at
 from augmentation_gateway.job_write import refuse_unless
 from augmentation_gateway.keys import ApiKey, Right
@@ -206,12 +207,28 @@ _WORDS = {
 }
 
 
+class _JobIdConvertor(StringConvertor):
+    """Any part of a path but `queue`, which is a collection and no job, whatever the method."""
+
+    regex = "(?!queue(?:/|$))[^/]+"
+
+
+register_url_convertor("batch_job", _JobIdConvertor())
+
+
 def _status_id(path: str) -> str | None:
     match = _STATUS_PATH.fullmatch(path)
     return match.group(1) if match else None
 
 
-_Id = Annotated[str, Path(description="`job_…`, or the job's UUID; upper and lower case are the same", max_length=64)]
+_Id = Annotated[
+    str,
+    Path(
+        description="`job_…`, or the job's UUID; upper and lower case are the same",
+        # Told, and not checked twice: parse_id says what is wrong in a better sentence.
+        json_schema_extra={"pattern": BATCH_ID_PATTERN},
+    ),
+]
 _READ = {"e403": "The key has no read right", "e503": "The gateway has just started and has not read the jobs yet"}
 _WRITE = {
     "e403": "The key has no write right, or Kubernetes refused it by policy",
@@ -299,7 +316,7 @@ def _router(gateway: Gateway) -> APIRouter:
         return QueueList(queue=sorted(entries, key=lambda entry: entry.position), depth=depth)
 
     @router.get(
-        "/{id}",
+        "/{id:batch_job}",
         response_model=BatchJob,
         summary="Get a batch job",
         responses={200: {"headers": AGE_HEADERS}, **_errors(**_ONE, **_READ)},
@@ -309,7 +326,7 @@ def _router(gateway: Gateway) -> APIRouter:
         return Response(gateway.read_status(key_of(request), BATCH, id), media_type="application/json")
 
     @router.delete(
-        "/{id}",
+        "/{id:batch_job}",
         status_code=204,
         response_model=None,
         summary="Delete a batch job",
@@ -321,7 +338,7 @@ def _router(gateway: Gateway) -> APIRouter:
         return Response(status_code=204)
 
     @router.post(
-        "/{id}/cancel",
+        "/{id:batch_job}/cancel",
         summary="Cancel a batch job",
         responses=_errors(e409="The job is not PENDING, ADMITTED or RUNNING", **_ONE, **_WRITE),
     )
@@ -338,7 +355,7 @@ def _router(gateway: Gateway) -> APIRouter:
         return job_view(found(id, request)[1], write=True)
 
     @router.post(
-        "/{id}/retry",
+        "/{id:batch_job}/retry",
         summary="Retry a batch job",
         responses=_errors(e409="The job is not FAILED or CANCELLED", **_ONE, **_WRITE),
     )
@@ -347,7 +364,7 @@ def _router(gateway: Gateway) -> APIRouter:
         return job_view(await retry_job(gateway, key_of(request), parse_id(id)), write=True)
 
     @router.get(
-        "/{id}/events",
+        "/{id:batch_job}/events",
         summary="List the events of a batch job",
         responses={200: {"headers": AGE_HEADERS}, **_errors(**_ONE, **_READ)},
     )
@@ -357,7 +374,7 @@ def _router(gateway: Gateway) -> APIRouter:
         return EventList(events=happened, total=len(happened))
 
     @router.get(
-        "/{id}/inputs",
+        "/{id:batch_job}/inputs",
         summary="List the inputs of a batch job",
         responses={200: {"headers": AGE_HEADERS}, **_errors(**_ONE, **_READ)},
     )
@@ -367,7 +384,7 @@ def _router(gateway: Gateway) -> APIRouter:
         return InputList(inputs=page, total=total, offset=query.offset, limit=query.limit)
 
     @router.get(
-        "/{id}/outputs",
+        "/{id:batch_job}/outputs",
         summary="List the outputs of a batch job",
         responses={200: {"headers": AGE_HEADERS}, **_errors(**_ONE, **_READ)},
     )

@@ -56,7 +56,24 @@ class AugmentationRequest(BaseModel):
     """Request to start a dataset augmentation job."""
 
     # Defaults are validated too: {"augment_brightness_min": 20} alone is a range whose min is above its max.
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        validate_default=True,
+        allow_inf_nan=False,
+        json_schema_extra={
+            "examples": [
+                {
+                    "project_id": "7a1c9e9e-1f0a-4f0e-9b6e-0c7b6f6f2b11",
+                    "dataset_id": "lerobot/pusht",
+                    "name": "pusht under other lights",
+                    "augment_transforms": "lighting,noise",
+                    "augment_copies": 3,
+                    "seed": 7,
+                }
+            ]
+        },
+    )
 
     project_id: UUID = Field(description="Project ID to associate the job with")
     dataset_id: RepoID = Field(description="HuggingFace dataset ID to augment, `owner/name`")

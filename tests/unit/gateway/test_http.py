@@ -302,6 +302,7 @@ async def test_a_path_that_is_not_there_and_a_method_that_is_not_allowed(http: h
     assert (await http.get(f"{PATH}/other")).status_code == 404
     answer = await http.put(PATH)
     assert answer.status_code == 405
+    assert answer.headers["allow"] == "DELETE, GET"
     assert isinstance(answer.json()["detail"], str)
 
 

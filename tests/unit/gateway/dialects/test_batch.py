@@ -132,12 +132,16 @@ def test_an_id_in_base_36_leads_back_in_any_case(number: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "job_", "job_zzzzzzzzzzzzzzzzzzzzzzzzz", "job_é", "job_a-b", "42", "jobx1", "job_\uff11"]
+    "text", ["", "job_", "job_zzzzzzzzzzzzzzzzzzzzzzzzzz", "job_é", "job_a-b", "42", "jobx1", "job_\uff11"]
 )
 def test_what_is_no_id_is_422(text: str) -> None:
     with pytest.raises(Problem) as problem:
         read_batch_id(text, "id")
     assert problem.value.status == 422
+
+
+async def test_an_id_beyond_every_uuid_is_of_no_job(http: httpx.AsyncClient) -> None:
+    assert (await http.get(f"{JOBS}/job_{'z' * 25}")).status_code == 404
 
 
 async def test_the_documents_own_request(http: httpx.AsyncClient) -> None:
@@ -157,6 +161,7 @@ async def test_the_documents_own_request(http: httpx.AsyncClient) -> None:
         ("GET", f"{JOBS}/42", "full", 422, "validation_error"),
         ("POST", f"{JOB}/retry", "full", 409, "conflict"),
         ("PUT", JOB, "full", 405, "method_not_allowed"),
+        ("DELETE", f"{JOBS}/queue", "full", 405, "method_not_allowed"),
         ("GET", f"{JOBS}/a/b/c", "full", 404, "not_found"),
         ("POST", JOBS, "reader", 403, "forbidden"),
     ],

@@ -1,0 +1,37 @@
+"""The OpenAPI document is true: made-up requests, valid and not, with a key and without, get documented answers."""
+
+from __future__ import annotations
+
+import httpx
+
+from tests.integration.gateway.conftest import GatewayProcess
+from tests.integration.gateway.fuzzing import fuzz
+from tests.integration.gateway.jobs import JOBS, eventually
+
+
+def test_every_answer_is_as_the_document_says(gateway: GatewayProcess) -> None:
+    # In a namespace of its own: it deletes what it finds.
+    gateway.create_key("fuzzed", "--namespace", "elsewhere")
+    with gateway.client("fuzzed") as http:
+        eventually(lambda: http.get(JOBS).status_code == 200)
+    found = fuzz(gateway, gateway.keys["fuzzed"], examples=2, seed=7)
+    assert found.passed, found.report
+    # Fewer would mean that schemathesis did not get at the routes.
+    assert found.cases > 500, found.report
+
+
+def test_without_a_key_too(gateway: GatewayProcess) -> None:
+    found = fuzz(gateway, None, examples=2, seed=7, phases="fuzzing")
+    assert found.passed, found.report
+    assert found.cases > 50, found.report
+
+
+def test_the_document_is_openapi_3_1_with_an_example_of_a_request(http: httpx.Client) -> None:
+    document = http.get("/openapi.json").json()
+    assert document["openapi"].startswith("3.1.")
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            assert operation["summary"], f"{method} {path}"
+            assert operation["tags"], f"{method} {path}"
+    request = document["components"]["schemas"]["AugmentationRequest"]
+    assert http.post(JOBS, json=request["examples"][0]).status_code == 201
