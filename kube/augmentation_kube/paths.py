@@ -38,6 +38,7 @@ _BY_KIND = {
     "AugmentationJob": Resource.AUGMENTATION_JOBS,
     "AugmentationClass": Resource.AUGMENTATION_CLASSES,
     "Job": Resource.JOBS,
+    "Event": Resource.EVENTS,
     "ConfigMap": Resource.CONFIG_MAPS,
     "ServiceAccount": Resource.SERVICE_ACCOUNTS,
     "Role": Resource.ROLES,

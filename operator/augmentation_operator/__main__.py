@@ -29,12 +29,13 @@ class JsonLines(logging.Formatter):
     """One JSON object a line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record as JSON: time, level, logger, message and, if there is one, the traceback."""
+        """The record as JSON: time, level, logger, message and, where there are, the job's id and the traceback."""
         entry = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
+            **({"job": job} if (job := getattr(record, "job", None)) else {}),
         }
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)

@@ -19,9 +19,11 @@ from augmentation_api import (
     State,
 )
 from augmentation_api.identifiers import API_VERSION, FIELD_MANAGER_OPERATOR, JOB_KIND, LABEL_JOB_UID
+from augmentation_api.model import to_rfc3339
 from augmentation_api.status import TEXT_LIMIT
-from augmentation_kube import KubeApi, KubeError, Resource
+from augmentation_kube import KubeApi, KubeError, KubeUnavailable, Resource
 from augmentation_operator.admission import Admissions, Place
+from augmentation_operator.announcement import announcements
 from augmentation_operator.decision import Decision, operator_part
 from augmentation_operator.manifests.ownership import Manifest
 from augmentation_operator.observation import (
@@ -41,6 +43,9 @@ from augmentation_operator.reconcile import decide, refused
 Child = TypeVar("Child", ChildJob, ChildPod)
 
 log = logging.getLogger(__name__)
+
+NUMBERS_INTERVAL = timedelta(seconds=5)
+"""Progress and usage alone are written at most so often: the workers report four times a second."""
 
 
 class Children(Protocol):
@@ -75,6 +80,7 @@ class Controller:
         self._clock = clock
         self._admissions = Admissions(wake)
         self._bodies: dict[str, Mapping[str, Any]] = {}
+        self._written: dict[str, datetime] = {}
         self._node_labels: dict[str, Mapping[str, str]] = {}
 
     async def load(self, namespaces: Iterable[str]) -> None:
@@ -100,6 +106,7 @@ class Controller:
     def lost(self, uid: str) -> None:
         """Forget a resource that was deleted."""
         self._bodies.pop(uid, None)
+        self._written.pop(uid, None)
         self._admissions.lost(uid)
 
     def known(self) -> list[str]:
@@ -137,7 +144,7 @@ class Controller:
         if grants:
             self._admissions.grant(uid)
         try:
-            await self._carry_out(job, decision)
+            wait = await self._carry_out(job, decision)
         except BaseException as error:
             if grants and uid in self._bodies:
                 self._admissions.revoke(self._bodies[uid])
@@ -145,7 +152,7 @@ class Controller:
                 self.lost(uid)  # deleted while nobody watched
                 return None
             raise
-        return decision.look_again_after
+        return min((delay for delay in (decision.look_again_after, wait) if delay is not None), default=None)
 
     async def _decide(self, job: AugmentationJob, seen: Observation) -> Decision:
         nodes = {pod.node for pod in seen.pods if pod.node and pod.phase == PhaseName.AUGMENT}
@@ -218,7 +225,8 @@ class Controller:
             self._node_labels[node] = answer["metadata"].get("labels", {})
         return self._node_labels[node]
 
-    async def _carry_out(self, job: AugmentationJob, decision: Decision) -> None:
+    async def _carry_out(self, job: AugmentationJob, decision: Decision) -> timedelta | None:
+        """Do what was decided. Gives the time after which news that were held back may be written."""
         namespace = job.metadata.namespace
         try:
             await self._make(decision, namespace)
@@ -229,7 +237,7 @@ class Controller:
         for name, suspend in decision.suspend_jobs:
             await self._api.merge_patch(Resource.JOBS, name, {"spec": {"suspend": suspend}}, namespace=namespace)
         # Before anything is deleted: a job that has ended must not find its child missing and make it again.
-        await self._write_if_new(job, decision.status)
+        wait = await self._write_if_new(job, decision.status)
         for name in decision.delete_jobs:
             await self._api.delete(Resource.JOBS, name, namespace)
         if decision.delete_resource:
@@ -241,6 +249,7 @@ class Controller:
                 uid=job.metadata.uid,
                 resource_version=job.metadata.resource_version,
             )
+        return wait
 
     async def _make(self, decision: Decision, namespace: str) -> None:
         for manifest in decision.apply:
@@ -254,12 +263,30 @@ class Controller:
         for manifest in decision.create:
             await self._create(manifest, namespace)
 
-    async def _write_if_new(self, job: AugmentationJob, status: AugmentationJobStatus) -> None:
-        metadata, after = job.metadata, operator_part(status)
-        if operator_part(job.status) != after:
-            await self._write_status(metadata.name, metadata.namespace, metadata.uid, after)
-            if job.status.state != status.state:
-                log.info("%s/%s: %s", metadata.namespace, metadata.name, status.message)
+    async def _write_if_new(self, job: AugmentationJob, status: AugmentationJobStatus) -> timedelta | None:
+        """Write what has changed; numbers alone at most every NUMBERS_INTERVAL. Gives how long they have to wait."""
+        metadata, before, after = job.metadata, operator_part(job.status), operator_part(status)
+        if before == after:
+            return None
+        now = self._clock()
+        if _without_numbers(before) == _without_numbers(after):
+            since = now - self._written.get(metadata.uid, now - NUMBERS_INTERVAL)
+            if since < NUMBERS_INTERVAL:
+                return NUMBERS_INTERVAL - since
+        await self._write_status(metadata.name, metadata.namespace, metadata.uid, after)
+        self._written[metadata.uid] = now
+        if job.status.state != status.state:
+            log.info("%s/%s: %s", metadata.namespace, metadata.name, status.message, extra={"job": metadata.uid})
+        for announcement in announcements(job.status, status):
+            await self._announce(announcement.event(job, to_rfc3339(now)), metadata.namespace)
+        return None
+
+    async def _announce(self, event: Manifest, namespace: str) -> None:
+        """Make an Event. It is for people and tells what the status says too: a job never fails of it."""
+        try:
+            await self._create(event, namespace)
+        except (KubeError, KubeUnavailable) as error:
+            log.warning("%s: the Event %s could not be made: %s", event["metadata"]["name"], event["reason"], error)
 
     async def _create(self, manifest: Manifest, namespace: str) -> None:
         try:
@@ -307,6 +334,11 @@ class Controller:
             ],
         }
         await self._write_status(metadata["name"], metadata["namespace"], metadata["uid"], status)
+
+
+def _without_numbers(part: Mapping[str, Any]) -> dict[str, Any]:
+    """A status without what changes all the time while a job runs."""
+    return {key: value for key, value in part.items() if key not in ("progress", "usage")}
 
 
 def _admitted(status: AugmentationJobStatus) -> bool:

@@ -139,9 +139,9 @@ class Operator:
         error = sys.exception()
         if isinstance(error, KubeError | KubeUnavailable):
             # Foreseen, and its own sentence says it all.
-            log.warning("reconcile of job %s is tried again with backoff: %s", uid, error)
+            log.warning("the reconcile is tried again with backoff: %s", error, extra={"job": uid})
         else:
-            log.exception("reconcile of job %s failed; it is tried again with backoff", uid)
+            log.exception("the reconcile failed; it is tried again with backoff", extra={"job": uid})
 
 
 def register(operator: Operator) -> None:

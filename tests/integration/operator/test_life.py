@@ -115,3 +115,21 @@ def test_a_job_whose_time_to_live_is_over_is_deleted(operator: OperatorProcess, 
     job = Job(cluster, cancel=True, ttlSecondsAfterFinished=1)
     items = path_of("augmentationjobs", job.namespace)
     until(lambda: job.uid not in [item["metadata"]["uid"] for item in cluster.get(items)["items"]], lambda: job.status)
+
+
+def test_a_jobs_story_is_told_by_kubectl_describe(
+    operator: OperatorProcess, plane: ControlPlane, cluster: Cluster, kubelet: StandInKubelet
+) -> None:
+    job = Job(cluster)
+    worker = resolve(job, kubelet)
+    augment(job, kubelet, worker)
+    publish(job, kubelet, worker)
+    job.until_state("completed")
+
+    def described() -> str:
+        return plane.kubectl("describe", "augmentationjob", job.name, "--namespace", job.namespace)
+
+    until(lambda: "Published" in described(), described)
+    told = described().partition("Events:")[2]
+    for reason in ("ResolveStarted", "ClassSelected", "AugmentCompleted", "PublishCompleted", "Published"):
+        assert told.count(f" {reason} ") == 1, told

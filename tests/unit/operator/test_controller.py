@@ -28,6 +28,7 @@ class StandInApi:
         self.cluster = cluster
         self.requests: list[tuple[str, str]] = []
         self.statuses: list[dict[str, Any]] = []
+        self.events: list[dict[str, Any]] = []
         self.refusals: dict[str, KubeError] = {}
         self.version = 1
 
@@ -81,6 +82,11 @@ class StandInApi:
         self.requests.append(("delete", f"{name} {uid}" if uid else name))
 
     def _made(self, verb: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        if body["kind"] == "Event":  # told of beside the rest
+            self.events.append(dict(body))
+            if "Event" in self.refusals:
+                raise self.refusals["Event"]
+            return dict(body)
         self.requests.append((verb, body["kind"]))
         if body["kind"] in self.refusals:
             raise self.refusals[body["kind"]]
@@ -405,3 +411,58 @@ async def test_jobs_that_have_ended_are_not_among_the_unfinished() -> None:
     cluster.complete()
     situation.watches_catch_up()
     assert situation.controller.unfinished() == []
+
+
+def running(cluster: SimulatedCluster) -> Situation:
+    """A controller over a job of which one shard runs, all of it written."""
+    cluster.reach(AUGMENT)
+    cluster.start_pod(AUGMENT)
+    cluster.settle()
+    return Situation(cluster)
+
+
+async def report(situation: Situation, done: int) -> timedelta | None:
+    """A shard tells that it got on; the operator looks."""
+    situation.cluster.report_shard(0, state="running", frames={"total": 1500, "done": done})
+    situation.watches_catch_up()
+    return await situation.reconcile()
+
+
+async def test_progress_alone_is_written_at_most_every_few_seconds_and_not_forgotten() -> None:
+    situation = running(SimulatedCluster())
+    await report(situation, 100)
+    for done in (200, 300):
+        situation.cluster.pass_time(1)
+        again = await report(situation, done)
+    assert len(situation.api.statuses) == 1
+    assert again is not None
+    assert again <= timedelta(seconds=3)
+    situation.cluster.pass_time(again.total_seconds())
+    await situation.reconcile()
+    assert situation.api.statuses[-1]["progress"]["frames"]["done"] == 300
+
+
+async def test_anything_but_numbers_is_written_at_once() -> None:
+    situation = running(SimulatedCluster())
+    await report(situation, 100)
+    situation.cluster.change(suspend=True)
+    situation.watches_catch_up()
+    await situation.reconcile()
+    assert len(situation.api.statuses) == 2
+
+
+async def test_what_becomes_of_a_job_is_told_in_events_once() -> None:
+    situation = Situation(SimulatedCluster())
+    await situation.reconcile()
+    situation.watches_catch_up()
+    await situation.reconcile()
+    told = [(event["type"], event["reason"]) for event in situation.api.events]
+    assert told == [("Normal", "ResolveStarted"), ("Normal", "ClassSelected")]
+    assert situation.api.events[0]["involvedObject"]["uid"] == UID
+
+
+async def test_an_event_that_cannot_be_made_fails_nothing() -> None:
+    situation = Situation(SimulatedCluster())
+    situation.api.refusals["Event"] = KubeError(403, "Forbidden", "no")
+    await situation.reconcile()
+    assert situation.api.requests[-1] == ("status", "queued")

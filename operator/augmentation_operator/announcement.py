@@ -1,0 +1,92 @@
+"""What of a job's story is told as Kubernetes Events: changes of its conditions and phases, seldom and each once."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from augmentation_api import AugmentationJob, AugmentationJobStatus, ConditionType, PhaseName, PhaseStatus
+from augmentation_api.identifiers import FIELD_MANAGER_OPERATOR
+from augmentation_api.model import to_rfc3339
+from augmentation_api.status import Condition
+from augmentation_operator.manifests.ownership import Manifest
+
+NOTE_LIMIT = 1024
+"""Most characters of an Event's message, by the API server's rules."""
+_BAD_NEWS = {
+    (ConditionType.ACCEPTED, "False"),
+    (ConditionType.PLACED, "False"),
+    (ConditionType.FAILED, "True"),
+}
+
+
+@dataclass(frozen=True)
+class Announcement:
+    """One Event to be.
+
+    Attributes:
+        reason: CamelCase.
+        message: for people.
+        is_warning: whether something is wrong.
+        since: tells it from the same thing at another time.
+    """
+
+    reason: str
+    message: str
+    is_warning: bool
+    since: str
+
+    def event(self, job: AugmentationJob, now: str) -> Manifest:
+        """The Event; its name follows from what it says, so that it is made once."""
+        metadata = job.metadata
+        said = f"{metadata.uid} {self.reason} {self.since} {self.message}"
+        return {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {
+                "name": f"{metadata.name}.{hashlib.sha256(said.encode()).hexdigest()[:16]}",
+                "namespace": metadata.namespace,
+            },
+            "involvedObject": {
+                "apiVersion": job.api_version,
+                "kind": job.kind,
+                "name": metadata.name,
+                "namespace": metadata.namespace,
+                "uid": metadata.uid,
+            },
+            "type": "Warning" if self.is_warning else "Normal",
+            "reason": self.reason,
+            "message": self.message[:NOTE_LIMIT],
+            "source": {"component": FIELD_MANAGER_OPERATOR},
+            "firstTimestamp": now,
+            "lastTimestamp": now,
+            "count": 1,
+        }
+
+
+def announcements(before: AugmentationJobStatus, after: AugmentationJobStatus) -> list[Announcement]:
+    """What has changed that is worth an Event, in the order of the story."""
+    return [*_of_phases(before, after), *_of_conditions(before, after)]
+
+
+def _of_phases(before: AugmentationJobStatus, after: AugmentationJobStatus) -> Iterator[Announcement]:
+    for name in PhaseName:
+        phase = after.phase(name)
+        if phase.status == before.phase(name).status:
+            continue
+        if phase.status == PhaseStatus.IN_PROGRESS:
+            yield Announcement(f"{name.capitalize()}Started", f"{name} has begun", False, str(phase.started_at))
+        elif phase.status == PhaseStatus.COMPLETED:
+            yield Announcement(f"{name.capitalize()}Completed", f"{name} is done", False, str(phase.completed_at))
+
+
+def _of_conditions(before: AugmentationJobStatus, after: AugmentationJobStatus) -> Iterator[Announcement]:
+    for condition in after.conditions:
+        recorded = before.condition(condition.type)
+        if recorded is None or (recorded.status, recorded.reason) != (condition.status, condition.reason):
+            yield _of_condition(condition)
+
+
+def _of_condition(condition: Condition) -> Announcement:
+    is_warning = (condition.type, condition.status) in _BAD_NEWS
+    since = to_rfc3339(condition.last_transition_time)
+    return Announcement(condition.reason, condition.message or condition.reason, is_warning, since)

@@ -1,0 +1,89 @@
+"""The Events of a job: its story in a few lines of `kubectl describe`, each line once."""
+
+import pytest
+
+from augmentation_api import AugmentationJobStatus, FailureReason, PhaseName
+from augmentation_operator.announcement import NOTE_LIMIT, Announcement, announcements
+from tests.unit.operator.simulated_cluster import AUGMENT, PUBLISH, RESOLVE, SimulatedCluster
+
+
+class Listener:
+    """Hears what is announced while a job goes its way."""
+
+    def __init__(self, cluster: SimulatedCluster) -> None:
+        self.cluster, self.last = cluster, AugmentationJobStatus()
+        self.heard: list[Announcement] = []
+
+    def listen(self) -> list[tuple[str, bool]]:
+        new = announcements(self.last, self.cluster.status)
+        self.last = self.cluster.status
+        self.heard += new
+        return [(each.reason, each.is_warning) for each in new]
+
+
+def test_a_whole_life_is_told_in_order() -> None:
+    cluster = SimulatedCluster()
+    listener = Listener(cluster)
+    cluster.reach(RESOLVE)
+    assert listener.listen() == [("ResolveStarted", False), ("ClassSelected", False)]
+    cluster.finish_resolve()
+    assert listener.listen() == [("ResolveCompleted", False), ("ProvisionStarted", False)]
+    cluster.start_pod(AUGMENT)
+    cluster.settle()
+    assert listener.listen() == [("ProvisionCompleted", False), ("AugmentStarted", False), ("Running", False)]
+    cluster.finish_augment()
+    assert listener.listen() == [("AugmentCompleted", False), ("PublishStarted", False)]
+    cluster.finish_publish()
+    assert listener.listen() == [("PublishCompleted", False), ("Published", False)]
+
+
+@pytest.mark.parametrize("phase", [RESOLVE, AUGMENT, PUBLISH])
+def test_a_failure_is_a_warning_with_its_reason(phase: PhaseName) -> None:
+    cluster = SimulatedCluster()
+    cluster.reach(phase)
+    cluster.start_pod(phase)
+    cluster.settle()
+    listener = Listener(cluster)
+    listener.listen()
+    cluster.fail_pod(phase, failure=FailureReason.SOURCE_INVALID, message="episode 3 is broken")
+    cluster.settle()
+    assert listener.listen() == [("SourceInvalid", True)]
+    assert listener.heard[-1].message == "episode 3 is broken"
+
+
+def test_what_is_waited_for_is_a_warning_told_once() -> None:
+    cluster = SimulatedCluster()
+    cluster.reach(AUGMENT)
+    listener = Listener(cluster)
+    listener.listen()
+    cluster.wait_for_node(AUGMENT, "0/3 nodes are available")
+    cluster.settle()
+    assert listener.listen() == [("Unschedulable", True)]
+    cluster.wait_for_node(AUGMENT, "0/4 nodes are available")
+    cluster.settle()
+    assert listener.listen() == []
+
+
+def test_progress_is_no_event() -> None:
+    cluster = SimulatedCluster()
+    cluster.reach(AUGMENT)
+    cluster.start_pod(AUGMENT)
+    cluster.settle()
+    listener = Listener(cluster)
+    listener.listen()
+    cluster.report_shard(0, state="running", frames={"total": 1500, "done": 10})
+    cluster.settle()
+    assert listener.listen() == []
+
+
+def test_the_same_thing_at_another_time_is_another_event_and_otherwise_the_same() -> None:
+    job = SimulatedCluster().job
+    once = Announcement("Running", "running on node-a", False, "2026-01-01T00:00:00Z")
+    again = Announcement("Running", "running on node-a", False, "2026-01-01T01:00:00Z")
+    names = [each.event(job, "now")["metadata"]["name"] for each in (once, once, again)]
+    assert names[0] == names[1] != names[2]
+
+
+def test_a_long_message_is_cut_to_what_an_event_may_hold() -> None:
+    long = Announcement("Failed", "x" * 5000, True, "")
+    assert len(long.event(SimulatedCluster().job, "now")["message"]) == NOTE_LIMIT
