@@ -1,0 +1,177 @@
+"""The client for programs that do not wait: the same methods as coroutines."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from typing import Any, Self
+from uuid import UUID
+
+import httpx
+
+from augmentation_client import calls
+from augmentation_client.calls import Answer, Call
+from augmentation_client.errors import GatewayUnavailable, NotFound, error_of
+from augmentation_client.event_source import SILENCE_SECONDS, EventReader
+from augmentation_client.models import Cancelled, Event, JobStatus, JobSummary, Outputs, Retried, Submitted
+from augmentation_client.progress import watcher
+
+
+class AsyncClient:
+    """The gateway. Every method raises ApiError.
+
+    Args:
+        url: of the gateway; $AUGMENTATION_URL where none is given.
+        key: API key; $AUGMENTATION_KEY where none is given.
+        timeout: seconds for one request.
+        transport: another way to the gateway, for tests.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        key: str | None = None,
+        *,
+        timeout: float = 30.0,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        base_url, headers = calls.connection(url, key)
+        self._http = httpx.AsyncClient(base_url=base_url, headers=headers, timeout=timeout, transport=transport)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def submit(self, *, idempotency_key: str | None = None, **fields: Any) -> Submitted:
+        """Make a job.
+
+        Args:
+            idempotency_key: the same one with the same fields gives the same job, also from another process.
+            fields: of the request: project_id, dataset_id and others, as `/docs` of the gateway lists them.
+        """
+        return await self._call(calls.submit(fields, idempotency_key))
+
+    async def get(self, job_id: UUID | str) -> JobStatus:
+        """A job in detail."""
+        return await self._call(calls.get(job_id))
+
+    async def list(self, **filters: Any) -> AsyncIterator[JobSummary]:
+        """The jobs, the newest first, fetched page by page.
+
+        Args:
+            filters: project_id, status, dataset_id, name, sort; limit is the size of a page.
+        """
+        cursor = None
+        while True:
+            page = await self._call(calls.page(filters, cursor))
+            for job in page.jobs:
+                yield job
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    async def cancel(self, job_id: UUID | str) -> Cancelled:
+        """Stop a job. Again is fine."""
+        return await self._call(calls.cancel(job_id))
+
+    async def retry(self, job_id: UUID | str) -> Retried:
+        """Start a job again that failed or was cancelled."""
+        return await self._call(calls.retry(job_id))
+
+    async def delete(self, job_id: UUID | str) -> None:
+        """Delete a job that has ended; its dataset stays."""
+        response = await self._send(calls.delete(job_id))
+        if response.is_error:
+            raise error_of(response)
+
+    async def outputs(self, job_id: UUID | str) -> Outputs:
+        """What a job has published, with links."""
+        return await self._call(calls.outputs(job_id))
+
+    def events(self, job_id: UUID | str, *, last_id: str | None = None) -> AsyncIterator[Event]:
+        """What happens to a job, each event once, until it has ended. Goes on by itself after a broken connection.
+
+        Args:
+            job_id: of the job.
+            last_id: of the last event that was seen, to go on from there.
+        """
+        return self._stream(job_id, last_id)
+
+    async def _stream(self, job_id: UUID | str, last_id: str | None) -> AsyncGenerator[Event]:
+        reader, failures = EventReader(last_id), 0
+        timeout = httpx.Timeout(self._http.timeout.connect, read=SILENCE_SECONDS)
+        while True:
+            try:
+                async with self._http.stream(
+                    "GET", f"{calls.path_of(job_id)}/events", headers=reader.headers, timeout=timeout
+                ) as response:
+                    if response.is_error:
+                        await response.aread()
+                        raise error_of(response)
+                    if response.status_code == 204:
+                        return
+                    async for line in response.aiter_lines():
+                        if (event := reader.take(line)) is not None:
+                            failures = 0
+                            yield event
+                            if event.is_last:
+                                return
+            except (httpx.TransportError, GatewayUnavailable) as error:
+                failures += 1
+                if failures >= calls.TRIES:
+                    raise GatewayUnavailable(0, f"the stream of job {job_id} broke off: {error}") from error
+            await asyncio.sleep(calls.RECONNECT_SECONDS)
+
+    async def wait(
+        self,
+        job_id: UUID | str,
+        *,
+        progress: bool | Callable[[JobSummary], None] = False,
+        timeout: float | None = None,
+    ) -> JobStatus:
+        """Wait until a job has ended. Raises TimeoutError, and NotFound where it is deleted.
+
+        Args:
+            job_id: of the job.
+            progress: True shows a bar on stderr; a function is called with the job whenever it has changed.
+            timeout: seconds to wait at most.
+        """
+        try:
+            async with asyncio.timeout(timeout), contextlib.aclosing(self._stream(job_id, None)) as events:
+                with watcher(progress) as show:
+                    async for event in events:
+                        if event.kind == "removed":
+                            raise NotFound(404, f"job {job_id} was deleted")
+                        if event.job is not None:
+                            show(event.job)
+        except TimeoutError:
+            raise TimeoutError(f"job {job_id} has not ended in {timeout} s") from None
+        return await self.get(job_id)
+
+    async def _call(self, call: Call[Answer]) -> Answer:
+        return call.read(await self._send(call))
+
+    async def _send(self, call: Call[Any]) -> httpx.Response:
+        attempt = 0
+        while True:
+            attempt += 1
+            response, broken = None, None
+            try:
+                response = await self._http.request(
+                    call.method, call.path, params=dict(call.params), json=call.body, headers=dict(call.headers)
+                )
+            except httpx.TransportError as error:
+                broken = error
+            wait = call.wait_before(attempt, response)
+            if wait is None:
+                if response is None:
+                    raise GatewayUnavailable(0, f"{self._http.base_url} does not answer: {broken}") from broken
+                return response
+            await asyncio.sleep(wait)

@@ -1,0 +1,123 @@
+"""What each operation asks and how its answer is read: plain data, shared by the two clients."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+from urllib.parse import quote
+from uuid import UUID
+
+import httpx
+from pydantic import BaseModel
+
+from augmentation_client.errors import ApiError, error_of
+from augmentation_client.models import Cancelled, JobPage, JobStatus, Outputs, Retried, Submitted
+
+ENV_URL = "AUGMENTATION_URL"
+ENV_KEY = "AUGMENTATION_KEY"
+JOBS = "/v1/augmentation"
+TRIES = 4
+"""How often a request is sent that may be sent again: with the waits in between, about seven seconds."""
+LONGEST_WAIT_SECONDS = 30.0
+RECONNECT_SECONDS = 1.0
+"""Before a stream that ended is asked for again: a gateway that went away is not overrun when it is back."""
+
+Answer = TypeVar("Answer", bound=BaseModel)
+_PASSING = frozenset({429, 502, 503, 504})
+
+
+@dataclass(frozen=True)
+class Call(Generic[Answer]):
+    """One request.
+
+    Attributes:
+        answer: what comes back; None: nothing.
+        repeatable: whether it may be sent again when no answer came: it then comes to the same.
+    """
+
+    method: str
+    path: str
+    answer: type[Answer] | None
+    params: Mapping[str, Any] = field(default_factory=dict)
+    body: Mapping[str, Any] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    repeatable: bool = True
+
+    def read(self, response: httpx.Response) -> Answer:
+        """The answer. Raises ApiError for an error."""
+        if response.is_error:
+            raise error_of(response)
+        assert self.answer is not None  # noqa: S101 - asked for by callers that know of none
+        return self.answer.model_validate_json(response.content)
+
+    def wait_before(self, attempt: int, response: httpx.Response | None) -> float | None:
+        """Seconds to wait before the request is sent again; None: it is not.
+
+        Args:
+            attempt: how often it was sent, from 1.
+            response: what came of it; None: no answer.
+        """
+        if attempt >= TRIES or not self.repeatable:
+            return None
+        if response is None:
+            return float(2 ** (attempt - 1))
+        if response.status_code not in _PASSING:
+            return None
+        told = response.headers.get("Retry-After", "")
+        return min(float(told) if told.isdecimal() else float(2 ** (attempt - 1)), LONGEST_WAIT_SECONDS)
+
+
+def submit(fields: Mapping[str, Any], idempotency_key: str | None) -> Call[Submitted]:
+    """Make a job. Always with an idempotency key, so that a lost answer costs nothing."""
+    key = idempotency_key or str(uuid.uuid4())
+    body = {name: str(value) if isinstance(value, UUID) else value for name, value in fields.items()}
+    return Call("POST", JOBS, Submitted, body=body, headers={"Idempotency-Key": key})
+
+
+def get(job_id: UUID | str) -> Call[JobStatus]:
+    """Look at a job."""
+    return Call("GET", path_of(job_id), JobStatus)
+
+
+def page(filters: Mapping[str, Any], cursor: str | None) -> Call[JobPage]:
+    """List jobs."""
+    params = {name: value for name, value in {**filters, "cursor": cursor}.items() if value is not None}
+    return Call("GET", JOBS, JobPage, params=params)
+
+
+def cancel(job_id: UUID | str) -> Call[Cancelled]:
+    """Stop a job."""
+    return Call("POST", f"{path_of(job_id)}/cancel", Cancelled)
+
+
+def retry(job_id: UUID | str) -> Call[Retried]:
+    """Start a job again. Not sent twice: by then it may have failed once more."""
+    return Call("POST", f"{path_of(job_id)}/retry", Retried, repeatable=False)
+
+
+def delete(job_id: UUID | str) -> Call[BaseModel]:
+    """Delete a job that has ended."""
+    return Call("DELETE", path_of(job_id), None, repeatable=False)
+
+
+def outputs(job_id: UUID | str) -> Call[Outputs]:
+    """Look at what a job has published."""
+    return Call("GET", f"{path_of(job_id)}/outputs", Outputs)
+
+
+def path_of(job_id: UUID | str) -> str:
+    """Path of a job; an id that is none cannot lead elsewhere."""
+    return f"{JOBS}/{quote(str(job_id), safe='')}"
+
+
+def connection(url: str | None, key: str | None) -> tuple[str, dict[str, str]]:
+    """Where to send requests, and with what headers. Raises ApiError where that is not known."""
+    url, key = url or os.environ.get(ENV_URL), key or os.environ.get(ENV_KEY)
+    for value, name in ((url, ENV_URL), (key, ENV_KEY)):
+        if not value:
+            raise ApiError(0, f"{name} is not set: set it, or give it when the client is made.")
+    assert url is not None and key is not None  # noqa: S101 - just looked at
+    return url.rstrip("/"), {"Authorization": f"Bearer {key}", "Accept": "application/json"}

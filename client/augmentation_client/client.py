@@ -1,0 +1,183 @@
+"""The client for programs that wait."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from collections.abc import Callable, Generator, Iterator
+from typing import Any, Self
+from uuid import UUID
+
+import httpx
+
+from augmentation_client import calls
+from augmentation_client.calls import Answer, Call
+from augmentation_client.errors import GatewayUnavailable, NotFound, error_of
+from augmentation_client.event_source import SILENCE_SECONDS, EventReader
+from augmentation_client.models import Cancelled, Event, JobStatus, JobSummary, Outputs, Retried, Submitted
+from augmentation_client.progress import watcher
+
+
+class Client:
+    """The gateway. Every method raises ApiError.
+
+    Args:
+        url: of the gateway; $AUGMENTATION_URL where none is given.
+        key: API key; $AUGMENTATION_KEY where none is given.
+        timeout: seconds for one request.
+        transport: another way to the gateway, for tests.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        key: str | None = None,
+        *,
+        timeout: float = 30.0,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        base_url, headers = calls.connection(url, key)
+        self._http = httpx.Client(base_url=base_url, headers=headers, timeout=timeout, transport=transport)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def submit(self, *, idempotency_key: str | None = None, **fields: Any) -> Submitted:
+        """Make a job.
+
+        Args:
+            idempotency_key: the same one with the same fields gives the same job, also from another process.
+            fields: of the request: project_id, dataset_id and others, as `/docs` of the gateway lists them.
+        """
+        return self._call(calls.submit(fields, idempotency_key))
+
+    def get(self, job_id: UUID | str) -> JobStatus:
+        """A job in detail."""
+        return self._call(calls.get(job_id))
+
+    def list(self, **filters: Any) -> Iterator[JobSummary]:
+        """The jobs, the newest first, fetched page by page.
+
+        Args:
+            filters: project_id, status, dataset_id, name, sort; limit is the size of a page.
+        """
+        cursor = None
+        while True:
+            page = self._call(calls.page(filters, cursor))
+            yield from page.jobs
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    def cancel(self, job_id: UUID | str) -> Cancelled:
+        """Stop a job. Again is fine."""
+        return self._call(calls.cancel(job_id))
+
+    def retry(self, job_id: UUID | str) -> Retried:
+        """Start a job again that failed or was cancelled."""
+        return self._call(calls.retry(job_id))
+
+    def delete(self, job_id: UUID | str) -> None:
+        """Delete a job that has ended; its dataset stays."""
+        response = self._send(calls.delete(job_id))
+        if response.is_error:
+            raise error_of(response)
+
+    def outputs(self, job_id: UUID | str) -> Outputs:
+        """What a job has published, with links."""
+        return self._call(calls.outputs(job_id))
+
+    def events(self, job_id: UUID | str, *, last_id: str | None = None) -> Iterator[Event]:
+        """What happens to a job, each event once, until it has ended. Goes on by itself after a broken connection.
+
+        Args:
+            job_id: of the job.
+            last_id: of the last event that was seen, to go on from there.
+        """
+        return self._stream(job_id, last_id, deadline=math.inf)
+
+    def _stream(self, job_id: UUID | str, last_id: str | None, deadline: float) -> Generator[Event]:
+        """The events of a job. Raises TimeoutError at the deadline, of time.monotonic()."""
+        reader, failures = EventReader(last_id), 0
+        while True:
+            left = deadline - time.monotonic()
+            timeout = httpx.Timeout(self._http.timeout.connect, read=max(0.1, min(SILENCE_SECONDS, left)))
+            try:
+                with self._http.stream(
+                    "GET", f"{calls.path_of(job_id)}/events", headers=reader.headers, timeout=timeout
+                ) as response:
+                    if response.is_error:
+                        response.read()
+                        raise error_of(response)
+                    if response.status_code == 204:
+                        return
+                    for line in response.iter_lines():
+                        if (event := reader.take(line)) is not None:
+                            failures = 0
+                            yield event
+                            if event.is_last:
+                                return
+                        if time.monotonic() > deadline:
+                            raise TimeoutError
+            except (httpx.TransportError, GatewayUnavailable) as error:
+                if time.monotonic() > deadline:
+                    raise TimeoutError from error
+                failures += 1
+                if failures >= calls.TRIES:
+                    raise GatewayUnavailable(0, f"the stream of job {job_id} broke off: {error}") from error
+            time.sleep(calls.RECONNECT_SECONDS)
+
+    def wait(
+        self,
+        job_id: UUID | str,
+        *,
+        progress: bool | Callable[[JobSummary], None] = False,
+        timeout: float | None = None,
+    ) -> JobStatus:
+        """Wait until a job has ended. Raises TimeoutError, and NotFound where it is deleted.
+
+        Args:
+            job_id: of the job.
+            progress: True shows a bar on stderr; a function is called with the job whenever it has changed.
+            timeout: seconds to wait at most.
+        """
+        deadline = math.inf if timeout is None else time.monotonic() + timeout
+        try:
+            with watcher(progress) as show, contextlib.closing(self._stream(job_id, None, deadline)) as events:
+                for event in events:
+                    if event.kind == "removed":
+                        raise NotFound(404, f"job {job_id} was deleted")
+                    if event.job is not None:
+                        show(event.job)
+        except TimeoutError:
+            raise TimeoutError(f"job {job_id} has not ended in {timeout:g} s") from None
+        return self.get(job_id)
+
+    def _call(self, call: Call[Answer]) -> Answer:
+        return call.read(self._send(call))
+
+    def _send(self, call: Call[Any]) -> httpx.Response:
+        attempt = 0
+        while True:
+            attempt += 1
+            response, broken = None, None
+            try:
+                response = self._http.request(
+                    call.method, call.path, params=dict(call.params), json=call.body, headers=dict(call.headers)
+                )
+            except httpx.TransportError as error:
+                broken = error
+            wait = call.wait_before(attempt, response)
+            if wait is None:
+                if response is None:
+                    raise GatewayUnavailable(0, f"{self._http.base_url} does not answer: {broken}") from broken
+                return response
+            time.sleep(wait)

@@ -1,0 +1,255 @@
+"""The `augmentation` command: jobs from a terminal, over the gateway."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel
+from rich.console import Console
+from rich.table import Table
+
+from augmentation_client.calls import ENV_KEY, ENV_URL
+from augmentation_client.client import Client
+from augmentation_client.errors import ApiError
+from augmentation_client.models import Event, JobStatus, JobSummary
+
+FAILED, MISUSED = 1, 2
+
+
+def main(arguments: Sequence[str] | None = None, make_client: Callable[..., Client] = Client) -> int:
+    """Run a command; returns the exit status: 1 where a job that was waited for has not completed, 2 for a mistake."""
+    options = _parser().parse_args(arguments)
+    try:
+        with make_client(options.url, options.key) as client:
+            return int(options.run(client, options))
+    except (ApiError, TimeoutError, OSError, _Mistake) as error:
+        print(f"augmentation: {error}", file=sys.stderr)
+        return MISUSED
+    except KeyboardInterrupt:
+        return 130
+
+
+class _Mistake(Exception):
+    """Arguments that cannot be used."""
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="augmentation", description="Augment robot datasets over the gateway.")
+    parser.add_argument("--url", help=f"address of the gateway (default: ${ENV_URL})")
+    parser.add_argument("--key", help=f"API key (default: ${ENV_KEY}, which no process list shows)")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, run: Callable[[Client, argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=text, description=text)
+        made.set_defaults(run=run)
+        return made
+
+    def of_a_job(name: str, run: Callable[[Client, argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+        made = command(name, run, text)
+        made.add_argument("job_id", help="id of the job")
+        return made
+
+    submit = command("submit", _submit, "Make a job.")
+    submit.add_argument("-f", "--file", type=Path, help="request as YAML or JSON; - reads it from stdin")
+    submit.add_argument("--project", dest="project_id", help="project id")
+    submit.add_argument("--dataset", dest="dataset_id", help="dataset to augment, owner/name")
+    submit.add_argument("--name", help="name of the job")
+    submit.add_argument(
+        "--set",
+        dest="fields",
+        action="append",
+        default=[],
+        metavar="FIELD=VALUE",
+        help="any other field of the request, e.g. augment_copies=2 (repeatable)",
+    )
+    submit.add_argument("--idempotency-key", help="the same key and request give the same job")
+    submit.add_argument("--wait", action="store_true", help="wait until it has ended")
+    _add_output(submit)
+
+    listed = command("list", _list, "List jobs, the newest first.")
+    listed.add_argument("--project", dest="project_id", help="only of this project")
+    listed.add_argument("--dataset", dest="dataset_id", help="only of this dataset")
+    listed.add_argument("--status", action="append", help="only in this status (repeatable)")
+    listed.add_argument("--name", help="only with this in their name")
+    listed.add_argument("--sort", help="created_at, name or dataset_id, with a minus from the last to the first")
+    listed.add_argument("--limit", type=int, default=50, help="at most so many (default: 50)")
+    _add_output(listed)
+
+    _add_output(of_a_job("get", _get, "Show a job."))
+    watch = of_a_job("watch", _watch, "Show a job's progress until it has ended.")
+    watch.add_argument("--timeout", type=float, help="seconds to wait at most")
+    _add_output(watch)
+    of_a_job("logs", _logs, "Tell what happens to a job until it has ended.")
+    _add_output(of_a_job("cancel", _cancel, "Stop a job."))
+    _add_output(of_a_job("retry", _retry, "Start a job again that failed or was cancelled."))
+    of_a_job("delete", _delete, "Delete a job that has ended; its dataset stays.")
+    return parser
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-o", "--output", choices=["table", "json", "yaml"], default="table", help="how to show it")
+
+
+def _submit(client: Client, options: argparse.Namespace) -> int:
+    fields = _request(options)
+    made = client.submit(idempotency_key=options.idempotency_key, **fields)
+    if not options.wait:
+        _show(options.output, made, ("job", str(made.job_id)), ("status", made.status), ("message", made.message))
+        return 0
+    print(made.message or f"job {made.job_id}", file=sys.stderr)
+    return _finish(client.wait(made.job_id, progress=sys.stderr.isatty()), options.output)
+
+
+def _request(options: argparse.Namespace) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    if options.file is not None:
+        text = sys.stdin.read() if str(options.file) == "-" else options.file.read_text()
+        try:
+            loaded = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise _Mistake(f"{options.file} is neither YAML nor JSON: {error}") from error
+        if not isinstance(loaded, dict):
+            raise _Mistake(f"{options.file} holds no fields of a request: write name: value on each line")
+        fields |= loaded
+    for name in ("project_id", "dataset_id", "name"):
+        if (value := getattr(options, name)) is not None:
+            fields[name] = value
+    for given in options.fields:
+        name, equals, value = given.partition("=")
+        if not equals:
+            raise _Mistake(f"--set {given}: write FIELD=VALUE")
+        # As YAML: 3 is a number, true is true, [a, b] is a list.
+        fields[name] = yaml.safe_load(value)
+    return fields
+
+
+def _list(client: Client, options: argparse.Namespace) -> int:
+    names = ("project_id", "dataset_id", "status", "name", "sort")
+    filters = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    found = client.list(limit=max(1, min(options.limit, 200)), **filters)
+    jobs = [job for job, _ in zip(found, range(options.limit), strict=False)]
+    if options.output != "table":
+        _print_data(options.output, [job.model_dump(mode="json") for job in jobs])
+        return 0
+    table = Table("JOB", "NAME", "DATASET", "STATUS", "PHASE", "PROGRESS", "NODE", "AGE", box=None, pad_edge=False)
+    for job in jobs:
+        table.add_row(
+            str(job.job_id),
+            job.name,
+            job.dataset_id or "",
+            job.status,
+            job.current_phase,
+            f"{job.percent}%",
+            job.node or "",
+            _age(job.created_at),
+        )
+    # A pipe gets whole lines; a terminal what fits on it.
+    width = None if sys.stdout.isatty() else 400
+    Console(width=width, highlight=False, markup=False).print(table)
+    return 0
+
+
+def _get(client: Client, options: argparse.Namespace) -> int:
+    _show_job(client.get(options.job_id), options.output)
+    return 0
+
+
+def _watch(client: Client, options: argparse.Namespace) -> int:
+    show: bool | Callable[[JobSummary], None] = True
+    if not sys.stderr.isatty():
+        show = lambda job: print(f"{job.status} {job.current_phase} {job.percent}%", file=sys.stderr)  # noqa: E731
+    return _finish(client.wait(options.job_id, progress=show, timeout=options.timeout), options.output)
+
+
+def _logs(client: Client, options: argparse.Namespace) -> int:
+    last: JobSummary | None = None
+    for event in client.events(options.job_id):
+        last = event.job or last
+        if (line := _line(event)) is not None:
+            print(line, flush=True)
+    return 0 if last is not None and last.status == "completed" else FAILED
+
+
+def _line(event: Event) -> str | None:
+    if event.phase is not None:
+        happened = event.phase
+        parts = [f"{happened.timestamp:%Y-%m-%dT%H:%M:%SZ}", happened.phase, happened.status, happened.message]
+        return " ".join(part for part in (*parts, happened.error) if part)
+    if event.is_last:
+        job = event.job
+        return "the job was deleted" if job is None else " ".join(part for part in (job.status, job.error) if part)
+    return None
+
+
+def _cancel(client: Client, options: argparse.Namespace) -> int:
+    done = client.cancel(options.job_id)
+    _show(options.output, done, ("job", str(done.job_id)), ("message", done.message))
+    return 0
+
+
+def _retry(client: Client, options: argparse.Namespace) -> int:
+    done = client.retry(options.job_id)
+    _show(options.output, done, ("job", str(done.job_id)), ("attempt", str(done.attempt)), ("message", done.message))
+    return 0
+
+
+def _delete(client: Client, options: argparse.Namespace) -> int:
+    client.delete(options.job_id)
+    return 0
+
+
+def _finish(job: JobStatus, output: str) -> int:
+    _show_job(job, output)
+    return 0 if job.status == "completed" else FAILED
+
+
+def _show_job(job: JobStatus, output: str) -> None:
+    placed = " ".join(part for part in (job.instance_type, job.region) if part)
+    _show(
+        output,
+        job,
+        ("job", str(job.job_id)),
+        ("status", job.status),
+        ("phase", job.current_phase),
+        ("progress", f"{job.progress.percent}%"),
+        ("placed on", placed),
+        ("dataset", job.augmented_dataset_id),
+        ("page", job.output.url if job.output else None),
+        ("error", job.error),
+    )
+
+
+def _show(output: str, answer: BaseModel, *rows: tuple[str, str | None]) -> None:
+    if output != "table":
+        _print_data(output, answer.model_dump(mode="json"))
+        return
+    for name, value in rows:
+        if value:
+            print(f"{name + ':':<11}{value}")
+
+
+def _print_data(output: str, data: Any) -> None:
+    text = json.dumps(data, indent=2) if output == "json" else yaml.safe_dump(data, sort_keys=False).rstrip()
+    print(text)
+
+
+def _age(since: datetime | None) -> str:
+    """As kubectl shows it: 41s, 5m, 3h, 2d."""
+    if since is None:
+        return ""
+    seconds = max(0, int((datetime.now(UTC) - since).total_seconds()))
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,189 @@
+"""What the gateway answers. A field of a newer gateway is ignored, not an error."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+FINAL = ("completed", "failed", "cancelled")
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class Submitted(_Answer):
+    """A job that was made, now or by an earlier request with the same idempotency key."""
+
+    job_id: UUID
+    status: str
+    message: str | None = None
+
+
+class Cancelled(_Answer):
+    """A job that is cancelled, or being cancelled."""
+
+    job_id: UUID
+    cancelled: bool
+    message: str | None = None
+
+
+class Retried(_Answer):
+    """A job that is tried again."""
+
+    job_id: UUID
+    attempt: int
+    message: str | None = None
+
+
+class PhaseEvent(_Answer):
+    """Something that happened in a phase."""
+
+    status: str | None
+    message: str | None = None
+    error: str | None = None
+    timestamp: datetime
+    retry_attempt: int = 0
+    data: dict[str, Any] | None = None
+
+
+class Phase(_Answer):
+    """A phase of a job: resolve, provision, augment or publish."""
+
+    name: str
+    status: str
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    events: list[PhaseEvent] = []
+    error: str | None = None
+
+
+class Tally(_Answer):
+    """A count of things to do and done."""
+
+    total: int = 0
+    done: int = 0
+    failed: int = 0
+
+
+class Progress(_Answer):
+    """How far a job is; totals are 0 until its source has been resolved."""
+
+    percent: int = 0
+    episodes: Tally = Tally()
+    frames: Tally = Tally()
+    bytes: Tally = Tally()
+    frames_per_second: float | None = None
+    estimated_seconds_remaining: int | None = None
+
+
+class Output(_Answer):
+    """The dataset that was published."""
+
+    dataset_id: str | None = None
+    revision: str | None = None
+    episodes: int | None = None
+    frames: int | None = None
+    url: str | None = None
+
+
+class JobStatus(_Answer):
+    """A job in detail."""
+
+    job_id: UUID
+    current_phase: str
+    status: str
+    instance_type: str | None = None
+    region: str | None = None
+    phases: list[Phase] = []
+    augmented_dataset_id: str | None = None
+    created_at: datetime | None = None
+    progress: Progress = Progress()
+    error: str | None = None
+    output: Output | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it completed, failed or was cancelled."""
+        return self.status in FINAL
+
+
+class JobSummary(_Answer):
+    """A job in a list, and in its stream."""
+
+    job_id: UUID
+    name: str
+    project_id: UUID | None = None
+    dataset_id: str | None = None
+    augmentation_type: str
+    status: str
+    current_phase: str
+    percent: int = 0
+    node: str | None = None
+    error: str | None = None
+    augmented_dataset_id: str | None = None
+    created_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+
+class JobPage(_Answer):
+    """A page of jobs."""
+
+    jobs: list[JobSummary]
+    total: int
+    next_cursor: str | None = None
+
+
+class OutputFile(_Answer):
+    """A file of the published dataset."""
+
+    path: str
+    kind: str
+    media_type: str
+    url: str | None = None
+
+
+class Outputs(_Answer):
+    """The result of a job; empty until there is one."""
+
+    job_id: UUID
+    output: Output | None = None
+    files: list[OutputFile] = []
+
+
+class StreamedEvent(_Answer):
+    """Something that happened, as the stream tells it."""
+
+    id: str
+    phase: str
+    status: str | None
+    message: str | None = None
+    error: str | None = None
+    timestamp: datetime
+    retry_attempt: int = 0
+    data: dict[str, Any] | None = None
+
+
+class Event(_Answer):
+    """One message of a job's stream.
+
+    Attributes:
+        kind: phase (something happened), status (the job is another than before) or removed (it was deleted).
+        id: where the stream goes on when this was the last that was seen.
+        phase: of a phase message.
+        job: of a status message.
+    """
+
+    kind: Literal["phase", "status", "removed"]
+    id: str
+    phase: StreamedEvent | None = None
+    job: JobSummary | None = None
+
+    @property
+    def is_last(self) -> bool:
+        """Whether nothing follows."""
+        return self.kind == "removed" or (self.job is not None and self.job.status in FINAL)

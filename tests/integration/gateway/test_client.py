@@ -1,0 +1,66 @@
+"""The typed client and the `augmentation` command before a real gateway and a real API server."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from augmentation_client import AsyncClient, Client, Conflict, InvalidRequest, NotFound
+from augmentation_client.command import main
+from tests.integration.control_plane import ControlPlane
+from tests.integration.gateway.conftest import PROJECT_ID, GatewayProcess
+from tests.integration.gateway.jobs import BODY, object_of, set_status
+
+
+def test_a_job_from_submit_to_its_end(gateway: GatewayProcess, granted: ControlPlane) -> None:
+    with Client(gateway.url, gateway.keys["full"]) as client, ThreadPoolExecutor(1) as pool:
+        made = client.submit(name="by the client", idempotency_key="client", **BODY)
+        assert client.submit(name="by the client", idempotency_key="client", **BODY).job_id == made.job_id
+        assert [job.job_id for job in client.list(name="by the client", limit=1)] == [made.job_id]
+        waiting = pool.submit(client.wait, made.job_id, timeout=60)
+        name = object_of(granted, str(made.job_id))["metadata"]["name"]
+        set_status(granted, name, {"state": "running", "currentPhase": "augment"})
+        with pytest.raises(Conflict):
+            client.delete(made.job_id)
+        set_status(granted, name, {"state": "completed", "output": {"datasetID": "me/out", "revision": "abc"}})
+        assert waiting.result().augmented_dataset_id == "me/out"
+        output = client.outputs(made.job_id).output
+        assert output is not None
+        assert output.revision == "abc"
+        client.delete(made.job_id)
+        with pytest.raises(NotFound):
+            client.get(made.job_id)
+
+
+def test_waiting_ends_when_the_time_is_up(gateway: GatewayProcess) -> None:
+    with Client(gateway.url, gateway.keys["full"]) as client:
+        made = client.submit(**BODY)
+        with pytest.raises(TimeoutError, match=r"has not ended in 0\.5 s"):
+            client.wait(made.job_id, timeout=0.5)
+
+
+async def test_the_same_as_coroutines(gateway: GatewayProcess, granted: ControlPlane) -> None:
+    async with AsyncClient(gateway.url, gateway.keys["full"]) as client:
+        made = await client.submit(**BODY)
+        with pytest.raises(TimeoutError):
+            await client.wait(made.job_id, timeout=0.5)
+        assert (await client.cancel(made.job_id)).cancelled
+        assert object_of(granted, str(made.job_id))["spec"]["cancel"] is True
+        assert (await client.get(made.job_id)).status == "queued"
+        assert made.job_id in [job.job_id async for job in client.list(project_id=PROJECT_ID)]
+        with pytest.raises(InvalidRequest, match="augment_copy is not a field"):
+            await client.submit(augment_copy=1, **BODY)
+
+
+def test_the_command(gateway: GatewayProcess, capsys: pytest.CaptureFixture[str]) -> None:
+    common = ["--url", gateway.url, "--key", gateway.keys["full"]]
+    fields = ["--project", PROJECT_ID, "--dataset", "lerobot/pusht", "--set", "augment_copies=2"]
+    assert main([*common, "submit", *fields, "--name", "by command", "-o", "json"]) == 0
+    job_id = json.loads(capsys.readouterr().out)["job_id"]
+    assert main([*common, "list", "--name", "by command"]) == 0
+    assert job_id in capsys.readouterr().out
+    assert main([*common, "cancel", job_id]) == 0
+    assert main([*common, "retry", job_id]) == 2
+    assert "only a job that failed or was cancelled" in capsys.readouterr().err

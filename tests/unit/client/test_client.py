@@ -1,0 +1,232 @@
+"""Both clients before a gateway that answers as it is told: the same behaviour, tested once for each."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+
+from augmentation_client import (
+    ApiError,
+    AsyncClient,
+    Client,
+    Conflict,
+    GatewayUnavailable,
+    InvalidRequest,
+    NotFound,
+    Unauthorized,
+    calls,
+)
+from augmentation_client.event_source import EventReader
+
+JOB_ID = "2489e9ad-2ee2-8e00-8ec9-32d5f69181c0"
+JOB = {"job_id": JOB_ID, "name": "a", "augmentation_type": "deterministic", "current_phase": "augment"}
+STATUS = {"job_id": JOB_ID, "current_phase": "publish", "status": "completed", "augmented_dataset_id": "me/out"}
+
+Answer = httpx.Response | Exception
+
+
+class ScriptedGateway:
+    """Stands in for a gateway: gives its answers in turn, and keeps the requests."""
+
+    def __init__(self, *answers: Answer) -> None:
+        self._answers = list(answers)
+        self.requests: list[httpx.Request] = []
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        answer = self._answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture(params=["sync", "async"])
+def run(request: pytest.FixtureRequest) -> Run:
+    """Calls a method of a client, of either kind; lists come whole."""
+
+    def run_sync(gateway: ScriptedGateway, method: str, *arguments: Any, **named: Any) -> Any:
+        with Client("http://gateway", "aug_key", transport=httpx.MockTransport(gateway.answer)) as client:
+            result = getattr(client, method)(*arguments, **named)
+            return list(result) if isinstance(result, Iterator) else result
+
+    async def run_async(gateway: ScriptedGateway, method: str, *arguments: Any, **named: Any) -> Any:
+        async with AsyncClient("http://gateway", "aug_key", transport=httpx.MockTransport(gateway.answer)) as client:
+            result = getattr(client, method)(*arguments, **named)
+            if hasattr(result, "__aiter__"):
+                return [each async for each in result]
+            return await result
+
+    if request.param == "sync":
+        return run_sync
+    return lambda *arguments, **named: asyncio.run(run_async(*arguments, **named))
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def at_once(_: float) -> None:
+        return None
+
+    monkeypatch.setattr("augmentation_client.client.time.sleep", lambda _: None)
+    monkeypatch.setattr("augmentation_client.async_client.asyncio.sleep", at_once)
+
+
+def reply(status: int, body: Any = None, **headers: str) -> httpx.Response:
+    return httpx.Response(status, json=body, headers=headers)
+
+
+def stream(*messages: tuple[str, str, dict[str, Any]]) -> httpx.Response:
+    text = "retry: 2000\n\n" + "".join(
+        f"event: {kind}\nid: {name}\ndata: {json.dumps(data)}\n\n: still here\n\n" for kind, name, data in messages
+    )
+    return httpx.Response(200, text=text, headers={"content-type": "text/event-stream"})
+
+
+def happened(name: str) -> tuple[str, str, dict[str, Any]]:
+    data = {"id": name, "phase": "augment", "status": "progress", "timestamp": "2026-11-20T10:00:00Z"}
+    return "phase", f"after-{name}", data
+
+
+def is_now(state: str) -> tuple[str, str, dict[str, Any]]:
+    return "status", f"now-{state}", {**JOB, "status": state}
+
+
+def test_a_job_is_submitted_with_its_key_and_made_once_when_the_answer_is_lost(run: Run) -> None:
+    made = {"job_id": JOB_ID, "status": "queued", "message": None}
+    gateway = ScriptedGateway(httpx.ReadError("cut"), reply(503, {"detail": "away"}), reply(200, made))
+    submitted = run(gateway, "submit", project_id=UUID(JOB_ID), dataset_id="lerobot/pusht", augment_copies=2)
+    assert submitted.job_id == UUID(JOB_ID)
+    assert len({request.headers["idempotency-key"] for request in gateway.requests}) == 1
+    for request in gateway.requests:
+        assert request.headers["authorization"] == "Bearer aug_key"
+        assert json.loads(request.content) == {
+            "project_id": JOB_ID,
+            "dataset_id": "lerobot/pusht",
+            "augment_copies": 2,
+        }
+
+
+def test_a_gateway_that_stays_away_is_an_error_in_the_end(run: Run) -> None:
+    gateway = ScriptedGateway(*[httpx.ConnectError("refused")] * calls.TRIES)
+    with pytest.raises(GatewayUnavailable, match="does not answer"):
+        run(gateway, "get", JOB_ID)
+    gateway = ScriptedGateway(*[reply(503, {"detail": "Kubernetes is away"}) for _ in range(calls.TRIES)])
+    with pytest.raises(GatewayUnavailable, match="Kubernetes is away"):
+        run(gateway, "get", JOB_ID)
+
+
+def test_a_retry_is_not_sent_twice(run: Run) -> None:
+    gateway = ScriptedGateway(reply(503, {"detail": "away"}))
+    with pytest.raises(GatewayUnavailable):
+        run(gateway, "retry", JOB_ID)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(401, Unauthorized), (404, NotFound), (409, Conflict), (400, InvalidRequest), (418, ApiError)]
+)
+def test_an_error_is_the_gateways_own_sentence(run: Run, status: int, kind: type[ApiError]) -> None:
+    answer = reply(status, {"detail": "the cause: the fix"}, **{"x-request-id": "r-1"})
+    with pytest.raises(kind, match="the cause: the fix") as error:
+        run(ScriptedGateway(answer), "get", JOB_ID)
+    assert (error.value.status, error.value.request_id) == (status, "r-1")
+
+
+def test_every_bad_field_is_told(run: Run) -> None:
+    fields = [{"loc": ["body", name], "msg": f"{name} is wrong", "type": "t"} for name in ("a", "b")]
+    with pytest.raises(InvalidRequest, match="a is wrong; b is wrong"):
+        run(ScriptedGateway(reply(422, {"detail": fields})), "submit", dataset_id="x")
+
+
+def test_an_answer_of_a_proxy_is_quoted(run: Run) -> None:
+    with pytest.raises(ApiError, match="HTTP 500: <html>"):
+        run(ScriptedGateway(httpx.Response(500, text="<html>")), "get", JOB_ID)
+
+
+def test_a_list_goes_through_all_pages(run: Run) -> None:
+    pages = [
+        reply(200, {"jobs": [{**JOB, "status": "queued"}] * 2, "total": 3, "next_cursor": "c"}),
+        reply(200, {"jobs": [{**JOB, "status": "running"}], "total": 3, "next_cursor": None}),
+    ]
+    gateway = ScriptedGateway(*pages)
+    assert [job.status for job in run(gateway, "list", status=["queued", "running"])] == ["queued", "queued", "running"]
+    assert dict(gateway.requests[1].url.params.multi_items()) == {"status": "running", "cursor": "c"}
+
+
+def test_events_go_on_after_a_break_from_the_last_that_was_seen(run: Run) -> None:
+    gateway = ScriptedGateway(
+        stream(is_now("running"), happened("a")),
+        httpx.ReadError("cut"),
+        reply(503, {"detail": "starting"}),
+        stream(happened("b"), is_now("completed")),
+    )
+    events = run(gateway, "events", JOB_ID)
+    assert [event.id for event in events] == ["now-running", "after-a", "after-b", "now-completed"]
+    assert [request.headers.get("last-event-id") for request in gateway.requests] == [None, *["after-a"] * 3]
+
+
+def test_a_stream_that_cannot_be_had_is_an_error(run: Run) -> None:
+    with pytest.raises(NotFound):
+        run(ScriptedGateway(reply(404, {"detail": "no such job"})), "events", JOB_ID)
+    with pytest.raises(GatewayUnavailable, match="broke off"):
+        run(ScriptedGateway(*[httpx.ConnectError("refused")] * calls.TRIES), "events", JOB_ID)
+
+
+def test_an_ended_stream_that_was_seen_whole_is_empty(run: Run) -> None:
+    assert run(ScriptedGateway(httpx.Response(204)), "events", JOB_ID, last_id="now-completed") == []
+
+
+def test_waiting_shows_progress_and_ends_with_the_job(run: Run) -> None:
+    seen: list[str] = []
+    gateway = ScriptedGateway(stream(is_now("running"), is_now("completed")), reply(200, STATUS))
+    job = run(gateway, "wait", JOB_ID, progress=lambda job: seen.append(job.status))
+    assert seen == ["running", "completed"]
+    assert (job.status, job.augmented_dataset_id) == ("completed", "me/out")
+
+
+def test_waiting_with_a_bar_works_without_a_terminal(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    gateway = ScriptedGateway(stream(is_now("completed")), reply(200, STATUS))
+    assert run(gateway, "wait", JOB_ID, progress=True).status == "completed"
+    assert capsys.readouterr().out == "", "it is on stderr"
+
+
+def test_a_job_that_is_deleted_is_waited_for_no_more(run: Run) -> None:
+    with pytest.raises(NotFound, match="was deleted"):
+        run(ScriptedGateway(stream(("removed", "r", {}))), "wait", JOB_ID)
+
+
+def test_delete_and_outputs(run: Run) -> None:
+    assert run(ScriptedGateway(httpx.Response(204)), "delete", JOB_ID) is None
+    with pytest.raises(Conflict):
+        run(ScriptedGateway(reply(409, {"detail": "it runs"})), "delete", JOB_ID)
+    assert run(ScriptedGateway(reply(200, {"job_id": JOB_ID})), "outputs", JOB_ID).files == []
+
+
+def test_an_id_cannot_lead_to_another_path(run: Run) -> None:
+    gateway = ScriptedGateway(reply(200, STATUS))
+    run(gateway, "get", "../x?y")
+    assert gateway.requests[0].url.raw_path == b"/v1/augmentation/..%2Fx%3Fy"
+
+
+def test_without_an_address_or_a_key_it_says_which_variable_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AUGMENTATION_URL", raising=False)
+    with pytest.raises(ApiError, match="AUGMENTATION_URL is not set"):
+        Client(key="k")
+    monkeypatch.setenv("AUGMENTATION_URL", "http://gateway/")
+    monkeypatch.delenv("AUGMENTATION_KEY", raising=False)
+    with pytest.raises(ApiError, match="AUGMENTATION_KEY is not set"):
+        AsyncClient()
+
+
+def test_a_reader_takes_no_notice_of_what_it_does_not_know() -> None:
+    reader = EventReader()
+    for line in ("event: invented", "id: 9", "data: {}", "", ": comment", "", "retry: 5", ""):
+        assert reader.take(line) is None
+    assert reader.last_id is None

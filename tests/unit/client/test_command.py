@@ -1,0 +1,141 @@
+"""The `augmentation` command: what it sends, what it prints, and its exit status."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from augmentation_client import Client
+from augmentation_client.command import main
+from tests.unit.client.test_client import (
+    JOB,
+    JOB_ID,
+    STATUS,
+    ScriptedGateway,
+    happened,
+    is_now,
+    reply,
+    stream,
+)
+
+MADE = {"job_id": JOB_ID, "status": "queued", "message": "created"}
+
+
+def run(gateway: ScriptedGateway, *arguments: str) -> int:
+    def make_client(url: str | None, key: str | None) -> Client:
+        return Client(url or "http://gateway", key or "aug_key", transport=httpx.MockTransport(gateway.answer))
+
+    return main(arguments, make_client)
+
+
+def body(gateway: ScriptedGateway) -> dict[str, Any]:
+    sent: dict[str, Any] = json.loads(gateway.requests[0].content)
+    return sent
+
+
+def test_submit_puts_file_options_and_settings_together(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    request = tmp_path / "request.yaml"
+    request.write_text("project_id: p\ndataset_id: a/b\naugment_copies: 1\n")
+    gateway = ScriptedGateway(reply(201, MADE))
+    settings = ["--set", "augment_copies=2", "--set", "private=true", "--set", "cameras=[top]"]
+    assert run(gateway, "submit", "-f", str(request), "--dataset", "c/d", *settings) == 0
+    assert body(gateway) == {
+        "project_id": "p",
+        "dataset_id": "c/d",
+        "augment_copies": 2,
+        "private": True,
+        "cameras": ["top"],
+    }
+    assert JOB_ID in capsys.readouterr().out
+
+
+def test_submit_reads_a_request_from_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO('{"dataset_id": "a/b"}'))
+    gateway = ScriptedGateway(reply(201, MADE))
+    assert run(gateway, "submit", "-f", "-") == 0
+    assert body(gateway) == {"dataset_id": "a/b"}
+
+
+@pytest.mark.parametrize(("state", "status"), [("completed", 0), ("failed", 1)])
+def test_submit_can_wait_and_tells_how_it_ended(state: str, status: int) -> None:
+    gateway = ScriptedGateway(reply(201, MADE), stream(is_now(state)), reply(200, {**STATUS, "status": state}))
+    assert run(gateway, "submit", "--dataset", "a/b", "--wait") == status
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["submit", "--set", "augment_copies"], "write FIELD=VALUE"),
+        (["submit", "-f", "/nowhere.yaml"], "No such file"),
+    ],
+)
+def test_a_mistake_is_told_and_nothing_is_sent(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gateway = ScriptedGateway()
+    assert run(gateway, *arguments) == 2
+    assert message in capsys.readouterr().err
+    assert gateway.requests == []
+
+
+def test_list_is_a_table_or_data(capsys: pytest.CaptureFixture[str]) -> None:
+    jobs = [{**JOB, "status": "running", "percent": 40, "dataset_id": "a/b", "node": "gpu-1"}]
+
+    def listed(*arguments: str) -> str:
+        page = reply(200, {"jobs": jobs, "total": 1, "next_cursor": None})
+        assert run(ScriptedGateway(page), "list", *arguments) == 0
+        return capsys.readouterr().out
+
+    header, row = listed().splitlines()
+    assert header.split() == ["JOB", "NAME", "DATASET", "STATUS", "PHASE", "PROGRESS", "NODE", "AGE"]
+    assert row.split() == [JOB_ID, "a", "a/b", "running", "augment", "40%", "gpu-1"]
+    assert json.loads(listed("-o", "json"))[0]["job_id"] == JOB_ID
+    assert yaml.safe_load(listed("-o", "yaml"))[0]["percent"] == 40
+
+
+def test_list_asks_for_what_was_named(capsys: pytest.CaptureFixture[str]) -> None:
+    gateway = ScriptedGateway(reply(200, {"jobs": [], "total": 0}))
+    assert run(gateway, "list", "--status", "failed", "--status", "running", "--name", "x", "--limit", "5") == 0
+    assert gateway.requests[0].url.params.multi_items() == [
+        ("limit", "5"),
+        ("status", "failed"),
+        ("status", "running"),
+        ("name", "x"),
+    ]
+
+
+def test_logs_tell_what_happens_and_how_it_ended(capsys: pytest.CaptureFixture[str]) -> None:
+    gateway = ScriptedGateway(stream(is_now("running"), happened("a"), is_now("failed")))
+    assert run(gateway, "logs", JOB_ID) == 1
+    assert capsys.readouterr().out.splitlines() == ["2026-11-20T10:00:00Z augment progress", "failed"]
+
+
+def test_watch_tells_progress_on_stderr_and_the_job_on_stdout(capsys: pytest.CaptureFixture[str]) -> None:
+    gateway = ScriptedGateway(stream(is_now("running"), is_now("completed")), reply(200, STATUS))
+    assert run(gateway, "watch", JOB_ID, "-o", "json") == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["augmented_dataset_id"] == "me/out"
+    assert printed.err.splitlines() == ["running augment 0%", "completed augment 0%"]
+
+
+def test_cancel_retry_get_and_delete(capsys: pytest.CaptureFixture[str]) -> None:
+    cancelled = reply(200, {"job_id": JOB_ID, "cancelled": True, "message": "being cancelled"})
+    assert run(ScriptedGateway(cancelled), "cancel", JOB_ID) == 0
+    assert run(ScriptedGateway(reply(200, {"job_id": JOB_ID, "attempt": 2})), "retry", JOB_ID) == 0
+    assert run(ScriptedGateway(reply(200, STATUS)), "get", JOB_ID) == 0
+    assert run(ScriptedGateway(httpx.Response(204)), "delete", JOB_ID) == 0
+    text = capsys.readouterr().out
+    assert "being cancelled" in text
+    assert "attempt:   2" in text
+    assert "dataset:   me/out" in text
+
+
+def test_an_error_of_the_gateway_is_its_sentence_and_status_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(ScriptedGateway(reply(404, {"detail": "There is no augmentation job x."})), "get", "x") == 2
+    assert capsys.readouterr().err == "augmentation: There is no augmentation job x.\n"

@@ -1,0 +1,36 @@
+"""The client's models are the gateway's answers, field by field."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import BaseModel
+
+from augmentation_client import models
+from augmentation_gateway.native import answer
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs"),
+    [
+        (models.Submitted, answer.AugmentationResponse),
+        (models.Cancelled, answer.CancelResponse),
+        (models.Retried, answer.RetryResponse),
+        (models.PhaseEvent, answer.PhaseEventView),
+        (models.Phase, answer.PhaseView),
+        (models.Tally, answer.TallyView),
+        (models.Progress, answer.ProgressView),
+        (models.Output, answer.OutputView),
+        (models.JobStatus, answer.AugmentationStatusResponse),
+        (models.JobSummary, answer.AugmentationSummary),
+        (models.JobPage, answer.AugmentationList),
+        (models.OutputFile, answer.OutputFileView),
+        (models.Outputs, answer.OutputsResponse),
+        (models.StreamedEvent, answer.StreamedEvent),
+    ],
+)
+def test_a_model_has_the_fields_of_the_answer_and_its_required_ones(
+    mine: type[BaseModel], theirs: type[BaseModel]
+) -> None:
+    assert list(mine.model_fields) == list(theirs.model_fields)
+    required = {name: field.is_required() for name, field in theirs.model_fields.items()}
+    assert {name: field.is_required() for name, field in mine.model_fields.items()} == required
