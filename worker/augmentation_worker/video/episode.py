@@ -30,6 +30,10 @@ MAX_BATCH_FRAMES = 64
 BATCHES_AHEAD = 2
 """Batches that decoding may be ahead of the slowest copy."""
 
+PIXELS_AT_ONCE = 8 * 480 * 640
+"""Pixels of a frame times the copies that are made at once: an encoder holds dozens of frames (SVT-AV1's about 350
+bytes a pixel), and there may be 160 copies. To decode again for the next ones takes a few percent of encoding them."""
+
 
 @dataclass(frozen=True)
 class CopyVideo:
@@ -99,11 +103,12 @@ def augment_episode_camera_into(
 ) -> tuple[EpisodeVideo, ...]:
     """Write the copies of one episode of one camera into one mp4 file, or into one each.
 
-    The episode is decoded once. Each copy is augmented, hashed and encoded in a thread of its own, into a file of its
-    own; those are then joined without encoding again: copy c of a file is its frames [c*n, (c+1)*n). Memory is bounded
-    whatever the length. The bytes of the files depend on the arguments only (given the same build of the codec), not
-    on the machine's cores or on the device; a file appears when it is complete, and a call that is cut off leaves only
-    files that the next call for the same outputs removes.
+    The episode is decoded once for as many copies as are made at once: what PIXELS_AT_ONCE allows, or one a core. Each
+    copy is augmented, hashed and encoded in a thread of its own, into a file of its own; those are then joined without
+    encoding again: copy c of a file is its frames [c*n, (c+1)*n). Memory is bounded whatever the length and the number
+    of copies. The bytes of the files depend on the arguments only (given the same build of the codec), not on the
+    machine's cores or on the device; a file appears when it is complete, and a call that is cut off leaves only files
+    that the next call for the same outputs removes.
 
     Args:
         segment: the source episode.
@@ -133,7 +138,11 @@ def augment_episode_camera_into(
     shutil.rmtree(parts, ignore_errors=True)
     parts.mkdir()
     try:
-        writers = _encode_copies(segment, pipelines, parts, encoding, properties, device, on_frames, batch_size)
+        writers: list[_CopyWriter] = []
+        at_once = copies_at_once(properties.width, properties.height)
+        for begin in range(0, len(pipelines), at_once):
+            group = list(enumerate(pipelines))[begin : begin + at_once]
+            writers += _encode_copies(segment, group, parts, encoding, properties, device, on_frames, batch_size)
         shares = [writers[begin : begin + each] for begin in range(0, len(writers), each)]
         for output, share in zip(outputs, shares, strict=True):
             concatenate_videos([writer.path for writer in share], output, fps=segment.fps, frames=segment.frames)
@@ -219,9 +228,14 @@ class _CopyWriter:
         return len(frames)
 
 
+def copies_at_once(width: int, height: int) -> int:
+    """How many copies of an episode are made at once, of frames of this size in pixels."""
+    return max(usable_cores(), PIXELS_AT_ONCE // (width * height))
+
+
 def _encode_copies(
     segment: VideoSegment,
-    pipelines: Sequence[EpisodeTransform],
+    copies: Sequence[tuple[int, EpisodeTransform]],
     folder: Path,
     encoding: VideoEncoding,
     properties: VideoProperties,
@@ -229,12 +243,12 @@ def _encode_copies(
     on_frames: Callable[[int], None] | None,
     batch_size: int,
 ) -> list[_CopyWriter]:
-    """Encode each copy into a file of its own."""
-    threads = max(1, usable_cores() // len(pipelines))
+    """Encode each copy, given with its number, into a file of its own."""
+    threads = max(1, usable_cores() // len(copies))
     report = on_frames or (lambda frames: None)
     with ExitStack() as running:
         writers = []
-        for copy, pipeline in enumerate(pipelines):
+        for copy, pipeline in copies:
             path = folder / f"copy-{copy:03d}.mp4"
             writers.append(_CopyWriter(path, segment, pipeline, encoding, properties, threads))
             running.callback(writers[-1].stop)

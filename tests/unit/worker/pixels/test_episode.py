@@ -21,6 +21,7 @@ from augmentation_worker.video import (
     augment_episode_camera,
     check_video,
     decode_segment,
+    episode,
 )
 
 from .conftest import SampleVideo, psnr
@@ -106,6 +107,33 @@ def test_the_batches_do_not_matter(
         collector = ImageStatisticsCollector(len(pixels))
         collector.add(pixels, 0)
         assert copy.statistics == collector.result()
+
+
+def test_how_many_copies_are_made_at_once_does_not_matter(
+    tmp_path: Path, segment: VideoSegment, pipelines: Pipelines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, reported = [], []
+    for at_once in (2, 3):
+        monkeypatch.setattr(episode, "copies_at_once", lambda width, height, at_once=at_once: at_once)
+        output = tmp_path / f"by-{at_once}.mp4"
+        counts: list[int] = []
+        drawn = pipelines(EPISODE)
+        made.append(
+            augment_episode_camera(segment, drawn, output, VideoEncoding(), device=CPU, on_frames=counts.append)
+        )
+        reported.append(sum(counts))
+    assert made[0] == made[1]
+    assert reported == [3 * segment.frames] * 2
+
+
+@pytest.mark.parametrize(
+    ("size", "cores", "at_once"), [((640, 480), 2, 8), ((1920, 1080), 2, 2), ((1920, 1080), 16, 16)]
+)
+def test_the_copies_that_are_made_at_once_fit_into_memory_and_keep_the_cores_busy(
+    size: tuple[int, int], cores: int, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(episode, "usable_cores", lambda: cores)
+    assert episode.copies_at_once(*size) == at_once
 
 
 def test_progress_adds_up_to_all_augmented_frames(tmp_path: Path, segment: VideoSegment, pipelines: Pipelines) -> None:
