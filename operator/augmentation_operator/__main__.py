@@ -19,6 +19,8 @@ ENV_NAMESPACES = "AUGMENTATION_NAMESPACES"
 """Comma list of the namespaces to serve; empty: the whole cluster."""
 ENV_LIVENESS = "AUGMENTATION_LIVENESS_ADDRESS"
 """Address of the liveness endpoint, host:port."""
+ENV_METRICS = "AUGMENTATION_METRICS_ADDRESS"
+"""Address of /metrics, host:port; empty: none."""
 ENV_LEASE_NAMESPACE = "AUGMENTATION_LEASE_NAMESPACE"
 """Namespace of the Lease by which one of several operators is chosen to act; empty: this is the only one."""
 ENV_IDENTITY = "AUGMENTATION_IDENTITY"
@@ -50,10 +52,12 @@ def main() -> None:
     logging.getLogger("kopf").setLevel(logging.WARNING)
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)  # the kubelet's probes
     namespaces = [name.strip() for name in os.environ.get(ENV_NAMESPACES, "").split(",") if name.strip()]
+    metrics_host, _, metrics_port = os.environ.get(ENV_METRICS, "").rpartition(":")
     operator = Operator(
         namespaces,
         lease_namespace=os.environ.get(ENV_LEASE_NAMESPACE) or None,
         identity=os.environ.get(ENV_IDENTITY) or f"{socket.gethostname()}-{secrets.token_hex(4)}",
+        metrics_address=(metrics_host, int(metrics_port)) if metrics_port else None,
         on_end=lambda: os.kill(os.getpid(), signal.SIGTERM),
     )
     register(operator)

@@ -26,6 +26,7 @@ from augmentation_operator.admission import Admissions, Place
 from augmentation_operator.announcement import announcements
 from augmentation_operator.decision import Decision, operator_part
 from augmentation_operator.manifests.ownership import Manifest
+from augmentation_operator.metrics import Metrics
 from augmentation_operator.observation import (
     ChildJob,
     ChildPod,
@@ -74,7 +75,9 @@ class Controller:
         children: Children,
         clock: Callable[[], datetime] = _now,
         wake: Callable[[str], None] = lambda uid: None,
+        metrics: Metrics | None = None,
     ) -> None:
+        self._metrics = metrics or Metrics()
         self._api = api
         self._children = children
         self._clock = clock
@@ -109,6 +112,10 @@ class Controller:
         self._written.pop(uid, None)
         self._admissions.lost(uid)
 
+    def bodies(self) -> list[Mapping[str, Any]]:
+        """All jobs, as they were last seen."""
+        return list(self._bodies.values())
+
     def known(self) -> list[str]:
         """Uids of all jobs."""
         return list(self._bodies)
@@ -123,6 +130,10 @@ class Controller:
 
     async def reconcile(self, uid: str) -> timedelta | None:
         """Bring one job a step nearer to what it should be. Answers when to look again, if nothing happens before."""
+        with self._metrics.reconcile():
+            return await self._reconcile(uid)
+
+    async def _reconcile(self, uid: str) -> timedelta | None:
         body = self._bodies.get(uid)
         if body is None or body["metadata"].get("deletionTimestamp"):
             return None
@@ -275,6 +286,7 @@ class Controller:
                 return NUMBERS_INTERVAL - since
         await self._write_status(metadata.name, metadata.namespace, metadata.uid, after)
         self._written[metadata.uid] = now
+        self._metrics.wrote(metadata.namespace, job.status, status)
         if job.status.state != status.state:
             log.info("%s/%s: %s", metadata.namespace, metadata.name, status.message, extra={"job": metadata.uid})
         for announcement in announcements(job.status, status):

@@ -15,6 +15,7 @@ from augmentation_api.identifiers import CLASS_PLURAL, GROUP, JOB_PLURAL, LABEL_
 from augmentation_kube import KubeError, KubeUnavailable, connect
 from augmentation_operator.controller import Controller
 from augmentation_operator.leadership import Leadership
+from augmentation_operator.metrics import Metrics, serve
 from augmentation_operator.observation import ChildJob, ChildPod, read_job, read_pod
 from augmentation_operator.work_queue import WorkQueue
 
@@ -51,6 +52,7 @@ class Operator:
         namespaces: those to serve; none: all.
         lease_namespace: of the Lease whose holder acts; None: there is no other operator.
         identity: of this process among the candidates.
+        metrics_address: host and port to answer /metrics at; None: nowhere.
         on_end: called when nothing is done any more: this process has to end too, so that it is started again.
     """
 
@@ -60,12 +62,14 @@ class Operator:
         *,
         lease_namespace: str | None = None,
         identity: str = "",
+        metrics_address: tuple[str, int] | None = None,
         on_end: Callable[[], None] = lambda: None,
     ) -> None:
         self.queue = WorkQueue()
         self._namespaces = tuple(namespaces)
         self._lease_namespace, self._identity, self._on_end = lease_namespace, identity, on_end
         self._leadership: Leadership | None = None
+        self._metrics, self._metrics_address = Metrics(), metrics_address
         self._stack = AsyncExitStack()
         self._acting: asyncio.Task[None] | None = None
         self._controller: Controller | None = None
@@ -79,7 +83,11 @@ class Operator:
     async def start(self, children: IndexedChildren) -> None:
         """Connect and begin to work."""
         api = await self._stack.enter_async_context(connect())
-        self._controller = Controller(api, children, wake=self.queue.add)
+        self._controller = Controller(api, children, wake=self.queue.add, metrics=self._metrics)
+        self._metrics.show(self._controller.bodies, lambda: self.queue.depth)
+        if self._metrics_address is not None:
+            runner = await serve(self._metrics, *self._metrics_address)
+            self._stack.push_async_callback(runner.cleanup)
         if self._lease_namespace:
             self._leadership = Leadership(api, self._lease_namespace, self._identity)
         self._acting = asyncio.create_task(self._act(self._controller))
@@ -102,10 +110,12 @@ class Operator:
     async def _act(self, controller: Controller) -> None:
         """Reconcile while this process leads. The watches go on all the time and fill the queue."""
         if self._leadership is None:
+            self._metrics.leads(True)
             await self._reconcile(controller)
             return
         while True:
             await self._leadership.acquire()
+            self._metrics.leads(True)
             leading = asyncio.create_task(self._leadership.keep())
             working = asyncio.create_task(self._reconcile(controller))
             try:
@@ -113,6 +123,7 @@ class Operator:
                 if working.done():
                     working.result()
             finally:
+                self._metrics.leads(False)
                 for task in (leading, working):
                     task.cancel()
                 await asyncio.gather(leading, working, return_exceptions=True)

@@ -42,6 +42,11 @@ class WorkQueue:
         self._cancel_timer(key)
         self._timers[key] = loop.call_at(due, self.add, key)
 
+    @property
+    def depth(self) -> int:
+        """Keys that wait for a worker now."""
+        return len(self._waiting)
+
     def forget(self, key: str) -> None:
         """Drop what is remembered of a key whose object is gone."""
         self._cancel_timer(key)

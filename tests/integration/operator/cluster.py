@@ -156,9 +156,10 @@ class OperatorProcess:
 
     def start(self) -> None:
         """Start it without waiting."""
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self._port = probe.getsockname()[1]
+        with socket.socket() as probe, socket.socket() as other:
+            for each in (probe, other):
+                each.bind(("127.0.0.1", 0))
+            self._port, self._metrics_port = probe.getsockname()[1], other.getsockname()[1]
         kubeconfig = json.loads(self.plane.kubeconfig_of("operator").read_text())
         token = self.plane.kubectl("create", "token", "augmentation-operator", "--namespace", SYSTEM_NAMESPACE)
         kubeconfig["users"][0]["user"] = {"token": token.strip()}
@@ -166,6 +167,7 @@ class OperatorProcess:
         settings = {
             "KUBECONFIG": str(self.folder / "kubeconfig"),
             "AUGMENTATION_LIVENESS_ADDRESS": f"127.0.0.1:{self._port}",
+            "AUGMENTATION_METRICS_ADDRESS": f"127.0.0.1:{self._metrics_port}",
             # As in a pod, whose process is the same candidate after a restart.
             "AUGMENTATION_LEASE_NAMESPACE": SYSTEM_NAMESPACE,
             "AUGMENTATION_IDENTITY": self.identity,
@@ -191,6 +193,12 @@ class OperatorProcess:
                 return False
 
         until(answers, lambda: self.log[-4000:])
+
+    def metrics(self) -> dict[str, float]:
+        """What it answers at /metrics, by name and labels."""
+        text = httpx.get(f"http://127.0.0.1:{self._metrics_port}/metrics", trust_env=False).raise_for_status().text
+        lines = (line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+        return {name: float(value) for name, value in lines}
 
     def restart(self) -> None:
         """Start it again after it was stopped, and wait."""

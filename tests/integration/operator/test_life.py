@@ -133,3 +133,22 @@ def test_a_jobs_story_is_told_by_kubectl_describe(
     told = described().partition("Events:")[2]
     for reason in ("ResolveStarted", "ClassSelected", "AugmentCompleted", "PublishCompleted", "Published"):
         assert told.count(f" {reason} ") == 1, told
+
+
+def test_the_operator_tells_prometheus_of_its_jobs(
+    operator: OperatorProcess, cluster: Cluster, kubelet: StandInKubelet
+) -> None:
+    ended = 'augmentation_jobs_ended_total{namespace="robots",reason="",state="completed"}'
+    before = operator.metrics()
+    job = Job(cluster)
+    worker = resolve(job, kubelet)
+    augment(job, kubelet, worker)
+    publish(job, kubelet, worker)
+    job.until_state("completed")
+    until(lambda: operator.metrics().get(ended, 0) == before.get(ended, 0) + 1, operator.metrics)
+    now = operator.metrics()
+    assert now["augmentation_operator_leads"] == 1
+    assert now['augmentation_jobs{namespace="robots",state="completed"}'] >= 1
+    assert (
+        now["augmentation_operator_reconcile_seconds_count"] > before["augmentation_operator_reconcile_seconds_count"]
+    )

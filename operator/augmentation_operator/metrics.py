@@ -1,0 +1,135 @@
+"""What Prometheus may ask of the operator: its jobs, its work and its lead, over HTTP at /metrics.
+
+Gauges are read from what the operator knows at the moment of asking, O(jobs). Counters begin at 0 with the process, as
+Prometheus expects.
+"""
+
+from collections import Counter as Tallies
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
+
+from augmentation_api import AugmentationJobStatus, ConditionType, PhaseName, State
+from augmentation_api.vocabulary import ShardState
+
+_WAITS = (1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 24 * 3600)
+
+
+class Metrics:
+    """The operator's metrics, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self._registry = registry = CollectorRegistry()
+        self._reconciles = Histogram(
+            "augmentation_operator_reconcile_seconds", "Time a reconcile of one job took", registry=registry
+        )
+        self._errors = Counter(
+            "augmentation_operator_reconcile_errors", "Reconciles that failed and are tried again", registry=registry
+        )
+        self._ended = Counter(
+            "augmentation_jobs_ended", "Jobs that ended", ("namespace", "state", "reason"), registry=registry
+        )
+        self._waits = Histogram(
+            "augmentation_job_wait_seconds",
+            "Time from the end of resolve to the first augment pod: for a slot and for a node",
+            buckets=_WAITS,
+            registry=registry,
+        )
+        self._accelerators = Counter(
+            "augmentation_accelerator_seconds",
+            "Accelerators x seconds that pods used",
+            ("namespace",),
+            registry=registry,
+        )
+        self._cpus = Counter(
+            "augmentation_cpu_seconds", "Requested CPU cores x seconds of pods", ("namespace",), registry=registry
+        )
+        self._preempted = Counter(
+            "augmentation_pods_preempted", "Pods that were preempted or evicted", ("namespace",), registry=registry
+        )
+        self._leads = Gauge("augmentation_operator_leads", "Whether this process acts", registry=registry)
+
+    def leads(self, whether: bool) -> None:
+        """This process acts from now on, or stands by."""
+        self._leads.set(whether)
+
+    @contextmanager
+    def reconcile(self) -> Iterator[None]:
+        """Measure one reconcile."""
+        with self._reconciles.time():
+            try:
+                yield
+            except Exception:
+                self._errors.inc()
+                raise
+
+    def wrote(self, namespace: str, before: AugmentationJobStatus, after: AugmentationJobStatus) -> None:
+        """Count what a status that was written has that the one before it had not."""
+        if after.state is not None and after.state.is_final and after.state != before.state:
+            kind = ConditionType.FAILED if after.state == State.FAILED else None
+            failed = after.condition(kind) if kind else None
+            self._ended.labels(namespace, after.state, failed.reason if failed else "").inc()
+        provision = after.phase(PhaseName.PROVISION)
+        if provision.completed_at and provision.started_at and not before.phase(PhaseName.PROVISION).completed_at:
+            self._waits.observe(max(0.0, (provision.completed_at - provision.started_at).total_seconds()))
+        for counter, name in ((self._accelerators, "accelerator_seconds"), (self._cpus, "cpu_seconds")):
+            used, counted = (getattr(status.usage, name, None) or 0.0 for status in (after, before))
+            counter.labels(namespace).inc(max(0.0, used - counted))
+        self._preempted.labels(namespace).inc(max(0, (after.preemption_count or 0) - (before.preemption_count or 0)))
+
+    def show(self, bodies: Callable[[], Iterable[Mapping[str, Any]]], queue_depth: Callable[[], int]) -> None:
+        """Show gauges of the jobs as they are known, and of the work that waits."""
+        self._registry.register(_Jobs(bodies))
+        Gauge("augmentation_operator_queue_depth", "Jobs to reconcile", registry=self._registry).set_function(
+            queue_depth
+        )
+
+    def text(self) -> bytes:
+        """All metrics in Prometheus' text format."""
+        return generate_latest(self._registry)
+
+
+class _Jobs(Collector):
+    """Jobs and shards by state and namespace."""
+
+    def __init__(self, bodies: Callable[[], Iterable[Mapping[str, Any]]]) -> None:
+        self._bodies = bodies
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        jobs, shards = Tallies[tuple[str, str]](), Tallies[tuple[str, str]]()
+        for body in self._bodies():
+            namespace, status = body["metadata"].get("namespace", ""), body.get("status", {})
+            state = State(status.get("state") or State.QUEUED)
+            jobs[namespace, state] += 1
+            if not state.is_final:
+                shards.update(
+                    (namespace, ShardState(each["state"])) for each in status.get("shards", []) if "state" in each
+                )
+        for name, told, tally in (
+            ("augmentation_jobs", "AugmentationJobs by state", jobs),
+            ("augmentation_shards", "Shards of unfinished jobs by state", shards),
+        ):
+            family = GaugeMetricFamily(name, told, labels=("namespace", "state"))
+            for labels, count in sorted(tally.items()):
+                family.add_metric(labels, count)
+            yield family
+
+
+async def serve(metrics: Metrics, host: str, port: int) -> web.AppRunner:
+    """Answer /metrics until the runner is cleaned up."""
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(body=metrics.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    app = web.Application()
+    app.add_routes([web.get("/metrics", answer)])
+    runner = web.AppRunner(app, handle_signals=False, access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    await web.TCPSite(runner, host, port).start()
+    return runner

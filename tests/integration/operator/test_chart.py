@@ -1,0 +1,59 @@
+"""The chart, rendered with everything on: the API server accepts each object, field by field."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+import yaml
+
+from devcluster.tools import tool_path
+from tests.integration.control_plane import ControlPlane
+from tests.integration.operator.cluster import CHART, SYSTEM_NAMESPACE, Cluster, Json
+
+EVERYTHING = {
+    "operator.replicas": "2",
+    "gateway.replicas": "2",
+    "monitoring.serviceMonitor": "true",
+    "monitoring.alerts": "true",
+    "monitoring.dashboard": "true",
+    "networkPolicies.enabled": "true",
+}
+
+
+def rendered(**values: str) -> list[Json]:
+    options = [f"--set={name}={value}" for name, value in values.items()]
+    done = subprocess.run(
+        [tool_path("helm"), "template", "test", CHART, "--namespace", SYSTEM_NAMESPACE, *options],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return [document for document in yaml.safe_load_all(done.stdout) if document]
+
+
+def test_every_object_of_the_chart_is_accepted(cluster: Cluster, plane: ControlPlane) -> None:
+    objects = rendered(**EVERYTHING)
+    # Those two kinds belong to the Prometheus operator, which is not here.
+    ours = [each for each in objects if each["kind"] not in ("ServiceMonitor", "PrometheusRule")]
+    assert len(objects) - len(ours) == 2
+    manifest = {"apiVersion": "v1", "kind": "List", "items": ours}
+    said = plane.kubectl("apply", "--dry-run=server", "--validate=strict", "-f", "-", manifest=manifest)
+    assert len(said.splitlines()) == len(ours)
+
+
+def test_the_chart_has_nothing_to_complain_about() -> None:
+    done = subprocess.run([tool_path("helm"), "lint", "--strict", CHART], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(
+    "value", ["operator.replicas=0", "networkPolicies.apiServerPorts=443", "monitoring.alarms=true"]
+)
+def test_a_value_that_cannot_be_is_refused_by_name(value: str) -> None:
+    done = subprocess.run(
+        [tool_path("helm"), "template", "test", CHART, f"--set={value}"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode != 0
+    name = value.partition("=")[0].split(".")[-1]
+    assert name in done.stderr

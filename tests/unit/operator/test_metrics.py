@@ -1,0 +1,93 @@
+"""What Prometheus is told: jobs and shards as they are, and what has been used, counted once."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from augmentation_api import AugmentationJobStatus, FailureReason
+from augmentation_operator.metrics import Metrics
+from tests.unit.operator.simulated_cluster import AUGMENT, SimulatedCluster, make_class
+
+MONITORING = Path(__file__).resolve().parents[3] / "deploy" / "helm" / "augmentation-operator" / "monitoring"
+
+
+def read(metrics: Metrics) -> dict[str, float]:
+    lines = (line.rsplit(" ", 1) for line in metrics.text().decode().splitlines() if not line.startswith("#"))
+    return {name: float(value) for name, value in lines}
+
+
+def body(namespace: str, state: str | None, *shards: str) -> dict[str, Any]:
+    status = {"state": state, "shards": [{"index": index, "state": each} for index, each in enumerate(shards)]}
+    return {"metadata": {"namespace": namespace}, "status": status if state else {}}
+
+
+def test_jobs_and_shards_are_counted_by_state_and_namespace() -> None:
+    metrics = Metrics()
+    jobs = [
+        body("a", None),
+        body("a", "running", "running", "completed"),
+        body("a", "completed", "completed"),
+        body("b", "running", "running"),
+    ]
+    metrics.show(lambda: jobs, lambda: 7)
+    told = read(metrics)
+    assert told['augmentation_jobs{namespace="a",state="queued"}'] == 1
+    assert told['augmentation_jobs{namespace="a",state="completed"}'] == 1
+    assert told['augmentation_shards{namespace="a",state="completed"}'] == 1
+    assert told['augmentation_shards{namespace="b",state="running"}'] == 1
+    assert told["augmentation_operator_queue_depth"] == 7
+
+
+def lived(cluster: SimulatedCluster, metrics: Metrics) -> None:
+    """Tell of every status that a job has on its way through augment."""
+    last = AugmentationJobStatus()
+
+    def tell() -> None:
+        nonlocal last
+        now = cluster.status
+        metrics.wrote("robots", last, now)
+        metrics.wrote("robots", now, now)
+        last = now
+
+    cluster.reach(AUGMENT)
+    tell()
+    cluster.pass_time(20)
+    cluster.start_pod(AUGMENT)
+    cluster.settle()
+    tell()
+    cluster.pass_time(60)
+    cluster.fail_pod(AUGMENT, failure=FailureReason.SOURCE_INVALID, message="no")
+    cluster.settle()
+    tell()
+
+
+def test_usage_waits_and_ends_are_counted_once() -> None:
+    gpu = make_class(framesPerShard=100_000, resources={"limits": {"nvidia.com/gpu": "2"}})
+    metrics = Metrics()
+    lived(SimulatedCluster(classes=(gpu,)), metrics)
+    told = read(metrics)
+    assert told['augmentation_accelerator_seconds_total{namespace="robots"}'] == 120
+    assert told['augmentation_jobs_ended_total{namespace="robots",reason="SourceInvalid",state="failed"}'] == 1
+    assert told["augmentation_job_wait_seconds_sum"] == 20
+    assert told["augmentation_job_wait_seconds_count"] == 1
+
+
+def test_a_reconcile_that_fails_is_counted_and_still_fails() -> None:
+    metrics = Metrics()
+    with pytest.raises(OSError), metrics.reconcile():
+        raise OSError
+    assert read(metrics)["augmentation_operator_reconcile_errors_total"] == 1
+    assert read(metrics)["augmentation_operator_reconcile_seconds_count"] == 1
+
+
+@pytest.mark.parametrize("file", ["alerts.yaml", "dashboard.json"])
+def test_what_the_chart_asks_prometheus_for_is_what_the_operator_answers(file: str) -> None:
+    metrics = Metrics()
+    metrics.show(lambda: [body("a", "running", "running")], lambda: 0)
+    asked = set(re.findall(r"\baugmentation_\w+", (MONITORING / file).read_text()))
+    names = {line.split()[2] for line in metrics.text().decode().splitlines() if line.startswith("# TYPE")}
+    answered = names | {f"{name}_bucket" for name in names}
+    assert asked
+    assert asked <= answered, asked - answered
