@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
+from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Match
@@ -39,7 +40,8 @@ def build_app(gateway: Gateway, dialects: Sequence[Dialect] = DIALECTS, allowed_
         dialects: the REST APIs it speaks.
         allowed_origins: web pages of other origins that may use it (CORS); `*`: all. None: none.
     """
-    app = FastAPI(
+    # FastAPI's own pages fetch their scripts from a third party, which a cluster may not reach and should not trust.
+    app = FastAPIOffline(
         title="Augmentation",
         version=_version(),
         summary="Robot dataset augmentation jobs on Kubernetes.",

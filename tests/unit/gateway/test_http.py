@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -316,6 +317,18 @@ async def test_a_mistake_of_ours_is_a_500_in_the_usual_shape(
     for answer in (created, shown):
         assert answer.status_code == 500
         assert answer.json() == {"detail": "The gateway made a mistake; see its log."}
+
+
+@pytest.mark.parametrize("page", ["/docs", "/redoc"])
+async def test_the_pages_of_the_document_fetch_nothing_from_elsewhere(http: httpx.AsyncClient, page: str) -> None:
+    text = (await http.get(page)).text
+    fetched = [found for found in re.findall(r"""(?:src|href)=["']([^"']+)""", text) if not found.startswith("data:")]
+    assert fetched
+    for url in fetched:
+        assert url.startswith("/")
+        assert not url.startswith("//")
+        assert (await http.get(url)).status_code == 200
+    assert "/openapi.json" in text
 
 
 async def test_the_openapi_document_tells_the_true_answers(http: httpx.AsyncClient) -> None:

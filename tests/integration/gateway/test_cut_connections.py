@@ -1,0 +1,61 @@
+"""Every connection to the API server broken once a second: no job is lost, none is made twice, no answer is wrong."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from augmentation_client import Client
+from tests.integration.control_plane import ControlPlane
+from tests.integration.gateway.conftest import GatewayProcess
+from tests.integration.gateway.cutting_proxy import CuttingProxy, cutting_every
+from tests.integration.gateway.jobs import BODY, eventually, object_of, set_status
+
+SECONDS = 6.0
+
+
+@pytest.fixture
+def proxy(granted: ControlPlane) -> Iterator[CuttingProxy]:
+    proxy = CuttingProxy(int(granted.url.rsplit(":", 1)[1]))
+    yield proxy
+    proxy.close()
+
+
+@pytest.fixture
+def cut_off(granted: ControlPlane, proxy: CuttingProxy, tmp_path: Path) -> Iterator[GatewayProcess]:
+    """A gateway that reaches the API server through the proxy only."""
+    direct = granted.kubeconfig_of("gateway").read_text()
+    (tmp_path / "kubeconfig").write_text(direct.replace(granted.url, f"https://127.0.0.1:{proxy.port}"))
+    process = GatewayProcess(tmp_path, tmp_path / "kubeconfig")
+    process.create_key("full", "--namespace", "robots")
+    process.start()
+    try:
+        process.await_ready()
+        yield process
+    finally:
+        process.stop()
+
+
+def test_nothing_is_lost_nor_made_twice(cut_off: GatewayProcess, proxy: CuttingProxy, granted: ControlPlane) -> None:
+    made: list[str] = []
+    with Client(cut_off.url, cut_off.keys["full"]) as client:
+        with cutting_every(proxy, 1.0):
+            until = time.monotonic() + SECONDS
+            while time.monotonic() < until:
+                job_id = str(client.submit(name="cut off", **BODY).job_id)
+                made.append(job_id)
+                # Made by this replica, so readable at once, whatever has become of the watch.
+                assert str(client.get(job_id).job_id) == job_id
+                # Not faster than the cuts: what is asked for here is that they hit, and that it does not matter.
+                time.sleep(0.1)
+            set_status(granted, object_of(granted, made[0])["metadata"]["name"], {"state": "running"})
+        assert proxy.cuts > SECONDS / 2
+        listed = [str(job.job_id) for job in client.list(name="cut off", sort="created_at")]
+        assert sorted(listed) == sorted(made)
+        there = granted.kubectl("get", "augjob", "-n", "robots", "-o", "jsonpath={.items[*].spec.displayName}")
+        assert there.count("cut off") == len(made)
+        # And what others change is seen when the connection holds again.
+        eventually(lambda: client.get(made[0]).status == "running")
