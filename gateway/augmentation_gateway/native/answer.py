@@ -11,8 +11,6 @@ from pydantic import BaseModel, Field, PlainSerializer, WithJsonSchema
 from augmentation_api.model import to_rfc3339
 from augmentation_api.status import AugmentationJobStatus, OutputStatus, Phase, PhaseEvent, Tally
 from augmentation_api.vocabulary import ConditionType, PhaseName, PhaseStatus, State
-from augmentation_gateway.job_events import JobEvent
-from augmentation_gateway.outputs import published, result_files
 from augmentation_gateway.records import ClassRecord, JobRecord
 
 Moment = Annotated[
@@ -133,120 +131,6 @@ class AugmentationStatusResponse(BaseModel):
     output: OutputView | None = Field(None, description="The published dataset, once there is one")
 
 
-class AugmentationSummary(BaseModel):
-    """An augmentation job in a list."""
-
-    job_id: UUID = Field(description="Unique job identifier")
-    name: str = Field(description="Name for people; of the resource, where the job was given none")
-    project_id: UUID | None = None
-    dataset_id: str | None = Field(None, description="Dataset that is augmented; null where it lies on a volume")
-    augmentation_type: str = Field(description="deterministic or generative")
-    status: str = Field(description="Overall job status: queued, running, completed, failed, cancelled")
-    current_phase: str = Field(description="Current phase name")
-    percent: int = Field(0, description="0 to 100; 100 only when completed")
-    node: str | None = None
-    error: str | None = Field(None, description="Why the job failed, or what keeps it from going on, and the fix")
-    augmented_dataset_id: str | None = Field(None, description="The published dataset, once the job has completed")
-    created_at: Moment | None = None
-    started_at: Moment | None = None
-    finished_at: Moment | None = Field(None, description="When it completed, failed or was cancelled")
-
-
-class AugmentationList(BaseModel):
-    """A page of augmentation jobs."""
-
-    jobs: list[AugmentationSummary]
-    total: int = Field(description="Jobs on all pages")
-    next_cursor: str | None = Field(None, description="For the next page; null on the last one")
-
-
-class OutputFileView(BaseModel):
-    """A file of the published dataset."""
-
-    path: str = Field(description="Path in the dataset")
-    kind: str = Field(description="card, info, record (how it was made) or picture (before and after)")
-    media_type: str
-    url: str | None = Field(None, description="Where to get it; null where the dataset lies on a volume")
-
-
-class OutputsResponse(BaseModel):
-    """The result of an augmentation job."""
-
-    job_id: UUID = Field(description="Unique job identifier")
-    output: OutputView | None = Field(None, description="The published dataset, once there is one")
-    files: list[OutputFileView] = Field(default=[], description="What is worth a look beside the episodes")
-
-
-class StreamedEvent(BaseModel):
-    """Data of a `phase` event in the stream: something that happened."""
-
-    id: str = Field(description="Unique in the job's phase")
-    phase: str = Field(description="Phase name: resolve, provision, augment, publish")
-    status: str | None = Field(description="What happened, in a word")
-    message: str | None = None
-    error: str | None = None
-    timestamp: Moment = Field(description="Event timestamp")
-    retry_attempt: int = Field(0, description="Retry attempt number")
-    data: dict[str, Any] | None = None
-
-
-def encode_summary(record: JobRecord) -> bytes:
-    """A job as an entry of a list and as the data of a `status` event: one line."""
-    return summary_view(record).model_dump_json().encode()
-
-
-def summary_view(record: JobRecord) -> AugmentationSummary:
-    """A job in short."""
-    status = record.status
-    return AugmentationSummary(
-        job_id=UUID(record.uid),
-        name=record.display_name,
-        project_id=record.project_id,
-        dataset_id=record.dataset_id,
-        augmentation_type=record.type,
-        status=record.state,
-        current_phase=status.current_phase or PhaseName.RESOLVE,
-        percent=status.progress.percent if status.progress else 0,
-        node=status.placement.node if status.placement else None,
-        error=error_of(status),
-        augmented_dataset_id=status.output.dataset_id if status.output and record.state is State.COMPLETED else None,
-        created_at=status.created_at or record.metadata.creation_timestamp,
-        started_at=status.started_at,
-        finished_at=record.finished_at,
-    )
-
-
-def encode_event(event: JobEvent) -> bytes:
-    """The data of a `phase` event: one line."""
-    return (
-        StreamedEvent(
-            id=event.event.id,
-            phase=event.phase,
-            status=event.event.status,
-            message=event.event.message,
-            error=event.event.error,
-            timestamp=event.at,
-            retry_attempt=event.event.retry_attempt or 0,
-            data=dict(event.event.data) if event.event.data is not None else None,
-        )
-        .model_dump_json()
-        .encode()
-    )
-
-
-def outputs_view(record: JobRecord) -> OutputsResponse:
-    """The result of a job; empty until there is one."""
-    output = published(record)
-    return OutputsResponse(
-        job_id=UUID(record.uid),
-        output=_output_view(output) if output else None,
-        files=[
-            OutputFileView(path=file.path, kind=file.kind, media_type=file.media_type, url=file.url)
-            for file in (result_files(output) if output else ())
-        ],
-    )
-
-
 def encode_status(record: JobRecord, _: ClassRecord | None = None) -> bytes:
     """The body of GET /v1/augmentation/{job_id}."""
     return status_view(record).model_dump_json().encode()
@@ -278,7 +162,7 @@ def status_view(record: JobRecord) -> AugmentationStatusResponse:
         if progress
         else ProgressView(),
         error=error_of(status),
-        output=_output_view(output) if output else None,
+        output=output_view(output) if output else None,
     )
 
 
@@ -325,7 +209,8 @@ def _event_view(event: PhaseEvent, otherwise_at: datetime | None) -> PhaseEventV
     )
 
 
-def _output_view(output: OutputStatus) -> OutputView:
+def output_view(output: OutputStatus) -> OutputView:
+    """A published dataset."""
     return OutputView(
         dataset_id=output.dataset_id,
         revision=output.revision,

@@ -21,22 +21,19 @@ from augmentation_gateway.job_id import read_uuid
 from augmentation_gateway.job_list import page_after
 from augmentation_gateway.keys import Right
 from augmentation_gateway.native.answer import (
-    AugmentationList,
     AugmentationResponse,
     AugmentationStatusResponse,
     CancelResponse,
     ErrorResponse,
-    OutputsResponse,
     RetryResponse,
     ValidationErrorResponse,
-    encode_event,
     encode_status,
-    encode_summary,
-    outputs_view,
 )
 from augmentation_gateway.native.job_spec import to_job_spec
 from augmentation_gateway.native.list_query import ListQuery
 from augmentation_gateway.native.request import AugmentationRequest
+from augmentation_gateway.native.results import OutputsResponse, outputs_view
+from augmentation_gateway.native.summary import AugmentationList, encode_event, encode_summary
 from augmentation_gateway.openapi import AGE_HEADERS, SECURITY, error_responses
 from augmentation_gateway.outputs import picture_url, published
 from augmentation_gateway.problem import Problem

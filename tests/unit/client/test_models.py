@@ -6,7 +6,7 @@ import pytest
 from pydantic import BaseModel
 
 from augmentation_client import models
-from augmentation_gateway.native import answer
+from augmentation_gateway.native import answer, results, summary
 
 
 @pytest.mark.parametrize(
@@ -21,11 +21,11 @@ from augmentation_gateway.native import answer
         (models.Progress, answer.ProgressView),
         (models.Output, answer.OutputView),
         (models.JobStatus, answer.AugmentationStatusResponse),
-        (models.JobSummary, answer.AugmentationSummary),
-        (models.JobPage, answer.AugmentationList),
-        (models.OutputFile, answer.OutputFileView),
-        (models.Outputs, answer.OutputsResponse),
-        (models.StreamedEvent, answer.StreamedEvent),
+        (models.JobSummary, summary.AugmentationSummary),
+        (models.JobPage, summary.AugmentationList),
+        (models.OutputFile, results.OutputFileView),
+        (models.Outputs, results.OutputsResponse),
+        (models.StreamedEvent, summary.StreamedEvent),
     ],
 )
 def test_a_model_has_the_fields_of_the_answer_and_its_required_ones(

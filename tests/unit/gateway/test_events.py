@@ -16,7 +16,7 @@ from augmentation_gateway.event_stream import job_stream
 from augmentation_gateway.gateway import Gateway
 from augmentation_gateway.job_events import Bookmark, events_of
 from augmentation_gateway.keys import KeyRing
-from augmentation_gateway.native.answer import encode_event, encode_summary
+from augmentation_gateway.native.summary import encode_event, encode_summary
 from augmentation_gateway.records import JobRecord
 from tests.unit.gateway.conftest import PATH, put
 from tests.unit.gateway.job_objects import JOB_ID, event, job_object
