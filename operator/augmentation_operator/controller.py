@@ -93,10 +93,14 @@ class Controller:
             namespaces: those that are served; none: all.
         """
         await self._learn_priorities()
+        for body in await self.listed(namespaces):
+            self.saw(body)
+
+    async def listed(self, namespaces: Iterable[str]) -> list[dict[str, Any]]:
+        """All resources as they are now; `namespaces` as for load."""
         served: list[str | None] = [*namespaces]
-        for namespace in served or [None]:
-            for body in (await self._api.list(Resource.AUGMENTATION_JOBS, namespace))["items"]:
-                self.saw(body)
+        answers = [await self._api.list(Resource.AUGMENTATION_JOBS, namespace) for namespace in served or [None]]
+        return [body for answer in answers for body in answer["items"]]
 
     def saw(self, body: Mapping[str, Any]) -> None:
         """Remember the newest state of a resource; an older one than is known is ignored."""

@@ -17,6 +17,7 @@ from augmentation_operator.controller import Controller
 from augmentation_operator.leadership import Leadership
 from augmentation_operator.metrics import Metrics, serve
 from augmentation_operator.observation import ChildJob, ChildPod, read_job, read_pod
+from augmentation_operator.watch_check import GRACE, INTERVAL, WatchCheck
 from augmentation_operator.work_queue import WorkQueue
 
 log = logging.getLogger(__name__)
@@ -72,6 +73,9 @@ class Operator:
         self._metrics, self._metrics_address = Metrics(), metrics_address
         self._stack = AsyncExitStack()
         self._acting: asyncio.Task[None] | None = None
+        self._checking: asyncio.Task[None] | None = None
+        self.watch_check = WatchCheck()
+        self.is_stalled = False
         self._controller: Controller | None = None
 
     @property
@@ -92,12 +96,14 @@ class Operator:
             self._leadership = Leadership(api, self._lease_namespace, self._identity)
         self._acting = asyncio.create_task(self._act(self._controller))
         self._acting.add_done_callback(self._ended)
+        self._checking = asyncio.create_task(self._check_watch(self._controller))
 
     async def stop(self) -> None:
         """Stop where we are: whatever is half done is done again by the next process."""
-        if self._acting is not None:
-            self._acting.cancel()
-            await asyncio.gather(self._acting, return_exceptions=True)
+        for task in (self._acting, self._checking):
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
         if self._leadership is not None:
             await self._leadership.release()
         await self._stack.aclose()
@@ -136,6 +142,25 @@ class Operator:
         async with asyncio.TaskGroup() as workers:
             for _ in range(RECONCILERS):
                 workers.create_task(self.queue.work(controller.reconcile, self._report))
+
+    async def _check_watch(self, controller: Controller) -> None:
+        """Take in what the watch of the jobs has missed, and remember whether it is stalled."""
+        while True:
+            await asyncio.sleep(INTERVAL.total_seconds())
+            try:
+                missed = self.watch_check.compare(await controller.listed(self._namespaces))
+            except (KubeError, KubeUnavailable) as error:
+                log.warning("the watch cannot be checked: %s", error)
+                continue
+            for body in missed:
+                controller.saw(body)
+                self.queue.add(body["metadata"]["uid"])
+            await asyncio.sleep(GRACE.total_seconds())
+            for uid in self.watch_check.vanished:
+                controller.lost(uid)
+            self.is_stalled = self.watch_check.is_stalled
+            if self.is_stalled:
+                log.error("the watch of the jobs shows nothing any more; the liveness probe fails from now on")
 
     async def _load(self, controller: Controller) -> None:
         """See what there is before anything is decided; an API server that is away is waited for."""
@@ -197,9 +222,11 @@ def register(operator: Operator) -> None:
     @kopf.on.event(GROUP, VERSION, JOB_PLURAL)
     async def resource_changed(event: kopf.RawEvent, uid: str, **_: Any) -> None:
         if event["type"] == "DELETED":
+            operator.watch_check.gone(uid)
             operator.controller.lost(uid)
             operator.queue.forget(uid)
         else:
+            operator.watch_check.shown(event["object"])
             operator.controller.saw(event["object"])
             operator.queue.add(uid)
 
@@ -207,6 +234,12 @@ def register(operator: Operator) -> None:
     @kopf.on.event("", "v1", "pods", labels=_OURS)
     async def child_changed(labels: kopf.Labels, **_: Any) -> None:
         operator.queue.add(labels[LABEL_JOB_UID])
+
+    @kopf.on.probe(id="watch")
+    async def watch(**_: Any) -> str:
+        if operator.is_stalled:
+            raise kopf.PermanentError("the watch of the jobs is stalled")
+        return "alive"
 
     @kopf.on.event(GROUP, VERSION, CLASS_PLURAL)
     async def class_changed(**_: Any) -> None:
