@@ -104,6 +104,12 @@ class ControlPlane:
         )
         self._await_ready()
 
+    @property
+    def process_id(self) -> int:
+        """Of the API server that runs."""
+        assert self._api_server is not None
+        return self._api_server.pid
+
     def stop_api_server(self, *, abruptly: bool = False) -> None:
         """Stop the API server: in order, or as if its machine had lost power."""
         _end(self._api_server, signal.SIGKILL if abruptly else signal.SIGTERM)
