@@ -103,13 +103,13 @@ class User:
         with gateway_client(self.access) as gateway:
             return gateway.post(f"/v1/augmentation/{job_id}/cancel")
 
-    def download(self, dataset_id: str) -> Path:
-        """The dataset as its version tag names it."""
+    def download(self, dataset_id: str, revision: str = "v3.0") -> Path:
+        """The dataset as its version tag names it, or another revision."""
         folder = self.folder / dataset_id.replace("/", "--")
         snapshot_download(
             dataset_id,
             repo_type="dataset",
-            revision="v3.0",
+            revision=revision,
             local_dir=folder,
             endpoint=self.access.hub_endpoint,
             token=self.access.hub_token,

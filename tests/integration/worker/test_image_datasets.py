@@ -325,18 +325,14 @@ def test_a_preview_shows_a_row_before_anything_runs(tmp_path: Path) -> None:
             draw_preview(spec, source, row)
 
 
-def test_a_run_on_one_machine_can_be_made_again(tmp_path: Path) -> None:
+def test_a_result_can_be_made_again_from_its_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the program, which runs a whole job on one machine for it."""
+    monkeypatch.undo()
     source, result, again = image_folder(tmp_path / "source"), tmp_path / "result", tmp_path / "again"
-    job = tmp_path / "job.yaml"
-    job.write_text("augmentation: {copies: 2, seed: 7, transforms: [noise], episodes: '0:4'}")
-
-    def command(*arguments: object) -> str:
-        program = [sys.executable, "-m", "augmentation_worker", *map(str, arguments)]
-        ended = subprocess.run(program, capture_output=True, text=True, check=False)
-        assert ended.returncode == 0, ended.stderr
-        return ended.stdout
-
-    command("run", "-f", job, "--source", source, "--output", result)
-    check_result(result, source, tmp_path / "cache", copies=2, columns=["image"], selected={0, 1, 2, 3})
-    assert "those that were recorded" in command("reproduce", result, "--source", source, "--output", again)
+    run_of(tmp_path / "job", source, result, **augmentation(episodes="0:4")).run_all(1)
+    program = [sys.executable, "-m", "augmentation_worker", "reproduce", result, "--source", source, "--output", again]
+    ended = subprocess.run(program, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert "those that were recorded" in ended.stdout
+    check_result(again, source, tmp_path / "cache", copies=2, columns=["image"], selected={0, 1, 2, 3})
     assert record_of(again)["blocks"] == record_of(result)["blocks"]

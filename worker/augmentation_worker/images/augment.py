@@ -10,7 +10,8 @@ from augmentation_api.vocabulary import ShardState
 from augmentation_worker.dataset.layout import PICTURE_PATH
 from augmentation_worker.dataset.records import PICTURE_KEY, BlobRecord, OriginalVideosRecord, RecordInvalid
 from augmentation_worker.failure import WorkerFailure
-from augmentation_worker.images.block_file import BlockWriter, check_written_block
+from augmentation_worker.images.block_check import check_written_block
+from augmentation_worker.images.block_file import BlockWriter
 from augmentation_worker.images.dataset import ImageDataset
 from augmentation_worker.images.finding import find_image_dataset
 from augmentation_worker.images.plan import Block, ImagePlan, ImageShard, make_image_plan
@@ -123,18 +124,18 @@ class _ShardRun:
             self.session.reporter.check()
 
         writer = BlockWriter(self.dataset, augmentation, self.plan.columns, self.device, on_row)
-        with open_rows(self.dataset, self.source) as rows, open_rows(self.dataset, self.source) as again:
+        with open_rows(self.dataset, self.source) as rows:
             for position, block in enumerate(missing):
-                self._make(block, writer, rows, again, progress)
+                self._make(block, writer, rows, progress)
                 following = missing[position + 1].file if position + 1 < len(missing) else None
                 if block.file.path is None or block.file != following:
                     for path in self.dataset.files_of(block.file, block.start, block.stop):
                         self.source.drop(path)
 
-    def _make(self, block: Block, writer: BlockWriter, rows: Rows, again: Rows, progress: ShardProgress) -> None:
+    def _make(self, block: Block, writer: BlockWriter, rows: Rows, progress: ShardProgress) -> None:
         local = self.session.settings.scratch / "made" / "block.parquet"
         made = writer.write(block, rows, local)
-        check_written_block(local, block, self.plan.columns, again)
+        check_written_block(local, block, self.plan.columns, made)
         stored = self.output.put(block.path, local)
         local.unlink()
         record = BlockRecord(file=_blob(stored), rows=made.rows, pixel_hash=dict(made.pixel_hash))

@@ -1,6 +1,6 @@
 """The parquet file of a block: its rows as the source has them, but for the pictures of the augmented columns."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -12,12 +12,12 @@ import pyarrow.parquet as pq
 import torch
 
 from augmentation_api import Augmentation
-from augmentation_worker.dataset.integrity import broken
+from augmentation_worker.images.block_check import Made, WrittenBlock, digests_of
 from augmentation_worker.images.dataset import ImageDataset
 from augmentation_worker.images.plan import Block
 from augmentation_worker.images.rows import Rows, damaged
 from augmentation_worker.images.versions import Version, make_versions
-from augmentation_worker.pictures.picture_header import PictureInvalid, read_header
+from augmentation_worker.pictures.picture_header import PictureInvalid
 from augmentation_worker.pixel_hash import PixelHash
 from augmentation_worker.video.cores import usable_cores
 
@@ -25,22 +25,6 @@ ROW_GROUP_BYTES, ROW_GROUP_ROWS = 32 * 2**20, 100
 """A row group ends with whichever it has first: what is held of it before it is written, and what a reader holds."""
 _AHEAD = 2
 """Rows under way for each core."""
-
-Made = Mapping[str, Sequence[Version] | None]
-"""By augmented column the versions of a row; None where it has no picture."""
-
-
-@dataclass(frozen=True)
-class WrittenBlock:
-    """A block's file.
-
-    Attributes:
-        rows: that were written.
-        pixel_hash: by augmented column, of all of its versions' pixels.
-    """
-
-    rows: int
-    pixel_hash: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -71,15 +55,18 @@ class BlockWriter:
         hashes = {name: PixelHash() for name in self.columns}
         # Pictures are compressed and different: a dictionary of them would hold each in memory once more.
         options = {"use_dictionary": [name for name in self.dataset.schema.names if name not in self.dataset.columns]}
-        written = _RowGroups(local, options)
+        written, digests, schema = _RowGroups(local, options), list[bytes](), self.dataset.schema
         with closing(written), ThreadPoolExecutor(usable_cores(), "row") as threads:
             for row, made in self._in_order(self._rows(block, source, threads)):
                 for name, versions in made.items():
                     for version in versions or ():
                         hashes[name].update(version.pixel_hash)
                 written.add(self._as_table(row, made, block.copies))
+                schema = row.schema
+                digests += digests_of(row, made, block.copies)
                 self.on_row(block.copies if made else 0)
-        return WrittenBlock(written.rows, {name: each.hexdigest() for name, each in hashes.items()})
+        pixel_hash = {name: each.hexdigest() for name, each in hashes.items()}
+        return WrittenBlock(written.rows, pixel_hash, schema, tuple(digests))
 
     def _rows(
         self, block: Block, source: Rows, threads: ThreadPoolExecutor
@@ -183,52 +170,3 @@ class _RowGroups:
         self._writer.write_table(table, row_group_size=len(table))
         self.rows += len(table)
         self._pending, self._pending_rows, self._pending_bytes = [], 0, 0
-
-
-def check_written_block(local: Path, block: Block, columns: Sequence[str], source: Rows) -> None:
-    """Read a block's file back and compare it with the source.
-
-    Everything but the pictures of the augmented columns is the source's, bit by bit; those are pictures of the same
-    format under the same names.
-
-    Raises:
-        WorkerFailure: INTEGRITY_CHECK_FAILED with the first finding.
-    """
-    with pq.ParquetFile(local, pre_buffer=False) as file:
-        if file.metadata.num_rows != block.rows:
-            raise broken(f"{block.path} has {file.metadata.num_rows} rows, not {block.rows}")
-        found = (pa.Table.from_batches([batch]) for batch in file.iter_batches(1, use_threads=False))
-        for first, batch in source.between(block.file, block.start, block.stop):
-            for position in range(len(batch)):
-                row = batch.slice(position, 1)
-                selected = block.selects(first + position)
-                repeated = block.copies if selected else int(block.keeps_others)
-                for made in islice(found, repeated):
-                    _check_row(made, row, columns if selected else (), f"{block.path}, made of row {first + position}")
-
-
-def _check_row(made: pa.Table, row: pa.Table, columns: Sequence[str], where: str) -> None:
-    if not made.schema.equals(row.schema, check_metadata=True):
-        raise broken(f"{where}: the columns are not those of the source")
-    others = [name for name in row.column_names if name not in columns]
-    if not _same(made.select(others), row.select(others)):
-        raise broken(f"{where}: something else than the pictures of {', '.join(columns)} has changed")
-    for name in columns:
-        (before,), (after,) = row.column(name).to_pylist(), made.column(name).to_pylist()
-        if before is None or before["bytes"] is None:
-            if after != before:
-                raise broken(f"{where}: column {name} has a picture where the source has none")
-            continue
-        if after["path"] != before["path"]:
-            raise broken(f"{where}: the picture in column {name} has another name")
-        try:
-            same = read_header(after["bytes"]).format is read_header(before["bytes"]).format
-        except PictureInvalid as error:
-            raise broken(f"{where}: column {name}: the picture {error.found}") from error
-        if not same:
-            raise broken(f"{where}: the picture in column {name} has another format")
-
-
-def _same(one: pa.Table, other: pa.Table) -> bool:
-    """Equal, where NaN equals NaN."""
-    return bool(one.equals(other)) or repr(one.to_pydict()) == repr(other.to_pydict())

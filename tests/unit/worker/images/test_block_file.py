@@ -13,7 +13,8 @@ from PIL import Image
 from augmentation_api import Augmentation, FailureReason
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.images import block_file
-from augmentation_worker.images.block_file import BlockWriter, check_written_block
+from augmentation_worker.images.block_check import WrittenBlock, check_written_block
+from augmentation_worker.images.block_file import BlockWriter
 from augmentation_worker.images.dataset import ImageDataset, Layout, SourceFile
 from augmentation_worker.images.plan import Block
 from tests.integration.worker.image_datasets import picture
@@ -43,40 +44,42 @@ def dataset(rows: int) -> ImageDataset:
     )
 
 
-def write(local: Path, rows: int, *, copies: int = 3) -> Block:
+def write(local: Path, rows: int, *, copies: int = 3) -> tuple[Block, WrittenBlock]:
     block = Block(0, dataset(rows).files[0], 0, rows, (range(rows),), False, copies, "augmented/a.parquet")
     writer = BlockWriter(dataset(rows), AUGMENTATION, ("image",), torch.device("cpu"), lambda versions: None)
-    writer.write(block, GeneratedRows(rows), local)
-    return block
+    return block, writer.write(block, GeneratedRows(rows), local)
 
 
 def test_a_block_is_written_in_row_groups_of_bounded_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(block_file, "ROW_GROUP_BYTES", 6000)
-    block = write(tmp_path / "a.parquet", 40)
-    check_written_block(tmp_path / "a.parquet", block, ["image"], GeneratedRows(40))
+    block, written = write(tmp_path / "a.parquet", 40)
+    check_written_block(tmp_path / "a.parquet", block, ["image"], written)
     footer = pq.read_metadata(tmp_path / "a.parquet")
     assert footer.num_rows == 120
     assert max(footer.row_group(group).total_byte_size for group in range(footer.num_row_groups)) < 4 * 6000
 
 
-@pytest.mark.parametrize("change", ["id", "path", "format", "rows", "picture"])
+@pytest.mark.parametrize("change", ["id", "path", "rows", "picture", "another picture", "columns"])
 def test_whatever_else_changed_is_found(change: str, tmp_path: Path) -> None:
-    block = write(tmp_path / "a.parquet", 2, copies=1)
+    block, written = write(tmp_path / "a.parquet", 2, copies=1)
     table = pq.read_table(tmp_path / "a.parquet")
     ids, cells = table.column("id").to_pylist(), table.column("image").to_pylist()
+    schema = SCHEMA
     if change == "id":
         ids[1] = 7
     elif change == "path":
         cells[1]["path"] = "other.png"
-    elif change == "format":
-        cells[1]["bytes"] = picture(1, "JPEG")
+    elif change == "another picture":
+        cells[1]["bytes"] = picture(1, "PNG")
     elif change == "picture":
         cells[1]["bytes"] = b"nothing"
+    elif change == "columns":
+        schema = SCHEMA.with_metadata({"huggingface": "other features"})
     else:
         ids, cells = ids[:1], cells[:1]
-    pq.write_table(pa.table([ids, pa.array(cells, PICTURES)], schema=SCHEMA), tmp_path / "b.parquet")
+    pq.write_table(pa.table([ids, pa.array(cells, PICTURES)], schema=schema), tmp_path / "b.parquet")
     with pytest.raises(WorkerFailure) as caught:
-        check_written_block(tmp_path / "b.parquet", block, ["image"], GeneratedRows(2))
+        check_written_block(tmp_path / "b.parquet", block, ["image"], written)
     assert caught.value.reason is FailureReason.INTEGRITY_CHECK_FAILED
 
 
