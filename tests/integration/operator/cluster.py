@@ -121,10 +121,11 @@ class Cluster:
         return body
 
 
-def install_chart(plane: ControlPlane) -> None:
+def install_chart(plane: ControlPlane, *values: str) -> None:
     """What `helm install` would make of the chart's rights and classes, without its Deployments."""
+    options = [f"--set={value}" for value in values]
     rendered = subprocess.run(
-        [tool_path("helm"), "template", "test", CHART, "--namespace", SYSTEM_NAMESPACE],
+        [tool_path("helm"), "template", "test", CHART, "--namespace", SYSTEM_NAMESPACE, *options],
         capture_output=True,
         text=True,
         check=True,

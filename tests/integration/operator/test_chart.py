@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 
 import pytest
 import yaml
 
 from devcluster.tools import tool_path
 from tests.integration.control_plane import ControlPlane
-from tests.integration.operator.cluster import CHART, SYSTEM_NAMESPACE, Cluster, Json
+from tests.integration.operator.cluster import (
+    CHART,
+    SYSTEM_NAMESPACE,
+    Cluster,
+    Json,
+    OperatorProcess,
+    install_chart,
+)
+from tests.integration.operator.jobs import Job
 
 EVERYTHING = {
     "operator.replicas": "2",
@@ -57,3 +66,27 @@ def test_a_value_that_cannot_be_is_refused_by_name(value: str) -> None:
     assert done.returncode != 0
     name = value.partition("=")[0].split(".")[-1]
     assert name in done.stderr
+
+
+def test_an_operator_of_one_namespace_has_rights_over_jobs_there_and_nowhere_else(
+    control_plane: ControlPlane, tmp_path: Path
+) -> None:
+    cluster = Cluster(control_plane)
+    for name in ("served", "foreign"):
+        cluster.post("/api/v1/namespaces", {"metadata": {"name": name}})
+    install_chart(control_plane, "watchNamespaces={served}")
+    account = cluster.as_account(SYSTEM_NAMESPACE, "augmentation-operator")
+    assert account.may("create", "jobs", "served", group="batch")
+    assert not account.may("create", "jobs", "foreign", group="batch")
+    assert not account.may("list", "augmentationjobs", "foreign", group="augmentation.dev")
+
+    operator = OperatorProcess(control_plane, tmp_path, environment={"AUGMENTATION_NAMESPACES": "served"})
+    operator.restart()
+    try:
+        job = Job(cluster, namespace="served")
+        job.until(lambda job: "resolve" in job.children())
+        job.until(lambda job: job.state == "queued")
+        assert "forbidden" not in operator.log, operator.log[-4000:]
+        assert operator.is_running
+    finally:
+        operator.stop()
