@@ -7,6 +7,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -189,6 +190,23 @@ def test_a_card_keeps_its_license_and_forgets_its_counts(tmp_path: Path) -> None
     assert "# Mine" in card
     assert "num_examples" not in card
     assert (result / "LICENSE").read_text() == "do what you like"
+
+
+def test_features_may_stand_in_the_card_only(tmp_path: Path) -> None:
+    """As in parquet files that another program wrote: nothing in them says that a column has pictures."""
+    source, result = parquet_dataset(tmp_path / "source"), tmp_path / "result"
+    for path in (source / "data").iterdir():
+        table = pq.read_table(path).select(["id", "image", "label"])
+        pq.write_table(table.replace_schema_metadata(None), path)
+    failure = refusal(run_of(tmp_path / "job", source, result, **augmentation()))
+    assert "none of its columns (id, image, label) is of type Image" in failure.message
+    (source / "README.md").write_text(
+        "---\ndataset_info:\n  features:\n  - {name: id, dtype: int64}\n  - {name: image, dtype: image}\n"
+        "  - name: label\n    dtype: {class_label: {names: {'0': left, '1': right}}}\n---\n"
+    )
+    run_of(tmp_path / "job-2", source, result, **augmentation()).run_all(1)
+    check_result(result, source, tmp_path / "cache", copies=2, columns=["image"])
+    assert loaded(result, tmp_path / "cache-2")["train"].features["label"].names == ["left", "right"]
 
 
 def test_a_result_can_be_augmented_again(tmp_path: Path) -> None:
