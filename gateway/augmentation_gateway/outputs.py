@@ -10,9 +10,10 @@ from augmentation_api.status import OutputStatus
 from augmentation_gateway.records import JobRecord
 
 PICTURE = "meta/augmentation.png"
+INFO = "meta/info.json"
 FILES = (
     ("README.md", "card", "text/markdown"),
-    ("meta/info.json", "info", "application/json"),
+    (INFO, "info", "application/json"),
     ("meta/augmentation.json", "record", "application/json"),
     (PICTURE, "picture", "image/png"),
 )
@@ -42,9 +43,14 @@ def published(record: JobRecord) -> OutputStatus | None:
     return output if output is not None and output.revision is not None else None
 
 
-def result_files(output: OutputStatus) -> Sequence[ResultFile]:
-    """The files of a published result that are worth a link."""
-    return [ResultFile(path, kind, media_type, _link(output, path)) for path, kind, media_type in FILES]
+def result_files(record: JobRecord) -> Sequence[ResultFile]:
+    """The files of a published result that are worth a link; none until it is there."""
+    output, source = published(record), record.status.source
+    if output is None:
+        return []
+    # Work by blocks of rows is an image dataset's, which has no metadata of LeRobot's.
+    lacks = {INFO} if source is not None and source.blocks is not None else set()
+    return [ResultFile(path, kind, media, _link(output, path)) for path, kind, media in FILES if path not in lacks]
 
 
 def picture_url(output: OutputStatus) -> str | None:

@@ -15,7 +15,7 @@ from augmentation_gateway.job_events import events_of
 from augmentation_gateway.job_id import batch_id
 from augmentation_gateway.native.answer import Moment, error_of
 from augmentation_gateway.native.request_view import request_of
-from augmentation_gateway.outputs import published, result_files
+from augmentation_gateway.outputs import result_files
 from augmentation_gateway.records import JobRecord
 from augmentation_gateway.stage import Stage, failure_reason, stage_of
 
@@ -201,9 +201,10 @@ def inputs_view(record: JobRecord, offset: int, limit: int) -> tuple[list[BatchI
 
 def outputs_view(record: JobRecord) -> list[BatchOutput]:
     """The files of the result; none until there is one."""
-    output = published(record)
-    files = result_files(output) if output else ()
-    return [BatchOutput(path=file.path, kind=file.kind, media_type=file.media_type, url=file.url) for file in files]
+    return [
+        BatchOutput(path=file.path, kind=file.kind, media_type=file.media_type, url=file.url)
+        for file in result_files(record)
+    ]
 
 
 def _states(record: JobRecord, episodes: int) -> list[InputStatus]:

@@ -36,6 +36,6 @@ def outputs_view(record: JobRecord) -> OutputsResponse:
         output=output_view(output) if output else None,
         files=[
             OutputFileView(path=file.path, kind=file.kind, media_type=file.media_type, url=file.url)
-            for file in (result_files(output) if output else ())
+            for file in result_files(record)
         ],
     )

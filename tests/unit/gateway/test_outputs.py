@@ -40,6 +40,12 @@ async def test_the_files_of_a_result_are_links_to_its_hub(http: httpx.AsyncClien
     }
 
 
+async def test_an_image_dataset_has_no_metadata_of_lerobots(http: httpx.AsyncClient, view: ClusterView) -> None:
+    put(view, job_object(version=300, status={"state": "completed", "output": OUTPUT, "source": {"blocks": 4}}))
+    body = (await http.get(f"{PATH}/outputs")).json()
+    assert [file["kind"] for file in body["files"]] == ["card", "record", "picture"]
+
+
 async def test_the_preview_leads_to_the_picture_on_the_hub(http: httpx.AsyncClient, view: ClusterView) -> None:
     completed(view, url=PAGE + "/")
     answer = await http.get(f"{PATH}/preview")
