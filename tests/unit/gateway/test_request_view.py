@@ -1,0 +1,58 @@
+"""From the spec of a job back to the request that asks for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from augmentation_gateway.create_job import manifest
+from augmentation_gateway.keys import ApiKey
+from augmentation_gateway.native.job_spec import to_job_spec
+from augmentation_gateway.native.request import AugmentationRequest
+from augmentation_gateway.native.request_view import request_of
+from augmentation_gateway.records import JobRecord
+from tests.unit.gateway.job_objects import PROJECT_ID, job_object
+
+REQUIRED: dict[str, Any] = {"project_id": PROJECT_ID, "dataset_id": "lerobot/pusht"}
+KEY = ApiKey.model_validate(
+    {"id": "k", "sha256": "0" * 64, "principal": {"id": "k"}, "namespace": "robots", "projects": ["*"]}
+)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"augment_transforms": "noise,blur,occlusion,gamma,jpeg,shadow,hueSaturation", "noise_type": "shot"},
+        {
+            "augment_mode": "independent",
+            "augment_transforms": "blur,noise",
+            "augment_copies_per_transform": {"blur": 2},
+        },
+        {"augment_dataset_mode": "inplace", "augment_copies": 1},
+        {"augmentation_type": "generative", "cosmos_prompts": ["a", "b"], "cosmos_seed": 0, "cosmos_guidance": 7.5},
+        {"seed": 5, "revision": "v3.0", "output_dataset_id": "me/out", "private": True, "parallelism": 2},
+        {"cameras": ["top"], "episodes": "0:3,7", "name": "Kitchen"},
+    ],
+)
+def test_what_was_asked_for_is_asked_for_again(fields: dict[str, Any]) -> None:
+    request = AugmentationRequest(**REQUIRED, **fields)
+    body = manifest(to_job_spec(request), KEY)
+    shown = request_of(JobRecord.read(job_object(spec=body["spec"])))
+    assert {name: shown[name] for name in {**REQUIRED, **fields}} == {**REQUIRED, **fields}
+    assert to_job_spec(AugmentationRequest.model_validate(shown)) == to_job_spec(request)
+
+
+def test_a_spec_of_kubectl_and_of_a_newer_release_is_shown_as_far_as_this_api_has_fields_for_it() -> None:
+    spec = {
+        "source": {"volume": {"claimName": "data", "path": "pusht"}},
+        "className": "gpu",
+        "brandNew": {"a": 1},
+        "augmentation": {"transforms": ["lighting", "fog"], "fog": {"density": {"min": 1, "max": 2}}},
+    }
+    assert request_of(JobRecord.read(job_object(spec={**spec, "projectID": None}))) == {
+        "augmentation_type": "deterministic",
+        "augment_transforms": "lighting,fog",
+        "augment_dataset_mode": "copy",
+    }

@@ -1,0 +1,54 @@
+"""Settings from the environment: what is given, what is not, and what cannot be used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from augmentation_gateway.settings import Settings, SettingsError, from_environment
+
+
+def test_without_variables_the_defaults_hold() -> None:
+    assert from_environment({}) == Settings()
+
+
+def test_every_setting_has_its_variable() -> None:
+    given = {
+        "AUGMENTATION_KEYS_FILE": "/keys.json",
+        "AUGMENTATION_NAMESPACES": "a, b,a,",
+        "HOST": "127.0.0.1",
+        "PORT": "9000",
+        "AUGMENTATION_HEARTBEAT_SECONDS": "2.5",
+        "AUGMENTATION_REQUESTS_PER_SECOND": "50",
+        "AUGMENTATION_ALLOWED_ORIGINS": "https://a.example,https://b.example",
+        "AUGMENTATION_LOG_LEVEL": "DEBUG",
+    }
+    assert from_environment(given) == Settings(
+        keys_file=Path("/keys.json"),
+        namespaces=("a", "b"),
+        host="127.0.0.1",
+        port=9000,
+        heartbeat_seconds=2.5,
+        requests_per_second=50,
+        allowed_origins=("https://a.example", "https://b.example"),
+        log_level="debug",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "http"),
+        ("PORT", "65536"),
+        ("AUGMENTATION_LOG_LEVEL", "loud"),
+        ("AUGMENTATION_HEARTBEAT_SECONDS", "0"),
+        ("AUGMENTATION_HEARTBEAT_SECONDS", "soon"),
+        ("AUGMENTATION_REQUESTS_PER_SECOND", "-1"),
+        ("AUGMENTATION_REQUESTS_PER_SECOND", "nan"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_named_with_its_variable(name: str, value: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        from_environment({name: value})
+    assert f"{name}={value!r}" in str(error.value)
