@@ -3,10 +3,14 @@
 import re
 from pathlib import Path
 
+import httpx
 import pytest
 
+from augmentation_client import Client, Conflict
+from augmentation_gateway.job_id import batch_id
+from devcluster.demo.following import gateway_client
 from tests.e2e.result_check import check_result
-from tests.e2e.user import User
+from tests.e2e.user import PATIENCE_SECONDS, User
 from tests.lerobot_opens import opens_in_lerobot
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -84,12 +88,25 @@ def test_a_cancelled_job_stops_its_pods_and_publishes_nothing(user: User) -> Non
     assert user.cancel(job_id).status_code == 200
 
 
-def test_a_completed_job_cannot_be_cancelled(user: User) -> None:
-    job_id = user.submit(augment_copies=1, episodes="0:1")
-    user.complete(job_id)
-    answer = user.cancel(job_id)
-    assert answer.status_code == 409
-    assert "completed" in answer.json()["detail"]
+def test_a_job_is_followed_live_to_its_end_and_every_dialect_shows_it(user: User) -> None:
+    with Client(user.access.gateway_url, user.access.api_key) as client:
+        job_id = user.submit(augment_copies=1, episodes="0:1")
+        ended = client.wait(job_id, timeout=PATIENCE_SECONDS)
+        assert ended.status == "completed"
+        told = [event.phase.phase for event in client.events(job_id) if event.phase is not None]
+        assert {"resolve", "augment", "publish"} <= set(told)
+        with pytest.raises(Conflict, match="completed"):
+            client.cancel(job_id)
+        assert job_id in [str(job.job_id) for job in client.list(status="completed")]
+    with gateway_client(user.access) as gateway:
+        assert gateway.get(f"/api/v2/genai/status/{job_id}/").json()["status"] == "COMPLETED"
+        assert gateway.get(f"/jobs/{job_id}").json()["status"] == "succeeded"
+        batch = gateway.get(f"/v0.5/batch/jobs/{batch_id(job_id)}").json()
+        assert batch["input_progress"] == {"pending": 0, "processing": 0, "completed": 1, "failed": 0}
+        preview = gateway.get(f"/v1/augmentation/{job_id}/preview")
+    picture = httpx.get(preview.headers["location"], headers={"authorization": f"Bearer {user.access.hub_token}"})
+    picture.raise_for_status()
+    assert picture.content.startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("program", ["operator", "gateway"])
