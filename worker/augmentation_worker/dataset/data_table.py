@@ -1,6 +1,9 @@
-"""The rows of the augmented episodes: the source's rows, equal bit by bit but for their two index columns."""
+"""The rows of the source, read and checked, and those of augmented episodes made of them.
 
-from collections.abc import Callable, Iterable, Mapping
+An augmented row is its source's, bit by bit, but for its two index columns and the pictures of augmented cameras.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,18 +14,20 @@ import pyarrow.parquet as pq
 from augmentation_worker.dataset.episodes import TIMESTAMP_TOLERANCE_SECONDS, Episode, invalid
 from augmentation_worker.dataset.file_number import FileNumber
 from augmentation_worker.dataset.metadata import DatasetMetadata
-from augmentation_worker.dataset.plan import PlannedCopy, PlannedEpisode, PlannedShard
+from augmentation_worker.dataset.plan import PlannedCopy, PlannedShard
 
+_READ_BUFFER_BYTES = 2**18
 OpenFile = Callable[[str], Path]
 """Gives a local copy of a file of the source, by its path in the dataset."""
 
 
 class SourceRows:
-    """Rows of the source by episode. Holds one data file in memory: ask for episodes in order."""
+    """Rows of the source by episode. Holds one data file without its pictures in memory: ask for episodes in order."""
 
     def __init__(self, metadata: DatasetMetadata, open_file: OpenFile) -> None:
         self._metadata = metadata
         self._open_file = open_file
+        self._pictures = frozenset(camera.key for camera in metadata.info.picture_cameras)
         self._number: FileNumber | None = None
         self._table: pa.Table | None = None
         self._first_rows: Mapping[FileNumber, int] = {
@@ -33,19 +38,54 @@ class SourceRows:
         }
 
     def schema(self) -> pa.Schema:
-        """Schema of the source's first data file, with its metadata."""
-        return self._file(self._metadata.data_numbers[0]).schema
+        """Schema of the source's first data file, with its metadata and its pictures."""
+        number = self._metadata.data_numbers[0]
+        self._file(number)
+        schema: pa.Schema = pq.read_schema(self._open(number))
+        return schema
 
     def of(self, episode: Episode) -> pa.Table:
-        """An episode's rows, checked against its metadata.
+        """An episode's rows without pictures, checked against its metadata.
 
         Raises:
             WorkerFailure: SOURCE_INVALID.
         """
         table = self._file(episode.data_file)
-        rows = table.slice(episode.from_index - self._first_rows[episode.data_file], episode.length)
+        rows = table.slice(self._place(episode), episode.length)
         self._check(rows, episode)
         return rows
+
+    def batches(self, episode: Episode, size: int, begin: int = 0, end: int | None = None) -> Iterator[pa.Table]:
+        """Frames begin to end (exclusive; default: all) of an episode, pictures and all, at most `size` at a time.
+
+        Memory holds a batch, however long the episode and however large the file's row groups are.
+
+        Raises:
+            WorkerFailure: SOURCE_INVALID.
+        """
+        first = self._place(episode) + begin
+        last = self._place(episode) + (episode.length if end is None else end)
+        path = self._open(episode.data_file)
+        try:
+            with pq.ParquetFile(path, buffer_size=_READ_BUFFER_BYTES, pre_buffer=False) as file:
+                groups, position = _row_groups(file.metadata, first, last)
+                for batch in file.iter_batches(size, row_groups=groups, use_threads=False):
+                    start, stop = max(first - position, 0), min(last - position, batch.num_rows)
+                    position += batch.num_rows
+                    if start < stop:
+                        yield pa.Table.from_batches([batch.slice(start, stop - start)])
+                    if position >= last:
+                        return
+        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+            path_in_dataset = self._metadata.info.data_file(episode.data_file)
+            raise invalid(self._metadata.dataset, f"{path_in_dataset} cannot be read: {error}") from error
+
+    def _place(self, episode: Episode) -> int:
+        """Where an episode begins in its file, rows."""
+        return episode.from_index - self._first_rows[episode.data_file]
+
+    def _open(self, number: FileNumber) -> Path:
+        return self._open_file(self._metadata.info.data_file(number))
 
     def _file(self, number: FileNumber) -> pa.Table:
         if self._number == number and self._table is not None:
@@ -53,7 +93,9 @@ class SourceRows:
         path = self._metadata.info.data_file(number)
         self._table = None
         try:
-            table = pq.read_table(self._open_file(path))
+            local = self._open(number)
+            columns = [name for name in pq.read_schema(local).names if name not in self._pictures]
+            table = pq.read_table(local, columns=columns)
         except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
             raise invalid(self._metadata.dataset, f"{path} cannot be read: {error}") from error
         expected = self._last_rows[number] - self._first_rows[number]
@@ -100,11 +142,31 @@ class SourceRows:
                 )
 
 
-def augmented_rows(rows: pa.Table, copy: PlannedCopy) -> pa.Table:
-    """A copy's rows: those of its source episode under the copy's own episode_index and index."""
+def _row_groups(metadata: pq.FileMetaData, first: int, last: int) -> tuple[list[int], int]:
+    """The row groups that rows first to last (exclusive) lie in, and the row that those begin with."""
+    groups: list[int] = []
+    begin = position = 0
+    for group in range(metadata.num_row_groups):
+        rows = metadata.row_group(group).num_rows
+        if position < last and position + rows > first:
+            begin = begin if groups else position
+            groups.append(group)
+        position += rows
+    return groups, begin
+
+
+def augmented_rows(rows: pa.Table, copy: PlannedCopy, first_frame: int = 0) -> pa.Table:
+    """A copy's rows: those of its source episode under the copy's own episode_index and index.
+
+    Args:
+        rows: some rows of the episode.
+        copy: the copy.
+        first_frame: the frame that they begin with.
+    """
+    begin = copy.from_index + first_frame
     columns = {
         "episode_index": np.full(rows.num_rows, copy.episode_index),
-        "index": np.arange(copy.from_index, copy.to_index),
+        "index": np.arange(begin, begin + rows.num_rows),
     }
     for name, values in columns.items():
         position = rows.schema.get_field_index(name)
@@ -121,25 +183,13 @@ def write_shard_rows(shard: PlannedShard, source: SourceRows, target: Path) -> i
     Returns:
         Number of rows.
     """
-    tables = (table for episode in shard.episodes for table in _tables(episode, episode.copies, source))
-    return _write(tables, source.schema(), target)
-
-
-def write_episode_rows(episode: PlannedEpisode, data_file: FileNumber, source: SourceRows, target: Path) -> int:
-    """Write a data file of an episode, in the same way. Returns the number of rows."""
-    return _write(_tables(episode, episode.copies_in(data_file), source), source.schema(), target)
-
-
-def _write(tables: Iterable[pa.Table], schema: pa.Schema, target: Path) -> int:
+    schema = source.schema()
     written = 0
     with pq.ParquetWriter(target, schema, compression="snappy", use_dictionary=True) as writer:
-        for table in tables:
-            writer.write_table(table.cast(schema))
-            written += table.num_rows
+        for episode in shard.episodes:
+            rows = source.of(episode.source).combine_chunks()
+            for copy in episode.copies:
+                table = augmented_rows(rows, copy)
+                writer.write_table(table.cast(schema))
+                written += table.num_rows
     return written
-
-
-def _tables(episode: PlannedEpisode, copies: Iterable[PlannedCopy], source: SourceRows) -> Iterable[pa.Table]:
-    rows = source.of(episode.source).combine_chunks()
-    for copy in copies:
-        yield augmented_rows(rows, copy)

@@ -72,7 +72,7 @@ def read_episode_lines(episodes: bytes, statistics: bytes, info: DatasetInfo, da
         "dataset_from_index": [end - line.length for end, line in zip(ends, lines, strict=True)],
         "dataset_to_index": ends,
     }
-    for camera in info.cameras:
+    for camera in info.video_cameras:
         columns |= {
             f"videos/{camera.key}/chunk_index": columns["data/chunk_index"],
             f"videos/{camera.key}/file_index": columns["data/file_index"],

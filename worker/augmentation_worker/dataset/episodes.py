@@ -66,7 +66,7 @@ def read_episodes(table: pa.Table, info: DatasetInfo, dataset: str) -> tuple[Epi
     Raises:
         WorkerFailure: SOURCE_INVALID, naming the first thing that does not fit together.
     """
-    cameras = [camera.key for camera in info.cameras]
+    cameras = [camera.key for camera in info.video_cameras]
     columns = _columns(table, cameras, info, dataset)
     episodes = tuple(_episode(columns, row, cameras) for row in range(table.num_rows))
     _check_numbering(episodes, info, dataset)

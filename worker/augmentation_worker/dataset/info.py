@@ -19,6 +19,7 @@ from augmentation_worker.failure import WorkerFailure
 INFO_PATH = "meta/info.json"
 SMALLEST_SIDE, LARGEST_SIDE = 16, 8192
 """Frame sides in pixels outside of which an info.json is taken to be wrong."""
+CAMERA_DTYPES = ("video", "image")
 INDEX_FEATURES = ("timestamp", "frame_index", "episode_index", "index", "task_index")
 """Columns every LeRobot dataset has."""
 _CONVERTERS = {"v2.0": "v21.convert_dataset_v20_to_v21", "v1": "v2.convert_dataset_v1_to_v2"}
@@ -43,7 +44,7 @@ class Feature(BaseModel):
 
 @dataclass(frozen=True)
 class Camera:
-    """A camera whose frames are stored as video.
+    """A camera.
 
     Attributes:
         key: feature name, e.g. observation.images.top.
@@ -51,6 +52,7 @@ class Camera:
         channels: 3 for colour.
         codec: as info.json has it, e.g. av1 or h264; None if it does not say.
         is_colour: whether it can be augmented. Depth maps and one-channel streams are never touched.
+        is_video: whether its frames are stored as video; else they are pictures in the data files.
     """
 
     key: str
@@ -59,6 +61,7 @@ class Camera:
     channels: int
     codec: str | None
     is_colour: bool
+    is_video: bool
 
 
 class DatasetInfo(BaseModel):
@@ -85,13 +88,18 @@ class DatasetInfo(BaseModel):
 
     @cached_property
     def cameras(self) -> tuple[Camera, ...]:
-        """Cameras stored as video, in the order of info.json."""
-        return tuple(_camera(key, feature) for key, feature in self.features.items() if feature.dtype == "video")
+        """All cameras, in the order of info.json."""
+        return tuple(_camera(key, feature) for key, feature in self.features.items() if feature.dtype in CAMERA_DTYPES)
 
     @cached_property
-    def image_keys(self) -> tuple[str, ...]:
-        """Cameras stored as pictures inside the data files."""
-        return tuple(key for key, feature in self.features.items() if feature.dtype == "image")
+    def video_cameras(self) -> tuple[Camera, ...]:
+        """Cameras whose frames are stored as video."""
+        return tuple(camera for camera in self.cameras if camera.is_video)
+
+    @cached_property
+    def picture_cameras(self) -> tuple[Camera, ...]:
+        """Cameras whose frames are pictures in the data files."""
+        return tuple(camera for camera in self.cameras if not camera.is_video)
 
     def data_file(self, number: FileNumber) -> str:
         """Path of a data file."""
@@ -111,7 +119,7 @@ class DatasetInfo(BaseModel):
         document: dict[str, Any] = json.loads(self.source_json)
         document |= {"total_episodes": episodes, "total_frames": frames, "splits": {"train": f"0:{episodes}"}}
         if self.format.has_file_per_episode:
-            document["total_videos"] = episodes * len(self.cameras)
+            document["total_videos"] = episodes * len(self.video_cameras)
             document["total_chunks"] = ceil(episodes / self.chunks_size)
         for camera, facts in video_facts.items():
             document["features"][camera].setdefault("info", {}).update(facts)
@@ -187,23 +195,31 @@ def _check_features(info: DatasetInfo, dataset: str) -> None:
     if missing:
         raise _invalid(dataset, f"features lacks {', '.join(missing)}")
     for key, feature in info.features.items():
-        if feature.dtype in ("video", "image") and (".." in key or "/" in key or "\\" in key or not key.strip(".")):
+        if feature.dtype in CAMERA_DTYPES and (".." in key or "/" in key or "\\" in key or not key.strip(".")):
             raise _invalid(dataset, f"the camera key {key!r} cannot be part of a path")
-        if feature.dtype == "video":
-            camera = _camera(key, feature)
-            if not all(SMALLEST_SIDE <= side <= LARGEST_SIDE for side in (camera.height, camera.width)):
-                raise _invalid(
-                    dataset,
-                    f"features.{key}.shape {list(feature.shape)}: frames of {camera.width}x{camera.height} pixels are "
-                    f"not between {SMALLEST_SIDE} and {LARGEST_SIDE} a side",
-                )
+    for camera in info.cameras:
+        sides = (camera.height, camera.width)
+        if (camera.is_video or camera.is_colour) and not all(SMALLEST_SIDE <= side <= LARGEST_SIDE for side in sides):
+            raise _invalid(
+                dataset,
+                f"features.{camera.key}.shape {list(info.features[camera.key].shape)}: frames of {camera.width}x"
+                f"{camera.height} pixels are not between {SMALLEST_SIDE} and {LARGEST_SIDE} a side",
+            )
 
 
 def _camera(key: str, feature: Feature) -> Camera:
     height, width, channels = _height_width_channels(feature)
     codec = feature.fact("video.codec")
     is_depth = bool(feature.fact("is_depth_map") or feature.fact("video.is_depth_map"))
-    return Camera(key, height, width, channels, str(codec) if codec else None, channels == 3 and not is_depth)
+    return Camera(
+        key,
+        height,
+        width,
+        channels,
+        str(codec) if codec else None,
+        channels == 3 and not is_depth,
+        feature.dtype == "video",
+    )
 
 
 def _height_width_channels(feature: Feature) -> tuple[int, int, int]:

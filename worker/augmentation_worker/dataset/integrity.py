@@ -11,7 +11,7 @@ from augmentation_worker.dataset.episodes import TIMESTAMP_TOLERANCE_SECONDS, re
 from augmentation_worker.dataset.info import read_info
 from augmentation_worker.dataset.metadata import DatasetMetadata
 from augmentation_worker.dataset.plan import Plan, PlannedEpisode, PlannedShard, RowsMade
-from augmentation_worker.dataset.records import BlobRecord, EpisodeRecord, ShardRecords, VideoRecord
+from augmentation_worker.dataset.records import BlobRecord, CopyRecord, EpisodeRecord, ShardRecords, VideoRecord
 from augmentation_worker.dataset.statistics import column_name, statistics_columns
 from augmentation_worker.failure import WorkerFailure
 
@@ -57,11 +57,13 @@ def check_records(metadata: DatasetMetadata, plan: Plan, records: Sequence[Shard
         _check_data_record(metadata, shard, found)
         for episode in shard.episodes:
             record = found.episodes[episode.source.index]
-            cameras = {camera.key for camera in plan.cameras}
-            if set(record.videos) != cameras:
-                raise broken(f"episode {episode.source.index} was augmented for the cameras {sorted(record.videos)}")
-            for camera in cameras:
+            planned = [[camera.key for camera in cameras] for cameras in (plan.video_cameras, plan.picture_cameras)]
+            if [sorted(record.videos), sorted(record.pictures)] != [sorted(cameras) for cameras in planned]:
+                raise broken(f"episode {episode.source.index} was augmented for the cameras {sorted(record.cameras)}")
+            for camera in record.videos:
                 _check_video_records(metadata, episode, camera, record.videos[camera])
+            for camera in record.cameras:
+                _check_copy_records(episode, camera, record.copies(camera))
             _check_rows_records(metadata, plan, episode, record)
 
 
@@ -78,13 +80,20 @@ def _check_video_records(
         for place, copy in enumerate(video.copies):
             begin = place * episode.source.length / metadata.info.fps
             end = (place + 1) * episode.source.length / metadata.info.fps
-            if copy.frames != episode.source.length:
-                raise broken(f"{where}, {video.path}: {copy.frames} frames, not {episode.source.length}")
             off = max(abs(copy.from_timestamp - begin), abs(copy.to_timestamp - end))
             if off > TIMESTAMP_TOLERANCE_SECONDS:
                 raise broken(f"{where}: copy {place} lies {off} s off its place in {video.path}")
-            if not all(np.isfinite(values).all() for values in copy.statistics.values()):
-                raise broken(f"{where}, {video.path}: the statistics of copy {place} are not finite")
+
+
+def _check_copy_records(episode: PlannedEpisode, camera: str, copies: Sequence[CopyRecord]) -> None:
+    where = f"episode {episode.source.index}, camera {camera}"
+    if len(copies) != len(episode.copies):
+        raise broken(f"{where}: {len(copies)} copies were recorded, {len(episode.copies)} planned")
+    for number, copy in enumerate(copies):
+        if copy.frames != episode.source.length:
+            raise broken(f"{where}, copy {number}: {copy.frames} frames, not {episode.source.length}")
+        if not all(np.isfinite(values).all() for values in copy.statistics.values()):
+            raise broken(f"{where}, copy {number}: its statistics are not finite")
 
 
 def _check_rows_records(metadata: DatasetMetadata, plan: Plan, episode: PlannedEpisode, record: EpisodeRecord) -> None:
@@ -149,11 +158,13 @@ def check_result(
 def _check_original_rows(metadata: DatasetMetadata, plan: Plan, episodes: pa.Table) -> None:
     """Rows that were not augmented are the source's; of those that were, in place, all but what is said of cameras."""
     augmented = {episode.source.index for episode in plan.episodes} if plan.in_place else set()
+    moved = "data/" if plan.in_place and plan.rows_made is RowsMade.WITH_EPISODE else None
+    same = [name for name in episodes.column_names if moved is None or not name.startswith(moved)]
     kept = pa.array([episode.index for episode in metadata.episodes if episode.index not in augmented], pa.int64())
-    if not episodes.take(kept).equals(metadata.table.take(kept)):
+    if not episodes.select(same).take(kept).equals(metadata.table.select(same).take(kept)):
         raise broken("the rows of the original episodes in meta/episodes have changed")
     prefixes = tuple(f"{kind}/{camera.key}/" for kind in ("videos", "stats") for camera in plan.cameras)
-    others = [name for name in episodes.column_names if not name.startswith(prefixes)]
+    others = [name for name in same if not name.startswith(prefixes)]
     if not episodes.select(others).slice(0, len(metadata.episodes)).equals(metadata.table.select(others)):
         raise broken("meta/episodes has changed in more than what it says of the augmented cameras")
 

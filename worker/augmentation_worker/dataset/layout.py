@@ -1,8 +1,9 @@
 """Which files the result is made of, and from where each comes."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from itertools import pairwise
 
+from augmentation_worker.dataset.episodes import invalid
 from augmentation_worker.dataset.info import INFO_PATH
 from augmentation_worker.dataset.metadata import STATS_PATH, DatasetMetadata
 from augmentation_worker.dataset.plan import Plan, RowsMade
@@ -18,28 +19,17 @@ LARGE_FILE_PATTERNS = ("*.mp4", "*.parquet", "*.png")
 _RULE = "filter=lfs diff=lfs merge=lfs -text"
 
 
-@dataclass(frozen=True)
-class CarriedFiles:
-    """Files of the source that the result holds unchanged, and that publish brings over.
+def carried_metadata(metadata: DatasetMetadata, plan: Plan, source_paths: Collection[str]) -> tuple[str, ...]:
+    """Files of the source that the result holds unchanged beside rows and videos, and that publish brings over.
 
-    Attributes:
-        data: data files.
-        metadata: tasks, episodes files that do not change, whatever else is in meta/, and files at the top such as a
-            license.
+    These are the tasks, episodes files that do not change, whatever else is in meta/, and files at the top such as a
+    license. Folders that LeRobot does not know stay behind.
     """
-
-    data: tuple[str, ...]
-    metadata: tuple[str, ...]
-
-
-def carried_files(metadata: DatasetMetadata, plan: Plan, source_paths: Collection[str]) -> CarriedFiles:
-    """What publish carries over; the videos are the shards' part. Folders that LeRobot does not know stay behind."""
     rewritten = plan.in_place or metadata.info.format.has_file_per_episode
     written = WRITTEN_ANEW | set(metadata.episode_files if rewritten else ())
-    kept = sorted(
-        path for path in source_paths if (path.startswith("meta/") or "/" not in path) and path not in written
+    return tuple(
+        sorted(path for path in source_paths if (path.startswith("meta/") or "/" not in path) and path not in written)
     )
-    return CarriedFiles(data=metadata.data_paths, metadata=tuple(kept))
 
 
 def planned_paths(plan: Plan, metadata: DatasetMetadata) -> list[str]:
@@ -47,12 +37,29 @@ def planned_paths(plan: Plan, metadata: DatasetMetadata) -> list[str]:
     paths = [
         metadata.info.video_file(camera.key, number)
         for episode in plan.episodes
-        for camera in plan.cameras
+        for camera in plan.video_cameras
         for number in episode.video_files(camera.key)
     ]
     if plan.rows_made is RowsMade.WITH_EPISODE:
         paths += [metadata.info.data_file(number) for episode in plan.episodes for number in episode.data_files]
     return paths
+
+
+def check_order_of_data_files(metadata: DatasetMetadata, plan: Plan) -> None:
+    """LeRobot reads data files in the order of their paths, so those of the result have to sort as their numbers do.
+
+    Raises:
+        WorkerFailure: SOURCE_INVALID, naming the template by which they do not.
+    """
+    numbers = {*plan.data_numbers, *(shard.data_file for shard in plan.shards if shard.data_file)}
+    paths = [metadata.info.data_file(number) for number in sorted(numbers)]
+    wrong = next((after for before, after in pairwise(paths) if after <= before), None)
+    if wrong is not None:
+        raise invalid(
+            metadata.dataset,
+            f"by data_path {metadata.info.data_path!r} of {INFO_PATH}, {wrong} of the result would not be read in the "
+            "order of its rows (numbers in it need leading zeros)",
+        )
 
 
 def with_large_file_rules(attributes: str) -> str:

@@ -8,7 +8,7 @@ import pyarrow as pa
 from augmentation_worker.dataset.file_number import FileNumber
 from augmentation_worker.dataset.metadata import DatasetMetadata
 from augmentation_worker.dataset.plan import Plan, PlannedCopy, PlannedEpisode
-from augmentation_worker.dataset.records import CopyRecord, ShardRecords
+from augmentation_worker.dataset.records import CopyRecord, ShardRecords, VideoCopyRecord
 from augmentation_worker.dataset.statistics import column_name, statistics_columns
 
 Columns = dict[str, list[Any]]
@@ -31,7 +31,20 @@ def episodes_of_result(
     rows = list(range(len(metadata.episodes)))
     for position, episode in enumerate(plan.episodes):
         rows[episode.source.index] = len(rows) + position
-    return pa.concat_tables([metadata.table, made]).take(pa.array(rows)).combine_chunks()
+    table = pa.concat_tables([metadata.table, made]).take(pa.array(rows)).combine_chunks()
+    return _with_data_files(table, plan)
+
+
+def _with_data_files(table: pa.Table, plan: Plan) -> pa.Table:
+    """In place, rows may lie in other files than before."""
+    numbers = {episode.index: kept.number for kept in plan.kept_rows for episode in kept.episodes}
+    numbers |= {copy.episode_index: copy.data_file for episode in plan.episodes for copy in episode.copies}
+    for place, name in enumerate(("data/chunk_index", "data/file_index")):
+        position = table.schema.get_field_index(name)
+        field = table.schema.field(position)
+        values = [numbers[index][place] for index in table.column("episode_index").to_pylist()]
+        table = table.set_column(position, field, pa.array(values, type=field.type))
+    return table
 
 
 def changed_statistics(plan: Plan) -> list[str]:
@@ -65,9 +78,10 @@ def augmented_episodes(
         cells: dict[str, object] = {}
         if not plan.in_place:
             cells |= _numbers(episode, copy, file) | _index_statistics(rows, metadata, episode, copy)
-        for camera, number in copy.videos.items():
+        for camera in record.cameras:
             version = record.copies(camera)[copy.copy]
-            cells |= _video_cells(camera, number, version)
+            if isinstance(version, VideoCopyRecord):
+                cells |= _video_cells(camera, copy.videos[camera], version)
             cells |= _image_statistics(rows, camera, version)
         for name, value in cells.items():
             changed.setdefault(name, []).append(value)
@@ -92,7 +106,7 @@ def _numbers(episode: PlannedEpisode, copy: PlannedCopy, file: FileNumber) -> di
     }
 
 
-def _video_cells(camera: str, number: FileNumber, version: CopyRecord) -> dict[str, object]:
+def _video_cells(camera: str, number: FileNumber, version: VideoCopyRecord) -> dict[str, object]:
     return {
         f"videos/{camera}/chunk_index": number.chunk,
         f"videos/{camera}/file_index": number.file,

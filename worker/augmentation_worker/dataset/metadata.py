@@ -57,7 +57,7 @@ class DatasetMetadata:
         """Paths of the video files of all cameras."""
         return tuple(
             self.info.video_file(camera.key, number)
-            for camera in self.info.cameras
+            for camera in self.info.video_cameras
             for number in self.video_numbers(camera.key)
         )
 

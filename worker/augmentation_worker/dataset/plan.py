@@ -8,15 +8,16 @@ order, their copies: the copy `c` of the selected episode number `e` becomes epi
 one augmented version of each selected episode under the episode's own number and rows, and the other episodes as they
 are; only videos and what is said of them change.
 
-In LeRobot v3.0 the copies of an episode share files, one a camera, and a shard has one file of rows. In v2.1 each copy
-has files of its own, under the numbers that its index gives them.
+In LeRobot v3.0 the copies of an episode share files, one a camera, and a shard has one file of rows, or where rows hold
+pictures, each source episode has one. In v2.1 each copy has files of its own, under the numbers that its index gives
+them.
 """
 
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from itertools import accumulate, islice, pairwise
+from itertools import accumulate, groupby, islice, pairwise
 from math import ceil
 
 from augmentation_api import Augmentation, AugmentationJobSpec
@@ -53,7 +54,7 @@ class PlannedCopy:
         episode_index: its number in the result.
         from_index, to_index: its rows in the result, half open.
         data_file: file that its rows lie in.
-        videos: by augmented camera, the file that its frames lie in.
+        videos: by augmented camera with videos, the file that its frames lie in.
     """
 
     copy: int
@@ -93,6 +94,28 @@ class PlannedEpisode:
     def copies_in(self, data_file: FileNumber) -> tuple[PlannedCopy, ...]:
         """The copies whose rows lie in a file."""
         return tuple(copy for copy in self.copies if copy.data_file == data_file)
+
+
+@dataclass(frozen=True)
+class KeptRows:
+    """A data file of the result that holds rows of the source as they are.
+
+    Attributes:
+        number: its number in the result.
+        source: number of the file that they are from.
+        episodes: whose rows they are; consecutive.
+        is_whole: whether it is that file, byte for byte.
+    """
+
+    number: FileNumber
+    source: FileNumber
+    episodes: tuple[Episode, ...]
+    is_whole: bool
+
+    @property
+    def is_where_it_was(self) -> bool:
+        """Whether nothing has to be done where the result extends the source."""
+        return self.is_whole and self.number == self.source
 
 
 @dataclass(frozen=True)
@@ -137,8 +160,8 @@ class Plan:
         cameras: those that are augmented.
         copies: augmented versions of an episode.
         shards: by index.
-        abandoned_videos: paths of the source's video files that the result does not have, as every frame in them is
-            replaced, and by files of other names.
+        kept_rows: data files with rows of the source.
+        abandoned: paths of the source's video and data files that the result does not have.
         total_episodes, total_frames: of the result.
     """
 
@@ -147,7 +170,8 @@ class Plan:
     cameras: tuple[Camera, ...]
     copies: int
     shards: tuple[PlannedShard, ...]
-    abandoned_videos: tuple[str, ...]
+    kept_rows: tuple[KeptRows, ...]
+    abandoned: tuple[str, ...]
     total_episodes: int
     total_frames: int
 
@@ -155,6 +179,22 @@ class Plan:
     def episodes(self) -> tuple[PlannedEpisode, ...]:
         """All selected episodes, in order."""
         return tuple(episode for shard in self.shards for episode in shard.episodes)
+
+    @property
+    def video_cameras(self) -> tuple[Camera, ...]:
+        """Those of the augmented cameras whose frames are stored as video."""
+        return tuple(camera for camera in self.cameras if camera.is_video)
+
+    @property
+    def picture_cameras(self) -> tuple[Camera, ...]:
+        """Those of the augmented cameras whose frames are pictures in the rows."""
+        return tuple(camera for camera in self.cameras if not camera.is_video)
+
+    @property
+    def data_numbers(self) -> tuple[FileNumber, ...]:
+        """Numbers of all data files of the result, in the order of their rows."""
+        numbers = {number for episode in self.episodes for number in episode.data_files}
+        return tuple(sorted(numbers | {kept.number for kept in self.kept_rows}))
 
     @property
     def added_episodes(self) -> int:
@@ -192,9 +232,11 @@ def make_plan(
     copies = 1 if in_place else len(transforms_of_copies(augmentation))
     most = most_episodes_per_shard(copies * len(cameras))
     shares = balanced_shares([episode.length for episode in selected], shard_count, most)
-    rows_made = _rows_made(metadata, in_place)
+    rows_made = _rows_made(metadata, cameras, in_place)
+    remade = {episode.index for episode in selected} if in_place and rows_made is RowsMade.WITH_EPISODE else set()
+    kept_rows, numbers_in_order = _kept_rows(metadata, remade)
     versions = _in_place(selected) if in_place else _after_the_originals(metadata, selected, copies)
-    files = _Files(metadata, cameras, rows_made)
+    files = _Files(metadata, cameras, rows_made, numbers_in_order)
     replaced = _replaced_videos(metadata, selected, cameras) if in_place else ()
     originals = _original_videos(metadata, selected, shares, replaced) if carry_originals else [[] for _ in shares]
     shards = []
@@ -202,13 +244,10 @@ def make_plan(
         data_file = files.next_data_file() if share and rows_made is RowsMade.WITH_SHARD else None
         planned = tuple(files.planned(episode, numbers, data_file) for episode, numbers in islice(versions, len(share)))
         shards.append(PlannedShard(index, planned, data_file, tuple(originals[index])))
-    overwritten = {
-        metadata.info.video_file(camera, number)
-        for shard in shards
-        for episode in shard.episodes
-        for copy in episode.copies
-        for camera, number in copy.videos.items()
-    }
+    copied = [copy for shard in shards for episode in shard.episodes for copy in episode.copies]
+    overwritten = {metadata.info.video_file(key, number) for copy in copied for key, number in copy.videos.items()}
+    data_paths = {metadata.info.data_file(kept.number) for kept in kept_rows}
+    data_paths |= {metadata.info.data_file(copy.data_file) for copy in copied}
     added = 0 if in_place else copies
     return Plan(
         in_place=in_place,
@@ -216,16 +255,46 @@ def make_plan(
         cameras=cameras,
         copies=copies,
         shards=tuple(shards),
-        abandoned_videos=tuple(path for path in replaced if path not in overwritten),
+        kept_rows=kept_rows,
+        abandoned=(
+            *(path for path in replaced if path not in overwritten),
+            *(path for path in metadata.data_paths if path not in data_paths),
+        ),
         total_episodes=len(metadata.episodes) + len(selected) * added,
         total_frames=metadata.info.total_frames + sum(episode.length for episode in selected) * added,
     )
 
 
-def _rows_made(metadata: DatasetMetadata, in_place: bool) -> RowsMade:
+def _rows_made(metadata: DatasetMetadata, cameras: Sequence[Camera], in_place: bool) -> RowsMade:
     if in_place:
-        return RowsMade.NEVER
-    return RowsMade.WITH_EPISODE if metadata.info.format.has_file_per_episode else RowsMade.WITH_SHARD
+        return RowsMade.NEVER if all(camera.is_video for camera in cameras) else RowsMade.WITH_EPISODE
+    # Rows with pictures are large, and take as long to make as videos: nobody wants to make a shard's again.
+    large = metadata.info.format.has_file_per_episode or metadata.info.picture_cameras
+    return RowsMade.WITH_EPISODE if large else RowsMade.WITH_SHARD
+
+
+def _kept_rows(
+    metadata: DatasetMetadata, remade: Collection[int]
+) -> tuple[tuple[KeptRows, ...], Mapping[int, FileNumber]]:
+    """The data files with rows of the source, and by index of each episode whose rows are made anew, their file.
+
+    LeRobot reads data files in the order of their paths. So where the rows of an episode are replaced, its file is cut
+    at them, and what comes after moves to higher numbers as far as that is needed. Without any, nothing moves.
+    """
+    chunks_size = min(metadata.info.chunks_size, LARGEST_SORTABLE_CHUNK)
+    kept: list[KeptRows] = []
+    made: dict[int, FileNumber] = {}
+    number: FileNumber | None = None
+    for source, together in groupby(metadata.episodes, lambda episode: episode.data_file):
+        in_file = tuple(together)
+        for remake, run in groupby(in_file, lambda episode: episode.index if episode.index in remade else None):
+            piece = tuple(run)
+            number = source if number is None or number < source else number.following(chunks_size)
+            if remake is not None:
+                made[remake] = number
+            else:
+                kept.append(KeptRows(number, source, piece, is_whole=len(piece) == len(in_file)))
+    return tuple(kept), made
 
 
 def balanced_shares(lengths: Sequence[int], shard_count: int, most_episodes: int) -> list[range]:
@@ -283,13 +352,22 @@ def _after_the_originals(
 class _Files:
     """Numbers of new files, in the order in which they are asked for."""
 
-    def __init__(self, metadata: DatasetMetadata, cameras: Sequence[Camera], rows_made: RowsMade) -> None:
+    def __init__(
+        self,
+        metadata: DatasetMetadata,
+        cameras: Sequence[Camera],
+        rows_made: RowsMade,
+        numbers_in_order: Mapping[int, FileNumber],
+    ) -> None:
         self._chunks_size = metadata.info.chunks_size
         self._has_file_per_episode = metadata.info.format.has_file_per_episode
         self._rows_made = rows_made
+        self._numbers_in_order = numbers_in_order
         self._data = _numbers_after(metadata.data_numbers, min(self._chunks_size, LARGEST_SORTABLE_CHUNK))
         self._videos = {
-            camera.key: _numbers_after(metadata.video_numbers(camera.key), self._chunks_size) for camera in cameras
+            camera.key: _numbers_after(metadata.video_numbers(camera.key), self._chunks_size)
+            for camera in cameras
+            if camera.is_video
         }
 
     def next_data_file(self) -> FileNumber:
@@ -301,10 +379,11 @@ class _Files:
     ) -> PlannedEpisode:
         """An episode with the files of its copies."""
         shared = {} if self._has_file_per_episode else {camera: next(each) for camera, each in self._videos.items()}
+        shared_data = self._shared_data_file(source) or data_file_of_shard
         copies = []
         for version in versions:
             own = number_of_episode(version.episode_index, self._chunks_size)
-            data_file = source.data_file if self._rows_made is RowsMade.NEVER else data_file_of_shard or own
+            data_file = shared_data or own
             videos = shared or dict.fromkeys(self._videos, own)
             copies.append(
                 PlannedCopy(
@@ -312,6 +391,16 @@ class _Files:
                 )
             )
         return PlannedEpisode(source, tuple(copies))
+
+    def _shared_data_file(self, source: Episode) -> FileNumber | None:
+        """The file of the rows of all its copies, unless that is the shard's, or each has its own."""
+        if self._rows_made is RowsMade.NEVER:
+            return source.data_file
+        if source.index in self._numbers_in_order:
+            return self._numbers_in_order[source.index]
+        if self._rows_made is RowsMade.WITH_EPISODE and not self._has_file_per_episode:
+            return self.next_data_file()
+        return None
 
 
 def next_number(taken: Sequence[FileNumber], chunks_size: int) -> FileNumber:
@@ -330,7 +419,7 @@ def _replaced_videos(
     metadata: DatasetMetadata, replaced: Sequence[Episode], cameras: Sequence[Camera]
 ) -> tuple[str, ...]:
     """The video files in which every frame is replaced."""
-    episodes, keys = {episode.index for episode in replaced}, {camera.key for camera in cameras}
+    episodes, keys = {episode.index for episode in replaced}, {camera.key for camera in cameras if camera.is_video}
     kept = {
         metadata.info.video_file(camera, span.file)
         for episode in metadata.episodes

@@ -82,7 +82,7 @@ def write_provenance(
 
 def _versions(records: ShardRecords, episode: int, copy: int) -> Mapping[str, object]:
     made = records.episodes[episode]
-    versions = {camera: made.copies(camera)[copy] for camera in made.videos}
+    versions = {camera: made.copies(camera)[copy] for camera in made.cameras}
     return {
         camera: {"parameters": version.parameters, "pixelHash": version.pixel_hash}
         for camera, version in versions.items()

@@ -54,25 +54,33 @@ class CopyRecord(Record):
     """One copy of an episode as one camera sees it.
 
     Attributes:
-        from_timestamp, to_timestamp: seconds from the beginning of the video file.
         frames: frames written.
         pixel_hash: hash of the augmented pixels before they were encoded.
         statistics: by statistic (min, max, mean, std, q01, …) one value a channel, over [0, 1]; count has one value.
         parameters: what the transforms drew.
     """
 
-    from_timestamp: float
-    to_timestamp: float
     frames: int
     pixel_hash: str
     statistics: dict[str, list[float]]
     parameters: dict[str, object] = {}
 
 
+class VideoCopyRecord(CopyRecord):
+    """One copy of an episode in a video file.
+
+    Attributes:
+        from_timestamp, to_timestamp: seconds from the beginning of the file.
+    """
+
+    from_timestamp: float
+    to_timestamp: float
+
+
 class VideoRecord(BlobRecord):
     """A video file that holds copies of one episode as one camera sees it, back to back."""
 
-    copies: tuple[CopyRecord, ...]
+    copies: tuple[VideoCopyRecord, ...]
 
 
 class RowsRecord(BlobRecord):
@@ -86,14 +94,23 @@ class EpisodeRecord(Record):
 
     Attributes:
         videos: by camera, the files that its copies are in, in their order.
+        pictures: by camera, its copies, whose pictures are in the rows.
         rows: data files of its own, if it has any.
     """
 
     videos: dict[str, tuple[VideoRecord, ...]]
+    pictures: dict[str, tuple[CopyRecord, ...]] = {}
     rows: tuple[RowsRecord, ...] = ()
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """The augmented cameras."""
+        return (*self.videos, *self.pictures)
 
     def copies(self, camera: str) -> tuple[CopyRecord, ...]:
         """Its copies as a camera sees them, in order."""
+        if camera in self.pictures:
+            return self.pictures[camera]
         return tuple(copy for video in self.videos[camera] for copy in video.copies)
 
     @property

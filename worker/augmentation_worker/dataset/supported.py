@@ -44,12 +44,6 @@ def check_cameras(spec: AugmentationJobSpec, info: DatasetInfo) -> None:
     others = {camera.key for camera in info.cameras if not camera.is_colour}
     known = ", ".join(colour[:_MOST_CAMERAS_LISTED]) or "none"
     for key in spec.augmentation.cameras:
-        if key in info.image_keys:
-            raise WorkerFailure(
-                FailureReason.SPEC_UNSUPPORTED,
-                f"spec.augmentation.cameras: {key} is stored as pictures (dtype image); supported now are cameras "
-                f"stored as video: {known}",
-            )
         if key in others:
             raise WorkerFailure(
                 FailureReason.SPEC_UNSUPPORTED,
@@ -61,12 +55,6 @@ def check_cameras(spec: AugmentationJobSpec, info: DatasetInfo) -> None:
                 FailureReason.SELECTION_EMPTY,
                 f"spec.augmentation.cameras: the dataset has no camera {key!r}; it has: {known}",
             )
-    if not spec.augmentation.cameras and info.image_keys:
-        raise WorkerFailure(
-            FailureReason.SPEC_UNSUPPORTED,
-            f"the camera {info.image_keys[0]} is stored as pictures (dtype image); supported now are cameras stored as "
-            f"video: name those to augment in spec.augmentation.cameras (there are: {known})",
-        )
     if not colour:
         raise WorkerFailure(
             FailureReason.SELECTION_EMPTY, "the dataset has no colour camera: there is nothing to augment"
@@ -80,7 +68,7 @@ def check_encoding(spec: AugmentationJobSpec, info: DatasetInfo) -> None:
         WorkerFailure: SPEC_UNSUPPORTED, naming the field, and the camera where it is the source's codec.
     """
     video = spec.output.video
-    for camera in info.cameras:
+    for camera in info.video_cameras:
         if not camera.is_colour or (spec.augmentation.cameras and camera.key not in spec.augmentation.cameras):
             continue
         codec = normal_codec(camera.codec or DEFAULT_CODEC) if video.codec is VideoCodec.SOURCE else video.codec.value

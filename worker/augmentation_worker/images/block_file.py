@@ -1,17 +1,17 @@
 """The parquet file of a block: its rows as the source has them, but for the pictures of the augmented columns."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 
 from augmentation_api import Augmentation
+from augmentation_worker.dataset.row_groups import ROW_GROUP_BYTES, ROW_GROUP_ROWS, RowGroups
 from augmentation_worker.images.block_check import Made, WrittenBlock, digests_of
 from augmentation_worker.images.dataset import ImageDataset
 from augmentation_worker.images.plan import Block
@@ -21,8 +21,6 @@ from augmentation_worker.pictures.picture_header import PictureInvalid
 from augmentation_worker.pixel_hash import PixelHash
 from augmentation_worker.video.cores import usable_cores
 
-ROW_GROUP_BYTES, ROW_GROUP_ROWS = 32 * 2**20, 100
-"""A row group ends with whichever it has first: what is held of it before it is written, and what a reader holds."""
 _AHEAD = 2
 """Rows under way for each core."""
 
@@ -55,7 +53,11 @@ class BlockWriter:
         hashes = {name: PixelHash() for name in self.columns}
         # Pictures are compressed and different: a dictionary of them would hold each in memory once more.
         options = {"use_dictionary": [name for name in self.dataset.schema.names if name not in self.dataset.columns]}
-        written, digests, schema = _RowGroups(local, options), list[bytes](), self.dataset.schema
+        written, digests, schema = (
+            RowGroups(local, options, ROW_GROUP_BYTES, ROW_GROUP_ROWS),
+            list[bytes](),
+            self.dataset.schema,
+        )
         with closing(written), ThreadPoolExecutor(usable_cores(), "row") as threads:
             for row, made in self._in_order(self._rows(block, source, threads)):
                 for name, versions in made.items():
@@ -136,37 +138,3 @@ class BlockWriter:
             cells = [{**cell, "bytes": version.content} for version in versions]
             table = table.set_column(position, kind, pa.array(cells, type=kind.type))
         return table
-
-
-@dataclass
-class _RowGroups:
-    """A parquet file that grows by whole row groups."""
-
-    path: Path
-    options: Mapping[str, object]
-    rows: int = 0
-    _pending: list[pa.Table] = field(default_factory=list)
-    _pending_rows: int = 0
-    _pending_bytes: int = 0
-    _writer: pq.ParquetWriter | None = None
-
-    def add(self, table: pa.Table) -> None:
-        self._pending.append(table)
-        self._pending_rows += len(table)
-        self._pending_bytes += table.nbytes
-        if self._pending_bytes >= ROW_GROUP_BYTES or self._pending_rows >= ROW_GROUP_ROWS:
-            self._flush()
-
-    def close(self) -> None:
-        if self._pending:
-            self._flush()
-        if self._writer is not None:
-            self._writer.close()
-
-    def _flush(self) -> None:
-        table = pa.concat_tables(self._pending)
-        if self._writer is None:
-            self._writer = pq.ParquetWriter(self.path, table.schema, compression="snappy", **self.options)
-        self._writer.write_table(table, row_group_size=len(table))
-        self.rows += len(table)
-        self._pending, self._pending_rows, self._pending_bytes = [], 0, 0

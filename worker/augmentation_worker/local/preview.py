@@ -11,6 +11,7 @@ from augmentation_worker.images.finding import find_image_dataset, is_image_data
 from augmentation_worker.images.resolve import checked_plan
 from augmentation_worker.images.sheet import draw_first_row, draw_row
 from augmentation_worker.pictures.before_and_after import before_and_after
+from augmentation_worker.pictures.episode import UnusablePicture
 from augmentation_worker.storage.folder_source import FolderSource
 from augmentation_worker.storage.source import load_metadata
 from augmentation_worker.video import VideoInvalid
@@ -43,7 +44,7 @@ def draw_preview(spec: AugmentationJobSpec, source: Path, episode: int | None) -
         )
     try:
         return before_and_after(metadata, plan, spec.augmentation, chosen[0], folder.open)
-    except VideoInvalid as error:
+    except (VideoInvalid, UnusablePicture) as error:
         raise WorkerFailure(FailureReason.SOURCE_INVALID, f"{source}: {error.found}") from error
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from augmentation_api import FailureReason
 from augmentation_api.vocabulary import ShardState
-from augmentation_worker.dataset.data_table import SourceRows, write_episode_rows, write_shard_rows
-from augmentation_worker.dataset.layout import PICTURE_PATH
+from augmentation_worker.dataset.data_table import SourceRows, write_shard_rows
+from augmentation_worker.dataset.layout import PICTURE_PATH, check_order_of_data_files
 from augmentation_worker.dataset.metadata import DatasetMetadata
 from augmentation_worker.dataset.plan import Plan, PlannedEpisode, PlannedShard, RowsMade, make_plan
 from augmentation_worker.dataset.records import (
@@ -22,7 +22,6 @@ from augmentation_worker.dataset.records import (
     EpisodeRecord,
     OriginalVideosRecord,
     RecordInvalid,
-    RowsRecord,
     ShardRecords,
     episode_key,
 )
@@ -30,10 +29,12 @@ from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.images.augment import augment_images
 from augmentation_worker.images.finding import is_image_dataset
 from augmentation_worker.phases.device import device_of
+from augmentation_worker.phases.episode_rows import EpisodeRows, unusable_picture
 from augmentation_worker.phases.episode_videos import EpisodeVideos
 from augmentation_worker.phases.progress import ShardProgress
 from augmentation_worker.phases.session import Session
 from augmentation_worker.pictures.before_and_after import before_and_after
+from augmentation_worker.pictures.episode import UnusablePicture
 from augmentation_worker.storage.output import OutputDataset, StoredFile
 from augmentation_worker.storage.source import SourceDataset, load_metadata
 from augmentation_worker.video import VideoInvalid
@@ -53,6 +54,7 @@ def augment(session: Session) -> None:
     metadata = load_metadata(source)
     output = session.open_output()
     plan = make_plan(metadata, session.job.spec, session.shard_count, carry_originals=not output.extends(source))
+    check_order_of_data_files(metadata, plan)
     try:
         records = ShardRecords.read(session.manifests.read(index))
     except RecordInvalid as error:
@@ -77,8 +79,12 @@ class _ShardRun:
         return EpisodeVideos(self.session, self.source, self.metadata, self.plan, self.output)
 
     @cached_property
-    def _rows(self) -> SourceRows:
+    def _source_rows(self) -> SourceRows:
         return SourceRows(self.metadata, self.source.open)
+
+    @cached_property
+    def _rows(self) -> EpisodeRows:
+        return EpisodeRows(self.session, self.metadata, self.plan, self.output, self._source_rows)
 
     def run(self) -> None:
         """Do what is not recorded yet."""
@@ -129,10 +135,12 @@ class _ShardRun:
         )
 
     def _check_rows(self) -> None:
-        """What is wrong with the rows is found before any frame is made."""
+        """What is wrong with the rows is found before any frame is made, if that does not fetch large files early."""
+        if self.metadata.info.picture_cameras:
+            return
         for episode in self.shard.episodes:
             if episode.source.index not in self.records.episodes:
-                self._rows.of(episode.source)
+                self._source_rows.of(episode.source)
 
     def _carry_originals(self) -> None:
         carried = {file.path: file for file in self.records.original_videos}
@@ -157,15 +165,19 @@ class _ShardRun:
                 self.metadata, self.plan, self.session.job.spec.augmentation, episode, self.source.open
             )
         except VideoInvalid as error:
-            raise self._videos.unusable(episode, self.plan.cameras[0], error) from error
+            raise self._videos.unusable(episode, self.plan.video_cameras[0], error) from error
+        except UnusablePicture as error:
+            raise unusable_picture(self.metadata, episode, error) from error
         with self._made("picture.png") as local:
             local.write_bytes(picture)
             self._record(PICTURE_KEY, _blob(self.output.put(PICTURE_PATH, local)).encode())
 
     def _make(self, episode: PlannedEpisode, progress: ShardProgress) -> None:
         videos = self._videos.make(episode, partial(self._on_frames, progress))
-        rows = self._episode_rows(episode) if self.plan.rows_made is RowsMade.WITH_EPISODE else ()
-        record = EpisodeRecord(videos=videos, rows=rows)
+        record = EpisodeRecord(videos=videos)
+        if self.plan.rows_made is RowsMade.WITH_EPISODE:
+            rows, pictures = self._rows.make(episode, partial(self._on_frames, progress))
+            record = EpisodeRecord(videos=videos, pictures=pictures, rows=rows)
         self._record(episode_key(episode.source.index), record.encode())
         progress.finish_episode(episode.augmented_frames, record.size)
         _log.info("episode %d of the source is done", episode.source.index)
@@ -174,16 +186,6 @@ class _ShardRun:
         progress.on_frames(frames)
         self.session.reporter.check()
 
-    def _episode_rows(self, episode: PlannedEpisode) -> tuple[RowsRecord, ...]:
-        records = []
-        for number in episode.data_files:
-            path = self.metadata.info.data_file(number)
-            with self._made(f"{episode.source.index}.parquet") as local:
-                rows = write_episode_rows(episode, number, self._rows, local)
-                blob = _blob(self.output.put(path, local))
-            records.append(RowsRecord(**blob.model_dump(), rows=rows))
-        return tuple(records)
-
     def _write_shard_rows(self, progress: ShardProgress) -> None:
         if self.records.data is not None:
             return
@@ -191,7 +193,7 @@ class _ShardRun:
         if self.shard.data_file is not None:
             path = self.metadata.info.data_file(self.shard.data_file)
             with self._made("rows.parquet") as local:
-                rows = write_shard_rows(self.shard, self._rows, local)
+                rows = write_shard_rows(self.shard, self._source_rows, local)
                 uploaded = self.output.put(path, local)
             record = record.model_copy(update={"file": _blob(uploaded), "rows": rows})
             progress.add_bytes(uploaded.size)
@@ -200,10 +202,16 @@ class _ShardRun:
     def _drop_what_is_not_needed_after(self, episode: PlannedEpisode) -> None:
         position = self.shard.episodes.index(episode)
         later = self.shard.episodes[position + 1 : position + 2]
-        still = {path for following in later for path in self._videos.source_paths(following)}
-        for path in self._videos.source_paths(episode):
+        still = {path for following in later for path in self._source_paths(following)}
+        for path in self._source_paths(episode):
             if path not in still:
                 self.source.drop(path)
+
+    def _source_paths(self, episode: PlannedEpisode) -> list[str]:
+        """Large files that an episode is made from."""
+        info = self.metadata.info
+        rows = [info.data_file(episode.source.data_file)] if info.picture_cameras else []
+        return self._videos.source_paths(episode) + rows
 
     @contextmanager
     def _made(self, name: str) -> Iterator[Path]:

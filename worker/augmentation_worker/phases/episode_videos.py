@@ -1,10 +1,9 @@
 """The videos of a shard's augmented episodes: made, looked into, and stored, one episode at a time."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-import numpy as np
 import torch
 
 from augmentation_api import FailureReason
@@ -13,15 +12,14 @@ from augmentation_worker.dataset.frame_rate import frame_rate
 from augmentation_worker.dataset.info import Camera
 from augmentation_worker.dataset.metadata import DatasetMetadata
 from augmentation_worker.dataset.plan import Plan, PlannedEpisode
-from augmentation_worker.dataset.records import CopyRecord, VideoRecord
-from augmentation_worker.dataset.statistics import channel_means, shortened, statistics_columns
+from augmentation_worker.dataset.records import VideoCopyRecord, VideoRecord
 from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.phases.copy_facts import drawn_pipeline, recorded_statistics
 from augmentation_worker.phases.device import device_of
 from augmentation_worker.phases.session import Session
 from augmentation_worker.phases.video_check import check_written_video
 from augmentation_worker.storage.output import OutputDataset
 from augmentation_worker.storage.source import SourceDataset
-from augmentation_worker.transforms import EpisodeTransform, draw_pipeline
 from augmentation_worker.video import (
     CopyVideo,
     VideoEncoding,
@@ -57,7 +55,7 @@ class EpisodeVideos:
 
     def settle(self, episode: PlannedEpisode) -> None:
         """Know every camera's encoding from the first episode, also when an earlier try has made all videos."""
-        for camera in self.plan.cameras:
+        for camera in self.plan.video_cameras:
             if camera.key not in self.encodings:
                 encoding = self._encoding(episode, camera)
                 self.encodings[camera.key] = encoding.feature_info()
@@ -71,11 +69,11 @@ class EpisodeVideos:
 
     def make(self, episode: PlannedEpisode, on_frames: Callable[[int], None]) -> dict[str, tuple[VideoRecord, ...]]:
         """Make and store all videos of an episode; returns their records by camera. Raises WorkerFailure."""
-        return {camera.key: self._made(episode, camera, on_frames) for camera in self.plan.cameras}
+        return {camera.key: self._made(episode, camera, on_frames) for camera in self.plan.video_cameras}
 
     def source_paths(self, episode: PlannedEpisode) -> list[str]:
         """The source's video files that an episode is made from."""
-        return [self._source_path(episode, camera) for camera in self.plan.cameras]
+        return [self._source_path(episode, camera) for camera in self.plan.video_cameras]
 
     def _made(
         self, episode: PlannedEpisode, camera: Camera, on_frames: Callable[[int], None]
@@ -83,7 +81,7 @@ class EpisodeVideos:
         paths = [self.metadata.info.video_file(camera.key, number) for number in episode.video_files(camera.key)]
         folder = self.session.settings.scratch / "made"
         locals_ = [folder / f"video-{place}.mp4" for place in range(len(paths))]
-        pipelines = [self._pipeline(episode, camera, copy.copy) for copy in episode.copies]
+        pipelines = [drawn_pipeline(self.session, self.metadata, episode, camera, copy.copy) for copy in episode.copies]
         try:
             made = augment_episode_camera_into(
                 self._segment(episode, camera),
@@ -111,27 +109,14 @@ class EpisodeVideos:
             records.append(VideoRecord(path=path, sha256=video.sha256, size=video.size, copies=made_copies))
         return tuple(records)
 
-    def _copy_record(self, camera: Camera, copy: CopyVideo, parameters: Mapping[str, object]) -> CopyRecord:
-        # Of the statistics only those that the source has: v2.1 has no quantiles, and records have to be short.
-        known = statistics_columns(self.metadata.table).get(camera.key, [])
-        statistics = {name: values for name, values in copy.statistics.to_feature_stats().items() if name in known}
-        return CopyRecord(
+    def _copy_record(self, camera: Camera, copy: CopyVideo, parameters: Mapping[str, object]) -> VideoCopyRecord:
+        return VideoCopyRecord(
             from_timestamp=copy.from_timestamp,
             to_timestamp=copy.to_timestamp,
             frames=copy.frames,
             pixel_hash=copy.pixel_hash,
-            statistics={name: _channels(values) for name, values in statistics.items()},
+            statistics=recorded_statistics(self.metadata, camera.key, copy.statistics),
             parameters=dict(parameters),
-        )
-
-    def _pipeline(self, episode: PlannedEpisode, camera: Camera, copy: int) -> EpisodeTransform:
-        mean = channel_means(self.metadata.table, episode.source.index, self.metadata.stats_json, camera.key)
-        return draw_pipeline(
-            self.session.job.spec.augmentation,
-            camera=camera.key,
-            episode=episode.source.index,
-            copy=copy,
-            episode_mean=mean,
         )
 
     def _segment(self, episode: PlannedEpisode, camera: Camera) -> VideoSegment:
@@ -185,8 +170,3 @@ class EpisodeVideos:
 
     def _source_path(self, episode: PlannedEpisode, camera: Camera) -> str:
         return self.metadata.info.video_file(camera.key, episode.source.videos[camera.key].file)
-
-
-def _channels(values: Sequence[object]) -> list[float]:
-    """(3, 1, 1) as three numbers, (1,) as one."""
-    return [shortened(float(value)) for value in np.ravel(np.array(values, dtype=np.float64))]

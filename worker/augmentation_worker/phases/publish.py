@@ -2,25 +2,27 @@
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import partial
-from itertools import chain
+from itertools import chain, zip_longest
 from pathlib import Path
 
 from augmentation_api import FailureReason
 from augmentation_api.status import OutputStatus
 from augmentation_worker import termination
 from augmentation_worker.dataset import integrity
-from augmentation_worker.dataset.data_table import SourceRows, write_episode_rows, write_shard_rows
-from augmentation_worker.dataset.layout import carried_files
+from augmentation_worker.dataset.data_table import SourceRows, write_shard_rows
+from augmentation_worker.dataset.episode_rows import write_episode_rows, write_kept_rows
+from augmentation_worker.dataset.layout import carried_metadata
 from augmentation_worker.dataset.metadata import DatasetMetadata
-from augmentation_worker.dataset.plan import Plan, make_plan
+from augmentation_worker.dataset.plan import Plan, PlannedEpisode, RowsMade, make_plan
 from augmentation_worker.dataset.records import BlobRecord, RecordInvalid, ShardRecords
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.images.finding import is_image_dataset
 from augmentation_worker.images.publish import publish_images
 from augmentation_worker.phases.metadata_files import MetadataFiles
+from augmentation_worker.phases.picture_check import check_written_pictures
 from augmentation_worker.phases.session import Session
 from augmentation_worker.phases.video_check import check_written_video
 from augmentation_worker.storage.output import OutputDataset, OutputMoved, StoredFile
@@ -85,13 +87,15 @@ class _Publication:
         integrity.check_records(self.metadata, self.plan, records)
         self._check_rows(records)
         stored = [_stored(blob) for blob in _blobs(records)]
-        stored += self._carried() if not extends else []
+        stored += self._kept_rows(extends=extends)
+        stored += [] if extends else self._carried_metadata()
         metadata_files = MetadataFiles(self.session, self.source, self.metadata, self.plan, self.output)
         written, episodes_files = metadata_files.write(records)
         stored += episodes_files
         missing = {file.path for file in self.output.missing(stored)}
         integrity.check_stored([blob for blob in _blobs(records) if blob.path in missing])
         self._check_videos(records)
+        self._check_pictures(records)
         if extends:
             self.output.keep_previous(checked)
         files = len(stored) + len(written)
@@ -103,7 +107,7 @@ class _Publication:
                 checked=checked,
                 stored=stored,
                 written=written,
-                deleted=self.plan.abandoned_videos if extends else (),
+                deleted=self.plan.abandoned if extends else (),
             )
         except OutputMoved as error:
             return self._commit_that_was_lost(error)
@@ -124,34 +128,83 @@ class _Publication:
         except RecordInvalid as error:
             raise WorkerFailure(FailureReason.INTERNAL_ERROR, str(error)) from error
 
-    def _carried(self) -> list[StoredFile]:
-        """Bring the source's data files and remaining metadata over."""
-        files = carried_files(self.metadata, self.plan, self.source.paths)
-        uploaded = []
-        for path in (*files.metadata, *files.data):
-            uploaded.append(self.output.put(path, self.source.open(path)))
-            if path in files.data:
-                self.source.drop(path)
-        return uploaded
+    def _carried_metadata(self) -> list[StoredFile]:
+        """Bring over what remains of the source's metadata."""
+        paths = carried_metadata(self.metadata, self.plan, self.source.paths)
+        return [self.output.put(path, self.source.open(path)) for path in paths]
+
+    def _kept_rows(self, *, extends: bool) -> list[StoredFile]:
+        """Bring over the source's data files, those as well that move or are cut."""
+        rows, info = SourceRows(self.metadata, self.source.open), self.metadata.info
+        stored = []
+        for kept, following in zip_longest(self.plan.kept_rows, self.plan.kept_rows[1:]):
+            if extends and kept.is_where_it_was:
+                continue
+            source = info.data_file(kept.source)
+            if kept.is_whole:
+                stored.append(self.output.put(info.data_file(kept.number), self.source.open(source)))
+            else:
+                with self._made() as local:
+                    write_kept_rows(kept, rows, info, local)
+                    stored.append(self.output.put(info.data_file(kept.number), local))
+            if following is None or following.source != kept.source:
+                self.source.drop(source)
+        return stored
 
     def _check_rows(self, records: list[ShardRecords]) -> None:
-        """Write all rows again, from the source: the bytes have to be those that were uploaded."""
+        """Write rows again, from the source: the bytes have to be those that were uploaded.
+
+        Augmented pictures cannot be made here; of their files the augment phase has checked each.
+        """
         rows = SourceRows(self.metadata, self.source.open)
         for shard, record in zip(self.plan.shards, records, strict=True):
             if record.data and record.data.file:
-                self._check_again(record.data.file, partial(write_shard_rows, shard, rows))
-            for episode in shard.episodes:
-                files = record.episodes[episode.source.index].rows
-                for number, file in zip(episode.data_files, files, strict=bool(files)):
-                    self._check_again(file, partial(write_episode_rows, episode, number, rows))
+                with self._made() as local:
+                    write_shard_rows(shard, rows, local)
+                    _check_same(local, record.data.file)
+            if self.plan.rows_made is RowsMade.WITH_EPISODE and not self.plan.picture_cameras:
+                for episode in shard.episodes:
+                    self._check_episode_rows(episode, record.episodes[episode.source.index].rows, rows)
 
-    def _check_again(self, file: BlobRecord, write: Callable[[Path], int]) -> None:
-        local = self.session.settings.scratch / "made" / "rows.parquet"
+    def _check_episode_rows(self, episode: PlannedEpisode, files: Sequence[BlobRecord], rows: SourceRows) -> None:
+        with ExitStack() as opened:
+            locals_ = [opened.enter_context(self._made(f"rows-{place}.parquet")) for place in range(len(files))]
+            write_episode_rows(episode, rows, self.metadata.info, locals_)
+            for local, file in zip(locals_, files, strict=True):
+                _check_same(local, file)
+
+    @contextmanager
+    def _made(self, name: str = "rows.parquet") -> Iterator[Path]:
+        """A local file to write, gone afterwards."""
+        local = self.session.settings.scratch / "made" / name
         local.parent.mkdir(parents=True, exist_ok=True)
-        write(local)
-        if _hash_and_size(local) != (file.sha256, file.size):
-            raise integrity.broken(f"the rows in {file.path} are not those of the source")
+        yield local
         local.unlink()
+
+    def _check_pictures(self, records: list[ShardRecords]) -> None:
+        """Fetch the first and the last data file with augmented pictures back and look into them."""
+        if not self.plan.picture_cameras:
+            return
+        rows, info = SourceRows(self.metadata, self.source.open), self.metadata.info
+        files = [
+            (file, number, episode)
+            for shard, record in zip(self.plan.shards, records, strict=True)
+            for episode in shard.episodes
+            for number, file in zip(episode.data_files, record.episodes[episode.source.index].rows, strict=True)
+        ]
+        for file, number, episode in files[:1] + files[1:][-1:]:
+            with self._made("fetched.parquet") as local:
+                self._fetch(file, local)
+                copies = episode.copies_in(number)
+                check_written_pictures(local, file.path, episode, copies, rows, info, self.plan.picture_cameras)
+
+    def _fetch(self, file: BlobRecord, local: Path) -> None:
+        try:
+            self.output.fetch(_stored(file), local)
+        except FileNotFoundError as error:
+            raise integrity.broken(f"{file.path} is not stored, although recorded") from error
+        if _hash_and_size(local) != (file.sha256, file.size):
+            raise integrity.broken(f"{file.path} came back with other content")
 
     def _check_videos(self, records: list[ShardRecords]) -> None:
         """Fetch the first and the last augmented video back from the hub and look into them."""
@@ -162,16 +215,11 @@ class _Publication:
             for files in record.episodes[index].videos.values()
             for video in files
         ]
-        for video in {video.path: video for video in (videos[0], videos[-1])}.values():
-            local = self.session.settings.scratch / "made" / "fetched.mp4"
-            try:
-                self.output.fetch(_stored(video), local)
-            except FileNotFoundError as error:
-                raise integrity.broken(f"{video.path} is not stored, although recorded") from error
-            if _hash_and_size(local) != (video.sha256, video.size):
-                raise integrity.broken(f"{video.path} came back with other content")
-            check_written_video(local, video.path, self.metadata.info.fps, sum(copy.frames for copy in video.copies))
-            local.unlink()
+        for video in {video.path: video for video in (*videos[:1], *videos[-1:])}.values():
+            with self._made("fetched.mp4") as local:
+                self._fetch(video, local)
+                frames = sum(copy.frames for copy in video.copies)
+                check_written_video(local, video.path, self.metadata.info.fps, frames)
 
 
 def _commit_message(plan: Plan, uid: str) -> str:
@@ -192,6 +240,11 @@ def _blobs(records: Iterable[ShardRecords]) -> list[BlobRecord]:
             [record.picture] if record.picture else [],
         )
     ]
+
+
+def _check_same(local: Path, file: BlobRecord) -> None:
+    if _hash_and_size(local) != (file.sha256, file.size):
+        raise integrity.broken(f"the rows in {file.path} are not those of the source")
 
 
 def _stored(blob: BlobRecord) -> StoredFile:

@@ -4,7 +4,7 @@ from augmentation_api import FailureReason
 from augmentation_api.sharding import most_episodes_per_shard
 from augmentation_api.status import MAX_SHARDS, OutputStatus, SourceStatus
 from augmentation_worker.dataset.info import DatasetInfo
-from augmentation_worker.dataset.layout import planned_paths
+from augmentation_worker.dataset.layout import check_order_of_data_files, planned_paths
 from augmentation_worker.dataset.metadata import DatasetMetadata
 from augmentation_worker.dataset.plan import Plan, make_plan, selected_episodes
 from augmentation_worker.dataset.supported import check_cameras, check_encoding, check_spec
@@ -40,7 +40,7 @@ def resolve(session: Session) -> None:
             format=_format(metadata.info),
             episodes=len(metadata.episodes),
             frames=metadata.info.total_frames,
-            cameras=[*(camera.key for camera in metadata.info.cameras), *metadata.info.image_keys],
+            cameras=[camera.key for camera in metadata.info.cameras],
             selected_episodes=len(chosen),
             selected_frames=frames,
             copies=plan.copies,
@@ -61,6 +61,7 @@ def _checked_plan(session: Session, metadata: DatasetMetadata) -> Plan:
     check_cameras(spec, metadata.info)
     check_encoding(spec, metadata.info)
     plan = make_plan(metadata, spec, 1)
+    check_order_of_data_files(metadata, plan)
     if not plan.episodes:
         last = len(metadata.episodes) - 1
         raise WorkerFailure(

@@ -9,12 +9,14 @@ import numpy.typing as npt
 import torch
 
 from augmentation_api import Augmentation
+from augmentation_worker.dataset.data_table import SourceRows
 from augmentation_worker.dataset.frame_rate import frame_rate
 from augmentation_worker.dataset.info import Camera
 from augmentation_worker.dataset.metadata import DatasetMetadata
 from augmentation_worker.dataset.plan import Plan, PlannedEpisode
 from augmentation_worker.dataset.statistics import channel_means
 from augmentation_worker.pictures.contact_sheet import Cell, draw_contact_sheet
+from augmentation_worker.pictures.episode import decode_picture_of, picture_contents
 from augmentation_worker.transforms import draw_pipeline
 from augmentation_worker.video import VideoSegment, decode_segment
 
@@ -42,7 +44,7 @@ def before_and_after(
         A PNG.
 
     Raises:
-        VideoInvalid: the frame cannot be decoded.
+        VideoInvalid, UnusablePicture: the frame cannot be decoded.
     """
     frame = episode.source.length // 2
     source = episode.source.index
@@ -65,11 +67,7 @@ def _row(
     frame: int,
     open_file: Callable[[str], Path],
 ) -> Iterator[Cell]:
-    span = episode.source.videos[camera.key]
-    info = metadata.info
-    first = round(span.from_timestamp * info.fps) + frame
-    path = open_file(info.video_file(camera.key, span.file))
-    (original,) = decode_segment(VideoSegment(path, first, 1, frame_rate(info.fps)))
+    original = _frame(metadata, episode, camera, frame, open_file)
     yield Cell(camera.key, pixels_of(original), ("original",))
     mean = channel_means(metadata.table, episode.source.index, metadata.stats_json, camera.key)
     for copy in episode.copies[:MOST_COPIES]:
@@ -78,6 +76,25 @@ def _row(
         )
         caption = tuple(drawn_line(name, drawn) for name, drawn in pipeline.parameters.items())
         yield Cell(f"episode {copy.episode_index}", pixels_of(pipeline(original, frame)), caption)
+
+
+def _frame(
+    metadata: DatasetMetadata,
+    episode: PlannedEpisode,
+    camera: Camera,
+    frame: int,
+    open_file: Callable[[str], Path],
+) -> torch.Tensor:
+    """One frame, uint8 [1, 3, H, W]."""
+    if not camera.is_video:
+        (row,) = SourceRows(metadata, open_file).batches(episode.source, 1, frame, frame + 1)
+        (content,) = picture_contents(row, camera.key, frame)
+        return decode_picture_of(camera, frame, content).pixels[None]
+    span, info = episode.source.videos[camera.key], metadata.info
+    first = round(span.from_timestamp * info.fps) + frame
+    path = open_file(info.video_file(camera.key, span.file))
+    (original,) = decode_segment(VideoSegment(path, first, 1, frame_rate(info.fps)))
+    return original
 
 
 def pixels_of(frames: torch.Tensor) -> npt.NDArray[np.uint8]:

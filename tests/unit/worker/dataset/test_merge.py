@@ -15,10 +15,10 @@ from augmentation_worker.dataset.plan import Plan, make_plan
 from augmentation_worker.dataset.provenance import read_provenance, write_provenance
 from augmentation_worker.dataset.records import (
     BlobRecord,
-    CopyRecord,
     DataRecord,
     EpisodeRecord,
     ShardRecords,
+    VideoCopyRecord,
     VideoRecord,
 )
 from augmentation_worker.dataset.statistics import stats_json
@@ -43,7 +43,7 @@ def records_of(metadata: DatasetMetadata, plan: Plan) -> list[ShardRecords]:
         for episode in shard.episodes:
             length, fps = episode.source.length, metadata.info.fps
             copies = tuple(
-                CopyRecord(
+                VideoCopyRecord(
                     from_timestamp=copy.copy * length / fps,
                     to_timestamp=(copy.copy + 1) * length / fps,
                     frames=length,

@@ -17,6 +17,7 @@ from tests.unit.worker.dataset.samples import (
     WRIST,
     episode_rows,
     fixture_metadata,
+    info_document,
     job,
     metadata_of,
 )
@@ -180,9 +181,9 @@ def test_in_place_episodes_keep_their_numbers_and_rows(lengths: list[int], shard
 def test_in_place_only_video_files_that_still_show_something_are_carried() -> None:
     metadata = metadata_with([5] * 6)  # two episodes a file
     plan = make_plan(metadata, job(Augmentation(cameras=[TOP], episodes="0:3"), OutputMode.IN_PLACE), 2)
-    assert plan.abandoned_videos == (f"videos/{TOP}/chunk-000/file-000.mp4",)
+    assert plan.abandoned == (f"videos/{TOP}/chunk-000/file-000.mp4",)
     carried = {path for shard in plan.shards for path in shard.original_videos}
-    assert carried == set(metadata.video_paths) - set(plan.abandoned_videos)
+    assert carried == set(metadata.video_paths) - set(plan.abandoned)
     assert not carried & set(all_videos(plan, metadata))
 
 
@@ -216,6 +217,49 @@ def test_in_v21_in_place_files_are_overwritten_and_none_is_deleted() -> None:
     plan = make_plan(metadata, job(Augmentation(episodes="1,3"), OutputMode.IN_PLACE), 2)
     assert plan.rows_made is RowsMade.NEVER
     assert all_videos(plan, metadata) == [metadata.video_paths[1], metadata.video_paths[3]]
-    assert plan.abandoned_videos == ()
+    assert plan.abandoned == ()
     carried = [path for shard in plan.shards for path in shard.original_videos]
     assert sorted(carried) == [metadata.video_paths[0], metadata.video_paths[2]]
+
+
+def with_pictures(lengths: list[int], **changes: int) -> DatasetMetadata:
+    """The camera TOP stores pictures; three episodes lie in a data file."""
+    features = info_document()["features"]
+    features[TOP] = {"dtype": "image", "shape": [48, 64, 3], "names": ["height", "width", "channels"]}
+    return metadata_of(episode_rows(lengths, episodes_per_file=3), features=features, **changes)
+
+
+def test_rows_with_pictures_are_in_a_file_an_episode_even_if_only_videos_are_augmented() -> None:
+    for cameras in ([], [WRIST]):
+        plan = make_plan(with_pictures([5] * 4), job(Augmentation(copies=2, cameras=cameras)), 2)
+        assert plan.rows_made is RowsMade.WITH_EPISODE
+        assert [episode.data_files for episode in plan.episodes] == [((0, number),) for number in (2, 3, 4, 5)]
+        assert all(kept.is_where_it_was for kept in plan.kept_rows)
+        assert plan.abandoned == ()
+
+
+@settings(max_examples=50, deadline=None)
+@given(lengths=lengths, chosen=some.sets(some.integers(0, 24)), shards=some.integers(1, 4))
+def test_in_place_all_rows_lie_in_files_that_rise_with_them(lengths: list[int], chosen: set[int], shards: int) -> None:
+    metadata = with_pictures(lengths, chunks_size=7 + len(lengths))
+    augmentation = Augmentation(episodes=",".join(map(str, sorted(chosen))), cameras=[TOP])
+    plan = make_plan(metadata, job(augmentation, OutputMode.IN_PLACE), shards)
+    files = {episode.index: kept.number for kept in plan.kept_rows for episode in kept.episodes}
+    made = {copy.episode_index: copy.data_file for episode in plan.episodes for copy in episode.copies}
+    assert not set(files) & set(made)
+    numbers = [number for _, number in sorted({**files, **made}.items())]
+    assert len(numbers) == len(lengths)
+    assert numbers == sorted(numbers)
+    assert len(set(numbers)) == len(made) + len(plan.kept_rows)
+    kept_paths = {metadata.info.data_file(number) for number in numbers}
+    assert set(plan.abandoned) == set(metadata.data_paths) - kept_paths == set()
+    wholes = [kept for kept in plan.kept_rows if kept.is_whole]
+    assert all(len(kept.episodes) == sum(e.data_file == kept.source for e in metadata.episodes) for kept in wholes)
+
+
+def test_in_place_nothing_moves_that_comes_before_the_first_replaced_episode() -> None:
+    plan = make_plan(with_pictures([5] * 9), job(Augmentation(episodes="4", cameras=[TOP]), OutputMode.IN_PLACE), 1)
+    kept = [(tuple(each.number), tuple(each.source), len(each.episodes), each.is_whole) for each in plan.kept_rows]
+    assert kept == [((0, 0), (0, 0), 3, True), ((0, 1), (0, 1), 1, False), ((0, 3), (0, 1), 1, False),
+                    ((0, 4), (0, 2), 3, True)]  # fmt: skip
+    assert plan.episodes[0].data_files == ((0, 2),)

@@ -6,13 +6,13 @@ from augmentation_api.sharding import RECORDS_BYTES, most_episodes_per_shard
 from augmentation_api.worker_contract import MAX_EPISODES_PER_SHARD
 from augmentation_worker.dataset.records import (
     BlobRecord,
-    CopyRecord,
     DataRecord,
     EpisodeRecord,
     OriginalVideosRecord,
     RecordInvalid,
     RowsRecord,
     ShardRecords,
+    VideoCopyRecord,
     VideoRecord,
     episode_key,
 )
@@ -23,7 +23,7 @@ SHA = "0123456789abcdef" * 4
 def episode_record(copies: int = 3) -> EpisodeRecord:
     """As long as a record of lighting gets."""
     names = ("min", "max", "mean", "std", "q01", "q10", "q50", "q90", "q99")
-    copy = CopyRecord(
+    copy = VideoCopyRecord(
         from_timestamp=123.4666666666667,
         to_timestamp=234.4666666666667,
         frames=3330,

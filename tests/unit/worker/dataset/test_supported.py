@@ -56,16 +56,15 @@ def test_a_depth_camera_is_never_augmented() -> None:
         check_cameras(spec(augmentation={"cameras": [DEPTH]}), info_of())
 
 
-def test_cameras_stored_as_pictures_have_to_be_left_out_by_name() -> None:
+def test_cameras_stored_as_pictures_are_cameras() -> None:
     features = info_document()["features"]
     features["front"] = {"dtype": "image", "shape": [48, 64, 3]}
+    features["mask"] = {"dtype": "image", "shape": [48, 64, 1]}
     info = info_of(features=features)
-    for cameras in ([], ["front"]):
-        with pytest.raises(WorkerFailure) as caught:
-            check_cameras(spec(augmentation={"cameras": cameras}), info)
-        assert caught.value.reason is FailureReason.SPEC_UNSUPPORTED
-        assert "front" in caught.value.message
-    check_cameras(spec(augmentation={"cameras": [TOP]}), info)
+    for cameras in ([], ["front"], [TOP, "front"]):
+        check_cameras(spec(augmentation={"cameras": cameras}), info)
+    with pytest.raises(WorkerFailure, match="mask is a depth or one-channel stream"):
+        check_cameras(spec(augmentation={"cameras": ["mask"]}), info)
 
 
 def test_a_dataset_without_cameras_has_nothing_to_augment() -> None:

@@ -1,0 +1,125 @@
+"""Every format of LeRobot, in every mode, opened and read as a whole by LeRobot's own loaders."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests.integration.worker.datasets import episodes, info, rows
+from tests.integration.worker.recorded import Kind, record
+from tests.integration.worker.test_folders import run_of
+from tests.lerobot_opens import Expected, all_open_in_lerobot
+
+LENGTHS = (6, 5)
+CAMERAS: Mapping[str, Mapping[str, Kind]] = {
+    "video": {"observation.images.side": Kind.VIDEO, "observation.images.top": Kind.VIDEO},
+    "image": {"observation.images.top": Kind.PNG, "observation.images.wrist": Kind.JPEG, "observation.mask": Kind.MASK},
+    "mixed": {"observation.images.top": Kind.PNG, "observation.images.side": Kind.VIDEO, "observation.mask": Kind.MASK},
+}
+AUGMENTATIONS: Mapping[str, dict[str, Any]] = {
+    "stacked": {"transforms": ["lighting", "noise"], "copies": 2},
+    "independent": {"transforms": ["blur", "occlusion"], "mode": "independent"},
+}
+COPIES = 2
+
+
+@dataclass(frozen=True)
+class Made:
+    """A result, and what it is made of."""
+
+    source: Path
+    folder: Path
+    in_place: bool
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Made]:
+    """By name, the result of each combination of format, storage, output mode and augmentation mode."""
+    root = tmp_path_factory.mktemp("formats")
+    results = {}
+    for version, kind in product(("v3.0", "v2.1"), CAMERAS):
+        source = record(root / f"{version}-{kind}", version, CAMERAS[kind], LENGTHS)
+        for output, mode in product(("copy", "inPlace"), AUGMENTATIONS):
+            name = f"{version}-{kind}-{output}-{mode}"
+            augmentation = dict(AUGMENTATIONS[mode], seed=3)
+            if output == "inPlace" and mode == "independent":
+                augmentation["transforms"] = ["blur"]  # in place there is room for one
+            spec = {"augmentation": augmentation, "output": {"mode": output}}
+            run_of(root / "jobs" / name, source, root / name, **spec).run_all(1)
+            results[name] = Made(source, root / name, output == "inPlace")
+    return results
+
+
+@pytest.fixture(scope="module")
+def cut(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """Some episodes in the middle of data files are replaced, so that the files have to be cut there."""
+    root = tmp_path_factory.mktemp("cut")
+    source = record(root / "source", "v3.0", CAMERAS["mixed"], (4, 3, 5, 4, 2), files=2)
+    spec = {"augmentation": {"episodes": "1,3", "seed": 3}, "output": {"mode": "inPlace"}}
+    run_of(root / "job", source, root / "result", **spec).run_all(2)
+    return Made(source, root / "result", in_place=True)
+
+
+def test_lerobot_opens_and_reads_all_of_them(made: Mapping[str, Made], cut: Made) -> None:
+    assert len(made) == 2 * 3 * 2 * 2
+    expected = [Expected(str(cut.folder), "lab/cut", 5, 18)]
+    for name, result in made.items():
+        times = 1 if result.in_place else 1 + COPIES
+        expected.append(Expected(str(result.folder), f"lab/{name}", len(LENGTHS) * times, sum(LENGTHS) * times))
+    all_open_in_lerobot(expected)
+
+
+def test_what_no_camera_sees_is_the_sources_bit_by_bit(made: Mapping[str, Made]) -> None:
+    for name, result in made.items():
+        before, after = rows(result.source), rows(result.folder)
+        assert after.schema.equals(before.schema, check_metadata=True), name
+        assert after.column("index").to_pylist() == list(range(after.num_rows)), name
+        pictures = [key for key, feature in info(result.source)["features"].items() if feature["dtype"] == "image"]  # type: ignore[attr-defined]
+        colour = [key for key in pictures if key != "observation.mask"]
+        kept = before.num_rows if not result.in_place else 0
+        assert after.slice(0, kept).equals(before.slice(0, kept)), name
+        others = [column for column in before.column_names if column not in ("index", "episode_index", *colour)]
+        position = kept
+        for begin, length in ((0, LENGTHS[0]), (LENGTHS[0], LENGTHS[1])):
+            for _ in range(1 if result.in_place else COPIES):
+                part, source = after.slice(position, length), before.slice(begin, length)
+                assert part.select(others).equals(source.select(others)), name
+                for key in colour:
+                    assert part.column(key).to_pylist() != source.column(key).to_pylist(), name
+                    names = [[cell["path"] for cell in table.column(key).to_pylist()] for table in (part, source)]
+                    assert names[0] == names[1], name
+                position += length
+        assert position == after.num_rows, name
+
+
+def test_files_of_rows_with_pictures_are_an_episodes_each(made: Mapping[str, Made]) -> None:
+    files = sorted((made["v3.0-image-copy-stacked"].folder / "data").rglob("*.parquet"))
+    assert [(path.name, pq.read_metadata(path).num_rows) for path in files] == [
+        ("file-000.parquet", sum(LENGTHS)),
+        ("file-001.parquet", LENGTHS[0] * COPIES),
+        ("file-002.parquet", LENGTHS[1] * COPIES),
+    ]
+
+
+def test_a_data_file_is_cut_where_an_episode_in_it_is_replaced_and_those_after_move_up(cut: Made) -> None:
+    before, after = rows(cut.source), rows(cut.folder)
+    assert after.column("index").to_pylist() == list(range(18))
+    key = "observation.images.top"
+    changed = [index for index in range(18) if before.column(key)[index] != after.column(key)[index]]
+    assert changed == [4, 5, 6, 12, 13, 14, 15]
+    assert after.drop_columns([key]).equals(before.drop_columns([key]))
+    files = sorted((cut.folder / "data").rglob("*.parquet"))
+    assert [(path.name, pq.read_metadata(path).num_rows) for path in files] == [
+        ("file-000.parquet", 4),
+        ("file-001.parquet", 3),
+        ("file-002.parquet", 5),
+        ("file-003.parquet", 4),
+        ("file-004.parquet", 2),
+    ]
+    assert episodes(cut.folder).column("data/file_index").to_pylist() == [0, 1, 2, 3, 4]
+    others = [name for name in episodes(cut.source).column_names if not name.startswith(("data/", "videos/", "stats/"))]
+    assert episodes(cut.folder).select(others).equals(episodes(cut.source).select(others))
