@@ -1,4 +1,4 @@
-"""`/api/v2`: the status API of DataRobot's GenAI jobs."""
+"""`/api/v2`: the status API of generative jobs."""
 
 from __future__ import annotations
 

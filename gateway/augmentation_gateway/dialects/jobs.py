@@ -1,4 +1,4 @@
-"""`/jobs`: the job API of Wood Wide AI."""
+"""`/jobs`: the job API that tells of inputs, outputs and credits."""
 
 from __future__ import annotations
 
