@@ -1,4 +1,4 @@
-"""`/v0.5/batch`: the batch job API of Archetype AI."""
+"""`/v0.5/batch`: the batch job API, with a queue, inputs and outputs."""
 
 from __future__ import annotations
 
