@@ -78,11 +78,8 @@ def test_a_shard_that_is_killed_goes_on_after_its_last_record(
     assert {key: text for key, text in run.manifests.read(0).items() if key in recorded} == recorded
     left = 6 - sum(key.startswith("episode-") for key in recorded)
     assert uploads(hub, "lab/killed") - before <= left + 1
-    assert [event.status for event in run.job.status.phase(PhaseName.AUGMENT).events] == [
-        "started",
-        "resumed",
-        "completed",
-    ]
+    told = [event.status for event in run.job.status.phase(PhaseName.AUGMENT).events]
+    assert [status for status in told if status != "encoding"] == ["started", "resumed", "completed"]
     publish(run)
     uninterrupted = results[1][1]
     assert file_hashes(hub.download("lab/killed", tmp_path / "result")) == file_hashes(uninterrupted)
