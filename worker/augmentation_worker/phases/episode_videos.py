@@ -26,6 +26,7 @@ from augmentation_worker.video import (
     VideoInvalid,
     VideoSegment,
     augment_episode_camera_into,
+    copies_at_once,
     on_card,
     probe_video,
 )
@@ -141,9 +142,12 @@ class EpisodeVideos:
             encoding.check_size(stream.width, stream.height)
             if not self._may_encode_on_card:
                 return encoding
-            scratch = self.session.settings.scratch
             return on_card(
-                encoding, width=stream.width, height=stream.height, at_once=len(episode.copies), scratch=scratch
+                encoding,
+                width=stream.width,
+                height=stream.height,
+                at_once=min(len(episode.copies), copies_at_once(stream.width, stream.height)),
+                scratch=self.session.settings.scratch,
             )
         except VideoInvalid as error:
             raise self.unusable(episode, camera, error) from error

@@ -11,6 +11,7 @@ from augmentation_worker.video.episode import (
     EpisodeVideo,
     augment_episode_camera,
     augment_episode_camera_into,
+    copies_at_once,
 )
 from augmentation_worker.video.invalid import VideoInvalid
 from augmentation_worker.video.properties import VideoProperties, probe_video
@@ -27,6 +28,7 @@ __all__ = [
     "augment_episode_camera",
     "augment_episode_camera_into",
     "check_video",
+    "copies_at_once",
     "decode_segment",
     "on_card",
     "probe_video",

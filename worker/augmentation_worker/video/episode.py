@@ -30,9 +30,14 @@ MAX_BATCH_FRAMES = 64
 BATCHES_AHEAD = 2
 """Batches that decoding may be ahead of the slowest copy."""
 
-PIXELS_AT_ONCE = 8 * 480 * 640
-"""Pixels of a frame times the copies that are made at once: an encoder holds dozens of frames (SVT-AV1's about 350
-bytes a pixel), and there may be 160 copies. To decode again for the next ones takes a few percent of encoding them."""
+MOST_AT_ONCE = 8
+"""Copies made at once, where there are no more cores: SVT-AV1 starts 16 threads an encoder, and 160 copies would break
+the limits that pods and nodes have on threads. To decode again for the next ones takes a few percent of encoding them.
+"""
+
+PIXELS_AT_ONCE = MOST_AT_ONCE * 480 * 640
+"""Pixels of a frame times the copies made at once: an encoder holds dozens of frames (SVT-AV1's about 350 bytes a
+pixel)."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +108,7 @@ def augment_episode_camera_into(
 ) -> tuple[EpisodeVideo, ...]:
     """Write the copies of one episode of one camera into one mp4 file, or into one each.
 
-    The episode is decoded once for as many copies as are made at once: what PIXELS_AT_ONCE allows, or one a core. Each
+    The episode is decoded once for as many copies as are made at once: see `copies_at_once`. Each
     copy is augmented, hashed and encoded in a thread of its own, into a file of its own; those are then joined without
     encoding again: copy c of a file is its frames [c*n, (c+1)*n). Memory is bounded whatever the length and the number
     of copies. The bytes of the files depend on the arguments only (given the same build of the codec), not on the
@@ -232,7 +237,7 @@ class _CopyWriter:
 
 def copies_at_once(width: int, height: int) -> int:
     """How many copies of an episode are made at once, of frames of this size in pixels."""
-    return max(usable_cores(), PIXELS_AT_ONCE // (width * height))
+    return max(usable_cores(), min(MOST_AT_ONCE, PIXELS_AT_ONCE // (width * height)))
 
 
 def _encode_copies(

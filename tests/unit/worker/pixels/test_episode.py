@@ -127,7 +127,7 @@ def test_how_many_copies_are_made_at_once_does_not_matter(
 
 
 @pytest.mark.parametrize(
-    ("size", "cores", "at_once"), [((640, 480), 2, 8), ((1920, 1080), 2, 2), ((1920, 1080), 16, 16)]
+    ("size", "cores", "at_once"), [((96, 96), 2, 8), ((640, 480), 2, 8), ((1920, 1080), 2, 2), ((1920, 1080), 16, 16)]
 )
 def test_the_copies_that_are_made_at_once_fit_into_memory_and_keep_the_cores_busy(
     size: tuple[int, int], cores: int, at_once: int, monkeypatch: pytest.MonkeyPatch
