@@ -9,6 +9,7 @@ import pytest
 from augmentation_client import Client, Conflict
 from augmentation_gateway.job_id import batch_id
 from devcluster.demo.following import gateway_client
+from devcluster.demo.installation import RELEASE, SYSTEM_NAMESPACE
 from tests.e2e.result_check import check_result
 from tests.e2e.user import PATIENCE_SECONDS, User
 from tests.lerobot_opens import opens_in_lerobot
@@ -107,6 +108,23 @@ def test_a_job_is_followed_live_to_its_end_and_every_dialect_shows_it(user: User
     picture = httpx.get(preview.headers["location"], headers={"authorization": f"Bearer {user.access.hub_token}"})
     picture.raise_for_status()
     assert picture.content.startswith(b"\x89PNG")
+
+
+def test_a_cancelled_job_starts_again_and_keeps_the_episodes_it_had_finished(user: User) -> None:
+    job_id = user.submit(augment_copies=20, output_dataset_id=user.new_dataset_id("started-again"))
+    user.wait(job_id, lambda status: status["progress"]["episodes"]["done"] >= 1)
+    user.cancel(job_id)
+    assert user.wait(job_id)["status"] == "cancelled"
+    user.retry(job_id)
+    status = user.complete(job_id)
+    assert status["output"]["episodes"] == 6 + 6 * 20
+    augment = next(phase for phase in status["phases"] if phase["name"] == "augment")
+    assert [event["message"] for event in augment["events"] if event["status"] == "resumed"]
+
+
+def test_what_was_installed_answers_helm_test(user: User) -> None:
+    told = user.kubectl.helm("test", RELEASE, "--namespace", SYSTEM_NAMESPACE, "--timeout", "3m")
+    assert re.search(r"Phase:\s+Succeeded", told), told
 
 
 @pytest.mark.parametrize("program", ["operator", "gateway"])

@@ -103,6 +103,15 @@ class User:
         with gateway_client(self.access) as gateway:
             return gateway.post(f"/v1/augmentation/{job_id}/cancel")
 
+    def retry(self, job_id: str) -> None:
+        """POST a retry, and wait until the operator has begun with it."""
+        with gateway_client(self.access) as gateway:
+            attempt = gateway.post(f"/v1/augmentation/{job_id}/retry").raise_for_status().json()["attempt"]
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while self.resource(job_id)["status"].get("attempt") != attempt:
+            assert time.monotonic() < deadline, f"attempt {attempt} of job {job_id} does not begin"
+            time.sleep(0.5)
+
     def download(self, dataset_id: str, revision: str = "v3.0") -> Path:
         """The dataset as its version tag names it, or another revision."""
         folder = self.folder / dataset_id.replace("/", "--")
