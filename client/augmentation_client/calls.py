@@ -118,6 +118,8 @@ def connection(url: str | None, key: str | None) -> tuple[str, dict[str, str]]:
     url, key = url or os.environ.get(ENV_URL), key or os.environ.get(ENV_KEY)
     for value, name in ((url, ENV_URL), (key, ENV_KEY)):
         if not value:
-            raise ApiError(0, f"{name} is not set: set it, or give it when the client is made.")
+            raise ApiError(
+                0, f"{name} is not set: set it, or give it (--url and --key of the command, url and key of the client)."
+            )
     assert url is not None and key is not None  # noqa: S101 - just looked at
     return url.rstrip("/"), {"Authorization": f"Bearer {key}", "Accept": "application/json"}

@@ -111,6 +111,7 @@ def _print_next_steps(console: Console, access: Access, job_id: str, pinned_kube
         "Everything still runs. To go on by hand:",
         "  source build/demo/demo.env",
         f'  curl -H "x-api-key: $API_KEY" $GATEWAY_URL/v1/augmentation/{job_id}',
+        "  .venv/bin/augmentation list  (watch, logs, cancel, retry, submit)",
         f"  {kubectl} get augmentationjobs -n $NAMESPACE",
         f"  {kubectl} explain augmentationjob.spec.augmentation",
         f"  open {access.hub_endpoint}  (the hub's page)",

@@ -36,6 +36,9 @@ class Access:
             "HUB_TOKEN": self.hub_token,
             "KUBECONFIG": str(self.kubeconfig),
             "NAMESPACE": self.namespace,
+            # What the `augmentation` command reads.
+            "AUGMENTATION_URL": self.gateway_url,
+            "AUGMENTATION_KEY": self.api_key,
         }
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600)
