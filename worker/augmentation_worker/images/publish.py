@@ -23,8 +23,9 @@ from augmentation_worker.images.integrity import check_complete, check_opens
 from augmentation_worker.images.plan import ImagePlan, make_image_plan
 from augmentation_worker.images.provenance import write_image_provenance
 from augmentation_worker.images.records import ImageShardRecords
+from augmentation_worker.phases.one_commit import commit_once
 from augmentation_worker.phases.session import Session
-from augmentation_worker.storage.output import OutputDataset, OutputMoved, StoredFile
+from augmentation_worker.storage.output import OutputDataset, StoredFile
 from augmentation_worker.storage.source import SourceDataset
 
 
@@ -84,31 +85,17 @@ class _Publication:
         check_opens(
             self.dataset, self.plan, records, written[CARD_PATH], self.output, self.session.settings.scratch / "result"
         )
-        if extends:
-            self.output.keep_previous(checked)
-        self.session.reporter.event("publishing", f"The result is sound: committing {len(stored) + len(written)} files")
-        termination.finish_first()
-        try:
-            return self.output.commit(
-                f"{'Replace' if self.plan.in_place else 'Add'} {self.plan.augmented_rows} augmented rows "
-                f"(job {self.session.settings.job_uid})",
-                checked=checked,
-                stored=stored,
-                written=written,
-                deleted=self.plan.abandoned if extends else (),
-            )
-        except OutputMoved as error:
-            return self._commit_that_was_lost(error)
-
-    def _commit_that_was_lost(self, error: OutputMoved) -> str:
-        published = self.output.published()
-        if published is not None:
-            return published  # the commit was made, only its answer did not arrive
-        raise WorkerFailure(
-            FailureReason.OUTPUT_CONFLICT,
-            f"somebody else wrote to {self.output.name} while the result was being checked: nothing was published; "
-            "create the job again, or publish to another dataset (spec.output)",
-        ) from error
+        return commit_once(
+            self.session,
+            self.output,
+            f"{'Replace' if self.plan.in_place else 'Add'} {self.plan.augmented_rows} augmented rows "
+            f"(job {self.session.settings.job_uid})",
+            checked=checked,
+            extends=extends,
+            stored=stored,
+            written=written,
+            abandoned=self.plan.abandoned,
+        )
 
     def _records(self) -> list[ImageShardRecords]:
         try:

@@ -22,10 +22,11 @@ from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.images.finding import is_image_dataset
 from augmentation_worker.images.publish import publish_images
 from augmentation_worker.phases.metadata_files import MetadataFiles
+from augmentation_worker.phases.one_commit import commit_once
 from augmentation_worker.phases.picture_check import check_written_pictures
 from augmentation_worker.phases.session import Session
 from augmentation_worker.phases.video_check import check_written_video
-from augmentation_worker.storage.output import OutputDataset, OutputMoved, StoredFile
+from augmentation_worker.storage.output import OutputDataset, StoredFile
 from augmentation_worker.storage.source import SourceDataset, load_metadata
 
 _log = logging.getLogger(__name__)
@@ -96,31 +97,16 @@ class _Publication:
         integrity.check_stored([blob for blob in _blobs(records) if blob.path in missing])
         self._check_videos(records)
         self._check_pictures(records)
-        if extends:
-            self.output.keep_previous(checked)
-        files = len(stored) + len(written)
-        self.session.reporter.event("publishing", f"The result is sound: committing {files} files")
-        termination.finish_first()
-        try:
-            return self.output.commit(
-                _commit_message(self.plan, self.session.settings.job_uid),
-                checked=checked,
-                stored=stored,
-                written=written,
-                deleted=self.plan.abandoned if extends else (),
-            )
-        except OutputMoved as error:
-            return self._commit_that_was_lost(error)
-
-    def _commit_that_was_lost(self, error: OutputMoved) -> str:
-        published = self.output.published()
-        if published is not None:
-            return published  # the commit was made, only its answer did not arrive
-        raise WorkerFailure(
-            FailureReason.OUTPUT_CONFLICT,
-            f"somebody else wrote to {self.output.name} while the result was being checked: nothing was published; "
-            "create the job again, or publish to another dataset (spec.output)",
-        ) from error
+        return commit_once(
+            self.session,
+            self.output,
+            _commit_message(self.plan, self.session.settings.job_uid),
+            checked=checked,
+            extends=extends,
+            stored=stored,
+            written=written,
+            abandoned=self.plan.abandoned,
+        )
 
     def _records(self) -> list[ShardRecords]:
         try:
