@@ -62,6 +62,13 @@ def check_order_of_data_files(metadata: DatasetMetadata, plan: Plan) -> None:
         )
 
 
+def changed_attributes(before: bytes | None) -> dict[str, bytes]:
+    """The result's .gitattributes by its path, where it has to be another than the output has now."""
+    text = (before or b"").decode(errors="replace")
+    after = with_large_file_rules(text)
+    return {} if after == text else {ATTRIBUTES_PATH: after.encode()}
+
+
 def with_large_file_rules(attributes: str) -> str:
     """.gitattributes in which videos and parquet files are tracked by LFS; the same text where they are already."""
     tracked = {line.split()[0] for line in attributes.splitlines() if line.split() and "filter=lfs" in line.split()[1:]}

@@ -8,7 +8,7 @@ import torch
 from augmentation_api import FailureReason
 from augmentation_api.vocabulary import ShardState
 from augmentation_worker.dataset.layout import PICTURE_PATH
-from augmentation_worker.dataset.records import PICTURE_KEY, BlobRecord, OriginalVideosRecord, RecordInvalid
+from augmentation_worker.dataset.records import PICTURE_KEY, OriginalVideosRecord, RecordInvalid
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.images.block_check import check_written_block
 from augmentation_worker.images.block_file import BlockWriter
@@ -20,7 +20,8 @@ from augmentation_worker.images.rows import Rows, open_rows
 from augmentation_worker.images.sheet import draw_first_row
 from augmentation_worker.phases.progress import ShardProgress
 from augmentation_worker.phases.session import Session
-from augmentation_worker.storage.output import OutputDataset, StoredFile
+from augmentation_worker.storage.blobs import record_of
+from augmentation_worker.storage.output import OutputDataset
 from augmentation_worker.storage.source import SourceDataset
 
 _log = logging.getLogger(__name__)
@@ -98,7 +99,7 @@ class _ShardRun:
         needed = {block.file.path for block in self.shard.blocks}
         for path in self.shard.carried:
             if path not in carried:
-                carried[path] = _blob(self.output.put(path, self.source.open(path)))
+                carried[path] = record_of(self.output.put(path, self.source.open(path)))
                 self._record(ORIGINALS_KEY, OriginalVideosRecord(files=tuple(carried.values())).encode())
                 if path not in needed:
                     self.source.drop(path)
@@ -112,7 +113,7 @@ class _ShardRun:
         local.parent.mkdir(parents=True, exist_ok=True)
         augmentation = self.session.job.spec.augmentation
         local.write_bytes(draw_first_row(self.dataset, self.plan, augmentation, self.source))
-        self._record(PICTURE_KEY, _blob(self.output.put(PICTURE_PATH, local)).encode())
+        self._record(PICTURE_KEY, record_of(self.output.put(PICTURE_PATH, local)).encode())
         local.unlink()
 
     def _make_blocks(self, progress: ShardProgress) -> None:
@@ -138,14 +139,10 @@ class _ShardRun:
         check_written_block(local, block, self.plan.columns, made)
         stored = self.output.put(block.path, local)
         local.unlink()
-        record = BlockRecord(file=_blob(stored), rows=made.rows, pixel_hash=dict(made.pixel_hash))
+        record = BlockRecord(file=record_of(stored), rows=made.rows, pixel_hash=dict(made.pixel_hash))
         self._record(block_key(block.index), record.encode())
         progress.finish_episode(block.versions, stored.size, episodes=block.selected_rows)
         _log.info("block %d of %d is done", block.index, len(self.plan.blocks))
 
     def _record(self, key: str, text: str) -> None:
         self.session.manifests.record(self.shard.index, key, text)
-
-
-def _blob(stored: StoredFile) -> BlobRecord:
-    return BlobRecord(path=stored.path, sha256=stored.sha256, size=stored.size)

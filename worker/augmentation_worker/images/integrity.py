@@ -15,8 +15,9 @@ from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.images.dataset import ImageDataset
 from augmentation_worker.images.plan import Block, ImagePlan
 from augmentation_worker.images.records import ImageShardRecords
+from augmentation_worker.storage.blobs import stored_of
 from augmentation_worker.storage.disk import is_disk_full, scratch_full
-from augmentation_worker.storage.output import OutputDataset, StoredFile
+from augmentation_worker.storage.output import OutputDataset
 
 
 def check_complete(plan: ImagePlan, records: Sequence[ImageShardRecords]) -> None:
@@ -76,7 +77,7 @@ def check_opens(
             blob = made[block.index].file
             local = folder / "fetched.parquet"
             try:
-                output.fetch(StoredFile(blob.path, blob.sha256, blob.size), local)
+                output.fetch(stored_of(blob), local)
             except FileNotFoundError as error:
                 raise broken(f"{blob.path} is not stored, although recorded") from error
             with local.open("rb") as file:

@@ -12,9 +12,9 @@ from augmentation_worker.dataset.layout import (
     CARD_PATH,
     PROVENANCE_PATH,
     WRITTEN_ANEW,
-    with_large_file_rules,
+    changed_attributes,
 )
-from augmentation_worker.dataset.records import BlobRecord, RecordInvalid
+from augmentation_worker.dataset.records import RecordInvalid
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.images.card import write_image_card
 from augmentation_worker.images.dataset import ImageDataset
@@ -25,6 +25,7 @@ from augmentation_worker.images.provenance import write_image_provenance
 from augmentation_worker.images.records import ImageShardRecords
 from augmentation_worker.phases.one_commit import commit_once
 from augmentation_worker.phases.session import Session
+from augmentation_worker.storage.blobs import stored_of
 from augmentation_worker.storage.output import OutputDataset, StoredFile
 from augmentation_worker.storage.source import SourceDataset
 
@@ -77,7 +78,7 @@ class _Publication:
         records = self._records()
         check_complete(self.plan, records)
         blobs = [blob for record in records for blob in record.blobs]
-        stored = [_stored(blob) for blob in blobs]
+        stored = [stored_of(blob) for blob in blobs]
         stored += self._carried() if not extends else []
         missing = {file.path for file in self.output.missing(stored)}
         check_stored([blob for blob in blobs if blob.path in missing])
@@ -116,16 +117,10 @@ class _Publication:
         spec, dataset, plan = self.session.job.spec, self.dataset, self.plan
         card = self.source.read(CARD_PATH)
         text = None if card is None else card.decode(errors="replace")
-        written = {
+        return {
             CARD_PATH: write_image_card(spec, dataset, plan, text, extends=extends),
             PROVENANCE_PATH: write_image_provenance(
                 self.session.settings.job_uid, spec, self.source.origin, dataset, plan, records
             ),
+            **changed_attributes(self.output.read(ATTRIBUTES_PATH)),
         }
-        before = (self.output.read(ATTRIBUTES_PATH) or b"").decode(errors="replace")
-        after = with_large_file_rules(before)
-        return written if after == before else {**written, ATTRIBUTES_PATH: after.encode()}
-
-
-def _stored(blob: BlobRecord) -> StoredFile:
-    return StoredFile(blob.path, blob.sha256, blob.size)

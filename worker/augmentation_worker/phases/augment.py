@@ -17,7 +17,6 @@ from augmentation_worker.dataset.records import (
     DATA_KEY,
     ORIGINAL_VIDEOS_KEY,
     PICTURE_KEY,
-    BlobRecord,
     DataRecord,
     EpisodeRecord,
     OriginalVideosRecord,
@@ -35,7 +34,8 @@ from augmentation_worker.phases.progress import ShardProgress
 from augmentation_worker.phases.session import Session
 from augmentation_worker.pictures.before_and_after import before_and_after
 from augmentation_worker.pictures.episode import UnusablePicture
-from augmentation_worker.storage.output import OutputDataset, StoredFile
+from augmentation_worker.storage.blobs import record_of
+from augmentation_worker.storage.output import OutputDataset
 from augmentation_worker.storage.source import SourceDataset, load_metadata
 from augmentation_worker.video import VideoInvalid
 
@@ -149,7 +149,7 @@ class _ShardRun:
             if path in carried:
                 continue
             uploaded = self.output.put(path, self.source.open(path))
-            carried[path] = _blob(uploaded)
+            carried[path] = record_of(uploaded)
             record = OriginalVideosRecord(files=tuple(carried.values()))
             self._record(ORIGINAL_VIDEOS_KEY, record.encode())
             if path not in needed:
@@ -170,7 +170,7 @@ class _ShardRun:
             raise unusable_picture(self.metadata, episode, error) from error
         with self._made("picture.png") as local:
             local.write_bytes(picture)
-            self._record(PICTURE_KEY, _blob(self.output.put(PICTURE_PATH, local)).encode())
+            self._record(PICTURE_KEY, record_of(self.output.put(PICTURE_PATH, local)).encode())
 
     def _make(self, episode: PlannedEpisode, progress: ShardProgress) -> None:
         videos = self._videos.make(episode, partial(self._on_frames, progress))
@@ -195,7 +195,7 @@ class _ShardRun:
             with self._made("rows.parquet") as local:
                 rows = write_shard_rows(self.shard, self._source_rows, local)
                 uploaded = self.output.put(path, local)
-            record = record.model_copy(update={"file": _blob(uploaded), "rows": rows})
+            record = record.model_copy(update={"file": record_of(uploaded), "rows": rows})
             progress.add_bytes(uploaded.size)
         self._record(DATA_KEY, record.encode())
 
@@ -223,7 +223,3 @@ class _ShardRun:
 
     def _record(self, key: str, text: str) -> None:
         self.session.manifests.record(self.shard.index, key, text)
-
-
-def _blob(uploaded: StoredFile) -> BlobRecord:
-    return BlobRecord(path=uploaded.path, sha256=uploaded.sha256, size=uploaded.size)

@@ -21,7 +21,7 @@ from augmentation_worker.dataset.layout import (
     ATTRIBUTES_PATH,
     CARD_PATH,
     PROVENANCE_PATH,
-    with_large_file_rules,
+    changed_attributes,
 )
 from augmentation_worker.dataset.merge import changed_statistics, episodes_of_result
 from augmentation_worker.dataset.metadata import STATS_PATH, DatasetMetadata
@@ -66,7 +66,7 @@ class MetadataFiles:
             INFO_PATH: info,
             PROVENANCE_PATH: write_provenance(self.session.settings.job_uid, spec, self.source.origin, plan, records),
             CARD_PATH: write_card(spec, metadata, plan, None if card is None else card.decode(errors="replace")),
-            **self._attributes(),
+            **changed_attributes(self.output.read(ATTRIBUTES_PATH)),
         }
         if not in_lines or metadata.stats_json is not None:
             written[STATS_PATH] = stats
@@ -103,11 +103,6 @@ class MetadataFiles:
     def _episodes_number(self) -> FileNumber:
         taken = [_number_of(path) for path in self.metadata.episode_files]
         return next_number(taken, min(self.metadata.info.chunks_size, LARGEST_SORTABLE_CHUNK))
-
-    def _attributes(self) -> dict[str, bytes]:
-        before = (self.output.read(ATTRIBUTES_PATH) or b"").decode(errors="replace")
-        after = with_large_file_rules(before)
-        return {} if after == before else {ATTRIBUTES_PATH: after.encode()}
 
     def _changed_encodings(self, records: Sequence[ShardRecords]) -> dict[str, dict[str, object]]:
         """What info.json has to say of cameras whose codec is another now."""

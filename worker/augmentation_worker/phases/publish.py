@@ -26,6 +26,7 @@ from augmentation_worker.phases.one_commit import commit_once
 from augmentation_worker.phases.picture_check import check_written_pictures
 from augmentation_worker.phases.session import Session
 from augmentation_worker.phases.video_check import check_written_video
+from augmentation_worker.storage.blobs import stored_of
 from augmentation_worker.storage.output import OutputDataset, StoredFile
 from augmentation_worker.storage.source import SourceDataset, load_metadata
 
@@ -87,7 +88,7 @@ class _Publication:
         integrity.check_complete(self.plan, records)
         integrity.check_records(self.metadata, self.plan, records)
         self._check_rows(records)
-        stored = [_stored(blob) for blob in _blobs(records)]
+        stored = [stored_of(blob) for blob in _blobs(records)]
         stored += self._kept_rows(extends=extends)
         stored += [] if extends else self._carried_metadata()
         metadata_files = MetadataFiles(self.session, self.source, self.metadata, self.plan, self.output)
@@ -186,7 +187,7 @@ class _Publication:
 
     def _fetch(self, file: BlobRecord, local: Path) -> None:
         try:
-            self.output.fetch(_stored(file), local)
+            self.output.fetch(stored_of(file), local)
         except FileNotFoundError as error:
             raise integrity.broken(f"{file.path} is not stored, although recorded") from error
         if _hash_and_size(local) != (file.sha256, file.size):
@@ -231,10 +232,6 @@ def _blobs(records: Iterable[ShardRecords]) -> list[BlobRecord]:
 def _check_same(local: Path, file: BlobRecord) -> None:
     if _hash_and_size(local) != (file.sha256, file.size):
         raise integrity.broken(f"the rows in {file.path} are not those of the source")
-
-
-def _stored(blob: BlobRecord) -> StoredFile:
-    return StoredFile(blob.path, blob.sha256, blob.size)
 
 
 def _hash_and_size(path: Path) -> tuple[str, int]:
