@@ -19,6 +19,7 @@ LEROBOT_PYTHON ?= $(shell for each in python3.12 python3.13 \
 LEROBOT_V21_IMPORTS := 'datasets<=3.6.0' 'huggingface-hub>=0.34.2,<1' 'numpy<2.3' 'av>=14.2' jsonlines packaging pillow torch torchvision
 UV := $(BIN)/uv
 FUZZ_SECONDS ?= 600
+FUZZ_EXAMPLES ?= 3000
 export UV_LINK_MODE ?= hardlink
 
 .PHONY: help
@@ -129,6 +130,10 @@ bench-gateway: setup ## how fast the gateway's reads are, against kube-apiserver
 .PHONY: fuzz-gateway
 fuzz-gateway: setup ## ten minutes of made-up requests, each answer held against the gateway's OpenAPI document
 	@$(PY) -m tests.integration.gateway.fuzzing --seconds $(FUZZ_SECONDS)
+
+.PHONY: fuzz-operator
+fuzz-operator: setup ## thousands of made-up lives of a job, each promise of the operator checked after every step
+	@FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(PY) -m pytest tests/unit/operator/test_any_order.py
 
 .PHONY: clean
 clean: ## remove what was built in this folder

@@ -24,7 +24,7 @@ from augmentation_api.status import TEXT_LIMIT
 from augmentation_kube import KubeApi, KubeError, KubeUnavailable, Resource
 from augmentation_operator.admission import Admissions, Place
 from augmentation_operator.announcement import announcements
-from augmentation_operator.decision import Decision, operator_part
+from augmentation_operator.decision import Decision, needs_fresh_read, operator_part
 from augmentation_operator.manifests.ownership import Manifest
 from augmentation_operator.metrics import Metrics
 from augmentation_operator.observation import (
@@ -36,7 +36,6 @@ from augmentation_operator.observation import (
     newest_warning,
     read_job,
     read_pod,
-    rung_of,
 )
 from augmentation_operator.obstacle import speechless
 from augmentation_operator.reconcile import decide, refused
@@ -148,8 +147,7 @@ class Controller:
             return None
         seen = children_of(job, self._children.jobs_of(uid), self._children.pods_of(uid))
         decision = await self._decide(job, seen)
-        if _is_for_good(job, decision):
-            # Such a step is for good and the watches may lag, one more than another: decide it on what is there now.
+        if needs_fresh_read(job, decision):
             anew = await self._read_anew(job)
             if anew is None:
                 return None
@@ -360,15 +358,6 @@ def _without_numbers(part: Mapping[str, Any]) -> dict[str, Any]:
 def _admitted(status: AugmentationJobStatus) -> bool:
     admitted = status.condition(ConditionType.ADMITTED)
     return admitted is not None and admitted.status == "True"
-
-
-def _is_for_good(job: AugmentationJob, decision: Decision) -> bool:
-    """Whether a decision cannot be taken back: a job ends, starts again, leaves a rung of its ladder or is deleted."""
-    before, after = job.status.state, decision.status.state
-    if after != before and any(state is not None and state.is_final for state in (before, after)):
-        return True
-    rung = decision.status.placement.rung if decision.status.placement else 0
-    return decision.delete_resource or (rung or 0) > rung_of(job)
 
 
 def _readable(read: Callable[[Mapping[str, Any]], Child], items: Iterable[Mapping[str, Any]]) -> Iterator[Child]:

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from augmentation_api import AugmentationJobStatus, ConditionType
+from augmentation_api import AugmentationJob, AugmentationJobStatus, ConditionType
 from augmentation_operator.manifests.ownership import Manifest
+from augmentation_operator.observation import attempt_of, rung_of
 
 OPERATOR_EVENT = "operator-"
 """Ids of the operator's own events begin so; all other events belong to workers."""
@@ -50,3 +51,17 @@ def operator_part(status: AugmentationJobStatus) -> dict[str, Any]:
     for phase in wire.get("phases", []):  # type: ignore[attr-defined]
         phase["events"] = [event for event in phase["events"] if event["id"].startswith(OPERATOR_EVENT)]
     return wire
+
+
+def needs_fresh_read(job: AugmentationJob, decision: Decision) -> bool:
+    """Whether a decision may not rest on what the watches have shown, since they may lag, one more than another.
+
+    It may not where it cannot be taken back: a job ends, starts again, leaves a rung of its ladder or is deleted; and
+    where a Job follows another one of the same phase, of an earlier attempt or rung, whose pods have to be gone.
+    """
+    before, after = job.status.state, decision.status.state
+    if after != before and any(state is not None and state.is_final for state in (before, after)):
+        return True
+    rung = (decision.status.placement.rung or 0) if decision.status.placement else 0
+    follows = (attempt_of(job) > 0 or rung > 0) and any(manifest["kind"] == "Job" for manifest in decision.create)
+    return decision.delete_resource or rung > rung_of(job) or follows

@@ -61,11 +61,10 @@ def _publish_pod_is_gone(job: AugmentationJob, seen: Observation) -> bool:
 def cancelled(job: AugmentationJob, seen: Observation, now: datetime) -> Decision:
     """Stop everything; the job is cancelled once nothing runs any more and nothing can have been published."""
     draft = StatusDraft(job, now)
-    running = tuple(child.name for child in seen.jobs.values() if not child.is_over)
     publishing = seen.jobs.get(PhaseName.PUBLISH)
-    if running or any(not pod.is_over for pod in seen.pods):
+    if not seen.is_still:
         draft.message("cancelling: waiting for the pods to stop")
-        return Decision(draft.build(), delete_jobs=running, look_again_after=SOON)
+        return Decision(draft.build(), delete_jobs=seen.living_jobs, look_again_after=SOON)
     if publishing is not None and publishing.is_complete and not report_is_due(publishing, now):
         draft.message("cancelling: waiting for the last report of the publish pod")
         return Decision(draft.build(), look_again_after=SOON)
@@ -80,7 +79,7 @@ def cancelled(job: AugmentationJob, seen: Observation, now: datetime) -> Decisio
 
 def settled(job: AugmentationJob, seen: Observation, now: datetime) -> Decision:
     """A job that has ended: nothing of it runs, and it is deleted when its time to live is over."""
-    running = tuple(child.name for child in seen.jobs.values() if not child.is_over)
+    running = seen.living_jobs
     ended = job.status.cancelled_at or job.status.completed_at
     if job.spec.ttl_seconds_after_finished is None or ended is None:
         return Decision(job.status, delete_jobs=running)

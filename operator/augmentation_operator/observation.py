@@ -132,6 +132,16 @@ class Observation:
         """The pods of one phase, oldest first."""
         return tuple(pod for pod in self.pods if pod.phase == phase)
 
+    @property
+    def living_jobs(self) -> tuple[str, ...]:
+        """Names of the Jobs of any attempt and rung that may still start pods."""
+        return tuple(child.name for child in (*self.jobs.values(), *self.earlier_jobs) if not child.is_over)
+
+    @property
+    def is_still(self) -> bool:
+        """Whether nothing runs or will run, of any attempt and rung."""
+        return not self.living_jobs and all(pod.is_over for pod in (*self.pods, *self.earlier_pods))
+
 
 def attempt_of(job: AugmentationJob) -> int:
     """The attempt a job is in: the recorded one, or what it begins with."""

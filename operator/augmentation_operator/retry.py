@@ -21,9 +21,8 @@ def is_wanted_again(job: AugmentationJob) -> bool:
 
 def started_again(job: AugmentationJob, seen: Observation, now: datetime) -> Decision:
     """The first step of a new attempt. No pod of an earlier one may still write what a new pod is about to write."""
-    running = tuple(child.name for child in seen.jobs.values() if not child.is_over)
-    if running or any(not pod.is_over for pod in seen.pods):
-        return Decision(job.status, delete_jobs=running, look_again_after=SOON)
+    if not seen.is_still:
+        return Decision(job.status, delete_jobs=seen.living_jobs, look_again_after=SOON)
     draft = StatusDraft(job, now)
     draft.start_again(job.spec.attempt)
     return Decision(draft.build(), look_again_after=SOON)

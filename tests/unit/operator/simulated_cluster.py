@@ -17,9 +17,11 @@ from augmentation_api.identifiers import API_VERSION, CLASS_KIND, JOB_KIND, phas
 from augmentation_api.model import to_rfc3339
 from augmentation_api.worker_contract import TerminationMessage
 from augmentation_operator.admission import Place
-from augmentation_operator.decision import Decision, operator_part
+from augmentation_operator.decision import Decision, needs_fresh_read, operator_part
 from augmentation_operator.observation import (
     LABEL_BATCH_JOB,
+    ChildJob,
+    ChildPod,
     NotedWarning,
     Observation,
     attempt_of,
@@ -29,6 +31,8 @@ from augmentation_operator.observation import (
     rung_of,
 )
 from augmentation_operator.reconcile import decide
+
+Children = tuple[list[ChildJob], list[ChildPod]]
 
 BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
 UID = "0f1e2d3c-aaaa-4bbb-8ccc-ddddeeeeffff"
@@ -244,12 +248,14 @@ class SimulatedCluster:
     def phase_status(self, phase: PhaseName) -> PhaseStatus | None:
         return self.status.phase(phase).status
 
-    def observe(self) -> Observation:
-        """The children as the operator's watches would show them."""
-        jobs = [read_job(job.to_wire()) for job in self.jobs.values()]
-        pods = [read_pod(pod.to_wire()) for pod in self.pods]
+    def children(self) -> Children:
+        """The Jobs and pods as the operator's watches would show them now."""
+        return [read_job(job.to_wire()) for job in self.jobs.values()], [read_pod(pod.to_wire()) for pod in self.pods]
+
+    def observe(self, children: Children | None = None) -> Observation:
+        """What the operator sees of the present children, or of those that lagging watches still show."""
         return replace(
-            children_of(self.job, jobs, pods),
+            children_of(self.job, *(self.children() if children is None else children)),
             node_labels=dict(self.node_labels),
             warnings=dict(self.warnings),
             place=self.place,
@@ -279,10 +285,15 @@ class SimulatedCluster:
         """Decide on the present state, or on an older observation; do nothing."""
         return decide(self.job, self.classes, self.observe() if seen is None else seen, self.now)
 
-    def reconcile(self, seen: Observation | None = None) -> Decision:
-        """Decide once and carry it out, then let the Job controller answer."""
+    def reconcile(self, children: Children | None = None) -> Decision:
+        """Decide once and carry it out, then let the Job controller answer.
+
+        On older children only what the controller decides on its watches: for the rest it reads anew.
+        """
         before = operator_part(self.job.status)
-        decision = self.decide(seen)
+        decision = self.decide(self.observe(children))
+        if needs_fresh_read(self.job, decision):
+            decision = self.decide()
         for manifest in (*decision.apply, *decision.create):
             self._make(manifest)
         for name, suspend in decision.suspend_jobs:

@@ -129,6 +129,20 @@ def test_a_kill_between_two_rungs_neither_skips_nor_repeats_one() -> None:
     assert cluster.created_jobs.count("kitchen-0f1e2d3c-augment-b") == 1
 
 
+def test_a_job_cancelled_between_two_rungs_waits_for_the_pods_of_the_one_given_up() -> None:
+    cluster = waiting_on_the_first_rung()
+    cluster.pass_time(60)
+    cluster.reconcile()
+    cluster.change(cancel=True)
+    cluster.settle()
+    assert cluster.running_pods
+    assert all(job.is_over for job in cluster.jobs.values())
+    assert cluster.status.state == State.RUNNING
+    cluster.end_terminating_pods()
+    cluster.settle()
+    assert cluster.status.state == State.CANCELLED
+
+
 def test_a_new_attempt_begins_at_the_top() -> None:
     cluster = waiting_on_the_first_rung()
     step_down(cluster, 60)
