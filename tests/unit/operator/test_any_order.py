@@ -80,6 +80,8 @@ class AnyOrder(RuleBasedStateMachine):
         phase = next((phase for phase in PhaseName if self.cluster.job_name(phase) == name), None)
         if phase is not None:
             self.cluster.delete_job(phase)
+            # Only so a name is made twice, and only once the watches have shown that the first Job is gone.
+            self.old = None
 
     def class_comes_or_goes(self) -> None:
         self.cluster.classes = () if self.cluster.classes else CLASSES
