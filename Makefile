@@ -18,6 +18,8 @@ LEROBOT_PYTHON ?= $(shell for each in python3.12 python3.13 \
 # What the loader of lerobot 0.3.3 imports, in the ranges that it asks for; torch is ours.
 LEROBOT_V21_IMPORTS := 'datasets<=3.6.0' 'huggingface-hub>=0.34.2,<1' 'numpy<2.3' 'av>=14.2' jsonlines packaging pillow torch torchvision
 UV := $(BIN)/uv
+# The end-to-end tests mostly wait for the cluster: the others run beside them (tests/conftest.py).
+SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 FUZZ_SECONDS ?= 600
 FUZZ_EXAMPLES ?= 3000
 export UV_LINK_MODE ?= hardlink
@@ -109,7 +111,7 @@ demo-down: ## remove all that the demo made: its installation, its files, and th
 
 .PHONY: test
 test: setup lerobot images ## all tests: unit, against a real API server, and end to end on the real cluster
-	@$(PY) -m pytest
+	@$(PY) -m pytest $(SIDE_BY_SIDE)
 
 .PHONY: test-unit
 test-unit: setup ## the tests that need no cluster

@@ -142,6 +142,7 @@ class OperatorProcess:
 
     Attributes:
         identity: its name among the candidates for the Lease.
+        server: where it finds the API server; empty: where that is.
         log: what it wrote.
     """
 
@@ -149,6 +150,7 @@ class OperatorProcess:
     folder: Path
     identity: str = "first"
     environment: dict[str, str] = field(default_factory=dict)
+    server: str = ""
     _process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -164,6 +166,8 @@ class OperatorProcess:
         kubeconfig = json.loads(self.plane.kubeconfig_of("operator").read_text())
         token = self.plane.kubectl("create", "token", "augmentation-operator", "--namespace", SYSTEM_NAMESPACE)
         kubeconfig["users"][0]["user"] = {"token": token.strip()}
+        if self.server:
+            kubeconfig["clusters"][0]["cluster"] = {"server": self.server}
         (self.folder / "kubeconfig").write_text(json.dumps(kubeconfig))
         settings = {
             "KUBECONFIG": str(self.folder / "kubeconfig"),
