@@ -122,7 +122,7 @@ class Cluster:
 
 
 def install_chart(plane: ControlPlane, *values: str) -> None:
-    """What `helm install` would make of the chart's rights and classes, without its Deployments."""
+    """What `helm install` would make of the chart's rights, policies and classes, without its Deployments."""
     options = [f"--set={value}" for value in values]
     rendered = subprocess.run(
         [tool_path("helm"), "template", "test", CHART, "--namespace", SYSTEM_NAMESPACE, *options],
@@ -130,8 +130,8 @@ def install_chart(plane: ControlPlane, *values: str) -> None:
         text=True,
         check=True,
     ).stdout
-    wanted = ("ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding", "AugmentationClass")
-    items = [document for document in yaml.safe_load_all(rendered) if document and document["kind"] in wanted]
+    not_here = ("Deployment", "Service", "Pod", "PodDisruptionBudget")
+    items = [document for document in yaml.safe_load_all(rendered) if document and document["kind"] not in not_here]
     plane.kubectl("create", "namespace", SYSTEM_NAMESPACE)
     plane.kubectl("apply", "-f", "-", manifest={"apiVersion": "v1", "kind": "List", "items": items})
 

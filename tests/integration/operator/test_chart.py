@@ -27,6 +27,7 @@ EVERYTHING = {
     "monitoring.alerts": "true",
     "monitoring.dashboard": "true",
     "networkPolicies.enabled": "true",
+    "watchNamespaces": "{robots,elsewhere}",
 }
 
 
@@ -68,7 +69,7 @@ def test_a_value_that_cannot_be_is_refused_by_name(value: str) -> None:
     assert name in done.stderr
 
 
-def test_an_operator_of_one_namespace_has_rights_over_jobs_there_and_nowhere_else(
+def test_an_installation_for_one_namespace_has_rights_over_jobs_there_and_nowhere_else(
     control_plane: ControlPlane, tmp_path: Path
 ) -> None:
     cluster = Cluster(control_plane)
@@ -79,6 +80,10 @@ def test_an_operator_of_one_namespace_has_rights_over_jobs_there_and_nowhere_els
     assert account.may("create", "jobs", "served", group="batch")
     assert not account.may("create", "jobs", "foreign", group="batch")
     assert not account.may("list", "augmentationjobs", "foreign", group="augmentation.dev")
+    gateway = cluster.as_account(SYSTEM_NAMESPACE, "augmentation-gateway")
+    assert gateway.may("create", "augmentationjobs", "served", group="augmentation.dev")
+    assert not gateway.may("list", "augmentationjobs", "foreign", group="augmentation.dev")
+    assert gateway.may("list", "augmentationclasses", "", group="augmentation.dev")
 
     operator = OperatorProcess(control_plane, tmp_path, environment={"AUGMENTATION_NAMESPACES": "served"})
     operator.restart()

@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import httpx
 import pytest
 
+from augmentation_api import AugmentationJobStatus
 from tests.integration.operator.cluster import SYSTEM_NAMESPACE, Cluster, Json, OperatorProcess, path_of
 from tests.integration.operator.jobs import Job, StandInKubelet, StandInWorker, resolve
 
 GROUP = "augmentation.dev"
+WORKERS = ("source", "shards", "output", "phases")
+STEERED = [
+    field.alias or name for name, field in AugmentationJobStatus.model_fields.items() if field.alias not in WORKERS
+]
+OTHERWISE: Json = {
+    "state": "completed",
+    "currentPhase": "publish",
+    "message": "all is well",
+    "conditions": [],
+    "progress": {"percent": 100},
+    "className": "other",
+    "placement": {"node": "elsewhere"},
+    "usage": {"cpuSeconds": 1},
+    "queue": {"position": 1, "depth": 1},
+    "phases": [{"name": "augment", "status": "completed"}],
+}
+"""What a worker would write into the fields that are not its own; a number or a time where none is named."""
 NOBODY: Json = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "nobody"}}
 
 
@@ -80,6 +99,18 @@ def test_a_worker_reads_its_job_and_writes_its_status(situation: Situation) -> N
     assert situation.rights.get(situation.job.path())["metadata"]["uid"] == situation.job.uid
     situation.worker.report_shard(0, 10)
     assert situation.job.status["shards"][0]["frames"]["done"] == 10
+
+
+@pytest.mark.parametrize("field", [*STEERED, "phases"])
+def test_a_worker_cannot_say_what_becomes_of_its_job(situation: Situation, field: str) -> None:
+    before = situation.job.status.get(field)
+    otherwise = OTHERWISE.get(field, "2020-01-01T00:00:00Z" if field.endswith("At") else 7)
+    headers = {"Content-Type": "application/merge-patch+json"}
+    patch = json.dumps({"status": {field: otherwise}})
+    answer = situation.rights.http.patch(situation.job.path("status"), content=patch, headers=headers)
+    assert answer.status_code == 403
+    assert f"status.{field}" in answer.json()["message"]
+    assert situation.job.status.get(field) == before
 
 
 def test_a_worker_writes_its_shards_records(situation: Situation) -> None:
