@@ -123,11 +123,23 @@ class JobSummary(_Answer):
     current_phase: str
     percent: int = 0
     node: str | None = None
+    instance_type: str | None = None
+    queue_position: int | None = None
     error: str | None = None
     augmented_dataset_id: str | None = None
     created_at: datetime | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
+
+
+class StateCounts(_Answer):
+    """How many jobs are in each state."""
+
+    queued: int = 0
+    running: int = 0
+    completed: int = 0
+    failed: int = 0
+    cancelled: int = 0
 
 
 class JobPage(_Answer):
@@ -136,6 +148,7 @@ class JobPage(_Answer):
     jobs: list[JobSummary]
     total: int
     next_cursor: str | None = None
+    counts: StateCounts = StateCounts()
 
 
 class OutputFile(_Answer):

@@ -6,8 +6,9 @@ import asyncio
 import hashlib
 import re
 import secrets
+from collections.abc import Awaitable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from augmentation_api.identifiers import (
     ANNOTATION_API_KEY_ID,
@@ -27,6 +28,7 @@ from augmentation_gateway.access import require, require_project
 from augmentation_gateway.gateway import Gateway
 from augmentation_gateway.job_write import WRITE_TIMEOUT_SECONDS
 from augmentation_gateway.keys import ApiKey, Right
+from augmentation_gateway.object_cache import ObjectCache
 from augmentation_gateway.problem import Problem, of_kubernetes
 from augmentation_gateway.records import JobRecord
 from augmentation_kube import KubeError, KubeUnavailable, Resource
@@ -36,6 +38,9 @@ ANNOTATION_REQUEST_DIGEST: Final = f"{GROUP}/request-sha256"
 
 _SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 """As Kubernetes' own generated names: no vowels and no look-alikes, so that no word and no mistake comes out."""
+
+
+Written = TypeVar("Written")
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,32 @@ async def create_job(
         Problem: 400 no class serves its type, 403 the key may not, 409 the Idempotency-Key was used for something
             else, 422 the API server refused the spec, 503 the Kubernetes API is away.
     """
+    jobs = _require_creatable(gateway, key, spec)
+    body = manifest(spec, key, idempotency_key)
+    creating = _create_or_find(gateway, key, body, repeatable=idempotency_key is not None)
+    created = await _in_time(creating)
+    jobs.insert(created.record.raw)  # type: ignore[arg-type]
+    return created
+
+
+async def try_job(gateway: Gateway, key: ApiKey, spec: AugmentationJobSpec) -> dict[str, Any]:
+    """Check all that `create_job` and the API server check, and create nothing. Raises as `create_job` does.
+
+    Returns:
+        The job as a manifest for kubectl, under a name that is the same for the same display name.
+    """
+    _require_creatable(gateway, key, spec)
+    body = manifest(spec, key)
+    await _in_time(gateway.api.create(Resource.AUGMENTATION_JOBS, body, key.namespace, dry_run=True))
+    metadata = {"name": _readable(spec.display_name) or "augmentation", "namespace": key.namespace}
+    # The gateway's annotations tell who asked it; whoever applies this asks for himself.
+    if labels := body["metadata"]["labels"]:
+        metadata["labels"] = labels
+    return {**body, "metadata": metadata}
+
+
+def _require_creatable(gateway: Gateway, key: ApiKey, spec: AugmentationJobSpec) -> ObjectCache[JobRecord]:
+    """The cache that the job will be in. Raises Problem where the key may not make it, or no class serves it."""
     require(key, Right.WRITE)
     if spec.project_id is not None:
         require_project(key, spec.project_id)
@@ -72,16 +103,18 @@ async def create_job(
             "Generative augmentation is not available here: no AugmentationClass is the default for type generative. "
             "Ask for deterministic, or have the administrator add such a class.",
         )
-    body = manifest(spec, key, idempotency_key)
+    return jobs
+
+
+async def _in_time(writing: Awaitable[Written]) -> Written:
+    """What a write to the Kubernetes API gives. Raises Problem for whatever it fails of, also of time."""
     try:
         async with asyncio.timeout(WRITE_TIMEOUT_SECONDS):
-            created = await _create_or_find(gateway, key, body, repeatable=idempotency_key is not None)
+            return await writing
     except TimeoutError as error:
         raise of_kubernetes(KubeUnavailable("no answer in time")) from error
     except (KubeError, KubeUnavailable) as error:
         raise of_kubernetes(error) from error
-    jobs.insert(created.record.raw)  # type: ignore[arg-type]
-    return created
 
 
 def manifest(spec: AugmentationJobSpec, key: ApiKey, idempotency_key: str | None = None) -> dict[str, Any]:
@@ -122,9 +155,13 @@ def readable_name(display_name: str | None) -> str:
     'pick-place-2nd-try-x7k2m9qd'
     """
     suffix = "".join(secrets.choice(_SUFFIX_ALPHABET) for _ in range(8))
-    readable = re.sub(r"[^a-z0-9]+", "-", (display_name or "").lower())
-    readable = readable[: KUBERNETES_NAME_LIMIT - len(suffix) - 1].strip("-")
+    readable = _readable(display_name)[: KUBERNETES_NAME_LIMIT - len(suffix) - 1].strip("-")
     return f"{readable or 'aug'}-{suffix}"
+
+
+def _readable(display_name: str | None) -> str:
+    """What of a name can stand in the name of an object; may be empty."""
+    return re.sub(r"[^a-z0-9]+", "-", (display_name or "").lower())[:KUBERNETES_NAME_LIMIT].strip("-")
 
 
 async def _create_or_find(gateway: Gateway, key: ApiKey, body: dict[str, Any], *, repeatable: bool) -> Creation:

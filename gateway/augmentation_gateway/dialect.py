@@ -30,6 +30,7 @@ class Dialect:
         encode_gone: the body of a status answer for a job that is not there any more: its last version, and when it
             went. None: a 404, which is also what a dialect without it answers.
         encode_problem: the body of an error.
+        other_paths: paths of this dialect that lie beside its prefix.
         fields: names of the fields there are in a "body" and in a "query": among them is looked for what a mistyped one
             was meant to be.
         router: makes the routes. The status route is among them, for OpenAPI; requests for it are answered before
@@ -45,8 +46,10 @@ class Dialect:
     encode_problem: Callable[[Problem], bytes]
     router: Callable[[Gateway], APIRouter]
     encode_gone: Callable[[JobRecord, datetime], bytes | None] | None = None
+    other_paths: frozenset[str] = frozenset()
     fields: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def owns(self, path: str) -> bool:
         """Whether a path is this dialect's."""
-        return path.startswith(self.prefix) and path[len(self.prefix) : len(self.prefix) + 1] in ("", "/")
+        below = path.startswith(self.prefix) and path[len(self.prefix) : len(self.prefix) + 1] in ("", "/")
+        return below or path in self.other_paths

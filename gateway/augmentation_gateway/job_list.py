@@ -12,8 +12,9 @@ import binascii
 import bisect
 import hashlib
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from uuid import UUID
 
@@ -60,6 +61,7 @@ class Filters:
         states: in one of these states.
         dataset_id: that augment this dataset.
         name: with this text in their name, whatever the case.
+        text: with this text in whatever people know them by, whatever the case.
         accepts: anything else, which a dialect's own words come to.
     """
 
@@ -67,6 +69,7 @@ class Filters:
     states: Sequence[State] = ()
     dataset_id: str | None = None
     name: str | None = None
+    text: str | None = None
     accepts: Callable[[JobRecord], bool] | None = None
 
     def match(self, job: JobRecord) -> bool:
@@ -76,13 +79,14 @@ class Filters:
             and (not self.states or job.state in self.states)
             and (self.dataset_id is None or job.dataset_id == self.dataset_id)
             and (self.name is None or self.name.lower() in job.display_name.lower())
+            and (self.text is None or self.text.lower() in _known_by(job))
             and (self.accepts is None or self.accepts(job))
         )
 
     @property
     def digest(self) -> str:
         """The same for the same filters: a cursor is of use only with those it was made with."""
-        text = repr((self.project_id, sorted(self.states), self.dataset_id, self.name))
+        text = repr((self.project_id, sorted(self.states), self.dataset_id, self.name, self.text))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -93,12 +97,14 @@ class Page:
     Attributes:
         jobs: of this page.
         total: of all pages, now.
+        counts: jobs in each state, of those that the other filters let through.
         next_cursor: to ask for the next page with; None: this was the last.
     """
 
     jobs: Sequence[JobRecord]
     total: int
     next_cursor: str | None = None
+    counts: Mapping[State, int] = field(default_factory=dict)
 
 
 def all_jobs(gateway: Gateway, key: ApiKey, filters: Filters, order: Order = Order.NEWEST) -> list[JobRecord]:
@@ -123,7 +129,8 @@ def page_after(
         Problem: 422 the cursor is none, or one of another list; and those of `all_jobs`.
     """
     after = None if cursor is None else _decode(cursor, filters, order)
-    found = all_jobs(gateway, key, filters, order)
+    of_any_state = all_jobs(gateway, key, replace(filters, states=()), order)
+    found = [job for job in of_any_state if not filters.states or job.state in filters.states]
     sort_key = _SORT_KEYS[order.lstrip("-")]
     if after is None:
         first = 0
@@ -134,13 +141,21 @@ def page_after(
         first = bisect.bisect_right(found, after, key=sort_key)
     jobs = found[first : first + limit]
     more = first + limit < len(found)
-    return Page(jobs, len(found), _encode(sort_key(jobs[-1]), filters, order) if more else None)
+    next_cursor = _encode(sort_key(jobs[-1]), filters, order) if more else None
+    return Page(jobs, len(found), next_cursor, Counter(job.state for job in of_any_state))
 
 
 def page_at(gateway: Gateway, key: ApiKey, filters: Filters, offset: int, limit: int, order: Order) -> Page:
     """The page that begins at an offset, for dialects that have no cursors. Raises as `all_jobs` does."""
     found = all_jobs(gateway, key, filters, order)
     return Page(found[offset : offset + limit], len(found))
+
+
+def _known_by(job: JobRecord) -> str:
+    """All that a person may remember of a job, in lower case; a line each, as no search has a line's end in it."""
+    placement = job.raw.get("status", {}).get("placement", {})
+    known = (job.display_name, job.name, job.dataset_id, placement.get("node"), job.uid)
+    return "\n".join(each for each in known if each).lower()
 
 
 def _encode(last: _Key, filters: Filters, order: Order) -> str:

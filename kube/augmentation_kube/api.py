@@ -71,9 +71,14 @@ class KubeApi:
         namespace: str | None = None,
         *,
         field_manager: str | None = None,
+        dry_run: bool = False,
     ) -> Json:
-        """Create an object; KubeError 409 AlreadyExists if there is one of that name."""
-        return await self._json("POST", object_path(resource, namespace), _managed_by(field_manager), body)
+        """Create an object; KubeError 409 AlreadyExists if there is one of that name.
+
+        With `dry_run` everything is checked and nothing is kept: the object as it would have been.
+        """
+        query = _managed_by(field_manager) | ({"dryRun": "All"} if dry_run else {})
+        return await self._json("POST", object_path(resource, namespace), query, body)
 
     async def apply(
         self,

@@ -27,6 +27,10 @@ class ListQuery(BaseModel):
     name: Annotated[str, StringConstraints(min_length=1, max_length=255)] | None = Field(
         None, description="Only jobs with this text in their name; upper and lower case are the same"
     )
+    q: Annotated[str, StringConstraints(min_length=1, max_length=255)] | None = Field(
+        None,
+        description="Only jobs with this text in their name, dataset, node or id; upper and lower case are the same",
+    )
     sort: Order = Field(Order.NEWEST, description="What to sort by, with a minus from the last to the first")
     limit: int = Field(50, ge=1, le=LARGEST_PAGE, description="Jobs on a page")
     cursor: Annotated[str, StringConstraints(min_length=1, max_length=2048)] | None = Field(
@@ -37,5 +41,9 @@ class ListQuery(BaseModel):
     def filters(self) -> Filters:
         """What the query asks for."""
         return Filters(
-            project_id=self.project_id, states=tuple(self.status), dataset_id=self.dataset_id, name=self.name
+            project_id=self.project_id,
+            states=tuple(self.status),
+            dataset_id=self.dataset_id,
+            name=self.name,
+            text=self.q,
         )

@@ -25,11 +25,23 @@ class AugmentationSummary(BaseModel):
     current_phase: str = Field(description="Current phase name")
     percent: int = Field(0, description="0 to 100; 100 only when completed")
     node: str | None = None
+    instance_type: str | None = None
+    queue_position: int | None = Field(None, description="Jobs ahead of this one, while it waits for its turn")
     error: str | None = Field(None, description="Why the job failed, or what keeps it from going on, and the fix")
     augmented_dataset_id: str | None = Field(None, description="The published dataset, once the job has completed")
     created_at: Moment | None = None
     started_at: Moment | None = None
     finished_at: Moment | None = Field(None, description="When it completed, failed or was cancelled")
+
+
+class StateCounts(BaseModel):
+    """How many jobs are in each state."""
+
+    queued: int = 0
+    running: int = 0
+    completed: int = 0
+    failed: int = 0
+    cancelled: int = 0
 
 
 class AugmentationList(BaseModel):
@@ -38,6 +50,9 @@ class AugmentationList(BaseModel):
     jobs: list[AugmentationSummary]
     total: int = Field(description="Jobs on all pages")
     next_cursor: str | None = Field(None, description="For the next page; null on the last one")
+    counts: StateCounts = Field(
+        StateCounts(), description="Jobs in each state, of those that the filters but `status` let through"
+    )
 
 
 class StreamedEvent(BaseModel):
@@ -71,6 +86,8 @@ def summary_view(record: JobRecord) -> AugmentationSummary:
         current_phase=status.current_phase or PhaseName.RESOLVE,
         percent=status.progress.percent if status.progress else 0,
         node=status.placement.node if status.placement else None,
+        instance_type=status.placement.instance_type if status.placement else None,
+        queue_position=status.queue.position if status.queue else None,
         error=error_of(status),
         augmented_dataset_id=status.output.dataset_id if status.output and record.state is State.COMPLETED else None,
         created_at=status.created_at or record.metadata.creation_timestamp,

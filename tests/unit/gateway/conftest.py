@@ -39,14 +39,23 @@ class FakeKube:
     def __init__(self) -> None:
         self.objects: dict[str, dict[str, Any]] = {}
         self.writes: list[Mapping[str, Any]] = []
+        self.tried: list[Mapping[str, Any]] = []
         self.error: Exception | None = None
 
     async def create(
-        self, resource: Resource, body: Mapping[str, Any], namespace: str | None = None, **_: object
+        self,
+        resource: Resource,
+        body: Mapping[str, Any],
+        namespace: str | None = None,
+        *,
+        dry_run: bool = False,
+        **_: object,
     ) -> dict[str, Any]:
-        self.writes.append(body)
+        (self.tried if dry_run else self.writes).append(body)
         if self.error is not None:
             raise self.error
+        if dry_run:
+            return dict(body)
         name = body["metadata"]["name"]
         if name in self.objects:
             raise KubeError(409, "AlreadyExists", f"{name} exists")

@@ -72,6 +72,8 @@ async def test_an_entry_tells_what_a_table_needs(http: httpx.AsyncClient, view: 
         "current_phase": "resolve",
         "percent": 0,
         "node": None,
+        "instance_type": None,
+        "queue_position": None,
         "error": "not on the hub: check dataset_id",
         "augmented_dataset_id": None,
         "created_at": "2026-11-20T11:01:00Z",
@@ -219,3 +221,39 @@ async def test_where_there_are_no_jobs_the_list_is_empty(http: httpx.AsyncClient
 
 async def test_out_of_touch_a_list_tells_its_age(http: httpx.AsyncClient) -> None:
     assert (await http.get(LIST)).headers["x-cache-age"].isdecimal()
+
+
+async def test_q_looks_in_all_that_a_job_is_known_by(http: httpx.AsyncClient, view: ClusterView) -> None:
+    put(
+        view,
+        numbered(1, spec={"displayName": "Night shift"}),
+        numbered(2, spec={"source": {"hub": {"repoID": "lab/kitchen"}}}),
+        numbered(3, status={"state": "running", "placement": {"node": "gpu-17"}}),
+    )
+    assert await listed(http, q="SHIFT") == [1]
+    assert await listed(http, q="lab/kit") == [2]
+    assert await listed(http, q="gpu-1") == [3]
+    assert await listed(http, q=uid(2)[-8:]) == [2]
+    assert await listed(http, q="nowhere") == []
+
+
+async def test_counts_tell_of_every_state_whichever_is_asked_for(http: httpx.AsyncClient, view: ClusterView) -> None:
+    put(view, *(numbered(n, status={"state": "failed"}) for n in (1, 2)), numbered(3), numbered(4, namespace="x"))
+    page = (await http.get(LIST, params={"status": "queued"})).json()
+    assert page["counts"] == {"queued": 1, "running": 0, "completed": 0, "failed": 2, "cancelled": 0}
+    assert page["total"] == 1
+    assert (await http.get(LIST, params={"q": "job-1"})).json()["counts"]["failed"] == 1
+
+
+async def test_a_page_that_a_client_has_already_is_304_until_it_changes(
+    http: httpx.AsyncClient, view: ClusterView
+) -> None:
+    put(view, numbered(1))
+    first = await http.get(LIST)
+    had = {"if-none-match": first.headers["etag"]}
+    again = await http.get(LIST, headers=had)
+    assert (again.status_code, again.content) == (304, b"")
+    put(view, numbered(2))
+    changed = await http.get(LIST, headers=had)
+    assert changed.status_code == 200
+    assert changed.headers["etag"] != first.headers["etag"]

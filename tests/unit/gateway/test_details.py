@@ -1,0 +1,160 @@
+"""A job in full, the request that asks for it, its picture, a request that is only tried, and the key that asks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from augmentation_api.status import OutputStatus
+from augmentation_gateway.cluster_view import ClusterView
+from augmentation_gateway.picture import MOST_BYTES, fetch_picture, picture_address
+from augmentation_gateway.problem import Problem
+from augmentation_kube import KubeError, KubeUnavailable
+from tests.unit.gateway.conftest import BODY, OTHER_PROJECT, PATH, FakeKube, put
+from tests.unit.gateway.job_objects import PROJECT_ID, job_object
+
+TRY = "/v1/augmentation?dry_run=true"
+PNG = b"\x89PNG\r\n\x1a\n" + b"pixels"
+
+
+async def test_a_key_is_told_what_it_may_do_and_not_what_it_is(http: httpx.AsyncClient) -> None:
+    answer = await http.get("/v1/key", headers={"x-api-key": "reader"})
+    assert answer.json() == {
+        "id": "reader",
+        "principal": {"type": "service", "id": "reader"},
+        "organisation": "",
+        "namespace": "robots",
+        "projects": ["*"],
+        "rights": ["read"],
+    }
+    assert (await http.get("/v1/key", headers={"x-api-key": "wrong"})).status_code == 401
+
+
+async def test_the_resource_is_the_job_as_kubectl_shows_it(http: httpx.AsyncClient, view: ClusterView) -> None:
+    raw = job_object(version=300, status={"state": "running", "shards": [{"index": 0, "state": "running"}]})
+    raw["metadata"]["annotations"] = {"kubectl.kubernetes.io/last-applied-configuration": "{}", "team": "arms"}
+    put(view, raw)
+    resource = (await http.get(f"{PATH}/resource")).json()
+    assert (resource["apiVersion"], resource["kind"]) == ("augmentation.dev/v1alpha1", "AugmentationJob")
+    assert resource["metadata"]["annotations"] == {"team": "arms"}
+    assert resource["spec"] == raw["spec"]
+    assert resource["status"]["shards"] == [{"index": 0, "state": "running"}]
+
+
+async def test_the_request_of_a_job_made_with_kubectl_can_be_posted(http: httpx.AsyncClient, kube: FakeKube) -> None:
+    asked = (await http.get(f"{PATH}/request")).json()
+    assert asked["dataset_id"] == "lerobot/pusht"
+    assert (await http.post("/v1/augmentation", json=asked)).status_code == 201
+
+
+@pytest.mark.parametrize("what", ["resource", "request", "picture"])
+@pytest.mark.parametrize(("key", "status"), [("other-project", 404), ("other-namespace", 404), ("writer", 403)])
+async def test_what_a_key_may_not_see_it_gets_no_part_of(
+    http: httpx.AsyncClient, what: str, key: str, status: int
+) -> None:
+    assert (await http.get(f"{PATH}/{what}", headers={"x-api-key": key})).status_code == status
+
+
+async def test_a_dry_run_answers_with_the_manifest_and_makes_nothing(http: httpx.AsyncClient, kube: FakeKube) -> None:
+    answer = await http.post(TRY, json={**BODY, "name": "Pick & Place", "augment_copies": 2})
+    assert answer.status_code == 200
+    manifest = answer.json()["manifest"]
+    assert manifest["metadata"] == {
+        "name": "pick-place",
+        "namespace": "robots",
+        "labels": {"augmentation.dev/project-id": PROJECT_ID},
+    }
+    assert manifest["spec"]["augmentation"]["copies"] == 2
+    assert len(kube.tried) == 1, "the API server was asked too"
+    assert kube.writes == []
+
+
+async def test_a_dry_run_is_refused_in_the_words_of_the_request_itself(http: httpx.AsyncClient) -> None:
+    wrong = {**BODY, "dataset_id": "pusht", "augment_copies": 99}
+    assert (await http.post(TRY, json=wrong)).json() == (await http.post("/v1/augmentation", json=wrong)).json()
+
+
+@pytest.mark.parametrize(
+    ("key", "error", "status"),
+    [
+        ("reader", None, 403),
+        ("full", KubeError(403, "Forbidden", "exceeded quota: jobs"), 403),
+        ("full", KubeUnavailable("refused"), 503),
+    ],
+)
+async def test_a_dry_run_fails_where_the_request_would(
+    http: httpx.AsyncClient, kube: FakeKube, key: str, error: Exception | None, status: int
+) -> None:
+    kube.error = error
+    assert (await http.post(TRY, json=BODY, headers={"x-api-key": key})).status_code == status
+
+
+async def test_a_dry_run_of_another_project_is_403(http: httpx.AsyncClient) -> None:
+    answer = await http.post(TRY, json={**BODY, "project_id": OTHER_PROJECT}, headers={"x-api-key": "project"})
+    assert answer.status_code == 403
+
+
+async def test_before_there_is_a_result_there_is_no_picture(http: httpx.AsyncClient) -> None:
+    answer = await http.get(f"{PATH}/picture")
+    assert answer.status_code == 404
+    assert "no picture yet" in answer.json()["detail"]
+
+
+def result(**fields: Any) -> OutputStatus:
+    output = {"datasetID": "me/result", "revision": "abc", "url": "https://hub.example/datasets/me/result"} | fields
+    return OutputStatus.model_validate(output)
+
+
+def test_a_picture_is_asked_for_at_the_hub_of_the_class_whatever_the_status_says() -> None:
+    address = picture_address(result(url="http://169.254.169.254/datasets/me/result"), "http://hub:8080/")
+    assert address == "http://hub:8080/datasets/me/result/resolve/abc/meta/augmentation.png"
+
+
+@pytest.mark.parametrize(
+    "fields", [{"url": None}, {"datasetID": "../../admin"}, {"datasetID": "a/b/c"}, {"revision": "../x"}]
+)
+def test_what_is_no_dataset_of_a_hub_has_no_picture(fields: dict[str, Any]) -> None:
+    assert picture_address(result(**fields), "http://hub:8080") is None
+
+
+async def fetched(status: int = 200, body: bytes = PNG) -> bytes:
+    """What is made of an answer of a hub."""
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(status=status, body=body)
+
+    hub = web.Application()
+    hub.router.add_get("/picture", answer)
+    async with TestServer(hub) as server:
+        return await fetch_picture(str(server.make_url("/picture")))
+
+
+async def test_a_picture_is_passed_on_as_it_is() -> None:
+    assert await fetched() == PNG
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "words"),
+    [
+        ({"status": 401}, 404, "private"),
+        ({"status": 404}, 404, "gone"),
+        ({"status": 500}, 502, "answered 500"),
+        ({"body": b"<html>"}, 502, "no PNG"),
+        ({"body": PNG + bytes(MOST_BYTES)}, 502, "8 MiB"),
+    ],
+)
+async def test_what_cannot_be_shown_says_why(answer: dict[str, Any], status: int, words: str) -> None:
+    with pytest.raises(Problem) as refused:
+        await fetched(**answer)
+    assert refused.value.status == status
+    assert words in refused.value.detail
+
+
+async def test_a_hub_that_is_not_there_is_502() -> None:
+    with pytest.raises(Problem) as refused:
+        await fetch_picture("http://127.0.0.1:9/picture")
+    assert refused.value.status == 502
