@@ -109,8 +109,12 @@ demo: setup ## set everything up, augment a real robot dataset on it, and show w
 demo-down: ## remove all that the demo made: its installation, its files, and the cluster if it made it
 	@if [ -x $(PY) ]; then $(PY) -m devcluster.demo down; else $(PYTHON) -m devcluster down; fi
 
+.PHONY: browser
+browser: setup ## see that there is a Chromium, in which the gateway's page is tested
+	@$(PYTHON) -m devcluster browser > /dev/null
+
 .PHONY: test
-test: setup lerobot images ## all tests: unit, against a real API server, and end to end on the real cluster
+test: setup lerobot browser images ## all tests: unit, against a real API server, and end to end on the real cluster
 	@$(PY) -m pytest $(SIDE_BY_SIDE)
 
 .PHONY: test-unit

@@ -1,4 +1,4 @@
-"""The command line: python3 -m devcluster up | down | status | images | env | tool."""
+"""The command line: python3 -m devcluster up | down | status | images | env | browser | tool."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ def parser() -> argparse.ArgumentParser:
     images = named.add_parser("images", help="build our images, push them, print their references by digest")
     images.add_argument("names", nargs="*", metavar="NAME", help="operator, gateway, worker, localhub; default: all")
     named.add_parser("env", help="KEY=VALUE lines that lead to the cluster")
+    named.add_parser("browser", help="the path of Chromium, which the page is tested in; installed if absent")
     path = named.add_parser("tool", help="the path of kubectl, helm, kind, etcd, kube-apiserver ...; built if absent")
     path.add_argument("name", metavar="NAME")
     return top
@@ -59,7 +60,7 @@ def run(options: argparse.Namespace, chosen: settings.Settings) -> int:
             return commands.images(chosen, options.names)
         case "tool":
             return commands.tool(chosen, options.name)
-    plain = {"up": commands.up, "status": commands.status, "env": commands.env}
+    plain = {"up": commands.up, "status": commands.status, "env": commands.env, "browser": commands.browser}
     return plain[options.command](chosen)
 
 

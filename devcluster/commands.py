@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 
 from devcluster import existing_cluster, kind_cluster, registry
+from devcluster.browser import browser_path
 from devcluster.caches import remove_caches
 from devcluster.cluster_state import ClusterState, read_state
 from devcluster.errors import DevclusterError
@@ -62,6 +63,12 @@ def status(settings: Settings) -> int:
     if found.api:
         print(kind_cluster.nodes(settings))
     return 0 if well else 1
+
+
+def browser(settings: Settings) -> int:
+    """Print the path of the browser that the page is tested in."""
+    print(browser_path(settings.cache))
+    return 0
 
 
 def images(settings: Settings, names: list[str]) -> int:

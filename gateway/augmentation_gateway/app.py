@@ -24,6 +24,7 @@ from augmentation_gateway.front import Front
 from augmentation_gateway.gateway import AGE_HEADER, Gateway
 from augmentation_gateway.health import health_router, metrics_router
 from augmentation_gateway.native import NATIVE
+from augmentation_gateway.page import page_router
 from augmentation_gateway.problem import Problem, invalid
 from augmentation_gateway.validation_message import explain
 
@@ -32,13 +33,20 @@ DIALECTS: tuple[Dialect, ...] = (NATIVE, GENAI, JOBS, BATCH)
 logger = logging.getLogger(__name__)
 
 
-def build_app(gateway: Gateway, dialects: Sequence[Dialect] = DIALECTS, allowed_origins: Sequence[str] = ()) -> ASGIApp:
+def build_app(
+    gateway: Gateway,
+    dialects: Sequence[Dialect] = DIALECTS,
+    allowed_origins: Sequence[str] = (),
+    *,
+    page: bool = True,
+) -> ASGIApp:
     """The whole gateway as one ASGI application.
 
     Args:
         gateway: its parts.
         dialects: the REST APIs it speaks.
         allowed_origins: web pages of other origins that may use it (CORS); `*`: all. None: none.
+        page: whether there is a page for people at `/`.
     """
     # FastAPI's own pages fetch their scripts from a third party, which a cluster may not reach and should not trust.
     app = FastAPIOffline(
@@ -50,6 +58,8 @@ def build_app(gateway: Gateway, dialects: Sequence[Dialect] = DIALECTS, allowed_
     )
     app.include_router(health_router(gateway))
     app.include_router(metrics_router(gateway))
+    if page:
+        app.include_router(page_router())
     for dialect in dialects:
         app.include_router(dialect.router(gateway))
 
@@ -86,10 +96,11 @@ def build_app(gateway: Gateway, dialects: Sequence[Dialect] = DIALECTS, allowed_
             "X-Api-Key",
             "Content-Type",
             "Idempotency-Key",
+            "If-None-Match",
             "Last-Event-ID",
             request_id.HEADER,
         ],
-        expose_headers=["Location", "Retry-After", AGE_HEADER, request_id.HEADER],
+        expose_headers=["Location", "ETag", "Retry-After", AGE_HEADER, request_id.HEADER],
     )
 
 

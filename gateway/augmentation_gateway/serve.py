@@ -51,7 +51,7 @@ async def serve(settings: Settings) -> None:
         following = asyncio.create_task(keys.follow())
         server = _Server(
             uvicorn.Config(
-                build_app(gateway, allowed_origins=settings.allowed_origins),
+                build_app(gateway, allowed_origins=settings.allowed_origins, page=settings.page),
                 host=settings.host,
                 port=settings.port,
                 lifespan="off",

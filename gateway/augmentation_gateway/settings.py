@@ -35,6 +35,7 @@ class Settings:
             likes (`AUGMENTATION_REQUESTS_PER_SECOND`).
         allowed_origins: origins of web pages that may use the gateway, `*` for all; empty: none
             (`AUGMENTATION_ALLOWED_ORIGINS`, comma-separated).
+        page: whether there is a page for people at `/` (`AUGMENTATION_PAGE`, true or false).
         log_level: debug, info, warning or error (`AUGMENTATION_LOG_LEVEL`).
     """
 
@@ -45,6 +46,7 @@ class Settings:
     heartbeat_seconds: float = HEARTBEAT_SECONDS
     requests_per_second: float = 0.0
     allowed_origins: tuple[str, ...] = ()
+    page: bool = True
     log_level: str = "info"
 
 
@@ -56,6 +58,9 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
     level = (environ.get("AUGMENTATION_LOG_LEVEL") or "info").lower()
     if level not in ("debug", "info", "warning", "error"):
         raise SettingsError(f"AUGMENTATION_LOG_LEVEL={level!r} is unknown: use debug, info, warning or error")
+    page = (environ.get("AUGMENTATION_PAGE") or "true").lower()
+    if page not in ("true", "false"):
+        raise SettingsError(f"AUGMENTATION_PAGE={page!r} is unknown: use true or false")
     return Settings(
         keys_file=Path(environ.get("AUGMENTATION_KEYS_FILE") or DEFAULT_KEYS_FILE),
         namespaces=_names(environ.get("AUGMENTATION_NAMESPACES", "")),
@@ -64,6 +69,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
         heartbeat_seconds=_number(environ, "AUGMENTATION_HEARTBEAT_SECONDS", HEARTBEAT_SECONDS, 0.01, 3600),
         requests_per_second=_number(environ, "AUGMENTATION_REQUESTS_PER_SECOND", 0.0, 0, 1e6),
         allowed_origins=_names(environ.get("AUGMENTATION_ALLOWED_ORIGINS", "")),
+        page=page == "true",
         log_level=level,
     )
 

@@ -102,6 +102,11 @@ class GatewayProcess:
             assert main(["keys", "create", "--id", name, "--file", str(self.keys_file), *arguments]) == 0
         self.keys[name] = printed.getvalue().strip()
 
+    def revoke_key(self, name: str) -> None:
+        """Take a key back with the command line."""
+        with contextlib.redirect_stdout(io.StringIO()):
+            assert main(["keys", "revoke", name, "--file", str(self.keys_file)]) == 0
+
     def start(self) -> None:
         """Start it without waiting."""
         with (self.folder / "gateway.log").open("ab") as log:

@@ -21,6 +21,7 @@ def test_every_setting_has_its_variable() -> None:
         "PORT": "9000",
         "AUGMENTATION_HEARTBEAT_SECONDS": "2.5",
         "AUGMENTATION_REQUESTS_PER_SECOND": "50",
+        "AUGMENTATION_PAGE": "false",
         "AUGMENTATION_ALLOWED_ORIGINS": "https://a.example,https://b.example",
         "AUGMENTATION_LOG_LEVEL": "DEBUG",
     }
@@ -31,6 +32,7 @@ def test_every_setting_has_its_variable() -> None:
         port=9000,
         heartbeat_seconds=2.5,
         requests_per_second=50,
+        page=False,
         allowed_origins=("https://a.example", "https://b.example"),
         log_level="debug",
     )

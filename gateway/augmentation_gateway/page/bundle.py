@@ -1,0 +1,75 @@
+"""The page's files, read once. All but the first one lie under a path with the digest of them all.
+
+A browser keeps what lies under that path for good, and modules that import one another by relative names are always of
+one release; only `/` itself is asked for again.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Final
+
+INDEX: Final = "index.html"
+_FOLDER: Final = b"{{files}}"
+"""Where index.html names the path of the others."""
+_COMMENT_LINE: Final = re.compile(rb"^[ ]*(//|/\*|\*/|\* ).*\n", re.MULTILINE)
+"""A line of a script or a style sheet that is comment and nothing else: for who reads the source, not for browsers."""
+_MEDIA_TYPES: Final = {
+    "html": "text/html; charset=utf-8",
+    "css": "text/css; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "svg": "image/svg+xml",
+}
+
+
+@dataclass(frozen=True)
+class PageFile:
+    """A file as it is sent.
+
+    Attributes:
+        body: its bytes.
+        compressed: the same, by gzip.
+        media_type: for Content-Type.
+        tag: its ETag.
+    """
+
+    body: bytes
+    compressed: bytes
+    media_type: str
+    tag: str
+
+    @classmethod
+    def of(cls, name: str, body: bytes) -> PageFile:
+        """A file by its name and content. Raises KeyError for a kind of file that a page has not."""
+        digest = hashlib.sha256(body).hexdigest()[:32]
+        # No time in it: the same bytes at every replica.
+        return cls(body, gzip.compress(body, mtime=0), _MEDIA_TYPES[name.rpartition(".")[2]], f'"{digest}"')
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """All files of the page.
+
+    Attributes:
+        version: digest of them all.
+        files: by name; index.html names their folder, `page/<version>`.
+    """
+
+    version: str
+    files: Mapping[str, PageFile]
+
+
+@cache
+def page_bundle() -> Bundle:
+    """The files of this release."""
+    folder = files("augmentation_gateway.page").joinpath("files")
+    found = {each.name: _COMMENT_LINE.sub(b"", each.read_bytes()) for each in folder.iterdir()}
+    version = hashlib.sha256(b"".join(name.encode() + found[name] for name in sorted(found))).hexdigest()[:16]
+    found[INDEX] = found[INDEX].replace(_FOLDER, f"page/{version}".encode())
+    return Bundle(version, {name: PageFile.of(name, body) for name, body in found.items()})

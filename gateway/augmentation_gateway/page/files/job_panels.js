@@ -1,0 +1,175 @@
+// The panels of a job: each makes of a resource (spec and status, as kubectl shows them) what a person wants to see.
+
+import { gatewayAddress, JOBS } from "./api.js";
+import { snippet } from "./dialogs.js";
+import { h, keyed, say } from "./dom.js";
+import { bytes, clock, duration, moment, number, plural } from "./format.js";
+import { PHASES } from "./states.js";
+import { yamlDocument } from "./yaml.js";
+
+/** A list of names and values; what has no value is left out. */
+function facts(entries) {
+  return h("dl", { class: "facts" }, entries.filter(([, value]) => value !== undefined && value !== null && value !== "").map(
+    ([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
+}
+
+/** "12 of 24 episodes · 684 of 1,368 frames · 84 frames a second · about 2m left" */
+export function progressLine(status) {
+  const { progress } = status;
+  if (status.state === "queued" && status.queue?.position !== undefined) {
+    return `Place ${status.queue.position + 1} of ${status.queue.depth ?? "?"} in line`;
+  }
+  if (!progress) return status.message ?? "";
+  const parts = [];
+  if (progress.episodes?.total) parts.push(`${number(progress.episodes.done ?? 0)} of ${plural(progress.episodes.total, "episode")}`);
+  if (progress.frames?.total) parts.push(`${number(progress.frames.done ?? 0)} of ${plural(progress.frames.total, "frame")}`);
+  if (progress.bytes?.done) parts.push(bytes(progress.bytes.done));
+  if (status.state === "running") {
+    if (progress.framesPerSecond) parts.push(`${number(Math.round(progress.framesPerSecond))} frames a second`);
+    if (progress.estimatedSecondsRemaining) parts.push(`about ${duration(progress.estimatedSecondsRemaining)} left`);
+  }
+  return parts.join(" · ");
+}
+
+/** Why a job failed or what keeps it from going on: {title, reason, text}, or null where nothing is wrong. */
+export function trouble(status) {
+  const found = (type, is) => (status.conditions ?? []).find((each) => each.type === type && each.status === is && each.message);
+  if (status.state === "failed") {
+    const failed = found("Failed", "True");
+    const error = (status.phases ?? []).map((phase) => phase.error).filter(Boolean).at(-1);
+    return { title: "The job failed", reason: failed?.reason ?? "", text: failed?.message ?? error ?? status.message ?? "" };
+  }
+  if (status.state === "completed" || status.state === "cancelled") return null;
+  const waiting = found("Accepted", "False") ?? found("Placed", "False") ?? found("Suspended", "True");
+  return waiting ? { title: "The job waits", reason: waiting.reason, text: waiting.message, mild: true } : null;
+}
+
+export function where({ spec, status }) {
+  const place = status.placement ?? {};
+  const usage = status.usage ?? {};
+  return facts([
+    ["Class", status.className ?? spec.className],
+    ["Node", place.node], ["Instance", place.instanceType], ["Accelerator", place.accelerator],
+    ["Zone", place.zone ?? place.region], ["Rung", place.placement],
+    ["Attempt", status.attempt ? number(status.attempt + 1) : null],
+    ["Pods started again", status.retryCount ? number(status.retryCount) : null],
+    ["Pods taken away", status.preemptionCount ? number(status.preemptionCount) : null],
+    ["GPU time", usage.acceleratorSeconds ? duration(usage.acceleratorSeconds) : null],
+    ["CPU time", usage.cpuSeconds ? duration(usage.cpuSeconds) : null],
+    ["Price", usage.price !== undefined ? usage.price.toFixed(2) : null],
+    ["Priority", spec.priorityClassName], ["Queue", spec.queueName],
+    ["Project", spec.projectID && h("code", {}, spec.projectID)],
+  ]);
+}
+
+export function source({ spec, status }) {
+  const found = status.source ?? {};
+  const { hub, volume } = spec.source;
+  return facts([
+    ["Dataset", hub ? h("code", {}, hub.repoID) : h("code", {}, `${volume.claimName}:${volume.path ?? "dataset"}`)],
+    ["Revision", (found.revision ?? hub?.revision) && h("code", {}, (found.revision ?? hub.revision).slice(0, 12))],
+    ["Format", found.format],
+    ["Episodes", found.episodes !== undefined ? `${number(found.episodes)}${found.selectedEpisodes !== undefined && found.selectedEpisodes !== found.episodes ? `, ${number(found.selectedEpisodes)} of them chosen` : ""}` : null],
+    ["Frames", found.frames !== undefined ? number(found.frames) : null],
+    ["Cameras", found.cameras?.length ? found.cameras.map((camera) => h("code", { class: "camera" }, camera)) : null],
+  ]);
+}
+
+/** What was published and how to load it; null until there is something. */
+export function result({ status }) {
+  const output = status.output ?? {};
+  if (!output.revision) return null;
+  const link = /^https?:/.test(output.url ?? "");
+  const images = (status.source?.format ?? "").includes("images");
+  const load = images
+    ? `from datasets import load_dataset\n\ndataset = load_dataset("${output.datasetID}", revision="${output.revision}")`
+    : `from lerobot.datasets.lerobot_dataset import LeRobotDataset\n\ndataset = LeRobotDataset("${output.datasetID}", revision="${output.revision}")`;
+  return [
+    facts([
+      ["Dataset", link ? h("a", { href: output.url, target: "_blank", rel: "noopener noreferrer" }, output.datasetID) : h("code", {}, output.datasetID)],
+      ["Revision", h("code", {}, output.revision.slice(0, 12))],
+      ["Episodes", output.episodes !== undefined ? number(output.episodes) : null],
+      ["Frames", output.frames !== undefined ? number(output.frames) : null],
+    ]),
+    link && snippet(load, "Load it in Python"),
+  ];
+}
+
+/** What was asked for: each transform with its ranges, in order. */
+export function parameters({ spec }) {
+  const asked = spec.augmentation ?? {};
+  const transforms = asked.transforms ?? ["lighting"];
+  return [
+    facts([
+      ["Mode", asked.mode], ["Copies", asked.mode === "independent" ? null : asked.copies],
+      ["Result", spec.output?.mode === "inPlace" ? "in place of the originals" : "beside the originals"],
+      ["Seed", asked.seed], ["Episodes", asked.episodes || "all"], ["Cameras", asked.cameras?.length ? asked.cameras.join(", ") : "all"],
+    ]),
+    h("ol", { class: "transforms" }, transforms.map((name) => h("li", {}, h("b", {}, name),
+      asked.mode === "independent" && h("span", { class: "help" }, ` ${plural(asked.copiesPerTransform?.[name] ?? 1, "version")}`),
+      facts(Object.entries(asked[name] ?? {}).map(([field, value]) => [words(field), typeof value === "object" ? `${value.min} to ${value.max}` : value]))))),
+  ];
+}
+
+const words = (camel) => camel.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+
+/** One small square a shard, with its progress; the title tells the rest. */
+export function updateShards(list, status) {
+  keyed(list, status.shards ?? [], (shard) => String(shard.index), () => {
+    const made = h("li", {}, h("b", {}), h("progress", { max: "100", "aria-label": "Progress" }), h("span", { class: "help" }));
+    return made;
+  }, (row, shard) => {
+    const [name, bar, told] = row.children;
+    const { total = 0, done = 0 } = shard.frames?.total ? shard.frames : shard.episodes ?? {};
+    say(name, `${shard.index}`);
+    bar.value = shard.state === "completed" ? 100 : total ? (100 * done) / total : 0;
+    bar.className = shard.state ?? "queued";
+    say(told, [shard.state ?? "waiting", shard.node, shard.attempt ? `try ${shard.attempt + 1}` : null].filter(Boolean).join(" · "));
+    row.title = `Shard ${shard.index}: ${told.textContent}${total ? `, ${number(done)} of ${number(total)}` : ""}${shard.framesPerSecond ? `, ${Math.round(shard.framesPerSecond)} frames a second` : ""}`;
+  });
+}
+
+/** What happened, the newest first. */
+export function updateEvents(list, status) {
+  const order = (phase) => PHASES.indexOf(phase);
+  const events = (status.phases ?? []).flatMap((phase) => (phase.events ?? []).map((event) => ({ ...event, phase: phase.name, at: event.timestamp ?? phase.startedAt ?? "" })));
+  events.sort((a, b) => b.at.localeCompare(a.at) || order(b.phase) - order(a.phase) || b.id.localeCompare(a.id));
+  // An event that is written again, as progress is, is another one to look at.
+  keyed(list, events, (event) => [event.phase, event.id, event.at, event.message, event.error].join("\n"), (event) => h("li", { class: event.error ? "wrong" : null },
+    event.at ? h("time", { datetime: event.at, title: moment(event.at) }, clock(event.at)) : h("span", {}),
+    h("span", { class: "phase-name" }, event.phase),
+    h("span", { class: "told" }, event.error ?? event.message ?? event.status ?? event.id,
+      event.retryAttempt ? h("span", { class: "again" }, `try ${event.retryAttempt + 1}`) : null)), () => {});
+  return events.length;
+}
+
+/** The same by kubectl and by REST. */
+export function elsewhere({ metadata, spec }, request) {
+  const named = `${metadata.name} -n ${metadata.namespace}`;
+  const address = `${gatewayAddress()}/${JOBS}`;
+  const manifest = { apiVersion: "augmentation.dev/v1alpha1", kind: "AugmentationJob", metadata: { name: metadata.name, namespace: metadata.namespace }, spec: withoutControls(spec) };
+  return {
+    kubectl: `kubectl get augmentationjob ${named} -o yaml
+kubectl describe augmentationjob ${named}
+kubectl get pods -n ${metadata.namespace} -l augmentation.dev/job-uid=${metadata.uid}
+kubectl patch augmentationjob ${named} --type merge -p '{"spec":{"cancel":true}}'`,
+    REST: `curl ${address}/${metadata.uid} -H "x-api-key: $API_KEY"
+curl -N ${address}/${metadata.uid}/events -H "x-api-key: $API_KEY"
+curl -X POST ${address}/${metadata.uid}/cancel -H "x-api-key: $API_KEY"`,
+    "Same again": request && curlOf(request),
+    Manifest: yamlDocument(manifest),
+  };
+}
+
+/** A job's spec without what steers a job that exists. */
+function withoutControls({ cancel, suspend, attempt, ...rest }) {
+  return rest;
+}
+
+/** The call that makes a job of these fields. */
+export function curlOf(request) {
+  // A quote ends the shell's text, comes by itself, and the text goes on.
+  const body = JSON.stringify(request, null, 2).replaceAll("'", "'\\''");
+  return `curl -X POST ${gatewayAddress()}/${JOBS} -H "x-api-key: $API_KEY" \\
+  -H 'content-type: application/json' -d '${body}'`;
+}

@@ -1,0 +1,181 @@
+"""Writing a job in a real browser: checked by the gateway while it is written, and sent once."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+
+from playwright.sync_api import Locator, Page, expect
+
+from tests.integration.gateway.conftest import PROJECT_ID
+from tests.integration.gateway.jobs import JOBS
+from tests.integration.gateway.page.browsing import Visitor
+from tests.integration.gateway.page.cluster import Jobs
+
+NEW = "/#/new"
+
+
+def verdict(page: Page) -> Locator:
+    return page.get_by_role("status").filter(has_text=re.compile("Ready|wrong|cannot be sent"))
+
+
+def write(page: Page, **fields: str) -> None:
+    for name, text in fields.items():
+        page.locator(f'[name="{name}"]').fill(text)
+
+
+def test_a_job_is_written_and_started_by_keyboard_alone(visitor: Visitor, jobs: Jobs) -> None:
+    visitor.expected_complaints = ["422"]
+    visitor.sign_in()
+    page = visitor.page
+    page.keyboard.press("n")
+    expect(page.get_by_label("Dataset", exact=True)).to_be_focused()
+    page.keyboard.type("lerobot/pusht")
+    page.get_by_label("Project", exact=True).focus()
+    page.keyboard.type(PROJECT_ID)
+    page.get_by_label("Name", exact=True).focus()
+    page.keyboard.type("Written by hand")
+    expect(verdict(page)).to_have_text("Ready to start.")
+    page.get_by_role("tab", name="Manifest").press("Enter")
+    expect(page.get_by_role("group", name="Manifest")).to_contain_text("repoID: lerobot/pusht")
+    page.get_by_label("Name", exact=True).press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Written by hand")
+    (made,) = (job for job in jobs.items() if job["spec"].get("displayName") == "Written by hand")
+    assert made["spec"]["source"]["hub"]["repoID"] == "lerobot/pusht"
+    assert made["metadata"]["uid"] in page.url
+
+
+def test_what_is_wrong_is_said_beside_its_field_in_the_gateways_words(visitor: Visitor, jobs: Jobs) -> None:
+    visitor.expected_complaints = ["422"]
+    visitor.sign_in(address=NEW)
+    page = visitor.page
+    expect(verdict(page)).to_contain_text("missing or wrong")
+    expect(page.get_by_text("dataset_id is required")).to_have_count(0), "nobody has come to it yet"
+    write(page, dataset_id="pusht", augment_brightness_min="40", augment_copies="99", project_id=PROJECT_ID)
+    page.keyboard.press("Tab")
+    dataset = page.locator('[name="dataset_id"]')
+    expect(dataset).to_have_attribute("aria-invalid", "true")
+    expect(dataset).to_have_accessible_description(re.compile('dataset_id is "pusht", but has to be owner/name'))
+    swapped = "augment_brightness_min is 40, which is greater than augment_brightness_max, 15"
+    expect(page.get_by_text(swapped)).to_be_visible()
+    expect(page.get_by_text("augment_copies is 99, but may be at most 20")).to_be_visible()
+    visitor.look("form-problems", full=True)
+    write(page, dataset_id="lerobot/pusht", augment_brightness_min="-40", augment_copies="2")
+    expect(verdict(page)).to_have_text("Ready to start.")
+    expect(dataset).not_to_have_attribute("aria-invalid", "true")
+
+
+def test_every_field_of_the_api_is_in_the_form(visitor: Visitor, jobs: Jobs) -> None:
+    visitor.expected_complaints = ["422", "400"]
+    visitor.sign_in(address=NEW)
+    page = visitor.page
+    page.get_by_label("Type").select_option("generative")
+    for name in page.get_by_role("group", name="Add a transform").get_by_role("button").all_inner_texts():
+        page.get_by_role("button", name=f"Add {name}", exact=True).click()
+    with visitor.gateway.client("page") as http:
+        schema = http.get("/openapi.json").json()["components"]["schemas"]["AugmentationRequest"]
+    named = set(page.locator("form [name]").evaluate_all("all => all.map(each => each.name)"))
+    # These two are written by the list of transforms.
+    lists = {"augment_transforms", "augment_copies_per_transform"}
+    assert set(schema["properties"]) - lists <= named, set(schema["properties"]) - lists - named
+    expect(page.get_by_role("group", name="Add a transform").get_by_role("button")).to_have_count(0)
+
+
+def test_transforms_are_put_in_order_and_each_has_versions_of_its_own(visitor: Visitor, jobs: Jobs) -> None:
+    visitor.expected_complaints = ["422"]
+    visitor.sign_in(address=NEW)
+    page = visitor.page
+    write(page, dataset_id="lerobot/pusht", project_id=PROJECT_ID)
+    page.get_by_role("button", name="Add blur", exact=True).click()
+    page.get_by_role("button", name="Earlier blur").click()
+    page.get_by_label("Mode", exact=True).select_option("independent")
+    page.locator('[name="copies-blur"]').fill("4")
+    page.locator('[name="blur_type"]').select_option("motion")
+    expect(verdict(page)).to_have_text("Ready to start.")
+    page.get_by_role("tab", name="curl").click()
+    curl = page.get_by_role("group", name="curl").inner_text()
+    body = json.loads(curl[curl.index("{") : curl.rindex("}") + 1])
+    assert body == {
+        "dataset_id": "lerobot/pusht",
+        "project_id": PROJECT_ID,
+        "augment_transforms": "blur,lighting",
+        "augment_mode": "independent",
+        "augment_copies_per_transform": {"blur": 4},
+        "blur_type": "motion",
+    }
+    with visitor.gateway.client("page") as http:
+        assert http.post(JOBS, params={"dry_run": True}, json=body).status_code == 200
+    visitor.look("form-light", full=True)
+    page.keyboard.press("t")
+    visitor.look("form-dark")
+
+
+def test_a_draft_survives_a_reload_and_is_gone_when_it_is_cleared(visitor: Visitor, jobs: Jobs) -> None:
+    visitor.expected_complaints = ["422"]
+    visitor.sign_in(address=NEW)
+    page = visitor.page
+    write(page, dataset_id="lab/kitchen", episodes="0:10")
+    page.get_by_role("button", name="Add noise", exact=True).click()
+    page.reload()
+    expect(page.locator('[name="dataset_id"]')).to_have_value("lab/kitchen")
+    expect(page.locator('[name="episodes"]')).to_have_value("0:10")
+    expect(page.locator('[data-name="noise"]')).to_be_visible()
+    page.get_by_role("button", name="Clear").click()
+    expect(page.locator('[name="dataset_id"]')).to_have_value("")
+
+
+def test_a_job_is_the_template_of_another(visitor: Visitor, jobs: Jobs) -> None:
+    visitor.expected_complaints = ["422"]
+    spec = {"displayName": "the first", "augmentation": {"transforms": ["noise", "gamma"], "seed": 11, "copies": 5}}
+    job_id = jobs.make("template", spec, {"state": "completed"})
+    visitor.sign_in(address=f"/#/jobs/{job_id}")
+    visitor.page.get_by_role("button", name="Use as template").click()
+    expect(visitor.page.locator('[name="seed"]')).to_have_value("11")
+    expect(visitor.page.locator('[name="augment_copies"]')).to_have_value("5")
+    expect(visitor.page.locator(".picked li")).to_have_count(2)
+    expect(verdict(visitor.page)).to_have_text("Ready to start.")
+
+
+def test_a_job_sent_again_after_a_lost_answer_is_one_job(visitor: Visitor, jobs: Jobs) -> None:
+    visitor.expected_complaints = ["422", "ERR_CONNECTION", "ERR_EMPTY_RESPONSE", "503"]
+    visitor.sign_in(address=NEW)
+    page = visitor.page
+    write(page, dataset_id="lerobot/pusht", project_id=PROJECT_ID, name="Sent twice")
+    expect(verdict(page)).to_have_text("Ready to start.")
+    # The gateway gets the request and makes the job, and its answer is lost on the way.
+    page.route(
+        re.compile(r"/v1/augmentation$"),
+        lambda route: (route.fetch(), route.abort("connectionreset")),
+        times=1,
+    )
+    page.get_by_role("button", name="Start job").click()
+    expect(page.get_by_role("alert").filter(has_text="one job comes of it")).to_be_visible()
+    page.get_by_role("button", name="Start job").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Sent twice")
+    assert len([job for job in jobs.items() if job["spec"].get("displayName") == "Sent twice"]) == 1
+
+
+def test_the_form_fits_a_telephone(visitor: Visitor, jobs: Jobs) -> None:
+    visitor.expected_complaints = ["422"]
+    visitor.page.set_viewport_size({"width": 360, "height": 740})
+    visitor.sign_in(address=NEW)
+    expect(verdict(visitor.page)).to_contain_text("missing or wrong")
+    visitor.look("form-360", full=True)
+
+
+def test_while_the_gateway_is_away_the_form_says_so_and_loses_nothing(visitor: Visitor, jobs: Jobs) -> None:
+    visitor.expected_complaints = ["422", "ERR_CONNECTION", "ERR_EMPTY_RESPONSE", "503"]
+    visitor.sign_in(address=NEW)
+    page = visitor.page
+    write(page, dataset_id="lerobot/pusht", project_id=PROJECT_ID)
+    expect(verdict(page)).to_have_text("Ready to start.")
+    visitor.gateway.stop(signal.SIGKILL)
+    try:
+        write(page, name="while away")
+        expect(verdict(page)).to_have_text("This cannot be sent now.")
+    finally:
+        visitor.gateway.start()
+        visitor.gateway.await_ready()
+    write(page, name="back again")
+    expect(verdict(page)).to_have_text("Ready to start.")

@@ -1,0 +1,256 @@
+"""Signing in and the list of jobs, in a real browser before a real gateway and a real API server."""
+
+from __future__ import annotations
+
+import re
+import signal
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.integration.control_plane import ControlPlane
+from tests.integration.gateway.conftest import GatewayProcess
+from tests.integration.gateway.jobs import JOBS, eventually
+from tests.integration.gateway.page.browsing import Visitor
+from tests.integration.gateway.page.cluster import Jobs, ago
+
+FAILED = {
+    "state": "failed",
+    "currentPhase": "resolve",
+    "completedAt": ago(400),
+    "conditions": [
+        {
+            "type": "Failed",
+            "status": "True",
+            "reason": "SourceNotFound",
+            "message": "lab/kitchn is not on the hub: check the name, or give the job a token that may read it",
+            "lastTransitionTime": ago(400),
+        }
+    ],
+}
+RUNNING = {
+    "state": "running",
+    "currentPhase": "augment",
+    "progress": {"percent": 42},
+    "placement": {"node": "gpu-node-17", "instanceType": "g6.2xlarge"},
+}
+
+
+@pytest.fixture(scope="module")
+def all_states(jobs: Jobs) -> Jobs:
+    """One job in each state."""
+    jobs.clear()
+    jobs.make("pick-and-place", {"displayName": "Pick & place, night shift"}, RUNNING)
+    jobs.make("waiting", status={"state": "queued", "queue": {"position": 2, "depth": 5}})
+    jobs.make("kitchen", {"source": {"hub": {"repoID": "lab/kitchn"}}}, FAILED)
+    jobs.make("done", {"displayName": "pusht under other lights"}, {"state": "completed", "progress": {"percent": 100}})
+    jobs.make("stopped", status={"state": "cancelled", "progress": {"percent": 12}, "currentPhase": "augment"})
+    return jobs
+
+
+def test_somebody_without_a_key_sees_the_form_and_nothing_else(visitor: Visitor) -> None:
+    visitor.page.goto("/")
+    expect(visitor.page.get_by_role("heading", name="Sign in")).to_be_visible()
+    visitor.look("signin-light")
+    assert visitor.page.evaluate("sessionStorage.length") == 0
+
+
+def test_a_key_that_cannot_be_used_says_so(visitor: Visitor) -> None:
+    visitor.expected_complaints = ["401"]
+    visitor.page.goto("/")
+    visitor.page.get_by_label("API key").fill("aug_not-a-key")
+    visitor.page.keyboard.press("Enter")
+    expect(visitor.page.get_by_role("alert").filter(has_text="not valid")).to_contain_text("ask the administrator")
+    visitor.page.get_by_label("API key").fill("two words")
+    visitor.page.keyboard.press("Enter")
+    expect(visitor.page.get_by_role("alert").filter(has_text="copy it again")).to_be_visible()
+    visitor.look("signin-refused")
+
+
+def test_the_key_is_in_no_address_and_no_log_and_gone_after_signing_out(visitor: Visitor, all_states: Jobs) -> None:
+    visitor.sign_in()
+    key = visitor.gateway.keys["page"]
+    visitor.page.reload()
+    expect(visitor.row("Pick & place, night shift")).to_be_visible()
+    visitor.page.get_by_role("button", name="Sign out").click()
+    expect(visitor.page.get_by_label("API key")).to_be_focused()
+    assert visitor.page.evaluate("[sessionStorage.length, localStorage.length, document.cookie]") == [0, 0, ""]
+    assert key not in visitor.page.url
+    assert key not in visitor.gateway.log
+    assert not any(key in url for url in visitor.requested)
+
+
+def test_every_state_is_in_the_table_with_what_people_look_for(visitor: Visitor, all_states: Jobs) -> None:
+    visitor.sign_in()
+    row = visitor.row("Pick & place, night shift")
+    expect(row).to_contain_text(re.compile(r"running.*lerobot/pusht.*augment.*42%.*gpu-node-17.*g6\.2xlarge.*\d+[sm]"))
+    expect(visitor.row("waiting")).to_contain_text("place 3 in line")
+    expect(visitor.row("kitchen")).to_contain_text("check the name")
+    for name, state in (("pusht under other lights", "completed"), ("stopped", "cancelled")):
+        expect(visitor.row(name)).to_contain_text(state)
+    expect(visitor.page.get_by_role("button", name="All 5")).to_have_attribute("aria-pressed", "true")
+    visitor.look("list-light")
+    visitor.page.keyboard.press("t")
+    visitor.look("list-dark")
+
+
+def test_the_table_is_live_and_moves_nothing(visitor: Visitor, all_states: Jobs) -> None:
+    visitor.sign_in()
+    row = visitor.row("Pick & place, night shift")
+    expect(row).to_contain_text("42%")
+    row.get_by_role("link").focus()
+    before = row.bounding_box()
+    shifts = """
+        window.shifted = 0;
+        new PerformanceObserver(list => { for (const e of list.getEntries()) window.shifted += e.value; })
+            .observe({type: 'layout-shift'})
+    """
+    visitor.page.evaluate(shifts)
+    all_states.set_status(
+        "pick-and-place", {"progress": {"percent": 57}, "placement": {"node": "another-long-name-of-a-node"}}
+    )
+    expect(row).to_contain_text("57%")
+    expect(row).to_contain_text("another-long-name")
+    assert row.bounding_box() == before
+    assert visitor.page.evaluate("window.shifted") == 0
+    expect(row.get_by_role("link")).to_be_focused()
+
+
+def test_a_filter_and_a_search_are_in_the_address_and_survive_a_reload(visitor: Visitor, all_states: Jobs) -> None:
+    visitor.sign_in()
+    visitor.page.get_by_role("button", name="failed 1").click()
+    expect(visitor.page.get_by_role("row")).to_have_count(2)
+    visitor.page.keyboard.press("/")
+    visitor.page.keyboard.type("KITCHN")
+    expect(visitor.page).to_have_url(re.compile(r"#/\?status=failed&q=KITCHN$"))
+    visitor.page.reload()
+    expect(visitor.row("kitchen")).to_be_visible()
+    expect(visitor.page.get_by_role("row")).to_have_count(2)
+    visitor.page.get_by_role("searchbox").fill("nowhere")
+    expect(visitor.page.get_by_role("heading", name="No job matches")).to_be_visible()
+    visitor.look("list-nothing-found")
+    visitor.page.get_by_role("button", name="Show all jobs").click()
+    expect(visitor.page.get_by_role("row")).to_have_count(6)
+
+
+def test_the_list_is_walked_by_keyboard(visitor: Visitor, all_states: Jobs) -> None:
+    visitor.sign_in()
+    expect(visitor.row("waiting")).to_be_visible()
+    links = visitor.page.locator("a.name")
+    visitor.page.keyboard.press("j")
+    expect(links.nth(0)).to_be_focused()
+    visitor.page.keyboard.press("ArrowDown")
+    expect(links.nth(1)).to_be_focused()
+    visitor.page.keyboard.press("k")
+    expect(links.nth(0)).to_be_focused()
+    visitor.page.keyboard.press("?")
+    expect(visitor.page.get_by_role("dialog", name="Keyboard")).to_be_visible()
+    visitor.look("help")
+    visitor.page.keyboard.press("Escape")
+    expect(visitor.page.get_by_role("dialog")).to_have_count(0)
+    visitor.page.keyboard.press("/")
+    expect(visitor.page.get_by_role("searchbox")).to_be_focused()
+    visitor.page.keyboard.press("Escape")
+    expect(visitor.page.get_by_role("searchbox")).not_to_be_focused()
+
+
+def test_a_key_that_may_only_read_is_offered_nothing_to_write_with(visitor: Visitor, all_states: Jobs) -> None:
+    visitor.sign_in("page-reader")
+    expect(visitor.row("waiting")).to_be_visible()
+    expect(visitor.page.get_by_text("read only")).to_be_visible()
+    expect(visitor.page.get_by_role("link", name="New job")).to_have_count(0)
+    visitor.page.keyboard.press("n")
+    expect(visitor.row("waiting")).to_be_visible()
+
+
+def test_a_key_that_may_not_read_says_so_in_place_of_the_table(visitor: Visitor, jobs: Jobs) -> None:
+    visitor.expected_complaints = ["403"]
+    visitor.sign_in("page-writer")
+    expect(visitor.page.get_by_role("alert").filter(has_text="no read right")).to_be_visible()
+    visitor.look("list-refused")
+
+
+def test_it_fits_a_telephone_in_the_dark(browser: Browser, gateway: GatewayProcess, all_states: Jobs) -> None:
+    context = browser.new_context(
+        base_url=gateway.url, viewport={"width": 360, "height": 740}, color_scheme="dark", reduced_motion="reduce"
+    )
+    visitor = Visitor(context.new_page(), gateway)
+    visitor.sign_in()
+    expect(visitor.row("Pick & place, night shift")).to_contain_text("running")
+    visitor.look("list-360-dark", full=True)
+    assert visitor.page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(15, 18, 23)"
+    context.close()
+
+
+def test_an_empty_list_tells_how_to_make_the_first_job(visitor: Visitor, jobs: Jobs) -> None:
+    jobs.clear()
+    visitor.sign_in()
+    expect(visitor.page.get_by_role("heading", name="No jobs yet")).to_be_visible()
+    expect(visitor.page.get_by_role("group", name="By REST")).to_contain_text(
+        f"curl -X POST {visitor.gateway.url}/v1/augmentation"
+    )
+    expect(visitor.page.get_by_role("group", name="By kubectl")).to_contain_text("kubectl apply -n page")
+    visitor.look("list-empty")
+    jobs.make("first")
+    expect(visitor.row("first")).to_be_visible()
+
+
+def test_a_list_of_hundreds_is_shown_as_far_as_one_looks(visitor: Visitor, jobs: Jobs) -> None:
+    jobs.clear()
+    jobs.make_many(230, "many")
+    visitor.sign_in()
+    for shown in ("100 jobs of 230", "200 jobs of 230", "230 jobs"):
+        expect(visitor.page.get_by_text(shown, exact=True)).to_be_visible()
+        visitor.page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    names = visitor.page.locator("a.name").all_inner_texts()
+    assert sorted(names) == [f"many-{number:04}" for number in range(230)]
+    jobs.make("the-newest")
+    expect(visitor.page.locator("a.name").first).to_have_text("the-newest")
+    expect(visitor.page.locator("a.name")).to_have_count(231)
+
+
+def test_a_gateway_that_is_gone_is_told_of_and_waited_for(visitor: Visitor, jobs: Jobs) -> None:
+    visitor.expected_complaints = ["ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE", "503"]
+    jobs.clear()
+    jobs.make("still-there")
+    visitor.sign_in()
+    expect(visitor.row("still-there")).to_be_visible()
+    visitor.gateway.stop(signal.SIGKILL)
+    expect(visitor.page.get_by_role("alert").filter(has_text="does not answer")).to_be_visible()
+    expect(visitor.row("still-there")).to_be_visible()
+    visitor.look("list-gateway-gone")
+    visitor.gateway.start()
+    visitor.gateway.await_ready()
+    expect(visitor.page.get_by_role("alert").filter(has_text="does not answer")).to_be_hidden(timeout=60_000)
+
+
+def test_while_kubernetes_is_away_the_age_of_what_is_shown_is_told(
+    visitor: Visitor, jobs: Jobs, granted: ControlPlane, http: httpx.Client
+) -> None:
+    jobs.clear()
+    jobs.make("old-news")
+    visitor.sign_in()
+    expect(visitor.row("old-news")).to_be_visible()
+    granted.stop_api_server()
+    try:
+        expect(visitor.page.get_by_role("alert").filter(has_text="The Kubernetes API is away")).to_be_visible(
+            timeout=60_000
+        )
+        expect(visitor.row("old-news")).to_be_visible()
+        visitor.look("list-kubernetes-away")
+    finally:
+        granted.start_api_server()
+    eventually(lambda: "x-cache-age" not in http.get(JOBS).headers, seconds=60)
+    expect(visitor.page.get_by_role("alert").filter(has_text="The Kubernetes API is away")).to_be_hidden()
+
+
+def test_a_key_that_is_revoked_leads_back_to_the_form(visitor: Visitor, jobs: Jobs) -> None:
+    visitor.expected_complaints = ["401"]
+    visitor.gateway.create_key("page-revoked", "--namespace", "page")
+    with visitor.gateway.client("page-revoked") as client:
+        eventually(lambda: client.get(JOBS).status_code == 200)
+    visitor.sign_in("page-revoked")
+    visitor.gateway.revoke_key("page-revoked")
+    expect(visitor.page.get_by_role("alert").filter(has_text="not valid")).to_be_visible()
+    assert visitor.page.evaluate("sessionStorage.length") == 0

@@ -1,0 +1,99 @@
+"""The page's files, and how they are served: small, kept by browsers, and with no right to anything else."""
+
+from __future__ import annotations
+
+import gzip
+import re
+
+import httpx
+import pytest
+
+from augmentation_gateway.app import build_app
+from augmentation_gateway.gateway import Gateway
+from augmentation_gateway.page.bundle import INDEX, page_bundle
+from augmentation_gateway.settings import SettingsError, from_environment
+
+MOST_BYTES = 100_000
+BUNDLE = page_bundle()
+SCRIPTS = sorted(name for name in BUNDLE.files if name.endswith(".js"))
+
+
+def text(name: str) -> str:
+    return BUNDLE.files[name].body.decode()
+
+
+def test_all_of_it_is_smaller_than_one_picture() -> None:
+    assert sum(len(file.body) for file in BUNDLE.files.values()) < MOST_BYTES
+
+
+async def test_the_first_file_names_the_others_and_they_are_there(http: httpx.AsyncClient) -> None:
+    del http.headers["x-api-key"]
+    index = await http.get("/")
+    assert index.headers["content-type"] == "text/html; charset=utf-8"
+    named = re.findall(r'(?:src|href)="(page/[^"]+)"', index.text)
+    assert len(named) > 5
+    for path in named:
+        answer = await http.get(f"/{path}")
+        assert answer.status_code == 200, path
+        assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_module_imports_only_what_is_there(name: str) -> None:
+    imported = re.findall(r'from "\./([^"]+)"', text(name))
+    assert set(imported) <= set(BUNDLE.files)
+    for what, module in re.findall(r'import \{([^}]+)\} from "\./([^"]+)"', text(name)):
+        for each in what.split(","):
+            assert re.search(rf"export (async )?(function|const|class)\*? ?\*? ?{each.strip()}\b", text(module)), each
+
+
+@pytest.mark.parametrize("name", sorted(BUNDLE.files))
+def test_no_file_leads_to_another_site_or_makes_elements_of_text(name: str) -> None:
+    own = text(name).replace("http://www.w3.org/2000/svg", "")
+    assert not re.search(r"https?://[a-z]", own)
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function", own)
+    assert "style=" not in text(INDEX)
+    assert not re.search(r"<script(?![^>]* src=)", text(INDEX))
+
+
+async def test_a_strict_policy_and_the_other_headers_are_on_every_file(http: httpx.AsyncClient) -> None:
+    for path in ("/", f"/page/{BUNDLE.version}/main.js"):
+        headers = (await http.get(path)).headers
+        policy = headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "no-referrer"
+
+
+async def test_what_a_browser_has_is_not_sent_again(http: httpx.AsyncClient) -> None:
+    first = await http.get("/")
+    assert first.headers["cache-control"] == "no-cache"
+    again = await http.get("/", headers={"if-none-match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+async def test_it_is_compressed_for_who_can_read_that(http: httpx.AsyncClient) -> None:
+    for accepted, encoding in (("gzip", "gzip"), ("identity", None)):
+        answer = await http.get("/", headers={"accept-encoding": accepted})
+        assert answer.headers.get("content-encoding") == encoding
+        assert answer.text == text(INDEX)
+    assert gzip.decompress(BUNDLE.files["main.js"].compressed) == BUNDLE.files["main.js"].body
+
+
+async def test_a_file_of_another_release_is_served_and_not_kept(http: httpx.AsyncClient) -> None:
+    assert (await http.get("/page/0123456789abcdef/main.js")).headers["cache-control"] == "no-store"
+    for path in ("/page/0123456789abcdef/nothing.js", f"/page/{BUNDLE.version}/{INDEX}", "/page/x/..%2Fbundle.py"):
+        assert (await http.get(path)).status_code == 404
+
+
+async def test_without_the_page_there_is_nothing_at_the_root(gateway: Gateway) -> None:
+    transport = httpx.ASGITransport(build_app(gateway, page=False))
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        assert (await client.get("/")).status_code == 404
+        assert (await client.get("/healthz")).status_code == 200
+
+
+def test_a_setting_that_is_neither_on_nor_off_is_refused() -> None:
+    with pytest.raises(SettingsError, match="AUGMENTATION_PAGE='maybe' is unknown"):
+        from_environment({"AUGMENTATION_PAGE": "maybe"})
