@@ -97,6 +97,18 @@ cluster-down: ## remove the local cluster and all it left
 cluster-status: ## say what there is
 	@$(PYTHON) -m devcluster status
 
+.PHONY: kueue-build
+kueue-build: ## compile Kueue, once; for the test of queues
+	@$(PYTHON) -m devcluster kueue build
+
+.PHONY: kueue-up
+kueue-up: cluster-up ## put Kueue on the local cluster, for queues with quotas
+	@$(PYTHON) -m devcluster kueue up
+
+.PHONY: kueue-down
+kueue-down: ## remove Kueue from the local cluster, with its queues
+	@$(PYTHON) -m devcluster kueue down
+
 .PHONY: images
 images: cluster-up ## build the images and push them to the local registry; quick when nothing changed
 	@$(PYTHON) -m devcluster images
@@ -114,7 +126,7 @@ browser: setup ## see that there is a Chromium, in which the gateway's page is t
 	@$(PYTHON) -m devcluster browser > /dev/null
 
 .PHONY: test
-test: setup lerobot browser images ## all tests: unit, against a real API server, and end to end on the real cluster
+test: setup lerobot browser images kueue-build ## all tests: unit, against a real API server, and end to end on the real cluster
 	@$(PY) -m pytest $(SIDE_BY_SIDE)
 
 .PHONY: test-unit

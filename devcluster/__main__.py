@@ -1,4 +1,4 @@
-"""The command line: python3 -m devcluster up | down | status | images | env | browser | tool."""
+"""The command line: python3 -m devcluster up | down | status | images | env | browser | tool | kueue."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 
-from devcluster import commands, settings
+from devcluster import commands, kueue, settings
 from devcluster.errors import DevclusterError
 from devcluster.progress import say
 
@@ -24,6 +24,8 @@ def parser() -> argparse.ArgumentParser:
     images.add_argument("names", nargs="*", metavar="NAME", help="operator, gateway, worker, localhub; default: all")
     named.add_parser("env", help="KEY=VALUE lines that lead to the cluster")
     named.add_parser("browser", help="the path of Chromium, which the page is tested in; installed if absent")
+    queues = named.add_parser("kueue", help="Kueue, for queues with quotas: compile it, install it, remove it")
+    queues.add_argument("wanted", choices=["build", "up", "down"])
     path = named.add_parser("tool", help="the path of kubectl, helm, kind, etcd, kube-apiserver ...; built if absent")
     path.add_argument("name", metavar="NAME")
     return top
@@ -58,6 +60,8 @@ def run(options: argparse.Namespace, chosen: settings.Settings) -> int:
             return commands.down(chosen, purge=options.purge)
         case "images":
             return commands.images(chosen, options.names)
+        case "kueue":
+            return {"build": kueue.build, "up": kueue.up, "down": kueue.down}[options.wanted](chosen)
         case "tool":
             return commands.tool(chosen, options.name)
     plain = {"up": commands.up, "status": commands.status, "env": commands.env, "browser": commands.browser}

@@ -75,21 +75,22 @@ def images(settings: Settings, names: list[str]) -> int:
     """Build and push what changed; print NAME=REFERENCE, by digest."""
     wanted = choose_images(names)
     provider = detect_provider() if settings.existing else require_recorded(settings).provider
-    destination = _destination(settings)
+    chosen = destination(settings)
     with held(settings.lock, f"with cluster {settings.name}"):
         registry.remove_unfinished_uploads(registry.registry_data(settings.cache, settings.name))
-        references, pushed = publish(wanted, CHECKOUT, provider, destination, settings.cache)
+        references, pushed = publish(wanted, CHECKOUT, provider, chosen, settings.cache)
         write_references(settings.images_file, references)
         if pushed and not settings.existing and provider is Provider.PODMAN:
             with step("drop superseded images from the registry") as running:
                 own = registry.RegistryProcess(settings.name, settings.state, settings.cache)
-                own.collect_garbage(destination.push, running)
+                own.collect_garbage(chosen.push, running)
     for name, reference in references.items():
         print(f"{name}={reference}")
     return 0
 
 
-def _destination(settings: Settings) -> Destination:
+def destination(settings: Settings) -> Destination:
+    """Where images go. Raises DevclusterError where there is no cluster or its registry does not answer."""
     if settings.existing:
         existing_cluster.require_answer(settings)
         address = existing_cluster.existing_registry(settings)

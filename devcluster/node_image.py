@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from pathlib import Path
 
 from devcluster import pins
-from devcluster.errors import DevclusterError
-from devcluster.go_toolchain import find_toolchain
 from devcluster.locking import held
 from devcluster.packages import BUILD_PACKAGES, PODMAN_PACKAGES, ensure_packages
 from devcluster.process import output_of, run_logged
 from devcluster.progress import step
 from devcluster.provider import podman_environment
 from devcluster.tools import (
-    GO_MODULES,
     cache_key,
     ensure_tool_sets,
+    go_module,
     host_architecture,
     tool_set_folder,
     tool_set_key,
@@ -62,7 +59,8 @@ def _build(image: str, cache: Path) -> None:
             for binary in tool_set.packages:
                 (binaries / binary).hardlink_to(tool_set_folder(tool_set, cache) / binary)
         run_logged(
-            [SCRIPT, binaries, _kind_module(cache), image, pins.DEBIAN_SUITE],
+            # kind's images/base/files are the node's entrypoint, units and containerd settings.
+            [SCRIPT, binaries, go_module("cluster", "sigs.k8s.io/kind", cache), image, pins.DEBIAN_SUITE],
             log,
             running=running,
             environment=podman_environment(),
@@ -74,17 +72,3 @@ def _build(image: str, cache: Path) -> None:
     for other in (listed or "").split():
         if other != image:
             output_of(["podman", "rmi", other], environment=podman_environment())
-
-
-def _kind_module(cache: Path) -> Path:
-    """kind's source, whose images/base/files are the node's entrypoint, units and containerd settings."""
-    go = find_toolchain(cache)
-    module = GO_MODULES / "cluster"
-    answer = output_of(
-        [go.program, "-C", str(module), "mod", "download", "-json", "sigs.k8s.io/kind"],
-        environment=go.environment(cache),
-        timeout=300,
-    )
-    if answer is None:
-        raise DevclusterError("The Go module sigs.k8s.io/kind could not be fetched: check the network and GOPROXY.")
-    return Path(json.loads(answer)["Dir"])

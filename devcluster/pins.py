@@ -15,6 +15,7 @@ DISTRIBUTION = "v3.1.2"
 ETCD = "v3.7.0"
 HELM = "v4.3.1"
 KIND = "v0.33.0"
+KUEUE = "v0.18.3"
 
 # The image that this release of kind was published with, for engines that can pull it.
 PUBLIC_NODE_IMAGE = "kindest/node:v1.37.0@sha256:a1ed56cfb0e7b93589bdf97c8cd566405a265939e3620fc4f5de89adff580ae5"
@@ -102,7 +103,15 @@ TOOL_SETS = (
     ),
 )
 
+# Compiled only where it is asked for (`kueue-up`, and the test of queues): a cluster is whole without it.
+KUEUE_TOOL_SET = ToolSet(
+    "kueue",
+    "kueue",
+    {"kueue": "sigs.k8s.io/kueue/cmd/kueue"},
+    ldflags=f"-s -w -X sigs.k8s.io/kueue/pkg/version.GitVersion={KUEUE}",
+)
+
 
 def tool_set_of(binary: str) -> ToolSet | None:
     """The set that holds this binary, or None."""
-    return next((tool_set for tool_set in TOOL_SETS if binary in tool_set.packages), None)
+    return next((tool_set for tool_set in (*TOOL_SETS, KUEUE_TOOL_SET) if binary in tool_set.packages), None)

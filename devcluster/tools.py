@@ -20,7 +20,7 @@ from devcluster.errors import DevclusterError
 from devcluster.go_toolchain import GoToolchain, find_toolchain
 from devcluster.locking import held
 from devcluster.pins import ToolSet
-from devcluster.process import run_logged
+from devcluster.process import output_of, run_logged
 from devcluster.progress import step
 
 GO_MODULES = Path(__file__).resolve().parent / "go"
@@ -67,7 +67,8 @@ def tool_path(name: str, cache: Path | None = None) -> Path:
     cache = cache or settings.cache_folder(os.environ)
     tool_set = pins.tool_set_of(name)
     if tool_set is None:
-        known = ", ".join(sorted(binary for each in pins.TOOL_SETS for binary in each.packages))
+        sets = (*pins.TOOL_SETS, pins.KUEUE_TOOL_SET)
+        known = ", ".join(sorted(binary for each in sets for binary in each.packages))
         raise DevclusterError(f"No tool is called {name!r}; there are {known}.")
     ensure_tool_sets([tool_set], cache)
     return tool_set_folder(tool_set, cache) / name
@@ -124,3 +125,19 @@ def binary_name(package: str) -> str:
     elements = package.split("/")
     last = elements[-1]
     return elements[-2] if last[:1] == "v" and last[1:].isdigit() else last
+
+
+def go_module(module: str, path: str, cache: Path) -> Path:
+    """The unpacked Go module `path` that the folder `go/<module>` pins, fetched first if the cache lacks it.
+
+    Some carry more than code: kind the files of its node image, Kueue its chart. Raises DevclusterError.
+    """
+    go = find_toolchain(cache)
+    answer = output_of(
+        [go.program, "-C", str(GO_MODULES / module), "mod", "download", "-json", path],
+        environment=go.environment(cache),
+        timeout=300,
+    )
+    if answer is None:
+        raise DevclusterError(f"The Go module {path} could not be fetched: check the network and GOPROXY.")
+    return Path(json.loads(answer)["Dir"])

@@ -30,12 +30,17 @@ def test_a_binary_is_named_as_go_names_it(package: str, binary: str) -> None:
 
 
 def test_every_binary_belongs_to_one_set_only() -> None:
-    binaries = [binary for each in pins.TOOL_SETS for binary in each.packages]
+    binaries = [binary for each in (*pins.TOOL_SETS, pins.KUEUE_TOOL_SET) for binary in each.packages]
     assert len(binaries) == len(set(binaries))
 
 
 def test_what_integration_tests_start_is_compiled_first() -> None:
     assert {"etcd", "kube-apiserver", "kube-controller-manager"} == set(pins.TOOL_SETS[0].packages)
+
+
+def test_a_cluster_is_whole_without_kueue() -> None:
+    assert pins.KUEUE_TOOL_SET not in pins.TOOL_SETS
+    assert pins.tool_set_of("kueue") is pins.KUEUE_TOOL_SET
 
 
 def test_a_changed_pin_is_another_entry(tmp_path: Path) -> None:
@@ -81,6 +86,7 @@ def test_an_unknown_tool_is_refused_with_the_known_ones(tmp_path: Path) -> None:
         ("github.com/distribution/distribution/v3", pins.DISTRIBUTION),
         ("helm.sh/helm/v4", pins.HELM),
         ("sigs.k8s.io/kind", pins.KIND),
+        ("sigs.k8s.io/kueue", pins.KUEUE),
         ("github.com/containerd/containerd/v2", pins.CONTAINERD),
     ],
 )

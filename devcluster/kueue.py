@@ -1,0 +1,165 @@
+"""Kueue on the cluster, for those who want queues with quotas: compiled from its Go module, installed by its own chart.
+
+No part of `up`: clusters, the demo and all tests but those of queues do without it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from devcluster import commands, pins, registry
+from devcluster.caches import remove_go_caches
+from devcluster.image_builder import Target, builder_for
+from devcluster.images import Destination
+from devcluster.locking import held
+from devcluster.process import output_of, run_logged
+from devcluster.progress import say, step
+from devcluster.provider import Provider, detect_provider
+from devcluster.settings import Settings
+from devcluster.tools import go_module, host_architecture, tool_path, tool_set_folder, tool_set_key
+
+NAMESPACE = "kueue-system"
+_RELEASE = "kueue"
+_REPOSITORY = "kueue"
+# A static binary needs nothing beside it. The chart starts it as /manager.
+_DOCKERFILE = "FROM scratch\nCOPY manager /manager\nUSER 65532:65532\n"
+_GROUP = "kueue.x-k8s.io"
+_MANAGED = (f"workloads.{_GROUP}", f"localqueues.{_GROUP}", f"clusterqueues.{_GROUP}", f"resourceflavors.{_GROUP}")
+"""In the order in which they let go of each other."""
+_CONFIGURATION = {
+    "apiVersion": "config.kueue.x-k8s.io/v1beta2",
+    "kind": "Configuration",
+    "health": {"healthProbeBindAddress": ":8081"},
+    "metrics": {"bindAddress": ":8443"},
+    "webhook": {"port": 9443},
+    # There is one; waiting for the lease of one that was killed would only cost time.
+    "leaderElection": {"leaderElect": False},
+    # Nothing of the cluster but batch Jobs passes through its webhooks.
+    "integrations": {"frameworks": ["batch/job"]},
+}
+
+
+def build(settings: Settings) -> int:
+    """Compile Kueue, once for each pin: some six minutes of a processor."""
+    ensure_kueue(settings.cache)
+    return 0
+
+
+def ensure_kueue(cache: Path) -> tuple[Path, Path]:
+    """Kueue's program and its chart, which lies in its Go module; kept together."""
+    folder = tool_set_folder(pins.KUEUE_TOOL_SET, cache)
+    program, chart = folder / "kueue", folder / "chart"
+    if not chart.exists():
+        tool_path("kueue", cache)
+        with held(cache / "build.lock", "building"):
+            unfinished = folder / f".chart.{os.getpid()}"
+            shutil.copytree(go_module("kueue", "sigs.k8s.io/kueue", cache) / "charts" / "kueue", unfinished)
+            shutil.rmtree(chart, ignore_errors=True)
+            unfinished.rename(chart)
+        remove_go_caches(cache)
+    return program, chart
+
+
+def up(settings: Settings) -> int:
+    """Install Kueue, or see that it is there."""
+    program, chart = ensure_kueue(settings.cache)
+    provider = detect_provider() if settings.existing else commands.require_recorded(settings).provider
+    destination = commands.destination(settings)
+    with held(settings.lock, f"with cluster {settings.name}"):
+        tag = _publish(program, provider, destination, settings.cache)
+        with step(f"install Kueue {pins.KUEUE}") as running, _file(chart_values(destination.pull, tag)) as values:
+            run_logged(
+                [
+                    tool_path("helm", settings.cache), "upgrade", "--install", _RELEASE, chart,
+                    "--namespace", NAMESPACE, "--create-namespace", "--values", values, "--wait", "--timeout", "5m",
+                ],
+                _log(settings),
+                running=running,
+                environment=_environment(settings),
+            )  # fmt: skip
+    say(f"Kueue {pins.KUEUE} is up in namespace {NAMESPACE}.")
+    return 0
+
+
+def down(settings: Settings) -> int:
+    """Remove Kueue, with its CRDs and so with every queue."""
+    kubectl, helm = tool_path("kubectl", settings.cache), tool_path("helm", settings.cache)
+    environment = _environment(settings)
+    with held(settings.lock, f"with cluster {settings.name}"), step("remove Kueue") as running:
+        # While it still runs: its finalizers keep what it manages, and so its CRDs, from going after that.
+        for kinds in _MANAGED:
+            if output_of([kubectl, "get", kinds, "--all-namespaces", "--output", "name"], environment=environment):
+                run_logged(
+                    [kubectl, "delete", kinds, "--all", "--all-namespaces", "--timeout=60s"],
+                    _log(settings),
+                    running=running,
+                    environment=environment,
+                )
+        run_logged(
+            [helm, "uninstall", _RELEASE, "--namespace", NAMESPACE, "--ignore-not-found", "--wait"],
+            _log(settings),
+            running=running,
+            environment=environment,
+        )
+    return 0
+
+
+def chart_values(pull_from: str, tag: str) -> dict[str, Any]:
+    """What the chart is told: our image, and what a small node can give."""
+    return {
+        "controllerManager": {
+            "manager": {
+                "image": {"repository": f"{pull_from}/{_REPOSITORY}", "tag": tag, "pullPolicy": "IfNotPresent"},
+                "resources": {
+                    "requests": {"cpu": "50m", "memory": "128Mi"},
+                    "limits": {"cpu": "2", "memory": "512Mi"},
+                },
+            },
+            "readinessProbe": {"initialDelaySeconds": 1, "periodSeconds": 2},
+        },
+        "managerConfig": {"controllerManagerConfigYaml": json.dumps(_CONFIGURATION)},
+    }
+
+
+def _publish(program: Path, provider: Provider, destination: Destination, cache: Path) -> str:
+    """Bring the image to the registry unless it is there; its tag, which changes with the pins."""
+    tag = tool_set_key(pins.KUEUE_TOOL_SET, host_architecture())
+    target = Target(destination.push, _REPOSITORY, tag, destination.plain_http)
+    if destination.plain_http:
+        host, _, prefix = destination.push.partition("/")
+        if registry.digest_of(host, f"{prefix}/{_REPOSITORY}".lstrip("/"), tag) is not None:
+            return tag
+    builder, log = builder_for(provider, cache), cache / "logs" / "image-kueue.log"
+    with held(cache / "images.lock", "building images"):
+        builder.prepare()
+        with tempfile.TemporaryDirectory(prefix=".kueue-", dir=cache) as folder, step("build Kueue's image") as running:
+            context = Path(folder)
+            (context / "Dockerfile").write_text(_DOCKERFILE, encoding="utf-8")
+            (context / "manager").hardlink_to(program)
+            builder.build(context, "Dockerfile", "scratch", target, log, running)
+            builder.push(target, log, running)
+        builder.remove_superseded(target)
+    return tag
+
+
+@contextmanager
+def _file(values: dict[str, Any]) -> Iterator[str]:
+    with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file:
+        json.dump(values, file)
+        file.flush()
+        yield file.name
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    return {"KUBECONFIG": commands.environment(settings)["KUBECONFIG"]}
+
+
+def _log(settings: Settings) -> Path:
+    return settings.cache / "logs" / "kueue.log"
