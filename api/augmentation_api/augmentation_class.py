@@ -192,7 +192,11 @@ class AugmentationClassSpec(Model):
     instance_labels: InstanceLabels = Field(
         default=InstanceLabels(), description="Node labels from which status.placement is read."
     )
-    queue_name: ObjectName | None = Field(None, description="Kueue LocalQueue for jobs that name none.")
+    queue_name: ObjectName | None = Field(
+        None,
+        description="Kueue LocalQueue, in each job's namespace, for jobs without one. Jobs with a queue do not count "
+        "towards limits.maxJobsPerNamespace.",
+    )
     frames_per_shard: int = Field(
         20000, ge=1, description="Augmented frames a shard should hold: what a restart or a node costs at most."
     )

@@ -37,6 +37,7 @@ class FailureReason(StrEnum):
     IMAGE_PULL_FAILED = "ImagePullFailed"
     WORKER_CRASHED = "WorkerCrashed"
     DEADLINE_EXCEEDED = "DeadlineExceeded"
+    QUEUE_REFUSED = "QueueRefused"
 
     @property
     def exit_code(self) -> int:

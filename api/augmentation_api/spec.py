@@ -348,8 +348,14 @@ class AugmentationJobSpec(Model):
     ttl_seconds_after_finished: int | None = Field(
         None, ge=0, description="Delete the resource this many seconds after it finished. The dataset stays."
     )
-    queue_name: ObjectName | None = Field(None, description="Kueue LocalQueue, if not the class's.")
-    priority_class_name: ObjectName | None = Field(None, description="PriorityClass of the worker pods.")
+    queue_name: ObjectName | None = Field(
+        None,
+        description="Kueue LocalQueue in the job's namespace in which the augment pods "
+        "wait for quota. Default: the class's.",
+    )
+    priority_class_name: ObjectName | None = Field(
+        None, description="PriorityClass of the worker pods; also their order in a queue."
+    )
     suspend: bool = Field(False, description="Hold the job: no pods run until it is false again.")
     cancel: bool = Field(
         False, description="Stop the job for good. Taken back only by raising `attempt` in the same change."

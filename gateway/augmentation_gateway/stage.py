@@ -63,7 +63,8 @@ def _cannot_be_served(record: JobRecord) -> bool:
 
 def _stage_under_way(record: JobRecord) -> Stage:
     status = record.status
-    waits = status.queue is not None and status.queue.position is not None
+    placed_in_queue = status.queue is not None and status.queue.position is not None
+    waits = placed_in_queue or _holds(record, ConditionType.ADMITTED, "False")
     if waits or _holds(record, ConditionType.SUSPENDED, "True"):
         return Stage.QUEUED
     match status.current_phase:

@@ -47,9 +47,11 @@ class KubeApi:
     def __init__(self, client: ApiClient) -> None:
         self._client = client
 
-    async def get(self, resource: Resource, name: str, namespace: str | None = None) -> Json:
-        """One object."""
-        return await self._json("GET", object_path(resource, namespace, name))
+    async def get(
+        self, resource: Resource, name: str, namespace: str | None = None, *, subresource: str | None = None
+    ) -> Json:
+        """One object, or a subresource of it."""
+        return await self._json("GET", object_path(resource, namespace, name, subresource))
 
     async def list(
         self,

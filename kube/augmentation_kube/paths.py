@@ -27,6 +27,10 @@ class Resource(Enum):
 
     LEASES = _Location("/apis/coordination.k8s.io/v1", "leases")
     PRIORITY_CLASSES = _Location("/apis/scheduling.k8s.io/v1", "priorityclasses")
+    # Kueue's, where it is installed. The last is the queues as its visibility API shows them.
+    WORKLOADS = _Location("/apis/kueue.x-k8s.io/v1beta2", "workloads")
+    LOCAL_QUEUES = _Location("/apis/kueue.x-k8s.io/v1beta2", "localqueues")
+    VISIBLE_QUEUES = _Location("/apis/visibility.kueue.x-k8s.io/v1beta2", "localqueues")
 
     @classmethod
     def of(cls, kind: str) -> "Resource":

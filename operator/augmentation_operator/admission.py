@@ -1,8 +1,9 @@
 """Who may take nodes next: first come, first served within a priority, so many jobs at once a namespace and class.
 
-Only classes with `limits.maxJobsPerNamespace` have such a queue. A job comes to it when it is resolved (bad input is
-told of without waiting) and leaves its slot when its last episode is augmented, when it ends, or while it is suspended.
-That a job has a slot is recorded in its Admitted condition, so a restart finds the slots as they were.
+Only classes with `limits.maxJobsPerNamespace` have such a queue; jobs that Kueue queues are in none. A job comes to it
+when it is resolved (bad input is told of without waiting) and leaves its slot when its last episode is augmented, when
+it ends, or while it is suspended. That a job has a slot is recorded in its Admitted condition, so a restart finds the
+slots as they were.
 """
 
 from collections.abc import Callable, Mapping
@@ -119,6 +120,8 @@ class Admissions:
         state = status.get("state")
         done = _phase(body, PhaseName.AUGMENT) == PhaseStatus.COMPLETED
         if not status.get("shardCount") or (state and State(state).is_final) or done or spec.get("suspend"):
+            return None
+        if spec.get("queueName"):  # Kueue's quota is its limit
             return None
         uid = metadata["uid"]
         holds = uid in self._granted or _has_slot(body)

@@ -25,6 +25,9 @@ from augmentation_kube import KubeApi, KubeError, KubeUnavailable, Resource
 from augmentation_operator.admission import Admissions, Place
 from augmentation_operator.announcement import announcements
 from augmentation_operator.decision import Decision, needs_fresh_read, operator_part
+from augmentation_operator.kueue.reading import KueueReader
+from augmentation_operator.kueue.view import LABEL_QUEUE, KueueView, activation
+from augmentation_operator.kueue.waiting import question, queue_name_of
 from augmentation_operator.manifests.ownership import Manifest
 from augmentation_operator.metrics import Metrics
 from augmentation_operator.observation import (
@@ -81,6 +84,7 @@ class Controller:
         self._children = children
         self._clock = clock
         self._admissions = Admissions(wake)
+        self._kueue = KueueReader(api, clock)
         self._bodies: dict[str, Mapping[str, Any]] = {}
         self._written: dict[str, datetime] = {}
         self._node_labels: dict[str, Mapping[str, str]] = {}
@@ -175,6 +179,7 @@ class Controller:
             node_labels={node: await self._labels_of(node) for node in nodes},
             warnings=await self._warnings_of(speechless(seen, now)),
             place=await self._place_of(job),
+            kueue=await self._kueue_view(job, seen),
         )
         return decide(job, self._children.classes(), seen, now)
 
@@ -182,7 +187,7 @@ class Controller:
         name = job.status.class_name
         limits = (each.spec.limits for each in self._children.classes() if each.metadata.name == name)
         limit = next((each.max_jobs_per_namespace for each in limits), None)
-        if limit is None:
+        if limit is None or self._queue_name_of(job):
             return None
         priority_class = job.spec.priority_class_name
         if priority_class and priority_class not in self._admissions.priorities:
@@ -191,6 +196,18 @@ class Controller:
         if job.metadata.uid in self._bodies:
             self._admissions.saw(self._bodies[job.metadata.uid])
         return self._admissions.place_of(job.metadata.uid, limit)
+
+    def _queue_name_of(self, job: AugmentationJob) -> str | None:
+        chosen = (each for each in self._children.classes() if each.metadata.name == job.status.class_name)
+        return queue_name_of(job, next(chosen, None))
+
+    async def _kueue_view(self, job: AugmentationJob, seen: Observation) -> KueueView | None:
+        if job.status.state is not None and job.status.state.is_final:
+            return None
+        asked = question(job, seen, self._queue_name_of(job))
+        if asked is None:
+            return None
+        return await self._kueue.view(job.metadata.namespace, asked.queue, asked.child)
 
     async def _learn_priorities(self) -> None:
         answer = await self._api.list(Resource.PRIORITY_CLASSES)
@@ -244,11 +261,19 @@ class Controller:
         try:
             await self._make(decision, namespace)
         except KubeError as error:
-            if not error.is_passing:
+            # A webhook that does not answer, such as Kueue's, may stay so for long.
+            if not error.is_passing or "failed calling webhook" in error.message:
                 await self._write_if_new(job, refused(job, decision, error.message, self._clock()))
             raise
         for name, suspend in decision.suspend_jobs:
             await self._api.merge_patch(Resource.JOBS, name, {"spec": {"suspend": suspend}}, namespace=namespace)
+        for name, active in decision.activate_workloads:
+            await self._api.merge_patch(Resource.WORKLOADS, name, activation(active), namespace=namespace)
+        for name, queue in decision.queue_jobs:
+            labels = {LABEL_QUEUE: queue}
+            await self._api.merge_patch(Resource.JOBS, name, {"metadata": {"labels": labels}}, namespace=namespace)
+        if decision.activate_workloads or decision.queue_jobs:
+            self._kueue.forget()
         # Before anything is deleted: a job that has ended must not find its child missing and make it again.
         wait = await self._write_if_new(job, decision.status)
         for name in decision.delete_jobs:

@@ -24,6 +24,8 @@ class Decision:
         create: objects to make unless they exist, in this order, after `apply`.
         delete_jobs: names of child Jobs to delete, with their pods.
         suspend_jobs: child Jobs whose `suspend` should be changed.
+        activate_workloads: Kueue's Workloads whose `active` should be changed: how a Job of Kueue's is held.
+        queue_jobs: child Jobs to be put into a queue of Kueue's, with its name.
         delete_resource: the AugmentationJob itself is to be deleted (its time to live is over).
         look_again_after: when to decide anew if nothing happens before.
     """
@@ -33,6 +35,8 @@ class Decision:
     create: tuple[Manifest, ...] = ()
     delete_jobs: tuple[str, ...] = ()
     suspend_jobs: tuple[tuple[str, bool], ...] = ()
+    activate_workloads: tuple[tuple[str, bool], ...] = ()
+    queue_jobs: tuple[tuple[str, str], ...] = ()
     delete_resource: bool = False
     look_again_after: timedelta | None = None
 

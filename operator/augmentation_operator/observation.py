@@ -13,6 +13,7 @@ from augmentation_api import AugmentationJob
 from augmentation_api.identifiers import LABEL_PHASE, turn_of
 from augmentation_api.vocabulary import PhaseName
 from augmentation_operator.admission import Place
+from augmentation_operator.kueue.view import LABEL_QUEUE, KueueView
 
 LABEL_BATCH_JOB = "batch.kubernetes.io/job-name"
 """On every pod of a Job, put there by the Job controller."""
@@ -28,6 +29,8 @@ class ChildJob:
     name: str
     phase: PhaseName
     namespace: str = ""
+    uid: str = ""
+    queue_name: str = ""
     created_at: datetime | None = None
     completed_at: datetime | None = None
     failed_at: datetime | None = None
@@ -117,6 +120,7 @@ class Observation:
         earlier_jobs, earlier_pods: left by earlier attempts, or by rungs of the ladder that were given up.
         node_labels: of the nodes that augment pods run on.
         place: in the queue of its namespace and class; None: there is no limit, or it needs no slot now.
+        kueue: what Kueue says of the Job that waits or is about to be made; None: it was not asked.
         warnings: the newest warning that Kubernetes has noted of a Job or pod that does not get on, by its name.
     """
 
@@ -127,6 +131,7 @@ class Observation:
     node_labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     warnings: Mapping[str, NotedWarning] = field(default_factory=dict)
     place: Place | None = None
+    kueue: KueueView | None = None
 
     def pods_of(self, phase: PhaseName) -> tuple[ChildPod, ...]:
         """The pods of one phase, oldest first."""
@@ -199,6 +204,8 @@ def read_job(body: Mapping[str, Any]) -> ChildJob:
         name=metadata["name"],
         phase=PhaseName(metadata["labels"][LABEL_PHASE]),
         namespace=metadata.get("namespace", ""),
+        uid=metadata.get("uid", ""),
+        queue_name=metadata["labels"].get(LABEL_QUEUE, ""),
         created_at=_moment(metadata.get("creationTimestamp")),
         completed_at=_moment(complete.get("lastTransitionTime")) if complete else None,
         failed_at=_moment(failed.get("lastTransitionTime")) if failed else None,

@@ -28,13 +28,13 @@ def next_rung(job: AugmentationJob, augmentation_class: AugmentationClass, now: 
 def time_left(job: AugmentationJob, augmentation_class: AugmentationClass, now: datetime) -> timedelta | None:
     """How long the present rung may still be waited for, zero or less when it is over; None: for ever.
 
-    The time for which a job was suspended does not count.
+    The time for which a job was suspended, or waited in a queue, does not count.
     """
     recorded, ladder = job.status.placement, augmentation_class.spec.placements
     if recorded is None or recorded.tried_since is None or rung_of(job) >= len(ladder) - 1:
         return None
-    resumed = job.status.condition(ConditionType.SUSPENDED)
-    since = max(recorded.tried_since, resumed.last_transition_time) if resumed else recorded.tried_since
+    pauses = (job.status.condition(kind) for kind in (ConditionType.SUSPENDED, ConditionType.ADMITTED))
+    since = max([recorded.tried_since, *(pause.last_transition_time for pause in pauses if pause)])
     return since + timedelta(seconds=ladder[rung_of(job)].time_limit_seconds) - now
 
 

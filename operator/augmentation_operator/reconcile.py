@@ -24,6 +24,7 @@ from augmentation_operator.class_selection import select_class
 from augmentation_operator.decision import Decision
 from augmentation_operator.ending import SOON, cancelled, completed, is_published, report_is_due, settled
 from augmentation_operator.failure_policy import explain, why_failed
+from augmentation_operator.kueue.admission import KueueAdmission
 from augmentation_operator.manifests.identity import identity
 from augmentation_operator.manifests.ownership import Manifest
 from augmentation_operator.manifests.phase_jobs import augment_job, publish_job, resolve_job
@@ -67,24 +68,7 @@ def _course_of(
         return cancelled(job, seen, now)
     if isinstance(chosen, Rejection):
         return _without_class(job, chosen, seen, now)
-    unsupported = _unsupported(job, chosen)
-    if unsupported is not None:
-        draft = StatusDraft(job, now)
-        draft.condition(ConditionType.ACCEPTED, False, unsupported.reason, unsupported.message)
-        draft.fail(unsupported, PhaseName.RESOLVE)
-        return Decision(draft.build())
     return _Course(job, chosen, seen, now).decide()
-
-
-def _unsupported(job: AugmentationJob, chosen: AugmentationClass) -> Rejection | None:
-    """What cannot be done for a job that has not begun."""
-    if job.status.class_name is None and (job.spec.queue_name or chosen.spec.queue_name):
-        return Rejection(
-            FailureReason.SPEC_UNSUPPORTED,
-            f"queueName {job.spec.queue_name or chosen.spec.queue_name!r}: Kueue's queues are not supported yet; leave "
-            "it out (limits.maxJobsPerNamespace of a class queues jobs without it)",
-        )
-    return None
 
 
 def _without_class(job: AugmentationJob, rejection: Rejection, seen: Observation, now: datetime) -> Decision:
@@ -122,6 +106,7 @@ class _Course:
         self._apply: list[Manifest] = []
         self._create: list[Manifest] = []
         self._suspend: list[tuple[str, bool]] = []
+        self._kueue = KueueAdmission(job, chosen, seen, self._draft)
         self._look_again: timedelta | None = None
 
     def decide(self) -> Decision:
@@ -159,7 +144,7 @@ class _Course:
             self._look_within(timedelta(0))
             return False
         existing = self._seen.jobs.get(PhaseName.AUGMENT)
-        if not self._has_slot(existing):
+        if not self._may_take_nodes(existing):
             return False
         if existing is not None and not self._draft.is_completed(PhaseName.PROVISION):
             self._draft.begin(PhaseName.PROVISION, existing.created_at)
@@ -181,6 +166,12 @@ class _Course:
         self._draft.complete(PhaseName.AUGMENT, child.completed_at)
         return True
 
+    def _may_take_nodes(self, existing: ChildJob | None) -> bool:
+        """Whether the augment Job may be there: it waits in one queue or the other, never in both."""
+        if self._kueue.manages(existing):
+            return existing is not None or self._kueue.takes_job()
+        return self._has_slot(existing)
+
     def _has_slot(self, existing: ChildJob | None) -> bool:
         """Whether the job may take nodes now: where its class has a limit, it waits in the queue for a slot first."""
         place, suspended = self._seen.place, self._job.spec.suspend
@@ -188,7 +179,7 @@ class _Course:
         if suspended and recorded is not None:
             self._draft.condition(ConditionType.ADMITTED, False, "Suspended", "spec.suspend is true")
         if suspended or place is None:
-            if not suspended and recorded is not None:
+            if not suspended and recorded is not None and recorded.status == "False":
                 self._draft.condition(ConditionType.ADMITTED, True, "NoLimit", "the class has no limit any more")
             self._draft.set(queue=None)
             return True
@@ -218,6 +209,8 @@ class _Course:
         self._draft.set(placement=waited_for(self._job, self._class, self._now))
         left = time_left(self._job, self._class, self._now)
         if existing is None or existing.is_over or left is None or any(pod.node for pod in pods):
+            return False
+        if not self._kueue.lets_run(existing):
             return False
         if left > timedelta(0):
             self._look_within(left)
@@ -276,8 +269,13 @@ class _Course:
             return None
         if child.is_complete:
             self._draft.placed()
+            if self._kueue.manages(child):
+                self._kueue.admitted(child)
             return child
-        self._match_suspension(child)
+        if not self._kueue.manages(child):
+            self._match_suspension(child)
+        elif self._kueue.holds(child, shown):
+            return None
         self._watch_pods(phase, shown)
         return None
 
@@ -427,6 +425,8 @@ class _Course:
         self._look_again = delay if self._look_again is None else min(delay, self._look_again)
 
     def _decision(self) -> Decision:
+        if self._kueue.look_again_after is not None:
+            self._look_within(self._kueue.look_again_after)
         superfluous = tuple(child.name for child in self._seen.earlier_jobs)
         if self._draft.has_failed:
             superfluous += tuple(child.name for child in self._seen.jobs.values() if not child.is_over)
@@ -437,7 +437,9 @@ class _Course:
             apply=tuple(self._apply),
             create=tuple(self._create),
             delete_jobs=superfluous,
-            suspend_jobs=tuple(self._suspend),
+            suspend_jobs=(*self._suspend, *self._kueue.suspend),
+            activate_workloads=tuple(self._kueue.activate),
+            queue_jobs=tuple(self._kueue.queue),
             look_again_after=self._look_again,
         )
 

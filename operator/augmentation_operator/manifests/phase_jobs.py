@@ -4,6 +4,8 @@ from augmentation_api import AugmentationClass, AugmentationJob
 from augmentation_api.failure import PERMANENT_EXIT_CODES
 from augmentation_api.identifiers import phase_job_name
 from augmentation_api.vocabulary import PhaseName
+from augmentation_operator.kueue.view import LABEL_QUEUE
+from augmentation_operator.kueue.waiting import queue_name_of
 from augmentation_operator.manifests.ownership import Manifest, child_metadata
 from augmentation_operator.manifests.worker_pod import WORKER_CONTAINER, worker_pod
 from augmentation_operator.observation import attempt_of, rung_of
@@ -36,13 +38,21 @@ def publish_job(job: AugmentationJob, augmentation_class: AugmentationClass, sha
 
 
 def augment_job(job: AugmentationJob, augmentation_class: AugmentationClass, shard_count: int) -> Manifest:
-    """The Indexed Job that writes the augmented episodes, one index a shard."""
+    """The Indexed Job that writes the augmented episodes, one index a shard.
+
+    It alone waits in a queue of Kueue's: the other two take a CPU for seconds, and should not wait for accelerators.
+    """
     limit = augmentation_class.spec.limits.max_parallelism
+    queue, metadata = queue_name_of(job, augmentation_class), _metadata(job, PhaseName.AUGMENT)
+    if queue:
+        metadata["labels"][LABEL_QUEUE] = queue
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": _metadata(job, PhaseName.AUGMENT),
+        "metadata": metadata,
         "spec": {
+            # Kueue starts it. Its webhook would suspend it too, were it there already.
+            **({"suspend": True} if queue else {}),
             "completionMode": "Indexed",
             "completions": shard_count,
             "parallelism": min(job.spec.parallelism or shard_count, shard_count, limit),

@@ -43,3 +43,15 @@ def test_jobs_of_a_class_with_a_limit_take_turns(
     second.await_pods("augment")
     publish(first, kubelet, worker)
     first.until_state("completed")
+
+
+def test_where_kueue_is_not_installed_a_job_that_names_a_queue_is_told_so(
+    operator: OperatorProcess, cluster: Cluster, kubelet: StandInKubelet
+) -> None:
+    job = Job(cluster, queueName="team-a")
+    resolve(job, kubelet)
+    job.until(lambda job: "Kueue (0.15 or newer) is not installed" in job.status.get("message", ""))
+    assert job.condition("Admitted")["reason"] == "KueueNotInstalled"
+    assert "augment" not in job.children()
+    job.change(cancel=True)
+    job.until_state("cancelled")

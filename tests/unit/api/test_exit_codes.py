@@ -11,6 +11,7 @@ FOUND_BY_THE_OPERATOR = {
     FailureReason.IMAGE_PULL_FAILED,
     FailureReason.WORKER_CRASHED,
     FailureReason.DEADLINE_EXCEEDED,
+    FailureReason.QUEUE_REFUSED,
 }
 FOUND_BY_A_WORKER = sorted(set(FailureReason) - FOUND_BY_THE_OPERATOR)
 MAY_PASS = {

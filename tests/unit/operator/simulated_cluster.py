@@ -18,6 +18,8 @@ from augmentation_api.model import to_rfc3339
 from augmentation_api.worker_contract import TerminationMessage
 from augmentation_operator.admission import Place
 from augmentation_operator.decision import Decision, needs_fresh_read, operator_part
+from augmentation_operator.kueue.view import LABEL_QUEUE, KueueView
+from augmentation_operator.kueue.waiting import question, queue_name_of
 from augmentation_operator.observation import (
     LABEL_BATCH_JOB,
     ChildJob,
@@ -31,6 +33,7 @@ from augmentation_operator.observation import (
     rung_of,
 )
 from augmentation_operator.reconcile import decide
+from tests.unit.operator.simulated_kueue import SimulatedKueue
 
 Children = tuple[list[ChildJob], list[ChildPod]]
 
@@ -189,6 +192,7 @@ class SimulatedCluster:
         self.node_labels: dict[str, dict[str, str]] = {}
         self.warnings: dict[str, NotedWarning] = {}
         self.place: Place | None = None
+        self.kueue: SimulatedKueue | None = None
         self.operators_status: dict[str, Any] = {}
         self.workers_status: dict[str, Any] = {}
         self.workers_events: dict[str, list[dict[str, Any]]] = {}
@@ -254,12 +258,19 @@ class SimulatedCluster:
 
     def observe(self, children: Children | None = None) -> Observation:
         """What the operator sees of the present children, or of those that lagging watches still show."""
+        seen = children_of(self.job, *(self.children() if children is None else children))
         return replace(
-            children_of(self.job, *(self.children() if children is None else children)),
+            seen,
+            kueue=self._what_kueue_says(seen),
             node_labels=dict(self.node_labels),
             warnings=dict(self.warnings),
             place=self.place,
         )
+
+    def _what_kueue_says(self, seen: Observation) -> KueueView | None:
+        chosen = next((each for each in self.classes if each.metadata.name == self.status.class_name), None)
+        asked = question(self.job, seen, queue_name_of(self.job, chosen))
+        return (self.kueue or SimulatedKueue(installed=False)).view(asked)
 
     def job_name(self, phase: PhaseName) -> str:
         """Name of the Job of a phase in the present attempt."""
@@ -298,7 +309,13 @@ class SimulatedCluster:
             self._make(manifest)
         for name, suspend in decision.suspend_jobs:
             if name in self.jobs:
+                assert suspend or not self._is_kueues(self.jobs[name]), "the operator starts what Kueue holds"
                 self.jobs[name].manifest["spec"]["suspend"] = suspend
+        for name, active in decision.activate_workloads:
+            assert self.kueue is not None
+            self.kueue.activate(name, active, self.now)
+        for name, queue in decision.queue_jobs:
+            self.jobs[name].manifest["metadata"]["labels"][LABEL_QUEUE] = queue
         after = operator_part(decision.status)
         if after != before:
             self.operators_status = copy.deepcopy(after)
@@ -334,9 +351,12 @@ class SimulatedCluster:
     # What the Job controller does.
 
     def _control_jobs(self) -> None:
+        if self.kueue is not None:
+            self.kueue.forget_all_but(self.jobs)
         for job in self.jobs.values():
             if job.is_over:
                 continue
+            self._let_kueue_look(job)
             phase = read_job(job.to_wire()).phase
             active = [pod for pod in self.running_pods if pod.job_name == job.name]
             if job.suspended:
@@ -364,6 +384,29 @@ class SimulatedCluster:
                         resources=job.manifest["spec"]["template"]["spec"]["containers"][0]["resources"],
                     )
                 )
+
+    def _is_kueues(self, job: SimulatedJob) -> bool:
+        return self.kueue is not None and job.name in self.kueue.workloads
+
+    def _let_kueue_look(self, job: SimulatedJob) -> None:
+        queue = job.manifest["metadata"]["labels"].get(LABEL_QUEUE, "")
+        wanted = self.kueue.sees(job.name, queue) if self.kueue else None
+        if wanted is not None:
+            job.manifest["spec"]["suspend"] = wanted
+
+    # What Kueue does.
+
+    def admit(self, phase: PhaseName = AUGMENT) -> None:
+        """Kueue admits the Job of a phase, if it may."""
+        assert self.kueue is not None
+        self.kueue.admit(self.job_name(phase))
+        self._control_jobs()
+
+    def evict(self, phase: PhaseName = AUGMENT, *, reason: str = "Preempted") -> None:
+        """Kueue takes the quota of a Job back; its pods are stopped."""
+        assert self.kueue is not None
+        self.kueue.evict(self.job_name(phase), self.now, reason)
+        self._control_jobs()
 
     def _fail_job(self, job: SimulatedJob, phase: PhaseName, reason: str, message: str) -> None:
         job.failed_at, job.failed_reason, job.failed_message = self.now, reason, message

@@ -18,6 +18,7 @@ from tests.unit.operator.simulated_cluster import (
     SimulatedCluster,
     make_class,
 )
+from tests.unit.operator.simulated_kueue import SimulatedKueue
 
 FAILURES = [
     FailureReason.HUB_UNAVAILABLE,
@@ -36,13 +37,16 @@ class AnyOrder(RuleBasedStateMachine):
         phase=st.sampled_from([RESOLVE, AUGMENT, PUBLISH]),
         deadline=st.sampled_from([None, 600]),
         must_succeed=st.booleans(),
+        queued=st.booleans(),
     )
-    def begin(self, phase: PhaseName, deadline: int | None, must_succeed: bool) -> None:
+    def begin(self, phase: PhaseName, deadline: int | None, must_succeed: bool, queued: bool) -> None:
         self.must_succeed = must_succeed
-        self.cluster = SimulatedCluster(classes=CLASSES, backoffLimitPerShard=1, activeDeadlineSeconds=deadline)
+        spec = {"queueName": "team-a"} if queued else {}
+        self.cluster = SimulatedCluster(classes=CLASSES, backoffLimitPerShard=1, activeDeadlineSeconds=deadline, **spec)
+        self.cluster.kueue = SimulatedKueue() if queued else None
         self.last = self.cluster.status
         self.old: Children | None = None
-        self.cluster.reach(phase)
+        self.cluster.reach(AUGMENT if queued else phase)
 
     # A user, time, Kubernetes, workers.
 
@@ -62,6 +66,8 @@ class AnyOrder(RuleBasedStateMachine):
             possible += 4 * [self.cluster.retry]
         if any(self.cluster.has_job(phase) for phase in PhaseName):
             possible.append(lambda: self.delete_a_child(data.draw(st.sampled_from(sorted(self.cluster.jobs)))))
+        if self.cluster.kueue and self.cluster.job_name(AUGMENT) in self.cluster.kueue.workloads:
+            possible += [*(3 * [self.cluster.admit]), self.cluster.evict, self.kueue_comes_or_goes]
         if waiting:
             possible += 4 * [lambda: self.pod_starts(*data.draw(st.sampled_from(waiting)))]
             possible.append(lambda: self.pod_finds_no_node(*data.draw(st.sampled_from(waiting))))
@@ -85,6 +91,10 @@ class AnyOrder(RuleBasedStateMachine):
 
     def class_comes_or_goes(self) -> None:
         self.cluster.classes = () if self.cluster.classes else CLASSES
+
+    def kueue_comes_or_goes(self) -> None:
+        assert self.cluster.kueue is not None
+        self.cluster.kueue.installed = not self.cluster.kueue.installed
 
     def pod_starts(self, phase: PhaseName, index: int) -> None:
         self.cluster.start_pod(phase, index)
@@ -132,12 +142,16 @@ class AnyOrder(RuleBasedStateMachine):
         event(f"was {self.cluster.status.state} in {self.cluster.status.current_phase}")
         self.cluster.classes = CLASSES
         self.cluster.change(suspend=False)
+        if self.cluster.kueue:
+            self.cluster.kueue.installed = True
         for _ in range(12):
             if self.cluster.status.state in (State.FAILED, State.CANCELLED) and self.must_succeed:
                 self.every_promise_holds()
                 self.cluster.retry()
             self.cluster.settle()
             self.cluster.end_terminating_pods()
+            if self.cluster.kueue and self.cluster.job_name(AUGMENT) in self.cluster.kueue.workloads:
+                self.cluster.admit()
             for pod in [pod for pod in self.cluster.running_pods if not pod.terminating]:
                 self.pod_starts(pod.phase, pod.index)
                 self.worker_reports_and_succeeds(pod.phase, pod.index)
@@ -166,6 +180,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.the_augment_job_has_as_many_indices_as_recorded(now)
         self.a_rung_is_never_climbed_again(before, now)
         self.usage_only_grows(before, now)
+        self.what_a_queue_holds_makes_no_new_pods()
         assert AugmentationJobStatus.model_validate(now.to_wire()) == now
         self.last = now
 
@@ -223,6 +238,11 @@ class AnyOrder(RuleBasedStateMachine):
             assert now.usage is not None
             assert (now.usage.cpu_seconds or 0) >= (before.usage.cpu_seconds or 0)
             assert (now.usage.price or 0) >= (before.usage.price or 0)
+
+    def what_a_queue_holds_makes_no_new_pods(self) -> None:
+        for name, workload in (self.cluster.kueue.workloads if self.cluster.kueue else {}).items():
+            if not workload.admitted:
+                assert all(pod.terminating for pod in self.cluster.running_pods if pod.job_name == name)
 
     def failed_means_a_reason_and_a_failed_phase(self, now: AugmentationJobStatus) -> None:
         if now.state == State.FAILED:

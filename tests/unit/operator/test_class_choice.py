@@ -1,7 +1,5 @@
 """Which class a job runs as, and what becomes of a job whose class is not there."""
 
-import pytest
-
 from augmentation_api import ConditionType, PhaseName, PhaseStatus, State
 from augmentation_operator.reconcile import CLASS_GRACE
 from tests.unit.operator.simulated_cluster import AUGMENT, PUBLISH, RESOLVE, SimulatedCluster, make_class
@@ -182,23 +180,6 @@ def test_what_runs_may_end_before_a_job_fails_for_want_of_its_class() -> None:
     cluster.settle()
     assert cluster.status.state == State.FAILED
     assert "the AugmentationClass 'cpu' that this job runs as is gone" in (cluster.status.message or "")
-
-
-@pytest.mark.parametrize("place", ["job", "class"])
-def test_a_queue_is_refused_as_not_supported_before_anything_runs(place: str) -> None:
-    if place == "job":
-        cluster = SimulatedCluster(queueName="gpus")
-    else:
-        cluster = SimulatedCluster(classes=(make_class(queueName="gpus"),))
-    cluster.settle()
-    assert cluster.status.state == State.FAILED
-    assert accepted(cluster) == (
-        "False",
-        "SpecUnsupported",
-        "queueName 'gpus': Kueue's queues are not supported yet; leave it out (limits.maxJobsPerNamespace of a class "
-        "queues jobs without it)",
-    )
-    assert not cluster.jobs
 
 
 def test_a_queue_that_a_class_gets_later_fails_no_job_that_runs() -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from augmentation_api import FailureReason
 from augmentation_operator.decision import operator_part
-from tests.unit.operator.simulated_cluster import AUGMENT, PUBLISH, RESOLVE, SimulatedCluster, make_class
+from tests.unit.operator.simulated_cluster import AUGMENT, PUBLISH, RESOLVE, SimulatedCluster
+from tests.unit.operator.simulated_kueue import SimulatedKueue
 
 
 def new() -> SimulatedCluster:
@@ -176,8 +177,37 @@ def failed() -> SimulatedCluster:
     return cluster
 
 
-def refused() -> SimulatedCluster:
-    return SimulatedCluster(classes=(make_class(queueName="gpus"),))
+def waits_without_kueue() -> SimulatedCluster:
+    cluster = SimulatedCluster(queueName="team-a")
+    cluster.reach(AUGMENT)
+    return cluster
+
+
+def waits_in_a_queue() -> SimulatedCluster:
+    cluster = SimulatedCluster(queueName="team-a")
+    cluster.kueue = SimulatedKueue()
+    cluster.reach(AUGMENT)
+    return cluster
+
+
+def runs_from_a_queue() -> SimulatedCluster:
+    cluster = waits_in_a_queue()
+    cluster.admit()
+    cluster.start_pod(AUGMENT)
+    return cluster
+
+
+def preempted_by_the_queue() -> SimulatedCluster:
+    cluster = runs_from_a_queue()
+    cluster.settle()
+    cluster.evict()
+    return cluster
+
+
+def suspended_in_a_queue() -> SimulatedCluster:
+    cluster = runs_from_a_queue()
+    cluster.change(suspend=True)
+    return cluster
 
 
 def cancelling() -> SimulatedCluster:
@@ -226,7 +256,11 @@ STEADY_STATES = [
     completed,
     completed_and_kept_for_a_while,
     failed,
-    refused,
+    waits_without_kueue,
+    waits_in_a_queue,
+    runs_from_a_queue,
+    preempted_by_the_queue,
+    suspended_in_a_queue,
     cancelling,
     cancelled,
     deadline_is_near,

@@ -39,6 +39,8 @@ class StandInApi:
     async def list(
         self, resource: Resource, namespace: str | None = None, label_selector: str | None = None
     ) -> dict[str, Any]:
+        if resource == Resource.WORKLOADS:
+            raise KubeError(404, "", "404 page not found")  # as a cluster without Kueue says it
         assert (namespace, label_selector) == ("default", f"augmentation.dev/job-uid={UID}")
         self.requests.append(("list", resource.name))
         items = self.cluster.jobs.values() if resource == Resource.JOBS else self.cluster.pods
@@ -466,3 +468,12 @@ async def test_an_event_that_cannot_be_made_fails_nothing() -> None:
     situation.api.refusals["Event"] = KubeError(403, "Forbidden", "no")
     await situation.reconcile()
     assert situation.api.requests[-1] == ("status", "queued")
+
+
+async def test_a_webhook_that_does_not_answer_is_told_in_the_status_and_tried_again() -> None:
+    situation = Situation(SimulatedCluster())
+    down = 'Internal error occurred: failed calling webhook "mjob.kb.io": connection refused'
+    situation.api.refusals["Job"] = KubeError(500, "InternalError", down)
+    with pytest.raises(KubeError):
+        await situation.reconcile()
+    assert situation.api.statuses[-1]["message"] == f"Kubernetes refuses what this job needs: {down}"

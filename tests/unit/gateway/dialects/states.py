@@ -30,6 +30,15 @@ ALL_STATES: dict[str, dict[str, Any] | None] = {
         "queue": {"position": 0, "depth": 3},
         "source": SOURCE,
     },
+    "waiting for a queue that is not there": {
+        "state": "running",
+        "currentPhase": "provision",
+        "phases": [RESOLVED],
+        "conditions": [
+            condition("Admitted", "False", "QueueNotFound", "queueName 'gpus': there is no such LocalQueue")
+        ],
+        "source": SOURCE,
+    },
     "preempted": {
         "state": "running",
         "currentPhase": "augment",

@@ -1,0 +1,132 @@
+"""Whether Kueue lets a child Job run, what the status says of it, and how a user's suspend reaches Kueue.
+
+A Job in a queue is started and stopped by Kueue alone, which changes the Job's `suspend` when its Workload is admitted
+or evicted: a Job that somebody else suspends is started again at once. So a user's suspend is told to the Workload.
+"""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from augmentation_api import AugmentationClass, AugmentationJob, ConditionType, FailureReason, PhaseName
+from augmentation_api.status import Queue
+from augmentation_operator.kueue.waiting import Wait, queue_name_of, refusal, told, why_it_waits
+from augmentation_operator.observation import ChildJob, Observation
+from augmentation_operator.status_draft import StatusDraft
+from augmentation_operator.verdict import Rejection
+
+_SOON = timedelta(seconds=4)
+_WHILE_HELD = timedelta(seconds=10)
+
+
+@dataclass
+class KueueAdmission:
+    """Kueue's part of one decision: writes into the draft, and collects what is to be done.
+
+    Attributes:
+        suspend, activate, queue: as Decision.suspend_jobs, activate_workloads and queue_jobs.
+        look_again_after: when to decide anew if nothing happens before; None: nothing is waited for here.
+    """
+
+    job: AugmentationJob
+    augmentation_class: AugmentationClass
+    seen: Observation
+    draft: StatusDraft
+    suspend: list[tuple[str, bool]] = field(default_factory=list)
+    activate: list[tuple[str, bool]] = field(default_factory=list)
+    queue: list[tuple[str, str]] = field(default_factory=list)
+    look_again_after: timedelta | None = None
+
+    def manages(self, child: ChildJob | None) -> bool:
+        """Whether Kueue starts and stops a Job (None: the augment Job that is yet to be made)."""
+        if child is None:
+            return self._queue_name is not None
+        return bool(child.queue_name) or (self.seen.kueue is not None and self.seen.kueue.workload is not None)
+
+    def lets_run(self, child: ChildJob) -> bool:
+        """Whether a Job may run and that is on record. Time before that counts towards no limit."""
+        recorded = self.job.status.condition(ConditionType.ADMITTED)
+        return not self.manages(child) or (not child.suspended and recorded is not None and recorded.status == "True")
+
+    def takes_job(self) -> bool:
+        """Whether the augment Job can be handed to its queue. It is not made for one that does not exist."""
+        if self.job.spec.suspend:
+            return True
+        wait = self._waits(self._queue_name or "", PhaseName.PROVISION)
+        if self.seen.kueue is None or self.seen.kueue.state.takes_jobs:
+            return True
+        self.draft.begin(PhaseName.PROVISION)
+        self.draft.set(current_phase=PhaseName.PROVISION)
+        self.draft.message(wait.message)
+        return False
+
+    def holds(self, child: ChildJob, shown: PhaseName) -> bool:
+        """Whether a Job that Kueue manages may not run now."""
+        if self.job.spec.suspend:
+            self._hold(child)
+            return True
+        if not child.suspended:
+            self.admitted(child)
+            return False
+        view = self.seen.kueue
+        if view is not None and view.workload is not None:
+            if view.workload.is_held:
+                self._activate(view.workload.name, True)
+            if not view.workload.queue_name and not child.queue_name and self._queue_name:
+                # A Kueue that manages all Jobs: this one, too, has to name a queue.
+                self.queue.append((child.name, self._queue_name))
+            if view.workload.refusal:
+                why = refusal(child.queue_name, view.workload)
+                self.draft.fail(Rejection(FailureReason.QUEUE_REFUSED, why), shown)
+                return True
+        self.draft.message(self._waits(child.queue_name, shown).message)
+        return True
+
+    def admitted(self, child: ChildJob) -> None:
+        """Say that Kueue lets a Job run."""
+        queue = f"queue {child.queue_name}" if child.queue_name else "its queue"
+        self.draft.condition(ConditionType.ADMITTED, True, "Admitted", f"admitted by Kueue from {queue}")
+        self.draft.set(queue=None)
+
+    @property
+    def _queue_name(self) -> str | None:
+        return queue_name_of(self.job, self.augmentation_class)
+
+    def _hold(self, child: ChildJob) -> None:
+        """A user's suspend. A Job whose Workload is not made yet is held as soon as it is."""
+        workload = self.seen.kueue.workload if self.seen.kueue else None
+        if workload is None:
+            if not child.suspended:
+                self.suspend.append((child.name, True))
+            self._look_within(_WHILE_HELD)
+        elif workload.is_active:
+            self._activate(workload.name, False)
+        if self.job.status.condition(ConditionType.ADMITTED) is not None:
+            self.draft.condition(ConditionType.ADMITTED, False, "Suspended", "spec.suspend is true")
+        self.draft.set(queue=None)
+
+    def _activate(self, workload: str, active: bool) -> None:
+        self.activate.append((workload, active))
+        self._look_within(_SOON)
+
+    def _waits(self, queue: str, shown: PhaseName) -> Wait:
+        """Tell what a Job waits for. Counts what Kueue has taken back: once, with its event."""
+        view = self.seen.kueue
+        wait = why_it_waits(queue, self.job.metadata.namespace, view)
+        recorded = self.job.status.condition(ConditionType.ADMITTED)
+        if recorded is None or recorded.reason != wait.reason:
+            self._look_within(_SOON)  # it has just begun to wait, and Kueue may have more to say in a moment
+        self.draft.condition(ConditionType.ADMITTED, False, wait.reason, wait.message)
+        known = view is not None and view.position is not None
+        self.draft.set(queue=Queue(position=view.position, depth=view.depth) if view and known else None)
+        self._look_within(wait.look_again_after)
+        eviction = view.workload.eviction if view and view.workload else None
+        if eviction is not None and not eviction.is_deactivation:
+            key, counted = f"evicted-{int(eviction.at.timestamp())}", self.draft.preemptions
+            if not self.draft.has_event(key):
+                self.draft.event(shown, key, "preempted", error=told(eviction), at=eviction.at)
+                if self.draft.has_event(key):  # it may be older than all that are kept: then it was counted before
+                    self.draft.set(preemption_count=counted + 1)
+        return wait
+
+    def _look_within(self, delay: timedelta) -> None:
+        self.look_again_after = delay if self.look_again_after is None else min(delay, self.look_again_after)

@@ -1,0 +1,165 @@
+"""What Kueue says of a child Job and of the queue it waits in, as plain data.
+
+Read with care for what may be absent. The fields used are those of kueue.x-k8s.io/v1beta2, which Kueue serves from
+0.15 on.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum, auto
+from typing import Any
+
+from augmentation_api.identifiers import GROUP
+
+LABEL_QUEUE = "kueue.x-k8s.io/queue-name"
+"""On a Job: the LocalQueue it waits in. Whoever has it is started and stopped by Kueue alone."""
+LABEL_WORKLOAD_OF = "kueue.x-k8s.io/job-uid"
+"""On a Workload: the uid of the Job it stands for."""
+ANNOTATION_HELD = f"{GROUP}/held"
+"""On a Workload that the operator deactivated for a job that its user suspended: only such a one it activates again."""
+_FAILED_TO_START = "FailedToStart"
+_DEACTIVATED = "Deactivated"
+_POD_SET = "couldn't assign flavors to pod set main: "
+
+
+class QueueState(Enum):
+    """Whether a LocalQueue takes Jobs."""
+
+    OPEN = auto()
+    INACTIVE = auto()
+    MISSING = auto()
+    NOT_INSTALLED = auto()
+    FORBIDDEN = auto()
+
+    @property
+    def takes_jobs(self) -> bool:
+        """Whether a Job can be handed to it; one that is not active keeps the order of those that came meanwhile."""
+        return self in (QueueState.OPEN, QueueState.INACTIVE)
+
+
+@dataclass(frozen=True)
+class Eviction:
+    """Kueue took back what a Job had: for one of higher priority, or since its queue was stopped, and the like."""
+
+    reason: str
+    message: str
+    at: datetime
+
+    @property
+    def is_deactivation(self) -> bool:
+        """Whether the Workload was deactivated, as a suspended job's is: nobody else wanted the quota."""
+        return self.reason.startswith(_DEACTIVATED)
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Kueue's counterpart of a Job.
+
+    Attributes:
+        queue_name: the LocalQueue; empty where Kueue manages a Job that names none.
+        is_active: false: Kueue holds it until somebody sets `spec.active` again.
+        is_held: it is the operator that deactivated it.
+        waits_for: why it is not admitted, in Kueue's own words; empty while Kueue has said nothing.
+        eviction: what was taken back and not given again yet.
+        refusal: why Kueue could not start the admitted Job and gave it up; empty in any other case.
+    """
+
+    name: str
+    queue_name: str = ""
+    is_active: bool = True
+    is_held: bool = False
+    waits_for: str = ""
+    eviction: Eviction | None = None
+    refusal: str = ""
+
+
+@dataclass(frozen=True)
+class KueueView:
+    """What Kueue says of a Job that does not run, or is about to be made.
+
+    Attributes:
+        state, detail: of the LocalQueue, the detail in Kueue's or the API server's own words.
+        position: jobs of the LocalQueue that are ahead; None: not known.
+        depth: jobs that wait in the LocalQueue, this one included.
+    """
+
+    state: QueueState = QueueState.OPEN
+    detail: str = ""
+    workload: Workload | None = None
+    position: int | None = None
+    depth: int | None = None
+
+
+def read_workload(bodies: Iterable[Mapping[str, Any]]) -> Workload | None:
+    """The Workload that counts among those of one Job, as the API sends them: one that goes on, then the newest."""
+    live = [body for body in bodies if not body["metadata"].get("deletionTimestamp")]
+    body = max(live, key=lambda each: (not _is_finished(each), _age(each)), default=None)
+    if body is None:
+        return None
+    conditions = _conditions(body)
+    finished = conditions.get("Finished", {})
+    return Workload(
+        name=body["metadata"]["name"],
+        queue_name=body["spec"].get("queueName", ""),
+        is_active=body["spec"].get("active", True),
+        is_held=ANNOTATION_HELD in body["metadata"].get("annotations", {}),
+        waits_for=_waits_for(conditions, body.get("status", {}).get("admissionChecks", [])),
+        eviction=_eviction(conditions.get("Evicted", {})),
+        refusal=finished.get("message", "")
+        if _is_finished(body) and finished.get("reason") == _FAILED_TO_START
+        else "",
+    )
+
+
+def activation(active: bool) -> dict[str, Any]:
+    """The patch of a Workload that holds its Job, or lets it queue again; who did it is recorded with it."""
+    return {"metadata": {"annotations": {ANNOTATION_HELD: None if active else "true"}}, "spec": {"active": active}}
+
+
+def read_queue(body: Mapping[str, Any]) -> tuple[QueueState, str]:
+    """The state of a LocalQueue as the API sends it, and why."""
+    active = _conditions(body).get("Active", {})
+    if active.get("status") == "False":
+        return QueueState.INACTIVE, active.get("message") or active.get("reason", "")
+    return QueueState.OPEN, ""
+
+
+def read_place(body: Mapping[str, Any], job_uid: str) -> tuple[int | None, int]:
+    """Position of a Job and depth, of a LocalQueue's pending Workloads as the visibility API sends them."""
+    items = body.get("items") or []
+    for item in items:
+        if any(owner.get("uid") == job_uid for owner in item.get("metadata", {}).get("ownerReferences", [])):
+            return int(item.get("positionInLocalQueue", 0)), len(items)
+    return None, len(items)
+
+
+def _conditions(body: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    return {entry["type"]: entry for entry in body.get("status", {}).get("conditions", [])}
+
+
+def _is_finished(body: Mapping[str, Any]) -> bool:
+    return _conditions(body).get("Finished", {}).get("status") == "True"
+
+
+def _age(body: Mapping[str, Any]) -> str:
+    return str(body["metadata"].get("creationTimestamp", ""))
+
+
+def _waits_for(conditions: Mapping[str, Mapping[str, Any]], checks: Iterable[Mapping[str, Any]]) -> str:
+    reserved = conditions.get("QuotaReserved", {})
+    if reserved.get("status") == "True":
+        pending = (check for check in checks if check.get("state") != "Ready")
+        return "; ".join(f"admission check {check.get('name')}: {_said_by(check)}" for check in pending)
+    return str(reserved.get("message", "")).replace(_POD_SET, "")
+
+
+def _said_by(check: Mapping[str, Any]) -> str:
+    return str(check.get("message") or check.get("state") or "pending")
+
+
+def _eviction(condition: Mapping[str, Any]) -> Eviction | None:
+    if condition.get("status") != "True":
+        return None
+    at = datetime.fromisoformat(condition["lastTransitionTime"])
+    return Eviction(condition.get("reason", ""), condition.get("message", ""), at)

@@ -1,0 +1,134 @@
+"""Which queue a job is for, when Kueue is asked about it, and what a job that waits is told."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from augmentation_api import AugmentationClass, AugmentationJob, PhaseName
+from augmentation_operator.kueue.view import Eviction, KueueView, QueueState, Workload
+from augmentation_operator.observation import ChildJob, Observation
+
+_WITHOUT = "limits.maxJobsPerNamespace of a class queues jobs without Kueue"
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Why a Job may not run: a CamelCase reason, and a message with cause and, where somebody has to act, the fix."""
+
+    reason: str
+    message: str
+    look_again_after: timedelta
+
+
+def queue_name_of(job: AugmentationJob, augmentation_class: AugmentationClass | None) -> str | None:
+    """The LocalQueue that a job's augment Job is for: the job's own, else its class's; None: no queue of Kueue's."""
+    return job.spec.queue_name or (augmentation_class.spec.queue_name if augmentation_class else None)
+
+
+@dataclass(frozen=True)
+class Question:
+    """What Kueue is to be asked: about a queue (empty: not known which) and a Job (None: it is yet to be made)."""
+
+    queue: str
+    child: ChildJob | None
+
+
+def question(job: AugmentationJob, seen: Observation, queue: str | None) -> Question | None:
+    """What to ask Kueue of a job just now. Nothing while its Job runs, or while nothing is to be made for a queue.
+
+    A Job that is suspended may be held by Kueue even if nobody named a queue: by a LocalQueue that is the default of
+    its namespace, or by a Kueue that manages all Jobs.
+    """
+    child = next((each for each in seen.jobs.values() if not each.is_over), None)
+    if child is not None:
+        return Question(child.queue_name, child) if child.suspended or job.spec.suspend else None
+    begins = job.status.shard_count is not None and not job.status.has_completed(PhaseName.AUGMENT)
+    if queue and begins and PhaseName.AUGMENT not in seen.jobs and not job.spec.suspend and not job.spec.cancel:
+        return Question(queue, None)
+    return None
+
+
+def why_it_waits(queue: str, namespace: str, view: KueueView | None) -> Wait:
+    """What a job is told that waits for Kueue; `queue` is empty where the Job names none."""
+    view = view or KueueView()
+    return _of_queue(queue, namespace, view) or _of_workload(queue, namespace, view) or _in_turn(queue, view)
+
+
+def _of_queue(queue: str, namespace: str, view: KueueView) -> Wait | None:
+    """What is wrong with the queue itself."""
+    named = f"queueName {queue!r}"
+    match view.state:
+        case QueueState.NOT_INSTALLED:
+            return _trouble(
+                "KueueNotInstalled",
+                f"{named}: Kueue (0.15 or newer) is not installed in this cluster: install it, or leave queueName out "
+                f"of the AugmentationClass or of a new job ({_WITHOUT})",
+            )
+        case QueueState.MISSING:
+            return _trouble(
+                "QueueNotFound",
+                f"{named}: there is no such LocalQueue in namespace {namespace!r}: create it, or correct queueName in "
+                "the AugmentationClass or in a new job",
+            )
+        case QueueState.FORBIDDEN:
+            return _trouble(
+                "QueueForbidden",
+                f"{named}: the operator may not read what Kueue says of it: give it the rights of its chart "
+                f"({view.detail})",
+            )
+        case QueueState.INACTIVE:
+            return _trouble("QueueInactive", f"waiting in queue {queue}, which is not active: {view.detail}")
+    return None
+
+
+def _of_workload(queue: str, namespace: str, view: KueueView) -> Wait | None:
+    """What somebody has to do about the Workload."""
+    workload = view.workload
+    if workload is not None and not workload.is_active:
+        why = f" ({workload.eviction.message})" if workload.eviction else ""
+        return _trouble(
+            "Deactivated",
+            f"Kueue holds this job: its Workload {workload.name} is deactivated{why}; set spec.active of the Workload "
+            "to true to go on",
+        )
+    if workload is not None and not workload.queue_name and not queue:
+        return _trouble(
+            "QueueNotNamed",
+            "Kueue manages every Job here, and this one names no queue: set queueName in the AugmentationClass or in a "
+            f"new job, or make a LocalQueue named default in namespace {namespace!r}",
+        )
+    return None
+
+
+def _in_turn(queue: str, view: KueueView) -> Wait:
+    workload = view.workload
+    queue = queue or (workload.queue_name if workload else "")
+    if workload is None:
+        return Wait("Queued", f"waiting in queue {queue}", timedelta(seconds=2))
+    place = ""
+    if view.position is not None:
+        place = f": {view.position} of {view.depth} jobs are ahead"
+    look_again = timedelta(seconds=10 + (view.position or 0) // 5)
+    if workload.eviction is not None and not workload.eviction.is_deactivation:
+        reason = "Preempted" if workload.eviction.reason == "Preempted" else "Evicted"
+        return Wait(reason, f"{told(workload.eviction)}; waiting in queue {queue}{place}", look_again)
+    why = f" ({workload.waits_for})" if workload.waits_for else ""
+    return Wait("Queued", f"waiting in queue {queue}{place}{why}", look_again)
+
+
+def refusal(queue: str, workload: Workload) -> str:
+    """Why a job fails whose Job Kueue admitted and could not start: queue and class do not go together."""
+    return (
+        f"Kueue admitted this job from queue {queue} and could not start it: {workload.refusal}; make the node "
+        "selectors of the AugmentationClass's placements agree with those of the queue's ResourceFlavors"
+    )
+
+
+def told(eviction: Eviction) -> str:
+    """An eviction in a sentence; what is finished is kept in any case."""
+    if eviction.reason == "Preempted":
+        return f"preempted: Kueue gave the quota to another job ({eviction.message})"
+    return f"stopped by Kueue ({eviction.reason}): {eviction.message}"
+
+
+def _trouble(reason: str, message: str) -> Wait:
+    return Wait(reason, message, timedelta(seconds=10))

@@ -1,0 +1,262 @@
+"""What is read of Kueue: its objects as it sends them, seldom, and what their absence means."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from augmentation_api import PhaseName
+from augmentation_kube import KubeError, Resource
+from augmentation_operator.kueue.reading import RECENT, KueueReader
+from augmentation_operator.kueue.view import (
+    Eviction,
+    KueueView,
+    QueueState,
+    Workload,
+    activation,
+    read_place,
+    read_queue,
+    read_workload,
+)
+from augmentation_operator.observation import ChildJob
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+AT = "2026-01-01T00:00:00Z"
+JOB = ChildJob("kitchen-augment", PhaseName.AUGMENT, "lab", uid="b14a59b2", queue_name="team-a", suspended=True)
+NO_KUEUE = KubeError(404, "", "404 page not found")
+PREEMPTED = "Preempted to accommodate a workload due to prioritization in the ClusterQueue"
+
+
+def condition(kind: str, status: str, reason: str = "", message: str = "") -> dict[str, str]:
+    return {"type": kind, "status": status, "reason": reason, "message": message, "lastTransitionTime": AT}
+
+
+def workload(*conditions: dict[str, str], name: str = "job-kitchen", created: str = AT, **parts: Any) -> dict[str, Any]:
+    return {
+        "metadata": {"name": name, "creationTimestamp": created, **parts.get("metadata", {})},
+        "spec": {"queueName": "team-a", "active": True, **parts.get("spec", {})},
+        "status": {"conditions": list(conditions), **parts.get("status", {})},
+    }
+
+
+WAITS = condition(
+    "QuotaReserved",
+    "False",
+    "Pending",
+    "couldn't assign flavors to pod set main: insufficient unused quota for nvidia.com/gpu in flavor l4, 1 more needed",
+)
+
+
+# The objects.
+
+
+def test_a_workload_that_waits_says_why_without_kueues_inner_names() -> None:
+    read = read_workload([workload(WAITS)])
+    assert read == Workload(
+        "job-kitchen", "team-a", waits_for="insufficient unused quota for nvidia.com/gpu in flavor l4, 1 more needed"
+    )
+
+
+def test_a_workload_of_which_kueue_has_said_nothing_is_read() -> None:
+    body = {"metadata": {"name": "job-kitchen"}, "spec": {}}
+    assert read_workload([body]) == Workload("job-kitchen")
+    assert read_workload([]) is None
+
+
+def test_a_workload_tells_whether_the_operator_holds_it() -> None:
+    body = workload(WAITS)
+    for active in (False, True):
+        patch = activation(active)
+        body["spec"] |= patch["spec"]
+        kept = {name: value for name, value in patch["metadata"]["annotations"].items() if value is not None}
+        body["metadata"]["annotations"] = kept
+        read = read_workload([body])
+        assert read is not None
+        assert (read.is_active, read.is_held) == (active, not active)
+
+
+def test_a_workload_with_quota_waits_for_its_admission_checks() -> None:
+    checks = [{"name": "budget", "state": "Pending", "message": "asking"}, {"name": "topology", "state": "Ready"}]
+    read = read_workload([workload(condition("QuotaReserved", "True"), status={"admissionChecks": checks})])
+    assert read is not None
+    assert read.waits_for == "admission check budget: asking"
+
+
+def test_an_eviction_counts_until_kueue_admits_again() -> None:
+    read = read_workload([workload(condition("Evicted", "True", "Preempted", PREEMPTED))])
+    assert read is not None
+    assert read.eviction == Eviction("Preempted", PREEMPTED, NOW)
+    again = read_workload([workload(condition("Evicted", "False", "QuotaReserved", f"Previously: {PREEMPTED}"))])
+    assert again is not None
+    assert again.eviction is None
+
+
+@pytest.mark.parametrize(
+    ("reason", "by_kueue"),
+    [("Deactivated", False), ("DeactivatedDueToRequeuingLimitExceeded", False), ("Preempted", True)],
+)
+def test_a_deactivation_is_no_preemption(reason: str, by_kueue: bool) -> None:
+    read = read_workload([workload(condition("Evicted", "True", reason), spec={"active": by_kueue})])
+    assert read is not None
+    assert read.eviction is not None
+    assert read.eviction.is_deactivation is not by_kueue
+    assert read.is_active is by_kueue
+
+
+def test_a_job_that_kueue_could_not_start_is_told_from_one_that_ended() -> None:
+    refused = read_workload([workload(condition("Finished", "True", "FailedToStart", "conflict for nodeSelector"))])
+    ended = read_workload([workload(condition("Finished", "True", "Succeeded", "Job finished successfully"))])
+    assert refused is not None
+    assert ended is not None
+    assert (refused.refusal, ended.refusal) == ("conflict for nodeSelector", "")
+
+
+def test_of_several_workloads_of_a_job_the_one_that_goes_on_counts() -> None:
+    over = workload(condition("Finished", "True", "OutOfSync"), name="over", created="2026-01-02T00:00:00Z")
+    leaving = workload(name="leaving", metadata={"deletionTimestamp": AT})
+    read = read_workload([over, workload(name="present"), leaving])
+    assert read is not None
+    assert read.name == "present"
+
+
+def test_a_queue_says_whether_it_is_active() -> None:
+    assert read_queue({}) == (QueueState.OPEN, "")
+    stopped = condition("Active", "False", "ClusterQueueIsInactive", "Can't submit new workloads to clusterQueue")
+    assert read_queue({"status": {"conditions": [stopped]}}) == (
+        QueueState.INACTIVE,
+        "Can't submit new workloads to clusterQueue",
+    )
+
+
+def pending(*uids: str) -> dict[str, Any]:
+    return {
+        "items": [
+            {"metadata": {"name": uid, "ownerReferences": [{"kind": "Job", "uid": uid}]}, "positionInLocalQueue": place}
+            for place, uid in enumerate(uids)
+        ]
+    }
+
+
+def test_a_jobs_place_is_found_by_its_uid() -> None:
+    assert read_place(pending("other", JOB.uid, "third"), JOB.uid) == (1, 3)
+    assert read_place(pending("other"), JOB.uid) == (None, 1)
+    assert read_place({}, JOB.uid) == (None, 0)
+
+
+# Asking for them.
+
+
+class StandInApi:
+    """Answers from a table of what there is; an error is raised."""
+
+    def __init__(self, **answers: dict[str, Any] | KubeError) -> None:
+        self.answers = {
+            "LOCAL_QUEUES": {"status": {}},
+            "WORKLOADS": {"items": [workload(WAITS)]},
+            "VISIBLE_QUEUES": pending("other", JOB.uid),
+            **answers,
+        }
+        self.asked: list[str] = []
+
+    async def get(self, resource: Resource, name: str, namespace: str, *, subresource: str | None = None) -> Any:
+        assert (namespace, name) == ("lab", "team-a")
+        assert (subresource == "pendingworkloads") == (resource is Resource.VISIBLE_QUEUES)
+        return self.answer(resource)
+
+    async def list(self, resource: Resource, namespace: str, label_selector: str) -> Any:
+        assert (namespace, label_selector) == ("lab", f"kueue.x-k8s.io/job-uid={JOB.uid}")
+        return self.answer(resource)
+
+    def answer(self, resource: Resource) -> Any:
+        self.asked.append(resource.name)
+        found = self.answers[resource.name]
+        if isinstance(found, KubeError):
+            raise found
+        return found
+
+
+class Reading:
+    """A reader at a moment that a test moves."""
+
+    def __init__(self, **answers: dict[str, Any] | KubeError) -> None:
+        self.api, self.now = StandInApi(**answers), NOW
+        self.reader = KueueReader(self.api, lambda: self.now)  # type: ignore[arg-type]
+
+    async def view(self, child: ChildJob | None = JOB, queue: str = "team-a") -> KueueView:
+        return await self.reader.view("lab", queue, child)
+
+
+async def test_a_job_that_waits_has_a_reason_and_a_place() -> None:
+    view = await Reading().view()
+    assert view.state is QueueState.OPEN
+    assert view.workload is not None
+    assert (view.position, view.depth) == (1, 2)
+
+
+async def test_what_was_just_read_is_not_read_again_and_later_it_is() -> None:
+    reading = Reading()
+    await reading.view()
+    await reading.view()
+    assert len(reading.api.asked) == 3
+    reading.now += RECENT
+    await reading.view()
+    assert len(reading.api.asked) == 6
+    reading.reader.forget()
+    await reading.view()
+    assert len(reading.api.asked) == 9
+
+
+async def test_before_there_is_a_job_only_its_queue_is_asked_for() -> None:
+    reading = Reading()
+    assert await reading.view(child=None) == KueueView()
+    assert reading.api.asked == ["LOCAL_QUEUES"]
+
+
+async def test_a_job_that_names_no_queue_is_asked_for_its_workload_only() -> None:
+    reading = Reading()
+    assert (await reading.view(queue="")).workload is not None
+    assert reading.api.asked == ["WORKLOADS"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "state"),
+    [
+        (NO_KUEUE, QueueState.NOT_INSTALLED),
+        (KubeError(404, "NotFound", 'localqueues.kueue.x-k8s.io "team-a" not found'), QueueState.MISSING),
+        (KubeError(403, "Forbidden", "cannot get resource"), QueueState.FORBIDDEN),
+    ],
+)
+async def test_the_kinds_of_absence_are_told_apart(answer: KubeError, state: QueueState) -> None:
+    assert (await Reading(LOCAL_QUEUES=answer).view()).state is state
+    assert (await Reading(LOCAL_QUEUES=answer).view(child=None)).state is state
+
+
+async def test_a_job_that_names_no_queue_in_a_cluster_without_kueue_is_none_of_its_jobs() -> None:
+    view = await Reading(WORKLOADS=NO_KUEUE).view(queue="")
+    assert view == KueueView(QueueState.NOT_INSTALLED)
+
+
+@pytest.mark.parametrize("status", [403, 404, 503])
+async def test_places_are_a_courtesy(status: int) -> None:
+    view = await Reading(VISIBLE_QUEUES=KubeError(status, "", "no")).view()
+    assert view.workload is not None
+    assert (view.position, view.depth) == (None, None)
+
+
+async def test_what_may_pass_is_an_error_and_not_an_absence() -> None:
+    with pytest.raises(KubeError):
+        await Reading(LOCAL_QUEUES=KubeError(503, "ServiceUnavailable", "etcd is away")).view()
+
+
+async def test_what_is_remembered_stays_bounded() -> None:
+    reading = Reading()
+    for number in range(2000):
+        reading.now += timedelta(seconds=1)
+        reading.reader._answers["queue", "lab", str(number)] = (reading.now, {})
+        if number % 100 == 0:
+            await reading.view()
+    reading.now += RECENT
+    await reading.view()
+    assert len(reading.reader._answers) <= 256 + 3
