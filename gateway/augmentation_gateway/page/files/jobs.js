@@ -3,7 +3,7 @@
 import { ApiError, gatewayAddress, JOBS } from "./api.js";
 import { snippet } from "./dialogs.js";
 import { fill, h, icon, ICONS, keyed, say } from "./dom.js";
-import { age, moment, plural } from "./format.js";
+import { age, moment, number, plural } from "./format.js";
 import { JobPages } from "./job_pages.js";
 import { Polling } from "./polling.js";
 import { session } from "./session.js";
@@ -99,7 +99,7 @@ export function showJobs(main, query, changed) {
     // It tells of a change alone: to be told again of an end that is still near, it has to begin anew.
     end.unobserve(more);
     end.observe(more);
-    say(shown, jobs.length === 0 ? "\u00a0" : jobs.length < first.total ? `${plural(jobs.length, "job")} of ${first.total}` : plural(jobs.length, "job"));
+    say(shown, jobs.length === 0 ? "\u00a0" : jobs.length < first.total ? `${plural(jobs.length, "job")} of ${number(first.total)}` : plural(jobs.length, "job"));
   }
 
   // Somebody who scrolls to the end wants more, and need not say so.

@@ -7,6 +7,7 @@ import { tickAges } from "./format.js";
 import { showForm } from "./form.js";
 import { showJob } from "./job.js";
 import { isTyping, showJobs } from "./jobs.js";
+import { backoff } from "./polling.js";
 import { session } from "./session.js";
 import { resume, showSignIn } from "./signin.js";
 import { STATES } from "./states.js";
@@ -121,9 +122,15 @@ onContact(tellContact);
 onExpired((error) => signOut(error.message));
 tickAges();
 showTop();
-try {
-  await resume();
-  show();
-} catch (error) {
-  if (session.about === null && error.status !== 401) show(error.message);
+for (let failures = 0; ; failures += 1) {
+  try {
+    await resume();
+    show();
+    break;
+  } catch (error) {
+    // A key that is refused has led to the form already; with any other answer it is still good, and tried again.
+    if (session.key === null) break;
+    fill(main, h("div", { class: "empty", role: "alert" }, h("h1", {}, "One moment"), h("p", {}, error.message)));
+    await new Promise((resolve) => setTimeout(resolve, backoff(failures)));
+  }
 }

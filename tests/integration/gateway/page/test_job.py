@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.integration.control_plane import CHECKOUT, ControlPlane
 from tests.integration.gateway.conftest import GatewayProcess
@@ -295,6 +296,32 @@ def test_a_deleted_job_is_gone_and_its_list_is_shown(visitor: Visitor, jobs: Job
     visitor.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(visitor.page.get_by_role("heading", name="Jobs", exact=True)).to_be_visible()
     expect(visitor.row("deleted-here")).to_have_count(0)
+
+
+def test_a_stream_that_breaks_off_is_told_of_and_taken_up_again(visitor: Visitor, jobs: Jobs) -> None:
+    visitor.expected_complaints = ["ERR_CONNECTION", "ERR_EMPTY_RESPONSE", "ERR_INCOMPLETE_CHUNKED_ENCODING", "503"]
+    job_id = jobs.make("broken-off", SPEC, {"state": "running", "currentPhase": "augment"})
+    page = visitor.page
+    visitor.sign_in(address=f"/#/jobs/{job_id}")
+    expect(page.get_by_text("live", exact=True)).to_be_visible()
+    visitor.gateway.stop(signal.SIGKILL)
+    try:
+        expect(page.get_by_text("connection lost", exact=True)).to_be_visible()
+    finally:
+        visitor.gateway.start()
+        visitor.gateway.await_ready()
+    expect(page.get_by_text("live", exact=True)).to_be_visible(timeout=90_000)
+    jobs.set_status("broken-off", {"state": "cancelled", "cancelledAt": ago(1)})
+    expect(page.locator(".title .badge")).to_have_text("cancelled")
+
+
+def test_an_id_is_copied(visitor: Visitor, jobs: Jobs, context: BrowserContext) -> None:
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    job_id = jobs.make("to-be-told", SPEC)
+    visitor.sign_in(address=f"/#/jobs/{job_id}")
+    visitor.page.get_by_role("button", name="Copy id").click()
+    expect(visitor.page.get_by_text("Copied", exact=True)).to_be_visible()
+    assert visitor.page.evaluate("navigator.clipboard.readText()") == job_id
 
 
 def test_the_same_is_shown_for_kubectl_and_rest(visitor: Visitor, jobs: Jobs) -> None:

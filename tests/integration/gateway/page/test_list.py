@@ -225,6 +225,22 @@ def test_a_gateway_that_is_gone_is_told_of_and_waited_for(visitor: Visitor, jobs
     expect(visitor.page.get_by_role("alert").filter(has_text="does not answer")).to_be_hidden(timeout=60_000)
 
 
+def test_a_reload_while_the_gateway_is_away_keeps_the_key_and_comes_back_by_itself(
+    visitor: Visitor, jobs: Jobs
+) -> None:
+    visitor.expected_complaints = ["503"]
+    jobs.clear()
+    jobs.make("after-the-break")
+    visitor.sign_in()
+    expect(visitor.row("after-the-break")).to_be_visible()
+    # A proxy before a gateway that is away answers like this; the page itself may come from the browser's memory.
+    visitor.page.route("**/v1/**", lambda route: route.fulfill(status=503, body="<html>Service Unavailable</html>"))
+    visitor.page.reload()
+    expect(visitor.page.get_by_role("alert").filter(has_text="answered 503 in place of the gateway")).to_be_visible()
+    visitor.page.unroute("**/v1/**")
+    expect(visitor.row("after-the-break")).to_be_visible()
+
+
 def test_while_kubernetes_is_away_the_age_of_what_is_shown_is_told(
     visitor: Visitor, jobs: Jobs, granted: ControlPlane, http: httpx.Client
 ) -> None:
