@@ -22,6 +22,7 @@ UV := $(BIN)/uv
 SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 FUZZ_SECONDS ?= 600
 FUZZ_EXAMPLES ?= 3000
+CHAOS_JOBS ?= 50
 export UV_LINK_MODE ?= hardlink
 
 .PHONY: help
@@ -148,6 +149,10 @@ bench-gateway: setup ## how fast the gateway's reads are, against kube-apiserver
 .PHONY: fuzz-gateway
 fuzz-gateway: setup ## ten minutes of made-up requests, each answer held against the gateway's OpenAPI document
 	@$(PY) -m tests.integration.gateway.fuzzing --seconds $(FUZZ_SECONDS)
+
+.PHONY: chaos
+chaos: setup images ## fifty jobs while operator, workers, kubelet, API server, etcd and hub are killed again and again
+	@CHAOS_JOBS=$(CHAOS_JOBS) $(PY) -m pytest -s --timeout 0 tests/e2e/test_chaos.py
 
 .PHONY: fuzz-operator
 fuzz-operator: setup ## thousands of made-up lives of a job, each promise of the operator checked after every step

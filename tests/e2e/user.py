@@ -131,6 +131,27 @@ class User:
         text = self.kubectl.run("get", "pods", "-n", self.namespace, "-l", selector, "-o", "json")
         return list(json.loads(text)["items"])
 
+    def owned(self, job_id: str, kinds: str) -> int:
+        """How many objects of some kinds there are of a job."""
+        return len(self._names_of(job_id, kinds))
+
+    def delete(self, *job_ids: str) -> None:
+        """kubectl delete jobs."""
+        names = [self.resource(job_id)["metadata"]["name"] for job_id in job_ids]
+        self.kubectl.run("delete", "augmentationjob", *names, "-n", self.namespace)
+        self._made = [job_id for job_id in self._made if job_id not in job_ids]
+
+    def wait_until_nothing_is_left(self, job_id: str) -> None:
+        """Wait until all that was made for a deleted job is gone."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while left := self._names_of(job_id, "jobs,pods,configmaps,serviceaccounts,roles,rolebindings"):
+            assert time.monotonic() < deadline, left
+            time.sleep(1)
+
+    def _names_of(self, job_id: str, kinds: str) -> list[str]:
+        selector = f"augmentation.dev/job-uid={job_id}"
+        return self.kubectl.run("get", kinds, "-n", self.namespace, "-l", selector, "-o", "name").split()
+
     def kill(self, namespace: str, *pods: str) -> None:
         """Kill pods without a word of warning."""
         self.kubectl.run("delete", "pod", *pods, "-n", namespace, "--force", "--grace-period=0")

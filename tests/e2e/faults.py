@@ -1,0 +1,85 @@
+"""Ways to hurt a running installation: each kills something without a word of warning, and nothing repairs it."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import time
+from collections.abc import Callable
+
+from devcluster import settings as devcluster_settings
+from devcluster.cluster_state import read_state
+from devcluster.demo.kubectl import Kubectl
+from devcluster.errors import DevclusterError
+
+SYSTEM = "augmentation-system"
+RECOVERY_SECONDS = 180.0
+_TAINT = "chaos=node-lost:NoExecute"
+
+
+class Faults:
+    """The faults of one cluster.
+
+    Attributes:
+        by_name: what can be done to it. Where the cluster is not the dev cluster's own, its nodes are left alone.
+    """
+
+    def __init__(self, kubectl: Kubectl, chance: random.Random) -> None:
+        self._kubectl, self._chance = kubectl, chance
+        self.by_name: dict[str, Callable[[], None]] = {
+            "operator killed": lambda: self._kill_pods(SYSTEM, "augmentation-operator"),
+            "gateway killed": lambda: self._kill_pods(SYSTEM, "augmentation-gateway"),
+            "node lost to its pods": self._lose_node,
+        }
+        settings = devcluster_settings.from_environment()
+        state = None if settings.existing else read_state(settings.state)
+        if state is not None:
+            self._on_node = [str(state.provider), "exec", f"{settings.name}-control-plane"]
+            self.by_name |= {
+                "worker killed": self._kill_a_worker,
+                "hub killed": lambda: self._kill_process("devcluster.localhub"),
+                "kubelet killed": lambda: self._kill_process("^/usr/bin/kubelet"),
+                "API server killed": lambda: self._kill_process("^kube-apiserver"),
+                "etcd killed": lambda: self._kill_process("^etcd"),
+            }
+
+    def await_api(self) -> None:
+        """Wait until the API server answers again."""
+        self._again(lambda: self._kubectl.run("get", "--raw", "/readyz", timeout=10))
+
+    def _kill_pods(self, namespace: str, name: str) -> None:
+        selector = f"app.kubernetes.io/name={name}"
+        self._again(
+            lambda: self._kubectl.run(
+                "delete", "pod", "-n", namespace, "-l", selector, "--force", "--grace-period=0", timeout=30
+            )
+        )
+
+    def _lose_node(self) -> None:
+        """All pods that do not tolerate it are thrown off at once, as off a node that is lost; then it is back."""
+        self._again(lambda: self._kubectl.run("taint", "nodes", "--all", "--overwrite", _TAINT, timeout=30))
+        time.sleep(2)
+        self._again(lambda: self._kubectl.run("taint", "nodes", "--all", f"{_TAINT}-", timeout=30))
+
+    def _kill_a_worker(self) -> None:
+        search = [*self._on_node, "pgrep", "-f", "augmentation_worker"]
+        found = subprocess.run(search, capture_output=True, text=True, check=False)  # 1: none runs now
+        workers = found.stdout.split()
+        if workers:
+            subprocess.run([*self._on_node, "kill", "-9", self._chance.choice(workers)], check=False)
+
+    def _kill_process(self, command: str) -> None:
+        subprocess.run([*self._on_node, "pkill", "-9", "-f", command], check=True)
+
+    @staticmethod
+    def _again(act: Callable[[], object]) -> None:
+        """Until the API server, which may be gone from a fault before, lets it be done."""
+        deadline = time.monotonic() + RECOVERY_SECONDS
+        while True:
+            try:
+                act()
+                return
+            except (DevclusterError, subprocess.TimeoutExpired):
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(1)

@@ -1,0 +1,76 @@
+"""Whatever is killed while jobs run, each ends right, with the same result, published once, and leaves nothing behind.
+
+In the gate a few jobs, and each fault once; `make chaos` runs fifty, for as long as that takes.
+"""
+
+import os
+import random
+import time
+
+from tests.e2e.faults import Faults
+from tests.e2e.result_check import fingerprint
+from tests.e2e.user import FINAL, Json, User
+
+JOBS = int(os.environ.get("CHAOS_JOBS", "2"))
+SEED = int(os.environ.get("CHAOS_SEED", "1"))
+AT_ONCE = 3
+PAUSE_SECONDS = (2.0, 6.0)
+SECONDS_A_JOB = 120.0
+VARIANTS = 3
+
+
+def spec_of(number: int) -> Json:
+    """A few specs over and over, so that each result has an undisturbed one to be compared with."""
+    return {
+        "source": {"hub": {"repoID": "demo/pusht"}},
+        "augmentation": {"copies": 2, "episodes": "0:3", "seed": number % VARIANTS},
+        "parallelism": 2,
+        # Kills are the test's doing, and more than a shard would see in its life.
+        "backoffLimitPerShard": 20,
+    }
+
+
+def run_jobs(user: User, count: int, faults: list[str], chaos: Faults) -> list[str]:
+    """Run jobs, a few at a time, while one fault follows the other; their ids, when all have ended."""
+    ids: list[str] = []
+    chance = random.Random(SEED)
+    deadline = time.monotonic() + 120 + SECONDS_A_JOB * count
+    while True:
+        chaos.await_api()
+        states = [user.status(job_id)["status"] for job_id in ids]
+        running = sum(state not in FINAL for state in states)
+        if not running and len(ids) == count:
+            return ids
+        assert time.monotonic() < deadline, list(zip(ids, states, strict=True))
+        for _ in range(min(AT_ONCE - running, count - len(ids))):
+            ids.append(user.apply(f"chaos-{user.new_dataset_id('c')[-8:]}", spec_of(len(ids))))
+        if faults:
+            name = faults.pop()
+            ended = sum(state in FINAL for state in states)
+            print(f"{ended:3} of {count} jobs ended; {name}", flush=True)
+            chaos.by_name[name]()
+        time.sleep(chance.uniform(*PAUSE_SECONDS))
+
+
+def test_each_job_ends_right_whatever_is_killed(user: User) -> None:
+    chaos = Faults(user.kubectl, random.Random(SEED))
+    names = sorted(chaos.by_name)
+    each = names * max(1, JOBS // len(names))
+    random.Random(SEED).shuffle(each)
+
+    undisturbed = run_jobs(user, min(JOBS, VARIANTS), [], chaos)
+    expected = [fingerprint(user.download(user.status(job_id)["augmented_dataset_id"])) for job_id in undisturbed]
+
+    ids = run_jobs(user, JOBS, each, chaos)
+    assert not each, f"the jobs ended before these faults: {each}"
+    for number, job_id in enumerate(ids):
+        status = user.complete(job_id)
+        result = status["augmented_dataset_id"]
+        assert fingerprint(user.download(result)) == expected[number % VARIANTS], job_id
+        commits = user.hub.list_repo_commits(result, repo_type="dataset")
+        assert len([commit for commit in commits if job_id in commit.title + commit.message]) == 1
+        assert user.owned(job_id, "jobs") == 3
+
+    user.delete(*undisturbed, *ids)
+    for job_id in (*undisturbed, *ids):
+        user.wait_until_nothing_is_left(job_id)
