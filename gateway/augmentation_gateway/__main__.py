@@ -68,6 +68,7 @@ def _serve(options: argparse.Namespace) -> int:
     import uvloop  # noqa: PLC0415
     from kubernetes.aio.config import ConfigException  # noqa: PLC0415
 
+    from augmentation_gateway.oidc import OidcFileError  # noqa: PLC0415
     from augmentation_gateway.serve import serve  # noqa: PLC0415
 
     given = {name: value for name in ("host", "port") if (value := getattr(options, name, None)) is not None}
@@ -77,6 +78,9 @@ def _serve(options: argparse.Namespace) -> int:
         uvloop.run(serve(chosen))
     except ConfigException as error:
         print(f"augmentation-gateway: no Kubernetes cluster is configured: {error}", file=sys.stderr)
+        return 2
+    except OidcFileError as error:
+        print(f"augmentation-gateway: {error}", file=sys.stderr)
         return 2
     return 0
 

@@ -8,6 +8,7 @@ from uuid import UUID
 from augmentation_gateway.cluster_view import ClusterView
 from augmentation_gateway.keys import ApiKey, KeyRing, Right
 from augmentation_gateway.object_cache import Gone
+from augmentation_gateway.oidc import OidcTokens, is_token
 from augmentation_gateway.problem import Problem, no_such_job
 from augmentation_gateway.records import JobRecord
 
@@ -15,30 +16,35 @@ _MISSING_KEY = "No API key was given: send it as `x-api-key: KEY` or `Authorizat
 _WRONG_KEY = "This API key is not valid: check it, or ask the administrator for a new one."
 
 
-def authenticate(headers: Iterable[tuple[bytes, bytes]], ring: KeyRing) -> ApiKey:
+async def authenticate(headers: Iterable[tuple[bytes, bytes]], ring: KeyRing, tokens: OidcTokens | None) -> ApiKey:
     """The key a request was sent with; x-api-key is taken where both headers are there.
 
     Args:
         headers: names in lower case, as ASGI has them.
         ring: the keys in force.
+        tokens: the issuer whose tokens are taken in place of keys, if there is one.
 
     Raises:
-        Problem: 401.
+        Problem: 401; for a token also 403 and 503.
     """
+    presented = _presented(headers)
+    if (key := ring.find(presented)) is not None:
+        return key
+    if tokens is not None and is_token(presented):
+        return await tokens.find(presented)
+    raise Problem(401, _WRONG_KEY, headers={"WWW-Authenticate": "Bearer"})
+
+
+def _presented(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     bearer: bytes | None = None
     for name, value in headers:
         if name == b"x-api-key":
-            presented = value.strip()
-            break
+            return value.strip()
         if name == b"authorization" and value[:7].lower() == b"bearer ":
             bearer = value[7:].strip()
-    else:
-        if bearer is None:
-            raise Problem(401, _MISSING_KEY, headers={"WWW-Authenticate": "Bearer"})
-        presented = bearer
-    if (key := ring.find(presented)) is None:
-        raise Problem(401, _WRONG_KEY, headers={"WWW-Authenticate": "Bearer"})
-    return key
+    if bearer is None:
+        raise Problem(401, _MISSING_KEY, headers={"WWW-Authenticate": "Bearer"})
+    return bearer
 
 
 def require(key: ApiKey, right: Right) -> None:

@@ -78,7 +78,7 @@ async def job_stream(
                 async with asyncio.timeout(gateway.streams.heartbeat_seconds):
                     await woken.wait()
             except TimeoutError:
-                if not gateway.keys.ring.holds(key):
+                if not gateway.holds(key):
                     return
                 yield b": still here\n\n"
 

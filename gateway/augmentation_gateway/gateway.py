@@ -10,6 +10,7 @@ from augmentation_gateway.dialect import Dialect
 from augmentation_gateway.keys import ApiKey, Right
 from augmentation_gateway.keys_file import KeysFile
 from augmentation_gateway.metrics import Metrics
+from augmentation_gateway.oidc import OidcTokens
 from augmentation_gateway.problem import Problem
 from augmentation_gateway.rate_limit import RateLimit
 from augmentation_gateway.records import JobRecord
@@ -31,6 +32,7 @@ class Gateway:
         streams: the event streams that are open.
         rate_limit: how often a key may ask.
         metrics: what is counted.
+        tokens: the OIDC issuer whose tokens are taken in place of keys, if there is one.
     """
 
     api: KubeApi
@@ -39,6 +41,7 @@ class Gateway:
     streams: Streams = field(default_factory=Streams)
     rate_limit: RateLimit = field(default_factory=RateLimit)
     metrics: Metrics = field(default_factory=Metrics)
+    tokens: OidcTokens | None = None
 
     def __post_init__(self) -> None:
         view, metrics = self.view, self.metrics
@@ -47,6 +50,10 @@ class Gateway:
         metrics.show("keys", "API keys in force.", lambda: len(self.keys.ring))
         metrics.show_by_resource("objects", "Objects in the cache.", view.sizes)
         metrics.show_by_resource("watch_starts", "Watches begun: those above one were begun again.", view.watch_starts)
+
+    def holds(self, key: ApiKey) -> bool:
+        """Whether a key or token is still in force, for what outlives a request's own check of it."""
+        return self.keys.ring.holds(key) or (self.tokens is not None and self.tokens.holds(key))
 
     def read_status(self, key: ApiKey, dialect: Dialect, job_id: str) -> bytes:
         """Body of a status answer. Touches memory only. Raises Problem."""

@@ -20,6 +20,7 @@ from augmentation_api.spec import ObjectName
 
 KEY_PREFIX = "aug_"
 ALL_PROJECTS = "*"
+Project = UUID | Literal["*"]
 
 
 class Right(StrEnum):
@@ -59,7 +60,7 @@ class ApiKey(_Model):
     principal: Principal
     organisation: Annotated[str, StringConstraints(max_length=255)] = ""
     namespace: ObjectName
-    projects: Annotated[tuple[UUID | Literal["*"], ...], Field(min_length=1)]
+    projects: Annotated[tuple[Project, ...], Field(min_length=1)]
     rights: Annotated[tuple[Right, ...], Field(min_length=1)] = tuple(Right)
     requests_per_second: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
 

@@ -10,10 +10,12 @@ from contextlib import suppress
 
 import uvicorn
 
+from augmentation_gateway import oidc
 from augmentation_gateway.app import build_app
 from augmentation_gateway.cluster_view import ClusterView
 from augmentation_gateway.gateway import Gateway
 from augmentation_gateway.keys_file import KeysFile
+from augmentation_gateway.oidc import OidcTokens
 from augmentation_gateway.rate_limit import RateLimit
 from augmentation_gateway.settings import Settings
 from augmentation_gateway.streams import Streams
@@ -39,15 +41,23 @@ class _Server(uvicorn.Server):
 
 
 async def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT. Raises ConfigException where no cluster is configured."""
+    """Serve until SIGTERM or SIGINT. Raises ConfigException where no cluster is configured, OidcFileError."""
     keys = KeysFile(settings.keys_file)
     keys.refresh()
+    tokens = OidcTokens(oidc.read(settings.oidc_file)) if settings.oidc_file else None
     # uvicorn raises the signal that stopped it once more when it has stopped; with the default handler that would kill
     # the process before its watches and connections are closed.
     for stop in (signal.SIGTERM, signal.SIGINT):
         signal.signal(stop, lambda *_: None)
     async with connect() as api, ClusterView(api, settings.namespaces) as view:
-        gateway = Gateway(api, view, keys, Streams(settings.heartbeat_seconds), RateLimit(settings.requests_per_second))
+        gateway = Gateway(
+            api,
+            view,
+            keys,
+            Streams(settings.heartbeat_seconds),
+            RateLimit(settings.requests_per_second),
+            tokens=tokens,
+        )
         following = asyncio.create_task(keys.follow())
         server = _Server(
             uvicorn.Config(

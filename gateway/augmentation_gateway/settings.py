@@ -24,6 +24,7 @@ class Settings:
 
     Attributes:
         keys_file: JSON file with the API keys, usually a mounted Secret (`AUGMENTATION_KEYS_FILE`).
+        oidc_file: JSON file that names an OIDC issuer and grants (`AUGMENTATION_OIDC_FILE`); None: keys only.
         namespaces: namespaces whose jobs are served; empty: all of them, which takes a ClusterRole
             (`AUGMENTATION_NAMESPACES`, comma-separated).
         host: address to listen on (`HOST`).
@@ -40,6 +41,7 @@ class Settings:
     """
 
     keys_file: Path = DEFAULT_KEYS_FILE
+    oidc_file: Path | None = None
     namespaces: tuple[str, ...] = ()
     host: str = "0.0.0.0"  # noqa: S104 - in a pod, the address that the Service reaches
     port: int = DEFAULT_PORT
@@ -63,6 +65,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
         raise SettingsError(f"AUGMENTATION_PAGE={page!r} is unknown: use true or false")
     return Settings(
         keys_file=Path(environ.get("AUGMENTATION_KEYS_FILE") or DEFAULT_KEYS_FILE),
+        oidc_file=Path(environ["AUGMENTATION_OIDC_FILE"]) if environ.get("AUGMENTATION_OIDC_FILE") else None,
         namespaces=_names(environ.get("AUGMENTATION_NAMESPACES", "")),
         host=environ.get("HOST") or Settings.host,
         port=int(port),

@@ -1,0 +1,234 @@
+"""Bearer tokens of an OpenID Connect issuer in the place of API keys, checked by PyJWT.
+
+A token is checked once and remembered by its digest until it expires: a poll costs what it costs with a key. The
+issuer's public keys are found by its discovery document and read again when a token names one that is not known, at
+most every REFRESH_SECONDS: made-up tokens cannot make the gateway a flood for the issuer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import aiohttp
+import jwt
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
+
+from augmentation_api.spec import ObjectName
+from augmentation_gateway.keys import ApiKey, Principal, Project, Right
+from augmentation_gateway.problem import Problem
+
+logger = logging.getLogger(__name__)
+
+ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
+"""Signatures by a key pair: never `none`, nor one by a shared secret (RFC 8725, 3.1)."""
+LEEWAY_SECONDS = 30
+REFRESH_SECONDS = 10.0
+KEYS_LIFETIME_SECONDS = 3600.0
+REMEMBERED_TOKENS = 10_000
+TIMEOUT_SECONDS = 5.0
+
+_Text = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+
+
+class OidcFileError(Exception):
+    """A settings file that cannot be used; the message says where and why."""
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Grant(_Model):
+    """What the tokens with one value in one of their claims may do; the first grant that fits counts.
+
+    Attributes:
+        claim: name of a claim, such as groups.
+        value: what it has to be, or to hold if it is a list.
+        namespace: the one Kubernetes namespace whose jobs are seen and made.
+        organisation, projects, rights, requests_per_second: as of an API key.
+    """
+
+    claim: _Text
+    value: _Text
+    namespace: ObjectName
+    organisation: Annotated[str, StringConstraints(max_length=255)] = ""
+    projects: Annotated[tuple[Project, ...], Field(min_length=1)] = ("*",)
+    rights: Annotated[tuple[Right, ...], Field(min_length=1)] = tuple(Right)
+    requests_per_second: float | None = Field(None, ge=0, allow_inf_nan=False, alias="requestsPerSecond")
+
+    def fits(self, claims: Mapping[str, Any]) -> bool:
+        """Whether a token with these claims is meant."""
+        held = claims.get(self.claim)
+        return self.value in held if isinstance(held, list) else held == self.value
+
+
+class OidcDocument(_Model):
+    """The settings file.
+
+    Attributes:
+        issuer: URL of the issuer, as tokens name it; its discovery document lies under it.
+        audience: what tokens have to be made for.
+        grants: who may do what. A token that none fits is refused.
+    """
+
+    issuer: _Text
+    audience: _Text
+    grants: Annotated[tuple[Grant, ...], Field(min_length=1)]
+
+    @field_validator("issuer")
+    @classmethod
+    def _is_url(cls, issuer: str) -> str:
+        if not issuer.startswith(("https://", "http://127.0.0.1:", "http://localhost:")):
+            raise ValueError("has to begin with https://: whoever can change its answers can make tokens")
+        return issuer
+
+
+def read(path: Path) -> OidcDocument:
+    """The settings in a file. Raises OidcFileError."""
+    try:
+        return OidcDocument.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise OidcFileError(f"{path} cannot be read: {error.strerror}") from error
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the document"
+        raise OidcFileError(f"{path}: {where}: {first['msg']}") from None
+
+
+def is_token(presented: bytes) -> bool:
+    """Whether a secret has the form of a token: no API key has dots."""
+    return presented.count(b".") == 2
+
+
+class OidcTokens:
+    """The tokens of one issuer.
+
+    Args:
+        document: whose tokens are taken, and for what.
+        now: seconds since 1970, as tokens count.
+    """
+
+    def __init__(self, document: OidcDocument, now: Callable[[], float] = time.time) -> None:
+        self._document = document
+        self._now = now
+        self._known: OrderedDict[bytes, tuple[ApiKey, float]] = OrderedDict()
+        self._keys: dict[str | None, jwt.PyJWK] = {}
+        self._read_at = -KEYS_LIFETIME_SECONDS
+        self._asked_at = -REFRESH_SECONDS
+        self._reading = asyncio.Lock()
+
+    def holds(self, key: ApiKey) -> bool:
+        """Whether the token that this entry was made of has not expired."""
+        held = self._known.get(bytes.fromhex(key.sha256))
+        return held is not None and held[1] > self._now()
+
+    async def find(self, presented: bytes) -> ApiKey:
+        """What a token may do, as the entry of an API key.
+
+        Raises:
+            Problem: 401 for a token that is not good, 403 for a good one that no grant fits, 503 while the issuer's
+                keys cannot be read.
+        """
+        digest = hashlib.sha256(presented).digest()
+        if (held := self._known.get(digest)) is not None and held[1] > self._now():
+            return held[0]
+        claims = await self._checked(presented)
+        entry = self._entry(claims, digest)
+        self._known[digest] = entry, float(claims["exp"])
+        self._known.move_to_end(digest)
+        if len(self._known) > REMEMBERED_TOKENS:
+            self._known.popitem(last=False)
+        return entry
+
+    async def _checked(self, presented: bytes) -> dict[str, Any]:
+        try:
+            key_id = jwt.get_unverified_header(presented).get("kid")
+            key = await self._signing_key(key_id)
+            claims: dict[str, Any] = jwt.decode(
+                presented,
+                key,
+                # Not what the token says of itself: a public key must not be taken for a shared secret.
+                algorithms=[key.algorithm_name] if key.algorithm_name in ALGORITHMS else [],
+                audience=self._document.audience,
+                issuer=self._document.issuer,
+                leeway=LEEWAY_SECONDS,
+                options={"require": ["exp", "iss", "aud", "sub"]},
+            )
+        except jwt.PyJWTError as error:
+            raise _refused(f"This token is not valid ({error}): sign in anew with the issuer.") from error
+        return claims
+
+    async def _signing_key(self, key_id: str | None) -> jwt.PyJWK:
+        # Under one lock, so that many requests with one new key ask the issuer once.
+        async with self._reading:
+            now = self._now()
+            is_old = now - self._read_at >= KEYS_LIFETIME_SECONDS
+            if (is_old or key_id not in self._keys) and now - self._asked_at >= REFRESH_SECONDS:
+                self._asked_at = now
+                await self._read_keys()
+            if key_id in self._keys:
+                return self._keys[key_id]
+            if not self._keys:
+                raise _unavailable()
+        raise _refused("This token is signed with a key that its issuer does not list: sign in anew with the issuer.")
+
+    async def _read_keys(self) -> None:
+        """The issuer's keys as they are now; where they cannot be read, those of before stay good."""
+        timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
+        discovery = self._document.issuer.rstrip("/") + "/.well-known/openid-configuration"
+        try:
+            async with aiohttp.ClientSession(timeout=timeout, raise_for_status=True, trust_env=True) as session:
+                async with session.get(discovery) as answer:
+                    found = await answer.json(content_type=None)
+                if found["issuer"] != self._document.issuer:
+                    raise ValueError(f"{discovery} names the issuer {found['issuer']!r}")
+                async with session.get(found["jwks_uri"]) as answer:
+                    listed = jwt.PyJWKSet.from_dict(await answer.json(content_type=None))
+        except (aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError, jwt.PyJWTError) as error:
+            logger.error(
+                "the OIDC issuer's keys cannot be read; those read before stay in force",
+                extra={"fields": {"issuer": self._document.issuer, "error": repr(error), "keys": len(self._keys)}},
+            )
+            return
+        self._keys = {key.key_id: key for key in listed.keys if key.public_key_use in (None, "sig")}
+        self._read_at = self._now()
+
+    def _entry(self, claims: Mapping[str, Any], digest: bytes) -> ApiKey:
+        grant = next((grant for grant in self._document.grants if grant.fits(claims)), None)
+        if grant is None:
+            asked = ", ".join(dict.fromkeys(grant.claim for grant in self._document.grants))
+            raise Problem(
+                403,
+                f"This token is good, but nothing is granted to it: ask the administrator (claims looked at: {asked}).",
+            )
+        subject = str(claims["sub"])
+        # A subject may be an address or hold anything: what logs and annotations show of it is a digest.
+        name = hashlib.sha256(f"{self._document.issuer} {subject}".encode()).hexdigest()[:16]
+        return ApiKey(
+            id=f"oidc-{name}",
+            sha256=digest.hex(),
+            principal=Principal(type="user", id=subject[:255] or "-"),
+            organisation=grant.organisation,
+            namespace=grant.namespace,
+            projects=grant.projects,
+            rights=grant.rights,
+            requests_per_second=grant.requests_per_second,
+        )
+
+
+def _refused(why: str) -> Problem:
+    return Problem(401, why, headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
+
+
+def _unavailable() -> Problem:
+    retry = {"Retry-After": str(int(REFRESH_SECONDS))}
+    return Problem(
+        503, "The keys of the OIDC issuer cannot be read, so no token can be checked. Try again.", headers=retry
+    )

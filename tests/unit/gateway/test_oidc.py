@@ -1,0 +1,259 @@
+"""Tokens of an OpenID Connect issuer in place of keys: real signatures, and an issuer that answers over HTTP."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jwt
+import pytest
+from aiohttp import web
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from augmentation_gateway.gateway import Gateway
+from augmentation_gateway.keys import Right
+from augmentation_gateway.metrics import Metrics
+from augmentation_gateway.oidc import (
+    KEYS_LIFETIME_SECONDS,
+    REFRESH_SECONDS,
+    OidcDocument,
+    OidcFileError,
+    OidcTokens,
+    read,
+)
+from augmentation_gateway.problem import Problem
+from tests.unit.gateway.conftest import PATH, CurrentGateway
+
+NOW = 1_800_000_000
+KEYS: dict[str, Any] = {
+    "rsa": rsa.generate_private_key(public_exponent=65537, key_size=2048),
+    "curve": ec.generate_private_key(ec.SECP256R1()),
+}
+ALGORITHM = {"rsa": "RS256", "curve": "ES256"}
+
+
+class StandInIssuer:
+    """Discovery document and keys as an identity provider serves them; it signs what it is asked to."""
+
+    def __init__(self) -> None:
+        self.published = ["rsa"]
+        self.asked = 0
+        self.is_down = False
+        self.url = ""
+
+    async def discovery(self, _: web.Request) -> web.Response:
+        self.asked += 1
+        if self.is_down:
+            return web.Response(status=503)
+        return web.json_response({"issuer": self.url, "jwks_uri": f"{self.url}/keys"})
+
+    async def keys(self, _: web.Request) -> web.Response:
+        makers = {"rsa": jwt.algorithms.RSAAlgorithm, "curve": jwt.algorithms.ECAlgorithm}
+        listed = [
+            {**makers[name].to_jwk(KEYS[name].public_key(), as_dict=True), "kid": name, "use": "sig"}
+            for name in self.published
+        ]
+        return web.json_response({"keys": listed})
+
+    def token(self, key: str = "rsa", headers: dict[str, Any] | None = None, **claims: Any) -> bytes:
+        body = {
+            "iss": self.url,
+            "aud": "augmentation",
+            "sub": "mina@robots.example",
+            "exp": NOW + 300,
+            "groups": ["people", "robot-learning"],
+            **claims,
+        }
+        kept = {name: value for name, value in body.items() if value is not None}
+        return jwt.encode(kept, KEYS[key], ALGORITHM[key], headers={"kid": key, **(headers or {})}).encode()
+
+
+class Clock:
+    seconds: float = NOW
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+async def issuer() -> AsyncIterator[StandInIssuer]:
+    issuer = StandInIssuer()
+    application = web.Application()
+    application.router.add_get("/.well-known/openid-configuration", issuer.discovery)
+    application.router.add_get("/keys", issuer.keys)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    issuer.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    yield issuer
+    await runner.cleanup()
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Also PyJWT's, which asks for the time by itself."""
+    clock = Clock()
+
+    class Now:
+        @staticmethod
+        def now(tz: object = None) -> Any:
+            import datetime
+
+            return datetime.datetime.fromtimestamp(clock(), tz=datetime.UTC)
+
+    monkeypatch.setattr("jwt.api_jwt.datetime", Now)
+    return clock
+
+
+@pytest.fixture
+def tokens(issuer: StandInIssuer, clock: Clock) -> OidcTokens:
+    grants = [
+        {"claim": "groups", "value": "robot-learning", "namespace": "robots", "organisation": "lab"},
+        {"claim": "department", "value": "press", "namespace": "robots", "rights": ["read"], "requestsPerSecond": 1},
+    ]
+    document = OidcDocument.model_validate({"issuer": issuer.url, "audience": "augmentation", "grants": grants})
+    return OidcTokens(document, clock)
+
+
+async def refusal(tokens: OidcTokens, token: bytes) -> Problem:
+    with pytest.raises(Problem) as refused:
+        await tokens.find(token)
+    return refused.value
+
+
+async def test_the_first_grant_that_fits_says_what_a_token_may_do(issuer: StandInIssuer, tokens: OidcTokens) -> None:
+    member = await tokens.find(issuer.token())
+    assert (member.namespace, member.organisation, member.rights) == ("robots", "lab", (Right.READ, Right.WRITE))
+    assert member.principal.id == "mina@robots.example"
+    assert "mina" not in member.id
+    reader = await tokens.find(issuer.token(groups=["people"], department="press", sub="otto"))
+    assert (reader.rights, reader.requests_per_second) == ((Right.READ,), 1)
+    assert reader.id != member.id
+
+
+async def test_a_token_that_nothing_is_granted_to_is_refused_with_the_claims_looked_at(
+    issuer: StandInIssuer, tokens: OidcTokens
+) -> None:
+    problem = await refusal(tokens, issuer.token(groups=["people"]))
+    assert problem.status == 403
+    assert "groups, department" in problem.detail
+
+
+@pytest.mark.parametrize(
+    ("claims", "why"),
+    [
+        ({"exp": NOW - 31}, "expired"),
+        ({"exp": None}, "exp"),
+        ({"aud": "payroll"}, "Audience"),
+        ({"iss": "https://elsewhere.example"}, "issuer"),
+        ({"nbf": NOW + 3600}, "not yet valid"),
+        ({"sub": None}, "sub"),
+    ],
+)
+async def test_a_token_that_is_not_for_us_or_not_for_now_is_refused(
+    issuer: StandInIssuer, tokens: OidcTokens, claims: dict[str, Any], why: str
+) -> None:
+    problem = await refusal(tokens, issuer.token(**claims))
+    assert problem.status == 401
+    assert why in problem.detail
+
+
+async def test_a_token_without_a_signature_or_with_anothers_is_refused(
+    issuer: StandInIssuer, tokens: OidcTokens
+) -> None:
+    claims = jwt.decode(issuer.token(), options={"verify_signature": False})
+    public = (
+        KEYS["rsa"]
+        .public_key()
+        .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    )
+    head, body, _ = jwt.encode(claims, "x" * 32, "HS256", headers={"kid": "rsa"}).split(".")
+    shared = jwt.algorithms.HMACAlgorithm(jwt.algorithms.HMACAlgorithm.SHA256).sign(f"{head}.{body}".encode(), public)
+    by_public_key = f"{head}.{body}.{jwt.utils.base64url_encode(shared).decode()}"
+    forged = [
+        jwt.encode(claims, None, "none", headers={"kid": "rsa"}).encode(),
+        by_public_key.encode(),
+        issuer.token("curve", headers={"kid": "rsa"}),
+        b"not.a.token",
+    ]
+    for token in forged:
+        assert (await refusal(tokens, token)).status == 401
+
+
+async def test_a_new_key_of_the_issuer_is_found_and_made_up_ones_do_not_flood_it(
+    issuer: StandInIssuer, tokens: OidcTokens, clock: Clock
+) -> None:
+    await tokens.find(issuer.token())
+    issuer.published = ["curve"]
+    clock.seconds += REFRESH_SECONDS
+    assert await tokens.find(issuer.token("curve"))
+    assert issuer.asked == 2
+    for number in range(20):
+        assert (await refusal(tokens, issuer.token(headers={"kid": f"made-up-{number}"}))).status == 401
+    assert issuer.asked == 2
+
+
+async def test_an_issuer_that_is_away_is_said_and_its_known_keys_stay_good(
+    issuer: StandInIssuer, tokens: OidcTokens, clock: Clock
+) -> None:
+    issuer.is_down = True
+    problem = await refusal(tokens, issuer.token())
+    assert (problem.status, problem.headers["Retry-After"]) == (503, "10")
+    issuer.is_down = False
+    clock.seconds += REFRESH_SECONDS
+    assert await tokens.find(issuer.token(exp=clock.seconds + 60))
+    issuer.is_down = True
+    clock.seconds += KEYS_LIFETIME_SECONDS + 1
+    assert await tokens.find(issuer.token(exp=clock.seconds + 60))
+
+
+async def test_a_token_is_checked_once_and_held_until_it_expires(
+    issuer: StandInIssuer, tokens: OidcTokens, clock: Clock
+) -> None:
+    token = issuer.token()
+    entry = await tokens.find(token)
+    assert await tokens.find(token) is entry
+    assert tokens.holds(entry)
+    clock.seconds = NOW + 300
+    assert not tokens.holds(entry)
+    clock.seconds = NOW + 331
+    assert (await refusal(tokens, token)).status == 401
+
+
+async def test_a_token_reads_a_job_as_a_key_does_and_a_wrong_key_is_still_wrong(
+    issuer: StandInIssuer,
+    tokens: OidcTokens,
+    gateway: Gateway,
+    application: tuple[object, CurrentGateway],
+    http: httpx.AsyncClient,
+) -> None:
+    application[1].gateway = dataclasses.replace(gateway, tokens=tokens, metrics=Metrics())
+    del http.headers["x-api-key"]
+    answer = await http.get(PATH, headers={"Authorization": f"Bearer {issuer.token().decode()}"})
+    assert answer.status_code == 200
+    refused = await http.get(PATH, headers={"Authorization": f"Bearer {issuer.token(aud='payroll').decode()}"})
+    assert refused.status_code == 401
+    assert refused.headers["WWW-Authenticate"] == 'Bearer error="invalid_token"'
+    assert (await http.get(PATH, headers={"Authorization": "Bearer wrong"})).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"issuer": "http://login.robots.example"}, "issuer"),
+        ({"grants": []}, "grants"),
+        ({"grants": [{"claim": "groups", "value": "a", "namespace": "Not A Name"}]}, "grants.0.namespace"),
+        ({"audiences": ["x"]}, "audiences"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused_by_name(tmp_path: Path, change: dict[str, Any], named: str) -> None:
+    grants = [{"claim": "groups", "value": "a", "namespace": "robots"}]
+    good = {"issuer": "https://login.robots.example", "audience": "augmentation", "grants": grants}
+    (tmp_path / "oidc.json").write_text(json.dumps({**good, **change}))
+    with pytest.raises(OidcFileError, match=named):
+        read(tmp_path / "oidc.json")
