@@ -40,7 +40,7 @@ export function trouble(status) {
     return { title: "The job failed", reason: failed?.reason ?? "", text: failed?.message ?? error ?? status.message ?? "" };
   }
   if (status.state === "completed" || status.state === "cancelled") return null;
-  const waiting = found("Accepted", "False") ?? found("Placed", "False") ?? found("Suspended", "True");
+  const waiting = found("Accepted", "False") ?? found("Admitted", "False") ?? found("Placed", "False") ?? found("Suspended", "True");
   return waiting ? { title: "The job waits", reason: waiting.reason, text: waiting.message, mild: true } : null;
 }
 

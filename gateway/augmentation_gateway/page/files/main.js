@@ -2,8 +2,8 @@
 
 import { onContact, onExpired } from "./api.js";
 import { showHelp } from "./dialogs.js";
-import { fill, h, icon, ICONS } from "./dom.js";
-import { tickAges } from "./format.js";
+import { fill, h, icon, ICONS, say } from "./dom.js";
+import { clock, tickAges } from "./format.js";
 import { showForm } from "./form.js";
 import { showJob } from "./job.js";
 import { isTyping, showJobs } from "./jobs.js";
@@ -84,15 +84,19 @@ function remember({ states, text, sort }) {
   history.replaceState(null, "", search.size ? `#/?${search}` : "#/");
 }
 
-let lost = null;
+let current = Date.now();
+let behind = null;
 
-/** Tell while what is shown may be old, and how old. */
+/** Tell while what is shown may be old, and from when it is: a time that holds still, for it is read out when it changes. */
 function tellContact({ reachable, age }) {
-  if (reachable) lost = null;
-  else lost ??= Date.now();
-  if (!reachable) fill(notice, h("strong", {}, "The gateway does not answer. "), "What you see is from ", h("time", { "data-age": true, datetime: new Date(lost).toISOString() }, "0s"), " ago; this page goes on by itself.");
-  else if (age > 0) fill(notice, h("strong", {}, "The Kubernetes API is away. "), `What you see is ${age} s old, and nothing can be changed for now.`);
-  notice.hidden = reachable && age <= 0;
+  if (reachable && age <= 0) {
+    current = Date.now();
+    behind = null;
+  } else behind ??= reachable ? Date.now() - age * 1000 : current;
+  notice.hidden = behind === null;
+  if (behind === null) return;
+  const what = reachable ? "The Kubernetes API is away, and nothing can be changed for now." : "The gateway does not answer.";
+  say(notice, `${what} What you see is from ${clock(behind)}; this page goes on by itself.`);
 }
 
 document.addEventListener("keydown", (event) => {

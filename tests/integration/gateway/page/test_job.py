@@ -255,18 +255,23 @@ def test_what_a_key_may_not_do_it_is_not_offered(visitor: Visitor, jobs: Jobs) -
         expect(visitor.page.get_by_role("button", name=action)).to_have_count(0)
 
 
-def test_a_job_that_waits_says_for_what_and_where_it_stands_in_line(visitor: Visitor, jobs: Jobs) -> None:
-    placed = {"type": "Placed", "status": "False", "reason": "Unschedulable", "lastTransitionTime": ago(30)}
-    message = "0/3 nodes are available: 3 Insufficient nvidia.com/gpu. Free a GPU, or name another class."
-    waiting = {
-        "state": "queued",
-        "queue": {"position": 1, "depth": 4},
-        "conditions": [{**placed, "message": message}],
-    }
-    job_id = jobs.make("in-line", SPEC, waiting)
+@pytest.mark.parametrize(
+    ("condition", "reason", "message"),
+    [
+        ("Placed", "Unschedulable", "0/3 nodes are available: 3 Insufficient nvidia.com/gpu. Name another class."),
+        ("Admitted", "QuotaReserved", "Queue robots-gpu is full: it goes on when one of its jobs has ended."),
+    ],
+)
+def test_a_job_that_waits_says_for_what_and_where_it_stands_in_line(
+    visitor: Visitor, jobs: Jobs, condition: str, reason: str, message: str
+) -> None:
+    waits = {"type": condition, "status": "False", "reason": reason, "message": message, "lastTransitionTime": ago(30)}
+    status = {"state": "queued", "queue": {"position": 1, "depth": 4}, "conditions": [waits]}
+    job_id = jobs.make(f"in-line-{reason.lower()}", SPEC, status)
     visitor.sign_in(address=f"/#/jobs/{job_id}")
     expect(visitor.page.get_by_text("Place 2 of 4 in line")).to_be_visible()
-    expect(visitor.page.get_by_text("Insufficient nvidia.com/gpu")).to_be_visible()
+    expect(visitor.page.get_by_role("heading", name="The job waits")).to_contain_text(reason)
+    expect(visitor.page.get_by_text(message)).to_be_visible()
     expect(visitor.page.get_by_text("The picture comes with the result.")).to_be_visible()
 
 

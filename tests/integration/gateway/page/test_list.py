@@ -219,6 +219,9 @@ def test_a_gateway_that_is_gone_is_told_of_and_waited_for(visitor: Visitor, jobs
     visitor.gateway.stop(signal.SIGKILL)
     expect(visitor.page.get_by_role("alert").filter(has_text="does not answer")).to_be_visible()
     expect(visitor.row("still-there")).to_be_visible()
+    expect(visitor.page.get_by_role("alert")).to_have_text(
+        re.compile(r"What you see is from \d\d:\d\d:\d\d; this page")
+    )
     visitor.look("list-gateway-gone")
     visitor.gateway.start()
     visitor.gateway.await_ready()
