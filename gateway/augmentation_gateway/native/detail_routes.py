@@ -150,7 +150,10 @@ def key_router() -> APIRouter:
         KEY_PATH,
         summary="Get API Key",
         response_description="The key",
-        responses={200: {"headers": AGE_HEADERS}, **errors()},
+        responses={
+            200: {"headers": AGE_HEADERS},
+            **errors(e403="No grant is for this bearer token", e503="The issuer of bearer tokens is away"),
+        },
     )
     async def own_key(request: Request) -> KeyView:
         """Get what the key of this request may do."""

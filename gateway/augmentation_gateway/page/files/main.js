@@ -134,6 +134,10 @@ for (let failures = 0; ; failures += 1) {
   } catch (error) {
     // A key that is refused has led to the form already; with any other answer it is still good, and tried again.
     if (session.key === null) break;
+    if (error.status === 403) {
+      signOut(error.message);
+      break;
+    }
     fill(main, h("div", { class: "empty", role: "alert" }, h("h1", {}, "One moment"), h("p", {}, error.message)));
     await new Promise((resolve) => setTimeout(resolve, backoff(failures)));
   }

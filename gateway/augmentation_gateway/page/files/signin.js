@@ -48,7 +48,7 @@ export function showSignIn(main, reason, then) {
     h("h1", { id: "signin-title" }, "Sign in"),
     h("p", { class: "quiet" }, "Robot dataset augmentation on Kubernetes"),
     h("label", { for: "key" }, "API key"), input,
-    h("p", { class: "help", id: "key-help" }, "Kept in this tab only, and forgotten when you close it or sign out."),
+    h("p", { class: "help", id: "key-help" }, "Or a bearer token, where the gateway takes those. Kept in this tab only, and forgotten when you close it or sign out."),
     problem, button,
     h("p", { class: "help" }, "No key yet? Your administrator makes one with ", h("code", {}, "augmentation-gateway keys create"), "."),
   ));
