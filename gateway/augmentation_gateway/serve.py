@@ -6,9 +6,11 @@ import asyncio
 import logging
 import signal
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from augmentation_gateway import oidc
 from augmentation_gateway.app import build_app
@@ -19,6 +21,7 @@ from augmentation_gateway.oidc import OidcTokens
 from augmentation_gateway.rate_limit import RateLimit
 from augmentation_gateway.settings import Settings
 from augmentation_gateway.streams import Streams
+from augmentation_gateway.tracing import tracing
 from augmentation_kube import connect
 
 logger = logging.getLogger(__name__)
@@ -49,6 +52,14 @@ async def serve(settings: Settings) -> None:
     # the process before its watches and connections are closed.
     for stop in (signal.SIGTERM, signal.SIGINT):
         signal.signal(stop, lambda *_: None)
+    with tracing() as trace:
+        await _serve(settings, keys, tokens, trace)
+    logger.info("stopped")
+
+
+async def _serve(
+    settings: Settings, keys: KeysFile, tokens: OidcTokens | None, trace: Callable[[ASGIApp], ASGIApp]
+) -> None:
     async with connect() as api, ClusterView(api, settings.namespaces) as view:
         gateway = Gateway(
             api,
@@ -61,7 +72,7 @@ async def serve(settings: Settings) -> None:
         following = asyncio.create_task(keys.follow())
         server = _Server(
             uvicorn.Config(
-                build_app(gateway, allowed_origins=settings.allowed_origins, page=settings.page),
+                trace(build_app(gateway, allowed_origins=settings.allowed_origins, page=settings.page)),
                 host=settings.host,
                 port=settings.port,
                 lifespan="off",
@@ -82,4 +93,3 @@ async def serve(settings: Settings) -> None:
             following.cancel()
             with suppress(asyncio.CancelledError):
                 await following
-    logger.info("stopped")

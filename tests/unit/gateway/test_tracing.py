@@ -1,0 +1,87 @@
+"""Traces go to the collector that is named, and nothing of OpenTelemetry is loaded where none is."""
+
+from __future__ import annotations
+
+import gzip
+import subprocess
+import sys
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import httpx
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from starlette.types import Receive, Scope, Send
+
+from augmentation_gateway.tracing import SERVICE_NAME, tracing
+
+
+class StandInCollector(ThreadingHTTPServer):
+    """Takes OTLP over HTTP, as any collector does."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Taking)
+        self.requests: list[ExportTraceServiceRequest] = []
+
+    @property
+    def spans(self) -> list[Span]:
+        found = [resource for request in self.requests for resource in request.resource_spans]
+        return [span for resource in found for scope in resource.scope_spans for span in scope.spans]
+
+
+class _Taking(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        import gzip
+
+        body = self.rfile.read(int(self.headers["content-length"]))
+        body = gzip.decompress(body) if self.headers.get("content-encoding") == "gzip" else body
+        assert isinstance(self.server, StandInCollector)
+        self.server.requests.append(ExportTraceServiceRequest.FromString(body))
+        self.send_response(200)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandInCollector]:
+    with StandInCollector() as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{server.server_address[1]}")
+        monkeypatch.setenv("OTEL_SERVICE_NAME", SERVICE_NAME)
+        yield server
+        server.shutdown()
+
+
+async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"here"})
+
+
+async def test_each_request_is_a_span_and_no_key_is_in_it(collector: StandInCollector) -> None:
+    with tracing() as trace:
+        transport = httpx.ASGITransport(trace(answer))
+        async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+            await client.get("/v1/augmentation", headers={"x-api-key": "aug_secret", "authorization": "Bearer secret"})
+            await client.get("/healthz")
+    (span,) = collector.spans
+    assert span.kind == Span.SPAN_KIND_SERVER
+    attributes = {each.key: str(each.value) for each in span.attributes}
+    assert "/v1/augmentation" in str(attributes)
+    assert "secret" not in str(collector.requests)
+    (resource,) = (each.resource for request in collector.requests for each in request.resource_spans)
+    names = {each.key: each.value.string_value for each in resource.attributes}
+    assert names["service.name"] == SERVICE_NAME
+
+
+def test_without_a_collector_nothing_of_it_is_loaded() -> None:
+    program = (
+        "import sys; from augmentation_gateway.tracing import tracing\n"
+        "with tracing() as trace: assert trace(len) is len\n"
+        "assert not [name for name in sys.modules if name.startswith('opentelemetry')]"
+    )
+    subprocess.run([sys.executable, "-c", program], env={}, check=True)
