@@ -33,7 +33,6 @@ class StandInCollector(ThreadingHTTPServer):
 
 class _Taking(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
-        import gzip
 
         body = self.rfile.read(int(self.headers["content-length"]))
         body = gzip.decompress(body) if self.headers.get("content-encoding") == "gzip" else body
