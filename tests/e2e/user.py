@@ -79,8 +79,12 @@ class User:
 
     def resource(self, job_id: str) -> Json:
         """The AugmentationJob behind an id."""
+        return next(each for each in self.jobs() if each["metadata"]["uid"] == job_id)
+
+    def jobs(self) -> list[Json]:
+        """All AugmentationJobs of this user's namespace."""
         listing = json.loads(self.kubectl.run("get", "augmentationjobs", "-n", self.namespace, "-o", "json"))
-        return next(each for each in listing["items"] if each["metadata"]["uid"] == job_id)
+        return list(listing["items"])
 
     def wait(self, job_id: str, reached: Callable[[Json], bool] | None = None) -> Json:
         """Wait until a job has ended, or has `reached` something; its status then."""
