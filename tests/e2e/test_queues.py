@@ -1,0 +1,144 @@
+"""Queues of the real Kueue: jobs wait for quota and say where, a job of higher priority goes first, nothing is lost."""
+
+from collections.abc import Iterator
+
+import pytest
+import yaml
+
+from devcluster import kueue
+from devcluster import settings as devcluster_settings
+from devcluster.demo.access import Access
+from devcluster.demo.installation import Installation
+from devcluster.settings import CHECKOUT
+from tests.e2e.user import Json, User
+
+KUEUE = "kueue.x-k8s.io/v1beta2"
+# Quota for one pod; of all else there is plenty.
+QUOTA = [{"name": "cpu", "nominalQuota": "100"}, {"name": "memory", "nominalQuota": "100Gi"}]
+QUOTA_OF_ONE_POD = [*QUOTA, {"name": "pods", "nominalQuota": "1"}]
+
+
+@pytest.fixture(scope="module")
+def queue(installation: Installation, access: Access) -> Iterator[str]:
+    """A LocalQueue of the real Kueue, installed for these tests only: its webhooks see every Job of the cluster."""
+    settings = devcluster_settings.from_environment()
+    kueue.up(settings)
+    try:
+        installation.kubectl.apply(
+            {"apiVersion": KUEUE, "kind": "ResourceFlavor", "metadata": {"name": "any-node"}},
+            {
+                "apiVersion": KUEUE,
+                "kind": "ClusterQueue",
+                "metadata": {"name": "one-pod"},
+                "spec": {
+                    "namespaceSelector": {},
+                    "preemption": {"withinClusterQueue": "LowerPriority"},
+                    "resourceGroups": [
+                        {
+                            "coveredResources": [each["name"] for each in QUOTA_OF_ONE_POD],
+                            "flavors": [{"name": "any-node", "resources": QUOTA_OF_ONE_POD}],
+                        }
+                    ],
+                },
+            },
+            local_queue("team-a", access.namespace),
+            {
+                "apiVersion": "scheduling.k8s.io/v1",
+                "kind": "PriorityClass",
+                "metadata": {"name": "e2e-urgent"},
+                "value": 1000,
+                "preemptionPolicy": "Never",
+            },
+        )
+        yield "team-a"
+    finally:
+        installation.kubectl.run("delete", "augmentationjobs", "--all", "--namespace", access.namespace)
+        kueue.down(settings)
+
+
+def local_queue(name: str, namespace: str) -> Json:
+    metadata = {"name": name, "namespace": namespace}
+    return {"apiVersion": KUEUE, "kind": "LocalQueue", "metadata": metadata, "spec": {"clusterQueue": "one-pod"}}
+
+
+def spec_of(queue: str, *, copies: int, priority: str | None = None, **augmentation: object) -> Json:
+    return {
+        "source": {"hub": {"repoID": "demo/pusht"}},
+        "output": {"hub": {"repoID": User.new_dataset_id("queued")}},
+        "augmentation": {"copies": copies, **augmentation},
+        "parallelism": 1,
+        "queueName": queue,
+        **({"priorityClassName": priority} if priority else {}),
+    }
+
+
+def admission(user: User, job_id: str) -> tuple[str, str]:
+    conditions = user.resource(job_id).get("status", {}).get("conditions", [])
+    return next(((each["status"], each["reason"]) for each in conditions if each["type"] == "Admitted"), ("", ""))
+
+
+def place(user: User, job_id: str) -> Json | None:
+    found: Json | None = user.resource(job_id).get("status", {}).get("queue")
+    return found
+
+
+def suspend(user: User, name: str, value: bool) -> None:
+    spec = f'{{"spec":{{"suspend":{str(value).lower()}}}}}'
+    user.kubectl.run("patch", "augmentationjob", name, "-n", user.namespace, "--type=merge", "--patch", spec)
+
+
+def message(user: User, job_id: str) -> str:
+    return str(user.resource(job_id).get("status", {}).get("message"))
+
+
+def test_the_samples_are_what_kueue_accepts(user: User, queue: str) -> None:
+    samples = list(yaml.safe_load_all((CHECKOUT / "deploy" / "samples" / "queues" / "kueue.yaml").read_text()))
+    for each in samples:
+        if "namespace" in each["metadata"]:
+            each["metadata"]["namespace"] = user.namespace
+        user.kubectl.run(
+            "apply", "--dry-run=server", "--validate=strict", "--filename", "-", stdin=yaml.safe_dump(each)
+        )
+
+
+def test_jobs_wait_for_quota_one_of_higher_priority_goes_first_and_what_was_done_is_kept(
+    user: User, queue: str
+) -> None:
+    # Work enough for others to come meanwhile: slowly encoded.
+    slow = spec_of(queue, copies=20)
+    slow["output"]["video"] = {"preset": 6}
+    first = user.apply("queue-first", slow)
+    second = user.apply("queue-second", spec_of("team-b", copies=1, episodes="0:1"))
+    urgent = user.apply("queue-urgent", spec_of("team-c", copies=1, episodes="0:1", priority="e2e-urgent"))
+    # A queue that does not exist is named, and waited for.
+    user.wait(second, lambda _: admission(user, second) == ("False", "QueueNotFound"))
+    told = message(user, second)
+    assert told.startswith(f"queueName 'team-b': there is no such LocalQueue in namespace '{user.namespace}'"), told
+
+    user.wait(first, lambda _: admission(user, first) == ("True", "Admitted"))
+    user.kubectl.apply(local_queue("team-b", user.namespace))
+    user.wait(second, lambda _: "insufficient unused quota for pods" in message(user, second))
+    assert message(user, second).startswith("waiting in queue team-b: 0 of 1 jobs are ahead"), message(user, second)
+    assert admission(user, second) == ("False", "Queued")
+    assert place(user, second) == {"position": 0, "depth": 1}
+
+    user.wait(first, lambda status: status["progress"] is not None and status["progress"]["episodes"]["done"] >= 1)
+    user.kubectl.apply(local_queue("team-c", user.namespace))
+    user.wait(first, lambda _: admission(user, first) == ("False", "Preempted"))
+    assert user.resource(first)["status"]["preemptionCount"] == 1
+    assert message(user, first).startswith("preempted: Kueue gave the quota to another job"), message(user, first)
+    # Held by its user, it gives up its place; Kueue would else start it when its turn comes.
+    suspend(user, "queue-second", True)
+    user.wait(second, lambda _: admission(user, second) == ("False", "Suspended"))
+    assert place(user, second) is None
+    user.wait(first, lambda _: admission(user, first) == ("True", "Admitted"))
+    assert admission(user, second) == ("False", "Suspended")
+    suspend(user, "queue-second", False)
+
+    status = user.complete(first)
+    augment = next(phase for phase in status["phases"] if phase["name"] == "augment")
+    assert [event["message"] for event in augment["events"] if event["status"] == "resumed"]
+    assert user.resource(first)["status"]["retryCount"] == 0
+    user.complete(urgent)
+    user.wait(second, lambda _: admission(user, second) == ("True", "Admitted"))
+    assert "preemptionCount" not in user.resource(second)["status"]
