@@ -48,6 +48,39 @@ class ConditionType(StrEnum):
     CANCELLED = "Cancelled"
 
 
+class AdmissionReason(StrEnum):
+    """Reasons of the Admitted condition: why a job may take nodes, or why it may not yet."""
+
+    SLOT_TAKEN = "SlotTaken"
+    NO_LIMIT = "NoLimit"
+    ADMITTED = "Admitted"
+    # It is in turn.
+    QUEUED = "Queued"
+    PREEMPTED = "Preempted"
+    EVICTED = "Evicted"
+    SUSPENDED = "Suspended"
+    # It waits for somebody to put something right.
+    QUEUE_NOT_FOUND = "QueueNotFound"
+    QUEUE_INACTIVE = "QueueInactive"
+    QUEUE_NOT_NAMED = "QueueNotNamed"
+    QUEUE_FORBIDDEN = "QueueForbidden"
+    KUEUE_NOT_INSTALLED = "KueueNotInstalled"
+    DEACTIVATED = "Deactivated"
+
+
+NEEDS_SOMEBODY = frozenset(
+    {
+        AdmissionReason.QUEUE_NOT_FOUND,
+        AdmissionReason.QUEUE_INACTIVE,
+        AdmissionReason.QUEUE_NOT_NAMED,
+        AdmissionReason.QUEUE_FORBIDDEN,
+        AdmissionReason.KUEUE_NOT_INSTALLED,
+        AdmissionReason.DEACTIVATED,
+    }
+)
+"""Of these, the ones with which a job does not go on by waiting alone."""
+
+
 class AugmentationType(StrEnum):
     """`deterministic`: image transforms computed from a seed. `generative`: a video model repaints the scene."""
 

@@ -20,6 +20,7 @@ from augmentation_api import (
 from augmentation_api.failure import is_permanent_exit_code
 from augmentation_api.sharding import shard_count
 from augmentation_api.status import Queue
+from augmentation_api.vocabulary import AdmissionReason
 from augmentation_operator.class_selection import select_class
 from augmentation_operator.decision import Decision
 from augmentation_operator.ending import SOON, cancelled, completed, is_published, report_is_due, settled
@@ -177,16 +178,17 @@ class _Course:
         place, suspended = self._seen.place, self._job.spec.suspend
         recorded = self._job.status.condition(ConditionType.ADMITTED)
         if suspended and recorded is not None:
-            self._draft.condition(ConditionType.ADMITTED, False, "Suspended", "spec.suspend is true")
+            self._draft.condition(ConditionType.ADMITTED, False, AdmissionReason.SUSPENDED, "spec.suspend is true")
         if suspended or place is None:
             if not suspended and recorded is not None and recorded.status == "False":
-                self._draft.condition(ConditionType.ADMITTED, True, "NoLimit", "the class has no limit any more")
+                told = "the class has no limit any more"
+                self._draft.condition(ConditionType.ADMITTED, True, AdmissionReason.NO_LIMIT, told)
             self._draft.set(queue=None)
             return True
         if place.has_slot:
             is_new = recorded is None or recorded.status != "True"
             told = f"may take nodes: at most {place.limit} jobs of this class do at once in this namespace"
-            self._draft.condition(ConditionType.ADMITTED, True, "SlotTaken", told)
+            self._draft.condition(ConditionType.ADMITTED, True, AdmissionReason.SLOT_TAKEN, told)
             self._draft.set(queue=None)
             if is_new:  # recorded before anything is made, so that a restart counts this slot as taken
                 self._look_within(timedelta(0))
@@ -196,7 +198,7 @@ class _Course:
         waits = f"waiting in the queue: {place.position} of {place.depth} jobs are ahead"
         why = f"{waits} (at most {place.limit} of class {self._class.metadata.name} take nodes at once here)"
         self._draft.begin(PhaseName.PROVISION)
-        self._draft.condition(ConditionType.ADMITTED, False, "Queued", why)
+        self._draft.condition(ConditionType.ADMITTED, False, AdmissionReason.QUEUED, why)
         self._draft.set(current_phase=PhaseName.PROVISION, queue=Queue(position=place.position, depth=place.depth))
         self._draft.message(why)
         self._look_within(place.look_again_after)

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, PlainSerializer, WithJsonSchema
 
 from augmentation_api.model import to_rfc3339
 from augmentation_api.status import AugmentationJobStatus, OutputStatus, Phase, PhaseEvent, Tally
-from augmentation_api.vocabulary import ConditionType, PhaseName, PhaseStatus, State
+from augmentation_api.vocabulary import NEEDS_SOMEBODY, ConditionType, PhaseName, PhaseStatus, State
 from augmentation_gateway.records import ClassRecord, JobRecord
 
 Moment = Annotated[
@@ -178,6 +178,9 @@ def error_of(status: AugmentationJobStatus) -> str | None:
         condition = status.condition(kind)
         if condition is not None and condition.status == "False" and condition.message:
             return condition.message
+    admitted = status.condition(ConditionType.ADMITTED)
+    if admitted is not None and admitted.status == "False" and admitted.reason in NEEDS_SOMEBODY:
+        return admitted.message or None
     return None
 
 

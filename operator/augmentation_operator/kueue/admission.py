@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from augmentation_api import AugmentationClass, AugmentationJob, ConditionType, FailureReason, PhaseName
 from augmentation_api.status import Queue
+from augmentation_api.vocabulary import AdmissionReason
 from augmentation_operator.kueue.waiting import Wait, queue_name_of, refusal, told, why_it_waits
 from augmentation_operator.observation import ChildJob, Observation
 from augmentation_operator.status_draft import StatusDraft
@@ -84,7 +85,7 @@ class KueueAdmission:
     def admitted(self, child: ChildJob) -> None:
         """Say that Kueue lets a Job run."""
         queue = f"queue {child.queue_name}" if child.queue_name else "its queue"
-        self.draft.condition(ConditionType.ADMITTED, True, "Admitted", f"admitted by Kueue from {queue}")
+        self.draft.condition(ConditionType.ADMITTED, True, AdmissionReason.ADMITTED, f"admitted by Kueue from {queue}")
         self.draft.set(queue=None)
 
     @property
@@ -101,7 +102,7 @@ class KueueAdmission:
         elif workload.is_active:
             self._activate(workload.name, False)
         if self.job.status.condition(ConditionType.ADMITTED) is not None:
-            self.draft.condition(ConditionType.ADMITTED, False, "Suspended", "spec.suspend is true")
+            self.draft.condition(ConditionType.ADMITTED, False, AdmissionReason.SUSPENDED, "spec.suspend is true")
         self.draft.set(queue=None)
 
     def _activate(self, workload: str, active: bool) -> None:

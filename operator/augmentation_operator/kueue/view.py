@@ -47,6 +47,11 @@ class Eviction:
     at: datetime
 
     @property
+    def is_preemption(self) -> bool:
+        """Whether another job got what it had."""
+        return self.reason == "Preempted"
+
+    @property
     def is_deactivation(self) -> bool:
         """Whether the Workload was deactivated, as a suspended job's is: nobody else wanted the quota."""
         return self.reason.startswith(_DEACTIVATED)

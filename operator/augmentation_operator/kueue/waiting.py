@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from augmentation_api import AugmentationClass, AugmentationJob, PhaseName
+from augmentation_api.vocabulary import AdmissionReason
 from augmentation_operator.kueue.view import Eviction, KueueView, QueueState, Workload
 from augmentation_operator.observation import ChildJob, Observation
 
@@ -12,9 +13,9 @@ _WITHOUT = "limits.maxJobsPerNamespace of a class queues jobs without Kueue"
 
 @dataclass(frozen=True)
 class Wait:
-    """Why a Job may not run: a CamelCase reason, and a message with cause and, where somebody has to act, the fix."""
+    """Why a Job may not run: a reason, and a message with cause and, where somebody has to act, the fix."""
 
-    reason: str
+    reason: AdmissionReason
     message: str
     look_again_after: timedelta
 
@@ -59,24 +60,26 @@ def _of_queue(queue: str, namespace: str, view: KueueView) -> Wait | None:
     match view.state:
         case QueueState.NOT_INSTALLED:
             return _trouble(
-                "KueueNotInstalled",
+                AdmissionReason.KUEUE_NOT_INSTALLED,
                 f"{named}: Kueue (0.15 or newer) is not installed in this cluster: install it, or leave queueName out "
                 f"of the AugmentationClass or of a new job ({_WITHOUT})",
             )
         case QueueState.MISSING:
             return _trouble(
-                "QueueNotFound",
+                AdmissionReason.QUEUE_NOT_FOUND,
                 f"{named}: there is no such LocalQueue in namespace {namespace!r}: create it, or correct queueName in "
                 "the AugmentationClass or in a new job",
             )
         case QueueState.FORBIDDEN:
             return _trouble(
-                "QueueForbidden",
+                AdmissionReason.QUEUE_FORBIDDEN,
                 f"{named}: the operator may not read what Kueue says of it: give it the rights of its chart "
                 f"({view.detail})",
             )
         case QueueState.INACTIVE:
-            return _trouble("QueueInactive", f"waiting in queue {queue}, which is not active: {view.detail}")
+            return _trouble(
+                AdmissionReason.QUEUE_INACTIVE, f"waiting in queue {queue}, which is not active: {view.detail}"
+            )
     return None
 
 
@@ -86,13 +89,13 @@ def _of_workload(queue: str, namespace: str, view: KueueView) -> Wait | None:
     if workload is not None and not workload.is_active:
         why = f" ({workload.eviction.message})" if workload.eviction else ""
         return _trouble(
-            "Deactivated",
+            AdmissionReason.DEACTIVATED,
             f"Kueue holds this job: its Workload {workload.name} is deactivated{why}; set spec.active of the Workload "
             "to true to go on",
         )
     if workload is not None and not workload.queue_name and not queue:
         return _trouble(
-            "QueueNotNamed",
+            AdmissionReason.QUEUE_NOT_NAMED,
             "Kueue manages every Job here, and this one names no queue: set queueName in the AugmentationClass or in a "
             f"new job, or make a LocalQueue named default in namespace {namespace!r}",
         )
@@ -103,16 +106,16 @@ def _in_turn(queue: str, view: KueueView) -> Wait:
     workload = view.workload
     queue = queue or (workload.queue_name if workload else "")
     if workload is None:
-        return Wait("Queued", f"waiting in queue {queue}", timedelta(seconds=2))
+        return Wait(AdmissionReason.QUEUED, f"waiting in queue {queue}", timedelta(seconds=2))
     place = ""
     if view.position is not None:
         place = f": {view.position} of {view.depth} jobs are ahead"
     look_again = timedelta(seconds=10 + (view.position or 0) // 5)
     if workload.eviction is not None and not workload.eviction.is_deactivation:
-        reason = "Preempted" if workload.eviction.reason == "Preempted" else "Evicted"
+        reason = AdmissionReason.PREEMPTED if workload.eviction.is_preemption else AdmissionReason.EVICTED
         return Wait(reason, f"{told(workload.eviction)}; waiting in queue {queue}{place}", look_again)
     why = f" ({workload.waits_for})" if workload.waits_for else ""
-    return Wait("Queued", f"waiting in queue {queue}{place}{why}", look_again)
+    return Wait(AdmissionReason.QUEUED, f"waiting in queue {queue}{place}{why}", look_again)
 
 
 def refusal(queue: str, workload: Workload) -> str:
@@ -125,10 +128,10 @@ def refusal(queue: str, workload: Workload) -> str:
 
 def told(eviction: Eviction) -> str:
     """An eviction in a sentence; what is finished is kept in any case."""
-    if eviction.reason == "Preempted":
+    if eviction.is_preemption:
         return f"preempted: Kueue gave the quota to another job ({eviction.message})"
     return f"stopped by Kueue ({eviction.reason}): {eviction.message}"
 
 
-def _trouble(reason: str, message: str) -> Wait:
+def _trouble(reason: AdmissionReason, message: str) -> Wait:
     return Wait(reason, message, timedelta(seconds=10))

@@ -148,3 +148,11 @@ def test_a_version_of_a_job_is_encoded_once() -> None:
     assert len(times) == 1
     assert record.encoded("another dialect", encode) == b"{}"
     assert len(times) == 2
+
+
+def test_a_queue_that_somebody_has_to_put_right_is_the_error_and_waiting_in_turn_is_none() -> None:
+    told = "queueName 'gpus': there is no such LocalQueue"
+    missing = {"state": "running", "conditions": [condition("Admitted", "False", "QueueNotFound", told)]}
+    assert shown(missing)["error"] == told
+    in_turn = {"state": "running", "conditions": [condition("Admitted", "False", "Queued", "waiting in queue gpus")]}
+    assert shown(in_turn)["error"] is None

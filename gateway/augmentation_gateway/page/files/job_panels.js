@@ -16,7 +16,8 @@ function facts(entries) {
 /** "12 of 24 episodes · 684 of 1,368 frames · 84 frames a second · about 2m left" */
 export function progressLine(status) {
   const { progress } = status;
-  if (status.state === "queued" && status.queue?.position !== undefined) {
+  // A job waits in line after it was resolved: its state is "running" by then.
+  if (["queued", "running"].includes(status.state) && status.queue?.position !== undefined) {
     return `Place ${status.queue.position + 1} of ${status.queue.depth ?? "?"} in line`;
   }
   if (!progress) return status.message ?? "";

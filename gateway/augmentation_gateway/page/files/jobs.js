@@ -165,7 +165,7 @@ function updateRow(row, job) {
   parts.sub.classList.toggle("wrong", wrong !== "");
   say(parts.sub, wrong || job.dataset_id || "on a volume");
   parts.sub.title = wrong || job.dataset_id || "";
-  say(parts.phase, job.status === "queued" && job.queue_position !== null ? `place ${job.queue_position + 1} in line` : job.current_phase);
+  say(parts.phase, ["queued", "running"].includes(job.status) && job.queue_position !== null ? `place ${job.queue_position + 1} in line` : job.current_phase);
   parts.bar.value = job.percent;
   parts.bar.className = job.status;
   say(parts.percent, `${job.percent}%`);
