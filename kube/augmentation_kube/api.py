@@ -5,6 +5,8 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import urlencode, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from kubernetes.aio import config
@@ -18,13 +20,25 @@ Json = dict[str, Any]
 
 REQUEST_TIMEOUT_SECONDS = 30.0
 _JSON = "application/json"
-_MERGE_PATCH = "application/merge-patch+json"
-_APPLY_PATCH = "application/apply-patch+yaml"
+_CALLS = {
+    "get": ("GET", _JSON),
+    "list": ("GET", _JSON),
+    "create": ("POST", _JSON),
+    "apply": ("PATCH", "application/apply-patch+yaml"),
+    "patch": ("PATCH", "application/merge-patch+json"),
+    "delete": ("DELETE", _JSON),
+}
+"""What is called what on HTTP: method, and the content type of what is sent."""
+
+Counted = Callable[[str, str], None]
+"""Called after each answer with the verb (get, list, create, apply, patch, delete) and the resource, `jobs/status`."""
 
 
 @asynccontextmanager
-async def connect(kubeconfig: str | None = None) -> AsyncIterator["KubeApi"]:
+async def connect(kubeconfig: str | None = None, counted: Counted | None = None) -> AsyncIterator["KubeApi"]:
     """A KubeApi for the cluster this process is in, else for the one that `kubeconfig` or $KUBECONFIG names.
+
+    `counted` is told of each call.
 
     Raises:
         kubernetes.aio.config.ConfigException: there is neither.
@@ -37,21 +51,25 @@ async def connect(kubeconfig: str | None = None) -> AsyncIterator["KubeApi"]:
             await config.load_kube_config(client_configuration=configuration)
     else:
         await config.load_kube_config(config_file=kubeconfig, client_configuration=configuration)
+    # Otherwise environment and netrc are read again for each request, in a thread.
+    configuration.client_session_kwargs = {"trust_env": False}
+    configuration.proxy = configuration.proxy or _proxy_of(configuration.host)
     async with ApiClient(configuration) as client:
-        yield KubeApi(client)
+        yield KubeApi(client, counted)
 
 
 class KubeApi:
     """The API server. Every method raises KubeError (it said no) or KubeUnavailable (it could not be reached)."""
 
-    def __init__(self, client: ApiClient) -> None:
+    def __init__(self, client: ApiClient, counted: Counted | None = None) -> None:
         self._client = client
+        self._counted = counted
 
     async def get(
         self, resource: Resource, name: str, namespace: str | None = None, *, subresource: str | None = None
     ) -> Json:
         """One object, or a subresource of it."""
-        return await self._json("GET", object_path(resource, namespace, name, subresource))
+        return await self._json("get", resource, namespace, name, subresource)
 
     async def list(
         self,
@@ -64,7 +82,19 @@ class KubeApi:
         """A whole collection, consistent as of its resourceVersion: the list object with `items` and `metadata`."""
         selectors = {"labelSelector": label_selector, "fieldSelector": field_selector}
         query = {name: selector for name, selector in selectors.items() if selector}
-        return await self._json("GET", object_path(resource, namespace), query)
+        return await self._json("list", resource, namespace, query=query)
+
+    async def pages(
+        self, resource: Resource, namespace: str | None = None, *, size: int = 500
+    ) -> AsyncGenerator[Json, None]:
+        """A whole collection as `list` gives it, in lists of at most `size`: no more than one of them is in memory."""
+        query = {"limit": str(size)}
+        while True:
+            page = await self._json("list", resource, namespace, query=query)
+            yield page
+            if not (more := page["metadata"].get("continue")):
+                return
+            query["continue"] = more
 
     async def create(
         self,
@@ -80,7 +110,7 @@ class KubeApi:
         With `dry_run` everything is checked and nothing is kept: the object as it would have been.
         """
         query = _managed_by(field_manager) | ({"dryRun": "All"} if dry_run else {})
-        return await self._json("POST", object_path(resource, namespace), query, body)
+        return await self._json("create", resource, namespace, query=query, body=body)
 
     async def apply(
         self,
@@ -94,8 +124,7 @@ class KubeApi:
     ) -> Json:
         """Server-side apply: `field_manager` owns exactly the fields of `body` from now on, whoever had them."""
         query = {"fieldManager": field_manager, "force": "true"}
-        path = object_path(resource, namespace, name, subresource)
-        return await self._json("PATCH", path, query, body, _APPLY_PATCH)
+        return await self._json("apply", resource, namespace, name, subresource, query=query, body=body)
 
     async def merge_patch(
         self,
@@ -108,8 +137,8 @@ class KubeApi:
         field_manager: str | None = None,
     ) -> Json:
         """JSON merge patch (RFC 7386): the fields of `body` are set, its nulls removed, the rest stays."""
-        path = object_path(resource, namespace, name, subresource)
-        return await self._json("PATCH", path, _managed_by(field_manager), body, _MERGE_PATCH)
+        query = _managed_by(field_manager)
+        return await self._json("patch", resource, namespace, name, subresource, query=query, body=body)
 
     async def delete(
         self,
@@ -131,7 +160,7 @@ class KubeApi:
             if resource_version:
                 body["preconditions"]["resourceVersion"] = resource_version
         try:
-            await self._json("DELETE", object_path(resource, namespace, name), body=body)
+            await self._json("delete", resource, namespace, name, body=body)
         except KubeError as error:
             if error.status != 404 and not (error.status == 409 and uid is not None):
                 raise
@@ -181,14 +210,24 @@ class KubeApi:
 
     async def _json(
         self,
-        method: str,
-        path: str,
+        verb: str,
+        resource: Resource,
+        namespace: str | None = None,
+        name: str | None = None,
+        subresource: str | None = None,
+        *,
         query: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
-        content_type: str = _JSON,
     ) -> Json:
-        response = await self._request(method, path, query or {}, body, content_type)
-        answer: Json = json.loads(await self._read(response))
+        method, content_type = _CALLS[verb]
+        path = object_path(resource, namespace, name, subresource)
+        try:
+            response = await self._request(method, path, query or {}, body, content_type)
+            answer: Json = json.loads(await self._read(response))
+        finally:
+            if self._counted is not None:
+                plural = resource.value.plural
+                self._counted(verb, f"{plural}/{subresource}" if subresource else plural)
         return answer
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
@@ -207,22 +246,28 @@ class KubeApi:
         timeout: float = REQUEST_TIMEOUT_SECONDS,
     ) -> aiohttp.ClientResponse:
         """Send one request; the answer's body is not read yet. A status of 400 and above is raised."""
-        request = await self._client.param_serialize(
-            method,
-            path,
-            query_params=list(query.items()),
-            header_params={"Accept": _JSON, "Content-Type": content_type},
-            body=body,
-            auth_settings=["BearerToken"],
-        )
+        # The client's own way to here copies what is sent value by value, to make JSON of its models: ours is JSON.
+        headers = {"Accept": _JSON, "Content-Type": content_type, **self._client.default_headers}
+        await self._client.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
+        url = f"{self._client.configuration.host}{path}" + (f"?{urlencode(query)}" if query else "")
         try:
-            answer = await self._client.call_api(*request, _request_timeout=aiohttp.ClientTimeout(total=timeout))
+            answer = await self._client.rest_client.request(
+                method, url, headers, body, _request_timeout=aiohttp.ClientTimeout(total=timeout)
+            )
             response: aiohttp.ClientResponse = answer.response
             if response.status >= 400:
                 raise KubeError.from_answer(response.status, await response.read())
         except (aiohttp.ClientError, TimeoutError, asyncio.IncompleteReadError, OSError) as error:
             raise KubeUnavailable(f"the Kubernetes API could not be reached: {error!r}") from error
         return response
+
+
+def _proxy_of(url: str) -> str | None:
+    """The proxy that the environment names for a URL (HTTPS_PROXY and the like, but for NO_PROXY)."""
+    parts = urlsplit(url)
+    if parts.hostname is None or proxy_bypass(parts.hostname):
+        return None
+    return getproxies().get(parts.scheme)
 
 
 def _managed_by(field_manager: str | None) -> dict[str, str]:

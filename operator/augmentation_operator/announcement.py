@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from augmentation_api import AugmentationJob, AugmentationJobStatus, ConditionType, PhaseName, PhaseStatus
+from augmentation_api import AugmentationJob, AugmentationJobStatus, ConditionType, PhaseName, PhaseStatus, State
 from augmentation_api.identifiers import FIELD_MANAGER_OPERATOR
 from augmentation_api.model import to_rfc3339
 from augmentation_api.status import Condition
@@ -69,13 +69,13 @@ def announcements(before: AugmentationJobStatus, after: AugmentationJobStatus) -
 
 
 def _of_phases(before: AugmentationJobStatus, after: AugmentationJobStatus) -> Iterator[Announcement]:
-    for name in PhaseName:
+    changed = [name for name in PhaseName if after.phase(name).status != before.phase(name).status]
+    for name in changed:
         phase = after.phase(name)
-        if phase.status == before.phase(name).status:
-            continue
         if phase.status == PhaseStatus.IN_PROGRESS:
             yield Announcement(f"{name.capitalize()}Started", f"{name} has begun", False, str(phase.started_at))
-        elif phase.status == PhaseStatus.COMPLETED:
+        elif phase.status == PhaseStatus.COMPLETED and name == changed[-1] and after.state != State.COMPLETED:
+            # Otherwise what is told along with it, the next phase's begin or the job's end, says so too.
             yield Announcement(f"{name.capitalize()}Completed", f"{name} is done", False, str(phase.completed_at))
 
 

@@ -1,7 +1,7 @@
 """The shell around the decision: reads what is seen, does what was decided. Level-triggered; safe to repeat."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -96,21 +96,23 @@ class Controller:
             namespaces: those that are served; none: all.
         """
         await self._learn_priorities()
-        for body in await self.listed(namespaces):
+        async for body in self.listed(namespaces):
             self.saw(body)
 
-    async def listed(self, namespaces: Iterable[str]) -> list[dict[str, Any]]:
+    async def listed(self, namespaces: Iterable[str]) -> AsyncIterator[dict[str, Any]]:
         """All resources as they are now; `namespaces` as for load."""
         served: list[str | None] = [*namespaces]
-        answers = [await self._api.list(Resource.AUGMENTATION_JOBS, namespace) for namespace in served or [None]]
-        return [body for answer in answers for body in answer["items"]]
+        for namespace in served or [None]:
+            async for page in self._api.pages(Resource.AUGMENTATION_JOBS, namespace):
+                for body in page["items"]:
+                    yield body
 
     def saw(self, body: Mapping[str, Any]) -> None:
         """Remember the newest state of a resource; an older one than is known is ignored."""
         uid = body["metadata"]["uid"]
         known = self._bodies.get(uid)
         if known is None or _version(body) >= _version(known):
-            self._bodies[uid] = body
+            self._bodies[uid] = _without_field_owners(body)
             self._admissions.saw(body)
 
     def lost(self, uid: str) -> None:
@@ -151,7 +153,7 @@ class Controller:
             return None
         seen = children_of(job, self._children.jobs_of(uid), self._children.pods_of(uid))
         decision = await self._decide(job, seen)
-        if needs_fresh_read(job, decision):
+        if needs_fresh_read(job, decision, seen):
             anew = await self._read_anew(job)
             if anew is None:
                 return None
@@ -373,6 +375,12 @@ class Controller:
             ],
         }
         await self._write_status(metadata["name"], metadata["namespace"], metadata["uid"], status)
+
+
+def _without_field_owners(body: Mapping[str, Any]) -> dict[str, Any]:
+    """A resource without `managedFields`, which nobody reads here and which is more than half of what it holds."""
+    metadata = {key: value for key, value in body["metadata"].items() if key != "managedFields"}
+    return {**body, "metadata": metadata}
 
 
 def _without_numbers(part: Mapping[str, Any]) -> dict[str, Any]:

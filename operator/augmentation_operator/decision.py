@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from augmentation_api import AugmentationJob, AugmentationJobStatus, ConditionType
+from augmentation_api import AugmentationJob, AugmentationJobStatus, ConditionType, PhaseName, State
 from augmentation_operator.manifests.ownership import Manifest
-from augmentation_operator.observation import attempt_of, rung_of
+from augmentation_operator.observation import Observation, attempt_of, rung_of
 
 OPERATOR_EVENT = "operator-"
 """Ids of the operator's own events begin so; all other events belong to workers."""
@@ -57,15 +57,35 @@ def operator_part(status: AugmentationJobStatus) -> dict[str, Any]:
     return wire
 
 
-def needs_fresh_read(job: AugmentationJob, decision: Decision) -> bool:
+def needs_fresh_read(job: AugmentationJob, decision: Decision, seen: Observation) -> bool:
     """Whether a decision may not rest on what the watches have shown, since they may lag, one more than another.
 
     It may not where it cannot be taken back: a job ends, starts again, leaves a rung of its ladder or is deleted; and
-    where a Job follows another one of the same phase, of an earlier attempt or rung, whose pods have to be gone.
+    where a Job follows another one of the same phase, of an earlier attempt or rung, whose pods have to be gone. An end
+    to which nothing newer could make a difference needs none.
     """
+    if _is_beyond_doubt(decision, seen):
+        return False
     before, after = job.status.state, decision.status.state
     if after != before and any(state is not None and state.is_final for state in (before, after)):
         return True
     rung = (decision.status.placement.rung or 0) if decision.status.placement else 0
     follows = (attempt_of(job) > 0 or rung > 0) and any(manifest["kind"] == "Job" for manifest in decision.create)
     return decision.delete_resource or rung > rung_of(job) or follows
+
+
+def _is_beyond_doubt(decision: Decision, seen: Observation) -> bool:
+    """Whether a job is completed, and no newer sight of the cluster could say otherwise.
+
+    A published result stays published and a complete Job complete, whatever was asked for since; and once all pods are
+    seen to have ended, nothing is missing in what they used.
+    """
+    publish = seen.jobs.get(PhaseName.PUBLISH)
+    return (
+        decision.status.state == State.COMPLETED
+        and not decision.delete_resource
+        and publish is not None
+        and publish.is_complete
+        and bool(seen.pods_of(PhaseName.PUBLISH))
+        and all(pod.is_over and pod.finished_at for pod in seen.pods)
+    )

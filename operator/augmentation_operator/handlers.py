@@ -22,7 +22,8 @@ from augmentation_operator.work_queue import WorkQueue
 
 log = logging.getLogger(__name__)
 
-RECONCILERS = 4
+RECONCILERS = 16
+"""Jobs in hand at once. What a reconcile takes is waiting for the API server, so many cost no more than few."""
 LOAD_AGAIN_SECONDS = 2
 _OURS = {LABEL_JOB_UID: kopf.PRESENT}
 
@@ -44,6 +45,20 @@ class IndexedChildren:
     def classes(self) -> Iterable[AugmentationClass]:
         """All classes that can be read."""
         return [each for name in self._classes for each in self._classes[name]]
+
+
+class NothingKept(kopf.DiffBaseStorage):
+    """Spares kopf the copy of each object that it makes to find out what changed: nobody here asks that."""
+
+    def build(self, **_: Any) -> Any:
+        """Nothing is worth comparing."""
+        return {}
+
+    def fetch(self, **_: Any) -> None:
+        """Nothing was kept."""
+
+    def store(self, **_: Any) -> None:
+        """Keep nothing."""
 
 
 class Operator:
@@ -86,7 +101,7 @@ class Operator:
 
     async def start(self, children: IndexedChildren) -> None:
         """Connect and begin to work."""
-        api = await self._stack.enter_async_context(connect())
+        api = await self._stack.enter_async_context(connect(counted=self._metrics.called))
         self._controller = Controller(api, children, wake=self.queue.add, metrics=self._metrics)
         self._metrics.show(self._controller.bodies, lambda: self.queue.depth)
         if self._metrics_address is not None:
@@ -148,7 +163,8 @@ class Operator:
         while True:
             await asyncio.sleep(INTERVAL.total_seconds())
             try:
-                missed = self.watch_check.compare(await controller.listed(self._namespaces))
+                listed = [self.watch_check.gist(body) async for body in controller.listed(self._namespaces)]
+                missed = self.watch_check.compare(listed)
             except (KubeError, KubeUnavailable) as error:
                 log.warning("the watch cannot be checked: %s", error)
                 continue
@@ -191,6 +207,7 @@ def register(operator: Operator) -> None:
     @kopf.on.startup()
     async def start(settings: kopf.OperatorSettings, **kwargs: Any) -> None:
         settings.posting.enabled = False
+        settings.persistence.diffbase_storage = NothingKept()
         settings.networking.connect_timeout = 10
         settings.networking.request_timeout = 60
         settings.watching.server_timeout = 600
@@ -202,17 +219,18 @@ def register(operator: Operator) -> None:
         await operator.stop()
 
     # The ids are the names by which kopf hands the indices over; its own would be those of nested functions.
+    # Coroutines, though they wait for nothing: kopf hands other functions to a thread, one event after another.
 
     @kopf.index("batch", "v1", "jobs", labels=_OURS, id="child_jobs")
-    def child_jobs(body: kopf.Body, **_: Any) -> dict[str, ChildJob]:
+    async def child_jobs(body: kopf.Body, **_: Any) -> dict[str, ChildJob]:
         return {body["metadata"]["labels"][LABEL_JOB_UID]: read_job(body)}
 
     @kopf.index("", "v1", "pods", labels=_OURS, id="child_pods")
-    def child_pods(body: kopf.Body, **_: Any) -> dict[str, ChildPod]:
+    async def child_pods(body: kopf.Body, **_: Any) -> dict[str, ChildPod]:
         return {body["metadata"]["labels"][LABEL_JOB_UID]: read_pod(body)}
 
     @kopf.index(GROUP, VERSION, CLASS_PLURAL, id="classes")
-    def classes(name: str, body: kopf.Body, **_: Any) -> dict[str, AugmentationClass] | None:
+    async def classes(name: str, body: kopf.Body, **_: Any) -> dict[str, AugmentationClass] | None:
         try:
             return {name: AugmentationClass.from_wire(dict(body))}
         except ValidationError as error:

@@ -18,6 +18,7 @@ from prometheus_client.registry import Collector
 from augmentation_api import AugmentationJobStatus, ConditionType, PhaseName, State
 from augmentation_api.vocabulary import ShardState
 
+_RECONCILES = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _WAITS = (1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 24 * 3600)
 
 
@@ -27,7 +28,16 @@ class Metrics:
     def __init__(self) -> None:
         self._registry = registry = CollectorRegistry()
         self._reconciles = Histogram(
-            "augmentation_operator_reconcile_seconds", "Time a reconcile of one job took", registry=registry
+            "augmentation_operator_reconcile_seconds",
+            "Time a reconcile of one job took",
+            buckets=_RECONCILES,
+            registry=registry,
+        )
+        self._calls = Counter(
+            "augmentation_operator_api_requests",
+            "Calls of the Kubernetes API for jobs; the watches are not counted",
+            ("verb", "resource"),
+            registry=registry,
         )
         self._errors = Counter(
             "augmentation_operator_reconcile_errors", "Reconciles that failed and are tried again", registry=registry
@@ -58,6 +68,10 @@ class Metrics:
     def leads(self, whether: bool) -> None:
         """This process acts from now on, or stands by."""
         self._leads.set(whether)
+
+    def called(self, verb: str, resource: str) -> None:
+        """The Kubernetes API was called."""
+        self._calls.labels(verb, resource).inc()
 
     @contextmanager
     def reconcile(self) -> Iterator[None]:

@@ -22,7 +22,7 @@ _PULL_PROBLEMS = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageNam
 _CONFIG_PROBLEMS = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ChildJob:
     """The batch/v1 Job of one phase."""
 
@@ -56,7 +56,7 @@ class ChildJob:
         return self.is_complete or self.has_failed
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Termination:
     """How a pod's container ended, or (`by_node`) why its node ended the whole pod or never let it start."""
 
@@ -76,7 +76,7 @@ class Disruption:
     at: datetime | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ChildPod:
     """A worker pod."""
 

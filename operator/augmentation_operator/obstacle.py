@@ -9,6 +9,7 @@ from augmentation_operator.observation import ChildJob, ChildPod, NotedWarning, 
 
 IMAGE_PULL_DEADLINE = timedelta(seconds=120)
 """How long a pod may fail to pull its image before the job fails: long enough for a registry to restart."""
+PODS_REFUSED = "PodsRefused"
 QUIET = timedelta(seconds=8)
 """How long something may make no progress without a word before Kubernetes is asked for its warnings."""
 
@@ -85,7 +86,7 @@ def _no_pods(warning: NotedWarning) -> Obstacle:
             f"waiting for quota of the namespace: {warning.message}. Raise the ResourceQuota, or wait until other pods "
             "have ended",
         )
-    return Obstacle("PodsRefused", f"Kubernetes makes no pods for this job: {warning.message}")
+    return Obstacle(PODS_REFUSED, f"Kubernetes makes no pods for this job: {warning.message}")
 
 
 def _image_pull_message(pod: ChildPod, image: str) -> str:

@@ -31,7 +31,7 @@ from augmentation_operator.manifests.ownership import Manifest
 from augmentation_operator.manifests.phase_jobs import augment_job, publish_job, resolve_job
 from augmentation_operator.manifests.shard_records import shard_records
 from augmentation_operator.observation import ChildJob, ChildPod, Disruption, Observation, attempt_of, rung_of
-from augmentation_operator.obstacle import IMAGE_PULL_DEADLINE, Obstacle, gravest_obstacle
+from augmentation_operator.obstacle import IMAGE_PULL_DEADLINE, PODS_REFUSED, Obstacle, gravest_obstacle
 from augmentation_operator.placement import next_rung, placement_of, time_left, waited_for
 from augmentation_operator.progress import progress_of, shards_of_attempt
 from augmentation_operator.retry import is_wanted_again, started_again
@@ -261,7 +261,7 @@ class _Course:
             if not self._job.spec.suspend:
                 self._draft.begin(shown)
                 self._draft.message(_STORY[shown])
-                self._apply += identity(self._job, shards)
+                self._apply += self._identity_of(phase, shards)
                 self._create += manifests()
             return None
         self._draft.begin(shown, child.created_at)
@@ -280,6 +280,18 @@ class _Course:
             return None
         self._watch_pods(phase, shown)
         return None
+
+    def _identity_of(self, phase: PhaseName, shards: int) -> list[Manifest]:
+        """What a phase that begins lacks of the job's identity.
+
+        Resolve makes all of it, augment adds the shards' records to the role, and publish finds what it needs. A new
+        attempt may begin long after and makes sure of all. What is missing all the same shows in pods that fail or do
+        not come, and is made again then.
+        """
+        whole = identity(self._job, shards)
+        if phase == PhaseName.RESOLVE or attempt_of(self._job):
+            return whole
+        return [manifest for manifest in whole if manifest["kind"] == "Role" and phase == PhaseName.AUGMENT]
 
     def _note_start(self, phase: PhaseName) -> None:
         started = [pod.started_at for pod in self._seen.pods_of(phase) if pod.started_at]
@@ -307,10 +319,16 @@ class _Course:
     def _watch_pods(self, phase: PhaseName, shown: PhaseName) -> None:
         """Tell what the pods of a running phase wait for or stumble over; give up on what will never start."""
         self._look_within(_WATCHFUL)
+        recorded = {event.id for event in self._draft.phase(shown).events}
         pods = self._seen.pods_of(phase)
         runs = any(pod.started_at and not pod.is_over for pod in pods)
         story = self._note_failed_pods(pods, phase, shown) or _STORY[shown]
         obstacle = gravest_obstacle(self._seen.jobs.get(phase), pods, self._seen, self._class.spec.image)
+        new = (event for event in self._draft.phase(shown).events if event.id not in recorded)
+        refused = obstacle is not None and obstacle.reason == PODS_REFUSED
+        if refused or any(event.status == "retrying" for event in new):
+            # It may be that somebody took the account or its rights away.
+            self._apply += identity(self._job, 0 if phase == PhaseName.RESOLVE else self._shards())
         if obstacle is not None and self._is_hopeless(obstacle, shown):
             self._draft.condition(ConditionType.PLACED, False, obstacle.reason, obstacle.message)
             self._draft.fail(Rejection(FailureReason.IMAGE_PULL_FAILED, obstacle.message), shown)

@@ -36,6 +36,13 @@ class WatchCheck:
         self._behind.pop(uid, None)
         self._vanished.discard(uid)
 
+    def gist(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What of a listed resource is needed to compare it: all of it only if the watch has not shown it so."""
+        metadata = body["metadata"]
+        if _version(body) > self._shown.get(metadata["uid"], -1):
+            return body
+        return {"metadata": {name: metadata[name] for name in ("uid", "resourceVersion")}}
+
     def compare(self, listed: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
         """The resources of a list of all that the watch has not shown as they are there."""
         bodies = {body["metadata"]["uid"]: body for body in listed}

@@ -131,7 +131,7 @@ def test_a_jobs_story_is_told_by_kubectl_describe(
 
     until(lambda: "Published" in described(), described)
     told = described().partition("Events:")[2]
-    for reason in ("ResolveStarted", "ClassSelected", "AugmentCompleted", "PublishCompleted", "Published"):
+    for reason in ("ResolveStarted", "ClassSelected", "AugmentStarted", "PublishStarted", "Published"):
         assert told.count(f" {reason} ") == 1, told
 
 

@@ -195,6 +195,50 @@ async def test_a_list_can_be_limited_by_fields(api: KubeApi, server: StandInServ
     assert server.query == {"fieldSelector": "type=Warning"}
 
 
+async def test_a_long_list_is_read_a_page_at_a_time(api: KubeApi, server: StandInServer) -> None:
+    asked = []
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        asked.append(dict(request.query))
+        more = {"continue": "a/token=="} if len(asked) == 1 else {}
+        return web.json_response({"metadata": more, "items": [len(asked)]})
+
+    server.answer = answer
+    pages = [page["items"] async for page in api.pages(Resource.AUGMENTATION_JOBS, size=1)]
+    assert pages == [[1], [2]]
+    assert asked == [{"limit": "1"}, {"limit": "1", "continue": "a/token=="}]
+
+
+async def test_the_environments_proxy_is_used_but_for_hosts_it_excepts(
+    server: StandInServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = json.loads((tmp_path / "kubeconfig").read_text())["clusters"][0]["cluster"]["server"]
+    document = (tmp_path / "kubeconfig").read_text().replace(here, "http://kubernetes.invalid")
+    (tmp_path / "elsewhere").write_text(document)
+    monkeypatch.setenv("http_proxy", here)  # asked as a proxy, it sees whom the request is for
+    monkeypatch.setenv("no_proxy", "")
+    async with connect(str(tmp_path / "elsewhere")) as api:
+        await api.get(Resource.NODES, "a")
+    assert server.path == "/api/v1/nodes/a"
+    monkeypatch.setenv("no_proxy", "kubernetes.invalid")
+    async with connect(str(tmp_path / "elsewhere")) as api:
+        with pytest.raises(KubeUnavailable):
+            await api.get(Resource.NODES, "a")
+
+
+async def test_each_call_is_counted_by_what_it_does_also_one_that_is_refused(
+    server: StandInServer, tmp_path: Path
+) -> None:
+    calls: list[tuple[str, str]] = []
+    async with connect(str(tmp_path / "kubeconfig"), lambda verb, resource: calls.append((verb, resource))) as api:
+        await api.get(Resource.NODES, "a")
+        await api.apply(Resource.AUGMENTATION_JOBS, "a", {}, field_manager="me", namespace="b", subresource="status")
+        server.answers(409, {"reason": "AlreadyExists"})
+        with pytest.raises(KubeError):
+            await api.create(Resource.JOBS, {}, "b")
+    assert calls == [("get", "nodes"), ("apply", "augmentationjobs/status"), ("create", "jobs")]
+
+
 async def test_a_list_can_be_limited_by_labels(api: KubeApi, server: StandInServer) -> None:
     await api.list(Resource.PODS, "robots", "a=b")
     assert (server.path, server.query) == ("/api/v1/namespaces/robots/pods", {"labelSelector": "a=b"})

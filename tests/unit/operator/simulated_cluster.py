@@ -302,8 +302,9 @@ class SimulatedCluster:
         On older children only what the controller decides on its watches: for the rest it reads anew.
         """
         before = operator_part(self.job.status)
-        decision = self.decide(self.observe(children))
-        if needs_fresh_read(self.job, decision):
+        seen = self.observe(children)
+        decision = self.decide(seen)
+        if needs_fresh_read(self.job, decision, seen):
             decision = self.decide()
         for manifest in (*decision.apply, *decision.create):
             self._make(manifest)

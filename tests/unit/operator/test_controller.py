@@ -221,6 +221,34 @@ async def test_an_end_that_is_confirmed_is_written() -> None:
     ]
 
 
+async def test_an_end_that_nothing_could_change_is_not_confirmed_first() -> None:
+    cluster = SimulatedCluster()
+    cluster.reach(PUBLISH)
+    cluster.start_pod(PUBLISH)
+    cluster.settle()
+    cluster.report_output()
+    cluster.succeed_pod(PUBLISH)
+    situation = Situation(cluster)
+    await situation.reconcile()
+    assert situation.api.requests == [("get", "node-a"), ("status", "completed")]
+
+
+async def test_an_end_is_confirmed_first_where_the_watch_has_not_shown_the_end_of_the_pod() -> None:
+    cluster = SimulatedCluster()
+    cluster.reach(PUBLISH)
+    cluster.start_pod(PUBLISH)
+    cluster.settle()
+    situation = Situation(cluster)
+    pods = list(situation.children.pods_of(UID))
+    cluster.report_output()
+    cluster.succeed_pod(PUBLISH)
+    situation.watches_catch_up()
+    situation.children.pods_of = lambda _: pods  # type: ignore[method-assign]
+    await situation.reconcile()
+    read_anew = [("get", NAME), ("list", "JOBS"), ("list", "PODS")]
+    assert situation.api.requests == [("get", "node-a"), *read_anew, ("status", "completed")]
+
+
 async def test_a_time_to_live_ends_the_resource_it_was_meant_for_and_no_other_of_its_name() -> None:
     cluster = SimulatedCluster(ttlSecondsAfterFinished=60)
     cluster.complete()

@@ -2,7 +2,8 @@
 
 import pytest
 
-from augmentation_api import AugmentationJobStatus, FailureReason, PhaseName
+from augmentation_api import AugmentationJobStatus, FailureReason, PhaseName, PhaseStatus
+from augmentation_api.status import Phase
 from augmentation_operator.announcement import NOTE_LIMIT, Announcement, announcements
 from tests.unit.operator.simulated_cluster import AUGMENT, PUBLISH, RESOLVE, SimulatedCluster
 
@@ -27,14 +28,20 @@ def test_a_whole_life_is_told_in_order() -> None:
     cluster.reach(RESOLVE)
     assert listener.listen() == [("ResolveStarted", False), ("ClassSelected", False)]
     cluster.finish_resolve()
-    assert listener.listen() == [("ResolveCompleted", False), ("ProvisionStarted", False)]
+    assert listener.listen() == [("ProvisionStarted", False)]
     cluster.start_pod(AUGMENT)
     cluster.settle()
-    assert listener.listen() == [("ProvisionCompleted", False), ("AugmentStarted", False), ("Running", False)]
+    assert listener.listen() == [("AugmentStarted", False), ("Running", False)]
     cluster.finish_augment()
-    assert listener.listen() == [("AugmentCompleted", False), ("PublishStarted", False)]
+    assert listener.listen() == [("PublishStarted", False)]
     cluster.finish_publish()
-    assert listener.listen() == [("PublishCompleted", False), ("Published", False)]
+    assert listener.listen() == [("Published", False)]
+
+
+def test_the_end_of_a_phase_is_told_where_nothing_else_implies_it() -> None:
+    before = AugmentationJobStatus(phases=[Phase(name=RESOLVE, status=PhaseStatus.IN_PROGRESS)])
+    after = AugmentationJobStatus(phases=[Phase(name=RESOLVE, status=PhaseStatus.COMPLETED)])
+    assert [each.reason for each in announcements(before, after)] == ["ResolveCompleted"]
 
 
 @pytest.mark.parametrize("phase", [RESOLVE, AUGMENT, PUBLISH])

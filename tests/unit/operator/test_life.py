@@ -1,6 +1,11 @@
 """A job's life without mishap: each phase, from nothing to completed."""
 
+from dataclasses import replace
+
+import pytest
+
 from augmentation_api import ConditionType, PhaseName, PhaseStatus, State
+from augmentation_operator.observation import NotedWarning
 from tests.unit.operator.simulated_cluster import AUGMENT, BEGINNING, PROVISION, PUBLISH, RESOLVE, SimulatedCluster
 
 PENDING, IN_PROGRESS, COMPLETED = PhaseStatus.PENDING, PhaseStatus.IN_PROGRESS, PhaseStatus.COMPLETED
@@ -32,6 +37,38 @@ def test_a_jobs_identity_is_there_before_its_pods() -> None:
     decision = SimulatedCluster().decide()
     assert [manifest["kind"] for manifest in decision.apply] == ["ServiceAccount", "Role", "RoleBinding"]
     assert [manifest["kind"] for manifest in decision.create] == ["Job"]
+
+
+def test_of_its_identity_a_later_phase_applies_what_it_adds_to_it() -> None:
+    applied = {}
+    for phase in (RESOLVE, AUGMENT, PUBLISH):
+        cluster = SimulatedCluster()
+        cluster.reach(phase)
+        decision = cluster.decide(replace(cluster.observe(), jobs={}))
+        applied[phase] = [manifest["kind"] for manifest in decision.apply]
+    assert applied == {RESOLVE: ["ServiceAccount", "Role", "RoleBinding"], AUGMENT: ["Role"], PUBLISH: []}
+
+
+@pytest.mark.parametrize("phase", [RESOLVE, AUGMENT, PUBLISH])
+def test_an_identity_that_somebody_took_away_is_made_again_where_pods_do_not_come(phase: PhaseName) -> None:
+    cluster = SimulatedCluster()
+    cluster.reach(phase)
+    child = cluster.job_name(phase)
+    refused = NotedWarning("FailedCreate", 'pods is forbidden: serviceaccount "kitchen-0f1e2d3c-worker" not found')
+    decision = cluster.decide(replace(cluster.observe(), warnings={child: refused}))
+    assert [manifest["kind"] for manifest in decision.apply] == ["ServiceAccount", "Role", "RoleBinding"]
+
+
+@pytest.mark.parametrize("phase", [RESOLVE, AUGMENT, PUBLISH])
+def test_an_identity_that_lost_its_rights_is_made_again_once_when_a_pod_fails_of_it(phase: PhaseName) -> None:
+    cluster = SimulatedCluster()
+    cluster.reach(phase)
+    cluster.start_pod(phase)
+    cluster.settle()
+    cluster.fail_pod(phase, message="forbidden")
+    assert [manifest["kind"] for manifest in cluster.decide().apply] == ["ServiceAccount", "Role", "RoleBinding"]
+    cluster.reconcile()
+    assert not cluster.decide().apply
 
 
 def test_a_job_runs_as_soon_as_its_first_pod_does() -> None:

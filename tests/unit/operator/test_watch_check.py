@@ -30,6 +30,13 @@ def test_a_watch_that_shows_nothing_of_what_is_there_is_stalled() -> None:
     assert check.is_stalled
 
 
+def test_of_what_the_watch_has_shown_a_list_is_kept_by_version_alone() -> None:
+    check = watch_that_showed(body("a", 5), body("b", 5))
+    known, changed, new = ({**body(uid, version), "spec": {}} for uid, version in (("a", 5), ("b", 6), ("c", 1)))
+    assert [check.gist(each) for each in (known, changed, new)] == [body("a", 5), changed, new]
+    assert check.compare(check.gist(each) for each in (known, changed, new)) == [changed, new]
+
+
 def test_a_watch_that_only_lags_is_not_stalled() -> None:
     check = watch_that_showed(body("a", 5))
     check.compare([body("a", 6), body("b", 7)])
