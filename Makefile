@@ -23,6 +23,7 @@ SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadgroup --no-loads
 FUZZ_SECONDS ?= 600
 FUZZ_EXAMPLES ?= 3000
 CHAOS_JOBS ?= 50
+JOBS ?= 10000
 export UV_LINK_MODE ?= hardlink
 
 .PHONY: help
@@ -145,6 +146,10 @@ bench: setup ## how fast the augmentation path is, against its floors, in one ru
 .PHONY: bench-gateway
 bench-gateway: setup ## how fast the gateway's reads are, against kube-apiserver, in one run; needs wrk
 	@$(PY) -m benchmarks.gateway_reads --jobs 10000 --streams 1000
+
+.PHONY: bench-operator
+bench-operator: setup ## how fast the operator takes JOBS jobs through, beside JobSet's controller, in one run
+	@$(PY) -m benchmarks.operator_scale --jobs $(JOBS)
 
 .PHONY: fuzz-gateway
 fuzz-gateway: setup ## ten minutes of made-up requests, each answer held against the gateway's OpenAPI document

@@ -14,8 +14,10 @@ COREDNS = "v1.15.0"
 DISTRIBUTION = "v3.1.2"
 ETCD = "v3.7.0"
 HELM = "v4.3.1"
+JOBSET = "v0.12.0"
 KIND = "v0.33.0"
 KUEUE = "v0.18.3"
+KWOK = "v0.8.0"
 
 # The image that this release of kind was published with, for engines that can pull it.
 PUBLIC_NODE_IMAGE = "kindest/node:v1.37.0@sha256:a1ed56cfb0e7b93589bdf97c8cd566405a265939e3620fc4f5de89adff580ae5"
@@ -111,7 +113,15 @@ KUEUE_TOOL_SET = ToolSet(
     ldflags=f"-s -w -X sigs.k8s.io/kueue/pkg/version.GitVersion={KUEUE}",
 )
 
+# Compiled only where it is asked for (`make bench-operator`): a cluster is whole without them.
+BENCHMARK_TOOL_SETS = (
+    ToolSet("kwok", "kwok", {"kwok": "sigs.k8s.io/kwok/cmd/kwok"}, ldflags="-s -w"),
+    ToolSet("jobset", "jobset", {"jobset": "sigs.k8s.io/jobset"}, ldflags="-s -w"),
+)
+
+ALL_TOOL_SETS = (*TOOL_SETS, KUEUE_TOOL_SET, *BENCHMARK_TOOL_SETS)
+
 
 def tool_set_of(binary: str) -> ToolSet | None:
     """The set that holds this binary, or None."""
-    return next((tool_set for tool_set in (*TOOL_SETS, KUEUE_TOOL_SET) if binary in tool_set.packages), None)
+    return next((tool_set for tool_set in ALL_TOOL_SETS if binary in tool_set.packages), None)

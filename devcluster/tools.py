@@ -67,8 +67,7 @@ def tool_path(name: str, cache: Path | None = None) -> Path:
     cache = cache or settings.cache_folder(os.environ)
     tool_set = pins.tool_set_of(name)
     if tool_set is None:
-        sets = (*pins.TOOL_SETS, pins.KUEUE_TOOL_SET)
-        known = ", ".join(sorted(binary for each in sets for binary in each.packages))
+        known = ", ".join(sorted(binary for each in pins.ALL_TOOL_SETS for binary in each.packages))
         raise DevclusterError(f"No tool is called {name!r}; there are {known}.")
     ensure_tool_sets([tool_set], cache)
     return tool_set_folder(tool_set, cache) / name
@@ -130,7 +129,7 @@ def binary_name(package: str) -> str:
 def go_module(module: str, path: str, cache: Path) -> Path:
     """The unpacked Go module `path` that the folder `go/<module>` pins, fetched first if the cache lacks it.
 
-    Some carry more than code: kind the files of its node image, Kueue its chart. Raises DevclusterError.
+    Some carry more than code: kind its node image's files, Kueue its chart, JobSet its CRDs. Raises DevclusterError.
     """
     go = find_toolchain(cache)
     answer = output_of(

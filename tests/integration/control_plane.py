@@ -2,6 +2,7 @@
 
 There is no node, no scheduler and no controller: what is written stays as it was written. That is all it takes to test
 what talks to the API server (validation, defaulting, watches, server-side apply, RBAC), and lets a test take it away.
+Whoever needs more starts it beside them.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ class ControlPlane:
         self._api_server: subprocess.Popen[bytes] | None = None
         self._controllers: tuple[str, ...] = ()
         self._controller_manager: subprocess.Popen[bytes] | None = None
+        self._beside: list[subprocess.Popen[bytes]] = []
 
     def start(self) -> None:
         """Start both, and apply the CRDs. Raises RuntimeError with the end of a log where one does not come up."""
@@ -74,8 +76,9 @@ class ControlPlane:
 
     def stop(self) -> None:
         """Stop everything. The API server before etcd: one whose etcd is gone hangs for a minute, holding its port."""
-        _end(self._controller_manager, signal.SIGKILL)
-        self._controller_manager = None
+        for process in (*self._beside, self._controller_manager):
+            _end(process, signal.SIGKILL)
+        self._beside, self._controller_manager = [], None
         self.stop_api_server()
         _end(self._etcd)
         self._etcd = None
@@ -135,6 +138,11 @@ class ControlPlane:
             "--leader-elect=false",
             "--secure-port=0",
         )
+
+    def start_beside(self, program: str, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start another of the pinned programs; it ends with the control plane. Its log lies beside the others."""
+        self._beside.append(self._spawn(program, *arguments))
+        return self._beside[-1]
 
     def keep_controllers_running(self) -> None:
         """Start kube-controller-manager again if it has ended, as the kubelet of a real control plane does."""

@@ -201,9 +201,19 @@ class OperatorProcess:
 
     def metrics(self) -> dict[str, float]:
         """What it answers at /metrics, by name and labels."""
-        text = httpx.get(f"http://127.0.0.1:{self._metrics_port}/metrics", trust_env=False).raise_for_status().text
-        lines = (line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+        lines = (line.rsplit(" ", 1) for line in self.metrics_text().splitlines() if not line.startswith("#"))
         return {name: float(value) for name, value in lines}
+
+    def metrics_text(self) -> str:
+        """What it answers at /metrics."""
+        url = f"http://127.0.0.1:{self._metrics_port}/metrics"
+        return httpx.get(url, trust_env=False, timeout=30).raise_for_status().text
+
+    @property
+    def process_id(self) -> int:
+        """Of the process that was started last."""
+        assert self._process is not None
+        return self._process.pid
 
     def restart(self) -> None:
         """Start it again after it was stopped, and wait."""

@@ -30,7 +30,7 @@ def test_a_binary_is_named_as_go_names_it(package: str, binary: str) -> None:
 
 
 def test_every_binary_belongs_to_one_set_only() -> None:
-    binaries = [binary for each in (*pins.TOOL_SETS, pins.KUEUE_TOOL_SET) for binary in each.packages]
+    binaries = [binary for each in pins.ALL_TOOL_SETS for binary in each.packages]
     assert len(binaries) == len(set(binaries))
 
 

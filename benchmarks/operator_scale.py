@@ -1,0 +1,258 @@
+"""How fast the operator takes jobs from creation to completion, beside JobSet's controller, in one run on one machine.
+
+Both stand before the same real API server, Job controller, garbage collector and scheduler, with kwok's nodes
+(scale_cluster.py). One after the other gets so many jobs at once: AugmentationJobs of one shard, and JobSets of as many
+Jobs, each of which depends on the one before, as an AugmentationJob has phases with a pod. JobSet has its turn first,
+on the emptier cluster. Our workers' reports are made by a stand-in (stand_in_workers.py).
+
+Of each: jobs a second from the first creation to the last completion, reconciles, calls of the API a job, memory and
+time on a processor; how long one job on the idle cluster waits for its first pod; and of the operator what it takes
+when all jobs have ended. Ratios mean more than rates: API server and controllers share this machine's cores.
+
+    python -m benchmarks.operator_scale --jobs 10000
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import statistics
+import sys
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from augmentation_api import PhaseName
+from augmentation_kube import Resource, connect
+from benchmarks.contenders import Contender, JobSet, Ours, memory, processor_seconds
+from benchmarks.scale_cluster import NAMESPACE, scale_cluster
+from benchmarks.stand_in_workers import REPORTS
+from devcluster.tools import tool_path
+from tests.integration.control_plane import ControlPlane
+from tests.integration.operator.cluster import Cluster, path_of
+
+CREATORS = 8
+PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl", "helm", "kwok")
+QUIET_SECONDS = 10.0
+STALLED_SECONDS = 300.0
+
+
+@dataclass(frozen=True)
+class Course:
+    """What was measured of one contender."""
+
+    jobs: int
+    seconds: float
+    first_pod: list[float]
+    reconcile: tuple[float, float]
+    calls: dict[tuple[str, ...], float]
+    processor: float
+    memory: tuple[float, float]
+
+    @property
+    def rate(self) -> float:
+        return self.jobs / self.seconds
+
+    @property
+    def calls_a_job(self) -> float:
+        return sum(self.calls.values())
+
+
+def measure(plane: ControlPlane, contender: Contender, options: argparse.Namespace) -> Course:
+    """Start a contender and give it its jobs."""
+    cluster = Cluster(plane)
+    contender.start()
+    first_pod = [time_to_first_pod(cluster, contender, f"alone-{number}") for number in range(options.alone)]
+    await_complete(contender, options.alone, "jobs alone")
+    time.sleep(QUIET_SECONDS)
+    before, spent = contender.metrics(), processor_seconds(contender.process_id)
+    began = time.monotonic()
+    asyncio.run(create(plane, contender, options.jobs))
+    await_complete(contender, options.alone + options.jobs, f"{options.jobs} jobs")
+    seconds = time.monotonic() - began
+    spent = processor_seconds(contender.process_id) - spent
+    after = contender.metrics()
+    calls = contender.calls(after) - contender.calls(before)
+    unfinished = sum(not contender.is_complete(body) for body in everything(cluster, contender))
+    if unfinished:
+        raise SystemExit(f"{contender.name} says that all jobs are complete, and {unfinished} are not")
+    return Course(
+        jobs=options.jobs,
+        seconds=seconds,
+        first_pod=first_pod,
+        reconcile=(contender.reconciles(after, 0.5), contender.reconciles(after, 0.99)),
+        calls={key: count / options.jobs for key, count in calls.most_common()},
+        processor=spent,
+        memory=memory(contender.process_id),
+    )
+
+
+def time_to_first_pod(cluster: Cluster, contender: Contender, name: str) -> float:
+    """Seconds from the request for one job to the moment its first pod is seen in a watch."""
+    version = cluster.get(path_of("pods", NAMESPACE), limit="1")["metadata"]["resourceVersion"]
+    query = {"watch": "true", "resourceVersion": version, "labelSelector": f"{contender.job_label}={name}"}
+    with cluster.http.stream("GET", path_of("pods", NAMESPACE), params=query) as answer:
+        began = time.monotonic()
+        cluster.post(contender.collection, contender.manifest(name))
+        next(answer.iter_lines())
+        return time.monotonic() - began
+
+
+async def create(plane: ControlPlane, contender: Contender, jobs: int) -> None:
+    numbers = iter(range(jobs))
+    headers = {"Authorization": f"Bearer {plane.token}"}
+    async with httpx.AsyncClient(
+        base_url=plane.url, headers=headers, verify=False, trust_env=False, timeout=60
+    ) as http:
+
+        async def some() -> None:
+            for number in numbers:
+                answer = await http.post(contender.collection, json=contender.manifest(f"job-{number}"))
+                answer.raise_for_status()
+
+        await asyncio.gather(*(some() for _ in range(CREATORS)))
+
+
+def await_complete(contender: Contender, jobs: int, what: str) -> None:
+    """Wait until a contender says that so many of its jobs are complete; fails where nothing moves for long."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(f"{contender.name}, {what}", total=jobs)
+        done, moved = 0, time.monotonic()
+        while done < jobs:
+            # Seldom for many jobs: JobSet answers with a line a job, and whoever asks takes time from whoever works.
+            time.sleep(min(3.0, 0.2 + jobs / 2000))
+            now = contender.completed(contender.metrics())
+            if now != done:
+                done, moved = now, time.monotonic()
+                bar.update(task, completed=done)
+            elif time.monotonic() - moved > STALLED_SECONDS:
+                raise SystemExit(f"{contender.name}: {done} of {jobs} jobs, and nothing for {STALLED_SECONDS:.0f} s")
+
+
+def everything(cluster: Cluster, contender: Contender) -> list[dict[str, Any]]:
+    """All jobs of a contender as the API server has them."""
+    found: list[dict[str, Any]] = []
+    query = {"limit": "500"}
+    while True:
+        answer = cluster.get(contender.collection, **query)
+        found += answer["items"]
+        if not (token := answer["metadata"].get("continue")):
+            return found
+        query["continue"] = token
+
+
+async def make_finished(plane: ControlPlane, ours: Contender, jobs: int) -> None:
+    """Jobs that have ended long ago, of which nothing else is left: made as they are, no operator took them there."""
+    at = "2026-01-01T00:00:00Z"
+    phases = [{"name": name, "status": "completed", "startedAt": at, "completedAt": at} for name in PhaseName]
+    told = {"status": "True", "message": "as it is told", "lastTransitionTime": at, "observedGeneration": 1}
+    status = {
+        "state": "completed",
+        "currentPhase": "publish",
+        "observedGeneration": 1,
+        "message": "published lab/result: 20 episodes, 2000 frames",
+        "className": "cpu",
+        "shardCount": 1,
+        "phases": phases,
+        "conditions": [
+            {"type": "Accepted", "reason": "ClassSelected", **told},
+            {"type": "Placed", "reason": "Running", **told},
+            {"type": "Complete", "reason": "Published", **told},
+        ],
+        **REPORTS["resolve"],
+        **REPORTS["augment"],
+        **REPORTS["publish"],
+        **dict.fromkeys(("createdAt", "queuedAt", "startedAt", "completedAt"), at),
+    }
+    numbers = iter(range(jobs))
+    async with connect(str(plane.kubeconfig)) as api:
+
+        async def some() -> None:
+            for number in numbers:
+                name = f"finished-{number}"
+                await api.create(Resource.AUGMENTATION_JOBS, ours.manifest(name), NAMESPACE)
+                await api.merge_patch(
+                    Resource.AUGMENTATION_JOBS, name, {"status": status}, namespace=NAMESPACE, subresource="status"
+                )
+
+        await asyncio.gather(*(some() for _ in range(CREATORS)))
+
+
+def idle(ours: Contender, seconds: int) -> None:
+    """What the operator takes when all its jobs have ended: a share of one core, and memory."""
+    time.sleep(QUIET_SECONDS)
+    began, spent = time.monotonic(), processor_seconds(ours.process_id)
+    time.sleep(seconds)
+    share = (processor_seconds(ours.process_id) - spent) / (time.monotonic() - began)
+    print(f"\nIdle with all jobs finished, over {seconds} s: {100 * share:.1f} % of a core, ", end="")
+    now, most = memory(ours.process_id)
+    print(f"{now:.0f} MiB of memory, {most:.0f} MiB at most since it was started")
+
+
+def report(courses: dict[str, Course]) -> None:
+    print(f"\n{'':<26}" + "".join(f"{name:>24}" for name in courses))
+    rows = {
+        "jobs a second": [f"{course.rate:.1f}" for course in courses.values()],
+        "reconcile p50, p99 (ms)": [
+            f"{1000 * course.reconcile[0]:.1f}, {1000 * course.reconcile[1]:.1f}" for course in courses.values()
+        ],
+        "API calls a job": [f"{course.calls_a_job:.1f}" for course in courses.values()],
+        "processor (ms a job)": [f"{1000 * course.processor / course.jobs:.0f}" for course in courses.values()],
+        "memory, most (MiB)": [f"{course.memory[0]:.0f}, {course.memory[1]:.0f}" for course in courses.values()],
+        "first pod (ms), worst": [
+            f"{1000 * statistics.median(course.first_pod):.0f}, {1000 * max(course.first_pod):.0f}"
+            for course in courses.values()
+        ],
+    }
+    for name, values in rows.items():
+        print(f"{name:<26}" + "".join(f"{value:>24}" for value in values))
+    rates = [course.rate for course in courses.values()]
+    if len(rates) > 1:
+        print(f"{'jobs a second, ratio':<26}{'':>24}{rates[1] / rates[0]:>23.2f}x")
+    for name, course in courses.items():
+        print(f"\nCalls of {name} a job")
+        for key, count in course.calls.items():
+            print(f"  {' '.join(key):<40}{count:6.2f}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Times the operator beside JobSet's controller.")
+    parser.add_argument("--jobs", type=int, default=10_000)
+    parser.add_argument("--alone", type=int, default=10, help="jobs one after another, before")
+    parser.add_argument("--idle-seconds", type=int, default=360, help="more than one check of the watch, every 5 min")
+    parser.add_argument("--without-jobset", action="store_true")
+    parser.add_argument("--finished", type=int, help="only this: start before so many finished jobs, and stay idle")
+    options = parser.parse_args()
+    for program in PROGRAMS if options.without_jobset else (*PROGRAMS, "jobset"):
+        tool_path(program)
+    print(f"{len(os.sched_getaffinity(0))} cores, Python {sys.version.split()[0]}", flush=True)
+    courses: dict[str, Course] = {}
+    with scale_cluster() as plane:
+        if options.finished:
+            ours = Ours(plane)
+            try:
+                asyncio.run(make_finished(plane, ours, options.finished))
+                ours.start()
+                idle(ours, options.idle_seconds)
+            finally:
+                ours.stop()
+            return
+        contenders: list[Contender] = [] if options.without_jobset else [JobSet(plane)]
+        for contender in [*contenders, Ours(plane)]:
+            try:
+                courses[contender.name] = measure(plane, contender, options)
+                if isinstance(contender, Ours) and options.idle_seconds:
+                    idle(contender, options.idle_seconds)
+            finally:
+                contender.stop()
+    report(courses)
+
+
+if __name__ == "__main__":
+    main()
