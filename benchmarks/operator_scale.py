@@ -67,13 +67,15 @@ def measure(plane: ControlPlane, contender: Contender, options: argparse.Namespa
     """Start a contender and give it its jobs."""
     cluster = Cluster(plane)
     contender.start()
+    time_to_first_pod(cluster, contender, "first")
+    await_complete(contender, 1, "a first job, which is not counted")
     first_pod = [time_to_first_pod(cluster, contender, f"alone-{number}") for number in range(options.alone)]
-    await_complete(contender, options.alone, "jobs alone")
+    await_complete(contender, 1 + options.alone, "jobs alone")
     time.sleep(QUIET_SECONDS)
     before, spent = contender.metrics(), processor_seconds(contender.process_id)
     began = time.monotonic()
     asyncio.run(create(plane, contender, options.jobs))
-    await_complete(contender, options.alone + options.jobs, f"{options.jobs} jobs")
+    await_complete(contender, 1 + options.alone + options.jobs, f"{options.jobs} jobs")
     seconds = time.monotonic() - began
     spent = processor_seconds(contender.process_id) - spent
     after = contender.metrics()
