@@ -106,7 +106,7 @@ def test_jobs_wait_for_quota_one_of_higher_priority_goes_first_and_what_was_done
 ) -> None:
     # Work enough for others to come meanwhile: slowly encoded.
     slow = spec_of(queue, copies=20)
-    slow["output"]["video"] = {"preset": 6}
+    slow["output"]["video"] = {"preset": 8}
     first = user.apply("queue-first", slow)
     second = user.apply("queue-second", spec_of("team-b", copies=1, episodes="0:1"))
     urgent = user.apply("queue-urgent", spec_of("team-c", copies=1, episodes="0:1", priority="e2e-urgent"))

@@ -110,7 +110,7 @@ def _in_turn(queue: str, view: KueueView) -> Wait:
     place = ""
     if view.position is not None:
         place = f": {view.position} of {view.depth} jobs are ahead"
-    look_again = timedelta(seconds=10 + (view.position or 0) // 5)
+    look_again = timedelta(seconds=5 + (view.position or 0) // 2)
     if workload.eviction is not None and not workload.eviction.is_deactivation:
         reason = AdmissionReason.PREEMPTED if workload.eviction.is_preemption else AdmissionReason.EVICTED
         return Wait(reason, f"{told(workload.eviction)}; waiting in queue {queue}{place}", look_again)
@@ -134,4 +134,4 @@ def told(eviction: Eviction) -> str:
 
 
 def _trouble(reason: AdmissionReason, message: str) -> Wait:
-    return Wait(reason, message, timedelta(seconds=10))
+    return Wait(reason, message, timedelta(seconds=5))
