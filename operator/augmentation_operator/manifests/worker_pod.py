@@ -36,6 +36,10 @@ _SOURCE: Final = "source"
 _OUTPUT: Final = "output"
 _TOKEN_FOLDER: Final = "/run/hub-token"
 _TOKEN_FILE: Final = "token"
+_IDENTITY_FOLDER: Final = "/var/run/secrets/kubernetes.io/serviceaccount"
+# The kubelet brings a new one in time. One that Kubernetes mounts of itself is good for a year (its
+# --service-account-extend-token-expiration), for programs that read it once.
+_IDENTITY_SECONDS: Final = 3600
 # Set by the Job controller on the pods of an Indexed Job that has a backoffLimitPerIndex.
 _INDEX_FAILURES: Final = "metadata.annotations['batch.kubernetes.io/job-index-failure-count']"
 
@@ -51,6 +55,7 @@ def worker_pod(
     mounts = _volumes(job)
     pod: Manifest = {
         "serviceAccountName": worker_identity_name(job.metadata.name, job.metadata.uid),
+        "automountServiceAccountToken": False,
         "restartPolicy": "Never",
         "terminationGracePeriodSeconds": 30,
         "enableServiceLinks": False,
@@ -78,6 +83,7 @@ def worker_pod(
                 "terminationMessagePolicy": "FallbackToLogsOnError",
                 "volumeMounts": [
                     {"name": "scratch", "mountPath": _SCRATCH},
+                    {"name": "identity", "mountPath": _IDENTITY_FOLDER, "readOnly": True},
                     {"name": "hub-token", "mountPath": _TOKEN_FOLDER, "readOnly": True},
                     *(
                         {
@@ -92,6 +98,7 @@ def worker_pod(
         ],
         "volumes": [
             {"name": "scratch", "emptyDir": {"sizeLimit": spec.scratch_size}},
+            {"name": "identity", "projected": {"defaultMode": 0o440, "sources": _identity_files()}},
             {
                 # Optional, so that a missing Secret is the worker's clear sentence and not a pod that hangs.
                 "name": "hub-token",
@@ -138,6 +145,15 @@ def _node_affinity(affinity: NodeAffinity) -> Manifest:
             for preference in affinity.preferred
         ]
     return manifest
+
+
+def _identity_files() -> list[Manifest]:
+    """Who the pod is, for the API server alone: its token is bound to the pod and ends with it."""
+    return [
+        {"serviceAccountToken": {"path": "token", "expirationSeconds": _IDENTITY_SECONDS}},
+        {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+        {"downwardAPI": {"items": [{"path": "namespace", "fieldRef": {"fieldPath": "metadata.namespace"}}]}},
+    ]
 
 
 def _volumes(job: AugmentationJob) -> dict[str, VolumeSource]:

@@ -60,7 +60,11 @@ def test_a_pod_passes_the_restricted_pod_security_standard(phase: PhaseName) -> 
     assert container["securityContext"]["allowPrivilegeEscalation"] is False
     assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
     assert not {"hostNetwork", "hostPID", "hostIPC"} & set(pod)
-    assert {kind for volume in pod["volumes"] for kind in volume if kind != "name"} == {"emptyDir", "secret"}
+    assert {kind for volume in pod["volumes"] for kind in volume if kind != "name"} == {
+        "emptyDir",
+        "secret",
+        "projected",
+    }
 
 
 @pytest.mark.parametrize("phase", PHASES)
@@ -228,4 +232,16 @@ def test_a_dataset_on_a_volume_is_mounted_to_be_read_and_its_result_to_be_writte
 
 def test_a_result_for_the_hub_mounts_the_source_only() -> None:
     job = a_job(source={"volume": {"claimName": "data"}}, output={"hub": {}})
-    assert {volume["name"] for volume in pod_of(AUGMENT, job=job)["volumes"]} == {"scratch", "hub-token", "source"}
+    claims = [volume["name"] for volume in pod_of(AUGMENT, job=job)["volumes"] if "persistentVolumeClaim" in volume]
+    assert claims == ["source"]
+
+
+@pytest.mark.parametrize("phase", [RESOLVE, AUGMENT, PUBLISH])
+def test_a_pods_own_token_lasts_an_hour_and_is_for_the_api_server_alone(phase: PhaseName) -> None:
+    pod = pod_of(phase)
+    assert pod["automountServiceAccountToken"] is False
+    (mount,) = (each for each in container_of(phase)["volumeMounts"] if each["name"] == "identity")
+    assert (mount["mountPath"], mount["readOnly"]) == ("/var/run/secrets/kubernetes.io/serviceaccount", True)
+    (volume,) = (each for each in pod["volumes"] if each["name"] == "identity")
+    tokens = [each["serviceAccountToken"] for each in volume["projected"]["sources"] if "serviceAccountToken" in each]
+    assert tokens == [{"path": "token", "expirationSeconds": 3600}]
