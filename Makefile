@@ -19,7 +19,7 @@ LEROBOT_PYTHON ?= $(shell for each in python3.12 python3.13 \
 LEROBOT_V21_IMPORTS := 'datasets<=3.6.0' 'huggingface-hub>=0.34.2,<1' 'numpy<2.3' 'av>=14.2' jsonlines packaging pillow torch torchvision
 UV := $(BIN)/uv
 # The end-to-end tests mostly wait for the cluster: the others run beside them (tests/conftest.py).
-SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 FUZZ_SECONDS ?= 600
 FUZZ_EXAMPLES ?= 3000
 CHAOS_JOBS ?= 50

@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 END_TO_END = Path(__file__).parent / "e2e"
 
@@ -12,15 +14,19 @@ os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist's own, which reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What may run side by side when `make test` runs the tests in several processes.
+    """The end-to-end tests begin first: they take longest, and mostly wait for the cluster."""
+    items.sort(key=lambda item: END_TO_END not in item.path.parents)
 
-    The end-to-end tests share one cluster and mostly wait for it: they go one after the other, and begin first. All
-    others go by file.
-    """
-    on_the_cluster = [item for item in items if END_TO_END in item.path.parents]
-    items[:] = on_the_cluster + [item for item in items if END_TO_END not in item.path.parents]
-    for item in items:
-        group = "cluster" if END_TO_END in item.path.parents else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+
+class OneCluster(LoadFileScheduling):
+    """Which tests run in one process when `make test` has several: those of a file, and all that share the cluster."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return "the cluster" if file.startswith("tests/e2e/") else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneCluster | None:
+    """Takes the place of xdist's `--dist loadfile`."""
+    return OneCluster(config, log) if config.getvalue("dist") == "loadfile" else None
