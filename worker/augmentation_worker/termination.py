@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import sys
 import threading
 from types import FrameType
 
@@ -10,6 +11,7 @@ from augmentation_worker.failure import TERMINATED_EXIT_CODE, Terminated
 
 GRACE_SECONDS = 8.0
 """After SIGTERM the process ends by itself within this time, whatever its threads are waiting for."""
+_AGAIN_SECONDS = 0.05
 _log = logging.getLogger(__name__)
 _finishing = False
 
@@ -19,6 +21,18 @@ def install() -> None:
     global _finishing  # noqa: PLW0603 (a process has one such state, as it has one signal handler)
     _finishing = False
     signal.signal(signal.SIGTERM, _on_sigterm)
+    signal.signal(signal.SIGALRM, _on_alarm)
+    before = sys.unraisablehook
+
+    def hook(unraisable: "sys.UnraisableHookArgs") -> None:
+        # It was raised where nothing can be: in a function that C code called, such as numba's when it compiles, or
+        # while an object was freed. It is raised again in a moment, when the main thread is elsewhere.
+        if issubclass(unraisable.exc_type, Terminated):
+            signal.setitimer(signal.ITIMER_REAL, _AGAIN_SECONDS)
+        else:
+            before(unraisable)
+
+    sys.unraisablehook = hook
 
 
 def finish_first() -> None:
@@ -39,4 +53,8 @@ def _on_sigterm(_signal: int, _frame: FrameType | None) -> None:
     timer = threading.Timer(GRACE_SECONDS, os._exit, [TERMINATED_EXIT_CODE])
     timer.daemon = True
     timer.start()
+    raise Terminated
+
+
+def _on_alarm(_signal: int, _frame: FrameType | None) -> None:
     raise Terminated
