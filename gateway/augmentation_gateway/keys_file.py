@@ -10,8 +10,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from pydantic import ValidationError
-
+from augmentation_gateway.json_file import read_json_file
 from augmentation_gateway.keys import ApiKey, KeyRing, KeysDocument
 
 logger = logging.getLogger(__name__)
@@ -28,14 +27,7 @@ class KeysFileError(Exception):
 
 def read(path: Path) -> KeysDocument:
     """The keys in the file. Raises KeysFileError."""
-    try:
-        return KeysDocument.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise KeysFileError(f"{path} cannot be read: {error.strerror}") from error
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the document"
-        raise KeysFileError(f"{path}: {where}: {first['msg']}") from None
+    return read_json_file(path, KeysDocument, KeysFileError)
 
 
 def add(path: Path, key: ApiKey) -> None:

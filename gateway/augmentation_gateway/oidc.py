@@ -18,9 +18,10 @@ from typing import Annotated, Any
 
 import aiohttp
 import jwt
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 from augmentation_api.spec import ObjectName
+from augmentation_gateway.json_file import read_json_file
 from augmentation_gateway.keys import ApiKey, Principal, Project, Right
 from augmentation_gateway.problem import Problem
 
@@ -92,14 +93,7 @@ class OidcDocument(_Model):
 
 def read(path: Path) -> OidcDocument:
     """The settings in a file. Raises OidcFileError."""
-    try:
-        return OidcDocument.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise OidcFileError(f"{path} cannot be read: {error.strerror}") from error
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the document"
-        raise OidcFileError(f"{path}: {where}: {first['msg']}") from None
+    return read_json_file(path, OidcDocument, OidcFileError)
 
 
 def is_token(presented: bytes) -> bool:

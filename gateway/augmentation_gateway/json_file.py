@@ -1,0 +1,26 @@
+"""A JSON file that an administrator writes, read into a model; what is wrong with it is said by file and field."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+Document = TypeVar("Document", bound=BaseModel)
+
+
+def read_json_file(path: Path, model: type[Document], error: type[Exception]) -> Document:
+    """The document in a file.
+
+    Raises:
+        error: the file cannot be read or used; the message says where and why, and quotes no value.
+    """
+    try:
+        return model.model_validate_json(path.read_bytes())
+    except OSError as unread:
+        raise error(f"{path} cannot be read: {unread.strerror}") from unread
+    except ValidationError as unusable:
+        first = unusable.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the document"
+        raise error(f"{path}: {where}: {first['msg']}") from None
