@@ -9,8 +9,7 @@ from contextlib import AsyncExitStack
 from augmentation_api.vocabulary import AugmentationType
 from augmentation_gateway.object_cache import ObjectCache
 from augmentation_gateway.records import ClassRecord, JobRecord
-from augmentation_gateway.reflector import Collection, Reflector
-from augmentation_kube import Resource
+from augmentation_kube import Collection, Reflector, Resource
 
 
 class ClusterView:

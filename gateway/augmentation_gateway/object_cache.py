@@ -83,6 +83,15 @@ class ObjectCache(Generic[Record]):
     def __len__(self) -> int:
         return len(self._held)
 
+    @staticmethod
+    def keep(raw: _Raw) -> _Raw:
+        """What is needed of an object: all but who wrote what.
+
+        That has an entry a field manager, and a job has as many of those as shards: often most of the object.
+        """
+        raw["metadata"].pop("managedFields", None)
+        return raw
+
     def replace(self, listing: _Raw) -> None:
         """Take over a whole list. What is not in it is gone, unless it was written after the list was made."""
         version = int(listing["metadata"]["resourceVersion"])
@@ -157,7 +166,7 @@ class ObjectCache(Generic[Record]):
 
     def _try_read(self, raw: _Raw) -> Record | None:
         try:
-            return self._read(raw)
+            return self._read(self.keep(raw))
         except (KeyError, TypeError, ValueError):
             # One object that cannot be read must not stop the others.
             logger.exception("an object cannot be read and is left out", extra={"fields": {"object": _name(raw)}})

@@ -30,9 +30,7 @@ class JobRecord:
 
     @classmethod
     def read(cls, raw: dict[str, Any]) -> JobRecord:
-        """Keep an object as the API server sent it. Raises KeyError where it has no metadata."""
-        # One entry a field manager and a job has as many as shards: often most of the object, and never looked at.
-        raw["metadata"].pop("managedFields", None)
+        """Keep an object as the API server sent it."""
         return cls(raw)
 
     @cached_property

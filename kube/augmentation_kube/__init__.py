@@ -7,5 +7,15 @@ sends, because they are read into augmentation_api's models or passed through, n
 from augmentation_kube.api import KubeApi, connect
 from augmentation_kube.errors import KubeError, KubeUnavailable
 from augmentation_kube.paths import Resource, object_path
+from augmentation_kube.reflector import Collection, Reflector
 
-__all__ = ["KubeApi", "KubeError", "KubeUnavailable", "Resource", "connect", "object_path"]
+__all__ = [
+    "Collection",
+    "KubeApi",
+    "KubeError",
+    "KubeUnavailable",
+    "Reflector",
+    "Resource",
+    "connect",
+    "object_path",
+]

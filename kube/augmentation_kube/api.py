@@ -1,7 +1,6 @@
 """KubeApi: create, read, apply, patch, delete, list and watch as coroutines over plain JSON objects."""
 
 import asyncio
-import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -9,6 +8,7 @@ from urllib.parse import urlencode, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
+import orjson
 from kubernetes.aio import config
 from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.client.configuration import Configuration
@@ -85,10 +85,18 @@ class KubeApi:
         return await self._json("list", resource, namespace, query=query)
 
     async def pages(
-        self, resource: Resource, namespace: str | None = None, *, size: int = 500
+        self,
+        resource: Resource,
+        namespace: str | None = None,
+        label_selector: str | None = None,
+        *,
+        size: int = 500,
     ) -> AsyncGenerator[Json, None]:
-        """A whole collection as `list` gives it, in lists of at most `size`: no more than one of them is in memory."""
-        query = {"limit": str(size)}
+        """A whole collection as `list` gives it, in lists of at most `size`: no more than one of them is in memory.
+
+        Raises KubeError with status 410 when that took so long that the collection of the first page is forgotten.
+        """
+        query = {"limit": str(size)} | ({"labelSelector": label_selector} if label_selector else {})
         while True:
             page = await self._json("list", resource, namespace, query=query)
             yield page
@@ -170,6 +178,7 @@ class KubeApi:
         resource: Resource,
         resource_version: str,
         namespace: str | None = None,
+        label_selector: str | None = None,
         *,
         timeout_seconds: int = 290,
         opened: Callable[[], None] | None = None,
@@ -185,6 +194,7 @@ class KubeApi:
             "allowWatchBookmarks": "true",
             "resourceVersion": resource_version,
             "timeoutSeconds": str(timeout_seconds),
+            **({"labelSelector": label_selector} if label_selector else {}),
         }
         response = await self._request("GET", object_path(resource, namespace), query, timeout=timeout_seconds + 30)
         if opened is not None:
@@ -193,7 +203,7 @@ class KubeApi:
             async for line in response.content:
                 if not line.endswith(b"\n"):
                     raise KubeUnavailable("the watch broke off in the middle of an event")
-                event = json.loads(line)
+                event = orjson.loads(line)
                 if event["type"] == "ERROR":
                     status = event["object"]
                     raise KubeError(status.get("code", 500), status.get("reason", ""), status.get("message", ""))
@@ -223,7 +233,7 @@ class KubeApi:
         path = object_path(resource, namespace, name, subresource)
         try:
             response = await self._request(method, path, query or {}, body, content_type)
-            answer: Json = json.loads(await self._read(response))
+            answer: Json = orjson.loads(await self._read(response))
         finally:
             if self._counted is not None:
                 plural = resource.value.plural

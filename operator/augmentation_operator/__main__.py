@@ -31,13 +31,14 @@ class JsonLines(logging.Formatter):
     """One JSON object a line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record as JSON: time, level, logger, message and, where there are, the job's id and the traceback."""
+        """The record as JSON: time, level, logger, message and, where there are, job id, other fields and traceback."""
         entry = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
             **({"job": job} if (job := getattr(record, "job", None)) else {}),
+            **getattr(record, "fields", {}),
         }
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)

@@ -25,6 +25,7 @@ from augmentation_kube import KubeApi, KubeError, KubeUnavailable, Resource
 from augmentation_operator.admission import Admissions, Place
 from augmentation_operator.announcement import announcements
 from augmentation_operator.decision import Decision, needs_fresh_read, operator_part
+from augmentation_operator.known_jobs import KnownJobs
 from augmentation_operator.kueue.reading import KueueReader
 from augmentation_operator.kueue.view import LABEL_QUEUE, KueueView, activation
 from augmentation_operator.kueue.waiting import question, queue_name_of
@@ -85,7 +86,7 @@ class Controller:
         self._clock = clock
         self._admissions = Admissions(wake)
         self._kueue = KueueReader(api, clock)
-        self._bodies: dict[str, Mapping[str, Any]] = {}
+        self.known = KnownJobs()
         self._written: dict[str, datetime] = {}
         self._node_labels: dict[str, Mapping[str, str]] = {}
 
@@ -109,33 +110,14 @@ class Controller:
 
     def saw(self, body: Mapping[str, Any]) -> None:
         """Remember the newest state of a resource; an older one than is known is ignored."""
-        uid = body["metadata"]["uid"]
-        known = self._bodies.get(uid)
-        if known is None or _version(body) >= _version(known):
-            self._bodies[uid] = _without_field_owners(body)
+        if self.known.saw(body):
             self._admissions.saw(body)
 
     def lost(self, uid: str) -> None:
         """Forget a resource that was deleted."""
-        self._bodies.pop(uid, None)
+        self.known.lost(uid)
         self._written.pop(uid, None)
         self._admissions.lost(uid)
-
-    def bodies(self) -> list[Mapping[str, Any]]:
-        """All jobs, as they were last seen."""
-        return list(self._bodies.values())
-
-    def known(self) -> list[str]:
-        """Uids of all jobs."""
-        return list(self._bodies)
-
-    def unfinished(self) -> list[str]:
-        """Uids of the jobs that have not ended."""
-        return [
-            uid
-            for uid, body in self._bodies.items()
-            if not (state := body.get("status", {}).get("state")) or not State(state).is_final
-        ]
 
     async def reconcile(self, uid: str) -> timedelta | None:
         """Bring one job a step nearer to what it should be. Answers when to look again, if nothing happens before."""
@@ -143,7 +125,7 @@ class Controller:
             return await self._reconcile(uid)
 
     async def _reconcile(self, uid: str) -> timedelta | None:
-        body = self._bodies.get(uid)
+        body = self.known.body(uid)
         if body is None or body["metadata"].get("deletionTimestamp"):
             return None
         try:
@@ -165,8 +147,8 @@ class Controller:
         try:
             wait = await self._carry_out(job, decision)
         except BaseException as error:
-            if grants and uid in self._bodies:
-                self._admissions.revoke(self._bodies[uid])
+            if grants and (newest := self.known.body(uid)) is not None:
+                self._admissions.revoke(newest)
             if isinstance(error, KubeError) and error.status in (404, 409) and await self._read_anew(job) is None:
                 self.lost(uid)  # deleted while nobody watched
                 return None
@@ -195,8 +177,8 @@ class Controller:
         if priority_class and priority_class not in self._admissions.priorities:
             await self._learn_priorities()
             self._admissions.priorities.setdefault(priority_class, 0)
-        if job.metadata.uid in self._bodies:
-            self._admissions.saw(self._bodies[job.metadata.uid])
+            if (newest := self.known.body(job.metadata.uid)) is not None:
+                self._admissions.saw(newest)
         return self._admissions.place_of(job.metadata.uid, limit)
 
     def _queue_name_of(self, job: AugmentationJob) -> str | None:
@@ -346,7 +328,7 @@ class Controller:
             namespace=namespace,
             subresource="status",
         )
-        if uid in self._bodies:
+        if uid in self.known:
             self.saw(answer)
 
     async def _reject_unreadable(self, body: Mapping[str, Any], error: ValidationError) -> None:
@@ -377,12 +359,6 @@ class Controller:
         await self._write_status(metadata["name"], metadata["namespace"], metadata["uid"], status)
 
 
-def _without_field_owners(body: Mapping[str, Any]) -> dict[str, Any]:
-    """A resource without `managedFields`, which nobody reads here and which is more than half of what it holds."""
-    metadata = {key: value for key, value in body["metadata"].items() if key != "managedFields"}
-    return {**body, "metadata": metadata}
-
-
 def _without_numbers(part: Mapping[str, Any]) -> dict[str, Any]:
     """A status without what changes all the time while a job runs."""
     return {key: value for key, value in part.items() if key not in ("progress", "usage")}
@@ -398,8 +374,3 @@ def _readable(read: Callable[[Mapping[str, Any]], Child], items: Iterable[Mappin
     for item in items:
         with suppress(KeyError, ValueError):
             yield read(item)
-
-
-def _version(body: Mapping[str, Any]) -> int:
-    """resourceVersions of one resource type can be compared as integers (KEP-5504)."""
-    return int(body["metadata"].get("resourceVersion") or 0)

@@ -1,22 +1,20 @@
-"""kopf's part: watches with resume, and indices of the children. Every handler ends in one queue of job uids."""
+"""The process, kopf's part among it: whatever changes ends in one queue of job uids, whose workers reconcile."""
 
 import asyncio
 import logging
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
-from typing import Any, cast
+from typing import Any
 
 import kopf
-from pydantic import ValidationError
 
-from augmentation_api import AugmentationClass
-from augmentation_api.identifiers import CLASS_PLURAL, GROUP, JOB_PLURAL, LABEL_JOB_UID, VERSION
+from augmentation_api.identifiers import GROUP, JOB_PLURAL, VERSION
 from augmentation_kube import KubeError, KubeUnavailable, connect
+from augmentation_operator.cluster_mirror import ClusterMirror
 from augmentation_operator.controller import Controller
 from augmentation_operator.leadership import Leadership
 from augmentation_operator.metrics import Metrics, serve
-from augmentation_operator.observation import ChildJob, ChildPod, read_job, read_pod
 from augmentation_operator.watch_check import GRACE, INTERVAL, WatchCheck
 from augmentation_operator.work_queue import WorkQueue
 
@@ -25,26 +23,6 @@ log = logging.getLogger(__name__)
 RECONCILERS = 16
 """Jobs in hand at once. What a reconcile takes is waiting for the API server, so many cost no more than few."""
 LOAD_AGAIN_SECONDS = 2
-_OURS = {LABEL_JOB_UID: kopf.PRESENT}
-
-
-class IndexedChildren:
-    """The kopf indices below, as the controller asks for them."""
-
-    def __init__(self, jobs: kopf.Index[str, ChildJob], pods: kopf.Index[str, ChildPod], classes: kopf.Index[str, Any]):
-        self._jobs, self._pods, self._classes = jobs, pods, classes
-
-    def jobs_of(self, uid: str) -> Iterable[ChildJob]:
-        """Child Jobs of one AugmentationJob."""
-        return cast(Iterable[ChildJob], self._jobs.get(uid, ()))
-
-    def pods_of(self, uid: str) -> Iterable[ChildPod]:
-        """Worker pods of one AugmentationJob."""
-        return cast(Iterable[ChildPod], self._pods.get(uid, ()))
-
-    def classes(self) -> Iterable[AugmentationClass]:
-        """All classes that can be read."""
-        return [each for name in self._classes for each in self._classes[name]]
 
 
 class NothingKept(kopf.DiffBaseStorage):
@@ -86,9 +64,10 @@ class Operator:
         self._lease_namespace, self._identity, self._on_end = lease_namespace, identity, on_end
         self._leadership: Leadership | None = None
         self._metrics, self._metrics_address = Metrics(), metrics_address
+        self._mirror = ClusterMirror(self._namespaces, self.queue.add, self._class_changed)
         self._stack = AsyncExitStack()
         self._acting: asyncio.Task[None] | None = None
-        self._checking: asyncio.Task[None] | None = None
+        self._watching: tuple[asyncio.Task[None], ...] = ()
         self.watch_check = WatchCheck()
         self.is_stalled = False
         self._controller: Controller | None = None
@@ -99,23 +78,27 @@ class Operator:
         assert self._controller is not None  # noqa: S101
         return self._controller
 
-    async def start(self, children: IndexedChildren) -> None:
+    async def start(self) -> None:
         """Connect and begin to work."""
         api = await self._stack.enter_async_context(connect(counted=self._metrics.called))
-        self._controller = Controller(api, children, wake=self.queue.add, metrics=self._metrics)
-        self._metrics.show(self._controller.bodies, lambda: self.queue.depth)
+        self._controller = Controller(api, self._mirror, wake=self.queue.add, metrics=self._metrics)
+        self._metrics.show(self._controller.known.all, lambda: self.queue.depth)
         if self._metrics_address is not None:
             runner = await serve(self._metrics, *self._metrics_address)
             self._stack.push_async_callback(runner.cleanup)
         if self._lease_namespace:
             self._leadership = Leadership(api, self._lease_namespace, self._identity)
+        self._watching = (
+            asyncio.create_task(self._mirror.follow(api)),
+            asyncio.create_task(self._check_watch(self._controller)),
+        )
         self._acting = asyncio.create_task(self._act(self._controller))
-        self._acting.add_done_callback(self._ended)
-        self._checking = asyncio.create_task(self._check_watch(self._controller))
+        for task in (self._acting, *self._watching):
+            task.add_done_callback(self._ended)
 
     async def stop(self) -> None:
         """Stop where we are: whatever is half done is done again by the next process."""
-        for task in (self._acting, self._checking):
+        for task in (self._acting, *self._watching):
             if task is not None:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
@@ -123,10 +106,15 @@ class Operator:
             await self._leadership.release()
         await self._stack.aclose()
 
-    def _ended(self, acting: asyncio.Task[None]) -> None:
-        if not acting.cancelled():
-            log.critical("the operator stops: %r", acting.exception())
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled():
+            log.critical("the operator stops: %r", task.exception())
             self._on_end()
+
+    def _class_changed(self) -> None:
+        if self._controller is not None:
+            for uid in self._controller.known.unfinished():
+                self.queue.add(uid)
 
     async def _act(self, controller: Controller) -> None:
         """Reconcile while this process leads. The watches go on all the time and fill the queue."""
@@ -151,8 +139,9 @@ class Operator:
 
     async def _reconcile(self, controller: Controller) -> None:
         """See all there is, then decide on each, and again on whatever changes."""
+        await self._mirror.filled()
         await self._load(controller)
-        for uid in controller.known():
+        for uid in controller.known:
             self.queue.add(uid)
         async with asyncio.TaskGroup() as workers:
             for _ in range(RECONCILERS):
@@ -205,38 +194,23 @@ def register(operator: Operator) -> None:
         return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
 
     @kopf.on.startup()
-    async def start(settings: kopf.OperatorSettings, **kwargs: Any) -> None:
+    async def start(settings: kopf.OperatorSettings, **_: Any) -> None:
         settings.posting.enabled = False
         settings.persistence.diffbase_storage = NothingKept()
         settings.networking.connect_timeout = 10
         settings.networking.request_timeout = 60
         settings.watching.server_timeout = 600
         settings.watching.inactivity_timeout = 70
-        await operator.start(IndexedChildren(kwargs["child_jobs"], kwargs["child_pods"], kwargs["classes"]))
+        # Of many jobs no more than these are in memory as a list, and the last change of each no longer than that.
+        settings.watching.chunk_size = 500
+        settings.queueing.idle_timeout = 0.2
+        await operator.start()
 
     @kopf.on.cleanup()
     async def stop(**_: Any) -> None:
         await operator.stop()
 
-    # The ids are the names by which kopf hands the indices over; its own would be those of nested functions.
-    # Coroutines, though they wait for nothing: kopf hands other functions to a thread, one event after another.
-
-    @kopf.index("batch", "v1", "jobs", labels=_OURS, id="child_jobs")
-    async def child_jobs(body: kopf.Body, **_: Any) -> dict[str, ChildJob]:
-        return {body["metadata"]["labels"][LABEL_JOB_UID]: read_job(body)}
-
-    @kopf.index("", "v1", "pods", labels=_OURS, id="child_pods")
-    async def child_pods(body: kopf.Body, **_: Any) -> dict[str, ChildPod]:
-        return {body["metadata"]["labels"][LABEL_JOB_UID]: read_pod(body)}
-
-    @kopf.index(GROUP, VERSION, CLASS_PLURAL, id="classes")
-    async def classes(name: str, body: kopf.Body, **_: Any) -> dict[str, AugmentationClass] | None:
-        try:
-            return {name: AugmentationClass.from_wire(dict(body))}
-        except ValidationError as error:
-            log.error("AugmentationClass %s cannot be read and is ignored: %s", name, error)
-            return None
-
+    # A coroutine, though it waits for nothing: kopf hands other functions to a thread, one event after another.
     @kopf.on.event(GROUP, VERSION, JOB_PLURAL)
     async def resource_changed(event: kopf.RawEvent, uid: str, **_: Any) -> None:
         if event["type"] == "DELETED":
@@ -248,18 +222,8 @@ def register(operator: Operator) -> None:
             operator.controller.saw(event["object"])
             operator.queue.add(uid)
 
-    @kopf.on.event("batch", "v1", "jobs", labels=_OURS)
-    @kopf.on.event("", "v1", "pods", labels=_OURS)
-    async def child_changed(labels: kopf.Labels, **_: Any) -> None:
-        operator.queue.add(labels[LABEL_JOB_UID])
-
     @kopf.on.probe(id="watch")
     async def watch(**_: Any) -> str:
         if operator.is_stalled:
             raise kopf.PermanentError("the watch of the jobs is stalled")
         return "alive"
-
-    @kopf.on.event(GROUP, VERSION, CLASS_PLURAL)
-    async def class_changed(**_: Any) -> None:
-        for uid in operator.controller.unfinished():
-            operator.queue.add(uid)

@@ -5,9 +5,8 @@ Prometheus expects.
 """
 
 from collections import Counter as Tallies
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -17,6 +16,7 @@ from prometheus_client.registry import Collector
 
 from augmentation_api import AugmentationJobStatus, ConditionType, PhaseName, State
 from augmentation_api.vocabulary import ShardState
+from augmentation_operator.known_jobs import KnownJob
 
 _RECONCILES = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _WAITS = (1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 24 * 3600)
@@ -97,9 +97,9 @@ class Metrics:
             counter.labels(namespace).inc(max(0.0, used - counted))
         self._preempted.labels(namespace).inc(max(0, (after.preemption_count or 0) - (before.preemption_count or 0)))
 
-    def show(self, bodies: Callable[[], Iterable[Mapping[str, Any]]], queue_depth: Callable[[], int]) -> None:
+    def show(self, known: Callable[[], Iterable[KnownJob]], queue_depth: Callable[[], int]) -> None:
         """Show gauges of the jobs as they are known, and of the work that waits."""
-        self._registry.register(_Jobs(bodies))
+        self._registry.register(_Jobs(known))
         Gauge("augmentation_operator_queue_depth", "Jobs to reconcile", registry=self._registry).set_function(
             queue_depth
         )
@@ -112,19 +112,14 @@ class Metrics:
 class _Jobs(Collector):
     """Jobs and shards by state and namespace."""
 
-    def __init__(self, bodies: Callable[[], Iterable[Mapping[str, Any]]]) -> None:
-        self._bodies = bodies
+    def __init__(self, known: Callable[[], Iterable[KnownJob]]) -> None:
+        self._known = known
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         jobs, shards = Tallies[tuple[str, str]](), Tallies[tuple[str, str]]()
-        for body in self._bodies():
-            namespace, status = body["metadata"].get("namespace", ""), body.get("status", {})
-            state = State(status.get("state") or State.QUEUED)
-            jobs[namespace, state] += 1
-            if not state.is_final:
-                shards.update(
-                    (namespace, ShardState(each["state"])) for each in status.get("shards", []) if "state" in each
-                )
+        for job in self._known():
+            jobs[job.namespace, job.state] += 1
+            shards.update((job.namespace, ShardState(state)) for state in job.shards)
         for name, told, tally in (
             ("augmentation_jobs", "AugmentationJobs by state", jobs),
             ("augmentation_shards", "Shards of unfinished jobs by state", shards),

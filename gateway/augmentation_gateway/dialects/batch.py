@@ -37,7 +37,7 @@ from augmentation_gateway.dialects.batch_view import (
 )
 from augmentation_gateway.gateway import Gateway
 from augmentation_gateway.job_id import BATCH_ID_PATTERN, read_batch_id
-from augmentation_gateway.job_list import Filters, Order, all_jobs, page_at
+from augmentation_gateway.job_list import Filters, Order, first_of, matching, page_at
 from augmentation_gateway.job_write import refuse_unless
 from augmentation_gateway.keys import ApiKey, Right
 from augmentation_gateway.native.job_spec import to_job_spec
@@ -158,10 +158,8 @@ def _router(gateway: Gateway) -> APIRouter:
     @router.get("/queue", summary="List the queue", responses={200: {"headers": AGE_HEADERS}, **_errors(**_READ)})
     async def queue(request: Request) -> QueueList:
         """List the jobs that wait, of those that the key may see. Positions count all jobs."""
-        waiting = all_jobs(
-            gateway, key_of(request), Filters(accepts=lambda job: batch_status(job) == "PENDING"), Order.OLDEST
-        )
-        shown = [job_view(job) for job in waiting]
+        waiting = matching(gateway, key_of(request), Filters(accepts=lambda job: batch_status(job) == "PENDING"))
+        shown = [job_view(job) for job in first_of(waiting, Order.OLDEST, len(waiting))]
         entries = [
             QueueEntry(id=job.id, name=job.name, position=place if job.queue_position is None else job.queue_position)
             for place, job in enumerate(shown)

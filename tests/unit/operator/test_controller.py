@@ -437,10 +437,10 @@ async def test_a_resource_that_is_being_deleted_is_not_reconciled() -> None:
 async def test_jobs_that_have_ended_are_not_among_the_unfinished() -> None:
     cluster = SimulatedCluster()
     situation = Situation(cluster)
-    assert situation.controller.unfinished() == [UID]
+    assert situation.controller.known.unfinished() == [UID]
     cluster.complete()
     situation.watches_catch_up()
-    assert situation.controller.unfinished() == []
+    assert situation.controller.known.unfinished() == []
 
 
 def running(cluster: SimulatedCluster) -> Situation:

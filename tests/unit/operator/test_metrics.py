@@ -1,12 +1,13 @@
 """What Prometheus is told: jobs and shards as they are, and what has been used, counted once."""
 
 import re
+from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from augmentation_api import AugmentationJobStatus, FailureReason
+from augmentation_operator.known_jobs import KnownJob, KnownJobs
 from augmentation_operator.metrics import Metrics
 from tests.unit.operator.simulated_cluster import AUGMENT, SimulatedCluster, make_class
 
@@ -18,20 +19,25 @@ def read(metrics: Metrics) -> dict[str, float]:
     return {name: float(value) for name, value in lines}
 
 
-def body(namespace: str, state: str | None, *shards: str) -> dict[str, Any]:
-    status = {"state": state, "shards": [{"index": index, "state": each} for index, each in enumerate(shards)]}
-    return {"metadata": {"namespace": namespace}, "status": status if state else {}}
+def known(*jobs: tuple[str, str | None, tuple[str, ...]]) -> Callable[[], Collection[KnownJob]]:
+    """Jobs as they were seen: namespace, state and the states of the shards of each."""
+    seen = KnownJobs()
+    for number, (namespace, state, shards) in enumerate(jobs):
+        status = {"state": state, "shards": [{"index": index, "state": each} for index, each in enumerate(shards)]}
+        metadata = {"namespace": namespace, "uid": str(number), "resourceVersion": "1"}
+        seen.saw({"metadata": metadata, "status": status if state else {}})
+    return seen.all
 
 
 def test_jobs_and_shards_are_counted_by_state_and_namespace() -> None:
     metrics = Metrics()
-    jobs = [
-        body("a", None),
-        body("a", "running", "running", "completed"),
-        body("a", "completed", "completed"),
-        body("b", "running", "running"),
-    ]
-    metrics.show(lambda: jobs, lambda: 7)
+    jobs = known(
+        ("a", None, ()),
+        ("a", "running", ("running", "completed")),
+        ("a", "completed", ("completed",)),
+        ("b", "running", ("running",)),
+    )
+    metrics.show(jobs, lambda: 7)
     told = read(metrics)
     assert told['augmentation_jobs{namespace="a",state="queued"}'] == 1
     assert told['augmentation_jobs{namespace="a",state="completed"}'] == 1
@@ -85,7 +91,7 @@ def test_a_reconcile_that_fails_is_counted_and_still_fails() -> None:
 @pytest.mark.parametrize("file", ["alerts.yaml", "dashboard.json"])
 def test_what_the_chart_asks_prometheus_for_is_what_the_operator_answers(file: str) -> None:
     metrics = Metrics()
-    metrics.show(lambda: [body("a", "running", "running")], lambda: 0)
+    metrics.show(known(("a", "running", ("running",))), lambda: 0)
     asked = set(re.findall(r"\baugmentation_\w+", (MONITORING / file).read_text()))
     names = {line.split()[2] for line in metrics.text().decode().splitlines() if line.startswith("# TYPE")}
     answered = names | {f"{name}_bucket" for name in names}

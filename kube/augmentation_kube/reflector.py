@@ -1,4 +1,4 @@
-"""Keeps an ObjectCache up with the API server: list, then watch, then watch again from where it broke off."""
+"""Keeps a copy of a collection up with the API server: list, then watch, then watch again from where it broke off."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from typing import Any, Protocol
 
-from augmentation_gateway.object_cache import ObjectCache, Record
-from augmentation_kube import KubeError, KubeUnavailable, Resource
+from augmentation_kube.errors import KubeError, KubeUnavailable
+from augmentation_kube.paths import Resource
 
 logger = logging.getLogger(__name__)
 
@@ -18,7 +18,7 @@ SILENCE_SECONDS = 90.0
 """The API server sends a bookmark a minute; a watch that is silent for longer hangs on a dead connection."""
 FIRST_DELAY_SECONDS = 0.1
 LONGEST_DELAY_SECONDS = 2.0
-"""A restarting API server refuses, forbids and throttles for seconds before it serves. A few replicas of the gateway
+"""A restarting API server refuses, forbids and throttles for seconds before it serves. A few replicas
 that ask again every other second are no load, and are current again that much sooner."""
 SETTLED_SECONDS = 5.0
 """A watch that held so long starts again without delay; a shorter one counts as a failure to back off from."""
@@ -27,8 +27,10 @@ SETTLED_SECONDS = 5.0
 class Collection(Protocol):
     """The two requests it takes, as KubeApi has them."""
 
-    async def list(self, resource: Resource, namespace: str | None = None) -> dict[str, Any]:
-        """A whole collection."""
+    def pages(
+        self, resource: Resource, namespace: str | None = None, label_selector: str | None = None
+    ) -> AsyncGenerator[dict[str, Any], None]:
+        """A whole collection, in lists of one version."""
         ...
 
     def watch(
@@ -36,10 +38,31 @@ class Collection(Protocol):
         resource: Resource,
         resource_version: str,
         namespace: str | None = None,
+        label_selector: str | None = None,
         *,
         opened: Callable[[], None] | None = None,
     ) -> AsyncGenerator[dict[str, Any], None]:
         """Changes after a version; `opened` is called when the server has begun to answer."""
+        ...
+
+
+class Copy(Protocol):
+    """What a reflector keeps up. It alone calls these."""
+
+    def keep(self, raw: dict[str, Any]) -> Any:
+        """What is needed of an object of a list. Asked page by page: only this stays until the list is whole."""
+        ...
+
+    def replace(self, listing: dict[str, Any]) -> None:
+        """Take over a whole list, whose `items` are what `keep` has made of them."""
+        ...
+
+    def apply(self, event: dict[str, Any]) -> int:
+        """Take over one event of a watch. Returns the version from which the watch can be resumed."""
+        ...
+
+    def __len__(self) -> int:
+        """How many objects there are."""
         ...
 
 
@@ -50,16 +73,23 @@ class Reflector:
         source: the Kubernetes API.
         resource: which collection.
         namespace: where; None: everywhere.
-        cache: what is kept up; this is its only writer, but for the answers to this process's own writes.
+        copy: what is kept up.
+        label_selector: of the objects that are wanted; None: all.
     """
 
     def __init__(
-        self, source: Collection, resource: Resource, namespace: str | None, cache: ObjectCache[Record]
+        self,
+        source: Collection,
+        resource: Resource,
+        namespace: str | None,
+        copy: Copy,
+        label_selector: str | None = None,
     ) -> None:
         self._source = source
         self._resource = resource
         self._namespace = namespace
-        self._cache: ObjectCache[Any] = cache
+        self._copy = copy
+        self._selector = label_selector
         self._version: str | None = None
         self._in_touch = False
         self._last_contact = time.monotonic()
@@ -69,7 +99,7 @@ class Reflector:
 
     @property
     def age(self) -> float | None:
-        """Seconds since the cache was last known to be current; None while a watch keeps it current."""
+        """Seconds since the copy was last known to be current; None while a watch keeps it current."""
         return None if self._in_touch else time.monotonic() - self._last_contact
 
     async def run(self) -> None:
@@ -96,7 +126,7 @@ class Reflector:
             except TimeoutError:
                 self._lost(f"no word from the watch for {SILENCE_SECONDS:.0f} s")
             except Exception as error:
-                # A mistake here must not leave the gateway with an ever older cache and nobody to renew it.
+                # A mistake here must not leave an ever older copy and nobody to renew it.
                 logger.exception("following %s failed", self._resource.value.plural)
                 self._lost(repr(error))
                 self._version = None
@@ -106,22 +136,25 @@ class Reflector:
             delay = min(2 * delay, LONGEST_DELAY_SECONDS)
 
     async def _list(self) -> str:
-        listing = await self._source.list(self._resource, self._namespace)
-        self._cache.replace(listing)
-        self._version = version = str(listing["metadata"]["resourceVersion"])
+        items: list[Any] = []
+        async for page in self._source.pages(self._resource, self._namespace, self._selector):
+            items += map(self._copy.keep, page["items"])
+            metadata = page["metadata"]
+        self._copy.replace({"metadata": metadata, "items": items})
+        self._version = version = str(metadata["resourceVersion"])
         self._last_contact = time.monotonic()
         return version
 
     async def _watch(self, version: str) -> None:
         """Apply changes until the server ends the watch, as it does every few minutes."""
-        events = self._source.watch(self._resource, version, self._namespace, opened=self._touch)
+        events = self._source.watch(self._resource, version, self._namespace, self._selector, opened=self._touch)
         try:
             while True:
                 async with asyncio.timeout(SILENCE_SECONDS):
                     event = await anext(events, None)
                 if event is None:
                     return
-                self._version = str(self._cache.apply(event))
+                self._version = str(self._copy.apply(event))
                 self._last_contact = time.monotonic()
         finally:
             await events.aclose()
@@ -146,5 +179,5 @@ class Reflector:
         return {
             "resource": self._resource.value.plural,
             "namespace": self._namespace or "",
-            "objects": len(self._cache),
+            "objects": len(self._copy),
         }

@@ -9,11 +9,9 @@ from typing import Any
 
 import pytest
 
-from augmentation_gateway import reflector
 from augmentation_gateway.object_cache import ObjectCache
 from augmentation_gateway.records import JobRecord
-from augmentation_gateway.reflector import Reflector
-from augmentation_kube import KubeError, KubeUnavailable, Resource
+from augmentation_kube import KubeError, KubeUnavailable, Reflector, Resource, reflector
 from tests.unit.gateway.job_objects import bookmark, event, job_object, listing
 
 Json = dict[str, Any]
@@ -36,18 +34,23 @@ class Scripted:
         self.asked: list[str] = []
         self.finished = asyncio.Event()
 
-    async def list(self, resource: Resource, namespace: str | None = None) -> Json:
+    async def pages(
+        self, resource: Resource, namespace: str | None = None, label_selector: str | None = None
+    ) -> AsyncGenerator[Json, None]:
         self.asked.append("list")
         answer = self._lists.pop(0)
         if isinstance(answer, Exception):
             raise answer
-        return answer
+        middle = len(answer["items"]) // 2
+        for items in (answer["items"][:middle], answer["items"][middle:]):
+            yield {**answer, "items": items}
 
     async def watch(
         self,
         resource: Resource,
         resource_version: str,
         namespace: str | None = None,
+        label_selector: str | None = None,
         *,
         opened: Callable[[], None] | None = None,
     ) -> AsyncGenerator[Json, None]:
@@ -88,10 +91,12 @@ async def followed(server: Scripted) -> AsyncIterator[tuple[Reflector, ObjectCac
 
 
 async def test_it_lists_and_then_watches_from_there() -> None:
-    server = Scripted([listing(job_object("a", 5), version=9)], [[event("ADDED", job_object("b", 10))]])
+    server = Scripted(
+        [listing(job_object("a", 5), job_object("c", 6), version=9)], [[event("ADDED", job_object("b", 10))]]
+    )
     async with followed(server) as (following, cache):
         assert server.asked == ["list", "watch from 9"]
-        assert cache.get("a") and cache.get("b")
+        assert {record.uid for record in cache.records()} == {"a", "b", "c"}
         assert following.age is None
 
 
@@ -128,11 +133,14 @@ async def test_a_server_that_is_not_there_yet_is_waited_for() -> None:
 
 async def test_while_the_server_is_away_the_age_grows_and_the_objects_stay() -> None:
     class Gone(Scripted):
-        async def list(self, resource: Resource, namespace: str | None = None) -> Json:
+        async def pages(
+            self, resource: Resource, namespace: str | None = None, label_selector: str | None = None
+        ) -> AsyncGenerator[Json, None]:
             if not self._lists:
                 self.finished.set()
                 raise AWAY
-            return await super().list(resource, namespace)
+            async for page in super().pages(resource, namespace, label_selector):
+                yield page
 
     server = Gone([listing(job_object("a", 5), version=9)], [[GONE]])
     async with followed(server) as (following, cache):
