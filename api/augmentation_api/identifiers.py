@@ -38,6 +38,7 @@ KUBERNETES_NAME_LIMIT: Final = 63
 
 MAX_RUNGS: Final = 16
 _RUNG_LETTERS: Final = "abcdefghijklmnop"
+_TURN: Final = re.compile(rf"(?:-(?=.)([1-9]\d*)?([{_RUNG_LETTERS[1:]}])?)?")
 
 
 def child_prefix(job_name: str, job_uid: str) -> str:
@@ -59,8 +60,8 @@ def phase_job_name(job_name: str, job_uid: str, phase: str, attempt: int = 0, ru
 
 def turn_of(child_name: str, job_name: str, job_uid: str, phase: str) -> tuple[int, int] | None:
     """The attempt and the rung that a name of phase_job_name's stands for; None if it is no such name."""
-    base = re.escape(phase_job_name(job_name, job_uid, phase))
-    found = re.fullmatch(rf"{base}(?:-(?=.)([1-9]\d*)?([{_RUNG_LETTERS[1:]}])?)?", child_name)
+    base = phase_job_name(job_name, job_uid, phase)
+    found = _TURN.fullmatch(child_name.removeprefix(base)) if child_name.startswith(base) else None
     return (int(found[1] or 0), _RUNG_LETTERS.index(found[2] or _RUNG_LETTERS[0])) if found else None
 
 

@@ -1,5 +1,6 @@
 """The newest state of each AugmentationJob that was seen, small enough for tens of thousands of them."""
 
+import zlib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,7 @@ class KnownJob:
     Attributes:
         version: its resourceVersion; they can be compared as integers (KEP-5504).
         shards: states of its shards, while it has not ended.
-        packed: the whole object as JSON. As dictionaries it takes five times as much.
+        packed: the whole object as compressed JSON. As dictionaries it takes twenty times as much.
     """
 
     version: int
@@ -28,7 +29,7 @@ class KnownJob:
     @property
     def body(self) -> dict[str, Any]:
         """The whole object."""
-        unpacked: dict[str, Any] = orjson.loads(self.packed)
+        unpacked: dict[str, Any] = orjson.loads(zlib.decompress(self.packed))
         return unpacked
 
 
@@ -47,9 +48,9 @@ class KnownJobs:
             return False
         state = State(status.get("state") or State.QUEUED)
         shards = () if state.is_final else (each["state"] for each in status.get("shards", ()) if "state" in each)
-        self._jobs[uid] = KnownJob(
-            version, metadata.get("namespace", ""), state, tuple(shards), orjson.dumps(_without_field_owners(body))
-        )
+        # At level 1: a fifth of the JSON in 50 us.
+        packed = zlib.compress(orjson.dumps(_without_field_owners(body)), 1)
+        self._jobs[uid] = KnownJob(version, metadata.get("namespace", ""), state, tuple(shards), packed)
         return True
 
     def lost(self, uid: str) -> None:

@@ -68,6 +68,8 @@ class ControlPlane:
             f"--initial-cluster=default=http://127.0.0.1:{self._peer_port}",
             # The data lives as long as the tests do, so a disk that has it for certain gains nothing.
             "--unsafe-no-fsync",
+            # Ten thousand jobs of the benchmark write more between two compactions than the 2 GiB that are the default.
+            "--quota-backend-bytes=8589934592",
             "--log-level=warn",
         )
         self.start_api_server()
