@@ -30,7 +30,7 @@ from augmentation_operator.manifests.identity import identity
 from augmentation_operator.manifests.ownership import Manifest
 from augmentation_operator.manifests.phase_jobs import augment_job, publish_job, resolve_job
 from augmentation_operator.manifests.shard_records import shard_records
-from augmentation_operator.observation import ChildJob, ChildPod, Disruption, Observation, attempt_of, rung_of
+from augmentation_operator.observation import ChildJob, ChildPod, Observation, attempt_of, rung_of
 from augmentation_operator.obstacle import IMAGE_PULL_DEADLINE, PODS_REFUSED, Obstacle, gravest_obstacle
 from augmentation_operator.placement import next_rung, placement_of, time_left, waited_for
 from augmentation_operator.progress import progress_of, shards_of_attempt
@@ -43,6 +43,7 @@ CLASS_GRACE = timedelta(seconds=60)
 """How long a job waits for its class once it was missed: manifests applied together arrive in any order."""
 
 _WATCHFUL = timedelta(seconds=10)
+"""How often to ask anew what keeps pods from starting."""
 
 
 def decide(job: AugmentationJob, classes: Iterable[AugmentationClass], seen: Observation, now: datetime) -> Decision:
@@ -318,10 +319,12 @@ class _Course:
 
     def _watch_pods(self, phase: PhaseName, shown: PhaseName) -> None:
         """Tell what the pods of a running phase wait for or stumble over; give up on what will never start."""
-        self._look_within(_WATCHFUL)
         recorded = {event.id for event in self._draft.phase(shown).events}
         pods = self._seen.pods_of(phase)
         runs = any(pod.started_at and not pod.is_over for pod in pods)
+        if not runs or any(not pod.started_at and not pod.is_over for pod in pods):
+            # What keeps a pod from starting may be told by no change of it; what happens to one that runs is.
+            self._look_within(_WATCHFUL)
         story = self._note_failed_pods(pods, phase, shown) or _STORY[shown]
         obstacle = gravest_obstacle(self._seen.jobs.get(phase), pods, self._seen, self._class.spec.image)
         new = (event for event in self._draft.phase(shown).events if event.id not in recorded)
@@ -352,7 +355,9 @@ class _Course:
         for pod in pods:
             code = pod.termination.exit_code if pod.termination else 0
             if pod.disruption and (code or not pod.is_over):
-                self._note_disruption(pod, pod.disruption, shown)
+                why, told = pod.disruption.reason, pod.disruption.message or "no reason was given"
+                error = f"pod {pod.name} was taken away ({why}): {told}"
+                self._draft.preempted(shown, f"preempted-{pod.name}", error=error, at=pod.disruption.at)
             elif pod.termination and code and not is_permanent_exit_code(code):
                 error = explain(pod.termination, phase).message
                 at = pod.termination.finished_at or pod.created_at
@@ -361,16 +366,6 @@ class _Course:
         if latest is None or latest.status not in ("retrying", "preempted"):
             return None
         return f"{shown}: trying again after: {latest.error}"
-
-    def _note_disruption(self, pod: ChildPod, disruption: Disruption, shown: PhaseName) -> None:
-        """Count a pod that was taken away: once, with its event, since both are written together or not at all."""
-        key, counted = f"preempted-{pod.name}", self._draft.preemptions
-        if self._draft.has_event(key):
-            return
-        why = f"pod {pod.name} was taken away ({disruption.reason}): {disruption.message or 'no reason was given'}"
-        self._draft.event(shown, key, "preempted", error=why, at=disruption.at)
-        if self._draft.has_event(key):  # it may be older than all that are kept: then it was counted before
-            self._draft.set(preemption_count=counted + 1)
 
     def _is_hopeless(self, obstacle: Obstacle, shown: PhaseName) -> bool:
         """Whether to give up: counted from when the pull first failed, however long node and pull took before."""

@@ -112,15 +112,14 @@ class StatusDraft:
         self._change(name, events=[event for event in events if event.id not in dropped])
         return entry
 
-    def has_event(self, key: str) -> bool:
-        """Whether an event of the operator's own is recorded under this key."""
-        return any(event.id == f"{OPERATOR_EVENT}{key}" for phase in self._phases.values() for event in phase.events)
-
-    @property
-    def preemptions(self) -> int:
-        """Pods counted as preempted so far."""
-        counted = self._fields.get("preemption_count", self._job.status.preemption_count)
-        return counted if isinstance(counted, int) else 0
+    def preempted(self, name: PhaseName, key: str, *, error: str, at: datetime | None) -> None:
+        """Count what was taken away: once for each key, with its event, as both are written together or not at all."""
+        if self._has_event(key):
+            return
+        self.event(name, key, "preempted", error=error, at=at)
+        if self._has_event(key):  # it may be older than all that are kept: then it was counted before
+            counted = self._fields.get("preemption_count", self._job.status.preemption_count)
+            self.set(preemption_count=1 + (counted if isinstance(counted, int) else 0))
 
     def start_again(self, attempt: int) -> None:
         """A job that has ended is in a new attempt: phases that ended well stay, the others are to come.
@@ -201,6 +200,9 @@ class StatusDraft:
         if status.progress is not None and status.state is not None and status.state.is_final:
             return status.model_copy(update={"progress": at_rest(status.progress)})
         return status
+
+    def _has_event(self, key: str) -> bool:
+        return any(event.id == f"{OPERATOR_EVENT}{key}" for phase in self._phases.values() for event in phase.events)
 
     def _change(self, name: PhaseName, **fields: object) -> None:
         self._phases[name] = self._phases[name].model_copy(update=fields)

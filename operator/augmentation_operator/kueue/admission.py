@@ -122,11 +122,8 @@ class KueueAdmission:
         self._look_within(wait.look_again_after)
         eviction = view.workload.eviction if view and view.workload else None
         if eviction is not None and not eviction.is_deactivation:
-            key, counted = f"evicted-{int(eviction.at.timestamp())}", self.draft.preemptions
-            if not self.draft.has_event(key):
-                self.draft.event(shown, key, "preempted", error=told(eviction), at=eviction.at)
-                if self.draft.has_event(key):  # it may be older than all that are kept: then it was counted before
-                    self.draft.set(preemption_count=counted + 1)
+            key = f"evicted-{int(eviction.at.timestamp())}"
+            self.draft.preempted(shown, key, error=told(eviction), at=eviction.at)
         return wait
 
     def _look_within(self, delay: timedelta) -> None:
