@@ -576,6 +576,15 @@ class SimulatedCluster:
         self.finish_publish()
         assert self.status.state == State.COMPLETED
 
+    def fails_after(self, seconds: int) -> bool:
+        """Whether a running job fails once so much time has passed, and not a second earlier."""
+        states = []
+        for passed in (seconds - 1, 1):
+            self.pass_time(passed)
+            self.settle()
+            states.append(self.status.state)
+        return states == [State.RUNNING, State.FAILED]
+
     # How the API server keeps things.
 
     def _make(self, manifest: dict[str, Any]) -> None:

@@ -289,12 +289,7 @@ def test_the_wait_in_kueues_queue_does_not_count_towards_the_deadline() -> None:
     assert cluster.status.state == State.RUNNING
     cluster.admit()
     cluster.settle()
-    cluster.pass_time(59)
-    cluster.settle()
-    assert cluster.status.state == State.RUNNING
-    cluster.pass_time(1)
-    cluster.settle()
-    assert cluster.status.state == State.FAILED
+    assert cluster.fails_after(60)
 
 
 def test_a_rung_of_the_ladder_is_given_up_only_by_the_time_after_admission() -> None:

@@ -201,12 +201,7 @@ def test_the_wait_in_the_queue_does_not_count_towards_the_deadline() -> None:
     assert cluster.status.state == State.RUNNING
     cluster.place = SLOT
     cluster.settle()
-    cluster.pass_time(59)
-    cluster.settle()
-    assert cluster.status.state == State.RUNNING
-    cluster.pass_time(1)
-    cluster.settle()
-    assert cluster.status.state == State.FAILED
+    assert cluster.fails_after(60)
 
 
 def test_a_suspended_job_gives_its_slot_away_and_waits_for_another_when_it_is_resumed() -> None:

@@ -164,12 +164,7 @@ def test_the_deadline_counts_anew() -> None:
     cluster.settle()
     cluster.start_pod(AUGMENT)
     cluster.settle()
-    cluster.pass_time(3599)
-    cluster.settle()
-    assert cluster.status.state == State.RUNNING
-    cluster.pass_time(1)
-    cluster.settle()
-    assert cluster.status.state == State.FAILED
+    assert cluster.fails_after(3600)
 
 
 def test_a_new_attempt_may_fail_and_another_one_follow() -> None:
