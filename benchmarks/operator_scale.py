@@ -135,8 +135,9 @@ def await_complete(contender: Contender, jobs: int, what: str) -> None:
             if now != done:
                 done, moved = now, time.monotonic()
                 bar.update(task, completed=done)
-            elif time.monotonic() - moved > STALLED_SECONDS:
-                raise SystemExit(f"{contender.name}: {done} of {jobs} jobs, and nothing for {STALLED_SECONDS:.0f} s")
+            # Of jobs that were made at once all are begun before the first is complete.
+            elif (still := time.monotonic() - moved) > STALLED_SECONDS + jobs / 4:
+                raise SystemExit(f"{contender.name}: {done} of {jobs} jobs, and nothing for {still:.0f} s")
 
 
 def everything(cluster: Cluster, contender: Contender) -> list[dict[str, Any]]:
