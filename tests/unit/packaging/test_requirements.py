@@ -1,6 +1,7 @@
 """What the images install is what everything else was tested with."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,14 @@ def test_an_image_installs_the_versions_of_the_constraints_file(program: str) ->
     differing = {name: version for name, version in requirements.items() if constraints.get(name) != version}
     assert requirements
     assert not differing, "run `make constraints`"
+
+
+@pytest.mark.parametrize("program", ["operator", "gateway", "worker"])
+def test_an_image_installs_all_that_its_program_needs(program: str) -> None:
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
+    needed = project["dependencies"] + project["optional-dependencies"][program]
+    names = {re.split(r"[\[><=~]", each)[0].replace("_", "-") for each in needed}
+    assert names <= set(pins(CHECKOUT / program / "requirements.txt")), "run `make constraints`"
 
 
 @pytest.mark.parametrize("program", ["operator", "gateway", "worker"])
