@@ -19,7 +19,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from augmentation_api.vocabulary import State
-from augmentation_gateway.access import may_see, require, require_synced
+from augmentation_gateway.access import require, require_synced, visible
 from augmentation_gateway.gateway import Gateway
 from augmentation_gateway.keys import ApiKey, Right
 from augmentation_gateway.problem import FieldProblem, invalid
@@ -126,7 +126,7 @@ def matching(gateway: Gateway, key: ApiKey, filters: Filters) -> list[JobRecord]
     jobs = gateway.view.jobs_in(key.namespace)
     if jobs is None:
         return []
-    found = [job for job in jobs.records() if may_see(key, job)]
+    found = visible(key, jobs.records())
     for test in filters.tests():
         found = [job for job in found if test(job)]
     return found

@@ -64,9 +64,14 @@ class ApiKey(_Model):
     rights: Annotated[tuple[Right, ...], Field(min_length=1)] = tuple(Right)
     requests_per_second: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
 
+    @property
+    def may_use_all_projects(self) -> bool:
+        """Whether jobs of every project, and those of none, are this key's to see and make."""
+        return ALL_PROJECTS in self.projects
+
     def may_use_project(self, project_id: UUID | None) -> bool:
         """Whether jobs of this project (None: of no project) are this key's to see and make."""
-        return ALL_PROJECTS in self.projects or project_id in self.projects
+        return self.may_use_all_projects or project_id in self.projects
 
 
 class KeysDocument(_Model):
