@@ -177,8 +177,9 @@ class Controller:
         if priority_class and priority_class not in self._admissions.priorities:
             await self._learn_priorities()
             self._admissions.priorities.setdefault(priority_class, 0)
-            if (newest := self.known.body(job.metadata.uid)) is not None:
-                self._admissions.saw(newest)
+        if (newest := self.known.body(job.metadata.uid)) is not None:
+            # Its priority may have been learned for another job, after it was seen.
+            self._admissions.saw(newest)
         return self._admissions.place_of(job.metadata.uid, limit)
 
     def _queue_name_of(self, job: AugmentationJob) -> str | None:
