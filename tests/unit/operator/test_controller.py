@@ -12,9 +12,10 @@ import pytest
 
 from augmentation_api import AugmentationClass
 from augmentation_kube import KubeError, Resource
+from augmentation_operator.admission import Place
 from augmentation_operator.controller import Controller
 from augmentation_operator.observation import ChildJob, ChildPod, read_job, read_pod
-from tests.unit.operator.simulated_cluster import AUGMENT, NAME, PUBLISH, RESOLVE, UID, SimulatedCluster
+from tests.unit.operator.simulated_cluster import AUGMENT, NAME, PUBLISH, RESOLVE, UID, SimulatedCluster, make_class
 
 
 class StandInApi:
@@ -432,6 +433,29 @@ async def test_a_resource_that_is_being_deleted_is_not_reconciled() -> None:
     situation.controller.saw(body)
     assert await situation.reconcile() is None
     assert situation.api.requests == []
+
+
+async def test_a_priority_that_was_learned_for_another_job_counts_for_one_that_waits_already() -> None:
+    limited = make_class(limits={"maxJobsPerNamespace": 1})
+    cluster = SimulatedCluster(priorityClassName="urgent", classes=(limited,))
+    cluster.place = Place(has_slot=False, position=1, depth=2, limit=1)
+    cluster.reach(AUGMENT)
+    situation = Situation(cluster)
+    for uid, has_slot, queued_at in (
+        ("holder", True, "2025-01-01T00:00:00Z"),
+        ("first", False, "2025-01-02T00:00:00Z"),
+    ):
+        body = copy.deepcopy(situation.api.body())
+        body["metadata"] |= {"uid": uid, "name": uid}
+        body["spec"].pop("priorityClassName")
+        body["status"]["queuedAt"] = queued_at
+        for condition in body["status"]["conditions"]:
+            if condition["type"] == "Admitted":
+                condition["status"] = str(has_slot)
+        situation.controller.saw(body)
+    situation.controller._admissions.priorities["urgent"] = 100
+    await situation.reconcile()
+    assert situation.api.statuses[-1]["queue"]["position"] == 0
 
 
 async def test_jobs_that_have_ended_are_not_among_the_unfinished() -> None:
