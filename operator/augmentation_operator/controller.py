@@ -25,19 +25,19 @@ from augmentation_kube import KubeApi, KubeError, KubeUnavailable, Resource
 from augmentation_operator.admission import Admissions, Place
 from augmentation_operator.announcement import announcements
 from augmentation_operator.decision import Decision, needs_fresh_read, operator_part
+from augmentation_operator.expectations import Expectations
 from augmentation_operator.known_jobs import KnownJobs
 from augmentation_operator.kueue.reading import KueueReader
 from augmentation_operator.kueue.view import LABEL_QUEUE, KueueView, activation
 from augmentation_operator.kueue.waiting import question, queue_name_of
 from augmentation_operator.manifests.ownership import Manifest
 from augmentation_operator.metrics import Metrics
+from augmentation_operator.noted_warnings import NotedWarnings
 from augmentation_operator.observation import (
     ChildJob,
     ChildPod,
-    NotedWarning,
     Observation,
     children_of,
-    newest_warning,
     read_job,
     read_pod,
 )
@@ -50,6 +50,14 @@ log = logging.getLogger(__name__)
 
 NUMBERS_INTERVAL = timedelta(seconds=5)
 """Progress and usage alone are written at most so often: the workers report four times a second."""
+NUMBERS_PER_SECOND = 20
+"""So many of these writes are made for all jobs together, however many run: each takes the API server ten milliseconds
+of a processor, and ten thousand jobs every five seconds would leave it no time for anything else."""
+
+
+def numbers_interval(jobs: int) -> timedelta:
+    """How long progress and usage alone wait for the next write, with so many jobs under way."""
+    return max(NUMBERS_INTERVAL, timedelta(seconds=jobs // NUMBERS_PER_SECOND))
 
 
 class Children(Protocol):
@@ -86,6 +94,8 @@ class Controller:
         self._clock = clock
         self._admissions = Admissions(wake)
         self._kueue = KueueReader(api, clock)
+        self._warnings = NotedWarnings(api, clock)
+        self._expectations = Expectations(clock)
         self.known = KnownJobs()
         self._written: dict[str, datetime] = {}
         self._node_labels: dict[str, Mapping[str, str]] = {}
@@ -117,6 +127,7 @@ class Controller:
         """Forget a resource that was deleted."""
         self.known.lost(uid)
         self._written.pop(uid, None)
+        self._expectations.lost(uid)
         self._admissions.lost(uid)
 
     async def reconcile(self, uid: str) -> timedelta | None:
@@ -133,6 +144,9 @@ class Controller:
         except ValidationError as error:
             await self._reject_unreadable(body, error)
             return None
+        wait = self._expectations.wait(uid, (child.name for child in self._children.jobs_of(uid)))
+        if wait is not None:
+            return wait
         seen = children_of(job, self._children.jobs_of(uid), self._children.pods_of(uid))
         decision = await self._decide(job, seen)
         if needs_fresh_read(job, decision, seen):
@@ -161,7 +175,7 @@ class Controller:
         seen = replace(
             seen,
             node_labels={node: await self._labels_of(node) for node in nodes},
-            warnings=await self._warnings_of(speechless(seen, now)),
+            warnings=await self._warnings.of(speechless(seen, now)),
             place=await self._place_of(job),
             kueue=await self._kueue_view(job, seen),
         )
@@ -197,17 +211,6 @@ class Controller:
     async def _learn_priorities(self) -> None:
         answer = await self._api.list(Resource.PRIORITY_CLASSES)
         self._admissions.priorities |= {item["metadata"]["name"]: item["value"] for item in answer["items"]}
-
-    async def _warnings_of(self, silent: Iterable[ChildJob | ChildPod]) -> dict[str, NotedWarning]:
-        """What Kubernetes has noted of objects that do not get on. Asked for only then: nobody watches all Events."""
-        found = {}
-        for child in silent:
-            selector = f"involvedObject.name={child.name},type=Warning"
-            answer = await self._api.list(Resource.EVENTS, child.namespace, field_selector=selector)
-            warning = newest_warning(answer["items"])
-            if warning is not None:
-                found[child.name] = warning
-        return found
 
     async def _read_anew(self, job: AugmentationJob) -> tuple[AugmentationJob, Observation] | None:
         """The job and its children from the API server itself; None if the job is gone."""
@@ -245,6 +248,8 @@ class Controller:
         namespace = job.metadata.namespace
         try:
             await self._make(decision, namespace)
+            jobs = (made["metadata"]["name"] for made in decision.create if made["kind"] == "Job")
+            self._expectations.made(job.metadata.uid, jobs)
         except KubeError as error:
             # A webhook that does not answer, such as Kueue's, may stay so for long.
             if not error.is_passing or "failed calling webhook" in error.message:
@@ -293,9 +298,10 @@ class Controller:
             return None
         now = self._clock()
         if _without_numbers(before) == _without_numbers(after):
-            since = now - self._written.get(metadata.uid, now - NUMBERS_INTERVAL)
-            if since < NUMBERS_INTERVAL:
-                return NUMBERS_INTERVAL - since
+            interval = numbers_interval(self.known.under_way)
+            since = now - self._written.get(metadata.uid, now - interval)
+            if since < interval:
+                return interval - since
         await self._write_status(metadata.name, metadata.namespace, metadata.uid, after)
         self._written[metadata.uid] = now
         self._metrics.wrote(metadata.namespace, job.status, status)

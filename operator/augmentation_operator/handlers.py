@@ -59,7 +59,7 @@ class Operator:
         metrics_address: tuple[str, int] | None = None,
         on_end: Callable[[], None] = lambda: None,
     ) -> None:
-        self.queue = WorkQueue()
+        self.queue = WorkQueue(self._can_wait)
         self._namespaces = tuple(namespaces)
         self._lease_namespace, self._identity, self._on_end = lease_namespace, identity, on_end
         self._leadership: Leadership | None = None
@@ -115,6 +115,10 @@ class Operator:
         if self._controller is not None:
             for uid in self._controller.known.unfinished():
                 self.queue.add(uid)
+
+    def _can_wait(self, uid: str) -> bool:
+        """Thousands of jobs that are new, or have ended, must not keep those that run from being looked after."""
+        return self._controller is not None and not self._controller.known.is_under_way(uid)
 
     async def _act(self, controller: Controller) -> None:
         """Reconcile while this process leads. The watches go on all the time and fill the queue."""

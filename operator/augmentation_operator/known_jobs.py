@@ -16,15 +16,22 @@ class KnownJob:
 
     Attributes:
         version: its resourceVersion; they can be compared as integers (KEP-5504).
+        begun: whether the operator has written anything of it.
         shards: states of its shards, while it has not ended.
         packed: the whole object as compressed JSON. As dictionaries it takes twenty times as much.
     """
 
     version: int
     namespace: str
+    begun: bool
     state: State
     shards: tuple[str, ...]
     packed: bytes
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether it has begun and not ended."""
+        return self.begun and not self.state.is_final
 
     @property
     def body(self) -> dict[str, Any]:
@@ -38,6 +45,8 @@ class KnownJobs:
 
     def __init__(self) -> None:
         self._jobs: dict[str, KnownJob] = {}
+        self.under_way = 0
+        """How many have begun and not ended."""
 
     def saw(self, body: Mapping[str, Any]) -> bool:
         """Remember a job, unless it is known as it was later. Whether it was remembered."""
@@ -50,12 +59,17 @@ class KnownJobs:
         shards = () if state.is_final else (each["state"] for each in status.get("shards", ()) if "state" in each)
         # At level 1: a fifth of the JSON in 50 us.
         packed = zlib.compress(orjson.dumps(_without_field_owners(body)), 1)
-        self._jobs[uid] = KnownJob(version, metadata.get("namespace", ""), state, tuple(shards), packed)
+        job = KnownJob(version, metadata.get("namespace", ""), "state" in status, state, tuple(shards), packed)
+        self.lost(uid)
+        self._jobs[uid] = job
+        self.under_way += job.is_under_way
         return True
 
     def lost(self, uid: str) -> None:
         """Forget a job that is gone."""
-        self._jobs.pop(uid, None)
+        known = self._jobs.pop(uid, None)
+        if known is not None:
+            self.under_way -= known.is_under_way
 
     def body(self, uid: str) -> dict[str, Any] | None:
         """The whole object; None if there is none."""
@@ -65,6 +79,11 @@ class KnownJobs:
     def all(self) -> Collection[KnownJob]:
         """All jobs."""
         return self._jobs.values()
+
+    def is_under_way(self, uid: str) -> bool:
+        """Whether a job has begun and not ended."""
+        known = self._jobs.get(uid)
+        return known is not None and known.is_under_way
 
     def unfinished(self) -> list[str]:
         """Uids of the jobs that have not ended."""

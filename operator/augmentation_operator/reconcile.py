@@ -26,7 +26,7 @@ from augmentation_operator.decision import Decision
 from augmentation_operator.ending import SOON, cancelled, completed, is_published, report_is_due, settled
 from augmentation_operator.failure_policy import explain, why_failed
 from augmentation_operator.kueue.admission import KueueAdmission
-from augmentation_operator.manifests.identity import identity
+from augmentation_operator.manifests.identity import GRANTED_AHEAD, identity
 from augmentation_operator.manifests.ownership import Manifest
 from augmentation_operator.manifests.phase_jobs import augment_job, publish_job, resolve_job
 from augmentation_operator.manifests.shard_records import shard_records
@@ -143,6 +143,8 @@ class _Course:
         if self._job.status.shard_count is None:
             # Recorded before anything is made from it: whoever comes next counts on the same number.
             self._draft.set(shard_count=shards, current_phase=PhaseName.PROVISION)
+            if not self._job.spec.suspend and not self._queues():
+                self._begin(PhaseName.PROVISION)
             self._look_within(timedelta(0))
             return False
         existing = self._seen.jobs.get(PhaseName.AUGMENT)
@@ -173,6 +175,10 @@ class _Course:
         if self._kueue.manages(existing):
             return existing is not None or self._kueue.takes_job()
         return self._has_slot(existing)
+
+    def _queues(self) -> bool:
+        """Whether a job has to wait for its turn before it is provisioned."""
+        return self._kueue.manages(None) or self._class.spec.limits.max_jobs_per_namespace is not None
 
     def _has_slot(self, existing: ChildJob | None) -> bool:
         """Whether the job may take nodes now: where its class has a limit, it waits in the queue for a slot first."""
@@ -260,9 +266,8 @@ class _Course:
         child = self._seen.jobs.get(phase)
         if child is None:
             if not self._job.spec.suspend:
-                self._draft.begin(shown)
-                self._draft.message(_STORY[shown])
-                self._apply += self._identity_of(phase, shards)
+                self._begin(shown)
+                self._give_identity(phase, shards)
                 self._create += manifests()
             return None
         self._draft.begin(shown, child.created_at)
@@ -282,17 +287,31 @@ class _Course:
         self._watch_pods(phase, shown)
         return None
 
-    def _identity_of(self, phase: PhaseName, shards: int) -> list[Manifest]:
-        """What a phase that begins lacks of the job's identity.
+    def _begin(self, phase: PhaseName) -> None:
+        self._draft.begin(phase)
+        self._draft.message(_STORY[phase])
+        # What is known of a phase as it begins is told along with that, not in a write of its own.
+        self._draft.set(retry_count=self._job.status.retry_count or 0)
+        if phase == PhaseName.PROVISION:
+            self._draft.set(
+                placement=waited_for(self._job, self._class, self._now),
+                progress=progress_of(self._job.status.source, shards_of_attempt(self._job), published=False),
+            )
 
-        Resolve makes all of it, augment adds the shards' records to the role, and publish finds what it needs. A new
-        attempt may begin long after and makes sure of all. What is missing all the same shows in pods that fail or do
-        not come, and is made again then.
+    def _give_identity(self, phase: PhaseName, shards: int) -> None:
+        """Make what a phase that begins lacks of the job's identity.
+
+        Resolve makes all of it, augment names the records of many shards in the role, and publish finds what it needs.
+        A new attempt may begin long after and makes sure of all. What is missing all the same shows in pods that fail
+        or do not come, and is made again then.
         """
         whole = identity(self._job, shards)
-        if phase == PhaseName.RESOLVE or attempt_of(self._job):
-            return whole
-        return [manifest for manifest in whole if manifest["kind"] == "Role" and phase == PhaseName.AUGMENT]
+        if attempt_of(self._job):
+            self._apply += whole
+        elif phase == PhaseName.RESOLVE:
+            self._create += whole
+        elif phase == PhaseName.AUGMENT and shards > GRANTED_AHEAD:
+            self._apply += [manifest for manifest in whole if manifest["kind"] == "Role"]
 
     def _note_start(self, phase: PhaseName) -> None:
         started = [pod.started_at for pod in self._seen.pods_of(phase) if pod.started_at]

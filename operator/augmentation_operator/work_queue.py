@@ -1,9 +1,12 @@
 """The queue between what changes and what is reconciled: each key at most once in it, and in one worker's hands."""
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
+PASSED_OVER = 15
+"""Of so many keys in a row that go before those that can wait, the next is one that waits."""
 FIRST_BACKOFF_SECONDS = 0.5
 LONGEST_BACKOFF_SECONDS = 60.0
 
@@ -13,10 +16,18 @@ class WorkQueue:
 
     Adding a key that waits already changes nothing; adding one that is being handled lets it be handled once more
     afterwards. A key that keeps failing comes back ever later, never less often than LONGEST_BACKOFF_SECONDS.
+
+    Args:
+        can_wait: asked of a key when it begins to wait: whether it goes behind those that cannot. It is still handled
+            in its turn, however many others come (PASSED_OVER).
     """
 
-    def __init__(self) -> None:
-        self._ready: asyncio.Queue[str] = asyncio.Queue()
+    def __init__(self, can_wait: Callable[[str], bool] = lambda key: False) -> None:
+        self._can_wait = can_wait
+        self._first: deque[str] = deque()
+        self._later: deque[str] = deque()
+        self._passed_over = 0
+        self._ready = asyncio.Semaphore(0)
         self._waiting: set[str] = set()
         self._handled: set[str] = set()
         self._again: set[str] = set()
@@ -30,7 +41,8 @@ class WorkQueue:
             self._again.add(key)
         elif key not in self._waiting:
             self._waiting.add(key)
-            self._ready.put_nowait(key)
+            (self._later if self._can_wait(key) else self._first).append(key)
+            self._ready.release()
 
     def add_after(self, key: str, delay: timedelta) -> None:
         """Let a key be handled after a delay, unless it is added before. The sooner of two delays counts."""
@@ -58,7 +70,8 @@ class WorkQueue:
         `on_error` is called inside the exception's handler, to log it.
         """
         while True:
-            key = await self._ready.get()
+            await self._ready.acquire()
+            key = self._next()
             self._waiting.discard(key)
             self._handled.add(key)
             try:
@@ -77,6 +90,13 @@ class WorkQueue:
                 self.add(key)
             elif again_after is not None:
                 self.add_after(key, again_after)
+
+    def _next(self) -> str:
+        if self._first and not (self._later and self._passed_over >= PASSED_OVER):
+            self._passed_over += bool(self._later)
+            return self._first.popleft()
+        self._passed_over = 0
+        return self._later.popleft()
 
     def _cancel_timer(self, key: str) -> None:
         timer = self._timers.pop(key, None)

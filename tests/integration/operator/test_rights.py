@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from augmentation_api import AugmentationJobStatus
+from augmentation_operator.manifests.identity import GRANTED_AHEAD
 from tests.integration.operator.cluster import SYSTEM_NAMESPACE, Cluster, Json, OperatorProcess, path_of
 from tests.integration.operator.jobs import Job, StandInKubelet, StandInWorker, resolve
 
@@ -82,7 +83,7 @@ def granted_to(account: Cluster, namespace: str) -> dict[tuple[str, str, str], t
 
 
 def test_a_worker_may_do_three_things_and_nothing_else(situation: Situation) -> None:
-    own, records = (situation.job.name,), (situation.record(0), situation.record(1))
+    own, records = (situation.job.name,), tuple(situation.record(shard) for shard in range(GRANTED_AHEAD))
     assert granted_to(situation.rights, "robots") == {
         (GROUP, "augmentationjobs", "get"): own,
         (GROUP, "augmentationjobs/status", "patch"): own,

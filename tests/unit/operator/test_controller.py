@@ -13,7 +13,8 @@ import pytest
 from augmentation_api import AugmentationClass
 from augmentation_kube import KubeError, Resource
 from augmentation_operator.admission import Place
-from augmentation_operator.controller import Controller
+from augmentation_operator.controller import NUMBERS_INTERVAL, Controller, numbers_interval
+from augmentation_operator.expectations import SHOWN_WITHIN
 from augmentation_operator.observation import ChildJob, ChildPod, read_job, read_pod
 from tests.unit.operator.simulated_cluster import AUGMENT, NAME, PUBLISH, RESOLVE, UID, SimulatedCluster, make_class
 
@@ -148,9 +149,9 @@ async def test_what_a_phase_needs_is_made_in_order_and_told_of_last() -> None:
     situation = Situation(SimulatedCluster())
     await situation.reconcile()
     assert situation.api.requests == [
-        ("apply", "ServiceAccount"),
-        ("apply", "Role"),
-        ("apply", "RoleBinding"),
+        ("create", "ServiceAccount"),
+        ("create", "Role"),
+        ("create", "RoleBinding"),
         ("create", "Job"),
         ("status", "queued"),
     ]
@@ -161,6 +162,17 @@ async def test_a_child_that_is_there_already_is_no_error() -> None:
     situation.api.refusals["Job"] = KubeError(409, "AlreadyExists", "jobs.batch already exists")
     await situation.reconcile()
     assert situation.api.requests[-1] == ("status", "queued")
+
+
+async def test_what_was_made_is_not_made_again_before_the_watch_has_shown_it() -> None:
+    situation = Situation(SimulatedCluster())
+    await situation.reconcile()
+    made = list(situation.api.requests)
+    assert await situation.reconcile() == SHOWN_WITHIN
+    assert situation.api.requests == made
+    situation.cluster.pass_time(SHOWN_WITHIN.total_seconds())
+    await situation.reconcile()
+    assert ("create", "Job") in situation.api.requests[len(made) :]
 
 
 async def test_a_status_that_says_nothing_new_is_not_written() -> None:
@@ -529,3 +541,12 @@ async def test_a_webhook_that_does_not_answer_is_told_in_the_status_and_tried_ag
     with pytest.raises(KubeError):
         await situation.reconcile()
     assert situation.api.statuses[-1]["message"] == f"Kubernetes refuses what this job needs: {down}"
+
+
+def test_progress_of_many_jobs_is_written_less_often() -> None:
+    assert [numbers_interval(jobs) for jobs in (0, 1, 100, 10_000)] == [
+        NUMBERS_INTERVAL,
+        NUMBERS_INTERVAL,
+        NUMBERS_INTERVAL,
+        timedelta(seconds=500),
+    ]

@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from augmentation_operator.manifests.identity import identity
+import pytest
+
+from augmentation_operator.manifests.identity import GRANTED_AHEAD, identity
 from augmentation_operator.manifests.shard_records import shard_records
 from tests.unit.operator.simulated_cluster import UID, SimulatedCluster
 
@@ -27,7 +29,7 @@ def test_the_binding_gives_the_role_to_the_account_and_to_nobody_else() -> None:
 
 
 def test_a_worker_may_read_its_own_job_and_write_its_status() -> None:
-    job, status = made(0)["Role"]["rules"]
+    job, status, _ = made(0)["Role"]["rules"]
     assert (job["resources"], job["resourceNames"], job["verbs"]) == (["augmentationjobs"], ["kitchen"], ["get"])
     assert (status["resources"], status["resourceNames"], status["verbs"]) == (
         ["augmentationjobs/status"],
@@ -36,12 +38,13 @@ def test_a_worker_may_read_its_own_job_and_write_its_status() -> None:
     )
 
 
-def test_a_worker_may_change_exactly_the_records_of_its_jobs_shards() -> None:
-    records = made(2)["Role"]["rules"][-1]
+@pytest.mark.parametrize("shards", [1, GRANTED_AHEAD, GRANTED_AHEAD + 1])
+def test_a_worker_may_change_exactly_the_records_of_its_jobs_shards_and_of_the_first_few(shards: int) -> None:
+    records = made(shards)["Role"]["rules"][-1]
     assert records == {
         "apiGroups": [""],
         "resources": ["configmaps"],
-        "resourceNames": ["kitchen-0f1e2d3c-shard-0", "kitchen-0f1e2d3c-shard-1"],
+        "resourceNames": [f"kitchen-0f1e2d3c-shard-{shard}" for shard in range(max(shards, GRANTED_AHEAD))],
         "verbs": ["get", "patch"],
     }
 

@@ -41,6 +41,19 @@ def test_what_is_counted_is_at_hand() -> None:
     ]
 
 
+def test_a_job_is_under_way_from_what_is_first_written_of_it_until_its_end() -> None:
+    known = KnownJobs()
+    for version, (state, expected) in enumerate(
+        [(None, False), ("queued", True), ("running", True), ("failed", False)]
+    ):
+        known.saw(job("a", version, state))
+        assert (known.is_under_way("a"), known.under_way) == (expected, int(expected))
+    assert not known.is_under_way("b")
+    known.saw(job("b", 1, "running"))
+    known.lost("b")
+    assert known.under_way == 0
+
+
 def test_a_job_that_is_lost_is_forgotten() -> None:
     known = KnownJobs()
     known.saw(job("a", 1))

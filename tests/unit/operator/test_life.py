@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from augmentation_api import ConditionType, PhaseName, PhaseStatus, State
+from augmentation_operator.manifests.identity import GRANTED_AHEAD
 from augmentation_operator.observation import NotedWarning
 from tests.unit.operator.simulated_cluster import AUGMENT, BEGINNING, PROVISION, PUBLISH, RESOLVE, SimulatedCluster
 
@@ -35,18 +36,16 @@ def test_a_new_job_is_accepted_with_the_class_it_runs_as() -> None:
 
 def test_a_jobs_identity_is_there_before_its_pods() -> None:
     decision = SimulatedCluster().decide()
-    assert [manifest["kind"] for manifest in decision.apply] == ["ServiceAccount", "Role", "RoleBinding"]
-    assert [manifest["kind"] for manifest in decision.create] == ["Job"]
+    assert [manifest["kind"] for manifest in decision.create] == ["ServiceAccount", "Role", "RoleBinding", "Job"]
 
 
-def test_of_its_identity_a_later_phase_applies_what_it_adds_to_it() -> None:
-    applied = {}
-    for phase in (RESOLVE, AUGMENT, PUBLISH):
-        cluster = SimulatedCluster()
+@pytest.mark.parametrize(("shards", "added"), [(GRANTED_AHEAD, []), (GRANTED_AHEAD + 1, ["Role"])])
+def test_of_its_identity_a_later_phase_applies_what_it_adds_to_it(shards: int, added: list[str]) -> None:
+    for phase, applied in ((AUGMENT, added), (PUBLISH, [])):
+        cluster = SimulatedCluster(parallelism=shards)
         cluster.reach(phase)
         decision = cluster.decide(replace(cluster.observe(), jobs={}))
-        applied[phase] = [manifest["kind"] for manifest in decision.apply]
-    assert applied == {RESOLVE: ["ServiceAccount", "Role", "RoleBinding"], AUGMENT: ["Role"], PUBLISH: []}
+        assert [manifest["kind"] for manifest in decision.apply] == applied
 
 
 @pytest.mark.parametrize("phase", [RESOLVE, AUGMENT, PUBLISH])
@@ -69,6 +68,17 @@ def test_an_identity_that_lost_its_rights_is_made_again_once_when_a_pod_fails_of
     assert [manifest["kind"] for manifest in cluster.decide().apply] == ["ServiceAccount", "Role", "RoleBinding"]
     cluster.reconcile()
     assert not cluster.decide().apply
+
+
+def test_a_job_is_written_of_only_when_there_is_news() -> None:
+    cluster, writes = SimulatedCluster(parallelism=1), []
+    for happens in (lambda: None, cluster.finish_resolve, cluster.finish_augment, cluster.finish_publish):
+        before = cluster.writes
+        happens()
+        cluster.settle()
+        writes.append(cluster.writes - before)
+    # Begun; runs, is resolved and waits for a node; has one, is half done, begins to publish; published.
+    assert writes == [1, 2, 3, 1]
 
 
 def test_a_job_runs_as_soon_as_its_first_pod_does() -> None:

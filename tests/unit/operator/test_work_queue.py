@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from augmentation_operator import work_queue
-from augmentation_operator.work_queue import WorkQueue
+from augmentation_operator.work_queue import PASSED_OVER, WorkQueue
 
 Handler = Callable[[str], Awaitable[timedelta | None]]
 
@@ -120,6 +120,38 @@ async def test_different_keys_are_handled_side_by_side() -> None:
         queue.add("a")
         queue.add("b")
         await until(lambda: begun == {"a", "b"})
+
+
+async def test_keys_that_can_wait_go_behind_the_others() -> None:
+    queue, handled = WorkQueue(can_wait=str.isupper), []
+
+    async def handle(key: str) -> None:
+        handled.append(key)
+
+    for key in "AbCd":
+        queue.add(key)
+    assert queue.depth == 4
+    async with working(queue, handle):
+        await until(lambda: len(handled) == 4)
+        queue.add("E")
+        await until(lambda: len(handled) == 5)
+    assert handled == ["b", "d", "A", "C", "E"]
+
+
+async def test_keys_that_can_wait_have_their_turn_however_many_others_come() -> None:
+    queue, handled = WorkQueue(can_wait=str.isupper), []
+
+    async def handle(key: str) -> timedelta:
+        handled.append(key)
+        return timedelta(0)
+
+    async with working(queue, handle):
+        for key in "abcXYZ":
+            queue.add(key)
+        await until(lambda: len(handled) > 20 * PASSED_OVER)
+    turns = [place for place, key in enumerate(handled) if key.isupper()]
+    assert {handled[place] for place in turns} == {"X", "Y", "Z"}
+    assert all(later - earlier <= PASSED_OVER + 1 for earlier, later in pairwise(turns))
 
 
 async def test_a_handler_may_ask_for_its_key_again_later() -> None:

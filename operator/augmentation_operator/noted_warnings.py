@@ -1,0 +1,54 @@
+"""Reading what Kubernetes has noted of objects that do not get on: asked for only then, nobody watches all Events."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from augmentation_kube import KubeApi, Resource
+from augmentation_operator.observation import ChildJob, ChildPod, NotedWarning, newest_warning
+
+RECENT = timedelta(seconds=4)
+"""What was read within this time is not read again: all jobs of a namespace share one answer.
+
+For each list the API server goes through all Events of the namespace, whatever is selected. Where it is slow already,
+many pods are late, and a question for each of them would make it slower.
+"""
+
+
+class NotedWarnings:
+    """Asks for the warnings of a namespace, and remembers the answer for a moment."""
+
+    def __init__(self, api: KubeApi, clock: Callable[[], datetime]) -> None:
+        self._api, self._clock = api, clock
+        self._one_at_a_time = asyncio.Lock()
+        self._answers: dict[tuple[str, str], tuple[datetime, Mapping[str, NotedWarning]]] = {}
+
+    async def of(self, silent: Iterable[ChildJob | ChildPod]) -> dict[str, NotedWarning]:
+        """The newest warning of each of these objects that has one, by the object's name."""
+        found = {}
+        for child in silent:
+            async with self._one_at_a_time:
+                noted = await self._of_all(child.namespace, "Job" if isinstance(child, ChildJob) else "Pod")
+            if child.name in noted:
+                found[child.name] = noted[child.name]
+        return found
+
+    async def _of_all(self, namespace: str, kind: str) -> Mapping[str, NotedWarning]:
+        now = self._clock()
+        recent = {key: kept for key, kept in self._answers.items() if now - kept[0] < RECENT}
+        if (namespace, kind) not in recent:
+            selector = f"involvedObject.kind={kind},type=Warning"
+            answer = await self._api.list(Resource.EVENTS, namespace, field_selector=selector)
+            recent[namespace, kind] = now, _by_object(answer["items"])
+        self._answers = recent
+        return recent[namespace, kind][1]
+
+
+def _by_object(events: Iterable[Mapping[str, Any]]) -> dict[str, NotedWarning]:
+    events_of = defaultdict(list)
+    for event in events:
+        events_of[event["involvedObject"].get("name", "")].append(event)
+    warnings = ((name, newest_warning(its_own)) for name, its_own in events_of.items())
+    return {name: warning for name, warning in warnings if warning is not None}
