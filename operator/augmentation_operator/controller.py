@@ -43,21 +43,11 @@ from augmentation_operator.observation import (
 )
 from augmentation_operator.obstacle import speechless
 from augmentation_operator.reconcile import decide, refused
+from augmentation_operator.status_pace import pace
 
 Child = TypeVar("Child", ChildJob, ChildPod)
 
 log = logging.getLogger(__name__)
-
-NUMBERS_INTERVAL = timedelta(seconds=5)
-"""Progress and usage alone are written at most so often: the workers report four times a second."""
-NUMBERS_PER_SECOND = 20
-"""So many of these writes are made for all jobs together, however many run: each takes the API server ten milliseconds
-of a processor, and ten thousand jobs every five seconds would leave it no time for anything else."""
-
-
-def numbers_interval(jobs: int) -> timedelta:
-    """How long progress and usage alone wait for the next write, with so many jobs under way."""
-    return max(NUMBERS_INTERVAL, timedelta(seconds=jobs // NUMBERS_PER_SECOND))
 
 
 class Children(Protocol):
@@ -133,7 +123,12 @@ class Controller:
     async def reconcile(self, uid: str) -> timedelta | None:
         """Bring one job a step nearer to what it should be. Answers when to look again, if nothing happens before."""
         with self._metrics.reconcile():
-            return await self._reconcile(uid)
+            return None if self._rests(uid) else await self._reconcile(uid)
+
+    def _rests(self, uid: str) -> bool:
+        """Whether a job has ended and nothing is to come: most have, so it is told without reading all of it."""
+        body = self.known.body(uid)
+        return body is not None and _has_come_to_rest(body) and all(c.is_over for c in self._children.jobs_of(uid))
 
     async def _reconcile(self, uid: str) -> timedelta | None:
         body = self.known.body(uid)
@@ -292,16 +287,15 @@ class Controller:
             await self._create(manifest, namespace)
 
     async def _write_if_new(self, job: AugmentationJob, status: AugmentationJobStatus) -> timedelta | None:
-        """Write what has changed; numbers alone at most every NUMBERS_INTERVAL. Gives how long they have to wait."""
+        """Write what has changed. Gives how long it has to wait, if it does not count enough to be written now."""
         metadata, before, after = job.metadata, operator_part(job.status), operator_part(status)
         if before == after:
             return None
         now = self._clock()
-        if _without_numbers(before) == _without_numbers(after):
-            interval = numbers_interval(self.known.under_way)
-            since = now - self._written.get(metadata.uid, now - interval)
-            if since < interval:
-                return interval - since
+        if (written := self._written.get(metadata.uid)) is not None:
+            wait = written + pace(before, after, self.known.under_way) - now
+            if wait > timedelta(0):
+                return wait
         await self._write_status(metadata.name, metadata.namespace, metadata.uid, after)
         self._written[metadata.uid] = now
         self._metrics.wrote(metadata.namespace, job.status, status)
@@ -366,9 +360,14 @@ class Controller:
         await self._write_status(metadata["name"], metadata["namespace"], metadata["uid"], status)
 
 
-def _without_numbers(part: Mapping[str, Any]) -> dict[str, Any]:
-    """A status without what changes all the time while a job runs."""
-    return {key: value for key, value in part.items() if key not in ("progress", "usage")}
+def _has_come_to_rest(body: Mapping[str, Any]) -> bool:
+    spec, status = body["spec"], body.get("status", {})
+    return (
+        "state" in status
+        and State(status["state"]).is_final
+        and spec.get("ttlSecondsAfterFinished") is None
+        and spec.get("attempt", 0) <= status.get("attempt", 0)
+    )
 
 
 def _admitted(status: AugmentationJobStatus) -> bool:

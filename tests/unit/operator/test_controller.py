@@ -13,7 +13,7 @@ import pytest
 from augmentation_api import AugmentationClass
 from augmentation_kube import KubeError, Resource
 from augmentation_operator.admission import Place
-from augmentation_operator.controller import NUMBERS_INTERVAL, Controller, numbers_interval
+from augmentation_operator.controller import Controller
 from augmentation_operator.expectations import SHOWN_WITHIN
 from augmentation_operator.observation import ChildJob, ChildPod, read_job, read_pod
 from tests.unit.operator.simulated_cluster import AUGMENT, NAME, PUBLISH, RESOLVE, UID, SimulatedCluster, make_class
@@ -541,12 +541,3 @@ async def test_a_webhook_that_does_not_answer_is_told_in_the_status_and_tried_ag
     with pytest.raises(KubeError):
         await situation.reconcile()
     assert situation.api.statuses[-1]["message"] == f"Kubernetes refuses what this job needs: {down}"
-
-
-def test_progress_of_many_jobs_is_written_less_often() -> None:
-    assert [numbers_interval(jobs) for jobs in (0, 1, 100, 10_000)] == [
-        NUMBERS_INTERVAL,
-        NUMBERS_INTERVAL,
-        NUMBERS_INTERVAL,
-        timedelta(seconds=500),
-    ]
