@@ -1,9 +1,10 @@
 """How fast the operator takes jobs from creation to completion, beside JobSet's controller, in one run on one machine.
 
-Both stand before the same real API server, Job controller, garbage collector and scheduler, with kwok's nodes
-(scale_cluster.py). One after the other gets so many jobs at once: AugmentationJobs of one shard, and JobSets of as many
-Jobs, each of which depends on the one before, as an AugmentationJob has phases with a pod. JobSet has its turn first,
-on the emptier cluster. Our workers' reports are made by a stand-in (stand_in_workers.py).
+Each stands before the same programs: a real API server, Job controller, garbage collector and scheduler, with kwok's
+nodes (scale_cluster.py); one after the other, in a new cluster, so that neither works among what the other has left.
+Each gets so many jobs at once: AugmentationJobs of one shard, and JobSets of as many Jobs, each of which depends on the
+one before, as an AugmentationJob has phases with a pod. Our workers' reports are made by a stand-in
+(stand_in_workers.py).
 
 Of each: jobs a second from the first creation to the last completion, reconciles, calls of the API a job, memory and
 time on a processor; how long one job on the idle cluster waits for its first pod; and of the operator what it takes
@@ -234,7 +235,7 @@ def main() -> None:
     parser.add_argument("--idle-seconds", type=int, default=360, help="more than one check of the watch, every 5 min")
     parser.add_argument("--without-jobset", action="store_true")
     parser.add_argument(
-        "--jobset-jobs", type=int, default=2000, help="no more for JobSet; its rate falls with their number"
+        "--jobset-jobs", type=int, default=10_000, help="no more for JobSet; any rate falls with the number of jobs"
     )
     parser.add_argument("--finished", type=int, help="only this: start before so many finished jobs, and stay idle")
     options = parser.parse_args()
@@ -243,9 +244,8 @@ def main() -> None:
     # For each Go program: an API server that is left to itself keeps twice what it needs, 14 GiB with 10,000 jobs.
     os.environ.setdefault("GOMEMLIMIT", "9GiB")
     print(f"{len(os.sched_getaffinity(0))} cores, Python {sys.version.split()[0]}", flush=True)
-    courses: dict[str, Course] = {}
-    with scale_cluster() as plane:
-        if options.finished:
+    if options.finished:
+        with scale_cluster() as plane:
             ours = Ours(plane)
             try:
                 asyncio.run(make_finished(plane, ours, options.finished))
@@ -253,13 +253,16 @@ def main() -> None:
                 idle(ours, options.idle_seconds)
             finally:
                 ours.stop()
-            return
-        contenders: list[Contender] = [] if options.without_jobset else [JobSet(plane)]
-        for contender in [*contenders, Ours(plane)]:
-            jobs = min(options.jobs, options.jobset_jobs) if isinstance(contender, JobSet) else options.jobs
+        return
+    courses: dict[str, Course] = {}
+    kinds: list[type[JobSet] | type[Ours]] = [Ours] if options.without_jobset else [JobSet, Ours]
+    for kind in kinds:
+        jobs = min(options.jobs, options.jobset_jobs) if kind is JobSet else options.jobs
+        with scale_cluster() as plane:
+            contender = kind(plane)
             try:
                 courses[contender.name] = measure(plane, contender, jobs, options.alone)
-                if isinstance(contender, Ours) and options.idle_seconds:
+                if kind is Ours and options.idle_seconds:
                     idle(contender, options.idle_seconds)
             finally:
                 contender.stop()

@@ -122,11 +122,15 @@ class Controller:
 
     async def reconcile(self, uid: str) -> timedelta | None:
         """Bring one job a step nearer to what it should be. Answers when to look again, if nothing happens before."""
+        if self._rests(uid):
+            return None
         with self._metrics.reconcile():
-            return None if self._rests(uid) else await self._reconcile(uid)
+            return await self._reconcile(uid)
 
     def _rests(self, uid: str) -> bool:
         """Whether a job has ended and nothing is to come: most have, so it is told without reading all of it."""
+        if self.known.is_under_way(uid):
+            return False
         body = self.known.body(uid)
         return body is not None and _has_come_to_rest(body) and all(c.is_over for c in self._children.jobs_of(uid))
 
@@ -293,7 +297,8 @@ class Controller:
             return None
         now = self._clock()
         if (written := self._written.get(metadata.uid)) is not None:
-            wait = written + pace(before, after, self.known.under_way) - now
+            known = self.known
+            wait = written + pace(before, after, under_way=known.under_way, augmenting=known.augmenting) - now
             if wait > timedelta(0):
                 return wait
         await self._write_status(metadata.name, metadata.namespace, metadata.uid, after)

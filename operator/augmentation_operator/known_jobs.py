@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from augmentation_api import State
+from augmentation_api.vocabulary import ShardState
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,8 @@ class KnownJobs:
         self._jobs: dict[str, KnownJob] = {}
         self.under_way = 0
         """How many have begun and not ended."""
+        self.augmenting = 0
+        """How many of these have a shard that is being made."""
 
     def saw(self, body: Mapping[str, Any]) -> bool:
         """Remember a job, unless it is known as it was later. Whether it was remembered."""
@@ -62,14 +65,14 @@ class KnownJobs:
         job = KnownJob(version, metadata.get("namespace", ""), "state" in status, state, tuple(shards), packed)
         self.lost(uid)
         self._jobs[uid] = job
-        self.under_way += job.is_under_way
+        self._count(job, 1)
         return True
 
     def lost(self, uid: str) -> None:
         """Forget a job that is gone."""
         known = self._jobs.pop(uid, None)
         if known is not None:
-            self.under_way -= known.is_under_way
+            self._count(known, -1)
 
     def body(self, uid: str) -> dict[str, Any] | None:
         """The whole object; None if there is none."""
@@ -96,6 +99,10 @@ class KnownJobs:
     def __iter__(self) -> Iterator[str]:
         """The uids of all."""
         return iter(self._jobs)
+
+    def _count(self, job: KnownJob, by: int) -> None:
+        self.under_way += by * job.is_under_way
+        self.augmenting += by * (ShardState.RUNNING in job.shards)
 
 
 def _without_field_owners(body: Mapping[str, Any]) -> dict[str, Any]:

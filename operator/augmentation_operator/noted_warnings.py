@@ -1,6 +1,7 @@
 """Reading what Kubernetes has noted of objects that do not get on: asked for only then, nobody watches all Events."""
 
 import asyncio
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
@@ -10,18 +11,25 @@ from augmentation_kube import KubeApi, Resource
 from augmentation_operator.observation import ChildJob, ChildPod, NotedWarning, newest_warning
 
 RECENT = timedelta(seconds=4)
-"""What was read within this time is not read again: all jobs of a namespace share one answer.
-
-For each list the API server goes through all Events of the namespace, whatever is selected. Where it is slow already,
-many pods are late, and a question for each of them would make it slower.
-"""
+"""What was read within this time is not read again: all jobs of a namespace share one answer."""
+SHARE = 10
+"""Nor within so many times as long as it took: for each list the API server goes through all Events of the namespace,
+whatever is selected. Where it is slow, many pods are late, and to ask for each of them would make it slower still."""
 
 
 class NotedWarnings:
-    """Asks for the warnings of a namespace, and remembers the answer for a moment."""
+    """Asks for the warnings of a namespace, and remembers the answer for a while.
 
-    def __init__(self, api: KubeApi, clock: Callable[[], datetime]) -> None:
-        self._api, self._clock = api, clock
+    Args:
+        api: where to ask.
+        clock: the time.
+        timer: seconds, to measure how long an answer takes.
+    """
+
+    def __init__(
+        self, api: KubeApi, clock: Callable[[], datetime], timer: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._api, self._clock, self._timer = api, clock, timer
         self._one_at_a_time = asyncio.Lock()
         self._answers: dict[tuple[str, str], tuple[datetime, Mapping[str, NotedWarning]]] = {}
 
@@ -37,11 +45,13 @@ class NotedWarnings:
 
     async def _of_all(self, namespace: str, kind: str) -> Mapping[str, NotedWarning]:
         now = self._clock()
-        recent = {key: kept for key, kept in self._answers.items() if now - kept[0] < RECENT}
+        recent = {key: kept for key, kept in self._answers.items() if now < kept[0]}
         if (namespace, kind) not in recent:
+            began = self._timer()
             selector = f"involvedObject.kind={kind},type=Warning"
             answer = await self._api.list(Resource.EVENTS, namespace, field_selector=selector)
-            recent[namespace, kind] = now, _by_object(answer["items"])
+            until = self._clock() + max(RECENT, SHARE * timedelta(seconds=self._timer() - began))
+            recent[namespace, kind] = until, _by_object(answer["items"])
         self._answers = recent
         return recent[namespace, kind][1]
 

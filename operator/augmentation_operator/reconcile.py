@@ -143,7 +143,7 @@ class _Course:
         if self._job.status.shard_count is None:
             # Recorded before anything is made from it: whoever comes next counts on the same number.
             self._draft.set(shard_count=shards, current_phase=PhaseName.PROVISION)
-            if not self._job.spec.suspend and not self._queues():
+            if not self._job.spec.suspend and not self._takes_turns():
                 self._begin(PhaseName.PROVISION)
             self._look_within(timedelta(0))
             return False
@@ -176,7 +176,7 @@ class _Course:
             return existing is not None or self._kueue.takes_job()
         return self._has_slot(existing)
 
-    def _queues(self) -> bool:
+    def _takes_turns(self) -> bool:
         """Whether a job has to wait for its turn before it is provisioned."""
         return self._kueue.manages(None) or self._class.spec.limits.max_jobs_per_namespace is not None
 

@@ -21,19 +21,19 @@ _NUMBERS = ("progress", "usage")
 _TOLD = (*_NUMBERS, "state", "message", "currentPhase", "startedAt", "retryCount", "placement", "conditions", "phases")
 
 
-def pace(before: Mapping[str, Any], after: Mapping[str, Any], jobs: int) -> timedelta:
+def pace(before: Mapping[str, Any], after: Mapping[str, Any], *, under_way: int, augmenting: int) -> timedelta:
     """How long after the last write of a job the next may come; zero: at once.
 
     Args:
         before: what the operator has written, as decision.operator_part gives it.
         after: what it would write.
-        jobs: how many are under way.
+        under_way: jobs that have begun and not ended.
+        augmenting: those of them whose progress changes all the time.
     """
-    share = timedelta(seconds=jobs // WRITES_PER_SECOND)
     if _without(_NUMBERS, before) == _without(_NUMBERS, after):
-        return max(NUMBERS_INTERVAL, share)
+        return max(NUMBERS_INTERVAL, timedelta(seconds=augmenting // WRITES_PER_SECOND))
     if _what_something_rests_on(before) == _what_something_rests_on(after):
-        return min(TOLD_WITHIN, share)
+        return min(TOLD_WITHIN, timedelta(seconds=under_way // WRITES_PER_SECOND))
     return timedelta(0)
 
 

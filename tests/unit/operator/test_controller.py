@@ -262,6 +262,17 @@ async def test_an_end_is_confirmed_first_where_the_watch_has_not_shown_the_end_o
     assert situation.api.requests == [("get", "node-a"), *read_anew, ("status", "completed")]
 
 
+async def test_a_job_that_has_ended_is_left_alone_unless_something_is_to_come() -> None:
+    cluster = SimulatedCluster()
+    cluster.complete()
+    situation = Situation(cluster)
+    assert await situation.reconcile() is None
+    assert situation.api.requests == []
+    cluster.change(ttlSecondsAfterFinished=60)
+    situation.watches_catch_up()
+    assert await situation.reconcile() == timedelta(seconds=60)
+
+
 async def test_a_time_to_live_ends_the_resource_it_was_meant_for_and_no_other_of_its_name() -> None:
     cluster = SimulatedCluster(ttlSecondsAfterFinished=60)
     cluster.complete()

@@ -54,6 +54,17 @@ def test_a_job_is_under_way_from_what_is_first_written_of_it_until_its_end() -> 
     assert known.under_way == 0
 
 
+def test_jobs_whose_progress_changes_are_counted() -> None:
+    known, counts = KnownJobs(), []
+    for version, shards in enumerate(
+        [(), ("running", "running"), ("completed", "running"), ("completed", "completed")]
+    ):
+        known.saw(job("a", version, "running", *shards))
+        known.saw(job("b", version, "running", "failed"))
+        counts.append(known.augmenting)
+    assert counts == [0, 1, 1, 0]
+
+
 def test_a_job_that_is_lost_is_forgotten() -> None:
     known = KnownJobs()
     known.saw(job("a", 1))

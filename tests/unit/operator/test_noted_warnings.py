@@ -23,6 +23,8 @@ class StandInEvents:
         self.asked: list[tuple[str | None, str | None]] = []
         self.events: list[dict[str, Any]] = []
         self.refusal: KubeError | None = None
+        self.seconds = 0.0
+        self.takes = 0.0
 
     async def list(
         self, resource: Resource, namespace: str | None = None, *, field_selector: str | None = None
@@ -30,6 +32,7 @@ class StandInEvents:
         assert resource is Resource.EVENTS
         self.asked.append((namespace, field_selector))
         await asyncio.sleep(0)
+        self.seconds += self.takes
         if self.refusal:
             raise self.refusal
         return {"items": self.events}
@@ -40,7 +43,11 @@ class Situation:
 
     def __init__(self) -> None:
         self.api, self.now = StandInEvents(), datetime(2026, 1, 1, tzinfo=UTC)
-        self.warnings = NotedWarnings(self.api, lambda: self.now)  # type: ignore[arg-type]
+        self.warnings = NotedWarnings(
+            self.api,  # type: ignore[arg-type]
+            lambda: self.now,
+            lambda: self.api.seconds,
+        )
 
     async def of(self, *children: ChildJob | ChildPod) -> dict[str, str]:
         return {name: each.message for name, each in (await self.warnings.of(children)).items()}
@@ -87,6 +94,18 @@ async def test_many_objects_share_one_answer_for_a_moment(job: ChildJob) -> None
     situation.api.events = [warning(job.name, "exceeded quota")]
     situation.now += timedelta(seconds=1)
     assert await situation.of(job) == {job.name: "exceeded quota"}
+    assert len(situation.api.asked) == 2
+
+
+async def test_an_answer_that_takes_long_is_asked_for_seldom(job: ChildJob) -> None:
+    situation = Situation()
+    situation.api.takes = 3.0
+    await situation.of(job)
+    situation.now += timedelta(seconds=29)
+    await situation.of(job)
+    assert len(situation.api.asked) == 1
+    situation.now += timedelta(seconds=1)
+    await situation.of(job)
     assert len(situation.api.asked) == 2
 
 
