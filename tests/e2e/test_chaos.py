@@ -31,8 +31,9 @@ def spec_of(number: int) -> Json:
 
 
 def run_jobs(user: User, count: int, faults: list[str], chaos: Faults) -> list[str]:
-    """Run jobs, a few at a time, while one fault follows the other; their ids, when all have ended."""
+    """Run jobs, a few at a time, with faults from the first to the last of them; their ids, when all have ended."""
     ids: list[str] = []
+    planned = len(faults)
     chance = random.Random(SEED)
     deadline = time.monotonic() + 120 + SECONDS_A_JOB * count
     while True:
@@ -44,7 +45,7 @@ def run_jobs(user: User, count: int, faults: list[str], chaos: Faults) -> list[s
         assert time.monotonic() < deadline, list(zip(ids, states, strict=True))
         for _ in range(min(AT_ONCE - running, count - len(ids))):
             ids.append(user.apply(f"chaos-{user.new_dataset_id('c')[-8:]}", spec_of(len(ids))))
-        if faults:
+        if faults and (planned - len(faults)) * count < planned * len(ids):
             name = faults.pop()
             ended = sum(state in FINAL for state in states)
             print(f"{ended:3} of {count} jobs ended; {name}", flush=True)
