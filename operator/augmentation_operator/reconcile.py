@@ -144,7 +144,10 @@ class _Course:
             # Recorded before anything is made from it: whoever comes next counts on the same number.
             self._draft.set(shard_count=shards, current_phase=PhaseName.PROVISION)
             if not self._job.spec.suspend and not self._takes_turns():
+                # All that is known as it begins, so that the next step has nothing left to write.
                 self._begin(PhaseName.PROVISION)
+                progress = progress_of(self._job.status.source, shards_of_attempt(self._job), published=False)
+                self._draft.set(placement=waited_for(self._job, self._class, self._now), progress=progress)
             self._look_within(timedelta(0))
             return False
         existing = self._seen.jobs.get(PhaseName.AUGMENT)
@@ -290,13 +293,7 @@ class _Course:
     def _begin(self, phase: PhaseName) -> None:
         self._draft.begin(phase)
         self._draft.message(_STORY[phase])
-        # What is known of a phase as it begins is told along with that, not in a write of its own.
         self._draft.set(retry_count=self._job.status.retry_count or 0)
-        if phase == PhaseName.PROVISION:
-            self._draft.set(
-                placement=waited_for(self._job, self._class, self._now),
-                progress=progress_of(self._job.status.source, shards_of_attempt(self._job), published=False),
-            )
 
     def _give_identity(self, phase: PhaseName, shards: int) -> None:
         """Make what a phase that begins lacks of the job's identity.
