@@ -326,12 +326,16 @@ class _Course:
         if placement is not None:
             where = f"{placement.node}" + (f" ({placement.instance_type})" if placement.instance_type else "")
             self._draft.set(placement=placement)
-            self._draft.condition(ConditionType.PLACED, True, "Running", f"running on {where}")
+            if not self._draft.is_completed(PhaseName.PROVISION) or self._pod_runs():
+                self._draft.condition(ConditionType.PLACED, True, "Running", f"running on {where}")
             attempt = attempt_of(self._job)
             key = f"placed-{attempt}" if attempt else "placed"
             self._draft.event(PhaseName.PROVISION, key, "placed", message=f"running on {where}")
         self._draft.complete(PhaseName.PROVISION, at)
         self._draft.begin(PhaseName.AUGMENT, at)
+
+    def _pod_runs(self) -> bool:
+        return any(pod.started_at and not pod.is_over for pod in self._seen.pods)
 
     def _watch_pods(self, phase: PhaseName, shown: PhaseName) -> None:
         """Tell what the pods of a running phase wait for or stumble over; give up on what will never start."""
@@ -463,6 +467,9 @@ class _Course:
             superfluous += tuple(child.name for child in self._seen.jobs.values() if not child.is_over)
         elif self._job.spec.suspend:
             self._draft.message("suspended: set spec.suspend to false to go on")
+        is_held = self._job.spec.suspend or self._draft.holds(ConditionType.ADMITTED, "False")
+        if is_held and not self._draft.has_failed and not self._pod_runs():
+            self._draft.unplaced()
         return Decision(
             status=self._draft.build(),
             apply=tuple(self._apply),

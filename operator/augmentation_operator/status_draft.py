@@ -45,10 +45,20 @@ class StatusDraft:
         )
 
     def placed(self) -> None:
-        """Pods run, or ran: if something was recorded that kept them from it, it is over."""
-        recorded = self._job.status.condition(ConditionType.PLACED)
-        if recorded is not None and recorded.status == "False":
+        """Pods run, or ran: if something was recorded that kept them from it, or they were held, it is over."""
+        recorded, drafted = self._job.status.condition(ConditionType.PLACED), self._conditions.get(ConditionType.PLACED)
+        is_back = drafted is None and self.is_completed(PhaseName.PROVISION)
+        if is_back or (recorded is not None and recorded.status == "False"):
             self.condition(ConditionType.PLACED, True, "Running", "running")
+
+    def unplaced(self) -> None:
+        """No pod is wanted: there is nothing to say of where they run, or of what keeps them from it."""
+        self._conditions.pop(ConditionType.PLACED, None)
+
+    def holds(self, kind: ConditionType, status: str) -> bool:
+        """Whether a condition has this status in the draft."""
+        condition = self._conditions.get(kind)
+        return condition is not None and condition.status == status
 
     def since(self, kind: ConditionType) -> datetime | None:
         """When a condition last changed; None if it never applied."""
@@ -134,8 +144,8 @@ class StatusDraft:
         for kind in (ConditionType.FAILED, ConditionType.CANCELLED):
             if self._job.status.condition(kind) is not None:
                 self.condition(kind, False, "StartedAgain", f"attempt {attempt} has begun")
-        for kind in (ConditionType.PLACED, ConditionType.ADMITTED):
-            self._conditions.pop(kind, None)
+        self.unplaced()
+        self._conditions.pop(ConditionType.ADMITTED, None)
         present = next(name for name in PhaseName if not self.is_completed(name))
         self.event(ended_in, f"attempt-{attempt}", "started again", message=f"attempt {attempt} begins", error=why)
         self.set(

@@ -71,6 +71,8 @@ class AnyOrder(RuleBasedStateMachine):
         if waiting:
             possible += 4 * [lambda: self.pod_starts(*data.draw(st.sampled_from(waiting)))]
             possible.append(lambda: self.pod_finds_no_node(*data.draw(st.sampled_from(waiting))))
+        if len(live) < len(self.cluster.running_pods):
+            possible += 4 * [self.cluster.end_terminating_pods]
         if running:
             possible += 4 * [lambda: self.worker_reports_and_succeeds(*data.draw(st.sampled_from(running)))]
             possible.append(lambda: self.worker_reports_and_goes_on(*data.draw(st.sampled_from(running))))
@@ -126,6 +128,7 @@ class AnyOrder(RuleBasedStateMachine):
     def operator_acts(self, how: str) -> None:
         if how == "rests":
             self.cluster.settle()
+            self.a_held_job_is_placed_nowhere(self.cluster.status)
         elif how == "looks once":
             self.cluster.reconcile()
         elif how == "is killed":
@@ -243,6 +246,13 @@ class AnyOrder(RuleBasedStateMachine):
         for name, workload in (self.cluster.kueue.workloads if self.cluster.kueue else {}).items():
             if not workload.admitted:
                 assert all(pod.terminating for pod in self.cluster.running_pods if pod.job_name == name)
+
+    def a_held_job_is_placed_nowhere(self, now: AugmentationJobStatus) -> None:
+        suspended = now.condition(ConditionType.SUSPENDED)
+        is_held = suspended is not None and suspended.status == "True"
+        runs = any(pod.state for pod in self.cluster.running_pods)
+        if is_held and not runs and self.cluster.classes and now.state in (State.QUEUED, State.RUNNING):
+            assert now.condition(ConditionType.PLACED) is None
 
     def failed_means_a_reason_and_a_failed_phase(self, now: AugmentationJobStatus) -> None:
         if now.state == State.FAILED:

@@ -189,10 +189,12 @@ def test_a_job_that_kueue_preempts_is_counted_once_and_goes_on_when_it_is_admitt
     cluster.settle()
     assert cluster.status.preemption_count == 1
     assert not cluster.running_pods
+    assert cluster.status.condition(ConditionType.PLACED) is None
 
     cluster.admit()
     cluster.settle()
     assert admission(cluster) == ("True", "Admitted")
+    assert cluster.status.condition(ConditionType.PLACED) is None
     cluster.finish_augment()
     cluster.finish_publish()
     assert cluster.status.state == State.COMPLETED

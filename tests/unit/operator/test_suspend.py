@@ -61,6 +61,39 @@ def test_suspending_stops_the_pods_of_the_phase_and_resuming_starts_them_again(p
     assert cluster.status.message != HELD
 
 
+def placed(cluster: SimulatedCluster) -> tuple[str, str] | None:
+    condition = cluster.status.condition(ConditionType.PLACED)
+    return (condition.status, condition.message or "") if condition else None
+
+
+@pytest.mark.parametrize("phase", [AUGMENT, PUBLISH])
+def test_a_suspended_job_is_placed_nowhere_until_its_pods_run_again(phase: PhaseName) -> None:
+    cluster = running_in(phase)
+    assert placed(cluster) == ("True", "running on node-a")
+    cluster.change(suspend=True)
+    cluster.settle()
+    cluster.end_terminating_pods()
+    cluster.settle()
+    assert placed(cluster) is None
+    cluster.change(suspend=False)
+    cluster.settle()
+    assert placed(cluster) is None
+    cluster.start_pod(phase, node="node-b")
+    cluster.settle()
+    assert placed(cluster) == ("True", "running on node-b" if phase == AUGMENT else "running")
+
+
+def test_a_suspended_job_does_not_complain_of_a_node_that_it_does_not_want() -> None:
+    cluster = SimulatedCluster()
+    cluster.reach(AUGMENT)
+    cluster.wait_for_node(AUGMENT)
+    cluster.settle()
+    assert placed(cluster) == ("False", cluster.status.message)
+    cluster.change(suspend=True)
+    cluster.settle()
+    assert placed(cluster) is None
+
+
 def test_a_suspended_job_begins_no_further_phase() -> None:
     cluster = running_in(RESOLVE)
     cluster.change(suspend=True)
