@@ -102,6 +102,11 @@ class ChildPod:
         """When its container ended; None while it has not."""
         return self.termination.finished_at if self.termination else None
 
+    @property
+    def runs(self) -> bool:
+        """Whether its container has started and the pod has not ended."""
+        return self.started_at is not None and not self.is_over
+
 
 @dataclass(frozen=True)
 class NotedWarning:

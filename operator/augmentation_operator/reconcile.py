@@ -335,13 +335,13 @@ class _Course:
         self._draft.begin(PhaseName.AUGMENT, at)
 
     def _pod_runs(self) -> bool:
-        return any(pod.started_at and not pod.is_over for pod in self._seen.pods)
+        return any(pod.runs for pod in self._seen.pods)
 
     def _watch_pods(self, phase: PhaseName, shown: PhaseName) -> None:
         """Tell what the pods of a running phase wait for or stumble over; give up on what will never start."""
         recorded = {event.id for event in self._draft.phase(shown).events}
         pods = self._seen.pods_of(phase)
-        runs = any(pod.started_at and not pod.is_over for pod in pods)
+        runs = any(pod.runs for pod in pods)
         if not runs or any(not pod.started_at and not pod.is_over for pod in pods):
             # What keeps a pod from starting may be told by no change of it; what happens to one that runs is.
             self._look_within(_WATCHFUL)
