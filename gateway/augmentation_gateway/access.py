@@ -15,6 +15,8 @@ from augmentation_gateway.records import JobRecord
 _MISSING_KEY = "No API key was given: send it as `x-api-key: KEY` or `Authorization: Bearer KEY`."
 _WRONG_KEY = "This API key is not valid: check it, or ask the administrator for a new one."
 
+_CHALLENGE = {"WWW-Authenticate": "Bearer"}
+
 
 async def authenticate(headers: Iterable[tuple[bytes, bytes]], ring: KeyRing, tokens: OidcTokens | None) -> ApiKey:
     """The key a request was sent with; x-api-key is taken where both headers are there.
@@ -32,7 +34,7 @@ async def authenticate(headers: Iterable[tuple[bytes, bytes]], ring: KeyRing, to
         return key
     if tokens is not None and is_token(presented):
         return await tokens.find(presented)
-    raise Problem(401, _WRONG_KEY, headers={"WWW-Authenticate": "Bearer"})
+    raise Problem(401, _WRONG_KEY, headers=_CHALLENGE)
 
 
 def _presented(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
@@ -43,8 +45,13 @@ def _presented(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
         if name == b"authorization" and value[:7].lower() == b"bearer ":
             bearer = value[7:].strip()
     if bearer is None:
-        raise Problem(401, _MISSING_KEY, headers={"WWW-Authenticate": "Bearer"})
+        raise Problem(401, _MISSING_KEY, headers=_CHALLENGE)
     return bearer
+
+
+def key_ended() -> Problem:
+    """The answer to a request whose key was revoked, or has expired, before the answer had begun."""
+    return Problem(401, "This API key is no longer valid: ask the administrator for a new one.", headers=_CHALLENGE)
 
 
 def require(key: ApiKey, right: Right) -> None:

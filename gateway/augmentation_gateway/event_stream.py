@@ -61,6 +61,8 @@ async def job_stream(
     with jobs.listening(uid, woken.set), gateway.streams.open(woken.set):
         while True:
             woken.clear()
+            if not gateway.holds(key):
+                return
             try:
                 record = find_job(key, uid, gateway.view)
             except Problem:
@@ -78,8 +80,6 @@ async def job_stream(
                 async with asyncio.timeout(gateway.streams.heartbeat_seconds):
                     await woken.wait()
             except TimeoutError:
-                if not gateway.holds(key):
-                    return
                 yield b": still here\n\n"
 
 

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from augmentation_gateway.access import authenticate
+from augmentation_gateway.access import authenticate, key_ended
 from augmentation_gateway.dialect import Dialect
 from augmentation_gateway.gateway import Gateway
+from augmentation_gateway.open_requests import KeyEnded
 from augmentation_gateway.problem import Problem
 from augmentation_gateway.route_key import SCOPE_KEY
 from augmentation_gateway.sending import Sending
@@ -54,6 +55,12 @@ class Front:
             await self._answer(dialect, scope, receive, sending)
         except Problem as problem:
             await sending.json(problem.status, dialect.encode_problem(problem), problem.headers)
+        except KeyEnded:
+            if sending.started:
+                await sending.end()
+            else:
+                ended = key_ended()
+                await sending.json(ended.status, dialect.encode_problem(ended), ended.headers)
         except Exception:
             # The inner application answers its own mistakes before it raises them; this one may not be answered yet.
             logger.exception("a request failed", extra={"fields": {"path": path, "dialect": dialect.name}})
@@ -69,10 +76,11 @@ class Front:
         if method == "GET" and (job_id := dialect.status_id(scope["path"])) is not None:
             await sending.status(self._gateway.read_status(key, dialect, job_id))
             return
-        if method not in ("GET", "HEAD"):
-            receive = _replay(await _read_body(scope, receive), receive)
-        sending.scope = {**scope, SCOPE_KEY: key}
-        await self._inner(sending.scope, receive, sending)
+        async with self._gateway.open_requests.answer(key):
+            if method not in ("GET", "HEAD"):
+                receive = _replay(await _read_body(scope, receive), receive)
+            sending.scope = {**scope, SCOPE_KEY: key}
+            await self._inner(sending.scope, receive, sending)
 
 
 async def _read_body(scope: Scope, receive: Receive) -> bytes:

@@ -8,9 +8,10 @@ from augmentation_gateway.access import find_gone, find_job, require
 from augmentation_gateway.cluster_view import ClusterView
 from augmentation_gateway.dialect import Dialect
 from augmentation_gateway.keys import ApiKey, Right
-from augmentation_gateway.keys_file import KeysFile
+from augmentation_gateway.keys_in_force import KeysInForce
 from augmentation_gateway.metrics import Metrics
 from augmentation_gateway.oidc import OidcTokens
+from augmentation_gateway.open_requests import OpenRequests
 from augmentation_gateway.problem import Problem
 from augmentation_gateway.rate_limit import RateLimit
 from augmentation_gateway.records import JobRecord
@@ -30,6 +31,7 @@ class Gateway:
         view: the caches, for reads.
         keys: the API keys in force.
         streams: the event streams that are open.
+        open_requests: all requests that are being answered, each ended with its key.
         rate_limit: how often a key may ask.
         metrics: what is counted.
         tokens: the OIDC issuer whose tokens are taken in place of keys, if there is one.
@@ -37,8 +39,9 @@ class Gateway:
 
     api: KubeApi
     view: ClusterView
-    keys: KeysFile
+    keys: KeysInForce
     streams: Streams = field(default_factory=Streams)
+    open_requests: OpenRequests = field(default_factory=OpenRequests)
     rate_limit: RateLimit = field(default_factory=RateLimit)
     metrics: Metrics = field(default_factory=Metrics)
     tokens: OidcTokens | None = None
@@ -48,6 +51,9 @@ class Gateway:
         metrics.show("cache_age_seconds", "Seconds since the jobs were known to be current.", lambda: view.age or 0)
         metrics.show("event_streams", "Event streams that are open.", lambda: len(self.streams))
         metrics.show("keys", "API keys in force.", lambda: len(self.keys.ring))
+        metrics.show(
+            "keys_broken", "1 while the API keys cannot be read and older ones are in force.", lambda: self.keys.broken
+        )
         metrics.show_by_resource("objects", "Objects in the cache.", view.sizes)
         metrics.show_by_resource("watch_starts", "Watches begun: those above one were begun again.", view.watch_starts)
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import os
 import tempfile
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
 from augmentation_gateway.json_file import read_json_file
-from augmentation_gateway.keys import ApiKey, KeyRing, KeysDocument
+from augmentation_gateway.keys import ApiKey, KeysDocument
+from augmentation_gateway.keys_in_force import KeysInForce
 
-logger = logging.getLogger(__name__)
-
-POLL_SECONDS = 2.0
-"""A kubelet takes up to a minute to bring a changed Secret into a pod: polling faster would gain nothing."""
+POLL_SECONDS = 1.0
+"""A look is one stat."""
+GONE_LOOKS = 3
+GONE_SECONDS = 0.05
 
 _Stamp = tuple[int, int, int]
 
@@ -65,37 +66,50 @@ def _write(path: Path, keys: Iterable[ApiKey]) -> None:
     Path(unfinished.name).replace(path)
 
 
-class KeysFile:
-    """The keys in force: those of the last version of the file that was whole."""
+class KeysFile(KeysInForce):
+    """The keys of a file: none where there is no file, those of its last good version where it is broken."""
 
     def __init__(self, path: Path) -> None:
+        super().__init__(str(path))
         self._path = path
         self._stamp: _Stamp | None = None
-        self._complaint = ""
-        self.ring = KeyRing()
 
     def refresh(self) -> None:
-        """Read the file if it is another one than last time. A broken or absent file leaves the old keys in force."""
+        """Read the file if it has changed since last time. Blocks."""
         try:
-            status = self._path.stat()
-            stamp = (status.st_mtime_ns, status.st_ino, status.st_size)
+            stamp = self._current_stamp()
             if stamp == self._stamp:
                 return
             document = read(self._path)
+        except FileNotFoundError:
+            self._stamp = None
+            self._take_none(f"{self._path} is not there")
         except (OSError, KeysFileError) as error:
-            if str(error) != self._complaint:
-                self._complaint = str(error)
-                logger.error(
-                    "the keys file cannot be used; the keys read before stay in force",
-                    extra={"fields": {"error": self._complaint, "keys_in_force": len(self.ring)}},
-                )
-            return
-        self._stamp, self._complaint = stamp, ""
-        self.ring = KeyRing(document.keys)
-        logger.info("keys read", extra={"fields": {"file": str(self._path), "keys": len(self.ring)}})
+            self._keep(str(error))
+        else:
+            self._stamp = stamp
+            self._take(document)
+
+    def _current_stamp(self) -> _Stamp:
+        """The file's version. Raises FileNotFoundError where it is not there at several looks.
+
+        A kubelet brings a changed Secret in by renaming one link, and then removes what the link led to before: a look
+        in between can find nothing.
+        """
+        for _ in range(GONE_LOOKS - 1):
+            try:
+                return _stamp_of(self._path)
+            except FileNotFoundError:
+                time.sleep(GONE_SECONDS)
+        return _stamp_of(self._path)
 
     async def follow(self) -> None:
-        """Keep up with the file until cancelled."""
+        """Look at the file every POLL_SECONDS until cancelled."""
         while True:
             await asyncio.to_thread(self.refresh)
             await asyncio.sleep(POLL_SECONDS)
+
+
+def _stamp_of(path: Path) -> _Stamp:
+    status = path.stat()
+    return status.st_mtime_ns, status.st_ino, status.st_size

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 
 from starlette.types import Message, Scope, Send
 
@@ -14,6 +16,8 @@ from augmentation_gateway.gateway import Gateway
 
 logger = logging.getLogger(__name__)
 
+END_SECONDS = 1.0
+"""How long the end of an answer waits for a client that does not read."""
 NO_ROUTE = "none"
 """Route of a request that got to none: a wrong key, a path that is not there."""
 _REQUEST_ID = request_id.HEADER.lower().encode()
@@ -78,6 +82,13 @@ class Sending:
         all_headers = [_JSON, (b"content-length", b"%d" % len(body)), _NOT_KEPT, *given]
         await self({"type": "http.response.start", "status": status, "headers": all_headers})
         await self._send({"type": "http.response.body", "body": body})
+
+    async def end(self) -> None:
+        """The end of an answer that was cut short, so that its client need not take it for a broken connection."""
+        # An answer that has told its length cannot end before it: the server then closes the connection.
+        with suppress(Exception):
+            async with asyncio.timeout(END_SECONDS):
+                await self._send({"type": "http.response.body", "body": b""})
 
     def _own_headers(self) -> list[tuple[bytes, bytes]]:
         headers = [(_REQUEST_ID, self._id.encode())]

@@ -66,10 +66,10 @@ async def _serve(
             view,
             keys,
             Streams(settings.heartbeat_seconds),
-            RateLimit(settings.requests_per_second),
+            rate_limit=RateLimit(settings.requests_per_second),
             tokens=tokens,
         )
-        following = asyncio.create_task(keys.follow())
+        following = asyncio.gather(keys.follow(), gateway.open_requests.follow(gateway.holds))
         server = _Server(
             uvicorn.Config(
                 trace(build_app(gateway, allowed_origins=settings.allowed_origins, page=settings.page)),

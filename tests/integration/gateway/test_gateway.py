@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import signal
+import threading
+import time
 from typing import Any
 
 import httpx
@@ -184,6 +186,54 @@ def test_a_key_made_or_revoked_while_it_runs_is_noticed(gateway: GatewayProcess)
         assert eventually(lambda: client.post(JOBS, json=BODY).status_code == 201)
         assert main(["keys", "revoke", "late", "--file", str(gateway.keys_file)]) == 0
         assert eventually(lambda: client.get(JOBS).status_code == 401)
+
+
+def test_a_revoked_key_ends_its_stream_of_a_busy_job(
+    http: httpx.Client, gateway: GatewayProcess, granted: ControlPlane
+) -> None:
+    job_id = create(http)
+    name = object_of(granted, job_id)["metadata"]["name"]
+    gateway.create_key("listener", "--namespace", "robots")
+    busy = threading.Event()
+
+    def work() -> None:
+        for percent in range(100):
+            set_status(granted, name, {"state": "running", "progress": {"percent": percent}})
+            if busy.wait(0.2):
+                return
+
+    working = threading.Thread(target=work)
+    working.start()
+    try:
+        with gateway.client("listener") as client:
+            assert eventually(lambda: client.get(JOBS).status_code == 200)
+            with client.stream("GET", f"{JOBS}/{job_id}/events") as stream:
+                lines = stream.iter_lines()
+                assert next(line for line in lines if line.startswith("event: status"))
+                gateway.revoke_key("listener")
+                revoked = time.monotonic()
+                # The end of the stream, and a clean one: a broken connection would raise.
+                assert list(lines)
+            assert time.monotonic() - revoked < 5
+            assert client.get(JOBS).status_code == 401
+    finally:
+        busy.set()
+        working.join()
+
+
+def test_a_keys_file_that_is_gone_means_no_keys_and_a_broken_one_the_last(
+    http: httpx.Client, gateway: GatewayProcess
+) -> None:
+    whole = gateway.keys_file.read_bytes()
+    try:
+        gateway.keys_file.write_text("{")
+        assert eventually(lambda: metric(http, "augmentation_gateway_keys_broken") == 1)
+        assert http.get(JOBS).status_code == 200
+        gateway.keys_file.unlink()
+        assert eventually(lambda: http.get(JOBS).status_code == 401, seconds=5)
+    finally:
+        gateway.keys_file.write_bytes(whole)
+        assert eventually(lambda: http.get(JOBS).status_code == 200)
 
 
 def metric(http: httpx.Client, name: str) -> float:

@@ -215,6 +215,15 @@ async def test_a_revoked_key_hears_nothing_more(gateway: Gateway) -> None:
     assert await listener.next() is None
 
 
+async def test_a_revoked_key_hears_nothing_more_of_a_busy_job(gateway: Gateway, view: ClusterView) -> None:
+    listener = Listener(gateway)
+    await listener.next()
+    gateway.keys.ring = KeyRing()
+    # The job changes before the stream would have said that it is still there, as a busy one always does.
+    put(view, job_object(version=300, status=status_with(("a", "10:00:01"))))
+    assert await listener.next() is None
+
+
 async def test_a_client_that_leaves_is_forgotten(gateway: Gateway, view: ClusterView) -> None:
     listener = Listener(gateway)
     await listener.next()

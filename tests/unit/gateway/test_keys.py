@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import shutil
+import threading
 from pathlib import Path
 from uuid import UUID
 
@@ -100,10 +103,81 @@ def test_a_broken_file_leaves_the_old_keys_in_force_and_is_logged_once(
     keys.refresh()
     keys.refresh()
     assert keys.ring.find(b"one")
+    assert keys.broken
     assert len([record for record in caplog.records if record.levelno == logging.ERROR]) == 1
     write(path, entry("ci", "two"))
     keys.refresh()
     assert keys.ring.find(b"two")
+    assert not keys.broken
+
+
+def mount(folder: Path, version: str, *entries: dict[str, object]) -> None:
+    """A Secret in a pod, as a kubelet's atomic writer leaves it: keys.json -> ..data/keys.json, ..data -> ..VERSION."""
+    (folder / f"..{version}").mkdir()
+    if entries:
+        write(folder / f"..{version}" / "keys.json", *entries)
+        if not (folder / "keys.json").is_symlink():
+            (folder / "keys.json").symlink_to("..data/keys.json")
+    old = (folder / "..data").readlink() if (folder / "..data").is_symlink() else None
+    (folder / "..data_tmp").symlink_to(f"..{version}")
+    (folder / "..data_tmp").replace(folder / "..data")
+    if not entries:
+        (folder / "keys.json").unlink()
+    if old is not None:
+        shutil.rmtree(folder / old)
+
+
+def test_a_deleted_secret_means_no_keys(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    mount(tmp_path, "1", entry("ci", "one"))
+    keys = KeysFile(tmp_path / "keys.json")
+    keys.refresh()
+    held = keys.ring.find(b"one")
+    assert held is not None
+    mount(tmp_path, "2")
+    keys.refresh()
+    keys.refresh()
+    assert len(keys.ring) == 0
+    assert not keys.ring.holds(held)
+    assert not keys.broken
+    assert len([record for record in caplog.records if "no API keys" in record.getMessage()]) == 1
+    mount(tmp_path, "3", entry("ci", "one"))
+    keys.refresh()
+    assert keys.ring.find(b"one")
+
+
+def test_a_secret_that_a_kubelet_swaps_is_never_taken_for_a_deleted_one(tmp_path: Path) -> None:
+    mount(tmp_path, "0", entry("ci", "one"))
+    keys = KeysFile(tmp_path / "keys.json")
+    keys.refresh()
+    done = threading.Event()
+
+    def swap() -> None:
+        for number in range(1, 200):
+            mount(tmp_path, str(number), entry("ci", "one"))
+        done.set()
+
+    swapping = threading.Thread(target=swap)
+    swapping.start()
+    while not done.is_set():
+        keys.refresh()
+        assert keys.ring.find(b"one")
+    swapping.join()
+
+
+def test_a_file_that_is_missing_for_one_look_is_not_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "keys.json", entry("ci", "one"))
+    keys = KeysFile(tmp_path / "keys.json")
+    keys.refresh()
+    stat, looks = Path.stat, iter([FileNotFoundError()])
+
+    def missing_once(path: Path, **options: bool) -> os.stat_result:
+        if (error := next(looks, None)) is not None:
+            raise error
+        return stat(path, **options)
+
+    monkeypatch.setattr(Path, "stat", missing_once)
+    keys.refresh()
+    assert keys.ring.find(b"one")
 
 
 def test_a_file_that_is_not_there_yet_means_no_keys(tmp_path: Path) -> None:
