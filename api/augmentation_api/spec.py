@@ -90,7 +90,12 @@ class HubOutput(Model):
         "of the job's id>`. Naming the source itself is allowed: its previous revision stays under a tag "
         "`before-<job id>`.",
     )
-    private: bool = Field(False, description="Make the dataset private if it has to be created.")
+    private: bool | None = Field(
+        None,
+        description="Whether the dataset is private if it has to be created. Default: as private as the source, so "
+        "that of a private or gated dataset, or of one on a volume, the result is private. true: publish only to a "
+        "private dataset. false: the result may have more readers than the source; nothing else allows that.",
+    )
 
 
 class VideoOutput(Model):

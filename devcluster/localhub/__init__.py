@@ -6,6 +6,6 @@ Why our own: the existing self-hosted hubs are either a stack of services (Kohak
 not on the package index) or servers in Go (hfd, matrixhub); none starts within a second from a Python test, and none
 has a switch that makes the next commit fail. Serving datasets to one client takes a few hundred lines.
 
-Left out on purpose: models and spaces, xet, multipart uploads, pull requests, gated access, `.gitignore` rules,
-organisations, cross-repository copies, git itself.
+Left out on purpose: models and spaces, xet, multipart uploads, pull requests, `.gitignore` rules,
+organisations, cross-repository copies, git itself, and keeping anybody out of a gated dataset: it only says that it is.
 """

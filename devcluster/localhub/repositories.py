@@ -66,6 +66,17 @@ def describe(request: Request) -> Response:
     return JSONResponse(_summary(repository, commit) | {"siblings": siblings})
 
 
+async def change_settings(request: Request) -> Response:
+    """PUT settings: who sees the dataset, and whether it says that it is gated."""
+    repository = writable(request)
+    body = await _json_object(request)
+    private = body.get("private")
+    if "visibility" in body:
+        private = body["visibility"] == "private"
+    await run_in_threadpool(repository.change_visibility, private=private, gated=body.get("gated"))
+    return JSONResponse({"private": repository.private, "gated": repository.gated})
+
+
 def list_datasets(request: Request) -> Response:
     """GET datasets, filtered by author and search."""
     identity = identify(request)
@@ -151,7 +162,7 @@ def _summary(repository: Repository, commit: Commit) -> dict[str, object]:
         "createdAt": repository.created,
         "lastModified": commit.date,
         "private": repository.private,
-        "gated": False,
+        "gated": repository.gated,
         "disabled": False,
         "downloads": 0,
         "likes": 0,
@@ -195,6 +206,7 @@ ROUTES = [
     Route("/api/datasets", list_datasets),
     Route(_DATASET, describe),
     Route(f"{_DATASET}/revision/{{revision}}", describe),
+    Route(f"{_DATASET}/settings", change_settings, methods=["PUT"]),
     Route(f"{_DATASET}/refs", refs),
     Route(f"{_DATASET}/tag/{{revision}}", create_tag, methods=["POST"]),
     Route(f"{_DATASET}/tag/{{revision}}", delete_tag, methods=["DELETE"]),

@@ -1,6 +1,6 @@
 """One dataset on disk: blobs named by content, commits named by content, and refs that are replaced in one step.
 
-    repository.json   private, created
+    repository.json   private, gated, created
     blobs/<sha256>    content of files, committed or not
     commits/<oid>     one JSON snapshot each
     refs/{heads,tags}/<quoted name>   a commit's oid
@@ -60,12 +60,21 @@ class Repository:
         self._writing = threading.Lock()
         about = json.loads((folder / "repository.json").read_bytes())
         self.private = bool(about["private"])
+        self.gated: str | bool = about.get("gated", False)
         self.created = str(about["created"])
 
     @property
     def namespace(self) -> str:
         """User the dataset belongs to."""
         return self.id.split("/")[0]
+
+    def change_visibility(self, *, private: bool | None, gated: str | bool | None) -> None:
+        """Show the dataset to others, or hide it; None keeps what is."""
+        with self._writing:
+            self.private = self.private if private is None else private
+            self.gated = self.gated if gated is None else gated
+            about = {"private": self.private, "gated": self.gated, "created": self.created}
+            write_file(self._folder / "repository.json", json.dumps(about).encode(), self._incoming)
 
     # Blobs
 

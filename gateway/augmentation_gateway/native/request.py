@@ -170,7 +170,11 @@ class AugmentationRequest(BaseModel):
     output_dataset_id: RepoID | None = Field(
         None, description="Dataset to publish, `owner/name`; a new one beside the source where none is given"
     )
-    private: bool | None = Field(None, description="Make the published dataset private if it has to be created")
+    private: bool | None = Field(
+        None,
+        description="Whether the published dataset is private if it has to be created; as private as the source where "
+        "none is given. false alone lets a result have more readers than its source",
+    )
     parallelism: int | None = Field(None, ge=1, le=1000, description="Shards that run at once")
     cameras: Annotated[list[CameraKey], Field(max_length=64)] | None = Field(
         None, description="Camera keys to augment, e.g. observation.images.top; all where none is given"

@@ -25,6 +25,22 @@ def test_a_private_dataset_says_so(api: HfApi, private_repo: str) -> None:
     assert api.dataset_info(private_repo).private is True
 
 
+def test_a_dataset_is_hidden_shown_and_gated(api: HfApi, nobody: HfApi, repo: str) -> None:
+    api.update_repo_settings(repo, repo_type="dataset", private=True)
+    assert api.dataset_info(repo).private is True
+    with pytest.raises(RepositoryNotFoundError):
+        nobody.dataset_info(repo)
+    api.update_repo_settings(repo, repo_type="dataset", private=False, gated="auto")
+    shown = nobody.dataset_info(repo)
+    assert (shown.private, shown.gated) == (False, "auto")
+
+
+def test_only_its_user_may_show_a_dataset(read_only: HfApi, private_repo: str) -> None:
+    with pytest.raises(HfHubHTTPError) as refused:
+        read_only.update_repo_settings(private_repo, repo_type="dataset", private=False)
+    assert refused.value.response.status_code == 403
+
+
 def test_a_model_is_refused(api: HfApi, name: str) -> None:
     with pytest.raises(HfHubHTTPError, match="datasets only"):
         api.create_repo(name, repo_type="model")

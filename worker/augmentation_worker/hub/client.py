@@ -15,6 +15,7 @@ from huggingface_hub.hf_api import GitRefs, RepoFile
 from augmentation_api import FailureReason
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.hub import patience, uploaded_files
+from augmentation_worker.hub.audience import Audience, audience_of
 from augmentation_worker.hub.errors import HubAccess, Side, explained
 from augmentation_worker.hub.partial_file import RANGE_BYTES, PartialFile
 from augmentation_worker.hub.patience import OnRetry, Patience
@@ -99,6 +100,13 @@ class HubClient:
         with explained(self.access, "output", dataset):
             return self._api.dataset_info(dataset).sha or None
 
+    def audience(self, dataset: str, side: Side) -> Audience:
+        """Who may read a dataset now. What the hub does not say counts against publishing."""
+        with explained(self.access, side, dataset):
+            info = self._api.dataset_info(dataset)
+        unknown = Audience.PRIVATE if side == "source" else Audience.PUBLIC
+        return audience_of(info.private, info.gated, unknown=unknown)
+
     def files(self, dataset: str, commit: str, side: Side) -> dict[str, RemoteFile]:
         """Every file at a commit, by path."""
         with explained(self.access, side, dataset):
@@ -129,8 +137,8 @@ class HubClient:
             except EntryNotFoundError:
                 return None
 
-    def create(self, dataset: str, *, private: bool) -> None:
-        """Create an empty dataset; one that exists is fine."""
+    def create(self, dataset: str, *, private: bool | None) -> None:
+        """Create an empty dataset; one that exists stays as it is. `private` None: as its namespace does by default."""
         # The answer's URL may name the hub as others reach it, which huggingface_hub does not take for one of its own.
         with explained(self.access, "output", dataset), suppress(HfUriError):
             self._api.create_repo(dataset, repo_type=DATASET, private=private, exist_ok=True)

@@ -9,6 +9,7 @@ from augmentation_api.identifiers import backup_tag
 from augmentation_worker.dataset.layout import ATTRIBUTES_PATH, CARD_PATH, PROVENANCE_PATH, with_large_file_rules
 from augmentation_worker.dataset.provenance import read_provenance
 from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.hub.audience import Audience, private_when_created, refusal
 from augmentation_worker.hub.client import MAIN, HubClient
 from augmentation_worker.hub.source import HubSource
 from augmentation_worker.storage.output import OutputMoved, StoredFile
@@ -27,25 +28,26 @@ class HubOutput:
         name: `owner/name`.
         job_uid: whose result it is.
         page: its page, at the address people use.
-        private: whether it is made private if it has to be created.
+        private: spec.output.hub.private; None: as private as the source.
     """
 
     hub: HubClient
     name: str
     job_uid: str
     page: str
-    private: bool = False
+    private: bool | None = None
 
     def extends(self, source: SourceDataset) -> bool:
         """See OutputDataset."""
         return isinstance(source, HubSource) and source.name == self.name
 
-    def prepare(self) -> None:
+    def prepare(self, source: SourceDataset) -> None:
         """Make sure the dataset exists, may be written to, and has a first commit.
 
+        One that has to be created has no more readers than the source from its first moment, unless the job says so.
         The first commit holds .gitattributes by which videos and parquet files are large files, if the hub made none.
         """
-        self.hub.create(self.name, private=self.private)
+        self.hub.create(self.name, private=private_when_created(self.private, self._readers_of(source)))
         self.hub.check_writable(self.name)
         head = self.hub.head(self.name)
         if head is not None and self.hub.files(self.name, head, "output"):
@@ -80,6 +82,23 @@ class HubOutput:
                 "job again on the present main, or publish to another dataset",
             )
         return head
+
+    def check_audience(self, source: SourceDataset) -> str | None:
+        """See OutputDataset."""
+        if self.extends(source) and self.private is None:
+            return None
+        readers, output = self._readers_of(source), self.hub.audience(self.name, "output")
+        problem = refusal(self.private, readers, output)
+        if problem is not None:
+            raise WorkerFailure(
+                FailureReason.OUTPUT_CONFLICT, f"nothing is published to the dataset {self.name}: {problem}"
+            )
+        if output <= readers:
+            return None
+        return (
+            f"The source {source.name} is {readers.words}; its result {self.name} is {output.words}, because "
+            "spec.output.hub.private is false"
+        )
 
     def published(self) -> str | None:
         """See OutputDataset."""
@@ -123,6 +142,9 @@ class HubOutput:
     def announce(self, revision: str, version: str) -> None:
         """What LeRobot looks for: until the version's tag is there, it does not find the dataset."""
         self.hub.move_tag(self.name, version, revision)
+
+    def _readers_of(self, source: SourceDataset) -> Audience:
+        return self.hub.audience(source.name, "source") if isinstance(source, HubSource) else Audience.PRIVATE
 
     def _head(self) -> str:
         return self.hub.commit_of(self.name, MAIN, "output")

@@ -88,6 +88,7 @@ class _Publication:
         )
         return commit_once(
             self.session,
+            self.source,
             self.output,
             f"{'Replace' if self.plan.in_place else 'Add'} {self.plan.augmented_rows} augmented rows "
             f"(job {self.session.settings.job_uid})",

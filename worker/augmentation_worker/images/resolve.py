@@ -6,6 +6,7 @@ from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.images.dataset import ImageDataset, Layout
 from augmentation_worker.images.finding import find_image_dataset
 from augmentation_worker.images.plan import ImagePlan, make_image_plan, most_blocks_per_shard
+from augmentation_worker.phases.prepared_output import prepare_output
 from augmentation_worker.phases.session import Session
 from augmentation_worker.storage.source import SourceDataset
 
@@ -18,8 +19,7 @@ def resolve_images(session: Session, source: SourceDataset) -> None:
     dataset = find_image_dataset(source, session.settings.scratch)
     plan = checked_plan(spec, dataset, source, session.settings.max_frames)
     output = session.new_output(source)
-    output.prepare()
-    output.check(source)
+    prepare_output(session, source, output)
     session.reporter.found(
         source=SourceStatus(
             repo_id=source.name,

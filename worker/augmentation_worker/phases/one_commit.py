@@ -7,10 +7,12 @@ from augmentation_worker import termination
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.phases.session import Session
 from augmentation_worker.storage.output import OutputDataset, OutputMoved, StoredFile
+from augmentation_worker.storage.source import SourceDataset
 
 
 def commit_once(
     session: Session,
+    source: SourceDataset,
     output: OutputDataset,
     message: str,
     *,
@@ -24,6 +26,7 @@ def commit_once(
 
     Args:
         session: of the publish pod.
+        source: whose readers may have changed while the result was made.
         output: where the result goes.
         message: of the commit; it names the job.
         checked: what `output.check` answered.
@@ -33,8 +36,12 @@ def commit_once(
         abandoned: files of the source that the result has no use for.
 
     Raises:
-        WorkerFailure: OUTPUT_CONFLICT if somebody else wrote there meanwhile.
+        WorkerFailure: OUTPUT_CONFLICT if somebody else wrote there meanwhile, or more people could read the result
+            than the source.
     """
+    opened = output.check_audience(source)
+    if opened is not None:
+        session.reporter.event("opened", opened)
     if extends:
         output.keep_previous(checked)
     files = len(stored) + len(written)

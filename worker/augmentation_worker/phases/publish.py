@@ -100,6 +100,7 @@ class _Publication:
         self._check_pictures(records)
         return commit_once(
             self.session,
+            self.source,
             self.output,
             _commit_message(self.plan, self.session.settings.job_uid),
             checked=checked,

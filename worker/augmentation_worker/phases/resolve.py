@@ -11,6 +11,7 @@ from augmentation_worker.dataset.supported import check_cameras, check_encoding,
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.images.finding import is_image_dataset
 from augmentation_worker.images.resolve import resolve_images
+from augmentation_worker.phases.prepared_output import prepare_output
 from augmentation_worker.phases.session import Session
 from augmentation_worker.storage.output import OutputDataset
 from augmentation_worker.storage.source import SourceDataset, load_metadata
@@ -97,8 +98,7 @@ def _prepared_output(session: Session, source: SourceDataset, plan: Plan, metada
                 f"the dataset {output.name} has the file {taken[0]}, which no episode uses and the result would "
                 "overwrite: delete it, or publish to another dataset (spec.output.hub.repoID)",
             )
-    output.prepare()
-    output.check(source)
+    prepare_output(session, source, output)
     return output
 
 

@@ -100,7 +100,7 @@ class Session:
     def _hub_output(self, dataset: str) -> HubOutput:
         named = self.job.spec.output.hub
         page = f"{self.settings.hub_public_endpoint or self.settings.hub_endpoint}/datasets/{dataset}"
-        private = named is not None and named.private
+        private = named.private if named is not None else None
         return HubOutput(self.hub, dataset, self.settings.job_uid, page, private)
 
     @property

@@ -44,7 +44,7 @@ class FolderOutput:
         """See OutputDataset: the result is a folder of its own in any case."""
         return False
 
-    def prepare(self) -> None:
+    def prepare(self, source: SourceDataset) -> None:
         """See OutputDataset."""
         with self._explained():
             self.folder.parent.mkdir(parents=True, exist_ok=True)
@@ -62,6 +62,10 @@ class FolderOutput:
                 f"{next(iter(files_of(self.folder)))}): name another one, or delete it first",
             )
         return state
+
+    def check_audience(self, source: SourceDataset) -> str | None:
+        """See OutputDataset: who may read a volume is not the job's to say."""
+        return None
 
     def published(self) -> str | None:
         """See OutputDataset."""

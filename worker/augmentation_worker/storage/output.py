@@ -41,8 +41,8 @@ class OutputDataset(Protocol):
     def extends(self, source: SourceDataset) -> bool:
         """Whether the result is committed on top of the source, so that unchanged files need not be brought over."""
 
-    def prepare(self) -> None:
-        """Make sure that it exists and can be written to."""
+    def prepare(self, source: SourceDataset) -> None:
+        """Make sure that it exists, with no more readers than the source, and can be written to."""
 
     def check(self, source: SourceDataset) -> str:
         """Refuse to publish over anything but nothing, the source as it was read, or this job's own result.
@@ -52,6 +52,16 @@ class OutputDataset(Protocol):
 
         Raises:
             WorkerFailure: OUTPUT_CONFLICT.
+        """
+
+    def check_audience(self, source: SourceDataset) -> str | None:
+        """Refuse a result that more people could read than the source, unless the job says so outright.
+
+        Returns:
+            If the job does: a sentence for people that says so.
+
+        Raises:
+            WorkerFailure: OUTPUT_CONFLICT, with the field and the way out.
         """
 
     def published(self) -> str | None:

@@ -1,6 +1,7 @@
 // One field of the form: its label, its control, what it may be, and what is wrong with it.
 
 import { h, say } from "./dom.js";
+import { ANSWERS } from "./request_fields.js";
 
 /**
  * A field. `read()` is the value to send, undefined for none; what is no number stays as it was typed, for the gateway to
@@ -12,7 +13,7 @@ export function makeField(name, label, schema, value, changed) {
   const control = makeControl(about, schema, value);
   const problem = h("p", { class: "problem", id: `${id}-problem` });
   const help = h("p", { class: "help", id: `${id}-help` }, describe(schema));
-  const checkbox = schema.type === "boolean";
+  const checkbox = schema.type === "boolean" && !ANSWERS[name];
   const element = h("div", { class: checkbox ? "field tick" : "field" }, h("label", { for: id }, label), control, help, problem);
   return { element, control, read: () => readControl(control, schema), complain: (text) => complain(control, problem, text) };
 }
@@ -38,6 +39,8 @@ function makeControl(about, schema, value) {
     const select = h("select", about, schema.enum.map((each) => h("option", { value: each, selected: each === (value ?? schema.default) }, each)));
     return select;
   }
+  const answers = ANSWERS[about.name];
+  if (answers) return h("select", about, Object.entries(answers).map(([each, label]) => h("option", { value: each, selected: each === `${value ?? ""}` }, label)));
   if (schema.type === "boolean") {
     const box = h("input", { ...about, type: "checkbox" });
     box.checked = value ?? false;
@@ -56,6 +59,7 @@ function makeControl(about, schema, value) {
 }
 
 function readControl(control, schema) {
+  if (ANSWERS[control.name]) return control.value ? control.value === "true" : undefined;
   if (schema.type === "boolean") return control.checked || undefined;
   if (schema.enum) return control.value === schema.default ? undefined : control.value;
   const text = control.value.trim();

@@ -2,9 +2,12 @@
 
 export const SECTIONS = [
   ["Source", [["dataset_id", "Dataset"], ["revision", "Revision"], ["episodes", "Episodes"], ["cameras", "Cameras"]]],
-  ["Result", [["augment_dataset_mode", "Copies go"], ["output_dataset_id", "Publish as"], ["private", "Private dataset"]]],
+  ["Result", [["augment_dataset_mode", "Copies go"], ["output_dataset_id", "Publish as"], ["private", "Visibility"]]],
   ["Job", [["name", "Name"], ["project_id", "Project"], ["seed", "Seed"], ["parallelism", "Shards at once"]]],
 ];
+
+/** Of a yes or no of which no answer is a third one: what each is called. */
+export const ANSWERS = { private: { "": "as the source", true: "private", false: "public" } };
 
 /** Of a transform: its kind, if it has kinds, and its ranges, each a field with `_min` and one with `_max`. */
 export const TRANSFORMS = {
