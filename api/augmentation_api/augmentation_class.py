@@ -177,7 +177,11 @@ class AugmentationClassSpec(Model):
     image_pull_secrets: list[ObjectName] = Field(
         default=[], max_length=16, description="Secrets in the job's namespace to pull the image with."
     )
-    resources: Resources = Field(default=Resources(), description="Resources of an augment pod.")
+    resources: Resources = Field(
+        default=Resources(),
+        description="Resources of an augment pod; with none: 1 CPU and 2Gi of memory, at most 4Gi. A limit of CPU that "
+        "is not named is four times the request and at least 2, one of ephemeral-storage is scratchSize and 1Gi.",
+    )
     metadata_resources: Resources = Field(
         default=Resources(requests={"cpu": "250m", "memory": "512Mi"}, limits={"memory": "2Gi"}),
         description="Resources of the resolve and publish pods, which need no accelerator.",

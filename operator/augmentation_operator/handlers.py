@@ -14,6 +14,7 @@ from augmentation_kube import KubeError, KubeUnavailable, connect
 from augmentation_operator.cluster_mirror import ClusterMirror
 from augmentation_operator.controller import Controller
 from augmentation_operator.leadership import Leadership
+from augmentation_operator.login import login
 from augmentation_operator.metrics import Metrics, serve
 from augmentation_operator.watch_check import GRACE, INTERVAL, WatchCheck
 from augmentation_operator.work_queue import WorkQueue
@@ -192,10 +193,7 @@ class Operator:
 def register(operator: Operator) -> None:
     """Register the watches with kopf's default registry."""
 
-    @kopf.on.login()
-    def login(**kwargs: Any) -> Any:
-        # kopf's own readers: those over a client library depend on that library's version.
-        return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
+    kopf.on.login()(login)
 
     @kopf.on.startup()
     async def start(settings: kopf.OperatorSettings, **_: Any) -> None:

@@ -3,7 +3,7 @@
 from typing import Final
 
 from augmentation_api import AugmentationClass, AugmentationJob
-from augmentation_api.augmentation_class import NodeAffinity, Resources
+from augmentation_api.augmentation_class import NodeAffinity
 from augmentation_api.identifiers import worker_identity_name
 from augmentation_api.spec import VolumeSource
 from augmentation_api.vocabulary import PhaseName
@@ -26,6 +26,7 @@ from augmentation_api.worker_contract import (
     ENV_SOURCE_FOLDER,
 )
 from augmentation_operator.manifests.ownership import Manifest, child_labels
+from augmentation_operator.manifests.pod_resources import pod_resources
 from augmentation_operator.observation import rung_of
 
 WORKER_CONTAINER: Final = "worker"
@@ -73,7 +74,10 @@ def worker_pod(
                 "imagePullPolicy": spec.image_pull_policy,
                 "args": [str(phase)],
                 "env": _environment(job, augmentation_class, phase, shard_count),
-                "resources": _resources((rung.resources or spec.resources) if is_augment else spec.metadata_resources),
+                "resources": pod_resources(
+                    (rung.resources or spec.resources) if is_augment else spec.metadata_resources,
+                    spec.scratch_size,
+                ),
                 "securityContext": {
                     "allowPrivilegeEscalation": False,
                     "readOnlyRootFilesystem": True,
@@ -195,11 +199,3 @@ def _environment(
         fields[ENV_SHARD_ATTEMPT] = _INDEX_FAILURES
     environment += [{"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}} for name, path in fields.items()]
     return environment
-
-
-def _resources(resources: Resources) -> Manifest:
-    return {
-        kind: dict(amounts)
-        for kind, amounts in (("requests", resources.requests), ("limits", resources.limits))
-        if amounts
-    }

@@ -195,7 +195,7 @@ def test_only_augment_pods_take_the_resources_and_the_nodes_of_the_class() -> No
     assert augment["nodeSelector"] == {"gpu": "l4"}
     assert augment["tolerations"] == [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]
     assert augment["runtimeClassName"] == "nvidia"
-    assert augment["containers"][0]["resources"]["limits"] == {"nvidia.com/gpu": "1"}
+    assert augment["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == "1"
     assert not {"nodeSelector", "tolerations", "runtimeClassName"} & set(resolve)
     assert "nvidia.com/gpu" not in resolve["containers"][0]["resources"]["limits"]
 
@@ -205,7 +205,7 @@ def test_a_rung_of_the_ladder_may_have_resources_of_its_own() -> None:
         resources={"limits": {"memory": "1Gi"}},
         placements=[{"name": "big", "resources": {"limits": {"memory": "64Gi"}}}],
     )
-    assert container_of(AUGMENT, augmentation_class=rung)["resources"] == {"limits": {"memory": "64Gi"}}
+    assert container_of(AUGMENT, augmentation_class=rung)["resources"]["limits"]["memory"] == "64Gi"
 
 
 def test_the_priority_of_the_pods_is_the_jobs() -> None:

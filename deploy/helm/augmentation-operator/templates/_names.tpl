@@ -32,3 +32,18 @@ capabilities: {drop: [ALL]}
     - {port: {{ . }}}
     {{- end }}
 {{- end }}
+
+{{- /* Who a pod is, for the API server alone: a token of an hour that is bound to the pod and renewed by the kubelet. */}}
+{{- define "augmentation.identityVolume" -}}
+- name: identity
+  projected:
+    defaultMode: 0440
+    sources:
+      - serviceAccountToken: {path: token, expirationSeconds: 3600}
+      - configMap: {name: kube-root-ca.crt, items: [{key: ca.crt, path: ca.crt}]}
+      - downwardAPI: {items: [{path: namespace, fieldRef: {fieldPath: metadata.namespace}}]}
+{{- end }}
+
+{{- define "augmentation.identityMount" -}}
+- {name: identity, mountPath: /var/run/secrets/kubernetes.io/serviceaccount, readOnly: true}
+{{- end }}

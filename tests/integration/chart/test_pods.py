@@ -1,0 +1,43 @@
+"""Each pod of the chart: a short-lived identity, and amounts that any quota admits."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.integration.chart.rendering import pod_specs, rendered
+
+NAMES = ["augmentation-operator", "augmentation-gateway", "augmentation-test"]
+COUNTED = {"cpu", "memory", "ephemeral-storage"}
+
+
+def test_the_chart_makes_no_other_pods() -> None:
+    assert sorted(pod_specs(rendered())) == sorted(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_token_is_mounted_that_is_good_for_a_year(name: str) -> None:
+    assert pod_specs(rendered())[name]["automountServiceAccountToken"] is False
+
+
+def test_no_service_account_of_the_chart_gives_pods_a_token_by_itself() -> None:
+    accounts = [each for each in rendered() if each["kind"] == "ServiceAccount"]
+    assert len(accounts) == 2
+    assert all(each["automountServiceAccountToken"] is False for each in accounts)
+
+
+@pytest.mark.parametrize("name", ["augmentation-operator", "augmentation-gateway"])
+def test_a_program_has_a_token_of_an_hour_where_clients_look_for_it(name: str) -> None:
+    pod = pod_specs(rendered())[name]
+    (volume,) = (each for each in pod["volumes"] if each["name"] == "identity")
+    (token,) = (each["serviceAccountToken"] for each in volume["projected"]["sources"] if "serviceAccountToken" in each)
+    assert token == {"path": "token", "expirationSeconds": 3600}
+    (mount,) = (each for each in pod["containers"][0]["volumeMounts"] if each["name"] == "identity")
+    assert mount["mountPath"] == "/var/run/secrets/kubernetes.io/serviceaccount"
+    assert mount["readOnly"] is True
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_container_names_what_a_quota_counts(name: str) -> None:
+    for container in pod_specs(rendered())[name]["containers"]:
+        assert set(container["resources"]["requests"]) >= COUNTED
+        assert set(container["resources"]["limits"]) >= COUNTED
