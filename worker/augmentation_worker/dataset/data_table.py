@@ -15,9 +15,10 @@ from augmentation_worker.dataset.episodes import TIMESTAMP_TOLERANCE_SECONDS, Ep
 from augmentation_worker.dataset.file_number import FileNumber
 from augmentation_worker.dataset.metadata import DatasetMetadata
 from augmentation_worker.dataset.plan import PlannedCopy, PlannedShard
+from augmentation_worker.dataset_path import DatasetPath
 
 _READ_BUFFER_BYTES = 2**18
-OpenFile = Callable[[str], Path]
+OpenFile = Callable[[DatasetPath], Path]
 """Gives a local copy of a file of the source, by its path in the dataset."""
 
 

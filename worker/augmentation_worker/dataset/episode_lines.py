@@ -15,9 +15,10 @@ from augmentation_worker.dataset.episodes import invalid
 from augmentation_worker.dataset.info import DatasetInfo
 from augmentation_worker.dataset.lerobot_format import number_of_episode
 from augmentation_worker.dataset.statistics import column_name
+from augmentation_worker.dataset_path import DatasetPath
 
-EPISODES_PATH = "meta/episodes.jsonl"
-STATISTICS_PATH = "meta/episodes_stats.jsonl"
+EPISODES_PATH = DatasetPath("meta/episodes.jsonl")
+STATISTICS_PATH = DatasetPath("meta/episodes_stats.jsonl")
 Statistics = dict[str, dict[str, object]]
 """By feature and statistic, the value: a number, or lists of numbers."""
 
@@ -93,7 +94,7 @@ def write_episode_lines(
     episodes: bytes,
     statistics: bytes,
     dataset: str,
-) -> dict[str, bytes]:
+) -> dict[DatasetPath, bytes]:
     """Both files of the result, by path.
 
     Args:

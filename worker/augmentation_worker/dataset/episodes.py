@@ -9,6 +9,7 @@ import pyarrow as pa
 from augmentation_api import FailureReason
 from augmentation_worker.dataset.file_number import FileNumber
 from augmentation_worker.dataset.info import DatasetInfo
+from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
 
 EPISODES_FOLDER = "meta/episodes"
@@ -50,9 +51,9 @@ class Episode:
     videos: Mapping[str, VideoSpan]
 
 
-def episodes_path(number: FileNumber) -> str:
+def episodes_path(number: FileNumber) -> DatasetPath:
     """Path of an episodes file; not a template of info.json, but fixed by LeRobot."""
-    return f"{EPISODES_FOLDER}/chunk-{number.chunk:03d}/file-{number.file:03d}.parquet"
+    return DatasetPath(f"{EPISODES_FOLDER}/chunk-{number.chunk:03d}/file-{number.file:03d}.parquet")
 
 
 def read_episodes(table: pa.Table, info: DatasetInfo, dataset: str) -> tuple[Episode, ...]:

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil
-from pathlib import PurePosixPath
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -14,9 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from augmentation_api import FailureReason
 from augmentation_worker.dataset.file_number import FileNumber
 from augmentation_worker.dataset.lerobot_format import FORMATS, LeRobotFormat
+from augmentation_worker.dataset_path import DatasetPath, PathRefused
 from augmentation_worker.failure import WorkerFailure
 
-INFO_PATH = "meta/info.json"
+INFO_PATH = DatasetPath("meta/info.json")
 SMALLEST_SIDE, LARGEST_SIDE = 16, 8192
 """Frame sides in pixels outside of which an info.json is taken to be wrong."""
 CAMERA_DTYPES = ("video", "image")
@@ -101,13 +101,14 @@ class DatasetInfo(BaseModel):
         """Cameras whose frames are pictures in the data files."""
         return tuple(camera for camera in self.cameras if not camera.is_video)
 
-    def data_file(self, number: FileNumber) -> str:
-        """Path of a data file."""
-        return self.data_path.format(**self.format.path_fields(number))
+    def data_file(self, number: FileNumber) -> DatasetPath:
+        """Path of a data file. Raises WorkerFailure: SOURCE_INVALID."""
+        return _path_by("data_path", self.data_path.format(**self.format.path_fields(number)))
 
-    def video_file(self, camera: str, number: FileNumber) -> str:
-        """Path of a video file."""
-        return (self.video_path or "").format(video_key=camera, **self.format.path_fields(number))
+    def video_file(self, camera: str, number: FileNumber) -> DatasetPath:
+        """Path of a video file. Raises WorkerFailure: SOURCE_INVALID."""
+        path = (self.video_path or "").format(video_key=camera, **self.format.path_fields(number))
+        return _path_by("video_path", path)
 
     def grown(self, episodes: int, frames: int, video_facts: Mapping[str, Mapping[str, object]]) -> bytes:
         """info.json of the result: new totals, the rest byte for byte the source's values.
@@ -184,9 +185,8 @@ def _check_templates(info: DatasetInfo, dataset: str) -> None:
             raise _invalid(dataset, f"{field} is not a path template: {template!r} ({error})") from error
         if {name for name, _, _ in fields} != names or any(conversion for _, _, conversion in fields):
             raise _invalid(dataset, f"{field} must name exactly {', '.join(sorted(names))}: {template!r}")
-        path = PurePosixPath(example)
         folder = {"data_path": "data", "video_path": "videos"}[field]
-        if path.is_absolute() or ".." in path.parts or "\\" in example or path.parts[0] != folder:
+        if not _is_below(folder, example):
             raise _invalid(dataset, f"{field} must stay inside {folder}/: {template!r}")
 
 
@@ -195,7 +195,7 @@ def _check_features(info: DatasetInfo, dataset: str) -> None:
     if missing:
         raise _invalid(dataset, f"features lacks {', '.join(missing)}")
     for key, feature in info.features.items():
-        if feature.dtype in CAMERA_DTYPES and (".." in key or "/" in key or "\\" in key or not key.strip(".")):
+        if feature.dtype in CAMERA_DTYPES and (".." in key or "/" in key or not _is_below(key, f"{key}/frames")):
             raise _invalid(dataset, f"the camera key {key!r} cannot be part of a path")
     for camera in info.cameras:
         sides = (camera.height, camera.width)
@@ -232,6 +232,23 @@ def _height_width_channels(feature: Feature) -> tuple[int, int, int]:
     if names[:1] == ["channel"] or (not names and shape[0] in (1, 3) and shape[2] not in (1, 3)):
         return shape[1], shape[2], shape[0]
     return shape[0], shape[1], shape[2]
+
+
+def _is_below(folder: str, path: str) -> bool:
+    try:
+        return DatasetPath(path).parts[0] == folder
+    except PathRefused:
+        return False
+
+
+def _path_by(field: str, path: str) -> DatasetPath:
+    """A path that a template gave: what the numbers and names in it made of it is checked here."""
+    try:
+        return DatasetPath(path)
+    except PathRefused as error:
+        raise WorkerFailure(
+            FailureReason.SOURCE_INVALID, f"{field} of {INFO_PATH} leads nowhere: {error}; repair the dataset"
+        ) from error
 
 
 def _invalid(dataset: str, finding: str) -> WorkerFailure:

@@ -7,11 +7,12 @@ from augmentation_worker.dataset.episodes import invalid
 from augmentation_worker.dataset.info import INFO_PATH
 from augmentation_worker.dataset.metadata import STATS_PATH, DatasetMetadata
 from augmentation_worker.dataset.plan import Plan, RowsMade
+from augmentation_worker.dataset_path import DatasetPath
 
-PROVENANCE_PATH = "meta/augmentation.json"
-PICTURE_PATH = "meta/augmentation.png"
-CARD_PATH = "README.md"
-ATTRIBUTES_PATH = ".gitattributes"
+PROVENANCE_PATH = DatasetPath("meta/augmentation.json")
+PICTURE_PATH = DatasetPath("meta/augmentation.png")
+CARD_PATH = DatasetPath("README.md")
+ATTRIBUTES_PATH = DatasetPath(".gitattributes")
 WRITTEN_ANEW = frozenset({INFO_PATH, STATS_PATH, PROVENANCE_PATH, PICTURE_PATH, CARD_PATH, ATTRIBUTES_PATH})
 """Files that are the result's own, whether or not the source has one."""
 LARGE_FILE_PATTERNS = ("*.mp4", "*.parquet", "*.png")
@@ -19,7 +20,9 @@ LARGE_FILE_PATTERNS = ("*.mp4", "*.parquet", "*.png")
 _RULE = "filter=lfs diff=lfs merge=lfs -text"
 
 
-def carried_metadata(metadata: DatasetMetadata, plan: Plan, source_paths: Collection[str]) -> tuple[str, ...]:
+def carried_metadata(
+    metadata: DatasetMetadata, plan: Plan, source_paths: Collection[DatasetPath]
+) -> tuple[DatasetPath, ...]:
     """Files of the source that the result holds unchanged beside rows and videos, and that publish brings over.
 
     These are the tasks, episodes files that do not change, whatever else is in meta/, and files at the top such as a
@@ -32,7 +35,7 @@ def carried_metadata(metadata: DatasetMetadata, plan: Plan, source_paths: Collec
     )
 
 
-def planned_paths(plan: Plan, metadata: DatasetMetadata) -> list[str]:
+def planned_paths(plan: Plan, metadata: DatasetMetadata) -> list[DatasetPath]:
     """Paths of all augmented videos and of the rows that are written with an episode."""
     paths = [
         metadata.info.video_file(camera.key, number)
@@ -62,7 +65,7 @@ def check_order_of_data_files(metadata: DatasetMetadata, plan: Plan) -> None:
         )
 
 
-def changed_attributes(before: bytes | None) -> dict[str, bytes]:
+def changed_attributes(before: bytes | None) -> dict[DatasetPath, bytes]:
     """The result's .gitattributes by its path, where it has to be another than the output has now."""
     text = (before or b"").decode(errors="replace")
     after = with_large_file_rules(text)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from augmentation_worker.dataset.file_number import FileNumber
+from augmentation_worker.dataset_path import DatasetPath
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class LeRobotFormat:
     file_field: str
     has_file_per_episode: bool
     episodes_place: str
-    tasks_path: str
+    tasks_path: DatasetPath
 
     @property
     def data_fields(self) -> frozenset[str]:
@@ -44,8 +45,10 @@ class LeRobotFormat:
         return {self.chunk_field: number.chunk, self.file_field: number.file}
 
 
-V30 = LeRobotFormat("v3.0", "chunk_index", "file_index", False, "meta/episodes", "meta/tasks.parquet")
-V21 = LeRobotFormat("v2.1", "episode_chunk", "episode_index", True, "meta/episodes.jsonl", "meta/tasks.jsonl")
+V30 = LeRobotFormat("v3.0", "chunk_index", "file_index", False, "meta/episodes", DatasetPath("meta/tasks.parquet"))
+V21 = LeRobotFormat(
+    "v2.1", "episode_chunk", "episode_index", True, "meta/episodes.jsonl", DatasetPath("meta/tasks.jsonl")
+)
 FORMATS: Mapping[str, LeRobotFormat] = {known.version: known for known in (V30, V21)}
 """By version, the newest first: the order in which tags are looked for."""
 

@@ -12,8 +12,9 @@ from augmentation_worker.dataset.episode_lines import EPISODES_PATH, STATISTICS_
 from augmentation_worker.dataset.episodes import EPISODES_FOLDER, Episode, invalid, read_episodes
 from augmentation_worker.dataset.file_number import FileNumber
 from augmentation_worker.dataset.info import DatasetInfo
+from augmentation_worker.dataset_path import DatasetPath
 
-STATS_PATH = "meta/stats.json"
+STATS_PATH = DatasetPath("meta/stats.json")
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class DatasetMetadata:
     info: DatasetInfo
     episodes: tuple[Episode, ...]
     table: pa.Table
-    episode_files: Mapping[str, int]
+    episode_files: Mapping[DatasetPath, int]
     stats_json: bytes | None
 
     @cached_property
@@ -48,12 +49,12 @@ class DatasetMetadata:
         return tuple(sorted({episode.videos[camera].file for episode in self.episodes}))
 
     @cached_property
-    def data_paths(self) -> tuple[str, ...]:
+    def data_paths(self) -> tuple[DatasetPath, ...]:
         """Paths of the data files."""
         return tuple(self.info.data_file(number) for number in self.data_numbers)
 
     @cached_property
-    def video_paths(self) -> tuple[str, ...]:
+    def video_paths(self) -> tuple[DatasetPath, ...]:
         """Paths of the video files of all cameras."""
         return tuple(
             self.info.video_file(camera.key, number)
@@ -63,7 +64,11 @@ class DatasetMetadata:
 
 
 def read_metadata(
-    dataset: str, revision: str, info: DatasetInfo, episode_files: Sequence[tuple[str, Path]], stats_json: bytes | None
+    dataset: str,
+    revision: str,
+    info: DatasetInfo,
+    episode_files: Sequence[tuple[DatasetPath, Path]],
+    stats_json: bytes | None,
 ) -> DatasetMetadata:
     """Read and check the episodes.
 
@@ -90,7 +95,7 @@ def read_metadata(
     return DatasetMetadata(dataset, revision, info, read_episodes(table, info, dataset), table, rows, stats_json)
 
 
-def _tables(files: Mapping[str, Path], dataset: str) -> dict[str, pa.Table]:
+def _tables(files: Mapping[DatasetPath, Path], dataset: str) -> dict[DatasetPath, pa.Table]:
     try:
         tables = {path: pq.read_table(local) for path, local in files.items()}
         columns = next(iter(tables.values())).column_names
@@ -101,21 +106,21 @@ def _tables(files: Mapping[str, Path], dataset: str) -> dict[str, pa.Table]:
     return parts
 
 
-def _lines(files: Mapping[str, Path], info: DatasetInfo, dataset: str) -> pa.Table:
+def _lines(files: Mapping[DatasetPath, Path], info: DatasetInfo, dataset: str) -> pa.Table:
     missing = [path for path in (EPISODES_PATH, STATISTICS_PATH) if path not in files]
     if missing:
         raise invalid(dataset, f"it does not have the file {missing[0]}")
     return read_episode_lines(files[EPISODES_PATH].read_bytes(), files[STATISTICS_PATH].read_bytes(), info, dataset)
 
 
-def episode_files_of(paths: Collection[str], info: DatasetInfo) -> list[str]:
+def episode_files_of(paths: Collection[DatasetPath], info: DatasetInfo) -> list[DatasetPath]:
     """Those of a dataset's files that LeRobot reads as its episodes, in its order."""
     if info.format.has_file_per_episode:
         return sorted({EPISODES_PATH, STATISTICS_PATH} & set(paths))
     return sorted(path for path in paths if path.startswith(f"{EPISODES_FOLDER}/") and path.endswith(".parquet"))
 
 
-def check_files(metadata: DatasetMetadata, paths: Collection[str]) -> None:
+def check_files(metadata: DatasetMetadata, paths: Collection[DatasetPath]) -> None:
     """Every file the metadata points at is there, and no data file besides.
 
     Raises:

@@ -29,6 +29,7 @@ from augmentation_worker.dataset.file_number import FileNumber
 from augmentation_worker.dataset.info import Camera
 from augmentation_worker.dataset.lerobot_format import number_of_episode
 from augmentation_worker.dataset.metadata import DatasetMetadata
+from augmentation_worker.dataset_path import DatasetPath
 
 LARGEST_SORTABLE_CHUNK = 1000
 """Files a chunk of data may have at most: LeRobot sorts data files by path, and file-1000 sorts before file-999."""
@@ -132,7 +133,7 @@ class PlannedShard:
     index: int
     episodes: tuple[PlannedEpisode, ...]
     data_file: FileNumber | None
-    original_videos: tuple[str, ...]
+    original_videos: tuple[DatasetPath, ...]
 
     @property
     def augmented_frames(self) -> int:
@@ -171,7 +172,7 @@ class Plan:
     copies: int
     shards: tuple[PlannedShard, ...]
     kept_rows: tuple[KeptRows, ...]
-    abandoned: tuple[str, ...]
+    abandoned: tuple[DatasetPath, ...]
     total_episodes: int
     total_frames: int
 
@@ -417,7 +418,7 @@ def _numbers_after(taken: Sequence[FileNumber], chunks_size: int) -> Iterator[Fi
 
 def _replaced_videos(
     metadata: DatasetMetadata, replaced: Sequence[Episode], cameras: Sequence[Camera]
-) -> tuple[str, ...]:
+) -> tuple[DatasetPath, ...]:
     """The video files in which every frame is replaced."""
     episodes, keys = {episode.index for episode in replaced}, {camera.key for camera in cameras if camera.is_video}
     kept = {
@@ -433,18 +434,18 @@ def _original_videos(
     metadata: DatasetMetadata,
     selected: Sequence[Episode],
     shares: Sequence[range],
-    replaced: Collection[str],
-) -> list[list[str]]:
+    replaced: Collection[DatasetPath],
+) -> list[list[DatasetPath]]:
     """By shard, the source's video files it carries over: those whose first episode it augments, or comes closest to.
     A file none of whose episodes is selected goes where the next selected episode is, else to the last busy shard.
     """
     shard_of = [index for index, share in enumerate(shares) for _ in share] or [0]
-    firsts: dict[str, int] = {}
+    firsts: dict[DatasetPath, int] = {}
     for episode in metadata.episodes:
         for camera, span in episode.videos.items():
             firsts.setdefault(metadata.info.video_file(camera, span.file), episode.index)
     indices = [episode.index for episode in selected]
-    originals: list[list[str]] = [[] for _ in shares]
+    originals: list[list[DatasetPath]] = [[] for _ in shares]
     for path, first in firsts.items():
         if path in replaced:
             continue

@@ -9,6 +9,8 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from augmentation_worker.dataset_path import DatasetPath
+
 DATA_KEY = "data"
 ORIGINAL_VIDEOS_KEY = "original-videos"
 PICTURE_KEY = "picture"
@@ -45,7 +47,7 @@ class Record(BaseModel):
 class BlobRecord(Record):
     """A file of the result whose content is on the hub."""
 
-    path: str
+    path: DatasetPath
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     size: int = Field(ge=0)
 

@@ -1,6 +1,6 @@
 """The hub as the worker uses it: a few verbs over huggingface_hub, each failing with a typed reason."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from io import BufferedReader
@@ -13,6 +13,7 @@ from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HfUriErro
 from huggingface_hub.hf_api import GitRefs, RepoFile
 
 from augmentation_api import FailureReason
+from augmentation_worker.dataset_path import DatasetPath, PathRefused, checked_listing
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.hub import patience, uploaded_files
 from augmentation_worker.hub.audience import Audience, audience_of
@@ -37,7 +38,7 @@ class RemoteFile:
         sha256: of the content if it is stored through LFS.
     """
 
-    path: str
+    path: DatasetPath
     size: int
     blob: str
     sha256: str | None
@@ -107,17 +108,25 @@ class HubClient:
         unknown = Audience.PRIVATE if side == "source" else Audience.PUBLIC
         return audience_of(info.private, info.gated, unknown=unknown)
 
-    def files(self, dataset: str, commit: str, side: Side) -> dict[str, RemoteFile]:
-        """Every file at a commit, by path."""
+    def files(self, dataset: str, commit: str, side: Side) -> dict[DatasetPath, RemoteFile]:
+        """Every file at a commit, by path.
+
+        Raises:
+            WorkerFailure: SOURCE_INVALID or OUTPUT_CONFLICT where the hub lists what cannot be a dataset's files.
+        """
         with explained(self.access, side, dataset):
             tree = self._api.list_repo_tree(dataset, recursive=True, revision=commit, repo_type=DATASET)
-            return {
-                entry.path: RemoteFile(entry.path, entry.size, entry.blob_id, entry.lfs.sha256 if entry.lfs else None)
-                for entry in tree
-                if isinstance(entry, RepoFile)
-            }
+            entries = [entry for entry in tree if isinstance(entry, RepoFile)]
+        try:
+            paths = checked_listing(entry.path for entry in entries)
+        except PathRefused as error:
+            raise self._odd_listing(dataset, side, error) from error
+        return {
+            path: RemoteFile(path, entry.size, entry.blob_id, entry.lfs.sha256 if entry.lfs else None)
+            for path, entry in zip(paths, entries, strict=True)
+        }
 
-    def download(self, dataset: str, commit: str, path: str, folder: Path, side: Side = "source") -> Path:
+    def download(self, dataset: str, commit: str, path: DatasetPath, folder: Path, side: Side = "source") -> Path:
         """Download one file below `folder`, unless it is there already. Raises EntryNotFoundError."""
         with explained(self.access, side, dataset):
             return Path(self._api.hf_hub_download(dataset, path, repo_type=DATASET, revision=commit, local_dir=folder))
@@ -129,7 +138,7 @@ class HubClient:
         )
         return BufferedReader(partial, RANGE_BYTES)
 
-    def read(self, dataset: str, commit: str, path: str, side: Side) -> bytes | None:
+    def read(self, dataset: str, commit: str, path: DatasetPath, side: Side) -> bytes | None:
         """Content of a small file; None if there is none."""
         with TemporaryDirectory() as folder:
             try:
@@ -149,7 +158,7 @@ class HubClient:
         with explained(self.access, "output", dataset):
             self._api.preupload_lfs_files(dataset, [probe], repo_type=DATASET)
 
-    def upload(self, dataset: str, path: str, content: Path | bytes) -> StoredFile:
+    def upload(self, dataset: str, path: DatasetPath, content: Path | bytes) -> StoredFile:
         """Upload a blob without a commit."""
         with explained(self.access, "output", dataset):
             return uploaded_files.upload(self._api, dataset, path, content)
@@ -171,8 +180,8 @@ class HubClient:
         *,
         parent: str | None,
         uploaded: Sequence[StoredFile] = (),
-        written: dict[str, bytes] | None = None,
-        deleted: Sequence[str] = (),
+        written: Mapping[DatasetPath, bytes] | None = None,
+        deleted: Sequence[DatasetPath] = (),
     ) -> str:
         """One commit on main: blobs that are uploaded, small files as bytes, paths to delete.
 
@@ -208,6 +217,16 @@ class HubClient:
             if tag in tags:
                 self._api.delete_tag(dataset, tag=tag, repo_type=DATASET)
             self._api.create_tag(dataset, tag=tag, revision=commit, repo_type=DATASET, exist_ok=True)
+
+    def _odd_listing(self, dataset: str, side: Side, error: PathRefused) -> WorkerFailure:
+        fix = {
+            "source": (FailureReason.SOURCE_INVALID, "rename or delete that file there, or use another revision"),
+            "output": (FailureReason.OUTPUT_CONFLICT, "rename or delete that file there, or name another dataset"),
+        }
+        reason, way = fix[side]
+        return WorkerFailure(
+            reason, f"of the dataset {dataset} on {self.access.endpoint} no file can be used: {error}; {way}"
+        )
 
     def _unknown_revision(self, dataset: str, revision: str, side: Side) -> WorkerFailure:
         refs = self.refs(dataset, side)

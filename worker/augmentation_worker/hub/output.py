@@ -8,6 +8,7 @@ from augmentation_api import FailureReason
 from augmentation_api.identifiers import backup_tag
 from augmentation_worker.dataset.layout import ATTRIBUTES_PATH, CARD_PATH, PROVENANCE_PATH, with_large_file_rules
 from augmentation_worker.dataset.provenance import read_provenance
+from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.hub.audience import Audience, private_when_created, refusal
 from augmentation_worker.hub.client import MAIN, HubClient
@@ -105,11 +106,11 @@ class HubOutput:
         head = self._head()
         return head if self._is_result(head) else None
 
-    def read(self, path: str) -> bytes | None:
+    def read(self, path: DatasetPath) -> bytes | None:
         """See OutputDataset."""
         return self.hub.read(self.name, self._head(), path, "output")
 
-    def put(self, path: str, content: Path) -> StoredFile:
+    def put(self, path: DatasetPath, content: Path) -> StoredFile:
         """See OutputDataset."""
         return self.hub.upload(self.name, path, content)
 
@@ -131,13 +132,11 @@ class HubOutput:
         *,
         checked: str,
         stored: Sequence[StoredFile],
-        written: Mapping[str, bytes],
-        deleted: Sequence[str] = (),
+        written: Mapping[DatasetPath, bytes],
+        deleted: Sequence[DatasetPath] = (),
     ) -> str:
         """See OutputDataset."""
-        return self.hub.commit(
-            self.name, message, parent=checked, uploaded=stored, written=dict(written), deleted=deleted
-        )
+        return self.hub.commit(self.name, message, parent=checked, uploaded=stored, written=written, deleted=deleted)
 
     def announce(self, revision: str, version: str) -> None:
         """What LeRobot looks for: until the version's tag is there, it does not find the dataset."""

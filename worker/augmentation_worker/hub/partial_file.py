@@ -8,6 +8,8 @@ from huggingface_hub import HfApi, hf_hub_url
 from huggingface_hub.utils._headers import build_hf_headers
 from huggingface_hub.utils._http import get_session, hf_raise_for_status
 
+from augmentation_worker.dataset_path import DatasetPath
+
 RANGE_BYTES = 1 << 18
 """Fetched at a time, at least: more than most footers have."""
 
@@ -27,7 +29,7 @@ class PartialFile(io.RawIOBase):
         api: HfApi,
         dataset: str,
         commit: str,
-        path: str,
+        path: DatasetPath,
         size: int,
         explained: Callable[[], AbstractContextManager[None]],
     ) -> None:

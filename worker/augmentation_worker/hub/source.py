@@ -10,6 +10,7 @@ from huggingface_hub.errors import EntryNotFoundError
 
 from augmentation_worker.dataset.episodes import invalid
 from augmentation_worker.dataset.lerobot_format import FORMATS
+from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.hub.client import MAIN, HubClient, RemoteFile
 
@@ -29,11 +30,11 @@ class HubSource:
     hub: HubClient
     name: str
     revision: str
-    files: Mapping[str, RemoteFile]
+    files: Mapping[DatasetPath, RemoteFile]
     folder: Path
 
     @property
-    def paths(self) -> Collection[str]:
+    def paths(self) -> Collection[DatasetPath]:
         """See SourceDataset."""
         return self.files.keys()
 
@@ -42,7 +43,7 @@ class HubSource:
         """See SourceDataset."""
         return {"repoID": self.name, "revision": self.revision}
 
-    def open(self, path: str) -> Path:
+    def open(self, path: DatasetPath) -> Path:
         """A local copy of a file; downloaded if there is none."""
         if path not in self.files:
             raise self._lacks(path)
@@ -54,21 +55,21 @@ class HubSource:
         except EntryNotFoundError as error:
             raise self._lacks(path) from error
 
-    def open_partly(self, path: str) -> BinaryIO:
+    def open_partly(self, path: DatasetPath) -> BinaryIO:
         """See SourceDataset."""
         if path not in self.files:
             raise self._lacks(path)
         return self.hub.open_partly(self.name, self.revision, self.files[path])
 
-    def read(self, path: str) -> bytes | None:
+    def read(self, path: DatasetPath) -> bytes | None:
         """Content of a small file; None if there is none."""
         return self.open(path).read_bytes() if path in self.files else None
 
-    def drop(self, path: str) -> None:
+    def drop(self, path: DatasetPath) -> None:
         """Make room: the local copy is not needed any more."""
         (self.folder / path).unlink(missing_ok=True)
 
-    def _lacks(self, path: str) -> WorkerFailure:
+    def _lacks(self, path: DatasetPath) -> WorkerFailure:
         return invalid(self.name, f"it lists the file {path}, but does not have it")
 
     def close(self) -> None:

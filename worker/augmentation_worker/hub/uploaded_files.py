@@ -14,6 +14,7 @@ from huggingface_hub.lfs import UploadInfo, post_lfs_batch_info
 from huggingface_hub.utils._headers import build_hf_headers
 from huggingface_hub.utils._http import get_session, hf_raise_for_status
 
+from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.storage.output import StoredFile
 
 BATCH_FILES = 256
@@ -22,7 +23,7 @@ _CHUNK_BYTES = 1 << 20
 _LFS_JSON = "application/vnd.git-lfs+json"
 
 
-def upload(api: HfApi, dataset: str, path: str, content: Path | bytes) -> StoredFile:
+def upload(api: HfApi, dataset: str, path: DatasetPath, content: Path | bytes) -> StoredFile:
     """Put the blob on the hub, unless it is there; no commit is made.
 
     The blob goes through LFS even where the server would rather have a file of this kind in the commit itself

@@ -6,6 +6,8 @@ from enum import StrEnum
 
 import pyarrow as pa
 
+from augmentation_worker.dataset_path import DatasetPath
+
 
 class Layout(StrEnum):
     """How the source keeps its pictures."""
@@ -27,7 +29,7 @@ class SourceFile:
     """
 
     split: str
-    path: str | None
+    path: DatasetPath | None
     first_row: int
     rows: int
     row_bytes: int = 0
@@ -60,7 +62,7 @@ class ImageDataset:
     files: tuple[SourceFile, ...]
     columns: tuple[str, ...]
     colour: tuple[str, ...]
-    data_paths: frozenset[str]
+    data_paths: frozenset[DatasetPath]
     tables: Mapping[str, pa.Table]
 
     @property
@@ -72,13 +74,13 @@ class ImageDataset:
         """Rows of one split."""
         return sum(file.rows for file in self.files if file.split == split)
 
-    def files_of(self, file: SourceFile, start: int, stop: int) -> list[str]:
+    def files_of(self, file: SourceFile, start: int, stop: int) -> list[DatasetPath]:
         """Paths of the files that rows start to stop of a file need."""
         if file.path is not None:
             return [file.path]
         table = self.tables[file.split].slice(start, stop - start)
         cells = (cell for name in self.columns for cell in table.column(name).to_pylist())
-        return [cell["path"] for cell in cells if cell is not None]
+        return [DatasetPath(cell["path"]) for cell in cells if cell is not None]
 
     def place_of(self, row: int) -> str:
         """Where a row is, for people: its number in the dataset, in its split and in its file."""

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from augmentation_api import FailureReason
 from augmentation_worker.dataset.info import INFO_PATH
 from augmentation_worker.dataset.layout import CARD_PATH
+from augmentation_worker.dataset_path import DatasetPath, PathRefused
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.images.dataset import ImageDataset, Layout, SourceFile
 from augmentation_worker.images.rows import damaged, open_rows
@@ -55,7 +56,7 @@ def find_image_dataset(source: SourceDataset, scratch: Path) -> ImageDataset:
         builder = _builder(source, skeleton)
         layout = _layout(source, builder)
         paths = {
-            str(split): [PurePosixPath(os.path.relpath(path, skeleton)).as_posix() for path in files]
+            str(split): [_path_in(source, skeleton, path) for path in files]
             for split, files in builder.config.data_files.items()
         }
         if layout is Layout.PARQUET:
@@ -83,6 +84,14 @@ def find_image_dataset(source: SourceDataset, scratch: Path) -> ImageDataset:
     return _with_colour(found, source)
 
 
+def _path_in(source: SourceDataset, skeleton: Path, path: str) -> DatasetPath:
+    """What the library found, as a path in the dataset."""
+    try:
+        return DatasetPath(os.path.relpath(path, skeleton))
+    except PathRefused as error:
+        raise damaged(source.name, f"its card or metadata name what is not in it: {error}") from error
+
+
 @contextmanager
 def _skeleton(source: SourceDataset, scratch: Path) -> Iterator[Path]:
     folder = scratch / "skeleton"
@@ -91,12 +100,9 @@ def _skeleton(source: SourceDataset, scratch: Path) -> Iterator[Path]:
     dataset.mkdir(parents=True)
     try:
         for path in source.paths:
-            parts = PurePosixPath(path)
-            if parts.is_absolute() or ".." in parts.parts:
-                raise damaged(source.name, f"the path {path} points outside of it")
             local = dataset / path
             local.parent.mkdir(parents=True, exist_ok=True)
-            if path == CARD_PATH or parts.name in METADATA_NAMES:
+            if path == CARD_PATH or path.name in METADATA_NAMES:
                 shutil.copyfile(source.open(path), local)
             else:
                 local.touch()
@@ -170,7 +176,7 @@ def _neither(source: SourceDataset, finding: str) -> WorkerFailure:
 
 
 def _parquet_files(
-    source: SourceDataset, paths: Mapping[str, Sequence[str]], declared: Any
+    source: SourceDataset, paths: Mapping[str, Sequence[DatasetPath]], declared: Any
 ) -> tuple[Any, tuple[SourceFile, ...]]:
     import datasets  # noqa: PLC0415
 
@@ -195,7 +201,7 @@ def _parquet_files(
     return features, tuple(files)
 
 
-def _footer(source: SourceDataset, path: str) -> pq.FileMetaData:
+def _footer(source: SourceDataset, path: DatasetPath) -> pq.FileMetaData:
     try:
         with source.open_partly(path) as file:
             return pq.read_metadata(file)

@@ -19,12 +19,15 @@ from augmentation_api.vocabulary import OutputMode
 from augmentation_api.worker_contract import MAX_EPISODES_PER_SHARD
 from augmentation_worker.copies import transforms_of_copies
 from augmentation_worker.dataset.plan import balanced_shares
+from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.images.dataset import ImageDataset, Layout, SourceFile
 
 BLOCK_ROWS = 100
 """Rows of a block at least: what a shard that is killed has to do again at most, while the dataset is small."""
 MOST_BLOCKS_A_PASS = 1000
 """Of a large dataset the blocks are larger instead of more."""
+_UNNAMED = DatasetPath("unnamed")
+"""Path of a block until it is known how many there are."""
 _RECORDS_BYTES = 1_000_000
 """What the records of one shard may take of its ConfigMap, which stops at 1 MiB."""
 _BLOCK_RECORD_BYTES = 400
@@ -53,7 +56,7 @@ class Block:
     selected: tuple[range, ...]
     keeps_others: bool
     copies: int
-    path: str
+    path: DatasetPath
 
     @property
     def selected_rows(self) -> int:
@@ -87,7 +90,7 @@ class ImageShard:
 
     index: int
     blocks: tuple[Block, ...]
-    carried: tuple[str, ...]
+    carried: tuple[DatasetPath, ...]
 
     @property
     def selected_rows(self) -> int:
@@ -113,7 +116,7 @@ class SplitFiles:
 
     split: str
     patterns: tuple[str, ...]
-    paths: tuple[str, ...]
+    paths: tuple[DatasetPath, ...]
     rows: int
 
 
@@ -139,7 +142,7 @@ class ImagePlan:
     blocks: tuple[Block, ...]
     shards: tuple[ImageShard, ...]
     splits: tuple[SplitFiles, ...]
-    abandoned: tuple[str, ...]
+    abandoned: tuple[DatasetPath, ...]
 
     @property
     def total_rows(self) -> int:
@@ -152,7 +155,7 @@ class ImagePlan:
         return self.selected_rows * self.copies
 
     @property
-    def carried(self) -> tuple[str, ...]:
+    def carried(self) -> tuple[DatasetPath, ...]:
         """Paths of the source's files that the result has too."""
         return tuple(path for shard in self.shards for path in shard.carried)
 
@@ -266,23 +269,25 @@ def _replaced(file: SourceFile, selected: Sequence[range], size: int) -> Iterato
 def _block(
     file: SourceFile, start: int, stop: int, selected: Sequence[range], keeps_others: bool, copies: int
 ) -> Block:
-    return Block(-1, file, start, stop, tuple(selected), keeps_others, copies, "")
+    return Block(-1, file, start, stop, tuple(selected), keeps_others, copies, _UNNAMED)
 
 
 def _split_files(
     split: str, files: Iterable[SourceFile], groups: Iterable[tuple[str | None, list[Block]]]
 ) -> tuple[SplitFiles, list[Block]]:
     """The files of a split, and its blocks with their paths."""
-    patterns, paths, named = [], [], []
+    patterns: list[str] = []
+    paths: list[DatasetPath] = []
+    named: list[Block] = []
     for name, blocks in groups:
         if not blocks:
             if name is not None and any(file.path == name for file in files):
                 patterns.append(escape(name))
-                paths.append(name)
+                paths.append(DatasetPath(name))
             continue
         patterns.append(f"{name}-*.parquet")
         for number, block in enumerate(blocks):
-            path = f"{name}-{number:05d}-of-{len(blocks):05d}.parquet"
+            path = DatasetPath(f"{name}-{number:05d}-of-{len(blocks):05d}.parquet")
             named.append(replace(block, path=path))
             paths.append(path)
     carried = sum(file.rows for file in files if file.path in paths)
@@ -290,7 +295,9 @@ def _split_files(
     return SplitFiles(split, tuple(patterns), tuple(paths), rows), named
 
 
-def _shards(blocks: Sequence[Block], carried: Sequence[str], shard_count: int, columns: int) -> tuple[ImageShard, ...]:
+def _shards(
+    blocks: Sequence[Block], carried: Sequence[DatasetPath], shard_count: int, columns: int
+) -> tuple[ImageShard, ...]:
     """Consecutive blocks of about as many versions each; a file is carried where it is read anyway."""
     # A row that is only copied costs something too.
     weights = [10 * block.versions + block.rows for block in blocks]
@@ -302,7 +309,7 @@ def _shards(blocks: Sequence[Block], carried: Sequence[str], shard_count: int, c
             key=lambda each: each[1].file.path,
         )
     }
-    brought: list[list[str]] = [[] for _ in shares]
+    brought: list[list[DatasetPath]] = [[] for _ in shares]
     for number, path in enumerate(carried):
         brought[shard_of.get(path, number % shard_count)].append(path)
     return tuple(

@@ -15,6 +15,7 @@ from augmentation_worker.dataset.layout import (
     changed_attributes,
 )
 from augmentation_worker.dataset.records import RecordInvalid
+from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.images.card import write_image_card
 from augmentation_worker.images.dataset import ImageDataset
@@ -114,7 +115,7 @@ class _Publication:
         ]
         return [self.output.put(path, self.source.open(path)) for path in kept]
 
-    def _written(self, records: Sequence[ImageShardRecords], *, extends: bool) -> dict[str, bytes]:
+    def _written(self, records: Sequence[ImageShardRecords], *, extends: bool) -> dict[DatasetPath, bytes]:
         spec, dataset, plan = self.session.job.spec, self.dataset, self.plan
         card = self.source.read(CARD_PATH)
         text = None if card is None else card.decode(errors="replace")

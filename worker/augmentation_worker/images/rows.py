@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from augmentation_api import FailureReason
+from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.images.dataset import ImageDataset, Layout, SourceFile
 from augmentation_worker.storage.source import SourceDataset
@@ -108,7 +109,7 @@ class _FolderRows:
         for name in self.dataset.columns:
             (cell,) = row.column(name).to_pylist()
             if cell is not None:
-                content = self.source.open(cell["path"]).read_bytes()
+                content = self.source.open(DatasetPath(cell["path"])).read_bytes()
                 position = row.schema.get_field_index(name)
                 kind = row.schema.field(position)
                 row = row.set_column(position, kind, pa.array([{**cell, "bytes": content}], type=kind.type))

@@ -24,6 +24,7 @@ from augmentation_worker.dataset.records import (
     ShardRecords,
     episode_key,
 )
+from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.images.augment import augment_images
 from augmentation_worker.images.finding import is_image_dataset
@@ -207,7 +208,7 @@ class _ShardRun:
             if path not in still:
                 self.source.drop(path)
 
-    def _source_paths(self, episode: PlannedEpisode) -> list[str]:
+    def _source_paths(self, episode: PlannedEpisode) -> list[DatasetPath]:
         """Large files that an episode is made from."""
         info = self.metadata.info
         rows = [info.data_file(episode.source.data_file)] if info.picture_cameras else []

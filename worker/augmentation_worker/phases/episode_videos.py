@@ -13,6 +13,7 @@ from augmentation_worker.dataset.info import Camera
 from augmentation_worker.dataset.metadata import DatasetMetadata
 from augmentation_worker.dataset.plan import Plan, PlannedEpisode
 from augmentation_worker.dataset.records import VideoCopyRecord, VideoRecord
+from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.phases.copy_facts import drawn_pipeline, recorded_statistics
 from augmentation_worker.phases.device import device_of
@@ -72,7 +73,7 @@ class EpisodeVideos:
         """Make and store all videos of an episode; returns their records by camera. Raises WorkerFailure."""
         return {camera.key: self._made(episode, camera, on_frames) for camera in self.plan.video_cameras}
 
-    def source_paths(self, episode: PlannedEpisode) -> list[str]:
+    def source_paths(self, episode: PlannedEpisode) -> list[DatasetPath]:
         """The source's video files that an episode is made from."""
         return [self._source_path(episode, camera) for camera in self.plan.video_cameras]
 
@@ -172,5 +173,5 @@ class EpisodeVideos:
             "repair the dataset, or leave the episode out (spec.augmentation.episodes)",
         )
 
-    def _source_path(self, episode: PlannedEpisode, camera: Camera) -> str:
+    def _source_path(self, episode: PlannedEpisode, camera: Camera) -> DatasetPath:
         return self.metadata.info.video_file(camera.key, episode.source.videos[camera.key].file)

@@ -30,6 +30,7 @@ from augmentation_worker.dataset.provenance import write_provenance
 from augmentation_worker.dataset.records import DataRecord, ShardRecords
 from augmentation_worker.dataset.statistics import stats_json
 from augmentation_worker.dataset.supported import normal_codec
+from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.phases.session import Session
 from augmentation_worker.storage.output import OutputDataset, StoredFile
 from augmentation_worker.storage.source import SourceDataset
@@ -48,7 +49,7 @@ class MetadataFiles:
     plan: Plan
     output: OutputDataset
 
-    def write(self, records: Sequence[ShardRecords]) -> tuple[dict[str, bytes], list[StoredFile]]:
+    def write(self, records: Sequence[ShardRecords]) -> tuple[dict[DatasetPath, bytes], list[StoredFile]]:
         """The files that are new: small ones as bytes, and those that are stored already.
 
         Raises:
@@ -74,7 +75,7 @@ class MetadataFiles:
             return {**written, **self._lines(table)}, []
         return written, self._tables(table, number)
 
-    def _lines(self, table: pa.Table) -> dict[str, bytes]:
+    def _lines(self, table: pa.Table) -> dict[DatasetPath, bytes]:
         """v2.1: both files with all episodes. They have to say what the table says."""
         before = {path: self.source.open(path).read_bytes() for path in (EPISODES_PATH, STATISTICS_PATH)}
         made = [(copy.episode_index, each.source.index) for each in self.plan.episodes for copy in each.copies]

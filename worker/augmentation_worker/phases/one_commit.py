@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from augmentation_api import FailureReason
 from augmentation_worker import termination
+from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.phases.session import Session
 from augmentation_worker.storage.output import OutputDataset, OutputMoved, StoredFile
@@ -19,8 +20,8 @@ def commit_once(
     checked: str,
     extends: bool,
     stored: Sequence[StoredFile],
-    written: Mapping[str, bytes],
-    abandoned: Sequence[str],
+    written: Mapping[DatasetPath, bytes],
+    abandoned: Sequence[DatasetPath],
 ) -> str:
     """Make a result that was found sound visible. Returns its revision.
 

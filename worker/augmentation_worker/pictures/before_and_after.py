@@ -15,6 +15,7 @@ from augmentation_worker.dataset.info import Camera
 from augmentation_worker.dataset.metadata import DatasetMetadata
 from augmentation_worker.dataset.plan import Plan, PlannedEpisode
 from augmentation_worker.dataset.statistics import channel_means
+from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.pictures.contact_sheet import Cell, draw_contact_sheet
 from augmentation_worker.pictures.episode import decode_picture_of, picture_contents
 from augmentation_worker.transforms import draw_pipeline
@@ -29,7 +30,7 @@ def before_and_after(
     plan: Plan,
     augmentation: Augmentation,
     episode: PlannedEpisode,
-    open_file: Callable[[str], Path],
+    open_file: Callable[[DatasetPath], Path],
 ) -> bytes:
     """Draw the middle frame of an episode, as the cameras saw it and as the job makes it, before encoding.
 
@@ -65,7 +66,7 @@ def _row(
     episode: PlannedEpisode,
     camera: Camera,
     frame: int,
-    open_file: Callable[[str], Path],
+    open_file: Callable[[DatasetPath], Path],
 ) -> Iterator[Cell]:
     original = _frame(metadata, episode, camera, frame, open_file)
     yield Cell(camera.key, pixels_of(original), ("original",))
@@ -83,7 +84,7 @@ def _frame(
     episode: PlannedEpisode,
     camera: Camera,
     frame: int,
-    open_file: Callable[[str], Path],
+    open_file: Callable[[DatasetPath], Path],
 ) -> torch.Tensor:
     """One frame, uint8 [1, 3, H, W]."""
     if not camera.is_video:

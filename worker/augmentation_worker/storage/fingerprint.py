@@ -3,19 +3,21 @@
 import hashlib
 from pathlib import Path
 
+from augmentation_worker.dataset_path import DatasetPath
+
 _METADATA = "meta/"
 _METADATA_NAMES = ("README.md", "metadata.csv", "metadata.jsonl", "metadata.parquet")
 """What an image dataset says of its files."""
 
 
-def files_of(folder: Path) -> dict[str, int]:
+def files_of(folder: Path) -> dict[DatasetPath, int]:
     """Size of every file by its path below the folder, sorted; what begins with a dot is not part of a dataset."""
     found = {}
     for path in sorted(folder.rglob("*")):
         relative = path.relative_to(folder)
         hidden = relative.parts[0].startswith(".") and relative.name != ".gitattributes"
         if not hidden and path.is_file():
-            found[relative.as_posix()] = path.stat().st_size
+            found[DatasetPath(relative.as_posix())] = path.stat().st_size
     return found
 
 

@@ -11,6 +11,7 @@ from tempfile import TemporaryFile
 from augmentation_api import FailureReason
 from augmentation_worker.dataset.layout import PROVENANCE_PATH
 from augmentation_worker.dataset.provenance import read_provenance
+from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.storage.disk import is_disk_full, output_full
 from augmentation_worker.storage.fingerprint import files_of, fingerprint
@@ -74,11 +75,11 @@ class FolderOutput:
                 self._staging.rename(self.folder)  # an earlier try was stopped between its two renames
             return fingerprint(self.folder) if is_result_of(self.folder, self._job_uid) else None
 
-    def read(self, path: str) -> bytes | None:
+    def read(self, path: DatasetPath) -> bytes | None:
         """See OutputDataset."""
         return (self.folder / path).read_bytes() if (self.folder / path).is_file() else None
 
-    def put(self, path: str, content: Path) -> StoredFile:
+    def put(self, path: DatasetPath, content: Path) -> StoredFile:
         """See OutputDataset."""
         with self._explained(), content.open("rb") as source:
             return self._write(path, iter(lambda: source.read(_CHUNK_BYTES), b""))
@@ -102,8 +103,8 @@ class FolderOutput:
         *,
         checked: str,
         stored: Sequence[StoredFile],
-        written: Mapping[str, bytes],
-        deleted: Sequence[str] = (),
+        written: Mapping[DatasetPath, bytes],
+        deleted: Sequence[DatasetPath] = (),
     ) -> str:
         """See OutputDataset."""
         with self._explained():
@@ -137,7 +138,7 @@ class FolderOutput:
     def _state(self) -> str:
         return fingerprint(self.folder) if self.folder.is_dir() and files_of(self.folder) else NOTHING
 
-    def _write(self, path: str, content: "Iterator[bytes] | Sequence[bytes]") -> StoredFile:
+    def _write(self, path: DatasetPath, content: "Iterator[bytes] | Sequence[bytes]") -> StoredFile:
         target = self._staging / path
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = target.with_name(f"{target.name}.partial")

@@ -7,6 +7,7 @@ from typing import BinaryIO
 
 from augmentation_api import FailureReason
 from augmentation_worker.dataset.episodes import invalid
+from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.storage.fingerprint import files_of, fingerprint
 
@@ -35,7 +36,7 @@ class FolderSource:
             ) from error
 
     @cached_property
-    def paths(self) -> Collection[str]:
+    def paths(self) -> Collection[DatasetPath]:
         """See SourceDataset."""
         return files_of(self.folder).keys()
 
@@ -44,21 +45,21 @@ class FolderSource:
         """See SourceDataset."""
         return {"folder": self.name, "revision": self.revision}
 
-    def open(self, path: str) -> Path:
+    def open(self, path: DatasetPath) -> Path:
         """See SourceDataset."""
         if path not in self.paths:
             raise invalid(self.name, f"it lists the file {path}, but does not have it")
         return self.folder / path
 
-    def open_partly(self, path: str) -> BinaryIO:
+    def open_partly(self, path: DatasetPath) -> BinaryIO:
         """See SourceDataset."""
         return self.open(path).open("rb")
 
-    def read(self, path: str) -> bytes | None:
+    def read(self, path: DatasetPath) -> bytes | None:
         """See SourceDataset."""
         return (self.folder / path).read_bytes() if path in self.paths else None
 
-    def drop(self, path: str) -> None:
+    def drop(self, path: DatasetPath) -> None:
         """See SourceDataset: nothing was copied."""
 
     def close(self) -> None:

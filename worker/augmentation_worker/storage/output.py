@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.storage.source import SourceDataset
 
 
@@ -18,7 +19,7 @@ class StoredFile:
         size: bytes.
     """
 
-    path: str
+    path: DatasetPath
     sha256: str
     size: int
 
@@ -67,10 +68,10 @@ class OutputDataset(Protocol):
     def published(self) -> str | None:
         """The revision of this job's result, if it is there already."""
 
-    def read(self, path: str) -> bytes | None:
+    def read(self, path: DatasetPath) -> bytes | None:
         """Content of a small file that it holds now."""
 
-    def put(self, path: str, content: Path) -> StoredFile:
+    def put(self, path: DatasetPath, content: Path) -> StoredFile:
         """Store a file, unseen."""
 
     def missing(self, files: Sequence[StoredFile]) -> list[StoredFile]:
@@ -88,8 +89,8 @@ class OutputDataset(Protocol):
         *,
         checked: str,
         stored: Sequence[StoredFile],
-        written: Mapping[str, bytes],
-        deleted: Sequence[str] = (),
+        written: Mapping[DatasetPath, bytes],
+        deleted: Sequence[DatasetPath] = (),
     ) -> str:
         """Make the result visible, at once.
 

@@ -13,6 +13,7 @@ from augmentation_worker.dataset.metadata import (
     episode_files_of,
     read_metadata,
 )
+from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
 
 
@@ -28,23 +29,23 @@ class SourceDataset(Protocol):
         """What it is pinned to: a commit, or a folder's fingerprint."""
 
     @property
-    def paths(self) -> Collection[str]:
+    def paths(self) -> Collection[DatasetPath]:
         """Paths of all its files."""
 
     @property
     def origin(self) -> Mapping[str, str]:
         """Name and revision as they are recorded in the result."""
 
-    def open(self, path: str) -> Path:
+    def open(self, path: DatasetPath) -> Path:
         """A local file with the content of one of its files. Raises WorkerFailure."""
 
-    def open_partly(self, path: str) -> BinaryIO:
+    def open_partly(self, path: DatasetPath) -> BinaryIO:
         """A file, seekable, of which no more is fetched than is read: for the footer of a large one."""
 
-    def read(self, path: str) -> bytes | None:
+    def read(self, path: DatasetPath) -> bytes | None:
         """Content of a small file; None if there is none."""
 
-    def drop(self, path: str) -> None:
+    def drop(self, path: DatasetPath) -> None:
         """Make room: the file is not needed any more."""
 
     def close(self) -> None:
