@@ -6,6 +6,8 @@ import base64
 import json
 import secrets
 import tempfile
+import time
+import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,7 @@ from devcluster import commands
 from devcluster.demo.access import Access
 from devcluster.demo.forwarding import forward
 from devcluster.demo.kubectl import Kubectl
+from devcluster.errors import DevclusterError
 from devcluster.kind_config import GATEWAY_NODE_PORT
 from devcluster.progress import step
 from devcluster.settings import CHECKOUT, Settings
@@ -32,7 +35,7 @@ _HUB_IN_CLUSTER = f"http://localhub.{HUB_NAMESPACE}.svc:8080"
 _KEYS_SECRET = "augmentation-gateway-keys"
 _ACCESS_SECRET = "demo-access"
 _GATEWAY_PORT = 80
-_GATEWAY_PODS = "app.kubernetes.io/name=augmentation-gateway"
+_KEY_SECONDS = 60.0
 _HUB_PORT = 8080
 _OURS = "app.kubernetes.io/created-by=augmentation-devcluster"
 """Label of the namespaces and CRDs made here, by which they are removed again."""
@@ -93,6 +96,7 @@ def open_access(installation: Installation, user: str) -> Access:
         projects=(ALL_PROJECTS,),
     )
     _register_key(kubectl, entry)
+    _await_key(installation.gateway_url, api_key)
     return Access(
         gateway_url=installation.gateway_url,
         api_key=api_key,
@@ -170,20 +174,28 @@ def _install_chart(kubectl: Kubectl, images: Mapping[str, str], hub_endpoint: st
 
 
 def _register_key(kubectl: Kubectl, entry: ApiKey) -> None:
-    """Put a key among the gateway's. The pods are started anew only if it was not there: a mounted Secret is slow."""
+    """Put a key among the gateway's."""
     recorded = _secret_values(kubectl, _KEYS_SECRET, SYSTEM_NAMESPACE).get("keys.json")
     known = KeysDocument.model_validate_json(recorded).keys if recorded else ()
     if entry in known:
         return
     document = KeysDocument(keys=(*(key for key in known if key.id != entry.id), entry))
     kubectl.apply(_secret(_KEYS_SECRET, SYSTEM_NAMESPACE, {"keys.json": document.model_dump_json(indent=1)}))
-    where = ("deployment/augmentation-gateway", "--namespace", SYSTEM_NAMESPACE)
-    before = kubectl.run("get", "pods", "--selector", _GATEWAY_PODS, "--output", "name", *where[1:]).split()
-    kubectl.run("rollout", "restart", *where)
-    kubectl.run("rollout", "status", *where, "--timeout=180s")
-    # Until they are gone they may still be asked, and they do not know the key.
-    for pod in before:
-        kubectl.run("wait", "--for=delete", pod, *where[1:], "--timeout=60s")
+
+
+def _await_key(gateway_url: str, api_key: str) -> None:
+    """Until the gateway takes a key: it follows the Secret of its keys. Raises DevclusterError after _KEY_SECONDS."""
+    request = urllib.request.Request(f"{gateway_url}/v1/key", headers={"x-api-key": api_key})
+    ask = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    deadline = time.monotonic() + _KEY_SECONDS
+    while True:
+        try:
+            ask.open(request, timeout=10).close()
+            return
+        except OSError as error:
+            if time.monotonic() > deadline:
+                raise DevclusterError(f"the gateway at {gateway_url} does not take the key: {error}") from error
+        time.sleep(0.2)
 
 
 def _secret(name: str, namespace: str, values: Mapping[str, str]) -> dict[str, Any]:

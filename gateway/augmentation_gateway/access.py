@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from augmentation_gateway.cluster_view import ClusterView
-from augmentation_gateway.keys import ApiKey, KeyRing, Right
+from augmentation_gateway.keys import ApiKey, Right
+from augmentation_gateway.keys_in_force import KeysInForce
 from augmentation_gateway.object_cache import Gone
 from augmentation_gateway.oidc import OidcTokens, is_token
 from augmentation_gateway.problem import Problem, no_such_job
@@ -18,22 +19,24 @@ _WRONG_KEY = "This API key is not valid: check it, or ask the administrator for 
 _CHALLENGE = {"WWW-Authenticate": "Bearer"}
 
 
-async def authenticate(headers: Iterable[tuple[bytes, bytes]], ring: KeyRing, tokens: OidcTokens | None) -> ApiKey:
+async def authenticate(headers: Iterable[tuple[bytes, bytes]], keys: KeysInForce, tokens: OidcTokens | None) -> ApiKey:
     """The key a request was sent with; x-api-key is taken where both headers are there.
 
     Args:
         headers: names in lower case, as ASGI has them.
-        ring: the keys in force.
+        keys: the keys in force.
         tokens: the issuer whose tokens are taken in place of keys, if there is one.
 
     Raises:
-        Problem: 401; for a token also 403 and 503.
+        Problem: 401; 503 while the keys are not known yet; for a token also 403 and 503.
     """
     presented = _presented(headers)
-    if (key := ring.find(presented)) is not None:
+    if (key := keys.ring.find(presented)) is not None:
         return key
     if tokens is not None and is_token(presented):
         return await tokens.find(presented)
+    if not keys.synced:
+        raise Problem(503, "The API keys have not been read yet. Try again.", headers={"Retry-After": "1"})
     raise Problem(401, _WRONG_KEY, headers=_CHALLENGE)
 
 

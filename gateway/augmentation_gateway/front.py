@@ -69,7 +69,7 @@ class Front:
                 await sending.json(500, dialect.encode_problem(mistake), {})
 
     async def _answer(self, dialect: Dialect, scope: Scope, receive: Receive, sending: Sending) -> None:
-        key = await authenticate(scope["headers"], self._gateway.keys.ring, self._gateway.tokens)
+        key = await authenticate(scope["headers"], self._gateway.keys, self._gateway.tokens)
         sending.key_id = key.id
         self._gateway.rate_limit.check(key)
         method = scope["method"]

@@ -30,7 +30,7 @@ def health_router(gateway: Gateway) -> APIRouter:
 
     @router.get("/readyz", summary="Readiness", responses={503: {"model": Health, "description": "Not ready yet"}})
     async def readyz(response: Response) -> Health:
-        """Whether jobs and classes have been read once.
+        """Whether jobs, classes and API keys have been read once.
 
         Stays so while the Kubernetes API is away: then every replica is as old as this one, and an old answer with
         its age is worth more to a client than none.
@@ -39,6 +39,9 @@ def health_router(gateway: Gateway) -> APIRouter:
         if not gateway.view.synced:
             response.status_code = 503
             return Health(status="waiting for the first list from the Kubernetes API")
+        if not gateway.keys.synced:
+            response.status_code = 503
+            return Health(status="waiting for the API keys")
         return Health(status="ok", cache_age_seconds=None if age is None else int(age))
 
     return router

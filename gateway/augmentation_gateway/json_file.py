@@ -17,10 +17,17 @@ def read_json_file(path: Path, model: type[Document], error: type[Exception]) ->
         error: the file cannot be read or used; the message says where and why, and quotes no value.
     """
     try:
-        return model.model_validate_json(path.read_bytes())
+        content = path.read_bytes()
     except OSError as unread:
         raise error(f"{path} cannot be read: {unread.strerror}") from unread
+    return read_json(content, str(path), model, error)
+
+
+def read_json(content: bytes, source: str, model: type[Document], error: type[Exception]) -> Document:
+    """The document in some JSON. Raises `error`, as `read_json_file` does; `source` names what it was read from."""
+    try:
+        return model.model_validate_json(content)
     except ValidationError as unusable:
         first = unusable.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "the document"
-        raise error(f"{path}: {where}: {first['msg']}") from None
+        raise error(f"{source}: {where}: {first['msg']}") from None

@@ -17,6 +17,7 @@ from augmentation_gateway.app import build_app
 from augmentation_gateway.cluster_view import ClusterView
 from augmentation_gateway.gateway import Gateway
 from augmentation_gateway.keys_file import KeysFile
+from augmentation_gateway.keys_secret import KeysSecret
 from augmentation_gateway.oidc import OidcTokens
 from augmentation_gateway.rate_limit import RateLimit
 from augmentation_gateway.settings import Settings
@@ -45,22 +46,19 @@ class _Server(uvicorn.Server):
 
 async def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Raises ConfigException where no cluster is configured, OidcFileError."""
-    keys = KeysFile(settings.keys_file)
-    keys.refresh()
     tokens = OidcTokens(oidc.read(settings.oidc_file)) if settings.oidc_file else None
     # uvicorn raises the signal that stopped it once more when it has stopped; with the default handler that would kill
     # the process before its watches and connections are closed.
     for stop in (signal.SIGTERM, signal.SIGINT):
         signal.signal(stop, lambda *_: None)
     with tracing() as trace:
-        await _serve(settings, keys, tokens, trace)
+        await _serve(settings, tokens, trace)
     logger.info("stopped")
 
 
-async def _serve(
-    settings: Settings, keys: KeysFile, tokens: OidcTokens | None, trace: Callable[[ASGIApp], ASGIApp]
-) -> None:
+async def _serve(settings: Settings, tokens: OidcTokens | None, trace: Callable[[ASGIApp], ASGIApp]) -> None:
     async with connect() as api, ClusterView(api, settings.namespaces) as view:
+        keys = KeysSecret(api, *settings.keys_secret) if settings.keys_secret else KeysFile(settings.keys_file)
         gateway = Gateway(
             api,
             view,

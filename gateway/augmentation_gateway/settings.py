@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from augmentation_gateway.streams import HEARTBEAT_SECONDS
 
 DEFAULT_KEYS_FILE = Path("/etc/augmentation-gateway/keys/keys.json")
 DEFAULT_PORT = 8080
+_OBJECT_NAME = r"[a-z0-9][a-z0-9.-]*"
 
 
 class SettingsError(ValueError):
@@ -23,7 +25,9 @@ class Settings:
     """What an administrator may choose.
 
     Attributes:
-        keys_file: JSON file with the API keys, usually a mounted Secret (`AUGMENTATION_KEYS_FILE`).
+        keys_secret: namespace and name of the Secret with the API keys, followed through the Kubernetes API; None: the
+            keys are in a file (`AUGMENTATION_KEYS_SECRET`, `NAMESPACE/NAME`).
+        keys_file: JSON file with the API keys, where no Secret is named (`AUGMENTATION_KEYS_FILE`).
         oidc_file: JSON file that names an OIDC issuer and grants (`AUGMENTATION_OIDC_FILE`); None: keys only.
         namespaces: namespaces whose jobs are served; empty: all of them, which takes a ClusterRole
             (`AUGMENTATION_NAMESPACES`, comma-separated).
@@ -40,6 +44,7 @@ class Settings:
         log_level: debug, info, warning or error (`AUGMENTATION_LOG_LEVEL`).
     """
 
+    keys_secret: tuple[str, str] | None = None
     keys_file: Path = DEFAULT_KEYS_FILE
     oidc_file: Path | None = None
     namespaces: tuple[str, ...] = ()
@@ -64,6 +69,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
     if page not in ("true", "false"):
         raise SettingsError(f"AUGMENTATION_PAGE={page!r} is unknown: use true or false")
     return Settings(
+        keys_secret=_secret(environ.get("AUGMENTATION_KEYS_SECRET", "")),
         keys_file=Path(environ.get("AUGMENTATION_KEYS_FILE") or DEFAULT_KEYS_FILE),
         oidc_file=Path(environ["AUGMENTATION_OIDC_FILE"]) if environ.get("AUGMENTATION_OIDC_FILE") else None,
         namespaces=_names(environ.get("AUGMENTATION_NAMESPACES", "")),
@@ -75,6 +81,16 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
         page=page == "true",
         log_level=level,
     )
+
+
+def _secret(text: str) -> tuple[str, str] | None:
+    """'a/b' → ('a', 'b')."""
+    if not text:
+        return None
+    if not re.fullmatch(rf"{_OBJECT_NAME}/{_OBJECT_NAME}", text):
+        raise SettingsError(f"AUGMENTATION_KEYS_SECRET={text!r} cannot be used: give NAMESPACE/NAME of a Secret")
+    namespace, _, name = text.partition("/")
+    return namespace, name
 
 
 def _names(text: str) -> tuple[str, ...]:

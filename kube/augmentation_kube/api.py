@@ -80,9 +80,7 @@ class KubeApi:
         field_selector: str | None = None,
     ) -> Json:
         """A whole collection, consistent as of its resourceVersion: the list object with `items` and `metadata`."""
-        selectors = {"labelSelector": label_selector, "fieldSelector": field_selector}
-        query = {name: selector for name, selector in selectors.items() if selector}
-        return await self._json("list", resource, namespace, query=query)
+        return await self._json("list", resource, namespace, query=_selected(label_selector, field_selector))
 
     async def pages(
         self,
@@ -90,13 +88,14 @@ class KubeApi:
         namespace: str | None = None,
         label_selector: str | None = None,
         *,
+        field_selector: str | None = None,
         size: int = 500,
     ) -> AsyncGenerator[Json, None]:
         """A whole collection as `list` gives it, in lists of at most `size`: no more than one of them is in memory.
 
         Raises KubeError with status 410 when that took so long that the collection of the first page is forgotten.
         """
-        query = {"limit": str(size)} | ({"labelSelector": label_selector} if label_selector else {})
+        query = {"limit": str(size), **_selected(label_selector, field_selector)}
         while True:
             page = await self._json("list", resource, namespace, query=query)
             yield page
@@ -180,6 +179,7 @@ class KubeApi:
         namespace: str | None = None,
         label_selector: str | None = None,
         *,
+        field_selector: str | None = None,
         timeout_seconds: int = 290,
         opened: Callable[[], None] | None = None,
     ) -> AsyncGenerator[Json, None]:
@@ -194,7 +194,7 @@ class KubeApi:
             "allowWatchBookmarks": "true",
             "resourceVersion": resource_version,
             "timeoutSeconds": str(timeout_seconds),
-            **({"labelSelector": label_selector} if label_selector else {}),
+            **_selected(label_selector, field_selector),
         }
         response = await self._request("GET", object_path(resource, namespace), query, timeout=timeout_seconds + 30)
         if opened is not None:
@@ -278,6 +278,12 @@ def _proxy_of(url: str) -> str | None:
     if parts.hostname is None or proxy_bypass(parts.hostname):
         return None
     return getproxies().get(parts.scheme)
+
+
+def _selected(label_selector: str | None, field_selector: str | None) -> dict[str, str]:
+    """Query for the objects that both selectors choose; all where there is none."""
+    selectors = {"labelSelector": label_selector, "fieldSelector": field_selector}
+    return {name: selector for name, selector in selectors.items() if selector}
 
 
 def _managed_by(field_manager: str | None) -> dict[str, str]:

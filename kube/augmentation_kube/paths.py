@@ -20,6 +20,7 @@ class Resource(Enum):
     PODS = _Location("/api/v1", "pods")
     NODES = _Location("/api/v1", "nodes")
     EVENTS = _Location("/api/v1", "events")
+    SECRETS = _Location("/api/v1", "secrets")
     CONFIG_MAPS = _Location("/api/v1", "configmaps")
     SERVICE_ACCOUNTS = _Location("/api/v1", "serviceaccounts")
     ROLES = _Location("/apis/rbac.authorization.k8s.io/v1", "roles")

@@ -28,7 +28,12 @@ class Collection(Protocol):
     """The two requests it takes, as KubeApi has them."""
 
     def pages(
-        self, resource: Resource, namespace: str | None = None, label_selector: str | None = None
+        self,
+        resource: Resource,
+        namespace: str | None = None,
+        label_selector: str | None = None,
+        *,
+        field_selector: str | None = None,
     ) -> AsyncGenerator[dict[str, Any], None]:
         """A whole collection, in lists of one version."""
         ...
@@ -40,6 +45,7 @@ class Collection(Protocol):
         namespace: str | None = None,
         label_selector: str | None = None,
         *,
+        field_selector: str | None = None,
         opened: Callable[[], None] | None = None,
     ) -> AsyncGenerator[dict[str, Any], None]:
         """Changes after a version; `opened` is called when the server has begun to answer."""
@@ -75,6 +81,7 @@ class Reflector:
         namespace: where; None: everywhere.
         copy: what is kept up.
         label_selector: of the objects that are wanted; None: all.
+        field_selector: the same by fields, such as `metadata.name=NAME`, which a right to one object covers.
     """
 
     def __init__(
@@ -84,12 +91,14 @@ class Reflector:
         namespace: str | None,
         copy: Copy,
         label_selector: str | None = None,
+        *,
+        field_selector: str | None = None,
     ) -> None:
         self._source = source
         self._resource = resource
         self._namespace = namespace
         self._copy = copy
-        self._selector = label_selector
+        self._labels, self._fields_selected = label_selector, field_selector
         self._version: str | None = None
         self._in_touch = False
         self._last_contact = time.monotonic()
@@ -137,7 +146,8 @@ class Reflector:
 
     async def _list(self) -> str:
         items: list[Any] = []
-        async for page in self._source.pages(self._resource, self._namespace, self._selector):
+        pages = self._source.pages(self._resource, self._namespace, self._labels, field_selector=self._fields_selected)
+        async for page in pages:
             items += map(self._copy.keep, page["items"])
             metadata = page["metadata"]
         self._copy.replace({"metadata": metadata, "items": items})
@@ -147,7 +157,14 @@ class Reflector:
 
     async def _watch(self, version: str) -> None:
         """Apply changes until the server ends the watch, as it does every few minutes."""
-        events = self._source.watch(self._resource, version, self._namespace, self._selector, opened=self._touch)
+        events = self._source.watch(
+            self._resource,
+            version,
+            self._namespace,
+            self._labels,
+            field_selector=self._fields_selected,
+            opened=self._touch,
+        )
         try:
             while True:
                 async with asyncio.timeout(SILENCE_SECONDS):

@@ -23,6 +23,8 @@ from tests.integration.control_plane import ControlPlane
 PROJECT_ID = "7a1f0c52-3c1e-4a53-9a43-0c8f8a2b6f10"
 OTHER_PROJECT = "11111111-2222-4333-8444-555555555555"
 READY_SECONDS = 30.0
+KEYS_SECRET = "gateway-keys"
+"""The one Secret that a gateway may read, in namespace robots."""
 
 RIGHTS = {
     "apiVersion": "v1",
@@ -52,6 +54,26 @@ RIGHTS = {
             "kind": "ClusterRoleBinding",
             "metadata": {"name": "gateway"},
             "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "gateway"},
+            "subjects": [{"kind": "User", "name": "gateway"}],
+        },
+        {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "Role",
+            "metadata": {"name": "gateway-keys", "namespace": "robots"},
+            "rules": [
+                {
+                    "apiGroups": [""],
+                    "resources": ["secrets"],
+                    "resourceNames": [KEYS_SECRET],
+                    "verbs": ["list", "watch"],
+                }
+            ],
+        },
+        {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "RoleBinding",
+            "metadata": {"name": "gateway-keys", "namespace": "robots"},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "gateway-keys"},
             "subjects": [{"kind": "User", "name": "gateway"}],
         },
     ],

@@ -52,6 +52,17 @@ def test_every_object_of_the_chart_is_accepted(cluster: Cluster, plane: ControlP
     assert len(said.splitlines()) == len(ours)
 
 
+def test_the_gateway_may_read_the_secret_of_its_keys_and_no_other() -> None:
+    objects = rendered(**{"gateway.keysSecretName": "our-keys"})
+    roles = [
+        each for each in objects if each["kind"] in ("Role", "ClusterRole") and "gateway" in each["metadata"]["name"]
+    ]
+    secrets = [rule for each in roles for rule in each["rules"] if "secrets" in rule["resources"]]
+    assert secrets == [
+        {"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["our-keys"], "verbs": ["list", "watch"]}
+    ]
+
+
 def test_the_chart_has_nothing_to_complain_about() -> None:
     done = subprocess.run([tool_path("helm"), "lint", "--strict", CHART], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout

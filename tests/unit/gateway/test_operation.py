@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -19,6 +21,7 @@ from augmentation_gateway.structured_logs import JsonFormatter
 from tests.unit.gateway.conftest import BODY, PATH
 from tests.unit.gateway.job_objects import JOB_ID
 
+MONITORING = Path(__file__).resolve().parents[3] / "deploy" / "helm" / "augmentation-operator" / "monitoring"
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 
@@ -64,6 +67,15 @@ async def test_the_state_of_the_cache_is_shown(http: httpx.AsyncClient) -> None:
     assert found["augmentation_gateway_watch_starts", (("resource", "augmentationjobs"),)] == 0
     assert found["augmentation_gateway_event_streams", ()] == 0
     assert found["augmentation_gateway_keys", ()] == 6
+
+
+async def test_what_the_chart_asks_prometheus_for_is_what_the_gateway_answers(gateway: Gateway) -> None:
+    names = {line.split()[2] for line in gateway.metrics.render().decode().splitlines() if line.startswith("# TYPE")}
+    asked = {
+        name for file in MONITORING.iterdir() for name in re.findall(r"\baugmentation_gateway_\w+", file.read_text())
+    }
+    assert asked
+    assert asked <= names, asked - names
 
 
 async def test_no_metric_names_a_job_or_a_key(http: httpx.AsyncClient) -> None:

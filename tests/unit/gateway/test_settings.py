@@ -15,6 +15,7 @@ def test_without_variables_the_defaults_hold() -> None:
 
 def test_every_setting_has_its_variable() -> None:
     given = {
+        "AUGMENTATION_KEYS_SECRET": "system/keys",
         "AUGMENTATION_KEYS_FILE": "/keys.json",
         "AUGMENTATION_NAMESPACES": "a, b,a,",
         "HOST": "127.0.0.1",
@@ -26,6 +27,7 @@ def test_every_setting_has_its_variable() -> None:
         "AUGMENTATION_LOG_LEVEL": "DEBUG",
     }
     assert from_environment(given) == Settings(
+        keys_secret=("system", "keys"),
         keys_file=Path("/keys.json"),
         namespaces=("a", "b"),
         host="127.0.0.1",
@@ -46,6 +48,8 @@ def test_every_setting_has_its_variable() -> None:
         ("AUGMENTATION_LOG_LEVEL", "loud"),
         ("AUGMENTATION_HEARTBEAT_SECONDS", "0"),
         ("AUGMENTATION_HEARTBEAT_SECONDS", "soon"),
+        ("AUGMENTATION_KEYS_SECRET", "keys"),
+        ("AUGMENTATION_KEYS_SECRET", "system/keys/json"),
         ("AUGMENTATION_REQUESTS_PER_SECOND", "-1"),
         ("AUGMENTATION_REQUESTS_PER_SECOND", "nan"),
     ],

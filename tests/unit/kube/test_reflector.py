@@ -35,7 +35,7 @@ class Scripted:
         self.finished = asyncio.Event()
 
     async def pages(
-        self, resource: Resource, namespace: str | None = None, label_selector: str | None = None
+        self, resource: Resource, namespace: str | None = None, label_selector: str | None = None, **_: object
     ) -> AsyncGenerator[Json, None]:
         self.asked.append("list")
         answer = self._lists.pop(0)
@@ -53,6 +53,7 @@ class Scripted:
         label_selector: str | None = None,
         *,
         opened: Callable[[], None] | None = None,
+        **_: object,
     ) -> AsyncGenerator[Json, None]:
         self.asked.append(f"watch from {resource_version}")
         script = self._watches.pop(0) if self._watches else []
@@ -134,7 +135,7 @@ async def test_a_server_that_is_not_there_yet_is_waited_for() -> None:
 async def test_while_the_server_is_away_the_age_grows_and_the_objects_stay() -> None:
     class Gone(Scripted):
         async def pages(
-            self, resource: Resource, namespace: str | None = None, label_selector: str | None = None
+            self, resource: Resource, namespace: str | None = None, label_selector: str | None = None, **_: object
         ) -> AsyncGenerator[Json, None]:
             if not self._lists:
                 self.finished.set()

@@ -24,7 +24,7 @@ class StandInApi:
         self.asked: set[tuple[Resource, str | None, str | None]] = set()
 
     async def pages(
-        self, resource: Resource, namespace: str | None = None, label_selector: str | None = None
+        self, resource: Resource, namespace: str | None = None, label_selector: str | None = None, **_: object
     ) -> AsyncGenerator[Json, None]:
         self.asked.add((resource, namespace, label_selector))
         yield {"metadata": {"resourceVersion": "1"}, "items": self._objects.get((resource, namespace), [])}
@@ -37,6 +37,7 @@ class StandInApi:
         label_selector: str | None = None,
         *,
         opened: Callable[[], None] | None = None,
+        **_: object,
     ) -> AsyncGenerator[Json, None]:
         await asyncio.Event().wait()
         yield {}

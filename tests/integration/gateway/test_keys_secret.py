@@ -1,0 +1,125 @@
+"""Keys in a Secret of a real API server, with a right to that one alone: what changes there holds within seconds."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.integration.control_plane import ControlPlane
+from tests.integration.gateway.conftest import KEYS_SECRET, GatewayProcess
+from tests.integration.gateway.jobs import JOBS, create, eventually, object_of, set_status
+
+SECONDS = 5
+"""Within which a revoked key ends what it opened."""
+
+
+class SecretGateway(GatewayProcess):
+    """A gateway whose keys are in a Secret; the file is where they are made."""
+
+    plane: ControlPlane
+
+    def publish(self) -> None:
+        """Bring the file into the Secret, as an administrator does."""
+        self.publish_bytes(self.keys_file.read_bytes())
+
+    def publish_bytes(self, content: bytes) -> None:
+        secret = {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": KEYS_SECRET, "namespace": "robots"},
+            "data": {"keys.json": base64.b64encode(content).decode()},
+        }
+        self.plane.kubectl("apply", "-f", "-", manifest=secret)
+
+    def answer(self, key: str = "full") -> int:
+        with self.client(key) as client:
+            return client.get(JOBS).status_code
+
+
+@pytest.fixture
+def gateway(granted: ControlPlane, tmp_path: Path) -> Iterator[SecretGateway]:
+    """A gateway with the key "full", in a Secret."""
+    process = SecretGateway(tmp_path, granted.kubeconfig_of("gateway"))
+    process.plane = granted
+    process.environment["AUGMENTATION_KEYS_SECRET"] = f"robots/{KEYS_SECRET}"
+    process.create_key("full", "--namespace", "robots")
+    process.publish()
+    process.start()
+    try:
+        process.await_ready()
+        yield process
+    finally:
+        process.stop()
+        granted.kubectl("delete", "secret", KEYS_SECRET, "-n", "robots", "--ignore-not-found")
+
+
+def test_a_deleted_secret_is_401_within_seconds_and_a_new_one_is_read(
+    gateway: SecretGateway, granted: ControlPlane
+) -> None:
+    assert gateway.answer() == 200
+    granted.kubectl("delete", "secret", KEYS_SECRET, "-n", "robots")
+    assert eventually(lambda: gateway.answer() == 401, seconds=SECONDS)
+    gateway.publish()
+    assert eventually(lambda: gateway.answer() == 200, seconds=SECONDS)
+
+
+def test_a_broken_secret_leaves_the_keys_in_force(gateway: SecretGateway) -> None:
+    gateway.publish_bytes(b"{")
+    assert eventually(lambda: "cannot be read" in gateway.log, seconds=SECONDS)
+    assert gateway.answer() == 200
+
+
+def test_the_right_is_to_one_secret(granted: ControlPlane) -> None:
+    kubeconfig = json.loads(granted.kubeconfig_of("gateway").read_text())
+    cluster, user = kubeconfig["clusters"][0]["cluster"], kubeconfig["users"][0]["user"]
+    url = f"{cluster['server']}/api/v1/namespaces/robots/secrets"
+    with httpx.Client(verify=False, headers={"Authorization": f"Bearer {user['token']}"}, trust_env=False) as http:
+        assert http.get(url, params={"fieldSelector": f"metadata.name={KEYS_SECRET}"}).status_code == 200
+        for query in ({}, {"fieldSelector": "metadata.name=hub-token"}):
+            assert http.get(url, params=query).status_code == 403
+
+
+@pytest.mark.parametrize("busy", [False, True])
+def test_a_revoked_key_ends_its_stream_within_seconds(
+    gateway: SecretGateway, granted: ControlPlane, busy: bool
+) -> None:
+    with gateway.client() as http:
+        job_id = create(http)
+    name = object_of(granted, job_id)["metadata"]["name"]
+    gateway.create_key("listener", "--namespace", "robots")
+    gateway.publish()
+    assert eventually(lambda: gateway.answer("listener") == 200)
+    done = threading.Event()
+
+    def work() -> None:
+        for percent in range(100):
+            set_status(granted, name, {"state": "running", "progress": {"percent": percent}})
+            if done.wait(0.2):
+                return
+
+    working = threading.Thread(target=work)
+    if busy:
+        working.start()
+    try:
+        with gateway.client("listener") as client, client.stream("GET", f"{JOBS}/{job_id}/events") as stream:
+            lines = stream.iter_lines()
+            assert next(line for line in lines if line.startswith("event: status"))
+            gateway.revoke_key("listener")
+            gateway.publish()
+            revoked = time.monotonic()
+            # The end of the stream, and a clean one: a broken connection would raise.
+            list(lines)
+            assert time.monotonic() - revoked < SECONDS
+        assert gateway.answer("listener") == 401
+        assert gateway.answer() == 200
+    finally:
+        done.set()
+        if busy:
+            working.join()
