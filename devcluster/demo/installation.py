@@ -37,6 +37,15 @@ _ACCESS_SECRET = "demo-access"
 _GATEWAY_PORT = 80
 _KEY_SECONDS = 60.0
 _HUB_PORT = 8080
+TO_THE_HUB = {
+    "to": [
+        {
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": HUB_NAMESPACE}},
+            "podSelector": {"matchLabels": {"app.kubernetes.io/name": "localhub"}},
+        }
+    ],
+    "ports": [{"port": _HUB_PORT, "protocol": "TCP"}],
+}
 _OURS = "app.kubernetes.io/created-by=augmentation-devcluster"
 """Label of the namespaces and CRDs made here, by which they are removed again."""
 
@@ -160,6 +169,8 @@ def _install_chart(kubectl: Kubectl, images: Mapping[str, str], hub_endpoint: st
     values = {
         "images": {name: images[name] for name in ("operator", "gateway", "worker")},
         "gateway": {"service": service},
+        # The hub of the demo is a pod; workers reach public addresses only where nobody says otherwise.
+        "networkPolicies": {"workers": {"extraEgress": [TO_THE_HUB]}},
         "hub": {"endpoint": _HUB_IN_CLUSTER, "publicEndpoint": hub_endpoint},
         # A laptop's share: the dev cluster has two cores for everything.
         "classes": {"cpu": {"resources": {"requests": {"cpu": "250m", "memory": "512Mi"}}}},

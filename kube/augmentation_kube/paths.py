@@ -25,7 +25,9 @@ class Resource(Enum):
     SERVICE_ACCOUNTS = _Location("/api/v1", "serviceaccounts")
     ROLES = _Location("/apis/rbac.authorization.k8s.io/v1", "roles")
     ROLE_BINDINGS = _Location("/apis/rbac.authorization.k8s.io/v1", "rolebindings")
-
+    NETWORK_POLICIES = _Location("/apis/networking.k8s.io/v1", "networkpolicies")
+    ENDPOINT_SLICES = _Location("/apis/discovery.k8s.io/v1", "endpointslices")
+    CUSTOM_RESOURCES = _Location("/apis/apiextensions.k8s.io/v1", "customresourcedefinitions")
     LEASES = _Location("/apis/coordination.k8s.io/v1", "leases")
     PRIORITY_CLASSES = _Location("/apis/scheduling.k8s.io/v1", "priorityclasses")
     # Kueue's, where it is installed. The last is the queues as its visibility API shows them.

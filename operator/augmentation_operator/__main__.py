@@ -9,11 +9,13 @@ import signal
 import socket
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, cast
 
 import kopf
 
 from augmentation_operator.handlers import Operator, register
+from augmentation_operator.manifests.network_policy import read_workers_egress
 
 ENV_NAMESPACES = "AUGMENTATION_NAMESPACES"
 """Comma list of the namespaces to serve; empty: the whole cluster."""
@@ -25,6 +27,9 @@ ENV_LEASE_NAMESPACE = "AUGMENTATION_LEASE_NAMESPACE"
 """Namespace of the Lease by which one of several operators is chosen to act; empty: this is the only one."""
 ENV_IDENTITY = "AUGMENTATION_IDENTITY"
 """Name of this candidate: that of its pod, in which a process starts only once the one before it is gone."""
+
+ENV_WORKERS_EGRESS = "AUGMENTATION_WORKERS_EGRESS_FILE"
+"""File of the chart that says what workers may connect to; empty: no NetworkPolicies are kept for them."""
 
 
 class JsonLines(logging.Formatter):
@@ -54,11 +59,13 @@ def main() -> None:
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)  # the kubelet's probes
     namespaces = [name.strip() for name in os.environ.get(ENV_NAMESPACES, "").split(",") if name.strip()]
     metrics_host, _, metrics_port = os.environ.get(ENV_METRICS, "").rpartition(":")
+    egress_file = os.environ.get(ENV_WORKERS_EGRESS)
     operator = Operator(
         namespaces,
         lease_namespace=os.environ.get(ENV_LEASE_NAMESPACE) or None,
         identity=os.environ.get(ENV_IDENTITY) or f"{socket.gethostname()}-{secrets.token_hex(4)}",
         metrics_address=(metrics_host, int(metrics_port)) if metrics_port else None,
+        workers_egress=read_workers_egress(Path(egress_file)) if egress_file else None,
         on_end=lambda: os.kill(os.getpid(), signal.SIGTERM),
     )
     register(operator)

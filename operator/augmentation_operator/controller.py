@@ -30,6 +30,7 @@ from augmentation_operator.known_jobs import KnownJobs
 from augmentation_operator.kueue.reading import KueueReader
 from augmentation_operator.kueue.view import LABEL_QUEUE, KueueView, activation
 from augmentation_operator.kueue.waiting import question, queue_name_of
+from augmentation_operator.manifests.network_policy import WorkersEgress
 from augmentation_operator.manifests.ownership import Manifest
 from augmentation_operator.metrics import Metrics
 from augmentation_operator.noted_warnings import NotedWarnings
@@ -44,6 +45,7 @@ from augmentation_operator.observation import (
 from augmentation_operator.obstacle import speechless
 from augmentation_operator.reconcile import decide, refused
 from augmentation_operator.status_pace import pace
+from augmentation_operator.worker_isolation import WorkerIsolation
 
 Child = TypeVar("Child", ChildJob, ChildPod)
 
@@ -77,6 +79,7 @@ class Controller:
         clock: Callable[[], datetime] = _now,
         wake: Callable[[str], None] = lambda uid: None,
         metrics: Metrics | None = None,
+        workers_egress: WorkersEgress | None = None,
     ) -> None:
         self._metrics = metrics or Metrics()
         self._api = api
@@ -86,6 +89,7 @@ class Controller:
         self._kueue = KueueReader(api, clock)
         self._warnings = NotedWarnings(api, clock)
         self._expectations = Expectations(clock)
+        self._isolation = WorkerIsolation(api, workers_egress, clock)
         self.known = KnownJobs()
         self._written: dict[str, datetime] = {}
         self._node_labels: dict[str, Mapping[str, str]] = {}
@@ -119,6 +123,10 @@ class Controller:
         self._written.pop(uid, None)
         self._expectations.lost(uid)
         self._admissions.lost(uid)
+
+    async def refresh_isolation(self) -> None:
+        """See that workers that run are isolated as those that start are. Raises KubeError, KubeUnavailable."""
+        await self._isolation.refresh({known.namespace for known in self.known.all() if known.is_under_way})
 
     async def reconcile(self, uid: str) -> timedelta | None:
         """Bring one job a step nearer to what it should be. Answers when to look again, if nothing happens before."""
@@ -279,6 +287,8 @@ class Controller:
         return wait
 
     async def _make(self, decision: Decision, namespace: str) -> None:
+        if decision.apply or decision.create:
+            await self._isolation.ensure(namespace)
         for manifest in decision.apply:
             await self._api.apply(
                 Resource.of(manifest["kind"]),

@@ -15,9 +15,11 @@ from augmentation_operator.cluster_mirror import ClusterMirror
 from augmentation_operator.controller import Controller
 from augmentation_operator.leadership import Leadership
 from augmentation_operator.login import login
+from augmentation_operator.manifests.network_policy import WorkersEgress
 from augmentation_operator.metrics import Metrics, serve
 from augmentation_operator.watch_check import GRACE, INTERVAL, WatchCheck
 from augmentation_operator.work_queue import WorkQueue
+from augmentation_operator.worker_isolation import ADDRESSES_KEPT
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +50,7 @@ class Operator:
         lease_namespace: of the Lease whose holder acts; None: there is no other operator.
         identity: of this process among the candidates.
         metrics_address: host and port to answer /metrics at; None: nowhere.
+        workers_egress: what workers may connect to; None: no NetworkPolicies are kept.
         on_end: called when nothing is done any more: this process has to end too, so that it is started again.
     """
 
@@ -58,6 +61,7 @@ class Operator:
         lease_namespace: str | None = None,
         identity: str = "",
         metrics_address: tuple[str, int] | None = None,
+        workers_egress: WorkersEgress | None = None,
         on_end: Callable[[], None] = lambda: None,
     ) -> None:
         self.queue = WorkQueue(self._can_wait)
@@ -66,6 +70,7 @@ class Operator:
         self._leadership: Leadership | None = None
         self._metrics, self._metrics_address = Metrics(), metrics_address
         self._mirror = ClusterMirror(self._namespaces, self.queue.add, self._class_changed)
+        self._workers_egress = workers_egress
         self._stack = AsyncExitStack()
         self._acting: asyncio.Task[None] | None = None
         self._watching: tuple[asyncio.Task[None], ...] = ()
@@ -82,7 +87,9 @@ class Operator:
     async def start(self) -> None:
         """Connect and begin to work."""
         api = await self._stack.enter_async_context(connect(counted=self._metrics.called))
-        self._controller = Controller(api, self._mirror, wake=self.queue.add, metrics=self._metrics)
+        self._controller = Controller(
+            api, self._mirror, wake=self.queue.add, metrics=self._metrics, workers_egress=self._workers_egress
+        )
         self._metrics.show(self._controller.known.all, lambda: self.queue.depth)
         if self._metrics_address is not None:
             runner = await serve(self._metrics, *self._metrics_address)
@@ -149,8 +156,18 @@ class Operator:
         for uid in controller.known:
             self.queue.add(uid)
         async with asyncio.TaskGroup() as workers:
+            workers.create_task(self._keep_isolated(controller))
             for _ in range(RECONCILERS):
                 workers.create_task(self.queue.work(controller.reconcile, self._report))
+
+    async def _keep_isolated(self, controller: Controller) -> None:
+        """See now and then that the workers that run are isolated, though the API server moves and people delete."""
+        while True:
+            try:
+                await controller.refresh_isolation()
+            except (KubeError, KubeUnavailable) as error:
+                log.warning("the workers' NetworkPolicies cannot be seen to, tried again: %s", error)
+            await asyncio.sleep(ADDRESSES_KEPT.total_seconds())
 
     async def _check_watch(self, controller: Controller) -> None:
         """Take in what the watch of the jobs has missed, and remember whether it is stalled."""

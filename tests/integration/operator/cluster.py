@@ -31,9 +31,20 @@ PATHS = {
     "jobs": "/apis/batch/v1",
     "roles": "/apis/rbac.authorization.k8s.io/v1",
     "rolebindings": "/apis/rbac.authorization.k8s.io/v1",
+    "networkpolicies": "/apis/networking.k8s.io/v1",
 }
 
 Json = dict[str, Any]
+
+API_SERVERS: Json = {
+    "apiVersion": "discovery.k8s.io/v1",
+    "kind": "EndpointSlice",
+    "metadata": {"name": "kubernetes", "namespace": "default", "labels": {"kubernetes.io/service-name": "kubernetes"}},
+    "addressType": "IPv4",
+    "endpoints": [{"addresses": ["172.18.0.2"]}],
+    "ports": [{"name": "https", "port": 6443, "protocol": "TCP"}],
+}
+"""What an API server publishes of itself. The one here must not: its address is a loopback one."""
 
 
 def path_of(resource: str, namespace: str | None = None, name: str | None = None, subresource: str = "") -> str:
@@ -133,7 +144,7 @@ def install_chart(plane: ControlPlane, *values: str) -> None:
     not_here = ("Deployment", "Service", "Pod", "PodDisruptionBudget")
     items = [document for document in yaml.safe_load_all(rendered) if document and document["kind"] not in not_here]
     plane.kubectl("create", "namespace", SYSTEM_NAMESPACE)
-    plane.kubectl("apply", "-f", "-", manifest={"apiVersion": "v1", "kind": "List", "items": items})
+    plane.kubectl("apply", "-f", "-", manifest={"apiVersion": "v1", "kind": "List", "items": [*items, API_SERVERS]})
 
 
 @dataclass
@@ -169,7 +180,13 @@ class OperatorProcess:
         if self.server:
             kubeconfig["clusters"][0]["cluster"] = {"server": self.server}
         (self.folder / "kubeconfig").write_text(json.dumps(kubeconfig))
+        egress = self.plane.kubectl(
+            "get", "configmap", "augmentation-workers-egress", f"--namespace={SYSTEM_NAMESPACE}",
+            "--output=jsonpath={.data.egress\\.json}",
+        )  # fmt: skip
+        (self.folder / "egress.json").write_text(egress)
         settings = {
+            "AUGMENTATION_WORKERS_EGRESS_FILE": str(self.folder / "egress.json"),
             "KUBECONFIG": str(self.folder / "kubeconfig"),
             "AUGMENTATION_LIVENESS_ADDRESS": f"127.0.0.1:{self._port}",
             "AUGMENTATION_METRICS_ADDRESS": f"127.0.0.1:{self._metrics_port}",

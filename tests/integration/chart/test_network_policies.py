@@ -1,0 +1,134 @@
+"""What the chart lets workers, operator and gateway connect to, decided as a network plugin would."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+
+import pytest
+
+from augmentation_operator.manifests.network_policy import ApiServerAddress, WorkersEgress, network_policy
+from devcluster.demo.installation import TO_THE_HUB
+from tests.integration.chart.rendering import Json, one, rendered
+
+HUB_IN_CLUSTER = {
+    "to": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "hub"}}}],
+    "ports": [{"port": 8080}],
+}
+
+
+def workers_policy(values: Json | None = None) -> Json:
+    """The policy that the operator makes of the chart's file, with an API server at 172.18.0.2:6443."""
+    file = one(rendered(values), "ConfigMap", "augmentation-workers-egress")["data"]["egress.json"]
+    egress = WorkersEgress(tuple(json.loads(file)["egress"]))
+    return network_policy("robots", egress, [ApiServerAddress("172.18.0.2/32", 6443)])
+
+
+def reaches(policy: Json, address: str, port: int, protocol: str = "TCP") -> bool:
+    """Whether pods under a policy may connect to an address outside of the cluster, as the API defines it."""
+    return any(
+        _has_port(rule, port, protocol) and ("to" not in rule or any(_has_address(to, address) for to in rule["to"]))
+        for rule in policy["spec"]["egress"]
+    )
+
+
+def _has_port(rule: Json, port: int, protocol: str) -> bool:
+    return any((each["port"], each.get("protocol", "TCP")) == (port, protocol) for each in rule["ports"])
+
+
+def _has_address(peer: Json, address: str) -> bool:
+    if "ipBlock" not in peer:
+        return False
+    asked, block = ipaddress.ip_address(address), peer["ipBlock"]
+    excepted = block.get("except", [])
+    return asked in ipaddress.ip_network(block["cidr"]) and not any(
+        asked in ipaddress.ip_network(each) for each in excepted
+    )
+
+
+@pytest.mark.parametrize("port", [80, 443])
+@pytest.mark.parametrize(
+    "address",
+    ["169.254.169.254", "169.254.170.2", "fd00:ec2::254", "100.100.100.200", "192.0.0.192", "168.63.129.16"],
+)
+def test_no_worker_reaches_a_clouds_metadata(address: str, port: int) -> None:
+    assert not reaches(workers_policy(), address, port)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "10.96.0.10",
+        "172.16.0.1",
+        "172.31.255.254",
+        "192.168.1.1",
+        "100.64.0.1",
+        "127.0.0.1",
+        "fc00::1",
+        "fdab::1",
+        "fe80::1",
+        "64:ff9b::a9fe:a9fe",
+        "64:ff9b::a00:1",
+    ],
+)
+def test_no_worker_reaches_a_private_address_at_a_hubs_port(address: str) -> None:
+    assert not reaches(workers_policy(), address, 443)
+
+
+@pytest.mark.parametrize("address", ["18.155.68.44", "172.32.0.1", "2600:9000:2511::1", "64:ff9b::129b:442c"])
+def test_a_worker_reaches_a_public_hub(address: str) -> None:
+    assert reaches(workers_policy(), address, 443)
+    assert not reaches(workers_policy(), address, 22)
+
+
+def test_a_worker_reaches_the_api_server_and_no_neighbour_of_it() -> None:
+    assert reaches(workers_policy(), "172.18.0.2", 6443)
+    assert not reaches(workers_policy(), "172.18.0.3", 6443)
+    assert not reaches(workers_policy(), "172.18.0.2", 443)
+
+
+def test_names_are_looked_up_anywhere_or_where_an_administrator_says() -> None:
+    assert reaches(workers_policy(), "169.254.20.10", 53, "UDP")
+    peers = [{"ipBlock": {"cidr": "10.96.0.10/32"}}]
+    narrow = workers_policy({"networkPolicies": {"dnsPeers": peers}})
+    assert reaches(narrow, "10.96.0.10", 53, "UDP")
+    assert not reaches(narrow, "169.254.20.10", 53, "UDP")
+
+
+@pytest.mark.parametrize("rule", [HUB_IN_CLUSTER, TO_THE_HUB])
+def test_a_hub_inside_the_cluster_is_allowed_by_a_rule(rule: Json) -> None:
+    assert rule in workers_policy({"networkPolicies": {"workers": {"extraEgress": [rule]}}})["spec"]["egress"]
+
+
+def test_a_hub_at_a_private_address_is_allowed_by_a_rule() -> None:
+    rule = {"to": [{"ipBlock": {"cidr": "10.20.30.40/32"}}], "ports": [{"port": 443}]}
+    policy = workers_policy({"networkPolicies": {"workers": {"extraEgress": [rule]}}})
+    assert reaches(policy, "10.20.30.40", 443)
+    assert not reaches(policy, "10.20.30.41", 443)
+
+
+@pytest.mark.parametrize("name", ["augmentation-operator", "augmentation-gateway"])
+def test_operator_and_gateway_have_policies_of_their_own_unasked(name: str) -> None:
+    policy = one(rendered(), "NetworkPolicy", name)
+    assert reaches(policy, "172.18.0.2", 6443)
+    assert not reaches(policy, "172.18.0.2", 80)
+    assert not reaches(policy, "169.254.169.254", 80)
+
+
+def test_an_administrator_names_the_addresses_of_the_api_server() -> None:
+    policy = one(
+        rendered({"networkPolicies": {"apiServerCIDRs": ["10.1.0.0/28"]}}), "NetworkPolicy", "augmentation-operator"
+    )
+    assert reaches(policy, "10.1.0.3", 443)
+    assert not reaches(policy, "10.1.0.33", 443)
+
+
+def test_a_collector_of_traces_is_allowed_by_a_rule() -> None:
+    rule = {"to": [{"ipBlock": {"cidr": "10.9.0.1/32"}}], "ports": [{"port": 4318}]}
+    values = {"networkPolicies": {"gateway": {"extraEgress": [rule]}}}
+    assert reaches(one(rendered(values), "NetworkPolicy", "augmentation-gateway"), "10.9.0.1", 4318)
+
+
+def test_policies_can_be_left_out() -> None:
+    kinds = {each["kind"] for each in rendered({"networkPolicies": {"enabled": False}})}
+    assert "NetworkPolicy" not in kinds

@@ -1,0 +1,53 @@
+"""A namespace with a quota on all that is counted: the API server admits each pod of the product there."""
+
+from __future__ import annotations
+
+import pytest
+
+from augmentation_operator.manifests.worker_pod import worker_pod
+from tests.integration.chart.rendering import Json, pod_specs, rendered
+from tests.integration.control_plane import ControlPlane
+from tests.integration.operator.cluster import Cluster, path_of
+from tests.unit.operator.simulated_cluster import AUGMENT, PUBLISH, RESOLVE, SimulatedCluster, make_class
+
+NAMESPACE = "with-a-quota"
+COUNTED = ("cpu", "memory", "ephemeral-storage")
+HARD = {f"{kind}.{amount}": "1000Gi" for kind in ("requests", "limits") for amount in COUNTED}
+CHART_CPU: Json = {"requests": {"cpu": "1", "memory": "2Gi"}, "limits": {"memory": "4Gi"}}
+
+
+@pytest.fixture(scope="module")
+def cluster(control_plane: ControlPlane) -> Cluster:
+    cluster = Cluster(control_plane)
+    cluster.post("/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
+    cluster.post(path_of("serviceaccounts", NAMESPACE), {"metadata": {"name": "default"}})
+    cluster.post(path_of("resourcequotas", NAMESPACE), {"metadata": {"name": "all"}, "spec": {"hard": HARD}})
+    # What a quota's controller would write: the API server admits nothing before it has been counted once.
+    cluster.merge_patch(
+        path_of("resourcequotas", NAMESPACE, "all", "status"),
+        {"status": {"hard": HARD, "used": dict.fromkeys(HARD, "0")}},
+    )
+    return cluster
+
+
+def admits(cluster: Cluster, spec: Json) -> None:
+    """Raises HTTPStatusError with the API server's words if it refuses a pod."""
+    # The accounts are not there; who a pod is has nothing to do with its amounts.
+    cluster.post(f"{path_of('pods', NAMESPACE)}?dryRun=All", {"metadata": {"generateName": "pod-"}, "spec": spec})
+
+
+def test_the_quota_refuses_a_pod_that_names_no_amounts(cluster: Cluster) -> None:
+    with pytest.raises(Exception, match=r"must specify limits\.cpu"):
+        admits(cluster, {"containers": [{"name": "probe", "image": "probe"}]})
+
+
+def test_the_charts_pods_are_admitted(cluster: Cluster) -> None:
+    for spec in pod_specs(rendered()).values():
+        admits(cluster, spec)
+
+
+@pytest.mark.parametrize("phase", [RESOLVE, AUGMENT, PUBLISH])
+@pytest.mark.parametrize("resources", [{}, CHART_CPU], ids=["a class without resources", "the chart's class cpu"])
+def test_the_workers_pods_are_admitted(cluster: Cluster, phase: str, resources: Json) -> None:
+    template = worker_pod(SimulatedCluster().job, make_class(resources=resources), phase, 2)
+    admits(cluster, template["spec"])

@@ -1,0 +1,125 @@
+"""A token that the kubelet renews: the programs use the new file, and end not with the old token."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from subprocess import Popen
+
+import httpx
+import pytest
+
+from tests.integration.control_plane import ControlPlane
+from tests.integration.operator.cluster import SYSTEM_NAMESPACE, Cluster, install_chart, path_of, until
+from tests.integration.operator.jobs import Job
+
+# The paths of a pod's identity are constants: here they are in a folder of the test's.
+_STARTED = """
+import sys
+from datetime import timedelta
+from pathlib import Path
+from kubernetes.aio.config import incluster_config
+from augmentation_operator import login, __main__
+folder = Path(sys.argv[1])
+login.IDENTITY_FOLDER = folder
+incluster_config.SERVICE_TOKEN_FILENAME = str(folder / "token")
+incluster_config.SERVICE_CERT_FILENAME = str(folder / "ca.crt")
+read = incluster_config.InClusterConfigLoader._read_token_file
+def read_again_each_second(self):
+    self._token_refresh_period = timedelta(seconds=1)
+    read(self)
+incluster_config.InClusterConfigLoader._read_token_file = read_again_each_second
+__main__.main()
+"""
+
+
+class Identity:
+    """A pod's identity as the kubelet keeps it in files; each token is bound to a Secret, and ends with it."""
+
+    def __init__(self, cluster: Cluster, folder: Path) -> None:
+        self._cluster, self.folder = cluster, folder
+        folder.mkdir()
+        shutil.copy(cluster.plane.folder / "certificates" / "apiserver.crt", folder / "ca.crt")
+        (folder / "namespace").write_text(SYSTEM_NAMESPACE)
+
+    def renew(self, binding: str) -> str:
+        """Write a new token to the file; gives it."""
+        secret = self._cluster.post(path_of("secrets", SYSTEM_NAMESPACE), {"metadata": {"name": binding}})
+        bound = {"kind": "Secret", "apiVersion": "v1", "name": binding, "uid": secret["metadata"]["uid"]}
+        answer = self._cluster.post(
+            path_of("serviceaccounts", SYSTEM_NAMESPACE, "augmentation-operator", "token"),
+            {"spec": {"expirationSeconds": 3600, "boundObjectRef": bound}},
+        )
+        token = str(answer["status"]["token"])
+        unfinished = self.folder / ".token"
+        unfinished.write_text(token)
+        unfinished.replace(self.folder / "token")
+        return token
+
+    def end(self, binding: str, token: str) -> None:
+        """Wait until the API server refuses the token of a binding."""
+        self._cluster.delete(path_of("secrets", SYSTEM_NAMESPACE, binding))
+
+        def is_refused() -> bool:
+            try:
+                Cluster(self._cluster.plane, token).get(path_of("augmentationjobs", "robots"))
+            except httpx.HTTPStatusError as error:
+                return error.response.status_code == 401
+            return False
+
+        until(is_refused, lambda: "the old token is still good")
+
+
+@pytest.fixture
+def plane(tmp_path: Path) -> Iterator[ControlPlane]:
+    plane = ControlPlane(tmp_path / "plane")
+    plane.folder.mkdir()
+    try:
+        plane.start()
+        install_chart(plane)
+        yield plane
+    finally:
+        plane.stop()
+
+
+def test_the_operator_goes_on_with_a_renewed_token(plane: ControlPlane, tmp_path: Path) -> None:
+    cluster = Cluster(plane)
+    cluster.post("/api/v1/namespaces", {"metadata": {"name": "robots"}})
+    identity = Identity(cluster, tmp_path / "identity")
+    first = identity.renew("first")
+    log = tmp_path / "operator.log"
+    host, _, port = plane.url.removeprefix("https://").partition(":")
+    environment = {
+        "KUBERNETES_SERVICE_HOST": host,
+        "KUBERNETES_SERVICE_PORT": port,
+        "AUGMENTATION_LIVENESS_ADDRESS": "127.0.0.1:0",
+    }
+    with log.open("wb") as written:
+        operator = Popen(
+            [sys.executable, "-c", _STARTED, identity.folder], stdout=written, stderr=written, env=_with(environment)
+        )
+    try:
+        before = Job(cluster)
+        until(lambda: before.children() != {}, log.read_text)
+        second = identity.renew("second")
+        assert second != first
+        identity.end("first", first)
+        time.sleep(1.5)  # the file is read again each second here, each minute in a pod
+        # An open watch outlives its token: it has to be opened again to be refused.
+        plane.stop_api_server()
+        plane.start_api_server()
+        after = Job(cluster)
+        until(lambda: after.children() != {}, log.read_text)
+        assert operator.poll() is None
+    finally:
+        operator.terminate()
+        operator.wait(30)
+
+
+def _with(environment: dict[str, str]) -> dict[str, str]:
+    import os
+
+    return {**{name: value for name, value in os.environ.items() if name != "KUBECONFIG"}, **environment}

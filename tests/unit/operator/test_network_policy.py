@@ -1,0 +1,167 @@
+"""What workers may connect to: what the chart lets them, and the API server where it is now."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from augmentation_kube import KubeError, KubeUnavailable, Resource
+from augmentation_operator.manifests.network_policy import (
+    ApiServerAddress,
+    WorkersEgress,
+    api_server_addresses,
+    network_policy,
+    read_workers_egress,
+)
+from augmentation_operator.worker_isolation import ADDRESSES_KEPT, KEPT, WorkerIsolation
+
+DNS = {"ports": [{"port": 53, "protocol": "UDP"}]}
+SERVICE = {"KUBERNETES_SERVICE_HOST": "10.96.0.1", "KUBERNETES_SERVICE_PORT": "443"}
+
+
+def endpoint_slice(*addresses: str, port: int = 6443) -> dict[str, Any]:
+    return {"endpoints": [{"addresses": list(addresses)}], "ports": [{"name": "https", "port": port}]}
+
+
+class ApiServer:
+    """Tells where it is, and keeps what is applied."""
+
+    def __init__(self, *addresses: str) -> None:
+        self.addresses = addresses
+        self.applied: list[tuple[str, list[str]]] = []
+        self.error: Exception | None = None
+        self.crds: list[str] = []
+
+    async def get(self, resource: Resource, name: str, namespace: str) -> dict[str, Any]:
+        assert (resource, name, namespace) == (Resource.ENDPOINT_SLICES, "kubernetes", "default")
+        if self.error:
+            raise self.error
+        return endpoint_slice(*self.addresses)
+
+    async def list(self, resource: Resource, *, field_selector: str) -> dict[str, Any]:
+        assert resource == Resource.CUSTOM_RESOURCES
+        return {"items": [name for name in self.crds if field_selector == f"metadata.name={name}"]}
+
+    async def apply(self, resource: Resource, name: str, body: Mapping[str, Any], **_: Any) -> dict[str, Any]:
+        assert (resource, name) == (Resource.NETWORK_POLICIES, "augmentation-workers")
+        await asyncio.sleep(0)
+        cidrs = [peer["ipBlock"]["cidr"] for rule in body["spec"]["egress"] for peer in rule.get("to", [])]
+        self.applied.append((body["metadata"]["namespace"], cidrs))
+        return {}
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def pass_time(self, time: timedelta) -> None:
+        self.now += time
+
+
+def isolation(api: ApiServer, clock: Clock | None = None, **egress: Any) -> WorkerIsolation:
+    return WorkerIsolation(api, WorkersEgress((DNS,), **egress), clock or Clock(), environ={})  # type: ignore[arg-type]
+
+
+def test_the_api_server_is_allowed_at_its_own_addresses_and_its_services() -> None:
+    found = api_server_addresses(endpoint_slice("172.18.0.2", "fd00::2"), "10.96.0.1", "443")
+    assert found == {("172.18.0.2/32", 6443), ("fd00::2/128", 6443), ("10.96.0.1/32", 443)}
+
+
+def test_nowhere_else_is_its_port_allowed() -> None:
+    addresses = api_server_addresses(endpoint_slice("172.18.0.2"), "10.96.0.1", "443")
+    policy = network_policy("robots", WorkersEgress((DNS,)), addresses)
+    *reached, dns = policy["spec"]["egress"]
+    assert dns == DNS
+    assert all(len(rule["to"]) == 1 and rule["to"][0]["ipBlock"]["cidr"].endswith("/32") for rule in reached)
+
+
+def test_cilium_to_which_no_address_fits_a_node_is_given_the_port() -> None:
+    found = api_server_addresses(endpoint_slice("172.18.0.2"), "10.96.0.1", "443", cilium=True)
+    assert ApiServerAddress("", 6443) in found
+    policy = network_policy("robots", WorkersEgress(()), found)
+    assert {"ports": [{"port": 6443, "protocol": "TCP"}]} in policy["spec"]["egress"]
+
+
+def test_the_port_of_all_the_world_is_not_allowed_at_any_address() -> None:
+    found = api_server_addresses(endpoint_slice("35.1.2.3", port=443), "10.96.0.1", "443", cilium=True)
+    assert all(address.cidr for address in found)
+
+
+def test_nobody_connects_to_a_worker() -> None:
+    spec = network_policy("robots", WorkersEgress(()), [])["spec"]
+    assert spec["ingress"] == []
+    assert spec["policyTypes"] == ["Ingress", "Egress"]
+
+
+async def test_a_namespace_costs_one_call_however_many_jobs_it_has() -> None:
+    api = ApiServer("172.18.0.2")
+    kept = isolation(api)
+    await asyncio.gather(*(kept.ensure("robots") for _ in range(16)), *(kept.ensure("arms") for _ in range(16)))
+    assert [namespace for namespace, _ in api.applied] == ["robots", "arms"]
+
+
+async def test_a_policy_that_somebody_took_away_is_restored() -> None:
+    api, clock = ApiServer("172.18.0.2"), Clock()
+    kept = isolation(api, clock)
+    await kept.ensure("robots")
+    clock.pass_time(KEPT)
+    await kept.refresh(["robots"])
+    assert len(api.applied) == 2
+
+
+async def test_workers_follow_an_api_server_that_moves() -> None:
+    api, clock = ApiServer("172.18.0.2"), Clock()
+    kept = isolation(api, clock)
+    await kept.ensure("robots")
+    api.addresses = ("172.18.0.9",)
+    clock.pass_time(ADDRESSES_KEPT)
+    await kept.refresh(["robots"])
+    assert [cidrs for _, cidrs in api.applied] == [["172.18.0.2/32"], ["172.18.0.9/32"]]
+
+
+async def test_addresses_that_cannot_be_asked_for_stay_what_they_were() -> None:
+    api, clock = ApiServer("172.18.0.2"), Clock()
+    kept = isolation(api, clock)
+    await kept.ensure("robots")
+    api.error = KubeUnavailable("away")
+    clock.pass_time(ADDRESSES_KEPT)
+    await kept.refresh(["robots"])
+    assert len(api.applied) == 1
+
+
+async def test_without_a_policy_no_worker_is_made() -> None:
+    api = ApiServer("172.18.0.2")
+    api.error = KubeError(403, "Forbidden", "endpointslices is forbidden")
+    with pytest.raises(KubeError):
+        await isolation(api).ensure("robots")
+    assert api.applied == []
+
+
+async def test_addresses_that_an_administrator_names_are_not_asked_for() -> None:
+    api = ApiServer()
+    api.error = KubeUnavailable("not to be asked")
+    await isolation(api, api_server=frozenset({ApiServerAddress("10.0.0.0/28", 6443)})).ensure("robots")
+    assert api.applied == [("robots", ["10.0.0.0/28"])]
+
+
+async def test_nothing_is_kept_where_policies_are_off() -> None:
+    api = ApiServer()
+    await WorkerIsolation(api, None, Clock()).ensure("robots")  # type: ignore[arg-type]
+    assert api.applied == []
+
+
+def test_the_charts_file_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "egress.json"
+    document = {"egress": [DNS], "apiServerCIDRs": ["10.0.0.0/28"], "apiServerPorts": [443, 6443]}
+    file.write_text(json.dumps(document))
+    named = {ApiServerAddress("10.0.0.0/28", 443), ApiServerAddress("10.0.0.0/28", 6443)}
+    assert read_workers_egress(file) == WorkersEgress((DNS,), frozenset(named))
