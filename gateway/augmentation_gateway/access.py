@@ -32,6 +32,12 @@ async def authenticate(headers: Iterable[tuple[bytes, bytes]], keys: KeysInForce
     """
     presented = _presented(headers)
     if (key := keys.ring.find(presented)) is not None:
+        if key.has_expired:
+            raise Problem(
+                401,
+                f"Key {key.id!r} expired at {key.expires_at:%Y-%m-%d %H:%M} UTC: ask the administrator for a new one.",
+                headers=_CHALLENGE,
+            )
         return key
     if tokens is not None and is_token(presented):
         return await tokens.find(presented)

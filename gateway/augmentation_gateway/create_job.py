@@ -135,6 +135,9 @@ def manifest(spec: AugmentationJobSpec, key: ApiKey, idempotency_key: str | None
         # The name is the lock: the API server itself lets only one of two equal requests through, on any replica.
         name = f"aug-{hashlib.sha256(f'{key.id}/{idempotency_key}'.encode()).hexdigest()[:32]}"
         annotations[ANNOTATION_REQUEST_DIGEST] = hashlib.sha256(spec.model_dump_json().encode()).hexdigest()
+    if key.credentials_secret_ref is not None:
+        # Whatever was asked for: a key with a hub token of its own makes no job with another.
+        written["credentialsSecretRef"] = key.credentials_secret_ref.model_dump(mode="json", by_alias=True)
     return {
         "apiVersion": API_VERSION,
         "kind": JOB_KIND,

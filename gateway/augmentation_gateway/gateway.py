@@ -50,7 +50,12 @@ class Gateway:
         view, metrics = self.view, self.metrics
         metrics.show("cache_age_seconds", "Seconds since the jobs were known to be current.", lambda: view.age or 0)
         metrics.show("event_streams", "Event streams that are open.", lambda: len(self.streams))
-        metrics.show("keys", "API keys in force.", lambda: len(self.keys.ring))
+        metrics.show("keys", "API keys in force.", lambda: self.keys.ring.in_force)
+        metrics.show(
+            "next_key_expiry_timestamp_seconds",
+            "When the next API key expires, in seconds since 1970; +Inf where none does.",
+            lambda: self.keys.ring.next_expiry,
+        )
         metrics.show(
             "keys_broken", "1 while the API keys cannot be read and older ones are in force.", lambda: self.keys.broken
         )

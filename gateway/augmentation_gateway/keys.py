@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import math
 import secrets
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from augmentation_api.spec import ObjectName
+from augmentation_api.spec import CredentialsSecretRef, ObjectName
 
 KEY_PREFIX = "aug_"
 ALL_PROJECTS = "*"
@@ -53,6 +55,9 @@ class ApiKey(_Model):
         projects: project ids it may use, or `["*"]`: every project, and jobs without one.
         rights: read, write.
         requests_per_second: how often it may ask each replica; 0: as often as it likes; None: the gateway's default.
+        expires_at: from when on it is not taken any more; None: it does not expire.
+        credentials_secret_ref: Secret of its namespace with the hub token of the jobs it makes; None: that of their
+            class.
     """
 
     id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
@@ -63,6 +68,13 @@ class ApiKey(_Model):
     projects: Annotated[tuple[Project, ...], Field(min_length=1)]
     rights: Annotated[tuple[Right, ...], Field(min_length=1)] = tuple(Right)
     requests_per_second: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    expires_at: AwareDatetime | None = None
+    credentials_secret_ref: CredentialsSecretRef | None = None
+
+    @property
+    def has_expired(self) -> bool:
+        """Whether its time is over."""
+        return self.expires_at is not None and self.expires_at <= datetime.now(UTC)
 
     @property
     def may_use_all_projects(self) -> bool:
@@ -98,12 +110,25 @@ class KeyRing:
     def __len__(self) -> int:
         return len(self._by_digest)
 
+    @property
+    def in_force(self) -> int:
+        """How many there are that have not expired. O(n)."""
+        return sum(not key.has_expired for key in self._by_digest.values())
+
+    @property
+    def next_expiry(self) -> float:
+        """When the next of those in force expires, in seconds since 1970; infinity where none does. O(n)."""
+        ends = (
+            key.expires_at.timestamp() for key in self._by_digest.values() if key.expires_at and not key.has_expired
+        )
+        return min(ends, default=math.inf)
+
     def holds(self, key: ApiKey) -> bool:
         """Whether this very entry is still in force, for what outlives a request's own check of its key."""
-        return self._by_digest.get(bytes.fromhex(key.sha256)) == key
+        return self._by_digest.get(bytes.fromhex(key.sha256)) == key and not key.has_expired
 
     def find(self, presented: bytes) -> ApiKey | None:
-        """The entry of a presented key, or None. O(1) in the number of keys."""
+        """The entry of a presented key, which may have expired, or None. O(1) in the number of keys."""
         digest = hashlib.sha256(presented).digest()
         key = self._by_digest.get(digest)
         # What a table look-up may leak by its time is about a digest the client cannot steer; the last word is had

@@ -13,6 +13,7 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,7 +21,7 @@ import aiohttp
 import jwt
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
-from augmentation_api.spec import ObjectName
+from augmentation_api.spec import CredentialsSecretRef, ObjectName
 from augmentation_gateway.json_file import read_json_file
 from augmentation_gateway.keys import ApiKey, Principal, Project, Right
 from augmentation_gateway.problem import Problem
@@ -53,7 +54,7 @@ class Grant(_Model):
         claim: name of a claim, such as groups.
         value: what it has to be, or to hold if it is a list.
         namespace: the one Kubernetes namespace whose jobs are seen and made.
-        organisation, projects, rights, requests_per_second: as of an API key.
+        organisation, projects, rights, requests_per_second, credentials_secret_ref: as of an API key.
     """
 
     claim: _Text
@@ -63,6 +64,7 @@ class Grant(_Model):
     projects: Annotated[tuple[Project, ...], Field(min_length=1)] = ("*",)
     rights: Annotated[tuple[Right, ...], Field(min_length=1)] = tuple(Right)
     requests_per_second: float | None = Field(None, ge=0, allow_inf_nan=False, alias="requestsPerSecond")
+    credentials_secret_ref: CredentialsSecretRef | None = Field(None, alias="credentialsSecretRef")
 
     def fits(self, claims: Mapping[str, Any]) -> bool:
         """Whether a token with these claims is meant."""
@@ -214,7 +216,17 @@ class OidcTokens:
             projects=grant.projects,
             rights=grant.rights,
             requests_per_second=grant.requests_per_second,
+            expires_at=_moment(claims["exp"]),
+            credentials_secret_ref=grant.credentials_secret_ref,
         )
+
+
+def _moment(seconds: float) -> datetime | None:
+    """A NumericDate of a token; None where it is later than a date can be."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _refused(why: str) -> Problem:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal
 
 from pydantic import BaseModel, Field
@@ -24,6 +25,7 @@ class KeyView(BaseModel):
     organisation: str
     namespace: str = Field(description="Kubernetes namespace whose jobs it sees and makes")
     projects: list[str] = Field(description="Project ids it may use; `*`: every project")
+    expires_at: datetime | None = Field(description="When it ceases to be valid; null: it does not expire")
     rights: list[Literal["read", "write"]] = Field(description="What it may do with jobs of these projects")
 
 
@@ -35,5 +37,6 @@ def key_view(key: ApiKey) -> KeyView:
         organisation=key.organisation,
         namespace=key.namespace,
         projects=[str(project) for project in key.projects],
+        expires_at=key.expires_at,
         rights=[right.value for right in key.rights],
     )

@@ -7,6 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -84,6 +85,24 @@ def test_the_right_is_to_one_secret(granted: ControlPlane) -> None:
         assert http.get(url, params={"fieldSelector": f"metadata.name={KEYS_SECRET}"}).status_code == 200
         for query in ({}, {"fieldSelector": "metadata.name=hub-token"}):
             assert http.get(url, params=query).status_code == 403
+
+
+def test_a_key_that_expires_ends_its_stream_and_is_401(gateway: SecretGateway) -> None:
+    with gateway.client() as http:
+        job_id = create(http)
+    gateway.create_key("short", "--namespace", "robots", "--expires", "1m")
+    document = json.loads(gateway.keys_file.read_text())
+    end = datetime.now(UTC) + timedelta(seconds=4)
+    document["keys"][-1]["expires_at"] = end.isoformat()
+    gateway.publish_bytes(json.dumps(document).encode())
+    assert eventually(lambda: gateway.answer("short") == 200, seconds=3)
+    with gateway.client("short") as client:
+        with client.stream("GET", f"{JOBS}/{job_id}/events") as stream:
+            list(stream.iter_lines())
+        assert end <= datetime.now(UTC) < end + timedelta(seconds=SECONDS)
+        answer = client.get(JOBS)
+        assert answer.status_code == 401
+        assert "expired" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize("busy", [False, True])

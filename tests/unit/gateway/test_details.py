@@ -9,8 +9,11 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from augmentation_api.spec import CredentialsSecretRef
 from augmentation_api.status import OutputStatus
 from augmentation_gateway.cluster_view import ClusterView
+from augmentation_gateway.gateway import Gateway
+from augmentation_gateway.keys import KeyRing
 from augmentation_gateway.picture import MOST_BYTES, fetch_picture, picture_address
 from augmentation_gateway.problem import Problem
 from augmentation_kube import KubeError, KubeUnavailable
@@ -29,9 +32,26 @@ async def test_a_key_is_told_what_it_may_do_and_not_what_it_is(http: httpx.Async
         "organisation": "",
         "namespace": "robots",
         "projects": ["*"],
+        "expires_at": None,
         "rights": ["read"],
     }
     assert (await http.get("/v1/key", headers={"x-api-key": "wrong"})).status_code == 401
+
+
+async def test_a_key_with_a_hub_token_of_its_own_makes_every_job_with_it(
+    http: httpx.AsyncClient, gateway: Gateway, kube: FakeKube
+) -> None:
+    key = gateway.keys.ring.find(b"project")
+    assert key is not None
+    gateway.keys.ring = KeyRing([key.model_copy(update={"credentials_secret_ref": CredentialsSecretRef(name="hub-a")})])
+    headers = {"x-api-key": "project"}
+    again = {**headers, "idempotency-key": "x"}
+    assert (await http.post("/v1/augmentation", json=BODY, headers=headers)).status_code == 201
+    assert (await http.post("/v0.5/batch/jobs", json={"parameters": BODY}, headers=headers)).status_code < 300
+    assert (await http.post("/v1/augmentation", json=BODY, headers=again)).status_code == 201
+    assert [write["spec"]["credentialsSecretRef"] for write in kube.writes] == 3 * [{"name": "hub-a", "key": "token"}]
+    tried = await http.post(TRY, json=BODY, headers=headers)
+    assert tried.json()["manifest"]["spec"]["credentialsSecretRef"]["name"] == "hub-a"
 
 
 async def test_the_resource_is_the_job_as_kubectl_shows_it(http: httpx.AsyncClient, view: ClusterView) -> None:

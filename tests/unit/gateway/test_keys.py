@@ -1,20 +1,25 @@
-"""API keys: recognised by digest, read again when the file changes, made by the command line, never logged."""
+"""API keys: recognised by digest, read again when the file changes, good until they expire, never logged."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
+import math
 import os
 import shutil
 import threading
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
+import httpx
 import pytest
 
-from augmentation_gateway.__main__ import main
+from augmentation_gateway.gateway import Gateway
 from augmentation_gateway.keys import KeyRing, digest_of, new_secret
-from augmentation_gateway.keys_file import KeysFile, read
+from augmentation_gateway.keys_file import KeysFile, KeysFileError, read
+from augmentation_gateway.open_requests import KeyEnded
 from augmentation_gateway.structured_logs import JsonFormatter
 from tests.unit.gateway.job_objects import PROJECT_ID
 
@@ -189,91 +194,6 @@ def test_a_file_that_is_not_there_yet_means_no_keys(tmp_path: Path) -> None:
     assert keys.ring.find(b"one")
 
 
-def test_keys_create_prints_the_key_once_and_keeps_only_its_digest(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = tmp_path / "keys.json"
-    common = ["keys", "create", "--namespace", "robots", "--file", str(path)]
-    assert main([*common, "--id", "ci", "--project", PROJECT_ID, "--rights", "read", "--organisation", "lab"]) == 0
-    first = capsys.readouterr().out.strip()
-    assert main([*common, "--id", "admin"]) == 0
-    second = capsys.readouterr().out.strip()
-    assert first not in path.read_text()
-    assert path.stat().st_mode & 0o077 == 0
-    ring = KeyRing(read(path).keys)
-    limited, full = ring.find(first.encode()), ring.find(second.encode())
-    assert limited is not None and full is not None
-    assert (limited.id, limited.namespace, limited.organisation) == ("ci", "robots", "lab")
-    assert (limited.projects, limited.rights) == ((UUID(PROJECT_ID),), ("read",))
-    assert (full.projects, full.rights) == (("*",), ("read", "write"))
-
-
-def test_keys_create_without_a_file_prints_the_entry_to_paste(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["keys", "create", "--id", "ci", "--namespace", "robots"]) == 0
-    secret, _, printed = capsys.readouterr().out.partition("\n")
-    assert json.loads(printed)["sha256"] == digest_of(secret)
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["--id", "taken", "--namespace", "robots"],
-        ["--id", "ci", "--namespace", "Robots!"],
-        ["--id", "a b", "--namespace", "robots"],
-        ["--id", "ci", "--namespace", "robots", "--rights", "admin"],
-        ["--id", "ci", "--namespace", "robots", "--project", "mine"],
-    ],
-)
-def test_keys_create_refuses_what_would_not_work_and_prints_no_key(
-    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = tmp_path / "keys.json"
-    write(path, entry("taken", "one"))
-    before = path.read_text()
-    assert main(["keys", "create", "--file", str(path), *arguments]) == 2
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    assert printed.err.startswith("augmentation-gateway: ")
-    assert path.read_text() == before
-
-
-def test_keys_list_shows_what_each_may_and_nothing_secret(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = tmp_path / "keys.json"
-    common = ["keys", "create", "--namespace", "robots", "--file", str(path)]
-    assert main([*common, "--id", "ci", "--rights", "read", "--requests-per-second", "5"]) == 0
-    assert main([*common, "--id", "admin", "--organisation", "lab"]) == 0
-    secrets = capsys.readouterr().out.split()
-    assert main(["keys", "list", "--file", str(path)]) == 0
-    table = capsys.readouterr().out
-    header, ci, admin = (line.split() for line in table.splitlines())
-    assert header[0] == "ID"
-    assert ci == ["ci", "robots", "*", "read", "service:ci", "5/s"]
-    assert admin == ["admin", "robots", "*", "read,write", "service:admin", "lab"]
-    assert main(["keys", "list", "--file", str(path), "-o", "json"]) == 0
-    shown = capsys.readouterr().out
-    assert [key["id"] for key in json.loads(shown)["keys"]] == ["ci", "admin"]
-    for text in (table, shown):
-        assert not [secret for secret in secrets if secret in text or digest_of(secret) in text]
-
-
-def test_keys_revoke_takes_one_key_out_of_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = tmp_path / "keys.json"
-    for name in ("ci", "admin"):
-        assert main(["keys", "create", "--id", name, "--namespace", "robots", "--file", str(path)]) == 0
-    ci, admin = capsys.readouterr().out.split()
-    keys = KeysFile(path)
-    keys.refresh()
-    held = keys.ring.find(ci.encode())
-    assert held is not None
-    assert main(["keys", "revoke", "ci", "--file", str(path)]) == 0
-    keys.refresh()
-    assert keys.ring.find(ci.encode()) is None
-    assert not keys.ring.holds(held)
-    assert keys.ring.find(admin.encode()) is not None
-    assert main(["keys", "revoke", "ci", "--file", str(path)]) == 2
-    assert "has no key 'ci': it has admin" in capsys.readouterr().err
-
-
 def test_a_key_that_got_into_a_log_line_is_blotted_out() -> None:
     secret = new_secret()
     record = logging.LogRecord("gateway", logging.INFO, "", 0, "asked for %s", (secret,), None)
@@ -281,3 +201,61 @@ def test_a_key_that_got_into_a_log_line_is_blotted_out() -> None:
     line = JsonFormatter().format(record)
     assert secret not in line
     assert json.loads(line)["path"] == "/v1/augmentation/aug_[redacted]"
+
+
+def in_seconds(seconds: float) -> str:
+    return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
+
+
+def test_a_key_that_has_expired_is_not_in_force(tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    soon = in_seconds(3600)
+    write(
+        path, entry("old", "one", expires_at=in_seconds(-1)), entry("soon", "two", expires_at=soon), entry("x", "three")
+    )
+    keys = KeysFile(path)
+    keys.refresh()
+    ring = keys.ring
+    old, next_one, endless = (ring.find(secret) for secret in (b"one", b"two", b"three"))
+    assert old and next_one and endless
+    assert [ring.holds(key) for key in (old, next_one, endless)] == [False, True, True]
+    assert ring.in_force == 2
+    assert ring.next_expiry == datetime.fromisoformat(soon).timestamp()
+    assert KeyRing([endless]).next_expiry == math.inf
+
+
+@pytest.mark.parametrize("when", ["2027-01-31T00:00:00", "soon", ""])
+def test_an_expiry_that_is_no_moment_breaks_the_file(tmp_path: Path, when: str) -> None:
+    write(tmp_path / "keys.json", entry("ci", "one", expires_at=when))
+    with pytest.raises(KeysFileError, match=r"keys\.0\.expires_at"):
+        read(tmp_path / "keys.json")
+
+
+async def test_an_expired_key_is_401_and_told_so(http: httpx.AsyncClient, gateway: Gateway, tmp_path: Path) -> None:
+    path = tmp_path / "expiring.json"
+    end = datetime.now(UTC) + timedelta(seconds=0.3)
+    write(path, entry("ci", "one", expires_at=end.isoformat()))
+    keys = KeysFile(path)
+    keys.refresh()
+    object.__setattr__(gateway, "keys", keys)
+    told = await http.get("/v1/key", headers={"x-api-key": "one"})
+    assert told.status_code == 200
+    assert datetime.fromisoformat(told.json()["expires_at"]) == end
+    await asyncio.sleep(0.35)
+    answer = await http.get("/v1/key", headers={"x-api-key": "one"})
+    assert answer.status_code == 401
+    assert "'ci' expired at" in answer.json()["detail"]
+
+
+async def test_a_key_ends_what_it_opened_when_it_expires(gateway: Gateway) -> None:
+    key = gateway.keys.ring.find(b"full")
+    assert key is not None
+    gateway.keys.ring = KeyRing([key.model_copy(update={"expires_at": datetime.now(UTC) + timedelta(seconds=0.1)})])
+    expiring = gateway.keys.ring.find(b"full")
+    assert expiring is not None
+    with pytest.raises(KeyEnded):
+        async with gateway.open_requests.answer(expiring):
+            gateway.open_requests.end_revoked(gateway.holds)
+            await asyncio.sleep(0.15)
+            gateway.open_requests.end_revoked(gateway.holds)
+            await asyncio.sleep(5)

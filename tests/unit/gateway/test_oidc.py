@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -131,9 +132,14 @@ async def test_the_first_grant_that_fits_says_what_a_token_may_do(issuer: StandI
     assert (member.namespace, member.organisation, member.rights) == ("robots", "lab", (Right.READ, Right.WRITE))
     assert member.principal.id == "mina@robots.example"
     assert "mina" not in member.id
+    assert member.expires_at == datetime.fromtimestamp(NOW + 300, UTC)
     reader = await tokens.find(issuer.token(groups=["people"], department="press", sub="otto"))
     assert (reader.rights, reader.requests_per_second) == ((Right.READ,), 1)
     assert reader.id != member.id
+
+
+async def test_a_token_that_ends_after_all_dates_is_good(issuer: StandInIssuer, tokens: OidcTokens) -> None:
+    assert (await tokens.find(issuer.token(exp=10**17))).expires_at is None
 
 
 async def test_a_token_that_nothing_is_granted_to_is_refused_with_the_claims_looked_at(

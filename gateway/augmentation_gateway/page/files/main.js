@@ -3,7 +3,7 @@
 import { onContact, onExpired } from "./api.js";
 import { showHelp } from "./dialogs.js";
 import { fill, h, icon, ICONS, say } from "./dom.js";
-import { clock, tickAges } from "./format.js";
+import { between, clock, duration, moment, tickAges } from "./format.js";
 import { showForm } from "./form.js";
 import { showJob } from "./job.js";
 import { isTyping, showJobs } from "./jobs.js";
@@ -25,10 +25,16 @@ function showTop() {
     h("a", { class: "brand", href: "#/" }, h("span", { class: "mark", "aria-hidden": "true" }), "Augmentation"),
     about && h("nav", { "aria-label": "Pages" }, link("#/", "Jobs", !here.startsWith("#/new")), session.mayWrite && link("#/new", "New job", here.startsWith("#/new"))),
     h("div", { class: "who" },
-      about && h("span", { class: "key", title: `Key ${about.id}: ${about.rights.join(" and ")} in namespace ${about.namespace}` }, `${about.namespace} · ${about.id}`, !session.mayWrite && h("span", { class: "only" }, "read only")),
+      about && h("span", { class: "key", title: `Key ${about.id}: ${about.rights.join(" and ")} in namespace ${about.namespace}${about.expires_at ? `, until ${moment(about.expires_at)}` : ""}` }, `${about.namespace} · ${about.id}`, !session.mayWrite && h("span", { class: "only" }, "read only"), soon(about) && h("span", { class: "only" }, soon(about))),
       h("button", { type: "button", class: "bare", "aria-label": "Light or dark", title: "Light or dark (t)", onClick: switchTheme }, icon(ICONS.theme)),
       h("button", { type: "button", class: "bare", "aria-label": "Keyboard help", title: "Keyboard (?)", onClick: showHelp }, "?"),
       about && h("button", { type: "button", class: "bare text", onClick: () => signOut() }, "Sign out")));
+}
+
+/** That a key expires, from two weeks before. */
+function soon(about) {
+  const left = about.expires_at ? -between(about.expires_at) : Infinity;
+  return left < 14 * 86400 && `expires in ${duration(left)}`;
 }
 
 function switchTheme() {
