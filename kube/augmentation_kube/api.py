@@ -13,6 +13,8 @@ from kubernetes.aio import config
 from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.client.configuration import Configuration
 
+from augmentation_api.redaction import Redactor
+from augmentation_kube import connection_failure
 from augmentation_kube.errors import KubeError, KubeUnavailable
 from augmentation_kube.paths import Resource, object_path
 
@@ -209,7 +211,7 @@ class KubeApi:
                     raise KubeError(status.get("code", 500), status.get("reason", ""), status.get("message", ""))
                 yield event
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise KubeUnavailable(f"the watch broke off: {error!r}") from error
+            raise KubeUnavailable(f"the watch broke off: {connection_failure.describe(error)}") from error
         finally:
             response.close()
 
@@ -244,7 +246,8 @@ class KubeApi:
         try:
             return await response.read()
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise KubeUnavailable(f"the answer of the Kubernetes API broke off: {error!r}") from error
+            why = connection_failure.describe(error)
+            raise KubeUnavailable(f"the answer of the Kubernetes API broke off: {why}") from error
 
     async def _request(
         self,
@@ -266,9 +269,10 @@ class KubeApi:
             )
             response: aiohttp.ClientResponse = answer.response
             if response.status >= 400:
-                raise KubeError.from_answer(response.status, await response.read())
+                raise KubeError.from_answer(response.status, await response.read(), Redactor(_credentials(headers)))
         except (aiohttp.ClientError, TimeoutError, asyncio.IncompleteReadError, OSError) as error:
-            raise KubeUnavailable(f"the Kubernetes API could not be reached: {error!r}") from error
+            why = connection_failure.describe(error)
+            raise KubeUnavailable(f"the Kubernetes API could not be reached: {why}") from error
         return response
 
 
@@ -284,6 +288,11 @@ def _selected(label_selector: str | None, field_selector: str | None) -> dict[st
     """Query for the objects that both selectors choose; all where there is none."""
     selectors = {"labelSelector": label_selector, "fieldSelector": field_selector}
     return {name: selector for name, selector in selectors.items() if selector}
+
+
+def _credentials(headers: Mapping[str, str]) -> list[str]:
+    """By what this program is known to the API server."""
+    return [value.split(" ", 1)[-1] for name, value in headers.items() if name.lower() == "authorization" and value]
 
 
 def _managed_by(field_manager: str | None) -> dict[str, str]:

@@ -1,6 +1,14 @@
 """What can go wrong with a request to the Kubernetes API."""
 
 import json
+from typing import Final
+
+from augmentation_api.printable import printable
+from augmentation_api.redaction import Redactor
+
+MESSAGE_LIMIT: Final = 4096
+_REASON_LIMIT: Final = 256
+_SHAPES: Final = Redactor()
 
 
 class KubeError(Exception):
@@ -9,23 +17,29 @@ class KubeError(Exception):
     Attributes:
         status: HTTP status code.
         reason: CamelCase reason of the answer, e.g. AlreadyExists.
-        message: the server's own sentence.
+        message: the server's own sentence: printable, of bounded length, and nothing with the shape of a credential.
     """
 
     def __init__(self, status: int, reason: str, message: str) -> None:
-        super().__init__(f"{message} ({status} {reason})")
         self.status = status
-        self.reason = reason
-        self.message = message
+        self.reason = printable(reason, _REASON_LIMIT)
+        self.message = printable(_SHAPES.text(message), MESSAGE_LIMIT)
+        super().__init__(f"{self.message} ({status} {self.reason})")
 
     @classmethod
-    def from_answer(cls, status: int, body: bytes) -> "KubeError":
-        """Read a metav1.Status; an answer that is none (a proxy's, say) is quoted."""
+    def from_answer(cls, status: int, body: bytes, known: Redactor = _SHAPES) -> "KubeError":
+        """Read a metav1.Status; an answer that is none (a proxy's, which may show the request) is quoted.
+
+        Args:
+            status: of the answer.
+            body: of the answer.
+            known: knows with what credentials was asked.
+        """
         try:
             answer = json.loads(body)
-            return cls(status, str(answer.get("reason", "")), str(answer.get("message", "")))
+            return cls(status, known.text(str(answer.get("reason", ""))), known.text(str(answer.get("message", ""))))
         except (ValueError, AttributeError):
-            return cls(status, "", body[:200].decode(errors="replace"))
+            return cls(status, "", known.text(body[:1000].decode(errors="replace"))[:200])
 
     @property
     def is_passing(self) -> bool:

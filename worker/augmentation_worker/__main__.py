@@ -9,12 +9,12 @@ from pathlib import Path
 
 from augmentation_api import PhaseName
 from augmentation_api.worker_contract import TerminationMessage
-from augmentation_worker import termination
+from augmentation_worker import console, secrecy, termination
 from augmentation_worker.cluster.job import ClusterJob, LocalJob, connected
 from augmentation_worker.cluster.manifest import ConfigMapManifests, LocalManifests
 from augmentation_worker.failure import TERMINATED_EXIT_CODE, Terminated, WorkerFailure
 from augmentation_worker.local import commands
-from augmentation_worker.run import run_phase
+from augmentation_worker.run import run_phase, unforeseen
 from augmentation_worker.settings import ENV_LOCAL_JOB, Settings, termination_message_path
 
 PHASES = (PhaseName.RESOLVE, PhaseName.AUGMENT, PhaseName.PUBLISH)
@@ -31,13 +31,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for phase in PHASES:
         verbs.add_parser(phase.value, help=f"the {phase} phase, in a pod").set_defaults(phase=phase)
     asked = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    # One line a request is noise, and its URLs may carry signatures.
-    logging.getLogger("httpx2").setLevel(logging.WARNING)
-    termination.install()
-    if "phase" in asked:
-        return _ended(lambda: _run_phase(asked.phase, os.environ), _leave_last_words)
-    return _ended(lambda: asked.command(asked), _say)
+    secrecy.keep_surroundings(os.environ)
+    with console.guarded():
+        termination.install()
+        if "phase" in asked:
+            return _ended(lambda: _run_phase(asked.phase, os.environ), _leave_last_words)
+        return _ended(lambda: asked.command(asked), _say)
 
 
 def _ended(work: Callable[[], None], on_failure: Callable[[WorkerFailure], None]) -> int:
@@ -52,6 +51,10 @@ def _ended(work: Callable[[], None], on_failure: Callable[[WorkerFailure], None]
     except WorkerFailure as failure:
         on_failure(failure)
         return failure.reason.exit_code
+    except Exception as error:
+        unexpected = unforeseen(error)
+        on_failure(unexpected)
+        return unexpected.reason.exit_code
     return 0
 
 

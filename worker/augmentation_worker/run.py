@@ -16,7 +16,7 @@ from augmentation_worker.cluster.job import JobResource
 from augmentation_worker.cluster.manifest import ShardManifests, patiently
 from augmentation_worker.cluster.report import Report
 from augmentation_worker.cluster.reporter import Reporter, interval_for
-from augmentation_worker.failure import Terminated, WorkerFailure, without_secret
+from augmentation_worker.failure import Terminated, WorkerFailure, unforeseen_words
 from augmentation_worker.hub.client import HubClient
 from augmentation_worker.phases.session import Session
 from augmentation_worker.settings import Settings
@@ -56,7 +56,7 @@ def run_phase(
         status_interval: seconds between writes of the status; by default as the number of shards allows.
 
     Raises:
-        WorkerFailure: with no secret in its message, and told to the status already as far as that was possible.
+        WorkerFailure: told to the status already as far as that was possible.
     """
     body = patiently(job.read)
     report = Report(
@@ -66,14 +66,14 @@ def run_phase(
     ).resumed_from(body.status, settings.shard_index if phase is PhaseName.AUGMENT else None)
     interval = interval_for(settings.shard_count or 1) if status_interval is None else status_interval
     reporter = Reporter(job, report, interval=interval)
-    hub = HubClient(
-        settings.hub_endpoint,
-        settings.hub_token,
-        settings.credentials_secret,
-        settings.hub_patience_seconds,
-        _retry_event(reporter),
-    )
     try:
+        hub = HubClient(
+            settings.hub_endpoint,
+            settings.hub_token,
+            settings.credentials_secret,
+            settings.hub_patience_seconds,
+            _retry_event(reporter),
+        )
         work = _work_of(phase)
         work(Session(settings=settings, job=body, hub=hub, manifests=manifests, reporter=reporter))
     except Terminated:
@@ -82,9 +82,12 @@ def run_phase(
             reporter.close(STOP_SECONDS)
         raise
     except WorkerFailure as failure:
-        raise _told(reporter, phase, failure, settings) from failure
+        _tell(reporter, phase, failure, settings)
+        raise
     except Exception as error:
-        raise _told(reporter, phase, _unforeseen(error), settings) from error
+        unexpected = unforeseen(error)
+        _tell(reporter, phase, unexpected, settings)
+        raise unexpected from error
     reporter.close(LAST_STATUS_SECONDS)
 
 
@@ -114,22 +117,20 @@ def _retry_event(reporter: Reporter) -> Callable[[int, str], None]:
     return on_retry
 
 
-def _unforeseen(error: Exception) -> WorkerFailure:
+def unforeseen(error: Exception) -> WorkerFailure:
+    """The failure that an error is which nobody foresaw; the log says where it was raised."""
     if is_disk_full(error):
         return scratch_full()
-    _log.exception("unforeseen error")
-    summary = " ".join(f"{type(error).__name__}: {error}".split())
-    return WorkerFailure(FailureReason.INTERNAL_ERROR, f"unforeseen error, see the pod's log: {summary[:1000]}")
+    _log.error("unforeseen error", exc_info=error)
+    return WorkerFailure(FailureReason.INTERNAL_ERROR, f"unforeseen error, see the log: {unforeseen_words(error)}")
 
 
-def _told(reporter: Reporter, phase: PhaseName, failure: WorkerFailure, settings: Settings) -> WorkerFailure:
-    """The failure without secrets, after an attempt to say it in the status."""
-    clean = WorkerFailure(failure.reason, without_secret(failure.message, settings.hub_token))
+def _tell(reporter: Reporter, phase: PhaseName, failure: WorkerFailure, settings: Settings) -> None:
+    """Try to say in the status why the phase failed."""
     subject = f"Shard {settings.shard_index}" if phase is PhaseName.AUGMENT else f"Phase {phase}"
-    reporter.event("failed", f"{subject} failed: {failure.reason}", error=clean.message)
+    reporter.event("failed", f"{subject} failed: {failure.reason}", error=failure.message)
     begin = time.monotonic()
     try:
         reporter.close(LAST_WORDS_SECONDS)
     except WorkerFailure as unsaid:
         _log.warning("the failure did not reach the status (%.0f s): %s", time.monotonic() - begin, unsaid)
-    return clean

@@ -7,6 +7,7 @@ from typing import Literal, Self, cast, get_args
 
 from augmentation_api import FailureReason, worker_contract
 from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.hub.token import read_token
 
 ENV_TERMINATION_MESSAGE_PATH = "AUGMENTATION_TERMINATION_MESSAGE_PATH"
 """Where the termination message goes, if not to worker_contract.TERMINATION_MESSAGE_PATH (tests, local runs)."""
@@ -31,7 +32,7 @@ class Settings:
         shard_attempt: how often this shard failed before.
         hub_endpoint: base URL of the hub, no slash at its end.
         hub_public_endpoint: the same for links that people follow.
-        hub_token: None if the Secret does not exist; never shown.
+        hub_token: None if the Secret does not exist, or nothing of the job is on a hub; never shown.
         credentials_secret: `name/key` of the Secret the token comes from, for messages.
         source_folder, output_folder: where the dataset lies and the result goes; None: on the hub.
         device: what augments: cuda, cpu, or auto for cuda where there is one.
@@ -60,8 +61,17 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
-        """Read the pod's variables. Raises WorkerFailure(INTERNAL_ERROR), which names a missing or malformed one."""
+        """Read the pod's variables.
+
+        Raises:
+            WorkerFailure: INTERNAL_ERROR, which names a variable that is missing or malformed; CREDENTIALS_INVALID for
+                a Secret that holds no token.
+        """
+        source_folder = _folder(environment, worker_contract.ENV_SOURCE_FOLDER)
+        output_folder = _folder(environment, worker_contract.ENV_OUTPUT_FOLDER)
         token_file = environment.get(worker_contract.ENV_HUB_TOKEN_FILE, "")
+        secret = environment.get(worker_contract.ENV_CREDENTIALS_SECRET, "")
+        needs_hub = source_folder is None or output_folder is None
         return cls(
             namespace=_required(environment, worker_contract.ENV_JOB_NAMESPACE),
             job_name=_required(environment, worker_contract.ENV_JOB_NAME),
@@ -71,11 +81,11 @@ class Settings:
             shard_attempt=_whole(environment, worker_contract.ENV_SHARD_ATTEMPT) or 0,
             hub_endpoint=(environment.get(worker_contract.ENV_HUB_ENDPOINT) or DEFAULT_HUB_ENDPOINT).rstrip("/"),
             hub_public_endpoint=environment.get(worker_contract.ENV_HUB_PUBLIC_ENDPOINT, "").rstrip("/"),
-            hub_token=_token(Path(token_file)) if token_file else None,
-            credentials_secret=environment.get(worker_contract.ENV_CREDENTIALS_SECRET, ""),
+            hub_token=read_token(Path(token_file), secret) if token_file and needs_hub else None,
+            credentials_secret=secret,
             hub_patience_seconds=float(environment.get(ENV_HUB_PATIENCE) or DEFAULT_HUB_PATIENCE_SECONDS),
-            source_folder=_folder(environment, worker_contract.ENV_SOURCE_FOLDER),
-            output_folder=_folder(environment, worker_contract.ENV_OUTPUT_FOLDER),
+            source_folder=source_folder,
+            output_folder=output_folder,
             device=_device(environment),
             max_frames=_whole(environment, worker_contract.ENV_MAX_FRAMES),
             scratch=Path(environment.get(worker_contract.ENV_SCRATCH) or cls.scratch),
@@ -121,10 +131,3 @@ def _device(environment: Mapping[str, str]) -> Device:
 def _folder(environment: Mapping[str, str], name: str) -> Path | None:
     text = environment.get(name, "")
     return Path(text) if text else None
-
-
-def _token(path: Path) -> str | None:
-    try:
-        return path.read_text().strip() or None
-    except FileNotFoundError:
-        return None

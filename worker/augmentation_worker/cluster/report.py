@@ -7,9 +7,7 @@ from typing import Self
 
 from augmentation_api import AugmentationJobStatus, PhaseName
 from augmentation_api.status import OutputStatus, PhaseEvent, Shard, SourceStatus
-
-MESSAGE_LIMIT = 4096
-"""Characters of a message or an error, as the CRD allows."""
+from augmentation_worker import secrecy
 
 
 @dataclass(frozen=True)
@@ -55,8 +53,8 @@ class Report:
         event = PhaseEvent(
             id=f"{self.field_manager}-{self._next_number():06d}",
             status=status,
-            message=message[:MESSAGE_LIMIT],
-            error=None if error is None else error[:MESSAGE_LIMIT],
+            message=secrecy.fit(message),
+            error=None if error is None else secrecy.fit(error),
             timestamp=now,
             retry_attempt=retry_attempt,
             data=None if data is None else dict(data),

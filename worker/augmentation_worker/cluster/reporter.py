@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 
 from augmentation_api import FailureReason
 from augmentation_api.status import OutputStatus, Shard, SourceStatus
+from augmentation_worker import secrecy
 from augmentation_worker.cluster.job import JobResource, StatusUnavailable
 from augmentation_worker.cluster.manifest import PATIENCE_SECONDS
 from augmentation_worker.cluster.report import Report
-from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.failure import WorkerFailure, unforeseen_words
 
 INTERVAL_SECONDS = 2.0
 """Writes of one pod are at least so far apart."""
@@ -125,7 +126,7 @@ class Reporter:
                     return
                 report, self._dirty = self._report, False
             try:
-                self._job.apply_status(report.field_manager, report.to_status())
+                self._job.apply_status(report.field_manager, secrecy.fit_status(report.to_status()))
                 failing_since, wait = None, self._interval
             except StatusUnavailable as error:
                 _log.warning("the status could not be written: %s", error)
@@ -144,7 +145,9 @@ class Reporter:
                 return
             except Exception as error:  # the thread must not end without a word
                 _log.exception("the status could not be written")
-                self._give_up(FailureReason.INTERNAL_ERROR, f"the status could not be written: {error!r}")
+                self._give_up(
+                    FailureReason.INTERNAL_ERROR, f"the status could not be written: {unforeseen_words(error)}"
+                )
                 return
             with self._changed:
                 self._changed.wait_for(lambda: self._closing, timeout=wait)

@@ -13,6 +13,7 @@ from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HfUriErro
 from huggingface_hub.hf_api import GitRefs, RepoFile
 
 from augmentation_api import FailureReason
+from augmentation_worker import secrecy
 from augmentation_worker.dataset_path import DatasetPath, PathRefused, checked_listing
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.hub import patience, uploaded_files
@@ -20,6 +21,7 @@ from augmentation_worker.hub.audience import Audience, audience_of
 from augmentation_worker.hub.errors import HubAccess, Side, explained
 from augmentation_worker.hub.partial_file import RANGE_BYTES, PartialFile
 from augmentation_worker.hub.patience import OnRetry, Patience
+from augmentation_worker.hub.token import check_token
 from augmentation_worker.storage.output import OutputMoved, StoredFile
 
 DATASET = "dataset"
@@ -60,6 +62,9 @@ class HubClient:
     def __init__(
         self, endpoint: str, token: str | None, secret: str, patience_seconds: float, on_retry: OnRetry
     ) -> None:
+        if token is not None:
+            check_token(token.encode(errors="replace"), secret)
+            secrecy.keep(token)
         self.access = HubAccess(endpoint, token is not None, secret)
         self._api = HfApi(endpoint=endpoint, token=token or False, library_name="augmentation-worker")
         patience.install(Patience(patience_seconds, on_retry))

@@ -16,11 +16,17 @@ from huggingface_hub.errors import (
 )
 
 from augmentation_api import FailureReason
+from augmentation_kube import connection_failure
+from augmentation_worker import secrecy
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.hub.patience import PASSING_STATUSES, HubUnreachable
 from augmentation_worker.storage.disk import is_disk_full, scratch_full
 
 Side = Literal["source", "output"]
+QUOTE_LIMIT = 300
+"""Most characters that are quoted of what a hub says: it may be a whole page, or the request itself."""
+_UNSENT = (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError)
+"""What httpx2 raises where there is no answer to read."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,7 @@ def explained(access: HubAccess, side: Side, dataset: str) -> Iterator[None]:
         raise failure or _unavailable(access, "it does not say what the file is") from error
     except EntryNotFoundError:
         raise
-    except (HfHubHTTPError, httpx2.HTTPError, HubUnreachable, OSError, ValueError) as error:
+    except (HfHubHTTPError, *_UNSENT, HubUnreachable, OSError, ValueError) as error:
         failure = failure_of(error, access, side, dataset)
         if failure is None:
             raise
@@ -79,8 +85,9 @@ def failure_of(error: Exception, access: HubAccess, side: Side, dataset: str) ->
         return WorkerFailure(FailureReason.REVISION_NOT_FOUND, f"{_where(access, side, dataset)} lacks that revision")
     if isinstance(error, HfHubHTTPError):
         return _refused(error, access, side, dataset)
-    if isinstance(error, (httpx2.HTTPError, HubUnreachable)):
-        return _unavailable(access, str(error) or type(error).__name__)
+    if isinstance(error, (*_UNSENT, HubUnreachable)):
+        described = str(error) if isinstance(error, HubUnreachable) else connection_failure.describe(error)
+        return _unavailable(access, described)
     return scratch_full() if is_disk_full(error) else None
 
 
@@ -109,7 +116,7 @@ def _unavailable(access: HubAccess, problem: str) -> WorkerFailure:
 
 def _refused(error: HfHubHTTPError, access: HubAccess, side: Side, dataset: str) -> WorkerFailure:
     status = error.response.status_code if error.response is not None else 0
-    said = f": {error.server_message}" if error.server_message else ""
+    said = f" (it says: {secrecy.fit(error.server_message, QUOTE_LIMIT)})" if error.server_message else ""
     if status == 401:
         return WorkerFailure(
             FailureReason.CREDENTIALS_INVALID,

@@ -15,6 +15,8 @@ import httpx2
 from huggingface_hub import set_client_factory
 from huggingface_hub.utils._http import hf_request_event_hook
 
+from augmentation_kube import connection_failure
+
 PASSING_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 FIRST_WAIT_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 10.0
@@ -115,7 +117,7 @@ def _described(request: httpx2.Request, response: httpx2.Response | None, failur
     what = f"{request.method} {request.url.copy_with(query=None, userinfo=None)}"
     if response is not None:
         return f"{what} was answered with {response.status_code}"
-    return f"{what} failed: {type(failure).__name__}: {failure}"
+    return f"{what} failed: {connection_failure.describe(failure) if failure else 'no answer'}"
 
 
 def _asked_wait(response: httpx2.Response | None) -> float | None:

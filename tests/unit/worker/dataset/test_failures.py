@@ -10,7 +10,7 @@ from augmentation_api.worker_contract import TerminationMessage
 from augmentation_worker.__main__ import main
 from augmentation_worker.cluster.job import StatusUnavailable
 from augmentation_worker.cluster.manifest import patiently
-from augmentation_worker.failure import WorkerFailure, without_secret
+from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.hub.errors import HubAccess, Side, explained
 from augmentation_worker.hub.patience import HubUnreachable, Patience, PatientTransport
 from augmentation_worker.settings import Settings
@@ -95,7 +95,10 @@ def test_a_request_is_sent_again_and_every_retry_is_told() -> None:
 
 def test_patience_ends() -> None:
     transport = PatientTransport(Script(0, 0, 0, 0), Patience(0.6, lambda number, problem: None))
-    with httpx2.Client(transport=transport) as client, pytest.raises(HubUnreachable, match="refused; tried 2 times"):
+    with (
+        httpx2.Client(transport=transport) as client,
+        pytest.raises(HubUnreachable, match="cannot be connected to; tried 2 times"),
+    ):
         client.get("https://hub.example/api")
 
 
@@ -132,8 +135,7 @@ def test_kubernetes_is_asked_again_until_patience_ends() -> None:
     assert caught.value.reason is FailureReason.KUBERNETES_UNAVAILABLE
 
 
-def test_tokens_are_blotted_out() -> None:
-    assert without_secret("Bearer hf_abc was refused", "hf_abc") == "Bearer *** was refused"
+def test_settings_do_not_show_the_token() -> None:
     assert "hf_abc" not in repr(Settings("lab", "demo", "uid", hub_token="hf_abc"))
 
 
