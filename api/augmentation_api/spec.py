@@ -55,7 +55,10 @@ class HubSource(Model):
 class VolumeSource(Model):
     """A dataset on a PersistentVolumeClaim of the job's namespace."""
 
-    claim_name: ObjectName = Field(description="PersistentVolumeClaim in the job's namespace.")
+    claim_name: ObjectName = Field(
+        description="PersistentVolumeClaim in the job's namespace. The job's creator needs the verb use on it, or the "
+        "right to create pods."
+    )
     path: VolumePath = Field("dataset", description="Folder of the dataset inside the volume, relative.")
 
 
@@ -150,7 +153,10 @@ class Output(Model):
 class CredentialsSecretRef(Model):
     """A key of a Secret that holds a hub token."""
 
-    name: ObjectName = Field(description="Secret in the job's namespace.")
+    name: ObjectName = Field(
+        description="Secret in the job's namespace. Where a job names it, its creator needs the verb get or use on it, "
+        "or the right to create pods."
+    )
     key: Annotated[str, StringConstraints(pattern=r"^[-._a-zA-Z0-9]+$", max_length=253)] = Field(
         "token", description="Key in the Secret's data."
     )
@@ -276,6 +282,13 @@ class Generative(Model):
 MUTABLE_FIELDS = ("suspend", "cancel", "attempt", "ttlSecondsAfterFinished")
 
 
+SYSTEM_PRIORITY = "system-"
+"""Prefix of the names of Kubernetes' own PriorityClasses, which no other may have."""
+SYSTEM_PRIORITY_REFUSED = (
+    "priorityClassName names a PriorityClass of Kubernetes' own (system-*), which would stop other teams' pods: name "
+    "another one, or leave it out"
+)
+
 _ONE_VERSION_IN_PLACE = (
     "output.mode inPlace keeps one version of each episode, but augmentation.mode independent makes one of each "
     "transform: name one transform in augmentation.transforms, or use augmentation.mode stacked"
@@ -304,6 +317,12 @@ def _change_rules(schema: dict[str, Any]) -> None:
         if name not in required and field.get("default") is None:
             same = f"has(self.{name}) == has(oldSelf.{name}) && (!has(self.{name}) || {same})"
         rules.append(kubernetes_rule(same, f"{name} cannot be changed: create a new AugmentationJob"))
+    rules.append(
+        kubernetes_rule(
+            f"!has(self.priorityClassName) || !self.priorityClassName.startsWith('{SYSTEM_PRIORITY}')",
+            SYSTEM_PRIORITY_REFUSED,
+        )
+    )
     rules.append(
         kubernetes_rule(
             f"self.output.mode != '{OutputMode.IN_PLACE}' || self.augmentation.mode != '{AugmentationMode.INDEPENDENT}'"
@@ -359,7 +378,9 @@ class AugmentationJobSpec(Model):
         "wait for quota. Default: the class's.",
     )
     priority_class_name: ObjectName | None = Field(
-        None, description="PriorityClass of the worker pods; also their order in a queue."
+        None,
+        description="PriorityClass of the worker pods; also their order in a queue. The creator of the job needs the "
+        "verb use on it, or the right to create pods; never one of Kubernetes' own (system-*).",
     )
     suspend: bool = Field(False, description="Hold the job: no pods run until it is false again.")
     cancel: bool = Field(

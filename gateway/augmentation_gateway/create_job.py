@@ -25,6 +25,7 @@ from augmentation_api.identifiers import (
 from augmentation_api.spec import AugmentationJobSpec
 from augmentation_api.vocabulary import AugmentationType
 from augmentation_gateway.access import require, require_project
+from augmentation_gateway.authority import require_nothing_named
 from augmentation_gateway.gateway import Gateway
 from augmentation_gateway.job_write import WRITE_TIMEOUT_SECONDS
 from augmentation_gateway.keys import ApiKey, Right
@@ -94,6 +95,7 @@ def _require_creatable(gateway: Gateway, key: ApiKey, spec: AugmentationJobSpec)
     require(key, Right.WRITE)
     if spec.project_id is not None:
         require_project(key, spec.project_id)
+    require_nothing_named(key, spec)
     jobs = gateway.view.jobs_in(key.namespace)
     if jobs is None:
         raise Problem(403, f"Namespace {key.namespace!r} of key {key.id!r} is not served by this gateway.")

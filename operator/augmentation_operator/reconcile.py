@@ -21,6 +21,7 @@ from augmentation_api.failure import is_permanent_exit_code
 from augmentation_api.sharding import shard_count
 from augmentation_api.status import Queue
 from augmentation_api.vocabulary import AdmissionReason
+from augmentation_operator.authority import refusal_of
 from augmentation_operator.class_selection import select_class
 from augmentation_operator.decision import Decision
 from augmentation_operator.ending import SOON, cancelled, completed, is_published, report_is_due, settled
@@ -68,6 +69,8 @@ def _course_of(
         return end
     if job.spec.cancel and not is_published(job):
         return cancelled(job, seen, now)
+    if (forbidden := refusal_of(job)) is not None:
+        return _forbidden(job, forbidden, now)
     if isinstance(chosen, Rejection):
         return _without_class(job, chosen, seen, now)
     return _Course(job, chosen, seen, now).decide()
@@ -84,6 +87,14 @@ def _without_class(job: AugmentationJob, rejection: Rejection, seen: Observation
         return Decision(draft.build())
     draft.message(rejection.message)
     return Decision(draft.build(), look_again_after=CLASS_GRACE - missed if missed < CLASS_GRACE else None)
+
+
+def _forbidden(job: AugmentationJob, rejection: Rejection, now: datetime) -> Decision:
+    """Fail a job that may not run at all; what runs of it is stopped as of any job that has failed."""
+    draft = StatusDraft(job, now)
+    draft.condition(ConditionType.ACCEPTED, False, rejection.reason, rejection.message)
+    draft.fail(rejection, _present_phase(job))
+    return Decision(draft.build())
 
 
 def _present_phase(job: AugmentationJob) -> PhaseName:

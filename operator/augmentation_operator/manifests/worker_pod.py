@@ -53,7 +53,7 @@ def worker_pod(
     is_augment = phase == PhaseName.AUGMENT
     rung = spec.placement_on(rung_of(job))
     secret = job.spec.credentials_secret_ref or spec.hub.credentials_secret_ref
-    mounts = _volumes(job)
+    sides, claims = _volumes(job), _claims(job)
     pod: Manifest = {
         "serviceAccountName": worker_identity_name(job.metadata.name, job.metadata.uid),
         "automountServiceAccountToken": False,
@@ -65,6 +65,8 @@ def worker_pod(
             "runAsUser": _WORKER_USER,
             "runAsGroup": _WORKER_USER,
             "fsGroup": _WORKER_USER,
+            # Not every file of a volume on every mount: others may have their own groups in it.
+            "fsGroupChangePolicy": "OnRootMismatch",
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "containers": [
@@ -91,11 +93,11 @@ def worker_pod(
                     {"name": "hub-token", "mountPath": _TOKEN_FOLDER, "readOnly": True},
                     *(
                         {
-                            "name": side,
+                            "name": claims[volume.claim_name]["name"],
                             "mountPath": f"{_VOLUMES}/{side}",
                             "readOnly": side == _SOURCE,
                         }
-                        for side in mounts
+                        for side, volume in sides.items()
                     ),
                 ],
             }
@@ -113,10 +115,7 @@ def worker_pod(
                     "optional": True,
                 },
             },
-            *(
-                {"name": side, "persistentVolumeClaim": {"claimName": volume.claim_name}}
-                for side, volume in mounts.items()
-            ),
+            *claims.values(),
         ],
     }
     if spec.image_pull_secrets:
@@ -164,6 +163,20 @@ def _volumes(job: AugmentationJob) -> dict[str, VolumeSource]:
     """The volumes to mount, each whole: a result is renamed into its place, beside which it was made."""
     sides = {_SOURCE: job.spec.source.volume, _OUTPUT: output_volume(job.spec, job.metadata.uid)}
     return {side: volume for side, volume in sides.items() if volume is not None}
+
+
+def _claims(job: AugmentationJob) -> dict[str, Manifest]:
+    """The volumes of the pod by claim. One that is only read is read-only for the whole pod: nothing of it is changed,
+    neither its content nor, by the kubelet for fsGroup, whose its files are."""
+    sides = _volumes(job)
+    output = sides.get(_OUTPUT)
+    claims: dict[str, Manifest] = {}
+    for side, volume in sides.items():
+        claim: Manifest = {"claimName": volume.claim_name}
+        if output is None or volume.claim_name != output.claim_name:
+            claim["readOnly"] = True
+        claims.setdefault(volume.claim_name, {"name": side, "persistentVolumeClaim": claim})
+    return claims
 
 
 def _environment(

@@ -132,17 +132,24 @@ class Cluster:
         return body
 
 
-def install_chart(plane: ControlPlane, *values: str) -> None:
-    """What `helm install` would make of the chart's rights, policies and classes, without its Deployments."""
-    options = [f"--set={value}" for value in values]
-    rendered = subprocess.run(
+def rendered(*templates: str, **values: str) -> list[Json]:
+    """What `helm template` makes of the chart with these values, or of some of its templates."""
+    options = [f"--set={name}={value}" for name, value in values.items()]
+    options += [f"--show-only={template}" for template in templates]
+    done = subprocess.run(
         [tool_path("helm"), "template", "test", CHART, "--namespace", SYSTEM_NAMESPACE, *options],
         capture_output=True,
         text=True,
         check=True,
-    ).stdout
+    )
+    return [document for document in yaml.safe_load_all(done.stdout) if document]
+
+
+def install_chart(plane: ControlPlane, *values: str) -> None:
+    """What `helm install` would make of the chart's rights, policies and classes, without its Deployments."""
+    options = dict(value.split("=", 1) for value in values)
     not_here = ("Deployment", "Service", "Pod", "PodDisruptionBudget")
-    items = [document for document in yaml.safe_load_all(rendered) if document and document["kind"] not in not_here]
+    items = [document for document in rendered(**options) if document["kind"] not in not_here]
     plane.kubectl("create", "namespace", SYSTEM_NAMESPACE)
     plane.kubectl("apply", "-f", "-", manifest={"apiVersion": "v1", "kind": "List", "items": [*items, API_SERVERS]})
 

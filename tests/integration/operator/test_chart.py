@@ -6,7 +6,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-import yaml
 
 from devcluster.tools import tool_path
 from tests.integration.control_plane import ControlPlane
@@ -14,9 +13,9 @@ from tests.integration.operator.cluster import (
     CHART,
     SYSTEM_NAMESPACE,
     Cluster,
-    Json,
     OperatorProcess,
     install_chart,
+    rendered,
 )
 from tests.integration.operator.jobs import Job
 
@@ -28,18 +27,11 @@ EVERYTHING = {
     "monitoring.dashboard": "true",
     "networkPolicies.enabled": "true",
     "watchNamespaces": "{robots,elsewhere}",
+    "jobAuthorityPolicy.anyoneMayUse.secrets": "{shared-token}",
+    "jobAuthorityPolicy.anyoneMayUse.claims": "{datasets}",
+    "jobAuthorityPolicy.anyoneMayUse.priorityClasses": "{research}",
+    "gateway.credentialsSecrets": "{team-token}",
 }
-
-
-def rendered(**values: str) -> list[Json]:
-    options = [f"--set={name}={value}" for name, value in values.items()]
-    done = subprocess.run(
-        [tool_path("helm"), "template", "test", CHART, "--namespace", SYSTEM_NAMESPACE, *options],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return [document for document in yaml.safe_load_all(done.stdout) if document]
 
 
 def test_every_object_of_the_chart_is_accepted(cluster: Cluster, plane: ControlPlane) -> None:

@@ -214,26 +214,42 @@ def test_the_priority_of_the_pods_is_the_jobs() -> None:
 
 
 @pytest.mark.parametrize("phase", PHASES)
-def test_a_dataset_on_a_volume_is_mounted_to_be_read_and_its_result_to_be_written(phase: PhaseName) -> None:
+def test_a_volume_that_is_source_and_output_is_one_volume_with_two_mounts(phase: PhaseName) -> None:
     job = a_job(source={"volume": {"claimName": "data", "path": "lab/pusht"}}, output={})
     claims = {
         volume["name"]: volume["persistentVolumeClaim"]["claimName"]
         for volume in pod_of(phase, job=job)["volumes"]
         if "persistentVolumeClaim" in volume
     }
-    assert claims == {"source": "data", "output": "data"}
-    mounts = {mount["name"]: mount for mount in container_of(phase, job=job)["volumeMounts"]}
-    assert mounts["source"] == {"name": "source", "mountPath": "/volumes/source", "readOnly": True}
-    assert mounts["output"] == {"name": "output", "mountPath": "/volumes/output", "readOnly": False}
+    assert claims == {"source": "data"}, "not read-only: the result goes to it"
+    mounts = {mount["mountPath"]: mount for mount in container_of(phase, job=job)["volumeMounts"]}
+    assert mounts["/volumes/source"] == {"name": "source", "mountPath": "/volumes/source", "readOnly": True}
+    assert mounts["/volumes/output"] == {"name": "source", "mountPath": "/volumes/output", "readOnly": False}
     values = {each["name"]: each.get("value") for each in container_of(phase, job=job)["env"]}
     assert values["AUGMENTATION_SOURCE_FOLDER"] == "/volumes/source/lab/pusht"
     assert values["AUGMENTATION_OUTPUT_FOLDER"] == f"/volumes/output/lab/pusht_augmented_{UID[:8]}"
 
 
-def test_a_result_for_the_hub_mounts_the_source_only() -> None:
-    job = a_job(source={"volume": {"claimName": "data"}}, output={"hub": {}})
-    claims = [volume["name"] for volume in pod_of(AUGMENT, job=job)["volumes"] if "persistentVolumeClaim" in volume]
-    assert claims == ["source"]
+def claims_of(phase: PhaseName, **spec: Any) -> dict[str, dict[str, Any]]:
+    volumes = pod_of(phase, job=a_job(**spec))["volumes"]
+    return {each["name"]: each["persistentVolumeClaim"] for each in volumes if "persistentVolumeClaim" in each}
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_a_result_for_the_hub_mounts_the_source_only_and_read_only_at_the_volume(phase: PhaseName) -> None:
+    claims = claims_of(phase, source={"volume": {"claimName": "data"}}, output={"hub": {}})
+    assert claims == {"source": {"claimName": "data", "readOnly": True}}
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_of_two_volumes_the_one_that_is_read_cannot_be_written_at_all(phase: PhaseName) -> None:
+    claims = claims_of(phase, source={"volume": {"claimName": "data"}}, output={"volume": {"claimName": "results"}})
+    assert claims == {"source": {"claimName": "data", "readOnly": True}, "output": {"claimName": "results"}}
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_files_of_a_volume_keep_their_group_where_its_root_has_the_pods(phase: PhaseName) -> None:
+    assert pod_of(phase)["securityContext"]["fsGroupChangePolicy"] == "OnRootMismatch"
 
 
 @pytest.mark.parametrize("phase", [RESOLVE, AUGMENT, PUBLISH])

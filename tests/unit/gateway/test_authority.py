@@ -1,0 +1,51 @@
+"""What a job over REST may name of its namespace: nothing, in no dialect, and by no field that a request has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from augmentation_api.spec import AugmentationJobSpec
+from augmentation_gateway.authority import require_nothing_named
+from augmentation_gateway.keys import ApiKey, Principal
+from augmentation_gateway.problem import Problem
+from tests.unit.gateway.conftest import BODY, FakeKube
+
+KEY = ApiKey(id="ci", sha256="0" * 64, principal=Principal(id="ci"), namespace="robots", projects=("*",))
+HUB = {"hub": {"repoID": "lab/kitchen"}}
+NAMED: list[tuple[str, dict[str, Any]]] = [
+    ("credentialsSecretRef.name", {"credentialsSecretRef": {"name": "foreign"}}),
+    ("source.volume.claimName", {"source": {"volume": {"claimName": "foreign"}}}),
+    ("output.volume.claimName", {"output": {"volume": {"claimName": "foreign"}}}),
+    ("priorityClassName", {"priorityClassName": "foreign"}),
+]
+
+
+@pytest.mark.parametrize(("field", "spec"), NAMED)
+def test_a_key_names_nothing_of_the_namespace(field: str, spec: dict[str, Any]) -> None:
+    with pytest.raises(Problem) as caught:
+        require_nothing_named(KEY, AugmentationJobSpec.model_validate({"source": HUB, **spec}))
+    assert caught.value.status == 403
+    assert caught.value.detail.startswith(f"{field} is 'foreign', and key 'ci' may name none: leave it out")
+
+
+def test_a_job_on_the_hub_names_nothing() -> None:
+    require_nothing_named(KEY, AugmentationJobSpec.model_validate({"source": HUB, "output": HUB}))
+
+
+@pytest.mark.parametrize(
+    "field",
+    ["credentialsSecretRef", "credentials_secret_ref", "priorityClassName", "priority_class_name", "source", "output"],
+)
+async def test_a_request_has_no_field_for_it(http: httpx.AsyncClient, kube: FakeKube, field: str) -> None:
+    batch = {"name": "a", "pipeline_type": "batch", "pipeline_key": "augmentation-deterministic"}
+    for path, body in (
+        ("/v1/augmentation", {**BODY, field: "foreign"}),
+        ("/v0.5/batch/jobs", {**batch, "parameters": {**BODY, field: "foreign"}}),
+    ):
+        answer = await http.post(path, json=body)
+        assert answer.status_code == 422
+        assert f"{field} is not a field of this request" in answer.text
+    assert not kube.writes
