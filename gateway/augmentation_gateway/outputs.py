@@ -1,13 +1,19 @@
-"""Where a job's result lies, as links. The gateway never touches a dataset: whoever follows a link asks the hub."""
+"""Where a job's result lies, as links. The gateway never touches a dataset: whoever follows a link asks the hub.
+
+A link leads to the hub that the administrator's class names. The address in a job's status is written by the job's own
+pods, and is never passed on: one that was taken over could lead people anywhere.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from augmentation_api.spec import REPO_ID_PATTERN
 from augmentation_api.status import OutputStatus
-from augmentation_gateway.records import JobRecord
+from augmentation_gateway.records import ClassRecord, JobRecord
 
 PICTURE = "meta/augmentation.png"
 INFO = "meta/info.json"
@@ -28,7 +34,7 @@ class ResultFile:
         path: in the dataset.
         kind: card, info, record or picture.
         media_type: of its content.
-        url: where to get it, with the reader's own rights at the hub; None where the result lies on a volume.
+        url: where to get it, with the reader's own rights at the hub; None where the result has no page on a hub.
     """
 
     path: str
@@ -43,23 +49,33 @@ def published(record: JobRecord) -> OutputStatus | None:
     return output if output is not None and output.revision is not None else None
 
 
-def result_files(record: JobRecord) -> Sequence[ResultFile]:
+def result_files(record: JobRecord, runs_as: ClassRecord | None) -> Sequence[ResultFile]:
     """The files of a published result that are worth a link; none until it is there."""
     output, source = published(record), record.status.source
     if output is None:
         return []
     # Work by blocks of rows is an image dataset's, which has no metadata of LeRobot's.
     lacks = {INFO} if source is not None and source.blocks is not None else set()
-    return [ResultFile(path, kind, media, _link(output, path)) for path, kind, media in FILES if path not in lacks]
+    return [
+        ResultFile(path, kind, media, file_url(output, runs_as, path))
+        for path, kind, media in FILES
+        if path not in lacks
+    ]
 
 
-def picture_url(output: OutputStatus) -> str | None:
-    """Where the picture of before and after is; None where the result has no address."""
-    return _link(output, PICTURE)
+def page_url(output: OutputStatus, runs_as: ClassRecord | None) -> str | None:
+    """The dataset's page on the hub of the class that its job ran as.
 
-
-def _link(output: OutputStatus, path: str) -> str | None:
-    """A Hugging Face compatible hub serves the files of a revision beside the dataset's page."""
-    if not output.url or not output.url.startswith(("https://", "http://")):
+    None where the result is not on a hub, and where that class, which alone names the hub, is not there any more.
+    """
+    dataset_id = output.dataset_id or ""
+    if not output.url or runs_as is None or not re.fullmatch(REPO_ID_PATTERN, dataset_id):
         return None
-    return f"{output.url.rstrip('/')}/resolve/{quote(output.revision or '', safe='')}/{path}"
+    return f"{runs_as.hub_public_endpoint.rstrip('/')}/datasets/{dataset_id}"
+
+
+def file_url(output: OutputStatus, runs_as: ClassRecord | None, path: str) -> str | None:
+    """Where a file of the published revision is; None where the dataset has no page."""
+    page = page_url(output, runs_as)
+    # A Hugging Face compatible hub serves the files of a revision beside the dataset's page.
+    return f"{page}/resolve/{quote(output.revision or '', safe='')}/{path}" if page else None

@@ -155,20 +155,29 @@ DEFAULT_HUB: str = Hub().endpoint
 
 @dataclass(frozen=True)
 class ClassRecord:
-    """What the gateway reads of an AugmentationClass."""
+    """What the gateway reads of an AugmentationClass.
+
+    Attributes:
+        hub_endpoint: address of the hub for pods.
+        hub_public_endpoint: the same for links that people follow.
+    """
 
     name: str
     type: str
     default: bool
     hub_endpoint: str
+    hub_public_endpoint: str
 
     @classmethod
     def read(cls, raw: Mapping[str, Any]) -> ClassRecord:
         """Read an object as the API server sent it. Raises KeyError where it is none."""
         spec = raw["spec"]
+        hub = spec.get("hub", {})
+        endpoint = hub.get("endpoint", DEFAULT_HUB)
         return cls(
             name=raw["metadata"]["name"],
             type=spec.get("type", AugmentationType.DETERMINISTIC.value),
             default=spec.get("default", False),
-            hub_endpoint=spec.get("hub", {}).get("endpoint", DEFAULT_HUB),
+            hub_endpoint=endpoint,
+            hub_public_endpoint=hub.get("publicEndpoint") or endpoint,
         )

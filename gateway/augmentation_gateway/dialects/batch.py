@@ -242,7 +242,8 @@ def _router(gateway: Gateway) -> APIRouter:
     )
     async def outputs(id: _Id, request: Request) -> OutputList:  # noqa: A002 - this API's own name
         """List files of the published dataset, as links to its hub; none until there is one."""
-        files = outputs_view(readable(id, request))
+        record = readable(id, request)
+        files = outputs_view(record, gateway.view.class_of(record))
         return OutputList(outputs=files, total=len(files))
 
     return router

@@ -16,7 +16,7 @@ from augmentation_gateway.job_id import batch_id
 from augmentation_gateway.native.answer import Moment, error_of
 from augmentation_gateway.native.request_view import request_of
 from augmentation_gateway.outputs import result_files
-from augmentation_gateway.records import JobRecord
+from augmentation_gateway.records import ClassRecord, JobRecord
 from augmentation_gateway.stage import Stage, failure_reason, stage_of
 
 BatchStatus = Literal["PENDING", "ADMITTED", "RUNNING", "COMPLETED", "FAILED", "PREEMPTED", "CANCELLED"]
@@ -199,11 +199,11 @@ def inputs_view(record: JobRecord, offset: int, limit: int) -> tuple[list[BatchI
     ], len(selected)
 
 
-def outputs_view(record: JobRecord) -> list[BatchOutput]:
+def outputs_view(record: JobRecord, runs_as: ClassRecord | None) -> list[BatchOutput]:
     """The files of the result; none until there is one."""
     return [
         BatchOutput(path=file.path, kind=file.kind, media_type=file.media_type, url=file.url)
-        for file in result_files(record)
+        for file in result_files(record, runs_as)
     ]
 
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field, PlainSerializer, WithJsonSchema
 from augmentation_api.model import to_rfc3339
 from augmentation_api.status import AugmentationJobStatus, OutputStatus, Phase, PhaseEvent, Tally
 from augmentation_api.vocabulary import NEEDS_SOMEBODY, ConditionType, PhaseName, PhaseStatus, State
+from augmentation_gateway.outputs import page_url
 from augmentation_gateway.records import ClassRecord, JobRecord
 
 Moment = Annotated[
@@ -131,12 +132,12 @@ class AugmentationStatusResponse(BaseModel):
     output: OutputView | None = Field(None, description="The published dataset, once there is one")
 
 
-def encode_status(record: JobRecord, _: ClassRecord | None = None) -> bytes:
+def encode_status(record: JobRecord, runs_as: ClassRecord | None = None) -> bytes:
     """The body of GET /v1/augmentation/{job_id}."""
-    return status_view(record).model_dump_json().encode()
+    return status_view(record, runs_as).model_dump_json().encode()
 
 
-def status_view(record: JobRecord) -> AugmentationStatusResponse:
+def status_view(record: JobRecord, runs_as: ClassRecord | None) -> AugmentationStatusResponse:
     """A job as the native dialect shows it. Never fails for want of a field: the status of a new job is empty."""
     status = record.status
     created_at = status.created_at or record.metadata.creation_timestamp
@@ -162,7 +163,7 @@ def status_view(record: JobRecord) -> AugmentationStatusResponse:
         if progress
         else ProgressView(),
         error=error_of(status),
-        output=output_view(output) if output else None,
+        output=output_view(output, runs_as) if output else None,
     )
 
 
@@ -212,14 +213,14 @@ def _event_view(event: PhaseEvent, otherwise_at: datetime | None) -> PhaseEventV
     )
 
 
-def output_view(output: OutputStatus) -> OutputView:
+def output_view(output: OutputStatus, runs_as: ClassRecord | None) -> OutputView:
     """A published dataset."""
     return OutputView(
         dataset_id=output.dataset_id,
         revision=output.revision,
         episodes=output.episodes,
         frames=output.frames,
-        url=output.url,
+        url=page_url(output, runs_as),
     )
 
 

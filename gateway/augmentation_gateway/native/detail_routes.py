@@ -15,11 +15,13 @@ from augmentation_gateway.native.key_view import KeyView, key_view
 from augmentation_gateway.native.resource_view import ResourceView, encode_request, encode_resource
 from augmentation_gateway.native.results import OutputsResponse, outputs_view
 from augmentation_gateway.openapi import AGE_HEADERS, SECURITY
-from augmentation_gateway.outputs import picture_url, published
+from augmentation_gateway.outputs import PICTURE, file_url, published
 from augmentation_gateway.picture import fetch_picture, picture_address
 from augmentation_gateway.problem import Problem
 from augmentation_gateway.records import JobRecord
 from augmentation_gateway.route_key import key_of
+
+_NO_CLASS = "The class that this job ran as is gone, and with it the hub's address: open it there."
 
 
 def readable(gateway: Gateway, job_id: UUID, request: Request) -> JobRecord:
@@ -44,7 +46,8 @@ def detail_router(gateway: Gateway, prefix: str) -> APIRouter:
     )
     async def outputs(job_id: JobId, request: Request) -> OutputsResponse:
         """Get what a job has published. Links lead to the hub, which asks for rights of its own."""
-        return outputs_view(readable(gateway, job_id, request))
+        record = readable(gateway, job_id, request)
+        return outputs_view(record, gateway.view.class_of(record))
 
     @router.get(
         "/{job_id}/preview",
@@ -67,10 +70,13 @@ def detail_router(gateway: Gateway, prefix: str) -> APIRouter:
 
         It is a file of the published dataset, and the answer leads to it on the hub: the gateway touches no dataset.
         """
-        output = published(readable(gateway, job_id, request))
+        record = readable(gateway, job_id, request)
+        output, runs_as = published(record), gateway.view.class_of(record)
         if output is None:
             raise Problem(404, "There is no picture yet: it is published with the job's result.")
-        if (url := picture_url(output)) is None:
+        if runs_as is None:
+            raise Problem(404, _NO_CLASS)
+        if (url := file_url(output, runs_as, PICTURE)) is None:
             raise Problem(404, "The result lies on a volume: look at meta/augmentation.png there.")
         return Response(status_code=302, headers={"Location": url})
 
@@ -100,7 +106,7 @@ def detail_router(gateway: Gateway, prefix: str) -> APIRouter:
         if output is None:
             raise Problem(404, "There is no picture yet: it is published with the job's result.")
         if runs_as is None:
-            raise Problem(404, "The class that this job ran as is gone, and with it the hub's address: open it there.")
+            raise Problem(404, _NO_CLASS)
         if (address := picture_address(output, runs_as.hub_endpoint)) is None:
             raise Problem(404, "The result lies on a volume: look at meta/augmentation.png there.")
         # A revision's file never changes.
@@ -120,7 +126,10 @@ def detail_router(gateway: Gateway, prefix: str) -> APIRouter:
     async def resource(job_id: JobId, request: Request) -> Response:
         """Get a job in full, as `kubectl get -o json` shows it: conditions, shards, placement, usage."""
         record = readable(gateway, job_id, request)
-        return Response(record.encoded("resource", encode_resource), media_type="application/json")
+        body = record.encoded(
+            "resource", lambda job: encode_resource(job, gateway.view.class_of(job)), gateway.view.classes.revision
+        )
+        return Response(body, media_type="application/json")
 
     @router.get(
         "/{job_id}/request",

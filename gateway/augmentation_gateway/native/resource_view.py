@@ -9,7 +9,8 @@ from pydantic import BaseModel, Field
 
 from augmentation_api.identifiers import API_VERSION, JOB_KIND
 from augmentation_gateway.native.request_view import request_of
-from augmentation_gateway.records import JobRecord
+from augmentation_gateway.outputs import page_url
+from augmentation_gateway.records import ClassRecord, JobRecord
 
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
@@ -32,13 +33,19 @@ class DryRunResponse(BaseModel):
     manifest: dict[str, Any] = Field(description="The AugmentationJob, for `kubectl apply -f`")
 
 
-def encode_resource(record: JobRecord) -> bytes:
-    """The body of GET …/{job_id}/resource."""
+def encode_resource(record: JobRecord, runs_as: ClassRecord | None) -> bytes:
+    """The body of GET …/{job_id}/resource: the object, and in place of its result's address the one that is true."""
     metadata = dict(record.raw["metadata"])
     annotations = {name: text for name, text in metadata.get("annotations", {}).items() if name != _LAST_APPLIED}
     metadata = {**metadata, "annotations": annotations}
     whole = {"apiVersion": API_VERSION, "kind": JOB_KIND, "metadata": metadata, "spec": record.raw["spec"]}
-    return json.dumps({**whole, "status": record.raw.get("status", {})}, separators=(",", ":")).encode()
+    status = dict(record.raw.get("status") or {})
+    if isinstance(output := status.get("output"), dict) and "url" in output:
+        url = page_url(record.status.output, runs_as) if record.status.output else None
+        status["output"] = {name: value for name, value in output.items() if name != "url"} | (
+            {"url": url} if url else {}
+        )
+    return json.dumps({**whole, "status": status}, separators=(",", ":")).encode()
 
 
 def encode_request(record: JobRecord) -> bytes:

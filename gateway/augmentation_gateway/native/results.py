@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from augmentation_gateway.native.answer import OutputView, output_view
 from augmentation_gateway.outputs import published, result_files
-from augmentation_gateway.records import JobRecord
+from augmentation_gateway.records import ClassRecord, JobRecord
 
 
 class OutputFileView(BaseModel):
@@ -17,7 +17,7 @@ class OutputFileView(BaseModel):
     path: str = Field(description="Path in the dataset")
     kind: str = Field(description="card, info, record (how it was made) or picture (before and after)")
     media_type: str
-    url: str | None = Field(None, description="Where to get it; null where the dataset lies on a volume")
+    url: str | None = Field(None, description="Where to get it; null where the dataset has no page on a hub")
 
 
 class OutputsResponse(BaseModel):
@@ -28,14 +28,14 @@ class OutputsResponse(BaseModel):
     files: list[OutputFileView] = Field(default=[], description="What is worth a look beside the episodes")
 
 
-def outputs_view(record: JobRecord) -> OutputsResponse:
+def outputs_view(record: JobRecord, runs_as: ClassRecord | None) -> OutputsResponse:
     """The result of a job; empty until there is one."""
     output = published(record)
     return OutputsResponse(
         job_id=UUID(record.uid),
-        output=output_view(output) if output else None,
+        output=output_view(output, runs_as) if output else None,
         files=[
             OutputFileView(path=file.path, kind=file.kind, media_type=file.media_type, url=file.url)
-            for file in result_files(record)
+            for file in result_files(record, runs_as)
         ],
     )

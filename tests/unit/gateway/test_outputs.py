@@ -9,15 +9,78 @@ import pytest
 
 from augmentation_gateway.cluster_view import ClusterView
 from tests.unit.gateway.conftest import PATH, put
-from tests.unit.gateway.job_objects import JOB_ID, job_object
+from tests.unit.gateway.job_objects import JOB_ID, job_object, listing
 
 OUTPUT = {"datasetID": "me/result", "revision": "abc123", "episodes": 24, "frames": 1368}
+CLASS: dict[str, Any] = {
+    "metadata": {"name": "cpu", "uid": "c", "resourceVersion": "5"},
+    "spec": {
+        "type": "deterministic",
+        "default": True,
+        "hub": {"endpoint": "http://hub.svc", "publicEndpoint": "https://hub.example/"},
+    },
+}
 PAGE = "https://hub.example/datasets/me/result"
 PICTURE = f"{PAGE}/resolve/abc123/meta/augmentation.png"
 
 
+@pytest.fixture(autouse=True)
+def hub(view: ClusterView) -> None:
+    """A class with a hub that people reach by another address than pods."""
+    view.classes.replace(listing(CLASS, version=5))
+
+
 def completed(view: ClusterView, **output: Any) -> None:
     put(view, job_object(version=300, status={"state": "completed", "output": {**OUTPUT, **output}}))
+
+
+@pytest.mark.parametrize(
+    "url", ["https://evil.example/x", "https://hub.example@evil.example", "javascript:alert(1)", PAGE]
+)
+async def test_a_workers_address_is_shown_and_followed_nowhere(
+    http: httpx.AsyncClient, view: ClusterView, url: str
+) -> None:
+    completed(view, url=url)
+    paths = (
+        PATH,
+        f"{PATH}/outputs",
+        f"{PATH}/resource",
+        f"/v0.5/batch/jobs/{JOB_ID}",
+        f"/v0.5/batch/jobs/{JOB_ID}/outputs",
+    )
+    for path in (*paths, f"/jobs/{JOB_ID}", "/v1/augmentation", f"{PATH}/events"):
+        text = (await http.get(path)).text
+        assert "evil.example" not in text
+        assert "javascript" not in text
+    assert (await http.get(PATH)).json()["output"]["url"] == PAGE
+    assert (await http.get(f"{PATH}/resource")).json()["status"]["output"]["url"] == PAGE
+    assert (await http.get(f"{PATH}/preview")).headers["location"] == PICTURE
+
+
+@pytest.mark.parametrize("dataset", ["../../evil", "a/b/../../c", "//evil.example/x", "me", "a/b?c", "", None])
+async def test_what_is_no_dataset_id_has_no_links(
+    http: httpx.AsyncClient, view: ClusterView, dataset: str | None
+) -> None:
+    completed(view, url=PAGE, datasetID=dataset)
+    assert (await http.get(PATH)).json()["output"]["url"] is None
+    assert "url" not in (await http.get(f"{PATH}/resource")).json()["status"]["output"]
+    assert {file["url"] for file in (await http.get(f"{PATH}/outputs")).json()["files"]} == {None}
+    assert (await http.get(f"{PATH}/preview")).status_code == 404
+
+
+async def test_links_follow_the_class_and_end_with_it(http: httpx.AsyncClient, view: ClusterView) -> None:
+    completed(view, url=PAGE)
+    assert (await http.get(PATH)).json()["output"]["url"] == PAGE
+    metadata = {**CLASS["metadata"], "resourceVersion": "6"}
+    moved = {"metadata": metadata, "spec": {**CLASS["spec"], "hub": {"endpoint": "https://moved.example"}}}
+    view.classes.replace(listing(moved, version=6))
+    assert (await http.get(PATH)).json()["output"]["url"] == "https://moved.example/datasets/me/result"
+    assert "moved.example" in (await http.get(f"{PATH}/resource")).text
+    view.classes.replace(listing(version=7))
+    assert (await http.get(PATH)).json()["output"]["url"] is None
+    answer = await http.get(f"{PATH}/preview")
+    assert answer.status_code == 404
+    assert "class that this job ran as is gone" in answer.json()["detail"]
 
 
 async def test_the_files_of_a_result_are_links_to_its_hub(http: httpx.AsyncClient, view: ClusterView) -> None:
@@ -59,11 +122,8 @@ async def test_a_revision_cannot_lead_elsewhere(http: httpx.AsyncClient, view: C
     )
 
 
-@pytest.mark.parametrize("url", [None, "javascript:alert(1)"])
-async def test_a_result_without_an_address_has_no_links(
-    http: httpx.AsyncClient, view: ClusterView, url: str | None
-) -> None:
-    completed(view, url=url)
+async def test_a_result_on_a_volume_has_no_links(http: httpx.AsyncClient, view: ClusterView) -> None:
+    completed(view, url=None)
     assert {file["url"] for file in (await http.get(f"{PATH}/outputs")).json()["files"]} == {None}
     answer = await http.get(f"{PATH}/preview")
     assert answer.status_code == 404

@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 
 from augmentation_gateway.native.answer import AugmentationStatusResponse, encode_status
-from augmentation_gateway.records import JobRecord
+from augmentation_gateway.records import ClassRecord, JobRecord
 from tests.unit.gateway.job_objects import AT, JOB_ID, OUTPUT, STATES, condition, job_object
+
+RUNS_AS = ClassRecord("cpu", "deterministic", True, "http://hub.svc", "https://hub.example")
 
 
 def shown(status: dict[str, Any] | None) -> dict[str, Any]:
     """The body of the answer, parsed."""
-    body: dict[str, Any] = json.loads(encode_status(JobRecord.read(job_object(status=status))))
+    body: dict[str, Any] = json.loads(encode_status(JobRecord.read(job_object(status=status)), RUNS_AS))
     return body
 
 
@@ -106,7 +108,7 @@ def test_the_output_of_a_completed_job() -> None:
         "revision": "abc",
         "episodes": 24,
         "frames": 1368,
-        "url": OUTPUT["url"],
+        "url": "https://hub.example/datasets/me/pusht_augmented_2489e9ad",
     }
 
 
