@@ -67,7 +67,7 @@ class HubClient:
             secrecy.keep(token)
         self.access = HubAccess(endpoint, token is not None, secret)
         self._api = HfApi(endpoint=endpoint, token=token or False, library_name="augmentation-worker")
-        patience.install(Patience(patience_seconds, on_retry))
+        patience.install(Patience(patience_seconds, on_retry), endpoint, token)
 
     def user(self) -> str:
         """Name of the token's user: the namespace they own."""

@@ -16,6 +16,7 @@ from huggingface_hub import set_client_factory
 from huggingface_hub.utils._http import hf_request_event_hook
 
 from augmentation_kube import connection_failure
+from augmentation_worker.hub.destinations import checked_transport
 
 PASSING_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 FIRST_WAIT_SECONDS = 0.5
@@ -100,11 +101,17 @@ class PatientTransport(httpx2.BaseTransport):
         self._inner.close()
 
 
-def install(patience: Patience) -> None:
-    """Make every later request of huggingface_hub in this process patient in this way."""
+def install(patience: Patience, endpoint: str, token: str | None) -> None:
+    """Make every later request of huggingface_hub in this process patient in this way.
+
+    Args:
+        patience: how often a request is sent again.
+        endpoint: base URL of the hub, which decides where its answers may send this process.
+        token: for the hub alone.
+    """
     set_client_factory(
         lambda: httpx2.Client(
-            transport=PatientTransport(httpx2.HTTPTransport(), patience),
+            transport=PatientTransport(checked_transport(endpoint, token), patience),
             event_hooks={"request": [hf_request_event_hook]},
             follow_redirects=True,
             timeout=_TIMEOUT,

@@ -18,11 +18,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from augmentation_api import FailureReason
+from augmentation_worker.bounded.unreadable import Unreadable
 from augmentation_worker.dataset.info import INFO_PATH
 from augmentation_worker.dataset.layout import CARD_PATH
-from augmentation_worker.dataset_path import DatasetPath, PathRefused
+from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.images.card_configs import shown_card
 from augmentation_worker.images.dataset import ImageDataset, Layout, SourceFile
+from augmentation_worker.images.local_only import local_only
 from augmentation_worker.images.rows import damaged, open_rows
 from augmentation_worker.pictures.picture_header import PictureInvalid, read_header
 from augmentation_worker.storage.disk import is_disk_full, scratch_full
@@ -30,6 +33,8 @@ from augmentation_worker.storage.source import SourceDataset
 
 METADATA_NAMES = frozenset({"metadata.csv", "metadata.jsonl", "metadata.parquet"})
 """Files of an image folder that hold more columns, one row a picture."""
+_SAID_ELSEWHERE = frozenset({"dataset_infos.json", ".huggingface.yaml"})
+"""Files that older versions of `datasets` read beside the card. It is shown the card alone."""
 LOOKED_AT = 16
 """Pictures of a column that are looked at to know whether it has colours."""
 _MOST_LISTED = 20
@@ -55,10 +60,7 @@ def find_image_dataset(source: SourceDataset, scratch: Path) -> ImageDataset:
     with _skeleton(source, scratch) as skeleton:
         builder = _builder(source, skeleton)
         layout = _layout(source, builder)
-        paths = {
-            str(split): [_path_in(source, skeleton, path) for path in files]
-            for split, files in builder.config.data_files.items()
-        }
+        paths = _own_files(source, skeleton, builder.config.data_files)
         if layout is Layout.PARQUET:
             features, files = _parquet_files(source, paths, builder.info.features)
             tables: Mapping[str, pa.Table] = {}
@@ -84,14 +86,6 @@ def find_image_dataset(source: SourceDataset, scratch: Path) -> ImageDataset:
     return _with_colour(found, source)
 
 
-def _path_in(source: SourceDataset, skeleton: Path, path: str) -> DatasetPath:
-    """What the library found, as a path in the dataset."""
-    try:
-        return DatasetPath(os.path.relpath(path, skeleton))
-    except PathRefused as error:
-        raise damaged(source.name, f"its card or metadata name what is not in it: {error}") from error
-
-
 @contextmanager
 def _skeleton(source: SourceDataset, scratch: Path) -> Iterator[Path]:
     folder = scratch / "skeleton"
@@ -102,13 +96,37 @@ def _skeleton(source: SourceDataset, scratch: Path) -> Iterator[Path]:
         for path in source.paths:
             local = dataset / path
             local.parent.mkdir(parents=True, exist_ok=True)
-            if path == CARD_PATH or path.name in METADATA_NAMES:
+            if path == CARD_PATH:
+                local.write_bytes(_shown_card(source))
+            elif path.name in METADATA_NAMES:
                 shutil.copyfile(source.open(path), local)
-            else:
+            elif path not in _SAID_ELSEWHERE:
                 local.touch()
         yield dataset
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _shown_card(source: SourceDataset) -> bytes:
+    try:
+        return shown_card(source.read(CARD_PATH) or b"")
+    except Unreadable as error:
+        raise damaged(source.name, f"its {CARD_PATH} {error.found}") from error
+
+
+def _own_files(
+    source: SourceDataset, skeleton: Path, data_files: Mapping[Any, Sequence[str]]
+) -> dict[str, list[DatasetPath]]:
+    """By split the paths of its files: they are the dataset's own, whatever has chosen them."""
+    own: dict[str, DatasetPath] = {path: path for path in source.paths}
+    prefix = f"{skeleton.resolve()}/"
+    paths: dict[str, list[DatasetPath]] = {}
+    for split, files in data_files.items():
+        named = [str(file).removeprefix(prefix) for file in files]
+        if others := [path for path in named if path not in own]:
+            raise damaged(source.name, f"its split {split} is made of {others[0]!r}, which is not one of its files")
+        paths[str(split)] = [own[path] for path in named]
+    return paths
 
 
 def _builder(source: SourceDataset, skeleton: Path) -> Any:
@@ -116,8 +134,9 @@ def _builder(source: SourceDataset, skeleton: Path) -> Any:
 
     datasets.disable_progress_bars()
     try:
-        # Without a name it takes the only configuration, or the default one.
-        return datasets.load_dataset_builder(str(skeleton), cache_dir=str(_cache(skeleton)))
+        with local_only():
+            # Without a name it takes the only configuration, or the default one.
+            return datasets.load_dataset_builder(str(skeleton), cache_dir=str(_cache(skeleton)))
     except Exception as error:  # whatever it raises, it is of these files
         if is_disk_full(error):
             raise scratch_full() from error
@@ -136,9 +155,10 @@ def _configurations(skeleton: Path) -> list[str]:
     import datasets  # noqa: PLC0415
 
     try:
-        if datasets.get_dataset_default_config_name(str(skeleton)) is not None:
-            return []  # whatever is wrong, it is not the choice
-        return list(datasets.get_dataset_config_names(str(skeleton)))
+        with local_only():
+            if datasets.get_dataset_default_config_name(str(skeleton)) is not None:
+                return []  # whatever is wrong, it is not the choice
+            return list(datasets.get_dataset_config_names(str(skeleton)))
     except Exception:  # the error that led here says what is wrong
         return []
 
@@ -225,8 +245,9 @@ def _folder_rows(source: SourceDataset, skeleton: Path, builder: Any) -> tuple[A
     import datasets  # noqa: PLC0415
 
     try:
-        builder.download_and_prepare()
-        splits = builder.as_dataset()
+        with local_only():
+            builder.download_and_prepare()
+            splits = builder.as_dataset()
     except Exception as error:  # whatever it raises, it is of these files
         if is_disk_full(error):
             raise scratch_full() from error

@@ -1,0 +1,76 @@
+"""A web server that answers anything and remembers what it was asked: for tests of what must not be asked."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+Answer = tuple[int, Mapping[str, str], bytes]
+
+
+@dataclass
+class Listener:
+    """A server on loopback.
+
+    Attributes:
+        url: its base URL.
+        heard: the requests, `METHOD path`, and its connections, `connection`, in order.
+        headers: of each request.
+    """
+
+    url: str = ""
+    heard: list[str] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+
+    def await_request(self, seconds: float = 5.0) -> None:
+        """Wait until something was asked: it does hear."""
+        deadline = time.monotonic() + seconds
+        while not self.heard:
+            assert time.monotonic() < deadline, "the listener hears nothing"
+            time.sleep(0.01)
+
+
+@contextmanager
+def listening(answer: Callable[[str, str], Answer] = lambda method, path: (200, {}, b"here")) -> Iterator[Listener]:
+    """Serve from a thread.
+
+    Args:
+        answer: by method and path the status, headers and body.
+    """
+    listener = Listener()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def setup(self) -> None:
+            super().setup()
+            listener.heard.append("connection")
+
+        def do_GET(self) -> None:
+            listener.heard.append(f"{self.command} {self.path}")
+            listener.headers.append({name.lower(): value for name, value in self.headers.items()})
+            status, headers, body = answer(self.command, self.path)
+            self.send_response(status)
+            for name, value in {"Content-Length": str(len(body)), **headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(body)
+
+        do_HEAD = do_POST = do_PUT = do_GET  # noqa: N815
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    listener.url = f"http://127.0.0.1:{server.server_address[1]}"
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield listener
+    finally:
+        server.shutdown()
+        server.server_close()

@@ -1,0 +1,184 @@
+"""Where the hub may send a pod: its answers name other hosts (redirects, links to its storage), and not all are for it.
+
+Files of a large hub lie on other hosts than its API, so those have to be followed. But a pod stands inside a network
+that the hub may not see: it must not be sent to the cloud's metadata address, to the pod itself, or from a hub on the
+internet to a private network. What may be reached is decided by the address that is connected to, so neither a
+redirect nor a name that changes its address gets around it.
+"""
+
+import ipaddress
+import socket
+from collections.abc import Callable, Iterable, Sequence
+from enum import IntEnum
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpcore2
+import httpx2
+
+from augmentation_api import FailureReason
+from augmentation_worker.failure import WorkerFailure
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Resolve = Callable[[str, int], Sequence[str]]
+"""The addresses of a host."""
+_METADATA = frozenset(map(ipaddress.ip_address, ("fd00:ec2::254", "100.100.100.200", "168.63.129.16")))
+"""Addresses outside of 169.254.0.0/16 at which clouds tell a machine its own credentials."""
+_SHARED = ipaddress.ip_network("100.64.0.0/10")
+"""Carrier-grade NAT, which clusters use for pods."""
+_IPV4_IN_IPV6 = ipaddress.ip_network("64:ff9b::/96")
+"""NAT64: an IPv4 address is in the last four bytes."""
+_PORTS = {"http": 80, "https": 443}
+
+
+class Reach(IntEnum):
+    """Who can reach an address. A hub may send to one that at least as many can reach as the hub itself."""
+
+    NOBODY = 0
+    """Link-local, metadata, multicast, reserved."""
+    THIS_MACHINE = 1
+    PRIVATE = 2
+    PUBLIC = 3
+
+
+def reach_of(text: str) -> Reach:
+    """Who can reach an IP address."""
+    address: Address = ipaddress.ip_address(text.partition("%")[0])
+    if isinstance(address, ipaddress.IPv6Address):
+        if address in _IPV4_IN_IPV6:
+            address = ipaddress.IPv4Address(address.packed[-4:])
+        else:
+            address = address.ipv4_mapped or address.sixtofour or address
+    if address in _METADATA or address.is_link_local or address.is_multicast or address.is_unspecified:
+        return Reach.NOBODY
+    if address.is_loopback:
+        return Reach.THIS_MACHINE
+    if address.is_private or (address.version == 4 and address in _SHARED):
+        return Reach.PRIVATE
+    return Reach.PUBLIC if address.is_global else Reach.NOBODY
+
+
+def resolved(host: str, port: int) -> Sequence[str]:
+    """The addresses of a host, by the system's resolver. Raises OSError."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(each[4][0]) for each in found))
+
+
+class Destinations:
+    """The addresses to which the clients of one hub may connect.
+
+    Args:
+        endpoint: base URL of the hub: it is trusted, as an administrator has named it.
+        resolve: finds addresses.
+    """
+
+    def __init__(self, endpoint: str, resolve: Resolve = resolved) -> None:
+        parts = urlsplit(endpoint)
+        self.endpoint = endpoint
+        self._host, self._port = (parts.hostname or "").lower(), parts.port or _PORTS.get(parts.scheme, 0)
+        self._resolve = resolve
+
+    def is_hub(self, host: str, port: int | None, scheme: str) -> bool:
+        """Whether this is the hub itself: what it may be told is for no other."""
+        own_scheme = urlsplit(self.endpoint).scheme
+        return (host.lower(), port or _PORTS.get(scheme), scheme) == (self._host, self._port, own_scheme)
+
+    def addresses_of(self, host: str, port: int) -> list[str]:
+        """The addresses of a host that may be connected to.
+
+        Raises:
+            OSError: the name cannot be resolved.
+            WorkerFailure: HUB_UNAVAILABLE if it has only others.
+        """
+        addresses = self._resolve(host, port)
+        if (host.lower(), port) == (self._host, self._port):
+            return list(addresses)
+        allowed = [each for each in addresses if reach_of(each) >= max(self._reach, Reach.THIS_MACHINE)]
+        if not allowed:
+            raise WorkerFailure(
+                FailureReason.HUB_UNAVAILABLE,
+                f"the hub {self.endpoint} sends this pod to {host}, port {port} ({', '.join(addresses[:3])}): a hub "
+                "may name addresses that are as public as its own, and never link-local ones; reach the hub, or its "
+                "storage, by another address (hub.endpoint of the AugmentationClass)",
+            )
+        return allowed
+
+    @cached_property
+    def _reach(self) -> Reach:
+        try:
+            return min(map(reach_of, self._resolve(self._host, self._port)), default=Reach.PUBLIC)
+        except OSError:
+            return Reach.PUBLIC
+
+
+class _CheckedNetwork:
+    """A network of httpx2's that connects to addresses which were checked, so that none changes in between."""
+
+    def __init__(self, inner: Any, destinations: Destinations) -> None:
+        self._inner = inner
+        self._destinations = destinations
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> Any:
+        """A connection to the first of the host's addresses that answers."""
+        try:
+            addresses = self._destinations.addresses_of(host, port)
+        except OSError as error:
+            raise httpcore2.ConnectError(str(error)) from error  # what the inner network raises
+        for number, address in enumerate(addresses, start=1):
+            try:
+                return self._inner.connect_tcp(
+                    address, port, timeout=timeout, local_address=local_address, socket_options=socket_options
+                )
+            except Exception:
+                if number == len(addresses):
+                    raise
+        raise AssertionError("a host has at least one address")
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        self._inner.sleep(seconds)
+
+
+class _TokenForHub(httpx2.BaseTransport):
+    """Keeps the job's token from all hosts but the hub: huggingface_hub sends it to some that an answer names."""
+
+    def __init__(self, inner: httpx2.BaseTransport, destinations: Destinations, token: str | None) -> None:
+        self._inner = inner
+        self._destinations = destinations
+        self._token = token
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        url = request.url
+        if not self._destinations.is_hub(url.host, url.port, url.scheme):
+            for name in [name for name, value in request.headers.items() if self._token and self._token in value]:
+                del request.headers[name]
+        return self._inner.handle_request(request)
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+def checked_transport(endpoint: str, token: str | None) -> httpx2.BaseTransport:
+    """A transport of which every connection, also after a redirect, is to a host that the hub may send to.
+
+    No environment variable makes it use a proxy: whoever wants one names it as the hub's endpoint.
+
+    Args:
+        endpoint: base URL of the hub.
+        token: for the hub alone; None: there is none.
+    """
+    destinations = Destinations(endpoint)
+    transport = httpx2.HTTPTransport()
+    # There is no public way to give a transport its network; tests/integration/worker/test_server_side_requests.py
+    # holds the installed version to it.
+    pool: Any = transport._pool
+    pool._network_backend = _CheckedNetwork(pool._network_backend, destinations)
+    return _TokenForHub(transport, destinations, token)
