@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -45,7 +46,7 @@ def administrator(cluster: Cluster, plane: ControlPlane) -> Cluster:
     """An API server with the chart's rights and policies; what everybody may use is named in its values."""
     cluster.post("/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
     values = {f"jobAuthorityPolicy.anyoneMayUse.{kind}": f"{{{name}}}" for kind, name in SHARED.items()}
-    rights = rendered("templates/job-authority-policy.yaml", **values, **{"gateway.credentialsSecrets": "{team-token}"})
+    rights = rendered("templates/job-authority-policy.yaml", **values)
     plane.kubectl("apply", "-f", "-", manifest={"apiVersion": "v1", "kind": "List", "items": rights})
     cluster.post(
         "/apis/scheduling.k8s.io/v1/priorityclasses",
@@ -203,10 +204,18 @@ def test_a_gateway_that_was_taken_over_names_nothing_either(administrator: Clust
         )
 
 
-def test_the_gateway_may_name_the_secrets_that_its_keys_name(administrator: Cluster) -> None:
+def test_the_gateway_may_name_the_secret_of_a_key_once_it_has_the_right_of_the_documentation(
+    administrator: Cluster, plane: ControlPlane
+) -> None:
+    """As docs/rest.md has it for keys with a hub token of their own."""
+    text = (CHECKOUT / "docs" / "rest.md").read_text()
+    (manifest,) = (block for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL) if "verbs: [use]" in block)
+    documents = list(yaml.safe_load_all(manifest.replace("robots", NAMESPACE)))
+    plane.kubectl("apply", "-f", "-", manifest={"apiVersion": "v1", "kind": "List", "items": documents})
     gateway = administrator.as_account(SYSTEM_NAMESPACE, "augmentation-gateway")
-    assert refused(gateway, {"credentialsSecretRef": {"name": "team-token"}}) == ""
-    assert not gateway.may("get", "secrets", NAMESPACE, "team-token")
+    until(lambda: gateway.may("use", "secrets", NAMESPACE, "project-a-hub-token"), lambda: "no right")
+    assert refused(gateway, {"credentialsSecretRef": {"name": "project-a-hub-token"}}) == ""
+    assert not gateway.may("get", "secrets", NAMESPACE, "project-a-hub-token")
 
 
 def test_the_sample_needs_no_more_than_the_right_to_make_jobs(nobody: Cluster) -> None:

@@ -30,7 +30,6 @@ EVERYTHING = {
     "jobAuthorityPolicy.anyoneMayUse.secrets": "{shared-token}",
     "jobAuthorityPolicy.anyoneMayUse.claims": "{datasets}",
     "jobAuthorityPolicy.anyoneMayUse.priorityClasses": "{research}",
-    "gateway.credentialsSecrets": "{team-token}",
 }
 
 

@@ -111,6 +111,20 @@ def test_transforms_are_put_in_order_and_each_has_versions_of_its_own(visitor: V
     visitor.look("form-dark")
 
 
+def test_a_result_is_as_private_as_its_source_until_the_form_says_otherwise(visitor: Visitor, jobs: Jobs) -> None:
+    visitor.expected_complaints = ["422"]
+    visitor.sign_in(address=NEW)
+    page = visitor.page
+    write(page, dataset_id="lab/kitchen", project_id=PROJECT_ID)
+    page.get_by_role("tab", name="curl").click()
+    curl, choice = page.get_by_role("group", name="curl"), page.get_by_label("Visibility")
+    for answer, sent in (("private", '"private": true'), ("public", '"private": false')):
+        choice.select_option(answer)
+        expect(curl).to_contain_text(sent)
+    choice.select_option("as the source")
+    expect(curl).not_to_contain_text('"private"')
+
+
 def test_a_draft_survives_a_reload_and_is_gone_when_it_is_cleared(visitor: Visitor, jobs: Jobs) -> None:
     visitor.expected_complaints = ["422"]
     visitor.sign_in(address=NEW)
