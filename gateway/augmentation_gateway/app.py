@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import FastAPI, Request
@@ -22,7 +23,7 @@ from augmentation_gateway.dialects.genai import GENAI
 from augmentation_gateway.dialects.jobs import JOBS
 from augmentation_gateway.front import Front
 from augmentation_gateway.gateway import AGE_HEADER, Gateway
-from augmentation_gateway.health import health_router, metrics_router
+from augmentation_gateway.health import health_router
 from augmentation_gateway.native import NATIVE
 from augmentation_gateway.page import page_router
 from augmentation_gateway.problem import Problem, invalid
@@ -39,6 +40,7 @@ def build_app(
     allowed_origins: Sequence[str] = (),
     *,
     page: bool = True,
+    docs: bool = True,
 ) -> ASGIApp:
     """The whole gateway as one ASGI application.
 
@@ -47,9 +49,13 @@ def build_app(
         dialects: the REST APIs it speaks.
         allowed_origins: web pages of other origins that may use it (CORS); `*`: all. None: none.
         page: whether there is a page for people at `/`.
+        docs: whether there are the pages of the OpenAPI document. The document itself is there for them and for the
+            page, whose form is made of it.
     """
     # FastAPI's own pages fetch their scripts from a third party, which a cluster may not reach and should not trust.
-    app = FastAPIOffline(
+    undocumented = partial(FastAPI, docs_url=None, redoc_url=None, openapi_url="/openapi.json" if page else None)
+    build: Callable[..., FastAPI] = FastAPIOffline if docs else undocumented
+    app = build(
         title="Augmentation",
         version=_version(),
         summary="Robot dataset augmentation jobs on Kubernetes.",
@@ -57,7 +63,6 @@ def build_app(
         "AugmentationJob in Kubernetes, and one made there with kubectl is visible here.",
     )
     app.include_router(health_router(gateway))
-    app.include_router(metrics_router(gateway))
     if page:
         app.include_router(page_router())
     for dialect in dialects:

@@ -1,10 +1,8 @@
-"""Liveness, readiness and metrics."""
+"""Liveness and readiness."""
 
 from __future__ import annotations
 
 from fastapi import APIRouter, Response
-from fastapi.responses import PlainTextResponse
-from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from pydantic import BaseModel, Field
 
 from augmentation_gateway.gateway import Gateway
@@ -43,17 +41,5 @@ def health_router(gateway: Gateway) -> APIRouter:
             response.status_code = 503
             return Health(status="waiting for the API keys")
         return Health(status="ok", cache_age_seconds=None if age is None else int(age))
-
-    return router
-
-
-def metrics_router(gateway: Gateway) -> APIRouter:
-    """`/metrics`, for Prometheus. No key: it names no job and no key."""
-    router = APIRouter(tags=["health"])
-
-    @router.get("/metrics", summary="Metrics", response_class=PlainTextResponse)
-    async def metrics() -> Response:
-        """Requests by route and dialect, age of the cache, watches and streams, in Prometheus' text format."""
-        return PlainTextResponse(gateway.metrics.render(), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
     return router

@@ -25,6 +25,9 @@ _JSON = (b"content-type", b"application/json")
 # A status changes from one second to the next, and is only for who asked with that key.
 _NOT_KEPT = (b"cache-control", b"no-store")
 
+# What a job was named is no HTML, whatever a browser makes of it.
+_NOT_GUESSED = (b"x-content-type-options", b"nosniff")
+
 
 class Sending:
     """A `send` for one request.
@@ -49,7 +52,10 @@ class Sending:
         """Pass one message on; log what the answer comes to."""
         if message["type"] == "http.response.start":
             self.started = True
-            message = {**message, "headers": [*message.get("headers", ()), *self._own_headers()]}
+            given = list(message.get("headers", ()))
+            if not any(name.lower() == _NOT_KEPT[0] for name, _ in given):
+                given.append(_NOT_KEPT)
+            message = {**message, "headers": [*given, *self._own_headers()]}
             route = getattr(self.scope.get("route"), "path", NO_ROUTE)
             seconds = self._count(route, message["status"])
             logger.info(
@@ -79,7 +85,7 @@ class Sending:
     async def json(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
         """An answer that no route has made."""
         given = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-        all_headers = [_JSON, (b"content-length", b"%d" % len(body)), _NOT_KEPT, *given]
+        all_headers = [_JSON, (b"content-length", b"%d" % len(body)), *given]
         await self({"type": "http.response.start", "status": status, "headers": all_headers})
         await self._send({"type": "http.response.body", "body": body})
 
@@ -91,7 +97,7 @@ class Sending:
                 await self._send({"type": "http.response.body", "body": b""})
 
     def _own_headers(self) -> list[tuple[bytes, bytes]]:
-        headers = [(_REQUEST_ID, self._id.encode())]
+        headers = [(_REQUEST_ID, self._id.encode()), _NOT_GUESSED]
         if self.scope["method"] == "GET":
             age = self._gateway.age_headers()
             headers += [(name.lower().encode(), value.encode()) for name, value in age.items()]

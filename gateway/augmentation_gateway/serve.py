@@ -7,7 +7,7 @@ import logging
 import signal
 import socket
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -18,6 +18,7 @@ from augmentation_gateway.cluster_view import ClusterView
 from augmentation_gateway.gateway import Gateway
 from augmentation_gateway.keys_file import KeysFile
 from augmentation_gateway.keys_secret import KeysSecret
+from augmentation_gateway.metrics_server import metrics_server
 from augmentation_gateway.oidc import OidcTokens
 from augmentation_gateway.rate_limit import RateLimit
 from augmentation_gateway.settings import Settings
@@ -70,7 +71,9 @@ async def _serve(settings: Settings, tokens: OidcTokens | None, trace: Callable[
         following = asyncio.gather(keys.follow(), gateway.open_requests.follow(gateway.holds))
         server = _Server(
             uvicorn.Config(
-                trace(build_app(gateway, allowed_origins=settings.allowed_origins, page=settings.page)),
+                trace(
+                    build_app(gateway, allowed_origins=settings.allowed_origins, page=settings.page, docs=settings.docs)
+                ),
                 host=settings.host,
                 port=settings.port,
                 lifespan="off",
@@ -86,7 +89,8 @@ async def _serve(settings: Settings, tokens: OidcTokens | None, trace: Callable[
             extra={"fields": {"port": settings.port, "namespaces": list(settings.namespaces) or "all"}},
         )
         try:
-            await server.serve()
+            async with metrics_server(gateway.metrics, *settings.metrics) if settings.metrics else nullcontext():
+                await server.serve()
         finally:
             following.cancel()
             with suppress(asyncio.CancelledError):

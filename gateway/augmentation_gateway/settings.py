@@ -34,6 +34,8 @@ class Settings:
         host: address to listen on (`HOST`).
         port: port to listen on (`PORT`). Not AUGMENTATION_GATEWAY_PORT: Kubernetes itself sets that variable, to an
             URL, in pods beside a Service named augmentation-gateway.
+        metrics: host and port to answer `/metrics` at, for Prometheus alone; None: nowhere
+            (`AUGMENTATION_METRICS_ADDRESS`, `HOST:PORT`).
         heartbeat_seconds: after so long a silence an event stream says that it is still there
             (`AUGMENTATION_HEARTBEAT_SECONDS`).
         requests_per_second: how often a key may ask each replica, where its entry names no rate; 0: as often as it
@@ -41,6 +43,8 @@ class Settings:
         allowed_origins: origins of web pages that may use the gateway, `*` for all; empty: none
             (`AUGMENTATION_ALLOWED_ORIGINS`, comma-separated).
         page: whether there is a page for people at `/` (`AUGMENTATION_PAGE`, true or false).
+        docs: whether there are `/docs` and `/redoc`, and `/openapi.json` without a page (`AUGMENTATION_DOCS`, true or
+            false).
         log_level: debug, info, warning or error (`AUGMENTATION_LOG_LEVEL`).
     """
 
@@ -50,10 +54,12 @@ class Settings:
     namespaces: tuple[str, ...] = ()
     host: str = "0.0.0.0"  # noqa: S104 - in a pod, the address that the Service reaches
     port: int = DEFAULT_PORT
+    metrics: tuple[str, int] | None = None
     heartbeat_seconds: float = HEARTBEAT_SECONDS
     requests_per_second: float = 0.0
     allowed_origins: tuple[str, ...] = ()
     page: bool = True
+    docs: bool = True
     log_level: str = "info"
 
 
@@ -65,9 +71,6 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
     level = (environ.get("AUGMENTATION_LOG_LEVEL") or "info").lower()
     if level not in ("debug", "info", "warning", "error"):
         raise SettingsError(f"AUGMENTATION_LOG_LEVEL={level!r} is unknown: use debug, info, warning or error")
-    page = (environ.get("AUGMENTATION_PAGE") or "true").lower()
-    if page not in ("true", "false"):
-        raise SettingsError(f"AUGMENTATION_PAGE={page!r} is unknown: use true or false")
     return Settings(
         keys_secret=_secret(environ.get("AUGMENTATION_KEYS_SECRET", "")),
         keys_file=Path(environ.get("AUGMENTATION_KEYS_FILE") or DEFAULT_KEYS_FILE),
@@ -75,12 +78,31 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
         namespaces=_names(environ.get("AUGMENTATION_NAMESPACES", "")),
         host=environ.get("HOST") or Settings.host,
         port=int(port),
+        metrics=_address(environ.get("AUGMENTATION_METRICS_ADDRESS", "")),
         heartbeat_seconds=_number(environ, "AUGMENTATION_HEARTBEAT_SECONDS", HEARTBEAT_SECONDS, 0.01, 3600),
         requests_per_second=_number(environ, "AUGMENTATION_REQUESTS_PER_SECOND", 0.0, 0, 1e6),
         allowed_origins=_names(environ.get("AUGMENTATION_ALLOWED_ORIGINS", "")),
-        page=page == "true",
+        page=_truth(environ, "AUGMENTATION_PAGE"),
+        docs=_truth(environ, "AUGMENTATION_DOCS"),
         log_level=level,
     )
+
+
+def _truth(environ: Mapping[str, str], name: str) -> bool:
+    text = (environ.get(name) or "true").lower()
+    if text not in ("true", "false"):
+        raise SettingsError(f"{name}={text!r} is unknown: use true or false")
+    return text == "true"
+
+
+def _address(text: str) -> tuple[str, int] | None:
+    """'0.0.0.0:8081' → ('0.0.0.0', 8081)."""
+    if not text:
+        return None
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise SettingsError(f"AUGMENTATION_METRICS_ADDRESS={text!r} is no address: give HOST:PORT")
+    return host, int(port)
 
 
 def _secret(text: str) -> tuple[str, str] | None:

@@ -96,9 +96,10 @@ class GatewayProcess:
     _process: subprocess.Popen[bytes] | None = None
 
     def __post_init__(self) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self._port = probe.getsockname()[1]
+        with socket.socket() as probe, socket.socket() as other:
+            for each in (probe, other):
+                each.bind(("127.0.0.1", 0))
+            self._port, self._metrics_port = probe.getsockname()[1], other.getsockname()[1]
 
     @property
     def url(self) -> str:
@@ -116,6 +117,12 @@ class GatewayProcess:
     @property
     def keys_file(self) -> Path:
         return self.folder / "keys.json"
+
+    def metric(self, name: str) -> float:
+        """The one sample that begins so."""
+        text = httpx.get(f"http://127.0.0.1:{self._metrics_port}/metrics", trust_env=False).text
+        (line,) = (line for line in text.splitlines() if line.startswith(name))
+        return float(line.rsplit(" ", 1)[1])
 
     def create_key(self, name: str, *arguments: str) -> None:
         """Make a key with the command line and remember it."""
@@ -177,7 +184,11 @@ class GatewayProcess:
         )
 
     def _environment(self) -> dict[str, str]:
-        given = {"KUBECONFIG": str(self.kubeconfig), "AUGMENTATION_KEYS_FILE": str(self.keys_file)}
+        given = {
+            "KUBECONFIG": str(self.kubeconfig),
+            "AUGMENTATION_KEYS_FILE": str(self.keys_file),
+            "AUGMENTATION_METRICS_ADDRESS": f"127.0.0.1:{self._metrics_port}",
+        }
         return {**os.environ, **given, **self.environment}
 
 

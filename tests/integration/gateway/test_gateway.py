@@ -227,7 +227,7 @@ def test_a_keys_file_that_is_gone_means_no_keys_and_a_broken_one_the_last(
     whole = gateway.keys_file.read_bytes()
     try:
         gateway.keys_file.write_text("{")
-        assert eventually(lambda: metric(http, "augmentation_gateway_keys_broken") == 1)
+        assert eventually(lambda: gateway.metric("augmentation_gateway_keys_broken") == 1)
         assert http.get(JOBS).status_code == 200
         gateway.keys_file.unlink()
         assert eventually(lambda: http.get(JOBS).status_code == 401, seconds=5)
@@ -236,27 +236,21 @@ def test_a_keys_file_that_is_gone_means_no_keys_and_a_broken_one_the_last(
         assert eventually(lambda: http.get(JOBS).status_code == 200)
 
 
-def metric(http: httpx.Client, name: str) -> float:
-    """The one sample that begins so."""
-    (line,) = (line for line in http.get("/metrics").text.splitlines() if line.startswith(name))
-    return float(line.rsplit(" ", 1)[1])
-
-
-def test_metrics_tell_what_was_asked_and_how_current_the_cache_is(http: httpx.Client) -> None:
+def test_metrics_tell_what_was_asked_and_how_current_the_cache_is(http: httpx.Client, gateway: GatewayProcess) -> None:
     counted = 'augmentation_gateway_requests_total{dialect="native",method="GET",route="/v1/augmentation/{job_id}"'
     job_id = create(http)
     http.get(f"{JOBS}/{job_id}")
-    before = metric(http, counted + ',status="200"')
+    before = gateway.metric(counted + ',status="200"')
     http.get(f"{JOBS}/{job_id}")
-    assert metric(http, counted + ',status="200"') == before + 1
-    assert metric(http, "augmentation_gateway_cache_age_seconds") == 0
-    assert metric(http, 'augmentation_gateway_objects{resource="augmentationjobs"}') > 0
-    assert metric(http, 'augmentation_gateway_watch_starts{resource="augmentationjobs"}') >= 1
+    assert gateway.metric(counted + ',status="200"') == before + 1
+    assert gateway.metric("augmentation_gateway_cache_age_seconds") == 0
+    assert gateway.metric('augmentation_gateway_objects{resource="augmentationjobs"}') > 0
+    assert gateway.metric('augmentation_gateway_watch_starts{resource="augmentationjobs"}') >= 1
 
 
 @pytest.mark.parametrize("abruptly", [False, True])
 def test_reads_go_on_and_writes_are_503_while_the_api_server_is_away(
-    http: httpx.Client, granted: ControlPlane, abruptly: bool
+    http: httpx.Client, gateway: GatewayProcess, granted: ControlPlane, abruptly: bool
 ) -> None:
     job_id = create(http)
     granted.stop_api_server(abruptly=abruptly)
@@ -266,7 +260,7 @@ def test_reads_go_on_and_writes_are_503_while_the_api_server_is_away(
         shown = http.get(f"{JOBS}/{job_id}")
         assert (shown.status_code, shown.json()["status"]) == (200, "queued")
         assert http.get("/readyz").status_code == 200
-        assert metric(http, "augmentation_gateway_cache_age_seconds") > 0
+        assert gateway.metric("augmentation_gateway_cache_age_seconds") > 0
         assert http.get(JOBS).headers["x-cache-age"].isdecimal()
         for answer in (http.post(JOBS, json=BODY), http.post(f"{JOBS}/{job_id}/cancel")):
             assert answer.status_code == 503

@@ -15,6 +15,7 @@ from augmentation_gateway import request_id
 from augmentation_gateway.app import build_app
 from augmentation_gateway.gateway import Gateway
 from augmentation_gateway.keys import ApiKey
+from augmentation_gateway.metrics_server import metrics_server
 from augmentation_gateway.problem import Problem
 from augmentation_gateway.rate_limit import RateLimit
 from augmentation_gateway.structured_logs import JsonFormatter
@@ -25,13 +26,11 @@ MONITORING = Path(__file__).resolve().parents[3] / "deploy" / "helm" / "augmenta
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 
-async def samples(http: httpx.AsyncClient) -> Samples:
-    """Every sample of /metrics, by name and labels."""
-    answer = await http.get("/metrics", headers={"x-api-key": ""})
-    assert answer.status_code == 200
+def samples(gateway: Gateway) -> Samples:
+    """Every sample that Prometheus is given, by name and labels."""
     return {
         (sample.name, tuple(sorted(sample.labels.items()))): sample.value
-        for family in text_string_to_metric_families(answer.text)
+        for family in text_string_to_metric_families(gateway.metrics.render().decode())
         for sample in family.samples
     }
 
@@ -40,7 +39,7 @@ def answered(found: Samples, **labels: str) -> float:
     return found.get(("augmentation_gateway_requests_total", tuple(sorted(labels.items()))), 0)
 
 
-async def test_requests_are_counted_by_dialect_and_route(http: httpx.AsyncClient) -> None:
+async def test_requests_are_counted_by_dialect_and_route(http: httpx.AsyncClient, gateway: Gateway) -> None:
     for _ in range(3):
         await http.get(PATH)
     await http.get(f"/jobs/{JOB_ID}")
@@ -48,7 +47,7 @@ async def test_requests_are_counted_by_dialect_and_route(http: httpx.AsyncClient
     await http.post(f"{PATH}/retry")
     await http.get(PATH, headers={"x-api-key": "wrong"})
     await http.request("INVENTED", "/v1/augmentation/a/b/c")
-    found = await samples(http)
+    found = samples(gateway)
     status = "/v1/augmentation/{job_id}"
     assert answered(found, dialect="native", route=status, method="GET", status="200") == 3
     assert answered(found, dialect="jobs", route="/jobs/{job_id}", method="GET", status="200") == 1
@@ -60,8 +59,8 @@ async def test_requests_are_counted_by_dialect_and_route(http: httpx.AsyncClient
     assert found[times] == 3
 
 
-async def test_the_state_of_the_cache_is_shown(http: httpx.AsyncClient) -> None:
-    found = await samples(http)
+def test_the_state_of_the_cache_is_shown(gateway: Gateway) -> None:
+    found = samples(gateway)
     assert found["augmentation_gateway_objects", (("resource", "augmentationjobs"),)] == 1
     assert found["augmentation_gateway_cache_age_seconds", ()] >= 0
     assert found["augmentation_gateway_watch_starts", (("resource", "augmentationjobs"),)] == 0
@@ -78,12 +77,51 @@ async def test_what_the_chart_asks_prometheus_for_is_what_the_gateway_answers(ga
     assert asked <= names, asked - names
 
 
-async def test_no_metric_names_a_job_or_a_key(http: httpx.AsyncClient) -> None:
+async def test_no_metric_names_a_job_or_a_key(http: httpx.AsyncClient, gateway: Gateway) -> None:
     await http.get(PATH)
     await http.get(f"{PATH}/outputs")
-    text = (await http.get("/metrics")).text
+    text = gateway.metrics.render().decode()
     assert JOB_ID not in text
     assert '"full"' not in text
+
+
+async def test_the_metrics_have_an_address_of_their_own(http: httpx.AsyncClient, gateway: Gateway) -> None:
+    assert (await http.get("/metrics")).status_code == 404
+    async with metrics_server(gateway.metrics, "127.0.0.1", 0) as runner:
+        port = runner.addresses[0][1]
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as prometheus:
+            answer = await prometheus.get("/metrics")
+            assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+            assert "augmentation_gateway_keys 6" in answer.text
+            assert (await prometheus.get(PATH, headers={"x-api-key": "full"})).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("docs", "page", "there"),
+    [(True, True, {"/docs", "/redoc", "/openapi.json"}), (False, True, {"/openapi.json"}), (False, False, set())],
+)
+async def test_the_document_can_be_left_out_but_for_the_pages_form(
+    gateway: Gateway, docs: bool, page: bool, there: set[str]
+) -> None:
+    transport = httpx.ASGITransport(build_app(gateway, docs=docs, page=page))
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
+        for path in ("/docs", "/redoc", "/openapi.json"):
+            assert (await http.get(path)).status_code == (200 if path in there else 404)
+        assert (await http.get(PATH, headers={"x-api-key": "full"})).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "kept"),
+    [
+        *((path, "no-store") for path in (PATH, f"{PATH}/resource", f"{PATH}/outputs", f"{PATH}/request", "/v1/key")),
+        *((path, "no-store") for path in ("/v0.5/batch/jobs", "/jobs", "/api/v2/status/", "/v1/augmentation/42")),
+        ("/v1/augmentation", "private, no-cache"),
+    ],
+)
+async def test_no_answer_with_data_is_kept_by_anybody(http: httpx.AsyncClient, path: str, kept: str) -> None:
+    answer = await http.get(path)
+    assert answer.headers.get_list("cache-control") == [kept]
+    assert answer.headers["x-content-type-options"] == "nosniff"
 
 
 async def test_every_answer_has_an_id_of_its_own(http: httpx.AsyncClient) -> None:

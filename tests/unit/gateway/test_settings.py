@@ -23,6 +23,8 @@ def test_every_setting_has_its_variable() -> None:
         "AUGMENTATION_HEARTBEAT_SECONDS": "2.5",
         "AUGMENTATION_REQUESTS_PER_SECOND": "50",
         "AUGMENTATION_PAGE": "false",
+        "AUGMENTATION_DOCS": "false",
+        "AUGMENTATION_METRICS_ADDRESS": "0.0.0.0:8081",
         "AUGMENTATION_ALLOWED_ORIGINS": "https://a.example,https://b.example",
         "AUGMENTATION_LOG_LEVEL": "DEBUG",
     }
@@ -35,6 +37,8 @@ def test_every_setting_has_its_variable() -> None:
         heartbeat_seconds=2.5,
         requests_per_second=50,
         page=False,
+        docs=False,
+        metrics=("0.0.0.0", 8081),
         allowed_origins=("https://a.example", "https://b.example"),
         log_level="debug",
     )
@@ -48,6 +52,10 @@ def test_every_setting_has_its_variable() -> None:
         ("AUGMENTATION_LOG_LEVEL", "loud"),
         ("AUGMENTATION_HEARTBEAT_SECONDS", "0"),
         ("AUGMENTATION_HEARTBEAT_SECONDS", "soon"),
+        ("AUGMENTATION_PAGE", "perhaps"),
+        ("AUGMENTATION_DOCS", "perhaps"),
+        ("AUGMENTATION_METRICS_ADDRESS", "8081"),
+        ("AUGMENTATION_METRICS_ADDRESS", "localhost:http"),
         ("AUGMENTATION_KEYS_SECRET", "keys"),
         ("AUGMENTATION_KEYS_SECRET", "system/keys/json"),
         ("AUGMENTATION_REQUESTS_PER_SECOND", "-1"),
