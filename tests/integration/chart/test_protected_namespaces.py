@@ -1,0 +1,30 @@
+"""Which namespaces operator and gateway are kept out of."""
+
+from __future__ import annotations
+
+from tests.integration.chart.rendering import NAMESPACE, Json, one, rendered
+
+POLICY = ("ValidatingAdmissionPolicy", "augmentation-protected-namespaces")
+
+
+def protected(values: Json | None = None) -> list[str]:
+    policy = one(rendered(values), *POLICY)
+    found: list[str] = policy["spec"]["matchConstraints"]["namespaceSelector"]["matchExpressions"][0]["values"]
+    return found
+
+
+def test_the_clusters_own_namespaces_and_the_releases_are_protected_unasked() -> None:
+    assert protected() == ["kube-system", "kube-public", "kube-node-lease", NAMESPACE]
+
+
+def test_a_namespace_that_an_administrator_names_is_served() -> None:
+    assert NAMESPACE not in protected({"watchNamespaces": [NAMESPACE, "robots"]})
+
+
+def test_more_namespaces_can_be_protected() -> None:
+    assert "vault" in protected({"operatorPolicy": {"protectedNamespaces": ["kube-system", "vault"]}})
+
+
+def test_the_policies_can_be_left_out() -> None:
+    names = {each["metadata"]["name"] for each in rendered({"operatorPolicy": {"enabled": False}})}
+    assert not names & {"augmentation-protected-namespaces", "augmentation-operator-writes"}

@@ -1,0 +1,178 @@
+"""What an operator that was taken over cannot do: asked of a real API server with the operator's own rights."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from augmentation_api import AugmentationJob
+from augmentation_operator.manifests.identity import identity
+from augmentation_operator.manifests.network_policy import WorkersEgress, network_policy
+from augmentation_operator.manifests.phase_jobs import resolve_job
+from augmentation_operator.manifests.shard_records import shard_records
+from tests.integration.operator.cluster import SYSTEM_NAMESPACE, Cluster, Json, OperatorProcess, path_of
+from tests.integration.operator.jobs import Job
+from tests.unit.operator.simulated_cluster import make_class
+
+PROTECTED = ["kube-system", "kube-public", "kube-node-lease", SYSTEM_NAMESPACE]
+PLURALS = {
+    "Job": "jobs",
+    "ServiceAccount": "serviceaccounts",
+    "Role": "roles",
+    "RoleBinding": "rolebindings",
+    "ConfigMap": "configmaps",
+    "NetworkPolicy": "networkpolicies",
+}
+
+
+@pytest.fixture(scope="module")
+def account(operator_process: OperatorProcess, cluster: Cluster) -> Cluster:
+    for name in (*PROTECTED[:3], "fresh"):
+        try:
+            cluster.post("/api/v1/namespaces", {"metadata": {"name": name}})
+        except httpx.HTTPStatusError as error:
+            assert error.response.status_code == 409
+    return cluster.as_account(SYSTEM_NAMESPACE, "augmentation-operator")
+
+
+def children(namespace: str) -> dict[str, Json]:
+    """What the operator makes for a job, by kind: accepted as it is in an ordinary namespace."""
+    job = AugmentationJob.from_wire(
+        {
+            "apiVersion": "augmentation.dev/v1alpha1",
+            "kind": "AugmentationJob",
+            "metadata": {"name": "kitchen", "namespace": namespace, "uid": "0f1e2d3c-aaaa-4bbb-8ccc-ddddeeeeffff"},
+            "spec": {"source": {"hub": {"repoID": "lab/kitchen"}}},
+        }
+    )
+    policy = network_policy(namespace, WorkersEgress(()), [])
+    made = [*identity(job, 1), *shard_records(job, 1), resolve_job(job, make_class()), policy]
+    return {each["kind"]: each for each in made}
+
+
+def create(account: Cluster, manifest: Json) -> Json:
+    path = path_of(PLURALS[manifest["kind"]], manifest["metadata"]["namespace"])
+    return account.post(f"{path}?dryRun=All", manifest)
+
+
+@pytest.mark.parametrize("kind", sorted(PLURALS))
+def test_what_the_operator_makes_of_a_job_is_accepted(account: Cluster, kind: str) -> None:
+    # Kubernetes looks a role up before it lets somebody bind it.
+    if kind != "RoleBinding":
+        assert create(account, children("fresh")[kind])
+
+
+@pytest.mark.parametrize("namespace", PROTECTED)
+@pytest.mark.parametrize("kind", sorted(PLURALS))
+def test_the_operator_makes_nothing_where_the_cluster_runs(account: Cluster, kind: str, namespace: str) -> None:
+    with pytest.raises(httpx.HTTPStatusError, match=f"augmentations do not run in namespace {namespace}|not found"):
+        create(account, children(namespace)[kind])
+
+
+@pytest.mark.parametrize("namespace", PROTECTED)
+@pytest.mark.parametrize("who", ["administrator", "augmentation-gateway"])
+def test_a_job_there_is_refused_and_the_message_names_the_way(
+    cluster: Cluster, account: Cluster, who: str, namespace: str
+) -> None:
+    user = cluster if who == "administrator" else cluster.as_account(SYSTEM_NAMESPACE, who)
+    body = {
+        "apiVersion": "augmentation.dev/v1alpha1",
+        "kind": "AugmentationJob",
+        "metadata": {"name": "misplaced"},
+        "spec": {"source": {"hub": {"repoID": "lab/kitchen"}}},
+    }
+    with pytest.raises(httpx.HTTPStatusError, match="name this one in watchNamespaces of the Helm chart"):
+        user.post(path_of("augmentationjobs", namespace), body)
+
+
+def _pod(change: Callable[[Json], None]) -> Callable[[Json], None]:
+    return lambda manifest: change(manifest["spec"]["template"]["spec"])
+
+
+def _own(manifest: Json) -> None:
+    manifest["metadata"].pop("ownerReferences")
+
+
+MISUSES: list[tuple[str, str, Callable[[Json], Any]]] = [
+    *((f"a {kind} of nobody", kind, _own) for kind in ("Job", "ServiceAccount", "Role", "ConfigMap")),
+    ("another's name", "ConfigMap", lambda each: each["metadata"].update(name="kube-proxy")),
+    ("another's account", "Job", _pod(lambda pod: pod.update(serviceAccountName="default"))),
+    ("the namespace's token", "Job", _pod(lambda pod: pod.update(automountServiceAccountToken=True))),
+    ("the node's files", "Job", _pod(lambda pod: pod["volumes"].append({"name": "n", "hostPath": {"path": "/"}}))),
+    ("the node's network", "Job", _pod(lambda pod: pod.update(hostNetwork=True))),
+    ("root", "Job", _pod(lambda pod: pod["securityContext"].update(runAsNonRoot=False))),
+    (
+        "privileges",
+        "Job",
+        _pod(lambda pod: pod["containers"][0].update(securityContext={"allowPrivilegeEscalation": True})),
+    ),
+    (
+        "a container of its own",
+        "Job",
+        _pod(lambda pod: pod.update(initContainers=[dict(pod["containers"][0], name="i")])),
+    ),
+    (
+        "rights of the cloud",
+        "ServiceAccount",
+        lambda each: each["metadata"].update(annotations={"eks.amazonaws.com/role-arn": "admin"}),
+    ),
+    (
+        "rights that it holds",
+        "Role",
+        lambda each: each["rules"].append({"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["create"]}),
+    ),
+    ("rights without a name", "Role", lambda each: each["rules"][0].pop("resourceNames")),
+    ("foreign pods' network", "NetworkPolicy", lambda each: each["spec"].update(podSelector={})),
+    ("a foreign policy", "NetworkPolicy", lambda each: each["metadata"].update(name="default-deny")),
+]
+
+
+@pytest.mark.parametrize(("kind", "change"), [each[1:] for each in MISUSES], ids=[each[0] for each in MISUSES])
+def test_an_operator_that_was_taken_over_gains_nothing(
+    account: Cluster, kind: str, change: Callable[[Json], Any]
+) -> None:
+    manifest = copy.deepcopy(children("robots")[kind])
+    change(manifest)
+    with pytest.raises(httpx.HTTPStatusError, match=r"the operator|attempting to grant"):
+        create(account, manifest)
+
+
+def test_the_operator_changes_no_foreign_object(cluster: Cluster, account: Cluster) -> None:
+    cluster.post(path_of("configmaps", "robots"), {"metadata": {"name": "foreign"}, "data": {"kept": "yes"}})
+    with pytest.raises(httpx.HTTPStatusError, match="the operator writes only configmaps that an AugmentationJob owns"):
+        account.merge_patch(path_of("configmaps", "robots", "foreign"), {"data": {"kept": "no"}})
+
+
+def test_the_operator_deletes_no_foreign_job(cluster: Cluster, account: Cluster) -> None:
+    template = {"spec": {"restartPolicy": "Never", "containers": [{"name": "probe", "image": "probe"}]}}
+    namespace = "elsewhere-unrestricted"
+    cluster.post("/api/v1/namespaces", {"metadata": {"name": namespace}})
+    cluster.post(path_of("jobs", namespace), {"metadata": {"name": "foreign"}, "spec": {"template": template}})
+    with pytest.raises(httpx.HTTPStatusError, match="the operator writes only jobs that an AugmentationJob owns"):
+        account.delete(path_of("jobs", namespace, "foreign"))
+
+
+def test_a_binding_gives_no_foreign_account_rights(
+    operator: OperatorProcess, cluster: Cluster, account: Cluster
+) -> None:
+    job = Job(cluster)
+    job.until(lambda job: job.children())
+    (binding,) = cluster.items("rolebindings", "robots", job_uid=job.uid)
+    own = binding["metadata"]["name"]
+    other = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "RoleBinding",
+        "metadata": {
+            "name": own,
+            "labels": binding["metadata"]["labels"],
+            "ownerReferences": binding["metadata"]["ownerReferences"],
+        },
+        "roleRef": binding["roleRef"],
+        "subjects": [{"kind": "ServiceAccount", "name": "default", "namespace": "robots"}],
+    }
+    with pytest.raises(httpx.HTTPStatusError, match="the job's own service account only"):
+        account.apply(path_of("rolebindings", "robots", own), other, "augmentation-operator")
