@@ -18,6 +18,8 @@ LEROBOT_PYTHON ?= $(shell for each in python3.12 python3.13 \
 # What the loader of lerobot 0.3.3 imports, in the ranges that it asks for; torch is ours.
 LEROBOT_V21_IMPORTS := 'datasets<=3.6.0' 'huggingface-hub>=0.34.2,<1' 'numpy<2.3' 'av>=14.2' jsonlines packaging pillow torch torchvision
 UV := $(BIN)/uv
+# What an image installs is held by the hash of each file, whoever serves it; where from is no part of the repository.
+HASHED := --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url --generate-hashes
 # The end-to-end tests mostly wait for the cluster: the others run beside them (tests/conftest.py).
 SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 FUZZ_SECONDS ?= 600
@@ -67,8 +69,10 @@ constraints: setup ## pin anew the versions of constraints*.txt and of the image
 	$(UV) pip compile --quiet --upgrade --python-version 3.11 --no-header --no-annotate --constraint <(grep -E '^(torch|torchvision)==' constraints.txt) <(printf '%s\n' $(LEROBOT_V21_IMPORTS)) --output-file constraints-lerobot-v21.txt
 	echo lerobot==0.3.3 >> constraints-lerobot-v21.txt
 	for program in operator gateway worker; do \
-	  $(UV) pip compile --quiet --universal --python-version 3.11 --extra $$program --constraint constraints.txt --no-header --no-annotate pyproject.toml --output-file $$program/requirements.txt; \
+	  $(UV) pip compile $(HASHED) --extra $$program --constraint constraints.txt pyproject.toml --output-file $$program/requirements.txt; \
 	done
+	$(UV) pip compile $(HASHED) --constraint constraints.txt <(printf 'starlette\nuvicorn\n') --output-file devcluster/localhub/requirements.txt
+	$(UV) pip compile $(HASHED) --constraint constraints.txt <(echo uv) --output-file builder-requirements.txt
 
 .PHONY: lint
 lint: setup ## style, types, layers, and whether the CRDs are what the models say
@@ -114,6 +118,10 @@ kueue-down: ## remove Kueue from the local cluster, with its queues
 .PHONY: images
 images: cluster-up ## build the images and push them to the local registry; quick when nothing changed
 	@$(PYTHON) -m devcluster images
+
+.PHONY: sbom
+sbom: setup images ## say what is in each image, read from the images themselves: build/sbom/*.cdx.json (CycloneDX)
+	@$(PY) -m devcluster.sbom
 
 .PHONY: demo
 demo: setup ## set everything up, augment a real robot dataset on it, and show what came out

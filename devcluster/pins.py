@@ -22,7 +22,9 @@ KWOK = "v0.8.0"
 # The image that this release of kind was published with, for engines that can pull it.
 PUBLIC_NODE_IMAGE = "kindest/node:v1.37.0@sha256:a1ed56cfb0e7b93589bdf97c8cd566405a265939e3620fc4f5de89adff580ae5"
 PUBLIC_REGISTRY_IMAGE = "registry:3"
-PUBLIC_PYTHON_IMAGE = "python:3.11-slim-bookworm"
+PUBLIC_PYTHON_IMAGE = (
+    "python:3.11-slim-bookworm@sha256:a36c24f9cbdf4fd0f52d67f0823eeac19c2028c637cecc392d97f980d4fec56b"
+)
 
 # Every image that podman or buildah makes here has a name that starts so: `down --purge` goes by it.
 BUILT_HERE = "localhost/devcluster"

@@ -45,6 +45,7 @@ def _serve(options: argparse.Namespace) -> int:
 
     from augmentation_gateway.oidc import OidcFileError  # noqa: PLC0415
     from augmentation_gateway.serve import serve  # noqa: PLC0415
+    from augmentation_gateway.tls import CertificateError  # noqa: PLC0415
 
     given = {name: value for name in ("host", "port") if (value := getattr(options, name, None)) is not None}
     chosen = dataclasses.replace(settings.from_environment(), **given)
@@ -54,7 +55,7 @@ def _serve(options: argparse.Namespace) -> int:
     except ConfigException as error:
         print(f"augmentation-gateway: no Kubernetes cluster is configured: {error}", file=sys.stderr)
         return 2
-    except OidcFileError as error:
+    except (OidcFileError, CertificateError) as error:
         print(f"augmentation-gateway: {error}", file=sys.stderr)
         return 2
     return 0

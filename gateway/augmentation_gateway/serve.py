@@ -23,6 +23,7 @@ from augmentation_gateway.oidc import OidcTokens
 from augmentation_gateway.rate_limit import RateLimit
 from augmentation_gateway.settings import Settings
 from augmentation_gateway.streams import Streams
+from augmentation_gateway.tls import Certificate
 from augmentation_gateway.tracing import tracing
 from augmentation_kube import connect
 
@@ -46,7 +47,10 @@ class _Server(uvicorn.Server):
 
 
 async def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT. Raises ConfigException where no cluster is configured, OidcFileError."""
+    """Serve until SIGTERM or SIGINT.
+
+    Raises ConfigException where no cluster is configured, OidcFileError, CertificateError.
+    """
     tokens = OidcTokens(oidc.read(settings.oidc_file)) if settings.oidc_file else None
     # uvicorn raises the signal that stopped it once more when it has stopped; with the default handler that would kill
     # the process before its watches and connections are closed.
@@ -68,7 +72,12 @@ async def _serve(settings: Settings, tokens: OidcTokens | None, trace: Callable[
             rate_limit=RateLimit(settings.requests_per_second),
             tokens=tokens,
         )
-        following = asyncio.gather(keys.follow(), gateway.open_requests.follow(gateway.holds))
+        certificate = Certificate(settings.tls_folder) if settings.tls_folder else None
+        following = asyncio.gather(
+            keys.follow(),
+            gateway.open_requests.follow(gateway.holds),
+            *([certificate.follow()] if certificate else []),
+        )
         server = _Server(
             uvicorn.Config(
                 trace(
@@ -81,6 +90,7 @@ async def _serve(settings: Settings, tokens: OidcTokens | None, trace: Callable[
                 log_config=None,
                 server_header=False,
                 timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+                ssl_context_factory=(lambda *_: certificate.context) if certificate else None,
             ),
             gateway.streams,
         )

@@ -29,6 +29,7 @@ class Settings:
             keys are in a file (`AUGMENTATION_KEYS_SECRET`, `NAMESPACE/NAME`).
         keys_file: JSON file with the API keys, where no Secret is named (`AUGMENTATION_KEYS_FILE`).
         oidc_file: JSON file that names an OIDC issuer and grants (`AUGMENTATION_OIDC_FILE`); None: keys only.
+        tls_folder: folder with tls.crt and tls.key, to serve HTTPS; None: HTTP (`AUGMENTATION_TLS_FOLDER`).
         namespaces: namespaces whose jobs are served; empty: all of them, which takes a ClusterRole
             (`AUGMENTATION_NAMESPACES`, comma-separated).
         host: address to listen on (`HOST`).
@@ -51,6 +52,7 @@ class Settings:
     keys_secret: tuple[str, str] | None = None
     keys_file: Path = DEFAULT_KEYS_FILE
     oidc_file: Path | None = None
+    tls_folder: Path | None = None
     namespaces: tuple[str, ...] = ()
     host: str = "0.0.0.0"  # noqa: S104 - in a pod, the address that the Service reaches
     port: int = DEFAULT_PORT
@@ -75,6 +77,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
         keys_secret=_secret(environ.get("AUGMENTATION_KEYS_SECRET", "")),
         keys_file=Path(environ.get("AUGMENTATION_KEYS_FILE") or DEFAULT_KEYS_FILE),
         oidc_file=Path(environ["AUGMENTATION_OIDC_FILE"]) if environ.get("AUGMENTATION_OIDC_FILE") else None,
+        tls_folder=Path(environ["AUGMENTATION_TLS_FOLDER"]) if environ.get("AUGMENTATION_TLS_FOLDER") else None,
         namespaces=_names(environ.get("AUGMENTATION_NAMESPACES", "")),
         host=environ.get("HOST") or Settings.host,
         port=int(port),

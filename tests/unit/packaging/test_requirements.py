@@ -6,12 +6,19 @@ from pathlib import Path
 
 import pytest
 
+from devcluster import pins as devcluster_pins
+
 CHECKOUT = Path(__file__).resolve().parents[3]
 
 
+INSTALLED = ["operator/requirements.txt", "gateway/requirements.txt", "worker/requirements.txt"]
+ALL_INSTALLED = [*INSTALLED, "devcluster/localhub/requirements.txt", "builder-requirements.txt"]
+DOCKERFILES = ["operator/Dockerfile", "gateway/Dockerfile", "worker/Dockerfile", "devcluster/localhub/Dockerfile"]
+
+
 def pins(file: Path) -> dict[str, str]:
-    lines = (line.split(";")[0].strip() for line in file.read_text().splitlines())
-    return dict(line.split("==") for line in lines if line and not line.startswith("#"))
+    lines = (re.split(r"[;\\]", line)[0].strip() for line in file.read_text().splitlines())
+    return dict(line.split("==") for line in lines if line and not line.startswith(("#", "--hash")))
 
 
 @pytest.mark.parametrize("program", ["operator", "gateway", "worker"])
@@ -31,13 +38,34 @@ def test_an_image_installs_all_that_its_program_needs(program: str) -> None:
     assert names <= set(pins(CHECKOUT / program / "requirements.txt")), "run `make constraints`"
 
 
-@pytest.mark.parametrize("program", ["operator", "gateway", "worker"])
-def test_an_image_is_built_with_the_pinned_uv(program: str) -> None:
-    used = re.search(r"UV_VERSION=(\S+)", (CHECKOUT / program / "Dockerfile").read_text())
-    assert used is not None
-    assert used[1] == pins(CHECKOUT / "constraints.txt")["uv"]
+def test_images_are_built_with_the_pinned_uv() -> None:
+    assert pins(CHECKOUT / "builder-requirements.txt") == {"uv": pins(CHECKOUT / "constraints.txt")["uv"]}
+
+
+@pytest.mark.parametrize("file", ALL_INSTALLED)
+def test_whatever_an_image_installs_is_held_by_its_hash(file: str) -> None:
+    text = (CHECKOUT / file).read_text()
+    # A requirement goes on over the lines that end with a backslash.
+    requirements = text.replace("\\\n", " ").splitlines()
+    assert requirements
+    assert [each for each in requirements if not re.search(r"--hash=sha256:[0-9a-f]{64}", each)] == []
+
+
+@pytest.mark.parametrize("file", DOCKERFILES)
+def test_an_image_refuses_what_has_another_hash(file: str) -> None:
+    text = (CHECKOUT / file).read_text().replace("\\\n", " ")
+    installs = re.findall(r"pip install[^&]*", text)
+    assert len(installs) == 2
+    assert all("--require-hashes" in each for each in installs)
+
+
+@pytest.mark.parametrize("file", DOCKERFILES)
+def test_an_image_starts_from_a_digest(file: str) -> None:
+    (base,) = re.findall(r"(?m)^ARG BASE_IMAGE=(.*)$", (CHECKOUT / file).read_text())
+    assert base == devcluster_pins.PUBLIC_PYTHON_IMAGE
+    assert re.search(r"@sha256:[0-9a-f]{64}$", base)
 
 
 def test_no_pin_file_names_where_packages_come_from() -> None:
-    for file in [*CHECKOUT.glob("constraints*.txt"), *CHECKOUT.glob("*/requirements.txt")]:
+    for file in [*CHECKOUT.glob("constraints*.txt"), *(CHECKOUT / name for name in ALL_INSTALLED)]:
         assert "://" not in file.read_text()

@@ -1,0 +1,58 @@
+"""HTTPS with a certificate that is renewed under way, as cert-manager and the kubelet bring it: no restart."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+CHECK_SECONDS = 10.0
+"""How often the files are looked at."""
+
+
+class CertificateError(Exception):
+    """A certificate that cannot be served; the message names the files and the fix."""
+
+
+class Certificate:
+    """tls.crt and tls.key in a folder, the keys of a Secret of type kubernetes.io/tls.
+
+    Raises CertificateError where they cannot be used.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._certificate, self._key = folder / "tls.crt", folder / "tls.key"
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.minimum_version = ssl.TLSVersion.TLSv1_2
+        self._loaded = b""
+        self._load()
+
+    async def follow(self, seconds: float = CHECK_SECONDS) -> None:
+        """Serve new connections with what the files hold by then. One that cannot be used leaves the last one."""
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                if self._load():
+                    logger.info("the certificate was renewed")
+            except CertificateError as error:
+                logger.error("the last certificate is still served: %s", error)
+
+    def _load(self) -> bool:
+        """Whether there was something new."""
+        try:
+            content = self._certificate.read_bytes() + self._key.read_bytes()
+            if content == self._loaded:
+                return False
+            # Apart first: a key that does not fit would leave the context half changed.
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(self._certificate, self._key)
+            self.context.load_cert_chain(self._certificate, self._key)
+        except (OSError, ssl.SSLError) as error:
+            raise CertificateError(
+                f"{self._certificate} and {self._key.name} cannot be served ({type(error).__name__}): put a certificate"
+                " and its key there, in PEM, as in a Secret of type kubernetes.io/tls"
+            ) from error
+        self._loaded = content
+        return True
