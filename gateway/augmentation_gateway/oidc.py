@@ -1,40 +1,32 @@
 """Bearer tokens of an OpenID Connect issuer in the place of API keys, checked by PyJWT.
 
-A token is checked once and remembered by its digest until it expires: a poll costs what it costs with a key. The
-issuer's public keys are found by its discovery document and read again when a token names one that is not known, at
-most every REFRESH_SECONDS: made-up tokens cannot make the gateway a flood for the issuer.
+A token is checked once and remembered by its digest until it expires, or its issuer withdraws the key that it is signed
+with: a poll costs what it costs with a key.
 """
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-import aiohttp
 import jwt
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 from augmentation_api.spec import CredentialsSecretRef, ObjectName
 from augmentation_gateway.json_file import read_json_file
 from augmentation_gateway.keys import ApiKey, Principal, Project, Right
+from augmentation_gateway.oidc_keys import REFRESH_SECONDS, IssuerKeys, is_trusted_url
 from augmentation_gateway.problem import Problem
 
-logger = logging.getLogger(__name__)
-
-ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
-"""Signatures by a key pair: never `none`, nor one by a shared secret (RFC 8725, 3.1)."""
 LEEWAY_SECONDS = 30
-REFRESH_SECONDS = 10.0
-KEYS_LIFETIME_SECONDS = 3600.0
 REMEMBERED_TOKENS = 10_000
-TIMEOUT_SECONDS = 5.0
+MOST_TOKEN_BYTES = 16 * 1024
 
 _Text = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 
@@ -88,7 +80,7 @@ class OidcDocument(_Model):
     @field_validator("issuer")
     @classmethod
     def _is_url(cls, issuer: str) -> str:
-        if not issuer.startswith(("https://", "http://127.0.0.1:", "http://localhost:")):
+        if not is_trusted_url(issuer):
             raise ValueError("has to begin with https://: whoever can change its answers can make tokens")
         return issuer
 
@@ -103,6 +95,15 @@ def is_token(presented: bytes) -> bool:
     return presented.count(b".") == 2
 
 
+@dataclass(frozen=True)
+class _Known:
+    """A token that was checked: what it may do, until when, and the id of the key that it is signed with."""
+
+    entry: ApiKey
+    until: float
+    key_id: str | None
+
+
 class OidcTokens:
     """The tokens of one issuer.
 
@@ -114,16 +115,17 @@ class OidcTokens:
     def __init__(self, document: OidcDocument, now: Callable[[], float] = time.time) -> None:
         self._document = document
         self._now = now
-        self._known: OrderedDict[bytes, tuple[ApiKey, float]] = OrderedDict()
-        self._keys: dict[str | None, jwt.PyJWK] = {}
-        self._read_at = -KEYS_LIFETIME_SECONDS
-        self._asked_at = -REFRESH_SECONDS
-        self._reading = asyncio.Lock()
+        self._known: OrderedDict[bytes, _Known] = OrderedDict()
+        self._keys = IssuerKeys(document.issuer, now)
 
     def holds(self, key: ApiKey) -> bool:
-        """Whether the token that this entry was made of has not expired."""
-        held = self._known.get(bytes.fromhex(key.sha256))
-        return held is not None and held[1] > self._now()
+        """Whether the token that this entry was made of has not expired, and its issuer still lists its key."""
+        return self._still_good(bytes.fromhex(key.sha256)) is not None
+
+    def _still_good(self, digest: bytes) -> ApiKey | None:
+        known = self._known.get(digest)
+        good = known is not None and known.until > self._now() and self._keys.lists(known.key_id)
+        return known.entry if known is not None and good else None
 
     async def find(self, presented: bytes) -> ApiKey:
         """What a token may do, as the entry of an API key.
@@ -133,25 +135,31 @@ class OidcTokens:
                 keys cannot be read.
         """
         digest = hashlib.sha256(presented).digest()
-        if (held := self._known.get(digest)) is not None and held[1] > self._now():
-            return held[0]
-        claims = await self._checked(presented)
+        if (entry := self._still_good(digest)) is not None:
+            return entry
+        claims, key_id = await self._checked(presented)
         entry = self._entry(claims, digest)
-        self._known[digest] = entry, float(claims["exp"])
+        self._known[digest] = _Known(entry, float(claims["exp"]), key_id)
         self._known.move_to_end(digest)
         if len(self._known) > REMEMBERED_TOKENS:
             self._known.popitem(last=False)
         return entry
 
-    async def _checked(self, presented: bytes) -> dict[str, Any]:
+    async def _checked(self, presented: bytes) -> tuple[dict[str, Any], str | None]:
+        """The claims of a token that is good, and the id of its key. Raises Problem."""
+        if len(presented) > MOST_TOKEN_BYTES:
+            raise _refused(
+                f"This token has more than {MOST_TOKEN_BYTES // 1024} KiB: have its issuer put less into it."
+            )
         try:
             key_id = jwt.get_unverified_header(presented).get("kid")
-            key = await self._signing_key(key_id)
+            if (key := await self._keys.find(key_id)) is None:
+                raise self._without_key()
             claims: dict[str, Any] = jwt.decode(
                 presented,
                 key,
                 # Not what the token says of itself: a public key must not be taken for a shared secret.
-                algorithms=[key.algorithm_name] if key.algorithm_name in ALGORITHMS else [],
+                algorithms=[key.algorithm_name],
                 audience=self._document.audience,
                 issuer=self._document.issuer,
                 leeway=LEEWAY_SECONDS,
@@ -159,42 +167,15 @@ class OidcTokens:
             )
         except jwt.PyJWTError as error:
             raise _refused(f"This token is not valid ({error}): sign in anew with the issuer.") from error
-        return claims
+        return claims, key_id
 
-    async def _signing_key(self, key_id: str | None) -> jwt.PyJWK:
-        # Under one lock, so that many requests with one new key ask the issuer once.
-        async with self._reading:
-            now = self._now()
-            is_old = now - self._read_at >= KEYS_LIFETIME_SECONDS
-            if (is_old or key_id not in self._keys) and now - self._asked_at >= REFRESH_SECONDS:
-                self._asked_at = now
-                await self._read_keys()
-            if key_id in self._keys:
-                return self._keys[key_id]
-            if not self._keys:
-                raise _unavailable()
-        raise _refused("This token is signed with a key that its issuer does not list: sign in anew with the issuer.")
-
-    async def _read_keys(self) -> None:
-        """The issuer's keys as they are now; where they cannot be read, those of before stay good."""
-        timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
-        discovery = self._document.issuer.rstrip("/") + "/.well-known/openid-configuration"
-        try:
-            async with aiohttp.ClientSession(timeout=timeout, raise_for_status=True, trust_env=True) as session:
-                async with session.get(discovery) as answer:
-                    found = await answer.json(content_type=None)
-                if found["issuer"] != self._document.issuer:
-                    raise ValueError(f"{discovery} names the issuer {found['issuer']!r}")
-                async with session.get(found["jwks_uri"]) as answer:
-                    listed = jwt.PyJWKSet.from_dict(await answer.json(content_type=None))
-        except (aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError, jwt.PyJWTError) as error:
-            logger.error(
-                "the OIDC issuer's keys cannot be read; those read before stay in force",
-                extra={"fields": {"issuer": self._document.issuer, "error": repr(error), "keys": len(self._keys)}},
-            )
-            return
-        self._keys = {key.key_id: key for key in listed.keys if key.public_key_use in (None, "sig")}
-        self._read_at = self._now()
+    def _without_key(self) -> Problem:
+        if not self._keys.are_known:
+            return _unavailable()
+        return _refused(
+            "This token is signed with a key that its issuer does not list, or that is too weak: sign in anew with the "
+            "issuer."
+        )
 
     def _entry(self, claims: Mapping[str, Any], digest: bytes) -> ApiKey:
         grant = next((grant for grant in self._document.grants if grant.fits(claims)), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import json
 from collections.abc import AsyncIterator
@@ -19,14 +20,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from augmentation_gateway.gateway import Gateway
 from augmentation_gateway.keys import Right
 from augmentation_gateway.metrics import Metrics
-from augmentation_gateway.oidc import (
-    KEYS_LIFETIME_SECONDS,
-    REFRESH_SECONDS,
-    OidcDocument,
-    OidcFileError,
-    OidcTokens,
-    read,
-)
+from augmentation_gateway.oidc import MOST_TOKEN_BYTES, OidcDocument, OidcFileError, OidcTokens, read
+from augmentation_gateway.oidc_keys import LIFETIME_SECONDS, LONGEST_SECONDS, REFRESH_SECONDS, is_trusted_url
 from augmentation_gateway.problem import Problem
 from tests.unit.gateway.conftest import PATH, CurrentGateway
 
@@ -34,8 +29,17 @@ NOW = 1_800_000_000
 KEYS: dict[str, Any] = {
     "rsa": rsa.generate_private_key(public_exponent=65537, key_size=2048),
     "curve": ec.generate_private_key(ec.SECP256R1()),
+    "short": rsa.generate_private_key(public_exponent=65537, key_size=1024),
+    "bitcoin": ec.generate_private_key(ec.SECP256K1()),
 }
-ALGORITHM = {"rsa": "RS256", "curve": "ES256"}
+ALGORITHM = {"rsa": "RS256", "curve": "ES256", "short": "RS256", "bitcoin": "ES256K"}
+
+
+def jwk(name: str) -> dict[str, Any]:
+    """The public key of this name, as an issuer lists it."""
+    key = KEYS[name].public_key()
+    algorithm = jwt.algorithms.RSAAlgorithm if isinstance(key, rsa.RSAPublicKey) else jwt.algorithms.ECAlgorithm
+    return {**algorithm.to_jwk(key, as_dict=True), "kid": name, "use": "sig"}
 
 
 class StandInIssuer:
@@ -46,20 +50,20 @@ class StandInIssuer:
         self.asked = 0
         self.is_down = False
         self.url = ""
+        self.keys_url: str | None = None
+        self.more: list[dict[str, Any]] = []
+        self.answers = asyncio.Event()
+        self.answers.set()
 
     async def discovery(self, _: web.Request) -> web.Response:
         self.asked += 1
+        await self.answers.wait()
         if self.is_down:
             return web.Response(status=503)
-        return web.json_response({"issuer": self.url, "jwks_uri": f"{self.url}/keys"})
+        return web.json_response({"issuer": self.url, "jwks_uri": self.keys_url or f"{self.url}/keys"})
 
     async def keys(self, _: web.Request) -> web.Response:
-        makers = {"rsa": jwt.algorithms.RSAAlgorithm, "curve": jwt.algorithms.ECAlgorithm}
-        listed = [
-            {**makers[name].to_jwk(KEYS[name].public_key(), as_dict=True), "kid": name, "use": "sig"}
-            for name in self.published
-        ]
-        return web.json_response({"keys": listed})
+        return web.json_response({"keys": [jwk(name) for name in self.published] + self.more})
 
     def token(self, key: str = "rsa", headers: dict[str, Any] | None = None, **claims: Any) -> bytes:
         body = {
@@ -214,8 +218,115 @@ async def test_an_issuer_that_is_away_is_said_and_its_known_keys_stay_good(
     clock.seconds += REFRESH_SECONDS
     assert await tokens.find(issuer.token(exp=clock.seconds + 60))
     issuer.is_down = True
-    clock.seconds += KEYS_LIFETIME_SECONDS + 1
+    clock.seconds += LIFETIME_SECONDS + 1
     assert await tokens.find(issuer.token(exp=clock.seconds + 60))
+
+
+async def test_a_known_key_does_not_wait_for_an_issuer_that_is_slow(
+    issuer: StandInIssuer, tokens: OidcTokens, clock: Clock
+) -> None:
+    await tokens.find(issuer.token())
+    clock.seconds += LIFETIME_SECONDS + 1
+    issuer.answers.clear()
+    unknown = asyncio.create_task(tokens.find(issuer.token("curve", exp=clock.seconds + 60)))
+    async with asyncio.timeout(2):
+        for number in range(3):
+            assert await tokens.find(issuer.token(sub=f"user-{number}", exp=clock.seconds + 60))
+    assert not unknown.done()
+    issuer.published.append("curve")
+    issuer.answers.set()
+    assert await unknown
+    assert issuer.asked == 2, "one read for all that wait"
+
+
+async def test_keys_of_an_issuer_that_is_away_for_a_day_are_good_no_more(
+    issuer: StandInIssuer, tokens: OidcTokens, clock: Clock
+) -> None:
+    entry = await tokens.find(issuer.token(exp=NOW + 10 * LONGEST_SECONDS))
+    issuer.is_down = True
+    clock.seconds += LONGEST_SECONDS + 1
+    assert not tokens.holds(entry)
+    assert (await refusal(tokens, issuer.token(exp=clock.seconds + 60))).status == 503
+
+
+async def test_a_token_whose_key_was_withdrawn_is_good_no_more(
+    issuer: StandInIssuer, tokens: OidcTokens, clock: Clock
+) -> None:
+    token = issuer.token(exp=NOW + 10 * LIFETIME_SECONDS)
+    entry = await tokens.find(token)
+    issuer.published = ["curve"]
+    clock.seconds += LIFETIME_SECONDS + 1
+    async with asyncio.timeout(5):
+        while tokens.holds(entry):  # noqa: ASYNC110 - the keys are read in the background
+            await asyncio.sleep(0.01)
+    assert (await refusal(tokens, token)).status == 401
+
+
+@pytest.mark.parametrize("weak", ["short", "bitcoin"])
+@pytest.mark.filterwarnings("ignore:.*below the minimum")
+async def test_a_weak_key_of_the_issuer_is_refused_and_said_to_be(
+    issuer: StandInIssuer, tokens: OidcTokens, weak: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    issuer.published = ["rsa", weak]
+    problem = await refusal(tokens, issuer.token(weak))
+    assert problem.status == 401
+    assert "too weak" in problem.detail
+    if weak == "short":
+        (record,) = (record for record in caplog.records if record.levelname == "ERROR")
+        assert record.__dict__["fields"]["kid"] == "short"
+        assert "1024 bits" in record.__dict__["fields"]["why"]
+    assert await tokens.find(issuer.token())
+
+
+async def test_a_private_or_shared_key_that_is_listed_checks_nothing(issuer: StandInIssuer, tokens: OidcTokens) -> None:
+    private = jwt.algorithms.RSAAlgorithm.to_jwk(KEYS["rsa"], as_dict=True)
+    issuer.published = ["curve"]
+    issuer.more = [{**private, "kid": "rsa"}, {"kty": "oct", "k": "c2VjcmV0", "kid": "shared"}]
+    assert (await refusal(tokens, issuer.token())).status == 401
+    shared = jwt.encode({"sub": "x"}, "secret" * 6, "HS256", headers={"kid": "shared"})
+    assert (await refusal(tokens, shared.encode())).status == 401
+
+
+@pytest.mark.parametrize("how", ["plain", "huge", "many"])
+async def test_a_key_set_that_cannot_be_trusted_is_not_read(
+    issuer: StandInIssuer, tokens: OidcTokens, how: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    match how:
+        case "plain":
+            issuer.keys_url = "http://login.robots.example/keys"
+        case "huge":
+            issuer.more = [{"kty": "oct", "k": "x" * 300_000}]
+        case _:
+            issuer.more = [{"kty": "oct", "k": "x"}] * 100
+    assert (await refusal(tokens, issuer.token())).status == 503
+    expected = {"plain": "https://", "huge": "256 KiB", "many": "101 keys"}[how]
+    assert any(expected in record.__dict__.get("fields", {}).get("error", "") for record in caplog.records)
+
+
+async def test_a_token_that_is_too_long_is_refused_unread(issuer: StandInIssuer, tokens: OidcTokens) -> None:
+    assert "16 KiB" in (await refusal(tokens, issuer.token(more="x" * MOST_TOKEN_BYTES))).detail
+    assert issuer.asked == 0
+
+
+@pytest.mark.parametrize(
+    ("url", "trusted"),
+    [
+        ("https://login.robots.example", True),
+        ("http://127.0.0.1:8000", True),
+        ("http://localhost:8000/realm", True),
+        ("http://[::1]:8000", True),
+        ("http://login.robots.example", False),
+        ("http://localhost:x@login.robots.example", False),
+        ("http://127.0.0.1@login.robots.example", False),
+        ("http://localhost.robots.example", False),
+        ("https://", False),
+        ("https://[", False),
+        ("ftp://localhost", False),
+        ("file:///etc/passwd", False),
+    ],
+)
+def test_an_issuer_is_asked_over_https_or_on_this_machine(url: str, trusted: bool) -> None:
+    assert is_trusted_url(url) == trusted
 
 
 async def test_a_token_is_checked_once_and_held_until_it_expires(
