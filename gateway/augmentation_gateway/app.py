@@ -70,6 +70,8 @@ def build_app(
 
     @app.exception_handler(Problem)
     async def on_problem(request: Request, problem: Problem) -> Response:
+        if problem.reason:
+            gateway.refused(problem.reason)
         return _answer(dialects, request, problem)
 
     @app.exception_handler(RequestValidationError)

@@ -96,6 +96,7 @@ def _require_creatable(gateway: Gateway, key: ApiKey, spec: AugmentationJobSpec)
     if spec.project_id is not None:
         require_project(key, spec.project_id)
     require_nothing_named(key, spec)
+    gateway.rate_limit.check_job(key)
     jobs = gateway.view.jobs_in(key.namespace)
     if jobs is None:
         raise Problem(403, f"Namespace {key.namespace!r} of key {key.id!r} is not served by this gateway.")

@@ -8,20 +8,27 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import ExitStack
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from augmentation_gateway.access import authenticate, key_ended
+from augmentation_gateway.access import authenticate, key_ended, require
+from augmentation_gateway.connection import SCOPE_CONNECTION
 from augmentation_gateway.dialect import Dialect
 from augmentation_gateway.gateway import Gateway
+from augmentation_gateway.json_limits import check_json, check_query
+from augmentation_gateway.keys import ApiKey, Right
+from augmentation_gateway.limits import MAX_BODY_BYTES
 from augmentation_gateway.open_requests import KeyEnded
-from augmentation_gateway.problem import Problem
+from augmentation_gateway.problem import Problem, too_many
 from augmentation_gateway.route_key import SCOPE_KEY
 from augmentation_gateway.sending import Sending
+from augmentation_gateway.until_answered import SCOPE_HELD
 
 logger = logging.getLogger(__name__)
 
-MAX_BODY_BYTES = 64 * 1024
+
+_READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Front:
@@ -54,6 +61,8 @@ class Front:
         try:
             await self._answer(dialect, scope, receive, sending)
         except Problem as problem:
+            if problem.reason:
+                self._gateway.refused(problem.reason)
             await sending.json(problem.status, dialect.encode_problem(problem), problem.headers)
         except KeyEnded:
             if sending.started:
@@ -71,16 +80,37 @@ class Front:
     async def _answer(self, dialect: Dialect, scope: Scope, receive: Receive, sending: Sending) -> None:
         key = await authenticate(scope["headers"], self._gateway.keys, self._gateway.tokens)
         sending.key_id = key.id
+        self._check_connection(scope, key)
         self._gateway.rate_limit.check(key)
-        method = scope["method"]
-        if method == "GET" and (job_id := dialect.status_id(scope["path"])) is not None:
+        method, path = scope["method"], scope["path"]
+        reads = method in _READS
+        # What a key may do at all is known from the method: nothing is read or parsed for one that may not.
+        if path not in dialect.other_paths:
+            require(key, Right.READ if reads else Right.WRITE)
+        if method == "GET" and (job_id := dialect.status_id(path)) is not None:
             await sending.status(self._gateway.read_status(key, dialect, job_id))
             return
-        async with self._gateway.open_requests.answer(key):
-            if method not in ("GET", "HEAD"):
-                receive = _replay(await _read_body(scope, receive), receive)
-            sending.scope = {**scope, SCOPE_KEY: key}
-            await self._inner(sending.scope, receive, sending)
+        with ExitStack() as held:
+            held.enter_context(self._gateway.capacity.requests.take(key.id))
+            check_query(scope.get("query_string", b""))
+            async with self._gateway.open_requests.answer(key):
+                if not reads:
+                    body = await _read_body(scope, receive)
+                    check_json(body)
+                    receive = _replay(body, receive)
+                sending.scope = {**scope, SCOPE_KEY: key, SCOPE_HELD: held}
+                await self._inner(sending.scope, receive, sending)
+
+    def _check_connection(self, scope: Scope, key: ApiKey) -> None:
+        """Say whose the connection is. Raises Problem 429 where the key has as many as it may."""
+        connection = scope.get(SCOPE_CONNECTION)
+        if connection is not None and not connection.used_by(key.id):
+            raise too_many(
+                "connections_per_key",
+                f"Key {key.id!r} has as many connections as it may, all of them busy: use fewer, or have the "
+                "administrator allow more (gateway.limits.connectionsPerKey).",
+                1,
+            )
 
 
 async def _read_body(scope: Scope, receive: Receive) -> bytes:
@@ -93,7 +123,7 @@ async def _read_body(scope: Scope, receive: Receive) -> bytes:
     announced: bytes = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
     if announced.isdigit() and int(announced) > MAX_BODY_BYTES:
         raise too_large
-    body: bytes = b""
+    body = bytearray()
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
@@ -102,7 +132,7 @@ async def _read_body(scope: Scope, receive: Receive) -> bytes:
         if len(body) > MAX_BODY_BYTES:
             raise too_large
         if not message.get("more_body", False):
-            return body
+            return bytes(body)
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 
 from augmentation_gateway.access import find_gone, find_job, require
@@ -9,14 +10,18 @@ from augmentation_gateway.cluster_view import ClusterView
 from augmentation_gateway.dialect import Dialect
 from augmentation_gateway.keys import ApiKey, Right
 from augmentation_gateway.keys_in_force import KeysInForce
+from augmentation_gateway.log_limit import LogLimit
 from augmentation_gateway.metrics import Metrics
 from augmentation_gateway.oidc import OidcTokens
 from augmentation_gateway.open_requests import OpenRequests
 from augmentation_gateway.problem import Problem
 from augmentation_gateway.rate_limit import RateLimit
 from augmentation_gateway.records import JobRecord
+from augmentation_gateway.shares import Capacity
 from augmentation_gateway.streams import Streams
 from augmentation_kube import KubeApi
+
+logger = logging.getLogger(__name__)
 
 AGE_HEADER = "X-Cache-Age"
 """Seconds since the answer was last known to be current; absent while it is."""
@@ -34,6 +39,8 @@ class Gateway:
         open_requests: all requests that are being answered, each ended with its key.
         rate_limit: how often a key may ask.
         metrics: what is counted.
+        capacity: what keys may have at the same time.
+        refusal_log: of what was refused because of a limit.
         tokens: the OIDC issuer whose tokens are taken in place of keys, if there is one.
     """
 
@@ -44,7 +51,9 @@ class Gateway:
     open_requests: OpenRequests = field(default_factory=OpenRequests)
     rate_limit: RateLimit = field(default_factory=RateLimit)
     metrics: Metrics = field(default_factory=Metrics)
+    capacity: Capacity = field(default_factory=Capacity)
     tokens: OidcTokens | None = None
+    refusal_log: LogLimit = field(default_factory=lambda: LogLimit(logger))
 
     def __post_init__(self) -> None:
         view, metrics = self.view, self.metrics
@@ -65,6 +74,11 @@ class Gateway:
     def holds(self, key: ApiKey) -> bool:
         """Whether a key or token is still in force, for what outlives a request's own check of it."""
         return self.keys.ring.holds(key) or (self.tokens is not None and self.tokens.holds(key))
+
+    def refused(self, reason: str) -> None:
+        """A limit was reached: count it, and log it where that is not too often."""
+        self.metrics.refused(reason)
+        self.refusal_log.info("refused", {"reason": reason})
 
     def read_status(self, key: ApiKey, dialect: Dialect, job_id: str) -> bytes:
         """Body of a status answer. Touches memory only. Raises Problem."""

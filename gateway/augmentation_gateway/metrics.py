@@ -27,6 +27,12 @@ class Metrics:
             buckets=_SECONDS,
             registry=self._registry,
         )
+        self._refused = Counter(
+            "augmentation_gateway_refused",
+            "Requests and connections that were refused or ended because of a limit.",
+            ("reason",),
+            registry=self._registry,
+        )
         # Looking a child up by its labels costs more than counting: the few there are, are kept at hand.
         self._counters: dict[tuple[str, str, str, int], tuple[Counter, Histogram]] = {}
 
@@ -47,6 +53,10 @@ class Metrics:
         counter, histogram = held
         counter.inc()
         histogram.observe(seconds)
+
+    def refused(self, reason: str) -> None:
+        """A limit was reached; `reason` is its name, one of the few that the code has."""
+        self._refused.labels(reason).inc()
 
     def show(self, name: str, explanation: str, value: Callable[[], float]) -> None:
         """A number that is looked up when the metrics are read."""

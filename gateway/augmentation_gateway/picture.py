@@ -12,6 +12,8 @@ import re
 from urllib.parse import quote
 
 import aiohttp
+from fastapi import Response
+from starlette.types import Receive, Scope, Send
 
 from augmentation_api.spec import REPO_ID_PATTERN
 from augmentation_api.status import OutputStatus
@@ -20,8 +22,22 @@ from augmentation_gateway.problem import Problem
 
 MOST_BYTES = 8 * 1024 * 1024
 TIMEOUT_SECONDS = 10.0
+SLICE_BYTES = 64 * 1024
 _PNG = b"\x89PNG\r\n\x1a\n"
 _REVISION = re.compile(r"[0-9A-Za-z._-]{1,255}")
+
+
+class SlicedResponse(Response):
+    """An answer that is handed over slice by slice, as its client reads: its end is when nearly all was read."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        slices = memoryview(self.body)
+        for start in range(0, len(slices), SLICE_BYTES):
+            part = slices[start : start + SLICE_BYTES]
+            await send({"type": "http.response.body", "body": bytes(part), "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
 
 
 def picture_address(output: OutputStatus, hub_endpoint: str) -> str | None:
@@ -48,7 +64,7 @@ async def fetch_picture(address: str) -> bytes:
                 )
             if answer.status != 200:
                 raise Problem(502, f"The hub answered {answer.status} for the picture: try again, or open it there.")
-            body = b""
+            body = bytearray()
             async for chunk in answer.content.iter_chunked(64 * 1024):
                 body += chunk
                 if len(body) > MOST_BYTES:
@@ -61,4 +77,4 @@ async def fetch_picture(address: str) -> bytes:
         ) from error
     if not body.startswith(_PNG):
         raise Problem(502, "What the hub has as meta/augmentation.png is no PNG picture: open the dataset at the hub.")
-    return body
+    return bytes(body)

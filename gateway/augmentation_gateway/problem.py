@@ -35,6 +35,7 @@ class Problem(Exception):
         detail: the cause and the fix.
         fields: one entry a bad field; with status 422.
         headers: response headers, such as Retry-After.
+        reason: name of the limit that was reached, for the metrics; empty: none was.
     """
 
     def __init__(
@@ -44,12 +45,14 @@ class Problem(Exception):
         *,
         fields: Sequence[FieldProblem] = (),
         headers: Mapping[str, str] = MappingProxyType({}),
+        reason: str = "",
     ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.fields = tuple(fields)
         self.headers = headers
+        self.reason = reason
 
 
 def invalid(fields: Sequence[FieldProblem]) -> Problem:
@@ -60,6 +63,11 @@ def invalid(fields: Sequence[FieldProblem]) -> Problem:
 def no_such_job(uid: str) -> Problem:
     """A 404; a job of another namespace or project is answered no differently."""
     return Problem(404, f"There is no augmentation job {uid}.")
+
+
+def too_many(reason: str, detail: str, wait_seconds: int) -> Problem:
+    """A 429 for a limit by its name, with Retry-After."""
+    return Problem(429, detail, headers={"Retry-After": str(wait_seconds)}, reason=reason)
 
 
 def unavailable(detail: str) -> Problem:

@@ -13,8 +13,13 @@ from starlette.types import Message, Scope, Send
 from augmentation_gateway import request_id
 from augmentation_gateway.dialect import Dialect
 from augmentation_gateway.gateway import Gateway
+from augmentation_gateway.log_limit import LogLimit
 
 logger = logging.getLogger(__name__)
+_refusals = LogLimit(logger)
+
+LONGEST_PATH = 256
+"""In the log: a path may have kilobytes."""
 
 END_SECONDS = 1.0
 """How long the end of an answer waits for a client that does not read."""
@@ -58,20 +63,20 @@ class Sending:
             message = {**message, "headers": [*given, *self._own_headers()]}
             route = getattr(self.scope.get("route"), "path", NO_ROUTE)
             seconds = self._count(route, message["status"])
-            logger.info(
-                "request",
-                extra={
-                    "fields": {
-                        "method": self.scope["method"],
-                        "path": self.scope["path"],
-                        "route": route,
-                        "dialect": self._dialect.name,
-                        "status": message["status"],
-                        "key_id": self.key_id,
-                        "milliseconds": round(1000 * seconds, 1),
-                    }
-                },
-            )
+            fields = {
+                "method": self.scope["method"],
+                "path": self.scope["path"][:LONGEST_PATH],
+                "route": route,
+                "dialect": self._dialect.name,
+                "status": message["status"],
+                "key_id": self.key_id,
+                "milliseconds": round(1000 * seconds, 1),
+            }
+            if 400 <= message["status"] < 500:
+                # Anybody can bring these about, as fast as the network is.
+                _refusals.info("request", fields)
+            else:
+                logger.info("request", extra={"fields": fields})
         await self._send(message)
 
     async def status(self, body: bytes) -> None:

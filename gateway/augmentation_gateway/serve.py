@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import signal
 import socket
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
+from typing import cast
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -15,6 +17,8 @@ from starlette.types import ASGIApp
 from augmentation_gateway import oidc
 from augmentation_gateway.app import build_app
 from augmentation_gateway.cluster_view import ClusterView
+from augmentation_gateway.connection import Connection
+from augmentation_gateway.connections import Connections
 from augmentation_gateway.gateway import Gateway
 from augmentation_gateway.keys_file import KeysFile
 from augmentation_gateway.keys_secret import KeysSecret
@@ -22,6 +26,7 @@ from augmentation_gateway.metrics_server import metrics_server
 from augmentation_gateway.oidc import OidcTokens
 from augmentation_gateway.rate_limit import RateLimit
 from augmentation_gateway.settings import Settings
+from augmentation_gateway.shares import Capacity
 from augmentation_gateway.streams import Streams
 from augmentation_gateway.tls import Certificate
 from augmentation_gateway.tracing import tracing
@@ -69,7 +74,8 @@ async def _serve(settings: Settings, tokens: OidcTokens | None, trace: Callable[
             view,
             keys,
             Streams(settings.heartbeat_seconds),
-            rate_limit=RateLimit(settings.requests_per_second),
+            rate_limit=RateLimit(settings.requests_per_second, jobs_per_minute=settings.limits.jobs_per_minute),
+            capacity=Capacity(settings.limits),
             tokens=tokens,
         )
         certificate = Certificate(settings.tls_folder) if settings.tls_folder else None
@@ -78,6 +84,8 @@ async def _serve(settings: Settings, tokens: OidcTokens | None, trace: Callable[
             gateway.open_requests.follow(gateway.holds),
             *([certificate.follow()] if certificate else []),
         )
+        connections = Connections(settings.limits, refused=gateway.refused)
+        gateway.metrics.show("connections", "Connections that are open.", lambda: len(connections))
         server = _Server(
             uvicorn.Config(
                 trace(
@@ -85,6 +93,9 @@ async def _serve(settings: Settings, tokens: OidcTokens | None, trace: Callable[
                 ),
                 host=settings.host,
                 port=settings.port,
+                http=cast(type[asyncio.Protocol], functools.partial(Connection, connections)),
+                ws="none",
+                timeout_keep_alive=settings.limits.keep_alive_seconds,
                 lifespan="off",
                 access_log=False,
                 log_config=None,

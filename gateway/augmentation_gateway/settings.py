@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from augmentation_gateway.limits import Limits
+from augmentation_gateway.rate_limit import REQUESTS_PER_SECOND
 from augmentation_gateway.streams import HEARTBEAT_SECONDS
 
 DEFAULT_KEYS_FILE = Path("/etc/augmentation-gateway/keys/keys.json")
@@ -41,6 +44,7 @@ class Settings:
             (`AUGMENTATION_HEARTBEAT_SECONDS`).
         requests_per_second: how often a key may ask each replica, where its entry names no rate; 0: as often as it
             likes (`AUGMENTATION_REQUESTS_PER_SECOND`).
+        limits: how much of the gateway clients may use (`AUGMENTATION_CONNECTIONS` and the others, see limits.py).
         allowed_origins: origins of web pages that may use the gateway, `*` for all; empty: none
             (`AUGMENTATION_ALLOWED_ORIGINS`, comma-separated).
         page: whether there is a page for people at `/` (`AUGMENTATION_PAGE`, true or false).
@@ -58,7 +62,8 @@ class Settings:
     port: int = DEFAULT_PORT
     metrics: tuple[str, int] | None = None
     heartbeat_seconds: float = HEARTBEAT_SECONDS
-    requests_per_second: float = 0.0
+    requests_per_second: float = REQUESTS_PER_SECOND
+    limits: Limits = field(default_factory=Limits)
     allowed_origins: tuple[str, ...] = ()
     page: bool = True
     docs: bool = True
@@ -83,7 +88,8 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
         port=int(port),
         metrics=_address(environ.get("AUGMENTATION_METRICS_ADDRESS", "")),
         heartbeat_seconds=_number(environ, "AUGMENTATION_HEARTBEAT_SECONDS", HEARTBEAT_SECONDS, 0.01, 3600),
-        requests_per_second=_number(environ, "AUGMENTATION_REQUESTS_PER_SECOND", 0.0, 0, 1e6),
+        requests_per_second=_number(environ, "AUGMENTATION_REQUESTS_PER_SECOND", REQUESTS_PER_SECOND, 0, 1e6),
+        limits=_limits(environ),
         allowed_origins=_names(environ.get("AUGMENTATION_ALLOWED_ORIGINS", "")),
         page=_truth(environ, "AUGMENTATION_PAGE"),
         docs=_truth(environ, "AUGMENTATION_DOCS"),
@@ -116,6 +122,18 @@ def _secret(text: str) -> tuple[str, str] | None:
         raise SettingsError(f"AUGMENTATION_KEYS_SECRET={text!r} cannot be used: give NAMESPACE/NAME of a Secret")
     namespace, _, name = text.partition("/")
     return namespace, name
+
+
+def _limits(environ: Mapping[str, str]) -> Limits:
+    given = {}
+    for each in dataclasses.fields(Limits):
+        name = f"AUGMENTATION_{each.name.upper()}"
+        least = 1 if each.name in ("connections", "keep_alive_seconds") else 0
+        number = _number(environ, name, float(getattr(Limits, each.name)), least, 1_000_000)
+        if number != int(number):
+            raise SettingsError(f"{name}={environ[name]!r} cannot be used: give a whole number")
+        given[each.name] = int(number)
+    return Limits(**given)
 
 
 def _names(text: str) -> tuple[str, ...]:

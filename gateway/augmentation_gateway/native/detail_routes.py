@@ -16,10 +16,11 @@ from augmentation_gateway.native.resource_view import ResourceView, encode_reque
 from augmentation_gateway.native.results import OutputsResponse, outputs_view
 from augmentation_gateway.openapi import AGE_HEADERS, SECURITY
 from augmentation_gateway.outputs import PICTURE, file_url, published
-from augmentation_gateway.picture import fetch_picture, picture_address
+from augmentation_gateway.picture import SlicedResponse, fetch_picture, picture_address
 from augmentation_gateway.problem import Problem
 from augmentation_gateway.records import JobRecord
 from augmentation_gateway.route_key import key_of
+from augmentation_gateway.until_answered import hold
 
 _NO_CLASS = "The class that this job ran as is gone, and with it the hub's address: open it there."
 
@@ -109,9 +110,10 @@ def detail_router(gateway: Gateway, prefix: str) -> APIRouter:
             raise Problem(404, _NO_CLASS)
         if (address := picture_address(output, runs_as.hub_endpoint)) is None:
             raise Problem(404, "The result lies on a volume: look at meta/augmentation.png there.")
+        hold(request, gateway.capacity.pictures.take(key_of(request).id))
         # A revision's file never changes.
         kept = {"Cache-Control": "private, max-age=86400, immutable"}
-        return Response(await fetch_picture(address), media_type="image/png", headers=kept)
+        return SlicedResponse(await fetch_picture(address), media_type="image/png", headers=kept)
 
     @router.get(
         "/{job_id}/resource",

@@ -23,6 +23,7 @@ from tests.integration.control_plane import ControlPlane
 PROJECT_ID = "7a1f0c52-3c1e-4a53-9a43-0c8f8a2b6f10"
 OTHER_PROJECT = "11111111-2222-4333-8444-555555555555"
 READY_SECONDS = 30.0
+UNLIMITED = ("REQUESTS_PER_SECOND", "REQUESTS_PER_KEY", "CONNECTIONS_PER_KEY", "STREAMS_PER_KEY", "JOBS_PER_MINUTE")
 KEYS_SECRET = "gateway-keys"
 """The one Secret that a gateway may read, in namespace robots."""
 
@@ -189,6 +190,8 @@ class GatewayProcess:
             "AUGMENTATION_KEYS_FILE": str(self.keys_file),
             "AUGMENTATION_METRICS_ADDRESS": f"127.0.0.1:{self._metrics_port}",
         }
+        # One client asks here for what a hundred would; what limits do is tested with limits.
+        given |= {f"AUGMENTATION_{name}": "0" for name in UNLIMITED}
         return {**os.environ, **given, **self.environment}
 
 

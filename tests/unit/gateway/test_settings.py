@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from augmentation_gateway.limits import Limits
 from augmentation_gateway.settings import Settings, SettingsError, from_environment
 
 
@@ -22,6 +23,8 @@ def test_every_setting_has_its_variable() -> None:
         "PORT": "9000",
         "AUGMENTATION_HEARTBEAT_SECONDS": "2.5",
         "AUGMENTATION_REQUESTS_PER_SECOND": "50",
+        "AUGMENTATION_CONNECTIONS": "10",
+        "AUGMENTATION_STREAMS_PER_KEY": "0",
         "AUGMENTATION_PAGE": "false",
         "AUGMENTATION_DOCS": "false",
         "AUGMENTATION_METRICS_ADDRESS": "0.0.0.0:8081",
@@ -36,6 +39,7 @@ def test_every_setting_has_its_variable() -> None:
         port=9000,
         heartbeat_seconds=2.5,
         requests_per_second=50,
+        limits=Limits(connections=10, streams_per_key=0),
         page=False,
         docs=False,
         metrics=("0.0.0.0", 8081),
@@ -60,6 +64,8 @@ def test_every_setting_has_its_variable() -> None:
         ("AUGMENTATION_KEYS_SECRET", "system/keys/json"),
         ("AUGMENTATION_REQUESTS_PER_SECOND", "-1"),
         ("AUGMENTATION_REQUESTS_PER_SECOND", "nan"),
+        ("AUGMENTATION_CONNECTIONS", "0"),
+        ("AUGMENTATION_STREAMS", "1.5"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_named_with_its_variable(name: str, value: str) -> None:

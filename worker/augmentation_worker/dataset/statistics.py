@@ -37,7 +37,7 @@ def statistics_columns(table: pa.Table) -> dict[str, list[str]]:
     columns: dict[str, list[str]] = {}
     for name in table.column_names:
         if name.startswith(_PREFIX):
-            feature, _, statistic = name.removeprefix(_PREFIX).rpartition("/")
+            feature, statistic = name.removeprefix(_PREFIX).rsplit("/", 1)
             columns.setdefault(feature, []).append(statistic)
     return columns
 
@@ -111,10 +111,7 @@ def channel_means(table: pa.Table, row: int, stats: bytes | None, camera: str) -
     if values is None and stats:
         document: Mapping[str, Mapping[str, object]] = json.loads(stats)
         values = document.get(camera, {}).get("mean")
-    try:
-        flat = np.ravel(np.array(values, dtype=np.float64)) if values is not None else np.array([])
-    except (ValueError, TypeError, OverflowError):  # texts, or lists of different lengths
-        return (0.5, 0.5, 0.5)
+    flat = np.ravel(np.array(values, dtype=np.float64)) if values is not None else np.array([])
     if flat.size != 3 or not np.isfinite(flat).all():
         return (0.5, 0.5, 0.5)
     return (float(flat[0]), float(flat[1]), float(flat[2]))

@@ -1,0 +1,49 @@
+"""How much structure a request may have, checked before anything is made of it: parsing costs what is counted here.
+
+A body is small (64 KiB), but of that size it may have ten thousand fields, of which each is a sentence in an answer, or
+be nested deeper than a parser's stack. Counting them takes one pass of a regular expression that cannot go back.
+"""
+
+from __future__ import annotations
+
+import re
+
+from augmentation_gateway.problem import FieldProblem, invalid
+
+MAX_DEPTH = 16
+MAX_MEMBERS = 1000
+MAX_PARAMETERS = 100
+
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*+"?', re.DOTALL)
+_NEITHER_BRACKET = re.compile(rb"[^\[\]{}]+")
+_DEEPER = frozenset(b"[{")
+
+
+def check_json(body: bytes) -> None:
+    """Raise Problem 422 for a body that is nested too deep or has too many members; whether it is JSON is not asked."""
+    if b"\0" in body:
+        # Python's parser would take UTF-16 and UTF-32 too, in which nothing can be counted here (RFC 8259, 8.1).
+        raise invalid([FieldProblem(("body",), "The body is not JSON in UTF-8: send it so.", "json_invalid")])
+    brackets = body.count(b"[") + body.count(b"{")
+    members = body.count(b",")
+    if brackets <= MAX_DEPTH and members <= MAX_MEMBERS:
+        return
+    outside = _STRING.sub(b"", body)
+    if outside.count(b",") > MAX_MEMBERS:
+        raise _refused(f"has more than {MAX_MEMBERS} fields and values, more than any job needs", "too_many_members")
+    depth = 0
+    for bracket in _NEITHER_BRACKET.sub(b"", outside):
+        depth += 1 if bracket in _DEEPER else -1
+        if depth > MAX_DEPTH:
+            raise _refused(f"is nested more than {MAX_DEPTH} deep, more than any field is", "too_deep")
+
+
+def check_query(query: bytes) -> None:
+    """Raise Problem 422 for a query of too many parameters."""
+    if query.count(b"&") >= MAX_PARAMETERS:
+        sentence = f"The query has more than {MAX_PARAMETERS} parameters, more than there are: shorten it."
+        raise invalid([FieldProblem(("query",), sentence, "too_many_parameters")])
+
+
+def _refused(what: str, kind: str) -> Exception:
+    return invalid([FieldProblem(("body",), f"The body {what}: shorten it.", kind)])

@@ -1,0 +1,390 @@
+"""What a connection, and all of them together, may cost: uvicorn itself, on loopback, with limits soon reached."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+import re
+import socket
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import cast
+
+import pytest
+import uvicorn
+from starlette.types import Receive, Scope, Send
+
+from augmentation_gateway.connection import SCOPE_CONNECTION, Connection
+from augmentation_gateway.connections import Connections
+from augmentation_gateway.limits import HttpLimits, Limits
+
+QUICK = HttpLimits(head_seconds=0.6, body_seconds=0.6, unread_seconds=0.6, linger_seconds=0.6, unread_bytes=1024 * 1024)
+ANSWER_SECONDS = 10
+GET = b"GET / HTTP/1.1\r\nHost: gateway\r\n\r\n"
+WITH_BODY = b"POST / HTTP/1.1\r\nHost: gateway\r\n"
+
+
+class Application:
+    """Reads the body, and answers with its length; by path: not at all, before the body is there, or very much."""
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.disconnected = 0
+        self.largest_head = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.requests += 1
+        self.largest_head = max(self.largest_head, sum(len(name) + len(value) for name, value in scope["headers"]))
+        status, body = 200, b""
+        if (key := dict(scope["headers"]).get(b"key")) is not None and not scope[SCOPE_CONNECTION].used_by(
+            key.decode()
+        ):
+            status = 429
+        elif scope["path"] == "/never":
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            self.disconnected += 1
+            return
+        elif scope["path"] == "/much":
+            body = b"x" * 8_000_000
+        elif scope["path"] != "/at-once":
+            length, more = 0, True
+            while more:
+                message = await receive()
+                length += len(message.get("body", b""))
+                more = message.get("more_body", False)
+            body = b"%d" % length
+        await send(
+            {"type": "http.response.start", "status": status, "headers": [(b"content-length", b"%d" % len(body))]}
+        )
+        await send({"type": "http.response.body", "body": body})
+
+
+class Served:
+    """A server with limits, and what it refused."""
+
+    def __init__(self, port: int, application: Application, connections: Connections, refused: Counter[str]) -> None:
+        self.port = port
+        self.application = application
+        self.connections = connections
+        self.refused = refused
+        # A connection whose reader is forgotten is closed.
+        self._opened: list[object] = []
+
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        # With the smallest of buffers, what a client does not read stays with the server.
+        unconnected = socket.socket()
+        unconnected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        unconnected.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(unconnected, ("127.0.0.1", self.port))
+        opened = await asyncio.open_connection(sock=unconnected)
+        self._opened.append(opened)
+        return opened
+
+    async def send(self, *parts: bytes, pause: float = 0.0) -> tuple[int, bytes]:
+        """Status and all the rest of what comes back until the server closes; 0 where nothing does."""
+        reader, writer = await self.connect()
+        reading = asyncio.create_task(answer_of(reader))
+        for part in parts:
+            if reading.done():
+                break
+            writer.write(part)
+            await asyncio.sleep(pause)
+        return await reading
+
+
+async def answer_of(reader: asyncio.StreamReader) -> tuple[int, bytes]:
+    """Everything until the end of the connection, as the first answer's status and all text."""
+    text = b""
+    async with asyncio.timeout(ANSWER_SECONDS):
+        try:
+            while part := await reader.read(65536):
+                text += part
+        except ConnectionError:
+            pass
+    found = re.match(rb"HTTP/1.1 (\d{3}) ", text)
+    return (int(found[1]) if found else 0), text
+
+
+async def one_answer(reader: asyncio.StreamReader) -> int:
+    """The status of one answer of a connection that stays open."""
+    async with asyncio.timeout(ANSWER_SECONDS):
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        length = re.search(r"content-length: (\d+)", head)
+        await reader.readexactly(int(length[1]) if length else 0)
+    return int(head.split(" ")[1])
+
+
+@asynccontextmanager
+async def server(limits: Limits = Limits(), http: HttpLimits = QUICK) -> AsyncIterator[Served]:  # noqa: B008
+    application, refused = Application(), Counter[str]()
+
+    def count(reason: str) -> None:
+        refused[reason] += 1
+
+    connections = Connections(limits, http, count)
+    config = uvicorn.Config(
+        application,
+        host="127.0.0.1",
+        port=0,
+        http=cast(type[asyncio.Protocol], functools.partial(Connection, connections)),
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        timeout_keep_alive=limits.keep_alive_seconds,
+        timeout_graceful_shutdown=1,
+    )
+    running = uvicorn.Server(config)
+    running.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+    task = asyncio.create_task(running._serve())
+    await eventually(lambda: running.started)
+    try:
+        yield Served(running.servers[0].sockets[0].getsockname()[1], application, connections, refused)
+    finally:
+        running.should_exit = running.force_exit = True
+        await task
+
+
+async def eventually(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + ANSWER_SECONDS
+    while not holds():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize(
+    ("parts", "reason"),
+    [
+        ((b"GET / HTTP/1.1\r\na: " + b"x" * 20_000 + b"\r\n\r\n",), "head_bytes"),
+        ((b"GET /" + b"x" * 20_000 + b" HTTP/1.1\r\n\r\n",), "head_bytes"),
+        ((b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 101 + b"\r\n",), "headers"),
+        ((b"GET / HTTP/1.1\r\n", *(b"a%d: %s\r\n" % (n, b"x" * 1000) for n in range(20))), "head_bytes"),
+        ((b"GET / HTTP/1.1\r\na: ", *(b"x" * 1000,) * 40), "head_bytes"),
+        ((b"\r\n" * 20_000, b"\r\n" * 20_000), "head_bytes"),
+    ],
+    ids=["one long header", "long path", "many headers", "headers without end", "a header without end", "empty lines"],
+)
+async def test_headers_beyond_the_limit_are_431_and_never_reach_the_application(
+    parts: tuple[bytes, ...], reason: str
+) -> None:
+    async with server() as served:
+        status, text = await served.send(*parts, pause=0.001)
+        assert status == 431
+        assert b"shorten" in text or b"fewer" in text
+        assert json.loads(text.split(b"\r\n\r\n")[1])["detail"]
+        assert served.refused == {reason: 1}
+        assert served.application.requests == 0
+
+
+async def test_a_flood_of_headers_is_thrown_away_as_it_comes() -> None:
+    async with server() as served:
+        _, writer = await served.connect()
+        writer.write(b"GET / HTTP/1.1\r\n")
+        held = next(iter(served.connections._all))
+        with pytest.raises(ConnectionError):
+            async with asyncio.timeout(ANSWER_SECONDS):
+                for _ in range(1000):
+                    writer.write(b"a: " + b"x" * 100_000 + b"\r\n")
+                    await writer.drain()
+        assert served.refused["head_bytes"] == 1
+        assert sum(len(value) for _, value in cast(Connection, held).headers) < 64 * 1024
+
+
+async def test_headers_as_large_as_allowed_are_taken() -> None:
+    async with server() as served:
+        reader, writer = await served.connect()
+        writer.write(b"GET / HTTP/1.1\r\na: " + b"x" * 15_000 + b"\r\n\r\n")
+        assert await one_answer(reader) == 200
+        assert served.application.largest_head > 15_000
+
+
+async def test_headers_that_do_not_end_in_time_are_408() -> None:
+    async with server() as served:
+        status, text = await served.send(b"GET / HTTP/1.1\r\n", *(b"a: b\r\n",) * 30, pause=0.1)
+        assert status == 408
+        assert b"headers took longer than 0.6 s" in text
+        assert served.refused["head_seconds"] == 1
+
+
+async def test_a_connection_that_says_nothing_is_closed() -> None:
+    async with server() as served:
+        assert await served.send() == (0, b"")
+        assert served.refused == {"head_seconds": 1}
+        await eventually(lambda: len(served.connections) == 0)
+
+
+async def test_a_body_that_does_not_end_in_time_is_408() -> None:
+    async with server() as served:
+        status, text = await served.send(WITH_BODY + b"Content-Length: 100\r\n\r\n", *(b"x",) * 30, pause=0.1)
+        assert status == 408
+        assert b"body took longer than 0.6 s" in text
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        (b"Content-Length: 900000\r\n\r\n", *(b"x" * 10_000,) * 90),
+        (b"Transfer-Encoding: chunked\r\n\r\n", *(b"400\r\n" + b"x" * 1024 + b"\r\n",) * 900),
+        (b"Transfer-Encoding: chunked\r\n\r\n", b"1;", *(b"x" * 10_000,) * 90),
+        (b"Transfer-Encoding: chunked\r\n\r\n0\r\n", *(b"a: " + b"x" * 1000 + b"\r\n",) * 900),
+    ],
+    ids=["announced", "in chunks", "a chunk's extension without end", "trailers without end"],
+)
+async def test_a_body_beyond_the_limit_is_413_whatever_of_it_is_large(parts: tuple[bytes, ...]) -> None:
+    async with server() as served:
+        # The application waits for all of it: a real one stops at 64 KiB by itself.
+        status, _ = await served.send(WITH_BODY, *parts, pause=0.001)
+        assert status == 413
+        assert served.refused["body_bytes"] == 1
+
+
+async def test_trailers_are_not_kept() -> None:
+    async with server() as served:
+        reader, writer = await served.connect()
+        writer.write(WITH_BODY + b"Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nkey: stolen\r\n\r\n")
+        assert await one_answer(reader) == 200
+        assert served.connections._by_key == {}
+
+
+async def test_an_answer_before_the_whole_body_is_seen_and_ends_the_connection() -> None:
+    async with server() as served:
+        reader, writer = await served.connect()
+        writer.write(b"POST /at-once HTTP/1.1\r\nContent-Length: 60000\r\n\r\n")
+        for _ in range(30):
+            writer.write(b"x" * 1000)
+            await asyncio.sleep(0.01)
+        status, text = await answer_of(reader)
+        assert status == 200
+        assert b"connection: close" in text
+
+
+async def test_a_connection_is_kept_for_many_requests() -> None:
+    async with server() as served:
+        reader, writer = await served.connect()
+        for _ in range(3):
+            writer.write(WITH_BODY + b"Content-Length: 3\r\n\r\n")
+            await asyncio.sleep(0.05)
+            writer.write(b"abc")
+            assert await one_answer(reader) == 200
+            # Longer than headers may take: an idle connection is no slow one.
+            await asyncio.sleep(0.7)
+        assert served.refused == {}
+
+
+async def test_an_idle_connection_is_closed_after_keep_alive_seconds() -> None:
+    async with server(Limits(keep_alive_seconds=1)) as served:
+        reader, writer = await served.connect()
+        writer.write(GET)
+        assert await one_answer(reader) == 200
+        assert await answer_of(reader) == (0, b"")
+
+
+async def test_requests_sent_ahead_are_answered_in_their_order() -> None:
+    async with server() as served:
+        reader, writer = await served.connect()
+        writer.write(b"".join(WITH_BODY + b"Content-Length: %d\r\n\r\n" % n + b"x" * n for n in range(8)))
+        for n in range(8):
+            await reader.readuntil(b"\r\n\r\n")
+            assert await reader.readexactly(1) == b"%d" % n
+
+
+async def test_too_many_requests_sent_ahead_end_the_connection() -> None:
+    async with server() as served:
+        status, _ = await served.send(b"GET /never HTTP/1.1\r\n\r\n" + GET * 100)
+        assert status == 0
+        assert served.refused == {"pipelined": 1}
+
+
+async def test_all_requests_of_a_connection_learn_that_it_is_gone() -> None:
+    async with server() as served:
+        _, writer = await served.connect()
+        writer.write(b"GET /never HTTP/1.1\r\n\r\n" + GET)
+        await eventually(lambda: served.application.requests == 1)
+        writer.transport.abort()
+        await eventually(lambda: served.application.disconnected == 1)
+
+
+async def test_what_is_no_http_is_400() -> None:
+    async with server() as served:
+        status, text = await served.send(b"\x16\x03\x01 hello\r\n\r\n")
+        assert status == 400
+        assert b"no HTTP/1.1 request" in text
+
+
+async def test_an_upgrade_that_is_not_there_is_answered_as_the_request_it_is() -> None:
+    async with server() as served:
+        reader, writer = await served.connect()
+        writer.write(b"GET / HTTP/1.1\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\r\n")
+        assert await one_answer(reader) == 200
+
+
+async def test_the_longest_idle_connection_makes_room_for_a_new_one() -> None:
+    async with server(Limits(connections=5)) as served:
+        known = await served.connect()
+        known[1].write(b"GET / HTTP/1.1\r\nkey: k\r\n\r\n")
+        assert await one_answer(known[0]) == 200
+        silent = [await served.connect() for _ in range(20)]
+        await eventually(lambda: served.refused["idle"] == 16)
+        assert len(served.connections) == 5
+        # The one with a valid key is older than all others, and still there.
+        known[1].write(GET)
+        assert await one_answer(known[0]) == 200
+        silent[-1][1].write(GET)
+        assert await one_answer(silent[-1][0]) == 200
+
+
+async def test_a_connection_is_503_where_all_are_busy() -> None:
+    async with server(Limits(connections=2)) as served:
+        for _ in range(2):
+            _, writer = await served.connect()
+            writer.write(b"GET /never HTTP/1.1\r\n\r\n")
+        await eventually(lambda: served.application.requests == 2)
+        status, text = await served.send()
+        assert status == 503
+        assert b"retry-after: 1" in text
+        assert len(served.connections) == 2
+
+
+async def test_a_key_has_no_more_connections_than_it_may() -> None:
+    async with server(Limits(connections_per_key=3)) as served:
+        opened = []
+        for _ in range(5):
+            reader, writer = await served.connect()
+            writer.write(b"GET / HTTP/1.1\r\nkey: k\r\n\r\n")
+            assert await one_answer(reader) == 200
+            opened.append(reader)
+        await eventually(lambda: len(served.connections) == 3)
+        assert await answer_of(opened[0]) == (0, b"")
+        assert served.refused == {"connections_per_key": 2}
+
+
+async def test_a_key_whose_connections_are_all_busy_is_refused_another() -> None:
+    async with server(Limits(connections_per_key=1)) as served:
+        _, writer = await served.connect()
+        writer.write(b"GET /never HTTP/1.1\r\nkey: k\r\n\r\n")
+        await eventually(lambda: served.application.requests == 1)
+        reader, writer = await served.connect()
+        writer.write(b"GET / HTTP/1.1\r\nkey: k\r\n\r\n")
+        assert await one_answer(reader) == 429
+
+
+async def test_a_client_that_does_not_read_is_let_go() -> None:
+    async with server() as served:
+        _, writer = await served.connect()
+        writer.write(b"GET /much HTTP/1.1\r\n\r\n")
+        await eventually(lambda: served.refused["unread"] == 1)
+        await eventually(lambda: len(served.connections) == 0)
+
+
+async def test_answers_that_nobody_reads_are_bounded_in_all() -> None:
+    async with server(http=replace(QUICK, unread_seconds=3600, unread_bytes=20_000_000)) as served:
+        for _ in range(10):
+            _, writer = await served.connect()
+            writer.write(b"GET /much HTTP/1.1\r\n\r\n")
+        await eventually(lambda: served.application.requests == 10)
+        await eventually(lambda: served.refused["unread"] >= 6)
+        assert sum(each.unread_bytes for each in served.connections._all) <= 20_000_000
