@@ -55,7 +55,7 @@ class Front:
             if dialect.owns(path):
                 break
         else:
-            await self._inner(scope, receive, send)
+            await self._inner(scope, receive, _for_browsers(send))
             return
         sending = Sending(scope, send, dialect, self._gateway)
         try:
@@ -111,6 +111,22 @@ class Front:
                 "administrator allow more (gateway.limits.connectionsPerKey).",
                 1,
             )
+
+
+def _for_browsers(send: Send) -> Send:
+    """A `send` for what no dialect answers, such as the API's own pages: no other page frames them."""
+
+    async def guarded(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            given = list(message.get("headers", ()))
+            names = {name.lower() for name, _ in given}
+            message = {**message, "headers": given + [each for each in _GUARDS if each[0] not in names]}
+        await send(message)
+
+    return guarded
+
+
+_GUARDS = ((b"x-content-type-options", b"nosniff"), (b"x-frame-options", b"DENY"))
 
 
 async def _read_body(scope: Scope, receive: Receive) -> bytes:

@@ -125,7 +125,8 @@ class KeyRing:
 
     def holds(self, key: ApiKey) -> bool:
         """Whether this very entry is still in force, for what outlives a request's own check of its key."""
-        return self._by_digest.get(bytes.fromhex(key.sha256)) == key and not key.has_expired
+        held = self._by_digest.get(bytes.fromhex(key.sha256))
+        return (held is key or held == key) and not key.has_expired
 
     def find(self, presented: bytes) -> ApiKey | None:
         """The entry of a presented key, which may have expired, or None. O(1) in the number of keys."""

@@ -21,6 +21,10 @@ _IN_FORCE = (
     "--from-file=keys.json={file} --namespace augmentation-system --dry-run=client -o yaml | kubectl apply -f - "
     "Within 5 seconds of that {then}."
 )
+_VIEWS = (
+    "Its projects limit which jobs it sees, not which datasets: its jobs use the hub token of all jobs of namespace "
+    "{namespace}. Name another with --credentials-secret where that matters."
+)
 _BORROWED = (
     "Its jobs use the hub token in Secret {secret} of namespace {namespace}. Grant the gateway's service account the "
     "verb use on that Secret: docs/rest.md says how, under Projects."
@@ -130,6 +134,8 @@ def _explain(key: ApiKey, now: datetime) -> None:
     """Say on stderr what its maker may not have thought of."""
     end = f"at {key.expires_at:%Y-%m-%d %H:%M} UTC, " if key.expires_at else ""
     print(f"{key.id} expires {end}{expiry.describe_expiry(key.expires_at, now)}.", file=sys.stderr)
+    if not key.may_use_all_projects and key.credentials_secret_ref is None:
+        print(_VIEWS.format(namespace=key.namespace), file=sys.stderr)
     if (secret := key.credentials_secret_ref) is not None:
         print(_BORROWED.format(secret=f"{secret.name} ({secret.key})", namespace=key.namespace), file=sys.stderr)
 

@@ -128,6 +128,22 @@ def test_a_key_file_is_for_its_owner_alone_and_nothing_is_printed(
     assert not other.exists()
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ([], ""),
+        (["--project", PROJECT_ID], "not which datasets"),
+        (["--project", PROJECT_ID, "--credentials-secret", "hub-a"], "verb use"),
+    ],
+)
+def test_what_a_project_does_not_separate_is_said(
+    options: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["keys", "create", "--id", "ci", "--namespace", "robots", *options]) == 0
+    told = capsys.readouterr().err
+    assert (said in told) and (said or len(told.splitlines()) == 1)
+
+
 def test_a_key_expires_in_a_year_unless_told_otherwise_and_says_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

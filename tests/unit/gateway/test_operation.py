@@ -124,6 +124,13 @@ async def test_no_answer_with_data_is_kept_by_anybody(http: httpx.AsyncClient, p
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
+@pytest.mark.parametrize("path", ["/", "/docs", "/redoc", "/openapi.json", "/healthz", "/nowhere"])
+async def test_no_page_is_framed_or_guessed_at(http: httpx.AsyncClient, path: str) -> None:
+    headers = (await http.get(path)).headers
+    assert headers.get_list("x-content-type-options") == ["nosniff"]
+    assert headers.get_list("x-frame-options") == ["DENY"]
+
+
 async def test_every_answer_has_an_id_of_its_own(http: httpx.AsyncClient) -> None:
     answers = [await http.get(path) for path in (PATH, PATH, "/v1/augmentation", "/v1/augmentation/42", "/jobs/x/y")]
     ids = [answer.headers["x-request-id"] for answer in answers]
