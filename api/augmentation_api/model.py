@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, PlainSerializer
+from pydantic import AfterValidator, BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
 from pydantic.alias_generators import to_camel
 from pydantic.config import JsonDict
 
@@ -24,13 +24,36 @@ class ObservedModel(Model):
     model_config = ConfigDict(extra="ignore")
 
 
+TIMESTAMP_PATTERN = (
+    r"^[12][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
+    r"(\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
+)
+"""RFC 3339 of the years 1000 to 2999: what `format: date-time` alone lets pass (`+99:99`, the year 0000), no program
+can read; and within these years no time zone and no time to live leads out of what a datetime holds."""
+
+
 def to_rfc3339(moment: datetime) -> str:
     """RFC 3339 in UTC, whole seconds, as metav1.Time writes it."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{moment.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat()}Z"
 
 
-Timestamp = Annotated[datetime, PlainSerializer(to_rfc3339, return_type=str, when_used="json")]
-"""A moment; on the wire RFC 3339 in UTC with whole seconds."""
+def _in_utc(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        raise ValueError("a time needs its offset from UTC: write Z for UTC")
+    if not 1000 <= moment.year < 3000:
+        raise ValueError("a time has to be in the years 1000 to 2999")
+    return moment.astimezone(UTC)
+
+
+Timestamp = Annotated[
+    datetime,
+    AfterValidator(_in_utc),
+    PlainSerializer(to_rfc3339, return_type=str, when_used="json"),
+    WithJsonSchema(
+        {"type": "string", "format": "date-time", "pattern": TIMESTAMP_PATTERN, "maxLength": 40}, mode="validation"
+    ),
+]
+"""A moment, in UTC; on the wire RFC 3339 in UTC with whole seconds."""
 
 
 def kubernetes_rule(rule: str, message: str) -> JsonDict:

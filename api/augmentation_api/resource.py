@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from typing import Any, Self
 
-from pydantic import Field
+from pydantic import Field, ValidationError, field_validator
 
 from augmentation_api.augmentation_class import AugmentationClassSpec
 from augmentation_api.identifiers import API_VERSION, CLASS_KIND, JOB_KIND
 from augmentation_api.model import ObservedModel, Timestamp
-from augmentation_api.spec import AugmentationJobSpec
+from augmentation_api.readable_status import readable_status
+from augmentation_api.spec import MAX_SECONDS, AugmentationJobSpec
 from augmentation_api.status import AugmentationJobStatus
 
 
@@ -35,10 +36,39 @@ class AugmentationJob(ObservedModel):
     spec: AugmentationJobSpec
     status: AugmentationJobStatus = Field(default=AugmentationJobStatus())
 
+    @field_validator("spec", mode="before")
+    @classmethod
+    def _within_limits(cls, spec: object) -> object:
+        """What was stored before a limit was set keeps its meaning: longer than ten years is ten years."""
+        return spec if not isinstance(spec, Mapping) else within_limits(spec)
+
     @classmethod
     def from_wire(cls, body: Mapping[str, Any]) -> Self:
-        """Read an object as the API server sends it. Raises pydantic.ValidationError, which names each bad field."""
-        return cls.model_validate(dict(body))
+        """Read an object as the API server sends it, as `read` does."""
+        return cls.read(body)[0]
+
+    @classmethod
+    def read(cls, body: Mapping[str, Any]) -> tuple[Self, tuple[str, ...]]:
+        """Read an object as the API server sends it, and name the fields of its status that cannot be read.
+
+        Raises:
+            pydantic.ValidationError: the spec or the metadata cannot be read; it names each bad field.
+        """
+        try:
+            return cls.model_validate(dict(body)), ()
+        except ValidationError:
+            found = readable_status(body.get("status", {}))
+            return cls.model_validate({**body, "status": found.status}), found.unreadable
+
+
+def within_limits(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """A stored spec, with times that are longer than a job may be given as long as they may be."""
+    times = {
+        name: MAX_SECONDS
+        for name in ("activeDeadlineSeconds", "ttlSecondsAfterFinished")
+        if isinstance(seconds := spec.get(name), int) and seconds > MAX_SECONDS
+    }
+    return {**spec, **times}
 
 
 class AugmentationClass(ObservedModel):

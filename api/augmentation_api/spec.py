@@ -22,6 +22,8 @@ DNS_LABEL_PATTERN = r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$"
 MAX_COPIES = 20
 MAX_SEED = 2**53 - 1
 """Largest integer that every JSON parser reads exactly (RFC 8259, section 6)."""
+MAX_SECONDS = 10 * 365 * 24 * 3600
+"""Longest time that a job may be given, seconds: ten years."""
 
 RepoID = Annotated[str, StringConstraints(pattern=REPO_ID_PATTERN, max_length=193)]
 Copies = Annotated[int, Field(ge=1, le=MAX_COPIES)]
@@ -366,11 +368,15 @@ class AugmentationJobSpec(Model):
     active_deadline_seconds: int | None = Field(
         None,
         ge=1,
+        le=MAX_SECONDS,
         description="Longest time the job may run, seconds, counted from its first pod; then it fails. It stops while "
-        "the job is suspended or waits in a queue, and counts anew afterwards.",
+        "the job is suspended or waits in a queue, and counts anew afterwards. Ten years at most.",
     )
     ttl_seconds_after_finished: int | None = Field(
-        None, ge=0, description="Delete the resource this many seconds after it finished. The dataset stays."
+        None,
+        ge=0,
+        le=MAX_SECONDS,
+        description="Delete the resource this many seconds after it finished, ten years at most. The dataset stays.",
     )
     queue_name: ObjectName | None = Field(
         None,

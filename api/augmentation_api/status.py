@@ -9,18 +9,35 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from augmentation_api.model import ObservedModel, Timestamp, list_map
-from augmentation_api.vocabulary import PhaseName, PhaseStatus, ShardState, State
+from augmentation_api.spec import MAX_COPIES
+from augmentation_api.vocabulary import PhaseName, PhaseStatus, ShardState, State, TransformName
 
 EVENTS_PER_PHASE = 50
+"""Events that the workers of a phase keep, all together; but for each of many shards its last two."""
 MAX_SHARDS = 100
 """Shards of a job at most. Each owns an entry of the status, and the API server merges all of them on every write."""
+MAX_EVENTS = 256
+"""Events of a phase at most: two of each of MAX_SHARDS shards, and room for the operator's."""
 MOST_CAMERAS = 64
 TEXT_LIMIT = 4096
 """Most characters of a message or an error."""
 
+MAX_COUNT = 2**53 - 1
+"""Largest count: the largest integer that every JSON parser reads exactly (RFC 8259, section 6)."""
+MAX_DATASET_FRAMES = 10**10
+"""Most episodes, rows or frames of a dataset: ten years of video at 30 frames a second, a hundred times over every
+dataset there is, and few enough that sums and products of it stay exact."""
+MAX_FRAMES_PER_SECOND = 1e9
+
 Text = Annotated[str, StringConstraints(max_length=TEXT_LIMIT)]
 ShortText = Annotated[str, StringConstraints(max_length=512)]
-Count = Annotated[int, Field(ge=0)]
+DatasetName = Annotated[str, StringConstraints(max_length=1536, pattern=r"^[^\x00-\x1f\x7f]*$")]
+"""`owner/name` on a hub, `claim:path` on a volume; without control characters."""
+Revision = Annotated[str, StringConstraints(max_length=255, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*$")]
+PageAddress = Annotated[str, StringConstraints(max_length=1024, pattern=r"^https?://[^\x00-\x20\x7f\"<>]+$")]
+Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
+DatasetCount = Annotated[int, Field(ge=0, le=MAX_DATASET_FRAMES)]
+FramesPerSecond = Annotated[float, Field(ge=0, le=MAX_FRAMES_PER_SECOND)]
 
 
 class Condition(ObservedModel):
@@ -45,7 +62,9 @@ class PhaseEvent(ObservedModel):
     error: Text | None = Field(None, description="What went wrong, and the fix.")
     timestamp: Timestamp | None = Field(None, description="When it happened.")
     retry_attempt: Count | None = Field(None, description="0 for the first try.")
-    data: dict[str, str] | None = Field(None, description="Details by name.")
+    data: dict[str, Annotated[str, StringConstraints(max_length=1024)]] | None = Field(
+        None, max_length=16, description="Details by name."
+    )
 
 
 class Phase(ObservedModel):
@@ -58,7 +77,7 @@ class Phase(ObservedModel):
     error: Text | None = Field(None, description="Why it failed, and the fix.")
     events: list[PhaseEvent] = Field(
         default=[],
-        max_length=4 * EVENTS_PER_PHASE,
+        max_length=MAX_EVENTS,
         json_schema_extra=list_map("id"),
         description="What happened; the newest are kept.",
     )
@@ -75,14 +94,14 @@ class Tally(ObservedModel):
 class Shard(ObservedModel):
     """What one shard reports of itself."""
 
-    index: Count = Field(description="Number of the shard, from 0.")
+    index: Annotated[int, Field(ge=0, le=MAX_SHARDS - 1)] = Field(description="Number of the shard, from 0.")
     state: ShardState | None = Field(None, description="running, completed or failed.")
     node: ShortText | None = Field(None, description="Node it runs on.")
     attempt: Count | None = Field(None, description="How often it was started again.")
     episodes: Tally | None = Field(None, description="Source episodes of this shard.")
     frames: Tally | None = Field(None, description="Augmented frames of this shard.")
     bytes: Tally | None = Field(None, description="Bytes written by this shard.")
-    frames_per_second: Annotated[float, Field(ge=0)] | None = Field(None, description="Augmented frames a second.")
+    frames_per_second: FramesPerSecond | None = Field(None, description="Augmented frames a second.")
     updated_at: Timestamp | None = Field(None, description="When this entry was written.")
 
 
@@ -93,7 +112,7 @@ class Progress(ObservedModel):
     frames: Tally = Field(default=Tally(), description="Augmented frames.")
     bytes: Tally = Field(default=Tally(), description="Bytes of augmented video.")
     percent: Annotated[int, Field(ge=0, le=100)] = Field(0, description="0 to 100; 100 only when completed.")
-    frames_per_second: Annotated[float, Field(ge=0)] | None = Field(None, description="All shards together.")
+    frames_per_second: FramesPerSecond | None = Field(None, description="All shards together.")
     estimated_seconds_remaining: Count | None = Field(None, description="Of the augment phase, while it runs.")
 
 
@@ -113,38 +132,40 @@ class Placement(ObservedModel):
 class SourceStatus(ObservedModel):
     """The dataset as it was found, pinned to one revision."""
 
-    repo_id: ShortText | None = Field(None, alias="repoID", description="Dataset that was read.")
-    revision: ShortText | None = Field(None, description="Commit that is read, whatever happens to the branch.")
+    repo_id: DatasetName | None = Field(None, alias="repoID", description="Dataset that was read.")
+    revision: Revision | None = Field(None, description="Commit that is read, whatever happens to the branch.")
     format: ShortText | None = Field(
         None, description="Dataset format, e.g. LeRobot v3.0 or Hugging Face images (parquet)."
     )
-    episodes: Count | None = Field(
+    episodes: DatasetCount | None = Field(
         None, description="Episodes in the source; a row of an image dataset counts as an episode of one frame."
     )
-    frames: Count | None = Field(None, description="Frames in the source; of an image dataset its rows.")
+    frames: DatasetCount | None = Field(None, description="Frames in the source; of an image dataset its rows.")
     cameras: list[ShortText] = Field(
         default=[],
         max_length=MOST_CAMERAS,
         description="Camera keys in the source; of an image dataset its columns of pictures.",
     )
-    selected_episodes: Count | None = Field(None, description="Episodes the job augments.")
-    blocks: Count | None = Field(
+    selected_episodes: DatasetCount | None = Field(None, description="Episodes the job augments.")
+    blocks: DatasetCount | None = Field(
         None,
         description="Blocks of rows in which the shards of an image dataset do and record their work. Absent where "
         "they do so by episodes.",
     )
-    selected_frames: Count | None = Field(None, description="Frames of those episodes.")
-    copies: Count | None = Field(None, description="Augmented versions of each of those episodes.")
+    selected_frames: DatasetCount | None = Field(None, description="Frames of those episodes.")
+    copies: Annotated[int, Field(ge=0, le=MAX_COPIES * len(TransformName))] | None = Field(
+        None, description="Augmented versions of each of those episodes."
+    )
 
 
 class OutputStatus(ObservedModel):
     """The dataset that was published; `revision` and what follows appear with the commit."""
 
-    dataset_id: ShortText | None = Field(None, alias="datasetID", description="Dataset, `owner/name`.")
-    revision: ShortText | None = Field(None, description="Commit of the result.")
+    dataset_id: DatasetName | None = Field(None, alias="datasetID", description="Dataset, `owner/name`.")
+    revision: Revision | None = Field(None, description="Commit of the result.")
     episodes: Count | None = Field(None, description="Episodes in the result.")
     frames: Count | None = Field(None, description="Frames in the result.")
-    url: ShortText | None = Field(None, description="Page of the dataset on its hub.")
+    url: PageAddress | None = Field(None, description="Page of the dataset on its hub.")
 
 
 class Usage(ObservedModel):

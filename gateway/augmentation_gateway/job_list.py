@@ -22,6 +22,7 @@ from augmentation_api.vocabulary import State
 from augmentation_gateway.access import require, require_synced, visible
 from augmentation_gateway.gateway import Gateway
 from augmentation_gateway.keys import ApiKey, Right
+from augmentation_gateway.list_entries import legible
 from augmentation_gateway.problem import FieldProblem, invalid
 from augmentation_gateway.records import JobRecord
 
@@ -128,7 +129,7 @@ def matching(gateway: Gateway, key: ApiKey, filters: Filters) -> list[JobRecord]
         return []
     found = visible(key, jobs.records())
     for test in filters.tests():
-        found = [job for job in found if test(job)]
+        found = [job for job, passes in legible(found, test) if passes]
     return found
 
 
@@ -168,7 +169,7 @@ def _known_by(job: JobRecord) -> str:
     """All that a person may remember of a job, in lower case; a line each, as no search has a line's end in it."""
     placement = job.raw.get("status", {}).get("placement", {})
     known = (job.display_name, job.name, job.dataset_id, placement.get("node"), job.uid)
-    return "\n".join(each for each in known if each).lower()
+    return "\n".join(str(each) for each in known if each).lower()
 
 
 def _encode(last: _Key, filters: Filters, order: Order) -> str:

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from augmentation_api.spec import REPO_ID_PATTERN
 from augmentation_api.status import OutputStatus
+from augmentation_api.vocabulary import State
 from augmentation_gateway.records import ClassRecord, JobRecord
 
 PICTURE = "meta/augmentation.png"
@@ -44,9 +45,9 @@ class ResultFile:
 
 
 def published(record: JobRecord) -> OutputStatus | None:
-    """The result of a job, once it is there."""
+    """The result of a job, once it is there: when the job is completed, whatever a worker has written before."""
     output = record.status.output
-    return output if output is not None and output.revision is not None else None
+    return output if record.state is State.COMPLETED and output is not None and output.revision is not None else None
 
 
 def result_files(record: JobRecord, runs_as: ClassRecord | None) -> Sequence[ResultFile]:

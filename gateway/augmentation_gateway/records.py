@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -10,10 +11,15 @@ from typing import Any
 from uuid import UUID
 
 from augmentation_api.augmentation_class import Hub
+from augmentation_api.readable_status import readable_status
 from augmentation_api.resource import ObjectMeta
-from augmentation_api.spec import AugmentationJobSpec
+from augmentation_api.spec import MAX_SECONDS
 from augmentation_api.status import AugmentationJobStatus
 from augmentation_api.vocabulary import AugmentationType, State
+
+logger = logging.getLogger(__name__)
+
+_STATES = frozenset(State)
 
 
 @dataclass(frozen=True)
@@ -21,12 +27,13 @@ class JobRecord:
     """One version of an AugmentationJob.
 
     The object is taken apart when somebody asks for it, not when it arrives: of the many versions a running job goes
-    through, most are never read. Metadata, spec and status are parsed apart, so that a field which a newer release
-    added to the spec does not hide the status from this one.
+    through, most are never read. Metadata and status are parsed apart, and the status field by field where it has to
+    be: what one of its writers wrote hides nothing but itself.
     """
 
     raw: Mapping[str, Any]
     _encoded: dict[str, tuple[int, bytes]] = field(default_factory=dict, compare=False, repr=False)
+    _complaints: list[bool] = field(default_factory=list, compare=False, repr=False)
 
     @classmethod
     def read(cls, raw: dict[str, Any]) -> JobRecord:
@@ -39,14 +46,13 @@ class JobRecord:
         return ObjectMeta.model_validate(self.raw["metadata"])
 
     @cached_property
-    def spec(self) -> AugmentationJobSpec:
-        """What was asked for."""
-        return AugmentationJobSpec.model_validate(self.raw["spec"])
-
-    @cached_property
     def status(self) -> AugmentationJobStatus:
-        """What has become of it; empty until the operator has seen the job."""
-        return AugmentationJobStatus.model_validate(self.raw.get("status", {}))
+        """What has become of it, without fields that cannot be read; empty until the operator has seen the job."""
+        found = readable_status(self.raw.get("status", {}))
+        if found.unreadable:
+            named = {"job": f"{self.namespace}/{self.name}", "unreadable": found.unreadable[:10]}
+            logger.warning("fields of a job's status cannot be read and are left out", extra={"fields": named})
+        return found.status
 
     @cached_property
     def uid(self) -> str:
@@ -81,8 +87,10 @@ class JobRecord:
 
     @cached_property
     def state(self) -> State:
-        """Where the job stands; queued until the operator says otherwise. Raises ValueError for no state at all."""
-        return State(self.raw.get("status", {}).get("state") or State.QUEUED)
+        """Where the job stands; queued until the operator says otherwise."""
+        # Not from all of the status: lists ask this of thousands of jobs.
+        state = (self.raw.get("status") or {}).get("state")
+        return State(state) if isinstance(state, str) and state in _STATES else State.QUEUED
 
     @property
     def created_at(self) -> datetime:
@@ -110,7 +118,9 @@ class JobRecord:
     def expires_at(self) -> datetime | None:
         """When the operator removes it; None while it has not ended, and where it has no time to live."""
         seconds, finished_at = self.raw["spec"].get("ttlSecondsAfterFinished"), self.finished_at
-        return None if seconds is None or finished_at is None else finished_at + timedelta(seconds=seconds)
+        if seconds is None or finished_at is None:
+            return None
+        return finished_at + timedelta(seconds=min(seconds, MAX_SECONDS))
 
     @property
     def has_ended(self) -> bool:
@@ -137,6 +147,13 @@ class JobRecord:
         """The project in the spec, which cannot be changed; not the label, which can."""
         project_id = self.raw["spec"].get("projectID")
         return UUID(project_id) if project_id else None
+
+    def complain_once(self) -> bool:
+        """Whether nobody has complained of this version yet: lists are asked for again and again."""
+        first = not self._complaints
+        self._complaints.append(True)
+        del self._complaints[1:]
+        return first
 
     def encoded(self, view: str, encode: Callable[[JobRecord], bytes], basis: int = 0) -> bytes:
         """The bytes of `encode(self)`, computed once for each view by name: a record never changes.

@@ -14,13 +14,11 @@ from augmentation_api import (
     AugmentationJob,
     AugmentationJobStatus,
     ConditionType,
-    FailureReason,
     PhaseName,
     State,
 )
 from augmentation_api.identifiers import API_VERSION, FIELD_MANAGER_OPERATOR, JOB_KIND, LABEL_JOB_UID
 from augmentation_api.model import to_rfc3339
-from augmentation_api.status import TEXT_LIMIT
 from augmentation_kube import KubeApi, KubeError, KubeUnavailable, Resource
 from augmentation_operator.admission import Admissions, Place
 from augmentation_operator.announcement import announcements
@@ -45,11 +43,15 @@ from augmentation_operator.observation import (
 from augmentation_operator.obstacle import speechless
 from augmentation_operator.reconcile import decide, refused
 from augmentation_operator.status_pace import pace
+from augmentation_operator.unreadable_spec import decide_without_spec, findings_of, without_unreadable_spec
 from augmentation_operator.worker_isolation import WorkerIsolation
 
 Child = TypeVar("Child", ChildJob, ChildPod)
 
 log = logging.getLogger(__name__)
+
+MOST_NAMED = 10
+"""Fields of a status that are named in a line of the log, of those that cannot be read."""
 
 
 class Children(Protocol):
@@ -92,6 +94,7 @@ class Controller:
         self._isolation = WorkerIsolation(api, workers_egress, clock)
         self.known = KnownJobs()
         self._written: dict[str, datetime] = {}
+        self._complained: dict[str, tuple[str, ...]] = {}
         self._node_labels: dict[str, Mapping[str, str]] = {}
 
     async def load(self, namespaces: Iterable[str]) -> None:
@@ -121,6 +124,7 @@ class Controller:
         """Forget a resource that was deleted."""
         self.known.lost(uid)
         self._written.pop(uid, None)
+        self._complained.pop(uid, None)
         self._expectations.lost(uid)
         self._admissions.lost(uid)
 
@@ -147,10 +151,9 @@ class Controller:
         if body is None or body["metadata"].get("deletionTimestamp"):
             return None
         try:
-            job = AugmentationJob.from_wire(body)
+            job = self._read(body)
         except ValidationError as error:
-            await self._reject_unreadable(body, error)
-            return None
+            return await self._without_spec(body, findings_of(error))
         wait = self._expectations.wait(uid, (child.name for child in self._children.jobs_of(uid)))
         if wait is not None:
             return wait
@@ -231,11 +234,15 @@ class Controller:
         if body["metadata"]["uid"] != metadata.uid:
             return None
         self.saw(body)
-        selector = f"{LABEL_JOB_UID}={metadata.uid}"
-        jobs = await self._api.list(Resource.JOBS, metadata.namespace, selector)
-        pods = await self._api.list(Resource.PODS, metadata.namespace, selector)
-        job = AugmentationJob.from_wire(body)
-        return job, children_of(job, _readable(read_job, jobs["items"]), _readable(read_pod, pods["items"]))
+        job = self._read(body)
+        return job, await self._children_anew(job)
+
+    async def _children_anew(self, job: AugmentationJob) -> Observation:
+        """The children of a job from the API server itself."""
+        namespace, selector = job.metadata.namespace, f"{LABEL_JOB_UID}={job.metadata.uid}"
+        jobs = await self._api.list(Resource.JOBS, namespace, selector)
+        pods = await self._api.list(Resource.PODS, namespace, selector)
+        return children_of(job, _readable(read_job, jobs["items"]), _readable(read_pod, pods["items"]))
 
     async def _labels_of(self, node: str) -> Mapping[str, str]:
         """Labels of a node, read once: instance type and zone do not change while a node lives."""
@@ -272,9 +279,14 @@ class Controller:
         if decision.activate_workloads or decision.queue_jobs:
             self._kueue.forget()
         # Before anything is deleted: a job that has ended must not find its child missing and make it again.
-        wait = await self._write_if_new(job, decision.status)
-        for name in decision.delete_jobs:
-            await self._api.delete(Resource.JOBS, name, namespace)
+        try:
+            wait = await self._write_if_new(job, decision.status)
+        except KubeError:
+            # A status that cannot be written must not keep alive what has to stop: that is decided the same next time.
+            if job.spec.cancel or (decision.status.state is not None and decision.status.state.is_final):
+                await self._delete(decision.delete_jobs, namespace)
+            raise
+        await self._delete(decision.delete_jobs, namespace)
         if decision.delete_resource:
             # Not if it was changed since it was read: it may have been started again.
             await self._api.delete(
@@ -285,6 +297,10 @@ class Controller:
                 resource_version=job.metadata.resource_version,
             )
         return wait
+
+    async def _delete(self, names: Iterable[str], namespace: str) -> None:
+        for name in names:
+            await self._api.delete(Resource.JOBS, name, namespace)
 
     async def _make(self, decision: Decision, namespace: str) -> None:
         if decision.apply or decision.create:
@@ -347,32 +363,31 @@ class Controller:
         if uid in self.known:
             self.saw(answer)
 
-    async def _reject_unreadable(self, body: Mapping[str, Any], error: ValidationError) -> None:
-        """A resource that the CRD lets pass and this version cannot read: say which field, and leave it."""
-        findings = "; ".join(f"{'.'.join(str(part) for part in each['loc'])}: {each['msg']}" for each in error.errors())
-        metadata = body["metadata"]
-        state = body.get("status", {}).get("state")
-        if state:
-            if not State(state).is_final:
-                log.error("%s/%s cannot be read, left alone: %s", metadata["namespace"], metadata["name"], findings)
-            return
-        now = self._clock().isoformat().replace("+00:00", "Z")
-        status = {
-            "state": State.FAILED,
-            "currentPhase": PhaseName.RESOLVE,
-            "message": f"the spec cannot be read: {findings}"[:TEXT_LIMIT],
-            "completedAt": now,
-            "conditions": [
-                {
-                    "type": ConditionType.FAILED,
-                    "status": "True",
-                    "reason": FailureReason.SPEC_INVALID,
-                    "message": findings[:TEXT_LIMIT],
-                    "lastTransitionTime": now,
-                }
-            ],
-        }
-        await self._write_status(metadata["name"], metadata["namespace"], metadata["uid"], status)
+    def _read(self, body: Mapping[str, Any]) -> AugmentationJob:
+        """A job without the fields of its status that cannot be read. Raises ValidationError for spec and metadata."""
+        job, unreadable = AugmentationJob.read(body)
+        metadata = job.metadata
+        if unreadable and self._complained.get(metadata.uid) != unreadable:
+            self._complained[metadata.uid] = unreadable
+            named = ", ".join(unreadable[:MOST_NAMED])
+            log.warning("%s/%s: left out, as it cannot be read: %s", metadata.namespace, metadata.name, named)
+        return job
+
+    async def _without_spec(self, body: Mapping[str, Any], findings: str) -> timedelta | None:
+        """Do what can be done for a job whose spec cannot be read."""
+        job = without_unreadable_spec(body)
+        uid = job.metadata.uid
+        seen = children_of(job, self._children.jobs_of(uid), self._children.pods_of(uid))
+        decision = decide_without_spec(job, findings, seen, self._clock())
+        if decision is None:
+            if job.status.state is None or not job.status.state.is_final:
+                log.error("%s/%s: left alone, cannot be read: %s", job.metadata.namespace, job.metadata.name, findings)
+            return None
+        if needs_fresh_read(job, decision, seen):
+            seen = await self._children_anew(job)
+            decision = decide_without_spec(job, findings, seen, self._clock()) or decision
+        wait = await self._carry_out(job, decision)
+        return min((delay for delay in (decision.look_again_after, wait) if delay is not None), default=None)
 
 
 def _has_come_to_rest(body: Mapping[str, Any]) -> bool:

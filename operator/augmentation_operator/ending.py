@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from augmentation_api import AugmentationJob, ConditionType, PhaseName, State
 from augmentation_operator.decision import Decision
-from augmentation_operator.observation import ChildJob, Observation
+from augmentation_operator.observation import ChildJob, Observation, attempt_of
 from augmentation_operator.progress import progress_of
 from augmentation_operator.status_draft import StatusDraft
 
@@ -14,8 +14,17 @@ REPORT_GRACE = timedelta(seconds=60)
 SOON = timedelta(seconds=2)
 
 
-def is_published(job: AugmentationJob) -> bool:
-    """Whether a publish pod has reported the result. It does so last, so nothing that is asked for later counts."""
+def is_published(seen: Observation) -> bool:
+    """Whether the publish Job has completed, so that nothing that is asked for later counts.
+
+    What a pod writes is no proof of it: any may have been taken over, and one that has written may go on for ever.
+    """
+    child = seen.jobs.get(PhaseName.PUBLISH)
+    return child is not None and child.is_complete
+
+
+def reports_result(job: AugmentationJob) -> bool:
+    """Whether a publish pod says in the status which commit it has made."""
     return job.status.output is not None and job.status.output.revision is not None
 
 
@@ -25,9 +34,9 @@ def report_is_due(child: ChildJob, now: datetime) -> bool:
 
 
 def completed(job: AugmentationJob, seen: Observation, now: datetime) -> Decision | None:
-    """The end of a job whose result is published, unless its publish pod is still about to exit."""
+    """The end of a job whose result is published and reported."""
     child, output = seen.jobs.get(PhaseName.PUBLISH), job.status.output
-    if output is None or not is_published(job) or not _publish_pod_is_gone(job, seen):
+    if output is None or not reports_result(job) or not is_published(seen):
         return None
     draft = StatusDraft(job, now)
     draft.placed()
@@ -47,21 +56,28 @@ def completed(job: AugmentationJob, seen: Observation, now: datetime) -> Decisio
     return Decision(draft.build())
 
 
-def _publish_pod_is_gone(job: AugmentationJob, seen: Observation) -> bool:
-    child = seen.jobs.get(PhaseName.PUBLISH)
-    if child is None:
-        return job.status.phase(PhaseName.PUBLISH).started_at is not None
-    if child.is_over:
-        return True
-    # The pod was stopped after its report: its Job would start another one only to find everything done.
-    stopped = job.spec.suspend or job.spec.cancel
-    return stopped and all(pod.is_over for pod in seen.pods_of(PhaseName.PUBLISH))
+def what_may_be_there(job: AugmentationJob) -> str:
+    """What is to be said of the result of a job that was stopped or failed while it published; nothing before that."""
+    if job.status.phase(PhaseName.PUBLISH).started_at is None:
+        return ""
+    output = job.status.output
+    dataset = (output.dataset_id if output else None) or "the dataset"
+    if output is not None and output.revision is not None:
+        return f"its publish pod reported commit {output.revision} of {dataset} and did not end well: look at {dataset}"
+    return f"it was publishing {dataset}: look whether a commit was made"
 
 
 def cancelled(job: AugmentationJob, seen: Observation, now: datetime) -> Decision:
-    """Stop everything; the job is cancelled once nothing runs any more and nothing can have been published."""
+    """Stop everything; the job is cancelled once nothing runs any more.
+
+    A publish pod that has reported its commit only has to exit, and gets REPORT_GRACE to do so: the job is completed
+    then. It is stopped afterwards like any other, and what may be there is said.
+    """
     draft = StatusDraft(job, now)
     publishing = seen.jobs.get(PhaseName.PUBLISH)
+    if publishing is not None and not publishing.is_over and _may_exit(job, seen, draft, now):
+        draft.message("cancelling: waiting for the publish pod, which has reported its result, to end")
+        return Decision(draft.build(), look_again_after=SOON)
     if not seen.is_still:
         draft.message("cancelling: waiting for the pods to stop")
         return Decision(draft.build(), delete_jobs=seen.living_jobs, look_again_after=SOON)
@@ -73,8 +89,16 @@ def cancelled(job: AugmentationJob, seen: Observation, now: datetime) -> Decisio
             draft.fail_phase(phase.name, "cancelled")
     draft.condition(ConditionType.CANCELLED, True, "CancelledByUser", "spec.cancel was set")
     draft.set(state=State.CANCELLED, cancelled_at=now)
-    draft.message("cancelled: nothing was published")
+    draft.message(f"cancelled: {what_may_be_there(job) or 'nothing was published'}")
     return Decision(draft.build())
+
+
+def _may_exit(job: AugmentationJob, seen: Observation, draft: StatusDraft, now: datetime) -> bool:
+    if not reports_result(job) or not any(pod.runs for pod in seen.pods_of(PhaseName.PUBLISH)):
+        return False
+    said = "the job is cancelled while its publish pod has reported the result: it has a minute to end"
+    event = draft.event(PhaseName.PUBLISH, f"cancelling-{attempt_of(job)}", "cancelling", message=said)
+    return now - (event.timestamp or now) < REPORT_GRACE
 
 
 def settled(job: AugmentationJob, seen: Observation, now: datetime) -> Decision:
@@ -83,7 +107,7 @@ def settled(job: AugmentationJob, seen: Observation, now: datetime) -> Decision:
     ended = job.status.cancelled_at or job.status.completed_at
     if job.spec.ttl_seconds_after_finished is None or ended is None:
         return Decision(job.status, delete_jobs=running)
-    left = ended + timedelta(seconds=job.spec.ttl_seconds_after_finished) - now
+    left = timedelta(seconds=job.spec.ttl_seconds_after_finished) - (now - ended)
     if left > timedelta(0):
         return Decision(job.status, delete_jobs=running, look_again_after=left)
     return Decision(job.status, delete_jobs=running, delete_resource=True)

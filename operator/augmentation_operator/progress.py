@@ -4,17 +4,19 @@ from collections.abc import Iterable, Sequence
 from math import ceil
 
 from augmentation_api import AugmentationJob
-from augmentation_api.status import Progress, Shard, SourceStatus, Tally
+from augmentation_api.spec import MAX_SECONDS
+from augmentation_api.status import MAX_COUNT, MAX_FRAMES_PER_SECOND, Progress, Shard, SourceStatus, Tally
 from augmentation_api.vocabulary import ShardState
 from augmentation_operator.observation import attempt_of
 
 
 def _sum(tallies: Iterable[Tally | None], total: int | None = None) -> Tally:
+    """The sums, no larger than the API lets them be written, whatever a worker claims to have done."""
     present = [tally for tally in tallies if tally is not None]
     return Tally(
-        total=sum(tally.total for tally in present) if total is None else total,
-        done=sum(tally.done for tally in present),
-        failed=sum(tally.failed for tally in present),
+        total=min(MAX_COUNT, sum(tally.total for tally in present) if total is None else total),
+        done=min(MAX_COUNT, sum(tally.done for tally in present)),
+        failed=min(MAX_COUNT, sum(tally.failed for tally in present)),
     )
 
 
@@ -46,7 +48,7 @@ def progress_of(source: SourceStatus | None, shards: Sequence[Shard], *, publish
         return Progress()
     frames = _sum((shard.frames for shard in shards), total=source.selected_frames * (source.copies or 1))
     running = [shard for shard in shards if shard.state == ShardState.RUNNING]
-    speed = sum(shard.frames_per_second or 0.0 for shard in running)
+    speed = min(MAX_FRAMES_PER_SECOND, sum(shard.frames_per_second or 0.0 for shard in running))
     left = max(0, frames.total - frames.done)
     percent = 100 if published else min(99, 99 * frames.done // frames.total if frames.total else 0)
     return Progress(
@@ -54,6 +56,7 @@ def progress_of(source: SourceStatus | None, shards: Sequence[Shard], *, publish
         frames=frames,
         bytes=_sum(shard.bytes for shard in shards),
         percent=percent,
-        frames_per_second=round(speed, 1) if running and speed else None,
-        estimated_seconds_remaining=ceil(left / speed) if running and speed else None,
+        frames_per_second=round(speed, 1) if speed else None,
+        # A speed next to nothing promises no end, and may be too small to divide by.
+        estimated_seconds_remaining=ceil(left / speed) if speed * MAX_SECONDS > left else None,
     )

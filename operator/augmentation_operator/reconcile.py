@@ -24,7 +24,16 @@ from augmentation_api.vocabulary import AdmissionReason
 from augmentation_operator.authority import refusal_of
 from augmentation_operator.class_selection import select_class
 from augmentation_operator.decision import Decision
-from augmentation_operator.ending import SOON, cancelled, completed, is_published, report_is_due, settled
+from augmentation_operator.ending import (
+    SOON,
+    cancelled,
+    completed,
+    is_published,
+    report_is_due,
+    reports_result,
+    settled,
+    what_may_be_there,
+)
 from augmentation_operator.failure_policy import explain, why_failed
 from augmentation_operator.kueue.admission import KueueAdmission
 from augmentation_operator.manifests.identity import GRANTED_AHEAD, identity
@@ -67,7 +76,7 @@ def _course_of(
     """What should be done for a job that has not ended."""
     if (end := completed(job, seen, now)) is not None:
         return end
-    if job.spec.cancel and not is_published(job):
+    if job.spec.cancel:
         return cancelled(job, seen, now)
     if (forbidden := refusal_of(job)) is not None:
         return _forbidden(job, forbidden, now)
@@ -266,7 +275,7 @@ class _Course:
         child = self._run(
             PhaseName.PUBLISH, lambda: [publish_job(self._job, self._class, self._shards())], self._shards()
         )
-        if child is not None:
+        if child is not None and not reports_result(self._job):
             self._await_report(PhaseName.PUBLISH, child, "status.output.revision")
 
     # What the phases have in common.
@@ -436,21 +445,22 @@ class _Course:
     def _overran(self) -> bool:
         """Fail a job that ran longer than it may since it started or was resumed, as a batch/v1 Job does."""
         limit, started = self._job.spec.active_deadline_seconds, self._job.status.started_at
-        if limit is None or started is None or self._job.spec.suspend or is_published(self._job):
+        if limit is None or started is None or self._job.spec.suspend or is_published(self._seen):
             return False
         admitted = self._job.status.condition(ConditionType.ADMITTED)
         if admitted is not None and admitted.status == "False":
             return False
         pauses = (self._draft.since(ConditionType.SUSPENDED), admitted.last_transition_time if admitted else None)
         started = max([started, *(ended for ended in pauses if ended)])
-        left = started + timedelta(seconds=limit) - self._now
+        left = timedelta(seconds=limit) - (self._now - started)
         if left > timedelta(0):
             self._look_within(left)
             return False
         self._draft.fail(
             Rejection(
                 FailureReason.DEADLINE_EXCEEDED,
-                f"the job ran longer than spec.activeDeadlineSeconds ({limit} s): raise it in a new job",
+                f"the job ran longer than spec.activeDeadlineSeconds ({limit} s): raise it in a new job"
+                + (f" ({there})" if (there := what_may_be_there(self._job)) else ""),
             ),
             _present_phase(self._job),
         )

@@ -40,6 +40,7 @@ from augmentation_gateway.job_id import BATCH_ID_PATTERN, read_batch_id
 from augmentation_gateway.job_list import Filters, Order, first_of, matching, page_at
 from augmentation_gateway.job_write import refuse_unless
 from augmentation_gateway.keys import ApiKey, Right
+from augmentation_gateway.list_entries import entries, legible
 from augmentation_gateway.native.job_spec import to_job_spec
 from augmentation_gateway.native.request import AugmentationRequest
 from augmentation_gateway.openapi import AGE_HEADERS, SECURITY, error_responses
@@ -151,7 +152,7 @@ def _router(gateway: Gateway) -> APIRouter:
             ),
         )
         page = page_at(gateway, key_of(request), filters, query.offset, query.limit, Order.NEWEST)
-        jobs = b",".join(gateway.encoded(BATCH, job) for job in page.jobs)
+        jobs = entries(page.jobs, lambda job: gateway.encoded(BATCH, job))
         rest = json.dumps({"total": page.total, "offset": query.offset, "limit": query.limit}).encode()
         return Response(b'{"jobs":[' + jobs + b"]," + rest[1:], media_type="application/json")
 
@@ -159,7 +160,7 @@ def _router(gateway: Gateway) -> APIRouter:
     async def queue(request: Request) -> QueueList:
         """List the jobs that wait, of those that the key may see. Positions count all jobs."""
         waiting = matching(gateway, key_of(request), Filters(accepts=lambda job: batch_status(job) == "PENDING"))
-        shown = [job_view(job) for job in first_of(waiting, Order.OLDEST, len(waiting))]
+        shown = [view for _, view in legible(first_of(waiting, Order.OLDEST, len(waiting)), job_view)]
         entries = [
             QueueEntry(id=job.id, name=job.name, position=place if job.queue_position is None else job.queue_position)
             for place, job in enumerate(shown)

@@ -17,6 +17,7 @@ from augmentation_gateway.dialect import Dialect
 from augmentation_gateway.gateway import Gateway
 from augmentation_gateway.job_id import read_uuid
 from augmentation_gateway.job_list import Filters, Order, page_at
+from augmentation_gateway.list_entries import entries
 from augmentation_gateway.native.answer import Moment, error_of
 from augmentation_gateway.native.routes import encode_problem
 from augmentation_gateway.openapi import AGE_HEADERS, SECURITY, error_responses
@@ -183,7 +184,7 @@ def _router(gateway: Gateway) -> APIRouter:
             "next": link(following) if following < page.total else None,
             "previous": link(before) if query.offset else None,
         }
-        data = b",".join(gateway.encoded(GENAI, job) for job in page.jobs)
+        data = entries(page.jobs, lambda job: gateway.encoded(GENAI, job))
         return Response(json.dumps(links).encode()[:-1] + b', "data": [' + data + b"]}", media_type="application/json")
 
     @router.delete(

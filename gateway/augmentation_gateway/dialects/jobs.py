@@ -21,6 +21,7 @@ from augmentation_gateway.dialect import Dialect
 from augmentation_gateway.gateway import Gateway
 from augmentation_gateway.job_id import read_uuid
 from augmentation_gateway.job_list import Filters, Order, page_at
+from augmentation_gateway.list_entries import entries
 from augmentation_gateway.native.answer import ErrorResponse, Moment, ValidationErrorResponse, error_of
 from augmentation_gateway.native.request_view import request_of
 from augmentation_gateway.native.routes import encode_problem
@@ -206,7 +207,7 @@ def _router(gateway: Gateway) -> APIRouter:
         """List the jobs that the key may see, the newest first."""
         filters = Filters(accepts=lambda job: query.status is None or _STATUSES[stage_of(job)] == query.status)
         page = page_at(gateway, key_of(request), filters, query.offset, query.limit, Order.NEWEST)
-        jobs = b",".join(gateway.encoded(JOBS, job) for job in page.jobs)
+        jobs = entries(page.jobs, lambda job: gateway.encoded(JOBS, job))
         rest = json.dumps({"total": page.total, "limit": query.limit, "offset": query.offset}).encode()
         return Response(b'{"jobs":[' + jobs + b"]," + rest[1:], media_type="application/json")
 

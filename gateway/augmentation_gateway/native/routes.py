@@ -21,6 +21,7 @@ from augmentation_gateway.gateway import Gateway
 from augmentation_gateway.job_events import Bookmark
 from augmentation_gateway.job_id import read_uuid
 from augmentation_gateway.job_list import page_after
+from augmentation_gateway.list_entries import entries
 from augmentation_gateway.native.answer import (
     AugmentationResponse,
     AugmentationStatusResponse,
@@ -156,7 +157,7 @@ def _router(gateway: Gateway) -> APIRouter:
         left out. Goes on while the Kubernetes API is away.
         """
         page = page_after(gateway, key_of(request), query.filters, query.sort, query.limit, query.cursor)
-        jobs = b",".join(job.encoded("native summary", encode_summary) for job in page.jobs)
+        jobs = entries(page.jobs, lambda job: job.encoded("native summary", encode_summary))
         counts = {state.value: page.counts.get(state, 0) for state in State}
         rest = json.dumps({"total": page.total, "next_cursor": page.next_cursor, "counts": counts}).encode()
         body = b'{"jobs":[' + jobs + b"]," + rest[1:]

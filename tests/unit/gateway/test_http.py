@@ -308,11 +308,11 @@ async def test_a_path_that_is_not_there_and_a_method_that_is_not_allowed(http: h
 
 
 async def test_a_mistake_of_ours_is_a_500_in_the_usual_shape(
-    http: httpx.AsyncClient, kube: FakeKube, view: ClusterView
+    http: httpx.AsyncClient, kube: FakeKube, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kube.error = RuntimeError("a bug")
     created = await http.post("/v1/augmentation", json=BODY)
-    set_state(view, "no state at all")
+    monkeypatch.delattr("augmentation_gateway.native.answer.error_of")
     shown = await http.get(PATH)
     for answer in (created, shown):
         assert answer.status_code == 500

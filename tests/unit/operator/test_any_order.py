@@ -30,6 +30,19 @@ LADDER = [{"name": "best", "timeLimitSeconds": 120, "pricePerHour": 2}, {"name":
 CLASSES = (make_class(placements=LADDER),)
 
 
+LIES: list[Callable[[SimulatedCluster], None]] = [
+    lambda cluster: cluster.report_output(),
+    lambda cluster: cluster.report_shard(0, state="completed", frames={"total": 2**53 - 1, "done": 2**53 - 1}),
+    lambda cluster: cluster.report_shard(1, state="running", framesPerSecond=1e-300),
+    lambda cluster: cluster.report_shard(
+        2, state="running", framesPerSecond=1e308, updatedAt="2020-01-01T00:00:00+99:99"
+    ),
+    lambda cluster: cluster.report_shard(-1, state="all of them", episodes="many"),
+    lambda cluster: cluster.report_event(AUGMENT, timestamp="0000-01-01T00:00:00Z"),
+    lambda cluster: cluster.report_event(PUBLISH, status=["started"], data={"much": 7}),
+]
+
+
 class AnyOrder(RuleBasedStateMachine):
     """A user, Kubernetes and workers act at random; the operator looks now and then, dies and may be old-sighted."""
 
@@ -76,6 +89,7 @@ class AnyOrder(RuleBasedStateMachine):
         if running:
             possible += 4 * [lambda: self.worker_reports_and_succeeds(*data.draw(st.sampled_from(running)))]
             possible.append(lambda: self.worker_reports_and_goes_on(*data.draw(st.sampled_from(running))))
+            possible.append(lambda: self.worker_lies(data.draw(st.sampled_from(LIES))))
             possible.append(lambda: self.cluster.lose_pod(*data.draw(st.sampled_from(running))))
             possible.append(lambda: self.cluster.preempt_pod(*data.draw(st.sampled_from(running))))
             possible.append(lambda: self.worker_is_killed(*data.draw(st.sampled_from(running))))
@@ -121,6 +135,10 @@ class AnyOrder(RuleBasedStateMachine):
             self.cluster.report_shard(index, state="running", frames={"total": 1000, "done": 10}, framesPerSecond=5)
         else:
             self.cluster.report_output()
+
+    def worker_lies(self, lie: Callable[[SimulatedCluster], None]) -> None:
+        """One that was taken over writes what it likes into the workers' fields, whatever the phase."""
+        lie(self.cluster)
 
     # The operator.
 
@@ -177,8 +195,8 @@ class AnyOrder(RuleBasedStateMachine):
         self.no_job_is_made_before_the_phase_before_it_is_over(now)
         self.at_most_one_phase_is_active()
         self.no_two_attempts_run_at_once()
-        self.completed_means_published(now)
-        self.cancelled_means_that_nothing_runs_and_nothing_is_published(before, now)
+        self.completed_means_published(before, now)
+        self.cancelled_means_that_nothing_runs_and_says_what_may_be_there(before, now)
         self.failed_means_a_reason_and_a_failed_phase(now)
         self.the_augment_job_has_as_many_indices_as_recorded(now)
         self.a_rung_is_never_climbed_again(before, now)
@@ -218,18 +236,20 @@ class AnyOrder(RuleBasedStateMachine):
     def no_two_attempts_run_at_once(self) -> None:
         assert len({pod.job_name for pod in self.cluster.running_pods}) <= 1
 
-    def completed_means_published(self, now: AugmentationJobStatus) -> None:
-        if now.state == State.COMPLETED:
+    def completed_means_published(self, before: AugmentationJobStatus, now: AugmentationJobStatus) -> None:
+        if now.state == State.COMPLETED and before.state != State.COMPLETED:
             assert now.output is not None
             assert now.output.revision
+            assert self.cluster.job_of(PUBLISH).complete_at is not None
             assert all(now.has_completed(phase) for phase in PhaseName)
 
-    def cancelled_means_that_nothing_runs_and_nothing_is_published(
+    def cancelled_means_that_nothing_runs_and_says_what_may_be_there(
         self, before: AugmentationJobStatus, now: AugmentationJobStatus
     ) -> None:
         if now.state == State.CANCELLED and before.state != State.CANCELLED:
             assert not self.cluster.running_pods
-            assert now.output is None
+            published_nothing = now.phase(PUBLISH).started_at is None
+            assert ("nothing was published" in (now.message or "")) == published_nothing
 
     def a_rung_is_never_climbed_again(self, before: AugmentationJobStatus, now: AugmentationJobStatus) -> None:
         if before.placement is not None and before.attempt == now.attempt:

@@ -147,13 +147,66 @@ def test_a_publish_pod_that_has_published_is_not_stopped_by_a_cancel() -> None:
     assert cluster.status.state == State.COMPLETED
 
 
-def test_a_publication_whose_job_is_gone_completes_the_job_all_the_same() -> None:
+def test_a_publish_pod_that_has_reported_and_does_not_end_is_stopped_after_a_minute() -> None:
+    cluster = running_in(PUBLISH)
+    cluster.report_output()
+    cluster.change(cancel=True)
+    cluster.settle()
+    assert cluster.decide().look_again_after is not None
+    assert "waiting for the publish pod" in (cluster.status.message or "")
+    cluster.pass_time(REPORT_GRACE.total_seconds())
+    cluster.settle()
+    assert not cluster.has_job(PUBLISH)
+    cluster.end_terminating_pods()
+    cluster.settle()
+    assert cluster.status.state == State.CANCELLED
+    assert "reported commit beef of lab/kitchen_augmented" in (cluster.status.message or "")
+
+
+def test_a_second_attempt_has_a_minute_of_its_own() -> None:
+    cluster = running_in(PUBLISH)
+    for _ in range(2):
+        cluster.start_pod(PUBLISH)
+        cluster.report_output()
+        cluster.change(cancel=True)
+        cluster.settle()
+        assert cluster.has_job(PUBLISH)
+        cluster.pass_time(REPORT_GRACE.total_seconds())
+        cluster.settle()
+        cluster.end_terminating_pods()
+        cluster.settle()
+        assert cluster.status.state == State.CANCELLED
+        cluster.retry()
+        cluster.settle()
+
+
+def test_a_cancelled_job_that_was_publishing_does_not_claim_that_nothing_is_there() -> None:
+    cluster = running_in(PUBLISH)
+    cluster.change(cancel=True)
+    cluster.settle()
+    cluster.end_terminating_pods()
+    cluster.settle()
+    assert cluster.status.message == "cancelled: it was publishing the dataset: look whether a commit was made"
+
+
+def test_a_publication_whose_job_is_gone_is_made_again_and_finds_its_commit() -> None:
+    cluster = running_in(PUBLISH)
+    cluster.report_output()
+    cluster.delete_job(PUBLISH)
+    cluster.settle()
+    assert cluster.has_job(PUBLISH)
+    assert cluster.status.state == State.RUNNING
+
+
+def test_a_report_whose_job_is_gone_does_not_keep_a_job_from_being_cancelled() -> None:
     cluster = running_in(PUBLISH)
     cluster.report_output()
     cluster.delete_job(PUBLISH)
     cluster.change(cancel=True)
     cluster.settle()
-    assert cluster.status.state == State.COMPLETED
+    cluster.end_terminating_pods()
+    cluster.settle()
+    assert cluster.status.state == State.CANCELLED
 
 
 def test_a_publication_that_is_not_reported_yet_is_waited_for_before_nothing_is_said_to_be_published() -> None:

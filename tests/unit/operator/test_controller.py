@@ -63,6 +63,8 @@ class StandInApi:
     ) -> dict[str, Any]:
         if subresource != "status":
             return self._made("apply", body)
+        if "status" in self.refusals:
+            raise self.refusals["status"]
         self.requests.append(("status", str(body["status"].get("state"))))
         self.statuses.append(copy.deepcopy(dict(body["status"])))
         self.cluster.operators_status = self.statuses[-1]
@@ -413,6 +415,57 @@ async def test_a_spec_that_only_the_models_refuse_fails_with_the_field_and_the_f
     assert "spec.augmentation.episodes" in status["message"]
     assert "write first:last with first < last" in status["message"]
     assert status["conditions"][0]["reason"] == "SpecInvalid"
+
+
+@pytest.mark.parametrize(("asked", "message"), [("cancel", "cancelling"), ("suspend", "suspended")])
+async def test_a_job_whose_spec_cannot_be_read_any_more_is_still_stopped(asked: str, message: str) -> None:
+    cluster = SimulatedCluster()
+    cluster.reach(AUGMENT)
+    cluster.start_pod(AUGMENT)
+    cluster.settle()
+    situation = Situation(cluster)
+    body = situation.api.body()
+    body["spec"] |= {"fromANewerVersion": 1, asked: True}
+    body["metadata"]["resourceVersion"] = "7"
+    situation.controller.saw(body)
+    await situation.reconcile()
+    assert situation.api.requests == [("status", "running"), ("delete", cluster.job_name(AUGMENT))]
+    (status,) = situation.api.statuses
+    assert status["message"].startswith(message)
+    assert len(status["phases"]) == 4
+
+
+async def test_a_job_whose_status_cannot_be_read_goes_on_and_can_be_cancelled(caplog: pytest.LogCaptureFixture) -> None:
+    cluster = SimulatedCluster()
+    cluster.reach(AUGMENT)
+    cluster.start_pod(AUGMENT)
+    cluster.settle()
+    situation = Situation(cluster)
+    body = situation.api.body()
+    augment = next(phase for phase in body["status"]["phases"] if phase["name"] == "augment")
+    augment["events"].append({"id": "augmentation-worker-shard-0-000001", "timestamp": "2020-01-01T00:00:00+99:99"})
+    body["status"]["source"] |= {"episodes": 4 * 10**18}
+    body["spec"]["cancel"] = True
+    body["metadata"]["resourceVersion"] = "7"
+    situation.controller.saw(body)
+    for _ in range(3):
+        await situation.reconcile()
+    assert ("delete", cluster.job_name(AUGMENT)) in situation.api.requests
+    assert caplog.text.count("cannot be read") == 1
+    assert "status.source.episodes" in caplog.text
+
+
+async def test_pods_are_stopped_even_where_the_status_cannot_be_written() -> None:
+    cluster = SimulatedCluster()
+    cluster.reach(AUGMENT)
+    cluster.start_pod(AUGMENT)
+    cluster.settle()
+    cluster.change(cancel=True)
+    situation = Situation(cluster)
+    situation.api.refusals["status"] = KubeError(500, "", "etcdserver: request is too large")
+    with pytest.raises(KubeError):
+        await situation.reconcile()
+    assert situation.api.requests[-1] == ("delete", cluster.job_name(AUGMENT))
 
 
 async def test_a_resource_that_cannot_be_read_any_more_is_left_as_it_is_and_logged(

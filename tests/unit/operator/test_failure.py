@@ -196,11 +196,26 @@ def test_a_pod_that_its_node_refused_is_reported_in_the_kubelets_words() -> None
     assert found.message == f"the pod was stopped by its node (UnexpectedAdmissionError): {words}"
 
 
-def test_a_publish_pod_that_reported_its_result_and_then_died_has_published_it() -> None:
-    cluster = SimulatedCluster(backoffLimitPerShard=0)
+def test_a_publish_pod_that_reported_its_result_and_then_died_is_tried_again() -> None:
+    cluster = SimulatedCluster(backoffLimitPerShard=1)
     cluster.reach(PUBLISH)
     cluster.start_pod(PUBLISH)
     cluster.report_output()
     cluster.fail_pod(PUBLISH, exit_code=137)
     cluster.settle()
+    assert cluster.status.state == State.RUNNING
+    cluster.start_pod(PUBLISH)
+    cluster.succeed_pod(PUBLISH)
+    cluster.settle()
     assert cluster.status.state == State.COMPLETED
+
+
+def test_a_job_whose_publish_job_failed_has_failed_whatever_was_reported() -> None:
+    cluster = SimulatedCluster()
+    cluster.reach(PUBLISH)
+    cluster.start_pod(PUBLISH)
+    cluster.report_output()
+    cluster.fail_pod(PUBLISH, failure=FailureReason.INTEGRITY_CHECK_FAILED, message="episode 3 lacks a frame")
+    cluster.settle()
+    assert cluster.status.state == State.FAILED
+    assert cluster.status.message == "publish failed: episode 3 lacks a frame"

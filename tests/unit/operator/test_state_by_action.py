@@ -25,7 +25,7 @@ TABLE: dict[str, tuple[str, ...]] = {
     "waiting for nodes":(HELD,      RUNNING,   CANCELLED, REFUSED, FAILED,    RUNNING),
     "augmenting":       (HELD,      RUNNING,   CANCELLED, REFUSED, FAILED,    RUNNING),
     "publishing":       (HELD,      RUNNING,   CANCELLED, REFUSED, FAILED,    RUNNING),
-    "published":        (DONE,      RUNNING,   RUNNING,   REFUSED, RUNNING,   RUNNING),
+    "published":        (HELD,      RUNNING,   RUNNING,   REFUSED, FAILED,    RUNNING),
     "suspended":        (HELD,      RUNNING,   CANCELLED, REFUSED, HELD,      HELD),
     "being cancelled":  (CANCELLED, CANCELLED, CANCELLED, REFUSED, CANCELLED, GONE),
     "completed":        (DONE,      DONE,      DONE,      REFUSED, DONE,      GONE),

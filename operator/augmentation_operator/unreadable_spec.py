@@ -1,0 +1,60 @@
+"""What is done for a job whose spec this version cannot read: it can still be stopped.
+
+The CRD lets a spec pass that the models do not know after a release was taken back, say. Nothing is begun for such a
+job, and what runs goes on; but `spec.cancel` and `spec.suspend`, read by themselves, stop it.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from pydantic import ValidationError
+
+from augmentation_api import AugmentationJob, AugmentationJobSpec, FailureReason, ObjectMeta, PhaseName, Source
+from augmentation_api.readable_status import readable_status
+from augmentation_operator.decision import Decision
+from augmentation_operator.ending import SOON, cancelled, completed
+from augmentation_operator.observation import Observation
+from augmentation_operator.status_draft import StatusDraft
+from augmentation_operator.verdict import Rejection
+
+
+def findings_of(error: ValidationError) -> str:
+    """Which fields cannot be read, and why."""
+    return "; ".join(f"{'.'.join(str(part) for part in each['loc'])}: {each['msg']}" for each in error.errors())
+
+
+def without_unreadable_spec(body: Mapping[str, Any]) -> AugmentationJob:
+    """The job, with nothing of its spec but what stops it. Raises ValidationError if its metadata cannot be read."""
+    spec = body.get("spec") or {}
+    attempt = spec.get("attempt")
+    return AugmentationJob.model_construct(
+        metadata=ObjectMeta.model_validate(body["metadata"]),
+        spec=AugmentationJobSpec.model_construct(
+            source=Source.model_construct(),
+            cancel=spec.get("cancel") is True,
+            suspend=spec.get("suspend") is True,
+            attempt=attempt if isinstance(attempt, int) else 0,
+        ),
+        status=readable_status(body.get("status", {})).status,
+    )
+
+
+def decide_without_spec(job: AugmentationJob, findings: str, seen: Observation, now: datetime) -> Decision | None:
+    """What should be done for a job of `without_unreadable_spec`; None: nothing."""
+    draft, state = StatusDraft(job, now), job.status.state
+    if state is None:
+        draft.fail(Rejection(FailureReason.SPEC_INVALID, findings), PhaseName.RESOLVE)
+        draft.message(f"the spec cannot be read: {findings}")
+        return Decision(draft.build())
+    if state.is_final:
+        return None
+    if (end := completed(job, seen, now)) is not None:
+        return end
+    if job.spec.cancel:
+        return cancelled(job, seen, now)
+    if job.spec.suspend:
+        draft.message(f"suspended, and the spec cannot be read by this version of the operator: {findings}")
+        # Deleted, not suspended: a Job of Kueue's is not ours to suspend, and a Job that is missing is made again.
+        return Decision(draft.build(), delete_jobs=seen.living_jobs, look_again_after=None if seen.is_still else SOON)
+    return None
