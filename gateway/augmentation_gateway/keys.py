@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import math
 import secrets
+from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -94,8 +95,8 @@ class KeysDocument(_Model):
     @model_validator(mode="after")
     def _unique(self) -> Self:
         for what in ("id", "sha256"):
-            values = [getattr(key, what) for key in self.keys]
-            repeated = sorted({value for value in values if values.count(value) > 1})
+            counts = Counter(getattr(key, what) for key in self.keys)
+            repeated = sorted(value for value, count in counts.items() if count > 1)
             if repeated:
                 raise ValueError(f"{what} {', '.join(repeated)} is used by more than one key")
         return self
