@@ -96,24 +96,32 @@ def guarded() -> Iterator[None]:
     """Guard stdout and stderr of this process, and log to stderr."""
     out, err = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = _guarded(out), _guarded(err)
+    at_first, hook = list(logging.root.handlers), threading.excepthook
     # A library that was imported before has set up its own way to stderr.
-    loggers = [each for each in logging.root.manager.loggerDict.values() if isinstance(each, logging.Logger)]
-    for handler in (handler for logger in (logging.root, *loggers) for handler in logger.handlers):
-        if isinstance(handler, logging.StreamHandler) and handler.stream in (out, err):
-            handler.setStream(sys.stderr)
+    moved = [(each, each.stream) for each in _stream_handlers() if each.stream in (out, err)]
+    for handler, stream in moved:
+        handler.setStream(sys.stdout if stream is out else sys.stderr)
     to_stderr = logging.StreamHandler(sys.stderr)
     to_stderr.setFormatter(LogFormat())
     logging.basicConfig(level=logging.INFO, handlers=[to_stderr])
     # One line a request is noise, and its URLs may carry signatures.
     logging.getLogger("httpx2").setLevel(logging.WARNING)
-    hook, threading.excepthook = threading.excepthook, _log_uncaught_in_thread
+    threading.excepthook = _log_uncaught_in_thread
     try:
         yield
     finally:
-        threading.excepthook = hook
         sys.stdout.flush()
         sys.stderr.flush()
         sys.stdout, sys.stderr = out, err
+        logging.root.handlers[:], threading.excepthook = at_first, hook
+        for handler, stream in moved:
+            handler.setStream(stream)
+
+
+def _stream_handlers() -> list["logging.StreamHandler[TextIO]"]:
+    loggers = [each for each in logging.root.manager.loggerDict.values() if isinstance(each, logging.Logger)]
+    handlers = [handler for logger in (logging.root, *loggers) for handler in logger.handlers]
+    return [handler for handler in handlers if isinstance(handler, logging.StreamHandler)]
 
 
 def _guarded(stream: TextIO) -> TextIO:

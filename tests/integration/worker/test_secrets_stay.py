@@ -1,0 +1,298 @@
+"""No 8 characters of a Secret that a job names come back: in its status, its log or its termination message."""
+
+from __future__ import annotations
+
+import errno
+import json
+import logging
+import os
+import random
+import subprocess
+import sys
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from augmentation_api import FailureReason
+from augmentation_worker import __main__ as program
+from augmentation_worker import secrecy
+from tests.integration.worker.conftest import SAMPLE, WRITE, Hub
+from tests.integration.worker.hostile_hub import FORMS, STATUSES, WAYS, HostileHub, hostile_hub
+from tests.integration.worker.jobs import UID, spec_of
+
+ALPHANUMERIC = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+PRINTABLE = "".join(chr(code) for code in range(0x21, 0x7F))
+
+
+def lines_of(chance: random.Random, count: int, width: int, end: str) -> str:
+    return "".join("".join(chance.choices(ALPHANUMERIC + "+/", k=width)) + end for _ in range(count))
+
+
+def word(chance: random.Random, length: int, alphabet: str = ALPHANUMERIC) -> str:
+    return "".join(chance.choices(alphabet, k=length))
+
+
+TOKENS: dict[str, Callable[[random.Random], str]] = {
+    "a hub's token": lambda chance: f"hf_{word(chance, 34)}",
+    "of quotes and backslashes": lambda chance: word(chance, 40, PRINTABLE + "\"'\\%&<>" * 5),
+    "the longest": lambda chance: word(chance, 512, PRINTABLE),
+    "a short one": lambda chance: word(chance, 8),
+    "like a Kubernetes identity": lambda chance: ".".join(word(chance, 60) for _ in range(3)),
+}
+"""Secrets that a hub may be asked with."""
+OTHERS: dict[str, Callable[[random.Random], str]] = {
+    "a key in PEM": lambda chance: (
+        f"-----BEGIN PRIVATE KEY-----\n{lines_of(chance, 12, 64, chr(10))}-----END PRIVATE KEY-----\n"
+    ),
+    "with CRLF": lambda chance: lines_of(chance, 5, 30, "\r\n"),
+    "a GCP key": lambda chance: json.dumps(
+        {"type": "service_account", "private_key_id": word(chance, 40), "private_key": lines_of(chance, 9, 64, "\n")},
+        indent=2,
+    ),
+    "a kubeconfig": lambda chance: (
+        f"apiVersion: v1\nusers:\n- name: {word(chance, 12)}\n  user:\n    client-key-data: {word(chance, 90)}\n"
+    ),
+    "with tabs": lambda chance: f"{word(chance, 12)}\t{word(chance, 20)}",
+    "of all alphabets": lambda chance: "".join(chr(chance.randrange(0x100, 0x2FFF)) for _ in range(60)),
+    "too long": lambda chance: word(chance, 513, PRINTABLE),
+    "much": lambda chance: lines_of(chance, 3000, 64, "\n"),
+}
+"""Secrets that are no token."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a pod left behind: its exit code, and all texts by where they stand."""
+
+    exit_code: int
+    texts: dict[str, str]
+
+    def has_nothing_of(self, secret: str) -> None:
+        whole = secret.encode()
+        # Of base64 the ends are left out, which mix the secret with what stands beside it.
+        encoded = [b64encode(whole[cut : cut + (len(whole) - cut) // 3 * 3]).decode() for cut in range(3)]
+        hidden = {8: parts_of(secret, 8), 12: {part for form in encoded for part in parts_of(form, 12)}}
+        for place, text in self.texts.items():
+            for shown in (text, unquote(text), text.replace("\\n", "\n"), text.replace("\\\\", "\\")):
+                found = [part for length, parts in hidden.items() for part in parts & parts_of(shown, length)]
+                # Also where somebody changed its case; as much of a secret in lower case is rarely there by chance.
+                found += parts_of(secret.lower(), 10) & parts_of(shown.lower(), 10)
+                assert not found, f"{place}: {found[:3]} of {secret!r} in {text[:2000]}"
+
+
+def parts_of(text: str, length: int) -> set[str]:
+    return {text[at : at + length] for at in range(len(text) - length + 1)}
+
+
+class Pod:
+    """One run of the program as a pod runs it, in this process or in another."""
+
+    def __init__(self, folder: Path, endpoint: str, secret: str, hub: str = "") -> None:
+        self.folder = folder
+        folder.mkdir(parents=True)
+        metadata = {"name": "demo", "namespace": "lab", "uid": UID}
+        (folder / "job.json").write_text(json.dumps({"metadata": metadata, "spec": spec_of(SAMPLE)}))
+        (folder / "token").write_bytes(secret.encode())
+        self.environment = {
+            "AUGMENTATION_LOCAL_JOB": str(folder),
+            "AUGMENTATION_JOB_NAMESPACE": "lab",
+            "AUGMENTATION_JOB_NAME": "demo",
+            "AUGMENTATION_JOB_UID": UID,
+            "AUGMENTATION_SHARD_COUNT": "1",
+            "AUGMENTATION_HUB_TOKEN_FILE": str(folder / "token"),
+            "AUGMENTATION_CREDENTIALS_SECRET": "tls-of-the-shop/tls.key",
+            "AUGMENTATION_HUB_PATIENCE_SECONDS": "0",
+            "AUGMENTATION_SCRATCH": str(folder / "scratch"),
+            "AUGMENTATION_TERMINATION_MESSAGE_PATH": str(folder / "termination-log"),
+            "HF_ENDPOINT": endpoint,
+        }
+
+    def resolve(self) -> Said:
+        """In a process of its own."""
+        done = subprocess.run(
+            [sys.executable, "-m", "augmentation_worker", "resolve"],
+            env=os.environ | self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        return self.said(done.returncode, done.stdout + done.stderr)
+
+    def resolve_here(self, capture: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Said:
+        """In this process; as no pod does, many in one."""
+        secrecy.forget()
+        handlers = list(logging.root.handlers)
+        logging.root.handlers[:] = []  # those of pytest: the program makes its own
+        capture.readouterr()
+        try:
+            with monkeypatch.context() as patch:
+                for name, value in self.environment.items():
+                    patch.setenv(name, value)
+                exit_code = program.main(["resolve"])
+        finally:
+            logging.root.handlers[:] = handlers
+            secrecy.forget()
+        printed = capture.readouterr()
+        return self.said(exit_code, printed.out + printed.err)
+
+    def said(self, exit_code: int, output: str) -> Said:
+        status = {path.name: path.read_text() for path in (self.folder / "status").glob("*.json")}
+        words = (self.folder / "termination-log").read_text() if exit_code else ""
+        assert output
+        return Said(exit_code, {"log": output, "termination message": words, **status})
+
+
+@pytest.fixture(scope="module")
+def hostile() -> Iterator[HostileHub]:
+    with hostile_hub() as served:
+        yield served
+
+
+@pytest.fixture
+def pod(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str, str], Said]:
+    """Runs a pod against an endpoint with a Secret of this content."""
+
+    def run(endpoint: str, secret: str) -> Said:
+        folder = tmp_path / f"job-{len(list(tmp_path.iterdir()))}"
+        return Pod(folder, endpoint, secret).resolve_here(capfd, monkeypatch)
+
+    return run
+
+
+many = settings(
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    derandomize=True,
+)
+
+
+@many
+@given(
+    kind=st.sampled_from(sorted(TOKENS)),
+    way=st.sampled_from(sorted(WAYS)),
+    status=st.sampled_from(STATUSES),
+    form=st.sampled_from(sorted(FORMS)),
+    chance=st.randoms(use_true_random=True),
+)
+def test_a_hub_that_shows_what_it_was_asked_with(
+    pod: Callable[[str, str], Said],
+    hostile: HostileHub,
+    kind: str,
+    way: str,
+    status: int,
+    form: str,
+    chance: random.Random,
+) -> None:
+    secret = TOKENS[kind](chance)
+    hostile.answer, hostile.shown = WAYS[way](status, form), 0
+    said = pod(hostile.endpoint, secret)
+    assert said.exit_code and hostile.shown
+    said.has_nothing_of(secret)
+
+
+@settings(many, max_examples=40)
+@given(kind=st.sampled_from(sorted(OTHERS)), chance=st.randoms(use_true_random=True))
+@example(kind="a key in PEM", chance=random.Random(1))
+def test_a_secret_that_is_no_token_is_not_even_sent(
+    pod: Callable[[str, str], Said], hostile: HostileHub, kind: str, chance: random.Random
+) -> None:
+    secret = OTHERS[kind](chance)
+    hostile.shown = 0
+    said = pod(hostile.endpoint, secret)
+    assert said.exit_code == FailureReason.CREDENTIALS_INVALID.exit_code
+    assert "the key tls.key of the Secret tls-of-the-shop" in said.texts["termination message"]
+    assert not hostile.shown
+    said.has_nothing_of(secret)
+
+
+@pytest.mark.parametrize("kind", TOKENS)
+@pytest.mark.parametrize("endpoint", ["http://127.0.0.1:9", "https://{}", "http://no-such-host.invalid", "http://[::1"])
+def test_a_hub_that_cannot_be_reached(
+    pod: Callable[[str, str], Said], hostile: HostileHub, kind: str, endpoint: str
+) -> None:
+    secret = TOKENS[kind](random.Random(7))
+    said = pod(endpoint.format(hostile.endpoint.removeprefix("http://")), secret)
+    assert said.exit_code
+    said.has_nothing_of(secret)
+
+
+def _raised(secret: str) -> Exception:
+    local = {"headers": secret}
+    try:
+        try:
+            raise KeyError(secret)
+        except KeyError as error:
+            raise ValueError(f"Illegal header value {secret.encode()!r}") from error
+    except ValueError as error:
+        return RuntimeError(repr(local)).with_traceback(error.__traceback__)
+
+
+UNFORESEEN: dict[str, Callable[[str], Exception]] = {
+    "in the text of a chain of errors": _raised,
+    "in the repr of bytes": lambda secret: ValueError(f"Illegal header value b'Bearer {secret}'".encode()),
+    "on a full disk": lambda secret: OSError(errno.ENOSPC, secret, secret),
+    "in what is not there": lambda secret: FileNotFoundError(errno.ENOENT, "no such file", f"/tmp/{secret}"),
+    "in what json could not read": lambda secret: json.JSONDecodeError(secret, secret, 0),
+}
+
+
+@pytest.mark.parametrize("kind", TOKENS)
+@pytest.mark.parametrize("where", UNFORESEEN)
+def test_an_error_that_nobody_foresaw(
+    pod: Callable[[str, str], Said], monkeypatch: pytest.MonkeyPatch, where: str, kind: str
+) -> None:
+    secret = TOKENS[kind](random.Random(11))
+
+    def work(session: object) -> None:
+        raise UNFORESEEN[where](secret)
+
+    monkeypatch.setattr("augmentation_worker.phases.resolve.resolve", work)
+    said = pod("http://127.0.0.1:9", secret)
+    assert said.exit_code
+    said.has_nothing_of(secret)
+
+
+PATHS = ("/revision/", "/tree/", "/resolve/", "whoami", "/repos/create", "/preupload/")
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("way", ["in_json", "in_headers", "around", "no_http", "of_another_shape"])
+def test_every_request_of_resolve_may_be_answered_so(
+    pod: Callable[[str, str], Said], hub: Hub, hostile: HostileHub, path: str, way: str
+) -> None:
+    secret = TOKENS["a hub's token"](random.Random(13))
+    hostile.answer, hostile.only, hostile.shown = WAYS[way](403, "in JSON"), path, 0
+    hostile.behind, hostile.token = hub.endpoint, WRITE
+    try:
+        said = pod(hostile.endpoint, secret)
+    finally:
+        hostile.behind = ""
+    assert hostile.shown
+    said.has_nothing_of(secret)
+
+
+@pytest.mark.parametrize("kind", ["a key in PEM", "a GCP key", "a kubeconfig"])
+def test_the_program_itself_says_nothing_of_a_secret_that_is_no_token(hub: Hub, tmp_path: Path, kind: str) -> None:
+    secret = OTHERS[kind](random.Random(3))
+    said = Pod(tmp_path / "job", hub.endpoint, secret).resolve()
+    assert said.exit_code == FailureReason.CREDENTIALS_INVALID.exit_code
+    said.has_nothing_of(secret)
+
+
+def test_the_program_itself_says_nothing_of_a_token_that_the_hub_shows(hostile: HostileHub, tmp_path: Path) -> None:
+    secret = TOKENS["a hub's token"](random.Random(5))
+    hostile.answer = WAYS["in_text"](401, "as it was sent")
+    said = Pod(tmp_path / "job", hostile.endpoint, secret).resolve()
+    assert said.exit_code == FailureReason.CREDENTIALS_INVALID.exit_code
+    assert "it says: Bearer ***" in said.texts["termination message"]
+    said.has_nothing_of(secret)
