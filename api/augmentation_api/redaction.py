@@ -14,6 +14,8 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 from urllib.parse import quote, quote_plus
 
+from augmentation_api.printable import printable
+
 FRAGMENT: Final = 8
 """Characters of a secret in a row that may not be seen; no fewer can be told from ordinary text."""
 SHORTEST_SECRET: Final = 4
@@ -23,7 +25,7 @@ LONG: Final = 16
 BLOT: Final = "***"
 _LOWER = str.maketrans({chr(code): chr(code + 32) for code in range(ord("A"), ord("Z") + 1)})
 """ASCII alone, so that a text keeps its length."""
-_SHAPES: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
+_CREDENTIALS: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL), BLOT),
     # With a digit: else it is a word.
     (re.compile(r"(?i)\b(bearer|basic)(?:\s+|%20|\+)(?=[^\s\d]*\d)[A-Za-z0-9._~+/=%-]{8,}"), rf"\1 {BLOT}"),
@@ -60,7 +62,7 @@ class Redactor:
         text = self._without_fragments(text)
         if self._short is not None:
             text = self._short.sub(BLOT, text)
-        for shape, instead in _SHAPES:
+        for shape, instead in _CREDENTIALS:
             text = shape.sub(instead, text)
         return text
 
@@ -85,6 +87,19 @@ class Redactor:
         if not any(hidden):
             return text
         return "".join(_blotted(text, hidden))
+
+
+_SHAPES: Final = Redactor()
+
+
+def without_credentials(text: str) -> str:
+    """`text` without what has the shape of a credential; its lines stay. For whoever knows of no secret."""
+    return _SHAPES.text(text)
+
+
+def quotable(text: str, limit: int) -> str:
+    """What somebody else says as it may be quoted: at most `limit` printable characters on one line, no credential."""
+    return printable(_SHAPES.text(text[: 4 * limit]), limit)
 
 
 def _blotted(text: str, hidden: bytearray) -> Iterator[str]:

@@ -12,6 +12,7 @@ import httpx
 
 from augmentation_client import calls
 from augmentation_client.calls import Answer, Call
+from augmentation_client.connection_failure import describe, no_answer
 from augmentation_client.errors import GatewayUnavailable, NotFound, error_of
 from augmentation_client.event_source import SILENCE_SECONDS, EventReader
 from augmentation_client.models import Cancelled, Event, JobStatus, JobSummary, Outputs, Retried, Submitted
@@ -126,7 +127,7 @@ class AsyncClient:
             except (httpx.TransportError, GatewayUnavailable) as error:
                 failures += 1
                 if failures >= calls.TRIES:
-                    raise GatewayUnavailable(0, f"the stream of job {job_id} broke off: {error}") from error
+                    raise GatewayUnavailable(0, f"the stream of job {job_id} broke off: {describe(error)}") from error
             await asyncio.sleep(calls.RECONNECT_SECONDS)
 
     async def wait(
@@ -172,6 +173,6 @@ class AsyncClient:
             wait = call.wait_before(attempt, response)
             if wait is None:
                 if response is None:
-                    raise GatewayUnavailable(0, f"{self._http.base_url} does not answer: {broken}") from broken
+                    raise GatewayUnavailable(0, no_answer(self._http.base_url, broken)) from broken
                 return response
             await asyncio.sleep(wait)

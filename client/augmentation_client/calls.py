@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ RECONNECT_SECONDS = 1.0
 """Before a stream that ended is asked for again: a gateway that went away is not overrun when it is back."""
 
 Answer = TypeVar("Answer", bound=BaseModel)
+_KEY = re.compile(r"[\x21-\x7e]+")
 _PASSING = frozenset({429, 502, 503, 504})
 
 
@@ -122,4 +124,8 @@ def connection(url: str | None, key: str | None) -> tuple[str, dict[str, str]]:
                 0, f"{name} is not set: set it, or give it (--url and --key of the command, url and key of the client)."
             )
     assert url is not None and key is not None  # noqa: S101 - just looked at
+    key = key.strip()
+    if _KEY.fullmatch(key) is None:
+        # Not shown: it may be a file's content that was given by mistake.
+        raise ApiError(0, f"{ENV_KEY} (--key) is no API key: it holds a space, a line break or others. Give it alone.")
     return url.rstrip("/"), {"Authorization": f"Bearer {key}", "Accept": "application/json"}

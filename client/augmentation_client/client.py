@@ -13,6 +13,7 @@ import httpx
 
 from augmentation_client import calls
 from augmentation_client.calls import Answer, Call
+from augmentation_client.connection_failure import describe, no_answer
 from augmentation_client.errors import GatewayUnavailable, NotFound, error_of
 from augmentation_client.event_source import SILENCE_SECONDS, EventReader
 from augmentation_client.models import Cancelled, Event, JobStatus, JobSummary, Outputs, Retried, Submitted
@@ -132,7 +133,7 @@ class Client:
                     raise TimeoutError from error
                 failures += 1
                 if failures >= calls.TRIES:
-                    raise GatewayUnavailable(0, f"the stream of job {job_id} broke off: {error}") from error
+                    raise GatewayUnavailable(0, f"the stream of job {job_id} broke off: {describe(error)}") from error
             time.sleep(calls.RECONNECT_SECONDS)
 
     def wait(
@@ -178,6 +179,6 @@ class Client:
             wait = call.wait_before(attempt, response)
             if wait is None:
                 if response is None:
-                    raise GatewayUnavailable(0, f"{self._http.base_url} does not answer: {broken}") from broken
+                    raise GatewayUnavailable(0, no_answer(self._http.base_url, broken)) from broken
                 return response
             time.sleep(wait)

@@ -10,15 +10,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 import yaml
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from rich.console import Console
 from rich.table import Table
 
 from augmentation_client.calls import ENV_KEY, ENV_URL
 from augmentation_client.client import Client
+from augmentation_client.connection_failure import describe
 from augmentation_client.errors import ApiError
 from augmentation_client.models import Event, JobStatus, JobSummary
+from augmentation_client.terminal import printable, say
 
 FAILED, MISUSED = 1, 2
 
@@ -30,7 +33,13 @@ def main(arguments: Sequence[str] | None = None, make_client: Callable[..., Clie
         with make_client(options.url, options.key) as client:
             return int(options.run(client, options))
     except (ApiError, TimeoutError, OSError, _Mistake) as error:
-        print(f"augmentation: {error}", file=sys.stderr)
+        say(f"augmentation: {error}", sys.stderr)
+        return MISUSED
+    except ValidationError as error:
+        say(f"augmentation: the gateway's answer is no {error.title}: is it of another version?", sys.stderr)
+        return MISUSED
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        say(f"augmentation: the gateway: {describe(error)}", sys.stderr)
         return MISUSED
     except KeyboardInterrupt:
         return 130
@@ -103,7 +112,7 @@ def _submit(client: Client, options: argparse.Namespace) -> int:
     if not options.wait:
         _show(options.output, made, ("job", str(made.job_id)), ("status", made.status), ("message", made.message))
         return 0
-    print(made.message or f"job {made.job_id}", file=sys.stderr)
+    say(made.message or f"job {made.job_id}", sys.stderr)
     return _finish(client.wait(made.job_id, progress=sys.stderr.isatty()), options.output)
 
 
@@ -141,14 +150,19 @@ def _list(client: Client, options: argparse.Namespace) -> int:
     table = Table("JOB", "NAME", "DATASET", "STATUS", "PHASE", "PROGRESS", "NODE", "AGE", box=None, pad_edge=False)
     for job in jobs:
         table.add_row(
-            str(job.job_id),
-            job.name,
-            job.dataset_id or "",
-            job.status,
-            job.current_phase,
-            f"{job.percent}%",
-            job.node or "",
-            _age(job.created_at),
+            *map(
+                printable,
+                (
+                    str(job.job_id),
+                    job.name,
+                    job.dataset_id or "",
+                    job.status,
+                    job.current_phase,
+                    f"{job.percent}%",
+                    job.node or "",
+                    _age(job.created_at),
+                ),
+            )
         )
     # A pipe gets whole lines; a terminal what fits on it.
     width = None if sys.stdout.isatty() else 400
@@ -164,7 +178,7 @@ def _get(client: Client, options: argparse.Namespace) -> int:
 def _watch(client: Client, options: argparse.Namespace) -> int:
     show: bool | Callable[[JobSummary], None] = True
     if not sys.stderr.isatty():
-        show = lambda job: print(f"{job.status} {job.current_phase} {job.percent}%", file=sys.stderr)  # noqa: E731
+        show = lambda job: say(f"{job.status} {job.current_phase} {job.percent}%", sys.stderr)  # noqa: E731
     return _finish(client.wait(options.job_id, progress=show, timeout=options.timeout), options.output)
 
 
@@ -173,7 +187,7 @@ def _logs(client: Client, options: argparse.Namespace) -> int:
     for event in client.events(options.job_id):
         last = event.job or last
         if (line := _line(event)) is not None:
-            print(line, flush=True)
+            say(line)
     return 0 if last is not None and last.status == "completed" else FAILED
 
 
@@ -232,12 +246,13 @@ def _show(output: str, answer: BaseModel, *rows: tuple[str, str | None]) -> None
         return
     for name, value in rows:
         if value:
-            print(f"{name + ':':<11}{value}")
+            say(f"{name + ':':<11}{value}")
 
 
 def _print_data(output: str, data: Any) -> None:
     text = json.dumps(data, indent=2) if output == "json" else yaml.safe_dump(data, sort_keys=False).rstrip()
-    print(text)
+    for line in text.split("\n"):
+        say(line)
 
 
 def _age(since: datetime | None) -> str:

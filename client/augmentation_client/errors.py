@@ -62,13 +62,18 @@ _BY_STATUS: dict[int, type[ApiError]] = {
 }
 
 
+def _without_key(response: httpx.Response) -> str:
+    key = response.request.headers.get("Authorization", "").removeprefix("Bearer ")
+    return response.text.replace(key, "***") if key else response.text
+
+
 def error_of(response: httpx.Response) -> ApiError:
     """The error that an answer means. Its body has been read."""
     try:
         detail = response.json()["detail"]
         text = detail if isinstance(detail, str) else "; ".join(str(field["msg"]) for field in detail)
     except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError):
-        # A proxy's, say.
-        text = f"HTTP {response.status_code}: {response.text[:200]}"
+        # A proxy's, say, which may show the request.
+        text = f"HTTP {response.status_code}: {_without_key(response)[:200]}"
     kind = _BY_STATUS.get(response.status_code, ApiError)
     return kind(response.status_code, text, response.headers.get("X-Request-ID", ""))

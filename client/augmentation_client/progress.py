@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from augmentation_client.models import JobSummary
+from augmentation_client.terminal import printable
 
 Watcher = Callable[[JobSummary], None]
 
@@ -22,14 +23,18 @@ def watcher(wish: bool | Watcher) -> Iterator[Watcher]:
         yield lambda _: None
     else:
         columns = (
-            TextColumn("{task.description}"),
+            # Not as markup: the name is the user's, the status the server's.
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             TaskProgressColumn(),
-            TextColumn("{task.fields[phase]}"),
+            TextColumn("{task.fields[phase]}", markup=False),
             TimeElapsedColumn(),
         )
         with Progress(*columns, console=Console(stderr=True)) as bar:
             task = bar.add_task("waiting", total=100, phase="")
             yield lambda job: bar.update(
-                task, description=job.name, completed=job.percent, phase=f"{job.status}, {job.current_phase}"
+                task,
+                description=printable(job.name),
+                completed=job.percent,
+                phase=printable(f"{job.status}, {job.current_phase}"),
             )

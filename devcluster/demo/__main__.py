@@ -18,6 +18,7 @@ import httpx
 from huggingface_hub import HfApi, snapshot_download
 from rich.console import Console
 
+from augmentation_api.printable import printable
 from devcluster import commands, settings
 from devcluster.demo.access import Access
 from devcluster.demo.contact_sheet import draw_contact_sheet
@@ -65,7 +66,8 @@ def run(chosen: settings.Settings, console: Console) -> int:
     latency = time.monotonic() - submitted
     (OUTPUT / "status.json").write_text(json.dumps(status, indent=2) + "\n")
     if status["status"] != "completed":
-        console.print(f"the job {status['status']}: {status.get('error')}", style="red")
+        said = printable(f"the job {status['status']}: {status.get('error')}")
+        console.print(said, style="red", highlight=False, markup=False)
         return 1
     dataset_id = status["augmented_dataset_id"]
     result = _download(api, access, dataset_id)
@@ -160,10 +162,12 @@ def main() -> int:
         with _only_one():
             return run(chosen, console) if command == "run" else down(chosen)
     except DevclusterError as error:
-        console.print(f"demo: {error}", style="red", highlight=False, soft_wrap=True)
+        # Line by line: of kubectl and helm it may hold many.
+        said = "\n".join(map(printable, f"demo: {error}".split("\n")))
+        console.print(said, style="red", highlight=False, markup=False, soft_wrap=True)
         return error.exit_status
     except (httpx.HTTPError, subprocess.SubprocessError) as error:
-        console.print(f"demo: {error!r}", style="red", highlight=False, soft_wrap=True)
+        console.print(printable(f"demo: {error!r}"), style="red", highlight=False, markup=False, soft_wrap=True)
         return 1
     except KeyboardInterrupt:
         console.print("demo: interrupted; run it again to go on.")

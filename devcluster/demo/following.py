@@ -11,6 +11,8 @@ import httpx
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
+from augmentation_api.printable import printable
+from augmentation_api.redaction import quotable
 from devcluster.demo.access import Access
 from devcluster.errors import DevclusterError
 
@@ -36,7 +38,7 @@ def submit(access: Access, request: Mapping[str, Any]) -> str:
     with gateway_client(access) as gateway:
         answer = gateway.post("/v1/augmentation", json=dict(request))
     if answer.status_code != httpx.codes.CREATED:
-        raise DevclusterError(f"the gateway refused the job ({answer.status_code}): {answer.text}")
+        raise DevclusterError(f"the gateway refused the job ({answer.status_code}): {quotable(answer.text, 4096)}")
     return str(answer.json()["job_id"])
 
 
@@ -52,13 +54,18 @@ def follow(access: Access, job_id: str, console: Console) -> Json:
     """Show a job's phases and progress until it ends; gives its last status."""
     deadline = time.monotonic() + _PATIENCE_SECONDS
     told: set[str] = set()
-    columns = (TextColumn("  {task.description:<12}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    columns = (
+        TextColumn("  {task.description:<12}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=console, transient=not console.is_terminal) as bars:
         bar = bars.add_task("queued", total=100)
         while True:
             status = read_status(access, job_id)
             percent = (status.get("progress") or {}).get("percent") or 0
-            bars.update(bar, description=status.get("current_phase") or "queued", completed=percent)
+            bars.update(bar, description=printable(status.get("current_phase") or "queued"), completed=percent)
             _tell_news(status, told, console)
             if status["status"] in FINAL:
                 return status
@@ -87,8 +94,9 @@ def _tell_news(status: Mapping[str, Any], told: set[str], console: Console) -> N
             if text and key not in told:
                 told.add(key)
                 console.print(
-                    f"  {phase['name']:<10} {text}",
+                    printable(f"  {phase['name']:<10} {text}"),
                     style="yellow" if event.get("error") else None,
                     highlight=False,
+                    markup=False,
                     soft_wrap=True,
                 )

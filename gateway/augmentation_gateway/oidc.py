@@ -18,6 +18,7 @@ from typing import Annotated, Any
 import jwt
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
+from augmentation_api.redaction import quotable
 from augmentation_api.spec import CredentialsSecretRef, ObjectName
 from augmentation_gateway.json_file import read_json_file
 from augmentation_gateway.keys import ApiKey, Principal, Project, Right
@@ -166,7 +167,8 @@ class OidcTokens:
                 options={"require": ["exp", "iss", "aud", "sub"]},
             )
         except jwt.PyJWTError as error:
-            raise _refused(f"This token is not valid ({error}): sign in anew with the issuer.") from error
+            why = quotable(str(error), 200)
+            raise _refused(f"This token is not valid ({why}): sign in anew with the issuer.") from error
         return claims, key_id
 
     def _without_key(self) -> Problem:

@@ -20,6 +20,9 @@ from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
+from augmentation_api.redaction import quotable
+from augmentation_kube import connection_failure
+
 logger = logging.getLogger(__name__)
 
 ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
@@ -61,6 +64,13 @@ def weakness(key: Any) -> str | None:
             return None
         case _:
             return "no public key"
+
+
+def _words(error: Exception) -> str:
+    """What was wrong with the issuer's answer, or with asking for it: in the words of no HTTP library."""
+    if isinstance(error, aiohttp.ClientError | TimeoutError | OSError):
+        return connection_failure.describe(error)
+    return quotable(f"{type(error).__name__}: {error}", 300)
 
 
 class IssuerKeys:
@@ -121,7 +131,7 @@ class IssuerKeys:
         except (aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError, OSError, jwt.PyJWTError) as error:
             logger.error(
                 "the OIDC issuer's keys cannot be read; those read before stay in force",
-                extra={"fields": {"issuer": self._issuer, "error": repr(error)[:500], "keys": len(self._keys)}},
+                extra={"fields": {"issuer": self._issuer, "error": _words(error), "keys": len(self._keys)}},
             )
             return
         self._keys, self._read_at = keys, self._now()

@@ -1,4 +1,4 @@
-"""Logs as one JSON object a line, in which an API key never appears.
+"""Logs as one JSON object a line, in which no API key and no token appears.
 
 >>> logger.info("job created", extra={"fields": {"job_id": "…", "key_id": "ci"}})
 """
@@ -7,14 +7,11 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 import sys
 from datetime import UTC, datetime
 
+from augmentation_api.redaction import without_credentials
 from augmentation_gateway import request_id
-
-# Nobody logs a key on purpose; a client that puts one into a URL makes it part of a path that is logged.
-_API_KEY = re.compile(r"aug_[A-Za-z0-9_-]{16,}")
 
 
 class JsonFormatter(logging.Formatter):
@@ -33,7 +30,10 @@ class JsonFormatter(logging.Formatter):
         line |= getattr(record, "fields", {})
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return _API_KEY.sub("aug_[redacted]", json.dumps(line, default=str))
+        # Nobody logs a key on purpose; a client that puts one into a URL makes it part of a path that is logged.
+        clean = {name: without_credentials(each) if isinstance(each, str) else each for name, each in line.items()}
+        # Once more as a whole: what a field holds may be a list.
+        return without_credentials(json.dumps(clean, default=str))
 
 
 def configure(level: str) -> None:

@@ -33,9 +33,11 @@ def tracing() -> Iterator[Callable[[ASGIApp], ASGIApp]]:
     from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
     from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
 
+    from augmentation_gateway.redacted_spans import RedactedSpans  # noqa: PLC0415
+
     os.environ.setdefault("OTEL_SERVICE_NAME", SERVICE_NAME)
     provider = TracerProvider(resource=Resource.create())
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    provider.add_span_processor(BatchSpanProcessor(RedactedSpans(OTLPSpanExporter())))
     calls = AioHttpClientInstrumentor()
     calls.instrument(tracer_provider=provider)
     try:

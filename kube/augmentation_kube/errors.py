@@ -3,12 +3,11 @@
 import json
 from typing import Final
 
-from augmentation_api.printable import printable
-from augmentation_api.redaction import Redactor
+from augmentation_api.redaction import Redactor, quotable
 
 MESSAGE_LIMIT: Final = 4096
 _REASON_LIMIT: Final = 256
-_SHAPES: Final = Redactor()
+_NOTHING_KNOWN: Final = Redactor()
 
 
 class KubeError(Exception):
@@ -22,12 +21,12 @@ class KubeError(Exception):
 
     def __init__(self, status: int, reason: str, message: str) -> None:
         self.status = status
-        self.reason = printable(reason, _REASON_LIMIT)
-        self.message = printable(_SHAPES.text(message), MESSAGE_LIMIT)
+        self.reason = quotable(reason, _REASON_LIMIT)
+        self.message = quotable(message, MESSAGE_LIMIT)
         super().__init__(f"{self.message} ({status} {self.reason})")
 
     @classmethod
-    def from_answer(cls, status: int, body: bytes, known: Redactor = _SHAPES) -> "KubeError":
+    def from_answer(cls, status: int, body: bytes, known: Redactor = _NOTHING_KNOWN) -> "KubeError":
         """Read a metav1.Status; an answer that is none (a proxy's, which may show the request) is quoted.
 
         Args:

@@ -14,6 +14,7 @@ from typing import Any, cast
 
 import kopf
 
+from augmentation_api.redaction import without_credentials
 from augmentation_operator.handlers import Operator, register
 from augmentation_operator.manifests.network_policy import read_workers_egress
 
@@ -37,7 +38,7 @@ class JsonLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as JSON: time, level, logger, message and, where there are, job id, other fields and traceback."""
-        entry = {
+        entry: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
@@ -47,7 +48,9 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
-        return json.dumps(entry)
+        # Libraries log what they were answered and asked, at times with its headers.
+        clean = {name: without_credentials(each) if isinstance(each, str) else each for name, each in entry.items()}
+        return json.dumps(clean)
 
 
 def main() -> None:

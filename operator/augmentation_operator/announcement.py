@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from augmentation_api import AugmentationJob, AugmentationJobStatus, ConditionType, PhaseName, PhaseStatus, State
 from augmentation_api.identifiers import FIELD_MANAGER_OPERATOR
 from augmentation_api.model import to_rfc3339
+from augmentation_api.redaction import quotable
 from augmentation_api.status import Condition
 from augmentation_operator.manifests.ownership import Manifest
 
@@ -55,7 +56,7 @@ class Announcement:
             },
             "type": "Warning" if self.is_warning else "Normal",
             "reason": self.reason,
-            "message": self.message[:NOTE_LIMIT],
+            "message": quotable(self.message, NOTE_LIMIT),
             "source": {"component": FIELD_MANAGER_OPERATOR},
             "firstTimestamp": now,
             "lastTimestamp": now,

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from augmentation_api import FailureReason, PhaseName
 from augmentation_api.failure import is_permanent_exit_code
+from augmentation_api.redaction import without_credentials
 from augmentation_api.worker_contract import TerminationMessage
 from augmentation_operator.observation import ChildJob, ChildPod, Termination
 from augmentation_operator.verdict import Rejection
@@ -49,7 +50,8 @@ def explain(termination: Termination, phase: PhaseName) -> Rejection:
             FailureReason.WORKER_CRASHED,
             f"the worker ran out of memory: raise {resources}.limits.memory of its AugmentationClass",
         )
-    last_words = termination.message.strip()[-300:]
+    # Before it is cut: half of a credential has no shape any more.
+    last_words = without_credentials(termination.message).strip()[-300:]
     how = (
         f"was killed by signal {termination.exit_code - _KILLED_BY_SIGNAL}"
         if termination.exit_code > _KILLED_BY_SIGNAL

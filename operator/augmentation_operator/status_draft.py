@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from augmentation_api import AugmentationJob, AugmentationJobStatus, ConditionType, PhaseName, PhaseStatus, State
+from augmentation_api.redaction import quotable
 from augmentation_api.status import TEXT_LIMIT, Condition, Phase, PhaseEvent
 from augmentation_operator.decision import OPERATOR_EVENT
 from augmentation_operator.observation import attempt_of
@@ -13,7 +14,10 @@ MAX_OPERATOR_EVENTS = 10
 
 
 class StatusDraft:
-    """Collects changes to a job's status; `build` gives the status they lead to."""
+    """Collects changes to a job's status; `build` gives the status they lead to.
+
+    Words that are added may be those of a pod, a node or the scheduler: they are escaped, cut and without credentials.
+    """
 
     def __init__(self, job: AugmentationJob, now: datetime) -> None:
         self._job = job
@@ -28,7 +32,7 @@ class StatusDraft:
 
     def message(self, text: str) -> None:
         """Set the story in one line."""
-        self.set(message=text[:TEXT_LIMIT])
+        self.set(message=quotable(text, TEXT_LIMIT))
 
     def condition(self, kind: ConditionType, holds: bool, reason: str, message: str) -> None:
         """Set a condition; its transition time moves only when its status differs from what is recorded."""
@@ -39,7 +43,7 @@ class StatusDraft:
             type=kind,
             status=status,
             reason=reason,
-            message=message[:TEXT_LIMIT],
+            message=quotable(message, TEXT_LIMIT),
             last_transition_time=unchanged_since or self._now,
             observed_generation=self._job.metadata.generation,
         )
@@ -86,7 +90,7 @@ class StatusDraft:
             status=PhaseStatus.FAILED,
             started_at=phase.started_at or self._now,
             completed_at=self._now,
-            error=error[:TEXT_LIMIT],
+            error=quotable(error, TEXT_LIMIT),
         )
 
     def event(
@@ -112,8 +116,8 @@ class StatusDraft:
         entry = PhaseEvent(
             id=event_id,
             status=status,
-            message=message and message[:TEXT_LIMIT],
-            error=error and error[:TEXT_LIMIT],
+            message=message and quotable(message, TEXT_LIMIT),
+            error=error and quotable(error, TEXT_LIMIT),
             timestamp=at or self._now,
         )
         events = [*self._phases[name].events, entry]

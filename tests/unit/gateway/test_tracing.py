@@ -77,6 +77,29 @@ async def test_each_request_is_a_span_and_no_key_is_in_it(collector: StandInColl
     assert names["service.name"] == SERVICE_NAME
 
 
+async def fail(scope: Scope, receive: Receive, send: Send) -> None:
+    raise ValueError("Illegal header value b'Bearer Zq7RvX2mWc9TjLp4'")
+
+
+async def test_nothing_that_looks_like_a_credential_is_in_a_span_whatever_is_recorded(
+    collector: StandInCollector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As an administrator may have set it who looks for an error.
+    monkeypatch.setenv("OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_REQUEST", ".*")
+    secret = "Zq7RvX2mWc9TjLp4"
+    with tracing() as trace:
+        transport = httpx.ASGITransport(trace(fail), raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+            headers = {"x-api-key": secret, "authorization": f"Bearer {secret}", "cookie": f"key={secret}"}
+            await client.get(f"/v1/augmentation/{secret[:2]}?key={secret}&token=aug_{secret}", headers=headers)
+    (span,) = collector.spans
+    attributes = {each.key: str(each.value) for each in span.attributes}
+    assert any("x_api_key" in name for name in attributes), "the headers are not recorded: the test shows nothing"
+    assert span.events[0].name == "exception"
+    assert "Illegal header value" in str(span.events)
+    assert not [part for at in range(9) if (part := secret[at : at + 8]) in str(collector.requests)]
+
+
 def test_without_a_collector_nothing_of_it_is_loaded() -> None:
     program = (
         "import sys; from augmentation_gateway.tracing import tracing\n"

@@ -1,0 +1,54 @@
+"""Why the gateway gave no answer, in words of our own: those of the HTTP library may quote the request and its key."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Iterator
+
+import httpx
+
+from augmentation_client.errors import ApiError
+
+_BY_KIND: tuple[tuple[type[Exception], str], ...] = (
+    (httpx.ConnectTimeout, "no connection was made in time"),
+    (httpx.TimeoutException, "no answer came in time"),
+    (httpx.UnsupportedProtocol, "the address begins with neither http:// nor https://"),
+    (httpx.ProxyError, "the proxy in between refuses"),
+    (httpx.LocalProtocolError, "the request cannot be sent: the key or the address holds what HTTP does not allow"),
+    (httpx.RemoteProtocolError, "the connection broke off, or it does not speak HTTP"),
+    (httpx.ConnectError, "it cannot be connected to"),
+    (httpx.NetworkError, "the connection broke off"),
+    (httpx.TooManyRedirects, "it redirects without end"),
+    (httpx.DecodingError, "its answer cannot be decompressed"),
+    (httpx.InvalidURL, "its address is none"),
+)
+
+
+def describe(error: Exception) -> str:
+    """What was wrong, without the text of an error of the HTTP library."""
+    if isinstance(error, ApiError):
+        return str(error)
+    for cause in _chain(error):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"its TLS certificate is not accepted: {cause.verify_message or 'it cannot be verified'}"
+        if isinstance(cause, ssl.SSLError):
+            return f"TLS failed ({cause.reason or 'without a reason'})"
+        if isinstance(cause, socket.gaierror):
+            return "its name cannot be resolved"
+        if isinstance(cause, ConnectionRefusedError):
+            return "the connection was refused"
+    return next((words for kind, words in _BY_KIND if isinstance(error, kind)), type(error).__name__)
+
+
+def no_answer(url: httpx.URL, error: Exception | None) -> str:
+    """That the gateway at `url` gave no answer, and why. Of the address no user and no password are shown."""
+    why = describe(error) if error is not None else "it was not asked"
+    return f"{url.scheme}://{url.netloc.decode()} does not answer: {why}"
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__

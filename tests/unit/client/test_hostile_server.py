@@ -1,0 +1,118 @@
+"""What a gateway, or something in its place, says is shown on a terminal as text alone; the key is shown nowhere."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from augmentation_client import ApiError, Client
+from augmentation_client.calls import TRIES
+from augmentation_client.command import main
+from tests.unit.client.test_client import JOB, JOB_ID, STATUS, ScriptedGateway, happened, is_now, reply, stream
+
+KEY = "aug_Zq7RvX2mWc9TjLp4Kd6Bn8"
+ATTACK = "\x1b]0;owned\x07\x1b[2J\x9b31m\n2026-01-01T00:00:00Z resolve completed\r\u202efdp [link=http://x]"
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("augmentation_client.client.time.sleep", lambda _: None)
+
+
+def printed(capture: pytest.CaptureFixture[str], answers: list[Any], *arguments: str, key: str = KEY) -> str:
+    gateway = ScriptedGateway(*answers)
+
+    def make_client(url: str | None, _: str | None) -> Client:
+        return Client("http://gateway", key, transport=httpx.MockTransport(gateway.answer))
+
+    main(arguments, make_client)
+    shown = capture.readouterr()
+    return shown.out + shown.err
+
+
+def attacked(document: Any) -> Any:
+    """The same with what it says made hostile."""
+    hostile = {"name", "message", "error", "augmented_dataset_id", "url", "dataset_id", "node"}
+    if isinstance(document, dict):
+        return {
+            name: ATTACK if name in hostile and not isinstance(each, dict | list) else attacked(each)
+            for name, each in document.items()
+        }
+    return [attacked(each) for each in document] if isinstance(document, list) else document
+
+
+@pytest.mark.parametrize("output", ["table", "json", "yaml"])
+@pytest.mark.parametrize("command", ["get", "list", "cancel", "watch"])
+def test_no_text_of_the_server_steers_a_terminal(capsys: pytest.CaptureFixture[str], command: str, output: str) -> None:
+    job = {**attacked(JOB), "status": "running"}
+    answers = {
+        "get": [reply(200, attacked(STATUS))],
+        "list": [reply(200, {"jobs": [job], "total": 1, "next_cursor": None})],
+        "cancel": [reply(200, {"job_id": JOB_ID, "cancelled": True, "message": ATTACK})],
+        "watch": [stream(("status", "a", {**job, "status": "completed"})), reply(200, attacked(STATUS))],
+    }[command]
+    shown = printed(capsys, answers, command, *([] if command == "list" else [JOB_ID]), "-o", output)
+    assert "owned" in shown
+    assert all(line.isprintable() for line in shown.splitlines())
+    assert not any(line.startswith("2026-01-01") for line in shown.splitlines())
+
+
+def test_the_log_of_a_job_cannot_be_forged(capsys: pytest.CaptureFixture[str]) -> None:
+    kind, name, event = happened("a")
+    answers = [stream((kind, name, {**event, "message": ATTACK, "error": ATTACK}), is_now("completed"))]
+    first, *_ = printed(capsys, answers, "logs", JOB_ID).splitlines()
+    assert first.startswith("2026-11-20T10:00:00Z augment progress \\x1b]0;owned")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda request: httpx.Response(502, text=f"you sent {dict(request.headers)}", request=request),
+        lambda request: httpx.Response(403, json={"detail": ATTACK}, request=request),
+    ],
+)
+def test_an_error_is_shown_on_one_line_without_the_key(capsys: pytest.CaptureFixture[str], answer: Any) -> None:
+    def make_client(url: str | None, key: str | None) -> Client:
+        return Client("http://gateway", KEY, transport=httpx.MockTransport(answer))
+
+    assert main(["get", JOB_ID], make_client) == 2
+    shown = capsys.readouterr().err
+    assert len(shown.splitlines()) == 1
+    assert shown.strip().isprintable()
+    assert "Zq7RvX2m" not in shown
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        httpx.LocalProtocolError(f"Illegal header value b'Bearer {KEY}'"),
+        httpx.RemoteProtocolError(f"illegal status line: {KEY}"),
+        httpx.ProxyError(KEY),
+        httpx.DecodingError(KEY),
+        httpx.TooManyRedirects(KEY),
+    ],
+)
+def test_an_error_of_the_http_library_is_told_in_our_own_words(
+    capsys: pytest.CaptureFixture[str], error: Exception
+) -> None:
+    shown = printed(capsys, [error] * TRIES, "get", JOB_ID)
+    assert shown.startswith("augmentation: ")
+    assert "Zq7RvX2m" not in shown
+
+
+@pytest.mark.parametrize("key", ["aug_Zq7RvX2mWc\naug_other", "Zq7RvX2mWc prüfung", "Zq7RvX2m\x00Wc", "é" * 20])
+def test_a_key_that_is_none_is_refused_unsent_and_unseen(key: str) -> None:
+    with pytest.raises(ApiError) as caught:
+        Client("http://gateway", key)
+    assert "AUGMENTATION_KEY" in str(caught.value)
+    assert "Zq7RvX2m" not in json.dumps([str(caught.value), repr(caught.value)])
+
+
+def test_the_address_is_shown_without_its_password() -> None:
+    transport = httpx.MockTransport(ScriptedGateway(*[httpx.ConnectError("no")] * TRIES).answer)
+    with pytest.raises(ApiError, match="http://gateway:81 does not answer") as caught:
+        Client("http://user:Zq7RvX2mWc@gateway:81/", KEY, transport=transport).get(JOB_ID)
+    assert "Zq7RvX2m" not in str(caught.value)
