@@ -5,6 +5,7 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field, StringConstraints, field_validator, model_validator
 
+from augmentation_api.episode_ranges import disjoint, parse_ranges
 from augmentation_api.model import Model, kubernetes_rule
 from augmentation_api.transforms import Blur, Gamma, HueSaturation, Jpeg, Lighting, Noise, Occlusion, Shadow
 from augmentation_api.vocabulary import (
@@ -32,15 +33,6 @@ CameraKey = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 _FOLDER_NAME = r"([^./\x00][^/\x00]*|\.[^./\x00][^/\x00]*|\.\.[^/\x00]+)"
 VolumePath = Annotated[str, StringConstraints(max_length=1024, pattern=rf"^{_FOLDER_NAME}(/{_FOLDER_NAME})*$")]
 """A relative path without `.`, `..` or empty parts: it cannot leave the volume."""
-
-
-def _episode_ranges(text: str) -> list[tuple[int, int]]:
-    """'0:100,150' as half-open ranges [(0, 100), (150, 151)]."""
-    ranges = []
-    for part in text.split(","):
-        first, _, last = part.partition(":")
-        ranges.append((int(first), int(last) if last else int(first) + 1))
-    return ranges
 
 
 class HubSource(Model):
@@ -236,7 +228,7 @@ class Augmentation(Model):
     @field_validator("episodes")
     @classmethod
     def _rising_ranges(cls, episodes: str) -> str:
-        for first, last in _episode_ranges(episodes) if episodes else []:
+        for first, last in parse_ranges(episodes):
             if last <= first:
                 raise ValueError(f"range {first}:{last} is empty: write first:last with first < last")
         return episodes
@@ -248,16 +240,11 @@ class Augmentation(Model):
     @property
     def episode_ranges(self) -> list[tuple[int, int]]:
         """`episodes` as half-open ranges in the order given; none if all are to be augmented."""
-        return _episode_ranges(self.episodes) if self.episodes else []
+        return parse_ranges(self.episodes)
 
-    def selected_episodes(self, count: int) -> list[int]:
-        """Indices of the selected ones of `count` episodes, rising. O(count) for each range."""
-        if not self.episodes:
-            return list(range(count))
-        chosen = bytearray(count)
-        for first, last in _episode_ranges(self.episodes):
-            chosen[first:last] = b"\1" * (min(last, count) - min(first, count))
-        return [index for index, is_chosen in enumerate(chosen) if is_chosen]
+    def selected_ranges(self, count: int) -> list[range]:
+        """The selected ones of `count` episodes as ranges, rising and disjoint: never a list of all."""
+        return disjoint(self.episode_ranges if self.episodes else [(0, count)], count)
 
 
 class Generative(Model):

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from augmentation_api.episode_ranges import page_of
 from augmentation_api.identifiers import ANNOTATION_ORGANISATION
 from augmentation_api.spec import Augmentation
 from augmentation_api.status import Shard, Tally
@@ -186,17 +187,22 @@ def events_view(record: JobRecord) -> list[BatchEvent]:
 
 
 def inputs_view(record: JobRecord, offset: int, limit: int) -> tuple[list[BatchInput], int]:
-    """A page of the episodes that the job augments, and how many there are; none until its source was resolved."""
+    """A page of the episodes that the job augments, and how many there are; none until its source was resolved.
+
+    O(ranges + shards + limit): how many episodes there are says the dataset, and no list has all of them.
+    """
     source = record.status.source
     if source is None or not source.episodes:
         return [], 0
     chosen = Augmentation(episodes=record.raw["spec"].get("augmentation", {}).get("episodes", ""))
-    selected = chosen.selected_episodes(source.episodes)
-    states = _states(record, len(selected))
-    page = range(offset, min(offset + limit, len(selected)))
+    selected = chosen.selected_ranges(source.episodes)
+    total = sum(each.stop - each.start for each in selected)
+    page = page_of(selected, offset, limit)
+    states = _states(record, total, range(offset, offset + len(page)))
     return [
-        BatchInput(id=f"episode-{selected[place]}", episode=selected[place], status=states[place]) for place in page
-    ], len(selected)
+        BatchInput(id=f"episode-{episode}", episode=episode, status=state)
+        for episode, state in zip(page, states, strict=True)
+    ], total
 
 
 def outputs_view(record: JobRecord, runs_as: ClassRecord | None) -> list[BatchOutput]:
@@ -207,39 +213,43 @@ def outputs_view(record: JobRecord, runs_as: ClassRecord | None) -> list[BatchOu
     ]
 
 
-def _states(record: JobRecord, episodes: int) -> list[InputStatus]:
-    """How far each of the selected episodes is.
+def _states(record: JobRecord, episodes: int, page: range) -> list[InputStatus]:
+    """How far each of the selected episodes at the places of a page is.
 
     Shards have consecutive runs of the selected episodes, in their order, and make them one after the other. So their
     counts say it of each episode, once all shards before it (or all behind it) have told how many they have.
     """
     if record.state is State.COMPLETED:
-        return _repeated("COMPLETED", episodes)
-    states = _repeated("PENDING", episodes)
-    count = record.status.shard_count or 0
+        return ["COMPLETED"] * len(page)
+    states: list[InputStatus] = ["PENDING"] * len(page)
     shards = {shard.index: shard for shard in record.status.shards if shard.episodes is not None}
-    known = next((index for index in range(count) if index not in shards), count)
-    first = 0
-    for index in range(known):
-        first += _mark(states, first, shards[index], record)
-    last = episodes
-    for index in range(count - 1, known, -1):
-        if index not in shards:
-            break
+    # No more of them can be known than have told, whatever the count says.
+    count = record.status.shard_count or 0
+    first = known = 0
+    while known < count and known in shards:
+        first += _mark(states, page, first, shards[known], record)
+        known += 1
+    last, index = episodes, count - 1
+    while index > known and index in shards:
         last -= _size(shards[index])
-        _mark(states, last, shards[index], record)
+        _mark(states, page, last, shards[index], record)
+        index -= 1
     return states
 
 
-def _mark(states: list[InputStatus], first: int, shard: Shard, record: JobRecord) -> int:
-    """Write the episodes of a shard, which begin at `first`. Returns how many there are."""
+def _mark(states: list[InputStatus], page: range, first: int, shard: Shard, record: JobRecord) -> int:
+    """Write the episodes of a shard, which begin at `first`, where they are on the page. Returns how many there are."""
     tally = shard.episodes or Tally()
-    done = _repeated("COMPLETED", tally.done) + _repeated("FAILED", tally.failed)
+    end = first + tally.total
+    runs: list[tuple[InputStatus, int]] = [("COMPLETED", tally.done), ("FAILED", tally.failed)]
     if _is_at_work(shard, record):
-        done.append("PROCESSING")
-    for place, status in enumerate(done[: tally.total], start=first):
-        if 0 <= place < len(states):
-            states[place] = status
+        runs.append(("PROCESSING", 1))
+    place = first
+    for status, length in runs:
+        stop = min(place + length, end)
+        for each in range(max(place, page.start), min(stop, page.stop)):
+            states[each - page.start] = status
+        place = stop
     return tally.total
 
 
@@ -249,7 +259,3 @@ def _size(shard: Shard) -> int:
 
 def _is_at_work(shard: Shard, record: JobRecord) -> bool:
     return record.state is State.RUNNING and shard.state is ShardState.RUNNING
-
-
-def _repeated(status: InputStatus, times: int) -> list[InputStatus]:
-    return [status] * times

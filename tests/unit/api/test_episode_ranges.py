@@ -1,0 +1,48 @@
+"""Selections of episodes as ranges, compared with what a list of all would say."""
+
+from __future__ import annotations
+
+import tracemalloc
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from augmentation_api.episode_ranges import disjoint, page_of, parse_ranges
+from augmentation_api.spec import Augmentation
+
+RANGES = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=8)
+
+
+@given(RANGES, st.integers(0, 25))
+def test_ranges_name_what_a_list_of_all_would(ranges: list[tuple[int, int]], count: int) -> None:
+    found = disjoint(ranges, count)
+    expected = [index for index in range(count) if any(first <= index < last for first, last in ranges)]
+    assert [index for each in found for index in each] == expected
+    assert all(before.stop < after.start for before, after in pairwise(found))
+
+
+@given(RANGES, st.integers(0, 25), st.integers(0, 40), st.integers(1, 10))
+def test_a_page_is_a_slice_of_the_list_of_all(
+    ranges: list[tuple[int, int]], count: int, offset: int, limit: int
+) -> None:
+    found = disjoint(ranges, count)
+    everything = [index for each in found for index in each]
+    assert page_of(found, offset, limit) == everything[offset : offset + limit]
+
+
+def test_an_empty_text_names_nothing_and_selects_everything() -> None:
+    assert parse_ranges("") == []
+    assert Augmentation().selected_ranges(5) == [range(5)]
+
+
+def test_billions_of_episodes_cost_no_more_than_a_few() -> None:
+    augmentation = Augmentation(episodes="0:40000000,50000000:60000000,7")
+    tracemalloc.start()
+    try:
+        found = augmentation.selected_ranges(4 * 10**18)
+        assert page_of(found, 39_999_999, 3) == [39_999_999, 50_000_000, 50_000_001]
+        assert page_of(Augmentation().selected_ranges(4 * 10**18), 10**18, 2) == [10**18, 10**18 + 1]
+        assert tracemalloc.get_traced_memory()[1] < 64 * 1024
+    finally:
+        tracemalloc.stop()

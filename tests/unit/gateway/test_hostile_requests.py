@@ -1,0 +1,238 @@
+"""Requests that are made to cost much: each is answered by what it is, in constant work, before anything is parsed."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import logging
+import tracemalloc
+from collections.abc import Sequence
+from typing import Any
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from augmentation_gateway.cluster_view import ClusterView
+from augmentation_gateway.gateway import Gateway
+from augmentation_gateway.limits import Limits
+from augmentation_gateway.log_limit import BURST_LINES, LogLimit
+from augmentation_gateway.rate_limit import KEPT_BUCKETS, Buckets, RateLimit
+from augmentation_gateway.shares import Capacity, Shares
+from tests.unit.gateway.conftest import BODY, PATH, put
+from tests.unit.gateway.job_objects import JOB_ID, job_object
+
+CREATE = "/v1/augmentation"
+JSON = {"content-type": "application/json"}
+
+
+def refused(gateway: Gateway) -> dict[str, float]:
+    families = text_string_to_metric_families(gateway.metrics.render().decode())
+    return {
+        sample.labels["reason"]: sample.value
+        for family in families
+        for sample in family.samples
+        if sample.name == "augmentation_gateway_refused_total"
+    }
+
+
+async def unread() -> Any:
+    raise AssertionError("the body was read")
+    yield b""
+
+
+@pytest.mark.parametrize(("key", "status"), [("reader", 403), ("wrong", 401)])
+@pytest.mark.parametrize("path", [CREATE, "/v0.5/batch/jobs", f"{PATH}/cancel", f"/jobs/{JOB_ID}/cancel"])
+async def test_the_right_is_checked_before_a_body_is_read(
+    http: httpx.AsyncClient, path: str, key: str, status: int
+) -> None:
+    answer = await http.post(path, content=unread(), headers={"x-api-key": key})
+    assert answer.status_code == status
+
+
+async def test_the_right_is_checked_before_a_query_is(http: httpx.AsyncClient) -> None:
+    answer = await http.get(CREATE, params={"sort": "colour"}, headers={"x-api-key": "writer"})
+    assert answer.status_code == 403
+
+
+async def test_a_key_without_a_right_may_still_ask_what_it_is(http: httpx.AsyncClient) -> None:
+    assert (await http.get("/v1/key", headers={"x-api-key": "writer"})).status_code == 200
+
+
+async def test_an_error_names_ten_fields_and_how_many_more(
+    http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guessed: list[str] = []
+
+    def guess(name: str, known: Sequence[str], **_: object) -> list[str]:
+        guessed.extend([name] if known else [])
+        return []
+
+    monkeypatch.setattr(difflib, "get_close_matches", guess)
+    answer = await http.post(CREATE, json={**BODY, **{f"augment_copie{n}": n for n in range(900)}})
+    assert answer.status_code == 422
+    problems = answer.json()["detail"]
+    assert len(problems) == 11
+    assert problems[-1] == {
+        "loc": ["body"],
+        "msg": "There are 890 more problems: mend these first.",
+        "type": "more_problems",
+    }
+    assert len(guessed) == 3
+    assert len(answer.content) < 4096
+
+
+@pytest.mark.parametrize("field", ["x" * 60_000, "😀" * 10_000, "a.b[0]" * 5000])
+async def test_an_error_does_not_repeat_what_is_long(http: httpx.AsyncClient, field: str) -> None:
+    answer = await http.post(CREATE, json={**BODY, field: "y" * 100})
+    assert answer.status_code == 422
+    assert len(answer.content) < 2048
+
+
+async def test_a_body_of_very_many_fields_is_not_parsed(http: httpx.AsyncClient) -> None:
+    answer = await http.post(CREATE, json={**BODY, **{f"f{n}": n for n in range(1100)}})
+    assert answer.status_code == 422
+    assert answer.json()["detail"][0]["type"] == "too_many_members"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 60_000,
+        b"{" * 60_000,
+        b'{"a":' * 10_000,
+        b"[" * 30_000 + b"]" * 30_000,
+        b'{"cosmos_prompts": ' + b"[" * 100 + b"]" * 100 + b"}",
+        b'["' + b'\\"' * 10_000 + b'"' + b"[" * 40_000,
+        '{"a": "∀"}'.encode("utf-16-be") + b"\0[" * 20_000,
+    ],
+)
+async def test_a_body_that_is_nested_deep_is_422(http: httpx.AsyncClient, body: bytes) -> None:
+    answer = await http.post(CREATE, content=body, headers=JSON)
+    assert answer.status_code == 422
+    assert answer.json()["detail"][0]["type"] in ("too_deep", "json_invalid")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"1" * 60_000,
+        b'{"seed": ' + b"9" * 60_000 + b"}",
+        b'{"seed": 1e999999}',
+        b'{"gamma_min": NaN}',
+        b'{"gamma_min": -Infinity}',
+        b'"' + b"\\" * 60_001 + b'"',
+        b'{"dataset_id": "\\ud800"}',
+        b"\xff\xfe",
+        b"",
+        b"null",
+        b"[]",
+    ],
+    ids=[
+        "digits",
+        "huge seed",
+        "huge exponent",
+        "NaN",
+        "infinity",
+        "backslashes",
+        "surrogate",
+        "bytes",
+        "empty",
+        "null",
+        "list",
+    ],
+)
+async def test_a_body_that_is_no_job_is_a_4xx_in_few_words(http: httpx.AsyncClient, body: bytes) -> None:
+    answer = await http.post(CREATE, content=body, headers=JSON)
+    assert answer.status_code in (400, 422)
+    assert len(answer.content) < 4096
+
+
+async def test_brackets_in_a_text_are_no_depth(http: httpx.AsyncClient) -> None:
+    answer = await http.post(CREATE, json={**BODY, "name": "[{" * 60 + '\\"]' * 20})
+    assert answer.status_code == 201
+
+
+async def test_a_query_of_very_many_parameters_is_422(http: httpx.AsyncClient) -> None:
+    answer = await http.get(f"{CREATE}?" + "&".join(f"a{n}=1" for n in range(500)))
+    assert answer.status_code == 422
+    assert "more than 100 parameters" in answer.json()["detail"][0]["msg"]
+
+
+async def test_inputs_of_a_dataset_that_claims_millions_of_rows_cost_a_page(
+    http: httpx.AsyncClient, view: ClusterView
+) -> None:
+    shards = [
+        {
+            "index": 0,
+            "episodes": {"total": 4 * 10**18, "done": 10**18, "failed": 1},
+            "updatedAt": "2026-11-20T10:00:00Z",
+        }
+    ]
+    status = {"state": "running", "source": {"episodes": 40_000_000}, "shardCount": 2, "shards": shards}
+    put(view, job_object(version=300, status=status))
+    url = f"/v0.5/batch/jobs/{JOB_ID}/inputs"
+    await http.get(url)
+    tracemalloc.start()
+    try:
+        for offset in (0, 39_999_999, 2**31):
+            answer = await http.get(url, params={"limit": 1, "offset": offset})
+            assert answer.status_code == 200, answer.text
+            assert answer.json()["total"] == 40_000_000
+        assert tracemalloc.get_traced_memory()[1] < 1024 * 1024
+    finally:
+        tracemalloc.stop()
+
+
+async def test_a_key_has_as_many_streams_as_it_may_and_then_gets_429(http: httpx.AsyncClient, gateway: Gateway) -> None:
+    object.__setattr__(gateway, "capacity", Capacity(Limits(streams_per_key=1)))
+    with gateway.capacity.streams.take("full"):
+        answer = await http.get(f"{PATH}/events")
+        assert answer.status_code == 429
+        assert answer.headers["retry-after"] == "2"
+        assert "gateway.limits.streamsPerKey" in answer.json()["detail"]
+    assert refused(gateway) == {"streams_per_key": 1}
+    put_end = job_object(version=400, status={"state": "completed"})
+    put(gateway.view, put_end)
+    assert (await http.get(f"{PATH}/events")).status_code == 200
+    assert len(gateway.capacity.streams) == 0
+
+
+async def test_all_keys_together_have_as_many_as_there_may_be_and_then_get_503() -> None:
+    shares = Shares("pictures", "pictures", per_key=2, in_all=3)
+    with shares.take("a"), shares.take("a"), shares.take("b"):
+        with pytest.raises(Exception, match=r"The gateway has 3 pictures at the same time") as error, shares.take("c"):
+            pass
+        assert error.value.status == 503  # type: ignore[attr-defined]
+    assert len(shares) == 0
+
+
+async def test_a_key_creates_as_many_jobs_a_minute_as_it_may(http: httpx.AsyncClient, gateway: Gateway) -> None:
+    object.__setattr__(gateway, "rate_limit", RateLimit(now=lambda: 0.0, jobs_per_minute=2))
+    assert [(await http.post(CREATE, json=BODY)).status_code for _ in range(3)] == [201, 201, 429]
+    assert (await http.post("/v0.5/batch/jobs", json={"parameters": BODY})).status_code == 429
+
+
+def test_buckets_are_kept_for_so_many_keys_only() -> None:
+    buckets = Buckets(now=lambda: 0.0)
+    for number in range(KEPT_BUCKETS + 10):
+        buckets.take(f"key-{number}", 1, 1)
+    assert len(buckets) == KEPT_BUCKETS
+
+
+def test_a_flood_is_not_logged_line_by_line(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    clock = [0.0]
+    limit = LogLimit(logging.getLogger("flood"), now=lambda: clock[0])
+    for _ in range(5000):
+        limit.info("request", {"status": 401})
+    clock[0] = 1.0
+    limit.info("request", {"status": 401})
+    assert len(caplog.records) == BURST_LINES + 1
+    assert caplog.records[-1].fields["lines_left_out"] == 5000 - BURST_LINES  # type: ignore[attr-defined]
+
+
+async def test_a_long_path_is_logged_in_short(http: httpx.AsyncClient, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    await http.get(f"{CREATE}/{'x' * 5000}/y")
+    assert all(len(json.dumps(getattr(record, "fields", {}))) < 1000 for record in caplog.records)
