@@ -6,10 +6,12 @@ import json
 import signal
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.integration.control_plane import ControlPlane
 from tests.integration.gateway.conftest import GatewayProcess
@@ -79,11 +81,28 @@ def test_a_cancelled_job_is_tried_again(http: httpx.Client, granted: ControlPlan
     assert object_of(granted, job_id)["spec"]["cancel"] is False
 
 
-def test_outputs_and_preview_lead_to_the_hub(http: httpx.Client, granted: ControlPlane) -> None:
+@pytest.fixture
+def hub_class(granted: ControlPlane) -> Iterator[str]:
+    """A class that names the hub; its name."""
+    manifest = {
+        "apiVersion": "augmentation.dev/v1alpha1",
+        "kind": "AugmentationClass",
+        "metadata": {"name": "native-hub"},
+        "spec": {"type": "deterministic", "image": "none", "hub": {"publicEndpoint": "https://hub.example"}},
+    }
+    granted.kubectl("apply", "-f", "-", manifest=manifest)
+    yield "native-hub"
+    granted.kubectl("delete", "augmentationclass", "native-hub")
+
+
+def test_outputs_and_preview_lead_to_the_hub_of_the_class_and_not_where_a_pod_wrote(
+    http: httpx.Client, granted: ControlPlane, hub_class: str
+) -> None:
     job_id = create(http)
     assert http.get(f"{JOBS}/{job_id}/preview").status_code == 404
-    output = {"datasetID": "me/result", "revision": "abc", "url": "https://hub.example/datasets/me/result"}
-    set_status(granted, name_of(granted, job_id), {"state": "completed", "output": output})
+    output = {"datasetID": "me/result", "revision": "abc", "url": "https://elsewhere.example/datasets/me/result"}
+    status = {"state": "completed", "output": output, "className": hub_class}
+    set_status(granted, name_of(granted, job_id), status)
     eventually(lambda: status_of(http, job_id) == "completed")
     assert http.get(f"{JOBS}/{job_id}/preview").headers["location"] == PICTURE
     assert PICTURE in [file["url"] for file in http.get(f"{JOBS}/{job_id}/outputs").json()["files"]]

@@ -119,7 +119,7 @@ def completed() -> dict[str, Any]:
             "revision": "0a1b2c3d4e5f60718293a4b5c6d7e8f901234567",
             "episodes": 278,
             "frames": 28386,
-            "url": "https://hub.example/datasets/demo/pusht_augmented",
+            "url": "https://elsewhere.example/whatever/a/pod/wrote",
         },
     }
 
@@ -148,7 +148,7 @@ def hub_class(granted: ControlPlane, jobs: Jobs) -> Iterator[str]:
     spec = {
         "type": "deterministic",
         "image": "none",
-        "hub": {"endpoint": f"http://127.0.0.1:{server.server_port}"},
+        "hub": {"endpoint": f"http://127.0.0.1:{server.server_port}", "publicEndpoint": "https://hub.example"},
     }
     made = {"apiVersion": "augmentation.dev/v1alpha1", "kind": "AugmentationClass", "metadata": {"name": "page-hub"}}
     granted.kubectl("apply", "--server-side", "-f", "-", manifest={**made, "spec": spec})

@@ -13,7 +13,7 @@ from tests.integration.control_plane import ControlPlane
 from tests.integration.gateway.conftest import GatewayProcess
 from tests.integration.gateway.jobs import JOBS, eventually
 from tests.integration.gateway.page.browsing import Visitor
-from tests.integration.gateway.page.cluster import Jobs, ago
+from tests.integration.gateway.page.cluster import NAMESPACE, Jobs, ago
 
 FAILED = {
     "state": "failed",
@@ -162,6 +162,15 @@ def test_a_key_that_may_only_read_is_offered_nothing_to_write_with(visitor: Visi
     expect(visitor.page.get_by_role("link", name="New job")).to_have_count(0)
     visitor.page.keyboard.press("n")
     expect(visitor.row("waiting")).to_be_visible()
+
+
+def test_a_key_that_expires_soon_says_when(visitor: Visitor, jobs: Jobs) -> None:
+    visitor.gateway.create_key("page-soon", "--namespace", NAMESPACE, "--expires", "3d")
+    with visitor.gateway.client("page-soon") as http:
+        eventually(lambda: http.get(JOBS).status_code == 200)
+    visitor.sign_in("page-soon")
+    expect(visitor.page.get_by_text("expires in 2d 23h")).to_be_visible()
+    visitor.look("key-expires-soon")
 
 
 def test_a_key_that_may_not_read_says_so_in_place_of_the_table(visitor: Visitor, jobs: Jobs) -> None:
