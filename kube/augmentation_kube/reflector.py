@@ -137,7 +137,7 @@ class Reflector:
             except Exception as error:
                 # A mistake here must not leave an ever older copy and nobody to renew it.
                 logger.exception("following %s failed", self._resource.value.plural)
-                self._lost(repr(error))
+                self._lost(f"a mistake of this program ({type(error).__name__}), see the log")
                 self._version = None
             if time.monotonic() - began >= SETTLED_SECONDS:
                 delay = FIRST_DELAY_SECONDS

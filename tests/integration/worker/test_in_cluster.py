@@ -128,6 +128,23 @@ def test_a_failure_is_in_the_status_the_termination_message_and_the_exit_code(
     assert cluster.job.status.phase(PhaseName.RESOLVE).events[-1].error == words.message
 
 
+def test_a_secret_that_is_no_token_is_in_no_part_of_the_job(
+    control_plane: ControlPlane, hub: Hub, tmp_path: Path
+) -> None:
+    key = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj"
+    cluster = Cluster(control_plane, hub, "key-for-a-token", tmp_path, small_spec("lab/key-for-a-token"))
+    (tmp_path / "token").write_text(f"-----BEGIN PRIVATE KEY-----\n{key}\n-----END PRIVATE KEY-----\n")
+    command = [sys.executable, "-m", "augmentation_worker", "resolve"]
+    done = subprocess.run(command, env=os.environ | cluster.environment(), capture_output=True, text=True, check=False)
+    words = cluster.last_words()
+    assert done.returncode == FailureReason.CREDENTIALS_INVALID.exit_code
+    assert words.reason is FailureReason.CREDENTIALS_INVALID
+    assert "the key token of the Secret hub-token is no hub token" in words.message
+    kept = control_plane.kubectl("get", "augjob,configmaps,events", "-o", "json")
+    for text in (done.stdout + done.stderr, words.message, kept):
+        assert not [part for at in range(len(key) - 7) if (part := key[at : at + 8]) in text]
+
+
 def test_a_job_that_was_deleted_and_made_again_is_another_job(
     control_plane: ControlPlane, hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import random
+import shutil
 import subprocess
 import sys
 from base64 import b64encode
@@ -22,9 +23,10 @@ from hypothesis import strategies as st
 from augmentation_api import FailureReason
 from augmentation_worker import __main__ as program
 from augmentation_worker import secrecy
-from tests.integration.worker.conftest import SAMPLE, WRITE, Hub
+from augmentation_worker.failure import WorkerFailure
+from tests.integration.worker.conftest import FIXTURES, SAMPLE, WRITE, Hub
 from tests.integration.worker.hostile_hub import FORMS, STATUSES, WAYS, HostileHub, hostile_hub
-from tests.integration.worker.jobs import UID, spec_of
+from tests.integration.worker.jobs import UID, LocalRun, spec_of
 
 ALPHANUMERIC = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 PRINTABLE = "".join(chr(code) for code in range(0x21, 0x7F))
@@ -296,3 +298,24 @@ def test_the_program_itself_says_nothing_of_a_token_that_the_hub_shows(hostile: 
     assert said.exit_code == FailureReason.CREDENTIALS_INVALID.exit_code
     assert "it says: Bearer ***" in said.texts["termination message"]
     said.has_nothing_of(secret)
+
+
+@pytest.mark.parametrize("path", ["README.md", "meta/notes.txt"])
+def test_a_result_that_would_hold_the_token_is_not_published(
+    hub: Hub, submit: Callable[..., LocalRun], tmp_path: Path, path: str
+) -> None:
+    secret = TOKENS["a hub's token"](random.Random(17))
+    name = f"lab/with-token-{path.rpartition('/')[2].partition('.')[0].lower()}"
+    shutil.copytree(FIXTURES / "pusht_v30", tmp_path / "source")
+    (tmp_path / "source" / path).write_text(f"export HF_TOKEN={secret}\n")
+    hub.publish(name, tmp_path / "source")
+    run = submit(spec_of(name, episodes="2", copies=1))
+    try:
+        secrecy.keep(secret)
+        with pytest.raises(WorkerFailure) as caught:
+            run.run_all()
+    finally:
+        secrecy.forget()
+    assert caught.value.reason is FailureReason.SOURCE_INVALID
+    assert caught.value.message.startswith(f"{path} of the result would hold the hub token")
+    assert run.job.status.output is None or run.job.status.output.revision is None

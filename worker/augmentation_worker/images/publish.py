@@ -24,6 +24,7 @@ from augmentation_worker.images.integrity import check_complete, check_opens
 from augmentation_worker.images.plan import ImagePlan, make_image_plan
 from augmentation_worker.images.provenance import write_image_provenance
 from augmentation_worker.images.records import ImageShardRecords
+from augmentation_worker.phases.carried_secrets import refuse_secrets
 from augmentation_worker.phases.one_commit import commit_once
 from augmentation_worker.phases.session import Session
 from augmentation_worker.storage.blobs import stored_of
@@ -113,6 +114,8 @@ class _Publication:
             for path in sorted(self.source.paths)
             if "/" not in path and path not in WRITTEN_ANEW and path not in self.dataset.data_paths
         ]
+        for path in kept:
+            refuse_secrets(path, self.source.open(path))
         return [self.output.put(path, self.source.open(path)) for path in kept]
 
     def _written(self, records: Sequence[ImageShardRecords], *, extends: bool) -> dict[DatasetPath, bytes]:

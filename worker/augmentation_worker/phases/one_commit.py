@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 from augmentation_api import FailureReason
-from augmentation_worker import secrecy, termination
+from augmentation_worker import termination
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.phases.carried_secrets import refuse_secrets
 from augmentation_worker.phases.session import Session
 from augmentation_worker.storage.output import OutputDataset, OutputMoved, StoredFile
 from augmentation_worker.storage.source import SourceDataset
@@ -40,7 +41,8 @@ def commit_once(
         WorkerFailure: OUTPUT_CONFLICT if somebody else wrote there meanwhile, or more people could read the result
             than the source; SOURCE_INVALID if a file holds a secret of this pod.
     """
-    _refuse_secrets(written)
+    for path, content in written.items():
+        refuse_secrets(path, content)
     opened = output.check_audience(source)
     if opened is not None:
         session.reporter.event("opened", opened)
@@ -62,14 +64,3 @@ def commit_once(
             f"somebody else wrote to {output.name} while the result was being checked: nothing was published; "
             "create the job again, or publish to another dataset (spec.output)",
         ) from error
-
-
-def _refuse_secrets(written: Mapping[DatasetPath, bytes]) -> None:
-    """A dataset may be public tomorrow: what its card or metadata took over from the source must not be this pod's."""
-    for path, content in written.items():
-        if secrecy.holds_secret(content):
-            raise WorkerFailure(
-                FailureReason.SOURCE_INVALID,
-                f"{path} of the result would hold the hub token or the pod's identity, which the source has in one of "
-                "its files: remove it there, and have a new token made",
-            )

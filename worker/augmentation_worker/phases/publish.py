@@ -21,6 +21,7 @@ from augmentation_worker.dataset.records import BlobRecord, RecordInvalid, Shard
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.images.finding import is_image_dataset
 from augmentation_worker.images.publish import publish_images
+from augmentation_worker.phases.carried_secrets import refuse_secrets
 from augmentation_worker.phases.metadata_files import MetadataFiles
 from augmentation_worker.phases.one_commit import commit_once
 from augmentation_worker.phases.picture_check import check_written_pictures
@@ -119,6 +120,8 @@ class _Publication:
     def _carried_metadata(self) -> list[StoredFile]:
         """Bring over what remains of the source's metadata."""
         paths = carried_metadata(self.metadata, self.plan, self.source.paths)
+        for path in paths:
+            refuse_secrets(path, self.source.open(path))
         return [self.output.put(path, self.source.open(path)) for path in paths]
 
     def _kept_rows(self, *, extends: bool) -> list[StoredFile]:

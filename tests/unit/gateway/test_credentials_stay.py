@@ -1,0 +1,81 @@
+"""A key that a client presents, where ever it puts it, is in no answer, no log line and no metric of the gateway."""
+
+from __future__ import annotations
+
+import logging
+
+import httpx
+import pytest
+
+from augmentation_gateway.gateway import Gateway
+from augmentation_gateway.structured_logs import JsonFormatter
+from augmentation_kube import KubeError, KubeUnavailable
+from tests.unit.gateway.conftest import BODY, PATH, FakeKube
+
+KEY = "aug_Zq7RvX2mWc9TjLp4Kd6Bn8Gs3Yh5Fb1QwEr6"
+TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJZcTdSdlgybVdjOVRqTHA0In0.c2lnbmF0dXJlWnE3UnZYMm1XYzk"
+ATTACK = f"\x1b]0;owned\x07\nforged: Authorization: Bearer {TOKEN}"
+PRESENTED = {
+    "x-api-key": {"headers": {"x-api-key": KEY}},
+    "bearer": {"headers": {"authorization": f"Bearer {KEY}"}},
+    "token": {"headers": {"authorization": f"Bearer {TOKEN}"}},
+    "query": {"params": {"key": KEY, "limit": "0"}},
+    "cursor": {"params": {"cursor": KEY}},
+    "request id": {"headers": {"x-request-id": KEY, "x-api-key": TOKEN}},
+}
+
+
+def parts(text: str, secret: str) -> list[str]:
+    return [part for at in range(len(secret) - 7) if (part := secret[at : at + 8]) in text]
+
+
+def logged(records: list[logging.LogRecord]) -> str:
+    return "\n".join(JsonFormatter().format(record) for record in records if record.name.startswith("augmentation"))
+
+
+@pytest.mark.parametrize("where", PRESENTED)
+@pytest.mark.parametrize("path", ["/v1/augmentation", PATH, f"/v1/augmentation/{KEY}", f"/api/v2/status/{KEY}"])
+async def test_a_key_is_seen_nowhere(
+    http: httpx.AsyncClient, gateway: Gateway, caplog: pytest.LogCaptureFixture, where: str, path: str
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    answer = await http.get(path, **PRESENTED[where])  # type: ignore[arg-type]
+    # What the client itself named in the address or the request's id, it is shown again; never what it is known by.
+    asked = path + str(PRESENTED[where].get("params")) + ("x-request-id" if where == "request id" else "")
+    shown = answer.text + str(answer.headers)
+    for secret in (KEY, TOKEN):
+        assert secret in asked or where == "request id" or not parts(shown, secret)
+        assert not parts(logged(caplog.records), secret)
+        assert not parts(gateway.metrics.render().decode(), secret)
+
+
+@pytest.mark.parametrize("error", [KubeError(500, "InternalError", ATTACK), KubeError(403, "Forbidden", ATTACK)])
+async def test_the_api_servers_words_are_quoted_without_credentials(
+    http: httpx.AsyncClient, kube: FakeKube, error: Exception
+) -> None:
+    kube.error = error
+    answer = await http.post("/v1/augmentation", json=BODY)
+    detail = answer.json()["detail"]
+    assert "forged" in detail
+    assert detail.isprintable()
+    assert not parts(answer.text, TOKEN)
+
+
+async def test_an_api_server_that_is_away_is_told_without_details_of_the_request(
+    http: httpx.AsyncClient, kube: FakeKube, caplog: pytest.LogCaptureFixture
+) -> None:
+    kube.error = KubeUnavailable("the Kubernetes API could not be reached: the connection was refused")
+    answer = await http.post("/v1/augmentation", json=BODY)
+    assert answer.status_code == 503
+    assert "full" not in logged(caplog.records)
+
+
+async def test_a_mistake_of_the_gateway_is_logged_without_what_its_text_holds(
+    http: httpx.AsyncClient, kube: FakeKube, caplog: pytest.LogCaptureFixture
+) -> None:
+    kube.error = ValueError(f"Illegal header value b'Bearer {TOKEN}' of {KEY}")
+    answer = await http.post("/v1/augmentation", json=BODY)
+    assert answer.status_code == 500
+    assert "Illegal header value" in logged(caplog.records)
+    for text in (answer.text, logged(caplog.records)):
+        assert not parts(text, TOKEN) and not parts(text, KEY)
