@@ -74,6 +74,7 @@ async def test_a_certificate_that_cannot_be_used_leaves_the_last_one(
         assert await shown(port) == first
 
 
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1_1 is deprecated")
 async def test_a_client_of_an_old_protocol_is_refused(folder: Path) -> None:
     write_certificate(folder, "first")
     async with served(Certificate(folder)) as port:

@@ -76,3 +76,20 @@ capabilities: {drop: [ALL]}
 {{- define "augmentation.identityMount" -}}
 - {name: identity, mountPath: /var/run/secrets/kubernetes.io/serviceaccount, readOnly: true}
 {{- end }}
+
+{{- /* An image of ours, by its name among the values. */}}
+{{- define "augmentation.image" -}}
+{{- $image := index .root.Values.images .name }}
+{{- include "augmentation.requireDigest" (dict "root" .root "image" $image "from" (printf "images.%s" .name)) }}
+{{- $image }}
+{{- end }}
+
+{{- define "augmentation.requireDigest" -}}
+{{- if and .root.Values.images.requireDigests (not (contains "@sha256:" .image)) }}
+{{- fail (printf "%s is %s, which may be another image tomorrow: name it by digest (registry/name@sha256:...), or set images.requireDigests to false" .from .image) }}
+{{- end }}
+{{- end }}
+
+{{- define "augmentation.gatewayPort" -}}
+{{- .Values.gateway.service.port | default (ternary 443 80 (not (empty .Values.gateway.tls.secretName))) }}
+{{- end }}
