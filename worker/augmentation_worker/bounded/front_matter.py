@@ -9,7 +9,7 @@ from augmentation_worker.bounded.nested import check_nested
 from augmentation_worker.bounded.unreadable import Unreadable
 
 MOST_CARD_BYTES = 16 * 2**20
-MOST_FRONT_MATTER_BYTES = 2 * 2**20
+MOST_FRONT_MATTER_BYTES = 2**20
 """The names of 10,000 classes take 300 KB."""
 _MOST_VALUES = 500_000
 

@@ -5,12 +5,17 @@ values, so that fields nobody here knows are kept.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
 from typing import TypeVar
 
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from augmentation_worker.bounded.json_document import check_size, read_json_object
+from augmentation_worker.bounded.unreadable import Unreadable
+from augmentation_worker.dataset import limits
 from augmentation_worker.dataset.episodes import invalid
 from augmentation_worker.dataset.info import DatasetInfo
 from augmentation_worker.dataset.lerobot_format import number_of_episode
@@ -21,6 +26,8 @@ EPISODES_PATH = DatasetPath("meta/episodes.jsonl")
 STATISTICS_PATH = DatasetPath("meta/episodes_stats.jsonl")
 Statistics = dict[str, dict[str, object]]
 """By feature and statistic, the value: a number, or lists of numbers."""
+_LINES_AT_ONCE = 500
+"""So many are held as Python's numbers, which take ten times the memory of a table."""
 
 
 class EpisodeLine(BaseModel):
@@ -28,9 +35,9 @@ class EpisodeLine(BaseModel):
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
-    episode_index: int = Field(ge=0)
+    episode_index: int = Field(ge=0, le=limits.LARGEST_FILE_NUMBER)
     tasks: list[str]
-    length: int = Field(ge=1)
+    length: int = Field(ge=1, le=limits.MOST_FRAMES)
 
 
 class StatisticsLine(BaseModel):
@@ -38,21 +45,24 @@ class StatisticsLine(BaseModel):
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
-    episode_index: int = Field(ge=0)
+    episode_index: int = Field(ge=0, le=limits.LARGEST_FILE_NUMBER)
     stats: Statistics
 
 
 Line = TypeVar("Line", EpisodeLine, StatisticsLine)
 
 
-def read_episode_lines(episodes: bytes, statistics: bytes, info: DatasetInfo, dataset: str) -> pa.Table:
+def read_episode_lines(
+    episodes: bytes | Path, statistics: bytes | Path, info: DatasetInfo, dataset: str, *, whole: bool = True
+) -> pa.Table:
     """The episodes as a table with the columns of v3.0's meta/episodes, in the order of their indices.
 
     Args:
-        episodes: meta/episodes.jsonl.
+        episodes: meta/episodes.jsonl, or a file with its content.
         statistics: meta/episodes_stats.jsonl; an episode that it does not list has empty cells.
         info: meta/info.json, which says what files an episode's rows and videos are in.
         dataset: for messages.
+        whole: whether the table holds the statistics; they are checked in any case.
 
     Raises:
         WorkerFailure: SOURCE_INVALID, naming file and line.
@@ -80,11 +90,8 @@ def read_episode_lines(episodes: bytes, statistics: bytes, info: DatasetInfo, da
             f"videos/{camera.key}/from_timestamp": [0.0] * len(lines),
             f"videos/{camera.key}/to_timestamp": [line.length / info.fps for line in lines],
         }
-    stats = {
-        line.episode_index: line.stats for line, _ in _parsed(StatisticsLine, statistics, STATISTICS_PATH, dataset)
-    }
-    columns |= _statistics_columns([stats.get(line.episode_index, {}) for line in lines], dataset)
-    return pa.table(columns)
+    made = _statistics_columns(statistics, [line.episode_index for line in lines], dataset, whole=whole)
+    return pa.table(columns | made)
 
 
 def write_episode_lines(
@@ -126,38 +133,84 @@ def write_episode_lines(
     }
 
 
-def _parsed(model: type[Line], content: bytes, path: str, dataset: str) -> Iterable[tuple[Line, str]]:
+def _parsed(model: type[Line], content: bytes | Path, path: str, dataset: str) -> Iterator[tuple[Line, str]]:
     """Each line, as it is read and as it stands."""
-    try:
-        texts = content.decode().split("\n")
-    except UnicodeDecodeError as error:
-        raise invalid(dataset, f"{path} is not text: {error}") from error
-    for number, text in enumerate(texts, start=1):
+    for number, text in enumerate(_texts(content, path, dataset), start=1):
+        if number > limits.MOST_EPISODES:
+            raise invalid(dataset, f"{path} has more than {limits.MOST_EPISODES} lines")
         if not text.strip():
             continue
         try:
-            yield model.model_validate_json(text), text.strip()
+            document = read_json_object(text, most_bytes=limits.MOST_LINE_BYTES, finite=False)
+            yield model.model_validate(document), text.decode().strip()
+        except Unreadable as error:
+            raise invalid(dataset, f"line {number} of {path} {error.found}") from error
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"]))
             raise invalid(dataset, f"line {number} of {path}: {where + ': ' if where else ''}{first['msg']}") from error
 
 
-def _statistics_columns(stats: Sequence[Statistics], dataset: str) -> dict[str, pa.Array]:
-    names = dict.fromkeys(
-        (feature, name) for episode in stats for feature, values in episode.items() for name in values
-    )
-    columns = {}
-    for feature, name in names:
-        kind = int if name == "count" else float
-        try:
-            cells = [_numbers(episode.get(feature, {}).get(name), kind) for episode in stats]
-            columns[column_name(feature, name)] = pa.array(cells)
-        except (TypeError, ValueError, pa.ArrowInvalid, pa.ArrowTypeError) as error:
+def _texts(content: bytes | Path, path: str, dataset: str) -> Iterator[bytes]:
+    if isinstance(content, bytes):
+        yield from content.split(b"\n")
+        return
+    with limits.explained(dataset, path), content.open("rb") as file:
+        check_size(content.stat().st_size, limits.MOST_LINES_BYTES)
+        # One byte more than is read tells a line that is too long.
+        while line := file.readline(limits.MOST_LINE_BYTES + 1):
+            yield line
+
+
+def _statistics_columns(
+    statistics: bytes | Path, order: Sequence[int], dataset: str, *, whole: bool
+) -> dict[str, pa.ChunkedArray]:
+    """By column the statistics of the episodes with these indices, in their order."""
+    parsed = _parsed(StatisticsLine, statistics, STATISTICS_PATH, dataset)
+    row_of: dict[int, int] = {}
+    seen: dict[tuple[str, str], tuple[int, int]] = {}
+    parts: list[pa.Table] = []
+    rows = size = 0
+    while lines := [line for line, _ in islice(parsed, _LINES_AT_ONCE)]:
+        row_of |= {line.episode_index: row for row, line in enumerate(lines, start=rows)}
+        rows += len(lines)
+        names = dict.fromkeys(
+            (feature, name) for line in lines for feature in line.stats for name in line.stats[feature]
+        )
+        part = {column_name(*each): _cells(lines, *each, dataset) for each in names}
+        for line in lines:
+            for place, each in enumerate((feature, name) for feature in line.stats for name in line.stats[feature]):
+                seen[each] = min(seen.get(each, (line.episode_index, place)), (line.episode_index, place))
+        if whole:
+            # A column more, as a table without columns has no rows.
+            parts.append(pa.table({"": pa.nulls(len(lines)), **part}))
+            size += parts[-1].nbytes
+        if size > limits.MOST_EPISODES_TABLE_BYTES:
             raise invalid(
-                dataset, f"{STATISTICS_PATH}: {name} of {feature} is not numbers of one shape: {error}"
-            ) from error
-    return columns
+                dataset, f"{STATISTICS_PATH} holds more than {limits.MOST_EPISODES_TABLE_BYTES} bytes of numbers"
+            )
+    if not parts:
+        return {}
+    try:
+        table = pa.concat_tables(parts, promote_options="default")
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise invalid(dataset, f"{STATISTICS_PATH} is not numbers of one shape: {error}") from error
+    places = pa.array([row_of.get(index) for index in order], pa.int64())
+    # In the order of the episodes, not of the lines: as a result's is read, whose lines are in order.
+    return {
+        name: table.column(name).take(places)
+        for name in (column_name(*each) for each in sorted(seen, key=lambda each: seen[each]))
+    }
+
+
+def _cells(lines: Sequence[StatisticsLine], feature: str, name: str, dataset: str) -> pa.Array:
+    kind = int if name == "count" else float
+    try:
+        return pa.array([_numbers(line.stats.get(feature, {}).get(name), kind) for line in lines])
+    except (TypeError, ValueError, OverflowError, pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise invalid(
+            dataset, f"{STATISTICS_PATH}: {name} of {feature} is not numbers of one shape: {error}"
+        ) from error
 
 
 def _numbers(value: object, kind: type[int] | type[float]) -> object:

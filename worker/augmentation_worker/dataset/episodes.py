@@ -3,16 +3,27 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import isfinite
 
 import pyarrow as pa
 
 from augmentation_api import FailureReason
+from augmentation_worker.dataset import limits
 from augmentation_worker.dataset.file_number import FileNumber
 from augmentation_worker.dataset.info import DatasetInfo
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
 
 EPISODES_FOLDER = "meta/episodes"
+_WHOLE_COLUMNS = (
+    "episode_index",
+    "length",
+    "dataset_from_index",
+    "dataset_to_index",
+    "data/chunk_index",
+    "data/file_index",
+)
+_VIDEO_FIELDS = ("chunk_index", "file_index", "from_timestamp", "to_timestamp")
 TIMESTAMP_TOLERANCE_SECONDS = 1e-4
 """LeRobot's own: a frame further off its time is not found."""
 
@@ -77,21 +88,24 @@ def read_episodes(table: pa.Table, info: DatasetInfo, dataset: str) -> tuple[Epi
     return episodes
 
 
+def columns_of(cameras: Sequence[str]) -> list[str]:
+    """The columns that say where the rows and frames of each episode lie."""
+    return [*_WHOLE_COLUMNS, *(f"videos/{camera}/{field}" for camera in cameras for field in _VIDEO_FIELDS)]
+
+
 def _columns(table: pa.Table, cameras: Sequence[str], info: DatasetInfo, dataset: str) -> Mapping[str, list[object]]:
-    names = ["episode_index", "length", "dataset_from_index", "dataset_to_index", "data/chunk_index", "data/file_index"]
-    names += [
-        f"videos/{camera}/{field}"
-        for camera in cameras
-        for field in ("chunk_index", "file_index", "from_timestamp", "to_timestamp")
-    ]
+    place = info.format.episodes_place
+    names = columns_of(cameras)
     missing = [name for name in names if name not in table.column_names]
     if missing:
-        raise invalid(dataset, f"{info.format.episodes_place} lacks the column {missing[0]}")
-    values = {name: table.column(name).to_pylist() for name in names}
-    empty = [name for name, column in values.items() if None in column]
-    if empty:
-        raise invalid(dataset, f"{info.format.episodes_place} has an empty cell in the column {empty[0]}")
-    return values
+        raise invalid(dataset, f"{place} lacks the column {missing[0]}")
+    for name in names:
+        kind = table.schema.field(name).type
+        if not (pa.types.is_integer(kind) or (name.endswith("_timestamp") and pa.types.is_floating(kind))):
+            raise invalid(dataset, f"{place} has the column {name} of type {kind}, not of numbers")
+        if table.column(name).null_count:
+            raise invalid(dataset, f"{place} has an empty cell in the column {name}")
+    return {name: table.column(name).to_pylist() for name in names}
 
 
 def _episode(columns: Mapping[str, list[object]], row: int, cameras: Sequence[str]) -> Episode:
@@ -140,7 +154,10 @@ def _check_numbering(episodes: Sequence[Episode], info: DatasetInfo, dataset: st
                 dataset,
                 f"episode {episode.index} starts at row {episode.from_index}, the one before ends at {next_row}",
             )
+        _check_file_number(episode.data_file, f"episode {episode.index}", dataset)
         next_row = episode.to_index
+    if next_row > limits.LARGEST_TOTAL:
+        raise invalid(dataset, f"its episodes have {next_row} frames, more than {limits.LARGEST_TOTAL}")
     if next_row != info.total_frames:
         raise invalid(dataset, f"meta/info.json counts {info.total_frames} frames, the episodes have {next_row}")
 
@@ -148,6 +165,9 @@ def _check_numbering(episodes: Sequence[Episode], info: DatasetInfo, dataset: st
 def _check_videos(episode: Episode, info: DatasetInfo, dataset: str) -> None:
     for camera, span in episode.videos.items():
         where = f"episode {episode.index}, camera {camera}"
+        if not (isfinite(span.from_timestamp) and isfinite(span.to_timestamp)):
+            raise invalid(dataset, f"{where}: from {span.from_timestamp} s to {span.to_timestamp} s is no time")
+        _check_file_number(span.file, where, dataset)
         seconds = span.to_timestamp - span.from_timestamp
         if abs(seconds * info.fps - episode.length) > TIMESTAMP_TOLERANCE_SECONDS * info.fps:
             raise invalid(
@@ -160,8 +180,13 @@ def _check_videos(episode: Episode, info: DatasetInfo, dataset: str) -> None:
             raise invalid(
                 dataset, f"{where}: from_timestamp {span.from_timestamp} s is not on a frame at {info.fps:g} a second"
             )
-        if min(span.file) < 0:
-            raise invalid(dataset, f"{where}: negative chunk or file index")
+
+
+def _check_file_number(number: FileNumber, where: str, dataset: str) -> None:
+    if min(number) < 0 or max(number) > limits.LARGEST_FILE_NUMBER:
+        raise invalid(
+            dataset, f"{where}: chunk {number.chunk}, file {number.file} are not from 0 to {limits.LARGEST_FILE_NUMBER}"
+        )
 
 
 def _check_file_order(files: Sequence[FileNumber], dataset: str) -> None:

@@ -1,16 +1,20 @@
 """meta/info.json: what a LeRobot dataset says of itself, checked, with the cameras it has."""
 
 import json
+import re
 import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from augmentation_api import FailureReason
+from augmentation_worker.bounded.json_document import read_json_object
+from augmentation_worker.bounded.unreadable import Unreadable
+from augmentation_worker.dataset import limits
 from augmentation_worker.dataset.file_number import FileNumber
 from augmentation_worker.dataset.lerobot_format import FORMATS, LeRobotFormat
 from augmentation_worker.dataset_path import DatasetPath, PathRefused
@@ -24,6 +28,9 @@ INDEX_FEATURES = ("timestamp", "frame_index", "episode_index", "index", "task_in
 """Columns every LeRobot dataset has."""
 _CONVERTERS = {"v2.0": "v21.convert_dataset_v20_to_v21", "v1": "v2.convert_dataset_v1_to_v2"}
 """LeRobot's own modules that convert a dataset to the version after."""
+_NUMBER_FORMAT = re.compile(r"(0?[1-9])?d?")
+"""How a template may write a number: with at most nine digits, so that a short template makes a short path."""
+_LONGEST_TEMPLATE = 1024
 
 
 class Feature(BaseModel):
@@ -32,7 +39,9 @@ class Feature(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True)
 
     dtype: str
-    shape: tuple[int, ...]
+    shape: tuple[Annotated[int, Field(ge=0, le=limits.LARGEST_DIMENSION)], ...] = Field(
+        max_length=limits.MOST_DIMENSIONS
+    )
     names: Any = None
     info: dict[str, Any] | None = None
     video_info: dict[str, Any] | None = None  # where LeRobot before 0.2 put `info`
@@ -70,12 +79,12 @@ class DatasetInfo(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True)
 
     codebase_version: str
-    fps: float = Field(gt=0, le=1000)
-    features: dict[str, Feature]
-    total_episodes: int = Field(ge=0)
-    total_frames: int = Field(ge=0)
-    total_tasks: int = Field(0, ge=0)
-    chunks_size: int = Field(1000, ge=1)
+    fps: float = Field(ge=0.01, le=1000)
+    features: dict[str, Feature] = Field(max_length=limits.MOST_FEATURES)
+    total_episodes: int = Field(ge=0, le=limits.LARGEST_TOTAL)
+    total_frames: int = Field(ge=0, le=limits.LARGEST_TOTAL)
+    total_tasks: int = Field(0, ge=0, le=limits.LARGEST_TOTAL)
+    chunks_size: int = Field(1000, ge=1, le=limits.LARGEST_FILE_NUMBER)
     data_path: str
     video_path: str | None = None
     splits: dict[str, str] = Field(default={})
@@ -123,7 +132,8 @@ class DatasetInfo(BaseModel):
             document["total_videos"] = episodes * len(self.video_cameras)
             document["total_chunks"] = ceil(episodes / self.chunks_size)
         for camera, facts in video_facts.items():
-            document["features"][camera].setdefault("info", {}).update(facts)
+            feature = document["features"][camera]
+            feature["info"] = {**(feature.get("info") or {}), **facts}
         return json.dumps(document, indent=4, ensure_ascii=False).encode()
 
 
@@ -134,10 +144,12 @@ def read_info(content: bytes, dataset: str) -> DatasetInfo:
         WorkerFailure: SOURCE_FORMAT_UNSUPPORTED for another version, SOURCE_INVALID for anything that is wrong in it.
     """
     try:
-        document = json.loads(content)
-        version = str(document["codebase_version"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise _invalid(dataset, f"it cannot be read as JSON with a codebase_version: {error}") from error
+        document = read_json_object(content, most_bytes=limits.MOST_INFO_BYTES)
+    except Unreadable as error:
+        raise _invalid(dataset, f"it {error.found}") from error
+    version = document.get("codebase_version")
+    if not isinstance(version, str):
+        raise _invalid(dataset, "it has no codebase_version")
     if version not in FORMATS:
         raise _other_version(dataset, version)
     try:
@@ -176,18 +188,29 @@ def _check_templates(info: DatasetInfo, dataset: str) -> None:
             if field == "video_path" and not any(feature.dtype == "video" for feature in info.features.values()):
                 continue
             raise _invalid(dataset, f"{field} is missing")
-        try:
-            fields = [
-                (name, spec, conversion) for _, name, spec, conversion in string.Formatter().parse(template) if name
-            ]
-            example = template.format(video_key="camera", **example_fields)
-        except (ValueError, KeyError, IndexError, AttributeError) as error:
-            raise _invalid(dataset, f"{field} is not a path template: {template!r} ({error})") from error
-        if {name for name, _, _ in fields} != names or any(conversion for _, _, conversion in fields):
-            raise _invalid(dataset, f"{field} must name exactly {', '.join(sorted(names))}: {template!r}")
+        if (problem := _problem_of(template, names)) is not None:
+            raise _invalid(dataset, f"{field} {problem}: {template!r}")
+        example = template.format(video_key="camera", **example_fields)
         folder = {"data_path": "data", "video_path": "videos"}[field]
         if not _is_below(folder, example):
             raise _invalid(dataset, f"{field} must stay inside {folder}/: {template!r}")
+
+
+def _problem_of(template: str, names: frozenset[str]) -> str | None:
+    """Why a text is not a path template, as a clause; None if it is one. It is not formatted to find that out."""
+    if len(template) > _LONGEST_TEMPLATE:
+        return f"has {len(template)} characters, more than {_LONGEST_TEMPLATE}"
+    try:
+        fields = [(name, spec, conversion) for _, name, spec, conversion in string.Formatter().parse(template)]
+    except ValueError as error:
+        return f"is not a path template ({error})"
+    fields = [each for each in fields if each[0] is not None]
+    if {name for name, _, _ in fields} != names:
+        return f"must name exactly {', '.join(sorted(names))}"
+    for name, spec, conversion in fields:
+        if conversion or not (_NUMBER_FORMAT.fullmatch(spec or "") if name != "video_key" else not spec):
+            return f"must write {name} as {{{name}}}" + ("" if name == "video_key" else " or with up to 9 digits")
+    return None
 
 
 def _check_features(info: DatasetInfo, dataset: str) -> None:

@@ -6,10 +6,12 @@ from functools import cached_property
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from augmentation_worker.bounded.json_document import read_json_object
+from augmentation_worker.bounded.parquet_file import open_parquet, read_columns
+from augmentation_worker.dataset import limits
 from augmentation_worker.dataset.episode_lines import EPISODES_PATH, STATISTICS_PATH, read_episode_lines
-from augmentation_worker.dataset.episodes import EPISODES_FOLDER, Episode, invalid, read_episodes
+from augmentation_worker.dataset.episodes import EPISODES_FOLDER, Episode, columns_of, invalid, read_episodes
 from augmentation_worker.dataset.file_number import FileNumber
 from augmentation_worker.dataset.info import DatasetInfo
 from augmentation_worker.dataset_path import DatasetPath
@@ -26,7 +28,7 @@ class DatasetMetadata:
         revision: commit it is pinned to.
         info: meta/info.json.
         episodes: one entry an episode, in order.
-        table: all episodes with the columns that v3.0 has in meta/episodes, statistics among them.
+        table: all episodes with the columns that v3.0 has in meta/episodes, statistics among them; or without those.
         episode_files: by path, the files that table came from, in order, and the number of rows of each.
         stats_json: meta/stats.json as it is; None if there is none.
     """
@@ -69,6 +71,8 @@ def read_metadata(
     info: DatasetInfo,
     episode_files: Sequence[tuple[DatasetPath, Path]],
     stats_json: bytes | None,
+    *,
+    whole: bool = True,
 ) -> DatasetMetadata:
     """Read and check the episodes.
 
@@ -78,6 +82,7 @@ def read_metadata(
         info: meta/info.json.
         episode_files: path in the dataset and local copy of every file that `episode_files_of` names.
         stats_json: content of meta/stats.json, if there is one.
+        whole: whether the table holds the statistics too: they are many times as large as all else.
 
     Raises:
         WorkerFailure: SOURCE_INVALID.
@@ -85,32 +90,55 @@ def read_metadata(
     files = dict(sorted(episode_files))
     if not files:
         raise invalid(dataset, f"it has no {info.format.episodes_place}")
+    check_statistics(stats_json, dataset)
     if info.format.has_file_per_episode:
-        table = _lines(files, info, dataset)
+        table = _lines(files, info, dataset, whole=whole)
         rows = dict.fromkeys(files, table.num_rows)
     else:
-        parts = _tables(files, dataset)
-        # Columns may stand in another order from file to file, but never be others.
+        parts = _tables(files, info, dataset, whole=whole)
         table, rows = pa.concat_tables(parts.values()), {path: part.num_rows for path, part in parts.items()}
     return DatasetMetadata(dataset, revision, info, read_episodes(table, info, dataset), table, rows, stats_json)
 
 
-def _tables(files: Mapping[DatasetPath, Path], dataset: str) -> dict[DatasetPath, pa.Table]:
-    try:
-        tables = {path: pq.read_table(local) for path, local in files.items()}
-        columns = next(iter(tables.values())).column_names
-        parts = {path: table.select(columns) for path, table in tables.items()}
-        pa.concat_tables(parts.values())
-    except (pa.ArrowInvalid, pa.ArrowTypeError, KeyError, OSError) as error:
-        raise invalid(dataset, f"{EPISODES_FOLDER} cannot be read as one table: {error}") from error
+def check_statistics(stats_json: bytes | None, dataset: str) -> None:
+    """meta/stats.json can be read: by feature and statistic, a value. Raises WorkerFailure: SOURCE_INVALID."""
+    if stats_json is None:
+        return
+    with limits.explained(dataset, STATS_PATH):
+        document = read_json_object(stats_json, most_bytes=limits.MOST_STATS_BYTES, finite=False)
+    odd = next((feature for feature, statistics in document.items() if not isinstance(statistics, dict)), None)
+    if odd is not None:
+        raise invalid(dataset, f"{STATS_PATH} has no statistics by name of {odd!r}")
+
+
+def _tables(
+    files: Mapping[DatasetPath, Path], info: DatasetInfo, dataset: str, *, whole: bool
+) -> dict[DatasetPath, pa.Table]:
+    """Each file's rows. Columns may stand in another order from file to file, but never be others."""
+    first: pa.Schema | None = None
+    parts: dict[DatasetPath, pa.Table] = {}
+    for path, local in files.items():
+        with limits.explained(dataset, path), open_parquet(local) as parquet:
+            schema = parquet.schema_arrow
+            first = schema if first is None else first
+            if {field.name: field.type for field in schema} != {field.name: field.type for field in first}:
+                raise invalid(dataset, f"{EPISODES_FOLDER} cannot be read as one table: {path} has other columns")
+            if len(set(schema.names)) != len(schema.names):
+                raise invalid(dataset, f"{path} has two columns of one name")
+            parts[path] = read_columns(
+                parquet,
+                first.names if whole else columns_of([camera.key for camera in info.video_cameras]),
+                most_rows=limits.MOST_EPISODES - sum(part.num_rows for part in parts.values()),
+                most_bytes=limits.MOST_EPISODES_TABLE_BYTES - sum(part.nbytes for part in parts.values()),
+            )
     return parts
 
 
-def _lines(files: Mapping[DatasetPath, Path], info: DatasetInfo, dataset: str) -> pa.Table:
+def _lines(files: Mapping[DatasetPath, Path], info: DatasetInfo, dataset: str, *, whole: bool) -> pa.Table:
     missing = [path for path in (EPISODES_PATH, STATISTICS_PATH) if path not in files]
     if missing:
         raise invalid(dataset, f"it does not have the file {missing[0]}")
-    return read_episode_lines(files[EPISODES_PATH].read_bytes(), files[STATISTICS_PATH].read_bytes(), info, dataset)
+    return read_episode_lines(files[EPISODES_PATH], files[STATISTICS_PATH], info, dataset, whole=whole)
 
 
 def episode_files_of(paths: Collection[DatasetPath], info: DatasetInfo) -> list[DatasetPath]:
@@ -134,7 +162,8 @@ def check_files(metadata: DatasetMetadata, paths: Collection[DatasetPath]) -> No
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise invalid(metadata.dataset, f"its metadata names the file {missing[0]}{more}, which it does not have")
-    stray = sorted(path for path in present if _is_data_file(path) and path not in set(metadata.data_paths))
+    known = frozenset(metadata.data_paths)
+    stray = sorted(path for path in present if _is_data_file(path) and path not in known)
     if stray:
         # LeRobot reads every parquet file below data/: the rows of this one would shift those that are added.
         raise invalid(metadata.dataset, f"no episode lies in its data file {stray[0]}")

@@ -37,7 +37,7 @@ def statistics_columns(table: pa.Table) -> dict[str, list[str]]:
     columns: dict[str, list[str]] = {}
     for name in table.column_names:
         if name.startswith(_PREFIX):
-            feature, statistic = name.removeprefix(_PREFIX).rsplit("/", 1)
+            feature, _, statistic = name.removeprefix(_PREFIX).rpartition("/")
             columns.setdefault(feature, []).append(statistic)
     return columns
 
@@ -111,7 +111,10 @@ def channel_means(table: pa.Table, row: int, stats: bytes | None, camera: str) -
     if values is None and stats:
         document: Mapping[str, Mapping[str, object]] = json.loads(stats)
         values = document.get(camera, {}).get("mean")
-    flat = np.ravel(np.array(values, dtype=np.float64)) if values is not None else np.array([])
+    try:
+        flat = np.ravel(np.array(values, dtype=np.float64)) if values is not None else np.array([])
+    except (ValueError, TypeError, OverflowError):  # texts, or lists of different lengths
+        return (0.5, 0.5, 0.5)
     if flat.size != 3 or not np.isfinite(flat).all():
         return (0.5, 0.5, 0.5)
     return (float(flat[0]), float(flat[1]), float(flat[2]))

@@ -8,11 +8,14 @@ from typing import BinaryIO
 
 from huggingface_hub.errors import EntryNotFoundError
 
+from augmentation_worker.bounded.json_document import check_size
+from augmentation_worker.dataset import limits
 from augmentation_worker.dataset.episodes import invalid
 from augmentation_worker.dataset.lerobot_format import FORMATS
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.hub.client import MAIN, HubClient, RemoteFile
+from augmentation_worker.storage.source import read_small
 
 
 @dataclass(frozen=True)
@@ -61,9 +64,13 @@ class HubSource:
             raise self._lacks(path)
         return self.hub.open_partly(self.name, self.revision, self.files[path])
 
-    def read(self, path: DatasetPath) -> bytes | None:
-        """Content of a small file; None if there is none."""
-        return self.open(path).read_bytes() if path in self.files else None
+    def read(self, path: DatasetPath, most_bytes: int = limits.MOST_SMALL_BYTES) -> bytes | None:
+        """See SourceDataset. What the hub lists as larger is not downloaded."""
+        if path not in self.files:
+            return None
+        with limits.explained(self.name, path):
+            check_size(self.files[path].size, most_bytes)
+        return read_small(self.open(path), self.name, path, most_bytes)
 
     def drop(self, path: DatasetPath) -> None:
         """Make room: the local copy is not needed any more."""

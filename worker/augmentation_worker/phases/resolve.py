@@ -2,7 +2,7 @@
 
 from augmentation_api import FailureReason
 from augmentation_api.sharding import most_episodes_per_shard
-from augmentation_api.status import MAX_SHARDS, OutputStatus, SourceStatus
+from augmentation_api.status import MAX_SHARDS, MOST_CAMERAS, OutputStatus, SourceStatus
 from augmentation_worker.dataset.info import DatasetInfo
 from augmentation_worker.dataset.layout import check_order_of_data_files, planned_paths
 from augmentation_worker.dataset.metadata import DatasetMetadata
@@ -27,7 +27,7 @@ def resolve(session: Session) -> None:
         if is_image_dataset(source):
             resolve_images(session, source)
             return
-        metadata = load_metadata(source)
+        metadata = load_metadata(source, whole=False)
         plan = _checked_plan(session, metadata)
         output = _prepared_output(session, source, plan, metadata)
     finally:
@@ -41,7 +41,7 @@ def resolve(session: Session) -> None:
             format=_format(metadata.info),
             episodes=len(metadata.episodes),
             frames=metadata.info.total_frames,
-            cameras=[camera.key for camera in metadata.info.cameras],
+            cameras=[camera.key for camera in metadata.info.cameras[:MOST_CAMERAS]],
             selected_episodes=len(chosen),
             selected_frames=frames,
             copies=plan.copies,

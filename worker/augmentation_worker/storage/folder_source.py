@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from augmentation_api import FailureReason
+from augmentation_worker.dataset import limits
 from augmentation_worker.dataset.episodes import invalid
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.storage.fingerprint import files_of, fingerprint
+from augmentation_worker.storage.source import read_small
 
 
 class FolderSource:
@@ -55,9 +57,9 @@ class FolderSource:
         """See SourceDataset."""
         return self.open(path).open("rb")
 
-    def read(self, path: DatasetPath) -> bytes | None:
+    def read(self, path: DatasetPath, most_bytes: int = limits.MOST_SMALL_BYTES) -> bytes | None:
         """See SourceDataset."""
-        return (self.folder / path).read_bytes() if path in self.paths else None
+        return read_small(self.folder / path, self.name, path, most_bytes) if path in self.paths else None
 
     def drop(self, path: DatasetPath) -> None:
         """See SourceDataset: nothing was copied."""

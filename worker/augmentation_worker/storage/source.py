@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from augmentation_api import FailureReason
+from augmentation_worker.bounded.json_document import check_size
+from augmentation_worker.dataset import limits
 from augmentation_worker.dataset.info import INFO_PATH, read_info
 from augmentation_worker.dataset.metadata import (
     STATS_PATH,
@@ -42,8 +44,8 @@ class SourceDataset(Protocol):
     def open_partly(self, path: DatasetPath) -> BinaryIO:
         """A file, seekable, of which no more is fetched than is read: for the footer of a large one."""
 
-    def read(self, path: DatasetPath) -> bytes | None:
-        """Content of a small file; None if there is none."""
+    def read(self, path: DatasetPath, most_bytes: int = limits.MOST_SMALL_BYTES) -> bytes | None:
+        """Content of a small file; None if there is none. Raises WorkerFailure: SOURCE_INVALID if it is not small."""
 
     def drop(self, path: DatasetPath) -> None:
         """Make room: the file is not needed any more."""
@@ -52,14 +54,27 @@ class SourceDataset(Protocol):
         """Make room: no file is needed any more."""
 
 
-def load_metadata(source: SourceDataset) -> DatasetMetadata:
+def read_small(local: Path, dataset: str, path: DatasetPath, most_bytes: int) -> bytes:
+    """Content of a local file. Raises WorkerFailure: SOURCE_INVALID if it is larger than `most_bytes`."""
+    with local.open("rb") as file:
+        content = file.read(most_bytes + 1)
+    with limits.explained(dataset, path):
+        check_size(max(len(content), local.stat().st_size), most_bytes)
+    return content
+
+
+def load_metadata(source: SourceDataset, *, whole: bool = True) -> DatasetMetadata:
     """Read and check the metadata: meta/info.json, the episodes and meta/stats.json.
+
+    Args:
+        source: the dataset.
+        whole: whether the table of episodes holds their statistics.
 
     Raises:
         WorkerFailure: SOURCE_FORMAT_UNSUPPORTED if it is no LeRobot dataset of a supported version, SOURCE_INVALID if
             it does not fit together.
     """
-    info_json = source.read(INFO_PATH)
+    info_json = source.read(INFO_PATH, limits.MOST_INFO_BYTES)
     if info_json is None:
         raise WorkerFailure(
             FailureReason.SOURCE_FORMAT_UNSUPPORTED,
@@ -67,6 +82,7 @@ def load_metadata(source: SourceDataset) -> DatasetMetadata:
         )
     info = read_info(info_json, source.name)
     episode_files = [(path, source.open(path)) for path in episode_files_of(source.paths, info)]
-    metadata = read_metadata(source.name, source.revision, info, episode_files, source.read(STATS_PATH))
+    stats_json = source.read(STATS_PATH, limits.MOST_STATS_BYTES)
+    metadata = read_metadata(source.name, source.revision, info, episode_files, stats_json, whole=whole)
     check_files(metadata, source.paths)
     return metadata

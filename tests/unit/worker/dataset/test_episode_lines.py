@@ -95,7 +95,7 @@ def test_an_episode_without_statistics_stays_without() -> None:
         (lambda text: text.replace(b'"length": 58', b'"length": "long"'), ["line 2", EPISODES_PATH, "length"]),
         (lambda text: text.replace(b', "length": 58', b""), ["line 2", EPISODES_PATH, "length"]),
         (lambda text: text + b"{", ["line 5", EPISODES_PATH]),
-        (lambda text: b"\xff" + text, [EPISODES_PATH, "not text"]),
+        (lambda text: b"\xff" + text, ["line 1", EPISODES_PATH, "not UTF-8 text"]),
         (lambda text: text.replace(b'"tasks": [', b'"tasks": [3, '), ["line 1", "tasks"]),
     ],
 )

@@ -1,0 +1,140 @@
+"""Parquet files that somebody else wrote: what a footer says of its rows is compared with limits before any is read.
+
+A few hundred bytes can stand for gigabytes: a run of one value, a dictionary of one long text, a compressed page of
+zeros. The footer says how many values and uncompressed bytes there are, so they are refused unread; texts from a
+dictionary are counted while they are read, a few rows at a time.
+"""
+
+import struct
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from augmentation_worker.bounded.unreadable import Unreadable
+
+MOST_FOOTER_BYTES = 64 * 2**20
+_MAGIC = b"PAR1"
+_TAIL = struct.Struct("<I4s")
+_MOST_THRIFT_TEXT, _MOST_THRIFT_ITEMS = 16 * 2**20, 5_000_000
+_MOST_COLUMNS = 50_000
+_BATCH_BYTES, _MOST_BATCH_ROWS = 64 * 2**20, 2**16
+_WIDEST_FIXED = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 12, "FLOAT": 4, "DOUBLE": 8}
+ARROW_ERRORS = (pa.ArrowException, OSError, ValueError, TypeError, KeyError, OverflowError)
+"""What pyarrow raises for bytes that are broken. Its own exceptions are some of Python's, and not always its own."""
+
+
+@contextmanager
+def open_parquet(file: Path | BinaryIO, **options: object) -> Iterator[pq.ParquetFile]:
+    """A parquet file whose footer was read.
+
+    Args:
+        file: path, or a seekable file.
+        options: more options of pyarrow's ParquetFile.
+
+    Raises:
+        Unreadable: it is none, or its footer is larger than any; also for what pyarrow raises while it is in use.
+    """
+    try:
+        check_footer(file)
+        with pq.ParquetFile(
+            file,
+            thrift_string_size_limit=_MOST_THRIFT_TEXT,
+            thrift_container_size_limit=_MOST_THRIFT_ITEMS,
+            **{"pre_buffer": False, **options},
+        ) as parquet:
+            _check_schema(parquet.metadata)
+            yield parquet
+    except Unreadable:
+        raise
+    except ARROW_ERRORS as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise Unreadable(f"cannot be read as parquet: {' '.join(str(error).split())[:200]}") from error
+
+
+def check_footer(file: Path | BinaryIO) -> None:
+    """Refuse what does not end as a parquet file does, and a footer that is larger than any. Raises Unreadable."""
+    if isinstance(file, Path):
+        with file.open("rb") as opened:
+            check_footer(opened)
+        return
+    size = file.seek(0, 2)
+    if size < _TAIL.size + len(_MAGIC):
+        raise Unreadable(f"is no parquet file: it has {size} bytes")
+    file.seek(size - _TAIL.size)
+    footer, magic = _TAIL.unpack(file.read(_TAIL.size))
+    file.seek(0)
+    if magic != _MAGIC:
+        raise Unreadable("is no parquet file: it does not end with PAR1")
+    if footer > min(MOST_FOOTER_BYTES, size - _TAIL.size):
+        raise Unreadable(f"has a footer of {footer} bytes, more than the {MOST_FOOTER_BYTES} that are read")
+
+
+def _check_schema(metadata: pq.FileMetaData) -> None:
+    if metadata.num_columns > _MOST_COLUMNS:
+        raise Unreadable(f"has {metadata.num_columns} columns, more than {_MOST_COLUMNS}")
+    groups = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
+    if min((metadata.num_rows, *groups)) < 0 or sum(groups) != metadata.num_rows:
+        raise Unreadable(f"says that it has {metadata.num_rows} rows, and has {sum(groups)}")
+
+
+def read_columns(parquet: pq.ParquetFile, columns: Collection[str], *, most_rows: int, most_bytes: int) -> pa.Table:
+    """Some columns of a file, without more memory than that.
+
+    Args:
+        parquet: the file.
+        columns: names; those that the file does not have are passed over.
+        most_rows: of the file.
+        most_bytes: of these columns in memory.
+
+    Raises:
+        Unreadable: says what was found.
+    """
+    metadata, schema = parquet.metadata, parquet.schema_arrow
+    if metadata.num_rows > most_rows:
+        raise Unreadable(f"has {metadata.num_rows} rows, more than the {most_rows} that are read")
+    wanted = [name for name in dict.fromkeys(columns) if name in schema.names]
+    rows = _rows_at_once(parquet, wanted, most_bytes)
+    kept: list[pa.RecordBatch] = []
+    size = 0
+    for batch in parquet.iter_batches(rows, columns=wanted, use_threads=False) if wanted else ():
+        size += batch.nbytes
+        if size > most_bytes:
+            raise Unreadable(f"holds more than {most_bytes} bytes in its first {len(kept) * rows} rows")
+        kept.append(batch)
+    schema_of_wanted = pa.schema([schema.field(name) for name in wanted], schema.metadata)
+    return pa.Table.from_batches(kept, schema_of_wanted) if kept else schema_of_wanted.empty_table()
+
+
+def _rows_at_once(parquet: pq.ParquetFile, columns: Collection[str], most_bytes: int) -> int:
+    """How many rows fit into a batch, whatever texts they hold. Raises Unreadable if the file cannot fit at all."""
+    fixed = stored = largest = 0
+    for chunk in chunks_of(parquet, columns):
+        stored += chunk.total_uncompressed_size
+        width = _WIDEST_FIXED.get(chunk.physical_type)
+        if width is None:
+            largest = max(largest, chunk.total_uncompressed_size)
+        fixed += chunk.num_values * (width or 1)
+    if fixed > most_bytes or stored > most_bytes:
+        raise Unreadable(f"holds {max(fixed, stored)} bytes once it is uncompressed, more than the {most_bytes} read")
+    return max(1, min(_MOST_BATCH_ROWS, _BATCH_BYTES // max(largest, 1)))
+
+
+def chunks_of(parquet: pq.ParquetFile, columns: Collection[str]) -> Iterator[pq.ColumnChunkMetaData]:
+    """What the footer says of the parts of some columns."""
+    metadata, schema = parquet.metadata, parquet.schema
+    paths = [schema.column(position).path for position in range(metadata.num_columns)]
+    names = frozenset(columns)
+    positions = [
+        position
+        for position, path in enumerate(paths)
+        if path in names or any(path.startswith(f"{name}.") for name in names)
+    ]
+    for group in range(metadata.num_row_groups):
+        of_group = metadata.row_group(group)
+        for position in positions:
+            yield of_group.column(position)

@@ -1,0 +1,49 @@
+"""The largest dataset that is read: what its files may have in bytes, entries and numbers.
+
+Every limit is at least ten times what public datasets have (0024). They keep what a dataset can make a pod do
+proportional to what it is.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from augmentation_api import FailureReason
+from augmentation_worker.bounded.unreadable import Unreadable
+from augmentation_worker.failure import WorkerFailure
+
+MOST_INFO_BYTES: Final = 8 * 2**20
+"""meta/info.json. DROID's has 12 KB."""
+MOST_STATS_BYTES: Final = 32 * 2**20
+"""meta/stats.json: a few numbers a feature and channel."""
+MOST_SMALL_BYTES: Final = 16 * 2**20
+"""Any other small file that is read at once: cards, .gitattributes, meta/augmentation.json of a foreign folder."""
+MOST_LINE_BYTES: Final = 4 * 2**20
+"""A line of v2.1's files: an episode with its statistics."""
+MOST_LINES_BYTES: Final = 2 * 2**30
+"""One of v2.1's files of lines. They are read one by one."""
+MOST_EPISODES: Final = 1_000_000
+"""Of a source; the largest public dataset of robots in one repository has a tenth. A job selects at most 40,000."""
+MOST_FRAMES: Final = 10_000_000_000
+"""Of a source, or rows of an image dataset: ten years of video at 30 frames a second."""
+LARGEST_TOTAL: Final = 2**53 - 1
+"""What JSON's readers hold exactly; for totals that are compared with what there is."""
+MOST_EPISODES_TABLE_BYTES: Final = 4 * 2**30
+"""meta/episodes in memory with all statistics, which augment and publish hold; resolve reads a fraction of it."""
+MOST_FEATURES: Final = 4096
+MOST_DIMENSIONS: Final = 8
+LARGEST_DIMENSION: Final = 2**31 - 1
+LARGEST_FILE_NUMBER: Final = 10**9 - 1
+"""Chunk and file indices: templates of info.json write them with at most nine digits."""
+
+
+@contextmanager
+def explained(dataset: str, path: str) -> Iterator[None]:
+    """Turn Unreadable inside into a failure that names the file of the dataset. Raises WorkerFailure."""
+    try:
+        yield
+    except Unreadable as error:
+        raise WorkerFailure(
+            FailureReason.SOURCE_INVALID,
+            f"the dataset {dataset} is damaged: {path} {error.found}; repair it or use another revision",
+        ) from error
