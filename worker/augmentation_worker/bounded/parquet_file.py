@@ -22,9 +22,10 @@ _TAIL = struct.Struct("<I4s")
 _MOST_THRIFT_TEXT, _MOST_THRIFT_ITEMS = 16 * 2**20, 5_000_000
 _MOST_COLUMNS = 50_000
 _BATCH_BYTES, _MOST_BATCH_ROWS = 64 * 2**20, 2**16
+_MOST_EXPANDED, _SMALL_CHUNK_BYTES, _PICTURE_BATCH_BYTES = 50, 2**24, 2**29
 _WIDEST_FIXED = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 12, "FLOAT": 4, "DOUBLE": 8}
-ARROW_ERRORS = (pa.ArrowException, OSError, ValueError, TypeError, KeyError, OverflowError)
-"""What pyarrow raises for bytes that are broken. Its own exceptions are some of Python's, and not always its own."""
+_ARROW_ERRORS = (pa.ArrowException, OSError, ValueError, TypeError, KeyError, OverflowError, AttributeError)
+"""What pyarrow raises for bytes that are broken, and for columns of another type than expected."""
 
 
 @contextmanager
@@ -38,7 +39,7 @@ def open_parquet(file: Path | BinaryIO, **options: object) -> Iterator[pq.Parque
     Raises:
         Unreadable: it is none, or its footer is larger than any; also for what pyarrow raises while it is in use.
     """
-    try:
+    with explained_by_arrow():
         check_footer(file)
         with pq.ParquetFile(
             file,
@@ -48,9 +49,16 @@ def open_parquet(file: Path | BinaryIO, **options: object) -> Iterator[pq.Parque
         ) as parquet:
             _check_schema(parquet.metadata)
             yield parquet
+
+
+@contextmanager
+def explained_by_arrow() -> Iterator[None]:
+    """Turn what pyarrow raises inside for bytes that are broken into Unreadable. Errors of the disk pass."""
+    try:
+        yield
     except Unreadable:
         raise
-    except ARROW_ERRORS as error:
+    except _ARROW_ERRORS as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         raise Unreadable(f"cannot be read as parquet: {' '.join(str(error).split())[:200]}") from error
@@ -122,6 +130,39 @@ def _rows_at_once(parquet: pq.ParquetFile, columns: Collection[str], most_bytes:
     if fixed > most_bytes or stored > most_bytes:
         raise Unreadable(f"holds {max(fixed, stored)} bytes once it is uncompressed, more than the {most_bytes} read")
     return max(1, min(_MOST_BATCH_ROWS, _BATCH_BYTES // max(largest, 1)))
+
+
+def rows_of_pictures(parquet: pq.ParquetFile, columns: Collection[str], rows: int) -> int:
+    """How many rows may be read at once where columns hold pictures.
+
+    Pictures are compressed, so a file that makes them much smaller has zeros in it; and if they lie in a dictionary, a
+    small file can have a large one in every row.
+
+    Args:
+        parquet: the file.
+        columns: that hold pictures.
+        rows: to read at once, where nothing speaks against it.
+
+    Returns:
+        `rows`, or fewer.
+
+    Raises:
+        Unreadable: a part of a column is uncompressed to many times its size.
+    """
+    largest = 1
+    for chunk in chunks_of(parquet, columns):
+        stored, size = chunk.total_compressed_size, chunk.total_uncompressed_size
+        if chunk.path_in_schema.endswith(".path"):
+            continue  # of {bytes, path}: names, which are alike
+        if size > max(_MOST_EXPANDED * stored, _SMALL_CHUNK_BYTES):
+            raise Unreadable(
+                f"holds {size} bytes in {stored} compressed ones in the column {chunk.path_in_schema}, which pictures "
+                "never are"
+            )
+        if chunk.has_dictionary_page and chunk.dictionary_page_offset is not None:
+            dictionary = max(chunk.data_page_offset - chunk.dictionary_page_offset, 0)
+            largest = max(largest, min(size, _MOST_EXPANDED * dictionary))
+    return max(1, min(rows, _PICTURE_BATCH_BYTES // largest))
 
 
 def chunks_of(parquet: pq.ParquetFile, columns: Collection[str]) -> Iterator[pq.ColumnChunkMetaData]:

@@ -4,6 +4,7 @@ An augmented row is its source's, bit by bit, but for its two index columns and 
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from augmentation_worker.bounded.parquet_file import explained_by_arrow, open_parquet, read_columns, rows_of_pictures
+from augmentation_worker.dataset import limits
 from augmentation_worker.dataset.episodes import TIMESTAMP_TOLERANCE_SECONDS, Episode, invalid
 from augmentation_worker.dataset.file_number import FileNumber
 from augmentation_worker.dataset.metadata import DatasetMetadata
@@ -53,7 +56,8 @@ class SourceRows:
         """
         table = self._file(episode.data_file)
         rows = table.slice(self._place(episode), episode.length)
-        self._check(rows, episode)
+        with self._explained(episode.data_file):
+            self._check(rows, episode)
         return rows
 
     def batches(self, episode: Episode, size: int, begin: int = 0, end: int | None = None) -> Iterator[pa.Table]:
@@ -67,19 +71,16 @@ class SourceRows:
         first = self._place(episode) + begin
         last = self._place(episode) + (episode.length if end is None else end)
         path = self._open(episode.data_file)
-        try:
-            with pq.ParquetFile(path, buffer_size=_READ_BUFFER_BYTES, pre_buffer=False) as file:
-                groups, position = _row_groups(file.metadata, first, last)
-                for batch in file.iter_batches(size, row_groups=groups, use_threads=False):
-                    start, stop = max(first - position, 0), min(last - position, batch.num_rows)
-                    position += batch.num_rows
-                    if start < stop:
-                        yield pa.Table.from_batches([batch.slice(start, stop - start)])
-                    if position >= last:
-                        return
-        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-            path_in_dataset = self._metadata.info.data_file(episode.data_file)
-            raise invalid(self._metadata.dataset, f"{path_in_dataset} cannot be read: {error}") from error
+        with self._explained(episode.data_file), open_parquet(path, buffer_size=_READ_BUFFER_BYTES) as file:
+            groups, position = _row_groups(file.metadata, first, last)
+            size = rows_of_pictures(file, self._pictures, size)
+            for batch in file.iter_batches(size, row_groups=groups, use_threads=False):
+                start, stop = max(first - position, 0), min(last - position, batch.num_rows)
+                position += batch.num_rows
+                if start < stop:
+                    yield pa.Table.from_batches([batch.slice(start, stop - start)])
+                if position >= last:
+                    return
 
     def _place(self, episode: Episode) -> int:
         """Where an episode begins in its file, rows."""
@@ -91,19 +92,21 @@ class SourceRows:
     def _file(self, number: FileNumber) -> pa.Table:
         if self._number == number and self._table is not None:
             return self._table
-        path = self._metadata.info.data_file(number)
         self._table = None
-        try:
-            local = self._open(number)
-            columns = [name for name in pq.read_schema(local).names if name not in self._pictures]
-            table = pq.read_table(local, columns=columns)
-        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-            raise invalid(self._metadata.dataset, f"{path} cannot be read: {error}") from error
         expected = self._last_rows[number] - self._first_rows[number]
-        if table.num_rows != expected:
-            raise invalid(self._metadata.dataset, f"{path} has {table.num_rows} rows, its episodes have {expected}")
+        with self._explained(number), open_parquet(self._open(number)) as file:
+            if (rows := file.metadata.num_rows) != expected:
+                path = self._metadata.info.data_file(number)
+                raise invalid(self._metadata.dataset, f"{path} has {rows} rows, its episodes have {expected}")
+            columns = [name for name in file.schema_arrow.names if name not in self._pictures]
+            table = read_columns(file, columns, most_rows=expected, most_bytes=limits.MOST_DATA_TABLE_BYTES)
         self._number, self._table = number, table
         return table
+
+    @contextmanager
+    def _explained(self, number: FileNumber) -> Iterator[None]:
+        with limits.explained(self._metadata.dataset, self._metadata.info.data_file(number)), explained_by_arrow():
+            yield
 
     def _check(self, rows: pa.Table, episode: Episode) -> None:
         frames = np.arange(episode.length)
@@ -120,7 +123,7 @@ class SourceRows:
                 )
         self._check_finite(rows, episode)
         times = frames / self._metadata.info.fps
-        if np.abs(rows.column("timestamp").to_numpy() - times).max() > TIMESTAMP_TOLERANCE_SECONDS:
+        if not np.abs(rows.column("timestamp").to_numpy() - times).max() <= TIMESTAMP_TOLERANCE_SECONDS:  # or NaN
             raise invalid(
                 self._metadata.dataset,
                 f"the timestamps of episode {episode.index} are not frame_index / {self._metadata.info.fps:g}",

@@ -24,6 +24,8 @@ _WHOLE_COLUMNS = (
     "data/file_index",
 )
 _VIDEO_FIELDS = ("chunk_index", "file_index", "from_timestamp", "to_timestamp")
+_LATEST_SECONDS = 1e9
+"""Thirty years into a video file."""
 TIMESTAMP_TOLERANCE_SECONDS = 1e-4
 """LeRobot's own: a frame further off its time is not found."""
 
@@ -165,7 +167,7 @@ def _check_numbering(episodes: Sequence[Episode], info: DatasetInfo, dataset: st
 def _check_videos(episode: Episode, info: DatasetInfo, dataset: str) -> None:
     for camera, span in episode.videos.items():
         where = f"episode {episode.index}, camera {camera}"
-        if not (isfinite(span.from_timestamp) and isfinite(span.to_timestamp)):
+        if not (isfinite(span.from_timestamp) and isfinite(span.to_timestamp) and span.to_timestamp < _LATEST_SECONDS):
             raise invalid(dataset, f"{where}: from {span.from_timestamp} s to {span.to_timestamp} s is no time")
         _check_file_number(span.file, where, dataset)
         seconds = span.to_timestamp - span.from_timestamp

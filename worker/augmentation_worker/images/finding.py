@@ -5,34 +5,36 @@ something of the others: the card and metadata.csv and its like. Splits, configu
 image folder are then what `load_dataset` would give, and no picture was read. Of parquet files the footers are read.
 """
 
-import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow.compute as pc
 
 from augmentation_api import FailureReason
+from augmentation_worker.bounded.parquet_file import open_parquet
 from augmentation_worker.bounded.unreadable import Unreadable
+from augmentation_worker.dataset import limits
 from augmentation_worker.dataset.info import INFO_PATH
 from augmentation_worker.dataset.layout import CARD_PATH
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.images.card_configs import shown_card
+from augmentation_worker.images.columns import features_of
 from augmentation_worker.images.dataset import ImageDataset, Layout, SourceFile
 from augmentation_worker.images.local_only import local_only
+from augmentation_worker.images.metadata_file import METADATA_NAMES, check_metadata_file
 from augmentation_worker.images.rows import damaged, open_rows
 from augmentation_worker.pictures.picture_header import PictureInvalid, read_header
 from augmentation_worker.storage.disk import is_disk_full, scratch_full
 from augmentation_worker.storage.source import SourceDataset
 
-METADATA_NAMES = frozenset({"metadata.csv", "metadata.jsonl", "metadata.parquet"})
-"""Files of an image folder that hold more columns, one row a picture."""
 _SAID_ELSEWHERE = frozenset({"dataset_infos.json", ".huggingface.yaml"})
 """Files that older versions of `datasets` read beside the card. It is shown the card alone."""
 LOOKED_AT = 16
@@ -100,6 +102,8 @@ def _skeleton(source: SourceDataset, scratch: Path) -> Iterator[Path]:
                 local.write_bytes(_shown_card(source))
             elif path.name in METADATA_NAMES:
                 shutil.copyfile(source.open(path), local)
+                with limits.explained(source.name, path):
+                    check_metadata_file(local, path.name)
             elif path not in _SAID_ELSEWHERE:
                 local.touch()
         yield dataset
@@ -198,8 +202,6 @@ def _neither(source: SourceDataset, finding: str) -> WorkerFailure:
 def _parquet_files(
     source: SourceDataset, paths: Mapping[str, Sequence[DatasetPath]], declared: Any
 ) -> tuple[Any, tuple[SourceFile, ...]]:
-    import datasets  # noqa: PLC0415
-
     features, files, first_row = declared, [], 0
     with ThreadPoolExecutor(_FOOTERS_AT_ONCE) as threads:
         every = dict.fromkeys(path for of_split in paths.values() for path in of_split)
@@ -207,26 +209,44 @@ def _parquet_files(
     for split, of_split in paths.items():
         for path in of_split:
             footer = footers[path]
-            schema = footer.schema.to_arrow_schema()
             if features is None:
-                features = datasets.Features.from_arrow_schema(schema)
-            if set(schema.names) != set(features):
-                odd = ", ".join(sorted(set(schema.names) ^ set(features)))
+                with limits.explained(source.name, path):
+                    features = features_of(footer.schema)
+            if set(footer.schema.names) != set(features):
+                odd = ", ".join(sorted(set(footer.schema.names) ^ set(features)))
                 raise damaged(source.name, f"{path} has other columns than the dataset ({odd})")
-            _check_stored_as_struct(source, path, schema, features)
-            size = sum(footer.row_group(group).total_byte_size for group in range(footer.num_row_groups))
-            rows = footer.num_rows
-            files.append(SourceFile(split, path, first_row, rows, size // rows if rows else 0))
-            first_row += rows
+            _check_stored_as_struct(source, path, footer.schema, features)
+            files.append(
+                SourceFile(split, path, first_row, footer.rows, footer.size // footer.rows if footer.rows else 0)
+            )
+            first_row += footer.rows
+    if first_row > limits.MOST_FRAMES:
+        raise damaged(source.name, f"its files count {first_row} rows, more than {limits.MOST_FRAMES}")
     return features, tuple(files)
 
 
-def _footer(source: SourceDataset, path: DatasetPath) -> pq.FileMetaData:
-    try:
-        with source.open_partly(path) as file:
-            return pq.read_metadata(file)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise damaged(source.name, f"{path} is no parquet file that can be read: {error}") from error
+@dataclass(frozen=True)
+class _Footer:
+    """What is kept of a parquet file's footer.
+
+    Attributes:
+        schema: of its rows.
+        rows: how many.
+        size: bytes of all row groups.
+    """
+
+    schema: pa.Schema
+    rows: int
+    size: int
+
+
+def _footer(source: SourceDataset, path: DatasetPath) -> _Footer:
+    with limits.explained(source.name, path), source.open_partly(path) as file, open_parquet(file) as parquet:
+        metadata, schema = parquet.metadata, parquet.schema_arrow
+        if len(set(schema.names)) != len(schema.names):
+            raise Unreadable("has two columns of one name")
+        size = sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
+        return _Footer(schema, metadata.num_rows, size)
 
 
 def _check_stored_as_struct(source: SourceDataset, path: str, schema: pa.Schema, features: Any) -> None:
@@ -255,26 +275,35 @@ def _folder_rows(source: SourceDataset, skeleton: Path, builder: Any) -> tuple[A
         raise damaged(source.name, f"the datasets library cannot read it as an image folder: {said}") from error
     features = next(iter(splits.values())).features
     pictures = [name for name, feature in features.items() if isinstance(feature, datasets.Image)]
-    tables = {str(split): _relative(rows.data.table, pictures, skeleton) for split, rows in splits.items()}
-    for table in tables.values():
-        for name in pictures:
-            # A metadata.csv may name anything: also what is not part of the dataset.
-            named = {cell["path"] for cell in table.column(name).to_pylist() if cell is not None}
-            if unknown := named - set(source.paths):
-                raise damaged(source.name, f"its metadata names the file {min(unknown)}, which it does not have")
+    tables = {str(split): _relative(source, rows.data.table, pictures, skeleton) for split, rows in splits.items()}
     return features, tables
 
 
-def _relative(table: pa.Table, pictures: Sequence[str], skeleton: Path) -> pa.Table:
-    """A copy in memory, as the library's lies in a file that is about to be removed."""
+def _relative(source: SourceDataset, table: pa.Table, pictures: Sequence[str], skeleton: Path) -> pa.Table:
+    """A copy in memory, as the library's lies in a file that is about to be removed, with paths in the dataset.
+
+    Raises:
+        WorkerFailure: SOURCE_INVALID: a metadata.csv may name anything, also what is not part of the dataset.
+    """
+    own, prefix = frozenset(source.paths), f"{skeleton.resolve()}/"
     for name in pictures:
         position = table.schema.get_field_index(name)
         kind = table.schema.field(position).type
-        cells = [
-            None if cell is None else {"bytes": None, "path": os.path.relpath(cell["path"], skeleton)}
-            for cell in table.column(name).to_pylist()
-        ]
-        table = table.set_column(position, table.schema.field(position), pa.array(cells, type=kind))
+        # As a column, not cell by cell: each of those would take ten times as much.
+        paths = pc.struct_field(table.column(name), "path").combine_chunks()
+        inside = pc.utf8_replace_slice(paths, 0, len(prefix), "")
+        named = [path for path in pc.unique(paths).to_pylist() if path is not None]
+        if unknown := [path for path in named if path.removeprefix(prefix) not in own]:
+            unknown_path = min(unknown).removeprefix(prefix)
+            raise damaged(source.name, f"its metadata names the file {unknown_path}, which it does not have")
+        empty = pa.nulls(len(inside), kind.field("bytes").type)
+        parts = {"bytes": empty, "path": inside.cast(kind.field("path").type)}
+        cells = pa.StructArray.from_arrays(
+            [parts[field.name] for field in kind],
+            fields=list(kind),
+            mask=pc.is_null(table.column(name)).combine_chunks(),
+        )
+        table = table.set_column(position, table.schema.field(position), cells)
     kept: pa.Table = table.take(pa.array(range(len(table)), pa.int64()))
     return kept
 

@@ -6,13 +6,15 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from augmentation_api import FailureReason
+from augmentation_worker.bounded.parquet_file import explained_by_arrow, open_parquet, rows_of_pictures
+from augmentation_worker.bounded.unreadable import Unreadable
+from augmentation_worker.dataset import limits
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.images.dataset import ImageDataset, Layout, SourceFile
-from augmentation_worker.storage.source import SourceDataset
+from augmentation_worker.storage.source import SourceDataset, read_small
 
 BATCH_BYTES = 16 * 2**20
 MOST_BATCH_ROWS = 64
@@ -63,28 +65,31 @@ class _ParquetRows:
 
     def between(self, file: SourceFile, start: int, stop: int) -> Iterator[tuple[int, pa.Table]]:
         """See Rows. Goes on where the last call ended, as a block begins where the one before it did."""
-        if self._path != file.path or self._position > start:
-            self._begin(file)
         try:
-            yield from self._batches_between(file, start, stop)
-        except (pa.ArrowInvalid, pa.ArrowTypeError, OSError) as error:
-            if isinstance(error, OSError) and error.errno is not None:
-                raise
-            raise damaged(self.dataset.name, f"{file.path} cannot be read: {error}") from error
+            with explained_by_arrow():
+                if self._path != file.path or self._position > start:
+                    self._begin(file)
+                yield from self._batches_between(file, start, stop)
+        except Unreadable as error:
+            raise damaged(self.dataset.name, f"{file.path} {error.found}") from error
 
     def _begin(self, file: SourceFile) -> None:
         assert file.path is not None  # noqa: S101 (parquet files have one)
         self.opened.close()
         opened = self.source.open_partly(file.path) if self.partly else self.source.open(file.path).open("rb")
         # Read page by page: a row group may be as large as the file.
-        parquet = pq.ParquetFile(self.opened.enter_context(opened), buffer_size=_READ_BUFFER_BYTES, pre_buffer=False)
+        self.opened.enter_context(opened)
+        parquet = self.opened.enter_context(open_parquet(opened, buffer_size=_READ_BUFFER_BYTES))
+        if parquet.metadata.num_rows != file.rows:
+            raise Unreadable(f"has {parquet.metadata.num_rows} rows, and had {file.rows}")
         size = max(1, min(MOST_BATCH_ROWS, BATCH_BYTES // max(file.row_bytes, 1)))
+        size = rows_of_pictures(parquet, self.dataset.columns, size)
         self._path, self._position, self._rest = file.path, 0, None
         self._batches = parquet.iter_batches(size, use_threads=False)
 
     def _batches_between(self, file: SourceFile, start: int, stop: int) -> Iterator[tuple[int, pa.Table]]:
         while self._position < stop:
-            batch = self._rest if self._rest is not None else pa.Table.from_batches([next(self._batches)])
+            batch = self._rest if self._rest is not None else self._next_batch()
             skipped = min(max(start - self._position, 0), len(batch))
             part = batch.slice(skipped, stop - self._position - skipped)
             first = file.first_row + self._position + skipped
@@ -92,6 +97,12 @@ class _ParquetRows:
             self._position += skipped + len(part)
             if len(part):
                 yield first, part
+
+    def _next_batch(self) -> pa.Table:
+        batch = next(self._batches, None)
+        if batch is None:
+            raise Unreadable(f"ends after {self._position} rows, fewer than its footer counts")
+        return pa.Table.from_batches([batch])
 
 
 @dataclass(frozen=True)
@@ -109,7 +120,8 @@ class _FolderRows:
         for name in self.dataset.columns:
             (cell,) = row.column(name).to_pylist()
             if cell is not None:
-                content = self.source.open(DatasetPath(cell["path"])).read_bytes()
+                path = DatasetPath(cell["path"])
+                content = read_small(self.source.open(path), self.dataset.name, path, limits.MOST_PICTURE_BYTES)
                 position = row.schema.get_field_index(name)
                 kind = row.schema.field(position)
                 row = row.set_column(position, kind, pa.array([{**cell, "bytes": content}], type=kind.type))

@@ -9,6 +9,7 @@ import av.container
 
 from augmentation_worker.dataset.info import LARGEST_SIDE
 from augmentation_worker.video.colors import FULL_RANGE, ColorTags
+from augmentation_worker.video.container_file import open_container
 from augmentation_worker.video.invalid import VideoInvalid
 
 FULL_RANGE_FORMATS = {"yuvj420p": "yuv420p", "yuvj422p": "yuv422p", "yuvj444p": "yuv444p"}
@@ -71,14 +72,16 @@ def open_video(path: Path) -> av.container.InputContainer:
     Raises:
         VideoInvalid: if the file cannot be opened, has no video, or its frames are too large.
     """
-    try:
-        container = av.open(path)
-    except (av.FFmpegError, OSError) as error:
-        raise VideoInvalid(path, f"cannot be opened as a video: {error}") from error
+    container = open_container(path)
     if not container.streams.video:
         container.close()
         raise VideoInvalid(path, "holds no video stream")
-    context = container.streams.video[0].codec_context
+    stream = container.streams.video[0]
+    # A frame takes a byte at least; of an index that says otherwise FFmpeg has read as much as it may allocate.
+    if stream.frames > path.stat().st_size:
+        container.close()
+        raise VideoInvalid(path, f"announces {stream.frames} frames in {path.stat().st_size} bytes")
+    context = stream.codec_context
     if max(context.width, context.height) > LARGEST_SIDE:
         container.close()
         # A frame would take more memory than the pod has: it is not decoded to see what is in it.
