@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from operator import itemgetter
 from uuid import UUID
 
 from augmentation_api.vocabulary import State
@@ -25,6 +26,7 @@ from augmentation_gateway.keys import ApiKey, Right
 from augmentation_gateway.list_entries import legible
 from augmentation_gateway.problem import FieldProblem, invalid
 from augmentation_gateway.records import JobRecord
+from augmentation_gateway.turns import in_turns
 
 _Key = tuple[str, str]
 
@@ -116,7 +118,7 @@ class Page:
     counts: Mapping[State, int] = field(default_factory=dict)
 
 
-def matching(gateway: Gateway, key: ApiKey, filters: Filters) -> list[JobRecord]:
+async def matching(gateway: Gateway, key: ApiKey, filters: Filters) -> list[JobRecord]:
     """The jobs that a key may see and a client wants, in no order. Touches memory only; O(n) in the cached jobs.
 
     Raises:
@@ -133,7 +135,7 @@ def matching(gateway: Gateway, key: ApiKey, filters: Filters) -> list[JobRecord]
     return found
 
 
-def page_after(
+async def page_after(
     gateway: Gateway, key: ApiKey, filters: Filters, order: Order, limit: int, cursor: str | None = None
 ) -> Page:
     """The page that follows a cursor; without one the first.
@@ -142,27 +144,37 @@ def page_after(
         Problem: 422 the cursor is none, or one of another list; and those of `matching`.
     """
     after = None if cursor is None else _decode(cursor, filters, order)
-    of_any_state = matching(gateway, key, replace(filters, states=()))
-    found = [job for job in of_any_state if job.state in filters.states] if filters.states else of_any_state
-    sort_key = _SORT_KEYS[order.lstrip("-")]
-    left = found
-    if after is not None:
-        left = [job for job in found if (sort_key(job) < after if order.falling else sort_key(job) > after)]
-    jobs = first_of(left, order, limit)
+    of_any_state = await matching(gateway, key, replace(filters, states=()))
+    sort_key, counts = _SORT_KEYS[order.lstrip("-")], Counter[State]()
+    total = 0
+    left: list[JobRecord] = []
+    async for turn in in_turns(of_any_state):
+        counts.update(job.state for job in turn)
+        found = [job for job in turn if job.state in filters.states] if filters.states else turn
+        total += len(found)
+        if after is not None:
+            found = [job for job in found if (sort_key(job) < after if order.falling else sort_key(job) > after)]
+        left += found
+    jobs = await first_of(left, order, limit)
     next_cursor = _encode(sort_key(jobs[-1]), filters, order) if len(jobs) < len(left) else None
-    return Page(jobs, len(found), next_cursor, Counter(job.state for job in of_any_state))
+    return Page(jobs, total, next_cursor, counts)
 
 
-def page_at(gateway: Gateway, key: ApiKey, filters: Filters, offset: int, limit: int, order: Order) -> Page:
+async def page_at(gateway: Gateway, key: ApiKey, filters: Filters, offset: int, limit: int, order: Order) -> Page:
     """The page that begins at an offset, for dialects that have no cursors. Raises as `matching` does."""
-    found = matching(gateway, key, filters)
-    return Page(first_of(found, order, offset + limit)[offset:], len(found))
+    found = await matching(gateway, key, filters)
+    jobs = await first_of(found, order, offset + limit) if offset < len(found) else []
+    return Page(jobs[offset:], len(found))
 
 
-def first_of(jobs: Sequence[JobRecord], order: Order, limit: int) -> list[JobRecord]:
+async def first_of(jobs: Sequence[JobRecord], order: Order, limit: int) -> list[JobRecord]:
     """The first jobs in an order. Of few from many that takes a fraction of sorting all: O(n log limit)."""
+    sort_key = _SORT_KEYS[order.lstrip("-")]
+    keyed: list[tuple[_Key, JobRecord]] = []
+    async for turn in in_turns(jobs):
+        keyed += [(sort_key(job), job) for job in turn]
     first = heapq.nlargest if order.falling else heapq.nsmallest
-    return first(limit, jobs, key=_SORT_KEYS[order.lstrip("-")])
+    return [job for _, job in first(limit, keyed, key=itemgetter(0))]
 
 
 def _known_by(job: JobRecord) -> str:

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from augmentation_gateway.records import JobRecord
+from augmentation_gateway.turns import in_turns
 
 Shown = TypeVar("Shown")
+
+ENCODED_AT_ONCE = 5
+"""The first time a job is shown takes up to a millisecond."""
 
 logger = logging.getLogger(__name__)
 
 
-def entries(jobs: Iterable[JobRecord], encode: Callable[[JobRecord], bytes]) -> bytes:
+async def entries(jobs: Sequence[JobRecord], encode: Callable[[JobRecord], bytes]) -> bytes:
     """Jobs as the entries of a JSON list. One that cannot be encoded is left out, and the log says so."""
-    return b",".join(encoded for _, encoded in legible(jobs, encode))
+    encoded: list[bytes] = []
+    async for turn in in_turns(jobs, ENCODED_AT_ONCE):
+        encoded += [each for _, each in legible(turn, encode)]
+    return b",".join(encoded)
 
 
 def legible(jobs: Iterable[JobRecord], show: Callable[[JobRecord], Shown]) -> Iterator[tuple[JobRecord, Shown]]:

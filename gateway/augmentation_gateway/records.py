@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 from augmentation_api.augmentation_class import Hub
@@ -16,8 +16,11 @@ from augmentation_api.resource import ObjectMeta
 from augmentation_api.spec import MAX_SECONDS
 from augmentation_api.status import AugmentationJobStatus
 from augmentation_api.vocabulary import AugmentationType, State
+from augmentation_gateway.kept import ByteBudget, Recent
 
 logger = logging.getLogger(__name__)
+
+Fact = TypeVar("Fact")
 
 _STATES = frozenset(State)
 
@@ -33,6 +36,7 @@ class JobRecord:
 
     raw: Mapping[str, Any]
     _encoded: dict[str, tuple[int, bytes]] = field(default_factory=dict, compare=False, repr=False)
+    _facts: dict[str, object] = field(default_factory=dict, compare=False, repr=False)
     _complaints: list[bool] = field(default_factory=list, compare=False, repr=False)
 
     @classmethod
@@ -45,9 +49,15 @@ class JobRecord:
         """Name, namespace, uid and the like."""
         return ObjectMeta.model_validate(self.raw["metadata"])
 
-    @cached_property
+    @property
     def status(self) -> AugmentationJobStatus:
         """What has become of it, without fields that cannot be read; empty until the operator has seen the job."""
+        if (kept := _statuses.get(self)) is None:
+            kept = self._read_status()
+            _statuses.put(self, kept)
+        return kept
+
+    def _read_status(self) -> AugmentationJobStatus:
         found = readable_status(self.raw.get("status", {}))
         if found.unreadable:
             named = {"job": f"{self.namespace}/{self.name}", "unreadable": found.unreadable[:10]}
@@ -155,17 +165,30 @@ class JobRecord:
         del self._complaints[1:]
         return first
 
+    def remembered(self, name: str, compute: Callable[[JobRecord], Fact]) -> Fact:
+        """Something small that is made of the record, once: what lists ask of all jobs."""
+        if name not in self._facts:
+            self._facts[name] = compute(self)
+        return cast(Fact, self._facts[name])
+
     def encoded(self, view: str, encode: Callable[[JobRecord], bytes], basis: int = 0) -> bytes:
-        """The bytes of `encode(self)`, computed once for each view by name: a record never changes.
+        """The bytes of `encode(self)`, kept for each view by name: a record never changes.
 
         `basis` is the version of whatever else the bytes come from: with another one they are made anew.
         """
         if (held := self._encoded.get(view)) is not None and held[0] == basis:
             return held[1]
         made = encode(self)
-        self._encoded[view] = (basis, made)
+        _encoded_views.keep(self._encoded, view, (basis, made))
         return made
 
+
+KEPT_STATUSES = 500
+"""Parsed ones, of 20 to 200 KiB each."""
+KEPT_ENCODED_BYTES = 64 * 1024 * 1024
+
+_statuses: Recent[JobRecord, AugmentationJobStatus] = Recent(KEPT_STATUSES)
+_encoded_views = ByteBudget(KEPT_ENCODED_BYTES)
 
 DEFAULT_HUB: str = Hub().endpoint
 

@@ -34,6 +34,10 @@ class Stage(StrEnum):
 
 def stage_of(record: JobRecord) -> Stage:
     """The stage of a job: a pure function of its spec and status."""
+    return record.remembered("stage", _stage_of)
+
+
+def _stage_of(record: JobRecord) -> Stage:
     match record.state:
         case State.COMPLETED:
             return Stage.COMPLETED

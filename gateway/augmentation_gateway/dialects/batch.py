@@ -23,10 +23,10 @@ from augmentation_gateway.dialects.batch_documents import (
     InputList,
     OutputList,
     PageQuery,
-    QueueEntry,
     QueueList,
     encode_problem,
 )
+from augmentation_gateway.dialects.batch_queue import queue_view
 from augmentation_gateway.dialects.batch_view import (
     BatchJob,
     batch_status,
@@ -37,10 +37,10 @@ from augmentation_gateway.dialects.batch_view import (
 )
 from augmentation_gateway.gateway import Gateway
 from augmentation_gateway.job_id import BATCH_ID_PATTERN, read_batch_id
-from augmentation_gateway.job_list import Filters, Order, first_of, matching, page_at
+from augmentation_gateway.job_list import Filters, Order, matching, page_at
 from augmentation_gateway.job_write import refuse_unless
 from augmentation_gateway.keys import ApiKey, Right
-from augmentation_gateway.list_entries import entries, legible
+from augmentation_gateway.list_entries import entries
 from augmentation_gateway.native.job_spec import to_job_spec
 from augmentation_gateway.native.request import AugmentationRequest
 from augmentation_gateway.openapi import AGE_HEADERS, SECURITY, error_responses
@@ -151,22 +151,16 @@ def _router(gateway: Gateway) -> APIRouter:
                 query.pipeline_type != "training" and (query.status is None or batch_status(job) == query.status)
             ),
         )
-        page = page_at(gateway, key_of(request), filters, query.offset, query.limit, Order.NEWEST)
-        jobs = entries(page.jobs, lambda job: gateway.encoded(BATCH, job))
+        page = await page_at(gateway, key_of(request), filters, query.offset, query.limit, Order.NEWEST)
+        jobs = await entries(page.jobs, lambda job: gateway.encoded(BATCH, job))
         rest = json.dumps({"total": page.total, "offset": query.offset, "limit": query.limit}).encode()
         return Response(b'{"jobs":[' + jobs + b"]," + rest[1:], media_type="application/json")
 
     @router.get("/queue", summary="List the queue", responses={200: {"headers": AGE_HEADERS}, **_errors(**_READ)})
     async def queue(request: Request) -> QueueList:
         """List the jobs that wait, of those that the key may see. Positions count all jobs."""
-        waiting = matching(gateway, key_of(request), Filters(accepts=lambda job: batch_status(job) == "PENDING"))
-        shown = [view for _, view in legible(first_of(waiting, Order.OLDEST, len(waiting)), job_view)]
-        entries = [
-            QueueEntry(id=job.id, name=job.name, position=place if job.queue_position is None else job.queue_position)
-            for place, job in enumerate(shown)
-        ]
-        depth = max([len(entries), *(job.queue_depth for job in shown if job.queue_depth is not None)])
-        return QueueList(queue=sorted(entries, key=lambda entry: entry.position), depth=depth)
+        waiting = await matching(gateway, key_of(request), Filters(accepts=lambda job: batch_status(job) == "PENDING"))
+        return await queue_view(waiting)
 
     @router.get(
         "/{id:batch_job}",

@@ -173,7 +173,7 @@ def _router(gateway: Gateway) -> APIRouter:
     )
     async def list_statuses(query: Annotated[PageQuery, Query()], request: Request) -> Response:
         """List the statuses of all jobs that the key may see, the newest first."""
-        page = page_at(gateway, key_of(request), Filters(), query.offset, query.limit, Order.NEWEST)
+        page = await page_at(gateway, key_of(request), Filters(), query.offset, query.limit, Order.NEWEST)
         following, before = query.offset + query.limit, max(0, query.offset - query.limit)
 
         def link(offset: int) -> str:
@@ -184,7 +184,7 @@ def _router(gateway: Gateway) -> APIRouter:
             "next": link(following) if following < page.total else None,
             "previous": link(before) if query.offset else None,
         }
-        data = entries(page.jobs, lambda job: gateway.encoded(GENAI, job))
+        data = await entries(page.jobs, lambda job: gateway.encoded(GENAI, job))
         return Response(json.dumps(links).encode()[:-1] + b', "data": [' + data + b"]}", media_type="application/json")
 
     @router.delete(

@@ -206,8 +206,8 @@ def _router(gateway: Gateway) -> APIRouter:
     async def list_jobs(query: Annotated[JobsQuery, Query()], request: Request) -> Response:
         """List the jobs that the key may see, the newest first."""
         filters = Filters(accepts=lambda job: query.status is None or _STATUSES[stage_of(job)] == query.status)
-        page = page_at(gateway, key_of(request), filters, query.offset, query.limit, Order.NEWEST)
-        jobs = entries(page.jobs, lambda job: gateway.encoded(JOBS, job))
+        page = await page_at(gateway, key_of(request), filters, query.offset, query.limit, Order.NEWEST)
+        jobs = await entries(page.jobs, lambda job: gateway.encoded(JOBS, job))
         rest = json.dumps({"total": page.total, "limit": query.limit, "offset": query.offset}).encode()
         return Response(b'{"jobs":[' + jobs + b"]," + rest[1:], media_type="application/json")
 

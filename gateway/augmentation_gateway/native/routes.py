@@ -156,8 +156,8 @@ def _router(gateway: Gateway) -> APIRouter:
         Pages are stable: however many jobs are made or deleted in between, none is shown twice and none that stays is
         left out. Goes on while the Kubernetes API is away.
         """
-        page = page_after(gateway, key_of(request), query.filters, query.sort, query.limit, query.cursor)
-        jobs = entries(page.jobs, lambda job: job.encoded("native summary", encode_summary))
+        page = await page_after(gateway, key_of(request), query.filters, query.sort, query.limit, query.cursor)
+        jobs = await entries(page.jobs, lambda job: job.encoded("native summary", encode_summary))
         counts = {state.value: page.counts.get(state, 0) for state in State}
         rest = json.dumps({"total": page.total, "next_cursor": page.next_cursor, "counts": counts}).encode()
         body = b'{"jobs":[' + jobs + b"]," + rest[1:]

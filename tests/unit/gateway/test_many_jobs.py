@@ -1,0 +1,116 @@
+"""Lists of thousands of jobs: in turns with other requests, and without a copy of everything left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import httpx
+import pytest
+
+from augmentation_gateway import records, turns
+from augmentation_gateway.cluster_view import ClusterView
+from augmentation_gateway.kept import ByteBudget, Recent
+from augmentation_gateway.records import KEPT_STATUSES
+from augmentation_gateway.turns import in_turns
+from tests.unit.gateway.job_objects import job_object, listing
+
+JOBS = 1500
+AT = "2026-11-20T10:00:00Z"
+
+
+def numbered(number: int) -> dict[str, object]:
+    phases = [{"name": "resolve", "events": [{"id": f"e{n}", "status": "x", "timestamp": AT} for n in range(10)]}]
+    queue = {"position": JOBS - number, "depth": JOBS}
+    status = {"state": "queued", "currentPhase": "provision", "phases": phases, "queue": queue}
+    raw = json.loads(json.dumps(job_object(version=300 + number, name=f"job-{number}", status=status)))
+    raw["metadata"]["uid"] = f"00000000-0000-4000-8000-{number:012}"
+    return raw  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def many(view: ClusterView) -> ClusterView:
+    jobs = view.jobs_in("robots")
+    assert jobs is not None
+    jobs.replace(listing(*(numbered(number) for number in range(JOBS)), version=5000))
+    return view
+
+
+LISTS = (
+    "/v1/augmentation?q=job&limit=200",
+    "/v1/augmentation?status=queued&sort=name",
+    "/jobs?status=queued&limit=200",
+    "/api/v2/status/?limit=1000",
+    "/v0.5/batch/jobs?status=PENDING&limit=200",
+    "/v0.5/batch/jobs/queue",
+)
+
+
+@pytest.mark.parametrize("path", LISTS)
+async def test_other_requests_are_answered_while_a_list_is_made(
+    http: httpx.AsyncClient, many: ClusterView, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setattr(turns, "TURN_SECONDS", 0.0)
+    others = 0
+
+    async def other() -> None:
+        nonlocal others
+        while True:
+            await asyncio.sleep(0)
+            others += 1
+
+    beside = asyncio.create_task(other())
+    answer = await http.get(path)
+    beside.cancel()
+    assert answer.status_code == 200
+    # So many more than the awaits that any request has.
+    assert others > JOBS / turns.SLICE
+
+
+async def test_reading_every_job_leaves_few_parsed_ones_behind(http: httpx.AsyncClient, many: ClusterView) -> None:
+    for path in LISTS:
+        await http.get(path)
+    cursor: str | None = None
+    while True:
+        body = (
+            await http.get("/v1/augmentation", params={"limit": 200, **({"cursor": cursor} if cursor else {})})
+        ).json()
+        if (cursor := body["next_cursor"]) is None:
+            break
+    assert len(records._statuses) <= KEPT_STATUSES
+
+
+async def test_a_queue_that_is_very_long_is_shown_from_its_front(http: httpx.AsyncClient, many: ClusterView) -> None:
+    body = (await http.get("/v0.5/batch/jobs/queue")).json()
+    assert body["depth"] == JOBS
+    assert [entry["position"] for entry in body["queue"]] == list(range(1, 1001))
+
+
+def test_the_value_that_was_not_asked_for_the_longest_is_forgotten() -> None:
+    recent: Recent[list[int], str] = Recent(2)
+    owners = [[1], [1], [1]]
+    recent.put(owners[0], "a")
+    recent.put(owners[1], "b")
+    assert recent.get(owners[0]) == "a"
+    recent.put(owners[2], "c")
+    assert [recent.get(owner) for owner in owners] == ["a", None, "c"]
+
+
+def test_encoded_views_are_kept_up_to_so_many_bytes_the_newest() -> None:
+    budget, owners = ByteBudget(100), [dict[str, tuple[int, bytes]]() for _ in range(30)]
+    for owner in owners:
+        budget.keep(owner, "view", (0, b"x" * 10))
+    assert sum("view" in owner for owner in owners) == 10
+    assert "view" in owners[-1]
+
+
+def test_an_entry_that_replaced_an_older_one_stays_when_that_is_forgotten() -> None:
+    budget, owner = ByteBudget(25), dict[str, tuple[int, bytes]]()
+    budget.keep(owner, "view", (0, b"x" * 10))
+    budget.keep(owner, "view", (1, b"y" * 10))
+    budget.keep({}, "view", (0, b"z" * 10))
+    assert owner == {"view": (1, b"y" * 10)}
+
+
+async def test_turns_have_everything_in_its_order() -> None:
+    assert [item async for turn in in_turns(list(range(123)), 10) for item in turn] == list(range(123))
