@@ -11,7 +11,12 @@ from importlib import import_module
 
 from augmentation_api import FailureReason, PhaseName
 from augmentation_api.identifiers import phase_field_manager, shard_field_manager
-from augmentation_api.status import EVENTS_PER_PHASE
+from augmentation_api.status import (
+    EVENT_BYTES_PER_PHASE,
+    EVENTS_PER_PHASE,
+    LEAST_EVENT_BYTES_PER_SHARD,
+    LEAST_EVENTS_PER_SHARD,
+)
 from augmentation_worker.cluster.job import JobResource
 from augmentation_worker.cluster.manifest import ShardManifests, patiently
 from augmentation_worker.cluster.report import Report
@@ -22,7 +27,6 @@ from augmentation_worker.phases.session import Session
 from augmentation_worker.settings import Settings
 from augmentation_worker.storage.disk import is_disk_full, scratch_full
 
-LEAST_EVENTS_PER_SHARD = 2
 LAST_STATUS_SECONDS = 20.0
 """How long a pod that is done waits for its last status to be written."""
 LAST_WORDS_SECONDS = 5.0
@@ -62,7 +66,8 @@ def run_phase(
     report = Report(
         field_manager=_field_manager(phase, settings),
         phase=phase,
-        most_events=_most_events(phase, settings),
+        most_events=_share(phase, settings, EVENTS_PER_PHASE, LEAST_EVENTS_PER_SHARD),
+        most_bytes=_share(phase, settings, EVENT_BYTES_PER_PHASE, LEAST_EVENT_BYTES_PER_SHARD),
     ).resumed_from(body.status, settings.shard_index if phase is PhaseName.AUGMENT else None)
     interval = interval_for(settings.shard_count or 1) if status_interval is None else status_interval
     reporter = Reporter(job, report, interval=interval)
@@ -103,10 +108,10 @@ def _field_manager(phase: PhaseName, settings: Settings) -> str:
     return phase_field_manager(phase)
 
 
-def _most_events(phase: PhaseName, settings: Settings) -> int:
-    if phase is PhaseName.AUGMENT:
-        return max(LEAST_EVENTS_PER_SHARD, EVENTS_PER_PHASE // max(settings.shard_count or 1, 1))
-    return EVENTS_PER_PHASE
+def _share(phase: PhaseName, settings: Settings, of_phase: int, least: int) -> int:
+    """A pod's share of what a phase may write, as the chart's policy for workers counts it."""
+    shards = max(settings.shard_count or 1, 1) if phase is PhaseName.AUGMENT else 1
+    return max(least, of_phase // shards)
 
 
 def _retry_event(reporter: Reporter) -> Callable[[int, str], None]:

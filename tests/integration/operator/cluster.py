@@ -67,9 +67,14 @@ class Cluster:
             timeout=30,
         )
 
-    def as_account(self, namespace: str, name: str) -> Cluster:
-        """The API server as a service account sees it, with a token as its pods get one."""
-        token = self.post(path_of("serviceaccounts", namespace, name, "token"), {"spec": {"expirationSeconds": 3600}})
+    def as_account(self, namespace: str, name: str, pod: Json | None = None) -> Cluster:
+        """The API server as a service account sees it; with a pod, by a token that is bound to it, as the kubelet's."""
+        spec: Json = {"expirationSeconds": 3600}
+        if pod is not None:
+            metadata = pod["metadata"]
+            bound = {"kind": "Pod", "apiVersion": "v1", "name": metadata["name"], "uid": metadata["uid"]}
+            spec["boundObjectRef"] = bound
+        token = self.post(path_of("serviceaccounts", namespace, name, "token"), {"spec": spec})
         return Cluster(self.plane, token["status"]["token"])
 
     def get(self, path: str, **query: str) -> Json:
@@ -90,7 +95,8 @@ class Cluster:
     def apply(self, path: str, body: Json, field_manager: str) -> Json:
         headers = {"Content-Type": "application/apply-patch+yaml"}
         query = {"fieldManager": field_manager, "force": "true"}
-        return self._json(self.http.patch(path, params=query, content=json.dumps(body), headers=headers))
+        content = json.dumps(body, ensure_ascii=False).encode()
+        return self._json(self.http.patch(path, params=query, content=content, headers=headers))
 
     def await_pods_of_jobs(self) -> None:
         """Wait until the Job controller works: a Job gets its pod. Fails with the end of the controller's log."""

@@ -185,24 +185,34 @@ def _terminated(exit_code: int, reason: str, message: str = "") -> Json:
 
 
 class StandInWorker:
-    """Plays the worker: writes to its job's status what a real one writes, with its job's own identity."""
+    """Plays the worker: writes to its job's status what a real one writes, with the identity of the pod it is in."""
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        account = f"{job.name}-{job.uid[:8]}-worker"
-        self.cluster = job.cluster.as_account(job.namespace, account)
+        self._accounts: dict[str, Cluster] = {}
 
-    def report(self, field_manager: str, **status: Any) -> None:
+    def account(self, phase: str, index: int = 0) -> Cluster:
+        """The API server as the newest pod of a phase and index sees it."""
+        found = self._job.cluster.items("pods", self._job.namespace, job_uid=self._job.uid, phase=phase)
+        of_index = [pod for pod in found if _index_of(pod) == index]
+        pod = max(of_index, key=lambda pod: (pod["metadata"]["creationTimestamp"], _name(pod)))
+        name = f"{self._job.name}-{self._job.uid[:8]}-worker"
+        if _name(pod) not in self._accounts:
+            self._accounts[_name(pod)] = self._job.cluster.as_account(self._job.namespace, name, pod)
+        return self._accounts[_name(pod)]
+
+    def report(self, account: Cluster, field_manager: str, **status: Any) -> None:
         body = {
             "apiVersion": "augmentation.dev/v1alpha1",
             "kind": "AugmentationJob",
             "metadata": {"name": self._job.name},
             "status": status,
         }
-        self.cluster.apply(self._job.path("status"), body, field_manager)
+        account.apply(self._job.path("status"), body, field_manager)
 
     def report_source(self, frames: int = 1000) -> None:
         self.report(
+            self.account("resolve"),
             "augmentation-worker-resolve",
             source={
                 "repoID": "lab/kitchen",
@@ -225,6 +235,7 @@ class StandInWorker:
 
     def report_shard(self, index: int, done: int, state: str = "running") -> None:
         self.report(
+            self.account("augment", index),
             f"augmentation-worker-shard-{index}",
             shards=[{"index": index, "state": state, "frames": {"total": 1500, "done": done}}],
             phases=[
@@ -237,6 +248,7 @@ class StandInWorker:
 
     def report_output(self) -> None:
         self.report(
+            self.account("publish"),
             "augmentation-worker-publish",
             output={"datasetID": "lab/result", "revision": "beef", "episodes": 40, "frames": 4000},
         )

@@ -45,7 +45,8 @@ class Situation:
 
     @property
     def rights(self) -> Cluster:
-        return self.worker.cluster
+        """What a worker sees: shard 1."""
+        return self.worker.account("augment", 1)
 
     def record(self, shard: int) -> str:
         return f"{self.job.name}-{self.job.uid[:8]}-shard-{shard}"

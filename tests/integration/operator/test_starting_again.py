@@ -24,7 +24,7 @@ def test_a_failed_job_starts_again_where_it_failed_and_keeps_its_records(
     worker = resolve(job, kubelet)
     job.await_pods("augment")
     record = path_of("configmaps", job.namespace, f"{job.name}-{job.uid[:8]}-shard-0")
-    worker.cluster.merge_patch(record, {"data": {"episode-0": "done"}})
+    worker.account("augment").merge_patch(record, {"data": {"episode-0": "done"}})
     fail_augment(job, kubelet)
     if killed:
         operator.kill()

@@ -3,11 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import accumulate
 from typing import Self
 
 from augmentation_api import AugmentationJobStatus, PhaseName
-from augmentation_api.status import OutputStatus, PhaseEvent, Shard, SourceStatus
+from augmentation_api.status import EVENT_BYTES_PER_PHASE, OutputStatus, PhaseEvent, Shard, SourceStatus
 from augmentation_worker import secrecy
+
+DETAIL_LIMIT = 256
+"""Characters of a detail of an event."""
 
 
 @dataclass(frozen=True)
@@ -18,6 +22,7 @@ class Report:
         field_manager: who speaks; event ids begin with it.
         phase: whose events they are.
         most_events: how many are kept; the newest.
+        most_bytes: how much text these may hold together.
         events: oldest first.
         shard: this shard's entry.
         source, output: what the pod has found out.
@@ -26,6 +31,7 @@ class Report:
     field_manager: str
     phase: PhaseName
     most_events: int
+    most_bytes: int = EVENT_BYTES_PER_PHASE
     events: tuple[PhaseEvent, ...] = ()
     shard: Shard | None = None
     source: SourceStatus | None = None
@@ -37,7 +43,7 @@ class Report:
             event for event in status.phase(self.phase).events if event.id.startswith(f"{self.field_manager}-")
         )
         entry = next((shard for shard in status.shards if shard.index == shard_index), None)
-        return replace(self, events=_newest(mine, self.most_events), shard=entry)
+        return replace(self, events=self._kept(mine), shard=entry)
 
     def with_event(
         self,
@@ -53,13 +59,13 @@ class Report:
         event = PhaseEvent(
             id=f"{self.field_manager}-{self._next_number():06d}",
             status=status,
-            message=secrecy.fit(message),
-            error=None if error is None else secrecy.fit(error),
+            message=self._cut(secrecy.fit(message)),
+            error=None if error is None else self._cut(secrecy.fit(error)),
             timestamp=now,
             retry_attempt=retry_attempt,
-            data=None if data is None else dict(data),
+            data=None if data is None else {key: value[:DETAIL_LIMIT] for key, value in data.items()},
         )
-        return replace(self, events=_newest((*self.events, event), self.most_events))
+        return replace(self, events=self._kept((*self.events, event)))
 
     def to_status(self) -> dict[str, object]:
         """The fields of the status this pod owns, for server-side apply."""
@@ -74,12 +80,26 @@ class Report:
             status["output"] = self.output.to_wire()
         return status
 
+    def _cut(self, text: str) -> str:
+        """A text of which an event may have two, and details beside them."""
+        return text.encode()[: self.most_bytes // 4].decode(errors="ignore")
+
+    def _kept(self, events: tuple[PhaseEvent, ...]) -> tuple[PhaseEvent, ...]:
+        """The newest events, as many as may be kept and as fit."""
+        newest_first = sorted(events, key=_number, reverse=True)[: self.most_events]
+        sizes = accumulate(_size(event) for event in newest_first)
+        kept = [event for event, size in zip(newest_first, sizes, strict=True) if size <= self.most_bytes]
+        return tuple(reversed(kept))
+
     def _next_number(self) -> int:
         return max((_number(event) for event in self.events), default=0) + 1
 
 
-def _newest(events: tuple[PhaseEvent, ...], most: int) -> tuple[PhaseEvent, ...]:
-    return tuple(sorted(events, key=_number))[-most:]
+def _size(event: PhaseEvent) -> int:
+    """Bytes of text in an event."""
+    details = (text for item in (event.data or {}).items() for text in item)
+    texts = (event.id, event.status or "", event.message or "", event.error or "", *details)
+    return sum(len(text.encode()) for text in texts)
 
 
 def _number(event: PhaseEvent) -> int:

@@ -1,5 +1,7 @@
 from datetime import UTC, datetime
 
+import pytest
+
 from augmentation_api import AugmentationJobStatus, PhaseName
 from augmentation_api.status import Shard
 from augmentation_worker.cluster.report import Report
@@ -57,3 +59,15 @@ def test_only_what_the_pod_owns_is_applied() -> None:
 def test_long_messages_are_cut_to_what_the_resource_holds() -> None:
     said = report().with_event("failed", "x" * 10_000, NOW, error="y" * 10_000)
     assert (len(said.events[0].message or ""), len(said.events[0].error or "")) == (4096, 4096)
+
+
+@pytest.mark.parametrize("character", ["x", "\N{GRINNING FACE}", "<"])
+def test_a_report_holds_no_more_text_than_the_policy_for_workers_allows(character: str) -> None:
+    report = Report(
+        field_manager="augmentation-worker-shard-0", phase=PhaseName.AUGMENT, most_events=2, most_bytes=4096
+    )
+    for _ in range(5):
+        report = report.with_event("told", character * 5000, NOW, error=character * 5000, data={"camera": "top"})
+    texts = [f"{event.id}{event.status}{event.message}{event.error}cameratop" for event in report.events]
+    assert 0 < sum(len(text.encode()) for text in texts) <= 4096
+    assert report.events[-1].id.endswith("-000005")

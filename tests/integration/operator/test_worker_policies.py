@@ -1,0 +1,390 @@
+"""What a pod of a job may write, asked of the API server with the chart's policies: its own part, and nothing else."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+
+from augmentation_api import PhaseName
+from augmentation_api.identifiers import phase_field_manager, shard_field_manager
+from augmentation_api.status import (
+    EVENT_BYTES_PER_PHASE,
+    EVENTS_PER_PHASE,
+    LEAST_EVENT_BYTES_PER_SHARD,
+    LEAST_EVENTS_PER_SHARD,
+    OutputStatus,
+    Shard,
+    SourceStatus,
+    Tally,
+)
+from augmentation_worker.cluster.report import Report
+from tests.integration.control_plane import ControlPlane
+from tests.integration.operator.cluster import Cluster, Json, install_chart, path_of, until
+from tests.integration.operator.workers import NAMESPACE, SHARDS, WorkersJob, apply_status, refusal_of
+
+RESOLVE, AUGMENT, PUBLISH = PhaseName.RESOLVE, PhaseName.AUGMENT, PhaseName.PUBLISH
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+AT = "2026-01-01T00:00:00Z"
+SOURCE = SourceStatus(repo_id="lab/kitchen", revision="c0ffee", episodes=10, frames=1000, selected_frames=1000)
+PLANNED = OutputStatus(dataset_id="lab/result", url="https://hub.example/datasets/lab/result")
+PUBLISHED = OutputStatus(dataset_id="lab/result", revision="beef", episodes=40, frames=4000, url=PLANNED.url)
+NAMES = [
+    "kitchen",
+    "kitchen-with-a-name-that-is-cut-in-the-names-of-its-children",
+    "kitchen-with-a-name-cut-at-a-dash--x-and-longer",
+    "lab.kitchen.v2",
+    "job-resolve-abcde",
+    "a",
+]
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """An API server of these tests' own, without an operator that would put right what they write."""
+    plane = ControlPlane(tmp_path_factory.mktemp("workers-control-plane"))
+    try:
+        plane.start()
+        install_chart(plane)
+        administrator = Cluster(plane)
+        administrator.post("/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
+        until_in_force(administrator)
+        yield administrator
+    finally:
+        plane.stop()
+
+
+def until_in_force(cluster: Cluster) -> None:
+    """Wait for both policies: the API server takes over what is written to it within some moments."""
+    probe = WorkersJob(cluster, "probe")
+    account = probe.unbound()
+
+    def is_refused(path: str, change: Json) -> bool:
+        headers = {"Content-Type": "application/merge-patch+json"}
+        return account.http.patch(path, content=json.dumps(change), headers=headers).status_code == 403
+
+    def in_force() -> bool:
+        return is_refused(probe.path("status"), {"status": {"output": {"frames": next(_numbers)}}}) and is_refused(
+            probe.record(0), {"data": {"number": str(next(_numbers))}}
+        )
+
+    until(in_force, lambda: "the policies are not in force")
+
+
+@pytest.fixture
+def job(cluster: Cluster) -> WorkersJob:
+    """A job in its augment phase."""
+    return augmenting(WorkersJob(cluster, f"job-{next(_numbers)}"))
+
+
+def augmenting(job: WorkersJob) -> WorkersJob:
+    report_of(RESOLVE, source=SOURCE, output=PLANNED).write(job)
+    job.operator_says(
+        state="running",
+        shardCount=SHARDS,
+        startedAt=AT,
+        conditions=[{"type": "Placed", "status": "False", "reason": "X", "message": "", "lastTransitionTime": AT}],
+        phases=[
+            {"name": "resolve", "status": "completed", "startedAt": AT, "completedAt": AT},
+            {
+                "name": "augment",
+                "status": "in_progress",
+                "startedAt": AT,
+                "events": [{"id": "operator-a", "status": "x"}],
+            },
+        ],
+    )
+    return job
+
+
+class Written:
+    """What a pod's report says, and whose it is."""
+
+    def __init__(self, report: Report, phase: PhaseName, index: int | None) -> None:
+        self.report, self.phase, self.index = report, phase, index
+
+    def write(self, job: WorkersJob) -> Json:
+        return apply_status(job.pod(self.phase, self.index), job, self.report.field_manager, **self.report.to_status())
+
+
+def report_of(phase: PhaseName, index: int | None = None, events: int = 1, text: str = "told", **found: Any) -> Written:
+    """A report as the worker program makes it."""
+    manager = phase_field_manager(phase) if index is None else shard_field_manager(index)
+    shards = 1 if index is None else SHARDS
+    report = Report(
+        field_manager=manager,
+        phase=phase,
+        most_events=max(LEAST_EVENTS_PER_SHARD, EVENTS_PER_PHASE // shards),
+        most_bytes=max(LEAST_EVENT_BYTES_PER_SHARD, EVENT_BYTES_PER_PHASE // shards),
+        **found,
+    )
+    for number in range(events):
+        report = report.with_event("told", text, NOW, error=text, data={"number": str(number)})
+    return Written(report, phase, index)
+
+
+def shard_report(index: int, done: int = 1, **more: Any) -> Written:
+    return report_of(
+        AUGMENT, index, shard=Shard(index=index, frames=Tally(total=100, done=done), updated_at=NOW), **more
+    )
+
+
+def refused(write: Callable[[], object]) -> str:
+    with pytest.raises(httpx.HTTPStatusError) as refusal:
+        write()
+    return refusal_of(refusal.value)
+
+
+# What a worker does.
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("attempt", "rung"), [(0, 0), (0, 1), (2, 0), (1000, 15)])
+def test_a_whole_job_writes_what_it_has_to(cluster: Cluster, name: str, attempt: int, rung: int) -> None:
+    job = WorkersJob(cluster, name, attempt, rung)
+    try:
+        augmenting(job)
+        for index in (0, 1, 9, 11):
+            shard_report(index, events=9).write(job)
+            job.pod(AUGMENT, index).merge_patch(job.record(index), {"data": {"episode-0": "done"}})
+        for index in (11, 0):
+            shard_report(index, done=100, events=3).write(job)
+        job.operator_says(state="running", phases=[{"name": "publish", "status": "in_progress", "startedAt": AT}])
+        report_of(PUBLISH, events=2).write(job)
+        report_of(PUBLISH, events=3, output=PUBLISHED).write(job)
+        assert job.status["output"]["revision"] == "beef"
+        assert [shard["frames"]["done"] for shard in job.status["shards"]] == [100, 1, 1, 100]
+    finally:
+        cluster.delete(job.path())
+
+
+def test_a_workers_report_may_be_the_first_that_is_written_of_a_status(cluster: Cluster) -> None:
+    job = WorkersJob(cluster, f"job-{next(_numbers)}")
+    report_of(RESOLVE, source=SOURCE).write(job)
+    assert job.status["source"]["revision"] == "c0ffee"
+
+
+def test_a_pod_that_starts_again_takes_back_what_it_does_not_say_any_more(job: WorkersJob) -> None:
+    shard_report(0, events=4).write(job)
+    report_of(AUGMENT, 0).write(job)
+    assert job.status["shards"] == []
+
+
+def test_many_events_of_long_texts_are_cut_to_what_is_allowed(job: WorkersJob) -> None:
+    for text in ("x" * 5000, "\N{GRINNING FACE}" * 5000):
+        report_of(PUBLISH, events=60, text=text).write(job)
+        shard_report(3, events=60, text=text).write(job)
+        assert job.status["shards"][-1]["index"] == 3
+
+
+# What a pod that was taken over may not.
+
+
+def lie(job: WorkersJob, phase: PhaseName, index: int | None, manager: str, **status: Any) -> str:
+    before = job.status
+    said = refused(lambda: apply_status(job.pod(phase, index), job, manager, **status))
+    assert job.status == before
+    return said
+
+
+@pytest.mark.parametrize(("phase", "index"), [(RESOLVE, None), (AUGMENT, 0)])
+def test_only_a_publish_pod_says_what_was_published(job: WorkersJob, phase: PhaseName, index: int | None) -> None:
+    for manager in ("augmentation-worker-publish", shard_field_manager(0)):
+        assert "status.output" in lie(job, phase, index, manager, output=PUBLISHED.to_wire())
+
+
+@pytest.mark.parametrize(("phase", "index"), [(PUBLISH, None), (AUGMENT, 0)])
+def test_only_a_resolve_pod_says_what_was_found(job: WorkersJob, phase: PhaseName, index: int | None) -> None:
+    assert "status.source" in lie(job, phase, index, "augmentation-worker-resolve", source={"revision": "other"})
+    assert "status.source" in lie(job, phase, index, "augmentation-worker-resolve")
+
+
+@pytest.mark.parametrize(("phase", "index"), [(PUBLISH, None), (RESOLVE, None), (AUGMENT, 1), (AUGMENT, 10)])
+def test_only_a_pod_of_its_index_says_how_a_shard_is(job: WorkersJob, phase: PhaseName, index: int | None) -> None:
+    shard_report(0).write(job)
+    for entries in ([{"index": 0, "state": "failed"}], [], [{"index": 5, "state": "running"}]):
+        assert "status.shards" in lie(job, phase, index, shard_field_manager(0), shards=entries)
+
+
+@pytest.mark.parametrize("phase", ["resolve", "provision", "augment", "publish"])
+@pytest.mark.parametrize("event", ["operator-b", "augmentation-worker-shard-10-01", "augmentation-worker-publish-1"])
+def test_a_shard_writes_no_events_but_its_own(job: WorkersJob, phase: str, event: str) -> None:
+    phases = [{"name": phase, "events": [{"id": event, "status": "told"}]}]
+    assert "events" in lie(job, AUGMENT, 1, shard_field_manager(1), phases=phases)
+
+
+def test_a_shard_removes_no_events_of_others(job: WorkersJob) -> None:
+    assert "operator's to write" in lie(job, AUGMENT, 1, "augmentation-operator", phases=[{"name": "augment"}])
+    shard_report(10).write(job)
+    said = lie(job, AUGMENT, 1, shard_field_manager(10), shards=[{"index": 10, "frames": {"total": 100, "done": 1}}])
+    assert "status.shards" in said or "events" in said
+
+
+def test_a_token_that_is_bound_to_no_pod_writes_nothing(job: WorkersJob) -> None:
+    for account in (job.unbound(), job.account_of_pod("somebody"), job.account_of_pod(f"{job.name}-resolve-abcde")):
+        said = refused(
+            lambda account=account: apply_status(account, job, "augmentation-worker-resolve", output={"frames": 1})
+        )
+        assert "token of its own pod" in said
+        assert "token of its own pod" in refused(
+            lambda account=account: account.merge_patch(job.record(0), {"data": {"a": "b"}})
+        )
+
+
+def test_a_pod_of_another_job_writes_nothing_here(cluster: Cluster, job: WorkersJob) -> None:
+    other = WorkersJob(cluster, f"job-{next(_numbers)}")
+    refused(lambda: other.pod(RESOLVE).merge_patch(job.path("status"), {"status": {"output": {}}}))
+
+
+def test_a_field_manager_of_another_name_is_refused(job: WorkersJob) -> None:
+    shard = {"index": 1, "state": "running"}
+    assert "as the field manager augmentation-worker-shard-1" in lie(job, AUGMENT, 1, "somebody", shards=[shard])
+    headers = {"Content-Type": "application/merge-patch+json"}
+    patch = json.dumps({"status": {"shards": [shard]}})
+    answer = job.pod(AUGMENT, 1).http.patch(job.path("status"), content=patch, headers=headers)
+    assert "server-side apply" in answer.json()["message"]
+
+
+@pytest.mark.parametrize("status", [{"startedAt": AT}, {"state": "running"}])
+def test_a_worker_owns_no_field_of_the_operators_even_where_it_says_the_same(
+    job: WorkersJob, status: dict[str, Any]
+) -> None:
+    assert "owns no field" in lie(job, AUGMENT, 1, shard_field_manager(1), **status)
+
+
+def test_more_events_than_a_pod_keeps_are_refused(job: WorkersJob) -> None:
+    events = [{"id": f"augmentation-worker-shard-1-{number:06d}"} for number in range(5)]
+    said = lie(job, AUGMENT, 1, shard_field_manager(1), phases=[{"name": "augment", "events": events}])
+    assert "at most 4 events" in said
+
+
+def test_longer_texts_than_a_pod_may_write_are_refused(job: WorkersJob) -> None:
+    texts = {str(number): "x" * 1024 for number in range(16)}
+    events = [{"id": "augmentation-worker-shard-1-000001", "message": "x" * 4096, "data": texts}]
+    said = lie(job, AUGMENT, 1, shard_field_manager(1), phases=[{"name": "augment", "events": events}])
+    assert "hold at most 17066 bytes" in said
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"timestamp": "2020-01-01T00:00:00+99:99"},
+        {"timestamp": "0000-01-01T00:00:00Z"},
+        {"timestamp": "0001-01-01T00:00:00+23:00"},
+        {"timestamp": "9999-12-31T23:59:59-23:00"},
+        {"timestamp": "2020-02-30T00:00:00Z"},
+        {"timestamp": "2020-01-01T25:00:00Z"},
+        {"data": {"much": "x" * 1_200_000}},
+        {"data": {str(number): "x" for number in range(17)}},
+        {"message": "x" * 4097},
+        {"retryAttempt": 4 * 10**18},
+    ],
+)
+def test_the_api_server_keeps_out_what_nobody_could_read(job: WorkersJob, event: dict[str, Any]) -> None:
+    events = [{"id": "augmentation-worker-shard-1-000001", **event}]
+    assert "Invalid value" in lie(
+        job, AUGMENT, 1, shard_field_manager(1), phases=[{"name": "augment", "events": events}]
+    )
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        {"url": "javascript:alert(1)"},
+        {"revision": "../x"},
+        {"revision": "x" * 256},
+        {"datasetID": "a\x1b]0;b"},
+        {"frames": 2**62},
+    ],
+)
+def test_the_api_server_keeps_out_results_that_lead_elsewhere(job: WorkersJob, output: dict[str, Any]) -> None:
+    assert "Invalid value" in lie(job, PUBLISH, None, "augmentation-worker-publish", output=output)
+
+
+@pytest.mark.parametrize("source", [{"episodes": 4 * 10**18}, {"copies": 1000}, {"cameras": ["x"] * 65}])
+def test_the_api_server_keeps_out_counts_beyond_any_dataset(job: WorkersJob, source: dict[str, Any]) -> None:
+    said = lie(job, RESOLVE, None, "augmentation-worker-resolve", source=source)
+    assert "Invalid value" in said or "Too many" in said
+
+
+# The records.
+
+
+@pytest.mark.parametrize(("phase", "index"), [(RESOLVE, None), (PUBLISH, None), (AUGMENT, 1), (AUGMENT, 10)])
+def test_only_a_pod_of_its_index_writes_the_records_of_a_shard(
+    job: WorkersJob, phase: PhaseName, index: int | None
+) -> None:
+    said = refused(lambda: job.pod(phase, index).merge_patch(job.record(0), {"data": {"episode-0": "mine"}}))
+    assert "are the augment pod's of that shard to write" in said
+    assert "data" not in job.pod(phase, index).get(job.record(0))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"metadata": {"ownerReferences": None}},
+        {"metadata": {"labels": {"grafana_dashboard": "1"}}},
+        {"metadata": {"labels": {"augmentation.dev/job-uid": None}}},
+        {"metadata": {"labels": None}},
+        {"metadata": {"annotations": {"a": "b"}}},
+        {"metadata": {"finalizers": ["example.com/never"]}},
+        {"immutable": True},
+    ],
+)
+def test_a_worker_changes_nothing_of_its_record_but_the_data(job: WorkersJob, change: Json) -> None:
+    assert "stay as they are" in refused(lambda: job.pod(AUGMENT, 0).merge_patch(job.record(0), change))
+
+
+def test_a_record_is_text(job: WorkersJob) -> None:
+    said = refused(lambda: job.pod(AUGMENT, 0).merge_patch(job.record(0), {"binaryData": {"a": "AAAA"}}))
+    assert "binaryData" in said
+
+
+def test_the_names_of_field_managers_do_not_fill_a_record(job: WorkersJob) -> None:
+    def write_as_many() -> None:
+        for number in range(20):
+            body = {"apiVersion": "v1", "kind": "ConfigMap", "data": {f"key-{number}": "x"}}
+            job.pod(AUGMENT, 0).apply(job.record(0), body, f"manager-{number}")
+
+    assert "too many field managers" in refused(write_as_many)
+
+
+def test_config_maps_of_other_programs_are_no_business_of_the_policy(cluster: Cluster) -> None:
+    """Somebody else's account may be called …-worker too."""
+    for kind, spec in (
+        ("serviceaccounts", {}),
+        ("roles", {"rules": [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["*"]}]}),
+        (
+            "rolebindings",
+            {
+                "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "their-worker"},
+                "subjects": [{"kind": "ServiceAccount", "name": "their-worker", "namespace": NAMESPACE}],
+            },
+        ),
+        ("configmaps", {"data": {"a": "b"}}),
+    ):
+        cluster.post(path_of(kind, NAMESPACE), {"metadata": {"name": "their-worker"}, **spec})
+    theirs = cluster.as_account(NAMESPACE, "their-worker")
+    changed = theirs.merge_patch(path_of("configmaps", NAMESPACE, "their-worker"), {"data": {"a": "c"}})
+    assert changed["data"] == {"a": "c"}
+
+
+# Times of a spec.
+
+
+@pytest.mark.parametrize("field", ["ttlSecondsAfterFinished", "activeDeadlineSeconds"])
+def test_a_job_is_given_no_longer_than_ten_years(cluster: Cluster, field: str) -> None:
+    spec = {"source": {"hub": {"repoID": "lab/kitchen"}}, field: 2**62}
+    body = {
+        "apiVersion": "augmentation.dev/v1alpha1",
+        "kind": "AugmentationJob",
+        "metadata": {"name": "long"},
+        "spec": spec,
+    }
+    assert f"spec.{field}" in refused(lambda: cluster.post(path_of("augmentationjobs", NAMESPACE), body))
