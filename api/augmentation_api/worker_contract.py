@@ -28,7 +28,10 @@ ENV_HUB_TOKEN_FILE: Final = "AUGMENTATION_HUB_TOKEN_FILE"
 ENV_CREDENTIALS_SECRET: Final = "AUGMENTATION_CREDENTIALS_SECRET"
 """`name/key` of the Secret behind that file, for error messages."""
 ENV_SOURCE_FOLDER: Final = "AUGMENTATION_SOURCE_FOLDER"
-"""Folder of the source dataset, on a mounted volume; empty or absent: the source is on the hub."""
+"""Folder of the source dataset, on a mounted volume; empty or absent: the source is on the hub.
+
+Others write to volumes: no part of this path is to be followed if it is a link, nor a link in the folder that leads out
+of it."""
 ENV_OUTPUT_FOLDER: Final = "AUGMENTATION_OUTPUT_FOLDER"
 """Folder that the result becomes, on a mounted volume; empty or absent: it is published on the hub."""
 ENV_MAX_FRAMES: Final = "AUGMENTATION_MAX_FRAMES"

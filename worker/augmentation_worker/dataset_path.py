@@ -16,10 +16,15 @@ _FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\\\\\ud800-\udfff]")
 
 
 class PathRefused(ValueError):
-    """A text is not a path inside a dataset. The message shows it with every unusual character escaped."""
+    """A text is not a path inside a dataset. The message shows it with every unusual character escaped.
+
+    Attributes:
+        finding: what is wrong with it, as a clause.
+    """
 
     def __init__(self, path: str, finding: str) -> None:
         super().__init__(f"the path {shown(path)} {finding}")
+        self.finding = finding
 
 
 class DatasetPath(str):

@@ -13,6 +13,8 @@ ENV_TERMINATION_MESSAGE_PATH = "AUGMENTATION_TERMINATION_MESSAGE_PATH"
 """Where the termination message goes, if not to worker_contract.TERMINATION_MESSAGE_PATH (tests, local runs)."""
 ENV_LOCAL_JOB = "AUGMENTATION_LOCAL_JOB"
 """Folder that stands for the cluster in a run without one."""
+ENV_FOLLOW_LINKS = "AUGMENTATION_FOLLOW_LINKS"
+"""One more folder that the source's links may lead into, in a run without a cluster."""
 ENV_DEVICE = "AUGMENTATION_DEVICE"
 """What augments, if not what there is: auto, cpu or cuda."""
 ENV_HUB_PATIENCE = "AUGMENTATION_HUB_PATIENCE_SECONDS"
@@ -35,6 +37,7 @@ class Settings:
         hub_token: None if the Secret does not exist, or nothing of the job is on a hub; never shown.
         credentials_secret: `name/key` of the Secret the token comes from, for messages.
         source_folder, output_folder: where the dataset lies and the result goes; None: on the hub.
+        follow_links: one more folder that links in source_folder may lead into; None: none.
         device: what augments: cuda, cpu, or auto for cuda where there is one.
         max_frames: the class's limit on augmented frames; None: no limit.
         scratch: writable folder.
@@ -53,6 +56,7 @@ class Settings:
     hub_patience_seconds: float = DEFAULT_HUB_PATIENCE_SECONDS
     source_folder: Path | None = None
     output_folder: Path | None = None
+    follow_links: Path | None = None
     device: Device = "auto"
     max_frames: int | None = None
     scratch: Path = Path("/tmp")  # noqa: S108
@@ -86,6 +90,7 @@ class Settings:
             hub_patience_seconds=float(environment.get(ENV_HUB_PATIENCE) or DEFAULT_HUB_PATIENCE_SECONDS),
             source_folder=source_folder,
             output_folder=output_folder,
+            follow_links=_folder(environment, ENV_FOLLOW_LINKS),
             device=_device(environment),
             max_frames=_whole(environment, worker_contract.ENV_MAX_FRAMES),
             scratch=Path(environment.get(worker_contract.ENV_SCRATCH) or cls.scratch),

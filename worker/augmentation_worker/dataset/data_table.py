@@ -3,7 +3,7 @@
 An augmented row is its source's, bit by bit, but for its two index columns and the pictures of augmented cameras.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,13 +16,10 @@ from augmentation_worker.bounded.parquet_file import explained_by_arrow, open_pa
 from augmentation_worker.dataset import limits
 from augmentation_worker.dataset.episodes import TIMESTAMP_TOLERANCE_SECONDS, Episode, invalid
 from augmentation_worker.dataset.file_number import FileNumber
-from augmentation_worker.dataset.metadata import DatasetMetadata
+from augmentation_worker.dataset.metadata import DatasetMetadata, OpenFile
 from augmentation_worker.dataset.plan import PlannedCopy, PlannedShard
-from augmentation_worker.dataset_path import DatasetPath
 
 _READ_BUFFER_BYTES = 2**18
-OpenFile = Callable[[DatasetPath], Path]
-"""Gives a local copy of a file of the source, by its path in the dataset."""
 
 
 class SourceRows:

@@ -1,6 +1,6 @@
 """A source dataset at its pinned commit: all its metadata, checked against the list of files it has."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +17,8 @@ from augmentation_worker.dataset.info import DatasetInfo
 from augmentation_worker.dataset_path import DatasetPath
 
 STATS_PATH = DatasetPath("meta/stats.json")
+OpenFile = Callable[[DatasetPath], Path]
+"""Gives a local file with the content of one of the source's, by its path in the dataset."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,8 @@ def read_metadata(
     dataset: str,
     revision: str,
     info: DatasetInfo,
-    episode_files: Sequence[tuple[DatasetPath, Path]],
+    episode_files: Sequence[DatasetPath],
+    open_file: OpenFile,
     stats_json: bytes | None,
     *,
     whole: bool = True,
@@ -80,22 +83,22 @@ def read_metadata(
         dataset: `owner/name`.
         revision: commit.
         info: meta/info.json.
-        episode_files: path in the dataset and local copy of every file that `episode_files_of` names.
+        episode_files: what `episode_files_of` names.
+        open_file: opens one of them; a dataset may have more than can be held open.
         stats_json: content of meta/stats.json, if there is one.
         whole: whether the table holds the statistics too: they are many times as large as all else.
 
     Raises:
         WorkerFailure: SOURCE_INVALID.
     """
-    files = dict(sorted(episode_files))
-    if not files:
+    if not episode_files:
         raise invalid(dataset, f"it has no {info.format.episodes_place}")
     check_statistics(stats_json, dataset)
     if info.format.has_file_per_episode:
-        table = _lines(files, info, dataset, whole=whole)
-        rows = dict.fromkeys(files, table.num_rows)
+        table = _lines(episode_files, open_file, info, dataset, whole=whole)
+        rows = dict.fromkeys(sorted(episode_files), table.num_rows)
     else:
-        parts = _tables(files, info, dataset, whole=whole)
+        parts = _tables(episode_files, open_file, info, dataset, whole=whole)
         table, rows = pa.concat_tables(parts.values()), {path: part.num_rows for path, part in parts.items()}
     return DatasetMetadata(dataset, revision, info, read_episodes(table, info, dataset), table, rows, stats_json)
 
@@ -112,13 +115,13 @@ def check_statistics(stats_json: bytes | None, dataset: str) -> None:
 
 
 def _tables(
-    files: Mapping[DatasetPath, Path], info: DatasetInfo, dataset: str, *, whole: bool
+    files: Sequence[DatasetPath], open_file: OpenFile, info: DatasetInfo, dataset: str, *, whole: bool
 ) -> dict[DatasetPath, pa.Table]:
     """Each file's rows. Columns may stand in another order from file to file, but never be others."""
     first: pa.Schema | None = None
     parts: dict[DatasetPath, pa.Table] = {}
-    for path, local in files.items():
-        with limits.explained(dataset, path), open_parquet(local) as parquet:
+    for path in sorted(files):
+        with limits.explained(dataset, path), open_parquet(open_file(path)) as parquet:
             schema = parquet.schema_arrow
             first = schema if first is None else first
             if {field.name: field.type for field in schema} != {field.name: field.type for field in first}:
@@ -134,11 +137,14 @@ def _tables(
     return parts
 
 
-def _lines(files: Mapping[DatasetPath, Path], info: DatasetInfo, dataset: str, *, whole: bool) -> pa.Table:
+def _lines(
+    files: Sequence[DatasetPath], open_file: OpenFile, info: DatasetInfo, dataset: str, *, whole: bool
+) -> pa.Table:
     missing = [path for path in (EPISODES_PATH, STATISTICS_PATH) if path not in files]
     if missing:
         raise invalid(dataset, f"it does not have the file {missing[0]}")
-    return read_episode_lines(files[EPISODES_PATH], files[STATISTICS_PATH], info, dataset, whole=whole)
+    episodes, statistics = open_file(EPISODES_PATH), open_file(STATISTICS_PATH)
+    return read_episode_lines(episodes, statistics, info, dataset, whole=whole)
 
 
 def episode_files_of(paths: Collection[DatasetPath], info: DatasetInfo) -> list[DatasetPath]:

@@ -50,8 +50,8 @@ class HubSource:
         """A local copy of a file; downloaded if there is none."""
         if path not in self.files:
             raise self._lacks(path)
-        local = self.folder / path
-        if local.exists():
+        local = self.folder / DatasetPath(path)
+        if local.is_file():
             return local
         try:
             return self.hub.download(self.name, self.revision, path, self.folder)
@@ -74,7 +74,7 @@ class HubSource:
 
     def drop(self, path: DatasetPath) -> None:
         """Make room: the local copy is not needed any more."""
-        (self.folder / path).unlink(missing_ok=True)
+        (self.folder / DatasetPath(path)).unlink(missing_ok=True)
 
     def _lacks(self, path: DatasetPath) -> WorkerFailure:
         return invalid(self.name, f"it lists the file {path}, but does not have it")

@@ -81,7 +81,11 @@ def fetch(api: HfApi, dataset: str, file: StoredFile, target: Path) -> None:
         raise FileNotFoundError(file.path)
     with get_session().stream("GET", link["href"], headers=link.get("header") or {}) as blob, target.open("wb") as out:
         hf_raise_for_status(blob)
+        size = 0
         for chunk in blob.iter_bytes(_CHUNK_BYTES):
+            size += len(chunk)
+            if size > file.size:
+                break  # whoever asked finds out that it is another file; the rest need not fill the disk
             out.write(chunk)
 
 

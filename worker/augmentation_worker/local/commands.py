@@ -25,7 +25,7 @@ def add_to(verbs: "Subparsers") -> None:
 
     preview = verbs.add_parser("preview", help="draw what a job will do, before anything is run")
     preview.add_argument("-f", "--file", type=Path, required=True, help="the AugmentationJob, or its spec, as YAML")
-    preview.add_argument("--source", type=Path, required=True, help="folder of the dataset")
+    _add_source(preview)
     preview.add_argument("-o", "--output", type=Path, required=True, help="PNG to write")
     preview.add_argument("--episode", type=int, help="episode to show; default: the first that the job selects")
     preview.set_defaults(command=_preview)
@@ -37,10 +37,28 @@ def add_to(verbs: "Subparsers") -> None:
 
 
 def _add_folders(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--source", type=Path, required=True, help="folder of the dataset")
+    _add_source(parser)
     parser.add_argument("--output", type=Path, required=True, help="folder that the result becomes")
     parser.add_argument("--shards", type=int, default=1, help="processes that share the work; default: 1")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="what augments")
+
+
+def _add_source(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--source", type=Path, required=True, help="folder of the dataset")
+    parser.add_argument(
+        "--follow-links",
+        type=_folder,
+        metavar="DIR",
+        help="links in the dataset may lead to files below this folder, too; without it only to files of the dataset "
+        "itself, and from a snapshot in a Hugging Face cache to its blobs",
+    )
+
+
+def _folder(text: str) -> Path:
+    path = Path(text)
+    if not path.is_dir():
+        raise argparse.ArgumentTypeError(f"there is no folder {text}")
+    return path
 
 
 def _run(asked: argparse.Namespace) -> None:
@@ -48,7 +66,7 @@ def _run(asked: argparse.Namespace) -> None:
 
 
 def _make(spec: AugmentationJobSpec, asked: argparse.Namespace) -> None:
-    run = prepared(spec, asked.source, asked.output, asked.shards, asked.device)
+    run = prepared(spec, asked.source, asked.output, asked.shards, asked.device, asked.follow_links)
     if run.is_done:
         print(f"{run.output} is the result of this very job already")
         return
@@ -64,7 +82,8 @@ def _make(spec: AugmentationJobSpec, asked: argparse.Namespace) -> None:
 def _preview(asked: argparse.Namespace) -> None:
     from augmentation_worker.local.preview import draw_preview  # noqa: PLC0415 (torch: seconds that run does not need)
 
-    asked.output.write_bytes(draw_preview(read_job_file(asked.file), asked.source, asked.episode))
+    sheet = draw_preview(read_job_file(asked.file), asked.source, asked.episode, asked.follow_links)
+    asked.output.write_bytes(sheet)
     print(asked.output)
 
 

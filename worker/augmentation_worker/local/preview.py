@@ -17,19 +17,23 @@ from augmentation_worker.storage.source import load_metadata
 from augmentation_worker.video import VideoInvalid
 
 
-def draw_preview(spec: AugmentationJobSpec, source: Path, episode: int | None) -> bytes:
+def draw_preview(
+    spec: AugmentationJobSpec, source: Path, episode: int | None, follow_links: Path | None = None
+) -> bytes:
     """A PNG: the middle frame of an episode as each camera saw it, and as the job's versions show it.
 
     Args:
         spec: the job.
         source: folder of the dataset.
+        follow_links: one more folder that links in it may lead into.
         episode: which of the selected ones; None: the first.
 
     Raises:
         WorkerFailure: what the job itself would fail of before it starts.
     """
     check_spec(spec)
-    folder = FolderSource(source, str(source))
+    source = source.resolve()
+    folder = FolderSource(source, str(source), follow_links.resolve() if follow_links is not None else None)
     if is_image_dataset(folder):
         return _draw_row(spec, folder, episode)
     metadata = load_metadata(folder)

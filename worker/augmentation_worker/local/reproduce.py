@@ -9,6 +9,8 @@ from augmentation_api import AugmentationJobSpec, FailureReason
 from augmentation_worker.dataset.layout import PROVENANCE_PATH
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.local.job_file import folder_spec
+from augmentation_worker.storage.dataset_folder import DatasetFolder
+from augmentation_worker.storage.held_folder import EntryRefused
 
 PixelHashes = Mapping[tuple[str, str], str]
 """By episode (or file of rows) of the result and camera, the hash of the augmented pixels before they were encoded."""
@@ -35,7 +37,8 @@ def recorded_in(dataset: Path) -> Recorded:
     """
     path = dataset / PROVENANCE_PATH if dataset.is_dir() else dataset
     try:
-        document = json.loads(path.read_text())
+        content = DatasetFolder(dataset.resolve()).read(PROVENANCE_PATH) if dataset.is_dir() else dataset.read_bytes()
+        document = json.loads(content)
         spec = {
             "augmentation": document["augmentation"],
             "output": {"mode": document["mode"], "video": document["video"]},
@@ -47,7 +50,7 @@ def recorded_in(dataset: Path) -> Recorded:
             for entry in entries
             for camera, version in entry["cameras"].items()
         }
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (EntryRefused, OSError, ValueError, KeyError, TypeError) as error:
         raise WorkerFailure(
             FailureReason.SOURCE_INVALID, f"{path} does not say how a dataset was made: {type(error).__name__} {error}"
         ) from error

@@ -26,9 +26,16 @@ from augmentation_api.worker_contract import TerminationMessage
 from augmentation_worker.cluster.job import LocalJob
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.local.progress_bar import Tick, progress_bar
-from augmentation_worker.settings import ENV_DEVICE, ENV_LOCAL_JOB, ENV_TERMINATION_MESSAGE_PATH, Device
+from augmentation_worker.settings import (
+    ENV_DEVICE,
+    ENV_FOLLOW_LINKS,
+    ENV_LOCAL_JOB,
+    ENV_TERMINATION_MESSAGE_PATH,
+    Device,
+)
 from augmentation_worker.storage.folder_output import is_result_of
 from augmentation_worker.storage.folder_source import FolderSource
+from augmentation_worker.storage.held_folder import EntryRefused, HeldFolder
 
 POLL_SECONDS = 0.2
 _STOP_SECONDS = 10.0
@@ -40,7 +47,8 @@ class LocalRun:
 
     Attributes:
         uid: its id.
-        source, output: folders.
+        source, output: folders, by paths without links.
+        follow_links: one more folder that links in the source may lead into; likewise.
         shards: processes that share the work.
         device: what augments.
         folder: what is known of it while it runs; removed when it is done.
@@ -52,6 +60,7 @@ class LocalRun:
     shards: int
     device: Device
     folder: Path
+    follow_links: Path | None = None
 
     @property
     def is_done(self) -> bool:
@@ -63,24 +72,52 @@ class LocalRun:
         return LocalJob(self.folder).read()
 
 
-def prepared(spec: AugmentationJobSpec, source: Path, output: Path, shards: int, device: Device) -> LocalRun:
+def prepared(
+    spec: AugmentationJobSpec,
+    source: Path,
+    output: Path,
+    shards: int,
+    device: Device,
+    follow_links: Path | None = None,
+) -> LocalRun:
     """Submit the job to the folder that stands for the cluster; one that was stopped is found again.
+
+    The folders are what the user named, so links in their own paths are followed, here and once.
 
     Raises:
         WorkerFailure: SOURCE_NOT_FOUND; SPEC_UNSUPPORTED for a number of shards below 1.
     """
     if shards < 1:
         raise WorkerFailure(FailureReason.SPEC_UNSUPPORTED, f"--shards {shards}: at least one is needed")
-    source, output = source.absolute(), output.absolute()
-    wanted = [spec.to_wire(), str(output), FolderSource(source, str(source)).revision]
+    source, output = source.resolve(), output.resolve()
+    follow_links = follow_links.resolve() if follow_links is not None else None
+    wanted = [spec.to_wire(), str(output), FolderSource(source, str(source), follow_links).revision]
     uid = str(uuid5(NAMESPACE_URL, json.dumps(wanted, sort_keys=True)))
-    run = LocalRun(uid, source, output, shards, device, output.with_name(f".{output.name}.job-{uid[:8]}-{shards}"))
+    folder = output.with_name(f".{output.name}.job-{uid[:8]}-{shards}")
+    run = LocalRun(uid, source, output, shards, device, folder, follow_links)
     if not run.is_done:
-        run.folder.mkdir(parents=True, exist_ok=True)
+        _make_own(run.folder)
         metadata = {"name": output.name, "namespace": "local", "uid": uid}
         body = {"apiVersion": API_VERSION, "kind": JOB_KIND, "metadata": metadata, "spec": spec.to_wire()}
         (run.folder / "job.json").write_text(json.dumps(body))
     return run
+
+
+def _make_own(folder: Path) -> None:
+    """Make the folder of a run, or find it again. Others may be able to write beside it: theirs is not used."""
+    with HeldFolder.at(folder.parent, create=True) as parent:
+        try:
+            with parent.within([folder.name], create=True) as made:
+                is_own = os.fstat(made.descriptor).st_uid == os.geteuid()
+                if is_own:
+                    os.fchmod(made.descriptor, 0o700)
+        except (EntryRefused, NotADirectoryError):
+            is_own = False
+    if not is_own:
+        raise WorkerFailure(
+            FailureReason.OUTPUT_CONFLICT,
+            f"{folder} would hold this run's own files, and is somebody else's: remove it",
+        )
 
 
 def execute(run: LocalRun, *, quiet: bool = False) -> None:
@@ -152,6 +189,7 @@ class _Pod:
             worker_contract.ENV_JOB_UID: run.uid,
             worker_contract.ENV_SHARD_COUNT: str(run.shards),
             worker_contract.ENV_SHARD_INDEX: "" if self.shard is None else str(self.shard),
+            ENV_FOLLOW_LINKS: str(run.follow_links or ""),
             worker_contract.ENV_SOURCE_FOLDER: str(run.source),
             worker_contract.ENV_OUTPUT_FOLDER: str(run.output),
             worker_contract.ENV_SCRATCH: str(run.folder / f"scratch-{self.name}"),

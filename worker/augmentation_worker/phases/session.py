@@ -91,11 +91,13 @@ class Session:
         previous = previous_of(folder, self.settings.job_uid)
         if previous.is_dir() and (not folder.exists() or is_result_of(folder, self.settings.job_uid)):
             folder = previous  # the result has taken its place
-        return FolderSource(folder, _name_of(self.job.spec.source.volume, self.settings.source_folder or folder))
+        name = _name_of(self.job.spec.source.volume, self.settings.source_folder or folder)
+        return FolderSource(folder, name, self.settings.follow_links)
 
     def _output_folder(self, folder: Path) -> FolderOutput:
         uid = self.settings.job_uid
-        return FolderOutput(folder, _name_of(output_volume(self.job.spec, uid), folder), uid)
+        name = _name_of(output_volume(self.job.spec, uid), folder)
+        return FolderOutput(folder, name, uid, self.settings.follow_links)
 
     def _hub_output(self, dataset: str) -> HubOutput:
         named = self.job.spec.output.hub

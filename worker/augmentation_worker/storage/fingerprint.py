@@ -1,38 +1,39 @@
 """What identifies the state of a folder that has no commits."""
 
 import hashlib
-from pathlib import Path
+import os
 
-from augmentation_worker.dataset_path import DatasetPath
+from augmentation_worker.dataset_path import DatasetPath, shown
+from augmentation_worker.storage.dataset_folder import DatasetFolder, Listing
 
 _METADATA = "meta/"
 _METADATA_NAMES = ("README.md", "metadata.csv", "metadata.jsonl", "metadata.parquet")
 """What an image dataset says of its files."""
 
 
-def files_of(folder: Path) -> dict[DatasetPath, int]:
-    """Size of every file by its path below the folder, sorted; what begins with a dot is not part of a dataset."""
-    found = {}
-    for path in sorted(folder.rglob("*")):
-        relative = path.relative_to(folder)
-        hidden = relative.parts[0].startswith(".") and relative.name != ".gitattributes"
-        if not hidden and path.is_file():
-            found[DatasetPath(relative.as_posix())] = path.stat().st_size
-    return found
-
-
-def fingerprint(folder: Path) -> str:
+def fingerprint(folder: DatasetFolder, listing: Listing) -> str:
     """Hash of every file's path and size, and of the content of those that describe others: 40 hexadecimal digits.
 
     Reading terabytes of video to identify them would take longer than to augment them, and meta/ holds what a dataset
     says of itself: its statistics differ with any pixel.
+
+    Args:
+        folder: the folder.
+        listing: what is in it. Of what is refused there the names count.
     """
     state = hashlib.sha256()
-    for path, size in files_of(folder).items():
-        content = hashlib.sha256((folder / path).read_bytes()).hexdigest() if _says_of_others(path) else ""
+    for path, size in listing.files.items():
+        content = _digest(folder, path) if _says_of_others(path) else ""
         state.update(f"{path}\0{size}\0{content}\n".encode())
+    for entry in listing.refused:
+        state.update(f"{shown(entry.path)}\0refused\n".encode())
     return state.hexdigest()[:40]
 
 
-def _says_of_others(path: str) -> bool:
-    return path.startswith(_METADATA) or path.rsplit("/", 1)[-1] in _METADATA_NAMES
+def _digest(folder: DatasetFolder, path: DatasetPath) -> str:
+    with os.fdopen(folder.open(path), "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _says_of_others(path: DatasetPath) -> bool:
+    return path.startswith(_METADATA) or path.name in _METADATA_NAMES

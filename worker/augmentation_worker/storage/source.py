@@ -81,8 +81,8 @@ def load_metadata(source: SourceDataset, *, whole: bool = True) -> DatasetMetada
             f"the dataset {source.name} at revision {source.revision} has no {INFO_PATH}: it is not a LeRobot dataset",
         )
     info = read_info(info_json, source.name)
-    episode_files = [(path, source.open(path)) for path in episode_files_of(source.paths, info)]
+    episode_files = episode_files_of(source.paths, info)
     stats_json = source.read(STATS_PATH, limits.MOST_STATS_BYTES)
-    metadata = read_metadata(source.name, source.revision, info, episode_files, stats_json, whole=whole)
+    metadata = read_metadata(source.name, source.revision, info, episode_files, source.open, stats_json, whole=whole)
     check_files(metadata, source.paths)
     return metadata

@@ -13,6 +13,7 @@ from augmentation_api.vocabulary import OutputMode
 from augmentation_worker.dataset.episodes import read_episodes
 from augmentation_worker.dataset.info import INFO_PATH, DatasetInfo, read_info
 from augmentation_worker.dataset.metadata import STATS_PATH, DatasetMetadata, episode_files_of, read_metadata
+from augmentation_worker.dataset_path import DatasetPath
 
 FIXTURE = Path(__file__).parents[3] / "fixtures" / "pusht_v30"
 FIXTURE_V21 = FIXTURE.with_name("pusht_v21")
@@ -101,7 +102,8 @@ def metadata_of(columns: Mapping[str, list[Any]], **changes: Any) -> DatasetMeta
 def fixture_metadata(folder: Path = FIXTURE) -> DatasetMetadata:
     """A real sample dataset."""
     info = read_info((folder / INFO_PATH).read_bytes(), "lab/pusht")
-    paths = [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()]
-    files = [(path, folder / path) for path in episode_files_of(paths, info)]
+    paths = [DatasetPath(str(path.relative_to(folder))) for path in folder.rglob("*") if path.is_file()]
+    files = episode_files_of(paths, info)
     stats = folder / STATS_PATH
-    return read_metadata("lab/pusht", "1" * 40, info, files, stats.read_bytes() if stats.exists() else None)
+    content = stats.read_bytes() if stats.exists() else None
+    return read_metadata("lab/pusht", "1" * 40, info, files, folder.joinpath, content)

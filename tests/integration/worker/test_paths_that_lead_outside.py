@@ -1,0 +1,300 @@
+"""Datasets, volumes and hubs that name files which are not theirs: refused when the job is resolved, with the path."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from augmentation_api import AugmentationJobSpec, FailureReason, PhaseName
+from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.local.preview import draw_preview
+from tests.integration.worker.conftest import FIXTURES, SAMPLE, WRITE, Hub
+from tests.integration.worker.image_datasets import image_folder, parquet_dataset
+from tests.integration.worker.jobs import LocalRun, local_run, spec_of
+from tests.integration.worker.lying_hub import hub_that_lists
+
+NO_HUB = "http://127.0.0.1:9"
+SECRET = "hf_the_token_of_this_pod"
+COMMIT = "1f4e6a2b" * 5
+
+
+def lerobot(folder: Path) -> Path:
+    return Path(shutil.copytree(FIXTURES / "pusht_v30", folder))
+
+
+KINDS: dict[str, Callable[[Path], Path]] = {
+    "lerobot": lerobot,
+    "parquet": parquet_dataset,
+    "image folder": image_folder,
+}
+
+
+@pytest.fixture(params=KINDS)
+def source(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    return KINDS[request.param](tmp_path / "volume" / "dataset")
+
+
+@pytest.fixture
+def token(tmp_path: Path) -> Path:
+    """As a pod's token lies outside of its volumes."""
+    path = tmp_path / "run" / "hub-token" / "token"
+    path.parent.mkdir(parents=True)
+    path.write_text(SECRET)
+    return path
+
+
+def run_of(tmp_path: Path, source: Path) -> LocalRun:
+    run = local_run(tmp_path / "job", NO_HUB, None, spec_of("unused/unused", episodes="0:2"))
+    return run.with_settings(source_folder=source, output_folder=tmp_path / "volume" / "result")
+
+
+def refusal(run: LocalRun, phase: PhaseName = PhaseName.RESOLVE, **place: Any) -> str:
+    with pytest.raises(WorkerFailure) as caught:
+        run.run(phase, **place)
+    assert caught.value.reason is FailureReason.SOURCE_INVALID
+    said = run.resource.read().model_dump_json()
+    assert SECRET not in caught.value.message + said
+    assert not (run.folder.parent / "volume" / "result").exists()
+    return caught.value.message
+
+
+@pytest.mark.parametrize("name", ["README.md", "meta/notes.txt", "LICENSE"])
+def test_a_link_to_a_pods_token_is_refused_when_the_job_is_resolved(
+    source: Path, tmp_path: Path, token: Path, name: str
+) -> None:
+    (source / name).parent.mkdir(exist_ok=True)
+    (source / name).unlink(missing_ok=True)
+    (source / name).symlink_to(token)
+    message = refusal(run_of(tmp_path, source))
+    assert repr(name) in message
+    assert str(token) in message
+
+
+def test_a_link_that_appears_after_the_job_was_resolved_is_not_followed(
+    source: Path, tmp_path: Path, token: Path
+) -> None:
+    run = run_of(tmp_path, source)
+    run.run(PhaseName.RESOLVE)
+    (source / "LICENSE").unlink(missing_ok=True)
+    (source / "LICENSE").symlink_to(token)
+    assert "'LICENSE'" in refusal(run, PhaseName.AUGMENT, shard=0, shards=1)
+
+
+def test_a_fifo_keeps_no_pod_waiting(source: Path, tmp_path: Path) -> None:
+    os.mkfifo(source / "notes")
+    assert "'notes' is a FIFO" in refusal(run_of(tmp_path, source))
+
+
+def test_a_volume_path_that_is_a_link_is_refused(source: Path, tmp_path: Path, token: Path) -> None:
+    (source.parent / "latest").symlink_to(source)
+    assert "name the folder that the link leads to" in refusal(run_of(tmp_path, source.parent / "latest"))
+
+
+def test_links_within_a_dataset_are_the_files_they_lead_to(source: Path, tmp_path: Path) -> None:
+    (source / "NOTES").write_text("notes")
+    (source / "LICENSE").unlink(missing_ok=True)
+    (source / "LICENSE").symlink_to("NOTES")
+    run = run_of(tmp_path, source)
+    run.run_all(1)
+    copied = tmp_path / "volume" / "result" / "LICENSE"
+    assert copied.read_text() == "notes"
+    assert not copied.is_symlink()
+
+
+def test_a_snapshot_in_a_hub_cache_can_be_augmented(source: Path, tmp_path: Path) -> None:
+    dataset = tmp_path / "cache" / "datasets--lab--any"
+    snapshot, blobs = dataset / "snapshots" / COMMIT, dataset / "blobs"
+    blobs.mkdir(parents=True)
+    for number, path in enumerate(sorted(path for path in source.rglob("*") if path.is_file())):
+        link = snapshot / path.relative_to(source)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        blob = path.rename(blobs / f"{number:064x}")
+        link.symlink_to(os.path.relpath(blob, link.parent))
+    run = run_of(tmp_path, snapshot)
+    run.run_all(1)
+    assert (tmp_path / "volume" / "result" / "meta" / "augmentation.json").is_file()
+
+
+# On one's own machine.
+
+
+def command(*arguments: object) -> tuple[int, str]:
+    """Exit code, and all that was said."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "augmentation_worker", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    return ended.returncode, ended.stdout + ended.stderr
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Path:
+    path = tmp_path / "job.yaml"
+    path.write_text("spec: {augmentation: {copies: 1, seed: 7, episodes: '0'}}")
+    return path
+
+
+def moved_out(source: Path, store: Path) -> Path:
+    """The largest file of a dataset, in another folder and with a link in its place."""
+    large = max((path for path in source.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
+    store.mkdir()
+    large.rename(store / large.name)
+    large.symlink_to(store / large.name)
+    return large.relative_to(source)
+
+
+def refused(link: Path, *arguments: object) -> None:
+    code, said = command(*arguments)
+    assert code == FailureReason.SOURCE_INVALID.exit_code, said
+    assert repr(link.as_posix()) in said
+    assert "--follow-links DIR" in said
+
+
+def test_run_and_reproduce_follow_links_below_a_folder_that_is_named_and_no_others(job: Path, tmp_path: Path) -> None:
+    source, store = lerobot(tmp_path / "volume" / "dataset"), tmp_path / "store"
+    link, output, again = moved_out(source, store), tmp_path / "out" / "result", tmp_path / "again"
+    run = ("run", "-f", job, "--source", source, "--output", output, "--device", "cpu")
+    reproduce = ("reproduce", output, "--source", source, "--output", again, "--device", "cpu")
+    refused(link, *run)
+    assert not output.parent.exists()
+    code, said = command(*run, "--follow-links", store)
+    assert code == 0, said
+    refused(link, *reproduce)
+    code, said = command(*reproduce, "--follow-links", store)
+    assert code == 0, said
+    assert [path.name for path in output.parent.iterdir()] == ["result"]
+
+
+def test_a_preview_follows_links_below_a_folder_that_is_named_and_no_others(job: Path, tmp_path: Path) -> None:
+    source, store = image_folder(tmp_path / "volume" / "dataset"), tmp_path / "store"
+    link, sheet = moved_out(source, store), tmp_path / "sheet.png"
+    preview = ("preview", "-f", job, "--source", source, "-o", sheet)
+    refused(link, *preview)
+    assert not sheet.exists()
+    code, said = command(*preview, "--follow-links", store)
+    assert code == 0, said
+    assert sheet.exists()
+
+
+def test_folders_that_the_user_names_may_be_links_themselves(job: Path, tmp_path: Path) -> None:
+    source, place = parquet_dataset(tmp_path / "data" / "dataset"), tmp_path / "place"
+    (tmp_path / "source").symlink_to(source)
+    place.mkdir()
+    (tmp_path / "output").symlink_to(place)
+    code, said = command(
+        "run", "-f", job, "--source", tmp_path / "source", "--output", tmp_path / "output" / "result", "--device", "cpu"
+    )
+    assert code == 0, said
+    assert [path.name for path in place.iterdir()] == ["result"]
+
+
+def test_a_link_that_leads_nowhere_can_not_be_allowed(job: Path, tmp_path: Path) -> None:
+    code, said = command("preview", "-f", job, "--source", tmp_path, "-o", "x.png", "--follow-links", tmp_path / "no")
+    assert code == 2
+    assert "there is no folder" in said
+
+
+def test_the_folder_of_a_run_is_ones_own(job: Path, tmp_path: Path) -> None:
+    source, elsewhere = parquet_dataset(tmp_path / "dataset"), tmp_path / "elsewhere"
+    run = ("run", "-f", job, "--source", source, "--output", tmp_path / "out" / "result", "--device", "cpu")
+    (source / "LICENSE").unlink()
+    elsewhere.mkdir()
+    uid_of = "from augmentation_worker.local import run; run._make_own = lambda folder: exit(print(folder)); "
+    main = "import sys; from augmentation_worker.__main__ import main; main(sys.argv[1:])"
+    folder = subprocess.run(
+        [sys.executable, "-c", uid_of + main, *map(str, run)], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    Path(folder).parent.mkdir(parents=True)
+    Path(folder).symlink_to(elsewhere)
+    code, said = command(*run)
+    assert code == FailureReason.OUTPUT_CONFLICT.exit_code, said
+    assert "remove it" in said
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_a_preview_of_a_folder_with_a_fifo_ends(tmp_path: Path) -> None:
+    source = parquet_dataset(tmp_path / "dataset")
+    os.mkfifo(source / "fifo")
+    spec = AugmentationJobSpec.model_validate(spec_of("unused/unused"))
+    with pytest.raises(WorkerFailure, match="FIFO"):
+        draw_preview(spec, source, None)
+
+
+def test_a_record_that_is_a_link_is_not_read(job: Path, tmp_path: Path, token: Path) -> None:
+    (tmp_path / "result" / "meta").mkdir(parents=True)
+    (tmp_path / "result" / "meta" / "augmentation.json").symlink_to(token)
+    source = parquet_dataset(tmp_path / "dataset")
+    code, said = command("reproduce", tmp_path / "result", "--source", source, "--output", tmp_path / "again")
+    assert code == FailureReason.SOURCE_INVALID.exit_code
+    assert "outside of the dataset" in said
+    assert SECRET not in said
+
+
+# A hub that lies.
+
+
+@pytest.mark.parametrize(
+    ("name", "finding"),
+    [
+        ("meta/../../source/meta/tasks.parquet", "'..'"),
+        ("meta/../../../token", "'..'"),
+        ("/etc/passwd", "absolute"),
+        ("meta\\..\\token", "character"),
+        ("meta/\x1b]0;owned\x07", "character"),
+        ("x" * 300, "255"),
+        ("meta", "is a file and also the folder of"),
+        ("meta/info.json/token", "is a file and also the folder of"),
+        ("meta/info.json", "is listed twice"),
+    ],
+)
+def test_a_hub_that_lists_what_no_dataset_has_is_refused_with_the_path(
+    hub: Hub, tmp_path: Path, name: str, finding: str
+) -> None:
+    with hub_that_lists(hub.endpoint, [name]) as endpoint:
+        run = local_run(tmp_path / "job", endpoint, WRITE, spec_of(SAMPLE))
+        message = refusal(run)
+    assert finding in message
+    assert message.isprintable()
+    assert endpoint in message
+
+
+def test_a_hub_that_lists_one_output_so_is_refused_too(hub: Hub, tmp_path: Path) -> None:
+    hub.api.create_repo("lab/mislisted", repo_type="dataset", exist_ok=True)
+    with hub_that_lists(hub.endpoint, ["../../token"]) as endpoint:
+        source = parquet_dataset(tmp_path / "volume" / "dataset")
+        spec = {**spec_of("unused/unused"), "output": {"hub": {"repoID": "lab/mislisted"}}}
+        run = local_run(tmp_path / "job", endpoint, WRITE, spec).with_settings(source_folder=source)
+        with pytest.raises(WorkerFailure) as caught:
+            run.run(PhaseName.RESOLVE)
+    assert caught.value.reason is FailureReason.OUTPUT_CONFLICT
+    assert "'../../token'" in caught.value.message
+
+
+def test_names_that_differ_in_case_or_unicode_form_only_are_read_from_a_hub(hub: Hub, tmp_path: Path) -> None:
+    source = lerobot(tmp_path / "source")
+    names = ["NOTES.txt", "notes.txt", "caf\u00e9.txt", "cafe\u0301.txt"]
+    for name in names:
+        (source / name).write_text(name)
+    hub.publish("lab/alike", source)
+    spec = {**spec_of("lab/alike", episodes="0", copies=1)}
+    run = local_run(tmp_path / "job", hub.endpoint, WRITE, spec)
+    run = run.with_settings(output_folder=tmp_path / "result")
+    run.run_all(1)
+    assert {name: (tmp_path / "result" / name).read_text() for name in names} == {name: name for name in names}
+
+
+def test_templates_that_leave_their_folder_are_refused(tmp_path: Path, token: Path) -> None:
+    source = lerobot(tmp_path / "volume" / "dataset")
+    document = json.loads((source / "meta/info.json").read_text())
+    document["video_path"] = "videos/{video_key}/../../../{chunk_index}-{file_index}.mp4"
+    (source / "meta/info.json").write_text(json.dumps(document))
+    assert "video_path must stay inside videos/" in refusal(run_of(tmp_path, source))
