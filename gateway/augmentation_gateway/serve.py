@@ -9,7 +9,7 @@ import signal
 import socket
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
-from typing import cast
+from typing import Any, cast
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -45,10 +45,26 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._streams = streams
 
+    def handle_failure(self) -> None:
+        """Stop, as for a signal."""
+        self.should_exit = True
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop taking connections, and see those that are there to their end."""
         self._streams.drain()
         await super().shutdown(sockets)
+
+
+def stop_on_failure(following: asyncio.Future[Any], stop: Callable[[], None]) -> None:
+    """Stop a gateway that follows its keys no more: it would go on to take those that are revoked."""
+
+    def on_end(ended: asyncio.Future[Any]) -> None:
+        # A gather that is cancelled ends with CancelledError, which is no Exception.
+        if not ended.cancelled() and isinstance(error := ended.exception(), Exception):
+            logger.critical("the keys are followed no more: the gateway stops", exc_info=error)
+            stop()
+
+    following.add_done_callback(on_end)
 
 
 async def serve(settings: Settings) -> None:
@@ -105,6 +121,7 @@ async def _serve(settings: Settings, tokens: OidcTokens | None, trace: Callable[
             ),
             gateway.streams,
         )
+        stop_on_failure(following, server.handle_failure)
         logger.info(
             "serving",
             extra={"fields": {"port": settings.port, "namespaces": list(settings.namespaces) or "all"}},

@@ -13,6 +13,7 @@ from augmentation_gateway.gateway import Gateway
 from augmentation_gateway.keys import ApiKey, KeyRing
 from augmentation_gateway.native import NATIVE
 from augmentation_gateway.open_requests import KeyEnded, OpenRequests
+from augmentation_gateway.serve import stop_on_failure
 from tests.unit.gateway.conftest import PATH, CurrentGateway
 from tests.unit.gateway.test_operation import a_key
 
@@ -128,3 +129,24 @@ async def test_a_silent_stream_of_the_whole_application_ends_with_its_key(
     assert answer.status_code == 200
     assert "event: status" in answer.text
     assert len(gateway.open_requests) == 0
+
+
+async def test_a_gateway_that_follows_its_keys_no_more_stops() -> None:
+    async def fails() -> None:
+        raise RuntimeError("a mistake")
+
+    stopped = asyncio.Event()
+    following = asyncio.gather(fails(), asyncio.sleep(60))
+    stop_on_failure(following, stopped.set)
+    await asyncio.wait_for(stopped.wait(), 5)
+
+
+async def test_an_orderly_end_is_no_failure() -> None:
+    stopped = asyncio.Event()
+    following = asyncio.gather(asyncio.sleep(60))
+    stop_on_failure(following, stopped.set)
+    following.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await following
+    await asyncio.sleep(0)
+    assert not stopped.is_set()
