@@ -138,7 +138,7 @@ class _Course:
         )
         self._draft.set(class_name=self._class.metadata.name)
         self._note_suspension()
-        if not self._overran() and self._resolved() and self._augmented():
+        if not self._overran() and self._resolved() and self._knows_size() and self._augmented():
             self._publish()
         return self._decision()
 
@@ -426,6 +426,18 @@ class _Course:
                 phase,
             )
         self._look_within(SOON)
+        return False
+
+    def _knows_size(self) -> bool:
+        """Whether it is known into how many shards the work is cut; fails the job where that is gone."""
+        source = self._job.status.source
+        if self._job.status.shard_count or (source is not None and source.selected_frames is not None):
+            return True
+        gone = (
+            "status.source is not there any more, or cannot be read, though the resolve phase has completed: a worker "
+            "has written over it. Create the job again"
+        )
+        self._draft.fail(Rejection(FailureReason.INTERNAL_ERROR, gone), PhaseName.PROVISION)
         return False
 
     def _shards(self) -> int:

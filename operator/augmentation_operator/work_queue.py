@@ -9,6 +9,8 @@ PASSED_OVER = 15
 """Of so many keys in a row that go before those that can wait, the next is one that waits."""
 FIRST_BACKOFF_SECONDS = 0.5
 LONGEST_BACKOFF_SECONDS = 60.0
+MOST_DOUBLINGS = 32
+"""Far beyond the longest; without it a thousand failures are more than a float holds."""
 
 
 class WorkQueue:
@@ -81,7 +83,7 @@ class WorkQueue:
                 on_error(key)
                 failures = self._failures[key] = self._failures.get(key, 0) + 1
                 again_after = timedelta(
-                    seconds=min(LONGEST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** (failures - 1))
+                    seconds=min(LONGEST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** min(failures - 1, MOST_DOUBLINGS))
                 )
             finally:
                 self._handled.discard(key)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import pytest
 
-from augmentation_api import PhaseName
+from augmentation_api import AugmentationJob, PhaseName
 from augmentation_api.identifiers import phase_field_manager, shard_field_manager
+from augmentation_api.spec import MAX_SECONDS
 from augmentation_api.status import (
     EVENT_BYTES_PER_PHASE,
     EVENTS_PER_PHASE,
@@ -388,3 +391,60 @@ def test_a_job_is_given_no_longer_than_ten_years(cluster: Cluster, field: str) -
         "spec": spec,
     }
     assert f"spec.{field}" in refused(lambda: cluster.post(path_of("augmentationjobs", NAMESPACE), body))
+
+
+# What was stored before there were bounds.
+
+_BOUNDS = ("maximum", "pattern", "maxLength", "maxItems", "maxProperties")
+
+
+def without_bounds(schema: Any) -> Any:
+    if isinstance(schema, list):
+        return [without_bounds(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {name: without_bounds(each) for name, each in schema.items() if name not in _BOUNDS}
+
+
+@contextmanager
+def an_older_definition(cluster: Cluster) -> Iterator[None]:
+    """The CRD as it was before anything in the status, and times in the spec, had a bound."""
+    path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/augmentationjobs.augmentation.dev"
+    definition = cluster.get(path)
+    older = copy.deepcopy(definition)
+    fields = older["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]
+    fields["status"] = without_bounds(fields["status"])
+    for name in ("ttlSecondsAfterFinished", "activeDeadlineSeconds"):
+        fields["spec"]["properties"][name].pop("maximum")
+    cluster.merge_patch(path, {"spec": {"versions": older["spec"]["versions"]}})
+    try:
+        yield
+    finally:
+        cluster.merge_patch(path, {"spec": {"versions": definition["spec"]["versions"]}})
+
+
+def takes(cluster: Cluster, spec: Json) -> bool:
+    """Whether a job with this spec is taken: nothing is made."""
+    kind = {"apiVersion": "augmentation.dev/v1alpha1", "kind": "AugmentationJob", "metadata": {"name": "tried"}}
+    path = path_of("augmentationjobs", NAMESPACE)
+    return cluster.http.post(path, params={"dryRun": "All"}, json={**kind, "spec": spec}).is_success
+
+
+def test_a_job_that_was_stored_before_there_were_bounds_goes_on_and_can_be_cancelled(cluster: Cluster) -> None:
+    long = {"source": {"hub": {"repoID": "lab/kitchen"}}, "ttlSecondsAfterFinished": 2**62}
+    job = WorkersJob(cluster, f"job-{next(_numbers)}")
+    with an_older_definition(cluster):
+        until(lambda: takes(cluster, long), lambda: "the older definition is not in force")
+        cluster.merge_patch(job.path(), {"spec": {"ttlSecondsAfterFinished": 2**62}})
+        event = {"id": "augmentation-worker-resolve-000001", "timestamp": "2020-01-01T00:00:00+99:99"}
+        status = {"source": {"episodes": 4 * 10**18}, "phases": [{"name": "resolve", "events": [event]}]}
+        apply_status(cluster, job, "augmentation-worker-resolve", **status)
+    until(lambda: not takes(cluster, long), lambda: "the definition is not in force")
+
+    read, unreadable = AugmentationJob.read(cluster.get(job.path()))
+    assert unreadable == ("status.phases.0.events.0.timestamp", "status.source.episodes")
+    assert read.spec.ttl_seconds_after_finished == MAX_SECONDS
+    job.operator_says(state="running", phases=[{"name": "resolve", "status": "in_progress", "startedAt": AT}])
+    cluster.merge_patch(job.path(), {"spec": {"cancel": True}})
+    job.operator_says(state="cancelled", cancelledAt=AT)
+    assert job.status["state"] == "cancelled"
