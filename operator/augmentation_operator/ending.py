@@ -75,7 +75,7 @@ def cancelled(job: AugmentationJob, seen: Observation, now: datetime) -> Decisio
     """
     draft = StatusDraft(job, now)
     publishing = seen.jobs.get(PhaseName.PUBLISH)
-    if publishing is not None and not publishing.is_over and _may_exit(job, seen, draft, now):
+    if publishing is not None and not publishing.is_over and _may_exit(job, publishing, seen, draft, now):
         draft.message("cancelling: waiting for the publish pod, which has reported its result, to end")
         return Decision(draft.build(), look_again_after=SOON)
     if not seen.is_still:
@@ -93,8 +93,10 @@ def cancelled(job: AugmentationJob, seen: Observation, now: datetime) -> Decisio
     return Decision(draft.build())
 
 
-def _may_exit(job: AugmentationJob, seen: Observation, draft: StatusDraft, now: datetime) -> bool:
-    if not reports_result(job) or not any(pod.runs for pod in seen.pods_of(PhaseName.PUBLISH)):
+def _may_exit(job: AugmentationJob, publishing: ChildJob, seen: Observation, draft: StatusDraft, now: datetime) -> bool:
+    # Not only if a pod is seen to run: what it wrote may be seen before it is.
+    nothing_runs = publishing.suspended and all(pod.is_over for pod in seen.pods_of(PhaseName.PUBLISH))
+    if not reports_result(job) or nothing_runs:
         return False
     said = "the job is cancelled while its publish pod has reported the result: it has a minute to end"
     event = draft.event(PhaseName.PUBLISH, f"cancelling-{attempt_of(job)}", "cancelling", message=said)
