@@ -153,6 +153,18 @@ def test_what_a_phase_fails_of_is_said_once_and_leaves_nothing(job: Path, tmp_pa
     assert sorted(each.name for each in tmp_path.iterdir()) == ["job.yaml", "source"]
 
 
+def test_a_dataset_cannot_steer_the_terminal_nor_forge_a_line(job: Path, tmp_path: Path) -> None:
+    source = Path(shutil.copytree(SOURCE, tmp_path / "source"))
+    info = json.loads((source / "meta/info.json").read_text())
+    info["video_path"] = "videos/\x1b]0;owned\x07\x1b[2J\nresolve: forged\u202e/{nowhere}.mp4"
+    (source / "meta/info.json").write_text(json.dumps(info))
+    code, out, err = command("run", "-f", job, "--source", source, "--output", tmp_path / "result")
+    assert code == FailureReason.SOURCE_INVALID.exit_code
+    assert "owned" in err
+    assert all(line.isprintable() for line in (out + err).splitlines())
+    assert not [line for line in err.splitlines() if line.startswith("resolve: forged")]
+
+
 def test_a_preview_of_an_episode_that_is_not_there(job: Path, tmp_path: Path) -> None:
     code, _, err = command("preview", "-f", job, "--source", SOURCE, "-o", tmp_path / "sheet.png", "--episode", "6")
     assert code == FailureReason.SELECTION_EMPTY.exit_code

@@ -24,7 +24,7 @@ def read_job_file(path: Path) -> AugmentationJobSpec:
     except OSError as error:
         raise _unusable(path, f"it cannot be read: {error}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise _unusable(path, f"it is not YAML: {error}") from error
+        raise _unusable(path, f"it is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(document, dict):
         raise _unusable(path, f"it holds {type(document).__name__} instead of an {JOB_KIND} or its spec")
     if document.get("kind", JOB_KIND) != JOB_KIND:
