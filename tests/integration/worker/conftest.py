@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from huggingface_hub import HfApi
+from huggingface_hub import HfApi, set_client_factory
+from huggingface_hub.utils._http import default_client_factory
 
 from devcluster.localhub.testing import running_hub
 from tests.integration.worker.jobs import LocalRun, local_run, spec_of
@@ -41,8 +42,15 @@ class Hub:
         return Path(self.api.snapshot_download(dataset, repo_type="dataset", revision=revision, local_dir=folder))
 
 
+@pytest.fixture(autouse=True)
+def _client_of_no_hub() -> None:
+    """The client of a job that ran in this process sends tokens to that job's hub alone."""
+    set_client_factory(default_client_factory)
+
+
 @pytest.fixture(scope="session")
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    set_client_factory(default_client_factory)
     with running_hub(tmp_path_factory.mktemp("hub"), TOKENS) as endpoint:
         served = Hub(endpoint, HfApi(endpoint=endpoint, token=WRITE))
         served.publish(SAMPLE, FIXTURES / "pusht_v30")
