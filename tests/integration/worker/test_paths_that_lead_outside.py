@@ -13,6 +13,8 @@ import pytest
 
 from augmentation_api import AugmentationJobSpec, FailureReason, PhaseName
 from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.hub.client import HubClient
+from augmentation_worker.hub.source import open_source, pin
 from augmentation_worker.local.preview import draw_preview
 from tests.integration.worker.conftest import FIXTURES, SAMPLE, WRITE, Hub
 from tests.integration.worker.image_datasets import image_folder, parquet_dataset
@@ -265,6 +267,17 @@ def test_a_hub_that_lists_what_no_dataset_has_is_refused_with_the_path(
     assert finding in message
     assert message.isprintable()
     assert endpoint in message
+
+
+def test_the_notes_that_huggingface_hub_keeps_beside_local_copies_are_not_the_hubs_to_write(
+    hub: Hub, tmp_path: Path
+) -> None:
+    notes = [".cache/huggingface/download/meta/info.json.metadata", ".git/config"]
+    with hub_that_lists(hub.endpoint, notes) as endpoint:
+        client = HubClient(endpoint, WRITE, "hub-token/token", 3.0, lambda *_: None)
+        source = open_source(client, SAMPLE, pin(client, SAMPLE, None), tmp_path)
+    assert "meta/info.json" in source.paths
+    assert not set(notes) & set(source.paths)
 
 
 def test_a_hub_that_lists_one_output_so_is_refused_too(hub: Hub, tmp_path: Path) -> None:

@@ -17,6 +17,9 @@ from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.hub.client import MAIN, HubClient, RemoteFile
 from augmentation_worker.storage.source import read_small
 
+_NOT_OF_A_DATASET = (".cache", ".git")
+"""Folders that huggingface_hub uploads nothing to, and keeps its own notes on local copies in."""
+
 
 @dataclass(frozen=True)
 class HubSource:
@@ -97,4 +100,6 @@ def pin(hub: HubClient, dataset: str, revision: str | None) -> str:
 
 def open_source(hub: HubClient, dataset: str, commit: str, scratch: Path) -> HubSource:
     """List what a dataset holds at a commit."""
-    return HubSource(hub, dataset, commit, hub.files(dataset, commit, "source"), scratch / "source")
+    listed = hub.files(dataset, commit, "source")
+    files = {path: file for path, file in listed.items() if path.parts[0] not in _NOT_OF_A_DATASET}
+    return HubSource(hub, dataset, commit, files, scratch / "source")
