@@ -53,7 +53,9 @@ class VolumeSource(Model):
         description="PersistentVolumeClaim in the job's namespace. The job's creator needs the verb use on it, or the "
         "right to create pods."
     )
-    path: VolumePath = Field("dataset", description="Folder of the dataset inside the volume, relative.")
+    path: VolumePath = Field(
+        "dataset", description="Folder of the dataset inside the volume, relative. No part may be a link."
+    )
 
 
 class Source(Model):
