@@ -16,8 +16,8 @@ EVENTS_PER_PHASE = 50
 """Events that the workers of a phase keep, all together; but for each of many shards its last two."""
 LEAST_EVENTS_PER_SHARD = 2
 EVENT_BYTES_PER_PHASE = 200 * 1024
-"""Bytes of text in these, so that no worker makes a status so large that others cannot write it any more (etcd takes
-1.5 MiB)."""
+"""Bytes of text in these as they are stored (stored_size.py), so that no worker makes a status so large that others
+cannot write it any more (etcd takes 1.5 MiB)."""
 LEAST_EVENT_BYTES_PER_SHARD = 4096
 MAX_SHARDS = 100
 """Shards of a job at most. Each owns an entry of the status, and the API server merges all of them on every write."""

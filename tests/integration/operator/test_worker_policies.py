@@ -186,6 +186,21 @@ def test_many_events_of_long_texts_are_cut_to_what_is_allowed(job: WorkersJob) -
         assert job.status["shards"][-1]["index"] == 3
 
 
+def test_texts_that_are_stored_longer_than_they_are_said_are_cut_too(job: WorkersJob) -> None:
+    for text in ("<&>" * 2000, '"' * 5000):
+        report_of(PUBLISH, events=60, text=text).write(job)
+        shard_report(3, events=60, text=text).write(job)
+        assert job.status["shards"][-1]["index"] == 3
+
+
+def test_a_result_may_have_another_page_than_resolve_had_planned(job: WorkersJob) -> None:
+    """As after a new publicEndpoint of the class: to take a field over changes what resolve owns."""
+    moved = PUBLISHED.model_copy(update={"url": "https://moved.example/datasets/lab/result"})
+    report_of(PUBLISH, output=moved).write(job)
+    assert job.status["output"]["url"] == moved.url
+    assert job.status["source"]["revision"] == "c0ffee"
+
+
 # What a pod that was taken over may not.
 
 
@@ -254,7 +269,15 @@ def test_a_field_manager_of_another_name_is_refused(job: WorkersJob) -> None:
     assert "server-side apply" in answer.json()["message"]
 
 
-@pytest.mark.parametrize("status", [{"startedAt": AT}, {"state": "running"}])
+@pytest.mark.parametrize(
+    "status",
+    [
+        {"startedAt": AT},
+        {"state": "running"},
+        {"phases": [{"name": "augment", "startedAt": AT}]},
+        {"phases": [{"name": "resolve", "completedAt": AT}]},
+    ],
+)
 def test_a_worker_owns_no_field_of_the_operators_even_where_it_says_the_same(
     job: WorkersJob, status: dict[str, Any]
 ) -> None:
@@ -272,6 +295,46 @@ def test_longer_texts_than_a_pod_may_write_are_refused(job: WorkersJob) -> None:
     events = [{"id": "augmentation-worker-shard-1-000001", "message": "x" * 4096, "data": texts}]
     said = lie(job, AUGMENT, 1, shard_field_manager(1), phases=[{"name": "augment", "events": events}])
     assert "hold at most 17066 bytes" in said
+
+
+@pytest.mark.parametrize("character", ["<", "\x01"])
+def test_no_pods_fill_a_status_until_nobody_can_write_it(cluster: Cluster, character: str) -> None:
+    """etcd takes 1.5 MiB of JSON, in which these characters are six bytes long."""
+    job = augmenting(WorkersJob(cluster, f"job-{next(_numbers)}"))
+
+    def write_as_much_as_is_taken(phase: PhaseName, index: int | None, manager: str, count: int, size: int) -> None:
+        found = {"source": SOURCE.to_wire(), "output": PLANNED.to_wire()} if phase == RESOLVE else {}
+        for length in range(size, 0, -size // 12):
+            texts = {"message": character * length, "error": character * length}
+            events = [{"id": f"{manager}-{number:06d}", **texts} for number in range(count)]
+            try:
+                apply_status(job.pod(phase, index), job, manager, phases=[{"name": phase, "events": events}], **found)
+            except httpx.HTTPStatusError as refusal:
+                assert "as they are stored" in refusal_of(refusal)
+            else:
+                return
+
+    write_as_much_as_is_taken(RESOLVE, None, "augmentation-worker-resolve", EVENTS_PER_PHASE, 2000)
+    for index in range(SHARDS):
+        write_as_much_as_is_taken(AUGMENT, index, shard_field_manager(index), EVENTS_PER_PHASE // SHARDS, 2000)
+    write_as_much_as_is_taken(PUBLISH, None, "augmentation-worker-publish", EVENTS_PER_PHASE, 2000)
+    job.operator_says(state="running", shardCount=SHARDS, message="x" * 4096)
+    shard_report(0).write(job)
+    report_of(PUBLISH, output=PUBLISHED).write(job)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"id": "augmentation-worker-shard-1-<"},
+        {"id": f"augmentation-worker-shard-1-{'x' * 128}"},
+        {"id": "augmentation-worker-shard-1-1", "data": {"<": "x"}},
+        {"id": "augmentation-worker-shard-1-1", "data": {"x" * 65: "x"}},
+    ],
+)
+def test_what_names_events_and_their_data_is_plain_and_short(job: WorkersJob, event: dict[str, Any]) -> None:
+    said = lie(job, AUGMENT, 1, shard_field_manager(1), phases=[{"name": "augment", "events": [event]}])
+    assert "letters" in said
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Self
 
 from augmentation_api import AugmentationJobStatus, PhaseName
 from augmentation_api.status import EVENT_BYTES_PER_PHASE, OutputStatus, PhaseEvent, Shard, SourceStatus
+from augmentation_api.stored_size import cut_to_stored_size, stored_size
 from augmentation_worker import secrecy
 
 DETAIL_LIMIT = 256
@@ -82,7 +83,7 @@ class Report:
 
     def _cut(self, text: str) -> str:
         """A text of which an event may have two, and details beside them."""
-        return text.encode()[: self.most_bytes // 4].decode(errors="ignore")
+        return cut_to_stored_size(text, self.most_bytes // 4)
 
     def _kept(self, events: tuple[PhaseEvent, ...]) -> tuple[PhaseEvent, ...]:
         """The newest events, as many as may be kept and as fit."""
@@ -96,10 +97,10 @@ class Report:
 
 
 def _size(event: PhaseEvent) -> int:
-    """Bytes of text in an event."""
+    """Bytes that the texts of an event take where they are stored."""
     details = (text for item in (event.data or {}).items() for text in item)
     texts = (event.id, event.status or "", event.message or "", event.error or "", *details)
-    return sum(len(text.encode()) for text in texts)
+    return sum(map(stored_size, texts))
 
 
 def _number(event: PhaseEvent) -> int:
