@@ -155,6 +155,10 @@ bench: setup ## how fast the augmentation path is, against its floors, in one ru
 bench-gateway: setup ## how fast the gateway's reads are, against kube-apiserver, in one run; needs wrk
 	@$(PY) -m benchmarks.gateway_reads --jobs 10000 --streams 1000
 
+.PHONY: attack-gateway
+attack-gateway: setup ## floods of a gateway on loopback: its memory, and what a well-behaved client sees, in one run
+	@$(PY) -m benchmarks.attack_gateway --jobs $(JOBS)
+
 .PHONY: bench-operator
 bench-operator: setup ## how fast the operator takes JOBS jobs through, beside JobSet's controller, in one run
 	@$(PY) -m benchmarks.operator_scale --jobs $(JOBS)

@@ -25,6 +25,7 @@ from augmentation_gateway.front import Front
 from augmentation_gateway.gateway import AGE_HEADER, Gateway
 from augmentation_gateway.health import health_router
 from augmentation_gateway.native import NATIVE
+from augmentation_gateway.openapi_route import serve_openapi_once
 from augmentation_gateway.page import page_router
 from augmentation_gateway.problem import Problem, invalid
 from augmentation_gateway.validation_message import explain
@@ -67,6 +68,7 @@ def build_app(
         app.include_router(page_router())
     for dialect in dialects:
         app.include_router(dialect.router(gateway))
+    serve_openapi_once(app)
 
     @app.exception_handler(Problem)
     async def on_problem(request: Request, problem: Problem) -> Response:

@@ -98,6 +98,7 @@ class Front:
                     body = await _read_body(scope, receive)
                     check_json(body)
                     receive = _replay(body, receive)
+                await self._gateway.gate.enter(key.id)
                 sending.scope = {**scope, SCOPE_KEY: key, SCOPE_HELD: held}
                 await self._inner(sending.scope, receive, sending)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from augmentation_gateway.access import find_gone, find_job, require
 from augmentation_gateway.cluster_view import ClusterView
 from augmentation_gateway.dialect import Dialect
+from augmentation_gateway.gate import Gate
 from augmentation_gateway.keys import ApiKey, Right
 from augmentation_gateway.keys_in_force import KeysInForce
 from augmentation_gateway.log_limit import LogLimit
@@ -40,6 +41,7 @@ class Gateway:
         rate_limit: how often a key may ask.
         metrics: what is counted.
         capacity: what keys may have at the same time.
+        gate: through which requests are begun.
         refusal_log: of what was refused because of a limit.
         tokens: the OIDC issuer whose tokens are taken in place of keys, if there is one.
     """
@@ -53,6 +55,7 @@ class Gateway:
     metrics: Metrics = field(default_factory=Metrics)
     capacity: Capacity = field(default_factory=Capacity)
     tokens: OidcTokens | None = None
+    gate: Gate = field(default_factory=Gate)
     refusal_log: LogLimit = field(default_factory=lambda: LogLimit(logger))
 
     def __post_init__(self) -> None:

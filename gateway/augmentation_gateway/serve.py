@@ -24,6 +24,7 @@ from augmentation_gateway.keys_file import KeysFile
 from augmentation_gateway.keys_secret import KeysSecret
 from augmentation_gateway.metrics_server import metrics_server
 from augmentation_gateway.oidc import OidcTokens
+from augmentation_gateway.open_files import allow_connections
 from augmentation_gateway.rate_limit import RateLimit
 from augmentation_gateway.settings import Settings
 from augmentation_gateway.shares import Capacity
@@ -77,6 +78,7 @@ async def serve(settings: Settings) -> None:
     # the process before its watches and connections are closed.
     for stop in (signal.SIGTERM, signal.SIGINT):
         signal.signal(stop, lambda *_: None)
+    allow_connections(settings.limits.connections)
     with tracing() as trace:
         await _serve(settings, tokens, trace)
     logger.info("stopped")

@@ -87,6 +87,7 @@ class GatewayProcess:
 
     Attributes:
         keys: the API keys by id, made with `keys create`.
+        limited: whether it has the limits that are the default, for one client that asks for a hundred.
         log: what it wrote to stderr.
     """
 
@@ -94,6 +95,7 @@ class GatewayProcess:
     kubeconfig: Path
     environment: dict[str, str] = field(default_factory=dict)
     keys: dict[str, str] = field(default_factory=dict)
+    limited: bool = False
     _process: subprocess.Popen[bytes] | None = None
 
     def __post_init__(self) -> None:
@@ -191,7 +193,7 @@ class GatewayProcess:
             "AUGMENTATION_METRICS_ADDRESS": f"127.0.0.1:{self._metrics_port}",
         }
         # One client asks here for what a hundred would; what limits do is tested with limits.
-        given |= {f"AUGMENTATION_{name}": "0" for name in UNLIMITED}
+        given |= {} if self.limited else {f"AUGMENTATION_{name}": "0" for name in UNLIMITED}
         return {**os.environ, **given, **self.environment}
 
 

@@ -236,3 +236,13 @@ async def test_a_long_path_is_logged_in_short(http: httpx.AsyncClient, caplog: p
     caplog.set_level("INFO")
     await http.get(f"{CREATE}/{'x' * 5000}/y")
     assert all(len(json.dumps(getattr(record, "fields", {}))) < 1000 for record in caplog.records)
+
+
+async def test_the_openapi_document_is_written_out_once(
+    http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await http.get("/openapi.json", headers={"x-api-key": ""})
+    monkeypatch.setattr(json, "dumps", None)
+    again = await http.get("/openapi.json", headers={"x-api-key": ""})
+    assert again.content == first.content
+    assert again.headers["content-type"] == "application/json"

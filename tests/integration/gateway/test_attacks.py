@@ -1,0 +1,57 @@
+"""Floods of a real gateway with the chart's limits, shorter than `make attack-gateway`: memory and refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from benchmarks.attack_gateway import MEMORY_MIB, Attacked
+from benchmarks.gateway_attacks import ATTACKS
+from tests.integration.control_plane import ControlPlane
+from tests.integration.gateway.conftest import RIGHTS
+
+EXPECTED: dict[str, set[str]] = {
+    "huge headers": {"431", "closed"},
+    "endless headers": {"431", "closed"},
+    "deep JSON": {"422", "429"},
+    "unknown fields": {"422", "429"},
+    "wrong keys": {"401"},
+    "10,000 keys": {"200"},
+    "costly lists": {"200"},
+    "streams": {"200", "429", "503", "closed", "TimeoutError"},
+    "pictures": {"200", "429", "503", "closed", "TimeoutError"},
+    "pipelining": {"200", "429", "closed", "TimeoutError"},
+    "huge queries": {"422", "429"},
+    "unread answers": {"unread", "closed"},
+    "slow headers": set(),
+    "slow bodies": {"429", "closed"},
+    "idle sockets": {"closed"},
+}
+"""What attackers get, if anything: how far they come in two seconds depends on the machine."""
+
+
+@pytest.fixture(scope="module")
+def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Attacked]:
+    # With jobs and a default class that other tests' namespace should not have.
+    plane = ControlPlane(tmp_path_factory.mktemp("attacked"))
+    try:
+        plane.start()
+        plane.kubectl("apply", "--server-side", "-f", "-", manifest=RIGHTS)
+        attacked = Attacked(plane, tmp_path_factory.mktemp("attacked-gateway"), keys=1000, jobs=50)
+        attacked.gateway.start()
+        try:
+            attacked.gateway.await_ready()
+            yield attacked
+        finally:
+            assert attacked.gateway.stop() == 0
+    finally:
+        plane.stop()
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_a_flood_takes_no_more_memory_than_the_pod_has_and_shuts_nobody_out(attacked: Attacked, name: str) -> None:
+    seen = attacked.attack(name, seconds=2, scale=0.1)
+    assert set(seen.answers) <= EXPECTED[name]
+    assert not seen.failed
+    assert seen.peak_mib < MEMORY_MIB
