@@ -50,6 +50,11 @@ def published(record: JobRecord) -> OutputStatus | None:
     return output if record.state is State.COMPLETED and output is not None and output.revision is not None else None
 
 
+def planned(output: OutputStatus) -> OutputStatus:
+    """The dataset that a job is to publish, without what a pod says of it before it is there."""
+    return OutputStatus(dataset_id=output.dataset_id, url=output.url)
+
+
 def result_files(record: JobRecord, runs_as: ClassRecord | None) -> Sequence[ResultFile]:
     """The files of a published result that are worth a link; none until it is there."""
     output, source = published(record), record.status.source

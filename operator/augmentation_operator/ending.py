@@ -86,7 +86,8 @@ def cancelled(job: AugmentationJob, seen: Observation, now: datetime) -> Decisio
         return Decision(draft.build(), look_again_after=SOON)
     for phase in job.status.phases:
         if phase.started_at and not phase.completed_at:
-            draft.fail_phase(phase.name, "cancelled")
+            there = what_may_be_there(job) if phase.name == PhaseName.PUBLISH else ""
+            draft.fail_phase(phase.name, f"cancelled: {there}" if there else "cancelled")
     draft.condition(ConditionType.CANCELLED, True, "CancelledByUser", "spec.cancel was set")
     draft.set(state=State.CANCELLED, cancelled_at=now)
     draft.message(f"cancelled: {what_may_be_there(job) or 'nothing was published'}")

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, PlainSerializer, WithJsonSchema
 from augmentation_api.model import to_rfc3339
 from augmentation_api.status import AugmentationJobStatus, OutputStatus, Phase, PhaseEvent, Tally
 from augmentation_api.vocabulary import NEEDS_SOMEBODY, ConditionType, PhaseName, PhaseStatus, State
-from augmentation_gateway.outputs import page_url
+from augmentation_gateway.outputs import page_url, planned, published
 from augmentation_gateway.records import ClassRecord, JobRecord
 
 Moment = Annotated[
@@ -163,7 +163,7 @@ def status_view(record: JobRecord, runs_as: ClassRecord | None) -> AugmentationS
         if progress
         else ProgressView(),
         error=error_of(status),
-        output=output_view(output, runs_as) if output else None,
+        output=output_view(published(record) or planned(output), runs_as) if output else None,
     )
 
 

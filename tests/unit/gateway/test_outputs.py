@@ -128,6 +128,8 @@ async def test_what_a_worker_wrote_is_no_result_before_the_job_is_completed(
     put(view, job_object(version=300, status={"state": "running", "output": OUTPUT}))
     assert (await http.get(f"{PATH}/preview")).status_code == 404
     assert (await http.get(f"{PATH}/outputs")).json()["files"] == []
+    shown = (await http.get(PATH)).json()["output"]
+    assert (shown["dataset_id"], shown["revision"], shown["frames"]) == ("me/result", None, None)
 
 
 async def test_a_result_on_a_volume_has_no_links(http: httpx.AsyncClient, view: ClusterView) -> None:
