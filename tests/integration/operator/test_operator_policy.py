@@ -111,6 +111,35 @@ MISUSES: list[tuple[str, str, Callable[[Json], Any]]] = [
         _pod(lambda pod: pod["containers"][0].update(securityContext={"allowPrivilegeEscalation": True})),
     ),
     (
+        "root in a container",
+        "Job",
+        _pod(lambda pod: pod["containers"][0]["securityContext"].update(runAsNonRoot=False, runAsUser=0)),
+    ),
+    (
+        "every system call",
+        "Job",
+        _pod(lambda pod: pod["containers"][0]["securityContext"].update(seccompProfile={"type": "Unconfined"})),
+    ),
+    (
+        "a port of the node",
+        "Job",
+        _pod(lambda pod: pod["containers"][0].update(ports=[{"containerPort": 53, "hostPort": 53}])),
+    ),
+    ("a node of its choice", "Job", _pod(lambda pod: pod.update(nodeName="control-plane"))),
+    ("a system priority", "Job", _pod(lambda pod: pod.update(priorityClassName="system-node-critical"))),
+    (
+        "a token for a cloud",
+        "Job",
+        _pod(lambda pod: pod["volumes"][1]["projected"]["sources"][0]["serviceAccountToken"].update(audience="cloud")),
+    ),
+    (
+        "no isolation",
+        "Job",
+        lambda each: each["spec"]["template"]["metadata"]["labels"].pop("augmentation.dev/job-uid"),
+    ),
+    ("another's ConfigMap", "Role", lambda each: each["rules"][2]["resourceNames"].append("kube-root-ca.crt")),
+    ("another's job", "Role", lambda each: each["rules"][1]["resourceNames"].append("another")),
+    (
         "a container of its own",
         "Job",
         _pod(lambda pod: pod.update(initContainers=[dict(pod["containers"][0], name="i")])),
