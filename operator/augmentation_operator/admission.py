@@ -121,6 +121,8 @@ class Admissions:
         done = _phase(body, PhaseName.AUGMENT) == PhaseStatus.COMPLETED
         if not status.get("shardCount") or (state and State(state).is_final) or done or spec.get("suspend"):
             return None
+        if metadata.get("deletionTimestamp"):  # it is being stopped, and a finalizer may keep it for ever
+            return None
         if spec.get("queueName"):  # Kueue's quota is its limit
             return None
         uid = metadata["uid"]

@@ -134,10 +134,14 @@ class Controller:
 
     async def reconcile(self, uid: str) -> timedelta | None:
         """Bring one job a step nearer to what it should be. Answers when to look again, if nothing happens before."""
-        if self._rests(uid):
+        body = None if self._rests(uid) else self.known.body(uid)
+        if body is None:
             return None
         with self._metrics.reconcile():
-            return await self._reconcile(uid)
+            if body["metadata"].get("deletionTimestamp"):
+                await self._stop_deleted(body)
+                return None
+            return await self._reconcile(body)
 
     def _rests(self, uid: str) -> bool:
         """Whether a job has ended and nothing is to come: most have, so it is told without reading all of it."""
@@ -146,10 +150,8 @@ class Controller:
         body = self.known.body(uid)
         return body is not None and _has_come_to_rest(body) and all(c.is_over for c in self._children.jobs_of(uid))
 
-    async def _reconcile(self, uid: str) -> timedelta | None:
-        body = self.known.body(uid)
-        if body is None or body["metadata"].get("deletionTimestamp"):
-            return None
+    async def _reconcile(self, body: Mapping[str, Any]) -> timedelta | None:
+        uid = body["metadata"]["uid"]
         try:
             job = self._read(body)
         except ValidationError as error:
@@ -372,6 +374,13 @@ class Controller:
             named = ", ".join(unreadable[:MOST_NAMED])
             log.warning("%s/%s: left out, as it cannot be read: %s", metadata.namespace, metadata.name, named)
         return job
+
+    async def _stop_deleted(self, body: Mapping[str, Any]) -> None:
+        """Stop what runs for a resource that is being deleted: a finalizer may keep it, and its pods, for ever."""
+        job = without_unreadable_spec(body)
+        uid = job.metadata.uid
+        seen = children_of(job, self._children.jobs_of(uid), self._children.pods_of(uid))
+        await self._delete(seen.living_jobs, job.metadata.namespace)
 
     async def _without_spec(self, body: Mapping[str, Any], findings: str) -> timedelta | None:
         """Do what can be done for a job whose spec cannot be read."""

@@ -15,6 +15,8 @@ from augmentation_api.vocabulary import PhaseName
 from augmentation_operator.admission import Place
 from augmentation_operator.kueue.view import LABEL_QUEUE, KueueView
 
+WORKER_CONTAINER = "worker"
+"""Of each pod; others may have been put beside it by webhooks of the cluster, before or after it."""
 LABEL_BATCH_JOB = "batch.kubernetes.io/job-name"
 """On every pod of a Job, put there by the Job controller."""
 _ACCELERATOR = re.compile(r"[^/]+/(gpu([.-].+)?|mig-.+|tpu|i915|xe)")
@@ -225,14 +227,13 @@ def read_job(body: Mapping[str, Any]) -> ChildJob:
 def read_pod(body: Mapping[str, Any]) -> ChildPod:
     """A pod as the API sends it. Raises KeyError or ValueError if it is no child of ours."""
     metadata, status = body["metadata"], body.get("status", {})
-    container: Mapping[str, Any] = next(iter(status.get("containerStatuses", [])), {})
+    container = _worker_of(status.get("containerStatuses", []))
     state = container.get("state", {})
     waiting, running, terminated = (state.get(key, {}) for key in ("waiting", "running", "terminated"))
     conditions: dict[str, Mapping[str, Any]] = {entry["type"]: entry for entry in status.get("conditions", [])}
     scheduled = conditions.get("PodScheduled", {})
     reason = waiting.get("reason", "")
-    containers: Sequence[Mapping[str, Any]] = body.get("spec", {}).get("containers", [])
-    resources = containers[0].get("resources", {}) if containers else {}
+    resources = _worker_of(body.get("spec", {}).get("containers", [])).get("resources", {})
     return ChildPod(
         name=metadata["name"],
         phase=PhaseName(metadata["labels"][LABEL_PHASE]),
@@ -251,6 +252,11 @@ def read_pod(body: Mapping[str, Any]) -> ChildPod:
         accelerators=_accelerators(resources),
         cpu=_cpu(resources),
     )
+
+
+def _worker_of(containers: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    named = (each for each in containers if each.get("name") == WORKER_CONTAINER)
+    return next(named, containers[0] if containers else {})
 
 
 def _disruption(condition: Mapping[str, Any]) -> Disruption | None:

@@ -7,8 +7,8 @@ from augmentation_api.vocabulary import PhaseName
 from augmentation_operator.kueue.view import LABEL_QUEUE
 from augmentation_operator.kueue.waiting import queue_name_of
 from augmentation_operator.manifests.ownership import Manifest, child_metadata
-from augmentation_operator.manifests.worker_pod import WORKER_CONTAINER, worker_pod
-from augmentation_operator.observation import attempt_of, rung_of
+from augmentation_operator.manifests.worker_pod import worker_pod
+from augmentation_operator.observation import WORKER_CONTAINER, attempt_of, rung_of
 
 # Kubernetes itself then decides what to start again: a pod that was evicted or preempted does not count, a permanent
 # failure ends the Job at once, everything else is tried again with backoff up to the limit.

@@ -27,9 +27,8 @@ from augmentation_api.worker_contract import (
 )
 from augmentation_operator.manifests.ownership import Manifest, child_labels
 from augmentation_operator.manifests.pod_resources import pod_resources
-from augmentation_operator.observation import rung_of
+from augmentation_operator.observation import WORKER_CONTAINER, rung_of
 
-WORKER_CONTAINER: Final = "worker"
 _WORKER_USER: Final = 65532
 _SCRATCH: Final = "/scratch"
 _VOLUMES: Final = "/volumes"

@@ -511,6 +511,20 @@ async def test_a_resource_that_is_being_deleted_is_not_reconciled() -> None:
     assert situation.api.requests == []
 
 
+@pytest.mark.parametrize("change", [{}, {"spec": {"source": "of a later version"}}])
+async def test_what_runs_of_a_resource_that_is_being_deleted_is_stopped(change: dict[str, Any]) -> None:
+    """Somebody's finalizer may keep the resource, and so its children, for as long as they like."""
+    cluster = SimulatedCluster()
+    cluster.reach(AUGMENT)
+    situation = Situation(cluster)
+    body = situation.api.body() | change
+    body["metadata"] |= {"deletionTimestamp": "2026-01-01T00:00:00Z", "resourceVersion": "7"}
+    situation.controller.saw(body)
+    situation.api.requests.clear()
+    assert await situation.reconcile() is None
+    assert situation.api.requests == [("delete", f"{NAME}-0f1e2d3c-augment")]
+
+
 async def test_a_priority_that_was_learned_for_another_job_counts_for_one_that_waits_already() -> None:
     limited = make_class(limits={"maxJobsPerNamespace": 1})
     cluster = SimulatedCluster(priorityClassName="urgent", classes=(limited,))

@@ -156,3 +156,14 @@ def test_a_pod_that_its_node_refused_has_ended_though_no_container_ever_was() ->
     assert pod.is_over
     assert pod.termination is not None
     assert pod.termination.exit_code != 0
+
+
+def test_of_several_containers_the_workers_is_read_wherever_a_webhook_has_put_others() -> None:
+    ended = {"terminated": {"exitCode": 3, "message": "why", "finishedAt": SECOND}}
+    proxy = {"name": "a-proxy", "state": {"running": {"startedAt": FIRST}}}
+    body = a_pod(phase="Running", containerStatuses=[proxy, {"name": "worker", "state": ended}])
+    requests = [{"name": "a-proxy"}, {"name": "worker", "resources": {"requests": {"cpu": "2"}}}]
+    body["spec"]["containers"] = requests
+    pod = read_pod(body)
+    assert pod.termination is not None
+    assert (pod.termination.exit_code, pod.termination.message, pod.cpu) == (3, "why", 2.0)

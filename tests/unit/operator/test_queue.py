@@ -104,6 +104,15 @@ def test_a_job_that_is_suspended_ended_or_deleted_leaves_its_slot() -> None:
         assert slots.place("next")[0]
 
 
+def test_a_job_that_a_finalizer_keeps_after_its_deletion_keeps_no_slot() -> None:
+    slots = Slots(body("holder", slot=True), body("next"))
+    kept = body("holder", slot=True)
+    kept["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    slots.admissions.saw(kept)
+    assert slots.place("next")[0]
+    assert slots.woken == ["next"]
+
+
 def test_a_job_that_is_being_cancelled_holds_its_slot_but_does_not_wait_for_one() -> None:
     slots = Slots(body("holder", slot=True, cancel=True), body("waiting", cancel=True), body("next"))
     assert not slots.place("next")[0]
