@@ -20,7 +20,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from augmentation_gateway.connections import Connections
+from augmentation_gateway.connections import Closable, Connections
 
 SCOPE_CONNECTION: Final = "augmentation_gateway.connection"
 """Where the ASGI scope has the connection that a request came over."""
@@ -56,6 +56,11 @@ class Connection(HttpToolsProtocol):
 
     Attributes:
         key_id: of the valid key that it was last used with; empty: none.
+
+    Args:
+        connections: all of them.
+        config, server_state, app_state, _loop: uvicorn's.
+        instead_of: what has had its place among them until now.
     """
 
     def __init__(
@@ -66,11 +71,13 @@ class Connection(HttpToolsProtocol):
         server_state: ServerState,
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
+        instead_of: Closable | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self.key_id = ""
         # Not named like anything of uvicorn's: its `connections` is a set of the server's.
         self._open_ones = connections
+        self._instead_of = instead_of
         self._limits = connections.http
         self._at = _At.HEAD
         self._boundaries = 0
@@ -104,6 +111,9 @@ class Connection(HttpToolsProtocol):
     @override
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        if self._instead_of is not None:
+            self._open_ones.remove(self._instead_of)
+            self._instead_of = None
         self._lingering = cast(asyncio.Transport, _LingeringTransport(self))
         if self._open_ones.add(self):
             self._set_deadline(_At.HEAD)

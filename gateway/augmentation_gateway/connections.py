@@ -7,6 +7,7 @@ first of those that have never sent a valid key. There is no limit by address: b
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Protocol
 
@@ -54,11 +55,11 @@ class Connections:
         self.http = http
         self.refused = refused
         self._all: set[Closable] = set()
-        # Dicts for their order: the longest idle first.
-        self._idle_unknown: dict[Closable, None] = {}
-        self._idle_known: dict[Closable, None] = {}
-        self._by_key: dict[str, dict[Closable, None]] = {}
-        self._unread: dict[Closable, None] = {}
+        # The longest idle first. No plain dicts: the first of one whose first were taken out is found by a search.
+        self._idle_unknown: OrderedDict[Closable, None] = OrderedDict()
+        self._idle_known: OrderedDict[Closable, None] = OrderedDict()
+        self._by_key: dict[str, OrderedDict[Closable, None]] = {}
+        self._unread: OrderedDict[Closable, None] = OrderedDict()
         self._sweeping: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
@@ -96,7 +97,7 @@ class Connections:
         """A valid key came over it. False where the key has as many connections as it may, all busy."""
         if connection.key_id == key_id:
             return True
-        held = self._by_key.setdefault(key_id, {})
+        held = self._by_key.setdefault(key_id, OrderedDict())
         if self.limits.connections_per_key and len(held) >= self.limits.connections_per_key:
             longest_idle = next((each for each in held if each.is_idle), None)
             if longest_idle is None:
@@ -105,7 +106,7 @@ class Connections:
             self._end(longest_idle)
         self._forget_key(connection)
         connection.key_id = key_id
-        self._by_key.setdefault(key_id, {})[connection] = None
+        self._by_key.setdefault(key_id, OrderedDict())[connection] = None
         return True
 
     def unread(self, connection: Closable) -> None:

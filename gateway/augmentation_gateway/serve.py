@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import logging
 import signal
-import socket
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
-from typing import Any, cast
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -17,7 +15,6 @@ from starlette.types import ASGIApp
 from augmentation_gateway import oidc
 from augmentation_gateway.app import build_app
 from augmentation_gateway.cluster_view import ClusterView
-from augmentation_gateway.connection import Connection
 from augmentation_gateway.connections import Connections
 from augmentation_gateway.gateway import Gateway
 from augmentation_gateway.keys_file import KeysFile
@@ -26,6 +23,7 @@ from augmentation_gateway.metrics_server import metrics_server
 from augmentation_gateway.oidc import OidcTokens
 from augmentation_gateway.open_files import allow_connections
 from augmentation_gateway.rate_limit import RateLimit
+from augmentation_gateway.server import GatewayServer, connection_type
 from augmentation_gateway.settings import Settings
 from augmentation_gateway.shares import Capacity
 from augmentation_gateway.streams import Streams
@@ -37,23 +35,6 @@ logger = logging.getLogger(__name__)
 
 SHUTDOWN_SECONDS = 15
 """Requests under way get this long to end: more than the longest write, less than a pod's usual grace of 30 s."""
-
-
-class _Server(uvicorn.Server):
-    """Ends the event streams when it is told to stop: they would otherwise keep it until the time is up."""
-
-    def __init__(self, config: uvicorn.Config, streams: Streams) -> None:
-        super().__init__(config)
-        self._streams = streams
-
-    def handle_failure(self) -> None:
-        """Stop, as for a signal."""
-        self.should_exit = True
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop taking connections, and see those that are there to their end."""
-        self._streams.drain()
-        await super().shutdown(sockets)
 
 
 def stop_on_failure(following: asyncio.Future[Any], stop: Callable[[], None]) -> None:
@@ -104,14 +85,14 @@ async def _serve(settings: Settings, tokens: OidcTokens | None, trace: Callable[
         )
         connections = Connections(settings.limits, refused=gateway.refused)
         gateway.metrics.show("connections", "Connections that are open.", lambda: len(connections))
-        server = _Server(
+        server = GatewayServer(
             uvicorn.Config(
                 trace(
                     build_app(gateway, allowed_origins=settings.allowed_origins, page=settings.page, docs=settings.docs)
                 ),
                 host=settings.host,
                 port=settings.port,
-                http=cast(type[asyncio.Protocol], functools.partial(Connection, connections)),
+                http=connection_type(connections),
                 ws="none",
                 timeout_keep_alive=settings.limits.keep_alive_seconds,
                 lifespan="off",
@@ -119,9 +100,10 @@ async def _serve(settings: Settings, tokens: OidcTokens | None, trace: Callable[
                 log_config=None,
                 server_header=False,
                 timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-                ssl_context_factory=(lambda *_: certificate.context) if certificate else None,
             ),
             gateway.streams,
+            connections,
+            certificate,
         )
         stop_on_failure(following, server.handle_failure)
         logger.info(

@@ -1,0 +1,89 @@
+"""Connections with TLS are counted before their handshake, and are what others are after it."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import uvicorn
+
+from augmentation_gateway.connections import Connections
+from augmentation_gateway.limits import Limits
+from augmentation_gateway.server import GatewayServer, connection_type
+from augmentation_gateway.streams import Streams
+from augmentation_gateway.tls import Certificate
+from tests.integration.tls.test_certificate import write_certificate
+from tests.unit.gateway.test_connections import QUICK, Application, Served, answer_of, eventually, one_answer
+
+GET = b"GET / HTTP/1.1\r\nHost: gateway\r\n\r\n"
+
+
+@asynccontextmanager
+async def secured(folder: Path, limits: Limits) -> AsyncIterator[Served]:
+    write_certificate(folder, "gateway")
+    certificate, refused, application = Certificate(folder), Counter[str](), Application()
+    connections = Connections(limits, replace(QUICK, head_seconds=1.0), lambda reason: refused.update([reason]))
+    config = uvicorn.Config(
+        application, host="127.0.0.1", port=0, http=connection_type(connections), ws="none", lifespan="off",
+        log_config=None, timeout_graceful_shutdown=1,
+    )  # fmt: skip
+    server = GatewayServer(config, Streams(), connections, certificate)
+    task = asyncio.create_task(server._serve())
+    await eventually(lambda: server.started)
+    try:
+        yield Served(server.servers[0].sockets[0].getsockname()[1], application, connections, refused)
+    finally:
+        server.should_exit = server.force_exit = True
+        await task
+
+
+async def connect(served: Served) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    trust = ssl.create_default_context()
+    trust.check_hostname, trust.verify_mode = False, ssl.CERT_NONE
+    return await asyncio.open_connection("127.0.0.1", served.port, ssl=trust)
+
+
+async def test_requests_are_answered_over_a_connection_that_is_kept(tmp_path: Path) -> None:
+    async with secured(tmp_path / "tls", Limits()) as served:
+        reader, writer = await connect(served)
+        for _ in range(3):
+            writer.write(GET)
+            assert await one_answer(reader) == 200
+        assert len(served.connections) == 1
+
+
+async def test_connections_without_a_handshake_shut_nobody_out(tmp_path: Path) -> None:
+    async with secured(tmp_path / "tls", Limits(connections=5)) as served:
+        for _ in range(30):
+            await served.connect()
+        await eventually(lambda: served.refused["idle"] >= 25)
+        assert len(served.connections) <= 5
+        reader, writer = await connect(served)
+        writer.write(GET)
+        assert await one_answer(reader) == 200
+
+
+@pytest.mark.parametrize(
+    "said", [b"", b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01"], ids=["nothing", "plain HTTP", "a part"]
+)
+async def test_a_connection_whose_handshake_comes_to_nothing_is_closed(tmp_path: Path, said: bytes) -> None:
+    async with secured(tmp_path / "tls", Limits()) as served:
+        reader, writer = await served.connect()
+        writer.write(said)
+        await answer_of(reader)
+        await eventually(lambda: len(served.connections) == 0)
+        assert served.refused["tls"] == 1
+        assert served.application.requests == 0
+
+
+async def test_headers_beyond_the_limit_are_431_with_tls_too(tmp_path: Path) -> None:
+    async with secured(tmp_path / "tls", Limits()) as served:
+        reader, writer = await connect(served)
+        writer.write(b"GET / HTTP/1.1\r\na: " + b"x" * 40_000)
+        assert (await answer_of(reader))[0] == 431
