@@ -167,6 +167,10 @@ bench-operator: setup ## how fast the operator takes JOBS jobs through, beside J
 fuzz-gateway: setup ## ten minutes of made-up requests, each answer held against the gateway's OpenAPI document
 	@$(PY) -m tests.integration.gateway.fuzzing --seconds $(FUZZ_SECONDS)
 
+.PHONY: fuzz-worker
+fuzz-worker: setup ## ten minutes of made-up bytes for every parser of what a dataset or a hub sends a worker
+	@$(PY) -m tests.unit.worker.fuzzing --seconds $(FUZZ_SECONDS)
+
 .PHONY: chaos
 chaos: setup images ## fifty jobs while operator, workers, kubelet, API server, etcd and hub are killed again and again
 	@CHAOS_JOBS=$(CHAOS_JOBS) $(PY) -m pytest -s --timeout 0 tests/e2e/test_chaos.py

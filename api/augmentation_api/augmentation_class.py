@@ -3,13 +3,14 @@
 What a StorageClass is to volumes: written by the cluster's administrator, named (or left to a default) by users.
 """
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
 
 from augmentation_api.identifiers import MAX_RUNGS
 from augmentation_api.model import Model, kubernetes_rule
 from augmentation_api.spec import CredentialsSecretRef, ObjectName
+from augmentation_api.status import MAX_DATASET_FRAMES
 from augmentation_api.vocabulary import AugmentationType
 
 Quantity = Annotated[
@@ -124,10 +125,20 @@ class InstanceLabels(Model):
     accelerator: LabelKey = Field("nvidia.com/gpu.product", description="Accelerator.")
 
 
+DEFAULT_MAX_FRAMES: Final = 1_000_000_000
+"""DROID has 27 million frames, a job makes 20 copies at most: 540 million."""
+
+
 class ClassLimits(Model):
     """What jobs of this class may ask for and take at once."""
 
-    max_frames: int | None = Field(None, ge=1, description="Most augmented frames of a job.")
+    max_frames: int | None = Field(
+        DEFAULT_MAX_FRAMES,
+        ge=1,
+        le=MAX_DATASET_FRAMES,
+        description="Most augmented frames of a job, of each camera, or rows of an image dataset. The default holds 20 "
+        "copies of the largest public dataset of robots.",
+    )
     max_jobs_per_namespace: int | None = Field(
         None,
         ge=1,

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from augmentation_api import FailureReason
+from augmentation_api.status import MAX_DATASET_FRAMES
 from augmentation_worker.bounded.unreadable import Unreadable
 from augmentation_worker.failure import WorkerFailure
 
@@ -24,8 +25,8 @@ MOST_LINES_BYTES: Final = 2 * 2**30
 """One of v2.1's files of lines. They are read one by one."""
 MOST_EPISODES: Final = 1_000_000
 """Of a source; the largest public dataset of robots in one repository has a tenth. A job selects at most 40,000."""
-MOST_FRAMES: Final = 10_000_000_000
-"""Of a source, or rows of an image dataset: ten years of video at 30 frames a second."""
+MOST_FRAMES: Final = MAX_DATASET_FRAMES
+"""Of a source and of a result, or rows of an image dataset: what the status holds."""
 LARGEST_TOTAL: Final = 2**53 - 1
 """What JSON's readers hold exactly; for totals that are compared with what there is."""
 MOST_EPISODES_TABLE_BYTES: Final = 4 * 2**30
@@ -43,6 +44,16 @@ MOST_DIMENSIONS: Final = 8
 LARGEST_DIMENSION: Final = 2**31 - 1
 LARGEST_FILE_NUMBER: Final = 10**9 - 1
 """Chunk and file indices: templates of info.json write them with at most nine digits."""
+
+
+def check_result_frames(frames: int) -> None:
+    """Refuse a result that nobody could count. Raises WorkerFailure: LIMIT_EXCEEDED."""
+    if frames > MOST_FRAMES:
+        raise WorkerFailure(
+            FailureReason.LIMIT_EXCEEDED,
+            f"the result would have {frames} frames, more than {MOST_FRAMES}: choose fewer copies "
+            "(spec.augmentation.copies) or episodes (spec.augmentation.episodes)",
+        )
 
 
 @contextmanager

@@ -15,6 +15,7 @@ DATA_KEY = "data"
 ORIGINAL_VIDEOS_KEY = "original-videos"
 PICTURE_KEY = "picture"
 _EPISODE_KEY_PREFIX = "episode-"
+_LONGEST_INDEX, _LONGEST_QUOTE = 9, 60
 
 
 def episode_key(episode_index: int) -> str:
@@ -24,6 +25,14 @@ def episode_key(episode_index: int) -> str:
 
 class RecordInvalid(Exception):
     """A manifest holds something that no worker of this version wrote."""
+
+
+def index_of(key: str, prefix: str) -> int:
+    """The number that a record's key ends with. Raises RecordInvalid."""
+    number = key.removeprefix(prefix)
+    if not (number.isascii() and number.isdecimal() and len(number) <= _LONGEST_INDEX):
+        raise RecordInvalid(f"the record {key[:_LONGEST_QUOTE]!r} has no number")
+    return int(number)
 
 
 class Record(BaseModel):
@@ -168,7 +177,7 @@ class ShardRecords(BaseModel):
     def read(cls, manifest: Mapping[str, str]) -> Self:
         """Read a manifest; keys of other writers are passed over. Raises RecordInvalid."""
         episodes = {
-            int(key.removeprefix(_EPISODE_KEY_PREFIX)): EpisodeRecord.decode(text, key)
+            index_of(key, _EPISODE_KEY_PREFIX): EpisodeRecord.decode(text, key)
             for key, text in manifest.items()
             if key.startswith(_EPISODE_KEY_PREFIX)
         }

@@ -52,6 +52,10 @@ class HubAccess:
         return f"without a token{missing}"
 
 
+_NOT_FORESEEN_BY_THE_CLIENT = (TypeError, AttributeError, LookupError, RecursionError, OverflowError)
+"""What huggingface_hub raises for an answer of another form than it takes for granted."""
+
+
 @contextmanager
 def explained(access: HubAccess, side: Side, dataset: str) -> Iterator[None]:
     """Turn the hub's errors inside into WorkerFailure. A missing file passes: the caller knows what it means."""
@@ -66,9 +70,15 @@ def explained(access: HubAccess, side: Side, dataset: str) -> Iterator[None]:
         raise
     except (HfHubHTTPError, *_UNSENT, HubUnreachable, OSError, ValueError) as error:
         failure = failure_of(error, access, side, dataset)
-        if failure is None:
+        if failure is None and isinstance(error, OSError) and error.errno is not None:
             raise
-        raise failure from error
+        raise failure or _odd_answer(access, error) from error
+    except _NOT_FORESEEN_BY_THE_CLIENT as error:
+        raise _odd_answer(access, error) from error
+
+
+def _odd_answer(access: HubAccess, error: Exception) -> WorkerFailure:
+    return _unavailable(access, f"its answer is not that of a hub ({type(error).__name__})")
 
 
 def failure_of(error: Exception, access: HubAccess, side: Side, dataset: str) -> WorkerFailure | None:

@@ -4,6 +4,7 @@ import io
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
+import httpx2
 from huggingface_hub import HfApi, hf_hub_url
 from huggingface_hub.utils._headers import build_hf_headers
 from huggingface_hub.utils._http import get_session, hf_raise_for_status
@@ -66,11 +67,25 @@ class PartialFile(io.RawIOBase):
             return 0
         last = self._position + wanted - 1
         headers = {**self._headers, "Range": f"bytes={self._position}-{last}", "Accept-Encoding": "identity"}
-        with self._explained():
-            answer = get_session().get(self._url, headers=headers, follow_redirects=True)
+        with (
+            self._explained(),
+            get_session().stream("GET", self._url, headers=headers, follow_redirects=True) as answer,
+        ):
             hf_raise_for_status(answer)
-        # A server that does not know ranges sends the whole file, with status 200.
-        content = answer.content if answer.status_code == 206 else answer.content[self._position : last + 1]
+            # A server that does not know ranges sends the whole file, with status 200.
+            content = _part_of(answer, 0 if answer.status_code == 206 else self._position, wanted)
         buffer[: len(content)] = content
         self._position += len(content)
         return len(content)
+
+
+def _part_of(answer: httpx2.Response, start: int, size: int) -> bytes:
+    """Bytes of an answer, of which no more is held or read than that needs."""
+    content = bytearray()
+    position = 0
+    for chunk in answer.iter_bytes():
+        content += chunk[max(start - position, 0) :]
+        position += len(chunk)
+        if len(content) >= size:
+            break
+    return bytes(content[:size])

@@ -7,6 +7,8 @@ from typing import Any
 import yaml
 
 from augmentation_api import AugmentationJobSpec
+from augmentation_worker.bounded.front_matter import read_yaml_object
+from augmentation_worker.bounded.unreadable import Unreadable
 from augmentation_worker.dataset.card import BEGIN, END, FRONT_MATTER
 from augmentation_worker.dataset.layout import PICTURE_PATH
 from augmentation_worker.dataset.provenance import version
@@ -43,11 +45,13 @@ def write_image_card(
 
 
 def _front_matter(dataset: ImageDataset, plan: ImagePlan, source: str, *, extends: bool) -> dict[str, Any]:
-    front = yaml.safe_load(source) or {}
-    if not isinstance(front, dict):
-        front = {}
+    try:
+        front = read_yaml_object(source)
+    except Unreadable:
+        front = {}  # what `datasets` does not read says nothing
     front.setdefault("tags", ["augmentation"])
-    known = front.get("configs") or []
+    listed = front.get("configs")
+    known = [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
     before: Mapping[str, Any] = next((each for each in known if _name(each) == dataset.config), {})
     files = [{"split": split.split, "path": list(split.patterns)} for split in plan.splits if split.patterns]
     after = {"config_name": dataset.config, **before, "data_files": files}

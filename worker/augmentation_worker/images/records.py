@@ -11,6 +11,7 @@ from augmentation_worker.dataset.records import (
     BlobRecord,
     OriginalVideosRecord,
     Record,
+    index_of,
 )
 
 ORIGINALS_KEY = ORIGINAL_VIDEOS_KEY
@@ -57,7 +58,7 @@ class ImageShardRecords(BaseModel):
         """Read a manifest; keys of other writers are passed over. Raises RecordInvalid."""
         return cls(
             blocks={
-                int(key.removeprefix(_BLOCK_KEY_PREFIX)): BlockRecord.decode(text, key)
+                index_of(key, _BLOCK_KEY_PREFIX): BlockRecord.decode(text, key)
                 for key, text in manifest.items()
                 if key.startswith(_BLOCK_KEY_PREFIX)
             },

@@ -2,6 +2,7 @@
 
 from augmentation_api import AugmentationJobSpec, FailureReason
 from augmentation_api.status import MAX_SHARDS, MOST_CAMERAS, OutputStatus, SourceStatus
+from augmentation_worker.dataset import limits
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.images.dataset import ImageDataset, Layout
 from augmentation_worker.images.finding import find_image_dataset
@@ -79,6 +80,7 @@ def checked_plan(
             "(limits.maxFrames): choose fewer copies (spec.augmentation.copies) or rows (spec.augmentation.episodes), "
             "or another class",
         )
+    limits.check_result_frames(plan.total_rows)
     return plan
 
 

@@ -3,6 +3,7 @@
 from augmentation_api import FailureReason
 from augmentation_api.sharding import most_episodes_per_shard
 from augmentation_api.status import MAX_SHARDS, MOST_CAMERAS, OutputStatus, SourceStatus
+from augmentation_worker.dataset import limits
 from augmentation_worker.dataset.info import DatasetInfo
 from augmentation_worker.dataset.layout import check_order_of_data_files, planned_paths
 from augmentation_worker.dataset.metadata import DatasetMetadata
@@ -84,6 +85,7 @@ def _checked_plan(session: Session, metadata: DatasetMetadata) -> Plan:
             f"the job would write {frames} augmented frames, its AugmentationClass allows {limit} (limits.maxFrames): "
             "choose fewer copies (spec.augmentation.copies) or episodes (spec.augmentation.episodes), or another class",
         )
+    limits.check_result_frames(plan.total_frames)
     return plan
 
 

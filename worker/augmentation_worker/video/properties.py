@@ -82,6 +82,9 @@ def open_video(path: Path) -> av.container.InputContainer:
         container.close()
         raise VideoInvalid(path, f"announces {stream.frames} frames in {path.stat().st_size} bytes")
     context = stream.codec_context
+    if context is None:
+        container.close()
+        raise VideoInvalid(path, "holds video of a codec that is not known")
     if max(context.width, context.height) > LARGEST_SIDE:
         container.close()
         # A frame would take more memory than the pod has: it is not decoded to see what is in it.

@@ -1,0 +1,92 @@
+"""Runs jobs of datasets that mean harm, each in a process of its own, and says what came of them: a line of JSON each.
+
+python -m tests.integration.worker.hostile_run FOLDER NAME...
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import augmentation_worker.phases.augment
+import augmentation_worker.phases.publish  # noqa: F401
+from augmentation_api import PhaseName
+from augmentation_worker.failure import WorkerFailure
+from tests.fixtures.hostile.generate import HOSTILE, forty_million_rows
+from tests.integration.worker.jobs import local_run, spec_of
+
+FORTY_MILLION_ROWS = "40 million rows"
+MOST_ADDRESS_SPACE_MORE = 4 * 2**30
+"""Beyond what the process begins with: nothing gets so far, it keeps a test from taking the machine down."""
+
+
+def outcome_of(name: str, source: Path, folder: Path) -> dict[str, Any]:
+    """Run a job until it fails."""
+    run = local_run(folder / "job", "http://127.0.0.1:9", None, spec_of("unused/unused", copies=1), patience=0.1)
+    run = run.with_settings(source_folder=source, output_folder=folder / "result", device="cpu")
+    begin, before = time.monotonic(), _memory()
+    outcome: dict[str, Any] = {"name": name, "phase": None, "reason": None, "message": None}
+    phases = {PhaseName.RESOLVE: {}, PhaseName.AUGMENT: {"shard": 0, "shards": 1}}
+    if name == FORTY_MILLION_ROWS:
+        del phases[PhaseName.AUGMENT]
+    for phase, shards in phases.items():
+        try:
+            run.run(phase, **shards)
+        except WorkerFailure as failure:
+            outcome |= {"phase": phase.value, "reason": failure.reason.value, "message": failure.message}
+            break
+        except MemoryError:
+            outcome |= {"phase": phase.value, "message": "out of memory"}
+            break
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    status = run.job.status
+    return outcome | {
+        "seconds": time.monotonic() - begin,
+        "bytes": peak - before,
+        "published": (folder / "result").exists(),
+        "rows": status.source.episodes if status.source else None,
+    }
+
+
+def _memory() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+def main() -> None:
+    folder = Path(sys.argv[1])
+    for number, name in enumerate(sys.argv[2:]):
+        place = folder / str(number)
+        # Made in a process of its own too: making it may take more memory than reading it.
+        _in_child(lambda name=name, place=place: _make(name, place / "source"))
+        _in_child(
+            lambda name=name, place=place: print(json.dumps(outcome_of(name, place / "source", place)), flush=True)
+        )
+
+
+def _make(name: str, source: Path) -> None:
+    forty_million_rows(source) if name == FORTY_MILLION_ROWS else HOSTILE[name].make(source)
+
+
+def _in_child(work: Any) -> None:
+    child = os.fork()
+    if child == 0:
+        try:
+            # Whatever a broken dataset makes of it, the machine stays.
+            address_space = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+            most = address_space + MOST_ADDRESS_SPACE_MORE
+            resource.setrlimit(resource.RLIMIT_AS, (most, most))
+            work()
+            os._exit(0)
+        except BaseException as error:
+            print(json.dumps({"name": None, "message": f"{type(error).__name__}: {error}"}), flush=True)
+            os._exit(1)
+    os.waitpid(child, 0)
+
+
+if __name__ == "__main__":
+    main()
