@@ -70,7 +70,8 @@ def explained(access: HubAccess, side: Side, dataset: str) -> Iterator[None]:
         raise
     except (HfHubHTTPError, *_UNSENT, HubUnreachable, OSError, ValueError) as error:
         failure = failure_of(error, access, side, dataset)
-        if failure is None and isinstance(error, OSError) and error.errno is not None:
+        # An OSError without a number is huggingface_hub's word for a file of another size than was announced.
+        if failure is None and isinstance(error, OSError) and (type(error) is not OSError or error.errno is not None):
             raise
         raise failure or _odd_answer(access, error) from error
     except _NOT_FORESEEN_BY_THE_CLIENT as error:
