@@ -310,12 +310,6 @@ def _change_rules(schema: dict[str, Any]) -> None:
         rules.append(kubernetes_rule(same, f"{name} cannot be changed: create a new AugmentationJob"))
     rules.append(
         kubernetes_rule(
-            f"!has(self.priorityClassName) || !self.priorityClassName.startsWith('{SYSTEM_PRIORITY}')",
-            SYSTEM_PRIORITY_REFUSED,
-        )
-    )
-    rules.append(
-        kubernetes_rule(
             f"self.output.mode != '{OutputMode.IN_PLACE}' || self.augmentation.mode != '{AugmentationMode.INDEPENDENT}'"
             " || size(self.augmentation.transforms) == 1",
             _ONE_VERSION_IN_PLACE,
@@ -374,6 +368,12 @@ class AugmentationJobSpec(Model):
     )
     priority_class_name: ObjectName | None = Field(
         None,
+        # Of the field, so that a job from before it can still be cancelled: asked only where the field is new.
+        json_schema_extra={
+            "x-kubernetes-validations": [
+                kubernetes_rule(f"!self.startsWith('{SYSTEM_PRIORITY}')", SYSTEM_PRIORITY_REFUSED)
+            ]
+        },
         description="PriorityClass of the worker pods; also their order in a queue. The creator of the job needs the "
         "verb use on it, or the right to create pods; never one of Kubernetes' own (system-*).",
     )

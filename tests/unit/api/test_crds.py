@@ -97,6 +97,14 @@ def test_every_field_of_a_spec_but_four_is_guarded_against_change() -> None:
     assert set(spec["properties"]) - guarded == {"suspend", "cancel", "attempt", "ttlSecondsAfterFinished"}
 
 
+def test_a_job_from_before_the_rule_on_priorities_can_still_be_cancelled() -> None:
+    """A rule of a field is not asked again while the field stays; one of the spec is, at every change of the spec."""
+    spec = schema("AugmentationJob")["properties"]["spec"]
+    said = "names a PriorityClass of Kubernetes' own"
+    assert said in spec["properties"]["priorityClassName"]["x-kubernetes-validations"][0]["message"]
+    assert not any(said in rule["message"] for rule in spec["x-kubernetes-validations"])
+
+
 def test_kubectl_get_shows_state_phase_progress_type_node_and_age() -> None:
     columns = DEFINITIONS["AugmentationJob"]["spec"]["versions"][0]["additionalPrinterColumns"]
     shown = [column["name"] for column in columns if not column.get("priority")]
