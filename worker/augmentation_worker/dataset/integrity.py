@@ -9,6 +9,7 @@ import pyarrow as pa
 from augmentation_api import FailureReason
 from augmentation_worker.dataset.episodes import TIMESTAMP_TOLERANCE_SECONDS, read_episodes
 from augmentation_worker.dataset.info import read_info
+from augmentation_worker.dataset.layout import PICTURE_PATH
 from augmentation_worker.dataset.metadata import DatasetMetadata
 from augmentation_worker.dataset.plan import Plan, PlannedEpisode, PlannedShard, RowsMade
 from augmentation_worker.dataset.records import BlobRecord, CopyRecord, EpisodeRecord, ShardRecords, VideoRecord
@@ -21,6 +22,23 @@ def broken(finding: str) -> WorkerFailure:
     return WorkerFailure(
         FailureReason.INTEGRITY_CHECK_FAILED,
         f"nothing was published, because the result did not pass its check: {finding}",
+    )
+
+
+def as_planned(shard: PlannedShard, found: ShardRecords) -> ShardRecords:
+    """What a shard has recorded of what it was to do; nothing else is published, whatever a worker has added.
+
+    One that was taken over could name other shards' files, or files that no shard makes.
+    """
+    wanted = {episode.source.index for episode in shard.episodes}
+    carried = {file.path: file for file in found.original_videos}
+    draws = shard.draws_picture and found.picture is not None and found.picture.path == PICTURE_PATH
+    return found.model_copy(
+        update={
+            "episodes": {index: record for index, record in found.episodes.items() if index in wanted},
+            "original_videos": tuple(carried[path] for path in shard.original_videos if path in carried),
+            "picture": found.picture if draws else None,
+        }
     )
 
 

@@ -10,14 +10,28 @@ from typing import Any
 
 from augmentation_api import FailureReason
 from augmentation_worker.dataset.integrity import broken
-from augmentation_worker.dataset.layout import CARD_PATH
+from augmentation_worker.dataset.layout import CARD_PATH, PICTURE_PATH
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.images.dataset import ImageDataset
-from augmentation_worker.images.plan import Block, ImagePlan
+from augmentation_worker.images.plan import Block, ImagePlan, ImageShard
 from augmentation_worker.images.records import ImageShardRecords
 from augmentation_worker.storage.blobs import stored_of
 from augmentation_worker.storage.disk import is_disk_full, scratch_full
 from augmentation_worker.storage.output import OutputDataset
+
+
+def as_planned(shard: ImageShard, found: ImageShardRecords) -> ImageShardRecords:
+    """What a shard has recorded of what it was to do; nothing else is published, whatever a worker has added."""
+    wanted = {block.index for block in shard.blocks}
+    carried = {file.path: file for file in found.originals}
+    draws = shard.index == 0 and found.picture is not None and found.picture.path == PICTURE_PATH
+    return found.model_copy(
+        update={
+            "blocks": {index: record for index, record in found.blocks.items() if index in wanted},
+            "originals": tuple(carried[path] for path in shard.carried if path in carried),
+            "picture": found.picture if draws else None,
+        }
+    )
 
 
 def check_complete(plan: ImagePlan, records: Sequence[ImageShardRecords]) -> None:

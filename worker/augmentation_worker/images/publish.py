@@ -20,7 +20,7 @@ from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.images.card import write_image_card
 from augmentation_worker.images.dataset import ImageDataset
 from augmentation_worker.images.finding import find_image_dataset
-from augmentation_worker.images.integrity import check_complete, check_opens
+from augmentation_worker.images.integrity import as_planned, check_complete, check_opens
 from augmentation_worker.images.plan import ImagePlan, make_image_plan
 from augmentation_worker.images.provenance import write_image_provenance
 from augmentation_worker.images.records import ImageShardRecords
@@ -103,7 +103,10 @@ class _Publication:
 
     def _records(self) -> list[ImageShardRecords]:
         try:
-            return [ImageShardRecords.read(self.session.manifests.read(shard.index)) for shard in self.plan.shards]
+            return [
+                as_planned(shard, ImageShardRecords.read(self.session.manifests.read(shard.index)))
+                for shard in self.plan.shards
+            ]
         except RecordInvalid as error:
             raise WorkerFailure(FailureReason.INTERNAL_ERROR, str(error)) from error
 

@@ -113,7 +113,10 @@ class _Publication:
 
     def _records(self) -> list[ShardRecords]:
         try:
-            return [ShardRecords.read(self.session.manifests.read(shard.index)) for shard in self.plan.shards]
+            return [
+                integrity.as_planned(shard, ShardRecords.read(self.session.manifests.read(shard.index)))
+                for shard in self.plan.shards
+            ]
         except RecordInvalid as error:
             raise WorkerFailure(FailureReason.INTERNAL_ERROR, str(error)) from error
 
