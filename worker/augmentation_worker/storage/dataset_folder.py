@@ -1,6 +1,6 @@
 """The files of a dataset that lies in a folder, listed and opened so that none of them can lie elsewhere.
 
-A link in it may lead to a regular file of the same folder, of the folder of blobs where the dataset is a snapshot in a
+A link in it may lead to a regular file of the same dataset, of the folder of blobs where the dataset is a snapshot in a
 Hugging Face cache, or of one more folder that was allowed by name. Everything else is refused: a link to anywhere else
 or to a folder, a FIFO, a device, a name that is no DatasetPath.
 """
@@ -8,7 +8,7 @@ or to a folder, a FIFO, a device, a name that is no DatasetPath.
 import os
 import re
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,10 @@ from augmentation_worker.dataset_path import DatasetPath, PathRefused, shown
 from augmentation_worker.storage.held_folder import EntryRefused, HeldFolder, kind_of
 
 _HIDDEN_THAT_COUNTS = ".gitattributes"
+_OF_THE_FILE_SYSTEM = "lost+found"
+"""What ext4 has at the top of a disk, for the system's administrator alone to read."""
+_HIDDEN_CONTENT = (".git/annex/objects/", ".dvc/cache/")
+"""Where git-annex and DVC keep the content of files, behind links."""
 _COMMIT = re.compile("[0-9a-f]{40}")
 _CACHED_DATASET = "datasets--"
 _MOST_LINKS = 40
@@ -47,11 +51,11 @@ class DatasetFolder:
 
     def __init__(self, folder: Path, follow_links: Path | None = None, *, links: bool = True) -> None:
         self.folder = folder
-        roots = (folder, _blobs_of(folder), follow_links) if links else ()
-        self._roots = tuple(f"{root}/".replace("//", "/") for root in roots if root is not None)
+        more = [root for root in (_blobs_of(folder), follow_links) if root is not None]
+        self._allowed = _Allowed(_prefix(folder), tuple(map(_prefix, more))) if links else _Allowed(None, ())
 
     def list(self) -> Listing:
-        """Everything in it. What begins with a dot, at the top, is not part of a dataset.
+        """Everything in it. What begins with a dot, at the top, is not part of a dataset, nor is `lost+found`.
 
         Raises:
             OSError: FileNotFoundError or NotADirectoryError if there is no such folder.
@@ -60,12 +64,12 @@ class DatasetFolder:
         files: dict[DatasetPath, int] = {}
         refused: list[EntryRefused] = []
         pending: list[tuple[str, ...]] = [()]
-        with HeldFolder.at(self.folder) as root, _Targets(self._roots) as targets:
+        with HeldFolder.at(self.folder) as root, _Targets(self._allowed) as targets:
             while pending:
                 names = pending.pop()
                 with root.within(names) as held, os.scandir(held.descriptor) as entries:
                     for entry in entries:
-                        if not names and entry.name.startswith(".") and entry.name != _HIDDEN_THAT_COUNTS:
+                        if not names and not _counts(entry.name):
                             continue
                         try:
                             path = _path_of(names, entry.name)
@@ -93,7 +97,7 @@ class DatasetFolder:
             status = held.status(path.name)
             if status is None or not stat.S_ISLNK(status.st_mode):
                 return held.open_file(path.name)
-            place, name = _target(self._roots, held, path.name, path)
+            place, name = _target(self._allowed, held, path.name, path)
         with HeldFolder.at(Path(place)) as held:
             return held.open_file(name)
 
@@ -103,11 +107,36 @@ class DatasetFolder:
             return file.read()
 
 
+@dataclass(frozen=True)
+class _Allowed:
+    """Where links may lead.
+
+    Attributes:
+        dataset: the folder itself, with a slash at its end; None: links lead nowhere.
+        more: other folders, likewise.
+    """
+
+    dataset: str | None
+    more: tuple[str, ...]
+
+    def refusal(self, found: str) -> str | None:
+        """Why a file may not be what a link leads to, as the end of a clause; None if it may."""
+        if self.more and found.startswith(self.more):
+            return None
+        if self.dataset is None or not found.startswith(self.dataset):
+            return "which is outside of the dataset"
+        inside = found[len(self.dataset) :]
+        # A clone has its owner's password in .git/config: what is not listed is not to be had by a link either.
+        if _counts(inside.partition("/")[0]) or inside.startswith(_HIDDEN_CONTENT):
+            return None
+        return "which is hidden and no part of the dataset"
+
+
 class _Targets:
     """What links lead to, for a listing: most are in the same folder, which is held."""
 
-    def __init__(self, roots: Sequence[str]) -> None:
-        self._roots = roots
+    def __init__(self, allowed: _Allowed) -> None:
+        self._allowed = allowed
         self._place = ""
         self._held: HeldFolder | None = None
 
@@ -117,7 +146,7 @@ class _Targets:
         mode = 0 if status is None else status.st_mode
         if not stat.S_ISLNK(mode):
             raise EntryRefused(path, f"is {kind_of(mode)}, not a regular file")
-        place, last = _target(self._roots, held, name, path)
+        place, last = _target(self._allowed, held, name, path)
         try:
             found = self._folder(place).status(last)
         except FileNotFoundError:
@@ -147,7 +176,16 @@ class _Targets:
             self._held = None
 
 
-def _target(roots: Sequence[str], held: HeldFolder, name: str, path: DatasetPath) -> tuple[str, str]:
+def _counts(name: str) -> bool:
+    """Whether what stands at the top of a dataset's folder is part of the dataset."""
+    return name == _HIDDEN_THAT_COUNTS or not (name.startswith(".") or name == _OF_THE_FILE_SYSTEM)
+
+
+def _prefix(folder: Path) -> str:
+    return f"{folder}/".replace("//", "/")
+
+
+def _target(allowed: _Allowed, held: HeldFolder, name: str, path: DatasetPath) -> tuple[str, str]:
     """Folder and name of the file that a link leads to, neither of them a link. Raises EntryRefused if it is elsewhere.
 
     This looks the path up by its names. Whoever opens the answer does not follow any link: if one was put there since,
@@ -156,8 +194,8 @@ def _target(roots: Sequence[str], held: HeldFolder, name: str, path: DatasetPath
     found = _without_links(str(held.path), name)
     if found is None:
         raise EntryRefused(path, "is a link that leads through too many others")
-    if not found.startswith(tuple(roots)):
-        raise EntryRefused(path, f"is a link to {_shown_target(held, name)}, which is outside of the dataset")
+    if (refusal := allowed.refusal(found)) is not None:
+        raise EntryRefused(path, f"is a link to {_shown_target(held, name)}, {refusal}")
     folder, _, last = found.rpartition("/")
     return folder, last
 

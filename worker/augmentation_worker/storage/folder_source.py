@@ -9,7 +9,7 @@ from typing import BinaryIO
 from augmentation_api import FailureReason
 from augmentation_worker.dataset import limits
 from augmentation_worker.dataset.episodes import invalid
-from augmentation_worker.dataset_path import DatasetPath, shown
+from augmentation_worker.dataset_path import DatasetPath, PathRefused, shown
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.storage.dataset_folder import DatasetFolder
 from augmentation_worker.storage.fingerprint import fingerprint
@@ -111,12 +111,23 @@ class FolderSource:
                 ) from error
             raise WorkerFailure(
                 FailureReason.SOURCE_INVALID,
-                f"the dataset in {self.name} is not read: {error}; put the file itself there, or remove it (`cp -rL` "
-                "copies a dataset with the files that its links lead to; on your own machine, --follow-links DIR "
-                "allows links to files below DIR)",
+                f"the dataset in {self.name} is not read: {error}; {_way_out(error)}",
             ) from error
         except PermissionError as error:
             raise WorkerFailure(
                 FailureReason.SOURCE_ACCESS_DENIED,
-                f"in the folder {self.name}, {shown(str(error.filename))} may not be read: {error.strerror}",
+                f"in the folder {self.name}, {shown(str(error.filename))} may not be read: {error.strerror}; let the "
+                "user that runs this read it, or move it out of the dataset",
             ) from error
+
+
+def _way_out(error: EntryRefused) -> str:
+    if isinstance(error.__cause__, PathRefused):
+        return "rename or remove it"
+    if "is a link" not in error.finding:
+        return "remove it"
+    return (
+        "put the file itself there, or remove it (`cp -rL` copies a dataset with what its links lead to; on your own "
+        "machine, --follow-links DIR allows links to files below DIR, and `cp -rs` makes such links in place of one to "
+        "a folder)"
+    )

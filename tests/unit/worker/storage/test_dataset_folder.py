@@ -180,6 +180,46 @@ def cached(cache: Path) -> Path:
     return snapshot
 
 
+@pytest.mark.parametrize(
+    "hidden", [".git/config", ".env", ".cache/huggingface/token", "lost+found/x", ".git/annex/creds"]
+)
+def test_a_link_to_what_is_hidden_beside_the_dataset_is_refused(folder: Path, hidden: str) -> None:
+    (folder / hidden).parent.mkdir(parents=True, exist_ok=True)
+    (folder / hidden).write_bytes(SECRET)
+    (folder / "meta" / "notes").symlink_to(f"../{hidden}")
+    assert "'meta/notes' is a link to" in refused(folder)
+    assert "which is hidden and no part of the dataset" in refused(folder)
+    FolderSource(folder, "claim:dataset", follow_links=(folder / hidden).parent)
+
+
+@pytest.mark.parametrize("store", [".git/annex/objects/Xq/9k/KEY/KEY", ".dvc/cache/files/md5/a5/c3"])
+def test_what_git_annex_and_dvc_keep_the_content_of_files_in_is_theirs_to_link_to(folder: Path, store: str) -> None:
+    (folder / store).parent.mkdir(parents=True)
+    (folder / TASKS).rename(folder / store)
+    (folder / TASKS).symlink_to(f"../{store}")
+    source = FolderSource(folder, "claim:dataset")
+    assert source.read(TASKS) == b"tasks"
+    assert sorted(source.paths) == [README, TASKS]
+
+
+def test_what_is_refused_is_said_with_a_way_out_that_fits(folder: Path, tmp_path: Path) -> None:
+    (folder / "meta" / "x").symlink_to(tmp_path)
+    assert "`cp -rs` makes such links in place of one to a folder" in refused(folder)
+    (folder / "meta" / "x").unlink()
+    os.mkfifo(folder / "meta" / "x")
+    assert refused(folder).endswith("is a FIFO, not a regular file; remove it")
+    (folder / "meta" / "x").unlink()
+    (folder / "meta" / "Icon\r").touch()
+    assert refused(folder).endswith("may not have; rename or remove it")
+
+
+def test_what_a_file_system_has_at_its_top_is_not_looked_into(folder: Path) -> None:
+    before = FolderSource(folder, "claim:dataset").revision
+    (folder / "lost+found").mkdir()
+    (folder / "lost+found" / "fifo").symlink_to("/nowhere")
+    assert FolderSource(folder, "claim:dataset").revision == before
+
+
 def test_a_snapshot_in_a_hub_cache_has_its_blobs(tmp_path: Path) -> None:
     source = FolderSource(cached(tmp_path), "snapshot")
     assert {path: source.read(path) for path in source.paths} == {README: b"blob 0", TASKS: b"blob 1"}
