@@ -10,7 +10,7 @@ import html
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 from urllib.parse import quote, quote_plus
 
@@ -25,16 +25,22 @@ LONG: Final = 16
 BLOT: Final = "***"
 _LOWER = str.maketrans({chr(code): chr(code + 32) for code in range(ord("A"), ord("Z") + 1)})
 """ASCII alone, so that a text keeps its length."""
-_CREDENTIALS: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
+# Whoever chooses the text must not make the search long: no shape may begin in many places and look far from each.
+_CREDENTIALS: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]] = (
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL), BLOT),
     # With a digit: else it is a word.
-    (re.compile(r"(?i)\b(bearer|basic)(?:\s+|%20|\+)(?=[^\s\d]*\d)[A-Za-z0-9._~+/=%-]{8,}"), rf"\1 {BLOT}"),
+    (re.compile(r"(?i)\b(bearer|basic)(?:\s+|%20|\+)(?=[^\s\d]{0,200}\d)[A-Za-z0-9._~+/=%-]{8,}"), rf"\1 {BLOT}"),
     # JSON Web Tokens, among them Kubernetes' identity tokens; tokens of the public hub; keys of the gateway.
     (re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]*)?"), BLOT),
-    (re.compile(r"\b(?:hf_[A-Za-z0-9]{30,}|aug_[A-Za-z0-9_-]{16,})"), BLOT),
+    (re.compile(r"\bhf_[A-Za-z0-9]{30,}"), BLOT),
+    # As long as a key is, and in both cases: people call datasets aug_so101_pick_place, too.
+    (re.compile(r"\baug_(?=[a-z0-9_-]{0,40}[A-Z])[A-Za-z0-9_-]{36,}"), BLOT),
     # Of a URL: who asks, and the query, which is where a signed one holds its signature.
-    (re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^\s/?#'\"<>\\]*@"), rf"\1{BLOT}@"),
-    (re.compile(r"(?i)\b(https?://[^\s?#'\"<>\\]*)\?[^\s'\"<>\\]*"), rf"\1?{BLOT}"),
+    (re.compile(r"(?i)\b([a-z][a-z0-9+.-]{0,30}://)[^\s/?#'\"<>\\]*@"), rf"\1{BLOT}@"),
+    (
+        re.compile(r"(?i)\b(https?://[^\s?#'\"<>\\]*)(\?[^\s'\"<>\\]*)?"),
+        lambda url: f"{url[1]}?{BLOT}" if url[2] else url[0],
+    ),
 )
 
 
