@@ -59,6 +59,7 @@ class Seen:
         peak_mib: most memory that the gateway took meanwhile.
         seconds: that each request of the well-behaved client took.
         failed: how many of its requests were not answered as they should be.
+        attacker_code: exit code of the attackers' process; another than 0 says that there was no flood.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Seen:
     peak_mib: float
     seconds: Sequence[float]
     failed: Sequence[str]
+    attacker_code: int
 
     def percentile(self, percent: int) -> float:
         """Of the client's times."""
@@ -74,6 +76,8 @@ class Seen:
     def problems(self, *, latency: bool) -> list[str]:
         """What is not as it should be, in words."""
         found = [f"{len(self.failed)} requests of the client failed: {self.failed[0]}"] if self.failed else []
+        if self.attacker_code:
+            found.append(f"the attackers ended with {self.attacker_code}: there was no flood")
         if self.peak_mib > MEMORY_MIB:
             found.append(f"{self.peak_mib:.0f} MiB of memory")
         if latency and self.percentile(99) > SLOWEST_SECONDS:
@@ -149,7 +153,8 @@ class Attacked:
         )
         times, failed = self._behave(lambda: attacker.poll() is not None, seconds + 30)
         printed, _ = attacker.communicate()
-        return Seen(name, Counter(json.loads(printed or "{}")), _peak_mib(self.gateway.process_id), times, failed)
+        answers = Counter(json.loads(printed or "{}"))
+        return Seen(name, answers, _peak_mib(self.gateway.process_id), times, failed, attacker.returncode)
 
     def _behave(self, over: Callable[[], bool], most_seconds: float) -> tuple[list[float], list[str]]:
         headers, until = {"x-api-key": self._secrets[0]}, time.monotonic() + most_seconds
