@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 
 from augmentation_api import AugmentationJobStatus, ConditionType, PhaseName, State
 from augmentation_api.vocabulary import ShardState
+from augmentation_kube.metrics_endpoint import serve_metrics
 from augmentation_operator.known_jobs import KnownJob
 
 _RECONCILES = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -132,13 +133,4 @@ class _Jobs(Collector):
 
 async def serve(metrics: Metrics, host: str, port: int) -> web.AppRunner:
     """Answer /metrics until the runner is cleaned up."""
-
-    async def answer(_: web.Request) -> web.Response:
-        return web.Response(body=metrics.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
-
-    app = web.Application()
-    app.add_routes([web.get("/metrics", answer)])
-    runner = web.AppRunner(app, handle_signals=False, access_log=None, shutdown_timeout=1.0)
-    await runner.setup()
-    await web.TCPSite(runner, host, port).start()
-    return runner
+    return await serve_metrics(metrics.text, CONTENT_TYPE_LATEST, host, port)

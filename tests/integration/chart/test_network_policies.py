@@ -123,6 +123,22 @@ def test_an_administrator_names_the_addresses_of_the_api_server() -> None:
     assert not reaches(policy, "10.1.0.33", 443)
 
 
+@pytest.mark.parametrize("name", ["augmentation-operator", "augmentation-gateway"])
+def test_metrics_are_asked_for_by_whom_an_administrator_names(name: str) -> None:
+    def askers(values: Json) -> list[object]:
+        ingress = one(rendered(values), "NetworkPolicy", name)["spec"]["ingress"]
+        return [rule.get("from", "anybody") for rule in ingress if {"port": "metrics"} in rule["ports"]]
+
+    prometheus = [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}]
+    assert askers({}) == ["anybody"]
+    assert askers({"networkPolicies": {"metricsPeers": prometheus}}) == [prometheus]
+
+
+def test_the_operators_probe_is_for_its_node_alone() -> None:
+    ingress = one(rendered(), "NetworkPolicy", "augmentation-operator")["spec"]["ingress"]
+    assert [rule["ports"] for rule in ingress] == [[{"port": "metrics"}]]
+
+
 def test_a_collector_of_traces_is_allowed_by_a_rule() -> None:
     rule = {"to": [{"ipBlock": {"cidr": "10.9.0.1/32"}}], "ports": [{"port": 4318}]}
     values = {"networkPolicies": {"gateway": {"extraEgress": [rule]}}}

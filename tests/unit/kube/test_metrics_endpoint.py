@@ -1,0 +1,48 @@
+"""What strangers can make of the port that Prometheus asks, which has no key."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import pytest
+
+from augmentation_kube.metrics_endpoint import MOST_CONNECTIONS, serve_metrics
+
+
+async def ask(port: int) -> bytes:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    answer = await asyncio.wait_for(reader.read(), 5)
+    writer.close()
+    return answer
+
+
+async def test_idle_sockets_neither_add_up_nor_shut_prometheus_out() -> None:
+    runner = await serve_metrics(lambda: b"up 1\n", "text/plain", "127.0.0.1", 0)
+    port = runner.addresses[0][1]
+    held = []
+    for _ in range(3 * MOST_CONNECTIONS):
+        held.append(await asyncio.open_connection("127.0.0.1", port))
+        held[-1][1].write(b"GET /metrics HTTP/1.1\r\nHos")
+    assert (await ask(port)).endswith(b"up 1\n")
+    ended = [asyncio.create_task(reader.read()) for reader, _ in held[:-MOST_CONNECTIONS]]
+    assert len((await asyncio.wait(ended, timeout=5))[0]) == 2 * MOST_CONNECTIONS
+    assert runner.server is not None
+    assert len(runner.server.connections) <= MOST_CONNECTIONS
+    for task in ended:
+        task.exception()
+    for _, writer in held:
+        writer.transport.abort()
+    await runner.cleanup()
+
+
+async def test_requests_that_are_none_fill_no_log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    runner = await serve_metrics(lambda: b"up 1\n", "text/plain", "127.0.0.1", 0)
+    reader, writer = await asyncio.open_connection("127.0.0.1", runner.addresses[0][1])
+    writer.write(b"GET /metrics HTTP/1.1\r\n" + b"x: y\r\n" * 1000 + b"\r\n")
+    assert b" 400 " in await asyncio.wait_for(reader.read(), 5)
+    writer.close()
+    await runner.cleanup()
+    assert not [record for record in caplog.records if record.levelno > logging.DEBUG]
