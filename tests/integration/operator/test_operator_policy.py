@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
 import pytest
 
 from augmentation_api import AugmentationJob
+from augmentation_operator.kueue.view import activation
 from augmentation_operator.manifests.identity import identity
 from augmentation_operator.manifests.network_policy import WorkersEgress, network_policy
 from augmentation_operator.manifests.phase_jobs import resolve_job
 from augmentation_operator.manifests.shard_records import shard_records
-from tests.integration.operator.cluster import SYSTEM_NAMESPACE, Cluster, Json, OperatorProcess, path_of
+from tests.integration.operator.cluster import SYSTEM_NAMESPACE, Cluster, Json, OperatorProcess, path_of, until
 from tests.integration.operator.jobs import Job
 from tests.unit.operator.simulated_cluster import make_class
 
+_numbers = itertools.count()
 PROTECTED = ["kube-system", "kube-public", "kube-node-lease", SYSTEM_NAMESPACE]
 PLURALS = {
     "Job": "jobs",
@@ -183,6 +186,81 @@ def test_the_operator_deletes_no_foreign_job(cluster: Cluster, account: Cluster)
     cluster.post(path_of("jobs", namespace), {"metadata": {"name": "foreign"}, "spec": {"template": template}})
     with pytest.raises(httpx.HTTPStatusError, match="the operator writes only jobs that an AugmentationJob owns"):
         account.delete(path_of("jobs", namespace, "foreign"))
+
+
+WORKLOADS: Json = {
+    "apiVersion": "apiextensions.k8s.io/v1",
+    "kind": "CustomResourceDefinition",
+    "metadata": {
+        "name": "workloads.kueue.x-k8s.io",
+        "annotations": {"api-approved.kubernetes.io": "unapproved, a stand-in for Kueue's"},
+    },
+    "spec": {
+        "group": "kueue.x-k8s.io",
+        "scope": "Namespaced",
+        "names": {"kind": "Workload", "plural": "workloads"},
+        "versions": [
+            {
+                "name": "v1beta2",
+                "served": True,
+                "storage": True,
+                "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}},
+            }
+        ],
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def workloads(cluster: Cluster) -> Iterator[str]:
+    """Path of a collection of Kueue's Workloads, as far as an API server without Kueue has them."""
+    definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+    cluster.post(definitions, WORKLOADS)
+    path = "/apis/kueue.x-k8s.io/v1beta2/namespaces/robots/workloads"
+    until(lambda: not cluster.http.get(path).is_error, lambda: "no Workloads")
+    try:
+        yield path
+    finally:
+        cluster.delete(f"{definitions}/{WORKLOADS['metadata']['name']}")
+
+
+def a_workload(name: str, owner: str) -> Json:
+    reference = {"apiVersion": "batch/v1", "kind": "Job", "name": owner, "uid": "1", "controller": True}
+    return {
+        "apiVersion": "kueue.x-k8s.io/v1beta2",
+        "kind": "Workload",
+        "metadata": {"name": name, "ownerReferences": [reference]},
+        "spec": {"queueName": "team-a", "priority": 0, "podSets": [{"name": "main", "count": 1}]},
+    }
+
+
+@pytest.mark.parametrize("turn", ["", "-2", "-b", "-12c"])
+def test_the_operator_holds_and_releases_the_workload_of_an_augment_job(
+    cluster: Cluster, account: Cluster, workloads: str, turn: str
+) -> None:
+    name = f"own{turn}"
+    cluster.post(workloads, a_workload(name, f"kitchen-0f1e2d3c-augment{turn}"))
+    for active in (False, True):
+        assert account.merge_patch(f"{workloads}/{name}", activation(active))["spec"]["active"] is active
+
+
+@pytest.mark.parametrize(
+    ("owner", "change"),
+    [
+        ("training", {"spec": {"active": False}}),
+        ("kitchen-0f1e2d3c-augment", {"spec": {"priority": 9}}),
+        ("kitchen-0f1e2d3c-augment", {"spec": {"queueName": None}}),
+        ("kitchen-0f1e2d3c-augment", {"spec": {"maximumExecutionTimeSeconds": 9}}),
+        ("kitchen-0f1e2d3c-augment", {"metadata": {"ownerReferences": None}}),
+    ],
+)
+def test_the_operator_changes_no_foreign_workload_and_nothing_else_of_its_own(
+    cluster: Cluster, account: Cluster, workloads: str, owner: str, change: Json
+) -> None:
+    name = f"workload-{next(_numbers)}"
+    cluster.post(workloads, a_workload(name, owner))
+    with pytest.raises(httpx.HTTPStatusError, match="the Workloads of its own augment Jobs"):
+        account.merge_patch(f"{workloads}/{name}", change)
 
 
 def test_a_binding_gives_no_foreign_account_rights(
