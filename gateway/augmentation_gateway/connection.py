@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
+from collections.abc import Iterable
 from enum import Enum, auto
 from http import HTTPStatus
 from typing import Any, Final, cast
@@ -93,6 +94,9 @@ class Connection(HttpToolsProtocol):
         self._closing_since: float | None = None
         self._lingers = False
         self._discarded = 0
+        # How the body is framed that follows a request with an Upgrade header, until it is parsed.
+        self._framing = b""
+        self._is_framing = False
 
     @property
     def is_idle(self) -> bool:
@@ -148,10 +152,7 @@ class Connection(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         boundaries = self._boundaries
         try:
-            self.parser.feed_data(piece)
-        except httptools.HttpParserUpgrade:
-            # No protocol is changed to here; the request itself is answered (RFC 9110, 7.8).
-            pass
+            self._parse(piece)
         except httptools.HttpParserError as error:
             refused = error.__context__
             if isinstance(refused, _Refused):
@@ -162,6 +163,28 @@ class Connection(HttpToolsProtocol):
         # Of a piece with a boundary in it, what is behind that is not known: a piece at most.
         self._fed = self._fed + len(piece) if self._boundaries == boundaries else 0
         self._check_progress()
+
+    def _parse(self, piece: bytes | memoryview) -> None:
+        left: memoryview = memoryview(piece)
+        while left:
+            try:
+                self.parser.feed_data(left)
+            except httptools.HttpParserUpgrade as upgrade:
+                # No protocol is changed to here; the request itself is answered (RFC 9110, 7.8).
+                left = left[upgrade.args[0] :]
+                if self._framing:
+                    self._expect_body()
+            else:
+                return
+
+    def _expect_body(self) -> None:
+        """Have the body parsed that follows a request with an Upgrade header. The parser itself takes such a body for
+        another protocol, and goes on with it as if it were the next request: whoever wrote it would get an answer that
+        a proxy takes for somebody else's."""
+        self.parser = httptools.HttpRequestParser(self)
+        self._is_framing = True
+        self.parser.feed_data(b"POST / HTTP/1.1\r\n" + self._framing + b"\r\n\r\n")
+        self._is_framing, self._framing = False, b""
 
     def _check_progress(self) -> None:
         limits = self._limits
@@ -183,16 +206,22 @@ class Connection(HttpToolsProtocol):
 
     @override
     def on_message_begin(self) -> None:
+        if self._is_framing:
+            return
         super().on_message_begin()
         self._head_bytes = 0
 
     @override
     def on_url(self, url: bytes) -> None:
+        if self._is_framing:
+            return
         self._count_head(len(url))
         super().on_url(url)
 
     @override
     def on_header(self, name: bytes, value: bytes) -> None:
+        if self._is_framing:
+            return
         if self._at is _At.BODY:
             # A trailer. Nothing here looks at any, and the application has got its headers.
             return
@@ -208,6 +237,8 @@ class Connection(HttpToolsProtocol):
 
     @override
     def on_headers_complete(self) -> None:
+        if self._is_framing:
+            return
         if len(self.pipeline) >= self._limits.pipelined:
             raise _Refused(429, "pipelined", "Too many requests were sent ahead: wait for answers.")
         self._at = _At.BODY
@@ -220,9 +251,14 @@ class Connection(HttpToolsProtocol):
         # begin is not known. It says so, unless on_message_complete takes this back.
         self._keeps_alive, self.cycle.keep_alive = self.cycle.keep_alive, False
         self.cycle.transport = self._lingering
+        if self.parser.should_upgrade():
+            self._framing = _framing_of(self.headers)
 
     @override
     def on_message_complete(self) -> None:
+        if self._framing:
+            # Said of what has an Upgrade header, whatever comes behind its headers.
+            return
         self._at = _At.HEAD
         self._boundaries += 1
         if not self.cycle.response_started:
@@ -319,6 +355,14 @@ class Connection(HttpToolsProtocol):
         self._discarded += size
         if self._discarded > self._limits.linger_bytes:
             self.transport.close()
+
+
+def _framing_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """The header that says where a body ends, which the parser has found good; empty where there is no body."""
+    for name, value in headers:
+        if name == b"transfer-encoding" or (name == b"content-length" and value.strip(b"0")):
+            return name + b": " + value
+    return b""
 
 
 def _head_too_large(most: int) -> str:

@@ -322,6 +322,44 @@ async def test_an_upgrade_that_is_not_there_is_answered_as_the_request_it_is() -
         assert await one_answer(reader) == 200
 
 
+@pytest.mark.parametrize("pause", [0.0, 0.05], ids=["in one piece", "piece by piece"])
+@pytest.mark.parametrize("upgrade", ["h2c", "websocket", "anything"])
+@pytest.mark.parametrize(
+    ("framing", "body", "length"),
+    [
+        (b"Content-Length: 45", b"GET /smuggled HTTP/1.1\r\nHost: gateway\r\n\r\nabcd", b"45"),
+        (b"Transfer-Encoding: chunked", b"3\r\nGET\r\n4;a=b\r\n / H\r\n0\r\nTrailer: 1\r\n\r\n", b"7"),
+    ],
+    ids=["length", "chunked"],
+)
+async def test_a_body_behind_an_upgrade_is_a_body_and_no_request(
+    framing: bytes, body: bytes, length: bytes, upgrade: str, pause: float
+) -> None:
+    head = WITH_BODY + f"Connection: Upgrade\r\nUpgrade: {upgrade}\r\n".encode() + framing + b"\r\n\r\n"
+    async with server() as served:
+        reader, writer = await served.connect()
+        for part in (head, body[:5], body[5:], GET, b"GET /at-once HTTP/1.1\r\nConnection: close\r\n\r\n"):
+            writer.write(part)
+            await asyncio.sleep(pause)
+        _, text = await answer_of(reader)
+        assert re.findall(rb"(?s)\r\n\r\n(\d*)", text) == [length, b"0", b""]
+        assert served.application.requests == 3
+
+
+async def test_a_body_behind_an_upgrade_has_the_limits_of_any_body() -> None:
+    async with server() as served:
+        head = WITH_BODY + b"Connection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 1000000\r\n\r\n"
+        assert (await served.send(head, *[b"x" * 50_000] * 4))[0] == 413
+        assert (await served.send(head, b"x"))[0] == 408
+
+
+async def test_requests_sent_ahead_behind_an_upgrade_are_answered() -> None:
+    async with server() as served:
+        reader, writer = await served.connect()
+        writer.write(b"GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n" * 3 + GET * 2)
+        assert [await one_answer(reader) for _ in range(5)] == [200] * 5
+
+
 async def test_the_longest_idle_connection_makes_room_for_a_new_one() -> None:
     async with server(Limits(connections=5)) as served:
         known = await served.connect()
