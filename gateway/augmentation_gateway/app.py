@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from urllib.parse import quote
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -69,6 +70,9 @@ def build_app(
     for dialect in dialects:
         app.include_router(dialect.router(gateway))
     serve_openapi_once(app)
+    # Starlette's own redirects name the scheme and host that were asked for: behind a proxy with TLS that is plain
+    # HTTP, and clients send their key along.
+    app.router.redirect_slashes = False
 
     @app.exception_handler(Problem)
     async def on_problem(request: Request, problem: Problem) -> Response:
@@ -84,6 +88,8 @@ def build_app(
     @app.exception_handler(HTTPException)
     async def on_http_error(request: Request, error: HTTPException) -> Response:
         headers = dict(error.headers or {})
+        if error.status_code == 404 and (elsewhere := _with_or_without_slash(app, request)) is not None:
+            return Response(status_code=307, headers={"Location": elsewhere})
         if error.status_code == 405:
             headers["Allow"] = ", ".join(_methods_of(app, request))
         return _answer(dialects, request, Problem(error.status_code, str(error.detail), headers=headers))
@@ -122,6 +128,21 @@ def _answer(dialects: Sequence[Dialect], request: Request, problem: Problem) -> 
     """A problem in the shape of the dialect whose path was asked for."""
     body = _dialect_of(dialects, request).encode_problem(problem)
     return Response(body, problem.status, headers=dict(problem.headers), media_type="application/json")
+
+
+def _with_or_without_slash(app: FastAPI, request: Request) -> str | None:
+    """Path and query of the route that was meant, where the path has a slash at its end too many or too few."""
+    path: str = request.scope["path"]
+    other = path[:-1] if path.endswith("/") else f"{path}/"
+    if _has_route(app, request, path) or not _has_route(app, request, other):
+        return None
+    query: bytes = request.scope["query_string"]
+    return quote(other) + (f"?{query.decode('latin-1')}" if query else "")
+
+
+def _has_route(app: FastAPI, request: Request, path: str) -> bool:
+    scope = {**request.scope, "path": path, "root_path": ""}
+    return any(route.matches(scope)[0] is not Match.NONE for route in app.routes)
 
 
 def _methods_of(app: FastAPI, request: Request) -> list[str]:

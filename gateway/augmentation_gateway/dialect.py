@@ -50,6 +50,8 @@ class Dialect:
     fields: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def owns(self, path: str) -> bool:
-        """Whether a path is this dialect's."""
+        """Whether a path is this dialect's: all that one of its routes could match."""
+        # The `$` that ends a route's expression holds before a line's end, too.
+        path = path.removesuffix("\n")
         below = path.startswith(self.prefix) and path[len(self.prefix) : len(self.prefix) + 1] in ("", "/")
         return below or path in self.other_paths

@@ -5,14 +5,17 @@ from __future__ import annotations
 import difflib
 import json
 import logging
+import re
 import tracemalloc
 from collections.abc import Sequence
 from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from prometheus_client.parser import text_string_to_metric_families
 
+from augmentation_gateway.app import DIALECTS
 from augmentation_gateway.cluster_view import ClusterView
 from augmentation_gateway.gateway import Gateway
 from augmentation_gateway.limits import Limits
@@ -246,3 +249,36 @@ async def test_the_openapi_document_is_written_out_once(
     again = await http.get("/openapi.json", headers={"x-api-key": ""})
     assert again.content == first.content
     assert again.headers["content-type"] == "application/json"
+
+
+def _routes(gateway: Gateway) -> set[tuple[str, str]]:
+    """Path and method of every route that asks for a key, with a job in the path where there is one."""
+    app = FastAPI()
+    for dialect in DIALECTS:
+        app.include_router(dialect.router(gateway))
+    document = app.openapi()["paths"]
+    return {(re.sub(r"{[^}]*}", JOB_ID, path), method.upper()) for path, each in document.items() for method in each}
+
+
+@pytest.mark.parametrize("ending", ["", "/", "%0A", "%0D%0A", "%00", "%2F", ";x", "%3F", "//", "/."])
+async def test_no_spelling_of_a_path_gets_to_a_route_without_a_key(
+    http: httpx.AsyncClient, gateway: Gateway, ending: str
+) -> None:
+    for path, method in _routes(gateway):
+        answer = await http.request(method, path + ending, headers={**JSON, "x-api-key": ""}, content=unread())
+        assert answer.status_code in (401, 404, 307), (method, path + ending, answer.text)
+        if answer.status_code == 307:
+            assert answer.headers["location"] == path
+
+
+@pytest.mark.parametrize("path", [f"{CREATE}/?q=a%20b", "/healthz/?q=a%20b", "/api/v2/status?q=a%20b"])
+async def test_a_slash_too_many_or_too_few_leads_to_no_other_host_or_scheme(http: httpx.AsyncClient, path: str) -> None:
+    answer = await http.get(path, headers={"host": "elsewhere.example"})
+    assert answer.status_code == 307
+    meant = {f"{CREATE}/": CREATE, "/healthz/": "/healthz", "/api/v2/status": "/api/v2/status/"}
+    assert answer.headers["location"] == meant[path.partition("?")[0]] + "?q=a%20b"
+
+
+@pytest.mark.parametrize("path", ["/static-offline-docs/no", "/page/1/no", "/no/", f"{CREATE}/a/b/c/"])
+async def test_what_is_not_there_either_way_is_404(http: httpx.AsyncClient, path: str) -> None:
+    assert (await http.get(path)).status_code == 404
