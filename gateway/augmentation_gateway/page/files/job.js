@@ -69,7 +69,9 @@ export function showJob(main, id) {
 
   function draw() {
     const { metadata, spec } = job;
-    const status = job.status.state ? job.status : { ...job.status, state: "queued" };
+    const status = job.status.state ? { ...job.status } : { ...job.status, state: "queued" };
+    // A pod reports its result before the job is completed, which is when it counts.
+    if (status.state !== "completed" && status.output) status.output = { ...status.output, revision: undefined };
     const name = spec.displayName || metadata.name;
     document.title = `${status.state} · ${name}`;
     say(parts.name, name);

@@ -182,6 +182,11 @@ def test_a_running_job_is_followed_live_to_its_end(visitor: Visitor, jobs: Jobs,
     expect(section(page, "Parameters")).to_contain_text("-15 to 15")
     visitor.look("job-running-light", full=True)
 
+    # A publish pod reports its result some time before the job is completed.
+    reported = {**running(), "output": completed()["output"]}
+    jobs.set_status("followed", {**reported, "progress": {**reported["progress"], "percent": 99}})
+    expect(page.get_by_text("99%", exact=True)).to_be_visible()
+    expect(page.get_by_text("The picture comes with the result.")).to_be_visible()
     jobs.set_status("followed", completed())
     expect(page.locator(".title .badge")).to_have_text("completed")
     expect(page.get_by_role("img", name="The first episode")).to_be_visible()
