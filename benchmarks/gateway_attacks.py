@@ -278,7 +278,7 @@ async def unread_answers(target: Target) -> None:
     async def one(number: int) -> None:
         async with target.connection() as (_, writer):
             for path in (f"/v1/augmentation/{target.uid}/resource", "/openapi.json", "/v1/augmentation?limit=200"):
-                writer.write(get(path, target.keys[number % len(target.keys)]) * 2)
+                writer.write(get(path, target.keys[number % 50]) * 2)
             await asyncio.sleep(3)
             target.answers["unread"] += 1
 

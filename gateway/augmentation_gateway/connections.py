@@ -14,6 +14,8 @@ from typing import Protocol
 from augmentation_gateway.limits import HttpLimits, Limits
 
 SWEEP_SECONDS = 0.5
+NEW_SECONDS = 1.0
+"""For so long a connection without a key is not the first to be closed: its request may be on its way."""
 
 
 class Closable(Protocol):
@@ -56,8 +58,8 @@ class Connections:
         self.refused = refused
         self._all: set[Closable] = set()
         # The longest idle first. No plain dicts: the first of one whose first were taken out is found by a search.
-        self._idle_unknown: OrderedDict[Closable, None] = OrderedDict()
-        self._idle_known: OrderedDict[Closable, None] = OrderedDict()
+        self._idle_unknown: OrderedDict[Closable, float] = OrderedDict()
+        self._idle_known: OrderedDict[Closable, float] = OrderedDict()
         self._by_key: dict[str, OrderedDict[Closable, None]] = {}
         self._unread: OrderedDict[Closable, None] = OrderedDict()
         self._sweeping: asyncio.TimerHandle | None = None
@@ -71,7 +73,7 @@ class Connections:
             self.refused("connections")
             return False
         self._all.add(connection)
-        self._idle_unknown[connection] = None
+        self._idle_unknown[connection] = asyncio.get_running_loop().time()
         if self._sweeping is None:
             self._sweeping = asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._sweep)
         return True
@@ -91,7 +93,8 @@ class Connections:
     def idle(self, connection: Closable) -> None:
         """Its requests are answered."""
         if connection in self._all:
-            (self._idle_known if connection.key_id else self._idle_unknown)[connection] = None
+            idle = self._idle_known if connection.key_id else self._idle_unknown
+            idle[connection] = asyncio.get_running_loop().time()
 
     def used_by(self, connection: Closable, key_id: str) -> bool:
         """A valid key came over it. False where the key has as many connections as it may, all busy."""
@@ -125,12 +128,15 @@ class Connections:
         self._unread.pop(connection, None)
 
     def _close_longest_idle(self) -> bool:
-        for idle in (self._idle_unknown, self._idle_known):
-            if (longest := next(iter(idle), None)) is not None:
-                self.refused("idle")
-                self._end(longest)
-                return True
-        return False
+        longest, since = next(iter(self._idle_unknown.items()), (None, 0.0))
+        if longest is None or asyncio.get_running_loop().time() - since < NEW_SECONDS:
+            # In a storm of new connections one that has had no time to send its key is as good as any other.
+            longest = next(iter(self._idle_known), longest)
+        if longest is None:
+            return False
+        self.refused("idle")
+        self._end(longest)
+        return True
 
     def _end(self, connection: Closable) -> None:
         # At once, and not when the event loop says that it is closed: until then it would be counted, and chosen again.

@@ -13,8 +13,8 @@ from collections.abc import Callable
 
 from augmentation_gateway.connection import Connection
 from augmentation_gateway.connections import Closable, Connections
+from augmentation_gateway.limits import BACKLOG
 
-BACKLOG = 2048
 TRIED_AGAIN_SECONDS = 0.1
 """After a connection could not be taken: as many files are open as may be."""
 

@@ -18,6 +18,7 @@ import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
+from augmentation_gateway import connections
 from augmentation_gateway.connection import SCOPE_CONNECTION, Connection
 from augmentation_gateway.connections import Connections
 from augmentation_gateway.limits import HttpLimits, Limits
@@ -126,12 +127,12 @@ async def server(limits: Limits = Limits(), http: HttpLimits = QUICK) -> AsyncIt
     def count(reason: str) -> None:
         refused[reason] += 1
 
-    connections = Connections(limits, http, count)
+    every = Connections(limits, http, count)
     config = uvicorn.Config(
         application,
         host="127.0.0.1",
         port=0,
-        http=cast(type[asyncio.Protocol], functools.partial(Connection, connections)),
+        http=cast(type[asyncio.Protocol], functools.partial(Connection, every)),
         ws="none",
         lifespan="off",
         log_config=None,
@@ -143,7 +144,7 @@ async def server(limits: Limits = Limits(), http: HttpLimits = QUICK) -> AsyncIt
     task = asyncio.create_task(running._serve())
     await eventually(lambda: running.started)
     try:
-        yield Served(running.servers[0].sockets[0].getsockname()[1], application, connections, refused)
+        yield Served(running.servers[0].sockets[0].getsockname()[1], application, every, refused)
     finally:
         running.should_exit = running.force_exit = True
         await task
@@ -361,18 +362,34 @@ async def test_requests_sent_ahead_behind_an_upgrade_are_answered() -> None:
 
 
 async def test_the_longest_idle_connection_makes_room_for_a_new_one() -> None:
-    async with server(Limits(connections=5)) as served:
+    async with server(Limits(connections=5), replace(QUICK, head_seconds=10)) as served:
         known = await served.connect()
         known[1].write(b"GET / HTTP/1.1\r\nkey: k\r\n\r\n")
         assert await one_answer(known[0]) == 200
-        silent = [await served.connect() for _ in range(20)]
-        await eventually(lambda: served.refused["idle"] == 16)
+        first = [await served.connect() for _ in range(4)]
+        assert len(first) == 4
+        # From then on they are no longer new, and go before the one with a key.
+        await asyncio.sleep(connections.NEW_SECONDS)
+        silent = [await served.connect() for _ in range(4)]
+        await eventually(lambda: served.refused["idle"] == 4)
         assert len(served.connections) == 5
         # The one with a valid key is older than all others, and still there.
         known[1].write(GET)
         assert await one_answer(known[0]) == 200
         silent[-1][1].write(GET)
         assert await one_answer(silent[-1][0]) == 200
+
+
+async def test_of_new_connections_only_the_longest_idle_of_all_is_closed() -> None:
+    async with server(Limits(connections=2), replace(QUICK, head_seconds=10)) as served:
+        known = await served.connect()
+        known[1].write(b"GET / HTTP/1.1\r\nkey: k\r\n\r\n")
+        assert await one_answer(known[0]) == 200
+        new = await served.connect()
+        await served.connect()
+        assert await answer_of(known[0]) == (0, b"")
+        new[1].write(GET)
+        assert await one_answer(new[0]) == 200
 
 
 async def test_a_connection_is_503_where_all_are_busy() -> None:
