@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import Enum, auto
 from http import HTTPStatus
 from typing import Any, Final, cast
@@ -119,11 +119,9 @@ class Connection(HttpToolsProtocol):
             self._open_ones.remove(self._instead_of)
             self._instead_of = None
         self._lingering = cast(asyncio.Transport, _LingeringTransport(self))
-        if self._open_ones.add(self):
-            self._set_deadline(_At.HEAD)
-        else:
-            self._answer(503, "The gateway has as many connections as it takes, all of them busy: try again.")
-            self.transport.close()
+        # There is room: what it comes instead of has just left it.
+        self._open_ones.add(self)
+        self._set_deadline(_At.HEAD)
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
@@ -325,21 +323,8 @@ class Connection(HttpToolsProtocol):
         elif self._unanswered:
             self.end()
             return
-        self._answer(status, sentence)
+        self.transport.write(refusal(status, sentence, self.server_state.default_headers))
         self.linger()
-
-    def _answer(self, status: int, sentence: str) -> None:
-        body = json.dumps({"detail": sentence}).encode()
-        lines = [
-            f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
-            *(f"{name.decode()}: {value.decode()}" for name, value in self.server_state.default_headers),
-            "content-type: application/json",
-            f"content-length: {len(body)}",
-            "cache-control: no-store",
-            "connection: close",
-            *(("retry-after: 1",) if status in (429, 503) else ()),
-        ]
-        self.transport.write("\r\n".join([*lines, "", ""]).encode() + body)
 
     def linger(self) -> None:
         """Close when the client has, or soon: until then what it still sends is thrown away."""
@@ -363,6 +348,21 @@ def _framing_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
         if name == b"transfer-encoding" or (name == b"content-length" and value.strip(b"0")):
             return name + b": " + value
     return b""
+
+
+def refusal(status: int, sentence: str, headers: Sequence[tuple[bytes, bytes]] = ()) -> bytes:
+    """An answer that is the last one of its connection."""
+    body = json.dumps({"detail": sentence}).encode()
+    lines = [
+        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
+        *(f"{name.decode()}: {value.decode()}" for name, value in headers),
+        "content-type: application/json",
+        f"content-length: {len(body)}",
+        "cache-control: no-store",
+        "connection: close",
+        *(("retry-after: 1",) if status in (429, 503) else ()),
+    ]
+    return "\r\n".join([*lines, "", ""]).encode() + body
 
 
 def _head_too_large(most: int) -> str:

@@ -1,7 +1,8 @@
 """The open connections of this process: how many there may be, which is closed for a new one, and which took too long.
 
 Under a flood of connections there is always room for one more: what is closed is what has been idle the longest, at
-first of those that have never sent a valid key. There is no limit by address: behind a proxy all clients have one.
+first of those that have never sent a valid key, and last what has been idle for no time at all. There is no limit by
+address: behind a proxy all clients have one.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from augmentation_gateway.limits import HttpLimits, Limits
 
 SWEEP_SECONDS = 0.5
 NEW_SECONDS = 1.0
-"""For so long a connection without a key is not the first to be closed: its request may be on its way."""
+"""Whatever has been idle for less than this is closed last: its request may be on its way."""
 
 
 class Closable(Protocol):
@@ -128,15 +129,21 @@ class Connections:
         self._unread.pop(connection, None)
 
     def _close_longest_idle(self) -> bool:
-        longest, since = next(iter(self._idle_unknown.items()), (None, 0.0))
-        if longest is None or asyncio.get_running_loop().time() - since < NEW_SECONDS:
-            # In a storm of new connections one that has had no time to send its key is as good as any other.
-            longest = next(iter(self._idle_known), longest)
+        longest = self._longest_idle(NEW_SECONDS) or self._longest_idle(0.0)
         if longest is None:
             return False
         self.refused("idle")
         self._end(longest)
         return True
+
+    def _longest_idle(self, seconds: float) -> Closable | None:
+        """The one that has been idle the longest, for so long at least; one without a key before others."""
+        until = asyncio.get_running_loop().time() - seconds
+        for idle in (self._idle_unknown, self._idle_known):
+            longest, since = next(iter(idle.items()), (None, 0.0))
+            if longest is not None and since <= until:
+                return longest
+        return None
 
     def _end(self, connection: Closable) -> None:
         # At once, and not when the event loop says that it is closed: until then it would be counted, and chosen again.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 MAX_BODY_BYTES = 64 * 1024
-BACKLOG = 511
-"""Connections that the kernel keeps until they are taken. All that wait are taken at once, before anybody is answered: of
-two thousand that is a third of a second."""
+BACKLOG = 2048
+"""Connections that the kernel keeps until they are taken. One for which there is no room there is tried again by its
+client only after a second, then three."""
 
 
 @dataclass(frozen=True)

@@ -19,12 +19,11 @@ from augmentation_gateway.connections import Connections
 from augmentation_gateway.gateway import Gateway
 from augmentation_gateway.keys_file import KeysFile
 from augmentation_gateway.keys_secret import KeysSecret
-from augmentation_gateway.limits import BACKLOG
 from augmentation_gateway.metrics_server import metrics_server
 from augmentation_gateway.oidc import OidcTokens
 from augmentation_gateway.open_files import allow_connections
 from augmentation_gateway.rate_limit import RateLimit
-from augmentation_gateway.server import GatewayServer, connection_type
+from augmentation_gateway.server import GatewayServer
 from augmentation_gateway.settings import Settings
 from augmentation_gateway.shares import Capacity
 from augmentation_gateway.streams import Streams
@@ -93,9 +92,7 @@ async def _serve(settings: Settings, tokens: OidcTokens | None, trace: Callable[
                 ),
                 host=settings.host,
                 port=settings.port,
-                http=connection_type(connections),
                 ws="none",
-                backlog=BACKLOG,
                 timeout_keep_alive=settings.limits.keep_alive_seconds,
                 lifespan="off",
                 access_log=False,

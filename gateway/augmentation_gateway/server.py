@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import functools
+import logging
 import socket
+import sys
 from typing import Any, cast
 
 import uvicorn
 from typing_extensions import override
+from uvicorn.config import STARTUP_FAILURE
 
 from augmentation_gateway.connection import Connection
 from augmentation_gateway.connections import Closable, Connections
+from augmentation_gateway.listener import Listener
 from augmentation_gateway.streams import Streams
 from augmentation_gateway.tls import Certificate
-from augmentation_gateway.tls_listener import TlsListener
 
-
-def connection_type(connections: Connections) -> type[asyncio.Protocol]:
-    """What uvicorn makes of each connection, as its `http`."""
-    return cast(type[asyncio.Protocol], functools.partial(Connection, connections))
+logger = logging.getLogger(__name__)
 
 
 class GatewayServer(uvicorn.Server):
     """Ends the event streams when it is told to stop: they would otherwise keep it until the time is up.
 
     Args:
-        config: with connection_type as its `http`, and without a certificate.
+        config: without a certificate; its `http` is not asked for.
         streams: the event streams.
         connections: all of them.
         certificate: for HTTPS; None: plain HTTP.
@@ -46,13 +45,13 @@ class GatewayServer(uvicorn.Server):
 
     @override
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        if (certificate := self._certificate) is None:
-            await super().startup(sockets)
-            return
         await self.lifespan.startup()
-        listener = TlsListener(
-            (self.config.host, self.config.port), lambda: certificate.context, self._connections, self._make
-        )
+        context = None if (certificate := self._certificate) is None else lambda: certificate.context
+        try:
+            listener = Listener((self.config.host, self.config.port), self._connections, self._make, context)
+        except OSError as error:
+            logger.error("the address cannot be had: %s", error)
+            sys.exit(STARTUP_FAILURE)
         self.servers = [cast(asyncio.Server, listener)]
         self.started = True
 

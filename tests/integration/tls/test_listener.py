@@ -15,7 +15,7 @@ import uvicorn
 
 from augmentation_gateway.connections import Connections
 from augmentation_gateway.limits import Limits
-from augmentation_gateway.server import GatewayServer, connection_type
+from augmentation_gateway.server import GatewayServer
 from augmentation_gateway.streams import Streams
 from augmentation_gateway.tls import Certificate
 from tests.integration.tls.test_certificate import write_certificate
@@ -30,7 +30,7 @@ async def secured(folder: Path, limits: Limits) -> AsyncIterator[Served]:
     certificate, refused, application = Certificate(folder), Counter[str](), Application()
     connections = Connections(limits, replace(QUICK, head_seconds=1.0), lambda reason: refused.update([reason]))
     config = uvicorn.Config(
-        application, host="127.0.0.1", port=0, http=connection_type(connections), ws="none", lifespan="off",
+        application, host="127.0.0.1", port=0, ws="none", lifespan="off",
         log_config=None, timeout_graceful_shutdown=1,
     )  # fmt: skip
     server = GatewayServer(config, Streams(), connections, certificate)
