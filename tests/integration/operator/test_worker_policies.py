@@ -269,6 +269,26 @@ def test_a_field_manager_of_another_name_is_refused(job: WorkersJob) -> None:
     assert "server-side apply" in answer.json()["message"]
 
 
+def patch_status(job: WorkersJob, index: int, **status: Any) -> str:
+    """Patch a status as somebody does who uses the right name, but no server-side apply; gives the refusal."""
+    headers = {"Content-Type": "application/merge-patch+json"}
+    query = {"fieldManager": shard_field_manager(index)}
+    content = json.dumps({"status": status})
+    answer = job.pod(AUGMENT, index).http.patch(job.path("status"), params=query, content=content, headers=headers)
+    assert answer.status_code == 403, answer.text
+    return str(answer.json()["message"])
+
+
+def test_what_a_pod_says_can_be_taken_back_by_the_next_of_its_index(job: WorkersJob) -> None:
+    """What was patched is owned beside what is applied, and would stay."""
+    assert "by server-side apply" in patch_status(job, 1, shards=[{"index": 1, "state": "failed"}])
+    assert job.status["shards"] == []
+
+
+def test_a_worker_does_not_change_the_order_of_the_phases(job: WorkersJob) -> None:
+    assert "the order of status.phases" in patch_status(job, 1, phases=job.status["phases"][::-1])
+
+
 @pytest.mark.parametrize(
     "status",
     [
