@@ -148,7 +148,16 @@ def hostile_hub() -> Iterator[HostileHub]:
                 headers["authorization"] = f"Bearer {hub.token}"
             answer = httpx.request(self.command, hub.behind + self.path, headers=headers, content=body, timeout=30)
             content = answer.content.replace(hub.behind.encode(), hub.endpoint.encode())
-            kept = ("content-type", "etag", "x-repo-commit", "x-linked-size", "x-linked-etag", "location", "link")
+            kept = (
+                "content-type",
+                "etag",
+                "x-repo-commit",
+                "x-linked-size",
+                "x-linked-etag",
+                "x-error-code",
+                "location",
+                "link",
+            )
             lines = [f"HTTP/1.1 {answer.status_code} OK", "Connection: close"]
             size = answer.headers.get("content-length", "0") if self.command == "HEAD" else len(content)
             lines += [f"Content-Length: {size}"]

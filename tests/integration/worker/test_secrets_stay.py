@@ -99,7 +99,8 @@ class Pod:
         self.folder = folder
         folder.mkdir(parents=True)
         metadata = {"name": "demo", "namespace": "lab", "uid": UID}
-        (folder / "job.json").write_text(json.dumps({"metadata": metadata, "spec": spec_of(SAMPLE)}))
+        spec = spec_of(SAMPLE, episodes="2", copies=1) | {"output": {"hub": {"repoID": f"lab/{folder.name}"}}}
+        (folder / "job.json").write_text(json.dumps({"metadata": metadata, "spec": spec}))
         (folder / "token").write_bytes(secret.encode())
         self.environment = {
             "AUGMENTATION_LOCAL_JOB": str(folder),
@@ -107,6 +108,7 @@ class Pod:
             "AUGMENTATION_JOB_NAME": "demo",
             "AUGMENTATION_JOB_UID": UID,
             "AUGMENTATION_SHARD_COUNT": "1",
+            "JOB_COMPLETION_INDEX": "0",
             "AUGMENTATION_HUB_TOKEN_FILE": str(folder / "token"),
             "AUGMENTATION_CREDENTIALS_SECRET": "tls-of-the-shop/tls.key",
             "AUGMENTATION_HUB_PATIENCE_SECONDS": "0",
@@ -127,8 +129,8 @@ class Pod:
         )
         return self.said(done.returncode, done.stdout + done.stderr)
 
-    def resolve_here(self, capture: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Said:
-        """In this process; as no pod does, many in one."""
+    def run_here(self, phase: str, capture: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Said:
+        """A phase in this process; as no pod does, many in one."""
         secrecy.forget()
         handlers = list(logging.root.handlers)
         logging.root.handlers[:] = []  # those of pytest: the program makes its own
@@ -137,7 +139,7 @@ class Pod:
             with monkeypatch.context() as patch:
                 for name, value in self.environment.items():
                     patch.setenv(name, value)
-                exit_code = program.main(["resolve"])
+                exit_code = program.main([phase])
         finally:
             logging.root.handlers[:] = handlers
             secrecy.forget()
@@ -165,7 +167,7 @@ def pod(
 
     def run(endpoint: str, secret: str) -> Said:
         folder = tmp_path / f"job-{len(list(tmp_path.iterdir()))}"
-        return Pod(folder, endpoint, secret).resolve_here(capfd, monkeypatch)
+        return Pod(folder, endpoint, secret).run_here("resolve", capfd, monkeypatch)
 
     return run
 
@@ -281,6 +283,39 @@ def test_every_request_of_resolve_may_be_answered_so(
         hostile.behind = ""
     assert hostile.shown
     said.has_nothing_of(secret)
+
+
+LATER_PATHS = {
+    "augment": ("/resolve/", "/info/lfs/objects/batch", "/tree/"),
+    "publish": ("/commit/", "/preupload/", "/tree/", "/revision/", "/tag/", "/datasets/lab/"),
+}
+
+
+@pytest.mark.parametrize("way", ["in_json", "of_another_shape"])
+def test_every_request_of_augment_and_publish_may_be_answered_so(
+    hub: Hub,
+    hostile: HostileHub,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    way: str,
+) -> None:
+    secret = TOKENS["a hub's token"](random.Random(19))
+    pod = Pod(tmp_path / f"later-{way.replace('_', '-')}", hostile.endpoint, secret)
+    hostile.answer, hostile.behind, hostile.token = WAYS[way](403, "in JSON"), hub.endpoint, WRITE
+    try:
+        for phase in ("resolve", "augment", "publish"):
+            for path in LATER_PATHS.get(phase, ()):
+                hostile.only, hostile.shown = path, 0
+                said = pod.run_here(phase, capfd, monkeypatch)
+                assert hostile.shown, path
+                said.has_nothing_of(secret)
+            hostile.only = "asked for nowhere"
+            said = pod.run_here(phase, capfd, monkeypatch)
+            assert said.exit_code == 0, said.texts["log"]
+            said.has_nothing_of(secret)
+    finally:
+        hostile.behind = ""
 
 
 @pytest.mark.parametrize("kind", ["a key in PEM", "a GCP key", "a kubeconfig"])
