@@ -14,15 +14,19 @@ from urllib.parse import quote
 import aiohttp
 from fastapi import Response
 from starlette.types import Receive, Scope, Send
+from yarl import URL
 
 from augmentation_api.spec import REPO_ID_PATTERN
 from augmentation_api.status import OutputStatus
+from augmentation_gateway.hub_destinations import ElsewhereError, HubDestinations
 from augmentation_gateway.outputs import PICTURE
 from augmentation_gateway.problem import Problem
 
 MOST_BYTES = 8 * 1024 * 1024
 TIMEOUT_SECONDS = 10.0
 SLICE_BYTES = 64 * 1024
+MOST_REDIRECTS = 5
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PNG = b"\x89PNG\r\n\x1a\n"
 _REVISION = re.compile(r"[0-9A-Za-z._-]{1,255}")
 
@@ -50,31 +54,46 @@ def picture_address(output: OutputStatus, hub_endpoint: str) -> str | None:
 
 async def fetch_picture(address: str) -> bytes:
     """The PNG at an address. Raises Problem 404 where the hub does not show it, 502 where it cannot be had."""
+    destinations, url = HubDestinations(address), URL(address)
     try:
         async with (
             asyncio.timeout(TIMEOUT_SECONDS),
-            aiohttp.ClientSession(trust_env=True) as session,
-            session.get(address, max_redirects=5) as answer,
+            aiohttp.ClientSession(trust_env=True, connector=aiohttp.TCPConnector(resolver=destinations)) as session,
         ):
-            if answer.status in (401, 403, 404):
-                raise Problem(
-                    404,
-                    "The hub does not show this picture to everybody: the dataset is private, or gone. Open "
-                    "meta/augmentation.png at the hub.",
-                )
-            if answer.status != 200:
-                raise Problem(502, f"The hub answered {answer.status} for the picture: try again, or open it there.")
-            body = bytearray()
-            async for chunk in answer.content.iter_chunked(64 * 1024):
-                body += chunk
-                if len(body) > MOST_BYTES:
-                    raise Problem(502, f"The picture has more than {MOST_BYTES // 1024**2} MiB: open it at the hub.")
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            for _ in range(MOST_REDIRECTS + 1):
+                async with session.get(url, allow_redirects=False) as answer:
+                    if answer.status not in _REDIRECTS or "Location" not in answer.headers:
+                        return await _picture_in(answer)
+                    url = await destinations.follow(url, answer.headers["Location"])
+    except ElsewhereError as error:
+        raise Problem(
+            502,
+            "The hub redirects to an address that is less public than its own, which the gateway does not ask: open "
+            "the picture at the hub.",
+        ) from error
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
         raise Problem(
             502,
             "The gateway does not reach the hub for the picture: open it at the hub, or have the administrator let the "
             "gateway's pods out to it.",
         ) from error
+    raise Problem(502, f"The hub redirects more than {MOST_REDIRECTS} times for the picture: open it at the hub.")
+
+
+async def _picture_in(answer: aiohttp.ClientResponse) -> bytes:
+    if answer.status in (401, 403, 404):
+        raise Problem(
+            404,
+            "The hub does not show this picture to everybody: the dataset is private, or gone. Open "
+            "meta/augmentation.png at the hub.",
+        )
+    if answer.status != 200:
+        raise Problem(502, f"The hub answered {answer.status} for the picture: try again, or open it there.")
+    body = bytearray()
+    async for chunk in answer.content.iter_chunked(64 * 1024):
+        body += chunk
+        if len(body) > MOST_BYTES:
+            raise Problem(502, f"The picture has more than {MOST_BYTES // 1024**2} MiB: open it at the hub.")
     if not body.startswith(_PNG):
         raise Problem(502, "What the hub has as meta/augmentation.png is no PNG picture: open the dataset at the hub.")
     return bytes(body)

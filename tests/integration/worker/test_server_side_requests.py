@@ -20,9 +20,10 @@ import pytest
 from datasets import Features, Image
 
 from augmentation_api import FailureReason, PhaseName
+from augmentation_api.reach import Reach
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.hub.client import HubClient
-from augmentation_worker.hub.destinations import Destinations, Reach, checked_transport
+from augmentation_worker.hub.destinations import Destinations, checked_transport
 from augmentation_worker.images import finding
 from augmentation_worker.images.local_only import RemoteAccess, local_only
 from tests.integration.listener import Listener, listening

@@ -3,8 +3,9 @@
 import pytest
 
 from augmentation_api import FailureReason
+from augmentation_api.reach import Reach, reach_of
 from augmentation_worker.failure import WorkerFailure
-from augmentation_worker.hub.destinations import Destinations, Reach, reach_of
+from augmentation_worker.hub.destinations import Destinations
 
 NAMES = {
     "hub.example": ["203.0.114.5"],

@@ -1,0 +1,39 @@
+"""Who can reach an address: by that is decided where a hub may send a program that asks it for a file."""
+
+import ipaddress
+from enum import IntEnum
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_METADATA = frozenset(map(ipaddress.ip_address, ("fd00:ec2::254", "100.100.100.200", "168.63.129.16")))
+"""Addresses outside of 169.254.0.0/16 at which clouds tell a machine its own credentials."""
+_SHARED = ipaddress.ip_network("100.64.0.0/10")
+"""Carrier-grade NAT, which clusters use for pods."""
+_IPV4_IN_IPV6 = ipaddress.ip_network("64:ff9b::/96")
+"""NAT64: an IPv4 address is in the last four bytes."""
+
+
+class Reach(IntEnum):
+    """Who can reach an address. A hub may send to one that at least as many can reach as the hub itself."""
+
+    NOBODY = 0
+    """Link-local, metadata, multicast, reserved."""
+    THIS_MACHINE = 1
+    PRIVATE = 2
+    PUBLIC = 3
+
+
+def reach_of(text: str) -> Reach:
+    """Who can reach an IP address."""
+    address: Address = ipaddress.ip_address(text.partition("%")[0])
+    if isinstance(address, ipaddress.IPv6Address):
+        if address in _IPV4_IN_IPV6:
+            address = ipaddress.IPv4Address(address.packed[-4:])
+        else:
+            address = address.ipv4_mapped or address.sixtofour or address
+    if address in _METADATA or address.is_link_local or address.is_multicast or address.is_unspecified:
+        return Reach.NOBODY
+    if address.is_loopback:
+        return Reach.THIS_MACHINE
+    if address.is_private or (address.version == 4 and address in _SHARED):
+        return Reach.PRIVATE
+    return Reach.PUBLIC if address.is_global else Reach.NOBODY

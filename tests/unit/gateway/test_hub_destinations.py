@@ -1,0 +1,95 @@
+"""Where a hub may send the gateway that asks it for a picture."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+from aiohttp import web
+from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.test_utils import TestServer
+from yarl import URL
+
+from augmentation_gateway.hub_destinations import ElsewhereError, HubDestinations
+from augmentation_gateway.picture import fetch_picture
+from augmentation_gateway.problem import Problem
+
+PNG = b"\x89PNG\r\n\x1a\n"
+NAMES = {
+    "hub.example": ["203.0.114.5"],
+    "hub.internal": ["10.1.2.3"],
+    "cdn.example": ["198.41.0.4"],
+    "minio.internal": ["10.9.9.9"],
+    "metadata.internal": ["169.254.169.254"],
+    "rebound.example": ["203.0.114.6", "127.0.0.1"],
+}
+
+
+class Names(AbstractResolver):
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        return [
+            ResolveResult(hostname=host, host=address, port=port, family=family, proto=0, flags=0)
+            for address in NAMES[host]
+        ]
+
+    async def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("hub", "host", "allowed"),
+    [
+        ("https://hub.example", "cdn.example", ["198.41.0.4"]),
+        ("https://hub.example", "minio.internal", []),
+        ("https://hub.example", "metadata.internal", []),
+        ("https://hub.example", "rebound.example", ["203.0.114.6"]),
+        ("http://hub.internal:8080", "minio.internal", ["10.9.9.9"]),
+        ("http://hub.internal:8080", "metadata.internal", []),
+        ("http://hub.internal:8080", "hub.internal", ["10.1.2.3"]),
+    ],
+)
+async def test_a_hub_names_hosts_that_are_as_public_as_itself(hub: str, host: str, allowed: list[str]) -> None:
+    destinations = HubDestinations(hub, Names())
+    try:
+        found = [each["host"] for each in await destinations.resolve(host)]
+    except ElsewhereError:
+        found = []
+    assert found == allowed
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "http://169.254.169.254/x.png",
+        "http://10.96.0.1/",
+        "http://[fd00:ec2::254]/",
+        "http://127.0.0.1:8081/metrics",
+        "file:///etc/passwd",
+    ],
+)
+async def test_a_public_hub_sends_to_no_address_inside(location: str) -> None:
+    with pytest.raises(ElsewhereError):
+        await HubDestinations("https://hub.example", Names()).follow(URL("https://hub.example/x"), location)
+
+
+async def test_a_redirect_within_the_hub_is_followed_and_one_to_the_metadata_address_is_not() -> None:
+    asked: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        asked.append(request.path)
+        if request.path == "/picture":
+            raise web.HTTPFound("/stored")
+        if request.path == "/stored":
+            return web.Response(body=PNG)
+        raise web.HTTPFound("http://169.254.169.254/latest/meta-data/x.png")
+
+    hub = web.Application()
+    hub.router.add_get("/{path}", answer)
+    async with TestServer(hub) as server:
+        assert await fetch_picture(str(server.make_url("/picture"))) == PNG
+        with pytest.raises(Problem) as refused:
+            await fetch_picture(str(server.make_url("/elsewhere")))
+    assert isinstance(refused.value.__cause__, ElsewhereError)
+    assert asked == ["/picture", "/stored", "/elsewhere"]
