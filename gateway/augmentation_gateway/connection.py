@@ -100,8 +100,8 @@ class Connection(HttpToolsProtocol):
 
     @property
     def is_idle(self) -> bool:
-        """Whether no request of it is being received or answered."""
-        return not self._unanswered and self._at is _At.HEAD
+        """Whether no request of it is being received or answered; of what is only thrown away, none is."""
+        return self._lingers or (not self._unanswered and self._at is _At.HEAD)
 
     @property
     def unread_bytes(self) -> int:
@@ -332,6 +332,7 @@ class Connection(HttpToolsProtocol):
             return
         self._lingers = True
         self._deadline = self.loop.time() + self._limits.linger_seconds
+        self._open_ones.idle(self)
         self.flow.resume_reading()
         if self.transport.can_write_eof():
             self.transport.write_eof()

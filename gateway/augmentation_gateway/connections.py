@@ -1,8 +1,9 @@
 """The open connections of this process: how many there may be, which is closed for a new one, and which took too long.
 
 Under a flood of connections there is always room for one more: what is closed is what has been idle the longest, at
-first of those that have never sent a valid key, and last what has been idle for no time at all. There is no limit by
-address: behind a proxy all clients have one.
+first of those that have never sent a valid key, and last what has been idle for no time at all; where none is idle,
+what has sent no valid key and does not read its answer. There is no limit by address: behind a proxy all clients have
+one.
 """
 
 from __future__ import annotations
@@ -99,7 +100,8 @@ class Connections:
 
     def used_by(self, connection: Closable, key_id: str) -> bool:
         """A valid key came over it. False where the key has as many connections as it may, all busy."""
-        if connection.key_id == key_id:
+        if connection.key_id == key_id or connection not in self._all:
+            # One that was closed while its key was looked up holds no place.
             return True
         held = self._by_key.setdefault(key_id, OrderedDict())
         if self.limits.connections_per_key and len(held) >= self.limits.connections_per_key:
@@ -129,10 +131,13 @@ class Connections:
         self._unread.pop(connection, None)
 
     def _close_longest_idle(self) -> bool:
-        longest = self._longest_idle(NEW_SECONDS) or self._longest_idle(0.0)
+        reason, longest = "idle", self._longest_idle(NEW_SECONDS) or self._longest_idle(0.0)
+        if longest is None:
+            # Whoever has no key could else keep all of them busy with pages that nobody reads.
+            reason, longest = "unread", next((each for each in self._unread if not each.key_id), None)
         if longest is None:
             return False
-        self.refused("idle")
+        self.refused(reason)
         self._end(longest)
         return True
 

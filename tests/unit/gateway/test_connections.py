@@ -51,6 +51,12 @@ class Application:
                 pass
             self.disconnected += 1
             return
+        elif scope["path"] == "/slices":
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            for _ in range(1000):
+                await send({"type": "http.response.body", "body": b"x" * 8_000, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
+            return
         elif scope["path"] == "/much":
             body = b"x" * 8_000_000
         elif scope["path"] != "/at-once":
@@ -97,6 +103,18 @@ class Served:
             writer.write(part)
             await asyncio.sleep(pause)
         return await reading
+
+
+class Gone:
+    """A connection that is always busy."""
+
+    key_id = ""
+    is_idle = False
+    unread_bytes = 0
+
+    def end(self) -> None: ...
+
+    def sweep(self, now: float) -> None: ...
 
 
 async def answer_of(reader: asyncio.StreamReader) -> tuple[int, bytes]:
@@ -402,6 +420,57 @@ async def test_a_connection_is_503_where_all_are_busy() -> None:
         assert status == 503
         assert b"retry-after: 1" in text
         assert len(served.connections) == 2
+
+
+async def test_what_was_answered_before_its_body_came_makes_room() -> None:
+    async with server(Limits(connections=3), replace(QUICK, linger_seconds=60)) as served:
+        for _ in range(3):
+            reader, writer = await served.connect()
+            writer.write(b"POST /at-once HTTP/1.1\r\nContent-Length: 1000\r\n\r\nab")
+            assert await one_answer(reader) == 200
+        reader, writer = await served.connect()
+        writer.write(GET)
+        assert await one_answer(reader) == 200
+
+
+async def test_what_was_refused_makes_room() -> None:
+    async with server(Limits(connections=3), replace(QUICK, linger_seconds=60)) as served:
+        for _ in range(3):
+            reader, writer = await served.connect()
+            writer.write(WITH_BODY + b"Content-Length: 200000\r\n\r\n" + b"x" * 100_000)
+            assert await one_answer(reader) == 413
+        reader, writer = await served.connect()
+        writer.write(GET)
+        assert await one_answer(reader) == 200
+
+
+async def test_who_sends_no_key_and_does_not_read_makes_room_and_who_has_one_does_not() -> None:
+    async with server(Limits(connections=4), replace(QUICK, unread_seconds=3600, unread_bytes=10**9)) as served:
+        known = await served.connect()
+        known[1].write(b"GET /slices HTTP/1.1\r\nkey: k\r\n\r\n")
+        for _ in range(3):
+            _, writer = await served.connect()
+            writer.write(b"GET /slices HTTP/1.1\r\n\r\n")
+        await eventually(lambda: len(served.connections._unread) == 4)
+        for number in range(3):
+            _, writer = await served.connect()
+            writer.write(b"GET /never HTTP/1.1\r\n\r\n")
+            await eventually(lambda n=number: served.application.requests == 5 + n)  # type: ignore[misc]
+        assert served.refused == {"unread": 3}
+        assert (await served.send())[0] == 503
+        assert len(served.connections) == 4
+
+
+async def test_a_connection_that_is_gone_holds_no_place_of_a_key_that_is_known_later() -> None:
+    gone = Gone()
+    held = Connections(Limits(connections_per_key=1))
+    held.add(gone)
+    held.remove(gone)
+    # Its request waited for an OIDC issuer meanwhile.
+    assert held.used_by(gone, "k")
+    there = Gone()
+    held.add(there)
+    assert held.used_by(there, "k")
 
 
 async def test_a_key_has_no_more_connections_than_it_may() -> None:
