@@ -43,6 +43,7 @@ def _ended(work: Callable[[], None], on_failure: Callable[[WorkerFailure], None]
     try:
         work()
     except Terminated:
+        termination.ended()
         _log.info("asked to stop: what is recorded stays")
         return TERMINATED_EXIT_CODE
     except KeyboardInterrupt:

@@ -35,6 +35,11 @@ def install() -> None:
     sys.unraisablehook = hook
 
 
+def ended() -> None:
+    """What had to stop has stopped: nothing is raised any more."""
+    signal.setitimer(signal.ITIMER_REAL, 0)
+
+
 def finish_first() -> None:
     """From here on SIGTERM is not heeded: what is left is short, and stopping halfway would make the status wrong.
 
@@ -53,8 +58,20 @@ def _on_sigterm(_signal: int, _frame: FrameType | None) -> None:
     timer = threading.Timer(GRACE_SECONDS, os._exit, [TERMINATED_EXIT_CODE])
     timer.daemon = True
     timer.start()
+    signal.setitimer(signal.ITIMER_REAL, _AGAIN_SECONDS)
     raise Terminated
 
 
 def _on_alarm(_signal: int, _frame: FrameType | None) -> None:
-    raise Terminated
+    """Raise it again where it was lost: C code, such as pyarrow's as it imports pandas, may swallow any exception."""
+    signal.setitimer(signal.ITIMER_REAL, _AGAIN_SECONDS)
+    if not _is_on_its_way():
+        raise Terminated
+
+
+def _is_on_its_way() -> bool:
+    """Whether somebody is cleaning up for it just now."""
+    error = sys.exception()
+    while error is not None and not isinstance(error, Terminated):
+        error = error.__context__
+    return error is not None
