@@ -24,8 +24,9 @@ from augmentation_api import FailureReason
 from augmentation_worker import __main__ as program
 from augmentation_worker import secrecy
 from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.hub.client import HubClient
 from tests.integration.worker.conftest import FIXTURES, SAMPLE, WRITE, Hub
-from tests.integration.worker.hostile_hub import FORMS, STATUSES, WAYS, HostileHub, hostile_hub
+from tests.integration.worker.hostile_hub import FORMS, STATUSES, WAYS, HostileHub, answered, hostile_hub
 from tests.integration.worker.jobs import UID, LocalRun, spec_of
 
 ALPHANUMERIC = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
@@ -283,6 +284,30 @@ def test_every_request_of_resolve_may_be_answered_so(
         hostile.behind = ""
     assert hostile.shown
     said.has_nothing_of(secret)
+
+
+SPELLED: dict[str, Callable[[str], str]] = {
+    "whole": str,
+    "its beginning": lambda secret: secret[:20],
+    "in base64": lambda secret: b64encode(secret.encode()).decode(),
+    "in hexadecimal": lambda secret: secret.encode()[:20].hex(),
+}
+
+
+@pytest.mark.parametrize("form", SPELLED)
+def test_a_commit_that_spells_the_token_is_none(hostile: HostileHub, form: str) -> None:
+    secret = TOKENS["a hub's token"](random.Random(23))
+    hostile.answer = lambda _: answered(200, json.dumps({"id": "lab/pusht", "sha": SPELLED[form](secret)}))
+    try:
+        client = HubClient(hostile.endpoint, secret, "hub-token/token", 0, lambda *_: None)
+        with pytest.raises(WorkerFailure) as caught:
+            client.commit_of("lab/pusht", "main", "source")
+        with pytest.raises(WorkerFailure):
+            client.head("lab/pusht")
+    finally:
+        secrecy.forget()
+    assert "names as a commit" in caught.value.message
+    Said(1, {"message": caught.value.message}).has_nothing_of(secret)
 
 
 LATER_PATHS = {

@@ -99,12 +99,13 @@ class HubClient:
                 FailureReason.INTERNAL_ERROR,
                 f"the hub {self.access.endpoint} does not say at which commit {dataset} is: it cannot be pinned",
             )
-        return info.sha
+        return self._commit_id(info.sha)
 
     def head(self, dataset: str) -> str | None:
         """The commit that main is at; None where a dataset was created without one."""
         with explained(self.access, "output", dataset):
-            return self._api.dataset_info(dataset).sha or None
+            sha = self._api.dataset_info(dataset).sha
+        return self._commit_id(sha) if sha else None
 
     def audience(self, dataset: str, side: Side) -> Audience:
         """Who may read a dataset now. What the hub does not say counts against publishing."""
@@ -211,7 +212,7 @@ class HubClient:
             if isinstance(failure.__cause__, HfHubHTTPError) and failure.__cause__.response.status_code in (409, 412):
                 raise OutputMoved(dataset) from failure
             raise
-        return str(done.oid)
+        return self._commit_id(str(done.oid))
 
     def move_tag(self, dataset: str, tag: str, commit: str) -> None:
         """Make `tag` point at `commit`, whether or not it exists."""
@@ -222,6 +223,16 @@ class HubClient:
             if tag in tags:
                 self._api.delete_tag(dataset, tag=tag, repo_type=DATASET)
             self._api.create_tag(dataset, tag=tag, revision=commit, repo_type=DATASET, exist_ok=True)
+
+    def _commit_id(self, text: str) -> str:
+        """A commit as the hub names it. It is read back by programs, so it is in the status as it is, or not at all."""
+        if secrecy.redacted(text) != text:
+            raise WorkerFailure(
+                FailureReason.HUB_UNAVAILABLE,
+                f"the hub {self.access.endpoint} cannot be used now: what it names as a commit holds a part of the "
+                "token that it was asked with",
+            )
+        return text
 
     def _odd_listing(self, dataset: str, side: Side, error: PathRefused) -> WorkerFailure:
         fix = {
