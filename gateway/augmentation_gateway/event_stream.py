@@ -68,12 +68,16 @@ async def job_stream(
             except Problem:
                 yield _message("removed", b"{}", Bookmark(bookmark.seen, ended=True))
                 return
+            messages: list[bytes] = []
             for event, then in bookmark.unseen(events_of(record)):
-                yield _message("phase", event_data(event), then)
+                messages.append(_message("phase", event_data(event), then))
                 bookmark = then
             if (status := status_data(record)) != shown:
                 shown = status
-                yield _message("status", status, Bookmark(bookmark.seen, ended=record.has_ended))
+                messages.append(_message("status", status, Bookmark(bookmark.seen, ended=record.has_ended)))
+            if messages:
+                # At once: each piece that is sent goes through the whole application.
+                yield b"".join(messages)
             if record.has_ended or gateway.streams.draining:
                 return
             try:

@@ -94,11 +94,11 @@ class Front:
             held.enter_context(self._gateway.capacity.requests.take(key.id))
             check_query(scope.get("query_string", b""))
             async with self._gateway.open_requests.answer(key):
+                body = b"" if reads else await _read_body(scope, receive)
+                await self._gateway.gate.enter(key.id)
                 if not reads:
-                    body = await _read_body(scope, receive)
                     check_json(body)
                     receive = _replay(body, receive)
-                await self._gateway.gate.enter(key.id)
                 sending.scope = {**scope, SCOPE_KEY: key, SCOPE_HELD: held}
                 await self._inner(sending.scope, receive, sending)
 

@@ -1,7 +1,7 @@
-"""Who goes next: requests are begun a few at a time, one of each key in turn.
+"""Who goes next: requests are begun one each time round the event loop, one of each key in turn.
 
 All requests of a process share one event loop, which runs what is ready before it looks at the network again. Of two
-thousand requests that come at once, everybody else would wait for all. Here a few are begun each time round; the next
+thousand requests that come at once, everybody else would wait for all. Here one is begun each time round; the next
 ones are those of the keys that have waited the longest, so a key with a thousand requests waits for itself.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict, deque
 
-BEGUN_AT_ONCE = 4
+BEGUN_AT_ONCE = 1
 
 
 class Gate:

@@ -124,6 +124,7 @@ class Listener:
     def __init__(self, gateway: Gateway, bookmark: Bookmark | None = None) -> None:
         key = gateway.keys.ring.find(b"full")
         assert key is not None
+        self._come: list[Message] = []
         self._stream: AsyncGenerator[bytes, None] = job_stream(
             gateway,
             key,
@@ -135,10 +136,12 @@ class Listener:
 
     async def next(self) -> Message | None:
         """The next message; None at the end."""
-        async for chunk in self._stream:
-            if found := parse(chunk.decode()):
-                return found[0]
-        return None
+        while not self._come:
+            try:
+                self._come += parse((await anext(self._stream)).decode())
+            except StopAsyncIteration:
+                return None
+        return self._come.pop(0)
 
     async def next_chunk(self) -> bytes:
         return await anext(self._stream)
