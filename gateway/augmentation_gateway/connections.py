@@ -1,14 +1,15 @@
 """The open connections of this process: how many there may be, which is closed for a new one, and which took too long.
 
 Under a flood of connections there is always room for one more: what is closed is what has been idle the longest, at
-first of those that have never sent a valid key, and last what has been idle for no time at all; where none is idle,
-what has sent no valid key and does not read its answer. There is no limit by address: behind a proxy all clients have
-one.
+first of those that have never sent a valid key. Of these also the oldest that is busy: whoever has no key must not keep
+others out by asking all the time, or by not reading. What is new, and what has only just become idle, comes last. There
+is no limit by address: behind a proxy all clients have one.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Protocol
@@ -60,6 +61,7 @@ class Connections:
         self.refused = refused
         self._all: set[Closable] = set()
         # The longest idle first. No plain dicts: the first of one whose first were taken out is found by a search.
+        self._unknown: OrderedDict[Closable, float] = OrderedDict()
         self._idle_unknown: OrderedDict[Closable, float] = OrderedDict()
         self._idle_known: OrderedDict[Closable, float] = OrderedDict()
         self._by_key: dict[str, OrderedDict[Closable, None]] = {}
@@ -71,11 +73,11 @@ class Connections:
 
     def add(self, connection: Closable) -> bool:
         """A new connection, idle. False where there is no room: as many as may be are all busy."""
-        if self.limits.connections and len(self._all) >= self.limits.connections and not self._close_longest_idle():
+        if self.limits.connections and len(self._all) >= self.limits.connections and not self._make_room():
             self.refused("connections")
             return False
         self._all.add(connection)
-        self._idle_unknown[connection] = asyncio.get_running_loop().time()
+        self._unknown[connection] = self._idle_unknown[connection] = asyncio.get_running_loop().time()
         if self._sweeping is None:
             self._sweeping = asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._sweep)
         return True
@@ -84,6 +86,7 @@ class Connections:
         """It is closed."""
         self._all.discard(connection)
         self.busy(connection)
+        self._unknown.pop(connection, None)
         self._unread.pop(connection, None)
         self._forget_key(connection)
 
@@ -112,6 +115,7 @@ class Connections:
             self._end(longest_idle)
         self._forget_key(connection)
         connection.key_id = key_id
+        self._unknown.pop(connection, None)
         self._by_key.setdefault(key_id, OrderedDict())[connection] = None
         return True
 
@@ -130,25 +134,24 @@ class Connections:
         """Its client has read them."""
         self._unread.pop(connection, None)
 
-    def _close_longest_idle(self) -> bool:
-        reason, longest = "idle", self._longest_idle(NEW_SECONDS) or self._longest_idle(0.0)
-        if longest is None:
-            # Whoever has no key could else keep all of them busy with pages that nobody reads.
-            reason, longest = "unread", next((each for each in self._unread if not each.key_id), None)
-        if longest is None:
-            return False
-        self.refused(reason)
-        self._end(longest)
-        return True
-
-    def _longest_idle(self, seconds: float) -> Closable | None:
-        """The one that has been idle the longest, for so long at least; one without a key before others."""
-        until = asyncio.get_running_loop().time() - seconds
-        for idle in (self._idle_unknown, self._idle_known):
-            longest, since = next(iter(idle.items()), (None, 0.0))
+    def _make_room(self) -> bool:
+        """Close the one that is missed the least. False where all are busy with valid keys."""
+        old = asyncio.get_running_loop().time() - NEW_SECONDS
+        orders = (
+            (self._idle_unknown, old),
+            (self._unknown, old),
+            (self._idle_known, old),
+            # By age, busy or not: the last one that has come has as much time to ask as there can be.
+            (self._unknown, math.inf),
+            (self._idle_known, math.inf),
+        )
+        for order, until in orders:
+            longest, since = next(iter(order.items()), (None, 0.0))
             if longest is not None and since <= until:
-                return longest
-        return None
+                self.refused("idle" if longest.is_idle else "busy_without_key")
+                self._end(longest)
+                return True
+        return False
 
     def _end(self, connection: Closable) -> None:
         # At once, and not when the event loop says that it is closed: until then it would be counted, and chosen again.

@@ -139,6 +139,19 @@ async def one_answer(reader: asyncio.StreamReader) -> int:
     return int(head.split(" ")[1])
 
 
+async def ask_for_ever(served: Served) -> None:
+    """Requests without a key, always some ahead; on a new connection where one was closed."""
+    while True:
+        try:
+            reader, writer = await served.connect()
+            writer.write(GET * 6)
+            while text := await reader.read(65536):
+                writer.write(GET * text.count(b"HTTP/1.1 "))
+        except OSError:
+            pass
+        await asyncio.sleep(0.05)
+
+
 @asynccontextmanager
 async def server(limits: Limits = Limits(), http: HttpLimits = QUICK) -> AsyncIterator[Served]:  # noqa: B008
     application, refused = Application(), Counter[str]()
@@ -410,11 +423,11 @@ async def test_a_connection_that_is_new_outlasts_one_that_is_idle() -> None:
         assert await one_answer(new[0]) == 200
 
 
-async def test_a_connection_is_503_where_all_are_busy() -> None:
+async def test_a_connection_is_503_where_all_are_busy_with_valid_keys() -> None:
     async with server(Limits(connections=2)) as served:
         for _ in range(2):
             _, writer = await served.connect()
-            writer.write(b"GET /never HTTP/1.1\r\n\r\n")
+            writer.write(b"GET /never HTTP/1.1\r\nkey: k\r\n\r\n")
         await eventually(lambda: served.application.requests == 2)
         status, text = await served.send()
         assert status == 503
@@ -454,11 +467,26 @@ async def test_who_sends_no_key_and_does_not_read_makes_room_and_who_has_one_doe
         await eventually(lambda: len(served.connections._unread) == 4)
         for number in range(3):
             _, writer = await served.connect()
-            writer.write(b"GET /never HTTP/1.1\r\n\r\n")
+            writer.write(b"GET /never HTTP/1.1\r\nkey: k\r\n\r\n")
             await eventually(lambda n=number: served.application.requests == 5 + n)  # type: ignore[misc]
-        assert served.refused == {"unread": 3}
+        assert served.refused == {"busy_without_key": 3}
         assert (await served.send())[0] == 503
         assert len(served.connections) == 4
+
+
+async def test_who_sends_no_key_and_asks_all_the_time_keeps_nobody_out() -> None:
+    async with server(Limits(connections=5)) as served:
+        asking = [asyncio.create_task(ask_for_ever(served)) for _ in range(8)]
+        await asyncio.sleep(connections.NEW_SECONDS)
+        for _ in range(20):
+            reader, writer = await served.connect()
+            writer.write(b"GET / HTTP/1.1\r\nkey: k\r\n\r\n")
+            assert await one_answer(reader) == 200
+            writer.close()
+        assert served.refused["busy_without_key"]
+        assert not served.refused["connections"]
+        for each in asking:
+            each.cancel()
 
 
 async def test_a_connection_that_is_gone_holds_no_place_of_a_key_that_is_known_later() -> None:
