@@ -175,10 +175,11 @@ def test_over_its_own_source_on_a_hub(kind: str, hub: Hub, submit: Callable[...,
     assert not set(file_hashes(result)) & {path for path in file_hashes(source) if path.endswith((".parquet", ".png"))}
 
 
-def test_a_card_keeps_its_license_and_forgets_its_counts(tmp_path: Path) -> None:
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_a_card_keeps_its_license_and_forgets_its_counts(mark: str, tmp_path: Path) -> None:
     source = parquet_dataset(tmp_path / "source")
     (source / "README.md").write_text(
-        "---\nlicense: mit\ndataset_info:\n  config_name: default\n  splits:\n"
+        f"{mark}---\nlicense: mit\ndataset_info:\n  config_name: default\n  splits:\n"
         "  - {name: train, num_bytes: 1, num_examples: 7}\n  - {name: test, num_bytes: 1, num_examples: 3}\n"
         "  dataset_size: 2\n---\n# Mine\n"
     )

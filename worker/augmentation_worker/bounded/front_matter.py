@@ -27,7 +27,7 @@ def front_matter_of(content: bytes) -> dict[str, Any]:
 
     check_size(len(content), MOST_CARD_BYTES)
     try:
-        text = content.decode()
+        text = content.decode("utf-8-sig")  # as the library: some editors begin a file with a mark
     except UnicodeDecodeError as error:
         raise Unreadable(f"is not UTF-8 text ({error.reason} at byte {error.start})") from error
     match = REGEX_YAML_BLOCK.search(text)

@@ -70,7 +70,21 @@ def _checked_config(number: int, config: Mapping[str, Any]) -> dict[str, Any]:
                     f"names {quoted!r} in `configs[{number}].{field}`, {problem}: name files of the dataset, by paths "
                     "relative to its README.md"
                 )
-    return {field: config[field] for field in _CONFIG_FIELDS if field in config}
+    shown = {field: config[field] for field in _CONFIG_FIELDS if field in config}
+    if "data_files" in shown:
+        shown["data_files"] = _plain(shown["data_files"])
+    if "data_dir" in shown:
+        shown["data_dir"] = _plain(shown["data_dir"]) or None
+    return shown
+
+
+def _plain(value: Any) -> Any:
+    """Patterns without `.` and empty parts, which `datasets` would leave in the paths of the files that it finds."""
+    if isinstance(value, str):
+        return "/".join(part for part in value.split("/") if part not in ("", "."))
+    if isinstance(value, dict):
+        return {key: _plain(each) if key == "path" else each for key, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, list) else value
 
 
 def outside(pattern: str) -> str | None:

@@ -124,7 +124,7 @@ class _Publication:
     def _written(self, records: Sequence[ImageShardRecords], *, extends: bool) -> dict[DatasetPath, bytes]:
         spec, dataset, plan = self.session.job.spec, self.dataset, self.plan
         card = self.source.read(CARD_PATH)
-        text = None if card is None else card.decode(errors="replace")
+        text = None if card is None else card.decode("utf-8-sig", errors="replace")
         return {
             CARD_PATH: write_image_card(spec, dataset, plan, text, extends=extends),
             PROVENANCE_PATH: write_image_provenance(

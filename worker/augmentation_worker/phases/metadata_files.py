@@ -66,7 +66,9 @@ class MetadataFiles:
         written = {
             INFO_PATH: info,
             PROVENANCE_PATH: write_provenance(self.session.settings.job_uid, spec, self.source.origin, plan, records),
-            CARD_PATH: write_card(spec, metadata, plan, None if card is None else card.decode(errors="replace")),
+            CARD_PATH: write_card(
+                spec, metadata, plan, None if card is None else card.decode("utf-8-sig", errors="replace")
+            ),
             **changed_attributes(self.output.read(ATTRIBUTES_PATH)),
         }
         if not in_lines or metadata.stats_json is not None:
