@@ -50,7 +50,7 @@ def recorded_in(dataset: Path) -> Recorded:
             for entry in entries
             for camera, version in entry["cameras"].items()
         }
-    except (EntryRefused, OSError, ValueError, KeyError, TypeError) as error:
+    except (EntryRefused, OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise WorkerFailure(
             FailureReason.SOURCE_INVALID, f"{path} does not say how a dataset was made: {type(error).__name__} {error}"
         ) from error

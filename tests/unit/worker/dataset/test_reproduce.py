@@ -1,0 +1,32 @@
+"""What is made again follows a record that may be anybody's: one that is none is said so."""
+
+from pathlib import Path
+
+import pytest
+
+from augmentation_api import FailureReason
+from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.local.reproduce import recorded_in
+
+HEAD = '{"augmentation": {"transforms": ["lighting"]}, "mode": "copy", "video": {}, "episodes": '
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "[1]",
+        "[" * 100_000,
+        "nothing",
+        HEAD + "5}",
+        HEAD + "[7]}",
+        HEAD + '[{"episodeIndex": 0, "cameras": [1]}]}',
+        HEAD + '[{"episodeIndex": 0, "cameras": {"top": {}}}]}',
+    ],
+)
+def test_a_record_that_does_not_say_how_a_dataset_was_made_is_named(content: str, tmp_path: Path) -> None:
+    (tmp_path / "meta").mkdir()
+    (tmp_path / "meta" / "augmentation.json").write_text(content)
+    with pytest.raises(WorkerFailure) as caught:
+        recorded_in(tmp_path)
+    assert caught.value.reason is FailureReason.SOURCE_INVALID
+    assert caught.value.message.startswith(f"{tmp_path}/meta/augmentation.json does not say how a dataset was made")
