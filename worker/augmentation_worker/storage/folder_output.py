@@ -31,6 +31,8 @@ from augmentation_worker.storage.source import SourceDataset
 NOTHING = ""
 """The state of a folder that does not exist or is empty."""
 _CHUNK_BYTES = 1 << 20
+_MOST_READ_BYTES = 512 * 2**20
+"""The record of 40,000 episodes in ten versions has half of it."""
 
 
 class FolderOutput:
@@ -241,7 +243,12 @@ def previous_of(folder: Path, job_uid: str) -> Path:
 
 
 def _content(folder: Path, path: DatasetPath) -> bytes | None:
+    """Of a small file that may be anybody's; None for one that is too large to be of a result of this program."""
     try:
-        return DatasetFolder(folder).read(path)
+        with os.fdopen(DatasetFolder(folder).open(path), "rb") as file:
+            if os.fstat(file.fileno()).st_size > _MOST_READ_BYTES:
+                return None
+            content = file.read(_MOST_READ_BYTES + 1)
+            return content if len(content) <= _MOST_READ_BYTES else None
     except (FileNotFoundError, NotADirectoryError, EntryRefused):
         return None

@@ -196,3 +196,12 @@ def test_a_record_behind_a_link_makes_no_result(output: FolderOutput, elsewhere:
 def test_a_name_of_the_greatest_length_is_written(output: FolderOutput, content: Path) -> None:
     longest = DatasetPath("x" * 255)
     assert output.put(longest, content).path == longest
+
+
+def test_a_record_of_holes_alone_takes_neither_memory_nor_time(output: FolderOutput, content: Path) -> None:
+    (output.folder / "meta").mkdir(parents=True)
+    with (output.folder / PROVENANCE_PATH).open("wb") as record:
+        record.truncate(2**43)
+    assert output.published() is None
+    source = FolderSource(output.folder.parent, "claim:source")
+    assert "holds something else (among it 'meta/augmentation.json')" in refusal(output.check, source).message
