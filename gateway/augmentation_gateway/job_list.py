@@ -10,19 +10,18 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import heapq
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from operator import itemgetter
 from uuid import UUID
 
 from augmentation_api.vocabulary import State
 from augmentation_gateway.access import require, require_synced, visible
 from augmentation_gateway.gateway import Gateway
 from augmentation_gateway.keys import ApiKey, Right
+from augmentation_gateway.leading import Leading
 from augmentation_gateway.list_entries import legible
 from augmentation_gateway.problem import FieldProblem, invalid
 from augmentation_gateway.records import JobRecord
@@ -118,8 +117,10 @@ class Page:
     counts: Mapping[State, int] = field(default_factory=dict)
 
 
-async def matching(gateway: Gateway, key: ApiKey, filters: Filters) -> list[JobRecord]:
-    """The jobs that a key may see and a client wants, in no order. Touches memory only; O(n) in the cached jobs.
+async def matching(gateway: Gateway, key: ApiKey, filters: Filters) -> AsyncIterator[list[JobRecord]]:
+    """The jobs that a key may see and a client wants, a few at a time, in no order. O(n) time in the cached jobs.
+
+    What it holds does not grow with them: all lists share one sequence of the cached jobs.
 
     Raises:
         Problem: 403 the key may not read, 503 the jobs have not been read from Kubernetes yet.
@@ -127,54 +128,54 @@ async def matching(gateway: Gateway, key: ApiKey, filters: Filters) -> list[JobR
     require(key, Right.READ)
     require_synced(gateway.view)
     jobs = gateway.view.jobs_in(key.namespace)
-    if jobs is None:
-        return []
-    found = visible(key, jobs.records())
-    for test in filters.tests():
-        found = [job for job, passes in legible(found, test) if passes]
-    return found
+    tests = filters.tests()
+    async for turn in in_turns(jobs.records() if jobs is not None else ()):
+        found = visible(key, turn)
+        for test in tests:
+            found = [job for job, passes in legible(found, test) if passes]
+        yield found
 
 
 async def page_after(
     gateway: Gateway, key: ApiKey, filters: Filters, order: Order, limit: int, cursor: str | None = None
 ) -> Page:
-    """The page that follows a cursor; without one the first.
+    """The page that follows a cursor; without one the first. Holds O(limit) jobs.
 
     Raises:
         Problem: 422 the cursor is none, or one of another list; and those of `matching`.
     """
     after = None if cursor is None else _decode(cursor, filters, order)
-    of_any_state = await matching(gateway, key, replace(filters, states=()))
     sort_key, counts = _SORT_KEYS[order.lstrip("-")], Counter[State]()
-    total = 0
-    left: list[JobRecord] = []
-    async for turn in in_turns(of_any_state):
-        counts.update(job.state for job in turn)
-        found = [job for job in turn if job.state in filters.states] if filters.states else turn
+    total = left = 0
+    first = leading(order, limit)
+    async for of_any_state in matching(gateway, key, replace(filters, states=())):
+        counts.update(job.state for job in of_any_state)
+        found = [job for job in of_any_state if job.state in filters.states] if filters.states else of_any_state
         total += len(found)
         if after is not None:
             found = [job for job in found if (sort_key(job) < after if order.falling else sort_key(job) > after)]
-        left += found
-    jobs = await first_of(left, order, limit)
-    next_cursor = _encode(sort_key(jobs[-1]), filters, order) if len(jobs) < len(left) else None
+        left += len(found)
+        first.add(found)
+    jobs = first.in_order()
+    next_cursor = _encode(sort_key(jobs[-1]), filters, order) if len(jobs) < left else None
     return Page(jobs, total, next_cursor, counts)
 
 
 async def page_at(gateway: Gateway, key: ApiKey, filters: Filters, offset: int, limit: int, order: Order) -> Page:
-    """The page that begins at an offset, for dialects that have no cursors. Raises as `matching` does."""
-    found = await matching(gateway, key, filters)
-    jobs = await first_of(found, order, offset + limit) if offset < len(found) else []
-    return Page(jobs[offset:], len(found))
+    """The page that begins at an offset, for dialects without cursors. Holds O(offset + limit) jobs, at most all.
+
+    Raises as `matching` does.
+    """
+    first, total = leading(order, offset + limit), 0
+    async for found in matching(gateway, key, filters):
+        first.add(found)
+        total += len(found)
+    return Page(first.in_order()[offset:], total)
 
 
-async def first_of(jobs: Sequence[JobRecord], order: Order, limit: int) -> list[JobRecord]:
-    """The first jobs in an order. Of few from many that takes a fraction of sorting all: O(n log limit)."""
-    sort_key = _SORT_KEYS[order.lstrip("-")]
-    keyed: list[tuple[_Key, JobRecord]] = []
-    async for turn in in_turns(jobs):
-        keyed += [(sort_key(job), job) for job in turn]
-    first = heapq.nlargest if order.falling else heapq.nsmallest
-    return [job for _, job in first(limit, keyed, key=itemgetter(0))]
+def leading(order: Order, limit: int) -> Leading[JobRecord]:
+    """The first jobs in an order."""
+    return Leading(limit, _SORT_KEYS[order.lstrip("-")], falling=order.falling)
 
 
 def _known_by(job: JobRecord) -> str:

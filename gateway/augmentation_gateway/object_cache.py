@@ -52,6 +52,7 @@ class ObjectCache(Generic[Record]):
         self._gone: OrderedDict[str, Gone[Record]] = OrderedDict()
         self._listeners: dict[str, set[Callable[[], None]]] = {}
         self.synced = False
+        self._records: tuple[int, tuple[Record, ...]] = (0, ())
         self.revision = 0
         """Another number whenever something has changed here, for what is made of all of it."""
 
@@ -64,9 +65,11 @@ class ObjectCache(Generic[Record]):
         """The last version of an object that was here and is not any more, while that is remembered."""
         return self._gone.get(uid)
 
-    def records(self) -> list[Record]:
-        """All objects."""
-        return [held.record for held in self._held.values()]
+    def records(self) -> tuple[Record, ...]:
+        """All objects; one and the same tuple for all who ask, until something changes."""
+        if self._records[0] != self.revision:
+            self._records = self.revision, tuple(held.record for held in self._held.values())
+        return self._records[1]
 
     @contextmanager
     def listening(self, uid: str, changed: Callable[[], None]) -> Iterator[None]:

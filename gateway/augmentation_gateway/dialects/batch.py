@@ -159,8 +159,8 @@ def _router(gateway: Gateway) -> APIRouter:
     @router.get("/queue", summary="List the queue", responses={200: {"headers": AGE_HEADERS}, **_errors(**_READ)})
     async def queue(request: Request) -> QueueList:
         """List the jobs that wait, of those that the key may see. Positions count all jobs."""
-        waiting = await matching(gateway, key_of(request), Filters(accepts=lambda job: batch_status(job) == "PENDING"))
-        return await queue_view(waiting)
+        pending = Filters(accepts=lambda job: batch_status(job) == "PENDING")
+        return await queue_view(matching(gateway, key_of(request), pending))
 
     @router.get(
         "/{id:batch_job}",

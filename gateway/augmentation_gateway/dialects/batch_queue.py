@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
 from augmentation_gateway.dialects.batch_documents import QueueEntry, QueueList
 from augmentation_gateway.job_id import batch_id
-from augmentation_gateway.job_list import Order, first_of
+from augmentation_gateway.leading import Leading
 from augmentation_gateway.records import JobRecord
-from augmentation_gateway.turns import in_turns
 
 LONGEST_QUEUE = 1000
 """This API has no pages of it. `depth` counts those, too, that are too far behind to be shown."""
 
 
-async def queue_view(waiting: Sequence[JobRecord]) -> QueueList:
-    """The jobs that wait, the first to run first; of those without a position, the oldest."""
-    places: list[tuple[int, int, JobRecord]] = []
-    depth = len(waiting)
-    async for turn in in_turns(await first_of(waiting, Order.OLDEST, len(waiting))):
-        for job in turn:
-            position, of = place_in_queue(job)
-            places.append((len(places) if position is None else position, len(places), job))
-            depth = max(depth, of or 0)
-    first = heapq.nsmallest(LONGEST_QUEUE, places)
-    shown = [QueueEntry(id=batch_id(job.uid), name=job.display_name, position=position) for position, _, job in first]
-    return QueueList(queue=shown, depth=depth)
+async def queue_view(waiting: AsyncIterator[Sequence[JobRecord]]) -> QueueList:
+    """The jobs that wait, the first to run first; those without a position come last, the oldest first."""
+    first, number, depth = Leading(LONGEST_QUEUE, _by_place), 0, 0
+    async for some in waiting:
+        first.add(some)
+        number += len(some)
+        depth = max(depth, *(place_in_queue(job)[1] or 0 for job in some), 0)
+    shown = []
+    for index, job in enumerate(first.in_order()):
+        position, _ = place_in_queue(job)
+        shown.append(
+            QueueEntry(id=batch_id(job.uid), name=job.display_name, position=index if position is None else position)
+        )
+    return QueueList(queue=shown, depth=max(depth, number))
+
+
+def _by_place(job: JobRecord) -> tuple[bool, int, str, str]:
+    position, _ = place_in_queue(job)
+    return position is None, position or 0, job.created, job.uid
 
 
 def place_in_queue(record: JobRecord) -> tuple[int | None, int | None]:
