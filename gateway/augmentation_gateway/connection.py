@@ -92,6 +92,7 @@ class Connection(HttpToolsProtocol):
         self._deadline_is_of: _At | None = None
         self._unread_since: float | None = None
         self._closing_since: float | None = None
+        self._is_lost = False
         self._lingers = False
         self._discarded = 0
         # How the body is framed that follows a request with an Upgrade header, until it is parsed.
@@ -125,12 +126,11 @@ class Connection(HttpToolsProtocol):
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
+        self._is_lost = True
         self._open_ones.remove(self)
         super().connection_lost(exc)
         # uvicorn tells the last one only; an event stream before it would go on for ever.
-        for cycle in self._unanswered:
-            cycle.disconnected = True
-            cycle.message_event.set()
+        self._answer_no_more()
 
     @override
     def data_received(self, data: bytes) -> None:
@@ -282,8 +282,20 @@ class Connection(HttpToolsProtocol):
         self._unread_since = None
         self._open_ones.read(self)
 
+    def _answer_no_more(self) -> None:
+        for cycle in self._unanswered:
+            cycle.disconnected = True
+            cycle.message_event.set()
+
+    def abandon(self) -> None:
+        """It was closed without a word, if ever it was open."""
+        if self.transport is not None and not self._is_lost:
+            self.connection_lost(None)
+
     def end(self) -> None:
         """Close it now, whatever is left to send."""
+        # Whoever goes on to answer would write to what is closed, which is an error.
+        self._answer_no_more()
         if self.unread_bytes:
             self.transport.abort()
         else:
@@ -294,7 +306,7 @@ class Connection(HttpToolsProtocol):
         limits = self._limits
         if self._unread_since is not None and now - self._unread_since > limits.unread_seconds:
             self._open_ones.refused("unread")
-            self.transport.abort()
+            self.end()
         elif self.transport.is_closing():
             # A transport that closes waits for its client to read what was sent, however long that takes.
             self._closing_since = self._closing_since or now

@@ -123,9 +123,15 @@ class _Arrival:
     async def _arrive(self, make: Callable[[Closable], Connection], context: ssl.SSLContext | None) -> None:
         seconds = self._connections.http.head_seconds if context is not None else None
         is_there = False
+        made: list[Connection] = []
+
+        def remember() -> Connection:
+            made.append(make(self))
+            return made[0]
+
         try:
             await asyncio.get_running_loop().connect_accepted_socket(
-                lambda: make(self), self._socket, ssl=context, ssl_handshake_timeout=seconds
+                remember, self._socket, ssl=context, ssl_handshake_timeout=seconds
             )
             is_there = True
         except OSError:
@@ -134,4 +140,7 @@ class _Arrival:
         finally:
             self._connections.remove(self)
             if not is_there:
+                # One that was made room for meanwhile: uvloop closes it and does not say so.
+                for each in made:
+                    each.abandon()
                 self._socket.close()

@@ -15,6 +15,7 @@ from typing import cast
 
 import pytest
 import uvicorn
+import uvloop
 from starlette.types import Receive, Scope, Send
 
 from augmentation_gateway import connections
@@ -487,6 +488,27 @@ async def test_who_sends_no_key_and_asks_all_the_time_keeps_nobody_out() -> None
         assert not served.refused["connections"]
         for each in asking:
             each.cancel()
+
+
+def test_what_is_closed_as_it_comes_holds_no_place(caplog: pytest.LogCaptureFixture) -> None:
+    async def storm() -> None:
+        async with server(Limits(connections=5)) as served:
+            opened = []
+            for number in range(400):
+                one = socket.create_connection(("127.0.0.1", served.port))
+                one.sendall(GET * 6)
+                opened.append(one)
+                for _ in range(number // 5 % 8):
+                    await asyncio.sleep(0)
+            await asyncio.sleep(0.3)
+            for one in opened:
+                one.close()
+            await eventually(lambda: len(served.connections) == 0)
+
+    # Under uvloop, as the program runs: it closes what is cancelled without a word, and refuses to write to it.
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(storm())
+    assert not [record for record in caplog.records if record.exc_info]
 
 
 async def test_a_connection_that_is_gone_holds_no_place_of_a_key_that_is_known_later() -> None:
