@@ -8,11 +8,9 @@ pieces are ever held of what is refused. A request that arrives whole, as nearly
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from enum import Enum, auto
-from http import HTTPStatus
 from typing import Any, Final, cast
 
 import httptools
@@ -22,6 +20,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from augmentation_gateway.connections import Closable, Connections
+from augmentation_gateway.refusals import body_too_large, head_too_large, refusal, too_slow
 
 SCOPE_CONNECTION: Final = "augmentation_gateway.connection"
 """Where the ASGI scope has the connection that a request came over."""
@@ -188,11 +187,11 @@ class Connection(HttpToolsProtocol):
         limits = self._limits
         if self._at is _At.BODY:
             if self._fed > limits.body_bytes + limits.framing_bytes:
-                self._refuse(413, "body_bytes", _body_too_large(limits.body_bytes))
+                self._refuse(413, "body_bytes", body_too_large(limits.body_bytes))
             elif self._deadline_is_of is not _At.BODY:
                 self._set_deadline(_At.BODY)
         elif self._fed > limits.head_bytes:
-            self._refuse(431, "head_bytes", _head_too_large(limits.head_bytes))
+            self._refuse(431, "head_bytes", head_too_large(limits.head_bytes))
         elif self._fed == 0:
             self._deadline = self._deadline_is_of = None
         elif self._deadline_is_of is not _At.HEAD:
@@ -231,7 +230,7 @@ class Connection(HttpToolsProtocol):
     def _count_head(self, size: int) -> None:
         self._head_bytes += size
         if self._head_bytes > self._limits.head_bytes:
-            raise _Refused(431, "head_bytes", _head_too_large(self._limits.head_bytes))
+            raise _Refused(431, "head_bytes", head_too_large(self._limits.head_bytes))
 
     @override
     def on_headers_complete(self) -> None:
@@ -316,9 +315,9 @@ class Connection(HttpToolsProtocol):
             if self._lingers:
                 self.transport.close()
             elif self._deadline_is_of is _At.BODY:
-                self._refuse(408, "body_seconds", _too_slow("body", limits.body_seconds))
+                self._refuse(408, "body_seconds", too_slow("body", limits.body_seconds))
             elif self._fed:
-                self._refuse(408, "head_seconds", _too_slow("headers", limits.head_seconds))
+                self._refuse(408, "head_seconds", too_slow("headers", limits.head_seconds))
             else:
                 # A connection on which nothing was asked needs no answer.
                 self._open_ones.refused("head_seconds")
@@ -361,30 +360,3 @@ def _framing_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
         if name == b"transfer-encoding" or (name == b"content-length" and value.strip(b"0")):
             return name + b": " + value
     return b""
-
-
-def refusal(status: int, sentence: str, headers: Sequence[tuple[bytes, bytes]] = ()) -> bytes:
-    """An answer that is the last one of its connection."""
-    body = json.dumps({"detail": sentence}).encode()
-    lines = [
-        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
-        *(f"{name.decode()}: {value.decode()}" for name, value in headers),
-        "content-type: application/json",
-        f"content-length: {len(body)}",
-        "cache-control: no-store",
-        "connection: close",
-        *(("retry-after: 1",) if status in (429, 503) else ()),
-    ]
-    return "\r\n".join([*lines, "", ""]).encode() + body
-
-
-def _head_too_large(most: int) -> str:
-    return f"The request's first line and headers are larger than {most // 1024} KiB: shorten them."
-
-
-def _body_too_large(most: int) -> str:
-    return f"The body is larger than {most // 1024} KiB, more than any job needs: shorten it."
-
-
-def _too_slow(what: str, seconds: float) -> str:
-    return f"The request's {what} took longer than {seconds:g} s: send it faster."

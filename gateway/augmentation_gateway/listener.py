@@ -14,9 +14,10 @@ import ssl
 from collections.abc import Callable
 from contextlib import suppress
 
-from augmentation_gateway.connection import Connection, refusal
+from augmentation_gateway.connection import Connection
 from augmentation_gateway.connections import Closable, Connections
 from augmentation_gateway.limits import BACKLOG
+from augmentation_gateway.refusals import refusal
 
 TAKEN_AT_ONCE = 64
 TRIED_AGAIN_SECONDS = 0.1
