@@ -216,6 +216,15 @@ async def costly_lists(target: Target) -> None:
 
 
 async def streams(target: Target) -> None:
+    await _streams(target, 1500)
+
+
+async def reconnecting(target: Target) -> None:
+    """More streams than there may be connections: each that is refused comes again a second later, with all others."""
+    await _streams(target, 3000)
+
+
+async def _streams(target: Target, sockets: int) -> None:
     async def one(number: int) -> None:
         async with target.connection() as (reader, writer):
             writer.write(get(f"/v1/augmentation/{target.uid}/events", target.keys[number % 50]))
@@ -227,7 +236,7 @@ async def streams(target: Target) -> None:
                         pass
             await asyncio.sleep(1)
 
-    await target.side_by_side(3000, one)
+    await target.side_by_side(sockets, one)
 
 
 async def pictures(target: Target) -> None:
@@ -297,6 +306,7 @@ ATTACKS: dict[str, Attack] = {
     "10,000 keys": many_keys,
     "costly lists": costly_lists,
     "streams": streams,
+    "reconnecting": reconnecting,
     "pictures": pictures,
     "pipelining": pipelining,
     "huge queries": huge_queries,

@@ -135,7 +135,7 @@ class Connections:
         self._unread.pop(connection, None)
 
     def _make_room(self) -> bool:
-        """Close the one that is missed the least. False where all are busy with valid keys."""
+        """Close the one that is missed the least. False where all are in use with valid keys: busy, or a moment ago."""
         old = asyncio.get_running_loop().time() - NEW_SECONDS
         orders = (
             (self._idle_unknown, old),
@@ -143,7 +143,6 @@ class Connections:
             (self._idle_known, old),
             # By age, busy or not: the last one that has come has as much time to ask as there can be.
             (self._unknown, math.inf),
-            (self._idle_known, math.inf),
         )
         for order, until in orders:
             longest, since = next(iter(order.items()), (None, 0.0))

@@ -31,6 +31,7 @@ class Dialect:
             went. None: a 404, which is also what a dialect without it answers.
         encode_problem: the body of an error.
         other_paths: paths of this dialect that lie beside its prefix.
+        is_stream: whether a request for a path is answered by an event stream.
         fields: names of the fields there are in a "body" and in a "query": among them is looked for what a mistyped one
             was meant to be.
         router: makes the routes. The status route is among them, for OpenAPI; requests for it are answered before
@@ -47,6 +48,7 @@ class Dialect:
     router: Callable[[Gateway], APIRouter]
     encode_gone: Callable[[JobRecord, datetime], bytes | None] | None = None
     other_paths: frozenset[str] = frozenset()
+    is_stream: Callable[[str], bool] = lambda path: False
     fields: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def owns(self, path: str) -> bool:

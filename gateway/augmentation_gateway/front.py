@@ -28,6 +28,8 @@ from augmentation_gateway.until_answered import SCOPE_HELD
 logger = logging.getLogger(__name__)
 
 
+_STREAMS = "event streams"
+"""No key is called so: an id has no spaces."""
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -92,10 +94,16 @@ class Front:
             return
         with ExitStack() as held:
             held.enter_context(self._gateway.capacity.requests.take(key.id))
+            turns_of = key.id
+            if dialect.is_stream(path):
+                # Here already, so that those that are refused wait for no turn. The others take turns as one key: to
+                # begin a stream is the longest work there is, and who wants one can wait.
+                held.enter_context(self._gateway.capacity.streams.take(key.id))
+                turns_of = _STREAMS
             check_query(scope.get("query_string", b""))
             async with self._gateway.open_requests.answer(key):
                 body = b"" if reads else await _read_body(scope, receive)
-                await self._gateway.gate.enter(key.id)
+                await self._gateway.gate.enter(turns_of)
                 if not reads:
                     check_json(body)
                     receive = _replay(body, receive)

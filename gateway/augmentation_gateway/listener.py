@@ -19,7 +19,8 @@ from augmentation_gateway.connections import Closable, Connections
 from augmentation_gateway.limits import BACKLOG
 from augmentation_gateway.refusals import refusal
 
-TAKEN_AT_ONCE = 64
+TAKEN_AT_ONCE = 32
+"""Each time round the event loop: so many that come at once wait, and not those that are open already."""
 TRIED_AGAIN_SECONDS = 0.1
 """After a connection could not be taken: as many files are open as may be."""
 _BUSY = refusal(503, "The gateway has as many connections as it takes, all of them busy: try again.")

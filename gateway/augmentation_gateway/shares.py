@@ -52,7 +52,8 @@ class Shares:
                 503,
                 f"The gateway has {self._in_all} {self._what} at the same time, as many as it may: try again, or have "
                 f"the administrator allow more (gateway.limits.{self._name}) or run more replicas.",
-                headers={"Retry-After": str(RETRY_SECONDS)},
+                # Whoever comes again by another connection may reach another replica.
+                headers={"Retry-After": str(RETRY_SECONDS), "Connection": "close"},
                 reason=self._name,
             )
         self._taken[key_id] += 1

@@ -52,7 +52,6 @@ from augmentation_gateway.openapi import AGE_HEADERS, SECURITY
 from augmentation_gateway.problem import Problem
 from augmentation_gateway.retry_job import retry_job
 from augmentation_gateway.route_key import key_of
-from augmentation_gateway.until_answered import hold
 
 _STATUS_PATH = re.compile(rf"{PREFIX}/([^/]+)")
 
@@ -271,11 +270,9 @@ def _router(gateway: Gateway) -> APIRouter:
         record, bookmark = readable(gateway, job_id, request), Bookmark.read(last_event_id)
         if has_seen_the_end(record, bookmark):
             return Response(status_code=204)
-        key = key_of(request)
-        hold(request, gateway.capacity.streams.take(key.id))
         stream = job_stream(
             gateway,
-            key,
+            key_of(request),
             record.uid,
             bookmark,
             status_data=lambda job: job.encoded("native summary", encode_summary),
@@ -295,6 +292,7 @@ NATIVE = Dialect(
     prefix=PREFIX,
     status_route=f"{PREFIX}/{{job_id}}",
     status_id=_status_id,
+    is_stream=lambda path: path.endswith("/events"),
     parse_id=parse_id,
     encode_status=encode_status,
     encode_problem=encode_problem,

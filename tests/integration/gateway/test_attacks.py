@@ -20,6 +20,7 @@ EXPECTED: dict[str, set[str]] = {
     "10,000 keys": {"200"},
     "costly lists": {"200"},
     "streams": {"200", "429", "503", "closed", "TimeoutError"},
+    "reconnecting": {"200", "429", "503", "closed", "TimeoutError"},
     "pictures": {"200", "429", "503", "closed", "TimeoutError"},
     "pipelining": {"200", "429", "closed", "TimeoutError"},
     "huge queries": {"422", "429"},

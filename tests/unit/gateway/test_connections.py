@@ -436,6 +436,16 @@ async def test_a_connection_is_503_where_all_are_busy_with_valid_keys() -> None:
         assert len(served.connections) == 2
 
 
+async def test_a_connection_with_a_key_that_was_used_a_moment_ago_is_closed_for_none() -> None:
+    async with server(Limits(connections=1), replace(QUICK, head_seconds=10)) as served:
+        known = await served.connect()
+        known[1].write(b"GET / HTTP/1.1\r\nkey: k\r\n\r\n")
+        assert await one_answer(known[0]) == 200
+        assert (await served.send())[0] == 503
+        known[1].write(GET)
+        assert await one_answer(known[0]) == 200
+
+
 async def test_what_was_answered_before_its_body_came_makes_room() -> None:
     async with server(Limits(connections=3), replace(QUICK, linger_seconds=60)) as served:
         for _ in range(3):
