@@ -5,10 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from huggingface_hub import set_client_factory
+from huggingface_hub.utils._http import default_client_factory
 
 from devcluster.errors import DevclusterError
 from devcluster.tools import tool_path
 from tests.integration.control_plane import ControlPlane
+
+
+@pytest.fixture(autouse=True)
+def _client_of_no_hub() -> None:
+    """The client of a job that ran in this process sends tokens to that job's hub alone."""
+    set_client_factory(default_client_factory)
 
 
 @pytest.fixture(scope="session")

@@ -42,12 +42,6 @@ class Hub:
         return Path(self.api.snapshot_download(dataset, repo_type="dataset", revision=revision, local_dir=folder))
 
 
-@pytest.fixture(autouse=True)
-def _client_of_no_hub() -> None:
-    """The client of a job that ran in this process sends tokens to that job's hub alone."""
-    set_client_factory(default_client_factory)
-
-
 @pytest.fixture(scope="session")
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     set_client_factory(default_client_factory)
