@@ -9,6 +9,7 @@ The unit tests do this for a few hundred fixed samples; for longer, from the roo
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import random
 import sys
@@ -91,7 +92,8 @@ def _changed_once(draw: st.DrawFn, value: Any) -> Any:
         if action == 0:
             del value[key]
         elif action == 1:
-            value[draw(st.one_of(st.sampled_from(ODD_TEXTS), st.text(max_size=8)))] = value[key]
+            other = draw(st.one_of(st.sampled_from(ODD_TEXTS), st.text(max_size=8)))
+            value[other] = copy.deepcopy(value[key])
         else:
             value[key] = _changed_once(draw, value[key])
         return value
@@ -99,7 +101,8 @@ def _changed_once(draw: st.DrawFn, value: Any) -> Any:
         place = draw(st.integers(0, len(value) - 1))
         value[place] = _changed_once(draw, value[place])
         return value
-    return draw(ODD)
+    # A copy, as what is drawn here may be changed in its turn, and is drawn again.
+    return copy.deepcopy(draw(ODD))
 
 
 @st.composite

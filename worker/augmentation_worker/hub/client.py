@@ -17,6 +17,7 @@ from augmentation_worker import secrecy
 from augmentation_worker.dataset_path import DatasetPath, PathRefused, checked_listing
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.hub import patience, uploaded_files
+from augmentation_worker.hub.answer_types import listed_file, named_refs, text
 from augmentation_worker.hub.audience import Audience, audience_of
 from augmentation_worker.hub.errors import HubAccess, Side, explained
 from augmentation_worker.hub.partial_file import RANGE_BYTES, PartialFile
@@ -78,33 +79,33 @@ class HubClient:
                 "the Secret, or name another one in spec.credentialsSecretRef",
             )
         with explained(self.access, "output", "of the token's user"):
-            return str(self._api.whoami()["name"])
+            return text(self._api.whoami()["name"])
 
     def refs(self, dataset: str, side: Side) -> GitRefs:
         """Branches and tags."""
         with explained(self.access, side, dataset):
-            return self._api.list_repo_refs(dataset, repo_type=DATASET)
+            return named_refs(self._api.list_repo_refs(dataset, repo_type=DATASET))
 
     def commit_of(self, dataset: str, revision: str, side: Side) -> str:
         """The commit that a branch, tag or commit id stands for."""
         try:
             with explained(self.access, side, dataset):
-                info = self._api.dataset_info(dataset, revision=revision)
+                sha = text(self._api.dataset_info(dataset, revision=revision).sha or "")
         except WorkerFailure as failure:
             if not isinstance(failure.__cause__, RevisionNotFoundError):
                 raise
             raise self._unknown_revision(dataset, revision, side) from failure
-        if not info.sha:
+        if not sha:
             raise WorkerFailure(
                 FailureReason.INTERNAL_ERROR,
                 f"the hub {self.access.endpoint} does not say at which commit {dataset} is: it cannot be pinned",
             )
-        return self._commit_id(info.sha)
+        return self._commit_id(sha)
 
     def head(self, dataset: str) -> str | None:
         """The commit that main is at; None where a dataset was created without one."""
         with explained(self.access, "output", dataset):
-            sha = self._api.dataset_info(dataset).sha
+            sha = text(self._api.dataset_info(dataset).sha or "")
         return self._commit_id(sha) if sha else None
 
     def audience(self, dataset: str, side: Side) -> Audience:
@@ -122,7 +123,7 @@ class HubClient:
         """
         with explained(self.access, side, dataset):
             tree = self._api.list_repo_tree(dataset, recursive=True, revision=commit, repo_type=DATASET)
-            entries = [entry for entry in tree if isinstance(entry, RepoFile)]
+            entries = [listed_file(entry) for entry in tree if isinstance(entry, RepoFile)]
         try:
             paths = checked_listing(entry.path for entry in entries)
         except PathRefused as error:
