@@ -4,8 +4,8 @@ A real etcd, kube-apiserver and gateway process with the chart's defaults, 10,00
 flood (gateway_attacks.py) comes from processes of its own with the lowest priority, on loopback, for a few seconds; a
 well-behaved client beside it reads a status over a connection that it keeps, over a new one, and a page of a list, and
 probes liveness as a kubelet does. Ends with 1 where memory goes beyond the limit of the pod, where the slowest
-hundredth of the client's requests takes longer than a quarter of a second or fails, or where the gateway ended. Run it
-from the root:
+hundredth of the client's requests takes longer than a quarter of a second (in a storm: a second) or fails, or where the
+gateway ended. Run it from the root:
 
     python -m benchmarks.attack_gateway --jobs 10000
 """
@@ -42,9 +42,9 @@ SLOWEST_SECONDS = 0.25
 CLIENT = "well-behaved"
 PAUSE_SECONDS = 0.02
 CALM = "nothing else"
-STORMS = {"reconnecting": 1.0}
-"""Seconds instead, where thousands connect at the same moment, again and again: who connects then is behind them in the
-kernel's one queue."""
+STORMS = dict.fromkeys(("reconnecting", "pipelining", "unread answers"), 1.0)
+"""Seconds instead, where valid keys ask for all the processor there is at the same moment, again and again: whoever
+comes then waits behind them in the kernel's one queue of connections, or for a turn behind each of their keys."""
 SLOW = ("slow headers", "idle sockets")
 SLOW_SECONDS = 14.0
 """For those that the gateway ends after ten."""
