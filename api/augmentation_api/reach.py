@@ -1,6 +1,7 @@
 """Who can reach an address: by that is decided where a hub may send a program that asks it for a file."""
 
 import ipaddress
+from collections.abc import Iterable
 from enum import IntEnum
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -37,3 +38,12 @@ def reach_of(text: str) -> Reach:
     if address.is_private or (address.version == 4 and address in _SHARED):
         return Reach.PRIVATE
     return Reach.PUBLIC if address.is_global else Reach.NOBODY
+
+
+def least_reach(hub_addresses: Iterable[str]) -> Reach:
+    """The least reach of an address that a hub may send to.
+
+    Args:
+        hub_addresses: of the hub itself; none where they are not known: then it is taken for a public one.
+    """
+    return max(min(map(reach_of, hub_addresses), default=Reach.PUBLIC), Reach.THIS_MACHINE)

@@ -72,6 +72,11 @@ class Redactor:
             text = shape.sub(instead, text)
         return text
 
+    def line(self, text: str, limit: int) -> str:
+        """Words as a message may quote them: at most `limit` printable characters on one line, without secrets."""
+        # What is far beyond the limit is not looked at; a fragment of a secret at the cut is still known for one.
+        return printable(self.text(text[: 4 * limit]), limit)
+
     def value(self, text: str) -> str:
         """A name or number that programs read: without a whole secret, else as it is."""
         for secret in self._whole:
@@ -105,7 +110,7 @@ def without_credentials(text: str) -> str:
 
 def quotable(text: str, limit: int) -> str:
     """What somebody else says as it may be quoted: at most `limit` printable characters on one line, no credential."""
-    return printable(_SHAPES.text(text[: 4 * limit]), limit)
+    return _SHAPES.line(text, limit)
 
 
 def _blotted(text: str, hidden: bytearray) -> Iterator[str]:

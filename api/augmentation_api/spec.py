@@ -353,7 +353,7 @@ class AugmentationJobSpec(Model):
         ge=1,
         le=MAX_SECONDS,
         description="Longest time the job may run, seconds, counted from its first pod; then it fails. It stops while "
-        "the job is suspended or waits in a queue, and counts anew afterwards. Ten years at most.",
+        "the job is suspended or waits in a queue, and restarts afterwards. Ten years at most.",
     )
     ttl_seconds_after_finished: int | None = Field(
         None,

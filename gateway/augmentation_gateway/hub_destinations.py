@@ -15,7 +15,7 @@ from aiohttp import ThreadedResolver
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-from augmentation_api.reach import Reach, reach_of
+from augmentation_api.reach import Reach, least_reach, reach_of
 
 
 class ElsewhereError(OSError):
@@ -67,7 +67,7 @@ class HubDestinations(AbstractResolver):
         addresses = [host]
         if not _is_address(host):
             addresses = [each["host"] for each in await self._inner.resolve(host, 0, socket.AF_UNSPEC)]
-        return max(min(map(reach_of, addresses), default=Reach.PUBLIC), Reach.THIS_MACHINE)
+        return least_reach(addresses)
 
 
 def _is_address(host: str) -> bool:

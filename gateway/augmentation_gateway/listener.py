@@ -1,7 +1,7 @@
 """The port, whose connections are taken in batches, and counted from their first moment.
 
 uvloop takes one connection each time round the event loop: behind two thousand of a flood a new client waits for as
-many rounds. And where a server is given a certificate, nobody is told of a connection before its handshake is done:
+many rounds. And where a server is given a certificate, nobody is notified of a connection before its handshake is done:
 those that never begin it are without limit. Here a connection has a place among the others at once, and as long for its
 handshake as for headers.
 """
@@ -20,7 +20,7 @@ from augmentation_gateway.limits import BACKLOG
 from augmentation_gateway.refusals import refusal
 
 TAKEN_AT_ONCE = 32
-"""Each time round the event loop: so many that come at once wait, and not those that are open already."""
+"""At most so many new connections each time round the event loop: those that are open go on in between."""
 TRIED_AGAIN_SECONDS = 0.1
 """After a connection could not be taken: as many files are open as may be."""
 _BUSY = refusal(503, "The gateway has as many connections as it takes, all of them busy: try again.")

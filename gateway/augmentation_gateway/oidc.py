@@ -168,15 +168,15 @@ class OidcTokens:
             )
         except jwt.PyJWTError as error:
             why = quotable(str(error), 200)
-            raise _refused(f"This token is not valid ({why}): sign in anew with the issuer.") from error
+            raise _refused(f"This token is not valid ({why}): sign in again with the issuer.") from error
         return claims, key_id
 
     def _without_key(self) -> Problem:
         if not self._keys.are_known:
             return _unavailable()
         return _refused(
-            "This token is signed with a key that its issuer does not list, or that is too weak: sign in anew with the "
-            "issuer."
+            "This token is signed with a key that its issuer does not list, or that is too weak: sign in again with "
+            "the issuer."
         )
 
     def _entry(self, claims: Mapping[str, Any], digest: bytes) -> ApiKey:

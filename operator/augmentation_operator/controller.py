@@ -159,7 +159,7 @@ class Controller:
         wait = self._expectations.wait(uid, (child.name for child in self._children.jobs_of(uid)))
         if wait is not None:
             return wait
-        seen = children_of(job, self._children.jobs_of(uid), self._children.pods_of(uid))
+        seen = self._children_seen(job)
         decision = await self._decide(job, seen)
         if needs_fresh_read(job, decision, seen):
             anew = await self._read_anew(job)
@@ -237,9 +237,14 @@ class Controller:
             return None
         self.saw(body)
         job = self._read(body)
-        return job, await self._children_anew(job)
+        return job, await self._children_read(job)
 
-    async def _children_anew(self, job: AugmentationJob) -> Observation:
+    def _children_seen(self, job: AugmentationJob) -> Observation:
+        """The children of a job as the watches have last shown them."""
+        uid = job.metadata.uid
+        return children_of(job, self._children.jobs_of(uid), self._children.pods_of(uid))
+
+    async def _children_read(self, job: AugmentationJob) -> Observation:
         """The children of a job from the API server itself."""
         namespace, selector = job.metadata.namespace, f"{LABEL_JOB_UID}={job.metadata.uid}"
         jobs = await self._api.list(Resource.JOBS, namespace, selector)
@@ -378,22 +383,19 @@ class Controller:
     async def _stop_deleted(self, body: Mapping[str, Any]) -> None:
         """Stop what runs for a resource that is being deleted: a finalizer may keep it, and its pods, for ever."""
         job = without_unreadable_spec(body)
-        uid = job.metadata.uid
-        seen = children_of(job, self._children.jobs_of(uid), self._children.pods_of(uid))
-        await self._delete(seen.living_jobs, job.metadata.namespace)
+        await self._delete(self._children_seen(job).living_jobs, job.metadata.namespace)
 
     async def _without_spec(self, body: Mapping[str, Any], findings: str) -> timedelta | None:
         """Do what can be done for a job whose spec cannot be read."""
         job = without_unreadable_spec(body)
-        uid = job.metadata.uid
-        seen = children_of(job, self._children.jobs_of(uid), self._children.pods_of(uid))
+        seen = self._children_seen(job)
         decision = decide_without_spec(job, findings, seen, self._clock())
         if decision is None:
             if job.status.state is None or not job.status.state.is_final:
                 log.error("%s/%s: left alone, cannot be read: %s", job.metadata.namespace, job.metadata.name, findings)
             return None
         if needs_fresh_read(job, decision, seen):
-            seen = await self._children_anew(job)
+            seen = await self._children_read(job)
             decision = decide_without_spec(job, findings, seen, self._clock()) or decision
         wait = await self._carry_out(job, decision)
         return min((delay for delay in (decision.look_again_after, wait) if delay is not None), default=None)

@@ -1,6 +1,6 @@
 """How kopf's own watch logs in: with the pod's projected token, which the kubelet renews within the hour.
 
-kopf logs in again when the API server answers 401; the token is then read once more, so an expired one ends nothing.
+kopf logs in again when the API server answers 401; the token is then reread, so an expired one ends nothing.
 KubeApi's client reads the same file again each minute by itself.
 """
 

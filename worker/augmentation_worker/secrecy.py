@@ -53,8 +53,7 @@ def redacted(text: str) -> str:
 
 def fit(text: str, limit: int = MESSAGE_LIMIT) -> str:
     """`text` as a message may be: without secrets, printable, on one line, of at most `limit` characters."""
-    # What is far beyond the limit is not looked at; a fragment of a secret at the cut is still known for one.
-    return printable(_redactor.text(text[: 4 * limit]), limit)
+    return _redactor.line(text, limit)
 
 
 def fit_status(status: Mapping[str, object]) -> dict[str, object]:

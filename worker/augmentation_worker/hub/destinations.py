@@ -16,7 +16,7 @@ import httpcore2
 import httpx2
 
 from augmentation_api import FailureReason
-from augmentation_api.reach import Reach, reach_of
+from augmentation_api.reach import Reach, least_reach, reach_of
 from augmentation_worker.failure import WorkerFailure
 
 Resolve = Callable[[str, int], Sequence[str]]
@@ -59,7 +59,7 @@ class Destinations:
         addresses = self._resolve(host, port)
         if (host.lower(), port) == (self._host, self._port):
             return list(addresses)
-        allowed = [each for each in addresses if reach_of(each) >= max(self._reach, Reach.THIS_MACHINE)]
+        allowed = [each for each in addresses if reach_of(each) >= self._reach]
         if not allowed:
             raise WorkerFailure(
                 FailureReason.HUB_UNAVAILABLE,
@@ -72,9 +72,9 @@ class Destinations:
     @cached_property
     def _reach(self) -> Reach:
         try:
-            return min(map(reach_of, self._resolve(self._host, self._port)), default=Reach.PUBLIC)
+            return least_reach(self._resolve(self._host, self._port))
         except OSError:
-            return Reach.PUBLIC
+            return least_reach(())
 
 
 class _CheckedNetwork:
