@@ -15,8 +15,8 @@ from typing import Any, cast
 import kopf
 
 from augmentation_api.redaction import without_credentials
-from augmentation_operator.handlers import Operator, register
 from augmentation_operator.manifests.network_policy import read_workers_egress
+from augmentation_operator.process.handlers import Operator, register
 
 ENV_NAMESPACES = "AUGMENTATION_NAMESPACES"
 """Comma list of the namespaces to serve; empty: the whole cluster."""

@@ -4,11 +4,11 @@ from augmentation_api import AugmentationClass, AugmentationJob
 from augmentation_api.failure import PERMANENT_EXIT_CODES
 from augmentation_api.identifiers import phase_job_name
 from augmentation_api.vocabulary import PhaseName
-from augmentation_operator.kueue.view import LABEL_QUEUE
-from augmentation_operator.kueue.waiting import queue_name_of
 from augmentation_operator.manifests.ownership import Manifest, child_metadata
 from augmentation_operator.manifests.worker_pod import worker_pod
-from augmentation_operator.observation import WORKER_CONTAINER, attempt_of, rung_of
+from augmentation_operator.queueing.kueue.view import LABEL_QUEUE
+from augmentation_operator.queueing.kueue.waiting import queue_name_of
+from augmentation_operator.reconcile.observation import WORKER_CONTAINER, attempt_of, rung_of
 
 # Kubernetes itself then decides what to start again: a pod that was evicted or preempted does not count, a permanent
 # failure ends the Job at once, everything else is tried again with backoff up to the limit.

@@ -27,7 +27,7 @@ from augmentation_api.worker_contract import (
 )
 from augmentation_operator.manifests.ownership import Manifest, child_labels
 from augmentation_operator.manifests.pod_resources import pod_resources
-from augmentation_operator.observation import WORKER_CONTAINER, rung_of
+from augmentation_operator.reconcile.observation import WORKER_CONTAINER, rung_of
 
 _WORKER_USER: Final = 65532
 _SCRATCH: Final = "/scratch"

@@ -22,7 +22,8 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 from kubernetes.aio.config import incluster_config
-from augmentation_operator import login, __main__
+from augmentation_operator import __main__
+from augmentation_operator.process import login
 folder = Path(sys.argv[1])
 login.IDENTITY_FOLDER = folder
 incluster_config.SERVICE_TOKEN_FILENAME = str(folder / "token")

@@ -11,11 +11,11 @@ import httpx
 import pytest
 
 from augmentation_api import AugmentationJob
-from augmentation_operator.kueue.view import activation
 from augmentation_operator.manifests.identity import identity
 from augmentation_operator.manifests.network_policy import WorkersEgress, network_policy
 from augmentation_operator.manifests.phase_jobs import resolve_job
 from augmentation_operator.manifests.shard_records import shard_records
+from augmentation_operator.queueing.kueue.view import activation
 from tests.integration.operator.cluster import SYSTEM_NAMESPACE, Cluster, Json, OperatorProcess, path_of, until
 from tests.integration.operator.jobs import Job
 from tests.unit.operator.simulated_cluster import make_class

@@ -16,11 +16,11 @@ from augmentation_api.failure import FailureReason, is_permanent_exit_code
 from augmentation_api.identifiers import API_VERSION, CLASS_KIND, JOB_KIND, phase_job_name
 from augmentation_api.model import to_rfc3339
 from augmentation_api.worker_contract import TerminationMessage
-from augmentation_operator.admission import Place
-from augmentation_operator.decision import Decision, needs_fresh_read, operator_part
-from augmentation_operator.kueue.view import LABEL_QUEUE, KueueView
-from augmentation_operator.kueue.waiting import question, queue_name_of
-from augmentation_operator.observation import (
+from augmentation_operator.queueing.built_in import Place
+from augmentation_operator.queueing.kueue.view import LABEL_QUEUE, KueueView
+from augmentation_operator.queueing.kueue.waiting import question, queue_name_of
+from augmentation_operator.reconcile.decision import Decision, needs_fresh_read, operator_part
+from augmentation_operator.reconcile.observation import (
     LABEL_BATCH_JOB,
     ChildJob,
     ChildPod,
@@ -32,7 +32,7 @@ from augmentation_operator.observation import (
     read_pod,
     rung_of,
 )
-from augmentation_operator.reconcile import decide
+from augmentation_operator.reconcile.reconcile import decide
 from tests.unit.operator.simulated_kueue import SimulatedKueue
 
 Children = tuple[list[ChildJob], list[ChildPod]]

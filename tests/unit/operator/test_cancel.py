@@ -3,8 +3,8 @@
 import pytest
 
 from augmentation_api import ConditionType, FailureReason, PhaseName, PhaseStatus, State
-from augmentation_operator.ending import REPORT_GRACE
-from augmentation_operator.reconcile import CLASS_GRACE
+from augmentation_operator.reconcile.ending import REPORT_GRACE
+from augmentation_operator.reconcile.reconcile import CLASS_GRACE
 from tests.unit.operator.simulated_cluster import AUGMENT, PUBLISH, RESOLVE, SimulatedCluster
 
 PHASES_WITH_PODS = [RESOLVE, AUGMENT, PUBLISH]

@@ -9,7 +9,7 @@ from typing import Any
 
 from augmentation_api.identifiers import LABEL_JOB_UID
 from augmentation_kube import Resource
-from augmentation_operator.cluster_mirror import ClusterMirror
+from augmentation_operator.cache.cluster_mirror import ClusterMirror
 from tests.unit.operator.simulated_cluster import AUGMENT, UID, SimulatedCluster
 
 Json = dict[str, Any]

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from augmentation_api import FailureReason
-from augmentation_operator.decision import operator_part
+from augmentation_operator.reconcile.decision import operator_part
 from tests.unit.operator.simulated_cluster import AUGMENT, PUBLISH, RESOLVE, SimulatedCluster
 from tests.unit.operator.simulated_kueue import SimulatedKueue
 

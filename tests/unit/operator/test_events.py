@@ -4,7 +4,7 @@ import pytest
 
 from augmentation_api import AugmentationJobStatus, FailureReason, PhaseName, PhaseStatus
 from augmentation_api.status import Phase
-from augmentation_operator.announcement import NOTE_LIMIT, Announcement, announcements
+from augmentation_operator.reconcile.announcement import NOTE_LIMIT, Announcement, announcements
 from tests.unit.operator.simulated_cluster import AUGMENT, PUBLISH, RESOLVE, SimulatedCluster
 
 

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from augmentation_operator.expectations import SHOWN_WITHIN, Expectations
+from augmentation_operator.controller.expectations import SHOWN_WITHIN, Expectations
 
 
 class Clock:

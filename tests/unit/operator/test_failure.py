@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import pytest
 
 from augmentation_api import ConditionType, FailureReason, PhaseName, PhaseStatus, State
-from augmentation_operator.ending import REPORT_GRACE
-from augmentation_operator.failure_policy import explain, why_failed
-from augmentation_operator.observation import ChildJob, ChildPod, Termination
+from augmentation_operator.reconcile.ending import REPORT_GRACE
+from augmentation_operator.reconcile.failure_policy import explain, why_failed
+from augmentation_operator.reconcile.observation import ChildJob, ChildPod, Termination
 from tests.unit.operator.simulated_cluster import AUGMENT, PROVISION, PUBLISH, RESOLVE, SimulatedCluster
 
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)

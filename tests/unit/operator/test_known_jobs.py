@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from augmentation_api import State
-from augmentation_operator.known_jobs import KnownJobs
+from augmentation_operator.cache.known_jobs import KnownJobs
 
 
 def job(uid: str, version: int, state: str | None = None, *shards: str) -> dict[str, Any]:

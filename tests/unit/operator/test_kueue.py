@@ -6,7 +6,7 @@ import pytest
 
 from augmentation_api import ConditionType, PhaseName, State
 from augmentation_api.status import Condition
-from augmentation_operator.kueue.view import LABEL_QUEUE
+from augmentation_operator.queueing.kueue.view import LABEL_QUEUE
 from tests.unit.operator.simulated_cluster import AUGMENT, PROVISION, PUBLISH, RESOLVE, SimulatedCluster, make_class
 from tests.unit.operator.simulated_kueue import PENDING, SimulatedKueue
 

@@ -9,8 +9,8 @@ import pytest
 
 from augmentation_api import PhaseName
 from augmentation_kube import KubeError, Resource
-from augmentation_operator.kueue.reading import RECENT, KueueReader
-from augmentation_operator.kueue.view import (
+from augmentation_operator.queueing.kueue.reading import RECENT, KueueReader
+from augmentation_operator.queueing.kueue.view import (
     Eviction,
     KueueView,
     QueueState,
@@ -20,7 +20,7 @@ from augmentation_operator.kueue.view import (
     read_queue,
     read_workload,
 )
-from augmentation_operator.observation import ChildJob
+from augmentation_operator.reconcile.observation import ChildJob
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 AT = "2026-01-01T00:00:00Z"

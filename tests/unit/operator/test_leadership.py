@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from augmentation_kube import KubeError, KubeUnavailable, Resource
-from augmentation_operator.leadership import LEASE_SECONDS, PERIOD_SECONDS, RENEW_DEADLINE_SECONDS, Leadership
+from augmentation_operator.process.leadership import LEASE_SECONDS, PERIOD_SECONDS, RENEW_DEADLINE_SECONDS, Leadership
 
 
 class StandInLeases:

@@ -6,7 +6,7 @@ import pytest
 
 from augmentation_api import FailureReason, PhaseName, State
 from augmentation_api.status import MAX_COUNT
-from augmentation_operator.decision import operator_part
+from augmentation_operator.reconcile.decision import operator_part
 from tests.unit.operator.simulated_cluster import AUGMENT, PUBLISH, RESOLVE, SimulatedCluster
 
 

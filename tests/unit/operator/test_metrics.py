@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from augmentation_api import AugmentationJobStatus, FailureReason
-from augmentation_operator.known_jobs import KnownJob, KnownJobs
-from augmentation_operator.metrics import Metrics
+from augmentation_operator.cache.known_jobs import KnownJob, KnownJobs
+from augmentation_operator.process.metrics import Metrics
 from tests.unit.operator.simulated_cluster import AUGMENT, SimulatedCluster, make_class
 
 MONITORING = Path(__file__).resolve().parents[3] / "deploy" / "helm" / "augmentation-operator" / "monitoring"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from augmentation_operator.mirror import Mirror
+from augmentation_operator.cache.mirror import Mirror
 
 Json = dict[str, Any]
 

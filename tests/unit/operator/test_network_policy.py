@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from augmentation_kube import KubeError, KubeUnavailable, Resource
+from augmentation_operator.controller.worker_isolation import ADDRESSES_KEPT, KEPT, WorkerIsolation
 from augmentation_operator.manifests.network_policy import (
     ApiServerAddress,
     WorkersEgress,
@@ -19,7 +20,6 @@ from augmentation_operator.manifests.network_policy import (
     network_policy,
     read_workers_egress,
 )
-from augmentation_operator.worker_isolation import ADDRESSES_KEPT, KEPT, WorkerIsolation
 
 DNS = {"ports": [{"port": 53, "protocol": "UDP"}]}
 SERVICE = {"KUBERNETES_SERVICE_HOST": "10.96.0.1", "KUBERNETES_SERVICE_PORT": "443"}

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from augmentation_kube import KubeError, Resource
-from augmentation_operator.noted_warnings import RECENT, NotedWarnings
-from augmentation_operator.observation import ChildJob, ChildPod, read_job, read_pod
+from augmentation_operator.cache.noted_warnings import RECENT, NotedWarnings
+from augmentation_operator.reconcile.observation import ChildJob, ChildPod, read_job, read_pod
 from tests.unit.operator.simulated_cluster import RESOLVE, SimulatedCluster
 
 

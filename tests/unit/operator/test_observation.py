@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from augmentation_operator.observation import read_job, read_pod
+from augmentation_operator.reconcile.observation import read_job, read_pod
 from tests.unit.operator.simulated_cluster import AUGMENT, RESOLVE
 
 LABELS = {"augmentation.dev/phase": "augment"}

@@ -2,7 +2,7 @@
 
 from augmentation_api.status import Shard, SourceStatus, Tally
 from augmentation_api.vocabulary import ShardState
-from augmentation_operator.progress import at_rest, progress_of
+from augmentation_operator.reconcile.progress import at_rest, progress_of
 
 SOURCE = SourceStatus(selected_episodes=10, selected_frames=1000, copies=3)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from augmentation_api import ConditionType, FailureReason, State
 from augmentation_api.status import Condition
-from augmentation_operator.admission import Admissions, Place
+from augmentation_operator.queueing.built_in import Admissions, Place
 from tests.unit.operator.simulated_cluster import AUGMENT, PROVISION, SimulatedCluster
 
 SLOT = Place(has_slot=True, position=0, depth=1, limit=1)

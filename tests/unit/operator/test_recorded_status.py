@@ -3,8 +3,8 @@
 import pytest
 
 from augmentation_api import ConditionType, PhaseName, PhaseStatus, State
-from augmentation_operator.decision import operator_part
-from augmentation_operator.observation import Observation
+from augmentation_operator.reconcile.decision import operator_part
+from augmentation_operator.reconcile.observation import Observation
 from tests.unit.operator.simulated_cluster import AUGMENT, PUBLISH, RESOLVE, SimulatedCluster, make_class
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from augmentation_operator.decision import operator_part
-from augmentation_operator.status_pace import NUMBERS_INTERVAL, TOLD_WITHIN, WRITES_PER_SECOND, pace
+from augmentation_operator.controller.status_pace import NUMBERS_INTERVAL, TOLD_WITHIN, WRITES_PER_SECOND, pace
+from augmentation_operator.reconcile.decision import operator_part
 from tests.unit.operator.simulated_cluster import AUGMENT, PUBLISH, RESOLVE, SimulatedCluster
 
 AT_ONCE = timedelta(0)

@@ -4,8 +4,8 @@ import pytest
 
 from augmentation_api import ConditionType, PhaseName, PhaseStatus, State
 from augmentation_api.status import Condition
-from augmentation_operator.observation import NotedWarning, newest_warning
-from augmentation_operator.obstacle import IMAGE_PULL_DEADLINE, QUIET, speechless
+from augmentation_operator.reconcile.observation import NotedWarning, newest_warning
+from augmentation_operator.reconcile.obstacle import IMAGE_PULL_DEADLINE, QUIET, speechless
 from tests.unit.operator.simulated_cluster import AUGMENT, IMAGE, PROVISION, PUBLISH, RESOLVE, SimulatedCluster
 
 DEADLINE = IMAGE_PULL_DEADLINE.total_seconds()

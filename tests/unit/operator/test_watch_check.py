@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from augmentation_operator.watch_check import WatchCheck
+from augmentation_operator.cache.watch_check import WatchCheck
 
 
 def body(uid: str, version: int) -> dict[str, Any]:

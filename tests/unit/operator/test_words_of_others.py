@@ -8,7 +8,7 @@ import pytest
 from augmentation_api import FailureReason
 from augmentation_api.status import TEXT_LIMIT
 from augmentation_operator.__main__ import JsonLines
-from augmentation_operator.announcement import announcements
+from augmentation_operator.reconcile.announcement import announcements
 from tests.unit.operator.simulated_cluster import AUGMENT, RESOLVE, SimulatedCluster
 
 KEY = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0B\n-----END PRIVATE KEY-----"

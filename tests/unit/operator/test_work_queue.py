@@ -8,8 +8,8 @@ from itertools import pairwise
 
 import pytest
 
-from augmentation_operator import work_queue
-from augmentation_operator.work_queue import PASSED_OVER, WorkQueue
+from augmentation_operator.controller import work_queue
+from augmentation_operator.controller.work_queue import PASSED_OVER, WorkQueue
 
 Handler = Callable[[str], Awaitable[timedelta | None]]
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from augmentation_kube import KubeApi, KubeError, Resource
-from augmentation_operator.kueue.view import (
+from augmentation_operator.queueing.kueue.view import (
     LABEL_WORKLOAD_OF,
     KueueView,
     QueueState,
@@ -19,7 +19,7 @@ from augmentation_operator.kueue.view import (
     read_queue,
     read_workload,
 )
-from augmentation_operator.observation import ChildJob
+from augmentation_operator.reconcile.observation import ChildJob
 
 log = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ from typing import Any
 from augmentation_api import AugmentationClass
 from augmentation_api.identifiers import LABEL_JOB_UID
 from augmentation_kube import KubeApi, Reflector, Resource
-from augmentation_operator.mirror import Mirror
-from augmentation_operator.observation import ChildJob, ChildPod, read_job, read_pod
+from augmentation_operator.cache.mirror import Mirror
+from augmentation_operator.reconcile.observation import ChildJob, ChildPod, read_job, read_pod
 
 _ALL = ""
 """The one group of all classes."""

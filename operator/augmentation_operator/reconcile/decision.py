@@ -6,7 +6,7 @@ from typing import Any
 
 from augmentation_api import AugmentationJob, AugmentationJobStatus, ConditionType, PhaseName, State
 from augmentation_operator.manifests.ownership import Manifest
-from augmentation_operator.observation import Observation, attempt_of, rung_of
+from augmentation_operator.reconcile.observation import Observation, attempt_of, rung_of
 
 OPERATOR_EVENT = "operator-"
 """Ids of the operator's own events begin so; all other events belong to workers."""

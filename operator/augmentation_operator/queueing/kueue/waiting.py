@@ -5,8 +5,8 @@ from datetime import timedelta
 
 from augmentation_api import AugmentationClass, AugmentationJob, PhaseName
 from augmentation_api.vocabulary import AdmissionReason
-from augmentation_operator.kueue.view import Eviction, KueueView, QueueState, Workload
-from augmentation_operator.observation import ChildJob, Observation
+from augmentation_operator.queueing.kueue.view import Eviction, KueueView, QueueState, Workload
+from augmentation_operator.reconcile.observation import ChildJob, Observation
 
 _WITHOUT = "limits.maxJobsPerNamespace of a class queues jobs without Kueue"
 

@@ -3,10 +3,10 @@
 from datetime import datetime, timedelta
 
 from augmentation_api import AugmentationJob, ConditionType, PhaseName, State
-from augmentation_operator.decision import Decision
-from augmentation_operator.observation import ChildJob, Observation, attempt_of
-from augmentation_operator.progress import progress_of
-from augmentation_operator.status_draft import StatusDraft
+from augmentation_operator.reconcile.decision import Decision
+from augmentation_operator.reconcile.observation import ChildJob, Observation, attempt_of
+from augmentation_operator.reconcile.progress import progress_of
+from augmentation_operator.reconcile.status_draft import StatusDraft
 
 REPORT_GRACE = timedelta(seconds=60)
 """How long after a pod succeeded its report may take to be seen before the report counts as missing."""

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from augmentation_api import AugmentationClass, AugmentationJob, PhaseName
 from augmentation_api.status import Usage
-from augmentation_operator.observation import ChildPod, Observation, rung_of
+from augmentation_operator.reconcile.observation import ChildPod, Observation, rung_of
 
 INTERVAL = timedelta(seconds=30)
 

@@ -9,8 +9,8 @@ from augmentation_api import FailureReason, PhaseName
 from augmentation_api.failure import is_permanent_exit_code
 from augmentation_api.redaction import without_credentials
 from augmentation_api.worker_contract import TerminationMessage
-from augmentation_operator.observation import ChildJob, ChildPod, Termination
-from augmentation_operator.verdict import Rejection
+from augmentation_operator.reconcile.observation import ChildJob, ChildPod, Termination
+from augmentation_operator.reconcile.verdict import Rejection
 
 _KILLED_BY_SIGNAL = 128
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from augmentation_api import AugmentationClass, AugmentationJob, ConditionType
 from augmentation_api.status import Placement
-from augmentation_operator.observation import ChildPod, rung_of
+from augmentation_operator.reconcile.observation import ChildPod, rung_of
 
 
 def waited_for(job: AugmentationJob, augmentation_class: AugmentationClass, now: datetime) -> Placement:

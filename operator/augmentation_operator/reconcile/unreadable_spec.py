@@ -12,11 +12,11 @@ from pydantic import ValidationError
 
 from augmentation_api import AugmentationJob, AugmentationJobSpec, FailureReason, ObjectMeta, PhaseName, Source
 from augmentation_api.readable_status import readable_status
-from augmentation_operator.decision import Decision
-from augmentation_operator.ending import SOON, cancelled, completed
-from augmentation_operator.observation import Observation
-from augmentation_operator.status_draft import StatusDraft
-from augmentation_operator.verdict import Rejection
+from augmentation_operator.reconcile.decision import Decision
+from augmentation_operator.reconcile.ending import SOON, cancelled, completed
+from augmentation_operator.reconcile.observation import Observation
+from augmentation_operator.reconcile.status_draft import StatusDraft
+from augmentation_operator.reconcile.verdict import Rejection
 
 
 def findings_of(error: ValidationError) -> str:

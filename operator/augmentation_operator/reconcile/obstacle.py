@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from augmentation_api import FailureReason
-from augmentation_operator.observation import ChildJob, ChildPod, NotedWarning, Observation
+from augmentation_operator.reconcile.observation import ChildJob, ChildPod, NotedWarning, Observation
 
 IMAGE_PULL_DEADLINE = timedelta(seconds=120)
 """How long a pod may fail to pull its image before the job fails: long enough for a registry to restart."""

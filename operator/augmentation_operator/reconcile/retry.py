@@ -8,10 +8,10 @@ its own, however late it is seen.
 from datetime import datetime
 
 from augmentation_api import AugmentationJob, State
-from augmentation_operator.decision import Decision
-from augmentation_operator.ending import SOON
-from augmentation_operator.observation import Observation, attempt_of
-from augmentation_operator.status_draft import StatusDraft
+from augmentation_operator.reconcile.decision import Decision
+from augmentation_operator.reconcile.ending import SOON
+from augmentation_operator.reconcile.observation import Observation, attempt_of
+from augmentation_operator.reconcile.status_draft import StatusDraft
 
 
 def is_wanted_again(job: AugmentationJob) -> bool:

@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 from augmentation_api import AugmentationJobStatus, ConditionType, PhaseName, State
 from augmentation_api.vocabulary import ShardState
 from augmentation_kube.metrics_endpoint import serve_metrics
-from augmentation_operator.known_jobs import KnownJob
+from augmentation_operator.cache.known_jobs import KnownJob
 
 _RECONCILES = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _WAITS = (1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 24 * 3600)

@@ -11,15 +11,15 @@ import kopf
 
 from augmentation_api.identifiers import GROUP, JOB_PLURAL, VERSION
 from augmentation_kube import KubeError, KubeUnavailable, connect
-from augmentation_operator.cluster_mirror import ClusterMirror
-from augmentation_operator.controller import Controller
-from augmentation_operator.leadership import Leadership
-from augmentation_operator.login import login
+from augmentation_operator.cache.cluster_mirror import ClusterMirror
+from augmentation_operator.cache.watch_check import GRACE, INTERVAL, WatchCheck
+from augmentation_operator.controller.controller import Controller
+from augmentation_operator.controller.work_queue import WorkQueue
+from augmentation_operator.controller.worker_isolation import ADDRESSES_KEPT
 from augmentation_operator.manifests.network_policy import WorkersEgress
-from augmentation_operator.metrics import Metrics, serve
-from augmentation_operator.watch_check import GRACE, INTERVAL, WatchCheck
-from augmentation_operator.work_queue import WorkQueue
-from augmentation_operator.worker_isolation import ADDRESSES_KEPT
+from augmentation_operator.process.leadership import Leadership
+from augmentation_operator.process.login import login
+from augmentation_operator.process.metrics import Metrics, serve
 
 log = logging.getLogger(__name__)
 

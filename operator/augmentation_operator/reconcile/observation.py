@@ -12,8 +12,8 @@ from typing import Any
 from augmentation_api import AugmentationJob
 from augmentation_api.identifiers import LABEL_PHASE, turn_of
 from augmentation_api.vocabulary import PhaseName
-from augmentation_operator.admission import Place
-from augmentation_operator.kueue.view import LABEL_QUEUE, KueueView
+from augmentation_operator.queueing.built_in import Place
+from augmentation_operator.queueing.kueue.view import LABEL_QUEUE, KueueView
 
 WORKER_CONTAINER = "worker"
 """Of each pod; others may have been put beside it by webhooks of the cluster, before or after it."""

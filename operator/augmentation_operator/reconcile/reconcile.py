@@ -21,10 +21,15 @@ from augmentation_api.failure import is_permanent_exit_code
 from augmentation_api.sharding import shard_count
 from augmentation_api.status import Queue
 from augmentation_api.vocabulary import AdmissionReason
-from augmentation_operator.authority import refusal_of
-from augmentation_operator.class_selection import select_class
-from augmentation_operator.decision import Decision
-from augmentation_operator.ending import (
+from augmentation_operator.manifests.identity import GRANTED_AHEAD, identity
+from augmentation_operator.manifests.ownership import Manifest
+from augmentation_operator.manifests.phase_jobs import augment_job, publish_job, resolve_job
+from augmentation_operator.manifests.shard_records import shard_records
+from augmentation_operator.queueing.kueue.admission import KueueAdmission
+from augmentation_operator.reconcile.authority import refusal_of
+from augmentation_operator.reconcile.class_selection import select_class
+from augmentation_operator.reconcile.decision import Decision
+from augmentation_operator.reconcile.ending import (
     SOON,
     cancelled,
     completed,
@@ -34,20 +39,15 @@ from augmentation_operator.ending import (
     settled,
     what_may_be_there,
 )
-from augmentation_operator.failure_policy import explain, why_failed
-from augmentation_operator.kueue.admission import KueueAdmission
-from augmentation_operator.manifests.identity import GRANTED_AHEAD, identity
-from augmentation_operator.manifests.ownership import Manifest
-from augmentation_operator.manifests.phase_jobs import augment_job, publish_job, resolve_job
-from augmentation_operator.manifests.shard_records import shard_records
-from augmentation_operator.observation import ChildJob, ChildPod, Observation, attempt_of, rung_of
-from augmentation_operator.obstacle import IMAGE_PULL_DEADLINE, PODS_REFUSED, Obstacle, gravest_obstacle
-from augmentation_operator.placement import next_rung, placement_of, time_left, waited_for
-from augmentation_operator.progress import progress_of, shards_of_attempt
-from augmentation_operator.retry import is_wanted_again, started_again
-from augmentation_operator.status_draft import StatusDraft
-from augmentation_operator.usage import usage_of
-from augmentation_operator.verdict import Rejection
+from augmentation_operator.reconcile.failure_policy import explain, why_failed
+from augmentation_operator.reconcile.observation import ChildJob, ChildPod, Observation, attempt_of, rung_of
+from augmentation_operator.reconcile.obstacle import IMAGE_PULL_DEADLINE, PODS_REFUSED, Obstacle, gravest_obstacle
+from augmentation_operator.reconcile.placement import next_rung, placement_of, time_left, waited_for
+from augmentation_operator.reconcile.progress import progress_of, shards_of_attempt
+from augmentation_operator.reconcile.retry import is_wanted_again, started_again
+from augmentation_operator.reconcile.status_draft import StatusDraft
+from augmentation_operator.reconcile.usage import usage_of
+from augmentation_operator.reconcile.verdict import Rejection
 
 CLASS_GRACE = timedelta(seconds=60)
 """How long a job waits for its class once it was missed: manifests applied together arrive in any order."""

@@ -10,10 +10,10 @@ from datetime import timedelta
 from augmentation_api import AugmentationClass, AugmentationJob, ConditionType, FailureReason, PhaseName
 from augmentation_api.status import Queue
 from augmentation_api.vocabulary import AdmissionReason
-from augmentation_operator.kueue.waiting import Wait, queue_name_of, refusal, told, why_it_waits
-from augmentation_operator.observation import ChildJob, Observation
-from augmentation_operator.status_draft import StatusDraft
-from augmentation_operator.verdict import Rejection
+from augmentation_operator.queueing.kueue.waiting import Wait, queue_name_of, refusal, told, why_it_waits
+from augmentation_operator.reconcile.observation import ChildJob, Observation
+from augmentation_operator.reconcile.status_draft import StatusDraft
+from augmentation_operator.reconcile.verdict import Rejection
 
 _SOON = timedelta(seconds=4)
 _WHILE_HELD = timedelta(seconds=10)

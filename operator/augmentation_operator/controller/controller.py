@@ -20,19 +20,21 @@ from augmentation_api import (
 from augmentation_api.identifiers import API_VERSION, FIELD_MANAGER_OPERATOR, JOB_KIND, LABEL_JOB_UID
 from augmentation_api.model import to_rfc3339
 from augmentation_kube import KubeApi, KubeError, KubeUnavailable, Resource
-from augmentation_operator.admission import Admissions, Place
-from augmentation_operator.announcement import announcements
-from augmentation_operator.decision import Decision, needs_fresh_read, operator_part
-from augmentation_operator.expectations import Expectations
-from augmentation_operator.known_jobs import KnownJobs
-from augmentation_operator.kueue.reading import KueueReader
-from augmentation_operator.kueue.view import LABEL_QUEUE, KueueView, activation
-from augmentation_operator.kueue.waiting import question, queue_name_of
+from augmentation_operator.cache.known_jobs import KnownJobs
+from augmentation_operator.cache.noted_warnings import NotedWarnings
+from augmentation_operator.controller.expectations import Expectations
+from augmentation_operator.controller.status_pace import pace
+from augmentation_operator.controller.worker_isolation import WorkerIsolation
 from augmentation_operator.manifests.network_policy import WorkersEgress
 from augmentation_operator.manifests.ownership import Manifest
-from augmentation_operator.metrics import Metrics
-from augmentation_operator.noted_warnings import NotedWarnings
-from augmentation_operator.observation import (
+from augmentation_operator.process.metrics import Metrics
+from augmentation_operator.queueing.built_in import Admissions, Place
+from augmentation_operator.queueing.kueue.reading import KueueReader
+from augmentation_operator.queueing.kueue.view import LABEL_QUEUE, KueueView, activation
+from augmentation_operator.queueing.kueue.waiting import question, queue_name_of
+from augmentation_operator.reconcile.announcement import announcements
+from augmentation_operator.reconcile.decision import Decision, needs_fresh_read, operator_part
+from augmentation_operator.reconcile.observation import (
     ChildJob,
     ChildPod,
     Observation,
@@ -40,11 +42,9 @@ from augmentation_operator.observation import (
     read_job,
     read_pod,
 )
-from augmentation_operator.obstacle import speechless
-from augmentation_operator.reconcile import decide, refused
-from augmentation_operator.status_pace import pace
-from augmentation_operator.unreadable_spec import decide_without_spec, findings_of, without_unreadable_spec
-from augmentation_operator.worker_isolation import WorkerIsolation
+from augmentation_operator.reconcile.obstacle import speechless
+from augmentation_operator.reconcile.reconcile import decide, refused
+from augmentation_operator.reconcile.unreadable_spec import decide_without_spec, findings_of, without_unreadable_spec
 
 Child = TypeVar("Child", ChildJob, ChildPod)
 

@@ -1,0 +1,1 @@
+"""The process: its connection, its leader lease, its metrics and what kopf does of it."""

@@ -1,0 +1,1 @@
+"""Which jobs may take nodes: the built-in queue, and Kueue."""

@@ -1,0 +1,1 @@
+"""The decision: pure functions from a job and its children to what is done next and what the status says."""
