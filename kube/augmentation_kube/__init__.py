@@ -4,10 +4,11 @@ The official client does what is hard (configuration, TLS, token rotation); obje
 sends, because they are read into augmentation_api's models or passed through, never into the client's own.
 """
 
-from augmentation_kube.api import KubeApi, connect
+from augmentation_kube.api import Collection, KubeApi
+from augmentation_kube.client import connect
 from augmentation_kube.errors import KubeError, KubeUnavailable
 from augmentation_kube.paths import Resource, object_path
-from augmentation_kube.reflector import Collection, Reflector
+from augmentation_kube.reflector import Reflector
 
 __all__ = [
     "Collection",

@@ -1,90 +1,17 @@
-"""KubeApi: create, read, apply, patch, delete, list and watch as coroutines over plain JSON objects."""
+"""KubeApi: what the programs ask of the API server, as coroutines over plain JSON objects. `connect` gives one."""
 
-import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
-from typing import Any
-from urllib.parse import urlencode, urlsplit
-from urllib.request import getproxies, proxy_bypass
+from collections.abc import AsyncGenerator, Callable, Mapping
+from typing import Any, Protocol
 
-import aiohttp
-import orjson
-from kubernetes.aio import config
-from kubernetes.aio.client.api_client import ApiClient
-from kubernetes.aio.client.configuration import Configuration
-
-from augmentation_api.redaction import Redactor
-from augmentation_kube import connection_failure
-from augmentation_kube.errors import KubeError, KubeUnavailable
-from augmentation_kube.paths import Resource, object_path
+from augmentation_kube.paths import Resource
 
 Json = dict[str, Any]
 
-REQUEST_TIMEOUT_SECONDS = 30.0
-_JSON = "application/json"
-_CALLS = {
-    "get": ("GET", _JSON),
-    "list": ("GET", _JSON),
-    "create": ("POST", _JSON),
-    "apply": ("PATCH", "application/apply-patch+yaml"),
-    "patch": ("PATCH", "application/merge-patch+json"),
-    "delete": ("DELETE", _JSON),
-}
-"""What is called what on HTTP: method, and the content type of what is sent."""
 
-Counted = Callable[[str, str], None]
-"""Called after each answer with the verb (get, list, create, apply, patch, delete) and the resource, `jobs/status`."""
+class Collection(Protocol):
+    """The two requests by which a collection is followed."""
 
-
-@asynccontextmanager
-async def connect(kubeconfig: str | None = None, counted: Counted | None = None) -> AsyncIterator["KubeApi"]:
-    """A KubeApi for the cluster this process is in, else for the one that `kubeconfig` or $KUBECONFIG names.
-
-    `counted` is told of each call.
-
-    Raises:
-        kubernetes.aio.config.ConfigException: there is neither.
-    """
-    configuration = Configuration()
-    if kubeconfig is None:
-        try:
-            config.load_incluster_config(client_configuration=configuration)
-        except config.ConfigException:
-            await config.load_kube_config(client_configuration=configuration)
-    else:
-        await config.load_kube_config(config_file=kubeconfig, client_configuration=configuration)
-    # Otherwise environment and netrc are read again for each request, in a thread.
-    configuration.client_session_kwargs = {"trust_env": False}
-    configuration.proxy = configuration.proxy or _proxy_of(configuration.host)
-    async with ApiClient(configuration) as client:
-        yield KubeApi(client, counted)
-
-
-class KubeApi:
-    """The API server. Every method raises KubeError (it said no) or KubeUnavailable (it could not be reached)."""
-
-    def __init__(self, client: ApiClient, counted: Counted | None = None) -> None:
-        self._client = client
-        self._counted = counted
-
-    async def get(
-        self, resource: Resource, name: str, namespace: str | None = None, *, subresource: str | None = None
-    ) -> Json:
-        """One object, or a subresource of it."""
-        return await self._json("get", resource, namespace, name, subresource)
-
-    async def list(
-        self,
-        resource: Resource,
-        namespace: str | None = None,
-        label_selector: str | None = None,
-        *,
-        field_selector: str | None = None,
-    ) -> Json:
-        """A whole collection, consistent as of its resourceVersion: the list object with `items` and `metadata`."""
-        return await self._json("list", resource, namespace, query=_selected(label_selector, field_selector))
-
-    async def pages(
+    def pages(
         self,
         resource: Resource,
         namespace: str | None = None,
@@ -95,86 +22,10 @@ class KubeApi:
     ) -> AsyncGenerator[Json, None]:
         """A whole collection as `list` gives it, in lists of at most `size`: no more than one of them is in memory.
 
-        Raises KubeError with status 410 when that took so long that the collection of the first page is forgotten.
+        Raises KubeError with status 410 when the pages took so long that the version of the first one has expired.
         """
-        query = {"limit": str(size), **_selected(label_selector, field_selector)}
-        while True:
-            page = await self._json("list", resource, namespace, query=query)
-            yield page
-            if not (more := page["metadata"].get("continue")):
-                return
-            query["continue"] = more
 
-    async def create(
-        self,
-        resource: Resource,
-        body: Mapping[str, Any],
-        namespace: str | None = None,
-        *,
-        field_manager: str | None = None,
-        dry_run: bool = False,
-    ) -> Json:
-        """Create an object; KubeError 409 AlreadyExists if there is one of that name.
-
-        With `dry_run` everything is checked and nothing is kept: the object as it would have been.
-        """
-        query = _managed_by(field_manager) | ({"dryRun": "All"} if dry_run else {})
-        return await self._json("create", resource, namespace, query=query, body=body)
-
-    async def apply(
-        self,
-        resource: Resource,
-        name: str,
-        body: Mapping[str, Any],
-        *,
-        field_manager: str,
-        namespace: str | None = None,
-        subresource: str | None = None,
-    ) -> Json:
-        """Server-side apply: `field_manager` owns exactly the fields of `body` from now on, whoever had them."""
-        query = {"fieldManager": field_manager, "force": "true"}
-        return await self._json("apply", resource, namespace, name, subresource, query=query, body=body)
-
-    async def merge_patch(
-        self,
-        resource: Resource,
-        name: str,
-        body: Mapping[str, Any],
-        *,
-        namespace: str | None = None,
-        subresource: str | None = None,
-        field_manager: str | None = None,
-    ) -> Json:
-        """JSON merge patch (RFC 7386): the fields of `body` are set, its nulls removed, the rest stays."""
-        query = _managed_by(field_manager)
-        return await self._json("patch", resource, namespace, name, subresource, query=query, body=body)
-
-    async def delete(
-        self,
-        resource: Resource,
-        name: str,
-        namespace: str | None = None,
-        *,
-        uid: str | None = None,
-        resource_version: str | None = None,
-    ) -> None:
-        """Delete an object; the garbage collector deletes what it owns afterwards. Gone already is fine.
-
-        With `uid`, only that one: another object that has the name by now is left alone. With `resource_version` too,
-        only if it is as it was then: one that was changed since is left alone.
-        """
-        body: Json = {"propagationPolicy": "Background"}
-        if uid is not None:
-            body["preconditions"] = {"uid": uid}
-            if resource_version:
-                body["preconditions"]["resourceVersion"] = resource_version
-        try:
-            await self._json("delete", resource, namespace, name, body=body)
-        except KubeError as error:
-            if error.status != 404 and not (error.status == 409 and uid is not None):
-                raise
-
-    async def watch(
+    def watch(
         self,
         resource: Resource,
         resource_version: str,
@@ -191,110 +42,75 @@ class KubeApi:
         server has begun to answer: from then on silence means that nothing changed. Raises KubeError with status 410
         when that version is too old: list again.
         """
-        query = {
-            "watch": "true",
-            "allowWatchBookmarks": "true",
-            "resourceVersion": resource_version,
-            "timeoutSeconds": str(timeout_seconds),
-            **_selected(label_selector, field_selector),
-        }
-        response = await self._request("GET", object_path(resource, namespace), query, timeout=timeout_seconds + 30)
-        if opened is not None:
-            opened()
-        try:
-            async for line in response.content:
-                if not line.endswith(b"\n"):
-                    raise KubeUnavailable("the watch broke off in the middle of an event")
-                event = orjson.loads(line)
-                if event["type"] == "ERROR":
-                    status = event["object"]
-                    raise KubeError(status.get("code", 500), status.get("reason", ""), status.get("message", ""))
-                yield event
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise KubeUnavailable(f"the watch broke off: {connection_failure.describe(error)}") from error
-        finally:
-            response.close()
 
-    async def raw(self, path: str) -> bytes:
-        """Body of a plain GET, e.g. /readyz."""
-        response = await self._request("GET", path, {})
-        return await self._read(response)
 
-    async def _json(
+class KubeApi(Collection, Protocol):
+    """The API server. Every method raises KubeError (it refused) or KubeUnavailable (it could not be reached)."""
+
+    async def get(
+        self, resource: Resource, name: str, namespace: str | None = None, *, subresource: str | None = None
+    ) -> Json:
+        """One object, or a subresource of it."""
+
+    async def list(
         self,
-        verb: str,
         resource: Resource,
         namespace: str | None = None,
-        name: str | None = None,
-        subresource: str | None = None,
+        label_selector: str | None = None,
         *,
-        query: Mapping[str, str] | None = None,
-        body: Mapping[str, Any] | None = None,
+        field_selector: str | None = None,
     ) -> Json:
-        method, content_type = _CALLS[verb]
-        path = object_path(resource, namespace, name, subresource)
-        try:
-            response = await self._request(method, path, query or {}, body, content_type)
-            answer: Json = orjson.loads(await self._read(response))
-        finally:
-            if self._counted is not None:
-                plural = resource.value.plural
-                self._counted(verb, f"{plural}/{subresource}" if subresource else plural)
-        return answer
+        """A whole collection, consistent as of its resourceVersion: the list object with `items` and `metadata`."""
 
-    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
-        try:
-            return await response.read()
-        except (aiohttp.ClientError, TimeoutError) as error:
-            why = connection_failure.describe(error)
-            raise KubeUnavailable(f"the answer of the Kubernetes API broke off: {why}") from error
-
-    async def _request(
+    async def create(
         self,
-        method: str,
-        path: str,
-        query: Mapping[str, str],
-        body: Mapping[str, Any] | None = None,
-        content_type: str = _JSON,
-        timeout: float = REQUEST_TIMEOUT_SECONDS,
-    ) -> aiohttp.ClientResponse:
-        """Send one request; the answer's body is not read yet. A status of 400 and above is raised."""
-        # The client's own way to here copies what is sent value by value, to make JSON of its models: ours is JSON.
-        headers = {"Accept": _JSON, "Content-Type": content_type, **self._client.default_headers}
-        await self._client.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
-        url = f"{self._client.configuration.host}{path}" + (f"?{urlencode(query)}" if query else "")
-        try:
-            answer = await self._client.rest_client.request(
-                method, url, headers, body, _request_timeout=aiohttp.ClientTimeout(total=timeout)
-            )
-            response: aiohttp.ClientResponse = answer.response
-            if response.status >= 400:
-                raise KubeError.from_answer(response.status, await response.read(), Redactor(_credentials(headers)))
-        except (aiohttp.ClientError, TimeoutError, asyncio.IncompleteReadError, OSError) as error:
-            why = connection_failure.describe(error)
-            raise KubeUnavailable(f"the Kubernetes API could not be reached: {why}") from error
-        return response
+        resource: Resource,
+        body: Mapping[str, Any],
+        namespace: str | None = None,
+        *,
+        field_manager: str | None = None,
+        dry_run: bool = False,
+    ) -> Json:
+        """Create an object; KubeError 409 AlreadyExists if there is one of that name.
 
+        With `dry_run` everything is checked and nothing is kept: the object as it would have been.
+        """
 
-def _proxy_of(url: str) -> str | None:
-    """The proxy that the environment names for a URL (HTTPS_PROXY and the like, but for NO_PROXY)."""
-    parts = urlsplit(url)
-    if parts.hostname is None or proxy_bypass(parts.hostname):
-        return None
-    return getproxies().get(parts.scheme)
+    async def apply(
+        self,
+        resource: Resource,
+        name: str,
+        body: Mapping[str, Any],
+        *,
+        field_manager: str,
+        namespace: str | None = None,
+        subresource: str | None = None,
+    ) -> Json:
+        """Server-side apply: `field_manager` owns exactly the fields of `body` from now on, whoever had them."""
 
+    async def merge_patch(
+        self,
+        resource: Resource,
+        name: str,
+        body: Mapping[str, Any],
+        *,
+        namespace: str | None = None,
+        subresource: str | None = None,
+        field_manager: str | None = None,
+    ) -> Json:
+        """JSON merge patch (RFC 7386): the fields of `body` are set, its nulls removed, the rest stays."""
 
-def _selected(label_selector: str | None, field_selector: str | None) -> dict[str, str]:
-    """Query for the objects that both selectors choose; all where there is none."""
-    selectors = {"labelSelector": label_selector, "fieldSelector": field_selector}
-    return {name: selector for name, selector in selectors.items() if selector}
+    async def delete(
+        self,
+        resource: Resource,
+        name: str,
+        namespace: str | None = None,
+        *,
+        uid: str | None = None,
+        resource_version: str | None = None,
+    ) -> None:
+        """Delete an object; the garbage collector then deletes what it owns. No error if it does not exist.
 
-
-def _credentials(headers: Mapping[str, str]) -> list[str]:
-    """By what this program is known to the API server."""
-    return [value.split(" ", 1)[-1] for name, value in headers.items() if name.lower() == "authorization" and value]
-
-
-def _managed_by(field_manager: str | None) -> dict[str, str]:
-    """Query that names the owner of the fields written; without it the API server takes the user agent's name."""
-    return {"fieldManager": field_manager} if field_manager else {}
+        With `uid`, only the object that has it: another one that has the name by now is left alone. With
+        `resource_version` too, only if it has not changed since.
+        """

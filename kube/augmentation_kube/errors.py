@@ -41,7 +41,7 @@ class KubeError(Exception):
             return cls(status, "", known.text(body[:1000].decode(errors="replace"))[:200])
 
     @property
-    def is_passing(self) -> bool:
+    def is_transient(self) -> bool:
         """Whether the same request may succeed later: the server is overloaded or restarting."""
         return self.status == 429 or self.status >= 500
 

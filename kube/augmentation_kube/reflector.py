@@ -1,18 +1,16 @@
-"""Keeps a copy of a collection up with the API server: list, then watch, then watch again from where it broke off."""
-
-from __future__ import annotations
+"""Keeps a copy of a collection current: list, then watch, then resume the watch from where it broke off."""
 
 import asyncio
 import logging
 import random
 import time
-from collections.abc import AsyncGenerator, Callable
 from typing import Any, Protocol
 
+from augmentation_kube.api import Collection
 from augmentation_kube.errors import KubeError, KubeUnavailable
 from augmentation_kube.paths import Resource
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 SILENCE_SECONDS = 90.0
 """The API server sends a bookmark a minute; a watch that is silent for longer hangs on a dead connection."""
@@ -20,36 +18,8 @@ FIRST_DELAY_SECONDS = 0.1
 LONGEST_DELAY_SECONDS = 2.0
 """A restarting API server refuses, forbids and throttles for seconds before it serves. A few replicas
 that ask again every other second are no load, and are current again that much sooner."""
-SETTLED_SECONDS = 5.0
-"""A watch that held so long starts again without delay; a shorter one counts as a failure to back off from."""
-
-
-class Collection(Protocol):
-    """The two requests it takes, as KubeApi has them."""
-
-    def pages(
-        self,
-        resource: Resource,
-        namespace: str | None = None,
-        label_selector: str | None = None,
-        *,
-        field_selector: str | None = None,
-    ) -> AsyncGenerator[dict[str, Any], None]:
-        """A whole collection, in lists of one version."""
-        ...
-
-    def watch(
-        self,
-        resource: Resource,
-        resource_version: str,
-        namespace: str | None = None,
-        label_selector: str | None = None,
-        *,
-        field_selector: str | None = None,
-        opened: Callable[[], None] | None = None,
-    ) -> AsyncGenerator[dict[str, Any], None]:
-        """Changes after a version; `opened` is called when the server has begun to answer."""
-        ...
+STABLE_SECONDS = 5.0
+"""A watch that lasted this long is restarted without delay; a shorter one is a failure to back off from."""
 
 
 class Copy(Protocol):
@@ -100,19 +70,19 @@ class Reflector:
         self._copy = copy
         self._labels, self._fields_selected = label_selector, field_selector
         self._version: str | None = None
-        self._in_touch = False
+        self._connected = False
         self._last_contact = time.monotonic()
         self._complaint = ""
         self.starts = 0
-        """How often a watch was begun: once, and again whenever one had ended."""
+        """Number of watches opened so far."""
 
     @property
     def age(self) -> float | None:
         """Seconds since the copy was last known to be current; None while a watch keeps it current."""
-        return None if self._in_touch else time.monotonic() - self._last_contact
+        return None if self._connected else time.monotonic() - self._last_contact
 
     async def run(self) -> None:
-        """Follow the collection until cancelled. Nothing ends it before: every failure is tried again."""
+        """Follow the collection until cancelled; every failure is retried."""
         delay = FIRST_DELAY_SECONDS
         while True:
             began = time.monotonic()
@@ -120,7 +90,7 @@ class Reflector:
             try:
                 await self._watch(self._version or await self._list())
             except KubeError as error:
-                self._lost(str(error))
+                self._on_disconnect(str(error))
                 if error.status == 410:
                     # Too old to resume from: what happened in between is only in a new list, wanted now. Where a new
                     # list is too old as well, something is wrong that haste will not mend.
@@ -128,18 +98,18 @@ class Reflector:
                     if resuming:
                         continue
             except KubeUnavailable as error:
-                if self._in_touch:
+                if self._connected:
                     # Current until the connection broke, even if the last change came long before.
                     self._last_contact = time.monotonic()
-                self._lost(str(error))
+                self._on_disconnect(str(error))
             except TimeoutError:
-                self._lost(f"no word from the watch for {SILENCE_SECONDS:.0f} s")
+                self._on_disconnect(f"the watch was silent for {SILENCE_SECONDS:.0f} s")
             except Exception as error:
-                # A mistake here must not leave an ever older copy and nobody to renew it.
-                logger.exception("following %s failed", self._resource.value.plural)
-                self._lost(f"a mistake of this program ({type(error).__name__}), see the log")
+                # A bug here must not leave a stale copy that nothing renews.
+                _log.exception("following %s failed", self._resource.value.plural)
+                self._on_disconnect(f"internal error ({type(error).__name__}), see the log")
                 self._version = None
-            if time.monotonic() - began >= SETTLED_SECONDS:
+            if time.monotonic() - began >= STABLE_SECONDS:
                 delay = FIRST_DELAY_SECONDS
             await asyncio.sleep(delay * random.uniform(0.5, 1))  # noqa: S311 - jitter, so that replicas spread out
             delay = min(2 * delay, LONGEST_DELAY_SECONDS)
@@ -163,7 +133,7 @@ class Reflector:
             self._namespace,
             self._labels,
             field_selector=self._fields_selected,
-            opened=self._touch,
+            opened=self._on_open,
         )
         try:
             while True:
@@ -176,21 +146,19 @@ class Reflector:
         finally:
             await events.aclose()
 
-    def _touch(self) -> None:
+    def _on_open(self) -> None:
         self.starts += 1
-        if not self._in_touch:
-            self._in_touch = True
+        if not self._connected:
+            self._connected = True
             self._complaint = ""
-            logger.info("in touch with the Kubernetes API", extra={"fields": self._fields()})
+            _log.info("watch connected", extra={"fields": self._fields()})
 
-    def _lost(self, complaint: str) -> None:
-        self._in_touch = False
+    def _on_disconnect(self, complaint: str) -> None:
+        self._connected = False
         if complaint != self._complaint:
-            # Said once, not at every try: an API server can be away for hours.
+            # Logged once, not per retry: an API server can be unavailable for hours.
             self._complaint = complaint
-            logger.warning(
-                "out of touch with the Kubernetes API", extra={"fields": self._fields() | {"error": complaint}}
-            )
+            _log.warning("watch disconnected", extra={"fields": self._fields() | {"error": complaint}})
 
     def _fields(self) -> dict[str, object]:
         return {

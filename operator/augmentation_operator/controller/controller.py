@@ -273,7 +273,7 @@ class Controller:
             self._expectations.made(job.metadata.uid, jobs)
         except KubeError as error:
             # A webhook that does not answer, such as Kueue's, may stay so for long.
-            if not error.is_passing or "failed calling webhook" in error.message:
+            if not error.is_transient or "failed calling webhook" in error.message:
                 await self._write_if_new(job, refused(job, decision, error.message, self._clock()))
             raise
         for name, suspend in decision.suspend_jobs:

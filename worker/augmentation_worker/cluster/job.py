@@ -59,7 +59,7 @@ class ClusterConnection:
         except KubeUnavailable as error:
             raise StatusUnavailable(str(error)) from error
         except KubeError as error:
-            if error.is_passing:
+            if error.is_transient:
                 raise StatusUnavailable(str(error)) from error
             raise
 

@@ -1,4 +1,4 @@
-"""KubeApi against a real HTTP server: what it sends, and what it makes of the answers."""
+"""The client of the API server against a real HTTP server: what it sends, and what it makes of the answers."""
 
 from __future__ import annotations
 
@@ -141,17 +141,17 @@ async def test_an_error_of_something_between_is_quoted(api: KubeApi, server: Sta
     with pytest.raises(KubeError) as caught:
         await api.get(Resource.AUGMENTATION_JOBS, "a", "robots")
     assert caught.value.status == 502
-    assert caught.value.is_passing
+    assert caught.value.is_transient
 
 
-@pytest.mark.parametrize(("status", "passes"), [(400, False), (403, False), (409, False), (422, False)])
-async def test_what_the_server_refuses_does_not_pass(
-    api: KubeApi, server: StandInServer, status: int, passes: bool
+@pytest.mark.parametrize(("status", "transient"), [(400, False), (403, False), (409, False), (422, False)])
+async def test_what_the_server_refuses_is_not_transient(
+    api: KubeApi, server: StandInServer, status: int, transient: bool
 ) -> None:
     server.answers(status, {})
     with pytest.raises(KubeError) as caught:
         await api.get(Resource.AUGMENTATION_JOBS, "a", "robots")
-    assert caught.value.is_passing is passes
+    assert caught.value.is_transient is transient
 
 
 async def test_a_server_that_is_not_there_is_unavailability(tmp_path: Path) -> None:
