@@ -1,4 +1,4 @@
-"""The spec of an AugmentationClass: on what nodes, with what image and within what limits a kind of job runs.
+"""The spec of an AugmentationClass: the nodes, image and limits of a kind of job.
 
 What a StorageClass is to volumes: written by the cluster's administrator, named (or left to a default) by users.
 """
@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
 
-from augmentation_api.identifiers import MAX_RUNGS
+from augmentation_api.identifiers import MAX_PLACEMENTS
 from augmentation_api.model import Model, kubernetes_rule
 from augmentation_api.spec import CredentialsSecretRef, ObjectName
 from augmentation_api.status import MAX_DATASET_FRAMES
@@ -19,7 +19,7 @@ Quantity = Annotated[
     StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$", max_length=32),
     WithJsonSchema({"x-kubernetes-int-or-string": True}),
 ]
-"""An amount as Kubernetes writes it: 500m, 2, 4Gi."""
+"""A Kubernetes quantity: 500m, 2, 4Gi."""
 URL_PATTERN = r"^https?://[^\s/]+[^\s]*$"
 
 LabelKey = Annotated[str, StringConstraints(min_length=1, max_length=317)]
@@ -29,18 +29,18 @@ LabelValue = Annotated[str, StringConstraints(max_length=63)]
 class Resources(Model):
     """Requests and limits of a container, as in a pod."""
 
-    requests: dict[LabelKey, Quantity] = Field(default={}, description="What the node must have free.")
-    limits: dict[LabelKey, Quantity] = Field(default={}, description="What the container may use at most.")
+    requests: dict[LabelKey, Quantity] = Field(default={}, description="Resources that the node must have available.")
+    limits: dict[LabelKey, Quantity] = Field(default={}, description="Maximum resources that the container may use.")
 
 
 class Toleration(Model):
     """A taint that the pods tolerate, as in a pod."""
 
     key: Annotated[str, StringConstraints(max_length=317)] | None = Field(None, description="Key of the taint.")
-    operator: Literal["Equal", "Exists"] = Field("Equal", description="How the value is compared.")
+    operator: Literal["Equal", "Exists"] = Field("Equal", description="Equal compares the value, Exists ignores it.")
     value: LabelValue | None = Field(None, description="Value of the taint.")
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = Field(
-        None, description="Effect of the taint; empty: all."
+        None, description="Effect of the taint; empty: any effect."
     )
 
 
@@ -60,10 +60,12 @@ class NodeRequirement(Model):
 
     key: LabelKey = Field(description="Key of the label, e.g. nvidia.com/gpu.product.")
     operator: Literal["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"] = Field(
-        "In", description="How it is compared."
+        "In", description="Comparison operator."
     )
     values: list[LabelValue] = Field(
-        default=[], max_length=64, description="What it is compared with: none for Exists, one number for Gt and Lt."
+        default=[],
+        max_length=64,
+        description="Values to compare with: none for Exists and DoesNotExist, one number for Gt and Lt.",
     )
 
     @model_validator(mode="after")
@@ -80,39 +82,45 @@ class NodeRequirement(Model):
 
 
 class NodePreference(Model):
-    """Labels that make a node better liked than another."""
+    """A weighted preference for nodes with these labels."""
 
-    weight: int = Field(50, ge=1, le=100, description="How much it counts, 1 to 100.")
-    match: list[NodeRequirement] = Field(min_length=1, max_length=16, description="All of these.")
+    weight: int = Field(50, ge=1, le=100, description="Weight of the preference, 1 to 100.")
+    match: list[NodeRequirement] = Field(min_length=1, max_length=16, description="Labels that must all match.")
 
 
 class NodeAffinity(Model):
-    """Which nodes are taken, beyond what a node selector can say."""
+    """Node requirements and preferences beyond a node selector."""
 
-    required: list[NodeRequirement] = Field(default=[], max_length=16, description="What a node must have: all.")
-    preferred: list[NodePreference] = Field(default=[], max_length=16, description="What is better to have.")
+    required: list[NodeRequirement] = Field(
+        default=[], max_length=16, description="Requirements that a node must meet, all of them."
+    )
+    preferred: list[NodePreference] = Field(
+        default=[], max_length=16, description="Preferences among the nodes that qualify."
+    )
 
 
 class ClassPlacement(Model):
-    """One rung of the ladder: a kind of node."""
+    """One entry of the list of placements: a kind of node."""
 
-    name: ObjectName = Field(description="Name of the rung, shown in status.placement.")
+    name: ObjectName = Field(description="Name of the placement, shown in status.placement.")
     node_selector: dict[LabelKey, LabelValue] = Field(default={}, description="Labels a node must have.")
     node_affinity: NodeAffinity | None = Field(
-        None, description="Labels a node must or should have, where one value each is not enough."
+        None, description="Node requirements and preferences, where a node selector is not enough."
     )
     tolerations: list[Toleration] = Field(default=[], max_length=16, description="Taints that are tolerated.")
     runtime_class_name: ObjectName | None = Field(None, description="RuntimeClass of the pods, e.g. nvidia.")
-    resources: Resources | None = Field(None, description="Instead of the class's resources.")
+    resources: Resources | None = Field(
+        None, description="Resources of an augment pod here, instead of those of the class."
+    )
     time_limit_seconds: int = Field(
         300,
         ge=1,
         le=604800,
-        description="How long a job waits for a node of this kind before the next rung is tried. The last rung waits "
-        "without a limit.",
+        description="How long a job waits for a node of this kind before it falls back to the next placement. The last "
+        "placement waits without a limit.",
     )
     price_per_hour: float | None = Field(
-        None, ge=0, description="Price of one augment pod here for an hour; summed up in status.usage.price."
+        None, ge=0, description="Price of one augment pod per hour; accumulated in status.usage.price."
     )
 
 
@@ -130,22 +138,24 @@ DEFAULT_MAX_FRAMES: Final = 1_000_000_000
 
 
 class ClassLimits(Model):
-    """What jobs of this class may ask for and take at once."""
+    """Limits of the jobs of a class."""
 
     max_frames: int | None = Field(
         DEFAULT_MAX_FRAMES,
         ge=1,
         le=MAX_DATASET_FRAMES,
-        description="Most augmented frames of a job, of each camera, or rows of an image dataset. The default holds 20 "
-        "copies of the largest public dataset of robots.",
+        description="Maximum number of augmented frames of a job per camera, or rows of an image dataset. The default "
+        "fits 20 copies of the largest public robot dataset.",
     )
     max_jobs_per_namespace: int | None = Field(
         None,
         ge=1,
-        description="Most jobs of this class that take nodes at once in a namespace. The others wait in a queue: by "
-        "the value of their priorityClassName, then first come, first served. Empty: no limit.",
+        description="Maximum number of jobs of this class that hold nodes concurrently in a namespace. The others "
+        "wait in a queue, FIFO within a priority (the value of their priorityClassName). Empty: no limit.",
     )
-    max_parallelism: int = Field(16, ge=1, le=1000, description="Most shards of a job that run at once.")
+    max_parallelism: int = Field(
+        16, ge=1, le=1000, description="Maximum number of shards of a job that run concurrently."
+    )
 
 
 class Hub(Model):
@@ -155,32 +165,34 @@ class Hub(Model):
         "https://huggingface.co", description="Base URL of a Hugging Face compatible hub, as pods reach it."
     )
     public_endpoint: Annotated[str, StringConstraints(pattern=URL_PATTERN, max_length=512)] | None = Field(
-        None, description="Base URL of the same hub for people, for links, where it is not `endpoint`."
+        None, description="Base URL of the hub in links that people follow, if it differs from `endpoint`."
     )
     credentials_secret_ref: CredentialsSecretRef = Field(
         default=CredentialsSecretRef(name="hub-token"),
-        description="Secret in the job's namespace with a hub token, where the job names none.",
+        description="Secret in the job's namespace with a hub token, for jobs that name none.",
     )
 
 
 class AugmentationClassSpec(Model):
-    """How jobs of a class run."""
+    """How the jobs of a class run."""
 
     model_config = ConfigDict(
         json_schema_extra={
             "x-kubernetes-validations": [
                 kubernetes_rule(
-                    "self.placements.all(rung, self.placements.exists_one(other, other.name == rung.name))",
-                    "placements: more than one rung has the same name: name each by itself",
+                    "self.placements.all(p, self.placements.exists_one(other, other.name == p.name))",
+                    "placements: two placements have the same name: give each its own name",
                 )
             ]
         }
     )
 
-    type: AugmentationType = Field(AugmentationType.DETERMINISTIC, description="Kind of job it serves.")
-    default: bool = Field(False, description="Serve the jobs of this type that name no class. One class a type.")
+    type: AugmentationType = Field(AugmentationType.DETERMINISTIC, description="Type of the jobs that it serves.")
+    default: bool = Field(
+        False, description="Default class of the jobs of this type that name no class. At most one per type."
+    )
     image: Annotated[str, StringConstraints(min_length=1, max_length=1024)] = Field(
-        description="Worker image; best by digest."
+        description="Worker image, preferably by digest."
     )
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = Field(
         "IfNotPresent", description="When the image is pulled."
@@ -190,19 +202,21 @@ class AugmentationClassSpec(Model):
     )
     resources: Resources = Field(
         default=Resources(),
-        description="Resources of an augment pod; with none: 1 CPU and 2Gi of memory, at most 4Gi. A limit of CPU that "
-        "is not named is four times the request and at least 2, one of ephemeral-storage is scratchSize and 1Gi.",
+        description="Resources of an augment pod. Default: requests of 1 CPU and 2Gi of memory, a limit of 4Gi. A CPU "
+        "limit that is not set is four times the request and at least 2; one of ephemeral-storage is scratchSize plus "
+        "1Gi.",
     )
     metadata_resources: Resources = Field(
         default=Resources(requests={"cpu": "250m", "memory": "512Mi"}, limits={"memory": "2Gi"}),
         description="Resources of the resolve and publish pods, which need no accelerator.",
     )
-    scratch_size: Quantity = Field("20Gi", description="Most local disk a pod may use for videos under way.")
+    scratch_size: Quantity = Field("20Gi", description="Local disk that a pod may use for files in progress.")
     placements: list[ClassPlacement] = Field(
         default=[ClassPlacement(name="any")],
         min_length=1,
-        max_length=MAX_RUNGS,
-        description="Kinds of nodes, best first: a ladder that is gone down until a node of the kind is found.",
+        max_length=MAX_PLACEMENTS,
+        description="Kinds of nodes, in order of preference. A job that finds no node of a kind in time falls back to "
+        "the next one.",
     )
     instance_labels: InstanceLabels = Field(
         default=InstanceLabels(), description="Node labels from which status.placement is read."
@@ -213,19 +227,21 @@ class AugmentationClassSpec(Model):
         "towards limits.maxJobsPerNamespace.",
     )
     frames_per_shard: int = Field(
-        20000, ge=1, description="Augmented frames a shard should hold: what a restart or a node costs at most."
+        20000, ge=1, description="Target number of augmented frames per shard: the most work that a lost pod costs."
     )
     limits: ClassLimits = Field(default=ClassLimits(), description="What a job may ask for.")
     hub: Hub = Field(default=Hub(), description="The dataset hub.")
 
-    def placement_on(self, rung: int) -> ClassPlacement:
-        """A rung of the ladder, from 0; the last one where the ladder has been shortened meanwhile."""
-        return self.placements[min(rung, len(self.placements) - 1)]
+    def placement_at(self, index: int) -> ClassPlacement:
+        """The placement at an index, from 0; the last one if the list has been shortened since."""
+        return self.placements[min(index, len(self.placements) - 1)]
 
     @model_validator(mode="after")
-    def _rungs_with_names_of_their_own(self) -> Self:
-        names = [rung.name for rung in self.placements]
+    def _unique_names(self) -> Self:
+        names = [placement.name for placement in self.placements]
         repeated = sorted({name for name in names if names.count(name) > 1})
         if repeated:
-            raise ValueError(f"placements: more than one rung is called {', '.join(repeated)}: name each by itself")
+            raise ValueError(
+                f"placements: {', '.join(repeated)} is named more than once: give each placement its own name"
+            )
         return self

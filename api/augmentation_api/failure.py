@@ -1,8 +1,8 @@
-"""Why a job fails: one typed reason a cause, each with the exit code by which a worker pod tells the operator.
+"""Why a job fails: one typed reason per cause, each with the exit code that a worker pod reports it by.
 
-A worker that gives up writes `{"reason", "message"}` to its termination message and exits with the reason's code.
-Codes 10 to 63 are permanent: the same input fails the same way, so nothing is tried again. Everything else (among it
-1, an unforeseen error, and 137 or 143, a killed process) may pass and is tried again up to the backoff limit.
+A worker that fails writes `{"reason", "message"}` to its termination message and exits with the reason's code.
+Codes 10 to 63 are permanent: the same input fails the same way, so nothing is retried. Every other code (among them
+1, an unforeseen error, and 137 or 143, a killed process) is transient and retried up to the backoff limit.
 """
 
 from enum import Enum, StrEnum
@@ -12,9 +12,9 @@ LAST_PERMANENT_EXIT_CODE = 63
 
 
 class FailureReason(StrEnum):
-    """CamelCase reasons, as they stand in the Failed condition."""
+    """CamelCase reasons of the Failed condition."""
 
-    # Found by a worker.
+    # Reported by a worker.
     SOURCE_NOT_FOUND = "SourceNotFound"
     REVISION_NOT_FOUND = "RevisionNotFound"
     SOURCE_ACCESS_DENIED = "SourceAccessDenied"
@@ -31,7 +31,7 @@ class FailureReason(StrEnum):
     STORAGE_EXHAUSTED = "StorageExhausted"
     KUBERNETES_UNAVAILABLE = "KubernetesUnavailable"
     INTERNAL_ERROR = "InternalError"
-    # Found by the operator.
+    # Detected by the operator.
     SPEC_INVALID = "SpecInvalid"
     CLASS_NOT_FOUND = "ClassNotFound"
     IMAGE_PULL_FAILED = "ImagePullFailed"
@@ -46,7 +46,7 @@ class FailureReason(StrEnum):
 
     @property
     def is_permanent(self) -> bool:
-        """Whether the same input would fail the same way again."""
+        """Whether a retry would fail the same way."""
         if self.name not in _ExitCode.__members__:
             return True
         return is_permanent_exit_code(self.exit_code)
@@ -72,7 +72,7 @@ class _ExitCode(Enum):
 
 
 def is_permanent_exit_code(exit_code: int) -> bool:
-    """Whether a pod that exited so is not to be started again."""
+    """Whether an exit code means a permanent failure: the pod is not retried."""
     return FIRST_PERMANENT_EXIT_CODE <= exit_code <= LAST_PERMANENT_EXIT_CODE
 
 

@@ -1,4 +1,4 @@
-"""The names this project answers to inside a cluster: its API group, its labels and its derived object names."""
+"""The names of this project inside a cluster: API group, labels and derived object names."""
 
 import re
 from typing import Final
@@ -16,7 +16,7 @@ CLASS_PLURAL: Final = "augmentationclasses"
 CLASS_SHORT_NAMES: Final = ("augclass",)
 
 LABEL_JOB_UID: Final = f"{GROUP}/job-uid"
-"""On every child object: the uid of the AugmentationJob it belongs to. Watches and clean-up select by it."""
+"""On every child object: the uid of its AugmentationJob. Watches and clean-up select by it."""
 LABEL_JOB_NAME: Final = f"{GROUP}/job-name"
 LABEL_PHASE: Final = f"{GROUP}/phase"
 LABEL_PROJECT_ID: Final = f"{GROUP}/project-id"
@@ -28,7 +28,7 @@ ANNOTATION_API_KEY_ID: Final = f"{GROUP}/api-key-id"
 ANNOTATION_PRINCIPAL_TYPE: Final = f"{GROUP}/principal-type"
 ANNOTATION_PRINCIPAL_ID: Final = f"{GROUP}/principal-id"
 ANNOTATION_ORGANISATION: Final = f"{GROUP}/organisation"
-"""On AugmentationJobs made by the gateway: who used that key then, for dialects that tell."""
+"""On AugmentationJobs made by the gateway: who used that key, for dialects that report it."""
 
 FIELD_MANAGER_OPERATOR: Final = "augmentation-operator"
 FIELD_MANAGER_GATEWAY: Final = "augmentation-gateway"
@@ -36,9 +36,9 @@ FIELD_MANAGER_GATEWAY: Final = "augmentation-gateway"
 KUBERNETES_NAME_LIMIT: Final = 63
 """Longest name of a Job, and longest label value (RFC 1123 label)."""
 
-MAX_RUNGS: Final = 16
-_RUNG_LETTERS: Final = "abcdefghijklmnop"
-_TURN: Final = re.compile(rf"(?:-(?=.)([1-9]\d*)?([{_RUNG_LETTERS[1:]}])?)?")
+MAX_PLACEMENTS: Final = 16
+_PLACEMENT_LETTERS: Final = "abcdefghijklmnop"
+_TURN: Final = re.compile(rf"(?:-(?=.)([1-9]\d*)?([{_PLACEMENT_LETTERS[1:]}])?)?")
 
 
 def child_prefix(job_name: str, job_uid: str) -> str:
@@ -49,20 +49,21 @@ def child_prefix(job_name: str, job_uid: str) -> str:
     return f"{job_name[:35].rstrip('-.')}-{job_uid[:8]}".replace(".", "-")
 
 
-def phase_job_name(job_name: str, job_uid: str, phase: str, attempt: int = 0, rung: int = 0) -> str:
-    """Name of the batch/v1 Job that runs one phase: `…-augment`, `…-augment-2` in attempt 2, `…-augment-2b` a rung on.
+def phase_job_name(job_name: str, job_uid: str, phase: str, attempt: int = 0, placement: int = 0) -> str:
+    """Name of the batch/v1 Job that runs one phase: `…-augment`, `…-augment-2` in attempt 2, `…-augment-2b` in its
+    2nd placement.
 
-    Each attempt, and each rung of the ladder of placements, has Jobs of its own: an old one is never mistaken.
+    Each attempt and each placement has its own Jobs, so that an old one is never mistaken for the current one.
     """
-    turn = f"{attempt or ''}{_RUNG_LETTERS[rung] if rung else ''}"
+    turn = f"{attempt or ''}{_PLACEMENT_LETTERS[placement] if placement else ''}"
     return f"{child_prefix(job_name, job_uid)}-{phase}" + (f"-{turn}" if turn else "")
 
 
-def turn_of(child_name: str, job_name: str, job_uid: str, phase: str) -> tuple[int, int] | None:
-    """The attempt and the rung that a name of phase_job_name's stands for; None if it is no such name."""
+def attempt_and_placement_of(child_name: str, job_name: str, job_uid: str, phase: str) -> tuple[int, int] | None:
+    """The attempt and the placement index of a name made by phase_job_name; None for any other name."""
     base = phase_job_name(job_name, job_uid, phase)
-    found = _TURN.fullmatch(child_name.removeprefix(base)) if child_name.startswith(base) else None
-    return (int(found[1] or 0), _RUNG_LETTERS.index(found[2] or _RUNG_LETTERS[0])) if found else None
+    match = _TURN.fullmatch(child_name.removeprefix(base)) if child_name.startswith(base) else None
+    return (int(match[1] or 0), _PLACEMENT_LETTERS.index(match[2] or _PLACEMENT_LETTERS[0])) if match else None
 
 
 def worker_identity_name(job_name: str, job_uid: str) -> str:
@@ -71,17 +72,17 @@ def worker_identity_name(job_name: str, job_uid: str) -> str:
 
 
 def shard_manifest_name(job_name: str, job_uid: str, shard: int) -> str:
-    """Name of the ConfigMap in which shard number `shard` records what it has finished."""
+    """Name of the ConfigMap in which a shard records its finished units of work."""
     return f"{child_prefix(job_name, job_uid)}-shard-{shard}"
 
 
 def shard_field_manager(shard: int) -> str:
-    """Server-side-apply field manager of one augment shard: it owns its shard entry and its events."""
+    """Field manager of one augment shard: it owns its shard entry and its events."""
     return f"augmentation-worker-shard-{shard}"
 
 
 def phase_field_manager(phase: str) -> str:
-    """Server-side-apply field manager of a phase that is one pod (resolve, publish)."""
+    """Field manager of a phase that is one pod (resolve, publish)."""
     return f"augmentation-worker-{phase}"
 
 
@@ -91,5 +92,5 @@ def result_name(source_repo_id: str, job_uid: str) -> str:
 
 
 def backup_tag(job_uid: str) -> str:
-    """Tag that keeps the previous revision when a job publishes over a dataset that exists."""
+    """Tag of the previous revision when a job publishes to an existing dataset."""
     return f"before-{job_uid}"

@@ -19,7 +19,7 @@ class Model(BaseModel):
 
 
 class ObservedModel(Model):
-    """A piece of an object that others write too: a field from a newer version is ignored, not an error."""
+    """A piece of an object that others write too: unknown fields, of a newer version, are ignored."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -39,9 +39,9 @@ def to_rfc3339(moment: datetime) -> str:
 
 def _in_utc(moment: datetime) -> datetime:
     if moment.tzinfo is None:
-        raise ValueError("a time needs its offset from UTC: write Z for UTC")
+        raise ValueError("a timestamp needs its offset from UTC: write Z for UTC")
     if not 1000 <= moment.year < 3000:
-        raise ValueError("a time has to be in the years 1000 to 2999")
+        raise ValueError("a timestamp must be in the years 1000 to 2999")
     return moment.astimezone(UTC)
 
 

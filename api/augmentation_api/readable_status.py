@@ -1,7 +1,7 @@
-"""Reading a status that others have written: a field that cannot be read hides nothing but itself.
+"""A lenient reader of job statuses: an invalid field is skipped, and hides nothing but itself.
 
-Workers write to a job's status, and a worker may be taken over or be of another version. Whoever reads the status goes
-on with what is left of it, so that a job stays visible, and can be cancelled, whatever one of its writers does.
+Workers write to a job's status, and a worker may be compromised or of another version. Readers continue with the
+valid rest, so that a job stays visible and can be cancelled, whatever one of its writers does.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,16 +14,16 @@ from augmentation_api.status import AugmentationJobStatus
 
 _Path = tuple[str | int, ...]
 _MOST_ROUNDS = 16
-"""Each round takes away at least one field or entry, from the inside out; a status is not as deep as that."""
+"""Each round removes at least one field or entry, from the inside out; a status is not nested deeper than this."""
 
 
 @dataclass(frozen=True)
 class ReadableStatus:
-    """What can be read of a status.
+    """The valid part of a status.
 
     Attributes:
-        status: without the fields that cannot be read.
-        unreadable: the names of these, e.g. `status.phases.2.events.0.timestamp`.
+        status: without the invalid fields.
+        unreadable: names of the invalid fields, e.g. `status.phases.2.events.0.timestamp`.
     """
 
     status: AugmentationJobStatus

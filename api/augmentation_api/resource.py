@@ -39,7 +39,7 @@ class AugmentationJob(ObservedModel):
     @field_validator("spec", mode="before")
     @classmethod
     def _within_limits(cls, spec: object) -> object:
-        """What was stored before a limit was set keeps its meaning: longer than ten years is ten years."""
+        """Clamp durations stored before the limit of ten years existed."""
         return spec if not isinstance(spec, Mapping) else within_limits(spec)
 
     @classmethod
@@ -49,10 +49,10 @@ class AugmentationJob(ObservedModel):
 
     @classmethod
     def read(cls, body: Mapping[str, Any]) -> tuple[Self, tuple[str, ...]]:
-        """Read an object as the API server sends it, and name the fields of its status that cannot be read.
+        """Read an object as the API server sends it; also gives the names of the invalid fields of its status.
 
         Raises:
-            pydantic.ValidationError: the spec or the metadata cannot be read; it names each bad field.
+            pydantic.ValidationError: the spec or the metadata is invalid; it names each bad field.
         """
         try:
             return cls.model_validate(dict(body)), ()
@@ -62,7 +62,7 @@ class AugmentationJob(ObservedModel):
 
 
 def within_limits(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """A stored spec, with times that are longer than a job may be given as long as they may be."""
+    """A stored spec with its durations clamped to MAX_SECONDS."""
     times = {
         name: MAX_SECONDS
         for name in ("activeDeadlineSeconds", "ttlSecondsAfterFinished")

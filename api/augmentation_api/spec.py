@@ -24,7 +24,7 @@ MAX_COPIES = 20
 MAX_SEED = 2**53 - 1
 """Largest integer that every JSON parser reads exactly (RFC 8259, section 6)."""
 MAX_SECONDS = 10 * 365 * 24 * 3600
-"""Longest time that a job may be given, seconds: ten years."""
+"""Upper bound of every duration in a spec, seconds: ten years."""
 
 RepoID = Annotated[str, StringConstraints(pattern=REPO_ID_PATTERN, max_length=193)]
 Copies = Annotated[int, Field(ge=1, le=MAX_COPIES)]
@@ -92,25 +92,32 @@ class HubOutput(Model):
     private: bool | None = Field(
         None,
         description="Whether the dataset is private if it has to be created. Default: as private as the source, so "
-        "that of a private or gated dataset, or of one on a volume, the result is private. true: publish only to a "
+        "the result of a private or gated dataset, or of one on a volume, is private. true: publish only to a "
         "private dataset. false: the result may have more readers than the source; nothing else allows that.",
     )
 
 
 class VideoOutput(Model):
-    """How augmented videos are encoded. What is not given is taken from the source's own encoding."""
+    """How augmented videos are encoded. A field that is not set follows the encoding of the source."""
 
     codec: VideoCodec = Field(VideoCodec.SOURCE, description="Video codec; `source` keeps the source's.")
-    crf: int | None = Field(None, ge=0, le=63, description="Constant rate factor: lower is better and larger.")
-    gop: int | None = Field(None, ge=1, le=600, description="Distance of key frames, in frames; 2 seeks fastest.")
+    crf: int | None = Field(
+        None, ge=0, le=63, description="Constant rate factor: lower means better quality and larger files."
+    )
+    gop: int | None = Field(
+        None, ge=1, le=600, description="Keyframe interval, in frames; 2 makes random access fastest."
+    )
     preset: int | None = Field(
-        None, ge=0, le=13, description="SVT-AV1 preset: higher is faster and larger. Keeps the card's encoder out."
+        None,
+        ge=0,
+        le=13,
+        description="SVT-AV1 preset: higher is faster and larger. Setting it disables the hardware encoder.",
     )
     encoder: EncoderChoice = Field(
         EncoderChoice.AUTO,
-        description="auto: the card's own encoder (NVENC) where a pod has a card with one for the codec, else the "
-        "processor's. software: always the processor's, whose files are the same to the byte on every machine. The "
-        "pixels that are encoded are the same either way.",
+        description="auto: the hardware encoder (NVENC) where the pod has a GPU with one for the codec, else the "
+        "software encoder. software: always the software encoder, whose files are the same to the byte on every "
+        "machine. The pixels that are encoded are the same either way.",
     )
 
 
@@ -134,8 +141,8 @@ class Output(Model):
     volume: VolumeSource | None = Field(
         None,
         description="Publish on a volume of the cluster. Default when the source is on one: the same volume, "
-        "`<path>_augmented_<first 8 of the job's id>`. Naming the source itself is allowed: it stays beside the result "
-        "as `<path>.before-<first 8 of the job's id>`.",
+        "`<path>_augmented_<first 8 of the job's id>`. Naming the source itself is allowed: it stays next to the "
+        "result as `<path>.before-<first 8 of the job's id>`.",
     )
     video: VideoOutput = Field(default=VideoOutput(), description="Encoding of the augmented videos.")
 
@@ -185,17 +192,21 @@ class Augmentation(Model):
     )
     mode: AugmentationMode = Field(
         AugmentationMode.STACKED,
-        description="stacked: each copy gets all transforms, with parameters of its own. independent: each transform "
-        "gets copies of its own.",
+        description="stacked: each copy gets all transforms, with its own parameters. independent: each transform "
+        "gets its own copies.",
     )
     copies: Copies = Field(3, description="Augmented versions of each episode (mode stacked, output copy).")
     copies_per_transform: dict[TransformName, Copies] | None = Field(
         None,
         max_length=len(TransformName),
-        description="Copies of each transform in mode independent; one where none is named.",
+        description="Copies per transform in mode independent; 1 for a transform that is not listed.",
     )
     seed: int = Field(
-        0, ge=0, le=MAX_SEED, description="Same seed, same pixels: whatever the shards, the retries or the device."
+        0,
+        ge=0,
+        le=MAX_SEED,
+        description="Seed of all sampled parameters. The same seed gives the same pixels, regardless of shards, "
+        "retries and device.",
     )
     lighting: Lighting = Field(default=Lighting(), description="Parameters of the lighting transform.")
     noise: Noise = Field(default=Noise(), description="Parameters of the noise transform.")
@@ -211,11 +222,11 @@ class Augmentation(Model):
         default=[],
         max_length=64,
         description="Camera keys to augment, e.g. observation.images.top, or columns of an image dataset; empty: all "
-        "that have colours.",
+        "color cameras.",
     )
     episodes: Annotated[str, StringConstraints(pattern=EPISODES_PATTERN, max_length=4096)] = Field(
         "",
-        description="Episodes to augment, as indices and half-open ranges: `0:100,150`; empty: all. Of an image "
+        description="Episodes to augment, as indices and half-open ranges: `0:100,150`; empty: all. For an image "
         "dataset these are rows, counted through all splits in their order.",
     )
 
@@ -254,40 +265,40 @@ class Generative(Model):
 
     prompt: str | None = Field(None, max_length=8192, description="What the scene should look like.")
     prompts: list[Annotated[str, StringConstraints(max_length=8192)]] = Field(
-        default=[], max_length=20, description="One prompt a copy, instead of `prompt`."
+        default=[], max_length=20, description="One prompt per copy, instead of `prompt`."
     )
     control_type: Annotated[str, StringConstraints(max_length=63)] | None = Field(
-        None, description="What the model keeps of the source: edge, depth, segmentation or vis."
+        None, description="What the model preserves of the source: edge, depth, segmentation or vis."
     )
-    control_weight: float | None = Field(None, ge=0, le=1, description="How strictly the control is kept, 0 to 1.")
+    control_weight: float | None = Field(None, ge=0, le=1, description="How strictly the control is followed, 0 to 1.")
     guidance: float | None = Field(None, ge=0, le=50, description="Classifier-free guidance scale.")
     num_steps: int | None = Field(None, ge=1, le=200, description="Diffusion steps.")
-    seed: int | None = Field(None, ge=0, le=MAX_SEED, description="Seed of the model, if not the augmentation's.")
+    seed: int | None = Field(None, ge=0, le=MAX_SEED, description="Seed of the model. Default: augmentation.seed.")
     model_variant: Annotated[str, StringConstraints(max_length=255)] | None = Field(
-        None, description="Variant of the model, as the class's image names it."
+        None, description="Variant of the model, by the name that the image of the class gives it."
     )
     disable_guardrails: bool = Field(False, description="Turn off the model's content checks.")
-    camera_name: CameraKey | None = Field(None, description="Camera to repaint; the others are copied.")
+    camera_name: CameraKey | None = Field(None, description="Camera to repaint; the other cameras are copied.")
 
 
 MUTABLE_FIELDS = ("suspend", "cancel", "attempt", "ttlSecondsAfterFinished")
 
 
 SYSTEM_PRIORITY = "system-"
-"""Prefix of the names of Kubernetes' own PriorityClasses, which no other may have."""
+"""Prefix that Kubernetes reserves for its own PriorityClasses."""
 SYSTEM_PRIORITY_REFUSED = (
-    "priorityClassName names a PriorityClass of Kubernetes' own (system-*), which would stop other teams' pods: name "
-    "another one, or leave it out"
+    "priorityClassName names a PriorityClass that Kubernetes reserves for itself (system-*), which would preempt other "
+    "teams' pods: name another one, or leave it out"
 )
 
 _ONE_VERSION_IN_PLACE = (
-    "output.mode inPlace keeps one version of each episode, but augmentation.mode independent makes one of each "
+    "output.mode inPlace keeps one version of each episode, but augmentation.mode independent makes one per "
     "transform: name one transform in augmentation.transforms, or use augmentation.mode stacked"
 )
 
 
 def _change_rules(schema: dict[str, Any]) -> None:
-    """Add the rules on what may change in a spec (nothing but MUTABLE_FIELDS, and those only forwards) and on modes."""
+    """Add the CEL rules for updates (only MUTABLE_FIELDS may change, and only forwards) and for modes."""
     required = schema.get("required", [])
     rules = [
         kubernetes_rule(
@@ -319,17 +330,17 @@ def _change_rules(schema: dict[str, Any]) -> None:
 
 
 class AugmentationJobSpec(Model):
-    """What is to be done. Immutable, but for suspend, cancel, attempt and ttlSecondsAfterFinished."""
+    """What the job should do. Immutable, except suspend, cancel, attempt and ttlSecondsAfterFinished."""
 
     model_config = ConfigDict(json_schema_extra=_change_rules)
 
-    display_name: str | None = Field(None, max_length=255, description="Name for people.")
+    display_name: str | None = Field(None, max_length=255, description="Human-readable name.")
     project_id: UUID | None = Field(None, alias="projectID", description="Project the job belongs to.")
     type: AugmentationType = Field(
-        AugmentationType.DETERMINISTIC, description="Kind of augmentation; chooses the default class."
+        AugmentationType.DETERMINISTIC, description="Kind of augmentation; selects the default class."
     )
     class_name: ObjectName | None = Field(
-        None, description="AugmentationClass: on what nodes and with what image. Empty: the default class of `type`."
+        None, description="AugmentationClass that sets nodes, image and limits. Empty: the default class of `type`."
     )
     source: Source = Field(description="The dataset to augment.")
     output: Output = Field(default=Output(), description="The dataset to publish.")
@@ -342,51 +353,51 @@ class AugmentationJobSpec(Model):
         None,
         ge=1,
         le=1000,
-        description="Shards that run at once. Also the least number of shards, where there are episodes enough. "
-        "Default: all of them, within the class's limits.",
+        description="Maximum number of shards that run concurrently. Also the minimum number of shards, if there are "
+        "enough episodes. Default: all shards, within the limits of the class.",
     )
     backoff_limit_per_shard: int = Field(
-        3, ge=0, le=20, description="How often a shard may fail for a passing reason before the job fails."
+        3, ge=0, le=20, description="Number of transient failures tolerated per shard before the job fails."
     )
     active_deadline_seconds: int | None = Field(
         None,
         ge=1,
         le=MAX_SECONDS,
-        description="Longest time the job may run, seconds, counted from its first pod; then it fails. It stops while "
-        "the job is suspended or waits in a queue, and restarts afterwards. Ten years at most.",
+        description="Deadline of the job in seconds, counted from its first pod; then the job fails. The clock stops "
+        "while the job is suspended or queued, and restarts afterwards. At most ten years.",
     )
     ttl_seconds_after_finished: int | None = Field(
         None,
         ge=0,
         le=MAX_SECONDS,
-        description="Delete the resource this many seconds after it finished, ten years at most. The dataset stays.",
+        description="Delete the resource this many seconds after it finished. At most ten years. The dataset stays.",
     )
     queue_name: ObjectName | None = Field(
         None,
         description="Kueue LocalQueue in the job's namespace in which the augment pods "
-        "wait for quota. Default: the class's.",
+        "wait for quota. Default: the queue of the class.",
     )
     priority_class_name: ObjectName | None = Field(
         None,
-        # Of the field, so that a job from before it can still be cancelled: asked only where the field is new.
+        # On the field, so that a job older than the rule can still be cancelled: ratcheting skips unchanged fields.
         json_schema_extra={
             "x-kubernetes-validations": [
                 kubernetes_rule(f"!self.startsWith('{SYSTEM_PRIORITY}')", SYSTEM_PRIORITY_REFUSED)
             ]
         },
-        description="PriorityClass of the worker pods; also their order in a queue. The creator of the job needs the "
-        "verb use on it, or the right to create pods; never one of Kubernetes' own (system-*).",
+        description="PriorityClass of the worker pods; also decides their order in a queue. The creator of the job "
+        "needs the verb use on it, or the right to create pods. Never a system-* class.",
     )
-    suspend: bool = Field(False, description="Hold the job: no pods run until it is false again.")
+    suspend: bool = Field(False, description="Suspend the job: no pods run until it is false again.")
     cancel: bool = Field(
-        False, description="Stop the job for good. Taken back only by raising `attempt` in the same change."
+        False, description="Cancel the job permanently. Undone only by raising `attempt` in the same change."
     )
     attempt: int = Field(
         0,
         ge=0,
         le=1000,
-        description="Raise it to start a job again that has failed or was cancelled (of a cancelled one, set `cancel` "
-        "to false in the same change). What is finished is kept: the pinned revision and every recorded episode.",
+        description="Raise it to restart a failed or cancelled job (for a cancelled one, also set `cancel` to false in "
+        "the same change). Finished work is kept: the pinned revision and every recorded episode.",
     )
 
     @model_validator(mode="after")

@@ -1,7 +1,7 @@
 """The status of an AugmentationJob: what every view of a job shows, and who writes it.
 
-The operator owns state, phases' outcome, conditions, progress and placement; each worker owns its shard entry, its
-events and what it found out (source, output). All write by server-side apply, so nobody overwrites another's fields.
+The operator owns state, phase outcomes, conditions, progress and placement; each worker owns its shard entry, its
+events and what it reports about datasets (source, output). All use server-side apply, so no writer overwrites another.
 """
 
 from typing import Annotated, Literal
@@ -13,19 +13,20 @@ from augmentation_api.spec import MAX_COPIES
 from augmentation_api.vocabulary import PhaseName, PhaseStatus, ShardState, State, TransformName
 
 EVENTS_PER_PHASE = 50
-"""Events that the workers of a phase keep, all together; but for each of many shards its last two."""
+"""Events that all workers of a phase keep together; with many shards, at least the last two of each."""
 LEAST_EVENTS_PER_SHARD = 2
 EVENT_BYTES_PER_PHASE = 200 * 1024
-"""Bytes of text in these as they are stored (stored_size.py), so that no worker makes a status so large that others
-cannot write it any more (etcd takes 1.5 MiB)."""
+"""Bytes of text in these events as stored (stored_size.py), so that no worker can fill the status and block the other
+writers (etcd takes 1.5 MiB)."""
 LEAST_EVENT_BYTES_PER_SHARD = 4096
 MAX_SHARDS = 100
-"""Shards of a job at most. Each owns an entry of the status, and the API server merges all of them on every write."""
+"""Maximum number of shards of a job. Each owns an entry of the status, and the API server merges all of them on every
+write."""
 MAX_EVENTS = 256
-"""Events of a phase at most: two of each of MAX_SHARDS shards, and room for the operator's."""
+"""Maximum number of events of a phase: two per shard, and room for the operator's."""
 MOST_CAMERAS = 64
 TEXT_LIMIT = 4096
-"""Most characters of a message or an error."""
+"""Maximum length of a message or an error, in characters."""
 
 MAX_COUNT = 2**53 - 1
 """Largest count: the largest integer that every JSON parser reads exactly (RFC 8259, section 6)."""
@@ -55,18 +56,20 @@ class Condition(ObservedModel):
     )
     message: Text = Field("", description="The cause, and the fix.")
     last_transition_time: Timestamp = Field(description="When the status of the condition last changed.")
-    observed_generation: Count | None = Field(None, description="Generation of the spec this was decided on.")
+    observed_generation: Count | None = Field(
+        None, description="Generation of the spec that the condition is based on."
+    )
 
 
 class PhaseEvent(ObservedModel):
-    """Something that happened in a phase."""
+    """An event of a phase."""
 
-    id: ShortText = Field(description="Unique in its phase; begins with the writer's name.")
-    status: ShortText | None = Field(None, description="Word for what happened, e.g. started, progress, retrying.")
-    message: Text | None = Field(None, description="What happened, for people.")
+    id: ShortText = Field(description="Unique within the phase; begins with the name of the writer.")
+    status: ShortText | None = Field(None, description="Event type, e.g. started, progress, retrying.")
+    message: Text | None = Field(None, description="Human-readable description.")
     error: Text | None = Field(None, description="What went wrong, and the fix.")
     timestamp: Timestamp | None = Field(None, description="When it happened.")
-    retry_attempt: Count | None = Field(None, description="0 for the first try.")
+    retry_attempt: Count | None = Field(None, description="Retry number, 0 for the first try.")
     data: dict[str, Annotated[str, StringConstraints(max_length=1024)]] | None = Field(
         None, max_length=16, description="Details by name."
     )
@@ -76,57 +79,65 @@ class Phase(ObservedModel):
     """One stage of the job."""
 
     name: PhaseName = Field(description="resolve, provision, augment or publish.")
-    status: PhaseStatus | None = Field(None, description="Where the phase stands.")
+    status: PhaseStatus | None = Field(
+        None, description="Status of the phase: pending, in_progress, completed or failed."
+    )
     started_at: Timestamp | None = Field(None, description="When it began.")
-    completed_at: Timestamp | None = Field(None, description="When it ended, well or not.")
+    completed_at: Timestamp | None = Field(None, description="When it completed or failed.")
     error: Text | None = Field(None, description="Why it failed, and the fix.")
     events: list[PhaseEvent] = Field(
         default=[],
         max_length=MAX_EVENTS,
         json_schema_extra=list_map("id"),
-        description="What happened; the newest are kept.",
+        description="Events of the phase; the newest are kept.",
     )
 
 
 class Tally(ObservedModel):
-    """A count of things to do and done."""
+    """Counts of work items: total, done and failed."""
 
-    total: Count = Field(0, description="All of them.")
-    done: Count = Field(0, description="Finished.")
-    failed: Count = Field(0, description="Given up.")
+    total: Count = Field(0, description="Total number.")
+    done: Count = Field(0, description="Number finished.")
+    failed: Count = Field(0, description="Number failed.")
 
 
 class Shard(ObservedModel):
-    """What one shard reports of itself."""
+    """State of one shard, as its worker reports it."""
 
     index: Annotated[int, Field(ge=0, le=MAX_SHARDS - 1)] = Field(description="Number of the shard, from 0.")
     state: ShardState | None = Field(None, description="running, completed or failed.")
     node: ShortText | None = Field(None, description="Node it runs on.")
-    attempt: Count | None = Field(None, description="How often it was started again.")
+    attempt: Count | None = Field(None, description="Number of restarts.")
     episodes: Tally | None = Field(None, description="Source episodes of this shard.")
     frames: Tally | None = Field(None, description="Augmented frames of this shard.")
     bytes: Tally | None = Field(None, description="Bytes written by this shard.")
-    frames_per_second: FramesPerSecond | None = Field(None, description="Augmented frames a second.")
+    frames_per_second: FramesPerSecond | None = Field(None, description="Augmented frames per second.")
     updated_at: Timestamp | None = Field(None, description="When this entry was written.")
 
 
 class Progress(ObservedModel):
-    """How far the job is."""
+    """Progress of the job."""
 
     episodes: Tally = Field(default=Tally(), description="Source episodes.")
     frames: Tally = Field(default=Tally(), description="Augmented frames.")
     bytes: Tally = Field(default=Tally(), description="Bytes of augmented video.")
     percent: Annotated[int, Field(ge=0, le=100)] = Field(0, description="0 to 100; 100 only when completed.")
-    frames_per_second: FramesPerSecond | None = Field(None, description="All shards together.")
-    estimated_seconds_remaining: Count | None = Field(None, description="Of the augment phase, while it runs.")
+    frames_per_second: FramesPerSecond | None = Field(None, description="Augmented frames per second, over all shards.")
+    estimated_seconds_remaining: Count | None = Field(
+        None, description="Estimated seconds until the augment phase completes; only while it runs."
+    )
 
 
 class Placement(ObservedModel):
-    """Where the GPU work runs, read from the standard labels of the node."""
+    """Where the augment pods run, read from the labels of the node."""
 
-    placement: ShortText | None = Field(None, description="Rung of the class's ladder that is tried or was taken.")
-    rung: Count | None = Field(None, description="Its number in the ladder, from 0.")
-    tried_since: Timestamp | None = Field(None, description="Since when nodes of this rung are waited for.")
+    placement: ShortText | None = Field(
+        None, description="Name of the placement, in the class's list, that is tried or was taken."
+    )
+    rung: Count | None = Field(None, description="Index of the placement in the class's list, from 0.")
+    tried_since: Timestamp | None = Field(
+        None, description="Time since which the job waits for a node of this placement."
+    )
     node: ShortText | None = Field(None, description="Node of the first shard.")
     instance_type: ShortText | None = Field(None, description="node.kubernetes.io/instance-type of that node.")
     region: ShortText | None = Field(None, description="topology.kubernetes.io/region of that node.")
@@ -135,36 +146,36 @@ class Placement(ObservedModel):
 
 
 class SourceStatus(ObservedModel):
-    """The dataset as it was found, pinned to one revision."""
+    """The source dataset, pinned to one revision."""
 
-    repo_id: DatasetName | None = Field(None, alias="repoID", description="Dataset that was read.")
-    revision: Revision | None = Field(None, description="Commit that is read, whatever happens to the branch.")
+    repo_id: DatasetName | None = Field(None, alias="repoID", description="Dataset that is read.")
+    revision: Revision | None = Field(None, description="Commit that is read, even if the branch moves on.")
     format: ShortText | None = Field(
         None, description="Dataset format, e.g. LeRobot v3.0 or Hugging Face images (parquet)."
     )
     episodes: DatasetCount | None = Field(
         None, description="Episodes in the source; a row of an image dataset counts as an episode of one frame."
     )
-    frames: DatasetCount | None = Field(None, description="Frames in the source; of an image dataset its rows.")
+    frames: DatasetCount | None = Field(None, description="Frames in the source; for an image dataset, rows.")
     cameras: list[ShortText] = Field(
         default=[],
         max_length=MOST_CAMERAS,
-        description="Camera keys in the source; of an image dataset its columns of pictures.",
+        description="Camera keys in the source; for an image dataset, its image columns.",
     )
-    selected_episodes: DatasetCount | None = Field(None, description="Episodes the job augments.")
+    selected_episodes: DatasetCount | None = Field(None, description="Number of episodes selected for augmentation.")
     blocks: DatasetCount | None = Field(
         None,
-        description="Blocks of rows in which the shards of an image dataset do and record their work. Absent where "
-        "they do so by episodes.",
+        description="For an image dataset: number of blocks of rows, its unit of work. Absent where the unit of work "
+        "is an episode.",
     )
-    selected_frames: DatasetCount | None = Field(None, description="Frames of those episodes.")
+    selected_frames: DatasetCount | None = Field(None, description="Number of frames in the selected episodes.")
     copies: Annotated[int, Field(ge=0, le=MAX_COPIES * len(TransformName))] | None = Field(
-        None, description="Augmented versions of each of those episodes."
+        None, description="Augmented versions per selected episode."
     )
 
 
 class OutputStatus(ObservedModel):
-    """The dataset that was published; `revision` and what follows appear with the commit."""
+    """The result dataset; all fields but `datasetID` and `url` appear once it is published."""
 
     dataset_id: DatasetName | None = Field(None, alias="datasetID", description="Dataset, `owner/name`.")
     revision: Revision | None = Field(None, description="Commit of the result.")
@@ -174,54 +185,54 @@ class OutputStatus(ObservedModel):
 
 
 class Usage(ObservedModel):
-    """What the pods of all attempts used, for billing. A pod that vanishes may lack its last half minute."""
+    """Resources used by the pods of all attempts, for billing. May lack up to 30 s of a pod that was deleted."""
 
-    accelerator_seconds: Annotated[float, Field(ge=0)] | None = Field(None, description="Accelerators x seconds.")
-    cpu_seconds: Annotated[float, Field(ge=0)] | None = Field(None, description="Requested CPU cores x seconds.")
+    accelerator_seconds: Annotated[float, Field(ge=0)] | None = Field(None, description="Accelerator-seconds.")
+    cpu_seconds: Annotated[float, Field(ge=0)] | None = Field(None, description="CPU-seconds, by requested cores.")
     price: Annotated[float, Field(ge=0)] | None = Field(
-        None, description="Time of the augment pods at the pricePerHour of their placement; absent where it has none."
+        None, description="Cost of the augment pods, by the pricePerHour of their placement; absent where it has none."
     )
-    accounted_until: Timestamp | None = Field(None, description="Up to when this is counted.")
+    accounted_until: Timestamp | None = Field(None, description="End of the period that is accounted for.")
 
 
 class Queue(ObservedModel):
-    """Place in the queue while the job waits for quota."""
+    """Position in the queue while the job waits for quota."""
 
-    position: Count | None = Field(None, description="Jobs ahead of this one.")
-    depth: Count | None = Field(None, description="Jobs in the queue.")
+    position: Count | None = Field(None, description="Number of jobs ahead of this one.")
+    depth: Count | None = Field(None, description="Number of jobs in the queue.")
 
 
 class AugmentationJobStatus(ObservedModel):
-    """What has become of the job."""
+    """Observed state of the job."""
 
     observed_generation: Count | None = Field(None, description="Generation of the spec the operator last acted on.")
     state: State | None = Field(None, description="queued, running, completed, failed or cancelled.")
-    current_phase: PhaseName | None = Field(None, description="Phase the job is in, or ended in.")
-    message: Text | None = Field(None, description="The story in one line: what it does, waits for or failed of.")
+    current_phase: PhaseName | None = Field(None, description="Phase that the job is in, or ended in.")
+    message: Text | None = Field(None, description="One-line human-readable summary of the current state.")
     conditions: list[Condition] = Field(
         default=[], max_length=32, json_schema_extra=list_map("type"), description="Standard conditions."
     )
     phases: list[Phase] = Field(
-        default=[], max_length=8, json_schema_extra=list_map("name"), description="The stages, in order."
+        default=[], max_length=8, json_schema_extra=list_map("name"), description="Phases of the job, in order."
     )
     shards: list[Shard] = Field(
-        default=[], max_length=MAX_SHARDS, json_schema_extra=list_map("index"), description="One small entry a shard."
+        default=[], max_length=MAX_SHARDS, json_schema_extra=list_map("index"), description="One entry per shard."
     )
-    shard_count: Count | None = Field(None, description="Shards the augment phase is cut into.")
-    progress: Progress | None = Field(None, description="How far the job is.")
+    shard_count: Count | None = Field(None, description="Number of shards of the augment phase.")
+    progress: Progress | None = Field(None, description="Progress of the job.")
     class_name: ShortText | None = Field(
-        None, description="AugmentationClass the job runs as: chosen once, whatever becomes the default later."
+        None, description="AugmentationClass of the job. Chosen once; a later change of the default has no effect."
     )
-    placement: Placement | None = Field(None, description="Where the work runs.")
-    source: SourceStatus | None = Field(None, description="The dataset as it was found.")
-    output: OutputStatus | None = Field(None, description="The dataset that was published.")
-    usage: Usage | None = Field(None, description="What the job used.")
-    attempt: Count | None = Field(None, description="The spec.attempt that runs, or that the job ended in.")
+    placement: Placement | None = Field(None, description="Where the augment pods run.")
+    source: SourceStatus | None = Field(None, description="The source dataset, as resolved.")
+    output: OutputStatus | None = Field(None, description="The result dataset.")
+    usage: Usage | None = Field(None, description="Resources used by the job.")
+    attempt: Count | None = Field(None, description="The spec.attempt that is running or that the job ended in.")
     retry_count: Count | None = Field(
-        None, description="Pods of this attempt that failed for a passing reason and were started again."
+        None, description="Number of pods of this attempt that were replaced after a transient failure."
     )
-    preemption_count: Count | None = Field(None, description="Pods that were preempted or evicted.")
-    queue: Queue | None = Field(None, description="Place in the queue.")
+    preemption_count: Count | None = Field(None, description="Number of pods that were preempted or evicted.")
+    queue: Queue | None = Field(None, description="Position in the queue.")
     created_at: Timestamp | None = Field(None, description="When the resource was created.")
     queued_at: Timestamp | None = Field(None, description="When this attempt was accepted.")
     started_at: Timestamp | None = Field(None, description="When the first pod of this attempt ran.")
@@ -229,11 +240,11 @@ class AugmentationJobStatus(ObservedModel):
     cancelled_at: Timestamp | None = Field(None, description="When it was cancelled.")
 
     def phase(self, name: PhaseName) -> Phase:
-        """The phase of that name; an empty one if nothing is written of it yet."""
+        """The phase of that name; an empty one if it has no entry yet."""
         return next((phase for phase in self.phases if phase.name == name), Phase(name=name))
 
     def has_completed(self, name: PhaseName) -> bool:
-        """Whether that phase is recorded as ended well."""
+        """Whether that phase is recorded as completed."""
         return self.phase(name).status == PhaseStatus.COMPLETED
 
     def condition(self, kind: str) -> Condition | None:

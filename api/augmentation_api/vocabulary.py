@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class State(StrEnum):
-    """Where the job as a whole stands. `completed`, `failed` and `cancelled` are final."""
+    """State of the job as a whole. `completed`, `failed` and `cancelled` are terminal."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -14,12 +14,12 @@ class State(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        """Whether the job has ended, one way or another."""
+        """Whether the state is terminal."""
         return self in (State.COMPLETED, State.FAILED, State.CANCELLED)
 
 
 class PhaseName(StrEnum):
-    """The stages of a job, in the order they run."""
+    """The phases of a job, in the order they run."""
 
     RESOLVE = "resolve"
     PROVISION = "provision"
@@ -28,7 +28,7 @@ class PhaseName(StrEnum):
 
 
 class PhaseStatus(StrEnum):
-    """Where one phase stands."""
+    """Status of one phase."""
 
     PENDING = "pending"
     IN_PROGRESS = "in_progress"
@@ -102,7 +102,7 @@ class TransformName(StrEnum):
 
 
 class AugmentationMode(StrEnum):
-    """`stacked`: every copy gets all transforms. `independent`: each transform makes copies of its own."""
+    """`stacked`: every copy gets all transforms. `independent`: each transform makes its own copies."""
 
     STACKED = "stacked"
     INDEPENDENT = "independent"
@@ -125,14 +125,14 @@ class VideoCodec(StrEnum):
 
 
 class EncoderChoice(StrEnum):
-    """`auto`: the graphics card's own encoder where it has one for the codec. `software`: always the processor's."""
+    """`auto`: the hardware encoder where the GPU has one for the codec. `software`: always the CPU's encoder."""
 
     AUTO = "auto"
     SOFTWARE = "software"
 
 
 class ShardState(StrEnum):
-    """Where one shard of the augment phase stands, as its worker reports it."""
+    """State of one shard of the augment phase, as its worker reports it."""
 
     RUNNING = "running"
     COMPLETED = "completed"

@@ -1,8 +1,8 @@
-"""What a worker image has to know: how the operator starts its pods and what they answer.
+"""The contract of a worker image: how the operator starts its pods and what they report.
 
 A pod runs `augmentation-worker resolve|augment|publish` (for another image: its entrypoint with that one argument),
-with the variables below. It reads its AugmentationJob, writes what it learns to the status under a field manager of
-its own, and ends with exit code 0 or one of failure.py's, with a TerminationMessage in TERMINATION_MESSAGE_PATH.
+with the variables below. It reads its AugmentationJob, writes its findings to the status under its own field
+manager, and ends with exit code 0 or one of failure.py's, with a TerminationMessage in TERMINATION_MESSAGE_PATH.
 """
 
 from typing import Final
@@ -14,13 +14,13 @@ ENV_JOB_NAMESPACE: Final = "AUGMENTATION_JOB_NAMESPACE"
 ENV_JOB_NAME: Final = "AUGMENTATION_JOB_NAME"
 ENV_JOB_UID: Final = "AUGMENTATION_JOB_UID"
 ENV_SHARD_COUNT: Final = "AUGMENTATION_SHARD_COUNT"
-"""Shards the augment phase is cut into (augment and publish pods)."""
+"""Number of shards of the augment phase (augment and publish pods)."""
 ENV_SHARD_INDEX: Final = "JOB_COMPLETION_INDEX"
 """Number of this shard, set by Kubernetes in the pods of an Indexed Job (augment pods)."""
 ENV_SHARD_ATTEMPT: Final = "AUGMENTATION_SHARD_ATTEMPT"
-"""How often this shard failed before (augment pods); empty or absent means 0."""
+"""Number of earlier failures of this shard (augment pods); empty or absent means 0."""
 ENV_HUB_ENDPOINT: Final = "HF_ENDPOINT"
-"""Base URL of the hub, under the name huggingface_hub itself reads."""
+"""Base URL of the hub, in the variable that huggingface_hub reads."""
 ENV_HUB_PUBLIC_ENDPOINT: Final = "AUGMENTATION_HUB_PUBLIC_ENDPOINT"
 """Base URL of the hub for links that people follow; empty or absent: the same as HF_ENDPOINT."""
 ENV_HUB_TOKEN_FILE: Final = "AUGMENTATION_HUB_TOKEN_FILE"
@@ -37,20 +37,20 @@ ENV_OUTPUT_FOLDER: Final = "AUGMENTATION_OUTPUT_FOLDER"
 ENV_MAX_FRAMES: Final = "AUGMENTATION_MAX_FRAMES"
 """The class's limit on augmented frames (resolve pod); empty or absent: none."""
 ENV_SCRATCH: Final = "AUGMENTATION_SCRATCH"
-"""Writable folder for files under way; everything else is read-only."""
+"""Writable folder for files in progress; everything else is read-only."""
 ENV_NODE_NAME: Final = "AUGMENTATION_NODE_NAME"
 ENV_POD_NAME: Final = "AUGMENTATION_POD_NAME"
 
 TERMINATION_MESSAGE_PATH: Final = "/dev/termination-log"
 TERMINATION_MESSAGE_LIMIT: Final = 4096
-"""Bytes the kubelet reads of a termination message."""
+"""Maximum size of a termination message that the kubelet reads, bytes."""
 
 MAX_EPISODES_PER_SHARD: Final = 400
 """A shard records each finished episode in one ConfigMap, which stops at 1 MiB: about 2 KiB an episode."""
 
 
 class TerminationMessage(Model):
-    """Why a worker pod gave up."""
+    """Why a worker pod failed."""
 
     reason: FailureReason
     message: str

@@ -50,7 +50,7 @@ def worker_pod(
     """Pod template of a phase."""
     spec = augmentation_class.spec
     is_augment = phase == PhaseName.AUGMENT
-    rung = spec.placement_on(rung_of(job))
+    rung = spec.placement_at(rung_of(job))
     secret = job.spec.credentials_secret_ref or spec.hub.credentials_secret_ref
     sides, claims = _volumes(job), _claims(job)
     pod: Manifest = {

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from augmentation_api import AugmentationJob
-from augmentation_api.identifiers import LABEL_PHASE, turn_of
+from augmentation_api.identifiers import LABEL_PHASE, attempt_and_placement_of
 from augmentation_api.vocabulary import PhaseName
 from augmentation_operator.queueing.built_in import Place
 from augmentation_operator.queueing.kueue.view import LABEL_QUEUE, KueueView
@@ -175,7 +175,7 @@ def children_of(job: AugmentationJob, jobs: Iterable[ChildJob], pods: Iterable[C
     metadata = job.metadata
 
     def turn(phase: PhaseName, job_name: str) -> tuple[int, int] | None:
-        return turn_of(job_name, metadata.name, metadata.uid, phase)
+        return attempt_and_placement_of(job_name, metadata.name, metadata.uid, phase)
 
     def present(phase: PhaseName) -> tuple[int, int]:
         return attempt_of(job), rung_of(job) if phase == PhaseName.AUGMENT else 0

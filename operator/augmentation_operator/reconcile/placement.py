@@ -53,7 +53,7 @@ def placement_of(
         return None
     labels, names = node_labels.get(node, {}), augmentation_class.spec.instance_labels
     return Placement(
-        placement=augmentation_class.spec.placement_on(rung_of(job)).name,
+        placement=augmentation_class.spec.placement_at(rung_of(job)).name,
         rung=rung_of(job),
         tried_since=job.status.placement.tried_since if job.status.placement else None,
         node=node,
@@ -65,4 +65,4 @@ def placement_of(
 
 
 def _on_rung(rung: int, augmentation_class: AugmentationClass, now: datetime) -> Placement:
-    return Placement(placement=augmentation_class.spec.placement_on(rung).name, rung=rung, tried_since=now)
+    return Placement(placement=augmentation_class.spec.placement_at(rung).name, rung=rung, tried_since=now)

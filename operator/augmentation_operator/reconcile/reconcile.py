@@ -248,7 +248,7 @@ class _Course:
             self._look_within(left)
             return False
         rung, ahead = rung_of(self._job), next_rung(self._job, self._class, self._now)
-        given_up = self._class.spec.placement_on(rung)
+        given_up = self._class.spec.placement_at(rung)
         obstacle = gravest_obstacle(existing, pods, self._seen, self._class.spec.image)
         why = (
             f"placement {given_up.name}: no node within {given_up.time_limit_seconds} s"

@@ -62,4 +62,4 @@ def _seconds(pod: ChildPod, since: datetime | None, now: datetime) -> float:
 
 
 def _price_per_hour(job: AugmentationJob, augmentation_class: AugmentationClass | None) -> float | None:
-    return augmentation_class.spec.placement_on(rung_of(job)).price_per_hour if augmentation_class else None
+    return augmentation_class.spec.placement_at(rung_of(job)).price_per_hour if augmentation_class else None

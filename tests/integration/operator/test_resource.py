@@ -179,7 +179,7 @@ def test_the_charts_classes_are_there(plane: ControlPlane) -> None:
 @pytest.mark.parametrize(
     ("placements", "said"),
     [
-        ([{"name": "l4"}, {"name": "l4"}], "more than one rung has the same name"),
+        ([{"name": "l4"}, {"name": "l4"}], "two placements have the same name"),
         ([{"name": "l4", "nodeAffinity": {"required": [{"key": "gpu"}]}}], "values are needed for In"),
         ([{"name": "l4", "timeLimitSeconds": 0}], "timeLimitSeconds"),
     ],

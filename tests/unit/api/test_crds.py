@@ -100,7 +100,7 @@ def test_every_field_of_a_spec_but_four_is_guarded_against_change() -> None:
 def test_a_job_from_before_the_rule_on_priorities_can_still_be_cancelled() -> None:
     """A rule of a field is not asked again while the field stays; one of the spec is, at every change of the spec."""
     spec = schema("AugmentationJob")["properties"]["spec"]
-    said = "names a PriorityClass of Kubernetes' own"
+    said = "names a PriorityClass that Kubernetes reserves for itself"
     assert said in spec["properties"]["priorityClassName"]["x-kubernetes-validations"][0]["message"]
     assert not any(said in rule["message"] for rule in spec["x-kubernetes-validations"])
 

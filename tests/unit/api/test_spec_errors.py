@@ -251,6 +251,6 @@ def test_a_label_of_a_rung_is_compared_with_what_fits(requirement: dict[str, Any
         AugmentationClassSpec.model_validate({"image": "worker:1", "placements": [rung]})
 
 
-def test_two_rungs_of_one_name_are_refused() -> None:
-    with pytest.raises(ValidationError, match="more than one rung is called l4: name each by itself"):
+def test_two_placements_with_one_name_are_refused() -> None:
+    with pytest.raises(ValidationError, match="l4 is named more than once: give each placement its own name"):
         AugmentationClassSpec.model_validate({"image": "worker:1", "placements": [{"name": "l4"}, {"name": "l4"}]})
