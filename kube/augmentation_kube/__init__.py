@@ -1,7 +1,7 @@
 """How the programs talk to the Kubernetes API: plain JSON over the official client's transport, with typed errors.
 
-The official client does what is hard (configuration, TLS, token rotation); objects stay the dictionaries that the API
-sends, because they are read into augmentation_api's models or passed through, never into the client's own.
+The official client does the hard parts (configuration, TLS, token rotation). Objects stay plain dictionaries: they are
+read into the models of augmentation_api or passed through, never into models of the client.
 """
 
 from augmentation_kube.api import Collection, KubeApi

@@ -39,7 +39,7 @@ class Collection(Protocol):
         """Changes after `resource_version`, with bookmarks, until the server ends the watch after `timeout_seconds`.
 
         Yields watch events `{"type": ADDED|MODIFIED|DELETED|BOOKMARK, "object": {...}}`. `opened` is called once the
-        server has begun to answer: from then on silence means that nothing changed. Raises KubeError with status 410
+        server has begun to answer: from then on silence means no changes. Raises KubeError with status 410
         when that version is too old: list again.
         """
 
@@ -73,7 +73,7 @@ class KubeApi(Collection, Protocol):
     ) -> Json:
         """Create an object; KubeError 409 AlreadyExists if there is one of that name.
 
-        With `dry_run` everything is checked and nothing is kept: the object as it would have been.
+        With `dry_run` everything is checked and nothing is stored; gives the object as it would have been.
         """
 
     async def apply(
@@ -86,7 +86,7 @@ class KubeApi(Collection, Protocol):
         namespace: str | None = None,
         subresource: str | None = None,
     ) -> Json:
-        """Server-side apply: `field_manager` owns exactly the fields of `body` from now on, whoever had them."""
+        """Server-side apply with force: `field_manager` owns exactly the fields of `body` from now on."""
 
     async def merge_patch(
         self,

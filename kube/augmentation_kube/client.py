@@ -32,15 +32,15 @@ _CALLS = {
 }
 """HTTP method of each verb, and the content type of what is sent."""
 
-Counted = Callable[[str, str], None]
-"""Called after each answer with the verb (get, list, create, apply, patch, delete) and the resource, `jobs/status`."""
+OnCall = Callable[[str, str], None]
+"""Called after each request with the verb (get, list, create, apply, patch, delete) and the resource, `jobs/status`."""
 
 
 @asynccontextmanager
-async def connect(kubeconfig: str | None = None, counted: Counted | None = None) -> AsyncIterator[KubeApi]:
+async def connect(kubeconfig: str | None = None, on_call: OnCall | None = None) -> AsyncIterator[KubeApi]:
     """A KubeApi for the cluster this process is in, else for the one that `kubeconfig` or $KUBECONFIG names.
 
-    `counted` is called after each answer.
+    `on_call` is called after each request.
 
     Raises:
         kubernetes.aio.config.ConfigException: there is neither.
@@ -57,15 +57,15 @@ async def connect(kubeconfig: str | None = None, counted: Counted | None = None)
     configuration.client_session_kwargs = {"trust_env": False}
     configuration.proxy = configuration.proxy or _proxy_of(configuration.host)
     async with ApiClient(configuration) as client:
-        yield KubeClient(client, counted)
+        yield KubeClient(client, on_call)
 
 
 class KubeClient(KubeApi):
     """The API server that an ApiClient is configured for."""
 
-    def __init__(self, client: ApiClient, counted: Counted | None = None) -> None:
+    def __init__(self, client: ApiClient, on_call: OnCall | None = None) -> None:
         self._client = client
-        self._counted = counted
+        self._on_call = on_call
 
     @override
     async def get(
@@ -217,9 +217,9 @@ class KubeClient(KubeApi):
             response = await self._request(method, path, query or {}, body, content_type)
             answer: Json = orjson.loads(await self._read(response))
         finally:
-            if self._counted is not None:
+            if self._on_call is not None:
                 plural = resource.value.plural
-                self._counted(verb, f"{plural}/{subresource}" if subresource else plural)
+                self._on_call(verb, f"{plural}/{subresource}" if subresource else plural)
         return answer
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
@@ -238,8 +238,8 @@ class KubeClient(KubeApi):
         content_type: str = _JSON,
         timeout: float = REQUEST_TIMEOUT_SECONDS,
     ) -> aiohttp.ClientResponse:
-        """Send one request; the answer's body is not read yet. A status of 400 and above is raised."""
-        # The client's own way to here copies what is sent value by value, to make JSON of its models: ours is JSON.
+        """Send one request without reading the body of the answer. Raises KubeError for a status of 400 and above."""
+        # The client's own request path serializes models value by value: our bodies are plain JSON already.
         headers = {"Accept": _JSON, "Content-Type": content_type, **self._client.default_headers}
         await self._client.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
         url = f"{self._client.configuration.host}{path}" + (f"?{urlencode(query)}" if query else "")
@@ -257,7 +257,7 @@ class KubeClient(KubeApi):
 
 
 def _proxy_of(url: str) -> str | None:
-    """The proxy that the environment names for a URL (HTTPS_PROXY and the like, but for NO_PROXY)."""
+    """The proxy for a URL from the environment (HTTPS_PROXY and the like, except NO_PROXY)."""
     parts = urlsplit(url)
     if parts.hostname is None or proxy_bypass(parts.hostname):
         return None
@@ -265,7 +265,7 @@ def _proxy_of(url: str) -> str | None:
 
 
 def _selected(label_selector: str | None, field_selector: str | None) -> dict[str, str]:
-    """Query for the objects that both selectors choose; all where there is none."""
+    """Query parameters of the selectors that are given."""
     selectors = {"labelSelector": label_selector, "fieldSelector": field_selector}
     return {name: selector for name, selector in selectors.items() if selector}
 
@@ -276,5 +276,5 @@ def _credentials(headers: Mapping[str, str]) -> list[str]:
 
 
 def _managed_by(field_manager: str | None) -> dict[str, str]:
-    """Query that names the owner of the fields written; without it the API server takes the user agent's name."""
+    """Query parameter of the field manager; without it the API server derives one from the user agent."""
     return {"fieldManager": field_manager} if field_manager else {}

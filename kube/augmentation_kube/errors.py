@@ -1,4 +1,4 @@
-"""What can go wrong with a request to the Kubernetes API."""
+"""Errors of requests to the Kubernetes API."""
 
 import json
 from typing import Final
@@ -27,12 +27,12 @@ class KubeError(Exception):
 
     @classmethod
     def from_answer(cls, status: int, body: bytes, known: Redactor = _NOTHING_KNOWN) -> "KubeError":
-        """Read a metav1.Status; an answer that is none (a proxy's, which may show the request) is quoted.
+        """Read a metav1.Status; any other answer (a proxy's, which may quote the request) is quoted in part.
 
         Args:
             status: of the answer.
             body: of the answer.
-            known: knows with what credentials was asked.
+            known: redacts the credentials of the request.
         """
         try:
             answer = json.loads(body)

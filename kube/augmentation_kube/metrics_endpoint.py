@@ -1,9 +1,7 @@
-"""`/metrics` of a program, for Prometheus: whoever reaches it, without a key, takes no more than a few connections.
+"""The `/metrics` endpoint of a program, for Prometheus, with a bound on the connections that clients can hold.
 
-The gateway limits what strangers may hold of its public port. This one is in the same process, the operator's too.
+It needs no key and shares the process with what must not be starved.
 """
-
-from __future__ import annotations
 
 import asyncio
 import logging
@@ -14,15 +12,15 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 MOST_CONNECTIONS: Final = 64
-"""For one more the oldest is closed: a scrape takes milliseconds, and an idle socket is nobody's."""
+"""Maximum number of connections; a new one closes the oldest. A scrape takes milliseconds."""
 
 
 async def serve_metrics(render: Callable[[], bytes], content_type: str, host: str, port: int) -> web.AppRunner:
-    """Answer `/metrics` until the runner is cleaned up. Raises OSError where the address cannot be had.
+    """Serve `/metrics` until the runner is cleaned up. Raises OSError if the address cannot be bound.
 
     Args:
         render: gives the metrics as text.
-        content_type: of that text.
+        content_type: of the text.
         host: address to listen on.
         port: port to listen on.
     """
@@ -54,12 +52,12 @@ def _limit(server: web.Server) -> None:
         for oldest in server.connections[:-MOST_CONNECTIONS]:
             if (open_one := oldest.transport) is not None:
                 oldest.force_close()
-                # Without waiting for a client that does not read.
+                # close() would wait for a client that does not read.
                 open_one.abort()
 
     server.connection_made = connection_made  # type: ignore[method-assign]
 
 
 def _is_ours(record: logging.LogRecord) -> bool:
-    """Whether a line is of a mistake of ours: of requests that are none, anybody could write as many as they like."""
+    """Whether a log record is about an error of this program: malformed requests would fill the log."""
     return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))

@@ -12,7 +12,7 @@ class _Location(NamedTuple):
 
 
 class Resource(Enum):
-    """A kind of object and where the API serves it."""
+    """A resource of the Kubernetes API and its URL path."""
 
     AUGMENTATION_JOBS = _Location(f"/apis/{GROUP}/{VERSION}", JOB_PLURAL)
     AUGMENTATION_CLASSES = _Location(f"/apis/{GROUP}/{VERSION}", CLASS_PLURAL)
@@ -30,14 +30,14 @@ class Resource(Enum):
     CUSTOM_RESOURCES = _Location("/apis/apiextensions.k8s.io/v1", "customresourcedefinitions")
     LEASES = _Location("/apis/coordination.k8s.io/v1", "leases")
     PRIORITY_CLASSES = _Location("/apis/scheduling.k8s.io/v1", "priorityclasses")
-    # Kueue's, where it is installed. The last is the queues as its visibility API shows them.
+    # Of Kueue, where it is installed. The last one is its visibility API.
     WORKLOADS = _Location("/apis/kueue.x-k8s.io/v1beta2", "workloads")
     LOCAL_QUEUES = _Location("/apis/kueue.x-k8s.io/v1beta2", "localqueues")
     VISIBLE_QUEUES = _Location("/apis/visibility.kueue.x-k8s.io/v1beta2", "localqueues")
 
     @classmethod
     def of(cls, kind: str) -> "Resource":
-        """The resource that serves objects of this `kind`. Raises KeyError for a kind this project never makes."""
+        """The resource of a `kind`. Raises KeyError for a kind that this project never creates."""
         return _BY_KIND[kind]
 
 

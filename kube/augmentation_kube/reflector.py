@@ -13,45 +13,45 @@ from augmentation_kube.paths import Resource
 _log = logging.getLogger(__name__)
 
 SILENCE_SECONDS = 90.0
-"""The API server sends a bookmark a minute; a watch that is silent for longer hangs on a dead connection."""
+"""The API server sends a bookmark per minute; a watch that is silent for longer hangs on a dead connection."""
 FIRST_DELAY_SECONDS = 0.1
 LONGEST_DELAY_SECONDS = 2.0
-"""A restarting API server refuses, forbids and throttles for seconds before it serves. A few replicas
-that ask again every other second are no load, and are current again that much sooner."""
+"""A restarting API server refuses, forbids and throttles for seconds before it serves. A few replicas that retry every
+other second are no load, and are current again that much sooner."""
 STABLE_SECONDS = 5.0
 """A watch that lasted this long is restarted without delay; a shorter one is a failure to back off from."""
 
 
 class Copy(Protocol):
-    """What a reflector keeps up. It alone calls these."""
+    """The local copy that a reflector keeps current. Only the reflector calls these methods."""
 
     def keep(self, raw: dict[str, Any]) -> Any:
-        """What is needed of an object of a list. Asked page by page: only this stays until the list is whole."""
+        """Reduce a listed object to what is needed. Called page by page, so that only this stays in memory."""
         ...
 
     def replace(self, listing: dict[str, Any]) -> None:
-        """Take over a whole list, whose `items` are what `keep` has made of them."""
+        """Replace the copy by a complete list, whose `items` are results of `keep`."""
         ...
 
     def apply(self, event: dict[str, Any]) -> int:
-        """Take over one event of a watch. Returns the version from which the watch can be resumed."""
+        """Apply one watch event. Returns the version from which the watch can be resumed."""
         ...
 
     def __len__(self) -> int:
-        """How many objects there are."""
+        """Number of objects in the copy."""
         ...
 
 
 class Reflector:
-    """One collection, followed for as long as `run` runs.
+    """Keeps one collection current for as long as `run` runs.
 
     Args:
         source: the Kubernetes API.
-        resource: which collection.
-        namespace: where; None: everywhere.
-        copy: what is kept up.
-        label_selector: of the objects that are wanted; None: all.
-        field_selector: the same by fields, such as `metadata.name=NAME`, which a right to one object covers.
+        resource: the collection.
+        namespace: of the objects; None: all namespaces.
+        copy: the local copy to keep current.
+        label_selector: selects objects by labels; None: all.
+        field_selector: selects objects by fields, e.g. `metadata.name=NAME`, which needs a right to one object only.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Reflector:
         self._version: str | None = None
         self._connected = False
         self._last_contact = time.monotonic()
-        self._complaint = ""
+        self._last_error = ""
         self.starts = 0
         """Number of watches opened so far."""
 
@@ -106,7 +106,7 @@ class Reflector:
                 self._on_disconnect(f"the watch was silent for {SILENCE_SECONDS:.0f} s")
             except Exception as error:
                 # A bug here must not leave a stale copy that nothing renews.
-                _log.exception("following %s failed", self._resource.value.plural)
+                _log.exception("unexpected error in the reflector of %s", self._resource.value.plural)
                 self._on_disconnect(f"internal error ({type(error).__name__}), see the log")
                 self._version = None
             if time.monotonic() - began >= STABLE_SECONDS:
@@ -150,15 +150,15 @@ class Reflector:
         self.starts += 1
         if not self._connected:
             self._connected = True
-            self._complaint = ""
+            self._last_error = ""
             _log.info("watch connected", extra={"fields": self._fields()})
 
-    def _on_disconnect(self, complaint: str) -> None:
+    def _on_disconnect(self, error: str) -> None:
         self._connected = False
-        if complaint != self._complaint:
+        if error != self._last_error:
             # Logged once, not per retry: an API server can be unavailable for hours.
-            self._complaint = complaint
-            _log.warning("watch disconnected", extra={"fields": self._fields() | {"error": complaint}})
+            self._last_error = error
+            _log.warning("watch disconnected", extra={"fields": self._fields() | {"error": error}})
 
     def _fields(self) -> dict[str, object]:
         return {

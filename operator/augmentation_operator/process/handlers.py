@@ -86,7 +86,7 @@ class Operator:
 
     async def start(self) -> None:
         """Connect and begin to work."""
-        api = await self._stack.enter_async_context(connect(counted=self._metrics.called))
+        api = await self._stack.enter_async_context(connect(on_call=self._metrics.called))
         self._controller = Controller(
             api, self._mirror, wake=self.queue.add, metrics=self._metrics, workers_egress=self._workers_egress
         )
