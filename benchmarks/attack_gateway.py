@@ -29,7 +29,7 @@ from pathlib import Path
 
 import httpx
 
-from augmentation_gateway.keys import digest_of
+from augmentation_gateway.credentials.keys import digest_of
 from augmentation_kube import Resource, connect
 from benchmarks.gateway_attacks import ATTACKS
 from benchmarks.gateway_reads import fill, set_status, status

@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from augmentation_api.identifiers import CLASS_PLURAL, GROUP, JOB_PLURAL
-from augmentation_gateway.keys import ALL_PROJECTS, ApiKey, KeysDocument, Principal, digest_of, new_secret
+from augmentation_gateway.credentials.keys import ALL_PROJECTS, ApiKey, KeysDocument, Principal, digest_of, new_secret
 from devcluster import commands
 from devcluster.demo.access import Access
 from devcluster.demo.forwarding import forward

@@ -7,7 +7,9 @@ import dataclasses
 import sys
 from collections.abc import Sequence
 
-from augmentation_gateway import keys_command, keys_file, settings, structured_logs
+from augmentation_gateway import settings
+from augmentation_gateway.credentials import keys_command, keys_file
+from augmentation_gateway.observability import structured_logs
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,9 +45,9 @@ def _serve(options: argparse.Namespace) -> int:
     import uvloop  # noqa: PLC0415
     from kubernetes.aio.config import ConfigException  # noqa: PLC0415
 
-    from augmentation_gateway.oidc import OidcFileError  # noqa: PLC0415
-    from augmentation_gateway.serve import serve  # noqa: PLC0415
-    from augmentation_gateway.tls import CertificateError  # noqa: PLC0415
+    from augmentation_gateway.credentials.oidc import OidcFileError  # noqa: PLC0415
+    from augmentation_gateway.process import serve  # noqa: PLC0415
+    from augmentation_gateway.server.certificate import CertificateError  # noqa: PLC0415
 
     given = {name: value for name in ("host", "port") if (value := getattr(options, name, None)) is not None}
     chosen = dataclasses.replace(settings.from_environment(), **given)

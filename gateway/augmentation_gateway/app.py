@@ -17,19 +17,19 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Match
 from starlette.types import ASGIApp
 
-from augmentation_gateway import request_id
-from augmentation_gateway.dialect import Dialect
-from augmentation_gateway.dialects.batch import BATCH
+from augmentation_gateway.dialects.batch.routes import BATCH
+from augmentation_gateway.dialects.dialect import Dialect
 from augmentation_gateway.dialects.genai import GENAI
 from augmentation_gateway.dialects.jobs import JOBS
-from augmentation_gateway.front import Front
+from augmentation_gateway.dialects.native import NATIVE
 from augmentation_gateway.gateway import AGE_HEADER, Gateway
-from augmentation_gateway.health import health_router
-from augmentation_gateway.native import NATIVE
-from augmentation_gateway.openapi_route import serve_openapi_once
+from augmentation_gateway.middleware.front import Front
+from augmentation_gateway.middleware.health import health_router
+from augmentation_gateway.middleware.openapi_route import serve_openapi_once
+from augmentation_gateway.observability import request_id
 from augmentation_gateway.page import page_router
 from augmentation_gateway.problem import Problem, invalid
-from augmentation_gateway.validation_message import explain
+from augmentation_gateway.views.validation_message import explain
 
 DIALECTS: tuple[Dialect, ...] = (NATIVE, GENAI, JOBS, BATCH)
 

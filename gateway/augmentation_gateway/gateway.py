@@ -5,21 +5,21 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 
-from augmentation_gateway.access import find_gone, find_job, require
-from augmentation_gateway.cluster_view import ClusterView
-from augmentation_gateway.dialect import Dialect
-from augmentation_gateway.gate import Gate
-from augmentation_gateway.keys import ApiKey, Right
-from augmentation_gateway.keys_in_force import KeysInForce
-from augmentation_gateway.log_limit import LogLimit
-from augmentation_gateway.metrics import Metrics
-from augmentation_gateway.oidc import OidcTokens
-from augmentation_gateway.open_requests import OpenRequests
+from augmentation_gateway.cache.cluster_view import ClusterView
+from augmentation_gateway.cache.records import JobRecord
+from augmentation_gateway.credentials.access import find_gone, find_job, require
+from augmentation_gateway.credentials.keys import ApiKey, Right
+from augmentation_gateway.credentials.keys_in_force import KeysInForce
+from augmentation_gateway.credentials.oidc import OidcTokens
+from augmentation_gateway.dialects.dialect import Dialect
+from augmentation_gateway.limits.gate import Gate
+from augmentation_gateway.limits.open_requests import OpenRequests
+from augmentation_gateway.limits.rate_limit import RateLimit
+from augmentation_gateway.limits.shares import Capacity
+from augmentation_gateway.limits.streams import Streams
+from augmentation_gateway.observability.log_limit import LogLimit
+from augmentation_gateway.observability.metrics import Metrics
 from augmentation_gateway.problem import Problem
-from augmentation_gateway.rate_limit import RateLimit
-from augmentation_gateway.records import JobRecord
-from augmentation_gateway.shares import Capacity
-from augmentation_gateway.streams import Streams
 from augmentation_kube import KubeApi
 
 logger = logging.getLogger(__name__)

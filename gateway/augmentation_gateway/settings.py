@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from augmentation_gateway.limits import Limits
-from augmentation_gateway.rate_limit import REQUESTS_PER_SECOND
-from augmentation_gateway.streams import HEARTBEAT_SECONDS
+from augmentation_gateway.limits.limits import Limits
+from augmentation_gateway.limits.rate_limit import REQUESTS_PER_SECOND
+from augmentation_gateway.limits.streams import HEARTBEAT_SECONDS
 
 DEFAULT_KEYS_FILE = Path("/etc/augmentation-gateway/keys/keys.json")
 DEFAULT_PORT = 8080

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from augmentation_client import Client, Conflict
-from augmentation_gateway.job_id import batch_id
+from augmentation_gateway.jobs.job_id import batch_id
 from devcluster.demo.following import gateway_client
 from devcluster.demo.installation import RELEASE, SYSTEM_NAMESPACE
 from tests.e2e.result_check import check_result

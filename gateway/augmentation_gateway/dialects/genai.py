@@ -12,18 +12,18 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from augmentation_api.vocabulary import State
-from augmentation_gateway.delete_job import delete_job
-from augmentation_gateway.dialect import Dialect
+from augmentation_gateway.cache.records import ClassRecord, JobRecord
+from augmentation_gateway.dialects.dialect import Dialect
+from augmentation_gateway.dialects.native.answer import Moment, error_of
+from augmentation_gateway.dialects.native.routes import encode_problem
 from augmentation_gateway.gateway import Gateway
-from augmentation_gateway.job_id import read_uuid
-from augmentation_gateway.job_list import Filters, Order, page_at
-from augmentation_gateway.list_entries import entries
-from augmentation_gateway.native.answer import Moment, error_of
-from augmentation_gateway.native.routes import encode_problem
-from augmentation_gateway.openapi import AGE_HEADERS, SECURITY, error_responses
-from augmentation_gateway.records import ClassRecord, JobRecord
-from augmentation_gateway.route_key import key_of
-from augmentation_gateway.stage import Stage, stage_of
+from augmentation_gateway.jobs.delete import delete_job
+from augmentation_gateway.jobs.entries import entries
+from augmentation_gateway.jobs.job_id import read_uuid
+from augmentation_gateway.jobs.query import Filters, Order, page_at
+from augmentation_gateway.jobs.stage import Stage, stage_of
+from augmentation_gateway.middleware.route_key import key_of
+from augmentation_gateway.views.openapi import AGE_HEADERS, SECURITY, error_responses
 
 PREFIX = "/api/v2"
 _STATUS_PATH = re.compile(rf"{PREFIX}/(?:genai/)?status/([^/]+)/?")

@@ -15,21 +15,21 @@ from augmentation_api.identifiers import (
     ANNOTATION_PRINCIPAL_ID,
     ANNOTATION_PRINCIPAL_TYPE,
 )
-from augmentation_gateway.access import find_job
-from augmentation_gateway.cancel_job import cancel_job
-from augmentation_gateway.dialect import Dialect
+from augmentation_gateway.cache.records import DEFAULT_HUB, ClassRecord, JobRecord
+from augmentation_gateway.credentials.access import find_job
+from augmentation_gateway.dialects.dialect import Dialect
+from augmentation_gateway.dialects.native.answer import ErrorResponse, Moment, ValidationErrorResponse, error_of
+from augmentation_gateway.dialects.native.routes import encode_problem
 from augmentation_gateway.gateway import Gateway
-from augmentation_gateway.job_id import read_uuid
-from augmentation_gateway.job_list import Filters, Order, page_at
-from augmentation_gateway.list_entries import entries
-from augmentation_gateway.native.answer import ErrorResponse, Moment, ValidationErrorResponse, error_of
-from augmentation_gateway.native.request_view import request_of
-from augmentation_gateway.native.routes import encode_problem
-from augmentation_gateway.openapi import AGE_HEADERS, SECURITY, error_responses
-from augmentation_gateway.outputs import published
-from augmentation_gateway.records import DEFAULT_HUB, ClassRecord, JobRecord
-from augmentation_gateway.route_key import key_of
-from augmentation_gateway.stage import Stage, stage_of
+from augmentation_gateway.jobs.cancel import cancel_job
+from augmentation_gateway.jobs.entries import entries
+from augmentation_gateway.jobs.job_id import read_uuid
+from augmentation_gateway.jobs.outputs import published
+from augmentation_gateway.jobs.query import Filters, Order, page_at
+from augmentation_gateway.jobs.stage import Stage, stage_of
+from augmentation_gateway.middleware.route_key import key_of
+from augmentation_gateway.views.openapi import AGE_HEADERS, SECURITY, error_responses
+from augmentation_gateway.views.request_view import request_of
 
 PREFIX = "/jobs"
 _STATUS_PATH = re.compile(rf"{PREFIX}/([^/]+)/?")

@@ -8,9 +8,9 @@ from typing import Any
 
 import httpx
 
-from augmentation_gateway.job_id import batch_id
-from augmentation_gateway.native.job_spec import to_job_spec
-from augmentation_gateway.native.request import AugmentationRequest
+from augmentation_gateway.jobs.job_id import batch_id
+from augmentation_gateway.views.job_spec import to_job_spec
+from augmentation_gateway.views.request import AugmentationRequest
 from tests.integration.control_plane import ControlPlane
 from tests.integration.gateway.conftest import GatewayProcess
 from tests.integration.gateway.jobs import BODY, JOBS, create, eventually, object_of, set_status

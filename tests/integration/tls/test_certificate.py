@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from augmentation_gateway.tls import Certificate, CertificateError
+from augmentation_gateway.server.certificate import Certificate, CertificateError
 
 
 def write_certificate(folder: Path, name: str) -> bytes:

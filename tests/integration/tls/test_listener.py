@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 import uvicorn
 
-from augmentation_gateway.connections import Connections
-from augmentation_gateway.limits import Limits
-from augmentation_gateway.server import GatewayServer
-from augmentation_gateway.streams import Streams
-from augmentation_gateway.tls import Certificate
+from augmentation_gateway.limits.limits import Limits
+from augmentation_gateway.limits.streams import Streams
+from augmentation_gateway.server.certificate import Certificate
+from augmentation_gateway.server.connections import Connections
+from augmentation_gateway.server.server import GatewayServer
 from tests.integration.tls.test_certificate import write_certificate
 from tests.unit.gateway.test_connections import QUICK, Application, Served, answer_of, eventually, one_answer
 

@@ -6,7 +6,7 @@ import pytest
 from pydantic import BaseModel
 
 from augmentation_client import models
-from augmentation_gateway.native import answer, results, summary
+from augmentation_gateway.dialects.native import answer, results, summary
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,11 @@ import pytest
 from starlette.types import ASGIApp
 
 from augmentation_gateway.app import build_app
-from augmentation_gateway.cluster_view import ClusterView
+from augmentation_gateway.cache.cluster_view import ClusterView
+from augmentation_gateway.credentials.keys import digest_of
+from augmentation_gateway.credentials.keys_file import KeysFile
 from augmentation_gateway.gateway import Gateway
-from augmentation_gateway.keys import digest_of
-from augmentation_gateway.keys_file import KeysFile
-from augmentation_gateway.streams import Streams
+from augmentation_gateway.limits.streams import Streams
 from augmentation_kube import KubeApi, KubeError, Resource
 from tests.unit.gateway.job_objects import JOB_ID, PROJECT_ID, event, job_object, listing
 

@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from augmentation_api.spec import AugmentationJobSpec
-from augmentation_gateway.authority import require_nothing_named
-from augmentation_gateway.keys import ApiKey, Principal
+from augmentation_gateway.credentials.keys import ApiKey, Principal
+from augmentation_gateway.jobs.authority import require_nothing_named
 from augmentation_gateway.problem import Problem
 from tests.unit.gateway.conftest import BODY, FakeKube
 

@@ -18,12 +18,12 @@ import uvicorn
 import uvloop
 from starlette.types import Receive, Scope, Send
 
-from augmentation_gateway import connections
-from augmentation_gateway.connection import SCOPE_CONNECTION, Connection
-from augmentation_gateway.connections import Connections
-from augmentation_gateway.limits import HttpLimits, Limits
-from augmentation_gateway.server import GatewayServer
-from augmentation_gateway.streams import Streams
+from augmentation_gateway.limits.limits import HttpLimits, Limits
+from augmentation_gateway.limits.streams import Streams
+from augmentation_gateway.server import connections
+from augmentation_gateway.server.connection import SCOPE_CONNECTION, Connection
+from augmentation_gateway.server.connections import Connections
+from augmentation_gateway.server.server import GatewayServer
 
 QUICK = HttpLimits(head_seconds=0.6, body_seconds=0.6, unread_seconds=0.6, linger_seconds=0.6, unread_bytes=1024 * 1024)
 ANSWER_SECONDS = 10

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from augmentation_gateway.gateway import Gateway
-from augmentation_gateway.structured_logs import JsonFormatter
+from augmentation_gateway.observability.structured_logs import JsonFormatter
 from augmentation_kube import KubeError, KubeUnavailable
 from tests.unit.gateway.conftest import BODY, PATH, FakeKube
 

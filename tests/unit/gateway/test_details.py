@@ -11,10 +11,10 @@ from aiohttp.test_utils import TestServer
 
 from augmentation_api.spec import CredentialsSecretRef
 from augmentation_api.status import OutputStatus
-from augmentation_gateway.cluster_view import ClusterView
+from augmentation_gateway.cache.cluster_view import ClusterView
+from augmentation_gateway.credentials.keys import KeyRing
 from augmentation_gateway.gateway import Gateway
-from augmentation_gateway.keys import KeyRing
-from augmentation_gateway.picture import MOST_BYTES, fetch_picture, picture_address
+from augmentation_gateway.jobs.preview import MOST_BYTES, fetch_picture, picture_address
 from augmentation_gateway.problem import Problem
 from augmentation_kube import KubeError, KubeUnavailable
 from tests.unit.gateway.conftest import BODY, OTHER_PROJECT, PATH, FakeKube, put

@@ -11,13 +11,13 @@ from typing import Any
 import httpx
 import pytest
 
-from augmentation_gateway.cluster_view import ClusterView
-from augmentation_gateway.event_stream import job_stream
+from augmentation_gateway.cache.cluster_view import ClusterView
+from augmentation_gateway.cache.records import JobRecord
+from augmentation_gateway.credentials.keys import KeyRing
+from augmentation_gateway.dialects.native.summary import encode_event, encode_summary
 from augmentation_gateway.gateway import Gateway
-from augmentation_gateway.job_events import Bookmark, events_of
-from augmentation_gateway.keys import KeyRing
-from augmentation_gateway.native.summary import encode_event, encode_summary
-from augmentation_gateway.records import JobRecord
+from augmentation_gateway.jobs.event_stream import job_stream
+from augmentation_gateway.jobs.events import Bookmark, events_of
 from tests.unit.gateway.conftest import PATH, put
 from tests.unit.gateway.job_objects import JOB_ID, event, job_object
 

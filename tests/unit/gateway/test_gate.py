@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from augmentation_gateway.gate import Gate
+from augmentation_gateway.limits.gate import Gate
 
 
 async def begun_in_order(gate: Gate, keys: list[str]) -> list[str]:

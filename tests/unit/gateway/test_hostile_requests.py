@@ -16,12 +16,12 @@ from fastapi import FastAPI
 from prometheus_client.parser import text_string_to_metric_families
 
 from augmentation_gateway.app import DIALECTS
-from augmentation_gateway.cluster_view import ClusterView
+from augmentation_gateway.cache.cluster_view import ClusterView
 from augmentation_gateway.gateway import Gateway
-from augmentation_gateway.limits import Limits
-from augmentation_gateway.log_limit import BURST_LINES, LogLimit
-from augmentation_gateway.rate_limit import KEPT_BUCKETS, Buckets, RateLimit
-from augmentation_gateway.shares import Capacity, Shares
+from augmentation_gateway.limits.limits import Limits
+from augmentation_gateway.limits.rate_limit import KEPT_BUCKETS, Buckets, RateLimit
+from augmentation_gateway.limits.shares import Capacity, Shares
+from augmentation_gateway.observability.log_limit import BURST_LINES, LogLimit
 from tests.unit.gateway.conftest import BODY, PATH, put
 from tests.unit.gateway.job_objects import JOB_ID, job_object
 

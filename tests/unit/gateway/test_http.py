@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from augmentation_gateway.cluster_view import ClusterView
+from augmentation_gateway.cache.cluster_view import ClusterView
 from augmentation_kube import KubeError, KubeUnavailable
 from tests.unit.gateway.conftest import BODY, OTHER_PROJECT, PATH, FakeKube, set_state
 from tests.unit.gateway.job_objects import JOB_ID
@@ -312,7 +312,7 @@ async def test_a_mistake_of_ours_is_a_500_in_the_usual_shape(
 ) -> None:
     kube.error = RuntimeError("a bug")
     created = await http.post("/v1/augmentation", json=BODY)
-    monkeypatch.delattr("augmentation_gateway.native.answer.error_of")
+    monkeypatch.delattr("augmentation_gateway.dialects.native.answer.error_of")
     shown = await http.get(PATH)
     for answer in (created, shown):
         assert answer.status_code == 500
@@ -383,8 +383,8 @@ async def test_only_what_is_not_a_plain_read_is_logged_and_never_a_key(
 ) -> None:
     caplog.set_level("INFO")
     await http.get(PATH)
-    assert [record for record in caplog.records if record.name.endswith("sending")] == []
+    assert [record for record in caplog.records if record.name.endswith("response")] == []
     await http.post("/v1/augmentation", json=BODY)
-    (record,) = (record for record in caplog.records if record.name.endswith("sending"))
+    (record,) = (record for record in caplog.records if record.name.endswith("response"))
     fields = record.__dict__["fields"]
     assert (fields["method"], fields["status"], fields["key_id"]) == ("POST", 201, "full")

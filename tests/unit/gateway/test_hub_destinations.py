@@ -10,8 +10,8 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.test_utils import TestServer
 from yarl import URL
 
-from augmentation_gateway.hub_destinations import ElsewhereError, HubDestinations
-from augmentation_gateway.picture import fetch_picture
+from augmentation_gateway.jobs.hub_destinations import ElsewhereError, HubDestinations
+from augmentation_gateway.jobs.preview import fetch_picture
 from augmentation_gateway.problem import Problem
 
 PNG = b"\x89PNG\r\n\x1a\n"

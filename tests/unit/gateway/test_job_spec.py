@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from augmentation_api.spec import AugmentationJobSpec
-from augmentation_gateway.create_job import manifest, readable_name
-from augmentation_gateway.keys import ApiKey, Principal
-from augmentation_gateway.native.job_spec import to_job_spec
-from augmentation_gateway.native.request import GENERATIVE_FIELDS, RANGES, AugmentationRequest
+from augmentation_gateway.credentials.keys import ApiKey, Principal
+from augmentation_gateway.jobs.create import manifest, readable_name
+from augmentation_gateway.views.job_spec import to_job_spec
+from augmentation_gateway.views.request import GENERATIVE_FIELDS, RANGES, AugmentationRequest
 from tests.unit.gateway.job_objects import PROJECT_ID
 
 REQUIRED = {"project_id": PROJECT_ID, "dataset_id": "lerobot/pusht"}

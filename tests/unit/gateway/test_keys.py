@@ -16,11 +16,11 @@ from uuid import UUID
 import httpx
 import pytest
 
+from augmentation_gateway.credentials.keys import KeyRing, digest_of, new_secret
+from augmentation_gateway.credentials.keys_file import KeysFile, KeysFileError, read
 from augmentation_gateway.gateway import Gateway
-from augmentation_gateway.keys import KeyRing, digest_of, new_secret
-from augmentation_gateway.keys_file import KeysFile, KeysFileError, read
-from augmentation_gateway.open_requests import KeyEnded
-from augmentation_gateway.structured_logs import JsonFormatter
+from augmentation_gateway.limits.open_requests import KeyEnded
+from augmentation_gateway.observability.structured_logs import JsonFormatter
 from tests.unit.gateway.job_objects import PROJECT_ID
 
 OTHER_PROJECT = "11111111-2222-4333-8444-555555555555"

@@ -11,9 +11,9 @@ from uuid import UUID
 import pytest
 
 from augmentation_gateway.__main__ import main
-from augmentation_gateway.expiry import describe_expiry, parse_expiry
-from augmentation_gateway.keys import KeyRing, digest_of
-from augmentation_gateway.keys_file import KeysFile, read
+from augmentation_gateway.credentials.expiry import describe_expiry, parse_expiry
+from augmentation_gateway.credentials.keys import KeyRing, digest_of
+from augmentation_gateway.credentials.keys_file import KeysFile, read
 from tests.unit.gateway.job_objects import PROJECT_ID
 from tests.unit.gateway.test_keys import entry, write
 

@@ -10,9 +10,9 @@ from typing import Any, cast
 import httpx
 import pytest
 
+from augmentation_gateway.credentials.keys_file import KeysFile
+from augmentation_gateway.credentials.keys_secret import KeysSecret
 from augmentation_gateway.gateway import Gateway
-from augmentation_gateway.keys_file import KeysFile
-from augmentation_gateway.keys_secret import KeysSecret
 from augmentation_kube import Collection
 from tests.unit.gateway.conftest import PATH
 from tests.unit.gateway.test_keys import entry

@@ -9,12 +9,13 @@ import tracemalloc
 import httpx
 import pytest
 
-from augmentation_gateway import records, turns
-from augmentation_gateway.cluster_view import ClusterView
-from augmentation_gateway.kept import ByteBudget, Recent
-from augmentation_gateway.leading import Leading
-from augmentation_gateway.records import KEPT_STATUSES
-from augmentation_gateway.turns import in_turns
+from augmentation_gateway.cache import records
+from augmentation_gateway.cache.bounded import ByteBudget, Recent
+from augmentation_gateway.cache.cluster_view import ClusterView
+from augmentation_gateway.cache.records import KEPT_STATUSES
+from augmentation_gateway.jobs import turns
+from augmentation_gateway.jobs.top_k import Leading
+from augmentation_gateway.jobs.turns import in_turns
 from tests.unit.gateway.job_objects import job_object, listing
 
 JOBS = 1500

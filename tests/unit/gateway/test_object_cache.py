@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from augmentation_gateway.object_cache import ObjectCache
-from augmentation_gateway.records import JobRecord
+from augmentation_gateway.cache.object_cache import ObjectCache
+from augmentation_gateway.cache.records import JobRecord
 from tests.unit.gateway.job_objects import bookmark, event, job_object, listing
 
 

@@ -17,11 +17,16 @@ from aiohttp import web
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from augmentation_gateway.credentials.keys import Right
+from augmentation_gateway.credentials.oidc import MOST_TOKEN_BYTES, OidcDocument, OidcFileError, OidcTokens, read
+from augmentation_gateway.credentials.oidc_keys import (
+    LIFETIME_SECONDS,
+    LONGEST_SECONDS,
+    REFRESH_SECONDS,
+    is_trusted_url,
+)
 from augmentation_gateway.gateway import Gateway
-from augmentation_gateway.keys import Right
-from augmentation_gateway.metrics import Metrics
-from augmentation_gateway.oidc import MOST_TOKEN_BYTES, OidcDocument, OidcFileError, OidcTokens, read
-from augmentation_gateway.oidc_keys import LIFETIME_SECONDS, LONGEST_SECONDS, REFRESH_SECONDS, is_trusted_url
+from augmentation_gateway.observability.metrics import Metrics
 from augmentation_gateway.problem import Problem
 from tests.unit.gateway.conftest import PATH, CurrentGateway
 

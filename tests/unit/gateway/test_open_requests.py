@@ -8,12 +8,12 @@ import httpx
 import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from augmentation_gateway.front import Front
+from augmentation_gateway.credentials.keys import ApiKey, KeyRing
+from augmentation_gateway.dialects.native import NATIVE
 from augmentation_gateway.gateway import Gateway
-from augmentation_gateway.keys import ApiKey, KeyRing
-from augmentation_gateway.native import NATIVE
-from augmentation_gateway.open_requests import KeyEnded, OpenRequests
-from augmentation_gateway.serve import stop_on_failure
+from augmentation_gateway.limits.open_requests import KeyEnded, OpenRequests
+from augmentation_gateway.middleware.front import Front
+from augmentation_gateway.process import stop_on_failure
 from tests.unit.gateway.conftest import PATH, CurrentGateway
 from tests.unit.gateway.test_operation import a_key
 

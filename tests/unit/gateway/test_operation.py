@@ -11,14 +11,14 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from augmentation_gateway import request_id
 from augmentation_gateway.app import build_app
+from augmentation_gateway.credentials.keys import ApiKey
 from augmentation_gateway.gateway import Gateway
-from augmentation_gateway.keys import ApiKey
-from augmentation_gateway.metrics_server import metrics_server
+from augmentation_gateway.limits.rate_limit import RateLimit
+from augmentation_gateway.observability import request_id
+from augmentation_gateway.observability.metrics_server import metrics_server
+from augmentation_gateway.observability.structured_logs import JsonFormatter
 from augmentation_gateway.problem import Problem
-from augmentation_gateway.rate_limit import RateLimit
-from augmentation_gateway.structured_logs import JsonFormatter
 from tests.unit.gateway.conftest import BODY, PATH
 from tests.unit.gateway.job_objects import JOB_ID
 

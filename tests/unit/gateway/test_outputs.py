@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from augmentation_gateway.cluster_view import ClusterView
+from augmentation_gateway.cache.cluster_view import ClusterView
 from tests.unit.gateway.conftest import PATH, put
 from tests.unit.gateway.job_objects import JOB_ID, job_object, listing
 

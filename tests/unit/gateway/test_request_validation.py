@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from augmentation_gateway.native.request import RANGES, AugmentationRequest
 from augmentation_gateway.problem import FieldProblem
-from augmentation_gateway.validation_message import explain
+from augmentation_gateway.views.request import RANGES, AugmentationRequest
+from augmentation_gateway.views.validation_message import explain
 from tests.unit.gateway.job_objects import PROJECT_ID
 
 REQUIRED = {"project_id": PROJECT_ID, "dataset_id": "lerobot/pusht"}

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from augmentation_gateway.create_job import manifest
-from augmentation_gateway.keys import ApiKey
-from augmentation_gateway.native.job_spec import to_job_spec
-from augmentation_gateway.native.request import AugmentationRequest
-from augmentation_gateway.native.request_view import request_of
-from augmentation_gateway.records import JobRecord
+from augmentation_gateway.cache.records import JobRecord
+from augmentation_gateway.credentials.keys import ApiKey
+from augmentation_gateway.jobs.create import manifest
+from augmentation_gateway.views.job_spec import to_job_spec
+from augmentation_gateway.views.request import AugmentationRequest
+from augmentation_gateway.views.request_view import request_of
 from tests.unit.gateway.job_objects import PROJECT_ID, job_object
 
 REQUIRED: dict[str, Any] = {"project_id": PROJECT_ID, "dataset_id": "lerobot/pusht"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from augmentation_gateway.cluster_view import ClusterView
+from augmentation_gateway.cache.cluster_view import ClusterView
 from augmentation_kube import KubeError, KubeUnavailable
 from tests.unit.gateway.conftest import PATH, FakeKube, put, set_state
 from tests.unit.gateway.job_objects import JOB_ID, job_object

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from augmentation_gateway.limits import Limits
+from augmentation_gateway.limits.limits import Limits
 from augmentation_gateway.settings import Settings, SettingsError, from_environment
 
 

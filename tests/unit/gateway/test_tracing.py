@@ -15,7 +15,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from starlette.types import Receive, Scope, Send
 
-from augmentation_gateway.tracing import SERVICE_NAME, tracing
+from augmentation_gateway.observability.tracing import SERVICE_NAME, tracing
 
 
 class StandInCollector(ThreadingHTTPServer):
@@ -102,7 +102,7 @@ async def test_nothing_that_looks_like_a_credential_is_in_a_span_whatever_is_rec
 
 def test_without_a_collector_nothing_of_it_is_loaded() -> None:
     program = (
-        "import sys; from augmentation_gateway.tracing import tracing\n"
+        "import sys; from augmentation_gateway.observability.tracing import tracing\n"
         "with tracing() as trace: assert trace(len) is len\n"
         "assert not [name for name in sys.modules if name.startswith('opentelemetry')]"
     )

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from augmentation_gateway.object_cache import ObjectCache
-from augmentation_gateway.records import JobRecord
+from augmentation_gateway.cache.object_cache import ObjectCache
+from augmentation_gateway.cache.records import JobRecord
 from augmentation_kube import KubeError, KubeUnavailable, Reflector, Resource, reflector
 from tests.unit.gateway.job_objects import bookmark, event, job_object, listing
 

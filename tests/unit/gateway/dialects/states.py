@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from augmentation_gateway.cluster_view import ClusterView
+from augmentation_gateway.cache.cluster_view import ClusterView
 from tests.unit.gateway.conftest import put
 from tests.unit.gateway.job_objects import AT, OUTPUT, RESOLVED, STATES, condition, event, job_object
 

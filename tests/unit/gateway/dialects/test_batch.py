@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from augmentation_gateway.cluster_view import ClusterView
-from augmentation_gateway.job_id import batch_id, read_batch_id
+from augmentation_gateway.cache.cluster_view import ClusterView
+from augmentation_gateway.jobs.job_id import batch_id, read_batch_id
 from augmentation_gateway.problem import Problem
 from tests.unit.gateway.conftest import BODY, PATH, FakeKube, put, set_state
 from tests.unit.gateway.dialects.states import (

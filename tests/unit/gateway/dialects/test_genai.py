@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from augmentation_gateway.cluster_view import ClusterView
+from augmentation_gateway.cache.cluster_view import ClusterView
 from tests.unit.gateway.conftest import FakeKube, put
 from tests.unit.gateway.dialects.states import (
     ALL_STATES,

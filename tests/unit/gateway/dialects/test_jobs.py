@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from augmentation_gateway.cluster_view import ClusterView
-from augmentation_gateway.native.request import AugmentationRequest
+from augmentation_gateway.cache.cluster_view import ClusterView
+from augmentation_gateway.views.request import AugmentationRequest
 from tests.unit.gateway.conftest import BODY, FakeKube, put
 from tests.unit.gateway.dialects.states import (
     ALL_STATES,

@@ -6,9 +6,9 @@ import httpx
 from fastapi import APIRouter
 
 from augmentation_gateway.app import DIALECTS, build_app
-from augmentation_gateway.dialect import Dialect
+from augmentation_gateway.dialects.dialect import Dialect
+from augmentation_gateway.dialects.native.routes import parse_id
 from augmentation_gateway.gateway import Gateway
-from augmentation_gateway.native.routes import parse_id
 from tests.unit.gateway.job_objects import JOB_ID
 
 

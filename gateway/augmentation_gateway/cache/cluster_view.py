@@ -1,0 +1,95 @@
+"""Everything the gateway knows of the cluster: jobs and classes, each kept current by a watch."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+
+from augmentation_api.vocabulary import AugmentationType
+from augmentation_gateway.cache.object_cache import ObjectCache
+from augmentation_gateway.cache.records import ClassRecord, JobRecord
+from augmentation_kube import Collection, Reflector, Resource
+
+
+class ClusterView:
+    """Caches to read from, and the tasks that keep them current while the view is entered.
+
+    A key belongs to one namespace, and so does every cache where namespaces are named: choosing the cache is then the
+    first half of deciding what a key may see.
+
+    Args:
+        source: the Kubernetes API.
+        namespaces: namespaces whose jobs are watched, each by a watch of its own; empty: all, by one watch.
+    """
+
+    def __init__(self, source: Collection, namespaces: Sequence[str] = ()) -> None:
+        self.classes: ObjectCache[ClassRecord] = ObjectCache(ClassRecord.read)
+        self._everywhere: ObjectCache[JobRecord] | None = None if namespaces else ObjectCache(JobRecord.read)
+        self._jobs = {namespace: ObjectCache(JobRecord.read) for namespace in namespaces}
+        self._job_reflectors = [
+            Reflector(source, Resource.AUGMENTATION_JOBS, namespace, cache) for namespace, cache in self._jobs.items()
+        ]
+        if self._everywhere is not None:
+            self._job_reflectors.append(Reflector(source, Resource.AUGMENTATION_JOBS, None, self._everywhere))
+        self._class_reflector = Reflector(source, Resource.AUGMENTATION_CLASSES, None, self.classes)
+        self._tasks = AsyncExitStack()
+
+    async def __aenter__(self) -> ClusterView:
+        group = await self._tasks.enter_async_context(asyncio.TaskGroup())
+        running = [group.create_task(each.run()) for each in (*self._job_reflectors, self._class_reflector)]
+        for task in running:
+            self._tasks.callback(task.cancel)
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self._tasks.aclose()
+
+    def jobs_in(self, namespace: str) -> ObjectCache[JobRecord] | None:
+        """The cache that holds this namespace's jobs; None where the namespace is not watched."""
+        return self._everywhere if self._everywhere is not None else self._jobs.get(namespace)
+
+    def has_default_class(self, kind: AugmentationType) -> bool:
+        """Whether a job of this type that names no class will find one."""
+        return any(each.type == kind and each.default for each in self.classes.records())
+
+    def class_of(self, job: JobRecord) -> ClassRecord | None:
+        """The class a job runs as or, before that is decided, will: None where there is none."""
+        raw = job.raw
+        name = raw.get("status", {}).get("className") or raw["spec"].get("className")
+        candidates = [
+            each
+            for each in self.classes.records()
+            if (each.name == name if name else each.default and each.type == job.type)
+        ]
+        # Of two defaults the first by name, as the operator has it.
+        return min(candidates, key=lambda each: each.name, default=None)
+
+    @property
+    def synced(self) -> bool:
+        """Whether every collection has been listed once: before that, a job that is not here may still exist."""
+        return self.classes.synced and all(cache.synced for cache in self._job_caches())
+
+    @property
+    def age(self) -> float | None:
+        """Seconds since the jobs were last known to be current; None while they are."""
+        return max((age for each in self._job_reflectors if (age := each.age) is not None), default=None)
+
+    @property
+    def sizes(self) -> dict[str, Callable[[], float]]:
+        """How many objects there are, by resource."""
+        return {
+            Resource.AUGMENTATION_JOBS.value.plural: lambda: sum(len(cache) for cache in self._job_caches()),
+            Resource.AUGMENTATION_CLASSES.value.plural: lambda: len(self.classes),
+        }
+
+    @property
+    def watch_starts(self) -> dict[str, Callable[[], float]]:
+        """How often watches were begun, by resource."""
+        return {
+            Resource.AUGMENTATION_JOBS.value.plural: lambda: sum(each.starts for each in self._job_reflectors),
+            Resource.AUGMENTATION_CLASSES.value.plural: lambda: self._class_reflector.starts,
+        }
+
+    def _job_caches(self) -> list[ObjectCache[JobRecord]]:
+        return [self._everywhere] if self._everywhere is not None else list(self._jobs.values())

@@ -1,0 +1,115 @@
+"""The keys file on disk: read at the start and whenever it changes; changed by `keys create` and `keys revoke`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import tempfile
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from augmentation_gateway.credentials.json_file import read_json_file
+from augmentation_gateway.credentials.keys import ApiKey, KeysDocument
+from augmentation_gateway.credentials.keys_in_force import KeysInForce
+
+POLL_SECONDS = 1.0
+"""A look is one stat."""
+GONE_LOOKS = 3
+GONE_SECONDS = 0.05
+
+_Stamp = tuple[int, int, int]
+
+
+class KeysFileError(Exception):
+    """A keys file that cannot be used; the message says where and why, and quotes no digest."""
+
+
+def read(path: Path) -> KeysDocument:
+    """The keys in the file. Raises KeysFileError."""
+    return read_json_file(path, KeysDocument, KeysFileError)
+
+
+def add(path: Path, key: ApiKey) -> None:
+    """Add an entry to the file, which is made if it is not there; readers see the old file or the new one.
+
+    Raises:
+        KeysFileError: the file is broken, or has a key of that id.
+    """
+    document = read(path) if path.exists() else KeysDocument()
+    if any(held.id == key.id for held in document.keys):
+        raise KeysFileError(f"{path} has a key {key.id!r} already: choose another id, or delete that entry first")
+    _write(path, (*document.keys, key))
+
+
+def remove(path: Path, key_id: str) -> None:
+    """Take an entry out of the file; readers see the old file or the new one.
+
+    Raises:
+        KeysFileError: the file cannot be read, or has no key of that id.
+    """
+    document = read(path)
+    if all(held.id != key_id for held in document.keys):
+        known = ", ".join(held.id for held in document.keys) or "none"
+        raise KeysFileError(f"{path} has no key {key_id!r}: it has {known}")
+    _write(path, [held for held in document.keys if held.id != key_id])
+
+
+def _write(path: Path, keys: Iterable[ApiKey]) -> None:
+    entries = [key.model_dump(mode="json", exclude_none=True) for key in keys]
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".keys-", delete=False) as unfinished:
+        json.dump({"keys": entries}, unfinished, indent=2)
+        unfinished.write("\n")
+        unfinished.flush()
+        os.fsync(unfinished.fileno())
+    Path(unfinished.name).replace(path)
+
+
+class KeysFile(KeysInForce):
+    """The keys of a file: none where there is no file, those of its last good version where it is broken."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(str(path))
+        self._path = path
+        self._stamp: _Stamp | None = None
+
+    def refresh(self) -> None:
+        """Read the file if it has changed since last time. Blocks."""
+        try:
+            stamp = self._current_stamp()
+            if stamp == self._stamp:
+                return
+            document = read(self._path)
+        except FileNotFoundError:
+            self._stamp = None
+            self._take_none(f"{self._path} is not there")
+        except (OSError, KeysFileError) as error:
+            self._keep(str(error))
+        else:
+            self._stamp = stamp
+            self._take(document)
+
+    def _current_stamp(self) -> _Stamp:
+        """The file's version. Raises FileNotFoundError where it is not there at several looks.
+
+        A kubelet brings a changed Secret in by renaming one link, and then removes what the link led to before: a look
+        in between can find nothing.
+        """
+        for _ in range(GONE_LOOKS - 1):
+            try:
+                return _stamp_of(self._path)
+            except FileNotFoundError:
+                time.sleep(GONE_SECONDS)
+        return _stamp_of(self._path)
+
+    async def follow(self) -> None:
+        """Look at the file every POLL_SECONDS until cancelled."""
+        while True:
+            await asyncio.to_thread(self.refresh)
+            await asyncio.sleep(POLL_SECONDS)
+
+
+def _stamp_of(path: Path) -> _Stamp:
+    status = path.stat()
+    return status.st_mtime_ns, status.st_ino, status.st_size

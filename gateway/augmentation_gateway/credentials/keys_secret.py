@@ -1,0 +1,81 @@
+"""The keys of a Secret, followed through the Kubernetes API: a change is in force as soon as the API server has it.
+
+A kubelet brings a changed Secret into a pod when it looks at the pod again, up to 90 seconds later. The right that it
+takes is to list and watch the one Secret by its name, whose content a mount would put into the same pod.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Any, Final
+
+from augmentation_gateway.credentials.json_file import read_json
+from augmentation_gateway.credentials.keys import KeysDocument
+from augmentation_gateway.credentials.keys_file import KeysFileError
+from augmentation_gateway.credentials.keys_in_force import KeysInForce
+from augmentation_kube import Collection, Reflector, Resource
+
+DATA_KEY: Final = "keys.json"
+"""Of the Secret's data, the one that holds the keys: the name of the file it is made from."""
+
+
+class KeysSecret(KeysInForce):
+    """The keys of a Secret: none where it is not there or has no keys.json, its last good version's where it is broken.
+
+    Args:
+        source: the Kubernetes API.
+        namespace, name: of the Secret.
+    """
+
+    def __init__(self, source: Collection, namespace: str, name: str) -> None:
+        super().__init__(f"Secret {namespace}/{name}")
+        self._is_there = False
+        self._reflector = Reflector(source, Resource.SECRETS, namespace, self, field_selector=f"metadata.name={name}")
+
+    async def follow(self) -> None:
+        """Follow the Secret until cancelled. While the API server is away, the keys stay as they are."""
+        await self._reflector.run()
+
+    def keep(self, raw: dict[str, Any]) -> dict[str, Any]:
+        """What is needed of a Secret: all of it, as there is one."""
+        return raw
+
+    def replace(self, listing: dict[str, Any]) -> None:
+        """Take over the Secret as it was listed: one, or none."""
+        if items := listing["items"]:
+            self._read(items[0])
+        else:
+            self._forget()
+
+    def apply(self, event: dict[str, Any]) -> int:
+        """Take over one event of the watch. Returns the version from which the watch can be resumed."""
+        raw = event["object"]
+        match event["type"]:
+            case "ADDED" | "MODIFIED":
+                self._read(raw)
+            case "DELETED":
+                self._forget()
+        return int(raw["metadata"]["resourceVersion"])
+
+    def __len__(self) -> int:
+        """How many Secrets there are."""
+        return int(self._is_there)
+
+    def _forget(self) -> None:
+        self._is_there = False
+        self._take_none(f"{self._source} is not there")
+
+    def _read(self, raw: dict[str, Any]) -> None:
+        self._is_there = True
+        encoded = (raw.get("data") or {}).get(DATA_KEY)
+        if encoded is None:
+            self._take_none(f"{self._source} has no {DATA_KEY}")
+            return
+        try:
+            content = base64.b64decode(encoded, validate=True)
+            document = read_json(content, f"{self._source}, {DATA_KEY}", KeysDocument, KeysFileError)
+        except (binascii.Error, KeysFileError) as error:
+            self._keep(str(error))
+        else:
+            self._take(document)

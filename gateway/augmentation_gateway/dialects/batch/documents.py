@@ -1,0 +1,165 @@
+"""What the batch API takes and gives beside jobs: requests, lists, errors."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from augmentation_api.vocabulary import AugmentationType
+from augmentation_gateway.dialects.batch.view import BatchEvent, BatchInput, BatchJob, BatchOutput, BatchStatus
+from augmentation_gateway.observability import request_id
+from augmentation_gateway.problem import Problem
+from augmentation_gateway.views.request import AugmentationRequest
+
+
+class ErrorEntry(BaseModel):
+    """One thing that is wrong."""
+
+    code: str = Field(description="A stable word for the kind of mistake")
+    message: str = Field(description="The cause")
+    suggestion: str = Field(description="What to do")
+    error_uid: str = Field(description="Names this answer in the gateway's log")
+
+
+class ErrorList(BaseModel):
+    """What went wrong."""
+
+    errors: list[ErrorEntry]
+
+
+class BatchJobRequest(BaseModel):
+    """A job to create."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=255)] | None = Field(
+        None, description="Name of the job, for people"
+    )
+    pipeline_type: Literal["batch"] = Field("batch", description="Pipeline type")
+    pipeline_key: Literal["augmentation-deterministic", "augmentation-generative"] = Field(
+        "augmentation-deterministic", description="Pipeline key"
+    )
+    parameters: AugmentationRequest = Field(description="As the body of POST /v1/augmentation")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _into_parameters(cls, given: Any) -> Any:
+        # What is said outside counts inside, so that each mistake is found, and told, in its place.
+        if isinstance(given, dict) and isinstance(given.get("parameters"), dict):
+            kind = str(given.get("pipeline_key", "augmentation-deterministic")).removeprefix("augmentation-")
+            inside = dict(given["parameters"])
+            if kind in list(AugmentationType):
+                inside.setdefault("augmentation_type", kind)
+            if isinstance(given.get("name"), str):
+                inside.setdefault("name", given["name"])
+            return {**given, "parameters": inside}
+        return given
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if self.pipeline_key != f"augmentation-{self.parameters.augmentation_type}":
+            raise ValueError(
+                f"pipeline_key {self.pipeline_key} and parameters.augmentation_type "
+                f"{self.parameters.augmentation_type} contradict each other: give one of them"
+            )
+        return self
+
+
+class BatchJobList(BaseModel):
+    """A page of jobs."""
+
+    jobs: list[BatchJob]
+    total: int = Field(description="Jobs on all pages")
+    offset: int
+    limit: int
+
+
+class QueueEntry(BaseModel):
+    """A job that waits."""
+
+    id: str
+    name: str
+    position: int = Field(description="Jobs ahead of it")
+
+
+class QueueList(BaseModel):
+    """The jobs that wait, the first to run first."""
+
+    queue: list[QueueEntry]
+    depth: int
+
+
+class EventList(BaseModel):
+    """What happened to a job."""
+
+    events: list[BatchEvent]
+    total: int
+
+
+class InputList(BaseModel):
+    """The episodes of a job."""
+
+    inputs: list[BatchInput]
+    total: int
+    offset: int
+    limit: int
+
+
+class OutputList(BaseModel):
+    """The files of a result."""
+
+    outputs: list[BatchOutput]
+    total: int
+
+
+class PageQuery(BaseModel):
+    """Which page."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    offset: int = Field(0, ge=0, le=2**31, description="Entries to skip")
+    limit: int = Field(50, ge=1, le=1000, description="Entries on a page")
+
+
+class BatchQuery(PageQuery):
+    """Which jobs."""
+
+    limit: int = Field(50, ge=1, le=200, description="Jobs on a page")
+    pipeline_type: Literal["batch", "training"] | None = Field(None, description="All jobs here are batch jobs")
+    status: BatchStatus | None = Field(None, description="Only jobs in this status")
+    q: Annotated[str, StringConstraints(min_length=1, max_length=255)] | None = Field(
+        None, description="Only jobs with this text in their name; upper and lower case are the same"
+    )
+
+
+def encode_problem(problem: Problem) -> bytes:
+    """`{"errors": [{code, message, suggestion, error_uid}]}`, one entry a bad field."""
+    code, suggestion = _WORDS.get(problem.status, ("error", "Look at the message."))
+    messages = [field.msg for field in problem.fields] or [problem.detail]
+    entries = [_entry(code, message, suggestion) for message in messages]
+    return json.dumps({"errors": entries}).encode()
+
+
+def _entry(code: str, message: str, suggestion: str) -> dict[str, str]:
+    # Most sentences are "the cause: the fix".
+    cause, colon, fix = message.rpartition(": ")
+    if colon and fix[:1].islower():
+        message, suggestion = f"{cause}.", f"{fix[0].upper()}{fix[1:].rstrip('.')}."
+    return {"code": code, "message": message, "suggestion": suggestion, "error_uid": request_id.current()}
+
+
+_WORDS = {
+    400: ("bad_request", "Change the request."),
+    401: ("unauthorized", "Send a valid API key as `Authorization: Bearer KEY`."),
+    403: ("forbidden", "Use a key that has this right."),
+    404: ("not_found", "Check the id, and that the key is of the job's project."),
+    405: ("method_not_allowed", "See /openapi.json for the methods of this path."),
+    409: ("conflict", "Look at the job's status first."),
+    413: ("payload_too_large", "Shorten the body."),
+    422: ("validation_error", "Change the field that is named."),
+    429: ("rate_limited", "Wait as long as Retry-After says."),
+    500: ("internal_error", "Give the error_uid to the administrator."),
+    503: ("unavailable", "Try again when Retry-After is over."),
+}

@@ -1,0 +1,261 @@
+"""Jobs, their events, inputs and outputs as the batch API shows them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from augmentation_api.episode_ranges import page_of
+from augmentation_api.identifiers import ANNOTATION_ORGANISATION
+from augmentation_api.spec import Augmentation
+from augmentation_api.status import Shard, Tally
+from augmentation_api.vocabulary import ShardState, State
+from augmentation_gateway.cache.records import ClassRecord, JobRecord
+from augmentation_gateway.dialects.native.answer import Moment, error_of
+from augmentation_gateway.jobs.events import events_of
+from augmentation_gateway.jobs.job_id import batch_id
+from augmentation_gateway.jobs.outputs import result_files
+from augmentation_gateway.jobs.stage import Stage, failure_reason, stage_of
+from augmentation_gateway.views.request_view import request_of
+
+BatchStatus = Literal["PENDING", "ADMITTED", "RUNNING", "COMPLETED", "FAILED", "PREEMPTED", "CANCELLED"]
+_STATUSES: dict[Stage, BatchStatus] = {
+    Stage.ACCEPTED: "PENDING",
+    Stage.QUEUED: "PENDING",
+    Stage.ADMITTED: "ADMITTED",
+    Stage.RUNNING: "RUNNING",
+    Stage.PREEMPTED: "PREEMPTED",
+    Stage.COMPLETED: "COMPLETED",
+    Stage.REJECTED: "FAILED",
+    Stage.FAILED: "FAILED",
+    Stage.CANCELLED: "CANCELLED",
+}
+InputStatus = Literal["PENDING", "PROCESSING", "COMPLETED", "FAILED"]
+
+
+class InputProgress(BaseModel):
+    """Episodes by how far they are."""
+
+    pending: int
+    processing: int
+    completed: int
+    failed: int
+
+
+class JobError(BaseModel):
+    """Why a job failed."""
+
+    code: str = Field(description="Typed reason, e.g. SourceNotFound")
+    message: str = Field(description="The cause and the fix")
+
+
+class BatchJob(BaseModel):
+    """A batch job."""
+
+    id: str = Field(description="`job_` and the job's UUID in base 36")
+    org_id: str = Field(description="Organisation of the key that made it; its namespace, where there was none")
+    name: str
+    pipeline_type: Literal["batch"]
+    pipeline_key: str = Field(description="augmentation-deterministic or augmentation-generative")
+    pipeline_version: str
+    status: BatchStatus
+    parameters: dict[str, Any] = Field(description="In the fields of POST /v1/augmentation")
+    retry_count: int = Field(description="How often the job, and pods of it, were tried again")
+    preemption_count: int
+    queue_position: int | None = Field(description="Null if not queued")
+    queue_depth: int | None = Field(description="Null if not queued")
+    input_progress: InputProgress | None = Field(description="Null in answers to writes")
+    created_at: Moment
+    updated_at: Moment
+    started_at: Moment | None
+    completed_at: Moment | None
+    failed_at: Moment | None
+    cancelled_at: Moment | None
+    error: JobError | None
+
+
+class BatchEvent(BaseModel):
+    """Something that happened."""
+
+    id: str
+    phase: str
+    type: str | None
+    message: str | None
+    error: str | None
+    created_at: Moment
+
+
+class BatchInput(BaseModel):
+    """A source episode."""
+
+    id: str
+    episode: int
+    status: InputStatus
+
+
+class BatchOutput(BaseModel):
+    """A file of the published dataset."""
+
+    path: str
+    kind: str
+    media_type: str
+    url: str | None = Field(description="Null where the dataset lies on a volume")
+
+
+def batch_status(record: JobRecord) -> BatchStatus:
+    """Where the job stands, in this API's words."""
+    stage = stage_of(record)
+    if stage is Stage.RESOLVING:
+        # The pod that looks at the source is a worker, too.
+        return "RUNNING" if record.state is State.RUNNING else "ADMITTED"
+    return _STATUSES[stage]
+
+
+def job_view(record: JobRecord, *, write: bool = False) -> BatchJob:
+    """A job; in the answer to a write without its inputs."""
+    status, stands = record.status, batch_status(record)
+    queue = status.queue if stands == "PENDING" else None
+    return BatchJob(
+        id=batch_id(record.uid),
+        org_id=record.annotation(ANNOTATION_ORGANISATION) or record.namespace,
+        name=record.display_name,
+        pipeline_type="batch",
+        pipeline_key=f"augmentation-{record.type}",
+        pipeline_version=str(record.raw["apiVersion"]).rpartition("/")[2],
+        status=stands,
+        parameters=request_of(record),
+        retry_count=record.attempt + (status.retry_count or 0),
+        preemption_count=status.preemption_count or 0,
+        queue_position=queue.position if queue else None,
+        queue_depth=queue.depth if queue else None,
+        input_progress=None if write else _progress(record),
+        created_at=status.created_at or record.created_at,
+        updated_at=_updated_at(record),
+        started_at=status.started_at,
+        completed_at=status.completed_at if record.state is State.COMPLETED else None,
+        failed_at=status.completed_at if record.state is State.FAILED else None,
+        cancelled_at=status.cancelled_at if record.state is State.CANCELLED else None,
+        error=JobError(code=failure_reason(record) or "Failed", message=error_of(status) or "The job failed.")
+        if record.state is State.FAILED
+        else None,
+    )
+
+
+def _updated_at(record: JobRecord) -> datetime:
+    """The latest moment that the job tells of."""
+    status = record.status
+    moments = [status.queued_at, status.started_at, status.completed_at, status.cancelled_at]
+    moments += [condition.last_transition_time for condition in status.conditions]
+    moments += [shard.updated_at for shard in status.shards]
+    moments += [moment for phase in status.phases for moment in (phase.started_at, phase.completed_at)]
+    moments += [event.timestamp for phase in status.phases for event in phase.events]
+    return max((moment for moment in moments if moment is not None), default=status.created_at or record.created_at)
+
+
+def _progress(record: JobRecord) -> InputProgress:
+    """Counts of what `inputs_view` lists, without looking at each episode."""
+    status = record.status
+    selected = (status.source.selected_episodes if status.source else None) or 0
+    if record.state is State.COMPLETED:
+        return InputProgress(pending=0, processing=0, completed=selected, failed=0)
+    shards = [(shard, shard.episodes) for shard in status.shards if shard.episodes is not None]
+    completed, failed = sum(tally.done for _, tally in shards), sum(tally.failed for _, tally in shards)
+    processing = sum(_is_at_work(shard, record) and tally.done + tally.failed < tally.total for shard, tally in shards)
+    return InputProgress(
+        pending=max(0, selected - completed - failed - processing),
+        processing=processing,
+        completed=completed,
+        failed=failed,
+    )
+
+
+def events_view(record: JobRecord) -> list[BatchEvent]:
+    """What happened, the oldest first."""
+    return [
+        BatchEvent(
+            id=each.event.id,
+            phase=each.phase,
+            type=each.event.status,
+            message=each.event.message,
+            error=each.event.error,
+            created_at=each.at,
+        )
+        for each in events_of(record)
+    ]
+
+
+def inputs_view(record: JobRecord, offset: int, limit: int) -> tuple[list[BatchInput], int]:
+    """A page of the episodes that the job augments, and how many there are; none until its source was resolved.
+
+    O(ranges + shards + limit): how many episodes there are says the dataset, and no list has all of them.
+    """
+    source = record.status.source
+    if source is None or not source.episodes:
+        return [], 0
+    chosen = Augmentation(episodes=record.raw["spec"].get("augmentation", {}).get("episodes", ""))
+    selected = chosen.selected_ranges(source.episodes)
+    total = sum(each.stop - each.start for each in selected)
+    page = page_of(selected, offset, limit)
+    states = _states(record, total, range(offset, offset + len(page)))
+    return [
+        BatchInput(id=f"episode-{episode}", episode=episode, status=state)
+        for episode, state in zip(page, states, strict=True)
+    ], total
+
+
+def outputs_view(record: JobRecord, runs_as: ClassRecord | None) -> list[BatchOutput]:
+    """The files of the result; none until there is one."""
+    return [
+        BatchOutput(path=file.path, kind=file.kind, media_type=file.media_type, url=file.url)
+        for file in result_files(record, runs_as)
+    ]
+
+
+def _states(record: JobRecord, episodes: int, page: range) -> list[InputStatus]:
+    """How far each of the selected episodes at the places of a page is.
+
+    Shards have consecutive runs of the selected episodes, in their order, and make them one after the other. So their
+    counts say it of each episode, once all shards before it (or all behind it) have told how many they have.
+    """
+    if record.state is State.COMPLETED:
+        return ["COMPLETED"] * len(page)
+    states: list[InputStatus] = ["PENDING"] * len(page)
+    shards = {shard.index: shard for shard in record.status.shards if shard.episodes is not None}
+    # No more of them can be known than have told, whatever the count says.
+    count = record.status.shard_count or 0
+    first = known = 0
+    while known < count and known in shards:
+        first += _mark(states, page, first, shards[known], record)
+        known += 1
+    last, index = episodes, count - 1
+    while index > known and index in shards:
+        last -= _size(shards[index])
+        _mark(states, page, last, shards[index], record)
+        index -= 1
+    return states
+
+
+def _mark(states: list[InputStatus], page: range, first: int, shard: Shard, record: JobRecord) -> int:
+    """Write the episodes of a shard, which begin at `first`, where they are on the page. Returns how many there are."""
+    tally = shard.episodes or Tally()
+    end = first + tally.total
+    runs: list[tuple[InputStatus, int]] = [("COMPLETED", tally.done), ("FAILED", tally.failed)]
+    if _is_at_work(shard, record):
+        runs.append(("PROCESSING", 1))
+    place = first
+    for status, length in runs:
+        stop = min(place + length, end)
+        for each in range(max(place, page.start), min(stop, page.stop)):
+            states[each - page.start] = status
+        place = stop
+    return tally.total
+
+
+def _size(shard: Shard) -> int:
+    return shard.episodes.total if shard.episodes else 0
+
+
+def _is_at_work(shard: Shard, record: JobRecord) -> bool:
+    return record.state is State.RUNNING and shard.state is ShardState.RUNNING

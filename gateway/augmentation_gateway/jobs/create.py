@@ -1,0 +1,187 @@
+"""Creating an AugmentationJob: its manifest, its name, and the request that is safe to send twice."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+import secrets
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+from augmentation_api.identifiers import (
+    ANNOTATION_API_KEY_ID,
+    ANNOTATION_ORGANISATION,
+    ANNOTATION_PRINCIPAL_ID,
+    ANNOTATION_PRINCIPAL_TYPE,
+    API_VERSION,
+    FIELD_MANAGER_GATEWAY,
+    GROUP,
+    JOB_KIND,
+    KUBERNETES_NAME_LIMIT,
+    LABEL_PROJECT_ID,
+)
+from augmentation_api.spec import AugmentationJobSpec
+from augmentation_api.vocabulary import AugmentationType
+from augmentation_gateway.cache.object_cache import ObjectCache
+from augmentation_gateway.cache.records import JobRecord
+from augmentation_gateway.credentials.access import require, require_project
+from augmentation_gateway.credentials.keys import ApiKey, Right
+from augmentation_gateway.gateway import Gateway
+from augmentation_gateway.jobs.authority import require_nothing_named
+from augmentation_gateway.jobs.write import WRITE_TIMEOUT_SECONDS
+from augmentation_gateway.problem import Problem, of_kubernetes
+from augmentation_kube import KubeError, KubeUnavailable, Resource
+
+ANNOTATION_REQUEST_DIGEST: Final = f"{GROUP}/request-sha256"
+"""On jobs made with an Idempotency-Key: what the request asked for, to tell a repetition from another request."""
+
+_SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
+"""As Kubernetes' own generated names: no vowels and no look-alikes, so that no word and no mistake comes out."""
+
+
+Written = TypeVar("Written")
+
+
+@dataclass(frozen=True)
+class Creation:
+    """What came of a request to create a job.
+
+    Attributes:
+        record: the job.
+        created: False where an earlier request with the same Idempotency-Key had made it.
+    """
+
+    record: JobRecord
+    created: bool
+
+
+async def create_job(
+    gateway: Gateway, key: ApiKey, spec: AugmentationJobSpec, *, idempotency_key: str | None = None
+) -> Creation:
+    """Create a job in the key's namespace and make it readable here at once.
+
+    Raises:
+        Problem: 400 no class serves its type, 403 the key may not, 409 the Idempotency-Key was used for something
+            else, 422 the API server refused the spec, 503 the Kubernetes API is away.
+    """
+    jobs = _require_creatable(gateway, key, spec)
+    body = manifest(spec, key, idempotency_key)
+    creating = _create_or_find(gateway, key, body, repeatable=idempotency_key is not None)
+    created = await _in_time(creating)
+    jobs.insert(created.record.raw)  # type: ignore[arg-type]
+    return created
+
+
+async def try_job(gateway: Gateway, key: ApiKey, spec: AugmentationJobSpec) -> dict[str, Any]:
+    """Check all that `create_job` and the API server check, and create nothing. Raises as `create_job` does.
+
+    Returns:
+        The job as a manifest for kubectl, under a name that is the same for the same display name.
+    """
+    _require_creatable(gateway, key, spec)
+    body = manifest(spec, key)
+    await _in_time(gateway.api.create(Resource.AUGMENTATION_JOBS, body, key.namespace, dry_run=True))
+    metadata = {"name": _readable(spec.display_name) or "augmentation", "namespace": key.namespace}
+    # The gateway's annotations tell who asked it; whoever applies this asks for himself.
+    if labels := body["metadata"]["labels"]:
+        metadata["labels"] = labels
+    return {**body, "metadata": metadata}
+
+
+def _require_creatable(gateway: Gateway, key: ApiKey, spec: AugmentationJobSpec) -> ObjectCache[JobRecord]:
+    """The cache that the job will be in. Raises Problem where the key may not make it, or no class serves it."""
+    require(key, Right.WRITE)
+    if spec.project_id is not None:
+        require_project(key, spec.project_id)
+    require_nothing_named(key, spec)
+    gateway.rate_limit.check_job(key)
+    jobs = gateway.view.jobs_in(key.namespace)
+    if jobs is None:
+        raise Problem(403, f"Namespace {key.namespace!r} of key {key.id!r} is not served by this gateway.")
+    if spec.type is AugmentationType.GENERATIVE and not gateway.view.has_default_class(spec.type):
+        raise Problem(
+            400,
+            "Generative augmentation is not available here: no AugmentationClass is the default for type generative. "
+            "Ask for deterministic, or have the administrator add such a class.",
+        )
+    return jobs
+
+
+async def _in_time(writing: Awaitable[Written]) -> Written:
+    """What a write to the Kubernetes API gives. Raises Problem for whatever it fails of, also of time."""
+    try:
+        async with asyncio.timeout(WRITE_TIMEOUT_SECONDS):
+            return await writing
+    except TimeoutError as error:
+        raise of_kubernetes(KubeUnavailable("no answer in time")) from error
+    except (KubeError, KubeUnavailable) as error:
+        raise of_kubernetes(error) from error
+
+
+def manifest(spec: AugmentationJobSpec, key: ApiKey, idempotency_key: str | None = None) -> dict[str, Any]:
+    """The AugmentationJob to create.
+
+    Only what was set in `spec` is written; the rest is for the CRD's defaults, as it is for a job made with kubectl.
+    """
+    written = spec.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True)
+    annotations = {
+        ANNOTATION_API_KEY_ID: key.id,
+        ANNOTATION_PRINCIPAL_TYPE: key.principal.type,
+        ANNOTATION_PRINCIPAL_ID: key.principal.id,
+        ANNOTATION_ORGANISATION: key.organisation,
+    }
+    if idempotency_key is None:
+        name = readable_name(spec.display_name)
+    else:
+        # The name is the lock: the API server itself lets only one of two equal requests through, on any replica.
+        name = f"aug-{hashlib.sha256(f'{key.id}/{idempotency_key}'.encode()).hexdigest()[:32]}"
+        annotations[ANNOTATION_REQUEST_DIGEST] = hashlib.sha256(spec.model_dump_json().encode()).hexdigest()
+    if key.credentials_secret_ref is not None:
+        # Whatever was asked for: a key with a hub token of its own makes no job with another.
+        written["credentialsSecretRef"] = key.credentials_secret_ref.model_dump(mode="json", by_alias=True)
+    return {
+        "apiVersion": API_VERSION,
+        "kind": JOB_KIND,
+        "metadata": {
+            "name": name,
+            "namespace": key.namespace,
+            "labels": {LABEL_PROJECT_ID: str(spec.project_id)} if spec.project_id is not None else {},
+            "annotations": annotations,
+        },
+        "spec": written,
+    }
+
+
+def readable_name(display_name: str | None) -> str:
+    """An object name (RFC 1123 label, at most 63 characters) that is unique and, where it can be, like the given one.
+
+    >>> readable_name("Pick & Place, 2nd try")
+    'pick-place-2nd-try-x7k2m9qd'
+    """
+    suffix = "".join(secrets.choice(_SUFFIX_ALPHABET) for _ in range(8))
+    readable = _readable(display_name)[: KUBERNETES_NAME_LIMIT - len(suffix) - 1].strip("-")
+    return f"{readable or 'aug'}-{suffix}"
+
+
+def _readable(display_name: str | None) -> str:
+    """What of a name can stand in the name of an object; may be empty."""
+    return re.sub(r"[^a-z0-9]+", "-", (display_name or "").lower())[:KUBERNETES_NAME_LIMIT].strip("-")
+
+
+async def _create_or_find(gateway: Gateway, key: ApiKey, body: dict[str, Any], *, repeatable: bool) -> Creation:
+    try:
+        made = await gateway.api.create(
+            Resource.AUGMENTATION_JOBS, body, key.namespace, field_manager=FIELD_MANAGER_GATEWAY
+        )
+        return Creation(JobRecord.read(made), created=True)
+    except KubeError as error:
+        if not (repeatable and error.status == 409):
+            raise
+    found = await gateway.api.get(Resource.AUGMENTATION_JOBS, body["metadata"]["name"], key.namespace)
+    wanted, there = body["metadata"]["annotations"], found["metadata"].get("annotations", {})
+    # The rest tells who asked; that may have been written otherwise in the keys file since.
+    if any(there.get(name) != wanted[name] for name in (ANNOTATION_API_KEY_ID, ANNOTATION_REQUEST_DIGEST)):
+        raise Problem(409, "This Idempotency-Key was used for another request: use a new key for a new job.")
+    return Creation(JobRecord.read(found), created=False)

@@ -1,0 +1,87 @@
+"""Where a job's result lies, as links. The gateway never touches a dataset: whoever follows a link asks the hub.
+
+A link leads to the hub that the administrator's class names. The address in a job's status is written by the job's own
+pods, and is never passed on: one that was taken over could lead people anywhere.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from augmentation_api.spec import REPO_ID_PATTERN
+from augmentation_api.status import OutputStatus
+from augmentation_api.vocabulary import State
+from augmentation_gateway.cache.records import ClassRecord, JobRecord
+
+PICTURE = "meta/augmentation.png"
+INFO = "meta/info.json"
+FILES = (
+    ("README.md", "card", "text/markdown"),
+    (INFO, "info", "application/json"),
+    ("meta/augmentation.json", "record", "application/json"),
+    (PICTURE, "picture", "image/png"),
+)
+"""What every result has beside its episodes: path, what it is, media type."""
+
+
+@dataclass(frozen=True)
+class ResultFile:
+    """A file of a result.
+
+    Attributes:
+        path: in the dataset.
+        kind: card, info, record or picture.
+        media_type: of its content.
+        url: where to get it, with the reader's own rights at the hub; None where the result has no page on a hub.
+    """
+
+    path: str
+    kind: str
+    media_type: str
+    url: str | None
+
+
+def published(record: JobRecord) -> OutputStatus | None:
+    """The result of a job, once it is there: when the job is completed, whatever a worker has written before."""
+    output = record.status.output
+    return output if record.state is State.COMPLETED and output is not None and output.revision is not None else None
+
+
+def planned(output: OutputStatus) -> OutputStatus:
+    """The dataset that a job is to publish, without what a pod says of it before it is there."""
+    return OutputStatus(dataset_id=output.dataset_id, url=output.url)
+
+
+def result_files(record: JobRecord, runs_as: ClassRecord | None) -> Sequence[ResultFile]:
+    """The files of a published result that are worth a link; none until it is there."""
+    output, source = published(record), record.status.source
+    if output is None:
+        return []
+    # Work by blocks of rows is an image dataset's, which has no metadata of LeRobot's.
+    lacks = {INFO} if source is not None and source.blocks is not None else set()
+    return [
+        ResultFile(path, kind, media, file_url(output, runs_as, path))
+        for path, kind, media in FILES
+        if path not in lacks
+    ]
+
+
+def page_url(output: OutputStatus, runs_as: ClassRecord | None) -> str | None:
+    """The dataset's page on the hub of the class that its job ran as.
+
+    None where the result is not on a hub, and where that class, which alone names the hub, is not there any more.
+    """
+    dataset_id = output.dataset_id or ""
+    if not output.url or runs_as is None or not re.fullmatch(REPO_ID_PATTERN, dataset_id):
+        return None
+    return f"{runs_as.hub_public_endpoint.rstrip('/')}/datasets/{dataset_id}"
+
+
+def file_url(output: OutputStatus, runs_as: ClassRecord | None, path: str) -> str | None:
+    """Where a file of the published revision is; None where the dataset has no page."""
+    page = page_url(output, runs_as)
+    # A Hugging Face compatible hub serves the files of a revision beside the dataset's page.
+    return f"{page}/resolve/{quote(output.revision or '', safe='')}/{path}" if page else None

@@ -1,0 +1,99 @@
+"""The picture of before and after, passed on from the hub: a page of this gateway may show nothing of another origin.
+
+It is the only file of a dataset that ever goes through the gateway. It is asked for at the hub that the administrator's
+class names, never at an address from a job's status, which the job's own pods write; without a token, as the gateway
+has none; and no more of it is held than a picture may have.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from urllib.parse import quote
+
+import aiohttp
+from fastapi import Response
+from starlette.types import Receive, Scope, Send
+from yarl import URL
+
+from augmentation_api.spec import REPO_ID_PATTERN
+from augmentation_api.status import OutputStatus
+from augmentation_gateway.jobs.hub_destinations import ElsewhereError, HubDestinations
+from augmentation_gateway.jobs.outputs import PICTURE
+from augmentation_gateway.problem import Problem
+
+MOST_BYTES = 8 * 1024 * 1024
+TIMEOUT_SECONDS = 10.0
+SLICE_BYTES = 64 * 1024
+MOST_REDIRECTS = 5
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_PNG = b"\x89PNG\r\n\x1a\n"
+_REVISION = re.compile(r"[0-9A-Za-z._-]{1,255}")
+
+
+class SlicedResponse(Response):
+    """An answer that is handed over slice by slice, as its client reads: its end is when nearly all was read."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        slices = memoryview(self.body)
+        for start in range(0, len(slices), SLICE_BYTES):
+            part = slices[start : start + SLICE_BYTES]
+            await send({"type": "http.response.body", "body": bytes(part), "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+
+def picture_address(output: OutputStatus, hub_endpoint: str) -> str | None:
+    """Where pods of this cluster find the picture; None where the result is not on a hub."""
+    dataset_id, revision = output.dataset_id or "", output.revision or ""
+    if not output.url or not re.fullmatch(REPO_ID_PATTERN, dataset_id) or not _REVISION.fullmatch(revision):
+        return None
+    return f"{hub_endpoint.rstrip('/')}/datasets/{dataset_id}/resolve/{quote(revision, safe='')}/{PICTURE}"
+
+
+async def fetch_picture(address: str) -> bytes:
+    """The PNG at an address. Raises Problem 404 where the hub does not show it, 502 where it cannot be had."""
+    destinations, url = HubDestinations(address), URL(address)
+    try:
+        async with (
+            asyncio.timeout(TIMEOUT_SECONDS),
+            aiohttp.ClientSession(trust_env=True, connector=aiohttp.TCPConnector(resolver=destinations)) as session,
+        ):
+            for _ in range(MOST_REDIRECTS + 1):
+                async with session.get(url, allow_redirects=False) as answer:
+                    if answer.status not in _REDIRECTS or "Location" not in answer.headers:
+                        return await _picture_in(answer)
+                    url = await destinations.follow(url, answer.headers["Location"])
+    except ElsewhereError as error:
+        raise Problem(
+            502,
+            "The hub redirects to an address that is less public than its own, which the gateway does not ask: open "
+            "the picture at the hub.",
+        ) from error
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+        raise Problem(
+            502,
+            "The gateway does not reach the hub for the picture: open it at the hub, or have the administrator let the "
+            "gateway's pods out to it.",
+        ) from error
+    raise Problem(502, f"The hub redirects more than {MOST_REDIRECTS} times for the picture: open it at the hub.")
+
+
+async def _picture_in(answer: aiohttp.ClientResponse) -> bytes:
+    if answer.status in (401, 403, 404):
+        raise Problem(
+            404,
+            "The hub does not show this picture to everybody: the dataset is private, or gone. Open "
+            "meta/augmentation.png at the hub.",
+        )
+    if answer.status != 200:
+        raise Problem(502, f"The hub answered {answer.status} for the picture: try again, or open it there.")
+    body = bytearray()
+    async for chunk in answer.content.iter_chunked(64 * 1024):
+        body += chunk
+        if len(body) > MOST_BYTES:
+            raise Problem(502, f"The picture has more than {MOST_BYTES // 1024**2} MiB: open it at the hub.")
+    if not body.startswith(_PNG):
+        raise Problem(502, "What the hub has as meta/augmentation.png is no PNG picture: open the dataset at the hub.")
+    return bytes(body)

@@ -1,0 +1,23 @@
+"""`/metrics` at an address of its own: Prometheus asks there, and whoever reaches the gateway's public one does not."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
+
+from augmentation_gateway.observability.metrics import Metrics
+from augmentation_kube.metrics_endpoint import serve_metrics
+
+
+@asynccontextmanager
+async def metrics_server(metrics: Metrics, host: str, port: int) -> AsyncIterator[web.AppRunner]:
+    """Answer /metrics inside. Raises OSError where the address cannot be had."""
+
+    runner = await serve_metrics(metrics.render, CONTENT_TYPE_PLAIN_0_0_4, host, port)
+    try:
+        yield runner
+    finally:
+        await runner.cleanup()

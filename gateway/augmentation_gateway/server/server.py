@@ -1,0 +1,71 @@
+"""uvicorn as the gateway runs it: with connections that are bounded, with or without TLS."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import sys
+from typing import Any, cast
+
+import uvicorn
+from typing_extensions import override
+from uvicorn.config import STARTUP_FAILURE
+
+from augmentation_gateway.limits.streams import Streams
+from augmentation_gateway.server.certificate import Certificate
+from augmentation_gateway.server.connection import Connection
+from augmentation_gateway.server.connections import Closable, Connections
+from augmentation_gateway.server.listener import Listener
+
+logger = logging.getLogger(__name__)
+
+
+class GatewayServer(uvicorn.Server):
+    """Ends the event streams when it is told to stop: they would otherwise keep it until the time is up.
+
+    Args:
+        config: without a certificate; its `http` is not asked for.
+        streams: the event streams.
+        connections: all of them.
+        certificate: for HTTPS; None: plain HTTP.
+    """
+
+    def __init__(
+        self, config: uvicorn.Config, streams: Streams, connections: Connections, certificate: Certificate | None = None
+    ) -> None:
+        super().__init__(config)
+        self._streams = streams
+        self._connections = connections
+        self._certificate = certificate
+
+    def handle_failure(self) -> None:
+        """Stop, as for a signal."""
+        self.should_exit = True
+
+    @override
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await self.lifespan.startup()
+        context = None if (certificate := self._certificate) is None else lambda: certificate.context
+        try:
+            listener = Listener((self.config.host, self.config.port), self._connections, self._make, context)
+        except OSError as error:
+            logger.error("the address cannot be had: %s", error)
+            sys.exit(STARTUP_FAILURE)
+        self.servers = [cast(asyncio.Server, listener)]
+        self.started = True
+
+    def _make(self, instead_of: Closable) -> Connection:
+        state: dict[str, Any] = self.lifespan.state
+        return Connection(
+            self._connections,
+            config=self.config,
+            server_state=self.server_state,
+            app_state=state,
+            instead_of=instead_of,
+        )
+
+    @override
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._streams.drain()
+        await super().shutdown(sockets)
