@@ -383,8 +383,8 @@ async def test_only_what_is_not_a_plain_read_is_logged_and_never_a_key(
 ) -> None:
     caplog.set_level("INFO")
     await http.get(PATH)
-    assert [record for record in caplog.records if record.name.endswith("response")] == []
+    assert [record for record in caplog.records if record.name.endswith("middleware.response")] == []
     await http.post("/v1/augmentation", json=BODY)
-    (record,) = (record for record in caplog.records if record.name.endswith("response"))
+    (record,) = (record for record in caplog.records if record.name.endswith("middleware.response"))
     fields = record.__dict__["fields"]
     assert (fields["method"], fields["status"], fields["key_id"]) == ("POST", 201, "full")

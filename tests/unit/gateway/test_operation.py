@@ -143,7 +143,7 @@ async def test_an_id_that_was_sent_is_kept_and_logged(
     caplog.set_level("INFO")
     answer = await http.post("/v1/augmentation", json=BODY, headers={"x-request-id": "trace-1"})
     assert answer.headers["x-request-id"] == "trace-1"
-    logged = [record for record in caplog.records if record.name.endswith("sending")]
+    logged = [record for record in caplog.records if record.name.endswith("middleware.response")]
     assert len(logged) == 1
     request_id.begin([(b"x-request-id", b"trace-1")])
     assert json.loads(JsonFormatter().format(logged[0]))["request_id"] == "trace-1"
