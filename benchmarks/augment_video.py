@@ -33,15 +33,15 @@ from torchvision.transforms.v2 import functional
 
 from augmentation_api.spec import Augmentation
 from augmentation_api.vocabulary import TransformName, VideoCodec
-from augmentation_worker.transforms import EpisodeTransform, draw_pipeline
-from augmentation_worker.video import (
+from augmentation_worker.media.video import (
     VideoEncoder,
     VideoEncoding,
     VideoSegment,
     augment_episode_camera,
     decode_segment,
 )
-from augmentation_worker.video.cores import usable_cores
+from augmentation_worker.media.video.cores import usable_cores
+from augmentation_worker.transforms import EpisodeTransform, draw_pipeline
 
 HEIGHT, WIDTH, FPS = 480, 640, 30
 BATCH = 16

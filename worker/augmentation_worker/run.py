@@ -22,10 +22,10 @@ from augmentation_worker.cluster.manifest import ShardManifests, patiently
 from augmentation_worker.cluster.report import Report
 from augmentation_worker.cluster.reporter import Reporter, interval_for
 from augmentation_worker.failure import Terminated, WorkerFailure, unforeseen_words
-from augmentation_worker.hub.client import HubClient
 from augmentation_worker.phases.session import Session
 from augmentation_worker.settings import Settings
 from augmentation_worker.storage.disk import is_disk_full, scratch_full
+from augmentation_worker.storage.hub.client import HubClient
 
 LAST_STATUS_SECONDS = 20.0
 """How long a pod that is done waits for its last status to be written."""

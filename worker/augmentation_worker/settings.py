@@ -7,7 +7,7 @@ from typing import Literal, Self, cast, get_args
 
 from augmentation_api import FailureReason, worker_contract
 from augmentation_worker.failure import WorkerFailure
-from augmentation_worker.hub.token import read_token
+from augmentation_worker.storage.hub.token import read_token
 
 ENV_TERMINATION_MESSAGE_PATH = "AUGMENTATION_TERMINATION_MESSAGE_PATH"
 """Where the termination message goes, if not to worker_contract.TERMINATION_MESSAGE_PATH (tests, local runs)."""

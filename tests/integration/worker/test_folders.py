@@ -9,7 +9,7 @@ import pytest
 
 from augmentation_api import FailureReason, PhaseName
 from augmentation_worker.failure import WorkerFailure
-from augmentation_worker.storage.folder_output import FolderOutput
+from augmentation_worker.storage.folder.output import FolderOutput
 from tests.integration.worker.conftest import FIXTURES
 from tests.integration.worker.datasets import CAMERA, check_result, check_times, episodes, file_hashes, rows
 from tests.integration.worker.jobs import UID, LocalRun, local_run, spec_of

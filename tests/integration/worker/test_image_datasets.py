@@ -14,7 +14,7 @@ from PIL import Image
 from augmentation_api import AugmentationJobSpec, FailureReason, PhaseName
 from augmentation_api.identifiers import backup_tag
 from augmentation_worker.failure import WorkerFailure
-from augmentation_worker.images import plan as image_plan
+from augmentation_worker.formats.images import plan as image_plan
 from augmentation_worker.local.preview import draw_preview
 from tests.integration.worker.conftest import Hub
 from tests.integration.worker.datasets import file_hashes
@@ -131,7 +131,7 @@ from dataclasses import replace
 from pathlib import Path
 from augmentation_api import PhaseName
 from augmentation_worker.cluster.manifest import LocalManifests
-from augmentation_worker.images import plan
+from augmentation_worker.formats.images import plan
 from tests.integration.worker.jobs import reopened
 plan.BLOCK_ROWS = 2
 record = LocalManifests.record

@@ -8,8 +8,8 @@ import pytest
 
 from augmentation_api import FailureReason
 from augmentation_worker.failure import WorkerFailure
-from augmentation_worker.hub.client import HubClient
-from augmentation_worker.hub.source import open_source
+from augmentation_worker.storage.hub.client import HubClient
+from augmentation_worker.storage.hub.source import open_source
 from devcluster.localhub.testing import inject_fault, requests_seen
 from tests.integration.worker.conftest import WRITE, Hub
 

@@ -13,9 +13,9 @@ import pytest
 
 from augmentation_api import AugmentationJobSpec, FailureReason, PhaseName
 from augmentation_worker.failure import WorkerFailure
-from augmentation_worker.hub.client import HubClient
-from augmentation_worker.hub.source import open_source, pin
 from augmentation_worker.local.preview import draw_preview
+from augmentation_worker.storage.hub.client import HubClient
+from augmentation_worker.storage.hub.source import open_source, pin
 from tests.integration.worker.conftest import FIXTURES, SAMPLE, WRITE, Hub
 from tests.integration.worker.image_datasets import image_folder, parquet_dataset
 from tests.integration.worker.jobs import LocalRun, local_run, spec_of

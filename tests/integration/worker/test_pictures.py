@@ -19,7 +19,7 @@ from augmentation_api.identifiers import backup_tag
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.local.preview import draw_preview
 from augmentation_worker.local.reproduce import recorded_in
-from augmentation_worker.pixel_hash import PixelHash
+from augmentation_worker.media.pixel_hash import PixelHash
 from augmentation_worker.transforms import draw_pipeline
 from tests.integration.worker.conftest import Hub
 from tests.integration.worker.datasets import episodes, file_hashes, rows

@@ -24,7 +24,7 @@ from augmentation_api import FailureReason
 from augmentation_worker import __main__ as program
 from augmentation_worker import secrecy
 from augmentation_worker.failure import WorkerFailure
-from augmentation_worker.hub.client import HubClient
+from augmentation_worker.storage.hub.client import HubClient
 from tests.integration.worker.conftest import FIXTURES, SAMPLE, WRITE, Hub
 from tests.integration.worker.hostile_hub import FORMS, STATUSES, WAYS, HostileHub, answered, hostile_hub
 from tests.integration.worker.jobs import UID, LocalRun, spec_of

@@ -22,10 +22,10 @@ from datasets import Features, Image
 from augmentation_api import FailureReason, PhaseName
 from augmentation_api.reach import Reach
 from augmentation_worker.failure import WorkerFailure
-from augmentation_worker.hub.client import HubClient
-from augmentation_worker.hub.destinations import Destinations, checked_transport
-from augmentation_worker.images import finding
-from augmentation_worker.images.local_only import RemoteAccess, local_only
+from augmentation_worker.formats.images import detection as finding
+from augmentation_worker.formats.images.local_only import RemoteAccess, local_only
+from augmentation_worker.storage.hub.client import HubClient
+from augmentation_worker.storage.hub.destinations import Destinations, checked_transport
 from tests.integration.listener import Listener, listening
 from tests.integration.worker.conftest import FIXTURES
 from tests.integration.worker.image_datasets import image_folder, image_folder_with_metadata, parquet_dataset, picture

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from huggingface_hub import HfApi
 
-from augmentation_worker.hub import uploaded_files
+from augmentation_worker.storage.hub import uploaded_files
 from augmentation_worker.storage.output import StoredFile
 from tests.integration.worker.conftest import WRITE, Hub
 

@@ -32,23 +32,23 @@ from hypothesis import strategies as st
 from PIL import Image as Pillow
 
 from augmentation_worker.bounded import Unreadable
-from augmentation_worker.dataset.data_table import SourceRows
-from augmentation_worker.dataset.info import read_info
-from augmentation_worker.dataset.metadata import check_statistics
-from augmentation_worker.dataset.provenance import read_provenance
-from augmentation_worker.dataset.records import RecordInvalid, ShardRecords
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
-from augmentation_worker.hub.client import HubClient
-from augmentation_worker.images.card_configs import shown_card
-from augmentation_worker.images.columns import features_of
-from augmentation_worker.images.metadata_file import check_metadata_file
-from augmentation_worker.images.records import ImageShardRecords
-from augmentation_worker.pictures.encoded import decode_picture
-from augmentation_worker.pictures.picture_header import PictureInvalid
-from augmentation_worker.storage.folder_source import FolderSource
+from augmentation_worker.formats.images.card_configs import shown_card
+from augmentation_worker.formats.images.columns import features_of
+from augmentation_worker.formats.images.metadata_file import check_metadata_file
+from augmentation_worker.formats.images.records import ImageShardRecords
+from augmentation_worker.formats.lerobot.data_table import SourceRows
+from augmentation_worker.formats.lerobot.info import read_info
+from augmentation_worker.formats.lerobot.metadata import check_statistics
+from augmentation_worker.formats.lerobot.provenance import read_provenance
+from augmentation_worker.formats.lerobot.records import RecordInvalid, ShardRecords
+from augmentation_worker.media.images.encoded import decode_picture
+from augmentation_worker.media.images.header import PictureInvalid
+from augmentation_worker.media.video import VideoInvalid, VideoSegment, decode_segment, probe_video
+from augmentation_worker.storage.folder.source import FolderSource
+from augmentation_worker.storage.hub.client import HubClient
 from augmentation_worker.storage.source import load_metadata
-from augmentation_worker.video import VideoInvalid, VideoSegment, decode_segment, probe_video
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 CAMERA = "observation.image"

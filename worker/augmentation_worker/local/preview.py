@@ -4,17 +4,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from augmentation_api import AugmentationJobSpec, FailureReason
-from augmentation_worker.dataset.plan import make_plan
-from augmentation_worker.dataset.supported import check_cameras, check_spec
 from augmentation_worker.failure import WorkerFailure
-from augmentation_worker.images.finding import find_image_dataset, is_image_dataset
-from augmentation_worker.images.resolve import checked_plan
-from augmentation_worker.images.sheet import draw_first_row, draw_row
-from augmentation_worker.pictures.before_and_after import before_and_after
-from augmentation_worker.pictures.episode import UnusablePicture
-from augmentation_worker.storage.folder_source import FolderSource
+from augmentation_worker.formats.images.before_and_after import draw_first_row, draw_row
+from augmentation_worker.formats.images.detection import find_image_dataset, is_image_dataset
+from augmentation_worker.formats.images.resolve import checked_plan
+from augmentation_worker.formats.lerobot.before_and_after import before_and_after
+from augmentation_worker.formats.lerobot.episode_pictures import UnusablePicture
+from augmentation_worker.formats.lerobot.plan import make_plan
+from augmentation_worker.formats.lerobot.supported import check_cameras, check_spec
+from augmentation_worker.media.video import VideoInvalid
+from augmentation_worker.storage.folder.source import FolderSource
 from augmentation_worker.storage.source import load_metadata
-from augmentation_worker.video import VideoInvalid
 
 
 def draw_preview(

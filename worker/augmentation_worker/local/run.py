@@ -33,9 +33,9 @@ from augmentation_worker.settings import (
     ENV_TERMINATION_MESSAGE_PATH,
     Device,
 )
-from augmentation_worker.storage.folder_output import is_result_of
-from augmentation_worker.storage.folder_source import FolderSource
-from augmentation_worker.storage.held_folder import EntryRefused, HeldFolder
+from augmentation_worker.storage.folder.held_folder import EntryRefused, HeldFolder
+from augmentation_worker.storage.folder.output import is_result_of
+from augmentation_worker.storage.folder.source import FolderSource
 
 POLL_SECONDS = 0.2
 _STOP_SECONDS = 10.0

@@ -9,11 +9,19 @@ from pathlib import Path
 
 from augmentation_api import FailureReason
 from augmentation_api.vocabulary import ShardState
-from augmentation_worker.dataset.data_table import SourceRows, write_shard_rows
-from augmentation_worker.dataset.layout import PICTURE_PATH, check_order_of_data_files
-from augmentation_worker.dataset.metadata import DatasetMetadata
-from augmentation_worker.dataset.plan import Plan, PlannedEpisode, PlannedShard, RowsMade, make_plan
-from augmentation_worker.dataset.records import (
+from augmentation_worker.dataset_path import DatasetPath
+from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.formats.images.augment import augment_images
+from augmentation_worker.formats.images.detection import is_image_dataset
+from augmentation_worker.formats.lerobot.before_and_after import before_and_after
+from augmentation_worker.formats.lerobot.data_table import SourceRows, write_shard_rows
+from augmentation_worker.formats.lerobot.episode_pictures import UnusablePicture
+from augmentation_worker.formats.lerobot.episode_rows import EpisodeRows, unusable_picture
+from augmentation_worker.formats.lerobot.episode_videos import EpisodeVideos
+from augmentation_worker.formats.lerobot.layout import PICTURE_PATH, check_order_of_data_files
+from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
+from augmentation_worker.formats.lerobot.plan import Plan, PlannedEpisode, PlannedShard, RowsMade, make_plan
+from augmentation_worker.formats.lerobot.records import (
     DATA_KEY,
     ORIGINAL_VIDEOS_KEY,
     PICTURE_KEY,
@@ -24,21 +32,13 @@ from augmentation_worker.dataset.records import (
     ShardRecords,
     episode_key,
 )
-from augmentation_worker.dataset_path import DatasetPath
-from augmentation_worker.failure import WorkerFailure
-from augmentation_worker.images.augment import augment_images
-from augmentation_worker.images.finding import is_image_dataset
+from augmentation_worker.media.video import VideoInvalid
 from augmentation_worker.phases.device import device_of
-from augmentation_worker.phases.episode_rows import EpisodeRows, unusable_picture
-from augmentation_worker.phases.episode_videos import EpisodeVideos
 from augmentation_worker.phases.progress import ShardProgress
 from augmentation_worker.phases.session import Session
-from augmentation_worker.pictures.before_and_after import before_and_after
-from augmentation_worker.pictures.episode import UnusablePicture
 from augmentation_worker.storage.blobs import record_of
 from augmentation_worker.storage.output import OutputDataset
 from augmentation_worker.storage.source import SourceDataset, load_metadata
-from augmentation_worker.video import VideoInvalid
 
 _log = logging.getLogger(__name__)
 

@@ -11,22 +11,22 @@ from pathlib import Path
 from augmentation_api import FailureReason
 from augmentation_api.status import OutputStatus
 from augmentation_worker import termination
-from augmentation_worker.dataset import integrity
-from augmentation_worker.dataset.data_table import SourceRows, write_shard_rows
-from augmentation_worker.dataset.episode_rows import write_episode_rows, write_kept_rows
-from augmentation_worker.dataset.layout import carried_metadata
-from augmentation_worker.dataset.metadata import DatasetMetadata
-from augmentation_worker.dataset.plan import Plan, PlannedEpisode, RowsMade, make_plan
-from augmentation_worker.dataset.records import BlobRecord, RecordInvalid, ShardRecords
 from augmentation_worker.failure import WorkerFailure
-from augmentation_worker.images.finding import is_image_dataset
-from augmentation_worker.images.publish import publish_images
+from augmentation_worker.formats.images.detection import is_image_dataset
+from augmentation_worker.formats.images.publish import publish_images
+from augmentation_worker.formats.lerobot import integrity
+from augmentation_worker.formats.lerobot.data_table import SourceRows, write_shard_rows
+from augmentation_worker.formats.lerobot.layout import carried_metadata
+from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
+from augmentation_worker.formats.lerobot.metadata_files import MetadataFiles
+from augmentation_worker.formats.lerobot.picture_check import check_written_pictures
+from augmentation_worker.formats.lerobot.plan import Plan, PlannedEpisode, RowsMade, make_plan
+from augmentation_worker.formats.lerobot.records import BlobRecord, RecordInvalid, ShardRecords
+from augmentation_worker.formats.lerobot.rows_files import write_episode_rows, write_kept_rows
+from augmentation_worker.formats.lerobot.video_check import check_written_video
 from augmentation_worker.phases.carried_secrets import refuse_secrets
-from augmentation_worker.phases.metadata_files import MetadataFiles
 from augmentation_worker.phases.one_commit import commit_once
-from augmentation_worker.phases.picture_check import check_written_pictures
 from augmentation_worker.phases.session import Session
-from augmentation_worker.phases.video_check import check_written_video
 from augmentation_worker.storage.blobs import stored_of
 from augmentation_worker.storage.output import OutputDataset, StoredFile
 from augmentation_worker.storage.source import SourceDataset, load_metadata

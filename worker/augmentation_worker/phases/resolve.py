@@ -3,15 +3,15 @@
 from augmentation_api import FailureReason
 from augmentation_api.sharding import most_episodes_per_shard
 from augmentation_api.status import MAX_SHARDS, MOST_CAMERAS, OutputStatus, SourceStatus
-from augmentation_worker.dataset import limits
-from augmentation_worker.dataset.info import DatasetInfo
-from augmentation_worker.dataset.layout import check_order_of_data_files, planned_paths
-from augmentation_worker.dataset.metadata import DatasetMetadata
-from augmentation_worker.dataset.plan import Plan, make_plan, selected_episodes
-from augmentation_worker.dataset.supported import check_cameras, check_encoding, check_spec
 from augmentation_worker.failure import WorkerFailure
-from augmentation_worker.images.finding import is_image_dataset
-from augmentation_worker.images.resolve import resolve_images
+from augmentation_worker.formats import limits
+from augmentation_worker.formats.images.detection import is_image_dataset
+from augmentation_worker.formats.images.resolve import resolve_images
+from augmentation_worker.formats.lerobot.info import DatasetInfo
+from augmentation_worker.formats.lerobot.layout import check_order_of_data_files, planned_paths
+from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
+from augmentation_worker.formats.lerobot.plan import Plan, make_plan, selected_episodes
+from augmentation_worker.formats.lerobot.supported import check_cameras, check_encoding, check_spec
 from augmentation_worker.phases.prepared_output import prepare_output
 from augmentation_worker.phases.session import Session
 from augmentation_worker.storage.output import OutputDataset

@@ -10,12 +10,12 @@ from augmentation_api.volumes import output_volume
 from augmentation_worker.cluster.manifest import ShardManifests
 from augmentation_worker.cluster.reporter import Reporter
 from augmentation_worker.failure import WorkerFailure
-from augmentation_worker.hub.client import HubClient
-from augmentation_worker.hub.output import HubOutput
-from augmentation_worker.hub.source import open_source, pin
 from augmentation_worker.settings import Settings
-from augmentation_worker.storage.folder_output import FolderOutput, is_result_of, previous_of
-from augmentation_worker.storage.folder_source import FolderSource
+from augmentation_worker.storage.folder.output import FolderOutput, is_result_of, previous_of
+from augmentation_worker.storage.folder.source import FolderSource
+from augmentation_worker.storage.hub.client import HubClient
+from augmentation_worker.storage.hub.output import HubOutput
+from augmentation_worker.storage.hub.source import open_source, pin
 from augmentation_worker.storage.output import OutputDataset
 from augmentation_worker.storage.source import SourceDataset
 

@@ -1,6 +1,6 @@
 """Stored files as they are recorded, and recorded files as the storage knows them."""
 
-from augmentation_worker.dataset.records import BlobRecord
+from augmentation_worker.formats.lerobot.records import BlobRecord
 from augmentation_worker.storage.output import StoredFile
 
 

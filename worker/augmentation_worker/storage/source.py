@@ -6,17 +6,17 @@ from typing import BinaryIO, Protocol
 
 from augmentation_api import FailureReason
 from augmentation_worker.bounded.json_document import check_size
-from augmentation_worker.dataset import limits
-from augmentation_worker.dataset.info import INFO_PATH, read_info
-from augmentation_worker.dataset.metadata import (
+from augmentation_worker.dataset_path import DatasetPath
+from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.formats import limits
+from augmentation_worker.formats.lerobot.info import INFO_PATH, read_info
+from augmentation_worker.formats.lerobot.metadata import (
     STATS_PATH,
     DatasetMetadata,
     check_files,
     episode_files_of,
     read_metadata,
 )
-from augmentation_worker.dataset_path import DatasetPath
-from augmentation_worker.failure import WorkerFailure
 
 
 class SourceDataset(Protocol):

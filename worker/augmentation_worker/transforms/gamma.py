@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from augmentation_api.spec import Augmentation
-from augmentation_worker.draws import Draws
+from augmentation_worker.transforms.draws import Draws
 from augmentation_worker.transforms.keyed import CHANNELS, Description, KeyedTransform
 from augmentation_worker.transforms.lookup_table import LEVELS, LookupTable, round_to_uint8
 

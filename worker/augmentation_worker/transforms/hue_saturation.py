@@ -8,8 +8,8 @@ import torch
 from numpy.typing import NDArray
 
 from augmentation_api.spec import Augmentation
-from augmentation_worker.draws import Draws
 from augmentation_worker.transforms import kernels
+from augmentation_worker.transforms.draws import Draws
 from augmentation_worker.transforms.keyed import Description, KeyedTransform
 
 RGB_TO_YIQ = np.array(

@@ -6,7 +6,7 @@ import torch
 from torchvision.io import ImageReadMode, decode_jpeg, encode_jpeg
 
 from augmentation_api.spec import Augmentation
-from augmentation_worker.draws import Draws
+from augmentation_worker.transforms.draws import Draws
 from augmentation_worker.transforms.keyed import Description, KeyedTransform
 
 

@@ -7,7 +7,7 @@ from torchvision import tv_tensors
 from torchvision.transforms import v2
 
 from augmentation_api.spec import Augmentation
-from augmentation_worker.draws import Draws
+from augmentation_worker.transforms.draws import Draws
 
 CHANNELS = 3
 Description = dict[str, float | int | str]

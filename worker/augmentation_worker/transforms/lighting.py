@@ -9,13 +9,13 @@ import torch
 
 from augmentation_api import transforms as spec
 from augmentation_api.spec import Augmentation
-from augmentation_worker.draws import Draws
 from augmentation_worker.transforms.color_temperature import (
     REFERENCE_KELVIN,
     srgb_decode,
     srgb_encode,
     temperature_gains,
 )
+from augmentation_worker.transforms.draws import Draws
 from augmentation_worker.transforms.keyed import Description, KeyedTransform, mean_of_images
 from augmentation_worker.transforms.lookup_table import CHANNELS, LEVELS, LookupTable, round_to_uint8
 

@@ -9,7 +9,7 @@ from numpy.random import Philox
 from numpy.typing import NDArray
 
 from augmentation_api.spec import Augmentation
-from augmentation_worker.draws import Draws
+from augmentation_worker.transforms.draws import Draws
 from augmentation_worker.transforms.keyed import CHANNELS, Description, KeyedTransform, mean_of_images
 
 KINDS = ("solid", "mean", "noise")

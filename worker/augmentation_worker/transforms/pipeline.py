@@ -10,8 +10,8 @@ import torch
 from augmentation_api.spec import Augmentation
 from augmentation_api.vocabulary import TransformName
 from augmentation_worker.copies import transforms_of_copies
-from augmentation_worker.draws import Draws
 from augmentation_worker.transforms.blur import Blur
+from augmentation_worker.transforms.draws import Draws
 from augmentation_worker.transforms.gamma import Gamma
 from augmentation_worker.transforms.hue_saturation import HueSaturation
 from augmentation_worker.transforms.jpeg import Jpeg

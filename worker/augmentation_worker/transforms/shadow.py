@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 
 from augmentation_api.spec import Augmentation
-from augmentation_worker.draws import Draws
 from augmentation_worker.transforms import kernels
+from augmentation_worker.transforms.draws import Draws
 from augmentation_worker.transforms.keyed import Description, KeyedTransform
 
 _MIDDLE = (0.2, 0.8)

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from augmentation_api.spec import Augmentation
+from augmentation_worker.media.video.colors import TO_RGB
 from augmentation_worker.transforms import EpisodeTransform, draw_pipeline
-from augmentation_worker.video.colors import TO_RGB
 
 CAMERA = "observation.image"
 SAMPLE = Path(__file__).parents[3] / "fixtures" / "pusht_v30"

@@ -5,9 +5,9 @@ import pytest
 import torch
 from torchvision.transforms.v2 import functional
 
-from augmentation_worker.draws import Draws
 from augmentation_worker.transforms import Blur
 from augmentation_worker.transforms.blur import BlurParameters, blur_in_torch
+from augmentation_worker.transforms.draws import Draws
 
 
 def blurred(frames: torch.Tensor, parameters: BlurParameters) -> torch.Tensor:

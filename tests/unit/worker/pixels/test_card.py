@@ -7,8 +7,7 @@ import torch
 
 from augmentation_api.spec import Augmentation
 from augmentation_api.vocabulary import VideoCodec
-from augmentation_worker.transforms import draw_pipeline
-from augmentation_worker.video import (
+from augmentation_worker.media.video import (
     VideoEncoder,
     VideoEncoding,
     VideoSegment,
@@ -17,6 +16,7 @@ from augmentation_worker.video import (
     decode_segment,
     on_card,
 )
+from augmentation_worker.transforms import draw_pipeline
 
 from .conftest import moving_scene, psnr
 

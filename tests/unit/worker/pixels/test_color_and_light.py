@@ -5,8 +5,8 @@ import pytest
 import torch
 from torchvision.transforms.v2 import functional
 
-from augmentation_worker.draws import Draws
 from augmentation_worker.transforms import Gamma, HueSaturation, Jpeg, Shadow
+from augmentation_worker.transforms.draws import Draws
 from augmentation_worker.transforms.hue_saturation import color_matrix
 from augmentation_worker.transforms.hue_saturation import multiply_in_torch as multiply_colors_in_torch
 from augmentation_worker.transforms.shadow import ShadowParameters

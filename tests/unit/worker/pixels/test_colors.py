@@ -2,7 +2,7 @@ import av
 import numpy as np
 import pytest
 
-from augmentation_worker.video.colors import ColorConverter, ColorTags
+from augmentation_worker.media.video.colors import ColorConverter, ColorTags
 
 from .conftest import SampleVideo, moving_scene
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from augmentation_worker.pictures.contact_sheet import Cell, draw_contact_sheet
+from augmentation_worker.media.contact_sheet import Cell, draw_contact_sheet
 
 RED = np.full((30, 60, 3), (255, 0, 0), np.uint8)
 

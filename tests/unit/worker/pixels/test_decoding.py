@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from augmentation_api.vocabulary import VideoCodec
-from augmentation_worker.video import (
+from augmentation_worker.media.video import (
     ColorTags,
     VideoEncoder,
     VideoEncoding,
@@ -17,7 +17,7 @@ from augmentation_worker.video import (
     probe_video,
     properties,
 )
-from augmentation_worker.video.colors import TO_RGB
+from augmentation_worker.media.video.colors import TO_RGB
 
 from .conftest import SampleVideo, moving_scene
 

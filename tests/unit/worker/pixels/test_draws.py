@@ -1,7 +1,7 @@
 import pytest
 from numpy.random import Philox
 
-from augmentation_worker.draws import Draws, philox_key
+from augmentation_worker.transforms.draws import Draws, philox_key
 
 KEY = (7, "observation.images.top", 3, 1, "lighting")
 

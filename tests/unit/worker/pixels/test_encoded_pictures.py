@@ -9,8 +9,8 @@ import pytest
 import torch
 from PIL import Image, ImageCms
 
-from augmentation_worker.pictures.encoded import PictureEncoding, decode_picture, encode_picture
-from augmentation_worker.pictures.picture_header import MOST_PIXELS, PictureFormat, PictureInvalid, read_header
+from augmentation_worker.media.images.encoded import PictureEncoding, decode_picture, encode_picture
+from augmentation_worker.media.images.header import MOST_PIXELS, PictureFormat, PictureInvalid, read_header
 
 RGB = np.random.default_rng(7).integers(0, 256, (40, 60, 3), dtype=np.uint8)
 SMOOTH = np.stack([*np.meshgrid(np.arange(60) * 4, np.arange(40) * 6), np.full((40, 60), 90)], -1).astype(np.uint8)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from augmentation_api.vocabulary import VideoCodec
-from augmentation_worker.video import (
+from augmentation_worker.media.video import (
     VideoEncoder,
     VideoEncoding,
     VideoInvalid,

@@ -2,7 +2,7 @@ import pytest
 
 from augmentation_api.spec import VideoOutput
 from augmentation_api.vocabulary import VideoCodec
-from augmentation_worker.video import ColorTags, VideoEncoding, VideoProperties
+from augmentation_worker.media.video import ColorTags, VideoEncoding, VideoProperties
 
 RECORDED = {
     "video.codec": "av1",

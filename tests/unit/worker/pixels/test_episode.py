@@ -10,9 +10,8 @@ import torch
 import xxhash
 
 from augmentation_api.vocabulary import VideoCodec
-from augmentation_worker.image_statistics import ImageStatisticsCollector
-from augmentation_worker.transforms import EpisodeTransform
-from augmentation_worker.video import (
+from augmentation_worker.media.image_statistics import ImageStatisticsCollector
+from augmentation_worker.media.video import (
     EpisodeVideo,
     VideoEncoder,
     VideoEncoding,
@@ -23,6 +22,7 @@ from augmentation_worker.video import (
     decode_segment,
     episode,
 )
+from augmentation_worker.transforms import EpisodeTransform
 
 from .conftest import SampleVideo, psnr
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from augmentation_worker.image_statistics import (
+from augmentation_worker.media.image_statistics import (
     QUANTILES,
     ImageStatistics,
     ImageStatisticsCollector,

@@ -4,8 +4,8 @@ import torch
 from torchvision import tv_tensors
 from torchvision.transforms.v2 import functional
 
-from augmentation_worker.draws import Draws
 from augmentation_worker.transforms import Lighting, LightingParameters
+from augmentation_worker.transforms.draws import Draws
 
 LUMA = torch.tensor([0.299, 0.587, 0.114], dtype=torch.float64)
 LUMINANCE = torch.tensor([0.2126, 0.7152, 0.0722], dtype=torch.float64)

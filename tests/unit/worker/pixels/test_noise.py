@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from augmentation_worker.draws import Draws
 from augmentation_worker.transforms import Noise, kernels
+from augmentation_worker.transforms.draws import Draws
 from augmentation_worker.transforms.noise import add_noise_in_torch, gaussian_table, philox_in_torch
 
 HEIGHT, WIDTH = 120, 160

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from augmentation_worker.draws import Draws
 from augmentation_worker.transforms import Occlusion
+from augmentation_worker.transforms.draws import Draws
 from augmentation_worker.transforms.occlusion import OcclusionParameters, Patch
 
 MEAN = (0.2, 0.4, 0.6)

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from augmentation_worker.dataset.records import BlobRecord, RecordInvalid
 from augmentation_worker.dataset_path import DatasetPath, PathRefused, checked_listing, shown
+from augmentation_worker.formats.lerobot.records import BlobRecord, RecordInvalid
 
 ROOT = Path("/datasets/pusht")
 

@@ -1,0 +1,114 @@
+"""v2.1's lines of JSON, read as the table that v3.0 has, and written for a result."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from augmentation_api import FailureReason
+from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.formats.lerobot.episode_lines import (
+    EPISODES_PATH,
+    STATISTICS_PATH,
+    read_episode_lines,
+    write_episode_lines,
+)
+from augmentation_worker.formats.lerobot.info import INFO_PATH, read_info
+from augmentation_worker.formats.lerobot.metadata import check_files
+from tests.unit.worker.formats.lerobot.samples import FIXTURE_V21, fixture_metadata
+
+CAMERA = "observation.image"
+INFO = read_info((FIXTURE_V21 / INFO_PATH).read_bytes(), "lab/pusht")
+EPISODES = (FIXTURE_V21 / EPISODES_PATH).read_bytes()
+STATISTICS = (FIXTURE_V21 / STATISTICS_PATH).read_bytes()
+
+
+def lines(content: bytes) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in content.splitlines()]
+
+
+def test_the_sample_reads_as_a_sound_dataset() -> None:
+    metadata = fixture_metadata(FIXTURE_V21)
+    assert [episode.length for episode in metadata.episodes] == [68, 58, 50, 62]
+    assert metadata.data_paths[3] == "data/chunk-000/episode_000003.parquet"
+    assert metadata.video_paths[3] == f"videos/chunk-000/{CAMERA}/episode_000003.mp4"
+    check_files(metadata, {*metadata.data_paths, *metadata.video_paths, "meta/tasks.jsonl"})
+    with pytest.raises(WorkerFailure, match=r"meta/tasks\.jsonl"):
+        check_files(metadata, {*metadata.data_paths, *metadata.video_paths})
+
+
+def test_statistics_are_columns_as_in_v30() -> None:
+    table = read_episode_lines(EPISODES, STATISTICS, INFO, "lab/pusht")
+    line = lines(STATISTICS)[2]["stats"]
+    assert table.column(f"stats/{CAMERA}/mean")[2].as_py() == line[CAMERA]["mean"]
+    assert table.column("stats/next.done/max")[2].as_py() == [1.0]
+    assert table.column("stats/index/count")[2].as_py() == [50]
+
+
+def test_lines_may_stand_in_any_order() -> None:
+    shuffled = b"\n".join(reversed(EPISODES.splitlines())) + b"\n\n"
+    assert read_episode_lines(shuffled, STATISTICS, INFO, "x").equals(
+        read_episode_lines(EPISODES, STATISTICS, INFO, "x")
+    )
+
+
+def test_a_result_keeps_the_lines_of_the_originals_and_adds_its_own() -> None:
+    before = read_episode_lines(EPISODES, STATISTICS, INFO, "x").to_pylist()
+    made = [(4, 1), (5, 3)]
+    rows = before + [{**before[source], "episode_index": index} for index, source in made]
+    for row in rows[4:]:
+        row[f"stats/{CAMERA}/mean"] = [[[0.25]], [[0.5]], [[0.75]]]
+        row["stats/index/min"] = [999.0]
+    table = read_episode_lines(EPISODES, STATISTICS, INFO, "x").from_pylist(rows)
+    written = write_episode_lines(table, made, [CAMERA, "index"], EPISODES, STATISTICS, "x")
+    assert written[EPISODES_PATH].startswith(EPISODES)
+    assert written[STATISTICS_PATH].startswith(STATISTICS)
+    new, old = lines(written[STATISTICS_PATH])[5], lines(STATISTICS)[3]
+    assert new["episode_index"] == 5
+    assert new["stats"][CAMERA]["mean"] == [[[0.25]], [[0.5]], [[0.75]]]
+    assert json.dumps(new["stats"]["index"]["min"]) == "[999]"
+    assert {**new["stats"], CAMERA: None, "index": None} == {**old["stats"], CAMERA: None, "index": None}
+    assert lines(written[EPISODES_PATH])[5] == {**lines(EPISODES)[3], "episode_index": 5}
+
+
+def test_fields_that_are_not_known_are_kept_in_an_augmented_episode() -> None:
+    episodes = EPISODES.replace(b'"length": 58', b'"length": 58, "scene": "K\xc3\xbcche"')
+    table = read_episode_lines(episodes, STATISTICS, INFO, "x")
+    table = table.from_pylist([*table.to_pylist(), {**table.to_pylist()[1], "episode_index": 4}])
+    written = write_episode_lines(table, [(4, 1)], [], episodes, STATISTICS, "x")
+    assert lines(written[EPISODES_PATH])[4]["scene"] == "Küche"
+
+
+def test_an_episode_without_statistics_stays_without() -> None:
+    fewer = b"\n".join(STATISTICS.splitlines()[:3])
+    table = read_episode_lines(EPISODES, fewer, INFO, "x")
+    assert table.column(f"stats/{CAMERA}/mean")[3].as_py() is None
+    more = table.from_pylist([*table.to_pylist(), {**table.to_pylist()[3], "episode_index": 4}])
+    written = write_episode_lines(more, [(4, 3)], [CAMERA], EPISODES, fewer, "x")
+    assert len(lines(written[STATISTICS_PATH])) == 3
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda text: text.replace(b'"length": 58', b'"length": "long"'), ["line 2", EPISODES_PATH, "length"]),
+        (lambda text: text.replace(b', "length": 58', b""), ["line 2", EPISODES_PATH, "length"]),
+        (lambda text: text + b"{", ["line 5", EPISODES_PATH]),
+        (lambda text: b"\xff" + text, ["line 1", EPISODES_PATH, "not UTF-8 text"]),
+        (lambda text: text.replace(b'"tasks": [', b'"tasks": [3, '), ["line 1", "tasks"]),
+    ],
+)
+def test_a_line_that_cannot_be_read_is_named(damage: Callable[[bytes], bytes], words: list[str]) -> None:
+    damaged = damage(EPISODES)
+    assert damaged != EPISODES
+    with pytest.raises(WorkerFailure) as caught:
+        read_episode_lines(damaged, STATISTICS, INFO, "lab/pusht")
+    assert caught.value.reason is FailureReason.SOURCE_INVALID
+    assert all(word in caught.value.message for word in ["lab/pusht", *words]), caught.value.message
+
+
+def test_statistics_that_are_no_numbers_are_named() -> None:
+    damaged = STATISTICS.replace(b'"min": [0.0]', b'"min": ["low"]', 1)
+    with pytest.raises(WorkerFailure, match=r"episodes_stats\.jsonl: min of next\.reward"):
+        read_episode_lines(EPISODES, damaged, INFO, "lab/pusht")

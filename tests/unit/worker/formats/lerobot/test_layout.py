@@ -1,0 +1,51 @@
+import pytest
+
+from augmentation_api import Augmentation
+from augmentation_api.vocabulary import OutputMode
+from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.formats.lerobot.layout import (
+    carried_metadata,
+    check_order_of_data_files,
+    with_large_file_rules,
+)
+from augmentation_worker.formats.lerobot.plan import make_plan
+from tests.unit.worker.formats.lerobot.samples import episode_rows, fixture_metadata, job, metadata_of
+
+
+def test_what_publish_writes_itself_is_not_carried_over() -> None:
+    metadata = fixture_metadata()
+    paths = [
+        "README.md",
+        ".gitattributes",
+        "LICENSE",
+        "meta/info.json",
+        "meta/stats.json",
+        "meta/tasks.parquet",
+        "meta/augmentation.json",
+        "meta/episodes/chunk-000/file-000.parquet",
+        "images/big.png",
+        *metadata.data_paths,
+        *metadata.video_paths,
+    ]
+    carried = carried_metadata(metadata, make_plan(metadata, job(Augmentation()), 1), paths)
+    assert carried == ("LICENSE", "meta/episodes/chunk-000/file-000.parquet", "meta/tasks.parquet")
+    in_place = make_plan(metadata, job(Augmentation(), OutputMode.IN_PLACE), 1)
+    assert carried_metadata(metadata, in_place, paths) == ("LICENSE", "meta/tasks.parquet")
+
+
+def test_large_file_rules_are_added_once_and_only_where_they_are_missing() -> None:
+    rules = with_large_file_rules("")
+    assert "*.mp4 filter=lfs" in rules
+    assert "*.parquet filter=lfs" in rules
+    assert with_large_file_rules(rules) == rules
+    partly = with_large_file_rules("*.parquet filter=lfs diff=lfs merge=lfs -text")
+    added = [f"{pattern} filter=lfs diff=lfs merge=lfs -text" for pattern in ("*.mp4", "*.png")]
+    assert partly.splitlines()[1:] == added
+
+
+def test_numbers_without_leading_zeros_are_refused_where_files_would_be_read_in_another_order() -> None:
+    columns = episode_rows([5] * 9, episodes_per_file=1)
+    metadata = metadata_of(columns, data_path="data/{chunk_index}/{file_index}.parquet")
+    check_order_of_data_files(metadata, make_plan(metadata, job(Augmentation()), 1))
+    with pytest.raises(WorkerFailure, match=r"data/0/10\.parquet .* leading zeros"):
+        check_order_of_data_files(metadata, make_plan(metadata, job(Augmentation()), 2))

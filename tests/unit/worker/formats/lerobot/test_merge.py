@@ -1,0 +1,214 @@
+import json
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from augmentation_api import AugmentationJobSpec, FailureReason
+from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.formats.lerobot import integrity
+from augmentation_worker.formats.lerobot.card import write_card
+from augmentation_worker.formats.lerobot.episodes import read_episodes
+from augmentation_worker.formats.lerobot.file_number import FileNumber
+from augmentation_worker.formats.lerobot.merge import episodes_of_result
+from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
+from augmentation_worker.formats.lerobot.plan import Plan, make_plan
+from augmentation_worker.formats.lerobot.provenance import read_provenance, write_provenance
+from augmentation_worker.formats.lerobot.records import (
+    BlobRecord,
+    DataRecord,
+    EpisodeRecord,
+    ShardRecords,
+    VideoCopyRecord,
+    VideoRecord,
+)
+from augmentation_worker.formats.lerobot.statistics import stats_json
+from tests.unit.worker.formats.lerobot.samples import fixture_metadata
+
+CAMERA = "observation.image"
+SHA = "ab" * 32
+SPEC = AugmentationJobSpec.model_validate({"source": {"hub": {"repoID": "lab/pusht"}}, "augmentation": {"copies": 2}})
+
+
+def statistics(level: float) -> dict[str, list[float]]:
+    names = ("min", "max", "mean", "std", "q01", "q10", "q50", "q90", "q99")
+    return {**{name: [level, level / 2, level / 4] for name in names}, "count": [50.0]}
+
+
+def records_of(metadata: DatasetMetadata, plan: Plan) -> list[ShardRecords]:
+    """What shards record that do everything right."""
+    made = []
+    for shard in plan.shards:
+        episodes = {}
+        for episode in shard.episodes:
+            length, fps = episode.source.length, metadata.info.fps
+            copies = tuple(
+                VideoCopyRecord(
+                    from_timestamp=copy.copy * length / fps,
+                    to_timestamp=(copy.copy + 1) * length / fps,
+                    frames=length,
+                    pixel_hash=SHA,
+                    statistics=statistics(0.5 + copy.copy / 8),
+                    parameters={"lighting": {"brightness_percent": 3.5}},
+                )
+                for copy in episode.copies
+            )
+            path = metadata.info.video_file(CAMERA, *episode.video_files(CAMERA))
+            videos = {CAMERA: (VideoRecord(path=path, sha256=SHA, size=9, copies=copies),)}
+            episodes[episode.source.index] = EpisodeRecord(videos=videos)
+        rows = metadata.info.data_file(shard.data_file or FileNumber(0, 0))
+        originals = tuple(BlobRecord(path=path, sha256=SHA, size=9) for path in shard.original_videos)
+        file = None if shard.data_file is None else BlobRecord(path=rows, sha256=SHA, size=9)
+        data = DataRecord(file=file, rows=shard.rows)
+        picture = BlobRecord(path="meta/augmentation.png", sha256=SHA, size=9) if shard.draws_picture else None
+        made.append(ShardRecords(episodes=episodes, data=data, original_videos=originals, picture=picture))
+    return made
+
+
+def planned(shards: int = 2, spec: AugmentationJobSpec = SPEC) -> tuple[DatasetMetadata, Plan, list[ShardRecords]]:
+    metadata = fixture_metadata()
+    plan = make_plan(metadata, spec, shards)
+    return metadata, plan, records_of(metadata, plan)
+
+
+def merged(metadata: DatasetMetadata, plan: Plan, records: list[ShardRecords]) -> tuple[bytes, pa.Table, bytes]:
+    table = episodes_of_result(metadata, plan, records, FileNumber(0, 1))
+    info = metadata.info.grown(plan.total_episodes, plan.total_frames, {})
+    return info, table, stats_json(table, metadata.stats_json)
+
+
+def test_the_merged_metadata_reads_as_a_sound_dataset() -> None:
+    metadata, plan, records = planned()
+    info, table, stats = merged(metadata, plan, records)
+    integrity.check_complete(plan, records)
+    integrity.check_records(metadata, plan, records)
+    integrity.check_result(metadata, plan, info, table, stats)
+    totals = {"total_episodes": 18, "total_frames": 1026}
+    episodes = read_episodes(table, metadata.info.model_copy(update=totals), "result")
+    assert (len(episodes), episodes[-1].to_index) == (18, 1026)
+
+
+def test_a_row_is_its_sources_but_for_what_differs() -> None:
+    metadata, plan, records = planned()
+    row = merged(metadata, plan, records)[1].slice(6 + 3, 1).to_pylist()[0]  # copy 1 of episode 1
+    source = metadata.table.slice(1, 1).to_pylist()[0]
+    assert (row["episode_index"], row["dataset_from_index"], row["dataset_to_index"]) == (9, 342 + 194, 342 + 252)
+    assert (row[f"videos/{CAMERA}/file_index"], row[f"videos/{CAMERA}/from_timestamp"]) == (2, 5.8)
+    assert row[f"stats/{CAMERA}/mean"] == [[[0.625]], [[0.3125]], [[0.15625]]]
+    assert row[f"stats/{CAMERA}/count"] == [50]
+    assert row["stats/episode_index/mean"] == [9.0]
+    assert row["stats/index/min"] == [342.0 + 194]
+    assert row["stats/index/std"] == source["stats/index/std"]
+    changed = (
+        "episode_index",
+        "dataset_",
+        "data/",
+        "videos/",
+        f"stats/{CAMERA}",
+        "stats/index",
+        "stats/episode",
+        "meta/",
+    )
+    for name, value in row.items():
+        if not name.startswith(changed):
+            assert value == source[name], name
+
+
+def test_in_place_a_row_says_something_else_of_the_augmented_camera_and_of_nothing_more() -> None:
+    spec = AugmentationJobSpec.model_validate(
+        {"source": {"hub": {"repoID": "lab/pusht"}}, "output": {"mode": "inPlace"}, "augmentation": {"episodes": "1,4"}}
+    )
+    metadata, plan, records = planned(2, spec)
+    info, table, stats = merged(metadata, plan, records)
+    integrity.check_complete(plan, records)
+    integrity.check_records(metadata, plan, records)
+    integrity.check_result(metadata, plan, info, table, stats)
+    before, after = metadata.table.to_pylist(), table.to_pylist()
+    changed = [index for index, (row, now) in enumerate(zip(before, after, strict=True)) if row != now]
+    assert changed == [1, 4]
+    names = {name for name, value in after[4].items() if value != before[4][name]}
+    assert all(name.startswith((f"videos/{CAMERA}/", f"stats/{CAMERA}/")) for name in names)
+    assert (after[4][f"videos/{CAMERA}/file_index"], after[4][f"videos/{CAMERA}/from_timestamp"]) == (2, 0.0)
+    elsewhere = table.set_column(0, table.schema.field(0), pa.array([9, 1, 2, 3, 4, 5], table.schema.field(0).type))
+    with pytest.raises(WorkerFailure, match="nothing was published"):
+        integrity.check_result(metadata, plan, info, elsewhere, stats)
+
+
+def test_statistics_of_the_whole_count_originals_and_copies() -> None:
+    metadata, plan, records = planned()
+    stats = json.loads(merged(metadata, plan, records)[2])
+    assert stats["index"]["count"] == [1026]
+    assert (stats["index"]["min"], stats["index"]["max"]) == ([0.0], [1025.0])
+    assert stats["index"]["mean"] == pytest.approx([np.arange(1026).mean()])
+    assert stats["index"]["std"] == pytest.approx([np.arange(1026).std()])
+    assert stats["action"]["mean"] == pytest.approx(json.loads(metadata.stats_json or b"")["action"]["mean"])
+
+
+def test_what_is_missing_is_named() -> None:
+    _, plan, records = planned()
+    episodes = {index: record for index, record in records[1].episodes.items() if index != 4}
+    records[1] = records[1].model_copy(update={"episodes": episodes, "data": None})
+    with pytest.raises(WorkerFailure) as caught:
+        integrity.check_complete(plan, records)
+    assert caught.value.reason is FailureReason.INTERNAL_ERROR
+    assert "episode 4 (shard 1), the rows of shard 1" in caught.value.message
+    records[0] = records[0].model_copy(update={"picture": None})
+    with pytest.raises(WorkerFailure, match="the picture of the first episode"):
+        integrity.check_complete(plan, records)
+
+
+@pytest.mark.parametrize(
+    ("change", "finding"),
+    [
+        ({"frames": 67}, "67 frames"),
+        ({"from_timestamp": 0.1}, "off its place"),
+        ({"statistics": {**statistics(0.5), "mean": [float("nan"), 0.0, 0.0]}}, "not finite"),
+    ],
+)
+def test_a_wrong_record_fails_the_integrity_check(change: dict[str, object], finding: str) -> None:
+    metadata, plan, records = planned()
+    (video,) = records[0].episodes[0].videos[CAMERA]
+    copies = (video.copies[0].model_copy(update=change), *video.copies[1:])
+    records[0].episodes[0].videos[CAMERA] = (video.model_copy(update={"copies": copies}),)
+    with pytest.raises(WorkerFailure, match=finding) as caught:
+        integrity.check_records(metadata, plan, records)
+    assert caught.value.reason is FailureReason.INTEGRITY_CHECK_FAILED
+
+
+def test_a_result_whose_rows_were_tampered_with_fails_the_integrity_check() -> None:
+    metadata, plan, records = planned()
+    info, table, stats = merged(metadata, plan, records)
+    position = table.schema.get_field_index("dataset_to_index")
+    values = table.column(position).to_pylist()
+    values[-1] += 1
+    broken = table.set_column(position, table.schema.field(position), pa.array(values))
+    with pytest.raises(WorkerFailure, match="nothing was published"):
+        integrity.check_result(metadata, plan, info, broken, stats)
+    nan = stats.replace(b'"mean": [', b'"mean": [NaN, ', 1)
+    with pytest.raises(WorkerFailure, match="not finite"):
+        integrity.check_result(metadata, plan, info, table, nan)
+
+
+def test_provenance_says_who_made_what_from_which_episode() -> None:
+    _, plan, records = planned()
+    content = write_provenance("some-uid", SPEC, {"repoID": "lab/pusht", "revision": "1" * 40}, plan, records)
+    document = json.loads(content)
+    assert document["source"] == {"repoID": "lab/pusht", "revision": "1" * 40}
+    assert document["episodes"][3]["episodeIndex"] == 9
+    assert document["episodes"][3]["sourceEpisodeIndex"] == 1
+    assert document["episodes"][3]["cameras"][CAMERA]["parameters"] == {"lighting": {"brightness_percent": 3.5}}
+    found = read_provenance(content)
+    assert found is not None
+    assert found.job_id == "some-uid"
+    assert read_provenance(b"{}") is None
+    assert read_provenance(b"no json") is None
+
+
+def test_the_card_keeps_the_sources_license_and_text_and_replaces_its_own_section() -> None:
+    metadata, plan, _ = planned()
+    first = write_card(SPEC, metadata, plan, "---\nlicense: mit\n---\n# PushT\n\nRecorded by us.\n").decode()
+    assert first.startswith("---\nlicense: mit\n---\n")
+    assert "18 (6 original, 12 augmented)" in first
+    assert first.rstrip().endswith("# PushT\n\nRecorded by us.")
+    assert write_card(SPEC, metadata, plan, first).decode() == first
+    assert "task_categories" in write_card(SPEC, metadata, plan, None).decode()

@@ -1,0 +1,82 @@
+from collections.abc import Callable
+
+import pytest
+
+from augmentation_api.sharding import RECORDS_BYTES, most_episodes_per_shard
+from augmentation_api.worker_contract import MAX_EPISODES_PER_SHARD
+from augmentation_worker.formats.lerobot.records import (
+    BlobRecord,
+    DataRecord,
+    EpisodeRecord,
+    OriginalVideosRecord,
+    RecordInvalid,
+    RowsRecord,
+    ShardRecords,
+    VideoCopyRecord,
+    VideoRecord,
+    episode_key,
+)
+
+SHA = "0123456789abcdef" * 4
+
+
+def episode_record(copies: int = 3) -> EpisodeRecord:
+    """As long as a record of lighting gets."""
+    names = ("min", "max", "mean", "std", "q01", "q10", "q50", "q90", "q99")
+    copy = VideoCopyRecord(
+        from_timestamp=123.4666666666667,
+        to_timestamp=234.4666666666667,
+        frames=3330,
+        pixel_hash=SHA,
+        statistics={**{name: [0.123456789, 0.234567891, 0.345678912] for name in names}, "count": [438.0]},
+        parameters={"lighting": {"brightness_percent": -12.345678901234567, "contrast_percent": 1.2345678901234567}},
+    )
+    path = "videos/observation.images.top/chunk-000/file-123.mp4"
+    video = VideoRecord(path=path, sha256=SHA, size=12345678, copies=(copy,) * copies)
+    return EpisodeRecord(videos={"observation.images.top": (video,)})
+
+
+def test_a_manifest_reads_back_exactly() -> None:
+    blob = BlobRecord(path="data/x.parquet", sha256=SHA, size=1)
+    data = DataRecord(file=blob, rows=9, encodings={"observation.images.top": {"video.codec": "av1", "video.g": 2}})
+    manifest = {
+        episode_key(12): episode_record().encode(),
+        "data": data.encode(),
+        "original-videos": OriginalVideosRecord(files=(blob,)).encode(),
+        "note": "of somebody else",
+    }
+    records = ShardRecords.read(manifest)
+    assert records.episodes == {12: episode_record()}
+    assert (records.data, records.original_videos) == (data, (blob,))
+
+
+def test_an_empty_manifest_is_a_shard_that_has_not_begun() -> None:
+    assert ShardRecords.read({}) == ShardRecords(episodes={}, data=None, original_videos=())
+
+
+def test_a_full_shard_of_three_copies_fits_into_a_config_map() -> None:
+    assert len(episode_record().encode()) * MAX_EPISODES_PER_SHARD < 1_000_000
+
+
+def test_a_damaged_record_is_named() -> None:
+    with pytest.raises(RecordInvalid, match="episode-000003"):
+        ShardRecords.read({"episode-000003": '{"videos": 1}'})
+
+
+def v21_record(copies: int = 3) -> EpisodeRecord:
+    """v2.1 has two files for each copy, and no quantiles."""
+    (video,) = episode_record(1).videos["observation.images.top"]
+    statistics = {name: values for name, values in video.copies[0].statistics.items() if not name.startswith("q")}
+    copy = video.copies[0].model_copy(update={"statistics": statistics})
+    path = "videos/chunk-012/observation.images.top/episode_012345.mp4"
+    one = VideoRecord(path=path, sha256=SHA, size=12345678, copies=(copy,))
+    rows = RowsRecord(path="data/chunk-012/episode_012345.parquet", sha256=SHA, size=1234567, rows=3330)
+    return EpisodeRecord(videos={"observation.images.top": (one,) * copies}, rows=(rows,) * copies)
+
+
+@pytest.mark.parametrize("record", [episode_record, v21_record])
+@pytest.mark.parametrize("copies", [1, 3, 20])
+def test_the_shard_count_leaves_room_for_what_a_shard_records(
+    record: Callable[[int], EpisodeRecord], copies: int
+) -> None:
+    assert len(record(copies).encode()) * most_episodes_per_shard(copies) <= RECORDS_BYTES

@@ -1,0 +1,80 @@
+import json
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from augmentation_worker.formats.lerobot.statistics import aggregate, channel_means, shortened, stats_json
+from tests.unit.worker.formats.lerobot.samples import TOP, fixture_metadata
+
+CAMERA = "observation.image"
+
+
+def test_statistics_of_parts_make_those_of_the_whole() -> None:
+    random = np.random.default_rng(0)
+    parts = [random.normal(loc=number, size=(20 + 30 * number, 4)) for number in range(5)]
+    whole = aggregate(
+        {
+            "min": np.stack([part.min(axis=0) for part in parts]),
+            "max": np.stack([part.max(axis=0) for part in parts]),
+            "mean": np.stack([part.mean(axis=0) for part in parts]),
+            "std": np.stack([part.std(axis=0) for part in parts]),
+            "count": np.array([[len(part)] for part in parts], dtype=np.float64),
+        }
+    )
+    together = np.concatenate(parts)
+    np.testing.assert_array_equal(whole["min"], together.min(axis=0))
+    np.testing.assert_array_equal(whole["max"], together.max(axis=0))
+    np.testing.assert_allclose(whole["mean"], together.mean(axis=0))
+    np.testing.assert_allclose(whole["std"], together.std(axis=0))
+    np.testing.assert_array_equal(whole["count"], [len(together)])
+
+
+def test_image_statistics_keep_their_shape() -> None:
+    ones = np.ones((2, 3, 1, 1))
+    whole = aggregate({"min": ones, "max": ones, "mean": ones, "std": ones, "count": np.array([[4.0], [6.0]])})
+    assert whole["mean"].shape == (3, 1, 1)
+
+
+def test_quantiles_are_averaged_by_count() -> None:
+    column = np.array([[1.0], [4.0]])
+    whole = aggregate(
+        dict.fromkeys(("min", "max", "mean", "std", "q50"), column) | {"count": np.array([[10.0], [30.0]])}
+    )
+    assert whole["q50"] == pytest.approx([3.25])
+
+
+def test_the_samples_own_statistics_come_out_again() -> None:
+    """LeRobot's recorder made meta/stats.json from the same episodes."""
+    metadata = fixture_metadata()
+    assert metadata.stats_json is not None
+    expected = json.loads(metadata.stats_json)
+    found = json.loads(stats_json(metadata.table, None))
+    assert set(found) == set(expected)
+    for feature, statistics in expected.items():
+        assert set(found[feature]) == set(statistics)
+        for name, values in statistics.items():
+            np.testing.assert_allclose(found[feature][name], values, rtol=1e-6, atol=1e-9, err_msg=f"{feature}/{name}")
+
+
+def test_features_without_statistics_an_episode_keep_the_sources() -> None:
+    table = pa.table({"episode_index": [0, 1]})
+    assert json.loads(stats_json(table, b'{"action": {"mean": [1.5]}}')) == {"action": {"mean": [1.5]}}
+
+
+def test_channel_means_are_the_episodes_else_the_datasets_else_grey() -> None:
+    metadata = fixture_metadata()
+    own = channel_means(metadata.table, 0, metadata.stats_json, CAMERA)
+    assert own == pytest.approx((0.9693957, 0.9828348, 0.9761963))
+    bare = metadata.table.drop_columns([f"stats/{CAMERA}/mean"])
+    whole = channel_means(bare, 0, metadata.stats_json, CAMERA)
+    assert whole != own
+    assert whole == pytest.approx(own, abs=0.01)
+    assert channel_means(bare, 0, None, CAMERA) == (0.5, 0.5, 0.5)
+    assert channel_means(bare, 0, b"{}", TOP) == (0.5, 0.5, 0.5)
+
+
+def test_shortened_numbers_keep_what_a_float32_holds() -> None:
+    for value in (1 / 3, 0.9693956971168518, 254 / 255):
+        assert np.float32(shortened(value)) == np.float32(value)
+        assert len(repr(shortened(value))) <= 12

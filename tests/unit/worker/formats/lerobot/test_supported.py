@@ -1,0 +1,106 @@
+from typing import Any
+
+import pytest
+
+from augmentation_api import AugmentationJobSpec, FailureReason
+from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.formats.lerobot.supported import (
+    ENCODERS,
+    LARGEST_CRF,
+    check_cameras,
+    check_encoding,
+    check_spec,
+)
+from augmentation_worker.media.video import encoding
+from tests.unit.worker.formats.lerobot.samples import DEPTH, TOP, WRIST, info_document, info_of
+
+
+def spec(**fields: Any) -> AugmentationJobSpec:
+    return AugmentationJobSpec.model_validate({"source": {"hub": {"repoID": "lab/sample"}}, **fields})
+
+
+def test_the_list_of_codecs_is_that_of_the_encoders() -> None:
+    assert set(ENCODERS) == {codec.value for codec in encoding.ENCODERS}
+    assert {codec.value: crf for codec, crf in encoding.MAX_CRF.items()} == LARGEST_CRF
+
+
+def test_the_defaults_are_supported() -> None:
+    check_spec(spec())
+    check_cameras(spec(), info_of())
+    check_encoding(spec(), info_of())
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"type": "generative"}, ["spec.type", "generative", "deterministic"]),
+    ],
+)
+def test_what_is_not_supported_is_named_with_what_is(fields: dict[str, Any], words: list[str]) -> None:
+    with pytest.raises(WorkerFailure) as caught:
+        check_spec(spec(**fields))
+    assert caught.value.reason is FailureReason.SPEC_UNSUPPORTED
+    assert all(word in caught.value.message for word in words)
+
+
+def test_an_unknown_camera_is_answered_with_those_there_are() -> None:
+    with pytest.raises(WorkerFailure) as caught:
+        check_cameras(spec(augmentation={"cameras": ["front"]}), info_of())
+    assert caught.value.reason is FailureReason.SELECTION_EMPTY
+    assert all(word in caught.value.message for word in ["'front'", TOP, WRIST])
+    assert DEPTH not in caught.value.message
+
+
+def test_a_depth_camera_is_never_augmented() -> None:
+    with pytest.raises(WorkerFailure, match="never changed"):
+        check_cameras(spec(augmentation={"cameras": [DEPTH]}), info_of())
+
+
+def test_cameras_stored_as_pictures_are_cameras() -> None:
+    features = info_document()["features"]
+    features["front"] = {"dtype": "image", "shape": [48, 64, 3]}
+    features["mask"] = {"dtype": "image", "shape": [48, 64, 1]}
+    info = info_of(features=features)
+    for cameras in ([], ["front"], [TOP, "front"]):
+        check_cameras(spec(augmentation={"cameras": cameras}), info)
+    with pytest.raises(WorkerFailure, match="mask is a depth or one-channel stream"):
+        check_cameras(spec(augmentation={"cameras": ["mask"]}), info)
+
+
+def test_a_dataset_without_cameras_has_nothing_to_augment() -> None:
+    features = {key: value for key, value in info_document()["features"].items() if value["dtype"] != "video"}
+    with pytest.raises(WorkerFailure) as caught:
+        check_cameras(spec(), info_of(features=features))
+    assert caught.value.reason is FailureReason.SELECTION_EMPTY
+
+
+@pytest.mark.parametrize(
+    ("codec", "video", "words"),
+    [
+        ("vp9", {}, ["vp9", "spec.output.video.codec", "h264"]),
+        ("h264", {"preset": 8}, ["spec.output.video.preset", "h264"]),
+        ("av1", {"codec": "hevc", "crf": 60}, ["spec.output.video.crf", "60", "51"]),
+    ],
+)
+def test_an_encoding_that_no_encoder_has_is_refused(codec: str, video: dict[str, Any], words: list[str]) -> None:
+    features = info_document()["features"]
+    features[TOP]["info"] = {"video.codec": codec}
+    with pytest.raises(WorkerFailure) as caught:
+        check_encoding(spec(output={"video": video}), info_of(features=features))
+    assert caught.value.reason is FailureReason.SPEC_UNSUPPORTED
+    assert all(word in caught.value.message for word in words)
+
+
+def test_frames_of_odd_size_are_refused_for_a_codec_that_needs_even_ones() -> None:
+    features = info_document()["features"]
+    features[TOP]["shape"] = [225, 224, 3]
+    with pytest.raises(WorkerFailure, match="224x225 pixels, and h264 needs even sizes"):
+        check_encoding(spec(output={"video": {"codec": "h264"}}), info_of(features=features))
+    check_encoding(spec(), info_of(features=features))
+
+
+def test_a_codec_that_cannot_be_written_is_fine_where_another_is_asked_for_or_its_camera_left_alone() -> None:
+    features = info_document()["features"]
+    features[TOP]["info"] = {"video.codec": "vp9"}
+    check_encoding(spec(output={"video": {"codec": "av1"}}), info_of(features=features))
+    check_encoding(spec(augmentation={"cameras": [WRIST]}), info_of(features=features))

@@ -1,0 +1,50 @@
+"""A hub whose JSON has other types than a hub's: said to be the hub's fault, at the first answer that shows it."""
+
+import json
+from collections.abc import Callable
+
+import httpx2
+import pytest
+from huggingface_hub import set_client_factory
+from huggingface_hub.utils._http import default_client_factory
+
+from augmentation_api import FailureReason
+from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.storage.hub.client import HubClient
+
+ODD = (["a"], {"a": 1}, 7, 0.5, True)
+ASKED: dict[str, tuple[object, Callable[[HubClient], object]]] = {
+    "user": ({"name": None}, lambda hub: hub.user()),
+    "commit": ({"id": "lab/data", "sha": None}, lambda hub: hub.commit_of("lab/data", "main", "source")),
+    "head": ({"id": "lab/data", "sha": None}, lambda hub: hub.head("lab/data")),
+    "path": (
+        [{"type": "file", "path": None, "size": 1, "oid": "a"}],
+        lambda hub: hub.files("lab/data", "main", "source"),
+    ),
+    "identity": (
+        [{"type": "file", "path": "a", "size": 1, "oid": None}],
+        lambda hub: hub.files("lab/data", "main", "source"),
+    ),
+    "branch": (
+        {"branches": [{"name": None, "ref": "refs/heads/main", "targetCommit": "a"}], "tags": [], "converts": []},
+        lambda hub: hub.refs("lab/data", "source"),
+    ),
+}
+
+
+@pytest.mark.parametrize("odd", ODD, ids=repr)
+@pytest.mark.parametrize("name", ASKED)
+def test_an_answer_of_another_type_is_no_hubs(name: str, odd: object) -> None:
+    answer, ask = ASKED[name]
+    content = json.dumps(answer).replace("null", json.dumps(odd)).encode()
+    hub = HubClient("http://127.0.0.1:9", "hf_token", "hub-token/token", 0.0, lambda number, problem: None)
+    transport = httpx2.MockTransport(
+        lambda request: httpx2.Response(200, content=content, headers={"Content-Type": "application/json"})
+    )
+    set_client_factory(lambda: httpx2.Client(transport=transport))
+    try:
+        with pytest.raises(WorkerFailure) as failure:
+            ask(hub)
+    finally:
+        set_client_factory(default_client_factory)
+    assert failure.value.reason is FailureReason.HUB_UNAVAILABLE

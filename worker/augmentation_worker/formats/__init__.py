@@ -1,0 +1,1 @@
+"""Dataset formats: what each is, how it is planned, made and checked."""

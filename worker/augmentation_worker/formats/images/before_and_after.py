@@ -1,0 +1,102 @@
+"""One row before and after, in a picture: a line a column, the original first, then its versions."""
+
+from collections.abc import Iterator
+from io import BytesIO
+
+import numpy as np
+import pyarrow as pa
+
+from augmentation_api import Augmentation, FailureReason
+from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.formats.images.dataset import ImageDataset
+from augmentation_worker.formats.images.plan import ImagePlan
+from augmentation_worker.formats.images.rows import damaged, open_rows
+from augmentation_worker.formats.images.versions import pipelines_of
+from augmentation_worker.formats.lerobot.before_and_after import MOST_CAMERAS, MOST_COPIES, drawn_line, pixels_of
+from augmentation_worker.media.contact_sheet import Cell, draw_contact_sheet
+from augmentation_worker.media.images.encoded import decode_picture
+from augmentation_worker.media.images.header import PictureInvalid
+from augmentation_worker.storage.source import SourceDataset
+
+
+def draw_first_row(dataset: ImageDataset, plan: ImagePlan, augmentation: Augmentation, source: SourceDataset) -> bytes:
+    """Draw the first selected row that has a picture, as it is and as the job makes it, before encoding.
+
+    Returns:
+        A PNG.
+
+    Raises:
+        WorkerFailure: SOURCE_INVALID if a picture cannot be decoded.
+    """
+    block = next(block for block in plan.blocks if block.selected_rows)
+    with open_rows(dataset, source, partly=True) as rows:
+        for first, batch in rows.between(block.file, block.start, block.stop):
+            for position in range(len(batch)):
+                if block.selects(first + position):
+                    lines = _lines(dataset, plan, augmentation, first + position, batch.slice(position, 1))
+                    if lines:
+                        return _sheet(dataset, plan, augmentation, first + position, lines)
+    nothing = np.zeros((1, 1, 3), np.uint8)
+    return _sheet(dataset, plan, augmentation, block.file.first_row + block.start, [[Cell("no picture", nothing)]])
+
+
+def draw_row(
+    dataset: ImageDataset, plan: ImagePlan, augmentation: Augmentation, row: int, source: SourceDataset
+) -> bytes:
+    """Draw one row; columns that are empty in it are left out.
+
+    Raises:
+        WorkerFailure: SOURCE_INVALID if a picture cannot be decoded, SELECTION_EMPTY if there is none.
+    """
+    file = next(file for file in dataset.files if file.first_row <= row < file.first_row + file.rows)
+    with open_rows(dataset, source, partly=True) as rows:
+        ((_, table),) = rows.between(file, row - file.first_row, row - file.first_row + 1)
+    lines = _lines(dataset, plan, augmentation, row, table)
+    if not lines:
+        raise WorkerFailure(
+            FailureReason.SELECTION_EMPTY, f"{dataset.place_of(row)} has no picture in {', '.join(plan.columns)}"
+        )
+    return _sheet(dataset, plan, augmentation, row, lines)
+
+
+def _lines(
+    dataset: ImageDataset, plan: ImagePlan, augmentation: Augmentation, row: int, table: pa.Table
+) -> list[list[Cell]]:
+    lines = [
+        list(_cells(dataset, plan, augmentation, name, row, table.column(name).to_pylist()[0]))
+        for name in plan.columns[:MOST_CAMERAS]
+    ]
+    return [line for line in lines if line]
+
+
+def _sheet(
+    dataset: ImageDataset, plan: ImagePlan, augmentation: Augmentation, row: int, lines: list[list[Cell]]
+) -> bytes:
+    left_out = max(0, len(plan.columns) - MOST_CAMERAS), max(0, plan.copies - MOST_COPIES)
+    more = f" ({left_out[0]} more columns, {left_out[1]} more versions)" if any(left_out) else ""
+    content = BytesIO()
+    heading = f"{dataset.name}, row {row}, seed {augmentation.seed}{more}"
+    draw_contact_sheet(heading, lines).save(content, format="PNG", optimize=True)
+    return content.getvalue()
+
+
+def _cells(
+    dataset: ImageDataset,
+    plan: ImagePlan,
+    augmentation: Augmentation,
+    column: str,
+    row: int,
+    cell: dict[str, bytes | None] | None,
+) -> Iterator[Cell]:
+    content = cell["bytes"] if cell is not None else None
+    if content is None:
+        return
+    try:
+        picture = decode_picture(content)
+    except PictureInvalid as error:
+        raise damaged(dataset.name, f"{dataset.place_of(row)}, column {column}: the picture {error.found}") from error
+    frames = picture.pixels[None]
+    yield Cell(column, pixels_of(frames), ("original",))
+    for number, pipeline in enumerate(pipelines_of(augmentation, column, row, plan.copies, picture)[:MOST_COPIES]):
+        caption = tuple(drawn_line(name, drawn) for name, drawn in pipeline.parameters.items())
+        yield Cell(f"version {number}", pixels_of(pipeline(frames, 0)), caption)

@@ -1,0 +1,109 @@
+"""README.md of an image dataset's result: what was done, and which files make up which split."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from augmentation_api import AugmentationJobSpec
+from augmentation_worker.bounded.front_matter import read_yaml_object
+from augmentation_worker.bounded.unreadable import Unreadable
+from augmentation_worker.formats.images.dataset import ImageDataset
+from augmentation_worker.formats.images.plan import ImagePlan
+from augmentation_worker.formats.lerobot.card import BEGIN, END, FRONT_MATTER
+from augmentation_worker.formats.lerobot.layout import PICTURE_PATH
+from augmentation_worker.formats.lerobot.provenance import version
+
+_COUNTS = ("splits", "download_size", "dataset_size")
+"""What dataset_info says of the source's size: `datasets` refuses a dataset that has other numbers of rows."""
+
+
+def write_image_card(
+    spec: AugmentationJobSpec, dataset: ImageDataset, plan: ImagePlan, source_card: str | None, *, extends: bool
+) -> bytes:
+    """The card. The source's front matter (its license above all) stays, but for `configs` and what it counts.
+
+    Args:
+        spec: what the job asks for.
+        dataset: the source.
+        plan: the plan.
+        source_card: the source's README.md.
+        extends: whether the result is committed on top of the source, whose other configurations then remain.
+    """
+    match = FRONT_MATTER.match(source_card or "")
+    rest = (source_card or "")[match.end() if match else 0 :]
+    rest = re.sub(f"{re.escape(BEGIN)}.*?{re.escape(END)}\n*", "", rest, flags=re.DOTALL).strip()
+    front = yaml.safe_dump(
+        _front_matter(dataset, plan, match.group(1) if match else "", extends=extends),
+        sort_keys=False,
+        allow_unicode=True,
+        width=10_000,
+    )
+    text = f"---\n{front}---\n\n{BEGIN}\n{_section(spec, dataset, plan)}\n{END}\n"
+    return (text + (f"\n{rest}\n" if rest else "")).encode()
+
+
+def _front_matter(dataset: ImageDataset, plan: ImagePlan, source: str, *, extends: bool) -> dict[str, Any]:
+    try:
+        front = read_yaml_object(source)
+    except Unreadable:
+        front = {}  # what `datasets` does not read says nothing
+    front.setdefault("tags", ["augmentation"])
+    listed = front.get("configs")
+    known = [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+    before: Mapping[str, Any] = next((each for each in known if _name(each) == dataset.config), {})
+    files = [{"split": split.split, "path": list(split.patterns)} for split in plan.splits if split.patterns]
+    after = {"config_name": dataset.config, **before, "data_files": files}
+    # Files are named one by one from here on.
+    after.pop("data_dir", None)
+    others = [each for each in known if _name(each) != dataset.config] if extends else []
+    front["configs"] = [after, *others]
+    if "dataset_info" in front:
+        infos = front["dataset_info"] if isinstance(front["dataset_info"], list) else [front["dataset_info"]]
+        kept = [each if extends and _name(each) != dataset.config else _uncounted(each) for each in infos]
+        if not extends:
+            kept = [each for each in kept if len(infos) == 1 or _name(each) == dataset.config]
+        front["dataset_info"] = kept[0] if len(kept) == 1 else kept
+    return front
+
+
+def _name(config: Mapping[str, Any]) -> str:
+    return str(config.get("config_name", "default"))
+
+
+def _uncounted(info: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in info.items() if key not in _COUNTS}
+
+
+def _section(spec: AugmentationJobSpec, dataset: ImageDataset, plan: ImagePlan) -> str:
+    augmentation = spec.augmentation
+    columns = ", ".join(f"`{name}`" for name in plan.columns)
+    splits = ", ".join(f"{each.split}: {each.rows}" for each in plan.splits)
+    return f"""\
+# Augmented version of {dataset.name}
+
+Made by augmentation-operator {version()} from `{dataset.name}`
+at revision `{dataset.revision}`.
+
+| | |
+|---|---|
+| Rows | {plan.total_rows} ({splits}) |
+| Augmented rows | {plan.augmented_rows} |
+| Transforms | {", ".join(augmentation.transforms)} ({augmentation.mode}) |
+| Augmented versions of a row | {plan.copies} |
+| Augmented columns | {columns} |
+| Seed | {augmentation.seed} |
+
+![Before and after]({PICTURE_PATH})
+
+{_which(spec, plan)} Only the pictures in the columns above differ; everything else is that of the source. How it was
+made stands in `meta/augmentation.json`."""
+
+
+def _which(spec: AugmentationJobSpec, plan: ImagePlan) -> str:
+    chosen = spec.augmentation.episodes
+    rows = f"the rows {chosen}" if chosen else "all rows"
+    if plan.in_place:
+        return f"Pictures of {rows} are augmented versions of the source's, in their place."
+    return f"Each split has the source's rows first, then the augmented versions of {rows} that are in it."

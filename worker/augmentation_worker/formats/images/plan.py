@@ -1,0 +1,325 @@
+"""The plan for an image dataset: which shard makes which rows, in which files. A pure function, computed by every pod.
+
+The selected rows are cut into blocks, each of which becomes a parquet file and is recorded when it is stored. Blocks
+depend on the dataset and the spec only, not on the number of shards.
+
+copy: the source's files stay as they are; after them, split by split, come the versions of the selected rows, the
+versions of a row behind each other. An image folder becomes parquet files: its rows as they are, then the versions.
+inPlace: a file with a selected row is replaced by blocks that hold all of its rows, those selected as a version.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from glob import escape
+from itertools import count, groupby
+from math import ceil
+
+from augmentation_api import Augmentation, AugmentationJobSpec
+from augmentation_api.vocabulary import OutputMode
+from augmentation_api.worker_contract import MAX_EPISODES_PER_SHARD
+from augmentation_worker.copies import transforms_of_copies
+from augmentation_worker.dataset_path import DatasetPath
+from augmentation_worker.formats.images.dataset import ImageDataset, Layout, SourceFile
+from augmentation_worker.formats.lerobot.plan import balanced_shares
+
+BLOCK_ROWS = 100
+"""Rows of a block at least: what a shard that is killed has to do again at most, while the dataset is small."""
+MOST_BLOCKS_A_PASS = 1000
+"""Of a large dataset the blocks are larger instead of more."""
+_UNNAMED = DatasetPath("unnamed")
+"""Path of a block until it is known how many there are."""
+_RECORDS_BYTES = 1_000_000
+"""What the records of one shard may take of its ConfigMap, which stops at 1 MiB."""
+_BLOCK_RECORD_BYTES = 400
+_COLUMN_RECORD_BYTES = 300
+"""Most that is recorded of a block, and of each augmented column of it (its name has up to 200 characters)."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """Rows of the result that are made together and become one file.
+
+    Attributes:
+        index: number among all blocks.
+        file: where its rows come from.
+        start, stop: the rows of that file that it looks at (half open).
+        selected: half-open ranges of rows of that file, within start and stop, that are augmented.
+        keeps_others: whether the rows that are not selected are part of it, as they are.
+        copies: versions of each selected row.
+        path: its file in the result.
+    """
+
+    index: int
+    file: SourceFile
+    start: int
+    stop: int
+    selected: tuple[range, ...]
+    keeps_others: bool
+    copies: int
+    path: DatasetPath
+
+    @property
+    def selected_rows(self) -> int:
+        """How many rows it augments."""
+        return sum(map(len, self.selected))
+
+    @property
+    def versions(self) -> int:
+        """How many augmented rows it holds."""
+        return self.selected_rows * self.copies
+
+    @property
+    def rows(self) -> int:
+        """How many rows it holds."""
+        return self.versions + (self.stop - self.start - self.selected_rows if self.keeps_others else 0)
+
+    def selects(self, row: int) -> bool:
+        """Whether a row, by its number in the dataset, is augmented."""
+        return any(row - self.file.first_row in rows for rows in self.selected)
+
+
+@dataclass(frozen=True)
+class ImageShard:
+    """What one pod does.
+
+    Attributes:
+        index: number of the shard.
+        blocks: consecutive blocks.
+        carried: paths of the source's files that it brings over into the result.
+    """
+
+    index: int
+    blocks: tuple[Block, ...]
+    carried: tuple[DatasetPath, ...]
+
+    @property
+    def selected_rows(self) -> int:
+        """Rows that it augments."""
+        return sum(block.selected_rows for block in self.blocks)
+
+    @property
+    def versions(self) -> int:
+        """Augmented rows that it makes."""
+        return sum(block.versions for block in self.blocks)
+
+
+@dataclass(frozen=True)
+class SplitFiles:
+    """The files of one split of the result, in order.
+
+    Attributes:
+        split: its name.
+        patterns: as they stand in the card: `datasets` reads them in this order, and files of a pattern by name.
+        paths: the files themselves.
+        rows: of all of them.
+    """
+
+    split: str
+    patterns: tuple[str, ...]
+    paths: tuple[DatasetPath, ...]
+    rows: int
+
+
+@dataclass(frozen=True)
+class ImagePlan:
+    """The whole result.
+
+    Attributes:
+        in_place: whether versions replace their rows, or are added.
+        columns: those that are augmented.
+        copies: versions of a row.
+        selected_rows: rows that are augmented.
+        blocks: all, in order.
+        shards: by index.
+        splits: of the result.
+        abandoned: paths of the source's files that the result does not have.
+    """
+
+    in_place: bool
+    columns: tuple[str, ...]
+    copies: int
+    selected_rows: int
+    blocks: tuple[Block, ...]
+    shards: tuple[ImageShard, ...]
+    splits: tuple[SplitFiles, ...]
+    abandoned: tuple[DatasetPath, ...]
+
+    @property
+    def total_rows(self) -> int:
+        """Of the result."""
+        return sum(split.rows for split in self.splits)
+
+    @property
+    def augmented_rows(self) -> int:
+        """Versions, all together."""
+        return self.selected_rows * self.copies
+
+    @property
+    def carried(self) -> tuple[DatasetPath, ...]:
+        """Paths of the source's files that the result has too."""
+        return tuple(path for shard in self.shards for path in shard.carried)
+
+
+def most_blocks_per_shard(columns: int) -> int:
+    """Blocks whose records fit into one ConfigMap."""
+    fitting = _RECORDS_BYTES // (_BLOCK_RECORD_BYTES + _COLUMN_RECORD_BYTES * columns)
+    return max(1, min(MAX_EPISODES_PER_SHARD, fitting))
+
+
+def selected_columns(dataset: ImageDataset, augmentation: Augmentation) -> tuple[str, ...]:
+    """The columns that are to be augmented: those named, else all that have colours."""
+    return tuple(name for name in dataset.colour if not augmentation.cameras or name in augmentation.cameras)
+
+
+def make_image_plan(
+    dataset: ImageDataset,
+    spec: AugmentationJobSpec,
+    shard_count: int,
+    taken: Collection[str],
+    *,
+    carry_originals: bool = True,
+) -> ImagePlan:
+    """Lay out the result.
+
+    Args:
+        dataset: the source at its pinned revision.
+        spec: what the job asks for.
+        shard_count: 1 or more.
+        taken: paths of all files of the source: what is new gets a folder of its own.
+        carry_originals: whether the result is another dataset than the source, so that its files have to be brought
+            into it.
+    """
+    augmentation = spec.augmentation
+    in_place = spec.output.mode is OutputMode.IN_PLACE
+    copies = 1 if in_place else len(transforms_of_copies(augmentation))
+    selected = {file: _selected_rows(file, augmentation) for file in dataset.files}
+    columns = selected_columns(dataset, augmentation)
+    versions_folder, rows_folder = _new_folder("augmented", taken), _new_folder("data", taken)
+    size = max(BLOCK_ROWS, ceil(dataset.rows / MOST_BLOCKS_A_PASS))
+    is_parquet = dataset.layout is Layout.PARQUET
+    pieces: list[tuple[SplitFiles, list[Block]]] = []
+    for split in dataset.splits:
+        files = [file for file in dataset.files if file.split == split]
+        groups: list[tuple[str | None, list[Block]]] = []
+        for number, file in enumerate(files):
+            if in_place and (selected[file] or not is_parquet):
+                blocks = list(_replaced(file, selected[file], size))
+                groups.append((f"{versions_folder}/{split}-{number:03d}", blocks))
+            elif is_parquet:
+                groups.append((file.path, []))
+            else:
+                groups.append((f"{rows_folder}/{split}", list(_replaced(file, (), size))))
+        if not in_place:
+            added = [block for file in files for block in _versions(file, selected[file], size, copies)]
+            groups.append((f"{versions_folder}/{split}", added))
+        pieces.append(_split_files(split, files, groups))
+    numbers = count()
+    every = tuple(replace(block, index=next(numbers)) for _, of_split in pieces for block in of_split)
+    splits = tuple(each for each, _ in pieces)
+    remaining = {path for each in splits for path in each.paths}
+    kept = [path for path in dict.fromkeys(file.path for file in dataset.files) if path in remaining]
+    return ImagePlan(
+        in_place=in_place,
+        columns=columns,
+        copies=copies,
+        selected_rows=sum(len(rows) for ranges in selected.values() for rows in ranges),
+        blocks=every,
+        shards=_shards(every, kept if carry_originals else [], shard_count, len(columns)),
+        splits=splits,
+        abandoned=tuple(sorted(dataset.data_paths - set(kept))),
+    )
+
+
+def _selected_rows(file: SourceFile, augmentation: Augmentation) -> tuple[range, ...]:
+    """Rows of a file that are selected, as rising ranges that do not touch."""
+    ranges: list[range] = []
+    wanted = augmentation.episode_ranges or ((0, file.first_row + file.rows),)
+    for first, last in sorted(wanted):
+        begin = max(first - file.first_row, ranges[-1].stop if ranges else 0)
+        end = min(last - file.first_row, file.rows)
+        if begin < end:
+            ranges.append(range(begin, end))
+    return tuple(ranges)
+
+
+def _versions(file: SourceFile, selected: Sequence[range], size: int, copies: int) -> Iterator[Block]:
+    """Blocks of `size` selected rows."""
+    pending: list[range] = []
+    for rows in selected:
+        left = rows
+        while left:
+            room = size - sum(map(len, pending))
+            pending.append(left[:room])
+            left = left[room:]
+            if sum(map(len, pending)) == size:
+                yield _block(file, pending[0].start, pending[-1].stop, pending, False, copies)
+                pending = []
+    if pending:
+        yield _block(file, pending[0].start, pending[-1].stop, pending, False, copies)
+
+
+def _replaced(file: SourceFile, selected: Sequence[range], size: int) -> Iterator[Block]:
+    """Blocks of `size` rows, all rows of the file."""
+    for start in range(0, file.rows, size):
+        stop = min(start + size, file.rows)
+        within = [range(max(rows.start, start), min(rows.stop, stop)) for rows in selected]
+        yield _block(file, start, stop, [rows for rows in within if rows], True, 1)
+
+
+def _block(
+    file: SourceFile, start: int, stop: int, selected: Sequence[range], keeps_others: bool, copies: int
+) -> Block:
+    return Block(-1, file, start, stop, tuple(selected), keeps_others, copies, _UNNAMED)
+
+
+def _split_files(
+    split: str, files: Iterable[SourceFile], groups: Iterable[tuple[str | None, list[Block]]]
+) -> tuple[SplitFiles, list[Block]]:
+    """The files of a split, and its blocks with their paths."""
+    patterns: list[str] = []
+    paths: list[DatasetPath] = []
+    named: list[Block] = []
+    for name, blocks in groups:
+        if not blocks:
+            if name is not None and any(file.path == name for file in files):
+                patterns.append(escape(name))
+                paths.append(DatasetPath(name))
+            continue
+        patterns.append(f"{name}-*.parquet")
+        for number, block in enumerate(blocks):
+            path = DatasetPath(f"{name}-{number:05d}-of-{len(blocks):05d}.parquet")
+            named.append(replace(block, path=path))
+            paths.append(path)
+    carried = sum(file.rows for file in files if file.path in paths)
+    rows = carried + sum(block.rows for block in named)
+    return SplitFiles(split, tuple(patterns), tuple(paths), rows), named
+
+
+def _shards(
+    blocks: Sequence[Block], carried: Sequence[DatasetPath], shard_count: int, columns: int
+) -> tuple[ImageShard, ...]:
+    """Consecutive blocks of about as many versions each; a file is carried where it is read anyway."""
+    # A row that is only copied costs something too.
+    weights = [10 * block.versions + block.rows for block in blocks]
+    shares = balanced_shares(weights, shard_count, most_blocks_per_shard(columns))
+    shard_of = {
+        path: min(index for index, _ in group)
+        for path, group in groupby(
+            ((index, block) for index, share in enumerate(shares) for block in blocks[share.start : share.stop]),
+            key=lambda each: each[1].file.path,
+        )
+    }
+    brought: list[list[DatasetPath]] = [[] for _ in shares]
+    for number, path in enumerate(carried):
+        brought[shard_of.get(path, number % shard_count)].append(path)
+    return tuple(
+        ImageShard(index, tuple(blocks[share.start : share.stop]), tuple(brought[index]))
+        for index, share in enumerate(shares)
+    )
+
+
+def _new_folder(name: str, taken: Collection[str]) -> str:
+    """`name`, or `name-2` and so on: one that the source does not have."""
+    folders = {path.split("/", 1)[0] for path in taken}
+    names = (name if number == 1 else f"{name}-{number}" for number in count(1))
+    return next(each for each in names if each not in folders)

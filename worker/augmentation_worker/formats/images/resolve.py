@@ -1,0 +1,106 @@
+"""resolve of an image dataset: find everything that can be wrong before a GPU is taken."""
+
+from augmentation_api import AugmentationJobSpec, FailureReason
+from augmentation_api.status import MAX_SHARDS, MOST_CAMERAS, OutputStatus, SourceStatus
+from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.formats import limits
+from augmentation_worker.formats.images.dataset import ImageDataset, Layout
+from augmentation_worker.formats.images.detection import find_image_dataset
+from augmentation_worker.formats.images.plan import ImagePlan, make_image_plan, most_blocks_per_shard
+from augmentation_worker.phases.prepared_output import prepare_output
+from augmentation_worker.phases.session import Session
+from augmentation_worker.storage.source import SourceDataset
+
+_MOST_COLUMNS_LISTED = 20
+
+
+def resolve_images(session: Session, source: SourceDataset) -> None:
+    """Run the phase. Raises WorkerFailure."""
+    spec = session.job.spec
+    dataset = find_image_dataset(source, session.settings.scratch)
+    plan = checked_plan(spec, dataset, source, session.settings.max_frames)
+    output = session.new_output(source)
+    prepare_output(session, source, output)
+    session.reporter.found(
+        source=SourceStatus(
+            repo_id=source.name,
+            revision=source.revision,
+            format=format_of(dataset),
+            episodes=dataset.rows,
+            frames=dataset.rows,
+            cameras=list(dataset.columns[:MOST_CAMERAS]),
+            selected_episodes=plan.selected_rows,
+            selected_frames=plan.selected_rows,
+            blocks=len(plan.blocks),
+            copies=plan.copies,
+        ),
+        output=OutputStatus(dataset_id=output.name, url=output.page),
+    )
+    session.reporter.event(
+        "completed",
+        f"{plan.selected_rows} of {dataset.rows} rows "
+        + ("are replaced by" if plan.in_place else "become")
+        + f" {plan.augmented_rows} augmented ones (columns {', '.join(plan.columns)}); the result goes to "
+        + output.name,
+    )
+
+
+def format_of(dataset: ImageDataset) -> str:
+    """The format in words, as the status has it."""
+    return f"Hugging Face images ({'parquet' if dataset.layout is Layout.PARQUET else 'image folder'})"
+
+
+def checked_plan(
+    spec: AugmentationJobSpec, dataset: ImageDataset, source: SourceDataset, max_frames: int | None
+) -> ImagePlan:
+    """The plan, for one shard.
+
+    Raises:
+        WorkerFailure: SELECTION_EMPTY, SPEC_UNSUPPORTED or LIMIT_EXCEEDED, naming the field.
+    """
+    _check_columns(spec, dataset)
+    plan = make_image_plan(dataset, spec, 1, source.paths)
+    if not plan.selected_rows:
+        raise WorkerFailure(
+            FailureReason.SELECTION_EMPTY,
+            f"spec.augmentation.episodes: {spec.augmentation.episodes!r} selects none of the rows 0 to "
+            f"{dataset.rows - 1}",
+        )
+    most = MAX_SHARDS * most_blocks_per_shard(len(plan.columns))
+    if len(plan.blocks) > most:
+        raise WorkerFailure(
+            FailureReason.LIMIT_EXCEEDED,
+            f"the job would write {len(plan.blocks)} files, at least one for each of the {len(dataset.files)} of the "
+            f"source, and a job records at most {most}: store the dataset in fewer parquet files",
+        )
+    if max_frames is not None and plan.augmented_rows > max_frames:
+        raise WorkerFailure(
+            FailureReason.LIMIT_EXCEEDED,
+            f"the job would write {plan.augmented_rows} augmented rows, its AugmentationClass allows {max_frames} "
+            "(limits.maxFrames): choose fewer copies (spec.augmentation.copies) or rows (spec.augmentation.episodes), "
+            "or another class",
+        )
+    limits.check_result_frames(plan.total_rows)
+    return plan
+
+
+def _check_columns(spec: AugmentationJobSpec, dataset: ImageDataset) -> None:
+    known = ", ".join(dataset.colour[:_MOST_COLUMNS_LISTED]) or "none"
+    for name in spec.augmentation.cameras:
+        if name not in dataset.columns:
+            raise WorkerFailure(
+                FailureReason.SELECTION_EMPTY,
+                f"spec.augmentation.cameras: the dataset has no column of pictures {name!r}; it has: {known}",
+            )
+        if name not in dataset.colour:
+            raise WorkerFailure(
+                FailureReason.SPEC_UNSUPPORTED,
+                f"spec.augmentation.cameras: the pictures in the column {name} have one channel, as depth maps and "
+                f"masks have, and are never changed; columns that can be augmented: {known}",
+            )
+    if not dataset.colour:
+        raise WorkerFailure(
+            FailureReason.SELECTION_EMPTY,
+            f"no column of the dataset has pictures in colour ({', '.join(dataset.columns)} have one channel): there "
+            "is nothing to augment",
+        )

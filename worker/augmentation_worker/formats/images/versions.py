@@ -1,0 +1,62 @@
+"""Versions of a picture: decoded once, augmented and encoded as it was, as many times as there are copies."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from augmentation_api import Augmentation
+from augmentation_worker.media.images.encoded import DecodedPicture, decode_picture, encode_picture
+from augmentation_worker.media.pixel_hash import PixelHash
+from augmentation_worker.transforms import EpisodeTransform, draw_pipeline
+
+
+@dataclass(frozen=True)
+class Version:
+    """One augmented picture.
+
+    Attributes:
+        content: encoded.
+        pixel_hash: digest of its pixels before that, as uint8 [3, H, W] in C order.
+    """
+
+    content: bytes
+    pixel_hash: bytes
+
+
+def pipelines_of(
+    augmentation: Augmentation, column: str, row: int, copies: int, picture: DecodedPicture
+) -> list[EpisodeTransform]:
+    """What each version of a picture goes through: drawn by (seed, column, row, copy, transform).
+
+    Contrast pivots on the mean of the picture itself, which is the whole clip.
+    """
+    # In whole numbers: the same mean on every machine.
+    sums = picture.pixels.to(torch.int64).sum((1, 2))
+    values = picture.pixels.shape[1] * picture.pixels.shape[2] * 255
+    mean = [int(channel) / values for channel in sums]
+    return [
+        draw_pipeline(augmentation, camera=column, episode=row, copy=copy, episode_mean=mean) for copy in range(copies)
+    ]
+
+
+def make_versions(
+    augmentation: Augmentation, column: str, row: int, copies: int, device: torch.device
+) -> Callable[[bytes], list[Version]]:
+    """A function that makes all versions of an encoded picture, safe to call in any thread.
+
+    It raises PictureInvalid.
+    """
+
+    def versions(content: bytes) -> list[Version]:
+        picture = decode_picture(content)
+        frames = picture.pixels[None].to(device)
+        made = []
+        for pipeline in pipelines_of(augmentation, column, row, copies, picture):
+            pixels = pipeline(frames, 0)[0].cpu().contiguous()
+            pixel_hash = PixelHash()
+            pixel_hash.update(pixels.numpy())
+            made.append(Version(encode_picture(pixels, picture.encoding), pixel_hash.digest()))
+        return made
+
+    return versions

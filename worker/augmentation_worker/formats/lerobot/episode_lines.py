@@ -1,0 +1,232 @@
+"""The episodes of LeRobot v2.1, two files of JSON lines, as the table that v3.0 has, and the lines of a result.
+
+A line that says the same in the result stays as it is, byte for byte; a new one is its source episode's with other
+values, so that fields nobody here knows are kept.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from augmentation_worker.bounded.json_document import check_size, read_json_object
+from augmentation_worker.bounded.unreadable import Unreadable
+from augmentation_worker.dataset_path import DatasetPath
+from augmentation_worker.formats import limits
+from augmentation_worker.formats.lerobot.episodes import invalid
+from augmentation_worker.formats.lerobot.format_version import number_of_episode
+from augmentation_worker.formats.lerobot.info import DatasetInfo
+from augmentation_worker.formats.lerobot.statistics import column_name
+
+EPISODES_PATH = DatasetPath("meta/episodes.jsonl")
+STATISTICS_PATH = DatasetPath("meta/episodes_stats.jsonl")
+Statistics = dict[str, dict[str, object]]
+"""By feature and statistic, the value: a number, or lists of numbers."""
+_LINES_AT_ONCE = 500
+"""So many are held as Python's numbers, which take ten times the memory of a table."""
+
+
+class EpisodeLine(BaseModel):
+    """A line of meta/episodes.jsonl, as far as it is read."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    episode_index: int = Field(ge=0, le=limits.LARGEST_FILE_NUMBER)
+    tasks: list[str]
+    length: int = Field(ge=1, le=limits.MOST_FRAMES)
+
+
+class StatisticsLine(BaseModel):
+    """A line of meta/episodes_stats.jsonl."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    episode_index: int = Field(ge=0, le=limits.LARGEST_FILE_NUMBER)
+    stats: Statistics
+
+
+Line = TypeVar("Line", EpisodeLine, StatisticsLine)
+
+
+def read_episode_lines(
+    episodes: bytes | Path, statistics: bytes | Path, info: DatasetInfo, dataset: str, *, whole: bool = True
+) -> pa.Table:
+    """The episodes as a table with the columns of v3.0's meta/episodes, in the order of their indices.
+
+    Args:
+        episodes: meta/episodes.jsonl, or a file with its content.
+        statistics: meta/episodes_stats.jsonl; an episode that it does not list has empty cells.
+        info: meta/info.json, which says what files an episode's rows and videos are in.
+        dataset: for messages.
+        whole: whether the table holds the statistics; they are checked in any case.
+
+    Raises:
+        WorkerFailure: SOURCE_INVALID, naming file and line.
+    """
+    lines = [line for line, _ in _parsed(EpisodeLine, episodes, EPISODES_PATH, dataset)]
+    lines.sort(key=lambda line: line.episode_index)
+    numbers = [number_of_episode(line.episode_index, info.chunks_size) for line in lines]
+    ends, total = [], 0
+    for line in lines:
+        total += line.length
+        ends.append(total)
+    columns: dict[str, object] = {
+        "episode_index": [line.episode_index for line in lines],
+        "tasks": pa.array([line.tasks for line in lines], pa.list_(pa.string())),
+        "length": [line.length for line in lines],
+        "data/chunk_index": [number.chunk for number in numbers],
+        "data/file_index": [number.file for number in numbers],
+        "dataset_from_index": [end - line.length for end, line in zip(ends, lines, strict=True)],
+        "dataset_to_index": ends,
+    }
+    for camera in info.video_cameras:
+        columns |= {
+            f"videos/{camera.key}/chunk_index": columns["data/chunk_index"],
+            f"videos/{camera.key}/file_index": columns["data/file_index"],
+            f"videos/{camera.key}/from_timestamp": [0.0] * len(lines),
+            f"videos/{camera.key}/to_timestamp": [line.length / info.fps for line in lines],
+        }
+    made = _statistics_columns(statistics, [line.episode_index for line in lines], dataset, whole=whole)
+    return pa.table(columns | made)
+
+
+def write_episode_lines(
+    table: pa.Table,
+    made: Iterable[tuple[int, int]],
+    changed_features: Sequence[str],
+    episodes: bytes,
+    statistics: bytes,
+    dataset: str,
+) -> dict[DatasetPath, bytes]:
+    """Both files of the result, by path.
+
+    Args:
+        table: the episodes of the result.
+        made: of each augmented episode, its index in the result and that of its source episode.
+        changed_features: those whose statistics are other ones in an augmented episode.
+        episodes, statistics: the source's files.
+        dataset: the source, for messages.
+    """
+    documents = {line.episode_index: text for line, text in _parsed(EpisodeLine, episodes, EPISODES_PATH, dataset)}
+    stats = {line.episode_index: text for line, text in _parsed(StatisticsLine, statistics, STATISTICS_PATH, dataset)}
+    new_documents, new_stats = dict(documents), dict(stats)
+    for index, source in made:
+        new_documents[index] = _dumped({**json.loads(documents[source]), "episode_index": index})
+        if source in stats:
+            line = json.loads(stats[source])
+            changed = {
+                feature: {
+                    name: _in_the_kind_of(value, table.column(column_name(feature, name))[index].as_py())
+                    for name, value in line["stats"][feature].items()
+                }
+                for feature in changed_features
+                if feature in line["stats"]
+            }
+            new_stats[index] = _dumped({**line, "episode_index": index, "stats": {**line["stats"], **changed}})
+    return {
+        path: "".join(f"{lines[index]}\n" for index in sorted(lines)).encode()
+        for path, lines in ((EPISODES_PATH, new_documents), (STATISTICS_PATH, new_stats))
+    }
+
+
+def _parsed(model: type[Line], content: bytes | Path, path: str, dataset: str) -> Iterator[tuple[Line, str]]:
+    """Each line, as it is read and as it stands."""
+    for number, text in enumerate(_texts(content, path, dataset), start=1):
+        if number > limits.MOST_EPISODES:
+            raise invalid(dataset, f"{path} has more than {limits.MOST_EPISODES} lines")
+        if not text.strip():
+            continue
+        try:
+            document = read_json_object(text, most_bytes=limits.MOST_LINE_BYTES, finite=False)
+            yield model.model_validate(document), text.decode().strip()
+        except Unreadable as error:
+            raise invalid(dataset, f"line {number} of {path} {error.found}") from error
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            raise invalid(dataset, f"line {number} of {path}: {where + ': ' if where else ''}{first['msg']}") from error
+
+
+def _texts(content: bytes | Path, path: str, dataset: str) -> Iterator[bytes]:
+    if isinstance(content, bytes):
+        yield from content.split(b"\n")
+        return
+    with limits.explained(dataset, path), content.open("rb") as file:
+        check_size(content.stat().st_size, limits.MOST_LINES_BYTES)
+        # One byte more than is read tells a line that is too long.
+        while line := file.readline(limits.MOST_LINE_BYTES + 1):
+            yield line
+
+
+def _statistics_columns(
+    statistics: bytes | Path, order: Sequence[int], dataset: str, *, whole: bool
+) -> dict[str, pa.ChunkedArray]:
+    """By column the statistics of the episodes with these indices, in their order."""
+    parsed = _parsed(StatisticsLine, statistics, STATISTICS_PATH, dataset)
+    row_of: dict[int, int] = {}
+    seen: dict[tuple[str, str], tuple[int, int]] = {}
+    parts: list[pa.Table] = []
+    rows = size = 0
+    while lines := [line for line, _ in islice(parsed, _LINES_AT_ONCE)]:
+        row_of |= {line.episode_index: row for row, line in enumerate(lines, start=rows)}
+        rows += len(lines)
+        names = dict.fromkeys(
+            (feature, name) for line in lines for feature in line.stats for name in line.stats[feature]
+        )
+        part = {column_name(*each): _cells(lines, *each, dataset) for each in names}
+        for line in lines:
+            for place, each in enumerate((feature, name) for feature in line.stats for name in line.stats[feature]):
+                seen[each] = min(seen.get(each, (line.episode_index, place)), (line.episode_index, place))
+        if whole:
+            # A column more, as a table without columns has no rows.
+            parts.append(pa.table({"": pa.nulls(len(lines)), **part}))
+            size += parts[-1].nbytes
+        if size > limits.MOST_EPISODES_TABLE_BYTES:
+            raise invalid(
+                dataset, f"{STATISTICS_PATH} holds more than {limits.MOST_EPISODES_TABLE_BYTES} bytes of numbers"
+            )
+    if not parts:
+        return {}
+    try:
+        table = pa.concat_tables(parts, promote_options="default")
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise invalid(dataset, f"{STATISTICS_PATH} is not numbers of one shape: {error}") from error
+    places = pa.array([row_of.get(index) for index in order], pa.int64())
+    # In the order of the episodes, not of the lines: as a result's is read, whose lines are in order.
+    return {
+        name: table.column(name).take(places)
+        for name in (column_name(*each) for each in sorted(seen, key=lambda each: seen[each]))
+    }
+
+
+def _cells(lines: Sequence[StatisticsLine], feature: str, name: str, dataset: str) -> pa.Array:
+    kind = int if name == "count" else float
+    try:
+        return pa.array([_numbers(line.stats.get(feature, {}).get(name), kind) for line in lines])
+    except (TypeError, ValueError, OverflowError, pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise invalid(
+            dataset, f"{STATISTICS_PATH}: {name} of {feature} is not numbers of one shape: {error}"
+        ) from error
+
+
+def _numbers(value: object, kind: type[int] | type[float]) -> object:
+    """Numbers, bools among them, as one type: they are compared and aggregated as such."""
+    if isinstance(value, list):
+        return [_numbers(each, kind) for each in value]
+    return None if value is None else kind(value)  # type: ignore[arg-type,call-overload]
+
+
+def _in_the_kind_of(old: object, new: object) -> object:
+    """`new` with whole numbers where `old` has them: 57, where the table knows 57.0."""
+    if isinstance(old, list) and isinstance(new, list):
+        return [_in_the_kind_of(before, after) for before, after in zip(old, new, strict=True)]
+    is_whole = isinstance(old, int) and isinstance(new, float) and new.is_integer()
+    return int(new) if is_whole else new  # type: ignore[call-overload]
+
+
+def _dumped(line: Mapping[str, object]) -> str:
+    return json.dumps(line, ensure_ascii=False)

@@ -1,0 +1,185 @@
+"""One episode of the cameras that store pictures: each decoded once, augmented and encoded as many times as there are
+copies, by the pipelines that frames of videos go through."""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+import pyarrow as pa
+import torch
+
+from augmentation_worker.formats.lerobot.info import Camera
+from augmentation_worker.media.image_statistics import ImageStatistics, ImageStatisticsCollector
+from augmentation_worker.media.images.encoded import DecodedPicture, decode_picture, encode_picture
+from augmentation_worker.media.images.header import PictureInvalid
+from augmentation_worker.media.pixel_hash import PixelHash
+from augmentation_worker.media.video.cores import usable_cores
+from augmentation_worker.transforms.pipeline import EpisodeTransform
+
+BATCH_BYTES, MOST_BATCH_ROWS = 16 * 2**20, 64
+"""A batch is as many frames as fit, decoded, into BATCH_BYTES, and no more than MOST_BATCH_ROWS."""
+
+
+@dataclass(frozen=True)
+class CopyPictures:
+    """What one copy became, as one camera sees it.
+
+    Attributes:
+        frames: number of pictures.
+        statistics: of the augmented pixels before encoding.
+        pixel_hash: of those, as uint8 [frames, 3, H, W] in C order: what a video of the same frames would have.
+    """
+
+    frames: int
+    statistics: ImageStatistics
+    pixel_hash: str
+
+
+class UnusablePicture(Exception):
+    """A picture of the source that cannot be augmented.
+
+    Attributes:
+        camera: whose.
+        frame: number in the episode.
+        found: what was found, as a clause.
+    """
+
+    def __init__(self, camera: str, frame: int, found: str) -> None:
+        self.camera, self.frame, self.found = camera, frame, found
+        super().__init__(f"{camera}, frame {frame}: {found}")
+
+
+class EpisodePictures:
+    """Makes the rows of all copies of an episode. A context, as it has threads.
+
+    Args:
+        cameras: those to augment.
+        pipelines: by camera, one for each copy.
+        frames: length of the episode.
+        device: where to augment.
+        on_frames: called with the number of pictures that were made since the last call; what it raises stops the work.
+    """
+
+    def __init__(
+        self,
+        cameras: Sequence[Camera],
+        pipelines: Mapping[str, Sequence[EpisodeTransform]],
+        frames: int,
+        device: torch.device,
+        on_frames: Callable[[int], None],
+    ) -> None:
+        self._cameras = cameras
+        self._copies = {
+            camera.key: [_Copy(pipeline, frames, device) for pipeline in pipelines[camera.key]] for camera in cameras
+        }
+        self._on_frames = on_frames
+        self._threads = ThreadPoolExecutor(usable_cores(), "pictures")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._threads.shutdown(cancel_futures=True)
+
+    def __call__(self, rows: pa.Table, first_frame: int) -> list[pa.Table]:
+        """Some rows, from the frame with this number on, as those of each copy. To be called in order.
+
+        Raises:
+            UnusablePicture: a picture cannot be decoded, or is of another size than info.json says.
+        """
+        tables: list[pa.Table] = []
+        for camera in self._cameras:
+            copies = self._copies[camera.key]
+            tables = tables or [rows] * len(copies)
+            pictures = self._decoded(rows, camera, first_frame)
+            frames = torch.stack([picture.pixels for picture in pictures])
+            made = list(self._threads.map(lambda copy, frames=frames: copy.make(frames, first_frame), copies))
+            encodings = [picture.encoding for picture in pictures]
+            for place, pixels in enumerate(made):
+                contents = list(self._threads.map(encode_picture, pixels, encodings))
+                tables[place] = _with_pictures(tables[place], camera.key, contents)
+            self._on_frames(len(frames) * len(copies))
+        return tables
+
+    def results(self, camera: str) -> list[CopyPictures]:
+        """What became of each copy, after all rows."""
+        return [copy.result() for copy in self._copies[camera]]
+
+    def _decoded(self, rows: pa.Table, camera: Camera, first_frame: int) -> list[DecodedPicture]:
+        contents = picture_contents(rows, camera.key, first_frame)
+
+        def decoded(frame: int, content: bytes) -> DecodedPicture:
+            return decode_picture_of(camera, frame, content)
+
+        return list(self._threads.map(decoded, range(first_frame, first_frame + len(contents)), contents))
+
+
+class _Copy:
+    """One copy as one camera sees it, batch after batch."""
+
+    def __init__(self, pipeline: EpisodeTransform, frames: int, device: torch.device) -> None:
+        self._pipeline = pipeline
+        self._device = device
+        self._frames = frames
+        self._hash = PixelHash()
+        self._statistics = ImageStatisticsCollector(frames)
+
+    def make(self, frames: torch.Tensor, first_frame: int) -> torch.Tensor:
+        made = self._pipeline(frames.to(self._device), first_frame).cpu().contiguous()
+        self._hash.update(made.numpy())
+        self._statistics.add(made, first_frame)
+        return made
+
+    def result(self) -> CopyPictures:
+        return CopyPictures(self._frames, self._statistics.result(), self._hash.hexdigest())
+
+
+def batch_rows(cameras: Sequence[Camera]) -> int:
+    """Rows to be made at a time."""
+    largest = max(3 * camera.height * camera.width for camera in cameras)
+    return max(1, min(MOST_BATCH_ROWS, BATCH_BYTES // largest))
+
+
+def decode_picture_of(camera: Camera, frame: int, content: bytes) -> DecodedPicture:
+    """Decode a camera's picture. Raises UnusablePicture."""
+    try:
+        picture = decode_picture(content)
+    except PictureInvalid as error:
+        raise UnusablePicture(camera.key, frame, f"the picture {error.found}") from error
+    height, width = picture.pixels.shape[1:]
+    if (height, width) != (camera.height, camera.width):
+        found = f"the picture has {width}x{height} pixels, info.json says {camera.width}x{camera.height}"
+        raise UnusablePicture(camera.key, frame, found)
+    return picture
+
+
+def picture_contents(rows: pa.Table, camera: str, first_frame: int) -> list[bytes]:
+    """The encoded pictures of a camera. Raises UnusablePicture where there is none."""
+    if camera not in rows.column_names:
+        raise UnusablePicture(camera, first_frame, "the data file has no such column")
+    kind = rows.schema.field(camera).type
+    if not pa.types.is_struct(kind) or kind.get_field_index("bytes") < 0:
+        raise UnusablePicture(camera, first_frame, f"the column holds {kind} instead of pictures {{bytes, path}}")
+    contents: list[bytes] = []
+    for frame, cell in enumerate(rows.column(camera).to_pylist(), start=first_frame):
+        content = None if cell is None else cell["bytes"]
+        if content is None:
+            named = "" if cell is None else f", only the name {cell.get('path')}"
+            raise UnusablePicture(camera, frame, f"the row holds no picture{named}")
+        contents.append(content)
+    return contents
+
+
+def _with_pictures(rows: pa.Table, camera: str, contents: Sequence[bytes]) -> pa.Table:
+    """The rows with other bytes in a camera's column; whatever else it says of a picture stays."""
+    position = rows.schema.get_field_index(camera)
+    field = rows.schema.field(position)
+    column = rows.column(position).combine_chunks()
+    children = {child.name: column.field(child.name) for child in field.type}
+    children["bytes"] = pa.array(contents, type=field.type.field("bytes").type)
+    made = pa.StructArray.from_arrays(list(children.values()), fields=list(field.type))
+    return rows.set_column(position, field, made)

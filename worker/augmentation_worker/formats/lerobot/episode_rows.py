@@ -1,0 +1,106 @@
+"""The rows of a shard's augmented episodes, with the pictures they hold: made, looked into, and stored, one episode at
+a time."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from augmentation_api import FailureReason
+from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.formats.lerobot.copy_facts import drawn_pipeline, recorded_statistics
+from augmentation_worker.formats.lerobot.data_table import SourceRows
+from augmentation_worker.formats.lerobot.episode_pictures import EpisodePictures, UnusablePicture, batch_rows
+from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
+from augmentation_worker.formats.lerobot.picture_check import check_written_pictures
+from augmentation_worker.formats.lerobot.plan import Plan, PlannedEpisode
+from augmentation_worker.formats.lerobot.records import CopyRecord, RowsRecord
+from augmentation_worker.formats.lerobot.rows_files import write_episode_rows
+from augmentation_worker.phases.device import device_of
+from augmentation_worker.phases.session import Session
+from augmentation_worker.storage.output import OutputDataset
+from augmentation_worker.transforms import EpisodeTransform
+
+
+@dataclass(frozen=True)
+class EpisodeRows:
+    """Makes rows."""
+
+    session: Session
+    metadata: DatasetMetadata
+    plan: Plan
+    output: OutputDataset
+    source: SourceRows
+
+    def make(
+        self, episode: PlannedEpisode, on_frames: Callable[[int], None]
+    ) -> tuple[tuple[RowsRecord, ...], dict[str, tuple[CopyRecord, ...]]]:
+        """Make and store the rows of an episode.
+
+        Returns:
+            The records of its data files, and by camera with pictures those of its copies.
+
+        Raises:
+            WorkerFailure
+        """
+        info, folder = self.metadata.info, self.session.settings.scratch / "made"
+        targets = [folder / f"rows-{place}.parquet" for place in range(len(episode.data_files))]
+        pictures = {}
+        if self.plan.picture_cameras:
+            pictures = self._with_pictures(episode, targets, on_frames)
+        else:
+            write_episode_rows(episode, self.source, info, targets)
+        return tuple(self._stored(episode, targets)), pictures
+
+    def _with_pictures(
+        self, episode: PlannedEpisode, targets: list[Path], on_frames: Callable[[int], None]
+    ) -> dict[str, tuple[CopyRecord, ...]]:
+        cameras = self.plan.picture_cameras
+        pipelines: dict[str, list[EpisodeTransform]] = {
+            camera.key: [
+                drawn_pipeline(self.session, self.metadata, episode, camera, copy.copy) for copy in episode.copies
+            ]
+            for camera in cameras
+        }
+        device = device_of(self.session.settings.device)
+        try:
+            with EpisodePictures(cameras, pipelines, episode.source.length, device, on_frames) as change:
+                write_episode_rows(
+                    episode, self.source, self.metadata.info, targets, change, batch_rows=batch_rows(cameras)
+                )
+                made = {camera.key: change.results(camera.key) for camera in cameras}
+        except UnusablePicture as error:
+            raise unusable_picture(self.metadata, episode, error) from error
+        return {
+            key: tuple(
+                CopyRecord(
+                    frames=copy.frames,
+                    pixel_hash=copy.pixel_hash,
+                    statistics=recorded_statistics(self.metadata, key, copy.statistics),
+                    parameters=dict(pipeline.parameters),
+                )
+                for copy, pipeline in zip(copies, pipelines[key], strict=True)
+            )
+            for key, copies in made.items()
+        }
+
+    def _stored(self, episode: PlannedEpisode, targets: list[Path]) -> list[RowsRecord]:
+        records = []
+        info = self.metadata.info
+        for number, local in zip(episode.data_files, targets, strict=True):
+            path, copies = info.data_file(number), episode.copies_in(number)
+            check_written_pictures(local, path, episode, copies, self.source, info, self.plan.picture_cameras)
+            stored = self.output.put(path, local)
+            local.unlink()
+            rows = episode.source.length * len(copies)
+            records.append(RowsRecord(path=path, sha256=stored.sha256, size=stored.size, rows=rows))
+        return records
+
+
+def unusable_picture(metadata: DatasetMetadata, episode: PlannedEpisode, error: UnusablePicture) -> WorkerFailure:
+    """A picture of the source that is not what the metadata says, in words."""
+    path = metadata.info.data_file(episode.source.data_file)
+    return WorkerFailure(
+        FailureReason.SOURCE_INVALID,
+        f"episode {episode.source.index}, camera {error.camera}, frame {error.frame} in {path}: {error.found}; repair "
+        "the dataset, or leave the episode out (spec.augmentation.episodes)",
+    )

@@ -1,0 +1,177 @@
+"""The videos of a shard's augmented episodes: made, looked into, and stored, one episode at a time."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import torch
+
+from augmentation_api import FailureReason
+from augmentation_api.vocabulary import EncoderChoice
+from augmentation_worker.dataset_path import DatasetPath
+from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.formats.lerobot.copy_facts import drawn_pipeline, recorded_statistics
+from augmentation_worker.formats.lerobot.frame_rate import frame_rate
+from augmentation_worker.formats.lerobot.info import Camera
+from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
+from augmentation_worker.formats.lerobot.plan import Plan, PlannedEpisode
+from augmentation_worker.formats.lerobot.records import VideoCopyRecord, VideoRecord
+from augmentation_worker.formats.lerobot.video_check import check_written_video
+from augmentation_worker.media.video import (
+    CopyVideo,
+    VideoEncoding,
+    VideoInvalid,
+    VideoSegment,
+    augment_episode_camera_into,
+    copies_at_once,
+    on_card,
+    probe_video,
+)
+from augmentation_worker.phases.device import device_of
+from augmentation_worker.phases.session import Session
+from augmentation_worker.storage.output import OutputDataset
+from augmentation_worker.storage.source import SourceDataset
+
+
+@dataclass
+class EpisodeVideos:
+    """Makes videos.
+
+    Attributes:
+        encodings: by camera, what info.json says of how its augmented videos are encoded; see `settle`.
+        encoders: by camera, FFmpeg's name of the encoder that is used.
+    """
+
+    session: Session
+    source: SourceDataset
+    metadata: DatasetMetadata
+    plan: Plan
+    output: OutputDataset
+    encodings: dict[str, dict[str, object]] = field(default_factory=dict)
+    encoders: dict[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def device(self) -> torch.device:
+        """What augments."""
+        return device_of(self.session.settings.device)
+
+    def settle(self, episode: PlannedEpisode) -> None:
+        """Know every camera's encoding from the first episode, also when an earlier try has made all videos."""
+        for camera in self.plan.video_cameras:
+            if camera.key not in self.encodings:
+                encoding = self._encoding(episode, camera)
+                self.encodings[camera.key] = encoding.feature_info()
+                self.encoders[camera.key] = encoding.encoder
+                self.session.reporter.event(
+                    "encoding",
+                    f"Videos of {camera.key} become {encoding.codec} by {encoding.encoder}"
+                    + (", on the card" if encoding.by_card else ""),
+                    data={"camera": camera.key, "encoder": encoding.encoder},
+                )
+
+    def make(self, episode: PlannedEpisode, on_frames: Callable[[int], None]) -> dict[str, tuple[VideoRecord, ...]]:
+        """Make and store all videos of an episode; returns their records by camera. Raises WorkerFailure."""
+        return {camera.key: self._made(episode, camera, on_frames) for camera in self.plan.video_cameras}
+
+    def source_paths(self, episode: PlannedEpisode) -> list[DatasetPath]:
+        """The source's video files that an episode is made from."""
+        return [self._source_path(episode, camera) for camera in self.plan.video_cameras]
+
+    def _made(
+        self, episode: PlannedEpisode, camera: Camera, on_frames: Callable[[int], None]
+    ) -> tuple[VideoRecord, ...]:
+        paths = [self.metadata.info.video_file(camera.key, number) for number in episode.video_files(camera.key)]
+        folder = self.session.settings.scratch / "made"
+        locals_ = [folder / f"video-{place}.mp4" for place in range(len(paths))]
+        pipelines = [drawn_pipeline(self.session, self.metadata, episode, camera, copy.copy) for copy in episode.copies]
+        try:
+            made = augment_episode_camera_into(
+                self._segment(episode, camera),
+                pipelines,
+                locals_,
+                self._encoding(episode, camera),
+                device=self.device,
+                on_frames=on_frames,
+            )
+        except VideoInvalid as error:
+            raise self.unusable(episode, camera, error) from error
+        drawn = [dict(pipeline.parameters) for pipeline in pipelines]
+        each = len(pipelines) // len(paths)
+        records = []
+        for place, (path, local, video) in enumerate(zip(paths, locals_, made, strict=True)):
+            check_written_video(local, path, self.metadata.info.fps, episode.source.length * each)
+            uploaded = self.output.put(path, local)
+            if (uploaded.sha256, uploaded.size) != (video.sha256, video.size):
+                raise WorkerFailure(
+                    FailureReason.INTEGRITY_CHECK_FAILED, f"{path} changed between being encoded and being uploaded"
+                )
+            local.unlink()
+            copies = zip(video.copies, drawn[place * each : (place + 1) * each], strict=True)
+            made_copies = tuple(self._copy_record(camera, copy, parameters) for copy, parameters in copies)
+            records.append(VideoRecord(path=path, sha256=video.sha256, size=video.size, copies=made_copies))
+        return tuple(records)
+
+    def _copy_record(self, camera: Camera, copy: CopyVideo, parameters: Mapping[str, object]) -> VideoCopyRecord:
+        return VideoCopyRecord(
+            from_timestamp=copy.from_timestamp,
+            to_timestamp=copy.to_timestamp,
+            frames=copy.frames,
+            pixel_hash=copy.pixel_hash,
+            statistics=recorded_statistics(self.metadata, camera.key, copy.statistics),
+            parameters=dict(parameters),
+        )
+
+    def _segment(self, episode: PlannedEpisode, camera: Camera) -> VideoSegment:
+        span = episode.source.videos[camera.key]
+        return VideoSegment(
+            path=self.source.open(self._source_path(episode, camera)),
+            first_frame=round(span.from_timestamp * self.metadata.info.fps),
+            frames=episode.source.length,
+            fps=frame_rate(self.metadata.info.fps),
+        )
+
+    def _encoding(self, episode: PlannedEpisode, camera: Camera) -> VideoEncoding:
+        feature = self.metadata.info.features[camera.key]
+        facts = {**(feature.video_info or {}), **(feature.info or {})}
+        try:
+            path = self.source.open(self._source_path(episode, camera))
+            stream = probe_video(path)
+            if (stream.width, stream.height) != (camera.width, camera.height):
+                found = f"shows {stream.width}x{stream.height} pixels, info.json says {camera.width}x{camera.height}"
+                raise VideoInvalid(path, found)
+            encoding = VideoEncoding.like_source(facts, stream).overridden_by(self.session.job.spec.output.video)
+            encoding.check_size(stream.width, stream.height)
+            if not self._may_encode_on_card:
+                return encoding
+            return on_card(
+                encoding,
+                width=stream.width,
+                height=stream.height,
+                at_once=min(len(episode.copies), copies_at_once(stream.width, stream.height)),
+                scratch=self.session.settings.scratch,
+            )
+        except VideoInvalid as error:
+            raise self.unusable(episode, camera, error) from error
+        except ValueError as error:
+            raise WorkerFailure(
+                FailureReason.SPEC_UNSUPPORTED, f"spec.output.video, camera {camera.key}: {error}"
+            ) from error
+
+    @property
+    def _may_encode_on_card(self) -> bool:
+        video = self.session.job.spec.output.video
+        return self.device.type == "cuda" and video.encoder is EncoderChoice.AUTO and video.preset is None
+
+    def unusable(self, episode: PlannedEpisode, camera: Camera, error: VideoInvalid) -> WorkerFailure:
+        """A source video that is not what the metadata says, in words."""
+        place = (
+            f"frame {error.frame} of the file {error.found}" if error.frame is not None else f"the file {error.found}"
+        )
+        return WorkerFailure(
+            FailureReason.SOURCE_INVALID,
+            f"episode {episode.source.index}, camera {camera.key}, {self._source_path(episode, camera)}: {place}; "
+            "repair the dataset, or leave the episode out (spec.augmentation.episodes)",
+        )
+
+    def _source_path(self, episode: PlannedEpisode, camera: Camera) -> DatasetPath:
+        return self.metadata.info.video_file(camera.key, episode.source.videos[camera.key].file)

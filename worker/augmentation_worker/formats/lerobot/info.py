@@ -1,0 +1,278 @@
+"""meta/info.json: what a LeRobot dataset says of itself, checked, with the cameras it has."""
+
+import json
+import re
+import string
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import ceil
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from augmentation_api import FailureReason
+from augmentation_worker.bounded.json_document import read_json_object
+from augmentation_worker.bounded.unreadable import Unreadable
+from augmentation_worker.dataset_path import DatasetPath, PathRefused
+from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.formats import limits
+from augmentation_worker.formats.lerobot.file_number import FileNumber
+from augmentation_worker.formats.lerobot.format_version import FORMATS, LeRobotFormat
+
+INFO_PATH = DatasetPath("meta/info.json")
+SMALLEST_SIDE, LARGEST_SIDE = 16, 8192
+"""Frame sides in pixels outside of which an info.json is taken to be wrong."""
+CAMERA_DTYPES = ("video", "image")
+INDEX_FEATURES = ("timestamp", "frame_index", "episode_index", "index", "task_index")
+"""Columns every LeRobot dataset has."""
+_CONVERTERS = {"v2.0": "v21.convert_dataset_v20_to_v21", "v1": "v2.convert_dataset_v1_to_v2"}
+"""LeRobot's own modules that convert a dataset to the version after."""
+_NUMBER_FORMAT = re.compile(r"(0?[1-9])?d?")
+"""How a template may write a number: with at most nine digits, so that a short template makes a short path."""
+_LONGEST_TEMPLATE = 1024
+
+
+class Feature(BaseModel):
+    """One feature of the dataset: a column of its data, or a camera."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    dtype: str
+    shape: tuple[Annotated[int, Field(ge=0, le=limits.LARGEST_DIMENSION)], ...] = Field(
+        max_length=limits.MOST_DIMENSIONS
+    )
+    names: Any = None
+    info: dict[str, Any] | None = None
+    video_info: dict[str, Any] | None = None  # where LeRobot before 0.2 put `info`
+
+    def fact(self, name: str) -> Any:
+        """What is known of the video under `name`, e.g. video.codec; None if nothing is."""
+        return (self.info or {}).get(name, (self.video_info or {}).get(name))
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A camera.
+
+    Attributes:
+        key: feature name, e.g. observation.images.top.
+        height, width: pixels.
+        channels: 3 for colour.
+        codec: as info.json has it, e.g. av1 or h264; None if it does not say.
+        is_colour: whether it can be augmented. Depth maps and one-channel streams are never touched.
+        is_video: whether its frames are stored as video; else they are pictures in the data files.
+    """
+
+    key: str
+    height: int
+    width: int
+    channels: int
+    codec: str | None
+    is_colour: bool
+    is_video: bool
+
+
+class DatasetInfo(BaseModel):
+    """The fields of info.json that this project reads; all others are kept as they are."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    codebase_version: str
+    fps: float = Field(ge=0.01, le=1000)
+    features: dict[str, Feature] = Field(max_length=limits.MOST_FEATURES)
+    total_episodes: int = Field(ge=0, le=limits.LARGEST_TOTAL)
+    total_frames: int = Field(ge=0, le=limits.LARGEST_TOTAL)
+    total_tasks: int = Field(0, ge=0, le=limits.LARGEST_TOTAL)
+    chunks_size: int = Field(1000, ge=1, le=limits.LARGEST_FILE_NUMBER)
+    data_path: str
+    video_path: str | None = None
+    splits: dict[str, str] = Field(default={})
+    source_json: str = Field("", exclude=True)
+
+    @property
+    def format(self) -> LeRobotFormat:
+        """The version of LeRobot's format."""
+        return FORMATS[self.codebase_version]
+
+    @cached_property
+    def cameras(self) -> tuple[Camera, ...]:
+        """All cameras, in the order of info.json."""
+        return tuple(_camera(key, feature) for key, feature in self.features.items() if feature.dtype in CAMERA_DTYPES)
+
+    @cached_property
+    def video_cameras(self) -> tuple[Camera, ...]:
+        """Cameras whose frames are stored as video."""
+        return tuple(camera for camera in self.cameras if camera.is_video)
+
+    @cached_property
+    def picture_cameras(self) -> tuple[Camera, ...]:
+        """Cameras whose frames are pictures in the data files."""
+        return tuple(camera for camera in self.cameras if not camera.is_video)
+
+    def data_file(self, number: FileNumber) -> DatasetPath:
+        """Path of a data file. Raises WorkerFailure: SOURCE_INVALID."""
+        return _path_by("data_path", self.data_path.format(**self.format.path_fields(number)))
+
+    def video_file(self, camera: str, number: FileNumber) -> DatasetPath:
+        """Path of a video file. Raises WorkerFailure: SOURCE_INVALID."""
+        path = (self.video_path or "").format(video_key=camera, **self.format.path_fields(number))
+        return _path_by("video_path", path)
+
+    def grown(self, episodes: int, frames: int, video_facts: Mapping[str, Mapping[str, object]]) -> bytes:
+        """info.json of the result: new totals, the rest byte for byte the source's values.
+
+        Args:
+            episodes, frames: totals of the result.
+            video_facts: by camera, what changed in how it is encoded, e.g. video.codec.
+        """
+        document: dict[str, Any] = json.loads(self.source_json)
+        document |= {"total_episodes": episodes, "total_frames": frames, "splits": {"train": f"0:{episodes}"}}
+        if self.format.has_file_per_episode:
+            document["total_videos"] = episodes * len(self.video_cameras)
+            document["total_chunks"] = ceil(episodes / self.chunks_size)
+        for camera, facts in video_facts.items():
+            feature = document["features"][camera]
+            feature["info"] = {**(feature.get("info") or {}), **facts}
+        return json.dumps(document, indent=4, ensure_ascii=False).encode()
+
+
+def read_info(content: bytes, dataset: str) -> DatasetInfo:
+    """Parse and check info.json.
+
+    Raises:
+        WorkerFailure: SOURCE_FORMAT_UNSUPPORTED for another version, SOURCE_INVALID for anything that is wrong in it.
+    """
+    try:
+        document = read_json_object(content, most_bytes=limits.MOST_INFO_BYTES)
+    except Unreadable as error:
+        raise _invalid(dataset, f"it {error.found}") from error
+    version = document.get("codebase_version")
+    if not isinstance(version, str):
+        raise _invalid(dataset, "it has no codebase_version")
+    if version not in FORMATS:
+        raise _other_version(dataset, version)
+    try:
+        info = DatasetInfo.model_validate({**document, "source_json": content.decode()})
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise _invalid(dataset, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+    _check_templates(info, dataset)
+    _check_features(info, dataset)
+    return info
+
+
+def _other_version(dataset: str, version: str) -> WorkerFailure:
+    supported = ", ".join(FORMATS)
+    fix = next(
+        (
+            f"convert it with `python -m lerobot.datasets.{converter} --repo-id=…` of lerobot 0.3.3 and push it"
+            for old, converter in _CONVERTERS.items()
+            if version.startswith(old)
+        ),
+        "use a revision in a supported version",
+    )
+    return WorkerFailure(
+        FailureReason.SOURCE_FORMAT_UNSUPPORTED,
+        f"the dataset {dataset} is in LeRobot {version} ({INFO_PATH}: codebase_version); supported now: {supported}; "
+        f"{fix}",
+    )
+
+
+def _check_templates(info: DatasetInfo, dataset: str) -> None:
+    wanted = {"data_path": info.format.data_fields, "video_path": info.format.video_fields}
+    example_fields = info.format.path_fields(FileNumber(0, 0))
+    for field, names in wanted.items():
+        template = getattr(info, field)
+        if template is None:
+            if field == "video_path" and not any(feature.dtype == "video" for feature in info.features.values()):
+                continue
+            raise _invalid(dataset, f"{field} is missing")
+        if (problem := _problem_of(template, names)) is not None:
+            raise _invalid(dataset, f"{field} {problem}: {template!r}")
+        example = template.format(video_key="camera", **example_fields)
+        folder = {"data_path": "data", "video_path": "videos"}[field]
+        if not _is_below(folder, example):
+            raise _invalid(dataset, f"{field} must stay inside {folder}/: {template!r}")
+
+
+def _problem_of(template: str, names: frozenset[str]) -> str | None:
+    """Why a text is not a path template, as a clause; None if it is one. It is not formatted to find that out."""
+    if len(template) > _LONGEST_TEMPLATE:
+        return f"has {len(template)} characters, more than {_LONGEST_TEMPLATE}"
+    try:
+        fields = [(name, spec, conversion) for _, name, spec, conversion in string.Formatter().parse(template)]
+    except ValueError as error:
+        return f"is not a path template ({error})"
+    fields = [each for each in fields if each[0] is not None]
+    if {name for name, _, _ in fields} != names:
+        return f"must name exactly {', '.join(sorted(names))}"
+    for name, spec, conversion in fields:
+        if conversion or not (_NUMBER_FORMAT.fullmatch(spec or "") if name != "video_key" else not spec):
+            return f"must write {name} as {{{name}}}" + ("" if name == "video_key" else " or with up to 9 digits")
+    return None
+
+
+def _check_features(info: DatasetInfo, dataset: str) -> None:
+    missing = [name for name in INDEX_FEATURES if name not in info.features]
+    if missing:
+        raise _invalid(dataset, f"features lacks {', '.join(missing)}")
+    for key, feature in info.features.items():
+        if feature.dtype in CAMERA_DTYPES and (".." in key or "/" in key or not _is_below(key, f"{key}/frames")):
+            raise _invalid(dataset, f"the camera key {key!r} cannot be part of a path")
+    for camera in info.cameras:
+        sides = (camera.height, camera.width)
+        if (camera.is_video or camera.is_colour) and not all(SMALLEST_SIDE <= side <= LARGEST_SIDE for side in sides):
+            raise _invalid(
+                dataset,
+                f"features.{camera.key}.shape {list(info.features[camera.key].shape)}: frames of {camera.width}x"
+                f"{camera.height} pixels are not between {SMALLEST_SIDE} and {LARGEST_SIDE} a side",
+            )
+
+
+def _camera(key: str, feature: Feature) -> Camera:
+    height, width, channels = _height_width_channels(feature)
+    codec = feature.fact("video.codec")
+    is_depth = bool(feature.fact("is_depth_map") or feature.fact("video.is_depth_map"))
+    return Camera(
+        key,
+        height,
+        width,
+        channels,
+        str(codec) if codec else None,
+        channels == 3 and not is_depth,
+        feature.dtype == "video",
+    )
+
+
+def _height_width_channels(feature: Feature) -> tuple[int, int, int]:
+    shape: Sequence[int] = feature.shape
+    if len(shape) == 2:
+        return shape[0], shape[1], 1
+    if len(shape) != 3:
+        return 0, 0, 0
+    names = [str(name).rstrip("s") for name in feature.names] if isinstance(feature.names, list) else []
+    if names[:1] == ["channel"] or (not names and shape[0] in (1, 3) and shape[2] not in (1, 3)):
+        return shape[1], shape[2], shape[0]
+    return shape[0], shape[1], shape[2]
+
+
+def _is_below(folder: str, path: str) -> bool:
+    try:
+        return DatasetPath(path).parts[0] == folder
+    except PathRefused:
+        return False
+
+
+def _path_by(field: str, path: str) -> DatasetPath:
+    """A path that a template gave: what the numbers and names in it made of it is checked here."""
+    try:
+        return DatasetPath(path)
+    except PathRefused as error:
+        raise WorkerFailure(
+            FailureReason.SOURCE_INVALID, f"{field} of {INFO_PATH} leads nowhere: {error}; repair the dataset"
+        ) from error
+
+
+def _invalid(dataset: str, finding: str) -> WorkerFailure:
+    return WorkerFailure(FailureReason.SOURCE_INVALID, f"{INFO_PATH} of the dataset {dataset} is wrong: {finding}")

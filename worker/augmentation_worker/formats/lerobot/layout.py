@@ -1,0 +1,82 @@
+"""Which files the result is made of, and from where each comes."""
+
+from collections.abc import Collection
+from itertools import pairwise
+
+from augmentation_worker.dataset_path import DatasetPath
+from augmentation_worker.formats.lerobot.episodes import invalid
+from augmentation_worker.formats.lerobot.info import INFO_PATH
+from augmentation_worker.formats.lerobot.metadata import STATS_PATH, DatasetMetadata
+from augmentation_worker.formats.lerobot.plan import Plan, RowsMade
+
+PROVENANCE_PATH = DatasetPath("meta/augmentation.json")
+PICTURE_PATH = DatasetPath("meta/augmentation.png")
+CARD_PATH = DatasetPath("README.md")
+ATTRIBUTES_PATH = DatasetPath(".gitattributes")
+WRITTEN_ANEW = frozenset({INFO_PATH, STATS_PATH, PROVENANCE_PATH, PICTURE_PATH, CARD_PATH, ATTRIBUTES_PATH})
+"""Files that are the result's own, whether or not the source has one."""
+LARGE_FILE_PATTERNS = ("*.mp4", "*.parquet", "*.png")
+"""What has to be tracked by LFS, as the blobs that the shards upload go there."""
+_RULE = "filter=lfs diff=lfs merge=lfs -text"
+
+
+def carried_metadata(
+    metadata: DatasetMetadata, plan: Plan, source_paths: Collection[DatasetPath]
+) -> tuple[DatasetPath, ...]:
+    """Files of the source that the result holds unchanged beside rows and videos, and that publish brings over.
+
+    These are the tasks, episodes files that do not change, whatever else is in meta/, and files at the top such as a
+    license. Folders that LeRobot does not know stay behind.
+    """
+    rewritten = plan.in_place or metadata.info.format.has_file_per_episode
+    written = WRITTEN_ANEW | set(metadata.episode_files if rewritten else ())
+    return tuple(
+        sorted(path for path in source_paths if (path.startswith("meta/") or "/" not in path) and path not in written)
+    )
+
+
+def planned_paths(plan: Plan, metadata: DatasetMetadata) -> list[DatasetPath]:
+    """Paths of all augmented videos and of the rows that are written with an episode."""
+    paths = [
+        metadata.info.video_file(camera.key, number)
+        for episode in plan.episodes
+        for camera in plan.video_cameras
+        for number in episode.video_files(camera.key)
+    ]
+    if plan.rows_made is RowsMade.WITH_EPISODE:
+        paths += [metadata.info.data_file(number) for episode in plan.episodes for number in episode.data_files]
+    return paths
+
+
+def check_order_of_data_files(metadata: DatasetMetadata, plan: Plan) -> None:
+    """LeRobot reads data files in the order of their paths, so those of the result have to sort as their numbers do.
+
+    Raises:
+        WorkerFailure: SOURCE_INVALID, naming the template by which they do not.
+    """
+    numbers = {*plan.data_numbers, *(shard.data_file for shard in plan.shards if shard.data_file)}
+    paths = [metadata.info.data_file(number) for number in sorted(numbers)]
+    wrong = next((after for before, after in pairwise(paths) if after <= before), None)
+    if wrong is not None:
+        raise invalid(
+            metadata.dataset,
+            f"by data_path {metadata.info.data_path!r} of {INFO_PATH}, {wrong} of the result would not be read in the "
+            "order of its rows (numbers in it need leading zeros)",
+        )
+
+
+def changed_attributes(before: bytes | None) -> dict[DatasetPath, bytes]:
+    """The result's .gitattributes by its path, where it has to be another than the output has now."""
+    text = (before or b"").decode(errors="replace")
+    after = with_large_file_rules(text)
+    return {} if after == text else {ATTRIBUTES_PATH: after.encode()}
+
+
+def with_large_file_rules(attributes: str) -> str:
+    """.gitattributes in which videos and parquet files are tracked by LFS; the same text where they are already."""
+    tracked = {line.split()[0] for line in attributes.splitlines() if line.split() and "filter=lfs" in line.split()[1:]}
+    missing = [pattern for pattern in LARGE_FILE_PATTERNS if pattern not in tracked]
+    if not missing:
+        return attributes
+    start = attributes if not attributes or attributes.endswith("\n") else attributes + "\n"
+    return start + "".join(f"{pattern} {_RULE}\n" for pattern in missing)

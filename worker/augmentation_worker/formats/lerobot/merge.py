@@ -1,0 +1,155 @@
+"""The metadata of the result, from that of the source and from what the shards recorded."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from augmentation_worker.formats.lerobot.file_number import FileNumber
+from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
+from augmentation_worker.formats.lerobot.plan import Plan, PlannedCopy, PlannedEpisode
+from augmentation_worker.formats.lerobot.records import CopyRecord, ShardRecords, VideoCopyRecord
+from augmentation_worker.formats.lerobot.statistics import column_name, statistics_columns
+
+Columns = dict[str, list[Any]]
+
+
+def episodes_of_result(
+    metadata: DatasetMetadata, plan: Plan, records: Sequence[ShardRecords], file: FileNumber
+) -> pa.Table:
+    """All episodes of the result as a table: the source's, with the augmented episodes after them or in their place.
+
+    Args:
+        metadata: the source.
+        plan: the plan.
+        records: of each shard, by index; complete.
+        file: number of the episodes file that added rows go to; of no meaning in v2.1.
+    """
+    made = augmented_episodes(metadata, plan, records, file)
+    if not plan.in_place:
+        return pa.concat_tables([metadata.table, made]).combine_chunks()
+    rows = list(range(len(metadata.episodes)))
+    for position, episode in enumerate(plan.episodes):
+        rows[episode.source.index] = len(rows) + position
+    table = pa.concat_tables([metadata.table, made]).take(pa.array(rows)).combine_chunks()
+    return _with_data_files(table, plan)
+
+
+def _with_data_files(table: pa.Table, plan: Plan) -> pa.Table:
+    """In place, rows may lie in other files than before."""
+    numbers = {episode.index: kept.number for kept in plan.kept_rows for episode in kept.episodes}
+    numbers |= {copy.episode_index: copy.data_file for episode in plan.episodes for copy in episode.copies}
+    for place, name in enumerate(("data/chunk_index", "data/file_index")):
+        position = table.schema.get_field_index(name)
+        field = table.schema.field(position)
+        values = [numbers[index][place] for index in table.column("episode_index").to_pylist()]
+        table = table.set_column(position, field, pa.array(values, type=field.type))
+    return table
+
+
+def changed_statistics(plan: Plan) -> list[str]:
+    """Features whose statistics are other ones in an augmented episode than in its source."""
+    return [*(camera.key for camera in plan.cameras), *([] if plan.in_place else ["index", "episode_index"])]
+
+
+def augmented_episodes(
+    metadata: DatasetMetadata, plan: Plan, records: Sequence[ShardRecords], file: FileNumber
+) -> pa.Table:
+    """Rows of meta/episodes for the augmented episodes, in order, in the source's schema.
+
+    Each row is its source episode's, with the files and timestamps of the copy and new statistics of the augmented
+    cameras; where copies are added also with their numbers, and new statistics of episode_index and index.
+
+    Args:
+        metadata: the source.
+        plan: the plan.
+        records: of each shard, by index; complete.
+        file: number of the episodes file that added rows go to.
+    """
+    made = [
+        (episode, copy, records[shard.index].episodes[episode.source.index])
+        for shard in plan.shards
+        for episode in shard.episodes
+        for copy in episode.copies
+    ]
+    rows = metadata.table.take(pa.array([episode.source.index for episode, _, _ in made]))
+    changed: Columns = {}
+    for episode, copy, record in made:
+        cells: dict[str, object] = {}
+        if not plan.in_place:
+            cells |= _numbers(episode, copy, file) | _index_statistics(rows, metadata, episode, copy)
+        for camera in record.cameras:
+            version = record.copies(camera)[copy.copy]
+            if isinstance(version, VideoCopyRecord):
+                cells |= _video_cells(camera, copy.videos[camera], version)
+            cells |= _image_statistics(rows, camera, version)
+        for name, value in cells.items():
+            changed.setdefault(name, []).append(value)
+    for name, values in changed.items():
+        position = rows.schema.get_field_index(name)
+        if position >= 0:
+            field = rows.schema.field(position)
+            rows = rows.set_column(position, field, pa.array(values, type=field.type))
+    return rows.combine_chunks()
+
+
+def _numbers(episode: PlannedEpisode, copy: PlannedCopy, file: FileNumber) -> dict[str, object]:
+    return {
+        "episode_index": copy.episode_index,
+        "length": episode.source.length,
+        "data/chunk_index": copy.data_file.chunk,
+        "data/file_index": copy.data_file.file,
+        "dataset_from_index": copy.from_index,
+        "dataset_to_index": copy.to_index,
+        "meta/episodes/chunk_index": file.chunk,
+        "meta/episodes/file_index": file.file,
+    }
+
+
+def _video_cells(camera: str, number: FileNumber, version: VideoCopyRecord) -> dict[str, object]:
+    return {
+        f"videos/{camera}/chunk_index": number.chunk,
+        f"videos/{camera}/file_index": number.file,
+        f"videos/{camera}/from_timestamp": version.from_timestamp,
+        f"videos/{camera}/to_timestamp": version.to_timestamp,
+    }
+
+
+def _image_statistics(rows: pa.Table, camera: str, version: CopyRecord) -> dict[str, object]:
+    """Image statistics in the shape the source has them in: one value a channel, as [[v]] where it nests them."""
+    cells: dict[str, object] = {}
+    for statistic, values in version.statistics.items():
+        name = column_name(camera, statistic)
+        if name not in rows.column_names:
+            continue
+        if statistic == "count":
+            cells[name] = [int(value) for value in values]
+        else:
+            cells[name] = [_nested(value, _depth(rows.schema.field(name).type) - 1) for value in values]
+    return cells
+
+
+def _depth(kind: pa.DataType) -> int:
+    return 1 + _depth(kind.value_type) if pa.types.is_nested(kind) else 0
+
+
+def _nested(value: float, depth: int) -> object:
+    return value if depth <= 0 else [_nested(value, depth - 1)]
+
+
+def _index_statistics(
+    rows: pa.Table, metadata: DatasetMetadata, episode: PlannedEpisode, copy: PlannedCopy
+) -> dict[str, object]:
+    """index is the source's, moved; episode_index is one number throughout."""
+    cells: dict[str, object] = {}
+    known: Mapping[str, list[str]] = statistics_columns(rows)
+    shift = copy.from_index - episode.source.from_index
+    for statistic in known.get("index", []):
+        if statistic not in ("count", "std"):
+            name = column_name("index", statistic)
+            source = metadata.table.column(name)[episode.source.index].as_py()
+            cells[name] = None if source is None else [value + shift for value in source]
+    for statistic in known.get("episode_index", []):
+        if statistic not in ("count", "std"):
+            cells[column_name("episode_index", statistic)] = [float(copy.episode_index)]
+    return cells

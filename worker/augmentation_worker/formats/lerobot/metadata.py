@@ -1,0 +1,181 @@
+"""A source dataset at its pinned commit: all its metadata, checked against the list of files it has."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pyarrow as pa
+
+from augmentation_worker.bounded.json_document import read_json_object
+from augmentation_worker.bounded.parquet_file import open_parquet, read_columns
+from augmentation_worker.dataset_path import DatasetPath
+from augmentation_worker.formats import limits
+from augmentation_worker.formats.lerobot.episode_lines import EPISODES_PATH, STATISTICS_PATH, read_episode_lines
+from augmentation_worker.formats.lerobot.episodes import EPISODES_FOLDER, Episode, columns_of, invalid, read_episodes
+from augmentation_worker.formats.lerobot.file_number import FileNumber
+from augmentation_worker.formats.lerobot.info import DatasetInfo
+
+STATS_PATH = DatasetPath("meta/stats.json")
+OpenFile = Callable[[DatasetPath], Path]
+"""Gives a local file with the content of one of the source's, by its path in the dataset."""
+
+
+@dataclass(frozen=True)
+class DatasetMetadata:
+    """What is known of the source without a look at a single row or frame.
+
+    Attributes:
+        dataset: `owner/name`.
+        revision: commit it is pinned to.
+        info: meta/info.json.
+        episodes: one entry an episode, in order.
+        table: all episodes with the columns that v3.0 has in meta/episodes, statistics among them; or without those.
+        episode_files: by path, the files that table came from, in order, and the number of rows of each.
+        stats_json: meta/stats.json as it is; None if there is none.
+    """
+
+    dataset: str
+    revision: str
+    info: DatasetInfo
+    episodes: tuple[Episode, ...]
+    table: pa.Table
+    episode_files: Mapping[DatasetPath, int]
+    stats_json: bytes | None
+
+    @cached_property
+    def data_numbers(self) -> tuple[FileNumber, ...]:
+        """Numbers of the data files, rising."""
+        return tuple(sorted({episode.data_file for episode in self.episodes}))
+
+    def video_numbers(self, camera: str) -> tuple[FileNumber, ...]:
+        """Numbers of a camera's video files, rising."""
+        return tuple(sorted({episode.videos[camera].file for episode in self.episodes}))
+
+    @cached_property
+    def data_paths(self) -> tuple[DatasetPath, ...]:
+        """Paths of the data files."""
+        return tuple(self.info.data_file(number) for number in self.data_numbers)
+
+    @cached_property
+    def video_paths(self) -> tuple[DatasetPath, ...]:
+        """Paths of the video files of all cameras."""
+        return tuple(
+            self.info.video_file(camera.key, number)
+            for camera in self.info.video_cameras
+            for number in self.video_numbers(camera.key)
+        )
+
+
+def read_metadata(
+    dataset: str,
+    revision: str,
+    info: DatasetInfo,
+    episode_files: Sequence[DatasetPath],
+    open_file: OpenFile,
+    stats_json: bytes | None,
+    *,
+    whole: bool = True,
+) -> DatasetMetadata:
+    """Read and check the episodes.
+
+    Args:
+        dataset: `owner/name`.
+        revision: commit.
+        info: meta/info.json.
+        episode_files: what `episode_files_of` names.
+        open_file: opens one of them; a dataset may have more than can be held open.
+        stats_json: content of meta/stats.json, if there is one.
+        whole: whether the table holds the statistics too: they are many times as large as all else.
+
+    Raises:
+        WorkerFailure: SOURCE_INVALID.
+    """
+    if not episode_files:
+        raise invalid(dataset, f"it has no {info.format.episodes_place}")
+    check_statistics(stats_json, dataset)
+    if info.format.has_file_per_episode:
+        table = _lines(episode_files, open_file, info, dataset, whole=whole)
+        rows = dict.fromkeys(sorted(episode_files), table.num_rows)
+    else:
+        parts = _tables(episode_files, open_file, info, dataset, whole=whole)
+        table, rows = pa.concat_tables(parts.values()), {path: part.num_rows for path, part in parts.items()}
+    return DatasetMetadata(dataset, revision, info, read_episodes(table, info, dataset), table, rows, stats_json)
+
+
+def check_statistics(stats_json: bytes | None, dataset: str) -> None:
+    """meta/stats.json can be read: by feature and statistic, a value. Raises WorkerFailure: SOURCE_INVALID."""
+    if stats_json is None:
+        return
+    with limits.explained(dataset, STATS_PATH):
+        document = read_json_object(stats_json, most_bytes=limits.MOST_STATS_BYTES, finite=False)
+    odd = next((feature for feature, statistics in document.items() if not isinstance(statistics, dict)), None)
+    if odd is not None:
+        raise invalid(dataset, f"{STATS_PATH} has no statistics by name of {odd!r}")
+
+
+def _tables(
+    files: Sequence[DatasetPath], open_file: OpenFile, info: DatasetInfo, dataset: str, *, whole: bool
+) -> dict[DatasetPath, pa.Table]:
+    """Each file's rows. Columns may stand in another order from file to file, but never be others."""
+    first: pa.Schema | None = None
+    parts: dict[DatasetPath, pa.Table] = {}
+    for path in sorted(files):
+        with limits.explained(dataset, path), open_parquet(open_file(path)) as parquet:
+            schema = parquet.schema_arrow
+            first = schema if first is None else first
+            if {field.name: field.type for field in schema} != {field.name: field.type for field in first}:
+                raise invalid(dataset, f"{EPISODES_FOLDER} cannot be read as one table: {path} has other columns")
+            if len(set(schema.names)) != len(schema.names):
+                raise invalid(dataset, f"{path} has two columns of one name")
+            parts[path] = read_columns(
+                parquet,
+                first.names if whole else columns_of([camera.key for camera in info.video_cameras]),
+                most_rows=limits.MOST_EPISODES - sum(part.num_rows for part in parts.values()),
+                most_bytes=limits.MOST_EPISODES_TABLE_BYTES - sum(part.nbytes for part in parts.values()),
+            )
+    return parts
+
+
+def _lines(
+    files: Sequence[DatasetPath], open_file: OpenFile, info: DatasetInfo, dataset: str, *, whole: bool
+) -> pa.Table:
+    missing = [path for path in (EPISODES_PATH, STATISTICS_PATH) if path not in files]
+    if missing:
+        raise invalid(dataset, f"it does not have the file {missing[0]}")
+    episodes, statistics = open_file(EPISODES_PATH), open_file(STATISTICS_PATH)
+    return read_episode_lines(episodes, statistics, info, dataset, whole=whole)
+
+
+def episode_files_of(paths: Collection[DatasetPath], info: DatasetInfo) -> list[DatasetPath]:
+    """Those of a dataset's files that LeRobot reads as its episodes, in its order."""
+    if info.format.has_file_per_episode:
+        return sorted({EPISODES_PATH, STATISTICS_PATH} & set(paths))
+    return sorted(path for path in paths if path.startswith(f"{EPISODES_FOLDER}/") and path.endswith(".parquet"))
+
+
+def check_files(metadata: DatasetMetadata, paths: Collection[DatasetPath]) -> None:
+    """Every file the metadata points at is there, and no data file besides.
+
+    Raises:
+        WorkerFailure: SOURCE_INVALID.
+    """
+    present = frozenset(paths)
+    wanted = [*metadata.data_paths, *metadata.video_paths]
+    if metadata.info.total_tasks:
+        wanted.append(metadata.info.format.tasks_path)
+    missing = [path for path in wanted if path not in present]
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise invalid(metadata.dataset, f"its metadata names the file {missing[0]}{more}, which it does not have")
+    known = frozenset(metadata.data_paths)
+    stray = sorted(path for path in present if _is_data_file(path) and path not in known)
+    if stray:
+        # LeRobot reads every parquet file below data/: the rows of this one would shift those that are added.
+        raise invalid(metadata.dataset, f"no episode lies in its data file {stray[0]}")
+    if list(metadata.data_paths) != sorted(metadata.data_paths):
+        raise invalid(metadata.dataset, "its data files, sorted by path, are not in the order of their numbers")
+
+
+def _is_data_file(path: str) -> bool:
+    return path.startswith("data/") and path.endswith(".parquet")

@@ -1,0 +1,116 @@
+"""Data files with the rows of one augmented episode, or with some of the source's, written as a stream.
+
+They may hold pictures: memory holds a batch of rows and a row group of each copy, whatever the episode's length. The
+same input gives the same bytes with the same pyarrow.
+"""
+
+import shutil
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from augmentation_worker.formats.lerobot.data_table import SourceRows, augmented_rows
+from augmentation_worker.formats.lerobot.info import DatasetInfo
+from augmentation_worker.formats.lerobot.plan import KeptRows, PlannedEpisode
+from augmentation_worker.formats.row_groups import ROW_GROUP_BYTES, ROW_GROUP_ROWS, RowGroups
+
+BATCH_ROWS = 64
+"""Rows that are read at a time, unless their pictures are larger than usual."""
+_MOST_ROWS_WITHOUT_PICTURES = 100_000
+ChangeRows = Callable[[pa.Table, int], Sequence[pa.Table]]
+"""Makes some rows of an episode, from the frame with this number on, into those of each copy, in order."""
+
+
+def write_episode_rows(
+    episode: PlannedEpisode,
+    source: SourceRows,
+    info: DatasetInfo,
+    targets: Sequence[Path],
+    change: ChangeRows | None = None,
+    batch_rows: int = BATCH_ROWS,
+) -> list[int]:
+    """Write the data files of an episode: all of its copies one after the other in one file, or a file for each.
+
+    Args:
+        episode: the episode.
+        source: where its rows come from.
+        info: meta/info.json of the source.
+        targets: files to write, in the order of `episode.data_files`.
+        change: what makes the copies' pictures; without it rows differ in their numbers only.
+        batch_rows: rows that are read at a time.
+
+    Returns:
+        Number of rows of each file.
+
+    Raises:
+        WorkerFailure: SOURCE_INVALID.
+    """
+    source.of(episode.source)
+    schema, groups = source.schema(), _Groups(info, len(episode.copies))
+    parts = targets[0].with_name(targets[0].name + ".parts")
+    shutil.rmtree(parts, ignore_errors=True)
+    parts.mkdir(parents=True)
+    try:
+        with ExitStack() as opened:
+            files = [groups.new(parts / f"{copy.copy}.parquet", schema) for copy in episode.copies]
+            for file in files:
+                opened.enter_context(closing(file))
+            first_frame = 0
+            for rows in source.batches(episode.source, batch_rows):
+                made = change(rows, first_frame) if change else [rows] * len(files)
+                for file, copy, table in zip(files, episode.copies, made, strict=True):
+                    file.add(augmented_rows(table, copy, first_frame).cast(schema))
+                first_frame += rows.num_rows
+        each = len(files) // len(targets)
+        for place, target in enumerate(targets):
+            _join([file.path for file in files[place * each : (place + 1) * each]], target, groups.options(schema))
+        return [sum(file.rows for file in files[place * each : (place + 1) * each]) for place in range(len(targets))]
+    finally:
+        shutil.rmtree(parts, ignore_errors=True)
+
+
+def write_kept_rows(kept: KeptRows, source: SourceRows, info: DatasetInfo, target: Path) -> int:
+    """Write a data file with rows of the source as they are. Returns the number of rows."""
+    schema = source.schema()
+    with closing(_Groups(info, 1).new(target, schema)) as file:
+        for episode in kept.episodes:
+            source.of(episode)
+            for rows in source.batches(episode, BATCH_ROWS):
+                file.add(rows.cast(schema))
+    return file.rows
+
+
+class _Groups:
+    """How files are written: row groups that are small where they hold pictures, and no dictionary of those."""
+
+    def __init__(self, info: DatasetInfo, at_once: int) -> None:
+        self._pictures = {camera.key for camera in info.picture_cameras}
+        self._most_bytes = max(ROW_GROUP_BYTES // at_once, 2**21)
+        self._most_rows = ROW_GROUP_ROWS if self._pictures else _MOST_ROWS_WITHOUT_PICTURES
+
+    def options(self, schema: pa.Schema) -> dict[str, object]:
+        # A dictionary of pictures would hold each in memory once more.
+        return {"use_dictionary": [name for name in schema.names if name not in self._pictures]}
+
+    def new(self, path: Path, schema: pa.Schema) -> RowGroups:
+        return RowGroups(path, self.options(schema), self._most_bytes, self._most_rows)
+
+
+def _join(parts: Sequence[Path], target: Path, options: dict[str, object]) -> None:
+    """One file of several, row group by row group."""
+    if len(parts) == 1:
+        parts[0].replace(target)
+        return
+    writer: pq.ParquetWriter | None = None
+    with ExitStack() as opened:
+        for part in parts:
+            file = opened.enter_context(pq.ParquetFile(part, pre_buffer=False))
+            if writer is None:
+                schema = file.schema_arrow
+                writer = opened.enter_context(pq.ParquetWriter(target, schema, compression="snappy", **options))
+            for group in range(file.num_row_groups):
+                table = file.read_row_group(group)
+                writer.write_table(table, row_group_size=table.num_rows)

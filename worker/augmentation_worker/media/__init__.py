@@ -1,0 +1,1 @@
+"""Pixels as they are stored: images and videos, read, written and compared."""

@@ -1,0 +1,146 @@
+"""Encoded pictures, to pixels and back: what datasets hold that store frames as PNG or JPEG bytes.
+
+Decoded is what every reader of the dataset sees (Pillow, upright), so no colour shifts. Written again is the same
+format, with as little loss as that format allows:
+
+- PNG, WebP and BMP without any. PNG with zlib's level 1, as LeRobot writes its own: of noisy camera frames, level 6
+  saves a seventh of the bytes for three times the time. WebP lossless, whatever it was: a header does not say how much
+  was lost before.
+- JPEG with the quantization tables and the chroma subsampling of the source, so the version looks as if the same camera
+  had stored it, and is about as large. Subsampling that Pillow cannot write becomes 4:4:4, which loses nothing more.
+- An alpha channel stays as it is. Palettes and grey pictures become RGB, which holds all of their colours. A colour
+  profile is kept; EXIF is not: turned pictures are stored upright (as readers show them), and the rest of it, a
+  thumbnail above all, describes another picture than this version.
+- What would lose information is refused: 16 bits a channel, CMYK, 1-bit masks, animations.
+
+The same pixels and encoding give the same bytes with the same version of Pillow.
+"""
+
+from dataclasses import dataclass, field
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image, ImageOps, JpegImagePlugin
+
+from augmentation_worker.media.images.header import PictureFormat, PictureInvalid, opened, read_header
+
+PNG_COMPRESS_LEVEL = 1
+_SUBSAMPLING_444 = 0
+_LOSSLESS = {
+    PictureFormat.PNG: {"compress_level": PNG_COMPRESS_LEVEL},
+    # `exact` keeps the colours below full transparency; method 0 is the fastest, as level 1 is of PNG.
+    PictureFormat.WEBP: {"lossless": True, "exact": True, "quality": 0, "method": 0},
+    PictureFormat.BMP: {},
+}
+
+
+@dataclass(frozen=True)
+class JpegEncoding:
+    """How a JPEG was compressed.
+
+    Attributes:
+        tables: the quantization tables, luma first, of 64 numbers each.
+        subsampling: of the chroma, as Pillow counts: 0 is 4:4:4, 1 is 4:2:2, 2 is 4:2:0.
+        progressive: whether it is stored from coarse to fine.
+    """
+
+    tables: tuple[tuple[int, ...], ...]
+    subsampling: int
+    progressive: bool
+
+
+@dataclass(frozen=True)
+class PictureEncoding:
+    """What is needed, beside the pixels, to write a picture as it was. The default is a PNG.
+
+    Attributes:
+        format: PNG, JPEG, WEBP or BMP.
+        jpeg: for JPEG; None is Pillow's quality 95 without subsampling.
+        alpha: uint8 [H, W]; None for a picture without transparency.
+        icc_profile: colour profile.
+    """
+
+    format: PictureFormat = PictureFormat.PNG
+    jpeg: JpegEncoding | None = None
+    alpha: npt.NDArray[np.uint8] | None = field(default=None, compare=False)
+    icc_profile: bytes | None = None
+
+
+@dataclass(frozen=True)
+class DecodedPicture:
+    """A picture.
+
+    Attributes:
+        pixels: uint8 [3, H, W], RGB, upright.
+        encoding: how it was stored.
+    """
+
+    pixels: torch.Tensor
+    encoding: PictureEncoding
+
+
+def decode_picture(content: bytes) -> DecodedPicture:
+    """Decode PNG, JPEG, WebP or BMP.
+
+    Raises:
+        PictureInvalid: it is damaged, too large, of another format, or would lose information.
+    """
+    header = read_header(content)
+    header.check_decodable()
+    with opened(content) as image:
+        # Asked of the file: what is made of it below does not know any more.
+        jpeg = _jpeg_encoding(image) if header.format is PictureFormat.JPEG else None
+        profile = image.info.get("icc_profile")
+        upright = ImageOps.exif_transpose(image)
+        alpha = None
+        if upright.has_transparency_data:
+            upright = upright.convert("RGBA")
+            alpha = np.array(upright.getchannel("A"))
+        pixels = torch.from_numpy(np.array(upright.convert("RGB"))).permute(2, 0, 1).contiguous()
+    return DecodedPicture(pixels, PictureEncoding(header.format, jpeg, alpha, profile))
+
+
+def encode_picture(pixels: torch.Tensor, encoding: PictureEncoding) -> bytes:
+    """Encode pixels as a picture was; the same bytes every time.
+
+    Args:
+        pixels: uint8 [3, H, W], RGB, on any device.
+        encoding: from `decode_picture`, or a default one.
+
+    Raises:
+        ValueError: if the pixels are shaped otherwise, or do not fit the alpha channel.
+    """
+    if pixels.dtype != torch.uint8 or pixels.ndim != 3 or pixels.shape[0] != 3:
+        raise ValueError(f"pixels must be uint8 [3, H, W], not {pixels.dtype} {list(pixels.shape)}")
+    image = Image.fromarray(pixels.permute(1, 2, 0).contiguous().cpu().numpy())
+    if encoding.alpha is not None:
+        image.putalpha(Image.fromarray(encoding.alpha))
+    options: dict[str, Any] = dict(_LOSSLESS.get(encoding.format, {}))
+    if encoding.format is PictureFormat.JPEG:
+        options = _jpeg_options(encoding.jpeg)
+    if encoding.icc_profile and encoding.format is not PictureFormat.BMP:
+        options["icc_profile"] = encoding.icc_profile
+    content = BytesIO()
+    image.save(content, format=encoding.format.value, **options)
+    return content.getvalue()
+
+
+def _jpeg_encoding(image: Image.Image) -> JpegEncoding:
+    if not isinstance(image, JpegImagePlugin.JpegImageFile):
+        raise PictureInvalid("is no JPEG, although it says so")
+    subsampling = JpegImagePlugin.get_sampling(image)
+    return JpegEncoding(
+        tables=tuple(tuple(table) for _, table in sorted(image.quantization.items())),
+        subsampling=subsampling if subsampling >= 0 else _SUBSAMPLING_444,
+        progressive=bool(image.info.get("progressive")),
+    )
+
+
+def _jpeg_options(jpeg: JpegEncoding | None) -> dict[str, Any]:
+    if jpeg is None:
+        return {"quality": 95, "subsampling": _SUBSAMPLING_444}
+    tables = [list(table) for table in jpeg.tables]
+    return {"qtables": tables, "subsampling": jpeg.subsampling, "progressive": jpeg.progressive}

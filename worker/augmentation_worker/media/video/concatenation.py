@@ -1,0 +1,75 @@
+"""Joining encoded videos packet by packet, without encoding again."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import av.container
+
+from augmentation_worker.media.video.properties import open_video, time_base
+
+
+def concatenate_videos(parts: Sequence[Path], output: Path, *, fps: Fraction | int, frames: int) -> None:
+    """Join videos of equal encoding, size, rate and length into one mp4 file.
+
+    Frame i of part c is shown at (c * frames + i) / fps, computed from the index: nothing is summed, so nothing
+    drifts. The file appears under its name when it is complete.
+
+    Args:
+        parts: files written by `VideoEncoder` with the same arguments.
+        output: the file to write.
+        fps: frames per second of each part.
+        frames: number of frames of each part.
+
+    Raises:
+        ValueError: if a part has another number of frames, or its encoder made other headers.
+    """
+    partial = output.with_name(output.name + ".partial")
+    try:
+        with av.open(partial, "w", format="mp4", options={"movflags": "faststart"}) as joined:
+            stream: av.VideoStream | None = None
+            headers: bytes | None = None
+            for index, part in enumerate(parts):
+                with open_video(part) as container:
+                    source = container.streams.video[0]
+                    if stream is None:
+                        stream = joined.add_stream_from_template(source, opaque=True)
+                        stream.time_base = source.time_base
+                        headers = source.codec_context.extradata
+                    if source.codec_context.extradata != headers:
+                        raise ValueError(f"{part}: its encoder's headers differ from those of {parts[0]}")
+                    shift = _whole(Fraction(index * frames) / fps / time_base(part, source))
+                    _append(container, source, joined, stream, shift, frames)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    partial.replace(output)
+
+
+def _append(
+    container: av.container.InputContainer,
+    source: av.VideoStream,
+    joined: av.container.OutputContainer,
+    stream: av.VideoStream,
+    shift: int,
+    frames: int,
+) -> None:
+    """Copy the packets of one part, `shift` ticks later."""
+    packets = 0
+    for packet in container.demux(source):
+        if packet.pts is None or packet.dts is None:
+            continue  # PyAV's sign that the file has ended
+        packet.pts += shift
+        packet.dts += shift
+        packet.stream = stream
+        joined.mux(packet)
+        packets += 1
+    if packets != frames:
+        raise ValueError(f"{container.name}: {packets} frames, {frames} are needed")
+
+
+def _whole(ticks: Fraction) -> int:
+    if ticks.denominator != 1:
+        raise ValueError(f"{ticks} ticks of the time base: frames would not fall on whole ticks")
+    return ticks.numerator

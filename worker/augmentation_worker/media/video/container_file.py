@@ -1,0 +1,82 @@
+"""Video files as FFmpeg is given them: what they are is looked at first, and FFmpeg never guesses.
+
+FFmpeg opens dozens of formats, among them text files that name other files. Datasets have MP4 or Matroska (WebM), and
+a file of neither is refused by what it begins with. What FFmpeg may allocate at once is limited: two thousand bytes of
+MP4 can announce a hundred million frames, for whose index it would take gigabytes.
+"""
+
+import ctypes
+import os
+from functools import cache
+from pathlib import Path
+
+import av
+import av.container
+
+from augmentation_worker.media.video.invalid import VideoInvalid
+
+MOST_STREAMS = 64
+LARGEST_ALLOCATION = 512 * 2**20
+"""Of FFmpeg at once: a frame of 8192 x 8192 pixels with 10 bits and full chroma fits, and the index of 22 million."""
+_MP4_BOXES = (b"ftyp", b"styp", b"moov", b"mdat", b"moof", b"free", b"skip", b"wide")
+_MATROSKA = b"\x1a\x45\xdf\xa3"
+_OTHERS = {
+    b"ffconcat": "a list of other files (ffconcat)",
+    b"#EXTM3U": "a list of other files (an HLS playlist)",
+    b"<MPD": "a list of other files (a DASH manifest)",
+    b"<?xml": "an XML document (such as a DASH manifest)",
+    b"v=0": "a description of a network stream (SDP)",
+    b"[playlist]": "a list of other files",
+    b"version https://git-lfs": "a Git LFS pointer, not the file that it stands for",
+    b"RIFF": "a RIFF file, such as AVI",
+    b"\x89PNG": "a picture (PNG)",
+    b"\xff\xd8\xff": "a picture (JPEG)",
+    b"GIF8": "a picture (GIF)",
+    b"PK\x03\x04": "a ZIP archive",
+    b"OggS": "an Ogg file",
+    b"FLV": "a Flash video",
+}
+
+
+def format_of(head: bytes) -> str:
+    """FFmpeg's name of the format of a file that begins so. Raises ValueError, which says what it is instead."""
+    if head[4:8] in _MP4_BOXES:
+        return "mp4"
+    if head.startswith(_MATROSKA):
+        return "matroska"
+    text = head.lstrip(b"\xef\xbb\xbf \t\r\n")
+    found = next((what for start, what in _OTHERS.items() if text.startswith(start)), None)
+    raise ValueError(f"it is {found or ('something else' if head else 'empty')}, not MP4 or Matroska")
+
+
+def open_container(path: Path) -> av.container.InputContainer:
+    """Open a file for reading: this file alone, as what it is.
+
+    Raises:
+        VideoInvalid: it cannot be opened.
+    """
+    limit_allocations()
+    try:
+        with path.open("rb") as file:
+            name = format_of(file.read(64))
+        container = av.open(f"file:{os.fspath(path)}", format=name, options={"protocol_whitelist": "file"})
+    except av.FFmpegError as error:
+        raise VideoInvalid(path, f"cannot be opened as a video: {error.strerror}") from error
+    except (OSError, ValueError) as error:
+        raise VideoInvalid(path, f"cannot be opened as a video: {error}") from error
+    if len(container.streams) > MOST_STREAMS:
+        container.close()
+        raise VideoInvalid(path, f"holds {len(container.streams)} streams, more than {MOST_STREAMS}")
+    return container
+
+
+@cache
+def limit_allocations() -> None:
+    """Make FFmpeg refuse to allocate more than LARGEST_ALLOCATION at once, from now on in this process.
+
+    PyAV has no word for it, so FFmpeg's own function is called, in the library that PyAV has loaded.
+    """
+    library = ctypes.CDLL(str(av._core.__file__))
+    library.av_max_alloc.argtypes = [ctypes.c_size_t]
+    library.av_max_alloc.restype = None
+    library.av_max_alloc(LARGEST_ALLOCATION)

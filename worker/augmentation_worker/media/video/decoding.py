@@ -1,0 +1,143 @@
+"""Reading the frames of one episode out of a video file, and holding them to their timestamps."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+
+import av
+import av.container
+import torch
+
+from augmentation_worker.media.video.colors import ColorConverter
+from augmentation_worker.media.video.cores import usable_cores
+from augmentation_worker.media.video.invalid import VideoInvalid
+from augmentation_worker.media.video.properties import open_video, time_base
+
+TIMESTAMP_TOLERANCE = Fraction(1, 10_000)
+"""Seconds by which a frame may be off its place: LeRobot's `tolerance_s`, within which it looks a frame up."""
+
+ENTER_EARLIER = 10
+"""Seconds before a segment at which its video is entered if the nearest key frame is of no use. Longer than the
+distance of key frames in any common encoding."""
+
+MAX_DECODER_THREADS = 4
+"""Decoding is an order of magnitude faster than encoding: more threads would only cost memory."""
+
+
+@dataclass(frozen=True)
+class VideoSegment:
+    """The frames of one episode inside a video file.
+
+    Attributes:
+        path: the file.
+        first_frame: index in the file of the episode's first frame: round(from_timestamp * fps).
+        frames: length of the episode.
+        fps: frames per second of the dataset; frame i of the file is shown at i / fps.
+    """
+
+    path: Path
+    first_frame: int
+    frames: int
+    fps: Fraction | int
+
+    def __post_init__(self) -> None:
+        if self.first_frame < 0 or self.frames < 1 or self.fps <= 0:
+            raise ValueError(f"not a segment of a video: {self}")
+
+
+def decode_segment(segment: VideoSegment, batch_size: int = 32) -> Iterator[torch.Tensor]:
+    """Decode an episode, batch by batch; memory is bounded by the batch, whatever the length.
+
+    Colours are converted with the matrix and range that the stream is tagged with, untagged ones as BT.601 limited,
+    as PyAV's `frame.to_ndarray(format="rgb24")`, which LeRobot's reader uses, but exactly: see `colors.TO_RGB`.
+
+    Args:
+        segment: the frames to decode.
+        batch_size: frames a batch, at least 1.
+
+    Yields:
+        uint8 [N, 3, H, W], contiguous, N = batch_size but for the last batch; a new tensor each time.
+
+    Raises:
+        VideoInvalid: if the file cannot be opened or decoded, a frame is missing, is more than 1e-4 s off its place
+            or is damaged, or the size changes.
+    """
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1, not {batch_size}")
+    batch: torch.Tensor | None = None
+    filled = 0
+    converter = ColorConverter()
+    for offset, frame in enumerate(_decoded_frames(segment)):
+        shape = (3, frame.height, frame.width)
+        if batch is None:
+            batch = torch.empty((min(batch_size, segment.frames - offset), *shape), dtype=torch.uint8)
+        converter.to_rgb(frame, batch[filled].numpy())
+        filled += 1
+        if filled == len(batch):
+            yield batch
+            batch, filled = None, 0
+
+
+def _decoded_frames(segment: VideoSegment) -> Iterator[av.VideoFrame]:
+    """The segment's frames as PyAV frames: all of them, each in its place, all of one size."""
+    with open_video(segment.path) as container:
+        stream = container.streams.video[0]
+        stream.thread_type = "AUTO"
+        stream.codec_context.thread_count = min(MAX_DECODER_THREADS, usable_cores())
+        tick = time_base(segment.path, stream)
+        wanted = segment.first_frame
+        end = segment.first_frame + segment.frames
+        size: tuple[int, int] | None = None
+        try:
+            start = (Fraction(segment.first_frame) / segment.fps + TIMESTAMP_TOLERANCE) / tick
+            for frame in _frames_from(container, stream, int(start), int(ENTER_EARLIER / tick)):
+                place = _place(segment, frame, tick, wanted)
+                if place < wanted:
+                    continue  # between the key frame and the segment's start
+                found_size = (frame.width, frame.height)
+                size = size or found_size
+                if found_size != size:
+                    found = f"is {found_size[0]}x{found_size[1]} pixels, the frames before it {size[0]}x{size[1]}"
+                    raise VideoInvalid(segment.path, found, frame=wanted)
+                yield frame
+                wanted += 1
+                if wanted == end:
+                    return
+        except av.FFmpegError as error:
+            raise VideoInvalid(segment.path, f"cannot be decoded: {error}", frame=wanted) from error
+        raise VideoInvalid(segment.path, f"is missing: the video ends there, frame {end - 1} is needed", frame=wanted)
+
+
+def _frames_from(
+    container: av.container.InputContainer, stream: av.VideoStream, start: int, earlier: int
+) -> Iterator[av.VideoFrame]:
+    """Frames from the key frame at or before `start` on, in ticks.
+
+    With B-frames around an open group of pictures (x265's default), the key frame that seeking finds can be shown
+    after the frame that is wanted: then the video is entered `earlier` ticks before, and at its beginning if need be.
+    """
+    for target in (start, start - earlier, 0):
+        container.seek(max(0, target), stream=stream, backward=True)
+        frames = container.decode(stream)
+        first = next(frames, None)
+        if first is None or first.pts is None or first.pts <= start or target <= 0:
+            break
+    return chain([] if first is None else [first], frames)
+
+
+def _place(segment: VideoSegment, frame: av.VideoFrame, tick: Fraction, wanted: int) -> int:
+    """The index of a decoded frame: `wanted`, or one before the segment."""
+    if frame.is_corrupt:
+        raise VideoInvalid(segment.path, "is damaged", frame=wanted)
+    if frame.pts is None:
+        raise VideoInvalid(segment.path, "has no timestamp", frame=wanted)
+    seconds = frame.pts * tick
+    due = Fraction(wanted) / segment.fps
+    if abs(seconds - due) <= TIMESTAMP_TOLERANCE:
+        return wanted
+    if wanted == segment.first_frame and seconds < due:
+        return wanted - 1
+    found = f"is missing: expected at {float(due):.4f} s, found a frame at {float(seconds):.4f} s"
+    raise VideoInvalid(segment.path, found, frame=wanted)

@@ -1,0 +1,213 @@
+"""How a video is encoded: what the source used, and what the job's spec changes about it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Self
+
+from augmentation_api.spec import VideoOutput
+from augmentation_api.vocabulary import VideoCodec
+from augmentation_worker.media.video.properties import FULL_RANGE_FORMATS, VideoProperties
+
+CODEC_NAMES = {
+    "av1": VideoCodec.AV1,
+    "libsvtav1": VideoCodec.AV1,
+    "libaom-av1": VideoCodec.AV1,
+    "h264": VideoCodec.H264,
+    "libx264": VideoCodec.H264,
+    "hevc": VideoCodec.HEVC,
+    "h265": VideoCodec.HEVC,
+    "libx265": VideoCodec.HEVC,
+}
+"""Names under which datasets record their codec, canonical ones and encoders'."""
+
+ENCODERS = {VideoCodec.AV1: "libsvtav1", VideoCodec.H264: "libx264", VideoCodec.HEVC: "libx265"}
+
+CARD_ENCODERS = {VideoCodec.AV1: "av1_nvenc", VideoCodec.H264: "h264_nvenc", VideoCodec.HEVC: "hevc_nvenc"}
+"""NVIDIA's, on cards that have engines for them: see `card.py`."""
+
+CARD_PRESET = "p4"
+"""NVENC's middle of p1, fastest, to p7, best."""
+
+CARD_PIX_FMT = "yuv420p"
+"""The one that every card's encoders take."""
+
+PIX_FMTS = {
+    VideoCodec.AV1: frozenset({"yuv420p", "yuv420p10le"}),
+    VideoCodec.H264: frozenset({"yuv420p", "yuv422p", "yuv444p"}),
+    VideoCodec.HEVC: frozenset({"yuv420p", "yuv422p", "yuv444p"}),
+}
+"""Pixel formats of a source that are kept; any other becomes yuv420p, which every decoder takes."""
+
+DEFAULT_GOP = 2
+"""LeRobot's distance of key frames (its VideoEncoderConfig.g): any frame is at most one away from a key frame."""
+
+DEFAULT_CRF: Mapping[VideoCodec, float] = {VideoCodec.AV1: 30, VideoCodec.H264: 23, VideoCodec.HEVC: 28}
+"""AV1: LeRobot's. H.264, HEVC: the encoders' own defaults; the scales differ, 30 is poor for them."""
+
+DEFAULT_PRESET: Mapping[VideoCodec, str | None] = {VideoCodec.AV1: "12", VideoCodec.H264: None, VideoCodec.HEVC: None}
+"""AV1: LeRobot's. None: the encoder's own, `medium`."""
+
+MAX_SVT_PARALLELISM = 6
+"""Highest level of SVT-AV1's `lp`."""
+
+MAX_CRF: Mapping[VideoCodec, int] = {VideoCodec.AV1: 63, VideoCodec.H264: 51, VideoCodec.HEVC: 51}
+
+
+@dataclass(frozen=True)
+class VideoEncoding:
+    """How a video is encoded.
+
+    Attributes:
+        codec: AV1 (SVT-AV1), H264 (x264) or HEVC (x265).
+        crf: constant rate factor; lower is better and larger. The scale is the codec's.
+        gop: distance of key frames, frames.
+        preset: the encoder's name or number of its trade of time for size; None: the encoder's own.
+        pix_fmt: pixel format that is encoded.
+        by_card: whether the graphics card's own encoder does it.
+
+    Raises:
+        ValueError: for a codec or pixel format that cannot be written, or a crf that the codec does not have.
+    """
+
+    codec: VideoCodec = VideoCodec.AV1
+    crf: float = DEFAULT_CRF[VideoCodec.AV1]
+    gop: int = DEFAULT_GOP
+    preset: str | None = DEFAULT_PRESET[VideoCodec.AV1]
+    pix_fmt: str = "yuv420p"
+    by_card: bool = False
+
+    def __post_init__(self) -> None:
+        if self.codec not in ENCODERS:
+            raise ValueError(f"codec {self.codec.value} is not one that can be written: {_codecs()}")
+        if not 0 <= self.crf <= MAX_CRF[self.codec]:
+            raise ValueError(f"crf {self.crf:g}: {self.codec.value} takes 0 to {MAX_CRF[self.codec]}")
+        if self.gop < 1:
+            raise ValueError(f"gop {self.gop}: must be at least 1")
+        if self.pix_fmt not in PIX_FMTS[self.codec]:
+            raise ValueError(f"pixel format {self.pix_fmt} cannot be written as {self.codec.value}")
+
+    @classmethod
+    def default(cls, codec: VideoCodec) -> Self:
+        """The defaults of a codec."""
+        return cls(codec, DEFAULT_CRF[codec], DEFAULT_GOP, DEFAULT_PRESET[codec])
+
+    @classmethod
+    def like_source(cls, feature_info: Mapping[str, object], stream: VideoProperties | None = None) -> Self:
+        """What the source was encoded with.
+
+        Args:
+            feature_info: the camera's `info` in LeRobot's info.json: video.codec, video.pix_fmt, video.g, video.crf,
+                video.preset; what it does not say is the codec's default.
+            stream: the source's file, whose codec and pixel format then count rather than those of `feature_info`.
+
+        Raises:
+            ValueError: if the source's codec is not one that can be written, or what is recorded is no number.
+        """
+        recorded = str(feature_info.get("video.codec") or "av1")
+        name = recorded if stream is None else stream.codec
+        if name not in CODEC_NAMES:
+            raise ValueError(f"the source's codec {name} cannot be written: set output.video.codec to {_codecs()}")
+        encoding = cls.default(CODEC_NAMES[name])
+        if CODEC_NAMES.get(recorded) is encoding.codec:  # else the record is of another file: its numbers mean nothing
+            encoding = encoding._with_record(feature_info)
+        pix_fmt = str(feature_info.get("video.pix_fmt")) if stream is None else stream.pix_fmt
+        pix_fmt = FULL_RANGE_FORMATS.get(pix_fmt, pix_fmt)
+        return replace(encoding, pix_fmt=pix_fmt if pix_fmt in PIX_FMTS[encoding.codec] else "yuv420p")
+
+    def overridden_by(self, output: VideoOutput) -> Self:
+        """This encoding with what the job's spec asks for instead.
+
+        With another codec, crf and preset start from that codec's defaults, as their scales are its own.
+
+        Raises:
+            ValueError: if the spec asks for what the codec does not have.
+        """
+        encoding = self
+        if output.codec is not VideoCodec.SOURCE and output.codec is not self.codec:
+            encoding = replace(type(self).default(output.codec), gop=self.gop)
+        if output.preset is not None and encoding.codec is not VideoCodec.AV1:
+            raise ValueError(f"output.video.preset is SVT-AV1's: leave it out with codec {encoding.codec.value}")
+        return replace(
+            encoding,
+            crf=encoding.crf if output.crf is None else float(output.crf),
+            gop=encoding.gop if output.gop is None else output.gop,
+            preset=encoding.preset if output.preset is None else str(output.preset),
+        )
+
+    @property
+    def encoder(self) -> str:
+        """FFmpeg's name of the encoder."""
+        return CARD_ENCODERS[self.codec] if self.by_card else ENCODERS[self.codec]
+
+    def check_size(self, width: int, height: int) -> None:
+        """Check that frames of this size can be encoded: x264 and x265 refuse odd sizes where chroma is halved.
+
+        Raises:
+            ValueError: if they cannot.
+        """
+        if self.codec is VideoCodec.AV1 or self.pix_fmt == "yuv444p":
+            return
+        if width % 2 or (height % 2 and self.pix_fmt == "yuv420p"):
+            raise ValueError(
+                f"frames of {width}x{height} pixels cannot be encoded as {self.codec.value} {self.pix_fmt}, "
+                "which needs even sizes: set output.video.codec to av1"
+            )
+
+    def feature_info(self) -> dict[str, object]:
+        """What LeRobot's info.json records about the encoding, to be merged into the camera's `info`."""
+        preset: object = int(self.preset) if self.preset is not None and self.preset.isdigit() else self.preset
+        if self.by_card:
+            preset = None  # the card's presets would mean nothing to who encodes like this dataset
+        return {
+            "video.codec": self.codec.value,
+            "video.pix_fmt": self.pix_fmt,
+            "video.g": self.gop,
+            "video.crf": int(self.crf) if float(self.crf).is_integer() else self.crf,
+            "video.preset": preset,
+        }
+
+    def options(self, threads: int) -> dict[str, str]:
+        """The encoder's options, chosen so that the same frames give the same bytes, whatever `threads` is.
+
+        A worker that is killed and starts again must write the same file. SVT-AV1's bytes depend on neither threads
+        nor the CPU's instructions. x264 and x265 decide by what their other threads have finished, so they get one
+        each: there are usually copies enough to keep the cores busy, and both are fast. x264's AVX-512 code for the
+        macroblock tree reads memory that it has not written (core 165), so that its bytes change from run to run;
+        `cpu-independent` has it use plain code there. `info=0` keeps x265 from writing its options into the video.
+        B-frames are off for both: packets are then in the order of their frames.
+
+        A card's bytes depend on the card and its driver. Its constant quality has the codec's scale of crf.
+        """
+        if self.by_card:
+            return {
+                "rc": "vbr",
+                "cq": f"{self.crf:g}",
+                "b": "0",  # else two megabits a second, whatever the quality asked for
+                "g": str(self.gop),
+                "bf": "0",
+                "preset": CARD_PRESET,
+            }
+        options = {"crf": f"{self.crf:g}", "g": str(self.gop)}
+        if self.preset is not None:
+            options["preset"] = self.preset
+        if self.codec is VideoCodec.AV1:
+            return {**options, "svtav1-params": f"lp={min(threads, MAX_SVT_PARALLELISM)}"}
+        if self.codec is VideoCodec.H264:
+            return {**options, "bf": "0", "threads": "1", "x264-params": "cpu-independent=1"}
+        return {**options, "bf": "0", "x265-params": "pools=1:frame-threads=1:info=0:log-level=error"}
+
+    def _with_record(self, feature_info: Mapping[str, object]) -> Self:
+        crf, gop, preset = (feature_info.get(f"video.{name}") for name in ("crf", "g", "preset"))
+        try:
+            return replace(
+                self,
+                crf=self.crf if crf is None else float(str(crf)),
+                gop=self.gop if gop is None else int(str(gop)),
+                preset=self.preset if preset is None else str(preset),
+            )
+        except ValueError as error:
+            raise ValueError(f"info.json records an encoding that cannot be used again: {error}") from error
+
+
+def _codecs() -> str:
+    return ", ".join(codec.value for codec in ENCODERS)

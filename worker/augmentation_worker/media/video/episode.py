@@ -1,0 +1,271 @@
+"""One episode of one camera: decoded once, augmented and encoded as many times as there are copies."""
+
+import hashlib
+import shutil
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import torch
+
+from augmentation_worker.media.image_statistics import ImageStatistics, ImageStatisticsCollector
+from augmentation_worker.media.pixel_hash import PixelHash
+from augmentation_worker.media.video.concatenation import concatenate_videos
+from augmentation_worker.media.video.cores import usable_cores
+from augmentation_worker.media.video.decoding import VideoSegment, decode_segment
+from augmentation_worker.media.video.encoder import VideoEncoder
+from augmentation_worker.media.video.encoding import VideoEncoding
+from augmentation_worker.media.video.properties import VideoProperties, probe_video
+from augmentation_worker.transforms.pipeline import EpisodeTransform
+
+BATCH_BYTES = 16 * 2**20
+"""Size of a batch of RGB frames: enough to keep the encoders busy, small enough for 20 copies of it in memory."""
+
+MAX_BATCH_FRAMES = 64
+
+BATCHES_AHEAD = 2
+"""Batches that decoding may be ahead of the slowest copy."""
+
+MOST_AT_ONCE = 8
+"""Copies made at once, where there are no more cores: SVT-AV1 starts 16 threads an encoder, and 160 copies would break
+the limits that pods and nodes have on threads. To decode again for the next ones takes a few percent of encoding them.
+"""
+
+PIXELS_AT_ONCE = MOST_AT_ONCE * 480 * 640
+"""Pixels of a frame times the copies made at once: an encoder holds dozens of frames (SVT-AV1's about 350 bytes a
+pixel)."""
+
+
+@dataclass(frozen=True)
+class CopyVideo:
+    """Where one copy is in the episode's file, and what is in it.
+
+    Attributes:
+        from_timestamp: when its first frame is shown, seconds: its frame offset / fps.
+        to_timestamp: when its last frame ends, seconds.
+        frames: number of frames.
+        statistics: of the augmented frames before encoding.
+        pixel_hash: XXH3, 128 bits, hexadecimal, of the augmented frames before encoding, as uint8 [frames, 3, H, W] in
+            C order. Equal pixels have equal hashes, whatever the codec, its version or the device.
+    """
+
+    from_timestamp: float
+    to_timestamp: float
+    frames: int
+    statistics: ImageStatistics
+    pixel_hash: str
+
+
+@dataclass(frozen=True)
+class EpisodeVideo:
+    """A file with copies of one episode of one camera.
+
+    Attributes:
+        copies: the copies, in the order of their pipelines and of their place in the file.
+        size: bytes.
+        sha256: SHA-256 of the file, hexadecimal: its address on a hub.
+    """
+
+    copies: tuple[CopyVideo, ...]
+    size: int
+    sha256: str
+
+
+def augment_episode_camera(
+    segment: VideoSegment,
+    pipelines: Sequence[EpisodeTransform],
+    output: Path,
+    encoding: VideoEncoding,
+    *,
+    device: torch.device,
+    on_frames: Callable[[int], None] | None = None,
+    batch_size: int | None = None,
+) -> EpisodeVideo:
+    """Write all copies of one episode of one camera into one mp4 file: see augment_episode_camera_into.
+
+    Args:
+        output: the file to write; its folder is created.
+    """
+    (made,) = augment_episode_camera_into(
+        segment, pipelines, [output], encoding, device=device, on_frames=on_frames, batch_size=batch_size
+    )
+    return made
+
+
+def augment_episode_camera_into(
+    segment: VideoSegment,
+    pipelines: Sequence[EpisodeTransform],
+    outputs: Sequence[Path],
+    encoding: VideoEncoding,
+    *,
+    device: torch.device,
+    on_frames: Callable[[int], None] | None = None,
+    batch_size: int | None = None,
+) -> tuple[EpisodeVideo, ...]:
+    """Write the copies of one episode of one camera into one mp4 file, or into one each.
+
+    The episode is decoded once for as many copies as are made at once: see `copies_at_once`. Each
+    copy is augmented, hashed and encoded in a thread of its own, into a file of its own; those are then joined without
+    encoding again: copy c of a file is its frames [c*n, (c+1)*n). Memory is bounded whatever the length and the number
+    of copies. The bytes of the files depend on the arguments only (given the same build of the codec), not on the
+    machine's cores or on the device; a file appears when it is complete, and a call that is cut off leaves only files
+    that the next call for the same outputs removes.
+
+    Args:
+        segment: the source episode.
+        pipelines: one for each copy.
+        outputs: the files to write, each with as many of the copies as the others; their folders are created.
+        encoding: how to encode.
+        device: where to augment.
+        on_frames: called in the caller's thread with the number of augmented frames that were encoded since the last
+            call; their sum is frames x copies. An exception that it raises stops the work.
+        batch_size: frames a batch; default: by the size of the frames. It changes no pixel.
+
+    Raises:
+        VideoInvalid: if the source is not what the segment says.
+        ValueError: if there is no pipeline, the copies do not fit the outputs, or the encoder does not take these
+            frames.
+    """
+    if not pipelines:
+        raise ValueError("an episode is augmented at least once: no pipeline was given")
+    each, rest = divmod(len(pipelines), len(outputs))
+    if rest or not each:
+        raise ValueError(f"{len(pipelines)} copies cannot be shared out evenly among {len(outputs)} files")
+    properties = probe_video(segment.path)
+    batch_size = batch_size or max(1, min(MAX_BATCH_FRAMES, BATCH_BYTES // (3 * properties.width * properties.height)))
+    for output in outputs:
+        output.parent.mkdir(parents=True, exist_ok=True)
+    parts = outputs[0].with_name(outputs[0].name + ".parts")
+    shutil.rmtree(parts, ignore_errors=True)
+    parts.mkdir()
+    try:
+        writers: list[_CopyWriter] = []
+        at_once = copies_at_once(properties.width, properties.height)
+        for begin in range(0, len(pipelines), at_once):
+            group = list(enumerate(pipelines))[begin : begin + at_once]
+            writers += _encode_copies(segment, group, parts, encoding, properties, device, on_frames, batch_size)
+        shares = [writers[begin : begin + each] for begin in range(0, len(writers), each)]
+        for output, share in zip(outputs, shares, strict=True):
+            concatenate_videos([writer.path for writer in share], output, fps=segment.fps, frames=segment.frames)
+    finally:
+        shutil.rmtree(parts, ignore_errors=True)
+    return tuple(_episode_video(output, share) for output, share in zip(outputs, shares, strict=True))
+
+
+def _episode_video(output: Path, writers: "Sequence[_CopyWriter]") -> EpisodeVideo:
+    with output.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    copies = tuple(writer.result(place) for place, writer in enumerate(writers))
+    return EpisodeVideo(copies, output.stat().st_size, sha256)
+
+
+class _CopyWriter:
+    """Augments, hashes and encodes one copy, batch after batch, in a thread of its own."""
+
+    def __init__(
+        self,
+        path: Path,
+        segment: VideoSegment,
+        pipeline: EpisodeTransform,
+        encoding: VideoEncoding,
+        properties: VideoProperties,
+        threads: int,
+    ) -> None:
+        self.path = path
+        self._segment = segment
+        self._pipeline = pipeline
+        self._hash = PixelHash()
+        self._statistics = ImageStatisticsCollector(segment.frames)
+        self._encoder = VideoEncoder(
+            path,
+            encoding,
+            fps=segment.fps,
+            width=properties.width,
+            height=properties.height,
+            colors=properties.colors,
+            threads=threads,
+        )
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=path.stem)
+        self._pending: deque[Future[int]] = deque()
+        self._complete = False
+
+    def submit(self, batch: torch.Tensor, first_frame: int) -> int:
+        """Hand over a batch; returns how many frames were finished, after waiting if it is too far behind."""
+        finished = 0
+        while len(self._pending) >= BATCHES_AHEAD:
+            finished += self._pending.popleft().result()
+        self._pending.append(self._thread.submit(self._write, batch, first_frame))
+        return finished
+
+    def finish(self) -> int:
+        """Wait for all batches and complete the file; returns how many frames were finished meanwhile."""
+        finished = sum(future.result() for future in self._pending)
+        self._thread.submit(self._encoder.close).result()
+        # An encoder keeps its memory for as long as it is there, closed or not: 50 MB of SVT-AV1's at 480x640.
+        del self._encoder
+        self._complete = True
+        return finished
+
+    def stop(self) -> None:
+        """Stop the thread and discard the file, unless it is complete."""
+        self._thread.shutdown(cancel_futures=True)
+        if not self._complete:
+            self._encoder.discard()
+
+    def result(self, place: int) -> CopyVideo:
+        """The copy's place and contents, as copy number `place` of its file."""
+        frames = self._segment.frames
+        return CopyVideo(
+            from_timestamp=float(Fraction(place * frames) / self._segment.fps),
+            to_timestamp=float(Fraction((place + 1) * frames) / self._segment.fps),
+            frames=frames,
+            statistics=self._statistics.result(),
+            pixel_hash=self._hash.hexdigest(),
+        )
+
+    def _write(self, batch: torch.Tensor, first_frame: int) -> int:
+        frames = self._pipeline(batch, first_frame).cpu().contiguous()
+        self._hash.update(frames.numpy())
+        self._statistics.add(frames, first_frame)
+        self._encoder.write(frames)
+        return len(frames)
+
+
+def copies_at_once(width: int, height: int) -> int:
+    """How many copies of an episode are made at once, of frames of this size in pixels."""
+    return max(usable_cores(), min(MOST_AT_ONCE, PIXELS_AT_ONCE // (width * height)))
+
+
+def _encode_copies(
+    segment: VideoSegment,
+    copies: Sequence[tuple[int, EpisodeTransform]],
+    folder: Path,
+    encoding: VideoEncoding,
+    properties: VideoProperties,
+    device: torch.device,
+    on_frames: Callable[[int], None] | None,
+    batch_size: int,
+) -> list[_CopyWriter]:
+    """Encode each copy, given with its number, into a file of its own."""
+    threads = max(1, usable_cores() // len(copies))
+    report = on_frames or (lambda frames: None)
+    with ExitStack() as running:
+        writers = []
+        for copy, pipeline in copies:
+            path = folder / f"copy-{copy:03d}.mp4"
+            writers.append(_CopyWriter(path, segment, pipeline, encoding, properties, threads))
+            running.callback(writers[-1].stop)
+        first_frame = 0
+        for decoded in decode_segment(segment, batch_size):
+            batch = decoded.to(device)
+            for writer in writers:
+                if finished := writer.submit(batch, first_frame):
+                    report(finished)
+            first_frame += len(batch)
+        for writer in writers:
+            report(writer.finish())
+    return writers

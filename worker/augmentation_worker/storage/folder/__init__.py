@@ -1,0 +1,1 @@
+"""Folders as a place of datasets: read, written and published without a hub."""

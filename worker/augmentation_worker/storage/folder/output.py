@@ -1,0 +1,254 @@
+"""A result in a folder: made in a hidden folder beside it, and renamed when it is complete.
+
+Others may write to the volume meanwhile. Everything is done in folders that are held open (HeldFolder), so a link that
+somebody puts in the way is replaced or refused, never followed.
+"""
+
+import errno
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+from augmentation_api import FailureReason
+from augmentation_worker.dataset_path import DatasetPath, shown
+from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.formats.lerobot.integrity import broken
+from augmentation_worker.formats.lerobot.layout import PROVENANCE_PATH
+from augmentation_worker.formats.lerobot.provenance import read_provenance
+from augmentation_worker.storage.disk import is_disk_full, output_full
+from augmentation_worker.storage.folder.dataset_folder import DatasetFolder, Listing
+from augmentation_worker.storage.folder.fingerprint import fingerprint
+from augmentation_worker.storage.folder.held_folder import EntryRefused, HeldFolder
+from augmentation_worker.storage.folder.pruning import prune, remove_if_empty
+from augmentation_worker.storage.folder.source import FolderSource
+from augmentation_worker.storage.output import OutputMoved, StoredFile
+from augmentation_worker.storage.source import SourceDataset
+
+NOTHING = ""
+"""The state of a folder that does not exist or is empty."""
+_CHUNK_BYTES = 1 << 20
+_MOST_READ_BYTES = 512 * 2**20
+"""The record of 40,000 episodes in ten versions has half of it."""
+
+
+class FolderOutput:
+    """A dataset to be published in a folder.
+
+    Args:
+        folder: the folder that the result becomes, absolute; no part of its path may be a link.
+        name: what it is called in messages.
+        job_uid: whose result it is.
+        follow_links: as for the source, which may be in the same folder.
+    """
+
+    page = None
+
+    def __init__(self, folder: Path, name: str, job_uid: str, follow_links: Path | None = None) -> None:
+        self.folder = folder
+        self.name = name
+        self._job_uid = job_uid
+        self._follow_links = follow_links
+        self._staging = folder.with_name(f".{folder.name}.augmenting-{job_uid[:8]}")
+        self._previous = previous_of(folder, job_uid)
+
+    def extends(self, source: SourceDataset) -> bool:
+        """See OutputDataset: the result is a folder of its own in any case."""
+        return False
+
+    def prepare(self, source: SourceDataset) -> None:
+        """See OutputDataset."""
+        with self._explained(), HeldFolder.at(self.folder.parent, create=True) as parent:
+            probe = f".{uuid4()}"
+            os.close(parent.create_file(probe))
+            parent.unlink(probe)
+
+    def check(self, source: SourceDataset) -> str:
+        """See OutputDataset."""
+        with self._explained():
+            state, listing = self._state()
+            is_source = isinstance(source, FolderSource) and state == source.revision and self._is(source.folder)
+            if state == NOTHING or is_result_of(self.folder, self._job_uid):
+                return state
+            if not is_source:
+                among = next(iter(listing.files), None) or listing.refused[0].path
+                raise WorkerFailure(
+                    FailureReason.OUTPUT_CONFLICT,
+                    f"the folder {self.name} exists and holds something else (among it {shown(among)}): name another "
+                    "one, or delete it first",
+                )
+            with HeldFolder.at(self.folder.parent) as parent:
+                self._check_free(parent)
+            return state
+
+    def check_audience(self, source: SourceDataset) -> str | None:
+        """See OutputDataset: who may read a volume is not the job's to say."""
+        return None
+
+    def published(self) -> str | None:
+        """See OutputDataset."""
+        with self._explained():
+            if is_result_of(self._staging, self._job_uid):
+                with HeldFolder.at(self.folder.parent) as parent:
+                    if parent.status(self.folder.name) is None and parent.status(self._previous.name) is not None:
+                        # An earlier try was stopped between its two renames.
+                        parent.rename(self._staging.name, self.folder.name)
+            return self._state()[0] if is_result_of(self.folder, self._job_uid) else None
+
+    def read(self, path: DatasetPath) -> bytes | None:
+        """See OutputDataset."""
+        return _content(self.folder, path)
+
+    def put(self, path: DatasetPath, content: Path) -> StoredFile:
+        """See OutputDataset."""
+        with self._explained(), content.open("rb") as source:
+            return self._write(path, iter(lambda: source.read(_CHUNK_BYTES), b""))
+
+    def missing(self, files: Sequence[StoredFile]) -> list[StoredFile]:
+        """See OutputDataset."""
+        stored = self._stored()
+        return [file for file in files if stored.get(file.path) != file.size]
+
+    def fetch(self, file: StoredFile, target: Path) -> None:
+        """See OutputDataset."""
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            stored = os.fdopen(DatasetFolder(self._staging, links=False).open(file.path), "rb")
+        except (EntryRefused, NotADirectoryError) as error:
+            raise FileNotFoundError(errno.ENOENT, str(error), file.path) from error
+        with stored, target.open("wb") as out:
+            shutil.copyfileobj(stored, out, _CHUNK_BYTES)
+
+    def keep_previous(self, checked: str) -> None:
+        """See OutputDataset: `commit` renames it."""
+
+    def commit(
+        self,
+        message: str,
+        *,
+        checked: str,
+        stored: Sequence[StoredFile],
+        written: Mapping[DatasetPath, bytes],
+        deleted: Sequence[DatasetPath] = (),
+    ) -> str:
+        """See OutputDataset."""
+        with self._explained():
+            # Last of them the file by which a folder is known as this job's result.
+            for path in sorted(written, key=lambda path: path == PROVENANCE_PATH):
+                self._write(path, [written[path]])
+            with HeldFolder.at(self.folder.parent) as parent:
+                with parent.within([self._staging.name]) as staging:
+                    prune(staging, {file.path for file in stored} | set(written))
+                if lost := next((file for file in self.missing(stored)), None):
+                    raise broken(f"{lost.path} is not stored, although recorded")
+                if self._state()[0] != checked:
+                    raise OutputMoved(self.name)
+                if checked != NOTHING:
+                    self._check_free(parent)
+                    parent.rename(self.folder.name, self._previous.name)
+                elif not remove_if_empty(parent, self.folder.name):
+                    raise OutputMoved(self.name)
+                parent.rename(self._staging.name, self.folder.name)
+                parent.flush()
+            return self._state()[0]
+
+    def announce(self, revision: str, version: str) -> None:
+        """See OutputDataset: a folder has no tags."""
+
+    def _is(self, folder: Path) -> bool:
+        return self.folder.exists() and self.folder.samefile(folder)
+
+    def _check_free(self, parent: HeldFolder) -> None:
+        """What is there now is to be kept under another name, which nobody else may have taken."""
+        if parent.status(self._previous.name) is not None:
+            raise WorkerFailure(
+                FailureReason.OUTPUT_CONFLICT,
+                f"the folder {self.name} would be kept as {self._previous.name}, and that exists: rename or delete it, "
+                "or name another output",
+            )
+
+    def _state(self) -> tuple[str, Listing]:
+        folder = DatasetFolder(self.folder, self._follow_links)
+        try:
+            listing = folder.list()
+        except FileNotFoundError:
+            listing = Listing({}, ())
+        return fingerprint(folder, listing) if listing.files or listing.refused else NOTHING, listing
+
+    def _stored(self) -> Mapping[DatasetPath, int]:
+        """Sizes of the regular files that are stored. What somebody else put there instead of one is none."""
+        try:
+            with self._explained():
+                return DatasetFolder(self._staging, links=False).list().files
+        except FileNotFoundError:
+            return {}
+
+    def _write(self, path: DatasetPath, content: "Iterator[bytes] | Sequence[bytes]") -> StoredFile:
+        path = DatasetPath(path)
+        with HeldFolder.at(self._staging.parent) as parent:
+            folder = parent.within([self._staging.name, *path.folder], create=True)
+        # Of a length that every name can have beside it.
+        partial = f"{hashlib.sha256(path.name.encode()).hexdigest()[:32]}.partial"
+        digest, size = hashlib.sha256(), 0
+        with folder, os.fdopen(folder.create_file(partial), "wb") as out:
+            for chunk in content:
+                out.write(chunk)
+                digest.update(chunk)
+                size += len(chunk)
+            out.flush()
+            os.fsync(out.fileno())
+            folder.rename(partial, path.name)
+        return StoredFile(path, digest.hexdigest(), size)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except EntryRefused as error:
+            raise WorkerFailure(
+                FailureReason.OUTPUT_CONFLICT,
+                f"the result cannot be written to {self.name}: {error}; name a folder whose path has no links, or "
+                "remove what is in the way",
+            ) from error
+        except NotADirectoryError as error:
+            raise WorkerFailure(
+                FailureReason.OUTPUT_CONFLICT,
+                f"the result cannot be written to {self.name}: {shown(str(error.filename))} is not a folder; name "
+                "another one, or remove it",
+            ) from error
+        except PermissionError as error:
+            raise WorkerFailure(
+                FailureReason.OUTPUT_ACCESS_DENIED,
+                f"the result cannot be written to {self.name}: {error}; let the user that runs this write there",
+            ) from error
+        except OSError as error:
+            if is_disk_full(error):
+                raise output_full(self.name) from error
+            raise
+
+
+def is_result_of(folder: Path, job_uid: str) -> bool:
+    """Whether a folder holds what this job published."""
+    content = _content(folder, PROVENANCE_PATH)
+    provenance = read_provenance(content) if content is not None else None
+    return provenance is not None and provenance.job_id == job_uid
+
+
+def previous_of(folder: Path, job_uid: str) -> Path:
+    """Where a folder's content is kept that a job's result takes the place of."""
+    return folder.with_name(f"{folder.name}.before-{job_uid[:8]}")
+
+
+def _content(folder: Path, path: DatasetPath) -> bytes | None:
+    """Of a small file that may be anybody's; None for one that is too large to be of a result of this program."""
+    try:
+        with os.fdopen(DatasetFolder(folder).open(path), "rb") as file:
+            if os.fstat(file.fileno()).st_size > _MOST_READ_BYTES:
+                return None
+            content = file.read(_MOST_READ_BYTES + 1)
+            return content if len(content) <= _MOST_READ_BYTES else None
+    except (FileNotFoundError, NotADirectoryError, EntryRefused):
+        return None

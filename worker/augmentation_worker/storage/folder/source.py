@@ -1,0 +1,133 @@
+"""A source in a folder. Its files are read where they are."""
+
+import os
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from augmentation_api import FailureReason
+from augmentation_worker.dataset_path import DatasetPath, PathRefused, shown
+from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.formats import limits
+from augmentation_worker.formats.lerobot.episodes import invalid
+from augmentation_worker.storage.folder.dataset_folder import DatasetFolder
+from augmentation_worker.storage.folder.fingerprint import fingerprint
+from augmentation_worker.storage.folder.held_file import HeldFile
+from augmentation_worker.storage.folder.held_folder import EntryRefused
+from augmentation_worker.storage.source import read_small
+
+_MOST_HELD = 64
+"""Files that are held open beyond what callers keep: those may pass a path on and forget it."""
+
+
+class FolderSource:
+    """A dataset in a folder.
+
+    Args:
+        folder: the folder, absolute; no part of its path may be a link.
+        name: what it is called in messages.
+        follow_links: one more folder that the dataset's links may lead into; likewise.
+
+    Raises:
+        WorkerFailure: SOURCE_NOT_FOUND or SOURCE_ACCESS_DENIED; SOURCE_INVALID, naming what is in the folder and does
+            not lie there: see DatasetFolder.
+    """
+
+    def __init__(self, folder: Path, name: str, follow_links: Path | None = None) -> None:
+        self.folder = folder
+        self.name = name
+        self._dataset = DatasetFolder(folder, follow_links)
+        self._held: dict[DatasetPath, HeldFile] = {}
+        with self._explained():
+            try:
+                listing = self._dataset.list()
+            except (FileNotFoundError, NotADirectoryError) as error:
+                raise WorkerFailure(
+                    FailureReason.SOURCE_NOT_FOUND, f"there is no folder {name}: name the dataset's folder"
+                ) from error
+            if listing.refused:
+                raise listing.refused[0]
+            self._files = listing.files
+            self.revision = fingerprint(self._dataset, listing)
+
+    @property
+    def paths(self) -> Collection[DatasetPath]:
+        """See SourceDataset."""
+        return self._files.keys()
+
+    @property
+    def origin(self) -> Mapping[str, str]:
+        """See SourceDataset."""
+        return {"folder": self.name, "revision": self.revision}
+
+    def open(self, path: DatasetPath) -> Path:
+        """See SourceDataset. The file is held open for as long as the path is kept, and some time longer."""
+        held = self._held.pop(path, None) or HeldFile.of(self._opened(path))
+        self._held[path] = held
+        if len(self._held) > _MOST_HELD:
+            del self._held[next(iter(self._held))]
+        return held
+
+    def open_partly(self, path: DatasetPath) -> BinaryIO:
+        """See SourceDataset."""
+        return os.fdopen(self._opened(path), "rb")
+
+    def read(self, path: DatasetPath, most_bytes: int = limits.MOST_SMALL_BYTES) -> bytes | None:
+        """See SourceDataset."""
+        if path not in self._files:
+            return None
+        return read_small(self.open(path), self.name, path, most_bytes)
+
+    def drop(self, path: DatasetPath) -> None:
+        """See SourceDataset: nothing was copied, but it is held open."""
+        self._held.pop(path, None)
+
+    def close(self) -> None:
+        """See SourceDataset: nothing was copied, but some are held open."""
+        self._held.clear()
+
+    def _opened(self, path: DatasetPath) -> int:
+        if path not in self._files:
+            raise self._lacks(path)
+        with self._explained():
+            try:
+                return self._dataset.open(path)
+            except (FileNotFoundError, NotADirectoryError) as error:
+                raise self._lacks(path) from error
+
+    def _lacks(self, path: DatasetPath) -> WorkerFailure:
+        return invalid(self.name, f"it lists the file {path}, but does not have it")
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except EntryRefused as error:
+            if Path(error.path) == self.folder or self.folder.is_relative_to(error.path):
+                raise WorkerFailure(
+                    FailureReason.SOURCE_INVALID,
+                    f"the folder {self.name} is not followed: {error}; name the folder that the link leads to",
+                ) from error
+            raise WorkerFailure(
+                FailureReason.SOURCE_INVALID,
+                f"the dataset in {self.name} is not read: {error}; {_way_out(error)}",
+            ) from error
+        except PermissionError as error:
+            raise WorkerFailure(
+                FailureReason.SOURCE_ACCESS_DENIED,
+                f"in the folder {self.name}, {shown(str(error.filename))} may not be read: {error.strerror}; let the "
+                "user that runs this read it, or move it out of the dataset",
+            ) from error
+
+
+def _way_out(error: EntryRefused) -> str:
+    if isinstance(error.__cause__, PathRefused):
+        return "rename or remove it"
+    if "is a link" not in error.finding:
+        return "remove it"
+    return (
+        "put the file itself there, or remove it (`cp -rL` copies a dataset with what its links lead to; on your own "
+        "machine, --follow-links DIR allows links to files below DIR, and `cp -rs` makes such links in place of one to "
+        "a folder)"
+    )

@@ -1,0 +1,259 @@
+"""The hub as the worker uses it: a few verbs over huggingface_hub, each failing with a typed reason."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from io import BufferedReader
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import BinaryIO
+
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
+from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HfUriError, RevisionNotFoundError
+from huggingface_hub.hf_api import GitRefs, RepoFile
+
+from augmentation_api import FailureReason
+from augmentation_worker import secrecy
+from augmentation_worker.dataset_path import DatasetPath, PathRefused, checked_listing
+from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.storage.hub import patience, uploaded_files
+from augmentation_worker.storage.hub.answer_types import listed_file, named_refs, text
+from augmentation_worker.storage.hub.audience import Audience, audience_of
+from augmentation_worker.storage.hub.errors import HubAccess, Side, explained
+from augmentation_worker.storage.hub.partial_file import RANGE_BYTES, PartialFile
+from augmentation_worker.storage.hub.patience import OnRetry, Patience
+from augmentation_worker.storage.hub.token import check_token
+from augmentation_worker.storage.output import OutputMoved, StoredFile
+
+DATASET = "dataset"
+MAIN = "main"
+_REFS_IN_MESSAGE = 8
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file at a commit.
+
+    Attributes:
+        path: path in the dataset.
+        size: bytes.
+        blob: identity of the content: equal at two commits when the file is.
+        sha256: of the content if it is stored through LFS.
+    """
+
+    path: DatasetPath
+    size: int
+    blob: str
+    sha256: str | None
+
+
+class HubClient:
+    """One hub, as one user. Every method raises WorkerFailure.
+
+    Only one may be in use in a process: huggingface_hub's HTTP client is shared.
+
+    Args:
+        endpoint: base URL, no slash at its end.
+        token: None: anonymous.
+        secret: `name/key` of the Secret the token comes from, for messages.
+        patience_seconds: how long a hub that fails is asked again.
+        on_retry: told of every retry.
+    """
+
+    def __init__(
+        self, endpoint: str, token: str | None, secret: str, patience_seconds: float, on_retry: OnRetry
+    ) -> None:
+        if token is not None:
+            check_token(token.encode(errors="replace"), secret)
+            secrecy.keep(token)
+        self.access = HubAccess(endpoint, token is not None, secret)
+        self._api = HfApi(endpoint=endpoint, token=token or False, library_name="augmentation-worker")
+        patience.install(Patience(patience_seconds, on_retry), endpoint, token)
+
+    def user(self) -> str:
+        """Name of the token's user: the namespace they own."""
+        if not self.access.authenticated:
+            raise WorkerFailure(
+                FailureReason.CREDENTIALS_INVALID,
+                f"publishing on {self.access.endpoint} needs a token, and there is none ({self.access.caller}): create "
+                "the Secret, or name another one in spec.credentialsSecretRef",
+            )
+        with explained(self.access, "output", "of the token's user"):
+            return text(self._api.whoami()["name"])
+
+    def refs(self, dataset: str, side: Side) -> GitRefs:
+        """Branches and tags."""
+        with explained(self.access, side, dataset):
+            return named_refs(self._api.list_repo_refs(dataset, repo_type=DATASET))
+
+    def commit_of(self, dataset: str, revision: str, side: Side) -> str:
+        """The commit that a branch, tag or commit id stands for."""
+        try:
+            with explained(self.access, side, dataset):
+                sha = text(self._api.dataset_info(dataset, revision=revision).sha or "")
+        except WorkerFailure as failure:
+            if not isinstance(failure.__cause__, RevisionNotFoundError):
+                raise
+            raise self._unknown_revision(dataset, revision, side) from failure
+        if not sha:
+            raise WorkerFailure(
+                FailureReason.INTERNAL_ERROR,
+                f"the hub {self.access.endpoint} does not say at which commit {dataset} is: it cannot be pinned",
+            )
+        return self._commit_id(sha)
+
+    def head(self, dataset: str) -> str | None:
+        """The commit that main is at; None where a dataset was created without one."""
+        with explained(self.access, "output", dataset):
+            sha = text(self._api.dataset_info(dataset).sha or "")
+        return self._commit_id(sha) if sha else None
+
+    def audience(self, dataset: str, side: Side) -> Audience:
+        """Who may read a dataset now. What the hub does not say counts against publishing."""
+        with explained(self.access, side, dataset):
+            info = self._api.dataset_info(dataset)
+        unknown = Audience.PRIVATE if side == "source" else Audience.PUBLIC
+        return audience_of(info.private, info.gated, unknown=unknown)
+
+    def files(self, dataset: str, commit: str, side: Side) -> dict[DatasetPath, RemoteFile]:
+        """Every file at a commit, by path.
+
+        Raises:
+            WorkerFailure: SOURCE_INVALID or OUTPUT_CONFLICT where the hub lists what cannot be a dataset's files.
+        """
+        with explained(self.access, side, dataset):
+            tree = self._api.list_repo_tree(dataset, recursive=True, revision=commit, repo_type=DATASET)
+            entries = [listed_file(entry) for entry in tree if isinstance(entry, RepoFile)]
+        try:
+            paths = checked_listing(entry.path for entry in entries)
+        except PathRefused as error:
+            raise self._odd_listing(dataset, side, error) from error
+        return {
+            path: RemoteFile(path, entry.size, entry.blob_id, entry.lfs.sha256 if entry.lfs else None)
+            for path, entry in zip(paths, entries, strict=True)
+        }
+
+    def download(self, dataset: str, commit: str, path: DatasetPath, folder: Path, side: Side = "source") -> Path:
+        """Download one file below `folder`, unless it is there already. Raises EntryNotFoundError."""
+        with explained(self.access, side, dataset):
+            return Path(self._api.hf_hub_download(dataset, path, repo_type=DATASET, revision=commit, local_dir=folder))
+
+    def open_partly(self, dataset: str, commit: str, file: RemoteFile, side: Side = "source") -> BinaryIO:
+        """A file of which no more is fetched than is read."""
+        partial = PartialFile(
+            self._api, dataset, commit, file.path, file.size, lambda: explained(self.access, side, dataset)
+        )
+        return BufferedReader(partial, RANGE_BYTES)
+
+    def read(self, dataset: str, commit: str, path: DatasetPath, side: Side) -> bytes | None:
+        """Content of a small file; None if there is none."""
+        with TemporaryDirectory() as folder:
+            try:
+                return self.download(dataset, commit, path, Path(folder), side).read_bytes()
+            except EntryNotFoundError:
+                return None
+
+    def create(self, dataset: str, *, private: bool | None) -> None:
+        """Create an empty dataset; one that exists stays as it is. `private` None: as its namespace does by default."""
+        # The answer's URL may name the hub as others reach it, which huggingface_hub does not take for one of its own.
+        with explained(self.access, "output", dataset), suppress(HfUriError):
+            self._api.create_repo(dataset, repo_type=DATASET, private=private, exist_ok=True)
+
+    def check_writable(self, dataset: str) -> None:
+        """Fail if this user may not write to the dataset; asks how a file would be uploaded, and uploads nothing."""
+        probe = CommitOperationAdd(path_in_repo=".gitattributes", path_or_fileobj=b"probe")
+        with explained(self.access, "output", dataset):
+            self._api.preupload_lfs_files(dataset, [probe], repo_type=DATASET)
+
+    def upload(self, dataset: str, path: DatasetPath, content: Path | bytes) -> StoredFile:
+        """Upload a blob without a commit."""
+        with explained(self.access, "output", dataset):
+            return uploaded_files.upload(self._api, dataset, path, content)
+
+    def not_stored(self, dataset: str, files: Sequence[StoredFile]) -> list[StoredFile]:
+        """Those files whose blobs are not on the hub."""
+        with explained(self.access, "output", dataset):
+            return uploaded_files.not_stored(self._api, dataset, files)
+
+    def fetch_uploaded(self, dataset: str, file: StoredFile, target: Path) -> None:
+        """Download a blob that no commit names yet. Raises FileNotFoundError where the hub does not have it."""
+        with explained(self.access, "output", dataset):
+            uploaded_files.fetch(self._api, dataset, file, target)
+
+    def commit(
+        self,
+        dataset: str,
+        message: str,
+        *,
+        parent: str | None,
+        uploaded: Sequence[StoredFile] = (),
+        written: Mapping[DatasetPath, bytes] | None = None,
+        deleted: Sequence[DatasetPath] = (),
+    ) -> str:
+        """One commit on main: blobs that are uploaded, small files as bytes, paths to delete.
+
+        Returns:
+            The new commit's id.
+
+        Raises:
+            OutputMoved: main is not at `parent` (any more). A retry of this call whose first answer was lost ends so
+                too, with the commit made: look before committing again.
+        """
+        operations: list[CommitOperationAdd | CommitOperationDelete] = [
+            *(uploaded_files.addition_of(file) for file in uploaded),
+            *(CommitOperationAdd(path_in_repo=path, path_or_fileobj=data) for path, data in (written or {}).items()),
+            *(CommitOperationDelete(path_in_repo=path) for path in deleted),
+        ]
+        try:
+            with explained(self.access, "output", dataset):
+                done = self._api.create_commit(
+                    dataset, operations, commit_message=message, repo_type=DATASET, parent_commit=parent
+                )
+        except WorkerFailure as failure:
+            if isinstance(failure.__cause__, HfHubHTTPError) and failure.__cause__.response.status_code in (409, 412):
+                raise OutputMoved(dataset) from failure
+            raise
+        return self._commit_id(str(done.oid))
+
+    def move_tag(self, dataset: str, tag: str, commit: str) -> None:
+        """Make `tag` point at `commit`, whether or not it exists."""
+        tags = {ref.name: ref.target_commit for ref in self.refs(dataset, "output").tags}
+        if tags.get(tag) == commit:
+            return
+        with explained(self.access, "output", dataset):
+            if tag in tags:
+                self._api.delete_tag(dataset, tag=tag, repo_type=DATASET)
+            self._api.create_tag(dataset, tag=tag, revision=commit, repo_type=DATASET, exist_ok=True)
+
+    def _commit_id(self, text: str) -> str:
+        """A commit as the hub names it. It is read back by programs, so it is in the status as it is, or not at all."""
+        if secrecy.redacted(text) != text:
+            raise WorkerFailure(
+                FailureReason.HUB_UNAVAILABLE,
+                f"the hub {self.access.endpoint} cannot be used now: what it names as a commit holds a part of the "
+                "token that it was asked with",
+            )
+        return text
+
+    def _odd_listing(self, dataset: str, side: Side, error: PathRefused) -> WorkerFailure:
+        fix = {
+            "source": (FailureReason.SOURCE_INVALID, "rename or delete that file there, or use another revision"),
+            "output": (FailureReason.OUTPUT_CONFLICT, "rename or delete that file there, or name another dataset"),
+        }
+        reason, way = fix[side]
+        return WorkerFailure(
+            reason, f"of the dataset {dataset} on {self.access.endpoint} no file can be used: {error}; {way}"
+        )
+
+    def _unknown_revision(self, dataset: str, revision: str, side: Side) -> WorkerFailure:
+        refs = self.refs(dataset, side)
+        known = [ref.name for ref in (*refs.tags, *refs.branches)]
+        listed = ", ".join(known[:_REFS_IN_MESSAGE]) + (", …" if len(known) > _REFS_IN_MESSAGE else "")
+        return WorkerFailure(
+            FailureReason.REVISION_NOT_FOUND,
+            f"the dataset {dataset} on {self.access.endpoint} has no revision {revision!r} "
+            f"(spec.source.hub.revision): name one of {listed or 'its commits'}, or leave the field out",
+        )
+
+
+__all__ = ["EntryNotFoundError", "HubClient", "RemoteFile"]

@@ -1,0 +1,159 @@
+"""A result on a hub: blobs that no commit names yet, then one commit, then the version's tag."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from augmentation_api import FailureReason
+from augmentation_api.identifiers import backup_tag
+from augmentation_worker.dataset_path import DatasetPath
+from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.formats.lerobot.layout import (
+    ATTRIBUTES_PATH,
+    CARD_PATH,
+    PROVENANCE_PATH,
+    with_large_file_rules,
+)
+from augmentation_worker.formats.lerobot.provenance import read_provenance
+from augmentation_worker.storage.hub.audience import Audience, private_when_created, refusal
+from augmentation_worker.storage.hub.client import MAIN, HubClient
+from augmentation_worker.storage.hub.source import HubSource
+from augmentation_worker.storage.output import OutputMoved, StoredFile
+from augmentation_worker.storage.source import SourceDataset
+
+FILES_OF_AN_EMPTY_DATASET = frozenset({ATTRIBUTES_PATH, CARD_PATH})
+"""What hubs put into a new dataset by themselves."""
+
+
+@dataclass(frozen=True)
+class HubOutput:
+    """A dataset to be published on a hub.
+
+    Attributes:
+        hub: where.
+        name: `owner/name`.
+        job_uid: whose result it is.
+        page: its page, at the address people use.
+        private: spec.output.hub.private; None: as private as the source.
+    """
+
+    hub: HubClient
+    name: str
+    job_uid: str
+    page: str
+    private: bool | None = None
+
+    def extends(self, source: SourceDataset) -> bool:
+        """See OutputDataset."""
+        return isinstance(source, HubSource) and source.name == self.name
+
+    def prepare(self, source: SourceDataset) -> None:
+        """Make sure the dataset exists, may be written to, and has a first commit.
+
+        One that has to be created has no more readers than the source from its first moment, unless the job says so.
+        The first commit holds .gitattributes by which videos and parquet files are large files, if the hub made none.
+        """
+        self.hub.create(self.name, private=private_when_created(self.private, self._readers_of(source)))
+        self.hub.check_writable(self.name)
+        head = self.hub.head(self.name)
+        if head is not None and self.hub.files(self.name, head, "output"):
+            return
+        rules = with_large_file_rules("").encode()
+        message = "Track videos and data as large files"
+        try:
+            self.hub.commit(self.name, message, parent=head, written={ATTRIBUTES_PATH: rules})
+        except OutputMoved:
+            return  # somebody else, most likely an earlier try of this pod, made the first commit
+
+    def check(self, source: SourceDataset) -> str:
+        """See OutputDataset. Returns the head: the parent of the commit to come."""
+        head = self._head()
+        files = self.hub.files(self.name, head, "output")
+        if set(files) <= FILES_OF_AN_EMPTY_DATASET or self._is_result(head):
+            return head
+        if not isinstance(source, HubSource) or not self.extends(source):
+            raise WorkerFailure(
+                FailureReason.OUTPUT_CONFLICT,
+                f"the dataset {self.name} (spec.output.hub.repoID) exists and holds something else ({len(files)} "
+                f"files, among them {min(set(files) - FILES_OF_AN_EMPTY_DATASET)}): name another one, or delete it "
+                "first",
+            )
+        changed = {path for path, file in source.files.items() if path not in files or files[path].blob != file.blob}
+        changed |= set(files) - set(source.files)
+        if changed:
+            raise WorkerFailure(
+                FailureReason.OUTPUT_CONFLICT,
+                f"the dataset {self.name} (spec.output.hub.repoID) is the source itself, but main differs from the "
+                f"revision that was read, {source.revision} ({len(changed)} files, among them {min(changed)}): run the "
+                "job again on the present main, or publish to another dataset",
+            )
+        return head
+
+    def check_audience(self, source: SourceDataset) -> str | None:
+        """See OutputDataset."""
+        if self.extends(source) and self.private is None:
+            return None
+        readers, output = self._readers_of(source), self.hub.audience(self.name, "output")
+        problem = refusal(self.private, readers, output)
+        if problem is not None:
+            raise WorkerFailure(
+                FailureReason.OUTPUT_CONFLICT, f"nothing is published to the dataset {self.name}: {problem}"
+            )
+        if output <= readers:
+            return None
+        return (
+            f"The source {source.name} is {readers.words}; its result {self.name} is {output.words}, because "
+            "spec.output.hub.private is false"
+        )
+
+    def published(self) -> str | None:
+        """See OutputDataset."""
+        head = self._head()
+        return head if self._is_result(head) else None
+
+    def read(self, path: DatasetPath) -> bytes | None:
+        """See OutputDataset."""
+        return self.hub.read(self.name, self._head(), path, "output")
+
+    def put(self, path: DatasetPath, content: Path) -> StoredFile:
+        """See OutputDataset."""
+        return self.hub.upload(self.name, path, content)
+
+    def missing(self, files: Sequence[StoredFile]) -> list[StoredFile]:
+        """See OutputDataset."""
+        return self.hub.not_stored(self.name, files)
+
+    def fetch(self, file: StoredFile, target: Path) -> None:
+        """See OutputDataset."""
+        self.hub.fetch_uploaded(self.name, file, target)
+
+    def keep_previous(self, checked: str) -> None:
+        """See OutputDataset: under a tag."""
+        self.hub.move_tag(self.name, backup_tag(self.job_uid), checked)
+
+    def commit(
+        self,
+        message: str,
+        *,
+        checked: str,
+        stored: Sequence[StoredFile],
+        written: Mapping[DatasetPath, bytes],
+        deleted: Sequence[DatasetPath] = (),
+    ) -> str:
+        """See OutputDataset."""
+        return self.hub.commit(self.name, message, parent=checked, uploaded=stored, written=written, deleted=deleted)
+
+    def announce(self, revision: str, version: str) -> None:
+        """What LeRobot looks for: until the version's tag is there, it does not find the dataset."""
+        self.hub.move_tag(self.name, version, revision)
+
+    def _readers_of(self, source: SourceDataset) -> Audience:
+        return self.hub.audience(source.name, "source") if isinstance(source, HubSource) else Audience.PRIVATE
+
+    def _head(self) -> str:
+        return self.hub.commit_of(self.name, MAIN, "output")
+
+    def _is_result(self, commit: str) -> bool:
+        content = self.hub.read(self.name, commit, PROVENANCE_PATH, "output")
+        provenance = read_provenance(content) if content is not None else None
+        return provenance is not None and provenance.job_id == self.job_uid
