@@ -32,7 +32,8 @@ import torch
 from torchvision.transforms.v2 import functional
 
 from augmentation_api.spec import Augmentation
-from augmentation_api.vocabulary import TransformName, VideoCodec
+from augmentation_api.transforms import TransformName
+from augmentation_api.vocabulary import VideoCodec
 from augmentation_worker.media.video import (
     VideoEncoder,
     VideoEncoding,

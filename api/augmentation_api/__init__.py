@@ -8,7 +8,8 @@ from augmentation_api.failure import FailureReason
 from augmentation_api.resource import AugmentationClass, AugmentationJob, ObjectMeta
 from augmentation_api.spec import Augmentation, AugmentationJobSpec, Output, Source
 from augmentation_api.status import AugmentationJobStatus
-from augmentation_api.vocabulary import AugmentationType, ConditionType, PhaseName, PhaseStatus, State, TransformName
+from augmentation_api.transforms import TransformName
+from augmentation_api.vocabulary import AugmentationType, ConditionType, PhaseName, PhaseStatus, State
 
 __all__ = [
     "Augmentation",

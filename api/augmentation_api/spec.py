@@ -7,27 +7,22 @@ from pydantic import ConfigDict, Field, StringConstraints, field_validator, mode
 
 from augmentation_api.episode_ranges import disjoint, parse_ranges
 from augmentation_api.model import Model, kubernetes_rule
-from augmentation_api.transforms import Blur, Gamma, HueSaturation, Jpeg, Lighting, Noise, Occlusion, Shadow
+from augmentation_api.transforms import MAX_SEED, Transforms
 from augmentation_api.vocabulary import (
     AugmentationMode,
     AugmentationType,
     EncoderChoice,
     OutputMode,
-    TransformName,
     VideoCodec,
 )
 
 REPO_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}$"
 EPISODES_PATTERN = r"^([0-9]+(:[0-9]+)?(,[0-9]+(:[0-9]+)?)*)?$"
 DNS_LABEL_PATTERN = r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$"
-MAX_COPIES = 20
-MAX_SEED = 2**53 - 1
-"""Largest integer that every JSON parser reads exactly (RFC 8259, section 6)."""
 MAX_SECONDS = 10 * 365 * 24 * 3600
 """Upper bound of every duration in a spec, seconds: ten years."""
 
 RepoID = Annotated[str, StringConstraints(pattern=REPO_ID_PATTERN, max_length=193)]
-Copies = Annotated[int, Field(ge=1, le=MAX_COPIES)]
 ObjectName = Annotated[str, StringConstraints(pattern=DNS_LABEL_PATTERN, max_length=253)]
 CameraKey = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 _FOLDER_NAME = r"([^./\x00][^/\x00]*|\.[^./\x00][^/\x00]*|\.\.[^/\x00]+)"
@@ -165,59 +160,9 @@ class CredentialsSecretRef(Model):
     )
 
 
-class Augmentation(Model):
+class Augmentation(Transforms):
     """What is done to the camera images."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "x-kubernetes-validations": [
-                kubernetes_rule(
-                    "self.transforms.all(t, self.transforms.exists_one(other, other == t))",
-                    "transforms names one more than once: name each transform once",
-                ),
-                kubernetes_rule(
-                    "!has(self.copiesPerTransform) || self.copiesPerTransform.all(t, t in "
-                    f"{[str(name) for name in TransformName]})",
-                    f"copiesPerTransform names an unknown transform: use {', '.join(TransformName)}",
-                ),
-            ]
-        }
-    )
-
-    transforms: list[TransformName] = Field(
-        default=[TransformName.LIGHTING],
-        min_length=1,
-        max_length=len(TransformName),
-        description=f"Transforms to apply, of {', '.join(TransformName)}; their order is the order of application.",
-    )
-    mode: AugmentationMode = Field(
-        AugmentationMode.STACKED,
-        description="stacked: each copy gets all transforms, with its own parameters. independent: each transform "
-        "gets its own copies.",
-    )
-    copies: Copies = Field(3, description="Augmented versions of each episode (mode stacked, output copy).")
-    copies_per_transform: dict[TransformName, Copies] | None = Field(
-        None,
-        max_length=len(TransformName),
-        description="Copies per transform in mode independent; 1 for a transform that is not listed.",
-    )
-    seed: int = Field(
-        0,
-        ge=0,
-        le=MAX_SEED,
-        description="Seed of all sampled parameters. The same seed gives the same pixels, regardless of shards, "
-        "retries and device.",
-    )
-    lighting: Lighting = Field(default=Lighting(), description="Parameters of the lighting transform.")
-    noise: Noise = Field(default=Noise(), description="Parameters of the noise transform.")
-    blur: Blur = Field(default=Blur(), description="Parameters of the blur transform.")
-    occlusion: Occlusion = Field(default=Occlusion(), description="Parameters of the occlusion transform.")
-    gamma: Gamma = Field(default=Gamma(), description="Parameters of the gamma transform.")
-    jpeg: Jpeg = Field(default=Jpeg(), description="Parameters of the jpeg transform.")
-    shadow: Shadow = Field(default=Shadow(), description="Parameters of the shadow transform.")
-    hue_saturation: HueSaturation = Field(
-        default=HueSaturation(), description="Parameters of the hueSaturation transform."
-    )
     cameras: list[CameraKey] = Field(
         default=[],
         max_length=64,
@@ -229,14 +174,6 @@ class Augmentation(Model):
         description="Episodes to augment, as indices and half-open ranges: `0:100,150`; empty: all. For an image "
         "dataset these are rows, counted through all splits in their order.",
     )
-
-    @field_validator("transforms")
-    @classmethod
-    def _each_once(cls, transforms: list[TransformName]) -> list[TransformName]:
-        repeated = sorted({name for name in transforms if transforms.count(name) > 1})
-        if repeated:
-            raise ValueError(f"{', '.join(repeated)} is named more than once: name each transform once")
-        return transforms
 
     @field_validator("episodes")
     @classmethod

@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from augmentation_api.model import ObservedModel, Timestamp, list_map
-from augmentation_api.spec import MAX_COPIES
-from augmentation_api.vocabulary import PhaseName, PhaseStatus, ShardState, State, TransformName
+from augmentation_api.transforms import MAX_COPIES, TransformName
+from augmentation_api.vocabulary import PhaseName, PhaseStatus, ShardState, State
 
 EVENTS_PER_PHASE = 50
 """Events that all workers of a phase keep together; with many shards, at least the last two of each."""

@@ -1,11 +1,38 @@
-"""Parameters of the transforms: the ranges from which each copy of an episode draws its own values."""
+"""The transforms of deterministic augmentation and the ranges from which each copy samples its parameters.
 
+A transform is stated here once: its name, the model of its parameters and its field in `Transforms`. The CRD, the REST
+request and the web page follow from these; its pixels are computed by a module of the worker.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
 from typing import Annotated, Literal, Self, cast
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 from pydantic.config import JsonDict
 
 from augmentation_api.model import Model, kubernetes_rule
+from augmentation_api.vocabulary import AugmentationMode
+
+MAX_COPIES = 20
+MAX_SEED = 2**53 - 1
+"""Largest integer that every JSON parser reads exactly (RFC 8259, section 6)."""
+
+Copies = Annotated[int, Field(ge=1, le=MAX_COPIES)]
+
+
+class TransformName(StrEnum):
+    """Transforms of deterministic augmentation."""
+
+    LIGHTING = "lighting"
+    NOISE = "noise"
+    BLUR = "blur"
+    OCCLUSION = "occlusion"
+    GAMMA = "gamma"
+    JPEG = "jpeg"
+    SHADOW = "shadow"
+    HUE_SATURATION = "hueSaturation"
 
 
 def _order_rule(schema: JsonDict) -> None:
@@ -17,7 +44,7 @@ def _order_rule(schema: JsonDict) -> None:
 
 
 class Range(Model):
-    """A closed interval [min, max]; a copy draws one value from it, uniformly."""
+    """A closed interval [min, max]; each copy samples one value from it, uniformly."""
 
     model_config = ConfigDict(json_schema_extra=_order_rule)
 
@@ -48,7 +75,7 @@ class ContrastRange(Range):
 
 
 class ColorTemperatureRange(Range):
-    """Colour temperature of the light, in kelvin; 6500 leaves the colours as they are, lower is warmer."""
+    """Colour temperature of the light, in kelvin; 6500 leaves colours unchanged, lower is warmer."""
 
     min: int = Field(4000, ge=2000, le=6500, description="Warmest light, kelvin.")
     max: int = Field(6500, ge=4000, le=10000, description="Coolest light, kelvin.")
@@ -69,21 +96,21 @@ class ShotScaleRange(Range):
 
 
 class MotionKernelRange(Range):
-    """Length of motion blur, in pixels; the value drawn is always odd."""
+    """Length of motion blur, in pixels; the sampled length is always odd."""
 
     min: int = Field(5, ge=3, le=101, description="Shortest streak, pixels.")
     max: int = Field(15, ge=3, le=101, description="Longest streak, pixels.")
 
 
 class DefocusSigmaRange(Range):
-    """Standard deviation of the gaussian that stands for defocus, in pixels."""
+    """Standard deviation of the gaussian that approximates defocus, in pixels."""
 
     min: float = Field(0.5, ge=0.1, le=20, description="Sharpest, pixels.")
     max: float = Field(2.5, ge=0.1, le=20, description="Most blurred, pixels.")
 
 
 class PatchCountRange(Range):
-    """Number of occluding patches; they stay where they are for the whole episode."""
+    """Number of occluding patches; their positions are constant over an episode."""
 
     min: int = Field(1, ge=1, le=20, description="Fewest patches.")
     max: int = Field(3, ge=1, le=20, description="Most patches.")
@@ -104,7 +131,7 @@ class GammaRange(Range):
 
 
 class JpegQualityRange(Range):
-    """Quality of libjpeg, 1 to 100; artefacts are plain below 50."""
+    """Quality of libjpeg, 1 to 100; artefacts are visible below 50."""
 
     min: int = Field(20, ge=1, le=100, description="Worst quality.")
     max: int = Field(70, ge=1, le=100, description="Best quality.")
@@ -125,14 +152,14 @@ class ShadowSoftnessRange(Range):
 
 
 class HueRange(Range):
-    """Turn of all hues, in degrees."""
+    """Rotation of all hues, in degrees."""
 
-    min: float = Field(-10, ge=-180, le=180, description="Least turn, degrees.")
-    max: float = Field(10, ge=-180, le=180, description="Greatest turn, degrees.")
+    min: float = Field(-10, ge=-180, le=180, description="Smallest rotation, degrees.")
+    max: float = Field(10, ge=-180, le=180, description="Largest rotation, degrees.")
 
 
 class SaturationRange(Range):
-    """Change of saturation, in percent; -100 leaves greys."""
+    """Change of saturation, in percent; -100 is greyscale."""
 
     min: float = Field(-30, ge=-100, le=100, description="Palest colours, percent.")
     max: float = Field(30, ge=-100, le=100, description="Strongest colours, percent.")
@@ -152,7 +179,7 @@ class Noise(Model):
     """Sensor noise, new in every frame."""
 
     kind: Literal["mixed", "gaussian", "shot"] = Field(
-        "mixed", description="Kind of noise; mixed draws the kind for each copy."
+        "mixed", description="Kind of noise; mixed samples the kind for each copy."
     )
     gaussian_sigma: GaussianSigmaRange = Field(
         default=GaussianSigmaRange(), description="Gaussian noise: standard deviation, of 255."
@@ -166,7 +193,7 @@ class Blur(Model):
     """Blur, constant over an episode."""
 
     kind: Literal["mixed", "motion", "defocus"] = Field(
-        "mixed", description="Kind of blur; mixed draws the kind for each copy."
+        "mixed", description="Kind of blur; mixed samples the kind for each copy."
     )
     motion_kernel: MotionKernelRange = Field(
         default=MotionKernelRange(), description="Motion blur: length of the streak, pixels, odd."
@@ -177,10 +204,10 @@ class Blur(Model):
 
 
 class Occlusion(Model):
-    """Occlusion: filled patches in front of the scene, still over an episode."""
+    """Occlusion: filled patches in front of the scene, constant over an episode."""
 
     kind: Literal["mixed", "solid", "mean", "noise"] = Field(
-        "mixed", description="Filling of the patches; mixed draws the kind for each copy."
+        "mixed", description="Filling of the patches; mixed samples the kind for each copy."
     )
     patches: PatchCountRange = Field(default=PatchCountRange(), description="Number of patches.")
     patch_width: PatchSizeRange = Field(
@@ -198,13 +225,13 @@ class Gamma(Model):
 
 
 class Jpeg(Model):
-    """JPEG artefacts: every frame is compressed and decompressed, in one quality an episode."""
+    """JPEG artefacts: every frame is compressed and decompressed, at one quality per episode."""
 
     quality: JpegQualityRange = Field(default=JpegQualityRange(), description="Quality of libjpeg, 1 to 100.")
 
 
 class Shadow(Model):
-    """Shadow: one side of a straight soft edge is darker; it stands still over an episode."""
+    """Shadow: one side of a straight soft edge is darker; constant over an episode."""
 
     strength: ShadowStrengthRange = Field(
         default=ShadowStrengthRange(), description="How much darker the shaded part is, percent."
@@ -217,5 +244,77 @@ class Shadow(Model):
 class HueSaturation(Model):
     """Hue and saturation, constant over an episode; brightness stays."""
 
-    hue: HueRange = Field(default=HueRange(), description="Turn of all hues, degrees.")
+    hue: HueRange = Field(default=HueRange(), description="Rotation of all hues, degrees.")
     saturation: SaturationRange = Field(default=SaturationRange(), description="Change of saturation, percent.")
+
+
+class Transforms(Model):
+    """The transforms to apply, how many copies they make, and the parameters of each."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "x-kubernetes-validations": [
+                kubernetes_rule(
+                    "self.transforms.all(t, self.transforms.exists_one(other, other == t))",
+                    "transforms names one more than once: name each transform once",
+                ),
+                kubernetes_rule(
+                    "!has(self.copiesPerTransform) || self.copiesPerTransform.all(t, t in "
+                    f"{[str(name) for name in TransformName]})",
+                    f"copiesPerTransform names an unknown transform: use {', '.join(TransformName)}",
+                ),
+            ]
+        }
+    )
+
+    transforms: list[TransformName] = Field(
+        default=[TransformName.LIGHTING],
+        min_length=1,
+        max_length=len(TransformName),
+        description=f"Transforms to apply, of {', '.join(TransformName)}; their order is the order of application.",
+    )
+    mode: AugmentationMode = Field(
+        AugmentationMode.STACKED,
+        description="stacked: each copy gets all transforms, with its own parameters. independent: each transform "
+        "gets its own copies.",
+    )
+    copies: Copies = Field(3, description="Augmented versions of each episode (mode stacked, output copy).")
+    copies_per_transform: dict[TransformName, Copies] | None = Field(
+        None,
+        max_length=len(TransformName),
+        description="Copies per transform in mode independent; 1 for a transform that is not listed.",
+    )
+    seed: int = Field(
+        0,
+        ge=0,
+        le=MAX_SEED,
+        description="Seed of all sampled parameters. The same seed gives the same pixels, regardless of shards, "
+        "retries and device.",
+    )
+    lighting: Lighting = Field(default=Lighting(), description="Parameters of the lighting transform.")
+    noise: Noise = Field(default=Noise(), description="Parameters of the noise transform.")
+    blur: Blur = Field(default=Blur(), description="Parameters of the blur transform.")
+    occlusion: Occlusion = Field(default=Occlusion(), description="Parameters of the occlusion transform.")
+    gamma: Gamma = Field(default=Gamma(), description="Parameters of the gamma transform.")
+    jpeg: Jpeg = Field(default=Jpeg(), description="Parameters of the jpeg transform.")
+    shadow: Shadow = Field(default=Shadow(), description="Parameters of the shadow transform.")
+    hue_saturation: HueSaturation = Field(
+        default=HueSaturation(), description="Parameters of the hueSaturation transform."
+    )
+
+    @field_validator("transforms")
+    @classmethod
+    def _each_once(cls, transforms: list[TransformName]) -> list[TransformName]:
+        repeated = sorted({name for name in transforms if transforms.count(name) > 1})
+        if repeated:
+            raise ValueError(f"{', '.join(repeated)} is named more than once: name each transform once")
+        return transforms
+
+
+def _models() -> Mapping[TransformName, type[Model]]:
+    fields = {field.alias: cast(type[Model], field.annotation) for field in Transforms.model_fields.values()}
+    return MappingProxyType({name: fields[name] for name in TransformName})
+
+
+TRANSFORM_MODELS = _models()
+"""The model of each transform's parameters."""

@@ -88,19 +88,6 @@ class AugmentationType(StrEnum):
     GENERATIVE = "generative"
 
 
-class TransformName(StrEnum):
-    """Transforms of deterministic augmentation."""
-
-    LIGHTING = "lighting"
-    NOISE = "noise"
-    BLUR = "blur"
-    OCCLUSION = "occlusion"
-    GAMMA = "gamma"
-    JPEG = "jpeg"
-    SHADOW = "shadow"
-    HUE_SATURATION = "hueSaturation"
-
-
 class AugmentationMode(StrEnum):
     """`stacked`: every copy gets all transforms. `independent`: each transform makes its own copies."""
 

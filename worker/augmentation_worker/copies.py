@@ -1,7 +1,8 @@
 """Which versions a job makes of an episode, and which transforms each of them gets. Plain data: no torch."""
 
 from augmentation_api.spec import Augmentation
-from augmentation_api.vocabulary import AugmentationMode, TransformName
+from augmentation_api.transforms import TransformName
+from augmentation_api.vocabulary import AugmentationMode
 
 
 def transforms_of_copies(augmentation: Augmentation) -> tuple[tuple[TransformName, ...], ...]:

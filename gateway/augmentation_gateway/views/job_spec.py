@@ -37,8 +37,9 @@ from augmentation_api.transforms import (
     ShadowSoftnessRange,
     ShadowStrengthRange,
     ShotScaleRange,
+    TransformName,
 )
-from augmentation_api.vocabulary import OutputMode, TransformName
+from augmentation_api.vocabulary import OutputMode
 from augmentation_gateway.views.request import GENERATIVE_FIELDS, AugmentationRequest
 
 

@@ -8,8 +8,9 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from augmentation_api.spec import EPISODES_PATTERN, MAX_COPIES, MAX_SEED, CameraKey, RepoID
-from augmentation_api.vocabulary import AugmentationMode, AugmentationType, TransformName
+from augmentation_api.spec import EPISODES_PATTERN, CameraKey, RepoID
+from augmentation_api.transforms import MAX_COPIES, MAX_SEED, TransformName
+from augmentation_api.vocabulary import AugmentationMode, AugmentationType
 
 Fraction = Annotated[float, Field(ge=0.01, le=1)]
 Prompt = Annotated[str, StringConstraints(max_length=8192)]

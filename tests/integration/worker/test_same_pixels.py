@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from augmentation_api.vocabulary import TransformName
+from augmentation_api.transforms import TransformName
 from augmentation_worker.local.reproduce import PixelHashes, recorded_in
 from augmentation_worker.settings import Device
 from tests.integration.worker.conftest import FIXTURES

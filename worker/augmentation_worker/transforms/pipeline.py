@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from augmentation_api.spec import Augmentation
-from augmentation_api.vocabulary import TransformName
+from augmentation_api.transforms import TransformName
 from augmentation_worker.copies import transforms_of_copies
 from augmentation_worker.transforms.blur import Blur
 from augmentation_worker.transforms.draws import Draws

@@ -7,7 +7,8 @@ from torchvision import tv_tensors
 from torchvision.transforms import v2
 
 from augmentation_api.spec import Augmentation
-from augmentation_api.vocabulary import AugmentationMode, TransformName
+from augmentation_api.transforms import TransformName
+from augmentation_api.vocabulary import AugmentationMode
 from augmentation_worker.copies import transforms_of_copies
 from augmentation_worker.transforms import EpisodeTransform, draw_pipeline
 from augmentation_worker.transforms.pipeline import TRANSFORMS

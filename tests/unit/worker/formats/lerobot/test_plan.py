@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from augmentation_api import Augmentation
-from augmentation_api.vocabulary import AugmentationMode, OutputMode, TransformName
+from augmentation_api.transforms import TransformName
+from augmentation_api.vocabulary import AugmentationMode, OutputMode
 from augmentation_worker.formats.lerobot.file_number import FileNumber
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
 from augmentation_worker.formats.lerobot.plan import Plan, PlannedEpisode, RowsMade, balanced_shares, make_plan
