@@ -10,7 +10,8 @@ from pathlib import Path
 from augmentation_api import PhaseName
 from augmentation_api.worker_contract import TerminationMessage
 from augmentation_worker import console, secrecy, termination
-from augmentation_worker.cluster.job import ClusterJob, LocalJob, connected
+from augmentation_worker.cluster.connection import connected
+from augmentation_worker.cluster.job import ClusterJob, LocalJob
 from augmentation_worker.cluster.manifest import ConfigMapManifests, LocalManifests
 from augmentation_worker.failure import TERMINATED_EXIT_CODE, Terminated, WorkerFailure
 from augmentation_worker.local import commands

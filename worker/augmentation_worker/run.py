@@ -17,8 +17,9 @@ from augmentation_api.status import (
     LEAST_EVENT_BYTES_PER_SHARD,
     LEAST_EVENTS_PER_SHARD,
 )
+from augmentation_worker.cluster.connection import retry_until_available
 from augmentation_worker.cluster.job import JobResource
-from augmentation_worker.cluster.manifest import ShardManifests, patiently
+from augmentation_worker.cluster.manifest import ShardManifests
 from augmentation_worker.cluster.report import Report
 from augmentation_worker.cluster.reporter import Reporter, interval_for
 from augmentation_worker.failure import Terminated, WorkerFailure, unforeseen_words
@@ -62,7 +63,7 @@ def run_phase(
     Raises:
         WorkerFailure: told to the status already as far as that was possible.
     """
-    body = patiently(job.read)
+    body = retry_until_available(job.read)
     report = Report(
         field_manager=_field_manager(phase, settings),
         phase=phase,

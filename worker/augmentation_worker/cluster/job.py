@@ -3,25 +3,22 @@
 A port with two implementations: the resource in the cluster, and a folder of JSON files for runs without Kubernetes.
 """
 
-import asyncio
 import json
-import threading
-from collections.abc import Coroutine, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
-from kubernetes.aio.config import ConfigException
 from pydantic import ValidationError
+from typing_extensions import override
 
 from augmentation_api import AugmentationJob, FailureReason
 from augmentation_api.identifiers import API_VERSION, JOB_KIND
-from augmentation_kube import KubeApi, KubeError, KubeUnavailable, Resource, connect
+from augmentation_kube import KubeError, Resource
+from augmentation_worker.cluster.connection import ApiServerUnavailable, ClusterConnection
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.settings import Settings
 
 Status = Mapping[str, object]
-Result = TypeVar("Result")
 LIST_KEYS = {"phases": "name", "events": "id", "shards": "index", "conditions": "type"}
 """Key fields of the status's lists, as in the CRD: what server-side apply merges their entries by."""
 
@@ -30,73 +27,26 @@ class JobResource(Protocol):
     """One AugmentationJob."""
 
     def read(self) -> AugmentationJob:
-        """The job as it is now. Raises StatusUnavailable or WorkerFailure."""
+        """The job as it is now. Raises ApiServerUnavailable or WorkerFailure."""
 
     def apply_status(self, field_manager: str, status: Status) -> None:
         """Server-side apply: from now on `field_manager` owns exactly these fields of the status.
 
         Raises:
-            StatusUnavailable: it may work later.
-            WorkerFailure: it will not.
+            ApiServerUnavailable: a transient failure.
+            WorkerFailure: a permanent one.
         """
 
 
-class StatusUnavailable(Exception):
-    """Kubernetes could not be reached, or is overloaded."""
-
-
-class ClusterConnection:
-    """KubeApi for code that is not asynchronous: its event loop runs in a thread of its own."""
-
-    def __init__(self, api: KubeApi, loop: asyncio.AbstractEventLoop) -> None:
-        self.api = api
-        self._loop = loop
-
-    def run(self, request: Coroutine[Any, Any, Result]) -> Result:
-        """Wait for a request. Raises StatusUnavailable for what may pass, else KubeError."""
-        try:
-            return asyncio.run_coroutine_threadsafe(request, self._loop).result()
-        except KubeUnavailable as error:
-            raise StatusUnavailable(str(error)) from error
-        except KubeError as error:
-            if error.is_transient:
-                raise StatusUnavailable(str(error)) from error
-            raise
-
-
-@contextmanager
-def connected(kubeconfig: str | None = None) -> Iterator[ClusterConnection]:
-    """A connection to the cluster this pod is in, or to the one that a kubeconfig file names.
-
-    Raises:
-        WorkerFailure: there is neither.
-    """
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name="kubernetes", daemon=True)
-    thread.start()
-    manager = connect(kubeconfig)
-    try:
-        api = asyncio.run_coroutine_threadsafe(manager.__aenter__(), loop).result()
-    except ConfigException as error:
-        raise WorkerFailure(FailureReason.INTERNAL_ERROR, f"there is no way to reach Kubernetes: {error}") from error
-    try:
-        yield ClusterConnection(api, loop)
-    finally:
-        asyncio.run_coroutine_threadsafe(manager.__aexit__(None, None, None), loop).result()
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
-
-
-class ClusterJob:
+class ClusterJob(JobResource):
     """The resource in the cluster. Only the object with this pod's uid is read or written, never a namesake."""
 
     def __init__(self, connection: ClusterConnection, settings: Settings) -> None:
         self._connection = connection
         self._settings = settings
 
+    @override
     def read(self) -> AugmentationJob:
-        """See JobResource."""
         settings = self._settings
         request = self._connection.api.get(Resource.AUGMENTATION_JOBS, settings.job_name, settings.namespace)
         try:
@@ -112,12 +62,12 @@ class ClusterJob:
         if job.metadata.uid != settings.job_uid:
             raise WorkerFailure(
                 FailureReason.INTERNAL_ERROR,
-                f"the AugmentationJob {settings.job_name} is another than this pod was made for",
+                f"the AugmentationJob {settings.job_name} is not the one that this pod was made for",
             )
         return job
 
+    @override
     def apply_status(self, field_manager: str, status: Status) -> None:
-        """See JobResource."""
         settings = self._settings
         body = {
             "apiVersion": API_VERSION,
@@ -138,26 +88,26 @@ class ClusterJob:
         except KubeError as error:
             if error.status == 409 and "UID" not in error.message:
                 # Many shards write to one object: the server gives up on a write that others keep overtaking.
-                raise StatusUnavailable(str(error)) from error
+                raise ApiServerUnavailable(str(error)) from error
             raise _refused(error, "write the status of", settings) from error
 
 
-class LocalJob:
+class LocalJob(JobResource):
     """A job in a folder: job.json as it was applied, and status/<field manager>.json for each writer."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
+    @override
     def read(self) -> AugmentationJob:
-        """See JobResource."""
         body = json.loads((self._folder / "job.json").read_text())
         status: dict[str, Any] = {}
         for path in sorted((self._folder / "status").glob("*.json")):
             status = _merged(status, json.loads(path.read_text()))
         return AugmentationJob.from_wire({**body, "status": status})
 
+    @override
     def apply_status(self, field_manager: str, status: Status) -> None:
-        """See JobResource."""
         folder = self._folder / "status"
         folder.mkdir(exist_ok=True)
         written = folder / f"{field_manager}.tmp"

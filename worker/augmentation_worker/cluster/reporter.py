@@ -7,11 +7,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from tenacity import Retrying, before_sleep_log, retry_if_exception_type, stop_after_delay, wait_exponential
+
 from augmentation_api import FailureReason
 from augmentation_api.status import OutputStatus, Shard, SourceStatus
 from augmentation_worker import secrecy
-from augmentation_worker.cluster.job import JobResource, StatusUnavailable
-from augmentation_worker.cluster.manifest import PATIENCE_SECONDS
+from augmentation_worker.cluster.connection import RETRY_SECONDS, ApiServerUnavailable
+from augmentation_worker.cluster.job import JobResource
 from augmentation_worker.cluster.report import Report
 from augmentation_worker.failure import WorkerFailure, unforeseen_words
 
@@ -19,6 +21,7 @@ INTERVAL_SECONDS = 2.0
 """Writes of one pod are at least so far apart."""
 _SECONDS_PER_SHARD = 0.25
 _LONGEST_WAIT_SECONDS = 15.0
+_CLOSING_WAIT_SECONDS = 0.5
 _log = logging.getLogger(__name__)
 
 
@@ -38,7 +41,7 @@ class Reporter:
         job: whose status.
         report: to begin with.
         interval: seconds between writes.
-        patience: seconds for which writes may fail before the pod has to give up.
+        retry_seconds: how long writes may fail before the pod has to give up.
     """
 
     def __init__(
@@ -47,13 +50,13 @@ class Reporter:
         report: Report,
         *,
         interval: float = INTERVAL_SECONDS,
-        patience: float = PATIENCE_SECONDS,
+        retry_seconds: float = RETRY_SECONDS,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._job = job
         self._report = report
         self._interval = interval
-        self._patience = patience
+        self._retry_seconds = retry_seconds
         self._now = now
         self._changed = threading.Condition()
         self._dirty = False
@@ -117,40 +120,52 @@ class Reporter:
             self._changed.notify()
 
     def _run(self) -> None:
-        failing_since: float | None = None
-        wait = self._interval
-        while True:
+        retrying = Retrying(
+            retry=retry_if_exception_type(ApiServerUnavailable),
+            wait=wait_exponential(multiplier=2 * self._interval, max=_LONGEST_WAIT_SECONDS),
+            stop=stop_after_delay(self._retry_seconds),
+            before_sleep=before_sleep_log(_log, logging.WARNING),
+            sleep=self._wait_before_retry,
+            reraise=True,
+        )
+        try:
+            while self._wait_for_change():
+                retrying(self._write)
+                self._wait_until_closing(self._interval)
+        except ApiServerUnavailable as error:
+            self._give_up(FailureReason.KUBERNETES_UNAVAILABLE, f"no status could be written: {error}")
+        except WorkerFailure as failure:
+            self._give_up(failure.reason, failure.message)
+        except Exception as error:  # the thread must not end without a word
+            _log.exception("the status could not be written")
+            self._give_up(FailureReason.INTERNAL_ERROR, f"the status could not be written: {unforeseen_words(error)}")
+
+    def _wait_for_change(self) -> bool:
+        """Wait for something to write. False: the pod is done, and everything is written."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._dirty or self._closing)
+            return self._dirty
+
+    def _write(self) -> None:
+        """Write the report as it is now."""
+        with self._changed:
+            report, self._dirty = self._report, False
+        try:
+            self._job.apply_status(report.field_manager, secrecy.fit_status(report.to_status()))
+        except ApiServerUnavailable:
             with self._changed:
-                self._changed.wait_for(lambda: self._dirty or self._closing)
-                if not self._dirty:
-                    return
-                report, self._dirty = self._report, False
-            try:
-                self._job.apply_status(report.field_manager, secrecy.fit_status(report.to_status()))
-                failing_since, wait = None, self._interval
-            except StatusUnavailable as error:
-                _log.warning("the status could not be written: %s", error)
-                failing_since = failing_since or time.monotonic()
-                if time.monotonic() - failing_since > self._patience:
-                    self._give_up(FailureReason.KUBERNETES_UNAVAILABLE, f"no status could be written: {error}")
-                    return
-                wait = min(wait * 2, _LONGEST_WAIT_SECONDS)
-                with self._changed:
-                    self._dirty = True
-                    closing = self._closing
-                if closing:
-                    time.sleep(min(self._interval, 0.5))
-            except WorkerFailure as failure:
-                self._give_up(failure.reason, failure.message)
-                return
-            except Exception as error:  # the thread must not end without a word
-                _log.exception("the status could not be written")
-                self._give_up(
-                    FailureReason.INTERNAL_ERROR, f"the status could not be written: {unforeseen_words(error)}"
-                )
-                return
-            with self._changed:
-                self._changed.wait_for(lambda: self._closing, timeout=wait)
+                self._dirty = True
+            raise
+
+    def _wait_before_retry(self, seconds: float) -> None:
+        if self._closing:
+            time.sleep(min(self._interval, _CLOSING_WAIT_SECONDS))
+        else:
+            self._wait_until_closing(seconds)
+
+    def _wait_until_closing(self, seconds: float) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._closing, timeout=seconds)
 
     def _give_up(self, reason: FailureReason, message: str) -> None:
         with self._changed:

@@ -7,7 +7,7 @@ import pytest
 
 from augmentation_api import AugmentationJob, FailureReason, PhaseName
 from augmentation_api.status import Shard
-from augmentation_worker.cluster.job import StatusUnavailable
+from augmentation_worker.cluster.connection import ApiServerUnavailable
 from augmentation_worker.cluster.report import Report
 from augmentation_worker.cluster.reporter import Reporter
 from augmentation_worker.failure import WorkerFailure
@@ -30,9 +30,9 @@ class Recorded:
         self.applied.append(status)
 
 
-def reporter_on(job: Recorded, *, interval: float = 0.01, patience: float = 5.0) -> Reporter:
+def reporter_on(job: Recorded, *, interval: float = 0.01, retry_seconds: float = 5.0) -> Reporter:
     report = Report(field_manager="augmentation-worker-shard-0", phase=PhaseName.AUGMENT, most_events=50)
-    return Reporter(job, report, interval=interval, patience=patience)
+    return Reporter(job, report, interval=interval, retry_seconds=retry_seconds)
 
 
 def test_many_changes_make_few_writes_and_the_last_state_is_written() -> None:
@@ -60,7 +60,7 @@ def test_saying_something_never_waits_for_kubernetes() -> None:
 def test_a_write_that_fails_is_tried_again() -> None:
     def fails_twice(number: int) -> None:
         if number <= 2:
-            raise StatusUnavailable("overloaded")
+            raise ApiServerUnavailable("overloaded")
 
     job = Recorded(fails_twice)
     reporter = reporter_on(job)
@@ -70,11 +70,11 @@ def test_a_write_that_fails_is_tried_again() -> None:
 
 
 def always_away(number: int) -> None:
-    raise StatusUnavailable("away")
+    raise ApiServerUnavailable("away")
 
 
 def test_kubernetes_away_for_too_long_ends_the_shard() -> None:
-    reporter = reporter_on(Recorded(always_away), patience=0.05)
+    reporter = reporter_on(Recorded(always_away), retry_seconds=0.05)
     reporter.event("started", "go")
     deadline = time.monotonic() + 5
     with pytest.raises(WorkerFailure) as caught:
@@ -85,7 +85,7 @@ def test_kubernetes_away_for_too_long_ends_the_shard() -> None:
 
 
 def test_a_last_word_that_cannot_be_said_is_an_error_and_not_a_hang() -> None:
-    reporter = reporter_on(Recorded(always_away), patience=1.0)
+    reporter = reporter_on(Recorded(always_away), retry_seconds=1.0)
     reporter.event("completed", "done")
     with pytest.raises(WorkerFailure):
         reporter.close(0.3)

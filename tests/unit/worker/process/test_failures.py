@@ -8,8 +8,7 @@ from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
 from augmentation_api import FailureReason
 from augmentation_api.worker_contract import TerminationMessage
 from augmentation_worker.__main__ import main
-from augmentation_worker.cluster.job import StatusUnavailable
-from augmentation_worker.cluster.manifest import patiently
+from augmentation_worker.cluster.connection import ApiServerUnavailable, retry_until_available
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.settings import Settings
 from augmentation_worker.storage.hub.errors import HubAccess, Side, explained
@@ -117,7 +116,7 @@ def test_a_body_that_streams_from_a_file_is_left_to_the_client_to_send_again(tmp
 
 
 def test_kubernetes_is_asked_again_until_patience_ends() -> None:
-    answers = iter([StatusUnavailable("away"), "there"])
+    answers = iter([ApiServerUnavailable("away"), "there"])
 
     def request() -> str:
         found = next(answers)
@@ -125,13 +124,13 @@ def test_kubernetes_is_asked_again_until_patience_ends() -> None:
             raise found
         return found
 
-    assert patiently(request, sleep=lambda seconds: None) == "there"
+    assert retry_until_available(request, sleep=lambda seconds: None) == "there"
 
     def away() -> str:
-        raise StatusUnavailable("away")
+        raise ApiServerUnavailable("away")
 
     with pytest.raises(WorkerFailure) as caught:
-        patiently(away, seconds=0)
+        retry_until_available(away, seconds=0)
     assert caught.value.reason is FailureReason.KUBERNETES_UNAVAILABLE
 
 
