@@ -75,17 +75,22 @@ constraints: setup ## pin anew the versions of constraints*.txt and of the image
 	$(UV) pip compile $(HASHED) --constraint constraints.txt <(echo uv) --output-file builder-requirements.txt
 
 .PHONY: lint
-lint: setup ## style, types, layers, and whether the CRDs are what the models say
+lint: setup ## check style, types, layers, and that generated files are up to date
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(PY) deploy/crds/generate.py --check
+	@$(PY) client/generate_client.py --check
 
 .PHONY: format
 format: setup ## put the code into shape
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+.PHONY: client
+client: setup ## generate the blocking client from the asynchronous one
+	@$(PY) client/generate_client.py
 
 .PHONY: crds
 crds: setup ## generate the CRDs from the models

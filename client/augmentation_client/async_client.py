@@ -1,14 +1,15 @@
-"""The client for programs that do not wait: the same methods as coroutines."""
-
-from __future__ import annotations
+"""The client whose methods are coroutines. The blocking one, client.py, is generated from it by generate_client.py."""
 
 import asyncio
 import contextlib
+import math
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any, Self
 from uuid import UUID
 
 import httpx
+from tenacity import AsyncRetrying
 
 from augmentation_client import calls
 from augmentation_client.calls import Answer, Call
@@ -103,12 +104,14 @@ class AsyncClient:
             job_id: of the job.
             last_id: of the last event that was seen, to go on from there.
         """
-        return self._stream(job_id, last_id)
+        return self._stream(job_id, last_id, deadline=math.inf)
 
-    async def _stream(self, job_id: UUID | str, last_id: str | None) -> AsyncGenerator[Event]:
+    async def _stream(self, job_id: UUID | str, last_id: str | None, deadline: float) -> AsyncGenerator[Event]:
+        """The events of a job. Raises TimeoutError at the deadline, in seconds of time.monotonic()."""
         reader, failures = EventReader(last_id), 0
-        timeout = httpx.Timeout(self._http.timeout.connect, read=SILENCE_SECONDS)
         while True:
+            left = deadline - time.monotonic()
+            timeout = httpx.Timeout(self._http.timeout.connect, read=max(0.1, min(SILENCE_SECONDS, left)))
             try:
                 async with self._http.stream(
                     "GET", f"{calls.path_of(job_id)}/events", headers=reader.headers, timeout=timeout
@@ -124,7 +127,11 @@ class AsyncClient:
                             yield event
                             if event.is_last:
                                 return
+                        if time.monotonic() > deadline:
+                            raise TimeoutError
             except (httpx.TransportError, GatewayUnavailable) as error:
+                if time.monotonic() > deadline:
+                    raise TimeoutError from error
                 failures += 1
                 if failures >= calls.TRIES:
                     raise GatewayUnavailable(0, f"the stream of job {job_id} broke off: {describe(error)}") from error
@@ -144,35 +151,31 @@ class AsyncClient:
             progress: True shows a bar on stderr; a function is called with the job whenever it has changed.
             timeout: seconds to wait at most.
         """
+        deadline = math.inf if timeout is None else time.monotonic() + timeout
         try:
-            async with asyncio.timeout(timeout), contextlib.aclosing(self._stream(job_id, None)) as events:
-                with watcher(progress) as show:
+            with watcher(progress) as show:
+                async with contextlib.aclosing(self._stream(job_id, None, deadline)) as events:
                     async for event in events:
                         if event.kind == "removed":
                             raise NotFound(404, f"job {job_id} was deleted")
                         if event.job is not None:
                             show(event.job)
         except TimeoutError:
-            raise TimeoutError(f"job {job_id} has not ended in {timeout} s") from None
+            raise TimeoutError(f"job {job_id} did not finish within {timeout:g} s") from None
         return await self.get(job_id)
 
     async def _call(self, call: Call[Answer]) -> Answer:
         return call.read(await self._send(call))
 
     async def _send(self, call: Call[Any]) -> httpx.Response:
-        attempt = 0
-        while True:
-            attempt += 1
-            response, broken = None, None
-            try:
-                response = await self._http.request(
-                    call.method, call.path, params=dict(call.params), json=call.body, headers=dict(call.headers)
-                )
-            except httpx.TransportError as error:
-                broken = error
-            wait = call.wait_before(attempt, response)
-            if wait is None:
-                if response is None:
-                    raise GatewayUnavailable(0, no_answer(self._http.base_url, broken)) from broken
-                return response
-            await asyncio.sleep(wait)
+        """Send a request, and retry it as its policy says. Raises GatewayUnavailable if no answer came."""
+        try:
+            response: httpx.Response = await AsyncRetrying(**call.retry_policy)(self._send_once, call)
+        except httpx.TransportError as error:
+            raise GatewayUnavailable(0, no_answer(self._http.base_url, error)) from error
+        return response
+
+    async def _send_once(self, call: Call[Any]) -> httpx.Response:
+        return await self._http.request(
+            call.method, call.path, params=dict(call.params), json=call.body, headers=dict(call.headers)
+        )

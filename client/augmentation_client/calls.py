@@ -1,7 +1,5 @@
 """What each operation asks and how its answer is read: plain data, shared by the two clients."""
 
-from __future__ import annotations
-
 import os
 import re
 import uuid
@@ -13,6 +11,7 @@ from uuid import UUID
 
 import httpx
 from pydantic import BaseModel
+from tenacity import RetryCallState, retry_if_exception_type, retry_if_result, stop_after_attempt
 
 from augmentation_client.errors import ApiError, error_of
 from augmentation_client.models import Cancelled, JobPage, JobStatus, Outputs, Retried, Submitted
@@ -28,7 +27,7 @@ RECONNECT_SECONDS = 1.0
 
 Answer = TypeVar("Answer", bound=BaseModel)
 _KEY = re.compile(r"[\x21-\x7e]+")
-_PASSING = frozenset({429, 502, 503, 504})
+RETRYABLE_STATUSES = frozenset({429, 502, 503, 504})
 
 
 @dataclass(frozen=True)
@@ -55,21 +54,32 @@ class Call(Generic[Answer]):
         assert self.answer is not None  # noqa: S101 - asked for by callers that know of none
         return self.answer.model_validate_json(response.content)
 
-    def wait_before(self, attempt: int, response: httpx.Response | None) -> float | None:
-        """Seconds to wait before the request is sent again; None: it is not.
+    @property
+    def retry_policy(self) -> dict[str, Any]:
+        """Arguments of tenacity's Retrying: at most TRIES requests, with backoff or by the gateway's Retry-After."""
+        return {
+            "stop": stop_after_attempt(TRIES if self.repeatable else 1),
+            "retry": retry_if_exception_type(httpx.TransportError) | retry_if_result(_is_retryable),
+            "wait": _seconds_to_wait,
+            "retry_error_callback": _last_outcome,
+        }
 
-        Args:
-            attempt: how often it was sent, from 1.
-            response: what came of it; None: no answer.
-        """
-        if attempt >= TRIES or not self.repeatable:
-            return None
-        if response is None:
-            return float(2 ** (attempt - 1))
-        if response.status_code not in _PASSING:
-            return None
-        told = response.headers.get("Retry-After", "")
-        return min(float(told) if told.isdecimal() else float(2 ** (attempt - 1)), LONGEST_WAIT_SECONDS)
+
+def _is_retryable(response: httpx.Response) -> bool:
+    return response.status_code in RETRYABLE_STATUSES
+
+
+def _seconds_to_wait(state: RetryCallState) -> float:
+    wanted = ""
+    if state.outcome is not None and not state.outcome.failed:
+        wanted = state.outcome.result().headers.get("Retry-After", "")
+    return min(float(wanted) if wanted.isdecimal() else float(2 ** (state.attempt_number - 1)), LONGEST_WAIT_SECONDS)
+
+
+def _last_outcome(state: RetryCallState) -> httpx.Response:
+    assert state.outcome is not None  # noqa: S101 - a request was sent
+    response: httpx.Response = state.outcome.result()
+    return response
 
 
 def submit(fields: Mapping[str, Any], idempotency_key: str | None) -> Call[Submitted]:

@@ -1,6 +1,4 @@
-"""The client for programs that wait."""
-
-from __future__ import annotations
+"""The blocking client. Generated from async_client.py by generate_client.py: edit that."""
 
 import contextlib
 import math
@@ -10,6 +8,7 @@ from typing import Any, Self
 from uuid import UUID
 
 import httpx
+from tenacity import Retrying
 
 from augmentation_client import calls
 from augmentation_client.calls import Answer, Call
@@ -73,7 +72,8 @@ class Client:
         cursor = None
         while True:
             page = self._call(calls.page(filters, cursor))
-            yield from page.jobs
+            for job in page.jobs:
+                yield job
             cursor = page.next_cursor
             if cursor is None:
                 return
@@ -106,7 +106,7 @@ class Client:
         return self._stream(job_id, last_id, deadline=math.inf)
 
     def _stream(self, job_id: UUID | str, last_id: str | None, deadline: float) -> Generator[Event]:
-        """The events of a job. Raises TimeoutError at the deadline, of time.monotonic()."""
+        """The events of a job. Raises TimeoutError at the deadline, in seconds of time.monotonic()."""
         reader, failures = EventReader(last_id), 0
         while True:
             left = deadline - time.monotonic()
@@ -152,33 +152,29 @@ class Client:
         """
         deadline = math.inf if timeout is None else time.monotonic() + timeout
         try:
-            with watcher(progress) as show, contextlib.closing(self._stream(job_id, None, deadline)) as events:
-                for event in events:
-                    if event.kind == "removed":
-                        raise NotFound(404, f"job {job_id} was deleted")
-                    if event.job is not None:
-                        show(event.job)
+            with watcher(progress) as show:
+                with contextlib.closing(self._stream(job_id, None, deadline)) as events:
+                    for event in events:
+                        if event.kind == "removed":
+                            raise NotFound(404, f"job {job_id} was deleted")
+                        if event.job is not None:
+                            show(event.job)
         except TimeoutError:
-            raise TimeoutError(f"job {job_id} has not ended in {timeout:g} s") from None
+            raise TimeoutError(f"job {job_id} did not finish within {timeout:g} s") from None
         return self.get(job_id)
 
     def _call(self, call: Call[Answer]) -> Answer:
         return call.read(self._send(call))
 
     def _send(self, call: Call[Any]) -> httpx.Response:
-        attempt = 0
-        while True:
-            attempt += 1
-            response, broken = None, None
-            try:
-                response = self._http.request(
-                    call.method, call.path, params=dict(call.params), json=call.body, headers=dict(call.headers)
-                )
-            except httpx.TransportError as error:
-                broken = error
-            wait = call.wait_before(attempt, response)
-            if wait is None:
-                if response is None:
-                    raise GatewayUnavailable(0, no_answer(self._http.base_url, broken)) from broken
-                return response
-            time.sleep(wait)
+        """Send a request, and retry it as its policy says. Raises GatewayUnavailable if no answer came."""
+        try:
+            response: httpx.Response = Retrying(**call.retry_policy)(self._send_once, call)
+        except httpx.TransportError as error:
+            raise GatewayUnavailable(0, no_answer(self._http.base_url, error)) from error
+        return response
+
+    def _send_once(self, call: Call[Any]) -> httpx.Response:
+        return self._http.request(
+            call.method, call.path, params=dict(call.params), json=call.body, headers=dict(call.headers)
+        )
