@@ -1,4 +1,4 @@
-"""The client whose methods are coroutines. The blocking one, client.py, is generated from it by generate_client.py."""
+"""The asynchronous client. The blocking one, client.py, is generated from it by generate_client.py."""
 
 import asyncio
 import contextlib
@@ -21,13 +21,13 @@ from augmentation_client.progress import watcher
 
 
 class AsyncClient:
-    """The gateway. Every method raises ApiError.
+    """A client of the gateway. Every method raises ApiError.
 
     Args:
-        url: of the gateway; $AUGMENTATION_URL where none is given.
-        key: API key; $AUGMENTATION_KEY where none is given.
-        timeout: seconds for one request.
-        transport: another way to the gateway, for tests.
+        url: base URL of the gateway. Default: $AUGMENTATION_URL.
+        key: API key. Default: $AUGMENTATION_KEY.
+        timeout: time limit of one request, seconds.
+        transport: replaces the HTTP transport, in tests.
     """
 
     def __init__(
@@ -52,23 +52,23 @@ class AsyncClient:
         await self._http.aclose()
 
     async def submit(self, *, idempotency_key: str | None = None, **fields: Any) -> Submitted:
-        """Make a job.
+        """Submit a job.
 
         Args:
-            idempotency_key: the same one with the same fields gives the same job, also from another process.
-            fields: of the request: project_id, dataset_id and others, as `/docs` of the gateway lists them.
+            idempotency_key: repeating a request with the same key gives the same job, also from another process.
+            fields: request fields, e.g. project_id and dataset_id; `/docs` of the gateway lists them.
         """
         return await self._call(calls.submit(fields, idempotency_key))
 
     async def get(self, job_id: UUID | str) -> JobStatus:
-        """A job in detail."""
+        """Get a job in detail."""
         return await self._call(calls.get(job_id))
 
     async def list(self, **filters: Any) -> AsyncIterator[JobSummary]:
-        """The jobs, the newest first, fetched page by page.
+        """List jobs, newest first, fetched page by page.
 
         Args:
-            filters: project_id, status, dataset_id, name, sort; limit is the size of a page.
+            filters: project_id, status, dataset_id, name, sort; limit is the page size.
         """
         cursor = None
         while True:
@@ -80,34 +80,34 @@ class AsyncClient:
                 return
 
     async def cancel(self, job_id: UUID | str) -> Cancelled:
-        """Stop a job. Again is fine."""
+        """Cancel a job. Idempotent."""
         return await self._call(calls.cancel(job_id))
 
     async def retry(self, job_id: UUID | str) -> Retried:
-        """Start a job again that failed or was cancelled."""
+        """Restart a failed or cancelled job."""
         return await self._call(calls.retry(job_id))
 
     async def delete(self, job_id: UUID | str) -> None:
-        """Delete a job that has ended; its dataset stays."""
+        """Delete a finished job; its dataset stays."""
         response = await self._send(calls.delete(job_id))
         if response.is_error:
             raise error_of(response)
 
     async def outputs(self, job_id: UUID | str) -> Outputs:
-        """What a job has published, with links."""
+        """Get the published files of a job, with links."""
         return await self._call(calls.outputs(job_id))
 
     def events(self, job_id: UUID | str, *, last_id: str | None = None) -> AsyncIterator[Event]:
-        """What happens to a job, each event once, until it has ended. Goes on by itself after a broken connection.
+        """Stream the events of a job, each once, until it is finished. Reconnects after a broken connection.
 
         Args:
-            job_id: of the job.
-            last_id: of the last event that was seen, to go on from there.
+            job_id: id of the job.
+            last_id: id of the last event received, to resume after it.
         """
         return self._stream(job_id, last_id, deadline=math.inf)
 
     async def _stream(self, job_id: UUID | str, last_id: str | None, deadline: float) -> AsyncGenerator[Event]:
-        """The events of a job. Raises TimeoutError at the deadline, in seconds of time.monotonic()."""
+        """Stream the events of a job. Raises TimeoutError after the deadline, seconds of time.monotonic()."""
         reader, failures = EventReader(last_id), 0
         while True:
             left = deadline - time.monotonic()
@@ -144,12 +144,12 @@ class AsyncClient:
         progress: bool | Callable[[JobSummary], None] = False,
         timeout: float | None = None,
     ) -> JobStatus:
-        """Wait until a job has ended. Raises TimeoutError, and NotFound where it is deleted.
+        """Wait until a job is finished. Raises TimeoutError, and NotFound if the job is deleted.
 
         Args:
-            job_id: of the job.
-            progress: True shows a bar on stderr; a function is called with the job whenever it has changed.
-            timeout: seconds to wait at most.
+            job_id: id of the job.
+            progress: True shows a progress bar on stderr; a function is called with the job whenever it changes.
+            timeout: maximum time to wait, seconds.
         """
         deadline = math.inf if timeout is None else time.monotonic() + timeout
         try:
@@ -168,7 +168,7 @@ class AsyncClient:
         return call.read(await self._send(call))
 
     async def _send(self, call: Call[Any]) -> httpx.Response:
-        """Send a request, and retry it as its policy says. Raises GatewayUnavailable if no answer came."""
+        """Send a request, with retries by its policy. Raises GatewayUnavailable if there was no answer."""
         try:
             response: httpx.Response = await AsyncRetrying(**call.retry_policy)(self._send_once, call)
         except httpx.TransportError as error:

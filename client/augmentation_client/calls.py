@@ -1,4 +1,4 @@
-"""What each operation asks and how its answer is read: plain data, shared by the two clients."""
+"""Requests of each operation and the policy of their retries: plain data, shared by both clients."""
 
 import os
 import re
@@ -20,10 +20,10 @@ ENV_URL = "AUGMENTATION_URL"
 ENV_KEY = "AUGMENTATION_KEY"
 JOBS = "/v1/augmentation"
 TRIES = 4
-"""How often a request is sent that may be sent again: with the waits in between, about seven seconds."""
+"""Maximum number of tries of a repeatable request; with backoff, about seven seconds."""
 LONGEST_WAIT_SECONDS = 30.0
 RECONNECT_SECONDS = 1.0
-"""Before a stream that ended is asked for again: a gateway that went away is not overrun when it is back."""
+"""Delay before a broken stream is reopened, so that a restarted gateway is not overrun."""
 
 Answer = TypeVar("Answer", bound=BaseModel)
 _KEY = re.compile(r"[\x21-\x7e]+")
@@ -35,8 +35,8 @@ class Call(Generic[Answer]):
     """One request.
 
     Attributes:
-        answer: what comes back; None: nothing.
-        repeatable: whether it may be sent again when no answer came: it then comes to the same.
+        answer: model of the answer; None: no body.
+        repeatable: whether the request is idempotent, so that it may be retried.
     """
 
     method: str
@@ -48,10 +48,10 @@ class Call(Generic[Answer]):
     repeatable: bool = True
 
     def read(self, response: httpx.Response) -> Answer:
-        """The answer. Raises ApiError for an error."""
+        """Parse the answer. Raises ApiError for an error status."""
         if response.is_error:
             raise error_of(response)
-        assert self.answer is not None  # noqa: S101 - asked for by callers that know of none
+        assert self.answer is not None  # noqa: S101 - callers of calls without an answer do not read it
         return self.answer.model_validate_json(response.content)
 
     @property
@@ -83,14 +83,14 @@ def _last_outcome(state: RetryCallState) -> httpx.Response:
 
 
 def submit(fields: Mapping[str, Any], idempotency_key: str | None) -> Call[Submitted]:
-    """Make a job. Always with an idempotency key, so that a lost answer costs nothing."""
+    """Submit a job. Always with an idempotency key, so that a lost answer can be retried."""
     key = idempotency_key or str(uuid.uuid4())
     body = {name: str(value) if isinstance(value, UUID) else value for name, value in fields.items()}
     return Call("POST", JOBS, Submitted, body=body, headers={"Idempotency-Key": key})
 
 
 def get(job_id: UUID | str) -> Call[JobStatus]:
-    """Look at a job."""
+    """Get a job."""
     return Call("GET", path_of(job_id), JobStatus)
 
 
@@ -101,41 +101,44 @@ def page(filters: Mapping[str, Any], cursor: str | None) -> Call[JobPage]:
 
 
 def cancel(job_id: UUID | str) -> Call[Cancelled]:
-    """Stop a job."""
+    """Cancel a job."""
     return Call("POST", f"{path_of(job_id)}/cancel", Cancelled)
 
 
 def retry(job_id: UUID | str) -> Call[Retried]:
-    """Start a job again. Not sent twice: by then it may have failed once more."""
+    """Restart a job. Not retried: by then the job may have failed again."""
     return Call("POST", f"{path_of(job_id)}/retry", Retried, repeatable=False)
 
 
 def delete(job_id: UUID | str) -> Call[BaseModel]:
-    """Delete a job that has ended."""
+    """Delete a finished job."""
     return Call("DELETE", path_of(job_id), None, repeatable=False)
 
 
 def outputs(job_id: UUID | str) -> Call[Outputs]:
-    """Look at what a job has published."""
+    """Get the published files of a job."""
     return Call("GET", f"{path_of(job_id)}/outputs", Outputs)
 
 
 def path_of(job_id: UUID | str) -> str:
-    """Path of a job; an id that is none cannot lead elsewhere."""
+    """URL path of a job; quoted, so that a malformed id cannot lead elsewhere."""
     return f"{JOBS}/{quote(str(job_id), safe='')}"
 
 
 def connection(url: str | None, key: str | None) -> tuple[str, dict[str, str]]:
-    """Where to send requests, and with what headers. Raises ApiError where that is not known."""
+    """Base URL and headers of all requests. Raises ApiError if URL or key are missing or malformed."""
     url, key = url or os.environ.get(ENV_URL), key or os.environ.get(ENV_KEY)
     for value, name in ((url, ENV_URL), (key, ENV_KEY)):
         if not value:
             raise ApiError(
-                0, f"{name} is not set: set it, or give it (--url and --key of the command, url and key of the client)."
+                0, f"{name} is not set: set it, or pass url and key to the client (--url and --key of the command)."
             )
     assert url is not None and key is not None  # noqa: S101 - just looked at
     key = key.strip()
     if _KEY.fullmatch(key) is None:
-        # Not shown: it may be a file's content that was given by mistake.
-        raise ApiError(0, f"{ENV_KEY} (--key) is no API key: it holds a space, a line break or others. Give it alone.")
+        # The value is not shown: it may be the content of a file, passed by mistake.
+        raise ApiError(
+            0,
+            f"{ENV_KEY} (--key) is not an API key: it has characters that no key has. Pass the key alone.",
+        )
     return url.rstrip("/"), {"Authorization": f"Bearer {key}", "Accept": "application/json"}

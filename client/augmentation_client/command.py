@@ -1,7 +1,5 @@
 """The `augmentation` command: jobs from a terminal, over the gateway."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import sys
@@ -27,16 +25,19 @@ FAILED, MISUSED = 1, 2
 
 
 def main(arguments: Sequence[str] | None = None, make_client: Callable[..., Client] = Client) -> int:
-    """Run a command; returns the exit status: 1 where a job that was waited for has not completed, 2 for a mistake."""
+    """Run a command. Returns the exit status: 1 if the awaited job did not complete, 2 for a usage or API error."""
     options = _parser().parse_args(arguments)
     try:
         with make_client(options.url, options.key) as client:
             return int(options.run(client, options))
-    except (ApiError, TimeoutError, OSError, _Mistake) as error:
+    except (ApiError, TimeoutError, OSError, _UsageError) as error:
         say(f"augmentation: {error}", sys.stderr)
         return MISUSED
     except ValidationError as error:
-        say(f"augmentation: the gateway's answer is no {error.title}: is it of another version?", sys.stderr)
+        say(
+            f"augmentation: the gateway's answer is not a valid {error.title}: use a client of the gateway's version.",
+            sys.stderr,
+        )
         return MISUSED
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         say(f"augmentation: the gateway: {describe(error)}", sys.stderr)
@@ -45,8 +46,8 @@ def main(arguments: Sequence[str] | None = None, make_client: Callable[..., Clie
         return 130
 
 
-class _Mistake(Exception):
-    """Arguments that cannot be used."""
+class _UsageError(Exception):
+    """Invalid command-line arguments."""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -56,16 +57,16 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def command(name: str, run: Callable[[Client, argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
-        made = commands.add_parser(name, help=text, description=text)
-        made.set_defaults(run=run)
-        return made
+        subparser = commands.add_parser(name, help=text, description=text)
+        subparser.set_defaults(run=run)
+        return subparser
 
-    def of_a_job(name: str, run: Callable[[Client, argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
-        made = command(name, run, text)
-        made.add_argument("job_id", help="id of the job")
-        return made
+    def job_command(name: str, run: Callable[[Client, argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+        subparser = command(name, run, text)
+        subparser.add_argument("job_id", help="id of the job")
+        return subparser
 
-    submit = command("submit", _submit, "Make a job.")
+    submit = command("submit", _submit, "Submit a job.")
     submit.add_argument("-f", "--file", type=Path, help="request as YAML or JSON; - reads it from stdin")
     submit.add_argument("--project", dest="project_id", help="project id")
     submit.add_argument("--dataset", dest="dataset_id", help="dataset to augment, owner/name")
@@ -78,42 +79,48 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FIELD=VALUE",
         help="any other field of the request, e.g. augment_copies=2 (repeatable)",
     )
-    submit.add_argument("--idempotency-key", help="the same key and request give the same job")
-    submit.add_argument("--wait", action="store_true", help="wait until it has ended")
+    submit.add_argument("--idempotency-key", help="repeating a request with the same key gives the same job")
+    submit.add_argument("--wait", action="store_true", help="wait until the job is finished")
     _add_output(submit)
 
     listed = command("list", _list, "List jobs, the newest first.")
-    listed.add_argument("--project", dest="project_id", help="only of this project")
-    listed.add_argument("--dataset", dest="dataset_id", help="only of this dataset")
-    listed.add_argument("--status", action="append", help="only in this status (repeatable)")
-    listed.add_argument("--name", help="only with this in their name")
-    listed.add_argument("--sort", help="created_at, name or dataset_id, with a minus from the last to the first")
-    listed.add_argument("--limit", type=int, default=50, help="at most so many (default: 50)")
+    listed.add_argument("--project", dest="project_id", help="only jobs of this project")
+    listed.add_argument("--dataset", dest="dataset_id", help="only jobs of this dataset")
+    listed.add_argument("--status", action="append", help="only jobs with this status (repeatable)")
+    listed.add_argument("--name", help="only jobs whose name contains this")
+    listed.add_argument("--sort", help="created_at, name or dataset_id; a leading minus sorts in descending order")
+    listed.add_argument("--limit", type=int, default=50, help="maximum number of jobs (default: 50)")
     _add_output(listed)
 
-    _add_output(of_a_job("get", _get, "Show a job."))
-    watch = of_a_job("watch", _watch, "Show a job's progress until it has ended.")
-    watch.add_argument("--timeout", type=float, help="seconds to wait at most")
+    _add_output(job_command("get", _get, "Show a job."))
+    watch = job_command("watch", _watch, "Show the progress of a job until it is finished.")
+    watch.add_argument("--timeout", type=float, help="maximum time to wait, seconds")
     _add_output(watch)
-    of_a_job("logs", _logs, "Tell what happens to a job until it has ended.")
-    _add_output(of_a_job("cancel", _cancel, "Stop a job."))
-    _add_output(of_a_job("retry", _retry, "Start a job again that failed or was cancelled."))
-    of_a_job("delete", _delete, "Delete a job that has ended; its dataset stays.")
+    job_command("logs", _logs, "Print the events of a job until it is finished.")
+    _add_output(job_command("cancel", _cancel, "Cancel a job."))
+    _add_output(job_command("retry", _retry, "Restart a failed or cancelled job."))
+    job_command("delete", _delete, "Delete a finished job; its dataset stays.")
     return parser
 
 
 def _add_output(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-o", "--output", choices=["table", "json", "yaml"], default="table", help="how to show it")
+    parser.add_argument("-o", "--output", choices=["table", "json", "yaml"], default="table", help="output format")
 
 
 def _submit(client: Client, options: argparse.Namespace) -> int:
     fields = _request(options)
-    made = client.submit(idempotency_key=options.idempotency_key, **fields)
+    submitted = client.submit(idempotency_key=options.idempotency_key, **fields)
     if not options.wait:
-        _show(options.output, made, ("job", str(made.job_id)), ("status", made.status), ("message", made.message))
+        _show(
+            options.output,
+            submitted,
+            ("job", str(submitted.job_id)),
+            ("status", submitted.status),
+            ("message", submitted.message),
+        )
         return 0
-    say(made.message or f"job {made.job_id}", sys.stderr)
-    return _finish(client.wait(made.job_id, progress=sys.stderr.isatty()), options.output)
+    say(submitted.message or f"job {submitted.job_id}", sys.stderr)
+    return _finish(client.wait(submitted.job_id, progress=sys.stderr.isatty()), options.output)
 
 
 def _request(options: argparse.Namespace) -> dict[str, Any]:
@@ -123,18 +130,18 @@ def _request(options: argparse.Namespace) -> dict[str, Any]:
         try:
             loaded = yaml.safe_load(text)
         except yaml.YAMLError as error:
-            raise _Mistake(f"{options.file} is neither YAML nor JSON: {error}") from error
+            raise _UsageError(f"{options.file} is neither YAML nor JSON: {error}") from error
         if not isinstance(loaded, dict):
-            raise _Mistake(f"{options.file} holds no fields of a request: write name: value on each line")
+            raise _UsageError(f"{options.file} has no request fields: write one `name: value` per line")
         fields |= loaded
     for name in ("project_id", "dataset_id", "name"):
         if (value := getattr(options, name)) is not None:
             fields[name] = value
-    for given in options.fields:
-        name, equals, value = given.partition("=")
+    for assignment in options.fields:
+        name, equals, value = assignment.partition("=")
         if not equals:
-            raise _Mistake(f"--set {given}: write FIELD=VALUE")
-        # As YAML: 3 is a number, true is true, [a, b] is a list.
+            raise _UsageError(f"--set {assignment}: write FIELD=VALUE")
+        # Parsed as YAML: 3 is a number, true is a boolean, [a, b] is a list.
         fields[name] = yaml.safe_load(value)
     return fields
 
@@ -142,8 +149,8 @@ def _request(options: argparse.Namespace) -> dict[str, Any]:
 def _list(client: Client, options: argparse.Namespace) -> int:
     names = ("project_id", "dataset_id", "status", "name", "sort")
     filters = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
-    found = client.list(limit=max(1, min(options.limit, 200)), **filters)
-    jobs = [job for job, _ in zip(found, range(options.limit), strict=False)]
+    matches = client.list(limit=max(1, min(options.limit, 200)), **filters)
+    jobs = [job for job, _ in zip(matches, range(options.limit), strict=False)]
     if options.output != "table":
         _print_data(options.output, [job.model_dump(mode="json") for job in jobs])
         return 0
@@ -164,7 +171,7 @@ def _list(client: Client, options: argparse.Namespace) -> int:
                 ),
             )
         )
-    # A pipe gets whole lines; a terminal what fits on it.
+    # A pipe gets whole lines, a terminal what fits its width.
     width = None if sys.stdout.isatty() else 400
     Console(width=width, highlight=False, markup=False).print(table)
     return 0

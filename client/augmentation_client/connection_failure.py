@@ -1,6 +1,4 @@
-"""Why the gateway gave no answer, in words of our own: those of the HTTP library may quote the request and its key."""
-
-from __future__ import annotations
+"""Reasons why the gateway gave no answer, in our own words: those of the HTTP library may quote the API key."""
 
 import socket
 import ssl
@@ -17,16 +15,16 @@ _BY_KIND: tuple[tuple[type[Exception], str], ...] = (
     (httpx.ProxyError, "the proxy in between refuses"),
     (httpx.LocalProtocolError, "the request cannot be sent: the key or the address holds what HTTP does not allow"),
     (httpx.RemoteProtocolError, "the connection broke off, or it does not speak HTTP"),
-    (httpx.ConnectError, "it cannot be connected to"),
+    (httpx.ConnectError, "it refuses connections or cannot be reached"),
     (httpx.NetworkError, "the connection broke off"),
     (httpx.TooManyRedirects, "it redirects without end"),
     (httpx.DecodingError, "its answer cannot be decompressed"),
-    (httpx.InvalidURL, "its address is none"),
+    (httpx.InvalidURL, "its address is not a valid URL"),
 )
 
 
 def describe(error: Exception) -> str:
-    """What was wrong, without the text of an error of the HTTP library."""
+    """Describe an error without the text of the HTTP library."""
     if isinstance(error, ApiError):
         return str(error)
     for cause in _chain(error):
@@ -42,8 +40,8 @@ def describe(error: Exception) -> str:
 
 
 def no_answer(url: httpx.URL, error: Exception | None) -> str:
-    """That the gateway at `url` gave no answer, and why. Of the address no user and no password are shown."""
-    why = describe(error) if error is not None else "it was not asked"
+    """Message for a gateway that gave no answer. The address is shown without user and password."""
+    why = describe(error) if error is not None else "no request was sent"
     return f"{url.scheme}://{url.netloc.decode()} does not answer: {why}"
 
 

@@ -1,6 +1,4 @@
-"""What can go wrong, each with the gateway's own sentence: the cause and the fix."""
-
-from __future__ import annotations
+"""Typed errors, each with the cause and the fix as the gateway says them."""
 
 import json
 
@@ -8,12 +6,12 @@ import httpx
 
 
 class ApiError(Exception):
-    """The gateway answered with an error.
+    """The gateway answered with an error status.
 
     Attributes:
         status: HTTP status code.
-        detail: the cause and the fix; of an invalid request, of every field.
-        request_id: names this request in the gateway's log.
+        detail: the cause and the fix; for an invalid request, of every field.
+        request_id: id of the request in the gateway's log.
     """
 
     def __init__(self, status: int, detail: str, request_id: str = "") -> None:
@@ -24,15 +22,15 @@ class ApiError(Exception):
 
 
 class Unauthorized(ApiError):
-    """The API key is missing or not valid."""
+    """The API key is missing or invalid."""
 
 
 class Forbidden(ApiError):
-    """The key may not do this."""
+    """The API key lacks the right to do this."""
 
 
 class NotFound(ApiError):
-    """There is no such job, or it is of another project."""
+    """The job does not exist, or belongs to another project."""
 
 
 class Conflict(ApiError):
@@ -40,11 +38,11 @@ class Conflict(ApiError):
 
 
 class InvalidRequest(ApiError):
-    """A field cannot be used; the message names it, its value and the fix."""
+    """A field is invalid; the message names the field, its value and the fix."""
 
 
 class GatewayUnavailable(ApiError):
-    """The gateway, or the Kubernetes API behind it, could not be reached (status 0), even after some tries."""
+    """The gateway or the Kubernetes API behind it is unavailable, even after retries (status 0: no answer)."""
 
 
 _BY_STATUS: dict[int, type[ApiError]] = {
@@ -68,12 +66,12 @@ def _without_key(response: httpx.Response) -> str:
 
 
 def error_of(response: httpx.Response) -> ApiError:
-    """The error that an answer means. Its body has been read."""
+    """The typed error of an answer whose body has been read."""
     try:
         detail = response.json()["detail"]
         text = detail if isinstance(detail, str) else "; ".join(str(field["msg"]) for field in detail)
     except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError):
-        # A proxy's, say, which may show the request.
+        # Not from the gateway: a proxy, for example, whose answer may quote the request.
         text = f"HTTP {response.status_code}: {_without_key(response)[:200]}"
     kind = _BY_STATUS.get(response.status_code, ApiError)
     return kind(response.status_code, text, response.headers.get("X-Request-ID", ""))

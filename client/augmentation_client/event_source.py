@@ -1,20 +1,18 @@
-"""Reading server-sent events (the WHATWG HTML standard, section 9.2.6), one line at a time."""
-
-from __future__ import annotations
+"""A parser of server-sent events (WHATWG HTML standard, section 9.2.6), fed line by line."""
 
 import json
 
 from augmentation_client.models import Event, JobSummary, StreamedEvent
 
 SILENCE_SECONDS = 60.0
-"""The gateway sends a comment every 15 seconds; a stream that is silent for so long hangs on a dead connection."""
+"""The gateway sends a comment every 15 seconds; a stream that is silent for longer hangs on a dead connection."""
 
 
 class EventReader:
-    """Puts lines together to events.
+    """Assembles events from lines.
 
     Attributes:
-        last_id: of the last event, to go on from after a break.
+        last_id: id of the last event, to resume after a broken connection.
     """
 
     def __init__(self, last_id: str | None = None) -> None:
@@ -22,7 +20,7 @@ class EventReader:
         self._fields: dict[str, str] = {}
 
     def take(self, line: str) -> Event | None:
-        """Take one line, without its end. Gives the event that it completes, if it does."""
+        """Take one line, without its end. Returns the event that it completes, if any."""
         if line:
             name, _, value = line.partition(":")
             if name:
@@ -30,7 +28,7 @@ class EventReader:
             return None
         fields, self._fields = self._fields, {}
         if "data" not in fields or fields.get("event") not in ("phase", "status", "removed"):
-            # A wait that is proposed, or a kind of event that a newer gateway has.
+            # A reconnection time, or an event type of a newer gateway.
             return None
         self.last_id = fields.get("id", self.last_id)
         data = json.loads(fields["data"])
@@ -44,5 +42,5 @@ class EventReader:
 
     @property
     def headers(self) -> dict[str, str]:
-        """Of a request for the stream, or for what follows in it."""
+        """Request headers that open or resume the stream."""
         return {"Accept": "text/event-stream"} | ({"Last-Event-ID": self.last_id} if self.last_id else {})

@@ -1,6 +1,4 @@
-"""What the gateway answers. A field of a newer gateway is ignored, not an error."""
-
-from __future__ import annotations
+"""Models of the gateway's answers. Fields of a newer gateway are ignored."""
 
 from datetime import datetime
 from typing import Any, Literal
@@ -16,7 +14,7 @@ class _Answer(BaseModel):
 
 
 class Submitted(_Answer):
-    """A job that was made, now or by an earlier request with the same idempotency key."""
+    """A submitted job: created now, or by an earlier request with the same idempotency key."""
 
     job_id: UUID
     status: str
@@ -24,7 +22,7 @@ class Submitted(_Answer):
 
 
 class Cancelled(_Answer):
-    """A job that is cancelled, or being cancelled."""
+    """A job that is cancelled or being cancelled."""
 
     job_id: UUID
     cancelled: bool
@@ -32,7 +30,7 @@ class Cancelled(_Answer):
 
 
 class Retried(_Answer):
-    """A job that is tried again."""
+    """A restarted job."""
 
     job_id: UUID
     attempt: int
@@ -40,7 +38,7 @@ class Retried(_Answer):
 
 
 class PhaseEvent(_Answer):
-    """Something that happened in a phase."""
+    """An event of a phase."""
 
     status: str | None
     message: str | None = None
@@ -62,7 +60,7 @@ class Phase(_Answer):
 
 
 class Tally(_Answer):
-    """A count of things to do and done."""
+    """Counts of work items: total, done and failed."""
 
     total: int = 0
     done: int = 0
@@ -70,7 +68,7 @@ class Tally(_Answer):
 
 
 class Progress(_Answer):
-    """How far a job is; totals are 0 until its source has been resolved."""
+    """Progress of a job; totals are 0 until its source is resolved."""
 
     percent: int = 0
     episodes: Tally = Tally()
@@ -81,7 +79,7 @@ class Progress(_Answer):
 
 
 class Output(_Answer):
-    """The dataset that was published."""
+    """The published dataset."""
 
     dataset_id: str | None = None
     revision: str | None = None
@@ -107,12 +105,12 @@ class JobStatus(_Answer):
 
     @property
     def has_ended(self) -> bool:
-        """Whether it completed, failed or was cancelled."""
+        """Whether the job completed, failed or was cancelled."""
         return self.status in FINAL
 
 
 class JobSummary(_Answer):
-    """A job in a list, and in its stream."""
+    """A job in lists and event streams."""
 
     job_id: UUID
     name: str
@@ -133,7 +131,7 @@ class JobSummary(_Answer):
 
 
 class StateCounts(_Answer):
-    """How many jobs are in each state."""
+    """Number of jobs per state."""
 
     queued: int = 0
     running: int = 0
@@ -161,7 +159,7 @@ class OutputFile(_Answer):
 
 
 class Outputs(_Answer):
-    """The result of a job; empty until there is one."""
+    """The published files of a job; empty until it is published."""
 
     job_id: UUID
     output: Output | None = None
@@ -169,7 +167,7 @@ class Outputs(_Answer):
 
 
 class StreamedEvent(_Answer):
-    """Something that happened, as the stream tells it."""
+    """An event of a phase, in an event stream."""
 
     id: str
     phase: str
@@ -185,10 +183,10 @@ class Event(_Answer):
     """One message of a job's stream.
 
     Attributes:
-        kind: phase (something happened), status (the job is another than before) or removed (it was deleted).
-        id: where the stream goes on when this was the last that was seen.
-        phase: of a phase message.
-        job: of a status message.
+        kind: phase (an event of a phase), status (the job changed) or removed (the job was deleted).
+        id: id to resume the stream after.
+        phase: the event, if kind is phase.
+        job: the job, if kind is status.
     """
 
     kind: Literal["phase", "status", "removed"]
@@ -198,5 +196,5 @@ class Event(_Answer):
 
     @property
     def is_last(self) -> bool:
-        """Whether nothing follows."""
+        """Whether this is the last message of the stream."""
         return self.kind == "removed" or (self.job is not None and self.job.status in FINAL)

@@ -1,6 +1,4 @@
-"""Showing how far a job is while it is waited for."""
-
-from __future__ import annotations
+"""The progress bar of a job that is waited for."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,14 +14,14 @@ Watcher = Callable[[JobSummary], None]
 
 @contextmanager
 def watcher(wish: bool | Watcher) -> Iterator[Watcher]:
-    """What to call with the job whenever it has changed: the given function, a bar on stderr, or nothing."""
+    """The function to call whenever the job changes: the given one, one that updates a bar on stderr, or a no-op."""
     if callable(wish):
         yield wish
     elif not wish:
         yield lambda _: None
     else:
         columns = (
-            # Not as markup: the name is the user's, the status the server's.
+            # No markup: names come from users, statuses from the server.
             TextColumn("{task.description}", markup=False),
             BarColumn(),
             TaskProgressColumn(),
