@@ -31,6 +31,8 @@ REPORTS: dict[str, Json] = {
             "selectedEpisodes": 10,
             "selectedFrames": FRAMES,
             "copies": 1,
+            "minShards": 1,
+            "maxShards": 10,
         }
     },
     "augment": {

@@ -1,45 +1,31 @@
-"""How many shards the augment phase is cut into, and how many of them run at once."""
+"""How many shards the augment phase is cut into."""
 
 from math import ceil
 from typing import Final
 
-from augmentation_api.status import MAX_SHARDS
-from augmentation_api.worker_contract import MAX_EPISODES_PER_SHARD
+from augmentation_api.status import MAX_SHARDS, SourceStatus
 
-RECORDS_BYTES: Final = 1_000_000
-"""What the records of one shard may take of its ConfigMap, which stops at 1 MiB."""
-EPISODE_RECORD_BYTES: Final = 250
-VIDEO_RECORD_BYTES: Final = 810
-"""Most that a worker records of an episode, and of each augmented version of it as one camera sees it."""
+_RECORDS_PER_SHARD: Final = 1000
+"""Records that are assumed to fit into a shard's ConfigMap, of a KiB each, where the worker reports no minShards."""
 
 
-def shard_count(
-    *,
-    episodes: int,
-    augmented_frames: int,
-    frames_per_shard: int,
-    parallelism: int | None,
-    videos_per_episode: int = 3,
-) -> int:
-    """Number of shards for a job, at least 1 and never more than there are episodes.
+def shard_count(source: SourceStatus, *, frames_per_shard: int, parallelism: int | None) -> int:
+    """Number of shards for a job: what class and user ask for, within the limits that its worker reports.
 
     Args:
-        episodes: source episodes to augment; an episode is never split.
-        augmented_frames: frames to write, all copies together.
-        frames_per_shard: the class's wish; what a lost pod costs at most.
-        parallelism: the user's wish; at least so many shards, where there are episodes enough.
-        videos_per_episode: augmented versions of an episode times augmented cameras: what a shard records of it.
+        source: what the resolve pod reported.
+        frames_per_shard: augmented frames per shard that the class asks for; what a lost pod costs at most.
+        parallelism: the user's wish; at least that many shards, as far as there is work for them.
     """
-    wanted = max(
-        ceil(augmented_frames / frames_per_shard),
-        ceil(episodes / most_episodes_per_shard(videos_per_episode)),
-        parallelism or 1,
-        1,
-    )
-    return max(1, min(wanted, episodes, MAX_SHARDS))
+    frames = (source.selected_frames or 0) * (source.copies or 1)
+    wanted = max(ceil(frames / frames_per_shard), parallelism or 1)
+    least, most = _limits(source)
+    return max(1, min(max(wanted, least), most, MAX_SHARDS))
 
 
-def most_episodes_per_shard(videos_per_episode: int) -> int:
-    """Episodes whose records fit into one ConfigMap, at least 1."""
-    fitting = RECORDS_BYTES // (EPISODE_RECORD_BYTES + VIDEO_RECORD_BYTES * videos_per_episode)
-    return max(1, min(MAX_EPISODES_PER_SHARD, fitting))
+def _limits(source: SourceStatus) -> tuple[int, int]:
+    """Fewest and most shards. Workers before minShards and maxShards record each augmented version per camera."""
+    parts = (source.selected_episodes if source.blocks is None else source.blocks) or 0
+    versions = (source.copies or 1) * max(1, len(source.cameras))
+    least = ceil(parts * (1 + versions) / _RECORDS_PER_SHARD)
+    return source.min_shards or least, source.max_shards or parts

@@ -40,9 +40,11 @@ ShortText = Annotated[str, StringConstraints(max_length=512)]
 DatasetName = Annotated[str, StringConstraints(max_length=1536, pattern=r"^[^\x00-\x1f\x7f]*$")]
 """`owner/name` on a hub, `claim:path` on a volume; without control characters."""
 Revision = Annotated[str, StringConstraints(max_length=255, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*$")]
+FilePath = Annotated[str, StringConstraints(max_length=255, pattern=r"^[^\x00-\x1f\x7f]+$")]
 PageAddress = Annotated[str, StringConstraints(max_length=1024, pattern=r"^https?://[^\x00-\x20\x7f\"<>]+$")]
 Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
 DatasetCount = Annotated[int, Field(ge=0, le=MAX_DATASET_FRAMES)]
+ShardLimit = Annotated[int, Field(ge=1, le=MAX_SHARDS)]
 FramesPerSecond = Annotated[float, Field(ge=0, le=MAX_FRAMES_PER_SECOND)]
 
 
@@ -169,6 +171,12 @@ class SourceStatus(ObservedModel):
         "is an episode.",
     )
     selected_frames: DatasetCount | None = Field(None, description="Number of frames in the selected episodes.")
+    min_shards: ShardLimit | None = Field(
+        None, description="Fewest shards that can record the work: what one shard may record is limited."
+    )
+    max_shards: ShardLimit | None = Field(
+        None, description="Most shards that have work: one per unit of work that is never split, e.g. an episode."
+    )
     copies: Annotated[int, Field(ge=0, le=MAX_COPIES * len(TransformName))] | None = Field(
         None, description="Augmented versions per selected episode."
     )
@@ -181,6 +189,11 @@ class OutputStatus(ObservedModel):
     revision: Revision | None = Field(None, description="Commit of the result.")
     episodes: Count | None = Field(None, description="Episodes in the result.")
     frames: Count | None = Field(None, description="Frames in the result.")
+    files: list[FilePath] | None = Field(
+        None,
+        max_length=16,
+        description="Paths of the files of the result that describe it, e.g. README.md and meta/info.json.",
+    )
     url: PageAddress | None = Field(None, description="Page of the dataset on its hub.")
 
 

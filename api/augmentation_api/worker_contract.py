@@ -45,9 +45,6 @@ TERMINATION_MESSAGE_PATH: Final = "/dev/termination-log"
 TERMINATION_MESSAGE_LIMIT: Final = 4096
 """Maximum size of a termination message that the kubelet reads, bytes."""
 
-MAX_EPISODES_PER_SHARD: Final = 400
-"""A shard records each finished episode in one ConfigMap, which stops at 1 MiB: about 2 KiB an episode."""
-
 
 class TerminationMessage(Model):
     """Why a worker pod failed."""

@@ -17,14 +17,13 @@ from augmentation_api.vocabulary import State
 from augmentation_gateway.cache.records import ClassRecord, JobRecord
 
 PICTURE = "meta/augmentation.png"
-INFO = "meta/info.json"
 FILES = (
     ("README.md", "card", "text/markdown"),
-    (INFO, "info", "application/json"),
+    ("meta/info.json", "info", "application/json"),
     ("meta/augmentation.json", "record", "application/json"),
     (PICTURE, "picture", "image/png"),
 )
-"""What every result has beside its episodes: path, what it is, media type."""
+"""Files that describe a result: path, kind, media type. `status.output.files` says which of them there are."""
 
 
 @dataclass(frozen=True)
@@ -57,15 +56,13 @@ def planned(output: OutputStatus) -> OutputStatus:
 
 def result_files(record: JobRecord, runs_as: ClassRecord | None) -> Sequence[ResultFile]:
     """The files of a published result that are worth a link; none until it is there."""
-    output, source = published(record), record.status.source
+    output = published(record)
     if output is None:
         return []
-    # Work by blocks of rows is an image dataset's, which has no metadata of LeRobot's.
-    lacks = {INFO} if source is not None and source.blocks is not None else set()
     return [
         ResultFile(path, kind, media, file_url(output, runs_as, path))
         for path, kind, media in FILES
-        if path not in lacks
+        if output.files is None or path in output.files
     ]
 
 

@@ -447,11 +447,7 @@ class _Course:
         source = self._job.status.source
         assert source is not None and source.selected_frames is not None  # noqa: S101
         return shard_count(
-            episodes=(source.selected_episodes if source.blocks is None else source.blocks) or 0,
-            augmented_frames=source.selected_frames * (source.copies or 1),
-            frames_per_shard=self._class.spec.frames_per_shard,
-            parallelism=self._job.spec.parallelism,
-            videos_per_episode=(source.copies or 1) * max(1, len(source.cameras)),
+            source, frames_per_shard=self._class.spec.frames_per_shard, parallelism=self._job.spec.parallelism
         )
 
     def _overran(self) -> bool:

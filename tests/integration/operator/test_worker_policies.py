@@ -34,9 +34,19 @@ from tests.integration.operator.workers import NAMESPACE, SHARDS, WorkersJob, ap
 RESOLVE, AUGMENT, PUBLISH = PhaseName.RESOLVE, PhaseName.AUGMENT, PhaseName.PUBLISH
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 AT = "2026-01-01T00:00:00Z"
-SOURCE = SourceStatus(repo_id="lab/kitchen", revision="c0ffee", episodes=10, frames=1000, selected_frames=1000)
+SOURCE = SourceStatus(
+    repo_id="lab/kitchen",
+    revision="c0ffee",
+    episodes=10,
+    frames=1000,
+    selected_frames=1000,
+    min_shards=1,
+    max_shards=10,
+)
 PLANNED = OutputStatus(dataset_id="lab/result", url="https://hub.example/datasets/lab/result")
-PUBLISHED = OutputStatus(dataset_id="lab/result", revision="beef", episodes=40, frames=4000, url=PLANNED.url)
+PUBLISHED = OutputStatus(
+    dataset_id="lab/result", revision="beef", episodes=40, frames=4000, files=["README.md"], url=PLANNED.url
+)
 NAMES = [
     "kitchen",
     "kitchen-with-a-name-that-is-cut-in-the-names-of-its-children",

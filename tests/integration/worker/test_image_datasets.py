@@ -79,6 +79,8 @@ def test_every_layout_in_every_mode(kind: str, mode: str, tmp_path: Path) -> Non
     assert status.source.format == f"Hugging Face images ({'parquet' if kind == 'parquet' else 'image folder'})"
     assert (status.source.episodes, status.source.selected_frames) == (rows, rows)
     assert status.output.episodes == (rows if mode == "inPlace" else rows * (copies + 1))
+    assert (status.source.min_shards, status.source.max_shards) == (1, status.source.blocks)
+    assert status.output.files == ["README.md", "meta/augmentation.json", "meta/augmentation.png"]
     assert [shard.episodes and shard.episodes.done == shard.episodes.total for shard in status.shards] == [True, True]
     with Image.open(result / "meta/augmentation.png") as sheet:
         assert sheet.width > 2 * 256

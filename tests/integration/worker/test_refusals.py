@@ -10,6 +10,7 @@ import pytest
 
 from augmentation_api import FailureReason, PhaseName
 from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.formats.lerobot import plan
 from augmentation_worker.phases import resolve
 from tests.integration.worker.conftest import FIXTURES, OTHER, READ, SAMPLE, Hub
 from tests.integration.worker.jobs import LocalRun, spec_of
@@ -129,7 +130,7 @@ def test_more_episodes_than_the_shards_of_a_job_can_record(
     submit: Callable[..., LocalRun], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(resolve, "MAX_SHARDS", 1)
-    monkeypatch.setattr(resolve, "most_episodes_per_shard", lambda videos: 5)
+    monkeypatch.setattr(plan, "most_episodes_per_shard", lambda videos: 5)
     failure = refusal(submit(spec_of(SAMPLE)))
     assert failure.reason is FailureReason.LIMIT_EXCEEDED
     assert words_in(failure, "6 episodes", "at most 5", "spec.augmentation.episodes")

@@ -78,7 +78,9 @@ def test_the_status_tells_the_story(results: Results, shards: int) -> None:
     assert status.source is not None
     assert status.output is not None
     assert (status.source.selected_episodes, status.source.selected_frames, status.source.copies) == (6, 342, 2)
+    assert (status.source.min_shards, status.source.max_shards) == (1, 6)
     assert (status.source.format, status.source.cameras) == ("LeRobot v3.0", [CAMERA])
+    assert status.output.files == ["README.md", "meta/info.json", "meta/augmentation.json", "meta/augmentation.png"]
     assert (status.output.episodes, status.output.frames) == (18, 1026)
     assert status.output.dataset_id == f"lab/by-{shards}"
     assert [shard.state for shard in status.shards] == [ShardState.COMPLETED] * shards

@@ -1,82 +1,91 @@
 """How many shards a job is cut into."""
 
+from typing import Any
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from augmentation_api.sharding import (
-    EPISODE_RECORD_BYTES,
-    RECORDS_BYTES,
-    VIDEO_RECORD_BYTES,
-    most_episodes_per_shard,
-    shard_count,
-)
-from augmentation_api.status import MAX_SHARDS
-from augmentation_api.worker_contract import MAX_EPISODES_PER_SHARD
+from augmentation_api.sharding import shard_count
+from augmentation_api.status import MAX_SHARDS, SourceStatus
 
-episodes_of = st.integers(1, 300_000)
 frames_of = st.integers(0, 10**10)
 frames_per_shard_of = st.integers(1, 10**7)
 parallelism_of = st.none() | st.integers(1, 1000)
+limit_of = st.integers(1, MAX_SHARDS)
+
+
+def shards_of(
+    frames: int, *, frames_per_shard: int = 20_000, parallelism: int | None = None, copies: int = 1, **source: Any
+) -> int:
+    status = SourceStatus(selected_frames=frames, copies=copies, **source)
+    return shard_count(status, frames_per_shard=frames_per_shard, parallelism=parallelism)
 
 
 def test_a_small_job_is_one_shard() -> None:
-    assert shard_count(episodes=50, augmented_frames=20_000, frames_per_shard=20_000, parallelism=None) == 1
+    assert shards_of(20_000, min_shards=1, max_shards=50) == 1
 
 
-def test_a_frame_more_than_a_shard_should_hold_is_a_second_shard() -> None:
-    assert shard_count(episodes=50, augmented_frames=20_001, frames_per_shard=20_000, parallelism=None) == 2
+def test_one_frame_too_many_for_a_shard_makes_a_second_shard() -> None:
+    assert shards_of(20_001, min_shards=1, max_shards=50) == 2
 
 
-def test_a_user_who_wants_more_at_once_gets_more_shards() -> None:
-    assert shard_count(episodes=50, augmented_frames=100, frames_per_shard=20_000, parallelism=8) == 8
+def test_frames_of_all_copies_count() -> None:
+    assert shards_of(20_000, copies=3, min_shards=1, max_shards=50) == 3
 
 
-def test_an_episode_is_never_split() -> None:
-    assert shard_count(episodes=3, augmented_frames=10**6, frames_per_shard=1000, parallelism=8) == 3
+def test_parallelism_raises_the_number_of_shards() -> None:
+    assert shards_of(100, parallelism=8, min_shards=1, max_shards=50) == 8
+
+
+def test_there_are_no_more_shards_than_the_worker_reports() -> None:
+    assert shards_of(10**6, frames_per_shard=1000, parallelism=8, min_shards=1, max_shards=3) == 3
+
+
+def test_there_are_no_fewer_shards_than_the_worker_reports() -> None:
+    assert shards_of(100, min_shards=7, max_shards=50) == 7
 
 
 def test_a_job_without_frames_is_still_one_shard() -> None:
-    assert shard_count(episodes=0, augmented_frames=0, frames_per_shard=1000, parallelism=None) == 1
+    assert shards_of(0) == 1
 
 
-@given(episodes_of, frames_of, frames_per_shard_of, parallelism_of)
-def test_there_is_at_least_one_shard_and_never_more_than_episodes_or_the_limit(
-    episodes: int, frames: int, frames_per_shard: int, parallelism: int | None
+@given(frames_of, frames_per_shard_of, parallelism_of, limit_of, limit_of)
+def test_the_count_is_within_the_reported_limits(
+    frames: int, frames_per_shard: int, parallelism: int | None, one: int, other: int
 ) -> None:
-    shards = shard_count(
-        episodes=episodes, augmented_frames=frames, frames_per_shard=frames_per_shard, parallelism=parallelism
-    )
-    assert 1 <= shards <= min(episodes, MAX_SHARDS)
+    least, most = sorted((one, other))
+    limits = {"min_shards": least, "max_shards": most}
+    assert least <= shards_of(frames, frames_per_shard=frames_per_shard, parallelism=parallelism, **limits) <= most
 
 
-@given(episodes_of, frames_of, frames_per_shard_of, parallelism_of, st.integers(1, 20 * 8))
-def test_a_shard_holds_no_more_episodes_than_its_record_can_where_there_may_be_shards_enough(
-    episodes: int, frames: int, frames_per_shard: int, parallelism: int | None, videos: int
-) -> None:
-    shards = shard_count(
-        episodes=episodes,
-        augmented_frames=frames,
-        frames_per_shard=frames_per_shard,
-        parallelism=parallelism,
-        videos_per_episode=videos,
-    )
-    assert shards == MAX_SHARDS or -(-episodes // shards) <= most_episodes_per_shard(videos)
-
-
-@given(st.integers(1, 20 * 64))
-def test_the_records_of_a_shard_fit_into_a_config_map(videos: int) -> None:
-    episodes = most_episodes_per_shard(videos)
-    assert 1 <= episodes <= MAX_EPISODES_PER_SHARD
-    assert episodes == 1 or episodes * (EPISODE_RECORD_BYTES + VIDEO_RECORD_BYTES * videos) <= RECORDS_BYTES < 2**20
-
-
-@given(episodes_of, frames_of, frames_of, frames_per_shard_of, parallelism_of)
+@given(frames_of, frames_of, frames_per_shard_of, parallelism_of, limit_of, limit_of)
 def test_more_frames_never_mean_fewer_shards(
-    episodes: int, some: int, more: int, frames_per_shard: int, parallelism: int | None
+    some: int, more: int, frames_per_shard: int, parallelism: int | None, least: int, most: int
 ) -> None:
-    few, many = sorted((some, more))
-    assert shard_count(
-        episodes=episodes, augmented_frames=few, frames_per_shard=frames_per_shard, parallelism=parallelism
-    ) <= shard_count(
-        episodes=episodes, augmented_frames=many, frames_per_shard=frames_per_shard, parallelism=parallelism
+    few, many = (
+        shards_of(frames, frames_per_shard=frames_per_shard, parallelism=parallelism, min_shards=least, max_shards=most)
+        for frames in sorted((some, more))
     )
+    assert few <= many
+
+
+@pytest.mark.parametrize(
+    ("source", "shards"),
+    [({"selected_episodes": 3}, 3), ({"selected_episodes": 1400, "blocks": 14}, 14), ({"selected_episodes": 1000}, 50)],
+)
+def test_without_reported_limits_an_episode_or_block_is_never_split(source: dict[str, Any], shards: int) -> None:
+    assert shards_of(10**6, **source) == shards
+
+
+@pytest.mark.parametrize(
+    ("source", "shards"),
+    [
+        ({"selected_episodes": 1000, "copies": 3, "cameras": ["top"]}, 4),
+        ({"selected_episodes": 1000, "copies": 20, "cameras": ["top", "wrist", "side"]}, 61),
+        ({"selected_episodes": 1_400_000, "blocks": 14}, 1),
+        ({"selected_episodes": 300_000, "copies": 20}, MAX_SHARDS),
+    ],
+)
+def test_without_reported_limits_records_of_a_kib_fit_into_a_shard(source: dict[str, Any], shards: int) -> None:
+    assert shards_of(1, **source) == shards

@@ -105,8 +105,9 @@ async def test_the_files_of_a_result_are_links_to_its_hub(http: httpx.AsyncClien
     }
 
 
-async def test_an_image_dataset_has_no_metadata_of_lerobots(http: httpx.AsyncClient, view: ClusterView) -> None:
-    put(view, job_object(version=300, status={"state": "completed", "output": OUTPUT, "source": {"blocks": 4}}))
+async def test_only_reported_files_that_are_known_become_links(http: httpx.AsyncClient, view: ClusterView) -> None:
+    files = ["README.md", "meta/augmentation.json", "meta/augmentation.png", "../../settings"]
+    put(view, job_object(version=300, status={"state": "completed", "output": OUTPUT | {"files": files}}))
     body = (await http.get(f"{PATH}/outputs")).json()
     assert [file["kind"] for file in body["files"]] == ["card", "record", "picture"]
 

@@ -53,6 +53,8 @@ FOUND_SOURCE = {
     "selectedEpisodes": 10,
     "selectedFrames": 1000,
     "copies": 3,
+    "minShards": 1,
+    "maxShards": 10,
 }
 PUBLISHED_OUTPUT = {"datasetID": "lab/kitchen_augmented_0f1e2d3c", "revision": "beef", "episodes": 40, "frames": 4000}
 

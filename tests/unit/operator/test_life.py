@@ -233,11 +233,12 @@ def test_each_job_of_a_life_is_made_once() -> None:
     assert cluster.created_jobs == [cluster.job_name(phase) for phase in (RESOLVE, AUGMENT, PUBLISH)]
 
 
-def test_an_image_dataset_is_cut_by_its_blocks_not_by_its_rows() -> None:
+@pytest.mark.parametrize(("limits", "shards"), [((1, 10), 2), ((3, 10), 3), ((1, 1), 1)])
+def test_shards_stay_within_the_limits_that_resolve_reports(limits: tuple[int, int], shards: int) -> None:
     cluster = SimulatedCluster()
     cluster.reach(RESOLVE)
     cluster.start_pod(RESOLVE)
-    cluster.report_source(selectedEpisodes=1400, selectedFrames=1400, copies=1, blocks=14)
+    cluster.report_source(selectedFrames=1000, copies=3, minShards=limits[0], maxShards=limits[1])
     cluster.succeed_pod(RESOLVE)
     cluster.settle()
-    assert cluster.status.shard_count == 1
+    assert cluster.status.shard_count == shards

@@ -16,7 +16,7 @@ from augmentation_worker.formats.images.detection import is_image_dataset
 from augmentation_worker.formats.images.publish import publish_images
 from augmentation_worker.formats.lerobot import integrity
 from augmentation_worker.formats.lerobot.data_table import SourceRows, write_shard_rows
-from augmentation_worker.formats.lerobot.layout import carried_metadata
+from augmentation_worker.formats.lerobot.layout import DESCRIPTION_PATHS, carried_metadata
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
 from augmentation_worker.formats.lerobot.metadata_files import MetadataFiles
 from augmentation_worker.formats.lerobot.picture_check import check_written_pictures
@@ -61,6 +61,7 @@ def publish(session: Session) -> None:
             revision=revision,
             episodes=plan.total_episodes,
             frames=plan.total_frames,
+            files=list(DESCRIPTION_PATHS),
             url=output.page,
         )
     )

@@ -1,7 +1,6 @@
 """resolve: pin the source, read its metadata, and find everything that can be wrong before a GPU is taken."""
 
 from augmentation_api import FailureReason
-from augmentation_api.sharding import most_episodes_per_shard
 from augmentation_api.status import MAX_SHARDS, MOST_CAMERAS, OutputStatus, SourceStatus
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats import limits
@@ -45,6 +44,8 @@ def resolve(session: Session) -> None:
             cameras=[camera.key for camera in metadata.info.cameras[:MOST_CAMERAS]],
             selected_episodes=len(chosen),
             selected_frames=frames,
+            min_shards=plan.min_shards,
+            max_shards=plan.max_shards,
             copies=plan.copies,
         ),
         output=OutputStatus(dataset_id=output.name, url=output.page),
@@ -70,7 +71,7 @@ def _checked_plan(session: Session, metadata: DatasetMetadata) -> Plan:
             FailureReason.SELECTION_EMPTY,
             f"spec.augmentation.episodes: {spec.augmentation.episodes!r} selects none of the episodes 0 to {last}",
         )
-    most = MAX_SHARDS * most_episodes_per_shard(plan.copies * len(plan.cameras))
+    most = MAX_SHARDS * plan.most_episodes_per_shard
     if len(plan.episodes) > most:
         raise WorkerFailure(
             FailureReason.LIMIT_EXCEEDED,

@@ -15,11 +15,12 @@ from itertools import count, groupby
 from math import ceil
 
 from augmentation_api import Augmentation, AugmentationJobSpec
+from augmentation_api.status import MAX_SHARDS
 from augmentation_api.vocabulary import OutputMode
-from augmentation_api.worker_contract import MAX_EPISODES_PER_SHARD
 from augmentation_worker.copies import transforms_of_copies
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.formats.images.dataset import ImageDataset, Layout, SourceFile
+from augmentation_worker.formats.images.records import most_blocks_per_shard
 from augmentation_worker.formats.lerobot.plan import balanced_shares
 
 BLOCK_ROWS = 100
@@ -28,11 +29,6 @@ MOST_BLOCKS_A_PASS = 1000
 """Of a large dataset the blocks are larger instead of more."""
 _UNNAMED = DatasetPath("unnamed")
 """Path of a block until it is known how many there are."""
-_RECORDS_BYTES = 1_000_000
-"""What the records of one shard may take of its ConfigMap, which stops at 1 MiB."""
-_BLOCK_RECORD_BYTES = 400
-_COLUMN_RECORD_BYTES = 300
-"""Most that is recorded of a block, and of each augmented column of it (its name has up to 200 characters)."""
 
 
 @dataclass(frozen=True)
@@ -155,15 +151,24 @@ class ImagePlan:
         return self.selected_rows * self.copies
 
     @property
+    def most_blocks_per_shard(self) -> int:
+        """Blocks that a shard can record."""
+        return most_blocks_per_shard(len(self.columns))
+
+    @property
+    def min_shards(self) -> int:
+        """Fewest shards that can record the work."""
+        return ceil(len(self.blocks) / self.most_blocks_per_shard)
+
+    @property
+    def max_shards(self) -> int:
+        """Most shards that have a block each."""
+        return min(len(self.blocks), MAX_SHARDS)
+
+    @property
     def carried(self) -> tuple[DatasetPath, ...]:
         """Paths of the source's files that the result has too."""
         return tuple(path for shard in self.shards for path in shard.carried)
-
-
-def most_blocks_per_shard(columns: int) -> int:
-    """Blocks whose records fit into one ConfigMap."""
-    fitting = _RECORDS_BYTES // (_BLOCK_RECORD_BYTES + _COLUMN_RECORD_BYTES * columns)
-    return max(1, min(MAX_EPISODES_PER_SHARD, fitting))
 
 
 def selected_columns(dataset: ImageDataset, augmentation: Augmentation) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from augmentation_worker.formats.lerobot.integrity import check_stored
 from augmentation_worker.formats.lerobot.layout import (
     ATTRIBUTES_PATH,
     CARD_PATH,
+    PICTURE_PATH,
     PROVENANCE_PATH,
     WRITTEN_ANEW,
     changed_attributes,
@@ -57,6 +58,7 @@ def publish_images(session: Session, source: SourceDataset, output: OutputDatase
             revision=revision,
             episodes=plan.total_rows,
             frames=plan.total_rows,
+            files=[CARD_PATH, PROVENANCE_PATH, PICTURE_PATH],
             url=output.page,
         )
     )

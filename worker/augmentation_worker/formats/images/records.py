@@ -12,11 +12,20 @@ from augmentation_worker.formats.lerobot.records import (
     OriginalVideosRecord,
     Record,
     index_of,
+    parts_per_shard,
 )
 
 ORIGINALS_KEY = ORIGINAL_VIDEOS_KEY
 """The source's files that the shard has carried over, whatever is in them."""
 _BLOCK_KEY_PREFIX = "block-"
+_BLOCK_RECORD_BYTES = 400
+_COLUMN_RECORD_BYTES = 300
+"""Most that is recorded of a block, and of each augmented column of it (its name has up to 200 characters)."""
+
+
+def most_blocks_per_shard(columns: int) -> int:
+    """Blocks whose records fit into one ConfigMap."""
+    return parts_per_shard(_BLOCK_RECORD_BYTES + _COLUMN_RECORD_BYTES * columns)
 
 
 def block_key(index: int) -> str:

@@ -6,7 +6,7 @@ from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats import limits
 from augmentation_worker.formats.images.dataset import ImageDataset, Layout
 from augmentation_worker.formats.images.detection import find_image_dataset
-from augmentation_worker.formats.images.plan import ImagePlan, make_image_plan, most_blocks_per_shard
+from augmentation_worker.formats.images.plan import ImagePlan, make_image_plan
 from augmentation_worker.phases.prepared_output import prepare_output
 from augmentation_worker.phases.session import Session
 from augmentation_worker.storage.source import SourceDataset
@@ -32,6 +32,8 @@ def resolve_images(session: Session, source: SourceDataset) -> None:
             selected_episodes=plan.selected_rows,
             selected_frames=plan.selected_rows,
             blocks=len(plan.blocks),
+            min_shards=plan.min_shards,
+            max_shards=plan.max_shards,
             copies=plan.copies,
         ),
         output=OutputStatus(dataset_id=output.name, url=output.page),
@@ -66,7 +68,7 @@ def checked_plan(
             f"spec.augmentation.episodes: {spec.augmentation.episodes!r} selects none of the rows 0 to "
             f"{dataset.rows - 1}",
         )
-    most = MAX_SHARDS * most_blocks_per_shard(len(plan.columns))
+    most = MAX_SHARDS * plan.most_blocks_per_shard
     if len(plan.blocks) > most:
         raise WorkerFailure(
             FailureReason.LIMIT_EXCEEDED,

@@ -12,6 +12,8 @@ from augmentation_worker.formats.lerobot.plan import Plan, RowsMade
 PROVENANCE_PATH = DatasetPath("meta/augmentation.json")
 PICTURE_PATH = DatasetPath("meta/augmentation.png")
 CARD_PATH = DatasetPath("README.md")
+DESCRIPTION_PATHS = (CARD_PATH, INFO_PATH, PROVENANCE_PATH, PICTURE_PATH)
+"""The files of a result that describe it."""
 ATTRIBUTES_PATH = DatasetPath(".gitattributes")
 WRITTEN_ANEW = frozenset({INFO_PATH, STATS_PATH, PROVENANCE_PATH, PICTURE_PATH, CARD_PATH, ATTRIBUTES_PATH})
 """Files that are the result's own, whether or not the source has one."""

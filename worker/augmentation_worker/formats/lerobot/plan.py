@@ -21,7 +21,7 @@ from itertools import accumulate, groupby, islice, pairwise
 from math import ceil
 
 from augmentation_api import Augmentation, AugmentationJobSpec
-from augmentation_api.sharding import most_episodes_per_shard
+from augmentation_api.status import MAX_SHARDS
 from augmentation_api.vocabulary import OutputMode
 from augmentation_worker.copies import transforms_of_copies
 from augmentation_worker.dataset_path import DatasetPath
@@ -30,6 +30,7 @@ from augmentation_worker.formats.lerobot.file_number import FileNumber
 from augmentation_worker.formats.lerobot.format_version import number_of_episode
 from augmentation_worker.formats.lerobot.info import Camera
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
+from augmentation_worker.formats.lerobot.records import most_episodes_per_shard
 
 LARGEST_SORTABLE_CHUNK = 1000
 """Files a chunk of data may have at most: LeRobot sorts data files by path, and file-1000 sorts before file-999."""
@@ -196,6 +197,21 @@ class Plan:
         """Numbers of all data files of the result, in the order of their rows."""
         numbers = {number for episode in self.episodes for number in episode.data_files}
         return tuple(sorted(numbers | {kept.number for kept in self.kept_rows}))
+
+    @property
+    def most_episodes_per_shard(self) -> int:
+        """Episodes of which a shard can record what this plan makes of them."""
+        return most_episodes_per_shard(self.copies * len(self.cameras))
+
+    @property
+    def min_shards(self) -> int:
+        """Fewest shards that can record the work."""
+        return ceil(len(self.episodes) / self.most_episodes_per_shard)
+
+    @property
+    def max_shards(self) -> int:
+        """Most shards that have an episode each."""
+        return min(len(self.episodes), MAX_SHARDS)
 
     @property
     def added_episodes(self) -> int:

@@ -17,6 +17,24 @@ PICTURE_KEY = "picture"
 _EPISODE_KEY_PREFIX = "episode-"
 _LONGEST_INDEX, _LONGEST_QUOTE = 9, 60
 
+RECORDS_BYTES = 1_000_000
+"""What the records of one shard may take of its ConfigMap, which stops at 1 MiB."""
+MAX_PARTS_PER_SHARD = 400
+"""Recorded episodes or blocks per shard at most: each is a write of the whole ConfigMap."""
+EPISODE_RECORD_BYTES = 250
+VIDEO_RECORD_BYTES = 810
+"""Most that is recorded of an episode, and of each augmented version of it per camera."""
+
+
+def parts_per_shard(record_bytes: int) -> int:
+    """Parts of work whose records, of `record_bytes` at most, fit into one ConfigMap; at least 1."""
+    return max(1, min(MAX_PARTS_PER_SHARD, RECORDS_BYTES // record_bytes))
+
+
+def most_episodes_per_shard(videos_per_episode: int) -> int:
+    """Episodes whose records fit into one ConfigMap, by their augmented versions times augmented cameras."""
+    return parts_per_shard(EPISODE_RECORD_BYTES + VIDEO_RECORD_BYTES * videos_per_episode)
+
 
 def episode_key(episode_index: int) -> str:
     """Key under which the source episode with this index is recorded."""

@@ -61,6 +61,14 @@ def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(image_plan, "BLOCK_ROWS", 4)
 
 
+def test_the_limits_on_shards_are_those_of_blocks_whatever_the_copies() -> None:
+    for copies in (1, 20):
+        plan = planned(dataset({"train": [9, 4]}), copies=copies)
+        assert (plan.min_shards, plan.max_shards) == (1, 4)
+    many = planned(dataset({"train": [4] * 1001}), copies=20)
+    assert (many.min_shards, many.max_shards) == (3, 100)
+
+
 def test_versions_stand_behind_the_files_of_their_split() -> None:
     plan = planned(dataset({"train": [5, 4], "test": [3]}), copies=2)
     assert [split.patterns for split in plan.splits] == [

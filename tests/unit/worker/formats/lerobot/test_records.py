@@ -1,10 +1,12 @@
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from augmentation_api.sharding import RECORDS_BYTES, most_episodes_per_shard
-from augmentation_api.worker_contract import MAX_EPISODES_PER_SHARD
 from augmentation_worker.formats.lerobot.records import (
+    MAX_PARTS_PER_SHARD,
+    RECORDS_BYTES,
     BlobRecord,
     DataRecord,
     EpisodeRecord,
@@ -15,6 +17,8 @@ from augmentation_worker.formats.lerobot.records import (
     VideoCopyRecord,
     VideoRecord,
     episode_key,
+    most_episodes_per_shard,
+    parts_per_shard,
 )
 
 SHA = "0123456789abcdef" * 4
@@ -55,7 +59,7 @@ def test_an_empty_manifest_is_a_shard_that_has_not_begun() -> None:
 
 
 def test_a_full_shard_of_three_copies_fits_into_a_config_map() -> None:
-    assert len(episode_record().encode()) * MAX_EPISODES_PER_SHARD < 1_000_000
+    assert len(episode_record().encode()) * MAX_PARTS_PER_SHARD < 1_000_000
 
 
 def test_a_damaged_record_is_named() -> None:
@@ -76,7 +80,12 @@ def v21_record(copies: int = 3) -> EpisodeRecord:
 
 @pytest.mark.parametrize("record", [episode_record, v21_record])
 @pytest.mark.parametrize("copies", [1, 3, 20])
-def test_the_shard_count_leaves_room_for_what_a_shard_records(
-    record: Callable[[int], EpisodeRecord], copies: int
-) -> None:
+def test_a_shard_has_room_for_the_records_of_its_episodes(record: Callable[[int], EpisodeRecord], copies: int) -> None:
     assert len(record(copies).encode()) * most_episodes_per_shard(copies) <= RECORDS_BYTES
+
+
+@given(st.integers(1, 2_000_000))
+def test_the_records_of_a_shard_fit_into_a_config_map(record_bytes: int) -> None:
+    parts = parts_per_shard(record_bytes)
+    assert 1 <= parts <= MAX_PARTS_PER_SHARD
+    assert parts == 1 or parts * record_bytes <= RECORDS_BYTES < 2**20
