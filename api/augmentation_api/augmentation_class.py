@@ -134,7 +134,7 @@ class InstanceLabels(Model):
 
 
 DEFAULT_MAX_FRAMES: Final = 1_000_000_000
-"""DROID has 27 million frames, a job makes 20 copies at most: 540 million."""
+"""DROID, the largest public robot dataset, has 27 million frames; with the maximum of 20 copies, 540 million."""
 
 
 class ClassLimits(Model):
@@ -229,7 +229,7 @@ class AugmentationClassSpec(Model):
     frames_per_shard: int = Field(
         20000, ge=1, description="Target number of augmented frames per shard: the most work that a lost pod costs."
     )
-    limits: ClassLimits = Field(default=ClassLimits(), description="What a job may ask for.")
+    limits: ClassLimits = Field(default=ClassLimits(), description="Limits of each job.")
     hub: Hub = Field(default=Hub(), description="The dataset hub.")
 
     def placement_at(self, index: int) -> ClassPlacement:

@@ -1,16 +1,14 @@
-"""Which episodes a selection names, as ranges: a few numbers, however many episodes there are.
+"""Selections of episodes as ranges: a few numbers, however many episodes there are.
 
-How many there are comes from a dataset, which may claim millions of them in a few kilobytes. What works with ranges
-costs what the selection's text does.
+The number of episodes comes from a dataset, which may claim millions in a few kilobytes. Work on ranges costs no more
+than the text of the selection.
 """
-
-from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
 
 def parse_ranges(text: str) -> list[tuple[int, int]]:
-    """'0:100,150' as half-open ranges [(0, 100), (150, 151)], in the order given; of an empty text none."""
+    """Parse '0:100,150' to half-open ranges [(0, 100), (150, 151)], in the order given; an empty text to none."""
     ranges = []
     for part in text.split(",") if text else ():
         first, _, last = part.partition(":")
@@ -19,7 +17,7 @@ def parse_ranges(text: str) -> list[tuple[int, int]]:
 
 
 def disjoint(ranges: Iterable[tuple[int, int]], count: int) -> list[range]:
-    """What half-open ranges have of 0 … count - 1: rising, without overlap. O(r log r) in the number of ranges."""
+    """Clip half-open ranges to 0 … count - 1, sort and merge them. O(r log r) in the number of ranges."""
     merged: list[range] = []
     for first, last in sorted((first, min(last, count)) for first, last in ranges):
         if first >= last:
@@ -32,13 +30,13 @@ def disjoint(ranges: Iterable[tuple[int, int]], count: int) -> list[range]:
 
 
 def page_of(ranges: Sequence[range], offset: int, limit: int) -> list[int]:
-    """The items at `limit` places from `offset` on, counted through all ranges. O(ranges + limit)."""
+    """The items offset … offset + limit - 1 of the concatenated ranges. O(ranges + limit)."""
     page: list[int] = []
-    for each in ranges:
-        # No len() of a range: that has to fit a machine word.
-        size = each.stop - each.start
+    for part in ranges:
+        # Not len(): it fails above the size of a machine word.
+        size = part.stop - part.start
         if offset < size:
-            page.extend(each[offset : offset + limit - len(page)])
+            page.extend(part[offset : offset + limit - len(page)])
             if len(page) >= limit:
                 break
         offset = max(0, offset - size)

@@ -62,5 +62,5 @@ def kubernetes_rule(rule: str, message: str) -> JsonDict:
 
 
 def list_map(key: str) -> JsonDict:
-    """Schema of a list that several writers share: entries are told apart by `key` and owned one by one."""
+    """Schema of a list that several writers share: `key` identifies entries, which are owned one by one."""
     return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [key]}

@@ -1,24 +1,24 @@
-"""Text from outside as one line that is safe to show: what could steer a terminal or forge a line is escaped.
+"""Escape untrusted text to one printable line, which can neither control a terminal nor forge a log line.
 
-A dataset, a hub or a pod chooses words that end in a status, a log or a terminal. Escape sequences, line breaks and
-the invisible characters that turn the direction of reading become what they are: `\\x1b`, `\\n`, `\\u202e`.
+Text of a dataset, a hub or a pod ends up in a status, a log or a terminal. Escape sequences, line breaks and invisible
+bidi controls are shown escaped: `\\x1b`, `\\n`, `\\u202e`.
 """
 
 from typing import Final
 
 CUT_MARK: Final = "…"
-"""Stands at the end of a text that was cut."""
+"""Marks the end of a truncated text."""
 
 
 def printable(text: str, limit: int | None = None) -> str:
-    """`text` in printable characters alone, on one line.
+    """Escape all unprintable characters of a text, on one line.
 
     Args:
-        text: of whoever.
-        limit: most characters of what comes back; a longer text loses its end.
+        text: untrusted text.
+        limit: maximum length of the result, in characters; a longer text is truncated.
     """
     if limit is not None:
-        text = text[: limit + 1]  # no character becomes less than one
+        text = text[: limit + 1]  # escaping never makes a text shorter
     shown = text if text.isprintable() else "".join(map(_shown, text))
     if limit is None or len(shown) <= limit:
         return shown
@@ -26,7 +26,7 @@ def printable(text: str, limit: int | None = None) -> str:
 
 
 def _shown(character: str) -> str:
-    """Escaped if it is a control, format or private character, a surrogate, or a space other than the plain one."""
+    """Escape a control, format or private-use character, a surrogate, or a space other than U+0020."""
     if character.isprintable():
         return character
     return character.encode("unicode_escape").decode()

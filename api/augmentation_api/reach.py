@@ -1,4 +1,4 @@
-"""Who can reach an address: by that is decided where a hub may send a program that asks it for a file."""
+"""Reachability classes of IP addresses, which decide where a hub may redirect a program."""
 
 import ipaddress
 from collections.abc import Iterable
@@ -6,15 +6,15 @@ from enum import IntEnum
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _METADATA = frozenset(map(ipaddress.ip_address, ("fd00:ec2::254", "100.100.100.200", "168.63.129.16")))
-"""Addresses outside of 169.254.0.0/16 at which clouds tell a machine its own credentials."""
+"""Cloud metadata services outside of 169.254.0.0/16, which serve a machine its own credentials."""
 _SHARED = ipaddress.ip_network("100.64.0.0/10")
-"""Carrier-grade NAT, which clusters use for pods."""
+"""Carrier-grade NAT (RFC 6598), which clusters use for pods."""
 _IPV4_IN_IPV6 = ipaddress.ip_network("64:ff9b::/96")
-"""NAT64: an IPv4 address is in the last four bytes."""
+"""NAT64 (RFC 6052): the last four bytes are an IPv4 address."""
 
 
 class Reach(IntEnum):
-    """Who can reach an address. A hub may send to one that at least as many can reach as the hub itself."""
+    """Who can reach an address. A hub may redirect only to an address of its own class or a wider one."""
 
     NOBODY = 0
     """Link-local, metadata, multicast, reserved."""
@@ -24,7 +24,7 @@ class Reach(IntEnum):
 
 
 def reach_of(text: str) -> Reach:
-    """Who can reach an IP address."""
+    """The class of an IP address. Raises ValueError if it is not one."""
     address: Address = ipaddress.ip_address(text.partition("%")[0])
     if isinstance(address, ipaddress.IPv6Address):
         if address in _IPV4_IN_IPV6:
@@ -41,9 +41,9 @@ def reach_of(text: str) -> Reach:
 
 
 def least_reach(hub_addresses: Iterable[str]) -> Reach:
-    """The least reach of an address that a hub may send to.
+    """The narrowest class of an address that a hub may redirect to.
 
     Args:
-        hub_addresses: of the hub itself; none where they are not known: then it is taken for a public one.
+        hub_addresses: addresses of the hub itself; none if unknown: the hub then counts as public.
     """
     return max(min(map(reach_of, hub_addresses), default=Reach.PUBLIC), Reach.THIS_MACHINE)

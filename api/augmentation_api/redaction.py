@@ -1,8 +1,8 @@
-"""Taking secrets out of text, whatever form a library gave them before it put them into its message.
+"""Redaction of secrets in text, in whatever encoding a library put them into its message.
 
-A library that refuses a header shows its repr; a proxy answers with the request in JSON; a URL holds it percent-encoded
-and a log line cuts it in half. So not the secret is looked for but every run of FRAGMENT of its characters, in each of
-those forms and regardless of case. What has the shape of a credential goes too, known or not.
+A library that refuses a header quotes its repr; a proxy echoes the request as JSON; a URL holds a secret
+percent-encoded, and a log line truncates it. So the search is for every run of FRAGMENT characters of a secret, in each
+of those forms and regardless of case. Anything with the shape of a credential is redacted too, known or not.
 """
 
 import base64
@@ -17,25 +17,25 @@ from urllib.parse import quote, quote_plus
 from augmentation_api.printable import printable
 
 FRAGMENT: Final = 8
-"""Characters of a secret in a row that may not be seen; no fewer can be told from ordinary text."""
+"""Length of the runs that are redacted, in characters; shorter ones match ordinary text."""
 SHORTEST_SECRET: Final = 4
-"""Shorter ones are not looked for: they are words. From here to FRAGMENT they are, where they stand alone."""
+"""Minimum length of a secret. Shorter ones match words; up to FRAGMENT, only whole words are redacted."""
 LONG: Final = 16
-"""From here on a secret is in no file by accident."""
+"""Length from which a secret occurs in no file by accident."""
 BLOT: Final = "***"
 _LOWER = str.maketrans({chr(code): chr(code + 32) for code in range(ord("A"), ord("Z") + 1)})
-"""ASCII alone, so that a text keeps its length."""
-# Whoever chooses the text must not make the search long: no shape may begin in many places and look far from each.
+"""Lower-cases ASCII only, so that a text keeps its length."""
+# The text may be an attacker's: no pattern may start at many places and scan far from each (ReDoS).
 _CREDENTIALS: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]] = (
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL), BLOT),
-    # With a digit: else it is a word.
+    # With a digit: otherwise it may be a word.
     (re.compile(r"(?i)\b(bearer|basic)(?:\s+|%20|\+)(?=[^\s\d]{0,200}\d)[A-Za-z0-9._~+/=%-]{8,}"), rf"\1 {BLOT}"),
-    # JSON Web Tokens, among them Kubernetes' identity tokens; tokens of the public hub; keys of the gateway.
+    # JSON Web Tokens (Kubernetes' service account tokens among them), Hugging Face tokens, keys of the gateway.
     (re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]*)?"), BLOT),
     (re.compile(r"\bhf_[A-Za-z0-9]{30,}"), BLOT),
-    # As long as a key is, and in both cases: people call datasets aug_so101_pick_place, too.
+    # Of the length of a key and with an upper-case letter: datasets may be called aug_so101_pick_place.
     (re.compile(r"\baug_(?=[a-z0-9_-]{0,40}[A-Z])[A-Za-z0-9_-]{36,}"), BLOT),
-    # Of a URL: who asks, and the query, which is where a signed one holds its signature.
+    # User information and query of a URL; the query of a signed URL holds its signature.
     (re.compile(r"(?i)\b([a-z][a-z0-9+.-]{0,30}://)[^\s/?#'\"<>\\]*@"), rf"\1{BLOT}@"),
     (
         re.compile(r"(?i)\b(https?://[^\s?#'\"<>\\]*)(\?[^\s'\"<>\\]*)?"),
@@ -45,10 +45,10 @@ _CREDENTIALS: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]],
 
 
 class Redactor:
-    """Knows some secrets, and blots them out of text.
+    """Removes known secrets from text.
 
     Args:
-        secrets: to be kept.
+        secrets: the secrets to remove.
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
@@ -64,7 +64,7 @@ class Redactor:
         self._fragments = {length: frozenset(found) for length, found in fragments.items()}
 
     def text(self, text: str) -> str:
-        """Words for people: without any fragment of a secret, nor anything that has the shape of one."""
+        """Redact text for people: fragments of secrets, and anything with the shape of a credential."""
         text = self._without_fragments(text)
         if self._short is not None:
             text = self._short.sub(BLOT, text)
@@ -73,18 +73,18 @@ class Redactor:
         return text
 
     def line(self, text: str, limit: int) -> str:
-        """Words as a message may quote them: at most `limit` printable characters on one line, without secrets."""
-        # What is far beyond the limit is not looked at; a fragment of a secret at the cut is still known for one.
+        """Redact, escape and truncate text for quotation in a message: one line of at most `limit` characters."""
+        # Text far beyond the limit is not scanned; a fragment of a secret at the limit is still recognized.
         return printable(self.text(text[: 4 * limit]), limit)
 
     def value(self, text: str) -> str:
-        """A name or number that programs read: without a whole secret, else as it is."""
+        """Redact a value that programs read: whole secrets only."""
         for secret in self._whole:
             text = text.replace(secret, BLOT)
         return text
 
     def holds_secret(self, content: bytes) -> bool:
-        """Whether a file's content has one of the secrets in it, as it is. Ones that may be words do not count."""
+        """Whether the content of a file contains one of the longer secrets verbatim."""
         long = (secret for secret in self._whole if len(secret) >= LONG)
         return any(secret.encode(errors="surrogatepass") in content for secret in long)
 
@@ -104,12 +104,12 @@ _SHAPES: Final = Redactor()
 
 
 def without_credentials(text: str) -> str:
-    """`text` without what has the shape of a credential; its lines stay. For whoever knows of no secret."""
+    """Redact anything with the shape of a credential; line breaks stay. For callers that know no secret."""
     return _SHAPES.text(text)
 
 
 def quotable(text: str, limit: int) -> str:
-    """What somebody else says as it may be quoted: at most `limit` printable characters on one line, no credential."""
+    """Redact, escape and truncate untrusted text for quotation: one line of at most `limit` characters."""
     return _SHAPES.line(text, limit)
 
 
@@ -124,7 +124,7 @@ def _blotted(text: str, hidden: bytearray) -> Iterator[str]:
 
 
 def _forms(secret: str) -> Iterator[tuple[str, int]]:
-    """The forms of a secret, and how many of their characters show FRAGMENT of its own."""
+    """The encoded forms of a secret, each with the number of characters that encode FRAGMENT of its own."""
     seen = {secret}
     for escaped in (secret, repr(secret)[1:-1], _as_json(secret), _as_json(repr(secret)[1:-1])):
         seen |= {escaped, html.escape(escaped), _as_json(escaped), repr(escaped)[1:-1]}
@@ -134,9 +134,9 @@ def _forms(secret: str) -> Iterator[tuple[str, int]]:
     for form in seen:
         yield form, FRAGMENT
     content = secret.encode(errors="replace")
-    # Whatever stands before it ("Bearer ", "user:") moves a secret by 0, 1 or 2 of the bytes that base64 takes as one.
+    # A prefix ("Bearer ", "user:") shifts a secret by 0, 1 or 2 bytes within the groups of three of base64.
     for before in range(3):
-        # The first and last groups mix the secret with its surroundings.
+        # The first and last groups mix the secret with its neighbours.
         aligned = content[(3 - before) % 3 :]
         aligned = aligned[: len(aligned) // 3 * 3]
         yield base64.b64encode(aligned).decode(), FRAGMENT

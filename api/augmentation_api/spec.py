@@ -152,7 +152,7 @@ class CredentialsSecretRef(Model):
     """A key of a Secret that holds a hub token."""
 
     name: ObjectName = Field(
-        description="Secret in the job's namespace. Where a job names it, its creator needs the verb get or use on it, "
+        description="Secret in the job's namespace. If a job names it, its creator needs the verb get or use on it, "
         "or the right to create pods."
     )
     key: Annotated[str, StringConstraints(pattern=r"^[-._a-zA-Z0-9]+$", max_length=253)] = Field(

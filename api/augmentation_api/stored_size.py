@@ -1,6 +1,6 @@
-"""What a text takes where Kubernetes keeps it: etcd takes 1.5 MiB of JSON, in which some characters are longer.
+"""Size of a text as the API server stores it: etcd takes 1.5 MiB of JSON, in which some characters are escaped.
 
-Kubernetes writes `<`, `>`, `&` and control characters as six bytes, whatever program sent them as one.
+The API server writes `<`, `>`, `&` and control characters as six bytes each, however a client sent them.
 """
 
 import re
@@ -12,13 +12,13 @@ _TWO_BYTES = re.compile(r'["\\]')
 
 
 def stored_size(text: str) -> int:
-    """Bytes of a text in the stored JSON, rather too many than too few (as workers-status-policy.yaml counts them)."""
+    """Upper bound of a text's size in the stored JSON, bytes (workers-status-policy.yaml counts the same way)."""
     more = 5 * len(_SIX_BYTES.findall(text)) + len(_TWO_BYTES.findall(text))
     return len(text.encode(errors="replace")) + more
 
 
 def cut_to_stored_size(text: str, most: int) -> str:
-    """As much of the beginning of a text as takes at most so many bytes."""
+    """Truncate a text to a stored size of at most `most` bytes."""
     if stored_size(text) <= most:
         return text
     return text[: bisect_right(list(accumulate(map(stored_size, text))), most)]
