@@ -54,12 +54,12 @@ class AdmissionReason(StrEnum):
     SLOT_TAKEN = "SlotTaken"
     NO_LIMIT = "NoLimit"
     ADMITTED = "Admitted"
-    # It is in turn.
+    # It is waiting for its turn.
     QUEUED = "Queued"
     PREEMPTED = "Preempted"
     EVICTED = "Evicted"
     SUSPENDED = "Suspended"
-    # It waits for somebody to put something right.
+    # Waiting alone does not help: REQUIRES_ACTION.
     QUEUE_NOT_FOUND = "QueueNotFound"
     QUEUE_INACTIVE = "QueueInactive"
     QUEUE_NOT_NAMED = "QueueNotNamed"
@@ -68,7 +68,7 @@ class AdmissionReason(StrEnum):
     DEACTIVATED = "Deactivated"
 
 
-NEEDS_SOMEBODY = frozenset(
+REQUIRES_ACTION = frozenset(
     {
         AdmissionReason.QUEUE_NOT_FOUND,
         AdmissionReason.QUEUE_INACTIVE,
@@ -78,7 +78,7 @@ NEEDS_SOMEBODY = frozenset(
         AdmissionReason.DEACTIVATED,
     }
 )
-"""Of these, the ones with which a job does not go on by waiting alone."""
+"""Reasons that do not resolve without action of the user or an administrator."""
 
 
 class AugmentationType(StrEnum):

@@ -13,7 +13,8 @@ from augmentation_api import AugmentationClass
 from augmentation_api.identifiers import LABEL_JOB_UID
 from augmentation_kube import KubeApi, Reflector, Resource
 from augmentation_operator.cache.mirror import Mirror
-from augmentation_operator.reconcile.observation import ChildJob, ChildPod, read_job, read_pod
+from augmentation_operator.children.job import ChildJob, read_job
+from augmentation_operator.children.pod import ChildPod, read_pod
 
 _ALL = ""
 """The one group of all classes."""

@@ -8,7 +8,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from augmentation_kube import KubeApi, Resource
-from augmentation_operator.reconcile.observation import ChildJob, ChildPod, NotedWarning, newest_warning
+from augmentation_operator.children.job import ChildJob
+from augmentation_operator.children.pod import ChildPod
+from augmentation_operator.children.warning import NotedWarning, newest_warning
 
 RECENT = timedelta(seconds=4)
 """What was read within this time is not read again: all jobs of a namespace share one answer."""

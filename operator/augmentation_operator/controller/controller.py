@@ -22,6 +22,8 @@ from augmentation_api.model import to_rfc3339
 from augmentation_kube import KubeApi, KubeError, KubeUnavailable, Resource
 from augmentation_operator.cache.known_jobs import KnownJobs
 from augmentation_operator.cache.noted_warnings import NotedWarnings
+from augmentation_operator.children.job import ChildJob, read_job
+from augmentation_operator.children.pod import ChildPod, read_pod
 from augmentation_operator.controller.expectations import Expectations
 from augmentation_operator.controller.status_pace import pace
 from augmentation_operator.controller.worker_isolation import WorkerIsolation
@@ -30,19 +32,13 @@ from augmentation_operator.manifests.ownership import Manifest
 from augmentation_operator.process.metrics import Metrics
 from augmentation_operator.queueing.built_in import Admissions, Place
 from augmentation_operator.queueing.kueue.reading import KueueReader
-from augmentation_operator.queueing.kueue.view import LABEL_QUEUE, KueueView, activation
+from augmentation_operator.queueing.kueue.view import KueueView
 from augmentation_operator.queueing.kueue.waiting import question, queue_name_of
 from augmentation_operator.reconcile.announcement import announcements
+from augmentation_operator.reconcile.class_selection import select_class
 from augmentation_operator.reconcile.decision import Decision, needs_fresh_read, operator_part
-from augmentation_operator.reconcile.observation import (
-    ChildJob,
-    ChildPod,
-    Observation,
-    children_of,
-    read_job,
-    read_pod,
-)
-from augmentation_operator.reconcile.obstacle import speechless
+from augmentation_operator.reconcile.observation import Observation, children_of
+from augmentation_operator.reconcile.obstacle import stuck_without_reason
 from augmentation_operator.reconcile.reconcile import decide, refused
 from augmentation_operator.reconcile.unreadable_spec import decide_without_spec, findings_of, without_unreadable_spec
 
@@ -179,25 +175,25 @@ class Controller:
                 self.lost(uid)  # deleted while nobody watched
                 return None
             raise
-        return min((delay for delay in (decision.look_again_after, wait) if delay is not None), default=None)
+        return min((delay for delay in (decision.requeue_after, wait) if delay is not None), default=None)
 
     async def _decide(self, job: AugmentationJob, seen: Observation) -> Decision:
         nodes = {pod.node for pod in seen.pods if pod.node and pod.phase == PhaseName.AUGMENT}
         now = self._clock()
+        chosen = select_class(job, self._children.classes())
+        augmentation_class = chosen if isinstance(chosen, AugmentationClass) else None
         seen = replace(
             seen,
             node_labels={node: await self._labels_of(node) for node in nodes},
-            warnings=await self._warnings.of(speechless(seen, now)),
-            place=await self._place_of(job),
-            kueue=await self._kueue_view(job, seen),
+            warnings=await self._warnings.of(stuck_without_reason(seen, now)),
+            place=await self._place_of(job, augmentation_class),
+            kueue=await self._kueue_view(job, augmentation_class, seen),
         )
-        return decide(job, self._children.classes(), seen, now)
+        return decide(job, chosen, seen, now)
 
-    async def _place_of(self, job: AugmentationJob) -> Place | None:
-        name = job.status.class_name
-        limits = (each.spec.limits for each in self._children.classes() if each.metadata.name == name)
-        limit = next((each.max_jobs_per_namespace for each in limits), None)
-        if limit is None or self._queue_name_of(job):
+    async def _place_of(self, job: AugmentationJob, augmentation_class: AugmentationClass | None) -> Place | None:
+        limit = augmentation_class.spec.limits.max_jobs_per_namespace if augmentation_class else None
+        if limit is None or not job.status.shard_count or queue_name_of(job, augmentation_class):
             return None
         priority_class = job.spec.priority_class_name
         if priority_class and priority_class not in self._admissions.priorities:
@@ -208,14 +204,12 @@ class Controller:
             self._admissions.saw(newest)
         return self._admissions.place_of(job.metadata.uid, limit)
 
-    def _queue_name_of(self, job: AugmentationJob) -> str | None:
-        chosen = (each for each in self._children.classes() if each.metadata.name == job.status.class_name)
-        return queue_name_of(job, next(chosen, None))
-
-    async def _kueue_view(self, job: AugmentationJob, seen: Observation) -> KueueView | None:
+    async def _kueue_view(
+        self, job: AugmentationJob, augmentation_class: AugmentationClass | None, seen: Observation
+    ) -> KueueView | None:
         if job.status.state is not None and job.status.state.is_final:
             return None
-        asked = question(job, seen, self._queue_name_of(job))
+        asked = question(job, seen, queue_name_of(job, augmentation_class))
         if asked is None:
             return None
         return await self._kueue.view(job.metadata.namespace, asked.queue, asked.child)
@@ -276,14 +270,9 @@ class Controller:
             if not error.is_transient or "failed calling webhook" in error.message:
                 await self._write_if_new(job, refused(job, decision, error.message, self._clock()))
             raise
-        for name, suspend in decision.suspend_jobs:
-            await self._api.merge_patch(Resource.JOBS, name, {"spec": {"suspend": suspend}}, namespace=namespace)
-        for name, active in decision.activate_workloads:
-            await self._api.merge_patch(Resource.WORKLOADS, name, activation(active), namespace=namespace)
-        for name, queue in decision.queue_jobs:
-            labels = {LABEL_QUEUE: queue}
-            await self._api.merge_patch(Resource.JOBS, name, {"metadata": {"labels": labels}}, namespace=namespace)
-        if decision.activate_workloads or decision.queue_jobs:
+        for patch in decision.patches:
+            await self._api.merge_patch(patch.resource, patch.name, patch.body, namespace=namespace)
+        if decision.patches:
             self._kueue.forget()
         # Before anything is deleted: a job that has ended must not find its child missing and make it again.
         try:
@@ -398,7 +387,7 @@ class Controller:
             seen = await self._children_read(job)
             decision = decide_without_spec(job, findings, seen, self._clock()) or decision
         wait = await self._carry_out(job, decision)
-        return min((delay for delay in (decision.look_again_after, wait) if delay is not None), default=None)
+        return min((delay for delay in (decision.requeue_after, wait) if delay is not None), default=None)
 
 
 def _has_come_to_rest(body: Mapping[str, Any]) -> bool:

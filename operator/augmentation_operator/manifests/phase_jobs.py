@@ -4,11 +4,11 @@ from augmentation_api import AugmentationClass, AugmentationJob
 from augmentation_api.failure import PERMANENT_EXIT_CODES
 from augmentation_api.identifiers import phase_job_name
 from augmentation_api.vocabulary import PhaseName
+from augmentation_operator.children.job import LABEL_QUEUE
+from augmentation_operator.children.pod import WORKER_CONTAINER
+from augmentation_operator.children.turn import attempt_of, placement_index
 from augmentation_operator.manifests.ownership import Manifest, child_metadata
 from augmentation_operator.manifests.worker_pod import worker_pod
-from augmentation_operator.queueing.kueue.view import LABEL_QUEUE
-from augmentation_operator.queueing.kueue.waiting import queue_name_of
-from augmentation_operator.reconcile.observation import WORKER_CONTAINER, attempt_of, rung_of
 
 # Kubernetes itself then decides what to start again: a pod that was evicted or preempted does not count, a permanent
 # failure ends the Job at once, everything else is tried again with backoff up to the limit.
@@ -37,13 +37,18 @@ def publish_job(job: AugmentationJob, augmentation_class: AugmentationClass, sha
     return _single_pod_job(job, augmentation_class, PhaseName.PUBLISH, shard_count)
 
 
-def augment_job(job: AugmentationJob, augmentation_class: AugmentationClass, shard_count: int) -> Manifest:
-    """The Indexed Job that writes the augmented episodes, one index a shard.
+def augment_job(
+    job: AugmentationJob, augmentation_class: AugmentationClass, shard_count: int, queue: str | None = None
+) -> Manifest:
+    """The Indexed Job that writes the augmented episodes, one index per shard.
 
     It alone waits in a queue of Kueue's: the other two take a CPU for seconds, and should not wait for accelerators.
+
+    Args:
+        queue: Kueue's LocalQueue; None: none.
     """
     limit = augmentation_class.spec.limits.max_parallelism
-    queue, metadata = queue_name_of(job, augmentation_class), _metadata(job, PhaseName.AUGMENT)
+    metadata = _metadata(job, PhaseName.AUGMENT)
     if queue:
         metadata["labels"][LABEL_QUEUE] = queue
     return {
@@ -83,5 +88,6 @@ def _single_pod_job(
 
 
 def _metadata(job: AugmentationJob, phase: PhaseName) -> Manifest:
-    rung = rung_of(job) if phase == PhaseName.AUGMENT else 0
-    return child_metadata(job, phase_job_name(job.metadata.name, job.metadata.uid, phase, attempt_of(job), rung), phase)
+    placement = placement_index(job) if phase == PhaseName.AUGMENT else 0
+    name = phase_job_name(job.metadata.name, job.metadata.uid, phase, attempt_of(job), placement)
+    return child_metadata(job, name, phase)

@@ -25,9 +25,10 @@ from augmentation_api.worker_contract import (
     ENV_SHARD_COUNT,
     ENV_SOURCE_FOLDER,
 )
+from augmentation_operator.children.pod import WORKER_CONTAINER
+from augmentation_operator.children.turn import placement_index
 from augmentation_operator.manifests.ownership import Manifest, child_labels
 from augmentation_operator.manifests.pod_resources import pod_resources
-from augmentation_operator.reconcile.observation import WORKER_CONTAINER, rung_of
 
 _WORKER_USER: Final = 65532
 _SCRATCH: Final = "/scratch"
@@ -50,7 +51,7 @@ def worker_pod(
     """Pod template of a phase."""
     spec = augmentation_class.spec
     is_augment = phase == PhaseName.AUGMENT
-    rung = spec.placement_at(rung_of(job))
+    rung = spec.placement_at(placement_index(job))
     secret = job.spec.credentials_secret_ref or spec.hub.credentials_secret_ref
     sides, claims = _volumes(job), _claims(job)
     pod: Manifest = {

@@ -35,7 +35,7 @@ class Place:
     limit: int
 
     @property
-    def look_again_after(self) -> timedelta:
+    def requeue_after(self) -> timedelta:
         """When the numbers are worth writing anew; whoever is next is woken without waiting for that."""
         return timedelta(seconds=30 + self.position // 10)
 

@@ -2,7 +2,7 @@
 
 from augmentation_api import AugmentationJob, FailureReason
 from augmentation_api.spec import SYSTEM_PRIORITY, SYSTEM_PRIORITY_REFUSED
-from augmentation_operator.reconcile.verdict import Rejection
+from augmentation_operator.reconcile.rejection import Rejection
 
 
 def refusal_of(job: AugmentationJob) -> Rejection | None:

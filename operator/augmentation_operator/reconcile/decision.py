@@ -5,8 +5,10 @@ from datetime import timedelta
 from typing import Any
 
 from augmentation_api import AugmentationJob, AugmentationJobStatus, ConditionType, PhaseName, State
+from augmentation_operator.children.turn import attempt_of, placement_index
 from augmentation_operator.manifests.ownership import Manifest
-from augmentation_operator.reconcile.observation import Observation, attempt_of, rung_of
+from augmentation_operator.manifests.patch import Patch
+from augmentation_operator.reconcile.observation import Observation
 
 OPERATOR_EVENT = "operator-"
 """Ids of the operator's own events begin so; all other events belong to workers."""
@@ -23,22 +25,18 @@ class Decision:
         apply: objects to bring to this content, in this order.
         create: objects to make unless they exist, in this order, after `apply`.
         delete_jobs: names of child Jobs to delete, with their pods.
-        suspend_jobs: child Jobs whose `suspend` should be changed.
-        activate_workloads: Kueue's Workloads whose `active` should be changed: how a Job of Kueue's is held.
-        queue_jobs: child Jobs to be put into a queue of Kueue's, with its name.
+        patches: changes of objects that exist, made in this order, before the status is written.
         delete_resource: the AugmentationJob itself is to be deleted (its time to live is over).
-        look_again_after: when to decide anew if nothing happens before.
+        requeue_after: when to decide again if nothing changes before.
     """
 
     status: AugmentationJobStatus
     apply: tuple[Manifest, ...] = ()
     create: tuple[Manifest, ...] = ()
     delete_jobs: tuple[str, ...] = ()
-    suspend_jobs: tuple[tuple[str, bool], ...] = ()
-    activate_workloads: tuple[tuple[str, bool], ...] = ()
-    queue_jobs: tuple[tuple[str, str], ...] = ()
+    patches: tuple[Patch, ...] = ()
     delete_resource: bool = False
-    look_again_after: timedelta | None = None
+    requeue_after: timedelta | None = None
 
 
 def operator_part(status: AugmentationJobStatus) -> dict[str, Any]:
@@ -71,7 +69,7 @@ def needs_fresh_read(job: AugmentationJob, decision: Decision, seen: Observation
         return True
     rung = (decision.status.placement.rung or 0) if decision.status.placement else 0
     follows = (attempt_of(job) > 0 or rung > 0) and any(manifest["kind"] == "Job" for manifest in decision.create)
-    return decision.delete_resource or rung > rung_of(job) or follows
+    return decision.delete_resource or rung > placement_index(job) or follows
 
 
 def _is_beyond_doubt(decision: Decision, seen: Observation) -> bool:

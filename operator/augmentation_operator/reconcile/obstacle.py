@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from augmentation_api import FailureReason
-from augmentation_operator.reconcile.observation import ChildJob, ChildPod, NotedWarning, Observation
+from augmentation_operator.children.job import ChildJob
+from augmentation_operator.children.pod import ChildPod
+from augmentation_operator.children.warning import NotedWarning
+from augmentation_operator.reconcile.observation import Observation
 
 IMAGE_PULL_DEADLINE = timedelta(seconds=120)
 """How long a pod may fail to pull its image before the job fails: long enough for a registry to restart."""
@@ -33,7 +36,7 @@ class Obstacle:
         return self.pod is not None and self.pod.pull_problem == "InvalidImageName"
 
 
-def speechless(seen: Observation, now: datetime) -> list[ChildJob | ChildPod]:
+def stuck_without_reason(seen: Observation, now: datetime) -> list[ChildJob | ChildPod]:
     """What does not get on and does not say why in its own status: a Job without pods, a pod whose node is silent.
 
     At most one pod: the oldest stands for the others.

@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 
 from augmentation_api import AugmentationClass, AugmentationJob, ConditionType
 from augmentation_api.status import Placement
-from augmentation_operator.reconcile.observation import ChildPod, rung_of
+from augmentation_operator.children.pod import ChildPod
+from augmentation_operator.children.turn import placement_index
 
 
 def waited_for(job: AugmentationJob, augmentation_class: AugmentationClass, now: datetime) -> Placement:
@@ -17,12 +18,12 @@ def waited_for(job: AugmentationJob, augmentation_class: AugmentationClass, now:
     recorded = job.status.placement
     if recorded is not None and recorded.tried_since is not None:
         return recorded
-    return _on_rung(rung_of(job), augmentation_class, now)
+    return _on_rung(placement_index(job), augmentation_class, now)
 
 
 def next_rung(job: AugmentationJob, augmentation_class: AugmentationClass, now: datetime) -> Placement:
     """The rung after the present one, from now on."""
-    return _on_rung(rung_of(job) + 1, augmentation_class, now)
+    return _on_rung(placement_index(job) + 1, augmentation_class, now)
 
 
 def time_left(job: AugmentationJob, augmentation_class: AugmentationClass, now: datetime) -> timedelta | None:
@@ -31,11 +32,11 @@ def time_left(job: AugmentationJob, augmentation_class: AugmentationClass, now: 
     The time for which a job was suspended, or waited in a queue, does not count.
     """
     recorded, ladder = job.status.placement, augmentation_class.spec.placements
-    if recorded is None or recorded.tried_since is None or rung_of(job) >= len(ladder) - 1:
+    if recorded is None or recorded.tried_since is None or placement_index(job) >= len(ladder) - 1:
         return None
     pauses = (job.status.condition(kind) for kind in (ConditionType.SUSPENDED, ConditionType.ADMITTED))
     since = max([recorded.tried_since, *(pause.last_transition_time for pause in pauses if pause)])
-    return since + timedelta(seconds=ladder[rung_of(job)].time_limit_seconds) - now
+    return since + timedelta(seconds=ladder[placement_index(job)].time_limit_seconds) - now
 
 
 def placement_of(
@@ -53,8 +54,8 @@ def placement_of(
         return None
     labels, names = node_labels.get(node, {}), augmentation_class.spec.instance_labels
     return Placement(
-        placement=augmentation_class.spec.placement_at(rung_of(job)).name,
-        rung=rung_of(job),
+        placement=augmentation_class.spec.placement_at(placement_index(job)).name,
+        rung=placement_index(job),
         tried_since=job.status.placement.tried_since if job.status.placement else None,
         node=node,
         instance_type=labels.get(names.instance_type),

@@ -21,15 +21,18 @@ from augmentation_api.failure import is_permanent_exit_code
 from augmentation_api.sharding import shard_count
 from augmentation_api.status import Queue
 from augmentation_api.vocabulary import AdmissionReason
+from augmentation_operator.children.job import ChildJob
+from augmentation_operator.children.pod import ChildPod
+from augmentation_operator.children.turn import attempt_of, placement_index
 from augmentation_operator.manifests.identity import GRANTED_AHEAD, identity
 from augmentation_operator.manifests.ownership import Manifest
+from augmentation_operator.manifests.patch import Patch, suspend_job
 from augmentation_operator.manifests.phase_jobs import augment_job, publish_job, resolve_job
 from augmentation_operator.manifests.shard_records import shard_records
 from augmentation_operator.queueing.kueue.admission import KueueAdmission
+from augmentation_operator.queueing.kueue.waiting import queue_name_of
 from augmentation_operator.reconcile.authority import refusal_of
-from augmentation_operator.reconcile.class_selection import select_class
-from augmentation_operator.reconcile.decision import Decision
-from augmentation_operator.reconcile.ending import (
+from augmentation_operator.reconcile.completion import (
     SOON,
     cancelled,
     completed,
@@ -39,15 +42,16 @@ from augmentation_operator.reconcile.ending import (
     settled,
     what_may_be_there,
 )
-from augmentation_operator.reconcile.failure_policy import explain, why_failed
-from augmentation_operator.reconcile.observation import ChildJob, ChildPod, Observation, attempt_of, rung_of
+from augmentation_operator.reconcile.decision import Decision
+from augmentation_operator.reconcile.failure_reason import explain, why_failed
+from augmentation_operator.reconcile.observation import Observation
 from augmentation_operator.reconcile.obstacle import IMAGE_PULL_DEADLINE, PODS_REFUSED, Obstacle, gravest_obstacle
 from augmentation_operator.reconcile.placement import next_rung, placement_of, time_left, waited_for
 from augmentation_operator.reconcile.progress import progress_of, shards_of_attempt
-from augmentation_operator.reconcile.retry import is_wanted_again, started_again
+from augmentation_operator.reconcile.rejection import Rejection
+from augmentation_operator.reconcile.restart import is_wanted_again, started_again
 from augmentation_operator.reconcile.status_draft import StatusDraft
 from augmentation_operator.reconcile.usage import usage_of
-from augmentation_operator.reconcile.verdict import Rejection
 
 CLASS_GRACE = timedelta(seconds=60)
 """How long a job waits for its class once it was missed: manifests applied together arrive in any order."""
@@ -56,11 +60,15 @@ _WATCHFUL = timedelta(seconds=10)
 """How often to ask anew what keeps pods from starting."""
 
 
-def decide(job: AugmentationJob, classes: Iterable[AugmentationClass], seen: Observation, now: datetime) -> Decision:
-    """What should be done for a job now. `now` is in whole seconds, as the API keeps time."""
+def decide(job: AugmentationJob, chosen: AugmentationClass | Rejection, seen: Observation, now: datetime) -> Decision:
+    """What should be done for a job now.
+
+    Args:
+        chosen: the class of the job, or why there is none (select_class).
+        now: in whole seconds, as the API keeps time.
+    """
     if job.status.state is not None and job.status.state.is_final:
         return started_again(job, seen, now) if is_wanted_again(job) else settled(job, seen, now)
-    chosen = select_class(job, classes)
     decision = _course_of(job, chosen, seen, now)
     after = decision.status
     stops = job.spec.suspend or job.spec.cancel or (after.state is not None and after.state.is_final)
@@ -95,7 +103,7 @@ def _without_class(job: AugmentationJob, rejection: Rejection, seen: Observation
         draft.fail(rejection, _present_phase(job))
         return Decision(draft.build())
     draft.message(rejection.message)
-    return Decision(draft.build(), look_again_after=CLASS_GRACE - missed if missed < CLASS_GRACE else None)
+    return Decision(draft.build(), requeue_after=CLASS_GRACE - missed if missed < CLASS_GRACE else None)
 
 
 def _forbidden(job: AugmentationJob, rejection: Rejection, now: datetime) -> Decision:
@@ -127,7 +135,7 @@ class _Course:
         self._draft = StatusDraft(job, now)
         self._apply: list[Manifest] = []
         self._create: list[Manifest] = []
-        self._suspend: list[tuple[str, bool]] = []
+        self._patches: list[Patch] = []
         self._kueue = KueueAdmission(job, chosen, seen, self._draft)
         self._look_again: timedelta | None = None
 
@@ -183,7 +191,10 @@ class _Course:
             return False
         child = self._run(
             PhaseName.AUGMENT,
-            lambda: [*shard_records(self._job, shards), augment_job(self._job, self._class, shards)],
+            lambda: [
+                *shard_records(self._job, shards),
+                augment_job(self._job, self._class, shards, queue_name_of(self._job, self._class)),
+            ],
             shards,
         )
         self._draft.set(progress=progress_of(self._job.status.source, shards_of_attempt(self._job), published=False))
@@ -224,14 +235,14 @@ class _Course:
                 self._look_within(timedelta(0))
             return not is_new
         if existing is not None and not existing.suspended and not existing.is_over:
-            self._suspend.append((existing.name, True))
+            self._patches.append(suspend_job(existing.name, True))
         waits = f"waiting in the queue: {place.position} of {place.depth} jobs are ahead"
         why = f"{waits} (at most {place.limit} of class {self._class.metadata.name} take nodes at once here)"
         self._draft.begin(PhaseName.PROVISION)
         self._draft.condition(ConditionType.ADMITTED, False, AdmissionReason.QUEUED, why)
         self._draft.set(current_phase=PhaseName.PROVISION, queue=Queue(position=place.position, depth=place.depth))
         self._draft.message(why)
-        self._look_within(place.look_again_after)
+        self._look_within(place.requeue_after)
         return False
 
     def _leaves_rung(self, existing: ChildJob | None, pods: Sequence[ChildPod]) -> bool:
@@ -247,7 +258,7 @@ class _Course:
         if left > timedelta(0):
             self._look_within(left)
             return False
-        rung, ahead = rung_of(self._job), next_rung(self._job, self._class, self._now)
+        rung, ahead = placement_index(self._job), next_rung(self._job, self._class, self._now)
         given_up = self._class.spec.placement_at(rung)
         obstacle = gravest_obstacle(existing, pods, self._seen, self._class.spec.image)
         why = (
@@ -483,14 +494,14 @@ class _Course:
 
     def _match_suspension(self, child: ChildJob) -> None:
         if child.suspended != self._job.spec.suspend:
-            self._suspend.append((child.name, self._job.spec.suspend))
+            self._patches.append(suspend_job(child.name, self._job.spec.suspend))
 
     def _look_within(self, delay: timedelta) -> None:
         self._look_again = delay if self._look_again is None else min(delay, self._look_again)
 
     def _decision(self) -> Decision:
-        if self._kueue.look_again_after is not None:
-            self._look_within(self._kueue.look_again_after)
+        if self._kueue.requeue_after is not None:
+            self._look_within(self._kueue.requeue_after)
         superfluous = tuple(child.name for child in self._seen.earlier_jobs)
         if self._draft.has_failed:
             superfluous += tuple(child.name for child in self._seen.jobs.values() if not child.is_over)
@@ -504,10 +515,8 @@ class _Course:
             apply=tuple(self._apply),
             create=tuple(self._create),
             delete_jobs=superfluous,
-            suspend_jobs=(*self._suspend, *self._kueue.suspend),
-            activate_workloads=tuple(self._kueue.activate),
-            queue_jobs=tuple(self._kueue.queue),
-            look_again_after=self._look_again,
+            patches=(*self._patches, *self._kueue.patches),
+            requeue_after=self._look_again,
         )
 
 

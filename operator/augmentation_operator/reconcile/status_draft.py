@@ -5,10 +5,10 @@ from datetime import datetime
 from augmentation_api import AugmentationJob, AugmentationJobStatus, ConditionType, PhaseName, PhaseStatus, State
 from augmentation_api.redaction import quotable
 from augmentation_api.status import TEXT_LIMIT, Condition, Phase, PhaseEvent
+from augmentation_operator.children.turn import attempt_of
 from augmentation_operator.reconcile.decision import OPERATOR_EVENT
-from augmentation_operator.reconcile.observation import attempt_of
 from augmentation_operator.reconcile.progress import at_rest
-from augmentation_operator.reconcile.verdict import Rejection
+from augmentation_operator.reconcile.rejection import Rejection
 
 MAX_OPERATOR_EVENTS = 10
 

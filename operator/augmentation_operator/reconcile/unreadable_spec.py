@@ -12,11 +12,11 @@ from pydantic import ValidationError
 
 from augmentation_api import AugmentationJob, AugmentationJobSpec, FailureReason, ObjectMeta, PhaseName, Source
 from augmentation_api.readable_status import readable_status
+from augmentation_operator.reconcile.completion import SOON, cancelled, completed
 from augmentation_operator.reconcile.decision import Decision
-from augmentation_operator.reconcile.ending import SOON, cancelled, completed
 from augmentation_operator.reconcile.observation import Observation
+from augmentation_operator.reconcile.rejection import Rejection
 from augmentation_operator.reconcile.status_draft import StatusDraft
-from augmentation_operator.reconcile.verdict import Rejection
 
 
 def findings_of(error: ValidationError) -> str:
@@ -56,5 +56,5 @@ def decide_without_spec(job: AugmentationJob, findings: str, seen: Observation, 
     if job.spec.suspend:
         draft.message(f"suspended, and the spec cannot be read by this version of the operator: {findings}")
         # Deleted, not suspended: a Job of Kueue's is not ours to suspend, and a Job that is missing is made again.
-        return Decision(draft.build(), delete_jobs=seen.living_jobs, look_again_after=None if seen.is_still else SOON)
+        return Decision(draft.build(), delete_jobs=seen.living_jobs, requeue_after=None if seen.is_still else SOON)
     return None

@@ -11,7 +11,9 @@ from datetime import datetime, timedelta
 
 from augmentation_api import AugmentationClass, AugmentationJob, PhaseName
 from augmentation_api.status import Usage
-from augmentation_operator.reconcile.observation import ChildPod, Observation, rung_of
+from augmentation_operator.children.pod import ChildPod
+from augmentation_operator.children.turn import placement_index
+from augmentation_operator.reconcile.observation import Observation
 
 INTERVAL = timedelta(seconds=30)
 
@@ -62,4 +64,4 @@ def _seconds(pod: ChildPod, since: datetime | None, now: datetime) -> float:
 
 
 def _price_per_hour(job: AugmentationJob, augmentation_class: AugmentationClass | None) -> float | None:
-    return augmentation_class.spec.placement_at(rung_of(job)).price_per_hour if augmentation_class else None
+    return augmentation_class.spec.placement_at(placement_index(job)).price_per_hour if augmentation_class else None

@@ -15,7 +15,7 @@ from augmentation_operator.manifests.identity import identity
 from augmentation_operator.manifests.network_policy import WorkersEgress, network_policy
 from augmentation_operator.manifests.phase_jobs import resolve_job
 from augmentation_operator.manifests.shard_records import shard_records
-from augmentation_operator.queueing.kueue.view import activation
+from augmentation_operator.queueing.kueue.view import activate_workload
 from tests.integration.operator.cluster import SYSTEM_NAMESPACE, Cluster, Json, OperatorProcess, path_of, until
 from tests.integration.operator.jobs import Job
 from tests.unit.operator.simulated_cluster import make_class
@@ -241,7 +241,8 @@ def test_the_operator_holds_and_releases_the_workload_of_an_augment_job(
     name = f"own{turn}"
     cluster.post(workloads, a_workload(name, f"kitchen-0f1e2d3c-augment{turn}"))
     for active in (False, True):
-        assert account.merge_patch(f"{workloads}/{name}", activation(active))["spec"]["active"] is active
+        body = activate_workload(name, active).body
+        assert account.merge_patch(f"{workloads}/{name}", body)["spec"]["active"] is active
 
 
 @pytest.mark.parametrize(

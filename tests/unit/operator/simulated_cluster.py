@@ -16,22 +16,18 @@ from augmentation_api.failure import FailureReason, is_permanent_exit_code
 from augmentation_api.identifiers import API_VERSION, CLASS_KIND, JOB_KIND, phase_job_name
 from augmentation_api.model import to_rfc3339
 from augmentation_api.worker_contract import TerminationMessage
+from augmentation_kube import Resource
+from augmentation_operator.children.job import LABEL_QUEUE, ChildJob, read_job
+from augmentation_operator.children.pod import LABEL_BATCH_JOB, ChildPod, read_pod
+from augmentation_operator.children.turn import attempt_of, placement_index
+from augmentation_operator.children.warning import NotedWarning
+from augmentation_operator.manifests.patch import Patch
 from augmentation_operator.queueing.built_in import Place
-from augmentation_operator.queueing.kueue.view import LABEL_QUEUE, KueueView
+from augmentation_operator.queueing.kueue.view import KueueView
 from augmentation_operator.queueing.kueue.waiting import question, queue_name_of
+from augmentation_operator.reconcile.class_selection import select_class
 from augmentation_operator.reconcile.decision import Decision, needs_fresh_read, operator_part
-from augmentation_operator.reconcile.observation import (
-    LABEL_BATCH_JOB,
-    ChildJob,
-    ChildPod,
-    NotedWarning,
-    Observation,
-    attempt_of,
-    children_of,
-    read_job,
-    read_pod,
-    rung_of,
-)
+from augmentation_operator.reconcile.observation import Observation, children_of
 from augmentation_operator.reconcile.reconcile import decide
 from tests.unit.operator.simulated_kueue import SimulatedKueue
 
@@ -276,7 +272,9 @@ class SimulatedCluster:
 
     def job_name(self, phase: PhaseName) -> str:
         """Name of the Job of a phase in the present attempt."""
-        return phase_job_name(NAME, UID, phase, attempt_of(self.job), rung_of(self.job) if phase == AUGMENT else 0)
+        return phase_job_name(
+            NAME, UID, phase, attempt_of(self.job), placement_index(self.job) if phase == AUGMENT else 0
+        )
 
     def job_of(self, phase: PhaseName) -> SimulatedJob:
         return self.jobs[self.job_name(phase)]
@@ -296,7 +294,8 @@ class SimulatedCluster:
 
     def decide(self, seen: Observation | None = None) -> Decision:
         """Decide on the present state, or on an older observation; do nothing."""
-        return decide(self.job, self.classes, self.observe() if seen is None else seen, self.now)
+        chosen = select_class(self.job, self.classes)
+        return decide(self.job, chosen, self.observe() if seen is None else seen, self.now)
 
     def reconcile(self, children: Children | None = None) -> Decision:
         """Decide once and carry it out, then let the Job controller answer.
@@ -310,15 +309,8 @@ class SimulatedCluster:
             decision = self.decide()
         for manifest in (*decision.apply, *decision.create):
             self._make(manifest)
-        for name, suspend in decision.suspend_jobs:
-            if name in self.jobs:
-                assert suspend or not self._is_kueues(self.jobs[name]), "the operator starts what Kueue holds"
-                self.jobs[name].manifest["spec"]["suspend"] = suspend
-        for name, active in decision.activate_workloads:
-            assert self.kueue is not None
-            self.kueue.activate(name, active, self.now)
-        for name, queue in decision.queue_jobs:
-            self.jobs[name].manifest["metadata"]["labels"][LABEL_QUEUE] = queue
+        for patch in decision.patches:
+            self._patch(patch)
         after = operator_part(decision.status)
         if after != before:
             self.operators_status = copy.deepcopy(after)
@@ -588,6 +580,16 @@ class SimulatedCluster:
         return states == [State.RUNNING, State.FAILED]
 
     # How the API server keeps things.
+
+    def _patch(self, patch: Patch) -> None:
+        if patch.resource is Resource.WORKLOADS:
+            assert self.kueue is not None
+            self.kueue.activate(patch.name, patch.body["spec"]["active"], self.now)
+        elif patch.name in self.jobs:
+            job, spec = self.jobs[patch.name], patch.body.get("spec", {})
+            assert spec.get("suspend", True) or not self._is_kueues(job), "the operator starts what Kueue holds"
+            job.manifest["spec"] |= spec
+            job.manifest["metadata"]["labels"] |= patch.body.get("metadata", {}).get("labels", {})
 
     def _make(self, manifest: dict[str, Any]) -> None:
         name = manifest["metadata"]["name"]

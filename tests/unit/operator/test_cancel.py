@@ -3,7 +3,7 @@
 import pytest
 
 from augmentation_api import ConditionType, FailureReason, PhaseName, PhaseStatus, State
-from augmentation_operator.reconcile.ending import REPORT_GRACE
+from augmentation_operator.reconcile.completion import REPORT_GRACE
 from augmentation_operator.reconcile.reconcile import CLASS_GRACE
 from tests.unit.operator.simulated_cluster import AUGMENT, PUBLISH, RESOLVE, SimulatedCluster
 
@@ -82,7 +82,7 @@ def test_phases_that_were_over_before_a_cancel_stay_completed() -> None:
 def test_a_cancel_is_looked_after_until_the_pods_have_stopped() -> None:
     cluster = running_in(AUGMENT)
     cluster.change(cancel=True)
-    again = cluster.reconcile().look_again_after
+    again = cluster.reconcile().requeue_after
     assert again is not None
 
 
@@ -153,7 +153,7 @@ def test_a_publish_pod_that_has_reported_and_does_not_end_is_stopped_after_a_min
     cluster.report_output()
     cluster.change(cancel=True)
     cluster.settle()
-    assert cluster.decide().look_again_after is not None
+    assert cluster.decide().requeue_after is not None
     assert "waiting for the publish pod" in (cluster.status.message or "")
     cluster.pass_time(REPORT_GRACE.total_seconds())
     cluster.settle()
@@ -216,7 +216,7 @@ def test_a_publication_that_is_not_reported_yet_is_waited_for_before_nothing_is_
     cluster.change(cancel=True)
     cluster.settle()
     assert cluster.status.state == State.RUNNING
-    assert cluster.decide().look_again_after is not None
+    assert cluster.decide().requeue_after is not None
     cluster.report_output()
     cluster.settle()
     assert cluster.status.state == State.COMPLETED

@@ -88,7 +88,7 @@ def test_a_held_job_is_looked_at_again_when_its_grace_is_over() -> None:
     cluster = SimulatedCluster(classes=())
     cluster.settle()
     cluster.pass_time(20)
-    again = cluster.decide().look_again_after
+    again = cluster.decide().requeue_after
     assert again is not None
     assert again.total_seconds() == GRACE - 20
 

@@ -281,7 +281,7 @@ def test_time_alone_changes_no_status(situation: Callable[[], SimulatedCluster])
         decision = cluster.decide()
         assert operator_part(decision.status) == operator_part(cluster.status)
         assert not decision.create
-        assert not decision.suspend_jobs
+        assert not decision.patches
 
 
 @pytest.mark.parametrize("situation", STEADY_STATES)

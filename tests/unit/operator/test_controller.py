@@ -12,10 +12,11 @@ import pytest
 
 from augmentation_api import AugmentationClass
 from augmentation_kube import KubeError, Resource
+from augmentation_operator.children.job import ChildJob, read_job
+from augmentation_operator.children.pod import ChildPod, read_pod
 from augmentation_operator.controller.controller import Controller
 from augmentation_operator.controller.expectations import SHOWN_WITHIN
 from augmentation_operator.queueing.built_in import Place
-from augmentation_operator.reconcile.observation import ChildJob, ChildPod, read_job, read_pod
 from tests.unit.operator.simulated_cluster import AUGMENT, NAME, PUBLISH, RESOLVE, UID, SimulatedCluster, make_class
 
 

@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 import pytest
 
 from augmentation_api import ConditionType, FailureReason, PhaseName, PhaseStatus, State
-from augmentation_operator.reconcile.ending import REPORT_GRACE
-from augmentation_operator.reconcile.failure_policy import explain, why_failed
-from augmentation_operator.reconcile.observation import ChildJob, ChildPod, Termination
+from augmentation_operator.children.job import ChildJob
+from augmentation_operator.children.pod import ChildPod, Termination
+from augmentation_operator.reconcile.completion import REPORT_GRACE
+from augmentation_operator.reconcile.failure_reason import explain, why_failed
 from tests.unit.operator.simulated_cluster import AUGMENT, PROVISION, PUBLISH, RESOLVE, SimulatedCluster
 
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)

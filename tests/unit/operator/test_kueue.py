@@ -6,7 +6,7 @@ import pytest
 
 from augmentation_api import ConditionType, PhaseName, State
 from augmentation_api.status import Condition
-from augmentation_operator.queueing.kueue.view import LABEL_QUEUE
+from augmentation_operator.children.job import LABEL_QUEUE
 from tests.unit.operator.simulated_cluster import AUGMENT, PROVISION, PUBLISH, RESOLVE, SimulatedCluster, make_class
 from tests.unit.operator.simulated_kueue import PENDING, SimulatedKueue
 
@@ -78,7 +78,7 @@ def test_a_job_that_waits_shows_its_place_and_what_kueue_says() -> None:
     assert cluster.status.queue is not None
     assert (cluster.status.queue.position, cluster.status.queue.depth) == (1, 2)
     assert cluster.status.current_phase == PROVISION
-    assert cluster.decide().look_again_after is not None
+    assert cluster.decide().requeue_after is not None
 
 
 def test_places_that_are_not_known_are_left_out() -> None:
@@ -109,7 +109,7 @@ def test_without_kueue_the_job_is_told_so_and_goes_on_once_it_is_installed() -> 
     assert admission(cluster) == ("False", "KueueNotInstalled")
     assert (cluster.status.message or "").startswith("queueName 'team-a': Kueue (0.15 or newer) is not installed")
     assert not cluster.has_job(AUGMENT)
-    assert cluster.decide().look_again_after is not None
+    assert cluster.decide().requeue_after is not None
     kueue.installed = True
     cluster.settle()
     cluster.admit()

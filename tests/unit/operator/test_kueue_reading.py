@@ -9,18 +9,18 @@ import pytest
 
 from augmentation_api import PhaseName
 from augmentation_kube import KubeError, Resource
+from augmentation_operator.children.job import ChildJob
 from augmentation_operator.queueing.kueue.reading import RECENT, KueueReader
 from augmentation_operator.queueing.kueue.view import (
     Eviction,
     KueueView,
     QueueState,
     Workload,
-    activation,
+    activate_workload,
     read_place,
     read_queue,
     read_workload,
 )
-from augmentation_operator.reconcile.observation import ChildJob
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 AT = "2026-01-01T00:00:00Z"
@@ -68,7 +68,7 @@ def test_a_workload_of_which_kueue_has_said_nothing_is_read() -> None:
 def test_a_workload_tells_whether_the_operator_holds_it() -> None:
     body = workload(WAITS)
     for active in (False, True):
-        patch = activation(active)
+        patch = activate_workload("job-kitchen", active).body
         body["spec"] |= patch["spec"]
         kept = {name: value for name, value in patch["metadata"]["annotations"].items() if value is not None}
         body["metadata"]["annotations"] = kept

@@ -52,7 +52,7 @@ def test_a_rung_is_given_up_when_its_time_is_over_and_not_before() -> None:
 def test_the_end_of_a_rungs_time_is_looked_forward_to() -> None:
     cluster = waiting_on_the_first_rung()
     cluster.pass_time(55)
-    again = cluster.decide().look_again_after
+    again = cluster.decide().requeue_after
     assert again is not None
     assert again.total_seconds() <= 5
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from augmentation_api import ConditionType, PhaseName, PhaseStatus, State
+from augmentation_operator.children.warning import NotedWarning
 from augmentation_operator.manifests.identity import GRANTED_AHEAD
-from augmentation_operator.reconcile.observation import NotedWarning
 from tests.unit.operator.simulated_cluster import AUGMENT, BEGINNING, PROVISION, PUBLISH, RESOLVE, SimulatedCluster
 
 PENDING, IN_PROGRESS, COMPLETED = PhaseStatus.PENDING, PhaseStatus.IN_PROGRESS, PhaseStatus.COMPLETED

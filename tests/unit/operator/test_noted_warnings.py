@@ -8,7 +8,8 @@ import pytest
 
 from augmentation_kube import KubeError, Resource
 from augmentation_operator.cache.noted_warnings import RECENT, NotedWarnings
-from augmentation_operator.reconcile.observation import ChildJob, ChildPod, read_job, read_pod
+from augmentation_operator.children.job import ChildJob, read_job
+from augmentation_operator.children.pod import ChildPod, read_pod
 from tests.unit.operator.simulated_cluster import RESOLVE, SimulatedCluster
 
 

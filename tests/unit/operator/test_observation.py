@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from augmentation_operator.reconcile.observation import read_job, read_pod
+from augmentation_operator.children.job import read_job
+from augmentation_operator.children.pod import read_pod
 from tests.unit.operator.simulated_cluster import AUGMENT, RESOLVE
 
 LABELS = {"augmentation.dev/phase": "augment"}

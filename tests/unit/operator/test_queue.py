@@ -180,7 +180,7 @@ def test_a_job_that_waits_for_a_slot_makes_no_pods_and_shows_its_place() -> None
         "waiting in the queue: 1 of 2 jobs are ahead (at most 1 of class cpu take nodes at once here)"
     )
     assert cluster.status.current_phase == PROVISION
-    assert cluster.decide().look_again_after is not None
+    assert cluster.decide().requeue_after is not None
 
 
 def test_a_slot_is_recorded_before_anything_is_made() -> None:

@@ -100,7 +100,7 @@ def test_a_new_attempt_waits_for_the_last_pod_of_the_one_before() -> None:
     cluster.retry()
     cluster.settle()
     assert cluster.status.state == State.FAILED
-    assert cluster.decide().look_again_after is not None
+    assert cluster.decide().requeue_after is not None
     cluster.end_terminating_pods()
     cluster.settle()
     assert cluster.status.state == State.QUEUED

@@ -50,7 +50,7 @@ def test_a_job_within_its_deadline_is_looked_at_again_when_it_ends() -> None:
     cluster = running_in(RESOLVE)
     cluster.pass_time(LIMIT - 3)
     cluster.settle()
-    again = cluster.decide().look_again_after
+    again = cluster.decide().requeue_after
     assert cluster.status.state == State.RUNNING
     assert again is not None
     assert again.total_seconds() == 3
@@ -114,7 +114,7 @@ def test_a_result_that_was_published_while_nobody_looked_is_not_late() -> None:
 def test_a_finished_job_is_deleted_when_its_time_to_live_is_over() -> None:
     cluster = SimulatedCluster(ttlSecondsAfterFinished=60)
     cluster.complete()
-    assert cluster.decide().look_again_after is not None
+    assert cluster.decide().requeue_after is not None
     cluster.pass_time(59)
     assert not cluster.decide().delete_resource
     cluster.pass_time(1)

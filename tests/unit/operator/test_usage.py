@@ -6,7 +6,7 @@ import pytest
 
 from augmentation_api import FailureReason
 from augmentation_api.status import Usage
-from augmentation_operator.reconcile.observation import read_pod
+from augmentation_operator.children.pod import read_pod
 from tests.unit.operator.simulated_cluster import AUGMENT, PUBLISH, RESOLVE, SimulatedCluster, make_class
 
 GPU = {

@@ -4,8 +4,8 @@ import pytest
 
 from augmentation_api import ConditionType, PhaseName, PhaseStatus, State
 from augmentation_api.status import Condition
-from augmentation_operator.reconcile.observation import NotedWarning, newest_warning
-from augmentation_operator.reconcile.obstacle import IMAGE_PULL_DEADLINE, QUIET, speechless
+from augmentation_operator.children.warning import NotedWarning, newest_warning
+from augmentation_operator.reconcile.obstacle import IMAGE_PULL_DEADLINE, QUIET, stuck_without_reason
 from tests.unit.operator.simulated_cluster import AUGMENT, IMAGE, PROVISION, PUBLISH, RESOLVE, SimulatedCluster
 
 DEADLINE = IMAGE_PULL_DEADLINE.total_seconds()
@@ -155,7 +155,7 @@ def test_a_job_that_waits_for_an_image_is_looked_at_again_soon() -> None:
     cluster = SimulatedCluster()
     cluster.settle()
     cluster.wait_in_container(RESOLVE, "ErrImagePull")
-    again = cluster.decide().look_again_after
+    again = cluster.decide().requeue_after
     assert again is not None
     assert again.total_seconds() <= 10
 
@@ -230,18 +230,18 @@ def test_a_volume_that_cannot_be_mounted_is_told_of() -> None:
 def test_only_what_stays_silent_is_asked_about() -> None:
     cluster = SimulatedCluster()
     cluster.settle()
-    assert speechless(cluster.observe(), cluster.now) == []
+    assert stuck_without_reason(cluster.observe(), cluster.now) == []
     pod = cluster.pod_of(RESOLVE)
     pod.node = "node-a"
-    assert speechless(cluster.observe(), cluster.now) == []
+    assert stuck_without_reason(cluster.observe(), cluster.now) == []
     cluster.pass_time(QUIET.total_seconds())
-    assert [child.name for child in speechless(cluster.observe(), cluster.now)] == [pod.name]
+    assert [child.name for child in stuck_without_reason(cluster.observe(), cluster.now)] == [pod.name]
     cluster.wait_in_container(RESOLVE, "ImagePullBackOff", "manifest unknown")
-    assert speechless(cluster.observe(), cluster.now) == []
+    assert stuck_without_reason(cluster.observe(), cluster.now) == []
     cluster.pods = []
-    assert [child.name for child in speechless(cluster.observe(), cluster.now)] == [cluster.job_name(RESOLVE)]
+    assert [child.name for child in stuck_without_reason(cluster.observe(), cluster.now)] == [cluster.job_name(RESOLVE)]
     cluster.job_of(RESOLVE).manifest["spec"]["suspend"] = True
-    assert speechless(cluster.observe(), cluster.now) == []
+    assert stuck_without_reason(cluster.observe(), cluster.now) == []
 
 
 def test_of_many_warnings_the_newest_is_told() -> None:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, PlainSerializer, WithJsonSchema
 
 from augmentation_api.model import to_rfc3339
 from augmentation_api.status import AugmentationJobStatus, OutputStatus, Phase, PhaseEvent, Tally
-from augmentation_api.vocabulary import NEEDS_SOMEBODY, ConditionType, PhaseName, PhaseStatus, State
+from augmentation_api.vocabulary import REQUIRES_ACTION, ConditionType, PhaseName, PhaseStatus, State
 from augmentation_gateway.cache.records import ClassRecord, JobRecord
 from augmentation_gateway.jobs.outputs import page_url, planned, published
 
@@ -180,7 +180,7 @@ def error_of(status: AugmentationJobStatus) -> str | None:
         if condition is not None and condition.status == "False" and condition.message:
             return condition.message
     admitted = status.condition(ConditionType.ADMITTED)
-    if admitted is not None and admitted.status == "False" and admitted.reason in NEEDS_SOMEBODY:
+    if admitted is not None and admitted.status == "False" and admitted.reason in REQUIRES_ACTION:
         return admitted.message or None
     return None
 

@@ -10,10 +10,13 @@ from datetime import timedelta
 from augmentation_api import AugmentationClass, AugmentationJob, ConditionType, FailureReason, PhaseName
 from augmentation_api.status import Queue
 from augmentation_api.vocabulary import AdmissionReason
+from augmentation_operator.children.job import ChildJob
+from augmentation_operator.manifests.patch import Patch, queue_job, suspend_job
+from augmentation_operator.queueing.kueue.view import activate_workload
 from augmentation_operator.queueing.kueue.waiting import Wait, queue_name_of, refusal, told, why_it_waits
-from augmentation_operator.reconcile.observation import ChildJob, Observation
+from augmentation_operator.reconcile.observation import Observation
+from augmentation_operator.reconcile.rejection import Rejection
 from augmentation_operator.reconcile.status_draft import StatusDraft
-from augmentation_operator.reconcile.verdict import Rejection
 
 _SOON = timedelta(seconds=4)
 _WHILE_HELD = timedelta(seconds=10)
@@ -24,18 +27,16 @@ class KueueAdmission:
     """Kueue's part of one decision: writes into the draft, and collects what is to be done.
 
     Attributes:
-        suspend, activate, queue: as Decision.suspend_jobs, activate_workloads and queue_jobs.
-        look_again_after: when to decide anew if nothing happens before; None: nothing is waited for here.
+        patches: as Decision.patches.
+        requeue_after: when to decide anew if nothing happens before; None: nothing is waited for here.
     """
 
     job: AugmentationJob
     augmentation_class: AugmentationClass
     seen: Observation
     draft: StatusDraft
-    suspend: list[tuple[str, bool]] = field(default_factory=list)
-    activate: list[tuple[str, bool]] = field(default_factory=list)
-    queue: list[tuple[str, str]] = field(default_factory=list)
-    look_again_after: timedelta | None = None
+    patches: list[Patch] = field(default_factory=list)
+    requeue_after: timedelta | None = None
 
     def manages(self, child: ChildJob | None) -> bool:
         """Whether Kueue starts and stops a Job (None: the augment Job that is yet to be made)."""
@@ -74,7 +75,7 @@ class KueueAdmission:
                 self._activate(view.workload.name, True)
             if not view.workload.queue_name and not child.queue_name and self._queue_name:
                 # A Kueue that manages all Jobs: this one, too, has to name a queue.
-                self.queue.append((child.name, self._queue_name))
+                self.patches.append(queue_job(child.name, self._queue_name))
             if view.workload.refusal:
                 why = refusal(child.queue_name, view.workload)
                 self.draft.fail(Rejection(FailureReason.QUEUE_REFUSED, why), shown)
@@ -97,7 +98,7 @@ class KueueAdmission:
         workload = self.seen.kueue.workload if self.seen.kueue else None
         if workload is None:
             if not child.suspended:
-                self.suspend.append((child.name, True))
+                self.patches.append(suspend_job(child.name, True))
             self._look_within(_WHILE_HELD)
         elif workload.is_active:
             self._activate(workload.name, False)
@@ -106,7 +107,7 @@ class KueueAdmission:
         self.draft.set(queue=None)
 
     def _activate(self, workload: str, active: bool) -> None:
-        self.activate.append((workload, active))
+        self.patches.append(activate_workload(workload, active))
         self._look_within(_SOON)
 
     def _waits(self, queue: str, shown: PhaseName) -> Wait:
@@ -119,7 +120,7 @@ class KueueAdmission:
         self.draft.condition(ConditionType.ADMITTED, False, wait.reason, wait.message)
         known = view is not None and view.position is not None
         self.draft.set(queue=Queue(position=view.position, depth=view.depth) if view and known else None)
-        self._look_within(wait.look_again_after)
+        self._look_within(wait.requeue_after)
         eviction = view.workload.eviction if view and view.workload else None
         if eviction is not None and not eviction.is_deactivation:
             key = f"evicted-{int(eviction.at.timestamp())}"
@@ -127,4 +128,4 @@ class KueueAdmission:
         return wait
 
     def _look_within(self, delay: timedelta) -> None:
-        self.look_again_after = delay if self.look_again_after is None else min(delay, self.look_again_after)
+        self.requeue_after = delay if self.requeue_after is None else min(delay, self.requeue_after)

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from augmentation_kube import KubeApi, KubeError, Resource
+from augmentation_operator.children.job import ChildJob
 from augmentation_operator.queueing.kueue.view import (
     LABEL_WORKLOAD_OF,
     KueueView,
@@ -19,7 +20,6 @@ from augmentation_operator.queueing.kueue.view import (
     read_queue,
     read_workload,
 )
-from augmentation_operator.reconcile.observation import ChildJob
 
 log = logging.getLogger(__name__)
 

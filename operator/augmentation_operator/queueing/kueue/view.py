@@ -11,9 +11,9 @@ from enum import Enum, auto
 from typing import Any
 
 from augmentation_api.identifiers import GROUP
+from augmentation_kube import Resource
+from augmentation_operator.manifests.patch import Patch
 
-LABEL_QUEUE = "kueue.x-k8s.io/queue-name"
-"""On a Job: the LocalQueue it waits in. Whoever has it is started and stopped by Kueue alone."""
 LABEL_WORKLOAD_OF = "kueue.x-k8s.io/job-uid"
 """On a Workload: the uid of the Job it stands for."""
 ANNOTATION_HELD = f"{GROUP}/held"
@@ -117,9 +117,10 @@ def read_workload(bodies: Iterable[Mapping[str, Any]]) -> Workload | None:
     )
 
 
-def activation(active: bool) -> dict[str, Any]:
-    """The patch of a Workload that holds its Job, or lets it queue again; who did it is recorded with it."""
-    return {"metadata": {"annotations": {ANNOTATION_HELD: None if active else "true"}}, "spec": {"active": active}}
+def activate_workload(name: str, active: bool) -> Patch:
+    """Let the Job of a Workload queue again, or hold it; an annotation records that the operator holds it."""
+    body = {"metadata": {"annotations": {ANNOTATION_HELD: None if active else "true"}}, "spec": {"active": active}}
+    return Patch(Resource.WORKLOADS, name, body)
 
 
 def read_queue(body: Mapping[str, Any]) -> tuple[QueueState, str]:

@@ -5,8 +5,9 @@ from datetime import timedelta
 
 from augmentation_api import AugmentationClass, AugmentationJob, PhaseName
 from augmentation_api.vocabulary import AdmissionReason
+from augmentation_operator.children.job import ChildJob
 from augmentation_operator.queueing.kueue.view import Eviction, KueueView, QueueState, Workload
-from augmentation_operator.reconcile.observation import ChildJob, Observation
+from augmentation_operator.reconcile.observation import Observation
 
 _WITHOUT = "limits.maxJobsPerNamespace of a class queues jobs without Kueue"
 
@@ -17,7 +18,7 @@ class Wait:
 
     reason: AdmissionReason
     message: str
-    look_again_after: timedelta
+    requeue_after: timedelta
 
 
 def queue_name_of(job: AugmentationJob, augmentation_class: AugmentationClass | None) -> str | None:

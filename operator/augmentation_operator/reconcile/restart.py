@@ -8,9 +8,10 @@ its own, however late it is seen.
 from datetime import datetime
 
 from augmentation_api import AugmentationJob, State
+from augmentation_operator.children.turn import attempt_of
+from augmentation_operator.reconcile.completion import SOON
 from augmentation_operator.reconcile.decision import Decision
-from augmentation_operator.reconcile.ending import SOON
-from augmentation_operator.reconcile.observation import Observation, attempt_of
+from augmentation_operator.reconcile.observation import Observation
 from augmentation_operator.reconcile.status_draft import StatusDraft
 
 
@@ -22,7 +23,7 @@ def is_wanted_again(job: AugmentationJob) -> bool:
 def started_again(job: AugmentationJob, seen: Observation, now: datetime) -> Decision:
     """The first step of a new attempt. No pod of an earlier one may still write what a new pod is about to write."""
     if not seen.is_still:
-        return Decision(job.status, delete_jobs=seen.living_jobs, look_again_after=SOON)
+        return Decision(job.status, delete_jobs=seen.living_jobs, requeue_after=SOON)
     draft = StatusDraft(job, now)
     draft.start_again(job.spec.attempt)
-    return Decision(draft.build(), look_again_after=SOON)
+    return Decision(draft.build(), requeue_after=SOON)

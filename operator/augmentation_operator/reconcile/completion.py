@@ -1,10 +1,12 @@
-"""How a job ends: completed, cancelled, and deleted when its time to live is over. Failures: failure_policy.py."""
+"""How a job ends: completed, cancelled, and deleted when its time to live is over. Failures: failure_reason.py."""
 
 from datetime import datetime, timedelta
 
 from augmentation_api import AugmentationJob, ConditionType, PhaseName, State
+from augmentation_operator.children.job import ChildJob
+from augmentation_operator.children.turn import attempt_of
 from augmentation_operator.reconcile.decision import Decision
-from augmentation_operator.reconcile.observation import ChildJob, Observation, attempt_of
+from augmentation_operator.reconcile.observation import Observation
 from augmentation_operator.reconcile.progress import progress_of
 from augmentation_operator.reconcile.status_draft import StatusDraft
 
@@ -77,13 +79,13 @@ def cancelled(job: AugmentationJob, seen: Observation, now: datetime) -> Decisio
     publishing = seen.jobs.get(PhaseName.PUBLISH)
     if publishing is not None and not publishing.is_over and _may_exit(job, publishing, seen, draft, now):
         draft.message("cancelling: waiting for the publish pod, which has reported its result, to end")
-        return Decision(draft.build(), look_again_after=SOON)
+        return Decision(draft.build(), requeue_after=SOON)
     if not seen.is_still:
         draft.message("cancelling: waiting for the pods to stop")
-        return Decision(draft.build(), delete_jobs=seen.living_jobs, look_again_after=SOON)
+        return Decision(draft.build(), delete_jobs=seen.living_jobs, requeue_after=SOON)
     if publishing is not None and publishing.is_complete and not report_is_due(publishing, now):
         draft.message("cancelling: waiting for the last report of the publish pod")
-        return Decision(draft.build(), look_again_after=SOON)
+        return Decision(draft.build(), requeue_after=SOON)
     for phase in job.status.phases:
         if phase.started_at and not phase.completed_at:
             there = what_may_be_there(job) if phase.name == PhaseName.PUBLISH else ""
@@ -112,5 +114,5 @@ def settled(job: AugmentationJob, seen: Observation, now: datetime) -> Decision:
         return Decision(job.status, delete_jobs=running)
     left = timedelta(seconds=job.spec.ttl_seconds_after_finished) - (now - ended)
     if left > timedelta(0):
-        return Decision(job.status, delete_jobs=running, look_again_after=left)
+        return Decision(job.status, delete_jobs=running, requeue_after=left)
     return Decision(job.status, delete_jobs=running, delete_resource=True)

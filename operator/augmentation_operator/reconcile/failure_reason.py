@@ -9,8 +9,9 @@ from augmentation_api import FailureReason, PhaseName
 from augmentation_api.failure import is_permanent_exit_code
 from augmentation_api.redaction import without_credentials
 from augmentation_api.worker_contract import TerminationMessage
-from augmentation_operator.reconcile.observation import ChildJob, ChildPod, Termination
-from augmentation_operator.reconcile.verdict import Rejection
+from augmentation_operator.children.job import ChildJob
+from augmentation_operator.children.pod import ChildPod, Termination
+from augmentation_operator.reconcile.rejection import Rejection
 
 _KILLED_BY_SIGNAL = 128
 

@@ -1,0 +1,73 @@
+"""The batch/v1 Job of a phase. Every field of a status may be absent."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from augmentation_api.identifiers import LABEL_PHASE
+from augmentation_api.vocabulary import PhaseName
+
+LABEL_QUEUE = "kueue.x-k8s.io/queue-name"
+"""On a Job: Kueue's LocalQueue that it waits in. Kueue alone starts and stops a Job that has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChildJob:
+    """The batch/v1 Job of one phase."""
+
+    name: str
+    phase: PhaseName
+    namespace: str = ""
+    uid: str = ""
+    queue_name: str = ""
+    created_at: datetime | None = None
+    completed_at: datetime | None = None
+    failed_at: datetime | None = None
+    failed_reason: str = ""
+    failed_message: str = ""
+    suspended: bool = False
+    failed_pods: int = 0
+    completions: int = 1
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all its pods succeeded."""
+        return self.completed_at is not None
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether Kubernetes has given it up."""
+        return self.failed_at is not None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it starts no more pods."""
+        return self.is_complete or self.has_failed
+
+
+def read_job(body: Mapping[str, Any]) -> ChildJob:
+    """A batch/v1 Job as the API sends it. Raises KeyError or ValueError if it is no child of ours."""
+    metadata, spec, status = body["metadata"], body.get("spec", {}), body.get("status", {})
+    conditions = {entry["type"]: entry for entry in status.get("conditions", []) if entry.get("status") == "True"}
+    complete, failed = conditions.get("Complete"), conditions.get("Failed")
+    return ChildJob(
+        name=metadata["name"],
+        phase=PhaseName(metadata["labels"][LABEL_PHASE]),
+        namespace=metadata.get("namespace", ""),
+        uid=metadata.get("uid", ""),
+        queue_name=metadata["labels"].get(LABEL_QUEUE, ""),
+        created_at=moment(metadata.get("creationTimestamp")),
+        completed_at=moment(complete.get("lastTransitionTime")) if complete else None,
+        failed_at=moment(failed.get("lastTransitionTime")) if failed else None,
+        failed_reason=failed.get("reason", "") if failed else "",
+        failed_message=failed.get("message", "") if failed else "",
+        suspended=bool(spec.get("suspend", False)),
+        failed_pods=int(status.get("failed", 0)),
+        completions=int(spec.get("completions", 1)),
+    )
+
+
+def moment(text: str | None) -> datetime | None:
+    """A time as the API sends it; None: absent."""
+    return datetime.fromisoformat(text) if text else None
