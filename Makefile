@@ -20,8 +20,8 @@ LEROBOT_V21_IMPORTS := 'datasets<=3.6.0' 'huggingface-hub>=0.34.2,<1' 'numpy<2.3
 UV := $(BIN)/uv
 # What an image installs is held by the hash of each file, whoever serves it; where from is no part of the repository.
 HASHED := --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url --generate-hashes
-# The end-to-end tests mostly wait for the cluster: the others run beside them (tests/conftest.py).
-SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# The end-to-end tests mostly wait for the cluster: the others run in parallel (tests/conftest.py).
+IN_PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 FUZZ_SECONDS ?= 600
 FUZZ_EXAMPLES ?= 3000
 CHAOS_JOBS ?= 50
@@ -33,7 +33,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
-setup: $(VENV)/.ready ## make .venv with everything
+setup: $(VENV)/.ready ## create .venv with all dependencies
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: name one with make PYTHON=...")'
@@ -44,7 +44,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	@touch $@
 
 .PHONY: lerobot
-lerobot: $(LEROBOT_VENV)/.ready $(LEROBOT_V21_VENV)/.ready ## make .venv-lerobot*, in which LeRobot's loaders judge the results
+lerobot: $(LEROBOT_VENV)/.ready $(LEROBOT_V21_VENV)/.ready ## create .venv-lerobot*, in which LeRobot's loaders check the results
 
 $(LEROBOT_VENV)/.ready: constraints-lerobot.txt | $(VENV)/.ready
 	@echo "  ... LeRobot's loader in $(LEROBOT_VENV)"
@@ -63,7 +63,7 @@ $(LEROBOT_V21_VENV)/.ready: constraints-lerobot-v21.txt | $(VENV)/.ready
 	@touch $@
 
 .PHONY: constraints
-constraints: setup ## pin anew the versions of constraints*.txt and of the images' requirements.txt
+constraints: setup ## update the pinned versions in constraints*.txt and the images' requirements.txt
 	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras --no-header --no-annotate pyproject.toml --output-file constraints.txt
 	$(UV) pip compile --quiet --upgrade --python-version 3.12 --no-header --no-annotate --constraint <(grep -E '^(torch|torchvision)==' constraints.txt) <(echo 'lerobot[dataset]==0.6.1') --output-file constraints-lerobot.txt
 	$(UV) pip compile --quiet --upgrade --python-version 3.11 --no-header --no-annotate --constraint <(grep -E '^(torch|torchvision)==' constraints.txt) <(printf '%s\n' $(LEROBOT_V21_IMPORTS)) --output-file constraints-lerobot-v21.txt
@@ -84,7 +84,7 @@ lint: setup ## check style, types, layers, and that generated files are up to da
 	@$(PY) client/generate_client.py --check
 
 .PHONY: format
-format: setup ## put the code into shape
+format: setup ## format the code
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
@@ -97,27 +97,27 @@ crds: setup ## generate the CRDs from the models
 	@$(PY) deploy/crds/generate.py
 
 .PHONY: cluster-up
-cluster-up: ## make the local cluster and its registry, or see that they are there
+cluster-up: ## create the local cluster and its registry if they are not running
 	@$(PYTHON) -m devcluster up
 
 .PHONY: cluster-down
-cluster-down: ## remove the local cluster and all it left
+cluster-down: ## remove the local cluster and everything of it
 	@$(PYTHON) -m devcluster down
 
 .PHONY: cluster-status
-cluster-status: ## say what there is
+cluster-status: ## show the state of the local cluster
 	@$(PYTHON) -m devcluster status
 
 .PHONY: kueue-build
-kueue-build: ## compile Kueue, once; for the test of queues
+kueue-build: ## compile Kueue, once, for the tests of queues
 	@$(PYTHON) -m devcluster kueue build
 
 .PHONY: kueue-up
-kueue-up: cluster-up ## put Kueue on the local cluster, for queues with quotas
+kueue-up: cluster-up ## install Kueue on the local cluster
 	@$(PYTHON) -m devcluster kueue up
 
 .PHONY: kueue-down
-kueue-down: ## remove Kueue from the local cluster, with its queues
+kueue-down: ## remove Kueue and its queues from the local cluster
 	@$(PYTHON) -m devcluster kueue down
 
 .PHONY: images
@@ -125,24 +125,24 @@ images: cluster-up ## build the images and push them to the local registry; quic
 	@$(PYTHON) -m devcluster images
 
 .PHONY: sbom
-sbom: setup images ## say what is in each image, read from the images themselves: build/sbom/*.cdx.json (CycloneDX)
+sbom: setup images ## write the bill of materials of each image, read from the image: build/sbom/*.cdx.json (CycloneDX)
 	@$(PY) -m devcluster.sbom
 
 .PHONY: demo
-demo: setup ## set everything up, augment a real robot dataset on it, and show what came out
+demo: setup ## set everything up, augment a real robot dataset, and show the result
 	@$(PY) -m devcluster.demo run
 
 .PHONY: demo-down
-demo-down: ## remove all that the demo made: its installation, its files, and the cluster if it made it
+demo-down: ## remove the demo: its installation, its files, and the cluster if the demo created it
 	@if [ -x $(PY) ]; then $(PY) -m devcluster.demo down; else $(PYTHON) -m devcluster down; fi
 
 .PHONY: browser
-browser: setup ## see that there is a Chromium, in which the gateway's page is tested
+browser: setup ## install the Chromium in which the page is tested
 	@$(PYTHON) -m devcluster browser > /dev/null
 
 .PHONY: test
 test: setup lerobot browser images kueue-build ## all tests: unit, against a real API server, and end to end on the real cluster
-	@$(PY) -m pytest $(SIDE_BY_SIDE)
+	@$(PY) -m pytest $(IN_PARALLEL)
 
 .PHONY: test-unit
 test-unit: setup ## the tests that need no cluster
@@ -153,37 +153,37 @@ test-gpu: setup ## the tests that need an NVIDIA GPU
 	@$(PY) -m pytest -m gpu tests
 
 .PHONY: bench
-bench: setup ## how fast the augmentation path is, against its floors, in one run
+bench: setup ## measure the augmentation path against its floors, in one run
 	@$(PY) benchmarks/augment_video.py
 
 .PHONY: bench-gateway
-bench-gateway: setup ## how fast the gateway's reads are, against kube-apiserver, in one run; needs wrk
+bench-gateway: setup ## measure the gateway's reads against kube-apiserver, in one run; needs wrk
 	@$(PY) -m benchmarks.gateway_reads --jobs 10000 --streams 1000
 
 .PHONY: attack-gateway
-attack-gateway: setup ## floods of a gateway on loopback: its memory, and what a well-behaved client sees, in one run
+attack-gateway: setup ## flood a gateway on loopback; measure its memory and the latency of a well-behaved client, in one run
 	@$(PY) -m benchmarks.attack_gateway --jobs $(JOBS)
 
 .PHONY: bench-operator
-bench-operator: setup ## how fast the operator takes JOBS jobs through, beside JobSet's controller, in one run
+bench-operator: setup ## measure the operator on JOBS jobs against JobSet's controller, in one run
 	@$(PY) -m benchmarks.operator_scale --jobs $(JOBS)
 
 .PHONY: fuzz-gateway
-fuzz-gateway: setup ## ten minutes of made-up requests, each answer held against the gateway's OpenAPI document
+fuzz-gateway: setup ## ten minutes of generated requests, each answer checked against the gateway's OpenAPI document
 	@$(PY) -m tests.integration.gateway.fuzzing --seconds $(FUZZ_SECONDS)
 
 .PHONY: fuzz-worker
-fuzz-worker: setup ## ten minutes of made-up bytes for every parser of what a dataset or a hub sends a worker
+fuzz-worker: setup ## ten minutes of generated input for every parser of data that a dataset or a hub sends a worker
 	@$(PY) -m tests.unit.worker.fuzzing --seconds $(FUZZ_SECONDS)
 
 .PHONY: chaos
-chaos: setup images ## fifty jobs while operator, workers, kubelet, API server, etcd and hub are killed again and again
+chaos: setup images ## run fifty jobs while operator, workers, kubelet, API server, etcd and hub are killed repeatedly
 	@CHAOS_JOBS=$(CHAOS_JOBS) $(PY) -m pytest -s --timeout 0 tests/e2e/test_chaos.py
 
 .PHONY: fuzz-operator
-fuzz-operator: setup ## thousands of made-up lives of a job, each promise of the operator checked after every step
+fuzz-operator: setup ## stateful test: thousands of generated scenarios, the invariants of the operator checked after every step
 	@FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(PY) -m pytest tests/unit/operator/test_any_order.py
 
 .PHONY: clean
-clean: ## remove what was built in this folder
+clean: ## remove build outputs from this folder
 	@rm -rf build dist $(VENV) $(LEROBOT_VENV) $(LEROBOT_V21_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

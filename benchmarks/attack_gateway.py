@@ -136,7 +136,7 @@ class Attacked:
         return uid, str(published["metadata"]["uid"])
 
     def attack(self, name: str, *, seconds: float, scale: float = 1.0) -> Seen:
-        """One flood, and the client beside it."""
+        """One flood with the well-behaved client."""
         seconds = max(seconds, SLOW_SECONDS) if name in SLOW and scale == 1 else seconds
         _reset_peak(self.gateway.process_id)
         plan = {

@@ -28,7 +28,7 @@ STAGES = ("resolve", "augment", "publish")
 
 
 class Metrics:
-    """What a controller tells Prometheus at one moment."""
+    """Metrics of a controller at one moment."""
 
     def __init__(self, text: str) -> None:
         self._samples = [

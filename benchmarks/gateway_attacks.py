@@ -1,4 +1,4 @@
-"""Floods of a gateway, each by itself, bounded in time and in number; only ever of an address of this machine.
+"""Floods of a gateway, one at a time, bounded in time and number; only to an address of this machine.
 
 Run by attack_gateway.py as a process of its own, so that what measures is not what floods:
 
@@ -24,7 +24,7 @@ from pathlib import Path
 
 Attack = Callable[["Target"], Awaitable[None]]
 
-PATIENCE_SECONDS = 5.0
+TIMEOUT_SECONDS = 5.0
 PICTURE_BYTES = 8 * 1024 * 1024
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -57,7 +57,7 @@ class Target:
         return time.monotonic() < self.until
 
     def count(self, usual: int) -> int:
-        """So many, in proportion."""
+        """A number of connections, in proportion to the scale."""
         return max(1, round(usual * self.scale))
 
     @asynccontextmanager
@@ -78,7 +78,7 @@ class Target:
 
     async def answer(self, reader: asyncio.StreamReader) -> None:
         """Read an answer and count its status."""
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
             self.answers[head[9:12]] += 1
             if length := re.search(r"content-length: (\d+)", head):
@@ -228,7 +228,7 @@ async def _streams(target: Target, sockets: int) -> None:
     async def one(number: int) -> None:
         async with target.connection() as (reader, writer):
             writer.write(get(f"/v1/augmentation/{target.uid}/events", target.keys[number % 50]))
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with asyncio.timeout(TIMEOUT_SECONDS):
                 target.answers[(await reader.readuntil(b"\r\n\r\n")).decode()[9:12]] += 1
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(0.0, target.until - time.monotonic())):

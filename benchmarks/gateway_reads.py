@@ -192,7 +192,7 @@ async def set_status(plane: ControlPlane, wanted: dict[str, Any]) -> None:
 
 
 async def fill(plane: ControlPlane, jobs: int) -> str:
-    """Make the job that is measured, and others beside it; the uid of the first."""
+    """Create the job that is measured, and others. Returns the uid of the first."""
     async with connect(str(plane.kubeconfig)) as api:
         together = asyncio.Semaphore(32)
 

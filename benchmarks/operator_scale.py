@@ -1,9 +1,9 @@
-"""How fast the operator takes jobs from creation to completion, beside JobSet's controller, in one run on one machine.
+"""Throughput of the operator, from creation to completion of jobs, compared with JobSet's controller in one run.
 
 Each stands before the same programs: a real API server, Job controller, garbage collector and scheduler, with kwok's
 nodes (scale_cluster.py); one after the other, in a new cluster, so that neither works among what the other has left.
-Each gets so many jobs at once: AugmentationJobs of one shard, and JobSets of as many Jobs, each of which depends on the
-one before, as an AugmentationJob has phases with a pod. Our workers' reports are made by a stand-in
+Each gets the same number of jobs at once: AugmentationJobs of one shard, and JobSets with one Job per phase of an
+AugmentationJob that has a pod, each depending on the one before. A stand-in writes our workers' reports
 (stand_in_workers.py).
 
 Of each: jobs a second from the first creation to the last completion, reconciles, calls of the API a job, memory and
@@ -65,7 +65,7 @@ class Course:
 
 
 def measure(plane: ControlPlane, contender: Contender, jobs: int, alone: int) -> Course:
-    """Start a contender and give it its jobs: a first one, so many `alone`, one after another, and `jobs` at once."""
+    """Start a contender and give it its jobs: a first one, `alone` jobs one after another, and `jobs` at once."""
     cluster = Cluster(plane)
     contender.start()
     time_to_first_pod(cluster, contender, "first")
@@ -124,7 +124,7 @@ async def create(plane: ControlPlane, contender: Contender, jobs: int) -> None:
 
 
 def await_complete(contender: Contender, jobs: int, what: str) -> None:
-    """Wait until a contender says that so many of its jobs are complete; fails where nothing moves for long."""
+    """Wait until a number of jobs of a contender are complete; fails if nothing changes for long."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task(f"{contender.name}, {what}", total=jobs)
@@ -157,7 +157,7 @@ async def make_finished(plane: ControlPlane, ours: Contender, jobs: int) -> None
     """Jobs that have ended long ago, of which nothing else is left: made as they are, no operator took them there."""
     at = "2026-01-01T00:00:00Z"
     phases = [{"name": name, "status": "completed", "startedAt": at, "completedAt": at} for name in PhaseName]
-    told = {"status": "True", "message": "as it is told", "lastTransitionTime": at, "observedGeneration": 1}
+    common = {"status": "True", "message": "sample", "lastTransitionTime": at, "observedGeneration": 1}
     status = {
         "state": "completed",
         "currentPhase": "publish",
@@ -167,9 +167,9 @@ async def make_finished(plane: ControlPlane, ours: Contender, jobs: int) -> None
         "shardCount": 1,
         "phases": phases,
         "conditions": [
-            {"type": "Accepted", "reason": "ClassSelected", **told},
-            {"type": "Placed", "reason": "Running", **told},
-            {"type": "Complete", "reason": "Published", **told},
+            {"type": "Accepted", "reason": "ClassSelected", **common},
+            {"type": "Placed", "reason": "Running", **common},
+            {"type": "Complete", "reason": "Published", **common},
         ],
         **REPORTS["resolve"],
         **REPORTS["augment"],
@@ -229,7 +229,7 @@ def report(courses: dict[str, Course]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Times the operator beside JobSet's controller.")
+    parser = argparse.ArgumentParser(description="Measure the operator against JobSet's controller.")
     parser.add_argument("--jobs", type=int, default=10_000)
     parser.add_argument("--alone", type=int, default=10, help="jobs one after another, before")
     parser.add_argument("--idle-seconds", type=int, default=360, help="more than one check of the watch, every 5 min")
@@ -237,7 +237,7 @@ def main() -> None:
     parser.add_argument(
         "--jobset-jobs", type=int, default=10_000, help="no more for JobSet; any rate falls with the number of jobs"
     )
-    parser.add_argument("--finished", type=int, help="only this: start before so many finished jobs, and stay idle")
+    parser.add_argument("--finished", type=int, help="only measure idling with this number of finished jobs")
     options = parser.parse_args()
     for program in PROGRAMS if options.without_jobset else (*PROGRAMS, "jobset"):
         tool_path(program)

@@ -72,7 +72,7 @@ class StandInWorkers:
                     if event["type"] in ("ADDED", "MODIFIED"):
                         self._saw(event["object"])
             except (KubeError, KubeUnavailable) as error:
-                print(f"the watch of the pods begins anew: {error}", flush=True)
+                print(f"restarting the watch of the pods: {error}", flush=True)
                 version = ""
 
     def _saw(self, pod: Json) -> None:

@@ -32,7 +32,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; what a person can put right is told in one sentence."""
+    """Run one command. An error that the user can fix is reported in one sentence."""
     options = parser().parse_args(arguments)
     # As an exception, so that what runs below ends too; the default would leave kind or a compiler behind.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))

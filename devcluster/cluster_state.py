@@ -14,7 +14,7 @@ from devcluster.provider import Provider
 class ClusterState:
     """Written before the cluster is created, so that a killed creation can be cleaned up.
 
-    node_image: what the node runs; another one wanted means that the cluster has to be made anew.
+    node_image: what the node runs; if another one is wanted, the cluster has to be recreated.
     registry: host:port[/prefix] as the pods name it; registry_push: the same registry as this machine names it.
     """
 

@@ -54,7 +54,7 @@ def find_toolchain(cache: Path) -> GoToolchain:
     program = shutil.which("go")
     if program is not None:
         version = parse_go_version(output_of([program, "env", "GOVERSION"]) or "")
-        # From 1.21 on, Go fetches the newer toolchain that go.mod asks for by itself.
+        # From 1.21 on, Go downloads the newer toolchain that go.mod asks for.
         if version is not None and version >= (1, 21):
             return GoToolchain(program)
     return GoToolchain(str(_install_wheel(cache)))

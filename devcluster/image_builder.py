@@ -56,7 +56,7 @@ class Builder(Protocol):
 
 
 def builder_for(provider: Provider, cache: Path) -> Builder:
-    """buildah beside podman, Docker beside Docker."""
+    """buildah with podman, Docker with Docker."""
     return Buildah(cache / "scratch") if provider is Provider.PODMAN else Docker()
 
 
@@ -160,7 +160,7 @@ class Docker:
         )  # fmt: skip
 
     def push(self, target: Target, log: Path, running: Step) -> str:
-        """Docker takes a registry on localhost to be plain HTTP by itself."""
+        """Docker assumes plain HTTP for a registry on localhost."""
         run_logged(["docker", "push", target.name], log, running=running)
         digests = output_of(["docker", "image", "inspect", "--format", "{{json .RepoDigests}}", target.name])
         prefix = f"{target.registry}/{target.repository}@"

@@ -58,20 +58,20 @@ def up(settings: Settings) -> ClusterState:
 
 
 def reason_to_create(recorded: ClusterState | None, provider: Provider, node_image: str, found: Health) -> str | None:
-    """Why the cluster has to be made (anew), in words for a person, or None where it can be used as it is.
+    """The reason why the cluster has to be (re)created, as a message; None if it can be used as it is.
 
     A registry that stopped is no reason: it is started again.
     """
     if recorded is None:
         return "no cluster on record: creating it"
     if not recorded.ready:
-        return "the last creation was not finished: creating the cluster anew"
+        return "the last creation was not finished: recreating the cluster"
     if recorded.provider is not provider:
-        return f"the cluster was made with {recorded.provider}, now it is {provider}: creating it anew"
+        return f"the cluster was made with {recorded.provider}, now it is {provider}: recreating it"
     if recorded.node_image != node_image:
-        return "the pins of the node image have changed: creating the cluster anew"
+        return "the pins of the node image have changed: recreating the cluster"
     if not found.api:
-        return "the cluster's API server does not answer: creating the cluster anew"
+        return "the cluster's API server does not answer: recreating the cluster"
     return None
 
 

@@ -28,7 +28,7 @@ from devcluster.tools import go_module, host_architecture, tool_path, tool_set_f
 NAMESPACE = "kueue-system"
 _RELEASE = "kueue"
 _REPOSITORY = "kueue"
-# A static binary needs nothing beside it. The chart starts it as /manager.
+# A static binary needs nothing else. The chart starts it as /manager.
 _DOCKERFILE = "FROM scratch\nCOPY manager /manager\nUSER 65532:65532\n"
 _GROUP = "kueue.x-k8s.io"
 _MANAGED = (f"workloads.{_GROUP}", f"localqueues.{_GROUP}", f"clusterqueues.{_GROUP}", f"resourceflavors.{_GROUP}")
@@ -112,7 +112,7 @@ def down(settings: Settings) -> int:
 
 
 def chart_values(pull_from: str, tag: str) -> dict[str, Any]:
-    """What the chart is told: our image, and what a small node can give."""
+    """Values of the chart: our image, and resources that a small node can give."""
     return {
         "controllerManager": {
             "manager": {

@@ -1,6 +1,6 @@
 """Every version that is built or pulled here, and which binaries come out of which Go packages.
 
-Go dependencies are pinned by `go/*/go.mod` and `go.sum` beside this file; the versions below repeat what has to be
+Go dependencies are pinned by `go/*/go.mod` and `go.sum` in this folder; the versions below repeat what has to be
 stamped into binaries or named to another tool, and a unit test holds them equal to go.mod.
 """
 

@@ -1,4 +1,4 @@
-"""Running other programs: output to a log, the last line shown live, a failure told in one sentence."""
+"""Subprocesses with their output in a log, the last line shown live, and failures reported in one sentence."""
 
 from __future__ import annotations
 

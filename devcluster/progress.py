@@ -81,6 +81,6 @@ def step(name: str) -> Iterator[Step]:
 
 
 def say(line: str) -> None:
-    """One line for a person, beside the steps."""
+    """Print one line for the user, between the steps."""
     sys.stderr.write(line + "\n")
     sys.stderr.flush()

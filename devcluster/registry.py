@@ -2,7 +2,7 @@
 
 With podman it is a process of this machine that listens on the cluster's bridge alone, so that this machine and the
 node reach it and nobody else; with Docker it is a container, as kind documents it.
-Its data lies in the cache, by cluster name: a cluster that is made anew pulls what was pushed before.
+Its data lies in the cache, by cluster name: a recreated cluster pulls what was pushed before.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ class Settings:
 
     @property
     def lock(self) -> Path:
-        """Held by a command that changes the cluster. Beside the state folder, which comes and goes."""
+        """Held by a command that changes the cluster. Next to the state folder, which is created and removed."""
         return self.state.parent / f"{self.name}.lock"
 
 

@@ -74,7 +74,7 @@ def tool_path(name: str, cache: Path | None = None) -> Path:
 
 
 def ensure_tool_sets(tool_sets: Iterable[ToolSet], cache: Path) -> None:
-    """Compile the sets that the cache lacks, one after the other: each uses every core by itself."""
+    """Compile the sets that the cache lacks, one after the other: each uses all cores."""
     wanted = list(tool_sets)
     if all(tool_set_folder(each, cache).exists() for each in wanted):
         return

@@ -23,10 +23,10 @@ from devcluster import commands, settings
 from devcluster.demo.access import Access
 from devcluster.demo.contact_sheet import draw_contact_sheet
 from devcluster.demo.dataset import Result, upload_sample
-from devcluster.demo.following import follow, submit, where_time_went
-from devcluster.demo.forwarding import stop_forwarding
 from devcluster.demo.installation import install, open_access, uninstall
+from devcluster.demo.job_progress import follow, submit, where_time_went
 from devcluster.demo.kubectl import Kubectl
+from devcluster.demo.port_forward import stop_forwarding
 from devcluster.errors import DevclusterError
 from devcluster.progress import step
 
@@ -141,7 +141,7 @@ def down(chosen: settings.Settings) -> int:
 
 @contextlib.contextmanager
 def _only_one() -> Iterator[None]:
-    """Hold the demo's lock. A second demo is told so instead of sharing files and cluster with the first."""
+    """Hold the demo's lock. A second demo fails with a message instead of sharing files and cluster with the first."""
     OUTPUT.mkdir(parents=True, exist_ok=True)
     with (OUTPUT.parent / "demo.lock").open("w") as file:
         try:
@@ -152,7 +152,7 @@ def _only_one() -> Iterator[None]:
 
 
 def main() -> int:
-    """Run one command; what a person can put right is told in one sentence."""
+    """Run one command. An error that the user can fix is reported in one sentence."""
     parser = argparse.ArgumentParser(prog="python -m devcluster.demo", description=__doc__)
     parser.add_argument("command", choices=("run", "down"))
     command = parser.parse_args().command

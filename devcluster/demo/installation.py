@@ -19,8 +19,8 @@ from augmentation_api.identifiers import CLASS_PLURAL, GROUP, JOB_PLURAL
 from augmentation_gateway.credentials.keys import ALL_PROJECTS, ApiKey, KeysDocument, Principal, digest_of, new_secret
 from devcluster import commands
 from devcluster.demo.access import Access
-from devcluster.demo.forwarding import forward
 from devcluster.demo.kubectl import Kubectl
+from devcluster.demo.port_forward import forward
 from devcluster.errors import DevclusterError
 from devcluster.kind_config import GATEWAY_NODE_PORT
 from devcluster.progress import step

@@ -15,7 +15,7 @@ from devcluster.localhub.tokens import Tokens
 
 
 def main() -> int:
-    """Serve until told to stop; 2 where the arguments make no sense."""
+    """Serve until stopped. Exit status 2 for invalid arguments."""
     parser = argparse.ArgumentParser(prog="localhub", description="A small dataset hub for the demo and the tests.")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=8080, help="port to listen on (default: %(default)s)")

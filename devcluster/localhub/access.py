@@ -79,7 +79,7 @@ def visible_to(identity: Identity | None, store: Store, name: str) -> Repository
 
 
 def can_see(identity: Identity | None, repository: Repository) -> bool:
-    """Whether a dataset exists, as far as this user is told."""
+    """Whether a dataset exists and is visible to this user."""
     return not repository.private or (identity is not None and identity.name == repository.namespace)
 
 

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 
 
 class HubError(Exception):
-    """A refusal the client is told about.
+    """An error that is reported to the client.
 
     Args:
         status: HTTP status.

@@ -40,7 +40,7 @@ def tree(request: Request) -> Response:
 
 
 async def paths_info(request: Request) -> Response:
-    """POST paths-info/{revision}, a form or JSON with `paths` and `expand`; unknown paths are passed over."""
+    """POST paths-info/{revision}, a form or JSON with `paths` and `expand`; unknown paths are ignored."""
     repository = readable(request)
     body = await request.body()
     if request.headers.get("content-type", "").startswith("application/json"):

@@ -85,7 +85,7 @@ def hub_process(data_dir: Path, tokens: str, port: int | None = None) -> Iterato
 
 
 def inject_fault(endpoint: str, token: str, **rule: Any) -> None:
-    """Make requests fail, as told by a rule of `devcluster.localhub.faults`; `token` is a write token."""
+    """Make requests fail by a rule of `devcluster.localhub.faults`; `token` is a write token."""
     _call("POST", f"{endpoint}/_faults", token, json.dumps(rule).encode())
 
 

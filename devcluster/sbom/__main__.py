@@ -38,7 +38,7 @@ def write_bills(chosen: settings.Settings, folder: Path) -> list[Path]:
 
 
 def main() -> int:
-    """Write them; what a person can put right is told in one sentence."""
+    """Write the bills. An error that the user can fix is reported in one sentence."""
     try:
         write_bills(settings.from_environment(), FOLDER)
     except DevclusterError as error:

@@ -56,7 +56,7 @@ def files_of(opened: Open, digest: str, is_wanted: Callable[[str], bool]) -> dic
 
 def _layers(opened: Open, digest: str) -> list[str]:
     manifest = _manifest(opened, digest)
-    if "manifests" in manifest:  # an index: by platform, and what BuildKit attests beside them
+    if "manifests" in manifest:  # an index: by platform, plus attestations of BuildKit
         images = [each for each in manifest["manifests"] if each.get("platform", {}).get("os") != "unknown"]
         manifest = _manifest(opened, images[0]["digest"])
     return [layer["digest"] for layer in manifest["layers"]]

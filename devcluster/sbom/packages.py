@@ -41,7 +41,7 @@ class Package:
 
 
 def is_record(path: str) -> bool:
-    """Whether a file tells what is installed."""
+    """Whether a file lists installed packages."""
     return (
         path.endswith(".dist-info/METADATA")
         or path == "var/lib/dpkg/status"

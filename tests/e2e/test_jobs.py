@@ -8,8 +8,8 @@ import pytest
 
 from augmentation_client import Client, Conflict
 from augmentation_gateway.jobs.job_id import batch_id
-from devcluster.demo.following import gateway_client
 from devcluster.demo.installation import RELEASE, SYSTEM_NAMESPACE
+from devcluster.demo.job_progress import gateway_client
 from tests.e2e.result_check import check_result
 from tests.e2e.user import PATIENCE_SECONDS, User
 from tests.lerobot_opens import opens_in_lerobot

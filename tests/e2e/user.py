@@ -12,7 +12,7 @@ import yaml
 from huggingface_hub import HfApi, snapshot_download
 
 from devcluster.demo.access import Access
-from devcluster.demo.following import gateway_client
+from devcluster.demo.job_progress import gateway_client
 from devcluster.demo.kubectl import Kubectl
 
 Json = dict[str, Any]

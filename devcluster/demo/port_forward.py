@@ -17,7 +17,7 @@ import httpx
 from devcluster.demo.kubectl import Kubectl
 from devcluster.errors import DevclusterError
 
-_PATIENCE_SECONDS = 20.0
+_TIMEOUT_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def forward(kubectl: Kubectl, namespace: str, service: str, preferred_port: int,
         )
     started = Forwarder(process.pid, local_port)
     _record_file(folder, service).write_text(json.dumps(asdict(started)))
-    deadline = time.monotonic() + _PATIENCE_SECONDS
+    deadline = time.monotonic() + _TIMEOUT_SECONDS
     while not started.answers:
         if time.monotonic() > deadline or process.poll() is not None:
             raise DevclusterError(f"127.0.0.1:{local_port} could not be made to lead to {service}: see {log}.")

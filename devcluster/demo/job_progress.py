@@ -18,7 +18,7 @@ from devcluster.errors import DevclusterError
 
 FINAL = ("completed", "failed", "cancelled")
 _POLL_SECONDS = 0.5
-_PATIENCE_SECONDS = 900.0
+_TIMEOUT_SECONDS = 900.0
 
 Json = dict[str, Any]
 
@@ -52,8 +52,8 @@ def read_status(access: Access, job_id: str) -> Json:
 
 def follow(access: Access, job_id: str, console: Console) -> Json:
     """Show a job's phases and progress until it ends; gives its last status."""
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    told: set[str] = set()
+    deadline = time.monotonic() + _TIMEOUT_SECONDS
+    printed: set[str] = set()
     columns = (
         TextColumn("  {task.description:<12}", markup=False),
         BarColumn(),
@@ -66,11 +66,11 @@ def follow(access: Access, job_id: str, console: Console) -> Json:
             status = read_status(access, job_id)
             percent = (status.get("progress") or {}).get("percent") or 0
             bars.update(bar, description=printable(status.get("current_phase") or "queued"), completed=percent)
-            _tell_news(status, told, console)
+            _print_new_events(status, printed, console)
             if status["status"] in FINAL:
                 return status
             if time.monotonic() > deadline:
-                raise DevclusterError(f"job {job_id} has not ended after {_PATIENCE_SECONDS:.0f} s: {status}")
+                raise DevclusterError(f"job {job_id} did not finish within {_TIMEOUT_SECONDS:.0f} s: {status}")
             time.sleep(_POLL_SECONDS)
 
 
@@ -85,14 +85,14 @@ def where_time_went(status: Mapping[str, Any]) -> str:
     return ", ".join(parts)
 
 
-def _tell_news(status: Mapping[str, Any], told: set[str], console: Console) -> None:
+def _print_new_events(status: Mapping[str, Any], printed: set[str], console: Console) -> None:
     """Print each phase's events once, as they come."""
     for phase in status.get("phases", []):
         for event in phase.get("events", []):
             text = event.get("error") or event.get("message")
             key = f"{phase['name']} {event['timestamp']} {text}"
-            if text and key not in told:
-                told.add(key)
+            if text and key not in printed:
+                printed.add(key)
                 console.print(
                     printable(f"  {phase['name']:<10} {text}"),
                     style="yellow" if event.get("error") else None,
