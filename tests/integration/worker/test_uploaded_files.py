@@ -6,7 +6,7 @@ import pytest
 from huggingface_hub import HfApi
 
 from augmentation_worker.storage.hub import uploaded_files
-from augmentation_worker.storage.output import StoredFile
+from augmentation_worker.storage.port import StoredFile
 from tests.integration.worker.conftest import WRITE, Hub
 
 NAME = "lab/contract"

@@ -40,15 +40,14 @@ from augmentation_worker.formats.images.metadata_file import check_metadata_file
 from augmentation_worker.formats.images.records import ImageShardRecords
 from augmentation_worker.formats.lerobot.data_table import SourceRows
 from augmentation_worker.formats.lerobot.info import read_info
-from augmentation_worker.formats.lerobot.metadata import check_statistics
-from augmentation_worker.formats.lerobot.provenance import read_provenance
+from augmentation_worker.formats.lerobot.metadata import check_statistics, load_metadata
 from augmentation_worker.formats.lerobot.records import RecordInvalid, ShardRecords
 from augmentation_worker.media.images.encoded import decode_picture
 from augmentation_worker.media.images.header import PictureInvalid
 from augmentation_worker.media.video import VideoInvalid, VideoSegment, decode_segment, probe_video
 from augmentation_worker.storage.folder.source import FolderSource
 from augmentation_worker.storage.hub.client import HubClient
-from augmentation_worker.storage.source import load_metadata
+from augmentation_worker.storage.provenance import read_provenance
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 CAMERA = "observation.image"

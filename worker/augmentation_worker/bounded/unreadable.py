@@ -1,4 +1,10 @@
-"""The error for bytes that are not read: what was found, as a clause."""
+"""The error for bytes that are not read, and the failure of a job whose source has them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from augmentation_api import FailureReason
+from augmentation_worker.failure import WorkerFailure
 
 
 class Unreadable(ValueError):
@@ -11,3 +17,19 @@ class Unreadable(ValueError):
     def __init__(self, found: str) -> None:
         self.found = found
         super().__init__(found)
+
+
+def damaged(dataset: str, finding: str) -> WorkerFailure:
+    """The failure of a job whose source is not sound."""
+    return WorkerFailure(
+        FailureReason.SOURCE_INVALID, f"the dataset {dataset} is damaged: {finding}; repair it or use another revision"
+    )
+
+
+@contextmanager
+def explained(dataset: str, path: str) -> Iterator[None]:
+    """Turn Unreadable inside into a failure that names the file of the dataset. Raises WorkerFailure."""
+    try:
+        yield
+    except Unreadable as error:
+        raise damaged(dataset, f"{path} {error.found}") from error

@@ -4,21 +4,16 @@ Every limit is at least ten times what public datasets have (0024). They keep wh
 proportional to what it is.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final
 
 from augmentation_api import FailureReason
 from augmentation_api.status import MAX_DATASET_FRAMES
-from augmentation_worker.bounded.unreadable import Unreadable
 from augmentation_worker.failure import WorkerFailure
 
 MOST_INFO_BYTES: Final = 8 * 2**20
 """meta/info.json. DROID's has 12 KB."""
 MOST_STATS_BYTES: Final = 32 * 2**20
 """meta/stats.json: a few numbers a feature and channel."""
-MOST_SMALL_BYTES: Final = 16 * 2**20
-"""Any other small file that is read at once: cards, .gitattributes, meta/augmentation.json of a foreign folder."""
 MOST_LINE_BYTES: Final = 4 * 2**20
 """A line of v2.1's files: an episode with its statistics."""
 MOST_LINES_BYTES: Final = 2 * 2**30
@@ -54,15 +49,3 @@ def check_result_frames(frames: int) -> None:
             f"the result would have {frames} frames, more than {MOST_FRAMES}: choose fewer copies "
             "(spec.augmentation.copies) or episodes (spec.augmentation.episodes)",
         )
-
-
-@contextmanager
-def explained(dataset: str, path: str) -> Iterator[None]:
-    """Turn Unreadable inside into a failure that names the file of the dataset. Raises WorkerFailure."""
-    try:
-        yield
-    except Unreadable as error:
-        raise WorkerFailure(
-            FailureReason.SOURCE_INVALID,
-            f"the dataset {dataset} is damaged: {path} {error.found}; repair it or use another revision",
-        ) from error

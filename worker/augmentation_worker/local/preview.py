@@ -10,11 +10,11 @@ from augmentation_worker.formats.images.detection import find_image_dataset, is_
 from augmentation_worker.formats.images.resolve import checked_plan
 from augmentation_worker.formats.lerobot.before_and_after import before_and_after
 from augmentation_worker.formats.lerobot.episode_pictures import UnusablePicture
+from augmentation_worker.formats.lerobot.metadata import load_metadata
 from augmentation_worker.formats.lerobot.plan import make_plan
 from augmentation_worker.formats.lerobot.supported import check_cameras, check_spec
 from augmentation_worker.media.video import VideoInvalid
 from augmentation_worker.storage.folder.source import FolderSource
-from augmentation_worker.storage.source import load_metadata
 
 
 def draw_preview(

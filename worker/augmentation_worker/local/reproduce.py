@@ -7,10 +7,10 @@ from pathlib import Path
 
 from augmentation_api import AugmentationJobSpec, FailureReason
 from augmentation_worker.failure import WorkerFailure
-from augmentation_worker.formats.lerobot.layout import PROVENANCE_PATH
 from augmentation_worker.local.job_file import folder_spec
 from augmentation_worker.storage.folder.dataset_folder import DatasetFolder
 from augmentation_worker.storage.folder.held_folder import EntryRefused
+from augmentation_worker.storage.provenance import PROVENANCE_PATH
 
 PixelHashes = Mapping[tuple[str, str], str]
 """By episode (or file of rows) of the result and camera, the hash of the augmented pixels before they were encoded."""

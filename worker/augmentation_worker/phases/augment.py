@@ -19,7 +19,7 @@ from augmentation_worker.formats.lerobot.episode_pictures import UnusablePicture
 from augmentation_worker.formats.lerobot.episode_rows import EpisodeRows, unusable_picture
 from augmentation_worker.formats.lerobot.episode_videos import EpisodeVideos
 from augmentation_worker.formats.lerobot.layout import PICTURE_PATH, check_order_of_data_files
-from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
+from augmentation_worker.formats.lerobot.metadata import DatasetMetadata, load_metadata
 from augmentation_worker.formats.lerobot.plan import Plan, PlannedEpisode, PlannedShard, RowsMade, make_plan
 from augmentation_worker.formats.lerobot.records import (
     DATA_KEY,
@@ -31,14 +31,13 @@ from augmentation_worker.formats.lerobot.records import (
     RecordInvalid,
     ShardRecords,
     episode_key,
+    record_of,
 )
 from augmentation_worker.media.video import VideoInvalid
 from augmentation_worker.phases.device import device_of
 from augmentation_worker.phases.progress import ShardProgress
 from augmentation_worker.phases.session import Session
-from augmentation_worker.storage.blobs import record_of
-from augmentation_worker.storage.output import OutputDataset
-from augmentation_worker.storage.source import SourceDataset, load_metadata
+from augmentation_worker.storage.port import OutputDataset, SourceDataset
 
 _log = logging.getLogger(__name__)
 

@@ -8,8 +8,7 @@ from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.phases.carried_secrets import refuse_secrets
 from augmentation_worker.phases.session import Session
-from augmentation_worker.storage.output import OutputDataset, OutputMoved, StoredFile
-from augmentation_worker.storage.source import SourceDataset
+from augmentation_worker.storage.port import OutputDataset, OutputMoved, SourceDataset, StoredFile
 
 
 def commit_once(

@@ -1,8 +1,7 @@
 """An output that is ready to take a result: it exists, is free, and has no more readers than the job allows."""
 
 from augmentation_worker.phases.session import Session
-from augmentation_worker.storage.output import OutputDataset
-from augmentation_worker.storage.source import SourceDataset
+from augmentation_worker.storage.port import OutputDataset, SourceDataset
 
 
 def prepare_output(session: Session, source: SourceDataset, output: OutputDataset) -> None:

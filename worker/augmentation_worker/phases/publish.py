@@ -17,19 +17,17 @@ from augmentation_worker.formats.images.publish import publish_images
 from augmentation_worker.formats.lerobot import integrity
 from augmentation_worker.formats.lerobot.data_table import SourceRows, write_shard_rows
 from augmentation_worker.formats.lerobot.layout import DESCRIPTION_PATHS, carried_metadata
-from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
+from augmentation_worker.formats.lerobot.metadata import DatasetMetadata, load_metadata
 from augmentation_worker.formats.lerobot.metadata_files import MetadataFiles
 from augmentation_worker.formats.lerobot.picture_check import check_written_pictures
 from augmentation_worker.formats.lerobot.plan import Plan, PlannedEpisode, RowsMade, make_plan
-from augmentation_worker.formats.lerobot.records import BlobRecord, RecordInvalid, ShardRecords
+from augmentation_worker.formats.lerobot.records import BlobRecord, RecordInvalid, ShardRecords, stored_of
 from augmentation_worker.formats.lerobot.rows_files import write_episode_rows, write_kept_rows
 from augmentation_worker.formats.lerobot.video_check import check_written_video
 from augmentation_worker.phases.carried_secrets import refuse_secrets
 from augmentation_worker.phases.one_commit import commit_once
 from augmentation_worker.phases.session import Session
-from augmentation_worker.storage.blobs import stored_of
-from augmentation_worker.storage.output import OutputDataset, StoredFile
-from augmentation_worker.storage.source import SourceDataset, load_metadata
+from augmentation_worker.storage.port import OutputDataset, SourceDataset, StoredFile
 
 _log = logging.getLogger(__name__)
 

@@ -8,13 +8,12 @@ from augmentation_worker.formats.images.detection import is_image_dataset
 from augmentation_worker.formats.images.resolve import resolve_images
 from augmentation_worker.formats.lerobot.info import DatasetInfo
 from augmentation_worker.formats.lerobot.layout import check_order_of_data_files, planned_paths
-from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
+from augmentation_worker.formats.lerobot.metadata import DatasetMetadata, load_metadata
 from augmentation_worker.formats.lerobot.plan import Plan, make_plan, selected_episodes
 from augmentation_worker.formats.lerobot.supported import check_cameras, check_encoding, check_spec
 from augmentation_worker.phases.prepared_output import prepare_output
 from augmentation_worker.phases.session import Session
-from augmentation_worker.storage.output import OutputDataset
-from augmentation_worker.storage.source import SourceDataset, load_metadata
+from augmentation_worker.storage.port import OutputDataset, SourceDataset
 
 
 def resolve(session: Session) -> None:

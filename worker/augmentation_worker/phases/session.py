@@ -16,8 +16,7 @@ from augmentation_worker.storage.folder.source import FolderSource
 from augmentation_worker.storage.hub.client import HubClient
 from augmentation_worker.storage.hub.output import HubOutput
 from augmentation_worker.storage.hub.source import open_source, pin
-from augmentation_worker.storage.output import OutputDataset
-from augmentation_worker.storage.source import SourceDataset
+from augmentation_worker.storage.port import OutputDataset, SourceDataset
 
 
 @dataclass(frozen=True)

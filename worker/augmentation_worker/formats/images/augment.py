@@ -17,12 +17,10 @@ from augmentation_worker.formats.images.plan import Block, ImagePlan, ImageShard
 from augmentation_worker.formats.images.records import ORIGINALS_KEY, BlockRecord, ImageShardRecords, block_key
 from augmentation_worker.formats.images.rows import Rows, open_rows
 from augmentation_worker.formats.lerobot.layout import PICTURE_PATH
-from augmentation_worker.formats.lerobot.records import PICTURE_KEY, OriginalVideosRecord, RecordInvalid
+from augmentation_worker.formats.lerobot.records import PICTURE_KEY, OriginalVideosRecord, RecordInvalid, record_of
 from augmentation_worker.phases.progress import ShardProgress
 from augmentation_worker.phases.session import Session
-from augmentation_worker.storage.blobs import record_of
-from augmentation_worker.storage.output import OutputDataset
-from augmentation_worker.storage.source import SourceDataset
+from augmentation_worker.storage.port import OutputDataset, SourceDataset
 
 _log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from augmentation_worker.formats.lerobot.before_and_after import MOST_CAMERAS, M
 from augmentation_worker.media.contact_sheet import Cell, draw_contact_sheet
 from augmentation_worker.media.images.encoded import decode_picture
 from augmentation_worker.media.images.header import PictureInvalid
-from augmentation_worker.storage.source import SourceDataset
+from augmentation_worker.storage.port import SourceDataset
 
 
 def draw_first_row(dataset: ImageDataset, plan: ImagePlan, augmentation: Augmentation, source: SourceDataset) -> bytes:

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from augmentation_api import FailureReason
 from augmentation_worker.bounded.parquet_file import open_parquet
-from augmentation_worker.bounded.unreadable import Unreadable
+from augmentation_worker.bounded.unreadable import Unreadable, explained
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats import limits
@@ -33,7 +33,7 @@ from augmentation_worker.formats.lerobot.info import INFO_PATH
 from augmentation_worker.formats.lerobot.layout import CARD_PATH
 from augmentation_worker.media.images.header import PictureInvalid, read_header
 from augmentation_worker.storage.disk import is_disk_full, scratch_full
-from augmentation_worker.storage.source import SourceDataset
+from augmentation_worker.storage.port import SourceDataset
 
 _SAID_ELSEWHERE = frozenset({"dataset_infos.json", ".huggingface.yaml"})
 """Files that older versions of `datasets` read beside the card. It is shown the card alone."""
@@ -102,7 +102,7 @@ def _skeleton(source: SourceDataset, scratch: Path) -> Iterator[Path]:
                 local.write_bytes(_shown_card(source))
             elif path.name in METADATA_NAMES:
                 shutil.copyfile(source.open(path), local)
-                with limits.explained(source.name, path):
+                with explained(source.name, path):
                     check_metadata_file(local, path.name)
             elif path not in _SAID_ELSEWHERE:
                 local.touch()
@@ -210,7 +210,7 @@ def _parquet_files(
         for path in of_split:
             footer = footers[path]
             if features is None:
-                with limits.explained(source.name, path):
+                with explained(source.name, path):
                     features = features_of(footer.schema)
             if set(footer.schema.names) != set(features):
                 odd = ", ".join(sorted(set(footer.schema.names) ^ set(features)))
@@ -241,7 +241,7 @@ class _Footer:
 
 
 def _footer(source: SourceDataset, path: DatasetPath) -> _Footer:
-    with limits.explained(source.name, path), source.open_partly(path) as file, open_parquet(file) as parquet:
+    with explained(source.name, path), source.open_partly(path) as file, open_parquet(file) as parquet:
         metadata, schema = parquet.metadata, parquet.schema_arrow
         if len(set(schema.names)) != len(schema.names):
             raise Unreadable("has two columns of one name")

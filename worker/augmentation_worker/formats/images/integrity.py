@@ -15,9 +15,9 @@ from augmentation_worker.formats.images.plan import Block, ImagePlan, ImageShard
 from augmentation_worker.formats.images.records import ImageShardRecords
 from augmentation_worker.formats.lerobot.integrity import broken
 from augmentation_worker.formats.lerobot.layout import CARD_PATH, PICTURE_PATH
-from augmentation_worker.storage.blobs import stored_of
+from augmentation_worker.formats.lerobot.records import stored_of
 from augmentation_worker.storage.disk import is_disk_full, scratch_full
-from augmentation_worker.storage.output import OutputDataset
+from augmentation_worker.storage.port import OutputDataset
 
 
 def as_planned(shard: ImageShard, found: ImageShardRecords) -> ImageShardRecords:

@@ -16,21 +16,14 @@ from augmentation_worker.formats.images.plan import ImagePlan, make_image_plan
 from augmentation_worker.formats.images.provenance import write_image_provenance
 from augmentation_worker.formats.images.records import ImageShardRecords
 from augmentation_worker.formats.lerobot.integrity import check_stored
-from augmentation_worker.formats.lerobot.layout import (
-    ATTRIBUTES_PATH,
-    CARD_PATH,
-    PICTURE_PATH,
-    PROVENANCE_PATH,
-    WRITTEN_ANEW,
-    changed_attributes,
-)
-from augmentation_worker.formats.lerobot.records import RecordInvalid
+from augmentation_worker.formats.lerobot.layout import CARD_PATH, PICTURE_PATH, WRITTEN_ANEW
+from augmentation_worker.formats.lerobot.records import RecordInvalid, stored_of
 from augmentation_worker.phases.carried_secrets import refuse_secrets
 from augmentation_worker.phases.one_commit import commit_once
 from augmentation_worker.phases.session import Session
-from augmentation_worker.storage.blobs import stored_of
-from augmentation_worker.storage.output import OutputDataset, StoredFile
-from augmentation_worker.storage.source import SourceDataset
+from augmentation_worker.storage.git_attributes import ATTRIBUTES_PATH, changed_attributes
+from augmentation_worker.storage.port import OutputDataset, SourceDataset, StoredFile
+from augmentation_worker.storage.provenance import PROVENANCE_PATH
 
 
 def publish_images(session: Session, source: SourceDataset, output: OutputDataset, published: str | None) -> None:

@@ -9,7 +9,7 @@ from augmentation_worker.formats.images.detection import find_image_dataset
 from augmentation_worker.formats.images.plan import ImagePlan, make_image_plan
 from augmentation_worker.phases.prepared_output import prepare_output
 from augmentation_worker.phases.session import Session
-from augmentation_worker.storage.source import SourceDataset
+from augmentation_worker.storage.port import SourceDataset
 
 _MOST_COLUMNS_LISTED = 20
 

@@ -14,7 +14,7 @@ from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats import limits
 from augmentation_worker.formats.images.dataset import ImageDataset, Layout, SourceFile
-from augmentation_worker.storage.source import SourceDataset, read_small
+from augmentation_worker.storage.port import SourceDataset, read_small
 
 BATCH_BYTES = 16 * 2**20
 MOST_BATCH_ROWS = 64

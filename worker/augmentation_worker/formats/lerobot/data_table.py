@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from augmentation_worker.bounded.parquet_file import explained_by_arrow, open_parquet, read_columns, rows_of_pictures
+from augmentation_worker.bounded.unreadable import explained
 from augmentation_worker.formats import limits
 from augmentation_worker.formats.lerobot.episodes import TIMESTAMP_TOLERANCE_SECONDS, Episode, invalid
 from augmentation_worker.formats.lerobot.file_number import FileNumber
@@ -102,7 +103,7 @@ class SourceRows:
 
     @contextmanager
     def _explained(self, number: FileNumber) -> Iterator[None]:
-        with limits.explained(self._metadata.dataset, self._metadata.info.data_file(number)), explained_by_arrow():
+        with explained(self._metadata.dataset, self._metadata.info.data_file(number)), explained_by_arrow():
             yield
 
     def _check(self, rows: pa.Table, episode: Episode) -> None:

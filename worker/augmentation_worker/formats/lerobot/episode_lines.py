@@ -14,7 +14,7 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from augmentation_worker.bounded.json_document import check_size, read_json_object
-from augmentation_worker.bounded.unreadable import Unreadable
+from augmentation_worker.bounded.unreadable import Unreadable, explained
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.formats import limits
 from augmentation_worker.formats.lerobot.episodes import invalid
@@ -155,7 +155,7 @@ def _texts(content: bytes | Path, path: str, dataset: str) -> Iterator[bytes]:
     if isinstance(content, bytes):
         yield from content.split(b"\n")
         return
-    with limits.explained(dataset, path), content.open("rb") as file:
+    with explained(dataset, path), content.open("rb") as file:
         check_size(content.stat().st_size, limits.MOST_LINES_BYTES)
         # One byte more than is read tells a line that is too long.
         while line := file.readline(limits.MOST_LINE_BYTES + 1):

@@ -17,7 +17,7 @@ from augmentation_worker.formats.lerobot.records import CopyRecord, RowsRecord
 from augmentation_worker.formats.lerobot.rows_files import write_episode_rows
 from augmentation_worker.phases.device import device_of
 from augmentation_worker.phases.session import Session
-from augmentation_worker.storage.output import OutputDataset
+from augmentation_worker.storage.port import OutputDataset
 from augmentation_worker.transforms import EpisodeTransform
 
 

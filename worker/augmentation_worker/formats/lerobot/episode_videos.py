@@ -29,8 +29,7 @@ from augmentation_worker.media.video import (
 )
 from augmentation_worker.phases.device import device_of
 from augmentation_worker.phases.session import Session
-from augmentation_worker.storage.output import OutputDataset
-from augmentation_worker.storage.source import SourceDataset
+from augmentation_worker.storage.port import OutputDataset, SourceDataset
 
 
 @dataclass

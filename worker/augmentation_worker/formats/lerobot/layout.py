@@ -8,18 +8,15 @@ from augmentation_worker.formats.lerobot.episodes import invalid
 from augmentation_worker.formats.lerobot.info import INFO_PATH
 from augmentation_worker.formats.lerobot.metadata import STATS_PATH, DatasetMetadata
 from augmentation_worker.formats.lerobot.plan import Plan, RowsMade
+from augmentation_worker.storage.git_attributes import ATTRIBUTES_PATH
+from augmentation_worker.storage.provenance import PROVENANCE_PATH
 
-PROVENANCE_PATH = DatasetPath("meta/augmentation.json")
 PICTURE_PATH = DatasetPath("meta/augmentation.png")
 CARD_PATH = DatasetPath("README.md")
 DESCRIPTION_PATHS = (CARD_PATH, INFO_PATH, PROVENANCE_PATH, PICTURE_PATH)
 """The files of a result that describe it."""
-ATTRIBUTES_PATH = DatasetPath(".gitattributes")
 WRITTEN_ANEW = frozenset({INFO_PATH, STATS_PATH, PROVENANCE_PATH, PICTURE_PATH, CARD_PATH, ATTRIBUTES_PATH})
 """Files that are the result's own, whether or not the source has one."""
-LARGE_FILE_PATTERNS = ("*.mp4", "*.parquet", "*.png")
-"""What has to be tracked by LFS, as the blobs that the shards upload go there."""
-_RULE = "filter=lfs diff=lfs merge=lfs -text"
 
 
 def carried_metadata(
@@ -65,20 +62,3 @@ def check_order_of_data_files(metadata: DatasetMetadata, plan: Plan) -> None:
             f"by data_path {metadata.info.data_path!r} of {INFO_PATH}, {wrong} of the result would not be read in the "
             "order of its rows (numbers in it need leading zeros)",
         )
-
-
-def changed_attributes(before: bytes | None) -> dict[DatasetPath, bytes]:
-    """The result's .gitattributes by its path, where it has to be another than the output has now."""
-    text = (before or b"").decode(errors="replace")
-    after = with_large_file_rules(text)
-    return {} if after == text else {ATTRIBUTES_PATH: after.encode()}
-
-
-def with_large_file_rules(attributes: str) -> str:
-    """.gitattributes in which videos and parquet files are tracked by LFS; the same text where they are already."""
-    tracked = {line.split()[0] for line in attributes.splitlines() if line.split() and "filter=lfs" in line.split()[1:]}
-    missing = [pattern for pattern in LARGE_FILE_PATTERNS if pattern not in tracked]
-    if not missing:
-        return attributes
-    start = attributes if not attributes or attributes.endswith("\n") else attributes + "\n"
-    return start + "".join(f"{pattern} {_RULE}\n" for pattern in missing)

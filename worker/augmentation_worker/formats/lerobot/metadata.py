@@ -7,14 +7,18 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from augmentation_api import FailureReason
 from augmentation_worker.bounded.json_document import read_json_object
 from augmentation_worker.bounded.parquet_file import open_parquet, read_columns
+from augmentation_worker.bounded.unreadable import explained
 from augmentation_worker.dataset_path import DatasetPath
+from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats import limits
 from augmentation_worker.formats.lerobot.episode_lines import EPISODES_PATH, STATISTICS_PATH, read_episode_lines
 from augmentation_worker.formats.lerobot.episodes import EPISODES_FOLDER, Episode, columns_of, invalid, read_episodes
 from augmentation_worker.formats.lerobot.file_number import FileNumber
-from augmentation_worker.formats.lerobot.info import DatasetInfo
+from augmentation_worker.formats.lerobot.info import INFO_PATH, DatasetInfo, read_info
+from augmentation_worker.storage.port import SourceDataset
 
 STATS_PATH = DatasetPath("meta/stats.json")
 OpenFile = Callable[[DatasetPath], Path]
@@ -107,7 +111,7 @@ def check_statistics(stats_json: bytes | None, dataset: str) -> None:
     """meta/stats.json can be read: by feature and statistic, a value. Raises WorkerFailure: SOURCE_INVALID."""
     if stats_json is None:
         return
-    with limits.explained(dataset, STATS_PATH):
+    with explained(dataset, STATS_PATH):
         document = read_json_object(stats_json, most_bytes=limits.MOST_STATS_BYTES, finite=False)
     odd = next((feature for feature, statistics in document.items() if not isinstance(statistics, dict)), None)
     if odd is not None:
@@ -121,7 +125,7 @@ def _tables(
     first: pa.Schema | None = None
     parts: dict[DatasetPath, pa.Table] = {}
     for path in sorted(files):
-        with limits.explained(dataset, path), open_parquet(open_file(path)) as parquet:
+        with explained(dataset, path), open_parquet(open_file(path)) as parquet:
             schema = parquet.schema_arrow
             first = schema if first is None else first
             if {field.name: field.type for field in schema} != {field.name: field.type for field in first}:
@@ -179,3 +183,28 @@ def check_files(metadata: DatasetMetadata, paths: Collection[DatasetPath]) -> No
 
 def _is_data_file(path: str) -> bool:
     return path.startswith("data/") and path.endswith(".parquet")
+
+
+def load_metadata(source: SourceDataset, *, whole: bool = True) -> DatasetMetadata:
+    """Read and check the metadata: meta/info.json, the episodes and meta/stats.json.
+
+    Args:
+        source: the dataset.
+        whole: whether the table of episodes holds their statistics.
+
+    Raises:
+        WorkerFailure: SOURCE_FORMAT_UNSUPPORTED if it is no LeRobot dataset of a supported version, SOURCE_INVALID if
+            it does not fit together.
+    """
+    info_json = source.read(INFO_PATH, limits.MOST_INFO_BYTES)
+    if info_json is None:
+        raise WorkerFailure(
+            FailureReason.SOURCE_FORMAT_UNSUPPORTED,
+            f"the dataset {source.name} at revision {source.revision} has no {INFO_PATH}: it is not a LeRobot dataset",
+        )
+    info = read_info(info_json, source.name)
+    episode_files = episode_files_of(source.paths, info)
+    stats_json = source.read(STATS_PATH, limits.MOST_STATS_BYTES)
+    metadata = read_metadata(source.name, source.revision, info, episode_files, source.open, stats_json, whole=whole)
+    check_files(metadata, source.paths)
+    return metadata

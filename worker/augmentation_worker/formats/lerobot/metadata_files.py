@@ -18,12 +18,7 @@ from augmentation_worker.formats.lerobot.episode_lines import (
 from augmentation_worker.formats.lerobot.episodes import episodes_path
 from augmentation_worker.formats.lerobot.file_number import FileNumber
 from augmentation_worker.formats.lerobot.info import INFO_PATH
-from augmentation_worker.formats.lerobot.layout import (
-    ATTRIBUTES_PATH,
-    CARD_PATH,
-    PROVENANCE_PATH,
-    changed_attributes,
-)
+from augmentation_worker.formats.lerobot.layout import CARD_PATH
 from augmentation_worker.formats.lerobot.merge import changed_statistics, episodes_of_result
 from augmentation_worker.formats.lerobot.metadata import STATS_PATH, DatasetMetadata
 from augmentation_worker.formats.lerobot.plan import LARGEST_SORTABLE_CHUNK, Plan, next_number
@@ -32,8 +27,9 @@ from augmentation_worker.formats.lerobot.records import DataRecord, ShardRecords
 from augmentation_worker.formats.lerobot.statistics import stats_json
 from augmentation_worker.formats.lerobot.supported import normal_codec
 from augmentation_worker.phases.session import Session
-from augmentation_worker.storage.output import OutputDataset, StoredFile
-from augmentation_worker.storage.source import SourceDataset
+from augmentation_worker.storage.git_attributes import ATTRIBUTES_PATH, changed_attributes
+from augmentation_worker.storage.port import OutputDataset, SourceDataset, StoredFile
+from augmentation_worker.storage.provenance import PROVENANCE_PATH
 
 _ANY_NUMBER = FileNumber(0, 0)
 """Stands where v2.1 has no files of episodes to number."""

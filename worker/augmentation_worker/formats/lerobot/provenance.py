@@ -4,8 +4,6 @@ import json
 from collections.abc import Mapping, Sequence
 from importlib import metadata as installed
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
 from augmentation_api import AugmentationJobSpec
 from augmentation_worker.formats.lerobot.plan import Plan
 from augmentation_worker.formats.lerobot.records import ShardRecords
@@ -13,22 +11,6 @@ from augmentation_worker.formats.lerobot.records import ShardRecords
 DISTRIBUTION = "augmentation-operator"
 _RECORDED_PACKAGES = ("av", "torch", "torchvision", "numpy", "pyarrow", "huggingface_hub")
 UNKNOWN_VERSION = "unknown"
-
-
-class Provenance(BaseModel):
-    """The part of the file that is read back."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-    job_id: str = Field(alias="jobID")
-
-
-def read_provenance(content: bytes) -> Provenance | None:
-    """Who made a dataset; None if the file is not one of ours."""
-    try:
-        return Provenance.model_validate_json(content)
-    except ValidationError:
-        return None
 
 
 def version() -> str:

@@ -10,6 +10,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from augmentation_worker.dataset_path import DatasetPath
+from augmentation_worker.storage.port import StoredFile
 
 DATA_KEY = "data"
 ORIGINAL_VIDEOS_KEY = "original-videos"
@@ -77,6 +78,16 @@ class BlobRecord(Record):
     path: DatasetPath
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     size: int = Field(ge=0)
+
+
+def record_of(stored: StoredFile) -> BlobRecord:
+    """What is recorded of a file that was stored."""
+    return BlobRecord(path=stored.path, sha256=stored.sha256, size=stored.size)
+
+
+def stored_of(record: BlobRecord) -> StoredFile:
+    """The stored file that a record names."""
+    return StoredFile(record.path, record.sha256, record.size)
 
 
 class CopyRecord(Record):

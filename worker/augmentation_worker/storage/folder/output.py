@@ -16,17 +16,14 @@ from uuid import uuid4
 from augmentation_api import FailureReason
 from augmentation_worker.dataset_path import DatasetPath, shown
 from augmentation_worker.failure import WorkerFailure
-from augmentation_worker.formats.lerobot.integrity import broken
-from augmentation_worker.formats.lerobot.layout import PROVENANCE_PATH
-from augmentation_worker.formats.lerobot.provenance import read_provenance
 from augmentation_worker.storage.disk import is_disk_full, output_full
 from augmentation_worker.storage.folder.dataset_folder import DatasetFolder, Listing
 from augmentation_worker.storage.folder.fingerprint import fingerprint
 from augmentation_worker.storage.folder.held_folder import EntryRefused, HeldFolder
 from augmentation_worker.storage.folder.pruning import prune, remove_if_empty
 from augmentation_worker.storage.folder.source import FolderSource
-from augmentation_worker.storage.output import OutputMoved, StoredFile
-from augmentation_worker.storage.source import SourceDataset
+from augmentation_worker.storage.port import OutputMoved, SourceDataset, StoredFile
+from augmentation_worker.storage.provenance import PROVENANCE_PATH, read_provenance
 
 NOTHING = ""
 """The state of a folder that does not exist or is empty."""
@@ -143,7 +140,10 @@ class FolderOutput:
                 with parent.within([self._staging.name]) as staging:
                     prune(staging, {file.path for file in stored} | set(written))
                 if lost := next((file for file in self.missing(stored)), None):
-                    raise broken(f"{lost.path} is not stored, although recorded")
+                    raise WorkerFailure(
+                        FailureReason.INTEGRITY_CHECK_FAILED,
+                        f"nothing was published, because the recorded file {lost.path} is not stored",
+                    )
                 if self._state()[0] != checked:
                     raise OutputMoved(self.name)
                 if checked != NOTHING:

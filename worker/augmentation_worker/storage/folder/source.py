@@ -7,15 +7,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 from augmentation_api import FailureReason
+from augmentation_worker.bounded.unreadable import damaged
 from augmentation_worker.dataset_path import DatasetPath, PathRefused, shown
 from augmentation_worker.failure import WorkerFailure
-from augmentation_worker.formats import limits
-from augmentation_worker.formats.lerobot.episodes import invalid
 from augmentation_worker.storage.folder.dataset_folder import DatasetFolder
 from augmentation_worker.storage.folder.fingerprint import fingerprint
 from augmentation_worker.storage.folder.held_file import HeldFile
 from augmentation_worker.storage.folder.held_folder import EntryRefused
-from augmentation_worker.storage.source import read_small
+from augmentation_worker.storage.port import MOST_SMALL_BYTES, read_small
 
 _MOST_HELD = 64
 """Files that are held open beyond what callers keep: those may pass a path on and forget it."""
@@ -73,7 +72,7 @@ class FolderSource:
         """See SourceDataset."""
         return os.fdopen(self._opened(path), "rb")
 
-    def read(self, path: DatasetPath, most_bytes: int = limits.MOST_SMALL_BYTES) -> bytes | None:
+    def read(self, path: DatasetPath, most_bytes: int = MOST_SMALL_BYTES) -> bytes | None:
         """See SourceDataset."""
         if path not in self._files:
             return None
@@ -97,7 +96,7 @@ class FolderSource:
                 raise self._lacks(path) from error
 
     def _lacks(self, path: DatasetPath) -> WorkerFailure:
-        return invalid(self.name, f"it lists the file {path}, but does not have it")
+        return damaged(self.name, f"it lists the file {path}, but does not have it")
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

@@ -23,7 +23,7 @@ from augmentation_worker.storage.hub.errors import HubAccess, Side, explained
 from augmentation_worker.storage.hub.partial_file import RANGE_BYTES, PartialFile
 from augmentation_worker.storage.hub.patience import OnRetry, Patience
 from augmentation_worker.storage.hub.token import check_token
-from augmentation_worker.storage.output import OutputMoved, StoredFile
+from augmentation_worker.storage.port import OutputMoved, StoredFile
 
 DATASET = "dataset"
 MAIN = "main"

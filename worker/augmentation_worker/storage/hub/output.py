@@ -8,20 +8,14 @@ from augmentation_api import FailureReason
 from augmentation_api.identifiers import backup_tag
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
-from augmentation_worker.formats.lerobot.layout import (
-    ATTRIBUTES_PATH,
-    CARD_PATH,
-    PROVENANCE_PATH,
-    with_large_file_rules,
-)
-from augmentation_worker.formats.lerobot.provenance import read_provenance
+from augmentation_worker.storage.git_attributes import ATTRIBUTES_PATH, with_large_file_rules
 from augmentation_worker.storage.hub.audience import Audience, private_when_created, refusal
 from augmentation_worker.storage.hub.client import MAIN, HubClient
 from augmentation_worker.storage.hub.source import HubSource
-from augmentation_worker.storage.output import OutputMoved, StoredFile
-from augmentation_worker.storage.source import SourceDataset
+from augmentation_worker.storage.port import OutputMoved, SourceDataset, StoredFile
+from augmentation_worker.storage.provenance import PROVENANCE_PATH, read_provenance
 
-FILES_OF_AN_EMPTY_DATASET = frozenset({ATTRIBUTES_PATH, CARD_PATH})
+FILES_OF_AN_EMPTY_DATASET = frozenset({ATTRIBUTES_PATH, DatasetPath("README.md")})
 """What hubs put into a new dataset by themselves."""
 
 

@@ -9,13 +9,12 @@ from typing import BinaryIO
 from huggingface_hub.errors import EntryNotFoundError
 
 from augmentation_worker.bounded.json_document import check_size
+from augmentation_worker.bounded.unreadable import damaged, explained
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
-from augmentation_worker.formats import limits
-from augmentation_worker.formats.lerobot.episodes import invalid
 from augmentation_worker.formats.lerobot.format_version import FORMATS
 from augmentation_worker.storage.hub.client import MAIN, HubClient, RemoteFile
-from augmentation_worker.storage.source import read_small
+from augmentation_worker.storage.port import MOST_SMALL_BYTES, read_small
 
 _NOT_OF_A_DATASET = (".cache", ".git")
 """Folders that huggingface_hub uploads nothing to, and keeps its own notes on local copies in."""
@@ -67,11 +66,11 @@ class HubSource:
             raise self._lacks(path)
         return self.hub.open_partly(self.name, self.revision, self.files[path])
 
-    def read(self, path: DatasetPath, most_bytes: int = limits.MOST_SMALL_BYTES) -> bytes | None:
+    def read(self, path: DatasetPath, most_bytes: int = MOST_SMALL_BYTES) -> bytes | None:
         """See SourceDataset. What the hub lists as larger is not downloaded."""
         if path not in self.files:
             return None
-        with limits.explained(self.name, path):
+        with explained(self.name, path):
             check_size(self.files[path].size, most_bytes)
         return read_small(self.open(path), self.name, path, most_bytes)
 
@@ -80,7 +79,7 @@ class HubSource:
         (self.folder / DatasetPath(path)).unlink(missing_ok=True)
 
     def _lacks(self, path: DatasetPath) -> WorkerFailure:
-        return invalid(self.name, f"it lists the file {path}, but does not have it")
+        return damaged(self.name, f"it lists the file {path}, but does not have it")
 
     def close(self) -> None:
         """Remove all local copies."""

@@ -15,7 +15,7 @@ from huggingface_hub.utils._headers import build_hf_headers
 from huggingface_hub.utils._http import get_session, hf_raise_for_status
 
 from augmentation_worker.dataset_path import DatasetPath
-from augmentation_worker.storage.output import StoredFile
+from augmentation_worker.storage.port import StoredFile
 
 BATCH_FILES = 256
 """Objects in one LFS batch request, as huggingface_hub itself asks."""

@@ -13,7 +13,7 @@ from augmentation_worker.formats.lerobot.file_number import FileNumber
 from augmentation_worker.formats.lerobot.merge import episodes_of_result
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
 from augmentation_worker.formats.lerobot.plan import Plan, make_plan
-from augmentation_worker.formats.lerobot.provenance import read_provenance, write_provenance
+from augmentation_worker.formats.lerobot.provenance import write_provenance
 from augmentation_worker.formats.lerobot.records import (
     BlobRecord,
     DataRecord,
@@ -23,6 +23,7 @@ from augmentation_worker.formats.lerobot.records import (
     VideoRecord,
 )
 from augmentation_worker.formats.lerobot.statistics import stats_json
+from augmentation_worker.storage.provenance import read_provenance
 from tests.unit.worker.formats.lerobot.samples import fixture_metadata
 
 CAMERA = "observation.image"

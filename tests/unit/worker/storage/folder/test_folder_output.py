@@ -8,10 +8,10 @@ import pytest
 from augmentation_api import FailureReason
 from augmentation_worker.dataset_path import DatasetPath, PathRefused
 from augmentation_worker.failure import WorkerFailure
-from augmentation_worker.formats.lerobot.layout import PROVENANCE_PATH
 from augmentation_worker.storage.folder.output import NOTHING, FolderOutput, is_result_of, previous_of
 from augmentation_worker.storage.folder.source import FolderSource
-from augmentation_worker.storage.output import StoredFile
+from augmentation_worker.storage.port import StoredFile
+from augmentation_worker.storage.provenance import PROVENANCE_PATH
 
 UID = "0f2c9f8e-6a51-4f0e-9d54-2f6a1f6a9f11"
 DATA = DatasetPath("data/chunk-000/file-000.parquet")

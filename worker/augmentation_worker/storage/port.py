@@ -1,12 +1,54 @@
-"""The output: files are stored one by one, by any pod and unseen, and become the result all at once."""
+"""The storage port: a source whose files are read, and an output whose files become the result all at once.
 
-from collections.abc import Mapping, Sequence
+A storage knows no format of datasets: it stores files by their paths. What it has to know of a format is given to it.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Final, Protocol
 
+from augmentation_worker.bounded.json_document import check_size
+from augmentation_worker.bounded.unreadable import explained
 from augmentation_worker.dataset_path import DatasetPath
-from augmentation_worker.storage.source import SourceDataset
+
+MOST_SMALL_BYTES: Final = 16 * 2**20
+"""A small file that is read at once, unless its reader says another limit: a card, .gitattributes."""
+
+
+class SourceDataset(Protocol):
+    """A dataset at a revision."""
+
+    @property
+    def name(self) -> str:
+        """For people: `owner/name`, or a folder."""
+
+    @property
+    def revision(self) -> str:
+        """What it is pinned to: a commit, or a folder's fingerprint."""
+
+    @property
+    def paths(self) -> Collection[DatasetPath]:
+        """Paths of all its files."""
+
+    @property
+    def origin(self) -> Mapping[str, str]:
+        """Name and revision as they are recorded in the result."""
+
+    def open(self, path: DatasetPath) -> Path:
+        """A local file with the content of one of its files. Raises WorkerFailure."""
+
+    def open_partly(self, path: DatasetPath) -> BinaryIO:
+        """A file, seekable, of which no more is fetched than is read: for the footer of a large one."""
+
+    def read(self, path: DatasetPath, most_bytes: int = MOST_SMALL_BYTES) -> bytes | None:
+        """Content of a small file; None if there is none. Raises WorkerFailure: SOURCE_INVALID if it is not small."""
+
+    def drop(self, path: DatasetPath) -> None:
+        """Make room: the file is not needed any more."""
+
+    def close(self) -> None:
+        """Make room: no file is needed any more."""
 
 
 @dataclass(frozen=True)
@@ -110,3 +152,12 @@ class OutputDataset(Protocol):
 
     def announce(self, revision: str, version: str) -> None:
         """The last step: let readers of a format version find the result."""
+
+
+def read_small(local: Path, dataset: str, path: DatasetPath, most_bytes: int) -> bytes:
+    """Content of a local file. Raises WorkerFailure: SOURCE_INVALID if it is larger than `most_bytes`."""
+    with local.open("rb") as file:
+        content = file.read(most_bytes + 1)
+    with explained(dataset, path):
+        check_size(max(len(content), local.stat().st_size), most_bytes)
+    return content
