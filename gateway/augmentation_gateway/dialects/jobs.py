@@ -28,8 +28,8 @@ from augmentation_gateway.jobs.outputs import published
 from augmentation_gateway.jobs.query import Filters, Order, page_at
 from augmentation_gateway.jobs.stage import Stage, stage_of
 from augmentation_gateway.middleware.route_key import key_of
+from augmentation_gateway.views.job_spec import request_of
 from augmentation_gateway.views.openapi import AGE_HEADERS, SECURITY, error_responses
-from augmentation_gateway.views.request_view import request_of
 
 PREFIX = "/jobs"
 _STATUS_PATH = re.compile(rf"{PREFIX}/([^/]+)/?")

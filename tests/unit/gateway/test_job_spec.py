@@ -7,14 +7,16 @@ from typing import Any
 import pytest
 
 from augmentation_api.spec import AugmentationJobSpec
+from augmentation_api.transforms import TransformName
 from augmentation_gateway.credentials.keys import ApiKey, Principal
 from augmentation_gateway.jobs.create import manifest, readable_name
 from augmentation_gateway.views.job_spec import to_job_spec
-from augmentation_gateway.views.request import GENERATIVE_FIELDS, RANGES, AugmentationRequest
+from augmentation_gateway.views.parameters import TRANSFORMS
+from augmentation_gateway.views.request import AugmentationRequest
 from tests.unit.gateway.job_objects import PROJECT_ID
 
 REQUIRED = {"project_id": PROJECT_ID, "dataset_id": "lerobot/pusht"}
-ALL_TRANSFORMS = "lighting,noise,blur,occlusion,gamma,jpeg,shadow,hueSaturation"
+ALL_TRANSFORMS = ",".join(TransformName)
 KEY = ApiKey(id="ci", sha256="0" * 64, principal=Principal(id="ci"), namespace="robots", projects=("*",))
 
 
@@ -120,7 +122,6 @@ def test_a_field_is_written_to_its_place(field: str, value: Any, path: str, expe
     ],
 )
 def test_a_cosmos_field_is_written_to_generative(field: str, value: Any) -> None:
-    assert f"cosmos_{field}" in GENERATIVE_FIELDS
     camel = "".join(part.title() if position else part for position, part in enumerate(field.split("_")))
     assert written(augmentation_type="generative", **{f"cosmos_{field}": value})["generative"] == {camel: value}
 
@@ -135,7 +136,7 @@ def test_every_range_of_a_named_transform_is_written_in_full() -> None:
     ranges = [
         each for name in ALL_TRANSFORMS.split(",") for each in augmentation[name].values() if isinstance(each, dict)
     ]
-    assert len(ranges) == len(RANGES)
+    assert len(ranges) == sum(parameter.is_range for name in TRANSFORMS for parameter in TRANSFORMS[name])
     assert all(set(each) == {"min", "max"} for each in ranges)
 
 

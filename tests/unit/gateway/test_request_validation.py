@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from augmentation_gateway.problem import FieldProblem
-from augmentation_gateway.views.request import RANGES, AugmentationRequest
+from augmentation_gateway.views.parameters import TRANSFORMS
+from augmentation_gateway.views.request import AugmentationRequest
 from augmentation_gateway.views.validation_message import explain
 from tests.unit.gateway.job_objects import PROJECT_ID
 
@@ -147,7 +148,7 @@ def test_a_long_value_is_cut_in_the_message() -> None:
     assert len(problem.msg) < 200
 
 
-@pytest.mark.parametrize("name", RANGES)
+@pytest.mark.parametrize("name", [each.name for name in TRANSFORMS for each in TRANSFORMS[name] if each.is_range])
 def test_every_range_is_checked(name: str) -> None:
     defaults = AugmentationRequest.model_validate(REQUIRED)
     low, high = getattr(defaults, f"{name}_min"), getattr(defaults, f"{name}_max")

@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
+from augmentation_api.transforms import TransformName
 from augmentation_gateway.cache.records import JobRecord
 from augmentation_gateway.credentials.keys import ApiKey
 from augmentation_gateway.jobs.create import manifest
-from augmentation_gateway.views.job_spec import to_job_spec
+from augmentation_gateway.views.job_spec import request_of, to_job_spec
+from augmentation_gateway.views.parameters import TRANSFORMS
 from augmentation_gateway.views.request import AugmentationRequest
-from augmentation_gateway.views.request_view import request_of
 from tests.unit.gateway.job_objects import PROJECT_ID, job_object
 
 REQUIRED: dict[str, Any] = {"project_id": PROJECT_ID, "dataset_id": "lerobot/pusht"}
@@ -42,6 +43,32 @@ def test_what_was_asked_for_is_asked_for_again(fields: dict[str, Any]) -> None:
     shown = request_of(JobRecord.read(job_object(spec=body["spec"])))
     assert {name: shown[name] for name in {**REQUIRED, **fields}} == {**REQUIRED, **fields}
     assert to_job_spec(AugmentationRequest.model_validate(shown)) == to_job_spec(request)
+
+
+@pytest.mark.parametrize("name", TransformName)
+def test_every_parameter_of_every_transform_keeps_its_value_both_ways(name: TransformName) -> None:
+    schema = AugmentationRequest.model_json_schema()["properties"]
+    fields = [field for parameter in TRANSFORMS[name] for field in parameter.paths]
+    assert fields
+    values = {field: schema[field].get("enum", [None])[-1] or narrowed(field, schema[field]) for field in fields}
+    assert all(value != schema[field]["default"] for field, value in values.items())
+    request = AugmentationRequest.model_validate({**REQUIRED, "augment_transforms": name, **values})
+    spec = manifest(to_job_spec(request), KEY)["spec"]
+    assert set(spec["augmentation"][name]) == {parameter.path.split(".")[-1] for parameter in TRANSFORMS[name]}
+    shown = request_of(JobRecord.read(job_object(spec=spec)))
+    assert {field: shown[field] for field in fields} == values
+
+
+def narrowed(field: str, schema: dict[str, Any]) -> float:
+    """A value of a range's end that is not the default and lies within the default range."""
+    step = 1 if schema["type"] == "integer" else 0.01
+    value: float = schema["default"] + (step if field.endswith("_min") else -step)
+    return value
+
+
+def test_no_two_parameters_share_a_field() -> None:
+    fields = [field for parameters in TRANSFORMS.values() for each in parameters for field in each.paths]
+    assert len(set(fields)) == len(fields)
 
 
 def test_a_spec_of_kubectl_and_of_a_newer_release_is_shown_as_far_as_this_api_has_fields_for_it() -> None:

@@ -18,7 +18,7 @@ from augmentation_gateway.jobs.events import events_of
 from augmentation_gateway.jobs.job_id import batch_id
 from augmentation_gateway.jobs.outputs import result_files
 from augmentation_gateway.jobs.stage import Stage, failure_reason, stage_of
-from augmentation_gateway.views.request_view import request_of
+from augmentation_gateway.views.job_spec import request_of
 
 BatchStatus = Literal["PENDING", "ADMITTED", "RUNNING", "COMPLETED", "FAILED", "PREEMPTED", "CANCELLED"]
 _STATUSES: dict[Stage, BatchStatus] = {

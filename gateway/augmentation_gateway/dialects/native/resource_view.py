@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from augmentation_api.identifiers import API_VERSION, JOB_KIND
 from augmentation_gateway.cache.records import ClassRecord, JobRecord
 from augmentation_gateway.jobs.outputs import page_url
-from augmentation_gateway.views.request_view import request_of
+from augmentation_gateway.views.job_spec import request_of
 
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
