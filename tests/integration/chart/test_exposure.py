@@ -19,7 +19,7 @@ INGRESS: Json = {
         }
     }
 }
-IN_CLEAR = "keys travel in clear"
+IN_CLEAR = "keys are sent unencrypted"
 
 
 def test_the_gateway_serves_https_by_itself() -> None:
@@ -94,7 +94,7 @@ def test_a_hub_at_a_port_that_is_not_allowed_is_warned_of() -> None:
 
 
 def test_a_hub_by_plain_http_is_warned_of() -> None:
-    assert "hub tokens and datasets travel in clear" in notes({"hub": {"endpoint": "http://hub.robots.example"}})
+    assert "hub tokens and datasets are sent unencrypted" in notes({"hub": {"endpoint": "http://hub.robots.example"}})
     assert "hub tokens" not in notes({"images": BY_DIGEST})
 
 
