@@ -7,6 +7,8 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
+pytest.register_assert_rewrite("tests.kubernetes.conformance")
+
 END_TO_END = Path(__file__).parent / "e2e"
 
 # Read when huggingface_hub is imported. The local hub speaks plain LFS, as self-hosted hubs do.

@@ -1,0 +1,584 @@
+"""A Kubernetes API in memory: it keeps what is written as the real one does, and fails when a test says so.
+
+conformance.py compares it with the real API server. Not modelled: validation and defaults, rights, namespaces that do
+not exist, and controllers but for the garbage collector, which here acts at once.
+"""
+
+import asyncio
+import time
+from bisect import bisect_right
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from typing_extensions import override
+
+from augmentation_api.identifiers import GROUP
+from augmentation_api.model import to_rfc3339
+from augmentation_kube import KubeApi, KubeError, Resource
+from tests.kubernetes.field_ownership import FieldOwnership, clone, list_keys
+from tests.kubernetes.selectors import Test, selector
+
+Json = dict[str, Any]
+Items = list[Json]
+Owner = tuple[str, str, str]
+"""A field manager, how it writes (Apply, Update), and the subresource by which it does."""
+
+KUEUE = frozenset({Resource.WORKLOADS, Resource.LOCAL_QUEUES, Resource.VISIBLE_QUEUES})
+_WITH_STATUS = frozenset({Resource.AUGMENTATION_JOBS, Resource.JOBS, Resource.PODS, Resource.NODES, Resource.WORKLOADS})
+_CLUSTER_SCOPED = frozenset(
+    {Resource.NODES, Resource.AUGMENTATION_CLASSES, Resource.PRIORITY_CLASSES, Resource.CUSTOM_RESOURCES}
+)
+_KINDS = {
+    Resource.AUGMENTATION_JOBS: "AugmentationJob",
+    Resource.AUGMENTATION_CLASSES: "AugmentationClass",
+    Resource.JOBS: "Job",
+    Resource.PODS: "Pod",
+    Resource.NODES: "Node",
+    Resource.EVENTS: "Event",
+    Resource.SECRETS: "Secret",
+    Resource.CONFIG_MAPS: "ConfigMap",
+    Resource.SERVICE_ACCOUNTS: "ServiceAccount",
+    Resource.ROLES: "Role",
+    Resource.ROLE_BINDINGS: "RoleBinding",
+    Resource.NETWORK_POLICIES: "NetworkPolicy",
+    Resource.ENDPOINT_SLICES: "EndpointSlice",
+    Resource.CUSTOM_RESOURCES: "CustomResourceDefinition",
+    Resource.LEASES: "Lease",
+    Resource.PRIORITY_CLASSES: "PriorityClass",
+    Resource.WORKLOADS: "Workload",
+    Resource.LOCAL_QUEUES: "LocalQueue",
+    Resource.VISIBLE_QUEUES: "LocalQueue",
+}
+_FROM_SERVER = ("uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp")
+_NOT_SPEC = ("metadata", "status", "apiVersion", "kind")
+_NOBODY = "unknown"
+"""Field manager of who names none."""
+
+
+_NOTHING: Mapping[str, Any] = {}
+
+
+class Call(NamedTuple):
+    """A request, whether or not it succeeded."""
+
+    verb: str
+    resource: Resource
+    namespace: str | None
+    name: str = ""
+    subresource: str = ""
+    body: Mapping[str, Any] = _NOTHING
+    dry_run: bool = False
+    selectors: tuple[str | None, str | None] = (None, None)
+    """Of labels and of fields."""
+    preconditions: tuple[str | None, str | None] = (None, None)
+    """Of a deletion: uid and resource version."""
+
+
+class Change(NamedTuple):
+    """What one write made of one object; None: it did not exist before, or does not any more."""
+
+    version: int
+    resource: Resource
+    before: Json | None
+    after: Json | None
+
+    def event(self, namespace: str | None, chosen: Test) -> Json | None:
+        """The event that a watch of a namespace shows, if any."""
+        body = self.after or self.before
+        assert body is not None
+        if namespace not in (None, body["metadata"].get("namespace")):
+            return None
+        was, is_ = self.before is not None and chosen(self.before), self.after is not None and chosen(self.after)
+        if not (was or is_):
+            return None
+        if not is_ and self.before is not None:  # as it was last, at the version by which it went
+            body = clone(self.before)
+            body["metadata"]["resourceVersion"] = str(self.version)
+        kind = "DELETED" if not is_ else "MODIFIED" if was else "ADDED"
+        return {"type": kind, "object": clone(body)}
+
+
+class _Key(NamedTuple):
+    resource: Resource
+    namespace: str
+    name: str
+
+
+@dataclass
+class _Fault:
+    error: BaseException
+    matches: Callable[[Call], bool]
+    times: int | None
+    after_effect: bool
+
+
+class InMemoryKube(KubeApi):
+    """Objects by resource, namespace and name.
+
+    Args:
+        clock: gives the moment of each creation.
+        missing: resources that are not served, because what serves them is not installed.
+        first_version: resource version before the first write.
+
+    Attributes:
+        calls: all requests so far, in order.
+        changes: all writes so far that changed something, in order: what a watch shows.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        *,
+        missing: Collection[Resource] = KUEUE,
+        first_version: int = 0,
+    ) -> None:
+        self.calls: list[Call] = []
+        self.changes: list[Change] = []
+        self.missing = frozenset(missing)
+        self._clock = clock
+        self._objects: dict[_Key, Json] = {}
+        self._owners: dict[_Key, FieldOwnership] = {}
+        self._subresources: dict[tuple[_Key, str], Json] = {}
+        self._version, self._oldest, self._uids = first_version, first_version, 0
+        self._faults: list[_Fault] = []
+        self._changed = asyncio.Event()
+        self._ending: BaseException | None = None
+        self._watches_ended = 0
+
+    # What a test does and sees.
+
+    def fail(
+        self,
+        error: BaseException,
+        verb: str | None = None,
+        resource: Resource | None = None,
+        *,
+        subresource: str | None = None,
+        times: int | None = None,
+        after_effect: bool = False,
+    ) -> None:
+        """Let requests fail from now on: all, or those of a kind; the first `times` of them, or until `recover`.
+
+        With `after_effect` a request is carried out, and its answer is lost.
+        """
+
+        def matches(call: Call) -> bool:
+            return (
+                verb in (None, call.verb)
+                and resource in (None, call.resource)
+                and subresource in (None, call.subresource)
+            )
+
+        self._faults.append(_Fault(error, matches, times, after_effect))
+
+    def recover(self) -> None:
+        """Let no request fail any more."""
+        self._faults.clear()
+
+    def put(self, resource: Resource, body: Mapping[str, Any], namespace: str | None = None) -> Json:
+        """Write an object as it is, status and metadata included, in place of what there is of its name."""
+        key = self._key(resource, namespace, body)
+        old = self._objects.get(key)
+        api_version, kind = _type(resource)
+        new = {"apiVersion": api_version, "kind": kind, **clone(body)}
+        place = {"namespace": key.namespace} if key.namespace else {}
+        new["metadata"] = {**(_from_server(old) if old else self._identity()), **new["metadata"], **place}
+        return clone(self._store(key, old, new, (_NOBODY, "Update", "")))
+
+    def put_subresource(self, resource: Resource, name: str, namespace: str, subresource: str, body: Json) -> None:
+        """Set what a read of a subresource gives that is no part of the object."""
+        self._subresources[_Key(resource, namespace, name), subresource] = clone(body)
+
+    def remove(self, resource: Resource, name: str, namespace: str | None = None) -> None:
+        """Remove an object at once, whatever it waits for, and what it owns."""
+        self._remove(_Key(resource, namespace or "", name))
+
+    def find(self, resource: Resource, name: str, namespace: str | None = None) -> Json | None:
+        """An object, without a request. Not to be changed."""
+        return self._objects.get(_Key(resource, namespace or "", name))
+
+    def all(self, resource: Resource, namespace: str | None = None) -> Iterator[Json]:
+        """The objects of a collection by namespace and name, without a request. Not to be changed."""
+        keys = [key for key in self._objects if key.resource is resource and namespace in (None, key.namespace)]
+        for key in sorted(keys, key=lambda key: (key.namespace, key.name)):
+            yield self._objects[key]
+
+    def expire(self) -> None:
+        """Forget how things came to be as they are: watches can be resumed only from the present version."""
+        self._oldest = self._version
+
+    def end_watches(self, error: BaseException | None = None) -> None:
+        """End the watches that are open: in order, or with an error."""
+        self._ending = error
+        self._watches_ended += 1
+        self._wake()
+
+    # KubeApi.
+
+    @override
+    async def get(
+        self, resource: Resource, name: str, namespace: str | None = None, *, subresource: str | None = None
+    ) -> Json:
+        key = _Key(resource, namespace or "", name)
+        with self._call(Call("get", resource, namespace, name, subresource or "")):
+            if subresource in (None, "status"):
+                return clone(self._existing(key))
+            if (answer := self._subresources.get((key, subresource or ""))) is None:
+                raise _not_found(key)
+            return clone(answer)
+
+    @override
+    async def list(
+        self,
+        resource: Resource,
+        namespace: str | None = None,
+        label_selector: str | None = None,
+        *,
+        field_selector: str | None = None,
+    ) -> Json:
+        with self._call(Call("list", resource, namespace, selectors=(label_selector, field_selector))):
+            items = self._selected(resource, namespace, label_selector, field_selector)
+            return self._listing(resource, items)
+
+    @override
+    async def pages(
+        self,
+        resource: Resource,
+        namespace: str | None = None,
+        label_selector: str | None = None,
+        *,
+        field_selector: str | None = None,
+        size: int = 500,
+    ) -> AsyncGenerator[Json, None]:
+        call = Call("list", resource, namespace, selectors=(label_selector, field_selector))
+        items: Items | None = None
+        version, rest = self._version, True
+        while rest:
+            with self._call(call):
+                if items is None:
+                    items = self._selected(resource, namespace, label_selector, field_selector)
+                    version = self._version
+                elif version < self._oldest:
+                    raise KubeError(
+                        410,
+                        "Expired",
+                        "The provided continue parameter is too old to display a consistent list result.",
+                    )
+                page, items = self._listing(resource, items[:size], version), items[size:]
+                rest = bool(items)
+                if rest:
+                    page["metadata"] |= {"continue": items[0]["metadata"]["name"], "remainingItemCount": len(items)}
+            yield page
+
+    @override
+    async def create(
+        self,
+        resource: Resource,
+        body: Mapping[str, Any],
+        namespace: str | None = None,
+        *,
+        field_manager: str | None = None,
+        dry_run: bool = False,
+    ) -> Json:
+        key = self._key(resource, namespace, body)
+        with self._call(Call("create", resource, namespace, key.name, body=clone(body), dry_run=dry_run)):
+            if key in self._objects:
+                raise KubeError(409, "AlreadyExists", f"{_named(key)} already exists")
+            new = self._new(key, body)
+            if dry_run:
+                return new
+            return clone(self._store(key, None, new, (field_manager or _NOBODY, "Update", "")))
+
+    @override
+    async def apply(
+        self,
+        resource: Resource,
+        name: str,
+        body: Mapping[str, Any],
+        *,
+        field_manager: str,
+        namespace: str | None = None,
+        subresource: str | None = None,
+    ) -> Json:
+        key = _Key(resource, namespace or "", name)
+        with self._call(Call("apply", resource, namespace, name, subresource or "", clone(body))):
+            old = self._objects.get(key)
+            owner = (field_manager, "Apply", subresource or "")
+            if old is None:
+                if subresource is not None:
+                    raise _not_found(key)
+                if uid := body["metadata"].get("uid"):
+                    problem = f"uid mismatch: the provided object specified uid {uid}, and no existing object was found"
+                    raise _conflict(key, problem)
+                ownership = FieldOwnership(list_keys(resource))
+                ownership.apply(owner, {}, _part(body, resource, subresource))
+                return clone(self._store(key, None, self._new(key, body), owner, ownership))
+            _check_preconditions(key, old, body["metadata"], subresource)
+            ownership = self._owners[key].copy()
+            new = ownership.apply(owner, old, _part(body, resource, subresource))
+            new["metadata"] = {**new["metadata"], **_from_server(old)}
+            return clone(self._store(key, old, new, owner, ownership))
+
+    @override
+    async def merge_patch(
+        self,
+        resource: Resource,
+        name: str,
+        body: Mapping[str, Any],
+        *,
+        namespace: str | None = None,
+        subresource: str | None = None,
+        field_manager: str | None = None,
+    ) -> Json:
+        key = _Key(resource, namespace or "", name)
+        with self._call(Call("patch", resource, namespace, name, subresource or "", clone(body))):
+            old = self._existing(key)
+            _check_preconditions(key, old, body.get("metadata", {}), subresource)
+            new = _merge(old, _part(body, resource, subresource))
+            new["metadata"] |= _from_server(old)
+            return clone(self._store(key, old, new, (field_manager or _NOBODY, "Update", subresource or "")))
+
+    @override
+    async def delete(
+        self,
+        resource: Resource,
+        name: str,
+        namespace: str | None = None,
+        *,
+        uid: str | None = None,
+        resource_version: str | None = None,
+    ) -> None:
+        key = _Key(resource, namespace or "", name)
+        with self._call(Call("delete", resource, namespace, name, preconditions=(uid, resource_version))):
+            found = self._objects.get(key)
+            if found is None:
+                return
+            metadata = found["metadata"]
+            if uid is not None and (
+                metadata["uid"] != uid or resource_version not in (None, metadata["resourceVersion"])
+            ):
+                return
+            self._delete(key)
+
+    @override
+    async def watch(
+        self,
+        resource: Resource,
+        resource_version: str,
+        namespace: str | None = None,
+        label_selector: str | None = None,
+        *,
+        field_selector: str | None = None,
+        timeout_seconds: int = 290,
+        opened: Callable[[], None] | None = None,
+    ) -> AsyncGenerator[Json, None]:
+        call = Call("watch", resource, namespace, selectors=(label_selector, field_selector))
+        with self._call(call):
+            if int(resource_version) < self._oldest:
+                message = f"too old resource version: {resource_version} ({self._oldest})"
+                raise KubeError(410, "Expired", message)
+        if opened is not None:
+            opened()
+        chosen = selector(label_selector, field_selector)
+        position = bisect_right(self.changes, int(resource_version), key=lambda change: change.version)
+        until, ended = time.monotonic() + timeout_seconds, self._watches_ended
+        while ended == self._watches_ended:
+            while position < len(self.changes):
+                change = self.changes[position]
+                position += 1
+                if change.resource is resource and (event := change.event(namespace, chosen)) is not None:
+                    yield event
+            try:
+                await asyncio.wait_for(self._changed.wait(), until - time.monotonic())
+            except TimeoutError:
+                return
+        if self._ending is not None:
+            raise self._ending
+
+    # How things are kept.
+
+    @contextmanager
+    def _call(self, call: Call) -> Iterator[None]:
+        self.calls.append(call)
+        fault = next((fault for fault in self._faults if fault.times != 0 and fault.matches(call)), None)
+        if fault is not None and fault.times is not None:
+            fault.times -= 1
+        if fault is not None and not fault.after_effect:
+            raise fault.error
+        if call.resource in self.missing:
+            raise KubeError(404, "", "404 page not found\n")
+        yield
+        if fault is not None:
+            raise fault.error
+
+    def _key(self, resource: Resource, namespace: str | None, body: Mapping[str, Any]) -> _Key:
+        metadata = body["metadata"]
+        place = "" if resource in _CLUSTER_SCOPED else namespace or metadata.get("namespace") or "default"
+        return _Key(resource, place, metadata["name"])
+
+    def _existing(self, key: _Key) -> Json:
+        if (found := self._objects.get(key)) is None:
+            raise _not_found(key)
+        return found
+
+    def _selected(self, resource: Resource, namespace: str | None, labels: str | None, fields: str | None) -> Items:
+        chosen = selector(labels, fields)
+        return [body for body in self.all(resource, namespace) if chosen(body)]
+
+    def _listing(self, resource: Resource, items: Iterable[Json], version: int | None = None) -> Json:
+        api_version, kind = _type(resource)
+        version = self._version if version is None else version
+        own = [clone(body) for body in items]
+        if not resource.value.prefix.startswith(f"/apis/{GROUP}"):
+            for body in own:  # as the API server sends what it is compiled with
+                body.pop("kind", None)
+                body.pop("apiVersion", None)
+        metadata: Json = {"resourceVersion": str(version)}
+        return {"apiVersion": api_version, "kind": f"{kind}List", "metadata": metadata, "items": own}
+
+    def _new(self, key: _Key, body: Mapping[str, Any]) -> Json:
+        """What becomes of an object when it is created."""
+        new: Json = dict(clone(body))
+        api_version, kind = _type(key.resource)
+        if key.resource in _WITH_STATUS:
+            new.pop("status", None)
+        metadata = {name: value for name, value in new["metadata"].items() if name not in _FROM_SERVER}
+        place = {"namespace": key.namespace} if key.namespace else {}
+        return {"apiVersion": api_version, "kind": kind, **new, "metadata": metadata | place | self._identity()}
+
+    def _identity(self) -> Json:
+        self._uids += 1
+        return {
+            "uid": f"00000000-0000-4000-8000-{self._uids:012}",
+            "generation": 1,
+            "creationTimestamp": to_rfc3339(self._clock()),
+        }
+
+    def _store(
+        self, key: _Key, old: Json | None, new: Json, owner: Owner, ownership: FieldOwnership | None = None
+    ) -> Json:
+        """Take over what a write has made of an object; what is as before is no change."""
+        if ownership is None:
+            ownership = self._owners[key] if old is not None else FieldOwnership(list_keys(key.resource))
+            ownership.update(owner, old or {}, new)
+        self._owners[key] = ownership
+        if old is not None:
+            if old == new:
+                return old
+            if any(old.get(name) != new.get(name) for name in old.keys() | new.keys() if name not in _NOT_SPEC):
+                new["metadata"]["generation"] = old["metadata"].get("generation", 1) + 1
+        self._version += 1
+        new["metadata"]["resourceVersion"] = str(self._version)
+        self._objects[key] = new
+        self._note(key, old, new)
+        if new["metadata"].get("deletionTimestamp") and not new["metadata"].get("finalizers"):
+            self._remove(key)
+        return new
+
+    def _delete(self, key: _Key) -> None:
+        body = self._objects[key]
+        if not (body["metadata"].get("finalizers") or _is_graceful(key.resource, body)):
+            self._remove(key)
+        elif "deletionTimestamp" not in body["metadata"]:
+            new = clone(body)
+            new["metadata"]["deletionTimestamp"] = to_rfc3339(self._clock())
+            self._version += 1
+            new["metadata"]["resourceVersion"] = str(self._version)
+            self._objects[key] = new
+            self._note(key, body, new)
+
+    def _remove(self, key: _Key) -> None:
+        if (body := self._objects.pop(key, None)) is None:
+            return
+        del self._owners[key]
+        self._version += 1
+        last = clone(body)
+        last["metadata"]["resourceVersion"] = str(self._version)
+        self._note(key, last, None)
+        uid = body["metadata"]["uid"]
+        for other, owned in list(self._objects.items()):
+            owners = owned["metadata"].get("ownerReferences") or []
+            if other in self._objects and owners and all(reference["uid"] == uid for reference in owners):
+                self._delete(other)
+
+    def _note(self, key: _Key, before: Json | None, after: Json | None) -> None:
+        self.changes.append(Change(self._version, key.resource, before, after))
+        self._wake()
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+
+def _type(resource: Resource) -> tuple[str, str]:
+    """apiVersion and kind of a resource's objects."""
+    group_and_version = resource.value.prefix.removeprefix("/apis/").removeprefix("/api/")
+    return group_and_version, _KINDS[resource]
+
+
+def _group(resource: Resource) -> str:
+    api_version, _ = _type(resource)
+    return api_version.rpartition("/")[0]
+
+
+def _named(key: _Key) -> str:
+    return f'{".".join(part for part in (key.resource.value.plural, _group(key.resource)) if part)} "{key.name}"'
+
+
+def _not_found(key: _Key) -> KubeError:
+    return KubeError(404, "NotFound", f"{_named(key)} not found")
+
+
+def _conflict(key: _Key, problem: str) -> KubeError:
+    return KubeError(409, "Conflict", f"Operation cannot be fulfilled on {_named(key)}: {problem}")
+
+
+def _from_server(body: Json) -> Json:
+    """What of an object's metadata only the API server writes."""
+    return {name: value for name, value in body["metadata"].items() if name in _FROM_SERVER}
+
+
+def _is_graceful(resource: Resource, body: Json) -> bool:
+    """Whether a deleted object stays until a kubelet has ended it."""
+    ended = body.get("status", {}).get("phase") in ("Succeeded", "Failed")
+    return resource is Resource.PODS and bool(body.get("spec", {}).get("nodeName")) and not ended
+
+
+def _check_preconditions(key: _Key, body: Json, wanted: Mapping[str, Any], subresource: str | None = None) -> None:
+    """Refuse a write that is meant for another object of this name, or for an older version of it.
+
+    By the status of a custom resource nobody writes its metadata, and so a uid in them is not looked at.
+    """
+    metadata = body["metadata"]
+    is_custom = key.resource.value.prefix.startswith(f"/apis/{GROUP}")
+    if wanted.get("uid", metadata["uid"]) != metadata["uid"] and not (subresource and is_custom):
+        kind = ".".join(part for part in (_KINDS[key.resource], _group(key.resource)) if part)
+        problem = f'metadata.uid: Invalid value: "{wanted["uid"]}": field is immutable'
+        raise KubeError(422, "Invalid", f'{kind} "{key.name}" is invalid: {problem}')
+    if wanted.get("resourceVersion", metadata["resourceVersion"]) != metadata["resourceVersion"]:
+        problem = "the object has been modified; please apply your changes to the latest version and try again"
+        raise _conflict(key, problem)
+
+
+def _part(body: Mapping[str, Any], resource: Resource, subresource: str | None) -> Json:
+    """What a request may write of an object: by its status subresource the status, otherwise the rest."""
+    if resource not in _WITH_STATUS:
+        return dict(body)
+    names = ("status",) if subresource == "status" else [name for name in body if name != "status"]
+    return {name: body[name] for name in names if name in body}
+
+
+def _merge(live: Any, patch: Any) -> Any:
+    """JSON merge patch, RFC 7386."""
+    if not isinstance(patch, Mapping):
+        return clone(patch)
+    merged = {name: clone(value) for name, value in live.items()} if isinstance(live, Mapping) else {}
+    for name, value in patch.items():
+        if value is None:
+            merged.pop(name, None)
+        else:
+            merged[name] = _merge(merged.get(name), value)
+    return merged
