@@ -1,45 +1,27 @@
-"""Logs as one JSON object a line, in which no API key and no token appears.
+"""Logs of the gateway: one JSON object per line, with the id of the request that is being answered."""
 
->>> logger.info("job created", extra={"fields": {"job_id": "…", "key_id": "ci"}})
-"""
-
-from __future__ import annotations
-
-import json
 import logging
 import sys
-from datetime import UTC, datetime
 
-from augmentation_api.redaction import without_credentials
+from typing_extensions import override
+
 from augmentation_gateway.observability import request_id
+from augmentation_kube.json_logs import JsonFormatter
 
 
-class JsonFormatter(logging.Formatter):
-    """time, level, logger, message, the request's id, the fields given, and the traceback of an exception."""
+class RequestFormatter(JsonFormatter):
+    """Adds `request_id` to each line that is logged while a request is answered."""
 
-    def format(self, record: logging.LogRecord) -> str:
-        """One line of JSON."""
-        line: dict[str, object] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-        }
-        if current := request_id.current():
-            line["request_id"] = current
-        line |= getattr(record, "fields", {})
-        if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
-        # Nobody logs a key on purpose; a client that puts one into a URL makes it part of a path that is logged.
-        clean = {name: without_credentials(each) if isinstance(each, str) else each for name, each in line.items()}
-        # Once more as a whole: what a field holds may be a list.
-        return without_credentials(json.dumps(clean, default=str))
+    @override
+    def context(self, record: logging.LogRecord) -> dict[str, object]:
+        current = request_id.current()
+        return {"request_id": current} if current else {}
 
 
 def configure(level: str) -> None:
     """Send every logger of the process to stderr as JSON."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter())
+    handler.setFormatter(RequestFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     # uvicorn reports each start and stop in six lines; what matters of them is logged here.
     logging.getLogger("uvicorn").setLevel(max(logging.WARNING, logging.root.level))

@@ -1,4 +1,4 @@
-"""Objects of one kind as the API server has them, in groups, such as the pods of each job. A Reflector keeps them."""
+"""A generic cache of one collection of the Kubernetes API, indexed by group, such as the pods of each job."""
 
 import asyncio
 import logging
@@ -7,7 +7,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 Item = TypeVar("Item")
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 class _Listed(NamedTuple):
@@ -17,30 +17,30 @@ class _Listed(NamedTuple):
 
 
 class Mirror(Generic[Item]):
-    """Objects by group. Finding those of one is O(1).
+    """Objects by group, kept current by a Reflector. Looking up a group is O(1).
 
-    What cannot be read is said and left out: one object must not stop the others.
+    An object that cannot be read is logged and left out: it must not stop the others.
 
     Args:
         group: the group that an object belongs to.
-        read: what is kept of an object. KeyError and ValueError, pydantic's too, mean that it cannot be read.
-        changed: told of each group in which something is another than before.
+        read: the part of an object that is stored. KeyError and ValueError (pydantic's too): it cannot be read.
+        on_change: called with each group in which an object has changed.
     """
 
     def __init__(
         self,
         group: Callable[[Mapping[str, Any]], str],
         read: Callable[[Mapping[str, Any]], Item],
-        changed: Callable[[str], None],
+        on_change: Callable[[str], None],
     ) -> None:
-        self._group, self._read, self._changed = group, read, changed
+        self._group, self._read, self._on_change = group, read, on_change
         self._groups: dict[str, dict[str, Item]] = {}
         self._group_of: dict[str, str] = {}
-        self._is_filled = asyncio.Event()
+        self._is_synced = asyncio.Event()
 
-    async def filled(self) -> None:
-        """Wait until all that there is has been seen once."""
-        await self._is_filled.wait()
+    async def synced(self) -> None:
+        """Wait until the collection has been listed once."""
+        await self._is_synced.wait()
 
     def of(self, group: str) -> Collection[Item]:
         """The objects of one group."""
@@ -51,21 +51,21 @@ class Mirror(Generic[Item]):
         return len(self._group_of)
 
     def keep(self, raw: Mapping[str, Any]) -> _Listed:
-        """What is needed of an object of a list."""
+        """The part of a listed object that `replace` needs."""
         return _Listed(raw["metadata"]["uid"], self._group(raw), self._try_read(raw))
 
     def replace(self, listing: Mapping[str, Any]) -> None:
-        """Take over a whole list of what `keep` has made."""
+        """Replace all objects by a list of results of `keep`."""
         before, self._groups, self._group_of = self._groups, {}, {}
         for uid, group, item in listing["items"]:
             self._put(uid, group, item)
-        self._is_filled.set()
+        self._is_synced.set()
         for group in before | self._groups:
             if before.get(group) != self._groups.get(group):
-                self._changed(group)
+                self._on_change(group)
 
     def apply(self, event: Mapping[str, Any]) -> int:
-        """Take over one event of a watch. Returns the version from which the watch can be resumed."""
+        """Apply one watch event. Returns the resource version from which the watch can be resumed."""
         raw = event["object"]
         if event["type"] != "BOOKMARK":
             uid, group, item = self.keep(raw)
@@ -73,7 +73,7 @@ class Mirror(Generic[Item]):
                 self._remove(uid)
             else:
                 self._put(uid, group, item)
-            self._changed(group)
+            self._on_change(group)
         return int(raw["metadata"]["resourceVersion"])
 
     def _put(self, uid: str, group: str, item: Item | None) -> None:
@@ -96,5 +96,5 @@ class Mirror(Generic[Item]):
         except (KeyError, ValueError) as error:
             metadata = raw["metadata"]
             name = "/".join(part for part in (metadata.get("namespace"), metadata["name"]) if part)
-            log.error("%s %s cannot be read and is ignored: %s", raw.get("kind", "object"), name, error)
+            _log.error("%s %s cannot be read and is ignored: %s", raw.get("kind", "object"), name, error)
             return None

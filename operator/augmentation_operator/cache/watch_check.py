@@ -1,7 +1,7 @@
-"""Noticing a watch that has gone silent: every so often what it has shown is held against a list of what there is.
+"""Detection of a stalled watch: what it has delivered is periodically compared with a list of all objects.
 
-What it has missed is taken in from the list, so that a job waits minutes at most. A watch that has shown nothing of it
-after GRACE is stalled, and the process is better started again.
+Objects that it missed are taken from the list, so a job is delayed by minutes at most. A watch that has delivered none
+of them within GRACE is stalled, and the process should be restarted.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,58 +9,58 @@ from datetime import timedelta
 from typing import Any
 
 INTERVAL = timedelta(minutes=5)
-"""Between two lists of all jobs."""
+"""Time between two lists of all jobs."""
 GRACE = timedelta(seconds=60)
-"""How far a watch may lag behind a list."""
+"""How long a watch may lag behind a list."""
 
 
 class WatchCheck:
-    """What the watch has shown, as resource versions by uid. Each method is O(1), `compare` O(n)."""
+    """Resource versions that the watch has delivered, by uid. Each method is O(1), `compare` O(n)."""
 
     def __init__(self) -> None:
-        self._shown: dict[str, int] = {}
+        self._delivered: dict[str, int] = {}
         self._behind: dict[str, int] = {}
-        self._vanished: set[str] = set()
+        self._deleted: set[str] = set()
         self._missing = 0
 
-    def shown(self, body: Mapping[str, Any]) -> None:
-        """The watch has shown a resource."""
+    def observe(self, body: Mapping[str, Any]) -> None:
+        """Record an object that the watch has delivered."""
         uid, version = body["metadata"]["uid"], _version(body)
-        self._shown[uid] = version
+        self._delivered[uid] = version
         if version >= self._behind.get(uid, version + 1):
             del self._behind[uid]
 
-    def gone(self, uid: str) -> None:
-        """The watch has shown that a resource is gone."""
-        self._shown.pop(uid, None)
+    def forget(self, uid: str) -> None:
+        """Record that the watch has delivered a deletion."""
+        self._delivered.pop(uid, None)
         self._behind.pop(uid, None)
-        self._vanished.discard(uid)
+        self._deleted.discard(uid)
 
-    def gist(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
-        """What of a listed resource is needed to compare it: all of it only if the watch has not shown it so."""
+    def trim(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The part of a listed object that `compare` needs: all of it only if the watch has not delivered it."""
         metadata = body["metadata"]
-        if _version(body) > self._shown.get(metadata["uid"], -1):
+        if _version(body) > self._delivered.get(metadata["uid"], -1):
             return body
         return {"metadata": {name: metadata[name] for name in ("uid", "resourceVersion")}}
 
     def compare(self, listed: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-        """The resources of a list of all that the watch has not shown as they are there."""
+        """The objects of a complete list that the watch has not delivered in that version or a newer one."""
         bodies = {body["metadata"]["uid"]: body for body in listed}
-        missed = [body for uid, body in bodies.items() if _version(body) > self._shown.get(uid, -1)]
+        missed = [body for uid, body in bodies.items() if _version(body) > self._delivered.get(uid, -1)]
         self._behind = {body["metadata"]["uid"]: _version(body) for body in missed}
-        self._vanished = set(self._shown) - set(bodies)
-        self._missing = len(self._behind) + len(self._vanished)
+        self._deleted = set(self._delivered) - set(bodies)
+        self._missing = len(self._behind) + len(self._deleted)
         return missed
 
     @property
-    def vanished(self) -> frozenset[str]:
-        """Resources that were not in the last list, and that the watch has not shown as gone since."""
-        return frozenset(self._vanished)
+    def missed_deletions(self) -> frozenset[str]:
+        """Objects missing from the last list whose deletion the watch has not delivered."""
+        return frozenset(self._deleted)
 
     @property
     def is_stalled(self) -> bool:
-        """Whether the watch has shown nothing of what it lacked at the last comparison. To be asked after GRACE."""
-        return self._missing > 0 and len(self._behind) + len(self._vanished) == self._missing
+        """Whether the watch has delivered nothing that it lacked at the last comparison. Ask after GRACE."""
+        return self._missing > 0 and len(self._behind) + len(self._deleted) == self._missing
 
 
 def _version(body: Mapping[str, Any]) -> int:

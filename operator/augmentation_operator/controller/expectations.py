@@ -1,38 +1,38 @@
-"""What this process has made and no watch has shown yet: until then what is seen of a job is older than that."""
+"""Child Jobs that this process has created and that no watch has delivered yet: until then the cache is stale."""
 
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
-SHOWN_WITHIN = timedelta(seconds=5)
-"""How long to wait for a watch. After that what was made counts as gone again, and is made anew."""
+DELIVERED_WITHIN = timedelta(seconds=5)
+"""How long to wait for a watch. After that a child Job counts as deleted, and is created again."""
 
 
 class Expectations:
-    """Child Jobs by the uid of their AugmentationJob.
+    """Names of the expected child Jobs by the uid of their AugmentationJob.
 
-    A decision that is made before they are seen would make them again: for the API server four calls for nothing.
+    A decision on a cache that lacks them would create them again: four calls of the API server for nothing.
     """
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
-        self._made: dict[str, tuple[frozenset[str], datetime]] = {}
+        self._expected: dict[str, tuple[frozenset[str], datetime]] = {}
 
-    def made(self, uid: str, names: Iterable[str]) -> None:
-        """Expect child Jobs of these names to be shown soon."""
+    def expect(self, uid: str, names: Iterable[str]) -> None:
+        """Expect child Jobs of these names to be delivered soon."""
         if expected := frozenset(names):
-            self._made[uid] = expected, self._clock() + SHOWN_WITHIN
+            self._expected[uid] = expected, self._clock() + DELIVERED_WITHIN
 
-    def wait(self, uid: str, shown: Iterable[str]) -> timedelta | None:
-        """How long to wait at most for what is not among those that are `shown`; None: nothing is missing."""
-        if uid not in self._made:
+    def wait(self, uid: str, cached: Iterable[str]) -> timedelta | None:
+        """How long to wait at most for child Jobs that are not among the `cached` ones; None: none is missing."""
+        if uid not in self._expected:
             return None
-        expected, until = self._made[uid]
+        expected, until = self._expected[uid]
         left = until - self._clock()
-        if left > timedelta(0) and not expected <= frozenset(shown):
+        if left > timedelta(0) and not expected <= frozenset(cached):
             return left
-        del self._made[uid]
+        del self._expected[uid]
         return None
 
-    def lost(self, uid: str) -> None:
-        """Forget an AugmentationJob that is gone."""
-        self._made.pop(uid, None)
+    def forget(self, uid: str) -> None:
+        """Remove a deleted AugmentationJob."""
+        self._expected.pop(uid, None)

@@ -1,7 +1,7 @@
-"""One NetworkPolicy in each namespace that has workers, there before the first of them.
+"""One NetworkPolicy in each namespace that has workers, created before the first of them.
 
 Workers run in the namespaces of their jobs, which the chart does not know where the whole cluster is served. It costs
-a call for each namespace and ten minutes, not for each job.
+one call per namespace and ten minutes, not one per job.
 """
 
 import asyncio
@@ -20,20 +20,20 @@ from augmentation_operator.manifests.network_policy import (
 )
 
 KEPT = timedelta(minutes=10)
-"""How long a policy is believed to be as it was written: so soon is one restored that was deleted or changed."""
+"""How long a written policy is not rewritten: within this time one that was deleted or changed is restored."""
 ADDRESSES_KEPT = timedelta(minutes=1)
-"""How long the addresses of the API server are believed to be what they were."""
+"""How long the addresses of the API server are cached."""
 
 _SLICE = ("kubernetes", "default")
 _CILIUM = "ciliumnetworkpolicies.cilium.io"
 
 
 class WorkerIsolation:
-    """Keeps the policies of all namespaces as they should be.
+    """Keeps the policies of all namespaces in their desired state.
 
     Args:
         api: the API server.
-        egress: what workers may connect to; None: nothing is kept, as the chart's networkPolicies are off.
+        egress: what workers may connect to; None: no policies, as the chart's networkPolicies are off.
         clock: gives the time.
     """
 
@@ -50,7 +50,7 @@ class WorkerIsolation:
         self._lock = asyncio.Lock()
 
     async def ensure(self, namespace: str) -> None:
-        """See that the policy is there. Raises KubeError, KubeUnavailable: then no worker may be made."""
+        """Ensure that the policy exists. Raises KubeError, KubeUnavailable: then no worker may be created."""
         if self._egress is None or self._is_kept(namespace):
             return
         async with self._lock:
@@ -67,7 +67,7 @@ class WorkerIsolation:
             self._written[namespace] = (addresses, self._clock())
 
     async def refresh(self, namespaces: Iterable[str]) -> None:
-        """Bring the policies of workers that run to what they should be, as when the API server has moved.
+        """Update the policies of running workers, such as when the address of the API server has changed.
 
         Raises KubeError, KubeUnavailable.
         """
@@ -89,9 +89,9 @@ class WorkerIsolation:
         now = self._clock()
         if self._addresses is not None and now - self._addresses[1] < ADDRESSES_KEPT:
             return self._addresses[0]
-        found = egress.api_server or await self._look_up()
-        self._addresses = (found, now)
-        return found
+        addresses = egress.api_server or await self._look_up()
+        self._addresses = (addresses, now)
+        return addresses
 
     async def _look_up(self) -> frozenset[ApiServerAddress]:
         try:

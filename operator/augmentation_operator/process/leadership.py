@@ -1,7 +1,7 @@
-"""Which of several operators acts: the holder of a Lease. The others watch, and are ready to go on where it stopped.
+"""Leader election: of several operators only the holder of a Lease reconciles; the others watch, ready to take over.
 
-The rules are client-go's. Clocks of machines are never compared: a candidate counts by its own clock since it last saw
-the Lease change. A leader that cannot renew stops `LEASE_SECONDS - RENEW_DEADLINE_SECONDS` before anybody may follow.
+The rules are client-go's. Clocks of machines are never compared: a candidate measures by its own clock since it last
+saw the Lease change. A leader that cannot renew stops `LEASE_SECONDS - RENEW_DEADLINE_SECONDS` before another may lead.
 """
 
 import asyncio
@@ -15,22 +15,22 @@ from augmentation_kube import KubeApi, KubeError, KubeUnavailable, Resource
 
 LEASE_NAME = "augmentation-operator"
 LEASE_SECONDS = 12.0
-"""How long after the last renewal nobody else may take over."""
+"""How long after the last renewal no other candidate may take over."""
 RENEW_DEADLINE_SECONDS = 8.0
 """How long a leader tries to renew before it stops."""
 PERIOD_SECONDS = 2.0
-"""How often a leader renews and a candidate looks."""
+"""How often a leader renews and a candidate checks."""
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 class Leadership:
     """One candidate for a Lease.
 
     Args:
-        api: where the Lease lies.
-        namespace: in which.
-        identity: of this candidate; no two processes may have it at once.
+        api: the API server.
+        namespace: namespace of the Lease.
+        identity: name of this candidate; no two processes may have it at the same time.
     """
 
     def __init__(
@@ -48,45 +48,45 @@ class Leadership:
         self._renewed = 0.0
 
     async def acquire(self) -> None:
-        """Wait until this process is the leader."""
-        told = ""
+        """Wait until this process holds the leader lease."""
+        logged = ""
         while True:
             holder = await self._attempt()
             if holder == self._identity:
-                log.info("%s leads", self._identity)
+                _log.info("%s acquired the leader lease", self._identity)
                 return
-            if holder != told:
-                log.info("%s waits: %s leads", self._identity, holder or "nobody")
-                told = holder
+            if holder != logged:
+                _log.info("%s stands by: the leader lease is held by %s", self._identity, holder or "nobody")
+                logged = holder
             await self._sleep(PERIOD_SECONDS)
 
-    async def keep(self) -> None:
-        """Renew for as long as that works; returns when this process leads no more."""
+    async def hold(self) -> None:
+        """Renew the lease for as long as that works; returns when this process has lost it."""
         while self._clock() - self._renewed < RENEW_DEADLINE_SECONDS:
             await self._sleep(PERIOD_SECONDS)
             holder = await self._attempt()
             if holder not in ("", self._identity):
-                log.error("%s leads no more: %s does", self._identity, holder)
+                _log.error("%s lost the leader lease: the new holder is %s", self._identity, holder)
                 return
-        log.error("%s leads no more: the Lease could not be renewed in time", self._identity)
+        _log.error("%s lost the leader lease: it could not be renewed in time", self._identity)
 
     async def release(self) -> None:
-        """Let somebody else lead at once."""
+        """Give the lease up, so that another candidate can acquire it at once."""
         try:
             lease = await self._api.get(Resource.LEASES, LEASE_NAME, self._namespace)
             if lease["spec"].get("holderIdentity") == self._identity:
                 await self._write(lease, {"holderIdentity": "", "leaseDurationSeconds": 1})
         except (KubeError, KubeUnavailable) as error:
-            log.warning("the Lease is left to run out: %s", error)
+            _log.warning("the leader lease could not be released and expires by itself: %s", error)
 
     async def _attempt(self) -> str:
-        """Take or renew the Lease if that may be; gives who holds it then, "" if that is not known."""
+        """Acquire or renew the Lease if possible. Returns its holder, "" if that is not known."""
         try:
             async with asyncio.timeout(PERIOD_SECONDS):
                 return await self._take()
         except (KubeError, KubeUnavailable, TimeoutError) as error:
             if not (isinstance(error, KubeError) and error.status == 409):
-                log.warning("the Lease cannot be had: %s", error or "no answer in time")
+                _log.warning("the leader lease cannot be acquired or renewed: %s", error or "no answer in time")
             return ""
 
     async def _take(self) -> str:
@@ -116,7 +116,7 @@ class Leadership:
         return self._identity
 
     async def _write(self, lease: dict[str, Any], spec: dict[str, Any]) -> None:
-        """Change the Lease if it is as it was read: of two candidates one is refused with 409."""
+        """Change the Lease unless it changed since it was read: of two candidates one is refused with 409."""
         version = {"metadata": {"resourceVersion": lease["metadata"]["resourceVersion"]}}
         await self._api.merge_patch(Resource.LEASES, LEASE_NAME, {**version, "spec": spec}, namespace=self._namespace)
 

@@ -1,7 +1,7 @@
-"""How kopf's own watch logs in: with the pod's projected token, which the kubelet renews within the hour.
+"""Login of kopf's own watch: with the pod's projected token, which the kubelet renews within the hour.
 
-kopf logs in again when the API server answers 401; the token is then reread, so an expired one ends nothing.
-KubeApi's client reads the same file again each minute by itself.
+kopf logs in again when the API server answers 401; the token is then reread, so an expired one does no harm.
+The client of KubeApi rereads the same file each minute by itself.
 """
 
 import os
@@ -20,9 +20,9 @@ def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
 
 
 def in_cluster(folder: Path, environ: Mapping[str, str]) -> kopf.ConnectionInfo | None:
-    """The API server as Kubernetes names it to pods, with the identity in `folder` as it is now; None outside of pods.
+    """Connection to the API server at the address given to pods, with the token in `folder`; None outside of pods.
 
-    By its address, not by its name: a DNS that is away must not keep the operator from the API server.
+    By address, not by name: a DNS that is unavailable must not keep the operator from the API server.
     """
     host, port = environ.get("KUBERNETES_SERVICE_HOST", ""), environ.get("KUBERNETES_SERVICE_PORT", "")
     token = folder / "token"

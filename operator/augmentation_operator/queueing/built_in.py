@@ -1,13 +1,13 @@
-"""Who may take nodes next: first come, first served within a priority, so many jobs at once a namespace and class.
+"""The built-in queue: FIFO within a priority, at most N concurrent jobs per namespace and class.
 
-Only classes with `limits.maxJobsPerNamespace` have such a queue; jobs that Kueue queues are in none. A job comes to it
-when it is resolved (bad input is told of without waiting) and leaves its slot when its last episode is augmented, when
-it ends, or while it is suspended. That a job has a slot is recorded in its Admitted condition, so a restart finds the
+Only classes with `limits.maxJobsPerNamespace` have such a queue; jobs that Kueue queues are in none. A job enters it
+when it is resolved (invalid input fails without waiting) and leaves its slot when its last episode is augmented, when
+it ends, or while it is suspended. A slot is recorded in the job's Admitted condition, so a restarted operator finds all
 slots as they were.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -16,17 +16,19 @@ from augmentation_api.vocabulary import PhaseStatus
 
 Group = tuple[str, str]
 """Namespace and class."""
+Priorities = Mapping[str, int]
+"""Values of the PriorityClasses by name; one that does not exist counts as 0."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a job stands in the queue of its namespace and class.
+    """The place of a job in the queue of its namespace and class.
 
     Attributes:
-        has_slot: it may take nodes.
+        has_slot: whether it may take nodes.
         position: jobs ahead of it; 0 once it has a slot.
         depth: jobs that wait, this one included.
-        limit: jobs that may have a slot at once.
+        limit: jobs that may have a slot at the same time.
     """
 
     has_slot: bool
@@ -36,72 +38,87 @@ class Place:
 
     @property
     def requeue_after(self) -> timedelta:
-        """When the numbers are worth writing anew; whoever is next is woken without waiting for that."""
+        """When the numbers in the status are refreshed; the next in the queue is woken without waiting for that."""
         return timedelta(seconds=30 + self.position // 10)
 
 
 @dataclass(frozen=True)
 class _Contender:
+    uid: str
     group: Group
-    holds: bool
-    rank: tuple[int, str, str]
+    has_slot: bool
+    priority_class: str
+    since: str
+
+    def rank(self, priorities: Priorities) -> tuple[int, str, str]:
+        return -priorities.get(self.priority_class, 0), self.since, self.uid
 
 
 @dataclass
 class _Queue:
     holders: set[str] = field(default_factory=set)
-    waiting: dict[str, tuple[int, str, str]] = field(default_factory=dict)
+    waiting: dict[str, _Contender] = field(default_factory=dict)
     _positions: dict[str, int] | None = None
+    _sorted_by: Priorities = field(default_factory=dict)
 
-    def changed(self) -> None:
+    def add(self, contender: _Contender) -> None:
+        if contender.has_slot:
+            self.holders.add(contender.uid)
+        else:
+            self.waiting[contender.uid] = contender
         self._positions = None
 
-    def positions(self) -> dict[str, int]:
-        """Jobs ahead of each that waits; O(n log n) after a change, O(1) until the next."""
-        if self._positions is None:
-            order = sorted(self.waiting, key=self.waiting.__getitem__)
-            self._positions = {uid: position for position, uid in enumerate(order)}
+    def remove(self, uid: str) -> None:
+        self.holders.discard(uid)
+        self.waiting.pop(uid, None)
+        self._positions = None
+
+    def positions(self, priorities: Priorities) -> dict[str, int]:
+        """Jobs ahead of each that waits; O(n log n) after a change of the queue or the priorities, else O(1)."""
+        if self._positions is None or self._sorted_by != priorities:
+            order = sorted(self.waiting.values(), key=lambda contender: contender.rank(priorities))
+            self._positions = {contender.uid: position for position, contender in enumerate(order)}
+            self._sorted_by = priorities
         return self._positions
 
 
-class Admissions:
-    """The queues of all namespaces and classes, kept from the resources as they are seen.
+class SlotQueues:
+    """The queues of all namespaces and classes, derived from the AugmentationJobs as they are observed.
 
     Args:
+        priorities: the PriorityClasses as they are now.
         wake: called with the uid of the next job in a queue when a slot has become free.
     """
 
-    def __init__(self, wake: Callable[[str], None]) -> None:
-        self._wake = wake
+    def __init__(self, priorities: Callable[[], Priorities], wake: Callable[[str], None]) -> None:
+        self._priorities, self._wake = priorities, wake
         self._contenders: dict[str, _Contender] = {}
         self._queues: dict[Group, _Queue] = {}
         self._granted: set[str] = set()
-        self.priorities: dict[str, int] = {}
-        """Values of the PriorityClasses, by name; one that is not known counts as 0."""
 
-    def saw(self, body: Mapping[str, Any]) -> None:
-        """Take in a resource as it is now."""
+    def observe(self, body: Mapping[str, Any]) -> None:
+        """Update the queues with the current state of an AugmentationJob."""
         uid = body["metadata"]["uid"]
         if _has_slot(body):
             self._granted.discard(uid)
         self._set(uid, self._contender(body))
 
-    def lost(self, uid: str) -> None:
-        """Take in that a resource is gone."""
+    def forget(self, uid: str) -> None:
+        """Remove a deleted AugmentationJob."""
         self._granted.discard(uid)
         self._set(uid, None)
 
     def grant(self, uid: str) -> None:
-        """A slot is given and about to be recorded: from now on nobody else gets it."""
+        """Reserve a slot that is about to be recorded, so that no other job gets it."""
         contender = self._contenders.get(uid)
         if contender is not None:
             self._granted.add(uid)
-            self._set(uid, _Contender(contender.group, True, contender.rank))
+            self._set(uid, replace(contender, has_slot=True))
 
     def revoke(self, body: Mapping[str, Any]) -> None:
-        """The grant could not be recorded."""
+        """Return a slot that could not be recorded."""
         self._granted.discard(body["metadata"]["uid"])
-        self.saw(body)
+        self.observe(body)
 
     def place_of(self, uid: str, limit: int) -> Place | None:
         """The place of a job; None if it needs no slot now."""
@@ -109,9 +126,9 @@ class Admissions:
         if contender is None:
             return None
         queue = self._queues[contender.group]
-        if contender.holds:
+        if contender.has_slot:
             return Place(has_slot=True, position=0, depth=len(queue.waiting), limit=limit)
-        position = queue.positions()[uid]
+        position = queue.positions(self._priorities())[uid]
         free = limit - len(queue.holders)
         return Place(has_slot=position < free, position=position, depth=len(queue.waiting), limit=limit)
 
@@ -121,46 +138,42 @@ class Admissions:
         done = _phase(body, PhaseName.AUGMENT) == PhaseStatus.COMPLETED
         if not status.get("shardCount") or (state and State(state).is_final) or done or spec.get("suspend"):
             return None
-        if metadata.get("deletionTimestamp"):  # it is being stopped, and a finalizer may keep it for ever
+        if metadata.get("deletionTimestamp"):  # its pods are being stopped, and a finalizer may keep it forever
             return None
         if spec.get("queueName"):  # Kueue's quota is its limit
             return None
         uid = metadata["uid"]
-        holds = uid in self._granted or _has_slot(body)
-        if spec.get("cancel") and not holds:
+        has_slot = uid in self._granted or _has_slot(body)
+        if spec.get("cancel") and not has_slot:
             return None
-        priority = self.priorities.get(spec.get("priorityClassName") or "", 0)
-        since = str(status.get("queuedAt") or metadata.get("creationTimestamp") or "")
-        return _Contender((metadata.get("namespace", ""), str(status.get("className"))), holds, (-priority, since, uid))
+        return _Contender(
+            uid,
+            group=(metadata.get("namespace", ""), str(status.get("className"))),
+            has_slot=has_slot,
+            priority_class=spec.get("priorityClassName") or "",
+            since=str(status.get("queuedAt") or metadata.get("creationTimestamp") or ""),
+        )
 
-    def _set(self, uid: str, now: _Contender | None) -> None:
+    def _set(self, uid: str, after: _Contender | None) -> None:
         before = self._contenders.get(uid)
-        if now == before:
+        if after == before:
             return
         if before is not None:
-            queue = self._queues[before.group]
-            queue.holders.discard(uid)
-            queue.waiting.pop(uid, None)
-            queue.changed()
+            self._queues[before.group].remove(uid)
             del self._contenders[uid]
-        if now is not None:
-            self._contenders[uid] = now
-            queue = self._queues.setdefault(now.group, _Queue())
-            if now.holds:
-                queue.holders.add(uid)
-            else:
-                queue.waiting[uid] = now.rank
-            queue.changed()
+        if after is not None:
+            self._contenders[uid] = after
+            self._queues.setdefault(after.group, _Queue()).add(after)
         if before is not None:
             queue = self._queues[before.group]
-            if before.holds and not (now and now.holds) and queue.waiting:
-                self._wake(next(iter(queue.positions())))
+            if before.has_slot and not (after and after.has_slot) and queue.waiting:
+                self._wake(next(iter(queue.positions(self._priorities()))))
             if not queue.holders and not queue.waiting:
                 del self._queues[before.group]
 
 
 def _has_slot(body: Mapping[str, Any]) -> bool:
-    """Whether a resource says that it has a slot; one that was on its way before there was a limit has one too."""
+    """Whether a job's status records a slot; one that was provisioned before there was a limit has one too."""
     for condition in body.get("status", {}).get("conditions", []):
         if condition["type"] == ConditionType.ADMITTED:
             return bool(condition["status"] == "True")

@@ -53,7 +53,7 @@ def test_a_killed_leader_is_followed_by_the_other_which_goes_on_where_it_was(
 def test_a_leader_that_lost_its_lease_stands_by_and_leads_again(operator: OperatorProcess, cluster: Cluster) -> None:
     Job(cluster).await_pods("resolve")
     cluster.merge_patch(LEASE, {"spec": {"holderIdentity": "somebody-else", "leaseDurationSeconds": 6}})
-    until(lambda: "somebody-else leads" in operator.log, lambda: operator.log[-2000:])
+    until(lambda: "the leader lease is held by somebody-else" in operator.log, lambda: operator.log[-2000:])
     job = Job(cluster)
     job.await_pods("resolve")
     assert cluster.get(LEASE)["spec"]["holderIdentity"] == "first"

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from augmentation_gateway.gateway import Gateway
-from augmentation_gateway.observability.structured_logs import JsonFormatter
+from augmentation_gateway.observability.structured_logs import RequestFormatter
 from augmentation_kube import KubeError, KubeUnavailable
 from tests.unit.gateway.conftest import BODY, PATH, FakeKube
 
@@ -30,7 +30,7 @@ def parts(text: str, secret: str) -> list[str]:
 
 
 def logged(records: list[logging.LogRecord]) -> str:
-    return "\n".join(JsonFormatter().format(record) for record in records if record.name.startswith("augmentation"))
+    return "\n".join(RequestFormatter().format(record) for record in records if record.name.startswith("augmentation"))
 
 
 @pytest.mark.parametrize("where", PRESENTED)

@@ -20,7 +20,7 @@ from augmentation_gateway.credentials.keys import KeyRing, digest_of, new_secret
 from augmentation_gateway.credentials.keys_file import KeysFile, KeysFileError, read
 from augmentation_gateway.gateway import Gateway
 from augmentation_gateway.limits.open_requests import KeyEnded
-from augmentation_gateway.observability.structured_logs import JsonFormatter
+from augmentation_gateway.observability.structured_logs import RequestFormatter
 from tests.unit.gateway.job_objects import PROJECT_ID
 
 OTHER_PROJECT = "11111111-2222-4333-8444-555555555555"
@@ -198,7 +198,7 @@ def test_a_key_that_got_into_a_log_line_is_blotted_out() -> None:
     secret = new_secret()
     record = logging.LogRecord("gateway", logging.INFO, "", 0, "asked for %s", (secret,), None)
     record.fields = {"path": f"/v1/augmentation/{secret}"}
-    line = JsonFormatter().format(record)
+    line = RequestFormatter().format(record)
     assert secret not in line
     assert json.loads(line)["path"] == "/v1/augmentation/***"
 

@@ -17,7 +17,7 @@ from augmentation_gateway.gateway import Gateway
 from augmentation_gateway.limits.rate_limit import RateLimit
 from augmentation_gateway.observability import request_id
 from augmentation_gateway.observability.metrics_server import metrics_server
-from augmentation_gateway.observability.structured_logs import JsonFormatter
+from augmentation_gateway.observability.structured_logs import RequestFormatter
 from augmentation_gateway.problem import Problem
 from tests.unit.gateway.conftest import BODY, PATH
 from tests.unit.gateway.job_objects import JOB_ID
@@ -146,7 +146,7 @@ async def test_an_id_that_was_sent_is_kept_and_logged(
     logged = [record for record in caplog.records if record.name.endswith("middleware.response")]
     assert len(logged) == 1
     request_id.begin([(b"x-request-id", b"trace-1")])
-    assert json.loads(JsonFormatter().format(logged[0]))["request_id"] == "trace-1"
+    assert json.loads(RequestFormatter().format(logged[0]))["request_id"] == "trace-1"
 
 
 @pytest.mark.parametrize("given", ["", "two words", "line\\nbreak", "x" * 129, "é"])

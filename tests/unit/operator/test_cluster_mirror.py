@@ -47,7 +47,7 @@ class StandInApi:
 async def followed(mirror: ClusterMirror, api: StandInApi) -> AsyncIterator[None]:
     following = asyncio.create_task(mirror.follow(api))  # type: ignore[arg-type]
     try:
-        await asyncio.wait_for(mirror.filled(), 10)
+        await asyncio.wait_for(mirror.synced(), 10)
         yield
     finally:
         following.cancel()
@@ -56,6 +56,10 @@ async def followed(mirror: ClusterMirror, api: StandInApi) -> AsyncIterator[None
 
 def a_class(name: str) -> Json:
     return {"metadata": {"uid": name, "name": name}, "spec": {"image": "worker"}}
+
+
+def a_priority(name: str, value: int) -> Json:
+    return {"metadata": {"uid": name, "name": name}, "value": value}
 
 
 def child(body: Json, number: int = 0) -> Json:
@@ -80,6 +84,7 @@ async def test_children_of_all_namespaces_come_from_one_watch_of_each_kind() -> 
         {
             (Resource.JOBS, OF_ALL): jobs,
             (Resource.PODS, OF_ALL): pods,
+            (Resource.PRIORITY_CLASSES, OF_ALL): [a_priority("urgent", 1000), a_priority("low", -5)],
             (Resource.AUGMENTATION_CLASSES, OF_ALL): [a_class("a"), a_class("b"), {**a_class("bad"), "spec": {}}],
         }
     )
@@ -89,11 +94,13 @@ async def test_children_of_all_namespaces_come_from_one_watch_of_each_kind() -> 
         assert {each.name for each in mirror.jobs_of(UID)} == {each["metadata"]["name"] for each in jobs}
         assert {each.name for each in mirror.pods_of(UID)} == {each["metadata"]["name"] for each in pods}
         assert [each.metadata.name for each in mirror.classes()] == ["a", "b"]
+        assert mirror.priorities() == {"urgent": 1000, "low": -5}
         assert not list(mirror.jobs_of("another"))
     assert set(told) == {UID}
     assert classes_changed
     assert api.asked == {
         (Resource.AUGMENTATION_CLASSES, None, None),
+        (Resource.PRIORITY_CLASSES, None, None),
         (Resource.JOBS, None, LABEL_JOB_UID),
         (Resource.PODS, None, LABEL_JOB_UID),
     }

@@ -12,11 +12,14 @@ import pytest
 
 from augmentation_api import AugmentationClass
 from augmentation_kube import KubeError, Resource
+from augmentation_operator.cache.job_store import JobStore
 from augmentation_operator.children.job import ChildJob, read_job
 from augmentation_operator.children.pod import ChildPod, read_pod
 from augmentation_operator.controller.controller import Controller
-from augmentation_operator.controller.expectations import SHOWN_WITHIN
-from augmentation_operator.queueing.built_in import Place
+from augmentation_operator.controller.expectations import DELIVERED_WITHIN
+from augmentation_operator.controller.metrics import Metrics
+from augmentation_operator.controller.worker_isolation import WorkerIsolation
+from augmentation_operator.queueing.built_in import Place, SlotQueues
 from tests.unit.operator.simulated_cluster import AUGMENT, NAME, PUBLISH, RESOLVE, UID, SimulatedCluster, make_class
 
 
@@ -133,15 +136,24 @@ class Situation:
 
     def __init__(self, cluster: SimulatedCluster) -> None:
         self.cluster, self.api, self.children = cluster, StandInApi(cluster), LastSeen(cluster)
-        self.controller = Controller(self.api, self.children, self.clock)  # type: ignore[arg-type]
-        self.controller.saw(self.api.body())
+        self.jobs, self.priorities = JobStore(), dict[str, int]()
+        self.controller = Controller(
+            self.api,  # type: ignore[arg-type]
+            self.jobs,
+            self.children,
+            SlotQueues(lambda: dict(self.priorities), wake=lambda uid: None),
+            isolation=WorkerIsolation(self.api, None, self.clock),  # type: ignore[arg-type]
+            metrics=Metrics(),
+            clock=self.clock,
+        )
+        self.controller.observe(self.api.body())
 
     def clock(self) -> datetime:
         return self.cluster.now
 
     def watches_catch_up(self) -> None:
         self.api.version += 1
-        self.controller.saw(self.api.body())
+        self.controller.observe(self.api.body())
         self.children.look()
 
     async def reconcile(self) -> timedelta | None:
@@ -171,9 +183,9 @@ async def test_what_was_made_is_not_made_again_before_the_watch_has_shown_it() -
     situation = Situation(SimulatedCluster())
     await situation.reconcile()
     made = list(situation.api.requests)
-    assert await situation.reconcile() == SHOWN_WITHIN
+    assert await situation.reconcile() == DELIVERED_WITHIN
     assert situation.api.requests == made
-    situation.cluster.pass_time(SHOWN_WITHIN.total_seconds())
+    situation.cluster.pass_time(DELIVERED_WITHIN.total_seconds())
     await situation.reconcile()
     assert ("create", "Job") in situation.api.requests[len(made) :]
 
@@ -205,7 +217,7 @@ async def test_a_cancel_is_not_believed_of_watches_that_lag() -> None:
     cluster.start_pod(RESOLVE)  # which the watches have not shown yet
     cluster.change(cancel=True)
     situation.api.version += 1
-    situation.controller.saw(situation.api.body())
+    situation.controller.observe(situation.api.body())
     await situation.reconcile()
     assert ("status", "cancelled") not in situation.api.requests
     assert ("delete", cluster.job_name(RESOLVE)) in situation.api.requests
@@ -409,7 +421,7 @@ async def test_a_spec_that_only_the_models_refuse_fails_with_the_field_and_the_f
     body["spec"]["augmentation"] = {"episodes": "5:3"}
     situation.api.version += 1
     body["metadata"]["resourceVersion"] = "7"
-    situation.controller.saw(body)
+    situation.controller.observe(body)
     await situation.reconcile()
     (status,) = situation.api.statuses
     assert status["state"] == "failed"
@@ -428,7 +440,7 @@ async def test_a_job_whose_spec_cannot_be_read_any_more_is_still_stopped(asked: 
     body = situation.api.body()
     body["spec"] |= {"fromANewerVersion": 1, asked: True}
     body["metadata"]["resourceVersion"] = "7"
-    situation.controller.saw(body)
+    situation.controller.observe(body)
     await situation.reconcile()
     assert situation.api.requests == [("status", "running"), ("delete", cluster.job_name(AUGMENT))]
     (status,) = situation.api.statuses
@@ -448,7 +460,7 @@ async def test_a_job_whose_status_cannot_be_read_goes_on_and_can_be_cancelled(ca
     body["status"]["source"] |= {"episodes": 4 * 10**18}
     body["spec"]["cancel"] = True
     body["metadata"]["resourceVersion"] = "7"
-    situation.controller.saw(body)
+    situation.controller.observe(body)
     for _ in range(3):
         await situation.reconcile()
     assert ("delete", cluster.job_name(AUGMENT)) in situation.api.requests
@@ -478,7 +490,7 @@ async def test_a_resource_that_cannot_be_read_any_more_is_left_as_it_is_and_logg
     body = situation.api.body()
     body["spec"]["fromANewerVersion"] = 1
     body["metadata"]["resourceVersion"] = "7"
-    situation.controller.saw(body)
+    situation.controller.observe(body)
     with caplog.at_level(logging.ERROR):
         await situation.reconcile()
     assert situation.api.requests == []
@@ -491,14 +503,14 @@ async def test_news_that_is_older_than_what_is_known_is_ignored() -> None:
     old = situation.api.body()
     cluster.settle()
     situation.watches_catch_up()
-    situation.controller.saw(old)
+    situation.controller.observe(old)
     await situation.reconcile()
     assert situation.api.requests == []
 
 
 async def test_a_deleted_resource_is_not_reconciled() -> None:
     situation = Situation(SimulatedCluster())
-    situation.controller.lost(UID)
+    situation.controller.forget(UID)
     assert await situation.reconcile() is None
     assert situation.api.requests == []
 
@@ -507,7 +519,7 @@ async def test_a_resource_that_is_being_deleted_is_not_reconciled() -> None:
     situation = Situation(SimulatedCluster())
     body = situation.api.body()
     body["metadata"] |= {"deletionTimestamp": "2026-01-01T00:00:00Z", "resourceVersion": "7"}
-    situation.controller.saw(body)
+    situation.controller.observe(body)
     assert await situation.reconcile() is None
     assert situation.api.requests == []
 
@@ -520,7 +532,7 @@ async def test_what_runs_of_a_resource_that_is_being_deleted_is_stopped(change: 
     situation = Situation(cluster)
     body = situation.api.body() | change
     body["metadata"] |= {"deletionTimestamp": "2026-01-01T00:00:00Z", "resourceVersion": "7"}
-    situation.controller.saw(body)
+    situation.controller.observe(body)
     situation.api.requests.clear()
     assert await situation.reconcile() is None
     assert situation.api.requests == [("delete", f"{NAME}-0f1e2d3c-augment")]
@@ -543,8 +555,8 @@ async def test_a_priority_that_was_learned_for_another_job_counts_for_one_that_w
         for condition in body["status"]["conditions"]:
             if condition["type"] == "Admitted":
                 condition["status"] = str(has_slot)
-        situation.controller.saw(body)
-    situation.controller._admissions.priorities["urgent"] = 100
+        situation.controller.observe(body)
+    situation.priorities["urgent"] = 100
     await situation.reconcile()
     assert situation.api.statuses[-1]["queue"]["position"] == 0
 
@@ -552,10 +564,10 @@ async def test_a_priority_that_was_learned_for_another_job_counts_for_one_that_w
 async def test_jobs_that_have_ended_are_not_among_the_unfinished() -> None:
     cluster = SimulatedCluster()
     situation = Situation(cluster)
-    assert situation.controller.known.unfinished() == [UID]
+    assert situation.jobs.unfinished() == [UID]
     cluster.complete()
     situation.watches_catch_up()
-    assert situation.controller.known.unfinished() == []
+    assert situation.jobs.unfinished() == []
 
 
 def running(cluster: SimulatedCluster) -> Situation:

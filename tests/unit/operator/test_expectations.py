@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from augmentation_operator.controller.expectations import SHOWN_WITHIN, Expectations
+from augmentation_operator.controller.expectations import DELIVERED_WITHIN, Expectations
 
 
 class Clock:
@@ -15,9 +15,9 @@ class Clock:
 
 def test_what_was_made_is_waited_for_until_it_is_shown() -> None:
     expectations = Expectations(Clock())
-    expectations.made("a", ["resolve"])
-    assert expectations.wait("a", []) == SHOWN_WITHIN
-    assert expectations.wait("a", ["something else"]) == SHOWN_WITHIN
+    expectations.expect("a", ["resolve"])
+    assert expectations.wait("a", []) == DELIVERED_WITHIN
+    assert expectations.wait("a", ["something else"]) == DELIVERED_WITHIN
     assert expectations.wait("a", ["something else", "resolve"]) is None
     assert expectations.wait("a", []) is None, "it was shown once: now it is gone"
 
@@ -25,19 +25,19 @@ def test_what_was_made_is_waited_for_until_it_is_shown() -> None:
 def test_what_is_never_shown_is_waited_for_no_longer_than_that() -> None:
     clock = Clock()
     expectations = Expectations(clock)
-    expectations.made("a", ["resolve"])
+    expectations.expect("a", ["resolve"])
     clock.now += timedelta(seconds=3)
-    assert expectations.wait("a", []) == SHOWN_WITHIN - timedelta(seconds=3)
-    clock.now += SHOWN_WITHIN
+    assert expectations.wait("a", []) == DELIVERED_WITHIN - timedelta(seconds=3)
+    clock.now += DELIVERED_WITHIN
     assert expectations.wait("a", []) is None
 
 
 def test_nothing_is_expected_of_others_of_what_made_nothing_or_of_what_is_gone() -> None:
     expectations = Expectations(Clock())
-    expectations.made("a", [])
+    expectations.expect("a", [])
     assert expectations.wait("a", []) is None
-    expectations.made("b", ["resolve"])
+    expectations.expect("b", ["resolve"])
     assert expectations.wait("c", []) is None
-    expectations.lost("b")
-    expectations.lost("never seen")
+    expectations.forget("b")
+    expectations.forget("never seen")
     assert expectations.wait("b", []) is None

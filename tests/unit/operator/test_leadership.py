@@ -90,7 +90,7 @@ class Candidate:
         """Whether it still leads after this time."""
         self.until = self.now + seconds
         try:
-            await self.leadership.keep()
+            await self.leadership.hold()
         except Enough:
             return True
         return False

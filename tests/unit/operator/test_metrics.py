@@ -7,26 +7,26 @@ from pathlib import Path
 import pytest
 
 from augmentation_api import AugmentationJobStatus, FailureReason
-from augmentation_operator.cache.known_jobs import KnownJob, KnownJobs
-from augmentation_operator.process.metrics import Metrics
+from augmentation_operator.cache.job_store import JobStore, StoredJob
+from augmentation_operator.controller.metrics import Metrics
 from tests.unit.operator.simulated_cluster import AUGMENT, SimulatedCluster, make_class
 
 MONITORING = Path(__file__).resolve().parents[3] / "deploy" / "helm" / "augmentation-operator" / "monitoring"
 
 
 def read(metrics: Metrics) -> dict[str, float]:
-    lines = (line.rsplit(" ", 1) for line in metrics.text().decode().splitlines() if not line.startswith("#"))
+    lines = (line.rsplit(" ", 1) for line in metrics.render().decode().splitlines() if not line.startswith("#"))
     return {name: float(value) for name, value in lines}
 
 
-def known(*jobs: tuple[str, str | None, tuple[str, ...]]) -> Callable[[], Collection[KnownJob]]:
+def known(*jobs: tuple[str, str | None, tuple[str, ...]]) -> Callable[[], Collection[StoredJob]]:
     """Jobs as they were seen: namespace, state and the states of the shards of each."""
-    seen = KnownJobs()
+    store = JobStore()
     for number, (namespace, state, shards) in enumerate(jobs):
         status = {"state": state, "shards": [{"index": index, "state": each} for index, each in enumerate(shards)]}
         metadata = {"namespace": namespace, "uid": str(number), "resourceVersion": "1"}
-        seen.saw({"metadata": metadata, "status": status if state else {}})
-    return seen.all
+        store.observe({"metadata": metadata, "status": status if state else {}})
+    return store.all
 
 
 def test_jobs_and_shards_are_counted_by_state_and_namespace() -> None:
@@ -37,7 +37,7 @@ def test_jobs_and_shards_are_counted_by_state_and_namespace() -> None:
         ("a", "completed", ("completed",)),
         ("b", "running", ("running",)),
     )
-    metrics.show(jobs, lambda: 7)
+    metrics.expose(jobs, lambda: 7)
     told = read(metrics)
     assert told['augmentation_jobs{namespace="a",state="queued"}'] == 1
     assert told['augmentation_jobs{namespace="a",state="completed"}'] == 1
@@ -53,8 +53,8 @@ def lived(cluster: SimulatedCluster, metrics: Metrics) -> None:
     def tell() -> None:
         nonlocal last
         now = cluster.status
-        metrics.wrote("robots", last, now)
-        metrics.wrote("robots", now, now)
+        metrics.count_status("robots", last, now)
+        metrics.count_status("robots", now, now)
         last = now
 
     cluster.reach(AUGMENT)
@@ -82,7 +82,7 @@ def test_usage_waits_and_ends_are_counted_once() -> None:
 
 def test_a_reconcile_that_fails_is_counted_and_still_fails() -> None:
     metrics = Metrics()
-    with pytest.raises(OSError), metrics.reconcile():
+    with pytest.raises(OSError), metrics.time_reconcile():
         raise OSError
     assert read(metrics)["augmentation_operator_reconcile_errors_total"] == 1
     assert read(metrics)["augmentation_operator_reconcile_seconds_count"] == 1
@@ -91,10 +91,10 @@ def test_a_reconcile_that_fails_is_counted_and_still_fails() -> None:
 @pytest.mark.parametrize("file", ["alerts.yaml", "dashboard.json"])
 def test_what_the_chart_asks_prometheus_for_is_what_the_operator_answers(file: str) -> None:
     metrics = Metrics()
-    metrics.show(known(("a", "running", ("running",))), lambda: 0)
+    metrics.expose(known(("a", "running", ("running",))), lambda: 0)
     # The gateway's are held by its own test.
     asked = set(re.findall(r"\baugmentation_(?!gateway)\w+", (MONITORING / file).read_text()))
-    names = {line.split()[2] for line in metrics.text().decode().splitlines() if line.startswith("# TYPE")}
+    names = {line.split()[2] for line in metrics.render().decode().splitlines() if line.startswith("# TYPE")}
     answered = names | {f"{name}_bucket" for name in names}
     assert asked
     assert asked <= answered, asked - answered

@@ -98,7 +98,7 @@ def test_what_cannot_be_read_is_said_and_left_out(situation: Situation, caplog: 
 
 
 async def test_it_is_filled_by_its_first_list(situation: Situation) -> None:
-    waiting = asyncio.create_task(situation.mirror.filled())
+    waiting = asyncio.create_task(situation.mirror.synced())
     await asyncio.sleep(0)
     assert not waiting.done()
     situation.lists()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from augmentation_api import ConditionType, FailureReason, State
 from augmentation_api.status import Condition
-from augmentation_operator.queueing.built_in import Admissions, Place
+from augmentation_operator.queueing.built_in import Place, SlotQueues
 from tests.unit.operator.simulated_cluster import AUGMENT, PROVISION, SimulatedCluster
 
 SLOT = Place(has_slot=True, position=0, depth=1, limit=1)
@@ -34,17 +34,17 @@ def body(uid: str, *, since: int = 0, state: str = "running", slot: bool | None 
 
 
 class Slots:
-    """Admissions, and who was woken."""
+    """The queues, and the jobs that were woken."""
 
     def __init__(self, *bodies: dict[str, Any], **priorities: int) -> None:
         self.woken: list[str] = []
-        self.admissions = Admissions(self.woken.append)
-        self.admissions.priorities |= priorities
-        for each in bodies:
-            self.admissions.saw(each)
+        self.priorities = priorities
+        self.queues = SlotQueues(lambda: dict(self.priorities), self.woken.append)
+        for body in bodies:
+            self.queues.observe(body)
 
     def place(self, uid: str, limit: int = 1) -> tuple[bool, int, int]:
-        place = self.admissions.place_of(uid, limit)
+        place = self.queues.place_of(uid, limit)
         assert place is not None
         return place.has_slot, place.position, place.depth
 
@@ -70,11 +70,11 @@ def test_a_slot_that_is_recorded_is_kept_whatever_comes() -> None:
 def test_a_slot_that_is_about_to_be_recorded_is_given_to_nobody_else() -> None:
     slots = Slots(body("first", since=1))
     assert slots.place("first")[0]
-    slots.admissions.grant("first")
-    slots.admissions.saw(body("urgent", priorityClassName="urgent"))
-    slots.admissions.saw(body("first", since=1))  # a worker wrote something meanwhile
+    slots.queues.grant("first")
+    slots.queues.observe(body("urgent", priorityClassName="urgent"))
+    slots.queues.observe(body("first", since=1))  # a worker wrote something meanwhile
     assert not slots.place("urgent")[0]
-    slots.admissions.revoke(body("first", since=1))
+    slots.queues.revoke(body("first", since=1))
     assert slots.place("urgent")[0]
 
 
@@ -87,9 +87,9 @@ def test_each_namespace_and_each_class_has_slots_of_its_own() -> None:
 def test_the_next_one_is_woken_when_a_slot_becomes_free() -> None:
     slots = Slots(body("holder", slot=True), body("late", since=9), body("early", since=1))
     assert slots.woken == []
-    slots.admissions.saw(body("holder", slot=True, augment="completed"))
+    slots.queues.observe(body("holder", slot=True, augment="completed"))
     assert slots.woken == ["early"]
-    slots.admissions.lost("holder")
+    slots.queues.forget("holder")
     assert slots.woken == ["early"]
 
 
@@ -98,9 +98,9 @@ def test_a_job_that_is_suspended_ended_or_deleted_leaves_its_slot() -> None:
         slots = Slots(body("holder", slot=True), body("next"))
         assert not slots.place("next")[0]
         if left:
-            slots.admissions.saw(left)
+            slots.queues.observe(left)
         else:
-            slots.admissions.lost("holder")
+            slots.queues.forget("holder")
         assert slots.place("next")[0]
 
 
@@ -108,7 +108,7 @@ def test_a_job_that_a_finalizer_keeps_after_its_deletion_keeps_no_slot() -> None
     slots = Slots(body("holder", slot=True), body("next"))
     kept = body("holder", slot=True)
     kept["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
-    slots.admissions.saw(kept)
+    slots.queues.observe(kept)
     assert slots.place("next")[0]
     assert slots.woken == ["next"]
 
@@ -116,7 +116,7 @@ def test_a_job_that_a_finalizer_keeps_after_its_deletion_keeps_no_slot() -> None
 def test_a_job_that_is_being_cancelled_holds_its_slot_but_does_not_wait_for_one() -> None:
     slots = Slots(body("holder", slot=True, cancel=True), body("waiting", cancel=True), body("next"))
     assert not slots.place("next")[0]
-    assert slots.admissions.place_of("waiting", 1) is None
+    assert slots.queues.place_of("waiting", 1) is None
 
 
 def test_a_job_that_was_on_its_way_before_there_was_a_limit_has_a_slot() -> None:
@@ -134,19 +134,19 @@ def test_never_more_jobs_than_the_limit_have_a_slot_and_a_free_one_is_not_left(
     limit, slots, waiting, holding = 2, Slots(), set[str](), set[str]()
     for uid, step in steps:
         if step == "come" and uid not in waiting | holding:
-            slots.admissions.saw(body(uid))
+            slots.queues.observe(body(uid))
             waiting.add(uid)
         elif step == "ask" and uid in waiting and slots.place(uid, limit)[0]:
-            slots.admissions.grant(uid)
-            slots.admissions.saw(body(uid, slot=True))
+            slots.queues.grant(uid)
+            slots.queues.observe(body(uid, slot=True))
             waiting.remove(uid)
             holding.add(uid)
         elif step == "end":
-            slots.admissions.saw(body(uid, state="completed"))
+            slots.queues.observe(body(uid, state="completed"))
             waiting.discard(uid)
             holding.discard(uid)
         elif step == "lose":
-            slots.admissions.lost(uid)
+            slots.queues.forget(uid)
             waiting.discard(uid)
             holding.discard(uid)
         assert len(holding) <= limit

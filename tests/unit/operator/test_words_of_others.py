@@ -7,7 +7,7 @@ import pytest
 
 from augmentation_api import FailureReason
 from augmentation_api.status import TEXT_LIMIT
-from augmentation_operator.__main__ import JsonLines
+from augmentation_kube.json_logs import JsonFormatter
 from augmentation_operator.reconcile.announcement import announcements
 from tests.unit.operator.simulated_cluster import AUGMENT, RESOLVE, SimulatedCluster
 
@@ -63,6 +63,6 @@ def test_a_line_of_the_log_has_no_credential_in_it() -> None:
         "kopf", logging.ERROR, "", 0, "failed: %r", ({"Authorization": f"Bearer {BEARER}"},), None
     )
     record.fields = {"url": f"https://user:{BEARER}@api.example/a?token={BEARER}"}
-    line = JsonLines().format(record)
+    line = JsonFormatter().format(record)
     assert json.loads(line)["url"] == "https://***@api.example/a?***"
     assert BEARER[:8] not in line

@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from augmentation_operator.controller import work_queue
-from augmentation_operator.controller.work_queue import PASSED_OVER, WorkQueue
+from augmentation_operator.controller.work_queue import MAX_CONSECUTIVE_HIGH_PRIORITY, WorkQueue
 
 Handler = Callable[[str], Awaitable[timedelta | None]]
 
@@ -148,10 +148,10 @@ async def test_keys_that_can_wait_have_their_turn_however_many_others_come() -> 
     async with working(queue, handle):
         for key in "abcXYZ":
             queue.add(key)
-        await until(lambda: len(handled) > 20 * PASSED_OVER)
+        await until(lambda: len(handled) > 20 * MAX_CONSECUTIVE_HIGH_PRIORITY)
     turns = [place for place, key in enumerate(handled) if key.isupper()]
     assert {handled[place] for place in turns} == {"X", "Y", "Z"}
-    assert all(later - earlier <= PASSED_OVER + 1 for earlier, later in pairwise(turns))
+    assert all(later - earlier <= MAX_CONSECUTIVE_HIGH_PRIORITY + 1 for earlier, later in pairwise(turns))
 
 
 async def test_a_handler_may_ask_for_its_key_again_later() -> None:

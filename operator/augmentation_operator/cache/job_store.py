@@ -1,4 +1,4 @@
-"""The newest state of each AugmentationJob that was seen, small enough for tens of thousands of them."""
+"""The newest observed state of each AugmentationJob, small enough for tens of thousands of them."""
 
 import zlib
 from collections.abc import Collection, Iterator, Mapping
@@ -12,13 +12,13 @@ from augmentation_api.vocabulary import ShardState
 
 
 @dataclass(frozen=True, slots=True)
-class KnownJob:
-    """What is asked of jobs by the thousand, beside the whole of it.
+class StoredJob:
+    """One AugmentationJob: the fields that are needed of all jobs at once, and the whole object in packed form.
 
     Attributes:
         version: its resourceVersion; they can be compared as integers (KEP-5504).
-        begun: whether the operator has written anything of it.
-        shards: states of its shards, while it has not ended.
+        begun: whether the operator has written a status.
+        shards: states of its shards, until it has ended.
         packed: the whole object as compressed JSON. As dictionaries it takes twenty times as much.
     """
 
@@ -41,56 +41,56 @@ class KnownJob:
         return unpacked
 
 
-class KnownJobs:
-    """Jobs by uid. Each method is O(1) in their number, but for the iterators."""
+class JobStore:
+    """AugmentationJobs by uid. Each method is O(1) in their number, except for the iterators."""
 
     def __init__(self) -> None:
-        self._jobs: dict[str, KnownJob] = {}
+        self._jobs: dict[str, StoredJob] = {}
         self.under_way = 0
         """How many have begun and not ended."""
         self.augmenting = 0
-        """How many of these have a shard that is being made."""
+        """How many of these have a shard that is running."""
 
-    def saw(self, body: Mapping[str, Any]) -> bool:
-        """Remember a job, unless it is known as it was later. Whether it was remembered."""
+    def observe(self, body: Mapping[str, Any]) -> bool:
+        """Store the state of a job, unless a newer one is stored. Returns whether it was stored."""
         metadata, status = body["metadata"], body.get("status", {})
         uid, version = metadata["uid"], int(metadata.get("resourceVersion") or 0)
-        known = self._jobs.get(uid)
-        if known is not None and version < known.version:
+        stored = self._jobs.get(uid)
+        if stored is not None and version < stored.version:
             return False
         state = State(status.get("state") or State.QUEUED)
-        shards = () if state.is_final else (each["state"] for each in status.get("shards", ()) if "state" in each)
+        shards = () if state.is_final else (shard["state"] for shard in status.get("shards", ()) if "state" in shard)
         # At level 1: a fifth of the JSON in 50 us.
-        packed = zlib.compress(orjson.dumps(_without_field_owners(body)), 1)
-        job = KnownJob(version, metadata.get("namespace", ""), "state" in status, state, tuple(shards), packed)
-        self.lost(uid)
+        packed = zlib.compress(orjson.dumps(_without_managed_fields(body)), 1)
+        job = StoredJob(version, metadata.get("namespace", ""), "state" in status, state, tuple(shards), packed)
+        self.forget(uid)
         self._jobs[uid] = job
         self._count(job, 1)
         return True
 
-    def lost(self, uid: str) -> None:
-        """Forget a job that is gone."""
-        known = self._jobs.pop(uid, None)
-        if known is not None:
-            self._count(known, -1)
+    def forget(self, uid: str) -> None:
+        """Remove a deleted job."""
+        stored = self._jobs.pop(uid, None)
+        if stored is not None:
+            self._count(stored, -1)
 
     def body(self, uid: str) -> dict[str, Any] | None:
         """The whole object; None if there is none."""
-        known = self._jobs.get(uid)
-        return None if known is None else known.body
+        stored = self._jobs.get(uid)
+        return None if stored is None else stored.body
 
-    def all(self) -> Collection[KnownJob]:
+    def all(self) -> Collection[StoredJob]:
         """All jobs."""
         return self._jobs.values()
 
     def is_under_way(self, uid: str) -> bool:
         """Whether a job has begun and not ended."""
-        known = self._jobs.get(uid)
-        return known is not None and known.is_under_way
+        stored = self._jobs.get(uid)
+        return stored is not None and stored.is_under_way
 
     def unfinished(self) -> list[str]:
         """Uids of the jobs that have not ended."""
-        return [uid for uid, known in self._jobs.items() if not known.state.is_final]
+        return [uid for uid, stored in self._jobs.items() if not stored.state.is_final]
 
     def __contains__(self, uid: object) -> bool:
         """Whether there is a job of this uid."""
@@ -100,12 +100,12 @@ class KnownJobs:
         """The uids of all."""
         return iter(self._jobs)
 
-    def _count(self, job: KnownJob, by: int) -> None:
+    def _count(self, job: StoredJob, by: int) -> None:
         self.under_way += by * job.is_under_way
         self.augmenting += by * (ShardState.RUNNING in job.shards)
 
 
-def _without_field_owners(body: Mapping[str, Any]) -> dict[str, Any]:
-    """A resource without `managedFields`, which nobody reads here and which is more than half of what it holds."""
+def _without_managed_fields(body: Mapping[str, Any]) -> dict[str, Any]:
+    """A resource without `metadata.managedFields`: no code reads it here, and it is more than half of the object."""
     metadata = {key: value for key, value in body["metadata"].items() if key != "managedFields"}
     return {**body, "metadata": metadata}

@@ -1,4 +1,4 @@
-"""Reading what Kubernetes has noted of objects that do not get on: asked for only then, nobody watches all Events."""
+"""Warning Events of children that do not get on, listed only when needed: a watch of all Events would cost more."""
 
 import asyncio
 import time
@@ -13,19 +13,19 @@ from augmentation_operator.children.pod import ChildPod
 from augmentation_operator.children.warning import NotedWarning, newest_warning
 
 RECENT = timedelta(seconds=4)
-"""What was read within this time is not read again: all jobs of a namespace share one answer."""
+"""How long an answer is reused: all jobs of a namespace share it."""
 SHARE = 10
 """Nor within so many times as long as it took: for each list the API server goes through all Events of the namespace,
 whatever is selected. Where it is slow, many pods are late, and to ask for each of them would make it slower still."""
 
 
-class NotedWarnings:
-    """Asks for the warnings of a namespace, and remembers the answer for a while.
+class EventWarnings:
+    """Lists the warnings of a namespace and caches the answer for a while.
 
     Args:
-        api: where to ask.
-        clock: the time.
-        timer: seconds, to measure how long an answer takes.
+        api: the API server.
+        clock: gives the time.
+        timer: gives seconds, to measure how long an answer takes.
     """
 
     def __init__(
@@ -37,17 +37,17 @@ class NotedWarnings:
 
     async def of(self, silent: Iterable[ChildJob | ChildPod]) -> dict[str, NotedWarning]:
         """The newest warning of each of these objects that has one, by the object's name."""
-        found = {}
+        newest = {}
         for child in silent:
             async with self._one_at_a_time:
-                noted = await self._of_all(child.namespace, "Job" if isinstance(child, ChildJob) else "Pod")
-            if child.name in noted:
-                found[child.name] = noted[child.name]
-        return found
+                warnings = await self._of_all(child.namespace, "Job" if isinstance(child, ChildJob) else "Pod")
+            if child.name in warnings:
+                newest[child.name] = warnings[child.name]
+        return newest
 
     async def _of_all(self, namespace: str, kind: str) -> Mapping[str, NotedWarning]:
         now = self._clock()
-        recent = {key: kept for key, kept in self._answers.items() if now < kept[0]}
+        recent = {key: answer for key, answer in self._answers.items() if now < answer[0]}
         if (namespace, kind) not in recent:
             began = self._timer()
             selector = f"involvedObject.kind={kind},type=Warning"
@@ -62,5 +62,5 @@ def _by_object(events: Iterable[Mapping[str, Any]]) -> dict[str, NotedWarning]:
     events_of = defaultdict(list)
     for event in events:
         events_of[event["involvedObject"].get("name", "")].append(event)
-    warnings = ((name, newest_warning(its_own)) for name, its_own in events_of.items())
+    warnings = ((name, newest_warning(own)) for name, own in events_of.items())
     return {name: warning for name, warning in warnings if warning is not None}

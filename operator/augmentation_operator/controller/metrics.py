@@ -1,7 +1,6 @@
-"""What Prometheus may ask of the operator: its jobs, its work and its lead, over HTTP at /metrics.
+"""Prometheus metrics of the jobs, of the reconciles and of leader election, served over HTTP at /metrics.
 
-Gauges are read from what the operator knows at the moment of asking, O(jobs). Counters begin at 0 with the process, as
-Prometheus expects.
+Gauges are computed when they are scraped, O(jobs). Counters begin at 0 with the process, as Prometheus expects.
 """
 
 from collections import Counter as Tallies
@@ -17,7 +16,7 @@ from prometheus_client.registry import Collector
 from augmentation_api import AugmentationJobStatus, ConditionType, PhaseName, State
 from augmentation_api.vocabulary import ShardState
 from augmentation_kube.metrics_endpoint import serve_metrics
-from augmentation_operator.cache.known_jobs import KnownJob
+from augmentation_operator.cache.job_store import StoredJob
 
 _RECONCILES = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _WAITS = (1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 24 * 3600)
@@ -30,53 +29,58 @@ class Metrics:
         self._registry = registry = CollectorRegistry()
         self._reconciles = Histogram(
             "augmentation_operator_reconcile_seconds",
-            "Time a reconcile of one job took",
+            "Duration of the reconcile of one job",
             buckets=_RECONCILES,
             registry=registry,
         )
         self._calls = Counter(
             "augmentation_operator_api_requests",
-            "Calls of the Kubernetes API for jobs; the watches are not counted",
+            "Requests to the Kubernetes API; watches are not counted",
             ("verb", "resource"),
             registry=registry,
         )
         self._errors = Counter(
-            "augmentation_operator_reconcile_errors", "Reconciles that failed and are tried again", registry=registry
+            "augmentation_operator_reconcile_errors", "Reconciles that failed and were requeued", registry=registry
         )
         self._ended = Counter(
-            "augmentation_jobs_ended", "Jobs that ended", ("namespace", "state", "reason"), registry=registry
+            "augmentation_jobs_ended",
+            "Jobs that reached a terminal state",
+            ("namespace", "state", "reason"),
+            registry=registry,
         )
         self._waits = Histogram(
             "augmentation_job_wait_seconds",
-            "Time from the end of resolve to the first augment pod: for a slot and for a node",
+            "Time from the end of resolve to the first augment pod: waiting for a slot and for a node",
             buckets=_WAITS,
             registry=registry,
         )
         self._accelerators = Counter(
             "augmentation_accelerator_seconds",
-            "Accelerators x seconds that pods used",
+            "Accelerator seconds used by pods",
             ("namespace",),
             registry=registry,
         )
         self._cpus = Counter(
-            "augmentation_cpu_seconds", "Requested CPU cores x seconds of pods", ("namespace",), registry=registry
+            "augmentation_cpu_seconds", "Seconds of requested CPU cores of pods", ("namespace",), registry=registry
         )
         self._preempted = Counter(
             "augmentation_pods_preempted", "Pods that were preempted or evicted", ("namespace",), registry=registry
         )
-        self._leads = Gauge("augmentation_operator_leads", "Whether this process acts", registry=registry)
+        self._leads = Gauge(
+            "augmentation_operator_leads", "Whether this process holds the leader lease", registry=registry
+        )
 
-    def leads(self, whether: bool) -> None:
-        """This process acts from now on, or stands by."""
-        self._leads.set(whether)
+    def set_leader(self, is_leader: bool) -> None:
+        """Record that this process has acquired or lost the leader lease."""
+        self._leads.set(is_leader)
 
-    def called(self, verb: str, resource: str) -> None:
-        """The Kubernetes API was called."""
+    def count_request(self, verb: str, resource: str) -> None:
+        """Count a request to the Kubernetes API."""
         self._calls.labels(verb, resource).inc()
 
     @contextmanager
-    def reconcile(self) -> Iterator[None]:
-        """Measure one reconcile."""
+    def time_reconcile(self) -> Iterator[None]:
+        """Time one reconcile, and count it if it fails."""
         with self._reconciles.time():
             try:
                 yield
@@ -84,8 +88,8 @@ class Metrics:
                 self._errors.inc()
                 raise
 
-    def wrote(self, namespace: str, before: AugmentationJobStatus, after: AugmentationJobStatus) -> None:
-        """Count what a status that was written has that the one before it had not."""
+    def count_status(self, namespace: str, before: AugmentationJobStatus, after: AugmentationJobStatus) -> None:
+        """Count what a written status adds to the one before it: an end, a wait, usage, preemptions."""
         if after.state is not None and after.state.is_final and after.state != before.state:
             kind = ConditionType.FAILED if after.state == State.FAILED else None
             failed = after.condition(kind) if kind else None
@@ -98,14 +102,14 @@ class Metrics:
             counter.labels(namespace).inc(max(0.0, used - counted))
         self._preempted.labels(namespace).inc(max(0, (after.preemption_count or 0) - (before.preemption_count or 0)))
 
-    def show(self, known: Callable[[], Iterable[KnownJob]], queue_depth: Callable[[], int]) -> None:
-        """Show gauges of the jobs as they are known, and of the work that waits."""
-        self._registry.register(_Jobs(known))
-        Gauge("augmentation_operator_queue_depth", "Jobs to reconcile", registry=self._registry).set_function(
-            queue_depth
-        )
+    def expose(self, jobs: Callable[[], Iterable[StoredJob]], queue_depth: Callable[[], int]) -> None:
+        """Add the gauges of the observed jobs and of the work queue."""
+        self._registry.register(_Jobs(jobs))
+        Gauge(
+            "augmentation_operator_queue_depth", "Jobs that wait for a reconcile", registry=self._registry
+        ).set_function(queue_depth)
 
-    def text(self) -> bytes:
+    def render(self) -> bytes:
         """All metrics in Prometheus' text format."""
         return generate_latest(self._registry)
 
@@ -113,24 +117,24 @@ class Metrics:
 class _Jobs(Collector):
     """Jobs and shards by state and namespace."""
 
-    def __init__(self, known: Callable[[], Iterable[KnownJob]]) -> None:
-        self._known = known
+    def __init__(self, observed: Callable[[], Iterable[StoredJob]]) -> None:
+        self._observed = observed
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         jobs, shards = Tallies[tuple[str, str]](), Tallies[tuple[str, str]]()
-        for job in self._known():
+        for job in self._observed():
             jobs[job.namespace, job.state] += 1
             shards.update((job.namespace, ShardState(state)) for state in job.shards)
-        for name, told, tally in (
+        for name, description, tally in (
             ("augmentation_jobs", "AugmentationJobs by state", jobs),
             ("augmentation_shards", "Shards of unfinished jobs by state", shards),
         ):
-            family = GaugeMetricFamily(name, told, labels=("namespace", "state"))
+            family = GaugeMetricFamily(name, description, labels=("namespace", "state"))
             for labels, count in sorted(tally.items()):
                 family.add_metric(labels, count)
             yield family
 
 
 async def serve(metrics: Metrics, host: str, port: int) -> web.AppRunner:
-    """Answer /metrics until the runner is cleaned up."""
-    return await serve_metrics(metrics.text, CONTENT_TYPE_LATEST, host, port)
+    """Serve /metrics until the runner is cleaned up."""
+    return await serve_metrics(metrics.render, CONTENT_TYPE_LATEST, host, port)

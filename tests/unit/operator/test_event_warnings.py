@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from augmentation_kube import KubeError, Resource
-from augmentation_operator.cache.noted_warnings import RECENT, NotedWarnings
+from augmentation_operator.cache.event_warnings import RECENT, EventWarnings
 from augmentation_operator.children.job import ChildJob, read_job
 from augmentation_operator.children.pod import ChildPod, read_pod
 from tests.unit.operator.simulated_cluster import RESOLVE, SimulatedCluster
@@ -44,7 +44,7 @@ class Situation:
 
     def __init__(self) -> None:
         self.api, self.now = StandInEvents(), datetime(2026, 1, 1, tzinfo=UTC)
-        self.warnings = NotedWarnings(
+        self.warnings = EventWarnings(
             self.api,  # type: ignore[arg-type]
             lambda: self.now,
             lambda: self.api.seconds,

@@ -1,0 +1,52 @@
+"""Settings of the operator, from its environment."""
+
+import secrets
+import socket
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+from pydantic_settings import NoDecode
+
+from augmentation_kube.settings import EnvironmentSettings
+
+
+def _names(text: object) -> object:
+    return tuple(name.strip() for name in text.split(",") if name.strip()) if isinstance(text, str) else text
+
+
+def _address(text: object) -> object:
+    if not isinstance(text, str):
+        return text
+    host, _, port = text.rpartition(":")
+    if not (port.isdecimal() and int(port) < 2**16):
+        raise ValueError("give HOST:PORT, such as 0.0.0.0:9090")
+    return host, int(port)
+
+
+Address = Annotated[tuple[str, int], NoDecode, BeforeValidator(_address)]
+
+
+class Settings(EnvironmentSettings):
+    """The operator's settings.
+
+    Attributes:
+        namespaces: namespaces to serve, separated by commas in the variable; none: the whole cluster.
+        liveness_address: host and port of the liveness endpoint.
+        metrics_address: host and port of /metrics; None: it is not served.
+        lease_namespace: namespace of the Lease by which one of several operators is elected; None: there is only one.
+        identity: name of this candidate: that of its pod, in which a process starts only after the previous one ended.
+        workers_egress_file: file of the chart that says what workers may connect to; None: no NetworkPolicies are kept.
+    """
+
+    namespaces: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)] = Field(
+        (), validation_alias="AUGMENTATION_NAMESPACES"
+    )
+    liveness_address: Address = Field(("0.0.0.0", 8080), validation_alias="AUGMENTATION_LIVENESS_ADDRESS")  # noqa: S104
+    metrics_address: Address | None = Field(None, validation_alias="AUGMENTATION_METRICS_ADDRESS")
+    lease_namespace: str | None = Field(None, validation_alias="AUGMENTATION_LEASE_NAMESPACE")
+    identity: str = Field(
+        default_factory=lambda: f"{socket.gethostname()}-{secrets.token_hex(4)}",
+        validation_alias="AUGMENTATION_IDENTITY",
+    )
+    workers_egress_file: Path | None = Field(None, validation_alias="AUGMENTATION_WORKERS_EGRESS_FILE")
