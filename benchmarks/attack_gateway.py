@@ -10,8 +10,6 @@ gateway ended. Run it from the root:
     python -m benchmarks.attack_gateway --jobs 10000
 """
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import json

@@ -1,7 +1,5 @@
 """The two controllers that are measured against each other, each as a process of its own before the same API server."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

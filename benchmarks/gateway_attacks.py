@@ -5,8 +5,6 @@ Run by attack_gateway.py as a process of its own, so that what measures is not w
     python -m benchmarks.gateway_attacks NAME PLAN.json
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import itertools

@@ -14,8 +14,6 @@ Ratios mean more than rates. Needs wrk. Run it from the root:
     python -m benchmarks.gateway_reads --jobs 10000 --streams 1000
 """
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import json

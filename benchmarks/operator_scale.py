@@ -13,8 +13,6 @@ when all jobs have ended. Ratios mean more than rates: API server and controller
     python -m benchmarks.operator_scale --jobs 10000
 """
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import os

@@ -3,8 +3,6 @@
 kwok plays the kubelets: a pod that has a node runs at once and succeeds WORK_SECONDS later.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import tempfile

@@ -6,8 +6,6 @@ report that the operator needs of a pod of that phase. A real worker reports mor
     python -m benchmarks.stand_in_workers KUBECONFIG
 """
 
-from __future__ import annotations
-
 import asyncio
 import sys
 from typing import Any

@@ -1,7 +1,5 @@
 """The command line: python3 -m devcluster up | down | status | images | env | browser | tool | kueue."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import signal

@@ -1,7 +1,5 @@
 """What our images start from: the public Python image where it can be pulled, else a small Debian made here."""
 
-from __future__ import annotations
-
 import tempfile
 from pathlib import Path
 

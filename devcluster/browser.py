@@ -1,7 +1,5 @@
 """The browser that the page is tested in: Debian's Chromium, which Playwright drives."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from collections.abc import Mapping

@@ -4,8 +4,6 @@ The build sees a copy of exactly the files that were hashed: no bytecode, no ign
 does not show. Files that git does not know yet count too, so that a dirty tree builds what it holds.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -1,7 +1,5 @@
 """What is kept between runs, and how to be rid of it."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

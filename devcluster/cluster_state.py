@@ -1,7 +1,5 @@
 """What is recorded about a cluster between commands: `cluster.json` in its state folder."""
 
-from __future__ import annotations
-
 import json
 import os
 from dataclasses import asdict, dataclass

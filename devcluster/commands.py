@@ -1,7 +1,5 @@
 """What each command of the command line does and prints."""
 
-from __future__ import annotations
-
 import shlex
 
 from devcluster import existing_cluster, kind_cluster, registry

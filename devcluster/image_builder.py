@@ -1,7 +1,5 @@
 """Building and pushing one image, with buildah or with Docker."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -1,7 +1,5 @@
 """Our own images: built when what goes into them changed, pushed, and named by digest."""
 
-from __future__ import annotations
-
 import json
 import os
 import tempfile

@@ -4,8 +4,6 @@ They are mounted for the time of the build, never copied: an index inside a comp
 password in its address stays out of the image.
 """
 
-from __future__ import annotations
-
 import ast
 import json
 import os

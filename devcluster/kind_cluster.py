@@ -4,8 +4,6 @@ The podman path is exercised on hosts without any registry. The Docker path foll
 local registry and pulls kind's own node image; it has not been run where this was written.
 """
 
-from __future__ import annotations
-
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The kind cluster's configuration, as plain data. kind reads YAML, of which JSON is a part."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -3,8 +3,6 @@
 No part of `up`: clusters, the demo and all tests but those of queues do without it.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

@@ -1,7 +1,5 @@
 """Removing every trace of a cluster from podman, in whatever state a killed run left it."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from devcluster import firewall, podman_network

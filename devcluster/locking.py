@@ -1,7 +1,5 @@
 """One builder at a time, and one command at a time per cluster."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 from collections.abc import Iterator

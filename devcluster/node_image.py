@@ -1,7 +1,5 @@
 """The image that the node runs when kind's own cannot be pulled: built here from pinned parts, kept by podman."""
 
-from __future__ import annotations
-
 import tempfile
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Programs that come from Debian's packages: installed where we may, named in one sentence where we may not."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from collections.abc import Iterable, Mapping

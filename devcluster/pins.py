@@ -4,8 +4,6 @@ Go dependencies are pinned by `go/*/go.mod` and `go.sum` in this folder; the ver
 stamped into binaries or named to another tool, and a unit test holds them equal to go.mod.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 KUBERNETES = "v1.37.1"

@@ -1,7 +1,5 @@
 """The cluster's own bridge, and what podman leaves behind when the last of its networks is gone."""
 
-from __future__ import annotations
-
 import json
 
 from devcluster.errors import DevclusterError

@@ -1,7 +1,5 @@
 """Which host ports a new cluster gets."""
 
-from __future__ import annotations
-
 import socket
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Subprocesses with their output in a log, the last line shown live, and failures reported in one sentence."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import shlex

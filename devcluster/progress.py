@@ -3,8 +3,6 @@
 Standard output stays free for what a command answers, so that `env` and `tool` can be used in a shell.
 """
 
-from __future__ import annotations
-
 import sys
 import threading
 import time

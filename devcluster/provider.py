@@ -1,7 +1,5 @@
 """Which engine runs the node: Docker where one answers, else podman as root on Linux."""
 
-from __future__ import annotations
-
 import enum
 import os
 import sys

@@ -5,8 +5,6 @@ node reach it and nobody else; with Docker it is a container, as kind documents 
 Its data lies in the cache, by cluster name: a recreated cluster pulls what was pushed before.
 """
 
-from __future__ import annotations
-
 import contextlib
 import http.client
 import json

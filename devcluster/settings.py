@@ -1,7 +1,5 @@
 """Names, ports and folders, read once from the environment."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Mapping

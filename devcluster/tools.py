@@ -4,8 +4,6 @@
 >>> tool_path("kube-apiserver")     # compiles it on the first call (minutes), answers at once from then on
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

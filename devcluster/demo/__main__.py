@@ -1,7 +1,5 @@
 """`make demo` and `make demo-down`."""
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import fcntl

@@ -1,7 +1,5 @@
 """How to reach an installation: addresses and credentials, as the demo leaves them for going on by hand."""
 
-from __future__ import annotations
-
 import shlex
 from dataclasses import dataclass
 from pathlib import Path

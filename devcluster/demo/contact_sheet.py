@@ -1,7 +1,5 @@
 """A picture of before and after: one row an episode, the original first, then its augmented copies."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont

@@ -1,7 +1,5 @@
 """The sample dataset on the hub, and a result as it is downloaded: just enough of LeRobot v3.0 to look at it."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass

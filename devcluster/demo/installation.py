@@ -1,7 +1,5 @@
 """The product installed on a cluster: CRDs, chart, a key, and the local hub. Safe to repeat; quick when it stands."""
 
-from __future__ import annotations
-
 import base64
 import json
 import secrets

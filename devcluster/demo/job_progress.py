@@ -1,7 +1,5 @@
 """Submitting a job to the gateway, and following it live until it ends."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping
 from datetime import datetime

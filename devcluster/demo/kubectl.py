@@ -1,7 +1,5 @@
 """kubectl and helm as functions: JSON in, JSON out, and a failure in kubectl's own words."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """Ways into a cluster that maps no ports to this machine: `kubectl port-forward` processes that outlive the demo."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

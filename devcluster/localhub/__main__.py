@@ -1,7 +1,5 @@
 """`python -m devcluster.localhub --host 0.0.0.0 --port 8080 --data DIR [--users users.json]`."""
 
-from __future__ import annotations
-
 import argparse
 import logging
 import os

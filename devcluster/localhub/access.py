@@ -1,7 +1,5 @@
 """Who may do what: public datasets are for everybody, private ones for their user, writing takes that user's token."""
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The application: all routes, around them the fault switch, and around that the request log."""
 
-from __future__ import annotations
-
 import re
 from urllib.parse import unquote
 

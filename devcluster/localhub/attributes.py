@@ -1,7 +1,5 @@
 """Which files go through LFS: the rules of a repository's `.gitattributes`, and size."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from functools import lru_cache

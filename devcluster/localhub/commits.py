@@ -1,7 +1,5 @@
 """Routes that change a dataset's content: how to upload each file, and the commit; and the list of commits."""
 
-from __future__ import annotations
-
 import base64
 import binascii
 import json

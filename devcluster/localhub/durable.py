@@ -4,13 +4,12 @@ The hub may be killed at any moment. Everything under construction lies in one `
 the next start; a name outside it is only ever given to finished bytes.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import uuid
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 
 class Incoming:
@@ -22,7 +21,7 @@ class Incoming:
         self._sha256 = hashlib.sha256()
         self.size = 0
 
-    def __enter__(self) -> Incoming:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

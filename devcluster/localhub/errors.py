@@ -1,7 +1,5 @@
 """Errors in the shape that `huggingface_hub` maps to its exceptions: a status, `X-Error-Code` and `X-Error-Message`."""
 
-from __future__ import annotations
-
 from typing import cast
 
 from starlette.requests import Request

@@ -16,8 +16,6 @@ write token. A rule (a JSON object) picks requests and says what happens to them
 Of several rules that match a request the oldest acts. The hub's own pages (`/_faults`, `/_log`, `/healthz`) never fail.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -50,7 +48,7 @@ class Fault:
     after: bool = False
 
     @classmethod
-    def from_json(cls, rule: object) -> Fault:
+    def from_json(cls, rule: object) -> "Fault":
         """Check a rule; raises HubError 400."""
         names = [field.name for field in fields(cls)]
         if not isinstance(rule, Mapping) or not set(rule) <= set(names):

@@ -1,7 +1,5 @@
 """Routes that read a dataset: listings of its tree, and the files themselves."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from urllib.parse import parse_qs, quote

@@ -4,8 +4,6 @@ https://github.com/git-lfs/git-lfs/blob/main/docs/api/batch.md. An upload makes 
 that names the blob lists it. The client sends blobs without its token, so the URL it is given carries a signature.
 """
 
-from __future__ import annotations
-
 import hmac
 import re
 import time

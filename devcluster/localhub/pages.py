@@ -1,7 +1,5 @@
 """Pages for people: the public datasets, and the files of one. Everything that came from a user is escaped."""
 
-from __future__ import annotations
-
 from html import escape
 from urllib.parse import quote
 

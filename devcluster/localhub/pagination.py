@@ -1,7 +1,5 @@
 """Long lists in pages, each naming the next in a Link header."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from urllib.parse import urlencode
 

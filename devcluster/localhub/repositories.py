@@ -1,7 +1,5 @@
 """Routes about whole datasets: create, delete, describe, list; branches and tags; who am I."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool

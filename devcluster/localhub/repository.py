@@ -9,8 +9,6 @@ A write goes blobs → commit → ref, each durable before the next, so a kill l
 kept per repository: knowing the hash of somebody's private file gives no way to have it.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import threading

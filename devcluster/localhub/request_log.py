@@ -1,7 +1,5 @@
 """What was asked of the hub lately: method, path and status, so that tests can count. Never a header or a query."""
 
-from __future__ import annotations
-
 import logging
 from collections import deque
 

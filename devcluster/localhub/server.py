@@ -1,7 +1,5 @@
 """The HTTP server under the application: uvicorn, with a handle on each connection so that a fault can close it."""
 
-from __future__ import annotations
-
 import asyncio
 from typing import Any
 from weakref import WeakValueDictionary
@@ -10,7 +8,7 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-_connections: WeakValueDictionary[tuple[Any, Any], _Connection] = WeakValueDictionary()
+_connections: WeakValueDictionary[tuple[Any, Any], "_Connection"] = WeakValueDictionary()
 
 
 class _Connection(H11Protocol):

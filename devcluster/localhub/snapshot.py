@@ -1,7 +1,5 @@
 """Commits as immutable values: every commit holds its whole tree, so reading one never needs another."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Mapping
@@ -68,7 +66,7 @@ class Commit:
         return json.dumps(_body(self) | {"oid": self.oid}, separators=(",", ":")).encode()
 
     @classmethod
-    def from_json(cls, data: bytes) -> Commit:
+    def from_json(cls, data: bytes) -> "Commit":
         """Inverse of `to_json`."""
         fields = json.loads(data)
         fields["files"] = {path: FileEntry(**entry) for path, entry in fields["files"].items()}

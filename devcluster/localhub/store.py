@@ -1,7 +1,5 @@
 """All datasets of a hub, under one data folder that one process holds at a time."""
 
-from __future__ import annotations
-
 import fcntl
 import re
 import secrets

@@ -1,7 +1,5 @@
 """Hubs for tests: a real server on a free port, in this process or in one that a test can kill."""
 
-from __future__ import annotations
-
 import json
 import os
 import socket

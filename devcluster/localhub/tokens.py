@@ -1,7 +1,5 @@
 """Who a token stands for. A token belongs to one user, whose name is also the one namespace they may write to."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterable
@@ -34,7 +32,7 @@ class Tokens:
             raise ValueError("no tokens: nobody could write to this hub")
 
     @classmethod
-    def from_text(cls, text: str) -> Tokens:
+    def from_text(cls, text: str) -> "Tokens":
         """Read `name:token:role` entries separated by commas, as in `LOCALHUB_TOKENS`."""
         entries = []
         for number, entry in enumerate((part.strip() for part in text.split(",") if part.strip()), start=1):
@@ -45,7 +43,7 @@ class Tokens:
         return cls(entries)
 
     @classmethod
-    def from_file(cls, path: Path) -> Tokens:
+    def from_file(cls, path: Path) -> "Tokens":
         """Read a JSON list of `{"name": …, "token": …, "role": "read" | "write"}`."""
         users = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(users, list) or not all(isinstance(user, dict) for user in users):

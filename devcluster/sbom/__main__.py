@@ -1,7 +1,5 @@
 """Write the bill of materials of each image that was built last: `python -m devcluster.sbom`."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A bill of materials in CycloneDX's JSON."""
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Iterable
 

@@ -1,7 +1,5 @@
 """The files of an image that one wants, as a container of it would see them, read from a registry."""
 
-from __future__ import annotations
-
 import json
 import posixpath
 import tarfile

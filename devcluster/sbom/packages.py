@@ -1,7 +1,5 @@
 """What is installed, by the records that Python and Debian keep in an image."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
