@@ -157,7 +157,7 @@ class FieldOwnership:
 
 
 def _item(value: Mapping[str, Any], keys: tuple[str, ...]) -> Item:
-    return Item(keys, tuple(value[key] for key in keys))
+    return Item(keys, tuple(value.get(key) for key in keys))
 
 
 def _remove(value: Any, path: Path) -> None:

@@ -7,8 +7,8 @@ not exist, and controllers but for the garbage collector, which here acts at onc
 import asyncio
 import time
 from bisect import bisect_right
-from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -223,7 +223,7 @@ class InMemoryKube(KubeApi):
         self, resource: Resource, name: str, namespace: str | None = None, *, subresource: str | None = None
     ) -> Json:
         key = _Key(resource, namespace or "", name)
-        with self._call(Call("get", resource, namespace, name, subresource or "")):
+        async with self._call(Call("get", resource, namespace, name, subresource or "")):
             if subresource in (None, "status"):
                 return clone(self._existing(key))
             if (answer := self._subresources.get((key, subresource or ""))) is None:
@@ -239,7 +239,7 @@ class InMemoryKube(KubeApi):
         *,
         field_selector: str | None = None,
     ) -> Json:
-        with self._call(Call("list", resource, namespace, selectors=(label_selector, field_selector))):
+        async with self._call(Call("list", resource, namespace, selectors=(label_selector, field_selector))):
             items = self._selected(resource, namespace, label_selector, field_selector)
             return self._listing(resource, items)
 
@@ -257,7 +257,7 @@ class InMemoryKube(KubeApi):
         items: Items | None = None
         version, rest = self._version, True
         while rest:
-            with self._call(call):
+            async with self._call(call):
                 if items is None:
                     items = self._selected(resource, namespace, label_selector, field_selector)
                     version = self._version
@@ -284,7 +284,7 @@ class InMemoryKube(KubeApi):
         dry_run: bool = False,
     ) -> Json:
         key = self._key(resource, namespace, body)
-        with self._call(Call("create", resource, namespace, key.name, body=clone(body), dry_run=dry_run)):
+        async with self._call(Call("create", resource, namespace, key.name, body=clone(body), dry_run=dry_run)):
             if key in self._objects:
                 raise KubeError(409, "AlreadyExists", f"{_named(key)} already exists")
             new = self._new(key, body)
@@ -304,7 +304,7 @@ class InMemoryKube(KubeApi):
         subresource: str | None = None,
     ) -> Json:
         key = _Key(resource, namespace or "", name)
-        with self._call(Call("apply", resource, namespace, name, subresource or "", clone(body))):
+        async with self._call(Call("apply", resource, namespace, name, subresource or "", clone(body))):
             old = self._objects.get(key)
             owner = (field_manager, "Apply", subresource or "")
             if old is None:
@@ -334,7 +334,7 @@ class InMemoryKube(KubeApi):
         field_manager: str | None = None,
     ) -> Json:
         key = _Key(resource, namespace or "", name)
-        with self._call(Call("patch", resource, namespace, name, subresource or "", clone(body))):
+        async with self._call(Call("patch", resource, namespace, name, subresource or "", clone(body))):
             old = self._existing(key)
             _check_preconditions(key, old, body.get("metadata", {}), subresource)
             new = _merge(old, _part(body, resource, subresource))
@@ -352,7 +352,7 @@ class InMemoryKube(KubeApi):
         resource_version: str | None = None,
     ) -> None:
         key = _Key(resource, namespace or "", name)
-        with self._call(Call("delete", resource, namespace, name, preconditions=(uid, resource_version))):
+        async with self._call(Call("delete", resource, namespace, name, preconditions=(uid, resource_version))):
             found = self._objects.get(key)
             if found is None:
                 return
@@ -376,7 +376,7 @@ class InMemoryKube(KubeApi):
         opened: Callable[[], None] | None = None,
     ) -> AsyncGenerator[Json, None]:
         call = Call("watch", resource, namespace, selectors=(label_selector, field_selector))
-        with self._call(call):
+        async with self._call(call):
             if int(resource_version) < self._oldest:
                 message = f"too old resource version: {resource_version} ({self._oldest})"
                 raise KubeError(410, "Expired", message)
@@ -400,8 +400,9 @@ class InMemoryKube(KubeApi):
 
     # How things are kept.
 
-    @contextmanager
-    def _call(self, call: Call) -> Iterator[None]:
+    @asynccontextmanager
+    async def _call(self, call: Call) -> AsyncIterator[None]:
+        await asyncio.sleep(0)  # as other tasks may run while an answer is awaited
         self.calls.append(call)
         fault = next((fault for fault in self._faults if fault.times != 0 and fault.matches(call)), None)
         if fault is not None and fault.times is not None:

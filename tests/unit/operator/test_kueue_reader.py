@@ -1,7 +1,5 @@
 """What is read of Kueue: its objects as it sends them, seldom, and what their absence means."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,6 +19,7 @@ from augmentation_operator.queueing.kueue.view import (
     read_queue,
     read_workload,
 )
+from tests.kubernetes.in_memory import InMemoryKube
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 AT = "2026-01-01T00:00:00Z"
@@ -148,41 +147,27 @@ def test_a_jobs_place_is_found_by_its_uid() -> None:
 # Asking for them.
 
 
-class StandInApi:
-    """Answers from a table of what there is; an error is raised."""
-
-    def __init__(self, **answers: dict[str, Any] | KubeError) -> None:
-        self.answers = {
-            "LOCAL_QUEUES": {"status": {}},
-            "WORKLOADS": {"items": [workload(WAITS)]},
-            "VISIBLE_QUEUES": pending("other", JOB.uid),
-            **answers,
-        }
-        self.asked: list[str] = []
-
-    async def get(self, resource: Resource, name: str, namespace: str, *, subresource: str | None = None) -> Any:
-        assert (namespace, name) == ("lab", "team-a")
-        assert (subresource == "pendingworkloads") == (resource is Resource.VISIBLE_QUEUES)
-        return self.answer(resource)
-
-    async def list(self, resource: Resource, namespace: str, label_selector: str) -> Any:
-        assert (namespace, label_selector) == ("lab", f"kueue.x-k8s.io/job-uid={JOB.uid}")
-        return self.answer(resource)
-
-    def answer(self, resource: Resource) -> Any:
-        self.asked.append(resource.name)
-        found = self.answers[resource.name]
-        if isinstance(found, KubeError):
-            raise found
-        return found
-
-
 class Reading:
-    """A reader at a moment that a test moves."""
+    """A reader at a moment that a test moves, of a queue in which a Job waits.
 
-    def __init__(self, **answers: dict[str, Any] | KubeError) -> None:
-        self.api, self.now = StandInApi(**answers), NOW
-        self.reader = KueueReader(self.api, lambda: self.now)  # type: ignore[arg-type]
+    Args:
+        errors: what the API server answers instead, by the name of the resource.
+    """
+
+    def __init__(self, **errors: KubeError) -> None:
+        self.api, self.now = InMemoryKube(missing=()), NOW
+        self.api.put(Resource.LOCAL_QUEUES, {"metadata": {"name": "team-a"}, "status": {}}, "lab")
+        waiting = workload(WAITS, metadata={"labels": {"kueue.x-k8s.io/job-uid": JOB.uid}})
+        self.api.put(Resource.WORKLOADS, waiting, "lab")
+        places = pending("other", JOB.uid)
+        self.api.put_subresource(Resource.VISIBLE_QUEUES, "team-a", "lab", "pendingworkloads", places)
+        for name, error in errors.items():
+            self.api.fail(error, resource=Resource[name])
+        self.reader = KueueReader(self.api, lambda: self.now)
+
+    @property
+    def asked(self) -> list[str]:
+        return [call.resource.name for call in self.api.calls]
 
     async def view(self, child: ChildJob | None = JOB, queue: str = "team-a") -> KueueView:
         return await self.reader.view("lab", queue, child)
@@ -199,25 +184,25 @@ async def test_what_was_just_read_is_not_read_again_and_later_it_is() -> None:
     reading = Reading()
     await reading.view()
     await reading.view()
-    assert len(reading.api.asked) == 3
+    assert len(reading.asked) == 3
     reading.now += RECENT
     await reading.view()
-    assert len(reading.api.asked) == 6
+    assert len(reading.asked) == 6
     reading.reader.forget()
     await reading.view()
-    assert len(reading.api.asked) == 9
+    assert len(reading.asked) == 9
 
 
 async def test_before_there_is_a_job_only_its_queue_is_asked_for() -> None:
     reading = Reading()
     assert await reading.view(child=None) == KueueView()
-    assert reading.api.asked == ["LOCAL_QUEUES"]
+    assert reading.asked == ["LOCAL_QUEUES"]
 
 
 async def test_a_job_that_names_no_queue_is_asked_for_its_workload_only() -> None:
     reading = Reading()
     assert (await reading.view(queue="")).workload is not None
-    assert reading.api.asked == ["WORKLOADS"]
+    assert reading.asked == ["WORKLOADS"]
 
 
 @pytest.mark.parametrize(
