@@ -34,14 +34,12 @@ from torchvision.transforms.v2 import functional
 from augmentation_api.spec import Augmentation
 from augmentation_api.transforms import TransformName
 from augmentation_api.vocabulary import VideoCodec
-from augmentation_worker.media.video import (
-    VideoEncoder,
-    VideoEncoding,
-    VideoSegment,
-    augment_episode_camera,
-    decode_segment,
-)
-from augmentation_worker.media.video.cores import usable_cores
+from augmentation_worker.media.cores import usable_cores
+from augmentation_worker.media.video.decoder import decode_segment
+from augmentation_worker.media.video.encoder import VideoEncoder
+from augmentation_worker.media.video.encoding import VideoEncoding
+from augmentation_worker.media.video.episode import augment_episode_camera
+from augmentation_worker.media.video.segment import VideoSegment
 from augmentation_worker.transforms import EpisodeTransform, draw_pipeline
 
 HEIGHT, WIDTH, FPS = 480, 640, 30
@@ -207,7 +205,7 @@ def main() -> None:
 
         def whole(drawn: Sequence[EpisodeTransform]) -> object:
             return augment_episode_camera(
-                segment, drawn, folder / "made.mp4", encoding, device=torch.device("cpu"), batch_size=BATCH
+                segment, drawn, [folder / "made.mp4"], encoding, device=torch.device("cpu"), batch_size=BATCH
             )
 
         decoded = torch.cat(list(decode_segment(segment, BATCH)))

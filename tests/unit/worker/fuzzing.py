@@ -44,7 +44,10 @@ from augmentation_worker.formats.lerobot.metadata import check_statistics, load_
 from augmentation_worker.formats.lerobot.records import RecordInvalid, ShardRecords
 from augmentation_worker.media.images.encoded import decode_picture
 from augmentation_worker.media.images.header import PictureInvalid
-from augmentation_worker.media.video import VideoInvalid, VideoSegment, decode_segment, probe_video
+from augmentation_worker.media.video.container_file import VideoInvalid
+from augmentation_worker.media.video.decoder import decode_segment
+from augmentation_worker.media.video.properties import probe_video
+from augmentation_worker.media.video.segment import VideoSegment
 from augmentation_worker.storage.folder.source import FolderSource
 from augmentation_worker.storage.hub.client import HubClient
 from augmentation_worker.storage.provenance import read_provenance

@@ -13,7 +13,7 @@ from augmentation_worker.formats.lerobot.episode_pictures import UnusablePicture
 from augmentation_worker.formats.lerobot.metadata import load_metadata
 from augmentation_worker.formats.lerobot.plan import make_plan
 from augmentation_worker.formats.lerobot.supported import check_cameras, check_spec
-from augmentation_worker.media.video import VideoInvalid
+from augmentation_worker.media.video.container_file import VideoInvalid
 from augmentation_worker.storage.folder.source import FolderSource
 
 

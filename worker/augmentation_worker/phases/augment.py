@@ -33,7 +33,7 @@ from augmentation_worker.formats.lerobot.records import (
     episode_key,
     record_of,
 )
-from augmentation_worker.media.video import VideoInvalid
+from augmentation_worker.media.video.container_file import VideoInvalid
 from augmentation_worker.phases.device import device_of
 from augmentation_worker.phases.progress import ShardProgress
 from augmentation_worker.phases.session import Session

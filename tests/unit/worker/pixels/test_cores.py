@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from augmentation_worker.media.video.cores import usable_cores
+from augmentation_worker.media.cores import usable_cores
 
 
 @pytest.mark.parametrize(("limit", "cores"), [("150000 100000", 2), ("100000 100000", 1), ("5000 100000", 1)])

@@ -9,14 +9,12 @@ import pytest
 import torch
 
 from augmentation_api.vocabulary import VideoCodec
-from augmentation_worker.media.video import (
-    VideoEncoder,
-    VideoEncoding,
-    VideoInvalid,
-    VideoSegment,
-    check_video,
-    decode_segment,
-)
+from augmentation_worker.media.video.check import check_video
+from augmentation_worker.media.video.container_file import VideoInvalid
+from augmentation_worker.media.video.decoder import decode_segment
+from augmentation_worker.media.video.encoder import VideoEncoder
+from augmentation_worker.media.video.encoding import VideoEncoding
+from augmentation_worker.media.video.segment import VideoSegment
 
 from .conftest import SampleVideo, moving_scene, psnr
 

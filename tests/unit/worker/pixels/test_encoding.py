@@ -2,7 +2,9 @@ import pytest
 
 from augmentation_api.spec import VideoOutput
 from augmentation_api.vocabulary import VideoCodec
-from augmentation_worker.media.video import ColorTags, VideoEncoding, VideoProperties
+from augmentation_worker.media.video.colors import ColorTags
+from augmentation_worker.media.video.encoding import VideoEncoding
+from augmentation_worker.media.video.properties import VideoProperties
 
 RECORDED = {
     "video.codec": "av1",

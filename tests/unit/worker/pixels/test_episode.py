@@ -1,8 +1,9 @@
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import pytest
@@ -11,17 +12,14 @@ import xxhash
 
 from augmentation_api.vocabulary import VideoCodec
 from augmentation_worker.media.image_statistics import ImageStatisticsCollector
-from augmentation_worker.media.video import (
-    EpisodeVideo,
-    VideoEncoder,
-    VideoEncoding,
-    VideoInvalid,
-    VideoSegment,
-    augment_episode_camera,
-    check_video,
-    decode_segment,
-    episode,
-)
+from augmentation_worker.media.video import episode
+from augmentation_worker.media.video.check import check_video
+from augmentation_worker.media.video.container_file import VideoInvalid
+from augmentation_worker.media.video.decoder import decode_segment
+from augmentation_worker.media.video.encoder import VideoEncoder
+from augmentation_worker.media.video.encoding import VideoEncoding
+from augmentation_worker.media.video.episode import EpisodeVideo, augment_episode_camera
+from augmentation_worker.media.video.segment import VideoSegment
 from augmentation_worker.transforms import EpisodeTransform
 
 from .conftest import SampleVideo, psnr
@@ -36,13 +34,25 @@ def segment(sample: SampleVideo) -> VideoSegment:
     return VideoSegment(sample.path, sample.first_frame(EPISODE), sample.lengths[EPISODE], sample.fps)
 
 
+def augment_into(
+    segment: VideoSegment,
+    pipelines: Sequence[EpisodeTransform],
+    output: Path,
+    encoding: VideoEncoding,
+    **options: Any,
+) -> EpisodeVideo:
+    """Write all copies into one file."""
+    (video,) = augment_episode_camera(segment, pipelines, [output], encoding, **options)
+    return video
+
+
 @pytest.mark.parametrize("codec", [VideoCodec.AV1, VideoCodec.H264, VideoCodec.HEVC])
 def test_every_copy_is_found_at_its_timestamps_and_is_its_own_stream(
     tmp_path: Path, sample: SampleVideo, segment: VideoSegment, pipelines: Pipelines, codec: VideoCodec
 ) -> None:
     output, encoding, n = tmp_path / "episode.mp4", VideoEncoding.default(codec), segment.frames
     drawn = pipelines(EPISODE)
-    video = augment_episode_camera(segment, drawn, output, encoding, device=CPU)
+    video = augment_into(segment, drawn, output, encoding, device=CPU)
     check_video(output, 10, 3 * n)
     with av.open(output) as container:
         frames = list(container.decode(video=0))
@@ -67,7 +77,7 @@ def test_every_copy_is_found_at_its_timestamps_and_is_its_own_stream(
 
 def test_any_frame_can_be_sought(tmp_path: Path, segment: VideoSegment, pipelines: Pipelines) -> None:
     output = tmp_path / "episode.mp4"
-    augment_episode_camera(segment, pipelines(EPISODE), output, VideoEncoding(gop=7), device=CPU)
+    augment_into(segment, pipelines(EPISODE), output, VideoEncoding(gop=7), device=CPU)
     everything = torch.cat(list(decode_segment(VideoSegment(output, 0, 3 * segment.frames, 10))))
     for index in (0, 1, 49, 50, 51, 99, 100, 149):
         (frame,) = decode_segment(VideoSegment(output, index, 1, 10))
@@ -76,7 +86,7 @@ def test_any_frame_can_be_sought(tmp_path: Path, segment: VideoSegment, pipeline
 
 def test_the_same_job_gives_the_same_bytes(tmp_path: Path, segment: VideoSegment, pipelines: Pipelines) -> None:
     first, second = (
-        augment_episode_camera(segment, pipelines(EPISODE), tmp_path / name, VideoEncoding(), device=CPU)
+        augment_into(segment, pipelines(EPISODE), tmp_path / name, VideoEncoding(), device=CPU)
         for name in ("first.mp4", "second.mp4")
     )
     assert first == second
@@ -88,7 +98,7 @@ def test_the_same_job_gives_the_same_bytes(tmp_path: Path, segment: VideoSegment
 def test_another_seed_gives_other_pixels(tmp_path: Path, segment: VideoSegment, pipelines: Pipelines) -> None:
     def hashes(seed: int) -> set[str]:
         drawn = pipelines(EPISODE, seed=seed)
-        video = augment_episode_camera(segment, drawn, tmp_path / "episode.mp4", VideoEncoding(), device=CPU)
+        video = augment_into(segment, drawn, tmp_path / "episode.mp4", VideoEncoding(), device=CPU)
         return {copy.pixel_hash for copy in video.copies}
 
     assert len(hashes(0) | hashes(1)) == 6
@@ -98,7 +108,7 @@ def test_another_seed_gives_other_pixels(tmp_path: Path, segment: VideoSegment, 
 def test_the_batches_do_not_matter(
     tmp_path: Path, sample: SampleVideo, segment: VideoSegment, pipelines: Pipelines, batch_size: int
 ) -> None:
-    video = augment_episode_camera(
+    video = augment_into(
         segment, pipelines(EPISODE), tmp_path / "episode.mp4", VideoEncoding(), device=CPU, batch_size=batch_size
     )
     for copy, pipeline in zip(video.copies, pipelines(EPISODE), strict=True):
@@ -118,9 +128,7 @@ def test_how_many_copies_are_made_at_once_does_not_matter(
         output = tmp_path / f"by-{at_once}.mp4"
         counts: list[int] = []
         drawn = pipelines(EPISODE)
-        made.append(
-            augment_episode_camera(segment, drawn, output, VideoEncoding(), device=CPU, on_frames=counts.append)
-        )
+        made.append(augment_into(segment, drawn, output, VideoEncoding(), device=CPU, on_frames=counts.append))
         reported.append(sum(counts))
     assert made[0] == made[1]
     assert reported == [3 * segment.frames] * 2
@@ -138,7 +146,7 @@ def test_the_copies_that_are_made_at_once_fit_into_memory_and_keep_the_cores_bus
 
 def test_progress_adds_up_to_all_augmented_frames(tmp_path: Path, segment: VideoSegment, pipelines: Pipelines) -> None:
     reported: list[int] = []
-    augment_episode_camera(
+    augment_into(
         segment,
         pipelines(EPISODE),
         tmp_path / "episode.mp4",
@@ -157,7 +165,7 @@ def test_nothing_but_the_video_is_left(tmp_path: Path, segment: VideoSegment, pi
     left_by_a_killed_run = output.with_name("episode.mp4.parts")
     left_by_a_killed_run.mkdir(parents=True)
     (left_by_a_killed_run / "copy-000.mp4.partial").write_bytes(b"half a video")
-    augment_episode_camera(segment, pipelines(EPISODE), output, VideoEncoding(), device=CPU)
+    augment_into(segment, pipelines(EPISODE), output, VideoEncoding(), device=CPU)
     assert [path.name for path in output.parent.iterdir()] == ["episode.mp4"]
 
 
@@ -172,7 +180,7 @@ def test_a_caller_can_stop_the_work_and_nothing_is_left(
         raise Stopped
 
     with pytest.raises(Stopped):
-        augment_episode_camera(
+        augment_into(
             segment, pipelines(EPISODE), tmp_path / "e.mp4", VideoEncoding(), device=CPU, on_frames=stop, batch_size=5
         )
     assert list(tmp_path.iterdir()) == []
@@ -181,7 +189,7 @@ def test_a_caller_can_stop_the_work_and_nothing_is_left(
 def test_a_source_that_ends_early_leaves_nothing(tmp_path: Path, sample: SampleVideo, pipelines: Pipelines) -> None:
     beyond = VideoSegment(sample.path, 330, 20, 10)
     with pytest.raises(VideoInvalid, match="frame 342: is missing"):
-        augment_episode_camera(beyond, pipelines(5), tmp_path / "episode.mp4", VideoEncoding(), device=CPU)
+        augment_into(beyond, pipelines(5), tmp_path / "episode.mp4", VideoEncoding(), device=CPU)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -192,12 +200,12 @@ def test_a_failing_transform_is_reported(tmp_path: Path, segment: VideoSegment, 
 
     drawn = [*pipelines(EPISODE, copies=1), Failing(())]
     with pytest.raises(RuntimeError, match="failed at frame 0"):
-        augment_episode_camera(segment, drawn, tmp_path / "episode.mp4", VideoEncoding(), device=CPU)
+        augment_into(segment, drawn, tmp_path / "episode.mp4", VideoEncoding(), device=CPU)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_one_copy_of_one_frame_is_a_video(tmp_path: Path, segment: VideoSegment, pipelines: Pipelines) -> None:
-    video: EpisodeVideo = augment_episode_camera(
+    video: EpisodeVideo = augment_into(
         replace(segment, frames=1), pipelines(EPISODE, copies=1), tmp_path / "e.mp4", VideoEncoding(), device=CPU
     )
     check_video(tmp_path / "e.mp4", 10, 1)
@@ -206,25 +214,21 @@ def test_one_copy_of_one_frame_is_a_video(tmp_path: Path, segment: VideoSegment,
 
 def test_timestamps_of_many_copies_do_not_drift(tmp_path: Path, segment: VideoSegment, pipelines: Pipelines) -> None:
     short = replace(segment, frames=7)
-    video = augment_episode_camera(
-        short, pipelines(EPISODE, copies=20), tmp_path / "e.mp4", VideoEncoding(), device=CPU
-    )
+    video = augment_into(short, pipelines(EPISODE, copies=20), tmp_path / "e.mp4", VideoEncoding(), device=CPU)
     assert [copy.from_timestamp for copy in video.copies] == [float(Fraction(7 * copy, 10)) for copy in range(20)]
     check_video(tmp_path / "e.mp4", 10, 140)
 
 
 def test_an_episode_without_copies_is_an_error(tmp_path: Path, segment: VideoSegment) -> None:
     with pytest.raises(ValueError, match="no pipeline"):
-        augment_episode_camera(segment, [], tmp_path / "episode.mp4", VideoEncoding(), device=CPU)
+        augment_into(segment, [], tmp_path / "episode.mp4", VideoEncoding(), device=CPU)
 
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU: CUDA's files are not compared with the CPU's")
 def test_cuda_writes_the_same_file_as_the_cpu(tmp_path: Path, segment: VideoSegment, pipelines: Pipelines) -> None:
     on_cpu, on_cuda = (
-        augment_episode_camera(
-            segment, pipelines(EPISODE), tmp_path / f"{name}.mp4", VideoEncoding(), device=torch.device(name)
-        )
+        augment_into(segment, pipelines(EPISODE), tmp_path / f"{name}.mp4", VideoEncoding(), device=torch.device(name))
         for name in ("cpu", "cuda")
     )
     assert on_cuda == on_cpu

@@ -17,9 +17,9 @@ from augmentation_worker.formats.images.plan import Block
 from augmentation_worker.formats.images.rows import Rows, damaged
 from augmentation_worker.formats.images.versions import Version, make_versions
 from augmentation_worker.formats.row_groups import ROW_GROUP_BYTES, ROW_GROUP_ROWS, RowGroups
+from augmentation_worker.media.cores import usable_cores
 from augmentation_worker.media.images.header import PictureInvalid
 from augmentation_worker.media.pixel_hash import PixelHash
-from augmentation_worker.media.video.cores import usable_cores
 
 _AHEAD = 2
 """Rows under way for each core."""

@@ -18,7 +18,8 @@ from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
 from augmentation_worker.formats.lerobot.plan import Plan, PlannedEpisode
 from augmentation_worker.formats.lerobot.statistics import channel_means
 from augmentation_worker.media.contact_sheet import Cell, draw_contact_sheet
-from augmentation_worker.media.video import VideoSegment, decode_segment
+from augmentation_worker.media.video.decoder import decode_segment
+from augmentation_worker.media.video.segment import VideoSegment
 from augmentation_worker.transforms import draw_pipeline
 
 MOST_CAMERAS, MOST_COPIES = 8, 8

@@ -11,11 +11,11 @@ import pyarrow as pa
 import torch
 
 from augmentation_worker.formats.lerobot.info import Camera
+from augmentation_worker.media.cores import usable_cores
 from augmentation_worker.media.image_statistics import ImageStatistics, ImageStatisticsCollector
 from augmentation_worker.media.images.encoded import DecodedPicture, decode_picture, encode_picture
 from augmentation_worker.media.images.header import PictureInvalid
 from augmentation_worker.media.pixel_hash import PixelHash
-from augmentation_worker.media.video.cores import usable_cores
 from augmentation_worker.transforms.pipeline import EpisodeTransform
 
 BATCH_BYTES, MOST_BATCH_ROWS = 16 * 2**20, 64

@@ -17,16 +17,12 @@ from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
 from augmentation_worker.formats.lerobot.plan import Plan, PlannedEpisode
 from augmentation_worker.formats.lerobot.records import VideoCopyRecord, VideoRecord
 from augmentation_worker.formats.lerobot.video_check import check_written_video
-from augmentation_worker.media.video import (
-    CopyVideo,
-    VideoEncoding,
-    VideoInvalid,
-    VideoSegment,
-    augment_episode_camera_into,
-    copies_at_once,
-    on_card,
-    probe_video,
-)
+from augmentation_worker.media.video.container_file import VideoInvalid
+from augmentation_worker.media.video.encoding import VideoEncoding
+from augmentation_worker.media.video.episode import CopyVideo, augment_episode_camera, copies_at_once
+from augmentation_worker.media.video.nvenc import prefer_nvenc
+from augmentation_worker.media.video.properties import probe_video
+from augmentation_worker.media.video.segment import VideoSegment
 from augmentation_worker.phases.device import device_of
 from augmentation_worker.phases.session import Session
 from augmentation_worker.storage.port import OutputDataset, SourceDataset
@@ -64,7 +60,7 @@ class EpisodeVideos:
                 self.session.reporter.event(
                     "encoding",
                     f"Videos of {camera.key} become {encoding.codec} by {encoding.encoder}"
-                    + (", on the card" if encoding.by_card else ""),
+                    + (", on the GPU" if encoding.uses_nvenc else ""),
                     data={"camera": camera.key, "encoder": encoding.encoder},
                 )
 
@@ -84,7 +80,7 @@ class EpisodeVideos:
         locals_ = [folder / f"video-{place}.mp4" for place in range(len(paths))]
         pipelines = [drawn_pipeline(self.session, self.metadata, episode, camera, copy.copy) for copy in episode.copies]
         try:
-            made = augment_episode_camera_into(
+            made = augment_episode_camera(
                 self._segment(episode, camera),
                 pipelines,
                 locals_,
@@ -140,9 +136,9 @@ class EpisodeVideos:
                 raise VideoInvalid(path, found)
             encoding = VideoEncoding.like_source(facts, stream).overridden_by(self.session.job.spec.output.video)
             encoding.check_size(stream.width, stream.height)
-            if not self._may_encode_on_card:
+            if not self._may_use_nvenc:
                 return encoding
-            return on_card(
+            return prefer_nvenc(
                 encoding,
                 width=stream.width,
                 height=stream.height,
@@ -157,7 +153,7 @@ class EpisodeVideos:
             ) from error
 
     @property
-    def _may_encode_on_card(self) -> bool:
+    def _may_use_nvenc(self) -> bool:
         video = self.session.job.spec.output.video
         return self.device.type == "cuda" and video.encoder is EncoderChoice.AUTO and video.preset is None
 

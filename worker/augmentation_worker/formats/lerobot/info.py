@@ -19,10 +19,11 @@ from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats import limits
 from augmentation_worker.formats.lerobot.file_number import FileNumber
 from augmentation_worker.formats.lerobot.format_version import FORMATS, LeRobotFormat
+from augmentation_worker.media.video.codecs import LARGEST_SIDE
 
 INFO_PATH = DatasetPath("meta/info.json")
-SMALLEST_SIDE, LARGEST_SIDE = 16, 8192
-"""Frame sides in pixels outside of which an info.json is taken to be wrong."""
+SMALLEST_SIDE = 16
+"""Fewest pixels per side of a frame: below, an info.json is taken to be wrong."""
 CAMERA_DTYPES = ("video", "image")
 INDEX_FEATURES = ("timestamp", "frame_index", "episode_index", "index", "task_index")
 """Columns every LeRobot dataset has."""

@@ -25,7 +25,7 @@ from augmentation_worker.formats.lerobot.plan import LARGEST_SORTABLE_CHUNK, Pla
 from augmentation_worker.formats.lerobot.provenance import write_provenance
 from augmentation_worker.formats.lerobot.records import DataRecord, ShardRecords
 from augmentation_worker.formats.lerobot.statistics import stats_json
-from augmentation_worker.formats.lerobot.supported import normal_codec
+from augmentation_worker.media.video.codecs import canonical_codec
 from augmentation_worker.phases.session import Session
 from augmentation_worker.storage.git_attributes import ATTRIBUTES_PATH, changed_attributes
 from augmentation_worker.storage.port import OutputDataset, SourceDataset, StoredFile
@@ -109,7 +109,7 @@ class MetadataFiles:
         for record in records:
             for camera, facts in (record.data or DataRecord()).encodings.items():
                 source = self.metadata.info.features[camera].fact("video.codec")
-                if source is None or normal_codec(str(source)) != facts.get("video.codec"):
+                if source is None or canonical_codec(str(source)) != facts.get("video.codec"):
                     changed[camera] = facts
         return changed
 

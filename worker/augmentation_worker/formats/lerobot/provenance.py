@@ -72,7 +72,7 @@ def _versions(records: ShardRecords, episode: int, copy: int) -> Mapping[str, ob
 
 
 def _encoders(camera: str, records: Sequence[ShardRecords]) -> list[str]:
-    """What encoded a camera's videos: more than one where some shards had a card and others none."""
+    """What encoded a camera's videos: more than one where some shards had a GPU and others none."""
     return sorted(
         {record.data.encoders[camera] for record in records if record.data and camera in record.data.encoders}
     )

@@ -7,20 +7,8 @@ from augmentation_api import AugmentationJobSpec, AugmentationType, FailureReaso
 from augmentation_api.vocabulary import VideoCodec
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats.lerobot.info import DatasetInfo
+from augmentation_worker.media.video.codecs import CODEC_LIST, DEFAULT_CODEC, canonical_codec, codec_named
 
-ENCODERS = ("av1", "h264", "hevc")
-"""Codecs of augmented videos, by the name that stands in video.codec of a dataset."""
-DEFAULT_CODEC = "av1"
-"""What a dataset is taken to use that does not say; the file itself decides in the augment phase."""
-LARGEST_CRF = {"av1": 63, "h264": 51, "hevc": 51}
-_CODEC_SYNONYMS = {
-    "libsvtav1": "av1",
-    "libaom-av1": "av1",
-    "libx264": "h264",
-    "avc1": "h264",
-    "libx265": "hevc",
-    "h265": "hevc",
-}
 _MOST_CAMERAS_LISTED = 20
 
 
@@ -71,30 +59,28 @@ def check_encoding(spec: AugmentationJobSpec, info: DatasetInfo) -> None:
     for camera in info.video_cameras:
         if not camera.is_colour or (spec.augmentation.cameras and camera.key not in spec.augmentation.cameras):
             continue
-        codec = normal_codec(camera.codec or DEFAULT_CODEC) if video.codec is VideoCodec.SOURCE else video.codec.value
-        if codec not in ENCODERS:
+        name = (camera.codec or DEFAULT_CODEC.name) if video.codec is VideoCodec.SOURCE else video.codec.value
+        codec = codec_named(name)
+        if codec is None:
             raise WorkerFailure(
                 FailureReason.SPEC_UNSUPPORTED,
-                f"the videos of {camera.key} are {codec}, which cannot be written: set spec.output.video.codec "
-                f"to one of {', '.join(ENCODERS)}",
+                f"the videos of {camera.key} are {canonical_codec(name)}, which cannot be written: set "
+                f"spec.output.video.codec to one of {CODEC_LIST}",
             )
         # A source that is h264 or hevc already and odd has full chroma: the augment phase looks at the file itself.
-        asked_for = video.codec not in (VideoCodec.SOURCE, VideoCodec.AV1)
-        if asked_for and (camera.width % 2 or camera.height % 2):
+        needs_even_size = video.codec is not VideoCodec.SOURCE and not codec.takes_odd_sizes
+        if needs_even_size and (camera.width % 2 or camera.height % 2):
             raise WorkerFailure(
                 FailureReason.SPEC_UNSUPPORTED,
-                f"the frames of {camera.key} are {camera.width}x{camera.height} pixels, and {codec} needs even sizes: "
-                "set spec.output.video.codec to av1",
+                f"the frames of {camera.key} are {camera.width}x{camera.height} pixels, and {codec.name} needs even "
+                "sizes: set spec.output.video.codec to av1",
             )
-        if video.preset is not None and codec != VideoCodec.AV1.value:
-            raise _unsupported("spec.output.video.preset", f"{video.preset} with codec {codec}", "presets of codec av1")
-        if video.crf is not None and video.crf > LARGEST_CRF[codec]:
-            raise _unsupported("spec.output.video.crf", str(video.crf), f"0 to {LARGEST_CRF[codec]} with codec {codec}")
-
-
-def normal_codec(name: str) -> str:
-    """The codec's usual name for the many that datasets use."""
-    return _CODEC_SYNONYMS.get(name.lower(), name.lower())
+        if video.preset is not None and codec.name is not VideoCodec.AV1:
+            raise _unsupported(
+                "spec.output.video.preset", f"{video.preset} with codec {codec.name}", "presets of codec av1"
+            )
+        if video.crf is not None and video.crf > codec.max_crf:
+            raise _unsupported("spec.output.video.crf", str(video.crf), f"0 to {codec.max_crf} with codec {codec.name}")
 
 
 def _unsupported(field: str, value: str, supported: str) -> WorkerFailure:

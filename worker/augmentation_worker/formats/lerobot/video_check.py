@@ -1,12 +1,11 @@
-"""Looking into a video that was written: before it is stored, and at some after they were fetched back.
-
-The check needs the decoder, and the decoder torch, which takes seconds to import: it is imported when a video is there.
-"""
+"""Checks of written videos: of each before it is stored, and of some after they were fetched back."""
 
 from pathlib import Path
 
 from augmentation_worker.formats.lerobot.frame_rate import frame_rate
 from augmentation_worker.formats.lerobot.integrity import broken
+from augmentation_worker.media.video.check import check_video
+from augmentation_worker.media.video.container_file import VideoInvalid
 
 
 def check_written_video(local: Path, path: str, fps: float, frames: int) -> None:
@@ -15,8 +14,6 @@ def check_written_video(local: Path, path: str, fps: float, frames: int) -> None
     Raises:
         WorkerFailure: INTEGRITY_CHECK_FAILED, with the path in the dataset.
     """
-    from augmentation_worker.media.video import VideoInvalid, check_video  # noqa: PLC0415
-
     try:
         check_video(local, frame_rate(fps), frames)
     except VideoInvalid as error:

@@ -7,9 +7,9 @@ from pathlib import Path
 import av
 import av.container
 
-from augmentation_worker.media.video.decoding import VideoSegment, decode_segment
-from augmentation_worker.media.video.invalid import VideoInvalid
+from augmentation_worker.media.video.container_file import VideoInvalid
 from augmentation_worker.media.video.properties import open_video, time_base
+from augmentation_worker.media.video.segment import VideoSegment, decode_frames
 
 
 def check_video(path: Path, fps: Fraction | int, frames: int) -> None:
@@ -35,7 +35,7 @@ def check_video(path: Path, fps: Fraction | int, frames: int) -> None:
     if len(shown_at) != frames:
         raise VideoInvalid(path, f"holds {len(shown_at)} frames, {frames} are needed")
     for index in sorted({0, frames - 1}):
-        for _ in decode_segment(VideoSegment(path, index, 1, fps)):
+        for _ in decode_frames(VideoSegment(path, index, 1, fps)):
             pass
 
 

@@ -13,8 +13,6 @@ from pathlib import Path
 import av
 import av.container
 
-from augmentation_worker.media.video.invalid import VideoInvalid
-
 MOST_STREAMS = 64
 LARGEST_ALLOCATION = 512 * 2**20
 """Of FFmpeg at once: a frame of 8192 x 8192 pixels with 10 bits and full chroma fits, and the index of 22 million."""
@@ -36,6 +34,24 @@ _OTHERS = {
     b"OggS": "an Ogg file",
     b"FLV": "a Flash video",
 }
+
+
+class VideoInvalid(ValueError):
+    """A video file cannot be used: says which file, which frame and what was found there.
+
+    Trying again does not help; the file has to be replaced or its episode left out.
+
+    Attributes:
+        path: the file.
+        frame: index of the first bad frame, counted from the start of the file; None if it is the file as a whole.
+        found: what was found, as a clause.
+    """
+
+    def __init__(self, path: Path, found: str, *, frame: int | None = None) -> None:
+        self.path = path
+        self.frame = frame
+        self.found = found
+        super().__init__(f"{path}: {found}" if frame is None else f"{path}: frame {frame}: {found}")
 
 
 def format_of(head: bytes) -> str:

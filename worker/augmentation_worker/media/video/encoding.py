@@ -6,51 +6,20 @@ from typing import Self
 
 from augmentation_api.spec import VideoOutput
 from augmentation_api.vocabulary import VideoCodec
+from augmentation_worker.media.video.codecs import AV1, CODEC_LIST, CODECS, DEFAULT_CODEC, Codec, codec_named
 from augmentation_worker.media.video.properties import FULL_RANGE_FORMATS, VideoProperties
 
-CODEC_NAMES = {
-    "av1": VideoCodec.AV1,
-    "libsvtav1": VideoCodec.AV1,
-    "libaom-av1": VideoCodec.AV1,
-    "h264": VideoCodec.H264,
-    "libx264": VideoCodec.H264,
-    "hevc": VideoCodec.HEVC,
-    "h265": VideoCodec.HEVC,
-    "libx265": VideoCodec.HEVC,
-}
-"""Names under which datasets record their codec, canonical ones and encoders'."""
-
-ENCODERS = {VideoCodec.AV1: "libsvtav1", VideoCodec.H264: "libx264", VideoCodec.HEVC: "libx265"}
-
-CARD_ENCODERS = {VideoCodec.AV1: "av1_nvenc", VideoCodec.H264: "h264_nvenc", VideoCodec.HEVC: "hevc_nvenc"}
-"""NVIDIA's, on cards that have engines for them: see `card.py`."""
-
-CARD_PRESET = "p4"
+NVENC_PRESET = "p4"
 """NVENC's middle of p1, fastest, to p7, best."""
 
-CARD_PIX_FMT = "yuv420p"
-"""The one that every card's encoders take."""
-
-PIX_FMTS = {
-    VideoCodec.AV1: frozenset({"yuv420p", "yuv420p10le"}),
-    VideoCodec.H264: frozenset({"yuv420p", "yuv422p", "yuv444p"}),
-    VideoCodec.HEVC: frozenset({"yuv420p", "yuv422p", "yuv444p"}),
-}
-"""Pixel formats of a source that are kept; any other becomes yuv420p, which every decoder takes."""
+NVENC_PIX_FMT = "yuv420p"
+"""The one that every GPU's encoders take."""
 
 DEFAULT_GOP = 2
 """LeRobot's distance of key frames (its VideoEncoderConfig.g): any frame is at most one away from a key frame."""
 
-DEFAULT_CRF: Mapping[VideoCodec, float] = {VideoCodec.AV1: 30, VideoCodec.H264: 23, VideoCodec.HEVC: 28}
-"""AV1: LeRobot's. H.264, HEVC: the encoders' own defaults; the scales differ, 30 is poor for them."""
-
-DEFAULT_PRESET: Mapping[VideoCodec, str | None] = {VideoCodec.AV1: "12", VideoCodec.H264: None, VideoCodec.HEVC: None}
-"""AV1: LeRobot's. None: the encoder's own, `medium`."""
-
 MAX_SVT_PARALLELISM = 6
 """Highest level of SVT-AV1's `lp`."""
-
-MAX_CRF: Mapping[VideoCodec, int] = {VideoCodec.AV1: 63, VideoCodec.H264: 51, VideoCodec.HEVC: 51}
 
 
 @dataclass(frozen=True)
@@ -63,33 +32,33 @@ class VideoEncoding:
         gop: distance of key frames, frames.
         preset: the encoder's name or number of its trade of time for size; None: the encoder's own.
         pix_fmt: pixel format that is encoded.
-        by_card: whether the graphics card's own encoder does it.
+        uses_nvenc: whether the GPU's hardware encoder does it.
 
     Raises:
         ValueError: for a codec or pixel format that cannot be written, or a crf that the codec does not have.
     """
 
     codec: VideoCodec = VideoCodec.AV1
-    crf: float = DEFAULT_CRF[VideoCodec.AV1]
+    crf: float = AV1.default_crf
     gop: int = DEFAULT_GOP
-    preset: str | None = DEFAULT_PRESET[VideoCodec.AV1]
+    preset: str | None = AV1.default_preset
     pix_fmt: str = "yuv420p"
-    by_card: bool = False
+    uses_nvenc: bool = False
 
     def __post_init__(self) -> None:
-        if self.codec not in ENCODERS:
-            raise ValueError(f"codec {self.codec.value} is not one that can be written: {_codecs()}")
-        if not 0 <= self.crf <= MAX_CRF[self.codec]:
-            raise ValueError(f"crf {self.crf:g}: {self.codec.value} takes 0 to {MAX_CRF[self.codec]}")
+        if self.codec not in CODECS:
+            raise ValueError(f"codec {self.codec.value} is not one that can be written: {CODEC_LIST}")
+        if not 0 <= self.crf <= self._facts.max_crf:
+            raise ValueError(f"crf {self.crf:g}: {self.codec.value} takes 0 to {self._facts.max_crf}")
         if self.gop < 1:
             raise ValueError(f"gop {self.gop}: must be at least 1")
-        if self.pix_fmt not in PIX_FMTS[self.codec]:
+        if self.pix_fmt not in self._facts.pix_fmts:
             raise ValueError(f"pixel format {self.pix_fmt} cannot be written as {self.codec.value}")
 
     @classmethod
     def default(cls, codec: VideoCodec) -> Self:
         """The defaults of a codec."""
-        return cls(codec, DEFAULT_CRF[codec], DEFAULT_GOP, DEFAULT_PRESET[codec])
+        return cls(codec, CODECS[codec].default_crf, DEFAULT_GOP, CODECS[codec].default_preset)
 
     @classmethod
     def like_source(cls, feature_info: Mapping[str, object], stream: VideoProperties | None = None) -> Self:
@@ -103,16 +72,17 @@ class VideoEncoding:
         Raises:
             ValueError: if the source's codec is not one that can be written, or what is recorded is no number.
         """
-        recorded = str(feature_info.get("video.codec") or "av1")
+        recorded = str(feature_info.get("video.codec") or DEFAULT_CODEC.name)
         name = recorded if stream is None else stream.codec
-        if name not in CODEC_NAMES:
-            raise ValueError(f"the source's codec {name} cannot be written: set output.video.codec to {_codecs()}")
-        encoding = cls.default(CODEC_NAMES[name])
-        if CODEC_NAMES.get(recorded) is encoding.codec:  # else the record is of another file: its numbers mean nothing
+        codec = codec_named(name)
+        if codec is None:
+            raise ValueError(f"the source's codec {name} cannot be written: set output.video.codec to {CODEC_LIST}")
+        encoding = cls.default(codec.name)
+        if codec_named(recorded) is codec:  # else the record is of another file: its numbers mean nothing
             encoding = encoding._with_record(feature_info)
         pix_fmt = str(feature_info.get("video.pix_fmt")) if stream is None else stream.pix_fmt
         pix_fmt = FULL_RANGE_FORMATS.get(pix_fmt, pix_fmt)
-        return replace(encoding, pix_fmt=pix_fmt if pix_fmt in PIX_FMTS[encoding.codec] else "yuv420p")
+        return replace(encoding, pix_fmt=pix_fmt if pix_fmt in codec.pix_fmts else "yuv420p")
 
     def overridden_by(self, output: VideoOutput) -> Self:
         """This encoding with what the job's spec asks for instead.
@@ -137,7 +107,11 @@ class VideoEncoding:
     @property
     def encoder(self) -> str:
         """FFmpeg's name of the encoder."""
-        return CARD_ENCODERS[self.codec] if self.by_card else ENCODERS[self.codec]
+        return self._facts.nvenc_encoder if self.uses_nvenc else self._facts.software_encoder
+
+    @property
+    def _facts(self) -> Codec:
+        return CODECS[self.codec]
 
     def check_size(self, width: int, height: int) -> None:
         """Check that frames of this size can be encoded: x264 and x265 refuse odd sizes where chroma is halved.
@@ -145,7 +119,7 @@ class VideoEncoding:
         Raises:
             ValueError: if they cannot.
         """
-        if self.codec is VideoCodec.AV1 or self.pix_fmt == "yuv444p":
+        if self._facts.takes_odd_sizes or self.pix_fmt == "yuv444p":
             return
         if width % 2 or (height % 2 and self.pix_fmt == "yuv420p"):
             raise ValueError(
@@ -156,8 +130,8 @@ class VideoEncoding:
     def feature_info(self) -> dict[str, object]:
         """What LeRobot's info.json records about the encoding, to be merged into the camera's `info`."""
         preset: object = int(self.preset) if self.preset is not None and self.preset.isdigit() else self.preset
-        if self.by_card:
-            preset = None  # the card's presets would mean nothing to who encodes like this dataset
+        if self.uses_nvenc:
+            preset = None  # NVENC's presets mean nothing to the software encoder of whoever encodes like this dataset
         return {
             "video.codec": self.codec.value,
             "video.pix_fmt": self.pix_fmt,
@@ -176,16 +150,16 @@ class VideoEncoding:
         `cpu-independent` has it use plain code there. `info=0` keeps x265 from writing its options into the video.
         B-frames are off for both: packets are then in the order of their frames.
 
-        A card's bytes depend on the card and its driver. Its constant quality has the codec's scale of crf.
+        NVENC's bytes depend on the GPU and its driver. Its constant quality has the codec's scale of crf.
         """
-        if self.by_card:
+        if self.uses_nvenc:
             return {
                 "rc": "vbr",
                 "cq": f"{self.crf:g}",
                 "b": "0",  # else two megabits a second, whatever the quality asked for
                 "g": str(self.gop),
                 "bf": "0",
-                "preset": CARD_PRESET,
+                "preset": NVENC_PRESET,
             }
         options = {"crf": f"{self.crf:g}", "g": str(self.gop)}
         if self.preset is not None:
@@ -207,7 +181,3 @@ class VideoEncoding:
             )
         except ValueError as error:
             raise ValueError(f"info.json records an encoding that cannot be used again: {error}") from error
-
-
-def _codecs() -> str:
-    return ", ".join(codec.value for codec in ENCODERS)

@@ -12,14 +12,15 @@ from pathlib import Path
 
 import torch
 
+from augmentation_worker.media.cores import usable_cores
 from augmentation_worker.media.image_statistics import ImageStatistics, ImageStatisticsCollector
 from augmentation_worker.media.pixel_hash import PixelHash
 from augmentation_worker.media.video.concatenation import concatenate_videos
-from augmentation_worker.media.video.cores import usable_cores
-from augmentation_worker.media.video.decoding import VideoSegment, decode_segment
+from augmentation_worker.media.video.decoder import decode_segment
 from augmentation_worker.media.video.encoder import VideoEncoder
 from augmentation_worker.media.video.encoding import VideoEncoding
 from augmentation_worker.media.video.properties import VideoProperties, probe_video
+from augmentation_worker.media.video.segment import VideoSegment
 from augmentation_worker.transforms.pipeline import EpisodeTransform
 
 BATCH_BYTES = 16 * 2**20
@@ -76,27 +77,6 @@ class EpisodeVideo:
 
 
 def augment_episode_camera(
-    segment: VideoSegment,
-    pipelines: Sequence[EpisodeTransform],
-    output: Path,
-    encoding: VideoEncoding,
-    *,
-    device: torch.device,
-    on_frames: Callable[[int], None] | None = None,
-    batch_size: int | None = None,
-) -> EpisodeVideo:
-    """Write all copies of one episode of one camera into one mp4 file: see augment_episode_camera_into.
-
-    Args:
-        output: the file to write; its folder is created.
-    """
-    (made,) = augment_episode_camera_into(
-        segment, pipelines, [output], encoding, device=device, on_frames=on_frames, batch_size=batch_size
-    )
-    return made
-
-
-def augment_episode_camera_into(
     segment: VideoSegment,
     pipelines: Sequence[EpisodeTransform],
     outputs: Sequence[Path],

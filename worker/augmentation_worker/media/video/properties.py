@@ -7,10 +7,9 @@ from pathlib import Path
 import av
 import av.container
 
-from augmentation_worker.formats.lerobot.info import LARGEST_SIDE
+from augmentation_worker.media.video.codecs import LARGEST_SIDE
 from augmentation_worker.media.video.colors import FULL_RANGE, ColorTags
-from augmentation_worker.media.video.container_file import open_container
-from augmentation_worker.media.video.invalid import VideoInvalid
+from augmentation_worker.media.video.container_file import VideoInvalid, open_container
 
 FULL_RANGE_FORMATS = {"yuvj420p": "yuv420p", "yuvj422p": "yuv422p", "yuvj444p": "yuv444p"}
 """FFmpeg's old names for full range formats, and the format that each is with its range told apart."""

@@ -5,13 +5,14 @@ import pytest
 from augmentation_api import AugmentationJobSpec, FailureReason
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats.lerobot.supported import (
-    ENCODERS,
-    LARGEST_CRF,
     check_cameras,
     check_encoding,
     check_spec,
 )
-from augmentation_worker.media.video import encoding
+from augmentation_worker.media.video.codecs import CODECS, Codec, canonical_codec, codec_named
+from augmentation_worker.media.video.colors import ColorTags
+from augmentation_worker.media.video.encoding import VideoEncoding
+from augmentation_worker.media.video.properties import VideoProperties
 from tests.unit.worker.formats.lerobot.samples import DEPTH, TOP, WRIST, info_document, info_of
 
 
@@ -19,9 +20,28 @@ def spec(**fields: Any) -> AugmentationJobSpec:
     return AugmentationJobSpec.model_validate({"source": {"hub": {"repoID": "lab/sample"}}, **fields})
 
 
-def test_the_list_of_codecs_is_that_of_the_encoders() -> None:
-    assert set(ENCODERS) == {codec.value for codec in encoding.ENCODERS}
-    assert {codec.value: crf for codec, crf in encoding.MAX_CRF.items()} == LARGEST_CRF
+def spellings() -> list[tuple[str, Codec]]:
+    names = [(name, codec) for codec in CODECS.values() for name in (codec.name.value, *sorted(codec.synonyms))]
+    return [(spelled, codec) for name, codec in names for spelled in (name, name.upper())]
+
+
+@pytest.mark.parametrize(("name", "codec"), spellings())
+def test_resolve_and_augment_understand_every_synonym_of_a_codec_alike(name: str, codec: Codec) -> None:
+    recorded = {"video.codec": name, "video.crf": 18, "video.g": 10}
+    features = info_document()["features"]
+    features[TOP]["info"] = recorded
+    check_encoding(spec(), info_of(features=features))
+    stream = VideoProperties(codec.name, "yuv420p", 64, 64, None, ColorTags())
+    for encoding in (VideoEncoding.like_source(recorded), VideoEncoding.like_source(recorded, stream)):
+        assert (encoding.codec, encoding.crf, encoding.gop) == (codec.name, 18, 10)
+    assert canonical_codec(name) == codec.name
+
+
+def test_a_name_belongs_to_one_codec() -> None:
+    names = [name for codec in CODECS.values() for name in (codec.name.value, *codec.synonyms)]
+    assert len(set(names)) == len(names)
+    assert codec_named("vp9") is None
+    assert canonical_codec("VP9") == "vp9"
 
 
 def test_the_defaults_are_supported() -> None:

@@ -1,4 +1,4 @@
-"""Reading the frames of one episode out of a video file, and holding them to their timestamps."""
+"""The frames of one episode inside a video file: decoded by PyAV, each checked against its timestamp."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,11 +8,9 @@ from pathlib import Path
 
 import av
 import av.container
-import torch
 
-from augmentation_worker.media.video.colors import ColorConverter
-from augmentation_worker.media.video.cores import usable_cores
-from augmentation_worker.media.video.invalid import VideoInvalid
+from augmentation_worker.media.cores import usable_cores
+from augmentation_worker.media.video.container_file import VideoInvalid
 from augmentation_worker.media.video.properties import open_video, time_base
 
 TIMESTAMP_TOLERANCE = Fraction(1, 10_000)
@@ -47,41 +45,13 @@ class VideoSegment:
             raise ValueError(f"not a segment of a video: {self}")
 
 
-def decode_segment(segment: VideoSegment, batch_size: int = 32) -> Iterator[torch.Tensor]:
-    """Decode an episode, batch by batch; memory is bounded by the batch, whatever the length.
-
-    Colours are converted with the matrix and range that the stream is tagged with, untagged ones as BT.601 limited,
-    as PyAV's `frame.to_ndarray(format="rgb24")`, which LeRobot's reader uses, but exactly: see `colors.TO_RGB`.
-
-    Args:
-        segment: the frames to decode.
-        batch_size: frames a batch, at least 1.
-
-    Yields:
-        uint8 [N, 3, H, W], contiguous, N = batch_size but for the last batch; a new tensor each time.
+def decode_frames(segment: VideoSegment) -> Iterator[av.VideoFrame]:
+    """Decode all frames of a segment, each in its place, all of one size.
 
     Raises:
         VideoInvalid: if the file cannot be opened or decoded, a frame is missing, is more than 1e-4 s off its place
             or is damaged, or the size changes.
     """
-    if batch_size < 1:
-        raise ValueError(f"batch_size must be at least 1, not {batch_size}")
-    batch: torch.Tensor | None = None
-    filled = 0
-    converter = ColorConverter()
-    for offset, frame in enumerate(_decoded_frames(segment)):
-        shape = (3, frame.height, frame.width)
-        if batch is None:
-            batch = torch.empty((min(batch_size, segment.frames - offset), *shape), dtype=torch.uint8)
-        converter.to_rgb(frame, batch[filled].numpy())
-        filled += 1
-        if filled == len(batch):
-            yield batch
-            batch, filled = None, 0
-
-
-def _decoded_frames(segment: VideoSegment) -> Iterator[av.VideoFrame]:
-    """The segment's frames as PyAV frames: all of them, each in its place, all of one size."""
     with open_video(segment.path) as container:
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"

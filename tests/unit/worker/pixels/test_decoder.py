@@ -7,17 +7,14 @@ import pytest
 import torch
 
 from augmentation_api.vocabulary import VideoCodec
-from augmentation_worker.media.video import (
-    ColorTags,
-    VideoEncoder,
-    VideoEncoding,
-    VideoInvalid,
-    VideoSegment,
-    decode_segment,
-    probe_video,
-    properties,
-)
-from augmentation_worker.media.video.colors import TO_RGB
+from augmentation_worker.media.video import properties
+from augmentation_worker.media.video.colors import TO_RGB, ColorTags
+from augmentation_worker.media.video.container_file import VideoInvalid
+from augmentation_worker.media.video.decoder import decode_segment
+from augmentation_worker.media.video.encoder import VideoEncoder
+from augmentation_worker.media.video.encoding import VideoEncoding
+from augmentation_worker.media.video.properties import probe_video
+from augmentation_worker.media.video.segment import VideoSegment
 
 from .conftest import SampleVideo, moving_scene
 
