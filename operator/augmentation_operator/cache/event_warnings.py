@@ -11,12 +11,10 @@ from augmentation_kube import KubeApi, Resource
 from augmentation_operator.children.job import ChildJob
 from augmentation_operator.children.pod import ChildPod
 from augmentation_operator.children.warning import NotedWarning, newest_warning
+from augmentation_operator.scale import EVENT_LIST_SHARE
 
 RECENT = timedelta(seconds=4)
 """How long an answer is reused: all jobs of a namespace share it."""
-SHARE = 10
-"""Nor within so many times as long as it took: for each list the API server goes through all Events of the namespace,
-whatever is selected. Where it is slow, many pods are late, and to ask for each of them would make it slower still."""
 
 
 class EventWarnings:
@@ -52,7 +50,7 @@ class EventWarnings:
             began = self._timer()
             selector = f"involvedObject.kind={kind},type=Warning"
             answer = await self._api.list(Resource.EVENTS, namespace, field_selector=selector)
-            until = self._clock() + max(RECENT, SHARE * timedelta(seconds=self._timer() - began))
+            until = self._clock() + max(RECENT, EVENT_LIST_SHARE * timedelta(seconds=self._timer() - began))
             recent[namespace, kind] = until, _by_object(answer["items"])
         self._answers = recent
         return recent[namespace, kind][1]

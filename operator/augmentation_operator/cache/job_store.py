@@ -1,14 +1,12 @@
 """The newest observed state of each AugmentationJob, small enough for tens of thousands of them."""
 
-import zlib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
 from augmentation_api import State
 from augmentation_api.vocabulary import ShardState
+from augmentation_operator.scale import pack, unpack
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +17,7 @@ class StoredJob:
         version: its resourceVersion; they can be compared as integers (KEP-5504).
         begun: whether the operator has written a status.
         shards: states of its shards, until it has ended.
-        packed: the whole object as compressed JSON. As dictionaries it takes twenty times as much.
+        packed: the whole object, as `scale.pack` makes it.
     """
 
     version: int
@@ -37,8 +35,7 @@ class StoredJob:
     @property
     def body(self) -> dict[str, Any]:
         """The whole object."""
-        unpacked: dict[str, Any] = orjson.loads(zlib.decompress(self.packed))
-        return unpacked
+        return unpack(self.packed)
 
 
 class JobStore:
@@ -60,9 +57,7 @@ class JobStore:
             return False
         state = State(status.get("state") or State.QUEUED)
         shards = () if state.is_final else (shard["state"] for shard in status.get("shards", ()) if "state" in shard)
-        # At level 1: a fifth of the JSON in 50 us.
-        packed = zlib.compress(orjson.dumps(_without_managed_fields(body)), 1)
-        job = StoredJob(version, metadata.get("namespace", ""), "state" in status, state, tuple(shards), packed)
+        job = StoredJob(version, metadata.get("namespace", ""), "state" in status, state, tuple(shards), pack(body))
         self.forget(uid)
         self._jobs[uid] = job
         self._count(job, 1)
@@ -103,9 +98,3 @@ class JobStore:
     def _count(self, job: StoredJob, by: int) -> None:
         self.under_way += by * job.is_under_way
         self.augmenting += by * (ShardState.RUNNING in job.shards)
-
-
-def _without_managed_fields(body: Mapping[str, Any]) -> dict[str, Any]:
-    """A resource without `metadata.managedFields`: no code reads it here, and it is more than half of the object."""
-    metadata = {key: value for key, value in body["metadata"].items() if key != "managedFields"}
-    return {**body, "metadata": metadata}

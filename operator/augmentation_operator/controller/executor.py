@@ -12,13 +12,13 @@ from augmentation_kube import KubeApi, KubeError, KubeUnavailable, Resource
 from augmentation_operator.cache.job_store import JobStore
 from augmentation_operator.controller.expectations import Expectations
 from augmentation_operator.controller.metrics import Metrics
-from augmentation_operator.controller.status_pace import pace
 from augmentation_operator.controller.worker_isolation import WorkerIsolation
 from augmentation_operator.manifests.ownership import Manifest
 from augmentation_operator.queueing.kueue.reading import KueueReader
 from augmentation_operator.reconcile.announcement import announcements
 from augmentation_operator.reconcile.decision import Decision, operator_part
 from augmentation_operator.reconcile.reconcile import refused
+from augmentation_operator.scale import status_delay
 
 _log = logging.getLogger(__name__)
 
@@ -126,7 +126,8 @@ class Executor:
         now = self._clock()
         if (written := self._written_at.get(metadata.uid)) is not None:
             jobs = self._jobs
-            wait = written + pace(before, after, under_way=jobs.under_way, augmenting=jobs.augmenting) - now
+            delay = status_delay(before, after, under_way=jobs.under_way, augmenting=jobs.augmenting)
+            wait = written + delay - now
             if wait > timedelta(0):
                 return wait
         await self._write_status(metadata.name, metadata.namespace, metadata.uid, after)

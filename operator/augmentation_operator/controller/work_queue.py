@@ -1,12 +1,11 @@
 """The queue of keys to reconcile: each key is in it at most once, and handled by at most one worker at a time."""
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-MAX_CONSECUTIVE_HIGH_PRIORITY = 15
-"""After this many keys in a row that cannot wait, one that can is handled, so that none starves."""
+from augmentation_operator.scale import Lanes
+
 FIRST_BACKOFF_SECONDS = 0.5
 LONGEST_BACKOFF_SECONDS = 60.0
 MOST_DOUBLINGS = 32
@@ -21,14 +20,12 @@ class WorkQueue:
 
     Args:
         can_wait: whether a key that is added goes behind those that cannot wait.
-            It is still handled in its turn, however many others come (MAX_CONSECUTIVE_HIGH_PRIORITY).
+            It is still handled in its turn, however many others come.
     """
 
     def __init__(self, can_wait: Callable[[str], bool] = lambda key: False) -> None:
         self._can_wait = can_wait
-        self._high: deque[str] = deque()
-        self._low: deque[str] = deque()
-        self._consecutive = 0
+        self._lanes = Lanes()
         self._ready = asyncio.Semaphore(0)
         self._waiting: set[str] = set()
         self._processing: set[str] = set()
@@ -43,7 +40,7 @@ class WorkQueue:
             self._dirty.add(key)
         elif key not in self._waiting:
             self._waiting.add(key)
-            (self._low if self._can_wait(key) else self._high).append(key)
+            self._lanes.append(key, high=not self._can_wait(key))
             self._ready.release()
 
     def add_after(self, key: str, delay: timedelta) -> None:
@@ -73,7 +70,7 @@ class WorkQueue:
         """
         while True:
             await self._ready.acquire()
-            key = self._next()
+            key = self._lanes.popleft()
             self._waiting.discard(key)
             self._processing.add(key)
             try:
@@ -92,13 +89,6 @@ class WorkQueue:
                 self.add(key)
             elif requeue_after is not None:
                 self.add_after(key, requeue_after)
-
-    def _next(self) -> str:
-        if self._high and not (self._low and self._consecutive >= MAX_CONSECUTIVE_HIGH_PRIORITY):
-            self._consecutive += bool(self._low)
-            return self._high.popleft()
-        self._consecutive = 0
-        return self._low.popleft()
 
     def _cancel_timer(self, key: str) -> None:
         timer = self._timers.pop(key, None)

@@ -9,7 +9,8 @@ from itertools import pairwise
 import pytest
 
 from augmentation_operator.controller import work_queue
-from augmentation_operator.controller.work_queue import MAX_CONSECUTIVE_HIGH_PRIORITY, WorkQueue
+from augmentation_operator.controller.work_queue import WorkQueue
+from augmentation_operator.scale import MAX_CONSECUTIVE_HIGH_PRIORITY
 
 Handler = Callable[[str], Awaitable[timedelta | None]]
 

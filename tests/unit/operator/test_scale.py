@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from augmentation_operator.controller.status_pace import NUMBERS_INTERVAL, TOLD_WITHIN, WRITES_PER_SECOND, pace
 from augmentation_operator.reconcile.decision import operator_part
+from augmentation_operator.scale import COUNTERS_INTERVAL, DEFERRABLE_WRITES_PER_SECOND, MAX_DEFERRAL, status_delay
 from tests.unit.operator.simulated_cluster import AUGMENT, PUBLISH, RESOLVE, SimulatedCluster
 
 AT_ONCE = timedelta(0)
-MANY = 100 * WRITES_PER_SECOND
+MANY = 100 * DEFERRABLE_WRITES_PER_SECOND
 Happens = Callable[[SimulatedCluster], object]
 
 
@@ -19,7 +19,7 @@ def pace_of_first_write(cluster: SimulatedCluster, happens: Happens, jobs: int) 
     """The pace of the first write that something leads to."""
     happens(cluster)
     before, after = operator_part(cluster.status), operator_part(cluster.decide().status)
-    return pace(before, after, under_way=jobs, augmenting=jobs // 2)
+    return status_delay(before, after, under_way=jobs, augmenting=jobs // 2)
 
 
 def reached(*course: Happens, **spec: Any) -> SimulatedCluster:
@@ -66,8 +66,8 @@ AUGMENTING: tuple[Happens, ...] = (
 )
 def test_what_is_only_told_waits_where_there_are_many_jobs(course: tuple[Happens, ...], happens: Happens) -> None:
     assert pace_of_first_write(reached(*course), happens, 1) == AT_ONCE
-    assert pace_of_first_write(reached(*course), happens, 3 * WRITES_PER_SECOND) == timedelta(seconds=3)
-    assert pace_of_first_write(reached(*course), happens, MANY) == TOLD_WITHIN
+    assert pace_of_first_write(reached(*course), happens, 3 * DEFERRABLE_WRITES_PER_SECOND) == timedelta(seconds=3)
+    assert pace_of_first_write(reached(*course), happens, MANY) == MAX_DEFERRAL
 
 
 @pytest.mark.parametrize(
@@ -95,5 +95,5 @@ def test_numbers_alone_are_written_seldom_and_more_so_where_many_jobs_have_some(
     def half_done(cluster: SimulatedCluster) -> None:
         cluster.report_shard(0, state="running", frames={"total": 1500, "done": 700})
 
-    assert pace_of_first_write(reached(*AUGMENTING), half_done, 1) == NUMBERS_INTERVAL
+    assert pace_of_first_write(reached(*AUGMENTING), half_done, 1) == COUNTERS_INTERVAL
     assert pace_of_first_write(reached(*AUGMENTING), half_done, MANY) == timedelta(seconds=50)
