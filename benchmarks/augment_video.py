@@ -22,7 +22,7 @@ import argparse
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
@@ -114,16 +114,16 @@ def decode_and_encode(
             )
             for copy in range(copies)
         ]
-        waiting, first = [], 0
+
+        def write(copy: int, frames: torch.Tensor, first: int) -> None:
+            encoders[copy].write(change(frames, first, copy))
+
+        waiting: list[Future[None]] = []
+        first = 0
         for batch in decode_segment(segment, BATCH):
             for future in waiting:
                 future.result()
-            waiting = [
-                pool.submit(
-                    lambda copy=copy, frames=batch, first=first: encoders[copy].write(change(frames, first, copy))
-                )
-                for copy, pool in enumerate(pools)
-            ]
+            waiting = [pool.submit(write, copy, batch, first) for copy, pool in enumerate(pools)]
             first += len(batch)
         for future in waiting:
             future.result()

@@ -66,16 +66,16 @@ def make_lerobot(folder: Path, frames: int) -> None:
     statistics = dict.fromkeys(("min", "max", "mean", "std"), thirds) | {"count": [frames]}
     (folder / "meta/stats.json").write_text(json.dumps(dict.fromkeys(CAMERAS, statistics)))
     video_info = {"video.codec": "av1", "video.pix_fmt": "yuv420p", "video.fps": FPS, "video.g": 2, "video.crf": 30}
-    feature = {
+    feature: dict[str, object] = {
         "dtype": "video",
         "shape": [HEIGHT, WIDTH, 3],
         "names": ["height", "width", "channels"],
         "info": video_info,
     }
-    numbers_of = {"timestamp": "float32"} | dict.fromkeys(
+    numbers_of: dict[str, str] = {"timestamp": "float32"} | dict.fromkeys(
         ("frame_index", "episode_index", "index", "task_index"), "int64"
     )
-    features = dict.fromkeys(CAMERAS, feature)
+    features: dict[str, dict[str, object]] = dict.fromkeys(CAMERAS, feature)
     features |= {name: {"dtype": "float32", "shape": [6], "names": None} for name in ("observation.state", "action")}
     features |= {name: {"dtype": kind, "shape": [1], "names": None} for name, kind in numbers_of.items()}
     info = {

@@ -46,6 +46,7 @@ class StandInForTorchvisionsVideoReader:
         self._frames = self.container.decode(self._stream)
 
     def seek(self, seconds: float, keyframes_only: bool = False) -> None:
+        assert self._stream.time_base is not None
         self.container.seek(round(max(0.0, seconds) / self._stream.time_base), stream=self._stream, backward=True)
         self._frames = self.container.decode(self._stream)
 
@@ -55,6 +56,8 @@ class StandInForTorchvisionsVideoReader:
     def __next__(self) -> dict[str, Any]:
         frame = next(self._frames)
         pixels = torch.from_numpy(frame.to_ndarray(format="rgb24")).permute(2, 0, 1)
+        assert frame.pts is not None
+        assert frame.time_base is not None
         return {"data": pixels, "pts": float(frame.pts * frame.time_base)}
 
 

@@ -46,7 +46,7 @@ def all_open_in_lerobot(datasets: Iterable[Expected]) -> None:
         by_version.setdefault(dataset.version, []).append(dataset)
     for version, expected in by_version.items():
         wanted = json.dumps([asdict(each) for each in expected])
-        program = [ENVIRONMENTS[version] / "bin" / "python", JUDGE, wanted]
+        program = [str(ENVIRONMENTS[version] / "bin" / "python"), str(JUDGE), wanted]
         judged = subprocess.run(program, capture_output=True, text=True, check=False)
         assert judged.returncode == 0, judged.stdout + judged.stderr
         assert len(judged.stdout.splitlines()) == len(expected), judged.stdout

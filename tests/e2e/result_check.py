@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 Json = dict[str, Any]
-Frames = NDArray[np.uint8]
+Frames = NDArray[Any]
 
 # Linear-light gains of a black body relative to 6500 K (R/G, B/G), from tables of the Planckian locus.
 LOCUS = {
@@ -71,7 +71,7 @@ def _decode(path: Path) -> tuple[list[float], list[Frames]]:
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         pairs = [
-            (float(Fraction(frame.pts) * frame.time_base), frame.to_ndarray(format="rgb24"))
+            (float(Fraction(frame.pts or 0) * (frame.time_base or 1)), frame.to_ndarray(format="rgb24"))
             for frame in container.decode(stream)
         ]
     return [time for time, _ in pairs], [frame for _, frame in pairs]
@@ -143,7 +143,8 @@ def lit(frames: Frames, drawn: Json, luma: float) -> NDArray[np.float64]:
     gains /= gains @ np.array([0.2126, 0.7152, 0.0722])
     linear = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4) * gains
     encoded = np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
-    return np.clip(encoded, 0, 1) * 255
+    light: NDArray[np.float64] = np.clip(encoded, 0, 1) * 255
+    return light
 
 
 def fingerprint(result_folder: Path) -> Json:

@@ -15,7 +15,7 @@ def program_pods(user: User, program: str) -> list[str]:
 
 def some_frames_done(status: Json) -> bool:
     progress = status["progress"] or {"frames": {"done": 0}}
-    return status["current_phase"] == "augment" and progress["frames"]["done"] > 0
+    return bool(status["current_phase"] == "augment" and progress["frames"]["done"] > 0)
 
 
 def test_an_upgrade_and_a_rollback_leave_a_running_job_to_go_on(user: User) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from augmentation_api import PhaseName
 from augmentation_operator.manifests.worker_pod import worker_pod
 from tests.integration.chart.rendering import Json, pod_specs, rendered
 from tests.integration.control_plane import ControlPlane
@@ -48,6 +49,6 @@ def test_the_charts_pods_are_admitted(cluster: Cluster) -> None:
 
 @pytest.mark.parametrize("phase", [RESOLVE, AUGMENT, PUBLISH])
 @pytest.mark.parametrize("resources", [{}, CHART_CPU], ids=["a class without resources", "the chart's class cpu"])
-def test_the_workers_pods_are_admitted(cluster: Cluster, phase: str, resources: Json) -> None:
+def test_the_workers_pods_are_admitted(cluster: Cluster, phase: PhaseName, resources: Json) -> None:
     template = worker_pod(SimulatedCluster().job, make_class(resources=resources), phase, 2)
     admits(cluster, template["spec"])

@@ -77,7 +77,7 @@ def nobody(control_plane: ControlPlane) -> Cluster:
     return cluster
 
 
-def ended(cluster: Cluster, state: str, **spec: object) -> Job:
+def ended(cluster: Cluster, state: str, **spec: Any) -> Job:
     """A job of which an operator has written that it ended so."""
     job = Job(cluster, namespace="unattended", **spec)
     status = {"apiVersion": "augmentation.dev/v1alpha1", "kind": "AugmentationJob", "status": {"state": state}}

@@ -6,6 +6,7 @@ import base64
 import html
 import json
 import time
+from collections.abc import Callable
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -16,7 +17,7 @@ from augmentation_api.printable import printable
 from augmentation_api.redaction import FRAGMENT, Redactor
 
 TOKEN = "hf_Xq7RvZ2mWc9TjLp4Kd6Bn8Gs3Yh5Fb1Qw"
-FORMS = {
+FORMS: dict[str, Callable[[str], str]] = {
     "raw": lambda secret: secret,
     "repr": repr,
     "repr of bytes": lambda secret: repr(secret.encode()),

@@ -17,8 +17,9 @@ def spec(**fields: object) -> AugmentationJobSpec:
 
 
 def test_a_source_is_all_a_job_needs() -> None:
-    assert spec().source.hub is not None
-    assert spec().source.hub.repo_id == "lab/kitchen"
+    hub = spec().source.hub
+    assert hub is not None
+    assert hub.repo_id == "lab/kitchen"
 
 
 def test_a_job_is_deterministic_unless_it_says_otherwise() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ from aiohttp import web
 from augmentation_kube import KubeApi, KubeError, KubeUnavailable, Resource, connect
 
 TOKEN = "k8s-Zq7RvX2mWc9TjLp4Kd6Bn8"
-ECHOES = {
+ECHOES: dict[str, Callable[[str], str]] = {
     "as it was sent": lambda header: header,
     "in JSON": lambda header: json.dumps({"headers": {"Authorization": header}}),
     "as a repr": lambda header: repr({"Authorization": header.encode()}),

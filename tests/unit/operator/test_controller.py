@@ -271,7 +271,7 @@ async def test_an_end_is_confirmed_first_where_the_watch_has_not_shown_the_end_o
     cluster.report_output()
     cluster.succeed_pod(PUBLISH)
     situation.watches_catch_up()
-    situation.children.pods_of = lambda _: pods  # type: ignore[method-assign]
+    situation.children.pods_of = lambda uid: pods  # type: ignore[method-assign]
     await situation.reconcile()
     read_anew = [("get", NAME), ("list", "JOBS"), ("list", "PODS")]
     assert situation.api.requests == [("get", "node-a"), *read_anew, ("status", "completed")]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from augmentation_api import ConditionType, PhaseName, State
@@ -11,14 +13,14 @@ from tests.unit.operator.simulated_cluster import AUGMENT, PROVISION, PUBLISH, R
 from tests.unit.operator.simulated_kueue import PENDING, SimulatedKueue
 
 
-def queued(phase: PhaseName = AUGMENT, kueue: SimulatedKueue | None = None, **spec: object) -> SimulatedCluster:
+def queued(phase: PhaseName = AUGMENT, kueue: SimulatedKueue | None = None, **spec: Any) -> SimulatedCluster:
     cluster = SimulatedCluster(**{"queueName": "team-a", **spec})
     cluster.kueue = kueue or SimulatedKueue()
     cluster.reach(phase)
     return cluster
 
 
-def running(**spec: object) -> SimulatedCluster:
+def running(**spec: Any) -> SimulatedCluster:
     cluster = queued(**spec)
     cluster.admit()
     cluster.start_pod(AUGMENT, 0)

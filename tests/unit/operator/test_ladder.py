@@ -178,7 +178,7 @@ def test_a_ladder_that_was_shortened_meanwhile_is_no_trouble() -> None:
 
 
 def test_labels_that_a_node_must_or_should_have_become_node_affinity() -> None:
-    affinity = {
+    affinity: dict[str, Any] = {
         "required": [{"key": "nvidia.com/gpu.product", "values": ["NVIDIA-A100-80GB-PCIe", "NVIDIA-A100-SXM4-80GB"]}],
         "preferred": [
             {"weight": 10, "match": [{"key": "nvidia.com/gpu.memory", "operator": "Gt", "values": ["40000"]}]}

@@ -1,5 +1,6 @@
 """A job's life without mishap: each phase, from nothing to completed."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -72,7 +73,13 @@ def test_an_identity_that_lost_its_rights_is_made_again_once_when_a_pod_fails_of
 
 def test_a_job_is_written_of_only_when_there_is_news() -> None:
     cluster, writes = SimulatedCluster(parallelism=1), []
-    for happens in (lambda: None, cluster.finish_resolve, cluster.finish_augment, cluster.finish_publish):
+    steps: list[Callable[[], object]] = [
+        lambda: None,
+        cluster.finish_resolve,
+        cluster.finish_augment,
+        cluster.finish_publish,
+    ]
+    for happens in steps:
         before = cluster.writes
         happens()
         cluster.settle()

@@ -12,7 +12,7 @@ from augmentation_operator.manifests.pod_resources import amount, pod_resources
 COUNTED = {"cpu", "memory", "ephemeral-storage"}
 
 
-def resources_of(scratch: str = "20Gi", **said: dict[str, str]) -> dict[str, Any]:
+def resources_of(scratch: str = "20Gi", **said: Any) -> dict[str, Any]:
     return pod_resources(Resources(**said), scratch)
 
 
@@ -24,7 +24,7 @@ def resources_of(scratch: str = "20Gi", **said: dict[str, str]) -> dict[str, Any
         {"limits": {"memory": "4Gi", "nvidia.com/gpu": "1"}},
     ],
 )
-def test_each_amount_that_a_quota_counts_is_limited(said: dict[str, dict[str, str]]) -> None:
+def test_each_amount_that_a_quota_counts_is_limited(said: dict[str, Any]) -> None:
     found = resources_of(**said)
     assert set(found["limits"]) >= COUNTED
     # Kubernetes requests what is limited where no request is named.
@@ -32,7 +32,7 @@ def test_each_amount_that_a_quota_counts_is_limited(said: dict[str, dict[str, st
 
 
 def test_what_a_class_names_stays_as_it_is() -> None:
-    said = {
+    said: dict[str, Any] = {
         "requests": {"cpu": "3", "memory": "1Gi", "ephemeral-storage": "5Gi"},
         "limits": {"cpu": "3", "memory": "2Gi", "ephemeral-storage": "6Gi", "nvidia.com/gpu": "1"},
     }

@@ -1,12 +1,14 @@
 """A pod that Kubernetes takes away for reasons of its own is no failure: it is counted, told of and started again."""
 
+from typing import Any
+
 import pytest
 
 from augmentation_api import FailureReason, PhaseName, State
 from tests.unit.operator.simulated_cluster import AUGMENT, PUBLISH, RESOLVE, SimulatedCluster
 
 
-def running_in(phase: PhaseName, **spec: object) -> SimulatedCluster:
+def running_in(phase: PhaseName, **spec: Any) -> SimulatedCluster:
     cluster = SimulatedCluster(**spec)
     cluster.reach(phase)
     cluster.start_pod(phase)

@@ -9,7 +9,7 @@ from augmentation_api.status import Usage
 from augmentation_operator.children.pod import read_pod
 from tests.unit.operator.simulated_cluster import AUGMENT, PUBLISH, RESOLVE, SimulatedCluster, make_class
 
-GPU = {
+GPU: dict[str, Any] = {
     "resources": {"requests": {"cpu": "4"}, "limits": {"nvidia.com/gpu": "2", "memory": "16Gi"}},
     "metadataResources": {"requests": {"cpu": "500m"}},
     "placements": [{"name": "l4", "pricePerHour": 3.6}],

@@ -51,7 +51,7 @@ def test_what_is_wrong_is_said_beside_its_field_in_the_gateways_words(visitor: V
     visitor.sign_in(address=NEW)
     page = visitor.page
     expect(verdict(page)).to_contain_text("missing or wrong")
-    expect(page.get_by_text("dataset_id is required")).to_have_count(0), "nobody has come to it yet"
+    expect(page.get_by_text("dataset_id is required")).to_have_count(0)  # nobody has come to it yet
     write(page, dataset_id="pusht", augment_brightness_min="40", augment_copies="99", project_id=PROJECT_ID)
     page.keyboard.press("Tab")
     dataset = page.locator('[name="dataset_id"]')
