@@ -5,7 +5,6 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
 from augmentation_api import PhaseName
 from augmentation_api.worker_contract import TerminationMessage
@@ -16,7 +15,7 @@ from augmentation_worker.cluster.manifest import ConfigMapManifests, LocalManife
 from augmentation_worker.failure import TERMINATED_EXIT_CODE, Terminated, WorkerFailure
 from augmentation_worker.local import commands
 from augmentation_worker.run import run_phase, unforeseen
-from augmentation_worker.settings import ENV_LOCAL_JOB, Settings, termination_message_path
+from augmentation_worker.settings import Settings, termination_message_path
 
 PHASES = (PhaseName.RESOLVE, PhaseName.AUGMENT, PhaseName.PUBLISH)
 INTERRUPTED_EXIT_CODE = 130
@@ -62,14 +61,13 @@ def _ended(work: Callable[[], None], on_failure: Callable[[WorkerFailure], None]
 
 def _run_phase(phase: PhaseName, environment: Mapping[str, str]) -> None:
     settings = Settings.from_environment(environment)
-    local = environment.get(ENV_LOCAL_JOB)
-    if local:
-        folder = Path(local)
-        manifests = LocalManifests(folder / "manifests")
-        run_phase(phase, settings, LocalJob(folder), manifests, status_interval=_LOCAL_STATUS_SECONDS)
+    if folder := settings.local_job:
+        job, manifests = LocalJob(folder), LocalManifests(folder / "manifests")
+        run_phase(phase, settings, environment, job, manifests, status_interval=_LOCAL_STATUS_SECONDS)
         return
-    with connected(environment.get("KUBECONFIG") or None) as connection:
-        run_phase(phase, settings, ClusterJob(connection, settings), ConfigMapManifests(connection, settings))
+    with connected(settings.kubeconfig) as connection:
+        cluster_job, config_maps = ClusterJob(connection, settings), ConfigMapManifests(connection, settings)
+        run_phase(phase, settings, environment, cluster_job, config_maps)
 
 
 def _say(failure: WorkerFailure) -> None:

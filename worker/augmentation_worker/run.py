@@ -23,10 +23,12 @@ from augmentation_worker.cluster.manifest import ShardManifests
 from augmentation_worker.cluster.report import Report
 from augmentation_worker.cluster.reporter import Reporter, interval_for
 from augmentation_worker.failure import Terminated, WorkerFailure, unforeseen_words
+from augmentation_worker.formats.conventions import CONVENTIONS
 from augmentation_worker.phases.session import Session
 from augmentation_worker.settings import Settings
 from augmentation_worker.storage.disk import is_disk_full, scratch_full
-from augmentation_worker.storage.hub.client import HubClient
+from augmentation_worker.storage.port import StorageContext
+from augmentation_worker.storage.registry import JobStorage
 
 LAST_STATUS_SECONDS = 20.0
 """How long a pod that is done waits for its last status to be written."""
@@ -46,6 +48,7 @@ _log = logging.getLogger(__name__)
 def run_phase(
     phase: PhaseName,
     settings: Settings,
+    environment: Mapping[str, str],
     job: JobResource,
     manifests: ShardManifests,
     *,
@@ -56,6 +59,7 @@ def run_phase(
     Args:
         phase: resolve, augment or publish.
         settings: the pod's place.
+        environment: the pod's variables, for its storage.
         job: the resource.
         manifests: the shards' records.
         status_interval: seconds between writes of the status; by default as the number of shards allows.
@@ -73,15 +77,11 @@ def run_phase(
     interval = interval_for(settings.shard_count or 1) if status_interval is None else status_interval
     reporter = Reporter(job, report, interval=interval)
     try:
-        hub = HubClient(
-            settings.hub_endpoint,
-            settings.hub_token,
-            settings.credentials_secret,
-            settings.hub_patience_seconds,
-            _retry_event(reporter),
+        context = StorageContext(body, environment, settings.scratch, CONVENTIONS, _retry_event(reporter))
+        session = Session(
+            settings=settings, job=body, storage=JobStorage(context), manifests=manifests, reporter=reporter
         )
-        work = _work_of(phase)
-        work(Session(settings=settings, job=body, hub=hub, manifests=manifests, reporter=reporter))
+        _work_of(phase)(session)
     except Terminated:
         reporter.event("stopped", "The pod was asked to stop; what is recorded stays")
         with suppress(WorkerFailure):

@@ -27,7 +27,7 @@ MOST_ADDRESS_SPACE_MORE = 4 * 2**30
 
 def outcome_of(name: str, source: Path, folder: Path) -> dict[str, Any]:
     """Run a job until it fails."""
-    run = local_run(folder / "job", "http://127.0.0.1:9", None, spec_of("unused/unused", copies=1), patience=0.1)
+    run = local_run(folder / "job", "http://127.0.0.1:9", None, spec_of("unused/unused", copies=1), retry_seconds=0.1)
     run = run.with_settings(source_folder=source, output_folder=folder / "result", device="cpu")
     begin, before = time.monotonic(), _memory()
     outcome: dict[str, Any] = {"name": name, "phase": None, "reason": None, "message": None}

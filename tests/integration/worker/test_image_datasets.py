@@ -13,6 +13,7 @@ from PIL import Image
 
 from augmentation_api import AugmentationJobSpec, FailureReason, PhaseName
 from augmentation_api.identifiers import backup_tag
+from augmentation_api.worker_contract import ENV_OUTPUT_FOLDER, ENV_SOURCE_FOLDER
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats.images import plan as image_plan
 from augmentation_worker.local.preview import draw_preview
@@ -143,7 +144,7 @@ def dying(self, shard, key, text):
         os._exit(9)
 LocalManifests.record = dying
 run = reopened(Path({str(run.folder)!r}), {NO_HUB!r}, None).with_settings(
-    source_folder=Path({str(run.settings.source_folder)!r}), output_folder=Path({str(run.settings.output_folder)!r}))
+    source_folder={run.environment[ENV_SOURCE_FOLDER]!r}, output_folder={run.environment[ENV_OUTPUT_FOLDER]!r})
 run.run(PhaseName.AUGMENT, shard=0, shards=1)
 """
     root = Path(__file__).parents[3]

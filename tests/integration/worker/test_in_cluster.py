@@ -151,7 +151,7 @@ def test_a_job_that_was_deleted_and_made_again_is_another_job(
     cluster = Cluster(control_plane, hub, "namesake", tmp_path, small_spec("lab/namesake"))
     cluster.uid = "00000000-0000-0000-0000-000000000000"
     assert run(cluster, monkeypatch, "resolve") == FailureReason.INTERNAL_ERROR.exit_code
-    assert "another than this pod was made for" in cluster.last_words().message
+    assert "not the one that this pod was made for" in cluster.last_words().message
 
 
 def test_sigterm_ends_the_pod_at_once_with_143(control_plane: ControlPlane, hub: Hub, tmp_path: Path) -> None:

@@ -133,7 +133,7 @@ def test_a_commit_whose_answer_is_lost_is_not_made_twice(hub: Hub, submit: Calla
 
 
 def test_a_publish_that_dies_between_commit_and_tag_only_tags(hub: Hub, submit: Callable[..., LocalRun]) -> None:
-    run = ready_to_publish(submit, "lab/untagged-yet").with_settings(hub_patience_seconds=0.6)
+    run = ready_to_publish(submit, "lab/untagged-yet").with_settings(hub_retry_seconds=0.6)
     inject_fault(hub.endpoint, WRITE, method="POST", path_contains="/tag/", status=503, count=None)
     with pytest.raises(WorkerFailure):
         publish(run)

@@ -275,7 +275,7 @@ def test_the_notes_that_huggingface_hub_keeps_beside_local_copies_are_not_the_hu
     notes = [".cache/huggingface/download/meta/info.json.metadata", ".git/config"]
     with hub_that_lists(hub.endpoint, notes) as endpoint:
         client = HubClient(endpoint, WRITE, "hub-token/token", 3.0, lambda *_: None)
-        source = open_source(client, SAMPLE, pin(client, SAMPLE, None), tmp_path)
+        source = open_source(client, SAMPLE, pin(client, SAMPLE, None, ("v3.0",)), tmp_path)
     assert "meta/info.json" in source.paths
     assert not set(notes) & set(source.paths)
 

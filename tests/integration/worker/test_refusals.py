@@ -137,7 +137,7 @@ def test_more_episodes_than_the_shards_of_a_job_can_record(
 
 
 def test_a_hub_that_is_not_there(submit: Callable[..., LocalRun]) -> None:
-    failure = refusal(submit(spec_of(SAMPLE), patience=0.6).with_settings(hub_endpoint="http://127.0.0.1:9"))
+    failure = refusal(submit(spec_of(SAMPLE), retry_seconds=0.6).with_settings(hub_endpoint="http://127.0.0.1:9"))
     assert failure.reason is FailureReason.HUB_UNAVAILABLE
     assert words_in(failure, "http://127.0.0.1:9")
 

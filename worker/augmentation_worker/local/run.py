@@ -25,14 +25,15 @@ from augmentation_api.identifiers import API_VERSION, JOB_KIND
 from augmentation_api.worker_contract import TerminationMessage
 from augmentation_worker.cluster.job import LocalJob
 from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.formats.conventions import CONVENTIONS
 from augmentation_worker.local.progress_bar import Tick, progress_bar
 from augmentation_worker.settings import (
     ENV_DEVICE,
-    ENV_FOLLOW_LINKS,
     ENV_LOCAL_JOB,
     ENV_TERMINATION_MESSAGE_PATH,
     Device,
 )
+from augmentation_worker.storage.folder.backend import ENV_FOLLOW_LINKS
 from augmentation_worker.storage.folder.held_folder import EntryRefused, HeldFolder
 from augmentation_worker.storage.folder.output import is_result_of
 from augmentation_worker.storage.folder.source import FolderSource
@@ -91,7 +92,7 @@ def prepared(
         raise WorkerFailure(FailureReason.SPEC_UNSUPPORTED, f"--shards {shards}: at least one is needed")
     source, output = source.resolve(), output.resolve()
     follow_links = follow_links.resolve() if follow_links is not None else None
-    wanted = [spec.to_wire(), str(output), FolderSource(source, str(source), follow_links).revision]
+    wanted = [spec.to_wire(), str(output), FolderSource(source, str(source), follow_links, CONVENTIONS).revision]
     uid = str(uuid5(NAMESPACE_URL, json.dumps(wanted, sort_keys=True)))
     folder = output.with_name(f".{output.name}.job-{uid[:8]}-{shards}")
     run = LocalRun(uid, source, output, shards, device, folder, follow_links)

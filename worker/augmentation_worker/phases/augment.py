@@ -47,12 +47,12 @@ def augment(session: Session) -> None:
     index = session.settings.shard_index
     if index is None or index >= session.shard_count:
         raise WorkerFailure(FailureReason.INTERNAL_ERROR, f"there is no shard {index} among {session.shard_count}")
-    source = session.open_source()
+    source = session.storage.open_source()
     if is_image_dataset(source):
         augment_images(session, source, index, device_of(session.settings.device))
         return
     metadata = load_metadata(source)
-    output = session.open_output()
+    output = session.storage.open_output()
     plan = make_plan(metadata, session.job.spec, session.shard_count, carry_originals=not output.extends(source))
     check_order_of_data_files(metadata, plan)
     try:

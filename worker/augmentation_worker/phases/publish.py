@@ -34,10 +34,10 @@ _log = logging.getLogger(__name__)
 
 def publish(session: Session) -> None:
     """Run the phase. Raises WorkerFailure; then nothing has become visible."""
-    output = session.open_output()
+    output = session.storage.open_output()
     session.reporter.event("started", f"Checking what goes to {output.name}")
     published = output.published()
-    source = session.open_source()
+    source = session.storage.open_source()
     try:
         if is_image_dataset(source):
             publish_images(session, source, output, published)

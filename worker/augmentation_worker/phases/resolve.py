@@ -21,7 +21,7 @@ def resolve(session: Session) -> None:
     spec = session.job.spec
     check_spec(spec)
     session.reporter.event("started", "Reading the dataset's metadata")
-    source = session.find_source()
+    source = session.storage.find_source()
     try:
         if is_image_dataset(source):
             resolve_images(session, source)
@@ -90,7 +90,7 @@ def _checked_plan(session: Session, metadata: DatasetMetadata) -> Plan:
 
 
 def _prepared_output(session: Session, source: SourceDataset, plan: Plan, metadata: DatasetMetadata) -> OutputDataset:
-    output = session.new_output(source)
+    output = session.storage.new_output(source)
     if output.extends(source):
         replaced = {*metadata.video_paths, *metadata.data_paths}
         taken = [path for path in planned_paths(plan, metadata) if path in source.paths and path not in replaced]

@@ -3,11 +3,13 @@
 A storage knows no format of datasets: it stores files by their paths. What it has to know of a format is given to it.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
+from augmentation_api import AugmentationJob
+from augmentation_api.status import SourceStatus
 from augmentation_worker.bounded.json_document import check_size
 from augmentation_worker.bounded.unreadable import explained
 from augmentation_worker.dataset_path import DatasetPath
@@ -16,16 +18,56 @@ MOST_SMALL_BYTES: Final = 16 * 2**20
 """A small file that is read at once, unless its reader says another limit: a card, .gitattributes."""
 
 
+OnRetry = Callable[[int, str], None]
+"""Called with the number of the coming attempt (1 is the first retry) and what was wrong with the last."""
+
+
+@dataclass(frozen=True)
+class FormatConventions:
+    """What the formats of datasets say of files and versions, as far as a storage has to know it.
+
+    Attributes:
+        metadata: names of files that describe others, and of folders of such files, these with a slash at their end.
+        version_tags: tags by which readers look for a dataset of a format's version, the newest first.
+    """
+
+    metadata: frozenset[str] = frozenset()
+    version_tags: tuple[str, ...] = ()
+
+    def is_metadata(self, path: DatasetPath) -> bool:
+        """Whether a file describes others."""
+        return path.name in self.metadata or any(f"{folder}/" in self.metadata for folder in path.folder[:1])
+
+
+NO_CONVENTIONS: Final = FormatConventions()
+
+
+@dataclass(frozen=True)
+class StorageContext:
+    """What a storage has to know of a job and of the pod that works for it.
+
+    Attributes:
+        job: as it was when the pod started.
+        environment: the pod's variables, of which a storage reads its own.
+        scratch: writable folder for local copies.
+        conventions: of all formats.
+        on_retry: called before a request is retried.
+    """
+
+    job: AugmentationJob
+    environment: Mapping[str, str]
+    scratch: Path
+    conventions: FormatConventions
+    on_retry: OnRetry
+
+
 class SourceDataset(Protocol):
     """A dataset at a revision."""
 
-    @property
-    def name(self) -> str:
-        """For people: `owner/name`, or a folder."""
-
-    @property
-    def revision(self) -> str:
-        """What it is pinned to: a commit, or a folder's fingerprint."""
+    name: str
+    """For people: `owner/name`, or a folder."""
+    revision: str
+    """What it is pinned to: a commit, or a folder's fingerprint."""
 
     @property
     def paths(self) -> Collection[DatasetPath]:
@@ -73,13 +115,10 @@ class OutputMoved(Exception):
 class OutputDataset(Protocol):
     """Where a job's result goes. Every method raises WorkerFailure."""
 
-    @property
-    def name(self) -> str:
-        """For people, and in the status: `owner/name`, or a folder."""
-
-    @property
-    def page(self) -> str | None:
-        """Its page on its hub."""
+    name: str
+    """For people, and in the status: `owner/name`, or a folder."""
+    page: str | None
+    """Its page on its hub."""
 
     def extends(self, source: SourceDataset) -> bool:
         """Whether the result is committed on top of the source, so that unchanged files need not be brought over."""
@@ -152,6 +191,28 @@ class OutputDataset(Protocol):
 
     def announce(self, revision: str, version: str) -> None:
         """The last step: let readers of a format version find the result."""
+
+
+class StorageBackend(Protocol):
+    """One kind of storage, for one job. Making one asks nobody; every method may raise WorkerFailure."""
+
+    def has_source(self) -> bool:
+        """Whether the job's source is stored here."""
+
+    def has_output(self) -> bool:
+        """Whether the job's result is to be stored here."""
+
+    def find_source(self) -> SourceDataset:
+        """The source, pinned to what it is now."""
+
+    def open_source(self, pinned: SourceStatus) -> SourceDataset:
+        """The source, at the revision that was pinned. Raises WorkerFailure(SOURCE_INVALID) if there is no such."""
+
+    def new_output(self, source: SourceDataset) -> OutputDataset:
+        """Where the result is to go, before anything is there."""
+
+    def open_output(self, dataset: str) -> OutputDataset:
+        """The output of this name, which was prepared before."""
 
 
 def read_small(local: Path, dataset: str, path: DatasetPath, most_bytes: int) -> bytes:

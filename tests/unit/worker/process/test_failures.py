@@ -134,25 +134,21 @@ def test_kubernetes_is_asked_again_until_patience_ends() -> None:
     assert caught.value.reason is FailureReason.KUBERNETES_UNAVAILABLE
 
 
-def test_settings_do_not_show_the_token() -> None:
-    assert "hf_abc" not in repr(Settings("lab", "demo", "uid", hub_token="hf_abc"))
-
-
-def test_the_environment_is_read_and_a_missing_secret_is_no_token(tmp_path: Path) -> None:
+def test_settings_are_read_from_the_environment() -> None:
     environment = {
         "AUGMENTATION_JOB_NAMESPACE": "lab",
         "AUGMENTATION_JOB_NAME": "demo",
         "AUGMENTATION_JOB_UID": "some-uid",
         "AUGMENTATION_SHARD_COUNT": "4",
         "JOB_COMPLETION_INDEX": "3",
-        "AUGMENTATION_HUB_TOKEN_FILE": str(tmp_path / "token"),
-        "HF_ENDPOINT": "http://hub.example/",
     }
     settings = Settings.from_environment(environment)
-    assert (settings.shard_count, settings.shard_index, settings.hub_token) == (4, 3, None)
-    assert (settings.hub_endpoint, settings.max_frames) == ("http://hub.example", None)
-    (tmp_path / "token").write_text("hf_abc\n")
-    assert Settings.from_environment(environment).hub_token == "hf_abc"
+    assert (settings.shard_count, settings.shard_index, settings.max_frames) == (4, 3, None)
+
+
+def test_an_unusable_variable_fails_the_pod_by_its_name() -> None:
+    with pytest.raises(WorkerFailure, match="AUGMENTATION_DEVICE='gpu' cannot be used: give 'auto', 'cpu' or 'cuda'"):
+        Settings.from_environment({"AUGMENTATION_DEVICE": "gpu"})
 
 
 def test_a_pod_that_fails_leaves_its_reason_and_exit_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 def augment_images(session: Session, source: SourceDataset, index: int, device: torch.device) -> None:
     """Run one shard. Raises WorkerFailure."""
     dataset = find_image_dataset(source, session.settings.scratch)
-    output = session.open_output()
+    output = session.storage.open_output()
     plan = make_image_plan(
         dataset, session.job.spec, session.shard_count, source.paths, carry_originals=not output.extends(source)
     )

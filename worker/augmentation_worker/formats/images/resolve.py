@@ -19,7 +19,7 @@ def resolve_images(session: Session, source: SourceDataset) -> None:
     spec = session.job.spec
     dataset = find_image_dataset(source, session.settings.scratch)
     plan = checked_plan(spec, dataset, source, session.settings.max_frames)
-    output = session.new_output(source)
+    output = session.storage.new_output(source)
     prepare_output(session, source, output)
     session.reporter.found(
         source=SourceStatus(

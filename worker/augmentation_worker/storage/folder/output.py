@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
+from typing_extensions import override
+
 from augmentation_api import FailureReason
 from augmentation_worker.dataset_path import DatasetPath, shown
 from augmentation_worker.failure import WorkerFailure
@@ -22,7 +24,14 @@ from augmentation_worker.storage.folder.fingerprint import fingerprint
 from augmentation_worker.storage.folder.held_folder import EntryRefused, HeldFolder
 from augmentation_worker.storage.folder.pruning import prune, remove_if_empty
 from augmentation_worker.storage.folder.source import FolderSource
-from augmentation_worker.storage.port import OutputMoved, SourceDataset, StoredFile
+from augmentation_worker.storage.port import (
+    NO_CONVENTIONS,
+    FormatConventions,
+    OutputDataset,
+    OutputMoved,
+    SourceDataset,
+    StoredFile,
+)
 from augmentation_worker.storage.provenance import PROVENANCE_PATH, read_provenance
 
 NOTHING = ""
@@ -32,39 +41,47 @@ _MOST_READ_BYTES = 512 * 2**20
 """The record of 40,000 episodes in ten versions has half of it."""
 
 
-class FolderOutput:
+class FolderOutput(OutputDataset):
     """A dataset to be published in a folder.
 
     Args:
         folder: the folder that the result becomes, absolute; no part of its path may be a link.
         name: what it is called in messages.
         job_uid: whose result it is.
-        follow_links: as for the source, which may be in the same folder.
+        follow_links, conventions: as for the source, which may be in the same folder.
     """
 
     page = None
 
-    def __init__(self, folder: Path, name: str, job_uid: str, follow_links: Path | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        job_uid: str,
+        follow_links: Path | None = None,
+        conventions: FormatConventions = NO_CONVENTIONS,
+    ) -> None:
         self.folder = folder
         self.name = name
         self._job_uid = job_uid
         self._follow_links = follow_links
+        self._conventions = conventions
         self._staging = folder.with_name(f".{folder.name}.augmenting-{job_uid[:8]}")
         self._previous = previous_of(folder, job_uid)
 
+    @override
     def extends(self, source: SourceDataset) -> bool:
-        """See OutputDataset: the result is a folder of its own in any case."""
-        return False
+        return False  # the result is a folder of its own in any case
 
+    @override
     def prepare(self, source: SourceDataset) -> None:
-        """See OutputDataset."""
         with self._explained(), HeldFolder.at(self.folder.parent, create=True) as parent:
             probe = f".{uuid4()}"
             os.close(parent.create_file(probe))
             parent.unlink(probe)
 
+    @override
     def check(self, source: SourceDataset) -> str:
-        """See OutputDataset."""
         with self._explained():
             state, listing = self._state()
             is_source = isinstance(source, FolderSource) and state == source.revision and self._is(source.folder)
@@ -81,12 +98,12 @@ class FolderOutput:
                 self._check_free(parent)
             return state
 
+    @override
     def check_audience(self, source: SourceDataset) -> str | None:
-        """See OutputDataset: who may read a volume is not the job's to say."""
-        return None
+        return None  # who may read a volume is not the job's to say
 
+    @override
     def published(self) -> str | None:
-        """See OutputDataset."""
         with self._explained():
             if is_result_of(self._staging, self._job_uid):
                 with HeldFolder.at(self.folder.parent) as parent:
@@ -95,22 +112,22 @@ class FolderOutput:
                         parent.rename(self._staging.name, self.folder.name)
             return self._state()[0] if is_result_of(self.folder, self._job_uid) else None
 
+    @override
     def read(self, path: DatasetPath) -> bytes | None:
-        """See OutputDataset."""
         return _content(self.folder, path)
 
+    @override
     def put(self, path: DatasetPath, content: Path) -> StoredFile:
-        """See OutputDataset."""
         with self._explained(), content.open("rb") as source:
             return self._write(path, iter(lambda: source.read(_CHUNK_BYTES), b""))
 
+    @override
     def missing(self, files: Sequence[StoredFile]) -> list[StoredFile]:
-        """See OutputDataset."""
         stored = self._stored()
         return [file for file in files if stored.get(file.path) != file.size]
 
+    @override
     def fetch(self, file: StoredFile, target: Path) -> None:
-        """See OutputDataset."""
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             stored = os.fdopen(DatasetFolder(self._staging, links=False).open(file.path), "rb")
@@ -119,9 +136,11 @@ class FolderOutput:
         with stored, target.open("wb") as out:
             shutil.copyfileobj(stored, out, _CHUNK_BYTES)
 
+    @override
     def keep_previous(self, checked: str) -> None:
-        """See OutputDataset: `commit` renames it."""
+        """Do nothing: `commit` renames it."""
 
+    @override
     def commit(
         self,
         message: str,
@@ -131,7 +150,6 @@ class FolderOutput:
         written: Mapping[DatasetPath, bytes],
         deleted: Sequence[DatasetPath] = (),
     ) -> str:
-        """See OutputDataset."""
         with self._explained():
             # Last of them the file by which a folder is known as this job's result.
             for path in sorted(written, key=lambda path: path == PROVENANCE_PATH):
@@ -155,8 +173,9 @@ class FolderOutput:
                 parent.flush()
             return self._state()[0]
 
+    @override
     def announce(self, revision: str, version: str) -> None:
-        """See OutputDataset: a folder has no tags."""
+        """Do nothing: a folder has no tags."""
 
     def _is(self, folder: Path) -> bool:
         return self.folder.exists() and self.folder.samefile(folder)
@@ -176,7 +195,7 @@ class FolderOutput:
             listing = folder.list()
         except FileNotFoundError:
             listing = Listing({}, ())
-        return fingerprint(folder, listing) if listing.files or listing.refused else NOTHING, listing
+        return fingerprint(folder, listing, self._conventions) if listing.files or listing.refused else NOTHING, listing
 
     def _stored(self) -> Mapping[DatasetPath, int]:
         """Sizes of the regular files that are stored. What somebody else put there instead of one is none."""

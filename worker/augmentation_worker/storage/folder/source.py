@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from typing_extensions import override
+
 from augmentation_api import FailureReason
 from augmentation_worker.bounded.unreadable import damaged
 from augmentation_worker.dataset_path import DatasetPath, PathRefused, shown
@@ -14,26 +16,39 @@ from augmentation_worker.storage.folder.dataset_folder import DatasetFolder
 from augmentation_worker.storage.folder.fingerprint import fingerprint
 from augmentation_worker.storage.folder.held_file import HeldFile
 from augmentation_worker.storage.folder.held_folder import EntryRefused
-from augmentation_worker.storage.port import MOST_SMALL_BYTES, read_small
+from augmentation_worker.storage.port import (
+    MOST_SMALL_BYTES,
+    NO_CONVENTIONS,
+    FormatConventions,
+    SourceDataset,
+    read_small,
+)
 
 _MOST_HELD = 64
 """Files that are held open beyond what callers keep: those may pass a path on and forget it."""
 
 
-class FolderSource:
+class FolderSource(SourceDataset):
     """A dataset in a folder.
 
     Args:
         folder: the folder, absolute; no part of its path may be a link.
         name: what it is called in messages.
         follow_links: one more folder that the dataset's links may lead into; likewise.
+        conventions: of the formats that the dataset may have; its fingerprint follows from them.
 
     Raises:
         WorkerFailure: SOURCE_NOT_FOUND or SOURCE_ACCESS_DENIED; SOURCE_INVALID, naming what is in the folder and does
             not lie there: see DatasetFolder.
     """
 
-    def __init__(self, folder: Path, name: str, follow_links: Path | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        follow_links: Path | None = None,
+        conventions: FormatConventions = NO_CONVENTIONS,
+    ) -> None:
         self.folder = folder
         self.name = name
         self._dataset = DatasetFolder(folder, follow_links)
@@ -48,42 +63,44 @@ class FolderSource:
             if listing.refused:
                 raise listing.refused[0]
             self._files = listing.files
-            self.revision = fingerprint(self._dataset, listing)
+            self.revision = fingerprint(self._dataset, listing, conventions)
 
     @property
+    @override
     def paths(self) -> Collection[DatasetPath]:
-        """See SourceDataset."""
         return self._files.keys()
 
     @property
+    @override
     def origin(self) -> Mapping[str, str]:
-        """See SourceDataset."""
         return {"folder": self.name, "revision": self.revision}
 
+    @override
     def open(self, path: DatasetPath) -> Path:
-        """See SourceDataset. The file is held open for as long as the path is kept, and some time longer."""
+        # The file is held open for as long as the path is kept, and some time longer.
         held = self._held.pop(path, None) or HeldFile.of(self._opened(path))
         self._held[path] = held
         if len(self._held) > _MOST_HELD:
             del self._held[next(iter(self._held))]
         return held
 
+    @override
     def open_partly(self, path: DatasetPath) -> BinaryIO:
-        """See SourceDataset."""
         return os.fdopen(self._opened(path), "rb")
 
+    @override
     def read(self, path: DatasetPath, most_bytes: int = MOST_SMALL_BYTES) -> bytes | None:
-        """See SourceDataset."""
         if path not in self._files:
             return None
         return read_small(self.open(path), self.name, path, most_bytes)
 
+    @override
     def drop(self, path: DatasetPath) -> None:
-        """See SourceDataset: nothing was copied, but it is held open."""
+        # Nothing was copied, but it is held open.
         self._held.pop(path, None)
 
+    @override
     def close(self) -> None:
-        """See SourceDataset: nothing was copied, but some are held open."""
         self._held.clear()
 
     def _opened(self, path: DatasetPath) -> int:

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from typing_extensions import override
+
 from augmentation_api import FailureReason
 from augmentation_api.identifiers import backup_tag
 from augmentation_worker.dataset_path import DatasetPath
@@ -12,7 +14,7 @@ from augmentation_worker.storage.git_attributes import ATTRIBUTES_PATH, with_lar
 from augmentation_worker.storage.hub.audience import Audience, private_when_created, refusal
 from augmentation_worker.storage.hub.client import MAIN, HubClient
 from augmentation_worker.storage.hub.source import HubSource
-from augmentation_worker.storage.port import OutputMoved, SourceDataset, StoredFile
+from augmentation_worker.storage.port import OutputDataset, OutputMoved, SourceDataset, StoredFile
 from augmentation_worker.storage.provenance import PROVENANCE_PATH, read_provenance
 
 FILES_OF_AN_EMPTY_DATASET = frozenset({ATTRIBUTES_PATH, DatasetPath("README.md")})
@@ -20,7 +22,7 @@ FILES_OF_AN_EMPTY_DATASET = frozenset({ATTRIBUTES_PATH, DatasetPath("README.md")
 
 
 @dataclass(frozen=True)
-class HubOutput:
+class HubOutput(OutputDataset):
     """A dataset to be published on a hub.
 
     Attributes:
@@ -37,10 +39,11 @@ class HubOutput:
     page: str
     private: bool | None = None
 
+    @override
     def extends(self, source: SourceDataset) -> bool:
-        """See OutputDataset."""
         return isinstance(source, HubSource) and source.name == self.name
 
+    @override
     def prepare(self, source: SourceDataset) -> None:
         """Make sure the dataset exists, may be written to, and has a first commit.
 
@@ -59,8 +62,9 @@ class HubOutput:
         except OutputMoved:
             return  # somebody else, most likely an earlier try of this pod, made the first commit
 
+    @override
     def check(self, source: SourceDataset) -> str:
-        """See OutputDataset. Returns the head: the parent of the commit to come."""
+        # The state is the head: the parent of the commit to come.
         head = self._head()
         files = self.hub.files(self.name, head, "output")
         if set(files) <= FILES_OF_AN_EMPTY_DATASET or self._is_result(head):
@@ -83,8 +87,8 @@ class HubOutput:
             )
         return head
 
+    @override
     def check_audience(self, source: SourceDataset) -> str | None:
-        """See OutputDataset."""
         if self.extends(source) and self.private is None:
             return None
         readers, output = self._readers_of(source), self.hub.audience(self.name, "output")
@@ -100,31 +104,32 @@ class HubOutput:
             "spec.output.hub.private is false"
         )
 
+    @override
     def published(self) -> str | None:
-        """See OutputDataset."""
         head = self._head()
         return head if self._is_result(head) else None
 
+    @override
     def read(self, path: DatasetPath) -> bytes | None:
-        """See OutputDataset."""
         return self.hub.read(self.name, self._head(), path, "output")
 
+    @override
     def put(self, path: DatasetPath, content: Path) -> StoredFile:
-        """See OutputDataset."""
         return self.hub.upload(self.name, path, content)
 
+    @override
     def missing(self, files: Sequence[StoredFile]) -> list[StoredFile]:
-        """See OutputDataset."""
         return self.hub.not_stored(self.name, files)
 
+    @override
     def fetch(self, file: StoredFile, target: Path) -> None:
-        """See OutputDataset."""
         self.hub.fetch_uploaded(self.name, file, target)
 
+    @override
     def keep_previous(self, checked: str) -> None:
-        """See OutputDataset: under a tag."""
         self.hub.move_tag(self.name, backup_tag(self.job_uid), checked)
 
+    @override
     def commit(
         self,
         message: str,
@@ -134,11 +139,11 @@ class HubOutput:
         written: Mapping[DatasetPath, bytes],
         deleted: Sequence[DatasetPath] = (),
     ) -> str:
-        """See OutputDataset."""
         return self.hub.commit(self.name, message, parent=checked, uploaded=stored, written=written, deleted=deleted)
 
+    @override
     def announce(self, revision: str, version: str) -> None:
-        """What LeRobot looks for: until the version's tag is there, it does not find the dataset."""
+        # What LeRobot looks for: until the version's tag is there, it does not find the dataset.
         self.hub.move_tag(self.name, version, revision)
 
     def _readers_of(self, source: SourceDataset) -> Audience:

@@ -13,6 +13,7 @@ import pytest
 from augmentation_api import FailureReason
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.formats.conventions import CONVENTIONS
 from augmentation_worker.storage.folder import dataset_folder
 from augmentation_worker.storage.folder.dataset_folder import DatasetFolder
 from augmentation_worker.storage.folder.held_folder import EntryRefused, HeldFolder
@@ -399,4 +400,4 @@ def test_files_that_callers_forget_are_let_go_of(folder: Path) -> None:
 
 def test_the_state_of_a_folder_is_what_it_was_before_links_were_looked_at(folder: Path) -> None:
     """Jobs that are under way know their source by it."""
-    assert FolderSource(folder, "x").revision == "20ea9d5570fa999ebd1c7a9b747c4e565e6a59f1"
+    assert FolderSource(folder, "x", None, CONVENTIONS).revision == "20ea9d5570fa999ebd1c7a9b747c4e565e6a59f1"

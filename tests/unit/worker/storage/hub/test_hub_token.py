@@ -4,11 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from augmentation_api import FailureReason
+from augmentation_api import AugmentationJob, AugmentationJobSpec, FailureReason
+from augmentation_api.resource import ObjectMeta
+from augmentation_api.spec import HubSource, Source
 from augmentation_worker.failure import WorkerFailure
-from augmentation_worker.settings import Settings
 from augmentation_worker.storage.hub.client import HubClient
 from augmentation_worker.storage.hub.token import MOST_CHARACTERS, read_token
+from augmentation_worker.storage.port import NO_CONVENTIONS, StorageContext
+from augmentation_worker.storage.registry import JobStorage
 
 REFUSED = {
     "a key in PEM": b"-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0B\n-----END PRIVATE KEY-----\n",
@@ -23,21 +26,26 @@ REFUSED = {
 }
 
 
-def environment(token: Path) -> dict[str, str]:
-    return {
-        "AUGMENTATION_JOB_NAMESPACE": "lab",
-        "AUGMENTATION_JOB_NAME": "demo",
-        "AUGMENTATION_JOB_UID": "some-uid",
+JOB = AugmentationJob(
+    metadata=ObjectMeta(name="demo", namespace="lab", uid="some-uid"),
+    spec=AugmentationJobSpec(source=Source(hub=HubSource(repo_id="lab/sample"))),
+)
+
+
+def context(token: Path, **folders: str) -> StorageContext:
+    environment = {
         "AUGMENTATION_HUB_TOKEN_FILE": str(token),
         "AUGMENTATION_CREDENTIALS_SECRET": "tls-of-the-shop/tls.key",
+        **folders,
     }
+    return StorageContext(JOB, environment, token.parent, NO_CONVENTIONS, lambda attempt, problem: None)
 
 
 @pytest.mark.parametrize("kind", REFUSED)
 def test_a_secret_that_is_no_token_is_refused_by_its_name_alone(kind: str, tmp_path: Path) -> None:
     (tmp_path / "token").write_bytes(REFUSED[kind])
     with pytest.raises(WorkerFailure) as caught:
-        Settings.from_environment(environment(tmp_path / "token"))
+        JobStorage(context(tmp_path / "token")).find_source()
     assert caught.value.reason is FailureReason.CREDENTIALS_INVALID
     for words in ("the key tls.key of the Secret tls-of-the-shop", "spec.credentialsSecretRef"):
         assert words in caught.value.message
@@ -62,8 +70,9 @@ def test_a_secret_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 
 def test_a_job_that_has_nothing_on_a_hub_does_not_touch_the_token(tmp_path: Path) -> None:
     (tmp_path / "token").write_bytes(REFUSED["a key in PEM"])
-    folders = {"AUGMENTATION_SOURCE_FOLDER": "/volumes/source/a", "AUGMENTATION_OUTPUT_FOLDER": "/volumes/output/b"}
-    assert Settings.from_environment(environment(tmp_path / "token") | folders).hub_token is None
+    folders = {"AUGMENTATION_SOURCE_FOLDER": str(tmp_path), "AUGMENTATION_OUTPUT_FOLDER": str(tmp_path / "result")}
+    storage = JobStorage(context(tmp_path / "token", **folders))
+    assert storage.new_output(storage.find_source()).name == str(tmp_path / "result")
 
 
 def test_no_client_of_a_hub_takes_what_is_no_token() -> None:
