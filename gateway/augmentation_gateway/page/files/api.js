@@ -14,10 +14,10 @@ export class ApiError extends Error {
   }
 }
 
-/** No answer at all: the gateway or the way to it is away. */
+/** No answer: the gateway or the network is unavailable. */
 export class Unreachable extends Error {
   constructor() {
-    super("The gateway does not answer. Check the connection; this page goes on by itself when it is back.");
+    super("The gateway does not answer. Check the connection; the page reconnects by itself.");
   }
 }
 
@@ -48,7 +48,7 @@ export async function send(path, { method = "GET", key = session.key, headers = 
       headers: { ...(key ? { Authorization: `Bearer ${key}` } : {}), ...headers },
       body,
       signal,
-      // An answer of a status is old a second later; and none is left on this machine when its user has gone.
+      // A status is stale after a second; and nothing stays on this machine when its user has left.
       cache: "no-store",
       credentials: "omit",
       redirect: "error",
@@ -71,7 +71,7 @@ async function refusal(answer) {
     const { detail } = await answer.json();
     return new ApiError(answer.status, detail ?? answer.statusText, retryAfter);
   } catch {
-    return new ApiError(answer.status, `Something on the way answered ${answer.status} in place of the gateway.`, retryAfter);
+    return new ApiError(answer.status, `A proxy answered ${answer.status} instead of the gateway.`, retryAfter);
   }
 }
 

@@ -1,11 +1,11 @@
-// One field of the form: its label, its control, what it may be, and what is wrong with it.
+// One field of the form: its label, control, help and problem.
 
 import { h, say } from "./dom.js";
 import { ANSWERS } from "./request_fields.js";
 
 /**
- * A field. `read()` is the value to send, undefined for none; what is no number stays as it was typed, for the gateway to
- * say so in its own words.
+ * A field. `read()` is the value to send, undefined for none; text that is no number is sent as typed, so that the
+ * gateway's own message says so.
  */
 export function makeField(name, label, schema, value, changed) {
   const id = `field-${name}`;
@@ -18,17 +18,17 @@ export function makeField(name, label, schema, value, changed) {
   return { element, control, read: () => readControl(control, schema), complain: (text) => complain(control, problem, text) };
 }
 
-/** A pair of numbers, from the least to the most, that say what is wrong in one place. */
-export function makeRange(name, label, schemas, values, changed) {
+/** A pair of numbers, smallest and largest, that share one line for what is wrong. */
+export function makeRange({ name, label, description }, schemas, values, changed) {
   const ends = ["min", "max"].map((end) => {
     const full = `${name}_${end}`;
-    const control = makeControl({ id: `field-${full}`, name: full, "aria-label": `${label}, ${end === "min" ? "least" : "most"}`, "aria-describedby": `field-${name}-help field-${name}-problem`, onInput: changed, onBlur: changed }, schemas[full], values[full]);
+    const control = makeControl({ id: `field-${full}`, name: full, "aria-label": `${label}, ${end === "min" ? "smallest" : "largest"}`, "aria-describedby": `field-${name}-help field-${name}-problem`, onInput: changed, onBlur: changed }, schemas[full], values[full]);
     return { name: full, control, read: () => readControl(control, schemas[full]) };
   });
   const problem = h("p", { class: "problem", id: `field-${name}-problem` });
   const [low, high] = [schemas[`${name}_min`], schemas[`${name}_max`]];
   const [least, most] = [low.minimum ?? "", high.maximum ?? ""];
-  const help = h("p", { class: "help", id: `field-${name}-help` }, `${low.description}${least !== "" ? ` · ${least} to ${most}` : ""}`);
+  const help = h("p", { class: "help", id: `field-${name}-help` }, `${description}${least !== "" ? ` · ${least} to ${most}` : ""}`);
   const element = h("div", { class: "field range", role: "group", "aria-label": label },
     h("span", { class: "label" }, label), h("span", { class: "ends" }, ends[0].control, h("span", { "aria-hidden": "true" }, "to"), ends[1].control), help, problem);
   return { element, ends: ends.map((end) => ({ ...end, complain: (text) => complain(end.control, problem, text) })), clear: () => say(problem, "") };
@@ -48,7 +48,7 @@ function makeControl(about, schema, value) {
   }
   const many = schema.type === "array";
   if (about.name === "cosmos_prompt" || about.name === "cosmos_prompts") {
-    const area = h("textarea", { ...about, rows: "3" });
+    const area = h("textarea", { ...about, rows: "3", placeholder: many ? "One per line" : null });
     area.value = many ? (value ?? []).join("\n") : value ?? "";
     return area;
   }

@@ -1,4 +1,4 @@
-// What is shown over the page: a question before something is done, the list of keys, and what was done.
+// Dialogs over the page: confirmations, keyboard help, and notifications.
 
 import { fill, h, icon, ICONS } from "./dom.js";
 
@@ -10,7 +10,7 @@ export function confirm({ title, text, yes, danger = false }) {
         h("h2", { id: "question" }, title),
         h("p", {}, text),
         h("div", { class: "buttons" },
-          h("button", { value: "no", class: "quiet-button" }, "No, leave it"),
+          h("button", { value: "no", class: "quiet-button" }, "No, go back"),
           h("button", { value: "yes", class: danger ? "danger" : "primary", autofocus: true }, yes),
         )));
     dialog.addEventListener("close", () => {
@@ -50,8 +50,8 @@ export function showHelp() {
 
 let fading = null;
 
-/** Say what was done, for some seconds; screen readers read it out. */
-export function tell(text, kind = "good") {
+/** Show a notification for some seconds; screen readers announce it. */
+export function notify(text, kind = "good") {
   const said = document.getElementById("said");
   clearTimeout(fading);
   fill(said, h("p", { class: `toast ${kind}` }, text));

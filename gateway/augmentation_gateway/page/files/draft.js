@@ -1,4 +1,4 @@
-// The job that is being written: in this tab, so that a reload loses nothing.
+// The draft of a job: kept in this tab, so that it survives a reload.
 
 const DRAFT = "augmentation-draft";
 

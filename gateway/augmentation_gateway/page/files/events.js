@@ -1,4 +1,4 @@
-// Server-sent events by fetch: an EventSource can send no key. Goes on where it was by Last-Event-ID.
+// Server-sent events by fetch, as an EventSource cannot send a key. Resumes by Last-Event-ID.
 
 import { ApiError, JOBS, send } from "./api.js";
 import { backoff } from "./polling.js";
@@ -30,7 +30,7 @@ export async function* messages(body) {
 
 /**
  * Follow a job until `signal` ends it: `onMessage` for each message, and `onState("live" | "lost" | "ended")`.
- * A stream that breaks is taken up again, after longer and longer breaks.
+ * A broken stream is resumed, with exponential backoff.
  */
 export async function follow(jobId, { signal, onMessage, onState }) {
   let last = null;
@@ -39,7 +39,7 @@ export async function follow(jobId, { signal, onMessage, onState }) {
     try {
       const headers = { Accept: "text/event-stream", ...(last ? { "Last-Event-ID": last } : {}) };
       const answer = await send(`${JOBS}/${jobId}/events`, { headers, signal });
-      // Nothing is left to tell: the job has ended and we have seen it.
+      // The job has ended and all its events were received.
       if (answer.status === 204) return onState("ended");
       onState("live");
       let ended = false;

@@ -1,12 +1,12 @@
-// Writing a job: every field of POST /v1/augmentation, checked by the gateway itself while it is written.
+// The form for a job: every field of POST /v1/augmentation, checked by the gateway while the user types.
 
 import { ApiError, get, JOBS, post, Unreachable } from "./api.js";
 import { makeField } from "./controls.js";
-import { tell } from "./dialogs.js";
+import { notify } from "./dialogs.js";
 import { fill, h, icon, ICONS, say } from "./dom.js";
 import { dropDraft, keepDraft, readDraft } from "./draft.js";
 import { curlOf } from "./job_panels.js";
-import { fieldSchemas, GENERATIVE, requestOf, SECTIONS } from "./request_fields.js";
+import { readRequest, requestOf, SECTIONS } from "./request_fields.js";
 import { session } from "./session.js";
 import { tabs } from "./tabs.js";
 import { makePicker } from "./transform_picker.js";
@@ -16,17 +16,18 @@ const TYPING_PAUSE = 300;
 const PROJECT = "augmentation-project";
 const SENDING = "augmentation-sending";
 
-/** Show the form; gives what ends it. */
+/** Show the form; returns a function that ends it. */
 export function showForm(main) {
   const leaving = new AbortController();
-  fill(main, h("h1", {}, "New job"), h("p", { class: "quiet" }, "Reading what can be asked for …"));
-  get("openapi.json", { signal: leaving.signal }).then((document) => build(main, fieldSchemas(document), leaving.signal)).catch((error) => {
-    if (error.name !== "AbortError") fill(main, h("div", { class: "empty", role: "alert" }, h("h1", {}, "The form cannot be shown"), h("p", {}, error.message), h("button", { type: "button", onClick: () => dispatchEvent(new Event("hashchange")) }, "Try again")));
+  fill(main, h("h1", {}, "New job"), h("p", { class: "quiet" }, "Loading the form …"));
+  get("openapi.json", { signal: leaving.signal }).then((document) => build(main, readRequest(document), leaving.signal)).catch((error) => {
+    if (error.name !== "AbortError") fill(main, h("div", { class: "empty", role: "alert" }, h("h1", {}, "The form cannot be loaded"), h("p", {}, error.message), h("button", { type: "button", onClick: () => dispatchEvent(new Event("hashchange")) }, "Try again")));
   });
   return () => leaving.abort();
 }
 
-function build(main, schemas, signal) {
+function build(main, request, signal) {
+  const { schemas, generative: parameters } = request;
   const fields = readDraft();
   fields.project_id ??= session.about.projects.find((each) => each !== "*") ?? localStorage.getItem(PROJECT) ?? undefined;
   const controls = new Map();
@@ -42,8 +43,8 @@ function build(main, schemas, signal) {
     return made.element;
   };
   const section = (title, names) => h("fieldset", { class: "card panel" }, h("legend", { class: "away" }, title), h("h2", { "aria-hidden": "true" }, title), h("div", { class: "grid" }, names.map(([name, label]) => field(name, label))));
-  const picker = makePicker(schemas, fields, controls, changed);
-  const generative = section("Generative model", GENERATIVE);
+  const picker = makePicker(request, fields, controls, changed);
+  const generative = section("Generative model", parameters.map(({ name, label }) => [name, label]));
   const [from, to, job] = SECTIONS.map(([title, names]) => section(title, names));
   const verdict = h("p", { class: "verdict", role: "status" }, "Checking …");
   const general = h("p", { class: "problem", role: "alert" });
@@ -59,14 +60,14 @@ function build(main, schemas, signal) {
       verdict, general, h("div", { class: "send" }, send, h("button", { type: "button", class: "quiet-button", onClick: clear }, "Clear")), same)));
   fill(main, h("a", { class: "back", href: "#/" }, icon(ICONS.back), "Jobs"), h("div", { class: "list-head" }, h("h1", {}, "New job")), form);
   const project = controls.get("project_id").control;
-  project.after(h("button", { type: "button", class: "copy generate", onClick: () => { project.value = newUuid(); changed({ target: project }); } }, "Make a new id"));
+  project.after(h("button", { type: "button", class: "copy generate", onClick: () => { project.value = newUuid(); changed({ target: project }); } }, "Generate an ID"));
   form.addEventListener("focusout", (event) => {
     touch(event.target.name);
     showProblems();
   });
   signal.addEventListener("abort", () => { clearTimeout(timer); checking?.abort(); });
 
-  /** Take over what was changed, keep it, and have it checked when the typing pauses. */
+  /** Read the controls, keep the draft, and have it checked when typing pauses. */
   function changed(event) {
     const mode = fields.augment_mode;
     for (const [name, control] of controls) {
@@ -83,7 +84,7 @@ function build(main, schemas, signal) {
     timer = setTimeout(check, TYPING_PAUSE);
   }
 
-  /** Somebody has been at a field: from now on it may say what is wrong with it. Of a range, both ends. */
+  /** From now on, a field the user has edited shows its problem; of a range both ends do. */
   function touch(name) {
     if (!name) return;
     for (const each of [name, name.replace(/_m(in|ax)$/, "_min"), name.replace(/_m(in|ax)$/, "_max")]) touched.add(each);
@@ -97,7 +98,7 @@ function build(main, schemas, signal) {
   async function check() {
     checking?.abort();
     checking = new AbortController();
-    const body = requestOf(fields);
+    const body = requestOf(fields, request);
     const curl = curlOf(body);
     try {
       const { manifest } = await post(`${JOBS}?dry_run=true`, body, { signal: checking.signal });
@@ -111,13 +112,13 @@ function build(main, schemas, signal) {
     }
   }
 
-  /** What the gateway found: problems of fields, or a sentence about the whole. */
+  /** Show the gateway's verdict: problems of fields, or one message about the whole request. */
   function found(fieldProblems, sentence) {
     problems = fieldProblems ?? [];
     say(general, [sentence, ...problems.filter((each) => !controls.has(nameOf(each))).map((each) => each.msg)].filter(Boolean).join("\n"));
     const wrong = problems.length;
     verdict.className = `verdict ${wrong || sentence ? "not" : "ready"}`;
-    say(verdict, sentence ? "This cannot be sent now." : wrong ? `${wrong === 1 ? "One field is" : `${wrong} fields are`} missing or wrong.` : "Ready to start.");
+    say(verdict, sentence ? "The request cannot be sent now." : wrong ? `${wrong === 1 ? "One field is" : `${wrong} fields are`} missing or wrong.` : "Ready to start.");
     showProblems();
   }
 
@@ -145,17 +146,17 @@ function build(main, schemas, signal) {
     submitted = true;
     clearTimeout(timer);
     send.disabled = true;
-    const body = requestOf(fields);
+    const body = requestOf(fields, request);
     try {
       const made = await post(JOBS, body, { headers: { "Idempotency-Key": sendingKey(body) } });
       sessionStorage.removeItem(SENDING);
       dropDraft();
       localStorage.setItem(PROJECT, body.project_id);
-      tell("The job is made.");
+      notify("Job created.");
       location.hash = `#/jobs/${made.job_id}`;
     } catch (error) {
       if (error instanceof ApiError && error.status === 422) found(error.fields, "");
-      else found(null, error instanceof Unreachable ? `${error.message} Then send it again: one job comes of it.` : error.message);
+      else found(null, error instanceof Unreachable ? `${error.message} Send it again: it creates one job only.` : error.message);
       form.querySelector("[aria-invalid=true]")?.focus();
     } finally {
       send.disabled = false;
@@ -174,7 +175,7 @@ function build(main, schemas, signal) {
 
 const nameOf = (problem) => String(problem.loc[1] ?? "");
 
-/** One key for one body: sent again after a lost answer, it makes no second job. */
+/** One key per body: a request repeated after a lost answer creates no second job. */
 function sendingKey(body) {
   const text = JSON.stringify(body);
   const before = JSON.parse(sessionStorage.getItem(SENDING) ?? "null");

@@ -18,7 +18,7 @@ export function duration(seconds) {
   return `${s}s`;
 }
 
-/** How long ago, in one unit, as kubectl tells an age. */
+/** How long ago, in one unit, as kubectl prints an age. */
 export function age(text, now = Date.now()) {
   const seconds = Math.max(0, Math.floor((now - new Date(text)) / 1000));
   if (seconds < 120) return `${seconds}s`;
@@ -44,7 +44,7 @@ export const plural = (count, noun) => `${number(count)} ${noun}${count === 1 ? 
 /** Seconds between two times; up to now where the second is not there. */
 export const between = (from, to) => (new Date(to ?? Date.now()) - new Date(from)) / 1000;
 
-/** Ages go on: every `<time data-age>` of the page is brought up to now once a second. */
+/** Update every `<time data-age>` of the page once per second. */
 export function tickAges() {
   setInterval(() => {
     if (document.hidden) return;

@@ -1,7 +1,7 @@
-// One job: followed live, with all that is known of it, and what may be done with it.
+// One job: its live status, its details, and the actions that the key allows.
 
 import { ApiError, get, JOBS, post, send } from "./api.js";
-import { confirm, copyButton, tell } from "./dialogs.js";
+import { confirm, copyButton, notify } from "./dialogs.js";
 import { fill, h, icon, ICONS, say } from "./dom.js";
 import { follow } from "./events.js";
 import { age, moment, plural } from "./format.js";
@@ -16,7 +16,7 @@ import { makeTimeline, updateTimeline } from "./timeline.js";
 const WHILE_IT_RUNS = 3000;
 const WHEN_IT_HAS_ENDED = 30_000;
 
-/** Show a job; gives what ends it. */
+/** Show a job; returns a function that ends it. */
 export function showJob(main, id) {
   const path = `${JOBS}/${encodeURIComponent(id)}`;
   const ending = new AbortController();
@@ -30,7 +30,7 @@ export function showJob(main, id) {
     name: h("h1", {}, "\u00a0"), state: badge("queued"), live: h("span", { class: "following" }), actions: h("div", { class: "actions" }),
     facts: h("p", { class: "quiet under" }, "\u00a0"), bar: h("progress", { max: "100", "aria-label": "Progress of the job" }),
     percent: h("b", { class: "big" }), line: h("span", { class: "quiet" }), trouble: h("div", { class: "trouble", role: "status" }),
-    timeline: makeTimeline(), events: h("ol", { class: "events", tabindex: "0", "aria-label": "Events, the newest first" }), noEvents: h("p", { class: "help" }, "Nothing has happened yet."),
+    timeline: makeTimeline(), events: h("ol", { class: "events", tabindex: "0", "aria-label": "Events, newest first" }), noEvents: h("p", { class: "help" }, "No events yet."),
     shards: h("ol", { class: "shards" }), shardsPanel: null, picture: h("div", { class: "picture" }, h("div", { class: "frame" })),
     result: h("div", {}), source: h("div", {}), parameters: h("div", {}), where: h("div", {}), elsewhere: h("div", {}),
   };
@@ -70,7 +70,7 @@ export function showJob(main, id) {
   function draw() {
     const { metadata, spec } = job;
     const status = job.status.state ? { ...job.status } : { ...job.status, state: "queued" };
-    // A pod reports its result before the job is completed, which is when it counts.
+    // A pod reports its result before the job is completed; it counts only then.
     if (status.state !== "completed" && status.output) status.output = { ...status.output, revision: undefined };
     const name = spec.displayName || metadata.name;
     document.title = `${status.state} · ${name}`;
@@ -117,13 +117,13 @@ export function showJob(main, id) {
   function drawActions(status) {
     const asked = job.spec.cancel && !hasEnded(status.state);
     once(parts.actions, `${status.state} ${asked} ${session.mayWrite} ${Boolean(request)}`, () => {
-      if (!session.mayWrite) return h("p", { class: "help" }, "This key may only look.");
+      if (!session.mayWrite) return h("p", { class: "help" }, "This key is read-only.");
       const button = (text, does, kind = "") => h("button", { type: "button", class: kind, onClick: does }, text);
       return [
         request?.dataset_id && h("button", { type: "button", onClick: () => { keepDraft(request); location.hash = "#/new"; } }, "Use as template"),
         (status.state === "failed" || status.state === "cancelled") && button("Retry", retry, "primary"),
         hasEnded(status.state) && button("Delete", remove),
-        !hasEnded(status.state) && (asked ? h("button", { disabled: true }, "Being cancelled …") : button("Cancel job", cancel, "danger")),
+        !hasEnded(status.state) && (asked ? h("button", { disabled: true }, "Cancelling …") : button("Cancel job", cancel, "danger")),
       ];
     });
   }
@@ -131,23 +131,23 @@ export function showJob(main, id) {
   async function act(does, done) {
     try {
       await does();
-      tell(done);
+      notify(done);
     } catch (error) {
-      if (error.name !== "AbortError") tell(error.message, "bad");
+      if (error.name !== "AbortError") notify(error.message, "bad");
     }
     polling.now();
     listen();
   }
 
   async function cancel() {
-    if (await confirm({ title: "Cancel this job?", text: "Its pods are stopped and nothing is published. What it has finished is kept for a retry.", yes: "Cancel the job", danger: true })) {
+    if (await confirm({ title: "Cancel this job?", text: "Its pods are stopped and nothing is published. Completed episodes are kept for a retry.", yes: "Cancel the job", danger: true })) {
       await act(() => post(`${path}/cancel`), "The job is being cancelled.");
     }
   }
 
   async function retry() {
-    if (await confirm({ title: "Start this job again?", text: "It goes on from where it was: episodes that are finished are not made again.", yes: "Retry" })) {
-      await act(() => post(`${path}/retry`), "The job starts again.");
+    if (await confirm({ title: "Retry this job?", text: "It resumes where it stopped: completed episodes are not augmented again.", yes: "Retry" })) {
+      await act(() => post(`${path}/retry`), "The job is being retried.");
     }
   }
 
@@ -155,26 +155,26 @@ export function showJob(main, id) {
     if (!(await confirm({ title: "Delete this job?", text: "The job and its record are deleted. A dataset that it has published stays.", yes: "Delete", danger: true }))) return;
     try {
       await send(path, { method: "DELETE" });
-      tell("The job is deleted.");
+      notify("The job is deleted.");
       location.hash = "#/";
     } catch (error) {
-      tell(error.message, "bad");
+      notify(error.message, "bad");
     }
   }
 
-  /** The picture is fetched once it is published: an `img` cannot send the key. */
+  /** Fetch the preview once it is published: an `img` cannot send the key. */
   async function drawPicture(status) {
     const wanted = status.output?.revision ?? null;
     if (wanted === picture) return;
     picture = wanted;
-    if (wanted === null) return fill(parts.picture, h("div", { class: "frame" }, hasEnded(status.state) ? "Nothing was published." : "The picture comes with the result."));
+    if (wanted === null) return fill(parts.picture, h("div", { class: "frame" }, hasEnded(status.state) ? "Nothing was published." : "The preview is published with the result."));
     try {
       const image = await (await send(`${path}/picture`, { signal })).blob();
       const address = URL.createObjectURL(image);
       signal.addEventListener("abort", () => URL.revokeObjectURL(address));
-      const shown = h("img", { src: address, alt: "The first episode: a frame as it was, and as each copy shows it, with what was drawn" });
+      const shown = h("img", { src: address, alt: "The first episode: an original frame and the same frame of each copy, with the sampled parameters" });
       await shown.decode();
-      fill(parts.picture, h("a", { href: address, target: "_blank", title: "Open the picture by itself" }, shown));
+      fill(parts.picture, h("a", { href: address, target: "_blank", title: "Open the preview" }, shown));
     } catch (error) {
       if (error.name !== "AbortError") fill(parts.picture, h("div", { class: "frame" }, h("p", {}, error.message)));
       if (!(error instanceof ApiError)) picture = undefined;
@@ -183,14 +183,14 @@ export function showJob(main, id) {
 
   let listening = null;
 
-  /** Follow the job's stream; each message is a reason to look at the job again. */
+  /** Follow the job's stream; each message triggers a refresh. */
   function listen() {
     listening?.abort();
     listening = new AbortController();
     const mine = listening.signal;
     follow(id, {
       signal: mine,
-      onMessage: (message) => (message.event === "removed" ? gone(new Error("It was deleted, or its time to live was over.")) : polling.now()),
+      onMessage: (message) => (message.event === "removed" ? gone(new Error("It was deleted, or its TTL expired.")) : polling.now()),
       onState: (state) => {
         say(parts.live, { live: "live", lost: "connection lost", ended: "" }[state]);
         parts.live.className = `following ${state}`;

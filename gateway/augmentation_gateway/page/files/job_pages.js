@@ -1,4 +1,4 @@
-// The list of jobs as far as it is shown: pages that follow one another, each asked for again with the ETag it came with.
+// The loaded part of the list of jobs: consecutive pages, each refreshed with its ETag.
 
 import { JOBS, send } from "./api.js";
 
@@ -30,14 +30,14 @@ export class JobPages {
     return this.#pages.length;
   }
 
-  /** Show one page more from the next refresh on. */
+  /** Load one more page with the next refresh. */
   more() {
     if (this.hasMore) this.#pages.push({});
   }
 
   /**
-   * Ask for every page again. Most answers are 304. A page begins where the one before it ends now, so whatever is made
-   * or deleted in between, no job is shown twice and none is left out.
+   * Refresh every page. Most answers are 304. A page begins where the previous one ends now, so whatever is created or
+   * deleted in between, no job is shown twice and none is left out.
    */
   async refresh(signal) {
     let cursor = null;

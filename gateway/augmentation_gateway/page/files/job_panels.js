@@ -1,4 +1,4 @@
-// The panels of a job: each makes of a resource (spec and status, as kubectl shows them) what a person wants to see.
+// The panels of a job: each renders a part of the resource (spec and status, as kubectl shows them).
 
 import { gatewayAddress, JOBS } from "./api.js";
 import { snippet } from "./dialogs.js";
@@ -13,12 +13,12 @@ function facts(entries) {
     ([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
 }
 
-/** "12 of 24 episodes · 684 of 1,368 frames · 84 frames a second · about 2m left" */
+/** "12 of 24 episodes · 684 of 1,368 frames · 84 frames per second · about 2m left" */
 export function progressLine(status) {
   const { progress } = status;
-  // A job waits in line after it was resolved: its state is "running" by then.
+  // A job waits in a queue after it was resolved: its state is "running" by then.
   if (["queued", "running"].includes(status.state) && status.queue?.position !== undefined) {
-    return `Place ${status.queue.position + 1} of ${status.queue.depth ?? "?"} in line`;
+    return `Position ${status.queue.position + 1} of ${status.queue.depth ?? "?"} in the queue`;
   }
   if (!progress) return status.message ?? "";
   const parts = [];
@@ -26,13 +26,13 @@ export function progressLine(status) {
   if (progress.frames?.total) parts.push(`${number(progress.frames.done ?? 0)} of ${plural(progress.frames.total, "frame")}`);
   if (progress.bytes?.done) parts.push(bytes(progress.bytes.done));
   if (status.state === "running") {
-    if (progress.framesPerSecond) parts.push(`${number(Math.round(progress.framesPerSecond))} frames a second`);
+    if (progress.framesPerSecond) parts.push(`${number(Math.round(progress.framesPerSecond))} frames per second`);
     if (progress.estimatedSecondsRemaining) parts.push(`about ${duration(progress.estimatedSecondsRemaining)} left`);
   }
   return parts.join(" · ");
 }
 
-/** Why a job failed or what keeps it from going on: {title, reason, text}, or null where nothing is wrong. */
+/** Why a job failed or is blocked: {title, reason, text}, or null where nothing is wrong. */
 export function trouble(status) {
   const found = (type, is) => (status.conditions ?? []).find((each) => each.type === type && each.status === is && each.message);
   if (status.state === "failed") {
@@ -42,7 +42,7 @@ export function trouble(status) {
   }
   if (status.state === "completed" || status.state === "cancelled") return null;
   const waiting = found("Accepted", "False") ?? found("Admitted", "False") ?? found("Placed", "False") ?? found("Suspended", "True");
-  return waiting ? { title: "The job waits", reason: waiting.reason, text: waiting.message, mild: true } : null;
+  return waiting ? { title: "The job is waiting", reason: waiting.reason, text: waiting.message, mild: true } : null;
 }
 
 export function where({ spec, status }) {
@@ -51,10 +51,10 @@ export function where({ spec, status }) {
   return facts([
     ["Class", status.className ?? spec.className],
     ["Node", place.node], ["Instance", place.instanceType], ["Accelerator", place.accelerator],
-    ["Zone", place.zone ?? place.region], ["Rung", place.placement],
+    ["Zone", place.zone ?? place.region], ["Placement", place.placement],
     ["Attempt", status.attempt ? number(status.attempt + 1) : null],
-    ["Pods started again", status.retryCount ? number(status.retryCount) : null],
-    ["Pods taken away", status.preemptionCount ? number(status.preemptionCount) : null],
+    ["Pod retries", status.retryCount ? number(status.retryCount) : null],
+    ["Preemptions", status.preemptionCount ? number(status.preemptionCount) : null],
     ["GPU time", usage.acceleratorSeconds ? duration(usage.acceleratorSeconds) : null],
     ["CPU time", usage.cpuSeconds ? duration(usage.cpuSeconds) : null],
     ["Price", usage.price !== undefined ? usage.price.toFixed(2) : null],
@@ -70,7 +70,7 @@ export function source({ spec, status }) {
     ["Dataset", hub ? h("code", {}, hub.repoID) : h("code", {}, `${volume.claimName}:${volume.path ?? "dataset"}`)],
     ["Revision", (found.revision ?? hub?.revision) && h("code", {}, (found.revision ?? hub.revision).slice(0, 12))],
     ["Format", found.format],
-    ["Episodes", found.episodes !== undefined ? `${number(found.episodes)}${found.selectedEpisodes !== undefined && found.selectedEpisodes !== found.episodes ? `, ${number(found.selectedEpisodes)} of them chosen` : ""}` : null],
+    ["Episodes", found.episodes !== undefined ? `${number(found.episodes)}${found.selectedEpisodes !== undefined && found.selectedEpisodes !== found.episodes ? `, ${number(found.selectedEpisodes)} of them selected` : ""}` : null],
     ["Frames", found.frames !== undefined ? number(found.frames) : null],
     ["Cameras", found.cameras?.length ? found.cameras.map((camera) => h("code", { class: "camera" }, camera)) : null],
   ]);
@@ -96,14 +96,14 @@ export function result({ status }) {
   ];
 }
 
-/** What was asked for: each transform with its ranges, in order. */
+/** The requested parameters: each transform with its ranges, in order. */
 export function parameters({ spec }) {
   const asked = spec.augmentation ?? {};
   const transforms = asked.transforms ?? ["lighting"];
   return [
     facts([
       ["Mode", asked.mode], ["Copies", asked.mode === "independent" ? null : asked.copies],
-      ["Result", spec.output?.mode === "inPlace" ? "in place of the originals" : "beside the originals"],
+      ["Result", spec.output?.mode === "inPlace" ? "replaces the originals" : "added to the originals"],
       ["Seed", asked.seed], ["Episodes", asked.episodes || "all"], ["Cameras", asked.cameras?.length ? asked.cameras.join(", ") : "all"],
     ]),
     h("ol", { class: "transforms" }, transforms.map((name) => h("li", {}, h("b", {}, name),
@@ -114,7 +114,7 @@ export function parameters({ spec }) {
 
 const words = (camel) => camel.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 
-/** One small square a shard, with its progress; the title tells the rest. */
+/** One tile per shard with its progress; the tooltip has the rest. */
 export function updateShards(list, status) {
   keyed(list, status.shards ?? [], (shard) => String(shard.index), () => {
     const made = h("li", {}, h("b", {}), h("progress", { max: "100", "aria-label": "Progress" }), h("span", { class: "help" }));
@@ -125,26 +125,26 @@ export function updateShards(list, status) {
     say(name, `${shard.index}`);
     bar.value = shard.state === "completed" ? 100 : total ? (100 * done) / total : 0;
     bar.className = shard.state ?? "queued";
-    say(told, [shard.state ?? "waiting", shard.node, shard.attempt ? `try ${shard.attempt + 1}` : null].filter(Boolean).join(" · "));
-    row.title = `Shard ${shard.index}: ${told.textContent}${total ? `, ${number(done)} of ${number(total)}` : ""}${shard.framesPerSecond ? `, ${Math.round(shard.framesPerSecond)} frames a second` : ""}`;
+    say(told, [shard.state ?? "waiting", shard.node, shard.attempt ? `attempt ${shard.attempt + 1}` : null].filter(Boolean).join(" · "));
+    row.title = `Shard ${shard.index}: ${told.textContent}${total ? `, ${number(done)} of ${number(total)}` : ""}${shard.framesPerSecond ? `, ${Math.round(shard.framesPerSecond)} frames per second` : ""}`;
   });
 }
 
-/** What happened, the newest first. */
+/** The events of all phases, newest first. */
 export function updateEvents(list, status) {
   const order = (phase) => PHASES.indexOf(phase);
   const events = (status.phases ?? []).flatMap((phase) => (phase.events ?? []).map((event) => ({ ...event, phase: phase.name, at: event.timestamp ?? phase.startedAt ?? "" })));
   events.sort((a, b) => b.at.localeCompare(a.at) || order(b.phase) - order(a.phase) || b.id.localeCompare(a.id));
-  // An event that is written again, as progress is, is another one to look at.
+  // An event that is updated, as progress is, is shown as a new one.
   keyed(list, events, (event) => [event.phase, event.id, event.at, event.message, event.error].join("\n"), (event) => h("li", { class: event.error ? "wrong" : null },
     event.at ? h("time", { datetime: event.at, title: moment(event.at) }, clock(event.at)) : h("span", {}),
     h("span", { class: "phase-name" }, event.phase),
     h("span", { class: "told" }, event.error ?? event.message ?? event.status ?? event.id,
-      event.retryAttempt ? h("span", { class: "again" }, `try ${event.retryAttempt + 1}`) : null)), () => {});
+      event.retryAttempt ? h("span", { class: "again" }, `attempt ${event.retryAttempt + 1}`) : null)), () => {});
   return events.length;
 }
 
-/** The same by kubectl and by REST. */
+/** The equivalent kubectl and REST commands. */
 export function elsewhere({ metadata, spec }, request) {
   const named = `${metadata.name} -n ${metadata.namespace}`;
   const address = `${gatewayAddress()}/${JOBS}`;
@@ -157,19 +157,19 @@ kubectl patch augmentationjob ${named} --type merge -p '{"spec":{"cancel":true}}
     REST: `curl ${address}/${metadata.uid} -H "x-api-key: $API_KEY"
 curl -N ${address}/${metadata.uid}/events -H "x-api-key: $API_KEY"
 curl -X POST ${address}/${metadata.uid}/cancel -H "x-api-key: $API_KEY"`,
-    "Same again": request && curlOf(request),
+    "Same request": request && curlOf(request),
     Manifest: yamlDocument(manifest),
   };
 }
 
-/** A job's spec without what steers a job that exists. */
+/** A job's spec without the fields that control an existing job. */
 function withoutControls({ cancel, suspend, attempt, ...rest }) {
   return rest;
 }
 
-/** The call that makes a job of these fields. */
+/** The curl command that creates a job from these fields. */
 export function curlOf(request) {
-  // A quote ends the shell's text, comes by itself, and the text goes on.
+  // A quote inside a shell's quotes: end the text, an escaped quote, and begin the text again.
   const body = JSON.stringify(request, null, 2).replaceAll("'", "'\\''");
   return `curl -X POST ${gatewayAddress()}/${JOBS} -H "x-api-key: $API_KEY" \\
   -H 'content-type: application/json' -d '${body}'`;

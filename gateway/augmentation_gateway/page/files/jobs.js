@@ -1,4 +1,4 @@
-// The list of jobs: filters above, a live table below. What is asked for stands in the address, so it can be passed on.
+// The list of jobs: filters above, a live table below. The filters are in the address, so that a view can be shared.
 
 import { ApiError, gatewayAddress, JOBS } from "./api.js";
 import { snippet } from "./dialogs.js";
@@ -13,7 +13,7 @@ const SORTS = [["-created_at", "Newest first"], ["created_at", "Oldest first"], 
 const TYPING_PAUSE = 200;
 const PERIOD = 2000;
 
-/** Show the list; gives what ends it. `query` comes from the address, `changed(query)` puts it there. */
+/** Show the list; returns a function that ends it. `query` comes from the address, `changed(query)` puts it there. */
 export function showJobs(main, query, changed) {
   let pages = new JobPages(query);
   let asking = new AbortController();
@@ -71,7 +71,7 @@ export function showJobs(main, query, changed) {
       if (mine === pages && error instanceof ApiError && error.status !== 401) {
         fill(rows);
         table.hidden = true;
-        fill(below, h("div", { class: "empty", role: "alert" }, h("h2", {}, "The jobs cannot be shown"), h("p", {}, error.message)));
+        fill(below, h("div", { class: "empty", role: "alert" }, h("h2", {}, "The jobs cannot be loaded"), h("p", {}, error.message)));
         table.setAttribute("aria-busy", "false");
       }
       throw error;
@@ -96,13 +96,13 @@ export function showJobs(main, query, changed) {
     }));
     else fill(below);
     more.hidden = !pages.hasMore;
-    // It tells of a change alone: to be told again of an end that is still near, it has to begin anew.
+    // An observer reports changes only: observe again, so that an end that is still near is reported again.
     end.unobserve(more);
     end.observe(more);
     say(shown, jobs.length === 0 ? "\u00a0" : jobs.length < first.total ? `${plural(jobs.length, "job")} of ${number(first.total)}` : plural(jobs.length, "job"));
   }
 
-  // Somebody who scrolls to the end wants more, and need not say so.
+  // Scrolling to the end loads more.
   const end = new IntersectionObserver(([entry]) => { if (entry.isIntersecting && !more.hidden) more.click(); }, { rootMargin: "400px" });
   end.observe(more);
   const polling = new Polling(refresh, () => PERIOD * Math.max(1, Math.min(10, pages.size / 2)));
@@ -153,7 +153,7 @@ function makeRow(job) {
 }
 
 function updateRow(row, job) {
-  // Answers are parsed anew; a job that is the same text is the same job.
+  // Each answer is a new object: jobs are compared by their text.
   const text = JSON.stringify(job);
   if (row.shown === text) return;
   row.shown = text;
@@ -165,7 +165,7 @@ function updateRow(row, job) {
   parts.sub.classList.toggle("wrong", wrong !== "");
   say(parts.sub, wrong || job.dataset_id || "on a volume");
   parts.sub.title = wrong || job.dataset_id || "";
-  say(parts.phase, ["queued", "running"].includes(job.status) && job.queue_position !== null ? `place ${job.queue_position + 1} in line` : job.current_phase);
+  say(parts.phase, ["queued", "running"].includes(job.status) && job.queue_position !== null ? `queue position ${job.queue_position + 1}` : job.current_phase);
   parts.bar.value = job.percent;
   parts.bar.className = job.status;
   say(parts.percent, `${job.percent}%`);
@@ -192,14 +192,14 @@ spec:
 END`;
   return h("div", { class: "empty" },
     h("h2", {}, "No jobs yet"),
-    h("p", {}, session.mayWrite ? "A job makes augmented copies of a LeRobot dataset. Make the first one here, or from a terminal:" : "This key may only look. Jobs that are made by others of your projects appear here. From a terminal, with a key that may write:"),
-    session.mayWrite && h("a", { class: "button primary", href: "#/new" }, icon(ICONS.plus), "Make the first job"),
+    h("p", {}, session.mayWrite ? "A job publishes augmented copies of a LeRobot dataset. Create the first one here or from a terminal:" : "This key is read-only. Jobs that others create in your projects appear here. From a terminal, with a key that has the write right:"),
+    session.mayWrite && h("a", { class: "button primary", href: "#/new" }, icon(ICONS.plus), "Create the first job"),
     h("div", { class: "ways" },
       h("section", {}, h("h3", {}, "By REST"), snippet(curl, "By REST")),
       h("section", {}, h("h3", {}, "By kubectl"), snippet(manifest, "By kubectl"))));
 }
 
 function nothingFound(clear) {
-  return h("div", { class: "empty" }, h("h2", {}, "No job matches"), h("p", {}, "Nothing has this state and this text."),
+  return h("div", { class: "empty" }, h("h2", {}, "No job matches"), h("p", {}, "No job has this state and this text."),
     h("button", { type: "button", onClick: clear }, "Show all jobs"));
 }

@@ -1,4 +1,4 @@
-// Where everything begins: who is there, which page is asked for, and the keys that work everywhere.
+// The entry point: the session, the page that the address names, and the global keyboard shortcuts.
 
 import { onContact, onExpired } from "./api.js";
 import { showHelp } from "./dialogs.js";
@@ -31,7 +31,7 @@ function showTop() {
       about && h("button", { type: "button", class: "bare text", onClick: () => signOut() }, "Sign out")));
 }
 
-/** That a key expires, from two weeks before. */
+/** The warning that a key expires, from two weeks before. */
 function soon(about) {
   const left = about.expires_at ? -between(about.expires_at) : Infinity;
   return left < 14 * 86400 && `expires in ${duration(left)}`;
@@ -49,7 +49,7 @@ function signOut(reason) {
   show(reason);
 }
 
-/** Show the page that the address names; without a key the form to sign in, and that page afterwards. */
+/** Show the page that the address names; without a key the sign-in form first. */
 function show(reason) {
   leave();
   leave = () => {};
@@ -93,16 +93,16 @@ function remember({ states, text, sort }) {
 let current = Date.now();
 let behind = null;
 
-/** Tell while what is shown may be old, and from when it is: a time that holds still, for it is read out when it changes. */
-function tellContact({ reachable, age }) {
+/** Show a notice while the data may be stale, with its time: constant, as screen readers announce each change. */
+function showContact({ reachable, age }) {
   if (reachable && age <= 0) {
     current = Date.now();
     behind = null;
   } else behind ??= reachable ? Date.now() - age * 1000 : current;
   notice.hidden = behind === null;
   if (behind === null) return;
-  const what = reachable ? "The Kubernetes API is away, and nothing can be changed for now." : "The gateway does not answer.";
-  say(notice, `${what} What you see is from ${clock(behind)}; this page goes on by itself.`);
+  const what = reachable ? "The Kubernetes API is unavailable, so nothing can be changed now." : "The gateway does not answer.";
+  say(notice, `${what} Shown as of ${clock(behind)}; the page reconnects by itself.`);
 }
 
 document.addEventListener("keydown", (event) => {
@@ -128,7 +128,7 @@ document.querySelector(".skip").addEventListener("click", (event) => {
   main.focus();
 });
 window.addEventListener("hashchange", () => show());
-onContact(tellContact);
+onContact(showContact);
 onExpired((error) => signOut(error.message));
 tickAges();
 showTop();
@@ -144,7 +144,7 @@ for (let failures = 0; ; failures += 1) {
       signOut(error.message);
       break;
     }
-    fill(main, h("div", { class: "empty", role: "alert" }, h("h1", {}, "One moment"), h("p", {}, error.message)));
+    fill(main, h("div", { class: "empty", role: "alert" }, h("h1", {}, "Connecting …"), h("p", {}, error.message)));
     await new Promise((resolve) => setTimeout(resolve, backoff(failures)));
   }
 }

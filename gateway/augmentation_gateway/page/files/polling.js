@@ -1,8 +1,8 @@
-// Doing something again and again while somebody looks, with longer and longer breaks while it fails.
+// Polling while the tab is visible, with exponential backoff while it fails.
 
 const LONGEST = 30_000;
 
-/** The wait after so many failures in a row: doubled each time, and a little different for everybody. */
+/** The delay after a number of consecutive failures: doubled each time, with jitter. */
 export function backoff(failures, first = 1000) {
   return Math.min(LONGEST, first * 2 ** Math.min(failures, 10)) * (0.75 + Math.random() / 2);
 }
@@ -24,7 +24,7 @@ export class Polling {
     this.now();
   }
 
-  /** Do it now; if it is being done, once more after that. */
+  /** Run it now; if it is running, once more afterwards. */
   async now() {
     if (this.#stopped) return;
     if (this.#running) {

@@ -1,4 +1,5 @@
-// What the form asks, in its order. Types, limits, defaults and descriptions come from the gateway's OpenAPI document.
+// What the form asks, in its order. Types, limits, defaults, descriptions and the parameters of transforms and models come
+// from the gateway's OpenAPI document.
 
 export const SECTIONS = [
   ["Source", [["dataset_id", "Dataset"], ["revision", "Revision"], ["episodes", "Episodes"], ["cameras", "Cameras"]]],
@@ -6,45 +7,27 @@ export const SECTIONS = [
   ["Job", [["name", "Name"], ["project_id", "Project"], ["seed", "Seed"], ["parallelism", "Shards at once"]]],
 ];
 
-/** Of a yes or no of which no answer is a third one: what each is called. */
+/** Labels of the choices of a boolean that may be left unset. */
 export const ANSWERS = { private: { "": "as the source", true: "private", false: "public" } };
 
-/** Of a transform: its kind, if it has kinds, and its ranges, each a field with `_min` and one with `_max`. */
-export const TRANSFORMS = {
-  lighting: { ranges: [["augment_brightness", "Brightness"], ["augment_contrast", "Contrast"], ["augment_color_temp", "Colour temperature"]] },
-  noise: { kind: "noise_type", ranges: [["noise_gaussian_sigma", "Gaussian sigma"], ["noise_shot_scale", "Shot scale"]] },
-  blur: { kind: "blur_type", ranges: [["blur_motion_kernel", "Motion length"], ["blur_defocus_sigma", "Defocus sigma"]] },
-  occlusion: { kind: "occlusion_type", ranges: [["occlusion_num_patches", "Patches"], ["occlusion_patch_width", "Patch width"], ["occlusion_patch_height", "Patch height"]] },
-  gamma: { ranges: [["gamma", "Exponent"]] },
-  jpeg: { ranges: [["jpeg_quality", "Quality"]] },
-  shadow: { ranges: [["shadow_strength", "Strength"], ["shadow_softness", "Softness"]] },
-  hueSaturation: { ranges: [["hue_shift", "Hue"], ["saturation", "Saturation"]] },
-};
-
-export const GENERATIVE = [
-  ["cosmos_prompt", "Prompt"], ["cosmos_prompts", "Prompts, one a line"], ["cosmos_control_type", "Control"], ["cosmos_control_weight", "Control weight"],
-  ["cosmos_guidance", "Guidance"], ["cosmos_num_steps", "Steps"], ["cosmos_seed", "Seed of the model"], ["cosmos_model_variant", "Variant"],
-  ["cosmos_camera_name", "Camera"], ["cosmos_disable_guardrails", "No content checks"],
-];
-
-/** The transforms that are chosen, in order. */
+/** The transforms of the draft, in order of application. */
 export function chosenTransforms(fields) {
   return (fields.augment_transforms ?? "lighting").split(",").map((name) => name.trim()).filter(Boolean);
 }
 
-/** All fields that belong to a transform. */
-export function fieldsOf(name) {
-  const { kind, ranges } = TRANSFORMS[name] ?? { ranges: [] };
-  return [...(kind ? [kind] : []), ...ranges.flatMap(([range]) => [`${range}_min`, `${range}_max`])];
+/** The fields of some parameters: of a range, its `_min` and its `_max`. */
+export function fieldsOf(parameters) {
+  return parameters.flatMap(({ name, is_range }) => (is_range ? [`${name}_min`, `${name}_max`] : [name]));
 }
 
-/** The body to send: without the fields that mean nothing beside the others. */
-export function requestOf(fields) {
+/** The body to send: without the fields that mean nothing together with the others. */
+export function requestOf(fields, { transforms, generative }) {
   const body = { ...fields };
   const chosen = chosenTransforms(fields);
   const independent = fields.augment_mode === "independent";
-  for (const name of Object.keys(TRANSFORMS)) if (!chosen.includes(name)) for (const each of fieldsOf(name)) delete body[each];
-  if (fields.augmentation_type !== "generative") for (const [name] of GENERATIVE) delete body[name];
+  const unused = Object.keys(transforms).filter((name) => !chosen.includes(name)).flatMap((name) => transforms[name]);
+  if (fields.augmentation_type !== "generative") unused.push(...generative);
+  for (const field of fieldsOf(unused)) delete body[field];
   if (independent || fields.augment_dataset_mode === "inplace") delete body.augment_copies;
   const copies = Object.entries(fields.augment_copies_per_transform ?? {}).filter(([name]) => chosen.includes(name));
   if (independent && copies.length) body.augment_copies_per_transform = Object.fromEntries(copies);
@@ -52,13 +35,22 @@ export function requestOf(fields) {
   return body;
 }
 
-/** Of each field of the request {type, enum, default, minimum, maximum, maxLength, description}, by name. */
-export function fieldSchemas(document) {
+/**
+ * What the document says of the request. `schemas`: {type, enum, default, minimum, maximum, maxLength, description} by
+ * field. `transforms`: by name, the parameters of each. `generative`: the parameters of a generative model. A parameter is
+ * {name, label, description, is_range}.
+ */
+export function readRequest(document) {
   const { schemas } = document.components;
   const plain = (schema) => {
     const found = schema.$ref ? schemas[schema.$ref.split("/").pop()] : schema;
     const given = found.anyOf?.find((each) => each.type !== "null");
     return { ...(given ? plain(given) : {}), ...found, ...schema };
   };
-  return Object.fromEntries(Object.entries(schemas.AugmentationRequest.properties).map(([name, schema]) => [name, plain(schema)]));
+  const request = schemas.AugmentationRequest;
+  return {
+    schemas: Object.fromEntries(Object.entries(request.properties).map(([name, schema]) => [name, plain(schema)])),
+    transforms: request["x-transforms"],
+    generative: request["x-generative"],
+  };
 }

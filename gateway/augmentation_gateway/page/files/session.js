@@ -14,7 +14,7 @@ export const session = {
     return sessionStorage.getItem(KEY);
   },
 
-  /** What the key may do, as GET v1/key tells it. */
+  /** The key's rights, as GET v1/key answers. */
   get about() {
     return about;
   },
@@ -32,7 +32,7 @@ export const session = {
     about = what;
   },
 
-  /** Forget the key, and all that was kept for it. */
+  /** Forget the key and everything that was stored for it. */
   end() {
     sessionStorage.clear();
     about = null;

@@ -1,4 +1,4 @@
-// Signing in: a key is typed once, shown to the gateway, and kept if the gateway knows it.
+// Sign-in: a key is typed once, checked by the gateway, and kept for the session if it is valid.
 
 import { get } from "./api.js";
 import { fill, h, say } from "./dom.js";
@@ -12,7 +12,7 @@ export async function resume() {
   return true;
 }
 
-/** Show the form; `then` is called when somebody is in. */
+/** Show the form; `then` is called after a successful sign-in. */
 export function showSignIn(main, reason, then) {
   const problem = h("p", { class: "problem", id: "key-problem", role: "alert" }, reason ?? "");
   const input = h("input", {
@@ -25,7 +25,7 @@ export function showSignIn(main, reason, then) {
     event.preventDefault();
     const key = input.value.trim();
     // What no header can carry would be refused by the browser, in words that help nobody.
-    if (!/^[\x21-\x7e]+$/.test(key)) return refuse("A key is one word of plain letters and signs, such as aug_…: copy it again.");
+    if (!/^[\x21-\x7e]+$/.test(key)) return refuse("A key is one word of ASCII characters, such as aug_…: copy it again.");
     button.disabled = true;
     try {
       session.begin(key, await get("v1/key", { key }));
@@ -48,9 +48,9 @@ export function showSignIn(main, reason, then) {
     h("h1", { id: "signin-title" }, "Sign in"),
     h("p", { class: "quiet" }, "Robot dataset augmentation on Kubernetes"),
     h("label", { for: "key" }, "API key"), input,
-    h("p", { class: "help", id: "key-help" }, "Or a bearer token, where the gateway takes those. Kept in this tab only, and forgotten when you close it or sign out."),
+    h("p", { class: "help", id: "key-help" }, "Or a bearer token, where the gateway accepts them. Kept in this tab only, until you close it or sign out."),
     problem, button,
-    h("p", { class: "help" }, "No key yet? Your administrator makes one with ", h("code", {}, "augmentation-gateway keys create"), "."),
+    h("p", { class: "help" }, "No key yet? Your administrator creates one with ", h("code", {}, "augmentation-gateway keys create"), "."),
   ));
   input.focus();
 }

@@ -1,17 +1,17 @@
-// The phases of a job on one axis of time: when each began, how long it took, how far it is.
+// The phases of a job on one time axis: start, duration and status.
 
 import { h, keyed, say, set } from "./dom.js";
 import { between, clock, duration, moment } from "./format.js";
 import { hasEnded, PHASES } from "./states.js";
 
 const DOES = {
-  resolve: "finds the source and checks it",
+  resolve: "pins and checks the source",
   provision: "waits for a node",
-  augment: "makes the copies",
-  publish: "makes the one commit",
+  augment: "augments each episode",
+  publish: "publishes the result in one commit",
 };
 const MARKS = { pending: "○", in_progress: "◐", completed: "✓", failed: "✕" };
-const WORDS = { pending: "not begun", in_progress: "under way", completed: "done", failed: "failed" };
+const WORDS = { pending: "pending", in_progress: "in progress", completed: "done", failed: "failed" };
 
 /** The timeline, empty; `updateTimeline` fills it. */
 export function makeTimeline() {
@@ -47,7 +47,7 @@ function makePhase(phase) {
 function updatePhase(row, phase, from, to, ended) {
   const { mark, state, took, bar, error } = row.parts;
   const status = phase.status ?? "pending";
-  // What was under way when the job ended was stopped.
+  // A phase that was in progress when the job ended was stopped.
   const stopped = status === "in_progress" && ended;
   row.className = stopped ? "stopped" : status;
   say(mark, stopped ? "–" : MARKS[status] ?? "○");

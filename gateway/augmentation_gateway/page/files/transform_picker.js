@@ -1,11 +1,11 @@
-// The transforms of a job, in the order in which they are applied, each with its ranges.
+// The transforms of a job, in order of application, each with its parameters.
 
 import { makeField, makeRange } from "./controls.js";
 import { fill, h, icon, ICONS } from "./dom.js";
-import { chosenTransforms, TRANSFORMS } from "./request_fields.js";
+import { chosenTransforms, fieldsOf } from "./request_fields.js";
 
 /** The picker. `controls` is the form's map of fields by name, kept up to date; `changed` is called after each change. */
-export function makePicker(schemas, fields, controls, changed) {
+export function makePicker({ schemas, transforms }, fields, controls, changed) {
   const list = h("ol", { class: "picked" });
   const rest = h("div", { class: "rest", role: "group", "aria-label": "Add a transform" });
   const problem = h("p", { class: "problem", id: "field-augment_transforms-problem" });
@@ -20,12 +20,9 @@ export function makePicker(schemas, fields, controls, changed) {
 
   function draw() {
     const names = chosenTransforms(fields);
-    for (const transform of Object.values(TRANSFORMS)) {
-      for (const [range] of transform.ranges) for (const end of ["min", "max"]) controls.delete(`${range}_${end}`);
-      controls.delete(transform.kind);
-    }
-    fill(list, names.filter((name) => name in TRANSFORMS).map((name, at) => card(name, at, names)));
-    fill(rest, Object.keys(TRANSFORMS).filter((name) => !names.includes(name)).map((name) => h("button", { type: "button", class: "chip add", "aria-label": `Add ${name}`, onClick: () => choose([...names, name], `[data-name="${name}"] input, [data-name="${name}"] select`) }, icon(ICONS.plus), name)));
+    for (const field of fieldsOf(Object.values(transforms).flat())) controls.delete(field);
+    fill(list, names.filter((name) => name in transforms).map((name, at) => card(name, at, names)));
+    fill(rest, Object.keys(transforms).filter((name) => !names.includes(name)).map((name) => h("button", { type: "button", class: "chip add", "aria-label": `Add ${name}`, onClick: () => choose([...names, name], `[data-name="${name}"] input, [data-name="${name}"] select`) }, icon(ICONS.plus), name)));
   }
 
   function card(name, at, names) {
@@ -34,17 +31,17 @@ export function makePicker(schemas, fields, controls, changed) {
       moved.splice(at + step, 0, name);
       choose(moved, `[data-name="${name}"] button:not(:disabled)`);
     };
-    const { kind, ranges } = TRANSFORMS[name];
     const inside = [];
-    if (kind) {
-      const field = makeField(kind, "Kind", schemas[kind], fields[kind], changed);
-      controls.set(kind, field);
-      inside.push(field.element);
-    }
-    for (const [range, label] of ranges) {
-      const made = makeRange(range, label, schemas, fields, changed);
-      for (const end of made.ends) controls.set(end.name, end);
-      inside.push(made.element);
+    for (const parameter of transforms[name]) {
+      if (parameter.is_range) {
+        const range = makeRange(parameter, schemas, fields, changed);
+        for (const end of range.ends) controls.set(end.name, end);
+        inside.push(range.element);
+      } else {
+        const field = makeField(parameter.name, parameter.label, schemas[parameter.name], fields[parameter.name], changed);
+        controls.set(parameter.name, field);
+        inside.push(field.element);
+      }
     }
     if (fields.augment_mode === "independent") inside.push(versions(name));
     const button = (label, path, disabled, does) => h("button", { type: "button", class: "bare", "aria-label": `${label} ${name}`, title: label, disabled, onClick: does }, icon(path));

@@ -51,7 +51,7 @@ def test_what_is_wrong_is_said_beside_its_field_in_the_gateways_words(visitor: V
     visitor.sign_in(address=NEW)
     page = visitor.page
     expect(verdict(page)).to_contain_text("missing or wrong")
-    expect(page.get_by_text("dataset_id is required")).to_have_count(0)  # nobody has come to it yet
+    expect(page.get_by_text("dataset_id is required")).to_have_count(0)  # the user has not edited it yet
     write(page, dataset_id="pusht", augment_brightness_min="40", augment_copies="99", project_id=PROJECT_ID)
     page.keyboard.press("Tab")
     dataset = page.locator('[name="dataset_id"]')
@@ -70,7 +70,7 @@ def test_every_field_of_the_api_is_in_the_form(visitor: Visitor, jobs: Jobs) -> 
     visitor.expected_complaints = ["422", "400"]
     visitor.sign_in(address=NEW)
     page = visitor.page
-    page.get_by_label("Type").select_option("generative")
+    page.get_by_label("Type", exact=True).select_option("generative")
     for name in page.get_by_role("group", name="Add a transform").get_by_role("button").all_inner_texts():
         page.get_by_role("button", name=f"Add {name}", exact=True).click()
     with visitor.gateway.client("page") as http:
@@ -164,7 +164,7 @@ def test_a_job_sent_again_after_a_lost_answer_is_one_job(visitor: Visitor, jobs:
         times=1,
     )
     page.get_by_role("button", name="Start job").click()
-    expect(page.get_by_role("alert").filter(has_text="one job comes of it")).to_be_visible()
+    expect(page.get_by_role("alert").filter(has_text="it creates one job only")).to_be_visible()
     page.get_by_role("button", name="Start job").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Sent twice")
     assert len([job for job in jobs.items() if job["spec"].get("displayName") == "Sent twice"]) == 1
@@ -178,7 +178,7 @@ def test_the_form_fits_a_telephone(visitor: Visitor, jobs: Jobs) -> None:
     visitor.look("form-360", full=True)
 
 
-def test_while_the_gateway_is_away_the_form_says_so_and_loses_nothing(visitor: Visitor, jobs: Jobs) -> None:
+def test_while_the_gateway_is_unavailable_the_form_says_so_and_loses_nothing(visitor: Visitor, jobs: Jobs) -> None:
     visitor.expected_complaints = ["422", "net::ERR_", "503"]
     visitor.sign_in(address=NEW)
     page = visitor.page
@@ -186,8 +186,8 @@ def test_while_the_gateway_is_away_the_form_says_so_and_loses_nothing(visitor: V
     expect(verdict(page)).to_have_text("Ready to start.")
     visitor.gateway.stop(signal.SIGKILL)
     try:
-        write(page, name="while away")
-        expect(verdict(page)).to_have_text("This cannot be sent now.")
+        write(page, name="while unavailable")
+        expect(verdict(page)).to_have_text("The request cannot be sent now.")
     finally:
         visitor.gateway.start()
         visitor.gateway.await_ready()

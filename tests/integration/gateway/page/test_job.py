@@ -21,7 +21,7 @@ from tests.integration.gateway.page.cluster import Jobs, ago
 
 PICTURE = CHECKOUT / "docs" / "preview.png"
 SPEC = {
-    "displayName": "pusht under other lights",
+    "displayName": "pusht in varied lighting",
     "augmentation": {"transforms": ["lighting", "noise"], "copies": 3, "seed": 7, "episodes": "0:24"},
 }
 SOURCE = {
@@ -165,20 +165,20 @@ def test_a_running_job_is_followed_live_to_its_end(visitor: Visitor, jobs: Jobs,
     job_id = jobs.make("followed", {**SPEC, "className": hub_class}, running())
     page = visitor.page
     visitor.sign_in(address=f"/#/jobs/{job_id}")
-    expect(page.get_by_role("heading", level=1)).to_have_text("pusht under other lights")
+    expect(page.get_by_role("heading", level=1)).to_have_text("pusht in varied lighting")
     expect(page.get_by_text("live", exact=True)).to_be_visible()
     told = "11 of 24 episodes · 1,149 of 2,736 frames · 17 MiB · 84 frames a second · about 1m 15s left"
     expect(page.get_by_text(told)).to_be_visible()
     phases = page.get_by_role("list", name="Phases").get_by_role("listitem")
     expect(phases).to_have_count(4)
     expect(phases.nth(0)).to_contain_text(re.compile("resolve.*: done.*6s"))
-    expect(phases.nth(2)).to_contain_text("under way")
+    expect(phases.nth(2)).to_contain_text("in progress")
     events = page.get_by_role("list", name="Events").get_by_role("listitem")
     expect(events.first).to_contain_text("ran out of memory")
-    expect(events.first).to_contain_text("try 2")
-    expect(section(page, "2 shards")).to_contain_text("gpu-node-17 · try 2")
+    expect(events.first).to_contain_text("attempt 2")
+    expect(section(page, "2 shards")).to_contain_text("gpu-node-17 · attempt 2")
     expect(section(page, "Where it runs")).to_contain_text("NVIDIA-L4")
-    expect(section(page, "Source")).to_contain_text("206, 24 of them chosen")
+    expect(section(page, "Source")).to_contain_text("206, 24 of them selected")
     expect(section(page, "Parameters")).to_contain_text("-15 to 15")
     visitor.look("job-running-light", full=True)
 
@@ -186,7 +186,7 @@ def test_a_running_job_is_followed_live_to_its_end(visitor: Visitor, jobs: Jobs,
     reported = {**running(), "output": completed()["output"]}
     jobs.set_status("followed", {**reported, "progress": {**reported["progress"], "percent": 99}})
     expect(page.get_by_text("99%", exact=True)).to_be_visible()
-    expect(page.get_by_text("The picture comes with the result.")).to_be_visible()
+    expect(page.get_by_text("The preview is published with the result.")).to_be_visible()
     jobs.set_status("followed", completed())
     expect(page.locator(".title .badge")).to_have_text("completed")
     expect(page.get_by_role("img", name="The first episode")).to_be_visible()
@@ -196,7 +196,7 @@ def test_a_running_job_is_followed_live_to_its_end(visitor: Visitor, jobs: Jobs,
     )
     expect(page.get_by_role("group", name="Load it in Python")).to_contain_text('LeRobotDataset("demo/pusht_augmented"')
     expect(page.get_by_role("button", name="Cancel job")).to_have_count(0)
-    assert page.title() == "completed · pusht under other lights"
+    assert page.title() == "completed · pusht in varied lighting"
     visitor.look("job-completed-light", full=True)
     page.keyboard.press("t")
     visitor.look("job-completed-dark", full=True)
@@ -226,11 +226,11 @@ def test_a_failed_job_tells_the_reason_and_the_fix_and_starts_again(visitor: Vis
     expect(page.get_by_text("it has observation.image")).to_be_visible()
     visitor.look("job-failed", full=True)
     page.get_by_role("button", name="Retry").click()
-    dialog = page.get_by_role("dialog", name="Start this job again?")
+    dialog = page.get_by_role("dialog", name="Retry this job?")
     expect(dialog).to_be_visible()
     visitor.look("job-retry-question")
     dialog.get_by_role("button", name="Retry").click()
-    expect(page.get_by_role("status").filter(has_text="The job starts again")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="The job is being retried")).to_be_visible()
     assert jobs.named("wrong-camera")["spec"]["attempt"] == 1
 
 
@@ -246,7 +246,7 @@ def test_a_job_is_cancelled_by_keyboard_after_a_question(visitor: Visitor, jobs:
     assert not jobs.named("too-many")["spec"].get("cancel")
     page.get_by_role("button", name="Cancel job").press("Enter")
     page.get_by_role("dialog").get_by_role("button", name="Cancel the job").press("Enter")
-    expect(page.get_by_role("button", name="Being cancelled")).to_be_disabled()
+    expect(page.get_by_role("button", name="Cancelling")).to_be_disabled()
     assert jobs.named("too-many")["spec"]["cancel"] is True
     page.keyboard.press("Escape")
     expect(page.get_by_role("heading", name="Jobs", exact=True)).to_be_visible()
@@ -255,7 +255,7 @@ def test_a_job_is_cancelled_by_keyboard_after_a_question(visitor: Visitor, jobs:
 def test_what_a_key_may_not_do_it_is_not_offered(visitor: Visitor, jobs: Jobs) -> None:
     job_id = jobs.make("only-looked-at", SPEC, {"state": "failed"})
     visitor.sign_in("page-reader", f"/#/jobs/{job_id}")
-    expect(visitor.page.get_by_text("This key may only look.")).to_be_visible()
+    expect(visitor.page.get_by_text("This key is read-only.")).to_be_visible()
     for action in ("Retry", "Delete", "Use as template"):
         expect(visitor.page.get_by_role("button", name=action)).to_have_count(0)
 
@@ -274,10 +274,10 @@ def test_a_job_that_waits_says_for_what_and_where_it_stands_in_line(
     status = {"state": "queued", "queue": {"position": 1, "depth": 4}, "conditions": [waits]}
     job_id = jobs.make(f"in-line-{reason.lower()}", SPEC, status)
     visitor.sign_in(address=f"/#/jobs/{job_id}")
-    expect(visitor.page.get_by_text("Place 2 of 4 in line")).to_be_visible()
-    expect(visitor.page.get_by_role("heading", name="The job waits")).to_contain_text(reason)
+    expect(visitor.page.get_by_text("Position 2 of 4 in the queue")).to_be_visible()
+    expect(visitor.page.get_by_role("heading", name="The job is waiting")).to_contain_text(reason)
     expect(visitor.page.get_by_text(message)).to_be_visible()
-    expect(visitor.page.get_by_text("The picture comes with the result.")).to_be_visible()
+    expect(visitor.page.get_by_text("The preview is published with the result.")).to_be_visible()
 
 
 def test_names_and_messages_are_never_more_than_text(visitor: Visitor, jobs: Jobs) -> None:

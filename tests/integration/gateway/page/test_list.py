@@ -44,7 +44,7 @@ def all_states(jobs: Jobs) -> Jobs:
     jobs.make("pick-and-place", {"displayName": "Pick & place, night shift"}, RUNNING)
     jobs.make("waiting", status={"state": "queued", "queue": {"position": 2, "depth": 5}})
     jobs.make("kitchen", {"source": {"hub": {"repoID": "lab/kitchn"}}}, FAILED)
-    jobs.make("done", {"displayName": "pusht under other lights"}, {"state": "completed", "progress": {"percent": 100}})
+    jobs.make("done", {"displayName": "pusht in varied lighting"}, {"state": "completed", "progress": {"percent": 100}})
     jobs.make("stopped", status={"state": "cancelled", "progress": {"percent": 12}, "currentPhase": "augment"})
     return jobs
 
@@ -85,9 +85,9 @@ def test_every_state_is_in_the_table_with_what_people_look_for(visitor: Visitor,
     visitor.sign_in()
     row = visitor.row("Pick & place, night shift")
     expect(row).to_contain_text(re.compile(r"running.*lerobot/pusht.*augment.*42%.*gpu-node-17.*g6\.2xlarge.*\d+[sm]"))
-    expect(visitor.row("waiting")).to_contain_text("place 3 in line")
+    expect(visitor.row("waiting")).to_contain_text("queue position 3")
     expect(visitor.row("kitchen")).to_contain_text("check the name")
-    for name, state in (("pusht under other lights", "completed"), ("stopped", "cancelled")):
+    for name, state in (("pusht in varied lighting", "completed"), ("stopped", "cancelled")):
         expect(visitor.row(name)).to_contain_text(state)
     expect(visitor.page.get_by_role("button", name="All 5")).to_have_attribute("aria-pressed", "true")
     visitor.look("list-light")
@@ -229,32 +229,28 @@ def test_a_gateway_that_is_gone_is_told_of_and_waited_for(visitor: Visitor, jobs
     visitor.gateway.stop(signal.SIGKILL)
     expect(visitor.page.get_by_role("alert").filter(has_text="does not answer")).to_be_visible()
     expect(visitor.row("still-there")).to_be_visible()
-    expect(visitor.page.get_by_role("alert")).to_have_text(
-        re.compile(r"What you see is from \d\d:\d\d:\d\d; this page")
-    )
+    expect(visitor.page.get_by_role("alert")).to_have_text(re.compile(r"Shown as of \d\d:\d\d:\d\d; the page"))
     visitor.look("list-gateway-gone")
     visitor.gateway.start()
     visitor.gateway.await_ready()
     expect(visitor.page.get_by_role("alert").filter(has_text="does not answer")).to_be_hidden(timeout=60_000)
 
 
-def test_a_reload_while_the_gateway_is_away_keeps_the_key_and_comes_back_by_itself(
-    visitor: Visitor, jobs: Jobs
-) -> None:
+def test_a_reload_while_the_gateway_is_unavailable_keeps_the_key_and_reconnects(visitor: Visitor, jobs: Jobs) -> None:
     visitor.expected_complaints = ["503"]
     jobs.clear()
     jobs.make("after-the-break")
     visitor.sign_in()
     expect(visitor.row("after-the-break")).to_be_visible()
-    # A proxy before a gateway that is away answers like this; the page itself may come from the browser's memory.
+    # A proxy before an unavailable gateway answers like this; the page itself may come from the browser's cache.
     visitor.page.route("**/v1/**", lambda route: route.fulfill(status=503, body="<html>Service Unavailable</html>"))
     visitor.page.reload()
-    expect(visitor.page.get_by_role("alert").filter(has_text="answered 503 in place of the gateway")).to_be_visible()
+    expect(visitor.page.get_by_role("alert").filter(has_text="answered 503 instead of the gateway")).to_be_visible()
     visitor.page.unroute("**/v1/**")
     expect(visitor.row("after-the-break")).to_be_visible()
 
 
-def test_while_kubernetes_is_away_the_age_of_what_is_shown_is_told(
+def test_while_kubernetes_is_unavailable_the_page_shows_the_age_of_its_data(
     visitor: Visitor, jobs: Jobs, granted: ControlPlane, http: httpx.Client
 ) -> None:
     jobs.clear()
@@ -263,15 +259,15 @@ def test_while_kubernetes_is_away_the_age_of_what_is_shown_is_told(
     expect(visitor.row("old-news")).to_be_visible()
     granted.stop_api_server()
     try:
-        expect(visitor.page.get_by_role("alert").filter(has_text="The Kubernetes API is away")).to_be_visible(
+        expect(visitor.page.get_by_role("alert").filter(has_text="The Kubernetes API is unavailable")).to_be_visible(
             timeout=60_000
         )
         expect(visitor.row("old-news")).to_be_visible()
-        visitor.look("list-kubernetes-away")
+        visitor.look("list-kubernetes-unavailable")
     finally:
         granted.start_api_server()
     eventually(lambda: "x-cache-age" not in http.get(JOBS).headers, seconds=60)
-    expect(visitor.page.get_by_role("alert").filter(has_text="The Kubernetes API is away")).to_be_hidden()
+    expect(visitor.page.get_by_role("alert").filter(has_text="The Kubernetes API is unavailable")).to_be_hidden()
 
 
 def test_a_key_that_is_revoked_leads_back_to_the_form(visitor: Visitor, jobs: Jobs) -> None:
