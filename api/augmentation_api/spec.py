@@ -19,6 +19,7 @@ from augmentation_api.vocabulary import (
 REPO_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}$"
 EPISODES_PATTERN = r"^([0-9]+(:[0-9]+)?(,[0-9]+(:[0-9]+)?)*)?$"
 DNS_LABEL_PATTERN = r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$"
+MAX_ATTEMPT = 1000
 MAX_SECONDS = 10 * 365 * 24 * 3600
 """Upper bound of every duration in a spec, seconds: ten years."""
 
@@ -332,7 +333,7 @@ class AugmentationJobSpec(Model):
     attempt: int = Field(
         0,
         ge=0,
-        le=1000,
+        le=MAX_ATTEMPT,
         description="Raise it to restart a failed or cancelled job (for a cancelled one, also set `cancel` to false in "
         "the same change). Finished work is kept: the pinned revision and every recorded episode.",
     )

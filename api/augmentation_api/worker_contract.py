@@ -41,6 +41,12 @@ ENV_SCRATCH: Final = "AUGMENTATION_SCRATCH"
 ENV_NODE_NAME: Final = "AUGMENTATION_NODE_NAME"
 ENV_POD_NAME: Final = "AUGMENTATION_POD_NAME"
 
+RESULT_CARD: Final = "README.md"
+RESULT_INFO: Final = "meta/info.json"
+RESULT_PROVENANCE: Final = "meta/augmentation.json"
+RESULT_PREVIEW: Final = "meta/augmentation.png"
+"""Files that describe a result, by path in its dataset; an image dataset has no info."""
+
 TERMINATION_MESSAGE_PATH: Final = "/dev/termination-log"
 TERMINATION_MESSAGE_LIMIT: Final = 4096
 """Maximum size of a termination message that the kubelet reads, bytes."""

@@ -1,6 +1,4 @@
-"""What can be wrong with a request, in one form that every dialect renders in its own error shape."""
-
-from __future__ import annotations
+"""Errors that a request is answered with: each dialect renders them in its own error shape."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,22 +7,29 @@ from types import MappingProxyType
 from augmentation_kube import KubeError, KubeUnavailable
 
 RETRY_AFTER_SECONDS = 5
-"""Soon enough to be there when an API server has restarted, rare enough not to be its load."""
+"""Soon enough for an API server that restarts, rare enough to be no load on it."""
 
 
 @dataclass(frozen=True)
 class FieldProblem:
-    """One field that cannot be used.
+    """An invalid field.
 
     Attributes:
         loc: where it is: "body" or "path", then names and indices down to it.
-        msg: the field, its value and the fix, in one sentence.
-        type: a stable word for the kind of mistake.
+        type: a stable word for the kind of error.
+        cause: the field, its value and what is wrong with it.
+        fix: what to do, if the cause does not say it.
     """
 
     loc: tuple[str | int, ...]
-    msg: str
     type: str
+    cause: str
+    fix: str | None = None
+
+    @property
+    def msg(self) -> str:
+        """Cause and fix in one sentence."""
+        return f"{self.cause}: {self.fix}" if self.fix else self.cause
 
 
 class Problem(Exception):
@@ -32,27 +37,35 @@ class Problem(Exception):
 
     Attributes:
         status: HTTP status code.
-        detail: the cause and the fix.
-        fields: one entry a bad field; with status 422.
+        cause: what is wrong: without a full stop if there is a fix, else in whole sentences.
+        fix: what to do about it, in the imperative, if that is known.
+        fields: one entry per invalid field; with status 422.
         headers: response headers, such as Retry-After.
-        reason: name of the limit that was reached, for the metrics; empty: none was.
+        reason: name of the limit that was reached, for the metrics; empty if none was.
     """
 
     def __init__(
         self,
         status: int,
-        detail: str,
+        cause: str,
+        fix: str | None = None,
         *,
         fields: Sequence[FieldProblem] = (),
         headers: Mapping[str, str] = MappingProxyType({}),
         reason: str = "",
     ) -> None:
-        super().__init__(detail)
+        super().__init__(cause, fix)
         self.status = status
-        self.detail = detail
+        self.cause = cause
+        self.fix = fix
         self.fields = tuple(fields)
         self.headers = headers
         self.reason = reason
+
+    @property
+    def detail(self) -> str:
+        """Cause and fix in one sentence."""
+        return f"{self.cause}: {self.fix}." if self.fix else self.cause
 
 
 def invalid(fields: Sequence[FieldProblem]) -> Problem:
@@ -61,32 +74,32 @@ def invalid(fields: Sequence[FieldProblem]) -> Problem:
 
 
 def no_such_job(uid: str) -> Problem:
-    """A 404; a job of another namespace or project is answered no differently."""
+    """A 404, the same for a job of another namespace or project."""
     return Problem(404, f"There is no augmentation job {uid}.")
 
 
-def too_many(reason: str, detail: str, wait_seconds: int) -> Problem:
-    """A 429 for a limit by its name, with Retry-After."""
-    return Problem(429, detail, headers={"Retry-After": str(wait_seconds)}, reason=reason)
+def too_many(reason: str, cause: str, fix: str, wait_seconds: int) -> Problem:
+    """A 429 for the limit with this name, with Retry-After."""
+    return Problem(429, cause, fix, headers={"Retry-After": str(wait_seconds)}, reason=reason)
 
 
-def unavailable(detail: str) -> Problem:
-    """A 503 that says when to come again."""
-    return Problem(503, detail, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
+def unavailable(cause: str, fix: str | None = "try again", *, retry_after: int = RETRY_AFTER_SECONDS) -> Problem:
+    """A 503 with Retry-After."""
+    return Problem(503, cause, fix, headers={"Retry-After": str(retry_after)})
 
 
 def of_kubernetes(error: KubeError | KubeUnavailable) -> Problem:
-    """What a refused or lost write to the Kubernetes API means to the client that asked for it."""
+    """The answer to a request whose write the Kubernetes API rejected or did not answer."""
     if isinstance(error, KubeUnavailable):
-        return unavailable("The Kubernetes API does not answer, so nothing can be written now. Try again.")
+        return unavailable("The Kubernetes API does not answer, so nothing can be written now")
     match error.status:
         case 422:
-            # The CRD's own schema and CEL rules: what they refuse and this gateway does not is worth telling in full.
-            return invalid([FieldProblem(("body",), error.message, "kubernetes_invalid")])
+            # The CRD's own schema and CEL rules, quoted in full where they are stricter than this gateway.
+            return invalid([FieldProblem(("body",), "kubernetes_invalid", error.message)])
         case 400:
             return Problem(400, error.message)
         case 403:
             # A quota, an admission policy, or a Role that lacks a verb; the server's sentence says which.
             return Problem(403, f"Kubernetes refused this: {error.message}")
         case _:
-            return unavailable(f"The Kubernetes API could not do this now: {error.message} Try again.")
+            return unavailable(f"The Kubernetes API could not do this now: {error.message} Try again.", fix=None)

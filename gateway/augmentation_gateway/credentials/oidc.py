@@ -23,7 +23,7 @@ from augmentation_api.spec import CredentialsSecretRef, ObjectName
 from augmentation_gateway.credentials.json_file import read_json_file
 from augmentation_gateway.credentials.keys import ApiKey, Principal, Project, Right
 from augmentation_gateway.credentials.oidc_keys import REFRESH_SECONDS, IssuerKeys, is_trusted_url
-from augmentation_gateway.problem import Problem
+from augmentation_gateway.problem import Problem, unavailable
 
 LEEWAY_SECONDS = 30
 REMEMBERED_TOKENS = 10_000
@@ -150,7 +150,7 @@ class OidcTokens:
         """The claims of a token that is good, and the id of its key. Raises Problem."""
         if len(presented) > MOST_TOKEN_BYTES:
             raise _refused(
-                f"This token has more than {MOST_TOKEN_BYTES // 1024} KiB: have its issuer put less into it."
+                f"This token is larger than {MOST_TOKEN_BYTES // 1024} KiB", "have its issuer add fewer claims"
             )
         try:
             key_id = jwt.get_unverified_header(presented).get("kid")
@@ -168,16 +168,13 @@ class OidcTokens:
             )
         except jwt.PyJWTError as error:
             why = quotable(str(error), 200)
-            raise _refused(f"This token is not valid ({why}): sign in again with the issuer.") from error
+            raise _refused(f"This token is not valid ({why})") from error
         return claims, key_id
 
     def _without_key(self) -> Problem:
         if not self._keys.are_known:
             return _unavailable()
-        return _refused(
-            "This token is signed with a key that its issuer does not list, or that is too weak: sign in again with "
-            "the issuer."
-        )
+        return _refused("This token is signed with a key that its issuer does not list, or that is too weak")
 
     def _entry(self, claims: Mapping[str, Any], digest: bytes) -> ApiKey:
         grant = next((grant for grant in self._document.grants if grant.fits(claims)), None)
@@ -185,7 +182,8 @@ class OidcTokens:
             asked = ", ".join(dict.fromkeys(grant.claim for grant in self._document.grants))
             raise Problem(
                 403,
-                f"This token is good, but nothing is granted to it: ask the administrator (claims looked at: {asked}).",
+                "This token is valid, but no grant matches it",
+                f"ask the administrator (the grants check the claims {asked})",
             )
         subject = str(claims["sub"])
         # A subject may be an address or hold anything: what logs and annotations show of it is a digest.
@@ -212,12 +210,10 @@ def _moment(seconds: float) -> datetime | None:
         return None
 
 
-def _refused(why: str) -> Problem:
-    return Problem(401, why, headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
+def _refused(cause: str, fix: str = "sign in again with the issuer") -> Problem:
+    return Problem(401, cause, fix, headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
 
 
 def _unavailable() -> Problem:
-    retry = {"Retry-After": str(int(REFRESH_SECONDS))}
-    return Problem(
-        503, "The keys of the OIDC issuer cannot be read, so no token can be checked. Try again.", headers=retry
-    )
+    cause = "The keys of the OIDC issuer cannot be read, so no token can be verified"
+    return unavailable(cause, retry_after=int(REFRESH_SECONDS))

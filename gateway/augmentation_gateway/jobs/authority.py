@@ -24,6 +24,6 @@ def require_nothing_named(key: ApiKey, spec: AugmentationJobSpec) -> None:
         if name is not None:
             raise Problem(
                 403,
-                f"{field} is {name!r}, and key {key.id!r} may name none: leave it out, or create the job with kubectl "
-                "as a user who may use it.",
+                f"{field} is {name!r}, and key {key.id!r} may name none",
+                "leave it out, or create the job with kubectl as a user who may use it",
             )

@@ -103,8 +103,8 @@ def _require_creatable(gateway: Gateway, key: ApiKey, spec: AugmentationJobSpec)
     if spec.type is AugmentationType.GENERATIVE and not gateway.view.has_default_class(spec.type):
         raise Problem(
             400,
-            "Generative augmentation is not available here: no AugmentationClass is the default for type generative. "
-            "Ask for deterministic, or have the administrator add such a class.",
+            "Generative augmentation is not available: no AugmentationClass is the default for type generative",
+            "use deterministic, or have the administrator add such a class",
         )
     return jobs
 
@@ -183,5 +183,5 @@ async def _create_or_find(gateway: Gateway, key: ApiKey, body: dict[str, Any], *
     wanted, there = body["metadata"]["annotations"], found["metadata"].get("annotations", {})
     # The rest tells who asked; that may have been written otherwise in the keys file since.
     if any(there.get(name) != wanted[name] for name in (ANNOTATION_API_KEY_ID, ANNOTATION_REQUEST_DIGEST)):
-        raise Problem(409, "This Idempotency-Key was used for another request: use a new key for a new job.")
+        raise Problem(409, "This Idempotency-Key was used for another request", "use a new key for a new job")
     return Creation(JobRecord.read(found), created=False)

@@ -24,6 +24,7 @@ async def delete_job(gateway: Gateway, key: ApiKey, uid: str, *, even_unfinished
     record = find_job(key, uid, gateway.view)
     refuse_unless(
         even_unfinished or record.state.is_final,
-        f"The job is {record.state}: cancel it first, and delete it when it has ended.",
+        f"The job is {record.state}",
+        "cancel it first, and delete it when it has ended",
     )
     await delete(gateway, record)

@@ -49,5 +49,5 @@ def read_batch_id(text: str, field: str) -> str:
 
 def malformed(text: str, field: str, form: str) -> Problem:
     """A 422 for an id that is not of its form."""
-    message = f"{field} is {json.dumps(text[:60])}, but has to be {form}"
-    return invalid([FieldProblem(("path", field), message, "uuid_parsing")])
+    cause = f"{field} is {json.dumps(text[:60])}, but has to be {form}"
+    return invalid([FieldProblem(("path", field), "uuid_parsing", cause)])

@@ -14,14 +14,14 @@ from urllib.parse import quote
 from augmentation_api.spec import REPO_ID_PATTERN
 from augmentation_api.status import OutputStatus
 from augmentation_api.vocabulary import State
+from augmentation_api.worker_contract import RESULT_CARD, RESULT_INFO, RESULT_PREVIEW, RESULT_PROVENANCE
 from augmentation_gateway.cache.records import ClassRecord, JobRecord
 
-PICTURE = "meta/augmentation.png"
 FILES = (
-    ("README.md", "card", "text/markdown"),
-    ("meta/info.json", "info", "application/json"),
-    ("meta/augmentation.json", "record", "application/json"),
-    (PICTURE, "picture", "image/png"),
+    (RESULT_CARD, "card", "text/markdown"),
+    (RESULT_INFO, "info", "application/json"),
+    (RESULT_PROVENANCE, "record", "application/json"),
+    (RESULT_PREVIEW, "picture", "image/png"),
 )
 """Files that describe a result: path, kind, media type. `status.output.files` says which of them there are."""
 

@@ -18,8 +18,8 @@ from yarl import URL
 
 from augmentation_api.spec import REPO_ID_PATTERN
 from augmentation_api.status import OutputStatus
+from augmentation_api.worker_contract import RESULT_PREVIEW
 from augmentation_gateway.jobs.hub_destinations import ElsewhereError, HubDestinations
-from augmentation_gateway.jobs.outputs import PICTURE
 from augmentation_gateway.problem import Problem
 
 MOST_BYTES = 8 * 1024 * 1024
@@ -49,7 +49,7 @@ def picture_address(output: OutputStatus, hub_endpoint: str) -> str | None:
     dataset_id, revision = output.dataset_id or "", output.revision or ""
     if not output.url or not re.fullmatch(REPO_ID_PATTERN, dataset_id) or not _REVISION.fullmatch(revision):
         return None
-    return f"{hub_endpoint.rstrip('/')}/datasets/{dataset_id}/resolve/{quote(revision, safe='')}/{PICTURE}"
+    return f"{hub_endpoint.rstrip('/')}/datasets/{dataset_id}/resolve/{quote(revision, safe='')}/{RESULT_PREVIEW}"
 
 
 async def fetch_picture(address: str) -> bytes:
@@ -68,32 +68,32 @@ async def fetch_picture(address: str) -> bytes:
     except ElsewhereError as error:
         raise Problem(
             502,
-            "The hub redirects to an address that is less public than its own, which the gateway does not ask: open "
-            "the picture at the hub.",
+            "The hub redirects to an address that is less public than its own, which the gateway does not follow",
+            "open the preview at the hub",
         ) from error
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
         raise Problem(
             502,
-            "The gateway does not reach the hub for the picture: open it at the hub, or have the administrator let the "
-            "gateway's pods out to it.",
+            "The gateway cannot reach the hub for the preview",
+            "open it at the hub, or have the administrator allow egress from the gateway's pods to the hub",
         ) from error
-    raise Problem(502, f"The hub redirects more than {MOST_REDIRECTS} times for the picture: open it at the hub.")
+    raise Problem(502, f"The hub redirects more than {MOST_REDIRECTS} times for the preview", "open it at the hub")
 
 
 async def _picture_in(answer: aiohttp.ClientResponse) -> bytes:
     if answer.status in (401, 403, 404):
         raise Problem(
             404,
-            "The hub does not show this picture to everybody: the dataset is private, or gone. Open "
-            "meta/augmentation.png at the hub.",
+            "The preview is not public at the hub, as the dataset is private or was deleted",
+            "open meta/augmentation.png at the hub",
         )
     if answer.status != 200:
-        raise Problem(502, f"The hub answered {answer.status} for the picture: try again, or open it there.")
+        raise Problem(502, f"The hub answered {answer.status} for the preview", "try again, or open it there")
     body = bytearray()
     async for chunk in answer.content.iter_chunked(64 * 1024):
         body += chunk
         if len(body) > MOST_BYTES:
-            raise Problem(502, f"The picture has more than {MOST_BYTES // 1024**2} MiB: open it at the hub.")
+            raise Problem(502, f"The preview is larger than {MOST_BYTES // 1024**2} MiB", "open it at the hub")
     if not body.startswith(_PNG):
-        raise Problem(502, "What the hub has as meta/augmentation.png is no PNG picture: open the dataset at the hub.")
+        raise Problem(502, "The hub's meta/augmentation.png is no PNG image", "open the dataset at the hub")
     return bytes(body)

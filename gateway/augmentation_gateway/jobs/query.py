@@ -197,11 +197,11 @@ def _decode(cursor: str, filters: Filters, order: Order) -> _Key:
         if not (isinstance(value, str) and isinstance(uid, str)):
             raise TypeError
     except (ValueError, TypeError, RecursionError, binascii.Error):
-        raise _unusable("is no cursor: take it from next_cursor of a page, as it is") from None
+        raise _unusable("is no cursor", "take it unchanged from next_cursor of a page") from None
     if (made_with, digest) != (order, filters.digest):
-        raise _unusable("is of a list with another sort or other filters: give those it was made with, or begin anew")
+        raise _unusable("is of a list with another sort or other filters", "send the same, or start without a cursor")
     return value, uid
 
 
-def _unusable(why: str) -> Exception:
-    return invalid([FieldProblem(("query", "cursor"), f"cursor {why}", "cursor")])
+def _unusable(cause: str, fix: str) -> Exception:
+    return invalid([FieldProblem(("query", "cursor"), "cursor", f"cursor {cause}", fix)])

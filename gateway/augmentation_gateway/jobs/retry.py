@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+from augmentation_api.spec import MAX_ATTEMPT
 from augmentation_api.vocabulary import State
 from augmentation_gateway.cache.records import JobRecord
 from augmentation_gateway.credentials.access import find_job, require
 from augmentation_gateway.credentials.keys import ApiKey, Right
 from augmentation_gateway.gateway import Gateway
 from augmentation_gateway.jobs.write import patch_spec, refuse_unless
-
-LARGEST_ATTEMPT = 1000
-"""Of spec.attempt, as the CRD has it."""
 
 
 async def retry_job(gateway: Gateway, key: ApiKey, uid: str) -> JobRecord:
@@ -27,12 +25,11 @@ async def retry_job(gateway: Gateway, key: ApiKey, uid: str) -> JobRecord:
     record = find_job(key, uid, gateway.view)
     refuse_unless(
         record.state in (State.FAILED, State.CANCELLED),
-        f"The job is {record.state}: only a job that failed or was cancelled can be tried again.",
+        f"The job is {record.state}. Only a job that failed or was cancelled can be retried.",
     )
     if not record.retry_requested:
         refuse_unless(
-            record.attempt < LARGEST_ATTEMPT,
-            f"The job was tried again {record.attempt} times, the most there can be: make a new one.",
+            record.attempt < MAX_ATTEMPT, f"The job was retried {record.attempt} times, the maximum", "create a new one"
         )
         # The API server takes a cancel back in this change only, and refuses an attempt that is cancelled already.
         uncancel = {"cancel": False} if record.cancel_requested else {}

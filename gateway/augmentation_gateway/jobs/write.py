@@ -13,7 +13,7 @@ from augmentation_gateway.problem import Problem, no_such_job, of_kubernetes
 from augmentation_kube import KubeError, KubeUnavailable, Resource
 
 WRITE_TIMEOUT_SECONDS = 10.0
-"""After this long the client is told to try again, rather than left waiting for an API server that hangs."""
+"""The client gets a 503 after this time, rather than wait for an API server that hangs."""
 
 
 async def patch_spec(gateway: Gateway, record: JobRecord, spec: Mapping[str, Any]) -> None:
@@ -60,7 +60,7 @@ async def delete(gateway: Gateway, record: JobRecord) -> None:
         jobs.discard(record.uid)
 
 
-def refuse_unless(condition: bool, sentence: str) -> None:
-    """Raise Problem 409 with this sentence where the job's state does not allow what was asked for."""
+def refuse_unless(condition: bool, cause: str, fix: str | None = None) -> None:
+    """Raise Problem 409 where the job's state does not allow the request."""
     if not condition:
-        raise Problem(409, sentence)
+        raise Problem(409, cause, fix)

@@ -24,7 +24,7 @@ def check_json(body: bytes) -> None:
     """Raise Problem 422 for a body that is nested too deep or has too many members; whether it is JSON is not asked."""
     if b"\0" in body:
         # Python's parser would take UTF-16 and UTF-32 too, in which nothing can be counted here (RFC 8259, 8.1).
-        raise invalid([FieldProblem(("body",), "The body is not JSON in UTF-8: send it so.", "json_invalid")])
+        raise invalid([FieldProblem(("body",), "json_invalid", "The body is not JSON in UTF-8", "send it so")])
     brackets = body.count(b"[") + body.count(b"{")
     members = body.count(b",")
     if brackets <= MAX_DEPTH and members <= MAX_MEMBERS:
@@ -49,9 +49,9 @@ def check_json(body: bytes) -> None:
 def check_query(query: bytes) -> None:
     """Raise Problem 422 for a query of too many parameters."""
     if query.count(b"&") >= MAX_PARAMETERS:
-        sentence = f"The query has more than {MAX_PARAMETERS} parameters, more than there are: shorten it."
-        raise invalid([FieldProblem(("query",), sentence, "too_many_parameters")])
+        cause = f"The query has more than {MAX_PARAMETERS} parameters, more than there are"
+        raise invalid([FieldProblem(("query",), "too_many_parameters", cause, "shorten it")])
 
 
 def _refused(what: str, kind: str) -> Exception:
-    return invalid([FieldProblem(("body",), f"The body {what}: shorten it.", kind)])
+    return invalid([FieldProblem(("body",), kind, f"The body {what}", "shorten it")])

@@ -88,7 +88,8 @@ class RateLimit:
             wait = math.ceil(seconds)
             raise too_many(
                 "requests_per_second",
-                f"Key {key.id!r} may ask {rate:g} times a second: wait {wait} s, or have the administrator allow more.",
+                f"Key {key.id!r} may send {rate:g} requests per second",
+                f"wait {wait} s, or have the administrator allow more",
                 wait,
             )
 
@@ -99,7 +100,7 @@ class RateLimit:
             wait = math.ceil(seconds)
             raise too_many(
                 "jobs_per_minute",
-                f"Key {key.id!r} may create {most} jobs a minute: wait {wait} s, or have the administrator allow more "
-                "(gateway.limits.jobsPerMinute).",
+                f"Key {key.id!r} may create {most} jobs per minute",
+                f"wait {wait} s, or have the administrator allow more (gateway.limits.jobsPerMinute)",
                 wait,
             )

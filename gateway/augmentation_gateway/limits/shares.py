@@ -43,16 +43,17 @@ class Shares:
         if self._per_key and self._taken[key_id] >= self._per_key:
             raise too_many(
                 f"{self._name}_per_key",
-                f"Key {key_id!r} has {self._per_key} {self._what} at the same time, as many as it may: wait until one "
-                f"of them ends, or have the administrator allow more (gateway.limits.{self._name}PerKey).",
+                f"Key {key_id!r} has {self._per_key} {self._what} at the same time, the most it may have",
+                "wait until one of them ends, or have the administrator allow more "
+                f"(gateway.limits.{self._name}PerKey)",
                 RETRY_SECONDS,
             )
         if self._in_all and self._total >= self._in_all:
             raise Problem(
                 503,
-                f"The gateway has {self._in_all} {self._what} at the same time, as many as it may: try again, or have "
-                f"the administrator allow more (gateway.limits.{self._name}) or run more replicas.",
-                # Whoever comes again by another connection may reach another replica.
+                f"The gateway has {self._in_all} {self._what} at the same time, the most it may have",
+                f"try again, or have the administrator allow more (gateway.limits.{self._name}) or run more replicas",
+                # A retry by another connection may reach another replica.
                 headers={"Retry-After": str(RETRY_SECONDS), "Connection": "close"},
                 reason=self._name,
             )

@@ -116,8 +116,8 @@ class Front:
         if connection is not None and not connection.used_by(key.id):
             raise too_many(
                 "connections_per_key",
-                f"Key {key.id!r} has as many connections as it may, all of them busy: use fewer, or have the "
-                "administrator allow more (gateway.limits.connectionsPerKey).",
+                f"Key {key.id!r} has the most connections it may have, all of them busy",
+                "use fewer, or have the administrator allow more (gateway.limits.connectionsPerKey)",
                 1,
             )
 
@@ -142,7 +142,8 @@ async def _read_body(scope: Scope, receive: Receive) -> bytes:
     """The whole body, of which no more than the limit is ever held. Raises Problem 413."""
     too_large = Problem(
         413,
-        f"The body is larger than {MAX_BODY_BYTES // 1024} KiB, more than any job needs: shorten it.",
+        f"The body is larger than {MAX_BODY_BYTES // 1024} KiB, more than any job needs",
+        "shorten it",
         headers={"Connection": "close"},
     )
     announced: bytes = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
@@ -152,7 +153,7 @@ async def _read_body(scope: Scope, receive: Receive) -> bytes:
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise Problem(400, "The connection was closed before the whole body had come.")
+            raise Problem(400, "The connection was closed before the whole body was received.")
         body += message.get("body", b"")
         if len(body) > MAX_BODY_BYTES:
             raise too_large

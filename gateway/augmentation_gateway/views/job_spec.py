@@ -73,7 +73,7 @@ def request_of(record: JobRecord) -> dict[str, Any]:
     for name, path in _paths(transforms):
         value: Any = spec
         for key in path.split("."):
-            value = value.get(key) if isinstance(value, dict) else None
+            value = None if value is None else value.get(key)
         if value is None or value == []:
             value = defaults.get(name)
         request[name] = _TO_REQUEST.get(name, _same)(value)

@@ -159,7 +159,7 @@ async def test_a_picture_is_passed_on_as_it_is() -> None:
     ("answer", "status", "words"),
     [
         ({"status": 401}, 404, "private"),
-        ({"status": 404}, 404, "gone"),
+        ({"status": 404}, 404, "deleted"),
         ({"status": 500}, 502, "answered 500"),
         ({"body": b"<html>"}, 502, "no PNG"),
         ({"body": PNG + bytes(MOST_BYTES)}, 502, "8 MiB"),

@@ -78,7 +78,7 @@ async def test_an_error_names_ten_fields_and_how_many_more(
     assert len(problems) == 11
     assert problems[-1] == {
         "loc": ["body"],
-        "msg": "There are 890 more problems: mend these first.",
+        "msg": "There are 890 more problems: fix these first",
         "type": "more_problems",
     }
     assert len(guessed) == 3

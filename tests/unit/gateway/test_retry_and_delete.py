@@ -53,11 +53,11 @@ async def test_a_cancelled_job_is_tried_again_with_its_cancel_taken_back(
     assert kube.writes == [{"metadata": {"uid": JOB_ID}, "spec": {"attempt": 1, "cancel": False}}]
 
 
-async def test_there_is_an_end_to_trying_again(http: httpx.AsyncClient, view: ClusterView, kube: FakeKube) -> None:
+async def test_the_number_of_retries_is_limited(http: httpx.AsyncClient, view: ClusterView, kube: FakeKube) -> None:
     put(view, job_object(version=300, spec={"attempt": 1000}, status={"state": "failed", "attempt": 1000}))
     answer = await http.post(f"{PATH}/retry")
     assert answer.status_code == 409
-    assert "make a new one" in answer.json()["detail"]
+    assert "create a new one" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize(

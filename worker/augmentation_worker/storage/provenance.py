@@ -2,9 +2,10 @@
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from augmentation_api.worker_contract import RESULT_PROVENANCE
 from augmentation_worker.dataset_path import DatasetPath
 
-PROVENANCE_PATH = DatasetPath("meta/augmentation.json")
+PROVENANCE_PATH = DatasetPath(RESULT_PROVENANCE)
 
 
 class Provenance(BaseModel):

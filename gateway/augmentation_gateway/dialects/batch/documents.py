@@ -136,30 +136,33 @@ class BatchQuery(PageQuery):
 
 def encode_problem(problem: Problem) -> bytes:
     """`{"errors": [{code, message, suggestion, error_uid}]}`, one entry a bad field."""
-    code, suggestion = _WORDS.get(problem.status, ("error", "Look at the message."))
-    messages = [field.msg for field in problem.fields] or [problem.detail]
-    entries = [_entry(code, message, suggestion) for message in messages]
+    code, suggestion = _WORDS.get(problem.status, ("error", "See the message."))
+    entries = [
+        {
+            "code": code,
+            "message": _sentence(each.cause),
+            "suggestion": _sentence(each.fix[:1].upper() + each.fix[1:]) if each.fix else suggestion,
+            "error_uid": request_id.current(),
+        }
+        for each in problem.fields or [problem]
+    ]
     return json.dumps({"errors": entries}).encode()
 
 
-def _entry(code: str, message: str, suggestion: str) -> dict[str, str]:
-    # Most sentences are "the cause: the fix".
-    cause, colon, fix = message.rpartition(": ")
-    if colon and fix[:1].islower():
-        message, suggestion = f"{cause}.", f"{fix[0].upper()}{fix[1:].rstrip('.')}."
-    return {"code": code, "message": message, "suggestion": suggestion, "error_uid": request_id.current()}
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "?")) else f"{text}."
 
 
 _WORDS = {
     400: ("bad_request", "Change the request."),
     401: ("unauthorized", "Send a valid API key as `Authorization: Bearer KEY`."),
-    403: ("forbidden", "Use a key that has this right."),
+    403: ("forbidden", "Use a key that has this right, or ask the administrator."),
     404: ("not_found", "Check the id, and that the key is of the job's project."),
     405: ("method_not_allowed", "See /openapi.json for the methods of this path."),
-    409: ("conflict", "Look at the job's status first."),
+    409: ("conflict", "Check the job's status."),
     413: ("payload_too_large", "Shorten the body."),
-    422: ("validation_error", "Change the field that is named."),
-    429: ("rate_limited", "Wait as long as Retry-After says."),
-    500: ("internal_error", "Give the error_uid to the administrator."),
-    503: ("unavailable", "Try again when Retry-After is over."),
+    422: ("validation_error", "Change this field."),
+    429: ("rate_limited", "Wait for the time in Retry-After."),
+    500: ("internal_error", "Report the error_uid to the administrator."),
+    503: ("unavailable", "Try again after the time in Retry-After."),
 }

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
+from augmentation_api.worker_contract import RESULT_PREVIEW
 from augmentation_gateway.cache.records import JobRecord
 from augmentation_gateway.credentials.access import find_job, require
 from augmentation_gateway.credentials.keys import Right
@@ -15,7 +16,7 @@ from augmentation_gateway.dialects.native.key_view import KeyView, key_view
 from augmentation_gateway.dialects.native.resource_view import ResourceView, encode_request, encode_resource
 from augmentation_gateway.dialects.native.results import OutputsResponse, outputs_view
 from augmentation_gateway.gateway import Gateway
-from augmentation_gateway.jobs.outputs import PICTURE, file_url, published
+from augmentation_gateway.jobs.outputs import file_url, published
 from augmentation_gateway.jobs.preview import SlicedResponse, fetch_picture, picture_address
 from augmentation_gateway.middleware.route_key import key_of
 from augmentation_gateway.middleware.until_answered import hold
@@ -77,7 +78,7 @@ def detail_router(gateway: Gateway, prefix: str) -> APIRouter:
             raise Problem(404, "There is no picture yet: it is published with the job's result.")
         if runs_as is None:
             raise Problem(404, _NO_CLASS)
-        if (url := file_url(output, runs_as, PICTURE)) is None:
+        if (url := file_url(output, runs_as, RESULT_PREVIEW)) is None:
             raise Problem(404, "The result lies on a volume: look at meta/augmentation.png there.")
         return Response(status_code=302, headers={"Location": url})
 

@@ -10,6 +10,7 @@ import pytest
 from augmentation_gateway.cache.cluster_view import ClusterView
 from augmentation_gateway.jobs.job_id import batch_id, read_batch_id
 from augmentation_gateway.problem import Problem
+from augmentation_kube import KubeError
 from tests.unit.gateway.conftest import BODY, PATH, FakeKube, put, set_state
 from tests.unit.gateway.dialects.states import (
     ALL_STATES,
@@ -180,11 +181,35 @@ async def test_errors_have_this_apis_shape(
     assert error["suggestion"]
 
 
-async def test_a_mistake_is_told_with_its_fix_apart(http: httpx.AsyncClient) -> None:
+async def test_an_error_has_its_fix_as_the_suggestion(http: httpx.AsyncClient) -> None:
     answer = await http.post(JOBS, json={"parameters": {**BODY, "augment_copy": 1}})
     (error,) = answer.json()["errors"]
     assert error["message"] == "parameters.augment_copy is not a field of this request."
     assert error["suggestion"].startswith("Did you mean")
+
+
+async def test_a_limit_has_its_fix_as_the_suggestion(http: httpx.AsyncClient) -> None:
+    answer = await http.post(JOBS, json={"name": "x" * 70_000, "parameters": BODY})
+    (error,) = answer.json()["errors"]
+    assert error["message"] == "The body is larger than 64 KiB, more than any job needs."
+    assert error["suggestion"] == "Shorten it."
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        "exceeded quota: jobs, requested: count/augmentationjobs.augmentation.dev=1, limited: "
+        "count/augmentationjobs.augmentation.dev=5",
+        'admission webhook "images.example.com" denied the request: image not allowed',
+    ],
+)
+async def test_a_refusal_of_kubernetes_is_quoted_whole(http: httpx.AsyncClient, kube: FakeKube, refusal: str) -> None:
+    kube.error = KubeError(403, "Forbidden", refusal)
+    answer = await http.post(JOBS, json={"parameters": BODY})
+    assert answer.status_code == 403
+    (error,) = answer.json()["errors"]
+    assert error["message"] == f"Kubernetes refused this: {refusal}."
+    assert error["suggestion"] == "Use a key that has this right, or ask the administrator."
 
 
 async def test_a_job_is_created_from_parameters(http: httpx.AsyncClient, kube: FakeKube) -> None:

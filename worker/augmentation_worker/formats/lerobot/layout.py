@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from itertools import pairwise
 
+from augmentation_api.worker_contract import RESULT_CARD, RESULT_PREVIEW
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.formats.lerobot.episodes import invalid
 from augmentation_worker.formats.lerobot.info import INFO_PATH
@@ -11,8 +12,8 @@ from augmentation_worker.formats.lerobot.plan import Plan, RowsMade
 from augmentation_worker.storage.git_attributes import ATTRIBUTES_PATH
 from augmentation_worker.storage.provenance import PROVENANCE_PATH
 
-PICTURE_PATH = DatasetPath("meta/augmentation.png")
-CARD_PATH = DatasetPath("README.md")
+PICTURE_PATH = DatasetPath(RESULT_PREVIEW)
+CARD_PATH = DatasetPath(RESULT_CARD)
 DESCRIPTION_PATHS = (CARD_PATH, INFO_PATH, PROVENANCE_PATH, PICTURE_PATH)
 """The files of a result that describe it."""
 WRITTEN_ANEW = frozenset({INFO_PATH, STATS_PATH, PROVENANCE_PATH, PICTURE_PATH, CARD_PATH, ATTRIBUTES_PATH})
