@@ -1,4 +1,4 @@
-"""What the operator sees of children and classes, from the lists and watches of the namespaces that it serves."""
+"""Mirrored children, classes and priorities, from lists and watches of the served namespaces."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -48,11 +48,11 @@ def put_children(api: InMemoryKube, namespace: str) -> tuple[set[str], set[str]]
     return jobs, pods
 
 
-def asked(api: InMemoryKube) -> set[tuple[Resource, str | None, str | None]]:
+def requested(api: InMemoryKube) -> set[tuple[Resource, str | None, str | None]]:
     return {(call.resource, call.namespace, call.selectors[0]) for call in api.calls}
 
 
-async def test_children_of_all_namespaces_come_from_one_watch_of_each_kind() -> None:
+async def test_children_of_all_namespaces_come_from_one_watch_per_kind() -> None:
     api = InMemoryKube()
     jobs, pods = put_children(api, "default")
     for resource, body in (
@@ -74,7 +74,7 @@ async def test_children_of_all_namespaces_come_from_one_watch_of_each_kind() -> 
         assert not list(mirror.jobs_of("another"))
     assert set(changed_jobs) == {UID}
     assert changed_classes
-    assert asked(api) == {
+    assert requested(api) == {
         (Resource.AUGMENTATION_CLASSES, None, None),
         (Resource.PRIORITY_CLASSES, None, None),
         (Resource.JOBS, None, LABEL_JOB_UID),
@@ -103,4 +103,4 @@ async def test_each_of_some_namespaces_has_a_watch_of_its_own() -> None:
     async with followed(mirror, api):
         assert len(list(mirror.jobs_of(UID))) == len(jobs)
         assert len(list(mirror.pods_of(UID))) == len(pods)
-    assert {namespace for resource, namespace, _ in asked(api) if resource == Resource.JOBS} == {"a", "b"}
+    assert {namespace for resource, namespace, _ in requested(api) if resource == Resource.JOBS} == {"a", "b"}

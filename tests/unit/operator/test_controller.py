@@ -1,7 +1,5 @@
 """The shell around the decision: in what order it acts, what it reads anew, and what it says when it is refused."""
 
-from __future__ import annotations
-
 import copy
 import logging
 from collections.abc import Iterable, Mapping
@@ -160,7 +158,7 @@ class Situation:
         return await self.controller.reconcile(UID)
 
 
-async def test_what_a_phase_needs_is_made_in_order_and_told_of_last() -> None:
+async def test_children_are_created_in_order_and_status_is_written_last() -> None:
     situation = Situation(SimulatedCluster())
     await situation.reconcile()
     assert situation.api.requests == [
@@ -172,14 +170,14 @@ async def test_what_a_phase_needs_is_made_in_order_and_told_of_last() -> None:
     ]
 
 
-async def test_a_child_that_is_there_already_is_no_error() -> None:
+async def test_child_that_already_exists_is_no_error() -> None:
     situation = Situation(SimulatedCluster())
     situation.api.refusals["Job"] = KubeError(409, "AlreadyExists", "jobs.batch already exists")
     await situation.reconcile()
     assert situation.api.requests[-1] == ("status", "queued")
 
 
-async def test_what_was_made_is_not_made_again_before_the_watch_has_shown_it() -> None:
+async def test_created_children_are_not_created_again_before_the_watch_delivers_them() -> None:
     situation = Situation(SimulatedCluster())
     await situation.reconcile()
     made = list(situation.api.requests)
@@ -190,7 +188,7 @@ async def test_what_was_made_is_not_made_again_before_the_watch_has_shown_it() -
     assert ("create", "Job") in situation.api.requests[len(made) :]
 
 
-async def test_a_status_that_says_nothing_new_is_not_written() -> None:
+async def test_unchanged_status_is_not_written() -> None:
     cluster = SimulatedCluster()
     cluster.settle()
     situation = Situation(cluster)
@@ -198,7 +196,7 @@ async def test_a_status_that_says_nothing_new_is_not_written() -> None:
     assert situation.api.requests == []
 
 
-async def test_a_job_is_told_to_have_ended_before_its_children_are_deleted() -> None:
+async def test_terminal_status_is_written_before_children_are_deleted() -> None:
     # The other way round a kill in between leaves a job that finds its child missing and makes it again.
     cluster = SimulatedCluster(activeDeadlineSeconds=60)
     cluster.settle()
@@ -210,7 +208,7 @@ async def test_a_job_is_told_to_have_ended_before_its_children_are_deleted() -> 
     assert situation.api.requests[-2:] == [("status", "failed"), ("delete", cluster.job_name(RESOLVE))]
 
 
-async def test_a_cancel_is_not_believed_of_watches_that_lag() -> None:
+async def test_cancel_is_confirmed_with_a_fresh_read_when_watches_lag() -> None:
     cluster = SimulatedCluster()
     situation = Situation(cluster)
     cluster.settle()
@@ -223,7 +221,7 @@ async def test_a_cancel_is_not_believed_of_watches_that_lag() -> None:
     assert ("delete", cluster.job_name(RESOLVE)) in situation.api.requests
 
 
-async def test_a_report_that_the_watch_has_not_shown_yet_is_not_called_missing() -> None:
+async def test_worker_report_not_yet_delivered_is_not_treated_as_missing() -> None:
     cluster = SimulatedCluster()
     cluster.reach(PUBLISH)
     cluster.start_pod(PUBLISH)
@@ -237,7 +235,7 @@ async def test_a_report_that_the_watch_has_not_shown_yet_is_not_called_missing()
     assert cluster.status.state == "completed"
 
 
-async def test_an_end_that_is_confirmed_is_written() -> None:
+async def test_confirmed_end_is_written() -> None:
     cluster = SimulatedCluster(cancel=True)
     situation = Situation(cluster)
     await situation.reconcile()
@@ -249,7 +247,7 @@ async def test_an_end_that_is_confirmed_is_written() -> None:
     ]
 
 
-async def test_an_end_that_nothing_could_change_is_not_confirmed_first() -> None:
+async def test_irrevocable_end_needs_no_fresh_read() -> None:
     cluster = SimulatedCluster()
     cluster.reach(PUBLISH)
     cluster.start_pod(PUBLISH)
@@ -261,7 +259,7 @@ async def test_an_end_that_nothing_could_change_is_not_confirmed_first() -> None
     assert situation.api.requests == [("get", "node-a"), ("status", "completed")]
 
 
-async def test_an_end_is_confirmed_first_where_the_watch_has_not_shown_the_end_of_the_pod() -> None:
+async def test_end_is_confirmed_while_the_end_of_a_pod_is_not_delivered() -> None:
     cluster = SimulatedCluster()
     cluster.reach(PUBLISH)
     cluster.start_pod(PUBLISH)
@@ -277,7 +275,7 @@ async def test_an_end_is_confirmed_first_where_the_watch_has_not_shown_the_end_o
     assert situation.api.requests == [("get", "node-a"), *read_anew, ("status", "completed")]
 
 
-async def test_a_job_that_has_ended_is_left_alone_unless_something_is_to_come() -> None:
+async def test_finished_job_is_left_alone_unless_it_has_a_time_to_live() -> None:
     cluster = SimulatedCluster()
     cluster.complete()
     situation = Situation(cluster)
@@ -288,7 +286,7 @@ async def test_a_job_that_has_ended_is_left_alone_unless_something_is_to_come() 
     assert await situation.reconcile() == timedelta(seconds=60)
 
 
-async def test_a_time_to_live_ends_the_resource_it_was_meant_for_and_no_other_of_its_name() -> None:
+async def test_time_to_live_deletes_the_resource_of_that_uid_only() -> None:
     cluster = SimulatedCluster(ttlSecondsAfterFinished=60)
     cluster.complete()
     situation = Situation(cluster)
@@ -297,7 +295,7 @@ async def test_a_time_to_live_ends_the_resource_it_was_meant_for_and_no_other_of
     assert situation.api.requests[-1] == ("delete", f"{NAME} {UID}")
 
 
-async def test_a_time_to_live_that_was_just_prolonged_is_heeded() -> None:
+async def test_prolonged_time_to_live_is_respected() -> None:
     cluster = SimulatedCluster(ttlSecondsAfterFinished=60)
     cluster.complete()
     situation = Situation(cluster)
@@ -308,7 +306,7 @@ async def test_a_time_to_live_that_was_just_prolonged_is_heeded() -> None:
     assert again == timedelta(seconds=3540)
 
 
-async def test_a_new_attempt_is_not_begun_on_what_watches_that_lag_show() -> None:
+async def test_new_attempt_is_not_begun_on_stale_state() -> None:
     cluster = SimulatedCluster()
     cluster.reach(AUGMENT)
     cluster.start_pod(AUGMENT)
@@ -326,7 +324,7 @@ async def test_a_new_attempt_is_not_begun_on_what_watches_that_lag_show() -> Non
     assert cluster.status.state == "cancelled"
 
 
-async def test_a_resource_that_was_replaced_meanwhile_is_left_alone() -> None:
+async def test_replaced_resource_is_left_alone() -> None:
     cluster = SimulatedCluster(cancel=True)
     situation = Situation(cluster)
     body = situation.api.body()
@@ -336,7 +334,7 @@ async def test_a_resource_that_was_replaced_meanwhile_is_left_alone() -> None:
     assert situation.api.requests == [("get", NAME)]
 
 
-async def test_what_kubernetes_refuses_is_told_in_the_status_and_tried_again() -> None:
+async def test_rejected_resources_are_reported_in_the_status_and_retried() -> None:
     situation = Situation(SimulatedCluster())
     situation.api.refusals["Job"] = KubeError(422, "Invalid", "spec.template.spec.nodeSelector: Invalid value")
     with pytest.raises(KubeError):
@@ -349,7 +347,7 @@ async def test_what_kubernetes_refuses_is_told_in_the_status_and_tried_again() -
     )
 
 
-async def test_a_refusal_is_told_once() -> None:
+async def test_rejection_is_written_once() -> None:
     situation = Situation(SimulatedCluster())
     situation.api.refusals["Job"] = KubeError(422, "Invalid", "spec.template.spec.nodeSelector: Invalid value")
     for _ in range(3):
@@ -359,7 +357,7 @@ async def test_a_refusal_is_told_once() -> None:
     assert len(situation.api.statuses) == 1
 
 
-async def test_a_refusal_that_is_over_leaves_no_trace_once_the_pod_runs() -> None:
+async def test_past_rejection_leaves_no_trace_once_the_pod_runs() -> None:
     cluster = SimulatedCluster()
     situation = Situation(cluster)
     situation.api.refusals["Job"] = KubeError(422, "Invalid", "no")
@@ -373,7 +371,7 @@ async def test_a_refusal_that_is_over_leaves_no_trace_once_the_pod_runs() -> Non
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
-async def test_an_api_server_that_is_busy_is_not_a_refusal(status: int) -> None:
+async def test_transient_error_is_not_a_rejection(status: int) -> None:
     situation = Situation(SimulatedCluster())
     situation.api.refusals["Role"] = KubeError(status, "", "try again later")
     with pytest.raises(KubeError):
@@ -381,7 +379,7 @@ async def test_an_api_server_that_is_busy_is_not_a_refusal(status: int) -> None:
     assert situation.api.statuses == []
 
 
-async def test_objects_of_another_namespace_with_this_jobs_labels_are_not_its_children() -> None:
+async def test_labelled_objects_of_another_namespace_are_not_children() -> None:
     # Anybody who can make Jobs somewhere could otherwise end somebody else's job.
     cluster = SimulatedCluster()
     cluster.reach(AUGMENT)
@@ -401,7 +399,7 @@ async def test_objects_of_another_namespace_with_this_jobs_labels_are_not_its_ch
     assert cluster.status.state == "running"
 
 
-async def test_a_copy_of_a_child_under_another_name_is_not_the_child() -> None:
+async def test_copy_of_a_child_under_another_name_is_no_child() -> None:
     cluster = SimulatedCluster()
     cluster.reach(AUGMENT)
     situation = Situation(cluster)
@@ -415,7 +413,7 @@ async def test_a_copy_of_a_child_under_another_name_is_not_the_child() -> None:
     assert cluster.status.state == "running"
 
 
-async def test_a_spec_that_only_the_models_refuse_fails_with_the_field_and_the_fix() -> None:
+async def test_spec_rejected_by_the_models_fails_with_field_and_fix() -> None:
     situation = Situation(SimulatedCluster())
     body = situation.api.body()
     body["spec"]["augmentation"] = {"episodes": "5:3"}
@@ -431,7 +429,7 @@ async def test_a_spec_that_only_the_models_refuse_fails_with_the_field_and_the_f
 
 
 @pytest.mark.parametrize(("asked", "message"), [("cancel", "cancelling"), ("suspend", "suspended")])
-async def test_a_job_whose_spec_cannot_be_read_any_more_is_still_stopped(asked: str, message: str) -> None:
+async def test_job_with_an_unreadable_spec_can_still_be_stopped(asked: str, message: str) -> None:
     cluster = SimulatedCluster()
     cluster.reach(AUGMENT)
     cluster.start_pod(AUGMENT)
@@ -448,7 +446,7 @@ async def test_a_job_whose_spec_cannot_be_read_any_more_is_still_stopped(asked: 
     assert len(status["phases"]) == 4
 
 
-async def test_a_job_whose_status_cannot_be_read_goes_on_and_can_be_cancelled(caplog: pytest.LogCaptureFixture) -> None:
+async def test_job_with_an_unreadable_status_continues_and_can_be_cancelled(caplog: pytest.LogCaptureFixture) -> None:
     cluster = SimulatedCluster()
     cluster.reach(AUGMENT)
     cluster.start_pod(AUGMENT)
@@ -468,7 +466,7 @@ async def test_a_job_whose_status_cannot_be_read_goes_on_and_can_be_cancelled(ca
     assert "status.source.episodes" in caplog.text
 
 
-async def test_pods_are_stopped_even_where_the_status_cannot_be_written() -> None:
+async def test_pods_are_stopped_even_if_the_status_cannot_be_written() -> None:
     cluster = SimulatedCluster()
     cluster.reach(AUGMENT)
     cluster.start_pod(AUGMENT)
@@ -481,7 +479,7 @@ async def test_pods_are_stopped_even_where_the_status_cannot_be_written() -> Non
     assert situation.api.requests[-1] == ("delete", cluster.job_name(AUGMENT))
 
 
-async def test_a_resource_that_cannot_be_read_any_more_is_left_as_it_is_and_logged(
+async def test_unreadable_resource_is_left_as_it_is_and_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     cluster = SimulatedCluster()
@@ -497,7 +495,7 @@ async def test_a_resource_that_cannot_be_read_any_more_is_left_as_it_is_and_logg
     assert "spec.fromANewerVersion" in caplog.text
 
 
-async def test_news_that_is_older_than_what_is_known_is_ignored() -> None:
+async def test_older_version_is_ignored() -> None:
     cluster = SimulatedCluster()
     situation = Situation(cluster)
     old = situation.api.body()
@@ -508,14 +506,14 @@ async def test_news_that_is_older_than_what_is_known_is_ignored() -> None:
     assert situation.api.requests == []
 
 
-async def test_a_deleted_resource_is_not_reconciled() -> None:
+async def test_deleted_resource_is_not_reconciled() -> None:
     situation = Situation(SimulatedCluster())
     situation.controller.forget(UID)
     assert await situation.reconcile() is None
     assert situation.api.requests == []
 
 
-async def test_a_resource_that_is_being_deleted_is_not_reconciled() -> None:
+async def test_resource_being_deleted_is_not_reconciled() -> None:
     situation = Situation(SimulatedCluster())
     body = situation.api.body()
     body["metadata"] |= {"deletionTimestamp": "2026-01-01T00:00:00Z", "resourceVersion": "7"}
@@ -525,7 +523,7 @@ async def test_a_resource_that_is_being_deleted_is_not_reconciled() -> None:
 
 
 @pytest.mark.parametrize("change", [{}, {"spec": {"source": "of a later version"}}])
-async def test_what_runs_of_a_resource_that_is_being_deleted_is_stopped(change: dict[str, Any]) -> None:
+async def test_running_children_of_a_resource_being_deleted_are_stopped(change: dict[str, Any]) -> None:
     """Somebody's finalizer may keep the resource, and so its children, for as long as they like."""
     cluster = SimulatedCluster()
     cluster.reach(AUGMENT)
@@ -538,7 +536,7 @@ async def test_what_runs_of_a_resource_that_is_being_deleted_is_stopped(change: 
     assert situation.api.requests == [("delete", f"{NAME}-0f1e2d3c-augment")]
 
 
-async def test_a_priority_that_was_learned_for_another_job_counts_for_one_that_waits_already() -> None:
+async def test_priority_class_created_later_counts_for_a_job_that_already_waits() -> None:
     limited = make_class(limits={"maxJobsPerNamespace": 1})
     cluster = SimulatedCluster(priorityClassName="urgent", classes=(limited,))
     cluster.place = Place(has_slot=False, position=1, depth=2, limit=1)
@@ -561,7 +559,7 @@ async def test_a_priority_that_was_learned_for_another_job_counts_for_one_that_w
     assert situation.api.statuses[-1]["queue"]["position"] == 0
 
 
-async def test_jobs_that_have_ended_are_not_among_the_unfinished() -> None:
+async def test_finished_jobs_are_not_among_the_unfinished() -> None:
     cluster = SimulatedCluster()
     situation = Situation(cluster)
     assert situation.jobs.unfinished() == [UID]
@@ -585,7 +583,7 @@ async def report(situation: Situation, done: int) -> timedelta | None:
     return await situation.reconcile()
 
 
-async def test_progress_alone_is_written_at_most_every_few_seconds_and_not_forgotten() -> None:
+async def test_progress_alone_is_deferred_by_seconds_and_then_written() -> None:
     situation = running(SimulatedCluster())
     await report(situation, 100)
     for done in (200, 300):
@@ -599,7 +597,7 @@ async def test_progress_alone_is_written_at_most_every_few_seconds_and_not_forgo
     assert situation.api.statuses[-1]["progress"]["frames"]["done"] == 300
 
 
-async def test_anything_but_numbers_is_written_at_once() -> None:
+async def test_changes_other_than_progress_are_written_at_once() -> None:
     situation = running(SimulatedCluster())
     await report(situation, 100)
     situation.cluster.change(suspend=True)
@@ -608,7 +606,7 @@ async def test_anything_but_numbers_is_written_at_once() -> None:
     assert len(situation.api.statuses) == 2
 
 
-async def test_what_becomes_of_a_job_is_told_in_events_once() -> None:
+async def test_each_event_is_created_once() -> None:
     situation = Situation(SimulatedCluster())
     await situation.reconcile()
     situation.watches_catch_up()
@@ -618,14 +616,14 @@ async def test_what_becomes_of_a_job_is_told_in_events_once() -> None:
     assert situation.api.events[0]["involvedObject"]["uid"] == UID
 
 
-async def test_an_event_that_cannot_be_made_fails_nothing() -> None:
+async def test_failure_to_create_an_event_fails_nothing() -> None:
     situation = Situation(SimulatedCluster())
     situation.api.refusals["Event"] = KubeError(403, "Forbidden", "no")
     await situation.reconcile()
     assert situation.api.requests[-1] == ("status", "queued")
 
 
-async def test_a_webhook_that_does_not_answer_is_told_in_the_status_and_tried_again() -> None:
+async def test_unavailable_webhook_is_reported_in_the_status_and_retried() -> None:
     situation = Situation(SimulatedCluster())
     down = 'Internal error occurred: failed calling webhook "mjob.kb.io": connection refused'
     situation.api.refusals["Job"] = KubeError(500, "InternalError", down)

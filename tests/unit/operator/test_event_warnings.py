@@ -61,13 +61,13 @@ def pod() -> ChildPod:
     return read_pod(cluster.pods[0].to_wire())
 
 
-async def test_nothing_is_asked_where_nothing_is_silent() -> None:
+async def test_no_events_are_listed_without_stuck_children() -> None:
     situation = Situation()
     assert await situation.of() == {}
     assert situation.asked == []
 
 
-async def test_the_newest_warning_of_an_object_is_told(job: ChildJob) -> None:
+async def test_newest_warning_of_an_object_is_returned(job: ChildJob) -> None:
     situation = Situation()
     situation.note(job, "exceeded quota", 9)
     situation.note(job, "at first", 1)
@@ -75,7 +75,7 @@ async def test_the_newest_warning_of_an_object_is_told(job: ChildJob) -> None:
     assert await situation.of(job) == {job.name: "exceeded quota"}
 
 
-async def test_many_objects_share_one_answer_for_a_moment(job: ChildJob) -> None:
+async def test_objects_of_a_namespace_share_one_list(job: ChildJob) -> None:
     situation = Situation()
     await asyncio.gather(*(situation.of(job) for _ in range(10)))
     assert situation.asked == [(job.namespace, "involvedObject.kind=Job,type=Warning")]
@@ -88,7 +88,7 @@ async def test_many_objects_share_one_answer_for_a_moment(job: ChildJob) -> None
     assert len(situation.asked) == 2
 
 
-async def test_an_answer_that_takes_long_is_asked_for_seldom(job: ChildJob) -> None:
+async def test_slow_list_is_repeated_less_often(job: ChildJob) -> None:
     situation = Situation()
     situation.answer_takes = 3.0
     await situation.of(job)
@@ -100,7 +100,7 @@ async def test_an_answer_that_takes_long_is_asked_for_seldom(job: ChildJob) -> N
     assert len(situation.asked) == 2
 
 
-async def test_pods_are_asked_for_apart_from_jobs(job: ChildJob, pod: ChildPod) -> None:
+async def test_events_of_pods_and_jobs_are_listed_separately(job: ChildJob, pod: ChildPod) -> None:
     situation = Situation()
     await situation.of(job, pod)
     assert [selector for _, selector in situation.asked] == [
@@ -109,7 +109,7 @@ async def test_pods_are_asked_for_apart_from_jobs(job: ChildJob, pod: ChildPod) 
     ]
 
 
-async def test_a_refusal_is_told_and_not_remembered(job: ChildJob) -> None:
+async def test_error_is_raised_and_not_cached(job: ChildJob) -> None:
     situation = Situation()
     situation.api.fail(KubeError(503, "", "try again later"))
     with pytest.raises(KubeError):

@@ -1,4 +1,4 @@
-"""What was made and not yet shown by a watch."""
+"""Child Jobs that were created and are not delivered by a watch yet."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -13,16 +13,16 @@ class Clock:
         return self.now
 
 
-def test_what_was_made_is_waited_for_until_it_is_shown() -> None:
+def test_created_child_is_awaited_until_it_is_delivered() -> None:
     expectations = Expectations(Clock())
     expectations.expect("a", ["resolve"])
     assert expectations.wait("a", []) == DELIVERED_WITHIN
     assert expectations.wait("a", ["something else"]) == DELIVERED_WITHIN
     assert expectations.wait("a", ["something else", "resolve"]) is None
-    assert expectations.wait("a", []) is None, "it was shown once: now it is gone"
+    assert expectations.wait("a", []) is None, "it was delivered once: now it is deleted"
 
 
-def test_what_is_never_shown_is_waited_for_no_longer_than_that() -> None:
+def test_undelivered_child_is_awaited_for_a_limited_time() -> None:
     clock = Clock()
     expectations = Expectations(clock)
     expectations.expect("a", ["resolve"])
@@ -32,12 +32,12 @@ def test_what_is_never_shown_is_waited_for_no_longer_than_that() -> None:
     assert expectations.wait("a", []) is None
 
 
-def test_nothing_is_expected_of_others_of_what_made_nothing_or_of_what_is_gone() -> None:
+def test_nothing_is_expected_of_other_jobs_or_deleted_ones() -> None:
     expectations = Expectations(Clock())
     expectations.expect("a", [])
     assert expectations.wait("a", []) is None
     expectations.expect("b", ["resolve"])
     assert expectations.wait("c", []) is None
     expectations.forget("b")
-    expectations.forget("never seen")
+    expectations.forget("unknown")
     assert expectations.wait("b", []) is None

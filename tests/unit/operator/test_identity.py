@@ -13,14 +13,14 @@ def made(shards: int) -> dict[str, dict[str, Any]]:
     return {manifest["kind"]: manifest for manifest in identity(SimulatedCluster().job, shards)}
 
 
-def test_an_identity_is_an_account_a_role_and_their_binding_of_one_name() -> None:
+def test_identity_is_a_service_account_a_role_and_a_binding_of_one_name() -> None:
     manifests = made(0)
     assert list(manifests) == ["ServiceAccount", "Role", "RoleBinding"]
     assert {manifest["metadata"]["name"] for manifest in manifests.values()} == {"kitchen-0f1e2d3c-worker"}
     assert all(manifest["metadata"]["namespace"] == "default" for manifest in manifests.values())
 
 
-def test_the_binding_gives_the_role_to_the_account_and_to_nobody_else() -> None:
+def test_binding_grants_the_role_to_the_service_account_only() -> None:
     binding = made(0)["RoleBinding"]
     assert binding["roleRef"]["name"] == "kitchen-0f1e2d3c-worker"
     assert binding["subjects"] == [
@@ -28,7 +28,7 @@ def test_the_binding_gives_the_role_to_the_account_and_to_nobody_else() -> None:
     ]
 
 
-def test_a_worker_may_read_its_own_job_and_write_its_status() -> None:
+def test_worker_may_read_its_own_job_and_patch_its_status() -> None:
     job, status, _ = made(0)["Role"]["rules"]
     assert (job["resources"], job["resourceNames"], job["verbs"]) == (["augmentationjobs"], ["kitchen"], ["get"])
     assert (status["resources"], status["resourceNames"], status["verbs"]) == (
@@ -39,7 +39,7 @@ def test_a_worker_may_read_its_own_job_and_write_its_status() -> None:
 
 
 @pytest.mark.parametrize("shards", [1, GRANTED_AHEAD, GRANTED_AHEAD + 1])
-def test_a_worker_may_change_exactly_the_records_of_its_jobs_shards_and_of_the_first_few(shards: int) -> None:
+def test_worker_may_patch_the_records_of_its_shards_and_of_those_granted_ahead(shards: int) -> None:
     records = made(shards)["Role"]["rules"][-1]
     assert records == {
         "apiGroups": [""],
@@ -49,19 +49,19 @@ def test_a_worker_may_change_exactly_the_records_of_its_jobs_shards_and_of_the_f
     }
 
 
-def test_every_rule_is_limited_to_named_objects() -> None:
+def test_every_rule_names_its_objects() -> None:
     for shards in (0, 1, 1000):
         for rule in made(shards)["Role"]["rules"]:
             assert rule["resourceNames"]
             assert "*" not in (*rule["verbs"], *rule["resources"], *rule["apiGroups"])
 
 
-def test_everything_is_deleted_with_its_job() -> None:
+def test_identity_is_deleted_with_its_job() -> None:
     for manifest in (*made(2).values(), *shard_records(SimulatedCluster().job, 2)):
         assert manifest["metadata"]["ownerReferences"][0]["uid"] == UID
 
 
-def test_a_shards_record_begins_empty() -> None:
+def test_record_of_a_shard_is_created_empty() -> None:
     first, second = shard_records(SimulatedCluster().job, 2)
     assert [first["metadata"]["name"], second["metadata"]["name"]] == [
         "kitchen-0f1e2d3c-shard-0",

@@ -1,6 +1,4 @@
-"""Jobs as they were last seen: the newest counts, and all of it comes back but who wrote what."""
-
-from __future__ import annotations
+"""The job store: the newest version of each job, whole except for managedFields, and its counts."""
 
 from typing import Any
 
@@ -14,14 +12,14 @@ def job(uid: str, version: int, state: str | None = None, *shards: str) -> dict[
     return {"metadata": metadata, "spec": {"cancel": False}, **({"status": status} if state else {})}
 
 
-def test_a_job_comes_back_whole_but_for_who_wrote_what() -> None:
+def test_stored_job_is_whole_except_for_managed_fields() -> None:
     store, seen = JobStore(), job("a", 5, "running", "pending")
     assert store.observe(seen)
     assert store.body("a") == {**seen, "metadata": {"uid": "a", "namespace": "robots", "resourceVersion": "5"}}
     assert store.body("b") is None
 
 
-def test_an_older_version_never_replaces_a_newer_one() -> None:
+def test_older_version_never_replaces_a_newer_one() -> None:
     store = JobStore()
     store.observe(job("a", 10, "completed"))
     assert not store.observe(job("a", 9, "running"))
@@ -30,7 +28,7 @@ def test_an_older_version_never_replaces_a_newer_one() -> None:
     assert store.unfinished() == ["a"]
 
 
-def test_what_is_counted_is_at_hand() -> None:
+def test_namespace_state_and_shards_are_available_without_unpacking() -> None:
     store = JobStore()
     for each in (job("a", 1), job("b", 2, "running", "running", "completed"), job("c", 3, "completed", "completed")):
         store.observe(each)
@@ -41,7 +39,7 @@ def test_what_is_counted_is_at_hand() -> None:
     ]
 
 
-def test_a_job_is_under_way_from_what_is_first_written_of_it_until_its_end() -> None:
+def test_job_is_under_way_from_its_first_status_until_its_end() -> None:
     store = JobStore()
     for version, (state, expected) in enumerate(
         [(None, False), ("queued", True), ("running", True), ("failed", False)]
@@ -54,7 +52,7 @@ def test_a_job_is_under_way_from_what_is_first_written_of_it_until_its_end() -> 
     assert store.under_way == 0
 
 
-def test_jobs_whose_progress_changes_are_counted() -> None:
+def test_augmenting_jobs_are_counted() -> None:
     store, counts = JobStore(), []
     for version, shards in enumerate(
         [(), ("running", "running"), ("completed", "running"), ("completed", "completed")]
@@ -65,7 +63,7 @@ def test_jobs_whose_progress_changes_are_counted() -> None:
     assert counts == [0, 1, 1, 0]
 
 
-def test_a_job_that_is_lost_is_forgotten() -> None:
+def test_deleted_job_is_forgotten() -> None:
     store = JobStore()
     store.observe(job("a", 1))
     store.forget("a")

@@ -1,6 +1,4 @@
-"""One of several operators leads: never two at once, never nobody for long."""
-
-from __future__ import annotations
+"""Leader election: never two leaders at the same time, never none for long."""
 
 import copy
 from typing import Any
@@ -12,12 +10,12 @@ from augmentation_operator.process.leadership import LEASE_SECONDS, PERIOD_SECON
 
 
 class StandInLeases:
-    """The API server's part: one Lease, changed only by who has read its newest version."""
+    """The API server's part: one Lease, changed only by a writer that has read its newest version."""
 
     def __init__(self) -> None:
         self.lease: dict[str, Any] | None = None
         self.version = 0
-        self.is_away = False
+        self.is_unavailable = False
 
     @property
     def holder(self) -> str:
@@ -51,16 +49,16 @@ class StandInLeases:
 
     def _answer(self, resource: Resource) -> None:
         assert resource == Resource.LEASES
-        if self.is_away:
+        if self.is_unavailable:
             raise KubeUnavailable("no route to host")
 
 
-class Enough(Exception):
-    """The test has seen enough: time stops."""
+class TimeOver(Exception):
+    """Raised when the time of the test is over."""
 
 
 class Candidate:
-    """A process with a clock of its own, which stops at `until`."""
+    """A process with its own clock, which stops at `until`."""
 
     def __init__(self, leases: StandInLeases, identity: str, clock: float = 0.0) -> None:
         self.now, self.until = clock, clock
@@ -74,50 +72,50 @@ class Candidate:
 
     async def sleep(self, seconds: float) -> None:
         if self.now + seconds > self.until:
-            raise Enough
+            raise TimeOver
         self.now += seconds
 
-    async def tries_for(self, seconds: float) -> bool:
-        """Whether it becomes the leader in this time."""
+    async def acquires_within(self, seconds: float) -> bool:
+        """Whether it acquires the lease within this time."""
         self.until = self.now + seconds
         try:
             await self.leadership.acquire()
-        except Enough:
+        except TimeOver:
             return False
         return True
 
-    async def keeps_for(self, seconds: float) -> bool:
-        """Whether it still leads after this time."""
+    async def holds_for(self, seconds: float) -> bool:
+        """Whether it still holds the lease after this time."""
         self.until = self.now + seconds
         try:
             await self.leadership.hold()
-        except Enough:
+        except TimeOver:
             return True
         return False
 
 
-async def test_the_first_one_leads() -> None:
+async def test_first_candidate_leads() -> None:
     leases = StandInLeases()
-    assert await Candidate(leases, "a").tries_for(0)
+    assert await Candidate(leases, "a").acquires_within(0)
     assert leases.holder == "a"
 
 
-async def test_a_second_one_waits_for_as_long_as_the_first_renews() -> None:
+async def test_second_candidate_stands_by_while_the_first_renews() -> None:
     leases = StandInLeases()
     first, second = Candidate(leases, "a"), Candidate(leases, "b")
-    assert await first.tries_for(0)
+    assert await first.acquires_within(0)
     for _ in range(20):
-        assert await first.keeps_for(PERIOD_SECONDS)
-        assert not await second.tries_for(PERIOD_SECONDS)
+        assert await first.holds_for(PERIOD_SECONDS)
+        assert not await second.acquires_within(PERIOD_SECONDS)
     assert leases.holder == "a"
 
 
-async def test_a_second_one_leads_once_the_first_has_been_silent_for_the_lease() -> None:
+async def test_second_candidate_leads_when_the_lease_has_expired() -> None:
     leases = StandInLeases()
     first, second = Candidate(leases, "a"), Candidate(leases, "b")
-    assert await first.tries_for(0)
-    assert not await second.tries_for(LEASE_SECONDS - PERIOD_SECONDS)
-    assert await second.tries_for(2 * PERIOD_SECONDS)
+    assert await first.acquires_within(0)
+    assert not await second.acquires_within(LEASE_SECONDS - PERIOD_SECONDS)
+    assert await second.acquires_within(2 * PERIOD_SECONDS)
     assert leases.holder == "b"
     assert leases.lease is not None
     assert leases.lease["spec"]["leaseTransitions"] == 1
@@ -126,44 +124,44 @@ async def test_a_second_one_leads_once_the_first_has_been_silent_for_the_lease()
 async def test_clocks_of_two_machines_are_not_compared() -> None:
     leases = StandInLeases()
     first, second = Candidate(leases, "a", clock=0.0), Candidate(leases, "b", clock=1_000_000.0)
-    assert await first.tries_for(0)
-    assert not await second.tries_for(LEASE_SECONDS - PERIOD_SECONDS)
+    assert await first.acquires_within(0)
+    assert not await second.acquires_within(LEASE_SECONDS - PERIOD_SECONDS)
 
 
-async def test_a_leader_that_was_replaced_notices() -> None:
+async def test_replaced_leader_notices_that_it_lost_the_lease() -> None:
     leases = StandInLeases()
     first, second = Candidate(leases, "a"), Candidate(leases, "b")
-    assert await first.tries_for(0)
-    assert await second.tries_for(2 * LEASE_SECONDS)
-    assert not await first.keeps_for(2 * PERIOD_SECONDS)
+    assert await first.acquires_within(0)
+    assert await second.acquires_within(2 * LEASE_SECONDS)
+    assert not await first.holds_for(2 * PERIOD_SECONDS)
 
 
-async def test_a_leader_without_an_api_server_stops_before_another_one_may_lead() -> None:
+async def test_leader_without_an_api_server_stops_before_another_may_lead() -> None:
     assert RENEW_DEADLINE_SECONDS + PERIOD_SECONDS < LEASE_SECONDS
     leases = StandInLeases()
     leader = Candidate(leases, "a")
-    assert await leader.tries_for(0)
-    leases.is_away = True
-    assert await leader.keeps_for(RENEW_DEADLINE_SECONDS - PERIOD_SECONDS)
-    assert not await leader.keeps_for(2 * PERIOD_SECONDS)
+    assert await leader.acquires_within(0)
+    leases.is_unavailable = True
+    assert await leader.holds_for(RENEW_DEADLINE_SECONDS - PERIOD_SECONDS)
+    assert not await leader.holds_for(2 * PERIOD_SECONDS)
     assert leader.now <= RENEW_DEADLINE_SECONDS + PERIOD_SECONDS
 
 
-async def test_a_short_outage_costs_nobody_the_lead() -> None:
+async def test_short_outage_does_not_cost_the_lease() -> None:
     leases = StandInLeases()
     leader = Candidate(leases, "a")
-    assert await leader.tries_for(0)
-    leases.is_away = True
-    assert await leader.keeps_for(PERIOD_SECONDS)
-    leases.is_away = False
-    assert await leader.keeps_for(10 * LEASE_SECONDS)
+    assert await leader.acquires_within(0)
+    leases.is_unavailable = True
+    assert await leader.holds_for(PERIOD_SECONDS)
+    leases.is_unavailable = False
+    assert await leader.holds_for(10 * LEASE_SECONDS)
 
 
-async def test_of_two_that_try_at_once_one_leads() -> None:
+async def test_one_of_two_concurrent_candidates_leads() -> None:
     leases = StandInLeases()
     leases.lease = {"metadata": {"resourceVersion": "0"}, "spec": {"holderIdentity": ""}}
     read = copy.deepcopy(leases.lease)
-    assert await Candidate(leases, "a").tries_for(0)
+    assert await Candidate(leases, "a").acquires_within(0)
     with pytest.raises(KubeError):
         await leases.merge_patch(
             Resource.LEASES, "x", {"metadata": read["metadata"], "spec": {"holderIdentity": "b"}}, namespace="system"
@@ -171,23 +169,23 @@ async def test_of_two_that_try_at_once_one_leads() -> None:
     assert leases.holder == "a"
 
 
-async def test_a_leader_that_stops_in_order_is_followed_at_once() -> None:
+async def test_released_lease_is_acquired_at_once() -> None:
     leases = StandInLeases()
     first, second = Candidate(leases, "a"), Candidate(leases, "b")
-    assert await first.tries_for(0)
+    assert await first.acquires_within(0)
     await first.leadership.release()
-    assert await second.tries_for(0)
+    assert await second.acquires_within(0)
 
 
-async def test_a_lease_of_somebody_else_is_not_released() -> None:
+async def test_lease_of_another_holder_is_not_released() -> None:
     leases = StandInLeases()
     first, second = Candidate(leases, "a"), Candidate(leases, "b")
-    assert await first.tries_for(0)
+    assert await first.acquires_within(0)
     await second.leadership.release()
     assert leases.holder == "a"
 
 
-async def test_a_container_that_starts_again_in_the_same_pod_goes_on_at_once() -> None:
+async def test_restarted_container_of_the_same_pod_leads_at_once() -> None:
     leases = StandInLeases()
-    assert await Candidate(leases, "pod-a").tries_for(0)
-    assert await Candidate(leases, "pod-a").tries_for(0)
+    assert await Candidate(leases, "pod-a").acquires_within(0)
+    assert await Candidate(leases, "pod-a").acquires_within(0)

@@ -80,7 +80,7 @@ def test_usage_waits_and_ends_are_counted_once() -> None:
     assert told["augmentation_job_wait_seconds_count"] == 1
 
 
-def test_a_reconcile_that_fails_is_counted_and_still_fails() -> None:
+def test_failed_reconcile_is_counted_and_still_fails() -> None:
     metrics = Metrics()
     with pytest.raises(OSError), metrics.time_reconcile():
         raise OSError
@@ -89,7 +89,7 @@ def test_a_reconcile_that_fails_is_counted_and_still_fails() -> None:
 
 
 @pytest.mark.parametrize("file", ["alerts.yaml", "dashboard.json"])
-def test_what_the_chart_asks_prometheus_for_is_what_the_operator_answers(file: str) -> None:
+def test_metrics_queried_by_the_chart_exist(file: str) -> None:
     metrics = Metrics()
     metrics.expose(known(("a", "running", ("running",))), lambda: 0)
     # The gateway's are held by its own test.

@@ -1,6 +1,4 @@
-"""The copies of children and classes: what is in them, whom they tell, and what they do with what cannot be read."""
-
-from __future__ import annotations
+"""The mirror of a collection: its groups, its notifications, and objects that cannot be read."""
 
 import asyncio
 import logging
@@ -14,11 +12,11 @@ Json = dict[str, Any]
 
 
 class Situation:
-    """A mirror of objects whose group is their label `of` and of which the number is kept; and whom it has told."""
+    """A mirror of objects, grouped by their label `of`, that stores their number; and the groups that it notified."""
 
     def __init__(self) -> None:
-        self.told: list[str] = []
-        self.mirror = Mirror(lambda raw: str(raw["metadata"]["labels"]["of"]), read, self.told.append)
+        self.notified: list[str] = []
+        self.mirror = Mirror(lambda raw: str(raw["metadata"]["labels"]["of"]), read, self.notified.append)
 
     def lists(self, *objects: Json, version: int = 1) -> None:
         kept = [self.mirror.keep(raw) for raw in objects]
@@ -51,44 +49,44 @@ def situation() -> Situation:
     return Situation()
 
 
-def test_a_list_fills_the_groups_and_tells_each(situation: Situation) -> None:
+def test_list_fills_the_groups_and_notifies_each(situation: Situation) -> None:
     situation.lists(thing("a", "x", 1), thing("b", "x", 2), thing("c", "y", 3))
     assert (situation.of("x"), situation.of("y"), situation.of("z")) == ([1, 2], [3], [])
-    assert sorted(situation.told) == ["x", "y"]
+    assert sorted(situation.notified) == ["x", "y"]
     assert len(situation.mirror) == 3
 
 
-def test_changes_are_taken_over_told_and_give_the_version_to_resume_from(situation: Situation) -> None:
+def test_changes_are_applied_and_return_the_version_to_resume_from(situation: Situation) -> None:
     situation.lists(thing("a", "x", 1))
-    situation.told.clear()
+    situation.notified.clear()
     assert situation.event("ADDED", thing("b", "x", 2, version=5)) == 5
     assert situation.event("MODIFIED", thing("a", "x", 7, version=6)) == 6
     assert situation.of("x") == [2, 7]
     assert situation.event("DELETED", thing("b", "x", 2, version=8)) == 8
     assert situation.of("x") == [7]
-    assert situation.told == ["x", "x", "x"]
+    assert situation.notified == ["x", "x", "x"]
 
 
-def test_a_bookmark_changes_nothing_but_the_version(situation: Situation) -> None:
+def test_bookmark_changes_only_the_version(situation: Situation) -> None:
     assert situation.event("BOOKMARK", {"metadata": {"resourceVersion": "90"}}) == 90
-    assert situation.told == []
+    assert situation.notified == []
 
 
-def test_a_new_list_tells_only_of_what_is_another_than_before(situation: Situation) -> None:
+def test_new_list_notifies_only_changed_groups(situation: Situation) -> None:
     situation.lists(thing("a", "same", 1), thing("b", "changed", 1), thing("c", "gone", 1))
-    situation.told.clear()
+    situation.notified.clear()
     situation.lists(thing("a", "same", 1), thing("b", "changed", 2), thing("d", "new", 1))
-    assert sorted(situation.told) == ["changed", "gone", "new"]
+    assert sorted(situation.notified) == ["changed", "gone", "new"]
     assert situation.of("gone") == []
 
 
-def test_an_object_whose_group_was_changed_is_in_the_new_one_alone(situation: Situation) -> None:
+def test_object_whose_group_changed_is_only_in_the_new_one(situation: Situation) -> None:
     situation.lists(thing("a", "x", 1))
     situation.event("MODIFIED", thing("a", "y", 1, version=2))
     assert (situation.of("x"), situation.of("y")) == ([], [1])
 
 
-def test_what_cannot_be_read_is_said_and_left_out(situation: Situation, caplog: pytest.LogCaptureFixture) -> None:
+def test_unreadable_object_is_logged_and_left_out(situation: Situation, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR):
         situation.lists(thing("a", "x", 1), thing("b", "x", None))
     assert situation.of("x") == [1]
@@ -97,7 +95,7 @@ def test_what_cannot_be_read_is_said_and_left_out(situation: Situation, caplog: 
     assert situation.of("x") == []
 
 
-async def test_it_is_filled_by_its_first_list(situation: Situation) -> None:
+async def test_mirror_is_synced_by_its_first_list(situation: Situation) -> None:
     waiting = asyncio.create_task(situation.mirror.synced())
     await asyncio.sleep(0)
     assert not waiting.done()

@@ -71,12 +71,12 @@ def isolation(api: ApiServer, clock: Clock | None = None, **egress: Any) -> Work
     return WorkerIsolation(api, WorkersEgress((DNS,), **egress), clock or Clock(), environ={})  # type: ignore[arg-type]
 
 
-def test_the_api_server_is_allowed_at_its_own_addresses_and_its_services() -> None:
+def test_api_server_is_allowed_at_its_own_and_its_services_addresses() -> None:
     found = api_server_addresses(endpoint_slice("172.18.0.2", "fd00::2"), "10.96.0.1", "443")
     assert found == {("172.18.0.2/32", 6443), ("fd00::2/128", 6443), ("10.96.0.1/32", 443)}
 
 
-def test_nowhere_else_is_its_port_allowed() -> None:
+def test_port_of_the_api_server_is_allowed_at_no_other_address() -> None:
     addresses = api_server_addresses(endpoint_slice("172.18.0.2"), "10.96.0.1", "443")
     policy = network_policy("robots", WorkersEgress((DNS,)), addresses)
     *reached, dns = policy["spec"]["egress"]
@@ -84,32 +84,32 @@ def test_nowhere_else_is_its_port_allowed() -> None:
     assert all(len(rule["to"]) == 1 and rule["to"][0]["ipBlock"]["cidr"].endswith("/32") for rule in reached)
 
 
-def test_cilium_to_which_no_address_fits_a_node_is_given_the_port() -> None:
+def test_cilium_is_given_the_port_at_any_address() -> None:
     found = api_server_addresses(endpoint_slice("172.18.0.2"), "10.96.0.1", "443", cilium=True)
     assert ApiServerAddress("", 6443) in found
     policy = network_policy("robots", WorkersEgress(()), found)
     assert {"ports": [{"port": 6443, "protocol": "TCP"}]} in policy["spec"]["egress"]
 
 
-def test_the_port_of_all_the_world_is_not_allowed_at_any_address() -> None:
+def test_port_443_is_never_allowed_at_any_address() -> None:
     found = api_server_addresses(endpoint_slice("35.1.2.3", port=443), "10.96.0.1", "443", cilium=True)
     assert all(address.cidr for address in found)
 
 
-def test_nobody_connects_to_a_worker() -> None:
+def test_all_ingress_to_workers_is_denied() -> None:
     spec = network_policy("robots", WorkersEgress(()), [])["spec"]
     assert spec["ingress"] == []
     assert spec["policyTypes"] == ["Ingress", "Egress"]
 
 
-async def test_a_namespace_costs_one_call_however_many_jobs_it_has() -> None:
+async def test_namespace_costs_one_call_for_any_number_of_jobs() -> None:
     api = ApiServer("172.18.0.2")
     kept = isolation(api)
     await asyncio.gather(*(kept.ensure("robots") for _ in range(16)), *(kept.ensure("arms") for _ in range(16)))
     assert [namespace for namespace, _ in api.applied] == ["robots", "arms"]
 
 
-async def test_a_policy_that_somebody_took_away_is_restored() -> None:
+async def test_deleted_policy_is_restored() -> None:
     api, clock = ApiServer("172.18.0.2"), Clock()
     kept = isolation(api, clock)
     await kept.ensure("robots")
@@ -118,7 +118,7 @@ async def test_a_policy_that_somebody_took_away_is_restored() -> None:
     assert len(api.applied) == 2
 
 
-async def test_workers_follow_an_api_server_that_moves() -> None:
+async def test_policy_follows_an_api_server_that_moves() -> None:
     api, clock = ApiServer("172.18.0.2"), Clock()
     kept = isolation(api, clock)
     await kept.ensure("robots")
@@ -128,7 +128,7 @@ async def test_workers_follow_an_api_server_that_moves() -> None:
     assert [cidrs for _, cidrs in api.applied] == [["172.18.0.2/32"], ["172.18.0.9/32"]]
 
 
-async def test_addresses_that_cannot_be_asked_for_stay_what_they_were() -> None:
+async def test_addresses_are_kept_while_they_cannot_be_read() -> None:
     api, clock = ApiServer("172.18.0.2"), Clock()
     kept = isolation(api, clock)
     await kept.ensure("robots")
@@ -138,7 +138,7 @@ async def test_addresses_that_cannot_be_asked_for_stay_what_they_were() -> None:
     assert len(api.applied) == 1
 
 
-async def test_without_a_policy_no_worker_is_made() -> None:
+async def test_no_worker_is_created_without_a_policy() -> None:
     api = ApiServer("172.18.0.2")
     api.error = KubeError(403, "Forbidden", "endpointslices is forbidden")
     with pytest.raises(KubeError):
@@ -146,20 +146,20 @@ async def test_without_a_policy_no_worker_is_made() -> None:
     assert api.applied == []
 
 
-async def test_addresses_that_an_administrator_names_are_not_asked_for() -> None:
+async def test_configured_addresses_are_not_looked_up() -> None:
     api = ApiServer()
     api.error = KubeUnavailable("not to be asked")
     await isolation(api, api_server=frozenset({ApiServerAddress("10.0.0.0/28", 6443)})).ensure("robots")
     assert api.applied == [("robots", ["10.0.0.0/28"])]
 
 
-async def test_nothing_is_kept_where_policies_are_off() -> None:
+async def test_nothing_is_written_where_policies_are_off() -> None:
     api = ApiServer()
     await WorkerIsolation(api, None, Clock()).ensure("robots")  # type: ignore[arg-type]
     assert api.applied == []
 
 
-def test_the_charts_file_is_read(tmp_path: Path) -> None:
+def test_file_of_the_chart_is_read(tmp_path: Path) -> None:
     file = tmp_path / "egress.json"
     document = {"egress": [DNS], "apiServerCIDRs": ["10.0.0.0/28"], "apiServerPorts": [443, 6443]}
     file.write_text(json.dumps(document))

@@ -30,7 +30,7 @@ def test_each_phase_has_a_job_of_its_name() -> None:
     ]
 
 
-def test_every_job_is_found_by_its_labels_and_deleted_with_its_owner() -> None:
+def test_every_job_has_labels_and_an_owner() -> None:
     for job in all_jobs():
         metadata = job["metadata"]
         (owner,) = metadata["ownerReferences"]
@@ -41,7 +41,7 @@ def test_every_job_is_found_by_its_labels_and_deleted_with_its_owner() -> None:
         assert metadata["labels"]["augmentation.dev/phase"] in metadata["name"]
 
 
-def test_every_permanent_exit_code_ends_the_job_at_once() -> None:
+def test_permanent_exit_codes_fail_the_job_at_once() -> None:
     permanent = sorted(reason.exit_code for reason in FailureReason if reason.is_permanent and _is_a_workers(reason))
     for job in all_jobs():
         (rule,) = (each for each in job["spec"]["podFailurePolicy"]["rules"] if each["action"] == "FailJob")
@@ -55,27 +55,27 @@ def _is_a_workers(reason: FailureReason) -> bool:
         return False
 
 
-def test_a_pod_that_was_disrupted_costs_no_retry() -> None:
+def test_disrupted_pod_does_not_count_as_a_retry() -> None:
     for job in all_jobs():
         first = job["spec"]["podFailurePolicy"]["rules"][0]
         assert first == {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
 
 
-def test_a_pod_is_replaced_only_once_it_has_ended() -> None:
+def test_pod_is_replaced_only_after_it_has_ended() -> None:
     assert all(job["spec"]["podReplacementPolicy"] == "Failed" for job in all_jobs())
 
 
-def test_a_shard_is_tried_again_as_often_as_the_job_says() -> None:
+def test_shard_is_retried_up_to_the_limit_of_the_job() -> None:
     resolve, augmenting, publish = all_jobs(backoffLimitPerShard=5)
     assert augmenting["spec"]["backoffLimitPerIndex"] == 5
     assert resolve["spec"]["backoffLimit"] == publish["spec"]["backoffLimit"] == 5
 
 
-def test_one_shard_given_up_ends_the_augment_job() -> None:
+def test_one_failed_index_fails_the_augment_job() -> None:
     assert augment()["spec"]["maxFailedIndexes"] == 0
 
 
-def test_a_shard_is_an_index() -> None:
+def test_shard_is_an_index() -> None:
     spec = augment(shards=7)["spec"]
     assert (spec["completionMode"], spec["completions"]) == ("Indexed", 7)
 
@@ -91,7 +91,7 @@ def test_a_shard_is_an_index() -> None:
         (3, 40, 1, 1),
     ],
 )
-def test_as_many_shards_run_at_once_as_are_wanted_there_are_and_the_class_allows(
+def test_parallelism_is_the_least_of_job_shards_and_class(
     wanted: int | None, shards: int, limit: int, at_once: int
 ) -> None:
     spec = {} if wanted is None else {"parallelism": wanted}

@@ -24,14 +24,14 @@ def resources_of(scratch: str = "20Gi", **said: Any) -> dict[str, Any]:
         {"limits": {"memory": "4Gi", "nvidia.com/gpu": "1"}},
     ],
 )
-def test_each_amount_that_a_quota_counts_is_limited(said: dict[str, Any]) -> None:
+def test_every_resource_that_a_quota_counts_is_limited(said: dict[str, Any]) -> None:
     found = resources_of(**said)
     assert set(found["limits"]) >= COUNTED
     # Kubernetes requests what is limited where no request is named.
     assert {*found["requests"], *found["limits"]} >= COUNTED
 
 
-def test_what_a_class_names_stays_as_it_is() -> None:
+def test_resources_of_the_class_are_unchanged() -> None:
     said: dict[str, Any] = {
         "requests": {"cpu": "3", "memory": "1Gi", "ephemeral-storage": "5Gi"},
         "limits": {"cpu": "3", "memory": "2Gi", "ephemeral-storage": "6Gi", "nvidia.com/gpu": "1"},
@@ -39,7 +39,7 @@ def test_what_a_class_names_stays_as_it_is() -> None:
     assert resources_of(**said) == said
 
 
-def test_nothing_is_reserved_that_the_class_does_not_ask_for() -> None:
+def test_nothing_is_requested_that_the_class_does_not_request() -> None:
     found = resources_of(limits={"memory": "64Gi"})
     assert (found["requests"]["cpu"], found["requests"]["ephemeral-storage"]) == ("0", "0")
     assert "memory" not in found["requests"]
@@ -48,15 +48,15 @@ def test_nothing_is_reserved_that_the_class_does_not_ask_for() -> None:
 @pytest.mark.parametrize(
     ("requested", "limit"), [("250m", "2000m"), ("1", "4000m"), ("16", "64000m"), ("0.7", "2800m")]
 )
-def test_a_burst_of_cpu_is_four_times_the_request_and_at_least_two(requested: str, limit: str) -> None:
+def test_cpu_limit_is_four_times_the_request_and_at_least_two(requested: str, limit: str) -> None:
     assert resources_of(requests={"cpu": requested})["limits"]["cpu"] == limit
 
 
 @pytest.mark.parametrize(("scratch", "limit"), [("20Gi", "21504Mi"), ("500M", "1501Mi"), ("1Ti", "1049600Mi")])
-def test_local_disk_holds_the_scratch_volume_and_the_logs(scratch: str, limit: str) -> None:
+def test_ephemeral_storage_covers_the_scratch_volume_and_logs(scratch: str, limit: str) -> None:
     assert resources_of(scratch)["limits"]["ephemeral-storage"] == limit
 
 
-def test_a_limit_of_disk_is_never_below_what_is_requested() -> None:
+def test_ephemeral_storage_limit_is_never_below_the_request() -> None:
     found = resources_of("1Gi", requests={"ephemeral-storage": "40Gi"})
     assert amount(found["limits"]["ephemeral-storage"]) == amount("40Gi")

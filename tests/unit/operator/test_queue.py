@@ -1,7 +1,5 @@
 """A class with a limit: who waits, in what order, and what the job that waits shows."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from hypothesis import given
@@ -49,25 +47,25 @@ class Slots:
         return place.has_slot, place.position, place.depth
 
 
-def test_who_came_first_is_first() -> None:
+def test_waiting_jobs_are_served_in_fifo_order() -> None:
     slots = Slots(body("late", since=9), body("early", since=1))
     assert slots.place("early") == (True, 0, 2)
     assert slots.place("late") == (False, 1, 2)
 
 
-def test_a_higher_priority_goes_before_an_earlier_time() -> None:
+def test_higher_priority_goes_before_an_earlier_time() -> None:
     slots = Slots(body("early", since=1), body("urgent", since=9, priorityClassName="urgent"), urgent=1000)
     assert slots.place("urgent") == (True, 0, 2)
     assert slots.place("early") == (False, 1, 2)
 
 
-def test_a_slot_that_is_recorded_is_kept_whatever_comes() -> None:
+def test_recorded_slot_is_never_taken_away() -> None:
     slots = Slots(body("holder", since=9, slot=True), body("urgent", priorityClassName="urgent"), urgent=1000)
     assert slots.place("holder")[0]
     assert slots.place("urgent") == (False, 0, 1)
 
 
-def test_a_slot_that_is_about_to_be_recorded_is_given_to_nobody_else() -> None:
+def test_granted_slot_is_reserved_until_it_is_recorded() -> None:
     slots = Slots(body("first", since=1))
     assert slots.place("first")[0]
     slots.queues.grant("first")
@@ -78,13 +76,13 @@ def test_a_slot_that_is_about_to_be_recorded_is_given_to_nobody_else() -> None:
     assert slots.place("urgent")[0]
 
 
-def test_each_namespace_and_each_class_has_slots_of_its_own() -> None:
+def test_each_namespace_and_each_class_has_its_own_slots() -> None:
     slots = Slots(body("a", slot=True), body("b", namespace="elsewhere"), body("c", className="cpu"))
     assert slots.place("b")[0]
     assert slots.place("c")[0]
 
 
-def test_the_next_one_is_woken_when_a_slot_becomes_free() -> None:
+def test_next_job_is_woken_when_a_slot_becomes_free() -> None:
     slots = Slots(body("holder", slot=True), body("late", since=9), body("early", since=1))
     assert slots.woken == []
     slots.queues.observe(body("holder", slot=True, augment="completed"))
@@ -93,7 +91,7 @@ def test_the_next_one_is_woken_when_a_slot_becomes_free() -> None:
     assert slots.woken == ["early"]
 
 
-def test_a_job_that_is_suspended_ended_or_deleted_leaves_its_slot() -> None:
+def test_suspended_finished_or_deleted_job_frees_its_slot() -> None:
     for left in (body("holder", slot=True, suspend=True), body("holder", slot=True, state="failed"), None):
         slots = Slots(body("holder", slot=True), body("next"))
         assert not slots.place("next")[0]
@@ -104,7 +102,7 @@ def test_a_job_that_is_suspended_ended_or_deleted_leaves_its_slot() -> None:
         assert slots.place("next")[0]
 
 
-def test_a_job_that_a_finalizer_keeps_after_its_deletion_keeps_no_slot() -> None:
+def test_deleted_job_kept_by_a_finalizer_frees_its_slot() -> None:
     slots = Slots(body("holder", slot=True), body("next"))
     kept = body("holder", slot=True)
     kept["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
@@ -113,13 +111,13 @@ def test_a_job_that_a_finalizer_keeps_after_its_deletion_keeps_no_slot() -> None
     assert slots.woken == ["next"]
 
 
-def test_a_job_that_is_being_cancelled_holds_its_slot_but_does_not_wait_for_one() -> None:
+def test_job_being_cancelled_keeps_its_slot_but_does_not_wait_for_one() -> None:
     slots = Slots(body("holder", slot=True, cancel=True), body("waiting", cancel=True), body("next"))
     assert not slots.place("next")[0]
     assert slots.queues.place_of("waiting", 1) is None
 
 
-def test_a_job_that_was_on_its_way_before_there_was_a_limit_has_a_slot() -> None:
+def test_job_provisioned_before_there_was_a_limit_has_a_slot() -> None:
     old = body("old")
     old["status"]["phases"].append({"name": "provision", "status": "completed"})
     slots = Slots(old, body("next"))
@@ -128,7 +126,7 @@ def test_a_job_that_was_on_its_way_before_there_was_a_limit_has_a_slot() -> None
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcdefgh"), st.sampled_from(["come", "ask", "end", "lose"])), max_size=60))
-def test_never_more_jobs_than_the_limit_have_a_slot_and_a_free_one_is_not_left(
+def test_slots_never_exceed_the_limit_and_none_is_left_free(
     steps: list[tuple[str, str]],
 ) -> None:
     limit, slots, waiting, holding = 2, Slots(), set[str](), set[str]()
@@ -170,7 +168,7 @@ def waiting(**spec: Any) -> SimulatedCluster:
     return cluster
 
 
-def test_a_job_that_waits_for_a_slot_makes_no_pods_and_shows_its_place() -> None:
+def test_waiting_job_creates_no_pods_and_shows_its_position() -> None:
     cluster = waiting()
     assert not cluster.has_job(AUGMENT)
     assert cluster.status.queue is not None
@@ -183,7 +181,7 @@ def test_a_job_that_waits_for_a_slot_makes_no_pods_and_shows_its_place() -> None
     assert cluster.decide().requeue_after is not None
 
 
-def test_a_slot_is_recorded_before_anything_is_made() -> None:
+def test_slot_is_recorded_before_anything_is_created() -> None:
     cluster = waiting()
     cluster.place = SLOT
     cluster.reconcile()
@@ -194,7 +192,7 @@ def test_a_slot_is_recorded_before_anything_is_made() -> None:
     assert cluster.status.queue is None
 
 
-def test_a_job_that_got_its_slot_completes() -> None:
+def test_job_with_a_slot_completes() -> None:
     cluster = waiting()
     cluster.place = SLOT
     cluster.settle()
@@ -203,7 +201,7 @@ def test_a_job_that_got_its_slot_completes() -> None:
     assert cluster.status.state == State.COMPLETED
 
 
-def test_the_wait_in_the_queue_does_not_count_towards_the_deadline() -> None:
+def test_queue_time_does_not_count_towards_the_deadline() -> None:
     cluster = waiting(activeDeadlineSeconds=60)
     cluster.pass_time(3600)
     cluster.settle()
@@ -213,7 +211,7 @@ def test_the_wait_in_the_queue_does_not_count_towards_the_deadline() -> None:
     assert cluster.fails_after(60)
 
 
-def test_a_suspended_job_gives_its_slot_away_and_waits_for_another_when_it_is_resumed() -> None:
+def test_suspended_job_frees_its_slot_and_queues_again_when_resumed() -> None:
     cluster = SimulatedCluster()
     cluster.place = SLOT
     cluster.reach(AUGMENT)
@@ -232,7 +230,7 @@ def test_a_suspended_job_gives_its_slot_away_and_waits_for_another_when_it_is_re
     assert cluster.running_pods
 
 
-def test_a_limit_that_is_taken_away_lets_everybody_go() -> None:
+def test_removed_limit_admits_all_jobs() -> None:
     cluster = waiting()
     cluster.place = None
     cluster.settle()
@@ -240,7 +238,7 @@ def test_a_limit_that_is_taken_away_lets_everybody_go() -> None:
     assert cluster.has_job(AUGMENT)
 
 
-def test_a_new_attempt_queues_anew() -> None:
+def test_new_attempt_queues_again() -> None:
     cluster = SimulatedCluster()
     cluster.place = SLOT
     cluster.reach(AUGMENT)
@@ -254,7 +252,7 @@ def test_a_new_attempt_queues_anew() -> None:
     assert (admitted(cluster).status, admitted(cluster).reason) == ("False", "Queued")
 
 
-def test_a_job_that_waits_can_be_cancelled() -> None:
+def test_waiting_job_can_be_cancelled() -> None:
     cluster = waiting()
     cluster.change(cancel=True)
     cluster.settle()

@@ -1,4 +1,4 @@
-"""What of a status is written at once, and what may wait for more."""
+"""Which changes of a status are written at once, and which are deferred when there are many jobs."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -15,8 +15,8 @@ MANY = 100 * DEFERRABLE_WRITES_PER_SECOND
 Happens = Callable[[SimulatedCluster], object]
 
 
-def pace_of_first_write(cluster: SimulatedCluster, happens: Happens, jobs: int) -> timedelta:
-    """The pace of the first write that something leads to."""
+def delay_of_first_write(cluster: SimulatedCluster, happens: Happens, jobs: int) -> timedelta:
+    """The delay of the first write after something happens."""
     happens(cluster)
     before, after = operator_part(cluster.status), operator_part(cluster.decide().status)
     return status_delay(before, after, under_way=jobs, augmenting=jobs // 2)
@@ -64,10 +64,10 @@ AUGMENTING: tuple[Happens, ...] = (
         pytest.param(ON_AUGMENT, lambda cluster: cluster.start_pod(AUGMENT), id="it has a node"),
     ],
 )
-def test_what_is_only_told_waits_where_there_are_many_jobs(course: tuple[Happens, ...], happens: Happens) -> None:
-    assert pace_of_first_write(reached(*course), happens, 1) == AT_ONCE
-    assert pace_of_first_write(reached(*course), happens, 3 * DEFERRABLE_WRITES_PER_SECOND) == timedelta(seconds=3)
-    assert pace_of_first_write(reached(*course), happens, MANY) == MAX_DEFERRAL
+def test_informational_changes_are_deferred_with_many_jobs(course: tuple[Happens, ...], happens: Happens) -> None:
+    assert delay_of_first_write(reached(*course), happens, 1) == AT_ONCE
+    assert delay_of_first_write(reached(*course), happens, 3 * DEFERRABLE_WRITES_PER_SECOND) == timedelta(seconds=3)
+    assert delay_of_first_write(reached(*course), happens, MANY) == MAX_DEFERRAL
 
 
 @pytest.mark.parametrize(
@@ -87,13 +87,13 @@ def test_what_is_only_told_waits_where_there_are_many_jobs(course: tuple[Happens
         ),
     ],
 )
-def test_what_something_rests_on_is_written_at_once(course: tuple[Happens, ...], happens: Happens) -> None:
-    assert pace_of_first_write(reached(*course), happens, MANY) == AT_ONCE
+def test_critical_fields_are_written_at_once(course: tuple[Happens, ...], happens: Happens) -> None:
+    assert delay_of_first_write(reached(*course), happens, MANY) == AT_ONCE
 
 
-def test_numbers_alone_are_written_seldom_and_more_so_where_many_jobs_have_some() -> None:
+def test_progress_alone_is_written_less_often_the_more_jobs_augment() -> None:
     def half_done(cluster: SimulatedCluster) -> None:
         cluster.report_shard(0, state="running", frames={"total": 1500, "done": 700})
 
-    assert pace_of_first_write(reached(*AUGMENTING), half_done, 1) == COUNTERS_INTERVAL
-    assert pace_of_first_write(reached(*AUGMENTING), half_done, MANY) == timedelta(seconds=50)
+    assert delay_of_first_write(reached(*AUGMENTING), half_done, 1) == COUNTERS_INTERVAL
+    assert delay_of_first_write(reached(*AUGMENTING), half_done, MANY) == timedelta(seconds=50)

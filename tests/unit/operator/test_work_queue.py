@@ -1,4 +1,4 @@
-"""The queue between what changes and what is reconciled."""
+"""The work queue: deduplication, delays, backoff and the order of keys."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -17,7 +17,7 @@ Handler = Callable[[str], Awaitable[timedelta | None]]
 
 @asynccontextmanager
 async def working(queue: WorkQueue, handle: Handler, workers: int = 1) -> AsyncIterator[list[str]]:
-    """Workers on the queue; gives the list of keys whose handling failed."""
+    """Workers on the queue; yields the list of keys whose handling failed."""
     failed: list[str] = []
     tasks = [asyncio.create_task(queue.work(handle, failed.append)) for _ in range(workers)]
     try:
@@ -30,12 +30,12 @@ async def working(queue: WorkQueue, handle: Handler, workers: int = 1) -> AsyncI
 
 async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
     async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 - what is waited for is plain data
+        while not condition():  # noqa: ASYNC110 - the condition is on plain data
             await asyncio.sleep(0.001)
 
 
 async def idle() -> None:
-    """Long enough for anything that is going to happen at once."""
+    """Wait long enough for anything that is going to happen at once."""
     await asyncio.sleep(0.05)
 
 
@@ -45,7 +45,7 @@ def _quick_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(work_queue, "LONGEST_BACKOFF_SECONDS", 0.1)
 
 
-async def test_a_key_that_is_added_is_handled() -> None:
+async def test_added_key_is_handled() -> None:
     queue, handled = WorkQueue(), []
 
     async def handle(key: str) -> None:
@@ -57,7 +57,7 @@ async def test_a_key_that_is_added_is_handled() -> None:
         await until(lambda: handled == ["a", "b"])
 
 
-async def test_a_key_that_waits_already_is_handled_once() -> None:
+async def test_key_that_already_waits_is_handled_once() -> None:
     queue, handled = WorkQueue(), []
 
     async def handle(key: str) -> None:
@@ -70,7 +70,7 @@ async def test_a_key_that_waits_already_is_handled_once() -> None:
     assert handled == ["a"]
 
 
-async def test_a_key_that_is_added_while_it_is_handled_is_handled_once_more() -> None:
+async def test_key_added_while_it_is_handled_is_handled_again() -> None:
     queue, handled, go_on = WorkQueue(), [], asyncio.Event()
 
     async def handle(key: str) -> None:
@@ -90,15 +90,15 @@ async def test_a_key_that_is_added_while_it_is_handled_is_handled_once_more() ->
     assert handled == ["a", "a"]
 
 
-async def test_a_key_is_never_in_two_hands_at_once() -> None:
-    queue, at_once, most, handled = WorkQueue(), 0, 0, 0
+async def test_key_is_never_handled_by_two_workers_at_the_same_time() -> None:
+    queue, concurrent, most, handled = WorkQueue(), 0, 0, 0
 
     async def handle(key: str) -> None:
-        nonlocal at_once, most, handled
-        at_once += 1
-        most = max(most, at_once)
+        nonlocal concurrent, most, handled
+        concurrent += 1
+        most = max(most, concurrent)
         await asyncio.sleep(0.001)
-        at_once -= 1
+        concurrent -= 1
         handled += 1
 
     async with working(queue, handle, workers=4):
@@ -110,7 +110,7 @@ async def test_a_key_is_never_in_two_hands_at_once() -> None:
     assert most == 1
 
 
-async def test_different_keys_are_handled_side_by_side() -> None:
+async def test_different_keys_are_handled_concurrently() -> None:
     queue, begun, go_on = WorkQueue(), set(), asyncio.Event()
 
     async def handle(key: str) -> None:
@@ -123,7 +123,7 @@ async def test_different_keys_are_handled_side_by_side() -> None:
         await until(lambda: begun == {"a", "b"})
 
 
-async def test_keys_that_can_wait_go_behind_the_others() -> None:
+async def test_low_priority_keys_are_handled_after_the_others() -> None:
     queue, handled = WorkQueue(can_wait=str.isupper), []
 
     async def handle(key: str) -> None:
@@ -139,7 +139,7 @@ async def test_keys_that_can_wait_go_behind_the_others() -> None:
     assert handled == ["b", "d", "A", "C", "E"]
 
 
-async def test_keys_that_can_wait_have_their_turn_however_many_others_come() -> None:
+async def test_low_priority_keys_do_not_starve() -> None:
     queue, handled = WorkQueue(can_wait=str.isupper), []
 
     async def handle(key: str) -> timedelta:
@@ -155,7 +155,7 @@ async def test_keys_that_can_wait_have_their_turn_however_many_others_come() -> 
     assert all(later - earlier <= MAX_CONSECUTIVE_HIGH_PRIORITY + 1 for earlier, later in pairwise(turns))
 
 
-async def test_a_handler_may_ask_for_its_key_again_later() -> None:
+async def test_key_is_requeued_after_the_delay_its_handler_returns() -> None:
     queue, handled = WorkQueue(), []
 
     async def handle(key: str) -> timedelta | None:
@@ -169,7 +169,7 @@ async def test_a_handler_may_ask_for_its_key_again_later() -> None:
     assert len(handled) == 3
 
 
-async def test_a_delayed_key_is_handled_after_its_delay() -> None:
+async def test_delayed_key_is_handled_after_its_delay() -> None:
     queue, handled, loop = WorkQueue(), [], asyncio.get_running_loop()
 
     async def handle(key: str) -> None:
@@ -182,7 +182,7 @@ async def test_a_delayed_key_is_handled_after_its_delay() -> None:
     assert handled[0] - began >= 0.049
 
 
-async def test_of_two_delays_the_sooner_counts() -> None:
+async def test_sooner_of_two_delays_counts() -> None:
     queue, handled = WorkQueue(), []
 
     async def handle(key: str) -> None:
@@ -196,7 +196,7 @@ async def test_of_two_delays_the_sooner_counts() -> None:
         await until(lambda: sorted(handled) == ["a", "b"])
 
 
-async def test_adding_a_key_makes_its_delay_pointless() -> None:
+async def test_adding_a_key_cancels_its_delay() -> None:
     queue, handled = WorkQueue(), []
 
     async def handle(key: str) -> None:
@@ -209,7 +209,7 @@ async def test_adding_a_key_makes_its_delay_pointless() -> None:
     assert handled == ["a"]
 
 
-async def test_a_key_that_fails_comes_back_by_itself() -> None:
+async def test_failed_key_is_requeued() -> None:
     queue, tries = WorkQueue(), 0
 
     async def handle(key: str) -> None:
@@ -226,7 +226,7 @@ async def test_a_key_that_fails_comes_back_by_itself() -> None:
     assert failed == ["a", "a"]
 
 
-async def test_a_key_that_keeps_failing_comes_back_ever_later_up_to_a_limit() -> None:
+async def test_backoff_grows_with_each_failure_up_to_a_limit() -> None:
     queue, times, loop = WorkQueue(), [], asyncio.get_running_loop()
 
     async def handle(key: str) -> None:
@@ -243,7 +243,7 @@ async def test_a_key_that_keeps_failing_comes_back_ever_later_up_to_a_limit() ->
     assert all(0.099 <= pause < 0.5 for pause in pauses[3:])
 
 
-async def test_success_forgets_the_failures_before_it() -> None:
+async def test_success_resets_the_backoff() -> None:
     queue, times, loop = WorkQueue(), [], asyncio.get_running_loop()
 
     async def handle(key: str) -> None:
@@ -259,7 +259,7 @@ async def test_success_forgets_the_failures_before_it() -> None:
     assert times[5] - times[4] < times[3] - times[2]
 
 
-async def test_one_key_that_fails_does_not_hold_up_another() -> None:
+async def test_failing_key_does_not_delay_another() -> None:
     queue, handled = WorkQueue(), []
 
     async def handle(key: str) -> None:
@@ -273,7 +273,7 @@ async def test_one_key_that_fails_does_not_hold_up_another() -> None:
         await until(lambda: handled == ["good"])
 
 
-async def test_a_forgotten_key_is_not_brought_back() -> None:
+async def test_forgotten_key_is_not_requeued() -> None:
     queue, handled = WorkQueue(), []
 
     async def handle(key: str) -> None:
@@ -286,7 +286,7 @@ async def test_a_forgotten_key_is_not_brought_back() -> None:
     assert handled == []
 
 
-async def test_a_worker_that_is_cancelled_leaves_its_key_to_be_handled_again() -> None:
+async def test_key_of_a_cancelled_worker_can_be_handled_again() -> None:
     queue, begun, handled = WorkQueue(), asyncio.Event(), []
 
     async def hang(key: str) -> None:

@@ -52,7 +52,7 @@ def fields_of(phase: PhaseName) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("phase", PHASES)
-def test_a_pod_passes_the_restricted_pod_security_standard(phase: PhaseName) -> None:
+def test_pod_passes_the_restricted_pod_security_standard(phase: PhaseName) -> None:
     pod, container = pod_of(phase), container_of(phase)
     assert pod["securityContext"]["runAsNonRoot"] is True
     assert pod["securityContext"]["runAsUser"] != 0
@@ -68,7 +68,7 @@ def test_a_pod_passes_the_restricted_pod_security_standard(phase: PhaseName) -> 
 
 
 @pytest.mark.parametrize("phase", PHASES)
-def test_the_root_of_a_pod_is_read_only_and_its_scratch_is_bounded(phase: PhaseName) -> None:
+def test_root_file_system_is_read_only_and_scratch_is_limited(phase: PhaseName) -> None:
     augmentation_class = make_class(scratchSize="7Gi")
     container = container_of(phase, augmentation_class=augmentation_class)
     (scratch,) = (
@@ -80,7 +80,7 @@ def test_the_root_of_a_pod_is_read_only_and_its_scratch_is_bounded(phase: PhaseN
 
 
 @pytest.mark.parametrize("phase", PHASES)
-def test_the_hub_token_is_mounted_read_only_and_may_be_missing(phase: PhaseName) -> None:
+def test_hub_token_is_mounted_read_only_and_optional(phase: PhaseName) -> None:
     (mount,) = (each for each in container_of(phase)["volumeMounts"] if each["name"] == "hub-token")
     (volume,) = (each for each in pod_of(phase)["volumes"] if each["name"] == "hub-token")
     assert mount["readOnly"] is True
@@ -91,12 +91,12 @@ def test_the_hub_token_is_mounted_read_only_and_may_be_missing(phase: PhaseName)
 
 
 @pytest.mark.parametrize("phase", PHASES)
-def test_the_token_is_never_in_the_environment(phase: PhaseName) -> None:
+def test_hub_token_is_never_in_the_environment(phase: PhaseName) -> None:
     assert not [entry for entry in container_of(phase)["env"] if "secretKeyRef" in entry.get("valueFrom", {})]
     assert "envFrom" not in container_of(phase)
 
 
-def test_a_job_may_bring_a_token_of_its_own() -> None:
+def test_job_may_name_its_own_token() -> None:
     job = a_job(credentialsSecretRef={"name": "mine", "key": "hf"})
     (volume,) = (each for each in pod_of(RESOLVE, job=job)["volumes"] if each["name"] == "hub-token")
     assert (volume["secret"]["secretName"], volume["secret"]["items"][0]["key"]) == ("mine", "hf")
@@ -104,7 +104,7 @@ def test_a_job_may_bring_a_token_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("phase", PHASES)
-def test_a_pod_knows_its_job_its_hub_and_its_secret(phase: PhaseName) -> None:
+def test_environment_names_job_hub_and_secret(phase: PhaseName) -> None:
     values = values_of(phase, augmentation_class=make_class(hub={"endpoint": "http://hub.example:8000"}))
     assert values["AUGMENTATION_JOB_NAMESPACE"] == "default"
     assert values["AUGMENTATION_JOB_NAME"] == NAME
@@ -114,31 +114,31 @@ def test_a_pod_knows_its_job_its_hub_and_its_secret(phase: PhaseName) -> None:
 
 
 @pytest.mark.parametrize("phase", PHASES)
-def test_a_pod_is_told_its_own_name_and_its_node(phase: PhaseName) -> None:
+def test_environment_names_pod_and_node(phase: PhaseName) -> None:
     fields = fields_of(phase)
     assert fields["AUGMENTATION_POD_NAME"] == "metadata.name"
     assert fields["AUGMENTATION_NODE_NAME"] == "spec.nodeName"
 
 
 @pytest.mark.parametrize("phase", PHASES)
-def test_a_pod_is_told_its_phase_as_its_one_argument(phase: PhaseName) -> None:
+def test_phase_is_the_only_argument(phase: PhaseName) -> None:
     assert container_of(phase)["args"] == [phase.value]
     assert "command" not in container_of(phase)
 
 
-def test_the_number_of_shards_is_told_to_those_who_need_it() -> None:
+def test_environment_has_the_shard_count_where_it_is_needed() -> None:
     assert "AUGMENTATION_SHARD_COUNT" not in values_of(RESOLVE)
     assert values_of(AUGMENT)["AUGMENTATION_SHARD_COUNT"] == "2"
     assert values_of(PUBLISH)["AUGMENTATION_SHARD_COUNT"] == "2"
 
 
-def test_a_shard_is_told_how_often_it_failed_before() -> None:
+def test_environment_has_the_number_of_failures_of_the_shard() -> None:
     failures = "metadata.annotations['batch.kubernetes.io/job-index-failure-count']"
     assert fields_of(AUGMENT)["AUGMENTATION_SHARD_ATTEMPT"] == failures
     assert "AUGMENTATION_SHARD_ATTEMPT" not in fields_of(PUBLISH)
 
 
-def test_the_limit_of_frames_is_told_to_resolve_alone() -> None:
+def test_only_resolve_has_the_frame_limit() -> None:
     limited = make_class(limits={"maxFrames": 5000})
     assert values_of(RESOLVE, augmentation_class=limited)["AUGMENTATION_MAX_FRAMES"] == "5000"
     assert values_of(RESOLVE)["AUGMENTATION_MAX_FRAMES"] == "1000000000"
@@ -146,25 +146,25 @@ def test_the_limit_of_frames_is_told_to_resolve_alone() -> None:
 
 
 @pytest.mark.parametrize("phase", PHASES)
-def test_what_libraries_write_goes_to_scratch(phase: PhaseName) -> None:
+def test_libraries_write_to_scratch(phase: PhaseName) -> None:
     values = values_of(phase)
     assert all(values[name].startswith("/scratch") for name in ("HOME", "TMPDIR", "HF_HOME"))
 
 
 @pytest.mark.parametrize("phase", PHASES)
-def test_a_pod_runs_as_the_jobs_own_identity_once(phase: PhaseName) -> None:
+def test_pod_runs_as_the_identity_of_its_job(phase: PhaseName) -> None:
     pod = pod_of(phase)
     assert pod["serviceAccountName"] == "kitchen-0f1e2d3c-worker"
     assert pod["restartPolicy"] == "Never"
 
 
 @pytest.mark.parametrize("phase", PHASES)
-def test_a_worker_that_dies_without_a_word_is_explained_by_its_log(phase: PhaseName) -> None:
+def test_termination_message_falls_back_to_the_log(phase: PhaseName) -> None:
     assert container_of(phase)["terminationMessagePolicy"] == "FallbackToLogsOnError"
 
 
 @pytest.mark.parametrize("phase", PHASES)
-def test_a_pod_carries_the_labels_it_is_found_by(phase: PhaseName) -> None:
+def test_pod_has_the_labels_of_a_child(phase: PhaseName) -> None:
     labels = worker_pod(a_job(), make_class(), phase, 2)["metadata"]["labels"]
     assert labels["augmentation.dev/job-uid"] == UID
     assert labels["augmentation.dev/job-name"] == NAME
@@ -172,14 +172,14 @@ def test_a_pod_carries_the_labels_it_is_found_by(phase: PhaseName) -> None:
 
 
 @pytest.mark.parametrize("phase", PHASES)
-def test_the_image_its_policy_and_its_secrets_come_from_the_class(phase: PhaseName) -> None:
+def test_image_pull_policy_and_pull_secrets_come_from_the_class(phase: PhaseName) -> None:
     augmentation_class = make_class(imagePullPolicy="Always", imagePullSecrets=["registry"])
     assert container_of(phase, augmentation_class=augmentation_class)["image"] == IMAGE
     assert container_of(phase, augmentation_class=augmentation_class)["imagePullPolicy"] == "Always"
     assert pod_of(phase, augmentation_class=augmentation_class)["imagePullSecrets"] == [{"name": "registry"}]
 
 
-def test_only_augment_pods_take_the_resources_and_the_nodes_of_the_class() -> None:
+def test_only_augment_pods_have_resources_and_nodes_of_the_class() -> None:
     gpu = make_class(
         resources={"requests": {"cpu": "4"}, "limits": {"nvidia.com/gpu": "1"}},
         placements=[
@@ -200,7 +200,7 @@ def test_only_augment_pods_take_the_resources_and_the_nodes_of_the_class() -> No
     assert "nvidia.com/gpu" not in resolve["containers"][0]["resources"]["limits"]
 
 
-def test_a_rung_of_the_ladder_may_have_resources_of_its_own() -> None:
+def test_placement_may_have_its_own_resources() -> None:
     rung = make_class(
         resources={"limits": {"memory": "1Gi"}},
         placements=[{"name": "big", "resources": {"limits": {"memory": "64Gi"}}}],
@@ -208,13 +208,13 @@ def test_a_rung_of_the_ladder_may_have_resources_of_its_own() -> None:
     assert container_of(AUGMENT, augmentation_class=rung)["resources"]["limits"]["memory"] == "64Gi"
 
 
-def test_the_priority_of_the_pods_is_the_jobs() -> None:
+def test_pods_have_the_priority_of_the_job() -> None:
     assert pod_of(AUGMENT, job=a_job(priorityClassName="research"))["priorityClassName"] == "research"
     assert "priorityClassName" not in pod_of(AUGMENT)
 
 
 @pytest.mark.parametrize("phase", PHASES)
-def test_a_volume_that_is_source_and_output_is_one_volume_with_two_mounts(phase: PhaseName) -> None:
+def test_volume_of_source_and_output_is_one_volume_with_two_mounts(phase: PhaseName) -> None:
     job = a_job(source={"volume": {"claimName": "data", "path": "lab/pusht"}}, output={})
     claims = {
         volume["name"]: volume["persistentVolumeClaim"]["claimName"]
@@ -236,24 +236,24 @@ def claims_of(phase: PhaseName, **spec: Any) -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("phase", PHASES)
-def test_a_result_for_the_hub_mounts_the_source_only_and_read_only_at_the_volume(phase: PhaseName) -> None:
+def test_source_volume_is_read_only_when_the_output_is_a_hub(phase: PhaseName) -> None:
     claims = claims_of(phase, source={"volume": {"claimName": "data"}}, output={"hub": {}})
     assert claims == {"source": {"claimName": "data", "readOnly": True}}
 
 
 @pytest.mark.parametrize("phase", PHASES)
-def test_of_two_volumes_the_one_that_is_read_cannot_be_written_at_all(phase: PhaseName) -> None:
+def test_source_volume_is_read_only_next_to_an_output_volume(phase: PhaseName) -> None:
     claims = claims_of(phase, source={"volume": {"claimName": "data"}}, output={"volume": {"claimName": "results"}})
     assert claims == {"source": {"claimName": "data", "readOnly": True}, "output": {"claimName": "results"}}
 
 
 @pytest.mark.parametrize("phase", PHASES)
-def test_files_of_a_volume_keep_their_group_where_its_root_has_the_pods(phase: PhaseName) -> None:
+def test_group_of_volume_files_changes_only_on_root_mismatch(phase: PhaseName) -> None:
     assert pod_of(phase)["securityContext"]["fsGroupChangePolicy"] == "OnRootMismatch"
 
 
 @pytest.mark.parametrize("phase", [RESOLVE, AUGMENT, PUBLISH])
-def test_a_pods_own_token_lasts_an_hour_and_is_for_the_api_server_alone(phase: PhaseName) -> None:
+def test_service_account_token_lasts_an_hour(phase: PhaseName) -> None:
     pod = pod_of(phase)
     assert pod["automountServiceAccountToken"] is False
     (mount,) = (each for each in container_of(phase)["volumeMounts"] if each["name"] == "identity")
