@@ -1,4 +1,4 @@
-"""The NetworkPolicy of a namespace's workers: nobody may connect to them, and they only to what they need."""
+"""The NetworkPolicy of a namespace's workers: no ingress, and egress only to what they need."""
 
 import ipaddress
 import json
@@ -15,7 +15,7 @@ _HTTPS: Final = 443
 
 
 class ApiServerAddress(NamedTuple):
-    """Where pods reach the API server; no `cidr`: at any address."""
+    """An address at which pods reach the API server; an empty `cidr` means any address."""
 
     cidr: str
     port: int
@@ -23,11 +23,11 @@ class ApiServerAddress(NamedTuple):
 
 @dataclass(frozen=True)
 class WorkersEgress:
-    """What the chart lets workers connect to.
+    """The connections that the chart allows workers to make.
 
     Attributes:
-        rules: egress rules for DNS, the hubs and whatever an administrator has added.
-        api_server: addresses of the API server, where an administrator names them; empty: as the cluster names them.
+        rules: egress rules for DNS, the hubs and anything an administrator has added.
+        api_server: addresses of the API server set by an administrator; empty: those that the cluster reports.
     """
 
     rules: tuple[Manifest, ...]
@@ -35,40 +35,43 @@ class WorkersEgress:
 
 
 def read_workers_egress(path: Path) -> WorkersEgress:
-    """The chart's file: `{"egress": [...], "apiServerCIDRs": [...], "apiServerPorts": [...]}`."""
+    """Read the file of the chart: `{"egress": [...], "apiServerCIDRs": [...], "apiServerPorts": [...]}`."""
     document = json.loads(path.read_text(encoding="utf-8"))
-    named = {ApiServerAddress(cidr, port) for cidr in document["apiServerCIDRs"] for port in document["apiServerPorts"]}
-    return WorkersEgress(tuple(document["egress"]), frozenset(named))
+    cidrs, ports = document["apiServerCIDRs"], document["apiServerPorts"]
+    api_server = frozenset(ApiServerAddress(cidr, port) for cidr in cidrs for port in ports)
+    return WorkersEgress(tuple(document["egress"]), api_server)
 
 
 def api_server_addresses(
-    endpoint_slice: Mapping[str, Any], host: str, port: str, *, cilium: bool = False
+    endpoint_slice: Mapping[str, Any], host: str, service_port: str, *, cilium: bool = False
 ) -> frozenset[ApiServerAddress]:
     """The API server's own addresses, and the one of its Service.
 
-    Some networks look at a packet before the Service's address is replaced by the API server's, most do afterwards.
+    Some networks check a packet before the address of the Service is replaced by the API server's, most of them after.
 
     Args:
-        endpoint_slice: `kubernetes` of the namespace `default`, which the API server keeps itself.
+        endpoint_slice: `kubernetes` of the namespace `default`, which the API server maintains itself.
         host: KUBERNETES_SERVICE_HOST of this pod; empty: not in a pod.
-        port: KUBERNETES_SERVICE_PORT of this pod.
-        cilium: whether Cilium may enforce the policies. To it no ipBlock matches a node, and many an API server runs
-            on one: its port, unless that is 443, is then allowed at any address.
+        service_port: KUBERNETES_SERVICE_PORT of this pod.
+        cilium: whether Cilium may enforce the policies. For Cilium no ipBlock matches a node, and API servers often run
+            on one: their port, unless it is 443, is then allowed at any address.
     """
-    found = {
-        ApiServerAddress(_single(address), int(each["port"]))
+    addresses = {
+        ApiServerAddress(_single(address), int(port["port"]))
         for endpoint in endpoint_slice.get("endpoints") or ()
         for address in endpoint["addresses"]
-        for each in endpoint_slice.get("ports") or ()
+        for port in endpoint_slice.get("ports") or ()
     }
     if cilium:
-        found |= {ApiServerAddress("", address.port) for address in found if address.port != _HTTPS}
-    return frozenset(found | ({ApiServerAddress(_single(host), int(port))} if host and port else set()))
+        addresses |= {ApiServerAddress("", address.port) for address in addresses if address.port != _HTTPS}
+    if host and service_port:
+        addresses.add(ApiServerAddress(_single(host), int(service_port)))
+    return frozenset(addresses)
 
 
 def network_policy(namespace: str, egress: WorkersEgress, api_server: Iterable[ApiServerAddress]) -> Manifest:
-    """The policy of one namespace, for the pods of all of its jobs."""
-    reached = [
+    """The NetworkPolicy of one namespace, for the pods of all its jobs."""
+    api_server_rules = [
         {
             **({"to": [{"ipBlock": {"cidr": address.cidr}}]} if address.cidr else {}),
             "ports": [{"port": address.port, "protocol": "TCP"}],
@@ -90,7 +93,7 @@ def network_policy(namespace: str, egress: WorkersEgress, api_server: Iterable[A
             "podSelector": {"matchExpressions": [{"key": LABEL_JOB_UID, "operator": "Exists"}]},
             "policyTypes": ["Ingress", "Egress"],
             "ingress": [],
-            "egress": [*reached, *egress.rules],
+            "egress": [*api_server_rules, *egress.rules],
         },
     }
 

@@ -1,4 +1,4 @@
-"""Metadata that every child shares: its name, its labels, and the owner it is deleted with."""
+"""Metadata of all children: name, labels, and the owner with which they are deleted."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ Manifest = dict[str, Any]
 
 
 def child_labels(job: AugmentationJob, phase: PhaseName | None = None) -> dict[str, str]:
-    """Labels by which a child, and the pods it makes, are found."""
+    """Labels by which a child, and the pods it creates, are selected."""
     labels = {
         "app.kubernetes.io/managed-by": "augmentation-operator",
         LABEL_JOB_UID: job.metadata.uid,
@@ -20,7 +20,7 @@ def child_labels(job: AugmentationJob, phase: PhaseName | None = None) -> dict[s
 
 
 def child_metadata(job: AugmentationJob, name: str, phase: PhaseName | None = None) -> Manifest:
-    """metadata of a child object: the garbage collector deletes it with its AugmentationJob."""
+    """The metadata of a child object, which the garbage collector deletes with its AugmentationJob."""
     return {
         "name": name,
         "namespace": job.metadata.namespace,

@@ -1,4 +1,4 @@
-"""Changes of objects that exist already."""
+"""Patches of existing objects."""
 
 from dataclasses import dataclass
 
@@ -22,5 +22,5 @@ def suspend_job(name: str, suspend: bool) -> Patch:
 
 
 def queue_job(name: str, queue: str) -> Patch:
-    """Put a Job into a LocalQueue of Kueue's."""
+    """Put a Job into a LocalQueue of Kueue."""
     return Patch(Resource.JOBS, name, {"metadata": {"labels": {LABEL_QUEUE: queue}}})

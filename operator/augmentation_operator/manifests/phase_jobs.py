@@ -1,4 +1,4 @@
-"""The batch/v1 Jobs of the three phases that run pods: resolve, augment (one index a shard), publish."""
+"""The batch/v1 Jobs of the three phases that run pods: resolve, augment (one index per shard), publish."""
 
 from augmentation_api import AugmentationClass, AugmentationJob
 from augmentation_api.failure import PERMANENT_EXIT_CODES
@@ -10,8 +10,8 @@ from augmentation_operator.children.turn import attempt_of, placement_index
 from augmentation_operator.manifests.ownership import Manifest, child_metadata
 from augmentation_operator.manifests.worker_pod import worker_pod
 
-# Kubernetes itself then decides what to start again: a pod that was evicted or preempted does not count, a permanent
-# failure ends the Job at once, everything else is tried again with backoff up to the limit.
+# Kubernetes itself retries pods by this policy: an evicted or preempted pod does not count, a permanent failure fails
+# the Job at once, and any other failure is retried with backoff up to the limit.
 _POD_FAILURE_POLICY = {
     "rules": [
         {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
@@ -28,12 +28,12 @@ _POD_FAILURE_POLICY = {
 
 
 def resolve_job(job: AugmentationJob, augmentation_class: AugmentationClass) -> Manifest:
-    """The Job that pins the source, checks everything that can be wrong and writes the totals to status."""
+    """The Job that pins the source, validates it and writes its totals to the status."""
     return _single_pod_job(job, augmentation_class, PhaseName.RESOLVE, shard_count=0)
 
 
 def publish_job(job: AugmentationJob, augmentation_class: AugmentationClass, shard_count: int) -> Manifest:
-    """The Job that merges the shards' work, checks the result and makes it visible in one commit."""
+    """The Job that merges the results of the shards, checks them and publishes them in one commit."""
     return _single_pod_job(job, augmentation_class, PhaseName.PUBLISH, shard_count)
 
 
@@ -42,10 +42,10 @@ def augment_job(
 ) -> Manifest:
     """The Indexed Job that writes the augmented episodes, one index per shard.
 
-    It alone waits in a queue of Kueue's: the other two take a CPU for seconds, and should not wait for accelerators.
+    Only this Job waits in a queue of Kueue: the other two take a CPU for seconds, and should not wait for accelerators.
 
     Args:
-        queue: Kueue's LocalQueue; None: none.
+        queue: the LocalQueue of Kueue; None: none.
     """
     limit = augmentation_class.spec.limits.max_parallelism
     metadata = _metadata(job, PhaseName.AUGMENT)
@@ -56,13 +56,13 @@ def augment_job(
         "kind": "Job",
         "metadata": metadata,
         "spec": {
-            # Kueue starts it. Its webhook would suspend it too, were it there already.
+            # Kueue starts it. Its webhook would suspend it too, if it is installed.
             **({"suspend": True} if queue else {}),
             "completionMode": "Indexed",
             "completions": shard_count,
             "parallelism": min(job.spec.parallelism or shard_count, shard_count, limit),
             "backoffLimitPerIndex": job.spec.backoff_limit_per_shard,
-            # One shard given up means no result: the others need not go on.
+            # One failed shard means no result: the others need not continue.
             "maxFailedIndexes": 0,
             "podReplacementPolicy": "Failed",
             "podFailurePolicy": _POD_FAILURE_POLICY,

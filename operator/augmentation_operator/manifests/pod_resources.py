@@ -1,7 +1,7 @@
-"""What a worker's container asks for and may use: what its class says, completed where a quota would refuse the pod.
+"""Resources of a worker's container: those of its class, completed where a ResourceQuota would reject the pod.
 
-A namespace with a ResourceQuota admits only pods that name every amount the quota counts: CPU, memory and local disk,
-requested and at most.
+A namespace with a ResourceQuota admits only pods that name every resource that the quota counts: requests and limits of
+CPU, memory and local disk.
 """
 
 from decimal import ROUND_CEILING, Decimal
@@ -10,8 +10,8 @@ from typing import Final
 from augmentation_api.augmentation_class import Resources
 from augmentation_operator.manifests.ownership import Manifest
 
-NOTHING_SAID: Final = Resources(requests={"cpu": "1", "memory": "2Gi"}, limits={"memory": "4Gi"})
-"""For a class that names no resources: what a shard takes on a CPU (docs/architecture.md), and as much again."""
+DEFAULT_RESOURCES: Final = Resources(requests={"cpu": "1", "memory": "2Gi"}, limits={"memory": "4Gi"})
+"""For a class that names no resources: twice what a shard takes on a CPU (docs/architecture.md)."""
 
 _CPU_BURST: Final = 4
 _LEAST_CPU_LIMIT: Final = 2
@@ -31,15 +31,15 @@ _UNITS: Final = {
 
 
 def pod_resources(resources: Resources, scratch_size: str) -> Manifest:
-    """resources of the worker's container. What the class names stays as it is, and nothing more is reserved.
+    """The `resources` of the worker's container. Values of the class are kept, and nothing more is requested.
 
-    Where a limit of CPU is missing, it is four times the request, at least two CPUs, so that a neighbour is protected
-    and a burst is not cut. A limit of local disk is that of the scratch volume and 1 GiB of logs. Requests that are
-    missing are 0: a quota counts them, the scheduler does not wait for them, and Kueue, which refuses what asks for a
-    resource that its queue does not cover, admits them.
+    A missing CPU limit becomes four times the request, at least two CPUs: neighbours are protected, bursts are not cut.
+    A missing limit of local disk becomes that of the scratch volume and 1 GiB of logs. Missing requests become 0: a
+    quota counts them, the scheduler ignores them, and Kueue, which rejects requests of a resource that its queue does
+    not cover, admits them.
     """
-    said = resources if resources.requests or resources.limits else NOTHING_SAID
-    requests, limits = dict(said.requests), dict(said.limits)
+    stated = resources if resources.requests or resources.limits else DEFAULT_RESOURCES
+    requests, limits = dict(stated.requests), dict(stated.limits)
     if "cpu" not in limits:
         requests.setdefault("cpu", "0")
         limits["cpu"] = _cpu_limit(requests["cpu"])
@@ -52,7 +52,7 @@ def pod_resources(resources: Resources, scratch_size: str) -> Manifest:
 
 
 def amount(quantity: str) -> Decimal:
-    """A quantity as a number: '500m' → 0.5, '2Ki' → 2048."""
+    """Convert a quantity to a number: '500m' → 0.5, '2Ki' → 2048."""
     digits = quantity.rstrip("kmKMGTi")
     return Decimal(digits) * _UNITS[quantity[len(digits) :]]
 

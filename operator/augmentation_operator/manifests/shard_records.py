@@ -1,6 +1,6 @@
-"""One ConfigMap a shard, in which its worker records every episode it has finished and uploaded.
+"""One ConfigMap per shard, in which its worker records every episode that it has finished and uploaded.
 
-Made empty by the operator, so that a worker needs the right to change exactly these and to create none.
+The operator creates them empty, so that a worker needs the right to patch exactly these and to create none.
 """
 
 from augmentation_api import AugmentationJob

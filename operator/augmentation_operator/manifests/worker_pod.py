@@ -1,4 +1,4 @@
-"""The pod of one phase: the worker image under restricted pod security, with what the worker contract promises."""
+"""The pod of one phase: the worker image under restricted pod security, with the environment of the worker contract."""
 
 from typing import Final
 
@@ -38,7 +38,7 @@ _OUTPUT: Final = "output"
 _TOKEN_FOLDER: Final = "/run/hub-token"
 _TOKEN_FILE: Final = "token"
 _IDENTITY_FOLDER: Final = "/var/run/secrets/kubernetes.io/serviceaccount"
-# The kubelet brings a new one in time. One that Kubernetes mounts of itself is good for a year (its
+# The kubelet renews the token in time. A token mounted by default is valid for a year (the API server's
 # --service-account-extend-token-expiration), for programs that read it once.
 _IDENTITY_SECONDS: Final = 3600
 # Set by the Job controller on the pods of an Indexed Job that has a backoffLimitPerIndex.
@@ -48,10 +48,10 @@ _INDEX_FAILURES: Final = "metadata.annotations['batch.kubernetes.io/job-index-fa
 def worker_pod(
     job: AugmentationJob, augmentation_class: AugmentationClass, phase: PhaseName, shard_count: int
 ) -> Manifest:
-    """Pod template of a phase."""
+    """The pod template of a phase."""
     spec = augmentation_class.spec
     is_augment = phase == PhaseName.AUGMENT
-    rung = spec.placement_at(placement_index(job))
+    placement = spec.placement_at(placement_index(job))
     secret = job.spec.credentials_secret_ref or spec.hub.credentials_secret_ref
     sides, claims = _volumes(job), _claims(job)
     pod: Manifest = {
@@ -65,7 +65,7 @@ def worker_pod(
             "runAsUser": _WORKER_USER,
             "runAsGroup": _WORKER_USER,
             "fsGroup": _WORKER_USER,
-            # Not every file of a volume on every mount: others may have their own groups in it.
+            # Do not change the group of every file on every mount: others may have their own groups in it.
             "fsGroupChangePolicy": "OnRootMismatch",
             "seccompProfile": {"type": "RuntimeDefault"},
         },
@@ -77,7 +77,7 @@ def worker_pod(
                 "args": [str(phase)],
                 "env": _environment(job, augmentation_class, phase, shard_count),
                 "resources": pod_resources(
-                    (rung.resources or spec.resources) if is_augment else spec.metadata_resources,
+                    (placement.resources or spec.resources) if is_augment else spec.metadata_resources,
                     spec.scratch_size,
                 ),
                 "securityContext": {
@@ -85,7 +85,7 @@ def worker_pod(
                     "readOnlyRootFilesystem": True,
                     "capabilities": {"drop": ["ALL"]},
                 },
-                # A worker that dies without a word is explained by the end of its log.
+                # A worker that exits without a termination message is explained by the end of its log.
                 "terminationMessagePolicy": "FallbackToLogsOnError",
                 "volumeMounts": [
                     {"name": "scratch", "mountPath": _SCRATCH},
@@ -106,7 +106,7 @@ def worker_pod(
             {"name": "scratch", "emptyDir": {"sizeLimit": spec.scratch_size}},
             {"name": "identity", "projected": {"defaultMode": 0o440, "sources": _identity_files()}},
             {
-                # Optional, so that a missing Secret is the worker's clear sentence and not a pod that hangs.
+                # Optional, so that a missing Secret fails with the worker's message and the pod does not hang.
                 "name": "hub-token",
                 "secret": {
                     "secretName": secret.name,
@@ -123,14 +123,14 @@ def worker_pod(
     if job.spec.priority_class_name:
         pod["priorityClassName"] = job.spec.priority_class_name
     if is_augment:
-        if rung.node_selector:
-            pod["nodeSelector"] = dict(rung.node_selector)
-        if rung.tolerations:
-            pod["tolerations"] = [toleration.to_wire() for toleration in rung.tolerations]
-        if rung.runtime_class_name:
-            pod["runtimeClassName"] = rung.runtime_class_name
-        if rung.node_affinity:
-            pod["affinity"] = {"nodeAffinity": _node_affinity(rung.node_affinity)}
+        if placement.node_selector:
+            pod["nodeSelector"] = dict(placement.node_selector)
+        if placement.tolerations:
+            pod["tolerations"] = [toleration.to_wire() for toleration in placement.tolerations]
+        if placement.runtime_class_name:
+            pod["runtimeClassName"] = placement.runtime_class_name
+        if placement.node_affinity:
+            pod["affinity"] = {"nodeAffinity": _node_affinity(placement.node_affinity)}
     return {"metadata": {"labels": child_labels(job, phase)}, "spec": pod}
 
 
@@ -151,7 +151,7 @@ def _node_affinity(affinity: NodeAffinity) -> Manifest:
 
 
 def _identity_files() -> list[Manifest]:
-    """Who the pod is, for the API server alone: its token is bound to the pod and ends with it."""
+    """The identity of the pod, for the API server only: its token is bound to the pod and expires with it."""
     return [
         {"serviceAccountToken": {"path": "token", "expirationSeconds": _IDENTITY_SECONDS}},
         {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
@@ -160,14 +160,17 @@ def _identity_files() -> list[Manifest]:
 
 
 def _volumes(job: AugmentationJob) -> dict[str, VolumeSource]:
-    """The volumes to mount, each whole: a result is renamed into its place, beside which it was made."""
+    """The volumes to mount, each as a whole: a result is created in the volume and renamed into its place."""
     sides = {_SOURCE: job.spec.source.volume, _OUTPUT: output_volume(job.spec, job.metadata.uid)}
     return {side: volume for side, volume in sides.items() if volume is not None}
 
 
 def _claims(job: AugmentationJob) -> dict[str, Manifest]:
-    """The volumes of the pod by claim. One that is only read is read-only for the whole pod: nothing of it is changed,
-    neither its content nor, by the kubelet for fsGroup, whose its files are."""
+    """The volumes of the pod by claim.
+
+    One that is only read is read-only for the whole pod: neither its content changes nor, by the kubelet for fsGroup,
+    the group of its files.
+    """
     sides = _volumes(job)
     output = sides.get(_OUTPUT)
     claims: dict[str, Manifest] = {}
@@ -193,7 +196,7 @@ def _environment(
         ENV_HUB_TOKEN_FILE: f"{_TOKEN_FOLDER}/{_TOKEN_FILE}",
         ENV_CREDENTIALS_SECRET: f"{secret.name}/{secret.key}",
         ENV_SCRATCH: _SCRATCH,
-        # Plain LFS: one commit an upload, and servers other than the public hub understand it.
+        # Plain LFS: one commit per upload, and hubs other than the public one support it.
         "HF_HUB_DISABLE_XET": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "HF_HOME": f"{_SCRATCH}/hub",
