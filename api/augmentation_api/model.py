@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, ConfigDict, PlainSerializer, ValidationError, WithJsonSchema
 from pydantic.alias_generators import to_camel
 from pydantic.config import JsonDict
 
@@ -22,6 +22,12 @@ class ObservedModel(Model):
     """A piece of an object that others write too: unknown fields, of a newer version, are ignored."""
 
     model_config = ConfigDict(extra="ignore")
+
+
+def findings_of(error: ValidationError) -> list[str]:
+    """What is wrong, `path.of.field: message` each; no value is quoted."""
+    errors = error.errors(include_input=False, include_url=False)
+    return [": ".join(filter(None, (".".join(map(str, each["loc"])), each["msg"]))) for each in errors]
 
 
 TIMESTAMP_PATTERN = (

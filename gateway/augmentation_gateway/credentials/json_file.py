@@ -7,6 +7,8 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from augmentation_api.model import findings_of
+
 Document = TypeVar("Document", bound=BaseModel)
 
 
@@ -28,6 +30,4 @@ def read_json(content: bytes, source: str, model: type[Document], error: type[Ex
     try:
         return model.model_validate_json(content)
     except ValidationError as unusable:
-        first = unusable.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the document"
-        raise error(f"{source}: {where}: {first['msg']}") from None
+        raise error(f"{source}: {findings_of(unusable)[0]}") from None

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from augmentation_api import AugmentationJob, AugmentationJobStatus, ConditionType, State
+from augmentation_api.model import findings_of
 from augmentation_kube import KubeApi, KubeError, Resource
 from augmentation_operator.cache.job_store import JobStore
 from augmentation_operator.controller.executor import Executor
@@ -23,7 +24,7 @@ from augmentation_operator.reconcile.decision import Decision, needs_fresh_read
 from augmentation_operator.reconcile.observation import Observation
 from augmentation_operator.reconcile.reconcile import decide
 from augmentation_operator.reconcile.rejection import Rejection
-from augmentation_operator.reconcile.unreadable_spec import decide_without_spec, findings_of, without_unreadable_spec
+from augmentation_operator.reconcile.unreadable_spec import decide_without_spec, without_unreadable_spec
 
 MAX_FIELDS_LOGGED = 10
 """Fields of a status named in one log line, of those that cannot be read."""
@@ -91,7 +92,7 @@ class Controller:
             try:
                 job = self._read(body)
             except ValidationError as error:
-                return await self._reconcile_unreadable(body, findings_of(error))
+                return await self._reconcile_unreadable(body, "; ".join(findings_of(error)))
             return await self._reconcile(job)
 
     def _is_at_rest(self, uid: str) -> bool:

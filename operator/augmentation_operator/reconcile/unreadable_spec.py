@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from pydantic import ValidationError
-
 from augmentation_api import AugmentationJob, AugmentationJobSpec, FailureReason, ObjectMeta, PhaseName, Source
 from augmentation_api.readable_status import readable_status
 from augmentation_operator.reconcile.completion import SOON, cancelled, completed
@@ -17,11 +15,6 @@ from augmentation_operator.reconcile.decision import Decision
 from augmentation_operator.reconcile.observation import Observation
 from augmentation_operator.reconcile.rejection import Rejection
 from augmentation_operator.reconcile.status_draft import StatusDraft
-
-
-def findings_of(error: ValidationError) -> str:
-    """Which fields cannot be read, and why."""
-    return "; ".join(f"{'.'.join(str(part) for part in each['loc'])}: {each['msg']}" for each in error.errors())
 
 
 def without_unreadable_spec(body: Mapping[str, Any]) -> AugmentationJob:

@@ -13,6 +13,7 @@ from typing_extensions import override
 
 from augmentation_api import AugmentationJob, FailureReason
 from augmentation_api.identifiers import API_VERSION, JOB_KIND
+from augmentation_api.model import findings_of
 from augmentation_kube import KubeError, Resource
 from augmentation_worker.cluster.connection import ApiServerUnavailable, ClusterConnection
 from augmentation_worker.failure import WorkerFailure
@@ -54,10 +55,9 @@ class ClusterJob(JobResource):
         except KubeError as error:
             raise _refused(error, "read", settings) from error
         except ValidationError as error:
-            first = error.errors()[0]
             raise WorkerFailure(
                 FailureReason.SPEC_UNSUPPORTED,
-                f"{'.'.join(map(str, first['loc']))}: {first['msg']} (is the worker image older than the operator?)",
+                f"{findings_of(error)[0]} (is the worker image older than the operator?)",
             ) from error
         if job.metadata.uid != settings.job_uid:
             raise WorkerFailure(

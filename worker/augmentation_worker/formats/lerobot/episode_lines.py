@@ -13,6 +13,7 @@ from typing import TypeVar
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from augmentation_api.model import findings_of
 from augmentation_worker.bounded.json_document import check_size, read_json_object
 from augmentation_worker.bounded.unreadable import Unreadable, explained
 from augmentation_worker.dataset_path import DatasetPath
@@ -146,9 +147,7 @@ def _parsed(model: type[Line], content: bytes | Path, path: str, dataset: str) -
         except Unreadable as error:
             raise invalid(dataset, f"line {number} of {path} {error.found}") from error
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"]))
-            raise invalid(dataset, f"line {number} of {path}: {where + ': ' if where else ''}{first['msg']}") from error
+            raise invalid(dataset, f"line {number} of {path}: {findings_of(error)[0]}") from error
 
 
 def _texts(content: bytes | Path, path: str, dataset: str) -> Iterator[bytes]:

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from augmentation_api import FailureReason
+from augmentation_api.model import findings_of
 from augmentation_worker.bounded.json_document import read_json_object
 from augmentation_worker.bounded.unreadable import Unreadable
 from augmentation_worker.dataset_path import DatasetPath, PathRefused
@@ -156,8 +157,7 @@ def read_info(content: bytes, dataset: str) -> DatasetInfo:
     try:
         info = DatasetInfo.model_validate({**document, "source_json": content.decode()})
     except ValidationError as error:
-        first = error.errors()[0]
-        raise _invalid(dataset, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        raise _invalid(dataset, findings_of(error)[0]) from error
     _check_templates(info, dataset)
     _check_features(info, dataset)
     return info
