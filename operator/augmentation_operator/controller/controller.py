@@ -17,12 +17,12 @@ from augmentation_operator.controller.metrics import Metrics
 from augmentation_operator.controller.observer import Cluster, Observer
 from augmentation_operator.controller.worker_isolation import WorkerIsolation
 from augmentation_operator.queueing.built_in import SlotQueues
-from augmentation_operator.queueing.kueue.reading import KueueReader
-from augmentation_operator.queueing.kueue.waiting import queue_name_of
+from augmentation_operator.queueing.kueue.admission import queue_name_of
+from augmentation_operator.queueing.kueue.reader import KueueReader
 from augmentation_operator.reconcile.class_selection import select_class
 from augmentation_operator.reconcile.decision import Decision, needs_fresh_read
+from augmentation_operator.reconcile.lifecycle import decide
 from augmentation_operator.reconcile.observation import Observation
-from augmentation_operator.reconcile.reconcile import decide
 from augmentation_operator.reconcile.rejection import Rejection
 from augmentation_operator.reconcile.unreadable_spec import decide_without_spec, without_unreadable_spec
 

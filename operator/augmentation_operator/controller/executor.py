@@ -14,10 +14,10 @@ from augmentation_operator.controller.expectations import Expectations
 from augmentation_operator.controller.metrics import Metrics
 from augmentation_operator.controller.worker_isolation import WorkerIsolation
 from augmentation_operator.manifests.ownership import Manifest
-from augmentation_operator.queueing.kueue.reading import KueueReader
+from augmentation_operator.queueing.kueue.reader import KueueReader
 from augmentation_operator.reconcile.announcement import announcements
 from augmentation_operator.reconcile.decision import Decision, operator_part
-from augmentation_operator.reconcile.reconcile import refused
+from augmentation_operator.reconcile.lifecycle import refused
 from augmentation_operator.scale import status_delay
 
 _log = logging.getLogger(__name__)

@@ -14,9 +14,9 @@ from augmentation_operator.cache.event_warnings import EventWarnings
 from augmentation_operator.children.job import ChildJob, read_job
 from augmentation_operator.children.pod import ChildPod, read_pod
 from augmentation_operator.queueing.built_in import Place
-from augmentation_operator.queueing.kueue.reading import KueueReader
+from augmentation_operator.queueing.kueue.admission import question
+from augmentation_operator.queueing.kueue.reader import KueueReader
 from augmentation_operator.queueing.kueue.view import KueueView
-from augmentation_operator.queueing.kueue.waiting import question
 from augmentation_operator.reconcile.observation import Observation, children_of
 from augmentation_operator.reconcile.obstacle import stuck_without_reason
 
@@ -81,7 +81,7 @@ class Observer:
     async def _kueue_view(self, job: AugmentationJob, seen: Observation, queue_name: str | None) -> KueueView | None:
         if job.status.state is not None and job.status.state.is_final:
             return None
-        asked = question(job, seen, queue_name)
+        asked = question(job, seen.jobs, queue_name)
         if asked is None:
             return None
         return await self._kueue.view(job.metadata.namespace, asked.queue, asked.child)

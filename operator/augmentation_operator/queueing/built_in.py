@@ -11,8 +11,12 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-from augmentation_api import ConditionType, PhaseName, State
-from augmentation_api.vocabulary import PhaseStatus
+from augmentation_api import AugmentationJob, ConditionType, PhaseName, State
+from augmentation_api.status import Queue
+from augmentation_api.vocabulary import AdmissionReason, PhaseStatus
+from augmentation_operator.children.job import ChildJob
+from augmentation_operator.manifests.patch import suspend_job
+from augmentation_operator.queueing.admission import Admission, Admitted, NotQueued, Waiting
 
 Group = tuple[str, str]
 """Namespace and class."""
@@ -183,3 +187,29 @@ def _has_slot(body: Mapping[str, Any]) -> bool:
 def _phase(body: Mapping[str, Any], name: PhaseName) -> str | None:
     phases = body.get("status", {}).get("phases", [])
     return next((phase.get("status") for phase in phases if phase["name"] == name), None)
+
+
+def admission_of(job: AugmentationJob, place: Place | None, child: ChildJob | None, class_name: str) -> Admission:
+    """The built-in queue's answer to a job that asks for nodes.
+
+    Args:
+        place: of the job; None: there is no limit.
+        child: its augment Job, if there is one.
+        class_name: of its AugmentationClass.
+    """
+    if job.spec.suspend or place is None:
+        return NotQueued()
+    if place.has_slot:
+        recorded = job.status.condition(ConditionType.ADMITTED)
+        message = f"may take nodes: at most {place.limit} jobs of this class do at once in this namespace"
+        is_new = recorded is None or recorded.status != "True"
+        return Admitted(AdmissionReason.SLOT_TAKEN, message, is_new)
+    runs = child is not None and not child.suspended and not child.is_over
+    return Waiting(
+        AdmissionReason.QUEUED,
+        f"waiting in the queue: {place.position} of {place.depth} jobs are ahead (at most {place.limit} of class "
+        f"{class_name} take nodes at once here)",
+        place=Queue(position=place.position, depth=place.depth),
+        patches=(suspend_job(child.name, True),) if child is not None and runs else (),
+        requeue_after=place.requeue_after,
+    )

@@ -6,6 +6,7 @@ from augmentation_api import AugmentationJob, ConditionType, PhaseName, State
 from augmentation_operator.children.job import ChildJob
 from augmentation_operator.children.turn import attempt_of
 from augmentation_operator.reconcile.decision import Decision
+from augmentation_operator.reconcile.events import find_event, operator_event, phases_of
 from augmentation_operator.reconcile.observation import Observation
 from augmentation_operator.reconcile.progress import progress_of
 from augmentation_operator.reconcile.status_draft import StatusDraft
@@ -102,8 +103,10 @@ def _may_exit(job: AugmentationJob, publishing: ChildJob, seen: Observation, dra
     if not reports_result(job) or nothing_runs:
         return False
     said = "the job is cancelled while its publish pod has reported the result: it has a minute to end"
-    event = draft.event(PhaseName.PUBLISH, f"cancelling-{attempt_of(job)}", "cancelling", message=said)
-    return now - (event.timestamp or now) < REPORT_GRACE
+    event = operator_event(f"cancelling-{attempt_of(job)}", "cancelling", now, message=said)
+    draft.record(PhaseName.PUBLISH, event)
+    first = find_event(phases_of(job), event.id) or event
+    return now - (first.timestamp or now) < REPORT_GRACE
 
 
 def settled(job: AugmentationJob, seen: Observation, now: datetime) -> Decision:

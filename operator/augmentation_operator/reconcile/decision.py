@@ -8,10 +8,8 @@ from augmentation_api import AugmentationJob, AugmentationJobStatus, ConditionTy
 from augmentation_operator.children.turn import attempt_of, placement_index
 from augmentation_operator.manifests.ownership import Manifest
 from augmentation_operator.manifests.patch import Patch
+from augmentation_operator.reconcile.events import OPERATOR_EVENT
 from augmentation_operator.reconcile.observation import Observation
-
-OPERATOR_EVENT = "operator-"
-"""Ids of the operator's own events begin so; all other events belong to workers."""
 
 _WORKERS_FIELDS = ("shards", "source", "output")
 

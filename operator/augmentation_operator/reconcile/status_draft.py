@@ -6,11 +6,9 @@ from augmentation_api import AugmentationJob, AugmentationJobStatus, ConditionTy
 from augmentation_api.redaction import quotable
 from augmentation_api.status import TEXT_LIMIT, Condition, Phase, PhaseEvent
 from augmentation_operator.children.turn import attempt_of
-from augmentation_operator.reconcile.decision import OPERATOR_EVENT
+from augmentation_operator.reconcile.events import find_event, operator_event, with_event
 from augmentation_operator.reconcile.progress import at_rest
 from augmentation_operator.reconcile.rejection import Rejection
-
-MAX_OPERATOR_EVENTS = 10
 
 
 class StatusDraft:
@@ -93,45 +91,13 @@ class StatusDraft:
             error=quotable(error, TEXT_LIMIT),
         )
 
-    def event(
-        self,
-        name: PhaseName,
-        key: str,
-        status: str,
-        *,
-        message: str | None = None,
-        error: str | None = None,
-        at: datetime | None = None,
-    ) -> PhaseEvent:
-        """Add an event of the operator's own, once for each key; gives the event as it is recorded.
+    def record(self, name: PhaseName, event: PhaseEvent) -> None:
+        """Add an event of the operator's own, once. One that preempted the job is counted with it.
 
-        The newest MAX_OPERATOR_EVENTS of a phase are kept. An event older than those is not added, so that what was
-        dropped does not come back: `at` must be the same each time the same thing is told.
+        Both are written together or not at all. An event that is older than all that are kept was counted before.
         """
-        event_id = f"{OPERATOR_EVENT}{key}"
-        known = (event for phase in self._phases.values() for event in phase.events)
-        recorded = next((event for event in known if event.id == event_id), None)
-        if recorded is not None:
-            return recorded
-        entry = PhaseEvent(
-            id=event_id,
-            status=status,
-            message=message and quotable(message, TEXT_LIMIT),
-            error=error and quotable(error, TEXT_LIMIT),
-            timestamp=at or self._now,
-        )
-        events = [*self._phases[name].events, entry]
-        own = sorted((event for event in events if event.id.startswith(OPERATOR_EVENT)), key=_age)
-        dropped = {event.id for event in own[:-MAX_OPERATOR_EVENTS]}
-        self._change(name, events=[event for event in events if event.id not in dropped])
-        return entry
-
-    def preempted(self, name: PhaseName, key: str, *, error: str, at: datetime | None) -> None:
-        """Count what was taken away: once for each key, with its event, as both are written together or not at all."""
-        if self._has_event(key):
-            return
-        self.event(name, key, "preempted", error=error, at=at)
-        if self._has_event(key):  # it may be older than all that are kept: then it was counted before
+        before, self._phases = self._phases, dict(with_event(self._phases, name, event))
+        if event.status == "preempted" and find_event(before, event.id) is None and find_event(self._phases, event.id):
             counted = self._fields.get("preemption_count", self._job.status.preemption_count)
             self.set(preemption_count=1 + (counted if isinstance(counted, int) else 0))
 
@@ -151,7 +117,10 @@ class StatusDraft:
         self.unplaced()
         self._conditions.pop(ConditionType.ADMITTED, None)
         present = next(name for name in PhaseName if not self.is_completed(name))
-        self.event(ended_in, f"attempt-{attempt}", "started again", message=f"attempt {attempt} begins", error=why)
+        message = f"attempt {attempt} begins"
+        self.record(
+            ended_in, operator_event(f"attempt-{attempt}", "started again", self._now, message=message, error=why)
+        )
         self.set(
             attempt=attempt,
             state=State.QUEUED,
@@ -215,12 +184,5 @@ class StatusDraft:
             return status.model_copy(update={"progress": at_rest(status.progress)})
         return status
 
-    def _has_event(self, key: str) -> bool:
-        return any(event.id == f"{OPERATOR_EVENT}{key}" for phase in self._phases.values() for event in phase.events)
-
     def _change(self, name: PhaseName, **fields: object) -> None:
         self._phases[name] = self._phases[name].model_copy(update=fields)
-
-
-def _age(event: PhaseEvent) -> tuple[str, str]:
-    return str(event.timestamp), event.id

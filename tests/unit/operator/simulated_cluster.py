@@ -23,12 +23,12 @@ from augmentation_operator.children.turn import attempt_of, placement_index
 from augmentation_operator.children.warning import NotedWarning
 from augmentation_operator.manifests.patch import Patch
 from augmentation_operator.queueing.built_in import Place
+from augmentation_operator.queueing.kueue.admission import question, queue_name_of
 from augmentation_operator.queueing.kueue.view import KueueView
-from augmentation_operator.queueing.kueue.waiting import question, queue_name_of
 from augmentation_operator.reconcile.class_selection import select_class
 from augmentation_operator.reconcile.decision import Decision, needs_fresh_read, operator_part
+from augmentation_operator.reconcile.lifecycle import decide
 from augmentation_operator.reconcile.observation import Observation, children_of
-from augmentation_operator.reconcile.reconcile import decide
 from tests.unit.operator.simulated_kueue import SimulatedKueue
 
 Children = tuple[list[ChildJob], list[ChildPod]]
@@ -267,7 +267,7 @@ class SimulatedCluster:
 
     def _what_kueue_says(self, seen: Observation) -> KueueView | None:
         chosen = next((each for each in self.classes if each.metadata.name == self.status.class_name), None)
-        asked = question(self.job, seen, queue_name_of(self.job, chosen))
+        asked = question(self.job, seen.jobs, queue_name_of(self.job, chosen))
         return (self.kueue or SimulatedKueue(installed=False)).view(asked)
 
     def job_name(self, phase: PhaseName) -> str:

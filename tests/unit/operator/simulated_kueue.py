@@ -6,8 +6,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from augmentation_operator.queueing.kueue.admission import Question
 from augmentation_operator.queueing.kueue.view import Eviction, KueueView, QueueState, Workload
-from augmentation_operator.queueing.kueue.waiting import Question
 
 PENDING = "insufficient unused quota for nvidia.com/gpu in flavor l4, 1 more needed"
 TAKEN_BACK = "Preempted to accommodate a workload"

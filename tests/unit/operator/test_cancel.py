@@ -4,7 +4,7 @@ import pytest
 
 from augmentation_api import ConditionType, FailureReason, PhaseName, PhaseStatus, State
 from augmentation_operator.reconcile.completion import REPORT_GRACE
-from augmentation_operator.reconcile.reconcile import CLASS_GRACE
+from augmentation_operator.reconcile.lifecycle import CLASS_GRACE
 from tests.unit.operator.simulated_cluster import AUGMENT, PUBLISH, RESOLVE, SimulatedCluster
 
 PHASES_WITH_PODS = [RESOLVE, AUGMENT, PUBLISH]

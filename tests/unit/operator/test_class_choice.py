@@ -1,7 +1,7 @@
 """Which class a job runs as, and what becomes of a job whose class is not there."""
 
 from augmentation_api import ConditionType, PhaseName, PhaseStatus, State
-from augmentation_operator.reconcile.reconcile import CLASS_GRACE
+from augmentation_operator.reconcile.lifecycle import CLASS_GRACE
 from tests.unit.operator.simulated_cluster import AUGMENT, PUBLISH, RESOLVE, SimulatedCluster, make_class
 
 GRACE = CLASS_GRACE.total_seconds()

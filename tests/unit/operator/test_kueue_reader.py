@@ -8,7 +8,7 @@ import pytest
 from augmentation_api import PhaseName
 from augmentation_kube import KubeError, Resource
 from augmentation_operator.children.job import ChildJob
-from augmentation_operator.queueing.kueue.reading import RECENT, KueueReader
+from augmentation_operator.queueing.kueue.reader import RECENT, KueueReader
 from augmentation_operator.queueing.kueue.view import (
     Eviction,
     KueueView,

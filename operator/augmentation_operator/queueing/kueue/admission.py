@@ -1,131 +1,115 @@
-"""Whether Kueue lets a child Job run, what the status says of it, and how a user's suspend reaches Kueue.
+"""Kueue's answer to a job that asks for nodes, and what has to be asked of Kueue to know it.
 
 A Job in a queue is started and stopped by Kueue alone, which changes the Job's `suspend` when its Workload is admitted
-or evicted: a Job that somebody else suspends is started again at once. So a user's suspend is told to the Workload.
+or evicted: a Job that somebody else suspends is started again at once. So a user's suspend goes to the Workload.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from augmentation_api import AugmentationClass, AugmentationJob, ConditionType, FailureReason, PhaseName
+from augmentation_api import AugmentationClass, AugmentationJob, ConditionType, PhaseName
 from augmentation_api.status import Queue
 from augmentation_api.vocabulary import AdmissionReason
 from augmentation_operator.children.job import ChildJob
 from augmentation_operator.manifests.patch import Patch, queue_job, suspend_job
-from augmentation_operator.queueing.kueue.view import activate_workload
-from augmentation_operator.queueing.kueue.waiting import Wait, queue_name_of, refusal, told, why_it_waits
-from augmentation_operator.reconcile.observation import Observation
-from augmentation_operator.reconcile.rejection import Rejection
-from augmentation_operator.reconcile.status_draft import StatusDraft
+from augmentation_operator.queueing.admission import Admission, Admitted, Interruption, Refused, Waiting
+from augmentation_operator.queueing.kueue.view import KueueView, Workload, activate_workload
+from augmentation_operator.queueing.kueue.wait_reason import eviction_message, refusal_message, why_it_waits
 
 _SOON = timedelta(seconds=4)
-_WHILE_HELD = timedelta(seconds=10)
+_WHILE_SUSPENDED = timedelta(seconds=10)
 
 
-@dataclass
-class KueueAdmission:
-    """Kueue's part of one decision: writes into the draft, and collects what is to be done.
+@dataclass(frozen=True)
+class Question:
+    """What Kueue is to be asked: about a queue (empty: unknown which) and a Job (None: it is yet to be created)."""
 
-    Attributes:
-        patches: as Decision.patches.
-        requeue_after: when to decide anew if nothing happens before; None: nothing is waited for here.
+    queue: str
+    child: ChildJob | None
+
+
+def queue_name_of(job: AugmentationJob, augmentation_class: AugmentationClass | None) -> str | None:
+    """The LocalQueue that a job's augment Job is for: the job's own, else its class's; None: no queue of Kueue's."""
+    return job.spec.queue_name or (augmentation_class.spec.queue_name if augmentation_class else None)
+
+
+def question(job: AugmentationJob, jobs: Mapping[PhaseName, ChildJob], queue: str | None) -> Question | None:
+    """What to ask Kueue about a job just now. Nothing while its Job runs, or while none is to be created for a queue.
+
+    A Job that is suspended may be held by Kueue even if nobody named a queue: by a LocalQueue that is the default of
+    its namespace, or by a Kueue that manages all Jobs.
     """
+    child = next((child for child in jobs.values() if not child.is_over), None)
+    if child is not None:
+        return Question(child.queue_name, child) if child.suspended or job.spec.suspend else None
+    begins = job.status.shard_count is not None and not job.status.has_completed(PhaseName.AUGMENT)
+    if queue and begins and PhaseName.AUGMENT not in jobs and not job.spec.suspend and not job.spec.cancel:
+        return Question(queue, None)
+    return None
 
-    job: AugmentationJob
-    augmentation_class: AugmentationClass
-    seen: Observation
-    draft: StatusDraft
-    patches: list[Patch] = field(default_factory=list)
-    requeue_after: timedelta | None = None
 
-    def manages(self, child: ChildJob | None) -> bool:
-        """Whether Kueue starts and stops a Job (None: the augment Job that is yet to be made)."""
-        if child is None:
-            return self._queue_name is not None
-        return bool(child.queue_name) or (self.seen.kueue is not None and self.seen.kueue.workload is not None)
+def is_managed(child: ChildJob, view: KueueView | None) -> bool:
+    """Whether Kueue starts and stops a Job."""
+    return bool(child.queue_name) or (view is not None and view.workload is not None)
 
-    def lets_run(self, child: ChildJob) -> bool:
-        """Whether a Job may run and that is on record. Time before that counts towards no limit."""
-        recorded = self.job.status.condition(ConditionType.ADMITTED)
-        return not self.manages(child) or (not child.suspended and recorded is not None and recorded.status == "True")
 
-    def takes_job(self) -> bool:
-        """Whether the augment Job can be handed to its queue. It is not made for one that does not exist."""
-        if self.job.spec.suspend:
-            return True
-        wait = self._waits(self._queue_name or "", PhaseName.PROVISION)
-        if self.seen.kueue is None or self.seen.kueue.state.takes_jobs:
-            return True
-        self.draft.begin(PhaseName.PROVISION)
-        self.draft.set(current_phase=PhaseName.PROVISION)
-        self.draft.message(wait.message)
-        return False
+def admission_to_queue(job: AugmentationJob, queue: str, view: KueueView | None) -> Waiting:
+    """The answer for an augment Job that is yet to be created. It is not created for a queue that does not exist."""
+    return replace(_waiting(job, queue, view), keeps_job=view is None or view.state.takes_jobs)
 
-    def holds(self, child: ChildJob, shown: PhaseName) -> bool:
-        """Whether a Job that Kueue manages may not run now."""
-        if self.job.spec.suspend:
-            self._hold(child)
-            return True
-        if not child.suspended:
-            self.admitted(child)
-            return False
-        view = self.seen.kueue
-        if view is not None and view.workload is not None:
-            if view.workload.is_held:
-                self._activate(view.workload.name, True)
-            if not view.workload.queue_name and not child.queue_name and self._queue_name:
-                # A Kueue that manages all Jobs: this one, too, has to name a queue.
-                self.patches.append(queue_job(child.name, self._queue_name))
-            if view.workload.refusal:
-                why = refusal(child.queue_name, view.workload)
-                self.draft.fail(Rejection(FailureReason.QUEUE_REFUSED, why), shown)
-                return True
-        self.draft.message(self._waits(child.queue_name, shown).message)
-        return True
 
-    def admitted(self, child: ChildJob) -> None:
-        """Say that Kueue lets a Job run."""
-        queue = f"queue {child.queue_name}" if child.queue_name else "its queue"
-        self.draft.condition(ConditionType.ADMITTED, True, AdmissionReason.ADMITTED, f"admitted by Kueue from {queue}")
-        self.draft.set(queue=None)
+def admission_of(job: AugmentationJob, child: ChildJob, view: KueueView | None, queue: str | None) -> Admission | None:
+    """The answer for a Job that Kueue manages; None: it has failed, so that nothing is asked any more."""
+    workload = view.workload if view else None
+    if child.has_failed:
+        return None
+    if child.is_complete or (not child.suspended and not job.spec.suspend):
+        name = f"queue {child.queue_name}" if child.queue_name else "its queue"
+        return Admitted(AdmissionReason.ADMITTED, f"admitted by Kueue from {name}")
+    if job.spec.suspend:
+        return _suspended(child, workload)
+    patches = _patches(child, workload, queue)
+    if workload is not None and workload.refusal:
+        return Refused(refusal_message(child.queue_name, workload), patches)
+    return replace(_waiting(job, child.queue_name, view), patches=patches, keeps_job=True)
 
-    @property
-    def _queue_name(self) -> str | None:
-        return queue_name_of(self.job, self.augmentation_class)
 
-    def _hold(self, child: ChildJob) -> None:
-        """A user's suspend. A Job whose Workload is not made yet is held as soon as it is."""
-        workload = self.seen.kueue.workload if self.seen.kueue else None
-        if workload is None:
-            if not child.suspended:
-                self.patches.append(suspend_job(child.name, True))
-            self._look_within(_WHILE_HELD)
-        elif workload.is_active:
-            self._activate(workload.name, False)
-        if self.job.status.condition(ConditionType.ADMITTED) is not None:
-            self.draft.condition(ConditionType.ADMITTED, False, AdmissionReason.SUSPENDED, "spec.suspend is true")
-        self.draft.set(queue=None)
+def _suspended(child: ChildJob, workload: Workload | None) -> Waiting:
+    """The answer while the user suspends the job. A Job that has no Workload yet is held as soon as it has one."""
+    patches: tuple[Patch, ...] = ()
+    if workload is None and not child.suspended:
+        patches = (suspend_job(child.name, True),)
+    if workload is not None and workload.is_active:
+        patches = (activate_workload(workload.name, False),)
+    requeue_after = _WHILE_SUSPENDED if workload is None else _SOON if patches else None
+    return Waiting(
+        AdmissionReason.SUSPENDED, "spec.suspend is true", patches=patches, requeue_after=requeue_after, keeps_job=True
+    )
 
-    def _activate(self, workload: str, active: bool) -> None:
-        self.patches.append(activate_workload(workload, active))
-        self._look_within(_SOON)
 
-    def _waits(self, queue: str, shown: PhaseName) -> Wait:
-        """Tell what a Job waits for. Counts what Kueue has taken back: once, with its event."""
-        view = self.seen.kueue
-        wait = why_it_waits(queue, self.job.metadata.namespace, view)
-        recorded = self.job.status.condition(ConditionType.ADMITTED)
-        if recorded is None or recorded.reason != wait.reason:
-            self._look_within(_SOON)  # it has just begun to wait, and Kueue may have more to say in a moment
-        self.draft.condition(ConditionType.ADMITTED, False, wait.reason, wait.message)
-        known = view is not None and view.position is not None
-        self.draft.set(queue=Queue(position=view.position, depth=view.depth) if view and known else None)
-        self._look_within(wait.requeue_after)
-        eviction = view.workload.eviction if view and view.workload else None
-        if eviction is not None and not eviction.is_deactivation:
-            key = f"evicted-{int(eviction.at.timestamp())}"
-            self.draft.preempted(shown, key, error=told(eviction), at=eviction.at)
-        return wait
+def _patches(child: ChildJob, workload: Workload | None, queue: str | None) -> tuple[Patch, ...]:
+    """What lets a Job queue: its Workload active again after a suspend, and a queue named where Kueue manages all."""
+    if workload is None:
+        return ()
+    activation = (activate_workload(workload.name, True),) if workload.is_held else ()
+    nameless = not workload.queue_name and not child.queue_name
+    return (*activation, *((queue_job(child.name, queue),) if nameless and queue else ()))
 
-    def _look_within(self, delay: timedelta) -> None:
-        self.requeue_after = delay if self.requeue_after is None else min(delay, self.requeue_after)
+
+def _waiting(job: AugmentationJob, queue: str, view: KueueView | None) -> Waiting:
+    wait = why_it_waits(queue, job.metadata.namespace, view)
+    recorded = job.status.condition(ConditionType.ADMITTED)
+    workload = view.workload if view else None
+    eviction = workload.eviction if workload else None
+    # Of a Job that has just begun to wait, or that is about to queue again, Kueue has more to say in a moment.
+    is_new = recorded is None or recorded.reason != wait.reason or (workload is not None and workload.is_held)
+    return Waiting(
+        wait.reason,
+        wait.message,
+        place=Queue(position=view.position, depth=view.depth) if view and view.position is not None else None,
+        requeue_after=min(_SOON, wait.requeue_after) if is_new else wait.requeue_after,
+        interruption=Interruption(eviction_message(eviction), eviction.at)
+        if eviction is not None and not eviction.is_deactivation
+        else None,
+    )

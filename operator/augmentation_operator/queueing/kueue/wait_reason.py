@@ -1,13 +1,10 @@
-"""Which queue a job is for, when Kueue is asked about it, and what a job that waits is told."""
+"""Why a Job waits for Kueue: the reason and the message, with the fix where somebody has to act."""
 
 from dataclasses import dataclass
 from datetime import timedelta
 
-from augmentation_api import AugmentationClass, AugmentationJob, PhaseName
 from augmentation_api.vocabulary import AdmissionReason
-from augmentation_operator.children.job import ChildJob
 from augmentation_operator.queueing.kueue.view import Eviction, KueueView, QueueState, Workload
-from augmentation_operator.reconcile.observation import Observation
 
 _WITHOUT = "limits.maxJobsPerNamespace of a class queues jobs without Kueue"
 
@@ -19,34 +16,6 @@ class Wait:
     reason: AdmissionReason
     message: str
     requeue_after: timedelta
-
-
-def queue_name_of(job: AugmentationJob, augmentation_class: AugmentationClass | None) -> str | None:
-    """The LocalQueue that a job's augment Job is for: the job's own, else its class's; None: no queue of Kueue's."""
-    return job.spec.queue_name or (augmentation_class.spec.queue_name if augmentation_class else None)
-
-
-@dataclass(frozen=True)
-class Question:
-    """What Kueue is to be asked: about a queue (empty: not known which) and a Job (None: it is yet to be made)."""
-
-    queue: str
-    child: ChildJob | None
-
-
-def question(job: AugmentationJob, seen: Observation, queue: str | None) -> Question | None:
-    """What to ask Kueue of a job just now. Nothing while its Job runs, or while nothing is to be made for a queue.
-
-    A Job that is suspended may be held by Kueue even if nobody named a queue: by a LocalQueue that is the default of
-    its namespace, or by a Kueue that manages all Jobs.
-    """
-    child = next((each for each in seen.jobs.values() if not each.is_over), None)
-    if child is not None:
-        return Question(child.queue_name, child) if child.suspended or job.spec.suspend else None
-    begins = job.status.shard_count is not None and not job.status.has_completed(PhaseName.AUGMENT)
-    if queue and begins and PhaseName.AUGMENT not in seen.jobs and not job.spec.suspend and not job.spec.cancel:
-        return Question(queue, None)
-    return None
 
 
 def why_it_waits(queue: str, namespace: str, view: KueueView | None) -> Wait:
@@ -114,12 +83,12 @@ def _in_turn(queue: str, view: KueueView) -> Wait:
     look_again = timedelta(seconds=5 + (view.position or 0) // 2)
     if workload.eviction is not None and not workload.eviction.is_deactivation:
         reason = AdmissionReason.PREEMPTED if workload.eviction.is_preemption else AdmissionReason.EVICTED
-        return Wait(reason, f"{told(workload.eviction)}; waiting in queue {queue}{place}", look_again)
+        return Wait(reason, f"{eviction_message(workload.eviction)}; waiting in queue {queue}{place}", look_again)
     why = f" ({workload.waits_for})" if workload.waits_for else ""
     return Wait(AdmissionReason.QUEUED, f"waiting in queue {queue}{place}{why}", look_again)
 
 
-def refusal(queue: str, workload: Workload) -> str:
+def refusal_message(queue: str, workload: Workload) -> str:
     """Why a job fails whose Job Kueue admitted and could not start: queue and class do not go together."""
     return (
         f"Kueue admitted this job from queue {queue} and could not start it: {workload.refusal}; make the node "
@@ -127,7 +96,7 @@ def refusal(queue: str, workload: Workload) -> str:
     )
 
 
-def told(eviction: Eviction) -> str:
+def eviction_message(eviction: Eviction) -> str:
     """An eviction in a sentence; what is finished is kept in any case."""
     if eviction.is_preemption:
         return f"preempted: Kueue gave the quota to another job ({eviction.message})"

@@ -1,0 +1,95 @@
+"""The decision at the heart of the operator: from a job, its class and its children to what should be done next.
+
+A pure function of plain data. It depends only on the present state, so it may be called at any moment, as often as one
+likes, after any process was killed: what is recorded stays, what is missing is created, what is done is not repeated.
+"""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from augmentation_api import AugmentationClass, AugmentationJob, AugmentationJobStatus, ConditionType
+from augmentation_operator.reconcile.authority import refusal_of
+from augmentation_operator.reconcile.children import superfluous_jobs
+from augmentation_operator.reconcile.completion import cancelled, completed, settled
+from augmentation_operator.reconcile.decision import Decision
+from augmentation_operator.reconcile.observation import Observation
+from augmentation_operator.reconcile.phases import present_phase, run_phases
+from augmentation_operator.reconcile.rejection import Rejection
+from augmentation_operator.reconcile.restart import is_wanted_again, started_again
+from augmentation_operator.reconcile.status import status_of
+from augmentation_operator.reconcile.status_draft import StatusDraft
+from augmentation_operator.reconcile.step import Fail, Situation
+from augmentation_operator.reconcile.usage import usage_of
+
+CLASS_GRACE = timedelta(seconds=60)
+"""How long a job waits for its class once it was missed: manifests applied together arrive in any order."""
+
+
+def decide(job: AugmentationJob, chosen: AugmentationClass | Rejection, seen: Observation, now: datetime) -> Decision:
+    """What should be done for a job now.
+
+    Args:
+        chosen: the class of the job, or why there is none (select_class).
+        now: in whole seconds, as the API keeps time.
+    """
+    if job.status.state is not None and job.status.state.is_final:
+        return started_again(job, seen, now) if is_wanted_again(job) else settled(job, seen, now)
+    decision = _decide_unfinished(job, chosen, seen, now)
+    after = decision.status
+    stops = job.spec.suspend or job.spec.cancel or (after.state is not None and after.state.is_final)
+    usage = usage_of(
+        job, None if isinstance(chosen, Rejection) else chosen, seen, now, news=after != job.status, ends=stops
+    )
+    return replace(decision, status=after.model_copy(update={"usage": usage}))
+
+
+def _decide_unfinished(
+    job: AugmentationJob, chosen: AugmentationClass | Rejection, seen: Observation, now: datetime
+) -> Decision:
+    """What should be done for a job that has not ended. Cancelled is last but for published: that cannot be undone."""
+    if (end := completed(job, seen, now)) is not None:
+        return end
+    if job.spec.cancel:
+        return cancelled(job, seen, now)
+    if (forbidden := refusal_of(job)) is not None:
+        return _rejected(job, forbidden, now)
+    if isinstance(chosen, Rejection):
+        return _without_class(job, chosen, seen, now)
+    situation = Situation(job, chosen, seen, now)
+    step = run_phases(situation)
+    return Decision(
+        status=status_of(situation, step),
+        apply=step.children.apply,
+        create=step.children.create,
+        patches=step.children.patches,
+        delete_jobs=superfluous_jobs(seen, failed=isinstance(step.outcome, Fail)),
+        requeue_after=step.requeue_after,
+    )
+
+
+def _without_class(job: AugmentationJob, rejection: Rejection, seen: Observation, now: datetime) -> Decision:
+    """Hold a job whose class is not there; fail it when the class has not come in time. What runs may end first."""
+    accepted = job.status.condition(ConditionType.ACCEPTED)
+    missed = now - accepted.last_transition_time if accepted and accepted.status == "False" else timedelta(0)
+    if missed >= CLASS_GRACE and all(child.is_over for child in seen.jobs.values()):
+        return _rejected(job, rejection, now)
+    draft = StatusDraft(job, now)
+    draft.condition(ConditionType.ACCEPTED, False, rejection.reason, rejection.message)
+    draft.message(rejection.message)
+    return Decision(draft.build(), requeue_after=CLASS_GRACE - missed if missed < CLASS_GRACE else None)
+
+
+def _rejected(job: AugmentationJob, rejection: Rejection, now: datetime) -> Decision:
+    """Fail a job that may not run at all; what runs of it is stopped as of any job that has failed."""
+    draft = StatusDraft(job, now)
+    draft.condition(ConditionType.ACCEPTED, False, rejection.reason, rejection.message)
+    draft.fail(rejection, present_phase(job))
+    return Decision(draft.build())
+
+
+def refused(job: AugmentationJob, decision: Decision, message: str, now: datetime) -> AugmentationJobStatus:
+    """The status of a decision whose children the API server refused to create, in the server's words."""
+    draft = StatusDraft(job.model_copy(update={"status": decision.status}), now)
+    draft.condition(ConditionType.PLACED, False, "Refused", message)
+    draft.message(f"Kubernetes refuses what this job needs: {message}")
+    return draft.build()

@@ -1,0 +1,241 @@
+"""The phases of a job, in order: each is entered when the one before it is complete."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from augmentation_api import AugmentationJob, ConditionType, FailureReason, PhaseName
+from augmentation_api.status import Progress
+from augmentation_operator.children.job import ChildJob
+from augmentation_operator.manifests.patch import suspend_job
+from augmentation_operator.queueing import built_in
+from augmentation_operator.queueing.admission import Admission, Admitted, Refused, Waiting
+from augmentation_operator.queueing.kueue import admission as kueue
+from augmentation_operator.queueing.kueue.admission import queue_name_of
+from augmentation_operator.reconcile.children import children_of_phase, shard_count_of
+from augmentation_operator.reconcile.completion import (
+    SOON,
+    is_published,
+    report_is_due,
+    reports_result,
+    what_may_be_there,
+)
+from augmentation_operator.reconcile.conditions import placed_again
+from augmentation_operator.reconcile.events import operator_event
+from augmentation_operator.reconcile.failure_reason import why_failed
+from augmentation_operator.reconcile.placement import place, waiting_placement
+from augmentation_operator.reconcile.pods import ACTIVITY, watch_pods
+from augmentation_operator.reconcile.progress import progress_of, shards_of_attempt
+from augmentation_operator.reconcile.rejection import Rejection
+from augmentation_operator.reconcile.step import Children, Fail, Proceed, Situation, Statement, Step, Wait
+
+
+def run_phases(situation: Situation) -> Step:
+    """Go as far as the phases allow."""
+    step = Step()
+    for next_step in (_keep_deadline, _resolve, _keep_size, _augment, _publish):
+        step = step.then(next_step(situation))
+        if not isinstance(step.outcome, Proceed):
+            break
+    return step
+
+
+def present_phase(job: AugmentationJob) -> PhaseName:
+    """The first phase that is not recorded as completed."""
+    return next((name for name in PhaseName if not job.status.has_completed(name)), PhaseName.PUBLISH)
+
+
+def _keep_deadline(situation: Situation) -> Step:
+    """Fail a job that ran longer than it may since it started or was resumed, as a batch/v1 Job does."""
+    job, now = situation.job, situation.now
+    limit, started = job.spec.active_deadline_seconds, job.status.started_at
+    admitted, suspended = job.status.condition(ConditionType.ADMITTED), job.status.condition(ConditionType.SUSPENDED)
+    is_held = job.spec.suspend or (admitted is not None and admitted.status == "False")
+    if limit is None or started is None or is_held or is_published(situation.seen):
+        return Step()
+    starts = [started]
+    if suspended is not None:
+        starts.append(suspended.last_transition_time if suspended.status == "False" else now)
+    if admitted is not None:
+        starts.append(admitted.last_transition_time)
+    left = timedelta(seconds=limit) - (now - max(starts))
+    if left > timedelta(0):
+        return Step(requeue_after=left)
+    there = what_may_be_there(job)
+    message = f"the job ran longer than spec.activeDeadlineSeconds ({limit} s): raise it in a new job"
+    rejection = Rejection(FailureReason.DEADLINE_EXCEEDED, f"{message} ({there})" if there else message)
+    return Step(Fail(rejection, present_phase(job)))
+
+
+def _resolve(situation: Situation) -> Step:
+    if situation.has_completed(PhaseName.RESOLVE):
+        return Step()
+    child = situation.child(PhaseName.RESOLVE)
+    admission = _kueue_admission(situation, child)
+    step = _run(situation, PhaseName.RESOLVE, PhaseName.RESOLVE, admission)
+    if child is None or not isinstance(step.outcome, Proceed):
+        return step
+    source = situation.job.status.source
+    if source is None or source.selected_frames is None:
+        return step.then(_await_report(situation, PhaseName.RESOLVE, child, "status.source"))
+    return replace(step, completed=((PhaseName.RESOLVE, child.completed_at),))
+
+
+def _keep_size(situation: Situation) -> Step:
+    """Fail a job of which it is not known any more into how many shards the work is cut."""
+    source = situation.job.status.source
+    if situation.job.status.shard_count or (source is not None and source.selected_frames is not None):
+        return Step()
+    gone = (
+        "status.source is not there any more, or cannot be read, though the resolve phase has completed: a worker "
+        "has written over it. Create the job again"
+    )
+    return Step(Fail(Rejection(FailureReason.INTERNAL_ERROR, gone), PhaseName.PROVISION))
+
+
+def _augment(situation: Situation) -> Step:
+    if situation.has_completed(PhaseName.AUGMENT):
+        return Step()
+    if situation.job.status.shard_count is None:
+        return _fix_shard_count(situation)
+    child = situation.child(PhaseName.AUGMENT)
+    admission = _admission(situation, child)
+    if isinstance(admission, Waiting) and not admission.keeps_job:
+        waiting = Step(Wait(), begun=((PhaseName.PROVISION, None),), current_phase=PhaseName.PROVISION)
+        return _queued(admission, PhaseName.PROVISION).then(waiting)
+    if isinstance(admission, Admitted) and admission.is_new:
+        return Step(Wait(), admission=admission, requeue_after=timedelta(0))
+    placed = place(situation, child, admission)
+    is_provisioned = situation.has_completed(PhaseName.PROVISION) or bool(placed.completed)
+    shown = PhaseName.AUGMENT if is_provisioned else PhaseName.PROVISION
+    if not isinstance(placed.outcome, Proceed):
+        return _queued(admission, shown).then(placed)
+    run = replace(_run(situation, PhaseName.AUGMENT, shown, admission, placed.placed), progress=_progress(situation))
+    if child is not None and isinstance(run.outcome, Proceed):
+        ended = child.completed_at
+        started = (pod.started_at for pod in situation.seen.pods_of(PhaseName.AUGMENT) if pod.started_at)
+        provisioned = (PhaseName.PROVISION, min(started, default=ended))
+        run = replace(run, completed=(provisioned, (PhaseName.AUGMENT, ended)))
+    return placed.then(run)
+
+
+def _publish(situation: Situation) -> Step:
+    child = situation.child(PhaseName.PUBLISH)
+    admission = _kueue_admission(situation, child)
+    step = _run(situation, PhaseName.PUBLISH, PhaseName.PUBLISH, admission)
+    if child is None or not isinstance(step.outcome, Proceed):
+        return step
+    if reports_result(situation.job):
+        return replace(step, outcome=Wait())
+    return step.then(_await_report(situation, PhaseName.PUBLISH, child, "status.output.revision"))
+
+
+def _fix_shard_count(situation: Situation) -> Step:
+    """Record the number of shards before anything is created from it: later steps depend on the same number."""
+    job, augmentation_class = situation.job, situation.augmentation_class
+    step = Step(
+        Wait(),
+        current_phase=PhaseName.PROVISION,
+        shard_count=shard_count_of(situation),
+        requeue_after=timedelta(0),
+    )
+    limited = augmentation_class.spec.limits.max_jobs_per_namespace is not None
+    if job.spec.suspend or limited or queue_name_of(job, augmentation_class):
+        return step
+    # All that is known as it begins, so that the next step has nothing left to write.
+    return replace(
+        step,
+        begun=((PhaseName.PROVISION, None),),
+        activity=ACTIVITY[PhaseName.PROVISION],
+        placement=waiting_placement(job, augmentation_class, situation.now),
+        progress=_progress(situation),
+    )
+
+
+def _admission(situation: Situation, child: ChildJob | None) -> Admission | None:
+    """The answer of the queue that the augment Job waits in: Kueue's or the built-in one, never both."""
+    job, seen, augmentation_class = situation.job, situation.seen, situation.augmentation_class
+    queue = queue_name_of(job, augmentation_class)
+    if child is None and queue is not None:
+        return None if job.spec.suspend else kueue.admission_to_queue(job, queue, seen.kueue)
+    if child is not None and kueue.is_managed(child, seen.kueue):
+        return kueue.admission_of(job, child, seen.kueue, queue)
+    return built_in.admission_of(job, seen.place, child, augmentation_class.metadata.name)
+
+
+def _kueue_admission(situation: Situation, child: ChildJob | None) -> Admission | None:
+    """The answer of a Kueue that manages even the Jobs that name no queue."""
+    view = situation.seen.kueue
+    if child is None or not kueue.is_managed(child, view):
+        return None
+    return kueue.admission_of(situation.job, child, view, queue_name_of(situation.job, situation.augmentation_class))
+
+
+def _queued(admission: Admission | None, shown: PhaseName) -> Step:
+    """What a queue's answer asks for, whatever the phase does next."""
+    step = Step(admission=admission)
+    if isinstance(admission, Waiting | Refused):
+        step = replace(step, children=Children(patches=admission.patches))
+    if isinstance(admission, Waiting):
+        step = replace(step, requeue_after=admission.requeue_after)
+        if (interruption := admission.interruption) is not None:
+            key = f"evicted-{int(interruption.at.timestamp())}"
+            event = operator_event(key, "preempted", interruption.at, error=interruption.message)
+            step = replace(step, events=((shown, event),))
+    return step
+
+
+def _run(
+    situation: Situation,
+    phase: PhaseName,
+    shown: PhaseName,
+    admission: Admission | None,
+    running: Statement | None = None,
+) -> Step:
+    """See to it that the batch Job of a phase runs; proceed once it is complete.
+
+    Args:
+        shown: the phase as the status names it.
+        admission: the answer of the queue that was asked about the Job.
+        running: what the Placed condition says while a pod runs, where it is known better than by what is recorded.
+    """
+    child = situation.child(phase)
+    queued = _queued(admission, shown)
+    if child is None:
+        step = Step(Wait(), current_phase=shown)
+        if not situation.job.spec.suspend:
+            children = children_of_phase(situation, phase)
+            step = replace(step, begun=((shown, None),), activity=ACTIVITY[shown], children=children)
+        return queued.then(step)
+    step = queued.then(Step(Wait(), current_phase=shown, begun=((shown, child.created_at),), observed=(phase,)))
+    if child.has_failed:
+        return replace(step, outcome=Fail(why_failed(child, situation.seen.pods_of(phase)), shown))
+    running = running or placed_again(situation)
+    if child.is_complete:
+        return replace(step, outcome=Proceed(), placed=running)
+    match admission:
+        case Refused(message):
+            return replace(step, outcome=Fail(Rejection(FailureReason.QUEUE_REFUSED, message), shown))
+        case Waiting():
+            return step
+    return step.then(_keep_suspended(situation, child)).then(watch_pods(situation, phase, shown, running))
+
+
+def _keep_suspended(situation: Situation, child: ChildJob) -> Step:
+    """Suspend or resume a Job of no queue as the user wishes."""
+    suspend = situation.job.spec.suspend
+    return Step(children=Children(patches=(suspend_job(child.name, suspend),) if child.suspended != suspend else ()))
+
+
+def _await_report(situation: Situation, phase: PhaseName, child: ChildJob, field: str) -> Step:
+    """A pod succeeded and its report is not observed yet: wait a little, then treat it as missing."""
+    if not report_is_due(child, situation.now):
+        return Step(Wait(), requeue_after=SOON)
+    message = (
+        f"the {phase} pod succeeded without writing {field}: does the class's image "
+        f"{situation.augmentation_class.spec.image} keep the worker contract of this version?"
+    )
+    return Step(Fail(Rejection(FailureReason.INTERNAL_ERROR, message), phase), requeue_after=SOON)
+
+
+def _progress(situation: Situation) -> Progress:
+    return progress_of(situation.job.status.source, shards_of_attempt(situation.job), published=False)

@@ -1,0 +1,66 @@
+"""The status that a step leads to: facts from the step, one function per condition, one message by priority."""
+
+from augmentation_api import AugmentationJobStatus, ConditionType, State
+from augmentation_operator.queueing.admission import Admitted, NotQueued, Waiting
+from augmentation_operator.reconcile import conditions
+from augmentation_operator.reconcile.status_draft import StatusDraft
+from augmentation_operator.reconcile.step import Fail, Situation, Step
+
+
+def status_of(situation: Situation, step: Step) -> AugmentationJobStatus:
+    """The status of a job whose phases answer `step`."""
+    job, draft = situation.job, StatusDraft(situation.job, situation.now)
+    draft.set(class_name=situation.augmentation_class.metadata.name)
+    statements = {
+        ConditionType.ACCEPTED: conditions.accepted(situation),
+        ConditionType.SUSPENDED: conditions.suspended(job),
+        ConditionType.ADMITTED: conditions.admitted(job, step.admission),
+        ConditionType.PLACED: step.placed,
+    }
+    for kind, statement in statements.items():
+        if statement is not None:
+            draft.condition(kind, statement.holds, statement.reason, statement.message)
+    for phase, at in step.begun:
+        draft.begin(phase, at)
+    for phase, at in step.completed:
+        draft.complete(phase, at)
+    for phase, event in step.events:
+        draft.record(phase, event)
+    facts = {name: getattr(step, name) for name in ("current_phase", "placement", "progress", "shard_count")}
+    draft.set(**{name: value for name, value in facts.items() if value is not None}, **_counters(situation, step))
+    if isinstance(step.admission, Admitted | NotQueued | Waiting):
+        draft.set(queue=step.admission.place if isinstance(step.admission, Waiting) else None)
+    if isinstance(step.outcome, Fail):
+        draft.fail(step.outcome.rejection, step.outcome.phase)
+    else:
+        if (message := message_of(situation, step)) is not None:
+            draft.message(message)
+        is_held = job.spec.suspend or draft.holds(ConditionType.ADMITTED, "False")
+        if is_held and not situation.runs_pods:
+            draft.unplaced()
+    return draft.build()
+
+
+def message_of(situation: Situation, step: Step) -> str | None:
+    """The message of a job that has not failed, the first that applies; None: the recorded one still does.
+
+    That it is suspended, what it waits for in a queue, what its pods wait for or do.
+    """
+    if situation.job.spec.suspend:
+        return "suspended: set spec.suspend to false to go on"
+    if isinstance(step.admission, Waiting):
+        return step.admission.message
+    return step.activity
+
+
+def _counters(situation: Situation, step: Step) -> dict[str, object]:
+    """What the Jobs and pods that were looked at say of the attempt as a whole."""
+    recorded, seen = situation.job.status, situation.seen
+    counters: dict[str, object] = {}
+    started = [pod.started_at for phase in step.observed for pod in seen.pods_of(phase) if pod.started_at]
+    if started:
+        counters = {"state": State.RUNNING, "started_at": recorded.started_at or min(started)}
+    if step.observed or step.activity:
+        retries = sum(child.failed_pods - child.has_failed for child in seen.jobs.values())
+        counters["retry_count"] = max(0, retries, recorded.retry_count or 0)
+    return counters

@@ -1,0 +1,136 @@
+"""One step of a job: whether the next may begin, and what has to be recorded and created meanwhile. Plain data."""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Self
+
+from augmentation_api import AugmentationClass, AugmentationJob, PhaseName
+from augmentation_api.status import PhaseEvent, Placement, Progress
+from augmentation_operator.children.job import ChildJob
+from augmentation_operator.manifests.ownership import Manifest
+from augmentation_operator.manifests.patch import Patch
+from augmentation_operator.queueing.admission import Admission
+from augmentation_operator.reconcile.observation import Observation
+from augmentation_operator.reconcile.rejection import Rejection
+
+
+@dataclass(frozen=True)
+class Situation:
+    """All that a step depends on: a job that has not ended, its class, what is observed, and the time."""
+
+    job: AugmentationJob
+    augmentation_class: AugmentationClass
+    seen: Observation
+    now: datetime
+
+    def has_completed(self, phase: PhaseName) -> bool:
+        """Whether a phase is recorded as completed."""
+        return self.job.status.has_completed(phase)
+
+    def child(self, phase: PhaseName) -> ChildJob | None:
+        """The batch Job of a phase."""
+        return self.seen.jobs.get(phase)
+
+    @property
+    def runs_pods(self) -> bool:
+        """Whether a container of any phase runs."""
+        return any(pod.runs for pod in self.seen.pods)
+
+
+@dataclass(frozen=True)
+class Proceed:
+    """This step is done; the next one may begin."""
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Something has to happen, or time to pass, before the next step may begin."""
+
+
+@dataclass(frozen=True)
+class Fail:
+    """The job fails in a phase: waiting does not help."""
+
+    rejection: Rejection
+    phase: PhaseName
+
+
+Outcome = Proceed | Wait | Fail
+
+
+@dataclass(frozen=True)
+class Statement:
+    """What a condition says: whether it holds, a CamelCase reason, and a message."""
+
+    holds: bool
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Children:
+    """Objects that have to be brought to a content, created unless they exist, and changed; in this order."""
+
+    apply: tuple[Manifest, ...] = ()
+    create: tuple[Manifest, ...] = ()
+    patches: tuple[Patch, ...] = ()
+
+    def __add__(self, other: Self) -> "Children":
+        """Both, in order."""
+        return Children(self.apply + other.apply, self.create + other.create, self.patches + other.patches)
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one step answers. None: nothing to say, so what is recorded stays.
+
+    Attributes:
+        outcome: whether the next step may begin.
+        current_phase: as the status names it.
+        begun, completed: phases that have, and when; None: now.
+        observed: phases whose batch Job was looked at.
+        events: of phases, in order.
+        admission: the answer of the queue that was asked.
+        placed: what the Placed condition says.
+        placement: where the job waits for nodes, or has one.
+        activity: what the job's pods do or wait for, in a sentence.
+        children: what has to exist.
+        requeue_after: when to decide again if nothing changes before.
+    """
+
+    outcome: Outcome = field(default_factory=Proceed)
+    current_phase: PhaseName | None = None
+    begun: tuple[tuple[PhaseName, datetime | None], ...] = ()
+    completed: tuple[tuple[PhaseName, datetime | None], ...] = ()
+    observed: tuple[PhaseName, ...] = ()
+    events: tuple[tuple[PhaseName, PhaseEvent], ...] = ()
+    admission: Admission | None = None
+    placed: Statement | None = None
+    placement: Placement | None = None
+    progress: Progress | None = None
+    shard_count: int | None = None
+    activity: str | None = None
+    children: Children = field(default_factory=Children)
+    requeue_after: timedelta | None = None
+
+    def then(self, following: "Step") -> "Step":
+        """Both steps as one. Of what both speak about, the later one counts, as it is further in the job's life."""
+        return replace(
+            self,
+            outcome=following.outcome,
+            begun=self.begun + following.begun,
+            completed=self.completed + following.completed,
+            observed=self.observed + following.observed,
+            events=self.events + following.events,
+            children=self.children + following.children,
+            requeue_after=earliest(self.requeue_after, following.requeue_after),
+            **{name: value for name in _LATEST if (value := getattr(following, name)) is not None},
+        )
+
+
+def earliest(*delays: timedelta | None) -> timedelta | None:
+    """The shortest of some delays; None: there is none."""
+    return min((delay for delay in delays if delay is not None), default=None)
+
+
+_LATEST = ("current_phase", "admission", "placed", "placement", "progress", "shard_count", "activity")
