@@ -83,9 +83,9 @@ def too_many(reason: str, cause: str, fix: str, wait_seconds: int) -> Problem:
     return Problem(429, cause, fix, headers={"Retry-After": str(wait_seconds)}, reason=reason)
 
 
-def unavailable(cause: str, fix: str | None = "try again", *, retry_after: int = RETRY_AFTER_SECONDS) -> Problem:
+def unavailable(cause: str, *, retry_after: int = RETRY_AFTER_SECONDS) -> Problem:
     """A 503 with Retry-After."""
-    return Problem(503, cause, fix, headers={"Retry-After": str(retry_after)})
+    return Problem(503, cause, "try again", headers={"Retry-After": str(retry_after)})
 
 
 def of_kubernetes(error: KubeError | KubeUnavailable) -> Problem:
@@ -102,4 +102,4 @@ def of_kubernetes(error: KubeError | KubeUnavailable) -> Problem:
             # A quota, an admission policy, or a Role that lacks a verb; the server's sentence says which.
             return Problem(403, f"Kubernetes refused this: {error.message}")
         case _:
-            return unavailable(f"The Kubernetes API could not do this now: {error.message} Try again.", fix=None)
+            return unavailable(f"The Kubernetes API could not do this now ({error.message})")

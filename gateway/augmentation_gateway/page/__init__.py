@@ -1,4 +1,4 @@
-"""The web page at `/`: files of this package, which speak to the REST API with a key as any other client does."""
+"""The web page at `/`: static files that use the REST API with a key, like any other client."""
 
 from augmentation_gateway.page.routes import page_router
 

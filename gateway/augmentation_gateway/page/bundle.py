@@ -1,10 +1,8 @@
-"""The page's files, read once. All but the first one lie under a path with the digest of them all.
+"""The page's files, read once. All but index.html are served under a path with the digest of all files.
 
-A browser keeps what lies under that path for good, and modules that import one another by relative names are always of
-one release; only `/` itself is asked for again.
+Browsers cache that path for good, and modules that import one another by relative names are always of one release; only
+`/` itself is revalidated.
 """
-
-from __future__ import annotations
 
 import gzip
 import hashlib
@@ -13,13 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Final
+from typing import Final, Self
 
 INDEX: Final = "index.html"
 _FOLDER: Final = b"{{files}}"
-"""Where index.html names the path of the others."""
+"""Placeholder in index.html for the path of the other files."""
 _COMMENT_LINE: Final = re.compile(rb"^[ ]*(//|/\*|\*/|\* ).*\n", re.MULTILINE)
-"""A line of a script or a style sheet that is comment and nothing else: for who reads the source, not for browsers."""
+"""A line of a script or a style sheet that holds only a comment; browsers do not get it."""
 _MEDIA_TYPES: Final = {
     "html": "text/html; charset=utf-8",
     "css": "text/css; charset=utf-8",
@@ -30,7 +28,7 @@ _MEDIA_TYPES: Final = {
 
 @dataclass(frozen=True)
 class PageFile:
-    """A file as it is sent.
+    """A file as it is served.
 
     Attributes:
         body: its bytes.
@@ -45,10 +43,10 @@ class PageFile:
     tag: str
 
     @classmethod
-    def of(cls, name: str, body: bytes) -> PageFile:
-        """A file by its name and content. Raises KeyError for a kind of file that a page has not."""
+    def of(cls, name: str, body: bytes) -> Self:
+        """A file by its name and content. Raises KeyError for an unknown file type."""
         digest = hashlib.sha256(body).hexdigest()[:32]
-        # No time in it: the same bytes at every replica.
+        # mtime=0: the same bytes at every replica.
         return cls(body, gzip.compress(body, mtime=0), _MEDIA_TYPES[name.rpartition(".")[2]], f'"{digest}"')
 
 

@@ -1,6 +1,4 @@
-"""Serving the page: what a browser may keep, and what it may do with it."""
-
-from __future__ import annotations
+"""Routes of the page: caching headers and the content security policy."""
 
 from typing import Final
 
@@ -14,13 +12,13 @@ CONTENT_SECURITY_POLICY: Final = "; ".join(
         "default-src 'none'",
         "script-src 'self'",
         "style-src 'self'",
-        # blob: for the picture of before and after, which takes a header to be fetched.
+        # blob: for the preview, whose request needs a header.
         "img-src 'self' blob:",
         "connect-src 'self'",
         "form-action 'self'",
         "frame-ancestors 'none'",
         "base-uri 'none'",
-        # Text of jobs can become an element in no way but as text.
+        # No text of a job can be parsed as HTML.
         "require-trusted-types-for 'script'",
         "trusted-types 'none'",
     )
@@ -33,31 +31,31 @@ SECURITY_HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
-_KEPT: Final = "public, max-age=31536000, immutable"
-_ASKED_AGAIN: Final = "no-cache"
+_IMMUTABLE: Final = "public, max-age=31536000, immutable"
+_REVALIDATED: Final = "no-cache"
 
 
 def page_router() -> APIRouter:
-    """`/`, and the files it names. No key is asked for: they hold nothing that is secret."""
+    """`/` and the files it names. They need no key, as they hold no secret."""
     router = APIRouter(include_in_schema=False)
     bundle = page_bundle()
 
     @router.api_route("/", methods=["GET", "HEAD"])
     async def index(request: Request) -> Response:
-        return _answer(bundle.files[INDEX], request, _ASKED_AGAIN)
+        return _response(bundle.files[INDEX], request, _REVALIDATED)
 
     @router.api_route("/page/{version}/{name}", methods=["GET", "HEAD"])
     async def file(version: str, name: str, request: Request) -> Response:
         if name == INDEX or (found := bundle.files.get(name)) is None:
             raise HTTPException(404, f"The page has no file {name!r}.")
-        # While replicas of two releases serve, one may be asked for the other's; then it is not to be kept.
-        return _answer(found, request, _KEPT if version == bundle.version else "no-store")
+        # During an update a replica may be asked for a file of the other release, which must not be cached.
+        return _response(found, request, _IMMUTABLE if version == bundle.version else "no-store")
 
     return router
 
 
-def _answer(file: PageFile, request: Request, kept: str) -> Response:
-    headers = {**SECURITY_HEADERS, "Cache-Control": kept, "ETag": file.tag, "Vary": "Accept-Encoding"}
+def _response(file: PageFile, request: Request, cache_control: str) -> Response:
+    headers = {**SECURITY_HEADERS, "Cache-Control": cache_control, "ETag": file.tag, "Vary": "Accept-Encoding"}
     if file.tag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     if "gzip" in request.headers.get("accept-encoding", ""):

@@ -1,6 +1,4 @@
-"""What is answered to a request that is refused before the application has seen it: the bytes, and the sentences."""
-
-from __future__ import annotations
+"""Responses to requests that the server rejects before the application sees them."""
 
 import json
 from collections.abc import Sequence
@@ -8,7 +6,7 @@ from http import HTTPStatus
 
 
 def refusal(status: int, sentence: str, headers: Sequence[tuple[bytes, bytes]] = ()) -> bytes:
-    """An answer that is the last one of its connection."""
+    """The bytes of a response that ends its connection."""
     body = json.dumps({"detail": sentence}).encode()
     lines = [
         f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
@@ -23,15 +21,15 @@ def refusal(status: int, sentence: str, headers: Sequence[tuple[bytes, bytes]] =
 
 
 def head_too_large(most: int) -> str:
-    """Of a 431."""
+    """The message of a 431."""
     return f"The request's first line and headers are larger than {most // 1024} KiB: shorten them."
 
 
 def body_too_large(most: int) -> str:
-    """Of a 413."""
+    """The message of a 413."""
     return f"The body is larger than {most // 1024} KiB, more than any job needs: shorten it."
 
 
 def too_slow(what: str, seconds: float) -> str:
-    """Of a 408."""
+    """The message of a 408."""
     return f"The request's {what} took longer than {seconds:g} s: send it faster."

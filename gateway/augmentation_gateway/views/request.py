@@ -120,7 +120,7 @@ class AugmentationRequest(_ParameterFields):
         # Python counts True as 1, and would make one copy of {"augment_copies": true}.
         name = str(info.field_name)
         if isinstance(value, bool) and cls.model_fields[name].annotation not in (bool, bool | None):
-            raise _unusable(f"{name} is {str(value).lower()}, but is no true-or-false field")
+            raise _unusable(f"{name} is {str(value).lower()}, but this field is no boolean")
         return value
 
     @field_validator("augment_transforms")
@@ -176,7 +176,7 @@ class AugmentationRequest(_ParameterFields):
     def _only_generative(cls, value: object, info: ValidationInfo) -> object:
         if value is not None and info.data.get("augmentation_type") is AugmentationType.DETERMINISTIC:
             raise _unusable(
-                f"{info.field_name} is only for augmentation_type generative", "leave it out, or ask for generative"
+                f"{info.field_name} is only for augmentation_type generative", "leave it out, or use generative"
             )
         return value
 

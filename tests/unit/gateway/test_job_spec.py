@@ -39,7 +39,7 @@ LIGHTING_DEFAULTS = {
 }
 
 
-def test_a_minimal_request_writes_this_apis_defaults_and_leaves_the_rest_to_the_crd() -> None:
+def test_minimal_request_sets_the_rest_defaults_and_leaves_the_rest_to_the_crd() -> None:
     assert written() == {
         "projectID": PROJECT_ID,
         "type": "deterministic",
@@ -169,7 +169,7 @@ def test_the_defaults_of_a_range_are_those_of_the_resource(path: str, name: str)
     assert (getattr(request, f"{name}_min"), getattr(request, f"{name}_max")) == (of_resource.min, of_resource.max)
 
 
-def test_the_manifest_says_who_made_it_and_for_which_project() -> None:
+def test_manifest_names_its_creator_and_project() -> None:
     body = manifest(to_job_spec(AugmentationRequest(**REQUIRED, name="Pick & Place")), KEY)
     assert body["apiVersion"] == "augmentation.dev/v1alpha1"
     assert body["kind"] == "AugmentationJob"
@@ -185,7 +185,7 @@ def test_the_manifest_says_who_made_it_and_for_which_project() -> None:
     }
 
 
-def test_an_idempotency_key_names_the_job_so_that_kubernetes_lets_one_through() -> None:
+def test_idempotency_key_determines_the_name_of_the_job() -> None:
     spec = to_job_spec(AugmentationRequest(**REQUIRED))
     first, again, other = (manifest(spec, KEY, key)["metadata"] for key in ("a", "a", "b"))
     assert first == again
@@ -207,7 +207,7 @@ def test_an_idempotency_key_names_the_job_so_that_kubernetes_lets_one_through() 
         ("x" * 255, "x" * 54 + "-"),
     ],
 )
-def test_a_name_is_a_dns_label_like_the_display_name(display_name: str | None, beginning: str) -> None:
+def test_name_is_a_dns_label_derived_from_the_display_name(display_name: str | None, beginning: str) -> None:
     name = readable_name(display_name)
     assert name.startswith(beginning)
     assert len(name) == len(beginning) + 8

@@ -22,11 +22,11 @@ def text(name: str) -> str:
     return BUNDLE.files[name].body.decode()
 
 
-def test_all_of_it_is_smaller_than_one_picture() -> None:
+def test_page_is_smaller_than_one_image() -> None:
     assert sum(len(file.body) for file in BUNDLE.files.values()) < MOST_BYTES
 
 
-async def test_the_first_file_names_the_others_and_they_are_there(http: httpx.AsyncClient) -> None:
+async def test_every_file_that_index_names_is_served(http: httpx.AsyncClient) -> None:
     del http.headers["x-api-key"]
     index = await http.get("/")
     assert index.headers["content-type"] == "text/html; charset=utf-8"
@@ -39,7 +39,7 @@ async def test_the_first_file_names_the_others_and_they_are_there(http: httpx.As
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
-def test_a_module_imports_only_what_is_there(name: str) -> None:
+def test_modules_import_only_existing_names(name: str) -> None:
     imported = re.findall(r'from "\./([^"]+)"', text(name))
     assert set(imported) <= set(BUNDLE.files)
     for what, module in re.findall(r'import \{([^}]+)\} from "\./([^"]+)"', text(name)):
@@ -48,7 +48,7 @@ def test_a_module_imports_only_what_is_there(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(BUNDLE.files))
-def test_no_file_leads_to_another_site_or_makes_elements_of_text(name: str) -> None:
+def test_no_file_links_to_another_site_or_parses_html(name: str) -> None:
     own = text(name).replace("http://www.w3.org/2000/svg", "")
     assert not re.search(r"https?://[a-z]", own)
     assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function", own)
@@ -66,14 +66,14 @@ async def test_a_strict_policy_and_the_other_headers_are_on_every_file(http: htt
         assert headers["referrer-policy"] == "no-referrer"
 
 
-async def test_what_a_browser_has_is_not_sent_again(http: httpx.AsyncClient) -> None:
+async def test_unchanged_file_is_answered_with_304(http: httpx.AsyncClient) -> None:
     first = await http.get("/")
     assert first.headers["cache-control"] == "no-cache"
     again = await http.get("/", headers={"if-none-match": first.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
 
 
-async def test_it_is_compressed_for_who_can_read_that(http: httpx.AsyncClient) -> None:
+async def test_files_are_compressed_if_the_client_accepts_gzip(http: httpx.AsyncClient) -> None:
     for accepted, encoding in (("gzip", "gzip"), ("identity", None)):
         answer = await http.get("/", headers={"accept-encoding": accepted})
         assert answer.headers.get("content-encoding") == encoding
@@ -81,13 +81,13 @@ async def test_it_is_compressed_for_who_can_read_that(http: httpx.AsyncClient) -
     assert gzip.decompress(BUNDLE.files["main.js"].compressed) == BUNDLE.files["main.js"].body
 
 
-async def test_a_file_of_another_release_is_served_and_not_kept(http: httpx.AsyncClient) -> None:
+async def test_file_of_another_release_is_served_without_caching(http: httpx.AsyncClient) -> None:
     assert (await http.get("/page/0123456789abcdef/main.js")).headers["cache-control"] == "no-store"
     for path in ("/page/0123456789abcdef/nothing.js", f"/page/{BUNDLE.version}/{INDEX}", "/page/x/..%2Fbundle.py"):
         assert (await http.get(path)).status_code == 404
 
 
-async def test_without_the_page_there_is_nothing_at_the_root(gateway: Gateway) -> None:
+async def test_disabled_page_is_404(gateway: Gateway) -> None:
     transport = httpx.ASGITransport(build_app(gateway, page=False))
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         assert (await client.get("/")).status_code == 404

@@ -1,4 +1,4 @@
-"""What a native request may hold, and the sentences that say what it may not."""
+"""Validation of the native request, and its error messages."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KNOWN = "lighting, noise, blur, occlusion, gamma, jpeg, shadow, hueSaturation"
 
 
 def problems(**fields: Any) -> list[FieldProblem]:
-    """What is wrong with a request, as the client is told."""
+    """The problems that the client gets for a request."""
     body = {name: value for name, value in {**REQUIRED, **fields}.items() if value is not ...}
     try:
         AugmentationRequest.model_validate(body)
@@ -50,7 +50,7 @@ def test_the_smallest_request_is_accepted() -> None:
         ({"augment_copies": 0}, "augment_copies is 0, but has to be at least 1"),
         ({"augment_copies": "many"}, 'augment_copies is "many", but has to be a whole number'),
         ({"augment_copies": 2.5}, "augment_copies is 2.5, but has to be a whole number"),
-        ({"augment_copies": True}, "augment_copies is true, but is no true-or-false field"),
+        ({"augment_copies": True}, "augment_copies is true, but this field is no boolean"),
         ({"augment_copies": None}, "augment_copies is null, but has to be a whole number"),
         ({"augment_copy": 2}, "augment_copy is not a field of this request: did you mean augment_copies?"),
         (
@@ -110,11 +110,11 @@ def test_the_smallest_request_is_accepted() -> None:
         ),
         (
             {"cosmos_prompt": "a kitchen"},
-            "cosmos_prompt is only for augmentation_type generative: leave it out, or ask for generative",
+            "cosmos_prompt is only for augmentation_type generative: leave it out, or use generative",
         ),
         (
             {"cosmos_disable_guardrails": False},
-            "cosmos_disable_guardrails is only for augmentation_type generative: leave it out, or ask for generative",
+            "cosmos_disable_guardrails is only for augmentation_type generative: leave it out, or use generative",
         ),
         (
             {"episodes": "all"},
@@ -129,11 +129,11 @@ def test_the_smallest_request_is_accepted() -> None:
         ({"seed": -1}, "seed is -1, but has to be at least 0"),
     ],
 )
-def test_a_mistake_is_told_with_field_value_and_fix(fields: dict[str, Any], message: str) -> None:
+def test_error_names_the_field_its_value_and_the_fix(fields: dict[str, Any], message: str) -> None:
     assert [problem.msg for problem in problems(**fields)] == [message]
 
 
-def test_every_mistake_is_told_at_once_each_at_its_place() -> None:
+def test_all_errors_are_reported_at_once_by_location() -> None:
     found = problems(project_id=..., augment_copies=21, augment_copy=1, augment_contrast_min=40)
     assert {problem.loc for problem in found} == {
         ("body", "project_id"),
@@ -143,7 +143,7 @@ def test_every_mistake_is_told_at_once_each_at_its_place() -> None:
     }
 
 
-def test_a_long_value_is_cut_in_the_message() -> None:
+def test_long_value_is_truncated_in_the_message() -> None:
     (problem,) = problems(dataset_id="x" * 10_000)
     assert len(problem.msg) < 200
 
@@ -175,7 +175,7 @@ def test_every_range_is_checked(name: str) -> None:
         {"episodes": None, "cameras": None, "seed": None},
     ],
 )
-def test_what_the_table_allows_is_accepted(fields: dict[str, Any]) -> None:
+def test_values_within_the_bounds_are_accepted(fields: dict[str, Any]) -> None:
     assert problems(**fields) == []
 
 
@@ -189,7 +189,7 @@ json_values = st.recursive(
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(st.sampled_from([*AugmentationRequest.model_fields, "other"]), json_values, max_size=6))
-def test_whatever_is_sent_is_either_accepted_or_explained(body: dict[str, Any]) -> None:
+def test_any_body_is_either_accepted_or_explained(body: dict[str, Any]) -> None:
     for problem in problems(**body):
         assert problem.msg
         assert problem.loc[0] == "body"

@@ -37,7 +37,7 @@ KEY = ApiKey.model_validate(
         {"cameras": ["top"], "episodes": "0:3,7", "name": "Kitchen"},
     ],
 )
-def test_what_was_asked_for_is_asked_for_again(fields: dict[str, Any]) -> None:
+def test_request_survives_the_way_to_a_spec_and_back(fields: dict[str, Any]) -> None:
     request = AugmentationRequest(**REQUIRED, **fields)
     body = manifest(to_job_spec(request), KEY)
     shown = request_of(JobRecord.read(job_object(spec=body["spec"])))
@@ -71,7 +71,7 @@ def test_no_two_parameters_share_a_field() -> None:
     assert len(set(fields)) == len(fields)
 
 
-def test_a_spec_of_kubectl_and_of_a_newer_release_is_shown_as_far_as_this_api_has_fields_for_it() -> None:
+def test_fields_of_a_spec_without_a_counterpart_are_left_out() -> None:
     spec = {
         "source": {"volume": {"claimName": "data", "path": "pusht"}},
         "className": "gpu",

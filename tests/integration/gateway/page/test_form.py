@@ -46,7 +46,7 @@ def test_a_job_is_written_and_started_by_keyboard_alone(visitor: Visitor, jobs: 
     assert made["metadata"]["uid"] in page.url
 
 
-def test_what_is_wrong_is_said_beside_its_field_in_the_gateways_words(visitor: Visitor, jobs: Jobs) -> None:
+def test_problems_are_shown_at_their_fields_in_the_gateways_words(visitor: Visitor, jobs: Jobs) -> None:
     visitor.expected_complaints = ["422"]
     visitor.sign_in(address=NEW)
     page = visitor.page
@@ -82,7 +82,7 @@ def test_every_field_of_the_api_is_in_the_form(visitor: Visitor, jobs: Jobs) -> 
     expect(page.get_by_role("group", name="Add a transform").get_by_role("button")).to_have_count(0)
 
 
-def test_transforms_are_put_in_order_and_each_has_versions_of_its_own(visitor: Visitor, jobs: Jobs) -> None:
+def test_transforms_are_ordered_and_each_has_its_own_number_of_versions(visitor: Visitor, jobs: Jobs) -> None:
     visitor.expected_complaints = ["422"]
     visitor.sign_in(address=NEW)
     page = visitor.page
@@ -125,7 +125,7 @@ def test_a_result_is_as_private_as_its_source_until_the_form_says_otherwise(visi
     expect(curl).not_to_contain_text('"private"')
 
 
-def test_a_draft_survives_a_reload_and_is_gone_when_it_is_cleared(visitor: Visitor, jobs: Jobs) -> None:
+def test_draft_survives_a_reload_until_it_is_cleared(visitor: Visitor, jobs: Jobs) -> None:
     visitor.expected_complaints = ["422"]
     visitor.sign_in(address=NEW)
     page = visitor.page
@@ -151,7 +151,7 @@ def test_a_job_is_the_template_of_another(visitor: Visitor, jobs: Jobs) -> None:
     expect(verdict(visitor.page)).to_have_text("Ready to start.")
 
 
-def test_a_job_sent_again_after_a_lost_answer_is_one_job(visitor: Visitor, jobs: Jobs) -> None:
+def test_request_repeated_after_a_lost_answer_creates_one_job(visitor: Visitor, jobs: Jobs) -> None:
     visitor.expected_complaints = ["422", "net::ERR_", "503"]
     visitor.sign_in(address=NEW)
     page = visitor.page
@@ -170,7 +170,7 @@ def test_a_job_sent_again_after_a_lost_answer_is_one_job(visitor: Visitor, jobs:
     assert len([job for job in jobs.items() if job["spec"].get("displayName") == "Sent twice"]) == 1
 
 
-def test_the_form_fits_a_telephone(visitor: Visitor, jobs: Jobs) -> None:
+def test_form_fits_a_phone(visitor: Visitor, jobs: Jobs) -> None:
     visitor.expected_complaints = ["422"]
     visitor.page.set_viewport_size({"width": 360, "height": 740})
     visitor.sign_in(address=NEW)

@@ -202,7 +202,7 @@ def test_a_running_job_is_followed_live_to_its_end(visitor: Visitor, jobs: Jobs,
     visitor.look("job-completed-dark", full=True)
 
 
-def test_a_failed_job_tells_the_reason_and_the_fix_and_starts_again(visitor: Visitor, jobs: Jobs) -> None:
+def test_failed_job_shows_its_reason_and_fix_and_can_be_retried(visitor: Visitor, jobs: Jobs) -> None:
     failed = {
         "state": "failed",
         "currentPhase": "resolve",
@@ -234,7 +234,7 @@ def test_a_failed_job_tells_the_reason_and_the_fix_and_starts_again(visitor: Vis
     assert jobs.named("wrong-camera")["spec"]["attempt"] == 1
 
 
-def test_a_job_is_cancelled_by_keyboard_after_a_question(visitor: Visitor, jobs: Jobs) -> None:
+def test_job_is_cancelled_by_keyboard_after_confirmation(visitor: Visitor, jobs: Jobs) -> None:
     job_id = jobs.make("too-many", SPEC, {"state": "running", "currentPhase": "augment"})
     page = visitor.page
     visitor.sign_in(address=f"/#/jobs/{job_id}")
@@ -252,7 +252,7 @@ def test_a_job_is_cancelled_by_keyboard_after_a_question(visitor: Visitor, jobs:
     expect(page.get_by_role("heading", name="Jobs", exact=True)).to_be_visible()
 
 
-def test_what_a_key_may_not_do_it_is_not_offered(visitor: Visitor, jobs: Jobs) -> None:
+def test_actions_that_the_key_does_not_allow_are_not_offered(visitor: Visitor, jobs: Jobs) -> None:
     job_id = jobs.make("only-looked-at", SPEC, {"state": "failed"})
     visitor.sign_in("page-reader", f"/#/jobs/{job_id}")
     expect(visitor.page.get_by_text("This key is read-only.")).to_be_visible()
@@ -267,7 +267,7 @@ def test_what_a_key_may_not_do_it_is_not_offered(visitor: Visitor, jobs: Jobs) -
         ("Admitted", "QuotaReserved", "Queue robots-gpu is full: it goes on when one of its jobs has ended."),
     ],
 )
-def test_a_job_that_waits_says_for_what_and_where_it_stands_in_line(
+def test_waiting_job_shows_its_reason_and_queue_position(
     visitor: Visitor, jobs: Jobs, condition: str, reason: str, message: str
 ) -> None:
     waits = {"type": condition, "status": "False", "reason": reason, "message": message, "lastTransitionTime": ago(30)}
@@ -290,7 +290,7 @@ def test_names_and_messages_are_never_more_than_text(visitor: Visitor, jobs: Job
     expect(visitor.page.get_by_role("heading", level=1)).to_have_text(evil)
 
 
-def test_a_job_that_is_not_there_says_so(visitor: Visitor, jobs: Jobs) -> None:
+def test_missing_job_is_reported(visitor: Visitor, jobs: Jobs) -> None:
     visitor.expected_complaints = ["404", "422"]
     visitor.sign_in(address="/#/jobs/2489e9ad-2ee2-8e00-8ec9-32d5f69181c0")
     expect(visitor.page.get_by_text("There is no augmentation job 2489e9ad")).to_be_visible()
@@ -299,7 +299,7 @@ def test_a_job_that_is_not_there_says_so(visitor: Visitor, jobs: Jobs) -> None:
     visitor.look("job-not-there")
 
 
-def test_a_deleted_job_is_gone_and_its_list_is_shown(visitor: Visitor, jobs: Jobs) -> None:
+def test_deleting_a_job_leads_back_to_the_list(visitor: Visitor, jobs: Jobs) -> None:
     job_id = jobs.make("deleted-here", SPEC, {"state": "cancelled"})
     visitor.sign_in(address=f"/#/jobs/{job_id}")
     visitor.page.get_by_role("button", name="Delete").click()
@@ -308,7 +308,7 @@ def test_a_deleted_job_is_gone_and_its_list_is_shown(visitor: Visitor, jobs: Job
     expect(visitor.row("deleted-here")).to_have_count(0)
 
 
-def test_a_stream_that_breaks_off_is_told_of_and_taken_up_again(visitor: Visitor, jobs: Jobs) -> None:
+def test_broken_stream_is_reported_and_resumed(visitor: Visitor, jobs: Jobs) -> None:
     visitor.expected_complaints = ["net::ERR_", "503"]
     job_id = jobs.make("broken-off", SPEC, {"state": "running", "currentPhase": "augment"})
     page = visitor.page
@@ -334,7 +334,7 @@ def test_an_id_is_copied(visitor: Visitor, jobs: Jobs, context: BrowserContext) 
     assert visitor.page.evaluate("navigator.clipboard.readText()") == job_id
 
 
-def test_the_same_is_shown_for_kubectl_and_rest(visitor: Visitor, jobs: Jobs) -> None:
+def test_equivalent_kubectl_and_rest_commands_are_shown(visitor: Visitor, jobs: Jobs) -> None:
     job_id = jobs.make("elsewhere", SPEC, {"state": "running"})
     visitor.sign_in(address=f"/#/jobs/{job_id}")
     page = visitor.page
@@ -345,7 +345,7 @@ def test_the_same_is_shown_for_kubectl_and_rest(visitor: Visitor, jobs: Jobs) ->
     expect(page.get_by_role("group", name="Manifest")).to_contain_text("transforms: [lighting, noise]")
 
 
-def test_a_job_fits_a_telephone_in_the_dark(
+def test_job_fits_a_phone_in_dark_mode(
     browser: Browser, gateway: GatewayProcess, jobs: Jobs, hub_class: str, tmp_path: Path
 ) -> None:
     job_id = jobs.make("small", {**SPEC, "className": hub_class}, completed())

@@ -49,14 +49,14 @@ def all_states(jobs: Jobs) -> Jobs:
     return jobs
 
 
-def test_somebody_without_a_key_sees_the_form_and_nothing_else(visitor: Visitor) -> None:
+def test_visitor_without_a_key_sees_only_the_sign_in_form(visitor: Visitor) -> None:
     visitor.page.goto("/")
     expect(visitor.page.get_by_role("heading", name="Sign in")).to_be_visible()
     visitor.look("signin-light")
     assert visitor.page.evaluate("sessionStorage.length") == 0
 
 
-def test_a_key_that_cannot_be_used_says_so(visitor: Visitor) -> None:
+def test_invalid_key_is_reported(visitor: Visitor) -> None:
     visitor.expected_complaints = ["401"]
     visitor.page.goto("/")
     visitor.page.get_by_label("API key").fill("aug_not-a-key")
@@ -68,7 +68,7 @@ def test_a_key_that_cannot_be_used_says_so(visitor: Visitor) -> None:
     visitor.look("signin-refused")
 
 
-def test_the_key_is_in_no_address_and_no_log_and_gone_after_signing_out(visitor: Visitor, all_states: Jobs) -> None:
+def test_key_is_in_no_address_and_no_log_and_deleted_on_sign_out(visitor: Visitor, all_states: Jobs) -> None:
     visitor.sign_in()
     key = visitor.gateway.keys["page"]
     visitor.page.reload()
@@ -81,7 +81,7 @@ def test_the_key_is_in_no_address_and_no_log_and_gone_after_signing_out(visitor:
     assert not any(key in url for url in visitor.requested)
 
 
-def test_every_state_is_in_the_table_with_what_people_look_for(visitor: Visitor, all_states: Jobs) -> None:
+def test_table_shows_every_state_with_its_details(visitor: Visitor, all_states: Jobs) -> None:
     visitor.sign_in()
     row = visitor.row("Pick & place, night shift")
     expect(row).to_contain_text(re.compile(r"running.*lerobot/pusht.*augment.*42%.*gpu-node-17.*g6\.2xlarge.*\d+[sm]"))
@@ -95,7 +95,7 @@ def test_every_state_is_in_the_table_with_what_people_look_for(visitor: Visitor,
     visitor.look("list-dark")
 
 
-def test_the_table_is_live_and_moves_nothing(visitor: Visitor, all_states: Jobs) -> None:
+def test_table_is_live_and_keeps_focus_and_scroll(visitor: Visitor, all_states: Jobs) -> None:
     visitor.sign_in()
     row = visitor.row("Pick & place, night shift")
     expect(row).to_contain_text("42%")
@@ -134,7 +134,7 @@ def test_a_filter_and_a_search_are_in_the_address_and_survive_a_reload(visitor: 
     expect(visitor.page.get_by_role("row")).to_have_count(6)
 
 
-def test_the_list_is_walked_by_keyboard(visitor: Visitor, all_states: Jobs) -> None:
+def test_list_is_navigated_by_keyboard(visitor: Visitor, all_states: Jobs) -> None:
     visitor.sign_in()
     expect(visitor.row("waiting")).to_be_visible()
     links = visitor.page.locator("a.name")
@@ -155,7 +155,7 @@ def test_the_list_is_walked_by_keyboard(visitor: Visitor, all_states: Jobs) -> N
     expect(visitor.page.get_by_role("searchbox")).not_to_be_focused()
 
 
-def test_a_key_that_may_only_read_is_offered_nothing_to_write_with(visitor: Visitor, all_states: Jobs) -> None:
+def test_read_only_key_is_offered_no_write_action(visitor: Visitor, all_states: Jobs) -> None:
     visitor.sign_in("page-reader")
     expect(visitor.row("waiting")).to_be_visible()
     expect(visitor.page.get_by_text("read only")).to_be_visible()
@@ -164,7 +164,7 @@ def test_a_key_that_may_only_read_is_offered_nothing_to_write_with(visitor: Visi
     expect(visitor.row("waiting")).to_be_visible()
 
 
-def test_a_key_that_expires_soon_says_when(visitor: Visitor, jobs: Jobs) -> None:
+def test_expiry_of_a_key_is_announced(visitor: Visitor, jobs: Jobs) -> None:
     visitor.gateway.create_key("page-soon", "--namespace", NAMESPACE, "--expires", "3d")
     with visitor.gateway.client("page-soon") as http:
         eventually(lambda: http.get(JOBS).status_code == 200)
@@ -174,14 +174,14 @@ def test_a_key_that_expires_soon_says_when(visitor: Visitor, jobs: Jobs) -> None
     visitor.look("key-expires-soon")
 
 
-def test_a_key_that_may_not_read_says_so_in_place_of_the_table(visitor: Visitor, jobs: Jobs) -> None:
+def test_key_without_read_right_is_reported_instead_of_the_table(visitor: Visitor, jobs: Jobs) -> None:
     visitor.expected_complaints = ["403"]
     visitor.sign_in("page-writer")
     expect(visitor.page.get_by_role("alert").filter(has_text="no read right")).to_be_visible()
     visitor.look("list-refused")
 
 
-def test_it_fits_a_telephone_in_the_dark(browser: Browser, gateway: GatewayProcess, all_states: Jobs) -> None:
+def test_list_fits_a_phone_in_dark_mode(browser: Browser, gateway: GatewayProcess, all_states: Jobs) -> None:
     context = browser.new_context(
         base_url=gateway.url, viewport={"width": 360, "height": 740}, color_scheme="dark", reduced_motion="reduce"
     )
@@ -193,7 +193,7 @@ def test_it_fits_a_telephone_in_the_dark(browser: Browser, gateway: GatewayProce
     context.close()
 
 
-def test_an_empty_list_tells_how_to_make_the_first_job(visitor: Visitor, jobs: Jobs) -> None:
+def test_empty_list_shows_how_to_create_the_first_job(visitor: Visitor, jobs: Jobs) -> None:
     jobs.clear()
     visitor.sign_in()
     expect(visitor.page.get_by_role("heading", name="No jobs yet")).to_be_visible()
@@ -206,7 +206,7 @@ def test_an_empty_list_tells_how_to_make_the_first_job(visitor: Visitor, jobs: J
     expect(visitor.row("first")).to_be_visible()
 
 
-def test_a_list_of_hundreds_is_shown_as_far_as_one_looks(visitor: Visitor, jobs: Jobs) -> None:
+def test_long_list_is_loaded_on_scroll(visitor: Visitor, jobs: Jobs) -> None:
     jobs.clear()
     jobs.make_many(230, "many")
     visitor.sign_in()
@@ -220,7 +220,7 @@ def test_a_list_of_hundreds_is_shown_as_far_as_one_looks(visitor: Visitor, jobs:
     expect(visitor.page.locator("a.name")).to_have_count(231)
 
 
-def test_a_gateway_that_is_gone_is_told_of_and_waited_for(visitor: Visitor, jobs: Jobs) -> None:
+def test_unavailable_gateway_is_reported_and_reconnected(visitor: Visitor, jobs: Jobs) -> None:
     visitor.expected_complaints = ["net::ERR_", "503"]
     jobs.clear()
     jobs.make("still-there")
@@ -270,7 +270,7 @@ def test_while_kubernetes_is_unavailable_the_page_shows_the_age_of_its_data(
     expect(visitor.page.get_by_role("alert").filter(has_text="The Kubernetes API is unavailable")).to_be_hidden()
 
 
-def test_a_key_that_is_revoked_leads_back_to_the_form(visitor: Visitor, jobs: Jobs) -> None:
+def test_revoked_key_leads_back_to_sign_in(visitor: Visitor, jobs: Jobs) -> None:
     visitor.expected_complaints = ["401"]
     visitor.gateway.create_key("page-revoked", "--namespace", "page")
     with visitor.gateway.client("page-revoked") as client:
