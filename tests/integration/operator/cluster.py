@@ -1,4 +1,4 @@
-"""A real API server with a real Job controller, the chart's rights, and the operator as a process of its own."""
+"""A real API server with a real Job controller, the chart's RBAC rules, and the operator as a separate process."""
 
 from __future__ import annotations
 

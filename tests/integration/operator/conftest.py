@@ -1,4 +1,4 @@
-"""One control plane with a Job controller for all of these tests, and one operator before it."""
+"""One control plane with a Job controller, and one operator, for all of these tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A way to the API server that is slow, refuses, loses answers and breaks watches off, by chance from a seed."""
+"""A proxy of the API server that delays, rejects and loses answers and breaks watches, at random from a seed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An AugmentationJob in a real cluster, and who plays the parts that have no program here: kubelet and worker."""
+"""An AugmentationJob in a real cluster, and stand-ins for the kubelet and the worker."""
 
 from __future__ import annotations
 

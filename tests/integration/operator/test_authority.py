@@ -1,4 +1,4 @@
-"""A job gives nobody more than they have, asked of the API server: what a job names, its creator may use themselves."""
+"""The admission policy of the API server: the creator of a job may use everything that the job names."""
 
 from __future__ import annotations
 
@@ -113,12 +113,12 @@ def refused(user: Cluster, spec: Json, **how: Any) -> str:
     return ""
 
 
-def test_a_job_that_names_nothing_needs_no_right(nobody: Cluster) -> None:
+def test_job_that_names_nothing_needs_no_rights(nobody: Cluster) -> None:
     assert make(nobody, {"output": {"hub": {"repoID": "lab/result"}}})["spec"]["source"] == HUB
 
 
 @pytest.mark.parametrize("field", ASKED)
-def test_what_a_user_may_not_use_is_refused_with_the_field_and_the_way_out(nobody: Cluster, field: str) -> None:
+def test_object_a_user_may_not_use_is_denied_with_field_and_fix(nobody: Cluster, field: str) -> None:
     spec, _, kind = ASKED[field]
     said = refused(nobody, spec("foreign"))
     assert f"{field}: system:serviceaccount:{NAMESPACE}:" in said
@@ -127,7 +127,7 @@ def test_what_a_user_may_not_use_is_refused_with_the_field_and_the_way_out(nobod
 
 
 @pytest.mark.parametrize("field", ASKED)
-def test_the_right_to_use_it_suffices_and_is_for_that_name_alone(grant: Grant, field: str) -> None:
+def test_verb_use_suffices_for_that_name_only(grant: Grant, field: str) -> None:
     spec, resource, _ = ASKED[field]
     user = grant(("use", resource, "own"))
     assert refused(user, spec("own")) == ""
@@ -135,31 +135,31 @@ def test_the_right_to_use_it_suffices_and_is_for_that_name_alone(grant: Grant, f
 
 
 @pytest.mark.parametrize("field", ASKED)
-def test_who_may_create_pods_may_name_it_for_their_pods_may_have_it(grant: Grant, field: str) -> None:
+def test_right_to_create_pods_suffices(grant: Grant, field: str) -> None:
     assert refused(grant(("create", "pods", "")), ASKED[field][0]("any")) == ""
 
 
-def test_who_may_read_a_secret_may_name_it(grant: Grant) -> None:
+def test_right_to_read_a_secret_suffices(grant: Grant) -> None:
     user = grant(("get", "secrets", "own"))
     assert refused(user, {"credentialsSecretRef": {"name": "own"}}) == ""
     assert "may not use the Secret foreign" in refused(user, {"credentialsSecretRef": {"name": "foreign"}})
 
 
 @pytest.mark.parametrize("field", ["spec.source.volume.claimName", "spec.priorityClassName"])
-def test_to_see_a_claim_or_a_priority_is_not_to_use_it(grant: Grant, field: str) -> None:
+def test_right_to_read_a_claim_or_a_priority_class_does_not_suffice(grant: Grant, field: str) -> None:
     """As the built-in role `view` sees claims, without what is on them."""
     spec, resource, _ = ASKED[field]
     assert f"{field}: " in refused(grant(("get", resource, "")), spec("seen"))
 
 
 @pytest.mark.parametrize("field", ASKED)
-def test_what_the_chart_lists_may_be_used_by_everybody(nobody: Cluster, field: str) -> None:
+def test_objects_listed_in_the_chart_may_be_used_by_everybody(nobody: Cluster, field: str) -> None:
     spec, resource, _ = ASKED[field]
     listed = {"secrets": "secrets", "persistentvolumeclaims": "claims", "priorityclasses": "priorityClasses"}
     assert refused(nobody, spec(SHARED[listed[resource]])) == ""
 
 
-def test_of_two_claims_each_is_asked_for(grant: Grant) -> None:
+def test_both_of_two_claims_are_authorized(grant: Grant) -> None:
     user = grant(("use", "persistentvolumeclaims", "own"))
     both = {"source": {"volume": {"claimName": "own"}}, "output": {"volume": {"claimName": "foreign"}}}
     assert "spec.output.volume.claimName" in refused(user, both)
@@ -168,11 +168,11 @@ def test_of_two_claims_each_is_asked_for(grant: Grant) -> None:
 
 
 @pytest.mark.parametrize("name", ["system-node-critical", "system-cluster-critical"])
-def test_a_priority_of_kubernetes_own_is_refused_to_everybody(administrator: Cluster, name: str) -> None:
+def test_system_priority_is_denied_to_everybody(administrator: Cluster, name: str) -> None:
     assert "name another one, or leave it out" in refused(administrator, {"priorityClassName": name})
 
 
-def test_a_job_may_be_steered_by_who_may_not_use_what_it_names(administrator: Cluster, nobody: Cluster) -> None:
+def test_job_may_be_controlled_by_a_user_who_may_not_use_what_it_names(administrator: Cluster, nobody: Cluster) -> None:
     named = {"credentialsSecretRef": {"name": "foreign"}, "output": {"volume": {"claimName": "foreign"}}}
     job = make(administrator, {**named, "priorityClassName": "research"}, dry_run=False)
     path = path_of("augmentationjobs", NAMESPACE, job["metadata"]["name"])
@@ -180,7 +180,7 @@ def test_a_job_may_be_steered_by_who_may_not_use_what_it_names(administrator: Cl
 
 
 @pytest.mark.parametrize("name", ["api-key-id", "principal-type", "principal-id", "organisation", "request-sha256"])
-def test_who_a_job_was_made_for_is_the_gateways_to_say(administrator: Cluster, nobody: Cluster, name: str) -> None:
+def test_attested_annotations_are_reserved_for_the_gateway(administrator: Cluster, nobody: Cluster, name: str) -> None:
     claim = {f"augmentation.dev/{name}": "somebody"}
     assert "is the gateway's to write" in refused(nobody, {}, annotations=claim)
     gateway = administrator.as_account(SYSTEM_NAMESPACE, "augmentation-gateway")
@@ -195,7 +195,7 @@ def test_who_a_job_was_made_for_is_the_gateways_to_say(administrator: Cluster, n
     }
 
 
-def test_a_gateway_that_was_taken_over_names_nothing_either(administrator: Cluster) -> None:
+def test_compromised_gateway_may_name_nothing_either(administrator: Cluster) -> None:
     gateway = administrator.as_account(SYSTEM_NAMESPACE, "augmentation-gateway")
     for field, (spec, _, kind) in ASKED.items():
         assert (
@@ -204,7 +204,7 @@ def test_a_gateway_that_was_taken_over_names_nothing_either(administrator: Clust
         )
 
 
-def test_the_gateway_may_name_the_secret_of_a_key_once_it_has_the_right_of_the_documentation(
+def test_gateway_may_name_the_secret_of_a_key_with_the_documented_right(
     administrator: Cluster, plane: ControlPlane
 ) -> None:
     """As docs/rest.md has it for keys with a hub token of their own."""
@@ -218,6 +218,6 @@ def test_the_gateway_may_name_the_secret_of_a_key_once_it_has_the_right_of_the_d
     assert not gateway.may("get", "secrets", NAMESPACE, "project-a-hub-token")
 
 
-def test_the_sample_needs_no_more_than_the_right_to_make_jobs(nobody: Cluster) -> None:
+def test_sample_needs_only_the_right_to_create_jobs(nobody: Cluster) -> None:
     sample = yaml.safe_load((CHECKOUT / "deploy" / "samples" / "augmentationjob.yaml").read_text())
     assert make(nobody, sample["spec"])["kind"] == "AugmentationJob"

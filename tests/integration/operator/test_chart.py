@@ -1,4 +1,4 @@
-"""The chart, rendered with everything on: the API server accepts each object, field by field."""
+"""The chart, rendered with everything enabled: the API server accepts each object, field by field."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_every_object_of_the_chart_is_accepted(cluster: Cluster, plane: ControlP
     assert len(said.splitlines()) == len(ours)
 
 
-def test_the_gateway_may_read_the_secret_of_its_keys_and_no_other() -> None:
+def test_gateway_may_read_only_the_secret_of_its_keys() -> None:
     objects = rendered(**{"gateway.keysSecretName": "our-keys"})
     roles = [
         each for each in objects if each["kind"] in ("Role", "ClusterRole") and "gateway" in each["metadata"]["name"]
@@ -56,7 +56,7 @@ def test_the_gateway_may_read_the_secret_of_its_keys_and_no_other() -> None:
     ]
 
 
-def test_the_chart_has_nothing_to_complain_about() -> None:
+def test_chart_passes_lint() -> None:
     done = subprocess.run([tool_path("helm"), "lint", "--strict", CHART], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 
@@ -64,7 +64,7 @@ def test_the_chart_has_nothing_to_complain_about() -> None:
 @pytest.mark.parametrize(
     "value", ["operator.replicas=0", "networkPolicies.apiServerPorts=443", "monitoring.alarms=true"]
 )
-def test_a_value_that_cannot_be_is_refused_by_name(value: str) -> None:
+def test_invalid_chart_value_is_rejected_by_name(value: str) -> None:
     done = subprocess.run(
         [tool_path("helm"), "template", "test", CHART, f"--set={value}"], capture_output=True, text=True, check=False
     )
@@ -73,7 +73,7 @@ def test_a_value_that_cannot_be_is_refused_by_name(value: str) -> None:
     assert name in done.stderr
 
 
-def test_an_installation_for_one_namespace_has_rights_over_jobs_there_and_nowhere_else(
+def test_installation_for_one_namespace_has_rights_on_jobs_in_it_only(
     control_plane: ControlPlane, tmp_path: Path
 ) -> None:
     cluster = Cluster(control_plane)

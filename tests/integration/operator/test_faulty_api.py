@@ -1,4 +1,4 @@
-"""An API server behind which every seventh request goes wrong: the operator gets there all the same."""
+"""The operator completes jobs although every seventh request to the API server fails."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.integration.operator.jobs import Job, StandInKubelet, StandInWorker, 
 JOBS = 6
 
 
-def test_refused_lost_and_slow_answers_lose_nothing_and_repeat_nothing(
+def test_job_completes_once_despite_refused_lost_and_slow_answers(
     operator_process: OperatorProcess, plane: ControlPlane, cluster: Cluster, kubelet: StandInKubelet, tmp_path: Path
 ) -> None:
     if operator_process.is_running:

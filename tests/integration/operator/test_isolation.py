@@ -1,4 +1,4 @@
-"""Workers' NetworkPolicy in the namespaces of jobs, which the chart does not know where the whole cluster is served."""
+"""The workers' NetworkPolicy in namespaces of jobs, which the chart does not know if it serves the whole cluster."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def policy_in(cluster: Cluster, namespace: str) -> dict[str, object]:
     return found
 
 
-def test_a_namespaces_policy_is_there_before_its_first_worker(operator: OperatorProcess, cluster: Cluster) -> None:
+def test_policy_of_a_namespace_exists_before_its_first_worker(operator: OperatorProcess, cluster: Cluster) -> None:
     cluster.post("/api/v1/namespaces", {"metadata": {"name": "isolated"}})
     job = Job(cluster, namespace="isolated")
     job.until(lambda job: job.children())
@@ -25,7 +25,7 @@ def test_a_namespaces_policy_is_there_before_its_first_worker(operator: Operator
     assert int(policy["metadata"]["resourceVersion"]) < int(child["metadata"]["resourceVersion"])  # type: ignore[index]
 
 
-def test_the_policy_takes_the_workers_pods_and_no_others(operator: OperatorProcess, cluster: Cluster) -> None:
+def test_policy_selects_worker_pods_only(operator: OperatorProcess, cluster: Cluster) -> None:
     job = Job(cluster, namespace="elsewhere")
     (pod,) = job.await_pods("resolve")
     (expression,) = policy_in(cluster, "elsewhere")["spec"]["podSelector"]["matchExpressions"]  # type: ignore[index]
@@ -33,7 +33,7 @@ def test_the_policy_takes_the_workers_pods_and_no_others(operator: OperatorProce
     assert expression["key"] in pod["metadata"]["labels"]
 
 
-def test_more_jobs_of_a_namespace_cost_no_further_call(operator: OperatorProcess, cluster: Cluster) -> None:
+def test_further_jobs_of_a_namespace_cost_no_further_call(operator: OperatorProcess, cluster: Cluster) -> None:
     Job(cluster).until(lambda job: job.children())
     calls = 'augmentation_operator_api_requests_total{resource="networkpolicies",verb="apply"}'
     before = operator.metrics()
@@ -43,7 +43,7 @@ def test_more_jobs_of_a_namespace_cost_no_further_call(operator: OperatorProcess
     assert operator.metrics()[calls] == before[calls]
 
 
-def test_the_operator_reads_no_endpoints_but_the_api_servers(cluster: Cluster) -> None:
+def test_operator_reads_only_the_endpoints_of_the_api_server(cluster: Cluster) -> None:
     account = cluster.as_account(SYSTEM_NAMESPACE, "augmentation-operator")
     slices = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices"
     assert account.get(f"{slices}/kubernetes")["endpoints"]

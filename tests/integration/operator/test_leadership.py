@@ -1,4 +1,4 @@
-"""Two operators before one API server: one acts, and the other goes on when it is killed."""
+"""Leader election of two operators: the standby takes over when the leader is killed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def second(
             process.stop()
 
 
-def test_a_killed_leader_is_followed_by_the_other_which_goes_on_where_it_was(
+def test_standby_takes_over_from_a_killed_leader(
     operator: OperatorProcess, second: OperatorProcess, cluster: Cluster, kubelet: StandInKubelet
 ) -> None:
     job = Job(cluster)
@@ -50,7 +50,7 @@ def test_a_killed_leader_is_followed_by_the_other_which_goes_on_where_it_was(
     assert cluster.get(LEASE)["spec"]["holderIdentity"] == "first"
 
 
-def test_a_leader_that_lost_its_lease_stands_by_and_leads_again(operator: OperatorProcess, cluster: Cluster) -> None:
+def test_leader_that_lost_its_lease_stands_by_and_leads_again(operator: OperatorProcess, cluster: Cluster) -> None:
     Job(cluster).await_pods("resolve")
     cluster.merge_patch(LEASE, {"spec": {"holderIdentity": "somebody-else", "leaseDurationSeconds": 6}})
     until(lambda: "the leader lease is held by somebody-else" in operator.log, lambda: operator.log[-2000:])

@@ -1,4 +1,4 @@
-"""What an operator that was taken over cannot do: asked of a real API server with the operator's own rights."""
+"""What a compromised operator cannot do, checked with its own account on a real API server."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def create(account: Cluster, manifest: Json) -> Json:
 
 
 @pytest.mark.parametrize("kind", sorted(PLURALS))
-def test_what_the_operator_makes_of_a_job_is_accepted(account: Cluster, kind: str) -> None:
+def test_children_that_the_operator_creates_are_accepted(account: Cluster, kind: str) -> None:
     # Kubernetes looks a role up before it lets somebody bind it.
     if kind != "RoleBinding":
         assert create(account, children("fresh")[kind])
@@ -71,14 +71,14 @@ def test_what_the_operator_makes_of_a_job_is_accepted(account: Cluster, kind: st
 
 @pytest.mark.parametrize("namespace", PROTECTED)
 @pytest.mark.parametrize("kind", sorted(PLURALS))
-def test_the_operator_makes_nothing_where_the_cluster_runs(account: Cluster, kind: str, namespace: str) -> None:
+def test_operator_creates_nothing_in_system_namespaces(account: Cluster, kind: str, namespace: str) -> None:
     with pytest.raises(httpx.HTTPStatusError, match=f"augmentations do not run in namespace {namespace}|not found"):
         create(account, children(namespace)[kind])
 
 
 @pytest.mark.parametrize("namespace", PROTECTED)
 @pytest.mark.parametrize("who", ["administrator", "augmentation-gateway"])
-def test_a_job_there_is_refused_and_the_message_names_the_way(
+def test_job_in_a_system_namespace_is_denied_with_the_fix(
     cluster: Cluster, account: Cluster, who: str, namespace: str
 ) -> None:
     user = cluster if who == "administrator" else cluster.as_account(SYSTEM_NAMESPACE, who)
@@ -164,22 +164,20 @@ MISUSES: list[tuple[str, str, Callable[[Json], Any]]] = [
 
 
 @pytest.mark.parametrize(("kind", "change"), [each[1:] for each in MISUSES], ids=[each[0] for each in MISUSES])
-def test_an_operator_that_was_taken_over_gains_nothing(
-    account: Cluster, kind: str, change: Callable[[Json], Any]
-) -> None:
+def test_compromised_operator_gains_nothing(account: Cluster, kind: str, change: Callable[[Json], Any]) -> None:
     manifest = copy.deepcopy(children("robots")[kind])
     change(manifest)
     with pytest.raises(httpx.HTTPStatusError, match=r"the operator|attempting to grant"):
         create(account, manifest)
 
 
-def test_the_operator_changes_no_foreign_object(cluster: Cluster, account: Cluster) -> None:
+def test_operator_changes_no_foreign_object(cluster: Cluster, account: Cluster) -> None:
     cluster.post(path_of("configmaps", "robots"), {"metadata": {"name": "foreign"}, "data": {"kept": "yes"}})
     with pytest.raises(httpx.HTTPStatusError, match="the operator writes only configmaps that an AugmentationJob owns"):
         account.merge_patch(path_of("configmaps", "robots", "foreign"), {"data": {"kept": "no"}})
 
 
-def test_the_operator_deletes_no_foreign_job(cluster: Cluster, account: Cluster) -> None:
+def test_operator_deletes_no_foreign_job(cluster: Cluster, account: Cluster) -> None:
     template = {"spec": {"restartPolicy": "Never", "containers": [{"name": "probe", "image": "probe"}]}}
     namespace = "elsewhere-unrestricted"
     cluster.post("/api/v1/namespaces", {"metadata": {"name": namespace}})
@@ -235,7 +233,7 @@ def a_workload(name: str, owner: str) -> Json:
 
 
 @pytest.mark.parametrize("turn", ["", "-2", "-b", "-12c"])
-def test_the_operator_holds_and_releases_the_workload_of_an_augment_job(
+def test_operator_deactivates_and_activates_the_workload_of_an_augment_job(
     cluster: Cluster, account: Cluster, workloads: str, turn: str
 ) -> None:
     name = f"own{turn}"
@@ -255,7 +253,7 @@ def test_the_operator_holds_and_releases_the_workload_of_an_augment_job(
         ("kitchen-0f1e2d3c-augment", {"metadata": {"ownerReferences": None}}),
     ],
 )
-def test_the_operator_changes_no_foreign_workload_and_nothing_else_of_its_own(
+def test_operator_changes_no_foreign_workload_and_only_spec_active_of_its_own(
     cluster: Cluster, account: Cluster, workloads: str, owner: str, change: Json
 ) -> None:
     name = f"workload-{next(_numbers)}"
@@ -264,7 +262,7 @@ def test_the_operator_changes_no_foreign_workload_and_nothing_else_of_its_own(
         account.merge_patch(f"{workloads}/{name}", change)
 
 
-def test_a_binding_gives_no_foreign_account_rights(
+def test_role_binding_grants_no_foreign_account_rights(
     operator: OperatorProcess, cluster: Cluster, account: Cluster
 ) -> None:
     job = Job(cluster)

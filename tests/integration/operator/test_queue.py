@@ -1,4 +1,4 @@
-"""The queue of a class with a limit, before a real API server: order, places, and slots that survive a kill."""
+"""The built-in queue with a real API server: order, positions, and slots that survive a kill."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_jobs_of_a_class_with_a_limit_take_turns(
     first.until_state("completed")
 
 
-def test_where_kueue_is_not_installed_a_job_that_names_a_queue_is_told_so(
+def test_job_that_names_a_queue_reports_that_kueue_is_not_installed(
     operator: OperatorProcess, cluster: Cluster, kubelet: StandInKubelet
 ) -> None:
     job = Job(cluster, queueName="team-a")

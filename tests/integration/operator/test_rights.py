@@ -1,4 +1,4 @@
-"""Least privilege, asked of the API server: what the chart grants suffices, and what a worker gets is all it needs."""
+"""Least privilege: the RBAC rules of operator and workers suffice and grant nothing more."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def granted_to(account: Cluster, namespace: str) -> dict[tuple[str, str, str], t
     return {right: names for right, names in rights_of(account, namespace).items() if right not in everybodys}
 
 
-def test_a_worker_may_do_three_things_and_nothing_else(situation: Situation) -> None:
+def test_worker_has_exactly_three_rights(situation: Situation) -> None:
     own, records = (situation.job.name,), tuple(situation.record(shard) for shard in range(GRANTED_AHEAD))
     assert granted_to(situation.rights, "robots") == {
         (GROUP, "augmentationjobs", "get"): own,
@@ -93,18 +93,18 @@ def test_a_worker_may_do_three_things_and_nothing_else(situation: Situation) -> 
     }
 
 
-def test_a_worker_may_do_nothing_in_another_namespace(situation: Situation) -> None:
+def test_worker_has_no_rights_in_another_namespace(situation: Situation) -> None:
     assert granted_to(situation.rights, "elsewhere") == {}
 
 
-def test_a_worker_reads_its_job_and_writes_its_status(situation: Situation) -> None:
+def test_worker_reads_its_job_and_writes_its_status(situation: Situation) -> None:
     assert situation.rights.get(situation.job.path())["metadata"]["uid"] == situation.job.uid
     situation.worker.report_shard(0, 10)
     assert situation.job.status["shards"][0]["frames"]["done"] == 10
 
 
 @pytest.mark.parametrize("field", [*STEERED, "phases"])
-def test_a_worker_cannot_say_what_becomes_of_its_job(situation: Situation, field: str) -> None:
+def test_worker_cannot_write_fields_of_the_operator(situation: Situation, field: str) -> None:
     before = situation.job.status.get(field)
     otherwise = OTHERWISE.get(field, "2020-01-01T00:00:00Z" if field.endswith("At") else 7)
     headers = {"Content-Type": "application/merge-patch+json"}
@@ -115,7 +115,7 @@ def test_a_worker_cannot_say_what_becomes_of_its_job(situation: Situation, field
     assert situation.job.status.get(field) == before
 
 
-def test_a_worker_writes_its_shards_records(situation: Situation) -> None:
+def test_worker_writes_the_records_of_its_shards(situation: Situation) -> None:
     record = path_of("configmaps", "robots", situation.record(1))
     situation.rights.merge_patch(record, {"data": {"episode-0": "done"}})
     assert situation.rights.get(record)["data"] == {"episode-0": "done"}
@@ -137,7 +137,7 @@ def test_a_worker_writes_its_shards_records(situation: Situation) -> None:
         ("GET", "/apis/augmentation.dev/v1alpha1/augmentationclasses"),
     ],
 )
-def test_a_worker_is_refused_everything_else(situation: Situation, verb: str, path: str) -> None:
+def test_worker_is_denied_everything_else(situation: Situation, verb: str, path: str) -> None:
     filled = path.format(
         own=situation.job.path(), other=situation.other.path(), jobs=path_of("augmentationjobs", "robots")
     )
@@ -146,7 +146,7 @@ def test_a_worker_is_refused_everything_else(situation: Situation, verb: str, pa
     assert situation.rights.http.request(verb, filled, content=body, headers=headers).status_code == 403
 
 
-def test_a_worker_makes_no_records_of_its_own(situation: Situation) -> None:
+def test_worker_cannot_create_records(situation: Situation) -> None:
     with pytest.raises(httpx.HTTPStatusError, match="forbidden"):
         situation.rights.post(path_of("configmaps", "robots"), {"metadata": {"name": "extra"}})
 
@@ -168,12 +168,12 @@ def test_a_worker_makes_no_records_of_its_own(situation: Situation) -> None:
         ("patch", "augmentationjobs", GROUP),
     ],
 )
-def test_the_operator_itself_may_not(cluster: Cluster, verb: str, resource: str, group: str) -> None:
+def test_operator_lacks_rights_it_does_not_need(cluster: Cluster, verb: str, resource: str, group: str) -> None:
     account = cluster.as_account(SYSTEM_NAMESPACE, "augmentation-operator")
     assert not account.may(verb, resource, "robots", group=group)
 
 
-def test_the_operator_cannot_grant_what_it_does_not_hold(cluster: Cluster, situation: Situation) -> None:
+def test_operator_cannot_grant_rights_it_does_not_have(cluster: Cluster, situation: Situation) -> None:
     account = cluster.as_account(SYSTEM_NAMESPACE, "augmentation-operator")
     greedy = {
         "metadata": {"name": "greedy"},

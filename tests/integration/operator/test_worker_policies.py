@@ -1,4 +1,4 @@
-"""What a pod of a job may write, asked of the API server with the chart's policies: its own part, and nothing else."""
+"""What a worker pod may write under the chart's admission policies: its own part, and nothing else."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def refused(write: Callable[[], object]) -> str:
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(("attempt", "rung"), [(0, 0), (0, 1), (2, 0), (1000, 15)])
-def test_a_whole_job_writes_what_it_has_to(cluster: Cluster, name: str, attempt: int, rung: int) -> None:
+def test_all_writes_of_a_job_are_allowed(cluster: Cluster, name: str, attempt: int, rung: int) -> None:
     job = WorkersJob(cluster, name, attempt, rung)
     try:
         augmenting(job)
@@ -178,33 +178,33 @@ def test_a_whole_job_writes_what_it_has_to(cluster: Cluster, name: str, attempt:
         cluster.delete(job.path())
 
 
-def test_a_workers_report_may_be_the_first_that_is_written_of_a_status(cluster: Cluster) -> None:
+def test_worker_may_write_the_first_status(cluster: Cluster) -> None:
     job = WorkersJob(cluster, f"job-{next(_numbers)}")
     report_of(RESOLVE, source=SOURCE).write(job)
     assert job.status["source"]["revision"] == "c0ffee"
 
 
-def test_a_pod_that_starts_again_takes_back_what_it_does_not_say_any_more(job: WorkersJob) -> None:
+def test_restarted_pod_removes_fields_it_does_not_report_again(job: WorkersJob) -> None:
     shard_report(0, events=4).write(job)
     report_of(AUGMENT, 0).write(job)
     assert job.status["shards"] == []
 
 
-def test_many_events_of_long_texts_are_cut_to_what_is_allowed(job: WorkersJob) -> None:
+def test_many_events_with_long_texts_are_truncated(job: WorkersJob) -> None:
     for text in ("x" * 5000, "\N{GRINNING FACE}" * 5000):
         report_of(PUBLISH, events=60, text=text).write(job)
         shard_report(3, events=60, text=text).write(job)
         assert job.status["shards"][-1]["index"] == 3
 
 
-def test_texts_that_are_stored_longer_than_they_are_said_are_cut_too(job: WorkersJob) -> None:
+def test_texts_that_grow_when_encoded_are_truncated_too(job: WorkersJob) -> None:
     for text in ("<&>" * 2000, '"' * 5000):
         report_of(PUBLISH, events=60, text=text).write(job)
         shard_report(3, events=60, text=text).write(job)
         assert job.status["shards"][-1]["index"] == 3
 
 
-def test_a_result_may_have_another_page_than_resolve_had_planned(job: WorkersJob) -> None:
+def test_result_may_have_another_page_than_resolve_planned(job: WorkersJob) -> None:
     """As after a new publicEndpoint of the class: to take a field over changes what resolve owns."""
     moved = PUBLISHED.model_copy(update={"url": "https://moved.example/datasets/lab/result"})
     report_of(PUBLISH, output=moved).write(job)
@@ -223,19 +223,19 @@ def lie(job: WorkersJob, phase: PhaseName, index: int | None, manager: str, **st
 
 
 @pytest.mark.parametrize(("phase", "index"), [(RESOLVE, None), (AUGMENT, 0)])
-def test_only_a_publish_pod_says_what_was_published(job: WorkersJob, phase: PhaseName, index: int | None) -> None:
+def test_only_a_publish_pod_writes_the_output(job: WorkersJob, phase: PhaseName, index: int | None) -> None:
     for manager in ("augmentation-worker-publish", shard_field_manager(0)):
         assert "status.output" in lie(job, phase, index, manager, output=PUBLISHED.to_wire())
 
 
 @pytest.mark.parametrize(("phase", "index"), [(PUBLISH, None), (AUGMENT, 0)])
-def test_only_a_resolve_pod_says_what_was_found(job: WorkersJob, phase: PhaseName, index: int | None) -> None:
+def test_only_a_resolve_pod_writes_the_source(job: WorkersJob, phase: PhaseName, index: int | None) -> None:
     assert "status.source" in lie(job, phase, index, "augmentation-worker-resolve", source={"revision": "other"})
     assert "status.source" in lie(job, phase, index, "augmentation-worker-resolve")
 
 
 @pytest.mark.parametrize(("phase", "index"), [(PUBLISH, None), (RESOLVE, None), (AUGMENT, 1), (AUGMENT, 10)])
-def test_only_a_pod_of_its_index_says_how_a_shard_is(job: WorkersJob, phase: PhaseName, index: int | None) -> None:
+def test_only_a_pod_of_its_index_writes_a_shard(job: WorkersJob, phase: PhaseName, index: int | None) -> None:
     shard_report(0).write(job)
     for entries in ([{"index": 0, "state": "failed"}], [], [{"index": 5, "state": "running"}]):
         assert "status.shards" in lie(job, phase, index, shard_field_manager(0), shards=entries)
@@ -243,19 +243,19 @@ def test_only_a_pod_of_its_index_says_how_a_shard_is(job: WorkersJob, phase: Pha
 
 @pytest.mark.parametrize("phase", ["resolve", "provision", "augment", "publish"])
 @pytest.mark.parametrize("event", ["operator-b", "augmentation-worker-shard-10-01", "augmentation-worker-publish-1"])
-def test_a_shard_writes_no_events_but_its_own(job: WorkersJob, phase: str, event: str) -> None:
+def test_shard_writes_only_its_own_events(job: WorkersJob, phase: str, event: str) -> None:
     phases = [{"name": phase, "events": [{"id": event, "status": "told"}]}]
     assert "events" in lie(job, AUGMENT, 1, shard_field_manager(1), phases=phases)
 
 
-def test_a_shard_removes_no_events_of_others(job: WorkersJob) -> None:
+def test_shard_removes_no_events_of_others(job: WorkersJob) -> None:
     assert "operator's to write" in lie(job, AUGMENT, 1, "augmentation-operator", phases=[{"name": "augment"}])
     shard_report(10).write(job)
     said = lie(job, AUGMENT, 1, shard_field_manager(10), shards=[{"index": 10, "frames": {"total": 100, "done": 1}}])
     assert "status.shards" in said or "events" in said
 
 
-def test_a_token_that_is_bound_to_no_pod_writes_nothing(job: WorkersJob) -> None:
+def test_token_bound_to_no_pod_writes_nothing(job: WorkersJob) -> None:
     for account in (job.unbound(), job.account_of_pod("somebody"), job.account_of_pod(f"{job.name}-resolve-abcde")):
         for write in (
             partial(apply_status, account, job, "augmentation-worker-resolve", output={"frames": 1}),
@@ -264,12 +264,12 @@ def test_a_token_that_is_bound_to_no_pod_writes_nothing(job: WorkersJob) -> None
             assert "token of its own pod" in refused(write)
 
 
-def test_a_pod_of_another_job_writes_nothing_here(cluster: Cluster, job: WorkersJob) -> None:
+def test_pod_of_another_job_writes_nothing(cluster: Cluster, job: WorkersJob) -> None:
     other = WorkersJob(cluster, f"job-{next(_numbers)}")
     refused(lambda: other.pod(RESOLVE).merge_patch(job.path("status"), {"status": {"output": {}}}))
 
 
-def test_a_field_manager_of_another_name_is_refused(job: WorkersJob) -> None:
+def test_other_field_manager_is_denied(job: WorkersJob) -> None:
     shard = {"index": 1, "state": "running"}
     assert "as the field manager augmentation-worker-shard-1" in lie(job, AUGMENT, 1, "somebody", shards=[shard])
     headers = {"Content-Type": "application/merge-patch+json"}
@@ -288,13 +288,13 @@ def patch_status(job: WorkersJob, index: int, **status: Any) -> str:
     return str(answer.json()["message"])
 
 
-def test_what_a_pod_says_can_be_taken_back_by_the_next_of_its_index(job: WorkersJob) -> None:
+def test_report_can_be_removed_by_the_next_pod_of_its_index(job: WorkersJob) -> None:
     """What was patched is owned beside what is applied, and would stay."""
     assert "by server-side apply" in patch_status(job, 1, shards=[{"index": 1, "state": "failed"}])
     assert job.status["shards"] == []
 
 
-def test_a_worker_does_not_change_the_order_of_the_phases(job: WorkersJob) -> None:
+def test_worker_cannot_change_the_order_of_the_phases(job: WorkersJob) -> None:
     assert "the order of status.phases" in patch_status(job, 1, phases=job.status["phases"][::-1])
 
 
@@ -307,19 +307,17 @@ def test_a_worker_does_not_change_the_order_of_the_phases(job: WorkersJob) -> No
         {"phases": [{"name": "resolve", "completedAt": AT}]},
     ],
 )
-def test_a_worker_owns_no_field_of_the_operators_even_where_it_says_the_same(
-    job: WorkersJob, status: dict[str, Any]
-) -> None:
+def test_worker_owns_no_field_of_the_operator_even_with_the_same_value(job: WorkersJob, status: dict[str, Any]) -> None:
     assert "owns no field" in lie(job, AUGMENT, 1, shard_field_manager(1), **status)
 
 
-def test_more_events_than_a_pod_keeps_are_refused(job: WorkersJob) -> None:
+def test_too_many_events_are_denied(job: WorkersJob) -> None:
     events = [{"id": f"augmentation-worker-shard-1-{number:06d}"} for number in range(5)]
     said = lie(job, AUGMENT, 1, shard_field_manager(1), phases=[{"name": "augment", "events": events}])
     assert "at most 4 events" in said
 
 
-def test_longer_texts_than_a_pod_may_write_are_refused(job: WorkersJob) -> None:
+def test_too_long_texts_are_denied(job: WorkersJob) -> None:
     texts = {str(number): "x" * 1024 for number in range(16)}
     events = [{"id": "augmentation-worker-shard-1-000001", "message": "x" * 4096, "data": texts}]
     said = lie(job, AUGMENT, 1, shard_field_manager(1), phases=[{"name": "augment", "events": events}])
@@ -327,7 +325,7 @@ def test_longer_texts_than_a_pod_may_write_are_refused(job: WorkersJob) -> None:
 
 
 @pytest.mark.parametrize("character", ["<", "\x01"])
-def test_no_pods_fill_a_status_until_nobody_can_write_it(cluster: Cluster, character: str) -> None:
+def test_pods_cannot_fill_a_status_beyond_its_size_limit(cluster: Cluster, character: str) -> None:
     """etcd takes 1.5 MiB of JSON, in which these characters are six bytes long."""
     job = augmenting(WorkersJob(cluster, f"job-{next(_numbers)}"))
 
@@ -361,7 +359,7 @@ def test_no_pods_fill_a_status_until_nobody_can_write_it(cluster: Cluster, chara
         {"id": "augmentation-worker-shard-1-1", "data": {"x" * 65: "x"}},
     ],
 )
-def test_what_names_events_and_their_data_is_plain_and_short(job: WorkersJob, event: dict[str, Any]) -> None:
+def test_names_of_events_and_their_data_are_plain_and_short(job: WorkersJob, event: dict[str, Any]) -> None:
     said = lie(job, AUGMENT, 1, shard_field_manager(1), phases=[{"name": "augment", "events": [event]}])
     assert "letters" in said
 
@@ -381,7 +379,7 @@ def test_what_names_events_and_their_data_is_plain_and_short(job: WorkersJob, ev
         {"retryAttempt": 4 * 10**18},
     ],
 )
-def test_the_api_server_keeps_out_what_nobody_could_read(job: WorkersJob, event: dict[str, Any]) -> None:
+def test_unreadable_events_are_rejected(job: WorkersJob, event: dict[str, Any]) -> None:
     events = [{"id": "augmentation-worker-shard-1-000001", **event}]
     assert "Invalid value" in lie(
         job, AUGMENT, 1, shard_field_manager(1), phases=[{"name": "augment", "events": events}]
@@ -398,12 +396,12 @@ def test_the_api_server_keeps_out_what_nobody_could_read(job: WorkersJob, event:
         {"frames": 2**62},
     ],
 )
-def test_the_api_server_keeps_out_results_that_lead_elsewhere(job: WorkersJob, output: dict[str, Any]) -> None:
+def test_outputs_that_point_elsewhere_are_rejected(job: WorkersJob, output: dict[str, Any]) -> None:
     assert "Invalid value" in lie(job, PUBLISH, None, "augmentation-worker-publish", output=output)
 
 
 @pytest.mark.parametrize("source", [{"episodes": 4 * 10**18}, {"copies": 1000}, {"cameras": ["x"] * 65}])
-def test_the_api_server_keeps_out_counts_beyond_any_dataset(job: WorkersJob, source: dict[str, Any]) -> None:
+def test_counts_beyond_any_dataset_are_rejected(job: WorkersJob, source: dict[str, Any]) -> None:
     said = lie(job, RESOLVE, None, "augmentation-worker-resolve", source=source)
     assert "Invalid value" in said or "Too many" in said
 
@@ -432,16 +430,16 @@ def test_only_a_pod_of_its_index_writes_the_records_of_a_shard(
         {"immutable": True},
     ],
 )
-def test_a_worker_changes_nothing_of_its_record_but_the_data(job: WorkersJob, change: Json) -> None:
+def test_worker_changes_only_the_data_of_its_record(job: WorkersJob, change: Json) -> None:
     assert "stay as they are" in refused(lambda: job.pod(AUGMENT, 0).merge_patch(job.record(0), change))
 
 
-def test_a_record_is_text(job: WorkersJob) -> None:
+def test_record_is_text(job: WorkersJob) -> None:
     said = refused(lambda: job.pod(AUGMENT, 0).merge_patch(job.record(0), {"binaryData": {"a": "AAAA"}}))
     assert "binaryData" in said
 
 
-def test_the_names_of_field_managers_do_not_fill_a_record(job: WorkersJob) -> None:
+def test_names_of_field_managers_do_not_fill_a_record(job: WorkersJob) -> None:
     def write_as_many() -> None:
         for number in range(20):
             body = {"apiVersion": "v1", "kind": "ConfigMap", "data": {f"key-{number}": "x"}}
@@ -450,7 +448,7 @@ def test_the_names_of_field_managers_do_not_fill_a_record(job: WorkersJob) -> No
     assert "too many field managers" in refused(write_as_many)
 
 
-def test_config_maps_of_other_programs_are_no_business_of_the_policy(cluster: Cluster) -> None:
+def test_policy_ignores_config_maps_of_other_programs(cluster: Cluster) -> None:
     """Somebody else's account may be called …-worker too."""
     for kind, spec in (
         ("serviceaccounts", {}),
@@ -474,7 +472,7 @@ def test_config_maps_of_other_programs_are_no_business_of_the_policy(cluster: Cl
 
 
 @pytest.mark.parametrize("field", ["ttlSecondsAfterFinished", "activeDeadlineSeconds"])
-def test_a_job_is_given_no_longer_than_ten_years(cluster: Cluster, field: str) -> None:
+def test_durations_are_at_most_ten_years(cluster: Cluster, field: str) -> None:
     spec = {"source": {"hub": {"repoID": "lab/kitchen"}}, field: 2**62}
     body = {
         "apiVersion": "augmentation.dev/v1alpha1",
@@ -522,7 +520,7 @@ def takes(cluster: Cluster, spec: Json) -> bool:
     return cluster.http.post(path, params={"dryRun": "All"}, json={**kind, "spec": spec}).is_success
 
 
-def test_a_job_that_was_stored_before_there_were_bounds_goes_on_and_can_be_cancelled(cluster: Cluster) -> None:
+def test_job_stored_before_there_were_bounds_continues_and_can_be_cancelled(cluster: Cluster) -> None:
     long = {"source": {"hub": {"repoID": "lab/kitchen"}}, "ttlSecondsAfterFinished": 2**62}
     job = WorkersJob(cluster, f"job-{next(_numbers)}")
     with an_older_definition(cluster):

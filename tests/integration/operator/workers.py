@@ -1,4 +1,4 @@
-"""A job as the operator leaves it and pods of it by name, for what each of them may write: nothing else runs here."""
+"""A job as the operator creates it, and its pods by name, without any running program."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shell around the decision: in what order it acts, what it reads anew, and what it says when it is refused."""
+"""The controller: the order of its calls, its fresh reads, and its answers to errors of the API server."""
 
 import copy
 import logging
@@ -22,7 +22,7 @@ from tests.unit.operator.simulated_cluster import AUGMENT, NAME, PUBLISH, RESOLV
 
 
 class StandInApi:
-    """Answers the controller's requests from a simulated cluster, and remembers them in order.
+    """Answers the controller's requests from a simulated cluster, and records them in order.
 
     Attributes:
         refusals: the error to answer with, by kind.
@@ -44,14 +44,14 @@ class StandInApi:
         self, resource: Resource, namespace: str | None = None, label_selector: str | None = None
     ) -> dict[str, Any]:
         if resource == Resource.WORKLOADS:
-            raise KubeError(404, "", "404 page not found")  # as a cluster without Kueue says it
+            raise KubeError(404, "", "404 page not found")  # the answer of a cluster without Kueue
         assert (namespace, label_selector) == ("default", f"augmentation.dev/job-uid={UID}")
         self.requests.append(("list", resource.name))
         items = self.cluster.jobs.values() if resource == Resource.JOBS else self.cluster.pods
         return {"items": [item.to_wire() for item in items]}
 
     async def create(self, resource: Resource, body: Mapping[str, Any], namespace: str | None = None) -> dict[str, Any]:
-        return self._made("create", body)
+        return self._record("create", body)
 
     async def apply(
         self,
@@ -64,7 +64,7 @@ class StandInApi:
         subresource: str | None = None,
     ) -> dict[str, Any]:
         if subresource != "status":
-            return self._made("apply", body)
+            return self._record("apply", body)
         if "status" in self.refusals:
             raise self.refusals["status"]
         self.requests.append(("status", str(body["status"].get("state"))))
@@ -89,8 +89,8 @@ class StandInApi:
         assert uid is None or resource_version == str(self.version)
         self.requests.append(("delete", f"{name} {uid}" if uid else name))
 
-    def _made(self, verb: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        if body["kind"] == "Event":  # told of beside the rest
+    def _record(self, verb: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        if body["kind"] == "Event":  # reasons of beside the rest
             self.events.append(dict(body))
             if "Event" in self.refusals:
                 raise self.refusals["Event"]
@@ -107,7 +107,7 @@ class StandInApi:
 
 
 class LastSeen:
-    """The children as watches have shown them: of a simulated cluster as it was when `look` was called last."""
+    """The cached children: those of a simulated cluster at the last call of `look`."""
 
     def __init__(self, cluster: SimulatedCluster) -> None:
         self.cluster = cluster
@@ -130,7 +130,7 @@ class LastSeen:
 
 
 class Situation:
-    """A controller over a simulated cluster; it knows what its watches have shown it."""
+    """A controller of a simulated cluster, with caches that are updated only by `watches_catch_up`."""
 
     def __init__(self, cluster: SimulatedCluster) -> None:
         self.cluster, self.api, self.children = cluster, StandInApi(cluster), LastSeen(cluster)
@@ -180,12 +180,12 @@ async def test_child_that_already_exists_is_no_error() -> None:
 async def test_created_children_are_not_created_again_before_the_watch_delivers_them() -> None:
     situation = Situation(SimulatedCluster())
     await situation.reconcile()
-    made = list(situation.api.requests)
+    requests = list(situation.api.requests)
     assert await situation.reconcile() == DELIVERED_WITHIN
-    assert situation.api.requests == made
+    assert situation.api.requests == requests
     situation.cluster.pass_time(DELIVERED_WITHIN.total_seconds())
     await situation.reconcile()
-    assert ("create", "Job") in situation.api.requests[len(made) :]
+    assert ("create", "Job") in situation.api.requests[len(requests) :]
 
 
 async def test_unchanged_status_is_not_written() -> None:
@@ -212,7 +212,7 @@ async def test_cancel_is_confirmed_with_a_fresh_read_when_watches_lag() -> None:
     cluster = SimulatedCluster()
     situation = Situation(cluster)
     cluster.settle()
-    cluster.start_pod(RESOLVE)  # which the watches have not shown yet
+    cluster.start_pod(RESOLVE)  # not delivered by the watches yet
     cluster.change(cancel=True)
     situation.api.version += 1
     situation.controller.observe(situation.api.body())
@@ -300,7 +300,7 @@ async def test_prolonged_time_to_live_is_respected() -> None:
     cluster.complete()
     situation = Situation(cluster)
     cluster.pass_time(60)
-    cluster.change(ttlSecondsAfterFinished=3600)  # which the watch has not shown yet
+    cluster.change(ttlSecondsAfterFinished=3600)  # not delivered by the watch yet
     again = await situation.reconcile()
     assert not [name for verb, name in situation.api.requests if verb == "delete"]
     assert again == timedelta(seconds=3540)
@@ -318,7 +318,7 @@ async def test_new_attempt_is_not_begun_on_stale_state() -> None:
     cluster.retry()
     situation = Situation(cluster)
     situation.children.pods = []
-    cluster.pods[-1].status_phase = "Running"  # which the watches have not shown
+    cluster.pods[-1].status_phase = "Running"  # not delivered by the watches
     await situation.reconcile()
     assert ("list", "PODS") in situation.api.requests
     assert cluster.status.state == "cancelled"
@@ -577,7 +577,7 @@ def running(cluster: SimulatedCluster) -> Situation:
 
 
 async def report(situation: Situation, done: int) -> timedelta | None:
-    """A shard tells that it got on; the operator looks."""
+    """A shard reports progress, and the operator reconciles."""
     situation.cluster.report_shard(0, state="running", frames={"total": 1500, "done": done})
     situation.watches_catch_up()
     return await situation.reconcile()
@@ -611,8 +611,8 @@ async def test_each_event_is_created_once() -> None:
     await situation.reconcile()
     situation.watches_catch_up()
     await situation.reconcile()
-    told = [(event["type"], event["reason"]) for event in situation.api.events]
-    assert told == [("Normal", "ResolveStarted"), ("Normal", "ClassSelected")]
+    reasons = [(event["type"], event["reason"]) for event in situation.api.events]
+    assert reasons == [("Normal", "ResolveStarted"), ("Normal", "ClassSelected")]
     assert situation.api.events[0]["involvedObject"]["uid"] == UID
 
 

@@ -1,4 +1,4 @@
-"""Warnings that Kubernetes has noted: asked for once for many objects."""
+"""Warning Events, listed once for many objects."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -14,7 +14,7 @@ from tests.unit.operator.simulated_cluster import RESOLVE, SimulatedCluster
 
 
 class Situation:
-    """A reader before an API, at a time that only a test moves."""
+    """A reader of an API, with a clock that the test advances."""
 
     def __init__(self) -> None:
         self.api, self.now = InMemoryKube(), datetime(2026, 1, 1, tzinfo=UTC)
@@ -32,7 +32,7 @@ class Situation:
         return [(call.namespace, call.selectors[1]) for call in self.api.calls]
 
     def note(self, child: ChildJob | ChildPod, message: str, second: int = 0, name: str = "") -> None:
-        """Kubernetes notes a warning of an object, or of another one of that kind."""
+        """Create a warning Event of an object, or of another one of that kind."""
         event = {
             "metadata": {"name": f"{name or child.name}.{message.replace(' ', '-')}"},
             "type": "Warning",

@@ -9,19 +9,19 @@ from augmentation_operator.manifests.shard_records import shard_records
 from tests.unit.operator.simulated_cluster import UID, SimulatedCluster
 
 
-def made(shards: int) -> dict[str, dict[str, Any]]:
+def manifests_of(shards: int) -> dict[str, dict[str, Any]]:
     return {manifest["kind"]: manifest for manifest in identity(SimulatedCluster().job, shards)}
 
 
 def test_identity_is_a_service_account_a_role_and_a_binding_of_one_name() -> None:
-    manifests = made(0)
+    manifests = manifests_of(0)
     assert list(manifests) == ["ServiceAccount", "Role", "RoleBinding"]
     assert {manifest["metadata"]["name"] for manifest in manifests.values()} == {"kitchen-0f1e2d3c-worker"}
     assert all(manifest["metadata"]["namespace"] == "default" for manifest in manifests.values())
 
 
 def test_binding_grants_the_role_to_the_service_account_only() -> None:
-    binding = made(0)["RoleBinding"]
+    binding = manifests_of(0)["RoleBinding"]
     assert binding["roleRef"]["name"] == "kitchen-0f1e2d3c-worker"
     assert binding["subjects"] == [
         {"kind": "ServiceAccount", "name": "kitchen-0f1e2d3c-worker", "namespace": "default"}
@@ -29,7 +29,7 @@ def test_binding_grants_the_role_to_the_service_account_only() -> None:
 
 
 def test_worker_may_read_its_own_job_and_patch_its_status() -> None:
-    job, status, _ = made(0)["Role"]["rules"]
+    job, status, _ = manifests_of(0)["Role"]["rules"]
     assert (job["resources"], job["resourceNames"], job["verbs"]) == (["augmentationjobs"], ["kitchen"], ["get"])
     assert (status["resources"], status["resourceNames"], status["verbs"]) == (
         ["augmentationjobs/status"],
@@ -40,7 +40,7 @@ def test_worker_may_read_its_own_job_and_patch_its_status() -> None:
 
 @pytest.mark.parametrize("shards", [1, GRANTED_AHEAD, GRANTED_AHEAD + 1])
 def test_worker_may_patch_the_records_of_its_shards_and_of_those_granted_ahead(shards: int) -> None:
-    records = made(shards)["Role"]["rules"][-1]
+    records = manifests_of(shards)["Role"]["rules"][-1]
     assert records == {
         "apiGroups": [""],
         "resources": ["configmaps"],
@@ -51,13 +51,13 @@ def test_worker_may_patch_the_records_of_its_shards_and_of_those_granted_ahead(s
 
 def test_every_rule_names_its_objects() -> None:
     for shards in (0, 1, 1000):
-        for rule in made(shards)["Role"]["rules"]:
+        for rule in manifests_of(shards)["Role"]["rules"]:
             assert rule["resourceNames"]
             assert "*" not in (*rule["verbs"], *rule["resources"], *rule["apiGroups"])
 
 
 def test_identity_is_deleted_with_its_job() -> None:
-    for manifest in (*made(2).values(), *shard_records(SimulatedCluster().job, 2)):
+    for manifest in (*manifests_of(2).values(), *shard_records(SimulatedCluster().job, 2)):
         assert manifest["metadata"]["ownerReferences"][0]["uid"] == UID
 
 

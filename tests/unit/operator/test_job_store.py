@@ -1,4 +1,4 @@
-"""The job store: the newest version of each job, whole except for managedFields, and its counts."""
+"""The job store: the newest version of job_state job, whole except for managedFields, and its counts."""
 
 from typing import Any
 
@@ -8,7 +8,10 @@ from augmentation_operator.cache.job_store import JobStore
 
 def job(uid: str, version: int, state: str | None = None, *shards: str) -> dict[str, Any]:
     metadata = {"uid": uid, "namespace": "robots", "resourceVersion": str(version), "managedFields": [{"manager": "x"}]}
-    status = {"state": state, "shards": [{"index": index, "state": each} for index, each in enumerate(shards)]}
+    status = {
+        "state": state,
+        "shards": [{"index": index, "state": shard} for index, shard in enumerate(shards)],
+    }
     return {"metadata": metadata, "spec": {"cancel": False}, **({"status": status} if state else {})}
 
 
@@ -30,9 +33,13 @@ def test_older_version_never_replaces_a_newer_one() -> None:
 
 def test_namespace_state_and_shards_are_available_without_unpacking() -> None:
     store = JobStore()
-    for each in (job("a", 1), job("b", 2, "running", "running", "completed"), job("c", 3, "completed", "completed")):
-        store.observe(each)
-    assert [(each.namespace, each.state, each.shards) for each in store.all()] == [
+    for job_state in (
+        job("a", 1),
+        job("b", 2, "running", "running", "completed"),
+        job("c", 3, "completed", "completed"),
+    ):
+        store.observe(job_state)
+    assert [(job_state.namespace, job_state.state, job_state.shards) for job_state in store.all()] == [
         ("robots", State.QUEUED, ()),
         ("robots", State.RUNNING, ("running", "completed")),
         ("robots", State.COMPLETED, ()),

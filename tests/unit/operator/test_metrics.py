@@ -1,4 +1,4 @@
-"""What Prometheus is told: jobs and shards as they are, and what has been used, counted once."""
+"""Prometheus metrics: gauges of jobs and shards, and counters that count everything once."""
 
 import re
 from collections.abc import Callable, Collection
@@ -19,8 +19,8 @@ def read(metrics: Metrics) -> dict[str, float]:
     return {name: float(value) for name, value in lines}
 
 
-def known(*jobs: tuple[str, str | None, tuple[str, ...]]) -> Callable[[], Collection[StoredJob]]:
-    """Jobs as they were seen: namespace, state and the states of the shards of each."""
+def store_of(*jobs: tuple[str, str | None, tuple[str, ...]]) -> Callable[[], Collection[StoredJob]]:
+    """Observed jobs: namespace, state and states of the shards of each."""
     store = JobStore()
     for number, (namespace, state, shards) in enumerate(jobs):
         status = {"state": state, "shards": [{"index": index, "state": each} for index, each in enumerate(shards)]}
@@ -31,19 +31,19 @@ def known(*jobs: tuple[str, str | None, tuple[str, ...]]) -> Callable[[], Collec
 
 def test_jobs_and_shards_are_counted_by_state_and_namespace() -> None:
     metrics = Metrics()
-    jobs = known(
+    jobs = store_of(
         ("a", None, ()),
         ("a", "running", ("running", "completed")),
         ("a", "completed", ("completed",)),
         ("b", "running", ("running",)),
     )
     metrics.expose(jobs, lambda: 7)
-    told = read(metrics)
-    assert told['augmentation_jobs{namespace="a",state="queued"}'] == 1
-    assert told['augmentation_jobs{namespace="a",state="completed"}'] == 1
-    assert told['augmentation_shards{namespace="a",state="completed"}'] == 1
-    assert told['augmentation_shards{namespace="b",state="running"}'] == 1
-    assert told["augmentation_operator_queue_depth"] == 7
+    samples = read(metrics)
+    assert samples['augmentation_jobs{namespace="a",state="queued"}'] == 1
+    assert samples['augmentation_jobs{namespace="a",state="completed"}'] == 1
+    assert samples['augmentation_shards{namespace="a",state="completed"}'] == 1
+    assert samples['augmentation_shards{namespace="b",state="running"}'] == 1
+    assert samples["augmentation_operator_queue_depth"] == 7
 
 
 def lived(cluster: SimulatedCluster, metrics: Metrics) -> None:
@@ -73,11 +73,11 @@ def test_usage_waits_and_ends_are_counted_once() -> None:
     gpu = make_class(framesPerShard=100_000, resources={"limits": {"nvidia.com/gpu": "2"}})
     metrics = Metrics()
     lived(SimulatedCluster(classes=(gpu,)), metrics)
-    told = read(metrics)
-    assert told['augmentation_accelerator_seconds_total{namespace="robots"}'] == 120
-    assert told['augmentation_jobs_ended_total{namespace="robots",reason="SourceInvalid",state="failed"}'] == 1
-    assert told["augmentation_job_wait_seconds_sum"] == 20
-    assert told["augmentation_job_wait_seconds_count"] == 1
+    samples = read(metrics)
+    assert samples['augmentation_accelerator_seconds_total{namespace="robots"}'] == 120
+    assert samples['augmentation_jobs_ended_total{namespace="robots",reason="SourceInvalid",state="failed"}'] == 1
+    assert samples["augmentation_job_wait_seconds_sum"] == 20
+    assert samples["augmentation_job_wait_seconds_count"] == 1
 
 
 def test_failed_reconcile_is_counted_and_still_fails() -> None:
@@ -91,7 +91,7 @@ def test_failed_reconcile_is_counted_and_still_fails() -> None:
 @pytest.mark.parametrize("file", ["alerts.yaml", "dashboard.json"])
 def test_metrics_queried_by_the_chart_exist(file: str) -> None:
     metrics = Metrics()
-    metrics.expose(known(("a", "running", ("running",))), lambda: 0)
+    metrics.expose(store_of(("a", "running", ("running",))), lambda: 0)
     # The gateway's are held by its own test.
     asked = set(re.findall(r"\baugmentation_(?!gateway)\w+", (MONITORING / file).read_text()))
     names = {line.split()[2] for line in metrics.render().decode().splitlines() if line.startswith("# TYPE")}

@@ -72,8 +72,8 @@ def isolation(api: ApiServer, clock: Clock | None = None, **egress: Any) -> Work
 
 
 def test_api_server_is_allowed_at_its_own_and_its_services_addresses() -> None:
-    found = api_server_addresses(endpoint_slice("172.18.0.2", "fd00::2"), "10.96.0.1", "443")
-    assert found == {("172.18.0.2/32", 6443), ("fd00::2/128", 6443), ("10.96.0.1/32", 443)}
+    addresses = api_server_addresses(endpoint_slice("172.18.0.2", "fd00::2"), "10.96.0.1", "443")
+    assert addresses == {("172.18.0.2/32", 6443), ("fd00::2/128", 6443), ("10.96.0.1/32", 443)}
 
 
 def test_port_of_the_api_server_is_allowed_at_no_other_address() -> None:
@@ -85,15 +85,15 @@ def test_port_of_the_api_server_is_allowed_at_no_other_address() -> None:
 
 
 def test_cilium_is_given_the_port_at_any_address() -> None:
-    found = api_server_addresses(endpoint_slice("172.18.0.2"), "10.96.0.1", "443", cilium=True)
-    assert ApiServerAddress("", 6443) in found
-    policy = network_policy("robots", WorkersEgress(()), found)
+    addresses = api_server_addresses(endpoint_slice("172.18.0.2"), "10.96.0.1", "443", cilium=True)
+    assert ApiServerAddress("", 6443) in addresses
+    policy = network_policy("robots", WorkersEgress(()), addresses)
     assert {"ports": [{"port": 6443, "protocol": "TCP"}]} in policy["spec"]["egress"]
 
 
 def test_port_443_is_never_allowed_at_any_address() -> None:
-    found = api_server_addresses(endpoint_slice("35.1.2.3", port=443), "10.96.0.1", "443", cilium=True)
-    assert all(address.cidr for address in found)
+    addresses = api_server_addresses(endpoint_slice("35.1.2.3", port=443), "10.96.0.1", "443", cilium=True)
+    assert all(address.cidr for address in addresses)
 
 
 def test_all_ingress_to_workers_is_denied() -> None:

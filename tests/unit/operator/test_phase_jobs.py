@@ -44,7 +44,7 @@ def test_every_job_has_labels_and_an_owner() -> None:
 def test_permanent_exit_codes_fail_the_job_at_once() -> None:
     permanent = sorted(reason.exit_code for reason in FailureReason if reason.is_permanent and _is_a_workers(reason))
     for job in all_jobs():
-        (rule,) = (each for each in job["spec"]["podFailurePolicy"]["rules"] if each["action"] == "FailJob")
+        (rule,) = (entry for entry in job["spec"]["podFailurePolicy"]["rules"] if entry["action"] == "FailJob")
         assert rule["onExitCodes"] == {"containerName": "worker", "operator": "In", "values": permanent}
 
 

@@ -1,4 +1,4 @@
-"""What a worker's container asks for and may use: each amount that a quota counts is named."""
+"""Resources of a worker's container: every resource that a quota counts is named."""
 
 from __future__ import annotations
 
@@ -12,37 +12,37 @@ from augmentation_operator.manifests.pod_resources import amount, pod_resources
 COUNTED = {"cpu", "memory", "ephemeral-storage"}
 
 
-def resources_of(scratch: str = "20Gi", **said: Any) -> dict[str, Any]:
-    return pod_resources(Resources(**said), scratch)
+def resources_of(scratch: str = "20Gi", **stated: Any) -> dict[str, Any]:
+    return pod_resources(Resources(**stated), scratch)
 
 
 @pytest.mark.parametrize(
-    "said",
+    "stated",
     [
         {},
         {"requests": {"cpu": "1", "memory": "2Gi"}, "limits": {"memory": "4Gi"}},
         {"limits": {"memory": "4Gi", "nvidia.com/gpu": "1"}},
     ],
 )
-def test_every_resource_that_a_quota_counts_is_limited(said: dict[str, Any]) -> None:
-    found = resources_of(**said)
-    assert set(found["limits"]) >= COUNTED
+def test_every_resource_that_a_quota_counts_is_limited(stated: dict[str, Any]) -> None:
+    resources = resources_of(**stated)
+    assert set(resources["limits"]) >= COUNTED
     # Kubernetes requests what is limited where no request is named.
-    assert {*found["requests"], *found["limits"]} >= COUNTED
+    assert {*resources["requests"], *resources["limits"]} >= COUNTED
 
 
 def test_resources_of_the_class_are_unchanged() -> None:
-    said: dict[str, Any] = {
+    stated: dict[str, Any] = {
         "requests": {"cpu": "3", "memory": "1Gi", "ephemeral-storage": "5Gi"},
         "limits": {"cpu": "3", "memory": "2Gi", "ephemeral-storage": "6Gi", "nvidia.com/gpu": "1"},
     }
-    assert resources_of(**said) == said
+    assert resources_of(**stated) == stated
 
 
 def test_nothing_is_requested_that_the_class_does_not_request() -> None:
-    found = resources_of(limits={"memory": "64Gi"})
-    assert (found["requests"]["cpu"], found["requests"]["ephemeral-storage"]) == ("0", "0")
-    assert "memory" not in found["requests"]
+    resources = resources_of(limits={"memory": "64Gi"})
+    assert (resources["requests"]["cpu"], resources["requests"]["ephemeral-storage"]) == ("0", "0")
+    assert "memory" not in resources["requests"]
 
 
 @pytest.mark.parametrize(
@@ -58,5 +58,5 @@ def test_ephemeral_storage_covers_the_scratch_volume_and_logs(scratch: str, limi
 
 
 def test_ephemeral_storage_limit_is_never_below_the_request() -> None:
-    found = resources_of("1Gi", requests={"ephemeral-storage": "40Gi"})
-    assert amount(found["limits"]["ephemeral-storage"]) == amount("40Gi")
+    resources = resources_of("1Gi", requests={"ephemeral-storage": "40Gi"})
+    assert amount(resources["limits"]["ephemeral-storage"]) == amount("40Gi")

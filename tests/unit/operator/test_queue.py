@@ -1,4 +1,4 @@
-"""A class with a limit: who waits, in what order, and what the job that waits shows."""
+"""The built-in queue: its order and slots, and the status of a job that waits."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ SECOND = Place(has_slot=False, position=1, depth=2, limit=1)
 
 
 def body(uid: str, *, since: int = 0, state: str = "running", slot: bool | None = None, **more: Any) -> dict[str, Any]:
-    """A resolved job as the API sends it; `slot` None: it has never been told of one."""
+    """A resolved job as the API sends it; `slot` None: its status has no Admitted condition."""
     conditions = [] if slot is None else [{"type": "Admitted", "status": str(slot)}]
     return {
         "metadata": {"uid": uid, "namespace": more.get("namespace", "robots")},
@@ -152,7 +152,7 @@ def test_slots_never_exceed_the_limit_and_none_is_left_free(
         assert free == min(len(waiting), limit - len(holding))
 
 
-# What a job that waits shows.
+# The status of a job that waits.
 
 
 def admitted(cluster: SimulatedCluster) -> Condition:

@@ -11,8 +11,8 @@ def body(uid: str, version: int) -> dict[str, Any]:
 
 def watch_that_delivered(*bodies: dict[str, Any]) -> WatchCheck:
     check = WatchCheck()
-    for each in bodies:
-        check.observe(each)
+    for listed in bodies:
+        check.observe(listed)
     return check
 
 
@@ -31,8 +31,8 @@ def test_watch_that_delivers_no_change_is_stalled() -> None:
 def test_delivered_objects_of_a_list_are_trimmed_to_their_version() -> None:
     check = watch_that_delivered(body("a", 5), body("b", 5))
     known, changed, new = ({**body(uid, version), "spec": {}} for uid, version in (("a", 5), ("b", 6), ("c", 1)))
-    assert [check.trim(each) for each in (known, changed, new)] == [body("a", 5), changed, new]
-    assert check.compare(check.trim(each) for each in (known, changed, new)) == [changed, new]
+    assert [check.trim(listed) for listed in (known, changed, new)] == [body("a", 5), changed, new]
+    assert check.compare(check.trim(listed) for listed in (known, changed, new)) == [changed, new]
 
 
 def test_lagging_watch_is_not_stalled() -> None:

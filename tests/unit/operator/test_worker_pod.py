@@ -34,9 +34,9 @@ def pod_of(
 
 
 def container_of(phase: PhaseName, **how: Any) -> dict[str, Any]:
+    container: dict[str, Any]
     (container,) = pod_of(phase, **how)["containers"]
-    found: dict[str, Any] = container
-    return found
+    return container
 
 
 def values_of(phase: PhaseName, **how: Any) -> dict[str, str]:
@@ -72,7 +72,7 @@ def test_root_file_system_is_read_only_and_scratch_is_limited(phase: PhaseName) 
     augmentation_class = make_class(scratchSize="7Gi")
     container = container_of(phase, augmentation_class=augmentation_class)
     (scratch,) = (
-        each for each in pod_of(phase, augmentation_class=augmentation_class)["volumes"] if "emptyDir" in each
+        entry for entry in pod_of(phase, augmentation_class=augmentation_class)["volumes"] if "emptyDir" in entry
     )
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
     assert scratch["emptyDir"] == {"sizeLimit": "7Gi"}
@@ -81,8 +81,8 @@ def test_root_file_system_is_read_only_and_scratch_is_limited(phase: PhaseName) 
 
 @pytest.mark.parametrize("phase", PHASES)
 def test_hub_token_is_mounted_read_only_and_optional(phase: PhaseName) -> None:
-    (mount,) = (each for each in container_of(phase)["volumeMounts"] if each["name"] == "hub-token")
-    (volume,) = (each for each in pod_of(phase)["volumes"] if each["name"] == "hub-token")
+    (mount,) = (entry for entry in container_of(phase)["volumeMounts"] if entry["name"] == "hub-token")
+    (volume,) = (entry for entry in pod_of(phase)["volumes"] if entry["name"] == "hub-token")
     assert mount["readOnly"] is True
     assert volume["secret"]["optional"] is True
     assert volume["secret"]["secretName"] == "hub-token"
@@ -98,7 +98,7 @@ def test_hub_token_is_never_in_the_environment(phase: PhaseName) -> None:
 
 def test_job_may_name_its_own_token() -> None:
     job = a_job(credentialsSecretRef={"name": "mine", "key": "hf"})
-    (volume,) = (each for each in pod_of(RESOLVE, job=job)["volumes"] if each["name"] == "hub-token")
+    (volume,) = (entry for entry in pod_of(RESOLVE, job=job)["volumes"] if entry["name"] == "hub-token")
     assert (volume["secret"]["secretName"], volume["secret"]["items"][0]["key"]) == ("mine", "hf")
     assert values_of(RESOLVE, job=job)["AUGMENTATION_CREDENTIALS_SECRET"] == "mine/hf"
 
@@ -225,14 +225,14 @@ def test_volume_of_source_and_output_is_one_volume_with_two_mounts(phase: PhaseN
     mounts = {mount["mountPath"]: mount for mount in container_of(phase, job=job)["volumeMounts"]}
     assert mounts["/volumes/source"] == {"name": "source", "mountPath": "/volumes/source", "readOnly": True}
     assert mounts["/volumes/output"] == {"name": "source", "mountPath": "/volumes/output", "readOnly": False}
-    values = {each["name"]: each.get("value") for each in container_of(phase, job=job)["env"]}
+    values = {entry["name"]: entry.get("value") for entry in container_of(phase, job=job)["env"]}
     assert values["AUGMENTATION_SOURCE_FOLDER"] == "/volumes/source/lab/pusht"
     assert values["AUGMENTATION_OUTPUT_FOLDER"] == f"/volumes/output/lab/pusht_augmented_{UID[:8]}"
 
 
 def claims_of(phase: PhaseName, **spec: Any) -> dict[str, dict[str, Any]]:
     volumes = pod_of(phase, job=a_job(**spec))["volumes"]
-    return {each["name"]: each["persistentVolumeClaim"] for each in volumes if "persistentVolumeClaim" in each}
+    return {entry["name"]: entry["persistentVolumeClaim"] for entry in volumes if "persistentVolumeClaim" in entry}
 
 
 @pytest.mark.parametrize("phase", PHASES)
@@ -256,8 +256,10 @@ def test_group_of_volume_files_changes_only_on_root_mismatch(phase: PhaseName) -
 def test_service_account_token_lasts_an_hour(phase: PhaseName) -> None:
     pod = pod_of(phase)
     assert pod["automountServiceAccountToken"] is False
-    (mount,) = (each for each in container_of(phase)["volumeMounts"] if each["name"] == "identity")
+    (mount,) = (entry for entry in container_of(phase)["volumeMounts"] if entry["name"] == "identity")
     assert (mount["mountPath"], mount["readOnly"]) == ("/var/run/secrets/kubernetes.io/serviceaccount", True)
-    (volume,) = (each for each in pod["volumes"] if each["name"] == "identity")
-    tokens = [each["serviceAccountToken"] for each in volume["projected"]["sources"] if "serviceAccountToken" in each]
+    (volume,) = (entry for entry in pod["volumes"] if entry["name"] == "identity")
+    tokens = [
+        entry["serviceAccountToken"] for entry in volume["projected"]["sources"] if "serviceAccountToken" in entry
+    ]
     assert tokens == [{"path": "token", "expirationSeconds": 3600}]

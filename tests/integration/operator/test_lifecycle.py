@@ -1,4 +1,4 @@
-"""A job's life before a real API server and Job controller: from `kubectl apply` to a published dataset."""
+"""The lifecycle of a job with a real API server and Job controller: from `kubectl apply` to a published dataset."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def owner_of(job: Json, field: str) -> set[str]:
     }
 
 
-def test_what_kubectl_applies_is_accepted_and_begins_to_resolve(
+def test_job_applied_by_kubectl_begins_to_resolve(
     operator: OperatorProcess, plane: ControlPlane, cluster: Cluster
 ) -> None:
     manifest = {
@@ -38,7 +38,7 @@ def test_what_kubectl_applies_is_accepted_and_begins_to_resolve(
     assert columns == ["NAME", "STATE", "PHASE", "PROGRESS", "TYPE", "NODE", "AGE"]
 
 
-def test_a_whole_life_ends_completed_with_each_writers_part_of_the_status(
+def test_completed_job_has_the_status_fields_of_every_writer(
     operator: OperatorProcess, cluster: Cluster, kubelet: StandInKubelet
 ) -> None:
     job = Job(cluster)
@@ -73,7 +73,7 @@ def test_a_whole_life_ends_completed_with_each_writers_part_of_the_status(
     assert list(job.children()) == ["augment", "publish", "resolve"]
 
 
-def test_two_jobs_of_one_name_in_two_namespaces_live_side_by_side(
+def test_jobs_of_the_same_name_in_two_namespaces_are_independent(
     operator: OperatorProcess, cluster: Cluster, kubelet: StandInKubelet
 ) -> None:
     jobs = [Job(cluster, name="twin", namespace=namespace) for namespace in ("robots", "elsewhere")]
@@ -87,7 +87,7 @@ def test_two_jobs_of_one_name_in_two_namespaces_live_side_by_side(
     jobs[1].until_state("completed")
 
 
-def test_a_job_to_which_nothing_happens_is_not_written_to(operator: OperatorProcess, cluster: Cluster) -> None:
+def test_job_without_changes_is_not_written(operator: OperatorProcess, cluster: Cluster) -> None:
     job = Job(cluster)
     job.await_pods("resolve")
     time.sleep(0.5)
@@ -111,13 +111,13 @@ def test_children_are_deleted_with_their_job(
     until(lambda: not left(), left)
 
 
-def test_a_job_whose_time_to_live_is_over_is_deleted(operator: OperatorProcess, cluster: Cluster) -> None:
+def test_job_is_deleted_after_its_time_to_live(operator: OperatorProcess, cluster: Cluster) -> None:
     job = Job(cluster, cancel=True, ttlSecondsAfterFinished=1)
     items = path_of("augmentationjobs", job.namespace)
     until(lambda: job.uid not in [item["metadata"]["uid"] for item in cluster.get(items)["items"]], lambda: job.status)
 
 
-def test_a_jobs_story_is_told_by_kubectl_describe(
+def test_kubectl_describe_shows_the_events_of_a_job(
     operator: OperatorProcess, plane: ControlPlane, cluster: Cluster, kubelet: StandInKubelet
 ) -> None:
     job = Job(cluster)
@@ -135,9 +135,7 @@ def test_a_jobs_story_is_told_by_kubectl_describe(
         assert told.count(f" {reason} ") == 1, told
 
 
-def test_the_operator_tells_prometheus_of_its_jobs(
-    operator: OperatorProcess, cluster: Cluster, kubelet: StandInKubelet
-) -> None:
+def test_metrics_count_the_jobs(operator: OperatorProcess, cluster: Cluster, kubelet: StandInKubelet) -> None:
     ended = 'augmentation_jobs_ended_total{namespace="robots",reason="",state="completed"}'
     before = operator.metrics()
     job = Job(cluster)

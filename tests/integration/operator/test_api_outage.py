@@ -1,4 +1,4 @@
-"""What is around the operator: an API server that goes away, and the namespaces it is asked to serve."""
+"""An API server that becomes unavailable, and an operator that serves selected namespaces."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.integration.operator.cluster import Cluster, OperatorProcess
 from tests.integration.operator.jobs import Job, StandInKubelet, resolve
 
 
-def test_an_api_server_that_was_away_is_found_again(
+def test_operator_recovers_from_an_unavailable_api_server(
     operator_process: OperatorProcess, plane: ControlPlane, cluster: Cluster, kubelet: StandInKubelet
 ) -> None:
     if not operator_process.is_running:
@@ -24,7 +24,7 @@ def test_an_api_server_that_was_away_is_found_again(
     assert operator_process.is_running
 
 
-def test_an_operator_of_some_namespaces_leaves_the_others_alone(
+def test_operator_of_selected_namespaces_ignores_the_others(
     operator_process: OperatorProcess, plane: ControlPlane, cluster: Cluster, tmp_path: Path
 ) -> None:
     if operator_process.is_running:

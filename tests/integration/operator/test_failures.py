@@ -1,4 +1,4 @@
-"""What goes wrong in a real cluster, and what the status then says."""
+"""Failures in a real cluster, and how the status reports them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def make_class(cluster: Cluster, name: str, **spec: object) -> None:
     cluster.apply(path_of("augmentationclasses", None, name), body, "kubectl")
 
 
-def test_a_worker_that_gives_up_in_resolve_fails_the_job_in_its_own_words(
+def test_permanent_failure_in_resolve_fails_the_job_with_the_workers_message(
     operator: OperatorProcess, cluster: Cluster, kubelet: StandInKubelet
 ) -> None:
     job = Job(cluster)
@@ -31,7 +31,7 @@ def test_a_worker_that_gives_up_in_resolve_fails_the_job_in_its_own_words(
     assert job.children()["resolve"]["status"]["failed"] == 1
 
 
-def test_a_passing_failure_is_tried_again_by_kubernetes_and_shown_meanwhile(
+def test_transient_failure_is_retried_by_kubernetes_and_reported(
     operator: OperatorProcess, cluster: Cluster, kubelet: StandInKubelet
 ) -> None:
     job = Job(cluster)
@@ -46,7 +46,7 @@ def test_a_passing_failure_is_tried_again_by_kubernetes_and_shown_meanwhile(
     assert not job.children()["resolve"]["status"].get("conditions")
 
 
-def test_one_shard_that_gives_up_fails_the_job_and_stops_the_others(
+def test_permanent_failure_of_one_shard_fails_the_job_and_stops_the_others(
     operator: OperatorProcess, cluster: Cluster, kubelet: StandInKubelet
 ) -> None:
     job = Job(cluster, parallelism=2)
@@ -61,9 +61,7 @@ def test_one_shard_that_gives_up_fails_the_job_and_stops_the_others(
     assert job.condition("Failed")["message"] == "episode 7: there is no such video"
 
 
-def test_an_image_that_cannot_be_pulled_is_shown(
-    operator: OperatorProcess, cluster: Cluster, kubelet: StandInKubelet
-) -> None:
+def test_image_pull_error_is_reported(operator: OperatorProcess, cluster: Cluster, kubelet: StandInKubelet) -> None:
     job = Job(cluster)
     (pod,) = job.await_pods("resolve")
     kubelet.wait(pod, "ErrImagePull", "manifest unknown")
@@ -71,9 +69,7 @@ def test_an_image_that_cannot_be_pulled_is_shown(
     assert "manifest unknown" in job.status["message"]
 
 
-def test_a_generative_job_waits_for_a_class_and_goes_on_when_there_is_one(
-    operator: OperatorProcess, cluster: Cluster
-) -> None:
+def test_generative_job_waits_for_a_class(operator: OperatorProcess, cluster: Cluster) -> None:
     job = Job(cluster, type="generative")
     job.until(lambda job: job.condition("Accepted").get("status") == "False")
     assert job.condition("Accepted")["reason"] == "ClassNotFound"
@@ -85,7 +81,7 @@ def test_a_generative_job_waits_for_a_class_and_goes_on_when_there_is_one(
     job.await_pods("resolve")
 
 
-def test_a_job_that_kubernetes_refuses_says_so_and_goes_on_when_its_class_is_corrected(
+def test_job_rejected_by_the_api_server_continues_when_its_class_is_corrected(
     operator: OperatorProcess, cluster: Cluster
 ) -> None:
     make_class(cluster, "mistyped", imagePullSecrets=["registry"], metadataResources={"limits": {"cpu dose": "1"}})
@@ -100,7 +96,7 @@ def test_a_job_that_kubernetes_refuses_says_so_and_goes_on_when_its_class_is_cor
     job.until(lambda job: "refuses" not in job.status["message"])
 
 
-def test_a_spec_that_only_the_operator_can_refuse_fails_with_the_field_and_the_fix(
+def test_spec_that_only_the_operator_rejects_fails_with_field_and_fix(
     operator: OperatorProcess, cluster: Cluster
 ) -> None:
     job = Job(cluster, augmentation={"episodes": "5:3"})
@@ -109,9 +105,7 @@ def test_a_spec_that_only_the_operator_can_refuse_fails_with_the_field_and_the_f
     assert "spec.augmentation.episodes" in job.status["message"]
 
 
-def test_a_child_that_is_deleted_by_hand_is_made_again(
-    operator: OperatorProcess, cluster: Cluster, kubelet: StandInKubelet
-) -> None:
+def test_deleted_child_is_created_again(operator: OperatorProcess, cluster: Cluster, kubelet: StandInKubelet) -> None:
     job = Job(cluster)
     job.await_pods("resolve")
     first = job.children()["resolve"]["metadata"]
@@ -119,7 +113,7 @@ def test_a_child_that_is_deleted_by_hand_is_made_again(
     job.until(lambda job: job.children().get("resolve", {"metadata": first})["metadata"]["uid"] != first["uid"])
 
 
-def test_a_preempted_pod_costs_no_retry_and_is_counted(
+def test_preempted_pod_is_counted_and_is_no_retry(
     operator: OperatorProcess, cluster: Cluster, kubelet: StandInKubelet
 ) -> None:
     job = Job(cluster, backoffLimitPerShard=0)
@@ -132,7 +126,7 @@ def test_a_preempted_pod_costs_no_retry_and_is_counted(
     assert job.status.get("retryCount", 0) == 0
 
 
-def test_a_namespace_without_quota_is_told_of_in_kubernetes_words(operator: OperatorProcess, cluster: Cluster) -> None:
+def test_exceeded_quota_is_reported_in_the_words_of_kubernetes(operator: OperatorProcess, cluster: Cluster) -> None:
     cluster.post("/api/v1/namespaces", {"metadata": {"name": "poor"}})
     hard = {"pods": "0"}
     cluster.post(path_of("resourcequotas", "poor"), {"metadata": {"name": "none"}, "spec": {"hard": hard}})

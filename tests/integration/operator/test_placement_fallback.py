@@ -1,4 +1,4 @@
-"""The ladder of placements before a real API server and Job controller."""
+"""The fallback to the next placement, with a real API server and Job controller."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def selectors(job: Job) -> list[Json]:
     return [pod["spec"].get("nodeSelector") for pod in job.pods("augment")]
 
 
-def test_a_job_goes_down_the_ladder_and_completes_on_the_rung_that_has_nodes(
+def test_job_falls_back_to_the_placement_that_has_nodes(
     operator: OperatorProcess, cluster: Cluster, kubelet: StandInKubelet
 ) -> None:
     make_ladder(cluster, "ladder")

@@ -1,4 +1,4 @@
-"""New attempts of a job before a real API server: what is finished stays, and a kill in between changes nothing."""
+"""New attempts of a job with a real API server: finished work is kept, also across a kill of the operator."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def fail_augment(job: Job, kubelet: StandInKubelet) -> None:
 
 
 @pytest.mark.parametrize("killed", [False, True])
-def test_a_failed_job_starts_again_where_it_failed_and_keeps_its_records(
+def test_failed_job_restarts_at_the_failed_phase_and_keeps_its_records(
     operator: OperatorProcess, cluster: Cluster, kubelet: StandInKubelet, killed: bool
 ) -> None:
     job = Job(cluster)
@@ -42,7 +42,7 @@ def test_a_failed_job_starts_again_where_it_failed_and_keeps_its_records(
     assert children == {f"{prefix}-augment-1", f"{prefix}-publish-1"}
 
 
-def test_a_cancelled_job_starts_again(operator: OperatorProcess, cluster: Cluster, kubelet: StandInKubelet) -> None:
+def test_cancelled_job_restarts(operator: OperatorProcess, cluster: Cluster, kubelet: StandInKubelet) -> None:
     job = Job(cluster)
     job.await_pods("resolve")
     job.change(cancel=True)
@@ -55,9 +55,7 @@ def test_a_cancelled_job_starts_again(operator: OperatorProcess, cluster: Cluste
     job.until_state("completed")
 
 
-def test_a_deleted_job_leaves_nothing_behind(
-    operator: OperatorProcess, cluster: Cluster, kubelet: StandInKubelet
-) -> None:
+def test_deleted_job_leaves_no_objects(operator: OperatorProcess, cluster: Cluster, kubelet: StandInKubelet) -> None:
     job = Job(cluster)
     resolve(job, kubelet)
     (pod,) = job.await_pods("augment")

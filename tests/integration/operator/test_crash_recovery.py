@@ -1,4 +1,4 @@
-"""The operator may be killed at any moment: the next one goes on where it was, and makes nothing twice."""
+"""The operator may be killed at any point: the next process continues, and creates nothing twice."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def uids(job: Job) -> dict[str, str]:
     return {phase: child["metadata"]["uid"] for phase, child in job.children().items()}
 
 
-def test_a_life_with_a_kill_in_every_phase_ends_completed_with_no_job_made_twice(
+def test_kill_in_every_phase_creates_no_job_twice(
     operator: OperatorProcess, cluster: Cluster, kubelet: StandInKubelet
 ) -> None:
     operator.kill()
@@ -47,7 +47,7 @@ def test_a_life_with_a_kill_in_every_phase_ends_completed_with_no_job_made_twice
 
 
 @pytest.mark.parametrize("milliseconds", [20, 100])
-def test_a_kill_in_the_middle_of_a_reconcile_loses_and_repeats_nothing(
+def test_kill_during_a_reconcile_loses_and_repeats_nothing(
     operator: OperatorProcess, cluster: Cluster, kubelet: StandInKubelet, milliseconds: int
 ) -> None:
     job = Job(cluster)
@@ -61,7 +61,7 @@ def test_a_kill_in_the_middle_of_a_reconcile_loses_and_repeats_nothing(
     assert uids(job) | seen == uids(job)
 
 
-def test_a_cancel_while_the_operator_is_away_is_carried_out_when_it_is_back(
+def test_cancel_while_the_operator_is_down_is_carried_out_after_its_start(
     operator: OperatorProcess, cluster: Cluster, kubelet: StandInKubelet
 ) -> None:
     job = Job(cluster)
@@ -74,9 +74,7 @@ def test_a_cancel_while_the_operator_is_away_is_carried_out_when_it_is_back(
     job.until_state("cancelled")
 
 
-def test_a_job_that_is_deleted_while_the_operator_is_away_is_no_trouble(
-    operator: OperatorProcess, cluster: Cluster
-) -> None:
+def test_job_deleted_while_the_operator_is_down_causes_no_errors(operator: OperatorProcess, cluster: Cluster) -> None:
     job = Job(cluster)
     job.await_pods("resolve")
     operator.kill()
@@ -86,7 +84,7 @@ def test_a_job_that_is_deleted_while_the_operator_is_away_is_no_trouble(
     other.await_pods("resolve")
 
 
-def test_an_operator_that_is_asked_to_stop_does_so_soon_and_says_nothing_bad(operator: OperatorProcess) -> None:
+def test_operator_stops_soon_after_sigterm_without_warnings(operator: OperatorProcess) -> None:
     begin = len(operator.log)
     asked = time.monotonic()
     assert operator.stop(signal.SIGTERM) == 0
@@ -95,6 +93,6 @@ def test_an_operator_that_is_asked_to_stop_does_so_soon_and_says_nothing_bad(ope
     assert levels <= {"info"}
 
 
-def test_probes_leave_no_trace_in_the_log(operator: OperatorProcess) -> None:
+def test_probes_are_not_logged(operator: OperatorProcess) -> None:
     operator.await_ready()
     assert "healthz" not in operator.log

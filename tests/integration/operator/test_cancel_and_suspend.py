@@ -1,4 +1,4 @@
-"""Cancelling and suspending jobs whose pods take their time."""
+"""Cancel and suspend of jobs whose pods take time to stop."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.integration.operator.cluster import Cluster, OperatorProcess
 from tests.integration.operator.jobs import Job, StandInKubelet, augment, publish, resolve
 
 
-def test_a_job_is_cancelled_only_once_its_pods_have_stopped(
+def test_job_is_cancelled_only_after_its_pods_have_stopped(
     operator: OperatorProcess, cluster: Cluster, kubelet: StandInKubelet
 ) -> None:
     job = Job(cluster, parallelism=2)
@@ -26,7 +26,7 @@ def test_a_job_is_cancelled_only_once_its_pods_have_stopped(
     assert job.condition("Cancelled")["status"] == "True"
 
 
-def test_a_job_that_has_not_begun_is_cancelled_at_once(operator: OperatorProcess, cluster: Cluster) -> None:
+def test_job_that_has_not_begun_is_cancelled_at_once(operator: OperatorProcess, cluster: Cluster) -> None:
     job = Job(cluster, suspend=True)
     job.until(lambda job: job.condition("Suspended").get("status") == "True")
     job.change(cancel=True)
@@ -34,7 +34,7 @@ def test_a_job_that_has_not_begun_is_cancelled_at_once(operator: OperatorProcess
     assert not job.children()
 
 
-def test_a_cancel_after_the_publication_completes_the_job(
+def test_cancel_after_publication_completes_the_job(
     operator: OperatorProcess, cluster: Cluster, kubelet: StandInKubelet
 ) -> None:
     job = Job(cluster)
@@ -48,7 +48,7 @@ def test_a_cancel_after_the_publication_completes_the_job(
     job.until_state("completed")
 
 
-def test_a_suspended_job_runs_nothing_and_goes_on_where_it_was(
+def test_suspended_job_runs_no_pods_and_resumes_where_it_stopped(
     operator: OperatorProcess, cluster: Cluster, kubelet: StandInKubelet
 ) -> None:
     job = Job(cluster)
@@ -67,7 +67,7 @@ def test_a_suspended_job_runs_nothing_and_goes_on_where_it_was(
     assert job.phases()["provision"] == "completed"
 
 
-def test_suspending_again_and_again_uses_up_no_retries(
+def test_repeated_suspends_do_not_count_as_retries(
     operator: OperatorProcess, cluster: Cluster, kubelet: StandInKubelet
 ) -> None:
     job = Job(cluster, backoffLimitPerShard=0)
