@@ -1,6 +1,4 @@
-"""What a job over REST may name of its namespace: nothing. The gateway makes jobs with its own rights, for others."""
-
-from __future__ import annotations
+"""Jobs over REST may name no object of their namespace: the gateway creates them with its own rights, for others."""
 
 from augmentation_api.spec import AugmentationJobSpec
 from augmentation_gateway.credentials.keys import ApiKey
@@ -10,8 +8,8 @@ from augmentation_gateway.problem import Problem
 def require_nothing_named(key: ApiKey, spec: AugmentationJobSpec) -> None:
     """Raise Problem 403 for a request that names a Secret, a claim or a PriorityClass of the namespace.
 
-    No request of today's dialects can. This is for one that will: a key is no user of Kubernetes, so nobody has said
-    which of these it may use.
+    No dialect has a field for these today. This guards one that adds it: a key is no user of Kubernetes, so no RBAC
+    says which of these it may use.
     """
     secret, source, output = spec.credentials_secret_ref, spec.source.volume, spec.output.volume
     named = {

@@ -1,10 +1,8 @@
-"""Where a job's result lies, as links. The gateway never touches a dataset: whoever follows a link asks the hub.
+"""Links to a job's result. The gateway never reads a dataset: who follows a link asks the hub, with their own rights.
 
-A link leads to the hub that the administrator's class names. The address in a job's status is written by the job's own
-pods, and is never passed on: one that was taken over could lead people anywhere.
+A link leads to the hub that the administrator's class names. The URL in a job's status is written by the job's own
+pods and never passed on: a compromised pod could send users anywhere.
 """
-
-from __future__ import annotations
 
 import re
 from collections.abc import Sequence
@@ -34,7 +32,7 @@ class ResultFile:
         path: in the dataset.
         kind: card, info, record or picture.
         media_type: of its content.
-        url: where to get it, with the reader's own rights at the hub; None where the result has no page on a hub.
+        url: its URL at the hub; None where the result has no page on a hub.
     """
 
     path: str
@@ -44,18 +42,18 @@ class ResultFile:
 
 
 def published(record: JobRecord) -> OutputStatus | None:
-    """The result of a job, once it is there: when the job is completed, whatever a worker has written before."""
+    """The result of a job; None until the job is completed, whatever a worker reports before."""
     output = record.status.output
     return output if record.state is State.COMPLETED and output is not None and output.revision is not None else None
 
 
 def planned(output: OutputStatus) -> OutputStatus:
-    """The dataset that a job is to publish, without what a pod says of it before it is there."""
+    """The dataset that a job will publish, without what its pods report about it early."""
     return OutputStatus(dataset_id=output.dataset_id, url=output.url)
 
 
 def result_files(record: JobRecord, runs_as: ClassRecord | None) -> Sequence[ResultFile]:
-    """The files of a published result that are worth a link; none until it is there."""
+    """The files that describe a published result; none before it is published."""
     output = published(record)
     if output is None:
         return []
@@ -69,7 +67,7 @@ def result_files(record: JobRecord, runs_as: ClassRecord | None) -> Sequence[Res
 def page_url(output: OutputStatus, runs_as: ClassRecord | None) -> str | None:
     """The dataset's page on the hub of the class that its job ran as.
 
-    None where the result is not on a hub, and where that class, which alone names the hub, is not there any more.
+    None where the result is not on a hub, and where that class, which alone names the hub, was deleted.
     """
     dataset_id = output.dataset_id or ""
     if not output.url or runs_as is None or not re.fullmatch(REPO_ID_PATTERN, dataset_id):
@@ -78,7 +76,7 @@ def page_url(output: OutputStatus, runs_as: ClassRecord | None) -> str | None:
 
 
 def file_url(output: OutputStatus, runs_as: ClassRecord | None, path: str) -> str | None:
-    """Where a file of the published revision is; None where the dataset has no page."""
+    """The URL of a file of the published revision; None where the dataset has no page."""
     page = page_url(output, runs_as)
-    # A Hugging Face compatible hub serves the files of a revision beside the dataset's page.
+    # Hugging Face compatible hubs serve the files of a revision below the dataset's page.
     return f"{page}/resolve/{quote(output.revision or '', safe='')}/{path}" if page else None

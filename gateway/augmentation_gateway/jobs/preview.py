@@ -1,11 +1,9 @@
-"""The picture of before and after, passed on from the hub: a page of this gateway may show nothing of another origin.
+"""The preview (before and after) of a result, proxied from the hub for the page, which may load no other origin.
 
-It is the only file of a dataset that ever goes through the gateway. It is asked for at the hub that the administrator's
-class names, never at an address from a job's status, which the job's own pods write; without a token, as the gateway
-has none; and no more of it is held than a picture may have.
+It is the only file of a dataset that passes through the gateway. It is requested from the hub of the administrator's
+class, never from an address in a job's status, which the job's own pods write; without a token, as the gateway has
+none; and its size is limited.
 """
-
-from __future__ import annotations
 
 import asyncio
 import re
@@ -32,7 +30,7 @@ _REVISION = re.compile(r"[0-9A-Za-z._-]{1,255}")
 
 
 class SlicedResponse(Response):
-    """An answer that is handed over slice by slice, as its client reads: its end is when nearly all was read."""
+    """A response sent slice by slice, as its client reads: it ends when nearly all of it was read."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it."""
@@ -45,7 +43,7 @@ class SlicedResponse(Response):
 
 
 def picture_address(output: OutputStatus, hub_endpoint: str) -> str | None:
-    """Where pods of this cluster find the picture; None where the result is not on a hub."""
+    """The preview's URL for pods of this cluster; None where the result is not on a hub."""
     dataset_id, revision = output.dataset_id or "", output.revision or ""
     if not output.url or not re.fullmatch(REPO_ID_PATTERN, dataset_id) or not _REVISION.fullmatch(revision):
         return None
@@ -53,7 +51,7 @@ def picture_address(output: OutputStatus, hub_endpoint: str) -> str | None:
 
 
 async def fetch_picture(address: str) -> bytes:
-    """The PNG at an address. Raises Problem 404 where the hub does not show it, 502 where it cannot be had."""
+    """The PNG at a URL. Raises Problem 404 where the hub denies it, 502 where it cannot be fetched."""
     destinations, url = HubDestinations(address), URL(address)
     try:
         async with (
