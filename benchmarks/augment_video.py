@@ -2,10 +2,10 @@
 
 In one run, on a generated 480x640 AV1 video:
 
-- transforms alone, on one core: a light as a lookup table, against torchvision's brightness and contrast; and four
+- transforms alone, on one core: lighting as a lookup table, against torchvision's brightness and contrast; and four
   transforms (lighting, noise, blur, occlusion) against the same written plainly with torchvision's functions;
-- whole episodes, in a light each and with the four stacked: decoding once, K copies, hashing, statistics, encoding and
-  joining; against decoding and encoding alone, which is the floor; and against decoding, plain torchvision and
+- whole episodes, with lighting alone and with the four stacked: decoding once, K copies, hashing, statistics, encoding
+  and joining; against decoding and encoding alone, which is the floor; and against decoding, plain torchvision and
   encoding, without hashes and statistics.
 
 What the transforms do changes how hard a video is to encode, whoever does it: noise makes it harder, blur easier. So
@@ -40,7 +40,7 @@ from augmentation_worker.media.video.encoder import VideoEncoder
 from augmentation_worker.media.video.encoding import VideoEncoding
 from augmentation_worker.media.video.episode import augment_episode_camera
 from augmentation_worker.media.video.segment import VideoSegment
-from augmentation_worker.transforms import EpisodeTransform, draw_pipeline
+from augmentation_worker.transforms.pipeline import EpisodeTransform, sample_pipeline
 
 HEIGHT, WIDTH, FPS = 480, 640, 30
 BATCH = 16
@@ -51,7 +51,7 @@ Change = Callable[[torch.Tensor, int, int], torch.Tensor]
 """Frames, the index of the first of them and the number of the copy → the frames to encode."""
 
 
-class TorchvisionLight(EpisodeTransform):
+class TorchvisionLighting(EpisodeTransform):
     """What a script would do: brightness and contrast with torchvision's functions. Colour temperature it has none.
 
     Frame by frame, which is how torchvision is fastest: its floating-point intermediates then stay in the cache.
@@ -62,7 +62,7 @@ class TorchvisionLight(EpisodeTransform):
 
 
 def plain_torchvision(frames: torch.Tensor, first_frame: int = 0, copy: int = 0) -> torch.Tensor:
-    """As a script has it: a light, gaussian noise of 9 of 255, a blur of 13 pixels, two patches."""
+    """As a script has it: lighting, gaussian noise of 9 of 255, a blur of 13 pixels, two patches."""
     changed = []
     for frame in frames:
         lit = functional.adjust_contrast(functional.adjust_brightness(frame, 1.1), 0.9)
@@ -158,7 +158,7 @@ def report(title: str, frames: int, spent: Mapping[str, Spent], baseline: str) -
 def pipelines(copies: int, *transforms: TransformName) -> Sequence[EpisodeTransform]:
     augmentation = Augmentation(copies=copies, transforms=list(transforms))
     return [
-        draw_pipeline(augmentation, camera="top", episode=0, copy=copy, episode_mean=(0.5, 0.4, 0.5))
+        sample_pipeline(augmentation, camera="top", episode=0, copy=copy, episode_mean=(0.5, 0.4, 0.5))
         for copy in range(copies)
     ]
 
@@ -171,11 +171,11 @@ def main() -> None:
     arguments.add_argument("--codec", choices=["av1", "h264", "hevc"], default="av1")
     options = arguments.parse_args()
     encoding = VideoEncoding.default(VideoCodec(options.codec))
-    lights = pipelines(options.copies, TransformName.LIGHTING)
+    lighting = pipelines(options.copies, TransformName.LIGHTING)
     stacked = pipelines(
         options.copies, TransformName.LIGHTING, TransformName.NOISE, TransformName.BLUR, TransformName.OCCLUSION
     )
-    torchvision_lights = [TorchvisionLight(())] * options.copies
+    torchvision_lighting = [TorchvisionLighting(())] * options.copies
     size = f"{options.frames} frames of {WIDTH}x{HEIGHT}"
     print(f"{usable_cores()} cores; {size}; {options.copies} copies; {options.codec}")
 
@@ -191,21 +191,21 @@ def main() -> None:
         torch.set_num_threads(1)
         alone = least_spent(
             {
-                "lighting, one table a channel": lambda: lights[0](batch, 0),
+                "lighting, one table per channel": lambda: lighting[0](batch, 0),
                 "torchvision brightness": lambda: [functional.adjust_brightness(frame, 1.1) for frame in batch],
                 "torchvision contrast": lambda: [functional.adjust_contrast(frame, 0.9) for frame in batch],
-                "torchvision brightness and contrast": lambda: torchvision_lights[0](batch, 0),
+                "torchvision brightness and contrast": lambda: torchvision_lighting[0](batch, 0),
                 "the four stacked": lambda: stacked[0](batch, 0),
                 "torchvision, the four": lambda: plain_torchvision(batch),
             },
             5 * options.rounds,
         )
         torch.set_num_threads(threads)
-        report("Transforms alone, one core", len(batch), alone, "lighting, one table a channel")
+        report("Transforms alone, one core", len(batch), alone, "lighting, one table per channel")
 
-        def whole(drawn: Sequence[EpisodeTransform]) -> object:
+        def whole(pipelines: Sequence[EpisodeTransform]) -> object:
             return augment_episode_camera(
-                segment, drawn, [folder / "made.mp4"], encoding, device=torch.device("cpu"), batch_size=BATCH
+                segment, pipelines, [folder / "made.mp4"], encoding, device=torch.device("cpu"), batch_size=BATCH
             )
 
         decoded = torch.cat(list(decode_segment(segment, BATCH)))
@@ -221,8 +221,8 @@ def main() -> None:
                     segment, options.copies, folder, encoding
                 ),
                 FLOOR: lambda: decode_and_encode(segment, options.copies, folder, encoding, look_up),
-                "the worker, lighting": lambda: whole(lights),
-                "the worker, torchvision's light instead": lambda: whole(torchvision_lights),
+                "the worker, lighting": lambda: whole(lighting),
+                "the worker, torchvision's lighting instead": lambda: whole(torchvision_lighting),
                 "the worker, four stacked": lambda: whole(stacked),
                 "plain torchvision, four stacked": lambda: decode_and_encode(
                     segment, options.copies, folder, encoding, plain_torchvision

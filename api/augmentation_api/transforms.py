@@ -7,7 +7,7 @@ request and the web page follow from these; its pixels are computed by a module 
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Annotated, Literal, Self, cast
+from typing import Annotated, Any, Literal, Self, cast
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 from pydantic.config import JsonDict
@@ -48,9 +48,14 @@ class Range(Model):
 
     model_config = ConfigDict(json_schema_extra=_order_rule)
 
+    @property
+    def bounds(self) -> tuple[Any, Any]:
+        """min and max, of the type that the range has."""
+        return self.min, self.max  # type: ignore[attr-defined]
+
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        low, high = self.min, self.max  # type: ignore[attr-defined]
+        low, high = self.bounds
         if low > high:
             raise ValueError(f"min {low} is greater than max {high}: swap them or widen the range")
         return self

@@ -20,7 +20,7 @@ from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.local.preview import draw_preview
 from augmentation_worker.local.reproduce import recorded_in
 from augmentation_worker.media.pixel_hash import PixelHash
-from augmentation_worker.transforms import draw_pipeline
+from augmentation_worker.transforms.pipeline import sample_pipeline
 from tests.integration.worker.conftest import Hub
 from tests.integration.worker.datasets import episodes, file_hashes, rows
 from tests.integration.worker.jobs import UID, LocalRun, spec_of
@@ -55,7 +55,7 @@ def test_pictures_get_what_frames_of_a_video_would_and_keep_their_format(source:
     frames = torch.from_numpy(frames_of(0, 1, 5)).permute(0, 3, 1, 2).contiguous()
     for copy in range(2):
         part = made.slice(15 + 5 * copy, 5)
-        pipeline = draw_pipeline(
+        pipeline = sample_pipeline(
             spec.augmentation, camera=TOP, episode=1, copy=copy, episode_mean=tuple(np.ravel(mean).tolist())
         )
         wanted = pipeline(frames, 0)

@@ -2,25 +2,27 @@
 
 from dataclasses import dataclass
 from math import ceil, cos, radians, sin
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from typing_extensions import override
 
-from augmentation_api.spec import Augmentation
+from augmentation_api import transforms as spec
 from augmentation_worker.transforms import kernels
-from augmentation_worker.transforms.draws import Draws
-from augmentation_worker.transforms.keyed import Description, KeyedTransform
+from augmentation_worker.transforms.keyed_random import KeyedRandom
+from augmentation_worker.transforms.keyed_transform import Description, Interval, KeyedTransform
 
 KINDS = ("motion", "defocus")
+_DEFAULTS = spec.Blur()
 _REACH_IN_SIGMAS = 3.0  # where a gaussian's weights round to nothing
 _LEAST_KERNEL = 3
 
 
 @dataclass(frozen=True)
 class BlurParameters:
-    """Blur as drawn for one copy of an episode.
+    """Blur as sampled for one copy of an episode.
 
     Attributes:
         kind: motion or defocus.
@@ -67,38 +69,27 @@ class Blur(KeyedTransform):
     """Blurs; the borders of a frame are repeated outwards.
 
     Args:
-        kind: `motion`, `defocus`, or `mixed` to draw one of them.
-        motion_kernel: range of the streak's length, pixels; the length drawn is odd. Its angle is any.
+        kind: `motion`, `defocus`, or `mixed` to sample one of them.
+        motion_kernel: range of the streak's length, pixels; the sampled length is odd. Its angle is any.
         defocus_sigma: range of the gaussian's standard deviation, pixels.
-        draws: where the values come from. Default: torch's global generator.
+        random: where the values come from. Default: torch's global generator.
     """
 
     def __init__(
         self,
-        kind: str = "mixed",
-        motion_kernel: tuple[int, int] = (5, 15),
-        defocus_sigma: tuple[float, float] = (0.5, 2.5),
+        kind: str = _DEFAULTS.kind,
+        motion_kernel: tuple[int, int] = _DEFAULTS.motion_kernel.bounds,
+        defocus_sigma: Interval = _DEFAULTS.defocus_sigma.bounds,
         *,
-        draws: Draws | None = None,
+        random: KeyedRandom | None = None,
     ) -> None:
-        super().__init__(draws)
+        super().__init__(random)
         self.kind = kind
         self.motion_kernel = motion_kernel
         self.defocus_sigma = defocus_sigma
 
-    @classmethod
-    def from_augmentation(cls, augmentation: Augmentation, draws: Draws, episode_mean: tuple[float, ...]) -> Self:
-        """See KeyedTransform."""
-        spec = augmentation.blur
-        return cls(
-            spec.kind,
-            (spec.motion_kernel.min, spec.motion_kernel.max),
-            (spec.defocus_sigma.min, spec.defocus_sigma.max),
-            draws=draws,
-        )
-
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
-        """`blur` (BlurParameters). Drawn in the order kind, length, angle, sigma; all of them, always."""
+        """`blur` (BlurParameters). Sampled in the order kind, length, angle, sigma; all of them, always."""
         kind = self._kind(self.kind, KINDS)
         low, high = self.motion_kernel
         # The odd numbers from the first one in the range; a range of one even number gives the odd one below it.
@@ -107,8 +98,8 @@ class Blur(KeyedTransform):
         blur = BlurParameters(kind, length, self._uniform(0, 180), self._uniform(*self.defocus_sigma))
         return {"blur": blur}
 
+    @override
     def apply(self, frames: torch.Tensor, params: dict[str, Any]) -> torch.Tensor:
-        """See KeyedTransform."""
         blur: BlurParameters = params["blur"]
         if frames.device.type != "cpu":
             return blur_in_torch(frames, blur)
@@ -120,8 +111,8 @@ class Blur(KeyedTransform):
             kernels.convolve_separably(values, result, blur.weights())
         return torch.from_numpy(result)
 
+    @override
     def describe(self, params: dict[str, Any]) -> Description:
-        """See KeyedTransform."""
         blur: BlurParameters = params["blur"]
         if blur.kind == "motion":
             return {

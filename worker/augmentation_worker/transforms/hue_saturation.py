@@ -1,16 +1,19 @@
 """Hue and saturation, the same for every frame of an episode; brightness stays."""
 
 from math import cos, radians, sin
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from typing_extensions import override
 
-from augmentation_api.spec import Augmentation
+from augmentation_api import transforms as spec
 from augmentation_worker.transforms import kernels
-from augmentation_worker.transforms.draws import Draws
-from augmentation_worker.transforms.keyed import Description, KeyedTransform
+from augmentation_worker.transforms.keyed_random import KeyedRandom
+from augmentation_worker.transforms.keyed_transform import Description, Interval, KeyedTransform
+
+_DEFAULTS = spec.HueSaturation()
 
 RGB_TO_YIQ = np.array(
     [[0.299, 0.587, 0.114], [0.595716, -0.274453, -0.321263], [0.211456, -0.522591, 0.311135]], dtype=np.float64
@@ -44,33 +47,27 @@ class HueSaturation(KeyedTransform):
     Args:
         hue: range of the turn, degrees.
         saturation: range of the change, percent; -100 leaves greys.
-        draws: where the values come from. Default: torch's global generator.
+        random: where the values come from. Default: torch's global generator.
     """
 
     def __init__(
         self,
-        hue: tuple[float, float] = (-10.0, 10.0),
-        saturation: tuple[float, float] = (-30.0, 30.0),
+        hue: Interval = _DEFAULTS.hue.bounds,
+        saturation: Interval = _DEFAULTS.saturation.bounds,
         *,
-        draws: Draws | None = None,
+        random: KeyedRandom | None = None,
     ) -> None:
-        super().__init__(draws)
+        super().__init__(random)
         self.hue = hue
         self.saturation = saturation
 
-    @classmethod
-    def from_augmentation(cls, augmentation: Augmentation, draws: Draws, episode_mean: tuple[float, ...]) -> Self:
-        """See KeyedTransform."""
-        spec = augmentation.hue_saturation
-        return cls((spec.hue.min, spec.hue.max), (spec.saturation.min, spec.saturation.max), draws=draws)
-
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
-        """`hue_degrees`, `saturation_percent` and `matrix`. Drawn in that order."""
+        """`hue_degrees`, `saturation_percent` and `matrix`. Sampled in that order."""
         hue, saturation = self._uniform(*self.hue), self._uniform(*self.saturation)
         return {"hue_degrees": hue, "saturation_percent": saturation, "matrix": color_matrix(hue, saturation)}
 
+    @override
     def apply(self, frames: torch.Tensor, params: dict[str, Any]) -> torch.Tensor:
-        """See KeyedTransform."""
         matrix: NDArray[np.int32] = params["matrix"]
         if frames.device.type != "cpu":
             return multiply_in_torch(frames, matrix)
@@ -79,8 +76,8 @@ class HueSaturation(KeyedTransform):
         kernels.multiply_colors(values, result, matrix)
         return torch.from_numpy(result).view(frames.shape)
 
+    @override
     def describe(self, params: dict[str, Any]) -> Description:
-        """See KeyedTransform."""
         return {"hue_degrees": params["hue_degrees"], "saturation_percent": params["saturation_percent"]}
 
 

@@ -2,30 +2,31 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
+from typing_extensions import override
 
 from augmentation_api import transforms as spec
-from augmentation_api.spec import Augmentation
 from augmentation_worker.transforms.color_temperature import (
     REFERENCE_KELVIN,
     srgb_decode,
     srgb_encode,
     temperature_gains,
 )
-from augmentation_worker.transforms.draws import Draws
-from augmentation_worker.transforms.keyed import Description, KeyedTransform, mean_of_images
+from augmentation_worker.transforms.keyed_random import KeyedRandom
+from augmentation_worker.transforms.keyed_transform import Description, Interval, KeyedTransform
 from augmentation_worker.transforms.lookup_table import CHANNELS, LEVELS, LookupTable, round_to_uint8
 
+_DEFAULTS = spec.Lighting()
 LUMA_WEIGHTS = (0.299, 0.587, 0.114)
 """Share of R, G, B in luma: ITU-R BT.601-7, 2.5.1."""
 
 
 @dataclass(frozen=True)
 class LightingParameters:
-    """One light, as drawn for one copy of an episode.
+    """Lighting as sampled for one copy of an episode.
 
     Attributes:
         brightness_percent: shift of every channel, percent of full scale.
@@ -65,7 +66,7 @@ class LightingParameters:
 
 
 class Lighting(KeyedTransform):
-    """Draws one light and applies it.
+    """Changes the lighting: brightness, contrast and colour temperature.
 
     Args:
         brightness: range of the brightness shift, percent of full scale.
@@ -73,42 +74,27 @@ class Lighting(KeyedTransform):
         color_temperature: range of the colour temperature, kelvin.
         episode_mean: mean of R, G, B over the episode, 0 to 1, the dataset's `stats/CAMERA/mean`; contrast pivots on
             its luma. Default: the mean of what is passed in, which is right for a whole clip.
-        draws: where the values come from. Default: torch's global generator, as in torchvision.
+        random: where the values come from. Default: torch's global generator, as in torchvision.
     """
 
     def __init__(
         self,
-        brightness: tuple[float, float] = (-15.0, 15.0),
-        contrast: tuple[float, float] = (-10.0, 10.0),
-        color_temperature: tuple[float, float] = (4000.0, 6500.0),
+        brightness: Interval = _DEFAULTS.brightness.bounds,
+        contrast: Interval = _DEFAULTS.contrast.bounds,
+        color_temperature: Interval = _DEFAULTS.color_temperature.bounds,
         *,
         episode_mean: Sequence[float] | None = None,
-        draws: Draws | None = None,
+        random: KeyedRandom | None = None,
     ) -> None:
-        super().__init__(draws)
-        if episode_mean is not None and len(episode_mean) != CHANNELS:
-            raise ValueError(f"episode_mean is the mean of R, G and B: 3 numbers, not {len(episode_mean)}")
+        super().__init__(random, episode_mean)
         self.brightness = brightness
         self.contrast = contrast
         self.color_temperature = color_temperature
-        self.episode_mean = None if episode_mean is None else tuple(float(value) for value in episode_mean)
-
-    @classmethod
-    def from_augmentation(cls, augmentation: Augmentation, draws: Draws, episode_mean: tuple[float, ...]) -> Self:
-        """See KeyedTransform."""
-        ranges: spec.Lighting = augmentation.lighting
-        return cls(
-            brightness=(ranges.brightness.min, ranges.brightness.max),
-            contrast=(ranges.contrast.min, ranges.contrast.max),
-            color_temperature=(ranges.color_temperature.min, ranges.color_temperature.max),
-            episode_mean=episode_mean,
-            draws=draws,
-        )
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
-        """One light: `lighting` (LightingParameters) and `table` (its LookupTable).
+        """`lighting` (LightingParameters) and `table`, its LookupTable.
 
-        The values are drawn in the order brightness, contrast, colour temperature; all three, always.
+        Sampled in the order brightness, contrast, colour temperature; all three, always.
 
         Raises:
             ValueError: if there is neither an `episode_mean` nor an image to take the mean of.
@@ -116,17 +102,16 @@ class Lighting(KeyedTransform):
         brightness = self._uniform(*self.brightness)
         contrast = self._uniform(*self.contrast)
         temperature = self._uniform(*self.color_temperature)
-        mean = self.episode_mean if self.episode_mean is not None else mean_of_images(flat_inputs)
-        luma = sum(weight * value for weight, value in zip(LUMA_WEIGHTS, mean, strict=True))
+        luma = sum(weight * value for weight, value in zip(LUMA_WEIGHTS, self._mean(flat_inputs), strict=True))
         lighting = LightingParameters(brightness, contrast, temperature, luma + brightness / 100)
         return {"lighting": lighting, "table": lighting.lookup_table()}
 
+    @override
     def apply(self, frames: torch.Tensor, params: dict[str, Any]) -> torch.Tensor:
-        """See KeyedTransform."""
         table: LookupTable = params["table"]
         return table.apply(frames)
 
+    @override
     def describe(self, params: dict[str, Any]) -> Description:
-        """See KeyedTransform."""
         lighting: LightingParameters = params["lighting"]
         return lighting.to_dict()

@@ -3,18 +3,20 @@
 from dataclasses import dataclass
 from functools import cache
 from statistics import NormalDist
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from typing_extensions import override
 
-from augmentation_api.spec import Augmentation
+from augmentation_api import transforms as spec
 from augmentation_worker.transforms import kernels
-from augmentation_worker.transforms.draws import Draws
-from augmentation_worker.transforms.keyed import Description, KeyedTransform
+from augmentation_worker.transforms.keyed_random import KeyedRandom
+from augmentation_worker.transforms.keyed_transform import Description, Interval, KeyedTransform
 
 KINDS = ("gaussian", "shot")
+_DEFAULTS = spec.Noise()
 _UNIFORM_BITS = 16
 _NORMAL_BITS, _STRENGTH_BITS = 12, 8  # of fraction; together kernels.FRACTION_BITS
 _WORD = 0xFFFFFFFF
@@ -34,7 +36,7 @@ def gaussian_table() -> NDArray[np.int16]:
 
 @dataclass(frozen=True)
 class NoiseParameters:
-    """Noise as drawn for one copy of an episode.
+    """Noise as sampled for one copy of an episode.
 
     Attributes:
         kind: gaussian or shot.
@@ -71,45 +73,34 @@ class Noise(KeyedTransform):
     batch, the shard or the device. Its bits are Philox4x32-10's, its distribution a table of normal quantiles.
 
     Args:
-        kind: `gaussian`, `shot`, or `mixed` to draw one of them.
+        kind: `gaussian`, `shot`, or `mixed` to sample one of them.
         gaussian_sigma: range of the standard deviation of gaussian noise, of 255.
         shot_scale: range of the scale of shot noise: its variance is scale x value, of 255.
-        draws: where the values come from. Default: torch's global generator.
+        random: where the values come from. Default: torch's global generator.
     """
 
     def __init__(
         self,
-        kind: str = "mixed",
-        gaussian_sigma: tuple[float, float] = (3.0, 15.0),
-        shot_scale: tuple[float, float] = (0.3, 1.0),
+        kind: str = _DEFAULTS.kind,
+        gaussian_sigma: Interval = _DEFAULTS.gaussian_sigma.bounds,
+        shot_scale: Interval = _DEFAULTS.shot_scale.bounds,
         *,
-        draws: Draws | None = None,
+        random: KeyedRandom | None = None,
     ) -> None:
-        super().__init__(draws)
+        super().__init__(random)
         self.kind = kind
         self.gaussian_sigma = gaussian_sigma
         self.shot_scale = shot_scale
 
-    @classmethod
-    def from_augmentation(cls, augmentation: Augmentation, draws: Draws, episode_mean: tuple[float, ...]) -> Self:
-        """See KeyedTransform."""
-        spec = augmentation.noise
-        return cls(
-            spec.kind,
-            (spec.gaussian_sigma.min, spec.gaussian_sigma.max),
-            (spec.shot_scale.min, spec.shot_scale.max),
-            draws=draws,
-        )
-
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
-        """`noise` (NoiseParameters), `table`, `strength`. Drawn in the order kind, sigma, scale, key; all, always."""
+        """`noise` (NoiseParameters), `table`, `strength`. Sampled in the order kind, sigma, scale, key; all, always."""
         kind = self._kind(self.kind, KINDS)
         sigma, scale = self._uniform(*self.gaussian_sigma), self._uniform(*self.shot_scale)
         noise = NoiseParameters(kind, sigma, scale, self._key())
         return {"noise": noise, "table": noise.table(), "strength": noise.strength()}
 
+    @override
     def apply(self, frames: torch.Tensor, params: dict[str, Any]) -> torch.Tensor:
-        """See KeyedTransform."""
         key, first_frame = params["noise"].key, int(params.get("first_frame", 0))
         if frames.device.type != "cpu":
             return add_noise_in_torch(frames, key, first_frame, params["table"], params["strength"])
@@ -119,8 +110,8 @@ class Noise(KeyedTransform):
         kernels.add_noise(values, result, key0, key1, first_frame, params["table"], params["strength"])
         return torch.from_numpy(result).view(frames.shape)
 
+    @override
     def describe(self, params: dict[str, Any]) -> Description:
-        """See KeyedTransform."""
         noise: NoiseParameters = params["noise"]
         strength: Description = (
             {"gaussian_sigma": noise.gaussian_sigma} if noise.kind == "gaussian" else {"shot_scale": noise.shot_scale}

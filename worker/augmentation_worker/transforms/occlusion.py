@@ -1,23 +1,26 @@
 """Occlusion: filled patches in front of the scene, still over an episode."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.random import Philox
 from numpy.typing import NDArray
+from typing_extensions import override
 
-from augmentation_api.spec import Augmentation
-from augmentation_worker.transforms.draws import Draws
-from augmentation_worker.transforms.keyed import CHANNELS, Description, KeyedTransform, mean_of_images
+from augmentation_api import transforms as spec
+from augmentation_worker.transforms.keyed_random import KeyedRandom
+from augmentation_worker.transforms.keyed_transform import CHANNELS, Description, Interval, KeyedTransform
 
 KINDS = ("solid", "mean", "noise")
+_DEFAULTS = spec.Occlusion()
 
 
 @dataclass(frozen=True)
 class Patch:
-    """One patch. Fractions of the frame, so that what is drawn does not depend on the resolution.
+    """One patch. Fractions of the frame, so that what is sampled does not depend on the resolution.
 
     Attributes:
         left, top, width, height: 0 to 1.
@@ -42,7 +45,7 @@ class Patch:
 
 @dataclass(frozen=True)
 class OcclusionParameters:
-    """The patches drawn for one copy of an episode.
+    """The patches sampled for one copy of an episode.
 
     Attributes:
         kind: solid (a colour for each), mean (the episode's mean colour) or noise (random pixels, still).
@@ -68,53 +71,38 @@ class Occlusion(KeyedTransform):
     """Puts patches into the frame.
 
     Args:
-        kind: `solid`, `mean`, `noise`, or `mixed` to draw one of them.
+        kind: `solid`, `mean`, `noise`, or `mixed` to sample one of them.
         patches: range of their number.
         patch_width, patch_height: ranges of their sides, fractions of the frame's.
         episode_mean: mean of R, G, B over the episode, 0 to 1. Default: that of what is passed in.
-        draws: where the values come from. Default: torch's global generator.
+        random: where the values come from. Default: torch's global generator.
     """
 
     def __init__(
         self,
-        kind: str = "mixed",
-        patches: tuple[int, int] = (1, 3),
-        patch_width: tuple[float, float] = (0.05, 0.2),
-        patch_height: tuple[float, float] = (0.05, 0.2),
+        kind: str = _DEFAULTS.kind,
+        patches: tuple[int, int] = _DEFAULTS.patches.bounds,
+        patch_width: Interval = _DEFAULTS.patch_width.bounds,
+        patch_height: Interval = _DEFAULTS.patch_height.bounds,
         *,
-        episode_mean: tuple[float, ...] | None = None,
-        draws: Draws | None = None,
+        episode_mean: Sequence[float] | None = None,
+        random: KeyedRandom | None = None,
     ) -> None:
-        super().__init__(draws)
+        super().__init__(random, episode_mean)
         self.kind = kind
         self.patches = patches
         self.patch_width = patch_width
         self.patch_height = patch_height
-        self.episode_mean = episode_mean
-
-    @classmethod
-    def from_augmentation(cls, augmentation: Augmentation, draws: Draws, episode_mean: tuple[float, ...]) -> Self:
-        """See KeyedTransform."""
-        spec = augmentation.occlusion
-        return cls(
-            spec.kind,
-            (spec.patches.min, spec.patches.max),
-            (spec.patch_width.min, spec.patch_width.max),
-            (spec.patch_height.min, spec.patch_height.max),
-            episode_mean=episode_mean,
-            draws=draws,
-        )
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
-        """`occlusion` (OcclusionParameters). Drawn: kind, number; then, a patch, its size, place, colour and key."""
+        """`occlusion` (OcclusionParameters). Sampled: kind, number; then per patch its size, place, colour and key."""
         kind = self._kind(self.kind, KINDS)
         patches = tuple(self._patch() for _ in range(self._integer(*self.patches)))
-        mean = self.episode_mean if self.episode_mean is not None else mean_of_images(flat_inputs)
-        red, green, blue = (min(255, max(0, int(value * 255 + 0.5))) for value in mean)
+        red, green, blue = (min(255, max(0, int(value * 255 + 0.5))) for value in self._mean(flat_inputs))
         return {"occlusion": OcclusionParameters(kind, patches, (red, green, blue))}
 
+    @override
     def apply(self, frames: torch.Tensor, params: dict[str, Any]) -> torch.Tensor:
-        """See KeyedTransform."""
         occlusion: OcclusionParameters = params["occlusion"]
         result = frames.clone(memory_format=torch.contiguous_format)
         for patch in occlusion.patches:
@@ -123,8 +111,8 @@ class Occlusion(KeyedTransform):
             result[..., rows, columns] = torch.from_numpy(filling).to(frames.device)
         return result
 
+    @override
     def describe(self, params: dict[str, Any]) -> Description:
-        """See KeyedTransform."""
         occlusion: OcclusionParameters = params["occlusion"]
         covered = sum(patch.width * patch.height for patch in occlusion.patches)
         return {"kind": occlusion.kind, "patches": len(occlusion.patches), "patches_area_percent": 100 * covered}

@@ -1,39 +1,29 @@
-"""The transforms of one copy of one episode, drawn once and applied to all of its frames."""
+"""The transforms of one copy of one episode, their parameters sampled once and applied to all of its frames."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 import torch
 
 from augmentation_api.spec import Augmentation
-from augmentation_api.transforms import TransformName
+from augmentation_api.transforms import TRANSFORM_MODELS, TransformName
 from augmentation_worker.copies import transforms_of_copies
-from augmentation_worker.transforms.blur import Blur
-from augmentation_worker.transforms.draws import Draws
-from augmentation_worker.transforms.gamma import Gamma
-from augmentation_worker.transforms.hue_saturation import HueSaturation
-from augmentation_worker.transforms.jpeg import Jpeg
-from augmentation_worker.transforms.keyed import Description, KeyedTransform
-from augmentation_worker.transforms.lighting import Lighting
-from augmentation_worker.transforms.noise import Noise
-from augmentation_worker.transforms.occlusion import Occlusion
-from augmentation_worker.transforms.shadow import Shadow
+from augmentation_worker.transforms.keyed_random import KeyedRandom
+from augmentation_worker.transforms.keyed_transform import Description, KeyedTransform
+
+
+def _implementation(name: TransformName) -> type[KeyedTransform]:
+    module = import_module(f"{__package__}.{name.name.lower()}")
+    return cast(type[KeyedTransform], getattr(module, TRANSFORM_MODELS[name].__name__))
+
 
 TRANSFORMS: Mapping[TransformName, type[KeyedTransform]] = MappingProxyType(
-    {
-        TransformName.LIGHTING: Lighting,
-        TransformName.NOISE: Noise,
-        TransformName.BLUR: Blur,
-        TransformName.OCCLUSION: Occlusion,
-        TransformName.GAMMA: Gamma,
-        TransformName.JPEG: Jpeg,
-        TransformName.SHADOW: Shadow,
-        TransformName.HUE_SATURATION: HueSaturation,
-    }
+    {name: _implementation(name) for name in TransformName}
 )
-"""The class that implements each transform."""
+"""The class that implements each transform: by convention the model's namesake in the module named like the entry."""
 
 
 @dataclass(frozen=True)
@@ -41,14 +31,14 @@ class EpisodeTransform:
     """What one copy of one episode of one camera goes through. Safe to use from several threads.
 
     Attributes:
-        steps: the transforms in order of application, each with the parameters that were drawn for it.
+        steps: the transforms in order of application, each with the parameters that were sampled for it.
     """
 
     steps: tuple[tuple[TransformName, KeyedTransform, Mapping[str, Any]], ...]
 
     @property
     def parameters(self) -> dict[str, Description]:
-        """What was drawn, for each transform by its name: JSON-able, units in the names, in order of application."""
+        """The sampled parameters by transform, in order of application: JSON-able, with units in their names."""
         return {name.value: transform.describe(dict(params)) for name, transform, params in self.steps}
 
     def __call__(self, frames: torch.Tensor, first_frame: int) -> torch.Tensor:
@@ -66,10 +56,10 @@ class EpisodeTransform:
         return frames
 
 
-def draw_pipeline(
+def sample_pipeline(
     augmentation: Augmentation, *, camera: str, episode: int, copy: int, episode_mean: Sequence[float]
 ) -> EpisodeTransform:
-    """Draw the parameters of one copy of one episode of one camera. A pure function of its arguments.
+    """Sample the parameters of one copy of one episode of one camera. A pure function of its arguments.
 
     Args:
         augmentation: what the job asks for.
@@ -86,7 +76,8 @@ def draw_pipeline(
         raise ValueError(f"copy {copy}: the augmentation makes copies 0 to {len(copies) - 1}")
     steps = []
     for name in copies[copy]:
-        draws = Draws(augmentation.seed, camera, episode, copy, name.value)
-        transform = TRANSFORMS[name].from_augmentation(augmentation, draws, tuple(episode_mean))
+        random = KeyedRandom(augmentation.seed, camera, episode, copy, name.value)
+        parameters = getattr(augmentation, name.name.lower())
+        transform = TRANSFORMS[name].from_spec(parameters, random, tuple(episode_mean))
         steps.append((name, transform, MappingProxyType(transform.make_params([]))))
     return EpisodeTransform(tuple(steps))

@@ -2,24 +2,26 @@
 
 from dataclasses import dataclass
 from math import cos, radians, sin
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from typing_extensions import override
 
-from augmentation_api.spec import Augmentation
+from augmentation_api import transforms as spec
 from augmentation_worker.transforms import kernels
-from augmentation_worker.transforms.draws import Draws
-from augmentation_worker.transforms.keyed import Description, KeyedTransform
+from augmentation_worker.transforms.keyed_random import KeyedRandom
+from augmentation_worker.transforms.keyed_transform import Description, Interval, KeyedTransform
 
+_DEFAULTS = spec.Shadow()
 _MIDDLE = (0.2, 0.8)
 """Where in the frame the edge goes through, as fractions: a shadow of everything or of nothing would be no shadow."""
 
 
 @dataclass(frozen=True)
 class ShadowParameters:
-    """A shadow as drawn for one copy of an episode.
+    """A shadow as sampled for one copy of an episode.
 
     Attributes:
         strength_percent: how much darker the shaded part is.
@@ -55,28 +57,22 @@ class Shadow(KeyedTransform):
     Args:
         strength: range of how much darker the shaded part is, percent.
         softness: range of the edge's width, fraction of the frame's diagonal.
-        draws: where the values come from. Default: torch's global generator.
+        random: where the values come from. Default: torch's global generator.
     """
 
     def __init__(
         self,
-        strength: tuple[float, float] = (20.0, 60.0),
-        softness: tuple[float, float] = (0.02, 0.2),
+        strength: Interval = _DEFAULTS.strength.bounds,
+        softness: Interval = _DEFAULTS.softness.bounds,
         *,
-        draws: Draws | None = None,
+        random: KeyedRandom | None = None,
     ) -> None:
-        super().__init__(draws)
+        super().__init__(random)
         self.strength = strength
         self.softness = softness
 
-    @classmethod
-    def from_augmentation(cls, augmentation: Augmentation, draws: Draws, episode_mean: tuple[float, ...]) -> Self:
-        """See KeyedTransform."""
-        spec = augmentation.shadow
-        return cls((spec.strength.min, spec.strength.max), (spec.softness.min, spec.softness.max), draws=draws)
-
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
-        """`shadow` (ShadowParameters). Drawn in the order of its attributes."""
+        """`shadow` (ShadowParameters). Sampled in the order of its attributes."""
         return {
             "shadow": ShadowParameters(
                 self._uniform(*self.strength),
@@ -87,8 +83,8 @@ class Shadow(KeyedTransform):
             )
         }
 
+    @override
     def apply(self, frames: torch.Tensor, params: dict[str, Any]) -> torch.Tensor:
-        """See KeyedTransform."""
         mask = params["shadow"].mask(*frames.shape[-2:])
         if frames.device.type != "cpu":
             return multiply_in_torch(frames, mask)
@@ -97,8 +93,8 @@ class Shadow(KeyedTransform):
         kernels.multiply_by_mask(values, result, mask.ravel())
         return torch.from_numpy(result).view(frames.shape)
 
+    @override
     def describe(self, params: dict[str, Any]) -> Description:
-        """See KeyedTransform."""
         shadow: ShadowParameters = params["shadow"]
         return {
             "strength_percent": shadow.strength_percent,

@@ -1,4 +1,4 @@
-"""Sample video, generated frames and drawn pipelines for the pixel tests."""
+"""Sample video, generated frames and sampled pipelines for the pixel tests."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ import torch
 
 from augmentation_api.spec import Augmentation
 from augmentation_worker.media.video.colors import TO_RGB
-from augmentation_worker.transforms import EpisodeTransform, draw_pipeline
+from augmentation_worker.transforms.pipeline import EpisodeTransform, sample_pipeline
 
 CAMERA = "observation.image"
 SAMPLE = Path(__file__).parents[3] / "fixtures" / "pusht_v30"
@@ -63,17 +63,17 @@ def sample() -> SampleVideo:
 
 @pytest.fixture
 def pipelines(sample: SampleVideo) -> Callable[..., list[EpisodeTransform]]:
-    """Draws the pipelines of the copies of an episode of the sample."""
+    """Samples the pipelines of the copies of an episode of the sample."""
 
-    def drawn(episode: int, copies: int = 3, seed: int = 0) -> list[EpisodeTransform]:
+    def sampled(episode: int, copies: int = 3, seed: int = 0) -> list[EpisodeTransform]:
         augmentation = Augmentation(copies=copies, seed=seed)
         mean = sample.episode_mean(episode)
         return [
-            draw_pipeline(augmentation, camera=CAMERA, episode=episode, copy=copy, episode_mean=mean)
+            sample_pipeline(augmentation, camera=CAMERA, episode=episode, copy=copy, episode_mean=mean)
             for copy in range(copies)
         ]
 
-    return drawn
+    return sampled
 
 
 @pytest.fixture

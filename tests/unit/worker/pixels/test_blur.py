@@ -5,9 +5,8 @@ import pytest
 import torch
 from torchvision.transforms.v2 import functional
 
-from augmentation_worker.transforms import Blur
-from augmentation_worker.transforms.blur import BlurParameters, blur_in_torch
-from augmentation_worker.transforms.draws import Draws
+from augmentation_worker.transforms.blur import Blur, BlurParameters, blur_in_torch
+from augmentation_worker.transforms.keyed_random import KeyedRandom
 
 
 def blurred(frames: torch.Tensor, parameters: BlurParameters) -> torch.Tensor:
@@ -90,9 +89,9 @@ def test_the_same_blur_for_every_frame(photo: torch.Tensor) -> None:
 
 
 @pytest.mark.parametrize(("low", "high"), [(5, 15), (4, 4), (6, 7), (3, 3), (100, 101)])
-def test_the_length_drawn_is_odd_and_near_its_range(low: int, high: int) -> None:
+def test_the_sampled_length_is_odd_and_near_its_range(low: int, high: int) -> None:
     lengths = {
-        Blur("motion", (low, high), draws=Draws(0, "top", 0, copy, "blur")).make_params([])["blur"].motion_length
+        Blur("motion", (low, high), random=KeyedRandom(0, "top", 0, copy, "blur")).make_params([])["blur"].motion_length
         for copy in range(60)
     }
     assert all(length % 2 == 1 for length in lengths)

@@ -5,11 +5,12 @@ import pytest
 import torch
 from torchvision.transforms.v2 import functional
 
-from augmentation_worker.transforms import Gamma, HueSaturation, Jpeg, Shadow
-from augmentation_worker.transforms.draws import Draws
-from augmentation_worker.transforms.hue_saturation import color_matrix
+from augmentation_worker.transforms.gamma import Gamma
+from augmentation_worker.transforms.hue_saturation import HueSaturation, color_matrix
 from augmentation_worker.transforms.hue_saturation import multiply_in_torch as multiply_colors_in_torch
-from augmentation_worker.transforms.shadow import ShadowParameters
+from augmentation_worker.transforms.jpeg import Jpeg
+from augmentation_worker.transforms.keyed_random import KeyedRandom
+from augmentation_worker.transforms.shadow import Shadow, ShadowParameters
 from augmentation_worker.transforms.shadow import multiply_in_torch as multiply_by_mask_in_torch
 
 
@@ -81,7 +82,7 @@ def test_jpeg_is_torchvisions_and_worse_at_lower_quality(photo: torch.Tensor) ->
     scene = functional.gaussian_blur(photo, [7, 7])
     error = {}
     for quality in (10, 50, 95):
-        transform = Jpeg((quality, quality), draws=Draws(0, "top", 0, 0, "jpeg"))
+        transform = Jpeg((quality, quality), random=KeyedRandom(0, "top", 0, 0, "jpeg"))
         ours = transform.transform(scene, transform.make_params([]))
         assert torch.equal(ours[1], functional.jpeg(scene[1], quality))
         error[quality] = (ours.float() - scene.float()).square().mean()

@@ -20,7 +20,7 @@ from augmentation_worker.media.video.encoder import VideoEncoder
 from augmentation_worker.media.video.encoding import VideoEncoding
 from augmentation_worker.media.video.episode import EpisodeVideo, augment_episode_camera
 from augmentation_worker.media.video.segment import VideoSegment
-from augmentation_worker.transforms import EpisodeTransform
+from augmentation_worker.transforms.pipeline import EpisodeTransform
 
 from .conftest import SampleVideo, psnr
 
@@ -51,12 +51,12 @@ def test_every_copy_is_found_at_its_timestamps_and_is_its_own_stream(
     tmp_path: Path, sample: SampleVideo, segment: VideoSegment, pipelines: Pipelines, codec: VideoCodec
 ) -> None:
     output, encoding, n = tmp_path / "episode.mp4", VideoEncoding.default(codec), segment.frames
-    drawn = pipelines(EPISODE)
-    video = augment_into(segment, drawn, output, encoding, device=CPU)
+    sampled = pipelines(EPISODE)
+    video = augment_into(segment, sampled, output, encoding, device=CPU)
     check_video(output, 10, 3 * n)
     with av.open(output) as container:
         frames = list(container.decode(video=0))
-    for index, (copy, pipeline) in enumerate(zip(video.copies, drawn, strict=True)):
+    for index, (copy, pipeline) in enumerate(zip(video.copies, sampled, strict=True)):
         assert copy.from_timestamp == index * n / 10
         assert copy.to_timestamp == (index + 1) * n / 10
         assert copy.frames == n
@@ -97,8 +97,8 @@ def test_the_same_job_gives_the_same_bytes(tmp_path: Path, segment: VideoSegment
 
 def test_another_seed_gives_other_pixels(tmp_path: Path, segment: VideoSegment, pipelines: Pipelines) -> None:
     def hashes(seed: int) -> set[str]:
-        drawn = pipelines(EPISODE, seed=seed)
-        video = augment_into(segment, drawn, tmp_path / "episode.mp4", VideoEncoding(), device=CPU)
+        sampled = pipelines(EPISODE, seed=seed)
+        video = augment_into(segment, sampled, tmp_path / "episode.mp4", VideoEncoding(), device=CPU)
         return {copy.pixel_hash for copy in video.copies}
 
     assert len(hashes(0) | hashes(1)) == 6
@@ -127,8 +127,8 @@ def test_how_many_copies_are_made_at_once_does_not_matter(
         monkeypatch.setattr(episode, "copies_at_once", lambda width, height, at_once=at_once: at_once)
         output = tmp_path / f"by-{at_once}.mp4"
         counts: list[int] = []
-        drawn = pipelines(EPISODE)
-        made.append(augment_into(segment, drawn, output, VideoEncoding(), device=CPU, on_frames=counts.append))
+        sampled = pipelines(EPISODE)
+        made.append(augment_into(segment, sampled, output, VideoEncoding(), device=CPU, on_frames=counts.append))
         reported.append(sum(counts))
     assert made[0] == made[1]
     assert reported == [3 * segment.frames] * 2
@@ -198,9 +198,9 @@ def test_a_failing_transform_is_reported(tmp_path: Path, segment: VideoSegment, 
         def __call__(self, frames: torch.Tensor, first_frame: int) -> torch.Tensor:
             raise RuntimeError(f"failed at frame {first_frame}")
 
-    drawn = [*pipelines(EPISODE, copies=1), Failing(())]
+    sampled = [*pipelines(EPISODE, copies=1), Failing(())]
     with pytest.raises(RuntimeError, match="failed at frame 0"):
-        augment_into(segment, drawn, tmp_path / "episode.mp4", VideoEncoding(), device=CPU)
+        augment_into(segment, sampled, tmp_path / "episode.mp4", VideoEncoding(), device=CPU)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -4,15 +4,15 @@ import torch
 from torchvision import tv_tensors
 from torchvision.transforms.v2 import functional
 
-from augmentation_worker.transforms import Lighting, LightingParameters
-from augmentation_worker.transforms.draws import Draws
+from augmentation_worker.transforms.keyed_random import KeyedRandom
+from augmentation_worker.transforms.lighting import Lighting, LightingParameters
 
 LUMA = torch.tensor([0.299, 0.587, 0.114], dtype=torch.float64)
 LUMINANCE = torch.tensor([0.2126, 0.7152, 0.0722], dtype=torch.float64)
 
 
 def lit(frames: torch.Tensor, brightness: float, contrast: float, kelvin: float, mean: list[float]) -> torch.Tensor:
-    """The frames in exactly this light."""
+    """The frames in exactly this lighting."""
     lighting = Lighting((brightness,) * 2, (contrast,) * 2, (kelvin,) * 2, episode_mean=mean)
     return lighting(frames)
 
@@ -54,7 +54,7 @@ def test_it_is_the_formula_rounded_once(
     assert (result.double() - exact).abs().max() <= 0.5 + 1e-3
 
 
-def test_neutral_light_changes_no_pixel(photo: torch.Tensor) -> None:
+def test_neutral_lighting_changes_no_pixel(photo: torch.Tensor) -> None:
     assert torch.equal(lit(photo, 0, 0, 6500, [0.3, 0.5, 0.7]), photo)
 
 
@@ -82,9 +82,9 @@ def test_a_change_of_temperature_keeps_the_luminance_of_grey(kelvin: float) -> N
     assert float(linear @ LUMINANCE) == pytest.approx(expected, rel=0.01)  # three channels, rounded to 8 bits each
 
 
-def test_every_frame_gets_the_same_light(photo: torch.Tensor) -> None:
+def test_every_frame_gets_the_same_lighting(photo: torch.Tensor) -> None:
     dark_and_bright = torch.cat([photo // 4, photo, 192 + photo // 4])
-    lighting = Lighting(contrast=(30, 30), episode_mean=(0.4, 0.5, 0.6), draws=Draws(0, "top", 0, 0, "lighting"))
+    lighting = Lighting(contrast=(30, 30), episode_mean=(0.4, 0.5, 0.6), random=KeyedRandom(0, "top", 0, 0, "lighting"))
     params = lighting.make_params([])
     whole = lighting.transform(dark_and_bright, params)
     one_by_one = torch.stack([lighting.transform(frame, params) for frame in dark_and_bright])
@@ -116,7 +116,7 @@ def test_brightness_is_torchvisions_on_a_flat_image(brightness: float) -> None:
     assert (lit(flat, brightness, 0, 6500, [0.5] * 3).int() - theirs.int()).abs().max() <= 1  # theirs truncates
 
 
-def test_it_draws_from_torch_in_a_training_pipeline(photo: torch.Tensor) -> None:
+def test_it_samples_from_torch_in_a_training_pipeline(photo: torch.Tensor) -> None:
     lighting = Lighting()
     torch.manual_seed(3)
     first = lighting(photo)
@@ -125,7 +125,7 @@ def test_it_draws_from_torch_in_a_training_pipeline(photo: torch.Tensor) -> None
     assert not torch.equal(lighting(photo), first)
 
 
-def test_images_of_one_sample_get_one_light_and_annotations_none(photo: torch.Tensor) -> None:
+def test_images_of_one_sample_get_the_same_lighting_and_annotations_none(photo: torch.Tensor) -> None:
     boxes = tv_tensors.BoundingBoxes(torch.tensor([[1, 2, 3, 4]]), format="XYXY", canvas_size=(48, 64))
     mask = tv_tensors.Mask(torch.ones(48, 64, dtype=torch.uint8))
     sample = {"top": tv_tensors.Image(photo[0]), "clip": tv_tensors.Video(photo), "boxes": boxes, "mask": mask, "id": 7}
@@ -138,10 +138,10 @@ def test_images_of_one_sample_get_one_light_and_annotations_none(photo: torch.Te
     assert result["id"] == 7
 
 
-def test_drawn_values_keep_to_their_ranges() -> None:
+def test_sampled_values_keep_to_their_ranges() -> None:
     for episode in range(200):
-        draws = Draws(0, "top", episode, 0, "lighting")
-        lighting: LightingParameters = Lighting(episode_mean=(0.5, 0.5, 0.5), draws=draws).make_params([])["lighting"]
+        random = KeyedRandom(0, "top", episode, 0, "lighting")
+        lighting: LightingParameters = Lighting(episode_mean=(0.5, 0.5, 0.5), random=random).make_params([])["lighting"]
         assert -15 <= lighting.brightness_percent <= 15
         assert -10 <= lighting.contrast_percent <= 10
         assert 4000 <= lighting.color_temperature_kelvin <= 6500
@@ -163,6 +163,6 @@ def test_without_an_episode_mean_an_image_is_needed() -> None:
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU: CUDA's pixels are not compared with the CPU's")
 def test_cuda_gives_the_same_pixels_as_the_cpu(photo: torch.Tensor) -> None:
-    lighting = Lighting(episode_mean=(0.5, 0.5, 0.5), draws=Draws(0, "top", 0, 0, "lighting"))
+    lighting = Lighting(episode_mean=(0.5, 0.5, 0.5), random=KeyedRandom(0, "top", 0, 0, "lighting"))
     params = lighting.make_params([])
     assert torch.equal(lighting.transform(photo.cuda(), params).cpu(), lighting.transform(photo, params))

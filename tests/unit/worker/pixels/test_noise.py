@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from augmentation_worker.transforms import Noise, kernels
-from augmentation_worker.transforms.draws import Draws
-from augmentation_worker.transforms.noise import add_noise_in_torch, gaussian_table, philox_in_torch
+from augmentation_worker.transforms import kernels
+from augmentation_worker.transforms.keyed_random import KeyedRandom
+from augmentation_worker.transforms.noise import Noise, add_noise_in_torch, gaussian_table, philox_in_torch
 
 HEIGHT, WIDTH = 120, 160
 
@@ -16,7 +16,7 @@ def flat(value: int, frames: int = 4) -> torch.Tensor:
 
 
 def noisy(frames: torch.Tensor, kind: str, strength: float, episode: int = 0, first_frame: int = 0) -> torch.Tensor:
-    noise = Noise(kind, (strength, strength), (strength, strength), draws=Draws(0, "top", episode, 0, "noise"))
+    noise = Noise(kind, (strength, strength), (strength, strength), random=KeyedRandom(0, "top", episode, 0, "noise"))
     return noise.transform(frames, {**noise.make_params([]), "first_frame": first_frame})
 
 
@@ -102,7 +102,7 @@ def test_every_frame_of_an_episode_gets_noise_of_its_own_and_always_the_same() -
 @pytest.mark.parametrize("kind", ["gaussian", "shot"])
 def test_the_kernel_and_its_twin_give_the_same_pixels(shape: tuple[int, ...], kind: str) -> None:
     frames = torch.from_numpy(np.random.default_rng(1).integers(0, 256, shape, dtype=np.uint8))
-    noise = Noise(kind, (90, 100), (5, 10), draws=Draws(3, "top", 0, 0, "noise"))
+    noise = Noise(kind, (90, 100), (5, 10), random=KeyedRandom(3, "top", 0, 0, "noise"))
     params = {**noise.make_params([]), "first_frame": 1000}
     twin = add_noise_in_torch(frames, params["noise"].key, 1000, params["table"], params["strength"])
     assert torch.equal(noise.transform(frames, params), twin)
@@ -115,9 +115,9 @@ def test_the_table_is_symmetric_and_reaches_four_sigmas() -> None:
     assert (table.astype(np.float64) ** 2).mean() / 4096**2 == pytest.approx(1, abs=2e-3)
 
 
-def test_mixed_draws_both_kinds_and_a_kind_that_is_named_draws_the_same_values() -> None:
+def test_mixed_samples_both_kinds_and_a_named_kind_gets_the_same_values() -> None:
     def params(kind: str, copy: int) -> object:
-        return Noise(kind, draws=Draws(0, "top", 0, copy, "noise")).make_params([])["noise"]
+        return Noise(kind, random=KeyedRandom(0, "top", 0, copy, "noise")).make_params([])["noise"]
 
     mixed = [params("mixed", copy) for copy in range(20)]
     assert {noise.kind for noise in mixed} == {"gaussian", "shot"}

@@ -14,7 +14,7 @@ from augmentation_worker.media.video.encoding import VideoEncoding
 from augmentation_worker.media.video.episode import augment_episode_camera
 from augmentation_worker.media.video.nvenc import prefer_nvenc
 from augmentation_worker.media.video.segment import VideoSegment
-from augmentation_worker.transforms import draw_pipeline
+from augmentation_worker.transforms.pipeline import sample_pipeline
 
 from .conftest import moving_scene, psnr
 
@@ -79,7 +79,7 @@ def test_copies_encoded_by_nvenc_are_concatenated(tmp_path: Path, by_nvenc: Vide
     with VideoEncoder(source, VideoEncoding(), fps=10, width=WIDTH, height=HEIGHT) as encoder:
         encoder.write(frames)
     pipelines = [
-        draw_pipeline(Augmentation(copies=COPIES), camera="top", episode=0, copy=copy, episode_mean=(0.5, 0.5, 0.5))
+        sample_pipeline(Augmentation(copies=COPIES), camera="top", episode=0, copy=copy, episode_mean=(0.5, 0.5, 0.5))
         for copy in range(COPIES)
     ]
     segment = VideoSegment(source, 0, len(frames), 10)

@@ -2,15 +2,14 @@ import numpy as np
 import pytest
 import torch
 
-from augmentation_worker.transforms import Occlusion
-from augmentation_worker.transforms.draws import Draws
-from augmentation_worker.transforms.occlusion import OcclusionParameters, Patch
+from augmentation_worker.transforms.keyed_random import KeyedRandom
+from augmentation_worker.transforms.occlusion import Occlusion, OcclusionParameters, Patch
 
 MEAN = (0.2, 0.4, 0.6)
 
 
 def occlusion(kind: str = "solid", copy: int = 0, **ranges: tuple[float, float]) -> tuple[Occlusion, dict[str, object]]:
-    transform = Occlusion(kind, episode_mean=MEAN, draws=Draws(0, "top", 0, copy, "occlusion"), **ranges)
+    transform = Occlusion(kind, episode_mean=MEAN, random=KeyedRandom(0, "top", 0, copy, "occlusion"), **ranges)
     return transform, transform.make_params([])
 
 
@@ -29,9 +28,9 @@ def test_patches_stand_still_over_an_episode(photo: torch.Tensor, kind: str) -> 
 
 def test_what_no_patch_covers_is_not_changed(photo: torch.Tensor) -> None:
     transform, params = occlusion(patches=(3, 3))
-    drawn: OcclusionParameters = params["occlusion"]
+    sampled: OcclusionParameters = params["occlusion"]
     outside = torch.ones(48, 64, dtype=torch.bool)
-    for patch in drawn.patches:
+    for patch in sampled.patches:
         outside[patch.box(48, 64)] = False
     result = transform.transform(photo, params)
     assert torch.equal(result[..., outside], photo[..., outside])
@@ -68,10 +67,10 @@ def test_patches_lie_inside_the_frame_and_keep_to_their_ranges() -> None:
     kinds, numbers = set(), set()
     for copy in range(100):
         _, params = occlusion("mixed", copy)
-        drawn: OcclusionParameters = params["occlusion"]
-        kinds.add(drawn.kind)
-        numbers.add(len(drawn.patches))
-        for patch in drawn.patches:
+        sampled: OcclusionParameters = params["occlusion"]
+        kinds.add(sampled.kind)
+        numbers.add(len(sampled.patches))
+        for patch in sampled.patches:
             assert 0 <= patch.left <= 1 - patch.width
             assert 0 <= patch.top <= 1 - patch.height
             assert 0.05 <= patch.width <= 0.2

@@ -7,21 +7,21 @@ from torchvision import tv_tensors
 from torchvision.transforms import v2
 
 from augmentation_api.spec import Augmentation
-from augmentation_api.transforms import TransformName
+from augmentation_api.transforms import TRANSFORM_MODELS, TransformName
 from augmentation_api.vocabulary import AugmentationMode
 from augmentation_worker.copies import transforms_of_copies
-from augmentation_worker.transforms import EpisodeTransform, draw_pipeline
-from augmentation_worker.transforms.pipeline import TRANSFORMS
+from augmentation_worker.transforms.keyed_random import KeyedRandom
+from augmentation_worker.transforms.pipeline import TRANSFORMS, EpisodeTransform, sample_pipeline
 
 MEAN = (0.4, 0.5, 0.6)
 
 
-def drawn(augmentation: Augmentation, episode: int = 0, copy: int = 0, camera: str = "top") -> EpisodeTransform:
-    return draw_pipeline(augmentation, camera=camera, episode=episode, copy=copy, episode_mean=MEAN)
+def sampled(augmentation: Augmentation, episode: int = 0, copy: int = 0, camera: str = "top") -> EpisodeTransform:
+    return sample_pipeline(augmentation, camera=camera, episode=episode, copy=copy, episode_mean=MEAN)
 
 
-def test_the_same_arguments_draw_the_same_pipeline(photo: torch.Tensor) -> None:
-    first, second = drawn(Augmentation(seed=5), 3, 1), drawn(Augmentation(seed=5), 3, 1)
+def test_the_same_arguments_sample_the_same_pipeline(photo: torch.Tensor) -> None:
+    first, second = sampled(Augmentation(seed=5), 3, 1), sampled(Augmentation(seed=5), 3, 1)
     assert first.parameters == second.parameters
     assert torch.equal(first(photo, 0), second(photo, 0))
 
@@ -29,17 +29,17 @@ def test_the_same_arguments_draw_the_same_pipeline(photo: torch.Tensor) -> None:
 def test_copies_episodes_cameras_and_seeds_differ() -> None:
     augmentation = Augmentation()
     pipelines = [
-        drawn(augmentation),
-        drawn(augmentation, copy=1),
-        drawn(augmentation, episode=1),
-        drawn(augmentation, camera="wrist"),
-        drawn(Augmentation(seed=1)),
+        sampled(augmentation),
+        sampled(augmentation, copy=1),
+        sampled(augmentation, episode=1),
+        sampled(augmentation, camera="wrist"),
+        sampled(Augmentation(seed=1)),
     ]
     assert len({json.dumps(pipeline.parameters) for pipeline in pipelines}) == len(pipelines)
 
 
-def test_what_was_drawn_is_told_with_units() -> None:
-    parameters = json.loads(json.dumps(drawn(Augmentation()).parameters))
+def test_sampled_parameters_are_reported_with_units() -> None:
+    parameters = json.loads(json.dumps(sampled(Augmentation()).parameters))
     assert set(parameters) == {"lighting"}
     assert set(parameters["lighting"]) == {
         "brightness_percent",
@@ -51,27 +51,36 @@ def test_what_was_drawn_is_told_with_units() -> None:
 
 @pytest.mark.parametrize("name", TransformName)
 def test_the_batch_a_frame_is_in_does_not_matter(photo: torch.Tensor, name: TransformName) -> None:
-    pipeline = drawn(Augmentation(transforms=[name]))
+    pipeline = sampled(Augmentation(transforms=[name]))
     halves = torch.cat([pipeline(photo[:1], 0), pipeline(photo[1:], 1)])
     assert torch.equal(halves, pipeline(photo, 0))
 
 
 @pytest.mark.parametrize("name", TransformName)
-def test_pixels_of_a_seed_are_fixed_for_ever(photo: torch.Tensor, name: TransformName) -> None:
-    # If this fails, a seed means other pixels than it did: raise draws.KEY_VERSION and say so in the changelog.
+def test_pixels_of_a_seed_never_change(photo: torch.Tensor, name: TransformName) -> None:
+    # If this fails, a seed means other pixels than it did: raise keyed_random.KEY_VERSION and say so in the changelog.
     augmentation = Augmentation(transforms=[name], seed=42)
-    pixels = [drawn(augmentation, episode=7, copy=copy)(photo, 0) for copy in range(3)]
+    pixels = [sampled(augmentation, episode=7, copy=copy)(photo, 0) for copy in range(3)]
     assert hashlib.sha256(torch.stack(pixels).numpy().tobytes()).hexdigest()[:16] == PIXELS_OF_SEED_42[name]
 
 
-def test_every_transform_of_the_contract_is_there() -> None:
+def test_every_transform_of_the_contract_is_implemented() -> None:
     assert set(TRANSFORMS) == set(TransformName)
+    assert len(set(TRANSFORMS.values())) == len(TransformName)
+
+
+@pytest.mark.parametrize("name", TransformName)
+def test_a_transform_alone_has_the_defaults_of_the_spec(name: TransformName) -> None:
+    model = TRANSFORM_MODELS[name]
+    alone, of_spec = TRANSFORMS[name](), TRANSFORMS[name].from_spec(model(), KeyedRandom(0, "top", 0, 0, name), MEAN)
+    for field in model.model_fields:
+        assert getattr(alone, field) == getattr(of_spec, field)
 
 
 @pytest.mark.parametrize("name", TransformName)
 def test_every_transform_changes_pixels_and_leaves_its_input_alone(photo: torch.Tensor, name: TransformName) -> None:
     before = photo.clone()
-    assert not torch.equal(drawn(Augmentation(transforms=[name]))(photo, 0), before)
+    assert not torch.equal(sampled(Augmentation(transforms=[name]))(photo, 0), before)
     assert torch.equal(photo, before)
 
 
@@ -92,11 +101,11 @@ def test_every_transform_works_in_a_training_pipeline(photo: torch.Tensor, name:
 
 
 @pytest.mark.parametrize("name", TransformName)
-def test_what_was_drawn_is_json_and_drawn_again_the_same(name: TransformName) -> None:
+def test_sampled_parameters_are_json_and_reproducible(name: TransformName) -> None:
     augmentation = Augmentation(transforms=[name], copies=20)
-    told = [json.dumps(drawn(augmentation, copy=copy).parameters) for copy in range(20)]
-    assert told == [json.dumps(drawn(augmentation, copy=copy).parameters) for copy in range(20)]
-    assert len(set(told)) > 10
+    sampled_once = [json.dumps(sampled(augmentation, copy=copy).parameters) for copy in range(20)]
+    assert sampled_once == [json.dumps(sampled(augmentation, copy=copy).parameters) for copy in range(20)]
+    assert len(set(sampled_once)) > 10
 
 
 @pytest.mark.gpu
@@ -104,7 +113,7 @@ def test_what_was_drawn_is_json_and_drawn_again_the_same(name: TransformName) ->
 @pytest.mark.parametrize("name", TransformName)
 def test_cuda_gives_the_same_pixels_as_the_cpu(photo: torch.Tensor, name: TransformName) -> None:
     for copy in range(6):
-        pipeline = drawn(Augmentation(transforms=[name], copies=6), copy=copy)
+        pipeline = sampled(Augmentation(transforms=[name], copies=6), copy=copy)
         assert torch.equal(pipeline(photo.cuda(), 3).cpu(), pipeline(photo, 3))
 
 
@@ -128,7 +137,7 @@ def test_independent_copies_get_one_transform_each() -> None:
 
 def test_a_copy_that_the_job_does_not_make_is_an_error() -> None:
     with pytest.raises(ValueError, match="copy 3: the augmentation makes copies 0 to 2"):
-        drawn(Augmentation(copies=3), copy=3)
+        sampled(Augmentation(copies=3), copy=3)
 
 
 PIXELS_OF_SEED_42 = {

@@ -8,7 +8,7 @@ import torch
 from augmentation_api import Augmentation
 from augmentation_worker.media.images.encoded import DecodedPicture, decode_picture, encode_picture
 from augmentation_worker.media.pixel_hash import PixelHash
-from augmentation_worker.transforms import EpisodeTransform, draw_pipeline
+from augmentation_worker.transforms.pipeline import EpisodeTransform, sample_pipeline
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Version:
 def pipelines_of(
     augmentation: Augmentation, column: str, row: int, copies: int, picture: DecodedPicture
 ) -> list[EpisodeTransform]:
-    """What each version of a picture goes through: drawn by (seed, column, row, copy, transform).
+    """What each version of a picture goes through: sampled by (seed, column, row, copy, transform).
 
     Contrast pivots on the mean of the picture itself, which is the whole clip.
     """
@@ -36,7 +36,8 @@ def pipelines_of(
     values = picture.pixels.shape[1] * picture.pixels.shape[2] * 255
     mean = [int(channel) / values for channel in sums]
     return [
-        draw_pipeline(augmentation, camera=column, episode=row, copy=copy, episode_mean=mean) for copy in range(copies)
+        sample_pipeline(augmentation, camera=column, episode=row, copy=copy, episode_mean=mean)
+        for copy in range(copies)
     ]
 
 

@@ -20,7 +20,7 @@ from augmentation_worker.formats.lerobot.statistics import channel_means
 from augmentation_worker.media.contact_sheet import Cell, draw_contact_sheet
 from augmentation_worker.media.video.decoder import decode_segment
 from augmentation_worker.media.video.segment import VideoSegment
-from augmentation_worker.transforms import draw_pipeline
+from augmentation_worker.transforms.pipeline import sample_pipeline
 
 MOST_CAMERAS, MOST_COPIES = 8, 8
 """Shown of a job that has more."""
@@ -73,7 +73,7 @@ def _row(
     yield Cell(camera.key, pixels_of(original), ("original",))
     mean = channel_means(metadata.table, episode.source.index, metadata.stats_json, camera.key)
     for copy in episode.copies[:MOST_COPIES]:
-        pipeline = draw_pipeline(
+        pipeline = sample_pipeline(
             augmentation, camera=camera.key, episode=episode.source.index, copy=copy.copy, episode_mean=mean
         )
         caption = tuple(drawn_line(name, drawn) for name, drawn in pipeline.parameters.items())

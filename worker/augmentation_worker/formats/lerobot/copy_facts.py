@@ -1,4 +1,4 @@
-"""What is drawn for, and recorded of, a copy of an episode, whether its frames are videos or pictures."""
+"""What is sampled for, and recorded of, a copy of an episode, whether its frames are videos or pictures."""
 
 from collections.abc import Sequence
 
@@ -10,15 +10,15 @@ from augmentation_worker.formats.lerobot.plan import PlannedEpisode
 from augmentation_worker.formats.lerobot.statistics import channel_means, shortened, statistics_columns
 from augmentation_worker.media.image_statistics import ImageStatistics
 from augmentation_worker.phases.session import Session
-from augmentation_worker.transforms import EpisodeTransform, draw_pipeline
+from augmentation_worker.transforms.pipeline import EpisodeTransform, sample_pipeline
 
 
-def drawn_pipeline(
+def pipeline_of(
     session: Session, metadata: DatasetMetadata, episode: PlannedEpisode, camera: Camera, copy: int
 ) -> EpisodeTransform:
     """The transforms of a copy as a camera sees it."""
     mean = channel_means(metadata.table, episode.source.index, metadata.stats_json, camera.key)
-    return draw_pipeline(
+    return sample_pipeline(
         session.job.spec.augmentation,
         camera=camera.key,
         episode=episode.source.index,

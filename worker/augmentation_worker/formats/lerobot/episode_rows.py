@@ -7,7 +7,7 @@ from pathlib import Path
 
 from augmentation_api import FailureReason
 from augmentation_worker.failure import WorkerFailure
-from augmentation_worker.formats.lerobot.copy_facts import drawn_pipeline, recorded_statistics
+from augmentation_worker.formats.lerobot.copy_facts import pipeline_of, recorded_statistics
 from augmentation_worker.formats.lerobot.data_table import SourceRows
 from augmentation_worker.formats.lerobot.episode_pictures import EpisodePictures, UnusablePicture, batch_rows
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
@@ -18,7 +18,7 @@ from augmentation_worker.formats.lerobot.rows_files import write_episode_rows
 from augmentation_worker.phases.device import device_of
 from augmentation_worker.phases.session import Session
 from augmentation_worker.storage.port import OutputDataset
-from augmentation_worker.transforms import EpisodeTransform
+from augmentation_worker.transforms.pipeline import EpisodeTransform
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class EpisodeRows:
         cameras = self.plan.picture_cameras
         pipelines: dict[str, list[EpisodeTransform]] = {
             camera.key: [
-                drawn_pipeline(self.session, self.metadata, episode, camera, copy.copy) for copy in episode.copies
+                pipeline_of(self.session, self.metadata, episode, camera, copy.copy) for copy in episode.copies
             ]
             for camera in cameras
         }

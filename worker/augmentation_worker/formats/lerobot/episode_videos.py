@@ -10,7 +10,7 @@ from augmentation_api import FailureReason
 from augmentation_api.vocabulary import EncoderChoice
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
-from augmentation_worker.formats.lerobot.copy_facts import drawn_pipeline, recorded_statistics
+from augmentation_worker.formats.lerobot.copy_facts import pipeline_of, recorded_statistics
 from augmentation_worker.formats.lerobot.frame_rate import frame_rate
 from augmentation_worker.formats.lerobot.info import Camera
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
@@ -78,7 +78,7 @@ class EpisodeVideos:
         paths = [self.metadata.info.video_file(camera.key, number) for number in episode.video_files(camera.key)]
         folder = self.session.settings.scratch / "made"
         locals_ = [folder / f"video-{place}.mp4" for place in range(len(paths))]
-        pipelines = [drawn_pipeline(self.session, self.metadata, episode, camera, copy.copy) for copy in episode.copies]
+        pipelines = [pipeline_of(self.session, self.metadata, episode, camera, copy.copy) for copy in episode.copies]
         try:
             made = augment_episode_camera(
                 self._segment(episode, camera),

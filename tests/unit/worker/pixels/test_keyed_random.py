@@ -1,13 +1,13 @@
 import pytest
 from numpy.random import Philox
 
-from augmentation_worker.transforms.draws import Draws, philox_key
+from augmentation_worker.transforms.keyed_random import KeyedRandom, philox_key
 
 KEY = (7, "observation.images.top", 3, 1, "lighting")
 
 
 def test_the_same_key_gives_the_same_values() -> None:
-    first, second = Draws(*KEY), Draws(*KEY)
+    first, second = KeyedRandom(*KEY), KeyedRandom(*KEY)
     assert [first.raw() for _ in range(100)] == [second.raw() for _ in range(100)]
 
 
@@ -22,27 +22,27 @@ def test_the_same_key_gives_the_same_values() -> None:
     ],
 )
 def test_every_part_of_the_key_matters(other: tuple[int, str, int, int, str]) -> None:
-    assert Draws(*KEY).raw() != Draws(*other).raw()
+    assert KeyedRandom(*KEY).raw() != KeyedRandom(*other).raw()
 
 
 def test_no_camera_name_can_pass_for_another_key() -> None:
     assert philox_key(1, 'top",2,3,"lighting', 4, 5, "x") != philox_key(1, "top", 2, 3, 'lighting",4,5,"x')
 
 
-def test_values_do_not_depend_on_what_else_was_drawn_before() -> None:
-    undisturbed = Draws(*KEY).uniform(0, 1)
+def test_values_do_not_depend_on_other_streams() -> None:
+    undisturbed = KeyedRandom(*KEY).uniform(0, 1)
     for episode in range(50):
-        Draws(7, "observation.images.top", episode, 0, "lighting").uniform(0, 1)
-    assert Draws(*KEY).uniform(0, 1) == undisturbed
+        KeyedRandom(7, "observation.images.top", episode, 0, "lighting").uniform(0, 1)
+    assert KeyedRandom(*KEY).uniform(0, 1) == undisturbed
 
 
-def test_the_stream_is_fixed_for_ever() -> None:
-    draws = Draws(*KEY)
+def test_the_stream_never_changes() -> None:
+    random = KeyedRandom(*KEY)
     assert philox_key(*KEY) == 0x2D3AFE04A2A60AF2B30A32188FB49BAF
-    assert [draws.raw() for _ in range(3)] == [9077317771703384596, 16673476104244370993, 16499668965042902800]
-    assert draws.unit() == 0.6368481207737127
-    assert draws.uniform(-15, 15) == 6.820126108994664
-    assert draws.integer(1, 6) == 5
+    assert [random.raw() for _ in range(3)] == [9077317771703384596, 16673476104244370993, 16499668965042902800]
+    assert random.unit() == 0.6368481207737127
+    assert random.uniform(-15, 15) == 6.820126108994664
+    assert random.integer(1, 6) == 5
 
 
 def test_numpys_raw_values_are_those_of_the_papers_known_answers() -> None:
@@ -54,25 +54,25 @@ def test_numpys_raw_values_are_those_of_the_papers_known_answers() -> None:
 
 
 def test_uniform_values_fill_their_interval_evenly() -> None:
-    draws = Draws(*KEY)
-    values = [draws.uniform(-15, 15) for _ in range(10_000)]
+    random = KeyedRandom(*KEY)
+    values = [random.uniform(-15, 15) for _ in range(10_000)]
     assert all(-15 <= value < 15 for value in values)
     # The mean of n uniform values is off by 30 / sqrt(12 n) = 0.087 one sigma.
     assert abs(sum(values) / len(values)) < 5 * 0.087
 
 
 def test_an_interval_of_one_value_gives_that_value() -> None:
-    assert Draws(*KEY).uniform(12.5, 12.5) == 12.5
-    assert Draws(*KEY).integer(4, 4) == 4
+    assert KeyedRandom(*KEY).uniform(12.5, 12.5) == 12.5
+    assert KeyedRandom(*KEY).integer(4, 4) == 4
 
 
 def test_integers_include_both_ends() -> None:
-    draws = Draws(*KEY)
-    assert {draws.integer(1, 6) for _ in range(200)} == {1, 2, 3, 4, 5, 6}
+    random = KeyedRandom(*KEY)
+    assert {random.integer(1, 6) for _ in range(200)} == {1, 2, 3, 4, 5, 6}
 
 
 def test_a_reversed_interval_is_an_error() -> None:
-    with pytest.raises(ValueError, match="cannot draw"):
-        Draws(*KEY).uniform(1, 0)
-    with pytest.raises(ValueError, match="cannot draw"):
-        Draws(*KEY).integer(1, 0)
+    with pytest.raises(ValueError, match="cannot sample"):
+        KeyedRandom(*KEY).uniform(1, 0)
+    with pytest.raises(ValueError, match="cannot sample"):
+        KeyedRandom(*KEY).integer(1, 0)

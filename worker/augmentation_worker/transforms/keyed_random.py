@@ -1,6 +1,6 @@
-"""Random values that depend on what they are for, and on nothing else.
+"""Random numbers that depend on what they are for, and on nothing else.
 
-A value is a function of (seed, camera, episode, copy, transform) and of how many values were drawn for that key
+A value is a function of (seed, camera, episode, copy, transform) and of how many values were sampled for that key
 before it. It never depends on a position in a batch, on the shard, the device, the clock or on numpy's version: the
 generator is counter-based (Philox4x64-10; Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2,
 3", SC 2011), its raw 64-bit output is fixed by that paper (the first block is that of counter 1), and the conversion
@@ -13,7 +13,7 @@ import json
 from numpy.random import Philox
 
 KEY_VERSION = "augmentation.dev/draws/v1"
-"""Part of every key. Whoever changes how values are drawn changes it, so that no seed silently means new pixels."""
+"""Part of every key. Whoever changes how values are sampled changes it, so that no seed silently means new pixels."""
 
 
 def philox_key(seed: int, camera: str, episode: int, copy: int, transform: str) -> int:
@@ -31,7 +31,7 @@ def philox_key(seed: int, camera: str, episode: int, copy: int, transform: str) 
     return int.from_bytes(hashlib.sha256(encoded.encode("ascii")).digest()[:16], "little")
 
 
-class Draws:
+class KeyedRandom:
     """The stream of values of one transform, in one copy of one episode of one camera.
 
     Two objects with the same key give the same values in the same order; two different keys give independent ones.
@@ -62,19 +62,19 @@ class Draws:
             ValueError: if `low` is greater than `high`.
         """
         if low > high:
-            raise ValueError(f"cannot draw from [{low}, {high}]: the lower bound is the greater one")
-        # Rounding can land on `high` or just above it when the interval is narrow: a drawn value keeps to its range.
+            raise ValueError(f"cannot sample from [{low}, {high}]: the lower bound is the greater one")
+        # Rounding can land on `high` or just above it when the interval is narrow: a sampled value keeps to its range.
         return min(low + (high - low) * self.unit(), high)
 
     def integer(self, low: int, high: int) -> int:
         """An integer in [low, high], both included; bias at most (high - low + 1) / 2**64.
 
         The mapping is multiply-and-shift (Lemire, "Fast random integer generation in an interval", 2019, without its
-        rejection step, so that every value costs exactly one draw).
+        rejection step, so that every value takes exactly one number of the stream).
 
         Raises:
             ValueError: if `low` is greater than `high`.
         """
         if low > high:
-            raise ValueError(f"cannot draw from [{low}, {high}]: the lower bound is the greater one")
+            raise ValueError(f"cannot sample from [{low}, {high}]: the lower bound is the greater one")
         return low + ((self.raw() * (high - low + 1)) >> 64)

@@ -1,0 +1,123 @@
+"""The base of all transforms: parameters sampled once from a keyed stream, applied to every image of a call."""
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import torch
+from torchvision import tv_tensors
+from torchvision.transforms import v2
+
+from augmentation_api.model import Model
+from augmentation_api.transforms import Range
+from augmentation_worker.transforms.keyed_random import KeyedRandom
+
+CHANNELS = 3
+Description = dict[str, float | int | str]
+"""Sampled parameters by name, units in the names."""
+Interval = tuple[float, float]
+"""Least and greatest value, both included."""
+
+
+class KeyedTransform(v2.Transform):  # type: ignore[misc]  # torchvision is untyped
+    """A torchvision transform of uint8 images and videos [..., 3, H, W], on CPU or CUDA, the same pixels on both.
+
+    It works in a training pipeline as it is. Everything passed in one call gets the same parameters; bounding boxes,
+    masks and key points pass through. Subclasses sample in `make_params` and change pixels in `apply`. Their
+    arguments are the fields of their model in the job's spec, with the same defaults.
+
+    Args:
+        random: where the values come from. Default: torch's global generator, as in torchvision.
+        episode_mean: mean of R, G, B over the episode, 0 to 1, the dataset's `stats/CAMERA/mean`. Default: that of the
+            images passed in, which is right for a whole clip.
+    """
+
+    def __init__(self, random: KeyedRandom | None = None, episode_mean: Sequence[float] | None = None) -> None:
+        super().__init__()
+        if episode_mean is not None and len(episode_mean) != CHANNELS:
+            raise ValueError(f"episode_mean is the mean of R, G and B: 3 numbers, not {len(episode_mean)}")
+        self._random = random
+        self.episode_mean = None if episode_mean is None else tuple(float(value) for value in episode_mean)
+
+    @classmethod
+    def from_spec(cls, parameters: Model, random: KeyedRandom, episode_mean: tuple[float, ...]) -> Self:
+        """The transform with the ranges of its model in a job's spec."""
+        values = ((name, getattr(parameters, name)) for name in type(parameters).model_fields)
+        arguments: dict[str, Any] = {
+            name: value.bounds if isinstance(value, Range) else value for name, value in values
+        }
+        transform = cls(**arguments, random=random)
+        transform.episode_mean = episode_mean
+        return transform
+
+    def apply(self, frames: torch.Tensor, params: dict[str, Any]) -> torch.Tensor:
+        """The frames, changed; the input is left as it is.
+
+        Args:
+            frames: uint8 [N, 3, H, W].
+            params: from `make_params`; `first_frame`, if it is there, is the index in the episode of the first frame.
+        """
+        raise NotImplementedError
+
+    def describe(self, params: dict[str, Any]) -> Description:
+        """The sampled parameters, as plain values with units in their names."""
+        raise NotImplementedError
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        """The input, changed; same type, shape, dtype and device.
+
+        Raises:
+            TypeError: if an image is not uint8.
+            ValueError: if an image has not three channels.
+        """
+        if not is_image(inpt):
+            return inpt
+        frames = inpt.as_subclass(torch.Tensor)
+        check_frames(frames)
+        changed = self.apply(frames.reshape(-1, *frames.shape[-3:]), params).view(frames.shape)
+        return tv_tensors.wrap(changed, like=inpt) if isinstance(inpt, tv_tensors.TVTensor) else changed
+
+    def _uniform(self, low: float, high: float) -> float:
+        """A number in [low, high]."""
+        if self._random is not None:
+            return self._random.uniform(low, high)
+        return low + (high - low) * float(torch.rand((), dtype=torch.float64))
+
+    def _integer(self, low: int, high: int) -> int:
+        """A whole number in [low, high], both included."""
+        if self._random is not None:
+            return self._random.integer(low, high)
+        return int(torch.randint(low, high + 1, ()))
+
+    def _kind(self, wanted: str, kinds: tuple[str, ...]) -> str:
+        """The kind asked for, or one of all; samples either way, so that what follows is the same."""
+        sampled = kinds[self._integer(0, len(kinds) - 1)]
+        return sampled if wanted == "mixed" else wanted
+
+    def _key(self) -> tuple[int, int]:
+        """Two 32-bit words, the key of a noise generator."""
+        return self._integer(0, 2**32 - 1), self._integer(0, 2**32 - 1)
+
+    def _mean(self, flat_inputs: list[Any]) -> tuple[float, ...]:
+        """Mean of R, G, B, 0 to 1, of the episode, or of the first image passed in. ValueError if there is neither."""
+        if self.episode_mean is not None:
+            return self.episode_mean
+        for inpt in flat_inputs:
+            if is_image(inpt) and inpt.ndim >= CHANNELS and inpt.shape[-3] == CHANNELS:
+                planes = inpt.as_subclass(torch.Tensor).movedim(-3, 0).flatten(1)
+                return tuple(float(mean) / 255 for mean in planes.double().mean(1).cpu())
+        raise ValueError("the episode's mean is needed: pass episode_mean, or an image [..., 3, H, W]")
+
+
+def is_image(inpt: Any) -> bool:
+    """Whether a transform changes it: tensors, but not those that torchvision knows as annotations."""
+    return isinstance(inpt, torch.Tensor) and not isinstance(
+        inpt, tv_tensors.BoundingBoxes | tv_tensors.Mask | tv_tensors.KeyPoints
+    )
+
+
+def check_frames(frames: torch.Tensor) -> None:
+    """Raise TypeError or ValueError unless frames are uint8 [..., 3, H, W]."""
+    if frames.dtype != torch.uint8:
+        raise TypeError(f"frames must be uint8, not {frames.dtype}: convert to 0..255 first")
+    if frames.ndim < CHANNELS or frames.shape[-3] != CHANNELS:
+        raise ValueError(f"frames must be shaped [..., 3, H, W], not {list(frames.shape)}")
