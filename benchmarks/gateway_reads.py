@@ -30,7 +30,7 @@ from typing import Any
 
 import httpx
 
-from augmentation_gateway.jobs.job_id import batch_id
+from augmentation_gateway.views.job_id import batch_id
 from augmentation_kube import Resource, connect
 from tests.integration.control_plane import ControlPlane
 from tests.integration.gateway.conftest import PROJECT_ID, RIGHTS, GatewayProcess

@@ -1,39 +1,39 @@
-"""The ASGI application: the dialects' routes, health, the OpenAPI document, and the front door before them."""
+"""The ASGI application: the dialects' routes, the page, probes and the OpenAPI document behind the front."""
 
-from __future__ import annotations
-
-import logging
+import asyncio
+import json
 from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Final
 from urllib.parse import quote
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
+from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Match
 from starlette.types import ASGIApp
 
-from augmentation_gateway.dialects.batch.routes import BATCH
-from augmentation_gateway.dialects.dialect import Dialect
-from augmentation_gateway.dialects.genai import GENAI
-from augmentation_gateway.dialects.jobs import JOBS
-from augmentation_gateway.dialects.native import NATIVE
+from augmentation_gateway.dialect import Dialect
+from augmentation_gateway.dialects import find_dialects
 from augmentation_gateway.gateway import AGE_HEADER, Gateway
-from augmentation_gateway.middleware.front import Front
-from augmentation_gateway.middleware.health import health_router
-from augmentation_gateway.middleware.openapi_route import serve_openapi_once
+from augmentation_gateway.middleware import health
+from augmentation_gateway.middleware.front import Front, internal_error
 from augmentation_gateway.observability import request_id
 from augmentation_gateway.page import page_router
 from augmentation_gateway.problem import Problem, invalid
+from augmentation_gateway.views.responses import encode_detail
 from augmentation_gateway.views.validation_message import explain
 
-DIALECTS: tuple[Dialect, ...] = (NATIVE, GENAI, JOBS, BATCH)
-
-logger = logging.getLogger(__name__)
+DIALECTS: Final = find_dialects()
+_SECURITY_SCHEMES: Final = {
+    "APIKeyHeader": {"type": "apiKey", "in": "header", "name": "x-api-key", "description": "An API key: `aug_…`"},
+    "HTTPBearer": {"type": "http", "scheme": "bearer", "description": "The same API key"},
+}
 
 
 def build_app(
@@ -64,12 +64,13 @@ def build_app(
         description="Send an API key as `x-api-key: KEY` or `Authorization: Bearer KEY`. A job made here is an "
         "AugmentationJob in Kubernetes, and one made there with kubectl is visible here.",
     )
-    app.include_router(health_router(gateway))
+    app.state.gateway = gateway
+    app.include_router(health.router)
     if page:
         app.include_router(page_router())
     for dialect in dialects:
-        app.include_router(dialect.router(gateway))
-    serve_openapi_once(app)
+        app.include_router(dialect.router)
+    _write_openapi_once(app, dialects)
     # Starlette's own redirects name the scheme and host that were asked for: behind a proxy with TLS that is plain
     # HTTP, and clients send their key along.
     app.router.redirect_slashes = False
@@ -83,7 +84,8 @@ def build_app(
     @app.exception_handler(RequestValidationError)
     async def on_invalid(request: Request, error: RequestValidationError) -> Response:
         dialect = _dialect_of(dialects, request)
-        return _answer(dialects, request, invalid(explain(error.errors(), dialect.fields)))
+        fields = {} if dialect is None else dialect.fields
+        return _answer(dialects, request, invalid(explain(error.errors(), fields)))
 
     @app.exception_handler(HTTPException)
     async def on_http_error(request: Request, error: HTTPException) -> Response:
@@ -95,9 +97,9 @@ def build_app(
         return _answer(dialects, request, Problem(error.status_code, str(error.detail), headers=headers))
 
     @app.exception_handler(Exception)
-    async def on_mistake(request: Request, error: Exception) -> Response:
-        # Starlette raises the error again after this answer; the front logs it.
-        return _answer(dialects, request, Problem(500, "The gateway made a mistake; see its log."))
+    async def on_defect(request: Request, error: Exception) -> Response:
+        # Starlette raises the error again after this response; the front logs it.
+        return _answer(dialects, request, internal_error())
 
     front = Front(gateway, dialects, app)
     if not allowed_origins:
@@ -119,15 +121,42 @@ def build_app(
     )
 
 
-def _dialect_of(dialects: Sequence[Dialect], request: Request) -> Dialect:
-    """The dialect whose path was asked for; of other paths, the native one."""
-    return next((each for each in dialects if each.owns(request.url.path)), NATIVE)
+def _dialect_of(dialects: Sequence[Dialect], request: Request) -> Dialect | None:
+    """The dialect that owns the path of a request."""
+    return next((dialect for dialect in dialects if dialect.owns(request.url.path)), None)
 
 
 def _answer(dialects: Sequence[Dialect], request: Request, problem: Problem) -> Response:
     """A problem in the shape of the dialect whose path was asked for."""
-    body = _dialect_of(dialects, request).encode_problem(problem)
+    dialect = _dialect_of(dialects, request)
+    body = encode_detail(problem) if dialect is None else dialect.encode_problem(problem)
     return Response(body, problem.status, headers=dict(problem.headers), media_type="application/json")
+
+
+def _openapi_document(app: FastAPI, dialects: Sequence[Dialect]) -> dict[str, Any]:
+    """The OpenAPI document. What a dialect owns needs a key: the front asks for it, and no route."""
+    document = app.openapi()
+    document["components"]["securitySchemes"] = _SECURITY_SCHEMES
+    for path, operations in document["paths"].items():
+        if any(dialect.owns(path) for dialect in dialects):
+            for operation in operations.values():
+                operation["security"] = [{scheme: []} for scheme in _SECURITY_SCHEMES]
+    return document
+
+
+def _write_openapi_once(app: FastAPI, dialects: Sequence[Dialect]) -> None:
+    """Answer for the OpenAPI document before FastAPI does, which would write it out for each request, in 20 ms."""
+    if app.openapi_url is None:
+        return
+    written: list[bytes] = []
+
+    async def openapi_document() -> Response:
+        if not written:
+            # In a thread, as the first time takes half a second.
+            written.append(await asyncio.to_thread(lambda: json.dumps(_openapi_document(app, dialects)).encode()))
+        return Response(written[0], media_type="application/json")
+
+    app.router.routes.insert(0, APIRoute(app.openapi_url, openapi_document, include_in_schema=False))
 
 
 def _with_or_without_slash(app: FastAPI, request: Request) -> str | None:

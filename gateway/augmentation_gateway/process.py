@@ -18,7 +18,7 @@ from augmentation_gateway.credentials import oidc
 from augmentation_gateway.credentials.keys_file import KeysFile
 from augmentation_gateway.credentials.keys_secret import KeysSecret
 from augmentation_gateway.credentials.oidc import OidcTokens
-from augmentation_gateway.gateway import Gateway
+from augmentation_gateway.gateway import Gateway, show_gauges
 from augmentation_gateway.limits.rate_limit import RateLimit
 from augmentation_gateway.limits.shares import Capacity
 from augmentation_gateway.limits.streams import Streams
@@ -83,6 +83,7 @@ async def _serve(settings: Settings, tokens: OidcTokens | None, trace: Callable[
             gateway.open_requests.follow(gateway.holds),
             *([certificate.follow()] if certificate else []),
         )
+        show_gauges(gateway)
         connections = Connections(settings.limits, refused=gateway.refused)
         gateway.metrics.show("connections", "Connections that are open.", lambda: len(connections))
         server = GatewayServer(

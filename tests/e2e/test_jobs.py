@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from augmentation_client import Client, Conflict
-from augmentation_gateway.jobs.job_id import batch_id
+from augmentation_gateway.views.job_id import batch_id
 from devcluster.demo.installation import RELEASE, SYSTEM_NAMESPACE
 from devcluster.demo.job_progress import gateway_client
 from tests.e2e.result_check import check_result

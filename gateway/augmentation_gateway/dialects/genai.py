@@ -1,11 +1,8 @@
-"""`/api/v2`: the status API of generative jobs."""
-
-from __future__ import annotations
+"""The dialect `/api/v2`: the status API of generative jobs."""
 
 import json
-import re
 from datetime import datetime, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -13,21 +10,17 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from augmentation_api.vocabulary import State
 from augmentation_gateway.cache.records import ClassRecord, JobRecord
-from augmentation_gateway.dialects.dialect import Dialect
-from augmentation_gateway.dialects.native.answer import Moment, error_of
-from augmentation_gateway.dialects.native.routes import encode_problem
-from augmentation_gateway.gateway import Gateway
-from augmentation_gateway.jobs.delete import delete_job
+from augmentation_gateway.dialect import Dialect, StatusOperation
+from augmentation_gateway.jobs.changes import delete_job
 from augmentation_gateway.jobs.entries import entries
-from augmentation_gateway.jobs.job_id import read_uuid
 from augmentation_gateway.jobs.query import Filters, Order, page_at
-from augmentation_gateway.jobs.stage import Stage, stage_of
-from augmentation_gateway.middleware.route_key import key_of
-from augmentation_gateway.views.openapi import AGE_HEADERS, SECURITY, error_responses
+from augmentation_gateway.views.dependencies import CurrentGateway, CurrentKey
+from augmentation_gateway.views.job import Moment, error_of
+from augmentation_gateway.views.responses import OK_WITH_AGE, ONE_JOB, READ, WRITE, ErrorResponses
+from augmentation_gateway.views.stage import Stage, stage_of
 
-PREFIX = "/api/v2"
-_STATUS_PATH = re.compile(rf"{PREFIX}/(?:genai/)?status/([^/]+)/?")
-_CLOCKS_DIFFER = timedelta(seconds=5)
+PREFIX: Final = "/api/v2"
+_CLOCK_SKEW: Final = timedelta(seconds=5)
 """The operator, the API server and this process each have a clock."""
 
 ExecutionState = Literal["INITIALIZED", "RUNNING", "COMPLETED", "ERROR", "ABORTED", "EXPIRED"]
@@ -111,117 +104,74 @@ def encode_status(record: JobRecord, _: ClassRecord | None = None) -> bytes:
     return status_view(record).model_dump_json().encode()
 
 
-def encode_gone(record: JobRecord, at: datetime) -> bytes | None:
+def encode_removed(record: JobRecord, at: datetime) -> bytes | None:
     """The body for a job that was removed by its time to live; None for one that was removed otherwise."""
     expires_at = record.expires_at
-    if expires_at is None or at < expires_at - _CLOCKS_DIFFER:
+    if expires_at is None or at < expires_at - _CLOCK_SKEW:
         return None
     return status_view(record, Stage.EXPIRED).model_dump_json().encode()
 
 
-def parse_id(text: str) -> str:
-    """A status id as the cache has it. Raises Problem 422 for what is no UUID."""
-    return read_uuid(text, "statusId")
+StatusId = Annotated[UUID, Path(description="The ID of the job to retrieve the status for.")]
+errors: Final = ErrorResponses(GenAIError, HTTPValidationErrorResponse)
+router = APIRouter(prefix=PREFIX, tags=["genai"])
 
 
-def _status_id(path: str) -> str | None:
-    match = _STATUS_PATH.fullmatch(path)
-    return match.group(1) if match else None
+@router.get(
+    "/status/",
+    response_model=StatusList,
+    summary="List the execution statuses of jobs",
+    responses={**OK_WITH_AGE, **errors(422, *READ)},
+)
+async def list_statuses(
+    query: Annotated[PageQuery, Query()], request: Request, gateway: CurrentGateway, key: CurrentKey
+) -> Response:
+    """List the statuses of all jobs that the key may see, the newest first."""
+    page = await page_at(gateway, key, Filters(), query.offset, query.limit, Order.NEWEST)
+    following, before = query.offset + query.limit, max(0, query.offset - query.limit)
+
+    def link(offset: int) -> str:
+        return str(request.url.include_query_params(offset=offset, limit=query.limit))
+
+    links = {
+        "count": len(page.jobs),
+        "next": link(following) if following < page.total else None,
+        "previous": link(before) if query.offset else None,
+    }
+    data = await entries(page.jobs, lambda job: gateway.statuses.encode(job, DIALECT))
+    return Response(json.dumps(links).encode()[:-1] + b', "data": [' + data + b"]}", media_type="application/json")
 
 
-_StatusId = Annotated[UUID, Path(alias="statusId", description="The ID of the job to retrieve the status for.")]
-_NOT_FOUND = "There is no such job, or it is of another project or namespace"
+@router.delete(
+    "/status/{statusId}/",
+    status_code=204,
+    response_model=None,
+    summary="Delete a job",
+    response_description="The job is deleted, and stopped if it ran",
+    responses=errors(*ONE_JOB, *WRITE),
+)
+async def delete(statusId: StatusId, gateway: CurrentGateway, key: CurrentKey) -> Response:  # noqa: N803 - this API's own name
+    """Delete a job in any state. A dataset that it has published stays."""
+    await delete_job(gateway, key, str(statusId), even_unfinished=True)
+    return Response(status_code=204)
 
 
-def _router(gateway: Gateway) -> APIRouter:
-    router = APIRouter(prefix=PREFIX, tags=["genai"], dependencies=SECURITY)
-
-    async def status(statusId: _StatusId, request: Request) -> Response:  # noqa: N803 - this API's own name
-        """Retrieve the execution status of a job. One that was removed by its time to live is EXPIRED for a while."""
-        body = gateway.read_status(key_of(request), GENAI, str(statusId))
-        return Response(body, media_type="application/json")
-
-    for path in ("/genai/status/{statusId}/", "/status/{statusId}/"):
-        router.add_api_route(
-            path,
-            status,
-            response_model=StatusResponse,
-            summary="Retrieve the execution status of a job",
-            responses={
-                200: {"headers": AGE_HEADERS},
-                **_errors(
-                    e403="The key has no read right",
-                    e404=_NOT_FOUND,
-                    e422="Validation Error",
-                    e503="The gateway has just started and has not read the jobs yet",
-                ),
-            },
-        )
-
-    @router.get(
-        "/status/",
-        response_model=StatusList,
-        summary="List the execution statuses of jobs",
-        responses={
-            200: {"headers": AGE_HEADERS},
-            **_errors(
-                e403="The key has no read right",
-                e422="Validation Error",
-                e503="The gateway has just started and has not read the jobs yet",
-            ),
-        },
-    )
-    async def list_statuses(query: Annotated[PageQuery, Query()], request: Request) -> Response:
-        """List the statuses of all jobs that the key may see, the newest first."""
-        page = await page_at(gateway, key_of(request), Filters(), query.offset, query.limit, Order.NEWEST)
-        following, before = query.offset + query.limit, max(0, query.offset - query.limit)
-
-        def link(offset: int) -> str:
-            return str(request.url.include_query_params(offset=offset, limit=query.limit))
-
-        links = {
-            "count": len(page.jobs),
-            "next": link(following) if following < page.total else None,
-            "previous": link(before) if query.offset else None,
-        }
-        data = await entries(page.jobs, lambda job: gateway.encoded(GENAI, job))
-        return Response(json.dumps(links).encode()[:-1] + b', "data": [' + data + b"]}", media_type="application/json")
-
-    @router.delete(
-        "/status/{statusId}/",
-        status_code=204,
-        response_model=None,
-        summary="Delete a job",
-        response_description="The job is deleted, and stopped if it ran",
-        responses=_errors(
-            e403="The key has no write right, or Kubernetes refused it by policy",
-            e404=_NOT_FOUND,
-            e413="The body is larger than 64 KiB; this request needs none",
-            e422="Validation Error",
-            e503="The Kubernetes API is away",
-        ),
-    )
-    async def delete(statusId: _StatusId, request: Request) -> Response:  # noqa: N803 - this API's own name
-        """Delete a job, in whatever state it is. A dataset that it has published stays."""
-        await delete_job(gateway, key_of(request), str(statusId), even_unfinished=True)
-        return Response(status_code=204)
-
-    return router
-
-
-def _errors(**described: str) -> dict[int | str, dict[str, object]]:
-    return error_responses(GenAIError, HTTPValidationErrorResponse, **described)
-
-
-GENAI = Dialect(
+DIALECT: Final = Dialect(
     name="genai",
     prefix=PREFIX,
-    status_route=f"{PREFIX}/genai/status/{{statusId}}/",
-    status_id=_status_id,
-    parse_id=parse_id,
+    status_path=f"{PREFIX}/genai/status/{{statusId}}/",
+    other_status_paths=(f"{PREFIX}/status/{{statusId}}/",),
+    any_trailing_slash=True,
+    status_operation=StatusOperation(
+        summary="Retrieve the execution status of a job",
+        description="Retrieve the execution status of a job. A job that its time to live has removed is EXPIRED for a "
+        "while.",
+        model=StatusResponse,
+        id_type=StatusId,
+    ),
     encode_status=encode_status,
-    encode_problem=encode_problem,
-    router=_router,
-    encode_gone=encode_gone,
+    encode_removed=encode_removed,
+    routers=(router,),
+    errors=errors,
     fields={"query": tuple(PageQuery.model_fields)},
 )

@@ -1,13 +1,10 @@
-"""`/jobs`: the job API that tells of inputs, outputs and credits."""
-
-from __future__ import annotations
+"""The dialect `/jobs`: jobs with their inputs, outputs and credits."""
 
 import json
-import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from augmentation_api.identifiers import (
@@ -16,23 +13,20 @@ from augmentation_api.identifiers import (
     ANNOTATION_PRINCIPAL_TYPE,
 )
 from augmentation_gateway.cache.records import DEFAULT_HUB, ClassRecord, JobRecord
-from augmentation_gateway.credentials.access import find_job
-from augmentation_gateway.dialects.dialect import Dialect
-from augmentation_gateway.dialects.native.answer import ErrorResponse, Moment, ValidationErrorResponse, error_of
-from augmentation_gateway.dialects.native.routes import encode_problem
-from augmentation_gateway.gateway import Gateway
-from augmentation_gateway.jobs.cancel import cancel_job
+from augmentation_gateway.dialect import Dialect, StatusOperation
+from augmentation_gateway.jobs.access import find_job
+from augmentation_gateway.jobs.changes import cancel_job
 from augmentation_gateway.jobs.entries import entries
-from augmentation_gateway.jobs.job_id import read_uuid
 from augmentation_gateway.jobs.outputs import published
 from augmentation_gateway.jobs.query import Filters, Order, page_at
-from augmentation_gateway.jobs.stage import Stage, stage_of
-from augmentation_gateway.middleware.route_key import key_of
+from augmentation_gateway.views.dependencies import CurrentGateway, CurrentKey
+from augmentation_gateway.views.job import Moment, error_of
+from augmentation_gateway.views.job_id import JobId
 from augmentation_gateway.views.job_spec import request_of
-from augmentation_gateway.views.openapi import AGE_HEADERS, SECURITY, error_responses
+from augmentation_gateway.views.responses import OK_WITH_AGE, ONE_JOB, READ, WRITE, detail_errors
+from augmentation_gateway.views.stage import Stage, stage_of
 
-PREFIX = "/jobs"
-_STATUS_PATH = re.compile(rf"{PREFIX}/([^/]+)/?")
+PREFIX: Final = "/jobs"
 
 JobStatus = Literal["initializing", "pending", "queued", "running", "succeeded", "failed", "canceled", "rejected"]
 _STATUSES: dict[Stage, JobStatus] = {
@@ -171,89 +165,44 @@ def encode_status(record: JobRecord, runs_as: ClassRecord | None) -> bytes:
     return job_view(record, runs_as).model_dump_json().encode()
 
 
-def parse_id(text: str) -> str:
-    """A job id as the cache has it. Raises Problem 422 for what is no UUID."""
-    return read_uuid(text, "job_id")
+router = APIRouter(prefix=PREFIX, tags=["jobs"])
 
 
-def _status_id(path: str) -> str | None:
-    match = _STATUS_PATH.fullmatch(path)
-    return match.group(1) if match else None
+@router.get("", response_model=JobList, summary="List Jobs", responses={**OK_WITH_AGE, **detail_errors(422, *READ)})
+async def list_jobs(query: Annotated[JobsQuery, Query()], gateway: CurrentGateway, key: CurrentKey) -> Response:
+    """List the jobs that the key may see, the newest first."""
+    filters = Filters(accepts=lambda job: query.status is None or _STATUSES[stage_of(job)] == query.status)
+    page = await page_at(gateway, key, filters, query.offset, query.limit, Order.NEWEST)
+    jobs = await entries(page.jobs, lambda job: gateway.statuses.encode(job, DIALECT))
+    rest = json.dumps({"total": page.total, "limit": query.limit, "offset": query.offset}).encode()
+    return Response(b'{"jobs":[' + jobs + b"]," + rest[1:], media_type="application/json")
 
 
-_JobId = Annotated[UUID, Path(description="Unique job identifier; upper and lower case are the same")]
-_NO_READ = "The key has no read right"
-_NOT_FOUND = "There is no such job, or it is of another project or namespace"
-_NOT_READ_YET = "The gateway has just started and has not read the jobs yet"
+@router.post(
+    "/{job_id}/cancel",
+    response_model=Job,
+    summary="Cancel Job",
+    responses=detail_errors(*ONE_JOB, *WRITE, words={409: "The job has already succeeded, failed or been rejected"}),
+)
+async def cancel(job_id: JobId, gateway: CurrentGateway, key: CurrentKey) -> Response:
+    """Cancel a job; it is canceled when its pods have stopped. Cancelling it again is fine."""
+    await cancel_job(gateway, key, str(job_id))
+    body = gateway.statuses.encode(find_job(key, str(job_id), gateway.view), DIALECT)
+    return Response(body, media_type="application/json")
 
 
-def _errors(**described: str) -> dict[int | str, dict[str, Any]]:
-    return error_responses(ErrorResponse, ValidationErrorResponse, **described)
-
-
-def _router(gateway: Gateway) -> APIRouter:
-    router = APIRouter(prefix=PREFIX, tags=["jobs"], dependencies=SECURITY)
-
-    @router.get(
-        "",
-        response_model=JobList,
-        summary="List Jobs",
-        responses={
-            200: {"headers": AGE_HEADERS},
-            **_errors(e403=_NO_READ, e422="Validation error", e503=_NOT_READ_YET),
-        },
-    )
-    async def list_jobs(query: Annotated[JobsQuery, Query()], request: Request) -> Response:
-        """List the jobs that the key may see, the newest first."""
-        filters = Filters(accepts=lambda job: query.status is None or _STATUSES[stage_of(job)] == query.status)
-        page = await page_at(gateway, key_of(request), filters, query.offset, query.limit, Order.NEWEST)
-        jobs = await entries(page.jobs, lambda job: gateway.encoded(JOBS, job))
-        rest = json.dumps({"total": page.total, "limit": query.limit, "offset": query.offset}).encode()
-        return Response(b'{"jobs":[' + jobs + b"]," + rest[1:], media_type="application/json")
-
-    @router.get(
-        "/{job_id}",
-        response_model=Job,
-        summary="Get Job Detail",
-        responses={
-            200: {"headers": AGE_HEADERS},
-            **_errors(e403=_NO_READ, e404=_NOT_FOUND, e422="Validation error", e503=_NOT_READ_YET),
-        },
-    )
-    async def job(job_id: _JobId, request: Request) -> Response:
-        """Get a job with its input, output, resources and errors."""
-        return Response(gateway.read_status(key_of(request), JOBS, str(job_id)), media_type="application/json")
-
-    @router.post(
-        "/{job_id}/cancel",
-        response_model=Job,
-        summary="Cancel Job",
-        responses=_errors(
-            e403="The key has no write right, or Kubernetes refused it by policy",
-            e404=_NOT_FOUND,
-            e409="The job has succeeded, failed or was rejected already",
-            e413="The body is larger than 64 KiB; this request needs none",
-            e422="Validation error",
-            e503="The Kubernetes API is away",
-        ),
-    )
-    async def cancel(job_id: _JobId, request: Request) -> Response:
-        """Cancel a job; it is canceled when its pods have stopped. Again is fine."""
-        key = key_of(request)
-        await cancel_job(gateway, key, str(job_id))
-        return Response(gateway.encoded(JOBS, find_job(key, str(job_id), gateway.view)), media_type="application/json")
-
-    return router
-
-
-JOBS = Dialect(
+DIALECT: Final = Dialect(
     name="jobs",
     prefix=PREFIX,
-    status_route=f"{PREFIX}/{{job_id}}",
-    status_id=_status_id,
-    parse_id=parse_id,
+    status_path=f"{PREFIX}/{{job_id}}",
+    any_trailing_slash=True,
+    status_operation=StatusOperation(
+        summary="Get Job Detail",
+        description="Get a job with its input, output, resources and errors.",
+        model=Job,
+        name="job",
+    ),
     encode_status=encode_status,
-    encode_problem=encode_problem,
-    router=_router,
+    routers=(router,),
     fields={"query": tuple(JobsQuery.model_fields)},
 )

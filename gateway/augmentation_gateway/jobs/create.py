@@ -26,11 +26,12 @@ from augmentation_api.spec import AugmentationJobSpec
 from augmentation_api.vocabulary import AugmentationType
 from augmentation_gateway.cache.object_cache import ObjectCache
 from augmentation_gateway.cache.records import JobRecord
-from augmentation_gateway.credentials.access import require, require_project
+from augmentation_gateway.credentials.authentication import require
 from augmentation_gateway.credentials.keys import ApiKey, Right
 from augmentation_gateway.gateway import Gateway
+from augmentation_gateway.jobs.access import require_project
 from augmentation_gateway.jobs.authority import require_nothing_named
-from augmentation_gateway.jobs.write import WRITE_TIMEOUT_SECONDS
+from augmentation_gateway.jobs.changes import WRITE_TIMEOUT_SECONDS
 from augmentation_gateway.problem import Problem, of_kubernetes
 from augmentation_kube import KubeError, KubeUnavailable, Resource
 

@@ -12,9 +12,9 @@ from collections.abc import AsyncGenerator, Callable
 from fastapi.responses import StreamingResponse
 
 from augmentation_gateway.cache.records import JobRecord
-from augmentation_gateway.credentials.access import find_job
 from augmentation_gateway.credentials.keys import ApiKey
 from augmentation_gateway.gateway import Gateway
+from augmentation_gateway.jobs.access import find_job
 from augmentation_gateway.jobs.events import Bookmark, JobEvent, events_of
 from augmentation_gateway.problem import Problem
 

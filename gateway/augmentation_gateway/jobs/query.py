@@ -19,12 +19,12 @@ from uuid import UUID
 
 from augmentation_api.vocabulary import State
 from augmentation_gateway.cache.records import JobRecord
-from augmentation_gateway.credentials.access import require, require_synced, visible
+from augmentation_gateway.credentials.authentication import require
 from augmentation_gateway.credentials.keys import ApiKey, Right
 from augmentation_gateway.gateway import Gateway
-from augmentation_gateway.jobs.entries import legible
+from augmentation_gateway.jobs.access import require_synced, visible
+from augmentation_gateway.jobs.entries import legible, slices
 from augmentation_gateway.jobs.top_k import Leading
-from augmentation_gateway.jobs.turns import in_turns
 from augmentation_gateway.problem import FieldProblem, invalid
 
 _Key = tuple[str, str]
@@ -129,7 +129,7 @@ async def matching(gateway: Gateway, key: ApiKey, filters: Filters) -> AsyncIter
     require_synced(gateway.view)
     jobs = gateway.view.jobs_in(key.namespace)
     tests = filters.tests()
-    async for turn in in_turns(jobs.records() if jobs is not None else ()):
+    async for turn in slices(jobs.records() if jobs is not None else ()):
         found = visible(key, turn)
         for test in tests:
             found = [job for job, passes in legible(found, test) if passes]

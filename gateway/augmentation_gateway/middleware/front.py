@@ -1,10 +1,8 @@
-"""The front door, in plain ASGI: keys, body size, errors, and the status reads, which go no further.
+"""The front, in plain ASGI: keys, limits, errors, and the status reads, which go no further.
 
 Clients poll for status: reads are nearly all the requests there are. Answered here from memory, one costs a key look-up
 and a record look-up, about a tenth of what a framework's routing and serialisation would.
 """
-
-from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
@@ -12,25 +10,30 @@ from contextlib import ExitStack
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from augmentation_gateway.credentials.access import authenticate, key_ended, require
+from augmentation_gateway.credentials.authentication import authenticate, key_ended, require
 from augmentation_gateway.credentials.keys import ApiKey, Right
-from augmentation_gateway.dialects.dialect import Dialect
+from augmentation_gateway.dialect import Dialect
 from augmentation_gateway.gateway import Gateway
 from augmentation_gateway.limits.json_limits import check_json, check_query
 from augmentation_gateway.limits.limits import MAX_BODY_BYTES
 from augmentation_gateway.limits.open_requests import KeyEnded
-from augmentation_gateway.middleware.response import Sending
-from augmentation_gateway.middleware.route_key import SCOPE_KEY
-from augmentation_gateway.middleware.until_answered import SCOPE_HELD
+from augmentation_gateway.middleware.response import NONE, ResponseWriter
+from augmentation_gateway.observability import request_id
 from augmentation_gateway.problem import Problem, too_many
 from augmentation_gateway.server.connection import SCOPE_CONNECTION
+from augmentation_gateway.views.dependencies import SCOPE_KEY, SCOPE_SHARES
+from augmentation_gateway.views.responses import encode_detail
 
-logger = logging.getLogger(__name__)
-
+_log = logging.getLogger(__name__)
 
 _STREAMS = "event streams"
 """No key is called so: an id has no spaces."""
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def internal_error() -> Problem:
+    """A 500 for a defect of the gateway, which its log tells by the request's id."""
+    return Problem(500, f"Internal server error. Quote request id {request_id.current()} when reporting it.")
 
 
 class Front:
@@ -53,35 +56,38 @@ class Front:
             await self._inner(scope, receive, send)
             return
         path: str = scope["path"]
-        for dialect in self._dialects:
-            if dialect.owns(path):
+        dialect = None
+        for candidate in self._dialects:
+            if candidate.owns(path):
+                dialect = candidate
                 break
-        else:
-            await self._inner(scope, receive, _for_browsers(send))
-            return
-        sending = Sending(scope, send, dialect, self._gateway)
+        response = ResponseWriter(scope, send, self._gateway, dialect)
+        encode = encode_detail if dialect is None else dialect.encode_problem
         try:
-            await self._answer(dialect, scope, receive, sending)
+            if dialect is None:
+                await self._inner(scope, receive, response)
+            else:
+                await self._answer(dialect, scope, receive, response)
         except Problem as problem:
             if problem.reason:
                 self._gateway.refused(problem.reason)
-            await sending.json(problem.status, dialect.encode_problem(problem), problem.headers)
+            await response.json(problem.status, encode(problem), problem.headers)
         except KeyEnded:
-            if sending.started:
-                await sending.end()
+            if response.started:
+                await response.end()
             else:
                 ended = key_ended()
-                await sending.json(ended.status, dialect.encode_problem(ended), ended.headers)
+                await response.json(ended.status, encode(ended), ended.headers)
         except Exception:
-            # The inner application answers its own mistakes before it raises them; this one may not be answered yet.
-            logger.exception("a request failed", extra={"fields": {"path": path, "dialect": dialect.name}})
-            if not sending.started:
-                mistake = Problem(500, "The gateway made a mistake; see its log.")
-                await sending.json(500, dialect.encode_problem(mistake), {})
+            # The inner application answers its own defects before it raises them; this one may not be answered yet.
+            fields = {"path": path, "dialect": NONE if dialect is None else dialect.name}
+            _log.exception("a request failed", extra={"fields": fields})
+            if not response.started:
+                await response.json(500, encode(internal_error()), {})
 
-    async def _answer(self, dialect: Dialect, scope: Scope, receive: Receive, sending: Sending) -> None:
+    async def _answer(self, dialect: Dialect, scope: Scope, receive: Receive, response: ResponseWriter) -> None:
         key = await authenticate(scope["headers"], self._gateway.keys, self._gateway.tokens)
-        sending.key_id = key.id
+        response.key_id = key.id
         self._check_connection(scope, key)
         self._gateway.rate_limit.check(key)
         method, path = scope["method"], scope["path"]
@@ -90,15 +96,16 @@ class Front:
         if path not in dialect.other_paths:
             require(key, Right.READ if reads else Right.WRITE)
         if method == "GET" and (job_id := dialect.status_id(path)) is not None:
-            await sending.status(self._gateway.read_status(key, dialect, job_id))
+            uid = dialect.parse_status_id(job_id)
+            await response.status(self._gateway.statuses.read(key, uid, dialect), dialect.status_route)
             return
-        with ExitStack() as held:
-            held.enter_context(self._gateway.capacity.requests.take(key.id))
+        with ExitStack() as shares:
+            shares.enter_context(self._gateway.capacity.requests.take(key.id))
             turns_of = key.id
             if dialect.is_stream(path):
                 # Here already, so that those that are refused wait for no turn. The others take turns as one key: to
                 # begin a stream is the longest work there is, and who wants one can wait.
-                held.enter_context(self._gateway.capacity.streams.take(key.id))
+                shares.enter_context(self._gateway.capacity.streams.take(key.id))
                 turns_of = _STREAMS
             check_query(scope.get("query_string", b""))
             async with self._gateway.open_requests.answer(key):
@@ -107,8 +114,8 @@ class Front:
                 if not reads:
                     check_json(body)
                     receive = _replay(body, receive)
-                sending.scope = {**scope, SCOPE_KEY: key, SCOPE_HELD: held}
-                await self._inner(sending.scope, receive, sending)
+                response.scope = {**scope, SCOPE_KEY: key, SCOPE_SHARES: shares}
+                await self._inner(response.scope, receive, response)
 
     def _check_connection(self, scope: Scope, key: ApiKey) -> None:
         """Say whose the connection is. Raises Problem 429 where the key has as many as it may."""
@@ -120,22 +127,6 @@ class Front:
                 "use fewer, or have the administrator allow more (gateway.limits.connectionsPerKey)",
                 1,
             )
-
-
-def _for_browsers(send: Send) -> Send:
-    """A `send` for what no dialect answers, such as the API's own pages: no other page frames them."""
-
-    async def guarded(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            given = list(message.get("headers", ()))
-            names = {name.lower() for name, _ in given}
-            message = {**message, "headers": given + [each for each in _GUARDS if each[0] not in names]}
-        await send(message)
-
-    return guarded
-
-
-_GUARDS = ((b"x-content-type-options", b"nosniff"), (b"x-frame-options", b"DENY"))
 
 
 async def _read_body(scope: Scope, receive: Receive) -> bytes:

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from augmentation_gateway.jobs.job_id import batch_id
+from augmentation_gateway.views.job_id import batch_id
 from augmentation_gateway.views.job_spec import to_job_spec
 from augmentation_gateway.views.request import AugmentationRequest
 from tests.integration.control_plane import ControlPlane

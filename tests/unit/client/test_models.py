@@ -6,25 +6,25 @@ import pytest
 from pydantic import BaseModel
 
 from augmentation_client import models
-from augmentation_gateway.dialects.native import answer, results, summary
+from augmentation_gateway.dialects.native import documents, status, summary
 
 
 @pytest.mark.parametrize(
     ("mine", "theirs"),
     [
-        (models.Submitted, answer.AugmentationResponse),
-        (models.Cancelled, answer.CancelResponse),
-        (models.Retried, answer.RetryResponse),
-        (models.PhaseEvent, answer.PhaseEventView),
-        (models.Phase, answer.PhaseView),
-        (models.Tally, answer.TallyView),
-        (models.Progress, answer.ProgressView),
-        (models.Output, answer.OutputView),
-        (models.JobStatus, answer.AugmentationStatusResponse),
+        (models.Submitted, documents.AugmentationResponse),
+        (models.Cancelled, documents.CancelResponse),
+        (models.Retried, documents.RetryResponse),
+        (models.PhaseEvent, status.PhaseEventView),
+        (models.Phase, status.PhaseView),
+        (models.Tally, status.TallyView),
+        (models.Progress, status.ProgressView),
+        (models.Output, status.OutputView),
+        (models.JobStatus, status.AugmentationStatusResponse),
         (models.JobSummary, summary.AugmentationSummary),
         (models.JobPage, summary.AugmentationList),
-        (models.OutputFile, results.OutputFileView),
-        (models.Outputs, results.OutputsResponse),
+        (models.OutputFile, documents.OutputFileView),
+        (models.Outputs, documents.OutputsResponse),
         (models.StreamedEvent, summary.StreamedEvent),
     ],
 )

@@ -121,7 +121,7 @@ async def test_a_dry_run_of_another_project_is_403(http: httpx.AsyncClient) -> N
 async def test_before_there_is_a_result_there_is_no_picture(http: httpx.AsyncClient) -> None:
     answer = await http.get(f"{PATH}/picture")
     assert answer.status_code == 404
-    assert "no picture yet" in answer.json()["detail"]
+    assert "no preview yet" in answer.json()["detail"]
 
 
 def result(**fields: Any) -> OutputStatus:

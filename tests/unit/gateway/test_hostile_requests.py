@@ -251,20 +251,18 @@ async def test_the_openapi_document_is_written_out_once(
     assert again.headers["content-type"] == "application/json"
 
 
-def _routes(gateway: Gateway) -> set[tuple[str, str]]:
+def _routes() -> set[tuple[str, str]]:
     """Path and method of every route that asks for a key, with a job in the path where there is one."""
     app = FastAPI()
     for dialect in DIALECTS:
-        app.include_router(dialect.router(gateway))
+        app.include_router(dialect.router)
     document = app.openapi()["paths"]
     return {(re.sub(r"{[^}]*}", JOB_ID, path), method.upper()) for path, each in document.items() for method in each}
 
 
 @pytest.mark.parametrize("ending", ["", "/", "%0A", "%0D%0A", "%00", "%2F", ";x", "%3F", "//", "/."])
-async def test_no_spelling_of_a_path_gets_to_a_route_without_a_key(
-    http: httpx.AsyncClient, gateway: Gateway, ending: str
-) -> None:
-    for path, method in _routes(gateway):
+async def test_no_spelling_of_a_path_gets_to_a_route_without_a_key(http: httpx.AsyncClient, ending: str) -> None:
+    for path, method in _routes():
         answer = await http.request(method, path + ending, headers={**JSON, "x-api-key": ""}, content=unread())
         assert answer.status_code in (401, 404, 307), (method, path + ending, answer.text)
         if answer.status_code == 307:

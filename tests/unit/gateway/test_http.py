@@ -9,7 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
+from augmentation_gateway.app import DIALECTS
 from augmentation_gateway.cache.cluster_view import ClusterView
+from augmentation_gateway.dialect import Dialect
 from augmentation_kube import KubeError, KubeUnavailable
 from tests.unit.gateway.conftest import BODY, OTHER_PROJECT, PATH, FakeKube, set_state
 from tests.unit.gateway.job_objects import JOB_ID
@@ -307,16 +309,17 @@ async def test_a_path_that_is_not_there_and_a_method_that_is_not_allowed(http: h
     assert isinstance(answer.json()["detail"], str)
 
 
-async def test_a_mistake_of_ours_is_a_500_in_the_usual_shape(
+async def test_a_defect_is_a_500_in_the_usual_shape(
     http: httpx.AsyncClient, kube: FakeKube, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kube.error = RuntimeError("a bug")
     created = await http.post("/v1/augmentation", json=BODY)
-    monkeypatch.delattr("augmentation_gateway.dialects.native.answer.error_of")
+    monkeypatch.delattr("augmentation_gateway.dialects.native.status.error_of")
     shown = await http.get(PATH)
     for answer in (created, shown):
         assert answer.status_code == 500
-        assert answer.json() == {"detail": "The gateway made a mistake; see its log."}
+        number = answer.headers["x-request-id"]
+        assert answer.json() == {"detail": f"Internal server error. Quote request id {number} when reporting it."}
 
 
 @pytest.mark.parametrize("page", ["/docs", "/redoc"])
@@ -376,6 +379,19 @@ async def test_the_openapi_document_tells_the_true_answers(http: httpx.AsyncClie
     }
     status = document["components"]["schemas"]["AugmentationStatusResponse"]
     assert status["properties"]["created_at"]["anyOf"] == [{"type": "string", "format": "date-time"}, {"type": "null"}]
+
+
+@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
+async def test_what_the_document_calls_a_status_request_is_answered_as_one(
+    http: httpx.AsyncClient, dialect: Dialect
+) -> None:
+    paths = (await http.get("/openapi.json")).json()["paths"]
+    assert dialect.status_route in paths
+    path = re.sub(r"{\w+}", JOB_ID, dialect.status_route)
+    assert dialect.status_id(path) == JOB_ID
+    assert dialect.status_id(f"{path}\n") in (None, f"{JOB_ID}\n")
+    assert dialect.status_id(f"{path}//") is None
+    assert (await http.get(path)).status_code == 200
 
 
 async def test_only_what_is_not_a_plain_read_is_logged_and_never_a_key(

@@ -1,4 +1,4 @@
-"""Lists of thousands of jobs: in turns with other requests, and without a copy of everything left behind."""
+"""Lists of thousands of jobs: in slices between other requests, and without a copy of everything left behind."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from augmentation_gateway.cache import records
 from augmentation_gateway.cache.bounded import ByteBudget, Recent
 from augmentation_gateway.cache.cluster_view import ClusterView
 from augmentation_gateway.cache.records import KEPT_STATUSES
-from augmentation_gateway.jobs import turns
+from augmentation_gateway.jobs import entries
+from augmentation_gateway.jobs.entries import slices
 from augmentation_gateway.jobs.top_k import Leading
-from augmentation_gateway.jobs.turns import in_turns
 from tests.unit.gateway.job_objects import job_object, listing
 
 JOBS = 1500
@@ -53,7 +53,7 @@ LISTS = (
 async def test_other_requests_are_answered_while_a_list_is_made(
     http: httpx.AsyncClient, many: ClusterView, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
-    monkeypatch.setattr(turns, "TURN_SECONDS", 0.0)
+    monkeypatch.setattr(entries, "SLICE_SECONDS", 0.0)
     others = 0
 
     async def other() -> None:
@@ -67,7 +67,7 @@ async def test_other_requests_are_answered_while_a_list_is_made(
     beside.cancel()
     assert answer.status_code == 200
     # So many more than the awaits that any request has.
-    assert others >= JOBS / turns.SLICE - 1
+    assert others >= JOBS / entries.SLICE_ITEMS - 1
 
 
 async def test_reading_every_job_leaves_few_parsed_ones_behind(http: httpx.AsyncClient, many: ClusterView) -> None:
@@ -115,8 +115,8 @@ def test_an_entry_that_replaced_an_older_one_stays_when_that_is_forgotten() -> N
     assert owner == {"view": (1, b"y" * 10)}
 
 
-async def test_turns_have_everything_in_its_order() -> None:
-    assert [item async for turn in in_turns(list(range(123)), 10) for item in turn] == list(range(123))
+async def test_slices_have_everything_in_its_order() -> None:
+    assert [item async for turn in slices(list(range(123)), 10) for item in turn] == list(range(123))
 
 
 @pytest.mark.parametrize("falling", [False, True])

@@ -9,7 +9,7 @@ import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from augmentation_gateway.credentials.keys import ApiKey, KeyRing
-from augmentation_gateway.dialects.native import NATIVE
+from augmentation_gateway.dialects.native import DIALECT as NATIVE
 from augmentation_gateway.gateway import Gateway
 from augmentation_gateway.limits.open_requests import KeyEnded, OpenRequests
 from augmentation_gateway.middleware.front import Front

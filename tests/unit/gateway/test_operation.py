@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,12 @@ from augmentation_gateway.app import build_app
 from augmentation_gateway.credentials.keys import ApiKey
 from augmentation_gateway.gateway import Gateway
 from augmentation_gateway.limits.rate_limit import RateLimit
+from augmentation_gateway.middleware import response
 from augmentation_gateway.observability import request_id
+from augmentation_gateway.observability.log_limit import BURST_LINES, LogLimit
 from augmentation_gateway.observability.metrics_server import metrics_server
 from augmentation_gateway.observability.structured_logs import RequestFormatter
+from augmentation_gateway.page.bundle import page_bundle
 from augmentation_gateway.problem import Problem
 from tests.unit.gateway.conftest import BODY, PATH
 from tests.unit.gateway.job_objects import JOB_ID
@@ -129,6 +133,63 @@ async def test_no_page_is_framed_or_guessed_at(http: httpx.AsyncClient, path: st
     headers = (await http.get(path)).headers
     assert headers.get_list("x-content-type-options") == ["nosniff"]
     assert headers.get_list("x-frame-options") == ["DENY"]
+
+
+@pytest.fixture
+def public_log(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> pytest.LogCaptureFixture:
+    """The log, of which no other test has used up what requests without a key may write to it."""
+    caplog.set_level("INFO")
+    for name in ("_public_log", "_refused_log"):
+        monkeypatch.setattr(response, name, LogLimit(logging.getLogger(response.__name__)))
+    return caplog
+
+
+@pytest.mark.parametrize(
+    ("path", "route", "status"),
+    [
+        ("/", "/", 200),
+        ("/docs", "/docs", 200),
+        ("/openapi.json", "/openapi.json", 200),
+        (f"/page/{page_bundle().version}/main.js", "/page/{version}/{name}", 200),
+        ("/static-offline-docs/swagger-ui.css", "none", 200),
+        ("/healthz", "/healthz", 200),
+        ("/readyz", "/readyz", 200),
+        ("/healthz/", "none", 307),
+        ("/nowhere", "none", 404),
+    ],
+)
+async def test_what_needs_no_key_is_counted_logged_and_named_too(
+    http: httpx.AsyncClient,
+    gateway: Gateway,
+    public_log: pytest.LogCaptureFixture,
+    path: str,
+    route: str,
+    status: int,
+) -> None:
+    answer = await http.get(path, headers={"x-api-key": "", "x-request-id": "probe-1"})
+    assert answer.status_code == status
+    assert answer.headers.get_list("x-request-id") == ["probe-1"]
+    counted = {"dialect": "none", "route": route, "method": "GET", "status": str(status)}
+    assert answered(samples(gateway), **counted) == 1
+    # Probes that succeed are counted alone, as status reads are.
+    logged = [record for record in public_log.records if record.name.endswith("middleware.response")]
+    assert len(logged) == (0 if route in ("/healthz", "/readyz") else 1)
+
+
+async def test_pages_do_not_tell_the_age_of_jobs_and_may_be_kept(http: httpx.AsyncClient) -> None:
+    for path in ("/", "/docs", "/openapi.json", "/healthz"):
+        headers = (await http.get(path)).headers
+        assert "x-cache-age" not in headers
+        assert headers.get("cache-control", "") != "no-store"
+
+
+async def test_a_flood_of_pages_is_logged_ten_times_a_second_at_most(
+    http: httpx.AsyncClient, public_log: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(int(BURST_LINES) + 50):
+        await http.get("/", headers={"if-none-match": page_bundle().files["index.html"].tag})
+    logged = [record for record in public_log.records if record.name.endswith("middleware.response")]
+    assert len(logged) <= BURST_LINES + 20
 
 
 async def test_every_answer_has_an_id_of_its_own(http: httpx.AsyncClient) -> None:

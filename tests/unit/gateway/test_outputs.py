@@ -146,7 +146,7 @@ async def test_before_anything_is_published_there_is_nothing_to_see(http: httpx.
     assert (await http.get(f"{PATH}/outputs")).json() == {"job_id": JOB_ID, "output": None, "files": []}
     answer = await http.get(f"{PATH}/preview")
     assert answer.status_code == 404
-    assert "no picture yet" in answer.json()["detail"]
+    assert "no preview yet" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize("what", ["outputs", "preview", "events"])

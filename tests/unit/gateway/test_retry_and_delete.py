@@ -21,7 +21,7 @@ async def test_only_what_failed_or_was_cancelled_is_tried_again(
     answer = await http.post(f"{PATH}/retry")
     assert answer.status_code == status
     if status == 200:
-        assert answer.json() == {"job_id": JOB_ID, "attempt": 1, "message": "The job is being tried again."}
+        assert answer.json() == {"job_id": JOB_ID, "attempt": 1, "message": "The job is being retried."}
         assert kube.writes == [{"metadata": {"uid": JOB_ID}, "spec": {"attempt": 1}}]
     else:
         assert f"The job is {state}" in answer.json()["detail"]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from augmentation_gateway.cache.records import ClassRecord, JobRecord
-from augmentation_gateway.dialects.native.answer import AugmentationStatusResponse, encode_status
+from augmentation_gateway.dialects.native.status import AugmentationStatusResponse, encode_status
 from tests.unit.gateway.job_objects import AT, JOB_ID, OUTPUT, STATES, condition, job_object
 
 RUNS_AS = ClassRecord("cpu", "deterministic", True, "http://hub.svc", "https://hub.example")

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from augmentation_gateway.cache.cluster_view import ClusterView
-from augmentation_gateway.jobs.job_id import batch_id
+from augmentation_gateway.views.job_id import batch_id
 from tests.unit.gateway.conftest import put
 from tests.unit.gateway.job_objects import JOB_ID, job_object
 

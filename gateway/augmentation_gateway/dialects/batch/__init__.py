@@ -1,5 +1,5 @@
-"""The batch dialect, `/v0.5/batch`."""
+"""The dialect `/v0.5/batch`: batch jobs with a queue, inputs and outputs."""
 
-from augmentation_gateway.dialects.batch.routes import BATCH
+from augmentation_gateway.dialects.batch.routes import DIALECT
 
-__all__ = ["BATCH"]
+__all__ = ["DIALECT"]

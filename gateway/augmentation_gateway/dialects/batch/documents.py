@@ -1,6 +1,4 @@
-"""What the batch API takes and gives beside jobs: requests, lists, errors."""
-
-from __future__ import annotations
+"""What the batch dialect takes and returns, besides jobs: requests, lists, errors."""
 
 import json
 from typing import Annotated, Any, Literal, Self
@@ -8,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from augmentation_api.vocabulary import AugmentationType
-from augmentation_gateway.dialects.batch.view import BatchEvent, BatchInput, BatchJob, BatchOutput, BatchStatus
+from augmentation_gateway.dialects.batch.views import BatchEvent, BatchInput, BatchJob, BatchOutput, BatchStatus
 from augmentation_gateway.observability import request_id
 from augmentation_gateway.problem import Problem
 from augmentation_gateway.views.request import AugmentationRequest
@@ -74,21 +72,6 @@ class BatchJobList(BaseModel):
     total: int = Field(description="Jobs on all pages")
     offset: int
     limit: int
-
-
-class QueueEntry(BaseModel):
-    """A job that waits."""
-
-    id: str
-    name: str
-    position: int = Field(description="Jobs ahead of it")
-
-
-class QueueList(BaseModel):
-    """The jobs that wait, the first to run first."""
-
-    queue: list[QueueEntry]
-    depth: int
 
 
 class EventList(BaseModel):

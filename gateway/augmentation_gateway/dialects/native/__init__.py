@@ -1,5 +1,26 @@
-"""The native dialect, `/v1/augmentation`."""
+"""The native dialect, `/v1/augmentation`: every field of a request, every detail of a job."""
 
-from augmentation_gateway.dialects.native.routes import NATIVE
+from typing import Final
 
-__all__ = ["NATIVE"]
+from augmentation_gateway.dialect import Dialect, StatusOperation
+from augmentation_gateway.dialects.native import details, routes
+from augmentation_gateway.dialects.native.documents import ListQuery
+from augmentation_gateway.dialects.native.status import AugmentationStatusResponse, encode_status
+from augmentation_gateway.views.request import AugmentationRequest
+
+DIALECT: Final = Dialect(
+    name="native",
+    prefix=routes.PREFIX,
+    status_path=f"{routes.PREFIX}/{{job_id}}",
+    status_operation=StatusOperation(
+        summary="Get Augmentation Status",
+        description="Get the status of an augmentation job.\n\nReturns the current phase, the history of phases and, "
+        "once the job has completed, the id of the augmented dataset. Still answers while Kubernetes is away.",
+        model=AugmentationStatusResponse,
+    ),
+    encode_status=encode_status,
+    routers=(routes.router, details.router, details.key_router),
+    other_paths=frozenset({details.KEY_PATH}),
+    is_stream=lambda path: path.endswith("/events"),
+    fields={"body": tuple(AugmentationRequest.model_fields), "query": tuple(ListQuery.model_fields)},
+)

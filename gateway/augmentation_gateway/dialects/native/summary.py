@@ -9,8 +9,8 @@ from pydantic import BaseModel, Field
 
 from augmentation_api.vocabulary import PhaseName, State
 from augmentation_gateway.cache.records import JobRecord
-from augmentation_gateway.dialects.native.answer import Moment, error_of
 from augmentation_gateway.jobs.events import JobEvent
+from augmentation_gateway.views.job import Moment, error_of
 
 
 class AugmentationSummary(BaseModel):

@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from augmentation_gateway.cache.cluster_view import ClusterView
-from augmentation_gateway.jobs.job_id import batch_id, read_batch_id
 from augmentation_gateway.problem import Problem
+from augmentation_gateway.views.job_id import batch_id, read_batch_id
 from augmentation_kube import KubeError
 from tests.unit.gateway.conftest import BODY, PATH, FakeKube, put, set_state
 from tests.unit.gateway.dialects.states import (

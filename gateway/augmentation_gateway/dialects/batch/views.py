@@ -1,7 +1,6 @@
-"""Jobs, their events, inputs and outputs as the batch API shows them."""
+"""Jobs, their queue, events, inputs and outputs, as the batch dialect shows them."""
 
-from __future__ import annotations
-
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -13,12 +12,13 @@ from augmentation_api.spec import Augmentation
 from augmentation_api.status import Shard, Tally
 from augmentation_api.vocabulary import ShardState, State
 from augmentation_gateway.cache.records import ClassRecord, JobRecord
-from augmentation_gateway.dialects.native.answer import Moment, error_of
 from augmentation_gateway.jobs.events import events_of
-from augmentation_gateway.jobs.job_id import batch_id
 from augmentation_gateway.jobs.outputs import result_files
-from augmentation_gateway.jobs.stage import Stage, failure_reason, stage_of
+from augmentation_gateway.jobs.top_k import Leading
+from augmentation_gateway.views.job import Moment, error_of
+from augmentation_gateway.views.job_id import batch_id
 from augmentation_gateway.views.job_spec import request_of
+from augmentation_gateway.views.stage import Stage, failure_reason, stage_of
 
 BatchStatus = Literal["PENDING", "ADMITTED", "RUNNING", "COMPLETED", "FAILED", "PREEMPTED", "CANCELLED"]
 _STATUSES: dict[Stage, BatchStatus] = {
@@ -33,6 +33,8 @@ _STATUSES: dict[Stage, BatchStatus] = {
     Stage.CANCELLED: "CANCELLED",
 }
 InputStatus = Literal["PENDING", "PROCESSING", "COMPLETED", "FAILED"]
+MAX_QUEUE = 1000
+"""Jobs that the queue shows: this API has no pages of it. `depth` counts the others, too."""
 
 
 class InputProgress(BaseModel):
@@ -104,6 +106,21 @@ class BatchOutput(BaseModel):
     url: str | None = Field(description="Null where the dataset lies on a volume")
 
 
+class QueueEntry(BaseModel):
+    """A job that waits."""
+
+    id: str
+    name: str
+    position: int = Field(description="Jobs ahead of it")
+
+
+class QueueList(BaseModel):
+    """The jobs that wait, the first to run first."""
+
+    queue: list[QueueEntry]
+    depth: int
+
+
 def batch_status(record: JobRecord) -> BatchStatus:
     """Where the job stands, in this API's words."""
     stage = stage_of(record)
@@ -143,6 +160,11 @@ def job_view(record: JobRecord, *, write: bool = False) -> BatchJob:
     )
 
 
+def encode_status(record: JobRecord, _: ClassRecord | None = None) -> bytes:
+    """The body of a status response."""
+    return job_view(record).model_dump_json().encode()
+
+
 def _updated_at(record: JobRecord) -> datetime:
     """The latest moment that the job tells of."""
     status = record.status
@@ -169,6 +191,37 @@ def _progress(record: JobRecord) -> InputProgress:
         completed=completed,
         failed=failed,
     )
+
+
+async def queue_view(waiting: AsyncIterator[Sequence[JobRecord]]) -> QueueList:
+    """The jobs that wait, the first to run first; those without a position come last, the oldest first."""
+    first, number, depth = Leading(MAX_QUEUE, _by_place), 0, 0
+    async for some in waiting:
+        first.add(some)
+        number += len(some)
+        depth = max(depth, *(place_in_queue(job)[1] or 0 for job in some), 0)
+    shown = []
+    for index, job in enumerate(first.in_order()):
+        position, _ = place_in_queue(job)
+        shown.append(
+            QueueEntry(id=batch_id(job.uid), name=job.display_name, position=index if position is None else position)
+        )
+    return QueueList(queue=shown, depth=max(depth, number))
+
+
+def _by_place(job: JobRecord) -> tuple[bool, int, str, str]:
+    position, _ = place_in_queue(job)
+    return position is None, position or 0, job.created, job.uid
+
+
+def place_in_queue(record: JobRecord) -> tuple[int | None, int | None]:
+    """Jobs ahead of this one, and all in its queue; None where it is not known."""
+    return record.remembered("place in queue", _place_in_queue)
+
+
+def _place_in_queue(record: JobRecord) -> tuple[int | None, int | None]:
+    queue = record.status.queue
+    return (queue.position, queue.depth) if queue else (None, None)
 
 
 def events_view(record: JobRecord) -> list[BatchEvent]:

@@ -1,68 +1,16 @@
-"""The native dialect's answers, and the view of a job as one of them."""
-
-from __future__ import annotations
+"""The status of a job, as the native dialect shows it."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, Field, PlainSerializer, WithJsonSchema
+from pydantic import BaseModel, Field
 
-from augmentation_api.model import to_rfc3339
-from augmentation_api.status import AugmentationJobStatus, OutputStatus, Phase, PhaseEvent, Tally
-from augmentation_api.vocabulary import REQUIRES_ACTION, ConditionType, PhaseName, PhaseStatus, State
+from augmentation_api.status import OutputStatus, Phase, PhaseEvent, Tally
+from augmentation_api.vocabulary import PhaseName, PhaseStatus, State
 from augmentation_gateway.cache.records import ClassRecord, JobRecord
 from augmentation_gateway.jobs.outputs import page_url, planned, published
-
-Moment = Annotated[
-    datetime,
-    PlainSerializer(to_rfc3339, return_type=str, when_used="json"),
-    WithJsonSchema({"type": "string", "format": "date-time"}),
-]
-
-
-class ErrorResponse(BaseModel):
-    """Standard error response."""
-
-    detail: str = Field(description="Error message describing what went wrong")
-
-
-class ValidationProblem(BaseModel):
-    """One field that cannot be used."""
-
-    loc: list[str | int] = Field(description="Where the field is")
-    msg: str = Field(description="The field, its value and the fix")
-    type: str = Field(description="Kind of mistake")
-
-
-class ValidationErrorResponse(BaseModel):
-    """Validation error."""
-
-    detail: list[ValidationProblem]
-
-
-class AugmentationResponse(BaseModel):
-    """Response after creating an augmentation job."""
-
-    job_id: UUID = Field(description="Unique job identifier")
-    status: str = Field(description="Current job status")
-    message: str | None = None
-
-
-class CancelResponse(BaseModel):
-    """Response after cancelling an augmentation job."""
-
-    job_id: UUID = Field(description="Unique job identifier")
-    cancelled: bool = Field(description="Whether the job is cancelled, or being cancelled")
-    message: str | None = None
-
-
-class RetryResponse(BaseModel):
-    """Response after asking for an augmentation job to be tried again."""
-
-    job_id: UUID = Field(description="Unique job identifier")
-    attempt: int = Field(description="How often the job was asked to be tried again, this time included")
-    message: str | None = None
+from augmentation_gateway.views.job import Moment, error_of
 
 
 class PhaseEventView(BaseModel):
@@ -165,24 +113,6 @@ def status_view(record: JobRecord, runs_as: ClassRecord | None) -> AugmentationS
         error=error_of(status),
         output=output_view(published(record) or planned(output), runs_as) if output else None,
     )
-
-
-def error_of(status: AugmentationJobStatus) -> str | None:
-    """Why the job failed or, while it has not ended, what keeps it from going on; None where nothing is wrong."""
-    if status.state is State.FAILED:
-        failed = status.condition(ConditionType.FAILED)
-        of_phases = (phase.error for phase in reversed(status.phases) if phase.error)
-        return (failed.message if failed else None) or next(of_phases, None) or status.message or "The job failed."
-    if status.state is not None and status.state.is_final:
-        return None
-    for kind in (ConditionType.ACCEPTED, ConditionType.PLACED):
-        condition = status.condition(kind)
-        if condition is not None and condition.status == "False" and condition.message:
-            return condition.message
-    admitted = status.condition(ConditionType.ADMITTED)
-    if admitted is not None and admitted.status == "False" and admitted.reason in REQUIRES_ACTION:
-        return admitted.message or None
-    return None
 
 
 _ORDER = {name: position for position, name in enumerate(PhaseName)}

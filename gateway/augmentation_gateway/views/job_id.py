@@ -1,19 +1,22 @@
-"""Job ids as clients write them: a UUID in any case, or in base 36 behind `job_`."""
-
-from __future__ import annotations
+"""Job ids as clients write them: a UUID in any case, or `job_` and a number in base 36."""
 
 import json
 import re
+from typing import Annotated, Final
 from uuid import UUID
+
+from fastapi import Path
 
 from augmentation_gateway.problem import FieldProblem, Problem, invalid
 
-_UUID = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
-_BATCH_ID = re.compile(r"job_[0-9a-z]{1,25}", re.IGNORECASE | re.ASCII)
-BATCH_ID_PATTERN = r"^([Jj][Oo][Bb]_[0-9A-Za-z]{1,25}|[0-9A-Fa-f]{8}-?([0-9A-Fa-f]{4}-?){3}[0-9A-Fa-f]{12})$"
-"""The two forms, for documents."""
-_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
-_EXAMPLE = "2489e9ad-2ee2-8e00-8ec9-32d5f69181c0"
+JobId = Annotated[UUID, Path(description="Unique job identifier; upper and lower case are the same")]
+"""A job's UUID in the path of a route."""
+BATCH_ID_PATTERN: Final = r"^([Jj][Oo][Bb]_[0-9A-Za-z]{1,25}|[0-9A-Fa-f]{8}-?([0-9A-Fa-f]{4}-?){3}[0-9A-Fa-f]{12})$"
+"""Both forms, for documents."""
+_UUID: Final = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
+_BATCH_ID: Final = re.compile(r"job_[0-9a-z]{1,25}", re.IGNORECASE | re.ASCII)
+_DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
+_EXAMPLE: Final = "2489e9ad-2ee2-8e00-8ec9-32d5f69181c0"
 
 
 def read_uuid(text: str, field: str) -> str:

@@ -1,0 +1,180 @@
+"""What the native dialect takes and returns, besides the status and the summary of a job."""
+
+import json
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from augmentation_api.identifiers import API_VERSION, JOB_KIND
+from augmentation_api.spec import RepoID
+from augmentation_api.vocabulary import State
+from augmentation_gateway.cache.records import ClassRecord, JobRecord
+from augmentation_gateway.credentials.keys import ApiKey
+from augmentation_gateway.dialects.native.status import OutputView, output_view
+from augmentation_gateway.jobs.outputs import page_url, published, result_files
+from augmentation_gateway.jobs.query import Filters, Order
+from augmentation_gateway.views.job_spec import request_of
+
+MAX_PAGE = 200
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
+
+class AugmentationResponse(BaseModel):
+    """Response after creating an augmentation job."""
+
+    job_id: UUID = Field(description="Unique job identifier")
+    status: str = Field(description="Current job status")
+    message: str | None = None
+
+
+class CancelResponse(BaseModel):
+    """Response after cancelling an augmentation job."""
+
+    job_id: UUID = Field(description="Unique job identifier")
+    cancelled: bool = Field(description="Whether the job is cancelled, or being cancelled")
+    message: str | None = None
+
+
+class RetryResponse(BaseModel):
+    """Response after asking for an augmentation job to be tried again."""
+
+    job_id: UUID = Field(description="Unique job identifier")
+    attempt: int = Field(description="How often the job was asked to be tried again, this time included")
+    message: str | None = None
+
+
+class DryRunResponse(BaseModel):
+    """What a request that was only tried would have made."""
+
+    dry_run: bool = True
+    message: str
+    manifest: dict[str, Any] = Field(description="The AugmentationJob, for `kubectl apply -f`")
+
+
+class ListQuery(BaseModel):
+    """Which jobs to list. Filters are joined by "and"."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    project_id: UUID | None = Field(None, description="Only jobs of this project")
+    status: Annotated[list[State], Field(max_length=len(State))] = Field(
+        default=[], description="Only jobs in this state; may be given more than once"
+    )
+    dataset_id: RepoID | None = Field(None, description="Only jobs that augment this dataset, `owner/name`")
+    name: Annotated[str, StringConstraints(min_length=1, max_length=255)] | None = Field(
+        None, description="Only jobs with this text in their name; upper and lower case are the same"
+    )
+    q: Annotated[str, StringConstraints(min_length=1, max_length=255)] | None = Field(
+        None,
+        description="Only jobs with this text in their name, dataset, node or id; upper and lower case are the same",
+    )
+    sort: Order = Field(Order.NEWEST, description="What to sort by, with a minus from the last to the first")
+    limit: int = Field(50, ge=1, le=MAX_PAGE, description="Jobs on a page")
+    cursor: Annotated[str, StringConstraints(min_length=1, max_length=2048)] | None = Field(
+        None, description="next_cursor of the page before, with the same sort and filters"
+    )
+
+    @property
+    def filters(self) -> Filters:
+        """What the query asks for."""
+        return Filters(
+            project_id=self.project_id,
+            states=tuple(self.status),
+            dataset_id=self.dataset_id,
+            name=self.name,
+            text=self.q,
+        )
+
+
+class OutputFileView(BaseModel):
+    """A file of the published dataset."""
+
+    path: str = Field(description="Path in the dataset")
+    kind: str = Field(description="card, info, record (how it was made) or picture (before and after)")
+    media_type: str
+    url: str | None = Field(None, description="Where to get it; null where the dataset has no page on a hub")
+
+
+class OutputsResponse(BaseModel):
+    """The result of an augmentation job."""
+
+    job_id: UUID = Field(description="Unique job identifier")
+    output: OutputView | None = Field(None, description="The published dataset, once there is one")
+    files: list[OutputFileView] = Field(default=[], description="What is worth a look beside the episodes")
+
+
+def outputs_view(record: JobRecord, runs_as: ClassRecord | None) -> OutputsResponse:
+    """The result of a job; empty until there is one."""
+    output = published(record)
+    return OutputsResponse(
+        job_id=UUID(record.uid),
+        output=output_view(output, runs_as) if output else None,
+        files=[
+            OutputFileView(path=file.path, kind=file.kind, media_type=file.media_type, url=file.url)
+            for file in result_files(record, runs_as)
+        ],
+    )
+
+
+class PrincipalView(BaseModel):
+    """Who uses the key."""
+
+    type: Literal["user", "service"]
+    id: str
+
+
+class KeyView(BaseModel):
+    """The key that a request was sent with; never the key itself."""
+
+    id: str = Field(description="Name of the key")
+    principal: PrincipalView
+    organisation: str
+    namespace: str = Field(description="Kubernetes namespace whose jobs it sees and makes")
+    projects: list[str] = Field(description="Project ids it may use; `*`: every project")
+    expires_at: datetime | None = Field(description="When it ceases to be valid; null: it does not expire")
+    rights: list[Literal["read", "write"]] = Field(description="What it may do with jobs of these projects")
+
+
+def key_view(key: ApiKey) -> KeyView:
+    """A key as its user may see it."""
+    return KeyView(
+        id=key.id,
+        principal=PrincipalView(type=key.principal.type, id=key.principal.id),
+        organisation=key.organisation,
+        namespace=key.namespace,
+        projects=[str(project) for project in key.projects],
+        expires_at=key.expires_at,
+        rights=[right.value for right in key.rights],
+    )
+
+
+class ResourceView(BaseModel):
+    """The AugmentationJob; its fields are those of `kubectl explain augmentationjob`."""
+
+    api_version: str = Field(alias="apiVersion")
+    kind: str
+    metadata: dict[str, Any] = Field(description="name, namespace, uid and the like")
+    spec: dict[str, Any] = Field(description="What was asked for, with every default")
+    status: dict[str, Any] = Field(description="What has become of it; empty until the operator has seen the job")
+
+
+def encode_resource(record: JobRecord, runs_as: ClassRecord | None) -> bytes:
+    """The body of GET …/{job_id}/resource: the object, and in place of its result's address the one that is true."""
+    metadata = dict(record.raw["metadata"])
+    annotations = {name: text for name, text in metadata.get("annotations", {}).items() if name != _LAST_APPLIED}
+    metadata = {**metadata, "annotations": annotations}
+    whole = {"apiVersion": API_VERSION, "kind": JOB_KIND, "metadata": metadata, "spec": record.raw["spec"]}
+    status = dict(record.raw.get("status") or {})
+    if isinstance(output := status.get("output"), dict) and "url" in output:
+        url = page_url(record.status.output, runs_as) if record.status.output else None
+        status["output"] = {name: value for name, value in output.items() if name != "url"} | (
+            {"url": url} if url else {}
+        )
+    return json.dumps({**whole, "status": status}, separators=(",", ":")).encode()
+
+
+def encode_request(record: JobRecord) -> bytes:
+    """The body of GET …/{job_id}/request."""
+    return json.dumps(request_of(record)).encode()

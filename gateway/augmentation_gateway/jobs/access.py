@@ -1,0 +1,68 @@
+"""Which jobs a key may see and create. Plain functions; every dialect asks these and none decides by itself."""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from augmentation_gateway.cache.cluster_view import ClusterView
+from augmentation_gateway.cache.object_cache import Gone
+from augmentation_gateway.cache.records import JobRecord
+from augmentation_gateway.credentials.authentication import require
+from augmentation_gateway.credentials.keys import ApiKey, Right
+from augmentation_gateway.problem import Problem, no_such_job
+
+
+def require_project(key: ApiKey, project_id: UUID) -> None:
+    """Raise Problem 403 where the key may not make jobs of this project. Whether the project exists is not told."""
+    if not key.may_use_project(project_id):
+        raise Problem(403, f"Key {key.id!r} may not use project {project_id}: name a project of this key.")
+
+
+def find_job(key: ApiKey, uid: str, view: ClusterView) -> JobRecord:
+    """The job with this id, if the key may see it.
+
+    Raises:
+        Problem: 404 for a job that is not there and, no different, for one of another namespace or project;
+            503 while the jobs have not been read yet.
+    """
+    jobs = view.jobs_in(key.namespace)
+    record = jobs.get(uid) if jobs is not None else None
+    if record is None:
+        require_synced(view)
+    if record is None or not may_see(key, record):
+        raise no_such_job(uid)
+    return record
+
+
+def read_job(key: ApiKey, uid: str, view: ClusterView) -> JobRecord:
+    """The job with this id, for a key that may read. Raises Problem as `find_job` does, and 403."""
+    require(key, Right.READ)
+    return find_job(key, uid, view)
+
+
+def find_gone(key: ApiKey, uid: str, view: ClusterView) -> Gone[JobRecord] | None:
+    """What is remembered of a job that was there, if the key might have seen it."""
+    jobs = view.jobs_in(key.namespace)
+    gone = jobs.gone(uid) if jobs is not None else None
+    return gone if gone is not None and may_see(key, gone.record) else None
+
+
+def require_synced(view: ClusterView) -> None:
+    """Raise Problem 503 while the jobs have not been read once: before that, one that is not here may still exist."""
+    if not view.synced:
+        raise Problem(503, "The jobs have not been read from Kubernetes yet. Try again.", headers={"Retry-After": "1"})
+
+
+def may_see(key: ApiKey, record: JobRecord) -> bool:
+    """Whether a job is of this key's namespace and projects."""
+    if record.namespace != key.namespace:
+        return False
+    return key.may_use_all_projects or key.may_use_project(record.project_id)
+
+
+def visible(key: ApiKey, records: Iterable[JobRecord]) -> list[JobRecord]:
+    """Those of some jobs that a key may see. One loop for thousands of them, as a list needs."""
+    namespace = key.namespace
+    there = [record for record in records if record.namespace == namespace]
+    if key.may_use_all_projects:
+        return there
+    return [record for record in there if key.may_use_project(record.project_id)]
