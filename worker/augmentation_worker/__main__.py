@@ -14,7 +14,7 @@ from augmentation_worker.cluster.job import ClusterJob, LocalJob
 from augmentation_worker.cluster.manifest import ConfigMapManifests, LocalManifests
 from augmentation_worker.failure import TERMINATED_EXIT_CODE, Terminated, WorkerFailure
 from augmentation_worker.local import commands
-from augmentation_worker.run import run_phase, unforeseen
+from augmentation_worker.run import run_phase, unexpected_failure
 from augmentation_worker.settings import Settings, termination_message_path
 
 PHASES = (PhaseName.RESOLVE, PhaseName.AUGMENT, PhaseName.PUBLISH)
@@ -43,7 +43,7 @@ def _ended(work: Callable[[], None], on_failure: Callable[[WorkerFailure], None]
     try:
         work()
     except Terminated:
-        termination.ended()
+        termination.disarm()
         _log.info("asked to stop: what is recorded stays")
         return TERMINATED_EXIT_CODE
     except KeyboardInterrupt:
@@ -53,7 +53,7 @@ def _ended(work: Callable[[], None], on_failure: Callable[[WorkerFailure], None]
         on_failure(failure)
         return failure.reason.exit_code
     except Exception as error:
-        unexpected = unforeseen(error)
+        unexpected = unexpected_failure(error)
         on_failure(unexpected)
         return unexpected.reason.exit_code
     return 0

@@ -26,7 +26,7 @@ _WITHOUT_THEIR_WORDS = frozenset({"aiohttp", "h11", "http", "httpcore2", "httpx2
 _WORDS_LIMIT = 300
 
 
-def unforeseen_words(error: BaseException) -> str:
+def describe(error: BaseException) -> str:
     """An error that nobody foresaw in a few words: its kind and, unless a library for HTTP chose it, its text."""
     kind = type(error)
     if kind.__module__.partition(".")[0] in _WITHOUT_THEIR_WORDS:

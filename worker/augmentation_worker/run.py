@@ -22,7 +22,7 @@ from augmentation_worker.cluster.job import JobResource
 from augmentation_worker.cluster.manifest import ShardManifests
 from augmentation_worker.cluster.report import Report
 from augmentation_worker.cluster.reporter import Reporter, interval_for
-from augmentation_worker.failure import Terminated, WorkerFailure, unforeseen_words
+from augmentation_worker.failure import Terminated, WorkerFailure, describe
 from augmentation_worker.formats.conventions import CONVENTIONS
 from augmentation_worker.phases.session import Session
 from augmentation_worker.settings import Settings
@@ -91,7 +91,7 @@ def run_phase(
         _tell(reporter, phase, failure, settings)
         raise
     except Exception as error:
-        unexpected = unforeseen(error)
+        unexpected = unexpected_failure(error)
         _tell(reporter, phase, unexpected, settings)
         raise unexpected from error
     reporter.close(LAST_STATUS_SECONDS)
@@ -117,18 +117,18 @@ def _share(phase: PhaseName, settings: Settings, of_phase: int, least: int) -> i
 
 def _retry_event(reporter: Reporter) -> Callable[[int, str], None]:
     def on_retry(attempt: int, problem: str) -> None:
-        _log.warning("asking the hub again (%d): %s", attempt, problem)
-        reporter.event("retrying", "The hub does not answer: asking again", error=problem, retry_attempt=attempt)
+        _log.warning("retrying a request to the storage (retry %d): %s", attempt, problem)
+        reporter.event("retrying", "A request to the storage failed: retrying", error=problem, retry_attempt=attempt)
 
     return on_retry
 
 
-def unforeseen(error: Exception) -> WorkerFailure:
+def unexpected_failure(error: Exception) -> WorkerFailure:
     """The failure that an error is which nobody foresaw; the log says where it was raised."""
     if is_disk_full(error):
         return scratch_full()
-    _log.error("unforeseen error", exc_info=error)
-    return WorkerFailure(FailureReason.INTERNAL_ERROR, f"unforeseen error, see the log: {unforeseen_words(error)}")
+    _log.error("unexpected error", exc_info=error)
+    return WorkerFailure(FailureReason.INTERNAL_ERROR, f"unexpected error (see the log): {describe(error)}")
 
 
 def _tell(reporter: Reporter, phase: PhaseName, failure: WorkerFailure, settings: Settings) -> None:

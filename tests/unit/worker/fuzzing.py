@@ -406,7 +406,7 @@ TARGETS: Mapping[str, tuple[st.SearchStrategy[Any], Callable[[Any], object]]] = 
 def _check_words(error: Exception) -> None:
     if isinstance(error, WorkerFailure):
         assert error.message.isprintable(), error.message
-        assert "unforeseen" not in error.message
+        assert "unexpected error" not in error.message
 
 
 def fuzz(name: str, *, examples: int, number: int | None = None) -> int:

@@ -15,7 +15,7 @@ from augmentation_worker import secrecy
 from augmentation_worker.cluster.connection import RETRY_SECONDS, ApiServerUnavailable
 from augmentation_worker.cluster.job import JobResource
 from augmentation_worker.cluster.report import Report
-from augmentation_worker.failure import WorkerFailure, unforeseen_words
+from augmentation_worker.failure import WorkerFailure, describe
 
 INTERVAL_SECONDS = 2.0
 """Writes of one pod are at least so far apart."""
@@ -138,7 +138,7 @@ class Reporter:
             self._give_up(failure.reason, failure.message)
         except Exception as error:  # the thread must not end without a word
             _log.exception("the status could not be written")
-            self._give_up(FailureReason.INTERNAL_ERROR, f"the status could not be written: {unforeseen_words(error)}")
+            self._give_up(FailureReason.INTERNAL_ERROR, f"the status could not be written: {describe(error)}")
 
     def _wait_for_change(self) -> bool:
         """Wait for something to write. False: the pod is done, and everything is written."""

@@ -12,7 +12,7 @@ from augmentation_worker.cluster.connection import ApiServerUnavailable, retry_u
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.settings import Settings
 from augmentation_worker.storage.hub.errors import HubAccess, Side, explained
-from augmentation_worker.storage.hub.patience import HubUnreachable, Patience, PatientTransport
+from augmentation_worker.storage.hub.retry_budget import HubUnreachable, RetryBudget, RetryingTransport
 
 WITH_TOKEN = HubAccess("https://hub.example", authenticated=True, secret="hub-token/token")
 ANONYMOUS = HubAccess("https://hub.example", authenticated=False, secret="hub-token/token")
@@ -82,8 +82,8 @@ class Script(httpx2.BaseTransport):
 
 def test_a_request_is_sent_again_and_every_retry_is_told() -> None:
     told: list[tuple[int, str]] = []
-    transport = PatientTransport(
-        Script(503, 429, 200), Patience(5, lambda number, problem: told.append((number, problem)))
+    transport = RetryingTransport(
+        Script(503, 429, 200), RetryBudget(5, lambda number, problem: told.append((number, problem)))
     )
     with httpx2.Client(transport=transport) as client:
         assert client.get("https://hub.example/api?signature=secret").status_code == 200
@@ -92,8 +92,8 @@ def test_a_request_is_sent_again_and_every_retry_is_told() -> None:
     assert "secret" not in told[0][1]
 
 
-def test_patience_ends() -> None:
-    transport = PatientTransport(Script(0, 0, 0, 0), Patience(0.6, lambda number, problem: None))
+def test_requests_are_not_retried_when_the_budget_is_spent() -> None:
+    transport = RetryingTransport(Script(0, 0, 0, 0), RetryBudget(0.6, lambda number, problem: None))
     with (
         httpx2.Client(transport=transport) as client,
         pytest.raises(HubUnreachable, match="cannot be connected to; tried 2 times"),
@@ -102,20 +102,22 @@ def test_patience_ends() -> None:
 
 
 def test_a_refusal_is_not_retried() -> None:
-    with httpx2.Client(transport=PatientTransport(Script(404), Patience(5, lambda number, problem: None))) as client:
+    with httpx2.Client(
+        transport=RetryingTransport(Script(404), RetryBudget(5, lambda number, problem: None))
+    ) as client:
         assert client.get("https://hub.example/api").status_code == 404
 
 
 def test_a_body_that_streams_from_a_file_is_left_to_the_client_to_send_again(tmp_path: Path) -> None:
     (tmp_path / "blob").write_bytes(b"x" * 10)
     told: list[int] = []
-    transport = PatientTransport(Script(503), Patience(5, lambda number, problem: told.append(number)))
+    transport = RetryingTransport(Script(503), RetryBudget(5, lambda number, problem: told.append(number)))
     with httpx2.Client(transport=transport) as client, (tmp_path / "blob").open("rb") as blob:
         assert client.put("https://hub.example/blob", content=blob).status_code == 503
     assert told == [1]
 
 
-def test_kubernetes_is_asked_again_until_patience_ends() -> None:
+def test_requests_to_the_api_server_are_retried_until_it_answers() -> None:
     answers = iter([ApiServerUnavailable("away"), "there"])
 
     def request() -> str:

@@ -8,9 +8,10 @@ can make an access fail, but cannot lead it elsewhere.
 import errno
 import os
 import stat
-from collections.abc import Sequence
+import weakref
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PosixPath
 from types import TracebackType
 from typing import Self
 
@@ -30,6 +31,9 @@ _KINDS = {
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
 }
+
+
+_Names = tuple[str, ...]
 
 
 class EntryRefused(Exception):
@@ -145,6 +149,70 @@ class HeldFolder:
     ) -> None:
         """Let go of it."""
         self.close()
+
+
+class HeldFile(PosixPath):
+    """The path of an open file of this process: whoever opens it gets the very file that was checked.
+
+    The file is let go of with the last reference to this object, so keep it while its text is in use.
+    """
+
+    @classmethod
+    def of(cls, descriptor: int) -> Self:
+        """Take over an open descriptor."""
+        held = cls(f"/proc/self/fd/{descriptor}")
+        weakref.finalize(held, os.close, descriptor).atexit = False
+        return held
+
+
+def prune(folder: HeldFolder, keep: Collection[str]) -> None:
+    """Remove all files but those to keep, all links, and then all empty folders.
+
+    Args:
+        folder: the folder.
+        keep: paths of regular files.
+    """
+    folders = list(_folders_in(folder))
+    for names in folders:
+        with folder.within(names) as held:
+            for name, is_regular in _entries(held):
+                if not is_regular or "/".join((*names, name)) not in keep:
+                    held.unlink(name)
+    for names in reversed(folders[1:]):
+        with folder.within(names[:-1]) as held:
+            held.remove_folder(names[-1])
+
+
+def remove_if_empty(parent: HeldFolder, name: str) -> bool:
+    """Remove a folder that holds nothing but empty folders; gives whether it is gone (or was not there)."""
+    if parent.status(name) is None:
+        return True
+    with parent.within([name]) as folder:
+        folders = list(_folders_in(folder))
+        for names in reversed(folders[1:]):
+            with folder.within(names[:-1]) as held:
+                held.remove_folder(names[-1])
+    return parent.remove_folder(name)
+
+
+def _folders_in(folder: HeldFolder) -> Iterator[_Names]:
+    """The folder itself, by no names, and all folders in it, each before those that it holds."""
+    pending: list[_Names] = [()]
+    while pending:
+        names = pending.pop()
+        yield names
+        with folder.within(names) as held, os.scandir(held.descriptor) as entries:
+            pending += [(*names, entry.name) for entry in entries if entry.is_dir(follow_symlinks=False)]
+
+
+def _entries(held: HeldFolder) -> list[tuple[str, bool]]:
+    """What is in a folder and no folder itself, and whether it is a regular file."""
+    with os.scandir(held.descriptor) as entries:
+        return [
+            (entry.name, entry.is_file(follow_symlinks=False))
+            for entry in entries
+            if not entry.is_dir(follow_symlinks=False)
+        ]
 
 
 def kind_of(mode: int) -> str:

@@ -21,8 +21,7 @@ from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.storage.disk import is_disk_full, output_full
 from augmentation_worker.storage.folder.dataset_folder import DatasetFolder, Listing
 from augmentation_worker.storage.folder.fingerprint import fingerprint
-from augmentation_worker.storage.folder.held_folder import EntryRefused, HeldFolder
-from augmentation_worker.storage.folder.pruning import prune, remove_if_empty
+from augmentation_worker.storage.folder.held_folder import EntryRefused, HeldFolder, prune, remove_if_empty
 from augmentation_worker.storage.folder.source import FolderSource
 from augmentation_worker.storage.port import (
     NO_CONVENTIONS,

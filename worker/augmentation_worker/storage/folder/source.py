@@ -14,8 +14,7 @@ from augmentation_worker.dataset_path import DatasetPath, PathRefused, shown
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.storage.folder.dataset_folder import DatasetFolder
 from augmentation_worker.storage.folder.fingerprint import fingerprint
-from augmentation_worker.storage.folder.held_file import HeldFile
-from augmentation_worker.storage.folder.held_folder import EntryRefused
+from augmentation_worker.storage.folder.held_folder import EntryRefused, HeldFile
 from augmentation_worker.storage.port import (
     MOST_SMALL_BYTES,
     NO_CONVENTIONS,

@@ -16,14 +16,13 @@ from augmentation_api import FailureReason
 from augmentation_worker import secrecy
 from augmentation_worker.dataset_path import DatasetPath, PathRefused, checked_listing
 from augmentation_worker.failure import WorkerFailure
-from augmentation_worker.storage.hub import patience, uploaded_files
-from augmentation_worker.storage.hub.answer_types import listed_file, named_refs, text
+from augmentation_worker.storage.hub import retry_budget, uploaded_files
 from augmentation_worker.storage.hub.audience import Audience, audience_of
 from augmentation_worker.storage.hub.errors import HubAccess, Side, explained
 from augmentation_worker.storage.hub.partial_file import RANGE_BYTES, PartialFile
-from augmentation_worker.storage.hub.patience import OnRetry, Patience
+from augmentation_worker.storage.hub.retry_budget import RetryBudget
 from augmentation_worker.storage.hub.token import check_token
-from augmentation_worker.storage.port import OutputMoved, StoredFile
+from augmentation_worker.storage.port import OnRetry, OutputMoved, StoredFile
 
 DATASET = "dataset"
 MAIN = "main"
@@ -56,19 +55,17 @@ class HubClient:
         endpoint: base URL, no slash at its end.
         token: None: anonymous.
         secret: `name/key` of the Secret the token comes from, for messages.
-        patience_seconds: how long a hub that fails is asked again.
-        on_retry: told of every retry.
+        retry_seconds: how long requests are retried while the hub fails.
+        on_retry: called before every retry.
     """
 
-    def __init__(
-        self, endpoint: str, token: str | None, secret: str, patience_seconds: float, on_retry: OnRetry
-    ) -> None:
+    def __init__(self, endpoint: str, token: str | None, secret: str, retry_seconds: float, on_retry: OnRetry) -> None:
         if token is not None:
             check_token(token.encode(errors="replace"), secret)
             secrecy.keep(token)
         self.access = HubAccess(endpoint, token is not None, secret)
         self._api = HfApi(endpoint=endpoint, token=token or False, library_name="augmentation-worker")
-        patience.install(Patience(patience_seconds, on_retry), endpoint, token)
+        retry_budget.install(RetryBudget(retry_seconds, on_retry), endpoint, token)
 
     def user(self) -> str:
         """Name of the token's user: the namespace they own."""
@@ -79,18 +76,18 @@ class HubClient:
                 "the Secret, or name another one in spec.credentialsSecretRef",
             )
         with explained(self.access, "output", "of the token's user"):
-            return text(self._api.whoami()["name"])
+            return _text(self._api.whoami()["name"])
 
     def refs(self, dataset: str, side: Side) -> GitRefs:
         """Branches and tags."""
         with explained(self.access, side, dataset):
-            return named_refs(self._api.list_repo_refs(dataset, repo_type=DATASET))
+            return _named_refs(self._api.list_repo_refs(dataset, repo_type=DATASET))
 
     def commit_of(self, dataset: str, revision: str, side: Side) -> str:
         """The commit that a branch, tag or commit id stands for."""
         try:
             with explained(self.access, side, dataset):
-                sha = text(self._api.dataset_info(dataset, revision=revision).sha or "")
+                sha = _text(self._api.dataset_info(dataset, revision=revision).sha or "")
         except WorkerFailure as failure:
             if not isinstance(failure.__cause__, RevisionNotFoundError):
                 raise
@@ -105,7 +102,7 @@ class HubClient:
     def head(self, dataset: str) -> str | None:
         """The commit that main is at; None where a dataset was created without one."""
         with explained(self.access, "output", dataset):
-            sha = text(self._api.dataset_info(dataset).sha or "")
+            sha = _text(self._api.dataset_info(dataset).sha or "")
         return self._commit_id(sha) if sha else None
 
     def audience(self, dataset: str, side: Side) -> Audience:
@@ -123,11 +120,11 @@ class HubClient:
         """
         with explained(self.access, side, dataset):
             tree = self._api.list_repo_tree(dataset, recursive=True, revision=commit, repo_type=DATASET)
-            entries = [listed_file(entry) for entry in tree if isinstance(entry, RepoFile)]
+            entries = [_listed_file(entry) for entry in tree if isinstance(entry, RepoFile)]
         try:
             paths = checked_listing(entry.path for entry in entries)
         except PathRefused as error:
-            raise self._odd_listing(dataset, side, error) from error
+            raise self._unusable_listing(dataset, side, error) from error
         return {
             path: RemoteFile(path, entry.size, entry.blob_id, entry.lfs.sha256 if entry.lfs else None)
             for path, entry in zip(paths, entries, strict=True)
@@ -230,19 +227,19 @@ class HubClient:
         if secrecy.redacted(text) != text:
             raise WorkerFailure(
                 FailureReason.HUB_UNAVAILABLE,
-                f"the hub {self.access.endpoint} cannot be used now: what it names as a commit holds a part of the "
+                f"the hub {self.access.endpoint} is unavailable: what it names as a commit holds a part of the "
                 "token that it was asked with",
             )
         return text
 
-    def _odd_listing(self, dataset: str, side: Side, error: PathRefused) -> WorkerFailure:
+    def _unusable_listing(self, dataset: str, side: Side, error: PathRefused) -> WorkerFailure:
         fix = {
             "source": (FailureReason.SOURCE_INVALID, "rename or delete that file there, or use another revision"),
             "output": (FailureReason.OUTPUT_CONFLICT, "rename or delete that file there, or name another dataset"),
         }
         reason, way = fix[side]
         return WorkerFailure(
-            reason, f"of the dataset {dataset} on {self.access.endpoint} no file can be used: {error}; {way}"
+            reason, f"no file of the dataset {dataset} on {self.access.endpoint} can be used: {error}; {way}"
         )
 
     def _unknown_revision(self, dataset: str, revision: str, side: Side) -> WorkerFailure:
@@ -256,4 +253,25 @@ class HubClient:
         )
 
 
-__all__ = ["EntryNotFoundError", "HubClient", "RemoteFile"]
+def _text(value: object) -> str:
+    """A text. Raises TypeError: huggingface_hub hands over whatever is in the JSON, typed as what it should be."""
+    if not isinstance(value, str):
+        raise TypeError(f"a text is {type(value).__name__}")
+    return value
+
+
+def _listed_file(file: RepoFile) -> RepoFile:
+    """A file of which path, identities and size are what they should be."""
+    for value in (file.path, file.blob_id, *((file.lfs.sha256,) if file.lfs else ())):
+        _text(value)
+    if not isinstance(file.size, int) or isinstance(file.size, bool) or file.size < 0:
+        raise TypeError(f"a size is {type(file.size).__name__}")
+    return file
+
+
+def _named_refs(refs: GitRefs) -> GitRefs:
+    """Branches and tags of which each has a name and a commit."""
+    for ref in (*refs.branches, *refs.tags):
+        _text(ref.name)
+        _text(ref.target_commit)
+    return refs

@@ -1,4 +1,4 @@
-"""From what huggingface_hub raises to the typed reasons a job fails for, in words that name the cause and the fix."""
+"""The hub's errors as typed reasons of a job's failure, in messages that name the cause and the fix."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,12 +20,12 @@ from augmentation_kube import connection_failure
 from augmentation_worker import secrecy
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.storage.disk import is_disk_full, scratch_full
-from augmentation_worker.storage.hub.patience import PASSING_STATUSES, HubUnreachable
+from augmentation_worker.storage.hub.retry_budget import RETRYABLE_STATUSES, HubUnreachable
 
 Side = Literal["source", "output"]
 QUOTE_LIMIT = 300
 """Most characters that are quoted of what a hub says: it may be a whole page, or the request itself."""
-_UNSENT = (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError)
+_NO_ANSWER = (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError)
 """What httpx2 raises where there is no answer to read."""
 
 
@@ -52,8 +52,8 @@ class HubAccess:
         return f"without a token{missing}"
 
 
-_NOT_FORESEEN_BY_THE_CLIENT = (TypeError, AttributeError, LookupError, RecursionError, OverflowError)
-"""What huggingface_hub raises for an answer of another form than it takes for granted."""
+_UNEXPECTED_ANSWER = (TypeError, AttributeError, LookupError, RecursionError, OverflowError)
+"""What huggingface_hub raises for an answer that does not have the form it expects."""
 
 
 @contextmanager
@@ -68,22 +68,22 @@ def explained(access: HubAccess, side: Side, dataset: str) -> Iterator[None]:
         raise failure or _unavailable(access, "it does not say what the file is") from error
     except EntryNotFoundError:
         raise
-    except (HfHubHTTPError, *_UNSENT, HubUnreachable, OSError, ValueError) as error:
+    except (HfHubHTTPError, *_NO_ANSWER, HubUnreachable, OSError, ValueError) as error:
         failure = failure_of(error, access, side, dataset)
         # An OSError without a number is huggingface_hub's word for a file of another size than was announced.
         if failure is None and isinstance(error, OSError) and (type(error) is not OSError or error.errno is not None):
             raise
-        raise failure or _odd_answer(access, error) from error
-    except _NOT_FORESEEN_BY_THE_CLIENT as error:
-        raise _odd_answer(access, error) from error
+        raise failure or _invalid_answer(access, error) from error
+    except _UNEXPECTED_ANSWER as error:
+        raise _invalid_answer(access, error) from error
 
 
-def _odd_answer(access: HubAccess, error: Exception) -> WorkerFailure:
+def _invalid_answer(access: HubAccess, error: Exception) -> WorkerFailure:
     return _unavailable(access, f"its answer is not that of a hub ({type(error).__name__})")
 
 
 def failure_of(error: Exception, access: HubAccess, side: Side, dataset: str) -> WorkerFailure | None:
-    """What the job fails of; None if the error is not the hub's nor the disk's."""
+    """The job's failure; None if the error is neither the hub's nor the disk's."""
     if isinstance(error, GatedRepoError):
         return WorkerFailure(
             FailureReason.SOURCE_ACCESS_DENIED,
@@ -96,7 +96,7 @@ def failure_of(error: Exception, access: HubAccess, side: Side, dataset: str) ->
         return WorkerFailure(FailureReason.REVISION_NOT_FOUND, f"{_where(access, side, dataset)} lacks that revision")
     if isinstance(error, HfHubHTTPError):
         return _refused(error, access, side, dataset)
-    if isinstance(error, (*_UNSENT, HubUnreachable)):
+    if isinstance(error, (*_NO_ANSWER, HubUnreachable)):
         described = str(error) if isinstance(error, HubUnreachable) else connection_failure.describe(error)
         return _unavailable(access, described)
     return scratch_full() if is_disk_full(error) else None
@@ -122,16 +122,16 @@ def _not_found(access: HubAccess, side: Side, dataset: str) -> WorkerFailure:
 
 
 def _unavailable(access: HubAccess, problem: str) -> WorkerFailure:
-    return WorkerFailure(FailureReason.HUB_UNAVAILABLE, f"the hub {access.endpoint} cannot be used now: {problem}")
+    return WorkerFailure(FailureReason.HUB_UNAVAILABLE, f"the hub {access.endpoint} is unavailable: {problem}")
 
 
 def _refused(error: HfHubHTTPError, access: HubAccess, side: Side, dataset: str) -> WorkerFailure:
     status = error.response.status_code if error.response is not None else 0
-    said = f" (it says: {secrecy.fit(error.server_message, QUOTE_LIMIT)})" if error.server_message else ""
+    quote = f" (it says: {secrecy.fit(error.server_message, QUOTE_LIMIT)})" if error.server_message else ""
     if status == 401:
         return WorkerFailure(
             FailureReason.CREDENTIALS_INVALID,
-            f"the hub {access.endpoint} does not accept the request {access.caller}{said}: put a valid token into the "
+            f"the hub {access.endpoint} does not accept the request {access.caller}{quote}: put a valid token into the "
             "Secret, or name another one in spec.credentialsSecretRef",
         )
     if status == 403:
@@ -139,11 +139,11 @@ def _refused(error: HfHubHTTPError, access: HubAccess, side: Side, dataset: str)
         action = "read" if side == "source" else "written"
         return WorkerFailure(
             reason,
-            f"{_where(access, side, dataset)} may not be {action} {access.caller}{said}: use a token with that right "
+            f"{_where(access, side, dataset)} may not be {action} {access.caller}{quote}: use a token with that right "
             "in spec.credentialsSecretRef, or name another dataset",
         )
-    if status in PASSING_STATUSES or status >= 500:
-        return _unavailable(access, f"status {status}{said}")
+    if status in RETRYABLE_STATUSES or status >= 500:
+        return _unavailable(access, f"status {status}{quote}")
     return WorkerFailure(
-        FailureReason.INTERNAL_ERROR, f"the hub {access.endpoint} refused a request with status {status}{said}"
+        FailureReason.INTERNAL_ERROR, f"the hub {access.endpoint} refused a request with status {status}{quote}"
     )

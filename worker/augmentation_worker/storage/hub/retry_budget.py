@@ -1,14 +1,13 @@
-"""Ask a hub that does not answer again: one retry policy below every request, bounded in time and told to the status.
+"""Retries of requests to a hub: one policy below every request, bounded in time and reported to the status.
 
-It sits in the HTTP transport, because only there all requests pass, whichever huggingface_hub method makes them.
+It is part of the HTTP transport, which all requests pass, whichever method of huggingface_hub makes them.
 huggingface_hub has a backoff of its own for some requests; it never starts, as an answer that calls for it either
 does not get through here or ends in HubUnreachable, which it does not catch. The one exception are bodies that stream
-from a file: those cannot be sent again from here, and huggingface_hub, which can, does.
+from a file: those cannot be sent a second time from here, and huggingface_hub, which can, does.
 """
 
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import httpx2
@@ -17,28 +16,26 @@ from huggingface_hub.utils._http import hf_request_event_hook
 
 from augmentation_kube import connection_failure
 from augmentation_worker.storage.hub.destinations import checked_transport
+from augmentation_worker.storage.port import OnRetry
 
-PASSING_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
+RETRYABLE_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 FIRST_WAIT_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 10.0
-_PASSING_ERRORS = (httpx2.TimeoutException, httpx2.NetworkError, httpx2.RemoteProtocolError)
+_TRANSIENT_ERRORS = (httpx2.TimeoutException, httpx2.NetworkError, httpx2.RemoteProtocolError)
 _TIMEOUT = httpx2.Timeout(120.0, connect=10.0)
-
-OnRetry = Callable[[int, str], None]
-"""Called with the number of the coming attempt (1 is the first retry) and what was wrong with the last."""
 
 
 class HubUnreachable(Exception):
-    """The hub did not answer, or answered that it cannot now, until patience ran out."""
+    """The hub did not answer, or not with more than a transient failure, until the retry budget was spent."""
 
 
 @dataclass
-class Patience:
-    """How long the hub may fail without a single answer in between; shared by all threads.
+class RetryBudget:
+    """How long a hub may fail without a single answer in between; one budget for all threads.
 
     Args:
         seconds: total, from the first failure on.
-        on_retry: told of every retry.
+        on_retry: called before every retry.
     """
 
     seconds: float
@@ -46,13 +43,13 @@ class Patience:
     _failing_since: float | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def answered(self) -> None:
-        """A request got through: what failed before is forgotten."""
+    def restore(self) -> None:
+        """Start over: a request got through."""
         with self._lock:
             self._failing_since = None
 
-    def wait_after(self, attempt: int, problem: str, asked_wait: float | None) -> float:
-        """Seconds to wait before the retry number `attempt`. Raises HubUnreachable when patience has run out."""
+    def spend(self, attempt: int, problem: str, asked_wait: float | None) -> float:
+        """Seconds to wait before the retry number `attempt`. Raises HubUnreachable when nothing is left."""
         now = time.monotonic()
         with self._lock:
             self._failing_since = self._failing_since or now
@@ -66,27 +63,27 @@ class Patience:
         return wait
 
 
-class PatientTransport(httpx2.BaseTransport):
-    """Sends a request again while the hub fails in a way that may pass."""
+class RetryingTransport(httpx2.BaseTransport):
+    """Retries a request while the hub fails in a transient way."""
 
-    def __init__(self, inner: httpx2.BaseTransport, patience: Patience) -> None:
+    def __init__(self, inner: httpx2.BaseTransport, budget: RetryBudget) -> None:
         self._inner = inner
-        self._patience = patience
+        self._budget = budget
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        """One request, as often as patience allows. Raises HubUnreachable."""
+        """Send a request, as often as the budget allows. Raises HubUnreachable."""
         attempt = 1
         while True:
             failure: Exception | None = None
             response: httpx2.Response | None = None
             try:
                 response = self._inner.handle_request(request)
-            except _PASSING_ERRORS as error:
+            except _TRANSIENT_ERRORS as error:
                 failure = error
-            if response is not None and response.status_code not in PASSING_STATUSES:
-                self._patience.answered()
+            if response is not None and response.status_code not in RETRYABLE_STATUSES:
+                self._budget.restore()
                 return response
-            wait = self._patience.wait_after(attempt, _described(request, response, failure), _asked_wait(response))
+            wait = self._budget.spend(attempt, _described(request, response, failure), _asked_wait(response))
             if not isinstance(request.stream, httpx2.ByteStream):
                 if response is not None:
                     return response
@@ -101,17 +98,17 @@ class PatientTransport(httpx2.BaseTransport):
         self._inner.close()
 
 
-def install(patience: Patience, endpoint: str, token: str | None) -> None:
-    """Make every later request of huggingface_hub in this process patient in this way.
+def install(budget: RetryBudget, endpoint: str, token: str | None) -> None:
+    """Retry every later request of huggingface_hub in this process within this budget.
 
     Args:
-        patience: how often a request is sent again.
+        budget: of all requests.
         endpoint: base URL of the hub, which decides where its answers may send this process.
         token: for the hub alone.
     """
     set_client_factory(
         lambda: httpx2.Client(
-            transport=PatientTransport(checked_transport(endpoint, token), patience),
+            transport=RetryingTransport(checked_transport(endpoint, token), budget),
             event_hooks={"request": [hf_request_event_hook]},
             follow_redirects=True,
             timeout=_TIMEOUT,
