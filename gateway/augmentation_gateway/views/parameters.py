@@ -22,15 +22,12 @@ _NAMES: Final = {
     "lighting.brightness": "augment_brightness",
     "lighting.contrast": "augment_contrast",
     "lighting.colorTemperature": "augment_color_temp",
-    "noise.kind": "noise_type",
-    "blur.kind": "blur_type",
-    "occlusion.kind": "occlusion_type",
     "occlusion.patches": "occlusion_num_patches",
     "gamma.exponent": "gamma",
     "hueSaturation.hue": "hue_shift",
     "hueSaturation.saturation": "saturation",
 }
-"""Released fields that are not named `<transform>_<parameter>`."""
+"""Released fields that are not named `<transform>_<parameter>`, or `<transform>_type` for its `kind`."""
 _OUTER_BOUNDS_ONLY: Final = {
     "augment_brightness_min": Le,
     "augment_brightness_max": Ge,
@@ -87,7 +84,7 @@ class Parameter:
 def _parameters(transform: TransformName) -> tuple[Parameter, ...]:
     return tuple(
         Parameter(
-            _NAMES.get(f"{transform}.{info.alias}", f"{to_snake(transform)}_{name}"),
+            _NAMES.get(f"{transform}.{info.alias}", f"{to_snake(transform)}_{'type' if name == 'kind' else name}"),
             f"augmentation.{transform}.{info.alias}",
             info,
         )
