@@ -167,7 +167,7 @@ def test_a_running_job_is_followed_live_to_its_end(visitor: Visitor, jobs: Jobs,
     visitor.sign_in(address=f"/#/jobs/{job_id}")
     expect(page.get_by_role("heading", level=1)).to_have_text("pusht in varied lighting")
     expect(page.get_by_text("live", exact=True)).to_be_visible()
-    told = "11 of 24 episodes · 1,149 of 2,736 frames · 17 MiB · 84 frames a second · about 1m 15s left"
+    told = "11 of 24 episodes · 1,149 of 2,736 frames · 17 MiB · 84 frames per second · about 1m 15s left"
     expect(page.get_by_text(told)).to_be_visible()
     phases = page.get_by_role("list", name="Phases").get_by_role("listitem")
     expect(phases).to_have_count(4)
