@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field, StringConstraints, field_validator, mode
 
 from augmentation_api.episode_ranges import disjoint, parse_ranges
 from augmentation_api.model import Model, kubernetes_rule
-from augmentation_api.transforms import MAX_SEED, Transforms
+from augmentation_api.transforms import Seed, Transforms
 from augmentation_api.vocabulary import (
     AugmentationMode,
     AugmentationType,
@@ -25,7 +25,12 @@ MAX_SECONDS = 10 * 365 * 24 * 3600
 
 RepoID = Annotated[str, StringConstraints(pattern=REPO_ID_PATTERN, max_length=193)]
 ObjectName = Annotated[str, StringConstraints(pattern=DNS_LABEL_PATTERN, max_length=253)]
+DisplayName = Annotated[str, StringConstraints(max_length=255)]
+Revision = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 CameraKey = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Cameras = Annotated[list[CameraKey], Field(max_length=64)]
+Episodes = Annotated[str, StringConstraints(pattern=EPISODES_PATTERN, max_length=4096)]
+Parallelism = Annotated[int, Field(ge=1, le=1000)]
 _FOLDER_NAME = r"([^./\x00][^/\x00]*|\.[^./\x00][^/\x00]*|\.\.[^/\x00]+)"
 VolumePath = Annotated[str, StringConstraints(max_length=1024, pattern=rf"^{_FOLDER_NAME}(/{_FOLDER_NAME})*$")]
 """A relative path without `.`, `..` or empty parts: it cannot leave the volume."""
@@ -35,7 +40,7 @@ class HubSource(Model):
     """A dataset on a Hugging Face compatible hub."""
 
     repo_id: RepoID = Field(alias="repoID", description="Dataset on the hub, `owner/name`.")
-    revision: Annotated[str, StringConstraints(min_length=1, max_length=255)] | None = Field(
+    revision: Revision | None = Field(
         None,
         description="Branch, tag or commit to read. Pinned to a commit when the job is resolved. Default: the tag of "
         "the dataset's format version, as LeRobot picks it, else main.",
@@ -164,13 +169,12 @@ class CredentialsSecretRef(Model):
 class Augmentation(Transforms):
     """What is done to the camera images."""
 
-    cameras: list[CameraKey] = Field(
+    cameras: Cameras = Field(
         default=[],
-        max_length=64,
         description="Camera keys to augment, e.g. observation.images.top, or columns of an image dataset; empty: all "
         "color cameras.",
     )
-    episodes: Annotated[str, StringConstraints(pattern=EPISODES_PATTERN, max_length=4096)] = Field(
+    episodes: Episodes = Field(
         "",
         description="Episodes to augment, as indices and half-open ranges: `0:100,150`; empty: all. For an image "
         "dataset these are rows, counted through all splits in their order.",
@@ -211,7 +215,7 @@ class Generative(Model):
     control_weight: float | None = Field(None, ge=0, le=1, description="How strictly the control is followed, 0 to 1.")
     guidance: float | None = Field(None, ge=0, le=50, description="Classifier-free guidance scale.")
     num_steps: int | None = Field(None, ge=1, le=200, description="Diffusion steps.")
-    seed: int | None = Field(None, ge=0, le=MAX_SEED, description="Seed of the model. Default: augmentation.seed.")
+    seed: Seed | None = Field(None, description="Seed of the model. Default: augmentation.seed.")
     model_variant: Annotated[str, StringConstraints(max_length=255)] | None = Field(
         None, description="Variant of the model, by the name that the image of the class gives it."
     )
@@ -272,7 +276,7 @@ class AugmentationJobSpec(Model):
 
     model_config = ConfigDict(json_schema_extra=_change_rules)
 
-    display_name: str | None = Field(None, max_length=255, description="Human-readable name.")
+    display_name: DisplayName | None = Field(None, description="Human-readable name.")
     project_id: UUID | None = Field(None, alias="projectID", description="Project the job belongs to.")
     type: AugmentationType = Field(
         AugmentationType.DETERMINISTIC, description="Kind of augmentation; selects the default class."
@@ -287,10 +291,8 @@ class AugmentationJobSpec(Model):
     )
     augmentation: Augmentation = Field(default=Augmentation(), description="What is done to the camera images.")
     generative: Generative | None = Field(None, description="Parameters of generative augmentation.")
-    parallelism: int | None = Field(
+    parallelism: Parallelism | None = Field(
         None,
-        ge=1,
-        le=1000,
         description="Maximum number of shards that run concurrently. Also the minimum number of shards, if there are "
         "enough episodes. Default: all shards, within the limits of the class.",
     )

@@ -20,6 +20,7 @@ MAX_SEED = 2**53 - 1
 """Largest integer that every JSON parser reads exactly (RFC 8259, section 6)."""
 
 Copies = Annotated[int, Field(ge=1, le=MAX_COPIES)]
+Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
 
 
 class TransformName(StrEnum):
@@ -289,10 +290,8 @@ class Transforms(Model):
         max_length=len(TransformName),
         description="Copies per transform in mode independent; 1 for a transform that is not listed.",
     )
-    seed: int = Field(
+    seed: Seed = Field(
         0,
-        ge=0,
-        le=MAX_SEED,
         description="Seed of all sampled parameters. The same seed gives the same pixels, regardless of shards, "
         "retries and device.",
     )

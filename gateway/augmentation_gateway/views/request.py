@@ -3,11 +3,11 @@
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, create_model, field_validator
+from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationInfo, create_model, field_validator
 from pydantic_core import PydanticCustomError
 
-from augmentation_api.spec import EPISODES_PATTERN, CameraKey, RepoID
-from augmentation_api.transforms import MAX_COPIES, MAX_SEED, TransformName
+from augmentation_api.spec import Cameras, DisplayName, Episodes, Parallelism, RepoID, Revision
+from augmentation_api.transforms import Copies, Seed, TransformName
 from augmentation_api.vocabulary import AugmentationMode, AugmentationType
 from augmentation_gateway.views.parameters import GENERATIVE, TRANSFORMS, field_definitions
 
@@ -31,7 +31,7 @@ class _JobFields(BaseModel):
         description="'deterministic' applies transforms (lighting, noise, blur, occlusion and more). 'generative' "
         "re-renders frames in a target environment; 400 where the cluster has no class for it.",
     )
-    name: str | None = Field(None, max_length=255, description="Name of the job, for people")
+    name: DisplayName | None = Field(None, description="Name of the job, for people")
     augment_transforms: str = Field(
         "lighting",
         max_length=255,
@@ -41,12 +41,10 @@ class _JobFields(BaseModel):
         AugmentationMode.STACKED,
         description="'stacked' applies all transforms to each copy. 'independent' creates one copy per transform.",
     )
-    augment_copies: int = Field(
-        3, ge=1, le=MAX_COPIES, description="Number of augmented copies per episode (when augment_dataset_mode=copy)"
+    augment_copies: Copies = Field(
+        3, description="Number of augmented copies per episode (when augment_dataset_mode=copy)"
     )
-    augment_copies_per_transform: (
-        dict[TransformName, Annotated[int, Field(strict=True, ge=1, le=MAX_COPIES)]] | None
-    ) = Field(
+    augment_copies_per_transform: dict[TransformName, Annotated[Copies, Strict()]] | None = Field(
         None, description="Copies per transform with augment_mode=independent; 1 for a transform that is not listed"
     )
     augment_dataset_mode: Literal["copy", "inplace"] = Field(
@@ -84,15 +82,11 @@ class AugmentationRequest(_ParameterFields):
         }
     )
 
-    seed: int | None = Field(
+    seed: Seed | None = Field(
         None,
-        ge=0,
-        le=MAX_SEED,
         description="Seed of all sampled parameters, 0 by default; the same seed gives the same pixels",
     )
-    revision: Annotated[str, StringConstraints(min_length=1, max_length=255)] | None = Field(
-        None, description="Branch, tag or commit of dataset_id to read"
-    )
+    revision: Revision | None = Field(None, description="Branch, tag or commit of dataset_id to read")
     output_dataset_id: RepoID | None = Field(
         None, description="Dataset to publish, `owner/name`; by default a new one of the hub token's owner"
     )
@@ -101,11 +95,11 @@ class AugmentationRequest(_ParameterFields):
         description="Whether the published dataset is private if it has to be created; by default as private as the "
         "source. Only false lets a result have more readers than its source",
     )
-    parallelism: int | None = Field(None, ge=1, le=1000, description="Maximum number of concurrent shards")
-    cameras: Annotated[list[CameraKey], Field(max_length=64)] | None = Field(
+    parallelism: Parallelism | None = Field(None, description="Maximum number of concurrent shards")
+    cameras: Cameras | None = Field(
         None, description="Camera keys to augment, e.g. observation.images.top; all by default"
     )
-    episodes: Annotated[str, StringConstraints(pattern=EPISODES_PATTERN, max_length=4096)] | None = Field(
+    episodes: Episodes | None = Field(
         None, description="Episodes to augment, as indices and half-open ranges: `0:100,150`; all by default"
     )
 
