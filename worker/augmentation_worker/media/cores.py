@@ -11,8 +11,7 @@ CGROUP_CPU_LIMIT = Path("/sys/fs/cgroup/cpu.max")
 def usable_cores(cpu_limit: Path = CGROUP_CPU_LIMIT) -> int:
     """Cores that this process may keep busy: at least 1.
 
-    Codecs count the node's cores. In a pod limited to 4 of 96, that would be 96 threads, each with buffers, waiting
-    for 4.
+    Codecs count the node's cores: in a pod limited to 4 of 96 they would start 96 threads, each with buffers.
     """
     cores = len(os.sched_getaffinity(0))
     try:

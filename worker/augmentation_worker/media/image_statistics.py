@@ -23,7 +23,7 @@ Channels = tuple[float, float, float]
 
 
 def sampled_frames(frames: int) -> NDArray[np.int64]:
-    """Indices, rising, of the frames that LeRobot samples from an episode of `frames` frames.
+    """Ascending indices of the frames that LeRobot samples from an episode of `frames` frames.
 
     frames^0.75 of them, at least 100 (or all) and at most 10,000, evenly spaced from the first to the last:
     `estimate_num_samples` and `sample_indices` in LeRobot's compute_stats.py.
@@ -33,7 +33,7 @@ def sampled_frames(frames: int) -> NDArray[np.int64]:
 
 
 def thinning_step(height: int, width: int) -> int:
-    """Every how many pixels LeRobot takes one, in both directions: `auto_downsample_height_width`.
+    """Distance, in pixels, of the pixels that LeRobot takes, in both directions: `auto_downsample_height_width`.
 
     Frames below 300 pixels are taken whole, larger ones thinned to about 150 on the longer side.
     """
@@ -74,7 +74,7 @@ class ImageStatistics:
 
 
 class ImageStatisticsCollector:
-    """Collects the statistics of an episode while its frames go by; O(256) memory.
+    """Collects the statistics of an episode from its frames, batch by batch; O(256) memory.
 
     Args:
         frames: length of the episode, frames; it decides which of them are sampled.
@@ -86,7 +86,7 @@ class ImageStatisticsCollector:
         self._count = 0
 
     def add(self, batch: torch.Tensor, first_frame: int) -> None:
-        """Take in consecutive frames, in any order of batches, each frame once.
+        """Add consecutive frames, in any order of batches, each frame once.
 
         Args:
             batch: uint8 [N, 3, H, W] on the CPU.
@@ -100,13 +100,13 @@ class ImageStatisticsCollector:
             self._count += 1
 
     def result(self) -> ImageStatistics:
-        """The statistics of all frames taken in.
+        """The statistics of all frames.
 
         Raises:
-            ValueError: if frames that are sampled were not taken in.
+            ValueError: if frames that are sampled were not passed.
         """
         if self._count != len(self._sampled):
-            raise ValueError(f"statistics need {len(self._sampled)} sampled frames, {self._count} were taken in")
+            raise ValueError(f"statistics need {len(self._sampled)} sampled frames, {self._count} were passed")
         return statistics_of_histogram(self._histogram, self._count)
 
 

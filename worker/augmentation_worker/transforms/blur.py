@@ -37,7 +37,7 @@ class BlurParameters:
     defocus_sigma: float
 
     def line(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Offsets (rows, columns) of the pixels on the streak: `motion_length` of them, one a pixel of its length.
+        """Offsets (rows, columns) of the pixels on the streak: `motion_length` of them, one per pixel of its length.
 
         The streak goes through the pixel itself and is symmetric about it. Each weighs the same.
         """

@@ -1,7 +1,7 @@
 """The loops over pixels on the CPU, compiled by numba when a machine first uses them (one to two seconds each).
 
 Integers only, so that the result is the same on every processor; each has a twin in plain torch for other devices,
-beside the transform that uses it. They give up the GIL: every copy of an episode is augmented in a thread of its own.
+in the module of the transform that uses it. They release the GIL: every copy of an episode has its own thread.
 """
 
 import numba
@@ -14,7 +14,7 @@ PHILOX_ROUNDS = 10
 _M0, _M1 = (np.uint64(value) for value in PHILOX_MULTIPLIERS)
 _W0, _W1 = (np.uint32(value) for value in PHILOX_WEYL)
 _THIRTY_TWO = np.uint64(32)
-_BLOCKS = 512  # blocks whose words are held at once: 8 KiB, in the nearest cache
+_BLOCKS = 512  # blocks whose words are held at a time: 8 KiB, in the nearest cache
 
 VALUES_PER_BLOCK = 8
 """16-bit values in the four 32-bit words of a block."""
@@ -27,7 +27,7 @@ KERNEL_BITS = 8
 RECIPROCAL_BITS = 22
 
 _compiled = numba.njit(nogil=True, cache=True)
-"""Cached beside this file, or in the user's cache where that is read-only; a pod has none to begin with."""
+"""Cached next to this file, or in the user's cache where that is read-only; a pod has none to begin with."""
 
 
 @_compiled
@@ -102,7 +102,7 @@ def add_noise(frames, result, key0, key1, first_frame, table, strength):
 def look_up(frames, result, tables):
     """What becomes of each value of frames [N, 3, size] uint8 or uint16 by the table of its channel, [3, 256 or 65536].
 
-    Of uint16: pairs of 8-bit values are looked up at once, which takes half as long.
+    Of uint16: pairs of 8-bit values are looked up together, which takes half as long.
     """
     count, channels, size = frames.shape
     for index in range(count):

@@ -1,4 +1,4 @@
-"""A pointwise change of 8-bit colours as one table of 256 entries a channel, applied at the speed of memory."""
+"""A pointwise change of 8-bit colours as one table of 256 entries per channel, applied at the speed of memory."""
 
 from dataclasses import dataclass
 from functools import cached_property

@@ -129,7 +129,7 @@ def add_noise_in_torch(
     """The twin of kernels.add_noise in plain torch, for any device."""
     device, size = frames.device, frames[0].numel()
     blocks = torch.arange(-(-size // kernels.VALUES_PER_BLOCK), device=device)
-    normals, strengths = (torch.from_numpy(each).to(device, torch.int32) for each in (table, strength))
+    normals, strengths = (torch.from_numpy(values).to(device, torch.int32) for values in (table, strength))
     result = torch.empty((len(frames), size), dtype=torch.uint8, device=device)
     for index, frame in enumerate(frames.reshape(len(frames), -1)):
         words = philox_in_torch(blocks, first_frame + index, key)

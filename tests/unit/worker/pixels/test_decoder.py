@@ -211,6 +211,6 @@ def test_frames_that_are_too_large_are_refused_before_they_are_decoded(
     sample: SampleVideo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(properties, "LARGEST_SIDE", 200)
-    with pytest.raises(VideoInvalid, match="224x224 pixels, more than 200 a side") as failure:
+    with pytest.raises(VideoInvalid, match="224x224 pixels, more than 200 per side") as failure:
         decoded(sample.path, 0, 1)
     assert failure.value.frame is None

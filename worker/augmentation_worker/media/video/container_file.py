@@ -1,7 +1,7 @@
-"""Video files as FFmpeg is given them: what they are is looked at first, and FFmpeg never guesses.
+"""Opening video files: their format is checked before FFmpeg sees them, so that FFmpeg never guesses.
 
 FFmpeg opens dozens of formats, among them text files that name other files. Datasets have MP4 or Matroska (WebM), and
-a file of neither is refused by what it begins with. What FFmpeg may allocate at once is limited: two thousand bytes of
+a file of neither is refused by its first bytes. FFmpeg's allocations are limited: two thousand bytes of
 MP4 can announce a hundred million frames, for whose index it would take gigabytes.
 """
 
@@ -15,7 +15,7 @@ import av.container
 
 MOST_STREAMS = 64
 LARGEST_ALLOCATION = 512 * 2**20
-"""Of FFmpeg at once: a frame of 8192 x 8192 pixels with 10 bits and full chroma fits, and the index of 22 million."""
+"""Bytes per allocation: a frame of 8192 x 8192 with 10 bits and full chroma fits, and an index of 22 million."""
 _MP4_BOXES = (b"ftyp", b"styp", b"moov", b"mdat", b"moof", b"free", b"skip", b"wide")
 _MATROSKA = b"\x1a\x45\xdf\xa3"
 _OTHERS = {
@@ -27,9 +27,9 @@ _OTHERS = {
     b"[playlist]": "a list of other files",
     b"version https://git-lfs": "a Git LFS pointer, not the file that it stands for",
     b"RIFF": "a RIFF file, such as AVI",
-    b"\x89PNG": "a picture (PNG)",
-    b"\xff\xd8\xff": "a picture (JPEG)",
-    b"GIF8": "a picture (GIF)",
+    b"\x89PNG": "an image (PNG)",
+    b"\xff\xd8\xff": "an image (JPEG)",
+    b"GIF8": "an image (GIF)",
     b"PK\x03\x04": "a ZIP archive",
     b"OggS": "an Ogg file",
     b"FLV": "a Flash video",
@@ -88,7 +88,7 @@ def open_container(path: Path) -> av.container.InputContainer:
 
 @cache
 def limit_allocations() -> None:
-    """Make FFmpeg refuse to allocate more than LARGEST_ALLOCATION at once, from now on in this process.
+    """Make FFmpeg refuse a single allocation above LARGEST_ALLOCATION, from now on in this process.
 
     PyAV has no word for it, so FFmpeg's own function is called, in the library that PyAV has loaded.
     """

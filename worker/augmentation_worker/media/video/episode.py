@@ -1,4 +1,4 @@
-"""One episode of one camera: decoded once, augmented and encoded as many times as there are copies."""
+"""One episode of one camera: decoded once, augmented and encoded once per copy."""
 
 import hashlib
 import shutil
@@ -24,20 +24,20 @@ from augmentation_worker.media.video.segment import VideoSegment
 from augmentation_worker.transforms.pipeline import EpisodeTransform
 
 BATCH_BYTES = 16 * 2**20
-"""Size of a batch of RGB frames: enough to keep the encoders busy, small enough for 20 copies of it in memory."""
+"""Bytes per batch of RGB frames: enough to keep the encoders busy, small enough for 20 copies of it in memory."""
 
 MAX_BATCH_FRAMES = 64
 
 BATCHES_AHEAD = 2
-"""Batches that decoding may be ahead of the slowest copy."""
+"""Batches by which decoding may be ahead of the slowest copy."""
 
-MOST_AT_ONCE = 8
-"""Copies made at once, where there are no more cores: SVT-AV1 starts 16 threads an encoder, and 160 copies would break
-the limits that pods and nodes have on threads. To decode again for the next ones takes a few percent of encoding them.
+MAX_CONCURRENT_COPIES = 8
+"""Copies encoded concurrently, unless there are more cores: SVT-AV1 starts 16 threads per encoder, and 160 copies would
+exceed the limits that pods and nodes have on threads. Decoding again for the next ones costs a few percent of encoding.
 """
 
-PIXELS_AT_ONCE = MOST_AT_ONCE * 480 * 640
-"""Pixels of a frame times the copies made at once: an encoder holds dozens of frames (SVT-AV1's about 350 bytes a
+MAX_CONCURRENT_PIXELS = MAX_CONCURRENT_COPIES * 480 * 640
+"""Pixels of a frame times the concurrent copies: an encoder holds dozens of frames (SVT-AV1's about 350 bytes per
 pixel)."""
 
 
@@ -86,24 +86,24 @@ def augment_episode_camera(
     on_frames: Callable[[int], None] | None = None,
     batch_size: int | None = None,
 ) -> tuple[EpisodeVideo, ...]:
-    """Write the copies of one episode of one camera into one mp4 file, or into one each.
+    """Write the copies of one episode of one camera into one mp4 file, or into several with equal numbers of copies.
 
-    The episode is decoded once for as many copies as are made at once: see `copies_at_once`. Each
-    copy is augmented, hashed and encoded in a thread of its own, into a file of its own; those are then joined without
-    encoding again: copy c of a file is its frames [c*n, (c+1)*n). Memory is bounded whatever the length and the number
-    of copies. The bytes of the files depend on the arguments only (given the same build of the codec), not on the
-    machine's cores or on the device; a file appears when it is complete, and a call that is cut off leaves only files
-    that the next call for the same outputs removes.
+    The episode is decoded once per group of concurrent copies: see `copies_at_once`. Each copy is augmented, hashed and
+    encoded in its own thread, into its own file; those are then concatenated without encoding again: copy c of a file
+    is its frames [c*n, (c+1)*n). Memory is bounded whatever the length and the number of copies. The bytes of the files
+    depend on the arguments only (with the same build of the codec), not on the machine's cores or on the device. A file
+    appears when it is complete, and a call that is cut off leaves only files that the next call for the same outputs
+    removes.
 
     Args:
         segment: the source episode.
-        pipelines: one for each copy.
-        outputs: the files to write, each with as many of the copies as the others; their folders are created.
+        pipelines: one per copy.
+        outputs: the files to write; their folders are created.
         encoding: how to encode.
         device: where to augment.
         on_frames: called in the caller's thread with the number of augmented frames that were encoded since the last
             call; their sum is frames x copies. An exception that it raises stops the work.
-        batch_size: frames a batch; default: by the size of the frames. It changes no pixel.
+        batch_size: frames per batch; default: by the size of the frames. It changes no pixel.
 
     Raises:
         VideoInvalid: if the source is not what the segment says.
@@ -111,10 +111,10 @@ def augment_episode_camera(
             frames.
     """
     if not pipelines:
-        raise ValueError("an episode is augmented at least once: no pipeline was given")
-    each, rest = divmod(len(pipelines), len(outputs))
-    if rest or not each:
-        raise ValueError(f"{len(pipelines)} copies cannot be shared out evenly among {len(outputs)} files")
+        raise ValueError("an episode has at least one copy: no pipeline was passed")
+    copies_per_file, rest = divmod(len(pipelines), len(outputs))
+    if rest or not copies_per_file:
+        raise ValueError(f"{len(pipelines)} copies cannot be distributed evenly over {len(outputs)} files")
     properties = probe_video(segment.path)
     batch_size = batch_size or max(1, min(MAX_BATCH_FRAMES, BATCH_BYTES // (3 * properties.width * properties.height)))
     for output in outputs:
@@ -128,7 +128,7 @@ def augment_episode_camera(
         for begin in range(0, len(pipelines), at_once):
             group = list(enumerate(pipelines))[begin : begin + at_once]
             writers += _encode_copies(segment, group, parts, encoding, properties, device, on_frames, batch_size)
-        shares = [writers[begin : begin + each] for begin in range(0, len(writers), each)]
+        shares = [writers[begin : begin + copies_per_file] for begin in range(0, len(writers), copies_per_file)]
         for output, share in zip(outputs, shares, strict=True):
             concatenate_videos([writer.path for writer in share], output, fps=segment.fps, frames=segment.frames)
     finally:
@@ -144,7 +144,7 @@ def _episode_video(output: Path, writers: "Sequence[_CopyWriter]") -> EpisodeVid
 
 
 class _CopyWriter:
-    """Augments, hashes and encodes one copy, batch after batch, in a thread of its own."""
+    """Augments, hashes and encodes one copy, batch by batch, in a thread of its own."""
 
     def __init__(
         self,
@@ -216,8 +216,8 @@ class _CopyWriter:
 
 
 def copies_at_once(width: int, height: int) -> int:
-    """How many copies of an episode are made at once, of frames of this size in pixels."""
-    return max(usable_cores(), min(MOST_AT_ONCE, PIXELS_AT_ONCE // (width * height)))
+    """How many copies of an episode are encoded concurrently, for frames of this size in pixels."""
+    return max(usable_cores(), min(MAX_CONCURRENT_COPIES, MAX_CONCURRENT_PIXELS // (width * height)))
 
 
 def _encode_copies(
@@ -230,7 +230,7 @@ def _encode_copies(
     on_frames: Callable[[int], None] | None,
     batch_size: int,
 ) -> list[_CopyWriter]:
-    """Encode each copy, given with its number, into a file of its own."""
+    """Encode each copy (its number, its pipeline) into a file of its own."""
     threads = max(1, usable_cores() // len(copies))
     report = on_frames or (lambda frames: None)
     with ExitStack() as running:

@@ -12,7 +12,7 @@ from augmentation_worker.media.video.colors import FULL_RANGE, ColorTags
 from augmentation_worker.media.video.container_file import VideoInvalid, open_container
 
 FULL_RANGE_FORMATS = {"yuvj420p": "yuv420p", "yuvj422p": "yuv422p", "yuvj444p": "yuv444p"}
-"""FFmpeg's old names for full range formats, and the format that each is with its range told apart."""
+"""FFmpeg's old names for full range formats, and the format that each is apart from its range."""
 
 
 @dataclass(frozen=True)
@@ -87,12 +87,12 @@ def open_video(path: Path) -> av.container.InputContainer:
     if max(context.width, context.height) > LARGEST_SIDE:
         container.close()
         # A frame would take more memory than the pod has: it is not decoded to see what is in it.
-        raise VideoInvalid(path, f"shows {context.width}x{context.height} pixels, more than {LARGEST_SIDE} a side")
+        raise VideoInvalid(path, f"shows {context.width}x{context.height} pixels, more than {LARGEST_SIDE} per side")
     return container
 
 
 def time_base(path: Path, stream: av.VideoStream) -> Fraction:
-    """Seconds a tick of a stream's timestamps.
+    """Seconds per tick of a stream's timestamps.
 
     Raises:
         VideoInvalid: if the stream has none.
