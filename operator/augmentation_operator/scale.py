@@ -31,20 +31,10 @@ DEFERRABLE_WRITES_PER_SECOND = 20
 """Budget of deferrable status writes, across all jobs."""
 EVENT_LIST_SHARE = 10
 """A list of Events is not repeated within this many times the time that it took: the API server goes through all Events
-of the namespace, whatever is selected. Where it is slow, many pods are late, and each would be asked about."""
+of the namespace, whatever is selected. Where it is slow, many pods are late, and each would cause a list."""
 
 _COUNTERS = ("progress", "usage")
-_DEFERRABLE = (
-    *_COUNTERS,
-    "state",
-    "message",
-    "currentPhase",
-    "startedAt",
-    "retryCount",
-    "placement",
-    "conditions",
-    "phases",
-)
+_NOTES = ("state", "message", "currentPhase", "startedAt", "retryCount", "placement", "conditions", "phases")
 
 
 class Lanes:
@@ -106,7 +96,7 @@ def _without(names: tuple[str, ...], part: Mapping[str, Any]) -> dict[str, Any]:
 def _critical_fields(part: Mapping[str, Any]) -> dict[str, Any]:
     """The fields that are recorded before the operator acts on them, free a place in a queue, or are bad news."""
     state, phases, placement = part.get("state"), part.get("phases", ()), part.get("placement", {})
-    return _without(_DEFERRABLE, part) | {
+    return _without(_COUNTERS + _NOTES, part) | {
         "state": State.RUNNING if state == State.QUEUED else state,
         "placement": (placement.get("rung"), placement.get("triedSince")),
         "conditions": [

@@ -1,1 +1,1 @@
-"""What is known of the cluster, kept up by watches."""
+"""Caches of what is in the cluster, kept current by watches."""

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -124,7 +125,7 @@ class Controller:
             if is_granted and (newest := self._jobs.body(uid)) is not None:
                 self._slots.revoke(newest)
             if isinstance(error, KubeError) and error.status in (404, 409) and await self._read_fresh(job) is None:
-                self.forget(uid)  # deleted while nobody watched
+                self.forget(uid)  # deleted, and the watch has not delivered it
                 return None
             raise
         return _sooner(decision.requeue_after, wait)
@@ -134,9 +135,10 @@ class Controller:
         selected = None if isinstance(job_class, Rejection) else job_class
         queue_name = queue_name_of(job, selected)
         limit = selected.spec.limits.max_jobs_per_namespace if selected and not queue_name else None
+        seen = await self._observer.complete(job, seen, queue_name)
+        # Last, since nothing may be awaited until the slot is granted: the same slot would be given to another job.
         place = None if limit is None else self._slots.place_of(job.metadata.uid, limit)
-        seen = await self._observer.complete(job, seen, place, queue_name)
-        return decide(job, job_class, seen, self._clock())
+        return decide(job, job_class, replace(seen, place=place), self._clock())
 
     async def _read_fresh(self, job: AugmentationJob) -> AugmentationJob | None:
         """The job from the API server itself; None if it does not exist any more."""

@@ -24,18 +24,7 @@ _log = logging.getLogger(__name__)
 
 
 class Executor:
-    """Carries out the decisions on one job at a time.
-
-    Args:
-        api: the API server.
-        jobs: all jobs, by whose number status writes are paced.
-        expectations: told of the child Jobs that are created.
-        isolation: ensures the NetworkPolicy of a namespace before its first worker.
-        kueue: its cached answers are dropped when an object of Kueue's was changed.
-        metrics: counts what is written.
-        observe: called with an AugmentationJob as it is after its status was written.
-        clock: gives the time.
-    """
+    """Carries out decisions; `observe` is called with an AugmentationJob as it is after its status was written."""
 
     def __init__(
         self,

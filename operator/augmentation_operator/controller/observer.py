@@ -13,7 +13,6 @@ from augmentation_kube import KubeApi, KubeError, Resource
 from augmentation_operator.cache.event_warnings import EventWarnings
 from augmentation_operator.children.job import ChildJob, read_job
 from augmentation_operator.children.pod import ChildPod, read_pod
-from augmentation_operator.queueing.built_in import Place
 from augmentation_operator.queueing.kueue.admission import question
 from augmentation_operator.queueing.kueue.reader import KueueReader
 from augmentation_operator.queueing.kueue.view import KueueView
@@ -58,23 +57,13 @@ class Observer:
         pods = await self._api.list(Resource.PODS, namespace, selector)
         return children_of(job, _readable(read_job, jobs["items"]), _readable(read_pod, pods["items"]))
 
-    async def complete(
-        self, job: AugmentationJob, seen: Observation, place: Place | None, queue_name: str | None
-    ) -> Observation:
-        """The observation with all that is not cached: labels of nodes, warning Events and Kueue's objects.
-
-        Args:
-            job: the job.
-            seen: its children.
-            place: its place in the built-in queue; None: it is in none.
-            queue_name: the LocalQueue of Kueue that it is for; None: none.
-        """
+    async def complete(self, job: AugmentationJob, seen: Observation, queue_name: str | None) -> Observation:
+        """The observation with all that no watch delivers: labels of nodes, warning Events and Kueue's objects."""
         nodes = {pod.node for pod in seen.pods if pod.node and pod.phase == PhaseName.AUGMENT}
         return replace(
             seen,
             node_labels={node: await self._labels_of(node) for node in nodes},
             warnings=await self._warnings.of(stuck_without_reason(seen, self._clock())),
-            place=place,
             kueue=await self._kueue_view(job, seen, queue_name),
         )
 

@@ -1,1 +1,1 @@
-"""The process: its connection, its leader lease, its metrics and what kopf does of it."""
+"""The process: settings, connection, leader election, and the part that kopf runs."""

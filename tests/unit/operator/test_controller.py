@@ -1,6 +1,7 @@
 """The controller: the order of its calls, its fresh reads, and its answers to errors of the API server."""
 
 import copy
+import dataclasses
 import logging
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
@@ -135,11 +136,12 @@ class Situation:
     def __init__(self, cluster: SimulatedCluster) -> None:
         self.cluster, self.api, self.children = cluster, StandInApi(cluster), LastSeen(cluster)
         self.jobs, self.priorities = JobStore(), dict[str, int]()
+        self.slots = SlotQueues(lambda: dict(self.priorities), wake=lambda uid: None)
         self.controller = Controller(
             self.api,  # type: ignore[arg-type]
             self.jobs,
             self.children,
-            SlotQueues(lambda: dict(self.priorities), wake=lambda uid: None),
+            self.slots,
             isolation=WorkerIsolation(self.api, None, self.clock),  # type: ignore[arg-type]
             metrics=Metrics(),
             clock=self.clock,
@@ -557,6 +559,33 @@ async def test_priority_class_created_later_counts_for_a_job_that_already_waits(
     situation.priorities["urgent"] = 100
     await situation.reconcile()
     assert situation.api.statuses[-1]["queue"]["position"] == 0
+
+
+async def test_slot_is_not_granted_twice_while_the_labels_of_a_node_are_read() -> None:
+    cluster = SimulatedCluster(classes=(make_class(limits={"maxJobsPerNamespace": 1}),))
+    cluster.place = Place(has_slot=True, position=0, depth=1, limit=1)
+    cluster.reach(AUGMENT)
+    cluster.start_pod(AUGMENT)
+    cluster.change(suspend=True)
+    cluster.place = None
+    cluster.settle()
+    cluster.change(suspend=False)
+    situation = Situation(cluster)
+    situation.children.pods[-1] = dataclasses.replace(situation.children.pods[-1], node="unknown")
+    other = copy.deepcopy(situation.api.body())
+    other["metadata"] |= {"uid": "other", "name": "other"}
+    read = situation.api.get
+
+    async def grant_to_other_meanwhile(resource: Resource, name: str, namespace: str | None = None) -> dict[str, Any]:
+        situation.controller.observe(other)
+        situation.slots.grant("other")
+        return await read(resource, name, namespace)
+
+    situation.api.get = grant_to_other_meanwhile  # type: ignore[method-assign]
+    await situation.reconcile()
+    assert ("get", "unknown") in situation.api.requests
+    admitted = [entry for entry in situation.api.statuses[-1]["conditions"] if entry["type"] == "Admitted"]
+    assert [entry["status"] for entry in admitted] == ["False"]
 
 
 async def test_finished_jobs_are_not_among_the_unfinished() -> None:
