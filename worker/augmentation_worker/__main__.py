@@ -35,11 +35,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with console.guarded():
         termination.install()
         if "phase" in asked:
-            return _ended(lambda: _run_phase(asked.phase, os.environ), _leave_last_words)
-        return _ended(lambda: asked.command(asked), _say)
+            return _exit_code_of(lambda: _run_phase(asked.phase, os.environ), _write_termination_message)
+        return _exit_code_of(lambda: asked.command(asked), _print_failure)
 
 
-def _ended(work: Callable[[], None], on_failure: Callable[[WorkerFailure], None]) -> int:
+def _exit_code_of(work: Callable[[], None], on_failure: Callable[[WorkerFailure], None]) -> int:
     try:
         work()
     except Terminated:
@@ -70,11 +70,11 @@ def _run_phase(phase: PhaseName, environment: Mapping[str, str]) -> None:
         run_phase(phase, settings, environment, cluster_job, config_maps)
 
 
-def _say(failure: WorkerFailure) -> None:
+def _print_failure(failure: WorkerFailure) -> None:
     print(f"{failure.reason}: {failure.message}", file=sys.stderr)
 
 
-def _leave_last_words(failure: WorkerFailure) -> None:
+def _write_termination_message(failure: WorkerFailure) -> None:
     _log.error("%s: %s", failure.reason, failure.message)
     message = TerminationMessage(reason=failure.reason, message=failure.message)
     try:

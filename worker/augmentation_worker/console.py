@@ -1,4 +1,4 @@
-"""stdout and stderr of the worker: whatever is written there, by whom ever, is without secrets and steers no terminal.
+"""stdout and stderr of the worker: whatever is written there holds no secrets and steers no terminal.
 
 The end of a pod's log becomes its termination message where it left none (FallbackToLogsOnError), and with that part of
 the job's status. So not only messages pass here but all that Python writes: log lines, tracebacks, warnings, progress
@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 
 class LogFormat(logging.Formatter):
-    """One line a record; what follows it, as a traceback does, is indented: no text can look like another record."""
+    """One line per record; what follows, such as a traceback, is indented: no text can look like another record."""
 
     def __init__(self) -> None:
         super().__init__(_FORMAT)
@@ -45,7 +45,7 @@ class GuardedStream(io.TextIOBase):
     def __init__(self, inner: TextIO) -> None:
         super().__init__()
         self._inner = inner
-        # What moves within its own line is a progress bar; in a log it would hide what stands before it.
+        # What moves within its own line is a progress bar; in a log it would hide the text before it.
         self._kept = frozenset("\n\t\r") if inner.isatty() else frozenset("\n\t")
         self._waiting = ""
         self._lock = threading.RLock()
@@ -98,7 +98,7 @@ def guarded() -> Iterator[None]:
     sys.stdout, sys.stderr = _guarded(out), _guarded(err)
     at_first, hook = list(logging.root.handlers), threading.excepthook
     # A library that was imported before has set up its own way to stderr.
-    moved = [(each, each.stream) for each in _stream_handlers() if each.stream in (out, err)]
+    moved = [(handler, handler.stream) for handler in _stream_handlers() if handler.stream in (out, err)]
     for handler, stream in moved:
         handler.setStream(sys.stdout if stream is out else sys.stderr)
     to_stderr = logging.StreamHandler(sys.stderr)
@@ -119,7 +119,7 @@ def guarded() -> Iterator[None]:
 
 
 def _stream_handlers() -> list["logging.StreamHandler[TextIO]"]:
-    loggers = [each for each in logging.root.manager.loggerDict.values() if isinstance(each, logging.Logger)]
+    loggers = [logger for logger in logging.root.manager.loggerDict.values() if isinstance(logger, logging.Logger)]
     handlers = [handler for logger in (logging.root, *loggers) for handler in logger.handlers]
     return [handler for handler in handlers if isinstance(handler, logging.StreamHandler)]
 

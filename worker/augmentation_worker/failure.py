@@ -1,4 +1,4 @@
-"""How the worker gives up: one exception with a typed reason, and the exception of a pod that is asked to stop."""
+"""The exceptions that end the worker: a failure with a typed reason, and that of a pod that is asked to stop."""
 
 from augmentation_api import FailureReason
 from augmentation_kube import connection_failure
@@ -6,10 +6,10 @@ from augmentation_worker import secrecy
 
 
 class WorkerFailure(Exception):
-    """The job cannot go on.
+    """The job has failed, or its pod has.
 
     Args:
-        reason: typed reason; its exit code tells the operator whether trying again can help.
+        reason: typed reason; its exit code tells the operator whether a retry can help.
         message: for a robotics researcher: names the field, the value and what to do about it. What it quotes may
             come from anywhere: it is kept without secrets, on one line and of bounded length.
     """
@@ -21,21 +21,21 @@ class WorkerFailure(Exception):
         self.message = clean
 
 
-_WITHOUT_THEIR_WORDS = frozenset({"aiohttp", "h11", "http", "httpcore2", "httpx2", "huggingface_hub", "kubernetes"})
+_NOT_QUOTED = frozenset({"aiohttp", "h11", "http", "httpcore2", "httpx2", "huggingface_hub", "kubernetes"})
 """Packages whose exceptions may quote a request, with its headers."""
-_WORDS_LIMIT = 300
+_DESCRIPTION_LIMIT = 300
 
 
 def describe(error: BaseException) -> str:
-    """An error that nobody foresaw in a few words: its kind and, unless a library for HTTP chose it, its text."""
+    """An unexpected error in a few words: its kind and, unless a library for HTTP chose it, its text."""
     kind = type(error)
-    if kind.__module__.partition(".")[0] in _WITHOUT_THEIR_WORDS:
+    if kind.__module__.partition(".")[0] in _NOT_QUOTED:
         return f"{kind.__name__}: {connection_failure.describe(error)}"
-    return secrecy.fit(" ".join(f"{kind.__name__}: {error}".split()), _WORDS_LIMIT)
+    return secrecy.fit(" ".join(f"{kind.__name__}: {error}".split()), _DESCRIPTION_LIMIT)
 
 
 class Terminated(BaseException):
-    """SIGTERM arrived: the pod is being moved or deleted. What is recorded stays; the rest is done again."""
+    """SIGTERM arrived: the pod is being moved or deleted. What is recorded stays; the rest is repeated."""
 
 
 TERMINATED_EXIT_CODE = 143

@@ -1,7 +1,4 @@
-"""Running one phase from beginning to end: what is around the work, whichever phase it is.
-
-The job is read, the reporter started, the phase run; whatever it fails of is told to the status.
-"""
+"""One phase from start to end: the job is read, the reporter started, the phase run, and a failure reported."""
 
 import logging
 import time
@@ -32,8 +29,8 @@ from augmentation_worker.storage.registry import JobStorage
 
 LAST_STATUS_SECONDS = 20.0
 """How long a pod that is done waits for its last status to be written."""
-LAST_WORDS_SECONDS = 5.0
-"""The same for a pod that gives up: its termination message says it too."""
+FAILURE_STATUS_SECONDS = 5.0
+"""The same for a pod that gives up: its termination message holds the failure too."""
 STOP_SECONDS = 2.0
 """The same for a pod that is asked to stop."""
 _PHASES: Mapping[PhaseName, tuple[str, str]] = {
@@ -65,7 +62,7 @@ def run_phase(
         status_interval: seconds between writes of the status; by default as the number of shards allows.
 
     Raises:
-        WorkerFailure: told to the status already as far as that was possible.
+        WorkerFailure: reported in the status already, as far as that was possible.
     """
     body = retry_until_available(job.read)
     report = Report(
@@ -88,11 +85,11 @@ def run_phase(
             reporter.close(STOP_SECONDS)
         raise
     except WorkerFailure as failure:
-        _tell(reporter, phase, failure, settings)
+        _report_failure(reporter, phase, failure, settings)
         raise
     except Exception as error:
         unexpected = unexpected_failure(error)
-        _tell(reporter, phase, unexpected, settings)
+        _report_failure(reporter, phase, unexpected, settings)
         raise unexpected from error
     reporter.close(LAST_STATUS_SECONDS)
 
@@ -124,19 +121,19 @@ def _retry_event(reporter: Reporter) -> Callable[[int, str], None]:
 
 
 def unexpected_failure(error: Exception) -> WorkerFailure:
-    """The failure that an error is which nobody foresaw; the log says where it was raised."""
+    """The failure for an unexpected error; the log has its traceback."""
     if is_disk_full(error):
         return scratch_full()
     _log.error("unexpected error", exc_info=error)
     return WorkerFailure(FailureReason.INTERNAL_ERROR, f"unexpected error (see the log): {describe(error)}")
 
 
-def _tell(reporter: Reporter, phase: PhaseName, failure: WorkerFailure, settings: Settings) -> None:
-    """Try to say in the status why the phase failed."""
+def _report_failure(reporter: Reporter, phase: PhaseName, failure: WorkerFailure, settings: Settings) -> None:
+    """Try to report in the status why the phase failed."""
     subject = f"Shard {settings.shard_index}" if phase is PhaseName.AUGMENT else f"Phase {phase}"
     reporter.event("failed", f"{subject} failed: {failure.reason}", error=failure.message)
     begin = time.monotonic()
     try:
-        reporter.close(LAST_WORDS_SECONDS)
-    except WorkerFailure as unsaid:
-        _log.warning("the failure did not reach the status (%.0f s): %s", time.monotonic() - begin, unsaid)
+        reporter.close(FAILURE_STATUS_SECONDS)
+    except WorkerFailure as unreported:
+        _log.warning("the failure did not reach the status (%.0f s): %s", time.monotonic() - begin, unreported)

@@ -1,4 +1,4 @@
-"""What this process may not say: the secrets it was given, and the one function that every message passes.
+"""The secrets of this process, and the one function that every message passes so that it holds none of them.
 
 Whoever reads a secret registers it here. Failures (WorkerFailure), the status (Reporter), stdout, stderr and the log
 (console.py) go through here whatever they are made of, so that no code in between has to think of it.
@@ -18,13 +18,13 @@ IDENTITY_TOKEN: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/toke
 _SECRET_VARIABLES = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 """Not read by this program, but there on many machines, and a library may read them."""
 _PROSE = frozenset({"message", "error", "data"})
-"""Fields of the status that are words for people; all others are names and numbers that programs read back."""
+"""Fields of the status for people; all others are names and numbers that programs read back."""
 _secrets: frozenset[str] = frozenset()
 _redactor = Redactor()
 
 
 def keep(*secrets: str | None) -> None:
-    """From here on these are in nothing that the process says. None and empty ones are no secrets."""
+    """Keep these out of every message from here on. None and empty ones are no secrets."""
     global _secrets, _redactor
     known = _secrets | {secret for secret in secrets if secret}
     if known != _secrets:
@@ -62,7 +62,7 @@ def fit_status(status: Mapping[str, object]) -> dict[str, object]:
 
 
 def holds_secret(content: bytes) -> bool:
-    """Whether one of the secrets stands in a file's content."""
+    """Whether a file's content holds one of the secrets."""
     return _redactor.holds_secret(content)
 
 

@@ -14,7 +14,7 @@ from augmentation_worker.failure import WorkerFailure
 ENV_TERMINATION_MESSAGE_PATH: Final = "AUGMENTATION_TERMINATION_MESSAGE_PATH"
 """Where the termination message goes, if not to worker_contract.TERMINATION_MESSAGE_PATH (tests, local runs)."""
 ENV_LOCAL_JOB: Final = "AUGMENTATION_LOCAL_JOB"
-"""Folder that stands for the cluster in a run without one."""
+"""Folder that takes the place of the cluster in a run without one."""
 ENV_DEVICE: Final = "AUGMENTATION_DEVICE"
 """What augments, if not what there is: auto, cpu or cuda."""
 ENV_KUBECONFIG: Final = "KUBECONFIG"
@@ -45,7 +45,7 @@ class Settings(WorkerSettings):
         device: what augments: cuda, cpu, or auto for cuda where there is one.
         max_frames: the class's limit on augmented frames; None: no limit.
         scratch: writable folder.
-        local_job: folder that stands for the cluster; None: there is a cluster.
+        local_job: folder that takes the place of the cluster; None: there is a cluster.
         kubeconfig: how to reach the cluster; None: as the pod that this is.
     """
 

@@ -1,1 +1,1 @@
-"""The worker's side of the Kubernetes API: its job, its reports, the shards' manifests. Each also as local files."""
+"""The worker's side of the Kubernetes API: its job, its part of the status, its records. Each also as local files."""

@@ -1,7 +1,7 @@
-"""The shards' manifests: what each has finished, kept where a restart and the publish phase find it.
+"""The shards' manifests: records of what each has finished, for a restart and for the publish phase.
 
 A port with two implementations: one ConfigMap per shard, which the operator made, and JSON files for runs
-without Kubernetes. A record is written once its files are on the hub; what is recorded is never done again.
+without Kubernetes. A record is written once its files are stored; what is recorded is never repeated.
 """
 
 import json
@@ -40,10 +40,12 @@ class ConfigMapManifests(ShardManifests):
         name = self._name(shard)
         api, namespace = self._connection.api, self._settings.namespace
         try:
-            found = retry_until_available(lambda: self._connection.run(api.get(Resource.CONFIG_MAPS, name, namespace)))
+            config_map = retry_until_available(
+                lambda: self._connection.run(api.get(Resource.CONFIG_MAPS, name, namespace))
+            )
         except KubeError as error:
             raise self._refused(error, "read", name) from error
-        return dict(found.get("data") or {})
+        return dict(config_map.get("data") or {})
 
     @override
     def record(self, shard: int, key: str, text: str) -> None:

@@ -1,4 +1,4 @@
-"""What one pod says of itself in the job's status: an immutable document of all that its field manager owns."""
+"""One pod's part of the job's status: an immutable document of all that its field manager owns."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -17,16 +17,16 @@ DETAIL_LIMIT = 256
 
 @dataclass(frozen=True)
 class Report:
-    """Everything a pod has to say.
+    """All fields of the status that a pod owns.
 
     Attributes:
-        field_manager: who speaks; event ids begin with it.
+        field_manager: the pod's; event ids begin with it.
         phase: whose events they are.
         most_events: how many are kept; the newest.
         most_bytes: how much text these may hold together.
         events: oldest first.
         shard: this shard's entry.
-        source, output: what the pod has found out.
+        source, output: as the pod has found them.
     """
 
     field_manager: str
@@ -39,12 +39,12 @@ class Report:
     output: OutputStatus | None = None
 
     def resumed_from(self, status: AugmentationJobStatus, shard_index: int | None = None) -> Self:
-        """Take over what an earlier pod under the same name wrote: applying anything less would delete it."""
-        mine = tuple(
+        """Take over what an earlier pod with the same field manager wrote: applying anything less would delete it."""
+        own_events = tuple(
             event for event in status.phase(self.phase).events if event.id.startswith(f"{self.field_manager}-")
         )
         entry = next((shard for shard in status.shards if shard.index == shard_index), None)
-        return replace(self, events=self._kept(mine), shard=entry)
+        return replace(self, events=self._kept(own_events), shard=entry)
 
     def with_event(
         self,
@@ -82,7 +82,7 @@ class Report:
         return status
 
     def _cut(self, text: str) -> str:
-        """A text of which an event may have two, and details beside them."""
+        """Cut a text of an event, so that two of them fit, with details."""
         return cut_to_stored_size(text, self.most_bytes // 4)
 
     def _kept(self, events: tuple[PhaseEvent, ...]) -> tuple[PhaseEvent, ...]:

@@ -1,4 +1,4 @@
-"""Keeping the status up to date from the side: the work never waits for Kubernetes, nor dies of a write that failed."""
+"""The thread that keeps the status up to date: the work never waits for the API server, nor fails with one write."""
 
 import logging
 import threading
@@ -18,7 +18,7 @@ from augmentation_worker.cluster.report import Report
 from augmentation_worker.failure import WorkerFailure, describe
 
 INTERVAL_SECONDS = 2.0
-"""Writes of one pod are at least so far apart."""
+"""Least time between two writes of one pod."""
 _SECONDS_PER_SHARD = 0.25
 _LONGEST_WAIT_SECONDS = 15.0
 _CLOSING_WAIT_SECONDS = 0.5
@@ -28,8 +28,8 @@ _log = logging.getLogger(__name__)
 def interval_for(shard_count: int) -> float:
     """Seconds between a shard's writes: all shards of a job together write at most four times a second.
 
-    The API server merges each write into the whole status, so a write costs more the more shards there are (seen: 25
-    ms with 16 shards, 200 ms with 100).
+    The API server merges each write into the whole status, so the cost of a write grows with the shards
+    (measured: 25 ms with 16 shards, 200 ms with 100).
     """
     return max(INTERVAL_SECONDS, _SECONDS_PER_SHARD * shard_count)
 
@@ -67,7 +67,7 @@ class Reporter:
 
     @property
     def report(self) -> Report:
-        """What has been said so far."""
+        """The report so far."""
         with self._changed:
             return self._report
 
@@ -80,7 +80,7 @@ class Reporter:
         retry_attempt: int | None = None,
         data: Mapping[str, str] | None = None,
     ) -> None:
-        """Say that something happened. Returns at once."""
+        """Add an event. Returns at once."""
         now = self._now()
         self._update(
             lambda report: report.with_event(status, message, now, error=error, retry_attempt=retry_attempt, data=data)
@@ -92,11 +92,11 @@ class Reporter:
         self._update(lambda report: replace(report, shard=stamped))
 
     def found(self, *, source: SourceStatus | None = None, output: OutputStatus | None = None) -> None:
-        """Say what the source or the output is. Returns at once."""
+        """Set what the source or the output is. Returns at once."""
         self._update(lambda report: replace(report, source=source or report.source, output=output or report.output))
 
     def check(self) -> None:
-        """Raise WorkerFailure if the status cannot be written any more."""
+        """Raise WorkerFailure if the status can no longer be written."""
         if self._failure is not None:
             raise self._failure
 

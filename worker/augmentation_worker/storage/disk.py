@@ -1,4 +1,4 @@
-"""A disk without room, told from all other errors: which one it is decides what helps."""
+"""Full disks: which one is full decides what helps."""
 
 import errno
 
@@ -7,7 +7,7 @@ from augmentation_worker.failure import WorkerFailure
 
 
 def is_disk_full(error: BaseException | None) -> bool:
-    """Whether an error, or what it was raised from, is that of a disk without room."""
+    """Whether an error, or what it was raised from, is that of a full disk."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             return True
@@ -19,8 +19,8 @@ def scratch_full() -> WorkerFailure:
     """The scratch folder is full."""
     return WorkerFailure(
         FailureReason.STORAGE_EXHAUSTED,
-        "the pod's scratch space is full: raise scratchSize in the AugmentationClass, or augment fewer frames a shard "
-        "(framesPerShard)",
+        "the pod's scratch space is full: raise scratchSize in the AugmentationClass, or augment fewer frames per "
+        "shard (framesPerShard)",
     )
 
 
@@ -28,6 +28,6 @@ def output_full(name: str) -> WorkerFailure:
     """The place of the result is full."""
     return WorkerFailure(
         FailureReason.STORAGE_EXHAUSTED,
-        f"the result does not fit into {name}: there is no room left; make room there, or publish somewhere else "
+        f"the result does not fit into {name}: there is no space left; make space there, or publish somewhere else "
         "(spec.output)",
     )

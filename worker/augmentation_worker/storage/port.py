@@ -15,7 +15,7 @@ from augmentation_worker.bounded.unreadable import explained
 from augmentation_worker.dataset_path import DatasetPath
 
 MOST_SMALL_BYTES: Final = 16 * 2**20
-"""A small file that is read at once, unless its reader says another limit: a card, .gitattributes."""
+"""Limit of a file that is read at once (a card, .gitattributes), unless its reader sets another."""
 
 
 OnRetry = Callable[[int, str], None]
@@ -24,7 +24,7 @@ OnRetry = Callable[[int, str], None]
 
 @dataclass(frozen=True)
 class FormatConventions:
-    """What the formats of datasets say of files and versions, as far as a storage has to know it.
+    """What a storage has to know of the formats of datasets: their files and versions.
 
     Attributes:
         metadata: names of files that describe others, and of folders of such files, these with a slash at their end.
@@ -81,21 +81,21 @@ class SourceDataset(Protocol):
         """A local file with the content of one of its files. Raises WorkerFailure."""
 
     def open_partly(self, path: DatasetPath) -> BinaryIO:
-        """A file, seekable, of which no more is fetched than is read: for the footer of a large one."""
+        """A seekable file of which only what is read is fetched: for the footer of a large one."""
 
     def read(self, path: DatasetPath, most_bytes: int = MOST_SMALL_BYTES) -> bytes | None:
         """Content of a small file; None if there is none. Raises WorkerFailure: SOURCE_INVALID if it is not small."""
 
     def drop(self, path: DatasetPath) -> None:
-        """Make room: the file is not needed any more."""
+        """Free the space of a file that is not needed any more."""
 
     def close(self) -> None:
-        """Make room: no file is needed any more."""
+        """Free the space of all files."""
 
 
 @dataclass(frozen=True)
 class StoredFile:
-    """A file of the result whose content is stored, but not yet to be seen.
+    """A file of the result whose content is stored, but not yet visible.
 
     Attributes:
         path: path in the dataset.
@@ -109,11 +109,11 @@ class StoredFile:
 
 
 class OutputMoved(Exception):
-    """The output is not any more what it was when it was checked."""
+    """The output has changed since it was checked."""
 
 
 class OutputDataset(Protocol):
-    """Where a job's result goes. Every method raises WorkerFailure."""
+    """Where a job's result goes. Every method may raise WorkerFailure."""
 
     name: str
     """For people, and in the status: `owner/name`, or a folder."""
@@ -127,7 +127,7 @@ class OutputDataset(Protocol):
         """Make sure that it exists, with no more readers than the source, and can be written to."""
 
     def check(self, source: SourceDataset) -> str:
-        """Refuse to publish over anything but nothing, the source as it was read, or this job's own result.
+        """Check that the output is empty, the source as it was read, or this job's own result.
 
         Returns:
             The state that was checked, for `commit`.
@@ -137,10 +137,10 @@ class OutputDataset(Protocol):
         """
 
     def check_audience(self, source: SourceDataset) -> str | None:
-        """Refuse a result that more people could read than the source, unless the job says so outright.
+        """Refuse a result that more people could read than the source, unless the job allows it.
 
         Returns:
-            If the job does: a sentence for people that says so.
+            If the job does: a sentence for people about who can read it.
 
         Raises:
             WorkerFailure: OUTPUT_CONFLICT, with the field and the way out.
@@ -153,13 +153,13 @@ class OutputDataset(Protocol):
         """Content of a small file that it holds now."""
 
     def put(self, path: DatasetPath, content: Path) -> StoredFile:
-        """Store a file, unseen."""
+        """Store a file without making it visible."""
 
     def missing(self, files: Sequence[StoredFile]) -> list[StoredFile]:
         """Those of `files` that are not stored."""
 
     def fetch(self, file: StoredFile, target: Path) -> None:
-        """Get a stored file back. Raises FileNotFoundError."""
+        """Copy a stored file to `target`. Raises FileNotFoundError."""
 
     def keep_previous(self, checked: str) -> None:
         """Keep what it holds now under a name of its own."""
@@ -173,14 +173,14 @@ class OutputDataset(Protocol):
         written: Mapping[DatasetPath, bytes],
         deleted: Sequence[DatasetPath] = (),
     ) -> str:
-        """Make the result visible, at once.
+        """Make the result visible, all at once.
 
         Args:
             message: for people.
             checked: what `check` returned.
             stored: files that were put.
             written: small files, by path.
-            deleted: paths that the result does not have, where it extends the source.
+            deleted: paths of the source that the result does not have, where it extends the source.
 
         Returns:
             The result's revision.
@@ -190,7 +190,7 @@ class OutputDataset(Protocol):
         """
 
     def announce(self, revision: str, version: str) -> None:
-        """The last step: let readers of a format version find the result."""
+        """Let readers of a format version find the result: the last step."""
 
 
 class StorageBackend(Protocol):

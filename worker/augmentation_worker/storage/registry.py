@@ -42,12 +42,12 @@ class JobStorage:
         return self._output_backend().open_output(prepared.dataset_id)
 
     def _source_backend(self) -> StorageBackend:
-        found = next((backend for backend in self._backends if backend.has_source()), None)
-        return _known(found, "spec.source")
+        backend = next((backend for backend in self._backends if backend.has_source()), None)
+        return _known(backend, "spec.source")
 
     def _output_backend(self) -> StorageBackend:
-        found = next((backend for backend in self._backends if backend.has_output()), None)
-        return _known(found, "spec.output")
+        backend = next((backend for backend in self._backends if backend.has_output()), None)
+        return _known(backend, "spec.output")
 
 
 def _known(backend: StorageBackend | None, field: str) -> StorageBackend:

@@ -27,7 +27,7 @@ def test_events_are_named_after_their_writer_and_numbered() -> None:
     assert [event.id for event in said.events] == [f"augmentation-worker-shard-1-00000{number}" for number in (1, 2)]
 
 
-def test_only_the_newest_events_are_kept_and_numbers_never_come_again() -> None:
+def test_only_the_newest_events_are_kept_and_no_number_is_used_twice() -> None:
     said = report()
     for number in range(6):
         said = said.with_event("progress", str(number), NOW)
@@ -35,7 +35,7 @@ def test_only_the_newest_events_are_kept_and_numbers_never_come_again() -> None:
     assert said.events[-1].id.endswith("-000006")
 
 
-def test_a_restart_goes_on_where_its_predecessor_stopped() -> None:
+def test_a_restarted_pod_continues_the_events_of_its_predecessor() -> None:
     before = report().with_event("started", "first try", NOW)
     others = report("augmentation-worker-shard-11").with_event("started", "another shard", NOW)
     resumed = report().resumed_from(status_of(others, before), 1).with_event("resumed", "second try", NOW)
@@ -43,7 +43,7 @@ def test_a_restart_goes_on_where_its_predecessor_stopped() -> None:
     assert len({event.id for event in resumed.events}) == 2
 
 
-def test_a_restart_keeps_its_entry_until_it_says_something_new() -> None:
+def test_a_restarted_pod_keeps_its_entry_until_it_sets_another() -> None:
     entry = Shard(index=1, attempt=0)
     status = AugmentationJobStatus.model_validate({"shards": [{"index": 0}, entry.to_wire()]})
     assert report().resumed_from(status, 1).shard == entry

@@ -1,3 +1,5 @@
+"""The thread that writes a pod's part of the status."""
+
 import threading
 import time
 from collections.abc import Callable
@@ -6,10 +8,10 @@ from typing import Any
 import pytest
 
 from augmentation_api import AugmentationJob, FailureReason, PhaseName
-from augmentation_api.status import Shard
+from augmentation_api.status import MAX_SHARDS, Shard
 from augmentation_worker.cluster.connection import ApiServerUnavailable
 from augmentation_worker.cluster.report import Report
-from augmentation_worker.cluster.reporter import Reporter
+from augmentation_worker.cluster.reporter import Reporter, interval_for
 from augmentation_worker.failure import WorkerFailure
 
 
@@ -46,7 +48,7 @@ def test_many_changes_make_few_writes_and_the_last_state_is_written() -> None:
     assert job.applied[-1]["shards"][0]["attempt"] == 199
 
 
-def test_saying_something_never_waits_for_kubernetes() -> None:
+def test_adding_an_event_never_waits_for_the_api_server() -> None:
     held = threading.Event()
     reporter = reporter_on(Recorded(lambda number: held.wait(5) and None))
     begin = time.monotonic()
@@ -57,7 +59,7 @@ def test_saying_something_never_waits_for_kubernetes() -> None:
     reporter.close(5)
 
 
-def test_a_write_that_fails_is_tried_again() -> None:
+def test_transient_failures_are_retried() -> None:
     def fails_twice(number: int) -> None:
         if number <= 2:
             raise ApiServerUnavailable("overloaded")
@@ -69,12 +71,12 @@ def test_a_write_that_fails_is_tried_again() -> None:
     assert len(job.applied) == 1
 
 
-def always_away(number: int) -> None:
-    raise ApiServerUnavailable("away")
+def always_unavailable(number: int) -> None:
+    raise ApiServerUnavailable("overloaded")
 
 
-def test_kubernetes_away_for_too_long_ends_the_shard() -> None:
-    reporter = reporter_on(Recorded(always_away), retry_seconds=0.05)
+def test_an_api_server_that_stays_unavailable_fails_the_shard() -> None:
+    reporter = reporter_on(Recorded(always_unavailable), retry_seconds=0.05)
     reporter.event("started", "go")
     deadline = time.monotonic() + 5
     with pytest.raises(WorkerFailure) as caught:
@@ -84,14 +86,14 @@ def test_kubernetes_away_for_too_long_ends_the_shard() -> None:
     assert caught.value.reason is FailureReason.KUBERNETES_UNAVAILABLE
 
 
-def test_a_last_word_that_cannot_be_said_is_an_error_and_not_a_hang() -> None:
-    reporter = reporter_on(Recorded(always_away), retry_seconds=1.0)
+def test_closing_fails_in_time_if_the_last_report_cannot_be_written() -> None:
+    reporter = reporter_on(Recorded(always_unavailable), retry_seconds=1.0)
     reporter.event("completed", "done")
     with pytest.raises(WorkerFailure):
         reporter.close(0.3)
 
 
-def test_a_refusal_ends_the_shard_at_once() -> None:
+def test_a_permanent_failure_ends_the_shard_at_once() -> None:
     def refused(number: int) -> None:
         raise WorkerFailure(FailureReason.INTERNAL_ERROR, "forbidden")
 
@@ -99,3 +101,12 @@ def test_a_refusal_ends_the_shard_at_once() -> None:
     reporter.event("started", "go")
     with pytest.raises(WorkerFailure, match="forbidden"):
         reporter.close(5)
+
+
+def test_a_few_shards_write_every_two_seconds() -> None:
+    assert interval_for(1) == interval_for(8) == 2.0
+
+
+@pytest.mark.parametrize("shards", [16, 50, MAX_SHARDS])
+def test_all_shards_of_a_job_together_write_at_most_four_times_a_second(shards: int) -> None:
+    assert shards / interval_for(shards) <= 4

@@ -1,1 +1,1 @@
-"""Folders as a place of datasets: read, written and published without a hub."""
+"""Datasets in folders of mounted volumes or of this machine: read, written and published without a hub."""

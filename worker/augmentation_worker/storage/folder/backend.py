@@ -53,11 +53,10 @@ class FolderBackend(StorageBackend):
 
     @override
     def find_source(self) -> FolderSource:
-        given = _mounted(self._settings.source, "spec.source.volume")
-        folder, previous = given, previous_of(given, self._uid)
+        folder = _mounted(self._settings.source, "spec.source.volume")
+        name, previous = _name_of(self._source_volume, folder), previous_of(folder, self._uid)
         if previous.is_dir() and (not folder.exists() or is_result_of(folder, self._uid)):
             folder = previous  # the result has taken its place
-        name = _name_of(self._source_volume, given)
         return FolderSource(folder, name, self._settings.follow_links, self._conventions)
 
     @override

@@ -119,14 +119,14 @@ class _Allowed:
     dataset: str | None
     more: tuple[str, ...]
 
-    def refusal(self, found: str) -> str | None:
+    def refusal(self, target: str) -> str | None:
         """Why a file may not be what a link leads to, as the end of a clause; None if it may."""
-        if self.more and found.startswith(self.more):
+        if self.more and target.startswith(self.more):
             return None
-        if self.dataset is None or not found.startswith(self.dataset):
+        if self.dataset is None or not target.startswith(self.dataset):
             return "which is outside of the dataset"
-        inside = found[len(self.dataset) :]
-        # A clone has its owner's password in .git/config: what is not listed is not to be had by a link either.
+        inside = target[len(self.dataset) :]
+        # A clone has its owner's password in .git/config: what is not listed cannot be reached by a link either.
         if _counts(inside.partition("/")[0]) or inside.startswith(_HIDDEN_CONTENT):
             return None
         return "which is hidden and no part of the dataset"
@@ -148,18 +148,18 @@ class _Targets:
             raise EntryRefused(path, f"is {kind_of(mode)}, not a regular file")
         place, last = _target(self._allowed, held, name, path)
         try:
-            found = self._folder(place).status(last)
+            target = self._folder(place).status(last)
         except FileNotFoundError:
-            found = None
+            target = None
         except (EntryRefused, NotADirectoryError) as error:
             raise EntryRefused(path, f"is a link that leads to no file: {error}") from error
-        if found is None:
+        if target is None:
             raise EntryRefused(path, f"is a link to {_shown_target(held, name)}, where there is nothing")
-        if not stat.S_ISREG(found.st_mode):
+        if not stat.S_ISREG(target.st_mode):
             raise EntryRefused(
-                path, f"is a link to {_shown_target(held, name)}, {kind_of(found.st_mode)} and no regular file"
+                path, f"is a link to {_shown_target(held, name)}, {kind_of(target.st_mode)} and no regular file"
             )
-        return found.st_size
+        return target.st_size
 
     def _folder(self, place: str) -> HeldFolder:
         if self._held is None or self._place != place:
@@ -177,7 +177,7 @@ class _Targets:
 
 
 def _counts(name: str) -> bool:
-    """Whether what stands at the top of a dataset's folder is part of the dataset."""
+    """Whether an entry at the top of a dataset's folder is part of the dataset."""
     return name == _HIDDEN_THAT_COUNTS or not (name.startswith(".") or name == _OF_THE_FILE_SYSTEM)
 
 
@@ -191,17 +191,17 @@ def _target(allowed: _Allowed, held: HeldFolder, name: str, path: DatasetPath) -
     This looks the path up by its names. Whoever opens the answer does not follow any link: if one was put there since,
     that fails.
     """
-    found = _without_links(str(held.path), name)
-    if found is None:
+    target = _without_links(str(held.path), name)
+    if target is None:
         raise EntryRefused(path, "is a link that leads through too many others")
-    if (refusal := allowed.refusal(found)) is not None:
+    if (refusal := allowed.refusal(target)) is not None:
         raise EntryRefused(path, f"is a link to {_shown_target(held, name)}, {refusal}")
-    folder, _, last = found.rpartition("/")
+    folder, _, last = target.rpartition("/")
     return folder, last
 
 
 def _without_links(folder: str, name: str) -> str | None:
-    """What a name in a folder stands for when all links are followed; None if those are too many.
+    """The path that a name in a folder leads to when all links are followed; None if those are too many.
 
     Args:
         folder: absolute, without links.
@@ -224,7 +224,7 @@ def _without_links(folder: str, name: str) -> str | None:
             return None
         if target.startswith("/"):
             place = ""
-        pending += [each for each in reversed(target.split("/")) if each not in ("", ".")]
+        pending += [part for part in reversed(target.split("/")) if part not in ("", ".")]
     return place
 
 

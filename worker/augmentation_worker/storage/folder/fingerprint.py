@@ -1,4 +1,4 @@
-"""What identifies the state of a folder that has no commits."""
+"""The fingerprint of a folder: it identifies the state of a dataset that has no commits."""
 
 import hashlib
 import os
@@ -14,8 +14,8 @@ _MOST_HASHED_BYTES = 16 * 2**30
 def fingerprint(folder: DatasetFolder, listing: Listing, conventions: FormatConventions) -> str:
     """Hash of every file's path and size, and of the content of those that describe others: 40 hexadecimal digits.
 
-    Reading terabytes of video to identify them would take longer than to augment them, and the metadata holds what a
-    dataset says of itself: its statistics differ with any pixel.
+    Hashing terabytes of video would take longer than augmenting them, and metadata changes with the files that it
+    describes: statistics differ with any pixel.
 
     Args:
         folder: the folder.

@@ -37,10 +37,10 @@ _Names = tuple[str, ...]
 
 
 class EntryRefused(Exception):
-    """What stands at a path is not used, as it is or leads to something else than a file or folder of its own.
+    """An entry is refused: it is, or leads to, something else than a file or folder of its own.
 
     Attributes:
-        path: where it stands.
+        path: of the entry.
         finding: what it is, as a clause.
     """
 
@@ -85,18 +85,18 @@ class HeldFolder:
         return type(self)(descriptor, path)
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close the descriptor."""
         os.close(self.descriptor)
 
     def status(self, name: str) -> os.stat_result | None:
-        """What stands at a name, be it a link; None: nothing."""
+        """Status of an entry, of a link itself; None if there is none."""
         try:
             return os.stat(name, dir_fd=self.descriptor, follow_symlinks=False)
         except FileNotFoundError:
             return None
 
     def open_file(self, name: str) -> int:
-        """Open a regular file for reading; gives its descriptor."""
+        """Open a regular file for reading. Returns its descriptor."""
         path = self.path / name
         _check_is_file(os.stat(name, dir_fd=self.descriptor, follow_symlinks=False), path)
         try:
@@ -113,7 +113,7 @@ class HeldFolder:
         return descriptor
 
     def create_file(self, name: str) -> int:
-        """Create a file for writing in the place of whatever file or link stands there; gives its descriptor."""
+        """Create a file for writing, in place of whatever file or link has its name. Returns its descriptor."""
         if self.status(name) is not None:
             os.unlink(name, dir_fd=self.descriptor)
         return os.open(name, _NEW, 0o666, dir_fd=self.descriptor)
@@ -127,7 +127,7 @@ class HeldFolder:
         os.unlink(name, dir_fd=self.descriptor)
 
     def remove_folder(self, name: str) -> bool:
-        """Remove a folder unless something is in it; gives whether it is gone."""
+        """Remove a folder unless something is in it. Returns whether it is gone."""
         try:
             os.rmdir(name, dir_fd=self.descriptor)
         except OSError as error:
@@ -137,24 +137,24 @@ class HeldFolder:
         return True
 
     def flush(self) -> None:
-        """Make sure that names which were given outlive a loss of power."""
+        """Make sure that new names outlive a loss of power."""
         os.fsync(self.descriptor)
 
     def __enter__(self) -> Self:
-        """Hold it for as long as the block takes."""
+        """Hold it while the block runs."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Let go of it."""
+        """Close the descriptor."""
         self.close()
 
 
 class HeldFile(PosixPath):
-    """The path of an open file of this process: whoever opens it gets the very file that was checked.
+    """The path of an open file of this process, for libraries that open by path: they get the file that was checked.
 
-    The file is let go of with the last reference to this object, so keep it while its text is in use.
+    The file is closed with the last reference to this object, so keep it while its text is in use.
     """
 
     @classmethod
@@ -166,7 +166,7 @@ class HeldFile(PosixPath):
 
 
 def prune(folder: HeldFolder, keep: Collection[str]) -> None:
-    """Remove all files but those to keep, all links, and then all empty folders.
+    """Remove all files but those to keep, all links, and then all empty folders, and follow no link.
 
     Args:
         folder: the folder.
@@ -184,7 +184,7 @@ def prune(folder: HeldFolder, keep: Collection[str]) -> None:
 
 
 def remove_if_empty(parent: HeldFolder, name: str) -> bool:
-    """Remove a folder that holds nothing but empty folders; gives whether it is gone (or was not there)."""
+    """Remove a folder that holds nothing but empty folders. Returns whether it is gone (or was not there)."""
     if parent.status(name) is None:
         return True
     with parent.within([name]) as folder:
@@ -196,7 +196,7 @@ def remove_if_empty(parent: HeldFolder, name: str) -> bool:
 
 
 def _folders_in(folder: HeldFolder) -> Iterator[_Names]:
-    """The folder itself, by no names, and all folders in it, each before those that it holds."""
+    """The folder itself, by no names, and all folders in it, outer ones first."""
     pending: list[_Names] = [()]
     while pending:
         names = pending.pop()
@@ -206,7 +206,7 @@ def _folders_in(folder: HeldFolder) -> Iterator[_Names]:
 
 
 def _entries(held: HeldFolder) -> list[tuple[str, bool]]:
-    """What is in a folder and no folder itself, and whether it is a regular file."""
+    """The entries of a folder that are no folders, and whether each is a regular file."""
     with os.scandir(held.descriptor) as entries:
         return [
             (entry.name, entry.is_file(follow_symlinks=False))
@@ -229,7 +229,7 @@ def _folder_in(outer: int, name: str, path: Path, flags: int, *, create: bool) -
         if not create:
             raise
     except OSError as error:
-        # That a link is no folder is said in two ways, by the kind of system.
+        # Systems differ in the error for a link in place of a folder.
         if error.errno not in (errno.ENOTDIR, errno.ELOOP):
             raise
         mode = os.stat(name, dir_fd=outer, follow_symlinks=False).st_mode

@@ -1,4 +1,4 @@
-"""A result in a folder: made in a hidden folder beside it, and renamed when it is complete.
+"""A result in a folder: written to a hidden folder next to it, which is renamed when it is complete.
 
 Others may write to the volume meanwhile. Everything is done in folders that are held open (HeldFolder), so a link that
 somebody puts in the way is replaced or refused, never followed.
@@ -34,7 +34,7 @@ from augmentation_worker.storage.port import (
 from augmentation_worker.storage.provenance import PROVENANCE_PATH, read_provenance
 
 NOTHING = ""
-"""The state of a folder that does not exist or is empty."""
+"""State of a folder that does not exist or is empty."""
 _CHUNK_BYTES = 1 << 20
 _MOST_READ_BYTES = 512 * 2**20
 """The record of 40,000 episodes in ten versions has half of it."""
@@ -180,7 +180,7 @@ class FolderOutput(OutputDataset):
         return self.folder.exists() and self.folder.samefile(folder)
 
     def _check_free(self, parent: HeldFolder) -> None:
-        """What is there now is to be kept under another name, which nobody else may have taken."""
+        """Check that the name under which the present content is to be kept is not taken."""
         if parent.status(self._previous.name) is not None:
             raise WorkerFailure(
                 FailureReason.OUTPUT_CONFLICT,
@@ -197,7 +197,7 @@ class FolderOutput(OutputDataset):
         return fingerprint(folder, listing, self._conventions) if listing.files or listing.refused else NOTHING, listing
 
     def _stored(self) -> Mapping[DatasetPath, int]:
-        """Sizes of the regular files that are stored. What somebody else put there instead of one is none."""
+        """Sizes of the stored files: regular files only, as somebody else may have replaced one by a link."""
         try:
             with self._explained():
                 return DatasetFolder(self._staging, links=False).list().files
@@ -208,7 +208,7 @@ class FolderOutput(OutputDataset):
         path = DatasetPath(path)
         with HeldFolder.at(self._staging.parent) as parent:
             folder = parent.within([self._staging.name, *path.folder], create=True)
-        # Of a length that every name can have beside it.
+        # Short enough, however long the name is.
         partial = f"{hashlib.sha256(path.name.encode()).hexdigest()[:32]}.partial"
         digest, size = hashlib.sha256(), 0
         with folder, os.fdopen(folder.create_file(partial), "wb") as out:
@@ -249,19 +249,19 @@ class FolderOutput(OutputDataset):
 
 
 def is_result_of(folder: Path, job_uid: str) -> bool:
-    """Whether a folder holds what this job published."""
+    """Whether a folder holds this job's result."""
     content = _content(folder, PROVENANCE_PATH)
     provenance = read_provenance(content) if content is not None else None
     return provenance is not None and provenance.job_id == job_uid
 
 
 def previous_of(folder: Path, job_uid: str) -> Path:
-    """Where a folder's content is kept that a job's result takes the place of."""
+    """Where the content of a folder is kept that a job's result replaces."""
     return folder.with_name(f"{folder.name}.before-{job_uid[:8]}")
 
 
 def _content(folder: Path, path: DatasetPath) -> bytes | None:
-    """Of a small file that may be anybody's; None for one that is too large to be of a result of this program."""
+    """Content of a file that anybody may have written; None if it is too large to be of a result of this program."""
     try:
         with os.fdopen(DatasetFolder(folder).open(path), "rb") as file:
             if os.fstat(file.fileno()).st_size > _MOST_READ_BYTES:

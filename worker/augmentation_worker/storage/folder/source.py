@@ -24,7 +24,7 @@ from augmentation_worker.storage.port import (
 )
 
 _MOST_HELD = 64
-"""Files that are held open beyond what callers keep: those may pass a path on and forget it."""
+"""Files that are held open even if no caller keeps them: a caller may pass a path on and forget it."""
 
 
 class FolderSource(SourceDataset):

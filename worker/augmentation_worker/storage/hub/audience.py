@@ -14,12 +14,12 @@ class Audience(IntEnum):
     PUBLIC = 3
 
     @property
-    def words(self) -> str:
-        """As the hub's users say it."""
-        return _WORDS[self]
+    def description(self) -> str:
+        """The readers in the words of the hub's users."""
+        return _DESCRIPTIONS[self]
 
 
-_WORDS = {
+_DESCRIPTIONS = {
     Audience.PRIVATE: "private",
     Audience.APPROVED: "gated (its owner approves each reader)",
     Audience.REGISTERED: "gated (whoever accepts its terms may read it)",
@@ -31,9 +31,9 @@ def audience_of(private: bool | None, gated: str | bool | None, *, unknown: Audi
     """The readers of a dataset.
 
     Args:
-        private: as the hub answers; None where it does not say.
+        private: as the hub answers; None where it leaves that open.
         gated: False, `auto` or `manual`, as the hub answers.
-        unknown: what to take a dataset for of which the hub does not say whether it is private.
+        unknown: the readers to assume where the hub leaves open whether a dataset is private.
     """
     if private is None:
         return unknown
@@ -68,13 +68,13 @@ def refusal(asked: bool | None, source: Audience, output: Audience) -> str | Non
         return None
     if asked and output > Audience.PRIVATE:
         return (
-            f"it is {output.words}, and {SECTION} is true: make it private on the hub, name another dataset in "
+            f"it is {output.description}, and {SECTION} is true: make it private on the hub, name another dataset in "
             f"spec.output.hub.repoID, or set {SECTION} to false"
         )
     if output > source:
         return (
-            f"it is {output.words}, and the source is {source.words}, so that more people could read the result than "
-            f"the source: make it private on the hub, name another dataset in spec.output.hub.repoID, or set {SECTION} "
-            "to false to allow it"
+            f"it is {output.description}, and the source is {source.description}, so that more people could read the "
+            "result than the source: make it private on the hub, name another dataset in spec.output.hub.repoID, or "
+            f"set {SECTION} to false to allow it"
         )
     return None

@@ -1,4 +1,4 @@
-"""The hub as the worker uses it: a few verbs over huggingface_hub, each failing with a typed reason."""
+"""The hub as the worker uses it: a few verbs over huggingface_hub, each of which fails with a typed reason."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -84,7 +84,7 @@ class HubClient:
             return _named_refs(self._api.list_repo_refs(dataset, repo_type=DATASET))
 
     def commit_of(self, dataset: str, revision: str, side: Side) -> str:
-        """The commit that a branch, tag or commit id stands for."""
+        """The commit that a branch, tag or commit id names."""
         try:
             with explained(self.access, side, dataset):
                 sha = _text(self._api.dataset_info(dataset, revision=revision).sha or "")
@@ -106,7 +106,7 @@ class HubClient:
         return self._commit_id(sha) if sha else None
 
     def audience(self, dataset: str, side: Side) -> Audience:
-        """Who may read a dataset now. What the hub does not say counts against publishing."""
+        """Who may read a dataset now. An answer that leaves it open counts against publishing."""
         with explained(self.access, side, dataset):
             info = self._api.dataset_info(dataset)
         unknown = Audience.PRIVATE if side == "source" else Audience.PUBLIC
@@ -136,14 +136,14 @@ class HubClient:
             return Path(self._api.hf_hub_download(dataset, path, repo_type=DATASET, revision=commit, local_dir=folder))
 
     def open_partly(self, dataset: str, commit: str, file: RemoteFile, side: Side = "source") -> BinaryIO:
-        """A file of which no more is fetched than is read."""
+        """A file of which only what is read is fetched."""
         partial = PartialFile(
             self._api, dataset, commit, file.path, file.size, lambda: explained(self.access, side, dataset)
         )
         return BufferedReader(partial, RANGE_BYTES)
 
     def read(self, dataset: str, commit: str, path: DatasetPath, side: Side) -> bytes | None:
-        """Content of a small file; None if there is none."""
+        """Content of a small file; None if it does not exist."""
         with TemporaryDirectory() as folder:
             try:
                 return self.download(dataset, commit, path, Path(folder), side).read_bytes()
@@ -157,7 +157,7 @@ class HubClient:
             self._api.create_repo(dataset, repo_type=DATASET, private=private, exist_ok=True)
 
     def check_writable(self, dataset: str) -> None:
-        """Fail if this user may not write to the dataset; asks how a file would be uploaded, and uploads nothing."""
+        """Fail if this user may not write to the dataset. Asks how a file would be uploaded, and uploads nothing."""
         probe = CommitOperationAdd(path_in_repo=".gitattributes", path_or_fileobj=b"probe")
         with explained(self.access, "output", dataset):
             self._api.preupload_lfs_files(dataset, [probe], repo_type=DATASET)
@@ -194,7 +194,7 @@ class HubClient:
 
         Raises:
             OutputMoved: main is not at `parent` (any more). A retry of this call whose first answer was lost ends so
-                too, with the commit made: look before committing again.
+                too, with the commit made: check before committing a second time.
         """
         operations: list[CommitOperationAdd | CommitOperationDelete] = [
             *(uploaded_files.addition_of(file) for file in uploaded),
@@ -261,7 +261,7 @@ def _text(value: object) -> str:
 
 
 def _listed_file(file: RepoFile) -> RepoFile:
-    """A file of which path, identities and size are what they should be."""
+    """A listed file whose path, identities and size have the right types. Raises TypeError."""
     for value in (file.path, file.blob_id, *((file.lfs.sha256,) if file.lfs else ())):
         _text(value)
     if not isinstance(file.size, int) or isinstance(file.size, bool) or file.size < 0:
@@ -270,7 +270,7 @@ def _listed_file(file: RepoFile) -> RepoFile:
 
 
 def _named_refs(refs: GitRefs) -> GitRefs:
-    """Branches and tags of which each has a name and a commit."""
+    """Branches and tags that all have a name and a commit. Raises TypeError."""
     for ref in (*refs.branches, *refs.tags):
         _text(ref.name)
         _text(ref.target_commit)

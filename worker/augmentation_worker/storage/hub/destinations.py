@@ -1,4 +1,4 @@
-"""Where the hub may send a pod: its answers name other hosts (redirects, links to its storage), and not all are for it.
+"""Where a hub may send a pod: its answers name other hosts (redirects, links to its storage), and not all are allowed.
 
 Files of a large hub lie on other hosts than its API, so those have to be followed. But a pod stands inside a network
 that the hub may not see: it must not be sent to the cloud's metadata address, to the pod itself, or from a hub on the
@@ -26,8 +26,8 @@ _PORTS = {"http": 80, "https": 443}
 
 def resolved(host: str, port: int) -> Sequence[str]:
     """The addresses of a host, by the system's resolver. Raises OSError."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(each[4][0]) for each in found))
+    entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in entries))
 
 
 class Destinations:
@@ -45,7 +45,7 @@ class Destinations:
         self._resolve = resolve
 
     def is_hub(self, host: str, port: int | None, scheme: str) -> bool:
-        """Whether this is the hub itself: what it may be told is for no other."""
+        """Whether this is the hub itself, which alone gets the token."""
         own_scheme = urlsplit(self.endpoint).scheme
         return (host.lower(), port or _PORTS.get(scheme), scheme) == (self._host, self._port, own_scheme)
 
@@ -59,7 +59,7 @@ class Destinations:
         addresses = self._resolve(host, port)
         if (host.lower(), port) == (self._host, self._port):
             return list(addresses)
-        allowed = [each for each in addresses if reach_of(each) >= self._reach]
+        allowed = [address for address in addresses if reach_of(address) >= self._reach]
         if not allowed:
             raise WorkerFailure(
                 FailureReason.HUB_UNAVAILABLE,

@@ -24,7 +24,7 @@ from augmentation_worker.storage.hub.retry_budget import RETRYABLE_STATUSES, Hub
 
 Side = Literal["source", "output"]
 QUOTE_LIMIT = 300
-"""Most characters that are quoted of what a hub says: it may be a whole page, or the request itself."""
+"""Most characters that are quoted of a hub's message: it may be a whole page, or the request itself."""
 _NO_ANSWER = (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError)
 """What httpx2 raises where there is no answer to read."""
 
@@ -45,7 +45,7 @@ class HubAccess:
 
     @property
     def caller(self) -> str:
-        """Who asks, in words: with which token or without one."""
+        """The caller for a message: with which token or without one."""
         if self.authenticated:
             return f"with the token of the Secret {self.secret}" if self.secret else "with a token"
         missing = f" (the Secret {self.secret} does not exist or is empty)" if self.secret else ""
@@ -58,7 +58,7 @@ _UNEXPECTED_ANSWER = (TypeError, AttributeError, LookupError, RecursionError, Ov
 
 @contextmanager
 def explained(access: HubAccess, side: Side, dataset: str) -> Iterator[None]:
-    """Turn the hub's errors inside into WorkerFailure. A missing file passes: the caller knows what it means."""
+    """Turn the hub's errors inside into WorkerFailure, but for a missing file: the caller knows what it means."""
     try:
         yield
     except LocalEntryNotFoundError as error:

@@ -45,9 +45,9 @@ class HubOutput(OutputDataset):
 
     @override
     def prepare(self, source: SourceDataset) -> None:
-        """Make sure the dataset exists, may be written to, and has a first commit.
+        """Make sure that the dataset exists, can be written to, and has a first commit.
 
-        One that has to be created has no more readers than the source from its first moment, unless the job says so.
+        One that has to be created has no more readers than the source from the start, unless the job allows more.
         The first commit holds .gitattributes by which videos and parquet files are large files, if the hub made none.
         """
         self.hub.create(self.name, private=private_when_created(self.private, self._readers_of(source)))
@@ -100,8 +100,8 @@ class HubOutput(OutputDataset):
         if output <= readers:
             return None
         return (
-            f"The source {source.name} is {readers.words}; its result {self.name} is {output.words}, because "
-            "spec.output.hub.private is false"
+            f"The source {source.name} is {readers.description}; its result {self.name} is {output.description}, "
+            "because spec.output.hub.private is false"
         )
 
     @override

@@ -1,4 +1,4 @@
-"""A file on the hub of which only what is read is fetched: the footer of a parquet file tells what is in gigabytes."""
+"""A file on the hub of which only what is read is fetched, such as the footer of a large parquet file."""
 
 import io
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from huggingface_hub.utils._http import get_session, hf_raise_for_status
 from augmentation_worker.dataset_path import DatasetPath
 
 RANGE_BYTES = 1 << 18
-"""Fetched at a time, at least: more than most footers have."""
+"""Fetched per request, at least: more than most footers have."""
 
 
 class PartialFile(io.RawIOBase):

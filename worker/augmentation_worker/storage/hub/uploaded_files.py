@@ -1,7 +1,7 @@
-"""Files whose content is on the hub before any commit names them: uploading, checking, fetching and committing those.
+"""Files whose content is on the hub before any commit names them: upload, check, download, and the commit's operation.
 
 A blob is addressed by its sha256. One pod uploads it (no commit), another, which knows only hash and size, commits it.
-huggingface_hub has no public way to say "this file is uploaded already", so the operation is rebuilt through private
+huggingface_hub has no public way to commit a file that is uploaded already, so the operation is rebuilt through private
 attributes; they are used here and nowhere else, and tests/integration/worker/test_uploaded_files.py holds the
 installed version to it.
 """
@@ -24,7 +24,7 @@ _LFS_JSON = "application/vnd.git-lfs+json"
 
 
 def upload(api: HfApi, dataset: str, path: DatasetPath, content: Path | bytes) -> StoredFile:
-    """Put the blob on the hub, unless it is there; no commit is made.
+    """Upload a blob, unless it is there; no commit is made.
 
     The blob goes through LFS even where the server would rather have a file of this kind in the commit itself
     ("regular"), as a server does whose .gitattributes do not track it: publish adds the rules in its commit.
@@ -85,7 +85,7 @@ def fetch(api: HfApi, dataset: str, file: StoredFile, target: Path) -> None:
         for chunk in blob.iter_bytes(_CHUNK_BYTES):
             size += len(chunk)
             if size > file.size:
-                break  # whoever asked finds out that it is another file; the rest need not fill the disk
+                break  # the caller finds out that it is another file; the rest need not fill the disk
             out.write(chunk)
 
 

@@ -1,0 +1,58 @@
+"""Retries of requests to a hub."""
+
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from augmentation_worker.storage.hub.retry_budget import HubUnreachable, RetryBudget, RetryingTransport
+
+
+class Script(httpx2.BaseTransport):
+    """Answers with these statuses, one after the other; 0 is a broken connection."""
+
+    def __init__(self, *statuses: int) -> None:
+        self.statuses = list(statuses)
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        status = self.statuses.pop(0)
+        if status == 0:
+            raise httpx2.ConnectError("refused", request=request)
+        return httpx2.Response(status, headers={"Retry-After": "0"})
+
+
+def test_transient_failures_are_retried_and_every_retry_is_reported() -> None:
+    reported: list[tuple[int, str]] = []
+    transport = RetryingTransport(
+        Script(503, 429, 200), RetryBudget(5, lambda number, problem: reported.append((number, problem)))
+    )
+    with httpx2.Client(transport=transport) as client:
+        assert client.get("https://hub.example/api?signature=secret").status_code == 200
+    assert [number for number, _ in reported] == [1, 2]
+    assert "503" in reported[0][1]
+    assert "secret" not in reported[0][1]
+
+
+def test_requests_are_not_retried_when_the_budget_is_spent() -> None:
+    transport = RetryingTransport(Script(0, 0, 0, 0), RetryBudget(0.6, lambda number, problem: None))
+    with (
+        httpx2.Client(transport=transport) as client,
+        pytest.raises(HubUnreachable, match="cannot be connected to; tried 2 times"),
+    ):
+        client.get("https://hub.example/api")
+
+
+def test_a_refusal_is_not_retried() -> None:
+    with httpx2.Client(
+        transport=RetryingTransport(Script(404), RetryBudget(5, lambda number, problem: None))
+    ) as client:
+        assert client.get("https://hub.example/api").status_code == 404
+
+
+def test_a_streamed_body_is_left_to_the_client_to_retry(tmp_path: Path) -> None:
+    (tmp_path / "blob").write_bytes(b"x" * 10)
+    reported: list[int] = []
+    transport = RetryingTransport(Script(503), RetryBudget(5, lambda number, problem: reported.append(number)))
+    with httpx2.Client(transport=transport) as client, (tmp_path / "blob").open("rb") as blob:
+        assert client.put("https://hub.example/blob", content=blob).status_code == 503
+    assert reported == [1]
