@@ -5,12 +5,7 @@ from collections.abc import Iterable
 from augmentation_gateway.credentials.keys import ApiKey, Right
 from augmentation_gateway.credentials.keys_in_force import KeysInForce
 from augmentation_gateway.credentials.oidc import OidcTokens, is_token
-from augmentation_gateway.problem import Problem
-
-_MISSING_KEY = "No API key was given: send it as `x-api-key: KEY` or `Authorization: Bearer KEY`."
-_WRONG_KEY = "This API key is not valid: check it, or ask the administrator for a new one."
-
-_CHALLENGE = {"WWW-Authenticate": "Bearer"}
+from augmentation_gateway.problem import Problem, unavailable
 
 
 async def authenticate(headers: Iterable[tuple[bytes, bytes]], keys: KeysInForce, tokens: OidcTokens | None) -> ApiKey:
@@ -27,17 +22,15 @@ async def authenticate(headers: Iterable[tuple[bytes, bytes]], keys: KeysInForce
     presented = _presented(headers)
     if (key := keys.ring.find(presented)) is not None:
         if key.has_expired:
-            raise Problem(
-                401,
-                f"Key {key.id!r} expired at {key.expires_at:%Y-%m-%d %H:%M} UTC: ask the administrator for a new one.",
-                headers=_CHALLENGE,
+            raise _unauthorized(
+                f"Key {key.id!r} expired at {key.expires_at:%Y-%m-%d %H:%M} UTC", "ask the administrator for a new one"
             )
         return key
     if tokens is not None and is_token(presented):
         return await tokens.find(presented)
     if not keys.synced:
-        raise Problem(503, "The API keys have not been read yet. Try again.", headers={"Retry-After": "1"})
-    raise Problem(401, _WRONG_KEY, headers=_CHALLENGE)
+        raise unavailable("The API keys have not been read yet", retry_after=1)
+    raise _unauthorized("This API key is not valid", "check it, or ask the administrator for a new one")
 
 
 def _presented(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
@@ -48,16 +41,20 @@ def _presented(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
         if name == b"authorization" and value[:7].lower() == b"bearer ":
             bearer = value[7:].strip()
     if bearer is None:
-        raise Problem(401, _MISSING_KEY, headers=_CHALLENGE)
+        raise _unauthorized("No API key was sent", "send it as `x-api-key: KEY` or `Authorization: Bearer KEY`")
     return bearer
 
 
 def key_ended() -> Problem:
     """The answer to a request whose key was revoked, or has expired, before the answer had begun."""
-    return Problem(401, "This API key is no longer valid: ask the administrator for a new one.", headers=_CHALLENGE)
+    return _unauthorized("This API key is no longer valid", "ask the administrator for a new one")
+
+
+def _unauthorized(cause: str, fix: str) -> Problem:
+    return Problem(401, cause, fix, headers={"WWW-Authenticate": "Bearer"})
 
 
 def require(key: ApiKey, right: Right) -> None:
     """Raise Problem 403 where the key lacks this right. Says nothing about any job, so it gives nothing away."""
     if right not in key.rights:
-        raise Problem(403, f"Key {key.id!r} has no {right} right: use a key that has it.")
+        raise Problem(403, f"Key {key.id!r} has no {right} right", "use a key that has it")

@@ -8,13 +8,13 @@ from augmentation_gateway.cache.object_cache import Gone
 from augmentation_gateway.cache.records import JobRecord
 from augmentation_gateway.credentials.authentication import require
 from augmentation_gateway.credentials.keys import ApiKey, Right
-from augmentation_gateway.problem import Problem, no_such_job
+from augmentation_gateway.problem import Problem, no_such_job, unavailable
 
 
 def require_project(key: ApiKey, project_id: UUID) -> None:
     """Raise Problem 403 where the key may not make jobs of this project. Whether the project exists is not told."""
     if not key.may_use_project(project_id):
-        raise Problem(403, f"Key {key.id!r} may not use project {project_id}: name a project of this key.")
+        raise Problem(403, f"Key {key.id!r} may not use project {project_id}", "name a project of this key")
 
 
 def find_job(key: ApiKey, uid: str, view: ClusterView) -> JobRecord:
@@ -49,7 +49,7 @@ def find_gone(key: ApiKey, uid: str, view: ClusterView) -> Gone[JobRecord] | Non
 def require_synced(view: ClusterView) -> None:
     """Raise Problem 503 while the jobs have not been read once: before that, one that is not here may still exist."""
     if not view.synced:
-        raise Problem(503, "The jobs have not been read from Kubernetes yet. Try again.", headers={"Retry-After": "1"})
+        raise unavailable("The jobs have not been read from Kubernetes yet", retry_after=1)
 
 
 def may_see(key: ApiKey, record: JobRecord) -> bool:

@@ -33,7 +33,7 @@ _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 def internal_error() -> Problem:
     """A 500 for a defect of the gateway, which its log tells by the request's id."""
-    return Problem(500, f"Internal server error. Quote request id {request_id.current()} when reporting it.")
+    return Problem(500, "Internal server error", f"quote request id {request_id.current()} when reporting it")
 
 
 class Front:

@@ -319,7 +319,7 @@ async def test_a_defect_is_a_500_in_the_usual_shape(
     for answer in (created, shown):
         assert answer.status_code == 500
         number = answer.headers["x-request-id"]
-        assert answer.json() == {"detail": f"Internal server error. Quote request id {number} when reporting it."}
+        assert answer.json() == {"detail": f"Internal server error: quote request id {number} when reporting it."}
 
 
 @pytest.mark.parametrize("page", ["/docs", "/redoc"])
