@@ -254,7 +254,7 @@ class AugmentationJobStatus(ObservedModel):
 
     def phase(self, name: PhaseName) -> Phase:
         """The phase of that name; an empty one if it has no entry yet."""
-        return next((phase for phase in self.phases if phase.name == name), Phase(name=name))
+        return next((phase for phase in self.phases if phase.name == name), None) or Phase(name=name)
 
     def has_completed(self, name: PhaseName) -> bool:
         """Whether that phase is recorded as completed."""

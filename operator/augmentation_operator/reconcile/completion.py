@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from augmentation_api import AugmentationJob, ConditionType, PhaseName, State
 from augmentation_operator.children.job import ChildJob
 from augmentation_operator.children.turn import attempt_of
+from augmentation_operator.reconcile.conditions import placed_again
 from augmentation_operator.reconcile.decision import Decision
 from augmentation_operator.reconcile.events import find_event, operator_event, phases_of
 from augmentation_operator.reconcile.observation import Observation
@@ -36,13 +37,14 @@ def report_is_due(child: ChildJob, now: datetime) -> bool:
     return now - (child.completed_at or now) > REPORT_GRACE
 
 
-def completed(job: AugmentationJob, seen: Observation, now: datetime) -> Decision | None:
+def complete(job: AugmentationJob, seen: Observation, now: datetime) -> Decision | None:
     """The end of a job whose result is published and reported."""
     child, output = seen.jobs.get(PhaseName.PUBLISH), job.status.output
     if output is None or not reports_result(job) or not is_published(seen):
         return None
     draft = StatusDraft(job, now)
-    draft.placed()
+    if (placed := placed_again(job)) is not None:
+        draft.condition(ConditionType.PLACED, placed.holds, placed.reason, placed.message)
     ended = (child.completed_at if child else None) or now
     for phase in PhaseName:
         if not draft.is_completed(phase):
@@ -70,7 +72,7 @@ def what_may_be_there(job: AugmentationJob) -> str:
     return f"it was publishing {dataset}: look whether a commit was made"
 
 
-def cancelled(job: AugmentationJob, seen: Observation, now: datetime) -> Decision:
+def cancel(job: AugmentationJob, seen: Observation, now: datetime) -> Decision:
     """Stop everything; the job is cancelled once nothing runs any more.
 
     A publish pod that has reported its commit only has to exit, and gets REPORT_GRACE to do so: the job is completed
@@ -109,7 +111,7 @@ def _may_exit(job: AugmentationJob, publishing: ChildJob, seen: Observation, dra
     return now - (first.timestamp or now) < REPORT_GRACE
 
 
-def settled(job: AugmentationJob, seen: Observation, now: datetime) -> Decision:
+def clean_up(job: AugmentationJob, seen: Observation, now: datetime) -> Decision:
     """A job that has ended: nothing of it runs, and it is deleted when its time to live is over."""
     running = seen.living_jobs
     ended = job.status.cancelled_at or job.status.completed_at

@@ -45,9 +45,9 @@ def placed_on(placement: Placement) -> Statement:
     return Statement(True, "Running", f"running on {placement.node}{instance}")
 
 
-def placed_again(situation: Situation) -> Statement | None:
+def placed_again(job: AugmentationJob) -> Statement | None:
     """Placed: pods run, or ran, after something had kept them from it or they had been held."""
-    recorded = situation.job.status.condition(ConditionType.PLACED)
-    if recorded.status == "False" if recorded else situation.has_completed(PhaseName.PROVISION):
+    recorded = job.status.condition(ConditionType.PLACED)
+    if recorded.status == "False" if recorded else job.status.has_completed(PhaseName.PROVISION):
         return Statement(True, "Running", "running")
     return None

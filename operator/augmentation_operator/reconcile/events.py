@@ -1,6 +1,5 @@
-"""The operator's own entries among the events of a phase: each recorded once, the newest kept."""
+"""The operator's own events of a phase: each recorded once, the newest kept."""
 
-from collections.abc import Mapping
 from datetime import datetime
 
 from augmentation_api import AugmentationJob, PhaseName
@@ -12,7 +11,7 @@ OPERATOR_EVENT = "operator-"
 MAX_OPERATOR_EVENTS = 10
 """Events of the operator's own that a phase keeps."""
 
-Phases = Mapping[PhaseName, Phase]
+Phases = dict[PhaseName, Phase]
 
 
 def operator_event(
@@ -34,7 +33,7 @@ def operator_event(
     )
 
 
-def phases_of(job: AugmentationJob) -> dict[PhaseName, Phase]:
+def phases_of(job: AugmentationJob) -> Phases:
     """The phases as they are recorded; empty ones where nothing is."""
     return {name: job.status.phase(name) for name in PhaseName}
 

@@ -10,12 +10,12 @@ from datetime import datetime, timedelta
 from augmentation_api import AugmentationClass, AugmentationJob, AugmentationJobStatus, ConditionType
 from augmentation_operator.reconcile.authority import refusal_of
 from augmentation_operator.reconcile.children import superfluous_jobs
-from augmentation_operator.reconcile.completion import cancelled, completed, settled
+from augmentation_operator.reconcile.completion import cancel, clean_up, complete
 from augmentation_operator.reconcile.decision import Decision
 from augmentation_operator.reconcile.observation import Observation
-from augmentation_operator.reconcile.phases import present_phase, run_phases
+from augmentation_operator.reconcile.phases import run_phases
 from augmentation_operator.reconcile.rejection import Rejection
-from augmentation_operator.reconcile.restart import is_wanted_again, started_again
+from augmentation_operator.reconcile.restart import is_restart_requested, restart
 from augmentation_operator.reconcile.status import status_of
 from augmentation_operator.reconcile.status_draft import StatusDraft
 from augmentation_operator.reconcile.step import Fail, Situation
@@ -33,7 +33,7 @@ def decide(job: AugmentationJob, chosen: AugmentationClass | Rejection, seen: Ob
         now: in whole seconds, as the API keeps time.
     """
     if job.status.state is not None and job.status.state.is_final:
-        return started_again(job, seen, now) if is_wanted_again(job) else settled(job, seen, now)
+        return restart(job, seen, now) if is_restart_requested(job) else clean_up(job, seen, now)
     decision = _decide_unfinished(job, chosen, seen, now)
     after = decision.status
     stops = job.spec.suspend or job.spec.cancel or (after.state is not None and after.state.is_final)
@@ -46,11 +46,11 @@ def decide(job: AugmentationJob, chosen: AugmentationClass | Rejection, seen: Ob
 def _decide_unfinished(
     job: AugmentationJob, chosen: AugmentationClass | Rejection, seen: Observation, now: datetime
 ) -> Decision:
-    """What should be done for a job that has not ended. Cancelled is last but for published: that cannot be undone."""
-    if (end := completed(job, seen, now)) is not None:
+    """What should be done for a job that has not ended. Nothing counts against a published result."""
+    if (end := complete(job, seen, now)) is not None:
         return end
     if job.spec.cancel:
-        return cancelled(job, seen, now)
+        return cancel(job, seen, now)
     if (forbidden := refusal_of(job)) is not None:
         return _rejected(job, forbidden, now)
     if isinstance(chosen, Rejection):
@@ -83,7 +83,7 @@ def _rejected(job: AugmentationJob, rejection: Rejection, now: datetime) -> Deci
     """Fail a job that may not run at all; what runs of it is stopped as of any job that has failed."""
     draft = StatusDraft(job, now)
     draft.condition(ConditionType.ACCEPTED, False, rejection.reason, rejection.message)
-    draft.fail(rejection, present_phase(job))
+    draft.fail(rejection, draft.present_phase)
     return Decision(draft.build())
 
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from augmentation_api import AugmentationJob, ConditionType, FailureReason, PhaseName
+from augmentation_api import ConditionType, FailureReason, PhaseName
 from augmentation_api.status import Progress
 from augmentation_operator.children.job import ChildJob
 from augmentation_operator.manifests.patch import suspend_job
@@ -39,11 +39,6 @@ def run_phases(situation: Situation) -> Step:
     return step
 
 
-def present_phase(job: AugmentationJob) -> PhaseName:
-    """The first phase that is not recorded as completed."""
-    return next((name for name in PhaseName if not job.status.has_completed(name)), PhaseName.PUBLISH)
-
-
 def _keep_deadline(situation: Situation) -> Step:
     """Fail a job that ran longer than it may since it started or was resumed, as a batch/v1 Job does."""
     job, now = situation.job, situation.now
@@ -63,7 +58,7 @@ def _keep_deadline(situation: Situation) -> Step:
     there = what_may_be_there(job)
     message = f"the job ran longer than spec.activeDeadlineSeconds ({limit} s): raise it in a new job"
     rejection = Rejection(FailureReason.DEADLINE_EXCEEDED, f"{message} ({there})" if there else message)
-    return Step(Fail(rejection, present_phase(job)))
+    return Step(Fail(rejection, situation.present_phase))
 
 
 def _resolve(situation: Situation) -> Step:
@@ -209,7 +204,7 @@ def _run(
     step = queued.then(Step(Wait(), current_phase=shown, begun=((shown, child.created_at),), observed=(phase,)))
     if child.has_failed:
         return replace(step, outcome=Fail(why_failed(child, situation.seen.pods_of(phase)), shown))
-    running = running or placed_again(situation)
+    running = running or placed_again(situation.job)
     if child.is_complete:
         return replace(step, outcome=Proceed(), placed=running)
     match admission:

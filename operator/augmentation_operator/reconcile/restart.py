@@ -1,29 +1,55 @@
-"""Starting a job again: `spec.attempt` above the recorded one on a job that has failed or was cancelled.
+"""Restart of a job that failed or was cancelled: `spec.attempt` is above the recorded attempt.
 
 What is finished stays: the pinned revision, the number of shards and the shards' records, so that a new attempt makes
-only the episodes that are missing. Every attempt has Jobs of its own names; nothing an earlier one left is taken for
-its own, however late it is seen.
+only the episodes that are missing. Each attempt has Jobs with names of their own, so that a late report about a Job of
+an earlier attempt is never taken for one of the present.
 """
 
 from datetime import datetime
 
-from augmentation_api import AugmentationJob, State
+from augmentation_api import AugmentationJob, ConditionType, PhaseName, State
 from augmentation_operator.children.turn import attempt_of
 from augmentation_operator.reconcile.completion import SOON
 from augmentation_operator.reconcile.decision import Decision
+from augmentation_operator.reconcile.events import operator_event
 from augmentation_operator.reconcile.observation import Observation
 from augmentation_operator.reconcile.status_draft import StatusDraft
 
 
-def is_wanted_again(job: AugmentationJob) -> bool:
+def is_restart_requested(job: AugmentationJob) -> bool:
     """Whether a job that has ended is to start again."""
     return job.status.state in (State.FAILED, State.CANCELLED) and job.spec.attempt > attempt_of(job)
 
 
-def started_again(job: AugmentationJob, seen: Observation, now: datetime) -> Decision:
-    """The first step of a new attempt. No pod of an earlier one may still write what a new pod is about to write."""
+def restart(job: AugmentationJob, seen: Observation, now: datetime) -> Decision:
+    """The first step of a new attempt, once no pod of an earlier one can write what a new pod is about to write."""
     if not seen.is_still:
         return Decision(job.status, delete_jobs=seen.living_jobs, requeue_after=SOON)
-    draft = StatusDraft(job, now)
-    draft.start_again(job.spec.attempt)
+    draft, attempt = StatusDraft(job, now), job.spec.attempt
+    for phase in PhaseName:
+        # Provision goes with augment: the nodes of the last attempt are gone.
+        kept = {phase, PhaseName.AUGMENT} if phase == PhaseName.PROVISION else {phase}
+        if not all(job.status.has_completed(name) for name in kept):
+            draft.reset(phase)
+    for kind in (ConditionType.FAILED, ConditionType.CANCELLED):
+        if job.status.condition(kind) is not None:
+            draft.condition(kind, False, "StartedAgain", f"attempt {attempt} has begun")
+    draft.remove_condition(ConditionType.PLACED)
+    draft.remove_condition(ConditionType.ADMITTED)
+    message, reason = f"attempt {attempt} begins", job.status.message
+    event = operator_event(f"attempt-{attempt}", "started again", now, message=message, error=reason)
+    draft.record(job.status.current_phase or PhaseName.RESOLVE, event)
+    draft.set(
+        attempt=attempt,
+        state=State.QUEUED,
+        current_phase=draft.present_phase,
+        queued_at=now,
+        started_at=None,
+        completed_at=None,
+        cancelled_at=None,
+        placement=None,
+        retry_count=None,
+        queue=None,
+    )
+    draft.message(f"attempt {attempt}: starting again with {draft.present_phase}")
     return Decision(draft.build(), requeue_after=SOON)

@@ -35,9 +35,9 @@ def status_of(situation: Situation, step: Step) -> AugmentationJobStatus:
     else:
         if (message := message_of(situation, step)) is not None:
             draft.message(message)
-        is_held = job.spec.suspend or draft.holds(ConditionType.ADMITTED, "False")
+        is_held = job.spec.suspend or draft.is_false(ConditionType.ADMITTED)
         if is_held and not situation.runs_pods:
-            draft.unplaced()
+            draft.remove_condition(ConditionType.PLACED)
     return draft.build()
 
 

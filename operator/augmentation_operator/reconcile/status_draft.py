@@ -1,4 +1,4 @@
-"""A status under construction: starts from what is recorded, so that what was once written is never taken back."""
+"""A status under construction: it starts from what is recorded, so that nothing once written is taken back."""
 
 from datetime import datetime
 
@@ -6,21 +6,21 @@ from augmentation_api import AugmentationJob, AugmentationJobStatus, ConditionTy
 from augmentation_api.redaction import quotable
 from augmentation_api.status import TEXT_LIMIT, Condition, Phase, PhaseEvent
 from augmentation_operator.children.turn import attempt_of
-from augmentation_operator.reconcile.events import find_event, operator_event, with_event
+from augmentation_operator.reconcile.events import find_event, phases_of, with_event
 from augmentation_operator.reconcile.progress import at_rest
 from augmentation_operator.reconcile.rejection import Rejection
 
 
 class StatusDraft:
-    """Collects changes to a job's status; `build` gives the status they lead to.
+    """Collects changes to a job's status; `build` gives the status they lead to. It never leaves its function.
 
-    Words that are added may be those of a pod, a node or the scheduler: they are escaped, cut and without credentials.
+    Text that is added may come from a pod, a node or the scheduler: it is escaped, cut and without credentials.
     """
 
     def __init__(self, job: AugmentationJob, now: datetime) -> None:
         self._job = job
         self._now = now
-        self._phases = {name: job.status.phase(name) for name in PhaseName}
+        self._phases = phases_of(job)
         self._conditions = {condition.type: condition for condition in job.status.conditions}
         self._fields: dict[str, object] = {}
 
@@ -29,7 +29,7 @@ class StatusDraft:
         self._fields.update(fields)
 
     def message(self, text: str) -> None:
-        """Set the story in one line."""
+        """Set the summary of the current state."""
         self.set(message=quotable(text, TEXT_LIMIT))
 
     def condition(self, kind: ConditionType, holds: bool, reason: str, message: str) -> None:
@@ -46,34 +46,22 @@ class StatusDraft:
             observed_generation=self._job.metadata.generation,
         )
 
-    def placed(self) -> None:
-        """Pods run, or ran: if something was recorded that kept them from it, or they were held, it is over."""
-        recorded, drafted = self._job.status.condition(ConditionType.PLACED), self._conditions.get(ConditionType.PLACED)
-        is_back = drafted is None and self.is_completed(PhaseName.PROVISION)
-        if is_back or (recorded is not None and recorded.status == "False"):
-            self.condition(ConditionType.PLACED, True, "Running", "running")
+    def remove_condition(self, kind: ConditionType) -> None:
+        """Remove a condition that does not apply any more."""
+        self._conditions.pop(kind, None)
 
-    def unplaced(self) -> None:
-        """No pod is wanted: there is nothing to say of where they run, or of what keeps them from it."""
-        self._conditions.pop(ConditionType.PLACED, None)
-
-    def holds(self, kind: ConditionType, status: str) -> bool:
-        """Whether a condition has this status in the draft."""
+    def is_false(self, kind: ConditionType) -> bool:
+        """Whether a condition is there, and False."""
         condition = self._conditions.get(kind)
-        return condition is not None and condition.status == status
-
-    def since(self, kind: ConditionType) -> datetime | None:
-        """When a condition last changed; None if it never applied."""
-        condition = self._conditions.get(kind)
-        return condition.last_transition_time if condition else None
+        return condition is not None and condition.status == "False"
 
     def begin(self, name: PhaseName, at: datetime | None = None) -> None:
-        """A phase has begun."""
+        """Mark a phase as begun."""
         phase = self._phases[name]
         self._change(name, status=PhaseStatus.IN_PROGRESS, started_at=phase.started_at or at or self._now)
 
     def complete(self, name: PhaseName, at: datetime | None = None) -> None:
-        """A phase has ended well."""
+        """Mark a phase as completed."""
         phase = self._phases[name]
         ended = phase.completed_at or at or self._now
         self._change(
@@ -81,7 +69,7 @@ class StatusDraft:
         )
 
     def fail_phase(self, name: PhaseName, error: str) -> None:
-        """A phase has ended badly."""
+        """Mark a phase as failed."""
         phase = self._phases[name]
         self._change(
             name,
@@ -91,73 +79,35 @@ class StatusDraft:
             error=quotable(error, TEXT_LIMIT),
         )
 
+    def fail(self, rejection: Rejection, phase: PhaseName) -> None:
+        """Mark the job as failed in a phase."""
+        self.fail_phase(phase, rejection.message)
+        self.condition(ConditionType.FAILED, True, rejection.reason, rejection.message)
+        self.set(state=State.FAILED, current_phase=phase, completed_at=self._now)
+        self.message(f"{phase} failed: {rejection.message}")
+
+    def reset(self, name: PhaseName) -> None:
+        """Mark a phase as pending again; its events stay."""
+        self._phases[name] = Phase(name=name, status=PhaseStatus.PENDING, events=self._phases[name].events)
+
     def record(self, name: PhaseName, event: PhaseEvent) -> None:
-        """Add an event of the operator's own, once. One that preempted the job is counted with it.
+        """Add an event of the operator's own, once. A preemption is counted with its event.
 
         Both are written together or not at all. An event that is older than all that are kept was counted before.
         """
-        before, self._phases = self._phases, dict(with_event(self._phases, name, event))
+        before, self._phases = self._phases, with_event(self._phases, name, event)
         if event.status == "preempted" and find_event(before, event.id) is None and find_event(self._phases, event.id):
             counted = self._fields.get("preemption_count", self._job.status.preemption_count)
             self.set(preemption_count=1 + (counted if isinstance(counted, int) else 0))
 
-    def start_again(self, attempt: int) -> None:
-        """A job that has ended is in a new attempt: phases that ended well stay, the others are to come.
-
-        Provision goes with augment: the nodes of the last attempt are gone.
-        """
-        ended_in, why = self._job.status.current_phase or PhaseName.RESOLVE, self._job.status.message
-        for name, phase in self._phases.items():
-            stays = PhaseName.AUGMENT if name == PhaseName.PROVISION else name
-            if not self.is_completed(name) or not self.is_completed(stays):
-                self._phases[name] = Phase(name=name, status=PhaseStatus.PENDING, events=phase.events)
-        for kind in (ConditionType.FAILED, ConditionType.CANCELLED):
-            if self._job.status.condition(kind) is not None:
-                self.condition(kind, False, "StartedAgain", f"attempt {attempt} has begun")
-        self.unplaced()
-        self._conditions.pop(ConditionType.ADMITTED, None)
-        present = next(name for name in PhaseName if not self.is_completed(name))
-        message = f"attempt {attempt} begins"
-        self.record(
-            ended_in, operator_event(f"attempt-{attempt}", "started again", self._now, message=message, error=why)
-        )
-        self.set(
-            attempt=attempt,
-            state=State.QUEUED,
-            current_phase=present,
-            queued_at=self._now,
-            started_at=None,
-            completed_at=None,
-            cancelled_at=None,
-            placement=None,
-            retry_count=None,
-            queue=None,
-        )
-        self.message(f"attempt {attempt}: starting again with {present}")
-
-    def fail(self, rejection: Rejection, phase: PhaseName) -> None:
-        """The job has failed in this phase, for this reason."""
-        self.fail_phase(phase, rejection.message)
-        self.condition(ConditionType.FAILED, True, rejection.reason, rejection.message)
-        self.set(
-            state=State.FAILED,
-            current_phase=phase,
-            completed_at=self._now,
-        )
-        self.message(f"{phase} failed: {rejection.message}")
-
-    @property
-    def has_failed(self) -> bool:
-        """Whether the job was failed in this draft."""
-        return self._fields.get("state") == State.FAILED
-
     def is_completed(self, name: PhaseName) -> bool:
-        """Whether the phase has ended well."""
+        """Whether a phase is completed."""
         return self._phases[name].status == PhaseStatus.COMPLETED
 
-    def phase(self, name: PhaseName) -> Phase:
-        """The phase as it stands now."""
-        return self._phases[name]
+    @property
+    def present_phase(self) -> PhaseName:
+        """The first phase that is not completed."""
+        return next((name for name in PhaseName if not self.is_completed(name)), PhaseName.PUBLISH)
 
     def build(self) -> AugmentationJobStatus:
         """The status with all changes."""
@@ -174,7 +124,7 @@ class StatusDraft:
                 for phase in self._phases.values()
             ],
             "conditions": sorted(
-                # A condition of somebody else stays, at the end.
+                # Another controller's condition stays, at the end.
                 self._conditions.values(),
                 key=lambda entry: order.index(ConditionType(entry.type)) if entry.type in order else len(order),
             ),

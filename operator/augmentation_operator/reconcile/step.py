@@ -32,6 +32,11 @@ class Situation:
         return self.seen.jobs.get(phase)
 
     @property
+    def present_phase(self) -> PhaseName:
+        """The first phase that is not recorded as completed."""
+        return next((name for name in PhaseName if not self.has_completed(name)), PhaseName.PUBLISH)
+
+    @property
     def runs_pods(self) -> bool:
         """Whether a container of any phase runs."""
         return any(pod.runs for pod in self.seen.pods)

@@ -10,7 +10,7 @@ from typing import Any
 
 from augmentation_api import AugmentationJob, AugmentationJobSpec, FailureReason, ObjectMeta, PhaseName, Source
 from augmentation_api.readable_status import readable_status
-from augmentation_operator.reconcile.completion import SOON, cancelled, completed
+from augmentation_operator.reconcile.completion import SOON, cancel, complete
 from augmentation_operator.reconcile.decision import Decision
 from augmentation_operator.reconcile.observation import Observation
 from augmentation_operator.reconcile.rejection import Rejection
@@ -42,10 +42,10 @@ def decide_without_spec(job: AugmentationJob, findings: str, seen: Observation, 
         return Decision(draft.build())
     if state.is_final:
         return None
-    if (end := completed(job, seen, now)) is not None:
+    if (end := complete(job, seen, now)) is not None:
         return end
     if job.spec.cancel:
-        return cancelled(job, seen, now)
+        return cancel(job, seen, now)
     if job.spec.suspend:
         draft.message(f"suspended, and the spec cannot be read by this version of the operator: {findings}")
         # Deleted, not suspended: a Job of Kueue's is not ours to suspend, and a Job that is missing is made again.
