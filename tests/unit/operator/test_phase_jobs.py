@@ -42,17 +42,10 @@ def test_every_job_has_labels_and_an_owner() -> None:
 
 
 def test_permanent_exit_codes_fail_the_job_at_once() -> None:
-    permanent = sorted(reason.exit_code for reason in FailureReason if reason.is_permanent and _is_a_workers(reason))
+    permanent = sorted(reason.exit_code for reason in FailureReason.of_workers() if reason.is_permanent)
     for job in all_jobs():
         (rule,) = (entry for entry in job["spec"]["podFailurePolicy"]["rules"] if entry["action"] == "FailJob")
         assert rule["onExitCodes"] == {"containerName": "worker", "operator": "In", "values": permanent}
-
-
-def _is_a_workers(reason: FailureReason) -> bool:
-    try:
-        return reason.exit_code > 0
-    except KeyError:
-        return False
 
 
 def test_disrupted_pod_does_not_count_as_a_retry() -> None:
