@@ -13,6 +13,7 @@ from augmentation_operator.cache.job_store import JobStore
 from augmentation_operator.controller.expectations import Expectations
 from augmentation_operator.controller.metrics import Metrics
 from augmentation_operator.controller.worker_isolation import WorkerIsolation
+from augmentation_operator.kubernetes_messages import is_webhook_failure
 from augmentation_operator.manifests.ownership import Manifest
 from augmentation_operator.queueing.kueue.reader import KueueReader
 from augmentation_operator.reconcile.announcement import announcements
@@ -54,7 +55,7 @@ class Executor:
             self._expectations.expect(job.metadata.uid, names)
         except KubeError as error:
             # A webhook that does not answer, such as Kueue's, may stay so for long.
-            if not error.is_transient or "failed calling webhook" in error.message:
+            if not error.is_transient or is_webhook_failure(error.message):
                 await self._write_if_changed(job, refused(job, decision, error.message, self._clock()))
             raise
         for patch in decision.patches:

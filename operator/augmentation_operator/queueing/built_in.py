@@ -201,14 +201,14 @@ def admission_of(job: AugmentationJob, place: Place | None, child: ChildJob | No
         return NotQueued()
     if place.has_slot:
         recorded = job.status.condition(ConditionType.ADMITTED)
-        message = f"may take nodes: at most {place.limit} jobs of this class do at once in this namespace"
+        message = f"has a slot: at most {place.limit} concurrent jobs of this class in this namespace"
         is_new = recorded is None or recorded.status != "True"
         return Admitted(AdmissionReason.SLOT_TAKEN, message, is_new)
     runs = child is not None and not child.suspended and not child.is_over
     return Waiting(
         AdmissionReason.QUEUED,
-        f"waiting in the queue: {place.position} of {place.depth} jobs are ahead (at most {place.limit} of class "
-        f"{class_name} take nodes at once here)",
+        f"waiting in the queue: {place.position} of {place.depth} jobs are ahead (at most {place.limit} concurrent "
+        f"jobs of class {class_name} in this namespace)",
         place=Queue(position=place.position, depth=place.depth),
         patches=(suspend_job(child.name, True),) if child is not None and runs else (),
         requeue_after=place.requeue_after,

@@ -22,7 +22,7 @@ def select_class(job: AugmentationJob, classes: Iterable[AugmentationClass]) -> 
         same = next((candidate for candidate in known if candidate.metadata.name == begun), None)
         return same or Rejection(
             FailureReason.CLASS_NOT_FOUND,
-            f"the AugmentationClass {begun!r} that this job runs as is gone: create it again, or create a new job",
+            f"the AugmentationClass {begun!r} that this job runs as was deleted: create it again, or create a new job",
         )
     wanted = job.spec.class_name
     if wanted:
@@ -31,7 +31,7 @@ def select_class(job: AugmentationJob, classes: Iterable[AugmentationClass]) -> 
             names = ", ".join(candidate.metadata.name for candidate in known) or "none"
             return Rejection(
                 FailureReason.CLASS_NOT_FOUND,
-                f"spec.className {wanted!r}: there is no such AugmentationClass (there are: {names})",
+                f"spec.className {wanted!r}: no such AugmentationClass (available: {names})",
             )
         if named.spec.type != job.spec.type:
             return Rejection(

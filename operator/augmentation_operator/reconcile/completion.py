@@ -68,8 +68,8 @@ def what_may_be_there(job: AugmentationJob) -> str:
     output = job.status.output
     dataset = (output.dataset_id if output else None) or "the dataset"
     if output is not None and output.revision is not None:
-        return f"its publish pod reported commit {output.revision} of {dataset} and did not end well: look at {dataset}"
-    return f"it was publishing {dataset}: look whether a commit was made"
+        return f"its publish pod reported commit {output.revision} of {dataset} and then failed: check {dataset}"
+    return f"it was publishing {dataset}: check whether a commit was made"
 
 
 def cancel(job: AugmentationJob, seen: Observation, now: datetime) -> Decision:

@@ -35,7 +35,7 @@ def admitted(job: AugmentationJob, admission: Admission | None) -> Statement | N
         case NotQueued() if recorded is not None and job.spec.suspend:
             return Statement(False, AdmissionReason.SUSPENDED, "spec.suspend is true")
         case NotQueued() if recorded is not None and recorded.status == "False":
-            return Statement(True, AdmissionReason.NO_LIMIT, "the class has no limit any more")
+            return Statement(True, AdmissionReason.NO_LIMIT, "the class no longer limits its jobs")
     return None
 
 

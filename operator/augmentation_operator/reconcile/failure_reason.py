@@ -11,6 +11,7 @@ from augmentation_api.redaction import without_credentials
 from augmentation_api.worker_contract import TerminationMessage
 from augmentation_operator.children.job import ChildJob
 from augmentation_operator.children.pod import ChildPod, Termination
+from augmentation_operator.kubernetes_messages import is_disk_exhausted
 from augmentation_operator.reconcile.rejection import Rejection
 
 _KILLED_BY_SIGNAL = 128
@@ -65,7 +66,7 @@ def explain(termination: Termination, phase: PhaseName) -> Rejection:
 
 def _stopped_by_node(termination: Termination) -> Rejection:
     words = f"the pod was stopped by its node ({termination.reason}): {termination.message}"
-    if "EmptyDir" in termination.message or "ephemeral" in termination.message:
+    if is_disk_exhausted(termination.message):
         return Rejection(
             FailureReason.STORAGE_EXHAUSTED,
             f"{words} Raise scratchSize of its AugmentationClass.",

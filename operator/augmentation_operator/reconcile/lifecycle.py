@@ -8,13 +8,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from augmentation_api import AugmentationClass, AugmentationJob, AugmentationJobStatus, ConditionType
-from augmentation_operator.reconcile.authority import refusal_of
 from augmentation_operator.reconcile.children import superfluous_jobs
 from augmentation_operator.reconcile.completion import cancel, clean_up, complete
 from augmentation_operator.reconcile.decision import Decision
 from augmentation_operator.reconcile.observation import Observation
 from augmentation_operator.reconcile.phases import run_phases
-from augmentation_operator.reconcile.rejection import Rejection
+from augmentation_operator.reconcile.rejection import Rejection, forbidden_priority
 from augmentation_operator.reconcile.restart import is_restart_requested, restart
 from augmentation_operator.reconcile.status import status_of
 from augmentation_operator.reconcile.status_draft import StatusDraft
@@ -51,7 +50,7 @@ def _decide_unfinished(
         return end
     if job.spec.cancel:
         return cancel(job, seen, now)
-    if (forbidden := refusal_of(job)) is not None:
+    if (forbidden := forbidden_priority(job)) is not None:
         return _rejected(job, forbidden, now)
     if isinstance(chosen, Rejection):
         return _without_class(job, chosen, seen, now)
@@ -91,5 +90,5 @@ def refused(job: AugmentationJob, decision: Decision, message: str, now: datetim
     """The status of a decision whose children the API server refused to create, in the server's words."""
     draft = StatusDraft(job.model_copy(update={"status": decision.status}), now)
     draft.condition(ConditionType.PLACED, False, "Refused", message)
-    draft.message(f"Kubernetes refuses what this job needs: {message}")
+    draft.message(f"the API server rejected the job's resources: {message}")
     return draft.build()

@@ -8,6 +8,7 @@ from augmentation_api import FailureReason
 from augmentation_operator.children.job import ChildJob
 from augmentation_operator.children.pod import ChildPod
 from augmentation_operator.children.warning import NotedWarning
+from augmentation_operator.kubernetes_messages import exceeds_quota
 from augmentation_operator.reconcile.observation import Observation
 
 IMAGE_PULL_DEADLINE = timedelta(seconds=120)
@@ -83,13 +84,13 @@ def _obstacles(child: ChildJob | None, pods: Sequence[ChildPod], seen: Observati
 
 
 def _no_pods(warning: NotedWarning) -> Obstacle:
-    if "exceeded quota" in warning.message:
+    if exceeds_quota(warning.message):
         return Obstacle(
             "QuotaExceeded",
             f"waiting for quota of the namespace: {warning.message}. Raise the ResourceQuota, or wait until other pods "
             "have ended",
         )
-    return Obstacle(PODS_REFUSED, f"Kubernetes makes no pods for this job: {warning.message}")
+    return Obstacle(PODS_REFUSED, f"Kubernetes creates no pods for this job: {warning.message}")
 
 
 def _image_pull_message(pod: ChildPod, image: str) -> str:

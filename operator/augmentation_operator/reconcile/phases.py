@@ -30,16 +30,16 @@ from augmentation_operator.reconcile.step import Children, Fail, Proceed, Situat
 
 
 def run_phases(situation: Situation) -> Step:
-    """Go as far as the phases allow."""
+    """Take the steps in order until one has to wait, or fails."""
     step = Step()
-    for next_step in (_keep_deadline, _resolve, _keep_size, _augment, _publish):
+    for next_step in (_check_deadline, _resolve, _check_size, _augment, _publish):
         step = step.then(next_step(situation))
         if not isinstance(step.outcome, Proceed):
             break
     return step
 
 
-def _keep_deadline(situation: Situation) -> Step:
+def _check_deadline(situation: Situation) -> Step:
     """Fail a job that ran longer than it may since it started or was resumed, as a batch/v1 Job does."""
     job, now = situation.job, situation.now
     limit, started = job.spec.active_deadline_seconds, job.status.started_at
@@ -75,16 +75,16 @@ def _resolve(situation: Situation) -> Step:
     return replace(step, completed=((PhaseName.RESOLVE, child.completed_at),))
 
 
-def _keep_size(situation: Situation) -> Step:
-    """Fail a job of which it is not known any more into how many shards the work is cut."""
+def _check_size(situation: Situation) -> Step:
+    """Fail a job whose number of shards is lost."""
     source = situation.job.status.source
     if situation.job.status.shard_count or (source is not None and source.selected_frames is not None):
         return Step()
-    gone = (
-        "status.source is not there any more, or cannot be read, though the resolve phase has completed: a worker "
-        "has written over it. Create the job again"
+    missing = (
+        "status.source is missing or cannot be read, although the resolve phase has completed: a worker has "
+        "overwritten it. Create the job again"
     )
-    return Step(Fail(Rejection(FailureReason.INTERNAL_ERROR, gone), PhaseName.PROVISION))
+    return Step(Fail(Rejection(FailureReason.INTERNAL_ERROR, missing), PhaseName.PROVISION))
 
 
 def _augment(situation: Situation) -> Step:
@@ -186,12 +186,12 @@ def _run(
     admission: Admission | None,
     running: Statement | None = None,
 ) -> Step:
-    """See to it that the batch Job of a phase runs; proceed once it is complete.
+    """Create the batch Job of a phase and follow it; proceed once it is complete.
 
     Args:
         shown: the phase as the status names it.
         admission: the answer of the queue that was asked about the Job.
-        running: what the Placed condition says while a pod runs, where it is known better than by what is recorded.
+        running: what the Placed condition says while a pod runs; None: derived from what is recorded.
     """
     child = situation.child(phase)
     queued = _queued(admission, shown)
@@ -212,10 +212,10 @@ def _run(
             return replace(step, outcome=Fail(Rejection(FailureReason.QUEUE_REFUSED, message), shown))
         case Waiting():
             return step
-    return step.then(_keep_suspended(situation, child)).then(watch_pods(situation, phase, shown, running))
+    return step.then(_match_suspension(situation, child)).then(watch_pods(situation, phase, shown, running))
 
 
-def _keep_suspended(situation: Situation, child: ChildJob) -> Step:
+def _match_suspension(situation: Situation, child: ChildJob) -> Step:
     """Suspend or resume a Job of no queue as the user wishes."""
     suspend = situation.job.spec.suspend
     return Step(children=Children(patches=(suspend_job(child.name, suspend),) if child.suspended != suspend else ()))

@@ -89,7 +89,7 @@ def _interruptions(pods: Sequence[ChildPod], phase: PhaseName, now: datetime) ->
         code = pod.termination.exit_code if pod.termination else 0
         if pod.disruption and (code or not pod.is_over):
             why, words = pod.disruption.reason, pod.disruption.message or "no reason was given"
-            error = f"pod {pod.name} was taken away ({why}): {words}"
+            error = f"pod {pod.name} was disrupted ({why}): {words}"
             yield operator_event(f"preempted-{pod.name}", "preempted", pod.disruption.at or now, error=error)
         elif pod.termination and code and not is_permanent_exit_code(code):
             at = pod.termination.finished_at or pod.created_at or now
@@ -101,4 +101,4 @@ def _retry_message(events: Sequence[PhaseEvent], shown: PhaseName) -> str | None
     latest = max(events, key=lambda event: str(event.timestamp), default=None)
     if latest is None or latest.status not in ("retrying", "preempted"):
         return None
-    return f"{shown}: trying again after: {latest.error}"
+    return f"{shown}: retrying after: {latest.error}"

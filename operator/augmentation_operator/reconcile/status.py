@@ -47,7 +47,7 @@ def message_of(situation: Situation, step: Step) -> str | None:
     That it is suspended, what it waits for in a queue, what its pods wait for or do.
     """
     if situation.job.spec.suspend:
-        return "suspended: set spec.suspend to false to go on"
+        return "suspended: set spec.suspend to false to resume it"
     if isinstance(step.admission, Waiting):
         return step.admission.message
     return step.activity

@@ -40,7 +40,7 @@ def test_transient_failure_is_retried_by_kubernetes_and_reported(
     kubelet.give_up(pod, FailureReason.HUB_UNAVAILABLE, "the hub answered 503")
     job.until(lambda job: job.status.get("retryCount") == 1)
     assert job.state == "running"
-    assert job.status["message"] == "resolve: trying again after: the hub answered 503"
+    assert job.status["message"] == "resolve: retrying after: the hub answered 503"
     resolving = next(phase for phase in job.status["phases"] if phase["name"] == "resolve")
     assert [event["status"] for event in resolving["events"]] == ["retrying"]
     assert not job.children()["resolve"]["status"].get("conditions")

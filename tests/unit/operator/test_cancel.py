@@ -65,7 +65,7 @@ def test_a_cancelled_job_says_so_in_its_condition_its_phases_and_its_time(phase:
     assert cluster.status.cancelled_at == cluster.now
     assert cluster.status.completed_at is None
     assert cluster.status.phase(phase).status == PhaseStatus.FAILED
-    said = ": it was publishing the dataset: look whether a commit was made" if phase == PUBLISH else ""
+    said = ": it was publishing the dataset: check whether a commit was made" if phase == PUBLISH else ""
     assert cluster.status.phase(phase).error == f"cancelled{said}"
 
 
@@ -187,7 +187,7 @@ def test_a_cancelled_job_that_was_publishing_does_not_claim_that_nothing_is_ther
     cluster.settle()
     cluster.end_terminating_pods()
     cluster.settle()
-    assert cluster.status.message == "cancelled: it was publishing the dataset: look whether a commit was made"
+    assert cluster.status.message == "cancelled: it was publishing the dataset: check whether a commit was made"
 
 
 def test_a_publication_whose_job_is_gone_is_made_again_and_finds_its_commit() -> None:

@@ -54,7 +54,7 @@ def test_a_job_without_a_class_is_held_and_says_what_is_missing() -> None:
     status, reason, message = accepted(cluster)
     assert (status, reason) == ("False", "ClassNotFound")
     assert "spec.className 'gone'" in message
-    assert "there are: usual" in message
+    assert "available: usual" in message
     assert cluster.status.state == State.QUEUED
     assert not cluster.jobs
 
@@ -179,7 +179,7 @@ def test_what_runs_may_end_before_a_job_fails_for_want_of_its_class() -> None:
         cluster.succeed_pod(AUGMENT, index)
     cluster.settle()
     assert cluster.status.state == State.FAILED
-    assert "the AugmentationClass 'cpu' that this job runs as is gone" in (cluster.status.message or "")
+    assert "the AugmentationClass 'cpu' that this job runs as was deleted" in (cluster.status.message or "")
 
 
 def test_a_queue_that_a_class_gets_later_fails_no_job_that_runs() -> None:

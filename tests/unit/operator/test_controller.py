@@ -345,7 +345,7 @@ async def test_rejected_resources_are_reported_in_the_status_and_retried() -> No
     (placed,) = (entry for entry in status["conditions"] if entry["type"] == "Placed")
     assert (placed["status"], placed["reason"]) == ("False", "Refused")
     assert status["message"] == (
-        "Kubernetes refuses what this job needs: spec.template.spec.nodeSelector: Invalid value"
+        "the API server rejected the job's resources: spec.template.spec.nodeSelector: Invalid value"
     )
 
 
@@ -658,4 +658,4 @@ async def test_unavailable_webhook_is_reported_in_the_status_and_retried() -> No
     situation.api.refusals["Job"] = KubeError(500, "InternalError", down)
     with pytest.raises(KubeError):
         await situation.reconcile()
-    assert situation.api.statuses[-1]["message"] == f"Kubernetes refuses what this job needs: {down}"
+    assert situation.api.statuses[-1]["message"] == f"the API server rejected the job's resources: {down}"

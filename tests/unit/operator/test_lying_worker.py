@@ -67,7 +67,7 @@ def test_a_suspended_job_stays_suspended(phase: PhaseName) -> None:
     cluster.end_terminating_pods()
     cluster.settle()
     assert cluster.status.state == State.RUNNING
-    assert cluster.status.message == "suspended: set spec.suspend to false to go on"
+    assert cluster.status.message == "suspended: set spec.suspend to false to resume it"
 
 
 def test_a_source_that_was_taken_back_fails_the_job_and_not_the_operator() -> None:
@@ -82,7 +82,7 @@ def test_a_source_that_was_taken_back_fails_the_job_and_not_the_operator() -> No
     cluster.workers_status.pop("source")
     cluster.settle()
     assert cluster.status.state == State.FAILED
-    assert "status.source is not there any more" in (cluster.status.message or "")
+    assert "status.source is missing or cannot be read" in (cluster.status.message or "")
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def test_a_preempted_pod_is_counted_and_started_again(phase: PhaseName) -> None:
     assert (cluster.status.preemption_count, cluster.status.retry_count) == (1, 0)
     assert cluster.status.state == State.RUNNING
     assert cluster.pod_of(phase)
-    assert "was taken away (PreemptionByScheduler): a pod of higher priority needs its place" in (
+    assert "was disrupted (PreemptionByScheduler): a pod of higher priority needs its place" in (
         cluster.status.message or ""
     )
 

@@ -25,7 +25,7 @@ def test_a_passing_failure_is_an_event_and_a_retry_and_fails_nothing(phase: Phas
     assert cluster.status.retry_count == 1
     assert cluster.status.state == State.RUNNING
     assert cluster.phase_status(phase) == PhaseStatus.IN_PROGRESS
-    assert cluster.status.message == f"{phase}: trying again after: the hub answered 503"
+    assert cluster.status.message == f"{phase}: retrying after: the hub answered 503"
 
 
 def test_an_event_has_the_time_of_what_happened() -> None:
@@ -59,7 +59,7 @@ def test_a_worker_that_has_news_after_a_retry_ends_the_talk_of_it() -> None:
     cluster.start_pod(AUGMENT)
     cluster.fail_pod(AUGMENT, exit_code=137)
     cluster.settle()
-    assert "trying again" in (cluster.status.message or "")
+    assert "retrying" in (cluster.status.message or "")
     cluster.pass_time(10)
     cluster.start_pod(AUGMENT)
     cluster.report_event(AUGMENT, status="started", message="shard 0 goes on")

@@ -5,7 +5,7 @@ import pytest
 from augmentation_api import ConditionType, FailureReason, PhaseName, PhaseStatus, State
 from tests.unit.operator.simulated_cluster import AUGMENT, PUBLISH, RESOLVE, SimulatedCluster
 
-HELD = "suspended: set spec.suspend to false to go on"
+HELD = "suspended: set spec.suspend to false to resume it"
 
 
 def running_in(phase: PhaseName) -> SimulatedCluster:

@@ -213,7 +213,7 @@ def test_pods_that_are_refused_for_another_reason_are_told_of_in_kubernetes_word
     cluster.warnings = {cluster.job_name(RESOLVE): NotedWarning("FailedCreate", "violates PodSecurity")}
     cluster.settle_without_pods()
     assert placed(cluster).reason == "PodsRefused"
-    assert cluster.status.message == "Kubernetes makes no pods for this job: violates PodSecurity"
+    assert cluster.status.message == "Kubernetes creates no pods for this job: violates PodSecurity"
 
 
 def test_a_volume_that_cannot_be_mounted_is_told_of() -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from augmentation_api.identifiers import GROUP
 from augmentation_kube import Resource
+from augmentation_operator.kubernetes_messages import without_pod_set
 from augmentation_operator.manifests.patch import Patch
 
 LABEL_WORKLOAD_OF = "kueue.x-k8s.io/job-uid"
@@ -20,7 +21,6 @@ ANNOTATION_HELD = f"{GROUP}/held"
 """On a Workload that the operator deactivated for a job that its user suspended: only such a one it activates again."""
 _FAILED_TO_START = "FailedToStart"
 _DEACTIVATED = "Deactivated"
-_POD_SET = "couldn't assign flavors to pod set main: "
 
 
 class QueueState(Enum):
@@ -157,7 +157,7 @@ def _waits_for(conditions: Mapping[str, Mapping[str, Any]], checks: Iterable[Map
     if reserved.get("status") == "True":
         pending = (check for check in checks if check.get("state") != "Ready")
         return "; ".join(f"admission check {check.get('name')}: {_said_by(check)}" for check in pending)
-    return str(reserved.get("message", "")).replace(_POD_SET, "")
+    return without_pod_set(str(reserved.get("message", "")))
 
 
 def _said_by(check: Mapping[str, Any]) -> str:

@@ -19,7 +19,7 @@ class Wait:
 
 
 def why_it_waits(queue: str, namespace: str, view: KueueView | None) -> Wait:
-    """What a job is told that waits for Kueue; `queue` is empty where the Job names none."""
+    """Why a Job waits for Kueue; `queue` is empty where the Job names none."""
     view = view or KueueView()
     return _of_queue(queue, namespace, view) or _of_workload(queue, namespace, view) or _in_turn(queue, view)
 
@@ -43,7 +43,7 @@ def _of_queue(queue: str, namespace: str, view: KueueView) -> Wait | None:
         case QueueState.FORBIDDEN:
             return _trouble(
                 AdmissionReason.QUEUE_FORBIDDEN,
-                f"{named}: the operator may not read what Kueue says of it: give it the rights of its chart "
+                f"{named}: the operator is not allowed to read it: grant the operator the rights of its chart "
                 f"({view.detail})",
             )
         case QueueState.INACTIVE:
@@ -61,13 +61,13 @@ def _of_workload(queue: str, namespace: str, view: KueueView) -> Wait | None:
         return _trouble(
             AdmissionReason.DEACTIVATED,
             f"Kueue holds this job: its Workload {workload.name} is deactivated{why}; set spec.active of the Workload "
-            "to true to go on",
+            "to true to resume it",
         )
     if workload is not None and not workload.queue_name and not queue:
         return _trouble(
             AdmissionReason.QUEUE_NOT_NAMED,
             "Kueue manages every Job here, and this one names no queue: set queueName in the AugmentationClass or in a "
-            f"new job, or make a LocalQueue named default in namespace {namespace!r}",
+            f"new job, or create a LocalQueue named default in namespace {namespace!r}",
         )
     return None
 
@@ -97,7 +97,7 @@ def refusal_message(queue: str, workload: Workload) -> str:
 
 
 def eviction_message(eviction: Eviction) -> str:
-    """An eviction in a sentence; what is finished is kept in any case."""
+    """An eviction in a sentence."""
     if eviction.is_preemption:
         return f"preempted: Kueue gave the quota to another job ({eviction.message})"
     return f"stopped by Kueue ({eviction.reason}): {eviction.message}"
