@@ -1,15 +1,12 @@
 """The command line: `serve` (the default) and `keys create|list|revoke`."""
 
-from __future__ import annotations
-
 import argparse
-import dataclasses
+import os
 import sys
 from collections.abc import Sequence
 
-from augmentation_gateway import settings
-from augmentation_gateway.credentials import keys_command, keys_file
-from augmentation_gateway.observability import structured_logs
+from augmentation_gateway.credentials import keys_command
+from augmentation_gateway.credentials.keys_file import KeysFileError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -17,7 +14,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return keys_command.run(options) if options.command == "keys" else _serve(options)
-    except (settings.SettingsError, keys_file.KeysFileError) as error:
+    except KeysFileError as error:
         print(f"augmentation-gateway: {error}", file=sys.stderr)
         return 2
 
@@ -26,7 +23,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="augmentation-gateway", description="REST gateway of the augmentation operator."
     )
-    # Without a command the gateway is served, so these two stand here as well.
+    # Without a command the gateway is served, so these two are options of the program, too.
     _add_address(parser)
     commands = parser.add_subparsers(dest="command")
     _add_address(commands.add_parser("serve", help="serve the REST API (the default)"))
@@ -46,18 +43,21 @@ def _serve(options: argparse.Namespace) -> int:
     from kubernetes.aio.config import ConfigException  # noqa: PLC0415
 
     from augmentation_gateway.credentials.oidc import OidcFileError  # noqa: PLC0415
+    from augmentation_gateway.observability import structured_logs  # noqa: PLC0415
     from augmentation_gateway.process import serve  # noqa: PLC0415
     from augmentation_gateway.server.certificate import CertificateError  # noqa: PLC0415
+    from augmentation_gateway.settings import Settings  # noqa: PLC0415
+    from augmentation_kube.settings import SettingsError  # noqa: PLC0415
 
     given = {name: value for name in ("host", "port") if (value := getattr(options, name, None)) is not None}
-    chosen = dataclasses.replace(settings.from_environment(), **given)
-    structured_logs.configure(chosen.log_level)
     try:
-        uvloop.run(serve(chosen))
+        settings = Settings.from_environment(os.environ).model_copy(update=given)
+        structured_logs.configure(settings.log_level)
+        uvloop.run(serve(settings))
     except ConfigException as error:
         print(f"augmentation-gateway: no Kubernetes cluster is configured: {error}", file=sys.stderr)
         return 2
-    except (OidcFileError, CertificateError) as error:
+    except (SettingsError, OidcFileError, CertificateError) as error:
         print(f"augmentation-gateway: {error}", file=sys.stderr)
         return 2
     return 0

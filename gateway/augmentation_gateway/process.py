@@ -26,8 +26,7 @@ from augmentation_gateway.observability.metrics_server import metrics_server
 from augmentation_gateway.observability.tracing import tracing
 from augmentation_gateway.server.certificate import Certificate
 from augmentation_gateway.server.connections import Connections
-from augmentation_gateway.server.open_files import allow_connections
-from augmentation_gateway.server.server import GatewayServer
+from augmentation_gateway.server.server import GatewayServer, allow_connections
 from augmentation_gateway.settings import Settings
 from augmentation_kube import connect
 
@@ -59,7 +58,7 @@ async def serve(settings: Settings) -> None:
     # the process before its watches and connections are closed.
     for stop in (signal.SIGTERM, signal.SIGINT):
         signal.signal(stop, lambda *_: None)
-    allow_connections(settings.limits.connections)
+    allow_connections(settings.connections)
     with tracing() as trace:
         await _serve(settings, tokens, trace)
     logger.info("stopped")
@@ -73,8 +72,8 @@ async def _serve(settings: Settings, tokens: OidcTokens | None, trace: Callable[
             view,
             keys,
             Streams(settings.heartbeat_seconds),
-            rate_limit=RateLimit(settings.requests_per_second, jobs_per_minute=settings.limits.jobs_per_minute),
-            capacity=Capacity(settings.limits),
+            rate_limit=RateLimit(settings.requests_per_second, jobs_per_minute=settings.jobs_per_minute),
+            capacity=Capacity(settings),
             tokens=tokens,
         )
         certificate = Certificate(settings.tls_folder) if settings.tls_folder else None
@@ -84,7 +83,7 @@ async def _serve(settings: Settings, tokens: OidcTokens | None, trace: Callable[
             *([certificate.follow()] if certificate else []),
         )
         show_gauges(gateway)
-        connections = Connections(settings.limits, refused=gateway.refused)
+        connections = Connections(settings, refused=gateway.refused)
         gateway.metrics.show("connections", "Connections that are open.", lambda: len(connections))
         server = GatewayServer(
             uvicorn.Config(
@@ -94,7 +93,7 @@ async def _serve(settings: Settings, tokens: OidcTokens | None, trace: Callable[
                 host=settings.host,
                 port=settings.port,
                 ws="none",
-                timeout_keep_alive=settings.limits.keep_alive_seconds,
+                timeout_keep_alive=settings.keep_alive_seconds,
                 lifespan="off",
                 access_log=False,
                 log_config=None,
@@ -105,13 +104,14 @@ async def _serve(settings: Settings, tokens: OidcTokens | None, trace: Callable[
             connections,
             certificate,
         )
+        address = settings.metrics_address
         stop_on_failure(following, server.handle_failure)
         logger.info(
             "serving",
             extra={"fields": {"port": settings.port, "namespaces": list(settings.namespaces) or "all"}},
         )
         try:
-            async with metrics_server(gateway.metrics, *settings.metrics) if settings.metrics else nullcontext():
+            async with metrics_server(gateway.metrics, *address) if address else nullcontext():
                 await server.serve()
         finally:
             following.cancel()

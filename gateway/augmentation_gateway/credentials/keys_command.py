@@ -12,7 +12,6 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from augmentation_gateway import settings
 from augmentation_gateway.credentials import expiry, keys_file
 from augmentation_gateway.credentials.keys import ALL_PROJECTS, ApiKey, Principal, Right, digest_of, new_secret
 from augmentation_gateway.credentials.keys_file import KeysFileError
@@ -64,7 +63,7 @@ def add_parser(keys: argparse.ArgumentParser) -> None:
         "--key-file", type=Path, help="new file to write the key to, for its owner alone, where it is not to be printed"
     )
     shown = actions.add_parser("list", help="show the keys there are; the keys themselves are not kept anywhere")
-    shown.add_argument("--file", type=Path, help=f"keys file (default: {settings.DEFAULT_KEYS_FILE})")
+    shown.add_argument("--file", type=Path, help=f"keys file (default: {keys_file.DEFAULT_KEYS_FILE})")
     shown.add_argument("-o", "--output", choices=["table", "json"], default="table")
     revoke = actions.add_parser("revoke", help="take a key out of the file, and end what it opened")
     revoke.add_argument("id", help="name of the key")
@@ -142,7 +141,8 @@ def _explain(key: ApiKey, now: datetime) -> None:
 
 
 def _list(options: argparse.Namespace) -> int:
-    document = keys_file.read(options.file or settings.from_environment().keys_file)
+    path = options.file or os.environ.get(keys_file.ENV_KEYS_FILE) or keys_file.DEFAULT_KEYS_FILE
+    document = keys_file.read(Path(path))
     if options.output == "json":
         entries = [key.model_dump(mode="json", exclude={"sha256"}) for key in document.keys]
         print(json.dumps({"keys": entries}, indent=2))

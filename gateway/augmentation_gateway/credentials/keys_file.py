@@ -9,11 +9,15 @@ import tempfile
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
 from augmentation_gateway.credentials.json_file import read_json_file
 from augmentation_gateway.credentials.keys import ApiKey, KeysDocument
 from augmentation_gateway.credentials.keys_in_force import KeysInForce
 
+DEFAULT_KEYS_FILE: Final = Path("/etc/augmentation-gateway/keys/keys.json")
+ENV_KEYS_FILE: Final = "AUGMENTATION_KEYS_FILE"
+"""Names the file, if it is not the default one."""
 POLL_SECONDS = 1.0
 """A look is one stat."""
 GONE_LOOKS = 3

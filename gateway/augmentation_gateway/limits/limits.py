@@ -1,18 +1,25 @@
 """How much of the gateway a client may use: in all, and with one key."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
+from typing import Annotated, Final
 
-MAX_BODY_BYTES = 64 * 1024
-BACKLOG = 2048
+from pydantic import AliasGenerator, Field
+from pydantic_settings import SettingsConfigDict
+
+from augmentation_kube.settings import EnvironmentSettings
+
+MAX_BODY_BYTES: Final = 64 * 1024
+BACKLOG: Final = 2048
 """Connections that the kernel keeps until they are taken. One for which there is no room there is tried again by its
 client only after a second, then three."""
 
 
-@dataclass(frozen=True)
-class Limits:
-    """What an administrator may change, each replica for itself; 0: without a limit (of connections there is one).
+Count = Annotated[int, Field(ge=0, le=1_000_000)]
+AtLeastOne = Annotated[int, Field(ge=1, le=1_000_000)]
+
+
+class Limits(EnvironmentSettings):
+    """What an administrator may change, per replica; 0: without a limit (of connections there is one).
 
     Each is read from the variable of its name (`AUGMENTATION_STREAMS_PER_KEY`), which the chart sets from the value of
     its name (`gateway.limits.streamsPerKey`).
@@ -31,15 +38,20 @@ class Limits:
             balancers, which expect to be the ones that close.
     """
 
-    connections: int = 2000
-    connections_per_key: int = 128
-    requests_per_key: int = 64
-    streams: int = 1000
-    streams_per_key: int = 32
-    pictures: int = 8
-    pictures_per_key: int = 4
-    jobs_per_minute: int = 120
-    keep_alive_seconds: int = 75
+    model_config = SettingsConfigDict(
+        alias_generator=AliasGenerator(validation_alias=lambda name: f"AUGMENTATION_{name.upper()}"),
+        enable_decoding=False,
+    )
+
+    connections: AtLeastOne = 2000
+    connections_per_key: Count = 128
+    requests_per_key: Count = 64
+    streams: Count = 1000
+    streams_per_key: Count = 32
+    pictures: Count = 8
+    pictures_per_key: Count = 4
+    jobs_per_minute: Count = 120
+    keep_alive_seconds: AtLeastOne = 75
 
 
 @dataclass(frozen=True)

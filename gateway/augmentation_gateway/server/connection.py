@@ -5,8 +5,6 @@ the application sees any of it. Here what is fed to the parser is counted piece 
 pieces are ever held of what is refused. A request that arrives whole, as nearly all do, costs two comparisons more.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections import deque
 from collections.abc import Iterable
@@ -19,8 +17,8 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from augmentation_gateway.server import refusals
 from augmentation_gateway.server.connections import Closable, Connections
-from augmentation_gateway.server.refusals import body_too_large, head_too_large, refusal, too_slow
 
 SCOPE_CONNECTION: Final = "augmentation_gateway.connection"
 """Where the ASGI scope has the connection that a request came over."""
@@ -34,14 +32,10 @@ class _At(Enum):
     BODY = auto()
 
 
-class _Refused(Exception):
-    """Ends the parsing of a request that is refused. Arguments: status, reason for the metrics, sentence."""
-
-
 class _LingeringTransport:
     """What a request is answered over while its body is still to come: closing leaves time to see the answer."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: "Connection") -> None:
         self._connection = connection
         self.write = connection.transport.write
         self.is_closing = connection.transport.is_closing
@@ -129,12 +123,14 @@ class Connection(HttpToolsProtocol):
         self._open_ones.remove(self)
         super().connection_lost(exc)
         # uvicorn tells the last one only; an event stream before it would go on for ever.
-        self._answer_no_more()
+        self._disconnect()
 
     @override
     def data_received(self, data: bytes) -> None:
         if self._lingers:
-            self._discard(len(data))
+            self._discarded += len(data)
+            if self._discarded > self._limits.linger_bytes:
+                self.transport.close()
             return
         if len(data) <= PIECE_BYTES:
             self._feed(data)
@@ -151,11 +147,8 @@ class Connection(HttpToolsProtocol):
         try:
             self._parse(piece)
         except httptools.HttpParserError as error:
-            refused = error.__context__
-            if isinstance(refused, _Refused):
-                self._refuse(*refused.args)
-            else:
-                self._refuse(400, "not_http", "This is no HTTP/1.1 request: send one.")
+            refusal = error.__context__
+            self._refuse(refusal if isinstance(refusal, refusals.Refusal) else refusals.not_http())
             return
         # Of a piece with a boundary in it, what is behind that is not known: a piece at most.
         self._fed = self._fed + len(piece) if self._boundaries == boundaries else 0
@@ -166,13 +159,12 @@ class Connection(HttpToolsProtocol):
         while left:
             try:
                 self.parser.feed_data(left)
+                return
             except httptools.HttpParserUpgrade as upgrade:
                 # No protocol is changed to here; the request itself is answered (RFC 9110, 7.8).
                 left = left[upgrade.args[0] :]
                 if self._framing:
                     self._expect_body()
-            else:
-                return
 
     def _expect_body(self) -> None:
         """Have the body parsed that follows a request with an Upgrade header. The parser itself takes such a body for
@@ -187,11 +179,11 @@ class Connection(HttpToolsProtocol):
         limits = self._limits
         if self._at is _At.BODY:
             if self._fed > limits.body_bytes + limits.framing_bytes:
-                self._refuse(413, "body_bytes", body_too_large(limits.body_bytes))
+                self._refuse(refusals.body_too_large(limits.body_bytes))
             elif self._deadline_is_of is not _At.BODY:
                 self._set_deadline(_At.BODY)
         elif self._fed > limits.head_bytes:
-            self._refuse(431, "head_bytes", head_too_large(limits.head_bytes))
+            self._refuse(refusals.head_too_large(limits.head_bytes))
         elif self._fed == 0:
             self._deadline = self._deadline_is_of = None
         elif self._deadline_is_of is not _At.HEAD:
@@ -224,20 +216,20 @@ class Connection(HttpToolsProtocol):
             return
         self._count_head(len(name) + len(value) + len(": \r\n"))
         if len(self.headers) >= self._limits.headers:
-            raise _Refused(431, "headers", f"There are more than {self._limits.headers} headers: send fewer.")
+            raise refusals.too_many_headers(self._limits.headers)
         super().on_header(name, value)
 
     def _count_head(self, size: int) -> None:
         self._head_bytes += size
         if self._head_bytes > self._limits.head_bytes:
-            raise _Refused(431, "head_bytes", head_too_large(self._limits.head_bytes))
+            raise refusals.head_too_large(self._limits.head_bytes)
 
     @override
     def on_headers_complete(self) -> None:
         if self._is_framing:
             return
         if len(self.pipeline) >= self._limits.pipelined:
-            raise _Refused(429, "pipelined", "Too many requests were sent ahead: wait for answers.")
+            raise refusals.too_many_pipelined()
         self._at = _At.BODY
         self._boundaries += 1
         self.scope[SCOPE_CONNECTION] = self  # type: ignore[typeddict-unknown-key]
@@ -281,7 +273,8 @@ class Connection(HttpToolsProtocol):
         self._unread_since = None
         self._open_ones.read(self)
 
-    def _answer_no_more(self) -> None:
+    def _disconnect(self) -> None:
+        """Have the application send nothing more of what is not answered yet."""
         for cycle in self._unanswered:
             cycle.disconnected = True
             cycle.message_event.set()
@@ -294,7 +287,7 @@ class Connection(HttpToolsProtocol):
     def end(self) -> None:
         """Close it now, whatever is left to send."""
         # Whoever goes on to answer would write to what is closed, which is an error.
-        self._answer_no_more()
+        self._disconnect()
         if self.unread_bytes:
             self.transport.abort()
         else:
@@ -315,26 +308,25 @@ class Connection(HttpToolsProtocol):
             if self._lingers:
                 self.transport.close()
             elif self._deadline_is_of is _At.BODY:
-                self._refuse(408, "body_seconds", too_slow("body", limits.body_seconds))
+                self._refuse(refusals.too_slow("body_seconds", "body", limits.body_seconds))
             elif self._fed:
-                self._refuse(408, "head_seconds", too_slow("headers", limits.head_seconds))
+                self._refuse(refusals.too_slow("head_seconds", "headers", limits.head_seconds))
             else:
                 # A connection on which nothing was asked needs no answer.
                 self._open_ones.refused("head_seconds")
                 self.transport.close()
 
-    def _refuse(self, status: int, reason: str, sentence: str) -> None:
+    def _refuse(self, refusal: refusals.Refusal) -> None:
         """Answer what is being received with an error, where its turn has come, and close."""
-        self._open_ones.refused(reason)
+        self._open_ones.refused(refusal.reason)
         self._unset_keepalive_if_required()
         if self._at is _At.BODY and len(self._unanswered) == 1 and not self.cycle.response_started:
             # Whatever the application answers is not sent any more.
-            self.cycle.disconnected = True
-            self.cycle.message_event.set()
+            self._disconnect()
         elif self._unanswered:
             self.end()
             return
-        self.transport.write(refusal(status, sentence, self.server_state.default_headers))
+        self.transport.write(refusal.encode(self.server_state.default_headers))
         self.linger()
 
     def linger(self) -> None:
@@ -347,11 +339,6 @@ class Connection(HttpToolsProtocol):
         self.flow.resume_reading()
         if self.transport.can_write_eof():
             self.transport.write_eof()
-
-    def _discard(self, size: int) -> None:
-        self._discarded += size
-        if self._discarded > self._limits.linger_bytes:
-            self.transport.close()
 
 
 def _framing_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes:

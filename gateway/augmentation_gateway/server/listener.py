@@ -6,8 +6,6 @@ those that never begin it are without limit. Here a connection has a place among
 handshake as for headers.
 """
 
-from __future__ import annotations
-
 import asyncio
 import socket
 import ssl
@@ -17,13 +15,15 @@ from contextlib import suppress
 from augmentation_gateway.limits.limits import BACKLOG
 from augmentation_gateway.server.connection import Connection
 from augmentation_gateway.server.connections import Closable, Connections
-from augmentation_gateway.server.refusals import refusal
+from augmentation_gateway.server.refusals import Refusal
 
 TAKEN_AT_ONCE = 32
 """At most so many new connections each time round the event loop: those that are open go on in between."""
 TRIED_AGAIN_SECONDS = 0.1
 """After a connection could not be taken: as many files are open as may be."""
-_BUSY = refusal(503, "The gateway has as many connections as it takes, all of them busy: try again.")
+_BUSY = Refusal(
+    503, "connections", "The gateway has as many connections as it takes, all of them busy: try again."
+).encode()
 
 
 class Listener:

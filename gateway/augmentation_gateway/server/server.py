@@ -1,12 +1,11 @@
 """uvicorn as the gateway runs it: with connections that are bounded, with or without TLS."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
+import resource
 import socket
 import sys
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import uvicorn
 from typing_extensions import override
@@ -18,7 +17,10 @@ from augmentation_gateway.server.connection import Connection
 from augmentation_gateway.server.connections import Closable, Connections
 from augmentation_gateway.server.listener import Listener
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
+
+OTHER_FILES: Final = 256
+"""What is open beside clients' connections: to Kubernetes, the hub, an issuer."""
 
 
 class GatewayServer(uvicorn.Server):
@@ -50,7 +52,7 @@ class GatewayServer(uvicorn.Server):
         try:
             listener = Listener((self.config.host, self.config.port), self._connections, self._make, context)
         except OSError as error:
-            logger.error("the address cannot be had: %s", error)
+            _log.error("the address cannot be had: %s", error)
             sys.exit(STARTUP_FAILURE)
         self.servers = [cast(asyncio.Server, listener)]
         self.started = True
@@ -69,3 +71,18 @@ class GatewayServer(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._streams.drain()
         await super().shutdown(sockets)
+
+
+def allow_connections(connections: int) -> None:
+    """Raise the process's limit of open files for this many connections, as far as the machine allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + OTHER_FILES
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return
+    possible = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, possible), hard))
+    if possible < wanted:
+        _log.warning(
+            "fewer files may be open than connections: lower gateway.limits.connections, or raise the limit of files",
+            extra={"fields": {"files": possible, "connections": connections}},
+        )

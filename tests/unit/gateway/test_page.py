@@ -11,7 +11,8 @@ import pytest
 from augmentation_gateway.app import build_app
 from augmentation_gateway.gateway import Gateway
 from augmentation_gateway.page.bundle import INDEX, page_bundle
-from augmentation_gateway.settings import SettingsError, from_environment
+from augmentation_gateway.settings import Settings
+from augmentation_kube.settings import SettingsError
 
 MOST_BYTES = 102_000
 BUNDLE = page_bundle()
@@ -95,5 +96,5 @@ async def test_disabled_page_is_404(gateway: Gateway) -> None:
 
 
 def test_a_setting_that_is_neither_on_nor_off_is_refused() -> None:
-    with pytest.raises(SettingsError, match="AUGMENTATION_PAGE='maybe' is unknown"):
-        from_environment({"AUGMENTATION_PAGE": "maybe"})
+    with pytest.raises(SettingsError, match="AUGMENTATION_PAGE='maybe' cannot be used"):
+        Settings.from_environment({"AUGMENTATION_PAGE": "maybe"})

@@ -1,23 +1,28 @@
 """Settings from the environment: what is given, what is not, and what cannot be used."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest
 
-from augmentation_gateway.limits.limits import Limits
-from augmentation_gateway.settings import Settings, SettingsError, from_environment
+from augmentation_gateway.settings import Settings
+from augmentation_kube.settings import SettingsError
 
 
 def test_without_variables_the_defaults_hold() -> None:
-    assert from_environment({}) == Settings()
+    assert Settings.from_environment({}) == Settings()
+
+
+def test_an_empty_variable_counts_as_absent() -> None:
+    names = ("PORT", "HOST", "AUGMENTATION_KEYS_SECRET", "AUGMENTATION_NAMESPACES", "AUGMENTATION_STREAMS")
+    assert Settings.from_environment(dict.fromkeys(names, "")) == Settings()
 
 
 def test_every_setting_has_its_variable() -> None:
     given = {
         "AUGMENTATION_KEYS_SECRET": "system/keys",
         "AUGMENTATION_KEYS_FILE": "/keys.json",
+        "AUGMENTATION_OIDC_FILE": "/oidc.json",
+        "AUGMENTATION_TLS_FOLDER": "/tls",
         "AUGMENTATION_NAMESPACES": "a, b,a,",
         "HOST": "127.0.0.1",
         "PORT": "9000",
@@ -31,18 +36,21 @@ def test_every_setting_has_its_variable() -> None:
         "AUGMENTATION_ALLOWED_ORIGINS": "https://a.example,https://b.example",
         "AUGMENTATION_LOG_LEVEL": "DEBUG",
     }
-    assert from_environment(given) == Settings(
+    assert Settings.from_environment(given) == Settings(
         keys_secret=("system", "keys"),
         keys_file=Path("/keys.json"),
+        oidc_file=Path("/oidc.json"),
+        tls_folder=Path("/tls"),
         namespaces=("a", "b"),
         host="127.0.0.1",
         port=9000,
         heartbeat_seconds=2.5,
         requests_per_second=50,
-        limits=Limits(connections=10, streams_per_key=0),
+        connections=10,
+        streams_per_key=0,
         page=False,
         docs=False,
-        metrics=("0.0.0.0", 8081),
+        metrics_address=("0.0.0.0", 8081),
         allowed_origins=("https://a.example", "https://b.example"),
         log_level="debug",
     )
@@ -70,5 +78,5 @@ def test_every_setting_has_its_variable() -> None:
 )
 def test_a_value_that_cannot_be_used_is_named_with_its_variable(name: str, value: str) -> None:
     with pytest.raises(SettingsError) as error:
-        from_environment({name: value})
+        Settings.from_environment({name: value})
     assert f"{name}={value!r}" in str(error.value)
