@@ -34,7 +34,7 @@ class KeysSecret(KeysInForce):
         self._reflector = Reflector(source, Resource.SECRETS, namespace, self, field_selector=f"metadata.name={name}")
 
     async def follow(self) -> None:
-        """Follow the Secret until cancelled. While the API server is away, the keys stay as they are."""
+        """Follow the Secret until cancelled. While the API server is unavailable, the keys stay in force."""
         await self._reflector.run()
 
     def keep(self, raw: dict[str, Any]) -> dict[str, Any]:

@@ -65,7 +65,7 @@ async def create_job(
 
     Raises:
         Problem: 400 no class serves its type, 403 the key may not, 409 the Idempotency-Key was used for something
-            else, 422 the API server refused the spec, 503 the Kubernetes API is away.
+            else, 422 the API server refused the spec, 503 the Kubernetes API is unavailable.
     """
     jobs = _require_creatable(gateway, key, spec)
     body = manifest(spec, key, idempotency_key)

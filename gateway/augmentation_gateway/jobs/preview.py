@@ -42,7 +42,7 @@ class SlicedResponse(Response):
         await send({"type": "http.response.body", "body": b""})
 
 
-def picture_address(output: OutputStatus, hub_endpoint: str) -> str | None:
+def preview_url(output: OutputStatus, hub_endpoint: str) -> str | None:
     """The preview's URL for pods of this cluster; None where the result is not on a hub."""
     dataset_id, revision = output.dataset_id or "", output.revision or ""
     if not output.url or not re.fullmatch(REPO_ID_PATTERN, dataset_id) or not _REVISION.fullmatch(revision):
@@ -50,7 +50,7 @@ def picture_address(output: OutputStatus, hub_endpoint: str) -> str | None:
     return f"{hub_endpoint.rstrip('/')}/datasets/{dataset_id}/resolve/{quote(revision, safe='')}/{RESULT_PREVIEW}"
 
 
-async def fetch_picture(address: str) -> bytes:
+async def fetch_preview(address: str) -> bytes:
     """The PNG at a URL. Raises Problem 404 where the hub denies it, 502 where it cannot be fetched."""
     destinations, url = HubDestinations(address), URL(address)
     try:
@@ -61,7 +61,7 @@ async def fetch_picture(address: str) -> bytes:
             for _ in range(MOST_REDIRECTS + 1):
                 async with session.get(url, allow_redirects=False) as answer:
                     if answer.status not in _REDIRECTS or "Location" not in answer.headers:
-                        return await _picture_in(answer)
+                        return await _preview_in(answer)
                     url = await destinations.follow(url, answer.headers["Location"])
     except ElsewhereError as error:
         raise Problem(
@@ -78,7 +78,7 @@ async def fetch_picture(address: str) -> bytes:
     raise Problem(502, f"The hub redirects more than {MOST_REDIRECTS} times for the preview", "open it at the hub")
 
 
-async def _picture_in(answer: aiohttp.ClientResponse) -> bytes:
+async def _preview_in(answer: aiohttp.ClientResponse) -> bytes:
     if answer.status in (401, 403, 404):
         raise Problem(
             404,

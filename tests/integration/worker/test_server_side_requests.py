@@ -113,7 +113,7 @@ def test_metadata_names_files_of_its_dataset_only(kind: str, name: str, listener
     assert listener.heard == []
 
 
-def test_path_of_a_picture_in_parquet_is_never_opened(listener: Listener, tmp_path: Path) -> None:
+def test_path_of_a_preview_in_parquet_is_never_opened(listener: Listener, tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.mkdir()
     cells = [{"bytes": None, "path": f"{listener.url}/x.png"}]

@@ -14,7 +14,7 @@ from augmentation_api.status import OutputStatus
 from augmentation_gateway.cache.cluster_view import ClusterView
 from augmentation_gateway.credentials.keys import KeyRing
 from augmentation_gateway.gateway import Gateway
-from augmentation_gateway.jobs.preview import MOST_BYTES, fetch_picture, picture_address
+from augmentation_gateway.jobs.preview import MOST_BYTES, fetch_preview, preview_url
 from augmentation_gateway.problem import Problem
 from augmentation_kube import KubeError, KubeUnavailable
 from tests.unit.gateway.conftest import BODY, OTHER_PROJECT, PATH, FakeKube, put
@@ -130,13 +130,13 @@ def result(**fields: Any) -> OutputStatus:
 
 
 def test_a_picture_is_asked_for_at_the_hub_of_the_class_whatever_the_status_says() -> None:
-    address = picture_address(result(url="http://169.254.169.254/datasets/me/result"), "http://hub:8080/")
+    address = preview_url(result(url="http://169.254.169.254/datasets/me/result"), "http://hub:8080/")
     assert address == "http://hub:8080/datasets/me/result/resolve/abc/meta/augmentation.png"
 
 
 @pytest.mark.parametrize("fields", [{"url": None}, {"datasetID": "../../admin"}, {"datasetID": "a/b/c"}])
 def test_what_is_no_dataset_of_a_hub_has_no_picture(fields: dict[str, Any]) -> None:
-    assert picture_address(result(**fields), "http://hub:8080") is None
+    assert preview_url(result(**fields), "http://hub:8080") is None
 
 
 async def fetched(status: int = 200, body: bytes = PNG) -> bytes:
@@ -148,7 +148,7 @@ async def fetched(status: int = 200, body: bytes = PNG) -> bytes:
     hub = web.Application()
     hub.router.add_get("/picture", answer)
     async with TestServer(hub) as server:
-        return await fetch_picture(str(server.make_url("/picture")))
+        return await fetch_preview(str(server.make_url("/picture")))
 
 
 async def test_a_picture_is_passed_on_as_it_is() -> None:
@@ -174,5 +174,5 @@ async def test_what_cannot_be_shown_says_why(answer: dict[str, Any], status: int
 
 async def test_a_hub_that_is_not_there_is_502() -> None:
     with pytest.raises(Problem) as refused:
-        await fetch_picture("http://127.0.0.1:9/picture")
+        await fetch_preview("http://127.0.0.1:9/picture")
     assert refused.value.status == 502

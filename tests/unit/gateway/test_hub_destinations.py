@@ -11,7 +11,7 @@ from aiohttp.test_utils import TestServer
 from yarl import URL
 
 from augmentation_gateway.jobs.hub_destinations import ElsewhereError, HubDestinations
-from augmentation_gateway.jobs.preview import fetch_picture
+from augmentation_gateway.jobs.preview import fetch_preview
 from augmentation_gateway.problem import Problem
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -88,8 +88,8 @@ async def test_a_redirect_within_the_hub_is_followed_and_one_to_the_metadata_add
     hub = web.Application()
     hub.router.add_get("/{path}", answer)
     async with TestServer(hub) as server:
-        assert await fetch_picture(str(server.make_url("/picture"))) == PNG
+        assert await fetch_preview(str(server.make_url("/picture"))) == PNG
         with pytest.raises(Problem) as refused:
-            await fetch_picture(str(server.make_url("/elsewhere")))
+            await fetch_preview(str(server.make_url("/elsewhere")))
     assert isinstance(refused.value.__cause__, ElsewhereError)
     assert asked == ["/picture", "/stored", "/elsewhere"]

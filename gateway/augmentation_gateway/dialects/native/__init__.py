@@ -15,7 +15,8 @@ DIALECT: Final = Dialect(
     status_operation=StatusOperation(
         summary="Get Augmentation Status",
         description="Get the status of an augmentation job.\n\nReturns the current phase, the history of phases and, "
-        "once the job has completed, the id of the augmented dataset. Still answers while Kubernetes is away.",
+        "once the job has completed, the id of the augmented dataset. Still answers while the Kubernetes API is "
+        "unavailable.",
         model=AugmentationStatusResponse,
     ),
     encode_status=encode_status,

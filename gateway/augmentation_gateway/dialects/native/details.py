@@ -20,7 +20,7 @@ from augmentation_gateway.dialects.native.routes import PREFIX
 from augmentation_gateway.gateway import Gateway
 from augmentation_gateway.jobs.access import read_job
 from augmentation_gateway.jobs.outputs import file_url, published
-from augmentation_gateway.jobs.preview import SlicedResponse, fetch_picture, picture_address
+from augmentation_gateway.jobs.preview import SlicedResponse, fetch_preview, preview_url
 from augmentation_gateway.problem import Problem
 from augmentation_gateway.views.dependencies import CurrentGateway, CurrentKey, RequestShares
 from augmentation_gateway.views.job_id import JobId
@@ -84,12 +84,12 @@ async def picture(job_id: JobId, gateway: CurrentGateway, key: CurrentKey, share
     The gateway asks the hub without a token, so previews of private datasets are not available here.
     """
     output, runs_as = _published(read_job(key, str(job_id), gateway.view), gateway)
-    if (address := picture_address(output, runs_as.hub_endpoint)) is None:
+    if (address := preview_url(output, runs_as.hub_endpoint)) is None:
         raise Problem(404, "The result is on a volume", f"open {RESULT_PREVIEW} there")
     shares.enter_context(gateway.capacity.pictures.take(key.id))
     # A revision's file never changes.
     headers = {"Cache-Control": "private, max-age=86400, immutable"}
-    return SlicedResponse(await fetch_picture(address), media_type="image/png", headers=headers)
+    return SlicedResponse(await fetch_preview(address), media_type="image/png", headers=headers)
 
 
 def _published(record: JobRecord, gateway: Gateway) -> tuple[OutputStatus, ClassRecord]:
