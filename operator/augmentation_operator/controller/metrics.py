@@ -6,6 +6,7 @@ Gauges are computed when they are scraped, O(jobs). Counters begin at 0 with the
 from collections import Counter as Tallies
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -26,48 +27,33 @@ class Metrics:
     """The operator's metrics, in a registry of their own."""
 
     def __init__(self) -> None:
-        self._registry = registry = CollectorRegistry()
-        self._reconciles = Histogram(
-            "augmentation_operator_reconcile_seconds",
-            "Duration of the reconcile of one job",
-            buckets=_RECONCILES,
-            registry=registry,
+        self._registry = CollectorRegistry()
+        counter = partial(Counter, registry=self._registry)
+        histogram = partial(Histogram, registry=self._registry)
+        self._reconciles = histogram(
+            "augmentation_operator_reconcile_seconds", "Duration of the reconcile of one job", buckets=_RECONCILES
         )
-        self._calls = Counter(
+        self._calls = counter(
             "augmentation_operator_api_requests",
             "Requests to the Kubernetes API; watches are not counted",
             ("verb", "resource"),
-            registry=registry,
         )
-        self._errors = Counter(
-            "augmentation_operator_reconcile_errors", "Reconciles that failed and were requeued", registry=registry
+        self._errors = counter("augmentation_operator_reconcile_errors", "Reconciles that failed and were requeued")
+        self._ended = counter(
+            "augmentation_jobs_ended", "Jobs that reached a terminal state", ("namespace", "state", "reason")
         )
-        self._ended = Counter(
-            "augmentation_jobs_ended",
-            "Jobs that reached a terminal state",
-            ("namespace", "state", "reason"),
-            registry=registry,
-        )
-        self._waits = Histogram(
+        self._waits = histogram(
             "augmentation_job_wait_seconds",
             "Time from the end of resolve to the first augment pod: waiting for a slot and for a node",
             buckets=_WAITS,
-            registry=registry,
         )
-        self._accelerators = Counter(
-            "augmentation_accelerator_seconds",
-            "Accelerator seconds used by pods",
-            ("namespace",),
-            registry=registry,
+        self._accelerators = counter(
+            "augmentation_accelerator_seconds", "Accelerator seconds used by pods", ("namespace",)
         )
-        self._cpus = Counter(
-            "augmentation_cpu_seconds", "Seconds of requested CPU cores of pods", ("namespace",), registry=registry
-        )
-        self._preempted = Counter(
-            "augmentation_pods_preempted", "Pods that were preempted or evicted", ("namespace",), registry=registry
-        )
+        self._cpus = counter("augmentation_cpu_seconds", "Seconds of requested CPU cores of pods", ("namespace",))
+        self._preempted = counter("augmentation_pods_preempted", "Pods that were preempted or evicted", ("namespace",))
         self._leads = Gauge(
-            "augmentation_operator_leads", "Whether this process holds the leader lease", registry=registry
+            "augmentation_operator_leads", "Whether this process holds the leader lease", registry=self._registry
         )
 
     def set_leader(self, is_leader: bool) -> None:

@@ -103,15 +103,16 @@ class Leadership:
             return self._identity
         spec = lease.get("spec", {})
         holder, version = str(spec.get("holderIdentity") or ""), str(lease["metadata"]["resourceVersion"])
+        transitions = int(spec.get("leaseTransitions") or 0)
         if holder != self._identity:
             if self._seen is None or self._seen[0] != version:
                 self._seen = (version, began)
             if holder and began - self._seen[1] < float(spec.get("leaseDurationSeconds") or LEASE_SECONDS):
                 return holder
-            new = self._spec(transitions=int(spec.get("leaseTransitions") or 0) + 1)
+            new = self._spec(transitions + 1)
             await self._write(lease, {**new, "acquireTime": new["renewTime"]})
         else:
-            await self._write(lease, self._spec(transitions=int(spec.get("leaseTransitions") or 0)))
+            await self._write(lease, self._spec(transitions))
         self._renewed = began
         return self._identity
 

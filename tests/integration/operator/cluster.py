@@ -1,7 +1,5 @@
 """A real API server with a real Job controller, the chart's RBAC rules, and the operator as a separate process."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal
@@ -67,7 +65,7 @@ class Cluster:
             timeout=30,
         )
 
-    def as_account(self, namespace: str, name: str, pod: Json | None = None) -> Cluster:
+    def as_account(self, namespace: str, name: str, pod: Json | None = None) -> "Cluster":
         """The API server as a service account sees it; with a pod, by a token that is bound to it, as the kubelet's."""
         spec: Json = {"expirationSeconds": 3600}
         if pod is not None:

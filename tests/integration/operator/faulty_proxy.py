@@ -1,13 +1,12 @@
 """A proxy of the API server that delays, rejects and loses answers and breaks watches, at random from a seed."""
 
-from __future__ import annotations
-
 import asyncio
 import random
 import ssl
 import threading
 from collections import Counter
 from concurrent.futures import Future
+from typing import Self
 
 import aiohttp
 from aiohttp import web
@@ -35,7 +34,7 @@ class FaultyProxy:
         self.spoiled: Counter[str] = Counter()
         self.url = ""
 
-    def __enter__(self) -> FaultyProxy:
+    def __enter__(self) -> Self:
         begun: Future[str] = Future()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(begun)), daemon=True)
         self._thread.start()

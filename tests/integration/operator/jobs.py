@@ -1,11 +1,9 @@
 """An AugmentationJob in a real cluster, and stand-ins for the kubelet and the worker."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
@@ -71,7 +69,7 @@ class Job:
             (pod for pod in found if pod["status"].get("phase") not in ("Succeeded", "Failed")), key=_index_of
         )
 
-    def until(self, condition: Callable[[Job], object]) -> None:
+    def until(self, condition: Callable[[Self], object]) -> None:
         """Wait until something holds of this job; fails with its status, its children and the controllers' log."""
         until(lambda: bool(condition(self)), self._explained)
 

@@ -1,7 +1,5 @@
 """An API server that becomes unavailable, and an operator that serves selected namespaces."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from tests.integration.control_plane import ControlPlane

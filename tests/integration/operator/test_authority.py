@@ -1,7 +1,5 @@
 """The admission policy of the API server: the creator of a job may use everything that the job names."""
 
-from __future__ import annotations
-
 import itertools
 import re
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Cancel and suspend of jobs whose pods take time to stop."""
 
-from __future__ import annotations
-
 import time
 
 from tests.integration.operator.cluster import Cluster, OperatorProcess

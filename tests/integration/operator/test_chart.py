@@ -1,7 +1,5 @@
 """The chart, rendered with everything enabled: the API server accepts each object, field by field."""
 
-from __future__ import annotations
-
 import subprocess
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The operator may be killed at any point: the next process continues, and creates nothing twice."""
 
-from __future__ import annotations
-
 import json
 import signal
 import time

@@ -1,7 +1,5 @@
 """Failures in a real cluster, and how the status reports them."""
 
-from __future__ import annotations
-
 from augmentation_api import FailureReason
 from tests.integration.operator.cluster import Cluster, OperatorProcess, path_of
 from tests.integration.operator.jobs import Job, StandInKubelet, resolve

@@ -1,7 +1,5 @@
 """The operator completes jobs although every seventh request to the API server fails."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from tests.integration.control_plane import ControlPlane

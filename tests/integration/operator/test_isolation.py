@@ -1,7 +1,5 @@
 """The workers' NetworkPolicy in namespaces of jobs, which the chart does not know if it serves the whole cluster."""
 
-from __future__ import annotations
-
 import httpx
 import pytest
 

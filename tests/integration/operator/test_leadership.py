@@ -1,7 +1,5 @@
 """Leader election of two operators: the standby takes over when the leader is killed."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 

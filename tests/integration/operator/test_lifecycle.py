@@ -1,7 +1,5 @@
 """The lifecycle of a job with a real API server and Job controller: from `kubectl apply` to a published dataset."""
 
-from __future__ import annotations
-
 import time
 
 from tests.integration.control_plane import ControlPlane

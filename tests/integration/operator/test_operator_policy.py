@@ -1,7 +1,5 @@
 """What a compromised operator cannot do, checked with its own account on a real API server."""
 
-from __future__ import annotations
-
 import copy
 import itertools
 from collections.abc import Callable, Iterator

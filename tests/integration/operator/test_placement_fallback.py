@@ -1,7 +1,5 @@
 """The fallback to the next placement, with a real API server and Job controller."""
 
-from __future__ import annotations
-
 from tests.integration.operator.cluster import Cluster, Json, OperatorProcess, path_of
 from tests.integration.operator.jobs import Job, StandInKubelet, augment, publish, resolve
 

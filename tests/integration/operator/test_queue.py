@@ -1,7 +1,5 @@
 """The built-in queue with a real API server: order, positions, and slots that survive a kill."""
 
-from __future__ import annotations
-
 from tests.integration.operator.cluster import Cluster, OperatorProcess, path_of
 from tests.integration.operator.jobs import Job, StandInKubelet, augment, publish, resolve
 

@@ -1,7 +1,5 @@
 """The resource in the API server: defaults, mutable fields, and messages of rejected specs."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import httpx

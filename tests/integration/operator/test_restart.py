@@ -1,7 +1,5 @@
 """New attempts of a job with a real API server: finished work is kept, also across a kill of the operator."""
 
-from __future__ import annotations
-
 import pytest
 
 from augmentation_api import FailureReason

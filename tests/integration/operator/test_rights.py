@@ -1,7 +1,5 @@
 """Least privilege: the RBAC rules of operator and workers suffice and grant nothing more."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What a worker pod may write under the chart's admission policies: its own part, and nothing else."""
 
-from __future__ import annotations
-
 import copy
 import itertools
 import json

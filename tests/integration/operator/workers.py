@@ -1,7 +1,5 @@
 """A job as the operator creates it, and its pods by name, without any running program."""
 
-from __future__ import annotations
-
 import itertools
 import string
 from dataclasses import dataclass, field

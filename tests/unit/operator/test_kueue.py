@@ -1,7 +1,5 @@
 """Jobs in a queue of Kueue's: it alone starts and stops the augment Job, and the status says what it waits for."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

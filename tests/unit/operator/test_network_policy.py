@@ -1,7 +1,5 @@
 """What workers may connect to: what the chart lets them, and the API server where it is now."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Resources of a worker's container: every resource that a quota counts is named."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest
