@@ -1,4 +1,4 @@
-"""What is read of Kueue: its objects as it sends them, seldom, and what their absence means."""
+"""The reader of Kueue's objects: how they are parsed and cached, and what their absence means."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -51,20 +51,20 @@ WAITS = condition(
 # The objects.
 
 
-def test_a_workload_that_waits_says_why_without_kueues_inner_names() -> None:
+def test_reason_of_a_waiting_workload_omits_internal_names() -> None:
     read = read_workload([workload(WAITS)])
     assert read == Workload(
         "job-kitchen", "team-a", waits_for="insufficient unused quota for nvidia.com/gpu in flavor l4, 1 more needed"
     )
 
 
-def test_a_workload_of_which_kueue_has_said_nothing_is_read() -> None:
+def test_workload_without_status_is_read() -> None:
     body = {"metadata": {"name": "job-kitchen"}, "spec": {}}
     assert read_workload([body]) == Workload("job-kitchen")
     assert read_workload([]) is None
 
 
-def test_a_workload_tells_whether_the_operator_holds_it() -> None:
+def test_workload_shows_whether_it_is_active() -> None:
     body = workload(WAITS)
     for active in (False, True):
         patch = activate_workload("job-kitchen", active).body
@@ -76,14 +76,14 @@ def test_a_workload_tells_whether_the_operator_holds_it() -> None:
         assert (read.is_active, read.is_held) == (active, not active)
 
 
-def test_a_workload_with_quota_waits_for_its_admission_checks() -> None:
+def test_workload_with_quota_waits_for_admission_checks() -> None:
     checks = [{"name": "budget", "state": "Pending", "message": "asking"}, {"name": "topology", "state": "Ready"}]
     read = read_workload([workload(condition("QuotaReserved", "True"), status={"admissionChecks": checks})])
     assert read is not None
     assert read.waits_for == "admission check budget: asking"
 
 
-def test_an_eviction_counts_until_kueue_admits_again() -> None:
+def test_eviction_counts_until_the_next_admission() -> None:
     read = read_workload([workload(condition("Evicted", "True", "Preempted", PREEMPTED))])
     assert read is not None
     assert read.eviction == Eviction("Preempted", PREEMPTED, NOW)
@@ -96,7 +96,7 @@ def test_an_eviction_counts_until_kueue_admits_again() -> None:
     ("reason", "by_kueue"),
     [("Deactivated", False), ("DeactivatedDueToRequeuingLimitExceeded", False), ("Preempted", True)],
 )
-def test_a_deactivation_is_no_preemption(reason: str, by_kueue: bool) -> None:
+def test_deactivation_is_no_preemption(reason: str, by_kueue: bool) -> None:
     read = read_workload([workload(condition("Evicted", "True", reason), spec={"active": by_kueue})])
     assert read is not None
     assert read.eviction is not None
@@ -104,7 +104,7 @@ def test_a_deactivation_is_no_preemption(reason: str, by_kueue: bool) -> None:
     assert read.is_active is by_kueue
 
 
-def test_a_job_that_kueue_could_not_start_is_told_from_one_that_ended() -> None:
+def test_job_that_kueue_could_not_start_differs_from_a_finished_one() -> None:
     refused = read_workload([workload(condition("Finished", "True", "FailedToStart", "conflict for nodeSelector"))])
     ended = read_workload([workload(condition("Finished", "True", "Succeeded", "Job finished successfully"))])
     assert refused is not None
@@ -112,7 +112,7 @@ def test_a_job_that_kueue_could_not_start_is_told_from_one_that_ended() -> None:
     assert (refused.refusal, ended.refusal) == ("conflict for nodeSelector", "")
 
 
-def test_of_several_workloads_of_a_job_the_one_that_goes_on_counts() -> None:
+def test_unfinished_one_of_several_workloads_counts() -> None:
     over = workload(condition("Finished", "True", "OutOfSync"), name="over", created="2026-01-02T00:00:00Z")
     leaving = workload(name="leaving", metadata={"deletionTimestamp": AT})
     read = read_workload([over, workload(name="present"), leaving])
@@ -120,7 +120,7 @@ def test_of_several_workloads_of_a_job_the_one_that_goes_on_counts() -> None:
     assert read.name == "present"
 
 
-def test_a_queue_says_whether_it_is_active() -> None:
+def test_queue_shows_whether_it_is_active() -> None:
     assert read_queue({}) == (QueueState.OPEN, "")
     stopped = condition("Active", "False", "ClusterQueueIsInactive", "Can't submit new workloads to clusterQueue")
     assert read_queue({"status": {"conditions": [stopped]}}) == (
@@ -138,7 +138,7 @@ def pending(*uids: str) -> dict[str, Any]:
     }
 
 
-def test_a_jobs_place_is_found_by_its_uid() -> None:
+def test_position_is_found_by_the_uid_of_the_job() -> None:
     assert read_place(pending("other", JOB.uid, "third"), JOB.uid) == (1, 3)
     assert read_place(pending("other"), JOB.uid) == (None, 1)
     assert read_place({}, JOB.uid) == (None, 0)
@@ -173,14 +173,14 @@ class Reading:
         return await self.reader.view("lab", queue, child)
 
 
-async def test_a_job_that_waits_has_a_reason_and_a_place() -> None:
+async def test_waiting_job_has_a_reason_and_a_position() -> None:
     view = await Reading().view()
     assert view.state is QueueState.OPEN
     assert view.workload is not None
     assert (view.position, view.depth) == (1, 2)
 
 
-async def test_what_was_just_read_is_not_read_again_and_later_it_is() -> None:
+async def test_answers_are_cached_for_a_limited_time() -> None:
     reading = Reading()
     await reading.view()
     await reading.view()
@@ -193,13 +193,13 @@ async def test_what_was_just_read_is_not_read_again_and_later_it_is() -> None:
     assert len(reading.asked) == 9
 
 
-async def test_before_there_is_a_job_only_its_queue_is_asked_for() -> None:
+async def test_only_the_queue_is_read_before_there_is_a_job() -> None:
     reading = Reading()
     assert await reading.view(child=None) == KueueView()
     assert reading.asked == ["LOCAL_QUEUES"]
 
 
-async def test_a_job_that_names_no_queue_is_asked_for_its_workload_only() -> None:
+async def test_only_the_workload_is_read_for_a_job_without_a_queue_name() -> None:
     reading = Reading()
     assert (await reading.view(queue="")).workload is not None
     assert reading.asked == ["WORKLOADS"]
@@ -213,29 +213,29 @@ async def test_a_job_that_names_no_queue_is_asked_for_its_workload_only() -> Non
         (KubeError(403, "Forbidden", "cannot get resource"), QueueState.FORBIDDEN),
     ],
 )
-async def test_the_kinds_of_absence_are_told_apart(answer: KubeError, state: QueueState) -> None:
+async def test_kinds_of_absence_are_distinguished(answer: KubeError, state: QueueState) -> None:
     assert (await Reading(LOCAL_QUEUES=answer).view()).state is state
     assert (await Reading(LOCAL_QUEUES=answer).view(child=None)).state is state
 
 
-async def test_a_job_that_names_no_queue_in_a_cluster_without_kueue_is_none_of_its_jobs() -> None:
+async def test_job_without_a_queue_name_is_not_kueues_where_kueue_is_absent() -> None:
     view = await Reading(WORKLOADS=NO_KUEUE).view(queue="")
     assert view == KueueView(QueueState.NOT_INSTALLED)
 
 
 @pytest.mark.parametrize("status", [403, 404, 503])
-async def test_places_are_a_courtesy(status: int) -> None:
+async def test_positions_are_optional(status: int) -> None:
     view = await Reading(VISIBLE_QUEUES=KubeError(status, "", "no")).view()
     assert view.workload is not None
     assert (view.position, view.depth) == (None, None)
 
 
-async def test_what_may_pass_is_an_error_and_not_an_absence() -> None:
+async def test_transient_error_is_raised_and_is_no_absence() -> None:
     with pytest.raises(KubeError):
         await Reading(LOCAL_QUEUES=KubeError(503, "ServiceUnavailable", "etcd is away")).view()
 
 
-async def test_what_is_remembered_stays_bounded() -> None:
+async def test_cache_is_bounded() -> None:
     reading = Reading()
     for number in range(2000):
         reading.now += timedelta(seconds=1)

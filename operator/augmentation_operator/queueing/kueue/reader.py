@@ -1,7 +1,7 @@
-"""Reading what Kueue says, where it is asked for: while a Job waits, and seldom.
+"""Reads of Kueue's objects, made only while a Job waits, and cached for seconds.
 
-There is no watch: the Jobs' own watch tells at once when Kueue starts or stops one, so that only the reasons and the
-places in queues have to be asked for. Kueue may be absent, and may come and go while the operator runs.
+There is no watch: the watch of the Jobs delivers at once when Kueue starts or stops one, so that only the reasons and
+the positions in queues have to be read. Kueue may be absent, and may be installed or removed while the operator runs.
 """
 
 import logging
@@ -21,34 +21,34 @@ from augmentation_operator.queueing.kueue.view import (
     read_workload,
 )
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 RECENT = timedelta(seconds=4)
-"""What was read within this time is not read again: all jobs of a queue share one answer."""
-_MANY = 256
+"""How long an answer is reused: all jobs of a queue share it."""
+_MAX_ANSWERS = 256
 
 Answer = dict[str, Any] | KubeError
 
 
 class KueueReader:
-    """Asks the API server for Kueue's objects, and remembers the answers for a moment."""
+    """Reads Kueue's objects from the API server, and caches the answers for a moment."""
 
     def __init__(self, api: KubeApi, clock: Callable[[], datetime]) -> None:
         self._api, self._clock = api, clock
         self._answers: dict[tuple[str, ...], tuple[datetime, Answer]] = {}
 
     async def view(self, namespace: str, queue: str, child: ChildJob | None) -> KueueView:
-        """What Kueue says of a LocalQueue (empty: not known which) and of a Job (None: not made yet)."""
+        """Kueue's view of a LocalQueue (empty: not known which) and of a Job (None: not created yet)."""
         view = KueueView()
         if queue:
-            found = await self._answer(("queue", namespace, queue), self._get(Resource.LOCAL_QUEUES, namespace, queue))
-            state, detail = _trouble(found) if isinstance(found, KubeError) else read_queue(found)
+            answer = await self._answer(("queue", namespace, queue), self._get(Resource.LOCAL_QUEUES, namespace, queue))
+            state, detail = _absence(answer) if isinstance(answer, KubeError) else read_queue(answer)
             view = KueueView(state, detail)
         if child is None or view.state in (QueueState.NOT_INSTALLED, QueueState.FORBIDDEN):
             return view
         workloads = await self._answer(("job", namespace, child.uid), self._workloads_of(namespace, child.uid))
         if isinstance(workloads, KubeError):
-            state, detail = _trouble(workloads)
+            state, detail = _absence(workloads)
             return replace(view, state=state, detail=detail)
         view = replace(view, workload=read_workload(workloads["items"]))
         if not queue or view.workload is None:
@@ -58,28 +58,28 @@ class KueueReader:
             self._get(Resource.VISIBLE_QUEUES, namespace, queue, subresource="pendingworkloads"),
         )
         if isinstance(pending, KubeError):
-            # Places are a courtesy: a Kueue whose visibility API is off or away queues all the same.
-            log.debug("the places in queue %s/%s are not known: %s", namespace, queue, pending)
+            # Positions are optional: Kueue queues jobs also if its visibility API is off or unavailable.
+            _log.debug("the positions in queue %s/%s are not known: %s", namespace, queue, pending)
             return view
         position, depth = read_place(pending, child.uid)
         return replace(view, position=position, depth=depth)
 
     def forget(self) -> None:
-        """Something was changed: what was read before no longer counts."""
+        """Drop all answers, as an object has changed."""
         self._answers.clear()
 
     async def _answer(self, key: tuple[str, ...], ask: Callable[[], Awaitable[dict[str, Any]]]) -> Answer:
         now = self._clock()
-        known = self._answers.get(key)
-        if known is not None and now - known[0] < RECENT:
-            return known[1]
+        cached = self._answers.get(key)
+        if cached is not None and now - cached[0] < RECENT:
+            return cached[1]
         answer: Answer
         try:
             answer = await ask()
         except KubeError as error:
             answer = error
-        if len(self._answers) >= _MANY:
-            self._answers = {each: kept for each, kept in self._answers.items() if now - kept[0] < RECENT}
+        if len(self._answers) >= _MAX_ANSWERS:
+            self._answers = {name: entry for name, entry in self._answers.items() if now - entry[0] < RECENT}
         self._answers[key] = now, answer
         return answer
 
@@ -92,10 +92,10 @@ class KueueReader:
         return lambda: self._api.list(Resource.WORKLOADS, namespace, f"{LABEL_WORKLOAD_OF}={uid}")
 
 
-def _trouble(error: KubeError) -> tuple[QueueState, str]:
-    """Why there is no answer. Raises the error where it may pass and says nothing of the queue."""
+def _absence(error: KubeError) -> tuple[QueueState, str]:
+    """Why an object is absent. Raises an error that is transient or has another cause."""
     if error.status == 404:
-        # The API server itself names what it lacks; of an API that it does not serve at all it says less.
+        # The API server gives a reason if an object is missing, and none if it does not serve the API at all.
         return (QueueState.MISSING if error.reason else QueueState.NOT_INSTALLED), ""
     if error.status == 403:
         return QueueState.FORBIDDEN, error.message
