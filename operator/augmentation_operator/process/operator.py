@@ -114,17 +114,13 @@ class Operator:
         while True:
             await self._leadership.acquire()
             self._metrics.set_leader(True)
-            leading = asyncio.create_task(self._leadership.hold())
-            working = asyncio.create_task(self._reconcile_all())
             try:
-                await asyncio.wait({leading, working}, return_when=asyncio.FIRST_COMPLETED)
-                if working.done():
-                    working.result()
+                async with asyncio.TaskGroup() as group:
+                    reconciling = group.create_task(self._reconcile_all())
+                    await self._leadership.hold()
+                    reconciling.cancel()
             finally:
                 self._metrics.set_leader(False)
-                for task in (leading, working):
-                    task.cancel()
-                await asyncio.gather(leading, working, return_exceptions=True)
 
     async def _reconcile_all(self) -> None:
         """List everything first, so that no slot is given away twice; then reconcile all jobs and each that changes."""
