@@ -49,7 +49,7 @@ def test_yuv_is_converted_by_its_tags_and_untagged_as_limited_bt601(matrix: int,
 
 @pytest.mark.parametrize("matrix", [UNSPECIFIED, 1, 6, 9])
 @pytest.mark.parametrize("color_range", [0, 1, 2])
-def test_there_and_back_no_colour_shifts(matrix: int, color_range: int) -> None:
+def test_no_colour_shifts_in_a_round_trip(matrix: int, color_range: int) -> None:
     scene = moving_scene(1, 96, 128).numpy()[0]
     colors = ColorTags(matrix=matrix, range=color_range)
     frame = ColorConverter().to_yuv(scene, "yuv420p", colors)
@@ -59,7 +59,7 @@ def test_there_and_back_no_colour_shifts(matrix: int, color_range: int) -> None:
     assert np.abs(error.mean(axis=(1, 2))).max() < (1 if color_range == 2 else 0.1)
 
 
-def test_it_is_what_lerobots_reader_sees_without_its_truncation(sample: SampleVideo) -> None:
+def test_colours_are_those_of_lerobots_reader_without_its_truncation(sample: SampleVideo) -> None:
     with av.open(sample.path) as container:
         frames = [frame for _, frame in zip(range(20), container.decode(video=0), strict=False)]
     theirs = np.stack([frame.to_ndarray(format="rgb24").transpose(2, 0, 1) for frame in frames]).astype(float)

@@ -7,7 +7,7 @@ from augmentation_worker.media.cores import usable_cores
 
 
 @pytest.mark.parametrize(("limit", "cores"), [("150000 100000", 2), ("100000 100000", 1), ("5000 100000", 1)])
-def test_a_containers_cpu_limit_counts(tmp_path: Path, limit: str, cores: int) -> None:
+def test_a_containers_cpu_limit_is_respected(tmp_path: Path, limit: str, cores: int) -> None:
     file = tmp_path / "cpu.max"
     file.write_text(limit + "\n")
     assert usable_cores(file) == min(cores, len(os.sched_getaffinity(0)))

@@ -61,7 +61,7 @@ def test_batches_are_full_but_for_the_last(sample: SampleVideo, batch_size: int)
 
 
 @pytest.mark.parametrize("width", [84, 100, 322])
-def test_sizes_that_no_codec_likes_are_decoded_as_pyav_does(tmp_path: Path, width: int) -> None:
+def test_sizes_that_are_no_multiple_of_a_block_are_decoded_like_pyav(tmp_path: Path, width: int) -> None:
     path = written(tmp_path / "video.mp4", moving_scene(4, 76, width))
     with av.open(path) as container:
         expected = [frame.to_ndarray(format="gbrp", interpolation=int(TO_RGB)) for frame in container.decode(video=0)]
@@ -118,7 +118,7 @@ def test_a_file_that_is_missing_is_invalid(tmp_path: Path) -> None:
         decoded(tmp_path / "absent.mp4", 0, 1)
 
 
-def test_a_file_without_pictures_is_invalid(tmp_path: Path) -> None:
+def test_a_file_without_a_video_stream_is_invalid(tmp_path: Path) -> None:
     path = tmp_path / "sound.mp4"
     with av.open(path, "w") as output:
         stream = output.add_stream("aac", rate=16_000)

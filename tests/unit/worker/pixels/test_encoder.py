@@ -36,7 +36,7 @@ def decode(path: Path, frames: int) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("codec", CODECS)
-def test_what_is_written_is_read_back_with_little_loss(tmp_path: Path, sample: SampleVideo, codec: VideoCodec) -> None:
+def test_written_frames_decode_with_little_loss(tmp_path: Path, sample: SampleVideo, codec: VideoCodec) -> None:
     frames = sample.episode_frames(2)
     write(tmp_path / "video.mp4", frames, VideoEncoding.default(codec))
     assert psnr(decode(tmp_path / "video.mp4", len(frames)), frames) > 33
@@ -75,7 +75,7 @@ def fill_fresh_memory() -> Iterator[Callable[[int], None]]:
 
 
 @pytest.mark.parametrize("codec", CODECS)
-def test_what_was_in_memory_before_does_not_change_the_bytes(
+def test_earlier_memory_contents_do_not_change_the_bytes(
     tmp_path: Path, sample: SampleVideo, codec: VideoCodec, fill_fresh_memory: Callable[[int], None]
 ) -> None:
     # x264 fails this test without cpu-independent, on CPUs with AVX-512.
@@ -87,7 +87,7 @@ def test_what_was_in_memory_before_does_not_change_the_bytes(
 
 
 @pytest.mark.parametrize("gop", [1, 2, 12])
-def test_key_frames_are_as_far_apart_as_asked_for(tmp_path: Path, gop: int) -> None:
+def test_key_frames_are_gop_frames_apart(tmp_path: Path, gop: int) -> None:
     write(tmp_path / "video.mp4", moving_scene(24, 64, 64), VideoEncoding(gop=gop))
     with av.open(tmp_path / "video.mp4") as container:
         keys = [packet.is_keyframe for packet in container.demux(video=0) if packet.dts is not None]

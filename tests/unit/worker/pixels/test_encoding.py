@@ -25,13 +25,13 @@ def test_lerobots_defaults_are_the_default() -> None:
     assert VideoEncoding.like_source({}) == VideoEncoding()
 
 
-def test_what_the_source_records_is_used_again() -> None:
+def test_the_recorded_encoding_is_reused() -> None:
     encoding = VideoEncoding.like_source(RECORDED)
     assert encoding == VideoEncoding(VideoCodec.AV1, crf=35, gop=4, preset="10")
     assert {**RECORDED, **encoding.feature_info()} == RECORDED
 
 
-def test_what_the_source_does_not_record_is_its_codecs_default() -> None:
+def test_unrecorded_values_are_the_codecs_defaults() -> None:
     encoding = VideoEncoding.like_source({"video.codec": "h264", "video.g": None})
     assert encoding == VideoEncoding(VideoCodec.H264, crf=23, gop=2, preset=None)
 
@@ -39,11 +39,11 @@ def test_what_the_source_does_not_record_is_its_codecs_default() -> None:
 @pytest.mark.parametrize(
     ("name", "codec"), [("libsvtav1", VideoCodec.AV1), ("libx264", VideoCodec.H264), ("h265", VideoCodec.HEVC)]
 )
-def test_encoders_names_are_understood(name: str, codec: VideoCodec) -> None:
+def test_names_of_encoders_are_understood(name: str, codec: VideoCodec) -> None:
     assert VideoEncoding.like_source({"video.codec": name}).codec is codec
 
 
-def test_the_file_counts_more_than_the_record() -> None:
+def test_the_file_takes_precedence_over_the_record() -> None:
     encoding = VideoEncoding.like_source(RECORDED, stream("hevc", "yuv444p"))
     # A record of another codec says nothing about this file's crf.
     assert encoding == VideoEncoding(VideoCodec.HEVC, crf=28, gop=2, preset=None, pix_fmt="yuv444p")
@@ -59,7 +59,7 @@ def test_a_codec_that_cannot_be_written_asks_for_another() -> None:
         VideoEncoding.like_source({"video.codec": "vp9"})
 
 
-def test_a_record_that_is_no_number_is_an_error() -> None:
+def test_a_record_that_is_not_a_number_is_an_error() -> None:
     with pytest.raises(ValueError, match="records an encoding"):
         VideoEncoding.like_source({"video.crf": "high"})
 
@@ -77,7 +77,7 @@ def test_another_codec_starts_from_its_own_defaults() -> None:
     assert encoding == VideoEncoding(VideoCodec.H264, crf=23, gop=4, preset=None)
 
 
-def test_what_the_codec_does_not_have_is_an_error() -> None:
+def test_unsupported_values_of_a_codec_are_an_error() -> None:
     with pytest.raises(ValueError, match="crf 60: h264 takes 0 to 51"):
         VideoEncoding().overridden_by(VideoOutput(codec=VideoCodec.H264, crf=60))
     with pytest.raises(ValueError, match="preset is SVT-AV1's"):

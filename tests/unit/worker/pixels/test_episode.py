@@ -119,7 +119,7 @@ def test_the_batches_do_not_matter(
         assert copy.statistics == collector.result()
 
 
-def test_how_many_copies_are_made_at_once_does_not_matter(
+def test_the_number_of_concurrent_copies_does_not_matter(
     tmp_path: Path, segment: VideoSegment, pipelines: Pipelines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made, reported = [], []
@@ -137,7 +137,7 @@ def test_how_many_copies_are_made_at_once_does_not_matter(
 @pytest.mark.parametrize(
     ("size", "cores", "at_once"), [((96, 96), 2, 8), ((640, 480), 2, 8), ((1920, 1080), 2, 2), ((1920, 1080), 16, 16)]
 )
-def test_the_copies_that_are_made_at_once_fit_into_memory_and_keep_the_cores_busy(
+def test_concurrent_copies_fit_into_memory_and_keep_the_cores_busy(
     size: tuple[int, int], cores: int, at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(episode, "usable_cores", lambda: cores)

@@ -17,7 +17,7 @@ def test_saturation_is_torchvisions(photo: torch.Tensor, percent: float) -> None
     assert (ours.int() - theirs.int()).abs().max() <= 2
 
 
-def test_greys_have_no_hue_to_turn_and_a_full_turn_changes_nothing(photo: torch.Tensor) -> None:
+def test_greys_have_no_hue_and_a_full_rotation_changes_nothing(photo: torch.Tensor) -> None:
     grey = photo[:, :1].expand(-1, 3, -1, -1)
     turned = HueSaturation((70, 70), (50, 50))
     assert torch.equal(turned.transform(grey, turned.make_params([])), grey)
@@ -25,7 +25,7 @@ def test_greys_have_no_hue_to_turn_and_a_full_turn_changes_nothing(photo: torch.
     assert (color_matrix(0, 0) == 16384 * np.eye(3)).all()
 
 
-def test_a_turn_of_the_hue_keeps_luma() -> None:
+def test_a_hue_rotation_keeps_luma() -> None:
     colors = torch.tensor([[140, 100, 90], [90, 130, 120], [100, 110, 140]], dtype=torch.uint8).T.reshape(1, 3, 1, 3)
     turned = HueSaturation((120, 120), (0, 0))
     result = turned.transform(colors, turned.make_params([]))

@@ -39,7 +39,7 @@ def lerobot_quantile(values: np.ndarray, share: float) -> float:
     )
 
 
-def test_they_are_numpys_of_the_same_pixels() -> None:
+def test_statistics_equal_numpys() -> None:
     frames = scene(40, 30, 50)
     statistics = collected(frames)
     for channel, pixels in enumerate(frames.double().div(255).numpy().transpose(1, 0, 2, 3)):
@@ -106,14 +106,14 @@ def test_one_frame_is_enough() -> None:
     assert collected(scene(1, 8, 8)).count == 1
 
 
-def test_frames_that_never_came_are_an_error() -> None:
+def test_missing_frames_are_an_error() -> None:
     collector = ImageStatisticsCollector(10)
     collector.add(scene(9, 8, 8), 0)
     with pytest.raises(ValueError, match="10 sampled frames, 9"):
         collector.result()
 
 
-def test_they_agree_with_what_lerobot_recorded(sample) -> None:  # type: ignore[no-untyped-def]
+def test_statistics_agree_with_what_lerobot_recorded(sample) -> None:  # type: ignore[no-untyped-def]
     # LeRobot saw the frames before they were encoded, we see them after: white paper is no longer quite white, and
     # thin coloured lines have lost half of their chroma.
     for episode, recorded in enumerate(sample.statistics):

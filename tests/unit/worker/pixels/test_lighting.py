@@ -44,7 +44,7 @@ def formula(frames: torch.Tensor, brightness: float, contrast: float, gains: tor
 @pytest.mark.parametrize(
     ("kelvin", "red", "blue"), [(6500, 1, 1), (3000, 1.9731452, 0.3041772), (8000, 0.8990075, 1.1829872)]
 )
-def test_it_is_the_formula_rounded_once(
+def test_lighting_is_the_formula_rounded_once(
     photo: torch.Tensor, brightness: float, contrast: float, kelvin: float, red: float, blue: float
 ) -> None:
     gains = torch.tensor([red, 1.0, blue], dtype=torch.float64)
@@ -74,7 +74,7 @@ def test_contrast_keeps_the_episodes_mean(contrast: float, brightness: float) ->
 
 
 @pytest.mark.parametrize("kelvin", [2500, 4000, 9000])
-def test_a_change_of_temperature_keeps_the_luminance_of_grey(kelvin: float) -> None:
+def test_color_temperature_keeps_the_luminance_of_grey(kelvin: float) -> None:
     grey = torch.full((1, 3, 4, 4), 120, dtype=torch.uint8)
     result = lit(grey, 0, 0, kelvin, [0.5, 0.5, 0.5]).double()[0, :, 0, 0] / 255
     linear = torch.where(result <= 0.04045, result / 12.92, ((result + 0.055) / 1.055) ** 2.4)

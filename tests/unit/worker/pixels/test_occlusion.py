@@ -26,7 +26,7 @@ def test_patches_stand_still_over_an_episode(photo: torch.Tensor, kind: str) -> 
     assert covered(still, result).any()
 
 
-def test_what_no_patch_covers_is_not_changed(photo: torch.Tensor) -> None:
+def test_pixels_outside_of_patches_are_unchanged(photo: torch.Tensor) -> None:
     transform, params = occlusion(patches=(3, 3))
     sampled: OcclusionParameters = params["occlusion"]
     outside = torch.ones(48, 64, dtype=torch.bool)
