@@ -20,7 +20,7 @@ from augmentation_worker.cluster.manifest import ShardManifests
 from augmentation_worker.cluster.report import Report
 from augmentation_worker.cluster.reporter import Reporter, interval_for
 from augmentation_worker.failure import Terminated, WorkerFailure, describe
-from augmentation_worker.formats.conventions import CONVENTIONS
+from augmentation_worker.formats.registry import CONVENTIONS
 from augmentation_worker.phases.session import Session
 from augmentation_worker.settings import Settings
 from augmentation_worker.storage.disk import is_disk_full, scratch_full

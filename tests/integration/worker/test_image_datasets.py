@@ -239,14 +239,14 @@ def test_several_configurations_need_a_default(tmp_path: Path) -> None:
     }
 
 
-def test_what_is_neither_is_told_what_was_looked_for_and_found(tmp_path: Path) -> None:
+def test_a_dataset_of_no_format_is_refused_with_what_was_looked_for_and_found(tmp_path: Path) -> None:
     for name, content in {"notes.txt": "hello", "table.csv": "a,b\n1,2\n"}.items():
         source = tmp_path / name
         source.mkdir()
         (source / name).write_text(content)
         failure = refusal(run_of(tmp_path / f"job-{name}", source, tmp_path / "result", **augmentation()))
         assert failure.reason is FailureReason.SOURCE_FORMAT_UNSUPPORTED
-        assert all(word in failure.message for word in ("meta/info.json", "parquet", "folders of pictures", "1 ."))
+        assert all(word in failure.message for word in ("meta/info.json", "parquet", "folders of images", "1 ."))
 
 
 @pytest.mark.parametrize(

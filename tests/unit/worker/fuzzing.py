@@ -37,11 +37,13 @@ from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats.images.card_configs import shown_card
 from augmentation_worker.formats.images.columns import features_of
 from augmentation_worker.formats.images.metadata_file import check_metadata_file
-from augmentation_worker.formats.images.records import ImageShardRecords
+from augmentation_worker.formats.images.records import BlockRecord
 from augmentation_worker.formats.lerobot.data_table import SourceRows
 from augmentation_worker.formats.lerobot.info import read_info
 from augmentation_worker.formats.lerobot.metadata import check_statistics, load_metadata
-from augmentation_worker.formats.lerobot.records import RecordInvalid, ShardRecords
+from augmentation_worker.formats.lerobot.records import DataRecord, EpisodeRecord, EpisodeRecords
+from augmentation_worker.formats.port import Shard, Unit
+from augmentation_worker.formats.records import RecordInvalid, ShardRecords, UnitRecord
 from augmentation_worker.media.images.encoded import decode_picture
 from augmentation_worker.media.images.header import PictureInvalid
 from augmentation_worker.media.video.container_file import VideoInvalid
@@ -297,6 +299,11 @@ _COPY = {
     "from_timestamp": 0.0,
     "to_timestamp": 0.3,
 }
+_RECORDS: Mapping[str, type[UnitRecord]] = {
+    "episode-000001": EpisodeRecord,
+    "block-000001": BlockRecord,
+    "data": DataRecord,
+}
 _MANIFEST = {
     "episode-000001": json.dumps({"videos": {CAMERA: [{**_BLOB, "copies": [_COPY]}]}}),
     "block-000001": json.dumps({"file": _BLOB, "rows": 2, "pixel_hash": {"image": "x"}}),
@@ -336,11 +343,12 @@ def _manifest_texts(document: Any) -> Any:
 
 
 def _read_manifest(manifest: Mapping[str, str]) -> None:
-    for records in (ShardRecords, ImageShardRecords):
-        try:
-            records.read(manifest)
-        except EXPECTED as error:
-            _check_words(error)
+    units = [Unit(key, key, record) for key, record in _RECORDS.items()]
+    shard = Shard(0, tuple(units), (DatasetPath("a/b.mp4"),), makes_preview=True, task="", product="")
+    try:
+        EpisodeRecords.of(ShardRecords.read(shard, manifest))
+    except EXPECTED as error:
+        _check_words(error)
 
 
 def _schema(said: bytes) -> pa.Schema:

@@ -41,6 +41,26 @@ LARGEST_FILE_NUMBER: Final = 10**9 - 1
 """Chunk and file indices: templates of info.json write them with at most nine digits."""
 
 
+def check_augmented_frames(count: int, limit: int | None, frames: str, episodes: str) -> None:
+    """Refuse more augmented frames than the job's class allows.
+
+    Args:
+        count: frames that the job would write per camera.
+        limit: what the class allows; None: any number.
+        frames, episodes: what the format calls them.
+
+    Raises:
+        WorkerFailure: LIMIT_EXCEEDED.
+    """
+    if limit is not None and count > limit:
+        raise WorkerFailure(
+            FailureReason.LIMIT_EXCEEDED,
+            f"the job would write {count} augmented {frames}, its AugmentationClass allows {limit} (limits.maxFrames): "
+            f"choose fewer copies (spec.augmentation.copies) or {episodes} (spec.augmentation.episodes), or another "
+            "class",
+        )
+
+
 def check_result_frames(frames: int) -> None:
     """Refuse a result that nobody could count. Raises WorkerFailure: LIMIT_EXCEEDED."""
     if frames > MOST_FRAMES:

@@ -1,19 +1,17 @@
 """Making a published dataset again from its meta/augmentation.json, and comparing the two pixel by pixel."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from augmentation_api import AugmentationJobSpec, FailureReason
 from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.formats.port import PixelHashes
+from augmentation_worker.formats.registry import recorded_pixel_hashes
 from augmentation_worker.local.job_file import folder_spec
 from augmentation_worker.storage.folder.dataset_folder import DatasetFolder
 from augmentation_worker.storage.folder.held_folder import EntryRefused
 from augmentation_worker.storage.provenance import PROVENANCE_PATH
-
-PixelHashes = Mapping[tuple[str, str], str]
-"""By episode (or file of rows) of the result and camera, the hash of the augmented pixels before they were encoded."""
 
 
 @dataclass(frozen=True)
@@ -43,13 +41,7 @@ def recorded_in(dataset: Path) -> Recorded:
             "augmentation": document["augmentation"],
             "output": {"mode": document["mode"], "video": document["video"]},
         }
-        # Of an image dataset: blocks of rows, by their files.
-        entries = document["blocks"] if "blocks" in document else document["episodes"]
-        hashes = {
-            (_made(entry), camera): version["pixelHash"]
-            for entry in entries
-            for camera, version in entry["cameras"].items()
-        }
+        hashes = recorded_pixel_hashes(document)
     except (EntryRefused, OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise WorkerFailure(
             FailureReason.SOURCE_INVALID, f"{path} does not say how a dataset was made: {type(error).__name__} {error}"
@@ -64,7 +56,3 @@ def differences(wanted: PixelHashes, made: PixelHashes) -> list[str]:
         for episode, camera in sorted(set(wanted) | set(made))
         if wanted.get((episode, camera)) != made.get((episode, camera))
     ]
-
-
-def _made(entry: Mapping[str, object]) -> str:
-    return str(entry["path"]) if "path" in entry else f"episode {entry['episodeIndex']}"

@@ -25,7 +25,7 @@ from augmentation_api.identifiers import API_VERSION, JOB_KIND
 from augmentation_api.worker_contract import TerminationMessage
 from augmentation_worker.cluster.job import LocalJob
 from augmentation_worker.failure import WorkerFailure
-from augmentation_worker.formats.conventions import CONVENTIONS
+from augmentation_worker.formats.registry import CONVENTIONS
 from augmentation_worker.local.progress_bar import Tick, progress_bar
 from augmentation_worker.settings import (
     ENV_DEVICE,

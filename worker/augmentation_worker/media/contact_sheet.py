@@ -1,12 +1,15 @@
 """A contact sheet: rows of pictures with a title and a caption each."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from PIL import Image, ImageDraw, ImageFont
 
+MOST_CAMERAS, MOST_COPIES = 8, 8
+"""Rows and columns that are shown of a job that has more."""
 _CELL, _GAP, _TITLE, _LINE, _FONT_SIZE = 256, 12, 22, 15, 12
 """Pixels: longer side of a picture, space around it, height of its title, height of a line of its caption."""
 _BACKGROUND, _INK, _FAINT = (24, 26, 30), (230, 232, 236), (160, 166, 176)
@@ -84,3 +87,22 @@ def _broken(lines: Sequence[str], font: ImageFont.ImageFont | ImageFont.FreeType
                 current = longer
         broken.append(current)
     return broken
+
+
+def pixels_of(frames: torch.Tensor) -> npt.NDArray[np.uint8]:
+    """The first of uint8 [N, 3, H, W], as [H, W, 3]."""
+    pixels: npt.NDArray[np.uint8] = frames[0].permute(1, 2, 0).contiguous().numpy()
+    return pixels
+
+
+def drawn_line(transform: str, drawn: Mapping[str, object]) -> str:
+    """What was drawn for a transform, in a line."""
+    return f"{transform}: " + ", ".join(f"{name} {_short(value)}" for name, value in drawn.items())
+
+
+def _short(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
+    if isinstance(value, list | tuple):
+        return f"{len(value)} of them" if value and isinstance(value[0], dict) else str(list(map(_short, value)))
+    return str(value)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from augmentation_api.status import Shard, Tally
 from augmentation_api.vocabulary import ShardState
 from augmentation_worker.cluster.reporter import Reporter
+from augmentation_worker.formats.port import Unit
 
 RATE_WINDOW_SECONDS = 30.0
 """Over how long framesPerSecond is measured: long enough to be steady, short enough to show that a shard is stuck."""
@@ -57,17 +58,12 @@ class ShardProgress:
             self._samples.pop(0)
         self.tell()
 
-    def finish_episode(self, frames: int, size: int, *, episodes: int = 1) -> None:
-        """An episode (or some at once) is recorded. `frames` of it, all copies; `size` bytes of video."""
-        self.episodes_done += episodes
+    def finish_unit(self, unit: Unit, size: int) -> None:
+        """A unit is recorded, with files of `size` bytes."""
+        self.episodes_done += unit.episodes
         self.bytes_done += size
-        self._settled_video_frames += frames * self.cameras
+        self._settled_video_frames += unit.frames * self.cameras
         self._video_frames = self._settled_video_frames
-        self.tell()
-
-    def add_bytes(self, size: int) -> None:
-        """Other bytes are uploaded."""
-        self.bytes_done += size
         self.tell()
 
     def end(self, state: ShardState) -> None:

@@ -7,7 +7,9 @@ from augmentation_worker.cluster.manifest import ShardManifests
 from augmentation_worker.cluster.reporter import Reporter
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.settings import Settings
+from augmentation_worker.storage.port import OutputDataset, SourceDataset
 from augmentation_worker.storage.registry import JobStorage
+from augmentation_worker.work import Work
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,11 @@ class Session:
     storage: JobStorage
     manifests: ShardManifests
     reporter: Reporter
+
+    def work_on(self, source: SourceDataset, output: OutputDataset) -> Work:
+        """The work of a phase that reads this source and writes this output."""
+        settings = self.settings
+        return Work(settings.job_uid, self.job.spec, source, output, settings.scratch, self.reporter, settings.device)
 
     @property
     def shard_count(self) -> int:

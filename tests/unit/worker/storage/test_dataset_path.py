@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from augmentation_worker.dataset_path import DatasetPath, PathRefused, checked_listing, shown
-from augmentation_worker.formats.lerobot.records import BlobRecord, RecordInvalid
+from augmentation_worker.formats.records import BlobRecord, RecordInvalid
 
 ROOT = Path("/datasets/pusht")
 

@@ -14,7 +14,7 @@ import xxhash
 
 from augmentation_worker.formats.images.plan import Block
 from augmentation_worker.formats.images.versions import Version
-from augmentation_worker.formats.lerobot.integrity import broken
+from augmentation_worker.formats.integrity import broken
 from augmentation_worker.media.images.header import PictureInvalid, read_header
 
 Made = Mapping[str, Sequence[Version] | None]

@@ -1,6 +1,5 @@
 """README.md of an image dataset's result: what was done, and which files make up which split."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,17 +9,16 @@ from augmentation_api import AugmentationJobSpec
 from augmentation_worker.bounded.front_matter import read_yaml_object
 from augmentation_worker.bounded.unreadable import Unreadable
 from augmentation_worker.formats.images.dataset import ImageDataset
-from augmentation_worker.formats.images.plan import ImagePlan
-from augmentation_worker.formats.lerobot.card import BEGIN, END, FRONT_MATTER
-from augmentation_worker.formats.lerobot.layout import PICTURE_PATH
-from augmentation_worker.formats.lerobot.provenance import version
+from augmentation_worker.formats.images.plan import BlockPlan
+from augmentation_worker.formats.provenance import version
+from augmentation_worker.formats.result_files import PREVIEW_PATH, card_of, card_parts
 
 _COUNTS = ("splits", "download_size", "dataset_size")
 """What dataset_info says of the source's size: `datasets` refuses a dataset that has other numbers of rows."""
 
 
-def write_image_card(
-    spec: AugmentationJobSpec, dataset: ImageDataset, plan: ImagePlan, source_card: str | None, *, extends: bool
+def write_card(
+    spec: AugmentationJobSpec, dataset: ImageDataset, plan: BlockPlan, source_card: bytes | None, *, extends: bool
 ) -> bytes:
     """The card. The source's front matter (its license above all) stays, but for `configs` and what it counts.
 
@@ -31,20 +29,13 @@ def write_image_card(
         source_card: the source's README.md.
         extends: whether the result is committed on top of the source, whose other configurations then remain.
     """
-    match = FRONT_MATTER.match(source_card or "")
-    rest = (source_card or "")[match.end() if match else 0 :]
-    rest = re.sub(f"{re.escape(BEGIN)}.*?{re.escape(END)}\n*", "", rest, flags=re.DOTALL).strip()
-    front = yaml.safe_dump(
-        _front_matter(dataset, plan, match.group(1) if match else "", extends=extends),
-        sort_keys=False,
-        allow_unicode=True,
-        width=10_000,
-    )
-    text = f"---\n{front}---\n\n{BEGIN}\n{_section(spec, dataset, plan)}\n{END}\n"
-    return (text + (f"\n{rest}\n" if rest else "")).encode()
+    source_front, text = card_parts(source_card)
+    front = _front_matter(dataset, plan, source_front or "", extends=extends)
+    dumped = yaml.safe_dump(front, sort_keys=False, allow_unicode=True, width=10_000)
+    return card_of(dumped.removesuffix("\n"), _section(spec, dataset, plan), text)
 
 
-def _front_matter(dataset: ImageDataset, plan: ImagePlan, source: str, *, extends: bool) -> dict[str, Any]:
+def _front_matter(dataset: ImageDataset, plan: BlockPlan, source: str, *, extends: bool) -> dict[str, Any]:
     try:
         front = read_yaml_object(source)
     except Unreadable:
@@ -76,7 +67,7 @@ def _uncounted(info: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in info.items() if key not in _COUNTS}
 
 
-def _section(spec: AugmentationJobSpec, dataset: ImageDataset, plan: ImagePlan) -> str:
+def _section(spec: AugmentationJobSpec, dataset: ImageDataset, plan: BlockPlan) -> str:
     augmentation = spec.augmentation
     columns = ", ".join(f"`{name}`" for name in plan.columns)
     splits = ", ".join(f"{each.split}: {each.rows}" for each in plan.splits)
@@ -95,13 +86,13 @@ at revision `{dataset.revision}`.
 | Augmented columns | {columns} |
 | Seed | {augmentation.seed} |
 
-![Before and after]({PICTURE_PATH})
+![Before and after]({PREVIEW_PATH})
 
 {_which(spec, plan)} Only the pictures in the columns above differ; everything else is that of the source. How it was
 made stands in `meta/augmentation.json`."""
 
 
-def _which(spec: AugmentationJobSpec, plan: ImagePlan) -> str:
+def _which(spec: AugmentationJobSpec, plan: BlockPlan) -> str:
     chosen = spec.augmentation.episodes
     rows = f"the rows {chosen}" if chosen else "all rows"
     if plan.in_place:

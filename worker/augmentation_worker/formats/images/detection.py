@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -29,8 +29,7 @@ from augmentation_worker.formats.images.dataset import ImageDataset, Layout, Sou
 from augmentation_worker.formats.images.local_only import local_only
 from augmentation_worker.formats.images.metadata_file import METADATA_NAMES, check_metadata_file
 from augmentation_worker.formats.images.rows import damaged, open_rows
-from augmentation_worker.formats.lerobot.info import INFO_PATH
-from augmentation_worker.formats.lerobot.layout import CARD_PATH
+from augmentation_worker.formats.result_files import CARD_PATH
 from augmentation_worker.media.images.header import PictureInvalid, read_header
 from augmentation_worker.storage.disk import is_disk_full, scratch_full
 from augmentation_worker.storage.port import SourceDataset
@@ -42,11 +41,6 @@ LOOKED_AT = 16
 _MOST_LISTED = 20
 _FOOTERS_AT_ONCE = 8
 """Each waits for a hub, most of the time."""
-
-
-def is_image_dataset(source: SourceDataset) -> bool:
-    """Whether the source may be an image dataset; a LeRobot dataset says in a file of its own that it is one."""
-    return INFO_PATH not in source.paths
 
 
 def find_image_dataset(source: SourceDataset, scratch: Path) -> ImageDataset:
@@ -151,7 +145,7 @@ def _builder(source: SourceDataset, skeleton: Path) -> Any:
                 f"the dataset {source.name} has several configurations ({', '.join(names[:_MOST_LISTED])}) and none is "
                 "its default: mark the one to augment with `default: true` under `configs` in its README.md",
             ) from error
-        raise _neither(source, f"the datasets library says: {_said(error, skeleton)}") from error
+        raise _no_image_dataset(source, f"the datasets library says: {_said(error, skeleton)}") from error
 
 
 def _configurations(skeleton: Path) -> list[str]:
@@ -180,22 +174,22 @@ def _cache(skeleton: Path) -> Path:
 
 def _layout(source: SourceDataset, builder: Any) -> Layout:
     if builder.name not in tuple(Layout):
-        raise _neither(source, f"the datasets library takes it for {builder.name}")
+        raise _no_image_dataset(source, f"the datasets library takes it for {builder.name}")
     if not builder.config.data_files:
-        raise _neither(source, "it has no data files")
+        raise _no_image_dataset(source, "it has no data files")
     return Layout(builder.name)
 
 
-def _neither(source: SourceDataset, finding: str) -> WorkerFailure:
+def _no_image_dataset(source: SourceDataset, finding: str) -> WorkerFailure:
     kinds = Counter(PurePosixPath(path).suffix or PurePosixPath(path).name for path in source.paths)
     listed = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(6)) or "no files"
     named = b"\nconfigs:" in (source.read(CARD_PATH) or b"")
     hint = f"; its {CARD_PATH} says under `configs` which files it is made of: check them" if named else ""
     return WorkerFailure(
         FailureReason.SOURCE_FORMAT_UNSUPPORTED,
-        f"the dataset {source.name} at revision {source.revision} is neither a LeRobot dataset (it has no {INFO_PATH}) "
-        f"nor an image dataset (parquet files with columns of type Image, or folders of pictures): {finding}; it "
-        f"holds {listed}{hint}",
+        f"the dataset {source.name} at revision {source.revision} has the marker of no other format and is not an "
+        f"image dataset (parquet files with columns of type Image, or folders of images): {finding}; it holds "
+        f"{listed}{hint}",
     )
 
 
@@ -257,7 +251,9 @@ def _check_stored_as_struct(source: SourceDataset, path: str, schema: pa.Schema,
         if isinstance(feature, datasets.Image) and not (
             pa.types.is_struct(kind) and {"bytes", "path"} == {part.name for part in kind.fields}
         ):
-            raise _neither(source, f"{path} stores the pictures of the column {name} as {kind}, not as bytes and path")
+            raise _no_image_dataset(
+                source, f"{path} stores the pictures of the column {name} as {kind}, not as bytes and path"
+            )
 
 
 def _folder_rows(source: SourceDataset, skeleton: Path, builder: Any) -> tuple[Any, dict[str, pa.Table]]:
@@ -322,10 +318,12 @@ def _picture_columns(source: SourceDataset, features: Any, layout: Layout) -> tu
     columns = tuple(name for name, feature in features.items() if isinstance(feature, datasets.Image))
     nested = [name for name, feature in features.items() if name not in columns and "Image(" in repr(feature)]
     if nested and layout is Layout.IMAGE_FOLDER:
-        raise _neither(source, f"its column {nested[0]} has several pictures a row, which is not supported yet")
+        raise _no_image_dataset(
+            source, f"its column {nested[0]} has several pictures a row, which is not supported yet"
+        )
     if not columns:
         within = f" (but in lists: {', '.join(nested)}, which is not supported yet)" if nested else ""
-        raise _neither(source, f"none of its columns ({', '.join(features)}) is of type Image{within}")
+        raise _no_image_dataset(source, f"none of its columns ({', '.join(features)}) is of type Image{within}")
     return columns
 
 
@@ -341,7 +339,7 @@ def _with_colour(found: ImageDataset, source: SourceDataset) -> ImageDataset:
                     if picture is not None and _is_colour(found, row + number, name, picture["bytes"]):
                         coloured.add(name)
     colour = tuple(name for name in found.columns if name in coloured)
-    return ImageDataset(**{**vars(found), "colour": colour})
+    return replace(found, colour=colour)
 
 
 def _is_colour(found: ImageDataset, row: int, column: str, content: bytes | None) -> bool:

@@ -1,69 +1,40 @@
 """Is the result sound? Asked of the `datasets` library, before anybody can see it."""
 
-import hashlib
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from augmentation_api import FailureReason
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats.images.dataset import ImageDataset
-from augmentation_worker.formats.images.plan import Block, ImagePlan, ImageShard
-from augmentation_worker.formats.images.records import ImageShardRecords
-from augmentation_worker.formats.lerobot.integrity import broken
-from augmentation_worker.formats.lerobot.layout import CARD_PATH, PICTURE_PATH
-from augmentation_worker.formats.lerobot.records import stored_of
+from augmentation_worker.formats.images.plan import Block, BlockPlan
+from augmentation_worker.formats.images.records import BlockRecord
+from augmentation_worker.formats.integrity import broken, fetch_back
+from augmentation_worker.formats.result_files import CARD_PATH
 from augmentation_worker.storage.disk import is_disk_full, scratch_full
 from augmentation_worker.storage.port import OutputDataset
 
 
-def as_planned(shard: ImageShard, found: ImageShardRecords) -> ImageShardRecords:
-    """What a shard has recorded of what it was to do; nothing else is published, whatever a worker has added."""
-    wanted = {block.index for block in shard.blocks}
-    carried = {file.path: file for file in found.originals}
-    draws = shard.index == 0 and found.picture is not None and found.picture.path == PICTURE_PATH
-    return found.model_copy(
-        update={
-            "blocks": {index: record for index, record in found.blocks.items() if index in wanted},
-            "originals": tuple(carried[path] for path in shard.carried if path in carried),
-            "picture": found.picture if draws else None,
-        }
-    )
-
-
-def check_complete(plan: ImagePlan, records: Sequence[ImageShardRecords]) -> None:
-    """Every shard has recorded everything it was to do, as it was planned.
+def check_records(plan: BlockPlan, records: Mapping[int, BlockRecord]) -> None:
+    """What the shards recorded is what was planned.
 
     Raises:
-        WorkerFailure: INTERNAL_ERROR, naming what is missing; INTEGRITY_CHECK_FAILED for what is not as planned.
+        WorkerFailure: INTEGRITY_CHECK_FAILED with the first finding.
     """
-    missing: list[str] = []
-    for shard, found in zip(plan.shards, records, strict=True):
-        missing += [f"{block.path} (shard {shard.index})" for block in shard.blocks if block.index not in found.blocks]
-        carried = {file.path for file in found.originals}
-        missing += [f"{path} (shard {shard.index})" for path in shard.carried if path not in carried]
-        if shard.index == 0 and found.picture is None:
-            missing.append("the picture of the first row")
-        for block in shard.blocks:
-            record = found.blocks.get(block.index)
-            if record is not None and (record.file.path, record.rows) != (block.path, block.rows):
-                raise broken(
-                    f"{record.file.path} with {record.rows} rows was recorded, {block.path} with {block.rows} planned"
-                )
-    if missing:
-        listed = ", ".join(missing[:10]) + (f" and {len(missing) - 10} more" if len(missing) > 10 else "")
-        raise WorkerFailure(
-            FailureReason.INTERNAL_ERROR, f"the augment phase has not recorded {listed}; retry the job (spec.attempt)"
-        )
+    for block in plan.blocks:
+        record = records[block.index]
+        if (record.file.path, record.rows) != (block.path, block.rows):
+            raise broken(
+                f"{record.file.path} with {record.rows} rows was recorded, {block.path} with {block.rows} planned"
+            )
 
 
 def check_opens(
     dataset: ImageDataset,
-    plan: ImagePlan,
-    records: Sequence[ImageShardRecords],
+    plan: BlockPlan,
+    records: Mapping[int, BlockRecord],
     card: bytes,
     output: OutputDataset,
     folder: Path,
@@ -76,7 +47,7 @@ def check_opens(
     Args:
         dataset: the source.
         plan: the plan.
-        records: of each shard, by index; complete.
+        records: of each block, by index; complete.
         card: README.md of the result.
         output: where the files are stored.
         folder: for files under way; removed again.
@@ -84,25 +55,17 @@ def check_opens(
     Raises:
         WorkerFailure: INTEGRITY_CHECK_FAILED with the first finding.
     """
-    made = {index: record for each in records for index, record in each.blocks.items()}
     with _skeleton(plan, card, folder) as skeleton:
         _check_splits(dataset, plan, skeleton)
         for block in {block.index: block for block in (plan.blocks[0], plan.blocks[-1])}.values():
-            blob = made[block.index].file
             local = folder / "fetched.parquet"
-            try:
-                output.fetch(stored_of(blob), local)
-            except FileNotFoundError as error:
-                raise broken(f"{blob.path} is not stored, although recorded") from error
-            with local.open("rb") as file:
-                if hashlib.file_digest(file, "sha256").hexdigest() != blob.sha256:
-                    raise broken(f"{blob.path} came back with other content")
+            fetch_back(output, records[block.index].file, local)
             _check_block(dataset, plan, block, local, folder / "cache")
             local.unlink()
 
 
 @contextmanager
-def _skeleton(plan: ImagePlan, card: bytes, folder: Path) -> Iterator[Path]:
+def _skeleton(plan: BlockPlan, card: bytes, folder: Path) -> Iterator[Path]:
     shutil.rmtree(folder, ignore_errors=True)
     dataset = folder / "dataset"
     try:
@@ -115,7 +78,7 @@ def _skeleton(plan: ImagePlan, card: bytes, folder: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _check_splits(dataset: ImageDataset, plan: ImagePlan, skeleton: Path) -> None:
+def _check_splits(dataset: ImageDataset, plan: BlockPlan, skeleton: Path) -> None:
     import datasets  # noqa: PLC0415 (seconds)
 
     try:
@@ -136,7 +99,7 @@ def _check_splits(dataset: ImageDataset, plan: ImagePlan, skeleton: Path) -> Non
         raise broken(f"the datasets library finds other files in the split {odd} than were planned")
 
 
-def _check_block(dataset: ImageDataset, plan: ImagePlan, block: Block, local: Path, cache: Path) -> None:
+def _check_block(dataset: ImageDataset, plan: BlockPlan, block: Block, local: Path, cache: Path) -> None:
     import datasets  # noqa: PLC0415
 
     features = datasets.Features.from_arrow_schema(dataset.schema)

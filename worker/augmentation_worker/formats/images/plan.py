@@ -8,8 +8,8 @@ versions of a row behind each other. An image folder becomes parquet files: its 
 inPlace: a file with a selected row is replaced by blocks that hold all of its rows, those selected as a version.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from glob import escape
 from itertools import count, groupby
 from math import ceil
@@ -21,38 +21,32 @@ from augmentation_worker.copies import transforms_of_copies
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.formats.images.dataset import ImageDataset, Layout, SourceFile
 from augmentation_worker.formats.images.records import most_blocks_per_shard
-from augmentation_worker.formats.lerobot.plan import balanced_shares
+from augmentation_worker.formats.shares import balanced_shares
 
 BLOCK_ROWS = 100
 """Rows of a block at least: what a shard that is killed has to do again at most, while the dataset is small."""
 MOST_BLOCKS_A_PASS = 1000
 """Of a large dataset the blocks are larger instead of more."""
-_UNNAMED = DatasetPath("unnamed")
-"""Path of a block until it is known how many there are."""
 
 
 @dataclass(frozen=True)
-class Block:
-    """Rows of the result that are made together and become one file.
+class Piece:
+    """Rows of the result that are made together.
 
     Attributes:
-        index: number among all blocks.
         file: where its rows come from.
-        start, stop: the rows of that file that it looks at (half open).
+        start, stop: the rows of that file that it reads (half open).
         selected: half-open ranges of rows of that file, within start and stop, that are augmented.
         keeps_others: whether the rows that are not selected are part of it, as they are.
         copies: versions of each selected row.
-        path: its file in the result.
     """
 
-    index: int
     file: SourceFile
     start: int
     stop: int
     selected: tuple[range, ...]
     keeps_others: bool
     copies: int
-    path: DatasetPath
 
     @property
     def selected_rows(self) -> int:
@@ -73,9 +67,32 @@ class Block:
         """Whether a row, by its number in the dataset, is augmented."""
         return any(row - self.file.first_row in rows for rows in self.selected)
 
+    def placed(self, index: int, path: DatasetPath) -> "Block":
+        """The piece as a block of the result."""
+        return Block(
+            self.file, self.start, self.stop, self.selected, self.keeps_others, self.copies, index=index, path=path
+        )
+
 
 @dataclass(frozen=True)
-class ImageShard:
+class Block(Piece):
+    """A piece with its place in the result.
+
+    Attributes:
+        index: number among all blocks.
+        path: its file.
+    """
+
+    index: int
+    path: DatasetPath
+
+
+_Group = tuple[str | None, list[Piece]]
+"""Pieces, and how the names of their files begin; or the path of a file that stays, and no pieces."""
+
+
+@dataclass(frozen=True)
+class PlannedShard:
     """What one pod does.
 
     Attributes:
@@ -117,7 +134,7 @@ class SplitFiles:
 
 
 @dataclass(frozen=True)
-class ImagePlan:
+class BlockPlan:
     """The whole result.
 
     Attributes:
@@ -136,7 +153,7 @@ class ImagePlan:
     copies: int
     selected_rows: int
     blocks: tuple[Block, ...]
-    shards: tuple[ImageShard, ...]
+    shards: tuple[PlannedShard, ...]
     splits: tuple[SplitFiles, ...]
     abandoned: tuple[DatasetPath, ...]
 
@@ -176,14 +193,14 @@ def selected_columns(dataset: ImageDataset, augmentation: Augmentation) -> tuple
     return tuple(name for name in dataset.colour if not augmentation.cameras or name in augmentation.cameras)
 
 
-def make_image_plan(
+def make_plan(
     dataset: ImageDataset,
     spec: AugmentationJobSpec,
     shard_count: int,
     taken: Collection[str],
     *,
     carry_originals: bool = True,
-) -> ImagePlan:
+) -> BlockPlan:
     """Lay out the result.
 
     Args:
@@ -197,42 +214,60 @@ def make_image_plan(
     augmentation = spec.augmentation
     in_place = spec.output.mode is OutputMode.IN_PLACE
     copies = 1 if in_place else len(transforms_of_copies(augmentation))
-    selected = {file: _selected_rows(file, augmentation) for file in dataset.files}
     columns = selected_columns(dataset, augmentation)
-    versions_folder, rows_folder = _new_folder("augmented", taken), _new_folder("data", taken)
-    size = max(BLOCK_ROWS, ceil(dataset.rows / MOST_BLOCKS_A_PASS))
-    is_parquet = dataset.layout is Layout.PARQUET
-    pieces: list[tuple[SplitFiles, list[Block]]] = []
-    for split in dataset.splits:
-        files = [file for file in dataset.files if file.split == split]
-        groups: list[tuple[str | None, list[Block]]] = []
-        for number, file in enumerate(files):
-            if in_place and (selected[file] or not is_parquet):
-                blocks = list(_replaced(file, selected[file], size))
-                groups.append((f"{versions_folder}/{split}-{number:03d}", blocks))
-            elif is_parquet:
-                groups.append((file.path, []))
-            else:
-                groups.append((f"{rows_folder}/{split}", list(_replaced(file, (), size))))
-        if not in_place:
-            added = [block for file in files for block in _versions(file, selected[file], size, copies)]
-            groups.append((f"{versions_folder}/{split}", added))
-        pieces.append(_split_files(split, files, groups))
-    numbers = count()
-    every = tuple(replace(block, index=next(numbers)) for _, of_split in pieces for block in of_split)
-    splits = tuple(each for each, _ in pieces)
-    remaining = {path for each in splits for path in each.paths}
+    selected = {file: _selected_rows(file, augmentation) for file in dataset.files}
+    blocks: list[Block] = []
+    splits: list[SplitFiles] = []
+    for split, groups in _grouped(dataset, selected, taken, None if in_place else copies).items():
+        blocks_of_split, files = _split_files(split, dataset, groups, len(blocks))
+        blocks += blocks_of_split
+        splits.append(files)
+    remaining = {path for files in splits for path in files.paths}
     kept = [path for path in dict.fromkeys(file.path for file in dataset.files) if path in remaining]
-    return ImagePlan(
+    return BlockPlan(
         in_place=in_place,
         columns=columns,
         copies=copies,
         selected_rows=sum(len(rows) for ranges in selected.values() for rows in ranges),
-        blocks=every,
-        shards=_shards(every, kept if carry_originals else [], shard_count, len(columns)),
-        splits=splits,
+        blocks=tuple(blocks),
+        shards=_shards(blocks, kept if carry_originals else [], shard_count, len(columns)),
+        splits=tuple(splits),
         abandoned=tuple(sorted(dataset.data_paths - set(kept))),
     )
+
+
+def _grouped(
+    dataset: ImageDataset,
+    selected: Mapping[SourceFile, tuple[range, ...]],
+    taken: Collection[str],
+    added_copies: int | None,
+) -> dict[str, list[_Group]]:
+    """By split, its files in order.
+
+    Args:
+        dataset: the source.
+        selected: by file, the rows that are augmented.
+        taken: paths of all files of the source.
+        added_copies: versions that are added of each selected row; None: one version replaces it.
+    """
+    versions_folder, rows_folder = _new_folder("augmented", taken), _new_folder("data", taken)
+    size = max(BLOCK_ROWS, ceil(dataset.rows / MOST_BLOCKS_A_PASS))
+    is_parquet, in_place = dataset.layout is Layout.PARQUET, added_copies is None
+    grouped: dict[str, list[_Group]] = {}
+    for split in dataset.splits:
+        files = [file for file in dataset.files if file.split == split]
+        groups = grouped[split] = []
+        for number, file in enumerate(files):
+            if in_place and (selected[file] or not is_parquet):
+                groups.append((f"{versions_folder}/{split}-{number:03d}", list(_replaced(file, selected[file], size))))
+            elif is_parquet:
+                groups.append((file.path, []))
+            else:
+                groups.append((f"{rows_folder}/{split}", list(_replaced(file, (), size))))
+        if added_copies is not None:
+            added = [piece for file in files for piece in _versions(file, selected[file], size, added_copies)]
+            groups.append((f"{versions_folder}/{split}", added))
+    return grouped
 
 
 def _selected_rows(file: SourceFile, augmentation: Augmentation) -> tuple[range, ...]:
@@ -247,8 +282,8 @@ def _selected_rows(file: SourceFile, augmentation: Augmentation) -> tuple[range,
     return tuple(ranges)
 
 
-def _versions(file: SourceFile, selected: Sequence[range], size: int, copies: int) -> Iterator[Block]:
-    """Blocks of `size` selected rows."""
+def _versions(file: SourceFile, selected: Sequence[range], size: int, copies: int) -> Iterator[Piece]:
+    """Pieces of `size` selected rows."""
     pending: list[range] = []
     for rows in selected:
         left = rows
@@ -257,52 +292,46 @@ def _versions(file: SourceFile, selected: Sequence[range], size: int, copies: in
             pending.append(left[:room])
             left = left[room:]
             if sum(map(len, pending)) == size:
-                yield _block(file, pending[0].start, pending[-1].stop, pending, False, copies)
+                yield Piece(file, pending[0].start, pending[-1].stop, tuple(pending), keeps_others=False, copies=copies)
                 pending = []
     if pending:
-        yield _block(file, pending[0].start, pending[-1].stop, pending, False, copies)
+        yield Piece(file, pending[0].start, pending[-1].stop, tuple(pending), keeps_others=False, copies=copies)
 
 
-def _replaced(file: SourceFile, selected: Sequence[range], size: int) -> Iterator[Block]:
-    """Blocks of `size` rows, all rows of the file."""
+def _replaced(file: SourceFile, selected: Sequence[range], size: int) -> Iterator[Piece]:
+    """Pieces of `size` rows, all rows of the file."""
     for start in range(0, file.rows, size):
         stop = min(start + size, file.rows)
         within = [range(max(rows.start, start), min(rows.stop, stop)) for rows in selected]
-        yield _block(file, start, stop, [rows for rows in within if rows], True, 1)
-
-
-def _block(
-    file: SourceFile, start: int, stop: int, selected: Sequence[range], keeps_others: bool, copies: int
-) -> Block:
-    return Block(-1, file, start, stop, tuple(selected), keeps_others, copies, _UNNAMED)
+        yield Piece(file, start, stop, tuple(filter(None, within)), keeps_others=True, copies=1)
 
 
 def _split_files(
-    split: str, files: Iterable[SourceFile], groups: Iterable[tuple[str | None, list[Block]]]
-) -> tuple[SplitFiles, list[Block]]:
-    """The files of a split, and its blocks with their paths."""
+    split: str, dataset: ImageDataset, groups: Iterable[_Group], first_index: int
+) -> tuple[list[Block], SplitFiles]:
+    """The blocks of a split, numbered from `first_index`, and all its files."""
     patterns: list[str] = []
     paths: list[DatasetPath] = []
-    named: list[Block] = []
-    for name, blocks in groups:
-        if not blocks:
-            if name is not None and any(file.path == name for file in files):
-                patterns.append(escape(name))
-                paths.append(DatasetPath(name))
-            continue
-        patterns.append(f"{name}-*.parquet")
-        for number, block in enumerate(blocks):
-            path = DatasetPath(f"{name}-{number:05d}-of-{len(blocks):05d}.parquet")
-            named.append(replace(block, path=path))
-            paths.append(path)
-    carried = sum(file.rows for file in files if file.path in paths)
-    rows = carried + sum(block.rows for block in named)
-    return SplitFiles(split, tuple(patterns), tuple(paths), rows), named
+    blocks: list[Block] = []
+    own = [file for file in dataset.files if file.split == split]
+    for name, pieces in groups:
+        if pieces:
+            patterns.append(f"{name}-*.parquet")
+            for number, piece in enumerate(pieces):
+                path = DatasetPath(f"{name}-{number:05d}-of-{len(pieces):05d}.parquet")
+                blocks.append(piece.placed(first_index + len(blocks), path))
+                paths.append(path)
+        elif name is not None and any(file.path == name for file in own):
+            patterns.append(escape(name))
+            paths.append(DatasetPath(name))
+    carried = sum(file.rows for file in own if file.path in paths)
+    rows = carried + sum(block.rows for block in blocks)
+    return blocks, SplitFiles(split, tuple(patterns), tuple(paths), rows)
 
 
 def _shards(
     blocks: Sequence[Block], carried: Sequence[DatasetPath], shard_count: int, columns: int
-) -> tuple[ImageShard, ...]:
+) -> tuple[PlannedShard, ...]:
     """Consecutive blocks of about as many versions each; a file is carried where it is read anyway."""
     # A row that is only copied costs something too.
     weights = [10 * block.versions + block.rows for block in blocks]
@@ -318,7 +347,7 @@ def _shards(
     for number, path in enumerate(carried):
         brought[shard_of.get(path, number % shard_count)].append(path)
     return tuple(
-        ImageShard(index, tuple(blocks[share.start : share.stop]), tuple(brought[index]))
+        PlannedShard(index, tuple(blocks[share.start : share.stop]), tuple(brought[index]))
         for index, share in enumerate(shares)
     )
 

@@ -1,31 +1,29 @@
-"""resolve of an image dataset: find everything that can be wrong before a GPU is taken."""
+"""resolve of an image dataset: everything that can be wrong with a job, found before a GPU is taken."""
+
+from pathlib import Path
 
 from augmentation_api import AugmentationJobSpec, FailureReason
-from augmentation_api.status import MAX_SHARDS, MOST_CAMERAS, OutputStatus, SourceStatus
+from augmentation_api.status import MAX_SHARDS, MOST_CAMERAS, SourceStatus
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats import limits
 from augmentation_worker.formats.images.dataset import ImageDataset, Layout
 from augmentation_worker.formats.images.detection import find_image_dataset
-from augmentation_worker.formats.images.plan import ImagePlan, make_image_plan
-from augmentation_worker.phases.prepared_output import prepare_output
-from augmentation_worker.phases.session import Session
+from augmentation_worker.formats.images.plan import BlockPlan, make_plan
+from augmentation_worker.formats.port import Resolution
 from augmentation_worker.storage.port import SourceDataset
 
 _MOST_COLUMNS_LISTED = 20
 
 
-def resolve_images(session: Session, source: SourceDataset) -> None:
-    """Run the phase. Raises WorkerFailure."""
-    spec = session.job.spec
-    dataset = find_image_dataset(source, session.settings.scratch)
-    plan = checked_plan(spec, dataset, source, session.settings.max_frames)
-    output = session.storage.new_output(source)
-    prepare_output(session, source, output)
-    session.reporter.found(
+def resolve(source: SourceDataset, spec: AugmentationJobSpec, scratch: Path, max_frames: int | None) -> Resolution:
+    """Check a job, and say what it will do. Raises WorkerFailure."""
+    dataset = find_image_dataset(source, scratch)
+    plan = checked_plan(spec, dataset, source, max_frames)
+    return Resolution(
         source=SourceStatus(
             repo_id=source.name,
             revision=source.revision,
-            format=format_of(dataset),
+            format=f"Hugging Face images ({'parquet' if dataset.layout is Layout.PARQUET else 'image folder'})",
             episodes=dataset.rows,
             frames=dataset.rows,
             cameras=list(dataset.columns[:MOST_CAMERAS]),
@@ -36,32 +34,22 @@ def resolve_images(session: Session, source: SourceDataset) -> None:
             max_shards=plan.max_shards,
             copies=plan.copies,
         ),
-        output=OutputStatus(dataset_id=output.name, url=output.page),
-    )
-    session.reporter.event(
-        "completed",
-        f"{plan.selected_rows} of {dataset.rows} rows "
+        summary=f"{plan.selected_rows} of {dataset.rows} rows "
         + ("are replaced by" if plan.in_place else "become")
-        + f" {plan.augmented_rows} augmented ones (columns {', '.join(plan.columns)}); the result goes to "
-        + output.name,
+        + f" {plan.augmented_rows} augmented ones (columns {', '.join(plan.columns)})",
     )
-
-
-def format_of(dataset: ImageDataset) -> str:
-    """The format in words, as the status has it."""
-    return f"Hugging Face images ({'parquet' if dataset.layout is Layout.PARQUET else 'image folder'})"
 
 
 def checked_plan(
     spec: AugmentationJobSpec, dataset: ImageDataset, source: SourceDataset, max_frames: int | None
-) -> ImagePlan:
+) -> BlockPlan:
     """The plan, for one shard.
 
     Raises:
         WorkerFailure: SELECTION_EMPTY, SPEC_UNSUPPORTED or LIMIT_EXCEEDED, naming the field.
     """
     _check_columns(spec, dataset)
-    plan = make_image_plan(dataset, spec, 1, source.paths)
+    plan = make_plan(dataset, spec, 1, source.paths)
     if not plan.selected_rows:
         raise WorkerFailure(
             FailureReason.SELECTION_EMPTY,
@@ -75,13 +63,7 @@ def checked_plan(
             f"the job would write {len(plan.blocks)} files, at least one for each of the {len(dataset.files)} of the "
             f"source, and a job records at most {most}: store the dataset in fewer parquet files",
         )
-    if max_frames is not None and plan.augmented_rows > max_frames:
-        raise WorkerFailure(
-            FailureReason.LIMIT_EXCEEDED,
-            f"the job would write {plan.augmented_rows} augmented rows, its AugmentationClass allows {max_frames} "
-            "(limits.maxFrames): choose fewer copies (spec.augmentation.copies) or rows (spec.augmentation.episodes), "
-            "or another class",
-        )
+    limits.check_augmented_frames(plan.augmented_rows, max_frames, "rows", "rows")
     limits.check_result_frames(plan.total_rows)
     return plan
 

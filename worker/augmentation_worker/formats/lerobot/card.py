@@ -1,14 +1,11 @@
 """README.md of the result: the card a hub shows."""
 
-import re
-
 from augmentation_api import AugmentationJobSpec
-from augmentation_worker.formats.lerobot.layout import PICTURE_PATH
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
-from augmentation_worker.formats.lerobot.plan import Plan
-from augmentation_worker.formats.lerobot.provenance import version
+from augmentation_worker.formats.lerobot.plan import EpisodePlan
+from augmentation_worker.formats.provenance import version
+from augmentation_worker.formats.result_files import PREVIEW_PATH, card_of, card_parts
 
-FRONT_MATTER = re.compile(r"\A---\s*\n(.*?)\n---\s*\n?", re.DOTALL)
 _DEFAULT_FRONT_MATTER = """\
 task_categories:
 - robotics
@@ -18,23 +15,22 @@ tags:
 configs:
 - config_name: default
   data_files: data/*/*.parquet"""
-BEGIN, END = "<!-- augmentation-operator: begin -->", "<!-- augmentation-operator: end -->"
 
 
-def write_card(spec: AugmentationJobSpec, metadata: DatasetMetadata, plan: Plan, source_card: str | None) -> bytes:
+def write_card(
+    spec: AugmentationJobSpec, metadata: DatasetMetadata, plan: EpisodePlan, source_card: bytes | None
+) -> bytes:
     """The card: what was done, to what, by which version; the source's own card below.
 
     The source's front matter (its license above all) is kept as it is.
     """
-    match = FRONT_MATTER.match(source_card or "")
-    front_matter = match.group(1) if match else _DEFAULT_FRONT_MATTER
-    rest = (source_card or "")[match.end() if match else 0 :]
-    rest = re.sub(f"{re.escape(BEGIN)}.*?{re.escape(END)}\n*", "", rest, flags=re.DOTALL).strip()
-    text = f"---\n{front_matter}\n---\n\n{BEGIN}\n{_section(spec, metadata, plan)}\n{END}\n"
-    return (text + (f"\n{rest}\n" if rest else "")).encode()
+    front_matter, text = card_parts(source_card)
+    return card_of(
+        _DEFAULT_FRONT_MATTER if front_matter is None else front_matter, _section(spec, metadata, plan), text
+    )
 
 
-def _section(spec: AugmentationJobSpec, metadata: DatasetMetadata, plan: Plan) -> str:
+def _section(spec: AugmentationJobSpec, metadata: DatasetMetadata, plan: EpisodePlan) -> str:
     augmentation = spec.augmentation
     transforms = ", ".join(augmentation.transforms)
     augmented = len(plan.episodes) * plan.copies
@@ -54,14 +50,14 @@ at revision `{metadata.revision}`.
 | Augmented cameras | {cameras} |
 | Seed | {augmentation.seed} |
 
-![Before and after]({PICTURE_PATH})
+![Before and after]({PREVIEW_PATH})
 
 {_which(spec, metadata, plan)} Only the images of the cameras above
 differ; states, actions, timestamps and tasks are those of the source. What was drawn for each augmented episode stands
 in `meta/augmentation.json`."""
 
 
-def _which(spec: AugmentationJobSpec, metadata: DatasetMetadata, plan: Plan) -> str:
+def _which(spec: AugmentationJobSpec, metadata: DatasetMetadata, plan: EpisodePlan) -> str:
     if plan.in_place:
         chosen = spec.augmentation.episodes
         which = f"The episodes {chosen}" if chosen else "All episodes"

@@ -16,7 +16,7 @@ from augmentation_worker.bounded.parquet_file import explained_by_arrow, open_pa
 from augmentation_worker.bounded.unreadable import explained
 from augmentation_worker.formats import limits
 from augmentation_worker.formats.lerobot.episodes import TIMESTAMP_TOLERANCE_SECONDS, Episode, invalid
-from augmentation_worker.formats.lerobot.file_number import FileNumber
+from augmentation_worker.formats.lerobot.format_version import FileNumber
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata, OpenFile
 from augmentation_worker.formats.lerobot.plan import PlannedCopy, PlannedShard
 

@@ -7,28 +7,25 @@ from pathlib import Path
 
 from augmentation_api import FailureReason
 from augmentation_worker.failure import WorkerFailure
-from augmentation_worker.formats.lerobot.copy_facts import pipeline_of, recorded_statistics
+from augmentation_worker.formats.lerobot.copy_record import pipelines_of, recorded_statistics
 from augmentation_worker.formats.lerobot.data_table import SourceRows
 from augmentation_worker.formats.lerobot.episode_pictures import EpisodePictures, UnusablePicture, batch_rows
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
-from augmentation_worker.formats.lerobot.picture_check import check_written_pictures
-from augmentation_worker.formats.lerobot.plan import Plan, PlannedEpisode
+from augmentation_worker.formats.lerobot.plan import EpisodePlan, PlannedEpisode
 from augmentation_worker.formats.lerobot.records import CopyRecord, RowsRecord
 from augmentation_worker.formats.lerobot.rows_files import write_episode_rows
-from augmentation_worker.phases.device import device_of
-from augmentation_worker.phases.session import Session
-from augmentation_worker.storage.port import OutputDataset
+from augmentation_worker.formats.lerobot.written_files import check_written_pictures
 from augmentation_worker.transforms.pipeline import EpisodeTransform
+from augmentation_worker.work import Work
 
 
 @dataclass(frozen=True)
 class EpisodeRows:
     """Makes rows."""
 
-    session: Session
+    work: Work
     metadata: DatasetMetadata
-    plan: Plan
-    output: OutputDataset
+    plan: EpisodePlan
     source: SourceRows
 
     def make(
@@ -42,7 +39,7 @@ class EpisodeRows:
         Raises:
             WorkerFailure
         """
-        info, folder = self.metadata.info, self.session.settings.scratch / "made"
+        info, folder = self.metadata.info, self.work.scratch / "made"
         targets = [folder / f"rows-{place}.parquet" for place in range(len(episode.data_files))]
         pictures = {}
         if self.plan.picture_cameras:
@@ -56,14 +53,10 @@ class EpisodeRows:
     ) -> dict[str, tuple[CopyRecord, ...]]:
         cameras = self.plan.picture_cameras
         pipelines: dict[str, list[EpisodeTransform]] = {
-            camera.key: [
-                pipeline_of(self.session, self.metadata, episode, camera, copy.copy) for copy in episode.copies
-            ]
-            for camera in cameras
+            camera.key: pipelines_of(self.work.spec.augmentation, self.metadata, episode, camera) for camera in cameras
         }
-        device = device_of(self.session.settings.device)
         try:
-            with EpisodePictures(cameras, pipelines, episode.source.length, device, on_frames) as change:
+            with EpisodePictures(cameras, pipelines, episode.source.length, self.work.device, on_frames) as change:
                 write_episode_rows(
                     episode, self.source, self.metadata.info, targets, change, batch_rows=batch_rows(cameras)
                 )
@@ -89,7 +82,7 @@ class EpisodeRows:
         for number, local in zip(episode.data_files, targets, strict=True):
             path, copies = info.data_file(number), episode.copies_in(number)
             check_written_pictures(local, path, episode, copies, self.source, info, self.plan.picture_cameras)
-            stored = self.output.put(path, local)
+            stored = self.work.output.put(path, local)
             local.unlink()
             rows = episode.source.length * len(copies)
             records.append(RowsRecord(path=path, sha256=stored.sha256, size=stored.size, rows=rows))

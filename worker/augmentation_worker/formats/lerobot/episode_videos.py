@@ -2,30 +2,24 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
-
-import torch
 
 from augmentation_api import FailureReason
 from augmentation_api.vocabulary import EncoderChoice
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
-from augmentation_worker.formats.lerobot.copy_facts import pipeline_of, recorded_statistics
-from augmentation_worker.formats.lerobot.frame_rate import frame_rate
+from augmentation_worker.formats.lerobot.copy_record import pipelines_of, recorded_statistics
 from augmentation_worker.formats.lerobot.info import Camera
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
-from augmentation_worker.formats.lerobot.plan import Plan, PlannedEpisode
+from augmentation_worker.formats.lerobot.plan import EpisodePlan, PlannedEpisode
 from augmentation_worker.formats.lerobot.records import VideoCopyRecord, VideoRecord
-from augmentation_worker.formats.lerobot.video_check import check_written_video
+from augmentation_worker.formats.lerobot.written_files import check_written_video
 from augmentation_worker.media.video.container_file import VideoInvalid
 from augmentation_worker.media.video.encoding import VideoEncoding
 from augmentation_worker.media.video.episode import CopyVideo, augment_episode_camera, copies_at_once
 from augmentation_worker.media.video.nvenc import prefer_nvenc
 from augmentation_worker.media.video.properties import probe_video
 from augmentation_worker.media.video.segment import VideoSegment
-from augmentation_worker.phases.device import device_of
-from augmentation_worker.phases.session import Session
-from augmentation_worker.storage.port import OutputDataset, SourceDataset
+from augmentation_worker.work import Work
 
 
 @dataclass
@@ -37,27 +31,20 @@ class EpisodeVideos:
         encoders: by camera, FFmpeg's name of the encoder that is used.
     """
 
-    session: Session
-    source: SourceDataset
+    work: Work
     metadata: DatasetMetadata
-    plan: Plan
-    output: OutputDataset
+    plan: EpisodePlan
     encodings: dict[str, dict[str, object]] = field(default_factory=dict)
     encoders: dict[str, str] = field(default_factory=dict)
 
-    @cached_property
-    def device(self) -> torch.device:
-        """What augments."""
-        return device_of(self.session.settings.device)
-
-    def settle(self, episode: PlannedEpisode) -> None:
+    def choose_encodings(self, episode: PlannedEpisode) -> None:
         """Know every camera's encoding from the first episode, also when an earlier try has made all videos."""
         for camera in self.plan.video_cameras:
             if camera.key not in self.encodings:
                 encoding = self._encoding(episode, camera)
                 self.encodings[camera.key] = encoding.feature_info()
                 self.encoders[camera.key] = encoding.encoder
-                self.session.reporter.event(
+                self.work.events.event(
                     "encoding",
                     f"Videos of {camera.key} become {encoding.codec} by {encoding.encoder}"
                     + (", on the GPU" if encoding.uses_nvenc else ""),
@@ -76,16 +63,16 @@ class EpisodeVideos:
         self, episode: PlannedEpisode, camera: Camera, on_frames: Callable[[int], None]
     ) -> tuple[VideoRecord, ...]:
         paths = [self.metadata.info.video_file(camera.key, number) for number in episode.video_files(camera.key)]
-        folder = self.session.settings.scratch / "made"
+        folder = self.work.scratch / "made"
         locals_ = [folder / f"video-{place}.mp4" for place in range(len(paths))]
-        pipelines = [pipeline_of(self.session, self.metadata, episode, camera, copy.copy) for copy in episode.copies]
+        pipelines = pipelines_of(self.work.spec.augmentation, self.metadata, episode, camera)
         try:
             made = augment_episode_camera(
                 self._segment(episode, camera),
                 pipelines,
                 locals_,
                 self._encoding(episode, camera),
-                device=self.device,
+                device=self.work.device,
                 on_frames=on_frames,
             )
         except VideoInvalid as error:
@@ -94,8 +81,8 @@ class EpisodeVideos:
         each = len(pipelines) // len(paths)
         records = []
         for place, (path, local, video) in enumerate(zip(paths, locals_, made, strict=True)):
-            check_written_video(local, path, self.metadata.info.fps, episode.source.length * each)
-            uploaded = self.output.put(path, local)
+            check_written_video(local, path, self.metadata.info.frame_rate, episode.source.length * each)
+            uploaded = self.work.output.put(path, local)
             if (uploaded.sha256, uploaded.size) != (video.sha256, video.size):
                 raise WorkerFailure(
                     FailureReason.INTEGRITY_CHECK_FAILED, f"{path} changed between being encoded and being uploaded"
@@ -119,22 +106,22 @@ class EpisodeVideos:
     def _segment(self, episode: PlannedEpisode, camera: Camera) -> VideoSegment:
         span = episode.source.videos[camera.key]
         return VideoSegment(
-            path=self.source.open(self._source_path(episode, camera)),
+            path=self.work.source.open(self._source_path(episode, camera)),
             first_frame=round(span.from_timestamp * self.metadata.info.fps),
             frames=episode.source.length,
-            fps=frame_rate(self.metadata.info.fps),
+            fps=self.metadata.info.frame_rate,
         )
 
     def _encoding(self, episode: PlannedEpisode, camera: Camera) -> VideoEncoding:
         feature = self.metadata.info.features[camera.key]
         facts = {**(feature.video_info or {}), **(feature.info or {})}
         try:
-            path = self.source.open(self._source_path(episode, camera))
+            path = self.work.source.open(self._source_path(episode, camera))
             stream = probe_video(path)
             if (stream.width, stream.height) != (camera.width, camera.height):
                 found = f"shows {stream.width}x{stream.height} pixels, info.json says {camera.width}x{camera.height}"
                 raise VideoInvalid(path, found)
-            encoding = VideoEncoding.like_source(facts, stream).overridden_by(self.session.job.spec.output.video)
+            encoding = VideoEncoding.like_source(facts, stream).overridden_by(self.work.spec.output.video)
             encoding.check_size(stream.width, stream.height)
             if not self._may_use_nvenc:
                 return encoding
@@ -143,7 +130,7 @@ class EpisodeVideos:
                 width=stream.width,
                 height=stream.height,
                 at_once=min(len(episode.copies), copies_at_once(stream.width, stream.height)),
-                scratch=self.session.settings.scratch,
+                scratch=self.work.scratch,
             )
         except VideoInvalid as error:
             raise self.unusable(episode, camera, error) from error
@@ -154,8 +141,8 @@ class EpisodeVideos:
 
     @property
     def _may_use_nvenc(self) -> bool:
-        video = self.session.job.spec.output.video
-        return self.device.type == "cuda" and video.encoder is EncoderChoice.AUTO and video.preset is None
+        video = self.work.spec.output.video
+        return self.work.device.type == "cuda" and video.encoder is EncoderChoice.AUTO and video.preset is None
 
     def unusable(self, episode: PlannedEpisode, camera: Camera, error: VideoInvalid) -> WorkerFailure:
         """A source video that is not what the metadata says, in words."""

@@ -11,7 +11,7 @@ from augmentation_api import FailureReason
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats import limits
-from augmentation_worker.formats.lerobot.file_number import FileNumber
+from augmentation_worker.formats.lerobot.format_version import FileNumber
 from augmentation_worker.formats.lerobot.info import DatasetInfo
 
 EPISODES_FOLDER = "meta/episodes"

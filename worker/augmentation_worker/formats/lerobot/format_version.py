@@ -6,9 +6,20 @@ files known by their number. v2.1 has a file for each episode, so its file numbe
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from augmentation_worker.dataset_path import DatasetPath
-from augmentation_worker.formats.lerobot.file_number import FileNumber
+
+
+class FileNumber(NamedTuple):
+    """A (chunk, file) pair. Orders as the files do. In LeRobot v2.1 the file is the episode's index."""
+
+    chunk: int
+    file: int
+
+    def following(self, chunks_size: int) -> "FileNumber":
+        """The next number with at most `chunks_size` files per chunk."""
+        return FileNumber(self.chunk, self.file + 1) if self.file + 1 < chunks_size else FileNumber(self.chunk + 1, 0)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ import re
 import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 from math import ceil
 from typing import Annotated, Any
@@ -18,8 +19,7 @@ from augmentation_worker.bounded.unreadable import Unreadable
 from augmentation_worker.dataset_path import DatasetPath, PathRefused
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats import limits
-from augmentation_worker.formats.lerobot.file_number import FileNumber
-from augmentation_worker.formats.lerobot.format_version import FORMATS, LeRobotFormat
+from augmentation_worker.formats.lerobot.format_version import FORMATS, FileNumber, LeRobotFormat
 from augmentation_worker.media.video.codecs import LARGEST_SIDE
 
 INFO_PATH = DatasetPath("meta/info.json")
@@ -96,6 +96,11 @@ class DatasetInfo(BaseModel):
     def format(self) -> LeRobotFormat:
         """The version of LeRobot's format."""
         return FORMATS[self.codebase_version]
+
+    @property
+    def frame_rate(self) -> Fraction:
+        """Frames per second as the number that is meant: 30.0 is 30, 29.97 is 2997/100."""
+        return Fraction(str(self.fps))
 
     @cached_property
     def cameras(self) -> tuple[Camera, ...]:

@@ -6,66 +6,17 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
-from augmentation_api import FailureReason
 from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.formats.integrity import broken
 from augmentation_worker.formats.lerobot.episodes import TIMESTAMP_TOLERANCE_SECONDS, read_episodes
 from augmentation_worker.formats.lerobot.info import read_info
-from augmentation_worker.formats.lerobot.layout import PICTURE_PATH
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
-from augmentation_worker.formats.lerobot.plan import Plan, PlannedEpisode, PlannedShard, RowsMade
-from augmentation_worker.formats.lerobot.records import BlobRecord, CopyRecord, EpisodeRecord, ShardRecords, VideoRecord
+from augmentation_worker.formats.lerobot.plan import EpisodePlan, PlannedEpisode, PlannedShard, RowsMade
+from augmentation_worker.formats.lerobot.records import CopyRecord, EpisodeRecord, EpisodeRecords, VideoRecord
 from augmentation_worker.formats.lerobot.statistics import column_name, statistics_columns
 
 
-def broken(finding: str) -> WorkerFailure:
-    """The result is not sound: a fault of this program or of the storage, not of the user's."""
-    return WorkerFailure(
-        FailureReason.INTEGRITY_CHECK_FAILED,
-        f"nothing was published, because the result did not pass its check: {finding}",
-    )
-
-
-def as_planned(shard: PlannedShard, found: ShardRecords) -> ShardRecords:
-    """What a shard has recorded of what it was to do; nothing else is published, whatever a worker has added.
-
-    One that was taken over could name other shards' files, or files that no shard makes.
-    """
-    wanted = {episode.source.index for episode in shard.episodes}
-    carried = {file.path: file for file in found.original_videos}
-    draws = shard.draws_picture and found.picture is not None and found.picture.path == PICTURE_PATH
-    return found.model_copy(
-        update={
-            "episodes": {index: record for index, record in found.episodes.items() if index in wanted},
-            "original_videos": tuple(carried[path] for path in shard.original_videos if path in carried),
-            "picture": found.picture if draws else None,
-        }
-    )
-
-
-def check_complete(plan: Plan, records: Sequence[ShardRecords]) -> None:
-    """Every shard has recorded everything it was to do.
-
-    Raises:
-        WorkerFailure: INTERNAL_ERROR, naming what is missing.
-    """
-    missing: list[str] = []
-    for shard, found in zip(plan.shards, records, strict=True):
-        wanted = {episode.source.index for episode in shard.episodes}
-        missing += [f"episode {index} (shard {shard.index})" for index in sorted(wanted - set(found.episodes))]
-        carried = {file.path for file in found.original_videos}
-        missing += [f"{path} (shard {shard.index})" for path in shard.original_videos if path not in carried]
-        if shard.draws_picture and found.picture is None:
-            missing.append("the picture of the first episode")
-        if found.data is None:
-            missing.append(f"the rows of shard {shard.index}")
-    if missing:
-        listed = ", ".join(missing[:10]) + (f" and {len(missing) - 10} more" if len(missing) > 10 else "")
-        raise WorkerFailure(
-            FailureReason.INTERNAL_ERROR, f"the augment phase has not recorded {listed}; retry the job (spec.attempt)"
-        )
-
-
-def check_records(metadata: DatasetMetadata, plan: Plan, records: Sequence[ShardRecords]) -> None:
+def check_records(metadata: DatasetMetadata, plan: EpisodePlan, records: Sequence[EpisodeRecords]) -> None:
     """What the shards recorded is what was planned: paths, numbers of frames, timestamps, finite statistics.
 
     Raises:
@@ -114,7 +65,9 @@ def _check_copy_records(episode: PlannedEpisode, camera: str, copies: Sequence[C
             raise broken(f"{where}, copy {number}: its statistics are not finite")
 
 
-def _check_rows_records(metadata: DatasetMetadata, plan: Plan, episode: PlannedEpisode, record: EpisodeRecord) -> None:
+def _check_rows_records(
+    metadata: DatasetMetadata, plan: EpisodePlan, episode: PlannedEpisode, record: EpisodeRecord
+) -> None:
     with_episode = plan.rows_made is RowsMade.WITH_EPISODE
     planned = [
         (metadata.info.data_file(number), episode.source.length * len(episode.copies_in(number)))
@@ -125,7 +78,7 @@ def _check_rows_records(metadata: DatasetMetadata, plan: Plan, episode: PlannedE
         raise broken(f"episode {episode.source.index}: rows were recorded as {recorded}, planned as {planned}")
 
 
-def _check_data_record(metadata: DatasetMetadata, shard: PlannedShard, found: ShardRecords) -> None:
+def _check_data_record(metadata: DatasetMetadata, shard: PlannedShard, found: EpisodeRecords) -> None:
     planned = None if shard.data_file is None else metadata.info.data_file(shard.data_file)
     recorded = found.data
     if recorded is None or (recorded.file.path if recorded.file else None) != planned:
@@ -135,7 +88,7 @@ def _check_data_record(metadata: DatasetMetadata, shard: PlannedShard, found: Sh
 
 
 def check_result(
-    metadata: DatasetMetadata, plan: Plan, info_json: bytes, episodes: pa.Table, stats_json: bytes
+    metadata: DatasetMetadata, plan: EpisodePlan, info_json: bytes, episodes: pa.Table, stats_json: bytes
 ) -> None:
     """The result's own metadata passes every check a source has to pass, and has the totals that were planned.
 
@@ -173,7 +126,7 @@ def check_result(
             raise broken(f"the statistics of {feature} in meta/stats.json are not finite")
 
 
-def _check_original_rows(metadata: DatasetMetadata, plan: Plan, episodes: pa.Table) -> None:
+def _check_original_rows(metadata: DatasetMetadata, plan: EpisodePlan, episodes: pa.Table) -> None:
     """Rows that were not augmented are the source's; of those that were, in place, all but what is said of cameras."""
     augmented = {episode.source.index for episode in plan.episodes} if plan.in_place else set()
     moved = "data/" if plan.in_place and plan.rows_made is RowsMade.WITH_EPISODE else None
@@ -185,13 +138,6 @@ def _check_original_rows(metadata: DatasetMetadata, plan: Plan, episodes: pa.Tab
     others = [name for name in same if not name.startswith(prefixes)]
     if not episodes.select(others).slice(0, len(metadata.episodes)).equals(metadata.table.select(others)):
         raise broken("meta/episodes has changed in more than what it says of the augmented cameras")
-
-
-def check_stored(missing: Sequence[BlobRecord]) -> None:
-    """All blobs are on the hub. Raises WorkerFailure(INTEGRITY_CHECK_FAILED), naming one that is not."""
-    if missing:
-        more = f" and {len(missing) - 1} more files are" if len(missing) > 1 else " is"
-        raise broken(f"{missing[0].path}{more} not stored, although recorded; retry the job (spec.attempt)")
 
 
 def _is_finite(values: list[object]) -> bool:

@@ -3,39 +3,35 @@
 from collections.abc import Collection
 from itertools import pairwise
 
-from augmentation_api.worker_contract import RESULT_CARD, RESULT_PREVIEW
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.formats.lerobot.episodes import invalid
 from augmentation_worker.formats.lerobot.info import INFO_PATH
 from augmentation_worker.formats.lerobot.metadata import STATS_PATH, DatasetMetadata
-from augmentation_worker.formats.lerobot.plan import Plan, RowsMade
-from augmentation_worker.storage.git_attributes import ATTRIBUTES_PATH
+from augmentation_worker.formats.lerobot.plan import EpisodePlan, RowsMade
+from augmentation_worker.formats.result_files import CARD_PATH, OWN_PATHS, PREVIEW_PATH
 from augmentation_worker.storage.provenance import PROVENANCE_PATH
 
-PICTURE_PATH = DatasetPath(RESULT_PREVIEW)
-CARD_PATH = DatasetPath(RESULT_CARD)
-DESCRIPTION_PATHS = (CARD_PATH, INFO_PATH, PROVENANCE_PATH, PICTURE_PATH)
+DESCRIPTION_PATHS = (CARD_PATH, INFO_PATH, PROVENANCE_PATH, PREVIEW_PATH)
 """The files of a result that describe it."""
-WRITTEN_ANEW = frozenset({INFO_PATH, STATS_PATH, PROVENANCE_PATH, PICTURE_PATH, CARD_PATH, ATTRIBUTES_PATH})
-"""Files that are the result's own, whether or not the source has one."""
+_REWRITTEN_PATHS = OWN_PATHS | {INFO_PATH, STATS_PATH}
 
 
 def carried_metadata(
-    metadata: DatasetMetadata, plan: Plan, source_paths: Collection[DatasetPath]
+    metadata: DatasetMetadata, plan: EpisodePlan, source_paths: Collection[DatasetPath]
 ) -> tuple[DatasetPath, ...]:
-    """Files of the source that the result holds unchanged beside rows and videos, and that publish brings over.
+    """Files of the source that the result holds unchanged besides rows and videos, and that publish carries over.
 
     These are the tasks, episodes files that do not change, whatever else is in meta/, and files at the top such as a
     license. Folders that LeRobot does not know stay behind.
     """
     rewritten = plan.in_place or metadata.info.format.has_file_per_episode
-    written = WRITTEN_ANEW | set(metadata.episode_files if rewritten else ())
+    written = _REWRITTEN_PATHS | set(metadata.episode_files if rewritten else ())
     return tuple(
         sorted(path for path in source_paths if (path.startswith("meta/") or "/" not in path) and path not in written)
     )
 
 
-def planned_paths(plan: Plan, metadata: DatasetMetadata) -> list[DatasetPath]:
+def planned_paths(plan: EpisodePlan, metadata: DatasetMetadata) -> list[DatasetPath]:
     """Paths of all augmented videos and of the rows that are written with an episode."""
     paths = [
         metadata.info.video_file(camera.key, number)
@@ -48,7 +44,7 @@ def planned_paths(plan: Plan, metadata: DatasetMetadata) -> list[DatasetPath]:
     return paths
 
 
-def check_order_of_data_files(metadata: DatasetMetadata, plan: Plan) -> None:
+def check_order_of_data_files(metadata: DatasetMetadata, plan: EpisodePlan) -> None:
     """LeRobot reads data files in the order of their paths, so those of the result have to sort as their numbers do.
 
     Raises:

@@ -5,17 +5,17 @@ from typing import Any
 
 import pyarrow as pa
 
-from augmentation_worker.formats.lerobot.file_number import FileNumber
+from augmentation_worker.formats.lerobot.format_version import FileNumber
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
-from augmentation_worker.formats.lerobot.plan import Plan, PlannedCopy, PlannedEpisode
-from augmentation_worker.formats.lerobot.records import CopyRecord, ShardRecords, VideoCopyRecord
+from augmentation_worker.formats.lerobot.plan import EpisodePlan, PlannedCopy, PlannedEpisode
+from augmentation_worker.formats.lerobot.records import CopyRecord, EpisodeRecords, VideoCopyRecord
 from augmentation_worker.formats.lerobot.statistics import column_name, statistics_columns
 
 Columns = dict[str, list[Any]]
 
 
 def episodes_of_result(
-    metadata: DatasetMetadata, plan: Plan, records: Sequence[ShardRecords], file: FileNumber
+    metadata: DatasetMetadata, plan: EpisodePlan, records: Sequence[EpisodeRecords], file: FileNumber
 ) -> pa.Table:
     """All episodes of the result as a table: the source's, with the augmented episodes after them or in their place.
 
@@ -35,7 +35,7 @@ def episodes_of_result(
     return _with_data_files(table, plan)
 
 
-def _with_data_files(table: pa.Table, plan: Plan) -> pa.Table:
+def _with_data_files(table: pa.Table, plan: EpisodePlan) -> pa.Table:
     """In place, rows may lie in other files than before."""
     numbers = {episode.index: kept.number for kept in plan.kept_rows for episode in kept.episodes}
     numbers |= {copy.episode_index: copy.data_file for episode in plan.episodes for copy in episode.copies}
@@ -47,13 +47,13 @@ def _with_data_files(table: pa.Table, plan: Plan) -> pa.Table:
     return table
 
 
-def changed_statistics(plan: Plan) -> list[str]:
+def changed_statistics(plan: EpisodePlan) -> list[str]:
     """Features whose statistics are other ones in an augmented episode than in its source."""
     return [*(camera.key for camera in plan.cameras), *([] if plan.in_place else ["index", "episode_index"])]
 
 
 def augmented_episodes(
-    metadata: DatasetMetadata, plan: Plan, records: Sequence[ShardRecords], file: FileNumber
+    metadata: DatasetMetadata, plan: EpisodePlan, records: Sequence[EpisodeRecords], file: FileNumber
 ) -> pa.Table:
     """Rows of meta/episodes for the augmented episodes, in order, in the source's schema.
 

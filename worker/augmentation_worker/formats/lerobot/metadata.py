@@ -16,7 +16,7 @@ from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats import limits
 from augmentation_worker.formats.lerobot.episode_lines import EPISODES_PATH, STATISTICS_PATH, read_episode_lines
 from augmentation_worker.formats.lerobot.episodes import EPISODES_FOLDER, Episode, columns_of, invalid, read_episodes
-from augmentation_worker.formats.lerobot.file_number import FileNumber
+from augmentation_worker.formats.lerobot.format_version import FileNumber
 from augmentation_worker.formats.lerobot.info import INFO_PATH, DatasetInfo, read_info
 from augmentation_worker.storage.port import SourceDataset
 

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from augmentation_worker.dataset_path import DatasetPath
+from augmentation_worker.formats.integrity import broken
 from augmentation_worker.formats.lerobot import integrity
 from augmentation_worker.formats.lerobot.card import write_card
 from augmentation_worker.formats.lerobot.episode_lines import (
@@ -16,20 +17,20 @@ from augmentation_worker.formats.lerobot.episode_lines import (
     write_episode_lines,
 )
 from augmentation_worker.formats.lerobot.episodes import episodes_path
-from augmentation_worker.formats.lerobot.file_number import FileNumber
+from augmentation_worker.formats.lerobot.format_version import FileNumber
 from augmentation_worker.formats.lerobot.info import INFO_PATH
-from augmentation_worker.formats.lerobot.layout import CARD_PATH
 from augmentation_worker.formats.lerobot.merge import changed_statistics, episodes_of_result
 from augmentation_worker.formats.lerobot.metadata import STATS_PATH, DatasetMetadata
-from augmentation_worker.formats.lerobot.plan import LARGEST_SORTABLE_CHUNK, Plan, next_number
+from augmentation_worker.formats.lerobot.plan import LARGEST_SORTABLE_CHUNK, EpisodePlan, next_number
 from augmentation_worker.formats.lerobot.provenance import write_provenance
-from augmentation_worker.formats.lerobot.records import DataRecord, ShardRecords
+from augmentation_worker.formats.lerobot.records import DataRecord, EpisodeRecords
 from augmentation_worker.formats.lerobot.statistics import stats_json
+from augmentation_worker.formats.result_files import CARD_PATH
 from augmentation_worker.media.video.codecs import canonical_codec
-from augmentation_worker.phases.session import Session
 from augmentation_worker.storage.git_attributes import ATTRIBUTES_PATH, changed_attributes
-from augmentation_worker.storage.port import OutputDataset, SourceDataset, StoredFile
+from augmentation_worker.storage.port import StoredFile
 from augmentation_worker.storage.provenance import PROVENANCE_PATH
+from augmentation_worker.work import Work
 
 _ANY_NUMBER = FileNumber(0, 0)
 """Stands where v2.1 has no files of episodes to number."""
@@ -39,33 +40,30 @@ _ANY_NUMBER = FileNumber(0, 0)
 class MetadataFiles:
     """Writes the files of meta/, and the card."""
 
-    session: Session
-    source: SourceDataset
+    work: Work
     metadata: DatasetMetadata
-    plan: Plan
-    output: OutputDataset
+    plan: EpisodePlan
 
-    def write(self, records: Sequence[ShardRecords]) -> tuple[dict[DatasetPath, bytes], list[StoredFile]]:
+    def write(self, records: Sequence[EpisodeRecords]) -> tuple[dict[DatasetPath, bytes], list[StoredFile]]:
         """The files that are new: small ones as bytes, and those that are stored already.
 
         Raises:
             WorkerFailure: INTEGRITY_CHECK_FAILED if they do not make a sound dataset.
         """
-        spec, metadata, plan = self.session.job.spec, self.metadata, self.plan
+        metadata, plan = self.metadata, self.plan
         in_lines = metadata.info.format.has_file_per_episode
         number = _ANY_NUMBER if in_lines else self._episodes_number()
         table = episodes_of_result(metadata, plan, records, number)
         info = metadata.info.grown(plan.total_episodes, plan.total_frames, self._changed_encodings(records))
         stats = stats_json(table, metadata.stats_json)
         integrity.check_result(metadata, plan, info, table, stats)
-        card = self.source.read(CARD_PATH)
         written = {
             INFO_PATH: info,
-            PROVENANCE_PATH: write_provenance(self.session.settings.job_uid, spec, self.source.origin, plan, records),
-            CARD_PATH: write_card(
-                spec, metadata, plan, None if card is None else card.decode("utf-8-sig", errors="replace")
+            PROVENANCE_PATH: write_provenance(
+                self.work.job_uid, self.work.spec, self.work.source.origin, plan, records
             ),
-            **changed_attributes(self.output.read(ATTRIBUTES_PATH)),
+            CARD_PATH: write_card(self.work.spec, metadata, plan, self.work.source.read(CARD_PATH)),
+            **changed_attributes(self.work.output.read(ATTRIBUTES_PATH)),
         }
         if not in_lines or metadata.stats_json is not None:
             written[STATS_PATH] = stats
@@ -75,14 +73,20 @@ class MetadataFiles:
 
     def _lines(self, table: pa.Table) -> dict[DatasetPath, bytes]:
         """v2.1: both files with all episodes. They have to say what the table says."""
-        before = {path: self.source.open(path).read_bytes() for path in (EPISODES_PATH, STATISTICS_PATH)}
+        source, info = self.work.source, self.metadata.info
+        before = {path: source.open(path).read_bytes() for path in (EPISODES_PATH, STATISTICS_PATH)}
         made = [(copy.episode_index, each.source.index) for each in self.plan.episodes for copy in each.copies]
         files = write_episode_lines(
-            table, made, changed_statistics(self.plan), before[EPISODES_PATH], before[STATISTICS_PATH], self.source.name
+            table,
+            made,
+            changed_statistics(self.plan),
+            before[EPISODES_PATH],
+            before[STATISTICS_PATH],
+            self.work.source.name,
         )
-        read = read_episode_lines(files[EPISODES_PATH], files[STATISTICS_PATH], self.metadata.info, self.source.name)
+        read = read_episode_lines(files[EPISODES_PATH], files[STATISTICS_PATH], info, source.name)
         if not read.equals(table):
-            raise integrity.broken(f"{EPISODES_PATH} and {STATISTICS_PATH} do not read as they were meant")
+            raise broken(f"{EPISODES_PATH} and {STATISTICS_PATH} do not read as they were meant")
         return files
 
     def _tables(self, table: pa.Table, number: FileNumber) -> list[StoredFile]:
@@ -90,20 +94,19 @@ class MetadataFiles:
         originals = len(self.metadata.episodes)
         sizes = self.metadata.episode_files if self.plan.in_place else {episodes_path(number): len(table) - originals}
         begin = 0 if self.plan.in_place else originals
-        local = self.session.settings.scratch / "made" / "episodes.parquet"
-        local.parent.mkdir(parents=True, exist_ok=True)
-        uploaded = []
+        stored = []
         for path, size in sizes.items():
-            pq.write_table(table.slice(begin, size), local, compression="snappy", use_dictionary=True)
-            uploaded.append(self.output.put(path, local))
+            with self.work.new_file("episodes.parquet") as local:
+                pq.write_table(table.slice(begin, size), local, compression="snappy", use_dictionary=True)
+                stored.append(self.work.output.put(path, local))
             begin += size
-        return uploaded
+        return stored
 
     def _episodes_number(self) -> FileNumber:
         taken = [_number_of(path) for path in self.metadata.episode_files]
         return next_number(taken, min(self.metadata.info.chunks_size, LARGEST_SORTABLE_CHUNK))
 
-    def _changed_encodings(self, records: Sequence[ShardRecords]) -> dict[str, dict[str, object]]:
+    def _changed_encodings(self, records: Sequence[EpisodeRecords]) -> dict[str, dict[str, object]]:
         """What info.json has to say of cameras whose codec is another now."""
         changed: dict[str, dict[str, object]] = {}
         for record in records:

@@ -17,7 +17,7 @@ from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from itertools import accumulate, groupby, islice, pairwise
+from itertools import groupby, islice
 from math import ceil
 
 from augmentation_api import Augmentation, AugmentationJobSpec
@@ -26,11 +26,11 @@ from augmentation_api.vocabulary import OutputMode
 from augmentation_worker.copies import transforms_of_copies
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.formats.lerobot.episodes import Episode
-from augmentation_worker.formats.lerobot.file_number import FileNumber
-from augmentation_worker.formats.lerobot.format_version import number_of_episode
+from augmentation_worker.formats.lerobot.format_version import FileNumber, number_of_episode
 from augmentation_worker.formats.lerobot.info import Camera
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
 from augmentation_worker.formats.lerobot.records import most_episodes_per_shard
+from augmentation_worker.formats.shares import balanced_shares
 
 LARGEST_SORTABLE_CHUNK = 1000
 """Files a chunk of data may have at most: LeRobot sorts data files by path, and file-1000 sorts before file-999."""
@@ -142,7 +142,7 @@ class PlannedShard:
         return sum(episode.augmented_frames for episode in self.episodes)
 
     @property
-    def draws_picture(self) -> bool:
+    def makes_preview(self) -> bool:
         """Whether it shows what the job does, in a picture of its first episode."""
         return self.index == 0 and bool(self.episodes)
 
@@ -153,7 +153,7 @@ class PlannedShard:
 
 
 @dataclass(frozen=True)
-class Plan:
+class EpisodePlan:
     """The whole result, before a pixel of it exists.
 
     Attributes:
@@ -232,7 +232,7 @@ def selected_cameras(metadata: DatasetMetadata, augmentation: Augmentation) -> t
 
 def make_plan(
     metadata: DatasetMetadata, spec: AugmentationJobSpec, shard_count: int, *, carry_originals: bool = True
-) -> Plan:
+) -> EpisodePlan:
     """Lay out the result.
 
     Args:
@@ -266,7 +266,7 @@ def make_plan(
     data_paths = {metadata.info.data_file(kept.number) for kept in kept_rows}
     data_paths |= {metadata.info.data_file(copy.data_file) for copy in copied}
     added = 0 if in_place else copies
-    return Plan(
+    return EpisodePlan(
         in_place=in_place,
         rows_made=rows_made,
         cameras=cameras,
@@ -312,30 +312,6 @@ def _kept_rows(
             else:
                 kept.append(KeptRows(number, source, piece, is_whole=len(piece) == len(in_file)))
     return tuple(kept), made
-
-
-def balanced_shares(lengths: Sequence[int], shard_count: int, most_episodes: int) -> list[range]:
-    """Cut positions 0..len into `shard_count` consecutive ranges of about equal sums.
-
-    An episode goes to the shard in whose equal part of the frames its middle lies; then episodes move so that no
-    shard is empty or holds more than `most_episodes` (as far as there are episodes and shards enough). With fewer
-    episodes than shards the last shards are empty.
-    """
-    episodes = len(lengths)
-    if episodes <= shard_count:
-        return [range(min(index, episodes), min(index + 1, episodes)) for index in range(shard_count)]
-    most = max(most_episodes, ceil(episodes / shard_count))
-    total = sum(lengths)
-    middles = [2 * end - length for end, length in zip(accumulate(lengths), lengths, strict=True)]
-    cuts = [0]
-    for index in range(1, shard_count):
-        following = shard_count - index
-        cut = bisect_left(middles, 2 * total * index / shard_count)
-        earliest = max(cuts[-1] + 1, episodes - following * most)
-        latest = min(cuts[-1] + most, episodes - following)
-        cuts.append(min(max(cut, earliest), latest))
-    cuts.append(episodes)
-    return [range(start, stop) for start, stop in pairwise(cuts)]
 
 
 @dataclass(frozen=True)

@@ -1,49 +1,36 @@
-"""meta/augmentation.json: how the dataset came to be, for people, for reproducing it, and for a restarted publish."""
+"""meta/augmentation.json of a LeRobot result: what was sampled for each augmented episode, and its pixel hashes."""
 
 import json
 from collections.abc import Mapping, Sequence
-from importlib import metadata as installed
+from typing import Any
 
 from augmentation_api import AugmentationJobSpec
-from augmentation_worker.formats.lerobot.plan import Plan
-from augmentation_worker.formats.lerobot.records import ShardRecords
+from augmentation_worker.formats.lerobot.plan import EpisodePlan
+from augmentation_worker.formats.lerobot.records import EpisodeRecords
+from augmentation_worker.formats.port import PixelHashes
+from augmentation_worker.formats.provenance import job_entries
 
-DISTRIBUTION = "augmentation-operator"
-_RECORDED_PACKAGES = ("av", "torch", "torchvision", "numpy", "pyarrow", "huggingface_hub")
-UNKNOWN_VERSION = "unknown"
-
-
-def version() -> str:
-    """Version of this project; unknown where it runs without being installed."""
-    return _version_of(DISTRIBUTION)
-
-
-def package_versions(names: Sequence[str]) -> dict[str, str]:
-    """Versions of the libraries that pixels and files depend on."""
-    return {name: _version_of(name) for name in names}
+_PACKAGES = ("av", "torch", "torchvision", "numpy", "pyarrow", "huggingface_hub")
 
 
 def write_provenance(
-    job_uid: str, spec: AugmentationJobSpec, origin: Mapping[str, str], plan: Plan, records: Sequence[ShardRecords]
+    job_uid: str,
+    spec: AugmentationJobSpec,
+    origin: Mapping[str, str],
+    plan: EpisodePlan,
+    records: Sequence[EpisodeRecords],
 ) -> bytes:
     """The file's content. The same job gives the same bytes.
 
     Args:
         job_uid: id of the job.
-        spec: what it asked for.
+        spec: what it asks for.
         origin: where the source lies, and the revision that was read.
         plan: the plan.
         records: of each shard, by index.
     """
     document = {
-        "jobID": job_uid,
-        "generator": {"name": DISTRIBUTION, "version": version()},
-        "packages": package_versions(_RECORDED_PACKAGES),
-        "source": dict(origin),
-        "seed": spec.augmentation.seed,
-        "mode": spec.output.mode.value,
-        "augmentation": spec.augmentation.to_wire(),
-        "video": spec.output.video.to_wire(),
+        **job_entries(job_uid, spec, origin, _PACKAGES),
         "cameras": [camera.key for camera in plan.cameras],
         "encoders": {camera.key: _encoders(camera.key, records) for camera in plan.cameras},
         "originalEpisodes": plan.total_episodes - len(plan.episodes) * plan.copies,
@@ -62,7 +49,7 @@ def write_provenance(
     return json.dumps(document, indent=1, ensure_ascii=False).encode()
 
 
-def _versions(records: ShardRecords, episode: int, copy: int) -> Mapping[str, object]:
+def _versions(records: EpisodeRecords, episode: int, copy: int) -> Mapping[str, object]:
     made = records.episodes[episode]
     versions = {camera: made.copies(camera)[copy] for camera in made.cameras}
     return {
@@ -71,15 +58,20 @@ def _versions(records: ShardRecords, episode: int, copy: int) -> Mapping[str, ob
     }
 
 
-def _encoders(camera: str, records: Sequence[ShardRecords]) -> list[str]:
+def _encoders(camera: str, records: Sequence[EpisodeRecords]) -> list[str]:
     """What encoded a camera's videos: more than one where some shards had a GPU and others none."""
     return sorted(
         {record.data.encoders[camera] for record in records if record.data and camera in record.data.encoders}
     )
 
 
-def _version_of(distribution: str) -> str:
-    try:
-        return installed.version(distribution)
-    except installed.PackageNotFoundError:
-        return UNKNOWN_VERSION
+def recorded_pixel_hashes(document: Mapping[str, object]) -> PixelHashes | None:
+    """By augmented episode and camera, the hash in a document; None if it is of another format."""
+    episodes: Any = document.get("episodes")
+    if episodes is None:
+        return None
+    return {
+        (f"episode {entry['episodeIndex']}", camera): version["pixelHash"]
+        for entry in episodes
+        for camera, version in entry["cameras"].items()
+    }

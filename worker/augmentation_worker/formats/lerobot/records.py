@@ -1,93 +1,29 @@
-"""What a shard records of its finished work, as text of a few hundred bytes an augmented video.
-
-One key an episode, so that a shard that starts again knows what it need not do, and the publish phase, which has
-seen none of the files, can name each in its commit. Everything a record names is on the hub before it is recorded.
-"""
+"""What a shard records of a LeRobot dataset: one entry per episode, and one for the rows at its end."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
+from typing_extensions import override
 
-from augmentation_worker.dataset_path import DatasetPath
-from augmentation_worker.storage.port import StoredFile
+from augmentation_worker.formats.records import BlobRecord, Record, ShardRecords, UnitRecord, most_units_per_shard
 
 DATA_KEY = "data"
-ORIGINAL_VIDEOS_KEY = "original-videos"
-PICTURE_KEY = "picture"
 _EPISODE_KEY_PREFIX = "episode-"
-_LONGEST_INDEX, _LONGEST_QUOTE = 9, 60
-
-RECORDS_BYTES = 1_000_000
-"""What the records of one shard may take of its ConfigMap, which stops at 1 MiB."""
-MAX_PARTS_PER_SHARD = 400
-"""Recorded episodes or blocks per shard at most: each is a write of the whole ConfigMap."""
 EPISODE_RECORD_BYTES = 250
 VIDEO_RECORD_BYTES = 810
 """Most that is recorded of an episode, and of each augmented version of it per camera."""
 
 
-def parts_per_shard(record_bytes: int) -> int:
-    """Parts of work whose records, of `record_bytes` at most, fit into one ConfigMap; at least 1."""
-    return max(1, min(MAX_PARTS_PER_SHARD, RECORDS_BYTES // record_bytes))
-
-
 def most_episodes_per_shard(videos_per_episode: int) -> int:
     """Episodes whose records fit into one ConfigMap, by their augmented versions times augmented cameras."""
-    return parts_per_shard(EPISODE_RECORD_BYTES + VIDEO_RECORD_BYTES * videos_per_episode)
+    return most_units_per_shard(EPISODE_RECORD_BYTES + VIDEO_RECORD_BYTES * videos_per_episode)
 
 
 def episode_key(episode_index: int) -> str:
     """Key under which the source episode with this index is recorded."""
     return f"{_EPISODE_KEY_PREFIX}{episode_index:06d}"
-
-
-class RecordInvalid(Exception):
-    """A manifest holds something that no worker of this version wrote."""
-
-
-def index_of(key: str, prefix: str) -> int:
-    """The number that a record's key ends with. Raises RecordInvalid."""
-    number = key.removeprefix(prefix)
-    if not (number.isascii() and number.isdecimal() and len(number) <= _LONGEST_INDEX):
-        raise RecordInvalid(f"the record {key[:_LONGEST_QUOTE]!r} has no number")
-    return int(number)
-
-
-class Record(BaseModel):
-    """Base of the records: compact JSON with nothing that is not known."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    def encode(self) -> str:
-        """JSON without a blank. Floats are written so that they read back the same."""
-        return self.model_dump_json(exclude_none=True)
-
-    @classmethod
-    def decode(cls, text: str, key: str) -> Self:
-        """Read what `encode` wrote. Raises RecordInvalid, which names the key."""
-        try:
-            return cls.model_validate_json(text)
-        except ValidationError as error:
-            raise RecordInvalid(f"the record {key} cannot be read: {error.errors()[0]['msg']}") from error
-
-
-class BlobRecord(Record):
-    """A file of the result whose content is on the hub."""
-
-    path: DatasetPath
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-    size: int = Field(ge=0)
-
-
-def record_of(stored: StoredFile) -> BlobRecord:
-    """What is recorded of a file that was stored."""
-    return BlobRecord(path=stored.path, sha256=stored.sha256, size=stored.size)
-
-
-def stored_of(record: BlobRecord) -> StoredFile:
-    """The stored file that a record names."""
-    return StoredFile(record.path, record.sha256, record.size)
 
 
 class CopyRecord(Record):
@@ -96,14 +32,14 @@ class CopyRecord(Record):
     Attributes:
         frames: frames written.
         pixel_hash: hash of the augmented pixels before they were encoded.
-        statistics: by statistic (min, max, mean, std, q01, …) one value a channel, over [0, 1]; count has one value.
-        parameters: what the transforms drew.
+        statistics: by statistic (min, max, mean, std, q01, …) one value per channel, over [0, 1]; count has one value.
+        parameters: what was sampled for the transforms.
     """
 
     frames: int
     pixel_hash: str
     statistics: dict[str, list[float]]
-    parameters: dict[str, object] = {}
+    parameters: dict[str, object] = Field({})
 
 
 class VideoCopyRecord(CopyRecord):
@@ -129,7 +65,7 @@ class RowsRecord(BlobRecord):
     rows: int = Field(ge=0)
 
 
-class EpisodeRecord(Record):
+class EpisodeRecord(UnitRecord):
     """All that a shard made of one source episode.
 
     Attributes:
@@ -139,7 +75,7 @@ class EpisodeRecord(Record):
     """
 
     videos: dict[str, tuple[VideoRecord, ...]]
-    pictures: dict[str, tuple[CopyRecord, ...]] = {}
+    pictures: dict[str, tuple[CopyRecord, ...]] = Field({})
     rows: tuple[RowsRecord, ...] = ()
 
     @property
@@ -154,17 +90,12 @@ class EpisodeRecord(Record):
         return tuple(copy for video in self.videos[camera] for copy in video.copies)
 
     @property
-    def files(self) -> tuple[BlobRecord, ...]:
-        """All its files."""
+    @override
+    def blobs(self) -> tuple[BlobRecord, ...]:
         return (*(video for videos in self.videos.values() for video in videos), *self.rows)
 
-    @property
-    def size(self) -> int:
-        """Bytes of all its files."""
-        return sum(file.size for file in self.files)
 
-
-class DataRecord(Record):
+class DataRecord(UnitRecord):
     """The end of the shard: the rows of its augmented episodes.
 
     Attributes:
@@ -176,43 +107,34 @@ class DataRecord(Record):
 
     file: BlobRecord | None = None
     rows: int = 0
-    encodings: dict[str, dict[str, object]] = {}
-    encoders: dict[str, str] = {}
+    encodings: dict[str, dict[str, object]] = Field({})
+    encoders: dict[str, str] = Field({})
+
+    @property
+    @override
+    def blobs(self) -> tuple[BlobRecord, ...]:
+        return () if self.file is None else (self.file,)
 
 
-class OriginalVideosRecord(Record):
-    """The source's video files that this shard has carried over."""
-
-    files: tuple[BlobRecord, ...]
-
-
-class ShardRecords(BaseModel):
-    """A shard's whole manifest, read.
+@dataclass(frozen=True)
+class EpisodeRecords:
+    """What a shard has recorded, read.
 
     Attributes:
         episodes: by source episode_index.
         data: None until the shard is finished.
-        picture: of its first episode, before and after.
     """
 
-    model_config = ConfigDict(frozen=True)
-
-    episodes: dict[int, EpisodeRecord]
+    episodes: Mapping[int, EpisodeRecord]
     data: DataRecord | None
-    original_videos: tuple[BlobRecord, ...]
-    picture: BlobRecord | None = None
 
     @classmethod
-    def read(cls, manifest: Mapping[str, str]) -> Self:
-        """Read a manifest; keys of other writers are passed over. Raises RecordInvalid."""
+    def of(cls, records: ShardRecords) -> Self:
+        """The records of a shard by the episodes that they are of."""
+        data = records.units.get(DATA_KEY)
         episodes = {
-            index_of(key, _EPISODE_KEY_PREFIX): EpisodeRecord.decode(text, key)
-            for key, text in manifest.items()
-            if key.startswith(_EPISODE_KEY_PREFIX)
+            int(key.removeprefix(_EPISODE_KEY_PREFIX)): record
+            for key, record in records.units.items()
+            if isinstance(record, EpisodeRecord)
         }
-        data = DataRecord.decode(manifest[DATA_KEY], DATA_KEY) if DATA_KEY in manifest else None
-        originals: tuple[BlobRecord, ...] = ()
-        if ORIGINAL_VIDEOS_KEY in manifest:
-            originals = OriginalVideosRecord.decode(manifest[ORIGINAL_VIDEOS_KEY], ORIGINAL_VIDEOS_KEY).files
-        picture = BlobRecord.decode(manifest[PICTURE_KEY], PICTURE_KEY) if PICTURE_KEY in manifest else None
-        return cls(episodes=episodes, data=data, original_videos=originals, picture=picture)
+        return cls(episodes, data if isinstance(data, DataRecord) else None)

@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 from augmentation_api import Augmentation, FailureReason
+from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats.images import block_file
 from augmentation_worker.formats.images.block_check import WrittenBlock, check_written_block
@@ -45,7 +46,9 @@ def dataset(rows: int) -> ImageDataset:
 
 
 def write(local: Path, rows: int, *, copies: int = 3) -> tuple[Block, WrittenBlock]:
-    block = Block(0, dataset(rows).files[0], 0, rows, (range(rows),), False, copies, "augmented/a.parquet")
+    block = Block(
+        dataset(rows).files[0], 0, rows, (range(rows),), False, copies, index=0, path=DatasetPath("augmented/a.parquet")
+    )
     writer = BlockWriter(dataset(rows), AUGMENTATION, ("image",), torch.device("cpu"), lambda versions: None)
     return block, writer.write(block, GeneratedRows(rows), local)
 

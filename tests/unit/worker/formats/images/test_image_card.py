@@ -6,8 +6,8 @@ import pytest
 import yaml
 
 from augmentation_api import AugmentationJobSpec
-from augmentation_worker.formats.images.card import write_image_card
-from augmentation_worker.formats.images.plan import make_image_plan
+from augmentation_worker.formats.images.card import write_card
+from augmentation_worker.formats.images.plan import make_plan
 from tests.unit.worker.formats.images.test_image_plan import dataset
 
 SPEC = AugmentationJobSpec.model_validate({"source": {"hub": {"repoID": "lab/pictures"}}})
@@ -34,8 +34,8 @@ dataset_info:
 
 def front_matter(card: str | None, *, extends: bool = False) -> tuple[dict[str, Any], str]:
     source = dataset({"train": [5, 3]})
-    plan = make_image_plan(source, SPEC, 1, [])
-    text = write_image_card(SPEC, source, plan, card, extends=extends).decode()
+    plan = make_plan(source, SPEC, 1, [])
+    text = write_card(SPEC, source, plan, card.encode() if card is not None else None, extends=extends).decode()
     _, front, rest = text.split("---\n", 2)
     return yaml.safe_load(front), rest
 
@@ -65,6 +65,6 @@ def test_any_card_will_do(card: str | None) -> None:
 
 def test_a_card_written_twice_says_it_once() -> None:
     source = dataset({"train": [5]})
-    plan = make_image_plan(source, SPEC, 1, [])
-    once = write_image_card(SPEC, source, plan, CARD, extends=False)
-    assert write_image_card(SPEC, source, plan, once.decode(), extends=False) == once
+    plan = make_plan(source, SPEC, 1, [])
+    once = write_card(SPEC, source, plan, CARD.encode(), extends=False)
+    assert write_card(SPEC, source, plan, once, extends=False) == once

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from augmentation_api import AugmentationJobSpec
 from augmentation_worker.formats.images import plan as image_plan
 from augmentation_worker.formats.images.dataset import ImageDataset, Layout, SourceFile
-from augmentation_worker.formats.images.plan import ImagePlan, make_image_plan
+from augmentation_worker.formats.images.plan import BlockPlan, make_plan
 
 Sizes = dict[str, list[int]]
 
@@ -40,12 +40,12 @@ def dataset(sizes: Sizes, layout: Layout = Layout.PARQUET) -> ImageDataset:
 
 def planned(
     source: ImageDataset, shards: int = 1, *, mode: str = "copy", taken: Sequence[str] = (), **augmentation: Any
-) -> ImagePlan:
+) -> BlockPlan:
     spec = {"source": {"hub": {"repoID": "lab/pictures"}}, "output": {"mode": mode}, "augmentation": augmentation}
-    return make_image_plan(source, AugmentationJobSpec.model_validate(spec), shards, taken)
+    return make_plan(source, AugmentationJobSpec.model_validate(spec), shards, taken)
 
 
-def rows_made(plan: ImagePlan) -> list[int]:
+def rows_made(plan: BlockPlan) -> list[int]:
     """The source rows of all versions, in order."""
     return [
         block.file.first_row + row

@@ -5,7 +5,7 @@ import pytest
 
 from augmentation_api import FailureReason
 from augmentation_worker.failure import WorkerFailure
-from augmentation_worker.formats.lerobot.file_number import FileNumber
+from augmentation_worker.formats.lerobot.format_version import FileNumber
 from augmentation_worker.formats.lerobot.info import read_info
 from tests.unit.worker.formats.lerobot.samples import DEPTH, TOP, WRIST, info_document, info_of
 

@@ -8,9 +8,10 @@ from hypothesis import strategies as some
 from augmentation_api import Augmentation
 from augmentation_api.transforms import TransformName
 from augmentation_api.vocabulary import AugmentationMode, OutputMode
-from augmentation_worker.formats.lerobot.file_number import FileNumber
+from augmentation_worker.formats.lerobot.format_version import FileNumber
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
-from augmentation_worker.formats.lerobot.plan import Plan, PlannedEpisode, RowsMade, balanced_shares, make_plan
+from augmentation_worker.formats.lerobot.plan import EpisodePlan, PlannedEpisode, RowsMade, make_plan
+from augmentation_worker.formats.shares import balanced_shares
 from tests.unit.worker.formats.lerobot.samples import (
     DEPTH,
     FIXTURE_V21,
@@ -30,7 +31,7 @@ def metadata_with(lengths: list[int], **changes: int) -> DatasetMetadata:
     return metadata_of(episode_rows(lengths), **changes)
 
 
-def all_videos(plan: Plan, metadata: DatasetMetadata) -> list[str]:
+def all_videos(plan: EpisodePlan, metadata: DatasetMetadata) -> list[str]:
     return [
         metadata.info.video_file(camera.key, number)
         for episode in plan.episodes

@@ -5,20 +5,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from augmentation_worker.formats.lerobot.records import (
-    MAX_PARTS_PER_SHARD,
-    RECORDS_BYTES,
-    BlobRecord,
     DataRecord,
     EpisodeRecord,
-    OriginalVideosRecord,
-    RecordInvalid,
+    EpisodeRecords,
     RowsRecord,
-    ShardRecords,
     VideoCopyRecord,
     VideoRecord,
     episode_key,
     most_episodes_per_shard,
-    parts_per_shard,
+)
+from augmentation_worker.formats.port import Shard, Unit
+from augmentation_worker.formats.records import (
+    MAX_UNITS_PER_SHARD,
+    RECORDS_BYTES,
+    BlobRecord,
+    FilesRecord,
+    ShardRecords,
+    most_units_per_shard,
 )
 
 SHA = "0123456789abcdef" * 4
@@ -46,25 +49,17 @@ def test_a_manifest_reads_back_exactly() -> None:
     manifest = {
         episode_key(12): episode_record().encode(),
         "data": data.encode(),
-        "original-videos": OriginalVideosRecord(files=(blob,)).encode(),
+        "original-videos": FilesRecord(files=(blob,)).encode(),
         "note": "of somebody else",
     }
-    records = ShardRecords.read(manifest)
-    assert records.episodes == {12: episode_record()}
-    assert (records.data, records.original_videos) == (data, (blob,))
-
-
-def test_an_empty_manifest_is_a_shard_that_has_not_begun() -> None:
-    assert ShardRecords.read({}) == ShardRecords(episodes={}, data=None, original_videos=())
+    units = (Unit(episode_key(12), "episode 12", EpisodeRecord), Unit("data", "the rows", DataRecord))
+    records = ShardRecords.read(Shard(0, units, (blob.path,), makes_preview=False, task="", product=""), manifest)
+    assert EpisodeRecords.of(records) == EpisodeRecords({12: episode_record()}, data)
+    assert records.originals == (blob,)
 
 
 def test_a_full_shard_of_three_copies_fits_into_a_config_map() -> None:
-    assert len(episode_record().encode()) * MAX_PARTS_PER_SHARD < 1_000_000
-
-
-def test_a_damaged_record_is_named() -> None:
-    with pytest.raises(RecordInvalid, match="episode-000003"):
-        ShardRecords.read({"episode-000003": '{"videos": 1}'})
+    assert len(episode_record().encode()) * MAX_UNITS_PER_SHARD < 1_000_000
 
 
 def v21_record(copies: int = 3) -> EpisodeRecord:
@@ -86,6 +81,6 @@ def test_a_shard_has_room_for_the_records_of_its_episodes(record: Callable[[int]
 
 @given(st.integers(1, 2_000_000))
 def test_the_records_of_a_shard_fit_into_a_config_map(record_bytes: int) -> None:
-    parts = parts_per_shard(record_bytes)
-    assert 1 <= parts <= MAX_PARTS_PER_SHARD
+    parts = most_units_per_shard(record_bytes)
+    assert 1 <= parts <= MAX_UNITS_PER_SHARD
     assert parts == 1 or parts * record_bytes <= RECORDS_BYTES < 2**20

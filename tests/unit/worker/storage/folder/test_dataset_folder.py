@@ -13,7 +13,7 @@ import pytest
 from augmentation_api import FailureReason
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
-from augmentation_worker.formats.conventions import CONVENTIONS
+from augmentation_worker.formats.registry import CONVENTIONS
 from augmentation_worker.storage.folder import dataset_folder
 from augmentation_worker.storage.folder.dataset_folder import DatasetFolder
 from augmentation_worker.storage.folder.held_folder import EntryRefused, HeldFolder

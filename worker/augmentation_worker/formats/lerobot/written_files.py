@@ -1,18 +1,66 @@
-"""Looking into a data file that was written with pictures: it is read back and compared with the source."""
+"""Checks of files that were written, read back: before they are stored, and of some after they were fetched back.
+
+Images need a decoder, and that torch, which takes seconds to import: only when there is one to check.
+"""
 
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from augmentation_worker.formats.integrity import broken
 from augmentation_worker.formats.lerobot.data_table import SourceRows, augmented_rows
-from augmentation_worker.formats.lerobot.info import DatasetInfo
-from augmentation_worker.formats.lerobot.integrity import broken
+from augmentation_worker.formats.lerobot.info import Camera, DatasetInfo
 from augmentation_worker.formats.lerobot.plan import PlannedCopy, PlannedEpisode
+from augmentation_worker.media.video.check import check_video
+from augmentation_worker.media.video.container_file import VideoInvalid
 
 
-def check_written_rows(
+def check_written_video(local: Path, path: str, rate: Fraction, frames: int) -> None:
+    """The video has `frames` frames, each at its time, and decodes at both ends.
+
+    Raises:
+        WorkerFailure: INTEGRITY_CHECK_FAILED, with the path in the dataset.
+    """
+    try:
+        check_video(local, rate, frames)
+    except VideoInvalid as error:
+        place = "" if error.frame is None else f"frame {error.frame} "
+        raise broken(f"{path}: {place}{error.found}") from error
+
+
+def check_written_pictures(
+    local: Path,
+    path: str,
+    episode: PlannedEpisode,
+    copies: Sequence[PlannedCopy],
+    source: SourceRows,
+    info: DatasetInfo,
+    cameras: Sequence[Camera],
+) -> None:
+    """All but the pictures is the source's, and the first and last picture of the augmented cameras can be decoded.
+
+    Raises:
+        WorkerFailure: INTEGRITY_CHECK_FAILED with the first finding.
+    """
+    from augmentation_worker.formats.lerobot.episode_pictures import (  # noqa: PLC0415
+        UnusablePicture,
+        decode_picture_of,
+        picture_contents,
+    )
+
+    for row in _check_written_rows(local, path, episode, copies, source, info):
+        for camera in cameras:
+            try:
+                (content,) = picture_contents(row, camera.key, 0)
+                decode_picture_of(camera, 0, content)
+            except UnusablePicture as error:
+                raise broken(f"{path}, camera {camera.key}: {error.found}") from error
+
+
+def _check_written_rows(
     local: Path,
     path: str,
     episode: PlannedEpisode,

@@ -2,24 +2,51 @@
 
 from collections.abc import Iterator
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from augmentation_api import Augmentation, FailureReason
+from augmentation_api import Augmentation, AugmentationJobSpec, FailureReason
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats.images.dataset import ImageDataset
-from augmentation_worker.formats.images.plan import ImagePlan
+from augmentation_worker.formats.images.detection import find_image_dataset
+from augmentation_worker.formats.images.plan import BlockPlan
+from augmentation_worker.formats.images.resolve import checked_plan
 from augmentation_worker.formats.images.rows import damaged, open_rows
 from augmentation_worker.formats.images.versions import pipelines_of
-from augmentation_worker.formats.lerobot.before_and_after import MOST_CAMERAS, MOST_COPIES, drawn_line, pixels_of
-from augmentation_worker.media.contact_sheet import Cell, draw_contact_sheet
+from augmentation_worker.media.contact_sheet import (
+    MOST_CAMERAS,
+    MOST_COPIES,
+    Cell,
+    draw_contact_sheet,
+    drawn_line,
+    pixels_of,
+)
 from augmentation_worker.media.images.encoded import decode_picture
 from augmentation_worker.media.images.header import PictureInvalid
 from augmentation_worker.storage.port import SourceDataset
 
 
-def draw_first_row(dataset: ImageDataset, plan: ImagePlan, augmentation: Augmentation, source: SourceDataset) -> bytes:
+def preview(source: SourceDataset, spec: AugmentationJobSpec, scratch: Path, row: int | None) -> bytes:
+    """Draw a row of a source; None: the first that the job selects.
+
+    Raises:
+        WorkerFailure: what the job itself would fail with before it starts.
+    """
+    dataset = find_image_dataset(source, scratch)
+    plan = checked_plan(spec, dataset, source, None)
+    if row is None:
+        return draw_first_row(dataset, plan, spec.augmentation, source)
+    if row >= dataset.rows or not spec.augmentation.selects_episode(row):
+        raise WorkerFailure(
+            FailureReason.SELECTION_EMPTY,
+            f"--episode {row}: none of the {plan.selected_rows} rows that the job selects, of {dataset.rows}",
+        )
+    return _draw_row(dataset, plan, spec.augmentation, row, source)
+
+
+def draw_first_row(dataset: ImageDataset, plan: BlockPlan, augmentation: Augmentation, source: SourceDataset) -> bytes:
     """Draw the first selected row that has a picture, as it is and as the job makes it, before encoding.
 
     Returns:
@@ -40,8 +67,8 @@ def draw_first_row(dataset: ImageDataset, plan: ImagePlan, augmentation: Augment
     return _sheet(dataset, plan, augmentation, block.file.first_row + block.start, [[Cell("no picture", nothing)]])
 
 
-def draw_row(
-    dataset: ImageDataset, plan: ImagePlan, augmentation: Augmentation, row: int, source: SourceDataset
+def _draw_row(
+    dataset: ImageDataset, plan: BlockPlan, augmentation: Augmentation, row: int, source: SourceDataset
 ) -> bytes:
     """Draw one row; columns that are empty in it are left out.
 
@@ -60,7 +87,7 @@ def draw_row(
 
 
 def _lines(
-    dataset: ImageDataset, plan: ImagePlan, augmentation: Augmentation, row: int, table: pa.Table
+    dataset: ImageDataset, plan: BlockPlan, augmentation: Augmentation, row: int, table: pa.Table
 ) -> list[list[Cell]]:
     lines = [
         list(_cells(dataset, plan, augmentation, name, row, table.column(name).to_pylist()[0]))
@@ -70,7 +97,7 @@ def _lines(
 
 
 def _sheet(
-    dataset: ImageDataset, plan: ImagePlan, augmentation: Augmentation, row: int, lines: list[list[Cell]]
+    dataset: ImageDataset, plan: BlockPlan, augmentation: Augmentation, row: int, lines: list[list[Cell]]
 ) -> bytes:
     left_out = max(0, len(plan.columns) - MOST_CAMERAS), max(0, plan.copies - MOST_COPIES)
     more = f" ({left_out[0]} more columns, {left_out[1]} more versions)" if any(left_out) else ""
@@ -82,7 +109,7 @@ def _sheet(
 
 def _cells(
     dataset: ImageDataset,
-    plan: ImagePlan,
+    plan: BlockPlan,
     augmentation: Augmentation,
     column: str,
     row: int,

@@ -1,34 +1,60 @@
 """One frame before and after: a row a camera, the original first, then its augmented versions and what was drawn."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
-from augmentation_api import Augmentation
+from augmentation_api import Augmentation, AugmentationJobSpec, FailureReason
 from augmentation_worker.dataset_path import DatasetPath
+from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.formats.lerobot.copy_record import pipelines_of
 from augmentation_worker.formats.lerobot.data_table import SourceRows
-from augmentation_worker.formats.lerobot.episode_pictures import decode_picture_of, picture_contents
-from augmentation_worker.formats.lerobot.frame_rate import frame_rate
+from augmentation_worker.formats.lerobot.episode_pictures import UnusablePicture, decode_picture_of, picture_contents
 from augmentation_worker.formats.lerobot.info import Camera
-from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
-from augmentation_worker.formats.lerobot.plan import Plan, PlannedEpisode
-from augmentation_worker.formats.lerobot.statistics import channel_means
-from augmentation_worker.media.contact_sheet import Cell, draw_contact_sheet
+from augmentation_worker.formats.lerobot.metadata import DatasetMetadata, load_metadata
+from augmentation_worker.formats.lerobot.plan import EpisodePlan, PlannedEpisode, make_plan
+from augmentation_worker.formats.lerobot.supported import check_cameras
+from augmentation_worker.media.contact_sheet import (
+    MOST_CAMERAS,
+    MOST_COPIES,
+    Cell,
+    draw_contact_sheet,
+    drawn_line,
+    pixels_of,
+)
+from augmentation_worker.media.video.container_file import VideoInvalid
 from augmentation_worker.media.video.decoder import decode_segment
 from augmentation_worker.media.video.segment import VideoSegment
-from augmentation_worker.transforms.pipeline import sample_pipeline
+from augmentation_worker.storage.port import SourceDataset
 
-MOST_CAMERAS, MOST_COPIES = 8, 8
-"""Shown of a job that has more."""
+
+def preview(source: SourceDataset, spec: AugmentationJobSpec, episode: int | None) -> bytes:
+    """Draw an episode of a source; None: the first that the job selects.
+
+    Raises:
+        WorkerFailure: what the job itself would fail with before it starts.
+    """
+    metadata = load_metadata(source)
+    check_cameras(spec, metadata.info)
+    plan = make_plan(metadata, spec, 1)
+    chosen = next((each for each in plan.episodes if episode in (None, each.source.index)), None)
+    if chosen is None:
+        wanted = spec.augmentation.episodes if episode is None else f"--episode {episode}"
+        raise WorkerFailure(
+            FailureReason.SELECTION_EMPTY,
+            f"{wanted}: none of the {len(plan.episodes)} episodes that the job selects, of {len(metadata.episodes)}",
+        )
+    try:
+        return before_and_after(metadata, plan, spec.augmentation, chosen, source.open)
+    except (VideoInvalid, UnusablePicture) as error:
+        raise WorkerFailure(FailureReason.SOURCE_INVALID, f"{source.name}: {error.found}") from error
 
 
 def before_and_after(
     metadata: DatasetMetadata,
-    plan: Plan,
+    plan: EpisodePlan,
     augmentation: Augmentation,
     episode: PlannedEpisode,
     open_file: Callable[[DatasetPath], Path],
@@ -71,11 +97,8 @@ def _row(
 ) -> Iterator[Cell]:
     original = _frame(metadata, episode, camera, frame, open_file)
     yield Cell(camera.key, pixels_of(original), ("original",))
-    mean = channel_means(metadata.table, episode.source.index, metadata.stats_json, camera.key)
-    for copy in episode.copies[:MOST_COPIES]:
-        pipeline = sample_pipeline(
-            augmentation, camera=camera.key, episode=episode.source.index, copy=copy.copy, episode_mean=mean
-        )
+    pipelines = pipelines_of(augmentation, metadata, episode, camera)
+    for copy, pipeline in zip(episode.copies[:MOST_COPIES], pipelines, strict=False):
         caption = tuple(drawn_line(name, drawn) for name, drawn in pipeline.parameters.items())
         yield Cell(f"episode {copy.episode_index}", pixels_of(pipeline(original, frame)), caption)
 
@@ -95,24 +118,5 @@ def _frame(
     span, info = episode.source.videos[camera.key], metadata.info
     first = round(span.from_timestamp * info.fps) + frame
     path = open_file(info.video_file(camera.key, span.file))
-    (original,) = decode_segment(VideoSegment(path, first, 1, frame_rate(info.fps)))
+    (original,) = decode_segment(VideoSegment(path, first, 1, info.frame_rate))
     return original
-
-
-def pixels_of(frames: torch.Tensor) -> npt.NDArray[np.uint8]:
-    """The first of uint8 [N, 3, H, W], as [H, W, 3]."""
-    pixels: npt.NDArray[np.uint8] = frames[0].permute(1, 2, 0).contiguous().numpy()
-    return pixels
-
-
-def drawn_line(transform: str, drawn: Mapping[str, object]) -> str:
-    """What was drawn for a transform, in a line."""
-    return f"{transform}: " + ", ".join(f"{name} {_short(value)}" for name, value in drawn.items())
-
-
-def _short(value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
-    if isinstance(value, list | tuple):
-        return f"{len(value)} of them" if value and isinstance(value[0], dict) else str(list(map(_short, value)))
-    return str(value)

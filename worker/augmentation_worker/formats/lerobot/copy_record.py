@@ -1,30 +1,28 @@
-"""What is sampled for, and recorded of, a copy of an episode, whether its frames are videos or pictures."""
+"""The pipelines and recorded statistics of an episode's copies, whether its frames are stored as video or images."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
+from augmentation_api import Augmentation
 from augmentation_worker.formats.lerobot.info import Camera
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
 from augmentation_worker.formats.lerobot.plan import PlannedEpisode
 from augmentation_worker.formats.lerobot.statistics import channel_means, shortened, statistics_columns
 from augmentation_worker.media.image_statistics import ImageStatistics
-from augmentation_worker.phases.session import Session
 from augmentation_worker.transforms.pipeline import EpisodeTransform, sample_pipeline
 
 
-def pipeline_of(
-    session: Session, metadata: DatasetMetadata, episode: PlannedEpisode, camera: Camera, copy: int
-) -> EpisodeTransform:
-    """The transforms of a copy as a camera sees it."""
+def pipelines_of(
+    augmentation: Augmentation, metadata: DatasetMetadata, episode: PlannedEpisode, camera: Camera
+) -> list[EpisodeTransform]:
+    """The transforms of each copy of an episode for a camera."""
     mean = channel_means(metadata.table, episode.source.index, metadata.stats_json, camera.key)
-    return sample_pipeline(
-        session.job.spec.augmentation,
-        camera=camera.key,
-        episode=episode.source.index,
-        copy=copy,
-        episode_mean=mean,
-    )
+    source = episode.source.index
+    return [
+        sample_pipeline(augmentation, camera=camera.key, episode=source, copy=copy.copy, episode_mean=mean)
+        for copy in episode.copies
+    ]
 
 
 def recorded_statistics(metadata: DatasetMetadata, camera: str, statistics: ImageStatistics) -> dict[str, list[float]]:

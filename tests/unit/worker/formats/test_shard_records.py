@@ -1,0 +1,88 @@
+"""The records of a shard: what it was planned to do is read, and nothing else that somebody may have written."""
+
+import pytest
+
+from augmentation_api import FailureReason
+from augmentation_worker.dataset_path import DatasetPath
+from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.formats.images.records import BlockRecord, block_key
+from augmentation_worker.formats.lerobot.records import EpisodeRecord, episode_key
+from augmentation_worker.formats.port import Shard, Unit
+from augmentation_worker.formats.records import (
+    ORIGINALS_KEY,
+    PREVIEW_KEY,
+    BlobRecord,
+    FilesRecord,
+    RecordInvalid,
+    ShardRecords,
+    UnitRecord,
+    check_complete,
+)
+from augmentation_worker.formats.result_files import PREVIEW_PATH
+
+CARRIED = DatasetPath("videos/own.mp4")
+
+
+def blob(path: str) -> BlobRecord:
+    return BlobRecord(path=DatasetPath(path), sha256="a" * 64, size=1)
+
+
+def shard(index: int, key: str, record: type[UnitRecord]) -> Shard:
+    unit = Unit(key=key, title=key, record=record)
+    return Shard(index, (unit,), (CARRIED,), makes_preview=index == 0, task="", product="")
+
+
+def manifest(preview: str, **units: UnitRecord) -> dict[str, str]:
+    """What a worker has written that was taken over: its own files, and others."""
+    return {
+        **{key.replace("_", "-"): record.encode() for key, record in units.items()},
+        ORIGINALS_KEY: FilesRecord(files=(blob(CARRIED), blob("videos/of-shard-0.mp4"), blob("README.md"))).encode(),
+        PREVIEW_KEY: blob(preview).encode(),
+    }
+
+
+@pytest.mark.parametrize("path", [PREVIEW_PATH, "README.md", "meta/info.json"])
+def test_a_shard_publishes_its_own_episodes_and_files_alone(path: str) -> None:
+    own = EpisodeRecord(videos={})
+    written = manifest(path, episode_000000=own, episode_000001=own, episode_000007=own, data=own)
+    records = ShardRecords.read(shard(1, episode_key(1), EpisodeRecord), written)
+    assert list(records.units) == [episode_key(1)]
+    assert [file.path for file in records.originals] == [CARRIED]
+    assert records.preview is None
+
+
+@pytest.mark.parametrize("path", [PREVIEW_PATH, "README.md"])
+def test_the_first_shard_publishes_the_preview_at_its_place(path: str) -> None:
+    records = ShardRecords.read(shard(0, episode_key(0), EpisodeRecord), manifest(path))
+    assert (records.preview == blob(PREVIEW_PATH)) == (path == PREVIEW_PATH)
+    assert (records.preview is None) == (path != PREVIEW_PATH)
+
+
+@pytest.mark.parametrize("path", [PREVIEW_PATH, "README.md"])
+def test_a_shard_of_images_publishes_its_own_blocks_and_files_alone(path: str) -> None:
+    own = BlockRecord(file=blob("augmented/b.parquet"), rows=1, pixel_hash={})
+    written = manifest(path, block_000000=own, block_000001=own)
+    records = ShardRecords.read(shard(1, block_key(1), BlockRecord), written)
+    assert [each.path for each in records.blobs] == [CARRIED, "augmented/b.parquet"]
+    first = ShardRecords.read(shard(0, block_key(0), BlockRecord), written)
+    assert (first.preview is not None) == (path == PREVIEW_PATH)
+
+
+def test_an_empty_manifest_is_a_shard_that_has_not_begun() -> None:
+    assert ShardRecords.read(shard(0, episode_key(0), EpisodeRecord), {}) == ShardRecords({})
+
+
+def test_a_damaged_record_is_named() -> None:
+    with pytest.raises(RecordInvalid, match="episode-000003"):
+        ShardRecords.read(shard(0, episode_key(3), EpisodeRecord), {"episode-000003": '{"videos": 1}'})
+
+
+def test_what_a_shard_has_not_recorded_is_named() -> None:
+    shards = [shard(0, "episode-000000", EpisodeRecord), shard(1, "episode-000004", EpisodeRecord)]
+    complete = ShardRecords({"episode-000000": EpisodeRecord(videos={})}, (blob(CARRIED),), blob(PREVIEW_PATH))
+    with pytest.raises(WorkerFailure) as caught:
+        check_complete(shards, [complete, ShardRecords({})])
+    assert caught.value.reason is FailureReason.INTERNAL_ERROR
+    assert f"episode-000004 (shard 1), {CARRIED} (shard 1); retry" in caught.value.message
+    with pytest.raises(WorkerFailure, match=r"the preview \(shard 0\)"):
+        check_complete(shards[:1], [ShardRecords(complete.units, complete.originals)])

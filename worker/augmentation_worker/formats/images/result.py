@@ -1,0 +1,106 @@
+"""The result of a job on an image dataset: laid out, assembled from the shards' records, and checked."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+
+from typing_extensions import override
+
+from augmentation_worker.dataset_path import DatasetPath
+from augmentation_worker.formats.images.card import write_card
+from augmentation_worker.formats.images.dataset import ImageDataset
+from augmentation_worker.formats.images.integrity import check_opens, check_records
+from augmentation_worker.formats.images.plan import BlockPlan, PlannedShard
+from augmentation_worker.formats.images.provenance import write_provenance
+from augmentation_worker.formats.images.records import BlockRecord, block_key
+from augmentation_worker.formats.images.rows import open_rows
+from augmentation_worker.formats.port import Outline, Plan, Shard, ShardMaker, Unit
+from augmentation_worker.formats.records import ShardRecords
+from augmentation_worker.formats.result_files import CARD_PATH, OWN_PATHS, PREVIEW_PATH
+from augmentation_worker.storage.git_attributes import ATTRIBUTES_PATH, changed_attributes
+from augmentation_worker.storage.port import StoredFile
+from augmentation_worker.storage.provenance import PROVENANCE_PATH
+from augmentation_worker.work import Work
+
+
+@dataclass(frozen=True)
+class ImagesPlan(Plan):
+    """A plan, with what it was made from."""
+
+    work: Work
+    dataset: ImageDataset
+    plan: BlockPlan
+
+    @cached_property
+    @override
+    def outline(self) -> Outline:
+        plan = self.plan
+        return Outline(
+            shards=tuple(_shard(shard) for shard in plan.shards),
+            cameras=len(plan.columns),
+            # Files at the top that are no data, such as a license.
+            carried=tuple(
+                path
+                for path in sorted(self.work.source.paths)
+                if "/" not in path and path not in OWN_PATHS and path not in self.dataset.data_paths
+            ),
+            abandoned=plan.abandoned,
+            described_by=(CARD_PATH, PROVENANCE_PATH, PREVIEW_PATH),
+            total_episodes=plan.total_rows,
+            total_frames=plan.total_rows,
+            content=f"{plan.total_rows} rows",
+            change=f"{'Replace' if plan.in_place else 'Add'} {plan.augmented_rows} augmented rows",
+        )
+
+    @contextmanager
+    @override
+    def maker(self, shard: Shard) -> Iterator[ShardMaker]:
+        from augmentation_worker.formats.images.shard import BlockMaker  # noqa: PLC0415 (torch: takes seconds)
+
+        with open_rows(self.dataset, self.work.source) as rows:
+            yield BlockMaker(self.work, self.dataset, self.plan, self.plan.shards[shard.index], rows)
+
+    @override
+    def assemble(self, records: Sequence[ShardRecords]) -> tuple[Mapping[DatasetPath, bytes], Sequence[StoredFile]]:
+        work, blocks = self.work, self._blocks(records)
+        check_records(self.plan, blocks)
+        card = work.source.read(CARD_PATH)
+        return {
+            CARD_PATH: write_card(work.spec, self.dataset, self.plan, card, extends=work.extends_source),
+            PROVENANCE_PATH: write_provenance(
+                work.job_uid, work.spec, work.source.origin, self.dataset, self.plan, blocks
+            ),
+            **changed_attributes(work.output.read(ATTRIBUTES_PATH)),
+        }, []
+
+    @override
+    def check_stored_result(self, records: Sequence[ShardRecords], written: Mapping[DatasetPath, bytes]) -> None:
+        folder, card = self.work.scratch / "result", written[CARD_PATH]
+        check_opens(self.dataset, self.plan, self._blocks(records), card, self.work.output, folder)
+
+    def _blocks(self, records: Sequence[ShardRecords]) -> Mapping[int, BlockRecord]:
+        units = {key: record for each in records for key, record in each.units.items()}
+        recorded = ((block.index, units[block_key(block.index)]) for block in self.plan.blocks)
+        return {index: record for index, record in recorded if isinstance(record, BlockRecord)}
+
+
+def _shard(shard: PlannedShard) -> Shard:
+    units = [
+        Unit(
+            key=block_key(block.index),
+            title=block.path,
+            record=BlockRecord,
+            episodes=block.selected_rows,
+            frames=block.versions,
+        )
+        for block in shard.blocks
+    ]
+    return Shard(
+        index=shard.index,
+        units=tuple(units),
+        carried=shard.carried,
+        makes_preview=shard.index == 0,
+        task=f"{shard.selected_rows} rows in {len(shard.blocks)} blocks",
+        product=f"{shard.versions} augmented rows",
+    )

@@ -1,0 +1,56 @@
+"""LeRobot datasets of versions v3.0 and v2.1, behind the port of formats."""
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from typing_extensions import override
+
+from augmentation_api import AugmentationJobSpec
+from augmentation_worker.dataset_path import DatasetPath
+from augmentation_worker.formats.lerobot.format_version import FORMATS
+from augmentation_worker.formats.lerobot.info import INFO_PATH
+from augmentation_worker.formats.lerobot.layout import check_order_of_data_files
+from augmentation_worker.formats.lerobot.metadata import load_metadata
+from augmentation_worker.formats.lerobot.plan import make_plan
+from augmentation_worker.formats.lerobot.provenance import recorded_pixel_hashes
+from augmentation_worker.formats.lerobot.resolve import resolve
+from augmentation_worker.formats.lerobot.result import LeRobotPlan
+from augmentation_worker.formats.port import Format, PixelHashes, Resolution
+from augmentation_worker.storage.port import SourceDataset
+from augmentation_worker.work import Work
+
+
+class LeRobot(Format):
+    """Datasets that LeRobot records and reads."""
+
+    name = "LeRobot dataset"
+    marker = f"has {INFO_PATH}"
+    metadata = ("meta/",)
+    version_tags = tuple(FORMATS)
+
+    @override
+    def claims(self, paths: Collection[DatasetPath]) -> bool:
+        return INFO_PATH in paths
+
+    @override
+    def resolve(
+        self, source: SourceDataset, spec: AugmentationJobSpec, scratch: Path, max_frames: int | None
+    ) -> Resolution:
+        return resolve(source, spec, max_frames)
+
+    @override
+    def plan(self, work: Work, shard_count: int) -> LeRobotPlan:
+        metadata = load_metadata(work.source)
+        plan = make_plan(metadata, work.spec, shard_count, carry_originals=not work.extends_source)
+        check_order_of_data_files(metadata, plan)
+        return LeRobotPlan(work, metadata, plan)
+
+    @override
+    def preview(self, source: SourceDataset, spec: AugmentationJobSpec, scratch: Path, episode: int | None) -> bytes:
+        from augmentation_worker.formats.lerobot.preview import preview  # noqa: PLC0415 (torch: takes seconds)
+
+        return preview(source, spec, episode)
+
+    @override
+    def pixel_hashes(self, provenance: Mapping[str, object]) -> PixelHashes | None:
+        return recorded_pixel_hashes(provenance)

@@ -1,0 +1,225 @@
+"""The port of dataset formats: all that the phases know of one.
+
+A format recognizes its datasets (`claims`), checks a job before a GPU is taken (`resolve`), and lays out the result
+(`plan`). The phases then make the units of the plan one by one, each recorded when it is stored, and put the result
+together (`assemble`).
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from augmentation_api import AugmentationJobSpec
+from augmentation_api.status import SourceStatus
+from augmentation_worker.dataset_path import DatasetPath
+from augmentation_worker.formats.records import ShardRecords, UnitRecord
+from augmentation_worker.storage.port import SourceDataset, StoredFile
+from augmentation_worker.work import Work
+
+PixelHashes = Mapping[tuple[str, str], str]
+"""By episode (or file of rows) of the result and camera, the hash of the augmented pixels before they were encoded."""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """The smallest part of the work that is recorded: an episode, or a block of rows.
+
+    Attributes:
+        key: under which it is recorded.
+        title: what it is, for people.
+        record: type of its record.
+        episodes: source episodes (or rows) that it augments.
+        frames: augmented frames of it per camera, all copies together.
+        completes: whether it completes the shard, after the units that are counted.
+    """
+
+    key: str
+    title: str
+    record: type[UnitRecord]
+    episodes: int = 0
+    frames: int = 0
+    completes: bool = False
+
+
+@dataclass(frozen=True)
+class Shard:
+    """What one pod does.
+
+    Attributes:
+        index: number of the shard.
+        units: its units, in the order in which they are made.
+        carried: paths of the source's files that it carries over into the result.
+        makes_preview: whether it stores the preview of the result.
+        task: what there is to do, for people, e.g. "5 episodes".
+        product: what it makes, for people, e.g. "10 augmented episodes".
+    """
+
+    index: int
+    units: tuple[Unit, ...]
+    carried: tuple[DatasetPath, ...]
+    makes_preview: bool
+    task: str
+    product: str
+
+    @property
+    def episodes(self) -> int:
+        """Source episodes (or rows) that it augments."""
+        return sum(unit.episodes for unit in self.units)
+
+    @property
+    def frames(self) -> int:
+        """Augmented frames per camera."""
+        return sum(unit.frames for unit in self.units)
+
+
+@dataclass(frozen=True)
+class Outline:
+    """The result as the phases see it, before a pixel of it exists.
+
+    Attributes:
+        shards: by index.
+        cameras: number of augmented cameras (or columns).
+        carried: paths of the source's files that publish carries over.
+        abandoned: paths of the source's files that the result does not have.
+        described_by: paths of the files that describe the result.
+        total_episodes, total_frames: of the result.
+        content: the totals, for people.
+        change: what the job does to the dataset, for people: the subject of the commit.
+        tag: version of the format by which its readers find a dataset on a hub; None if they look for none.
+    """
+
+    shards: tuple[Shard, ...]
+    cameras: int
+    carried: tuple[DatasetPath, ...]
+    abandoned: tuple[DatasetPath, ...]
+    described_by: tuple[DatasetPath, ...]
+    total_episodes: int
+    total_frames: int
+    content: str
+    change: str
+    tag: str | None = None
+
+
+class ShardMaker(Protocol):
+    """Makes the units of one shard. Every method raises WorkerFailure."""
+
+    def check(self, units: Sequence[Unit]) -> None:
+        """Find what is wrong with the source of some units before any of them is made, as far as that is cheap."""
+
+    def reads(self, unit: Unit) -> Collection[DatasetPath]:
+        """Paths of the source's large files that a unit is made from."""
+
+    def preview(self) -> bytes:
+        """A PNG: before and after."""
+
+    def make(self, unit: Unit, on_frames: Callable[[int], None]) -> UnitRecord:
+        """Make a unit, check and store its files.
+
+        Args:
+            unit: the unit.
+            on_frames: called with the number of frames of one camera that were made since the last call; what it
+                raises stops the work.
+        """
+
+
+class Plan(Protocol):
+    """The layout of a result: a pure function of spec, pinned source and number of shards, computed by every pod."""
+
+    @property
+    def outline(self) -> Outline:
+        """The plan as the phases see it."""
+
+    def maker(self, shard: Shard) -> AbstractContextManager[ShardMaker]:
+        """What makes the units of a shard."""
+
+    def assemble(self, records: Sequence[ShardRecords]) -> tuple[Mapping[DatasetPath, bytes], Sequence[StoredFile]]:
+        """Check what the shards recorded against the plan, and put the rest of the result together.
+
+        Args:
+            records: of each shard, by index; complete.
+
+        Returns:
+            The files that are new besides those recorded: small ones as bytes by path, and those stored already.
+
+        Raises:
+            WorkerFailure: INTEGRITY_CHECK_FAILED if the result would not be sound.
+        """
+
+    def check_stored_result(self, records: Sequence[ShardRecords], written: Mapping[DatasetPath, bytes]) -> None:
+        """Fetch some of the stored files back and open them as a reader would.
+
+        Raises:
+            WorkerFailure: INTEGRITY_CHECK_FAILED with the first finding.
+        """
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """What resolve finds out.
+
+    Attributes:
+        source: for the status.
+        summary: what the job will do, for people.
+        overwrites: paths of the source that nothing uses and that the result would overwrite where it extends it.
+    """
+
+    source: SourceStatus
+    summary: str
+    overwrites: tuple[DatasetPath, ...] = ()
+
+
+class Format(Protocol):
+    """A dataset format."""
+
+    @property
+    def name(self) -> str:
+        """For people."""
+
+    @property
+    def marker(self) -> str:
+        """What a dataset of this format has, for people."""
+
+    @property
+    def metadata(self) -> Collection[str]:
+        """Names of files that describe others, and of folders of such files, these with a slash at their end."""
+
+    @property
+    def version_tags(self) -> Sequence[str]:
+        """Tags by which readers look for a dataset of a version of the format on a hub, the newest first."""
+
+    def claims(self, paths: Collection[DatasetPath]) -> bool:
+        """Whether a dataset with these files is of this format."""
+
+    def resolve(
+        self, source: SourceDataset, spec: AugmentationJobSpec, scratch: Path, max_frames: int | None
+    ) -> Resolution:
+        """Find everything that can be wrong with a job, from metadata only.
+
+        Args:
+            source: the dataset at its pinned revision.
+            spec: what the job asks for.
+            scratch: writable folder.
+            max_frames: augmented frames that the job's class allows; None: no limit.
+
+        Raises:
+            WorkerFailure: naming the field, or what is wrong with the source.
+        """
+
+    def plan(self, work: Work, shard_count: int) -> Plan:
+        """Lay out the result. Raises WorkerFailure."""
+
+    def preview(self, source: SourceDataset, spec: AugmentationJobSpec, scratch: Path, episode: int | None) -> bytes:
+        """A PNG: a frame of an episode (or a row) before and after; None: the first that the job selects.
+
+        Raises:
+            WorkerFailure: what the job itself would fail with before it starts.
+        """
+
+    def pixel_hashes(self, provenance: Mapping[str, object]) -> PixelHashes | None:
+        """The hashes that a result's meta/augmentation.json records; None if it is of another format.
+
+        Raises:
+            ValueError, LookupError, TypeError, AttributeError: it is of this format, and malformed.
+        """

@@ -1,0 +1,156 @@
+"""What a shard records of its finished work, as text of a few hundred bytes per entry.
+
+One entry per unit of work, so that a shard that is restarted knows what it need not make, and the publish phase, which
+has seen none of the files, can name each in its commit. Everything a record names is stored before it is recorded.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from augmentation_api import FailureReason
+from augmentation_worker.dataset_path import DatasetPath
+from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.formats.result_files import PREVIEW_PATH
+from augmentation_worker.storage.port import StoredFile
+
+if TYPE_CHECKING:
+    from augmentation_worker.formats.port import Shard
+
+ORIGINALS_KEY = "original-videos"
+"""Key of the source's files that the shard has carried over."""
+PREVIEW_KEY = "picture"
+RECORDS_BYTES = 1_000_000
+"""What the records of one shard may take of its ConfigMap, which stops at 1 MiB."""
+MAX_UNITS_PER_SHARD = 400
+"""Recorded episodes or blocks per shard at most: each is a write of the whole ConfigMap."""
+_MOST_LISTED = 10
+
+
+def most_units_per_shard(record_bytes: int) -> int:
+    """Units of work whose records, of `record_bytes` at most, fit into one ConfigMap; at least 1."""
+    return max(1, min(MAX_UNITS_PER_SHARD, RECORDS_BYTES // record_bytes))
+
+
+class RecordInvalid(Exception):
+    """A manifest holds something that no worker of this version wrote."""
+
+
+class Record(BaseModel):
+    """Base of the records: compact JSON of known fields only."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def encode(self) -> str:
+        """JSON without a blank. Floats are written so that they read back the same."""
+        return self.model_dump_json(exclude_none=True)
+
+    @classmethod
+    def decode(cls, text: str, key: str) -> Self:
+        """Read what `encode` wrote. Raises RecordInvalid, which names the key."""
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            raise RecordInvalid(f"the record {key} cannot be read: {error.errors()[0]['msg']}") from error
+
+
+class BlobRecord(Record):
+    """A file of the result whose content is stored."""
+
+    path: DatasetPath
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    size: int = Field(ge=0)
+
+    @classmethod
+    def of(cls, stored: StoredFile) -> "BlobRecord":
+        """The record of a file that was stored."""
+        return BlobRecord(path=stored.path, sha256=stored.sha256, size=stored.size)
+
+    @property
+    def stored(self) -> StoredFile:
+        """The stored file that this names."""
+        return StoredFile(self.path, self.sha256, self.size)
+
+
+class FilesRecord(Record):
+    """The source's files that a shard has carried over."""
+
+    files: tuple[BlobRecord, ...]
+
+
+class UnitRecord(Record):
+    """Base of the records of a unit of work."""
+
+    @property
+    def blobs(self) -> tuple[BlobRecord, ...]:
+        """All files of the unit."""
+        raise NotImplementedError
+
+    @property
+    def size(self) -> int:
+        """Bytes of all its files."""
+        return sum(blob.size for blob in self.blobs)
+
+
+@dataclass(frozen=True)
+class ShardRecords:
+    """What a shard has recorded of what it was planned to do, and nothing else.
+
+    A worker that was taken over could name files of other shards, or files that no shard makes: those are never read.
+
+    Attributes:
+        units: by key.
+        originals: the source's files that are carried over.
+        preview: before and after, if this shard makes it.
+    """
+
+    units: Mapping[str, UnitRecord]
+    originals: tuple[BlobRecord, ...] = ()
+    preview: BlobRecord | None = None
+
+    @classmethod
+    def read(cls, shard: "Shard", manifest: Mapping[str, str]) -> Self:
+        """Read a shard's manifest. Raises RecordInvalid."""
+        units = {
+            unit.key: unit.record.decode(manifest[unit.key], unit.key) for unit in shard.units if unit.key in manifest
+        }
+        carried: dict[str, BlobRecord] = {}
+        if ORIGINALS_KEY in manifest:
+            carried = {file.path: file for file in FilesRecord.decode(manifest[ORIGINALS_KEY], ORIGINALS_KEY).files}
+        preview = BlobRecord.decode(manifest[PREVIEW_KEY], PREVIEW_KEY) if PREVIEW_KEY in manifest else None
+        return cls(
+            units,
+            originals=tuple(carried[path] for path in shard.carried if path in carried),
+            preview=preview if shard.makes_preview and preview and preview.path == PREVIEW_PATH else None,
+        )
+
+    @property
+    def blobs(self) -> list[BlobRecord]:
+        """Everything that the shard has stored."""
+        made = [blob for record in self.units.values() for blob in record.blobs]
+        return [*self.originals, *made, *([self.preview] if self.preview else [])]
+
+    def missing(self, shard: "Shard") -> list[str]:
+        """What the shard has not recorded, for people."""
+        carried = {file.path for file in self.originals}
+        names = [unit.title for unit in shard.units if unit.key not in self.units]
+        names += [path for path in shard.carried if path not in carried]
+        names += ["the preview"] if shard.makes_preview and self.preview is None else []
+        return [f"{name} (shard {shard.index})" for name in names]
+
+
+def check_complete(shards: Sequence["Shard"], records: Sequence[ShardRecords]) -> None:
+    """Every shard has recorded everything it was planned to do.
+
+    Raises:
+        WorkerFailure: INTERNAL_ERROR, naming what is missing.
+    """
+    missing = [name for shard, record in zip(shards, records, strict=True) for name in record.missing(shard)]
+    if missing:
+        more = len(missing) - _MOST_LISTED
+        listed = ", ".join(missing[:_MOST_LISTED]) + (f" and {more} more" if more > 0 else "")
+        raise WorkerFailure(
+            FailureReason.INTERNAL_ERROR, f"the augment phase has not recorded {listed}; retry the job (spec.attempt)"
+        )
