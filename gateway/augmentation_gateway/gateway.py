@@ -9,7 +9,6 @@ from augmentation_gateway.cache.cluster_view import ClusterView
 from augmentation_gateway.credentials.keys import ApiKey
 from augmentation_gateway.credentials.keys_in_force import KeysInForce
 from augmentation_gateway.credentials.oidc import OidcTokens
-from augmentation_gateway.jobs.status import StatusReader
 from augmentation_gateway.limits.gate import Gate
 from augmentation_gateway.limits.open_requests import OpenRequests
 from augmentation_gateway.limits.rate_limit import RateLimit
@@ -17,6 +16,7 @@ from augmentation_gateway.limits.shares import Capacity
 from augmentation_gateway.limits.streams import Streams
 from augmentation_gateway.observability.log_limit import LogLimit
 from augmentation_gateway.observability.metrics import Metrics
+from augmentation_gateway.status_reader import StatusReader
 from augmentation_kube import KubeApi
 
 _log = logging.getLogger(__name__)

@@ -1,7 +1,5 @@
 """Running the gateway: connect, start the caches, serve, and stop without cutting anybody off."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import signal

@@ -1,66 +1,65 @@
-"""What is kept of jobs beside their objects, so that it is not made again for the next request; bounded in all.
+"""Caches of values computed from jobs, bounded over all jobs.
 
-Parsed, a status takes five times the memory that it has as JSON, and every view of it some kilobytes more. Whoever
-reads every job once, in every view, must not multiply what the gateway holds.
+Parsed, a status takes five times the memory that it has as JSON, and every encoded view of it some kilobytes more. A
+client that reads every job once, in every view, must not multiply the gateway's memory.
 """
-
-from __future__ import annotations
 
 from collections import OrderedDict, deque
 from typing import Generic, TypeVar
 
 Owner = TypeVar("Owner")
 Value = TypeVar("Value")
+Entry = tuple[int, bytes]
 
 
-class Recent(Generic[Owner, Value]):
-    """The values of the owners that were asked for last. An owner is known by its identity, and held while it is kept.
+class LruCache(Generic[Owner, Value]):
+    """The values of the owners that were used last. An owner is known by its identity, and referenced while cached.
 
     Args:
-        most: how many are kept.
+        size: maximum number of values.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._held: OrderedDict[int, tuple[Owner, Value]] = OrderedDict()
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._entries: OrderedDict[int, tuple[Owner, Value]] = OrderedDict()
 
     def __len__(self) -> int:
-        return len(self._held)
+        return len(self._entries)
 
     def get(self, owner: Owner) -> Value | None:
-        """The value, or None where it is not kept."""
-        if (held := self._held.get(id(owner))) is None:
+        """The value, or None if it is not cached."""
+        if (entry := self._entries.get(id(owner))) is None:
             return None
-        self._held.move_to_end(id(owner))
-        return held[1]
+        self._entries.move_to_end(id(owner))
+        return entry[1]
 
     def put(self, owner: Owner, value: Value) -> None:
-        """Keep it; the one that was not asked for the longest is forgotten."""
-        self._held[id(owner)] = owner, value
-        if len(self._held) > self._most:
-            self._held.popitem(last=False)
+        """Cache a value; the least recently used one is evicted."""
+        self._entries[id(owner)] = owner, value
+        if len(self._entries) > self._size:
+            self._entries.popitem(last=False)
 
 
 class ByteBudget:
-    """How many bytes all together keep. Each is in a dict of its owner, and is taken out of it, the oldest first.
+    """A limit on the bytes in the dicts of many owners: the oldest entries are evicted from theirs.
 
     Args:
-        most: bytes in all.
+        size: maximum number of bytes in all.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, size: int) -> None:
+        self._size = size
         self._total = 0
-        self._kept: deque[tuple[dict[str, tuple[int, bytes]], str, tuple[int, bytes]]] = deque()
+        self._entries: deque[tuple[dict[str, Entry], str, Entry]] = deque()
 
-    def keep(self, where: dict[str, tuple[int, bytes]], name: str, entry: tuple[int, bytes]) -> None:
+    def put(self, owner: dict[str, Entry], name: str, entry: Entry) -> None:
         """Put an entry into its owner's dict."""
-        where[name] = entry
-        self._kept.append((where, name, entry))
+        owner[name] = entry
+        self._entries.append((owner, name, entry))
         self._total += len(entry[1])
-        while self._total > self._most:
-            place, kept_as, oldest = self._kept.popleft()
+        while self._total > self._size:
+            oldest_owner, oldest_name, oldest = self._entries.popleft()
             self._total -= len(oldest[1])
-            # Another version of it may be there by now, with an entry of its own.
-            if place.get(kept_as) is oldest:
-                del place[kept_as]
+            # By now its owner may have another entry of this name, which has its own place in the order.
+            if oldest_owner.get(oldest_name) is oldest:
+                del oldest_owner[oldest_name]

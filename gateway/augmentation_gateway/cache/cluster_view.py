@@ -1,10 +1,9 @@
-"""Everything the gateway knows of the cluster: jobs and classes, each kept current by a watch."""
-
-from __future__ import annotations
+"""The gateway's view of the cluster: jobs and classes, each kept current by a watch."""
 
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
+from typing import Self
 
 from augmentation_api.vocabulary import AugmentationType
 from augmentation_gateway.cache.object_cache import ObjectCache
@@ -15,8 +14,8 @@ from augmentation_kube import Collection, Reflector, Resource
 class ClusterView:
     """Caches to read from, and the tasks that keep them current while the view is entered.
 
-    A key belongs to one namespace, and so does every cache where namespaces are named: choosing the cache is then the
-    first half of deciding what a key may see.
+    A key belongs to one namespace, and so does every cache if namespaces are named: choosing the cache is then the
+    first half of the decision what a key may see.
 
     Args:
         source: the Kubernetes API.
@@ -35,10 +34,10 @@ class ClusterView:
         self._class_reflector = Reflector(source, Resource.AUGMENTATION_CLASSES, None, self.classes)
         self._tasks = AsyncExitStack()
 
-    async def __aenter__(self) -> ClusterView:
+    async def __aenter__(self) -> Self:
         group = await self._tasks.enter_async_context(asyncio.TaskGroup())
-        running = [group.create_task(each.run()) for each in (*self._job_reflectors, self._class_reflector)]
-        for task in running:
+        reflectors = (*self._job_reflectors, self._class_reflector)
+        for task in [group.create_task(reflector.run()) for reflector in reflectors]:
             self._tasks.callback(task.cancel)
         return self
 
@@ -51,19 +50,19 @@ class ClusterView:
 
     def has_default_class(self, kind: AugmentationType) -> bool:
         """Whether a job of this type that names no class will find one."""
-        return any(each.type == kind and each.default for each in self.classes.records())
+        return any(record.type == kind and record.default for record in self.classes.records())
 
     def class_of(self, job: JobRecord) -> ClassRecord | None:
         """The class a job runs as or, before that is decided, will: None where there is none."""
         raw = job.raw
         name = raw.get("status", {}).get("className") or raw["spec"].get("className")
         candidates = [
-            each
-            for each in self.classes.records()
-            if (each.name == name if name else each.default and each.type == job.type)
+            record
+            for record in self.classes.records()
+            if (record.name == name if name else record.default and record.type == job.type)
         ]
-        # Of two defaults the first by name, as the operator has it.
-        return min(candidates, key=lambda each: each.name, default=None)
+        # Of two defaults the first by name, as the operator chooses.
+        return min(candidates, key=lambda record: record.name, default=None)
 
     @property
     def synced(self) -> bool:
@@ -73,7 +72,7 @@ class ClusterView:
     @property
     def age(self) -> float | None:
         """Seconds since the jobs were last known to be current; None while they are."""
-        return max((age for each in self._job_reflectors if (age := each.age) is not None), default=None)
+        return max((age for reflector in self._job_reflectors if (age := reflector.age) is not None), default=None)
 
     @property
     def sizes(self) -> dict[str, Callable[[], float]]:
@@ -85,9 +84,9 @@ class ClusterView:
 
     @property
     def watch_starts(self) -> dict[str, Callable[[], float]]:
-        """How often watches were begun, by resource."""
+        """How often watches were started, by resource."""
         return {
-            Resource.AUGMENTATION_JOBS.value.plural: lambda: sum(each.starts for each in self._job_reflectors),
+            Resource.AUGMENTATION_JOBS.value.plural: lambda: sum(watch.starts for watch in self._job_reflectors),
             Resource.AUGMENTATION_CLASSES.value.plural: lambda: self._class_reflector.starts,
         }
 

@@ -1,6 +1,4 @@
-"""A copy of one collection of the Kubernetes API, kept right by a list and the changes after it."""
-
-from __future__ import annotations
+"""A copy of one collection of the Kubernetes API, kept current by a list and a watch."""
 
 import logging
 from collections import OrderedDict
@@ -8,26 +6,26 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
-GONE_KEPT = 1000
-"""Objects that are remembered after they are gone: some megabytes at most."""
+MAX_REMOVED: Final = 1000
+"""Removed objects that are remembered: some megabytes at most."""
 
 Record = TypeVar("Record")
 _Raw = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class _Held(Generic[Record]):
+class _Entry(Generic[Record]):
     version: int
     record: Record
 
 
 @dataclass(frozen=True)
-class Gone(Generic[Record]):
-    """What is remembered of an object that is not there any more: its last version, and when that was noticed."""
+class Removed(Generic[Record]):
+    """An object that was removed: its last version, and when the removal was noticed."""
 
     record: Record
     at: datetime
@@ -36,8 +34,8 @@ class Gone(Generic[Record]):
 class ObjectCache(Generic[Record]):
     """Objects by uid. Reading one is a look-up, O(1); nothing here waits.
 
-    resourceVersions are compared as the integers they are (the API promises that since Kubernetes 1.35), which is what
-    lets an object that a request just wrote be put in beside the watch: whichever comes second, the newer one stays.
+    resourceVersions are compared as integers (the API guarantees that since Kubernetes 1.35), so an object that a
+    request has just written can be inserted independently of the watch: whichever comes second, the newer one stays.
 
     Args:
         read: makes a record of an object as the API server sends it.
@@ -45,35 +43,35 @@ class ObjectCache(Generic[Record]):
 
     def __init__(self, read: Callable[[_Raw], Record]) -> None:
         self._read = read
-        self._held: dict[str, _Held[Record]] = {}
+        self._entries: dict[str, _Entry[Record]] = {}
         # Version up to which every change is known, from the list and the watch (not from `insert`).
         self._seen = 0
-        # Those that are gone, the latest last. A uid is never used again, so whatever is heard of one later is old.
-        self._gone: OrderedDict[str, Gone[Record]] = OrderedDict()
+        # The last removed is the last here. A uid is never used again, so whatever arrives for one later is old.
+        self._removed: OrderedDict[str, Removed[Record]] = OrderedDict()
         self._listeners: dict[str, set[Callable[[], None]]] = {}
         self.synced = False
         self._records: tuple[int, tuple[Record, ...]] = (0, ())
         self.revision = 0
-        """Another number whenever something has changed here, for what is made of all of it."""
+        """Changes whenever an object does, for what is computed from all of them."""
 
     def get(self, uid: str) -> Record | None:
         """The object with this uid, or None."""
-        held = self._held.get(uid)
-        return None if held is None else held.record
+        entry = self._entries.get(uid)
+        return None if entry is None else entry.record
 
-    def gone(self, uid: str) -> Gone[Record] | None:
-        """The last version of an object that was here and is not any more, while that is remembered."""
-        return self._gone.get(uid)
+    def removed(self, uid: str) -> Removed[Record] | None:
+        """An object that was removed, while it is remembered."""
+        return self._removed.get(uid)
 
     def records(self) -> tuple[Record, ...]:
-        """All objects; one and the same tuple for all who ask, until something changes."""
+        """All objects; the same tuple for all callers until something changes."""
         if self._records[0] != self.revision:
-            self._records = self.revision, tuple(held.record for held in self._held.values())
+            self._records = self.revision, tuple(entry.record for entry in self._entries.values())
         return self._records[1]
 
     @contextmanager
     def listening(self, uid: str, changed: Callable[[], None]) -> Iterator[None]:
-        """Call `changed` whenever the object with this uid may be another one than before, or gone."""
+        """Call `changed` whenever the object with this uid may have changed or been removed."""
         self._listeners.setdefault(uid, set()).add(changed)
         try:
             yield
@@ -84,41 +82,41 @@ class ObjectCache(Generic[Record]):
                 del self._listeners[uid]
 
     def __len__(self) -> int:
-        return len(self._held)
+        return len(self._entries)
 
     @staticmethod
     def keep(raw: _Raw) -> _Raw:
-        """What is needed of an object: all but who wrote what.
+        """Remove managedFields, which nothing here needs.
 
-        That has an entry a field manager, and a job has as many of those as shards: often most of the object.
+        It has one entry per field manager, and a job as many of those as shards: often most of the object.
         """
         raw["metadata"].pop("managedFields", None)
         return raw
 
     def replace(self, listing: _Raw) -> None:
-        """Take over a whole list. What is not in it is gone, unless it was written after the list was made."""
+        """Take over a whole list. What is not in it is removed, unless it was written after the list."""
         version = int(listing["metadata"]["resourceVersion"])
         # A list is never older than what was seen before it, except when the cluster was restored from a backup or
-        # made anew behind the same address: then versions say nothing about what is newer.
+        # recreated at the same address: then versions do not tell what is newer.
         history_went_back = version < self._seen
-        before = {} if history_went_back else self._held
-        now: dict[str, _Held[Record]] = {uid: held for uid, held in before.items() if held.version > version}
+        before = {} if history_went_back else self._entries
+        now: dict[str, _Entry[Record]] = {uid: entry for uid, entry in before.items() if entry.version > version}
         for raw in listing["items"]:
             uid, item_version = _identity(raw)
-            held = before.get(uid)
-            if held is not None and held.version >= item_version:
-                now[uid] = held
-            elif (read := self._try_read(raw)) is not None:
-                now[uid] = _Held(item_version, read)
-        self._held, self._seen, self.synced = now, version, True
+            entry = before.get(uid)
+            if entry is not None and entry.version >= item_version:
+                now[uid] = entry
+            elif (record := self._try_read(raw)) is not None:
+                now[uid] = _Entry(item_version, record)
+        self._entries, self._seen, self.synced = now, version, True
         self.revision += 1
-        for uid, held in before.items():
+        for uid, entry in before.items():
             if uid not in now:
-                self._remember(uid, held.record)
+                self._remember(uid, entry.record)
         for uid in now:
-            self._gone.pop(uid, None)
+            self._removed.pop(uid, None)
         for uid in list(self._listeners):
-            self._tell(uid)
+            self._notify(uid)
 
     def apply(self, event: _Raw) -> int:
         """Take over one event of a watch. Returns the version from which the watch can be resumed."""
@@ -135,44 +133,44 @@ class ObjectCache(Generic[Record]):
         return self._seen
 
     def insert(self, raw: _Raw) -> None:
-        """Take over the answer to a write, so that the very next read shows it."""
+        """Take over the response to a write, so that the very next read shows it."""
         uid, version = _identity(raw)
-        if uid not in self._held and version <= self._seen:
-            # The watch has come past this version and the object is not there: it was deleted in the meantime.
+        if uid not in self._entries and version <= self._seen:
+            # The watch is past this version and the object is not there: it was deleted in the meantime.
             return
         self._put(uid, version, raw)
 
     def discard(self, uid: str) -> None:
-        """Take out an object that was deleted, so that the very next read does not show it."""
-        if (held := self._held.pop(uid, None)) is not None:
-            self._remember(uid, held.record)
+        """Remove an object that was deleted, so that the very next read does not show it."""
+        if (entry := self._entries.pop(uid, None)) is not None:
+            self._remember(uid, entry.record)
             self.revision += 1
-            self._tell(uid)
+            self._notify(uid)
 
     def _remember(self, uid: str, record: Record) -> None:
-        self._gone[uid] = Gone(record, datetime.now(UTC))
-        if len(self._gone) > GONE_KEPT:
-            self._gone.popitem(last=False)
+        self._removed[uid] = Removed(record, datetime.now(UTC))
+        if len(self._removed) > MAX_REMOVED:
+            self._removed.popitem(last=False)
 
-    def _tell(self, uid: str) -> None:
+    def _notify(self, uid: str) -> None:
         for changed in tuple(self._listeners.get(uid, ())):
             changed()
 
     def _put(self, uid: str, version: int, raw: _Raw) -> None:
-        held = self._held.get(uid)
-        if uid in self._gone or (held is not None and held.version >= version):
+        entry = self._entries.get(uid)
+        if uid in self._removed or (entry is not None and entry.version >= version):
             return
-        if (read := self._try_read(raw)) is not None:
-            self._held[uid] = _Held(version, read)
+        if (record := self._try_read(raw)) is not None:
+            self._entries[uid] = _Entry(version, record)
             self.revision += 1
-            self._tell(uid)
+            self._notify(uid)
 
     def _try_read(self, raw: _Raw) -> Record | None:
         try:
             return self._read(self.keep(raw))
         except (KeyError, TypeError, ValueError):
-            # One object that cannot be read must not stop the others.
-            logger.exception("an object cannot be read and is left out", extra={"fields": {"object": _name(raw)}})
+            # An unreadable object must not stop the others.
+            _log.exception("an object cannot be read and is left out", extra={"fields": {"object": _name(raw)}})
             return None
 
 

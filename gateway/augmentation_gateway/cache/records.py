@@ -1,13 +1,11 @@
-"""What the gateway keeps of each object it watches."""
-
-from __future__ import annotations
+"""Records of the objects that the gateway watches, parsed when they are read."""
 
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any, TypeVar, cast
+from typing import Any, Final, Self, TypeVar, cast
 from uuid import UUID
 
 from augmentation_api.augmentation_class import Hub
@@ -16,9 +14,9 @@ from augmentation_api.resource import ObjectMeta
 from augmentation_api.spec import MAX_SECONDS
 from augmentation_api.status import AugmentationJobStatus
 from augmentation_api.vocabulary import AugmentationType, State
-from augmentation_gateway.cache.bounded import ByteBudget, Recent
+from augmentation_gateway.cache.bounded import ByteBudget, LruCache
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 Fact = TypeVar("Fact")
 
@@ -29,18 +27,18 @@ _STATES = frozenset(State)
 class JobRecord:
     """One version of an AugmentationJob.
 
-    The object is taken apart when somebody asks for it, not when it arrives: of the many versions a running job goes
-    through, most are never read. Metadata and status are parsed apart, and the status field by field where it has to
-    be: what one of its writers wrote hides nothing but itself.
+    The object is parsed when it is read, not when it arrives: most of the versions that a running job goes through are
+    never read. Metadata and status are parsed separately, and the status field by field where it has to be, so that an
+    unreadable field hides nothing but itself.
     """
 
     raw: Mapping[str, Any]
     _encoded: dict[str, tuple[int, bytes]] = field(default_factory=dict, compare=False, repr=False)
     _facts: dict[str, object] = field(default_factory=dict, compare=False, repr=False)
-    _complaints: list[bool] = field(default_factory=list, compare=False, repr=False)
+    _reported: list[bool] = field(default_factory=list, compare=False, repr=False)
 
     @classmethod
-    def read(cls, raw: dict[str, Any]) -> JobRecord:
+    def read(cls, raw: dict[str, Any]) -> Self:
         """Keep an object as the API server sent it."""
         return cls(raw)
 
@@ -51,18 +49,18 @@ class JobRecord:
 
     @property
     def status(self) -> AugmentationJobStatus:
-        """What has become of it, without fields that cannot be read; empty until the operator has seen the job."""
-        if (kept := _statuses.get(self)) is None:
-            kept = self._read_status()
-            _statuses.put(self, kept)
-        return kept
+        """The job's status, without fields that cannot be read; empty until the operator has observed the job."""
+        if (status := _statuses.get(self)) is None:
+            status = self._read_status()
+            _statuses.put(self, status)
+        return status
 
     def _read_status(self) -> AugmentationJobStatus:
-        found = readable_status(self.raw.get("status", {}))
-        if found.unreadable:
-            named = {"job": f"{self.namespace}/{self.name}", "unreadable": found.unreadable[:10]}
-            logger.warning("fields of a job's status cannot be read and are left out", extra={"fields": named})
-        return found.status
+        readable = readable_status(self.raw.get("status", {}))
+        if readable.unreadable:
+            fields = {"job": f"{self.namespace}/{self.name}", "unreadable": readable.unreadable[:10]}
+            _log.warning("fields of a job's status cannot be read and are left out", extra={"fields": fields})
+        return readable.status
 
     @cached_property
     def uid(self) -> str:
@@ -81,30 +79,30 @@ class JobRecord:
 
     @cached_property
     def display_name(self) -> str:
-        """Its name for people; the resource's where none was given."""
+        """Display name; that of the resource if none was given."""
         return str(self.raw["spec"].get("displayName") or self.name)
 
     @cached_property
     def dataset_id(self) -> str | None:
-        """The dataset that is augmented, `owner/name`; None where it lies on a volume."""
+        """The dataset that is augmented, `owner/name`; None if it is on a volume."""
         hub = self.raw["spec"]["source"].get("hub")
         return str(hub["repoID"]) if hub else None
 
     @cached_property
     def created(self) -> str:
-        """When the resource was created, as the API server writes it: such texts sort as the moments they mean."""
+        """When the resource was created, as the API server writes it: such texts sort like the times they mean."""
         return str(self.raw["metadata"]["creationTimestamp"])
 
     @cached_property
     def state(self) -> State:
-        """Where the job stands; queued until the operator says otherwise."""
-        # Not from all of the status: lists ask this of thousands of jobs.
+        """State of the job; queued until the operator sets another."""
+        # Without parsing the status: lists need this for thousands of jobs.
         state = (self.raw.get("status") or {}).get("state")
         return State(state) if isinstance(state, str) and state in _STATES else State.QUEUED
 
     @property
     def created_at(self) -> datetime:
-        """The same as a moment."""
+        """When the resource was created."""
         return datetime.fromisoformat(self.created)
 
     def annotation(self, name: str) -> str | None:
@@ -119,14 +117,14 @@ class JobRecord:
 
     @property
     def finished_at(self) -> datetime | None:
-        """When it completed, failed or was cancelled; None while it has not."""
+        """When the job completed, failed or was cancelled; None while it is not finished."""
         if not self.state.is_final:
             return None
         return self.status.cancelled_at if self.state is State.CANCELLED else self.status.completed_at
 
     @property
     def expires_at(self) -> datetime | None:
-        """When the operator removes it; None while it has not ended, and where it has no time to live."""
+        """When the operator removes it; None while it is not finished, and if it has no time to live."""
         seconds, finished_at = self.raw["spec"].get("ttlSecondsAfterFinished"), self.finished_at
         if seconds is None or finished_at is None:
             return None
@@ -134,72 +132,71 @@ class JobRecord:
 
     @property
     def has_ended(self) -> bool:
-        """Whether nothing more will happen to it: it is in a final state and nobody asked to try it again."""
+        """Whether the job is terminal: it is in a final state, and no retry was requested."""
         return self.state.is_final and not self.retry_requested
 
     @property
     def cancel_requested(self) -> bool:
-        """Whether its spec asks for it to be stopped."""
+        """Whether its spec requests cancellation."""
         return bool(self.raw["spec"].get("cancel", False))
 
     @property
     def attempt(self) -> int:
-        """How often it was asked to be tried again."""
+        """How often a retry was requested."""
         return int(self.raw["spec"].get("attempt", 0))
 
     @property
     def retry_requested(self) -> bool:
-        """Whether it was asked to be tried again and the operator has not begun with that yet."""
+        """Whether a retry was requested that the operator has not started yet."""
         return self.state.is_final and self.attempt > self.raw.get("status", {}).get("attempt", 0)
 
     @cached_property
     def project_id(self) -> UUID | None:
-        """The project in the spec, which cannot be changed; not the label, which can."""
+        """The project in the spec, which is immutable; not the label, which can be changed."""
         project_id = self.raw["spec"].get("projectID")
         return UUID(project_id) if project_id else None
 
-    def complain_once(self) -> bool:
-        """Whether nobody has complained of this version yet: lists are asked for again and again."""
-        first = not self._complaints
-        self._complaints.append(True)
-        del self._complaints[1:]
+    def report_once(self) -> bool:
+        """Whether this version has not been reported as unreadable yet: lists are requested again and again."""
+        first = not self._reported
+        self._reported[:] = [True]
         return first
 
-    def remembered(self, name: str, compute: Callable[[JobRecord], Fact]) -> Fact:
-        """Something small that is made of the record, once: what lists ask of all jobs."""
+    def fact(self, name: str, compute: Callable[[Self], Fact]) -> Fact:
+        """A small value that is computed from the record once: lists need it for all jobs."""
         if name not in self._facts:
             self._facts[name] = compute(self)
         return cast(Fact, self._facts[name])
 
-    def encoded(self, view: str, encode: Callable[[JobRecord], bytes], basis: int = 0) -> bytes:
-        """The bytes of `encode(self)`, kept for each view by name: a record never changes.
+    def encoded(self, view: str, encode: Callable[[Self], bytes], basis: int = 0) -> bytes:
+        """The bytes of `encode(self)`, cached by the view's name: a record never changes.
 
-        `basis` is the version of whatever else the bytes come from: with another one they are made anew.
+        `basis` is the version of whatever else the bytes depend on: for another one they are encoded again.
         """
-        if (held := self._encoded.get(view)) is not None and held[0] == basis:
-            return held[1]
-        made = encode(self)
-        _encoded_views.keep(self._encoded, view, (basis, made))
-        return made
+        if (cached := self._encoded.get(view)) is not None and cached[0] == basis:
+            return cached[1]
+        encoded = encode(self)
+        _encoded_views.put(self._encoded, view, (basis, encoded))
+        return encoded
 
 
-KEPT_STATUSES = 500
+MAX_STATUSES: Final = 500
 """Parsed ones, of 20 to 200 KiB each."""
-KEPT_ENCODED_BYTES = 64 * 1024 * 1024
+MAX_ENCODED_BYTES: Final = 64 * 1024 * 1024
 
-_statuses: Recent[JobRecord, AugmentationJobStatus] = Recent(KEPT_STATUSES)
-_encoded_views = ByteBudget(KEPT_ENCODED_BYTES)
+_statuses: LruCache[JobRecord, AugmentationJobStatus] = LruCache(MAX_STATUSES)
+_encoded_views = ByteBudget(MAX_ENCODED_BYTES)
 
 DEFAULT_HUB: str = Hub().endpoint
 
 
 @dataclass(frozen=True)
 class ClassRecord:
-    """What the gateway reads of an AugmentationClass.
+    """The part of an AugmentationClass that the gateway needs.
 
     Attributes:
         hub_endpoint: address of the hub for pods.
-        hub_public_endpoint: the same for links that people follow.
+        hub_public_endpoint: address of the hub for links that people follow.
     """
 
     name: str
@@ -209,8 +206,8 @@ class ClassRecord:
     hub_public_endpoint: str
 
     @classmethod
-    def read(cls, raw: Mapping[str, Any]) -> ClassRecord:
-        """Read an object as the API server sent it. Raises KeyError where it is none."""
+    def read(cls, raw: Mapping[str, Any]) -> Self:
+        """Read an object as the API server sent it. Raises KeyError if it is no class."""
         spec = raw["spec"]
         hub = spec.get("hub", {})
         endpoint = hub.get("endpoint", DEFAULT_HUB)

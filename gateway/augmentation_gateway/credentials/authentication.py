@@ -9,12 +9,12 @@ from augmentation_gateway.problem import Problem, unavailable
 
 
 async def authenticate(headers: Iterable[tuple[bytes, bytes]], keys: KeysInForce, tokens: OidcTokens | None) -> ApiKey:
-    """The key a request was sent with; x-api-key is taken where both headers are there.
+    """The key that a request was sent with; x-api-key takes precedence over a bearer token.
 
     Args:
         headers: names in lower case, as ASGI has them.
         keys: the keys in force.
-        tokens: the issuer whose tokens are taken in place of keys, if there is one.
+        tokens: the issuer whose tokens are accepted in place of keys, if there is one.
 
     Raises:
         Problem: 401; 503 while the keys are not known yet; for a token also 403 and 503.
@@ -46,7 +46,7 @@ def _presented(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
 
 
 def key_ended() -> Problem:
-    """The answer to a request whose key was revoked, or has expired, before the answer had begun."""
+    """A 401 for a request whose key was revoked, or has expired, before the response had begun."""
     return _unauthorized("This API key is no longer valid", "ask the administrator for a new one")
 
 
@@ -55,6 +55,6 @@ def _unauthorized(cause: str, fix: str) -> Problem:
 
 
 def require(key: ApiKey, right: Right) -> None:
-    """Raise Problem 403 where the key lacks this right. Says nothing about any job, so it gives nothing away."""
+    """Raise Problem 403 if the key lacks this right. It depends on no job, so it reveals none."""
     if right not in key.rights:
         raise Problem(403, f"Key {key.id!r} has no {right} right", "use a key that has it")

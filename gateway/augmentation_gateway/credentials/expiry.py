@@ -1,7 +1,5 @@
 """When a key expires, as people write it and as they read it. Plain functions."""
 
-from __future__ import annotations
-
 import re
 from datetime import UTC, datetime, time, timedelta
 from typing import Final

@@ -1,7 +1,5 @@
 """A JSON file that an administrator writes, read into a model; what is wrong with it is said by file and field."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import TypeVar
 

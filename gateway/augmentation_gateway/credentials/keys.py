@@ -4,8 +4,6 @@ A key is `aug_` and 256 random bits. Only its SHA-256 is stored. A slow password
 be guessed; 2^256 keys cannot be, whatever the hash costs, and a fast one keeps a read at microseconds.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import math

@@ -1,7 +1,5 @@
 """`augmentation-gateway keys create|list|revoke`: the keys file on the administrator's own machine."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import os

@@ -1,7 +1,5 @@
 """The keys file on disk: read at the start and whenever it changes; changed by `keys create` and `keys revoke`."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import os

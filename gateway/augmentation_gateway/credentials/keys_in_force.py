@@ -1,7 +1,5 @@
 """The API keys in force, whatever they are read from: those of the last good document, or none where there is none."""
 
-from __future__ import annotations
-
 import logging
 from abc import ABC, abstractmethod
 

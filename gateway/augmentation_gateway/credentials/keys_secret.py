@@ -4,8 +4,6 @@ A kubelet brings a changed Secret into a pod when it looks at the pod again, up 
 takes is to list and watch the one Secret by its name, whose content a mount would put into the same pod.
 """
 
-from __future__ import annotations
-
 import base64
 import binascii
 from typing import Any, Final

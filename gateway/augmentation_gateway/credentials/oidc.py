@@ -4,8 +4,6 @@ A token is checked once and remembered by its digest until it expires, or its is
 with: a poll costs what it costs with a key.
 """
 
-from __future__ import annotations
-
 import hashlib
 import time
 from collections import OrderedDict

@@ -4,8 +4,6 @@ A token whose key is known never waits for the issuer. One with another key wait
 and which begins at most every REFRESH_SECONDS: made-up tokens cannot make the gateway a flood for the issuer.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Callable

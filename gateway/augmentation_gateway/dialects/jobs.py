@@ -13,8 +13,8 @@ from augmentation_api.identifiers import (
     ANNOTATION_PRINCIPAL_TYPE,
 )
 from augmentation_gateway.cache.records import DEFAULT_HUB, ClassRecord, JobRecord
+from augmentation_gateway.credentials.job_access import find_job
 from augmentation_gateway.dialect import Dialect, StatusOperation
-from augmentation_gateway.jobs.access import find_job
 from augmentation_gateway.jobs.changes import cancel_job
 from augmentation_gateway.jobs.entries import entries
 from augmentation_gateway.jobs.outputs import published

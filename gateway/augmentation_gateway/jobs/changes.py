@@ -9,9 +9,9 @@ from augmentation_api.spec import MAX_ATTEMPT
 from augmentation_api.vocabulary import State
 from augmentation_gateway.cache.records import JobRecord
 from augmentation_gateway.credentials.authentication import require
+from augmentation_gateway.credentials.job_access import find_job
 from augmentation_gateway.credentials.keys import ApiKey, Right
 from augmentation_gateway.gateway import Gateway
-from augmentation_gateway.jobs.access import find_job
 from augmentation_gateway.problem import Problem, no_such_job, of_kubernetes
 from augmentation_kube import KubeError, KubeUnavailable, Resource
 

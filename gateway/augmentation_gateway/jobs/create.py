@@ -1,6 +1,4 @@
-"""Creating an AugmentationJob: its manifest, its name, and the request that is safe to send twice."""
-
-from __future__ import annotations
+"""Creation of an AugmentationJob: its manifest, its name, and requests that are safe to repeat."""
 
 import asyncio
 import hashlib
@@ -27,19 +25,19 @@ from augmentation_api.vocabulary import AugmentationType
 from augmentation_gateway.cache.object_cache import ObjectCache
 from augmentation_gateway.cache.records import JobRecord
 from augmentation_gateway.credentials.authentication import require
+from augmentation_gateway.credentials.job_access import require_project
 from augmentation_gateway.credentials.keys import ApiKey, Right
 from augmentation_gateway.gateway import Gateway
-from augmentation_gateway.jobs.access import require_project
 from augmentation_gateway.jobs.authority import require_nothing_named
 from augmentation_gateway.jobs.changes import WRITE_TIMEOUT_SECONDS
 from augmentation_gateway.problem import Problem, of_kubernetes
 from augmentation_kube import KubeError, KubeUnavailable, Resource
 
 ANNOTATION_REQUEST_DIGEST: Final = f"{GROUP}/request-sha256"
-"""On jobs made with an Idempotency-Key: what the request asked for, to tell a repetition from another request."""
+"""On jobs created with an Idempotency-Key: digest of the request, to tell a repetition from another request."""
 
 _SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
-"""As Kubernetes' own generated names: no vowels and no look-alikes, so that no word and no mistake comes out."""
+"""Like generated names of Kubernetes: no vowels and no look-alikes, so that it spells no word and is not misread."""
 
 
 Written = TypeVar("Written")
@@ -47,11 +45,11 @@ Written = TypeVar("Written")
 
 @dataclass(frozen=True)
 class Creation:
-    """What came of a request to create a job.
+    """The result of a request to create a job.
 
     Attributes:
         record: the job.
-        created: False where an earlier request with the same Idempotency-Key had made it.
+        created: False if an earlier request with the same Idempotency-Key had created it.
     """
 
     record: JobRecord
@@ -61,22 +59,22 @@ class Creation:
 async def create_job(
     gateway: Gateway, key: ApiKey, spec: AugmentationJobSpec, *, idempotency_key: str | None = None
 ) -> Creation:
-    """Create a job in the key's namespace and make it readable here at once.
+    """Create a job in the key's namespace; the very next read finds it.
 
     Raises:
-        Problem: 400 no class serves its type, 403 the key may not, 409 the Idempotency-Key was used for something
-            else, 422 the API server refused the spec, 503 the Kubernetes API is unavailable.
+        Problem: 400 no class serves its type, 403 the key may not, 409 the Idempotency-Key was used for another
+            request, 422 the API server rejected the spec, 503 the Kubernetes API is unavailable.
     """
     jobs = _require_creatable(gateway, key, spec)
     body = manifest(spec, key, idempotency_key)
     creating = _create_or_find(gateway, key, body, repeatable=idempotency_key is not None)
-    created = await _in_time(creating)
-    jobs.insert(created.record.raw)  # type: ignore[arg-type]
-    return created
+    creation = await _in_time(creating)
+    jobs.insert(creation.record.raw)  # type: ignore[arg-type]
+    return creation
 
 
 async def try_job(gateway: Gateway, key: ApiKey, spec: AugmentationJobSpec) -> dict[str, Any]:
-    """Check all that `create_job` and the API server check, and create nothing. Raises as `create_job` does.
+    """Run all checks of `create_job` and of the API server, and create nothing. Raises as `create_job` does.
 
     Returns:
         The job as a manifest for kubectl, under a name that is the same for the same display name.
@@ -85,14 +83,14 @@ async def try_job(gateway: Gateway, key: ApiKey, spec: AugmentationJobSpec) -> d
     body = manifest(spec, key)
     await _in_time(gateway.api.create(Resource.AUGMENTATION_JOBS, body, key.namespace, dry_run=True))
     metadata = {"name": _readable(spec.display_name) or "augmentation", "namespace": key.namespace}
-    # The gateway's annotations tell who asked it; whoever applies this asks for himself.
+    # The gateway's annotations name who sent the request; whoever applies this manifest does so in their own name.
     if labels := body["metadata"]["labels"]:
         metadata["labels"] = labels
     return {**body, "metadata": metadata}
 
 
 def _require_creatable(gateway: Gateway, key: ApiKey, spec: AugmentationJobSpec) -> ObjectCache[JobRecord]:
-    """The cache that the job will be in. Raises Problem where the key may not make it, or no class serves it."""
+    """The cache that the job will be in. Raises Problem if the key may not create it, or no class serves it."""
     require(key, Right.WRITE)
     if spec.project_id is not None:
         require_project(key, spec.project_id)
@@ -111,7 +109,7 @@ def _require_creatable(gateway: Gateway, key: ApiKey, spec: AugmentationJobSpec)
 
 
 async def _in_time(writing: Awaitable[Written]) -> Written:
-    """What a write to the Kubernetes API gives. Raises Problem for whatever it fails of, also of time."""
+    """The result of a write to the Kubernetes API. Raises Problem if it fails or takes too long."""
     try:
         async with asyncio.timeout(WRITE_TIMEOUT_SECONDS):
             return await writing
@@ -136,11 +134,11 @@ def manifest(spec: AugmentationJobSpec, key: ApiKey, idempotency_key: str | None
     if idempotency_key is None:
         name = readable_name(spec.display_name)
     else:
-        # The name is the lock: the API server itself lets only one of two equal requests through, on any replica.
+        # The name is the lock: the API server accepts only one of two equal requests, from any replica.
         name = f"aug-{hashlib.sha256(f'{key.id}/{idempotency_key}'.encode()).hexdigest()[:32]}"
         annotations[ANNOTATION_REQUEST_DIGEST] = hashlib.sha256(spec.model_dump_json().encode()).hexdigest()
     if key.credentials_secret_ref is not None:
-        # Whatever was asked for: a key with a hub token of its own makes no job with another.
+        # Whatever the request says: a key with a hub token of its own creates no job with another.
         written["credentialsSecretRef"] = key.credentials_secret_ref.model_dump(mode="json", by_alias=True)
     return {
         "apiVersion": API_VERSION,
@@ -156,7 +154,7 @@ def manifest(spec: AugmentationJobSpec, key: ApiKey, idempotency_key: str | None
 
 
 def readable_name(display_name: str | None) -> str:
-    """An object name (RFC 1123 label, at most 63 characters) that is unique and, where it can be, like the given one.
+    """A unique object name (RFC 1123 label, at most 63 characters) that resembles the display name, if it can.
 
     >>> readable_name("Pick & Place, 2nd try")
     'pick-place-2nd-try-x7k2m9qd'
@@ -167,22 +165,22 @@ def readable_name(display_name: str | None) -> str:
 
 
 def _readable(display_name: str | None) -> str:
-    """What of a name can stand in the name of an object; may be empty."""
+    """The part of a display name that is valid in the name of an object; may be empty."""
     return re.sub(r"[^a-z0-9]+", "-", (display_name or "").lower())[:KUBERNETES_NAME_LIMIT].strip("-")
 
 
 async def _create_or_find(gateway: Gateway, key: ApiKey, body: dict[str, Any], *, repeatable: bool) -> Creation:
     try:
-        made = await gateway.api.create(
+        raw = await gateway.api.create(
             Resource.AUGMENTATION_JOBS, body, key.namespace, field_manager=FIELD_MANAGER_GATEWAY
         )
-        return Creation(JobRecord.read(made), created=True)
+        return Creation(JobRecord.read(raw), created=True)
     except KubeError as error:
         if not (repeatable and error.status == 409):
             raise
-    found = await gateway.api.get(Resource.AUGMENTATION_JOBS, body["metadata"]["name"], key.namespace)
-    wanted, there = body["metadata"]["annotations"], found["metadata"].get("annotations", {})
-    # The rest tells who asked; that may have been written otherwise in the keys file since.
-    if any(there.get(name) != wanted[name] for name in (ANNOTATION_API_KEY_ID, ANNOTATION_REQUEST_DIGEST)):
+    existing = await gateway.api.get(Resource.AUGMENTATION_JOBS, body["metadata"]["name"], key.namespace)
+    ours, theirs = body["metadata"]["annotations"], existing["metadata"].get("annotations", {})
+    # The other annotations name the key's owner, which may have changed in the keys file since.
+    if any(theirs.get(name) != ours[name] for name in (ANNOTATION_API_KEY_ID, ANNOTATION_REQUEST_DIGEST)):
         raise Problem(409, "This Idempotency-Key was used for another request", "use a new key for a new job")
-    return Creation(JobRecord.read(found), created=False)
+    return Creation(JobRecord.read(existing), created=False)

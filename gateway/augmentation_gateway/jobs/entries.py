@@ -47,7 +47,7 @@ def legible(jobs: Iterable[JobRecord], show: Callable[[JobRecord], Shown]) -> It
         try:
             shown = show(job)
         except Exception:  # whatever it is: it is this job's alone
-            if job.complain_once():
+            if job.report_once():
                 fields = {"job": f"{job.namespace}/{job.name}", "uid": job.uid}
                 _log.exception("a job cannot be shown and is left out of lists", extra={"fields": fields})
             continue

@@ -1,11 +1,9 @@
-"""What happened to a job, as a list in chronological order, and a bookmark in it that any replica understands.
+"""Events of a job in chronological order, and a bookmark in them that any replica understands.
 
-The events of a job's phases have several writers, each with a clock and a delay of its own: one may appear that is
-older than one which was shown before. So a bookmark is no position. It names what was seen, four bytes an event; a job
-keeps a bounded number of events, and what it drops needs no remembering.
+The events of a job's phases have several writers, each with its own clock and delay: an event may appear that is older
+than one which was sent before. So a bookmark is no position. It names the events that were seen, with four bytes each;
+a job keeps a bounded number of events, and those that it drops need no bookmark.
 """
-
-from __future__ import annotations
 
 import base64
 import binascii
@@ -13,13 +11,14 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Self
 
 from augmentation_api.status import PhaseEvent
 from augmentation_api.vocabulary import PhaseName
 from augmentation_gateway.cache.records import JobRecord
 
 _DIGEST_BYTES = 4
-"""Two of a job's events get the same with a chance of one in ten million."""
+"""Two of a job's events have the same with a probability of one in ten million."""
 _ENDED = "end"
 
 
@@ -33,20 +32,20 @@ class JobEvent:
 
     @property
     def digest(self) -> bytes:
-        """Names this event among those of its job."""
+        """Identifies this event among those of its job."""
         return hashlib.sha256(f"{self.phase}/{self.event.id}".encode()).digest()[:_DIGEST_BYTES]
 
 
 def events_of(record: JobRecord) -> list[JobEvent]:
-    """All events that the job's status holds, the oldest first."""
+    """All events in the job's status, the oldest first."""
     events = [
-        # Every writer gives a time; a hand-made status may not.
+        # Every writer sets a time; a hand-written status may not.
         JobEvent(phase.name, event, event.timestamp or phase.started_at or datetime.fromtimestamp(0, UTC))
         for phase in record.status.phases
         for event in phase.events
     ]
     order = list(PhaseName)
-    return sorted(events, key=lambda each: (each.at, order.index(each.phase), each.event.id))
+    return sorted(events, key=lambda event: (event.at, order.index(event.phase), event.event.id))
 
 
 @dataclass(frozen=True)
@@ -55,15 +54,15 @@ class Bookmark:
 
     Attributes:
         seen: digests of the events.
-        ended: whether it has seen that the job ended.
+        ended: whether it has seen that the job is finished.
     """
 
     seen: frozenset[bytes] = frozenset()
     ended: bool = False
 
     @classmethod
-    def read(cls, text: str | None) -> Bookmark:
-        """The bookmark in a Last-Event-ID; nothing seen where there is none, or one that is not of this form."""
+    def read(cls, text: str | None) -> Self:
+        """The bookmark in a Last-Event-ID; an empty one if there is none, or it is malformed."""
         if not text:
             return cls()
         encoded, _, ending = text.partition(".")
@@ -78,12 +77,12 @@ class Bookmark:
         text = base64.urlsafe_b64encode(b"".join(sorted(self.seen))).decode().rstrip("=")
         return f"{text}.{_ENDED}" if self.ended else f"{text}."
 
-    def unseen(self, events: Iterable[JobEvent]) -> Iterator[tuple[JobEvent, Bookmark]]:
+    def unseen(self, events: Iterable[JobEvent]) -> Iterator[tuple[JobEvent, Self]]:
         """The events that are new, in order, each with the bookmark after it."""
         events = list(events)
-        # What the job has dropped meanwhile will not come again.
+        # Events that the job has dropped meanwhile will not come again.
         seen = self.seen & {event.digest for event in events}
         for event in events:
             if event.digest not in seen:
                 seen |= {event.digest}
-                yield event, Bookmark(seen)
+                yield event, type(self)(seen)

@@ -1,11 +1,9 @@
-"""Lists of jobs: which a key may see, which a client asks for, in what order, and one page of them at a time.
+"""Queries for jobs: filters, order, and one page at a time of those that a key may see.
 
-Pages go by a key, not by an offset: a cursor names the last job of its page, and the next page begins after that one in
-an order over what never changes of a job. However many jobs come and go in between, none is shown twice and none that
-stays is left out.
+Pagination is by key, not by offset: a cursor names the last job of its page, and the next page begins after that one,
+in an order of what never changes in a job. Whatever is created or deleted in between, no job is listed twice, and none
+that stays is left out.
 """
-
-from __future__ import annotations
 
 import base64
 import binascii
@@ -20,18 +18,18 @@ from uuid import UUID
 from augmentation_api.vocabulary import State
 from augmentation_gateway.cache.records import JobRecord
 from augmentation_gateway.credentials.authentication import require
+from augmentation_gateway.credentials.job_access import require_synced, visible
 from augmentation_gateway.credentials.keys import ApiKey, Right
 from augmentation_gateway.gateway import Gateway
-from augmentation_gateway.jobs.access import require_synced, visible
 from augmentation_gateway.jobs.entries import legible, slices
-from augmentation_gateway.jobs.top_k import Leading
+from augmentation_gateway.jobs.top_k import TopK
 from augmentation_gateway.problem import FieldProblem, invalid
 
 _Key = tuple[str, str]
 
 
 class Order(StrEnum):
-    """By what a list is sorted; a minus turns it round. Each is something that never changes of a job."""
+    """The sort order of a list; a minus reverses it. Each is by a value that never changes in a job."""
 
     NEWEST = "-created_at"
     OLDEST = "created_at"
@@ -41,13 +39,13 @@ class Order(StrEnum):
     DATASET_DOWN = "-dataset_id"
 
     @property
-    def falling(self) -> bool:
+    def descending(self) -> bool:
         """Whether the largest comes first."""
         return self.startswith("-")
 
 
 _SORT_KEYS: dict[str, Callable[[JobRecord], _Key]] = {
-    # Equal ones are told apart by the uid, so that the order is total.
+    # With the uid, so that the order is total.
     "created_at": lambda job: (job.created, job.uid),
     "name": lambda job: (job.display_name.lower(), job.uid),
     "dataset_id": lambda job: (job.dataset_id or "", job.uid),
@@ -56,15 +54,15 @@ _SORT_KEYS: dict[str, Callable[[JobRecord], _Key]] = {
 
 @dataclass(frozen=True)
 class Filters:
-    """Which jobs are wanted; None or empty: no matter.
+    """Filters of a list; None or empty: no filter.
 
     Attributes:
         project_id: of this project.
         states: in one of these states.
         dataset_id: that augment this dataset.
-        name: with this text in their name, whatever the case.
-        text: with this text in whatever people know them by, whatever the case.
-        accepts: anything else, which a dialect's own words come to.
+        name: with this text in their name, case-insensitive.
+        text: with this text in their name, dataset, node or id, case-insensitive.
+        accepts: any other predicate, such as a dialect's own status.
     """
 
     project_id: UUID | None = None
@@ -75,7 +73,7 @@ class Filters:
     accepts: Callable[[JobRecord], bool] | None = None
 
     def tests(self) -> list[Callable[[JobRecord], bool]]:
-        """What a job has to pass to be wanted, each only where something is asked for: lists try thousands of jobs."""
+        """The predicates of the filters that are set, and of no others: lists apply them to thousands of jobs."""
         tests: list[Callable[[JobRecord], bool]] = []
         if (project_id := self.project_id) is not None:
             tests.append(lambda job: job.project_id == project_id)
@@ -95,20 +93,20 @@ class Filters:
 
     @property
     def digest(self) -> str:
-        """The same for the same filters: a cursor is of use only with those it was made with."""
+        """The same for the same filters: a cursor is valid only with those that it was created with."""
         text = repr((self.project_id, sorted(self.states), self.dataset_id, self.name, self.text))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
 class Page:
-    """A piece of a list.
+    """A page of a list.
 
     Attributes:
         jobs: of this page.
-        total: of all pages, now.
-        counts: jobs in each state, of those that the other filters let through.
-        next_cursor: to ask for the next page with; None: this was the last.
+        total: jobs on all pages.
+        counts: jobs in each state, of those that pass the other filters.
+        next_cursor: cursor of the next page; None: this is the last one.
     """
 
     jobs: Sequence[JobRecord]
@@ -118,9 +116,9 @@ class Page:
 
 
 async def matching(gateway: Gateway, key: ApiKey, filters: Filters) -> AsyncIterator[list[JobRecord]]:
-    """The jobs that a key may see and a client wants, a few at a time, in no order. O(n) time in the cached jobs.
+    """The jobs that pass the filters and that a key may see, some at a time, in no order. O(n) time in the cached jobs.
 
-    What it holds does not grow with them: all lists share one sequence of the cached jobs.
+    O(1) memory: all lists share one sequence of the cached jobs.
 
     Raises:
         Problem: 403 the key may not read, 503 the jobs have not been read from Kubernetes yet.
@@ -129,60 +127,60 @@ async def matching(gateway: Gateway, key: ApiKey, filters: Filters) -> AsyncIter
     require_synced(gateway.view)
     jobs = gateway.view.jobs_in(key.namespace)
     tests = filters.tests()
-    async for turn in slices(jobs.records() if jobs is not None else ()):
-        found = visible(key, turn)
+    async for some in slices(jobs.records() if jobs is not None else ()):
+        matches = visible(key, some)
         for test in tests:
-            found = [job for job, passes in legible(found, test) if passes]
-        yield found
+            matches = [job for job, passes in legible(matches, test) if passes]
+        yield matches
 
 
 async def page_after(
     gateway: Gateway, key: ApiKey, filters: Filters, order: Order, limit: int, cursor: str | None = None
 ) -> Page:
-    """The page that follows a cursor; without one the first. Holds O(limit) jobs.
+    """The page after a cursor; the first one without a cursor. Holds O(limit) jobs.
 
     Raises:
-        Problem: 422 the cursor is none, or one of another list; and those of `matching`.
+        Problem: 422 the cursor is invalid, or of another list; and those of `matching`.
     """
     after = None if cursor is None else _decode(cursor, filters, order)
     sort_key, counts = _SORT_KEYS[order.lstrip("-")], Counter[State]()
     total = left = 0
-    first = leading(order, limit)
+    first = top_k(order, limit)
     async for of_any_state in matching(gateway, key, replace(filters, states=())):
         counts.update(job.state for job in of_any_state)
-        found = [job for job in of_any_state if job.state in filters.states] if filters.states else of_any_state
-        total += len(found)
+        jobs = [job for job in of_any_state if job.state in filters.states] if filters.states else of_any_state
+        total += len(jobs)
         if after is not None:
-            found = [job for job in found if (sort_key(job) < after if order.falling else sort_key(job) > after)]
-        left += len(found)
-        first.add(found)
+            jobs = [job for job in jobs if (sort_key(job) < after if order.descending else sort_key(job) > after)]
+        left += len(jobs)
+        first.add(jobs)
     jobs = first.in_order()
     next_cursor = _encode(sort_key(jobs[-1]), filters, order) if len(jobs) < left else None
     return Page(jobs, total, next_cursor, counts)
 
 
 async def page_at(gateway: Gateway, key: ApiKey, filters: Filters, offset: int, limit: int, order: Order) -> Page:
-    """The page that begins at an offset, for dialects without cursors. Holds O(offset + limit) jobs, at most all.
+    """The page at an offset, for dialects without cursors. Holds O(offset + limit) jobs, at most all.
 
     Raises as `matching` does.
     """
-    first, total = leading(order, offset + limit), 0
-    async for found in matching(gateway, key, filters):
-        first.add(found)
-        total += len(found)
+    first, total = top_k(order, offset + limit), 0
+    async for jobs in matching(gateway, key, filters):
+        first.add(jobs)
+        total += len(jobs)
     return Page(first.in_order()[offset:], total)
 
 
-def leading(order: Order, limit: int) -> Leading[JobRecord]:
+def top_k(order: Order, limit: int) -> TopK[JobRecord]:
     """The first jobs in an order."""
-    return Leading(limit, _SORT_KEYS[order.lstrip("-")], falling=order.falling)
+    return TopK(limit, _SORT_KEYS[order.lstrip("-")], descending=order.descending)
 
 
 def _known_by(job: JobRecord) -> str:
-    """All that a person may remember of a job, in lower case; a line each, as no search has a line's end in it."""
+    """Everything that a job is searched by, in lower case; one per line, as no search text contains a line break."""
     placement = job.raw.get("status", {}).get("placement", {})
     known = (job.display_name, job.name, job.dataset_id, placement.get("node"), job.uid)
-    return "\n".join(str(each) for each in known if each).lower()
+    return "\n".join(str(text) for text in known if text).lower()
 
 
 def _encode(last: _Key, filters: Filters, order: Order) -> str:

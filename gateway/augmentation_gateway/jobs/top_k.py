@@ -1,6 +1,4 @@
-"""The first of many in an order, without holding the many."""
-
-from __future__ import annotations
+"""The first of many items in an order, without holding the many."""
 
 import heapq
 from collections.abc import Callable, Iterable
@@ -10,32 +8,32 @@ from typing import Any, Generic, TypeVar
 Item = TypeVar("Item")
 
 
-class Leading(Generic[Item]):
-    """Takes items one by one and holds at most twice as many as are wanted. O(log limit) an item.
+class TopK(Generic[Item]):
+    """Takes items one by one and holds at most twice the limit. O(log limit) per item.
 
     Args:
-        limit: how many are wanted.
-        key: by what they are ordered; total, so that the answer does not depend on the order in which they came.
-        falling: the largest first.
+        limit: number of items wanted.
+        key: total order of the items, so that the result does not depend on the order in which they came.
+        descending: the largest first.
     """
 
-    def __init__(self, limit: int, key: Callable[[Item], Any], *, falling: bool = False) -> None:
+    def __init__(self, limit: int, key: Callable[[Item], Any], *, descending: bool = False) -> None:
         self._limit = limit
         self._key = key
-        self._first = heapq.nlargest if falling else heapq.nsmallest
-        self._held: list[tuple[Any, Item]] = []
+        self._select = heapq.nlargest if descending else heapq.nsmallest
+        self._items: list[tuple[Any, Item]] = []
 
     def add(self, items: Iterable[Item]) -> None:
-        """Take some more."""
+        """Take some more items."""
         for item in items:
-            self._held.append((self._key(item), item))
-            if len(self._held) >= 2 * self._limit:
+            self._items.append((self._key(item), item))
+            if len(self._items) >= 2 * self._limit:
                 self._trim()
 
     def in_order(self) -> list[Item]:
-        """Those that lead all that were taken."""
+        """The first of all items that were added."""
         self._trim()
-        return [item for _, item in self._held]
+        return [item for _, item in self._items]
 
     def _trim(self) -> None:
-        self._held = self._first(self._limit, self._held, key=itemgetter(0))
+        self._items = self._select(self._limit, self._items, key=itemgetter(0))

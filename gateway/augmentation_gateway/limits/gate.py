@@ -5,8 +5,6 @@ thousand requests that come at once, everybody else would wait for all. Here one
 ones are those of the keys that have waited the longest, so a key with a thousand requests waits for itself.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections import OrderedDict, deque
 

@@ -4,8 +4,6 @@ A body is small (64 KiB), but of that size it may have ten thousand fields, of w
 be nested deeper than a parser's stack. Counting ends with what is too much.
 """
 
-from __future__ import annotations
-
 import re
 
 from augmentation_gateway.problem import FieldProblem, invalid

@@ -4,8 +4,6 @@ A key is checked when a request begins. What takes longer than that (an event st
 client reads slowly) is checked here, every CHECK_SECONDS: O(open requests), a look-up each.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager

@@ -1,7 +1,5 @@
 """How often a key may ask, and how many jobs it may create: a token bucket each. O(1) a request."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections import OrderedDict

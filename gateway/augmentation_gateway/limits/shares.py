@@ -1,7 +1,5 @@
 """What a key, and all keys together, may have of something at the same time: event streams, pictures, requests."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """The open event streams of this process: how many there are, and how they end when it goes away."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 

@@ -1,7 +1,5 @@
 """An upper bound on how often something is logged that anybody can bring about: a flood must not fill a disk."""
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """What the gateway counts and times, in Prometheus' text format. No label names a job, a key or a project."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest

@@ -1,7 +1,5 @@
 """`/metrics` at an address of its own: Prometheus asks there, and whoever reaches the gateway's public one does not."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 

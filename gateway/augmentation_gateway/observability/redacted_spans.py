@@ -5,8 +5,6 @@ administrator names, URLs with the key that a client put into the query, excepti
 span passes here on its way to the collector.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from opentelemetry.sdk.trace import Event, ReadableSpan

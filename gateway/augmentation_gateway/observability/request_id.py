@@ -1,7 +1,5 @@
 """One id a request, in every line logged on its way and in its answer."""
 
-from __future__ import annotations
-
 import itertools
 import re
 import uuid

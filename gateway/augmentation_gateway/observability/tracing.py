@@ -4,8 +4,6 @@ Set up by OpenTelemetry's own variables: `OTEL_EXPORTER_OTLP_ENDPOINT` turns it 
 `OTEL_RESOURCE_ATTRIBUTES` and the others mean what they always do. Without the first, nothing of it is loaded.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """HTTPS with a certificate that is renewed under way, as cert-manager and the kubelet bring it: no restart."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import ssl

@@ -6,8 +6,6 @@ others out by asking all the time, or by not reading. What is new, and what has 
 is no limit by address: behind a proxy all clients have one.
 """
 
-from __future__ import annotations
-
 import asyncio
 import math
 from collections import OrderedDict

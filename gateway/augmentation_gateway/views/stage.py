@@ -1,6 +1,4 @@
-"""Where a job stands, in steps fine enough for every dialect: each translates them into its own words."""
-
-from __future__ import annotations
+"""Stages of a job, fine enough for every dialect: each translates them into its own words."""
 
 from enum import StrEnum, auto
 
@@ -10,14 +8,14 @@ from augmentation_gateway.cache.records import JobRecord
 
 
 class Stage(StrEnum):
-    """The steps of a job's life, in order; the last five are ends."""
+    """The stages of a job, in order; the last five are terminal."""
 
     ACCEPTED = auto()
-    """Resolve has not begun."""
+    """Resolve has not started."""
     RESOLVING = auto()
-    """The source is being looked at."""
+    """The source is being inspected."""
     QUEUED = auto()
-    """It waits for quota, or was told to wait."""
+    """It waits for quota or a slot, or is suspended."""
     ADMITTED = auto()
     """It waits for a node."""
     RUNNING = auto()
@@ -25,16 +23,16 @@ class Stage(StrEnum):
     """Its pods were evicted, and wait for a node again."""
     COMPLETED = auto()
     REJECTED = auto()
-    """It failed in resolve, of something that would fail again: the request cannot be served."""
+    """It failed in resolve with a permanent failure: the request cannot be served."""
     FAILED = auto()
     CANCELLED = auto()
     EXPIRED = auto()
-    """It had ended, and was removed when its time to live was over."""
+    """It was finished, and its time to live has removed it."""
 
 
 def stage_of(record: JobRecord) -> Stage:
     """The stage of a job: a pure function of its spec and status."""
-    return record.remembered("stage", _stage_of)
+    return record.fact("stage", _stage_of)
 
 
 def _stage_of(record: JobRecord) -> Stage:
@@ -46,7 +44,7 @@ def _stage_of(record: JobRecord) -> Stage:
         case State.FAILED:
             return Stage.REJECTED if _cannot_be_served(record) else Stage.FAILED
         case _:
-            return _stage_under_way(record)
+            return _unfinished_stage(record)
 
 
 def failure_reason(record: JobRecord) -> str | None:
@@ -61,11 +59,11 @@ def _cannot_be_served(record: JobRecord) -> bool:
     try:
         return FailureReason(failure_reason(record) or "").is_permanent
     except ValueError:
-        # A reason of a newer release: whether it would fail again is not known here.
+        # A reason of a newer release: whether it is permanent is not known here.
         return False
 
 
-def _stage_under_way(record: JobRecord) -> Stage:
+def _unfinished_stage(record: JobRecord) -> Stage:
     status = record.status
     placed_in_queue = status.queue is not None and status.queue.position is not None
     waits = placed_in_queue or _holds(record, ConditionType.ADMITTED, "False")
@@ -73,13 +71,13 @@ def _stage_under_way(record: JobRecord) -> Stage:
         return Stage.QUEUED
     match status.current_phase:
         case PhaseName.RESOLVE | None if record.state is State.QUEUED:
-            begun = status.phase(PhaseName.RESOLVE).status is PhaseStatus.IN_PROGRESS
-            return Stage.RESOLVING if begun else Stage.ACCEPTED
+            started = status.phase(PhaseName.RESOLVE).status is PhaseStatus.IN_PROGRESS
+            return Stage.RESOLVING if started else Stage.ACCEPTED
         case PhaseName.RESOLVE:
             return Stage.RESOLVING
         case PhaseName.PROVISION:
             return Stage.ADMITTED
-    # Pods of a job that wait for a node, after some of it had one.
+    # Its pods wait for a node, after some of them had one.
     if status.preemption_count and _holds(record, ConditionType.PLACED, "False"):
         return Stage.PREEMPTED
     return Stage.RUNNING

@@ -10,12 +10,12 @@ import httpx
 import pytest
 
 from augmentation_gateway.cache import records
-from augmentation_gateway.cache.bounded import ByteBudget, Recent
+from augmentation_gateway.cache.bounded import ByteBudget, LruCache
 from augmentation_gateway.cache.cluster_view import ClusterView
-from augmentation_gateway.cache.records import KEPT_STATUSES
+from augmentation_gateway.cache.records import MAX_STATUSES
 from augmentation_gateway.jobs import entries
 from augmentation_gateway.jobs.entries import slices
-from augmentation_gateway.jobs.top_k import Leading
+from augmentation_gateway.jobs.top_k import TopK
 from tests.unit.gateway.job_objects import job_object, listing
 
 JOBS = 1500
@@ -80,7 +80,7 @@ async def test_reading_every_job_leaves_few_parsed_ones_behind(http: httpx.Async
         ).json()
         if (cursor := body["next_cursor"]) is None:
             break
-    assert len(records._statuses) <= KEPT_STATUSES
+    assert len(records._statuses) <= MAX_STATUSES
 
 
 async def test_a_queue_that_is_very_long_is_shown_from_its_front(http: httpx.AsyncClient, many: ClusterView) -> None:
@@ -90,7 +90,7 @@ async def test_a_queue_that_is_very_long_is_shown_from_its_front(http: httpx.Asy
 
 
 def test_the_value_that_was_not_asked_for_the_longest_is_forgotten() -> None:
-    recent: Recent[list[int], str] = Recent(2)
+    recent: LruCache[list[int], str] = LruCache(2)
     owners = [[1], [1], [1]]
     recent.put(owners[0], "a")
     recent.put(owners[1], "b")
@@ -102,16 +102,16 @@ def test_the_value_that_was_not_asked_for_the_longest_is_forgotten() -> None:
 def test_encoded_views_are_kept_up_to_so_many_bytes_the_newest() -> None:
     budget, owners = ByteBudget(100), [dict[str, tuple[int, bytes]]() for _ in range(30)]
     for owner in owners:
-        budget.keep(owner, "view", (0, b"x" * 10))
+        budget.put(owner, "view", (0, b"x" * 10))
     assert sum("view" in owner for owner in owners) == 10
     assert "view" in owners[-1]
 
 
 def test_an_entry_that_replaced_an_older_one_stays_when_that_is_forgotten() -> None:
     budget, owner = ByteBudget(25), dict[str, tuple[int, bytes]]()
-    budget.keep(owner, "view", (0, b"x" * 10))
-    budget.keep(owner, "view", (1, b"y" * 10))
-    budget.keep({}, "view", (0, b"z" * 10))
+    budget.put(owner, "view", (0, b"x" * 10))
+    budget.put(owner, "view", (1, b"y" * 10))
+    budget.put({}, "view", (0, b"z" * 10))
     assert owner == {"view": (1, b"y" * 10)}
 
 
@@ -119,14 +119,14 @@ async def test_slices_have_everything_in_its_order() -> None:
     assert [item async for turn in slices(list(range(123)), 10) for item in turn] == list(range(123))
 
 
-@pytest.mark.parametrize("falling", [False, True])
-def test_the_first_of_many_are_found_while_few_are_held(falling: bool) -> None:
+@pytest.mark.parametrize("descending", [False, True])
+def test_top_k_holds_at_most_twice_its_limit(descending: bool) -> None:
     numbers = [(7919 * number) % 10007 for number in range(10007)]
-    first = Leading[int](5, lambda number: number, falling=falling)
+    first = TopK[int](5, lambda number: number, descending=descending)
     for number in numbers:
         first.add([number])
-        assert len(first._held) <= 10
-    assert first.in_order() == sorted(numbers, reverse=falling)[:5]
+        assert len(first._items) <= 10
+    assert first.in_order() == sorted(numbers, reverse=descending)[:5]
 
 
 async def test_a_page_takes_memory_for_a_page(http: httpx.AsyncClient, many: ClusterView) -> None:

@@ -13,16 +13,16 @@ from augmentation_gateway.views.request import AugmentationRequest
 
 
 class ErrorEntry(BaseModel):
-    """One thing that is wrong."""
+    """An error."""
 
-    code: str = Field(description="A stable word for the kind of mistake")
+    code: str = Field(description="A stable word for the kind of error")
     message: str = Field(description="The cause")
     suggestion: str = Field(description="What to do")
-    error_uid: str = Field(description="Names this answer in the gateway's log")
+    error_uid: str = Field(description="Id of the request in the gateway's log")
 
 
 class ErrorList(BaseModel):
-    """What went wrong."""
+    """Errors of a request."""
 
     errors: list[ErrorEntry]
 
@@ -44,7 +44,7 @@ class BatchJobRequest(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _into_parameters(cls, given: Any) -> Any:
-        # What is said outside counts inside, so that each mistake is found, and told, in its place.
+        # Fields outside of the parameters count inside, so that each error is reported at its own place.
         if isinstance(given, dict) and isinstance(given.get("parameters"), dict):
             kind = str(given.get("pipeline_key", "augmentation-deterministic")).removeprefix("augmentation-")
             inside = dict(given["parameters"])
@@ -75,7 +75,7 @@ class BatchJobList(BaseModel):
 
 
 class EventList(BaseModel):
-    """What happened to a job."""
+    """Events of a job."""
 
     events: list[BatchEvent]
     total: int
@@ -98,7 +98,7 @@ class OutputList(BaseModel):
 
 
 class PageQuery(BaseModel):
-    """Which page."""
+    """A page of a list."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -107,7 +107,7 @@ class PageQuery(BaseModel):
 
 
 class BatchQuery(PageQuery):
-    """Which jobs."""
+    """Filters of a list of jobs."""
 
     limit: int = Field(50, ge=1, le=200, description="Jobs on a page")
     pipeline_type: Literal["batch", "training"] | None = Field(None, description="All jobs here are batch jobs")
@@ -118,16 +118,16 @@ class BatchQuery(PageQuery):
 
 
 def encode_problem(problem: Problem) -> bytes:
-    """`{"errors": [{code, message, suggestion, error_uid}]}`, one entry a bad field."""
+    """`{"errors": [{code, message, suggestion, error_uid}]}`, one entry per invalid field."""
     code, suggestion = _WORDS.get(problem.status, ("error", "See the message."))
     entries = [
         {
             "code": code,
-            "message": _sentence(each.cause),
-            "suggestion": _sentence(each.fix[:1].upper() + each.fix[1:]) if each.fix else suggestion,
+            "message": _sentence(error.cause),
+            "suggestion": _sentence(error.fix[:1].upper() + error.fix[1:]) if error.fix else suggestion,
             "error_uid": request_id.current(),
         }
-        for each in problem.fields or [problem]
+        for error in problem.fields or [problem]
     ]
     return json.dumps({"errors": entries}).encode()
 

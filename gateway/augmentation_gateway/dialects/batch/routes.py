@@ -8,6 +8,7 @@ from starlette.convertors import StringConvertor, register_url_convertor
 
 from augmentation_gateway.cache.records import JobRecord
 from augmentation_gateway.credentials.authentication import require
+from augmentation_gateway.credentials.job_access import find_job
 from augmentation_gateway.credentials.keys import ApiKey, Right
 from augmentation_gateway.dialect import Dialect, StatusOperation
 from augmentation_gateway.dialects.batch.documents import (
@@ -33,7 +34,6 @@ from augmentation_gateway.dialects.batch.views import (
     queue_view,
 )
 from augmentation_gateway.gateway import Gateway
-from augmentation_gateway.jobs.access import find_job
 from augmentation_gateway.jobs.changes import cancel_job, delete_job, refuse_unless, retry_job
 from augmentation_gateway.jobs.create import create_job
 from augmentation_gateway.jobs.entries import entries

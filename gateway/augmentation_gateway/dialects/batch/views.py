@@ -14,7 +14,7 @@ from augmentation_api.vocabulary import ShardState, State
 from augmentation_gateway.cache.records import ClassRecord, JobRecord
 from augmentation_gateway.jobs.events import events_of
 from augmentation_gateway.jobs.outputs import result_files
-from augmentation_gateway.jobs.top_k import Leading
+from augmentation_gateway.jobs.top_k import TopK
 from augmentation_gateway.views.job import Moment, error_of
 from augmentation_gateway.views.job_id import batch_id
 from augmentation_gateway.views.job_spec import request_of
@@ -57,14 +57,14 @@ class BatchJob(BaseModel):
     """A batch job."""
 
     id: str = Field(description="`job_` and the job's UUID in base 36")
-    org_id: str = Field(description="Organisation of the key that made it; its namespace, where there was none")
+    org_id: str = Field(description="Organisation of the key that created it; its namespace, if there was none")
     name: str
     pipeline_type: Literal["batch"]
     pipeline_key: str = Field(description="augmentation-deterministic or augmentation-generative")
     pipeline_version: str
     status: BatchStatus
     parameters: dict[str, Any] = Field(description="In the fields of POST /v1/augmentation")
-    retry_count: int = Field(description="How often the job, and pods of it, were tried again")
+    retry_count: int = Field(description="Retries of the job and of its pods")
     preemption_count: int
     queue_position: int | None = Field(description="Null if not queued")
     queue_depth: int | None = Field(description="Null if not queued")
@@ -79,7 +79,7 @@ class BatchJob(BaseModel):
 
 
 class BatchEvent(BaseModel):
-    """Something that happened."""
+    """An event of a job."""
 
     id: str
     phase: str
@@ -103,11 +103,11 @@ class BatchOutput(BaseModel):
     path: str
     kind: str
     media_type: str
-    url: str | None = Field(description="Null where the dataset lies on a volume")
+    url: str | None = Field(description="Null if the dataset is on a volume")
 
 
 class QueueEntry(BaseModel):
-    """A job that waits."""
+    """A pending job."""
 
     id: str
     name: str
@@ -115,25 +115,25 @@ class QueueEntry(BaseModel):
 
 
 class QueueList(BaseModel):
-    """The jobs that wait, the first to run first."""
+    """The pending jobs, the first to run first."""
 
     queue: list[QueueEntry]
     depth: int
 
 
 def batch_status(record: JobRecord) -> BatchStatus:
-    """Where the job stands, in this API's words."""
+    """Status of a job, in this API's words."""
     stage = stage_of(record)
     if stage is Stage.RESOLVING:
-        # The pod that looks at the source is a worker, too.
+        # The pod that inspects the source is a worker, too.
         return "RUNNING" if record.state is State.RUNNING else "ADMITTED"
     return _STATUSES[stage]
 
 
 def job_view(record: JobRecord, *, write: bool = False) -> BatchJob:
     """A job; in the answer to a write without its inputs."""
-    status, stands = record.status, batch_status(record)
-    queue = status.queue if stands == "PENDING" else None
+    status, own_status = record.status, batch_status(record)
+    queue = status.queue if own_status == "PENDING" else None
     return BatchJob(
         id=batch_id(record.uid),
         org_id=record.annotation(ANNOTATION_ORGANISATION) or record.namespace,
@@ -141,7 +141,7 @@ def job_view(record: JobRecord, *, write: bool = False) -> BatchJob:
         pipeline_type="batch",
         pipeline_key=f"augmentation-{record.type}",
         pipeline_version=str(record.raw["apiVersion"]).rpartition("/")[2],
-        status=stands,
+        status=own_status,
         parameters=request_of(record),
         retry_count=record.attempt + (status.retry_count or 0),
         preemption_count=status.preemption_count or 0,
@@ -166,7 +166,7 @@ def encode_status(record: JobRecord, _: ClassRecord | None = None) -> bytes:
 
 
 def _updated_at(record: JobRecord) -> datetime:
-    """The latest moment that the job tells of."""
+    """The latest time in the job's status."""
     status = record.status
     moments = [status.queued_at, status.started_at, status.completed_at, status.cancelled_at]
     moments += [condition.last_transition_time for condition in status.conditions]
@@ -177,14 +177,14 @@ def _updated_at(record: JobRecord) -> datetime:
 
 
 def _progress(record: JobRecord) -> InputProgress:
-    """Counts of what `inputs_view` lists, without looking at each episode."""
+    """Counts of what `inputs_view` lists, without a loop over the episodes."""
     status = record.status
     selected = (status.source.selected_episodes if status.source else None) or 0
     if record.state is State.COMPLETED:
         return InputProgress(pending=0, processing=0, completed=selected, failed=0)
     shards = [(shard, shard.episodes) for shard in status.shards if shard.episodes is not None]
     completed, failed = sum(tally.done for _, tally in shards), sum(tally.failed for _, tally in shards)
-    processing = sum(_is_at_work(shard, record) and tally.done + tally.failed < tally.total for shard, tally in shards)
+    processing = sum(_is_running(shard, record) and tally.done + tally.failed < tally.total for shard, tally in shards)
     return InputProgress(
         pending=max(0, selected - completed - failed - processing),
         processing=processing,
@@ -194,19 +194,19 @@ def _progress(record: JobRecord) -> InputProgress:
 
 
 async def queue_view(waiting: AsyncIterator[Sequence[JobRecord]]) -> QueueList:
-    """The jobs that wait, the first to run first; those without a position come last, the oldest first."""
-    first, number, depth = Leading(MAX_QUEUE, _by_place), 0, 0
-    async for some in waiting:
-        first.add(some)
-        number += len(some)
-        depth = max(depth, *(place_in_queue(job)[1] or 0 for job in some), 0)
-    shown = []
+    """The pending jobs, the first to run first; those without a position come last, the oldest first."""
+    first, number, depth = TopK(MAX_QUEUE, _by_place), 0, 0
+    async for jobs in waiting:
+        first.add(jobs)
+        number += len(jobs)
+        depth = max(depth, *(place_in_queue(job)[1] or 0 for job in jobs), 0)
+    entries = []
     for index, job in enumerate(first.in_order()):
         position, _ = place_in_queue(job)
-        shown.append(
+        entries.append(
             QueueEntry(id=batch_id(job.uid), name=job.display_name, position=index if position is None else position)
         )
-    return QueueList(queue=shown, depth=max(depth, number))
+    return QueueList(queue=entries, depth=max(depth, number))
 
 
 def _by_place(job: JobRecord) -> tuple[bool, int, str, str]:
@@ -215,8 +215,8 @@ def _by_place(job: JobRecord) -> tuple[bool, int, str, str]:
 
 
 def place_in_queue(record: JobRecord) -> tuple[int | None, int | None]:
-    """Jobs ahead of this one, and all in its queue; None where it is not known."""
-    return record.remembered("place in queue", _place_in_queue)
+    """Jobs ahead of this one, and all jobs in its queue; None if that is not known."""
+    return record.fact("place in queue", _place_in_queue)
 
 
 def _place_in_queue(record: JobRecord) -> tuple[int | None, int | None]:
@@ -225,31 +225,31 @@ def _place_in_queue(record: JobRecord) -> tuple[int | None, int | None]:
 
 
 def events_view(record: JobRecord) -> list[BatchEvent]:
-    """What happened, the oldest first."""
+    """Events of a job, the oldest first."""
     return [
         BatchEvent(
-            id=each.event.id,
-            phase=each.phase,
-            type=each.event.status,
-            message=each.event.message,
-            error=each.event.error,
-            created_at=each.at,
+            id=event.event.id,
+            phase=event.phase,
+            type=event.event.status,
+            message=event.event.message,
+            error=event.event.error,
+            created_at=event.at,
         )
-        for each in events_of(record)
+        for event in events_of(record)
     ]
 
 
 def inputs_view(record: JobRecord, offset: int, limit: int) -> tuple[list[BatchInput], int]:
     """A page of the episodes that the job augments, and how many there are; none until its source was resolved.
 
-    O(ranges + shards + limit): how many episodes there are says the dataset, and no list has all of them.
+    O(ranges + shards + limit): the dataset claims the number of episodes, and no list has all of them.
     """
     source = record.status.source
     if source is None or not source.episodes:
         return [], 0
-    chosen = Augmentation(episodes=record.raw["spec"].get("augmentation", {}).get("episodes", ""))
-    selected = chosen.selected_ranges(source.episodes)
-    total = sum(each.stop - each.start for each in selected)
+    augmentation = Augmentation(episodes=record.raw["spec"].get("augmentation", {}).get("episodes", ""))
+    selected = augmentation.selected_ranges(source.episodes)
+    total = sum(episodes.stop - episodes.start for episodes in selected)
     page = page_of(selected, offset, limit)
     states = _states(record, total, range(offset, offset + len(page)))
     return [
@@ -267,16 +267,16 @@ def outputs_view(record: JobRecord, runs_as: ClassRecord | None) -> list[BatchOu
 
 
 def _states(record: JobRecord, episodes: int, page: range) -> list[InputStatus]:
-    """How far each of the selected episodes at the places of a page is.
+    """Status of each of the selected episodes on a page.
 
-    Shards have consecutive runs of the selected episodes, in their order, and make them one after the other. So their
-    counts say it of each episode, once all shards before it (or all behind it) have told how many they have.
+    Shards have consecutive runs of the selected episodes, in order, and process them one after the other. So their
+    counts give the status of each episode, once all shards before it (or all after it) have reported their totals.
     """
     if record.state is State.COMPLETED:
         return ["COMPLETED"] * len(page)
     states: list[InputStatus] = ["PENDING"] * len(page)
     shards = {shard.index: shard for shard in record.status.shards if shard.episodes is not None}
-    # No more of them can be known than have told, whatever the count says.
+    # The loops end at the first shard that has not reported, whatever the count claims.
     count = record.status.shard_count or 0
     first = known = 0
     while known < count and known in shards:
@@ -291,17 +291,17 @@ def _states(record: JobRecord, episodes: int, page: range) -> list[InputStatus]:
 
 
 def _mark(states: list[InputStatus], page: range, first: int, shard: Shard, record: JobRecord) -> int:
-    """Write the episodes of a shard, which begin at `first`, where they are on the page. Returns how many there are."""
+    """Write the statuses of a shard's episodes, the first at `first`, to the page. Returns how many the shard has."""
     tally = shard.episodes or Tally()
     end = first + tally.total
     runs: list[tuple[InputStatus, int]] = [("COMPLETED", tally.done), ("FAILED", tally.failed)]
-    if _is_at_work(shard, record):
+    if _is_running(shard, record):
         runs.append(("PROCESSING", 1))
     place = first
     for status, length in runs:
         stop = min(place + length, end)
-        for each in range(max(place, page.start), min(stop, page.stop)):
-            states[each - page.start] = status
+        for index in range(max(place, page.start), min(stop, page.stop)):
+            states[index - page.start] = status
         place = stop
     return tally.total
 
@@ -310,5 +310,5 @@ def _size(shard: Shard) -> int:
     return shard.episodes.total if shard.episodes else 0
 
 
-def _is_at_work(shard: Shard, record: JobRecord) -> bool:
+def _is_running(shard: Shard, record: JobRecord) -> bool:
     return record.state is State.RUNNING and shard.state is ShardState.RUNNING

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Response
 from augmentation_api.status import OutputStatus
 from augmentation_api.worker_contract import RESULT_PREVIEW
 from augmentation_gateway.cache.records import ClassRecord, JobRecord
+from augmentation_gateway.credentials.job_access import read_job
 from augmentation_gateway.dialects.native.documents import (
     KeyView,
     OutputsResponse,
@@ -18,7 +19,6 @@ from augmentation_gateway.dialects.native.documents import (
 )
 from augmentation_gateway.dialects.native.routes import PREFIX
 from augmentation_gateway.gateway import Gateway
-from augmentation_gateway.jobs.access import read_job
 from augmentation_gateway.jobs.outputs import file_url, published
 from augmentation_gateway.jobs.preview import SlicedResponse, fetch_preview, preview_url
 from augmentation_gateway.problem import Problem

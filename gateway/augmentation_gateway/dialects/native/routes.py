@@ -9,6 +9,7 @@ from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import JSONResponse
 
 from augmentation_api.vocabulary import State
+from augmentation_gateway.credentials.job_access import read_job
 from augmentation_gateway.dialects.native.documents import (
     AugmentationResponse,
     CancelResponse,
@@ -17,7 +18,6 @@ from augmentation_gateway.dialects.native.documents import (
     RetryResponse,
 )
 from augmentation_gateway.dialects.native.summary import AugmentationList, encode_event, encode_summary
-from augmentation_gateway.jobs.access import read_job
 from augmentation_gateway.jobs.changes import cancel_job, delete_job, retry_job
 from augmentation_gateway.jobs.create import create_job, try_job
 from augmentation_gateway.jobs.entries import entries

@@ -1,7 +1,5 @@
 """Jobs in short, for lists, and what is sent of a job that is followed live: each one line of JSON."""
 
-from __future__ import annotations
-
 from typing import Any
 from uuid import UUID
 

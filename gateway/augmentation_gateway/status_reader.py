@@ -7,8 +7,8 @@ from typing import Protocol
 from augmentation_gateway.cache.cluster_view import ClusterView
 from augmentation_gateway.cache.records import ClassRecord, JobRecord
 from augmentation_gateway.credentials.authentication import require
+from augmentation_gateway.credentials.job_access import find_job, find_removed
 from augmentation_gateway.credentials.keys import ApiKey, Right
-from augmentation_gateway.jobs.access import find_gone, find_job
 from augmentation_gateway.problem import Problem
 
 
@@ -56,7 +56,5 @@ class StatusReader:
         )
 
     def _encode_removed(self, key: ApiKey, uid: str, encoding: StatusEncoding) -> bytes | None:
-        gone = find_gone(key, uid, self._view)
-        return (
-            None if gone is None or encoding.encode_removed is None else encoding.encode_removed(gone.record, gone.at)
-        )
+        removed, encode = find_removed(key, uid, self._view), encoding.encode_removed
+        return None if removed is None or encode is None else encode(removed.record, removed.at)
