@@ -128,6 +128,8 @@ def _forms(secret: str) -> Iterator[tuple[str, int]]:
     seen = {secret}
     for escaped in (secret, repr(secret)[1:-1], _as_json(secret), _as_json(repr(secret)[1:-1])):
         seen |= {escaped, html.escape(escaped), _as_json(escaped), repr(escaped)[1:-1]}
+        # Of a repr within a repr: the outer one escapes the quotes that the inner one left as they are.
+        seen.add(repr(repr(escaped))[2:-2])
         seen |= {quote(escaped, safe="", errors="replace"), quote(escaped, errors="replace")}
         seen.add(quote_plus(escaped, errors="replace"))
     seen |= {secret.encode(errors="replace").decode("latin-1"), json.dumps(secret, ensure_ascii=False)[1:-1]}
