@@ -15,7 +15,7 @@ from augmentation_api import AugmentationJobSpec, FailureReason, PhaseName
 from augmentation_api.identifiers import backup_tag
 from augmentation_api.worker_contract import ENV_OUTPUT_FOLDER, ENV_SOURCE_FOLDER
 from augmentation_worker.failure import WorkerFailure
-from augmentation_worker.formats.images import plan as image_plan
+from augmentation_worker.formats.images import planner
 from augmentation_worker.local.preview import draw_preview
 from tests.integration.worker.conftest import Hub
 from tests.integration.worker.datasets import file_hashes
@@ -40,7 +40,7 @@ ROWS = sum(SPLIT_ROWS.values())
 @pytest.fixture(autouse=True)
 def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that the few rows here are more than one."""
-    monkeypatch.setattr(image_plan, "BLOCK_ROWS", 2)
+    monkeypatch.setattr(planner, "BLOCK_ROWS", 2)
 
 
 def run_of(folder: Path, source: Path, result: Path, **spec: Any) -> LocalRun:
@@ -134,9 +134,9 @@ from dataclasses import replace
 from pathlib import Path
 from augmentation_api import PhaseName
 from augmentation_worker.cluster.manifest import LocalManifests
-from augmentation_worker.formats.images import plan
+from augmentation_worker.formats.images import planner
 from tests.integration.worker.jobs import reopened
-plan.BLOCK_ROWS = 2
+planner.BLOCK_ROWS = 2
 record = LocalManifests.record
 def dying(self, shard, key, text):
     record(self, shard, key, text)

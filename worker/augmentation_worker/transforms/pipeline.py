@@ -10,7 +10,7 @@ import torch
 
 from augmentation_api.spec import Augmentation
 from augmentation_api.transforms import TRANSFORM_MODELS, TransformName
-from augmentation_worker.copies import transforms_of_copies
+from augmentation_worker.transforms.copies import transforms_of_copies
 from augmentation_worker.transforms.keyed_random import KeyedRandom
 from augmentation_worker.transforms.keyed_transform import Description, KeyedTransform
 

@@ -9,7 +9,7 @@ from torchvision.transforms import v2
 from augmentation_api.spec import Augmentation
 from augmentation_api.transforms import TRANSFORM_MODELS, TransformName
 from augmentation_api.vocabulary import AugmentationMode
-from augmentation_worker.copies import transforms_of_copies
+from augmentation_worker.transforms.copies import transforms_of_copies
 from augmentation_worker.transforms.keyed_random import KeyedRandom
 from augmentation_worker.transforms.pipeline import TRANSFORMS, EpisodeTransform, sample_pipeline
 

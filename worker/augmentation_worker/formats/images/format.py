@@ -10,7 +10,7 @@ from augmentation_api import AugmentationJobSpec
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.formats.images.detection import find_image_dataset
 from augmentation_worker.formats.images.metadata_file import METADATA_NAMES
-from augmentation_worker.formats.images.plan import make_plan
+from augmentation_worker.formats.images.planner import make_plan
 from augmentation_worker.formats.images.provenance import recorded_pixel_hashes
 from augmentation_worker.formats.images.resolve import resolve
 from augmentation_worker.formats.images.result import ImagesPlan

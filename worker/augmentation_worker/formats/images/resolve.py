@@ -8,7 +8,8 @@ from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats import limits
 from augmentation_worker.formats.images.dataset import ImageDataset, Layout
 from augmentation_worker.formats.images.detection import find_image_dataset
-from augmentation_worker.formats.images.plan import BlockPlan, make_plan
+from augmentation_worker.formats.images.plan import BlockPlan
+from augmentation_worker.formats.images.planner import make_plan
 from augmentation_worker.formats.port import Resolution
 from augmentation_worker.storage.port import SourceDataset
 

@@ -11,7 +11,7 @@ from augmentation_worker.formats.lerobot.format_version import FORMATS
 from augmentation_worker.formats.lerobot.info import INFO_PATH
 from augmentation_worker.formats.lerobot.layout import check_order_of_data_files
 from augmentation_worker.formats.lerobot.metadata import load_metadata
-from augmentation_worker.formats.lerobot.plan import make_plan
+from augmentation_worker.formats.lerobot.planner import make_plan
 from augmentation_worker.formats.lerobot.provenance import recorded_pixel_hashes
 from augmentation_worker.formats.lerobot.resolve import resolve
 from augmentation_worker.formats.lerobot.result import LeRobotPlan

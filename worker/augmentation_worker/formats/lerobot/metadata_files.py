@@ -21,7 +21,8 @@ from augmentation_worker.formats.lerobot.format_version import FileNumber
 from augmentation_worker.formats.lerobot.info import INFO_PATH
 from augmentation_worker.formats.lerobot.merge import changed_statistics, episodes_of_result
 from augmentation_worker.formats.lerobot.metadata import STATS_PATH, DatasetMetadata
-from augmentation_worker.formats.lerobot.plan import LARGEST_SORTABLE_CHUNK, EpisodePlan, next_number
+from augmentation_worker.formats.lerobot.plan import EpisodePlan
+from augmentation_worker.formats.lerobot.planner import LARGEST_SORTABLE_CHUNK, next_number
 from augmentation_worker.formats.lerobot.provenance import write_provenance
 from augmentation_worker.formats.lerobot.records import DataRecord, EpisodeRecords
 from augmentation_worker.formats.lerobot.statistics import stats_json

@@ -14,7 +14,8 @@ from augmentation_worker.formats.lerobot.data_table import SourceRows
 from augmentation_worker.formats.lerobot.episode_pictures import UnusablePicture, decode_picture_of, picture_contents
 from augmentation_worker.formats.lerobot.info import Camera
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata, load_metadata
-from augmentation_worker.formats.lerobot.plan import EpisodePlan, PlannedEpisode, make_plan
+from augmentation_worker.formats.lerobot.plan import EpisodePlan, PlannedEpisode
+from augmentation_worker.formats.lerobot.planner import make_plan
 from augmentation_worker.formats.lerobot.supported import check_cameras
 from augmentation_worker.media.contact_sheet import (
     MOST_CAMERAS,

@@ -6,7 +6,8 @@ from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats import limits
 from augmentation_worker.formats.lerobot.layout import check_order_of_data_files, planned_paths
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata, load_metadata
-from augmentation_worker.formats.lerobot.plan import EpisodePlan, make_plan
+from augmentation_worker.formats.lerobot.plan import EpisodePlan
+from augmentation_worker.formats.lerobot.planner import make_plan
 from augmentation_worker.formats.lerobot.supported import check_cameras, check_encoding
 from augmentation_worker.formats.port import Resolution
 from augmentation_worker.storage.port import SourceDataset

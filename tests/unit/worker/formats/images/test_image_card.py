@@ -7,7 +7,7 @@ import yaml
 
 from augmentation_api import AugmentationJobSpec
 from augmentation_worker.formats.images.card import write_card
-from augmentation_worker.formats.images.plan import make_plan
+from augmentation_worker.formats.images.planner import make_plan
 from tests.unit.worker.formats.images.test_image_plan import dataset
 
 SPEC = AugmentationJobSpec.model_validate({"source": {"hub": {"repoID": "lab/pictures"}}})

@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from augmentation_api import AugmentationJobSpec
-from augmentation_worker.formats.images import plan as image_plan
+from augmentation_worker.formats.images import planner
 from augmentation_worker.formats.images.dataset import ImageDataset, Layout, SourceFile
-from augmentation_worker.formats.images.plan import BlockPlan, make_plan
+from augmentation_worker.formats.images.plan import BlockPlan
+from augmentation_worker.formats.images.planner import make_plan
 
 Sizes = dict[str, list[int]]
 
@@ -58,7 +59,7 @@ def rows_made(plan: BlockPlan) -> list[int]:
 
 @pytest.fixture(autouse=True)
 def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(image_plan, "BLOCK_ROWS", 4)
+    monkeypatch.setattr(planner, "BLOCK_ROWS", 4)
 
 
 def test_the_limits_on_shards_are_those_of_blocks_whatever_the_copies() -> None:
@@ -113,7 +114,7 @@ def test_names_that_look_like_patterns_are_taken_literally() -> None:
 
 def test_blocks_of_a_large_dataset_are_larger_instead_of_more() -> None:
     plan = planned(dataset({"train": [1_000_000]}), copies=3)
-    assert len(plan.blocks) == image_plan.MOST_BLOCKS_A_PASS
+    assert len(plan.blocks) == planner.MOST_BLOCKS
     assert {block.rows for block in plan.blocks} == {3000}
 
 

@@ -9,7 +9,8 @@ from augmentation_api import Augmentation, FailureReason
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats.lerobot.data_table import SourceRows, augmented_rows, write_shard_rows
 from augmentation_worker.formats.lerobot.format_version import FileNumber
-from augmentation_worker.formats.lerobot.plan import PlannedCopy, make_plan
+from augmentation_worker.formats.lerobot.plan import PlannedCopy
+from augmentation_worker.formats.lerobot.planner import make_plan
 from tests.unit.worker.formats.lerobot.samples import FIXTURE, fixture_metadata, job
 
 INDEX_COLUMNS = ["episode_index", "index"]

@@ -12,7 +12,8 @@ from augmentation_worker.formats.lerobot.episodes import read_episodes
 from augmentation_worker.formats.lerobot.format_version import FileNumber
 from augmentation_worker.formats.lerobot.merge import episodes_of_result
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
-from augmentation_worker.formats.lerobot.plan import EpisodePlan, make_plan
+from augmentation_worker.formats.lerobot.plan import EpisodePlan
+from augmentation_worker.formats.lerobot.planner import make_plan
 from augmentation_worker.formats.lerobot.provenance import write_provenance
 from augmentation_worker.formats.lerobot.records import (
     DataRecord,

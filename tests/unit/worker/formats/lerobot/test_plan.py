@@ -10,7 +10,8 @@ from augmentation_api.transforms import TransformName
 from augmentation_api.vocabulary import AugmentationMode, OutputMode
 from augmentation_worker.formats.lerobot.format_version import FileNumber
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
-from augmentation_worker.formats.lerobot.plan import EpisodePlan, PlannedEpisode, RowsMade, make_plan
+from augmentation_worker.formats.lerobot.plan import EpisodePlan, PlannedEpisode, RowsMade
+from augmentation_worker.formats.lerobot.planner import make_plan
 from augmentation_worker.formats.shares import balanced_shares
 from tests.unit.worker.formats.lerobot.samples import (
     DEPTH,

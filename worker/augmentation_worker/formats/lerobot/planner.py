@@ -1,0 +1,276 @@
+"""The planner: a pure function from spec, pinned metadata and number of shards to the plan of plan.py."""
+
+from bisect import bisect_left
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby, islice
+
+from augmentation_api import Augmentation, AugmentationJobSpec
+from augmentation_api.vocabulary import OutputMode
+from augmentation_worker.dataset_path import DatasetPath
+from augmentation_worker.formats.lerobot.episodes import Episode
+from augmentation_worker.formats.lerobot.format_version import FileNumber, number_of_episode
+from augmentation_worker.formats.lerobot.info import Camera
+from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
+from augmentation_worker.formats.lerobot.plan import (
+    EpisodePlan,
+    KeptRows,
+    PlannedCopy,
+    PlannedEpisode,
+    PlannedShard,
+    RowsMade,
+)
+from augmentation_worker.formats.lerobot.records import most_episodes_per_shard
+from augmentation_worker.formats.shares import balanced_shares
+from augmentation_worker.transforms.copies import transforms_of_copies
+
+LARGEST_SORTABLE_CHUNK = 1000
+"""Files a chunk of data may have at most: LeRobot sorts data files by path, and file-1000 sorts before file-999."""
+
+
+@dataclass(frozen=True)
+class _Numbers:
+    """The numbers of one augmented episode."""
+
+    copy: int
+    episode_index: int
+    from_index: int
+    to_index: int
+
+
+def make_plan(
+    metadata: DatasetMetadata, spec: AugmentationJobSpec, shard_count: int, *, carry_originals: bool = True
+) -> EpisodePlan:
+    """Lay out the result.
+
+    Args:
+        metadata: the source at its pinned commit.
+        spec: what the job asks for.
+        shard_count: 1 or more.
+        carry_originals: whether the result is another dataset than the source, so that the original files have to be
+            brought into it.
+    """
+    augmentation = spec.augmentation
+    selected = _selected_episodes(metadata, augmentation)
+    cameras = _selected_cameras(metadata, augmentation)
+    in_place = spec.output.mode is OutputMode.IN_PLACE
+    copies = 1 if in_place else len(transforms_of_copies(augmentation))
+    most = most_episodes_per_shard(copies * len(cameras))
+    shares = balanced_shares([episode.length for episode in selected], shard_count, most)
+    rows_made = _rows_made(metadata, cameras, in_place)
+    remade = {episode.index for episode in selected} if in_place and rows_made is RowsMade.WITH_EPISODE else set()
+    kept_rows, remade_files = _kept_rows(metadata, remade)
+    files = _Files(metadata, cameras, rows_made, remade_files)
+    versions = _in_place(selected) if in_place else _after_the_originals(metadata, selected, copies)
+    replaced = _replaced_videos(metadata, selected, cameras) if in_place else ()
+    originals = _original_videos(metadata, selected, shares, replaced) if carry_originals else [[] for _ in shares]
+    shards = _shards(shares, versions, files, originals)
+    added = 0 if in_place else copies
+    return EpisodePlan(
+        in_place=in_place,
+        rows_made=rows_made,
+        cameras=cameras,
+        copies=copies,
+        shards=shards,
+        kept_rows=kept_rows,
+        abandoned=_abandoned(metadata, shards, kept_rows, replaced),
+        total_episodes=len(metadata.episodes) + len(selected) * added,
+        total_frames=metadata.info.total_frames + sum(episode.length for episode in selected) * added,
+    )
+
+
+def _selected_episodes(metadata: DatasetMetadata, augmentation: Augmentation) -> tuple[Episode, ...]:
+    """The source episodes that are to be augmented, in order."""
+    return tuple(episode for episode in metadata.episodes if augmentation.selects_episode(episode.index))
+
+
+def _selected_cameras(metadata: DatasetMetadata, augmentation: Augmentation) -> tuple[Camera, ...]:
+    """The cameras that are to be augmented, in the order of info.json: those named, else all colour cameras."""
+    colour = [camera for camera in metadata.info.cameras if camera.is_colour]
+    return tuple(camera for camera in colour if not augmentation.cameras or camera.key in augmentation.cameras)
+
+
+def _shards(
+    shares: Sequence[range],
+    versions: Iterator[tuple[Episode, list[_Numbers]]],
+    files: "_Files",
+    originals: Sequence[Sequence[DatasetPath]],
+) -> tuple[PlannedShard, ...]:
+    """Number files in the order of shards, and within one in that of its episodes."""
+    shards = []
+    for index, share in enumerate(shares):
+        data_file = files.next_data_file_of_shard() if share else None
+        planned = tuple(files.planned(episode, numbers, data_file) for episode, numbers in islice(versions, len(share)))
+        shards.append(PlannedShard(index, planned, data_file, tuple(originals[index])))
+    return tuple(shards)
+
+
+def _abandoned(
+    metadata: DatasetMetadata,
+    shards: Sequence[PlannedShard],
+    kept_rows: Sequence[KeptRows],
+    replaced_videos: Sequence[DatasetPath],
+) -> tuple[DatasetPath, ...]:
+    """Files of the source that the result neither keeps nor overwrites."""
+    info = metadata.info
+    copies = [copy for shard in shards for episode in shard.episodes for copy in episode.copies]
+    videos = {info.video_file(camera, number) for copy in copies for camera, number in copy.videos.items()}
+    rows = {info.data_file(kept.number) for kept in kept_rows} | {info.data_file(copy.data_file) for copy in copies}
+    return (
+        *(path for path in replaced_videos if path not in videos),
+        *(path for path in metadata.data_paths if path not in rows),
+    )
+
+
+def _rows_made(metadata: DatasetMetadata, cameras: Sequence[Camera], in_place: bool) -> RowsMade:
+    if in_place:
+        return RowsMade.NEVER if all(camera.is_video for camera in cameras) else RowsMade.WITH_EPISODE
+    # Rows with pictures are large, and take as long to make as videos: nobody wants to make a shard's again.
+    large = metadata.info.format.has_file_per_episode or metadata.info.picture_cameras
+    return RowsMade.WITH_EPISODE if large else RowsMade.WITH_SHARD
+
+
+def _kept_rows(
+    metadata: DatasetMetadata, remade: Collection[int]
+) -> tuple[tuple[KeptRows, ...], Mapping[int, FileNumber]]:
+    """The data files with rows of the source, and by index of each episode whose rows are remade, their file.
+
+    LeRobot reads data files in the order of their paths. So where the rows of an episode are replaced, its file is cut
+    at them, and what comes after moves to higher numbers as far as that is needed. Without any, nothing moves.
+    """
+    chunks_size = min(metadata.info.chunks_size, LARGEST_SORTABLE_CHUNK)
+    kept: list[KeptRows] = []
+    made: dict[int, FileNumber] = {}
+    number: FileNumber | None = None
+    for source, together in groupby(metadata.episodes, lambda episode: episode.data_file):
+        in_file = tuple(together)
+        for remake, run in groupby(in_file, lambda episode: episode.index if episode.index in remade else None):
+            piece = tuple(run)
+            number = source if number is None or number < source else number.following(chunks_size)
+            if remake is not None:
+                made[remake] = number
+            else:
+                kept.append(KeptRows(number, source, piece, is_whole=len(piece) == len(in_file)))
+    return tuple(kept), made
+
+
+def _in_place(selected: Sequence[Episode]) -> Iterator[tuple[Episode, list[_Numbers]]]:
+    for episode in selected:
+        yield episode, [_Numbers(0, episode.index, episode.from_index, episode.to_index)]
+
+
+def _after_the_originals(
+    metadata: DatasetMetadata, selected: Sequence[Episode], copies: int
+) -> Iterator[tuple[Episode, list[_Numbers]]]:
+    next_episode, next_row = len(metadata.episodes), metadata.info.total_frames
+    for episode in selected:
+        versions = []
+        for copy in range(copies):
+            versions.append(_Numbers(copy, next_episode, next_row, next_row + episode.length))
+            next_episode += 1
+            next_row += episode.length
+        yield episode, versions
+
+
+class _Files:
+    """Numbers of new files, in the order in which they are asked for."""
+
+    def __init__(
+        self,
+        metadata: DatasetMetadata,
+        cameras: Sequence[Camera],
+        rows_made: RowsMade,
+        numbers_in_order: Mapping[int, FileNumber],
+    ) -> None:
+        self._chunks_size = metadata.info.chunks_size
+        self._has_file_per_episode = metadata.info.format.has_file_per_episode
+        self._rows_made = rows_made
+        self._numbers_in_order = numbers_in_order
+        self._data = _numbers_after(metadata.data_numbers, min(self._chunks_size, LARGEST_SORTABLE_CHUNK))
+        self._videos = {
+            camera.key: _numbers_after(metadata.video_numbers(camera.key), self._chunks_size)
+            for camera in cameras
+            if camera.is_video
+        }
+
+    def next_data_file_of_shard(self) -> FileNumber | None:
+        """A new number for all rows of a shard; None where rows are not written so."""
+        return next(self._data) if self._rows_made is RowsMade.WITH_SHARD else None
+
+    def planned(
+        self, source: Episode, versions: Iterable[_Numbers], data_file_of_shard: FileNumber | None
+    ) -> PlannedEpisode:
+        """An episode with the files of its copies."""
+        shared = {} if self._has_file_per_episode else {camera: next(each) for camera, each in self._videos.items()}
+        shared_data = self._shared_data_file(source) or data_file_of_shard
+        copies = []
+        for version in versions:
+            own = number_of_episode(version.episode_index, self._chunks_size)
+            data_file = shared_data or own
+            videos = shared or dict.fromkeys(self._videos, own)
+            copies.append(
+                PlannedCopy(
+                    version.copy, version.episode_index, version.from_index, version.to_index, data_file, videos
+                )
+            )
+        return PlannedEpisode(source, tuple(copies))
+
+    def _shared_data_file(self, source: Episode) -> FileNumber | None:
+        """The file of the rows of all its copies, unless that is the shard's, or each has its own."""
+        if self._rows_made is RowsMade.NEVER:
+            return source.data_file
+        if source.index in self._numbers_in_order:
+            return self._numbers_in_order[source.index]
+        if self._rows_made is RowsMade.WITH_EPISODE and not self._has_file_per_episode:
+            return next(self._data)
+        return None
+
+
+def next_number(taken: Sequence[FileNumber], chunks_size: int) -> FileNumber:
+    """The number after the highest one taken."""
+    return next(_numbers_after(taken, chunks_size))
+
+
+def _numbers_after(taken: Sequence[FileNumber], chunks_size: int) -> Iterator[FileNumber]:
+    number = max(taken)
+    while True:
+        number = number.following(chunks_size)
+        yield number
+
+
+def _replaced_videos(
+    metadata: DatasetMetadata, replaced: Sequence[Episode], cameras: Sequence[Camera]
+) -> tuple[DatasetPath, ...]:
+    """The video files in which every frame is replaced."""
+    episodes, keys = {episode.index for episode in replaced}, {camera.key for camera in cameras if camera.is_video}
+    kept = {
+        metadata.info.video_file(camera, span.file)
+        for episode in metadata.episodes
+        for camera, span in episode.videos.items()
+        if not (episode.index in episodes and camera in keys)
+    }
+    return tuple(path for path in metadata.video_paths if path not in kept)
+
+
+def _original_videos(
+    metadata: DatasetMetadata,
+    selected: Sequence[Episode],
+    shares: Sequence[range],
+    replaced: Collection[DatasetPath],
+) -> list[list[DatasetPath]]:
+    """By shard, the source's video files it carries over: those whose first episode it augments, or comes closest to.
+    A file none of whose episodes is selected goes where the next selected episode is, else to the last busy shard.
+    """
+    shard_of = [index for index, share in enumerate(shares) for _ in share] or [0]
+    firsts: dict[DatasetPath, int] = {}
+    for episode in metadata.episodes:
+        for camera, span in episode.videos.items():
+            firsts.setdefault(metadata.info.video_file(camera, span.file), episode.index)
+    indices = [episode.index for episode in selected]
+    originals: list[list[DatasetPath]] = [[] for _ in shares]
+    for path, first in firsts.items():
+        if path in replaced:
+            continue
+        position = min(bisect_left(indices, first), len(shard_of) - 1)
+        originals[shard_of[position]].append(path)
+    return originals
