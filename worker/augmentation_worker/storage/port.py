@@ -202,6 +202,9 @@ class StorageBackend(Protocol):
     def has_output(self) -> bool:
         """Whether the job's result is to be stored here."""
 
+    def read_secrets(self) -> None:
+        """Read the secrets that it uses and register them (secrecy.keep). Called first, if the job is stored here."""
+
     def find_source(self) -> SourceDataset:
         """The source, pinned to what it is now."""
 

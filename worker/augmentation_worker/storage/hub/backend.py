@@ -58,9 +58,17 @@ class HubBackend(StorageBackend):
     @cached_property
     def client(self) -> HubClient:
         """The client, with the token that the pod has. Raises WorkerFailure."""
-        file, secret = self.settings.token_file, self.settings.credentials_secret
-        token = read_token(file, secret) if file is not None else None
-        return HubClient(self.settings.endpoint, token, secret, self.settings.retry_seconds, self._context.on_retry)
+        endpoint, secret = self.settings.endpoint, self.settings.credentials_secret
+        return HubClient(endpoint, self._token, secret, self.settings.retry_seconds, self._context.on_retry)
+
+    @cached_property
+    def _token(self) -> str | None:
+        file = self.settings.token_file
+        return read_token(file, self.settings.credentials_secret) if file is not None else None
+
+    @override
+    def read_secrets(self) -> None:
+        _ = self._token
 
     @override
     def has_source(self) -> bool:

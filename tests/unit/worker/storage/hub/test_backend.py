@@ -8,6 +8,7 @@ from augmentation_worker import secrecy
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.storage.hub.backend import HubBackend, HubSettings
 from augmentation_worker.storage.port import NO_CONVENTIONS, StorageContext
+from augmentation_worker.storage.registry import JobStorage
 from tests.unit.worker.storage.hub.test_token import JOB
 
 
@@ -33,6 +34,13 @@ def test_a_backend_that_is_not_used_reads_nothing(tmp_path: Path) -> None:
     unused = backend(tmp_path)  # a folder cannot be read as a token
     assert unused.has_source()
     assert unused.has_output()
+
+
+def test_a_job_on_a_hub_reads_the_token_before_anything_else(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("hf_eRvBnQxYcLmZkTdHsWpUaJoF")
+    environment = {"AUGMENTATION_HUB_TOKEN_FILE": str(tmp_path / "token")}
+    JobStorage(StorageContext(JOB, environment, tmp_path, NO_CONVENTIONS, lambda attempt, problem: None))
+    assert secrecy.holds_secret(b"hf_eRvBnQxYcLmZkTdHsWpUaJoF")
 
 
 def test_an_unusable_variable_is_named() -> None:

@@ -1,4 +1,4 @@
-"""A storage that the worker does not know is one backend and one entry of the registry: a whole job runs with it."""
+"""docs/architecture.md, "How to add a storage": a backend and its line in the registry; a whole job runs with it."""
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
@@ -156,7 +156,7 @@ class MemoryBackend(StorageBackend):
         return MemoryOutput(dataset, self._context.job.metadata.uid)
 
 
-def test_a_whole_job_runs_with_a_storage_that_only_the_registry_knows(
+def test_a_whole_job_runs_with_a_storage_that_is_only_registered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(registry, "BACKENDS", (MemoryBackend, *registry.BACKENDS))
