@@ -35,6 +35,9 @@ MAX_DATASET_FRAMES = 10**10
 dataset there is, and few enough that sums and products of it stay exact."""
 MAX_FRAMES_PER_SECOND = 1e9
 
+WORKER_FIELDS = ("shards", "source", "output")
+"""Fields of the status that the worker pods own, as they own their events; the operator owns all others."""
+
 Text = Annotated[str, StringConstraints(max_length=TEXT_LIMIT)]
 ShortText = Annotated[str, StringConstraints(max_length=512)]
 DatasetName = Annotated[str, StringConstraints(max_length=1536, pattern=r"^[^\x00-\x1f\x7f]*$")]

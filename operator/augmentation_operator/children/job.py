@@ -37,7 +37,7 @@ class ChildJob:
 
     @property
     def has_failed(self) -> bool:
-        """Whether Kubernetes has given it up."""
+        """Whether Kubernetes has marked it as failed."""
         return self.failed_at is not None
 
     @property

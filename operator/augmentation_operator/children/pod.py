@@ -1,4 +1,4 @@
-"""A worker pod, how its container ended and why Kubernetes took it away. Every field of a status may be absent."""
+"""A worker pod, how its container ended and why Kubernetes disrupted it. Every field of a status may be absent."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -32,7 +32,7 @@ class Termination:
 
 @dataclass(frozen=True)
 class Disruption:
-    """Kubernetes takes a pod away for reasons of its own: preemption, eviction, a drained or lost node."""
+    """A disruption of a pod by Kubernetes: preemption, eviction, a drained or lost node."""
 
     reason: str
     message: str = ""
@@ -115,13 +115,13 @@ def _disruption(condition: Mapping[str, Any]) -> Disruption | None:
 
 
 def _accelerators(resources: Mapping[str, Any]) -> int:
-    """GPUs, slices of GPUs and the like that a container has: device plugins name them `<vendor>/gpu`, `/mig-…`."""
+    """Number of a container's GPUs, slices of GPUs and so on: device plugins name them `<vendor>/gpu`, `/mig-…`."""
     amounts = (resources.get("limits") or resources.get("requests") or {}).items()
     return sum(int(amount) for name, amount in amounts if _ACCELERATOR.fullmatch(name) and str(amount).isdecimal())
 
 
 def _cpu(resources: Mapping[str, Any]) -> float:
-    """Requested CPU cores, of a quantity as the API server writes it: `2`, `500m`."""
+    """Requested CPU cores, from a quantity as the API server writes it: `2`, `500m`."""
     amount = str((resources.get("requests") or {}).get("cpu", "0"))
     return int(amount[:-1]) / 1000 if amount.endswith("m") else float(amount)
 

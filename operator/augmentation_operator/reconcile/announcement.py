@@ -1,4 +1,4 @@
-"""What of a job's story is told as Kubernetes Events: changes of its conditions and phases, seldom and each once."""
+"""The Kubernetes Events of a job: one per change of a condition or of a phase."""
 
 import hashlib
 from collections.abc import Iterator
@@ -12,8 +12,8 @@ from augmentation_api.status import Condition
 from augmentation_operator.manifests.ownership import Manifest
 
 NOTE_LIMIT = 1024
-"""Most characters of an Event's message, by the API server's rules."""
-_BAD_NEWS = {
+"""Maximum characters of an Event's message, by the API server's validation."""
+_WARNINGS = {
     (ConditionType.ACCEPTED, "False"),
     (ConditionType.PLACED, "False"),
     (ConditionType.FAILED, "True"),
@@ -22,13 +22,12 @@ _BAD_NEWS = {
 
 @dataclass(frozen=True)
 class Announcement:
-    """One Event to be.
+    """An Event that is to be created.
 
     Attributes:
         reason: CamelCase.
-        message: for people.
         is_warning: whether something is wrong.
-        since: tells it from the same thing at another time.
+        since: distinguishes it from the same change at another time.
     """
 
     reason: str
@@ -37,7 +36,7 @@ class Announcement:
     since: str
 
     def event(self, job: AugmentationJob, now: str) -> Manifest:
-        """The Event; its name follows from what it says, so that it is made once."""
+        """The Event; its name is derived from its content, so that it is created once."""
         metadata = job.metadata
         said = f"{metadata.uid} {self.reason} {self.since} {self.message}"
         return {
@@ -65,7 +64,7 @@ class Announcement:
 
 
 def announcements(before: AugmentationJobStatus, after: AugmentationJobStatus) -> list[Announcement]:
-    """What has changed that is worth an Event, in the order of the story."""
+    """What has changed and is worth an Event: phases, then conditions."""
     return [*_of_phases(before, after), *_of_conditions(before, after)]
 
 
@@ -76,7 +75,7 @@ def _of_phases(before: AugmentationJobStatus, after: AugmentationJobStatus) -> I
         if phase.status == PhaseStatus.IN_PROGRESS:
             yield Announcement(f"{name.capitalize()}Started", f"{name} has begun", False, str(phase.started_at))
         elif phase.status == PhaseStatus.COMPLETED and name == changed[-1] and after.state != State.COMPLETED:
-            # Otherwise what is told along with it, the next phase's begin or the job's end, says so too.
+            # Otherwise the Event of the next phase or of the job's end, created along with it, implies it.
             yield Announcement(f"{name.capitalize()}Completed", f"{name} is done", False, str(phase.completed_at))
 
 
@@ -88,6 +87,6 @@ def _of_conditions(before: AugmentationJobStatus, after: AugmentationJobStatus) 
 
 
 def _of_condition(condition: Condition) -> Announcement:
-    is_warning = (condition.type, condition.status) in _BAD_NEWS
+    is_warning = (condition.type, condition.status) in _WARNINGS
     since = to_rfc3339(condition.last_transition_time)
     return Announcement(condition.reason, condition.message or condition.reason, is_warning, since)

@@ -1,4 +1,4 @@
-"""Which AugmentationClass a job runs as: the one it names, else the default of its type."""
+"""The selection of a job's AugmentationClass: the one it names, else the default of its type."""
 
 from collections.abc import Iterable
 

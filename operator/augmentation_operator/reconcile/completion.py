@@ -1,4 +1,4 @@
-"""How a job ends: completed, cancelled, and deleted when its time to live is over. Failures: failure_reason.py."""
+"""The end of a job: completed, cancelled, and deleted after its time to live. For failures see failure_reason.py."""
 
 from datetime import datetime, timedelta
 
@@ -13,32 +13,33 @@ from augmentation_operator.reconcile.progress import progress_of
 from augmentation_operator.reconcile.status_draft import StatusDraft
 
 REPORT_GRACE = timedelta(seconds=60)
-"""How long after a pod succeeded its report may take to be seen before the report counts as missing."""
+"""How long after its pod succeeded a report may take to be observed before it counts as missing."""
 
 SOON = timedelta(seconds=2)
+"""When to decide again on what is about to change by itself: pods that stop, a report that was written."""
 
 
 def is_published(seen: Observation) -> bool:
-    """Whether the publish Job has completed, so that nothing that is asked for later counts.
+    """Whether the publish Job has completed, so that nothing requested later counts.
 
-    What a pod writes is no proof of it: any may have been taken over, and one that has written may go on for ever.
+    What a pod writes is no proof of it: any pod may have been taken over, and one that has reported may run forever.
     """
     child = seen.jobs.get(PhaseName.PUBLISH)
     return child is not None and child.is_complete
 
 
 def reports_result(job: AugmentationJob) -> bool:
-    """Whether a publish pod says in the status which commit it has made."""
+    """Whether a publish pod has reported in the status which commit it made."""
     return job.status.output is not None and job.status.output.revision is not None
 
 
 def report_is_due(child: ChildJob, now: datetime) -> bool:
-    """Whether what the pod of a complete Job has written should have been seen by now."""
+    """Whether what the pod of a complete Job wrote should have been observed by now."""
     return now - (child.completed_at or now) > REPORT_GRACE
 
 
 def complete(job: AugmentationJob, seen: Observation, now: datetime) -> Decision | None:
-    """The end of a job whose result is published and reported."""
+    """Complete a job whose result is published and reported; None: it is not."""
     child, output = seen.jobs.get(PhaseName.PUBLISH), job.status.output
     if output is None or not reports_result(job) or not is_published(seen):
         return None
@@ -61,8 +62,8 @@ def complete(job: AugmentationJob, seen: Observation, now: datetime) -> Decision
     return Decision(draft.build())
 
 
-def what_may_be_there(job: AugmentationJob) -> str:
-    """What is to be said of the result of a job that was stopped or failed while it published; nothing before that."""
+def possible_result(job: AugmentationJob) -> str:
+    """A hint at the result of a job that was stopped or failed while it published; empty before that."""
     if job.status.phase(PhaseName.PUBLISH).started_at is None:
         return ""
     output = job.status.output
@@ -73,16 +74,21 @@ def what_may_be_there(job: AugmentationJob) -> str:
 
 
 def cancel(job: AugmentationJob, seen: Observation, now: datetime) -> Decision:
-    """Stop everything; the job is cancelled once nothing runs any more.
+    """Stop all pods; the job is cancelled once none runs.
 
-    A publish pod that has reported its commit only has to exit, and gets REPORT_GRACE to do so: the job is completed
-    then. It is stopped afterwards like any other, and what may be there is said.
+    A publish pod that has reported its commit only has to exit, and has REPORT_GRACE to do so: then the job completes.
+    After that it is stopped like any other, and the message says what it may have published.
     """
     draft = StatusDraft(job, now)
     publishing = seen.jobs.get(PhaseName.PUBLISH)
-    if publishing is not None and not publishing.is_over and _may_exit(job, publishing, seen, draft, now):
-        draft.message("cancelling: waiting for the publish pod, which has reported its result, to end")
-        return Decision(draft.build(), requeue_after=SOON)
+    if publishing is not None and reports_result(job) and _may_exit(publishing, seen):
+        message = "the job is cancelled after its publish pod reported the result: the pod has a minute to end"
+        event = operator_event(f"cancelling-{attempt_of(job)}", "cancelling", now, message=message)
+        draft.record(PhaseName.PUBLISH, event)
+        since = (find_event(phases_of(job), event.id) or event).timestamp or now
+        if now - since < REPORT_GRACE:
+            draft.message("cancelling: waiting for the publish pod, which has reported its result, to end")
+            return Decision(draft.build(), requeue_after=SOON)
     if not seen.is_still:
         draft.message("cancelling: waiting for the pods to stop")
         return Decision(draft.build(), delete_jobs=seen.living_jobs, requeue_after=SOON)
@@ -91,28 +97,22 @@ def cancel(job: AugmentationJob, seen: Observation, now: datetime) -> Decision:
         return Decision(draft.build(), requeue_after=SOON)
     for phase in job.status.phases:
         if phase.started_at and not phase.completed_at:
-            there = what_may_be_there(job) if phase.name == PhaseName.PUBLISH else ""
-            draft.fail_phase(phase.name, f"cancelled: {there}" if there else "cancelled")
+            hint = possible_result(job) if phase.name == PhaseName.PUBLISH else ""
+            draft.fail_phase(phase.name, f"cancelled: {hint}" if hint else "cancelled")
     draft.condition(ConditionType.CANCELLED, True, "CancelledByUser", "spec.cancel was set")
     draft.set(state=State.CANCELLED, cancelled_at=now)
-    draft.message(f"cancelled: {what_may_be_there(job) or 'nothing was published'}")
+    draft.message(f"cancelled: {possible_result(job) or 'nothing was published'}")
     return Decision(draft.build())
 
 
-def _may_exit(job: AugmentationJob, publishing: ChildJob, seen: Observation, draft: StatusDraft, now: datetime) -> bool:
-    # Not only if a pod is seen to run: what it wrote may be seen before it is.
-    nothing_runs = publishing.suspended and all(pod.is_over for pod in seen.pods_of(PhaseName.PUBLISH))
-    if not reports_result(job) or nothing_runs:
-        return False
-    said = "the job is cancelled while its publish pod has reported the result: it has a minute to end"
-    event = operator_event(f"cancelling-{attempt_of(job)}", "cancelling", now, message=said)
-    draft.record(PhaseName.PUBLISH, event)
-    first = find_event(phases_of(job), event.id) or event
-    return now - (first.timestamp or now) < REPORT_GRACE
+def _may_exit(publishing: ChildJob, seen: Observation) -> bool:
+    """Whether a publish pod may be running, and so may exit by itself. Its report may be observed before the pod."""
+    is_stopped = publishing.suspended and all(pod.is_over for pod in seen.pods_of(PhaseName.PUBLISH))
+    return not publishing.is_over and not is_stopped
 
 
 def clean_up(job: AugmentationJob, seen: Observation, now: datetime) -> Decision:
-    """A job that has ended: nothing of it runs, and it is deleted when its time to live is over."""
+    """Stop what still runs of a job that has ended, and delete the job after its time to live."""
     running = seen.living_jobs
     ended = job.status.cancelled_at or job.status.completed_at
     if job.spec.ttl_seconds_after_finished is None or ended is None:

@@ -1,27 +1,26 @@
-"""What a reconcile decides: objects to make and remove, and what the status should say."""
+"""A decision: objects to create, change and delete, the status to write, and when to decide again."""
 
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from augmentation_api import AugmentationJob, AugmentationJobStatus, ConditionType, PhaseName, State
+from augmentation_api.status import WORKER_FIELDS
 from augmentation_operator.children.turn import attempt_of, placement_index
 from augmentation_operator.manifests.ownership import Manifest
 from augmentation_operator.manifests.patch import Patch
 from augmentation_operator.reconcile.events import OPERATOR_EVENT
 from augmentation_operator.reconcile.observation import Observation
 
-_WORKERS_FIELDS = ("shards", "source", "output")
-
 
 @dataclass(frozen=True)
 class Decision:
-    """The difference between what is and what should be. Doing it twice does no more than doing it once.
+    """The difference between the actual and the desired state. Carrying it out twice does no more than once.
 
     Attributes:
         status: the whole status as it should be; only the operator's part of it is written.
         apply: objects to bring to this content, in this order.
-        create: objects to make unless they exist, in this order, after `apply`.
+        create: objects to create unless they exist, in this order, after `apply`.
         delete_jobs: names of child Jobs to delete, with their pods.
         patches: changes of objects that exist, made in this order, before the status is written.
         delete_resource: the AugmentationJob itself is to be deleted (its time to live is over).
@@ -43,7 +42,7 @@ def operator_part(status: AugmentationJobStatus) -> dict[str, Any]:
     Left out are the workers' entries and conditions of a type that is not this project's.
     """
     wire = status.to_wire()
-    for name in _WORKERS_FIELDS:
+    for name in WORKER_FIELDS:
         wire.pop(name, None)
     if status.conditions:
         own = {str(kind) for kind in ConditionType}
@@ -54,24 +53,24 @@ def operator_part(status: AugmentationJobStatus) -> dict[str, Any]:
 
 
 def needs_fresh_read(job: AugmentationJob, decision: Decision, seen: Observation) -> bool:
-    """Whether a decision may not rest on what the watches have shown, since they may lag, one more than another.
+    """Whether a decision needs a fresh read of the API server, since the watches may lag, one more than another.
 
-    It may not where it cannot be taken back: a job ends, starts again, leaves a rung of its ladder or is deleted; and
-    where a Job follows another one of the same phase, of an earlier attempt or rung, whose pods have to be gone. An end
-    to which nothing newer could make a difference needs none.
+    It does where it cannot be undone: a job ends, starts again, falls back to the next placement or is deleted; and
+    where a Job follows another one of the same phase, of an earlier attempt or placement, whose pods have to be gone.
+    An end that no newer state could change needs none.
     """
     if _is_beyond_doubt(decision, seen):
         return False
     before, after = job.status.state, decision.status.state
     if after != before and any(state is not None and state.is_final for state in (before, after)):
         return True
-    rung = (decision.status.placement.rung or 0) if decision.status.placement else 0
-    follows = (attempt_of(job) > 0 or rung > 0) and any(manifest["kind"] == "Job" for manifest in decision.create)
-    return decision.delete_resource or rung > placement_index(job) or follows
+    placement = (decision.status.placement.rung or 0) if decision.status.placement else 0
+    follows = (attempt_of(job) > 0 or placement > 0) and any(manifest["kind"] == "Job" for manifest in decision.create)
+    return decision.delete_resource or placement > placement_index(job) or follows
 
 
 def _is_beyond_doubt(decision: Decision, seen: Observation) -> bool:
-    """Whether a job is completed, and no newer sight of the cluster could say otherwise.
+    """Whether a job is completed, and no newer state of the cluster could say otherwise.
 
     A published result stays published and a complete Job complete, whatever was asked for since; and once all pods are
     seen to have ended, nothing is missing in what they used.

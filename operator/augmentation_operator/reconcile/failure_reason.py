@@ -1,4 +1,4 @@
-"""When a phase has failed, and why: read from its Job and pods, in the worker's own words where it left some."""
+"""Why a phase failed, read from its Job and pods: the worker's own message where it left one."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ _KILLED_BY_SIGNAL = 128
 
 
 def why_failed(job: ChildJob, pods: Sequence[ChildPod]) -> Rejection:
-    """Why a Job that Kubernetes has given up failed: in a pod's own words, else in those of Kubernetes.
+    """Why a Job failed that Kubernetes has given up: a pod's own message, else that of Kubernetes.
 
     Of several failed pods a permanent failure counts first, since that ended the Job and others were stopped for it;
     then one that left words of its own; then the newest.
@@ -52,7 +52,7 @@ def explain(termination: Termination, phase: PhaseName) -> Rejection:
             FailureReason.WORKER_CRASHED,
             f"the worker ran out of memory: raise {resources}.limits.memory of its AugmentationClass",
         )
-    # Before it is cut: half of a credential has no shape any more.
+    # Before it is cut: half of a credential is not recognized.
     last_words = without_credentials(termination.message).strip()[-300:]
     how = (
         f"was killed by signal {termination.exit_code - _KILLED_BY_SIGNAL}"

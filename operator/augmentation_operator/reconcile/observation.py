@@ -16,11 +16,11 @@ from augmentation_operator.queueing.kueue.view import KueueView
 
 @dataclass(frozen=True)
 class Observation:
-    """Everything outside the resource itself that a decision rests on.
+    """What the caches and the queues show of a job's children.
 
     Attributes:
         jobs, pods: of the present attempt.
-        earlier_jobs, earlier_pods: left by earlier attempts, or by rungs of the ladder that were given up.
+        earlier_jobs, earlier_pods: of earlier attempts, or of placements that were given up.
         node_labels: of the nodes that augment pods run on.
         place: in the queue of its namespace and class; None: there is no limit, or it needs no slot now.
         kueue: what Kueue says of the Job that waits or is about to be made; None: it was not asked.
@@ -42,12 +42,12 @@ class Observation:
 
     @property
     def living_jobs(self) -> tuple[str, ...]:
-        """Names of the Jobs of any attempt and rung that may still start pods."""
+        """Names of the Jobs of any attempt and placement that may still start pods."""
         return tuple(child.name for child in (*self.jobs.values(), *self.earlier_jobs) if not child.is_over)
 
     @property
     def is_still(self) -> bool:
-        """Whether nothing runs or will run, of any attempt and rung."""
+        """Whether nothing runs or will run, of any attempt and placement."""
         return not self.living_jobs and all(pod.is_over for pod in (*self.pods, *self.earlier_pods))
 
 

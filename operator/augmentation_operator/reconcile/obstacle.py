@@ -1,4 +1,4 @@
-"""What keeps pods from starting: told at once, and given up on where waiting cannot help."""
+"""What keeps pods from starting: reported at once, and a failure where waiting does not help."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ IMAGE_PULL_DEADLINE = timedelta(seconds=120)
 """How long a pod may fail to pull its image before the job fails: long enough for a registry to restart."""
 PODS_REFUSED = "PodsRefused"
 QUIET = timedelta(seconds=8)
-"""How long something may make no progress without a word before Kubernetes is asked for its warnings."""
+"""How long a Job or pod may be stuck without a reason before its warning Events are read."""
 
 
 @dataclass(frozen=True)
@@ -33,15 +33,12 @@ class Obstacle:
 
     @property
     def is_final(self) -> bool:
-        """Whether no waiting can help."""
+        """Whether waiting does not help."""
         return self.pod is not None and self.pod.pull_problem == "InvalidImageName"
 
 
 def stuck_without_reason(seen: Observation, now: datetime) -> list[ChildJob | ChildPod]:
-    """What does not get on and does not say why in its own status: a Job without pods, a pod whose node is silent.
-
-    At most one pod: the oldest stands for the others.
-    """
+    """Jobs without pods, and the oldest pod that does not start, where their own status gives no reason."""
     jobs: list[ChildJob | ChildPod] = [
         child
         for child in seen.jobs.values()
@@ -62,7 +59,7 @@ def _is_old(child: ChildJob | ChildPod, now: datetime) -> bool:
 def gravest_obstacle(
     child: ChildJob | None, pods: Sequence[ChildPod], seen: Observation, image: str
 ) -> Obstacle | None:
-    """The obstacle to tell of: an image before a container before a quota before a node; of each the oldest pod's."""
+    """The obstacle to report: an image before a container before a quota before a node; of each the oldest pod's."""
     return next(_obstacles(child, pods, seen, image), None)
 
 

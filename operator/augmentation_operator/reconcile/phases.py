@@ -15,9 +15,9 @@ from augmentation_operator.reconcile.children import children_of_phase, shard_co
 from augmentation_operator.reconcile.completion import (
     SOON,
     is_published,
+    possible_result,
     report_is_due,
     reports_result,
-    what_may_be_there,
 )
 from augmentation_operator.reconcile.conditions import placed_again
 from augmentation_operator.reconcile.events import operator_event
@@ -55,9 +55,9 @@ def _check_deadline(situation: Situation) -> Step:
     left = timedelta(seconds=limit) - (now - max(starts))
     if left > timedelta(0):
         return Step(requeue_after=left)
-    there = what_may_be_there(job)
+    hint = possible_result(job)
     message = f"the job ran longer than spec.activeDeadlineSeconds ({limit} s): raise it in a new job"
-    rejection = Rejection(FailureReason.DEADLINE_EXCEEDED, f"{message} ({there})" if there else message)
+    rejection = Rejection(FailureReason.DEADLINE_EXCEEDED, f"{message} ({hint})" if hint else message)
     return Step(Fail(rejection, situation.present_phase))
 
 

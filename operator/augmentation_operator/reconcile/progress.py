@@ -1,4 +1,4 @@
-"""How far a job is: its shards' entries, added up."""
+"""Progress of a job: the sum of its shards' entries."""
 
 from collections.abc import Iterable, Sequence
 from math import ceil
@@ -11,7 +11,7 @@ from augmentation_operator.children.turn import attempt_of
 
 
 def _sum(tallies: Iterable[Tally | None], total: int | None = None) -> Tally:
-    """The sums, no larger than the API lets them be written, whatever a worker claims to have done."""
+    """The sums, no larger than the CRD allows, whatever a worker claims to have done."""
     present = [tally for tally in tallies if tally is not None]
     return Tally(
         total=min(MAX_COUNT, sum(tally.total for tally in present) if total is None else total),
@@ -21,12 +21,12 @@ def _sum(tallies: Iterable[Tally | None], total: int | None = None) -> Tally:
 
 
 def at_rest(progress: Progress) -> Progress:
-    """What is left to say of the progress of a job that has ended: nothing of speed, nothing of the future."""
+    """The progress of a job that has ended: without a speed and an estimate."""
     return progress.model_copy(update={"frames_per_second": None, "estimated_seconds_remaining": None})
 
 
 def shards_of_attempt(job: AugmentationJob) -> list[Shard]:
-    """The shards' entries; of those that an earlier attempt left only what was finished counts, nothing runs."""
+    """The shards' entries; those of an earlier attempt keep what was finished, but do not run."""
     began = job.status.queued_at
     if not attempt_of(job) or began is None:
         return list(job.status.shards)
@@ -57,6 +57,6 @@ def progress_of(source: SourceStatus | None, shards: Sequence[Shard], *, publish
         bytes=_sum(shard.bytes for shard in shards),
         percent=percent,
         frames_per_second=round(speed, 1) if speed else None,
-        # A speed next to nothing promises no end, and may be too small to divide by.
+        # A speed close to zero gives no estimate, and may be too small to divide by.
         estimated_seconds_remaining=ceil(left / speed) if speed * MAX_SECONDS > left else None,
     )

@@ -1,4 +1,4 @@
-"""What is done for a job whose spec this version cannot read: it can still be stopped.
+"""A job whose spec this version of the operator cannot read: it can still be stopped.
 
 The CRD lets a spec pass that the models do not know after a release was taken back, say. Nothing is begun for such a
 job, and what runs goes on; but `spec.cancel` and `spec.suspend`, read by themselves, stop it.
@@ -18,7 +18,7 @@ from augmentation_operator.reconcile.status_draft import StatusDraft
 
 
 def without_unreadable_spec(body: Mapping[str, Any]) -> AugmentationJob:
-    """The job, with nothing of its spec but what stops it. Raises ValidationError if its metadata cannot be read."""
+    """The job with only those fields of its spec that stop it. Raises ValidationError if its metadata is invalid."""
     spec = body.get("spec") or {}
     attempt = spec.get("attempt")
     return AugmentationJob.model_construct(
@@ -48,6 +48,6 @@ def decide_without_spec(job: AugmentationJob, findings: str, seen: Observation, 
         return cancel(job, seen, now)
     if job.spec.suspend:
         draft.message(f"suspended, and the spec cannot be read by this version of the operator: {findings}")
-        # Deleted, not suspended: a Job of Kueue's is not ours to suspend, and a Job that is missing is made again.
+        # Deleted, not suspended: only Kueue suspends its Jobs, and a Job that is missing is created again.
         return Decision(draft.build(), delete_jobs=seen.living_jobs, requeue_after=None if seen.is_still else SOON)
     return None

@@ -1,4 +1,4 @@
-"""What a job's pods use: accelerators, CPU and their price, summed up while they run.
+"""Usage of a job's pods: accelerators, CPU and their price, added up while they run.
 
 A running sum rather than a ledger of pods: `accountedUntil` moves together with the sums in one write, so whatever is
 repeated after a kill counts once. It is brought up to date when a pod ends, and along with other news of a running job
@@ -27,7 +27,7 @@ def usage_of(
     news: bool,
     ends: bool,
 ) -> Usage | None:
-    """The sums up to now, or as they are recorded while there is nothing to add that could not wait.
+    """The sums up to now, or the recorded ones while whatever could be added may wait.
 
     Args:
         news: the status will be written anyway.
@@ -56,7 +56,7 @@ def _sum_of_prices(recorded: Usage, price_per_hour: float, pods: Iterable[ChildP
 
 
 def _seconds(pod: ChildPod, since: datetime | None, now: datetime) -> float:
-    """Seconds that a pod ran, of those since the last account."""
+    """Seconds that a pod ran since usage was last added up."""
     if pod.started_at is None:
         return 0.0
     begin = max(pod.started_at, since) if since else pod.started_at

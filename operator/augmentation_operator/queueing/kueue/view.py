@@ -1,6 +1,6 @@
-"""What Kueue says of a child Job and of the queue it waits in, as plain data.
+"""Kueue's view of a child Job and of the queue it waits in, as plain data. Any field may be absent.
 
-Read with care for what may be absent. The fields used are those of kueue.x-k8s.io/v1beta2, which Kueue serves from
+The fields used are those of kueue.x-k8s.io/v1beta2, which Kueue serves from
 0.15 on.
 """
 
@@ -16,9 +16,9 @@ from augmentation_operator.kubernetes_messages import without_pod_set
 from augmentation_operator.manifests.patch import Patch
 
 LABEL_WORKLOAD_OF = "kueue.x-k8s.io/job-uid"
-"""On a Workload: the uid of the Job it stands for."""
+"""Label of a Workload: the uid of its Job."""
 ANNOTATION_HELD = f"{GROUP}/held"
-"""On a Workload that the operator deactivated for a job that its user suspended: only such a one it activates again."""
+"""Annotation of a Workload that the operator deactivated for a suspended job: it activates no others again."""
 _FAILED_TO_START = "FailedToStart"
 _DEACTIVATED = "Deactivated"
 
@@ -34,13 +34,13 @@ class QueueState(Enum):
 
     @property
     def takes_jobs(self) -> bool:
-        """Whether a Job can be handed to it; one that is not active keeps the order of those that came meanwhile."""
+        """Whether a Job can be queued in it. An inactive queue keeps the order in which Jobs came."""
         return self in (QueueState.OPEN, QueueState.INACTIVE)
 
 
 @dataclass(frozen=True)
 class Eviction:
-    """Kueue took back what a Job had: for one of higher priority, or since its queue was stopped, and the like."""
+    """Kueue took back a Job's quota: for a Job of higher priority, because its queue was stopped, and so on."""
 
     reason: str
     message: str
@@ -48,12 +48,12 @@ class Eviction:
 
     @property
     def is_preemption(self) -> bool:
-        """Whether another job got what it had."""
+        """Whether another job got the quota."""
         return self.reason == "Preempted"
 
     @property
     def is_deactivation(self) -> bool:
-        """Whether the Workload was deactivated, as a suspended job's is: nobody else wanted the quota."""
+        """Whether the Workload was deactivated, as that of a suspended job is."""
         return self.reason.startswith(_DEACTIVATED)
 
 
@@ -65,8 +65,8 @@ class Workload:
         queue_name: the LocalQueue; empty where Kueue manages a Job that names none.
         is_active: false: Kueue holds it until somebody sets `spec.active` again.
         is_held: it is the operator that deactivated it.
-        waits_for: why it is not admitted, in Kueue's own words; empty while Kueue has said nothing.
-        eviction: what was taken back and not given again yet.
+        waits_for: why it is not admitted, in Kueue's own words; empty while there is no reason.
+        eviction: the quota was taken back and has not been given again.
         refusal: why Kueue could not start the admitted Job and gave it up; empty in any other case.
     """
 
@@ -81,7 +81,7 @@ class Workload:
 
 @dataclass(frozen=True)
 class KueueView:
-    """What Kueue says of a Job that does not run, or is about to be made.
+    """Kueue's view of a Job that does not run, or is about to be created.
 
     Attributes:
         state, detail: of the LocalQueue, the detail in Kueue's or the API server's own words.
@@ -97,7 +97,7 @@ class KueueView:
 
 
 def read_workload(bodies: Iterable[Mapping[str, Any]]) -> Workload | None:
-    """The Workload that counts among those of one Job, as the API sends them: one that goes on, then the newest."""
+    """The current Workload of a Job, among all as the API sends them: an unfinished one, then the newest."""
     live = [body for body in bodies if not body["metadata"].get("deletionTimestamp")]
     body = max(live, key=lambda each: (not _is_finished(each), _age(each)), default=None)
     if body is None:

@@ -1,4 +1,4 @@
-"""Why a Job waits for Kueue: the reason and the message, with the fix where somebody has to act."""
+"""Why a Job waits for Kueue: a reason and a message, with the fix where action is required."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,7 +11,7 @@ _WITHOUT = "limits.maxJobsPerNamespace of a class queues jobs without Kueue"
 
 @dataclass(frozen=True)
 class Wait:
-    """Why a Job may not run: a reason, and a message with cause and, where somebody has to act, the fix."""
+    """Why a Job may not run, and when to ask again."""
 
     reason: AdmissionReason
     message: str
@@ -54,7 +54,7 @@ def _of_queue(queue: str, namespace: str, view: KueueView) -> Wait | None:
 
 
 def _of_workload(queue: str, namespace: str, view: KueueView) -> Wait | None:
-    """What somebody has to do about the Workload."""
+    """What action the Workload requires."""
     workload = view.workload
     if workload is not None and not workload.is_active:
         why = f" ({workload.eviction.message})" if workload.eviction else ""
@@ -89,9 +89,9 @@ def _in_turn(queue: str, view: KueueView) -> Wait:
 
 
 def refusal_message(queue: str, workload: Workload) -> str:
-    """Why a job fails whose Job Kueue admitted and could not start: queue and class do not go together."""
+    """Why a job fails whose Job Kueue admitted but could not start: its queue and its class do not fit."""
     return (
-        f"Kueue admitted this job from queue {queue} and could not start it: {workload.refusal}; make the node "
+        f"Kueue admitted this job from queue {queue} but could not start it: {workload.refusal}; make the node "
         "selectors of the AugmentationClass's placements agree with those of the queue's ResourceFlavors"
     )
 

@@ -1,9 +1,10 @@
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from augmentation_api import AugmentationJobStatus, PhaseName
-from augmentation_api.status import Shard
+from augmentation_api.status import WORKER_FIELDS, OutputStatus, Shard, SourceStatus
 from augmentation_worker.cluster.report import Report
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -20,6 +21,11 @@ def status_of(*reports: Report) -> AugmentationJobStatus:
     return AugmentationJobStatus.model_validate(
         {"phases": [{"name": "augment", "events": wire}], "shards": [shard.to_wire() for shard in shards]}
     )
+
+
+def test_report_writes_the_fields_of_workers_and_no_others() -> None:
+    whole = replace(report(), shard=Shard(index=0), source=SourceStatus(), output=OutputStatus())
+    assert set(whole.to_status()) == {"phases", *WORKER_FIELDS}
 
 
 def test_events_are_named_after_their_writer_and_numbered() -> None:
