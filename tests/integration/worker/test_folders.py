@@ -61,7 +61,7 @@ def test_a_folder_holds_what_a_hub_would(source: Path, tmp_path: Path, results: 
     }
 
 
-def test_a_result_over_its_source_keeps_the_source_under_another_name(source: Path, tmp_path: Path) -> None:
+def test_result_in_place_of_its_source_keeps_the_source_under_another_name(source: Path, tmp_path: Path) -> None:
     before = file_hashes(source)
     run = run_of(tmp_path / "job", source, source, output={"mode": "inPlace"})
     run.run_all(1)
@@ -73,7 +73,7 @@ def test_a_result_over_its_source_keeps_the_source_under_another_name(source: Pa
     assert [event.status for event in run.job.status.phase(PhaseName.PUBLISH).events][-2:] == ["resumed", "completed"]
 
 
-def test_a_publish_that_was_stopped_between_its_renames_is_finished(source: Path, tmp_path: Path) -> None:
+def test_restarted_publish_finishes_its_renames(source: Path, tmp_path: Path) -> None:
     run = run_of(tmp_path / "job", source, source)
     run.run_all(1)
     made = file_hashes(source)
@@ -82,7 +82,7 @@ def test_a_publish_that_was_stopped_between_its_renames_is_finished(source: Path
     assert file_hashes(source) == made
 
 
-def test_a_shard_that_was_stopped_goes_on_where_it_was(source: Path, tmp_path: Path) -> None:
+def test_restarted_shard_skips_what_is_recorded(source: Path, tmp_path: Path) -> None:
     output = tmp_path / "result"
     run = run_of(tmp_path / "job", source, output)
     run.run(PhaseName.RESOLVE)
@@ -97,7 +97,7 @@ def test_a_shard_that_was_stopped_goes_on_where_it_was(source: Path, tmp_path: P
     assert not (output / "left over.txt").exists()
 
 
-def test_a_stored_file_that_is_gone_fails_the_integrity_check(source: Path, tmp_path: Path) -> None:
+def test_missing_stored_file_fails_the_integrity_check(source: Path, tmp_path: Path) -> None:
     output = tmp_path / "result"
     run = run_of(tmp_path / "job", source, output)
     run.run(PhaseName.RESOLVE)
@@ -109,7 +109,7 @@ def test_a_stored_file_that_is_gone_fails_the_integrity_check(source: Path, tmp_
     assert not output.exists()
 
 
-def test_a_folder_that_holds_something_else_is_left_alone(source: Path, tmp_path: Path) -> None:
+def test_folder_with_other_content_is_a_conflict(source: Path, tmp_path: Path) -> None:
     output = tmp_path / "result"
     output.mkdir()
     (output / "notes.txt").write_text("precious")
@@ -119,7 +119,7 @@ def test_a_folder_that_holds_something_else_is_left_alone(source: Path, tmp_path
     assert [path.name for path in output.iterdir()] == ["notes.txt"]
 
 
-def test_a_folder_that_changes_while_the_job_runs_stops_it(source: Path, tmp_path: Path) -> None:
+def test_source_that_changes_fails_the_job(source: Path, tmp_path: Path) -> None:
     run = run_of(tmp_path / "job", source, tmp_path / "result")
     run.run(PhaseName.RESOLVE)
     (source / "meta" / "note.txt").write_text("new")
@@ -127,13 +127,13 @@ def test_a_folder_that_changes_while_the_job_runs_stops_it(source: Path, tmp_pat
         run.run_shards(1)
 
 
-def test_a_source_folder_that_is_not_there(tmp_path: Path) -> None:
+def test_missing_source_folder_is_reported(tmp_path: Path) -> None:
     failure = refusal(run_of(tmp_path / "job", tmp_path / "nowhere", tmp_path / "result"))
     assert failure.reason is FailureReason.SOURCE_NOT_FOUND
     assert "nowhere" in failure.message
 
 
-def test_paths_in_info_that_point_outside_are_not_followed(source: Path, tmp_path: Path) -> None:
+def test_paths_in_info_that_lead_outside_are_refused(source: Path, tmp_path: Path) -> None:
     document = json.loads((source / "meta/info.json").read_text())
     (tmp_path / "data" / "secret.parquet").write_bytes(b"secret")
     document["data_path"] = "../secret.parquet"
@@ -142,14 +142,14 @@ def test_paths_in_info_that_point_outside_are_not_followed(source: Path, tmp_pat
     assert failure.reason is FailureReason.SOURCE_INVALID
 
 
-def test_an_empty_folder_may_become_the_result(source: Path, tmp_path: Path) -> None:
+def test_empty_folder_becomes_the_result(source: Path, tmp_path: Path) -> None:
     output = tmp_path / "result"
     output.mkdir()
     run_of(tmp_path / "job", source, output).run_all(1)
     assert FolderOutput(output, "result", UID).published() is not None
 
 
-def test_a_video_of_another_size_than_info_says(source: Path, tmp_path: Path) -> None:
+def test_video_of_another_size_than_in_info_is_invalid(source: Path, tmp_path: Path) -> None:
     document = json.loads((source / "meta/info.json").read_text())
     document["features"][CAMERA]["shape"][:2] = [448, 448]
     (source / "meta/info.json").write_text(json.dumps(document))
@@ -160,7 +160,7 @@ def test_a_video_of_another_size_than_info_says(source: Path, tmp_path: Path) ->
     assert caught.value.reason is FailureReason.SOURCE_INVALID
 
 
-def test_a_video_that_was_cut_off(source: Path, tmp_path: Path) -> None:
+def test_truncated_video_is_invalid(source: Path, tmp_path: Path) -> None:
     video = next((source / "videos").rglob("*.mp4"))
     video.write_bytes(video.read_bytes()[: video.stat().st_size // 2])
     run = run_of(tmp_path / "job", source, tmp_path / "result")

@@ -258,7 +258,7 @@ def test_a_dataset_of_no_format_is_refused_with_what_was_looked_for_and_found(tm
         ({"copies": 20}, FailureReason.LIMIT_EXCEEDED, ["200 augmented rows", "limits.maxFrames"]),
     ],
 )
-def test_what_the_spec_asks_for(
+def test_unsupported_spec_is_refused(
     changes: dict[str, Any], reason: FailureReason, words: list[str], tmp_path: Path
 ) -> None:
     source = parquet_dataset(tmp_path / "source")

@@ -96,7 +96,7 @@ def small_spec(output: str) -> dict[str, Any]:
     return spec_of(SAMPLE, episodes="2,4", copies=1) | {"output": {"hub": {"repoID": output}}}
 
 
-def test_three_phases_in_a_cluster_make_a_dataset_and_tell_the_status(
+def test_three_phases_in_a_cluster_make_a_dataset_and_report_in_the_status(
     control_plane: ControlPlane, hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cluster = Cluster(control_plane, hub, "whole", tmp_path, small_spec("lab/in-cluster"))
@@ -145,7 +145,7 @@ def test_a_secret_that_is_no_token_is_in_no_part_of_the_job(
         assert not [part for at in range(len(key) - 7) if (part := key[at : at + 8]) in text]
 
 
-def test_a_job_that_was_deleted_and_made_again_is_another_job(
+def test_job_that_was_recreated_is_another_job(
     control_plane: ControlPlane, hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cluster = Cluster(control_plane, hub, "namesake", tmp_path, small_spec("lab/namesake"))

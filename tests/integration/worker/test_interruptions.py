@@ -60,7 +60,7 @@ def uploads(hub: Hub, dataset: str) -> int:
     return len(requests_seen(hub.endpoint, WRITE, method="PUT", path_contains=f"/lfs-storage/{dataset}/"))
 
 
-def test_a_shard_that_is_killed_goes_on_after_its_last_record(
+def test_killed_shard_continues_after_its_last_record(
     hub: Hub, submit: Callable[..., LocalRun], results: Results, tmp_path: Path
 ) -> None:
     run = submit(spec_of(SAMPLE) | {"output": {"hub": {"repoID": "lab/killed"}}})
@@ -85,14 +85,14 @@ def test_a_shard_that_is_killed_goes_on_after_its_last_record(
     assert file_hashes(hub.download("lab/killed", tmp_path / "result")) == file_hashes(uninterrupted)
 
 
-def test_a_finished_shard_that_runs_again_uploads_nothing(hub: Hub, submit: Callable[..., LocalRun]) -> None:
+def test_finished_shard_that_is_restarted_uploads_nothing(hub: Hub, submit: Callable[..., LocalRun]) -> None:
     run = ready_to_publish(submit, "lab/again")
     before = uploads(hub, "lab/again"), run.manifests.read(0)
     run.run_shards(1)
     assert (uploads(hub, "lab/again"), run.manifests.read(0)) == before
 
 
-def test_a_hub_that_hiccups_is_asked_again_and_the_status_says_so(hub: Hub, submit: Callable[..., LocalRun]) -> None:
+def test_retries_of_hub_requests_are_reported_in_the_status(hub: Hub, submit: Callable[..., LocalRun]) -> None:
     run = submit(small("lab/hiccup"))
     inject_fault(hub.endpoint, WRITE, path_contains="/tree/", status=503)
     run.run(PhaseName.RESOLVE)
@@ -107,9 +107,7 @@ def test_a_hub_that_hiccups_is_asked_again_and_the_status_says_so(hub: Hub, subm
     assert commits(hub, "lab/hiccup") == 2
 
 
-def test_a_hub_that_stays_away_fails_the_commit_and_nothing_is_published(
-    hub: Hub, submit: Callable[..., LocalRun]
-) -> None:
+def test_unavailable_hub_fails_the_commit_and_nothing_is_published(hub: Hub, submit: Callable[..., LocalRun]) -> None:
     run = ready_to_publish(submit, "lab/away")
     before = hub.head("lab/away")
     inject_fault(hub.endpoint, WRITE, path_contains="/commit/", status=503, count=None)
@@ -124,7 +122,7 @@ def test_a_hub_that_stays_away_fails_the_commit_and_nothing_is_published(
     assert tags(hub, "lab/away") == ["v3.0"]
 
 
-def test_a_commit_whose_answer_is_lost_is_not_made_twice(hub: Hub, submit: Callable[..., LocalRun]) -> None:
+def test_commit_with_a_lost_answer_is_not_repeated(hub: Hub, submit: Callable[..., LocalRun]) -> None:
     run = ready_to_publish(submit, "lab/lost")
     inject_fault(hub.endpoint, WRITE, path_contains="/commit/", status=503, after=True)
     publish(run)
@@ -132,7 +130,7 @@ def test_a_commit_whose_answer_is_lost_is_not_made_twice(hub: Hub, submit: Calla
     assert hub.head("lab/lost", "v3.0") == hub.head("lab/lost")
 
 
-def test_a_publish_that_dies_between_commit_and_tag_only_tags(hub: Hub, submit: Callable[..., LocalRun]) -> None:
+def test_publish_restarted_after_its_commit_only_moves_the_tag(hub: Hub, submit: Callable[..., LocalRun]) -> None:
     run = ready_to_publish(submit, "lab/untagged-yet").with_settings(hub_retry_seconds=0.6)
     inject_fault(hub.endpoint, WRITE, method="POST", path_contains="/tag/", status=503, count=None)
     with pytest.raises(WorkerFailure):

@@ -29,13 +29,13 @@ def words_in(failure: WorkerFailure, *words: str) -> bool:
     return all(word in failure.message for word in words)
 
 
-def test_an_unknown_dataset(hub: Hub, submit: Callable[..., LocalRun]) -> None:
+def test_unknown_dataset_is_reported_as_not_found(hub: Hub, submit: Callable[..., LocalRun]) -> None:
     failure = refusal(submit(spec_of("lab/nowhere")))
     assert failure.reason is FailureReason.SOURCE_NOT_FOUND
     assert words_in(failure, "lab/nowhere", hub.endpoint, "hub-token/token", "spec.source.hub.repoID")
 
 
-def test_an_unknown_revision_is_answered_with_those_there_are(submit: Callable[..., LocalRun]) -> None:
+def test_unknown_revision_is_reported_with_the_known_ones(submit: Callable[..., LocalRun]) -> None:
     spec = spec_of(SAMPLE)
     spec["source"]["hub"]["revision"] = "v9"
     failure = refusal(submit(spec))
@@ -43,7 +43,7 @@ def test_an_unknown_revision_is_answered_with_those_there_are(submit: Callable[.
     assert words_in(failure, "'v9'", "v3.0", "main", "spec.source.hub.revision")
 
 
-def test_something_that_is_no_lerobot_dataset(hub: Hub, submit: Callable[..., LocalRun], tmp_path: Path) -> None:
+def test_repository_without_a_dataset_is_unsupported(hub: Hub, submit: Callable[..., LocalRun], tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "table.csv").write_text("a,b\n")
     hub.publish("lab/a-table", tmp_path / "other", tag=None)
@@ -52,7 +52,7 @@ def test_something_that_is_no_lerobot_dataset(hub: Hub, submit: Callable[..., Lo
     assert words_in(failure, "meta/info.json", "lab/a-table")
 
 
-def test_an_older_format(hub: Hub, submit: Callable[..., LocalRun], tmp_path: Path) -> None:
+def test_older_format_is_unsupported(hub: Hub, submit: Callable[..., LocalRun], tmp_path: Path) -> None:
     shutil.copytree(FIXTURES / "pusht_v21", tmp_path / "old")
     info = json.loads((tmp_path / "old/meta/info.json").read_text())
     (tmp_path / "old/meta/info.json").write_text(json.dumps(info | {"codebase_version": "v2.0"}))
@@ -73,7 +73,7 @@ def test_a_dataset_that_lacks_a_file_its_metadata_names(
     assert words_in(failure, "videos/observation.image/chunk-000/file-000.mp4")
 
 
-def test_a_template_that_leaves_the_dataset(hub: Hub, submit: Callable[..., LocalRun], tmp_path: Path) -> None:
+def test_template_that_leaves_the_dataset_is_invalid(hub: Hub, submit: Callable[..., LocalRun], tmp_path: Path) -> None:
     shutil.copytree(FIXTURES / "pusht_v30", tmp_path / "evil")
     info = json.loads((tmp_path / "evil/meta/info.json").read_text())
     info["video_path"] = "../../{video_key}/{chunk_index}/{file_index}"
@@ -82,27 +82,27 @@ def test_a_template_that_leaves_the_dataset(hub: Hub, submit: Callable[..., Loca
     assert refusal(submit(spec_of("lab/evil"))).reason is FailureReason.SOURCE_INVALID
 
 
-def test_a_token_that_may_only_read(submit: Callable[..., LocalRun]) -> None:
+def test_read_only_token_is_denied(submit: Callable[..., LocalRun]) -> None:
     failure = refusal(submit(spec_of(SAMPLE), token=READ))
     assert failure.reason is FailureReason.OUTPUT_ACCESS_DENIED
     assert words_in(failure, "lab/pusht_augmented_0f2c9f8e", "may not be written", "hub-token/token")
 
 
-def test_an_output_in_somebody_elses_namespace(hub: Hub, submit: Callable[..., LocalRun]) -> None:
+def test_output_in_another_namespace_is_denied(hub: Hub, submit: Callable[..., LocalRun]) -> None:
     for name in ("lab/pusht", "lab/not-there"):
         failure = refusal(submit(spec_of(SAMPLE) | {"output": {"hub": {"repoID": name}}}, token=OTHER))
         assert failure.reason is FailureReason.OUTPUT_ACCESS_DENIED
 
 
 @pytest.mark.parametrize("token", [None, "hf_wrong"])
-def test_no_token_or_a_wrong_one(submit: Callable[..., LocalRun], token: str | None) -> None:
+def test_missing_or_wrong_token_is_reported(submit: Callable[..., LocalRun], token: str | None) -> None:
     failure = refusal(submit(spec_of(SAMPLE), token=token))
     assert failure.reason is FailureReason.CREDENTIALS_INVALID
     assert words_in(failure, "hub-token/token", "spec.credentialsSecretRef")
     assert "hf_wrong" not in failure.message
 
 
-def test_an_output_that_holds_something_else(hub: Hub, submit: Callable[..., LocalRun]) -> None:
+def test_output_that_holds_another_dataset_is_a_conflict(hub: Hub, submit: Callable[..., LocalRun]) -> None:
     before = hub.head("lab/pusht_v21")
     failure = refusal(submit(spec_of(SAMPLE) | {"output": {"hub": {"repoID": "lab/pusht_v21"}}}))
     assert failure.reason is FailureReason.OUTPUT_CONFLICT
@@ -118,7 +118,7 @@ def test_an_output_that_holds_something_else(hub: Hub, submit: Callable[..., Loc
         ({"copies": 20}, FailureReason.LIMIT_EXCEEDED, ["6840", "1000", "limits.maxFrames"]),
     ],
 )
-def test_what_the_spec_asks_for(
+def test_unsupported_spec_is_refused(
     submit: Callable[..., LocalRun], augmentation: dict[str, Any], reason: FailureReason, words: list[str]
 ) -> None:
     failure = refusal(submit(spec_of(SAMPLE, **augmentation)).with_settings(max_frames=1000))
@@ -136,15 +136,13 @@ def test_more_episodes_than_the_shards_of_a_job_can_record(
     assert words_in(failure, "6 episodes", "at most 5", "spec.augmentation.episodes")
 
 
-def test_a_hub_that_is_not_there(submit: Callable[..., LocalRun]) -> None:
+def test_unreachable_hub_is_a_transient_failure(submit: Callable[..., LocalRun]) -> None:
     failure = refusal(submit(spec_of(SAMPLE), retry_seconds=0.6).with_settings(hub_endpoint="http://127.0.0.1:9"))
     assert failure.reason is FailureReason.HUB_UNAVAILABLE
     assert words_in(failure, "http://127.0.0.1:9")
 
 
-def test_without_a_revision_it_is_the_format_tag_that_is_read_else_main(
-    hub: Hub, submit: Callable[..., LocalRun]
-) -> None:
+def test_default_revision_is_the_format_tag_or_else_main(hub: Hub, submit: Callable[..., LocalRun]) -> None:
     tagged = hub.publish("lab/tagged", FIXTURES / "pusht_v30")
     older = hub.publish("lab/older", FIXTURES / "pusht_v21", tag="v2.1")
     for name in ("lab/tagged", "lab/older"):

@@ -253,7 +253,7 @@ UNFORESEEN: dict[str, Callable[[str], Exception]] = {
 
 @pytest.mark.parametrize("kind", TOKENS)
 @pytest.mark.parametrize("where", UNFORESEEN)
-def test_an_error_that_nobody_foresaw(
+def test_unexpected_error_holds_no_secret(
     pod: Callable[[str, str], Said], monkeypatch: pytest.MonkeyPatch, where: str, kind: str
 ) -> None:
     secret = TOKENS[kind](random.Random(11))

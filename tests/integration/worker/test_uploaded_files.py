@@ -19,7 +19,9 @@ def api(hub: Hub) -> HfApi:
     return api
 
 
-def test_one_process_uploads_and_another_that_knows_only_the_hash_commits(hub: Hub, api: HfApi, tmp_path: Path) -> None:
+def test_blob_is_uploaded_by_one_process_and_committed_by_another_by_its_hash(
+    hub: Hub, api: HfApi, tmp_path: Path
+) -> None:
     local = tmp_path / "video.mp4"
     local.write_bytes(b"frames" * 1000)
     head = hub.head(NAME)
@@ -35,13 +37,13 @@ def test_one_process_uploads_and_another_that_knows_only_the_hash_commits(hub: H
     assert Path(path).read_bytes() == local.read_bytes()
 
 
-def test_what_is_stored_and_what_is_not_is_told_apart(api: HfApi) -> None:
+def test_missing_blobs_are_found(api: HfApi) -> None:
     there = uploaded_files.upload(api, NAME, "videos/b.mp4", b"there")
     absent = StoredFile("videos/c.mp4", "0" * 64, 5)
     assert uploaded_files.not_stored(api, NAME, [there, absent]) == [absent]
 
 
-def test_a_blob_that_no_commit_names_can_be_fetched(api: HfApi, tmp_path: Path) -> None:
+def test_uncommitted_blob_can_be_downloaded(api: HfApi, tmp_path: Path) -> None:
     uploaded = uploaded_files.upload(api, NAME, "videos/d.mp4", b"not committed")
     uploaded_files.fetch(api, NAME, uploaded, tmp_path / "d.mp4")
     assert (tmp_path / "d.mp4").read_bytes() == b"not committed"
@@ -49,6 +51,6 @@ def test_a_blob_that_no_commit_names_can_be_fetched(api: HfApi, tmp_path: Path) 
         uploaded_files.fetch(api, NAME, StoredFile("videos/e.mp4", "0" * 64, 5), tmp_path / "e.mp4")
 
 
-def test_a_file_that_the_hub_would_rather_have_in_the_commit_goes_through_lfs_all_the_same(api: HfApi) -> None:
+def test_small_file_is_uploaded_through_lfs(api: HfApi) -> None:
     uploaded = uploaded_files.upload(api, NAME, "notes.txt", b"text")
     assert uploaded_files.not_stored(api, NAME, [uploaded]) == []

@@ -86,13 +86,13 @@ class Reporter:
             lambda report: report.with_event(status, message, now, error=error, retry_attempt=retry_attempt, data=data)
         )
 
-    def shard(self, entry: Shard) -> None:
+    def set_shard(self, entry: Shard) -> None:
         """Replace the shard's entry. Returns at once."""
         stamped = entry.model_copy(update={"updated_at": self._now()})
         self._update(lambda report: replace(report, shard=stamped))
 
-    def found(self, *, source: SourceStatus | None = None, output: OutputStatus | None = None) -> None:
-        """Set what the source or the output is. Returns at once."""
+    def set_datasets(self, *, source: SourceStatus | None = None, output: OutputStatus | None = None) -> None:
+        """Set the source or the output in the status. Returns at once."""
         self._update(lambda report: replace(report, source=source or report.source, output=output or report.output))
 
     def check(self) -> None:

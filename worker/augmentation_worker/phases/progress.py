@@ -73,7 +73,7 @@ class ShardProgress:
 
     def tell(self) -> None:
         """Put the entry together."""
-        self.reporter.shard(
+        self.reporter.set_shard(
             Shard(
                 index=self.index,
                 state=self.state,

@@ -36,7 +36,7 @@ def publish(session: Session) -> None:
             output.announce(revision, outline.tag)
     finally:
         source.close()
-    session.reporter.found(
+    session.reporter.set_datasets(
         output=OutputStatus(
             dataset_id=output.name,
             revision=revision,

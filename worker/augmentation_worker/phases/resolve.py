@@ -20,7 +20,7 @@ def resolve(session: Session) -> None:
         output = _prepared_output(session, source, resolution)
     finally:
         source.close()
-    reporter.found(source=resolution.source, output=OutputStatus(dataset_id=output.name, url=output.page))
+    reporter.set_datasets(source=resolution.source, output=OutputStatus(dataset_id=output.name, url=output.page))
     reporter.event("completed", f"{resolution.summary}; the result goes to {output.name}")
 
 

@@ -41,7 +41,7 @@ def test_many_changes_make_few_writes_and_the_last_state_is_written() -> None:
     job = Recorded()
     reporter = reporter_on(job, interval=0.05)
     for number in range(200):
-        reporter.shard(Shard(index=0, attempt=number))
+        reporter.set_shard(Shard(index=0, attempt=number))
         time.sleep(0.001)
     reporter.close(5)
     assert len(job.applied) < 20

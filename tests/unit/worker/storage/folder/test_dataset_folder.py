@@ -117,7 +117,7 @@ def test_a_long_chain_of_links_is_refused(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["fifo", "socket", "device"])
-def test_what_is_no_regular_file_is_refused_and_nobody_waits_for_it(folder: Path, kind: str) -> None:
+def test_special_file_is_refused_without_waiting(folder: Path, kind: str) -> None:
     path = folder / "meta" / "odd"
     if kind == "fifo":
         os.mkfifo(path)
@@ -134,7 +134,7 @@ def test_what_is_no_regular_file_is_refused_and_nobody_waits_for_it(folder: Path
     assert kind in message.lower()
 
 
-def test_a_fifo_behind_a_link_is_refused_and_nobody_waits_for_it(folder: Path, tmp_path: Path) -> None:
+def test_fifo_behind_a_link_is_refused_without_waiting(folder: Path, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     (folder / "data").symlink_to(tmp_path / "fifo")
     assert "a FIFO and no regular file" in refused(folder, follow_links=tmp_path)
@@ -194,7 +194,7 @@ def test_a_link_to_what_is_hidden_beside_the_dataset_is_refused(folder: Path, hi
 
 
 @pytest.mark.parametrize("store", [".git/annex/objects/Xq/9k/KEY/KEY", ".dvc/cache/files/md5/a5/c3"])
-def test_what_git_annex_and_dvc_keep_the_content_of_files_in_is_theirs_to_link_to(folder: Path, store: str) -> None:
+def test_links_into_the_content_folders_of_git_annex_and_dvc_are_followed(folder: Path, store: str) -> None:
     (folder / store).parent.mkdir(parents=True)
     (folder / TASKS).rename(folder / store)
     (folder / TASKS).symlink_to(f"../{store}")
@@ -203,7 +203,7 @@ def test_what_git_annex_and_dvc_keep_the_content_of_files_in_is_theirs_to_link_t
     assert sorted(source.paths) == [README, TASKS]
 
 
-def test_what_is_refused_is_said_with_a_way_out_that_fits(folder: Path, tmp_path: Path) -> None:
+def test_each_refusal_names_a_fix_that_fits(folder: Path, tmp_path: Path) -> None:
     (folder / "meta" / "x").symlink_to(tmp_path)
     assert "`cp -rs` makes such links in place of one to a folder" in refused(folder)
     (folder / "meta" / "x").unlink()
@@ -214,7 +214,7 @@ def test_what_is_refused_is_said_with_a_way_out_that_fits(folder: Path, tmp_path
     assert refused(folder).endswith("may not have; rename or remove it")
 
 
-def test_what_a_file_system_has_at_its_top_is_not_looked_into(folder: Path) -> None:
+def test_lost_and_found_is_not_read(folder: Path) -> None:
     before = FolderSource(folder, "claim:dataset").revision
     (folder / "lost+found").mkdir()
     (folder / "lost+found" / "fifo").symlink_to("/nowhere")
@@ -268,7 +268,7 @@ def test_one_further_folder_is_followed_when_it_is_named(folder: Path, tmp_path:
     assert "'other'" in refused(folder, follow_links=store)
 
 
-def test_what_is_not_there_is_said_so(tmp_path: Path) -> None:
+def test_missing_folder_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for place in (tmp_path / "nowhere", tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(WorkerFailure) as caught:
@@ -302,7 +302,7 @@ def _fifo_instead_of_file(folder: Path, token: Path) -> None:
 @pytest.mark.parametrize(
     "swap", [_link_instead_of_file, _link_instead_of_folder, _link_instead_of_dataset, _fifo_instead_of_file]
 )
-def test_what_is_swapped_after_the_listing_is_not_opened(
+def test_entry_that_is_swapped_after_the_listing_is_not_opened(
     folder: Path, token: Path, swap: Callable[[Path, Path], None]
 ) -> None:
     source = FolderSource(folder, "claim:dataset")
@@ -314,7 +314,7 @@ def test_what_is_swapped_after_the_listing_is_not_opened(
         assert SECRET.decode() not in caught.value.message
 
 
-def test_what_is_swapped_between_the_look_and_the_opening_is_not_opened(
+def test_entry_that_is_swapped_between_check_and_open_is_not_opened(
     folder: Path, token: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source, status = FolderSource(folder, "claim:dataset"), HeldFolder.status
@@ -347,7 +347,7 @@ def test_a_target_that_is_swapped_after_it_was_resolved_is_not_opened(
         source.open(DatasetPath("copy"))
 
 
-def test_a_file_that_was_opened_stays_the_one_that_was_checked(folder: Path, token: Path) -> None:
+def test_opened_file_stays_the_one_that_was_checked(folder: Path, token: Path) -> None:
     source = FolderSource(folder, "claim:dataset")
     opened = source.open(TASKS)
     _link_instead_of_file(folder, token)
@@ -358,7 +358,7 @@ def test_a_file_that_was_opened_stays_the_one_that_was_checked(folder: Path, tok
         source.open(TASKS)
 
 
-def test_nobody_wins_the_race_against_a_folder_that_flickers(folder: Path, token: Path) -> None:
+def test_no_race_with_a_changing_folder_is_won(folder: Path, token: Path) -> None:
     """For a second, a thread swaps a folder of the dataset with a link to the token's as often as it can."""
     (token.parent / TASKS.name).write_bytes(SECRET)
     (folder / "evil").symlink_to(token.parent)
@@ -387,7 +387,7 @@ def test_nobody_wins_the_race_against_a_folder_that_flickers(folder: Path, token
     assert seen["read"]
 
 
-def test_files_that_callers_forget_are_let_go_of(folder: Path) -> None:
+def test_files_that_callers_forget_are_closed(folder: Path) -> None:
     for number in range(300):
         (folder / f"{number}").write_text("")
     source, before = FolderSource(folder, "x"), open_files()
@@ -398,6 +398,6 @@ def test_files_that_callers_forget_are_let_go_of(folder: Path) -> None:
     assert open_files() <= before
 
 
-def test_the_state_of_a_folder_is_what_it_was_before_links_were_looked_at(folder: Path) -> None:
+def test_fingerprint_of_a_folder_is_stable(folder: Path) -> None:
     """Jobs that are under way know their source by it."""
     assert FolderSource(folder, "x", None, CONVENTIONS).revision == "20ea9d5570fa999ebd1c7a9b747c4e565e6a59f1"

@@ -60,7 +60,7 @@ def published(output: FolderOutput, content: Path) -> str:
     return output.commit("", checked=NOTHING, stored=[stored], written={PROVENANCE_PATH: PROVENANCE})
 
 
-def test_a_result_is_made_beside_its_folder_and_renamed(output: FolderOutput, content: Path) -> None:
+def test_result_is_written_next_to_its_folder_and_renamed(output: FolderOutput, content: Path) -> None:
     revision = published(output, content)
     assert output.published() == revision
     assert (output.folder / DATA).read_text() == "rows"
@@ -68,13 +68,13 @@ def test_a_result_is_made_beside_its_folder_and_renamed(output: FolderOutput, co
 
 
 @pytest.mark.parametrize("path", ["../x", "/tmp/x", "meta/../../source/meta/tasks.parquet", "", "a//b"])
-def test_a_path_that_is_none_is_not_written(output: FolderOutput, content: Path, path: str) -> None:
+def test_invalid_path_is_not_written(output: FolderOutput, content: Path, path: str) -> None:
     with pytest.raises(PathRefused):
         output.put(path, content)  # type: ignore[arg-type]
     assert list(output.folder.parent.iterdir()) == []
 
 
-def test_a_folder_on_the_way_that_is_a_link_is_refused(tmp_path: Path, elsewhere: Path, content: Path) -> None:
+def test_link_in_the_path_of_the_result_is_refused(tmp_path: Path, elsewhere: Path, content: Path) -> None:
     (tmp_path / "volume").mkdir()
     (tmp_path / "volume" / "a").symlink_to(elsewhere)
     output = FolderOutput(tmp_path / "volume" / "a" / "b" / "result", "claim:a/b/result", UID)
@@ -85,7 +85,7 @@ def test_a_folder_on_the_way_that_is_a_link_is_refused(tmp_path: Path, elsewhere
     assert untouched(elsewhere)
 
 
-def test_folders_on_the_way_are_made(tmp_path: Path, content: Path) -> None:
+def test_missing_parent_folders_are_created(tmp_path: Path, content: Path) -> None:
     (tmp_path / "volume").mkdir()
     output = FolderOutput(tmp_path / "volume" / "a" / "b" / "result", "claim:a/b/result", UID)
     output.prepare(None)  # type: ignore[arg-type]
@@ -129,9 +129,7 @@ def test_a_link_in_the_place_of_a_file_is_replaced(output: FolderOutput, elsewhe
     assert (output.folder / DATA).read_text() == "rows"
 
 
-def test_every_link_beside_the_files_is_gone_when_the_result_is_seen(
-    output: FolderOutput, elsewhere: Path, content: Path
-) -> None:
+def test_published_result_holds_no_links(output: FolderOutput, elsewhere: Path, content: Path) -> None:
     stored = output.put(DATA, content)
     staging = staging_of(output)
     (staging / "README.md").symlink_to(elsewhere / "precious")
@@ -147,7 +145,7 @@ def test_every_link_beside_the_files_is_gone_when_the_result_is_seen(
     assert untouched(elsewhere)
 
 
-def test_a_stored_file_that_became_a_link_is_none(output: FolderOutput, elsewhere: Path, content: Path) -> None:
+def test_stored_file_that_became_a_link_counts_as_missing(output: FolderOutput, elsewhere: Path, content: Path) -> None:
     stored = output.put(DATA, content)
     place = staging_of(output) / DATA
     place.unlink()
@@ -163,9 +161,7 @@ def test_a_stored_file_that_became_a_link_is_none(output: FolderOutput, elsewher
 
 
 @pytest.mark.parametrize("kind", ["link", "folder"])
-def test_what_has_the_name_that_the_source_is_kept_under_is_not_replaced(
-    tmp_path: Path, elsewhere: Path, kind: str
-) -> None:
+def test_entry_with_the_backup_name_is_not_replaced(tmp_path: Path, elsewhere: Path, kind: str) -> None:
     folder = tmp_path / "volume" / "result"
     (folder / "meta").mkdir(parents=True)
     (folder / "meta" / "info.json").write_text("{}")
@@ -183,7 +179,7 @@ def test_what_has_the_name_that_the_source_is_kept_under_is_not_replaced(
     assert (folder / "meta" / "info.json").exists()
 
 
-def test_a_record_behind_a_link_makes_no_result(output: FolderOutput, elsewhere: Path) -> None:
+def test_provenance_behind_a_link_is_not_read(output: FolderOutput, elsewhere: Path) -> None:
     (elsewhere / "record").write_bytes(PROVENANCE)
     (output.folder / "meta").mkdir(parents=True)
     (output.folder / PROVENANCE_PATH).symlink_to(elsewhere / "record")
@@ -193,12 +189,12 @@ def test_a_record_behind_a_link_makes_no_result(output: FolderOutput, elsewhere:
     assert str(PROVENANCE_PATH) in failure.message
 
 
-def test_a_name_of_the_greatest_length_is_written(output: FolderOutput, content: Path) -> None:
+def test_file_with_the_longest_name_is_written(output: FolderOutput, content: Path) -> None:
     longest = DatasetPath("x" * 255)
     assert output.put(longest, content).path == longest
 
 
-def test_a_record_of_holes_alone_takes_neither_memory_nor_time(output: FolderOutput, content: Path) -> None:
+def test_sparse_provenance_takes_neither_memory_nor_time(output: FolderOutput, content: Path) -> None:
     (output.folder / "meta").mkdir(parents=True)
     with (output.folder / PROVENANCE_PATH).open("wb") as record:
         record.truncate(2**43)

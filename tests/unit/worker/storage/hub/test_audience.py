@@ -19,12 +19,12 @@ PRIVATE, APPROVED, REGISTERED, PUBLIC = Audience
         (False, None, PUBLIC),
     ],
 )
-def test_readers_are_what_the_hub_says(private: bool, gated: str | bool | None, readers: Audience) -> None:
+def test_readers_follow_from_private_and_gated(private: bool, gated: str | bool | None, readers: Audience) -> None:
     assert audience_of(private, gated, unknown=PUBLIC) is readers
 
 
 @pytest.mark.parametrize("unknown", list(Audience))
-def test_a_hub_that_does_not_say_is_taken_for_what_is_safe(unknown: Audience) -> None:
+def test_unknown_readers_are_assumed_to_be_the_safe_ones(unknown: Audience) -> None:
     assert audience_of(None, None, unknown=unknown) is unknown
 
 
@@ -39,7 +39,7 @@ def test_result_of_a_public_source_follows_its_namespace() -> None:
 
 @pytest.mark.parametrize("source", list(Audience))
 @pytest.mark.parametrize("asked", [True, False])
-def test_what_the_job_says_is_done(asked: bool, source: Audience) -> None:
+def test_private_of_the_job_takes_precedence(asked: bool, source: Audience) -> None:
     assert private_when_created(asked, source) is asked
 
 
@@ -59,7 +59,7 @@ def test_a_job_that_asks_for_private_publishes_nowhere_else(output: Audience) ->
     assert refusal(True, PUBLIC, PRIVATE) is None
 
 
-def test_a_refusal_names_both_ways_out() -> None:
+def test_a_refusal_names_both_fixes() -> None:
     problem = refusal(None, PRIVATE, PUBLIC)
     assert problem is not None
     assert "spec.output.hub.repoID" in problem

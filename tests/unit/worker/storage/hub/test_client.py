@@ -34,7 +34,7 @@ ASKED: dict[str, tuple[object, Callable[[HubClient], object]]] = {
 
 @pytest.mark.parametrize("odd", ODD, ids=repr)
 @pytest.mark.parametrize("name", ASKED)
-def test_an_answer_of_another_type_is_no_hubs(name: str, odd: object) -> None:
+def test_answer_of_another_type_is_refused(name: str, odd: object) -> None:
     answer, ask = ASKED[name]
     content = json.dumps(answer).replace("null", json.dumps(odd)).encode()
     hub = HubClient("http://127.0.0.1:9", "hf_token", "hub-token/token", 0.0, lambda number, problem: None)

@@ -61,7 +61,7 @@ def test_reach_of_an_address(address: str, reach: Reach) -> None:
         ("http://127.0.0.1:8080", "localhost.localdomain"),
     ],
 )
-def test_hub_sends_to_what_is_as_public_as_itself(hub: str, host: str) -> None:
+def test_hub_may_redirect_to_hosts_as_public_as_itself(hub: str, host: str) -> None:
     names = {**NAMES, "localhost.localdomain": ["127.0.0.1"]}
     found = Destinations(hub, lambda name, port: names.get(name, [name])).addresses_of(host, 443)
     assert found == names[host]
@@ -78,7 +78,7 @@ def test_hub_sends_to_what_is_as_public_as_itself(hub: str, host: str) -> None:
         ("http://127.0.0.1:8080", "169.254.169.254"),
     ],
 )
-def test_hub_sends_nowhere_else(hub: str, host: str) -> None:
+def test_hub_may_not_redirect_elsewhere(hub: str, host: str) -> None:
     with pytest.raises(WorkerFailure) as caught:
         destinations(hub).addresses_of(host, 443)
     assert caught.value.reason is FailureReason.HUB_UNAVAILABLE

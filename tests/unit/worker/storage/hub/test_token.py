@@ -42,7 +42,7 @@ def context(token: Path, **folders: str) -> StorageContext:
 
 
 @pytest.mark.parametrize("kind", REFUSED)
-def test_a_secret_that_is_no_token_is_refused_by_its_name_alone(kind: str, tmp_path: Path) -> None:
+def test_secret_that_is_no_token_is_refused_and_not_quoted(kind: str, tmp_path: Path) -> None:
     (tmp_path / "token").write_bytes(REFUSED[kind])
     with pytest.raises(WorkerFailure) as caught:
         JobStorage(context(tmp_path / "token")).find_source()
@@ -58,7 +58,7 @@ def test_a_secret_that_is_no_token_is_refused_by_its_name_alone(kind: str, tmp_p
 @pytest.mark.parametrize(
     "content", [b"hf_abcdefgh", b" hf_abcdefgh\n", b"hf_abcdefgh\r\n", b"!#$%&'()*+,-./:;<=>?@[]^_`{|}~\\\""]
 )
-def test_a_token_is_taken_without_the_space_around_it(content: bytes, tmp_path: Path) -> None:
+def test_whitespace_around_a_token_is_dropped(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "token").write_bytes(content)
     assert read_token(tmp_path / "token", "hub-token/token") == content.strip().decode()
 
@@ -75,7 +75,7 @@ def test_a_job_that_has_nothing_on_a_hub_does_not_touch_the_token(tmp_path: Path
     assert storage.new_output(storage.find_source()).name == str(tmp_path / "result")
 
 
-def test_no_client_of_a_hub_takes_what_is_no_token() -> None:
+def test_client_refuses_a_string_that_is_no_token() -> None:
     with pytest.raises(WorkerFailure) as caught:
         HubClient("http://127.0.0.1:9", "two\nlines", "hub-token/token", 1, lambda number, problem: None)
     assert caught.value.reason is FailureReason.CREDENTIALS_INVALID
