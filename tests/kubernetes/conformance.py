@@ -276,6 +276,21 @@ async def item_of_a_list_is_found_by_its_key(api: KubeApi, namespace: str) -> No
 
 
 @scenario
+async def merged_list_keeps_the_order_of_what_is_applied(api: KubeApi, namespace: str) -> None:
+    await api.create(Resource.AUGMENTATION_JOBS, augmentation_job(), namespace)
+    for manager, applied, merged in (
+        ("a", (3, 1), [3, 1]),
+        ("b", (2, 1, 5), [3, 2, 1, 5]),
+        ("c", (4,), [3, 2, 1, 5, 4]),
+        ("d", (0, 5, 9, 3), [2, 1, 0, 5, 4, 9, 3]),
+        ("a", (1, 3, 7), [2, 1, 0, 5, 4, 9, 3, 7]),
+        ("b", (5,), [1, 0, 5, 4, 9, 3, 7]),
+    ):
+        status = await apply_status(api, namespace, manager, shards=[{"index": index} for index in applied])
+        assert [entry["index"] for entry in status["shards"]] == merged
+
+
+@scenario
 async def field_is_taken_from_its_owner_and_kept(api: KubeApi, namespace: str) -> None:
     await api.create(Resource.AUGMENTATION_JOBS, augmentation_job(), namespace)
     await apply_status(api, namespace, "worker", message="from the worker", state="queued")

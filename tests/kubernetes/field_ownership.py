@@ -148,12 +148,30 @@ class FieldOwnership:
             merged = {name: clone(each) for name, each in live.items() if name not in body}
             return merged | {name: self._merge(live.get(name), each, (*names, name)) for name, each in body.items()}
         if isinstance(live, list) and isinstance(body, list) and (keys := self._keys.get(names)):
-            items = {_item(each, keys): each for each in live}
-            for each in body:
-                item = _item(each, keys)
-                items[item] = self._merge(items.get(item), each, names)
-            return clone(list(items.values()))
+            before, applied = ({_item(each, keys): each for each in items} for items in (live, body))
+            merged_items = {item: self._merge(before.get(item), each, names) for item, each in applied.items()}
+            return [merged_items[item] if item in applied else clone(before[item]) for item in _order(before, applied)]
         return clone(body)
+
+
+def _order(live: Iterable[Item], applied: Iterable[Item]) -> Iterator[Item]:
+    """The order of a merged list: that of what is applied, and what is only live stays behind what it was behind."""
+    waiting, to_come = list(live), list(applied)
+    shared = [item for item in to_come if item in waiting]
+    while waiting or to_come:
+        if waiting and waiting[0] not in to_come and waiting[0] not in shared:
+            yield waiting.pop(0)
+        elif waiting and to_come and waiting[0] != to_come[0] and shared and waiting[0] != shared[0]:
+            waiting.pop(0)
+        elif to_come:
+            item = to_come.pop(0)
+            if shared and shared[0] == item:
+                shared.pop(0)
+            if waiting and waiting[0] == item:
+                waiting.pop(0)
+            yield item
+        else:
+            waiting.pop(0)
 
 
 def _item(value: Mapping[str, Any], keys: tuple[str, ...]) -> Item:

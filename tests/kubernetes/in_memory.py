@@ -70,6 +70,7 @@ class Call(NamedTuple):
     name: str = ""
     subresource: str = ""
     body: Mapping[str, Any] = _NOTHING
+    field_manager: str | None = None
     dry_run: bool = False
     selectors: tuple[str | None, str | None] = (None, None)
     """Of labels and of fields."""
@@ -111,8 +112,20 @@ class _Key(NamedTuple):
 class _Fault:
     error: BaseException
     matches: Callable[[Call], bool]
+    skip: int
     times: int | None
     after_effect: bool
+
+    def strikes(self, call: Call) -> bool:
+        """Whether this request is one of those that fail."""
+        if self.times == 0 or not self.matches(call):
+            return False
+        if self.skip > 0:
+            self.skip -= 1
+            return False
+        if self.times is not None:
+            self.times -= 1
+        return True
 
 
 class InMemoryKube(KubeApi):
@@ -125,6 +138,7 @@ class InMemoryKube(KubeApi):
 
     Attributes:
         calls: all requests so far, in order.
+        failed_calls: which of them failed, by their place in `calls`.
         changes: all writes so far that changed something, in order: what a watch shows.
     """
 
@@ -136,6 +150,7 @@ class InMemoryKube(KubeApi):
         first_version: int = 0,
     ) -> None:
         self.calls: list[Call] = []
+        self.failed_calls: set[int] = set()
         self.changes: list[Change] = []
         self.missing = frozenset(missing)
         self._clock = clock
@@ -157,12 +172,14 @@ class InMemoryKube(KubeApi):
         resource: Resource | None = None,
         *,
         subresource: str | None = None,
+        skip: int = 0,
         times: int | None = None,
         after_effect: bool = False,
     ) -> None:
-        """Let requests fail from now on: all, or those of a kind; the first `times` of them, or until `recover`.
+        """Let requests fail from now on until `recover`: all, or those of a kind.
 
-        With `after_effect` a request is carried out, and its answer is lost.
+        The first `skip` of them succeed still, and no more than `times` fail. With `after_effect` a request is carried
+        out, and its answer is lost.
         """
 
         def matches(call: Call) -> bool:
@@ -172,7 +189,7 @@ class InMemoryKube(KubeApi):
                 and subresource in (None, call.subresource)
             )
 
-        self._faults.append(_Fault(error, matches, times, after_effect))
+        self._faults.append(_Fault(error, matches, skip, times, after_effect))
 
     def recover(self) -> None:
         """Let no request fail any more."""
@@ -188,9 +205,20 @@ class InMemoryKube(KubeApi):
         new["metadata"] = {**(_from_server(old) if old else self._identity()), **new["metadata"], **place}
         return clone(self._store(key, old, new, (_NOBODY, "Update", "")))
 
-    def put_subresource(self, resource: Resource, name: str, namespace: str, subresource: str, body: Json) -> None:
-        """Set what a read of a subresource gives that is no part of the object."""
-        self._subresources[_Key(resource, namespace, name), subresource] = clone(body)
+    def put_subresource(
+        self, resource: Resource, name: str, namespace: str, subresource: str, body: Json | None
+    ) -> None:
+        """Set what a read of a subresource gives that is no part of the object; None: it is not found."""
+        key = _Key(resource, namespace, name), subresource
+        self._subresources.pop(key, None)
+        if body is not None:
+            self._subresources[key] = clone(body)
+
+    def delete_now(self, resource: Resource, name: str, namespace: str | None = None) -> None:
+        """Delete an object as a request does, without one; it may have to wait for its finalizers."""
+        key = _Key(resource, namespace or "", name)
+        if key in self._objects:
+            self._delete(key)
 
     def remove(self, resource: Resource, name: str, namespace: str | None = None) -> None:
         """Remove an object at once, whatever it waits for, and what it owns."""
@@ -284,7 +312,7 @@ class InMemoryKube(KubeApi):
         dry_run: bool = False,
     ) -> Json:
         key = self._key(resource, namespace, body)
-        async with self._call(Call("create", resource, namespace, key.name, body=clone(body), dry_run=dry_run)):
+        async with self._call(Call("create", resource, namespace, key.name, "", clone(body), field_manager, dry_run)):
             if key in self._objects:
                 raise KubeError(409, "AlreadyExists", f"{_named(key)} already exists")
             new = self._new(key, body)
@@ -304,7 +332,7 @@ class InMemoryKube(KubeApi):
         subresource: str | None = None,
     ) -> Json:
         key = _Key(resource, namespace or "", name)
-        async with self._call(Call("apply", resource, namespace, name, subresource or "", clone(body))):
+        async with self._call(Call("apply", resource, namespace, name, subresource or "", clone(body), field_manager)):
             old = self._objects.get(key)
             owner = (field_manager, "Apply", subresource or "")
             if old is None:
@@ -334,7 +362,7 @@ class InMemoryKube(KubeApi):
         field_manager: str | None = None,
     ) -> Json:
         key = _Key(resource, namespace or "", name)
-        async with self._call(Call("patch", resource, namespace, name, subresource or "", clone(body))):
+        async with self._call(Call("patch", resource, namespace, name, subresource or "", clone(body), field_manager)):
             old = self._existing(key)
             _check_preconditions(key, old, body.get("metadata", {}), subresource)
             new = _merge(old, _part(body, resource, subresource))
@@ -403,10 +431,10 @@ class InMemoryKube(KubeApi):
     @asynccontextmanager
     async def _call(self, call: Call) -> AsyncIterator[None]:
         await asyncio.sleep(0)  # as other tasks may run while an answer is awaited
+        number = len(self.calls)
         self.calls.append(call)
-        fault = next((fault for fault in self._faults if fault.times != 0 and fault.matches(call)), None)
-        if fault is not None and fault.times is not None:
-            fault.times -= 1
+        self.failed_calls.add(number)
+        fault = next((fault for fault in self._faults if fault.strikes(call)), None)
         if fault is not None and not fault.after_effect:
             raise fault.error
         if call.resource in self.missing:
@@ -414,6 +442,7 @@ class InMemoryKube(KubeApi):
         yield
         if fault is not None:
             raise fault.error
+        self.failed_calls.discard(number)
 
     def _key(self, resource: Resource, namespace: str | None, body: Mapping[str, Any]) -> _Key:
         metadata = body["metadata"]

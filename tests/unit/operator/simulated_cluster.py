@@ -1,37 +1,44 @@
-"""A small Kubernetes in memory: it holds one AugmentationJob, does what decisions ask and plays the other parts.
+"""A job in a small Kubernetes: the API in memory, and everybody who acts on it.
 
-The Job controller, the kubelet and the workers are played by methods that a test calls; status is kept as server-side
-apply keeps it, each writer's fields apart, so that what the operator leaves out of a write is gone.
+The operator is the real controller. A user, the Job controller, the kubelets and the workers are played by methods that
+a test calls.
 """
 
-from __future__ import annotations
-
-import copy
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from augmentation_api import AugmentationClass, AugmentationJob, AugmentationJobStatus, PhaseName, PhaseStatus, State
-from augmentation_api.failure import FailureReason, is_permanent_exit_code
-from augmentation_api.identifiers import API_VERSION, CLASS_KIND, JOB_KIND, phase_job_name
+from augmentation_api.failure import FailureReason
+from augmentation_api.identifiers import (
+    API_VERSION,
+    CLASS_KIND,
+    FIELD_MANAGER_OPERATOR,
+    JOB_KIND,
+    LABEL_JOB_UID,
+    phase_field_manager,
+    phase_job_name,
+    shard_field_manager,
+)
 from augmentation_api.model import to_rfc3339
-from augmentation_api.worker_contract import TerminationMessage
 from augmentation_kube import Resource
-from augmentation_operator.children.job import LABEL_QUEUE, ChildJob, read_job
-from augmentation_operator.children.pod import LABEL_BATCH_JOB, ChildPod, read_pod
 from augmentation_operator.children.turn import attempt_of, placement_index
 from augmentation_operator.children.warning import NotedWarning
-from augmentation_operator.manifests.patch import Patch
+from augmentation_operator.controller.observer import Observer
 from augmentation_operator.queueing.built_in import Place
-from augmentation_operator.queueing.kueue.admission import question, queue_name_of
-from augmentation_operator.queueing.kueue.view import KueueView
+from augmentation_operator.queueing.kueue.admission import queue_name_of
+from augmentation_operator.queueing.kueue.reader import KueueReader
 from augmentation_operator.reconcile.class_selection import select_class
-from augmentation_operator.reconcile.decision import Decision, needs_fresh_read, operator_part
+from augmentation_operator.reconcile.decision import Decision
 from augmentation_operator.reconcile.lifecycle import decide
-from augmentation_operator.reconcile.observation import Observation, children_of
+from augmentation_operator.reconcile.observation import Observation
+from tests.kubernetes.in_memory import InMemoryKube
+from tests.unit.operator.simulated_jobs import NAMESPACE, JobController, SimulatedJob, SimulatedPod
 from tests.unit.operator.simulated_kueue import SimulatedKueue
+from tests.unit.operator.simulated_operator import GivenPlace, Killed, SimulatedOperator, run
 
-Children = tuple[list[ChildJob], list[ChildPod]]
+Json = dict[str, Any]
 
 BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
 UID = "0f1e2d3c-aaaa-4bbb-8ccc-ddddeeeeffff"
@@ -67,154 +74,58 @@ def make_class(name: str = "cpu", *, default: bool = True, **spec: Any) -> Augme
     )
 
 
-@dataclass
-class SimulatedPod:
-    """A pod of one index of a Job."""
-
-    name: str
-    phase: PhaseName
-    index: int
-    labels: dict[str, str]
-    created_at: datetime
-    resources: dict[str, Any] = field(default_factory=dict)
-    node: str = ""
-    conditions: list[dict[str, str]] = field(default_factory=list)
-    state: dict[str, Any] = field(default_factory=dict)
-    status_phase: str = "Pending"
-    terminating: bool = False
-
-    @property
-    def is_over(self) -> bool:
-        return self.status_phase in ("Succeeded", "Failed")
-
-    @property
-    def job_name(self) -> str:
-        return self.labels[LABEL_BATCH_JOB]
-
-    def to_wire(self) -> dict[str, Any]:
-        return {
-            "metadata": {
-                "name": self.name,
-                "namespace": "default",
-                "labels": self.labels,
-                "creationTimestamp": to_rfc3339(self.created_at),
-            },
-            "spec": {
-                "containers": [{"resources": self.resources}],
-                **({"nodeName": self.node} if self.node else {}),
-            },
-            "status": {
-                "phase": self.status_phase,
-                "conditions": self.conditions,
-                "containerStatuses": [{"name": "worker", "state": self.state}] if self.state else [],
-            },
-        }
-
-
-@dataclass
-class SimulatedJob:
-    """A batch/v1 Job as the Job controller keeps it."""
-
-    manifest: dict[str, Any]
-    created_at: datetime
-    failed_pods: int = 0
-    complete_at: datetime | None = None
-    failed_at: datetime | None = None
-    failed_reason: str = ""
-    failed_message: str = ""
-    failures_of_index: dict[int, int] = field(default_factory=dict)
-    succeeded: set[int] = field(default_factory=set)
-
-    @property
-    def name(self) -> str:
-        return str(self.manifest["metadata"]["name"])
-
-    @property
-    def spec(self) -> dict[str, Any]:
-        return dict(self.manifest["spec"])
-
-    @property
-    def suspended(self) -> bool:
-        return bool(self.spec.get("suspend", False))
-
-    @property
-    def is_over(self) -> bool:
-        return self.complete_at is not None or self.failed_at is not None
-
-    @property
-    def completions(self) -> int:
-        return int(self.spec.get("completions", 1))
-
-    @property
-    def backoff_limit(self) -> int:
-        return int(self.spec.get("backoffLimitPerIndex", self.spec.get("backoffLimit", 6)))
-
-    def to_wire(self) -> dict[str, Any]:
-        conditions = []
-        if self.complete_at:
-            conditions.append(
-                {"type": "Complete", "status": "True", "lastTransitionTime": to_rfc3339(self.complete_at)}
-            )
-        if self.failed_at:
-            conditions.append(
-                {
-                    "type": "Failed",
-                    "status": "True",
-                    "lastTransitionTime": to_rfc3339(self.failed_at),
-                    "reason": self.failed_reason,
-                    "message": self.failed_message,
-                }
-            )
-        return {
-            "metadata": {**self.manifest["metadata"], "creationTimestamp": to_rfc3339(self.created_at)},
-            "spec": self.manifest["spec"],
-            "status": {"conditions": conditions, "failed": self.failed_pods},
-        }
-
-
 class Refused(Exception):
     """The API server does not let a user do this."""
 
 
 class SimulatedCluster:
-    """One AugmentationJob, its class and its children, at a moment `now` that only a test moves."""
+    """One AugmentationJob, its class and its children, at a moment `now` that only a test moves.
 
-    def __init__(self, *, classes: tuple[AugmentationClass, ...] | None = None, **spec: Any) -> None:
-        self.now = BEGINNING
-        self.spec: dict[str, Any] = {"source": {"hub": {"repoID": "lab/kitchen"}}, **spec}
-        self.generation = 1
-        self.classes = (make_class(),) if classes is None else classes
-        self.jobs: dict[str, SimulatedJob] = {}
-        self.pods: list[SimulatedPod] = []
-        self.objects: dict[tuple[str, str], dict[str, Any]] = {}
-        self.node_labels: dict[str, dict[str, str]] = {}
-        self.warnings: dict[str, NotedWarning] = {}
-        self.place: Place | None = None
-        self.kueue: SimulatedKueue | None = None
-        self.operators_status: dict[str, Any] = {}
-        self.workers_status: dict[str, Any] = {}
-        self.workers_events: dict[str, list[dict[str, Any]]] = {}
-        self.deleted = False
-        self.writes = 0
-        self.created_jobs: list[str] = []
-        self.makes_pods = True
-        self._pod_number = 0
+    Args:
+        classes: the classes that there are; None: a default one.
+        beside: another job of the same cluster.
+        name, uid: of the job.
+        spec: fields of the job's spec, by their wire names.
+    """
+
+    def __init__(
+        self,
+        *,
+        classes: tuple[AugmentationClass, ...] | None = None,
+        beside: "SimulatedCluster | None" = None,
+        name: str = NAME,
+        uid: str = UID,
+        **spec: Any,
+    ) -> None:
+        self.name, self.uid = name, uid
+        self._moment: list[datetime] = beside._moment if beside else [BEGINNING]
+        self.kube: InMemoryKube = beside.kube if beside else InMemoryKube(lambda: self.now)
+        self.controller: JobController = beside.controller if beside else JobController(self.kube, lambda: self.now)
+        self.kueue: SimulatedKueue | None = beside.kueue if beside else None
+        self._place: Place | None = None
+        self._reports: dict[str, Json] = {}
+        if beside is None:
+            self.classes = (make_class(),) if classes is None else classes
+        source = {"source": {"hub": {"repoID": "lab/kitchen"}}}
+        metadata = {"name": name, "uid": uid, "generation": 1, "creationTimestamp": to_rfc3339(self.now)}
+        body = {"apiVersion": API_VERSION, "kind": JOB_KIND, "metadata": metadata, "spec": {**source, **spec}}
+        self.kube.put(Resource.AUGMENTATION_JOBS, body, NAMESPACE)
 
     # What a user does.
 
     def change(self, **spec: Any) -> None:
         """Change fields of the spec, by their wire names."""
-        self.spec |= spec
-        self.generation += 1
+        body = self.body
+        self.kube.put(Resource.AUGMENTATION_JOBS, {**body, "spec": {**body["spec"], **spec}}, NAMESPACE)
 
     def pass_time(self, seconds: float) -> None:
         """Let time pass."""
-        self.now += timedelta(seconds=seconds)
+        self._moment[0] += timedelta(seconds=seconds)
 
     def delete_job(self, phase: PhaseName) -> None:
         """Delete a child Job and its pods by hand, at once."""
-        del self.jobs[self.job_name(phase)]
-        self.pods = [pod for pod in self.pods if pod.phase != phase]
+        self.kube.remove(Resource.JOBS, self.job_name(phase), NAMESPACE)
+        self.lose_pods(phase)
 
     def retry(self) -> None:
         """Ask for one more attempt. Raises Refused where the CRD's rules would not let a user."""
@@ -225,23 +136,30 @@ class SimulatedCluster:
     # What can be seen.
 
     @property
+    def now(self) -> datetime:
+        return self._moment[0]
+
+    @property
+    def body(self) -> Json:
+        """The resource as the API server has it; after its deletion as it was last."""
+        found = self.kube.find(Resource.AUGMENTATION_JOBS, self.name, NAMESPACE)
+        if found is not None and found["metadata"]["uid"] == self.uid:
+            return found
+        bodies = (change.before for change in reversed(self.kube.changes) if change.before and not change.after)
+        return next(body for body in bodies if body["metadata"]["uid"] == self.uid)
+
+    @property
+    def deleted(self) -> bool:
+        return self.kube.find(Resource.AUGMENTATION_JOBS, self.name, NAMESPACE) is None
+
+    @property
+    def spec(self) -> Json:
+        return dict(self.body["spec"])
+
+    @property
     def job(self) -> AugmentationJob:
-        """The resource as the API server would send it."""
-        return AugmentationJob.from_wire(
-            {
-                "apiVersion": API_VERSION,
-                "kind": JOB_KIND,
-                "metadata": {
-                    "name": NAME,
-                    "namespace": "default",
-                    "uid": UID,
-                    "generation": self.generation,
-                    "creationTimestamp": to_rfc3339(BEGINNING),
-                },
-                "spec": self.spec,
-                "status": self._merged_status(),
-            }
-        )
+        """The resource as the operator reads it."""
+        return AugmentationJob.from_wire(self.body)
 
     @property
     def status(self) -> AugmentationJobStatus:
@@ -250,31 +168,54 @@ class SimulatedCluster:
     def phase_status(self, phase: PhaseName) -> PhaseStatus | None:
         return self.status.phase(phase).status
 
-    def children(self) -> Children:
-        """The Jobs and pods as the operator's watches would show them now."""
-        return [read_job(job.to_wire()) for job in self.jobs.values()], [read_pod(pod.to_wire()) for pod in self.pods]
+    @property
+    def classes(self) -> tuple[AugmentationClass, ...]:
+        return tuple(map(AugmentationClass.from_wire, self.kube.all(Resource.AUGMENTATION_CLASSES)))
 
-    def observe(self, children: Children | None = None) -> Observation:
-        """What the operator sees of the present children, or of those that lagging watches still show."""
-        seen = children_of(self.job, *(self.children() if children is None else children))
-        return replace(
-            seen,
-            kueue=self._what_kueue_says(seen),
-            node_labels=dict(self.node_labels),
-            warnings=dict(self.warnings),
-            place=self.place,
-        )
+    @classes.setter
+    def classes(self, classes: Iterable[AugmentationClass]) -> None:
+        specs = {each.metadata.name: each.spec.to_wire() for each in classes}
+        for body in list(self.kube.all(Resource.AUGMENTATION_CLASSES)):
+            if body["metadata"]["name"] not in specs:
+                self.kube.remove(Resource.AUGMENTATION_CLASSES, body["metadata"]["name"])
+        for name, spec in specs.items():
+            self.kube.put(Resource.AUGMENTATION_CLASSES, {"metadata": {"name": name}, "spec": spec})
 
-    def _what_kueue_says(self, seen: Observation) -> KueueView | None:
-        chosen = next((each for each in self.classes if each.metadata.name == self.status.class_name), None)
-        asked = question(self.job, seen.jobs, queue_name_of(self.job, chosen))
-        return (self.kueue or SimulatedKueue(installed=False)).view(asked)
+    @property
+    def jobs(self) -> dict[str, SimulatedJob]:
+        return {job.name: job for job in self.controller.jobs if self._is_own(job.to_wire())}
+
+    @property
+    def pods(self) -> list[SimulatedPod]:
+        return [pod for pod in self.controller.pods if self._is_own(pod.to_wire())]
+
+    @property
+    def objects(self) -> dict[tuple[str, str], Json]:
+        """What the operator made beside Jobs, by kind and name."""
+        kinds = (Resource.SERVICE_ACCOUNTS, Resource.ROLES, Resource.ROLE_BINDINGS, Resource.CONFIG_MAPS)
+        bodies = [body for resource in kinds for body in self.kube.all(resource) if self._is_own(body)]
+        return {(body["kind"], body["metadata"]["name"]): body for body in bodies}
+
+    def _is_own(self, body: Json) -> bool:
+        return bool(body["metadata"]["labels"].get(LABEL_JOB_UID) == self.uid)
+
+    @property
+    def created_jobs(self) -> list[str]:
+        """Names of all Jobs that were ever created, in that order."""
+        changes = (change for change in self.kube.changes if change.resource is Resource.JOBS and change.before is None)
+        return [change.after["metadata"]["name"] for change in changes if change.after and self._is_own(change.after)]
+
+    @property
+    def writes(self) -> int:
+        """How often the operator has written the status."""
+        writes = (call for call in self.kube.calls if call.verb == "apply" and call.subresource == "status")
+        return sum(call.field_manager == FIELD_MANAGER_OPERATOR and call.name == self.name for call in writes)
 
     def job_name(self, phase: PhaseName) -> str:
         """Name of the Job of a phase in the present attempt."""
-        return phase_job_name(
-            NAME, UID, phase, attempt_of(self.job), placement_index(self.job) if phase == AUGMENT else 0
-        )
+        job = self.job
+        place = placement_index(job) if phase == AUGMENT else 0
+        return phase_job_name(self.name, self.uid, phase, attempt_of(job), place)
 
     def job_of(self, phase: PhaseName) -> SimulatedJob:
         return self.jobs[self.job_name(phase)]
@@ -290,145 +231,145 @@ class SimulatedCluster:
     def running_pods(self) -> list[SimulatedPod]:
         return [pod for pod in self.pods if not pod.is_over]
 
+    # What the cluster has and says.
+
+    @property
+    def place(self) -> Place | None:
+        """The job's place in the built-in queue, where a test gives it one; None: there is no limit."""
+        return self._place
+
+    @place.setter
+    def place(self, place: Place | None) -> None:
+        self._place = place
+        limits = {"maxJobsPerNamespace": place.limit} if place else {}
+        for body in list(self.kube.all(Resource.AUGMENTATION_CLASSES)):
+            self.kube.put(Resource.AUGMENTATION_CLASSES, {**body, "spec": {**body["spec"], "limits": limits}})
+
+    def label_node(self, name: str, labels: dict[str, str]) -> None:
+        """There is a node with these labels."""
+        metadata = {"name": name, "labels": labels}
+        self.kube.put(Resource.NODES, {"metadata": metadata})
+
+    def warn(self, kind: str, name: str, warning: NotedWarning) -> None:
+        """Kubernetes notes a warning of an object."""
+        event = {
+            "metadata": {"name": f"{name}.{len(self.kube.changes)}"},
+            "type": "Warning",
+            "involvedObject": {"kind": kind, "name": name},
+            "reason": warning.reason,
+            "message": warning.message,
+            "lastTimestamp": to_rfc3339(self.now),
+        }
+        self.kube.put(Resource.EVENTS, event, NAMESPACE)
+
+    def lose_status(self, *fields: str) -> None:
+        """Somebody removes fields of the status by hand."""
+        body = self.body
+        status = {name: value for name, value in body["status"].items() if name not in fields}
+        self.kube.put(Resource.AUGMENTATION_JOBS, {**body, "status": status}, NAMESPACE)
+
     # What the operator does.
+
+    def operator(self) -> SimulatedOperator:
+        """An operator that has just started."""
+        (self.kueue or SimulatedKueue(installed=False)).publish(self.kube)
+        slots = GivenPlace(lambda: self._place) if self._place else None
+        return SimulatedOperator(self.kube, lambda: self.now, slots)
+
+    def observe(self) -> Observation:
+        """What an operator sees that has just started."""
+        job, operator = self.job, self.operator()
+        selected = select_class(job, operator.classes())
+        queue = queue_name_of(job, selected if isinstance(selected, AugmentationClass) else None)
+        clock: Callable[[], datetime] = lambda: self.now  # noqa: E731
+        observer = Observer(self.kube, operator, KueueReader(self.kube, clock), clock)
+        seen = run(observer.complete(job, observer.cached(job), queue))
+        return replace(seen, place=self._place)
 
     def decide(self, seen: Observation | None = None) -> Decision:
         """Decide on the present state, or on an older observation; do nothing."""
         chosen = select_class(self.job, self.classes)
         return decide(self.job, chosen, self.observe() if seen is None else seen, self.now)
 
-    def reconcile(self, children: Children | None = None) -> Decision:
-        """Decide once and carry it out, then let the Job controller answer.
+    def reconcile(self) -> timedelta | None:
+        """Reconcile once, as an operator that has just started, then let the others answer."""
+        begin = len(self.kube.calls)
+        try:
+            return self.operator().reconcile(self.uid)
+        finally:
+            self.check_calls(begin)
+            self.act()
 
-        On older children only what the controller decides on its watches: for the rest it reads anew.
-        """
-        before = operator_part(self.job.status)
-        seen = self.observe(children)
-        decision = self.decide(seen)
-        if needs_fresh_read(self.job, decision, seen):
-            decision = self.decide()
-        for manifest in (*decision.apply, *decision.create):
-            self._make(manifest)
-        for patch in decision.patches:
-            self._patch(patch)
-        after = operator_part(decision.status)
-        if after != before:
-            self.operators_status = copy.deepcopy(after)
-            self.writes += 1
-        for name in decision.delete_jobs:
-            gone = self.jobs.pop(name, None)
-            for pod in self.running_pods if gone else []:
-                pod.terminating = pod.terminating or pod.job_name == name
-        self.deleted = self.deleted or decision.delete_resource
-        self._control_jobs()
-        return decision
+    def check_calls(self, begin: int) -> None:
+        """The operator never starts what Kueue holds, in none of the calls since one."""
+        for call in self.kube.calls[begin:]:
+            if call.verb == "patch" and call.resource is Resource.JOBS and "suspend" in call.body.get("spec", {}):
+                held = self.kueue is not None and call.name in self.kueue.workloads
+                assert call.body["spec"]["suspend"] or not held, "the operator starts what Kueue holds"
 
     def reconcile_and_die(self) -> None:
-        """Decide once and carry it out, but be killed before the status is written."""
-        before, writes = self.operators_status, self.writes
-        self.reconcile()
-        self.operators_status, self.writes = before, writes
+        """Reconcile once, but be killed before the status is written."""
+        self.kube.fail(Killed(), "apply", Resource.AUGMENTATION_JOBS)
+        try:
+            self.reconcile()
+        except Killed:
+            pass
+        finally:
+            self.kube.recover()
 
     def settle_without_pods(self) -> None:
         """Reconcile while the Job controller is refused every pod."""
-        self.makes_pods = False
+        self.controller.makes_pods = False
         self.settle()
 
     def settle(self) -> None:
         """Reconcile until nothing more changes at this moment. Fails if that takes unreasonably long."""
         for _ in range(12):
-            before = (self.writes, sorted(self.jobs), len(self.pods), self.status)
+            before = len(self.kube.changes)
             self.reconcile()
-            if before == (self.writes, sorted(self.jobs), len(self.pods), self.status):
+            if len(self.kube.changes) == before:
                 return
         raise AssertionError("the operator does not come to rest")
 
-    # What the Job controller does.
+    # What others do.
 
-    def _control_jobs(self) -> None:
+    def act(self) -> None:
+        """Let Kueue and the Job controller answer to what was written."""
         if self.kueue is not None:
-            self.kueue.forget_all_but(self.jobs)
-        for job in self.jobs.values():
-            if job.is_over:
-                continue
-            self._let_kueue_look(job)
-            phase = read_job(job.to_wire()).phase
-            active = [pod for pod in self.running_pods if pod.job_name == job.name]
-            if job.suspended:
-                for pod in active:
-                    pod.terminating = True
-                continue
-            if len(job.succeeded) == job.completions:
-                job.complete_at = self.now
-                continue
-            wanted = min(int(job.spec.get("parallelism", 1)), job.completions - len(job.succeeded))
-            missing = [
-                index
-                for index in range(job.completions)
-                if index not in job.succeeded and not any(pod.index == index for pod in active)
-            ]
-            for index in missing[: max(0, wanted - len(active)) if self.makes_pods else 0]:
-                self._pod_number += 1
-                self.pods.append(
-                    SimulatedPod(
-                        name=f"{job.name}-{index}-{self._pod_number}",
-                        phase=phase,
-                        index=index,
-                        labels={**job.manifest["spec"]["template"]["metadata"]["labels"], LABEL_BATCH_JOB: job.name},
-                        created_at=self.now,
-                        resources=job.manifest["spec"]["template"]["spec"]["containers"][0]["resources"],
-                    )
-                )
-
-    def _is_kueues(self, job: SimulatedJob) -> bool:
-        return self.kueue is not None and job.name in self.kueue.workloads
-
-    def _let_kueue_look(self, job: SimulatedJob) -> None:
-        queue = job.manifest["metadata"]["labels"].get(LABEL_QUEUE, "")
-        wanted = self.kueue.sees(job.name, queue) if self.kueue else None
-        if wanted is not None:
-            job.manifest["spec"]["suspend"] = wanted
-
-    # What Kueue does.
+            self.kueue.act(self.kube, self.controller.jobs, self.now)
+        self.controller.act()
 
     def admit(self, phase: PhaseName = AUGMENT) -> None:
         """Kueue admits the Job of a phase, if it may."""
         assert self.kueue is not None
         self.kueue.admit(self.job_name(phase))
-        self._control_jobs()
+        self.act()
 
     def evict(self, phase: PhaseName = AUGMENT, *, reason: str = "Preempted") -> None:
         """Kueue takes the quota of a Job back; its pods are stopped."""
         assert self.kueue is not None
         self.kueue.evict(self.job_name(phase), self.now, reason)
-        self._control_jobs()
-
-    def _fail_job(self, job: SimulatedJob, phase: PhaseName, reason: str, message: str) -> None:
-        job.failed_at, job.failed_reason, job.failed_message = self.now, reason, message
-        self.pods = [pod for pod in self.pods if pod.phase != phase or pod.is_over]
-
-    # What the kubelet does.
+        self.act()
 
     def start_pod(self, phase: PhaseName, index: int = 0, node: str = "node-a") -> SimulatedPod:
         """A pod gets a node and its container starts."""
+        if self.kube.find(Resource.NODES, node) is None:
+            self.label_node(node, {})
         pod = self.pod_of(phase, index)
-        pod.node, pod.status_phase = node, "Running"
-        pod.conditions = [{"type": "PodScheduled", "status": "True"}]
-        pod.state = {"running": {"startedAt": to_rfc3339(self.now)}}
+        self.controller.start(pod, node)
         return pod
 
     def wait_for_node(self, phase: PhaseName, message: str = "0/3 nodes are available", index: int = 0) -> None:
         """The scheduler finds no node for a pod."""
-        self.pod_of(phase, index).conditions = [
-            {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}
-        ]
+        unschedulable = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}
+        self.pod_of(phase, index).change(conditions=[unschedulable])
 
     def wait_in_container(self, phase: PhaseName, reason: str, message: str = "", index: int = 0) -> None:
         """The container of a pod waits, e.g. because its image cannot be pulled."""
         pod = self.pod_of(phase, index)
-        pod.node = pod.node or "node-a"
-        pod.conditions = [{"type": "PodScheduled", "status": "True"}]
-        pod.state = {"waiting": {"reason": reason, "message": message}}
+        scheduled = {"type": "PodScheduled", "status": "True"}
+        waiting = {"waiting": {"reason": reason, "message": message}}
+        pod.change(node=pod.node or "node-a", conditions=[scheduled], state=waiting)
 
     def fail_pod(
         self,
@@ -440,87 +381,77 @@ class SimulatedCluster:
         message: str = "",
         failure: FailureReason | None = None,
     ) -> None:
-        """A pod's container ends badly; the Job controller starts another one or gives the Job up.
-
-        With `failure`, the worker itself gives up, with that reason's exit code and `message` as its own words.
-        """
-        if failure is not None:
-            exit_code, message = failure.exit_code, TerminationMessage(reason=failure, message=message).encode()
+        """A pod's container fails; with `failure`, the worker itself gives up with that reason."""
         pod = self.pod_of(phase, index)
-        started = pod.state.get("running", {}).get("startedAt", to_rfc3339(self.now))
-        pod.node = pod.node or "node-a"
-        pod.status_phase = "Failed"
-        pod.state = {
-            "terminated": {
-                "exitCode": exit_code,
-                "reason": reason,
-                "message": message,
-                "startedAt": started,
-                "finishedAt": to_rfc3339(self.now),
-            }
-        }
-        job = self.job_of(phase)
-        job.failed_pods += 1
-        failures = job.failures_of_index[index] = job.failures_of_index.get(index, 0) + 1
-        if is_permanent_exit_code(exit_code):
-            self._fail_job(job, phase, "PodFailurePolicy", f"Container worker failed with exit code {exit_code}")
-        elif failures > job.backoff_limit:
-            self._fail_job(job, phase, "BackoffLimitExceeded", "Job has reached the specified backoff limit")
-        self._control_jobs()
+        self.controller.fail_pod(self.jobs[pod.job_name], pod, exit_code, reason, message, failure)
+        self.act()
 
     def succeed_pod(self, phase: PhaseName, index: int = 0) -> None:
-        """A pod's container ends well."""
+        """A pod's container succeeds."""
         pod = self.pod_of(phase, index)
-        started = pod.state.get("running", {}).get("startedAt", to_rfc3339(self.now))
-        pod.node = pod.node or "node-a"
-        pod.status_phase = "Succeeded"
-        pod.state = {"terminated": {"exitCode": 0, "startedAt": started, "finishedAt": to_rfc3339(self.now)}}
-        self.job_of(phase).succeeded.add(index)
-        self._control_jobs()
+        self.controller.succeed_pod(self.jobs[pod.job_name], pod)
+        self.act()
+
+    def lose_pods(self, phase: PhaseName) -> None:
+        """All pods of a phase disappear, and nothing takes their place yet."""
+        for pod in self.pods:
+            if pod.phase == phase:
+                self.controller.remove(pod)
+
+    def copy_pod(self, pod: SimulatedPod, name: str) -> SimulatedPod:
+        """One more pod that is as another one."""
+        body = pod.to_wire()
+        kept = {field: body["metadata"][field] for field in ("labels", "creationTimestamp")}
+        return SimulatedPod(
+            self.kube, self.kube.put(Resource.PODS, {**body, "metadata": {**kept, "name": name}}, NAMESPACE)
+        )
 
     def lose_pod(self, phase: PhaseName, index: int = 0) -> None:
         """A pod disappears with its node; it counts as no failure, and another one takes its place."""
-        self.pods.remove(self.pod_of(phase, index))
-        self._control_jobs()
+        self.controller.remove(self.pod_of(phase, index))
+        self.act()
 
     def preempt_pod(self, phase: PhaseName, index: int = 0, *, reason: str = "PreemptionByScheduler") -> None:
         """Kubernetes takes a running pod away; it fails, counts as no failure, and another one takes its place."""
-        pod = self.pod_of(phase, index)
-        pod.conditions = [
-            {
-                "type": "DisruptionTarget",
-                "status": "True",
-                "reason": reason,
-                "message": "a pod of higher priority needs its place",
-                "lastTransitionTime": to_rfc3339(self.now),
-            }
-        ]
-        started = pod.state.get("running", {}).get("startedAt", to_rfc3339(self.now))
-        pod.status_phase = "Failed"
-        pod.state = {"terminated": {"exitCode": 143, "startedAt": started, "finishedAt": to_rfc3339(self.now)}}
-        self._control_jobs()
+        self.controller.preempt(self.pod_of(phase, index), reason)
+        self.act()
 
     def end_terminating_pods(self) -> None:
-        """What is being deleted is gone now."""
-        self.pods = [pod for pod in self.pods if not pod.terminating]
-        self._control_jobs()
+        """The kubelets end the pods that are being deleted."""
+        self.controller.end_terminating_pods()
+        self.act()
 
     # What the workers report.
 
     def report_source(self, **found: Any) -> None:
-        self.workers_status["source"] = FOUND_SOURCE | found
+        self.report(phase_field_manager(RESOLVE), source=FOUND_SOURCE | found)
 
     def report_output(self, **published: Any) -> None:
-        self.workers_status["output"] = PUBLISHED_OUTPUT | published
+        self.report(phase_field_manager(PUBLISH), output=PUBLISHED_OUTPUT | published)
 
     def report_shard(self, index: int, **entry: Any) -> None:
-        shards = [shard for shard in self.workers_status.get("shards", []) if shard["index"] != index]
-        self.workers_status["shards"] = sorted([*shards, {"index": index, **entry}], key=lambda shard: shard["index"])
+        self.report(shard_field_manager(index), shards=[{"index": index, **entry}])
 
     def report_event(self, phase: PhaseName, **event: Any) -> None:
-        events = self.workers_events.setdefault(phase, [])
-        events.append(
-            {"id": f"augmentation-worker-{phase}-{len(events):06d}", "timestamp": to_rfc3339(self.now), **event}
+        manager = phase_field_manager(phase)
+        phases = self._reports.get(manager, {}).get("phases") or [{"name": phase, "events": []}]
+        events = phases[0]["events"]
+        number = {"id": f"augmentation-worker-{phase}-{len(events):06d}", "timestamp": to_rfc3339(self.now)}
+        self.report(manager, phases=[{"name": phase, "events": [*events, {**number, **event}]}])
+
+    def report(self, manager: str, **status: Any) -> None:
+        """A worker applies its part of the status, in which it repeats what it said before."""
+        report = self._reports[manager] = self._reports.get(manager, {}) | status
+        body = {"apiVersion": API_VERSION, "kind": JOB_KIND, "metadata": {"name": self.name}, "status": report}
+        run(
+            self.kube.apply(
+                Resource.AUGMENTATION_JOBS,
+                self.name,
+                body,
+                field_manager=manager,
+                namespace=NAMESPACE,
+                subresource="status",
+            )
         )
 
     # Ways through a job's life.
@@ -578,31 +509,3 @@ class SimulatedCluster:
             self.settle()
             states.append(self.status.state)
         return states == [State.RUNNING, State.FAILED]
-
-    # How the API server keeps things.
-
-    def _patch(self, patch: Patch) -> None:
-        if patch.resource is Resource.WORKLOADS:
-            assert self.kueue is not None
-            self.kueue.activate(patch.name, patch.body["spec"]["active"], self.now)
-        elif patch.name in self.jobs:
-            job, spec = self.jobs[patch.name], patch.body.get("spec", {})
-            assert spec.get("suspend", True) or not self._is_kueues(job), "the operator starts what Kueue holds"
-            job.manifest["spec"] |= spec
-            job.manifest["metadata"]["labels"] |= patch.body.get("metadata", {}).get("labels", {})
-
-    def _make(self, manifest: dict[str, Any]) -> None:
-        name = manifest["metadata"]["name"]
-        if manifest["kind"] != "Job":
-            self.objects[manifest["kind"], name] = manifest
-        elif name not in self.jobs:
-            self.jobs[name] = SimulatedJob(copy.deepcopy(manifest), self.now)
-            self.created_jobs.append(name)
-
-    def _merged_status(self) -> dict[str, Any]:
-        status = copy.deepcopy(self.operators_status) | copy.deepcopy(self.workers_status)
-        phases = {phase["name"]: phase for phase in status.get("phases", [])}
-        for name, events in self.workers_events.items():
-            phase = phases.setdefault(name, {"name": name, "events": []})
-            phase["events"] = [*phase["events"], *copy.deepcopy(events)]
-        return status | ({"phases": list(phases.values())} if phases else {})

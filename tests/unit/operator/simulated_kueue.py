@@ -1,13 +1,17 @@
-"""Kueue in memory, beside the simulated cluster: it suspends the Jobs that name a queue until a test admits them."""
+"""Kueue in memory: it suspends the Jobs that name a queue until a test admits them, and says so as Kueue does."""
 
-from __future__ import annotations
-
-from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
-from augmentation_operator.queueing.kueue.admission import Question
-from augmentation_operator.queueing.kueue.view import Eviction, KueueView, QueueState, Workload
+from augmentation_api.model import to_rfc3339
+from augmentation_kube import Resource
+from augmentation_operator.children.job import LABEL_QUEUE
+from augmentation_operator.queueing.kueue.view import ANNOTATION_HELD, LABEL_WORKLOAD_OF, Eviction
+from tests.kubernetes.in_memory import KUEUE, InMemoryKube
+from tests.unit.operator.simulated_jobs import NAMESPACE, SimulatedJob
+
+Json = dict[str, Any]
 
 PENDING = "insufficient unused quota for nvidia.com/gpu in flavor l4, 1 more needed"
 TAKEN_BACK = "Preempted to accommodate a workload"
@@ -18,12 +22,33 @@ class SimulatedWorkload:
     """Kueue's counterpart of one Job."""
 
     name: str
+    job_uid: str
     queue: str
     active: bool = True
     held: bool = False
     admitted: bool = False
     eviction: Eviction | None = None
     refusal: str = ""
+    published_active: bool = True
+
+    def to_wire(self, created_at: str) -> Json:
+        conditions = []
+        if not self.admitted:
+            conditions.append(_condition("QuotaReserved", "False", "Pending", PENDING, created_at))
+        if self.eviction is not None:
+            at = to_rfc3339(self.eviction.at)
+            conditions.append(_condition("Evicted", "True", self.eviction.reason, self.eviction.message, at))
+        if self.refusal:
+            conditions.append(_condition("Finished", "True", "FailedToStart", self.refusal, created_at))
+        return {
+            "metadata": {
+                "name": self.name,
+                "labels": {LABEL_WORKLOAD_OF: self.job_uid},
+                "annotations": {ANNOTATION_HELD: "true"} if self.held else {},
+            },
+            "spec": {"queueName": self.queue, "active": self.active},
+            "status": {"conditions": conditions},
+        }
 
 
 @dataclass
@@ -34,6 +59,7 @@ class SimulatedKueue:
         queues: the LocalQueues there are.
         manages_all: Jobs that name no queue are held too.
         ahead: position and depth that its visibility API gives to any job that waits.
+        workloads: by the names of their Jobs.
     """
 
     installed: bool = True
@@ -43,17 +69,63 @@ class SimulatedKueue:
     ahead: tuple[int, int] | None = (1, 2)
     workloads: dict[str, SimulatedWorkload] = field(default_factory=dict)
 
-    def sees(self, job_name: str, queue: str) -> bool | None:
-        """Take in a Job that is not over. Gives the `suspend` it should have; None: it is none of Kueue's."""
+    def act(self, kube: InMemoryKube, jobs: list[SimulatedJob], now: datetime) -> None:
+        """Take in what others have written, and hold or start the Jobs that are its own."""
+        existing = {job.name: job for job in jobs}
+        for name, workload in list(self.workloads.items()):
+            if name not in existing or existing[name].uid != workload.job_uid:
+                del self.workloads[name]
+                continue
+            written = kube.find(Resource.WORKLOADS, workload.name, NAMESPACE)
+            if written is not None and written["spec"]["active"] != workload.published_active:
+                held = ANNOTATION_HELD in written["metadata"].get("annotations", {})
+                self.activate(workload.name, written["spec"]["active"], now, by_operator=held)
+        for job in jobs:
+            wanted = None if job.is_over else self._wanted(job)
+            if wanted is not None and wanted != job.suspended:
+                job.suspend(wanted)
+        self.publish(kube)
+
+    def publish(self, kube: InMemoryKube) -> None:
+        """Write its objects as they are now."""
+        kube.missing = kube.missing - KUEUE if self.installed else kube.missing | KUEUE
+        for body in list(kube.all(Resource.LOCAL_QUEUES)):
+            if body["metadata"]["name"] not in self.queues:
+                kube.remove(Resource.LOCAL_QUEUES, body["metadata"]["name"], NAMESPACE)
+        names = {workload.name for workload in self.workloads.values()}
+        for body in list(kube.all(Resource.WORKLOADS)):
+            if body["metadata"]["name"] not in names:
+                kube.remove(Resource.WORKLOADS, body["metadata"]["name"], NAMESPACE)
+        created_at = "2026-01-01T00:00:00Z"
+        for workload in self.workloads.values():
+            workload.published_active = workload.active
+            kube.put(Resource.WORKLOADS, workload.to_wire(created_at), NAMESPACE)
+        problem = (
+            [_condition("Active", "False", "Stopped", self.queue_problem, created_at)] if self.queue_problem else []
+        )
+        for queue in self.queues:
+            kube.put(Resource.LOCAL_QUEUES, {"metadata": {"name": queue}, "status": {"conditions": problem}}, NAMESPACE)
+            kube.put_subresource(Resource.VISIBLE_QUEUES, queue, NAMESPACE, "pendingworkloads", self._pending(queue))
+
+    def _pending(self, queue: str) -> Json | None:
+        if self.ahead is None or self.queue_problem:
+            return None
+        position, depth = self.ahead
+        waiting = [each.job_uid for each in self.workloads.values() if each.queue == queue]
+        items = [
+            {"metadata": {"ownerReferences": [{"uid": uid}]}, "positionInLocalQueue": position}
+            for uid in [*waiting, *((depth - len(waiting)) * ["of-another-job"])]
+        ]
+        return {"items": items}
+
+    def _wanted(self, job: SimulatedJob) -> bool | None:
+        """The `suspend` that a Job should have; None: it is none of Kueue's."""
+        queue = job.labels.get(LABEL_QUEUE, "")
         if not self.installed or not (queue or self.manages_all):
             return None
-        workload = self.workloads.setdefault(job_name, SimulatedWorkload(f"job-{job_name}", queue))
+        workload = self.workloads.setdefault(job.name, SimulatedWorkload(f"job-{job.name}", job.uid, queue))
         workload.queue = queue
         return not workload.admitted
-
-    def forget_all_but(self, job_names: Collection[str]) -> None:
-        """A Workload is deleted with its Job."""
-        self.workloads = {name: each for name, each in self.workloads.items() if name in job_names}
 
     def admit(self, job_name: str) -> None:
         workload = self.workloads[job_name]
@@ -71,31 +143,6 @@ class SimulatedKueue:
         if not active:
             self.evict(job_name, at, "Deactivated", "The workload is deactivated")
 
-    def view(self, asked: Question | None) -> KueueView | None:
-        """What the operator reads."""
-        if asked is None:
-            return None
-        if not self.installed:
-            return KueueView(QueueState.NOT_INSTALLED)
-        state = QueueState.INACTIVE if self.queue_problem else QueueState.OPEN
-        if asked.queue and asked.queue not in self.queues:
-            state = QueueState.MISSING
-        workload = self.workloads.get(asked.child.name) if asked.child else None
-        if workload is None:
-            return KueueView(state, self.queue_problem)
-        position, depth = self.ahead if self.ahead and state is QueueState.OPEN else (None, None)
-        return KueueView(
-            state,
-            self.queue_problem,
-            Workload(
-                name=workload.name,
-                queue_name=workload.queue,
-                is_active=workload.active,
-                is_held=workload.held,
-                waits_for="" if workload.admitted else PENDING,
-                eviction=workload.eviction,
-                refusal=workload.refusal,
-            ),
-            position,
-            depth,
-        )
+
+def _condition(kind: str, status: str, reason: str, message: str, at: str) -> Json:
+    return {"type": kind, "status": status, "reason": reason, "message": message, "lastTransitionTime": at}

@@ -90,7 +90,7 @@ async def test_change_of_a_child_is_seen_and_reported() -> None:
     async with followed(mirror, api):
         changed.clear()
         for body in list(api.all(Resource.PODS)):
-            await api.delete(Resource.PODS, body["metadata"]["name"], "default")
+            api.remove(Resource.PODS, body["metadata"]["name"], "default")
         await asyncio.wait_for(changed.wait(), 10)
         assert not list(mirror.pods_of(UID))
 

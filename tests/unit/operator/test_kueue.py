@@ -50,7 +50,7 @@ def test_the_augment_job_is_made_suspended_with_the_name_of_its_queue(place: str
     cluster.kueue = SimulatedKueue()
     cluster.reach(AUGMENT)
     job = cluster.job_of(AUGMENT)
-    assert job.manifest["metadata"]["labels"][LABEL_QUEUE] == "team-a"
+    assert job.labels[LABEL_QUEUE] == "team-a"
     assert job.suspended
     assert not cluster.running_pods
 
@@ -59,7 +59,7 @@ def test_the_queue_of_the_job_goes_before_that_of_its_class() -> None:
     cluster = SimulatedCluster(queueName="team-a", classes=(make_class(queueName="everybody"),))
     cluster.kueue = SimulatedKueue()
     cluster.reach(AUGMENT)
-    assert cluster.job_of(AUGMENT).manifest["metadata"]["labels"][LABEL_QUEUE] == "team-a"
+    assert cluster.job_of(AUGMENT).labels[LABEL_QUEUE] == "team-a"
 
 
 def test_the_small_pods_of_resolve_and_publish_wait_in_no_queue() -> None:
@@ -67,7 +67,7 @@ def test_the_small_pods_of_resolve_and_publish_wait_in_no_queue() -> None:
     cluster.admit()
     cluster.finish_augment()
     for phase in (RESOLVE, PUBLISH):
-        assert LABEL_QUEUE not in cluster.job_of(phase).manifest["metadata"]["labels"]
+        assert LABEL_QUEUE not in cluster.job_of(phase).labels
         assert not cluster.job_of(phase).suspended
 
 
@@ -354,7 +354,7 @@ def test_where_kueue_manages_every_job_the_small_ones_go_to_the_queue_that_is_na
     cluster = SimulatedCluster(queueName="team-a")
     cluster.kueue = SimulatedKueue(manages_all=True)
     cluster.settle()
-    assert cluster.job_of(RESOLVE).manifest["metadata"]["labels"][LABEL_QUEUE] == "team-a"
+    assert cluster.job_of(RESOLVE).labels[LABEL_QUEUE] == "team-a"
     cluster.admit(RESOLVE)
     cluster.finish_resolve()
     cluster.admit(AUGMENT)
@@ -369,7 +369,7 @@ def test_a_queue_that_is_the_default_of_its_namespace_is_waited_in_like_any_othe
     cluster.kueue = SimulatedKueue(queues={"default"})
     cluster.settle()
     # Kueue's webhook puts the label there before anybody sees the Job.
-    cluster.job_of(RESOLVE).manifest["metadata"]["labels"][LABEL_QUEUE] = "default"
+    cluster.job_of(RESOLVE).move_to("default")
     cluster.settle()
     assert admission(cluster) == ("False", "Queued")
     cluster.admit(RESOLVE)

@@ -92,7 +92,7 @@ def test_only_one_rung_has_pods_at_a_time() -> None:
 
 def test_a_node_that_was_found_ends_the_search_however_long_its_image_takes() -> None:
     cluster = waiting_on_the_first_rung()
-    cluster.pod_of(AUGMENT).node = "node-a"
+    cluster.pod_of(AUGMENT).change(node="node-a")
     step_down(cluster, 600)
     assert tried(cluster)[0] == "l4"
 

@@ -124,12 +124,13 @@ def test_every_shard_has_its_record_before_its_pod() -> None:
 
 def test_a_shard_that_starts_ends_provisioning_and_tells_where_it_runs() -> None:
     cluster = SimulatedCluster()
-    cluster.node_labels["node-b"] = {
+    labels = {
         "node.kubernetes.io/instance-type": "g6.xlarge",
         "topology.kubernetes.io/region": "eu-north-1",
         "topology.kubernetes.io/zone": "eu-north-1a",
         "nvidia.com/gpu.product": "NVIDIA-L4",
     }
+    cluster.label_node("node-b", labels)
     cluster.reach(AUGMENT)
     cluster.pass_time(30)
     cluster.start_pod(AUGMENT, node="node-b")

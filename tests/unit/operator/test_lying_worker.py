@@ -78,8 +78,7 @@ def test_a_source_that_was_taken_back_fails_the_job_and_not_the_operator() -> No
     cluster.succeed_pod(RESOLVE)
     while not cluster.status.has_completed(RESOLVE):
         cluster.reconcile()
-    cluster.operators_status.pop("shardCount", None)
-    cluster.workers_status.pop("source")
+    cluster.lose_status("shardCount", "source")
     cluster.settle()
     assert cluster.status.state == State.FAILED
     assert "status.source is missing or cannot be read" in (cluster.status.message or "")

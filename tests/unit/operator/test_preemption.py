@@ -32,7 +32,7 @@ def test_a_preempted_pod_is_counted_and_started_again(phase: PhaseName) -> None:
 def test_a_pod_that_is_about_to_be_taken_away_is_counted_once() -> None:
     cluster = running_in(AUGMENT)
     pod = cluster.pod_of(AUGMENT)
-    pod.conditions = [{"type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI"}]
+    pod.change(conditions=[{"type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI"}])
     cluster.settle()
     assert cluster.status.preemption_count == 1
     cluster.preempt_pod(AUGMENT, reason="EvictionByEvictionAPI")
@@ -64,7 +64,8 @@ def test_more_preemptions_than_events_are_kept_are_all_counted_once() -> None:
 
 def test_a_pod_that_succeeded_before_it_was_taken_away_is_not_counted() -> None:
     cluster = running_in(AUGMENT)
-    cluster.pod_of(AUGMENT).conditions = [{"type": "DisruptionTarget", "status": "True", "reason": "DeletionByTaint"}]
+    taken = {"type": "DisruptionTarget", "status": "True", "reason": "DeletionByTaint"}
+    cluster.pod_of(AUGMENT).change(conditions=[taken])
     cluster.succeed_pod(AUGMENT)
     cluster.settle()
     assert cluster.status.preemption_count is None
@@ -75,9 +76,8 @@ def test_a_failure_is_told_in_the_words_of_the_pod_that_failed_not_of_one_that_w
     cluster.start_pod(AUGMENT, 1)
     cluster.fail_pod(AUGMENT, index=1, failure=FailureReason.HUB_UNAVAILABLE, message="the hub answered 503")
     cluster.pass_time(5)
-    gone = cluster.pods[-1].__class__(**vars(cluster.pods[-1]))
-    gone.name, gone.conditions = "gone", [{"type": "DisruptionTarget", "status": "True", "reason": "DeletionByTaint"}]
-    cluster.pods.append(gone)
+    gone = cluster.copy_pod(cluster.pods[-1], "gone")
+    gone.change(conditions=[{"type": "DisruptionTarget", "status": "True", "reason": "DeletionByTaint"}])
     cluster.settle()
     assert cluster.status.message == "augment failed: the hub answered 503"
 

@@ -100,16 +100,18 @@ def test_a_job_that_ended_leaves_no_pods_behind_even_if_they_are_seen_late() -> 
 def test_a_condition_of_somebody_else_is_neither_claimed_nor_stumbled_over() -> None:
     cluster = SimulatedCluster()
     cluster.settle()
-    cluster.workers_status["conditions"] = [
-        *cluster.operators_status["conditions"],
-        {
-            "type": "quota.example/Reserved",
-            "status": "True",
-            "reason": "Reserved",
-            "message": "",
-            "lastTransitionTime": "2026-01-01T00:00:00Z",
-        },
-    ]
+    cluster.report(
+        "somebody-else",
+        conditions=[
+            {
+                "type": "quota.example/Reserved",
+                "status": "True",
+                "reason": "Reserved",
+                "message": "",
+                "lastTransitionTime": "2026-01-01T00:00:00Z",
+            }
+        ],
+    )
     cluster.change(ttlSecondsAfterFinished=5)
     decided = cluster.decide().status
     assert [condition["type"] for condition in operator_part(decided)["conditions"]] == [ConditionType.ACCEPTED]

@@ -4,6 +4,7 @@ import pytest
 
 from augmentation_api import FailureReason, PhaseName, PhaseStatus, State
 from augmentation_api.status import PhaseEvent
+from augmentation_operator.reconcile.decision import operator_part
 from augmentation_operator.reconcile.events import OPERATOR_EVENT
 from tests.unit.operator.simulated_cluster import AUGMENT, PUBLISH, RESOLVE, SimulatedCluster
 
@@ -133,7 +134,7 @@ def test_the_workers_own_events_are_left_alone() -> None:
     cluster.settle()
     assert all(
         event["id"].startswith(OPERATOR_EVENT)
-        for phase in cluster.operators_status["phases"]
+        for phase in operator_part(cluster.status)["phases"]
         for event in phase["events"]
     )
-    assert [event.status for event in cluster.status.phase(RESOLVE).events] == ["retrying", "started"]
+    assert [event.status for event in cluster.status.phase(RESOLVE).events] == ["started", "retrying"]

@@ -4,7 +4,9 @@ import pytest
 
 from augmentation_api import ConditionType, FailureReason, PhaseName, PhaseStatus, State
 from augmentation_api.model import to_rfc3339
+from augmentation_kube import Resource
 from tests.unit.operator.simulated_cluster import AUGMENT, PROVISION, PUBLISH, RESOLVE, SimulatedCluster
+from tests.unit.operator.simulated_jobs import NAMESPACE
 
 
 def failed_in(phase: PhaseName) -> SimulatedCluster:
@@ -85,18 +87,19 @@ def test_each_attempt_has_jobs_of_its_own_and_those_before_are_removed() -> None
 
 def test_a_failure_of_the_attempt_before_that_is_seen_late_fails_nothing() -> None:
     cluster = failed_in(AUGMENT)
-    old = cluster.jobs[cluster.job_name(AUGMENT)]
+    old = cluster.jobs[cluster.job_name(AUGMENT)].to_wire()
     cluster.retry()
     cluster.settle()
-    cluster.jobs[old.name] = old
+    cluster.kube.put(Resource.JOBS, old, NAMESPACE)
     cluster.settle()
     assert cluster.status.state == State.QUEUED
 
 
 def test_a_new_attempt_waits_for_the_last_pod_of_the_one_before() -> None:
     cluster = failed_in(AUGMENT)
-    cluster.pods.append(lingering := cluster.pods[-1].__class__(**vars(cluster.pods[-1])))
-    lingering.name, lingering.status_phase, lingering.terminating = "lingering", "Running", True
+    lingering = cluster.copy_pod(cluster.pods[-1], "lingering")
+    lingering.change("Running")
+    cluster.kube.delete_now(Resource.PODS, lingering.name, NAMESPACE)
     cluster.retry()
     cluster.settle()
     assert cluster.status.state == State.FAILED

@@ -39,7 +39,7 @@ def job_that_is(what: str, **spec: Any) -> SimulatedCluster:
     """A job that has been brought to a state by the ways a job gets there."""
     if what == "made suspended":
         spec["suspend"] = True
-    cluster = SimulatedCluster(**spec, **({"classes": ()} if what == "without a class" else {}))
+    cluster = SimulatedCluster(classes=() if what == "without a class" else None, **spec)
     if what == "just made":
         return cluster
     if what in ("without a class", "made suspended", "about to resolve"):

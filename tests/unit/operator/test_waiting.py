@@ -198,8 +198,9 @@ QUOTA = 'pods "kitchen-0" is forbidden: exceeded quota: team-a, requested: pods=
 def test_a_job_that_gets_no_pods_for_want_of_quota_says_so(phase: PhaseName) -> None:
     cluster = SimulatedCluster()
     cluster.reach(phase)
-    cluster.pods = [pod for pod in cluster.pods if pod.phase != phase]
-    cluster.warnings = {cluster.job_name(phase): NotedWarning("FailedCreate", QUOTA)}
+    cluster.lose_pods(phase)
+    cluster.warn("Job", cluster.job_name(phase), NotedWarning("FailedCreate", QUOTA))
+    cluster.pass_time(QUIET.total_seconds())
     cluster.settle_without_pods()
     assert (placed(cluster).status, placed(cluster).reason) == ("False", "QuotaExceeded")
     assert "exceeded quota: team-a" in (cluster.status.message or "")
@@ -209,8 +210,9 @@ def test_a_job_that_gets_no_pods_for_want_of_quota_says_so(phase: PhaseName) -> 
 def test_pods_that_are_refused_for_another_reason_are_told_of_in_kubernetes_words() -> None:
     cluster = SimulatedCluster()
     cluster.settle()
-    cluster.pods = []
-    cluster.warnings = {cluster.job_name(RESOLVE): NotedWarning("FailedCreate", "violates PodSecurity")}
+    cluster.lose_pods(RESOLVE)
+    cluster.warn("Job", cluster.job_name(RESOLVE), NotedWarning("FailedCreate", "violates PodSecurity"))
+    cluster.pass_time(QUIET.total_seconds())
     cluster.settle_without_pods()
     assert placed(cluster).reason == "PodsRefused"
     assert cluster.status.message == "Kubernetes creates no pods for this job: violates PodSecurity"
@@ -220,8 +222,9 @@ def test_a_volume_that_cannot_be_mounted_is_told_of() -> None:
     cluster = SimulatedCluster()
     cluster.settle()
     pod = cluster.pod_of(RESOLVE)
-    pod.node = "node-a"
-    cluster.warnings = {pod.name: NotedWarning("FailedMount", 'configmap "x" not found')}
+    pod.change(node="node-a")
+    cluster.warn("Pod", pod.name, NotedWarning("FailedMount", 'configmap "x" not found'))
+    cluster.pass_time(QUIET.total_seconds())
     cluster.settle()
     assert placed(cluster).reason == "PodNotStarted"
     assert cluster.status.message == f'pod {pod.name} cannot start: configmap "x" not found'
@@ -232,15 +235,15 @@ def test_only_what_stays_silent_is_asked_about() -> None:
     cluster.settle()
     assert stuck_without_reason(cluster.observe(), cluster.now) == []
     pod = cluster.pod_of(RESOLVE)
-    pod.node = "node-a"
+    pod.change(node="node-a")
     assert stuck_without_reason(cluster.observe(), cluster.now) == []
     cluster.pass_time(QUIET.total_seconds())
     assert [child.name for child in stuck_without_reason(cluster.observe(), cluster.now)] == [pod.name]
     cluster.wait_in_container(RESOLVE, "ImagePullBackOff", "manifest unknown")
     assert stuck_without_reason(cluster.observe(), cluster.now) == []
-    cluster.pods = []
+    cluster.lose_pods(RESOLVE)
     assert [child.name for child in stuck_without_reason(cluster.observe(), cluster.now)] == [cluster.job_name(RESOLVE)]
-    cluster.job_of(RESOLVE).manifest["spec"]["suspend"] = True
+    cluster.job_of(RESOLVE).suspend(True)
     assert stuck_without_reason(cluster.observe(), cluster.now) == []
 
 
