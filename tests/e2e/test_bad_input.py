@@ -58,26 +58,26 @@ def broken_image_job(
         ({"project_id": "not-a-uuid"}, "project_id"),
     ],
 )
-def test_the_gateway_refuses_a_bad_field_by_its_name(user: User, fields: dict[str, Any], named: str) -> None:
+def test_gateway_rejects_invalid_field_by_name(user: User, fields: dict[str, Any], named: str) -> None:
     answer = user.post(**fields)
     assert answer.status_code == 422
     assert named in answer.text
 
 
-def test_a_wrong_key_is_refused(user: User) -> None:
+def test_invalid_key_is_rejected(user: User) -> None:
     url = f"{user.access.gateway_url}/v1/augmentation"
     answer = httpx.post(url, json={}, headers={"x-api-key": "aug_wrong"}, timeout=10)
     assert answer.status_code == 401
     assert answer.json()["detail"]
 
 
-def test_generative_without_a_class_is_refused(user: User) -> None:
+def test_generative_job_without_augmentation_class_is_rejected(user: User) -> None:
     answer = user.post(augmentation_type="generative")
     assert answer.status_code == 400
     assert "generative" in answer.json()["detail"]
 
 
-def test_what_resolve_finds_fails_the_job_before_a_node_is_taken(user: User, hub: HfApi) -> None:
+def test_error_found_by_resolve_fails_job_before_worker_node_is_used(user: User, hub: HfApi) -> None:
     hub.create_repo("demo/not-lerobot", repo_type="dataset", exist_ok=True)
     hub.upload_file(path_or_fileobj=b"hello", path_in_repo="hello.txt", repo_id="demo/not-lerobot", repo_type="dataset")
     hub.create_repo("demo/pusht-v20", repo_type="dataset", exist_ok=True)
@@ -102,7 +102,7 @@ def test_what_resolve_finds_fails_the_job_before_a_node_is_taken(user: User, hub
     assert "meta/info.json" in message
 
 
-def test_an_output_that_holds_something_else_is_left_alone(user: User, hub: HfApi) -> None:
+def test_unrelated_output_dataset_is_left_unchanged(user: User, hub: HfApi) -> None:
     hub.create_repo("demo/taken", repo_type="dataset", exist_ok=True)
     hub.upload_file(path_or_fileobj=b"precious", path_in_repo="data.txt", repo_id="demo/taken", repo_type="dataset")
     before = hub.dataset_info("demo/taken").sha
@@ -112,14 +112,14 @@ def test_an_output_that_holds_something_else_is_left_alone(user: User, hub: HfAp
     assert hub.dataset_info("demo/taken").sha == before
 
 
-def test_a_missing_hub_token_is_named(user: User) -> None:
+def test_missing_hub_token_is_reported(user: User) -> None:
     spec = {"source": {"hub": {"repoID": "demo/pusht"}}, "credentialsSecretRef": {"name": "no-such-secret"}}
     reason, message = failure(user, user.apply("no-token", spec))
     assert reason in ("CredentialsInvalid", "OutputAccessDenied")
     assert "no-such-secret" in message
 
 
-def test_a_second_demo_is_told_to_wait(tmp_path: Path) -> None:
+def test_second_demo_is_rejected_while_first_runs(tmp_path: Path) -> None:
     import fcntl
 
     from devcluster.settings import CHECKOUT
@@ -135,9 +135,7 @@ def test_a_second_demo_is_told_to_wait(tmp_path: Path) -> None:
     assert "another `make demo` runs" in second.stdout
 
 
-def test_an_image_that_cannot_be_pulled_is_told_while_it_is_tried_and_fails_the_job(
-    user: User, broken_image_job: str
-) -> None:
+def test_image_pull_error_is_reported_during_retries_and_fails_job(user: User, broken_image_job: str) -> None:
     held = user.wait(broken_image_job, lambda status: "cannot be pulled" in (status["error"] or ""))
     assert BROKEN_IMAGE in held["error"]
     reason, message = failure(user, broken_image_job)

@@ -53,7 +53,7 @@ def run_jobs(user: User, count: int, faults: list[str], chaos: Faults) -> list[s
         time.sleep(chance.uniform(*PAUSE_SECONDS))
 
 
-def test_each_job_ends_right_whatever_is_killed(user: User) -> None:
+def test_every_job_completes_whatever_is_killed(user: User) -> None:
     chaos = Faults(user.kubectl, random.Random(SEED))
     names = sorted(chaos.by_name)
     each = names * max(1, JOBS // len(names))

@@ -18,7 +18,7 @@ def some_frames_done(status: Json) -> bool:
     return bool(status["current_phase"] == "augment" and progress["frames"]["done"] > 0)
 
 
-def test_an_upgrade_and_a_rollback_leave_a_running_job_to_go_on(user: User) -> None:
+def test_running_job_survives_upgrade_and_rollback(user: User) -> None:
     job_id = user.submit(augment_copies=4, parallelism=2, seed=11)
     user.wait(job_id, some_frames_done)
     release = ("augmentation", "-n", SYSTEM)
@@ -36,7 +36,7 @@ def test_an_upgrade_and_a_rollback_leave_a_running_job_to_go_on(user: User) -> N
     assert user.download(status["augmented_dataset_id"])
 
 
-def test_a_hub_that_is_down_during_publish_fails_the_job_with_nothing_published(user: User) -> None:
+def test_hub_outage_during_publish_fails_job_without_publishing(user: User) -> None:
     result = user.new_dataset_id("hub-down")
     job_id = user.apply(
         "hub-down",
@@ -65,7 +65,7 @@ def test_a_hub_that_is_down_during_publish_fails_the_job_with_nothing_published(
     assert files in ([], [".gitattributes"])
 
 
-def test_deleting_a_job_removes_everything_that_was_made_for_it(user: User) -> None:
+def test_deleted_job_leaves_no_resources(user: User) -> None:
     job_id = user.apply("short-lived", {"source": {"hub": {"repoID": "demo/pusht"}}, "augmentation": {"copies": 5}})
     user.wait(job_id, lambda status: status["current_phase"] == "augment")
     user.delete(job_id)

@@ -6,7 +6,7 @@ from tests.e2e.user import User
 from tests.integration.worker.image_datasets import COLUMNS, MAKERS, check_result
 
 
-def test_image_datasets_become_such_that_load_dataset_opens(user: User, tmp_path: Path) -> None:
+def test_augmented_image_datasets_open_with_load_dataset(user: User, tmp_path: Path) -> None:
     jobs = {}
     for kind in ("parquet", "imagefolder"):
         source, result = user.new_dataset_id(f"{kind}-source"), user.new_dataset_id(kind)

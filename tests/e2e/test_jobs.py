@@ -18,7 +18,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 SAMPLE = CHECKOUT / "tests/fixtures/pusht_v30"
 
 
-def test_a_job_posted_to_the_gateway_publishes_a_dataset_that_lerobot_opens(user: User) -> None:
+def test_job_posted_to_gateway_publishes_dataset_that_lerobot_opens(user: User) -> None:
     job_id = user.submit(
         name="by REST",
         augment_copies=3,
@@ -45,7 +45,7 @@ def test_a_job_posted_to_the_gateway_publishes_a_dataset_that_lerobot_opens(user
     assert len([commit for commit in commits if job_id in commit.title + commit.message]) == 1
 
 
-def test_a_job_applied_with_kubectl_tells_its_story_in_kubectl_and_rest_alike(user: User) -> None:
+def test_job_applied_with_kubectl_has_same_status_in_kubectl_and_rest(user: User) -> None:
     result = user.new_dataset_id("by-kubectl")
     job_id = user.apply(
         "lighting-by-kubectl",
@@ -75,7 +75,7 @@ def test_a_job_applied_with_kubectl_tells_its_story_in_kubectl_and_rest_alike(us
     opens_in_lerobot(folder, result, episodes=9, frames=status["output"]["frames"])
 
 
-def test_a_cancelled_job_stops_its_pods_and_publishes_nothing(user: User) -> None:
+def test_cancelled_job_stops_its_pods_and_publishes_nothing(user: User) -> None:
     result = user.new_dataset_id("never-published")
     job_id = user.submit(augment_copies=20, output_dataset_id=result)
     user.wait(job_id, lambda status: status["current_phase"] == "augment")
@@ -89,7 +89,7 @@ def test_a_cancelled_job_stops_its_pods_and_publishes_nothing(user: User) -> Non
     assert user.cancel(job_id).status_code == 200
 
 
-def test_a_job_is_followed_live_to_its_end_and_every_dialect_shows_it(user: User) -> None:
+def test_client_follows_job_to_completion_and_every_dialect_shows_it(user: User) -> None:
     with Client(user.access.gateway_url, user.access.api_key) as client:
         job_id = user.submit(augment_copies=1, episodes="0:1")
         ended = client.wait(job_id, timeout=PATIENCE_SECONDS)
@@ -110,7 +110,7 @@ def test_a_job_is_followed_live_to_its_end_and_every_dialect_shows_it(user: User
     assert picture.content.startswith(b"\x89PNG")
 
 
-def test_a_cancelled_job_starts_again_and_keeps_the_episodes_it_had_finished(user: User) -> None:
+def test_restarted_job_keeps_finished_episodes(user: User) -> None:
     job_id = user.submit(augment_copies=20, output_dataset_id=user.new_dataset_id("started-again"))
     user.wait(job_id, lambda status: status["progress"]["episodes"]["done"] >= 1)
     user.cancel(job_id)
@@ -122,13 +122,13 @@ def test_a_cancelled_job_starts_again_and_keeps_the_episodes_it_had_finished(use
     assert [event["message"] for event in augment["events"] if event["status"] == "resumed"]
 
 
-def test_what_was_installed_answers_helm_test(user: User) -> None:
+def test_installed_release_passes_helm_test(user: User) -> None:
     told = user.kubectl.helm("test", RELEASE, "--namespace", SYSTEM_NAMESPACE, "--timeout", "3m")
     assert re.search(r"Phase:\s+Succeeded", told), told
 
 
 @pytest.mark.parametrize("program", ["operator", "gateway"])
-def test_programs_run_under_restricted_pod_security_with_a_read_only_root(user: User, program: str) -> None:
+def test_programs_run_under_restricted_pod_security_with_read_only_root(user: User, program: str) -> None:
     pods = user.kubectl.run(
         "get", "pods", "-n", "augmentation-system", "-l", f"app.kubernetes.io/name=augmentation-{program}",
         "-o", "jsonpath={.items[0].spec.containers[0].securityContext}",

@@ -8,7 +8,7 @@ from tests.e2e.user import PATIENCE_SECONDS, User
 from tests.integration.gateway.page.browsing import Site, Visitor, chromium
 
 
-def test_a_job_made_in_the_form_is_followed_to_its_picture(user: User) -> None:
+def test_job_created_in_form_is_followed_to_its_preview(user: User) -> None:
     name = f"by the page {uuid4().hex[:8]}"
     with chromium() as browser:
         context = browser.new_context(base_url=user.access.gateway_url, viewport={"width": 1280, "height": 900})

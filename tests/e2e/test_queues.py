@@ -91,7 +91,7 @@ def message(user: User, job_id: str) -> str:
     return str(user.resource(job_id).get("status", {}).get("message"))
 
 
-def test_the_samples_are_what_kueue_accepts(user: User, queue: str) -> None:
+def test_kueue_accepts_sample_manifests(user: User, queue: str) -> None:
     samples = list(yaml.safe_load_all((CHECKOUT / "deploy" / "samples" / "queues" / "kueue.yaml").read_text()))
     for each in samples:
         if "namespace" in each["metadata"]:
@@ -101,9 +101,7 @@ def test_the_samples_are_what_kueue_accepts(user: User, queue: str) -> None:
         )
 
 
-def test_jobs_wait_for_quota_one_of_higher_priority_goes_first_and_what_was_done_is_kept(
-    user: User, queue: str
-) -> None:
+def test_higher_priority_job_preempts_and_finished_episodes_are_kept(user: User, queue: str) -> None:
     # Work enough for others to come meanwhile: slowly encoded.
     slow = spec_of(queue, copies=20)
     slow["output"]["video"] = {"preset": 8}

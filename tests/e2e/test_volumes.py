@@ -72,7 +72,7 @@ def _node_of_ended_pod(installation: Installation, name: str) -> str:
         time.sleep(0.5)
 
 
-def test_a_result_goes_to_a_volume_and_is_the_source_of_the_next_job(user: User, claim: str) -> None:
+def test_result_on_volume_is_source_of_next_job(user: User, claim: str) -> None:
     first = user.apply(
         f"onto-{claim}",
         {

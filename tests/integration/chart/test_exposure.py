@@ -22,7 +22,7 @@ INGRESS: Json = {
 IN_CLEAR = "keys are sent unencrypted"
 
 
-def test_the_gateway_serves_https_by_itself() -> None:
+def test_gateway_serves_https_with_its_certificate() -> None:
     objects = rendered(TLS)
     pod = pod_specs(objects)["augmentation-gateway"]
     container = pod["containers"][0]
@@ -40,34 +40,34 @@ def test_the_gateway_serves_https_by_itself() -> None:
     )
 
 
-def test_plain_http_is_at_port_80_unless_another_is_named() -> None:
+def test_plain_http_uses_port_80_by_default() -> None:
     (port,) = [
         each for each in one(rendered(), "Service", "augmentation-gateway")["spec"]["ports"] if each["name"] == "http"
     ]
     assert (port["port"], port["appProtocol"]) == (80, "http")
 
 
-def test_an_ingress_ends_tls_before_the_gateway() -> None:
+def test_ingress_terminates_tls_before_gateway() -> None:
     spec = one(rendered(INGRESS), "Ingress", "augmentation-gateway")["spec"]
     assert spec["ingressClassName"] == "nginx"
     assert spec["tls"][0]["hosts"] == [spec["rules"][0]["host"]]
     assert spec["rules"][0]["http"]["paths"][0]["backend"]["service"]["port"] == {"number": 80}
 
 
-def test_an_ingress_without_a_host_is_refused() -> None:
+def test_ingress_without_host_is_rejected() -> None:
     assert "hosts" in refusal({"gateway": {"ingress": {"enabled": True}}})
 
 
 @pytest.mark.parametrize("values", [TLS, INGRESS])
-def test_who_has_tls_is_not_warned(values: Json) -> None:
+def test_tls_values_cause_no_warning(values: Json) -> None:
     assert IN_CLEAR not in notes(values)
 
 
-def test_keys_in_clear_are_warned_of() -> None:
+def test_keys_over_plain_http_cause_warning() -> None:
     assert IN_CLEAR in notes()
 
 
-def test_an_ingress_without_tls_is_warned_of() -> None:
+def test_ingress_without_tls_causes_warning() -> None:
     assert IN_CLEAR in notes({"gateway": {"ingress": {"enabled": True, "hosts": ["robots.example"]}}})
 
 
@@ -81,39 +81,39 @@ def test_an_ingress_without_tls_is_warned_of() -> None:
         "https://hub.lan",
     ],
 )
-def test_a_hub_that_workers_do_not_reach_is_warned_of(endpoint: str) -> None:
+def test_hub_out_of_reach_of_workers_causes_warning(endpoint: str) -> None:
     assert "networkPolicies.workers.extraEgress" in notes({"hub": {"endpoint": endpoint}})
     rule = {"to": [{"ipBlock": {"cidr": "10.20.30.40/32"}}], "ports": [{"port": 443}]}
     allowed = {"hub": {"endpoint": endpoint}, "networkPolicies": {"workers": {"extraEgress": [rule]}}}
     assert "networkPolicies.workers.extraEgress" not in notes(allowed)
 
 
-def test_a_hub_at_a_port_that_is_not_allowed_is_warned_of() -> None:
+def test_hub_at_disallowed_port_causes_warning() -> None:
     assert "is at port 8443" in notes({"hub": {"endpoint": "https://hub.robots.example:8443"}})
     assert "is at port" not in notes()
 
 
-def test_a_hub_by_plain_http_is_warned_of() -> None:
+def test_hub_over_plain_http_causes_warning() -> None:
     assert "hub tokens and datasets are sent unencrypted" in notes({"hub": {"endpoint": "http://hub.robots.example"}})
     assert "hub tokens" not in notes({"images": BY_DIGEST})
 
 
-def test_images_by_tag_are_warned_of() -> None:
+def test_images_by_tag_cause_warning() -> None:
     assert "images by tag (operator, gateway, worker)" in notes()
     assert "images by tag" not in notes({"images": BY_DIGEST})
 
 
-def test_images_by_tag_can_be_refused() -> None:
+def test_images_by_tag_can_be_rejected() -> None:
     assert "images.gateway is gateway:1" in refusal(
         {"images": {**BY_DIGEST, "gateway": "gateway:1", "requireDigests": True}}
     )
     assert rendered({"images": {**BY_DIGEST, "requireDigests": True}})
 
 
-def test_a_classs_image_by_tag_can_be_refused() -> None:
+def test_image_of_class_by_tag_can_be_rejected() -> None:
     values = {"images": {**BY_DIGEST, "requireDigests": True}, "classes": {"cpu": {"image": "other:1"}}}
     assert "classes.cpu.image is other:1" in refusal(values)
 
 
-def test_half_a_digest_is_refused() -> None:
+def test_truncated_digest_is_rejected() -> None:
     assert "images" in refusal({"images": {"operator": "operator@sha256:abc"}})

@@ -51,7 +51,7 @@ def _has_address(peer: Json, address: str) -> bool:
     "address",
     ["169.254.169.254", "169.254.170.2", "fd00:ec2::254", "100.100.100.200", "192.0.0.192", "168.63.129.16"],
 )
-def test_no_worker_reaches_a_clouds_metadata(address: str, port: int) -> None:
+def test_worker_cannot_reach_cloud_metadata_address(address: str, port: int) -> None:
     assert not reaches(workers_policy(), address, port)
 
 
@@ -71,23 +71,23 @@ def test_no_worker_reaches_a_clouds_metadata(address: str, port: int) -> None:
         "64:ff9b::a00:1",
     ],
 )
-def test_no_worker_reaches_a_private_address_at_a_hubs_port(address: str) -> None:
+def test_worker_cannot_reach_private_address_at_hub_port(address: str) -> None:
     assert not reaches(workers_policy(), address, 443)
 
 
 @pytest.mark.parametrize("address", ["18.155.68.44", "172.32.0.1", "2600:9000:2511::1", "64:ff9b::129b:442c"])
-def test_a_worker_reaches_a_public_hub(address: str) -> None:
+def test_worker_reaches_public_hub(address: str) -> None:
     assert reaches(workers_policy(), address, 443)
     assert not reaches(workers_policy(), address, 22)
 
 
-def test_a_worker_reaches_the_api_server_and_no_neighbour_of_it() -> None:
+def test_worker_reaches_api_server_but_not_its_neighbors() -> None:
     assert reaches(workers_policy(), "172.18.0.2", 6443)
     assert not reaches(workers_policy(), "172.18.0.3", 6443)
     assert not reaches(workers_policy(), "172.18.0.2", 443)
 
 
-def test_names_are_looked_up_anywhere_or_where_an_administrator_says() -> None:
+def test_dns_is_allowed_everywhere_or_to_configured_resolvers() -> None:
     assert reaches(workers_policy(), "169.254.20.10", 53, "UDP")
     peers = [{"ipBlock": {"cidr": "10.96.0.10/32"}}]
     narrow = workers_policy({"networkPolicies": {"dnsPeers": peers}})
@@ -96,11 +96,11 @@ def test_names_are_looked_up_anywhere_or_where_an_administrator_says() -> None:
 
 
 @pytest.mark.parametrize("rule", [HUB_IN_CLUSTER, TO_THE_HUB])
-def test_a_hub_inside_the_cluster_is_allowed_by_a_rule(rule: Json) -> None:
+def test_hub_inside_cluster_is_allowed_by_rule(rule: Json) -> None:
     assert rule in workers_policy({"networkPolicies": {"workers": {"extraEgress": [rule]}}})["spec"]["egress"]
 
 
-def test_a_hub_at_a_private_address_is_allowed_by_a_rule() -> None:
+def test_hub_at_private_address_is_allowed_by_rule() -> None:
     rule = {"to": [{"ipBlock": {"cidr": "10.20.30.40/32"}}], "ports": [{"port": 443}]}
     policy = workers_policy({"networkPolicies": {"workers": {"extraEgress": [rule]}}})
     assert reaches(policy, "10.20.30.40", 443)
@@ -108,14 +108,14 @@ def test_a_hub_at_a_private_address_is_allowed_by_a_rule() -> None:
 
 
 @pytest.mark.parametrize("name", ["augmentation-operator", "augmentation-gateway"])
-def test_operator_and_gateway_have_policies_of_their_own_unasked(name: str) -> None:
+def test_operator_and_gateway_have_network_policies_by_default(name: str) -> None:
     policy = one(rendered(), "NetworkPolicy", name)
     assert reaches(policy, "172.18.0.2", 6443)
     assert not reaches(policy, "172.18.0.2", 80)
     assert not reaches(policy, "169.254.169.254", 80)
 
 
-def test_an_administrator_names_the_addresses_of_the_api_server() -> None:
+def test_api_server_addresses_are_configurable() -> None:
     policy = one(
         rendered({"networkPolicies": {"apiServerCIDRs": ["10.1.0.0/28"]}}), "NetworkPolicy", "augmentation-operator"
     )
@@ -124,7 +124,7 @@ def test_an_administrator_names_the_addresses_of_the_api_server() -> None:
 
 
 @pytest.mark.parametrize("name", ["augmentation-operator", "augmentation-gateway"])
-def test_metrics_are_asked_for_by_whom_an_administrator_names(name: str) -> None:
+def test_metrics_are_open_to_configured_scrapers_only(name: str) -> None:
     def askers(values: Json) -> list[object]:
         ingress = one(rendered(values), "NetworkPolicy", name)["spec"]["ingress"]
         return [rule.get("from", "anybody") for rule in ingress if {"port": "metrics"} in rule["ports"]]
@@ -134,17 +134,17 @@ def test_metrics_are_asked_for_by_whom_an_administrator_names(name: str) -> None
     assert askers({"networkPolicies": {"metricsPeers": prometheus}}) == [prometheus]
 
 
-def test_the_operators_probe_is_for_its_node_alone() -> None:
+def test_operator_probe_is_open_to_its_node_only() -> None:
     ingress = one(rendered(), "NetworkPolicy", "augmentation-operator")["spec"]["ingress"]
     assert [rule["ports"] for rule in ingress] == [[{"port": "metrics"}]]
 
 
-def test_a_collector_of_traces_is_allowed_by_a_rule() -> None:
+def test_trace_collector_is_allowed_by_rule() -> None:
     rule = {"to": [{"ipBlock": {"cidr": "10.9.0.1/32"}}], "ports": [{"port": 4318}]}
     values = {"networkPolicies": {"gateway": {"extraEgress": [rule]}}}
     assert reaches(one(rendered(values), "NetworkPolicy", "augmentation-gateway"), "10.9.0.1", 4318)
 
 
-def test_policies_can_be_left_out() -> None:
+def test_policies_can_be_disabled() -> None:
     kinds = {each["kind"] for each in rendered({"networkPolicies": {"enabled": False}})}
     assert "NetworkPolicy" not in kinds

@@ -10,23 +10,23 @@ NAMES = ["augmentation-operator", "augmentation-gateway", "augmentation-test"]
 COUNTED = {"cpu", "memory", "ephemeral-storage"}
 
 
-def test_the_chart_makes_no_other_pods() -> None:
+def test_chart_creates_no_other_pods() -> None:
     assert sorted(pod_specs(rendered())) == sorted(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_no_token_is_mounted_that_is_good_for_a_year(name: str) -> None:
+def test_legacy_service_account_token_is_not_mounted(name: str) -> None:
     assert pod_specs(rendered())[name]["automountServiceAccountToken"] is False
 
 
-def test_no_service_account_of_the_chart_gives_pods_a_token_by_itself() -> None:
+def test_service_accounts_do_not_automount_tokens() -> None:
     accounts = [each for each in rendered() if each["kind"] == "ServiceAccount"]
     assert len(accounts) == 2
     assert all(each["automountServiceAccountToken"] is False for each in accounts)
 
 
 @pytest.mark.parametrize("name", ["augmentation-operator", "augmentation-gateway"])
-def test_a_program_has_a_token_of_an_hour_where_clients_look_for_it(name: str) -> None:
+def test_program_has_one_hour_token_at_default_path(name: str) -> None:
     pod = pod_specs(rendered())[name]
     (volume,) = (each for each in pod["volumes"] if each["name"] == "identity")
     (token,) = (each["serviceAccountToken"] for each in volume["projected"]["sources"] if "serviceAccountToken" in each)
@@ -37,7 +37,7 @@ def test_a_program_has_a_token_of_an_hour_where_clients_look_for_it(name: str) -
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_each_container_names_what_a_quota_counts(name: str) -> None:
+def test_every_container_sets_requests_and_limits(name: str) -> None:
     for container in pod_specs(rendered())[name]["containers"]:
         assert set(container["resources"]["requests"]) >= COUNTED
         assert set(container["resources"]["limits"]) >= COUNTED

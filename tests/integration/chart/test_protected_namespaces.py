@@ -13,11 +13,11 @@ def protected(values: Json | None = None) -> list[str]:
     return found
 
 
-def test_the_clusters_own_namespaces_and_the_releases_are_protected_unasked() -> None:
+def test_system_and_release_namespaces_are_protected_by_default() -> None:
     assert protected() == ["kube-system", "kube-public", "kube-node-lease", NAMESPACE]
 
 
-def test_a_namespace_that_an_administrator_names_is_served() -> None:
+def test_configured_namespace_is_served() -> None:
     assert NAMESPACE not in protected({"watchNamespaces": [NAMESPACE, "robots"]})
 
 
@@ -25,6 +25,6 @@ def test_more_namespaces_can_be_protected() -> None:
     assert "vault" in protected({"operatorPolicy": {"protectedNamespaces": ["kube-system", "vault"]}})
 
 
-def test_the_policies_can_be_left_out() -> None:
+def test_policies_can_be_disabled() -> None:
     names = {each["metadata"]["name"] for each in rendered({"operatorPolicy": {"enabled": False}})}
     assert not names & {"augmentation-protected-namespaces", "augmentation-operator-writes"}

@@ -37,18 +37,18 @@ def admits(cluster: Cluster, spec: Json) -> None:
     cluster.post(f"{path_of('pods', NAMESPACE)}?dryRun=All", {"metadata": {"generateName": "pod-"}, "spec": spec})
 
 
-def test_the_quota_refuses_a_pod_that_names_no_amounts(cluster: Cluster) -> None:
+def test_quota_rejects_pod_without_requests_and_limits(cluster: Cluster) -> None:
     with pytest.raises(Exception, match=r"must specify limits\.cpu"):
         admits(cluster, {"containers": [{"name": "probe", "image": "probe"}]})
 
 
-def test_the_charts_pods_are_admitted(cluster: Cluster) -> None:
+def test_pods_of_chart_are_admitted(cluster: Cluster) -> None:
     for spec in pod_specs(rendered()).values():
         admits(cluster, spec)
 
 
 @pytest.mark.parametrize("phase", [RESOLVE, AUGMENT, PUBLISH])
 @pytest.mark.parametrize("resources", [{}, CHART_CPU], ids=["a class without resources", "the chart's class cpu"])
-def test_the_workers_pods_are_admitted(cluster: Cluster, phase: PhaseName, resources: Json) -> None:
+def test_worker_pods_are_admitted(cluster: Cluster, phase: PhaseName, resources: Json) -> None:
     template = worker_pod(SimulatedCluster().job, make_class(resources=resources), phase, 2)
     admits(cluster, template["spec"])

@@ -51,7 +51,7 @@ def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Attacked]:
 
 
 @pytest.mark.parametrize("name", ATTACKS)
-def test_a_flood_takes_no_more_memory_than_the_pod_has_and_shuts_nobody_out(attacked: Attacked, name: str) -> None:
+def test_flood_stays_within_memory_limit_and_blocks_no_client(attacked: Attacked, name: str) -> None:
     seen = attacked.attack(name, seconds=2, scale=0.1)
     assert seen.attacker_code == 0
     assert set(seen.answers) <= EXPECTED[name]

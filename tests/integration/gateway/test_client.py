@@ -14,7 +14,7 @@ from tests.integration.gateway.conftest import PROJECT_ID, GatewayProcess
 from tests.integration.gateway.jobs import BODY, object_of, set_status
 
 
-def test_a_job_from_submit_to_its_end(gateway: GatewayProcess, granted: ControlPlane) -> None:
+def test_client_follows_job_from_submit_to_completion(gateway: GatewayProcess, granted: ControlPlane) -> None:
     with Client(gateway.url, gateway.keys["full"]) as client, ThreadPoolExecutor(1) as pool:
         made = client.submit(name="by the client", idempotency_key="client", **BODY)
         assert client.submit(name="by the client", idempotency_key="client", **BODY).job_id == made.job_id
@@ -34,14 +34,16 @@ def test_a_job_from_submit_to_its_end(gateway: GatewayProcess, granted: ControlP
             client.get(made.job_id)
 
 
-def test_waiting_ends_when_the_time_is_up(gateway: GatewayProcess) -> None:
+def test_wait_times_out(gateway: GatewayProcess) -> None:
     with Client(gateway.url, gateway.keys["full"]) as client:
         made = client.submit(**BODY)
         with pytest.raises(TimeoutError, match=r"has not ended in 0\.5 s"):
             client.wait(made.job_id, timeout=0.5)
 
 
-async def test_the_same_as_coroutines(gateway: GatewayProcess, granted: ControlPlane) -> None:
+async def test_async_client_follows_job_from_submit_to_completion(
+    gateway: GatewayProcess, granted: ControlPlane
+) -> None:
     async with AsyncClient(gateway.url, gateway.keys["full"]) as client:
         made = await client.submit(**BODY)
         with pytest.raises(TimeoutError):
@@ -54,7 +56,7 @@ async def test_the_same_as_coroutines(gateway: GatewayProcess, granted: ControlP
             await client.submit(augment_copy=1, **BODY)
 
 
-def test_the_command(gateway: GatewayProcess, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_submits_lists_and_cancels(gateway: GatewayProcess, capsys: pytest.CaptureFixture[str]) -> None:
     common = ["--url", gateway.url, "--key", gateway.keys["full"]]
     fields = ["--project", PROJECT_ID, "--dataset", "lerobot/pusht", "--set", "augment_copies=2"]
     assert main([*common, "submit", *fields, "--name", "by command", "-o", "json"]) == 0

@@ -39,7 +39,7 @@ def cut_off(granted: ControlPlane, proxy: CuttingProxy, tmp_path: Path) -> Itera
         process.stop()
 
 
-def test_nothing_is_lost_nor_made_twice(cut_off: GatewayProcess, proxy: CuttingProxy, granted: ControlPlane) -> None:
+def test_no_job_is_lost_or_created_twice(cut_off: GatewayProcess, proxy: CuttingProxy, granted: ControlPlane) -> None:
     made: list[str] = []
     with Client(cut_off.url, cut_off.keys["full"]) as client:
         with cutting_every(proxy, 1.0):

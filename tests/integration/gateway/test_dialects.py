@@ -33,9 +33,7 @@ def states(http: httpx.Client, job_id: str) -> list[str]:
     return [answer.json()["status"] if answer.is_success else str(answer.status_code) for answer in answers]
 
 
-def test_a_job_made_with_kubectl_is_in_every_dialect_from_its_beginning_to_its_removal(
-    http: httpx.Client, granted: ControlPlane
-) -> None:
+def test_job_created_with_kubectl_is_in_every_dialect_until_deleted(http: httpx.Client, granted: ControlPlane) -> None:
     manifest = {
         "apiVersion": "augmentation.dev/v1alpha1",
         "kind": "AugmentationJob",
@@ -63,7 +61,7 @@ def test_a_job_made_with_kubectl_is_in_every_dialect_from_its_beginning_to_its_r
     eventually(lambda: states(http, job_id) == ["404", "EXPIRED", "404", "404"])
 
 
-def test_what_one_dialect_makes_the_others_show_at_once(http: httpx.Client) -> None:
+def test_job_created_in_one_dialect_is_visible_in_others_at_once(http: httpx.Client) -> None:
     native = create(http)
     assert states(http, native) == ["queued", "INITIALIZED", "initializing", "PENDING"]
     batch = http.post("/v0.5/batch/jobs", json={"name": "from batch", "parameters": BODY})
@@ -72,7 +70,7 @@ def test_what_one_dialect_makes_the_others_show_at_once(http: httpx.Client) -> N
     assert [batch_id(job["job_id"]) for job in page["jobs"]] == [batch.json()["id"]]
 
 
-def test_cancel_in_one_dialect_holds_in_all(http: httpx.Client, granted: ControlPlane) -> None:
+def test_cancel_in_one_dialect_applies_to_all(http: httpx.Client, granted: ControlPlane) -> None:
     for path in ("jobs/{uuid}", "v0.5/batch/jobs/{short}"):
         job_id = create(http)
         answer = http.post(f"/{path.format(uuid=job_id, short=batch_id(job_id))}/cancel")
@@ -80,7 +78,7 @@ def test_cancel_in_one_dialect_holds_in_all(http: httpx.Client, granted: Control
         assert object_of(granted, job_id)["spec"]["cancel"] is True
 
 
-def test_the_input_that_is_shown_asks_for_the_same_job(http: httpx.Client) -> None:
+def test_returned_input_creates_same_job(http: httpx.Client) -> None:
     request: dict[str, Any]
     for request in (BODY, EVERYTHING, {**BODY, "augment_transforms": "gamma,jpeg,shadow,hueSaturation"}):
         job_id = create(http, **request)
@@ -91,7 +89,7 @@ def test_the_input_that_is_shown_asks_for_the_same_job(http: httpx.Client) -> No
         assert http.get(f"/v0.5/batch/jobs/{batch_id(job_id)}").json()["parameters"] == shown
 
 
-def test_a_key_of_another_namespace_sees_it_in_none(http: httpx.Client, gateway: GatewayProcess) -> None:
+def test_key_of_another_namespace_sees_job_in_no_dialect(http: httpx.Client, gateway: GatewayProcess) -> None:
     job_id = create(http)
     for key in ("elsewhere", "other-project"):
         with gateway.client(key) as other:

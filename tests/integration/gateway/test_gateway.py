@@ -40,7 +40,7 @@ EVERYTHING = {
 }
 
 
-def test_post_get_cancel(http: httpx.Client, granted: ControlPlane) -> None:
+def test_job_is_created_read_and_cancelled(http: httpx.Client, granted: ControlPlane) -> None:
     created = http.post(JOBS, json={**BODY, "name": "Pick & Place"})
     assert created.status_code == 201
     job_id = created.json()["job_id"]
@@ -66,15 +66,13 @@ def test_post_get_cancel(http: httpx.Client, granted: ControlPlane) -> None:
     assert object_of(granted, job_id)["spec"]["cancel"] is True
 
 
-def test_what_is_created_is_read_at_once(http: httpx.Client) -> None:
+def test_created_job_is_readable_at_once(http: httpx.Client) -> None:
     for _ in range(20):
         job_id = create(http)
         assert http.get(f"{JOBS}/{job_id}").status_code == 200
 
 
-def test_a_request_with_every_field_passes_the_resources_own_validation(
-    http: httpx.Client, granted: ControlPlane
-) -> None:
+def test_request_with_every_field_passes_crd_validation(http: httpx.Client, granted: ControlPlane) -> None:
     spec = object_of(granted, create(http, **EVERYTHING))["spec"]
     assert spec["augmentation"]["transforms"] == ["occlusion", "lighting", "blur", "noise"]
     assert spec["augmentation"]["copiesPerTransform"] == {"noise": 2, "blur": 20}
@@ -83,7 +81,7 @@ def test_a_request_with_every_field_passes_the_resources_own_validation(
     assert spec["source"]["hub"] == {"repoID": "lerobot/pusht", "revision": "v3.0"}
 
 
-def test_a_job_made_with_kubectl_is_visible_and_follows_its_status(http: httpx.Client, granted: ControlPlane) -> None:
+def test_job_created_with_kubectl_is_visible_with_its_status(http: httpx.Client, granted: ControlPlane) -> None:
     manifest = {
         "apiVersion": "augmentation.dev/v1alpha1",
         "kind": "AugmentationJob",
@@ -108,7 +106,7 @@ def test_a_job_made_with_kubectl_is_visible_and_follows_its_status(http: httpx.C
     assert eventually(lambda: http.get(path).status_code == 404)
 
 
-def test_equal_requests_with_an_idempotency_key_make_one_job(http: httpx.Client) -> None:
+def test_equal_requests_with_idempotency_key_create_one_job(http: httpx.Client) -> None:
     headers = {"idempotency-key": "once"}
     answers = [http.post(JOBS, json=BODY, headers=headers) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [201, 200, 200]
@@ -127,7 +125,7 @@ def test_equal_requests_with_an_idempotency_key_make_one_job(http: httpx.Client)
         ),
     ],
 )
-def test_an_invalid_request_is_422_and_makes_nothing(
+def test_invalid_request_is_422_and_creates_nothing(
     http: httpx.Client, granted: ControlPlane, fields: dict[str, Any], message: str
 ) -> None:
     before = granted.kubectl("get", "augjob", "-A", "-o", "name")
@@ -137,7 +135,7 @@ def test_an_invalid_request_is_422_and_makes_nothing(
     assert granted.kubectl("get", "augjob", "-A", "-o", "name") == before
 
 
-def test_generative_is_400_until_there_is_a_class_for_it(http: httpx.Client, granted: ControlPlane) -> None:
+def test_generative_request_is_400_without_augmentation_class(http: httpx.Client, granted: ControlPlane) -> None:
     body = {**BODY, "augmentation_type": "generative", "cosmos_prompt": "a kitchen at night"}
     assert http.post(JOBS, json=body).status_code == 400
     manifest = {
@@ -154,7 +152,7 @@ def test_generative_is_400_until_there_is_a_class_for_it(http: httpx.Client, gra
     assert eventually(lambda: http.post(JOBS, json=body).status_code == 400)
 
 
-def test_a_key_sees_its_own_namespace_and_projects_only(http: httpx.Client, gateway: GatewayProcess) -> None:
+def test_key_sees_its_own_namespace_and_projects_only(http: httpx.Client, gateway: GatewayProcess) -> None:
     path = f"{JOBS}/{create(http)}"
     for key in ("other-project", "elsewhere"):
         with gateway.client(key) as other:
@@ -173,14 +171,14 @@ def test_a_key_sees_its_own_namespace_and_projects_only(http: httpx.Client, gate
         assert 'namespaces "missing" not found' in answer.json()["detail"]
 
 
-def test_a_wrong_key_is_401(http: httpx.Client) -> None:
+def test_invalid_key_is_401(http: httpx.Client) -> None:
     for headers in ({"x-api-key": "aug_wrong"}, {"x-api-key": "", "authorization": "Bearer aug_wrong"}):
         answer = http.post(JOBS, json=BODY, headers=headers)
         assert answer.status_code == 401
         assert "key" in answer.json()["detail"]
 
 
-def test_a_key_made_or_revoked_while_it_runs_is_noticed(gateway: GatewayProcess) -> None:
+def test_created_and_revoked_keys_take_effect_at_runtime(gateway: GatewayProcess) -> None:
     gateway.create_key("late", "--namespace", "robots")
     with gateway.client("late") as client:
         assert eventually(lambda: client.post(JOBS, json=BODY).status_code == 201)
@@ -188,7 +186,7 @@ def test_a_key_made_or_revoked_while_it_runs_is_noticed(gateway: GatewayProcess)
         assert eventually(lambda: client.get(JOBS).status_code == 401)
 
 
-def test_a_revoked_key_ends_its_stream_of_a_busy_job(
+def test_revoked_key_ends_its_stream_of_busy_job(
     http: httpx.Client, gateway: GatewayProcess, granted: ControlPlane
 ) -> None:
     job_id = create(http)
@@ -221,7 +219,7 @@ def test_a_revoked_key_ends_its_stream_of_a_busy_job(
         working.join()
 
 
-def test_a_keys_file_that_is_gone_means_no_keys_and_a_broken_one_the_last(
+def test_deleted_keys_file_revokes_all_and_invalid_one_keeps_previous(
     http: httpx.Client, gateway: GatewayProcess
 ) -> None:
     whole = gateway.keys_file.read_bytes()
@@ -236,7 +234,7 @@ def test_a_keys_file_that_is_gone_means_no_keys_and_a_broken_one_the_last(
         assert eventually(lambda: http.get(JOBS).status_code == 200)
 
 
-def test_metrics_tell_what_was_asked_and_how_current_the_cache_is(http: httpx.Client, gateway: GatewayProcess) -> None:
+def test_metrics_count_requests_and_cache_age(http: httpx.Client, gateway: GatewayProcess) -> None:
     counted = 'augmentation_gateway_requests_total{dialect="native",method="GET",route="/v1/augmentation/{job_id}"'
     job_id = create(http)
     http.get(f"{JOBS}/{job_id}")
@@ -249,7 +247,7 @@ def test_metrics_tell_what_was_asked_and_how_current_the_cache_is(http: httpx.Cl
 
 
 @pytest.mark.parametrize("abruptly", [False, True])
-def test_reads_go_on_and_writes_are_503_while_the_api_server_is_away(
+def test_reads_succeed_and_writes_are_503_while_api_server_is_unavailable(
     http: httpx.Client, gateway: GatewayProcess, granted: ControlPlane, abruptly: bool
 ) -> None:
     job_id = create(http)
@@ -275,9 +273,7 @@ def test_reads_go_on_and_writes_are_503_while_the_api_server_is_away(
     create(http)
 
 
-def test_a_gateway_that_was_killed_knows_every_job_again(
-    http: httpx.Client, gateway: GatewayProcess, granted: ControlPlane
-) -> None:
+def test_restarted_gateway_lists_every_job(http: httpx.Client, gateway: GatewayProcess, granted: ControlPlane) -> None:
     job_id = create(http)
     gateway.stop(signal.SIGKILL)
     gateway.start()
@@ -285,9 +281,7 @@ def test_a_gateway_that_was_killed_knows_every_job_again(
     assert http.get(f"{JOBS}/{job_id}").json()["status"] == "queued"
 
 
-def test_a_gateway_started_before_the_api_server_becomes_ready_when_it_comes(
-    gateway: GatewayProcess, granted: ControlPlane
-) -> None:
+def test_gateway_becomes_ready_when_api_server_starts(gateway: GatewayProcess, granted: ControlPlane) -> None:
     assert gateway.stop() == 0, "an orderly stop"
     granted.stop_api_server()
     try:
@@ -301,7 +295,7 @@ def test_a_gateway_started_before_the_api_server_becomes_ready_when_it_comes(
         gateway.await_ready()
 
 
-def test_no_key_gets_into_the_log(gateway: GatewayProcess, http: httpx.Client) -> None:
+def test_log_contains_no_key(gateway: GatewayProcess, http: httpx.Client) -> None:
     http.get(f"{JOBS}/{gateway.keys['full']}")
     http.post(JOBS, json={"dataset_id": gateway.keys["full"]})
     create(http)

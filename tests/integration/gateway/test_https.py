@@ -14,7 +14,7 @@ from tests.integration.control_plane import ControlPlane
 from tests.integration.gateway.conftest import READY_SECONDS, GatewayProcess
 
 
-def test_a_gateway_with_a_certificate_answers_by_https_alone(granted: ControlPlane, tmp_path: Path) -> None:
+def test_gateway_with_certificate_serves_https_only(granted: ControlPlane, tmp_path: Path) -> None:
     folder = tmp_path / "tls"
     folder.mkdir()
     subprocess.run(
@@ -52,7 +52,7 @@ def _answers(client: httpx.Client) -> bool:
         return False
 
 
-def test_a_gateway_whose_certificate_is_missing_ends_with_what_to_do(granted: ControlPlane, tmp_path: Path) -> None:
+def test_missing_certificate_stops_gateway_with_fix(granted: ControlPlane, tmp_path: Path) -> None:
     process = GatewayProcess(
         tmp_path, granted.kubeconfig_of("gateway"), environment={"AUGMENTATION_TLS_FOLDER": str(tmp_path / "none")}
     )

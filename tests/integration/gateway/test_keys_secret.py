@@ -61,7 +61,7 @@ def gateway(granted: ControlPlane, tmp_path: Path) -> Iterator[SecretGateway]:
         granted.kubectl("delete", "secret", KEYS_SECRET, "-n", "robots", "--ignore-not-found")
 
 
-def test_a_deleted_secret_is_401_within_seconds_and_a_new_one_is_read(
+def test_deleted_secret_is_401_within_seconds_and_new_one_takes_effect(
     gateway: SecretGateway, granted: ControlPlane
 ) -> None:
     assert gateway.answer() == 200
@@ -71,13 +71,13 @@ def test_a_deleted_secret_is_401_within_seconds_and_a_new_one_is_read(
     assert eventually(lambda: gateway.answer() == 200, seconds=SECONDS)
 
 
-def test_a_broken_secret_leaves_the_keys_in_force(gateway: SecretGateway) -> None:
+def test_invalid_secret_leaves_keys_in_force(gateway: SecretGateway) -> None:
     gateway.publish_bytes(b"{")
     assert eventually(lambda: "cannot be read" in gateway.log, seconds=SECONDS)
     assert gateway.answer() == 200
 
 
-def test_the_right_is_to_one_secret(granted: ControlPlane) -> None:
+def test_gateway_may_read_one_secret_only(granted: ControlPlane) -> None:
     kubeconfig = json.loads(granted.kubeconfig_of("gateway").read_text())
     cluster, user = kubeconfig["clusters"][0]["cluster"], kubeconfig["users"][0]["user"]
     url = f"{cluster['server']}/api/v1/namespaces/robots/secrets"
@@ -87,7 +87,7 @@ def test_the_right_is_to_one_secret(granted: ControlPlane) -> None:
             assert http.get(url, params=query).status_code == 403
 
 
-def test_a_key_that_expires_ends_its_stream_and_is_401(gateway: SecretGateway) -> None:
+def test_expired_key_ends_its_stream_and_is_401(gateway: SecretGateway) -> None:
     with gateway.client() as http:
         job_id = create(http)
     gateway.create_key("short", "--namespace", "robots", "--expires", "1m")
@@ -106,9 +106,7 @@ def test_a_key_that_expires_ends_its_stream_and_is_401(gateway: SecretGateway) -
 
 
 @pytest.mark.parametrize("busy", [False, True])
-def test_a_revoked_key_ends_its_stream_within_seconds(
-    gateway: SecretGateway, granted: ControlPlane, busy: bool
-) -> None:
+def test_revoked_key_ends_its_stream_within_seconds(gateway: SecretGateway, granted: ControlPlane, busy: bool) -> None:
     with gateway.client() as http:
         job_id = create(http)
     name = object_of(granted, job_id)["metadata"]["name"]

@@ -46,7 +46,7 @@ def away(plane: ControlPlane) -> Iterator[None]:
         plane.start_api_server()
 
 
-def test_a_minute_without_the_kubernetes_api_loses_nothing_and_doubles_nothing(
+def test_one_minute_outage_loses_and_duplicates_nothing(
     gateway: GatewayProcess, http: httpx.Client, granted: ControlPlane
 ) -> None:
     job_id = create(http, name="before")

@@ -46,9 +46,7 @@ def messages(text: str) -> list[tuple[str, str, dict[str, Any]]]:
     return found
 
 
-def test_what_is_created_is_in_the_very_next_list_and_what_is_deleted_is_not(
-    http: httpx.Client, granted: ControlPlane
-) -> None:
+def test_next_list_has_created_and_lacks_deleted_job(http: httpx.Client, granted: ControlPlane) -> None:
     made = [create(http, name=f"listed {number}") for number in range(3)]
     page = http.get(JOBS, params={"name": "LISTED", "sort": "name"}).json()
     assert [job["job_id"] for job in page["jobs"]] == made
@@ -61,7 +59,7 @@ def test_what_is_created_is_in_the_very_next_list_and_what_is_deleted_is_not(
     assert made[0] not in granted.kubectl("get", "augjob", "-n", "robots", "-o", "jsonpath={.items[*].metadata.uid}")
 
 
-def test_retry_raises_the_attempt_once(http: httpx.Client, granted: ControlPlane) -> None:
+def test_retry_increments_attempt_once(http: httpx.Client, granted: ControlPlane) -> None:
     job_id = create(http)
     assert http.post(f"{JOBS}/{job_id}/retry").status_code == 409
     set_status(granted, name_of(granted, job_id), {"state": "failed", "observedGeneration": 1})
@@ -72,7 +70,7 @@ def test_retry_raises_the_attempt_once(http: httpx.Client, granted: ControlPlane
     assert object_of(granted, job_id)["spec"]["attempt"] == 1
 
 
-def test_a_cancelled_job_is_tried_again(http: httpx.Client, granted: ControlPlane) -> None:
+def test_cancelled_job_can_be_retried(http: httpx.Client, granted: ControlPlane) -> None:
     job_id = create(http)
     assert http.post(f"{JOBS}/{job_id}/cancel").status_code == 200
     set_status(granted, name_of(granted, job_id), {"state": "cancelled"})
@@ -95,9 +93,7 @@ def hub_class(granted: ControlPlane) -> Iterator[str]:
     granted.kubectl("delete", "augmentationclass", "native-hub")
 
 
-def test_outputs_and_preview_lead_to_the_hub_of_the_class_and_not_where_a_pod_wrote(
-    http: httpx.Client, granted: ControlPlane, hub_class: str
-) -> None:
+def test_outputs_and_preview_link_to_hub_of_class(http: httpx.Client, granted: ControlPlane, hub_class: str) -> None:
     job_id = create(http)
     assert http.get(f"{JOBS}/{job_id}/preview").status_code == 404
     output = {"datasetID": "me/result", "revision": "abc", "url": "https://elsewhere.example/datasets/me/result"}
@@ -108,7 +104,7 @@ def test_outputs_and_preview_lead_to_the_hub_of_the_class_and_not_where_a_pod_wr
     assert PICTURE in [file["url"] for file in http.get(f"{JOBS}/{job_id}/outputs").json()["files"]]
 
 
-def test_a_stream_tells_what_happens_and_ends_with_the_job(http: httpx.Client, granted: ControlPlane) -> None:
+def test_stream_sends_events_and_ends_with_job(http: httpx.Client, granted: ControlPlane) -> None:
     job_id = create(http)
     name = name_of(granted, job_id)
     got: list[str] = []
@@ -140,7 +136,7 @@ def test_a_stream_tells_what_happens_and_ends_with_the_job(http: httpx.Client, g
     assert http.get(f"{JOBS}/{job_id}/events", headers={"last-event-id": found[-1][1]}).status_code == 204
 
 
-def test_a_gateway_that_stops_ends_its_streams_and_its_successor_goes_on_with_them(
+def test_streams_resume_at_successor_of_stopped_gateway(
     http: httpx.Client, gateway: GatewayProcess, granted: ControlPlane
 ) -> None:
     job_id = create(http)
@@ -170,7 +166,7 @@ def test_a_gateway_that_stops_ends_its_streams_and_its_successor_goes_on_with_th
     assert [data.get("id", data.get("status")) for _, _, data in again] == ["two", "completed"]
 
 
-def test_a_gateway_killed_in_the_middle_of_a_post_makes_one_job_of_it_and_its_repetition(
+def test_post_repeated_after_kill_creates_one_job(
     http: httpx.Client, gateway: GatewayProcess, granted: ControlPlane
 ) -> None:
     request = {"json": {**BODY, "name": "killed"}, "headers": {"idempotency-key": "killed mid-POST"}}

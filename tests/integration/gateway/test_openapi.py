@@ -9,7 +9,7 @@ from tests.integration.gateway.fuzzing import fuzz
 from tests.integration.gateway.jobs import JOBS, eventually
 
 
-def test_every_answer_is_as_the_document_says(gateway: GatewayProcess) -> None:
+def test_every_response_conforms_to_openapi_document(gateway: GatewayProcess) -> None:
     # In a namespace of its own: it deletes what it finds.
     gateway.create_key("fuzzed", "--namespace", "elsewhere")
     with gateway.client("fuzzed") as http:
@@ -20,13 +20,13 @@ def test_every_answer_is_as_the_document_says(gateway: GatewayProcess) -> None:
     assert found.cases > 500, found.report
 
 
-def test_without_a_key_too(gateway: GatewayProcess) -> None:
+def test_responses_without_key_conform_to_openapi_document(gateway: GatewayProcess) -> None:
     found = fuzz(gateway, None, examples=2, seed=7, phases="fuzzing")
     assert found.passed, found.report
     assert found.cases > 50, found.report
 
 
-def test_the_document_is_openapi_3_1_with_an_example_of_a_request(http: httpx.Client) -> None:
+def test_document_is_openapi_3_1_with_request_example(http: httpx.Client) -> None:
     document = http.get("/openapi.json").json()
     assert document["openapi"].startswith("3.1.")
     for path, item in document["paths"].items():

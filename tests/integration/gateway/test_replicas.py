@@ -36,14 +36,14 @@ def there(gateway: GatewayProcess, other: str) -> Iterator[httpx.Client]:
         yield client
 
 
-def test_what_one_replica_makes_the_other_shows_and_steers(http: httpx.Client, there: httpx.Client) -> None:
+def test_job_of_one_replica_is_visible_and_cancellable_at_other(http: httpx.Client, there: httpx.Client) -> None:
     job_id = create(http)
     eventually(lambda: there.get(f"{JOBS}/{job_id}").status_code == 200)
     assert there.post(f"{JOBS}/{job_id}/cancel").json()["cancelled"]
     eventually(lambda: http.get(f"{JOBS}/{job_id}/resource").json()["spec"].get("cancel"))
 
 
-def test_a_request_sent_to_both_at_once_makes_one_job(
+def test_request_sent_to_both_replicas_creates_one_job(
     http: httpx.Client, there: httpx.Client, granted: ControlPlane
 ) -> None:
     headers = {"idempotency-key": "to both"}
@@ -55,9 +55,7 @@ def test_a_request_sent_to_both_at_once_makes_one_job(
     assert object_of(granted, job_id)
 
 
-def test_a_stream_begun_at_one_is_resumed_at_the_other(
-    http: httpx.Client, there: httpx.Client, granted: ControlPlane
-) -> None:
+def test_stream_of_one_replica_resumes_at_other(http: httpx.Client, there: httpx.Client, granted: ControlPlane) -> None:
     job_id = create(http)
     set_status(granted, name_of(granted, job_id), with_events("running", "one"))
     text = ""

@@ -86,7 +86,7 @@ def plane(tmp_path: Path) -> Iterator[ControlPlane]:
         plane.stop()
 
 
-def test_the_operator_goes_on_with_a_renewed_token(plane: ControlPlane, tmp_path: Path) -> None:
+def test_operator_uses_rotated_token(plane: ControlPlane, tmp_path: Path) -> None:
     cluster = Cluster(plane)
     cluster.post("/api/v1/namespaces", {"metadata": {"name": "robots"}})
     identity = Identity(cluster, tmp_path / "identity")

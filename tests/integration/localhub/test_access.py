@@ -13,13 +13,13 @@ from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
 from devcluster.localhub.testing import requests_seen
 
 
-def test_a_public_dataset_is_read_without_a_token(api: HfApi, nobody: HfApi, repo: str, cache: Path) -> None:
+def test_public_dataset_is_readable_without_token(api: HfApi, nobody: HfApi, repo: str, cache: Path) -> None:
     api.upload_file(path_or_fileobj=b"1", path_in_repo="a.txt", repo_id=repo, repo_type="dataset")
     assert Path(nobody.hf_hub_download(repo, "a.txt", repo_type="dataset", cache_dir=cache)).read_bytes() == b"1"
 
 
 @pytest.mark.parametrize(("who", "status"), [("nobody", 401), ("stranger", 404)])
-def test_a_private_dataset_does_not_exist_for_others(
+def test_private_dataset_is_404_for_other_users(
     who: str, status: int, private_repo: str, cache: Path, request: pytest.FixtureRequest
 ) -> None:
     other: HfApi = request.getfixturevalue(who)
@@ -31,13 +31,15 @@ def test_a_private_dataset_does_not_exist_for_others(
     assert private_repo not in {found.id for found in other.list_datasets()}
 
 
-def test_a_private_dataset_is_read_with_its_users_read_token(read_only: HfApi, private_repo: str, cache: Path) -> None:
+def test_private_dataset_is_readable_with_read_token_of_its_user(
+    read_only: HfApi, private_repo: str, cache: Path
+) -> None:
     local = read_only.hf_hub_download(private_repo, "a.txt", repo_type="dataset", cache_dir=cache)
     assert Path(local).read_bytes() == b"secret"
 
 
 @pytest.mark.parametrize("who", ["read_only", "stranger"])
-def test_only_a_write_token_of_the_namespace_writes(who: str, repo: str, request: pytest.FixtureRequest) -> None:
+def test_only_write_token_of_namespace_may_write(who: str, repo: str, request: pytest.FixtureRequest) -> None:
     other: HfApi = request.getfixturevalue(who)
     attempts: list[Callable[[], object]] = [
         lambda: other.upload_file(path_or_fileobj=b"1", path_in_repo="a", repo_id=repo, repo_type="dataset"),
@@ -55,25 +57,25 @@ def test_only_a_write_token_of_the_namespace_writes(who: str, repo: str, request
     other.auth_check(repo, repo_type="dataset")
 
 
-def test_nothing_is_written_without_a_token(nobody: HfApi, repo: str) -> None:
+def test_write_without_token_is_rejected(nobody: HfApi, repo: str) -> None:
     with pytest.raises(HfHubHTTPError) as refusal:
         nobody.upload_file(path_or_fileobj=b"1", path_in_repo="a", repo_id=repo, repo_type="dataset")
     assert refusal.value.response.status_code == 401
 
 
-def test_an_unknown_token_is_refused_even_for_public_data(endpoint: str, repo: str) -> None:
+def test_unknown_token_is_rejected_even_for_public_data(endpoint: str, repo: str) -> None:
     with pytest.raises(HfHubHTTPError, match="Invalid credentials") as refusal:
         HfApi(endpoint=endpoint, token="hf_guessed").dataset_info(repo)
     assert refusal.value.response.status_code == 401
 
 
-def test_faults_and_log_want_a_write_token(endpoint: str) -> None:
+def test_faults_and_log_require_write_token(endpoint: str) -> None:
     for path in ("/_faults", "/_log"):
         assert httpx.get(f"{endpoint}{path}").status_code == 401
         assert httpx.get(f"{endpoint}{path}", headers={"Authorization": "Bearer hf_owner_reads"}).status_code == 403
 
 
-def test_the_log_shows_neither_tokens_nor_upload_signatures(api: HfApi, repo: str) -> None:
+def test_log_contains_no_tokens_and_no_upload_signatures(api: HfApi, repo: str) -> None:
     api.upload_file(path_or_fileobj=b"1", path_in_repo="a.mp4", repo_id=repo, repo_type="dataset")
     text = repr(requests_seen(api.endpoint, "hf_owner"))
     assert "lfs-storage" in text

@@ -28,7 +28,7 @@ def _file(api: HfApi, repo: str, path: str) -> RepoFile:
     return found
 
 
-def test_a_small_text_file_travels_inside_the_commit(api: HfApi, repo: str) -> None:
+def test_small_text_file_is_sent_inside_commit(api: HfApi, repo: str) -> None:
     commit = api.upload_file(path_or_fileobj=b"hello\n", path_in_repo="meta/a.txt", repo_id=repo, repo_type="dataset")
     file = _file(api, repo, "meta/a.txt")
     assert (file.size, file.lfs) == (6, None)
@@ -39,19 +39,19 @@ def test_a_small_text_file_travels_inside_the_commit(api: HfApi, repo: str) -> N
 
 
 @pytest.mark.parametrize("path", ["data/a.parquet", "videos/a.mp4", "images/a.png"])
-def test_a_tracked_file_type_goes_through_lfs(api: HfApi, repo: str, path: str) -> None:
+def test_tracked_file_type_goes_through_lfs(api: HfApi, repo: str, path: str) -> None:
     api.upload_file(path_or_fileobj=b"0123", path_in_repo=path, repo_id=repo, repo_type="dataset")
     file = _file(api, repo, path)
     assert file.lfs is not None
     assert file.lfs.sha256 == "1be2e452b46d7a0d9656bbb1f768e8248eba1b75baed65f5d99eafa948899a6a"
 
 
-def test_any_file_above_ten_megabytes_goes_through_lfs(api: HfApi, repo: str) -> None:
+def test_file_above_ten_megabytes_goes_through_lfs(api: HfApi, repo: str) -> None:
     api.upload_file(path_or_fileobj=bytes(10_000_001), path_in_repo="log.txt", repo_id=repo, repo_type="dataset")
     assert _file(api, repo, "log.txt").lfs is not None
 
 
-def test_the_repositorys_own_gitattributes_decide(api: HfApi, repo: str) -> None:
+def test_gitattributes_of_repository_decide_on_lfs(api: HfApi, repo: str) -> None:
     rules = b"*.tsv filter=lfs diff=lfs merge=lfs -text\n/raw/** filter=lfs\nraw/keep.md -filter\n"
     api.upload_file(path_or_fileobj=rules, path_in_repo=".gitattributes", repo_id=repo, repo_type="dataset")
     paths = ["a/b.tsv", "raw/x/y.json", "raw/keep.md", "video.mp4"]
@@ -60,7 +60,7 @@ def test_the_repositorys_own_gitattributes_decide(api: HfApi, repo: str) -> None
     assert [_file(api, repo, path).lfs is not None for path in paths] == [True, True, False, False]
 
 
-def test_a_folder_becomes_one_commit(api: HfApi, repo: str, tmp_path: Path) -> None:
+def test_folder_becomes_one_commit(api: HfApi, repo: str, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     pq.write_table(pa.table({"index": range(100)}), tmp_path / "data" / "file-000.parquet")
     (tmp_path / "info.json").write_text("{}")
@@ -75,7 +75,7 @@ def test_a_folder_becomes_one_commit(api: HfApi, repo: str, tmp_path: Path) -> N
     ]
 
 
-def test_files_and_folders_are_deleted_in_the_same_commit_as_others_are_added(api: HfApi, repo: str) -> None:
+def test_commit_deletes_and_adds_files_and_folders(api: HfApi, repo: str) -> None:
     added = [CommitOperationAdd(path, b"1") for path in ("a.txt", "old/b.txt", "old/c/d.txt")]
     api.create_commit(repo, added, commit_message="add", repo_type="dataset")
     deleted = [CommitOperationDelete("a.txt"), CommitOperationDelete("old/")]
@@ -85,19 +85,19 @@ def test_files_and_folders_are_deleted_in_the_same_commit_as_others_are_added(ap
     assert sorted(api.list_repo_files(repo, repo_type="dataset")) == [".gitattributes", "new.txt"]
 
 
-def test_an_lfs_file_is_copied_without_sending_it_again(api: HfApi, repo: str) -> None:
+def test_lfs_file_is_copied_without_upload(api: HfApi, repo: str) -> None:
     api.upload_file(path_or_fileobj=b"frames", path_in_repo="a.mp4", repo_id=repo, repo_type="dataset")
     copy = CommitOperationCopy("a.mp4", "b/a.mp4")
     api.create_commit(repo, [copy], commit_message="copy", repo_type="dataset")
     assert _file(api, repo, "b/a.mp4").lfs == _file(api, repo, "a.mp4").lfs
 
 
-def test_deleting_what_is_not_there_is_entry_not_found(api: HfApi, repo: str) -> None:
+def test_deleting_missing_entry_raises_entry_not_found(api: HfApi, repo: str) -> None:
     with pytest.raises(EntryNotFoundError):
         api.delete_file("nothing.txt", repo, repo_type="dataset")
 
 
-def test_a_commit_on_an_outdated_parent_is_refused(api: HfApi, repo: str) -> None:
+def test_commit_on_outdated_parent_is_rejected(api: HfApi, repo: str) -> None:
     parent = api.dataset_info(repo).sha
     first = api.create_commit(
         repo, [CommitOperationAdd("a.txt", b"1")], commit_message="1", repo_type="dataset", parent_commit=parent
@@ -110,7 +110,7 @@ def test_a_commit_on_an_outdated_parent_is_refused(api: HfApi, repo: str) -> Non
     assert api.dataset_info(repo).sha == first.oid
 
 
-def test_uploading_the_same_content_again_makes_no_commit(api: HfApi, repo: str) -> None:
+def test_uploading_unchanged_content_creates_no_commit(api: HfApi, repo: str) -> None:
     for path in ("a.txt", "a.mp4"):
         first = api.upload_file(path_or_fileobj=b"same", path_in_repo=path, repo_id=repo, repo_type="dataset")
         again = api.upload_file(path_or_fileobj=b"same", path_in_repo=path, repo_id=repo, repo_type="dataset")
@@ -126,7 +126,7 @@ def test_commits_are_listed_newest_first(api: HfApi, repo: str) -> None:
     assert (commits[0].message, commits[0].authors) == ("why", ["demo"])
 
 
-def test_a_commit_that_names_an_lfs_object_never_uploaded_is_refused(api: HfApi, repo: str) -> None:
+def test_commit_of_missing_lfs_object_is_rejected(api: HfApi, repo: str) -> None:
     before = api.dataset_info(repo).sha
     ghost = CommitOperationAdd("ghost.mp4", b"never sent")
     ghost._upload_mode, ghost._is_uploaded = "lfs", True
@@ -135,7 +135,7 @@ def test_a_commit_that_names_an_lfs_object_never_uploaded_is_refused(api: HfApi,
     assert api.dataset_info(repo).sha == before
 
 
-def test_an_object_uploaded_to_one_dataset_cannot_be_committed_to_another(api: HfApi, private_repo: str) -> None:
+def test_lfs_object_of_one_dataset_cannot_be_committed_to_another(api: HfApi, private_repo: str) -> None:
     secret = CommitOperationAdd("secret.mp4", b"for my eyes")
     api.preupload_lfs_files(private_repo, [secret], repo_type="dataset", free_memory=False)
     api.create_repo(f"{private_repo}-leak", repo_type="dataset")
@@ -143,7 +143,7 @@ def test_an_object_uploaded_to_one_dataset_cannot_be_committed_to_another(api: H
         api.create_commit(f"{private_repo}-leak", [secret], commit_message="leak", repo_type="dataset")
 
 
-def test_bytes_other_than_announced_are_refused(api: HfApi, repo: str) -> None:
+def test_bytes_with_other_hash_than_announced_are_rejected(api: HfApi, repo: str) -> None:
     announced = {"oid": "ab" * 32, "size": 4}
     url = f"{api.endpoint}/datasets/{repo}.git/info/lfs/objects/batch"
     body = {"operation": "upload", "transfers": ["basic"], "objects": [announced]}
@@ -157,7 +157,7 @@ def test_bytes_other_than_announced_are_refused(api: HfApi, repo: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["../out.txt", "a//b.txt", "/abs.txt", ".git/config", "a/./b", ""])
-def test_a_path_that_leaves_the_dataset_is_refused(api: HfApi, repo: str, path: str) -> None:
+def test_path_outside_dataset_is_rejected(api: HfApi, repo: str, path: str) -> None:
     lines = f'{{"key": "header", "value": {{"summary": "x"}}}}\n{{"key": "deletedFile", "value": {{"path": "{path}"}}}}'
     answer = httpx.post(
         f"{api.endpoint}/api/datasets/{repo}/commit/main", content=lines, headers={"Authorization": "Bearer hf_owner"}
@@ -165,13 +165,13 @@ def test_a_path_that_leaves_the_dataset_is_refused(api: HfApi, repo: str, path: 
     assert (answer.status_code, "Invalid path" in answer.json()["error"]) == (400, True)
 
 
-def test_a_path_cannot_be_a_file_and_a_folder(api: HfApi, repo: str) -> None:
+def test_path_cannot_be_both_file_and_folder(api: HfApi, repo: str) -> None:
     api.upload_file(path_or_fileobj=b"1", path_in_repo="a", repo_id=repo, repo_type="dataset")
     with pytest.raises(BadRequestError, match="is a file"):
         api.upload_file(path_or_fileobj=b"1", path_in_repo="a/b", repo_id=repo, repo_type="dataset")
 
 
-def test_committing_to_what_does_not_exist_names_what_is_missing(api: HfApi, repo: str) -> None:
+def test_commit_to_missing_repository_or_branch_names_it(api: HfApi, repo: str) -> None:
     add = [CommitOperationAdd("a.txt", os.urandom(8))]
     with pytest.raises(RevisionNotFoundError):
         api.create_commit(repo, add, commit_message="x", repo_type="dataset", revision="no-branch")

@@ -38,19 +38,19 @@ def files(api: HfApi, repo: str) -> str:
         ("empty.txt", b""),
     ],
 )
-def test_a_file_comes_back_as_it_was_sent(api: HfApi, files: str, cache: Path, path: str, content: bytes) -> None:
+def test_downloaded_file_equals_uploaded_file(api: HfApi, files: str, cache: Path, path: str, content: bytes) -> None:
     local = api.hf_hub_download(files, path, repo_type="dataset", cache_dir=cache)
     assert Path(local).read_bytes() == content
 
 
-def test_a_second_download_is_answered_from_the_cache_by_etag(api: HfApi, files: str, cache: Path) -> None:
+def test_second_download_is_served_from_cache_by_etag(api: HfApi, files: str, cache: Path) -> None:
     for _ in range(2):
         api.hf_hub_download(files, "videos/cam/a.mp4", repo_type="dataset", cache_dir=cache)
     seen = requests_seen(api.endpoint, "hf_owner", path_contains=f"{files}/resolve")
     assert [request["method"] for request in seen] == ["HEAD", "GET", "HEAD"]
 
 
-def test_a_file_is_described_by_the_headers_of_the_hub(api: HfApi, files: str) -> None:
+def test_head_request_returns_headers_of_hub(api: HfApi, files: str) -> None:
     video = api.get_paths_info(files, "videos/cam/a.mp4", repo_type="dataset")[0]
     assert isinstance(video, RepoFile)
     url = hf_hub_url(files, "videos/cam/a.mp4", repo_type="dataset", endpoint=api.endpoint)
@@ -63,7 +63,7 @@ def test_a_file_is_described_by_the_headers_of_the_hub(api: HfApi, files: str) -
     assert httpx.get(url, headers={"If-None-Match": f'"{metadata.etag}"'}).status_code == 304
 
 
-def test_a_range_gives_just_those_bytes(api: HfApi, files: str) -> None:
+def test_range_request_returns_requested_bytes(api: HfApi, files: str) -> None:
     url = hf_hub_url(files, "videos/cam/a.mp4", repo_type="dataset", endpoint=api.endpoint)
     part = httpx.get(url, headers={"Range": "bytes=1000-1999"})
     assert (part.status_code, part.content) == (206, _VIDEO[1000:2000])
@@ -72,7 +72,7 @@ def test_a_range_gives_just_those_bytes(api: HfApi, files: str) -> None:
     assert httpx.get(url, headers={"Range": f"bytes={len(_VIDEO)}-"}).status_code == 416
 
 
-def test_a_missing_file_is_entry_not_found(api: HfApi, files: str, cache: Path) -> None:
+def test_missing_file_raises_entry_not_found(api: HfApi, files: str, cache: Path) -> None:
     with pytest.raises(EntryNotFoundError):
         api.hf_hub_download(files, "nothing.mp4", repo_type="dataset", cache_dir=cache)
     assert not api.file_exists(files, "nothing.mp4", repo_type="dataset")
@@ -80,7 +80,7 @@ def test_a_missing_file_is_entry_not_found(api: HfApi, files: str, cache: Path) 
         list(api.list_repo_tree(files, "no/folder", repo_type="dataset"))
 
 
-def test_a_snapshot_of_a_tag_is_what_was_tagged(api: HfApi, files: str, cache: Path) -> None:
+def test_snapshot_of_tag_has_tagged_files(api: HfApi, files: str, cache: Path) -> None:
     api.create_tag(files, tag="v3.0", repo_type="dataset")
     api.upload_file(path_or_fileobj=b"changed", path_in_repo="meta/info.json", repo_id=files, repo_type="dataset")
     snapshot = Path(api.snapshot_download(files, repo_type="dataset", revision="v3.0", cache_dir=cache))
@@ -88,7 +88,7 @@ def test_a_snapshot_of_a_tag_is_what_was_tagged(api: HfApi, files: str, cache: P
     assert (snapshot / "videos" / "cam" / "a.mp4").read_bytes() == _VIDEO
 
 
-def test_a_folder_is_listed_one_level_or_all_levels_deep(api: HfApi, files: str) -> None:
+def test_folder_is_listed_flat_or_recursively(api: HfApi, files: str) -> None:
     top = {item.path: type(item) for item in api.list_repo_tree(files, repo_type="dataset")}
     assert top == {
         ".gitattributes": RepoFile,
@@ -101,7 +101,7 @@ def test_a_folder_is_listed_one_level_or_all_levels_deep(api: HfApi, files: str)
     assert below == ["videos/cam", "videos/cam/a.mp4"]
 
 
-def test_a_listing_of_more_than_a_thousand_files_comes_in_pages(api: HfApi, repo: str) -> None:
+def test_listing_of_over_thousand_files_is_paged(api: HfApi, repo: str) -> None:
     paths = [f"many/{number:04}.txt" for number in range(1001)]
     api.create_commit(repo, [CommitOperationAdd(path, b"") for path in paths], commit_message="m", repo_type="dataset")
     listed = [item.path for item in api.list_repo_tree(repo, "many", repo_type="dataset")]
@@ -109,12 +109,12 @@ def test_a_listing_of_more_than_a_thousand_files_comes_in_pages(api: HfApi, repo
     assert len(requests_seen(api.endpoint, "hf_owner", path_contains=f"{repo}/tree")) == 2
 
 
-def test_paths_info_tells_of_files_and_folders_and_passes_over_the_rest(api: HfApi, files: str) -> None:
+def test_paths_info_describes_files_and_folders_and_omits_missing_paths(api: HfApi, files: str) -> None:
     asked = ["meta/info.json", "videos", "nothing"]
     assert [item.path for item in api.get_paths_info(files, asked, repo_type="dataset")] == asked[:2]
 
 
-def test_the_last_change_of_each_file_is_told(api: HfApi, files: str) -> None:
+def test_last_commit_of_each_file_is_reported(api: HfApi, files: str) -> None:
     later = api.upload_file(path_or_fileobj=b"2", path_in_repo="later.txt", repo_id=files, repo_type="dataset")
     items = {item.path: item for item in api.list_repo_tree(files, expand=True, recursive=True, repo_type="dataset")}
     titles = {path: item.last_commit.title for path, item in items.items() if item.last_commit}
@@ -125,13 +125,13 @@ def test_the_last_change_of_each_file_is_told(api: HfApi, files: str) -> None:
     assert changed.oid == later.oid
 
 
-def test_file_sizes_and_hashes_are_in_the_description_when_asked_for(api: HfApi, files: str) -> None:
+def test_file_sizes_and_hashes_are_included_on_request(api: HfApi, files: str) -> None:
     siblings = {item.rfilename: item for item in api.dataset_info(files, files_metadata=True).siblings or []}
     assert siblings["meta/info.json"].size == 11
     assert siblings["videos/cam/a.mp4"].lfs is not None
 
 
-def test_lfs_objects_can_be_fetched_through_the_batch_api(api: HfApi, files: str) -> None:
+def test_lfs_objects_can_be_fetched_through_batch_api(api: HfApi, files: str) -> None:
     video = api.get_paths_info(files, "videos/cam/a.mp4", repo_type="dataset")[0]
     assert isinstance(video, RepoFile)
     assert video.lfs is not None

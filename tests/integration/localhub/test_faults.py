@@ -20,7 +20,7 @@ def _upload(api: HfApi, repo: str, path: str = "a.txt", content: bytes = b"1") -
     return api.upload_file(path_or_fileobj=content, path_in_repo=path, repo_id=repo, repo_type="dataset").oid
 
 
-def test_a_commit_fails_as_often_as_told_and_then_works(api: HfApi, repo: str) -> None:
+def test_commit_fails_configured_number_of_times_and_then_succeeds(api: HfApi, repo: str) -> None:
     inject_fault(api.endpoint, "hf_owner", path_contains=f"{repo}/commit/", status=503, count=2)
     for _ in range(2):
         with pytest.raises(HfHubHTTPError) as failure:
@@ -32,14 +32,14 @@ def test_a_commit_fails_as_often_as_told_and_then_works(api: HfApi, repo: str) -
     assert statuses == [503, 503, 200]
 
 
-def test_the_second_matching_request_can_be_the_one_that_fails(api: HfApi, repo: str) -> None:
+def test_fault_can_skip_first_matching_request(api: HfApi, repo: str) -> None:
     inject_fault(api.endpoint, "hf_owner", path_contains=f"{repo}/commit/", status=500, skip=1)
     _upload(api, repo)
     with pytest.raises(HfHubHTTPError):
         _upload(api, repo, content=b"2")
 
 
-def test_a_lost_connection_leaves_no_commit(api: HfApi, repo: str) -> None:
+def test_connection_lost_before_commit_leaves_no_commit(api: HfApi, repo: str) -> None:
     before = api.dataset_info(repo).sha
     inject_fault(api.endpoint, "hf_owner", method="POST", path_contains=f"{repo}/commit/", disconnect=True)
     with pytest.raises(Exception, match=r"disconnected|reset"):
@@ -48,14 +48,14 @@ def test_a_lost_connection_leaves_no_commit(api: HfApi, repo: str) -> None:
     assert requests_seen(api.endpoint, "hf_owner", path_contains=f"{repo}/commit/")[-1]["status"] == 0
 
 
-def test_a_lost_answer_leaves_the_commit_made(api: HfApi, repo: str) -> None:
+def test_connection_lost_after_commit_leaves_commit(api: HfApi, repo: str) -> None:
     inject_fault(api.endpoint, "hf_owner", path_contains=f"{repo}/commit/", disconnect=True, after=True)
     with pytest.raises(Exception, match=r"disconnected|reset"):
         _upload(api, repo)
     assert "a.txt" in api.list_repo_files(repo, repo_type="dataset")
 
 
-def test_a_download_that_breaks_off_is_resumed_where_it_broke(api: HfApi, repo: str, cache: Path) -> None:
+def test_interrupted_download_resumes_at_its_offset(api: HfApi, repo: str, cache: Path) -> None:
     content = os.urandom(12_000_000)  # the client keeps what came in whole chunks, and one is 10 MiB
     _upload(api, repo, "a.mp4", content)
     inject_fault(api.endpoint, "hf_owner", method="GET", path_contains=f"{repo}/resolve/", cut_after_bytes=11_000_000)
@@ -65,14 +65,14 @@ def test_a_download_that_breaks_off_is_resumed_where_it_broke(api: HfApi, repo: 
     assert [item["status"] for item in gets] == [200, 206]
 
 
-def test_an_upload_that_fails_once_is_sent_again_by_the_client(api: HfApi, repo: str) -> None:
+def test_client_retries_failed_upload(api: HfApi, repo: str) -> None:
     inject_fault(api.endpoint, "hf_owner", method="PUT", path_contains=repo, status=503)
     _upload(api, repo, "a.mp4", os.urandom(100_000))
     puts = requests_seen(api.endpoint, "hf_owner", method="PUT", path_contains=repo)
     assert [item["status"] for item in puts] == [503, 200]
 
 
-def test_a_delay_holds_an_answer_back(api: HfApi, repo: str) -> None:
+def test_delay_postpones_response(api: HfApi, repo: str) -> None:
     inject_fault(api.endpoint, "hf_owner", path_contains=f"{repo}/refs", delay_seconds=0.3)
     start = time.monotonic()
     api.list_repo_refs(repo, repo_type="dataset")
@@ -91,5 +91,5 @@ def test_faults_are_listed_and_cleared(api: HfApi, repo: str) -> None:
 @pytest.mark.parametrize(
     "rule", [{}, {"status": 500, "disconnect": True}, {"typo": 1}, {"after": True, "delay_seconds": 1}, [], "x"]
 )
-def test_a_rule_that_makes_no_sense_is_refused(endpoint: str, rule: object) -> None:
+def test_invalid_fault_rule_is_rejected(endpoint: str, rule: object) -> None:
     assert httpx.post(f"{endpoint}/_faults", json=rule, headers=_OWNER).status_code == 400

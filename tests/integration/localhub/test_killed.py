@@ -46,7 +46,7 @@ for number in range(10_000):
 all threads of a process share, also under the hands of the next test."""
 
 
-def test_every_acknowledged_commit_survives_and_every_listed_file_is_whole(tmp_path: Path) -> None:
+def test_acknowledged_commits_survive_kill_with_complete_files(tmp_path: Path) -> None:
     acknowledged: list[str] = []
     with hub_process(tmp_path / "hub", _TOKENS) as hub:
         _api(hub).create_repo("demo/set", repo_type="dataset")
@@ -72,7 +72,7 @@ def test_every_acknowledged_commit_survives_and_every_listed_file_is_whole(tmp_p
             assert httpx.get(f"{url}meta/{number}.json").content == str(number).encode()
 
 
-def test_an_upload_cut_by_the_kill_leaves_nothing_and_can_be_repeated(tmp_path: Path) -> None:
+def test_upload_interrupted_by_kill_leaves_nothing_and_can_be_retried(tmp_path: Path) -> None:
     content = bytes(3_000_000)
     asked = {"oid": hashlib.sha256(content).hexdigest(), "size": len(content)}
     body = {"operation": "upload", "objects": [asked]}
@@ -99,12 +99,12 @@ def test_an_upload_cut_by_the_kill_leaves_nothing_and_can_be_repeated(tmp_path: 
         assert httpx.get(f"{endpoint}/datasets/demo/set/resolve/main/a.mp4").content == content
 
 
-def test_two_hubs_cannot_serve_the_same_folder(tmp_path: Path) -> None:
+def test_second_hub_on_same_folder_is_rejected(tmp_path: Path) -> None:
     with running_hub(tmp_path / "hub", _TOKENS), pytest.raises(RuntimeError, match="in use"):
         Store(tmp_path / "hub")
 
 
-def test_a_hub_without_tokens_does_not_start_and_no_message_shows_a_token(tmp_path: Path) -> None:
+def test_hub_without_tokens_does_not_start_and_prints_no_token(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="status 2"), hub_process(tmp_path / "hub", "demo:hf_secret:admin"):
         pass
     log = (tmp_path / "hub" / "server.log").read_text()

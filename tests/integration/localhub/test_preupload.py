@@ -28,7 +28,7 @@ print(api.create_commit(repo, [add], commit_message="publish", repo_type="datase
 """
 
 
-def test_one_process_uploads_and_another_commits_by_hash_and_size(api: HfApi, repo: str, cache: Path) -> None:
+def test_blob_uploaded_by_one_process_is_committed_by_another(api: HfApi, repo: str, cache: Path) -> None:
     content = os.urandom(200_000)
     shard = CommitOperationAdd("videos/cam/file-000.mp4", content)
     api.preupload_lfs_files(repo, [shard], repo_type="dataset")
@@ -48,7 +48,7 @@ def test_one_process_uploads_and_another_commits_by_hash_and_size(api: HfApi, re
     assert Path(local).read_bytes() == content
 
 
-def test_a_blob_without_a_commit_is_not_listed(api: HfApi, repo: str, cache: Path) -> None:
+def test_uncommitted_blob_is_not_listed(api: HfApi, repo: str, cache: Path) -> None:
     api.preupload_lfs_files(repo, [CommitOperationAdd("a.mp4", b"not yet")], repo_type="dataset")
     assert api.list_repo_files(repo, repo_type="dataset") == [".gitattributes"]
     assert len(api.list_repo_commits(repo, repo_type="dataset")) == 1
@@ -56,13 +56,13 @@ def test_a_blob_without_a_commit_is_not_listed(api: HfApi, repo: str, cache: Pat
         api.hf_hub_download(repo, "a.mp4", repo_type="dataset", cache_dir=cache)
 
 
-def test_a_blob_that_is_there_is_not_sent_twice(api: HfApi, repo: str) -> None:
+def test_existing_blob_is_not_uploaded_twice(api: HfApi, repo: str) -> None:
     for path in ("a.mp4", "b.mp4"):
         api.preupload_lfs_files(repo, [CommitOperationAdd(path, b"same")], repo_type="dataset")
     assert len(requests_seen(api.endpoint, "hf_owner", method="PUT", path_contains=repo)) == 1
 
 
-def test_shards_upload_at_the_same_time(api: HfApi, repo: str) -> None:
+def test_shards_upload_concurrently(api: HfApi, repo: str) -> None:
     shards = [CommitOperationAdd(f"videos/{number}.mp4", os.urandom(100_000)) for number in range(12)]
     api.preupload_lfs_files(repo, shards, repo_type="dataset", num_threads=6, free_memory=False)
     api.create_commit(repo, shards, commit_message="publish", repo_type="dataset")

@@ -52,7 +52,7 @@ async def shown(port: int, version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3) -> 
     return found
 
 
-async def test_a_certificate_that_is_renewed_is_served_to_new_connections(folder: Path) -> None:
+async def test_renewed_certificate_is_served_to_new_connections(folder: Path) -> None:
     first = write_certificate(folder, "first")
     async with served(Certificate(folder)) as port:
         assert await shown(port) == first
@@ -62,9 +62,7 @@ async def test_a_certificate_that_is_renewed_is_served_to_new_connections(folder
                 await asyncio.sleep(0.05)
 
 
-async def test_a_certificate_that_cannot_be_used_leaves_the_last_one(
-    folder: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_unusable_certificate_leaves_previous_one_in_use(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     first = write_certificate(folder, "first")
     async with served(Certificate(folder)) as port:
         (folder / "tls.key").write_text("not a key")
@@ -75,13 +73,13 @@ async def test_a_certificate_that_cannot_be_used_leaves_the_last_one(
 
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1_1 is deprecated")
-async def test_a_client_of_an_old_protocol_is_refused(folder: Path) -> None:
+async def test_client_with_outdated_tls_version_is_rejected(folder: Path) -> None:
     write_certificate(folder, "first")
     async with served(Certificate(folder)) as port:
         with pytest.raises((ssl.SSLError, ConnectionError)):
             await shown(port, ssl.TLSVersion.TLSv1_1)
 
 
-def test_a_folder_without_a_certificate_is_refused_by_name(folder: Path) -> None:
+def test_folder_without_certificate_is_rejected_by_name(folder: Path) -> None:
     with pytest.raises(CertificateError, match=r"tls\.crt and tls\.key cannot be served .*kubernetes\.io/tls"):
         Certificate(folder)

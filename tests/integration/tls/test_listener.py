@@ -49,7 +49,7 @@ async def connect(served: Served) -> tuple[asyncio.StreamReader, asyncio.StreamW
     return await asyncio.open_connection("127.0.0.1", served.port, ssl=trust)
 
 
-async def test_requests_are_answered_over_a_connection_that_is_kept(tmp_path: Path) -> None:
+async def test_requests_share_keep_alive_connection(tmp_path: Path) -> None:
     async with secured(tmp_path / "tls", Limits()) as served:
         reader, writer = await connect(served)
         for _ in range(3):
@@ -58,7 +58,7 @@ async def test_requests_are_answered_over_a_connection_that_is_kept(tmp_path: Pa
         assert len(served.connections) == 1
 
 
-async def test_connections_without_a_handshake_shut_nobody_out(tmp_path: Path) -> None:
+async def test_connections_without_handshake_do_not_block_others(tmp_path: Path) -> None:
     async with secured(tmp_path / "tls", Limits(connections=5)) as served:
         for _ in range(30):
             await served.connect()
@@ -72,7 +72,7 @@ async def test_connections_without_a_handshake_shut_nobody_out(tmp_path: Path) -
 @pytest.mark.parametrize(
     "said", [b"", b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01"], ids=["nothing", "plain HTTP", "a part"]
 )
-async def test_a_connection_whose_handshake_comes_to_nothing_is_closed(tmp_path: Path, said: bytes) -> None:
+async def test_connection_with_failed_handshake_is_closed(tmp_path: Path, said: bytes) -> None:
     async with secured(tmp_path / "tls", Limits()) as served:
         reader, writer = await served.connect()
         writer.write(said)
@@ -82,7 +82,7 @@ async def test_a_connection_whose_handshake_comes_to_nothing_is_closed(tmp_path:
         assert served.application.requests == 0
 
 
-async def test_headers_beyond_the_limit_are_431_with_tls_too(tmp_path: Path) -> None:
+async def test_headers_over_limit_are_431_with_tls(tmp_path: Path) -> None:
     async with secured(tmp_path / "tls", Limits()) as served:
         reader, writer = await connect(served)
         writer.write(b"GET / HTTP/1.1\r\na: " + b"x" * 40_000)

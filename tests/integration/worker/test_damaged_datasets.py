@@ -128,7 +128,9 @@ def run_of(source: Path, tmp_path: Path) -> LocalRun:
         (a_video_that_is_overwritten, PhaseName.AUGMENT, ["episode 5", CAMERA, VIDEO]),
     ],
 )
-def test_a_damaged_dataset(damage: Callable[[Path], None], phase: PhaseName, words: list[str], tmp_path: Path) -> None:
+def test_damaged_dataset_is_reported(
+    damage: Callable[[Path], None], phase: PhaseName, words: list[str], tmp_path: Path
+) -> None:
     source = Path(shutil.copytree(FIXTURES / "pusht_v30", tmp_path / "source"))
     damage(source)
     run = run_of(source, tmp_path)

@@ -64,7 +64,7 @@ def cut(tmp_path_factory: pytest.TempPathFactory) -> Made:
     return Made(source, root / "result", in_place=True)
 
 
-def test_lerobot_opens_and_reads_all_of_them(made: Mapping[str, Made], cut: Made) -> None:
+def test_lerobot_reads_every_layout(made: Mapping[str, Made], cut: Made) -> None:
     assert len(made) == 2 * 3 * 2 * 2
     expected = [Expected(str(cut.folder), "lab/cut", 5, 18)]
     for name, result in made.items():
@@ -73,7 +73,7 @@ def test_lerobot_opens_and_reads_all_of_them(made: Mapping[str, Made], cut: Made
     all_open_in_lerobot(expected)
 
 
-def test_what_no_camera_sees_is_the_sources_bit_by_bit(made: Mapping[str, Made]) -> None:
+def test_values_without_images_equal_source_bit_by_bit(made: Mapping[str, Made]) -> None:
     for name, result in made.items():
         before, after = rows(result.source), rows(result.folder)
         assert after.schema.equals(before.schema, check_metadata=True), name
@@ -96,7 +96,7 @@ def test_what_no_camera_sees_is_the_sources_bit_by_bit(made: Mapping[str, Made])
         assert position == after.num_rows, name
 
 
-def test_files_of_rows_with_pictures_are_an_episodes_each(made: Mapping[str, Made]) -> None:
+def test_data_files_with_images_hold_one_episode_each(made: Mapping[str, Made]) -> None:
     files = sorted((made["v3.0-image-copy-stacked"].folder / "data").rglob("*.parquet"))
     assert [(path.name, pq.read_metadata(path).num_rows) for path in files] == [
         ("file-000.parquet", sum(LENGTHS)),
@@ -105,7 +105,7 @@ def test_files_of_rows_with_pictures_are_an_episodes_each(made: Mapping[str, Mad
     ]
 
 
-def test_a_data_file_is_cut_where_an_episode_in_it_is_replaced_and_those_after_move_up(cut: Made) -> None:
+def test_data_file_is_split_at_replaced_episode(cut: Made) -> None:
     before, after = rows(cut.source), rows(cut.folder)
     assert after.column("index").to_pylist() == list(range(18))
     key = "observation.images.top"

@@ -53,7 +53,7 @@ def refusal(run: LocalRun) -> WorkerFailure:
 
 
 @pytest.mark.parametrize("kind", ["lerobot", "parquet", "imagefolder"])
-def test_a_full_scratch_space(kind: str, disk: Path, tmp_path: Path) -> None:
+def test_full_scratch_space_is_reported(kind: str, disk: Path, tmp_path: Path) -> None:
     run = local_run(tmp_path / "job", NO_HUB, None, spec_of("unused/unused", episodes="4"))
     run = run.with_settings(
         source_folder=source_of(kind, tmp_path), output_folder=tmp_path / "result", scratch=disk / "scratch"
@@ -67,7 +67,7 @@ def test_a_full_scratch_space(kind: str, disk: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["lerobot", "parquet", "imagefolder"])
-def test_no_room_for_the_result(kind: str, disk: Path, tmp_path: Path) -> None:
+def test_full_output_disk_is_reported(kind: str, disk: Path, tmp_path: Path) -> None:
     run = local_run(tmp_path / "job", NO_HUB, None, spec_of("unused/unused", episodes="4"))
     run = run.with_settings(source_folder=source_of(kind, tmp_path), output_folder=disk / "result")
     run.run(PhaseName.RESOLVE)

@@ -28,7 +28,9 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Mapping[s
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_dataset_ends_with_its_own_message(name: str, outcomes: Mapping[str, Mapping[str, Any]]) -> None:
+def test_hostile_dataset_is_rejected_with_specific_message(
+    name: str, outcomes: Mapping[str, Mapping[str, Any]]
+) -> None:
     hostile, outcome = HOSTILE[name], outcomes[name]
     assert outcome["message"], "it went through"
     assert all(word in outcome["message"] for word in hostile.words), outcome["message"]
@@ -40,7 +42,7 @@ def test_hostile_dataset_ends_with_its_own_message(name: str, outcomes: Mapping[
     assert outcome["seconds"] < MOST_SECONDS, outcome
 
 
-def test_rows_without_pictures_cost_resolve_no_memory(outcomes: Mapping[str, Mapping[str, Any]]) -> None:
+def test_rows_without_images_use_no_memory_in_resolve(outcomes: Mapping[str, Mapping[str, Any]]) -> None:
     outcome = outcomes[FORTY_MILLION_ROWS]
     assert outcome["message"] is None
     assert outcome["rows"] == 40_000_016

@@ -56,9 +56,7 @@ def job(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_job_runs_from_a_folder_to_a_folder_and_its_pixels_can_be_made_again(
-    job: Path, tmp_path: Path, results: Results
-) -> None:
+def test_local_run_augments_folder_and_pixels_are_reproducible(job: Path, tmp_path: Path, results: Results) -> None:
     output, again = tmp_path / "out" / "result", tmp_path / "again"
     code, out, err = command("run", "-f", job, "--source", SOURCE, "--output", output, "--shards", "2")
     assert code == 0, err
@@ -78,7 +76,7 @@ def test_a_job_runs_from_a_folder_to_a_folder_and_its_pixels_can_be_made_again(
     assert file_hashes(again)["meta/stats.json"] == file_hashes(output)["meta/stats.json"]
 
 
-def test_other_pixels_than_recorded_are_told(job: Path, tmp_path: Path) -> None:
+def test_pixels_that_differ_from_record_are_reported(job: Path, tmp_path: Path) -> None:
     output, record = tmp_path / "result", tmp_path / "augmentation.json"
     job.write_text(JOB.replace("copies: 2", "copies: 1, episodes: '4'"))
     assert command("run", "-f", job, "--source", SOURCE, "--output", output)[0] == 0
@@ -90,9 +88,7 @@ def test_other_pixels_than_recorded_are_told(job: Path, tmp_path: Path) -> None:
     assert f"episode 6, camera {CAMERA}" in err
 
 
-def test_a_run_that_is_interrupted_stops_its_processes_and_goes_on_with_the_same_command(
-    job: Path, tmp_path: Path
-) -> None:
+def test_interrupted_run_stops_its_processes_and_resumes(job: Path, tmp_path: Path) -> None:
     output = tmp_path / "result"
     job.write_text(JOB.replace("copies: 2", "copies: 8"))
     arguments = ("run", "-f", job, "--source", SOURCE, "--output", output)
@@ -117,7 +113,7 @@ def test_a_run_that_is_interrupted_stops_its_processes_and_goes_on_with_the_same
     check_result(output, SOURCE, 8)
 
 
-def test_a_preview_shows_cameras_and_versions_before_anything_runs(job: Path, tmp_path: Path) -> None:
+def test_preview_shows_cameras_and_versions_before_job_runs(job: Path, tmp_path: Path) -> None:
     sheet = tmp_path / "sheet.png"
     code, _, err = command("preview", "-f", job, "--source", SOURCE, "-o", sheet, "--episode", "3")
     assert code == 0, err
@@ -135,7 +131,7 @@ def test_a_preview_shows_cameras_and_versions_before_anything_runs(job: Path, tm
         ("a: [", ["not YAML"]),
     ],
 )
-def test_a_bad_job_file_is_named_with_its_field(tmp_path: Path, text: str, words: list[str]) -> None:
+def test_invalid_job_file_is_reported_with_field(tmp_path: Path, text: str, words: list[str]) -> None:
     path = tmp_path / "job.yaml"
     path.write_text(text)
     code, _, err = command("run", "-f", path, "--source", SOURCE, "--output", tmp_path / "result")
@@ -144,7 +140,7 @@ def test_a_bad_job_file_is_named_with_its_field(tmp_path: Path, text: str, words
     assert [each.name for each in tmp_path.iterdir()] == ["job.yaml"]
 
 
-def test_what_a_phase_fails_of_is_said_once_and_leaves_nothing(job: Path, tmp_path: Path) -> None:
+def test_failure_of_phase_is_reported_once_and_leaves_nothing(job: Path, tmp_path: Path) -> None:
     source = Path(shutil.copytree(SOURCE, tmp_path / "source"))
     next((source / "videos").rglob("*.mp4")).unlink()
     code, _, err = command("run", "-f", job, "--source", source, "--output", tmp_path / "result")
@@ -153,7 +149,7 @@ def test_what_a_phase_fails_of_is_said_once_and_leaves_nothing(job: Path, tmp_pa
     assert sorted(each.name for each in tmp_path.iterdir()) == ["job.yaml", "source"]
 
 
-def test_a_dataset_cannot_steer_the_terminal_nor_forge_a_line(job: Path, tmp_path: Path) -> None:
+def test_dataset_cannot_control_terminal_or_forge_lines(job: Path, tmp_path: Path) -> None:
     source = Path(shutil.copytree(SOURCE, tmp_path / "source"))
     info = json.loads((source / "meta/info.json").read_text())
     info["video_path"] = "videos/\x1b]0;owned\x07\x1b[2J\nresolve: forged\u202e/{nowhere}.mp4"
@@ -165,7 +161,7 @@ def test_a_dataset_cannot_steer_the_terminal_nor_forge_a_line(job: Path, tmp_pat
     assert not [line for line in err.splitlines() if line.startswith("resolve: forged")]
 
 
-def test_a_preview_of_an_episode_that_is_not_there(job: Path, tmp_path: Path) -> None:
+def test_preview_of_missing_episode_is_reported(job: Path, tmp_path: Path) -> None:
     code, _, err = command("preview", "-f", job, "--source", SOURCE, "-o", tmp_path / "sheet.png", "--episode", "6")
     assert code == FailureReason.SELECTION_EMPTY.exit_code
     assert "--episode 6" in err

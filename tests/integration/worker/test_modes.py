@@ -31,7 +31,7 @@ def made_by(folder: Path) -> list[Mapping[str, Any]]:
     return list(document["episodes"])
 
 
-def test_independent_gives_each_transform_versions_of_its_own(
+def test_independent_mode_creates_versions_per_transform(
     hub: Hub, submit: Callable[..., LocalRun], tmp_path: Path
 ) -> None:
     spec = spec_of(SAMPLE, mode="independent", transforms=["noise", "blur"], copiesPerTransform={"noise": 2})
@@ -44,7 +44,7 @@ def test_independent_gives_each_transform_versions_of_its_own(
     opens_in_lerobot(folder, "lab/independent", episodes=24, frames=1368)
 
 
-def test_in_place_replaces_the_frames_of_the_chosen_episodes_and_cameras_only(
+def test_in_place_mode_replaces_frames_of_selected_episodes_and_cameras_only(
     hub: Hub, submit: Callable[..., LocalRun], tmp_path: Path
 ) -> None:
     source = with_three_cameras(SOURCE, tmp_path / "three-cameras")
@@ -66,7 +66,7 @@ def test_in_place_replaces_the_frames_of_the_chosen_episodes_and_cameras_only(
     opens_in_lerobot(folder, "lab/replaced", episodes=6, frames=342)
 
 
-def test_in_place_over_the_source_leaves_no_frame_of_it_but_under_the_tag(
+def test_in_place_mode_keeps_source_frames_under_tag_only(
     hub: Hub, submit: Callable[..., LocalRun], tmp_path: Path
 ) -> None:
     before = hub.publish("lab/replaces-itself", SOURCE)
@@ -84,7 +84,7 @@ def test_in_place_over_the_source_leaves_no_frame_of_it_but_under_the_tag(
     opens_in_lerobot(folder, "lab/replaces-itself", episodes=6, frames=342)
 
 
-def test_in_place_makes_the_pixels_of_the_first_copy(hub: Hub, submit: Callable[..., LocalRun], tmp_path: Path) -> None:
+def test_in_place_mode_produces_pixels_of_first_copy(hub: Hub, submit: Callable[..., LocalRun], tmp_path: Path) -> None:
     hashes = []
     for mode in ("copy", "inPlace"):
         name = f"lab/pixels-{mode.lower()}"

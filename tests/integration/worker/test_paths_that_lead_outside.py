@@ -67,9 +67,7 @@ def refusal(run: LocalRun, phase: PhaseName = PhaseName.RESOLVE, **place: Any) -
 
 
 @pytest.mark.parametrize("name", ["README.md", "meta/notes.txt", "LICENSE"])
-def test_a_link_to_a_pods_token_is_refused_when_the_job_is_resolved(
-    source: Path, tmp_path: Path, token: Path, name: str
-) -> None:
+def test_resolve_rejects_symlink_to_pod_token(source: Path, tmp_path: Path, token: Path, name: str) -> None:
     (source / name).parent.mkdir(exist_ok=True)
     (source / name).unlink(missing_ok=True)
     (source / name).symlink_to(token)
@@ -78,9 +76,7 @@ def test_a_link_to_a_pods_token_is_refused_when_the_job_is_resolved(
     assert str(token) in message
 
 
-def test_a_link_that_appears_after_the_job_was_resolved_is_not_followed(
-    source: Path, tmp_path: Path, token: Path
-) -> None:
+def test_symlink_created_after_resolve_is_not_followed(source: Path, tmp_path: Path, token: Path) -> None:
     run = run_of(tmp_path, source)
     run.run(PhaseName.RESOLVE)
     (source / "LICENSE").unlink(missing_ok=True)
@@ -88,17 +84,17 @@ def test_a_link_that_appears_after_the_job_was_resolved_is_not_followed(
     assert "'LICENSE'" in refusal(run, PhaseName.AUGMENT, shard=0, shards=1)
 
 
-def test_a_fifo_keeps_no_pod_waiting(source: Path, tmp_path: Path) -> None:
+def test_fifo_does_not_block_pod(source: Path, tmp_path: Path) -> None:
     os.mkfifo(source / "notes")
     assert "'notes' is a FIFO" in refusal(run_of(tmp_path, source))
 
 
-def test_a_volume_path_that_is_a_link_is_refused(source: Path, tmp_path: Path, token: Path) -> None:
+def test_volume_path_that_is_symlink_is_rejected(source: Path, tmp_path: Path, token: Path) -> None:
     (source.parent / "latest").symlink_to(source)
     assert "name the folder that the link leads to" in refusal(run_of(tmp_path, source.parent / "latest"))
 
 
-def test_links_within_a_dataset_are_the_files_they_lead_to(source: Path, tmp_path: Path) -> None:
+def test_symlinks_within_dataset_are_followed(source: Path, tmp_path: Path) -> None:
     (source / "NOTES").write_text("notes")
     (source / "LICENSE").unlink(missing_ok=True)
     (source / "LICENSE").symlink_to("NOTES")
@@ -109,7 +105,7 @@ def test_links_within_a_dataset_are_the_files_they_lead_to(source: Path, tmp_pat
     assert not copied.is_symlink()
 
 
-def test_a_snapshot_in_a_hub_cache_can_be_augmented(source: Path, tmp_path: Path) -> None:
+def test_snapshot_in_hub_cache_can_be_augmented(source: Path, tmp_path: Path) -> None:
     dataset = tmp_path / "cache" / "datasets--lab--any"
     snapshot, blobs = dataset / "snapshots" / COMMIT, dataset / "blobs"
     blobs.mkdir(parents=True)
@@ -161,7 +157,7 @@ def refused(link: Path, *arguments: object) -> None:
     assert "--follow-links DIR" in said
 
 
-def test_run_and_reproduce_follow_links_below_a_folder_that_is_named_and_no_others(job: Path, tmp_path: Path) -> None:
+def test_run_and_reproduce_follow_symlinks_within_allowed_folder_only(job: Path, tmp_path: Path) -> None:
     source, store = lerobot(tmp_path / "volume" / "dataset"), tmp_path / "store"
     link, output, again = moved_out(source, store), tmp_path / "out" / "result", tmp_path / "again"
     run = ("run", "-f", job, "--source", source, "--output", output, "--device", "cpu")
@@ -176,7 +172,7 @@ def test_run_and_reproduce_follow_links_below_a_folder_that_is_named_and_no_othe
     assert [path.name for path in output.parent.iterdir()] == ["result"]
 
 
-def test_a_preview_follows_links_below_a_folder_that_is_named_and_no_others(job: Path, tmp_path: Path) -> None:
+def test_preview_follows_symlinks_within_allowed_folder_only(job: Path, tmp_path: Path) -> None:
     source, store = image_folder(tmp_path / "volume" / "dataset"), tmp_path / "store"
     link, sheet = moved_out(source, store), tmp_path / "sheet.png"
     preview = ("preview", "-f", job, "--source", source, "-o", sheet)
@@ -187,7 +183,7 @@ def test_a_preview_follows_links_below_a_folder_that_is_named_and_no_others(job:
     assert sheet.exists()
 
 
-def test_folders_that_the_user_names_may_be_links_themselves(job: Path, tmp_path: Path) -> None:
+def test_source_and_output_folders_can_be_symlinks(job: Path, tmp_path: Path) -> None:
     source, place = parquet_dataset(tmp_path / "data" / "dataset"), tmp_path / "place"
     (tmp_path / "source").symlink_to(source)
     place.mkdir()
@@ -199,13 +195,13 @@ def test_folders_that_the_user_names_may_be_links_themselves(job: Path, tmp_path
     assert [path.name for path in place.iterdir()] == ["result"]
 
 
-def test_a_link_that_leads_nowhere_can_not_be_allowed(job: Path, tmp_path: Path) -> None:
+def test_dangling_symlink_cannot_be_allowed(job: Path, tmp_path: Path) -> None:
     code, said = command("preview", "-f", job, "--source", tmp_path, "-o", "x.png", "--follow-links", tmp_path / "no")
     assert code == 2
     assert "there is no folder" in said
 
 
-def test_the_folder_of_a_run_is_ones_own(job: Path, tmp_path: Path) -> None:
+def test_run_folder_is_private_to_user(job: Path, tmp_path: Path) -> None:
     source, elsewhere = parquet_dataset(tmp_path / "dataset"), tmp_path / "elsewhere"
     run = ("run", "-f", job, "--source", source, "--output", tmp_path / "out" / "result", "--device", "cpu")
     (source / "LICENSE").unlink()
@@ -223,7 +219,7 @@ def test_the_folder_of_a_run_is_ones_own(job: Path, tmp_path: Path) -> None:
     assert list(elsewhere.iterdir()) == []
 
 
-def test_a_preview_of_a_folder_with_a_fifo_ends(tmp_path: Path) -> None:
+def test_preview_of_folder_with_fifo_terminates(tmp_path: Path) -> None:
     source = parquet_dataset(tmp_path / "dataset")
     os.mkfifo(source / "fifo")
     spec = AugmentationJobSpec.model_validate(spec_of("unused/unused"))
@@ -231,7 +227,7 @@ def test_a_preview_of_a_folder_with_a_fifo_ends(tmp_path: Path) -> None:
         draw_preview(spec, source, None)
 
 
-def test_a_record_that_is_a_link_is_not_read(job: Path, tmp_path: Path, token: Path) -> None:
+def test_record_that_is_symlink_is_rejected(job: Path, tmp_path: Path, token: Path) -> None:
     (tmp_path / "result" / "meta").mkdir(parents=True)
     (tmp_path / "result" / "meta" / "augmentation.json").symlink_to(token)
     source = parquet_dataset(tmp_path / "dataset")
@@ -258,9 +254,7 @@ def test_a_record_that_is_a_link_is_not_read(job: Path, tmp_path: Path, token: P
         ("meta/info.json", "is listed twice"),
     ],
 )
-def test_a_hub_that_lists_what_no_dataset_has_is_refused_with_the_path(
-    hub: Hub, tmp_path: Path, name: str, finding: str
-) -> None:
+def test_hub_listing_with_unsafe_path_is_rejected(hub: Hub, tmp_path: Path, name: str, finding: str) -> None:
     with hub_that_lists(hub.endpoint, [name]) as endpoint:
         run = local_run(tmp_path / "job", endpoint, WRITE, spec_of(SAMPLE))
         message = refusal(run)
@@ -269,9 +263,7 @@ def test_a_hub_that_lists_what_no_dataset_has_is_refused_with_the_path(
     assert endpoint in message
 
 
-def test_the_notes_that_huggingface_hub_keeps_beside_local_copies_are_not_the_hubs_to_write(
-    hub: Hub, tmp_path: Path
-) -> None:
+def test_hub_cannot_write_local_cache_metadata(hub: Hub, tmp_path: Path) -> None:
     notes = [".cache/huggingface/download/meta/info.json.metadata", ".git/config"]
     with hub_that_lists(hub.endpoint, notes) as endpoint:
         client = HubClient(endpoint, WRITE, "hub-token/token", 3.0, lambda *_: None)
@@ -280,7 +272,7 @@ def test_the_notes_that_huggingface_hub_keeps_beside_local_copies_are_not_the_hu
     assert not set(notes) & set(source.paths)
 
 
-def test_a_hub_that_lists_one_output_so_is_refused_too(hub: Hub, tmp_path: Path) -> None:
+def test_output_listing_with_unsafe_path_is_rejected(hub: Hub, tmp_path: Path) -> None:
     hub.api.create_repo("lab/mislisted", repo_type="dataset", exist_ok=True)
     with hub_that_lists(hub.endpoint, ["../../token"]) as endpoint:
         source = parquet_dataset(tmp_path / "volume" / "dataset")
@@ -292,7 +284,7 @@ def test_a_hub_that_lists_one_output_so_is_refused_too(hub: Hub, tmp_path: Path)
     assert "'../../token'" in caught.value.message
 
 
-def test_names_that_differ_in_case_or_unicode_form_only_are_read_from_a_hub(hub: Hub, tmp_path: Path) -> None:
+def test_names_that_differ_in_case_or_unicode_form_are_read_from_hub(hub: Hub, tmp_path: Path) -> None:
     source = lerobot(tmp_path / "source")
     names = ["NOTES.txt", "notes.txt", "caf\u00e9.txt", "cafe\u0301.txt"]
     for name in names:
@@ -305,7 +297,7 @@ def test_names_that_differ_in_case_or_unicode_form_only_are_read_from_a_hub(hub:
     assert {name: (tmp_path / "result" / name).read_text() for name in names} == {name: name for name in names}
 
 
-def test_templates_that_leave_their_folder_are_refused(tmp_path: Path, token: Path) -> None:
+def test_path_templates_outside_their_folder_are_rejected(tmp_path: Path, token: Path) -> None:
     source = lerobot(tmp_path / "volume" / "dataset")
     document = json.loads((source / "meta/info.json").read_text())
     document["video_path"] = "videos/{video_key}/../../../{chunk_index}-{file_index}.mp4"

@@ -48,7 +48,7 @@ def decoded(cell: dict[str, Any]) -> np.ndarray[Any, Any]:
         return np.array(image)
 
 
-def test_pictures_get_what_frames_of_a_video_would_and_keep_their_format(source: Path, tmp_path: Path) -> None:
+def test_images_get_pixels_of_video_frames_and_keep_their_format(source: Path, tmp_path: Path) -> None:
     folder = run(tmp_path, source, episodes="1")
     made, spec = rows(folder), recorded_in(folder).spec
     mean = episodes(source).column(f"stats/{TOP}/mean")[1].as_py()
@@ -76,12 +76,12 @@ def test_pictures_get_what_frames_of_a_video_would_and_keep_their_format(source:
         assert part.column(DEPTH).to_pylist() == rows(source).column(DEPTH).to_pylist()[6:11]
 
 
-def test_the_number_of_shards_changes_no_byte(source: Path, tmp_path: Path) -> None:
+def test_number_of_shards_does_not_change_bytes(source: Path, tmp_path: Path) -> None:
     one, three = run(tmp_path, source, "one"), run(tmp_path, source, "three", shards=3)
     assert file_hashes(one) == file_hashes(three)
 
 
-def test_a_shard_that_is_stopped_goes_on_with_the_same_bytes(source: Path, tmp_path: Path) -> None:
+def test_interrupted_shard_resumes_with_same_bytes(source: Path, tmp_path: Path) -> None:
     whole = run(tmp_path, source, "whole")
     spec = {"augmentation": {"copies": 2, "seed": 7, "transforms": ["lighting", "noise"]}}
     stopped = run_of(tmp_path / "job", source, tmp_path / "result", **spec)
@@ -99,7 +99,7 @@ def test_a_shard_that_is_stopped_goes_on_with_the_same_bytes(source: Path, tmp_p
     assert file_hashes(tmp_path / "result") == file_hashes(whole)
 
 
-def test_in_place_over_the_source_files_move_in_one_commit(
+def test_in_place_mode_over_source_moves_files_in_one_commit(
     hub: Hub, submit: Callable[..., LocalRun], source: Path, tmp_path: Path
 ) -> None:
     before = hub.publish("lab/pictures", source)
@@ -116,7 +116,7 @@ def test_in_place_over_the_source_files_move_in_one_commit(
     assert changed == list(range(6, 11))
 
 
-def test_a_result_can_be_made_again_and_previewed(source: Path, tmp_path: Path) -> None:
+def test_result_can_be_reproduced_and_previewed(source: Path, tmp_path: Path) -> None:
     folder = run(tmp_path, source, episodes="2")
     recorded = recorded_in(folder)
     again = run(tmp_path, source, "again", **recorded.spec.augmentation.to_wire())
@@ -155,7 +155,7 @@ def picture(width: int, height: int, mode: str = "RGB") -> bytes:
         ({"bytes": None}, "the row holds no picture, only the name frame_000002.png"),
     ],
 )
-def test_a_picture_that_cannot_be_used_is_named(source: Path, tmp_path: Path, cell: dict[str, Any], words: str) -> None:
+def test_unusable_image_is_named(source: Path, tmp_path: Path, cell: dict[str, Any], words: str) -> None:
     damaged = with_cell(source, tmp_path / "damaged", 8, cell)
     job = run_of(tmp_path / "job", damaged, tmp_path / "result", augmentation={"copies": 1, "episodes": "1"})
     job.run(PhaseName.RESOLVE)
@@ -167,7 +167,7 @@ def test_a_picture_that_cannot_be_used_is_named(source: Path, tmp_path: Path, ce
     assert not (tmp_path / "result").exists()
 
 
-def test_a_stored_file_that_is_not_what_was_written_fails_the_integrity_check(source: Path, tmp_path: Path) -> None:
+def test_changed_stored_file_fails_integrity_check(source: Path, tmp_path: Path) -> None:
     job = run_of(tmp_path / "job", source, tmp_path / "result", augmentation={"copies": 1, "episodes": "0"})
     job.run(PhaseName.RESOLVE)
     job.run_shards(1)

@@ -32,18 +32,18 @@ def made(tmp_path: Path) -> Made:
     return run
 
 
-def test_one_two_and_seven_shards_make_the_same_pixels(made: Made) -> None:
+def test_number_of_shards_does_not_change_pixels(made: Made) -> None:
     one = made(1)
     assert len(one) == len(set(one.values())) == EPISODES
     assert made(2) == one
     assert made(7) == one  # more than there are episodes
 
 
-def test_another_seed_makes_other_pixels(made: Made) -> None:
+def test_another_seed_gives_other_pixels(made: Made) -> None:
     assert not set(made(1).values()) & set(made(1, seed=8).values())
 
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU: a whole job on CUDA is not compared with the CPU's")
-def test_cuda_makes_the_same_pixels_as_the_cpu(made: Made) -> None:
+def test_cuda_gives_same_pixels_as_cpu(made: Made) -> None:
     assert made(2, "cuda") == made(1, "cpu")

@@ -77,7 +77,7 @@ CARDS = {
 
 
 @pytest.mark.parametrize("configs", CARDS.values(), ids=CARDS)
-def test_card_names_files_of_its_dataset_only(configs: str, listener: Listener, tmp_path: Path) -> None:
+def test_card_cannot_name_files_outside_dataset(configs: str, listener: Listener, tmp_path: Path) -> None:
     source = image_folder(tmp_path / "source")
     with_card(source, configs.format(url=listener.url))
     failure = refused(source, tmp_path)
@@ -88,7 +88,7 @@ def test_card_names_files_of_its_dataset_only(configs: str, listener: Listener, 
 
 
 @pytest.mark.parametrize("configs", CARDS.values(), ids=CARDS)
-def test_datasets_is_kept_from_what_a_card_names_even_if_it_is_shown_it(
+def test_datasets_library_does_not_load_files_named_by_card(
     configs: str, listener: Listener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(finding, "shown_card", lambda content: content)
@@ -103,7 +103,7 @@ def test_datasets_is_kept_from_what_a_card_names_even_if_it_is_shown_it(
 
 @pytest.mark.parametrize("name", ["{url}/x.png", "/etc/passwd", "../other.png", "file:///etc/passwd"])
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
-def test_metadata_names_files_of_its_dataset_only(kind: str, name: str, listener: Listener, tmp_path: Path) -> None:
+def test_metadata_cannot_name_files_outside_dataset(kind: str, name: str, listener: Listener, tmp_path: Path) -> None:
     source = image_folder_with_metadata(tmp_path / "source")
     (source / "metadata.csv").unlink()
     named = name.format(url=listener.url)
@@ -113,7 +113,7 @@ def test_metadata_names_files_of_its_dataset_only(kind: str, name: str, listener
     assert listener.heard == []
 
 
-def test_path_of_a_preview_in_parquet_is_never_opened(listener: Listener, tmp_path: Path) -> None:
+def test_image_path_in_parquet_is_not_opened(listener: Listener, tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.mkdir()
     cells = [{"bytes": None, "path": f"{listener.url}/x.png"}]
@@ -127,7 +127,7 @@ def test_path_of_a_preview_in_parquet_is_never_opened(listener: Listener, tmp_pa
 
 
 @pytest.mark.parametrize("field", ["data_path", "video_path"])
-def test_info_names_files_of_its_dataset_only(field: str, listener: Listener, tmp_path: Path) -> None:
+def test_info_cannot_name_files_outside_dataset(field: str, listener: Listener, tmp_path: Path) -> None:
     source = Path(shutil.copytree(FIXTURES / "pusht_v30", tmp_path / "source"))
     document = json.loads((source / "meta/info.json").read_text())
     document[field] = f"{listener.url}/{{chunk_index}}/{{file_index}}" + ("/{video_key}" if "video" in field else "")
@@ -147,7 +147,7 @@ class Opened:
         return urllib.request.urlopen, (self._url,)
 
 
-def test_extension_type_of_a_parquet_file_is_not_unpickled(listener: Listener, tmp_path: Path) -> None:
+def test_parquet_extension_type_is_not_unpickled(listener: Listener, tmp_path: Path) -> None:
     source = parquet_dataset(tmp_path / "source")
     path = source / "data/test-00000-of-00001.parquet"
     table = pq.read_table(path)
@@ -174,7 +174,7 @@ def test_extension_type_of_a_parquet_file_is_not_unpickled(listener: Listener, t
     ],
     ids=["fsspec", "urllib", "httpx2", "socket", "pickle"],
 )
-def test_guard_refuses_every_way_out(ask: Callable[[str], object], listener: Listener) -> None:
+def test_network_guard_blocks_every_outgoing_call(ask: Callable[[str], object], listener: Listener) -> None:
     with local_only(), pytest.raises((RemoteAccess, ValueError, httpx2.ConnectError, OSError)):
         ask(listener.url)
     assert listener.heard == []
@@ -182,7 +182,7 @@ def test_guard_refuses_every_way_out(ask: Callable[[str], object], listener: Lis
     listener.await_request()
 
 
-def test_guard_holds_for_threads_that_begin_within_and_not_for_those_before(listener: Listener) -> None:
+def test_network_guard_applies_to_threads_started_within_it(listener: Listener) -> None:
     begin, done, outcomes = threading.Event(), threading.Event(), []
 
     def ask() -> None:
@@ -218,7 +218,7 @@ def redirecting(to: str) -> Callable[[str, str], tuple[int, dict[str, str], byte
     return lambda method, path: (302, {**headers, "Location": f"{to}/blob", "Content-Length": "0"}, b"")
 
 
-def test_file_on_another_host_is_fetched_without_the_token(listener: Listener, tmp_path: Path) -> None:
+def test_redirect_to_another_host_carries_no_token(listener: Listener, tmp_path: Path) -> None:
     with listening(redirecting(listener.url)) as hub:
         client = HubClient(hub.url, TOKEN, "hub-token/token", 0.1, lambda number, problem: None)
         client.download("lab/data", "a" * 40, "meta/info.json", tmp_path)
@@ -227,14 +227,14 @@ def test_file_on_another_host_is_fetched_without_the_token(listener: Listener, t
     assert not any(TOKEN in value for headers in listener.headers for value in headers.values())
 
 
-def test_token_goes_to_the_hub_alone_whatever_an_answer_names(listener: Listener) -> None:
+def test_token_is_sent_to_hub_only(listener: Listener) -> None:
     with httpx2.Client(transport=checked_transport("http://127.0.0.1:9", TOKEN)) as client:
         client.post(f"{listener.url}/verify", headers={"Authorization": f"Bearer {TOKEN}", "X-Other": "kept"})
     assert "authorization" not in listener.headers[0]
     assert listener.headers[0]["x-other"] == "kept"
 
 
-def test_hub_on_the_internet_sends_no_pod_into_its_own_network(
+def test_public_hub_cannot_redirect_pod_into_private_network(
     listener: Listener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Destinations, "_reach", Reach.PUBLIC)

@@ -93,7 +93,7 @@ def in_chunks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return variant(tmp_path_factory.mktemp("v21") / "in-chunks", chunks_size=3)
 
 
-def test_a_result_has_files_for_each_copy_in_the_chunks_they_belong_to_and_the_tag_of_its_format(
+def test_result_has_files_per_copy_in_their_chunks_and_format_tag(
     hub: Hub, submit: Callable[..., LocalRun], in_chunks: Path, tmp_path: Path
 ) -> None:
     hub.publish("lab/v21-in-chunks", in_chunks, tag="v2.1")
@@ -116,7 +116,7 @@ def test_a_result_has_files_for_each_copy_in_the_chunks_they_belong_to_and_the_t
     assert new["index"]["min"] == [238]
 
 
-def test_the_number_of_shards_changes_no_byte(in_chunks: Path, tmp_path: Path) -> None:
+def test_number_of_shards_does_not_change_bytes(in_chunks: Path, tmp_path: Path) -> None:
     made = []
     for shards in (1, 3):
         output = tmp_path / f"by-{shards}"
@@ -127,7 +127,7 @@ def test_the_number_of_shards_changes_no_byte(in_chunks: Path, tmp_path: Path) -
     assert made[0] == made[1]
 
 
-def test_in_place_overwrites_the_files_of_the_chosen_episodes_and_cameras_only(
+def test_in_place_mode_overwrites_files_of_selected_episodes_and_cameras_only(
     hub: Hub, submit: Callable[..., LocalRun], tmp_path: Path
 ) -> None:
     source = variant(tmp_path / "source", cameras=(WRIST, DEPTH))
@@ -149,7 +149,7 @@ def test_in_place_overwrites_the_files_of_the_chosen_episodes_and_cameras_only(
         assert [key for key in was["stats"] if was["stats"][key] != now["stats"][key]] == [WRIST] * (index in (1, 3))
 
 
-def test_lerobots_last_loader_of_v21_reads_what_each_mode_makes(in_chunks: Path, tmp_path: Path) -> None:
+def test_last_lerobot_loader_for_v21_reads_result_of_every_mode(in_chunks: Path, tmp_path: Path) -> None:
     made = []
     for name, spec, episodes, frames in (
         ("stacked", {"augmentation": {"copies": 2, "episodes": "2"}}, 6, 338),
@@ -160,7 +160,7 @@ def test_lerobots_last_loader_of_v21_reads_what_each_mode_makes(in_chunks: Path,
     all_open_in_lerobot(made)
 
 
-def test_a_shard_that_is_stopped_goes_on_with_the_same_bytes(in_chunks: Path, tmp_path: Path) -> None:
+def test_interrupted_shard_resumes_with_same_bytes(in_chunks: Path, tmp_path: Path) -> None:
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     spec = {"augmentation": {"copies": 2, "episodes": "1,2"}}
     run_of(tmp_path / "job-whole", in_chunks, whole, **spec).run_all(1)
@@ -176,7 +176,7 @@ def test_a_shard_that_is_stopped_goes_on_with_the_same_bytes(in_chunks: Path, tm
     assert file_hashes(stopped) == file_hashes(whole)
 
 
-def test_rows_that_were_tampered_with_are_not_published(in_chunks: Path, tmp_path: Path) -> None:
+def test_tampered_rows_are_not_published(in_chunks: Path, tmp_path: Path) -> None:
     run = run_of(tmp_path / "job", in_chunks, tmp_path / "result", augmentation={"copies": 1, "episodes": "2"})
     run.run(PhaseName.RESOLVE)
     run.run_shards(1)
@@ -191,7 +191,7 @@ def test_rows_that_were_tampered_with_are_not_published(in_chunks: Path, tmp_pat
     assert caught.value.reason is FailureReason.INTEGRITY_CHECK_FAILED
 
 
-def test_a_dataset_without_its_file_of_statistics(tmp_path: Path) -> None:
+def test_missing_statistics_file_is_reported(tmp_path: Path) -> None:
     source = variant(tmp_path / "source")
     (source / "meta/episodes_stats.jsonl").unlink()
     with pytest.raises(WorkerFailure, match=r"meta/episodes_stats\.jsonl") as caught:

@@ -56,7 +56,7 @@ def refusal(run: LocalRun, phase: PhaseName, **where: Any) -> WorkerFailure:
     return caught.value
 
 
-def test_result_of_a_private_dataset_is_private(hub: Hub, submit: Submit, names: tuple[str, str]) -> None:
+def test_result_of_private_dataset_is_private(hub: Hub, submit: Submit, names: tuple[str, str]) -> None:
     source, result = names
     show(hub, source, private=True)
     run = submit(job(source, result))
@@ -70,14 +70,14 @@ def test_result_of_a_private_dataset_is_private(hub: Hub, submit: Submit, names:
 
 
 @pytest.mark.parametrize("gated", ["auto", "manual"])
-def test_result_of_a_gated_dataset_is_private(hub: Hub, submit: Submit, names: tuple[str, str], gated: str) -> None:
+def test_result_of_gated_dataset_is_private(hub: Hub, submit: Submit, names: tuple[str, str], gated: str) -> None:
     source, result = names
     show(hub, source, private=False, gated=gated)
     submit(job(source, result)).run(PhaseName.RESOLVE)
     assert hub.api.dataset_info(result).private is True
 
 
-def test_result_of_a_public_dataset_is_public(hub: Hub, submit: Submit, names: tuple[str, str]) -> None:
+def test_result_of_public_dataset_is_public(hub: Hub, submit: Submit, names: tuple[str, str]) -> None:
     source, result = names
     run = submit(job(source, result))
     run.run_all()
@@ -85,16 +85,14 @@ def test_result_of_a_public_dataset_is_public(hub: Hub, submit: Submit, names: t
     assert opened_events(run, PhaseName.PUBLISH) == [], "nothing was opened: the source is public too"
 
 
-def test_result_of_a_folder_is_private(hub: Hub, submit: Submit, names: tuple[str, str], tmp_path: Path) -> None:
+def test_result_of_folder_is_private(hub: Hub, submit: Submit, names: tuple[str, str], tmp_path: Path) -> None:
     _, result = names
     folder = Path(shutil.copytree(FIXTURES / "pusht_v30", tmp_path / "volume"))
     submit(job("unused/unused", result)).with_settings(source_folder=folder).run(PhaseName.RESOLVE)
     assert hub.api.dataset_info(result).private is True
 
 
-def test_a_private_source_becomes_public_if_the_job_says_so_and_events_say_so_too(
-    hub: Hub, submit: Submit, names: tuple[str, str]
-) -> None:
+def test_private_source_becomes_public_on_request_with_event(hub: Hub, submit: Submit, names: tuple[str, str]) -> None:
     source, result = names
     show(hub, source, private=True)
     run = submit(job(source, result, private=False))
@@ -107,9 +105,7 @@ def test_a_private_source_becomes_public_if_the_job_says_so_and_events_say_so_to
     assert opened_events(run, PhaseName.PUBLISH) == [sentence]
 
 
-def test_a_private_source_is_not_published_to_a_dataset_that_is_public_already(
-    hub: Hub, submit: Submit, names: tuple[str, str]
-) -> None:
+def test_private_source_is_not_published_to_public_dataset(hub: Hub, submit: Submit, names: tuple[str, str]) -> None:
     source, result = names
     show(hub, source, private=True)
     hub.api.create_repo(result, repo_type="dataset", private=False)
@@ -121,9 +117,7 @@ def test_a_private_source_is_not_published_to_a_dataset_that_is_public_already(
     submit(job(source, result, private=False)).run(PhaseName.RESOLVE)
 
 
-def test_a_job_that_asks_for_private_does_not_publish_to_a_public_dataset(
-    hub: Hub, submit: Submit, names: tuple[str, str]
-) -> None:
+def test_private_output_is_not_published_to_public_dataset(hub: Hub, submit: Submit, names: tuple[str, str]) -> None:
     source, result = names
     hub.api.create_repo(result, repo_type="dataset", private=False)
     assert (
@@ -132,7 +126,7 @@ def test_a_job_that_asks_for_private_does_not_publish_to_a_public_dataset(
     )
 
 
-def test_a_dataset_that_is_its_own_result_keeps_its_readers(hub: Hub, submit: Submit, names: tuple[str, str]) -> None:
+def test_in_place_result_keeps_visibility(hub: Hub, submit: Submit, names: tuple[str, str]) -> None:
     source, _ = names
     show(hub, source, private=True)
     submit(job(source, source)).run_all()
@@ -140,7 +134,7 @@ def test_a_dataset_that_is_its_own_result_keeps_its_readers(hub: Hub, submit: Su
 
 
 @pytest.mark.parametrize("change", ["source is hidden", "result is shown"])
-def test_what_changed_while_the_result_was_made_is_seen_before_it_is_published(
+def test_visibility_change_during_job_is_noticed_before_publish(
     hub: Hub, submit: Submit, names: tuple[str, str], change: str
 ) -> None:
     source, result = names

@@ -32,12 +32,12 @@ def shards(request: pytest.FixtureRequest) -> int:
     return int(request.param)
 
 
-def test_the_result_holds_the_originals_and_copies_that_differ_in_pixels_only(results: Results, shards: int) -> None:
+def test_result_contains_originals_and_copies_that_differ_in_pixels_only(results: Results, shards: int) -> None:
     _, folder = results[shards]
     check_result(folder, SOURCE, 2)
 
 
-def test_the_files_of_the_originals_are_the_same_bytes(results: Results, shards: int) -> None:
+def test_original_files_are_unchanged(results: Results, shards: int) -> None:
     found, expected = file_hashes(results[shards][1]), file_hashes(SOURCE)
     rewritten = {"meta/info.json", "meta/stats.json"}
     assert {path: found.get(path) for path in expected if path not in rewritten} == {
@@ -50,16 +50,14 @@ def test_only_totals_change_in_info(results: Results, shards: int) -> None:
     assert info(results[shards][1]) == info(SOURCE) | totals
 
 
-def test_it_was_one_commit_on_top_of_the_first_and_the_tag_points_at_it(
-    hub: Hub, results: Results, shards: int
-) -> None:
+def test_result_is_one_tagged_commit(hub: Hub, results: Results, shards: int) -> None:
     commits = hub.api.list_repo_commits(f"lab/by-{shards}", repo_type="dataset")
     assert len(commits) == 2
     assert UID in commits[0].title
     assert hub.head(f"lab/by-{shards}", "v3.0") == hub.head(f"lab/by-{shards}") == commits[0].commit_id
 
 
-def test_the_number_of_shards_changes_no_pixel_and_no_number(
+def test_number_of_shards_does_not_change_pixels_or_statistics(
     results: Results,
 ) -> None:
     one, three = results[1][1], results[3][1]
@@ -72,7 +70,7 @@ def test_the_number_of_shards_changes_no_pixel_and_no_number(
     assert episodes(one).select(ours).equals(episodes(three).select(ours))
 
 
-def test_the_status_tells_the_story(results: Results, shards: int) -> None:
+def test_status_reports_phases_and_events(results: Results, shards: int) -> None:
     run, _ = results[shards]
     status = run.job.status
     assert status.source is not None
@@ -90,13 +88,13 @@ def test_the_status_tells_the_story(results: Results, shards: int) -> None:
         assert [event.status for event in status.phase(phase).events][-1] == "completed"
 
 
-def test_no_token_is_written_anywhere(results: Results, shards: int) -> None:
+def test_token_is_written_nowhere(results: Results, shards: int) -> None:
     run, folder = results[shards]
     for path in [*run.folder.rglob("*.json"), *folder.rglob("*.json"), folder / "README.md"]:
         assert WRITE not in path.read_text()
 
 
-def test_cameras_and_episodes_that_are_not_selected_are_referenced_untouched(
+def test_unselected_cameras_and_episodes_are_referenced_unchanged(
     hub: Hub, submit: Callable[..., LocalRun], tmp_path: Path
 ) -> None:
     source = with_three_cameras(SOURCE, tmp_path / "three-cameras")
@@ -116,7 +114,7 @@ def test_cameras_and_episodes_that_are_not_selected_are_referenced_untouched(
     assert len(list((folder / "videos" / DEPTH).rglob("*.mp4"))) == 1
 
 
-def test_another_codec_is_written_down_in_info(hub: Hub, submit: Callable[..., LocalRun], tmp_path: Path) -> None:
+def test_codec_is_recorded_in_info(hub: Hub, submit: Callable[..., LocalRun], tmp_path: Path) -> None:
     output = {"hub": {"repoID": "lab/as-h264"}, "video": {"codec": "h264", "crf": 30}}
     submit(spec_of(SAMPLE, episodes="4", copies=1) | {"output": output}).run_all(1)
     folder = hub.download("lab/as-h264", tmp_path / "result")
@@ -124,7 +122,7 @@ def test_another_codec_is_written_down_in_info(hub: Hub, submit: Callable[..., L
     assert (feature["video.codec"], feature["video.crf"], feature["video.fps"]) == ("h264", 30, 10)
 
 
-def test_publishing_over_the_source_keeps_the_previous_revision_under_a_tag(
+def test_publish_over_source_keeps_previous_revision_under_tag(
     hub: Hub, submit: Callable[..., LocalRun], tmp_path: Path
 ) -> None:
     before = hub.publish("lab/grows", SOURCE)
@@ -136,7 +134,7 @@ def test_publishing_over_the_source_keeps_the_previous_revision_under_a_tag(
     check_result(hub.download("lab/grows", tmp_path / "result"), SOURCE, 1)
 
 
-def test_the_source_moving_on_stops_a_job_that_would_replace_it(hub: Hub, submit: Callable[..., LocalRun]) -> None:
+def test_changed_source_fails_job_that_would_replace_it(hub: Hub, submit: Callable[..., LocalRun]) -> None:
     hub.publish("lab/moves", SOURCE)
     run = submit(spec_of("lab/moves", copies=1, episodes="4") | {"output": {"hub": {"repoID": "lab/moves"}}})
     run.run(PhaseName.RESOLVE)
@@ -150,9 +148,7 @@ def test_the_source_moving_on_stops_a_job_that_would_replace_it(hub: Hub, submit
     assert hub.head("lab/moves") == head
 
 
-def test_a_hub_that_does_not_track_videos_gets_the_rules_in_the_same_commit(
-    hub: Hub, submit: Callable[..., LocalRun], tmp_path: Path
-) -> None:
+def test_missing_lfs_rules_are_added_in_same_commit(hub: Hub, submit: Callable[..., LocalRun], tmp_path: Path) -> None:
     name = "lab/no-rules"
     hub.api.create_repo(name, repo_type="dataset")
     hub.api.upload_file(repo_id=name, repo_type="dataset", path_or_fileobj=b"# none\n", path_in_repo=".gitattributes")

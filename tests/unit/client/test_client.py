@@ -99,7 +99,7 @@ def is_now(state: str) -> tuple[str, str, dict[str, Any]]:
     return "status", f"now-{state}", {**JOB, "status": state}
 
 
-def test_a_job_is_submitted_with_its_key_and_made_once_when_the_answer_is_lost(run: Run) -> None:
+def test_submit_creates_one_job_if_response_is_lost(run: Run) -> None:
     made = {"job_id": JOB_ID, "status": "queued", "message": None}
     gateway = ScriptedGateway(httpx.ReadError("cut"), reply(503, {"detail": "away"}), reply(200, made))
     submitted = run(gateway, "submit", project_id=UUID(JOB_ID), dataset_id="lerobot/pusht", augment_copies=2)
@@ -114,7 +114,7 @@ def test_a_job_is_submitted_with_its_key_and_made_once_when_the_answer_is_lost(r
         }
 
 
-def test_a_gateway_that_stays_away_is_an_error_in_the_end(run: Run) -> None:
+def test_unavailable_gateway_raises_after_retries(run: Run) -> None:
     gateway = ScriptedGateway(*[httpx.ConnectError("refused")] * calls.TRIES)
     with pytest.raises(GatewayUnavailable, match="does not answer"):
         run(gateway, "get", JOB_ID)
@@ -123,7 +123,7 @@ def test_a_gateway_that_stays_away_is_an_error_in_the_end(run: Run) -> None:
         run(gateway, "get", JOB_ID)
 
 
-def test_a_retry_is_not_sent_twice(run: Run) -> None:
+def test_retry_request_is_not_repeated(run: Run) -> None:
     gateway = ScriptedGateway(reply(503, {"detail": "away"}))
     with pytest.raises(GatewayUnavailable):
         run(gateway, "retry", JOB_ID)
@@ -132,25 +132,25 @@ def test_a_retry_is_not_sent_twice(run: Run) -> None:
 @pytest.mark.parametrize(
     ("status", "kind"), [(401, Unauthorized), (404, NotFound), (409, Conflict), (400, InvalidRequest), (418, ApiError)]
 )
-def test_an_error_is_the_gateways_own_sentence(run: Run, status: int, kind: type[ApiError]) -> None:
+def test_error_quotes_gateway(run: Run, status: int, kind: type[ApiError]) -> None:
     answer = reply(status, {"detail": "the cause: the fix"}, **{"x-request-id": "r-1"})
     with pytest.raises(kind, match="the cause: the fix") as error:
         run(ScriptedGateway(answer), "get", JOB_ID)
     assert (error.value.status, error.value.request_id) == (status, "r-1")
 
 
-def test_every_bad_field_is_told(run: Run) -> None:
+def test_every_invalid_field_is_reported(run: Run) -> None:
     fields = [{"loc": ["body", name], "msg": f"{name} is wrong", "type": "t"} for name in ("a", "b")]
     with pytest.raises(InvalidRequest, match="a is wrong; b is wrong"):
         run(ScriptedGateway(reply(422, {"detail": fields})), "submit", dataset_id="x")
 
 
-def test_an_answer_of_a_proxy_is_quoted(run: Run) -> None:
+def test_response_of_proxy_is_quoted(run: Run) -> None:
     with pytest.raises(ApiError, match="HTTP 500: <html>"):
         run(ScriptedGateway(httpx.Response(500, text="<html>")), "get", JOB_ID)
 
 
-def test_a_list_goes_through_all_pages(run: Run) -> None:
+def test_list_reads_all_pages(run: Run) -> None:
     pages = [
         reply(200, {"jobs": [{**JOB, "status": "queued"}] * 2, "total": 3, "next_cursor": "c"}),
         reply(200, {"jobs": [{**JOB, "status": "running"}], "total": 3, "next_cursor": None}),
@@ -160,7 +160,7 @@ def test_a_list_goes_through_all_pages(run: Run) -> None:
     assert dict(gateway.requests[1].url.params.multi_items()) == {"status": "running", "cursor": "c"}
 
 
-def test_events_go_on_after_a_break_from_the_last_that_was_seen(run: Run) -> None:
+def test_events_resume_after_last_received_one(run: Run) -> None:
     gateway = ScriptedGateway(
         stream(is_now("running"), happened("a")),
         httpx.ReadError("cut"),
@@ -172,18 +172,18 @@ def test_events_go_on_after_a_break_from_the_last_that_was_seen(run: Run) -> Non
     assert [request.headers.get("last-event-id") for request in gateway.requests] == [None, *["after-a"] * 3]
 
 
-def test_a_stream_that_cannot_be_had_is_an_error(run: Run) -> None:
+def test_unavailable_stream_raises(run: Run) -> None:
     with pytest.raises(NotFound):
         run(ScriptedGateway(reply(404, {"detail": "no such job"})), "events", JOB_ID)
     with pytest.raises(GatewayUnavailable, match="broke off"):
         run(ScriptedGateway(*[httpx.ConnectError("refused")] * calls.TRIES), "events", JOB_ID)
 
 
-def test_an_ended_stream_that_was_seen_whole_is_empty(run: Run) -> None:
+def test_fully_received_stream_is_empty(run: Run) -> None:
     assert run(ScriptedGateway(httpx.Response(204)), "events", JOB_ID, last_id="now-completed") == []
 
 
-def test_waiting_shows_progress_and_ends_with_the_job(run: Run) -> None:
+def test_wait_shows_progress_and_ends_with_job(run: Run) -> None:
     seen: list[str] = []
     gateway = ScriptedGateway(stream(is_now("running"), is_now("completed")), reply(200, STATUS))
     job = run(gateway, "wait", JOB_ID, progress=lambda job: seen.append(job.status))
@@ -191,13 +191,13 @@ def test_waiting_shows_progress_and_ends_with_the_job(run: Run) -> None:
     assert (job.status, job.augmented_dataset_id) == ("completed", "me/out")
 
 
-def test_waiting_with_a_bar_works_without_a_terminal(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wait_with_progress_bar_works_without_terminal(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     gateway = ScriptedGateway(stream(is_now("completed")), reply(200, STATUS))
     assert run(gateway, "wait", JOB_ID, progress=True).status == "completed"
     assert capsys.readouterr().out == "", "it is on stderr"
 
 
-def test_a_job_that_is_deleted_is_waited_for_no_more(run: Run) -> None:
+def test_wait_ends_if_job_is_deleted(run: Run) -> None:
     with pytest.raises(NotFound, match="was deleted"):
         run(ScriptedGateway(stream(("removed", "r", {}))), "wait", JOB_ID)
 
@@ -209,13 +209,13 @@ def test_delete_and_outputs(run: Run) -> None:
     assert run(ScriptedGateway(reply(200, {"job_id": JOB_ID})), "outputs", JOB_ID).files == []
 
 
-def test_an_id_cannot_lead_to_another_path(run: Run) -> None:
+def test_id_cannot_change_request_path(run: Run) -> None:
     gateway = ScriptedGateway(reply(200, STATUS))
     run(gateway, "get", "../x?y")
     assert gateway.requests[0].url.raw_path == b"/v1/augmentation/..%2Fx%3Fy"
 
 
-def test_without_an_address_or_a_key_it_says_which_variable_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_address_or_key_names_variable_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AUGMENTATION_URL", raising=False)
     with pytest.raises(ApiError, match="AUGMENTATION_URL is not set"):
         Client(key="k")
@@ -225,7 +225,7 @@ def test_without_an_address_or_a_key_it_says_which_variable_to_set(monkeypatch: 
         AsyncClient()
 
 
-def test_a_reader_takes_no_notice_of_what_it_does_not_know() -> None:
+def test_unknown_stream_lines_are_ignored() -> None:
     reader = EventReader()
     for line in ("event: invented", "id: 9", "data: {}", "", ": comment", "", "retry: 5", ""):
         assert reader.take(line) is None

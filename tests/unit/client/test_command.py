@@ -39,7 +39,7 @@ def body(gateway: ScriptedGateway) -> dict[str, Any]:
     return sent
 
 
-def test_submit_puts_file_options_and_settings_together(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_submit_merges_file_options_and_settings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     request = tmp_path / "request.yaml"
     request.write_text("project_id: p\ndataset_id: a/b\naugment_copies: 1\n")
     gateway = ScriptedGateway(reply(201, MADE))
@@ -55,7 +55,7 @@ def test_submit_puts_file_options_and_settings_together(tmp_path: Path, capsys: 
     assert JOB_ID in capsys.readouterr().out
 
 
-def test_submit_reads_a_request_from_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_submit_reads_request_from_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO('{"dataset_id": "a/b"}'))
     gateway = ScriptedGateway(reply(201, MADE))
     assert run(gateway, "submit", "-f", "-") == 0
@@ -63,7 +63,7 @@ def test_submit_reads_a_request_from_stdin(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize(("state", "status"), [("completed", 0), ("failed", 1)])
-def test_submit_can_wait_and_tells_how_it_ended(state: str, status: int) -> None:
+def test_submit_with_wait_reports_final_state(state: str, status: int) -> None:
     gateway = ScriptedGateway(reply(201, MADE), stream(is_now(state)), reply(200, {**STATUS, "status": state}))
     assert run(gateway, "submit", "--dataset", "a/b", "--wait") == status
 
@@ -75,7 +75,7 @@ def test_submit_can_wait_and_tells_how_it_ended(state: str, status: int) -> None
         (["submit", "-f", "/nowhere.yaml"], "No such file"),
     ],
 )
-def test_a_mistake_is_told_and_nothing_is_sent(
+def test_usage_error_is_reported_and_nothing_is_sent(
     arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     gateway = ScriptedGateway()
@@ -84,7 +84,7 @@ def test_a_mistake_is_told_and_nothing_is_sent(
     assert gateway.requests == []
 
 
-def test_list_is_a_table_or_data(capsys: pytest.CaptureFixture[str]) -> None:
+def test_list_prints_table_or_json(capsys: pytest.CaptureFixture[str]) -> None:
     jobs = [{**JOB, "status": "running", "percent": 40, "dataset_id": "a/b", "node": "gpu-1"}]
 
     def listed(*arguments: str) -> str:
@@ -99,7 +99,7 @@ def test_list_is_a_table_or_data(capsys: pytest.CaptureFixture[str]) -> None:
     assert yaml.safe_load(listed("-o", "yaml"))[0]["percent"] == 40
 
 
-def test_list_asks_for_what_was_named(capsys: pytest.CaptureFixture[str]) -> None:
+def test_list_sends_filters(capsys: pytest.CaptureFixture[str]) -> None:
     gateway = ScriptedGateway(reply(200, {"jobs": [], "total": 0}))
     assert run(gateway, "list", "--status", "failed", "--status", "running", "--name", "x", "--limit", "5") == 0
     assert gateway.requests[0].url.params.multi_items() == [
@@ -110,13 +110,13 @@ def test_list_asks_for_what_was_named(capsys: pytest.CaptureFixture[str]) -> Non
     ]
 
 
-def test_logs_tell_what_happens_and_how_it_ended(capsys: pytest.CaptureFixture[str]) -> None:
+def test_logs_print_events_and_final_state(capsys: pytest.CaptureFixture[str]) -> None:
     gateway = ScriptedGateway(stream(is_now("running"), happened("a"), is_now("failed")))
     assert run(gateway, "logs", JOB_ID) == 1
     assert capsys.readouterr().out.splitlines() == ["2026-11-20T10:00:00Z augment progress", "failed"]
 
 
-def test_watch_tells_progress_on_stderr_and_the_job_on_stdout(capsys: pytest.CaptureFixture[str]) -> None:
+def test_watch_prints_progress_to_stderr_and_job_to_stdout(capsys: pytest.CaptureFixture[str]) -> None:
     gateway = ScriptedGateway(stream(is_now("running"), is_now("completed")), reply(200, STATUS))
     assert run(gateway, "watch", JOB_ID, "-o", "json") == 0
     printed = capsys.readouterr()
@@ -136,6 +136,6 @@ def test_cancel_retry_get_and_delete(capsys: pytest.CaptureFixture[str]) -> None
     assert "dataset:   me/out" in text
 
 
-def test_an_error_of_the_gateway_is_its_sentence_and_status_2(capsys: pytest.CaptureFixture[str]) -> None:
+def test_error_of_gateway_is_printed_with_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(ScriptedGateway(reply(404, {"detail": "There is no augmentation job x."})), "get", "x") == 2
     assert capsys.readouterr().err == "augmentation: There is no augmentation job x.\n"

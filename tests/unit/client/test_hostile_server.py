@@ -46,7 +46,7 @@ def attacked(document: Any) -> Any:
 
 @pytest.mark.parametrize("output", ["table", "json", "yaml"])
 @pytest.mark.parametrize("command", ["get", "list", "cancel", "watch"])
-def test_no_text_of_the_server_steers_a_terminal(capsys: pytest.CaptureFixture[str], command: str, output: str) -> None:
+def test_text_of_server_cannot_control_terminal(capsys: pytest.CaptureFixture[str], command: str, output: str) -> None:
     job = {**attacked(JOB), "status": "running"}
     answers = {
         "get": [reply(200, attacked(STATUS))],
@@ -60,7 +60,7 @@ def test_no_text_of_the_server_steers_a_terminal(capsys: pytest.CaptureFixture[s
     assert not any(line.startswith("2026-01-01") for line in shown.splitlines())
 
 
-def test_the_log_of_a_job_cannot_be_forged(capsys: pytest.CaptureFixture[str]) -> None:
+def test_job_log_lines_cannot_be_forged(capsys: pytest.CaptureFixture[str]) -> None:
     kind, name, event = happened("a")
     answers = [stream((kind, name, {**event, "message": ATTACK, "error": ATTACK}), is_now("completed"))]
     first, *_ = printed(capsys, answers, "logs", JOB_ID).splitlines()
@@ -74,7 +74,7 @@ def test_the_log_of_a_job_cannot_be_forged(capsys: pytest.CaptureFixture[str]) -
         lambda request: httpx.Response(403, json={"detail": ATTACK}, request=request),
     ],
 )
-def test_an_error_is_shown_on_one_line_without_the_key(capsys: pytest.CaptureFixture[str], answer: Any) -> None:
+def test_error_is_shown_on_one_line_without_key(capsys: pytest.CaptureFixture[str], answer: Any) -> None:
     def make_client(url: str | None, key: str | None) -> Client:
         return Client("http://gateway", KEY, transport=httpx.MockTransport(answer))
 
@@ -95,23 +95,21 @@ def test_an_error_is_shown_on_one_line_without_the_key(capsys: pytest.CaptureFix
         httpx.TooManyRedirects(KEY),
     ],
 )
-def test_an_error_of_the_http_library_is_told_in_our_own_words(
-    capsys: pytest.CaptureFixture[str], error: Exception
-) -> None:
+def test_error_of_http_library_is_reported_in_own_words(capsys: pytest.CaptureFixture[str], error: Exception) -> None:
     shown = printed(capsys, [error] * TRIES, "get", JOB_ID)
     assert shown.startswith("augmentation: ")
     assert "Zq7RvX2m" not in shown
 
 
 @pytest.mark.parametrize("key", ["aug_Zq7RvX2mWc\naug_other", "Zq7RvX2mWc prüfung", "Zq7RvX2m\x00Wc", "é" * 20])
-def test_a_key_that_is_none_is_refused_unsent_and_unseen(key: str) -> None:
+def test_malformed_key_is_rejected_without_sending_or_showing_it(key: str) -> None:
     with pytest.raises(ApiError) as caught:
         Client("http://gateway", key)
     assert "AUGMENTATION_KEY" in str(caught.value)
     assert "Zq7RvX2m" not in json.dumps([str(caught.value), repr(caught.value)])
 
 
-def test_the_address_is_shown_without_its_password() -> None:
+def test_address_is_shown_without_its_password() -> None:
     transport = httpx.MockTransport(ScriptedGateway(*[httpx.ConnectError("no")] * TRIES).answer)
     with pytest.raises(ApiError, match="http://gateway:81 does not answer") as caught:
         Client("http://user:Zq7RvX2mWc@gateway:81/", KEY, transport=transport).get(JOB_ID)

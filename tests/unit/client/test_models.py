@@ -28,9 +28,7 @@ from augmentation_gateway.dialects.native import documents, status, summary
         (models.StreamedEvent, summary.StreamedEvent),
     ],
 )
-def test_a_model_has_the_fields_of_the_answer_and_its_required_ones(
-    mine: type[BaseModel], theirs: type[BaseModel]
-) -> None:
+def test_model_has_fields_and_required_fields_of_response(mine: type[BaseModel], theirs: type[BaseModel]) -> None:
     assert list(mine.model_fields) == list(theirs.model_fields)
     required = {name: field.is_required() for name, field in theirs.model_fields.items()}
     assert {name: field.is_required() for name, field in mine.model_fields.items()} == required

@@ -51,60 +51,60 @@ def tag(root: Path) -> str:
     return content_tag(root, context_files(root, ["api"]), ["base"])
 
 
-def test_the_sources_are_read_off_the_dockerfile() -> None:
+def test_sources_are_read_from_dockerfile() -> None:
     assert copied_sources(DOCKERFILE) == ["constraints.txt", "pyproject.toml", "api", "worker/augmentation_worker"]
 
 
-def test_what_is_only_mounted_is_told_apart() -> None:
+def test_mounted_sources_are_listed_separately() -> None:
     assert bound_sources(DOCKERFILE) == ["constraints.txt"]
 
 
-def test_every_stage_gets_the_cache_key_and_nothing_else_changes() -> None:
+def test_cache_key_is_added_to_every_stage_and_nothing_else_changes() -> None:
     keyed = with_cache_key(DOCKERFILE, "abc")
     assert keyed.count("ARG DEVCLUSTER_INPUTS=abc") == 2
     assert "FROM ${BASE_IMAGE} AS build\nARG DEVCLUSTER_INPUTS=abc\nRUN" in keyed
     assert keyed.replace("\nARG DEVCLUSTER_INPUTS=abc", "") == DOCKERFILE
 
 
-def test_a_cache_mount_goes_and_the_other_mounts_stay() -> None:
+def test_cache_mount_is_removed_and_other_mounts_stay() -> None:
     plain = without_cache_mount(DOCKERFILE, "/var/cache/uv")
     assert "type=cache" not in plain
     assert "RUN --mount=type=bind,source=constraints.txt,target=/c \\\n    pip" in plain
     assert without_cache_mount(DOCKERFILE, "/elsewhere") == DOCKERFILE
 
 
-def test_a_cache_mount_on_a_line_of_its_own_goes_with_its_line() -> None:
+def test_cache_mount_on_separate_line_is_removed_with_its_line() -> None:
     text = "RUN --mount=target=/var/cache/uv,type=cache \\\n    --mount=type=bind,source=a,target=/a \\\n    true\n"
     expected = "RUN --mount=type=bind,source=a,target=/a \\\n    true\n"
     assert without_cache_mount(text, "/var/cache/uv") == expected
 
 
-def test_ignored_files_and_other_folders_do_not_count(checkout: Path) -> None:
+def test_ignored_files_and_other_folders_do_not_change_tag(checkout: Path) -> None:
     before = tag(checkout)
     (checkout / "api" / "__pycache__" / "model.pyc").write_bytes(b"\1")
     (checkout / "other" / "file.py").write_text("y = 2\n")
     assert tag(checkout) == before
 
 
-def test_an_edit_that_is_not_committed_counts(checkout: Path) -> None:
+def test_uncommitted_edit_changes_tag(checkout: Path) -> None:
     before = tag(checkout)
     (checkout / "api" / "model.py").write_text("x = 2\n")
     assert tag(checkout) != before
 
 
-def test_a_file_that_git_does_not_know_yet_counts(checkout: Path) -> None:
+def test_untracked_file_changes_tag(checkout: Path) -> None:
     before = tag(checkout)
     (checkout / "api" / "new.py").touch()
     assert tag(checkout) != before
 
 
-def test_a_deleted_file_counts(checkout: Path) -> None:
+def test_deleted_file_changes_tag(checkout: Path) -> None:
     before = tag(checkout)
     (checkout / "api" / "model.py").unlink()
     assert tag(checkout) != before
 
 
-def test_an_execute_bit_counts_and_a_time_does_not(checkout: Path) -> None:
+def test_execute_bit_changes_tag_and_mtime_does_not(checkout: Path) -> None:
     before = tag(checkout)
     os.utime(checkout / "api" / "model.py", (0, 0))
     assert tag(checkout) == before
@@ -112,12 +112,12 @@ def test_an_execute_bit_counts_and_a_time_does_not(checkout: Path) -> None:
     assert tag(checkout) != before
 
 
-def test_another_base_is_another_tag(checkout: Path) -> None:
+def test_another_base_image_changes_tag(checkout: Path) -> None:
     files = context_files(checkout, ["api"])
     assert content_tag(checkout, files, ["base"]) != content_tag(checkout, files, ["other base"])
 
 
-def test_an_unpacked_archive_has_the_same_files_as_a_checkout(checkout: Path, tmp_path: Path) -> None:
+def test_unpacked_archive_has_same_files_as_checkout(checkout: Path, tmp_path: Path) -> None:
     known = context_files(checkout, ["api", ".gitignore"])
     checkout.rename(tmp_path / "archive")
     (tmp_path / "archive" / ".git").rename(tmp_path / "aside")
@@ -128,14 +128,14 @@ def test_an_unpacked_archive_has_the_same_files_as_a_checkout(checkout: Path, tm
     )
 
 
-def test_the_build_sees_the_hashed_files_and_no_others(checkout: Path, tmp_path: Path) -> None:
+def test_build_context_contains_only_hashed_files(checkout: Path, tmp_path: Path) -> None:
     target = tmp_path / "context"
     target.mkdir()
     copy_context(checkout, context_files(checkout, ["api"]), target)
     assert [path.relative_to(target) for path in target.rglob("*") if path.is_file()] == [Path("api/model.py")]
 
 
-def test_the_copy_has_the_same_modes_and_times_whatever_the_checkout_has(checkout: Path, tmp_path: Path) -> None:
+def test_build_context_has_fixed_modes_and_times(checkout: Path, tmp_path: Path) -> None:
     (checkout / "api" / "model.py").chmod(0o600)
     target = tmp_path / "context"
     target.mkdir()

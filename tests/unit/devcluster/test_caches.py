@@ -32,7 +32,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     return made
 
 
-def test_our_images_and_folders_go_and_other_images_stay(settings: Settings, tmp_path: Path) -> None:
+def test_own_images_and_folders_are_deleted_and_other_images_stay(settings: Settings, tmp_path: Path) -> None:
     remove_caches(settings)
     assert not settings.cache.exists()
     assert not settings.state.parent.exists()
@@ -40,7 +40,7 @@ def test_our_images_and_folders_go_and_other_images_stay(settings: Settings, tmp
     assert removed == ["rmi localhost/devcluster-node:1", "rmi localhost/devcluster/augmentation-worker:2"]
 
 
-def test_nothing_goes_while_another_cluster_is_on_record(settings: Settings) -> None:
+def test_nothing_is_deleted_while_another_cluster_is_recorded(settings: Settings) -> None:
     other = ClusterState(Provider.PODMAN, "node:1", 1, 2, 3, "10.0.0.1:3", "10.0.0.1:3", ready=True)
     write_state(settings.state.with_name("other"), other)
     with pytest.raises(DevclusterError, match="other uses them"):

@@ -28,13 +28,13 @@ def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedPro
     )
 
 
-def test_without_a_cluster_status_says_so_and_fails(bare: dict[str, str]) -> None:
+def test_status_without_cluster_reports_it_and_fails(bare: dict[str, str]) -> None:
     answer = run(bare, "status")
     assert (answer.returncode, answer.stderr) == (1, "")
     assert "none" in answer.stdout
 
 
-def test_without_a_cluster_env_names_the_command_that_makes_one(bare: dict[str, str]) -> None:
+def test_env_without_cluster_names_command_that_creates_one(bare: dict[str, str]) -> None:
     answer = run(bare, "env")
     assert answer.returncode == 1
     assert answer.stdout == ""
@@ -42,7 +42,7 @@ def test_without_a_cluster_env_names_the_command_that_makes_one(bare: dict[str, 
     assert "devcluster up" in answer.stderr
 
 
-def test_a_missing_requirement_is_one_sentence_and_status_2(bare: dict[str, str]) -> None:
+def test_missing_requirement_is_one_sentence_and_exit_code_2(bare: dict[str, str]) -> None:
     answer = run({**bare, "KIND_EXPERIMENTAL_PROVIDER": "docker"}, "up")
     assert answer.returncode == 2
     assert answer.stderr == (
@@ -50,18 +50,18 @@ def test_a_missing_requirement_is_one_sentence_and_status_2(bare: dict[str, str]
     )
 
 
-def test_an_existing_cluster_needs_a_kubeconfig(bare: dict[str, str]) -> None:
+def test_existing_cluster_requires_kubeconfig(bare: dict[str, str]) -> None:
     answer = run({**bare, "CLUSTER": "existing"}, "up")
     assert answer.returncode == 2
     assert "KUBECONFIG" in answer.stderr
     assert "Traceback" not in answer.stderr
 
 
-def test_an_existing_cluster_is_left_alone_by_down(bare: dict[str, str]) -> None:
+def test_down_leaves_existing_cluster_unchanged(bare: dict[str, str]) -> None:
     assert run({**bare, "CLUSTER": "existing"}, "down").returncode == 0
 
 
-def test_an_existing_cluster_needs_a_registry(bare: dict[str, str], tmp_path: Path) -> None:
+def test_existing_cluster_requires_registry(bare: dict[str, str], tmp_path: Path) -> None:
     kubeconfig = tmp_path / "config"
     kubeconfig.touch()
     answer = run({**bare, "CLUSTER": "existing", "KUBECONFIG": str(kubeconfig)}, "env")
@@ -69,7 +69,7 @@ def test_an_existing_cluster_needs_a_registry(bare: dict[str, str], tmp_path: Pa
     assert "REGISTRY=host:port/prefix" in answer.stderr
 
 
-def test_a_folder_that_cannot_be_written_is_named_without_a_traceback(bare: dict[str, str], tmp_path: Path) -> None:
+def test_read_only_folder_is_reported_without_traceback(bare: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     answer = run({**bare, "XDG_STATE_HOME": str(tmp_path / "file")}, "up")
     assert answer.returncode == 1
@@ -77,7 +77,7 @@ def test_a_folder_that_cannot_be_written_is_named_without_a_traceback(bare: dict
     assert "Traceback" not in answer.stderr
 
 
-def test_an_unknown_image_is_refused_before_anything_is_built(bare: dict[str, str]) -> None:
+def test_unknown_image_is_rejected_before_build(bare: dict[str, str]) -> None:
     answer = run(bare, "images", "planner")
     assert answer.returncode == 1
     assert "No image is called planner" in answer.stderr

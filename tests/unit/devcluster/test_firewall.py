@@ -20,7 +20,7 @@ COMMIT
 """
 
 
-def test_netavarks_rules_go_first_and_its_chains_after_them() -> None:
+def test_netavark_rules_are_deleted_before_its_chains() -> None:
     comment = ["-m", "comment", "--comment", "netavark firewall plugin rules"]
     assert deletions(SAVED) == [
         ["-t", "filter", "-D", "FORWARD", *comment, "-j", "NETAVARK_FORWARD"],
@@ -30,5 +30,5 @@ def test_netavarks_rules_go_first_and_its_chains_after_them() -> None:
     ]
 
 
-def test_without_netavark_nothing_is_touched() -> None:
+def test_nothing_is_deleted_without_netavark() -> None:
     assert deletions("*filter\n:INPUT DROP [0:0]\n-A INPUT -i lo -j ACCEPT\nCOMMIT\n") == []

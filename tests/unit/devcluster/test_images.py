@@ -13,27 +13,27 @@ from devcluster.packages import missing_packages
 from devcluster.registry import remove_unfinished_uploads, superseded_tags
 
 
-def test_all_images_are_built_where_none_is_named() -> None:
+def test_all_images_are_built_by_default() -> None:
     assert [image.name for image in choose_images([])] == [image.name for image in IMAGES]
 
 
-def test_the_order_is_ours_whatever_the_order_of_the_names() -> None:
+def test_build_order_is_independent_of_argument_order() -> None:
     assert [image.name for image in choose_images(["worker", "operator"])] == ["operator", "worker"]
 
 
-def test_an_unknown_image_is_refused_with_the_known_ones() -> None:
+def test_unknown_image_is_rejected_with_known_ones() -> None:
     with pytest.raises(DevclusterError, match=r"planner.*operator"):
         choose_images(["planner"])
 
 
-def test_building_one_image_keeps_the_references_of_the_others(tmp_path: Path) -> None:
+def test_building_one_image_keeps_references_of_others(tmp_path: Path) -> None:
     path = tmp_path / "state" / "images.json"
     write_references(path, {"operator": "r/operator@sha256:1", "worker": "r/worker@sha256:1"})
     write_references(path, {"worker": "r/worker@sha256:2"})
     assert read_references(path) == {"operator": "r/operator@sha256:1", "worker": "r/worker@sha256:2"}
 
 
-def test_a_build_gets_the_index_and_not_the_paths_of_this_machine() -> None:
+def test_build_uses_package_index_but_no_local_paths() -> None:
     listed = (
         "global.index-url='https://index.example/simple'\n"
         "global.find-links='/opt/wheels'\n"
@@ -45,34 +45,34 @@ def test_a_build_gets_the_index_and_not_the_paths_of_this_machine() -> None:
     assert settings == {"index-url": "https://index.example/simple", "timeout": "180", "trusted-host": "a b"}
 
 
-def test_the_environment_wins_over_pips_own_file() -> None:
+def test_environment_takes_precedence_over_pip_config_file() -> None:
     listed = "global.index-url='https://file.example'\n:env:.index-url='https://env.example'\n"
     assert parse_pip_settings(listed) == {"index-url": "https://env.example"}
 
 
-def test_pip_reads_several_values_on_lines_of_their_own() -> None:
+def test_pip_config_values_are_separated_by_newlines() -> None:
     assert "trusted-host = a\n    b\n" in pip_conf({"trusted-host": "a b"})
 
 
-def test_uv_is_told_what_pip_is_told() -> None:
+def test_uv_uses_same_indexes_as_pip() -> None:
     told = uv_toml({"index-url": "https://index.example", "extra-index-url": "https://one https://two"})
     assert 'index-url = "https://index.example"' in told
     assert 'extra-index-url = ["https://one", "https://two"]' in told
 
 
-def test_uvs_cache_is_where_uv_looks_for_it() -> None:
+def test_uv_cache_is_at_its_default_path() -> None:
     assert uv_cache({"UV_CACHE_DIR": "/wheels"}) == Path("/wheels")
     assert uv_cache({"XDG_CACHE_HOME": "/cache"}) == Path("/cache/uv")
     assert uv_cache({}) == Path.home() / ".cache" / "uv"
 
 
-def test_only_the_packages_of_absent_programs_are_installed() -> None:
+def test_only_packages_of_absent_programs_are_installed() -> None:
     wanted = {"podman": "podman", "iptables": "iptables", "ip6tables": "iptables"}
     assert missing_packages(wanted, ["podman", "iptables"]) == ["iptables"]
     assert missing_packages(wanted, wanted) == []
 
 
-def test_a_killed_builds_containers_are_told_from_other_peoples() -> None:
+def test_containers_of_killed_build_are_distinguished_from_others() -> None:
     listed = (
         "adb01af48eb9 devcluster-python-base-working-container\n"
         "e736439c94ea   490e29bd3527-working-container-1\n"
@@ -82,7 +82,7 @@ def test_a_killed_builds_containers_are_told_from_other_peoples() -> None:
     assert working_containers(listed) == ["adb01af48eb9", "e736439c94ea"]
 
 
-def test_what_a_killed_push_left_in_the_registry_goes(tmp_path: Path) -> None:
+def test_leftovers_of_killed_push_are_deleted_from_registry(tmp_path: Path) -> None:
     repository = tmp_path / "docker" / "registry" / "v2" / "repositories" / "team" / "augmentation-worker"
     for name in ("_uploads/0a/data", "_manifests/tags/1/current/link"):
         (repository / name).parent.mkdir(parents=True)
@@ -91,7 +91,7 @@ def test_what_a_killed_push_left_in_the_registry_goes(tmp_path: Path) -> None:
     assert [path.name for path in repository.rglob("*") if path.is_file()] == ["link"]
 
 
-def test_the_registry_keeps_the_newest_tags_of_each_image(tmp_path: Path) -> None:
+def test_registry_keeps_newest_tags_of_each_image(tmp_path: Path) -> None:
     repositories = tmp_path / "docker" / "registry" / "v2" / "repositories"
     for repository in ("augmentation-worker", "team/augmentation-gateway"):
         for age, name in enumerate(("new", "old", "older")):

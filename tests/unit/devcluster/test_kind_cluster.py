@@ -26,11 +26,11 @@ READY = ClusterState(
 WELL = Health(api=True, registry=True)
 
 
-def test_a_cluster_that_answers_is_left_alone() -> None:
+def test_healthy_cluster_is_kept() -> None:
     assert reason_to_create(READY, Provider.PODMAN, "node:1", WELL) is None
 
 
-def test_a_stopped_registry_alone_is_no_reason_to_make_the_cluster_anew() -> None:
+def test_stopped_registry_alone_does_not_recreate_cluster() -> None:
     assert reason_to_create(READY, Provider.PODMAN, "node:1", Health(api=True, registry=False)) is None
 
 
@@ -44,13 +44,13 @@ def test_a_stopped_registry_alone_is_no_reason_to_make_the_cluster_anew() -> Non
         (READY, Provider.PODMAN, "node:1", Health(api=False, registry=True), "does not answer"),
     ],
 )
-def test_every_other_state_is_a_reason_that_a_person_understands(
+def test_every_other_state_recreates_cluster_with_readable_reason(
     recorded: ClusterState | None, provider: Provider, image: str, health: Health, reason: str
 ) -> None:
     assert reason in (reason_to_create(recorded, provider, image, health) or "")
 
 
-def test_the_record_is_read_as_it_was_written(tmp_path: Path) -> None:
+def test_record_round_trips(tmp_path: Path) -> None:
     write_state(tmp_path / "new", READY)
     assert read_state(tmp_path / "new") == READY
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["cluster.json"]
@@ -59,40 +59,40 @@ def test_the_record_is_read_as_it_was_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", "{}", '{"provider": "lxc"}', dump_state(READY).replace("hub_port", "x")]
 )
-def test_a_record_of_another_version_counts_as_none(text: str) -> None:
+def test_record_of_another_version_is_ignored(text: str) -> None:
     assert parse_state(text) is None
 
 
-def test_there_is_no_record_where_there_is_no_folder(tmp_path: Path) -> None:
+def test_missing_folder_has_no_record(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert read_state(tmp_path / "absent") is None
     assert read_state(tmp_path / "file") is None
 
 
-def test_the_node_ports_are_reached_on_loopback_only() -> None:
+def test_node_ports_listen_on_loopback_only() -> None:
     config = json.loads(kind_config(Provider.PODMAN, 1234, 5678, Path("/state/certs.d")))
     mappings = config["nodes"][0]["extraPortMappings"]
     assert [(each["containerPort"], each["hostPort"]) for each in mappings] == [(30080, 1234), (30081, 5678)]
     assert {each["listenAddress"] for each in mappings} == {"127.0.0.1"}
 
 
-def test_the_folder_that_names_the_registry_is_mounted_read_only() -> None:
+def test_registry_config_folder_is_mounted_read_only() -> None:
     config = json.loads(kind_config(Provider.DOCKER, 1, 2, Path("/state/certs.d")))
     (mount,) = config["nodes"][0]["extraMounts"]
     assert mount == {"hostPath": "/state/certs.d", "containerPath": "/etc/containerd/certs.d", "readOnly": True}
     assert mount["containerPath"] in config["containerdConfigPatches"][0]
 
 
-def test_kinds_own_node_image_keeps_kinds_own_network() -> None:
+def test_default_node_image_keeps_kind_network() -> None:
     assert "networking" not in json.loads(kind_config(Provider.DOCKER, 1, 2, Path("/c")))
     assert json.loads(kind_config(Provider.PODMAN, 1, 2, Path("/c")))["networking"]["disableDefaultCNI"] is True
 
 
-def test_containerd_is_told_to_speak_plain_http() -> None:
+def test_containerd_uses_plain_http_for_registry() -> None:
     assert hosts_toml("10.0.0.1:5000").startswith('[host."http://10.0.0.1:5000"]')
 
 
-def test_the_ipv4_gateway_is_found_beside_an_ipv6_one() -> None:
+def test_ipv4_gateway_is_found_in_dual_stack_network() -> None:
     inspected = json.dumps([{"subnets": [{"gateway": "fc00::1"}, {"gateway": "10.89.0.1"}]}])
     assert parse_gateway(inspected) == "10.89.0.1"
 
@@ -100,11 +100,11 @@ def test_the_ipv4_gateway_is_found_beside_an_ipv6_one() -> None:
 @pytest.mark.parametrize(
     "inspected", ["", "[]", "[{}]", '[{"subnets": []}]', '[{"subnets": [{"gateway": "fc00::1"}]}]']
 )
-def test_a_network_without_an_ipv4_gateway_has_none(inspected: str) -> None:
+def test_network_without_ipv4_gateway_has_none(inspected: str) -> None:
     assert parse_gateway(inspected) is None
 
 
-def test_a_mount_is_found_by_its_folder_alone() -> None:
+def test_mount_is_found_by_its_folder() -> None:
     mounts = "tmpfs /run tmpfs rw 0 0\n/dev/vda /run/netns ext4 rw 0 0\n"
     assert is_mounted(Path("/run/netns"), mounts)
     assert not is_mounted(Path("/run/net"), mounts)

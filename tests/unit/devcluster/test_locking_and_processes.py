@@ -33,7 +33,7 @@ def waiter(lock: Path, seconds: float) -> subprocess.Popen[str]:
     )
 
 
-def test_a_second_command_waits_for_the_first_and_says_so(tmp_path: Path) -> None:
+def test_second_command_waits_for_lock_and_reports_it(tmp_path: Path) -> None:
     lock = tmp_path / "build.lock"
     with held(lock, "building"):
         second = waiter(lock, 0)
@@ -44,7 +44,7 @@ def test_a_second_command_waits_for_the_first_and_says_so(tmp_path: Path) -> Non
     assert answer == "got it\n"
 
 
-def test_a_killed_holder_leaves_the_lock_free(tmp_path: Path) -> None:
+def test_lock_of_killed_process_is_free(tmp_path: Path) -> None:
     lock = tmp_path / "build.lock"
     first = waiter(lock, 60)
     assert first.stdout is not None
@@ -56,7 +56,7 @@ def test_a_killed_holder_leaves_the_lock_free(tmp_path: Path) -> None:
         assert time.monotonic() - started < 5
 
 
-def test_a_failure_names_the_program_and_its_log(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_failure_names_program_and_log_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     log = tmp_path / "build.log"
     failing = [sys.executable, "-c", "print('the cause'); raise SystemExit(3)"]
     with pytest.raises(DevclusterError, match=r"status 3.*build\.log"):
@@ -65,7 +65,7 @@ def test_a_failure_names_the_program_and_its_log(tmp_path: Path, capsys: pytest.
     assert "the cause" in capsys.readouterr().err
 
 
-def test_both_outputs_go_to_the_log_and_the_newest_line_is_shown(tmp_path: Path) -> None:
+def test_stdout_and_stderr_are_logged_and_last_line_is_shown(tmp_path: Path) -> None:
     log = tmp_path / "logs" / "build.log"
     running = Step("a build", io.StringIO())
     run_logged([sys.executable, "-c", "import sys; print('one'); print('two', file=sys.stderr)"], log, running=running)
@@ -73,7 +73,7 @@ def test_both_outputs_go_to_the_log_and_the_newest_line_is_shown(tmp_path: Path)
     assert running.detail in ("one", "two")
 
 
-def test_an_interrupted_command_takes_what_it_started_with_it(tmp_path: Path) -> None:
+def test_interrupted_command_stops_its_child_processes(tmp_path: Path) -> None:
     script = """
 import signal, subprocess, sys
 from pathlib import Path
@@ -96,14 +96,14 @@ run_logged(["sh", "-c", "sleep 60 & echo $! > " + sys.argv[1] + "; wait"], Path(
         time.sleep(0.05)
 
 
-def test_a_question_to_an_absent_or_failing_program_has_no_answer() -> None:
+def test_query_of_missing_or_failing_program_returns_none() -> None:
     assert output_of(["no-such-program-anywhere"]) is None
     assert output_of([sys.executable, "-c", "raise SystemExit(1)"]) is None
     assert output_of([sys.executable, "-c", "import time; time.sleep(60)"], timeout=0.5) is None
     assert output_of([sys.executable, "-c", "print(' yes ')"]) == "yes"
 
 
-def test_a_step_ends_with_its_outcome_on_a_line_of_its_own() -> None:
+def test_outcome_of_step_is_on_its_own_line() -> None:
     stream = io.StringIO()
     with Step("make it", stream):
         pass
@@ -119,5 +119,5 @@ def test_a_step_ends_with_its_outcome_on_a_line_of_its_own() -> None:
     ("seconds", "text"),
     [(0.04, "0.0 s"), (9.94, "9.9 s"), (12.3, "12 s"), (59.4, "59 s"), (60, "1 min 00 s"), (485, "8 min 05 s")],
 )
-def test_elapsed_times_read_well(seconds: float, text: str) -> None:
+def test_elapsed_time_is_readable(seconds: float, text: str) -> None:
     assert elapsed(seconds) == text

@@ -25,25 +25,25 @@ CLUSTER = next(each for each in pins.TOOL_SETS if each.module == "cluster")
         ("example.com/cmd/vendor", "vendor"),
     ],
 )
-def test_a_binary_is_named_as_go_names_it(package: str, binary: str) -> None:
+def test_binary_has_name_that_go_gives_it(package: str, binary: str) -> None:
     assert binary_name(package) == binary
 
 
-def test_every_binary_belongs_to_one_set_only() -> None:
+def test_every_binary_belongs_to_one_set() -> None:
     binaries = [binary for each in pins.ALL_TOOL_SETS for binary in each.packages]
     assert len(binaries) == len(set(binaries))
 
 
-def test_what_integration_tests_start_is_compiled_first() -> None:
+def test_binaries_of_integration_tests_are_compiled_first() -> None:
     assert {"etcd", "kube-apiserver", "kube-controller-manager"} == set(pins.TOOL_SETS[0].packages)
 
 
-def test_a_cluster_is_whole_without_kueue() -> None:
+def test_cluster_is_complete_without_kueue() -> None:
     assert pins.KUEUE_TOOL_SET not in pins.TOOL_SETS
     assert pins.tool_set_of("kueue") is pins.KUEUE_TOOL_SET
 
 
-def test_a_changed_pin_is_another_entry(tmp_path: Path) -> None:
+def test_changed_pin_changes_cache_entry(tmp_path: Path) -> None:
     shutil.copytree(GO_MODULES, tmp_path, dirs_exist_ok=True)
     assert tool_set_key(CLUSTER, "amd64", tmp_path) == tool_set_key(CLUSTER, "amd64")
     go_mod = tmp_path / "cluster" / "go.mod"
@@ -51,7 +51,7 @@ def test_a_changed_pin_is_another_entry(tmp_path: Path) -> None:
     assert tool_set_key(CLUSTER, "amd64", tmp_path) != tool_set_key(CLUSTER, "amd64")
 
 
-def test_other_flags_and_other_processors_are_other_entries() -> None:
+def test_flags_and_architecture_change_cache_entry() -> None:
     keys = {
         tool_set_key(CLUSTER, "amd64"),
         tool_set_key(CLUSTER, "arm64"),
@@ -60,11 +60,11 @@ def test_other_flags_and_other_processors_are_other_entries() -> None:
     assert len(keys) == 3
 
 
-def test_the_boundary_between_two_parts_counts() -> None:
+def test_boundary_between_parts_changes_cache_entry() -> None:
     assert cache_key([b"ab", b"c"]) != cache_key([b"a", b"bc"])
 
 
-def test_a_cached_tool_is_answered_without_compiling(tmp_path: Path) -> None:
+def test_cached_tool_is_returned_without_compiling(tmp_path: Path) -> None:
     tool_set = pins.tool_set_of("kubectl")
     assert tool_set is not None
     folder = tool_set_folder(tool_set, tmp_path)
@@ -72,7 +72,7 @@ def test_a_cached_tool_is_answered_without_compiling(tmp_path: Path) -> None:
     assert tool_path("kubectl", tmp_path) == folder / "kubectl"
 
 
-def test_an_unknown_tool_is_refused_with_the_known_ones(tmp_path: Path) -> None:
+def test_unknown_tool_is_rejected_with_known_ones(tmp_path: Path) -> None:
     with pytest.raises(DevclusterError, match="kube-apiserver"):
         tool_path("minikube", tmp_path)
 
@@ -90,7 +90,7 @@ def test_an_unknown_tool_is_refused_with_the_known_ones(tmp_path: Path) -> None:
         ("github.com/containerd/containerd/v2", pins.CONTAINERD),
     ],
 )
-def test_the_stamped_versions_are_those_that_are_compiled(module: str, version: str) -> None:
+def test_stamped_versions_equal_compiled_versions(module: str, version: str) -> None:
     required = "\n".join(path.read_text() for path in GO_MODULES.glob("*/go.mod"))
     assert re.search(
         rf"^\s*(?:require\s+)?{re.escape(module)} {re.escape(version)}( // indirect)?$", required, re.MULTILINE
@@ -100,5 +100,5 @@ def test_the_stamped_versions_are_those_that_are_compiled(module: str, version: 
 @pytest.mark.parametrize(
     ("text", "version"), [("go1.26.8", (1, 26)), ("go1.27rc1", (1, 27)), ("devel", None), ("", None)]
 )
-def test_go_tells_its_version(text: str, version: tuple[int, int] | None) -> None:
+def test_go_version_is_parsed(text: str, version: tuple[int, int] | None) -> None:
     assert parse_go_version(text) == version

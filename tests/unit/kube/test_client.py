@@ -95,39 +95,39 @@ def line(kind: str, **body: Any) -> bytes:
     return json.dumps({"type": kind, "object": body}).encode() + b"\n"
 
 
-async def test_a_watch_gives_one_event_a_line(api: KubeApi, server: StandInServer) -> None:
+async def test_watch_yields_one_event_per_line(api: KubeApi, server: StandInServer) -> None:
     server.streams(line("ADDED", a=1) + line("MODIFIED", a=2))
     assert [(event["type"], event["object"]["a"]) for event in await watched(api)] == [("ADDED", 1), ("MODIFIED", 2)]
     assert server.query["watch"] == "true"
     assert server.query["resourceVersion"] == "7"
 
 
-async def test_an_event_may_arrive_in_pieces(api: KubeApi, server: StandInServer) -> None:
+async def test_event_can_span_chunks(api: KubeApi, server: StandInServer) -> None:
     text = line("ADDED", a=1)
     server.streams(text[:5], text[5:-1], text[-1:] + line("ADDED", a=2))
     assert [event["object"]["a"] for event in await watched(api)] == [1, 2]
 
 
-async def test_an_event_may_be_as_large_as_an_object_can_be(api: KubeApi, server: StandInServer) -> None:
+async def test_event_can_be_as_large_as_largest_object(api: KubeApi, server: StandInServer) -> None:
     # etcd takes objects of up to 1.5 MB; the status of a job with a thousand shards is a good part of that.
     server.streams(line("ADDED", text="x" * 1_500_000) + line("ADDED", text="y"))
     assert [len(event["object"]["text"]) for event in await watched(api)] == [1_500_000, 1]
 
 
-async def test_a_watch_that_breaks_off_within_an_event_is_unavailability(api: KubeApi, server: StandInServer) -> None:
+async def test_watch_broken_within_event_raises_unavailable(api: KubeApi, server: StandInServer) -> None:
     server.streams(line("ADDED", a=1) + b'{"type": "ADD')
     with pytest.raises(KubeUnavailable, match="in the middle of an event"):
         await watched(api)
 
 
-async def test_a_version_that_is_too_old_is_an_error_of_its_own(api: KubeApi, server: StandInServer) -> None:
+async def test_expired_resource_version_raises_its_own_error(api: KubeApi, server: StandInServer) -> None:
     server.streams(line("ERROR", code=410, reason="Expired", message="too old resource version"))
     with pytest.raises(KubeError) as caught:
         await watched(api)
     assert (caught.value.status, caught.value.reason) == (410, "Expired")
 
 
-async def test_an_error_keeps_the_servers_own_words(api: KubeApi, server: StandInServer) -> None:
+async def test_error_quotes_message_of_server(api: KubeApi, server: StandInServer) -> None:
     server.answers(404, {"kind": "Status", "reason": "NotFound", "message": 'augmentationjobs "a" not found'})
     with pytest.raises(KubeError) as caught:
         await api.get(Resource.AUGMENTATION_JOBS, "a", "robots")
@@ -136,7 +136,7 @@ async def test_an_error_keeps_the_servers_own_words(api: KubeApi, server: StandI
 
 
 @pytest.mark.parametrize("body", ["<html>Bad Gateway</html>", ["no", "object"], None])
-async def test_an_error_of_something_between_is_quoted(api: KubeApi, server: StandInServer, body: object) -> None:
+async def test_error_of_intermediate_proxy_is_quoted(api: KubeApi, server: StandInServer, body: object) -> None:
     server.answers(502, body)
     with pytest.raises(KubeError) as caught:
         await api.get(Resource.AUGMENTATION_JOBS, "a", "robots")
@@ -145,7 +145,7 @@ async def test_an_error_of_something_between_is_quoted(api: KubeApi, server: Sta
 
 
 @pytest.mark.parametrize(("status", "transient"), [(400, False), (403, False), (409, False), (422, False)])
-async def test_what_the_server_refuses_is_not_transient(
+async def test_rejection_by_server_is_not_transient(
     api: KubeApi, server: StandInServer, status: int, transient: bool
 ) -> None:
     server.answers(status, {})
@@ -154,14 +154,14 @@ async def test_what_the_server_refuses_is_not_transient(
     assert caught.value.is_transient is transient
 
 
-async def test_a_server_that_is_not_there_is_unavailability(tmp_path: Path) -> None:
+async def test_missing_server_raises_unavailable(tmp_path: Path) -> None:
     write_kubeconfig(tmp_path, 1)
     async with connect(str(tmp_path / "kubeconfig")) as api:
         with pytest.raises(KubeUnavailable):
             await api.get(Resource.AUGMENTATION_JOBS, "a", "robots")
 
 
-async def test_an_apply_names_its_field_manager_and_takes_its_fields(api: KubeApi, server: StandInServer) -> None:
+async def test_apply_sends_field_manager_and_force(api: KubeApi, server: StandInServer) -> None:
     await api.apply(
         Resource.AUGMENTATION_JOBS, "a", {"status": {}}, field_manager="me", namespace="robots", subresource="status"
     )
@@ -170,32 +170,32 @@ async def test_an_apply_names_its_field_manager_and_takes_its_fields(api: KubeAp
     assert server.content_type == "application/apply-patch+yaml"
 
 
-async def test_deleting_what_is_gone_already_is_fine(api: KubeApi, server: StandInServer) -> None:
+async def test_deleting_missing_object_succeeds(api: KubeApi, server: StandInServer) -> None:
     server.answers(404, {"reason": "NotFound"})
     await api.delete(Resource.JOBS, "a", "robots")
     assert server.body == {"propagationPolicy": "Background"}
 
 
-async def test_deleting_may_be_limited_to_one_object_of_that_name(api: KubeApi, server: StandInServer) -> None:
+async def test_delete_can_require_uid(api: KubeApi, server: StandInServer) -> None:
     await api.delete(Resource.AUGMENTATION_JOBS, "a", "robots", uid="1234")
     assert server.body == {"propagationPolicy": "Background", "preconditions": {"uid": "1234"}}
     await api.delete(Resource.AUGMENTATION_JOBS, "a", "robots", uid="1234", resource_version="7")
     assert server.body["preconditions"] == {"uid": "1234", "resourceVersion": "7"}
 
 
-async def test_deleting_what_was_replaced_by_another_of_that_name_is_fine(api: KubeApi, server: StandInServer) -> None:
+async def test_deleting_replaced_object_by_uid_succeeds(api: KubeApi, server: StandInServer) -> None:
     server.answers(409, {"reason": "Conflict"})
     await api.delete(Resource.AUGMENTATION_JOBS, "a", "robots", uid="1234")
     with pytest.raises(KubeError):
         await api.delete(Resource.AUGMENTATION_JOBS, "a", "robots")
 
 
-async def test_a_list_can_be_limited_by_fields(api: KubeApi, server: StandInServer) -> None:
+async def test_list_can_be_limited_by_field_selector(api: KubeApi, server: StandInServer) -> None:
     await api.list(Resource.EVENTS, "robots", field_selector="type=Warning")
     assert server.query == {"fieldSelector": "type=Warning"}
 
 
-async def test_a_long_list_is_read_a_page_at_a_time(api: KubeApi, server: StandInServer) -> None:
+async def test_long_list_is_read_in_pages(api: KubeApi, server: StandInServer) -> None:
     asked = []
 
     async def answer(request: web.Request) -> web.StreamResponse:
@@ -209,7 +209,7 @@ async def test_a_long_list_is_read_a_page_at_a_time(api: KubeApi, server: StandI
     assert asked == [{"limit": "1"}, {"limit": "1", "continue": "a/token=="}]
 
 
-async def test_the_environments_proxy_is_used_but_for_hosts_it_excepts(
+async def test_proxy_of_environment_is_used_except_for_no_proxy_hosts(
     server: StandInServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = json.loads((tmp_path / "kubeconfig").read_text())["clusters"][0]["cluster"]["server"]
@@ -226,9 +226,7 @@ async def test_the_environments_proxy_is_used_but_for_hosts_it_excepts(
             await api.get(Resource.NODES, "a")
 
 
-async def test_each_call_is_counted_by_what_it_does_also_one_that_is_refused(
-    server: StandInServer, tmp_path: Path
-) -> None:
+async def test_every_call_is_counted_by_verb_even_if_rejected(server: StandInServer, tmp_path: Path) -> None:
     calls: list[tuple[str, str]] = []
     async with connect(str(tmp_path / "kubeconfig"), lambda verb, resource: calls.append((verb, resource))) as api:
         await api.get(Resource.NODES, "a")
@@ -239,12 +237,12 @@ async def test_each_call_is_counted_by_what_it_does_also_one_that_is_refused(
     assert calls == [("get", "nodes"), ("apply", "augmentationjobs/status"), ("create", "jobs")]
 
 
-async def test_a_list_can_be_limited_by_labels(api: KubeApi, server: StandInServer) -> None:
+async def test_list_can_be_limited_by_label_selector(api: KubeApi, server: StandInServer) -> None:
     await api.list(Resource.PODS, "robots", "a=b")
     assert (server.path, server.query) == ("/api/v1/namespaces/robots/pods", {"labelSelector": "a=b"})
 
 
-def test_paths_are_those_of_the_api() -> None:
+def test_paths_follow_kubernetes_api() -> None:
     assert object_path(Resource.NODES, None, "node-a") == "/api/v1/nodes/node-a"
     assert object_path(Resource.JOBS, "robots") == "/apis/batch/v1/namespaces/robots/jobs"
     assert object_path(Resource.AUGMENTATION_JOBS) == "/apis/augmentation.dev/v1alpha1/augmentationjobs"

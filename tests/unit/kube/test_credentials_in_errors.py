@@ -60,7 +60,7 @@ def fragments(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("form", ECHOES)
-async def test_a_proxy_that_shows_the_request_is_quoted_without_its_token(api: KubeApi, form: str) -> None:
+async def test_proxy_response_with_request_is_quoted_without_token(api: KubeApi, form: str) -> None:
     with pytest.raises(KubeError) as caught:
         await api.get(Resource.PODS, form.replace(" ", "-"), "robots")
     for text in (str(caught.value), repr(caught.value), caught.value.message):
@@ -68,14 +68,14 @@ async def test_a_proxy_that_shows_the_request_is_quoted_without_its_token(api: K
         assert base64.b64encode(TOKEN.encode()).decode()[4:16] not in text
 
 
-async def test_a_status_that_shows_the_request_is_quoted_without_its_token(api: KubeApi) -> None:
+async def test_status_with_request_is_quoted_without_token(api: KubeApi) -> None:
     with pytest.raises(KubeError) as caught:
         await api.get(Resource.PODS, "status", "robots")
     assert not fragments(str(caught.value)) and not fragments(caught.value.reason)
     assert caught.value.message.startswith("\\x1b[2Jno: ")
 
 
-async def test_a_redirect_without_end_is_told_in_our_own_words(api: KubeApi) -> None:
+async def test_redirect_loop_is_reported_in_own_words(api: KubeApi) -> None:
     # aiohttp's exception has the request's headers in its repr.
     with pytest.raises(KubeUnavailable) as caught:
         await api.get(Resource.PODS, "around", "robots")

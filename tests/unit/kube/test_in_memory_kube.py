@@ -18,7 +18,7 @@ def kube() -> InMemoryKube:
 
 
 @pytest.mark.parametrize("check", SCENARIOS, ids=lambda check: check.__name__)
-async def test_it_does_what_the_real_api_does(kube: InMemoryKube, check: Scenario) -> None:
+async def test_in_memory_kube_passes_conformance_scenarios(kube: InMemoryKube, check: Scenario) -> None:
     await check(kube, "conformance")
 
 
@@ -36,7 +36,7 @@ async def test_requests_fail_on_demand(kube: InMemoryKube) -> None:
     assert [call.verb for call in kube.calls] == ["create", "create", "get", "get", "get"]
 
 
-async def test_an_answer_is_lost_on_demand_but_the_request_carried_out(kube: InMemoryKube) -> None:
+async def test_response_is_lost_on_demand_after_request_took_effect(kube: InMemoryKube) -> None:
     kube.fail(KubeUnavailable("broke off"), "create", after_effect=True, times=1)
     with pytest.raises(KubeUnavailable):
         await kube.create(MAPS, config_map(), "a")

@@ -18,7 +18,7 @@ async def ask(port: int) -> bytes:
     return answer
 
 
-async def test_idle_sockets_neither_add_up_nor_shut_prometheus_out() -> None:
+async def test_idle_sockets_neither_accumulate_nor_block_prometheus() -> None:
     runner = await serve_metrics(lambda: b"up 1\n", "text/plain", "127.0.0.1", 0)
     port = runner.addresses[0][1]
     held = []
@@ -37,7 +37,7 @@ async def test_idle_sockets_neither_add_up_nor_shut_prometheus_out() -> None:
     await runner.cleanup()
 
 
-async def test_requests_that_are_none_fill_no_log(caplog: pytest.LogCaptureFixture) -> None:
+async def test_malformed_requests_are_not_logged(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     runner = await serve_metrics(lambda: b"up 1\n", "text/plain", "127.0.0.1", 0)
     reader, writer = await asyncio.open_connection("127.0.0.1", runner.addresses[0][1])

@@ -91,7 +91,7 @@ async def followed(server: Scripted) -> AsyncIterator[tuple[Reflector, ObjectCac
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_it_lists_and_then_watches_from_there() -> None:
+async def test_reflector_lists_and_then_watches_from_list_version() -> None:
     server = Scripted(
         [listing(job_object("a", 5), job_object("c", 6), version=9)], [[event("ADDED", job_object("b", 10))]]
     )
@@ -101,14 +101,14 @@ async def test_it_lists_and_then_watches_from_there() -> None:
         assert following.age is None
 
 
-async def test_a_watch_that_ends_is_resumed_from_its_last_event_or_bookmark() -> None:
+async def test_ended_watch_resumes_from_last_event_or_bookmark() -> None:
     server = Scripted([listing(version=9)], [[event("ADDED", job_object("a", 10)), None], [bookmark(30), None], []])
     async with followed(server) as (_, cache):
         assert server.asked == ["list", "watch from 9", "watch from 10", "watch from 30"]
         assert cache.get("a")
 
 
-async def test_a_watch_that_breaks_off_is_resumed() -> None:
+async def test_broken_watch_resumes() -> None:
     server = Scripted([listing(version=9)], [[event("ADDED", job_object("a", 10)), AWAY], AWAY, AWAY, []])
     async with followed(server) as (following, _):
         assert server.asked == ["list", "watch from 9", *["watch from 10"] * 3]
@@ -116,7 +116,7 @@ async def test_a_watch_that_breaks_off_is_resumed() -> None:
 
 
 @pytest.mark.parametrize("when", ["at once", "later"])
-async def test_what_is_too_old_to_resume_is_listed_again(when: str) -> None:
+async def test_expired_version_causes_new_list(when: str) -> None:
     too_old: list[Json | Exception | None] | Exception = GONE if when == "at once" else [bookmark(12), GONE]
     server = Scripted([listing(job_object("a", 5), version=9), listing(job_object("b", 15), version=20)], [too_old, []])
     async with followed(server) as (_, cache):
@@ -125,14 +125,14 @@ async def test_what_is_too_old_to_resume_is_listed_again(when: str) -> None:
         assert cache.get("b")
 
 
-async def test_a_server_that_is_not_there_yet_is_waited_for() -> None:
+async def test_reflector_waits_for_server() -> None:
     server = Scripted([AWAY, KubeError(403, "Forbidden", "no list right"), listing(version=3)], [[]])
     async with followed(server) as (_, cache):
         assert server.asked == ["list", "list", "list", "watch from 3"]
         assert cache.synced
 
 
-async def test_while_the_server_is_away_the_age_grows_and_the_objects_stay() -> None:
+async def test_during_outage_age_grows_and_objects_stay() -> None:
     class Gone(Scripted):
         async def pages(
             self, resource: Resource, namespace: str | None = None, label_selector: str | None = None, **_: object
@@ -153,7 +153,7 @@ async def test_while_the_server_is_away_the_age_grows_and_the_objects_stay() -> 
         assert second is not None and second > first
 
 
-async def test_a_watch_that_falls_silent_is_opened_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_silent_watch_is_reopened(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reflector, "SILENCE_SECONDS", 0.05)
     server = Scripted([listing(version=9)], [[bookmark(11)]])
     async with followed(server):
@@ -162,7 +162,7 @@ async def test_a_watch_that_falls_silent_is_opened_anew(monkeypatch: pytest.Monk
         assert server.asked[:3] == ["list", "watch from 9", "watch from 11"]
 
 
-async def test_an_unforeseen_error_leads_to_a_new_list_not_to_a_dead_cache() -> None:
+async def test_unexpected_error_causes_new_list() -> None:
     server = Scripted([listing(version=9), listing(job_object("a", 5), version=20)], [[RuntimeError("a mistake")], []])
     async with followed(server) as (_, cache):
         assert server.asked == ["list", "watch from 9", "list", "watch from 20"]

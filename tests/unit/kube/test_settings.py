@@ -14,12 +14,12 @@ class Example(EnvironmentSettings):
     level: Literal["debug", "info"] = Field("info", validation_alias="LEVEL")
 
 
-def test_each_field_is_read_from_its_variable() -> None:
+def test_every_field_is_read_from_its_variable() -> None:
     read = Example.from_environment({"HOST": "a", "EXAMPLE_PORT": "9", "LEVEL": "debug", "port": "7", "OTHER": "x"})
     assert read == Example(host="a", port=9, level="debug")
 
 
-def test_an_empty_variable_counts_as_absent() -> None:
+def test_empty_variable_is_treated_as_unset() -> None:
     assert Example.from_environment({"HOST": "a", "EXAMPLE_PORT": ""}).port == 8080
 
 
@@ -31,7 +31,7 @@ def test_an_empty_variable_counts_as_absent() -> None:
         ("LEVEL", "loud", "give 'debug' or 'info'"),
     ],
 )
-def test_unusable_value_is_named_with_its_variable_and_the_fix(name: str, value: str, fix: str) -> None:
+def test_unusable_value_is_named_with_its_variable_and_fix(name: str, value: str, fix: str) -> None:
     with pytest.raises(SettingsError) as caught:
         Example.from_environment({"HOST": "a", name: value})
     assert str(caught.value) == f"{name}={value!r} cannot be used: {fix}"
@@ -42,11 +42,11 @@ def test_missing_variable_is_named() -> None:
         Example.from_environment({})
 
 
-def test_calling_the_class_reads_no_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_calling_class_reads_no_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EXAMPLE_PORT", "9")
     assert Example(host="a").port == 8080
 
 
-def test_settings_do_not_change() -> None:
+def test_settings_are_immutable() -> None:
     with pytest.raises(ValidationError):
         Example(host="a").port = 9  # type: ignore[misc]

@@ -22,7 +22,7 @@ def pins(file: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("program", ["operator", "gateway", "worker"])
-def test_an_image_installs_the_versions_of_the_constraints_file(program: str) -> None:
+def test_image_installs_versions_of_constraints_file(program: str) -> None:
     constraints = pins(CHECKOUT / "constraints.txt")
     requirements = pins(CHECKOUT / program / "requirements.txt")
     differing = {name: version for name, version in requirements.items() if constraints.get(name) != version}
@@ -31,19 +31,19 @@ def test_an_image_installs_the_versions_of_the_constraints_file(program: str) ->
 
 
 @pytest.mark.parametrize("program", ["operator", "gateway", "worker"])
-def test_an_image_installs_all_that_its_program_needs(program: str) -> None:
+def test_image_installs_all_dependencies_of_its_program(program: str) -> None:
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
     needed = project["dependencies"] + project["optional-dependencies"][program]
     names = {re.split(r"[\[><=~]", each)[0].replace("_", "-") for each in needed}
     assert names <= set(pins(CHECKOUT / program / "requirements.txt")), "run `make constraints`"
 
 
-def test_images_are_built_with_the_pinned_uv() -> None:
+def test_images_are_built_with_pinned_uv() -> None:
     assert pins(CHECKOUT / "builder-requirements.txt") == {"uv": pins(CHECKOUT / "constraints.txt")["uv"]}
 
 
 @pytest.mark.parametrize("file", ALL_INSTALLED)
-def test_whatever_an_image_installs_is_held_by_its_hash(file: str) -> None:
+def test_every_installed_package_is_pinned_by_hash(file: str) -> None:
     text = (CHECKOUT / file).read_text()
     # A requirement goes on over the lines that end with a backslash.
     requirements = text.replace("\\\n", " ").splitlines()
@@ -52,7 +52,7 @@ def test_whatever_an_image_installs_is_held_by_its_hash(file: str) -> None:
 
 
 @pytest.mark.parametrize("file", DOCKERFILES)
-def test_an_image_refuses_what_has_another_hash(file: str) -> None:
+def test_image_build_requires_hashes(file: str) -> None:
     text = (CHECKOUT / file).read_text().replace("\\\n", " ")
     installs = re.findall(r"pip install[^&]*", text)
     assert len(installs) == 2
@@ -60,12 +60,12 @@ def test_an_image_refuses_what_has_another_hash(file: str) -> None:
 
 
 @pytest.mark.parametrize("file", DOCKERFILES)
-def test_an_image_starts_from_a_digest(file: str) -> None:
+def test_base_image_is_pinned_by_digest(file: str) -> None:
     (base,) = re.findall(r"(?m)^ARG BASE_IMAGE=(.*)$", (CHECKOUT / file).read_text())
     assert base == devcluster_pins.PUBLIC_PYTHON_IMAGE
     assert re.search(r"@sha256:[0-9a-f]{64}$", base)
 
 
-def test_no_pin_file_names_where_packages_come_from() -> None:
+def test_pin_files_name_no_package_index() -> None:
     for file in [*CHECKOUT.glob("constraints*.txt"), *(CHECKOUT / name for name in ALL_INSTALLED)]:
         assert "://" not in file.read_text()

@@ -14,18 +14,18 @@ LINKED = sorted(set(re.findall(r"\]\(([^)#]+\.md)\)", PAGE.read_text())))
 
 
 @pytest.mark.parametrize("name", NAMED)
-def test_a_file_that_the_page_names_exists(name: str) -> None:
+def test_files_named_on_page_exist(name: str) -> None:
     start, shortened, rest = name.rpartition("…")
     end = f"/{rest.lstrip('/')}"
     assert any(file.startswith(start) and f"/{file}".endswith(end) for file in FILES), shortened or "no such file"
 
 
 @pytest.mark.parametrize("link", LINKED)
-def test_a_page_that_it_links_exists(link: str) -> None:
+def test_linked_pages_exist(link: str) -> None:
     assert (PAGE.parent / link).is_file()
 
 
-def test_each_finding_names_a_test() -> None:
+def test_every_finding_names_test() -> None:
     rows = [line for line in PAGE.read_text().splitlines() if re.match(r"\| (\*\*|\*reading)", line)]
     assert len(rows) > 25
     assert [row for row in rows if not re.search(r"test_\w+\.py", row.rsplit("|", 2)[1])] == []

@@ -86,29 +86,29 @@ def test_python_and_debian_packages_are_found_across_layers() -> None:
     ]
 
 
-def test_what_a_later_layer_removes_is_not_there() -> None:
+def test_package_removed_by_later_layer_is_absent() -> None:
     old = f"{SITE}/numpy-1.0.0.dist-info"
     removed = {f"{SITE}/.wh.numpy-1.0.0.dist-info": b"", f"{SITE}/numpy-2.3.0.dist-info/METADATA": NUMPY}
     assert [each.version for each in found_in({f"{old}/METADATA": OLD_NUMPY}, removed)] == ["2.3.0"]
 
 
-def test_a_folder_that_a_later_layer_replaces_holds_only_what_is_new() -> None:
+def test_opaque_folder_of_later_layer_hides_earlier_packages() -> None:
     replaced = {f"{SITE}/zope.interface-7.dist-info/METADATA": ZOPE, f"{SITE}/.wh..wh..opq": b""}
     found = found_in({f"{SITE}/numpy-1.0.0.dist-info/METADATA": OLD_NUMPY}, replaced)
     assert [each.name for each in found] == ["zope-interface"]
 
 
-def test_the_newest_record_of_debian_counts() -> None:
+def test_newest_debian_record_is_used() -> None:
     newer = {"var/lib/dpkg/status": STATUS.replace(b"u13", b"u14")}
     assert [each.version for each in found_in(BASE, newer)] == ["2.36-9+deb12u14"]
 
 
-def test_an_interpreter_that_debian_does_not_know_is_found() -> None:
+def test_interpreter_unknown_to_debian_is_found() -> None:
     header = {"usr/local/include/python3.11/patchlevel.h": b'#define PY_VERSION      \t"3.11.14"\n'}
     assert found_in(header) == [Package(Kind.INTERPRETER, "python", "3.11.14")]
 
 
-def test_an_image_behind_an_index_is_read() -> None:
+def test_image_of_index_is_read() -> None:
     registry = Registry()
     image = registry.image(BASE)
     index = {
@@ -121,7 +121,7 @@ def test_an_image_behind_an_index_is_read() -> None:
     assert distribution(files) == "debian-12"
 
 
-def test_the_bill_is_valid_and_names_each_package_by_its_url() -> None:
+def test_bill_is_valid_and_identifies_packages_by_purl() -> None:
     document = document_of(
         Package(Kind.DEBIAN, "libc6", "2.36-9+deb12u13", "amd64"),
         Package(Kind.PYTHON, "numpy", "2.3.0", license="BSD-3-Clause AND MIT"),
@@ -137,12 +137,12 @@ def test_the_bill_is_valid_and_names_each_package_by_its_url() -> None:
     assert document["metadata"]["component"]["name"] == "augmentation-worker"
 
 
-def test_the_same_image_has_the_same_serial_number() -> None:
+def test_same_image_has_same_serial_number() -> None:
     assert document_of()["serialNumber"] == document_of()["serialNumber"]
 
 
 @pytest.mark.parametrize("text", ["UNKNOWN", "A whole\n text", "x" * 1000])
-def test_a_text_in_place_of_a_licenses_name_is_left_out(text: str) -> None:
+def test_license_text_instead_of_name_is_omitted(text: str) -> None:
     metadata = f"Metadata-Version: 2.1\nName: a\nVersion: 1\nLicense: {text.replace(chr(10), chr(10) + ' ')}\n"
     (package,) = packages({f"{SITE}/a-1.dist-info/METADATA": metadata.encode()})
     assert package.license == ""

@@ -25,7 +25,7 @@ def write(page: Page, **fields: str) -> None:
         page.locator(f'[name="{name}"]').fill(text)
 
 
-def test_a_job_is_written_and_started_by_keyboard_alone(visitor: Visitor, jobs: Jobs) -> None:
+def test_job_is_submitted_by_keyboard_only(visitor: Visitor, jobs: Jobs) -> None:
     visitor.expected_complaints = ["422"]
     visitor.sign_in()
     page = visitor.page
@@ -46,7 +46,7 @@ def test_a_job_is_written_and_started_by_keyboard_alone(visitor: Visitor, jobs: 
     assert made["metadata"]["uid"] in page.url
 
 
-def test_problems_are_shown_at_their_fields_in_the_gateways_words(visitor: Visitor, jobs: Jobs) -> None:
+def test_errors_of_gateway_are_shown_at_their_fields(visitor: Visitor, jobs: Jobs) -> None:
     visitor.expected_complaints = ["422"]
     visitor.sign_in(address=NEW)
     page = visitor.page
@@ -66,7 +66,7 @@ def test_problems_are_shown_at_their_fields_in_the_gateways_words(visitor: Visit
     expect(dataset).not_to_have_attribute("aria-invalid", "true")
 
 
-def test_every_field_of_the_api_is_in_the_form(visitor: Visitor, jobs: Jobs) -> None:
+def test_every_field_of_api_is_in_form(visitor: Visitor, jobs: Jobs) -> None:
     visitor.expected_complaints = ["422", "400"]
     visitor.sign_in(address=NEW)
     page = visitor.page
@@ -82,7 +82,7 @@ def test_every_field_of_the_api_is_in_the_form(visitor: Visitor, jobs: Jobs) -> 
     expect(page.get_by_role("group", name="Add a transform").get_by_role("button")).to_have_count(0)
 
 
-def test_transforms_are_ordered_and_each_has_its_own_number_of_versions(visitor: Visitor, jobs: Jobs) -> None:
+def test_transforms_are_ordered_with_their_own_numbers_of_versions(visitor: Visitor, jobs: Jobs) -> None:
     visitor.expected_complaints = ["422"]
     visitor.sign_in(address=NEW)
     page = visitor.page
@@ -111,7 +111,7 @@ def test_transforms_are_ordered_and_each_has_its_own_number_of_versions(visitor:
     visitor.look("form-dark")
 
 
-def test_a_result_is_as_private_as_its_source_until_the_form_says_otherwise(visitor: Visitor, jobs: Jobs) -> None:
+def test_result_is_as_private_as_source_unless_form_overrides(visitor: Visitor, jobs: Jobs) -> None:
     visitor.expected_complaints = ["422"]
     visitor.sign_in(address=NEW)
     page = visitor.page
@@ -125,7 +125,7 @@ def test_a_result_is_as_private_as_its_source_until_the_form_says_otherwise(visi
     expect(curl).not_to_contain_text('"private"')
 
 
-def test_draft_survives_a_reload_until_it_is_cleared(visitor: Visitor, jobs: Jobs) -> None:
+def test_draft_survives_reload_until_it_is_cleared(visitor: Visitor, jobs: Jobs) -> None:
     visitor.expected_complaints = ["422"]
     visitor.sign_in(address=NEW)
     page = visitor.page
@@ -139,7 +139,7 @@ def test_draft_survives_a_reload_until_it_is_cleared(visitor: Visitor, jobs: Job
     expect(page.locator('[name="dataset_id"]')).to_have_value("")
 
 
-def test_a_job_is_the_template_of_another(visitor: Visitor, jobs: Jobs) -> None:
+def test_job_can_be_duplicated(visitor: Visitor, jobs: Jobs) -> None:
     visitor.expected_complaints = ["422"]
     spec = {"displayName": "the first", "augmentation": {"transforms": ["noise", "gamma"], "seed": 11, "copies": 5}}
     job_id = jobs.make("template", spec, {"state": "completed"})
@@ -151,7 +151,7 @@ def test_a_job_is_the_template_of_another(visitor: Visitor, jobs: Jobs) -> None:
     expect(verdict(visitor.page)).to_have_text("Ready to start.")
 
 
-def test_request_repeated_after_a_lost_answer_creates_one_job(visitor: Visitor, jobs: Jobs) -> None:
+def test_request_repeated_after_lost_answer_creates_one_job(visitor: Visitor, jobs: Jobs) -> None:
     visitor.expected_complaints = ["422", "net::ERR_", "503"]
     visitor.sign_in(address=NEW)
     page = visitor.page
@@ -170,7 +170,7 @@ def test_request_repeated_after_a_lost_answer_creates_one_job(visitor: Visitor, 
     assert len([job for job in jobs.items() if job["spec"].get("displayName") == "Sent twice"]) == 1
 
 
-def test_form_fits_a_phone(visitor: Visitor, jobs: Jobs) -> None:
+def test_form_fits_phone(visitor: Visitor, jobs: Jobs) -> None:
     visitor.expected_complaints = ["422"]
     visitor.page.set_viewport_size({"width": 360, "height": 740})
     visitor.sign_in(address=NEW)
@@ -178,7 +178,7 @@ def test_form_fits_a_phone(visitor: Visitor, jobs: Jobs) -> None:
     visitor.look("form-360", full=True)
 
 
-def test_while_the_gateway_is_unavailable_the_form_says_so_and_loses_nothing(visitor: Visitor, jobs: Jobs) -> None:
+def test_form_reports_unavailable_gateway_and_keeps_its_values(visitor: Visitor, jobs: Jobs) -> None:
     visitor.expected_complaints = ["422", "net::ERR_", "503"]
     visitor.sign_in(address=NEW)
     page = visitor.page

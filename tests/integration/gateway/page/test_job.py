@@ -161,7 +161,7 @@ def section(page: Page, title: str) -> Any:
     return page.locator("section").filter(has=page.get_by_role("heading", name=title, exact=True))
 
 
-def test_a_running_job_is_followed_live_to_its_end(visitor: Visitor, jobs: Jobs, hub_class: str) -> None:
+def test_running_job_is_followed_to_completion(visitor: Visitor, jobs: Jobs, hub_class: str) -> None:
     job_id = jobs.make("followed", {**SPEC, "className": hub_class}, running())
     page = visitor.page
     visitor.sign_in(address=f"/#/jobs/{job_id}")
@@ -252,7 +252,7 @@ def test_job_is_cancelled_by_keyboard_after_confirmation(visitor: Visitor, jobs:
     expect(page.get_by_role("heading", name="Jobs", exact=True)).to_be_visible()
 
 
-def test_actions_that_the_key_does_not_allow_are_not_offered(visitor: Visitor, jobs: Jobs) -> None:
+def test_disallowed_actions_are_not_offered(visitor: Visitor, jobs: Jobs) -> None:
     job_id = jobs.make("only-looked-at", SPEC, {"state": "failed"})
     visitor.sign_in("page-reader", f"/#/jobs/{job_id}")
     expect(visitor.page.get_by_text("This key is read-only.")).to_be_visible()
@@ -280,7 +280,7 @@ def test_waiting_job_shows_its_reason_and_queue_position(
     expect(visitor.page.get_by_text("The preview is published with the result.")).to_be_visible()
 
 
-def test_names_and_messages_are_never_more_than_text(visitor: Visitor, jobs: Jobs) -> None:
+def test_names_and_messages_are_rendered_as_text(visitor: Visitor, jobs: Jobs) -> None:
     evil = "<img src=x onerror=alert(1)><script>alert(2)</script>"
     job_id = jobs.make("evil", {"displayName": evil}, {"state": "queued", "message": evil})
     visitor.page.on("dialog", lambda dialog: pytest.fail(f"a script ran: {dialog.message}"))
@@ -299,7 +299,7 @@ def test_missing_job_is_reported(visitor: Visitor, jobs: Jobs) -> None:
     visitor.look("job-not-there")
 
 
-def test_deleting_a_job_leads_back_to_the_list(visitor: Visitor, jobs: Jobs) -> None:
+def test_deleting_job_leads_back_to_list(visitor: Visitor, jobs: Jobs) -> None:
     job_id = jobs.make("deleted-here", SPEC, {"state": "cancelled"})
     visitor.sign_in(address=f"/#/jobs/{job_id}")
     visitor.page.get_by_role("button", name="Delete").click()
@@ -325,7 +325,7 @@ def test_broken_stream_is_reported_and_resumed(visitor: Visitor, jobs: Jobs) -> 
     expect(page.locator(".title .badge")).to_have_text("cancelled")
 
 
-def test_an_id_is_copied(visitor: Visitor, jobs: Jobs, context: BrowserContext) -> None:
+def test_id_can_be_copied(visitor: Visitor, jobs: Jobs, context: BrowserContext) -> None:
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     job_id = jobs.make("to-be-told", SPEC)
     visitor.sign_in(address=f"/#/jobs/{job_id}")
@@ -345,7 +345,7 @@ def test_equivalent_kubectl_and_rest_commands_are_shown(visitor: Visitor, jobs: 
     expect(page.get_by_role("group", name="Manifest")).to_contain_text("transforms: [lighting, noise]")
 
 
-def test_job_fits_a_phone_in_dark_mode(
+def test_job_fits_phone_in_dark_mode(
     browser: Browser, gateway: GatewayProcess, jobs: Jobs, hub_class: str, tmp_path: Path
 ) -> None:
     job_id = jobs.make("small", {**SPEC, "className": hub_class}, completed())

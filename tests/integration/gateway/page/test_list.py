@@ -49,7 +49,7 @@ def all_states(jobs: Jobs) -> Jobs:
     return jobs
 
 
-def test_visitor_without_a_key_sees_only_the_sign_in_form(visitor: Visitor) -> None:
+def test_visitor_without_key_sees_only_sign_in_form(visitor: Visitor) -> None:
     visitor.page.goto("/")
     expect(visitor.page.get_by_role("heading", name="Sign in")).to_be_visible()
     visitor.look("signin-light")
@@ -68,7 +68,7 @@ def test_invalid_key_is_reported(visitor: Visitor) -> None:
     visitor.look("signin-refused")
 
 
-def test_key_is_in_no_address_and_no_log_and_deleted_on_sign_out(visitor: Visitor, all_states: Jobs) -> None:
+def test_key_is_in_no_url_and_no_log_and_deleted_on_sign_out(visitor: Visitor, all_states: Jobs) -> None:
     visitor.sign_in()
     key = visitor.gateway.keys["page"]
     visitor.page.reload()
@@ -117,7 +117,7 @@ def test_table_is_live_and_keeps_focus_and_scroll(visitor: Visitor, all_states: 
     expect(row.get_by_role("link")).to_be_focused()
 
 
-def test_a_filter_and_a_search_are_in_the_address_and_survive_a_reload(visitor: Visitor, all_states: Jobs) -> None:
+def test_filter_and_search_are_kept_in_url(visitor: Visitor, all_states: Jobs) -> None:
     visitor.sign_in()
     visitor.page.get_by_role("button", name="failed 1").click()
     expect(visitor.page.get_by_role("row")).to_have_count(2)
@@ -164,7 +164,7 @@ def test_read_only_key_is_offered_no_write_action(visitor: Visitor, all_states: 
     expect(visitor.row("waiting")).to_be_visible()
 
 
-def test_expiry_of_a_key_is_announced(visitor: Visitor, jobs: Jobs) -> None:
+def test_expiry_of_key_is_announced(visitor: Visitor, jobs: Jobs) -> None:
     visitor.gateway.create_key("page-soon", "--namespace", NAMESPACE, "--expires", "3d")
     with visitor.gateway.client("page-soon") as http:
         eventually(lambda: http.get(JOBS).status_code == 200)
@@ -174,14 +174,14 @@ def test_expiry_of_a_key_is_announced(visitor: Visitor, jobs: Jobs) -> None:
     visitor.look("key-expires-soon")
 
 
-def test_key_without_read_right_is_reported_instead_of_the_table(visitor: Visitor, jobs: Jobs) -> None:
+def test_key_without_read_right_is_reported_instead_of_table(visitor: Visitor, jobs: Jobs) -> None:
     visitor.expected_complaints = ["403"]
     visitor.sign_in("page-writer")
     expect(visitor.page.get_by_role("alert").filter(has_text="no read right")).to_be_visible()
     visitor.look("list-refused")
 
 
-def test_list_fits_a_phone_in_dark_mode(browser: Browser, gateway: GatewayProcess, all_states: Jobs) -> None:
+def test_list_fits_phone_in_dark_mode(browser: Browser, gateway: GatewayProcess, all_states: Jobs) -> None:
     context = browser.new_context(
         base_url=gateway.url, viewport={"width": 360, "height": 740}, color_scheme="dark", reduced_motion="reduce"
     )
@@ -193,7 +193,7 @@ def test_list_fits_a_phone_in_dark_mode(browser: Browser, gateway: GatewayProces
     context.close()
 
 
-def test_empty_list_shows_how_to_create_the_first_job(visitor: Visitor, jobs: Jobs) -> None:
+def test_empty_list_shows_how_to_create_first_job(visitor: Visitor, jobs: Jobs) -> None:
     jobs.clear()
     visitor.sign_in()
     expect(visitor.page.get_by_role("heading", name="No jobs yet")).to_be_visible()
@@ -236,7 +236,7 @@ def test_unavailable_gateway_is_reported_and_reconnected(visitor: Visitor, jobs:
     expect(visitor.page.get_by_role("alert").filter(has_text="does not answer")).to_be_hidden(timeout=60_000)
 
 
-def test_a_reload_while_the_gateway_is_unavailable_keeps_the_key_and_reconnects(visitor: Visitor, jobs: Jobs) -> None:
+def test_reload_during_gateway_outage_keeps_key_and_reconnects(visitor: Visitor, jobs: Jobs) -> None:
     visitor.expected_complaints = ["503"]
     jobs.clear()
     jobs.make("after-the-break")
@@ -250,7 +250,7 @@ def test_a_reload_while_the_gateway_is_unavailable_keeps_the_key_and_reconnects(
     expect(visitor.row("after-the-break")).to_be_visible()
 
 
-def test_while_kubernetes_is_unavailable_the_page_shows_the_age_of_its_data(
+def test_page_shows_age_of_data_during_api_server_outage(
     visitor: Visitor, jobs: Jobs, granted: ControlPlane, http: httpx.Client
 ) -> None:
     jobs.clear()
