@@ -78,7 +78,7 @@ def build_app(
     @app.exception_handler(Problem)
     async def on_problem(request: Request, problem: Problem) -> Response:
         if problem.reason:
-            gateway.refused(problem.reason)
+            gateway.count_refusal(problem.reason)
         return _answer(dialects, request, problem)
 
     @app.exception_handler(RequestValidationError)

@@ -64,9 +64,9 @@ class Gateway:
         """Whether a key or token is still in force, for what outlives a request's own check of it."""
         return self.keys.ring.holds(key) or (self.tokens is not None and self.tokens.holds(key))
 
-    def refused(self, reason: str) -> None:
+    def count_refusal(self, reason: str) -> None:
         """Count that a limit was reached, and log it where that is not too often."""
-        self.metrics.refused(reason)
+        self.metrics.count_refusal(reason)
         self.refusal_log.info("refused", {"reason": reason})
 
     def age_headers(self) -> dict[str, str]:
@@ -75,17 +75,19 @@ class Gateway:
         return {} if age is None else {AGE_HEADER: str(int(age))}
 
 
-def show_gauges(gateway: Gateway) -> None:
+def add_gauges(gateway: Gateway) -> None:
     """Add to the metrics of a gateway what is looked up in its parts when they are read."""
     metrics, view, keys = gateway.metrics, gateway.view, gateway.keys
-    metrics.show("cache_age_seconds", "Seconds since the jobs were known to be current.", lambda: view.age or 0)
-    metrics.show("event_streams", "Event streams that are open.", lambda: len(gateway.streams))
-    metrics.show("keys", "API keys in force.", lambda: keys.ring.in_force)
-    metrics.show(
+    metrics.add_gauge("cache_age_seconds", "Seconds since the jobs were known to be current.", lambda: view.age or 0)
+    metrics.add_gauge("event_streams", "Event streams that are open.", lambda: len(gateway.streams))
+    metrics.add_gauge("keys", "API keys in force.", lambda: keys.ring.in_force)
+    metrics.add_gauge(
         "next_key_expiry_timestamp_seconds",
         "When the next API key expires, in seconds since 1970; +Inf where none does.",
         lambda: keys.ring.next_expiry,
     )
-    metrics.show("keys_broken", "1 while the API keys cannot be read and older ones are in force.", lambda: keys.broken)
-    metrics.show_by_resource("objects", "Objects in the cache.", view.sizes)
-    metrics.show_by_resource("watch_starts", "Watches started, the first one and every restart.", view.watch_starts)
+    metrics.add_gauge(
+        "keys_broken", "1 while the keys cannot be read and older ones are in force.", lambda: keys.broken
+    )
+    metrics.add_gauges_by_resource("objects", "Objects in the cache.", view.sizes)
+    metrics.add_gauges_by_resource("watch_starts", "Watches started, including restarts.", view.watch_starts)

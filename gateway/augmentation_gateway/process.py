@@ -1,4 +1,4 @@
-"""Running the gateway: connect, start the caches, serve, and stop without cutting anybody off."""
+"""The process: connect, start the caches, serve, and shut down gracefully."""
 
 import asyncio
 import logging
@@ -16,7 +16,7 @@ from augmentation_gateway.credentials import oidc
 from augmentation_gateway.credentials.keys_file import KeysFile
 from augmentation_gateway.credentials.keys_secret import KeysSecret
 from augmentation_gateway.credentials.oidc import OidcTokens
-from augmentation_gateway.gateway import Gateway, show_gauges
+from augmentation_gateway.gateway import Gateway, add_gauges
 from augmentation_gateway.limits.rate_limit import RateLimit
 from augmentation_gateway.limits.shares import Capacity
 from augmentation_gateway.limits.streams import Streams
@@ -28,19 +28,19 @@ from augmentation_gateway.server.server import GatewayServer, allow_connections
 from augmentation_gateway.settings import Settings
 from augmentation_kube import connect
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 SHUTDOWN_SECONDS = 15
-"""Requests under way get this long to end: more than the longest write, less than a pod's usual grace of 30 s."""
+"""Time for requests in progress to end: more than the longest write, less than a pod's usual grace period of 30 s."""
 
 
 def stop_on_failure(following: asyncio.Future[Any], stop: Callable[[], None]) -> None:
-    """Stop a gateway that follows its keys no more: it would go on to take those that are revoked."""
+    """Stop the gateway if it no longer follows its keys: it would go on accepting revoked ones."""
 
     def on_end(ended: asyncio.Future[Any]) -> None:
-        # A gather that is cancelled ends with CancelledError, which is no Exception.
+        # A cancelled gather ends with CancelledError, which is no Exception.
         if not ended.cancelled() and isinstance(error := ended.exception(), Exception):
-            logger.critical("the keys are followed no more: the gateway stops", exc_info=error)
+            _log.critical("lost the watch of the API keys: the gateway stops", exc_info=error)
             stop()
 
     following.add_done_callback(on_end)
@@ -49,17 +49,17 @@ def stop_on_failure(following: asyncio.Future[Any], stop: Callable[[], None]) ->
 async def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT.
 
-    Raises ConfigException where no cluster is configured, OidcFileError, CertificateError.
+    Raises ConfigException if no cluster is configured, OidcFileError, CertificateError.
     """
     tokens = OidcTokens(oidc.read(settings.oidc_file)) if settings.oidc_file else None
-    # uvicorn raises the signal that stopped it once more when it has stopped; with the default handler that would kill
-    # the process before its watches and connections are closed.
+    # When uvicorn has stopped, it raises the signal that stopped it again; with the default handler that would kill the
+    # process before its watches and connections are closed.
     for stop in (signal.SIGTERM, signal.SIGINT):
         signal.signal(stop, lambda *_: None)
     allow_connections(settings.connections)
     with tracing() as trace:
         await _serve(settings, tokens, trace)
-    logger.info("stopped")
+    _log.info("stopped")
 
 
 async def _serve(settings: Settings, tokens: OidcTokens | None, trace: Callable[[ASGIApp], ASGIApp]) -> None:
@@ -80,9 +80,9 @@ async def _serve(settings: Settings, tokens: OidcTokens | None, trace: Callable[
             gateway.open_requests.follow(gateway.holds),
             *([certificate.follow()] if certificate else []),
         )
-        show_gauges(gateway)
-        connections = Connections(settings, refused=gateway.refused)
-        gateway.metrics.show("connections", "Connections that are open.", lambda: len(connections))
+        add_gauges(gateway)
+        connections = Connections(settings, on_refusal=gateway.count_refusal)
+        gateway.metrics.add_gauge("connections", "Connections that are open.", lambda: len(connections))
         server = GatewayServer(
             uvicorn.Config(
                 trace(
@@ -104,7 +104,7 @@ async def _serve(settings: Settings, tokens: OidcTokens | None, trace: Callable[
         )
         address = settings.metrics_address
         stop_on_failure(following, server.handle_failure)
-        logger.info(
+        _log.info(
             "serving",
             extra={"fields": {"port": settings.port, "namespaces": list(settings.namespaces) or "all"}},
         )

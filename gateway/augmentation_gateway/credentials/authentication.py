@@ -1,4 +1,4 @@
-"""Which key a request was sent with, and whether it has a right. Every dialect asks this and none decides by itself."""
+"""Authentication: the key that a request was sent with, and whether it has a right."""
 
 from collections.abc import Iterable
 

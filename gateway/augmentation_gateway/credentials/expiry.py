@@ -1,4 +1,4 @@
-"""When a key expires, as people write it and as they read it. Plain functions."""
+"""Parsing and description of the time when a key expires."""
 
 import re
 from datetime import UTC, datetime, time, timedelta
@@ -33,7 +33,7 @@ def parse_expiry(text: str, now: datetime) -> datetime | None:
 
 
 def describe_expiry(end: datetime | None, now: datetime) -> str:
-    """How long a key is still good: `never` (ends), `expired`, `in 12 days`, `in 5 hours`, `in 3 minutes`."""
+    """How long a key is still valid: `never` (ends), `expired`, `in 12 days`, `in 5 hours`, `in 3 minutes`."""
     if end is None:
         return NEVER
     left = end - now

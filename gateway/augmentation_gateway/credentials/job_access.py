@@ -1,4 +1,4 @@
-"""Which jobs a key may see and create. Plain functions; every dialect asks these and none decides by itself."""
+"""Authorization: the jobs that a key may see and create, for all dialects."""
 
 from collections.abc import Iterable
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""A JSON file that an administrator writes, read into a model; what is wrong with it is said by file and field."""
+"""JSON files of the administrator, read into models; errors name the file and the field."""
 
 from pathlib import Path
 from typing import TypeVar

@@ -1,4 +1,4 @@
-"""API keys: what one may do, and how a request's key is recognised.
+"""API keys: what a key may do, and how a presented key is looked up.
 
 A key is `aug_` and 256 random bits. Only its SHA-256 is stored. A slow password hash would protect a secret that can
 be guessed; 2^256 keys cannot be, whatever the hash costs, and a fast one keeps a read at microseconds.
@@ -46,14 +46,14 @@ class ApiKey(_Model):
     """An entry of the keys file.
 
     Attributes:
-        id: name of the key: in logs, and in the annotation of the jobs it made. Never secret.
+        id: name of the key: in logs, and in an annotation of the jobs it created. Never secret.
         sha256: digest of the key, 64 hexadecimal digits.
         principal: who uses it.
         organisation: whom the principal belongs to.
         namespace: the one Kubernetes namespace whose jobs it sees and makes.
         projects: project ids it may use, or `["*"]`: every project, and jobs without one.
         rights: read, write.
-        requests_per_second: how often it may ask each replica; 0: as often as it likes; None: the gateway's default.
+        requests_per_second: rate limit per replica; 0: no limit; None: the gateway's default.
         expires_at: from when on it is not taken any more; None: it does not expire.
         credentials_secret_ref: Secret of its namespace with the hub token of the jobs it makes; None: that of their
             class.
@@ -72,16 +72,16 @@ class ApiKey(_Model):
 
     @property
     def has_expired(self) -> bool:
-        """Whether its time is over."""
+        """Whether it has expired."""
         return self.expires_at is not None and self.expires_at <= datetime.now(UTC)
 
     @property
     def may_use_all_projects(self) -> bool:
-        """Whether jobs of every project, and those of none, are this key's to see and make."""
+        """Whether the key may see and create jobs of every project, and of none."""
         return ALL_PROJECTS in self.projects
 
     def may_use_project(self, project_id: UUID | None) -> bool:
-        """Whether jobs of this project (None: of no project) are this key's to see and make."""
+        """Whether the key may see and create jobs of this project (None: of no project)."""
         return self.may_use_all_projects or project_id in self.projects
 
 
@@ -111,12 +111,12 @@ class KeyRing:
 
     @property
     def in_force(self) -> int:
-        """How many there are that have not expired. O(n)."""
+        """Number of keys that have not expired. O(n)."""
         return sum(not key.has_expired for key in self._by_digest.values())
 
     @property
     def next_expiry(self) -> float:
-        """When the next of those in force expires, in seconds since 1970; infinity where none does. O(n)."""
+        """When the next key expires, in seconds since 1970; infinity if none does. O(n)."""
         ends = (
             key.expires_at.timestamp() for key in self._by_digest.values() if key.expires_at and not key.has_expired
         )
@@ -124,15 +124,15 @@ class KeyRing:
 
     def holds(self, key: ApiKey) -> bool:
         """Whether this very entry is still in force, for what outlives a request's own check of its key."""
-        held = self._by_digest.get(bytes.fromhex(key.sha256))
-        return (held is key or held == key) and not key.has_expired
+        present = self._by_digest.get(bytes.fromhex(key.sha256))
+        return (present is key or present == key) and not key.has_expired
 
     def find(self, presented: bytes) -> ApiKey | None:
         """The entry of a presented key, which may have expired, or None. O(1) in the number of keys."""
         digest = hashlib.sha256(presented).digest()
         key = self._by_digest.get(digest)
-        # What a table look-up may leak by its time is about a digest the client cannot steer; the last word is had
-        # by a comparison that takes the same time whatever the digests are.
+        # The time of a table look-up may leak something about a digest, which the client cannot choose; the decision is
+        # made by a comparison in constant time.
         if key is None or not hmac.compare_digest(digest, bytes.fromhex(key.sha256)):
             return None
         return key
@@ -144,5 +144,5 @@ def new_secret() -> str:
 
 
 def digest_of(secret: str) -> str:
-    """What is stored of a key."""
+    """The digest that is stored for a key."""
     return hashlib.sha256(secret.encode()).hexdigest()

@@ -32,7 +32,7 @@ _BORROWED = (
 def add_parser(keys: argparse.ArgumentParser) -> None:
     """Add the commands and their options to the parser of `keys`."""
     actions = keys.add_subparsers(dest="action", required=True)
-    create = actions.add_parser("create", help="make a key: it is printed once, only its digest is kept")
+    create = actions.add_parser("create", help="create a key: it is printed once, only its digest is stored")
     create.add_argument("--id", required=True, help="name of the key, for logs and annotations")
     create.add_argument("--namespace", required=True, help="Kubernetes namespace whose jobs it sees and makes")
     create.add_argument(
@@ -42,9 +42,7 @@ def add_parser(keys: argparse.ArgumentParser) -> None:
     create.add_argument("--organisation", default="", help="organisation of the principal")
     create.add_argument("--principal", help="id of the user or service that uses it; default: the key's id")
     create.add_argument("--principal-type", choices=["user", "service"], default="service")
-    create.add_argument(
-        "--requests-per-second", type=float, help="how often it may ask each replica; 0: as often as it likes"
-    )
+    create.add_argument("--requests-per-second", type=float, help="rate limit per replica; 0: no limit")
     create.add_argument(
         "--expires",
         default=expiry.DEFAULT,
@@ -58,12 +56,12 @@ def add_parser(keys: argparse.ArgumentParser) -> None:
     )
     create.add_argument("--file", type=Path, help="keys file to add it to; without one the entry is printed")
     create.add_argument(
-        "--key-file", type=Path, help="new file to write the key to, for its owner alone, where it is not to be printed"
+        "--key-file", type=Path, help="new file for the key, readable by its owner only, instead of printing it"
     )
-    shown = actions.add_parser("list", help="show the keys there are; the keys themselves are not kept anywhere")
+    shown = actions.add_parser("list", help="list the keys; the keys themselves are not stored anywhere")
     shown.add_argument("--file", type=Path, help=f"keys file (default: {keys_file.DEFAULT_KEYS_FILE})")
     shown.add_argument("-o", "--output", choices=["table", "json"], default="table")
-    revoke = actions.add_parser("revoke", help="take a key out of the file, and end what it opened")
+    revoke = actions.add_parser("revoke", help="remove a key from the file, and end its open requests")
     revoke.add_argument("id", help="name of the key")
     revoke.add_argument("--file", type=Path, required=True, help="keys file")
 
@@ -91,7 +89,7 @@ def _create(options: argparse.Namespace) -> int:
             }
         )
     except (ValidationError, ValueError) as error:
-        print(f"augmentation-gateway: the key cannot be made: {error}", file=sys.stderr)
+        print(f"augmentation-gateway: the key cannot be created: {error}", file=sys.stderr)
         return 2
     if options.key_file is not None:
         _write_key(options.key_file, secret)
@@ -129,7 +127,7 @@ def _write_key(path: Path, secret: str) -> None:
 
 
 def _explain(key: ApiKey, now: datetime) -> None:
-    """Say on stderr what its maker may not have thought of."""
+    """Explain on stderr what the administrator may have overlooked."""
     end = f"at {key.expires_at:%Y-%m-%d %H:%M} UTC, " if key.expires_at else ""
     print(f"{key.id} expires {end}{expiry.describe_expiry(key.expires_at, now)}.", file=sys.stderr)
     if not key.may_use_all_projects and key.credentials_secret_ref is None:
@@ -184,7 +182,7 @@ def _row(key: ApiKey, now: datetime) -> tuple[str, ...]:
 def _revoke(options: argparse.Namespace) -> int:
     keys_file.remove(options.file, options.id)
     print(f"revoked {options.id}")
-    then = "it is answered 401, and the streams and requests it has open end"
+    then = "it is answered 401, and its open streams and requests end"
     print(_IN_FORCE.format(file=options.file, then=then), file=sys.stderr)
     return 0
 

@@ -1,4 +1,4 @@
-"""The keys file on disk: read at the start and whenever it changes; changed by `keys create` and `keys revoke`."""
+"""The keys file on disk, reloaded when it changes, and edited by `keys create` and `keys revoke`."""
 
 import asyncio
 import json
@@ -17,9 +17,9 @@ DEFAULT_KEYS_FILE: Final = Path("/etc/augmentation-gateway/keys/keys.json")
 ENV_KEYS_FILE: Final = "AUGMENTATION_KEYS_FILE"
 """Names the file, if it is not the default one."""
 POLL_SECONDS = 1.0
-"""A look is one stat."""
-GONE_LOOKS = 3
-GONE_SECONDS = 0.05
+"""A check is one stat."""
+MISSING_CHECKS = 3
+MISSING_SECONDS = 0.05
 
 _Stamp = tuple[int, int, int]
 
@@ -34,28 +34,28 @@ def read(path: Path) -> KeysDocument:
 
 
 def add(path: Path, key: ApiKey) -> None:
-    """Add an entry to the file, which is made if it is not there; readers see the old file or the new one.
+    """Add an entry to the file, which is created if it does not exist; readers see the old file or the new one.
 
     Raises:
         KeysFileError: the file is broken, or has a key of that id.
     """
     document = read(path) if path.exists() else KeysDocument()
-    if any(held.id == key.id for held in document.keys):
+    if any(entry.id == key.id for entry in document.keys):
         raise KeysFileError(f"{path} has a key {key.id!r} already: choose another id, or delete that entry first")
     _write(path, (*document.keys, key))
 
 
 def remove(path: Path, key_id: str) -> None:
-    """Take an entry out of the file; readers see the old file or the new one.
+    """Remove an entry from the file; readers see the old file or the new one.
 
     Raises:
         KeysFileError: the file cannot be read, or has no key of that id.
     """
     document = read(path)
-    if all(held.id != key_id for held in document.keys):
-        known = ", ".join(held.id for held in document.keys) or "none"
+    if all(entry.id != key_id for entry in document.keys):
+        known = ", ".join(entry.id for entry in document.keys) or "none"
         raise KeysFileError(f"{path} has no key {key_id!r}: it has {known}")
-    _write(path, [held for held in document.keys if held.id != key_id])
+    _write(path, [entry for entry in document.keys if entry.id != key_id])
 
 
 def _write(path: Path, keys: Iterable[ApiKey]) -> None:
@@ -69,7 +69,7 @@ def _write(path: Path, keys: Iterable[ApiKey]) -> None:
 
 
 class KeysFile(KeysInForce):
-    """The keys of a file: none where there is no file, those of its last good version where it is broken."""
+    """The keys of a file: none if there is no file, those of its last valid version if it is broken."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(str(path))
@@ -85,28 +85,28 @@ class KeysFile(KeysInForce):
             document = read(self._path)
         except FileNotFoundError:
             self._stamp = None
-            self._take_none(f"{self._path} is not there")
+            self._clear(f"{self._path} is not there")
         except (OSError, KeysFileError) as error:
             self._keep(str(error))
         else:
             self._stamp = stamp
-            self._take(document)
+            self._replace(document)
 
     def _current_stamp(self) -> _Stamp:
-        """The file's version. Raises FileNotFoundError where it is not there at several looks.
+        """The file's version. Raises FileNotFoundError if it is missing at several checks.
 
-        A kubelet brings a changed Secret in by renaming one link, and then removes what the link led to before: a look
-        in between can find nothing.
+        A kubelet updates a Secret by renaming one link, and then removes the link's former target: a check in between
+        can find nothing.
         """
-        for _ in range(GONE_LOOKS - 1):
+        for _ in range(MISSING_CHECKS - 1):
             try:
                 return _stamp_of(self._path)
             except FileNotFoundError:
-                time.sleep(GONE_SECONDS)
+                time.sleep(MISSING_SECONDS)
         return _stamp_of(self._path)
 
     async def follow(self) -> None:
-        """Look at the file every POLL_SECONDS until cancelled."""
+        """Check the file every POLL_SECONDS until cancelled."""
         while True:
             await asyncio.to_thread(self.refresh)
             await asyncio.sleep(POLL_SECONDS)

@@ -1,19 +1,19 @@
-"""The API keys in force, whatever they are read from: those of the last good document, or none where there is none."""
+"""The API keys in force, from any source: those of its last valid document, or none if there is none."""
 
 import logging
 from abc import ABC, abstractmethod
 
 from augmentation_gateway.credentials.keys import KeyRing, KeysDocument
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 class KeysInForce(ABC):
-    """Where the gateway looks keys up.
+    """The keys that the gateway looks up.
 
     Attributes:
         ring: the keys in force.
-        synced: whether it is known which keys there are; before that, a key that is not found may still be good.
+        synced: whether the keys have been read once; before that, a key that is not found may still be valid.
         broken: whether the last document could not be read, so that the keys of the one before are in force.
 
     Args:
@@ -22,34 +22,34 @@ class KeysInForce(ABC):
 
     def __init__(self, source: str) -> None:
         self._source = source
-        self._complaint = ""
+        self._last_error = ""
         self.ring = KeyRing()
         self.synced = False
         self.broken = False
 
     @abstractmethod
     async def follow(self) -> None:
-        """Keep up with the source until cancelled."""
+        """Follow the source until cancelled."""
 
-    def _take(self, document: KeysDocument) -> None:
-        """These keys are in force from now on."""
-        self.ring, self.synced, self.broken, self._complaint = KeyRing(document.keys), True, False, ""
-        logger.info("keys read", extra={"fields": {"source": self._source, "keys": len(self.ring)}})
+    def _replace(self, document: KeysDocument) -> None:
+        """Put these keys in force."""
+        self.ring, self.synced, self.broken, self._last_error = KeyRing(document.keys), True, False, ""
+        _log.info("keys read", extra={"fields": {"source": self._source, "keys": len(self.ring)}})
 
-    def _take_none(self, why: str) -> None:
-        """No key is in force from now on: whoever deletes the keys revokes them all."""
+    def _clear(self, why: str) -> None:
+        """Put no key in force: deleting the keys revokes them all."""
         self.ring, self.synced, self.broken = KeyRing(), True, False
-        self._complain("there are no API keys: every request with one is answered 401", why)
+        self._report("there are no API keys: every request with one is answered 401", why)
 
     def _keep(self, why: str) -> None:
-        """The document is broken: a mistake in it must not lock everybody out, nor go unseen."""
+        """Keep the keys, as the document is broken: an error in it must not lock everybody out, nor go unnoticed."""
         self.synced = self.broken = True
-        self._complain("the API keys cannot be read; those read before stay in force", why)
+        self._report("the API keys cannot be read; those read before stay in force", why)
 
-    def _complain(self, message: str, why: str) -> None:
-        if why != self._complaint:
-            # Logged once, not at every look.
-            self._complaint = why
-            logger.error(
+    def _report(self, message: str, why: str) -> None:
+        if why != self._last_error:
+            # Logged once, not at every check.
+            self._last_error = why
+            _log.error(
                 message, extra={"fields": {"source": self._source, "error": why, "keys_in_force": len(self.ring)}}
             )

@@ -15,11 +15,11 @@ from augmentation_gateway.credentials.keys_in_force import KeysInForce
 from augmentation_kube import Collection, Reflector, Resource
 
 DATA_KEY: Final = "keys.json"
-"""Of the Secret's data, the one that holds the keys: the name of the file it is made from."""
+"""Key of the Secret's data with the API keys: the name of the file that it is created from."""
 
 
 class KeysSecret(KeysInForce):
-    """The keys of a Secret: none where it is not there or has no keys.json, its last good version's where it is broken.
+    """The keys of a Secret: none if it is missing or has no keys.json, those of its last valid version if it is broken.
 
     Args:
         source: the Kubernetes API.
@@ -36,11 +36,11 @@ class KeysSecret(KeysInForce):
         await self._reflector.run()
 
     def keep(self, raw: dict[str, Any]) -> dict[str, Any]:
-        """What is needed of a Secret: all of it, as there is one."""
+        """Keep all of the Secret, as there is one."""
         return raw
 
     def replace(self, listing: dict[str, Any]) -> None:
-        """Take over the Secret as it was listed: one, or none."""
+        """Take over the list: one Secret, or none."""
         if items := listing["items"]:
             self._read(items[0])
         else:
@@ -62,13 +62,13 @@ class KeysSecret(KeysInForce):
 
     def _forget(self) -> None:
         self._is_there = False
-        self._take_none(f"{self._source} is not there")
+        self._clear(f"{self._source} is not there")
 
     def _read(self, raw: dict[str, Any]) -> None:
         self._is_there = True
         encoded = (raw.get("data") or {}).get(DATA_KEY)
         if encoded is None:
-            self._take_none(f"{self._source} has no {DATA_KEY}")
+            self._clear(f"{self._source} has no {DATA_KEY}")
             return
         try:
             content = base64.b64decode(encoded, validate=True)
@@ -76,4 +76,4 @@ class KeysSecret(KeysInForce):
         except (binascii.Error, KeysFileError) as error:
             self._keep(str(error))
         else:
-            self._take(document)
+            self._replace(document)

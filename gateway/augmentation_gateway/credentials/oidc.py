@@ -1,7 +1,7 @@
-"""Bearer tokens of an OpenID Connect issuer in the place of API keys, checked by PyJWT.
+"""Bearer tokens of an OpenID Connect issuer in place of API keys, verified by PyJWT.
 
-A token is checked once and remembered by its digest until it expires, or its issuer withdraws the key that it is signed
-with: a poll costs what it costs with a key.
+A token is verified once and cached by its digest until it expires, or its issuer withdraws the key that signed it: a
+poll costs the same as with an API key.
 """
 
 import hashlib
@@ -24,8 +24,8 @@ from augmentation_gateway.credentials.oidc_keys import REFRESH_SECONDS, IssuerKe
 from augmentation_gateway.problem import Problem, unavailable
 
 LEEWAY_SECONDS = 30
-REMEMBERED_TOKENS = 10_000
-MOST_TOKEN_BYTES = 16 * 1024
+MAX_CACHED_TOKENS = 10_000
+MAX_TOKEN_BYTES = 16 * 1024
 
 _Text = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 
@@ -39,12 +39,12 @@ class _Model(BaseModel):
 
 
 class Grant(_Model):
-    """What the tokens with one value in one of their claims may do; the first grant that fits counts.
+    """What tokens with a value in one of their claims may do; the first grant that matches counts.
 
     Attributes:
         claim: name of a claim, such as groups.
         value: what it has to be, or to hold if it is a list.
-        namespace: the one Kubernetes namespace whose jobs are seen and made.
+        namespace: the one Kubernetes namespace whose jobs they see and create.
         organisation, projects, rights, requests_per_second, credentials_secret_ref: as of an API key.
     """
 
@@ -57,10 +57,10 @@ class Grant(_Model):
     requests_per_second: float | None = Field(None, ge=0, allow_inf_nan=False, alias="requestsPerSecond")
     credentials_secret_ref: CredentialsSecretRef | None = Field(None, alias="credentialsSecretRef")
 
-    def fits(self, claims: Mapping[str, Any]) -> bool:
-        """Whether a token with these claims is meant."""
-        held = claims.get(self.claim)
-        return self.value in held if isinstance(held, list) else held == self.value
+    def matches(self, claims: Mapping[str, Any]) -> bool:
+        """Whether the grant is for a token with these claims."""
+        value = claims.get(self.claim)
+        return self.value in value if isinstance(value, list) else value == self.value
 
 
 class OidcDocument(_Model):
@@ -68,8 +68,8 @@ class OidcDocument(_Model):
 
     Attributes:
         issuer: URL of the issuer, as tokens name it; its discovery document lies under it.
-        audience: what tokens have to be made for.
-        grants: who may do what. A token that none fits is refused.
+        audience: required audience of tokens.
+        grants: who may do what. A token that none matches is rejected.
     """
 
     issuer: _Text
@@ -95,8 +95,8 @@ def is_token(presented: bytes) -> bool:
 
 
 @dataclass(frozen=True)
-class _Known:
-    """A token that was checked: what it may do, until when, and the id of the key that it is signed with."""
+class _Verified:
+    """A verified token: what it may do, until when, and the id of the key that signed it."""
 
     entry: ApiKey
     until: float
@@ -107,48 +107,49 @@ class OidcTokens:
     """The tokens of one issuer.
 
     Args:
-        document: whose tokens are taken, and for what.
+        document: the settings.
         now: seconds since 1970, as tokens count.
     """
 
     def __init__(self, document: OidcDocument, now: Callable[[], float] = time.time) -> None:
         self._document = document
         self._now = now
-        self._known: OrderedDict[bytes, _Known] = OrderedDict()
+        self._tokens: OrderedDict[bytes, _Verified] = OrderedDict()
         self._keys = IssuerKeys(document.issuer, now)
 
     def holds(self, key: ApiKey) -> bool:
-        """Whether the token that this entry was made of has not expired, and its issuer still lists its key."""
-        return self._still_good(bytes.fromhex(key.sha256)) is not None
+        """Whether the token of this entry has not expired, and its issuer still lists its key."""
+        return self._valid_entry(bytes.fromhex(key.sha256)) is not None
 
-    def _still_good(self, digest: bytes) -> ApiKey | None:
-        known = self._known.get(digest)
-        good = known is not None and known.until > self._now() and self._keys.lists(known.key_id)
-        return known.entry if known is not None and good else None
+    def _valid_entry(self, digest: bytes) -> ApiKey | None:
+        token = self._tokens.get(digest)
+        if token is None or token.until <= self._now() or not self._keys.lists(token.key_id):
+            return None
+        return token.entry
 
     async def find(self, presented: bytes) -> ApiKey:
         """What a token may do, as the entry of an API key.
 
         Raises:
-            Problem: 401 for a token that is not good, 403 for a good one that no grant fits, 503 while the issuer's
-                keys cannot be read.
+            Problem: 401 for an invalid token, 403 for a valid one that no grant matches, 503 while the issuer's keys
+                cannot be read.
         """
         digest = hashlib.sha256(presented).digest()
-        if (entry := self._still_good(digest)) is not None:
+        if (entry := self._valid_entry(digest)) is not None:
             return entry
-        claims, key_id = await self._checked(presented)
+        claims, key_id = await self._verify(presented)
         entry = self._entry(claims, digest)
-        self._known[digest] = _Known(entry, float(claims["exp"]), key_id)
-        self._known.move_to_end(digest)
-        if len(self._known) > REMEMBERED_TOKENS:
-            self._known.popitem(last=False)
+        self._tokens[digest] = _Verified(entry, float(claims["exp"]), key_id)
+        self._tokens.move_to_end(digest)
+        if len(self._tokens) > MAX_CACHED_TOKENS:
+            self._tokens.popitem(last=False)
         return entry
 
-    async def _checked(self, presented: bytes) -> tuple[dict[str, Any], str | None]:
-        """The claims of a token that is good, and the id of its key. Raises Problem."""
-        if len(presented) > MOST_TOKEN_BYTES:
+    async def _verify(self, presented: bytes) -> tuple[dict[str, Any], str | None]:
+        """The claims of a valid token, and the id of its key. Raises Problem."""
+        if len(presented) > MAX_TOKEN_BYTES:
             raise _refused(
-                f"This token is larger than {MOST_TOKEN_BYTES // 1024} KiB", "have its issuer add fewer claims"
+                f"This token is larger than {MAX_TOKEN_BYTES // 1024} KiB", "have its issuer add fewer claims"
             )
         try:
             key_id = jwt.get_unverified_header(presented).get("kid")
@@ -157,7 +158,7 @@ class OidcTokens:
             claims: dict[str, Any] = jwt.decode(
                 presented,
                 key,
-                # Not what the token says of itself: a public key must not be taken for a shared secret.
+                # Not the one that the token names: a public key must not be taken for a shared secret.
                 algorithms=[key.algorithm_name],
                 audience=self._document.audience,
                 issuer=self._document.issuer,
@@ -175,7 +176,7 @@ class OidcTokens:
         return _refused("This token is signed with a key that its issuer does not list, or that is too weak")
 
     def _entry(self, claims: Mapping[str, Any], digest: bytes) -> ApiKey:
-        grant = next((grant for grant in self._document.grants if grant.fits(claims)), None)
+        grant = next((grant for grant in self._document.grants if grant.matches(claims)), None)
         if grant is None:
             asked = ", ".join(dict.fromkeys(grant.claim for grant in self._document.grants))
             raise Problem(
@@ -184,7 +185,7 @@ class OidcTokens:
                 f"ask the administrator (the grants check the claims {asked})",
             )
         subject = str(claims["sub"])
-        # A subject may be an address or hold anything: what logs and annotations show of it is a digest.
+        # A subject may be an address or contain anything: logs and annotations show a digest of it.
         name = hashlib.sha256(f"{self._document.issuer} {subject}".encode()).hexdigest()[:16]
         return ApiKey(
             id=f"oidc-{name}",
@@ -201,7 +202,7 @@ class OidcTokens:
 
 
 def _moment(seconds: float) -> datetime | None:
-    """A NumericDate of a token; None where it is later than a date can be."""
+    """A NumericDate of a token; None if it is later than a date can be."""
     try:
         return datetime.fromtimestamp(seconds, UTC)
     except (ValueError, OverflowError, OSError):

@@ -1,7 +1,7 @@
-"""The public keys of an OpenID Connect issuer: found by its discovery document, read again in the background.
+"""The public keys of an OpenID Connect issuer, located by its discovery document and refreshed in the background.
 
-A token whose key is known never waits for the issuer. One with another key waits for a read, which all of them share,
-and which begins at most every REFRESH_SECONDS: made-up tokens cannot make the gateway a flood for the issuer.
+A token whose key is known never waits for the issuer. Tokens with unknown keys wait for one shared read, which starts
+at most every REFRESH_SECONDS: forged tokens cannot make the gateway flood the issuer.
 """
 
 import asyncio
@@ -21,41 +21,41 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from augmentation_api.redaction import quotable
 from augmentation_kube import connection_failure
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 """Signatures by a key pair: never `none`, nor one by a shared secret (RFC 8725, 3.1)."""
-LEAST_RSA_BITS: Final = 2048
+MIN_RSA_BITS: Final = 2048
 """NIST SP 800-131A: shorter keys are disallowed."""
-MOST_RSA_BITS: Final = 8192
-"""A check takes the longer the longer the key is: a millisecond with this one."""
+MAX_RSA_BITS: Final = 8192
+"""Verification takes longer with longer keys: a millisecond with this one."""
 CURVES: Final = frozenset({"secp256r1", "secp384r1", "secp521r1"})
-MOST_BYTES: Final = 256 * 1024
-MOST_KEYS: Final = 100
+MAX_BYTES: Final = 256 * 1024
+MAX_KEYS: Final = 100
 TIMEOUT_SECONDS: Final = 5.0
 REFRESH_SECONDS: Final = 10.0
 LIFETIME_SECONDS: Final = 3600.0
-LONGEST_SECONDS: Final = 86400.0
-"""How long keys are good whose issuer does not answer: it may have withdrawn one of them since."""
+MAX_AGE_SECONDS: Final = 86400.0
+"""How long keys stay valid while their issuer does not answer: it may have withdrawn one of them since."""
 
 
 def is_trusted_url(url: str) -> bool:
-    """Whether what a URL answers is its owner's: it is https, or does not leave the machine."""
+    """Whether responses from a URL can be trusted: it is https, or does not leave the machine."""
     try:
         parts = urlsplit(url)
-        named = parts.hostname is not None and parts.username is None and parts.port != 0
+        has_host = parts.hostname is not None and parts.username is None and parts.port != 0
     except ValueError:
         return False
-    return named and (
+    return has_host and (
         parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1"))
     )
 
 
 def weakness(key: Any) -> str | None:
-    """Why no signature that this key checks can be trusted; None where one can."""
+    """Why signatures by this key cannot be trusted; None if they can."""
     match key:
-        case RSAPublicKey() if not LEAST_RSA_BITS <= key.key_size <= MOST_RSA_BITS:
-            return f"an RSA key of {key.key_size} bits: it has to have {LEAST_RSA_BITS} to {MOST_RSA_BITS}"
+        case RSAPublicKey() if not MIN_RSA_BITS <= key.key_size <= MAX_RSA_BITS:
+            return f"an RSA key of {key.key_size} bits: it has to have {MIN_RSA_BITS} to {MAX_RSA_BITS}"
         case EllipticCurvePublicKey() if key.curve.name not in CURVES:
             return f"a key of the curve {key.curve.name}: it has to be P-256, P-384 or P-521"
         case RSAPublicKey() | EllipticCurvePublicKey() | Ed25519PublicKey() | Ed448PublicKey():
@@ -65,7 +65,7 @@ def weakness(key: Any) -> str | None:
 
 
 def _words(error: Exception) -> str:
-    """What was wrong with the issuer's answer, or with asking for it: in the words of no HTTP library."""
+    """What was wrong with the request to the issuer or its response, without quoting an HTTP library."""
     if isinstance(error, aiohttp.ClientError | TimeoutError | OSError):
         return connection_failure.describe(error)
     return quotable(f"{type(error).__name__}: {error}", 300)
@@ -83,30 +83,30 @@ class IssuerKeys:
         self._issuer = issuer
         self._now = now
         self._keys: dict[str | None, jwt.PyJWK] = {}
-        self._read_at = -LONGEST_SECONDS
+        self._read_at = -MAX_AGE_SECONDS
         self._asked_at = -REFRESH_SECONDS
         self._reading: asyncio.Task[None] | None = None
 
     @property
     def are_known(self) -> bool:
-        """Whether the issuer's keys were read, and not too long ago."""
-        return bool(self._keys) and self._now() - self._read_at < LONGEST_SECONDS
+        """Whether the issuer's keys were read recently enough."""
+        return bool(self._keys) and self._now() - self._read_at < MAX_AGE_SECONDS
 
     def lists(self, key_id: str | None) -> bool:
-        """Whether the issuer lists a key, as far as is known. Has keys read again that are old, and does not wait."""
+        """Whether the issuer lists a key, as far as is known. Starts a refresh of old keys without waiting for it."""
         if self._now() - self._read_at >= LIFETIME_SECONDS:
             self._read_soon()
         return self.are_known and key_id in self._keys
 
     async def find(self, key_id: str | None) -> jwt.PyJWK | None:
-        """The key with this id; None where the issuer lists none. Waits for the issuer only where it is not known."""
+        """The key with this id; None if the issuer lists none. Waits for the issuer only if the id is unknown."""
         if not self.lists(key_id) and (reading := self._read_soon()) is not None:
-            # A request that is cut off must not take the answer from all others.
+            # The cancellation of one request must not cancel the read for all others.
             await asyncio.shield(reading)
         return self._keys[key_id] if self.lists(key_id) else None
 
     def _read_soon(self) -> asyncio.Task[None] | None:
-        """The read that is under way, begun now if need be; None where the last one is too short a time ago."""
+        """The read in progress, started now if necessary; None if the last one is too recent."""
         if self._reading is not None and not self._reading.done():
             return self._reading
         now = self._now()
@@ -117,17 +117,17 @@ class IssuerKeys:
         return self._reading
 
     async def _read(self) -> None:
-        """Read the keys as they are now; where they cannot be read, those of before stay good for a while."""
+        """Read the keys; if that fails, those read before stay valid for a while."""
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS), aiohttp.ClientSession(trust_env=True) as session:
                 discovery = self._issuer.rstrip("/") + "/.well-known/openid-configuration"
-                found = await _json(session, discovery)
-                if found["issuer"] != self._issuer:
-                    raise ValueError(f"{discovery} names the issuer {found['issuer']!r}")
-                listed = await _json(session, found["jwks_uri"])
+                settings = await _json(session, discovery)
+                if settings["issuer"] != self._issuer:
+                    raise ValueError(f"{discovery} names the issuer {settings['issuer']!r}")
+                listed = await _json(session, settings["jwks_uri"])
                 keys = self._usable(listed)
         except (aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError, OSError, jwt.PyJWTError) as error:
-            logger.error(
+            _log.error(
                 "the OIDC issuer's keys cannot be read; those read before stay in force",
                 extra={"fields": {"issuer": self._issuer, "error": _words(error), "keys": len(self._keys)}},
             )
@@ -135,15 +135,15 @@ class IssuerKeys:
         self._keys, self._read_at = keys, self._now()
 
     def _usable(self, listed: dict[str, Any]) -> dict[str | None, jwt.PyJWK]:
-        """The keys of a set that are for signatures and strong enough; a weak one is left out, and said to be."""
-        if len(listed["keys"]) > MOST_KEYS:
-            raise ValueError(f"the issuer lists {len(listed['keys'])} keys: {MOST_KEYS} are the most")
+        """The keys of a set that are for signatures and strong enough; a weak one is left out and logged."""
+        if len(listed["keys"]) > MAX_KEYS:
+            raise ValueError(f"the issuer lists {len(listed['keys'])} keys: {MAX_KEYS} are the most")
         keys: dict[str | None, jwt.PyJWK] = {}
         for key in jwt.PyJWKSet.from_dict(listed).keys:
             if key.public_key_use not in (None, "sig") or key.algorithm_name not in ALGORITHMS:
                 continue
             if (why := weakness(key.key)) is not None:
-                logger.error(
+                _log.error(
                     "the OIDC issuer lists a key that cannot be trusted; tokens signed with it are refused",
                     extra={"fields": {"issuer": self._issuer, "kid": str(key.key_id)[:200], "why": why}},
                 )
@@ -153,7 +153,7 @@ class IssuerKeys:
 
 
 async def _json(session: aiohttp.ClientSession, url: str) -> dict[str, Any]:
-    """The JSON object at a URL. Raises ValueError where it is none, too long, or somewhere that cannot be trusted."""
+    """The JSON object at a URL. Raises ValueError if it is no object, too long, or at an untrusted URL."""
     if not is_trusted_url(url):
         raise ValueError(f"{url[:200]!r} does not begin with https://")
     # A redirect could lead to plain http.
@@ -163,9 +163,9 @@ async def _json(session: aiohttp.ClientSession, url: str) -> dict[str, Any]:
         body = b""
         async for chunk in answer.content.iter_chunked(64 * 1024):
             body += chunk
-            if len(body) > MOST_BYTES:
-                raise ValueError(f"{url} has more than {MOST_BYTES // 1024} KiB")
-    found = orjson.loads(body)
-    if not isinstance(found, dict):
+            if len(body) > MAX_BYTES:
+                raise ValueError(f"{url} has more than {MAX_BYTES // 1024} KiB")
+    document = orjson.loads(body)
+    if not isinstance(document, dict):
         raise TypeError(f"{url} is no JSON object")
-    return found
+    return document

@@ -21,7 +21,7 @@ from augmentation_gateway.views.stage import Stage, stage_of
 
 PREFIX: Final = "/api/v2"
 _CLOCK_SKEW: Final = timedelta(seconds=5)
-"""The operator, the API server and this process each have a clock."""
+"""Between the clocks of the operator, the API server and this process."""
 
 ExecutionState = Literal["INITIALIZED", "RUNNING", "COMPLETED", "ERROR", "ABORTED", "EXPIRED"]
 _STATES: dict[Stage, ExecutionState] = {
@@ -36,7 +36,7 @@ _STATES: dict[Stage, ExecutionState] = {
 class StatusResponse(BaseModel):
     """API response object for job execution status."""
 
-    code: Literal[0, 1] = Field(description="The error code associated with the job: 1 where it failed.")
+    code: Literal[0, 1] = Field(description="The error code associated with the job: 1 if it failed.")
     created: Moment = Field(description="The creation date of the job (ISO 8601 formatted).")
     description: str = Field(description="The description associated with the job.")
     message: str = Field(description="The error message associated with the job, or what it does.")
@@ -55,13 +55,13 @@ class StatusList(BaseModel):
 
 
 class GenAIError(BaseModel):
-    """What went wrong."""
+    """An error."""
 
     detail: str = Field(description="The cause and the fix")
 
 
 class ValidationError(BaseModel):
-    """One field that cannot be used."""
+    """An invalid field."""
 
     loc: list[str | int]
     msg: str
@@ -69,13 +69,13 @@ class ValidationError(BaseModel):
 
 
 class HTTPValidationErrorResponse(BaseModel):
-    """What cannot be used in a request."""
+    """The invalid fields of a request."""
 
     detail: list[ValidationError]
 
 
 class PageQuery(BaseModel):
-    """Which page."""
+    """A page of a list."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -92,7 +92,7 @@ def status_view(record: JobRecord, stage: Stage | None = None) -> StatusResponse
         created=record.status.created_at or record.created_at,
         description=record.display_name,
         message=(error_of(record.status) if failed else None) or record.status.message or "",
-        # By state, not by stage: a job that runs is RUNNING while it waits for a node, too.
+        # By state, not by stage: a running job is RUNNING also while it waits for a node.
         status=_STATES.get(stage) or ("RUNNING" if record.state is State.RUNNING else "INITIALIZED"),
         statusId=UUID(record.uid),
         statusType="augmentation",
@@ -100,7 +100,7 @@ def status_view(record: JobRecord, stage: Stage | None = None) -> StatusResponse
 
 
 def encode_status(record: JobRecord, _: ClassRecord | None = None) -> bytes:
-    """The body of a status answer."""
+    """The body of a status response."""
     return status_view(record).model_dump_json().encode()
 
 
@@ -112,7 +112,7 @@ def encode_removed(record: JobRecord, at: datetime) -> bytes | None:
     return status_view(record, Stage.EXPIRED).model_dump_json().encode()
 
 
-StatusId = Annotated[UUID, Path(description="The ID of the job to retrieve the status for.")]
+StatusId = Annotated[UUID, Path(alias="statusId", description="The ID of the job to retrieve the status for.")]
 errors: Final = ErrorResponses(GenAIError, HTTPValidationErrorResponse)
 router = APIRouter(prefix=PREFIX, tags=["genai"])
 
@@ -150,9 +150,9 @@ async def list_statuses(
     response_description="The job is deleted, and stopped if it ran",
     responses=errors(*ONE_JOB, *WRITE),
 )
-async def delete(statusId: StatusId, gateway: CurrentGateway, key: CurrentKey) -> Response:  # noqa: N803 - this API's own name
+async def delete(status_id: StatusId, gateway: CurrentGateway, key: CurrentKey) -> Response:
     """Delete a job in any state. A dataset that it has published stays."""
-    await delete_job(gateway, key, str(statusId), even_unfinished=True)
+    await delete_job(gateway, key, str(status_id), even_unfinished=True)
     return Response(status_code=204)
 
 

@@ -44,7 +44,7 @@ _STATUSES: dict[Stage, JobStatus] = {
 
 
 class CreatedBy(BaseModel):
-    """Who created this job; all null for one made with kubectl."""
+    """Who created this job; all null for one created with kubectl."""
 
     principal_type: Literal["user", "service"] | None
     user_id: str | None
@@ -56,7 +56,7 @@ class DatasetReference(BaseModel):
 
     id: UUID = Field(description="The same for the same dataset of the same hub")
     version_id: UUID | None = Field(description="The same for the same commit; null until the job has been resolved")
-    version_number: int = Field(description="1: a hub names its revisions and does not number them")
+    version_number: int = Field(description="Always 1: a hub names its revisions and does not number them")
 
 
 class Resources(BaseModel):
@@ -81,7 +81,7 @@ class Job(BaseModel):
     resources: Resources
     error_message: str | None = Field(description="Human-readable error message if the job failed")
     woodwide_runtime_version: str | None = Field(description="Always null: jobs run the image of their class")
-    credits_consumed: float | None = Field(description="Null until final, and where the class has no price")
+    credits_consumed: float | None = Field(description="Null until the job is finished, and if its class has no price")
     progress: float | None = Field(description="Progress percentage (0-100)")
     estimated_seconds_remaining: float | None
 
@@ -96,7 +96,7 @@ class JobList(BaseModel):
 
 
 class JobsQuery(BaseModel):
-    """Which jobs."""
+    """Filters of a list of jobs."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -147,7 +147,7 @@ def _created_by(record: JobRecord) -> CreatedBy:
 def _dataset(record: JobRecord, runs_as: ClassRecord | None) -> DatasetReference:
     hub = (runs_as.hub_endpoint if runs_as else DEFAULT_HUB).rstrip("/")
     volume = record.raw["spec"]["source"].get("volume")
-    # The address of the dataset: of its page on the hub, or of its folder on the volume.
+    # The URL of the dataset: of its page on the hub, or of its folder on the volume.
     address = (
         f"volume://{record.namespace}/{volume['claimName']}/{volume['path']}"
         if volume

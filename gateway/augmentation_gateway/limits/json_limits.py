@@ -1,7 +1,7 @@
-"""How much structure a request may have, checked before anything is made of it: parsing costs what is counted here.
+"""Limits on the structure of a request, checked before it is parsed: they bound the cost of parsing.
 
-A body is small (64 KiB), but of that size it may have ten thousand fields, of which each is a sentence in an answer, or
-be nested deeper than a parser's stack. Counting ends with what is too much.
+A body is small (64 KiB), but that is enough for ten thousand fields, each of which is a sentence in a response, or for
+a nesting deeper than a parser's stack. Counting stops at the limit.
 """
 
 import re
@@ -13,15 +13,15 @@ MAX_MEMBERS = 1000
 MAX_PARAMETERS = 100
 
 _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*+"?|[\[\]{},]', re.DOTALL)
-"""A string, or what gives a text its structure. It cannot go back: the time is linear, whatever the text."""
+"""A string or a structural character. It never backtracks: linear time for any text."""
 _TOKENS_OF_A_MEMBER = 4
 _OPENING, _CLOSING, _COMMA = frozenset(b"[{"), frozenset(b"]}"), ord(",")
 
 
 def check_json(body: bytes) -> None:
-    """Raise Problem 422 for a body that is nested too deep or has too many members; whether it is JSON is not asked."""
+    """Raise Problem 422 for a body with too much nesting or too many members; whether it is JSON is not checked."""
     if b"\0" in body:
-        # Python's parser would take UTF-16 and UTF-32 too, in which nothing can be counted here (RFC 8259, 8.1).
+        # Python's parser would accept UTF-16 and UTF-32 too, in which nothing can be counted here (RFC 8259, 8.1).
         raise invalid([FieldProblem(("body",), "json_invalid", "The body is not JSON in UTF-8", "send it so")])
     brackets = body.count(b"[") + body.count(b"{")
     members = body.count(b",")
@@ -45,7 +45,7 @@ def check_json(body: bytes) -> None:
 
 
 def check_query(query: bytes) -> None:
-    """Raise Problem 422 for a query of too many parameters."""
+    """Raise Problem 422 for a query with too many parameters."""
     if query.count(b"&") >= MAX_PARAMETERS:
         cause = f"The query has more than {MAX_PARAMETERS} parameters, more than there are"
         raise invalid([FieldProblem(("query",), "too_many_parameters", cause, "shorten it")])

@@ -1,4 +1,4 @@
-"""How much of the gateway a client may use: in all, and with one key."""
+"""The limits on what clients may use, in all, per key and per connection."""
 
 from dataclasses import dataclass
 from typing import Annotated, Final
@@ -10,8 +10,8 @@ from augmentation_kube.settings import EnvironmentSettings
 
 MAX_BODY_BYTES: Final = 64 * 1024
 BACKLOG: Final = 2048
-"""Connections that the kernel keeps until they are taken. One for which there is no room there is tried again by its
-client only after a second, then three."""
+"""Connections that the kernel queues until they are accepted. The client of one for which there is no room retries only
+after one second, then three."""
 
 
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
@@ -28,12 +28,12 @@ class Limits(EnvironmentSettings):
         connections: open connections. For one more, the one that has been idle the longest is closed, at first of those
             that have not sent a valid key.
         connections_per_key: of these, those that were last used with the same key.
-        requests_per_key: requests of a key that are being answered at the same time, event streams among them.
+        requests_per_key: concurrent requests of a key, including event streams.
         streams: open event streams.
         streams_per_key: of these, those of one key.
-        pictures: pictures that are fetched from the hub and passed on at the same time, of up to 8 MiB each.
+        pictures: previews that are proxied from the hub at the same time, of up to 8 MiB each.
         pictures_per_key: of these, those of one key.
-        jobs_per_minute: jobs that a key may create, and try, in a minute; as many at once.
+        jobs_per_minute: jobs that a key may create, or dry-run, per minute; as many at once.
         keep_alive_seconds: how long a connection may be idle between requests. Longer than the 60 s of most load
             balancers, which expect to be the ones that close.
     """
@@ -56,7 +56,7 @@ class Limits(EnvironmentSettings):
 
 @dataclass(frozen=True)
 class HttpLimits:
-    """What a single connection may cost before anybody knows whose it is.
+    """What a single connection may cost before its key is known.
 
     Attributes:
         head_bytes: of a request's first line and headers.
@@ -65,11 +65,11 @@ class HttpLimits:
         body_bytes: of a request's body.
         framing_bytes: what a body may have of chunk sizes, chunk extensions and trailers.
         body_seconds: until the body is complete.
-        pipelined: requests sent ahead, before the one before them is answered.
-        unread_seconds: how long a client may leave an answer unread.
-        unread_bytes: of answers that are left unread, of all connections together.
-        linger_seconds: how long what a client still sends is read and thrown away after it was refused: a connection
-            that is closed at once can take the answer with it (RFC 9112, 9.6).
+        pipelined: requests sent before the ones ahead of them are answered.
+        unread_seconds: how long a client may leave a response unread.
+        unread_bytes: of unread responses, of all connections together.
+        linger_seconds: how long what a client still sends is discarded after its request was rejected: a connection
+            that is closed at once can lose the response (RFC 9112, 9.6).
         linger_bytes: how much of it.
     """
 

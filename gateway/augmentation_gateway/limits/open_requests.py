@@ -1,7 +1,7 @@
-"""The requests that are being answered, each ended when its key is no longer in force.
+"""Requests in progress, each ended when its key is no longer in force.
 
-A key is checked when a request begins. What takes longer than that (an event stream, a picture, an answer that its
-client reads slowly) is checked here, every CHECK_SECONDS: O(open requests), a look-up each.
+A key is checked when a request begins. Requests that take longer (an event stream, a preview, a response that its
+client reads slowly) are checked here, every CHECK_SECONDS: O(open requests), with one look-up each.
 """
 
 import asyncio
@@ -14,11 +14,11 @@ CHECK_SECONDS = 1.0
 
 
 class KeyEnded(Exception):
-    """The key of a request was revoked, or has expired, while the request was being answered."""
+    """The key of a request was revoked, or has expired, while the request was in progress."""
 
 
 class OpenRequests:
-    """The requests of one process that are being answered, by the scope in which each of them is."""
+    """The requests in progress of one process, each by its timeout scope."""
 
     def __init__(self) -> None:
         self._open: dict[asyncio.Timeout, ApiKey] = {}
@@ -27,8 +27,8 @@ class OpenRequests:
         return len(self._open)
 
     @asynccontextmanager
-    async def answer(self, key: ApiKey) -> AsyncIterator[None]:
-        """A request of this key is being answered inside. Raises KeyEnded as soon as the key is no longer in force."""
+    async def track(self, key: ApiKey) -> AsyncIterator[None]:
+        """Track a request of this key inside. Raises KeyEnded as soon as the key is no longer in force."""
         scope = asyncio.timeout(None)
         try:
             async with scope:
@@ -50,7 +50,7 @@ class OpenRequests:
                 scope.reschedule(now)
 
     async def follow(self, holds: Callable[[ApiKey], bool]) -> None:
-        """Check every open request until cancelled."""
+        """Check all open requests, repeatedly, until cancelled."""
         while True:
             self.end_revoked(holds)
             await asyncio.sleep(CHECK_SECONDS)

@@ -1,4 +1,4 @@
-"""How often a key may ask, and how many jobs it may create: a token bucket each. O(1) a request."""
+"""Rate limits per key, of requests and of created jobs: a token bucket each. O(1) per request."""
 
 import math
 import time
@@ -10,13 +10,13 @@ from augmentation_gateway.credentials.keys import ApiKey
 from augmentation_gateway.problem import too_many
 
 REQUESTS_PER_SECOND = 20.0
-"""Of a key whose entry names no rate, where the administrator says nothing else."""
+"""Default rate of a key whose entry has none."""
 BURST_SECONDS = 2.0
-"""A bucket holds what flows in over this time: a page that opens asks for several things at once."""
+"""A bucket holds the tokens of this time: a page that opens sends several requests at once."""
 MINUTE = 60.0
-KEPT_BUCKETS = 20_000
-"""A bucket that has not been asked for the longest is forgotten, and is full when its key comes again: subjects of
-tokens have no end."""
+MAX_BUCKETS = 20_000
+"""The least recently used bucket is evicted, and is full when its key comes again: the number of OIDC subjects has no
+limit."""
 
 
 @dataclass
@@ -26,10 +26,10 @@ class _Bucket:
 
 
 class Buckets:
-    """A token bucket for each key id.
+    """One token bucket per key id.
 
     Args:
-        now: a clock that never goes back, in seconds.
+        now: a monotonic clock, in seconds.
     """
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
@@ -40,7 +40,7 @@ class Buckets:
         return len(self._buckets)
 
     def take(self, key_id: str, rate: float, most: float) -> float:
-        """Take a token from a bucket that `rate` flow into every second, `most` at most.
+        """Take a token from a bucket that refills at `rate` per second, up to `most`.
 
         Returns:
             0 where there was one, else the seconds until there is.
@@ -48,7 +48,7 @@ class Buckets:
         now = self._now()
         if (bucket := self._buckets.get(key_id)) is None:
             bucket = self._buckets[key_id] = _Bucket(most, now)
-            if len(self._buckets) > KEPT_BUCKETS:
+            if len(self._buckets) > MAX_BUCKETS:
                 self._buckets.popitem(last=False)
         else:
             self._buckets.move_to_end(key_id)
@@ -61,12 +61,12 @@ class Buckets:
 
 
 class RateLimit:
-    """The buckets of one process: with several replicas a key may ask each of them so often.
+    """The rate limits of one process: each replica has its own.
 
     Args:
-        default: requests a second of a key whose entry names no rate; 0: as often as it likes.
-        now: a clock that never goes back, in seconds.
-        jobs_per_minute: jobs that a key may create, and try, in a minute; 0: as many as it likes.
+        default: requests per second of a key whose entry has no rate; 0: no limit.
+        now: a monotonic clock, in seconds.
+        jobs_per_minute: jobs that a key may create, or dry-run, per minute; 0: no limit.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class RateLimit:
         self._jobs = Buckets(now)
 
     def check(self, key: ApiKey) -> None:
-        """Take a request's token. Raises Problem 429 with Retry-After where there is none."""
+        """Take a token for a request. Raises Problem 429 with Retry-After if there is none."""
         rate = self._default if key.requests_per_second is None else key.requests_per_second
         if rate <= 0:
             return
@@ -92,7 +92,7 @@ class RateLimit:
             )
 
     def check_job(self, key: ApiKey) -> None:
-        """Take a job's token. Raises Problem 429 with Retry-After where there is none."""
+        """Take a token for a job. Raises Problem 429 with Retry-After if there is none."""
         most = self._jobs_per_minute
         if most and (seconds := self._jobs.take(key.id, most / MINUTE, most)):
             wait = math.ceil(seconds)

@@ -1,4 +1,4 @@
-"""What a key, and all keys together, may have of something at the same time: event streams, pictures, requests."""
+"""Limits on concurrency, per key and in all: of requests, event streams and previews."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -11,13 +11,13 @@ RETRY_SECONDS = 2
 
 
 class Shares:
-    """Who has how many. O(1), and no more memory than there are shares taken.
+    """Counts what each key has at the same time. O(1), with memory only for what is taken.
 
     Args:
-        what: in the plural, for the message.
-        name: of the limit in the chart's gateway.limits, which is the reason in the metrics too.
-        per_key: of each key; 0: as many as it likes.
-        in_all: of all keys together; 0: no limit.
+        what: what is counted, in the plural, for the message.
+        name: of the limit in the chart's gateway.limits, and the reason in the metrics.
+        per_key: maximum per key; 0: no limit.
+        in_all: maximum of all keys together; 0: no limit.
     """
 
     def __init__(self, what: str, name: str, *, per_key: int = 0, in_all: int = 0) -> None:
@@ -33,7 +33,7 @@ class Shares:
 
     @contextmanager
     def take(self, key_id: str) -> Iterator[None]:
-        """Have one inside.
+        """Hold one inside.
 
         Raises:
             Problem: 429 the key has as many as it may; 503 all keys together have.
@@ -70,9 +70,9 @@ class Capacity:
     """The shares of one process.
 
     Attributes:
-        requests: that are being answered.
-        streams: event streams that are open.
-        pictures: that are fetched and passed on.
+        requests: in progress.
+        streams: open event streams.
+        pictures: previews being proxied.
     """
 
     def __init__(self, limits: Limits = Limits()) -> None:  # noqa: B008 - immutable

@@ -1,17 +1,17 @@
-"""The open event streams of this process: how many there are, and how they end when it goes away."""
+"""The open event streams of this process, and how a shutdown ends them."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 HEARTBEAT_SECONDS = 15.0
-"""Often enough for proxies that cut a connection after 30 or 60 silent seconds."""
+"""Often enough for proxies that close a connection after 30 or 60 silent seconds."""
 
 
 class Streams:
-    """Keeps the streams, so that a shutdown can end them in order.
+    """The streams, which a shutdown ends in order.
 
     Args:
-        heartbeat_seconds: after so long a silence a stream says that it is still there.
+        heartbeat_seconds: a stream sends a comment after this time without an event.
     """
 
     def __init__(self, heartbeat_seconds: float = HEARTBEAT_SECONDS) -> None:
@@ -24,7 +24,7 @@ class Streams:
 
     @contextmanager
     def open(self, wake: Callable[[], None]) -> Iterator[None]:
-        """A stream is open; `wake` makes it look whether it has to end."""
+        """Register an open stream; `wake` makes it check whether it has to end."""
         self._wake.add(wake)
         try:
             yield
@@ -32,7 +32,7 @@ class Streams:
             self._wake.discard(wake)
 
     def drain(self) -> None:
-        """Let every stream send what there is and end; its client goes on with another replica."""
+        """Let every stream send what is pending and end; its client reconnects to another replica."""
         self.draining = True
         for wake in tuple(self._wake):
             wake()

@@ -32,7 +32,7 @@ _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def internal_error() -> Problem:
-    """A 500 for a defect of the gateway, which its log tells by the request's id."""
+    """A 500 for a defect of the gateway, whose log has the traceback by the request's id."""
     return Problem(500, "Internal server error", f"quote request id {request_id.current()} when reporting it")
 
 
@@ -70,7 +70,7 @@ class Front:
                 await self._answer(dialect, scope, receive, response)
         except Problem as problem:
             if problem.reason:
-                self._gateway.refused(problem.reason)
+                self._gateway.count_refusal(problem.reason)
             await response.json(problem.status, encode(problem), problem.headers)
         except KeyEnded:
             if response.started:
@@ -92,7 +92,7 @@ class Front:
         self._gateway.rate_limit.check(key)
         method, path = scope["method"], scope["path"]
         reads = method in _READS
-        # What a key may do at all is known from the method: nothing is read or parsed for one that may not.
+        # The method decides which right is needed: nothing is read or parsed for a key without it.
         if path not in dialect.other_paths:
             require(key, Right.READ if reads else Right.WRITE)
         if method == "GET" and (job_id := dialect.status_id(path)) is not None:
@@ -101,16 +101,16 @@ class Front:
             return
         with ExitStack() as shares:
             shares.enter_context(self._gateway.capacity.requests.take(key.id))
-            turns_of = key.id
+            queue = key.id
             if dialect.is_stream(path):
-                # Here already, so that those that are refused wait for no turn. The others take turns as one key: to
-                # begin a stream is the longest work there is, and who wants one can wait.
+                # Here already, so that refused streams do not wait. The others wait as if they had one key: starting a
+                # stream takes the longest, and its client can wait.
                 shares.enter_context(self._gateway.capacity.streams.take(key.id))
-                turns_of = _STREAMS
+                queue = _STREAMS
             check_query(scope.get("query_string", b""))
-            async with self._gateway.open_requests.answer(key):
+            async with self._gateway.open_requests.track(key):
                 body = b"" if reads else await _read_body(scope, receive)
-                await self._gateway.gate.enter(turns_of)
+                await self._gateway.gate.enter(queue)
                 if not reads:
                     check_json(body)
                     receive = _replay(body, receive)
@@ -118,9 +118,9 @@ class Front:
                 await self._inner(response.scope, receive, response)
 
     def _check_connection(self, scope: Scope, key: ApiKey) -> None:
-        """Say whose the connection is. Raises Problem 429 where the key has as many as it may."""
+        """Assign the connection to its key. Raises Problem 429 if the key has the most it may have."""
         connection = scope.get(SCOPE_CONNECTION)
-        if connection is not None and not connection.used_by(key.id):
+        if connection is not None and not connection.assign_key(key.id):
             raise too_many(
                 "connections_per_key",
                 f"Key {key.id!r} has the most connections it may have, all of them busy",
@@ -130,7 +130,7 @@ class Front:
 
 
 async def _read_body(scope: Scope, receive: Receive) -> bytes:
-    """The whole body, of which no more than the limit is ever held. Raises Problem 413."""
+    """The whole body; no more than the limit is ever held. Raises Problem 413."""
     too_large = Problem(
         413,
         f"The body is larger than {MAX_BODY_BYTES // 1024} KiB, more than any job needs",
@@ -153,7 +153,7 @@ async def _read_body(scope: Scope, receive: Receive) -> bytes:
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
-    """A `receive` that gives a body which has been read already, then whatever comes after it."""
+    """A `receive` that returns a body which has been read already, then whatever comes after it."""
     unread = [body]
 
     async def replayed() -> Message:

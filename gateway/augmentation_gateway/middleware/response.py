@@ -29,9 +29,9 @@ NONE: Final = "none"
 
 _REQUEST_ID = request_id.HEADER.lower().encode()
 _JSON = (b"content-type", b"application/json")
-# A status changes from one second to the next, and is only for who asked with that key.
+# A status changes from one second to the next, and is only for the key of its request.
 _NO_STORE = (b"cache-control", b"no-store")
-# The text of a job is no HTML, whatever a browser makes of it.
+# Texts of jobs are not HTML, whatever they contain.
 _NO_SNIFF = (b"x-content-type-options", b"nosniff")
 _NO_FRAME = (b"x-frame-options", b"DENY")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -83,9 +83,9 @@ class ResponseWriter:
         await self._send({"type": "http.response.body", "body": body})
 
     async def json(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
-        """Send a response that no route has made."""
-        given = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-        all_headers = [_JSON, (b"content-length", b"%d" % len(body)), *given]
+        """Send a response of the front itself."""
+        encoded = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        all_headers = [_JSON, (b"content-length", b"%d" % len(body)), *encoded]
         await self({"type": "http.response.start", "status": status, "headers": all_headers})
         await self._send({"type": "http.response.body", "body": body})
 
@@ -109,7 +109,7 @@ class ResponseWriter:
         method = self.scope["method"]
         # Anybody can invent methods; each would be a time series for ever.
         known = method if method in _METHODS else "other"
-        self._gateway.metrics.answered(self._dialect, route, known, status, seconds)
+        self._gateway.metrics.count_response(self._dialect, route, known, status, seconds)
         return seconds
 
     def _log_response(self, route: str, status: int, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""An upper bound on how often something is logged that anybody can bring about: a flood must not fill a disk."""
+"""A rate limit for log lines that anybody can cause: a flood must not fill a disk."""
 
 import logging
 import time
@@ -10,11 +10,11 @@ BURST_LINES = 100.0
 
 
 class LogLimit:
-    """A token bucket of log lines. The next line that is written says how many were left out before it.
+    """A token bucket of log lines. The next line that is logged says how many were left out before it.
 
     Args:
         logger: to which the lines go.
-        now: a clock that never goes back, in seconds.
+        now: a monotonic clock, in seconds.
     """
 
     def __init__(self, logger: logging.Logger, now: Callable[[], float] = time.monotonic) -> None:
@@ -25,7 +25,7 @@ class LogLimit:
         self._left_out = 0
 
     def info(self, message: str, fields: dict[str, Any]) -> None:
-        """Log it, or leave it out."""
+        """Log a line, or leave it out."""
         now = self._now()
         self._lines = min(BURST_LINES, self._lines + (now - self._at) * LINES_PER_SECOND)
         self._at = now

@@ -1,4 +1,4 @@
-"""What the gateway counts and times, in Prometheus' text format. No label names a job, a key or a project."""
+"""Prometheus metrics of the gateway. No label names a job, a key or a project."""
 
 from collections.abc import Callable
 
@@ -14,13 +14,13 @@ class Metrics:
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "augmentation_gateway_requests",
-            "Requests that were answered.",
+            "Responses.",
             ("dialect", "route", "method", "status"),
             registry=self._registry,
         )
         self._seconds = Histogram(
             "augmentation_gateway_request_seconds",
-            "Time until an answer began.",
+            "Time until a response began.",
             ("dialect", "route"),
             buckets=_SECONDS,
             registry=self._registry,
@@ -31,18 +31,18 @@ class Metrics:
             ("reason",),
             registry=self._registry,
         )
-        # Looking a child up by its labels costs more than counting: the few there are, are kept at hand.
+        # Looking up a child by its labels costs more than counting, so the few there are are cached.
         self._counters: dict[tuple[str, str, str, int], tuple[Counter, Histogram]] = {}
 
-    def answered(self, dialect: str, route: str, method: str, status: int, seconds: float) -> None:
-        """An answer has begun.
+    def count_response(self, dialect: str, route: str, method: str, status: int, seconds: float) -> None:
+        """Count a response when it begins.
 
         Args:
-            dialect: whose request it was.
-            route: path of the route as the OpenAPI document has it; never the path that was asked for.
+            dialect: that the request belongs to.
+            route: path template of the route in the OpenAPI document; never the path of the request.
             method: of the request.
-            status: of the answer.
-            seconds: it took.
+            status: of the response.
+            seconds: since the request.
         """
         labels = (dialect, route, method, status)
         if (held := self._counters.get(labels)) is None:
@@ -52,20 +52,20 @@ class Metrics:
         counter.inc()
         histogram.observe(seconds)
 
-    def refused(self, reason: str) -> None:
-        """A limit was reached; `reason` is its name, one of the few that the code has."""
+    def count_refusal(self, reason: str) -> None:
+        """Count that a limit was reached; `reason` is its name, one of the few in the code."""
         self._refused.labels(reason).inc()
 
-    def show(self, name: str, explanation: str, value: Callable[[], float]) -> None:
-        """A number that is looked up when the metrics are read."""
+    def add_gauge(self, name: str, explanation: str, value: Callable[[], float]) -> None:
+        """Add a gauge whose value is looked up when the metrics are read."""
         Gauge(f"augmentation_gateway_{name}", explanation, registry=self._registry).set_function(value)
 
-    def show_by_resource(self, name: str, explanation: str, values: dict[str, Callable[[], float]]) -> None:
-        """The same, one for each resource that is watched."""
+    def add_gauges_by_resource(self, name: str, explanation: str, values: dict[str, Callable[[], float]]) -> None:
+        """Add one gauge per watched resource."""
         gauge = Gauge(f"augmentation_gateway_{name}", explanation, ("resource",), registry=self._registry)
         for resource, value in values.items():
             gauge.labels(resource).set_function(value)
 
     def render(self) -> bytes:
-        """All of them, as Prometheus reads them."""
+        """All metrics, in Prometheus' text format."""
         return generate_latest(self._registry)

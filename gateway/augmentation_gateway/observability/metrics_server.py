@@ -1,4 +1,4 @@
-"""`/metrics` at an address of its own: Prometheus asks there, and whoever reaches the gateway's public one does not."""
+"""`/metrics` at its own address, which is reachable for Prometheus and not for clients of the gateway."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,8 +12,7 @@ from augmentation_kube.metrics_endpoint import serve_metrics
 
 @asynccontextmanager
 async def metrics_server(metrics: Metrics, host: str, port: int) -> AsyncIterator[web.AppRunner]:
-    """Answer /metrics inside. Raises OSError where the address cannot be had."""
-
+    """Serve /metrics inside. Raises OSError if the address is not available."""
     runner = await serve_metrics(metrics.render, CONTENT_TYPE_PLAIN_0_0_4, host, port)
     try:
         yield runner

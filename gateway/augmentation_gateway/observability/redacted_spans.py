@@ -1,4 +1,4 @@
-"""Spans as they leave the process: without what has the shape of a credential, wherever an instrumentation put it.
+"""Redaction of spans before they leave the process: credentials are removed, wherever an instrumentation put them.
 
 What is recorded of a request is the instrumentations' business and OpenTelemetry's variables': headers that an
 administrator names, URLs with the key that a client put into the query, exceptions with their texts. So all text of a
@@ -11,19 +11,20 @@ from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import Status
 from opentelemetry.util.types import Attributes, AttributeValue
+from typing_extensions import override
 
 from augmentation_api.redaction import quotable
 
 TEXT_LIMIT = 4096
-"""Most characters of one attribute: a traceback is longer, its end is not."""
+"""Characters per attribute: a traceback is longer, its end is not."""
 _CREDENTIALS = ("authorization", "api_key", "api-key", "cookie", "url.query")
-"""In the names of attributes whose value is nobody's business: headers, and the query, which some put a key into."""
+"""Parts of the names of secret attributes: headers, and the query, into which some clients put a key."""
 _TARGET = "http.target"
-"""Path and query in one, by an older convention."""
+"""Path and query in one attribute, by an older convention."""
 
 
 class RedactedSpans(SpanExporter):
-    """Hands spans on to another exporter, redacted.
+    """Exports spans by another exporter, redacted.
 
     Args:
         inner: sends them.
@@ -32,16 +33,16 @@ class RedactedSpans(SpanExporter):
     def __init__(self, inner: SpanExporter) -> None:
         self._inner = inner
 
+    @override
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Send these."""
         return self._inner.export([_redacted(span) for span in spans])
 
+    @override
     def shutdown(self) -> None:
-        """Send no more."""
         self._inner.shutdown()
 
+    @override
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Send what is left."""
         return self._inner.force_flush(timeout_millis)
 
 

@@ -1,4 +1,4 @@
-"""One id a request, in every line logged on its way and in its answer."""
+"""One id per request, in every line that is logged for it and in its response."""
 
 import itertools
 import re
@@ -8,16 +8,16 @@ from contextvars import ContextVar
 
 HEADER = "X-Request-ID"
 _GIVEN = re.compile(rb"[A-Za-z0-9._-]{1,128}")
-# Unique, and a tenth of the cost of a UUID each.
+# Unique, at a tenth of the cost of a UUID per request.
 _PROCESS = uuid.uuid4().hex
 _numbers = itertools.count(1)
 _current: ContextVar[str] = ContextVar("request_id", default="")
 
 
 def begin(headers: Iterable[tuple[bytes, bytes]]) -> str:
-    """Take the id that a client or a proxy has given this request, or give it one."""
+    """Take the id that the client or a proxy has sent, or create one."""
     given = next((value for name, value in headers if name == b"x-request-id"), None)
-    # Anything else than a plain word could be made to look like a line of the log, or like another header.
+    # Anything but a plain word could imitate a line of the log or another header.
     usable = given is not None and _GIVEN.fullmatch(given)
     request_id = given.decode() if usable and given is not None else f"{_PROCESS}-{next(_numbers):x}"
     _current.set(request_id)
@@ -25,5 +25,5 @@ def begin(headers: Iterable[tuple[bytes, bytes]]) -> str:
 
 
 def current() -> str:
-    """The id of the request that is being answered; empty outside of one."""
+    """The id of the current request; empty outside of one."""
     return _current.get()

@@ -1,4 +1,4 @@
-"""Traces of requests and of the calls to Kubernetes that they make, by OpenTelemetry, where someone collects them.
+"""Traces of requests and of their calls to Kubernetes by OpenTelemetry, if a collector is configured.
 
 Set up by OpenTelemetry's own variables: `OTEL_EXPORTER_OTLP_ENDPOINT` turns it on, `OTEL_TRACES_SAMPLER`,
 `OTEL_RESOURCE_ATTRIBUTES` and the others mean what they always do. Without the first, nothing of it is loaded.
@@ -12,14 +12,14 @@ from starlette.types import ASGIApp
 
 SERVICE_NAME = "augmentation-gateway"
 UNTRACED = "healthz,readyz,metrics"
-"""What probes and Prometheus ask every few seconds."""
+"""Paths that probes and Prometheus request every few seconds."""
 
 
 @contextmanager
 def tracing() -> Iterator[Callable[[ASGIApp], ASGIApp]]:
-    """Trace what happens in the block; gives what puts a span around each request of an application.
+    """Trace inside; yields a function that puts a span around each request of an application.
 
-    Begun before the connection to Kubernetes, whose calls are traced too. At the end all that is left is sent.
+    To be entered before the connection to Kubernetes, whose calls are traced too. Sends all remaining spans at the end.
     """
     if not (os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or os.environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")):
         yield lambda app: app

@@ -1,14 +1,14 @@
-"""HTTPS with a certificate that is renewed under way, as cert-manager and the kubelet bring it: no restart."""
+"""The certificate for HTTPS, reloaded without a restart when cert-manager renews it."""
 
 import asyncio
 import logging
 import ssl
 from pathlib import Path
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 CHECK_SECONDS = 10.0
-"""How often the files are looked at."""
+"""How often the files are checked."""
 
 
 class CertificateError(Exception):
@@ -18,7 +18,7 @@ class CertificateError(Exception):
 class Certificate:
     """tls.crt and tls.key in a folder, the keys of a Secret of type kubernetes.io/tls.
 
-    Raises CertificateError where they cannot be used.
+    Raises CertificateError if they cannot be used.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -29,22 +29,22 @@ class Certificate:
         self._load()
 
     async def follow(self, seconds: float = CHECK_SECONDS) -> None:
-        """Serve new connections with what the files hold by then. One that cannot be used leaves the last one."""
+        """Reload the certificate when its files change; an unusable one leaves the last one in use."""
         while True:
             await asyncio.sleep(seconds)
             try:
                 if self._load():
-                    logger.info("the certificate was renewed")
+                    _log.info("the certificate was renewed")
             except CertificateError as error:
-                logger.error("the last certificate is still served: %s", error)
+                _log.error("the last certificate is still served: %s", error)
 
     def _load(self) -> bool:
-        """Whether there was something new."""
+        """Load the files if they have changed. Returns whether they had."""
         try:
             content = self._certificate.read_bytes() + self._key.read_bytes()
             if content == self._loaded:
                 return False
-            # Apart first: a key that does not fit would leave the context half changed.
+            # Into another context first: a key that does not match would leave this one half changed.
             ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(self._certificate, self._key)
             self.context.load_cert_chain(self._certificate, self._key)
         except (OSError, ssl.SSLError) as error:

@@ -21,19 +21,19 @@ from augmentation_gateway.server import refusals
 from augmentation_gateway.server.connections import Closable, Connections
 
 SCOPE_CONNECTION: Final = "augmentation_gateway.connection"
-"""Where the ASGI scope has the connection that a request came over."""
+"""Key of the ASGI scope for the connection that a request came over."""
 PIECE_BYTES = 16 * 1024
 
 
 class _At(Enum):
-    """What of a request comes next."""
+    """The part of a request that comes next."""
 
     HEAD = auto()
     BODY = auto()
 
 
 class _LingeringTransport:
-    """What a request is answered over while its body is still to come: closing leaves time to see the answer."""
+    """Transport of a response while the request's body is still to come: closing leaves time to read the response."""
 
     def __init__(self, connection: "Connection") -> None:
         self._connection = connection
@@ -41,7 +41,7 @@ class _LingeringTransport:
         self.is_closing = connection.transport.is_closing
 
     def close(self) -> None:
-        """The answer is sent, and nothing more is wanted."""
+        """Linger: the response is sent, and the rest of the request is not wanted."""
         self._connection.linger()
 
 
@@ -54,7 +54,7 @@ class Connection(HttpToolsProtocol):
     Args:
         connections: all of them.
         config, server_state, app_state, _loop: uvicorn's.
-        instead_of: what has had its place among them until now.
+        instead_of: what it replaces among them.
     """
 
     def __init__(
@@ -69,15 +69,15 @@ class Connection(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self.key_id = ""
-        # Not named like anything of uvicorn's: its `connections` is a set of the server's.
-        self._open_ones = connections
+        # Named unlike uvicorn's attribute: its `connections` is a set of the server's.
+        self._all = connections
         self._instead_of = instead_of
         self._limits = connections.http
         self._at = _At.HEAD
         self._boundaries = 0
         self._fed = 0
         self._head_bytes = 0
-        # Those that are not answered yet, the first of them under way. uvicorn's `cycle` is the last.
+        # Requests not answered yet; the first is in progress. uvicorn's `cycle` is the last.
         self._unanswered: deque[RequestResponseCycle] = deque()
         self._keeps_alive = True
         self._lingering: asyncio.Transport
@@ -88,41 +88,41 @@ class Connection(HttpToolsProtocol):
         self._is_lost = False
         self._lingers = False
         self._discarded = 0
-        # How the body is framed that follows a request with an Upgrade header, until it is parsed.
+        # Framing of the body that follows a request with an Upgrade header, until it is parsed.
         self._framing = b""
         self._is_framing = False
 
     @property
     def is_idle(self) -> bool:
-        """Whether no request of it is being received or answered; of what is only thrown away, none is."""
+        """Whether none of its requests is being received or answered; what is discarded does not count."""
         return self._lingers or (not self._unanswered and self._at is _At.HEAD)
 
     @property
     def unread_bytes(self) -> int:
-        """How much of its answers its client has not read."""
+        """Size of the responses that its client has not read yet."""
         return self.transport.get_write_buffer_size()
 
-    def used_by(self, key_id: str) -> bool:
-        """A valid key came over it. False where the key has as many connections as it may."""
-        return self._open_ones.used_by(self, key_id)
+    def assign_key(self, key_id: str) -> bool:
+        """Note that a valid key came over it. False if the key has the most connections it may have."""
+        return self._all.assign_key(self, key_id)
 
     @override
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         if self._instead_of is not None:
-            self._open_ones.remove(self._instead_of)
+            self._all.remove(self._instead_of)
             self._instead_of = None
         self._lingering = cast(asyncio.Transport, _LingeringTransport(self))
-        # There is room: what it comes instead of has just left it.
-        self._open_ones.add(self)
+        # There is room: what it replaces has just left.
+        self._all.add(self)
         self._set_deadline(_At.HEAD)
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
         self._is_lost = True
-        self._open_ones.remove(self)
+        self._all.remove(self)
         super().connection_lost(exc)
-        # uvicorn tells the last one only; an event stream before it would go on for ever.
+        # uvicorn notifies only the last one; an event stream before it would never end.
         self._disconnect()
 
     @override
@@ -150,7 +150,7 @@ class Connection(HttpToolsProtocol):
             refusal = error.__context__
             self._refuse(refusal if isinstance(refusal, refusals.Refusal) else refusals.not_http())
             return
-        # Of a piece with a boundary in it, what is behind that is not known: a piece at most.
+        # After a boundary within a piece, the count starts again: it is short by a piece at most.
         self._fed = self._fed + len(piece) if self._boundaries == boundaries else 0
         self._check_progress()
 
@@ -161,15 +161,15 @@ class Connection(HttpToolsProtocol):
                 self.parser.feed_data(left)
                 return
             except httptools.HttpParserUpgrade as upgrade:
-                # No protocol is changed to here; the request itself is answered (RFC 9110, 7.8).
+                # The protocol is never changed; the request itself is answered (RFC 9110, 7.8).
                 left = left[upgrade.args[0] :]
                 if self._framing:
                     self._expect_body()
 
     def _expect_body(self) -> None:
-        """Have the body parsed that follows a request with an Upgrade header. The parser itself takes such a body for
-        another protocol, and goes on with it as if it were the next request: whoever wrote it would get an answer that
-        a proxy takes for somebody else's."""
+        """Have the body parsed that follows a request with an Upgrade header. The parser takes such a body for another
+        protocol, and would parse it as the next request: its author would get a response that a proxy takes for
+        somebody else's."""
         self.parser = httptools.HttpRequestParser(self)
         self._is_framing = True
         self.parser.feed_data(b"POST / HTTP/1.1\r\n" + self._framing + b"\r\n\r\n")
@@ -212,7 +212,7 @@ class Connection(HttpToolsProtocol):
         if self._is_framing:
             return
         if self._at is _At.BODY:
-            # A trailer. Nothing here looks at any, and the application has got its headers.
+            # A trailer. Nothing uses trailers, and the application has its headers already.
             return
         self._count_head(len(name) + len(value) + len(": \r\n"))
         if len(self.headers) >= self._limits.headers:
@@ -233,11 +233,11 @@ class Connection(HttpToolsProtocol):
         self._at = _At.BODY
         self._boundaries += 1
         self.scope[SCOPE_CONNECTION] = self  # type: ignore[typeddict-unknown-key]
-        self._open_ones.busy(self)
+        self._all.mark_busy(self)
         super().on_headers_complete()
         self._unanswered.append(self.cycle)
-        # An answer that comes before the whole body has is the last one of its connection: where the next request would
-        # begin is not known. It says so, unless on_message_complete takes this back.
+        # A response that is sent before the whole body was received is the last of its connection, as the start of the
+        # next request is unknown. It says so, unless on_message_complete reverts this.
         self._keeps_alive, self.cycle.keep_alive = self.cycle.keep_alive, False
         self.cycle.transport = self._lingering
         if self.parser.should_upgrade():
@@ -246,7 +246,7 @@ class Connection(HttpToolsProtocol):
     @override
     def on_message_complete(self) -> None:
         if self._framing:
-            # Said of what has an Upgrade header, whatever comes behind its headers.
+            # The parser reports this for any request with an Upgrade header, also before its body.
             return
         self._at = _At.HEAD
         self._boundaries += 1
@@ -259,34 +259,34 @@ class Connection(HttpToolsProtocol):
         self._unanswered.popleft()
         super().on_response_complete()
         if self.is_idle:
-            self._open_ones.idle(self)
+            self._all.mark_idle(self)
 
     @override
     def pause_writing(self) -> None:
         super().pause_writing()
         self._unread_since = self.loop.time()
-        self._open_ones.unread(self)
+        self._all.mark_unread(self)
 
     @override
     def resume_writing(self) -> None:
         super().resume_writing()
         self._unread_since = None
-        self._open_ones.read(self)
+        self._all.mark_read(self)
 
     def _disconnect(self) -> None:
-        """Have the application send nothing more of what is not answered yet."""
+        """Have the application send nothing more for requests that are not answered yet."""
         for cycle in self._unanswered:
             cycle.disconnected = True
             cycle.message_event.set()
 
     def abandon(self) -> None:
-        """It was closed without a word, if ever it was open."""
+        """Handle a close that the event loop has not reported."""
         if self.transport is not None and not self._is_lost:
             self.connection_lost(None)
 
     def end(self) -> None:
-        """Close it now, whatever is left to send."""
-        # Whoever goes on to answer would write to what is closed, which is an error.
+        """Close it now, without sending the rest."""
+        # An application that went on would write to a closed transport, which is an error.
         self._disconnect()
         if self.unread_bytes:
             self.transport.abort()
@@ -294,13 +294,13 @@ class Connection(HttpToolsProtocol):
             self.transport.close()
 
     def sweep(self, now: float) -> None:
-        """End what has taken too long."""
+        """Enforce the time limits."""
         limits = self._limits
         if self._unread_since is not None and now - self._unread_since > limits.unread_seconds:
-            self._open_ones.refused("unread")
+            self._all.on_refusal("unread")
             self.end()
         elif self.transport.is_closing():
-            # A transport that closes waits for its client to read what was sent, however long that takes.
+            # A closing transport waits for its client to read what was sent, without a limit.
             self._closing_since = self._closing_since or now
             if now - self._closing_since > limits.unread_seconds:
                 self.transport.abort()
@@ -312,16 +312,16 @@ class Connection(HttpToolsProtocol):
             elif self._fed:
                 self._refuse(refusals.too_slow("head_seconds", "headers", limits.head_seconds))
             else:
-                # A connection on which nothing was asked needs no answer.
-                self._open_ones.refused("head_seconds")
+                # A connection without a request needs no response.
+                self._all.on_refusal("head_seconds")
                 self.transport.close()
 
     def _refuse(self, refusal: refusals.Refusal) -> None:
-        """Answer what is being received with an error, where its turn has come, and close."""
-        self._open_ones.refused(refusal.reason)
+        """Answer the request being received with an error, if it is the next to be answered, and close."""
+        self._all.on_refusal(refusal.reason)
         self._unset_keepalive_if_required()
         if self._at is _At.BODY and len(self._unanswered) == 1 and not self.cycle.response_started:
-            # Whatever the application answers is not sent any more.
+            # The application's own response is not sent any more.
             self._disconnect()
         elif self._unanswered:
             self.end()
@@ -330,19 +330,19 @@ class Connection(HttpToolsProtocol):
         self.linger()
 
     def linger(self) -> None:
-        """Close when the client has, or soon: until then what it still sends is thrown away."""
+        """Close when the client has, or soon: until then discard what it still sends."""
         if self._lingers or self.transport.is_closing():
             return
         self._lingers = True
         self._deadline = self.loop.time() + self._limits.linger_seconds
-        self._open_ones.idle(self)
+        self._all.mark_idle(self)
         self.flow.resume_reading()
         if self.transport.can_write_eof():
             self.transport.write_eof()
 
 
 def _framing_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """The header that says where a body ends, which the parser has found good; empty where there is no body."""
+    """The header that says where a body ends, which the parser has accepted; empty if there is no body."""
     for name, value in headers:
         if name == b"transfer-encoding" or (name == b"content-length" and value.strip(b"0")):
             return name + b": " + value

@@ -1,9 +1,9 @@
-"""The open connections of this process: how many there may be, which is closed for a new one, and which took too long.
+"""The open connections of this process: their number, which one is closed for a new one, and their time limits.
 
-Under a flood of connections there is always room for one more: what is closed is what has been idle the longest, at
-first of those that have never sent a valid key. Of these also the oldest that is busy: whoever has no key must not keep
-others out by asking all the time, or by not reading. What is new, and what has only just become idle, comes last. There
-is no limit by address: behind a proxy all clients have one.
+Under a flood of connections there is always room for one more: the one that has been idle the longest is closed, first
+of those that have never sent a valid key. Of these also the oldest busy one: a client without a key must not keep
+others out by constant requests, or by not reading. New connections, and those that have just become idle, come last.
+There is no limit by address: behind a proxy all clients have the same.
 """
 
 import asyncio
@@ -16,49 +16,49 @@ from augmentation_gateway.limits.limits import HttpLimits, Limits
 
 SWEEP_SECONDS = 0.5
 NEW_SECONDS = 1.0
-"""Whatever has been idle for less than this is closed last: its request may be on its way."""
+"""A connection that has been idle for less than this is closed last: its request may be on its way."""
 
 
 class Closable(Protocol):
-    """What a connection is to this module."""
+    """A connection, as far as it matters here."""
 
     key_id: str
 
     @property
     def is_idle(self) -> bool:
-        """Whether no request of it is being received or answered."""
+        """Whether none of its requests is being received or answered."""
 
     @property
     def unread_bytes(self) -> int:
-        """How much of its answers its client has not read."""
+        """Size of the responses that its client has not read yet."""
 
     def end(self) -> None:
-        """Close it now, whatever is left to send."""
+        """Close it now, without sending the rest."""
 
     def sweep(self, now: float) -> None:
-        """End what has taken too long."""
+        """Enforce its time limits."""
 
 
 class Connections:
-    """Every operation but `sweep` is O(1), and so is a new connection where there is an idle one to close.
+    """The connections. Every operation but `sweep` is O(1), also a new connection for which an idle one is closed.
 
     Args:
         limits: how many.
         http: what one may cost.
-        refused: is told why something was refused or closed, in a word.
+        on_refusal: called with the reason, in a word, when something is refused or closed.
     """
 
     def __init__(
         self,
         limits: Limits = Limits(),  # noqa: B008 - immutable
         http: HttpLimits = HttpLimits(),  # noqa: B008 - immutable
-        refused: Callable[[str], None] = lambda _: None,
+        on_refusal: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.limits = limits
         self.http = http
-        self.refused = refused
+        self.on_refusal = on_refusal
         self._all: set[Closable] = set()
-        # The longest idle first. No plain dicts: the first of one whose first were taken out is found by a search.
+        # The longest idle first. No plain dicts: finding the first of one whose first entries were removed is a search.
         self._unknown: OrderedDict[Closable, float] = OrderedDict()
         self._idle_unknown: OrderedDict[Closable, float] = OrderedDict()
         self._idle_known: OrderedDict[Closable, float] = OrderedDict()
@@ -70,9 +70,9 @@ class Connections:
         return len(self._all)
 
     def add(self, connection: Closable) -> bool:
-        """A new connection, idle. False where there is no room: as many as may be are all busy."""
+        """Add a new connection, idle. False if there is no room: the maximum is open, and all are busy."""
         if self.limits.connections and len(self._all) >= self.limits.connections and not self._make_room():
-            self.refused("connections")
+            self.on_refusal("connections")
             return False
         self._all.add(connection)
         self._unknown[connection] = self._idle_unknown[connection] = asyncio.get_running_loop().time()
@@ -81,35 +81,35 @@ class Connections:
         return True
 
     def remove(self, connection: Closable) -> None:
-        """It is closed."""
+        """Remove a closed connection."""
         self._all.discard(connection)
-        self.busy(connection)
+        self.mark_busy(connection)
         self._unknown.pop(connection, None)
         self._unread.pop(connection, None)
         self._forget_key(connection)
 
-    def busy(self, connection: Closable) -> None:
-        """A request has come."""
+    def mark_busy(self, connection: Closable) -> None:
+        """Note that a request has come."""
         self._idle_unknown.pop(connection, None)
         self._idle_known.pop(connection, None)
 
-    def idle(self, connection: Closable) -> None:
-        """Its requests are answered."""
+    def mark_idle(self, connection: Closable) -> None:
+        """Note that its requests are answered."""
         if connection in self._all:
             idle = self._idle_known if connection.key_id else self._idle_unknown
             idle[connection] = asyncio.get_running_loop().time()
 
-    def used_by(self, connection: Closable, key_id: str) -> bool:
-        """A valid key came over it. False where the key has as many connections as it may, all busy."""
+    def assign_key(self, connection: Closable, key_id: str) -> bool:
+        """Note that a valid key came over it. False if the key has the most connections it may have, all busy."""
         if connection.key_id == key_id or connection not in self._all:
-            # One that was closed while its key was looked up holds no place.
+            # A connection that was closed while its key was looked up takes no place.
             return True
-        held = self._by_key.setdefault(key_id, OrderedDict())
-        if self.limits.connections_per_key and len(held) >= self.limits.connections_per_key:
-            longest_idle = next((each for each in held if each.is_idle), None)
+        of_key = self._by_key.setdefault(key_id, OrderedDict())
+        if self.limits.connections_per_key and len(of_key) >= self.limits.connections_per_key:
+            longest_idle = next((other for other in of_key if other.is_idle), None)
             if longest_idle is None:
                 return False
-            self.refused("connections_per_key")
+            self.on_refusal("connections_per_key")
             self._end(longest_idle)
         self._forget_key(connection)
         connection.key_id = key_id
@@ -117,48 +117,47 @@ class Connections:
         self._by_key.setdefault(key_id, OrderedDict())[connection] = None
         return True
 
-    def unread(self, connection: Closable) -> None:
-        """Its client does not read its answers as fast as they are sent. Where that is too much in all, the connection
-        that has been so the longest is ended."""
+    def mark_unread(self, connection: Closable) -> None:
+        """Note that its client reads slower than we send. With too much unread in all, the longest such is closed."""
         self._unread[connection] = None
-        total = sum(each.unread_bytes for each in self._unread)
+        total = sum(slow.unread_bytes for slow in self._unread)
         while total > self.http.unread_bytes and self._unread:
             longest = next(iter(self._unread))
             total -= longest.unread_bytes
-            self.refused("unread")
+            self.on_refusal("unread")
             self._end(longest)
 
-    def read(self, connection: Closable) -> None:
-        """Its client has read them."""
+    def mark_read(self, connection: Closable) -> None:
+        """Note that its client has read its responses."""
         self._unread.pop(connection, None)
 
     def _make_room(self) -> bool:
-        """Close the one that is missed the least. False where all are in use with valid keys: busy, or a moment ago."""
+        """Close the least useful connection. False if all are in use with valid keys: busy, or were a moment ago."""
         old = asyncio.get_running_loop().time() - NEW_SECONDS
         orders = (
             (self._idle_unknown, old),
             (self._unknown, old),
             (self._idle_known, old),
-            # By age, busy or not: the last one that has come has as much time to ask as there can be.
+            # By age, busy or not: so the newest one has the most time to send a request.
             (self._unknown, math.inf),
         )
         for order, until in orders:
             longest, since = next(iter(order.items()), (None, 0.0))
             if longest is not None and since <= until:
-                self.refused("idle" if longest.is_idle else "busy_without_key")
+                self.on_refusal("idle" if longest.is_idle else "busy_without_key")
                 self._end(longest)
                 return True
         return False
 
     def _end(self, connection: Closable) -> None:
-        # At once, and not when the event loop says that it is closed: until then it would be counted, and chosen again.
+        # At once, not when the event loop reports it closed: until then it would be counted, and chosen again.
         self.remove(connection)
         connection.end()
 
     def _forget_key(self, connection: Closable) -> None:
-        if connection.key_id and (held := self._by_key.get(connection.key_id)) is not None:
-            held.pop(connection, None)
-            if not held:
+        if connection.key_id and (of_key := self._by_key.get(connection.key_id)) is not None:
+            of_key.pop(connection, None)
+            if not of_key:
                 del self._by_key[connection.key_id]
         connection.key_id = ""
 

@@ -1,9 +1,9 @@
-"""The port, whose connections are taken in batches, and counted from their first moment.
+"""The listening socket: it accepts connections in batches, and counts them from their first moment.
 
-uvloop takes one connection each time round the event loop: behind two thousand of a flood a new client waits for as
-many rounds. And where a server is given a certificate, nobody is notified of a connection before its handshake is done:
-those that never begin it are without limit. Here a connection has a place among the others at once, and as long for its
-handshake as for headers.
+uvloop accepts one connection per iteration of the event loop: behind the two thousand of a flood a new client waits for
+as many iterations. And a server with a certificate is not notified of a connection before its handshake is done: those
+that never begin it are without limit. Here a connection is counted at once, and has as long for its handshake as for
+headers.
 """
 
 import asyncio
@@ -11,29 +11,30 @@ import socket
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Final
 
 from augmentation_gateway.limits.limits import BACKLOG
 from augmentation_gateway.server.connection import Connection
 from augmentation_gateway.server.connections import Closable, Connections
 from augmentation_gateway.server.refusals import Refusal
 
-TAKEN_AT_ONCE = 32
-"""At most so many new connections each time round the event loop: those that are open go on in between."""
-TRIED_AGAIN_SECONDS = 0.1
-"""After a connection could not be taken: as many files are open as may be."""
+ACCEPTED_PER_ITERATION: Final = 32
+"""New connections per iteration of the event loop: open ones are served in between."""
+RETRY_SECONDS: Final = 0.1
+"""Pause after a connection could not be accepted because too many files are open."""
 _BUSY = Refusal(
     503, "connections", "The gateway has as many connections as it takes, all of them busy: try again."
 ).encode()
 
 
 class Listener:
-    """Listens at once; what uvicorn asks of an asyncio.Server. Raises OSError where the address cannot be had.
+    """Listens at once; has what uvicorn needs of an asyncio.Server. Raises OSError if the address is not available.
 
     Args:
         address: host and port.
         connections: among which they are counted.
-        make: a connection that takes the place of what is given.
-        context: with the certificate of the moment; None: no TLS.
+        make: makes a connection that replaces the given one.
+        context: returns a context with the present certificate; None: no TLS.
     """
 
     def __init__(
@@ -54,65 +55,65 @@ class Listener:
 
     @property
     def sockets(self) -> tuple[socket.socket, ...]:
-        """The one that listens."""
+        """The listening socket."""
         return (self._socket,)
 
     def close(self) -> None:
-        """Take no more connections."""
+        """Accept no more connections."""
         if self._socket.fileno() != -1:
             self._loop.remove_reader(self._socket)
             self._socket.close()
 
     async def wait_closed(self) -> None:
-        """Nothing is left to wait for."""
+        """Return: nothing is left to wait for."""
 
     def _listen(self) -> None:
         if self._socket.fileno() != -1:
-            self._loop.add_reader(self._socket, self._take)
+            self._loop.add_reader(self._socket, self._accept)
 
-    def _take(self) -> None:
-        for _ in range(TAKEN_AT_ONCE):
+    def _accept(self) -> None:
+        for _ in range(ACCEPTED_PER_ITERATION):
             try:
-                taken, _address = self._socket.accept()
+                accepted, _address = self._socket.accept()
             except (BlockingIOError, InterruptedError, ConnectionError):
                 return
             except OSError:
                 self._loop.remove_reader(self._socket)
-                self._loop.call_later(TRIED_AGAIN_SECONDS, self._listen)
+                self._loop.call_later(RETRY_SECONDS, self._listen)
                 return
-            _Arrival(taken, self._connections, self._make, self._context() if self._context else None)
+            _Handshake(accepted, self._connections, self._make, self._context() if self._context else None)
 
 
-class _Arrival:
-    """A connection before it is one: its handshake is under way."""
+class _Handshake:
+    """A connection during its handshake."""
 
     def __init__(
         self,
-        taken: socket.socket,
+        accepted: socket.socket,
         connections: Connections,
         make: Callable[[Closable], Connection],
         context: ssl.SSLContext | None,
     ) -> None:
         self.key_id = ""
-        self._socket = taken
+        self._socket = accepted
         self._connections = connections
-        taken.setblocking(False)
+        accepted.setblocking(False)
         if not connections.add(self):
             if context is None:
                 with suppress(OSError):
-                    taken.send(_BUSY)
-            taken.close()
+                    accepted.send(_BUSY)
+            accepted.close()
             return
-        self._task = asyncio.create_task(self._arrive(make, context))
+        self._task = asyncio.create_task(self._connect(make, context))
 
     @property
     def is_idle(self) -> bool:
-        """Nothing was asked over it yet."""
+        """True: no request has come over it yet."""
         return True
 
     @property
     def unread_bytes(self) -> int:
-        """Nothing was answered over it yet."""
+        """0: no response was sent over it yet."""
         return 0
 
     def end(self) -> None:
@@ -120,29 +121,29 @@ class _Arrival:
         self._task.cancel()
 
     def sweep(self, now: float) -> None:
-        """The handshake has a time limit of its own."""
+        """Do nothing: the handshake has its own time limit."""
 
-    async def _arrive(self, make: Callable[[Closable], Connection], context: ssl.SSLContext | None) -> None:
+    async def _connect(self, make: Callable[[Closable], Connection], context: ssl.SSLContext | None) -> None:
         seconds = self._connections.http.head_seconds if context is not None else None
-        is_there = False
-        made: list[Connection] = []
+        succeeded = False
+        connections: list[Connection] = []
 
-        def remember() -> Connection:
-            made.append(make(self))
-            return made[0]
+        def protocol() -> Connection:
+            connections.append(make(self))
+            return connections[0]
 
         try:
             await asyncio.get_running_loop().connect_accepted_socket(
-                remember, self._socket, ssl=context, ssl_handshake_timeout=seconds
+                protocol, self._socket, ssl=context, ssl_handshake_timeout=seconds
             )
-            is_there = True
+            succeeded = True
         except OSError:
-            # ssl.SSLError and TimeoutError are, too.
-            self._connections.refused("tls" if context is not None else "lost")
+            # Includes ssl.SSLError and TimeoutError.
+            self._connections.on_refusal("tls" if context is not None else "lost")
         finally:
             self._connections.remove(self)
-            if not is_there:
-                # One that was made room for meanwhile: uvloop closes it and does not say so.
-                for each in made:
-                    each.abandon()
+            if not succeeded:
+                # It was closed meanwhile to make room: uvloop does not notify the protocol.
+                for connection in connections:
+                    connection.abandon()
                 self._socket.close()

@@ -1,1 +1,1 @@
-"""What several dialects share: the request body, its two directions from and to a job's spec, and OpenAPI responses."""
+"""What dialects share: the request body, its mapping to and from a job's spec, ids, errors, OpenAPI responses."""

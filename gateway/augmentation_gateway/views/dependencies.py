@@ -1,4 +1,4 @@
-"""What routes depend on: the request's key, the gateway, and a stack of what is released once the response is sent."""
+"""Dependencies of routes: the request's key, the gateway, and what the request holds until its response is sent."""
 
 from contextlib import ExitStack
 from typing import Annotated, Final

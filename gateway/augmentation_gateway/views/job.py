@@ -1,4 +1,4 @@
-"""What every dialect shows of a job in the same form: moments in time, and why it failed or does not go on."""
+"""Parts of a job that all dialects show in the same form: times, and why it failed or makes no progress."""
 
 from datetime import datetime
 from typing import Annotated
@@ -18,7 +18,7 @@ Moment = Annotated[
 
 
 def error_of(status: AugmentationJobStatus) -> str | None:
-    """Why the job failed or, while it is not finished, what keeps it from going on; None where nothing is wrong."""
+    """Why the job failed or, while it is not finished, what blocks it; None if nothing is wrong."""
     if status.state is State.FAILED:
         failed = status.condition(ConditionType.FAILED)
         of_phases = (phase.error for phase in reversed(status.phases) if phase.error)

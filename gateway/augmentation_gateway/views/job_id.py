@@ -20,7 +20,7 @@ _EXAMPLE: Final = "2489e9ad-2ee2-8e00-8ec9-32d5f69181c0"
 
 
 def read_uuid(text: str, field: str) -> str:
-    """A job id as the cache has it. Raises Problem 422 for what is no UUID; `field` names it there."""
+    """A job id as the cache has it. Raises Problem 422, which names `field`, for what is no UUID."""
     if _UUID.fullmatch(text) is None:
         raise malformed(text, field, f"a UUID, e.g. {_EXAMPLE}")
     return str(UUID(text))
@@ -45,12 +45,12 @@ def read_batch_id(text: str, field: str) -> str:
         return str(UUID(text))
     if _BATCH_ID.fullmatch(text) is None:
         raise malformed(text, field, f"job_ and up to 25 digits and letters, e.g. {batch_id(_EXAMPLE)}, or a UUID")
-    # Of the form, and more than a UUID holds: there is no such job, as of any other number that none has.
+    # Well-formed, but larger than a UUID: there is no such job.
     number = int(text[4:], 36)
     return str(UUID(int=number)) if number < 2**128 else text.lower()
 
 
 def malformed(text: str, field: str, form: str) -> Problem:
-    """A 422 for an id that is not of its form."""
+    """A 422 for a malformed id."""
     cause = f"{field} is {json.dumps(text[:60])}, but has to be {form}"
     return invalid([FieldProblem(("path", field), "uuid_parsing", cause)])

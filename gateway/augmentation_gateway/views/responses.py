@@ -1,4 +1,4 @@
-"""What responses of several dialects have in common: the `{"detail"}` error, and how OpenAPI documents errors."""
+"""Responses of several dialects: the `{"detail"}` error, and how OpenAPI documents errors."""
 
 import json
 from collections.abc import Mapping
@@ -33,14 +33,14 @@ ERRORS: Final[Mapping[int, str]] = {
     502: "The hub cannot be reached, or does not have the file",
     503: "The gateway has not read the jobs yet, or the Kubernetes API is unavailable; try again after Retry-After",
 }
-"""When an error is returned, wherever a route says nothing more precise."""
+"""Default descriptions of errors."""
 
 READ: Final = (403, 503)
-"""What every read may be answered with, beside 401 and 429."""
+"""Errors of every read, in addition to 401 and 429."""
 WRITE: Final = (403, 413, 503)
-"""What every write may be answered with, beside 401 and 429."""
+"""Errors of every write, in addition to 401 and 429."""
 ONE_JOB: Final = (404, 422)
-"""What a request that names a job may be answered with."""
+"""Errors of requests that name a job."""
 
 
 @dataclass(frozen=True)
@@ -73,11 +73,11 @@ class ErrorResponse(BaseModel):
 
 
 class ValidationProblem(BaseModel):
-    """One field that cannot be used."""
+    """An invalid field."""
 
     loc: list[str | int] = Field(description="Where the field is")
     msg: str = Field(description="The field, its value and the fix")
-    type: str = Field(description="Kind of mistake")
+    type: str = Field(description="Kind of error")
 
 
 class ValidationErrorResponse(BaseModel):
@@ -87,7 +87,7 @@ class ValidationErrorResponse(BaseModel):
 
 
 detail_errors: Final = ErrorResponses(ErrorResponse, ValidationErrorResponse)
-"""Of dialects whose errors `encode_detail` encodes."""
+"""For dialects whose errors `encode_detail` encodes."""
 
 
 def encode_detail(problem: Problem) -> bytes:

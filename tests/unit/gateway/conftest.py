@@ -15,7 +15,7 @@ from augmentation_gateway.app import build_app
 from augmentation_gateway.cache.cluster_view import ClusterView
 from augmentation_gateway.credentials.keys import digest_of
 from augmentation_gateway.credentials.keys_file import KeysFile
-from augmentation_gateway.gateway import Gateway, show_gauges
+from augmentation_gateway.gateway import Gateway, add_gauges
 from augmentation_gateway.limits.streams import Streams
 from augmentation_kube import KubeApi, KubeError, Resource
 from tests.unit.gateway.job_objects import JOB_ID, PROJECT_ID, event, job_object, listing
@@ -115,7 +115,7 @@ def gateway(kube: FakeKube, view: ClusterView, tmp_path: Path) -> Gateway:
     keys = KeysFile(tmp_path / "keys.json")
     keys.refresh()
     gateway = Gateway(cast(KubeApi, kube), view, keys, Streams(heartbeat_seconds=0.05))
-    show_gauges(gateway)
+    add_gauges(gateway)
     return gateway
 
 

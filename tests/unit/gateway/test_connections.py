@@ -43,7 +43,7 @@ class Application:
         self.requests += 1
         self.largest_head = max(self.largest_head, sum(len(name) + len(value) for name, value in scope["headers"]))
         status, body = 200, b""
-        if (key := dict(scope["headers"]).get(b"key")) is not None and not scope[SCOPE_CONNECTION].used_by(
+        if (key := dict(scope["headers"]).get(b"key")) is not None and not scope[SCOPE_CONNECTION].assign_key(
             key.decode()
         ):
             status = 429
@@ -527,10 +527,10 @@ async def test_a_connection_that_is_gone_holds_no_place_of_a_key_that_is_known_l
     held.add(gone)
     held.remove(gone)
     # Its request waited for an OIDC issuer meanwhile.
-    assert held.used_by(gone, "k")
+    assert held.assign_key(gone, "k")
     there = Gone()
     held.add(there)
-    assert held.used_by(there, "k")
+    assert held.assign_key(there, "k")
 
 
 async def test_a_key_has_no_more_connections_than_it_may() -> None:

@@ -19,7 +19,7 @@ from augmentation_gateway.app import DIALECTS
 from augmentation_gateway.cache.cluster_view import ClusterView
 from augmentation_gateway.gateway import Gateway
 from augmentation_gateway.limits.limits import Limits
-from augmentation_gateway.limits.rate_limit import KEPT_BUCKETS, Buckets, RateLimit
+from augmentation_gateway.limits.rate_limit import MAX_BUCKETS, Buckets, RateLimit
 from augmentation_gateway.limits.shares import Capacity, Shares
 from augmentation_gateway.observability.log_limit import BURST_LINES, LogLimit
 from tests.unit.gateway.conftest import BODY, PATH, put
@@ -218,9 +218,9 @@ async def test_a_key_creates_as_many_jobs_a_minute_as_it_may(http: httpx.AsyncCl
 
 def test_buckets_are_kept_for_so_many_keys_only() -> None:
     buckets = Buckets(now=lambda: 0.0)
-    for number in range(KEPT_BUCKETS + 10):
+    for number in range(MAX_BUCKETS + 10):
         buckets.take(f"key-{number}", 1, 1)
-    assert len(buckets) == KEPT_BUCKETS
+    assert len(buckets) == MAX_BUCKETS
 
 
 def test_a_flood_is_not_logged_line_by_line(caplog: pytest.LogCaptureFixture) -> None:

@@ -254,7 +254,7 @@ async def test_a_key_ends_what_it_opened_when_it_expires(gateway: Gateway) -> No
     expiring = gateway.keys.ring.find(b"full")
     assert expiring is not None
     with pytest.raises(KeyEnded):
-        async with gateway.open_requests.answer(expiring):
+        async with gateway.open_requests.track(expiring):
             gateway.open_requests.end_revoked(gateway.holds)
             await asyncio.sleep(0.15)
             gateway.open_requests.end_revoked(gateway.holds)

@@ -18,10 +18,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from augmentation_gateway.credentials.keys import Right
-from augmentation_gateway.credentials.oidc import MOST_TOKEN_BYTES, OidcDocument, OidcFileError, OidcTokens, read
+from augmentation_gateway.credentials.oidc import MAX_TOKEN_BYTES, OidcDocument, OidcFileError, OidcTokens, read
 from augmentation_gateway.credentials.oidc_keys import (
     LIFETIME_SECONDS,
-    LONGEST_SECONDS,
+    MAX_AGE_SECONDS,
     REFRESH_SECONDS,
     is_trusted_url,
 )
@@ -247,9 +247,9 @@ async def test_a_known_key_does_not_wait_for_an_issuer_that_is_slow(
 async def test_keys_of_an_issuer_that_is_away_for_a_day_are_good_no_more(
     issuer: StandInIssuer, tokens: OidcTokens, clock: Clock
 ) -> None:
-    entry = await tokens.find(issuer.token(exp=NOW + 10 * LONGEST_SECONDS))
+    entry = await tokens.find(issuer.token(exp=NOW + 10 * MAX_AGE_SECONDS))
     issuer.is_down = True
-    clock.seconds += LONGEST_SECONDS + 1
+    clock.seconds += MAX_AGE_SECONDS + 1
     assert not tokens.holds(entry)
     assert (await refusal(tokens, issuer.token(exp=clock.seconds + 60))).status == 503
 
@@ -309,7 +309,7 @@ async def test_a_key_set_that_cannot_be_trusted_is_not_read(
 
 
 async def test_a_token_that_is_too_long_is_refused_unread(issuer: StandInIssuer, tokens: OidcTokens) -> None:
-    assert "16 KiB" in (await refusal(tokens, issuer.token(more="x" * MOST_TOKEN_BYTES))).detail
+    assert "16 KiB" in (await refusal(tokens, issuer.token(more="x" * MAX_TOKEN_BYTES))).detail
     assert issuer.asked == 0
 
 

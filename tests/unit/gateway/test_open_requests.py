@@ -24,7 +24,7 @@ async def test_a_request_ends_when_its_key_does_and_others_go_on() -> None:
 
     async def request(key: ApiKey) -> None:
         try:
-            async with requests.answer(key):
+            async with requests.track(key):
                 await asyncio.Event().wait()
         except KeyEnded:
             ended.append(key.id)
@@ -45,7 +45,7 @@ async def test_a_request_that_is_slow_to_end_is_ended_once() -> None:
     cleaning = asyncio.Event()
 
     async def request() -> None:
-        async with requests.answer(a_key()):
+        async with requests.track(a_key()):
             try:
                 await asyncio.Event().wait()
             finally:
@@ -64,7 +64,7 @@ async def test_a_request_that_is_slow_to_end_is_ended_once() -> None:
 async def test_a_timeout_of_the_request_itself_stays_one() -> None:
     requests = OpenRequests()
     with pytest.raises(TimeoutError):
-        async with requests.answer(a_key()):
+        async with requests.track(a_key()):
             raise TimeoutError
     assert len(requests) == 0
 

@@ -1,4 +1,4 @@
-"""Everything about one job in the native dialect, and about the key that asks."""
+"""Details of one job in the native dialect, and of the request's key."""
 
 from typing import Any, Final
 
@@ -28,7 +28,7 @@ from augmentation_gateway.views.responses import AGE_HEADERS, OK_WITH_AGE, ONE_J
 
 KEY_PATH: Final = "/v1/key"
 _READ_JOB: Final = detail_errors(*ONE_JOB, *READ)
-_READ_PICTURE: Final = {404: "Job not found, or without a preview that can be had here"}
+_READ_PICTURE: Final = {404: "Job not found, or without a preview that is available here"}
 
 router = APIRouter(prefix=PREFIX, tags=["augmentation"])
 key_router = APIRouter(tags=["key"])
@@ -93,7 +93,7 @@ async def picture(job_id: JobId, gateway: CurrentGateway, key: CurrentKey, share
 
 
 def _published(record: JobRecord, gateway: Gateway) -> tuple[OutputStatus, ClassRecord]:
-    """The result of a job and the class that names its hub. Raises Problem 404 where one of them is missing."""
+    """The result of a job and the class that names its hub. Raises Problem 404 if one of them is missing."""
     output, runs_as = published(record), gateway.view.class_of(record)
     if output is None:
         raise Problem(404, "There is no preview yet. It is published with the job's result.")

@@ -1,4 +1,4 @@
-"""What the native dialect takes and returns, besides the status and the summary of a job."""
+"""Requests and responses of the native dialect, except the status and the summary of a job."""
 
 import json
 from datetime import datetime
@@ -38,15 +38,15 @@ class CancelResponse(BaseModel):
 
 
 class RetryResponse(BaseModel):
-    """Response after asking for an augmentation job to be tried again."""
+    """Response after requesting a retry of an augmentation job."""
 
     job_id: UUID = Field(description="Unique job identifier")
-    attempt: int = Field(description="How often the job was asked to be tried again, this time included")
+    attempt: int = Field(description="Number of retries requested, including this one")
     message: str | None = None
 
 
 class DryRunResponse(BaseModel):
-    """What a request that was only tried would have made."""
+    """Result of a dry run."""
 
     dry_run: bool = True
     message: str
@@ -70,7 +70,7 @@ class ListQuery(BaseModel):
         None,
         description="Only jobs with this text in their name, dataset, node or id; upper and lower case are the same",
     )
-    sort: Order = Field(Order.NEWEST, description="What to sort by, with a minus from the last to the first")
+    sort: Order = Field(Order.NEWEST, description="Sort order; a minus reverses it")
     limit: int = Field(50, ge=1, le=MAX_PAGE, description="Jobs on a page")
     cursor: Annotated[str, StringConstraints(min_length=1, max_length=2048)] | None = Field(
         None, description="next_cursor of the page before, with the same sort and filters"
@@ -78,7 +78,7 @@ class ListQuery(BaseModel):
 
     @property
     def filters(self) -> Filters:
-        """What the query asks for."""
+        """The filters of the query."""
         return Filters(
             project_id=self.project_id,
             states=tuple(self.status),
@@ -94,7 +94,7 @@ class OutputFileView(BaseModel):
     path: str = Field(description="Path in the dataset")
     kind: str = Field(description="card, info, record (how it was made) or picture (before and after)")
     media_type: str
-    url: str | None = Field(None, description="Where to get it; null where the dataset has no page on a hub")
+    url: str | None = Field(None, description="Where to get it; null if the dataset is not on a hub")
 
 
 class OutputsResponse(BaseModel):
@@ -102,7 +102,7 @@ class OutputsResponse(BaseModel):
 
     job_id: UUID = Field(description="Unique job identifier")
     output: OutputView | None = Field(None, description="The published dataset, once there is one")
-    files: list[OutputFileView] = Field(default=[], description="What is worth a look beside the episodes")
+    files: list[OutputFileView] = Field(default=[], description="Files that describe the dataset")
 
 
 def outputs_view(record: JobRecord, runs_as: ClassRecord | None) -> OutputsResponse:
@@ -131,14 +131,14 @@ class KeyView(BaseModel):
     id: str = Field(description="Name of the key")
     principal: PrincipalView
     organisation: str
-    namespace: str = Field(description="Kubernetes namespace whose jobs it sees and makes")
+    namespace: str = Field(description="Kubernetes namespace whose jobs it sees and creates")
     projects: list[str] = Field(description="Project ids it may use; `*`: every project")
-    expires_at: datetime | None = Field(description="When it ceases to be valid; null: it does not expire")
+    expires_at: datetime | None = Field(description="When it expires; null: never")
     rights: list[Literal["read", "write"]] = Field(description="What it may do with jobs of these projects")
 
 
 def key_view(key: ApiKey) -> KeyView:
-    """A key as its user may see it."""
+    """A key without its digest."""
     return KeyView(
         id=key.id,
         principal=PrincipalView(type=key.principal.type, id=key.principal.id),
@@ -156,12 +156,12 @@ class ResourceView(BaseModel):
     api_version: str = Field(alias="apiVersion")
     kind: str
     metadata: dict[str, Any] = Field(description="name, namespace, uid and the like")
-    spec: dict[str, Any] = Field(description="What was asked for, with every default")
-    status: dict[str, Any] = Field(description="What has become of it; empty until the operator has seen the job")
+    spec: dict[str, Any] = Field(description="The job's spec, with every default")
+    status: dict[str, Any] = Field(description="The job's status; empty until the operator has observed the job")
 
 
 def encode_resource(record: JobRecord, runs_as: ClassRecord | None) -> bytes:
-    """The body of GET …/{job_id}/resource: the object, and in place of its result's address the one that is true."""
+    """The body of GET …/{job_id}/resource: the object, with the URL of its result derived from its class."""
     metadata = dict(record.raw["metadata"])
     annotations = {name: text for name, text in metadata.get("annotations", {}).items() if name != _LAST_APPLIED}
     metadata = {**metadata, "annotations": annotations}

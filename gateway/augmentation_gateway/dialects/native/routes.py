@@ -1,4 +1,4 @@
-"""Creating, listing, changing and following jobs in the native dialect."""
+"""Routes of the native dialect that create, list, change and follow jobs."""
 
 import hashlib
 import json

@@ -16,7 +16,7 @@ from augmentation_gateway.views.job import Moment, error_of
 class PhaseEventView(BaseModel):
     """A single event within a phase."""
 
-    status: str | None = Field(description="What happened, in a word")
+    status: str | None = Field(description="What happened, in one word")
     message: str | None = None
     error: str | None = None
     timestamp: Moment = Field(description="Event timestamp")
@@ -36,7 +36,7 @@ class PhaseView(BaseModel):
 
 
 class TallyView(BaseModel):
-    """A count of things to do and done."""
+    """Total, done and failed, of one kind."""
 
     total: int = 0
     done: int = 0
@@ -44,7 +44,7 @@ class TallyView(BaseModel):
 
 
 class ProgressView(BaseModel):
-    """How far the job is; totals are 0 until the source has been resolved."""
+    """Progress of the job; totals are 0 until the source has been resolved."""
 
     percent: int = Field(0, description="0 to 100; 100 only when completed")
     episodes: TallyView = Field(default=TallyView(), description="Source episodes")
@@ -75,8 +75,8 @@ class AugmentationStatusResponse(BaseModel):
     phases: list[PhaseView] = Field(default=[], description="Phase history in chronological order")
     augmented_dataset_id: str | None = Field(None, description="The published dataset, once the job has completed")
     created_at: Moment | None = None
-    progress: ProgressView = Field(default=ProgressView(), description="How far the job is")
-    error: str | None = Field(None, description="Why the job failed, or what keeps it from going on, and the fix")
+    progress: ProgressView = Field(default=ProgressView(), description="Progress of the job")
+    error: str | None = Field(None, description="Why the job failed, or what blocks it, and the fix")
     output: OutputView | None = Field(None, description="The published dataset, once there is one")
 
 
@@ -86,7 +86,7 @@ def encode_status(record: JobRecord, runs_as: ClassRecord | None = None) -> byte
 
 
 def status_view(record: JobRecord, runs_as: ClassRecord | None) -> AugmentationStatusResponse:
-    """A job as the native dialect shows it. Never fails for want of a field: the status of a new job is empty."""
+    """A job as the native dialect shows it. Works without any field: the status of a new job is empty."""
     status = record.status
     created_at = status.created_at or record.metadata.creation_timestamp
     placement, progress, output = status.placement, status.progress, status.output
@@ -125,7 +125,7 @@ def _phase_view(phase: Phase, created_at: datetime | None) -> PhaseView:
         status=phase.status or PhaseStatus.PENDING,
         started_at=phase.started_at,
         completed_at=phase.completed_at,
-        # Several shards write them, each its own; what the API server keeps them in is the order of their owners.
+        # Several shards write them, each its own; the API server keeps them in the order of their owners.
         events=sorted(events, key=lambda event: event.timestamp),
         error=phase.error,
     )
@@ -136,7 +136,7 @@ def _event_view(event: PhaseEvent, otherwise_at: datetime | None) -> PhaseEventV
         status=event.status,
         message=event.message,
         error=event.error,
-        # Every writer gives one; a hand-made status may not, and this field is promised to be there.
+        # Every writer sets one; a hand-written status may not, and this field is required.
         timestamp=event.timestamp or otherwise_at or datetime.fromtimestamp(0).astimezone(),
         retry_attempt=event.retry_attempt or 0,
         data=dict(event.data) if event.data is not None else None,

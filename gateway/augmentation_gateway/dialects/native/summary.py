@@ -1,4 +1,4 @@
-"""Jobs in short, for lists, and what is sent of a job that is followed live: each one line of JSON."""
+"""Summaries of jobs for lists, and the data of events in streams: one line of JSON each."""
 
 from typing import Any
 from uuid import UUID
@@ -15,17 +15,17 @@ class AugmentationSummary(BaseModel):
     """An augmentation job in a list."""
 
     job_id: UUID = Field(description="Unique job identifier")
-    name: str = Field(description="Name for people; of the resource, where the job was given none")
+    name: str = Field(description="Display name; that of the resource if the job has none")
     project_id: UUID | None = None
-    dataset_id: str | None = Field(None, description="Dataset that is augmented; null where it lies on a volume")
+    dataset_id: str | None = Field(None, description="Dataset that is augmented; null if it is on a volume")
     augmentation_type: str = Field(description="deterministic or generative")
     status: str = Field(description="Overall job status: queued, running, completed, failed, cancelled")
     current_phase: str = Field(description="Current phase name")
     percent: int = Field(0, description="0 to 100; 100 only when completed")
     node: str | None = None
     instance_type: str | None = None
-    queue_position: int | None = Field(None, description="Jobs ahead of this one, while it waits for its turn")
-    error: str | None = Field(None, description="Why the job failed, or what keeps it from going on, and the fix")
+    queue_position: int | None = Field(None, description="Jobs ahead of this one in its queue")
+    error: str | None = Field(None, description="Why the job failed, or what blocks it, and the fix")
     augmented_dataset_id: str | None = Field(None, description="The published dataset, once the job has completed")
     created_at: Moment | None = None
     started_at: Moment | None = None
@@ -33,7 +33,7 @@ class AugmentationSummary(BaseModel):
 
 
 class StateCounts(BaseModel):
-    """How many jobs are in each state."""
+    """Number of jobs in each state."""
 
     queued: int = 0
     running: int = 0
@@ -49,16 +49,16 @@ class AugmentationList(BaseModel):
     total: int = Field(description="Jobs on all pages")
     next_cursor: str | None = Field(None, description="For the next page; null on the last one")
     counts: StateCounts = Field(
-        StateCounts(), description="Jobs in each state, of those that the filters but `status` let through"
+        StateCounts(), description="Jobs in each state, of those that pass all filters but `status`"
     )
 
 
 class StreamedEvent(BaseModel):
-    """Data of a `phase` event in the stream: something that happened."""
+    """Data of a `phase` event in the stream."""
 
     id: str = Field(description="Unique in the job's phase")
     phase: str = Field(description="Phase name: resolve, provision, augment, publish")
-    status: str | None = Field(description="What happened, in a word")
+    status: str | None = Field(description="What happened, in one word")
     message: str | None = None
     error: str | None = None
     timestamp: Moment = Field(description="Event timestamp")
@@ -72,7 +72,7 @@ def encode_summary(record: JobRecord) -> bytes:
 
 
 def summary_view(record: JobRecord) -> AugmentationSummary:
-    """A job in short."""
+    """The summary of a job."""
     status = record.status
     return AugmentationSummary(
         job_id=UUID(record.uid),
