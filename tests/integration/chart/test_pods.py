@@ -15,7 +15,7 @@ def test_chart_creates_no_other_pods() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_legacy_service_account_token_is_not_mounted(name: str) -> None:
+def test_pods_do_not_automount_service_account_token(name: str) -> None:
     assert pod_specs(rendered())[name]["automountServiceAccountToken"] is False
 
 

@@ -156,9 +156,7 @@ class MemoryBackend(StorageBackend):
         return MemoryOutput(dataset, self._context.job.metadata.uid)
 
 
-def test_a_whole_job_runs_with_a_storage_that_is_only_registered(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_whole_job_runs_with_registered_storage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "BACKENDS", (MemoryBackend, *registry.BACKENDS))
     source = FIXTURES / "pusht_v30"
     files = [path for path in source.rglob("*") if path.is_file()]

@@ -36,7 +36,7 @@ def refusal(run: LocalRun) -> WorkerFailure:
     return caught.value
 
 
-def test_a_folder_becomes_another_folder(source: Path, tmp_path: Path) -> None:
+def test_folder_is_augmented_into_another_folder(source: Path, tmp_path: Path) -> None:
     before = file_hashes(source)
     output = tmp_path / "data" / "result"
     run = run_of(tmp_path / "job", source, output, augmentation={"copies": 2, "seed": 7})
@@ -50,7 +50,7 @@ def test_a_folder_becomes_another_folder(source: Path, tmp_path: Path) -> None:
     assert (status.dataset_id, status.episodes) == (str(output), 18)
 
 
-def test_a_folder_holds_what_a_hub_would(source: Path, tmp_path: Path, results: Any) -> None:
+def test_result_in_folder_equals_result_on_hub(source: Path, tmp_path: Path, results: Any) -> None:
     output = tmp_path / "result"
     run_of(tmp_path / "job", source, output, augmentation={"copies": 2, "seed": 7}).run_all(1)
     found, expected = file_hashes(output), file_hashes(results[1][1])
@@ -61,7 +61,7 @@ def test_a_folder_holds_what_a_hub_would(source: Path, tmp_path: Path, results: 
     }
 
 
-def test_result_in_place_of_its_source_keeps_the_source_under_another_name(source: Path, tmp_path: Path) -> None:
+def test_in_place_result_keeps_source_under_another_name(source: Path, tmp_path: Path) -> None:
     before = file_hashes(source)
     run = run_of(tmp_path / "job", source, source, output={"mode": "inPlace"})
     run.run_all(1)
@@ -82,7 +82,7 @@ def test_restarted_publish_finishes_its_renames(source: Path, tmp_path: Path) ->
     assert file_hashes(source) == made
 
 
-def test_restarted_shard_skips_what_is_recorded(source: Path, tmp_path: Path) -> None:
+def test_restarted_shard_skips_recorded_units(source: Path, tmp_path: Path) -> None:
     output = tmp_path / "result"
     run = run_of(tmp_path / "job", source, output)
     run.run(PhaseName.RESOLVE)
@@ -97,7 +97,7 @@ def test_restarted_shard_skips_what_is_recorded(source: Path, tmp_path: Path) ->
     assert not (output / "left over.txt").exists()
 
 
-def test_missing_stored_file_fails_the_integrity_check(source: Path, tmp_path: Path) -> None:
+def test_missing_stored_file_fails_integrity_check(source: Path, tmp_path: Path) -> None:
     output = tmp_path / "result"
     run = run_of(tmp_path / "job", source, output)
     run.run(PhaseName.RESOLVE)
@@ -109,7 +109,7 @@ def test_missing_stored_file_fails_the_integrity_check(source: Path, tmp_path: P
     assert not output.exists()
 
 
-def test_folder_with_other_content_is_a_conflict(source: Path, tmp_path: Path) -> None:
+def test_folder_with_other_content_is_conflict(source: Path, tmp_path: Path) -> None:
     output = tmp_path / "result"
     output.mkdir()
     (output / "notes.txt").write_text("precious")
@@ -119,7 +119,7 @@ def test_folder_with_other_content_is_a_conflict(source: Path, tmp_path: Path) -
     assert [path.name for path in output.iterdir()] == ["notes.txt"]
 
 
-def test_source_that_changes_fails_the_job(source: Path, tmp_path: Path) -> None:
+def test_source_changed_during_job_fails_it(source: Path, tmp_path: Path) -> None:
     run = run_of(tmp_path / "job", source, tmp_path / "result")
     run.run(PhaseName.RESOLVE)
     (source / "meta" / "note.txt").write_text("new")
@@ -133,7 +133,7 @@ def test_missing_source_folder_is_reported(tmp_path: Path) -> None:
     assert "nowhere" in failure.message
 
 
-def test_paths_in_info_that_lead_outside_are_refused(source: Path, tmp_path: Path) -> None:
+def test_paths_in_info_outside_dataset_are_rejected(source: Path, tmp_path: Path) -> None:
     document = json.loads((source / "meta/info.json").read_text())
     (tmp_path / "data" / "secret.parquet").write_bytes(b"secret")
     document["data_path"] = "../secret.parquet"
@@ -142,7 +142,7 @@ def test_paths_in_info_that_lead_outside_are_refused(source: Path, tmp_path: Pat
     assert failure.reason is FailureReason.SOURCE_INVALID
 
 
-def test_empty_folder_becomes_the_result(source: Path, tmp_path: Path) -> None:
+def test_empty_folder_becomes_result(source: Path, tmp_path: Path) -> None:
     output = tmp_path / "result"
     output.mkdir()
     run_of(tmp_path / "job", source, output).run_all(1)

@@ -96,7 +96,7 @@ def small_spec(output: str) -> dict[str, Any]:
     return spec_of(SAMPLE, episodes="2,4", copies=1) | {"output": {"hub": {"repoID": output}}}
 
 
-def test_three_phases_in_a_cluster_make_a_dataset_and_report_in_the_status(
+def test_three_phases_in_cluster_publish_dataset_and_report_status(
     control_plane: ControlPlane, hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cluster = Cluster(control_plane, hub, "whole", tmp_path, small_spec("lab/in-cluster"))
@@ -118,7 +118,7 @@ def test_three_phases_in_a_cluster_make_a_dataset_and_report_in_the_status(
     assert writers == {"augmentation-worker-shard-0", "augmentation-worker-shard-1"}
 
 
-def test_a_failure_is_in_the_status_the_termination_message_and_the_exit_code(
+def test_failure_is_in_status_termination_message_and_exit_code(
     control_plane: ControlPlane, hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cluster = Cluster(control_plane, hub, "no-source", tmp_path, spec_of("lab/nowhere"))
@@ -128,9 +128,7 @@ def test_a_failure_is_in_the_status_the_termination_message_and_the_exit_code(
     assert cluster.job.status.phase(PhaseName.RESOLVE).events[-1].error == words.message
 
 
-def test_a_secret_that_is_no_token_is_in_no_part_of_the_job(
-    control_plane: ControlPlane, hub: Hub, tmp_path: Path
-) -> None:
+def test_malformed_token_appears_nowhere_in_job(control_plane: ControlPlane, hub: Hub, tmp_path: Path) -> None:
     key = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj"
     cluster = Cluster(control_plane, hub, "key-for-a-token", tmp_path, small_spec("lab/key-for-a-token"))
     (tmp_path / "token").write_text(f"-----BEGIN PRIVATE KEY-----\n{key}\n-----END PRIVATE KEY-----\n")
@@ -145,7 +143,7 @@ def test_a_secret_that_is_no_token_is_in_no_part_of_the_job(
         assert not [part for at in range(len(key) - 7) if (part := key[at : at + 8]) in text]
 
 
-def test_job_that_was_recreated_is_another_job(
+def test_recreated_job_is_another_job(
     control_plane: ControlPlane, hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cluster = Cluster(control_plane, hub, "namesake", tmp_path, small_spec("lab/namesake"))
@@ -154,7 +152,7 @@ def test_job_that_was_recreated_is_another_job(
     assert "not the one that this pod was made for" in cluster.last_words().message
 
 
-def test_sigterm_ends_the_pod_at_once_with_143(control_plane: ControlPlane, hub: Hub, tmp_path: Path) -> None:
+def test_sigterm_stops_pod_at_once_with_exit_code_143(control_plane: ControlPlane, hub: Hub, tmp_path: Path) -> None:
     spec = spec_of(SAMPLE, copies=20) | {"output": {"hub": {"repoID": "lab/terminated"}}}
     cluster = Cluster(control_plane, hub, "terminated", tmp_path, spec)
     command = [sys.executable, "-m", "augmentation_worker"]

@@ -60,7 +60,7 @@ def uploads(hub: Hub, dataset: str) -> int:
     return len(requests_seen(hub.endpoint, WRITE, method="PUT", path_contains=f"/lfs-storage/{dataset}/"))
 
 
-def test_killed_shard_continues_after_its_last_record(
+def test_killed_shard_resumes_after_its_last_record(
     hub: Hub, submit: Callable[..., LocalRun], results: Results, tmp_path: Path
 ) -> None:
     run = submit(spec_of(SAMPLE) | {"output": {"hub": {"repoID": "lab/killed"}}})
@@ -85,14 +85,14 @@ def test_killed_shard_continues_after_its_last_record(
     assert file_hashes(hub.download("lab/killed", tmp_path / "result")) == file_hashes(uninterrupted)
 
 
-def test_finished_shard_that_is_restarted_uploads_nothing(hub: Hub, submit: Callable[..., LocalRun]) -> None:
+def test_rerun_of_finished_shard_uploads_nothing(hub: Hub, submit: Callable[..., LocalRun]) -> None:
     run = ready_to_publish(submit, "lab/again")
     before = uploads(hub, "lab/again"), run.manifests.read(0)
     run.run_shards(1)
     assert (uploads(hub, "lab/again"), run.manifests.read(0)) == before
 
 
-def test_retries_of_hub_requests_are_reported_in_the_status(hub: Hub, submit: Callable[..., LocalRun]) -> None:
+def test_retries_of_hub_requests_are_reported_in_status(hub: Hub, submit: Callable[..., LocalRun]) -> None:
     run = submit(small("lab/hiccup"))
     inject_fault(hub.endpoint, WRITE, path_contains="/tree/", status=503)
     run.run(PhaseName.RESOLVE)
@@ -107,7 +107,7 @@ def test_retries_of_hub_requests_are_reported_in_the_status(hub: Hub, submit: Ca
     assert commits(hub, "lab/hiccup") == 2
 
 
-def test_unavailable_hub_fails_the_commit_and_nothing_is_published(hub: Hub, submit: Callable[..., LocalRun]) -> None:
+def test_unavailable_hub_fails_commit_and_nothing_is_published(hub: Hub, submit: Callable[..., LocalRun]) -> None:
     run = ready_to_publish(submit, "lab/away")
     before = hub.head("lab/away")
     inject_fault(hub.endpoint, WRITE, path_contains="/commit/", status=503, count=None)
@@ -122,7 +122,7 @@ def test_unavailable_hub_fails_the_commit_and_nothing_is_published(hub: Hub, sub
     assert tags(hub, "lab/away") == ["v3.0"]
 
 
-def test_commit_with_a_lost_answer_is_not_repeated(hub: Hub, submit: Callable[..., LocalRun]) -> None:
+def test_commit_with_lost_response_is_not_repeated(hub: Hub, submit: Callable[..., LocalRun]) -> None:
     run = ready_to_publish(submit, "lab/lost")
     inject_fault(hub.endpoint, WRITE, path_contains="/commit/", status=503, after=True)
     publish(run)
@@ -130,7 +130,7 @@ def test_commit_with_a_lost_answer_is_not_repeated(hub: Hub, submit: Callable[..
     assert hub.head("lab/lost", "v3.0") == hub.head("lab/lost")
 
 
-def test_publish_restarted_after_its_commit_only_moves_the_tag(hub: Hub, submit: Callable[..., LocalRun]) -> None:
+def test_publish_restarted_after_its_commit_only_moves_tag(hub: Hub, submit: Callable[..., LocalRun]) -> None:
     run = ready_to_publish(submit, "lab/untagged-yet").with_settings(hub_retry_seconds=0.6)
     inject_fault(hub.endpoint, WRITE, method="POST", path_contains="/tag/", status=503, count=None)
     with pytest.raises(WorkerFailure):
@@ -145,7 +145,7 @@ def test_publish_restarted_after_its_commit_only_moves_the_tag(hub: Hub, submit:
     assert output.revision == committed
 
 
-def test_an_unfinished_shard_is_not_published(hub: Hub, submit: Callable[..., LocalRun]) -> None:
+def test_unfinished_shard_is_not_published(hub: Hub, submit: Callable[..., LocalRun]) -> None:
     run = submit(small("lab/unfinished"))
     run.run(PhaseName.RESOLVE)
     run.run(PhaseName.AUGMENT, shard=0, shards=2)
@@ -157,9 +157,7 @@ def test_an_unfinished_shard_is_not_published(hub: Hub, submit: Callable[..., Lo
 
 
 @pytest.mark.parametrize("key", ["episode-000002", "data", "original-videos"])
-def test_a_record_of_a_file_that_the_hub_does_not_have_is_not_published(
-    hub: Hub, submit: Callable[..., LocalRun], key: str
-) -> None:
+def test_record_of_file_missing_on_hub_is_not_published(hub: Hub, submit: Callable[..., LocalRun], key: str) -> None:
     name = f"lab/tampered-{key}"
     run = ready_to_publish(submit, name)
     text = run.manifests.read(0)[key]

@@ -28,7 +28,7 @@ def path(hub: Hub, tmp_path: Path) -> str:
     return "large.parquet"
 
 
-def test_each_range_has_the_bytes_of_the_whole_file(hub: Hub, path: str, tmp_path: Path) -> None:
+def test_ranged_read_equals_slice_of_file(hub: Hub, path: str, tmp_path: Path) -> None:
     source = open_source(client(hub), "lab/large", hub.head("lab/large"), tmp_path / "scratch")
     with source.open_partly(path) as file:
         assert file.seek(0, SEEK_END) == len(CONTENT)
@@ -39,7 +39,7 @@ def test_each_range_has_the_bytes_of_the_whole_file(hub: Hub, path: str, tmp_pat
     assert not (tmp_path / "scratch").exists()
 
 
-def test_the_end_of_a_file_is_one_request(hub: Hub, path: str, tmp_path: Path) -> None:
+def test_tail_of_file_is_one_request(hub: Hub, path: str, tmp_path: Path) -> None:
     source = open_source(client(hub), "lab/large", hub.head("lab/large"), tmp_path / "scratch")
     before = len(requests_seen(hub.endpoint, WRITE, method="GET", path_contains=path))
     with source.open_partly(path) as file:
@@ -48,7 +48,7 @@ def test_the_end_of_a_file_is_one_request(hub: Hub, path: str, tmp_path: Path) -
     assert len(requests_seen(hub.endpoint, WRITE, method="GET", path_contains=path)) == before + 1
 
 
-def test_transient_failures_are_retried_and_refusals_are_explained(hub: Hub, path: str, tmp_path: Path) -> None:
+def test_transient_failures_are_retried_and_rejections_are_explained(hub: Hub, path: str, tmp_path: Path) -> None:
     source = open_source(client(hub), "lab/large", hub.head("lab/large"), tmp_path / "scratch")
     inject_fault(hub.endpoint, WRITE, method="GET", path_contains=path, status=503)
     with source.open_partly(path) as file:

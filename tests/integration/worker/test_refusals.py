@@ -35,7 +35,7 @@ def test_unknown_dataset_is_reported_as_not_found(hub: Hub, submit: Callable[...
     assert words_in(failure, "lab/nowhere", hub.endpoint, "hub-token/token", "spec.source.hub.repoID")
 
 
-def test_unknown_revision_is_reported_with_the_known_ones(submit: Callable[..., LocalRun]) -> None:
+def test_unknown_revision_is_reported_with_known_ones(submit: Callable[..., LocalRun]) -> None:
     spec = spec_of(SAMPLE)
     spec["source"]["hub"]["revision"] = "v9"
     failure = refusal(submit(spec))
@@ -43,7 +43,7 @@ def test_unknown_revision_is_reported_with_the_known_ones(submit: Callable[..., 
     assert words_in(failure, "'v9'", "v3.0", "main", "spec.source.hub.revision")
 
 
-def test_repository_without_a_dataset_is_unsupported(hub: Hub, submit: Callable[..., LocalRun], tmp_path: Path) -> None:
+def test_repository_without_dataset_is_unsupported(hub: Hub, submit: Callable[..., LocalRun], tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "table.csv").write_text("a,b\n")
     hub.publish("lab/a-table", tmp_path / "other", tag=None)
@@ -62,9 +62,7 @@ def test_older_format_is_unsupported(hub: Hub, submit: Callable[..., LocalRun], 
     assert words_in(failure, "v2.0", "v3.0", "v2.1", "convert_dataset_v20_to_v21")
 
 
-def test_a_dataset_that_lacks_a_file_its_metadata_names(
-    hub: Hub, submit: Callable[..., LocalRun], tmp_path: Path
-) -> None:
+def test_missing_file_of_dataset_is_reported(hub: Hub, submit: Callable[..., LocalRun], tmp_path: Path) -> None:
     shutil.copytree(FIXTURES / "pusht_v30", tmp_path / "torn")
     shutil.rmtree(tmp_path / "torn" / "videos")
     hub.publish("lab/torn", tmp_path / "torn")
@@ -73,7 +71,7 @@ def test_a_dataset_that_lacks_a_file_its_metadata_names(
     assert words_in(failure, "videos/observation.image/chunk-000/file-000.mp4")
 
 
-def test_template_that_leaves_the_dataset_is_invalid(hub: Hub, submit: Callable[..., LocalRun], tmp_path: Path) -> None:
+def test_path_template_outside_dataset_is_invalid(hub: Hub, submit: Callable[..., LocalRun], tmp_path: Path) -> None:
     shutil.copytree(FIXTURES / "pusht_v30", tmp_path / "evil")
     info = json.loads((tmp_path / "evil/meta/info.json").read_text())
     info["video_path"] = "../../{video_key}/{chunk_index}/{file_index}"
@@ -102,7 +100,7 @@ def test_missing_or_wrong_token_is_reported(submit: Callable[..., LocalRun], tok
     assert "hf_wrong" not in failure.message
 
 
-def test_output_that_holds_another_dataset_is_a_conflict(hub: Hub, submit: Callable[..., LocalRun]) -> None:
+def test_output_with_another_dataset_is_conflict(hub: Hub, submit: Callable[..., LocalRun]) -> None:
     before = hub.head("lab/pusht_v21")
     failure = refusal(submit(spec_of(SAMPLE) | {"output": {"hub": {"repoID": "lab/pusht_v21"}}}))
     assert failure.reason is FailureReason.OUTPUT_CONFLICT
@@ -118,7 +116,7 @@ def test_output_that_holds_another_dataset_is_a_conflict(hub: Hub, submit: Calla
         ({"copies": 20}, FailureReason.LIMIT_EXCEEDED, ["6840", "1000", "limits.maxFrames"]),
     ],
 )
-def test_unsupported_spec_is_refused(
+def test_unsupported_spec_is_rejected(
     submit: Callable[..., LocalRun], augmentation: dict[str, Any], reason: FailureReason, words: list[str]
 ) -> None:
     failure = refusal(submit(spec_of(SAMPLE, **augmentation)).with_settings(max_frames=1000))
@@ -126,7 +124,7 @@ def test_unsupported_spec_is_refused(
     assert words_in(failure, *words)
 
 
-def test_more_episodes_than_the_shards_of_a_job_can_record(
+def test_too_many_episodes_per_shard_are_reported(
     submit: Callable[..., LocalRun], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(resolve, "MAX_SHARDS", 1)
@@ -136,13 +134,13 @@ def test_more_episodes_than_the_shards_of_a_job_can_record(
     assert words_in(failure, "6 episodes", "at most 5", "spec.augmentation.episodes")
 
 
-def test_unreachable_hub_is_a_transient_failure(submit: Callable[..., LocalRun]) -> None:
+def test_unreachable_hub_is_transient_failure(submit: Callable[..., LocalRun]) -> None:
     failure = refusal(submit(spec_of(SAMPLE), retry_seconds=0.6).with_settings(hub_endpoint="http://127.0.0.1:9"))
     assert failure.reason is FailureReason.HUB_UNAVAILABLE
     assert words_in(failure, "http://127.0.0.1:9")
 
 
-def test_default_revision_is_the_format_tag_or_else_main(hub: Hub, submit: Callable[..., LocalRun]) -> None:
+def test_default_revision_is_format_tag_or_else_main(hub: Hub, submit: Callable[..., LocalRun]) -> None:
     tagged = hub.publish("lab/tagged", FIXTURES / "pusht_v30")
     older = hub.publish("lab/older", FIXTURES / "pusht_v21", tag="v2.1")
     for name in ("lab/tagged", "lab/older"):

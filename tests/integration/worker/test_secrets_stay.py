@@ -189,7 +189,7 @@ many = settings(
     form=st.sampled_from(sorted(FORMS)),
     chance=st.randoms(use_true_random=True),
 )
-def test_a_hub_that_shows_what_it_was_asked_with(
+def test_token_echoed_by_hub_is_redacted(
     pod: Callable[[str, str], Said],
     hostile: HostileHub,
     kind: str,
@@ -208,7 +208,7 @@ def test_a_hub_that_shows_what_it_was_asked_with(
 @settings(many, max_examples=40)
 @given(kind=st.sampled_from(sorted(OTHERS)), chance=st.randoms(use_true_random=True))
 @example(kind="a key in PEM", chance=random.Random(1))
-def test_a_secret_that_is_no_token_is_not_even_sent(
+def test_malformed_token_is_not_sent(
     pod: Callable[[str, str], Said], hostile: HostileHub, kind: str, chance: random.Random
 ) -> None:
     secret = OTHERS[kind](chance)
@@ -222,7 +222,7 @@ def test_a_secret_that_is_no_token_is_not_even_sent(
 
 @pytest.mark.parametrize("kind", TOKENS)
 @pytest.mark.parametrize("endpoint", ["http://127.0.0.1:9", "https://{}", "http://no-such-host.invalid", "http://[::1"])
-def test_a_hub_that_cannot_be_reached(
+def test_unreachable_hub_reveals_no_token(
     pod: Callable[[str, str], Said], hostile: HostileHub, kind: str, endpoint: str
 ) -> None:
     secret = TOKENS[kind](random.Random(7))
@@ -253,7 +253,7 @@ UNFORESEEN: dict[str, Callable[[str], Exception]] = {
 
 @pytest.mark.parametrize("kind", TOKENS)
 @pytest.mark.parametrize("where", UNFORESEEN)
-def test_unexpected_error_holds_no_secret(
+def test_unexpected_error_reveals_no_secret(
     pod: Callable[[str, str], Said], monkeypatch: pytest.MonkeyPatch, where: str, kind: str
 ) -> None:
     secret = TOKENS[kind](random.Random(11))
@@ -272,7 +272,7 @@ PATHS = ("/revision/", "/tree/", "/resolve/", "whoami", "/repos/create", "/preup
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("way", ["in_json", "in_headers", "around", "no_http", "of_another_shape"])
-def test_every_request_of_resolve_may_be_answered_so(
+def test_token_echoed_in_any_resolve_response_is_redacted(
     pod: Callable[[str, str], Said], hub: Hub, hostile: HostileHub, path: str, way: str
 ) -> None:
     secret = TOKENS["a hub's token"](random.Random(13))
@@ -295,7 +295,7 @@ SPELLED: dict[str, Callable[[str], str]] = {
 
 
 @pytest.mark.parametrize("form", SPELLED)
-def test_a_commit_that_spells_the_token_is_none(hostile: HostileHub, form: str) -> None:
+def test_commit_id_equal_to_token_is_rejected(hostile: HostileHub, form: str) -> None:
     secret = TOKENS["a hub's token"](random.Random(23))
     hostile.answer = lambda _: answered(200, json.dumps({"id": "lab/pusht", "sha": SPELLED[form](secret)}))
     try:
@@ -317,7 +317,7 @@ LATER_PATHS = {
 
 
 @pytest.mark.parametrize("way", ["in_json", "of_another_shape"])
-def test_every_request_of_augment_and_publish_may_be_answered_so(
+def test_token_echoed_in_any_augment_or_publish_response_is_redacted(
     hub: Hub,
     hostile: HostileHub,
     tmp_path: Path,
@@ -344,14 +344,14 @@ def test_every_request_of_augment_and_publish_may_be_answered_so(
 
 
 @pytest.mark.parametrize("kind", ["a key in PEM", "a GCP key", "a kubeconfig"])
-def test_the_program_itself_says_nothing_of_a_secret_that_is_no_token(hub: Hub, tmp_path: Path, kind: str) -> None:
+def test_output_of_program_contains_no_malformed_token(hub: Hub, tmp_path: Path, kind: str) -> None:
     secret = OTHERS[kind](random.Random(3))
     said = Pod(tmp_path / "job", hub.endpoint, secret).resolve()
     assert said.exit_code == FailureReason.CREDENTIALS_INVALID.exit_code
     said.has_nothing_of(secret)
 
 
-def test_the_program_itself_says_nothing_of_a_token_that_the_hub_shows(hostile: HostileHub, tmp_path: Path) -> None:
+def test_output_of_program_contains_no_token_echoed_by_hub(hostile: HostileHub, tmp_path: Path) -> None:
     secret = TOKENS["a hub's token"](random.Random(5))
     hostile.answer = WAYS["in_text"](401, "as it was sent")
     said = Pod(tmp_path / "job", hostile.endpoint, secret).resolve()
@@ -361,7 +361,7 @@ def test_the_program_itself_says_nothing_of_a_token_that_the_hub_shows(hostile: 
 
 
 @pytest.mark.parametrize("path", ["README.md", "meta/notes.txt"])
-def test_a_result_that_would_hold_the_token_is_not_published(
+def test_result_that_contains_token_is_not_published(
     hub: Hub, submit: Callable[..., LocalRun], tmp_path: Path, path: str
 ) -> None:
     secret = TOKENS["a hub's token"](random.Random(17))

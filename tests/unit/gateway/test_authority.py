@@ -24,14 +24,14 @@ NAMED: list[tuple[str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("field", "spec"), NAMED)
-def test_a_key_names_nothing_of_the_namespace(field: str, spec: dict[str, Any]) -> None:
+def test_key_cannot_reference_objects_of_namespace(field: str, spec: dict[str, Any]) -> None:
     with pytest.raises(Problem) as caught:
         require_nothing_named(KEY, AugmentationJobSpec.model_validate({"source": HUB, **spec}))
     assert caught.value.status == 403
     assert caught.value.detail.startswith(f"{field} is 'foreign', and key 'ci' may name none: leave it out")
 
 
-def test_a_job_on_the_hub_names_nothing() -> None:
+def test_job_on_hub_references_no_object_of_namespace() -> None:
     require_nothing_named(KEY, AugmentationJobSpec.model_validate({"source": HUB, "output": HUB}))
 
 
@@ -39,7 +39,9 @@ def test_a_job_on_the_hub_names_nothing() -> None:
     "field",
     ["credentialsSecretRef", "credentials_secret_ref", "priorityClassName", "priority_class_name", "source", "output"],
 )
-async def test_a_request_has_no_field_for_it(http: httpx.AsyncClient, kube: FakeKube, field: str) -> None:
+async def test_request_has_no_field_for_objects_of_namespace(
+    http: httpx.AsyncClient, kube: FakeKube, field: str
+) -> None:
     batch = {"name": "a", "pipeline_type": "batch", "pipeline_key": "augmentation-deterministic"}
     for path, body in (
         ("/v1/augmentation", {**BODY, field: "foreign"}),

@@ -200,9 +200,7 @@ async def eventually(holds: Callable[[], bool]) -> None:
     ],
     ids=["one long header", "long path", "many headers", "headers without end", "a header without end", "empty lines"],
 )
-async def test_headers_beyond_the_limit_are_431_and_never_reach_the_application(
-    parts: tuple[bytes, ...], reason: str
-) -> None:
+async def test_headers_over_limit_are_431_and_do_not_reach_application(parts: tuple[bytes, ...], reason: str) -> None:
     async with server() as served:
         status, text = await served.send(*parts, pause=0.001)
         assert status == 431
@@ -212,7 +210,7 @@ async def test_headers_beyond_the_limit_are_431_and_never_reach_the_application(
         assert served.application.requests == 0
 
 
-async def test_a_flood_of_headers_is_thrown_away_as_it_comes() -> None:
+async def test_excess_headers_are_discarded_while_received() -> None:
     async with server() as served:
         _, writer = await served.connect()
         writer.write(b"GET / HTTP/1.1\r\n")
@@ -226,7 +224,7 @@ async def test_a_flood_of_headers_is_thrown_away_as_it_comes() -> None:
         assert sum(len(value) for _, value in cast(Connection, held).headers) < 64 * 1024
 
 
-async def test_headers_as_large_as_allowed_are_taken() -> None:
+async def test_headers_at_limit_are_accepted() -> None:
     async with server() as served:
         reader, writer = await served.connect()
         writer.write(b"GET / HTTP/1.1\r\na: " + b"x" * 15_000 + b"\r\n\r\n")
@@ -234,7 +232,7 @@ async def test_headers_as_large_as_allowed_are_taken() -> None:
         assert served.application.largest_head > 15_000
 
 
-async def test_headers_that_do_not_end_in_time_are_408() -> None:
+async def test_incomplete_headers_time_out_with_408() -> None:
     async with server() as served:
         status, text = await served.send(b"GET / HTTP/1.1\r\n", *(b"a: b\r\n",) * 30, pause=0.1)
         assert status == 408
@@ -242,14 +240,14 @@ async def test_headers_that_do_not_end_in_time_are_408() -> None:
         assert served.refused["head_seconds"] == 1
 
 
-async def test_a_connection_that_says_nothing_is_closed() -> None:
+async def test_silent_connection_is_closed() -> None:
     async with server() as served:
         assert await served.send() == (0, b"")
         assert served.refused == {"head_seconds": 1}
         await eventually(lambda: len(served.connections) == 0)
 
 
-async def test_a_body_that_does_not_end_in_time_is_408() -> None:
+async def test_incomplete_body_times_out_with_408() -> None:
     async with server() as served:
         status, text = await served.send(WITH_BODY + b"Content-Length: 100\r\n\r\n", *(b"x",) * 30, pause=0.1)
         assert status == 408
@@ -266,7 +264,7 @@ async def test_a_body_that_does_not_end_in_time_is_408() -> None:
     ],
     ids=["announced", "in chunks", "a chunk's extension without end", "trailers without end"],
 )
-async def test_a_body_beyond_the_limit_is_413_whatever_of_it_is_large(parts: tuple[bytes, ...]) -> None:
+async def test_body_over_limit_is_413(parts: tuple[bytes, ...]) -> None:
     async with server() as served:
         # The application waits for all of it: a real one stops at 64 KiB by itself.
         status, _ = await served.send(WITH_BODY, *parts, pause=0.001)
@@ -274,7 +272,7 @@ async def test_a_body_beyond_the_limit_is_413_whatever_of_it_is_large(parts: tup
         assert served.refused["body_bytes"] == 1
 
 
-async def test_trailers_are_not_kept() -> None:
+async def test_trailers_are_discarded() -> None:
     async with server() as served:
         reader, writer = await served.connect()
         writer.write(WITH_BODY + b"Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nkey: stolen\r\n\r\n")
@@ -282,7 +280,7 @@ async def test_trailers_are_not_kept() -> None:
         assert served.connections._by_key == {}
 
 
-async def test_an_answer_before_the_whole_body_is_seen_and_ends_the_connection() -> None:
+async def test_response_before_end_of_body_is_sent_and_closes_connection() -> None:
     async with server() as served:
         reader, writer = await served.connect()
         writer.write(b"POST /at-once HTTP/1.1\r\nContent-Length: 60000\r\n\r\n")
@@ -294,7 +292,7 @@ async def test_an_answer_before_the_whole_body_is_seen_and_ends_the_connection()
         assert b"connection: close" in text
 
 
-async def test_a_connection_is_kept_for_many_requests() -> None:
+async def test_connection_is_kept_alive() -> None:
     async with server() as served:
         reader, writer = await served.connect()
         for _ in range(3):
@@ -307,7 +305,7 @@ async def test_a_connection_is_kept_for_many_requests() -> None:
         assert served.refused == {}
 
 
-async def test_an_idle_connection_is_closed_after_keep_alive_seconds() -> None:
+async def test_idle_connection_is_closed_after_keep_alive_timeout() -> None:
     async with server(Limits(keep_alive_seconds=1)) as served:
         reader, writer = await served.connect()
         writer.write(GET)
@@ -315,7 +313,7 @@ async def test_an_idle_connection_is_closed_after_keep_alive_seconds() -> None:
         assert await answer_of(reader) == (0, b"")
 
 
-async def test_requests_sent_ahead_are_answered_in_their_order() -> None:
+async def test_pipelined_requests_are_answered_in_order() -> None:
     async with server() as served:
         reader, writer = await served.connect()
         writer.write(b"".join(WITH_BODY + b"Content-Length: %d\r\n\r\n" % n + b"x" * n for n in range(8)))
@@ -324,14 +322,14 @@ async def test_requests_sent_ahead_are_answered_in_their_order() -> None:
             assert await reader.readexactly(1) == b"%d" % n
 
 
-async def test_too_many_requests_sent_ahead_end_the_connection() -> None:
+async def test_too_many_pipelined_requests_close_connection() -> None:
     async with server() as served:
         status, _ = await served.send(b"GET /never HTTP/1.1\r\n\r\n" + GET * 100)
         assert status == 0
         assert served.refused == {"pipelined": 1}
 
 
-async def test_all_requests_of_a_connection_learn_that_it_is_gone() -> None:
+async def test_lost_connection_disconnects_all_its_requests() -> None:
     async with server() as served:
         _, writer = await served.connect()
         writer.write(b"GET /never HTTP/1.1\r\n\r\n" + GET)
@@ -340,14 +338,14 @@ async def test_all_requests_of_a_connection_learn_that_it_is_gone() -> None:
         await eventually(lambda: served.application.disconnected == 1)
 
 
-async def test_what_is_no_http_is_400() -> None:
+async def test_malformed_http_is_400() -> None:
     async with server() as served:
         status, text = await served.send(b"\x16\x03\x01 hello\r\n\r\n")
         assert status == 400
         assert b"no HTTP/1.1 request" in text
 
 
-async def test_an_upgrade_that_is_not_there_is_answered_as_the_request_it_is() -> None:
+async def test_unsupported_upgrade_is_answered_as_plain_request() -> None:
     async with server() as served:
         reader, writer = await served.connect()
         writer.write(b"GET / HTTP/1.1\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\r\n")
@@ -364,7 +362,7 @@ async def test_an_upgrade_that_is_not_there_is_answered_as_the_request_it_is() -
     ],
     ids=["length", "chunked"],
 )
-async def test_a_body_behind_an_upgrade_is_a_body_and_no_request(
+async def test_body_after_upgrade_is_not_parsed_as_request(
     framing: bytes, body: bytes, length: bytes, upgrade: str, pause: float
 ) -> None:
     head = WITH_BODY + f"Connection: Upgrade\r\nUpgrade: {upgrade}\r\n".encode() + framing + b"\r\n\r\n"
@@ -378,21 +376,21 @@ async def test_a_body_behind_an_upgrade_is_a_body_and_no_request(
         assert served.application.requests == 3
 
 
-async def test_a_body_behind_an_upgrade_has_the_limits_of_any_body() -> None:
+async def test_body_after_upgrade_has_same_limits() -> None:
     async with server() as served:
         head = WITH_BODY + b"Connection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 1000000\r\n\r\n"
         assert (await served.send(head, *[b"x" * 50_000] * 4))[0] == 413
         assert (await served.send(head, b"x"))[0] == 408
 
 
-async def test_requests_sent_ahead_behind_an_upgrade_are_answered() -> None:
+async def test_pipelined_requests_after_upgrade_are_answered() -> None:
     async with server() as served:
         reader, writer = await served.connect()
         writer.write(b"GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n" * 3 + GET * 2)
         assert [await one_answer(reader) for _ in range(5)] == [200] * 5
 
 
-async def test_the_longest_idle_connection_makes_room_for_a_new_one() -> None:
+async def test_longest_idle_connection_is_closed_for_new_one() -> None:
     async with server(Limits(connections=5), replace(QUICK, head_seconds=10)) as served:
         known = await served.connect()
         known[1].write(b"GET / HTTP/1.1\r\nkey: k\r\n\r\n")
@@ -411,7 +409,7 @@ async def test_the_longest_idle_connection_makes_room_for_a_new_one() -> None:
         assert await one_answer(silent[-1][0]) == 200
 
 
-async def test_a_connection_that_is_new_outlasts_one_that_is_idle() -> None:
+async def test_idle_connection_is_closed_before_new_one() -> None:
     async with server(Limits(connections=2), replace(QUICK, head_seconds=10)) as served:
         known = await served.connect()
         known[1].write(b"GET / HTTP/1.1\r\nkey: k\r\n\r\n")
@@ -424,7 +422,7 @@ async def test_a_connection_that_is_new_outlasts_one_that_is_idle() -> None:
         assert await one_answer(new[0]) == 200
 
 
-async def test_a_connection_is_503_where_all_are_busy_with_valid_keys() -> None:
+async def test_connection_is_503_if_all_serve_valid_keys() -> None:
     async with server(Limits(connections=2)) as served:
         for _ in range(2):
             _, writer = await served.connect()
@@ -436,7 +434,7 @@ async def test_a_connection_is_503_where_all_are_busy_with_valid_keys() -> None:
         assert len(served.connections) == 2
 
 
-async def test_a_connection_with_a_key_that_was_used_a_moment_ago_is_closed_for_none() -> None:
+async def test_connection_with_recently_used_key_is_not_closed() -> None:
     async with server(Limits(connections=1), replace(QUICK, head_seconds=10)) as served:
         known = await served.connect()
         known[1].write(b"GET / HTTP/1.1\r\nkey: k\r\n\r\n")
@@ -446,7 +444,7 @@ async def test_a_connection_with_a_key_that_was_used_a_moment_ago_is_closed_for_
         assert await one_answer(known[0]) == 200
 
 
-async def test_what_was_answered_before_its_body_came_makes_room() -> None:
+async def test_connection_answered_before_its_body_can_be_closed() -> None:
     async with server(Limits(connections=3), replace(QUICK, linger_seconds=60)) as served:
         for _ in range(3):
             reader, writer = await served.connect()
@@ -457,7 +455,7 @@ async def test_what_was_answered_before_its_body_came_makes_room() -> None:
         assert await one_answer(reader) == 200
 
 
-async def test_what_was_refused_makes_room() -> None:
+async def test_rejected_connection_can_be_closed() -> None:
     async with server(Limits(connections=3), replace(QUICK, linger_seconds=60)) as served:
         for _ in range(3):
             reader, writer = await served.connect()
@@ -468,7 +466,7 @@ async def test_what_was_refused_makes_room() -> None:
         assert await one_answer(reader) == 200
 
 
-async def test_who_sends_no_key_and_does_not_read_makes_room_and_who_has_one_does_not() -> None:
+async def test_client_that_does_not_read_is_closed_unless_it_has_valid_key() -> None:
     async with server(Limits(connections=4), replace(QUICK, unread_seconds=3600, unread_bytes=10**9)) as served:
         known = await served.connect()
         known[1].write(b"GET /slices HTTP/1.1\r\nkey: k\r\n\r\n")
@@ -485,7 +483,7 @@ async def test_who_sends_no_key_and_does_not_read_makes_room_and_who_has_one_doe
         assert len(served.connections) == 4
 
 
-async def test_who_sends_no_key_and_asks_all_the_time_keeps_nobody_out() -> None:
+async def test_busy_client_without_key_does_not_block_others() -> None:
     async with server(Limits(connections=5)) as served:
         asking = [asyncio.create_task(ask_for_ever(served)) for _ in range(8)]
         await asyncio.sleep(connections.NEW_SECONDS)
@@ -500,7 +498,7 @@ async def test_who_sends_no_key_and_asks_all_the_time_keeps_nobody_out() -> None
             each.cancel()
 
 
-def test_what_is_closed_as_it_comes_holds_no_place(caplog: pytest.LogCaptureFixture) -> None:
+def test_connection_closed_on_arrival_holds_no_slot(caplog: pytest.LogCaptureFixture) -> None:
     async def storm() -> None:
         async with server(Limits(connections=5)) as served:
             opened = []
@@ -521,7 +519,7 @@ def test_what_is_closed_as_it_comes_holds_no_place(caplog: pytest.LogCaptureFixt
     assert not [record for record in caplog.records if record.exc_info]
 
 
-async def test_a_connection_that_is_gone_holds_no_place_of_a_key_that_is_known_later() -> None:
+async def test_lost_connection_holds_no_slot_of_its_key() -> None:
     gone = Gone()
     held = Connections(Limits(connections_per_key=1))
     held.add(gone)
@@ -533,7 +531,7 @@ async def test_a_connection_that_is_gone_holds_no_place_of_a_key_that_is_known_l
     assert held.assign_key(there, "k")
 
 
-async def test_a_key_has_no_more_connections_than_it_may() -> None:
+async def test_connections_per_key_are_limited() -> None:
     async with server(Limits(connections_per_key=3)) as served:
         opened = []
         for _ in range(5):
@@ -546,7 +544,7 @@ async def test_a_key_has_no_more_connections_than_it_may() -> None:
         assert served.refused == {"connections_per_key": 2}
 
 
-async def test_a_key_whose_connections_are_all_busy_is_refused_another() -> None:
+async def test_key_with_all_connections_busy_is_rejected() -> None:
     async with server(Limits(connections_per_key=1)) as served:
         _, writer = await served.connect()
         writer.write(b"GET /never HTTP/1.1\r\nkey: k\r\n\r\n")
@@ -556,7 +554,7 @@ async def test_a_key_whose_connections_are_all_busy_is_refused_another() -> None
         assert await one_answer(reader) == 429
 
 
-async def test_a_client_that_does_not_read_is_let_go() -> None:
+async def test_client_that_does_not_read_is_disconnected() -> None:
     async with server() as served:
         _, writer = await served.connect()
         writer.write(b"GET /much HTTP/1.1\r\n\r\n")
@@ -564,7 +562,7 @@ async def test_a_client_that_does_not_read_is_let_go() -> None:
         await eventually(lambda: len(served.connections) == 0)
 
 
-async def test_answers_that_nobody_reads_are_bounded_in_all() -> None:
+async def test_unread_responses_are_bounded_in_total() -> None:
     async with server(http=replace(QUICK, unread_seconds=3600, unread_bytes=20_000_000)) as served:
         for _ in range(10):
             _, writer = await served.connect()

@@ -35,7 +35,7 @@ def logged(records: list[logging.LogRecord]) -> str:
 
 @pytest.mark.parametrize("where", PRESENTED)
 @pytest.mark.parametrize("path", ["/v1/augmentation", PATH, f"/v1/augmentation/{KEY}", f"/api/v2/status/{KEY}"])
-async def test_a_key_is_seen_nowhere(
+async def test_key_is_in_no_response_log_or_metric(
     http: httpx.AsyncClient, gateway: Gateway, caplog: pytest.LogCaptureFixture, where: str, path: str
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -50,7 +50,7 @@ async def test_a_key_is_seen_nowhere(
 
 
 @pytest.mark.parametrize("error", [KubeError(500, "InternalError", ATTACK), KubeError(403, "Forbidden", ATTACK)])
-async def test_the_api_servers_words_are_quoted_without_credentials(
+async def test_error_of_api_server_is_quoted_without_credentials(
     http: httpx.AsyncClient, kube: FakeKube, error: Exception
 ) -> None:
     kube.error = error
@@ -61,7 +61,7 @@ async def test_the_api_servers_words_are_quoted_without_credentials(
     assert not parts(answer.text, TOKEN)
 
 
-async def test_an_api_server_that_is_away_is_told_without_details_of_the_request(
+async def test_unavailable_api_server_is_reported_without_request_details(
     http: httpx.AsyncClient, kube: FakeKube, caplog: pytest.LogCaptureFixture
 ) -> None:
     kube.error = KubeUnavailable("the Kubernetes API could not be reached: the connection was refused")
@@ -70,7 +70,7 @@ async def test_an_api_server_that_is_away_is_told_without_details_of_the_request
     assert "full" not in logged(caplog.records)
 
 
-async def test_a_mistake_of_the_gateway_is_logged_without_what_its_text_holds(
+async def test_internal_error_is_logged_without_its_text(
     http: httpx.AsyncClient, kube: FakeKube, caplog: pytest.LogCaptureFixture
 ) -> None:
     kube.error = ValueError(f"Illegal header value b'Bearer {TOKEN}' of {KEY}")

@@ -24,7 +24,7 @@ TRY = "/v1/augmentation?dry_run=true"
 PNG = b"\x89PNG\r\n\x1a\n" + b"pixels"
 
 
-async def test_a_key_is_told_what_it_may_do_and_not_what_it_is(http: httpx.AsyncClient) -> None:
+async def test_key_info_shows_rights_and_not_key(http: httpx.AsyncClient) -> None:
     answer = await http.get("/v1/key", headers={"x-api-key": "reader"})
     assert answer.json() == {
         "id": "reader",
@@ -38,9 +38,7 @@ async def test_a_key_is_told_what_it_may_do_and_not_what_it_is(http: httpx.Async
     assert (await http.get("/v1/key", headers={"x-api-key": "wrong"})).status_code == 401
 
 
-async def test_a_key_with_a_hub_token_of_its_own_makes_every_job_with_it(
-    http: httpx.AsyncClient, gateway: Gateway, kube: FakeKube
-) -> None:
+async def test_hub_token_of_key_is_used_for_its_jobs(http: httpx.AsyncClient, gateway: Gateway, kube: FakeKube) -> None:
     key = gateway.keys.ring.find(b"project")
     assert key is not None
     gateway.keys.ring = KeyRing([key.model_copy(update={"credentials_secret_ref": CredentialsSecretRef(name="hub-a")})])
@@ -54,7 +52,7 @@ async def test_a_key_with_a_hub_token_of_its_own_makes_every_job_with_it(
     assert tried.json()["manifest"]["spec"]["credentialsSecretRef"]["name"] == "hub-a"
 
 
-async def test_the_resource_is_the_job_as_kubectl_shows_it(http: httpx.AsyncClient, view: ClusterView) -> None:
+async def test_resource_equals_kubectl_output(http: httpx.AsyncClient, view: ClusterView) -> None:
     raw = job_object(version=300, status={"state": "running", "shards": [{"index": 0, "state": "running"}]})
     raw["metadata"]["annotations"] = {"kubectl.kubernetes.io/last-applied-configuration": "{}", "team": "arms"}
     put(view, raw)
@@ -65,7 +63,7 @@ async def test_the_resource_is_the_job_as_kubectl_shows_it(http: httpx.AsyncClie
     assert resource["status"]["shards"] == [{"index": 0, "state": "running"}]
 
 
-async def test_the_request_of_a_job_made_with_kubectl_can_be_posted(http: httpx.AsyncClient, kube: FakeKube) -> None:
+async def test_request_of_kubectl_job_can_be_posted(http: httpx.AsyncClient, kube: FakeKube) -> None:
     asked = (await http.get(f"{PATH}/request")).json()
     assert asked["dataset_id"] == "lerobot/pusht"
     assert (await http.post("/v1/augmentation", json=asked)).status_code == 201
@@ -73,13 +71,11 @@ async def test_the_request_of_a_job_made_with_kubectl_can_be_posted(http: httpx.
 
 @pytest.mark.parametrize("what", ["resource", "request", "picture"])
 @pytest.mark.parametrize(("key", "status"), [("other-project", 404), ("other-namespace", 404), ("writer", 403)])
-async def test_what_a_key_may_not_see_it_gets_no_part_of(
-    http: httpx.AsyncClient, what: str, key: str, status: int
-) -> None:
+async def test_details_require_read_right(http: httpx.AsyncClient, what: str, key: str, status: int) -> None:
     assert (await http.get(f"{PATH}/{what}", headers={"x-api-key": key})).status_code == status
 
 
-async def test_a_dry_run_answers_with_the_manifest_and_makes_nothing(http: httpx.AsyncClient, kube: FakeKube) -> None:
+async def test_dry_run_returns_manifest_and_creates_nothing(http: httpx.AsyncClient, kube: FakeKube) -> None:
     answer = await http.post(TRY, json={**BODY, "name": "Pick & Place", "augment_copies": 2})
     assert answer.status_code == 200
     manifest = answer.json()["manifest"]
@@ -93,7 +89,7 @@ async def test_a_dry_run_answers_with_the_manifest_and_makes_nothing(http: httpx
     assert kube.writes == []
 
 
-async def test_a_dry_run_is_refused_in_the_words_of_the_request_itself(http: httpx.AsyncClient) -> None:
+async def test_dry_run_reports_same_errors_as_request(http: httpx.AsyncClient) -> None:
     wrong = {**BODY, "dataset_id": "pusht", "augment_copies": 99}
     assert (await http.post(TRY, json=wrong)).json() == (await http.post("/v1/augmentation", json=wrong)).json()
 
@@ -106,19 +102,19 @@ async def test_a_dry_run_is_refused_in_the_words_of_the_request_itself(http: htt
         ("full", KubeUnavailable("refused"), 503),
     ],
 )
-async def test_a_dry_run_fails_where_the_request_would(
+async def test_dry_run_fails_if_request_would_fail(
     http: httpx.AsyncClient, kube: FakeKube, key: str, error: Exception | None, status: int
 ) -> None:
     kube.error = error
     assert (await http.post(TRY, json=BODY, headers={"x-api-key": key})).status_code == status
 
 
-async def test_a_dry_run_of_another_project_is_403(http: httpx.AsyncClient) -> None:
+async def test_dry_run_of_another_project_is_403(http: httpx.AsyncClient) -> None:
     answer = await http.post(TRY, json={**BODY, "project_id": OTHER_PROJECT}, headers={"x-api-key": "project"})
     assert answer.status_code == 403
 
 
-async def test_before_there_is_a_result_there_is_no_picture(http: httpx.AsyncClient) -> None:
+async def test_unpublished_job_has_no_preview(http: httpx.AsyncClient) -> None:
     answer = await http.get(f"{PATH}/picture")
     assert answer.status_code == 404
     assert "no preview yet" in answer.json()["detail"]
@@ -129,13 +125,13 @@ def result(**fields: Any) -> OutputStatus:
     return OutputStatus.model_validate(output)
 
 
-def test_a_picture_is_asked_for_at_the_hub_of_the_class_whatever_the_status_says() -> None:
+def test_preview_is_fetched_from_hub_of_class_only() -> None:
     address = preview_url(result(url="http://169.254.169.254/datasets/me/result"), "http://hub:8080/")
     assert address == "http://hub:8080/datasets/me/result/resolve/abc/meta/augmentation.png"
 
 
 @pytest.mark.parametrize("fields", [{"url": None}, {"datasetID": "../../admin"}, {"datasetID": "a/b/c"}])
-def test_what_is_no_dataset_of_a_hub_has_no_picture(fields: dict[str, Any]) -> None:
+def test_invalid_dataset_id_has_no_preview(fields: dict[str, Any]) -> None:
     assert preview_url(result(**fields), "http://hub:8080") is None
 
 
@@ -151,7 +147,7 @@ async def fetched(status: int = 200, body: bytes = PNG) -> bytes:
         return await fetch_preview(str(server.make_url("/picture")))
 
 
-async def test_a_picture_is_passed_on_as_it_is() -> None:
+async def test_preview_is_passed_through_unchanged() -> None:
     assert await fetched() == PNG
 
 
@@ -165,14 +161,14 @@ async def test_a_picture_is_passed_on_as_it_is() -> None:
         ({"body": PNG + bytes(MOST_BYTES)}, 502, "8 MiB"),
     ],
 )
-async def test_what_cannot_be_shown_says_why(answer: dict[str, Any], status: int, words: str) -> None:
+async def test_unavailable_preview_reports_reason(answer: dict[str, Any], status: int, words: str) -> None:
     with pytest.raises(Problem) as refused:
         await fetched(**answer)
     assert refused.value.status == status
     assert words in refused.value.detail
 
 
-async def test_a_hub_that_is_not_there_is_502() -> None:
+async def test_unreachable_hub_is_502() -> None:
     with pytest.raises(Problem) as refused:
         await fetch_preview("http://127.0.0.1:9/picture")
     assert refused.value.status == 502

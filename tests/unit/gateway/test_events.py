@@ -48,38 +48,38 @@ def record(*events: tuple[str, str]) -> JobRecord:
     return JobRecord.read(job_object(status=status_with(*events)))
 
 
-def test_what_is_unseen_comes_in_the_order_it_happened() -> None:
+def test_unseen_events_are_sent_in_chronological_order() -> None:
     events = events_of(record(("b", "10:00:02"), ("a", "10:00:03"), ("c", "10:00:01")))
     assert [each.event.id for each, _ in Bookmark().unseen(events)] == ["c", "b", "a"]
 
 
-def test_a_bookmark_brings_a_client_to_where_it_was_on_any_replica() -> None:
+def test_bookmark_resumes_stream_on_any_replica() -> None:
     events = events_of(record(("a", "10:00:01"), ("b", "10:00:02"), ("c", "10:00:03")))
     for place, (_, bookmark) in enumerate(list(Bookmark().unseen(events)), start=1):
         again = Bookmark.read(str(bookmark))
         assert [each.event.id for each, _ in again.unseen(events)] == ["a", "b", "c"][place:]
 
 
-def test_an_event_that_is_told_late_is_not_lost() -> None:
+def test_late_event_is_not_lost() -> None:
     before = events_of(record(("a", "10:00:01"), ("c", "10:00:03")))
     *_, (_, bookmark) = Bookmark().unseen(before)
     after = events_of(record(("a", "10:00:01"), ("b", "10:00:02"), ("c", "10:00:03")))
     assert [each.event.id for each, _ in bookmark.unseen(after)] == ["b"]
 
 
-def test_a_bookmark_forgets_what_the_job_has_dropped() -> None:
+def test_bookmark_forgets_events_dropped_from_status() -> None:
     *_, (_, bookmark) = Bookmark().unseen(events_of(record(*((f"e{n}", "10:00:01") for n in range(50)))))
     *_, (_, bookmark) = bookmark.unseen(events_of(record(("new", "10:00:02"))))
     assert len(bookmark.seen) == 1
 
 
 @pytest.mark.parametrize("text", [None, "", "not base64!", "abc", "42", ".", "é.end"])
-def test_a_bookmark_that_is_none_begins_at_the_beginning(text: str | None) -> None:
+def test_invalid_bookmark_starts_from_first_event(text: str | None) -> None:
     events = events_of(record(("a", "10:00:01")))
     assert [each.event.id for each, _ in Bookmark.read(text).unseen(events)] == ["a"]
 
 
-async def test_an_ended_job_is_told_whole_and_the_stream_ends(http: httpx.AsyncClient, view: ClusterView) -> None:
+async def test_stream_of_finished_job_sends_all_events_and_ends(http: httpx.AsyncClient, view: ClusterView) -> None:
     put(view, job_object(version=300, status=status_with(("a", "10:00:01"), ("b", "10:00:02"), state="completed")))
     answer = await http.get(f"{PATH}/events")
     assert answer.status_code == 200
@@ -99,14 +99,14 @@ async def test_an_ended_job_is_told_whole_and_the_stream_ends(http: httpx.AsyncC
     assert messages[-1].data["status"] == "completed"
 
 
-async def test_a_client_that_saw_an_event_gets_what_followed(http: httpx.AsyncClient, view: ClusterView) -> None:
+async def test_stream_resumes_after_last_event_id(http: httpx.AsyncClient, view: ClusterView) -> None:
     put(view, job_object(version=300, status=status_with(("a", "10:00:01"), ("b", "10:00:02"), state="completed")))
     first, second, last = parse((await http.get(f"{PATH}/events")).text)
     again = parse((await http.get(f"{PATH}/events", headers={"last-event-id": first.id})).text)
     assert [message.id for message in again] == [second.id, last.id]
 
 
-async def test_a_client_that_saw_the_end_is_told_not_to_come_again(http: httpx.AsyncClient, view: ClusterView) -> None:
+async def test_stream_resumed_after_end_is_204(http: httpx.AsyncClient, view: ClusterView) -> None:
     put(view, job_object(version=300, status=status_with(("a", "10:00:01"), state="failed", observedGeneration=1)))
     *_, last = parse((await http.get(f"{PATH}/events")).text)
     headers = {"last-event-id": last.id}
@@ -150,7 +150,7 @@ class Listener:
         await self._stream.aclose()
 
 
-async def test_changes_come_while_it_is_open_each_once(gateway: Gateway, view: ClusterView) -> None:
+async def test_changes_are_sent_once_while_stream_is_open(gateway: Gateway, view: ClusterView) -> None:
     listener = Listener(gateway)
     first = await listener.next()
     assert first is not None
@@ -168,7 +168,7 @@ async def test_changes_come_while_it_is_open_each_once(gateway: Gateway, view: C
     assert await listener.next() is None
 
 
-async def test_no_change_is_missed_between_two_looks(gateway: Gateway, view: ClusterView) -> None:
+async def test_changes_between_two_reads_are_all_sent(gateway: Gateway, view: ClusterView) -> None:
     listener = Listener(gateway)
     await listener.next()
     # Many versions while nobody reads: the last says all.
@@ -180,14 +180,14 @@ async def test_no_change_is_missed_between_two_looks(gateway: Gateway, view: Clu
     await listener.leave()
 
 
-async def test_a_silent_stream_says_that_it_is_there(gateway: Gateway) -> None:
+async def test_silent_stream_sends_keep_alive(gateway: Gateway) -> None:
     listener = Listener(gateway)
     await listener.next()
     assert (await listener.next_chunk()).startswith(b":")
     await listener.leave()
 
 
-async def test_a_removed_job_ends_its_stream(gateway: Gateway, view: ClusterView) -> None:
+async def test_removed_job_ends_its_stream(gateway: Gateway, view: ClusterView) -> None:
     listener = Listener(gateway)
     await listener.next()
     jobs = view.jobs_in("robots")
@@ -199,7 +199,7 @@ async def test_a_removed_job_ends_its_stream(gateway: Gateway, view: ClusterView
     assert await listener.next() is None
 
 
-async def test_a_shutdown_ends_every_stream_and_forgets_it(gateway: Gateway) -> None:
+async def test_shutdown_ends_and_forgets_every_stream(gateway: Gateway) -> None:
     listeners = [Listener(gateway) for _ in range(10)]
     for listener in listeners:
         await listener.next()
@@ -211,14 +211,14 @@ async def test_a_shutdown_ends_every_stream_and_forgets_it(gateway: Gateway) -> 
     assert len(gateway.streams) == 0
 
 
-async def test_a_revoked_key_hears_nothing_more(gateway: Gateway) -> None:
+async def test_revoked_key_ends_its_stream(gateway: Gateway) -> None:
     listener = Listener(gateway)
     await listener.next()
     gateway.keys.ring = KeyRing()
     assert await listener.next() is None
 
 
-async def test_a_revoked_key_hears_nothing_more_of_a_busy_job(gateway: Gateway, view: ClusterView) -> None:
+async def test_revoked_key_ends_its_stream_of_busy_job(gateway: Gateway, view: ClusterView) -> None:
     listener = Listener(gateway)
     await listener.next()
     gateway.keys.ring = KeyRing()
@@ -227,7 +227,7 @@ async def test_a_revoked_key_hears_nothing_more_of_a_busy_job(gateway: Gateway, 
     assert await listener.next() is None
 
 
-async def test_a_client_that_leaves_is_forgotten(gateway: Gateway, view: ClusterView) -> None:
+async def test_disconnected_client_is_forgotten(gateway: Gateway, view: ClusterView) -> None:
     listener = Listener(gateway)
     await listener.next()
     await listener.leave()

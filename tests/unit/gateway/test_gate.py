@@ -18,20 +18,20 @@ async def begun_in_order(gate: Gate, keys: list[str]) -> list[str]:
     return order
 
 
-async def test_a_key_with_many_requests_waits_for_itself() -> None:
+async def test_key_with_many_requests_delays_only_itself() -> None:
     order = await begun_in_order(Gate(2), ["greedy"] * 100 + ["modest"])
     assert order.index("modest") <= 3
     assert len(order) == 101
 
 
-async def test_a_request_that_nobody_is_before_does_not_wait() -> None:
+async def test_request_without_queue_starts_at_once() -> None:
     gate = Gate(2)
     for _ in range(5):
         await gate.enter("a")
         await asyncio.sleep(0.001)
 
 
-async def test_others_are_served_between_the_rounds() -> None:
+async def test_event_loop_runs_between_rounds() -> None:
     gate, rounds = Gate(4), 0
 
     async def network() -> None:
@@ -46,7 +46,7 @@ async def test_others_are_served_between_the_rounds() -> None:
     assert rounds >= 90
 
 
-async def test_a_request_that_is_given_up_takes_nobodys_turn() -> None:
+async def test_cancelled_request_takes_no_turn() -> None:
     gate = Gate(1)
     given_up = [asyncio.create_task(gate.enter("a")) for _ in range(10)]
     await asyncio.sleep(0)

@@ -46,25 +46,21 @@ async def unread() -> Any:
 
 @pytest.mark.parametrize(("key", "status"), [("reader", 403), ("wrong", 401)])
 @pytest.mark.parametrize("path", [CREATE, "/v0.5/batch/jobs", f"{PATH}/cancel", f"/jobs/{JOB_ID}/cancel"])
-async def test_the_right_is_checked_before_a_body_is_read(
-    http: httpx.AsyncClient, path: str, key: str, status: int
-) -> None:
+async def test_authorization_precedes_reading_body(http: httpx.AsyncClient, path: str, key: str, status: int) -> None:
     answer = await http.post(path, content=unread(), headers={"x-api-key": key})
     assert answer.status_code == status
 
 
-async def test_the_right_is_checked_before_a_query_is(http: httpx.AsyncClient) -> None:
+async def test_authorization_precedes_query_validation(http: httpx.AsyncClient) -> None:
     answer = await http.get(CREATE, params={"sort": "colour"}, headers={"x-api-key": "writer"})
     assert answer.status_code == 403
 
 
-async def test_a_key_without_a_right_may_still_ask_what_it_is(http: httpx.AsyncClient) -> None:
+async def test_key_without_rights_can_read_its_own_info(http: httpx.AsyncClient) -> None:
     assert (await http.get("/v1/key", headers={"x-api-key": "writer"})).status_code == 200
 
 
-async def test_an_error_names_ten_fields_and_how_many_more(
-    http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_error_names_ten_fields_and_counts_rest(http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
     guessed: list[str] = []
 
     def guess(name: str, known: Sequence[str], **_: object) -> list[str]:
@@ -86,13 +82,13 @@ async def test_an_error_names_ten_fields_and_how_many_more(
 
 
 @pytest.mark.parametrize("field", ["x" * 60_000, "😀" * 10_000, "a.b[0]" * 5000])
-async def test_an_error_does_not_repeat_what_is_long(http: httpx.AsyncClient, field: str) -> None:
+async def test_error_truncates_long_values(http: httpx.AsyncClient, field: str) -> None:
     answer = await http.post(CREATE, json={**BODY, field: "y" * 100})
     assert answer.status_code == 422
     assert len(answer.content) < 2048
 
 
-async def test_a_body_of_very_many_fields_is_not_parsed(http: httpx.AsyncClient) -> None:
+async def test_body_with_too_many_fields_is_not_parsed(http: httpx.AsyncClient) -> None:
     answer = await http.post(CREATE, json={**BODY, **{f"f{n}": n for n in range(1100)}})
     assert answer.status_code == 422
     assert answer.json()["detail"][0]["type"] == "too_many_members"
@@ -110,7 +106,7 @@ async def test_a_body_of_very_many_fields_is_not_parsed(http: httpx.AsyncClient)
         '{"a": "∀"}'.encode("utf-16-be") + b"\0[" * 20_000,
     ],
 )
-async def test_a_body_that_is_nested_deep_is_422(http: httpx.AsyncClient, body: bytes) -> None:
+async def test_deeply_nested_body_is_422(http: httpx.AsyncClient, body: bytes) -> None:
     answer = await http.post(CREATE, content=body, headers=JSON)
     assert answer.status_code == 422
     assert answer.json()["detail"][0]["type"] in ("too_deep", "json_invalid")
@@ -145,26 +141,24 @@ async def test_a_body_that_is_nested_deep_is_422(http: httpx.AsyncClient, body: 
         "list",
     ],
 )
-async def test_a_body_that_is_no_job_is_a_4xx_in_few_words(http: httpx.AsyncClient, body: bytes) -> None:
+async def test_body_that_is_no_job_is_4xx_with_short_message(http: httpx.AsyncClient, body: bytes) -> None:
     answer = await http.post(CREATE, content=body, headers=JSON)
     assert answer.status_code in (400, 422)
     assert len(answer.content) < 4096
 
 
-async def test_brackets_in_a_text_are_no_depth(http: httpx.AsyncClient) -> None:
+async def test_brackets_in_strings_do_not_count_as_depth(http: httpx.AsyncClient) -> None:
     answer = await http.post(CREATE, json={**BODY, "name": "[{" * 60 + '\\"]' * 20})
     assert answer.status_code == 201
 
 
-async def test_a_query_of_very_many_parameters_is_422(http: httpx.AsyncClient) -> None:
+async def test_query_with_too_many_parameters_is_422(http: httpx.AsyncClient) -> None:
     answer = await http.get(f"{CREATE}?" + "&".join(f"a{n}=1" for n in range(500)))
     assert answer.status_code == 422
     assert "more than 100 parameters" in answer.json()["detail"][0]["msg"]
 
 
-async def test_inputs_of_a_dataset_that_claims_millions_of_rows_cost_a_page(
-    http: httpx.AsyncClient, view: ClusterView
-) -> None:
+async def test_inputs_of_huge_dataset_cost_one_page(http: httpx.AsyncClient, view: ClusterView) -> None:
     shards = [
         {
             "index": 0,
@@ -187,7 +181,7 @@ async def test_inputs_of_a_dataset_that_claims_millions_of_rows_cost_a_page(
         tracemalloc.stop()
 
 
-async def test_a_key_has_as_many_streams_as_it_may_and_then_gets_429(http: httpx.AsyncClient, gateway: Gateway) -> None:
+async def test_streams_per_key_are_limited_with_429(http: httpx.AsyncClient, gateway: Gateway) -> None:
     object.__setattr__(gateway, "capacity", Capacity(Limits(streams_per_key=1)))
     with gateway.capacity.streams.take("full"):
         answer = await http.get(f"{PATH}/events")
@@ -201,7 +195,7 @@ async def test_a_key_has_as_many_streams_as_it_may_and_then_gets_429(http: httpx
     assert len(gateway.capacity.streams) == 0
 
 
-async def test_all_keys_together_have_as_many_as_there_may_be_and_then_get_503() -> None:
+async def test_total_streams_are_limited_with_503() -> None:
     shares = Shares("pictures", "pictures", per_key=2, in_all=3)
     with shares.take("a"), shares.take("a"), shares.take("b"):
         with pytest.raises(Exception, match=r"The gateway has 3 pictures at the same time") as error, shares.take("c"):
@@ -210,20 +204,20 @@ async def test_all_keys_together_have_as_many_as_there_may_be_and_then_get_503()
     assert len(shares) == 0
 
 
-async def test_a_key_creates_as_many_jobs_a_minute_as_it_may(http: httpx.AsyncClient, gateway: Gateway) -> None:
+async def test_created_jobs_per_key_and_minute_are_limited(http: httpx.AsyncClient, gateway: Gateway) -> None:
     object.__setattr__(gateway, "rate_limit", RateLimit(now=lambda: 0.0, jobs_per_minute=2))
     assert [(await http.post(CREATE, json=BODY)).status_code for _ in range(3)] == [201, 201, 429]
     assert (await http.post("/v0.5/batch/jobs", json={"parameters": BODY})).status_code == 429
 
 
-def test_buckets_are_kept_for_so_many_keys_only() -> None:
+def test_number_of_rate_buckets_is_bounded() -> None:
     buckets = Buckets(now=lambda: 0.0)
     for number in range(MAX_BUCKETS + 10):
         buckets.take(f"key-{number}", 1, 1)
     assert len(buckets) == MAX_BUCKETS
 
 
-def test_a_flood_is_not_logged_line_by_line(caplog: pytest.LogCaptureFixture) -> None:
+def test_log_of_flood_is_rate_limited(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     clock = [0.0]
     limit = LogLimit(logging.getLogger("flood"), now=lambda: clock[0])
@@ -235,15 +229,13 @@ def test_a_flood_is_not_logged_line_by_line(caplog: pytest.LogCaptureFixture) ->
     assert caplog.records[-1].fields["lines_left_out"] == 5000 - BURST_LINES  # type: ignore[attr-defined]
 
 
-async def test_a_long_path_is_logged_in_short(http: httpx.AsyncClient, caplog: pytest.LogCaptureFixture) -> None:
+async def test_long_path_is_truncated_in_log(http: httpx.AsyncClient, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     await http.get(f"{CREATE}/{'x' * 5000}/y")
     assert all(len(json.dumps(getattr(record, "fields", {}))) < 1000 for record in caplog.records)
 
 
-async def test_the_openapi_document_is_written_out_once(
-    http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_openapi_document_is_serialized_once(http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
     first = await http.get("/openapi.json", headers={"x-api-key": ""})
     monkeypatch.setattr(json, "dumps", None)
     again = await http.get("/openapi.json", headers={"x-api-key": ""})
@@ -261,7 +253,7 @@ def _routes() -> set[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("ending", ["", "/", "%0A", "%0D%0A", "%00", "%2F", ";x", "%3F", "//", "/."])
-async def test_no_spelling_of_a_path_gets_to_a_route_without_a_key(http: httpx.AsyncClient, ending: str) -> None:
+async def test_every_spelling_of_path_requires_key(http: httpx.AsyncClient, ending: str) -> None:
     for path, method in _routes():
         answer = await http.request(method, path + ending, headers={**JSON, "x-api-key": ""}, content=unread())
         assert answer.status_code in (401, 404, 307), (method, path + ending, answer.text)
@@ -270,7 +262,7 @@ async def test_no_spelling_of_a_path_gets_to_a_route_without_a_key(http: httpx.A
 
 
 @pytest.mark.parametrize("path", [f"{CREATE}/?q=a%20b", "/healthz/?q=a%20b", "/api/v2/status?q=a%20b"])
-async def test_a_slash_too_many_or_too_few_leads_to_no_other_host_or_scheme(http: httpx.AsyncClient, path: str) -> None:
+async def test_slash_redirect_keeps_host_and_scheme(http: httpx.AsyncClient, path: str) -> None:
     answer = await http.get(path, headers={"host": "elsewhere.example"})
     assert answer.status_code == 307
     meant = {f"{CREATE}/": CREATE, "/healthz/": "/healthz", "/api/v2/status": "/api/v2/status/"}
@@ -278,5 +270,5 @@ async def test_a_slash_too_many_or_too_few_leads_to_no_other_host_or_scheme(http
 
 
 @pytest.mark.parametrize("path", ["/static-offline-docs/no", "/page/1/no", "/no/", f"{CREATE}/a/b/c/"])
-async def test_what_is_not_there_either_way_is_404(http: httpx.AsyncClient, path: str) -> None:
+async def test_unknown_path_with_or_without_slash_is_404(http: httpx.AsyncClient, path: str) -> None:
     assert (await http.get(path)).status_code == 404

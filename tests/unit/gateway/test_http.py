@@ -20,7 +20,7 @@ from tests.unit.gateway.job_objects import JOB_ID
 @pytest.mark.parametrize(
     "headers", [{"x-api-key": "full"}, {"authorization": "Bearer full"}, {"authorization": "bearer full"}]
 )
-async def test_a_key_is_taken_from_either_header(http: httpx.AsyncClient, headers: dict[str, str]) -> None:
+async def test_key_is_accepted_in_either_header(http: httpx.AsyncClient, headers: dict[str, str]) -> None:
     del http.headers["x-api-key"]
     assert (await http.get(PATH, headers=headers)).status_code == 200
 
@@ -30,7 +30,7 @@ async def test_a_key_is_taken_from_either_header(http: httpx.AsyncClient, header
     [{}, {"x-api-key": "wrong"}, {"authorization": "Bearer wrong"}, {"authorization": "Basic full"}, {"x-api-key": ""}],
 )
 @pytest.mark.parametrize(("method", "path"), [("GET", PATH), ("POST", "/v1/augmentation"), ("POST", f"{PATH}/cancel")])
-async def test_without_a_valid_key_everything_is_401_even_a_bad_body(
+async def test_request_without_valid_key_is_401_even_with_invalid_body(
     http: httpx.AsyncClient, headers: dict[str, str], method: str, path: str
 ) -> None:
     del http.headers["x-api-key"]
@@ -39,7 +39,7 @@ async def test_without_a_valid_key_everything_is_401_even_a_bad_body(
     assert isinstance(answer.json()["detail"], str)
 
 
-async def test_a_created_job_is_201_and_the_very_next_read_shows_it(http: httpx.AsyncClient, kube: FakeKube) -> None:
+async def test_created_job_is_201_and_readable_at_once(http: httpx.AsyncClient, kube: FakeKube) -> None:
     created = await http.post("/v1/augmentation", json=BODY)
     assert created.status_code == 201
     body = created.json()
@@ -57,12 +57,12 @@ async def test_a_created_job_is_201_and_the_very_next_read_shows_it(http: httpx.
     assert shown.json()["status"] == "queued"
 
 
-async def test_ids_are_matched_without_regard_to_case(http: httpx.AsyncClient) -> None:
+async def test_ids_are_case_insensitive(http: httpx.AsyncClient) -> None:
     assert (await http.get(f"/v1/augmentation/{JOB_ID.upper()}")).json()["job_id"] == JOB_ID
 
 
 @pytest.mark.parametrize("path", ["/v1/augmentation/not-a-uuid", "/v1/augmentation/123", f"{PATH}0"])
-async def test_a_malformed_id_is_422(http: httpx.AsyncClient, path: str) -> None:
+async def test_malformed_id_is_422(http: httpx.AsyncClient, path: str) -> None:
     for answer in (await http.get(path), await http.post(f"{path}/cancel")):
         assert answer.status_code == 422
         (problem,) = answer.json()["detail"]
@@ -82,11 +82,11 @@ async def test_a_malformed_id_is_422(http: httpx.AsyncClient, path: str) -> None
         ("writer", 403),
     ],
 )
-async def test_who_sees_a_job(http: httpx.AsyncClient, key: str, status: int) -> None:
+async def test_job_is_visible_to_authorized_keys_only(http: httpx.AsyncClient, key: str, status: int) -> None:
     assert (await http.get(PATH, headers={"x-api-key": key})).status_code == status
 
 
-async def test_a_job_of_another_project_and_a_job_that_is_not_there_are_answered_alike(http: httpx.AsyncClient) -> None:
+async def test_job_of_another_project_is_indistinguishable_from_missing_job(http: httpx.AsyncClient) -> None:
     other = await http.get(PATH, headers={"x-api-key": "other-project"})
     absent = await http.get(f"/v1/augmentation/{OTHER_PROJECT}")
     assert other.status_code == absent.status_code == 404
@@ -96,7 +96,9 @@ async def test_a_job_of_another_project_and_a_job_that_is_not_there_are_answered
 @pytest.mark.parametrize(
     ("key", "status"), [("project", 201), ("writer", 201), ("other-project", 403), ("reader", 403)]
 )
-async def test_who_may_create_in_a_project(http: httpx.AsyncClient, kube: FakeKube, key: str, status: int) -> None:
+async def test_only_authorized_keys_may_create_in_project(
+    http: httpx.AsyncClient, kube: FakeKube, key: str, status: int
+) -> None:
     answer = await http.post("/v1/augmentation", json=BODY, headers={"x-api-key": key})
     assert answer.status_code == status
     assert len(kube.writes) == (status == 201)
@@ -104,7 +106,7 @@ async def test_who_may_create_in_a_project(http: httpx.AsyncClient, kube: FakeKu
         assert key in answer.json()["detail"]
 
 
-async def test_an_invalid_body_is_422_with_every_problem(http: httpx.AsyncClient, kube: FakeKube) -> None:
+async def test_invalid_body_is_422_with_every_error(http: httpx.AsyncClient, kube: FakeKube) -> None:
     answer = await http.post("/v1/augmentation", json={**BODY, "augment_copies": 21, "augment_copy": 1})
     assert answer.status_code == 422
     assert answer.json()["detail"] == [
@@ -132,7 +134,7 @@ async def test_an_invalid_body_is_422_with_every_problem(http: httpx.AsyncClient
         (b'{"a": 1}', "application/x-www-form-urlencoded", "Content-Type: application/json"),
     ],
 )
-async def test_a_body_that_is_no_json_object_is_422_and_says_what_to_send(
+async def test_body_that_is_no_json_object_is_422_with_fix(
     http: httpx.AsyncClient, content: bytes, content_type: str, message: str
 ) -> None:
     answer = await http.post("/v1/augmentation", content=content, headers={"content-type": content_type})
@@ -141,7 +143,7 @@ async def test_a_body_that_is_no_json_object_is_422_and_says_what_to_send(
 
 
 @pytest.mark.parametrize("content", [b"[" * 60_000, b'{"augment_copies": ' + b"9" * 5000 + b"}", b'{"name": "\xff"}'])
-async def test_a_body_made_to_break_the_parser_is_a_client_error(http: httpx.AsyncClient, content: bytes) -> None:
+async def test_malicious_body_is_client_error(http: httpx.AsyncClient, content: bytes) -> None:
     answer = await http.post("/v1/augmentation", content=content, headers={"content-type": "application/json"})
     assert answer.status_code in (400, 422)
     assert answer.json()["detail"]
@@ -149,7 +151,7 @@ async def test_a_body_made_to_break_the_parser_is_a_client_error(http: httpx.Asy
 
 @pytest.mark.parametrize("size", [64 * 1024 + 1, 10_000_000])
 @pytest.mark.parametrize("announced", [True, False])
-async def test_a_body_over_64_kib_is_413(http: httpx.AsyncClient, size: int, announced: bool) -> None:
+async def test_body_over_64_kib_is_413(http: httpx.AsyncClient, size: int, announced: bool) -> None:
     async def chunks() -> AsyncIterator[bytes]:
         for _ in range(0, size, 65536):
             yield b" " * 65536
@@ -161,7 +163,9 @@ async def test_a_body_over_64_kib_is_413(http: httpx.AsyncClient, size: int, ann
     assert "64 KiB" in answer.json()["detail"]
 
 
-async def test_generative_needs_a_class_for_it(http: httpx.AsyncClient, view: ClusterView, kube: FakeKube) -> None:
+async def test_generative_request_requires_augmentation_class(
+    http: httpx.AsyncClient, view: ClusterView, kube: FakeKube
+) -> None:
     body = {**BODY, "augmentation_type": "generative", "cosmos_prompt": "a kitchen"}
     refused = await http.post("/v1/augmentation", json=body)
     assert refused.status_code == 400
@@ -178,7 +182,7 @@ async def test_generative_needs_a_class_for_it(http: httpx.AsyncClient, view: Cl
     assert kube.writes[-1]["spec"]["generative"] == {"prompt": "a kitchen"}
 
 
-async def test_an_idempotency_key_makes_one_job_of_equal_requests_and_409_of_others(
+async def test_idempotency_key_creates_one_job_and_409_for_other_requests(
     http: httpx.AsyncClient, kube: FakeKube
 ) -> None:
     headers = {"idempotency-key": "try-1"}
@@ -204,7 +208,7 @@ async def test_an_idempotency_key_makes_one_job_of_equal_requests_and_409_of_oth
         (KubeError(400, "BadRequest", "unknown field"), 400),
     ],
 )
-async def test_what_kubernetes_answers_to_a_write_is_passed_on(
+async def test_kubernetes_write_error_is_passed_on(
     http: httpx.AsyncClient, kube: FakeKube, error: Exception, status: int
 ) -> None:
     kube.error = error
@@ -216,7 +220,7 @@ async def test_what_kubernetes_answers_to_a_write_is_passed_on(
         assert error.message in answer.json()["detail"]
 
 
-async def test_what_the_resource_refuses_is_422_in_the_servers_words(http: httpx.AsyncClient, kube: FakeKube) -> None:
+async def test_rejection_by_crd_validation_is_quoted_as_422(http: httpx.AsyncClient, kube: FakeKube) -> None:
     kube.error = KubeError(422, "Invalid", "spec.augmentation: Invalid value: a rule of the future")
     answer = await http.post("/v1/augmentation", json=BODY)
     assert answer.status_code == 422
@@ -229,7 +233,7 @@ async def test_what_the_resource_refuses_is_422_in_the_servers_words(http: httpx
     ]
 
 
-async def test_cancelling_asks_once_and_can_be_repeated(http: httpx.AsyncClient, kube: FakeKube) -> None:
+async def test_cancel_is_idempotent(http: httpx.AsyncClient, kube: FakeKube) -> None:
     for _ in range(2):
         answer = await http.post(f"{PATH.upper().replace('/V1/AUGMENTATION', '/v1/augmentation')}/cancel")
         assert answer.status_code == 200
@@ -240,7 +244,7 @@ async def test_cancelling_asks_once_and_can_be_repeated(http: httpx.AsyncClient,
 @pytest.mark.parametrize(
     ("state", "status"), [("queued", 200), ("running", 200), ("cancelled", 200), ("completed", 409), ("failed", 409)]
 )
-async def test_a_finished_job_cannot_be_cancelled(
+async def test_finished_job_cannot_be_cancelled(
     http: httpx.AsyncClient, view: ClusterView, state: str, status: int
 ) -> None:
     set_state(view, state)
@@ -253,7 +257,7 @@ async def test_a_finished_job_cannot_be_cancelled(
 @pytest.mark.parametrize(
     ("key", "status"), [("project", 200), ("other-project", 404), ("other-namespace", 404), ("reader", 403)]
 )
-async def test_who_may_cancel(http: httpx.AsyncClient, kube: FakeKube, key: str, status: int) -> None:
+async def test_only_authorized_keys_may_cancel(http: httpx.AsyncClient, kube: FakeKube, key: str, status: int) -> None:
     assert (await http.post(f"{PATH}/cancel", headers={"x-api-key": key})).status_code == status
     assert len(kube.writes) == (status == 200)
 
@@ -266,14 +270,14 @@ async def test_who_may_cancel(http: httpx.AsyncClient, kube: FakeKube, key: str,
         (KubeError(409, "Conflict", "uid in precondition"), 404),
     ],
 )
-async def test_a_cancellation_that_does_not_arrive(
+async def test_failed_cancel_is_reported(
     http: httpx.AsyncClient, kube: FakeKube, error: Exception, status: int
 ) -> None:
     kube.error = error
     assert (await http.post(f"{PATH}/cancel")).status_code == status
 
 
-async def test_out_of_touch_the_age_is_told_with_every_answer(http: httpx.AsyncClient) -> None:
+async def test_response_reports_data_age_while_watch_is_disconnected(http: httpx.AsyncClient) -> None:
     # The view of these tests was never connected.
     answer = await http.get(PATH)
     assert answer.status_code == 200
@@ -281,7 +285,7 @@ async def test_out_of_touch_the_age_is_told_with_every_answer(http: httpx.AsyncC
     assert "x-cache-age" in (await http.get(f"/v1/augmentation/{OTHER_PROJECT}")).headers
 
 
-async def test_health_and_readiness(http: httpx.AsyncClient, view: ClusterView) -> None:
+async def test_health_and_readiness_are_reported(http: httpx.AsyncClient, view: ClusterView) -> None:
     del http.headers["x-api-key"]
     assert (await http.get("/healthz")).status_code == 200
     ready = await http.get("/readyz")
@@ -289,9 +293,7 @@ async def test_health_and_readiness(http: httpx.AsyncClient, view: ClusterView) 
     assert isinstance(ready.json()["cache_age_seconds"], int)
 
 
-async def test_before_the_first_list_it_is_not_ready_and_an_unknown_job_is_503(
-    http: httpx.AsyncClient, view: ClusterView
-) -> None:
+async def test_gateway_is_not_ready_before_first_list(http: httpx.AsyncClient, view: ClusterView) -> None:
     view.classes.synced = False
     assert (await http.get("/readyz")).status_code == 503
     assert (await http.get("/healthz")).status_code == 200
@@ -300,7 +302,7 @@ async def test_before_the_first_list_it_is_not_ready_and_an_unknown_job_is_503(
     assert answer.headers["retry-after"] == "1"
 
 
-async def test_a_path_that_is_not_there_and_a_method_that_is_not_allowed(http: httpx.AsyncClient) -> None:
+async def test_unknown_path_is_404_and_wrong_method_is_405(http: httpx.AsyncClient) -> None:
     assert (await http.get("/v1/augmentations")).status_code == 404
     assert (await http.get(f"{PATH}/other")).status_code == 404
     answer = await http.put(PATH)
@@ -309,7 +311,7 @@ async def test_a_path_that_is_not_there_and_a_method_that_is_not_allowed(http: h
     assert isinstance(answer.json()["detail"], str)
 
 
-async def test_a_defect_is_a_500_in_the_usual_shape(
+async def test_internal_error_is_500_in_usual_shape(
     http: httpx.AsyncClient, kube: FakeKube, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kube.error = RuntimeError("a bug")
@@ -323,7 +325,7 @@ async def test_a_defect_is_a_500_in_the_usual_shape(
 
 
 @pytest.mark.parametrize("page", ["/docs", "/redoc"])
-async def test_the_pages_of_the_document_fetch_nothing_from_elsewhere(http: httpx.AsyncClient, page: str) -> None:
+async def test_documentation_pages_load_no_external_files(http: httpx.AsyncClient, page: str) -> None:
     text = (await http.get(page)).text
     fetched = [found for found in re.findall(r"""(?:src|href)=["']([^"']+)""", text) if not found.startswith("data:")]
     assert fetched
@@ -334,7 +336,7 @@ async def test_the_pages_of_the_document_fetch_nothing_from_elsewhere(http: http
     assert "/openapi.json" in text
 
 
-async def test_the_openapi_document_tells_the_true_answers(http: httpx.AsyncClient) -> None:
+async def test_openapi_document_lists_actual_responses(http: httpx.AsyncClient) -> None:
     document = (await http.get("/openapi.json")).json()
     paths = document["paths"]
     answers = {
@@ -382,9 +384,7 @@ async def test_the_openapi_document_tells_the_true_answers(http: httpx.AsyncClie
 
 
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
-async def test_what_the_document_calls_a_status_request_is_answered_as_one(
-    http: httpx.AsyncClient, dialect: Dialect
-) -> None:
+async def test_documented_status_routes_are_served(http: httpx.AsyncClient, dialect: Dialect) -> None:
     paths = (await http.get("/openapi.json")).json()["paths"]
     assert dialect.status_route in paths
     path = re.sub(r"{\w+}", JOB_ID, dialect.status_route)
@@ -394,7 +394,7 @@ async def test_what_the_document_calls_a_status_request_is_answered_as_one(
     assert (await http.get(path)).status_code == 200
 
 
-async def test_only_what_is_not_a_plain_read_is_logged_and_never_a_key(
+async def test_only_writes_and_errors_are_logged_without_key(
     http: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")

@@ -50,7 +50,7 @@ class Names(AbstractResolver):
         ("http://hub.internal:8080", "hub.internal", ["10.1.2.3"]),
     ],
 )
-async def test_a_hub_names_hosts_that_are_as_public_as_itself(hub: str, host: str, allowed: list[str]) -> None:
+async def test_hub_resolves_only_hosts_as_public_as_itself(hub: str, host: str, allowed: list[str]) -> None:
     destinations = HubDestinations(hub, Names())
     try:
         found = [each["host"] for each in await destinations.resolve(host)]
@@ -69,12 +69,12 @@ async def test_a_hub_names_hosts_that_are_as_public_as_itself(hub: str, host: st
         "file:///etc/passwd",
     ],
 )
-async def test_a_public_hub_sends_to_no_address_inside(location: str) -> None:
+async def test_public_hub_cannot_redirect_to_private_address(location: str) -> None:
     with pytest.raises(ElsewhereError):
         await HubDestinations("https://hub.example", Names()).follow(URL("https://hub.example/x"), location)
 
 
-async def test_a_redirect_within_the_hub_is_followed_and_one_to_the_metadata_address_is_not() -> None:
+async def test_redirect_is_followed_within_hub_but_not_to_metadata_address() -> None:
     asked: list[str] = []
 
     async def answer(request: web.Request) -> web.Response:

@@ -39,7 +39,7 @@ LIGHTING_DEFAULTS = {
 }
 
 
-def test_minimal_request_sets_the_rest_defaults_and_leaves_the_rest_to_the_crd() -> None:
+def test_minimal_request_sets_rest_defaults_and_leaves_others_to_crd() -> None:
     assert written() == {
         "projectID": PROJECT_ID,
         "type": "deterministic",
@@ -101,7 +101,7 @@ def test_minimal_request_sets_the_rest_defaults_and_leaves_the_rest_to_the_crd()
         ("episodes", "0:100,150", "augmentation.episodes", "0:100,150"),
     ],
 )
-def test_a_field_is_written_to_its_place(field: str, value: Any, path: str, expected: Any) -> None:
+def test_field_is_written_to_its_spec_path(field: str, value: Any, path: str, expected: Any) -> None:
     # A field's own value stands last, so that it also overrides the transforms.
     assert at(written(**{"augment_transforms": ALL_TRANSFORMS, field: value}), path) == expected
 
@@ -121,17 +121,17 @@ def test_a_field_is_written_to_its_place(field: str, value: Any, path: str, expe
         ("camera_name", "observation.images.top"),
     ],
 )
-def test_a_cosmos_field_is_written_to_generative(field: str, value: Any) -> None:
+def test_cosmos_field_is_written_to_generative(field: str, value: Any) -> None:
     camel = "".join(part.title() if position else part for position, part in enumerate(field.split("_")))
     assert written(augmentation_type="generative", **{f"cosmos_{field}": value})["generative"] == {camel: value}
 
 
-def test_ranges_of_transforms_that_are_not_named_are_accepted_and_not_written() -> None:
+def test_ranges_of_unselected_transforms_are_accepted_and_not_written() -> None:
     spec = written(augment_transforms="noise", blur_motion_kernel_max=21, augment_brightness_min=-1)
     assert set(spec["augmentation"]) == {"transforms", "mode", "copies", "noise"}
 
 
-def test_every_range_of_a_named_transform_is_written_in_full() -> None:
+def test_every_range_of_selected_transform_is_written_in_full() -> None:
     augmentation = written(augment_transforms=ALL_TRANSFORMS)["augmentation"]
     ranges = [
         each for name in ALL_TRANSFORMS.split(",") for each in augmentation[name].values() if isinstance(each, dict)
@@ -161,7 +161,7 @@ def test_every_range_of_a_named_transform_is_written_in_full() -> None:
         ("hue_saturation.saturation", "saturation"),
     ],
 )
-def test_the_defaults_of_a_range_are_those_of_the_resource(path: str, name: str) -> None:
+def test_range_defaults_equal_crd_defaults(path: str, name: str) -> None:
     of_resource: Any = AugmentationJobSpec.model_validate({"source": {"hub": {"repoID": "a/b"}}}).augmentation
     for part in path.split("."):
         of_resource = getattr(of_resource, part)
@@ -185,7 +185,7 @@ def test_manifest_names_its_creator_and_project() -> None:
     }
 
 
-def test_idempotency_key_determines_the_name_of_the_job() -> None:
+def test_idempotency_key_determines_name_of_job() -> None:
     spec = to_job_spec(AugmentationRequest(**REQUIRED))
     first, again, other = (manifest(spec, KEY, key)["metadata"] for key in ("a", "a", "b"))
     assert first == again
@@ -207,7 +207,7 @@ def test_idempotency_key_determines_the_name_of_the_job() -> None:
         ("x" * 255, "x" * 54 + "-"),
     ],
 )
-def test_name_is_a_dns_label_derived_from_the_display_name(display_name: str | None, beginning: str) -> None:
+def test_name_is_dns_label_derived_from_display_name(display_name: str | None, beginning: str) -> None:
     name = readable_name(display_name)
     assert name.startswith(beginning)
     assert len(name) == len(beginning) + 8

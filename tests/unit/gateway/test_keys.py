@@ -43,14 +43,14 @@ def write(path: Path, *entries: dict[str, object]) -> None:
     path.write_text(json.dumps({"keys": entries}))
 
 
-def test_a_key_is_256_random_bits_under_a_prefix_one_can_search_for() -> None:
+def test_key_has_searchable_prefix_and_256_random_bits() -> None:
     secret = new_secret()
     assert secret.startswith("aug_")
     assert len(secret) == 4 + 43
     assert secret != new_secret()
 
 
-def test_a_key_is_found_by_what_was_presented_and_by_nothing_else(tmp_path: Path) -> None:
+def test_key_is_found_only_by_its_secret(tmp_path: Path) -> None:
     secret = new_secret()
     write(tmp_path / "keys.json", entry("ci", secret), entry("other", new_secret()))
     ring = KeyRing(read(tmp_path / "keys.json").keys)
@@ -61,7 +61,7 @@ def test_a_key_is_found_by_what_was_presented_and_by_nothing_else(tmp_path: Path
         assert ring.find(wrong) is None
 
 
-def test_a_key_of_named_projects_may_use_those_and_jobs_of_none_are_not_its_own(tmp_path: Path) -> None:
+def test_key_with_projects_is_limited_to_them(tmp_path: Path) -> None:
     write(tmp_path / "keys.json", entry("ci", "a", projects=[PROJECT_ID]), entry("all", "b"))
     some, every = read(tmp_path / "keys.json").keys
     assert some.may_use_project(UUID(PROJECT_ID))
@@ -71,7 +71,7 @@ def test_a_key_of_named_projects_may_use_those_and_jobs_of_none_are_not_its_own(
     assert every.may_use_project(None)
 
 
-def test_the_file_is_read_again_when_it_changes(tmp_path: Path) -> None:
+def test_changed_file_is_reloaded(tmp_path: Path) -> None:
     path = tmp_path / "keys.json"
     write(path, entry("old", "one"))
     keys = KeysFile(path)
@@ -97,7 +97,7 @@ def test_the_file_is_read_again_when_it_changes(tmp_path: Path) -> None:
         json.dumps({"keys": [entry("x", "a", typo=1)]}),
     ],
 )
-def test_a_broken_file_leaves_the_old_keys_in_force_and_is_logged_once(
+def test_invalid_file_leaves_previous_keys_in_force_and_is_logged_once(
     tmp_path: Path, broken: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "keys.json"
@@ -132,7 +132,7 @@ def mount(folder: Path, version: str, *entries: dict[str, object]) -> None:
         shutil.rmtree(folder / old)
 
 
-def test_a_deleted_secret_means_no_keys(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_deleted_secret_revokes_all_keys(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     mount(tmp_path, "1", entry("ci", "one"))
     keys = KeysFile(tmp_path / "keys.json")
     keys.refresh()
@@ -150,7 +150,7 @@ def test_a_deleted_secret_means_no_keys(tmp_path: Path, caplog: pytest.LogCaptur
     assert keys.ring.find(b"one")
 
 
-def test_a_secret_that_a_kubelet_swaps_is_never_taken_for_a_deleted_one(tmp_path: Path) -> None:
+def test_secret_updated_by_kubelet_is_never_treated_as_deleted(tmp_path: Path) -> None:
     mount(tmp_path, "0", entry("ci", "one"))
     keys = KeysFile(tmp_path / "keys.json")
     keys.refresh()
@@ -169,7 +169,7 @@ def test_a_secret_that_a_kubelet_swaps_is_never_taken_for_a_deleted_one(tmp_path
     swapping.join()
 
 
-def test_a_file_that_is_missing_for_one_look_is_not_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_missing_in_one_check_is_not_treated_as_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path / "keys.json", entry("ci", "one"))
     keys = KeysFile(tmp_path / "keys.json")
     keys.refresh()
@@ -185,7 +185,7 @@ def test_a_file_that_is_missing_for_one_look_is_not_gone(tmp_path: Path, monkeyp
     assert keys.ring.find(b"one")
 
 
-def test_a_file_that_is_not_there_yet_means_no_keys(tmp_path: Path) -> None:
+def test_missing_file_means_no_keys(tmp_path: Path) -> None:
     keys = KeysFile(tmp_path / "keys.json")
     keys.refresh()
     assert len(keys.ring) == 0
@@ -194,7 +194,7 @@ def test_a_file_that_is_not_there_yet_means_no_keys(tmp_path: Path) -> None:
     assert keys.ring.find(b"one")
 
 
-def test_a_key_that_got_into_a_log_line_is_blotted_out() -> None:
+def test_key_in_log_line_is_redacted() -> None:
     secret = new_secret()
     record = logging.LogRecord("gateway", logging.INFO, "", 0, "asked for %s", (secret,), None)
     record.fields = {"path": f"/v1/augmentation/{secret}"}
@@ -207,7 +207,7 @@ def in_seconds(seconds: float) -> str:
     return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
 
 
-def test_a_key_that_has_expired_is_not_in_force(tmp_path: Path) -> None:
+def test_expired_key_is_not_in_force(tmp_path: Path) -> None:
     path = tmp_path / "keys.json"
     soon = in_seconds(3600)
     write(
@@ -225,13 +225,13 @@ def test_a_key_that_has_expired_is_not_in_force(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("when", ["2027-01-31T00:00:00", "soon", ""])
-def test_an_expiry_that_is_no_moment_breaks_the_file(tmp_path: Path, when: str) -> None:
+def test_invalid_expiry_invalidates_file(tmp_path: Path, when: str) -> None:
     write(tmp_path / "keys.json", entry("ci", "one", expires_at=when))
     with pytest.raises(KeysFileError, match=r"keys\.0\.expires_at"):
         read(tmp_path / "keys.json")
 
 
-async def test_an_expired_key_is_401_and_told_so(http: httpx.AsyncClient, gateway: Gateway, tmp_path: Path) -> None:
+async def test_expired_key_is_401_with_reason(http: httpx.AsyncClient, gateway: Gateway, tmp_path: Path) -> None:
     path = tmp_path / "expiring.json"
     end = datetime.now(UTC) + timedelta(seconds=0.3)
     write(path, entry("ci", "one", expires_at=end.isoformat()))
@@ -247,7 +247,7 @@ async def test_an_expired_key_is_401_and_told_so(http: httpx.AsyncClient, gatewa
     assert "'ci' expired at" in answer.json()["detail"]
 
 
-async def test_a_key_ends_what_it_opened_when_it_expires(gateway: Gateway) -> None:
+async def test_expired_key_ends_its_streams(gateway: Gateway) -> None:
     key = gateway.keys.ring.find(b"full")
     assert key is not None
     gateway.keys.ring = KeyRing([key.model_copy(update={"expires_at": datetime.now(UTC) + timedelta(seconds=0.1)})])

@@ -20,7 +20,7 @@ from tests.unit.gateway.test_keys import entry, write
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 
 
-def test_keys_create_prints_the_key_once_and_keeps_only_its_digest(
+def test_keys_create_prints_key_once_and_keeps_only_its_digest(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "keys.json"
@@ -39,7 +39,7 @@ def test_keys_create_prints_the_key_once_and_keeps_only_its_digest(
     assert (full.projects, full.rights) == (("*",), ("read", "write"))
 
 
-def test_keys_create_without_a_file_prints_the_entry_to_paste(capsys: pytest.CaptureFixture[str]) -> None:
+def test_keys_create_without_file_prints_entry(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["keys", "create", "--id", "ci", "--namespace", "robots"]) == 0
     secret, _, printed = capsys.readouterr().out.partition("\n")
     assert json.loads(printed)["sha256"] == digest_of(secret)
@@ -61,7 +61,7 @@ def test_keys_create_without_a_file_prints_the_entry_to_paste(capsys: pytest.Cap
         ["--id", "ci", "--namespace", "robots", "--key-file", "/dev/null"],
     ],
 )
-def test_keys_create_refuses_what_would_not_work_and_prints_no_key(
+def test_keys_create_rejects_invalid_options_and_prints_no_key(
     arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "keys.json"
@@ -74,7 +74,7 @@ def test_keys_create_refuses_what_would_not_work_and_prints_no_key(
     assert path.read_text() == before
 
 
-def test_keys_list_shows_what_each_may_and_nothing_secret(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_keys_list_shows_rights_and_no_secrets(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "keys.json"
     common = ["keys", "create", "--namespace", "robots", "--file", str(path)]
     endless = ["--expires", "never", "--credentials-secret", "hub-a"]
@@ -94,7 +94,7 @@ def test_keys_list_shows_what_each_may_and_nothing_secret(tmp_path: Path, capsys
         assert not [secret for secret in secrets if secret in text or digest_of(secret) in text]
 
 
-def test_keys_revoke_takes_one_key_out_of_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_keys_revoke_removes_one_key_from_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "keys.json"
     for name in ("ci", "admin"):
         assert main(["keys", "create", "--id", name, "--namespace", "robots", "--file", str(path)]) == 0
@@ -112,7 +112,7 @@ def test_keys_revoke_takes_one_key_out_of_the_file(tmp_path: Path, capsys: pytes
     assert "has no key 'ci': it has admin" in capsys.readouterr().err
 
 
-def test_a_key_file_is_for_its_owner_alone_and_nothing_is_printed(
+def test_key_file_is_readable_by_owner_only_and_nothing_is_printed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path, key_file = tmp_path / "keys.json", tmp_path / "key"
@@ -136,7 +136,7 @@ def test_a_key_file_is_for_its_owner_alone_and_nothing_is_printed(
         (["--project", PROJECT_ID, "--credentials-secret", "hub-a"], "verb use"),
     ],
 )
-def test_what_a_project_does_not_separate_is_said(
+def test_limits_of_project_isolation_are_printed(
     options: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["keys", "create", "--id", "ci", "--namespace", "robots", *options]) == 0
@@ -144,9 +144,7 @@ def test_what_a_project_does_not_separate_is_said(
     assert (said in told) and (said or len(told.splitlines()) == 1)
 
 
-def test_a_key_expires_in_a_year_unless_told_otherwise_and_says_so(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_key_expires_in_one_year_by_default_and_prints_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "keys.json"
     create = ["keys", "create", "--namespace", "robots", "--file", str(path), "--id"]
     assert main([*create, "ci"]) == 0
@@ -170,12 +168,12 @@ def test_a_key_expires_in_a_year_unless_told_otherwise_and_says_so(
         ("never", None),
     ],
 )
-def test_an_expiry_is_a_time_from_now_the_end_of_a_day_or_never(text: str, end: datetime | None) -> None:
+def test_expiry_accepts_duration_date_or_never(text: str, end: datetime | None) -> None:
     assert parse_expiry(text, NOW) == end
 
 
 @pytest.mark.parametrize("text", ["", "90", "-1d", "1y", "31.1.2027", "2026-11-28", "99999999d", "99999d99999d"])
-def test_any_other_expiry_is_refused_with_what_can_be_given(text: str) -> None:
+def test_invalid_expiry_is_rejected_with_accepted_forms(text: str) -> None:
     with pytest.raises(ValueError, match="never"):
         parse_expiry(text, NOW)
 
@@ -192,5 +190,5 @@ def test_any_other_expiry_is_refused_with_what_can_be_given(text: str) -> None:
         (timedelta(days=-3), "expired"),
     ],
 )
-def test_what_is_left_of_a_key_is_told_in_words(left: timedelta, words: str) -> None:
+def test_remaining_lifetime_of_key_is_readable(left: timedelta, words: str) -> None:
     assert describe_expiry(NOW + left, NOW) == words

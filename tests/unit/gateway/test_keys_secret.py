@@ -39,7 +39,7 @@ def keys() -> KeysSecret:
     return keys
 
 
-def test_a_secret_that_was_never_there_means_no_keys() -> None:
+def test_missing_secret_means_no_keys() -> None:
     keys = KeysSecret(cast(Collection, None), "system", "keys")
     assert not keys.synced
     keys.replace(listed())
@@ -47,7 +47,7 @@ def test_a_secret_that_was_never_there_means_no_keys() -> None:
     assert len(keys.ring) == 0
 
 
-def test_a_changed_secret_is_in_force_at_once(keys: KeysSecret) -> None:
+def test_changed_secret_takes_effect_at_once(keys: KeysSecret) -> None:
     assert keys.ring.find(b"one")
     assert keys.apply(event("MODIFIED", secret(entry("ci", "two"), version=7))) == 7
     assert keys.ring.find(b"one") is None
@@ -55,7 +55,7 @@ def test_a_changed_secret_is_in_force_at_once(keys: KeysSecret) -> None:
 
 
 @pytest.mark.parametrize("how", ["deleted", "gone from the list", "without keys.json", "without data"])
-def test_keys_that_are_deleted_are_revoked(keys: KeysSecret, how: str) -> None:
+def test_deleted_keys_are_revoked(keys: KeysSecret, how: str) -> None:
     match how:
         case "deleted":
             keys.apply(event("DELETED", secret(entry("ci", "one"), version=7)))
@@ -70,7 +70,7 @@ def test_keys_that_are_deleted_are_revoked(keys: KeysSecret, how: str) -> None:
 
 
 @pytest.mark.parametrize("broken", ["", "e30", "eyJrZXlzIjogWzFdfQ==", "{}"])
-def test_a_broken_secret_leaves_the_keys_before_it_in_force_and_quotes_nothing(
+def test_invalid_secret_leaves_previous_keys_in_force_and_quotes_nothing(
     keys: KeysSecret, broken: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     keys.apply(event("MODIFIED", secret(version=7, **{"keys.json": broken})))
@@ -82,12 +82,12 @@ def test_a_broken_secret_leaves_the_keys_before_it_in_force_and_quotes_nothing(
     assert not keys.broken
 
 
-def test_a_bookmark_changes_nothing(keys: KeysSecret) -> None:
+def test_bookmark_changes_nothing(keys: KeysSecret) -> None:
     assert keys.apply(event("BOOKMARK", {"metadata": {"resourceVersion": "9"}})) == 9
     assert keys.ring.find(b"one")
 
 
-async def test_before_the_keys_are_known_a_key_is_not_called_wrong(
+async def test_key_is_not_rejected_before_keys_are_loaded(
     gateway: Gateway, http: httpx.AsyncClient, tmp_path: Path
 ) -> None:
     unread = KeysFile(tmp_path / "unread.json")

@@ -39,12 +39,12 @@ async def listed(http: httpx.AsyncClient, **query: Any) -> list[int]:
     return [int(job["job_id"][-12:]) for job in answer.json()["jobs"]]
 
 
-async def test_jobs_are_listed_the_newest_first(http: httpx.AsyncClient, view: ClusterView) -> None:
+async def test_jobs_are_listed_newest_first(http: httpx.AsyncClient, view: ClusterView) -> None:
     put(view, numbered(1), numbered(3), numbered(2))
     assert await listed(http) == [3, 2, 1]
 
 
-async def test_an_entry_tells_what_a_table_needs(http: httpx.AsyncClient, view: ClusterView) -> None:
+async def test_entry_has_fields_of_table(http: httpx.AsyncClient, view: ClusterView) -> None:
     status = {
         "state": "failed",
         "currentPhase": "resolve",
@@ -82,7 +82,7 @@ async def test_an_entry_tells_what_a_table_needs(http: httpx.AsyncClient, view: 
     }
 
 
-async def test_a_key_lists_only_its_own_namespace_and_projects(http: httpx.AsyncClient, view: ClusterView) -> None:
+async def test_key_lists_only_its_own_namespace_and_projects(http: httpx.AsyncClient, view: ClusterView) -> None:
     put(
         view,
         numbered(1),
@@ -111,7 +111,7 @@ async def test_a_key_lists_only_its_own_namespace_and_projects(http: httpx.Async
         ({"status": "cancelled"}, []),
     ],
 )
-async def test_filters_narrow_a_list(
+async def test_filters_limit_list(
     http: httpx.AsyncClient, view: ClusterView, query: dict[str, Any], numbers: list[int]
 ) -> None:
     put(
@@ -137,7 +137,7 @@ async def test_filters_narrow_a_list(
         ("-dataset_id", [2, 1, 3]),
     ],
 )
-async def test_a_list_is_sorted_as_asked(
+async def test_list_is_sorted_on_request(
     http: httpx.AsyncClient, view: ClusterView, sort: str, numbers: list[int]
 ) -> None:
     for number, name, dataset in ((1, "b", "o/b"), (2, "A", "o/c"), (3, "c", "o/a")):
@@ -146,7 +146,7 @@ async def test_a_list_is_sorted_as_asked(
 
 
 @pytest.mark.parametrize("sort", ["-created_at", "created_at", "name", "-name"])
-async def test_pages_together_are_the_list_even_of_jobs_made_in_the_same_second(
+async def test_pages_cover_list_even_with_equal_creation_times(
     http: httpx.AsyncClient, view: ClusterView, sort: str
 ) -> None:
     put(view, *(numbered(number, minute=0, spec={"displayName": "same"}) for number in range(7)))
@@ -163,9 +163,7 @@ async def test_pages_together_are_the_list_even_of_jobs_made_in_the_same_second(
     assert [number for page in pages for number in page] == await listed(http, sort=sort)
 
 
-async def test_a_page_follows_its_cursor_whatever_comes_and_goes_in_between(
-    http: httpx.AsyncClient, view: ClusterView
-) -> None:
+async def test_cursor_is_stable_while_jobs_are_created_and_deleted(http: httpx.AsyncClient, view: ClusterView) -> None:
     put(view, *(numbered(number) for number in range(1, 7)))
     first = (await http.get(LIST, params={"limit": 3})).json()
     assert [job["job_id"] for job in first["jobs"]] == [uid(6), uid(5), uid(4)]
@@ -189,7 +187,7 @@ async def test_a_page_follows_its_cursor_whatever_comes_and_goes_in_between(
         ({"cursor": "bnVsbA"}, "cursor", "cursor is no cursor: take it unchanged"),
     ],
 )
-async def test_a_query_that_cannot_be_used_is_422_and_says_why(
+async def test_invalid_query_is_422_with_reason(
     http: httpx.AsyncClient, query: dict[str, Any], place: str, sentence: str
 ) -> None:
     answer = await http.get(LIST, params=query)
@@ -200,7 +198,7 @@ async def test_a_query_that_cannot_be_used_is_422_and_says_why(
 
 
 @pytest.mark.parametrize("other", [{"sort": "name"}, {"status": "failed"}])
-async def test_a_cursor_is_refused_with_another_sort_or_filter(
+async def test_cursor_with_another_sort_or_filter_is_rejected(
     http: httpx.AsyncClient, view: ClusterView, other: dict[str, str]
 ) -> None:
     put(view, numbered(1), numbered(2))
@@ -210,20 +208,20 @@ async def test_a_cursor_is_refused_with_another_sort_or_filter(
     assert "another sort or other filters" in answer.json()["detail"][0]["msg"]
 
 
-async def test_before_the_first_list_there_is_no_list(http: httpx.AsyncClient, view: ClusterView) -> None:
+async def test_list_before_first_sync_is_503(http: httpx.AsyncClient, view: ClusterView) -> None:
     view.classes.synced = False
     assert (await http.get(LIST)).status_code == 503
 
 
-async def test_where_there_are_no_jobs_the_list_is_empty(http: httpx.AsyncClient) -> None:
+async def test_list_without_jobs_is_empty(http: httpx.AsyncClient) -> None:
     assert await listed(http) == []
 
 
-async def test_out_of_touch_a_list_tells_its_age(http: httpx.AsyncClient) -> None:
+async def test_list_reports_data_age_while_watch_is_disconnected(http: httpx.AsyncClient) -> None:
     assert (await http.get(LIST)).headers["x-cache-age"].isdecimal()
 
 
-async def test_q_looks_in_all_that_a_job_is_known_by(http: httpx.AsyncClient, view: ClusterView) -> None:
+async def test_q_searches_all_identifying_fields(http: httpx.AsyncClient, view: ClusterView) -> None:
     put(
         view,
         numbered(1, spec={"displayName": "Night shift"}),
@@ -237,7 +235,7 @@ async def test_q_looks_in_all_that_a_job_is_known_by(http: httpx.AsyncClient, vi
     assert await listed(http, q="nowhere") == []
 
 
-async def test_counts_tell_of_every_state_whichever_is_asked_for(http: httpx.AsyncClient, view: ClusterView) -> None:
+async def test_counts_cover_every_state_whatever_filter(http: httpx.AsyncClient, view: ClusterView) -> None:
     put(view, *(numbered(n, status={"state": "failed"}) for n in (1, 2)), numbered(3), numbered(4, namespace="x"))
     page = (await http.get(LIST, params={"status": "queued"})).json()
     assert page["counts"] == {"queued": 1, "running": 0, "completed": 0, "failed": 2, "cancelled": 0}
@@ -245,9 +243,7 @@ async def test_counts_tell_of_every_state_whichever_is_asked_for(http: httpx.Asy
     assert (await http.get(LIST, params={"q": "job-1"})).json()["counts"]["failed"] == 1
 
 
-async def test_a_page_that_a_client_has_already_is_304_until_it_changes(
-    http: httpx.AsyncClient, view: ClusterView
-) -> None:
+async def test_unchanged_page_is_304(http: httpx.AsyncClient, view: ClusterView) -> None:
     put(view, numbered(1))
     first = await http.get(LIST)
     had = {"if-none-match": first.headers["etag"]}

@@ -50,7 +50,7 @@ LISTS = (
 
 
 @pytest.mark.parametrize("path", LISTS)
-async def test_other_requests_are_answered_while_a_list_is_made(
+async def test_other_requests_are_served_while_list_is_built(
     http: httpx.AsyncClient, many: ClusterView, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     monkeypatch.setattr(entries, "SLICE_SECONDS", 0.0)
@@ -70,7 +70,7 @@ async def test_other_requests_are_answered_while_a_list_is_made(
     assert others >= JOBS / entries.SLICE_ITEMS - 1
 
 
-async def test_reading_every_job_leaves_few_parsed_ones_behind(http: httpx.AsyncClient, many: ClusterView) -> None:
+async def test_reading_every_job_caches_few_parsed_ones(http: httpx.AsyncClient, many: ClusterView) -> None:
     for path in LISTS:
         await http.get(path)
     cursor: str | None = None
@@ -83,13 +83,13 @@ async def test_reading_every_job_leaves_few_parsed_ones_behind(http: httpx.Async
     assert len(records._statuses) <= MAX_STATUSES
 
 
-async def test_a_queue_that_is_very_long_is_shown_from_its_front(http: httpx.AsyncClient, many: ClusterView) -> None:
+async def test_long_queue_is_shown_from_its_front(http: httpx.AsyncClient, many: ClusterView) -> None:
     body = (await http.get("/v0.5/batch/jobs/queue")).json()
     assert body["depth"] == JOBS
     assert [entry["position"] for entry in body["queue"]] == list(range(1, 1001))
 
 
-def test_the_value_that_was_not_asked_for_the_longest_is_forgotten() -> None:
+def test_least_recently_used_value_is_evicted() -> None:
     recent: LruCache[list[int], str] = LruCache(2)
     owners = [[1], [1], [1]]
     recent.put(owners[0], "a")
@@ -99,7 +99,7 @@ def test_the_value_that_was_not_asked_for_the_longest_is_forgotten() -> None:
     assert [recent.get(owner) for owner in owners] == ["a", None, "c"]
 
 
-def test_encoded_views_are_kept_up_to_so_many_bytes_the_newest() -> None:
+def test_newest_encoded_views_are_kept_within_byte_limit() -> None:
     budget, owners = ByteBudget(100), [dict[str, tuple[int, bytes]]() for _ in range(30)]
     for owner in owners:
         budget.put(owner, "view", (0, b"x" * 10))
@@ -107,7 +107,7 @@ def test_encoded_views_are_kept_up_to_so_many_bytes_the_newest() -> None:
     assert "view" in owners[-1]
 
 
-def test_an_entry_that_replaced_an_older_one_stays_when_that_is_forgotten() -> None:
+def test_replacement_stays_when_older_entry_is_evicted() -> None:
     budget, owner = ByteBudget(25), dict[str, tuple[int, bytes]]()
     budget.put(owner, "view", (0, b"x" * 10))
     budget.put(owner, "view", (1, b"y" * 10))
@@ -115,7 +115,7 @@ def test_an_entry_that_replaced_an_older_one_stays_when_that_is_forgotten() -> N
     assert owner == {"view": (1, b"y" * 10)}
 
 
-async def test_slices_have_everything_in_its_order() -> None:
+async def test_slices_preserve_content_and_order() -> None:
     assert [item async for turn in slices(list(range(123)), 10) for item in turn] == list(range(123))
 
 
@@ -129,7 +129,7 @@ def test_top_k_holds_at_most_twice_its_limit(descending: bool) -> None:
     assert first.in_order() == sorted(numbers, reverse=descending)[:5]
 
 
-async def test_a_page_takes_memory_for_a_page(http: httpx.AsyncClient, many: ClusterView) -> None:
+async def test_page_uses_memory_of_one_page(http: httpx.AsyncClient, many: ClusterView) -> None:
     await http.get("/v1/augmentation?limit=1")
     tracemalloc.start()
     try:

@@ -20,7 +20,7 @@ def running(uid: str, version: int) -> dict[str, object]:
     return job_object(uid, version, status={"state": "running"})
 
 
-def test_a_list_fills_it_and_says_that_it_is_synced() -> None:
+def test_list_fills_cache_and_marks_it_synced() -> None:
     cache = job_cache()
     assert not cache.synced
     cache.replace(listing(job_object("a", 5), job_object("b", 7), version=9))
@@ -28,7 +28,7 @@ def test_a_list_fills_it_and_says_that_it_is_synced() -> None:
     assert {record.uid for record in cache.records()} == {"a", "b"}
 
 
-def test_changes_are_taken_over_and_give_the_version_to_resume_from() -> None:
+def test_changes_are_applied_and_return_resume_version() -> None:
     cache = job_cache()
     cache.replace(listing(job_object("a", 5), version=9))
     assert cache.apply(event("MODIFIED", running("a", 10))) == 10
@@ -39,7 +39,7 @@ def test_changes_are_taken_over_and_give_the_version_to_resume_from() -> None:
     assert cache.get("b") is None
 
 
-def test_an_older_version_never_replaces_a_newer_one() -> None:
+def test_older_version_never_replaces_newer_one() -> None:
     cache = job_cache()
     cache.replace(listing(version=1))
     cache.insert(running("a", 10))
@@ -51,7 +51,7 @@ def test_an_older_version_never_replaces_a_newer_one() -> None:
     assert state_of(cache, "a") == "running"
 
 
-def test_a_list_drops_what_is_gone_but_keeps_what_was_written_after_it() -> None:
+def test_list_removes_deleted_objects_but_keeps_newer_writes() -> None:
     cache = job_cache()
     cache.replace(listing(job_object("gone", 5), version=6))
     cache.insert(job_object("just written", 12))
@@ -60,7 +60,7 @@ def test_a_list_drops_what_is_gone_but_keeps_what_was_written_after_it() -> None
     assert cache.get("just written") is not None
 
 
-def test_a_write_before_the_first_list_is_readable_and_stays() -> None:
+def test_write_before_first_list_is_readable_and_kept() -> None:
     cache = job_cache()
     cache.insert(job_object("a", 12))
     assert cache.get("a") is not None
@@ -68,7 +68,7 @@ def test_a_write_before_the_first_list_is_readable_and_stays() -> None:
     assert cache.get("a") is not None
 
 
-def test_an_object_deleted_before_its_creation_was_answered_stays_deleted() -> None:
+def test_object_deleted_before_create_response_stays_deleted() -> None:
     cache = job_cache()
     cache.replace(listing(version=1))
     cache.apply(event("ADDED", job_object("a", 5)))
@@ -77,7 +77,7 @@ def test_an_object_deleted_before_its_creation_was_answered_stays_deleted() -> N
     assert cache.get("a") is None
 
 
-def test_a_restored_cluster_is_believed_although_its_versions_are_lower() -> None:
+def test_lower_versions_of_restored_cluster_are_accepted() -> None:
     cache = job_cache()
     cache.replace(listing(job_object("lost", 90), running("a", 95), version=100))
     cache.replace(listing(job_object("a", 40), version=50))
@@ -87,7 +87,7 @@ def test_a_restored_cluster_is_believed_although_its_versions_are_lower() -> Non
     assert state_of(cache, "a") == "running"
 
 
-def test_an_unchanged_object_keeps_what_was_encoded_of_it() -> None:
+def test_unchanged_object_keeps_its_encoded_view() -> None:
     cache = job_cache()
     cache.replace(listing(job_object("a", 5), version=9))
     before = cache.get("a")
@@ -95,7 +95,7 @@ def test_an_unchanged_object_keeps_what_was_encoded_of_it() -> None:
     assert cache.get("a") is before
 
 
-def test_an_object_that_cannot_be_read_does_not_stop_the_others() -> None:
+def test_unreadable_object_does_not_stop_others() -> None:
     def read(raw: dict[str, object]) -> str:
         if raw["kind"] != "AugmentationJob":
             raise ValueError("not a job")
@@ -107,7 +107,7 @@ def test_an_object_that_cannot_be_read_does_not_stop_the_others() -> None:
     assert cache.get("b") == "read"
 
 
-def test_managed_fields_are_not_kept() -> None:
+def test_managed_fields_are_dropped() -> None:
     cache = job_cache()
     cache.insert(job_object("a", 5))
     record = cache.get("a")

@@ -136,7 +136,7 @@ async def refusal(tokens: OidcTokens, token: bytes) -> Problem:
     return refused.value
 
 
-async def test_the_first_grant_that_fits_says_what_a_token_may_do(issuer: StandInIssuer, tokens: OidcTokens) -> None:
+async def test_first_matching_grant_determines_rights_of_token(issuer: StandInIssuer, tokens: OidcTokens) -> None:
     member = await tokens.find(issuer.token())
     assert (member.namespace, member.organisation, member.rights) == ("robots", "lab", (Right.READ, Right.WRITE))
     assert member.principal.id == "mina@robots.example"
@@ -147,13 +147,11 @@ async def test_the_first_grant_that_fits_says_what_a_token_may_do(issuer: StandI
     assert reader.id != member.id
 
 
-async def test_a_token_that_ends_after_all_dates_is_good(issuer: StandInIssuer, tokens: OidcTokens) -> None:
+async def test_token_with_unrepresentable_expiry_is_valid(issuer: StandInIssuer, tokens: OidcTokens) -> None:
     assert (await tokens.find(issuer.token(exp=10**17))).expires_at is None
 
 
-async def test_a_token_that_nothing_is_granted_to_is_refused_with_the_claims_looked_at(
-    issuer: StandInIssuer, tokens: OidcTokens
-) -> None:
+async def test_token_without_grant_is_rejected_with_its_claims(issuer: StandInIssuer, tokens: OidcTokens) -> None:
     problem = await refusal(tokens, issuer.token(groups=["people"]))
     assert problem.status == 403
     assert "groups, department" in problem.detail
@@ -170,7 +168,7 @@ async def test_a_token_that_nothing_is_granted_to_is_refused_with_the_claims_loo
         ({"sub": None}, "sub"),
     ],
 )
-async def test_a_token_that_is_not_for_us_or_not_for_now_is_refused(
+async def test_token_with_other_audience_or_validity_period_is_rejected(
     issuer: StandInIssuer, tokens: OidcTokens, claims: dict[str, Any], why: str
 ) -> None:
     problem = await refusal(tokens, issuer.token(**claims))
@@ -178,9 +176,7 @@ async def test_a_token_that_is_not_for_us_or_not_for_now_is_refused(
     assert why in problem.detail
 
 
-async def test_a_token_without_a_signature_or_with_anothers_is_refused(
-    issuer: StandInIssuer, tokens: OidcTokens
-) -> None:
+async def test_token_without_valid_signature_is_rejected(issuer: StandInIssuer, tokens: OidcTokens) -> None:
     claims = jwt.decode(issuer.token(), options={"verify_signature": False})
     public = (
         KEYS["rsa"]
@@ -200,7 +196,7 @@ async def test_a_token_without_a_signature_or_with_anothers_is_refused(
         assert (await refusal(tokens, token)).status == 401
 
 
-async def test_a_new_key_of_the_issuer_is_found_and_made_up_ones_do_not_flood_it(
+async def test_new_key_of_issuer_is_fetched_and_unknown_ids_do_not_flood_it(
     issuer: StandInIssuer, tokens: OidcTokens, clock: Clock
 ) -> None:
     await tokens.find(issuer.token())
@@ -213,7 +209,7 @@ async def test_a_new_key_of_the_issuer_is_found_and_made_up_ones_do_not_flood_it
     assert issuer.asked == 2
 
 
-async def test_an_issuer_that_is_away_is_said_and_its_known_keys_stay_good(
+async def test_unavailable_issuer_is_reported_and_cached_keys_stay_valid(
     issuer: StandInIssuer, tokens: OidcTokens, clock: Clock
 ) -> None:
     issuer.is_down = True
@@ -227,7 +223,7 @@ async def test_an_issuer_that_is_away_is_said_and_its_known_keys_stay_good(
     assert await tokens.find(issuer.token(exp=clock.seconds + 60))
 
 
-async def test_a_known_key_does_not_wait_for_an_issuer_that_is_slow(
+async def test_cached_key_does_not_wait_for_slow_issuer(
     issuer: StandInIssuer, tokens: OidcTokens, clock: Clock
 ) -> None:
     await tokens.find(issuer.token())
@@ -244,7 +240,7 @@ async def test_a_known_key_does_not_wait_for_an_issuer_that_is_slow(
     assert issuer.asked == 2, "one read for all that wait"
 
 
-async def test_keys_of_an_issuer_that_is_away_for_a_day_are_good_no_more(
+async def test_cached_keys_expire_after_one_day_of_outage(
     issuer: StandInIssuer, tokens: OidcTokens, clock: Clock
 ) -> None:
     entry = await tokens.find(issuer.token(exp=NOW + 10 * MAX_AGE_SECONDS))
@@ -254,9 +250,7 @@ async def test_keys_of_an_issuer_that_is_away_for_a_day_are_good_no_more(
     assert (await refusal(tokens, issuer.token(exp=clock.seconds + 60))).status == 503
 
 
-async def test_a_token_whose_key_was_withdrawn_is_good_no_more(
-    issuer: StandInIssuer, tokens: OidcTokens, clock: Clock
-) -> None:
+async def test_token_with_withdrawn_key_is_rejected(issuer: StandInIssuer, tokens: OidcTokens, clock: Clock) -> None:
     token = issuer.token(exp=NOW + 10 * LIFETIME_SECONDS)
     entry = await tokens.find(token)
     issuer.published = ["curve"]
@@ -269,7 +263,7 @@ async def test_a_token_whose_key_was_withdrawn_is_good_no_more(
 
 @pytest.mark.parametrize("weak", ["short", "bitcoin"])
 @pytest.mark.filterwarnings("ignore:.*below the minimum")
-async def test_a_weak_key_of_the_issuer_is_refused_and_said_to_be(
+async def test_weak_key_of_issuer_is_rejected_and_reported(
     issuer: StandInIssuer, tokens: OidcTokens, weak: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     issuer.published = ["rsa", weak]
@@ -283,7 +277,7 @@ async def test_a_weak_key_of_the_issuer_is_refused_and_said_to_be(
     assert await tokens.find(issuer.token())
 
 
-async def test_a_private_or_shared_key_that_is_listed_checks_nothing(issuer: StandInIssuer, tokens: OidcTokens) -> None:
+async def test_listed_private_or_symmetric_key_is_not_used(issuer: StandInIssuer, tokens: OidcTokens) -> None:
     private = jwt.algorithms.RSAAlgorithm.to_jwk(KEYS["rsa"], as_dict=True)
     issuer.published = ["curve"]
     issuer.more = [{**private, "kid": "rsa"}, {"kty": "oct", "k": "c2VjcmV0", "kid": "shared"}]
@@ -293,7 +287,7 @@ async def test_a_private_or_shared_key_that_is_listed_checks_nothing(issuer: Sta
 
 
 @pytest.mark.parametrize("how", ["plain", "huge", "many"])
-async def test_a_key_set_that_cannot_be_trusted_is_not_read(
+async def test_untrusted_key_set_is_not_read(
     issuer: StandInIssuer, tokens: OidcTokens, how: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     match how:
@@ -308,7 +302,7 @@ async def test_a_key_set_that_cannot_be_trusted_is_not_read(
     assert any(expected in record.__dict__.get("fields", {}).get("error", "") for record in caplog.records)
 
 
-async def test_a_token_that_is_too_long_is_refused_unread(issuer: StandInIssuer, tokens: OidcTokens) -> None:
+async def test_oversized_token_is_rejected_without_parsing(issuer: StandInIssuer, tokens: OidcTokens) -> None:
     assert "16 KiB" in (await refusal(tokens, issuer.token(more="x" * MAX_TOKEN_BYTES))).detail
     assert issuer.asked == 0
 
@@ -330,13 +324,11 @@ async def test_a_token_that_is_too_long_is_refused_unread(issuer: StandInIssuer,
         ("file:///etc/passwd", False),
     ],
 )
-def test_an_issuer_is_asked_over_https_or_on_this_machine(url: str, trusted: bool) -> None:
+def test_issuer_requires_https_or_loopback(url: str, trusted: bool) -> None:
     assert is_trusted_url(url) == trusted
 
 
-async def test_a_token_is_checked_once_and_held_until_it_expires(
-    issuer: StandInIssuer, tokens: OidcTokens, clock: Clock
-) -> None:
+async def test_verified_token_is_cached_until_expiry(issuer: StandInIssuer, tokens: OidcTokens, clock: Clock) -> None:
     token = issuer.token()
     entry = await tokens.find(token)
     assert await tokens.find(token) is entry
@@ -347,7 +339,7 @@ async def test_a_token_is_checked_once_and_held_until_it_expires(
     assert (await refusal(tokens, token)).status == 401
 
 
-async def test_a_token_reads_a_job_as_a_key_does_and_a_wrong_key_is_still_wrong(
+async def test_token_reads_job_and_invalid_key_is_still_rejected(
     issuer: StandInIssuer,
     tokens: OidcTokens,
     gateway: Gateway,
@@ -373,7 +365,7 @@ async def test_a_token_reads_a_job_as_a_key_does_and_a_wrong_key_is_still_wrong(
         ({"audiences": ["x"]}, "audiences"),
     ],
 )
-def test_settings_that_cannot_be_are_refused_by_name(tmp_path: Path, change: dict[str, Any], named: str) -> None:
+def test_invalid_settings_are_rejected_by_name(tmp_path: Path, change: dict[str, Any], named: str) -> None:
     grants = [{"claim": "groups", "value": "a", "namespace": "robots"}]
     good = {"issuer": "https://login.robots.example", "audience": "augmentation", "grants": grants}
     (tmp_path / "oidc.json").write_text(json.dumps({**good, **change}))

@@ -18,7 +18,7 @@ from tests.unit.gateway.conftest import PATH, CurrentGateway
 from tests.unit.gateway.test_operation import a_key
 
 
-async def test_a_request_ends_when_its_key_does_and_others_go_on() -> None:
+async def test_revoked_key_ends_its_requests_only() -> None:
     requests, key, other = OpenRequests(), a_key(), a_key(id="other")
     ended: list[str] = []
 
@@ -40,7 +40,7 @@ async def test_a_request_ends_when_its_key_does_and_others_go_on() -> None:
     tasks[1].cancel()
 
 
-async def test_a_request_that_is_slow_to_end_is_ended_once() -> None:
+async def test_slow_request_is_cancelled_once() -> None:
     requests = OpenRequests()
     cleaning = asyncio.Event()
 
@@ -61,7 +61,7 @@ async def test_a_request_that_is_slow_to_end_is_ended_once() -> None:
         await task
 
 
-async def test_a_timeout_of_the_request_itself_stays_one() -> None:
+async def test_own_timeout_of_request_is_preserved() -> None:
     requests = OpenRequests()
     with pytest.raises(TimeoutError):
         async with requests.track(a_key()):
@@ -100,7 +100,7 @@ async def ask(app: ASGIApp) -> list[Message]:
 
 
 @pytest.mark.parametrize("begins", [False, True])
-async def test_a_slow_answer_to_a_revoked_key_ends(gateway: Gateway, begins: bool) -> None:
+async def test_slow_response_to_revoked_key_ends(gateway: Gateway, begins: bool) -> None:
     slow = Slow(begins=begins)
     asking = asyncio.create_task(ask(Front(gateway, (NATIVE,), slow)))
     await slow.waiting.wait()
@@ -115,7 +115,7 @@ async def test_a_slow_answer_to_a_revoked_key_ends(gateway: Gateway, begins: boo
         assert b"no longer valid" in sent[1]["body"]
 
 
-async def test_a_silent_stream_of_the_whole_application_ends_with_its_key(
+async def test_silent_stream_ends_with_its_key(
     http: httpx.AsyncClient, gateway: Gateway, application: tuple[ASGIApp, CurrentGateway]
 ) -> None:
     gateway.streams.heartbeat_seconds = 3600
@@ -131,7 +131,7 @@ async def test_a_silent_stream_of_the_whole_application_ends_with_its_key(
     assert len(gateway.open_requests) == 0
 
 
-async def test_a_gateway_that_follows_its_keys_no_more_stops() -> None:
+async def test_gateway_stops_if_watch_fails() -> None:
     async def fails() -> None:
         raise RuntimeError("a mistake")
 
@@ -141,7 +141,7 @@ async def test_a_gateway_that_follows_its_keys_no_more_stops() -> None:
     await asyncio.wait_for(stopped.wait(), 5)
 
 
-async def test_an_orderly_end_is_no_failure() -> None:
+async def test_orderly_shutdown_is_no_failure() -> None:
     stopped = asyncio.Event()
     following = asyncio.gather(asyncio.sleep(60))
     stop_on_failure(following, stopped.set)

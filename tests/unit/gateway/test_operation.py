@@ -63,7 +63,7 @@ async def test_requests_are_counted_by_dialect_and_route(http: httpx.AsyncClient
     assert found[times] == 3
 
 
-def test_the_state_of_the_cache_is_shown(gateway: Gateway) -> None:
+def test_cache_state_is_in_metrics(gateway: Gateway) -> None:
     found = samples(gateway)
     assert found["augmentation_gateway_objects", (("resource", "augmentationjobs"),)] == 1
     assert found["augmentation_gateway_cache_age_seconds", ()] >= 0
@@ -72,7 +72,7 @@ def test_the_state_of_the_cache_is_shown(gateway: Gateway) -> None:
     assert found["augmentation_gateway_keys", ()] == 6
 
 
-async def test_what_the_chart_asks_prometheus_for_is_what_the_gateway_answers(gateway: Gateway) -> None:
+async def test_metrics_of_chart_exist_in_gateway(gateway: Gateway) -> None:
     names = {line.split()[2] for line in gateway.metrics.render().decode().splitlines() if line.startswith("# TYPE")}
     asked = {
         name for file in MONITORING.iterdir() for name in re.findall(r"\baugmentation_gateway_\w+", file.read_text())
@@ -81,7 +81,7 @@ async def test_what_the_chart_asks_prometheus_for_is_what_the_gateway_answers(ga
     assert asked <= names, asked - names
 
 
-async def test_no_metric_names_a_job_or_a_key(http: httpx.AsyncClient, gateway: Gateway) -> None:
+async def test_no_metric_names_job_or_key(http: httpx.AsyncClient, gateway: Gateway) -> None:
     await http.get(PATH)
     await http.get(f"{PATH}/outputs")
     text = gateway.metrics.render().decode()
@@ -89,7 +89,7 @@ async def test_no_metric_names_a_job_or_a_key(http: httpx.AsyncClient, gateway: 
     assert '"full"' not in text
 
 
-async def test_the_metrics_have_an_address_of_their_own(http: httpx.AsyncClient, gateway: Gateway) -> None:
+async def test_metrics_have_separate_port(http: httpx.AsyncClient, gateway: Gateway) -> None:
     assert (await http.get("/metrics")).status_code == 404
     async with metrics_server(gateway.metrics, "127.0.0.1", 0) as runner:
         port = runner.addresses[0][1]
@@ -104,7 +104,7 @@ async def test_the_metrics_have_an_address_of_their_own(http: httpx.AsyncClient,
     ("docs", "page", "there"),
     [(True, True, {"/docs", "/redoc", "/openapi.json"}), (False, True, {"/openapi.json"}), (False, False, set())],
 )
-async def test_the_document_can_be_left_out_but_for_the_pages_form(
+async def test_openapi_document_can_be_disabled_except_for_page(
     gateway: Gateway, docs: bool, page: bool, there: set[str]
 ) -> None:
     transport = httpx.ASGITransport(build_app(gateway, docs=docs, page=page))
@@ -122,14 +122,14 @@ async def test_the_document_can_be_left_out_but_for_the_pages_form(
         ("/v1/augmentation", "private, no-cache"),
     ],
 )
-async def test_no_answer_with_data_is_kept_by_anybody(http: httpx.AsyncClient, path: str, kept: str) -> None:
+async def test_responses_with_data_are_not_cached(http: httpx.AsyncClient, path: str, kept: str) -> None:
     answer = await http.get(path)
     assert answer.headers.get_list("cache-control") == [kept]
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
 @pytest.mark.parametrize("path", ["/", "/docs", "/redoc", "/openapi.json", "/healthz", "/nowhere"])
-async def test_no_page_is_framed_or_guessed_at(http: httpx.AsyncClient, path: str) -> None:
+async def test_pages_forbid_framing_and_content_sniffing(http: httpx.AsyncClient, path: str) -> None:
     headers = (await http.get(path)).headers
     assert headers.get_list("x-content-type-options") == ["nosniff"]
     assert headers.get_list("x-frame-options") == ["DENY"]
@@ -158,7 +158,7 @@ def public_log(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
         ("/nowhere", "none", 404),
     ],
 )
-async def test_what_needs_no_key_is_counted_logged_and_named_too(
+async def test_requests_without_key_are_counted_logged_and_have_ids(
     http: httpx.AsyncClient,
     gateway: Gateway,
     public_log: pytest.LogCaptureFixture,
@@ -176,14 +176,14 @@ async def test_what_needs_no_key_is_counted_logged_and_named_too(
     assert len(logged) == (0 if route in ("/healthz", "/readyz") else 1)
 
 
-async def test_pages_do_not_tell_the_age_of_jobs_and_may_be_kept(http: httpx.AsyncClient) -> None:
+async def test_pages_have_no_data_age_and_are_cacheable(http: httpx.AsyncClient) -> None:
     for path in ("/", "/docs", "/openapi.json", "/healthz"):
         headers = (await http.get(path)).headers
         assert "x-cache-age" not in headers
         assert headers.get("cache-control", "") != "no-store"
 
 
-async def test_a_flood_of_pages_is_logged_ten_times_a_second_at_most(
+async def test_flood_of_pages_is_logged_at_most_ten_times_per_second(
     http: httpx.AsyncClient, public_log: pytest.LogCaptureFixture
 ) -> None:
     for _ in range(int(BURST_LINES) + 50):
@@ -192,13 +192,13 @@ async def test_a_flood_of_pages_is_logged_ten_times_a_second_at_most(
     assert len(logged) <= BURST_LINES + 20
 
 
-async def test_every_answer_has_an_id_of_its_own(http: httpx.AsyncClient) -> None:
+async def test_every_response_has_its_own_request_id(http: httpx.AsyncClient) -> None:
     answers = [await http.get(path) for path in (PATH, PATH, "/v1/augmentation", "/v1/augmentation/42", "/jobs/x/y")]
     ids = [answer.headers["x-request-id"] for answer in answers]
     assert len(set(ids)) == len(ids)
 
 
-async def test_an_id_that_was_sent_is_kept_and_logged(
+async def test_request_id_of_client_is_kept_and_logged(
     http: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
@@ -211,7 +211,7 @@ async def test_an_id_that_was_sent_is_kept_and_logged(
 
 
 @pytest.mark.parametrize("given", ["", "two words", "line\\nbreak", "x" * 129, "é"])
-async def test_an_id_that_could_be_mistaken_for_something_else_is_not_kept(http: httpx.AsyncClient, given: str) -> None:
+async def test_unsafe_request_id_of_client_is_replaced(http: httpx.AsyncClient, given: str) -> None:
     answer = await http.get(PATH, headers=[(b"x-request-id", given.encode())])
     assert answer.headers["x-request-id"] != given
 
@@ -229,7 +229,7 @@ def a_key(**fields: Any) -> ApiKey:
     )
 
 
-def test_a_key_may_ask_as_often_as_its_rate_says_and_a_little_at_once() -> None:
+def test_rate_limit_allows_rate_and_burst() -> None:
     clock = [0.0]
     limit = RateLimit(now=lambda: clock[0])
     key, other = a_key(requests_per_second=5), a_key(id="other", requests_per_second=5)
@@ -247,7 +247,7 @@ def test_a_key_may_ask_as_often_as_its_rate_says_and_a_little_at_once() -> None:
         limit.check(key)
 
 
-def test_a_slow_rate_says_how_long_to_wait() -> None:
+def test_slow_rate_reports_retry_after() -> None:
     limit = RateLimit(now=lambda: 0.0)
     key = a_key(requests_per_second=0.1)
     limit.check(key)
@@ -259,7 +259,7 @@ def test_a_slow_rate_says_how_long_to_wait() -> None:
 @pytest.mark.parametrize(
     ("default", "own", "limited"), [(0, None, False), (1, None, True), (1, 0, False), (0, 1, True), (1, 1000, False)]
 )
-def test_a_keys_own_rate_goes_before_the_default(default: float, own: float | None, limited: bool) -> None:
+def test_rate_of_key_overrides_default(default: float, own: float | None, limited: bool) -> None:
     limit = RateLimit(default, now=lambda: 0.0)
     key = a_key(requests_per_second=own)
     refused = 0
@@ -271,7 +271,7 @@ def test_a_keys_own_rate_goes_before_the_default(default: float, own: float | No
     assert (refused > 0) == limited
 
 
-async def test_too_many_requests_are_429_in_the_dialects_shape(http: httpx.AsyncClient, gateway: Gateway) -> None:
+async def test_too_many_requests_are_429_in_shape_of_dialect(http: httpx.AsyncClient, gateway: Gateway) -> None:
     gateway.rate_limit._default = 1
     answers = [await http.get(f"/v0.5/batch/jobs/{JOB_ID}") for _ in range(4)]
     assert [answer.status_code for answer in answers][-1] == 429
@@ -292,7 +292,7 @@ async def preflight(gateway: Gateway, *origins: str) -> httpx.Response:
         )
 
 
-async def test_pages_of_other_origins_may_not_use_it_unless_they_are_named(gateway: Gateway) -> None:
+async def test_only_configured_origins_are_allowed(gateway: Gateway) -> None:
     assert "access-control-allow-origin" not in (await preflight(gateway)).headers
     assert "access-control-allow-origin" not in (await preflight(gateway, "https://other.example")).headers
     named = await preflight(gateway, "https://robots.example")

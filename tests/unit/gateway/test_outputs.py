@@ -37,7 +37,7 @@ def completed(view: ClusterView, **output: Any) -> None:
 @pytest.mark.parametrize(
     "url", ["https://evil.example/x", "https://hub.example@evil.example", "javascript:alert(1)", PAGE]
 )
-async def test_a_workers_address_is_shown_and_followed_nowhere(
+async def test_address_written_by_worker_is_neither_shown_nor_followed(
     http: httpx.AsyncClient, view: ClusterView, url: str
 ) -> None:
     completed(view, url=url)
@@ -60,9 +60,7 @@ async def test_a_workers_address_is_shown_and_followed_nowhere(
 
 
 @pytest.mark.parametrize("dataset", ["../../evil", "a/b/../../c", "//evil.example/x", "me", "a/b?c", "", None])
-async def test_what_is_no_dataset_id_has_no_links(
-    http: httpx.AsyncClient, view: ClusterView, dataset: str | None
-) -> None:
+async def test_invalid_dataset_id_has_no_links(http: httpx.AsyncClient, view: ClusterView, dataset: str | None) -> None:
     completed(view, url=PAGE, datasetID=dataset)
     assert (await http.get(PATH)).json()["output"]["url"] is None
     assert "url" not in (await http.get(f"{PATH}/resource")).json()["status"]["output"]
@@ -70,7 +68,7 @@ async def test_what_is_no_dataset_id_has_no_links(
     assert (await http.get(f"{PATH}/preview")).status_code == 404
 
 
-async def test_links_follow_the_class_and_end_with_it(http: httpx.AsyncClient, view: ClusterView) -> None:
+async def test_links_follow_class_and_disappear_with_it(http: httpx.AsyncClient, view: ClusterView) -> None:
     completed(view, url=PAGE)
     assert (await http.get(PATH)).json()["output"]["url"] == PAGE
     metadata = {**CLASS["metadata"], "resourceVersion": "6"}
@@ -85,7 +83,7 @@ async def test_links_follow_the_class_and_end_with_it(http: httpx.AsyncClient, v
     assert "class that this job ran as is gone" in answer.json()["detail"]
 
 
-async def test_the_files_of_a_result_are_links_to_its_hub(http: httpx.AsyncClient, view: ClusterView) -> None:
+async def test_files_of_result_link_to_its_hub(http: httpx.AsyncClient, view: ClusterView) -> None:
     completed(view, url=PAGE)
     body = (await http.get(f"{PATH}/outputs")).json()
     assert body["job_id"] == JOB_ID
@@ -105,27 +103,25 @@ async def test_the_files_of_a_result_are_links_to_its_hub(http: httpx.AsyncClien
     }
 
 
-async def test_only_reported_files_that_are_known_become_links(http: httpx.AsyncClient, view: ClusterView) -> None:
+async def test_only_known_files_become_links(http: httpx.AsyncClient, view: ClusterView) -> None:
     files = ["README.md", "meta/augmentation.json", "meta/augmentation.png", "../../settings"]
     put(view, job_object(version=300, status={"state": "completed", "output": OUTPUT | {"files": files}}))
     body = (await http.get(f"{PATH}/outputs")).json()
     assert [file["kind"] for file in body["files"]] == ["card", "record", "picture"]
 
 
-async def test_the_preview_leads_to_the_picture_on_the_hub(http: httpx.AsyncClient, view: ClusterView) -> None:
+async def test_preview_redirects_to_hub(http: httpx.AsyncClient, view: ClusterView) -> None:
     completed(view, url=PAGE + "/")
     answer = await http.get(f"{PATH}/preview")
     assert (answer.status_code, answer.headers["location"]) == (302, PICTURE)
 
 
-async def test_a_revision_cannot_lead_elsewhere(http: httpx.AsyncClient, view: ClusterView) -> None:
+async def test_revision_cannot_change_link_target(http: httpx.AsyncClient, view: ClusterView) -> None:
     completed(view, url=PAGE, revision="../../x?y")
     assert (await http.get(f"{PATH}/preview")).status_code == 404
 
 
-async def test_what_a_worker_wrote_is_no_result_before_the_job_is_completed(
-    http: httpx.AsyncClient, view: ClusterView
-) -> None:
+async def test_output_is_hidden_until_job_is_completed(http: httpx.AsyncClient, view: ClusterView) -> None:
     put(view, job_object(version=300, status={"state": "running", "output": OUTPUT}))
     assert (await http.get(f"{PATH}/preview")).status_code == 404
     assert (await http.get(f"{PATH}/outputs")).json()["files"] == []
@@ -133,7 +129,7 @@ async def test_what_a_worker_wrote_is_no_result_before_the_job_is_completed(
     assert (shown["dataset_id"], shown["revision"], shown["frames"]) == ("me/result", None, None)
 
 
-async def test_a_result_on_a_volume_has_no_links(http: httpx.AsyncClient, view: ClusterView) -> None:
+async def test_result_on_volume_has_no_links(http: httpx.AsyncClient, view: ClusterView) -> None:
     completed(view, url=None)
     assert {file["url"] for file in (await http.get(f"{PATH}/outputs")).json()["files"]} == {None}
     answer = await http.get(f"{PATH}/preview")
@@ -141,7 +137,7 @@ async def test_a_result_on_a_volume_has_no_links(http: httpx.AsyncClient, view: 
     assert "on a volume" in answer.json()["detail"]
 
 
-async def test_before_anything_is_published_there_is_nothing_to_see(http: httpx.AsyncClient, view: ClusterView) -> None:
+async def test_unpublished_job_has_no_outputs(http: httpx.AsyncClient, view: ClusterView) -> None:
     put(view, job_object(version=300, status={"state": "running", "output": {"datasetID": "me/result"}}))
     assert (await http.get(f"{PATH}/outputs")).json() == {"job_id": JOB_ID, "output": None, "files": []}
     answer = await http.get(f"{PATH}/preview")
@@ -151,5 +147,5 @@ async def test_before_anything_is_published_there_is_nothing_to_see(http: httpx.
 
 @pytest.mark.parametrize("what", ["outputs", "preview", "events"])
 @pytest.mark.parametrize(("key", "status"), [("other-project", 404), ("other-namespace", 404), ("writer", 403)])
-async def test_who_may_look(http: httpx.AsyncClient, what: str, key: str, status: int) -> None:
+async def test_outputs_require_read_right(http: httpx.AsyncClient, what: str, key: str, status: int) -> None:
     assert (await http.get(f"{PATH}/{what}", headers={"x-api-key": key})).status_code == status

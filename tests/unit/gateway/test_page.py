@@ -57,7 +57,7 @@ def test_no_file_links_to_another_site_or_parses_html(name: str) -> None:
     assert not re.search(r"<script(?![^>]* src=)", text(INDEX))
 
 
-async def test_a_strict_policy_and_the_other_headers_are_on_every_file(http: httpx.AsyncClient) -> None:
+async def test_strict_policy_and_other_headers_are_on_every_file(http: httpx.AsyncClient) -> None:
     for path in ("/", f"/page/{BUNDLE.version}/main.js"):
         headers = (await http.get(path)).headers
         policy = headers["content-security-policy"]
@@ -74,7 +74,7 @@ async def test_unchanged_file_is_answered_with_304(http: httpx.AsyncClient) -> N
     assert (again.status_code, again.content) == (304, b"")
 
 
-async def test_files_are_compressed_if_the_client_accepts_gzip(http: httpx.AsyncClient) -> None:
+async def test_files_are_compressed_if_client_accepts_gzip(http: httpx.AsyncClient) -> None:
     for accepted, encoding in (("gzip", "gzip"), ("identity", None)):
         answer = await http.get("/", headers={"accept-encoding": accepted})
         assert answer.headers.get("content-encoding") == encoding
@@ -95,6 +95,6 @@ async def test_disabled_page_is_404(gateway: Gateway) -> None:
         assert (await client.get("/healthz")).status_code == 200
 
 
-def test_a_setting_that_is_neither_on_nor_off_is_refused() -> None:
+def test_invalid_page_setting_is_rejected() -> None:
     with pytest.raises(SettingsError, match="AUGMENTATION_PAGE='maybe' cannot be used"):
         Settings.from_environment({"AUGMENTATION_PAGE": "maybe"})

@@ -32,7 +32,7 @@ def problems(**fields: Any) -> list[FieldProblem]:
     return []
 
 
-def test_the_smallest_request_is_accepted() -> None:
+def test_smallest_request_is_accepted() -> None:
     assert problems() == []
 
 
@@ -129,7 +129,7 @@ def test_the_smallest_request_is_accepted() -> None:
         ({"seed": -1}, "seed is -1, but has to be at least 0"),
     ],
 )
-def test_error_names_the_field_its_value_and_the_fix(fields: dict[str, Any], message: str) -> None:
+def test_error_names_field_its_value_and_fix(fields: dict[str, Any], message: str) -> None:
     assert [problem.msg for problem in problems(**fields)] == [message]
 
 
@@ -143,7 +143,7 @@ def test_all_errors_are_reported_at_once_by_location() -> None:
     }
 
 
-def test_long_value_is_truncated_in_the_message() -> None:
+def test_long_value_is_truncated_in_message() -> None:
     (problem,) = problems(dataset_id="x" * 10_000)
     assert len(problem.msg) < 200
 
@@ -175,7 +175,7 @@ def test_every_range_is_checked(name: str) -> None:
         {"episodes": None, "cameras": None, "seed": None},
     ],
 )
-def test_values_within_the_bounds_are_accepted(fields: dict[str, Any]) -> None:
+def test_values_within_bounds_are_accepted(fields: dict[str, Any]) -> None:
     assert problems(**fields) == []
 
 

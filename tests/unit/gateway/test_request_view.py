@@ -37,7 +37,7 @@ KEY = ApiKey.model_validate(
         {"cameras": ["top"], "episodes": "0:3,7", "name": "Kitchen"},
     ],
 )
-def test_request_survives_the_way_to_a_spec_and_back(fields: dict[str, Any]) -> None:
+def test_request_survives_way_to_spec_and_back(fields: dict[str, Any]) -> None:
     request = AugmentationRequest(**REQUIRED, **fields)
     body = manifest(to_job_spec(request), KEY)
     shown = request_of(JobRecord.read(job_object(spec=body["spec"])))
@@ -66,12 +66,12 @@ def narrowed(field: str, schema: dict[str, Any]) -> float:
     return value
 
 
-def test_no_two_parameters_share_a_field() -> None:
+def test_no_two_parameters_share_field() -> None:
     fields = [field for parameters in TRANSFORMS.values() for each in parameters for field in each.paths]
     assert len(set(fields)) == len(fields)
 
 
-def test_fields_of_a_spec_without_a_counterpart_are_left_out() -> None:
+def test_fields_of_spec_without_counterpart_are_left_out() -> None:
     spec = {
         "source": {"volume": {"claimName": "data", "path": "pusht"}},
         "className": "gpu",

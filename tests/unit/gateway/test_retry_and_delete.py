@@ -14,7 +14,7 @@ from tests.unit.gateway.job_objects import JOB_ID, job_object
 @pytest.mark.parametrize(
     ("state", "status"), [("queued", 409), ("running", 409), ("completed", 409), ("failed", 200), ("cancelled", 200)]
 )
-async def test_only_what_failed_or_was_cancelled_is_tried_again(
+async def test_only_failed_or_cancelled_job_is_retried(
     http: httpx.AsyncClient, view: ClusterView, kube: FakeKube, state: str, status: int
 ) -> None:
     set_state(view, state)
@@ -28,7 +28,7 @@ async def test_only_what_failed_or_was_cancelled_is_tried_again(
         assert kube.writes == []
 
 
-async def test_a_second_retry_before_the_operator_has_seen_the_first_asks_for_nothing_more(
+async def test_repeated_retry_is_idempotent_until_observed(
     http: httpx.AsyncClient, view: ClusterView, kube: FakeKube
 ) -> None:
     put(view, job_object(version=300, spec={"attempt": 2}, status={"state": "failed", "attempt": 1}))
@@ -37,23 +37,19 @@ async def test_a_second_retry_before_the_operator_has_seen_the_first_asks_for_no
     assert kube.writes == []
 
 
-async def test_a_job_that_failed_again_is_tried_once_more(
-    http: httpx.AsyncClient, view: ClusterView, kube: FakeKube
-) -> None:
+async def test_job_that_failed_twice_can_be_retried(http: httpx.AsyncClient, view: ClusterView, kube: FakeKube) -> None:
     put(view, job_object(version=300, spec={"attempt": 2}, status={"state": "failed", "attempt": 2}))
     assert (await http.post(f"{PATH}/retry")).json()["attempt"] == 3
     assert kube.writes == [{"metadata": {"uid": JOB_ID}, "spec": {"attempt": 3}}]
 
 
-async def test_a_cancelled_job_is_tried_again_with_its_cancel_taken_back(
-    http: httpx.AsyncClient, view: ClusterView, kube: FakeKube
-) -> None:
+async def test_retry_of_cancelled_job_clears_cancel(http: httpx.AsyncClient, view: ClusterView, kube: FakeKube) -> None:
     put(view, job_object(version=300, spec={"cancel": True}, status={"state": "cancelled"}))
     assert (await http.post(f"{PATH}/retry")).status_code == 200
     assert kube.writes == [{"metadata": {"uid": JOB_ID}, "spec": {"attempt": 1, "cancel": False}}]
 
 
-async def test_the_number_of_retries_is_limited(http: httpx.AsyncClient, view: ClusterView, kube: FakeKube) -> None:
+async def test_number_of_retries_is_limited(http: httpx.AsyncClient, view: ClusterView, kube: FakeKube) -> None:
     put(view, job_object(version=300, spec={"attempt": 1000}, status={"state": "failed", "attempt": 1000}))
     answer = await http.post(f"{PATH}/retry")
     assert answer.status_code == 409
@@ -63,7 +59,7 @@ async def test_the_number_of_retries_is_limited(http: httpx.AsyncClient, view: C
 @pytest.mark.parametrize(
     ("state", "status"), [("queued", 409), ("running", 409), ("completed", 204), ("failed", 204), ("cancelled", 204)]
 )
-async def test_only_what_has_ended_is_deleted(
+async def test_only_finished_job_is_deleted(
     http: httpx.AsyncClient, view: ClusterView, kube: FakeKube, state: str, status: int
 ) -> None:
     set_state(view, state)
@@ -75,9 +71,7 @@ async def test_only_what_has_ended_is_deleted(
         assert "cancel it first" in answer.json()["detail"]
 
 
-async def test_what_is_deleted_stays_so_when_the_watch_brings_an_older_change(
-    http: httpx.AsyncClient, view: ClusterView
-) -> None:
+async def test_deleted_job_stays_deleted_after_stale_watch_event(http: httpx.AsyncClient, view: ClusterView) -> None:
     set_state(view, "failed")
     await http.delete(PATH)
     put(view, job_object(version=301, status={"state": "failed"}))
@@ -88,7 +82,7 @@ async def test_what_is_deleted_stays_so_when_the_watch_brings_an_older_change(
     ("key", "status"), [("project", 204), ("other-project", 404), ("other-namespace", 404), ("reader", 403)]
 )
 @pytest.mark.parametrize("action", ["retry", "delete"])
-async def test_who_may(
+async def test_retry_and_delete_require_rights(
     http: httpx.AsyncClient, view: ClusterView, kube: FakeKube, action: str, key: str, status: int
 ) -> None:
     set_state(view, "failed")
@@ -105,7 +99,7 @@ async def test_who_may(
 @pytest.mark.parametrize(
     ("error", "status"), [(KubeUnavailable("refused"), 503), (KubeError(403, "Forbidden", "by policy"), 403)]
 )
-async def test_a_change_that_does_not_arrive_is_told(
+async def test_failed_write_is_reported(
     http: httpx.AsyncClient, view: ClusterView, kube: FakeKube, error: Exception, status: int
 ) -> None:
     set_state(view, "failed")

@@ -8,11 +8,11 @@ from augmentation_gateway.settings import Settings
 from augmentation_kube.settings import SettingsError
 
 
-def test_without_variables_the_defaults_hold() -> None:
+def test_defaults_apply_without_variables() -> None:
     assert Settings.from_environment({}) == Settings()
 
 
-def test_an_empty_variable_counts_as_absent() -> None:
+def test_empty_variable_is_treated_as_unset() -> None:
     names = ("PORT", "HOST", "AUGMENTATION_KEYS_SECRET", "AUGMENTATION_NAMESPACES", "AUGMENTATION_STREAMS")
     assert Settings.from_environment(dict.fromkeys(names, "")) == Settings()
 
@@ -76,7 +76,7 @@ def test_every_setting_has_its_variable() -> None:
         ("AUGMENTATION_STREAMS", "1.5"),
     ],
 )
-def test_a_value_that_cannot_be_used_is_named_with_its_variable(name: str, value: str) -> None:
+def test_invalid_value_is_reported_with_its_variable(name: str, value: str) -> None:
     with pytest.raises(SettingsError) as error:
         Settings.from_environment({name: value})
     assert f"{name}={value!r}" in str(error.value)

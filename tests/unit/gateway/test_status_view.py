@@ -21,7 +21,7 @@ def shown(status: dict[str, Any] | None) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_every_field_is_there_and_of_the_type_the_document_promises(state: str) -> None:
+def test_every_field_is_present_with_documented_type(state: str) -> None:
     body = shown(STATES[state])
     assert list(body) == [
         "job_id",
@@ -50,7 +50,7 @@ def test_every_field_is_there_and_of_the_type_the_document_promises(state: str) 
             assert isinstance(event["retry_attempt"], int)
 
 
-def test_a_job_the_operator_has_not_seen_is_queued_with_resolve_ahead() -> None:
+def test_unobserved_job_is_queued_with_resolve_pending() -> None:
     body = shown(None)
     assert (body["status"], body["current_phase"]) == ("queued", "resolve")
     assert [(phase["name"], phase["status"]) for phase in body["phases"]] == [("resolve", "pending")]
@@ -87,7 +87,7 @@ def test_phases_and_their_events_are_in_chronological_order() -> None:
     ]
 
 
-def test_where_it_runs_and_how_far_it_is() -> None:
+def test_placement_and_progress_are_shown() -> None:
     body = shown(STATES["augmenting"])
     assert (body["instance_type"], body["region"]) == ("g6.xlarge", "eu-central-1")
     assert body["progress"]["percent"] == 50
@@ -97,12 +97,12 @@ def test_where_it_runs_and_how_far_it_is() -> None:
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_the_augmented_dataset_is_named_only_once_it_is_there(state: str) -> None:
+def test_augmented_dataset_is_shown_only_after_publish(state: str) -> None:
     expected = OUTPUT["datasetID"] if state == "completed" else None
     assert shown(STATES[state])["augmented_dataset_id"] == expected
 
 
-def test_the_output_of_a_completed_job() -> None:
+def test_output_of_completed_job_is_shown() -> None:
     assert shown(STATES["completed"])["output"] == {
         "dataset_id": OUTPUT["datasetID"],
         "revision": "abc",
@@ -124,21 +124,21 @@ def test_the_output_of_a_completed_job() -> None:
         ("cancelled", None),
     ],
 )
-def test_the_error_is_why_it_failed_or_what_it_waits_for(state: str, error: str | None) -> None:
+def test_error_is_failure_or_wait_reason(state: str, error: str | None) -> None:
     assert shown(STATES[state])["error"] == error
 
 
-def test_a_job_that_was_not_accepted_says_why() -> None:
+def test_rejected_job_shows_reason() -> None:
     refused = condition("Accepted", "False", "ClassNotFound", "there is no AugmentationClass gpu-x")
     assert shown({"state": "queued", "conditions": [refused]})["error"] == refused["message"]
 
 
-def test_a_status_of_a_newer_release_is_still_shown() -> None:
+def test_status_of_newer_release_is_shown() -> None:
     raw = job_object(spec={"brandNew": {"a": 1}}, status={"state": "running", "brandNew": 1})
     assert json.loads(encode_status(JobRecord.read(raw)))["status"] == "running"
 
 
-def test_a_version_of_a_job_is_encoded_once() -> None:
+def test_version_of_job_is_encoded_once() -> None:
     record = JobRecord.read(job_object())
     times: list[JobRecord] = []
 
@@ -152,7 +152,7 @@ def test_a_version_of_a_job_is_encoded_once() -> None:
     assert len(times) == 2
 
 
-def test_a_queue_that_somebody_has_to_put_right_is_the_error_and_waiting_in_turn_is_none() -> None:
+def test_queue_problem_is_error_and_normal_wait_is_not() -> None:
     told = "queueName 'gpus': there is no such LocalQueue"
     missing = {"state": "running", "conditions": [condition("Admitted", "False", "QueueNotFound", told)]}
     assert shown(missing)["error"] == told

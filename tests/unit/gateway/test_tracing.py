@@ -61,7 +61,7 @@ async def answer(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": b"here"})
 
 
-async def test_each_request_is_a_span_and_no_key_is_in_it(collector: StandInCollector) -> None:
+async def test_every_request_is_span_without_key(collector: StandInCollector) -> None:
     with tracing() as trace:
         transport = httpx.ASGITransport(trace(answer))
         async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
@@ -81,7 +81,7 @@ async def fail(scope: Scope, receive: Receive, send: Send) -> None:
     raise ValueError("Illegal header value b'Bearer Zq7RvX2mWc9TjLp4'")
 
 
-async def test_nothing_that_looks_like_a_credential_is_in_a_span_whatever_is_recorded(
+async def test_credentials_are_redacted_from_spans(
     collector: StandInCollector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # As an administrator may have set it who looks for an error.
@@ -100,7 +100,7 @@ async def test_nothing_that_looks_like_a_credential_is_in_a_span_whatever_is_rec
     assert not [part for at in range(9) if (part := secret[at : at + 8]) in str(collector.requests)]
 
 
-def test_without_a_collector_nothing_of_it_is_loaded() -> None:
+def test_opentelemetry_is_not_loaded_without_collector() -> None:
     program = (
         "import sys; from augmentation_gateway.observability.tracing import tracing\n"
         "with tracing() as trace: assert trace(len) is len\n"

@@ -69,7 +69,7 @@ def show(view: ClusterView, status: dict[str, Any]) -> None:
 
 @unreadable
 @pytest.mark.parametrize("path", LISTS)
-async def test_a_list_shows_all_jobs(
+async def test_list_shows_all_jobs(
     http: httpx.AsyncClient, view: ClusterView, status: dict[str, Any], path: str
 ) -> None:
     show(view, status)
@@ -83,7 +83,7 @@ async def test_a_list_shows_all_jobs(
 
 @unreadable
 @pytest.mark.parametrize("path", READS)
-async def test_the_job_itself_shows_what_can_be_read(
+async def test_job_shows_readable_fields(
     http: httpx.AsyncClient, view: ClusterView, status: dict[str, Any], path: str
 ) -> None:
     show(view, status)
@@ -92,9 +92,7 @@ async def test_the_job_itself_shows_what_can_be_read(
 
 
 @unreadable
-async def test_an_event_stream_tells_of_the_job(
-    http: httpx.AsyncClient, view: ClusterView, status: dict[str, Any]
-) -> None:
+async def test_event_stream_reports_job(http: httpx.AsyncClient, view: ClusterView, status: dict[str, Any]) -> None:
     show(view, status | {"state": "failed"})  # a stream of a job that has ended ends
     answer = await http.get(f"/v1/augmentation/{JOB_ID}/events")
     assert answer.status_code == 200
@@ -102,19 +100,19 @@ async def test_an_event_stream_tells_of_the_job(
 
 
 @unreadable
-async def test_the_job_can_be_cancelled(http: httpx.AsyncClient, view: ClusterView, status: dict[str, Any]) -> None:
+async def test_job_can_be_cancelled(http: httpx.AsyncClient, view: ClusterView, status: dict[str, Any]) -> None:
     show(view, status)
     assert (await http.post(f"/v1/augmentation/{JOB_ID}/cancel")).status_code == 200
 
 
-async def test_a_filter_by_text_finds_other_jobs(http: httpx.AsyncClient, view: ClusterView) -> None:
+async def test_filter_by_text_finds_other_jobs(http: httpx.AsyncClient, view: ClusterView) -> None:
     show(view, AUGMENTING | {"placement": {"node": 7}})
     answer = await http.get("/v1/augmentation", params={"q": "other"})
     assert answer.status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/v1/augmentation", "/jobs", "/v0.5/batch/jobs"])
-async def test_a_job_that_cannot_be_shown_at_all_is_left_out_and_logged_once(
+async def test_unreadable_job_is_omitted_and_logged_once(
     http: httpx.AsyncClient, view: ClusterView, path: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     broken = job_object(version=300, status=AUGMENTING)

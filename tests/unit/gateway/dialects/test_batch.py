@@ -64,7 +64,7 @@ EXAMPLE_ID = "job_2abc3def4ghi5jkl6mno7pqr"
 
 
 @pytest.mark.parametrize("state", ALL_STATES)
-async def test_every_field_is_as_the_document_promises(http: httpx.AsyncClient, view: ClusterView, state: str) -> None:
+async def test_every_field_is_as_documented(http: httpx.AsyncClient, view: ClusterView, state: str) -> None:
     bring(view, state)
     answer = await http.get(JOB)
     assert answer.status_code == 200
@@ -99,7 +99,9 @@ async def test_every_field_is_as_the_document_promises(http: httpx.AsyncClient, 
         ("cancelled", "CANCELLED"),
     ],
 )
-async def test_a_state_in_this_apis_words(http: httpx.AsyncClient, view: ClusterView, state: str, status: str) -> None:
+async def test_state_uses_terms_of_this_api(
+    http: httpx.AsyncClient, view: ClusterView, state: str, status: str
+) -> None:
     bring(view, state)
     body = (await http.get(JOB)).json()
     assert body["status"] == status
@@ -108,7 +110,7 @@ async def test_a_state_in_this_apis_words(http: httpx.AsyncClient, view: Cluster
     assert (await http.get(JOBS, params={"status": other})).json()["total"] == 0
 
 
-async def test_the_place_in_the_queue_is_told_only_while_it_waits(http: httpx.AsyncClient, view: ClusterView) -> None:
+async def test_queue_position_is_reported_only_while_waiting(http: httpx.AsyncClient, view: ClusterView) -> None:
     bring(view, "waiting in the queue")
     body = (await http.get(JOB)).json()
     assert (body["queue_position"], body["queue_depth"]) == (2, 7)
@@ -117,7 +119,7 @@ async def test_the_place_in_the_queue_is_told_only_while_it_waits(http: httpx.As
     assert (body["queue_position"], body["queue_depth"]) == (None, None)
 
 
-async def test_an_error_has_its_typed_reason(http: httpx.AsyncClient, view: ClusterView) -> None:
+async def test_error_has_typed_reason(http: httpx.AsyncClient, view: ClusterView) -> None:
     bring(view, "failed")
     assert (await http.get(JOB)).json()["error"] == {
         "code": "SourceNotFound",
@@ -126,7 +128,7 @@ async def test_an_error_has_its_typed_reason(http: httpx.AsyncClient, view: Clus
 
 
 @pytest.mark.parametrize("number", [0, 1, 35, 36, 2**128 - 1, 0x2489E9AD2EE28E008EC932D5F69181C0])
-def test_an_id_in_base_36_leads_back_in_any_case(number: int) -> None:
+def test_base_36_id_is_decoded_in_any_case(number: int) -> None:
     uid = f"{number:032x}"
     uid = f"{uid[:8]}-{uid[8:12]}-{uid[12:16]}-{uid[16:20]}-{uid[20:]}"
     short = batch_id(uid)
@@ -136,17 +138,17 @@ def test_an_id_in_base_36_leads_back_in_any_case(number: int) -> None:
 @pytest.mark.parametrize(
     "text", ["", "job_", "job_zzzzzzzzzzzzzzzzzzzzzzzzzz", "job_é", "job_a-b", "42", "jobx1", "job_\uff11"]
 )
-def test_what_is_no_id_is_422(text: str) -> None:
+def test_malformed_id_is_422(text: str) -> None:
     with pytest.raises(Problem) as problem:
         read_batch_id(text, "id")
     assert problem.value.status == 422
 
 
-async def test_an_id_beyond_every_uuid_is_of_no_job(http: httpx.AsyncClient) -> None:
+async def test_id_beyond_uuid_range_is_404(http: httpx.AsyncClient) -> None:
     assert (await http.get(f"{JOBS}/job_{'z' * 25}")).status_code == 404
 
 
-async def test_the_documents_own_request(http: httpx.AsyncClient) -> None:
+async def test_documented_example_request_is_404_in_documented_shape(http: httpx.AsyncClient) -> None:
     del http.headers["x-api-key"]
     answer = await http.get(f"{JOBS}/{EXAMPLE_ID}", headers={"Authorization": "Bearer full"})
     assert answer.status_code == 404
@@ -168,7 +170,7 @@ async def test_the_documents_own_request(http: httpx.AsyncClient) -> None:
         ("POST", JOBS, "reader", 403, "forbidden"),
     ],
 )
-async def test_errors_have_this_apis_shape(
+async def test_errors_have_shape_of_this_api(
     http: httpx.AsyncClient, method: str, path: str, key: str, status: int, code: str
 ) -> None:
     body = {"parameters": BODY} if path == JOBS else None
@@ -181,14 +183,14 @@ async def test_errors_have_this_apis_shape(
     assert error["suggestion"]
 
 
-async def test_an_error_has_its_fix_as_the_suggestion(http: httpx.AsyncClient) -> None:
+async def test_error_suggests_fix(http: httpx.AsyncClient) -> None:
     answer = await http.post(JOBS, json={"parameters": {**BODY, "augment_copy": 1}})
     (error,) = answer.json()["errors"]
     assert error["message"] == "parameters.augment_copy is not a field of this request."
     assert error["suggestion"].startswith("Did you mean")
 
 
-async def test_a_limit_has_its_fix_as_the_suggestion(http: httpx.AsyncClient) -> None:
+async def test_limit_error_suggests_fix(http: httpx.AsyncClient) -> None:
     answer = await http.post(JOBS, json={"name": "x" * 70_000, "parameters": BODY})
     (error,) = answer.json()["errors"]
     assert error["message"] == "The body is larger than 64 KiB, more than any job needs."
@@ -203,7 +205,7 @@ async def test_a_limit_has_its_fix_as_the_suggestion(http: httpx.AsyncClient) ->
         'admission webhook "images.example.com" denied the request: image not allowed',
     ],
 )
-async def test_a_refusal_of_kubernetes_is_quoted_whole(http: httpx.AsyncClient, kube: FakeKube, refusal: str) -> None:
+async def test_rejection_by_api_server_is_quoted_in_full(http: httpx.AsyncClient, kube: FakeKube, refusal: str) -> None:
     kube.error = KubeError(403, "Forbidden", refusal)
     answer = await http.post(JOBS, json={"parameters": BODY})
     assert answer.status_code == 403
@@ -212,7 +214,7 @@ async def test_a_refusal_of_kubernetes_is_quoted_whole(http: httpx.AsyncClient, 
     assert error["suggestion"] == "Use a key that has this right, or ask the administrator."
 
 
-async def test_a_job_is_created_from_parameters(http: httpx.AsyncClient, kube: FakeKube) -> None:
+async def test_job_is_created_from_parameters(http: httpx.AsyncClient, kube: FakeKube) -> None:
     body = {"name": "tep", "pipeline_type": "batch", "pipeline_key": "augmentation-deterministic"}
     answer = await http.post(JOBS, json={**body, "parameters": {**BODY, "augment_copies": 2}})
     assert answer.status_code == 201, answer.text
@@ -225,7 +227,7 @@ async def test_a_job_is_created_from_parameters(http: httpx.AsyncClient, kube: F
     assert {**read, "input_progress": None} == shown
 
 
-async def test_an_idempotency_key_holds_here_too(http: httpx.AsyncClient, kube: FakeKube) -> None:
+async def test_idempotency_key_is_respected(http: httpx.AsyncClient, kube: FakeKube) -> None:
     headers = {"idempotency-key": "once"}
     answers = [await http.post(JOBS, json={"parameters": BODY}, headers=headers) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [201, 200]
@@ -243,7 +245,7 @@ async def test_an_idempotency_key_holds_here_too(http: httpx.AsyncClient, kube: 
         {"parameters": BODY, "priority": 3},
     ],
 )
-async def test_what_cannot_be_made_is_422(http: httpx.AsyncClient, kube: FakeKube, body: dict[str, Any]) -> None:
+async def test_unsupported_parameters_are_422(http: httpx.AsyncClient, kube: FakeKube, body: dict[str, Any]) -> None:
     answer = await http.post(JOBS, json=body)
     assert answer.status_code == 422
     assert {error["code"] for error in answer.json()["errors"]} == {"validation_error"}
@@ -262,7 +264,7 @@ async def test_what_cannot_be_made_is_422(http: httpx.AsyncClient, kube: FakeKub
         ("cancelled", 409, 200, 204),
     ],
 )
-async def test_what_may_be_done_in_which_state(
+async def test_allowed_actions_depend_on_state(
     http: httpx.AsyncClient, view: ClusterView, state: str, cancel: int, retry: int, delete: int
 ) -> None:
     bring(view, state)
@@ -299,7 +301,7 @@ def shards(*tallies: tuple[int, int] | None) -> list[dict[str, Any]]:
         (((2, 2), (2, 2), (2, 1)), "#####>"),
     ],
 )
-async def test_the_inputs_are_episodes_with_how_far_they_are(
+async def test_inputs_are_episodes_with_progress(
     http: httpx.AsyncClient, view: ClusterView, told: tuple[tuple[int, int] | None, ...], states: str
 ) -> None:
     status = {
@@ -336,7 +338,7 @@ async def test_events_and_outputs_are_lists(http: httpx.AsyncClient, view: Clust
     assert (await http.get(f"{JOB}/outputs")).json() == {"outputs": [], "total": 0}
 
 
-async def test_the_queue_is_listed_by_position(http: httpx.AsyncClient, view: ClusterView) -> None:
+async def test_queue_is_listed_by_position(http: httpx.AsyncClient, view: ClusterView) -> None:
     for number, position in ((1, 1), (2, 0)):
         status = {"state": "queued", "queue": {"position": position, "depth": 5}}
         put(view, job_object(f"00000000-0000-4000-8000-{number:012}", 300, name=f"j{number}", status=status))
@@ -345,7 +347,7 @@ async def test_the_queue_is_listed_by_position(http: httpx.AsyncClient, view: Cl
     assert body["depth"] == 5
 
 
-async def test_the_list_can_be_searched_and_paged(http: httpx.AsyncClient, view: ClusterView) -> None:
+async def test_list_is_searchable_and_paged(http: httpx.AsyncClient, view: ClusterView) -> None:
     put(view, job_object("00000000-0000-4000-8000-000000000001", 300, spec={"displayName": "Kitchen"}))
     assert (await http.get(JOBS, params={"q": "KITCH"})).json()["total"] == 1
     page = (await http.get(JOBS, params={"offset": 1, "limit": 1})).json()
@@ -353,7 +355,7 @@ async def test_the_list_can_be_searched_and_paged(http: httpx.AsyncClient, view:
     assert (await http.get(JOBS, params={"pipeline_type": "training"})).json()["total"] == 0
 
 
-async def test_a_plain_uuid_is_taken_too(http: httpx.AsyncClient, view: ClusterView) -> None:
+async def test_plain_uuid_is_accepted(http: httpx.AsyncClient, view: ClusterView) -> None:
     set_state(view, "running")
     assert (await http.get(f"{JOBS}/{JOB_ID.upper()}")).json()["id"] == SHORT_ID
     assert (await http.get(PATH)).status_code == 200

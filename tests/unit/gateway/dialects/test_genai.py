@@ -44,7 +44,7 @@ EXAMPLE = {
 
 
 @pytest.mark.parametrize("state", ALL_STATES)
-async def test_every_field_is_as_the_document_promises(http: httpx.AsyncClient, view: ClusterView, state: str) -> None:
+async def test_every_field_is_as_documented(http: httpx.AsyncClient, view: ClusterView, state: str) -> None:
     bring(view, state)
     answer = await http.get(PATH, headers={"accept": "application/json"})
     assert answer.status_code == 200
@@ -70,18 +70,20 @@ async def test_every_field_is_as_the_document_promises(http: httpx.AsyncClient, 
         ("cancelled", "ABORTED"),
     ],
 )
-async def test_a_state_in_this_apis_words(http: httpx.AsyncClient, view: ClusterView, state: str, status: str) -> None:
+async def test_state_uses_terms_of_this_api(
+    http: httpx.AsyncClient, view: ClusterView, state: str, status: str
+) -> None:
     bring(view, state)
     body = (await http.get(PATH)).json()
     assert (body["status"], body["code"]) == (status, int(status == "ERROR"))
 
 
-async def test_the_message_of_a_failed_job_is_its_error(http: httpx.AsyncClient, view: ClusterView) -> None:
+async def test_message_of_failed_job_is_its_error(http: httpx.AsyncClient, view: ClusterView) -> None:
     bring(view, "failed")
     assert (await http.get(PATH)).json()["message"] == "lerobot/pusht is not on the hub: check dataset_id"
 
 
-async def test_a_job_removed_by_its_time_to_live_is_expired(http: httpx.AsyncClient, view: ClusterView) -> None:
+async def test_job_removed_after_ttl_is_expired(http: httpx.AsyncClient, view: ClusterView) -> None:
     remove_by_ttl(view)
     body = (await http.get(PATH)).json()
     conforms(body, FIELDS)
@@ -90,7 +92,7 @@ async def test_a_job_removed_by_its_time_to_live_is_expired(http: httpx.AsyncCli
     assert (await http.get(f"/v1/augmentation/{JOB_ID}")).status_code == 404
 
 
-async def test_a_job_that_somebody_deleted_is_not_there(http: httpx.AsyncClient, view: ClusterView) -> None:
+async def test_deleted_job_is_404(http: httpx.AsyncClient, view: ClusterView) -> None:
     bring(view, "completed with all", ttlSecondsAfterFinished=10**9)
     jobs = view.jobs_in("robots")
     assert jobs is not None
@@ -101,12 +103,12 @@ async def test_a_job_that_somebody_deleted_is_not_there(http: httpx.AsyncClient,
 @pytest.mark.parametrize(
     "path", [PATH, PATH.upper().replace("/API/V2/GENAI/STATUS", "/api/v2/genai/status"), PATH.rstrip("/")]
 )
-async def test_the_id_in_any_case_and_the_path_with_or_without_its_end(http: httpx.AsyncClient, path: str) -> None:
+async def test_id_in_any_case_and_optional_trailing_slash_are_accepted(http: httpx.AsyncClient, path: str) -> None:
     for each in (path, path.replace("/genai/", "/")):
         assert (await http.get(each)).json()["statusId"] == JOB_ID
 
 
-async def test_a_malformed_id_is_422_in_the_documents_shape(http: httpx.AsyncClient) -> None:
+async def test_malformed_id_is_422_in_documented_shape(http: httpx.AsyncClient) -> None:
     for path in ("/api/v2/genai/status/42/", "/api/v2/status/42/"):
         answer = await http.get(path)
         assert answer.status_code == 422
@@ -116,13 +118,13 @@ async def test_a_malformed_id_is_422_in_the_documents_shape(http: httpx.AsyncCli
 
 
 @pytest.mark.parametrize(("key", "status"), [("other-project", 404), ("other-namespace", 404), ("wrong", 401)])
-async def test_who_sees_nothing(http: httpx.AsyncClient, key: str, status: int) -> None:
+async def test_job_is_hidden_from_unauthorized_keys(http: httpx.AsyncClient, key: str, status: int) -> None:
     answer = await http.get(PATH, headers={"x-api-key": key})
     assert answer.status_code == status
     assert isinstance(answer.json()["detail"], str)
 
 
-async def test_the_list_goes_by_offset_and_links_its_pages(http: httpx.AsyncClient, view: ClusterView) -> None:
+async def test_list_is_paged_by_offset_with_links(http: httpx.AsyncClient, view: ClusterView) -> None:
     for number in range(4):
         raw = job_object(f"00000000-0000-4000-8000-{number:012}", 300 + number, name=f"j{number}")
         raw["metadata"]["creationTimestamp"] = f"2026-11-20T09:0{number}:00Z"
@@ -142,7 +144,7 @@ async def test_the_list_goes_by_offset_and_links_its_pages(http: httpx.AsyncClie
 
 
 @pytest.mark.parametrize("state", ["running", "completed"])
-async def test_delete_removes_a_job_in_any_state(
+async def test_delete_removes_job_in_any_state(
     http: httpx.AsyncClient, view: ClusterView, kube: FakeKube, state: str
 ) -> None:
     put(view, job_object(version=300, status={"state": state}))

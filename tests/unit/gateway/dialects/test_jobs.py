@@ -78,7 +78,7 @@ EXAMPLE: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("state", ALL_STATES)
-async def test_every_field_is_as_the_document_promises(http: httpx.AsyncClient, view: ClusterView, state: str) -> None:
+async def test_every_field_is_as_documented(http: httpx.AsyncClient, view: ClusterView, state: str) -> None:
     bring(view, state)
     answer = await http.get(PATH)
     assert answer.status_code == 200
@@ -111,7 +111,9 @@ async def test_every_field_is_as_the_document_promises(http: httpx.AsyncClient, 
         ("cancelled", "canceled"),
     ],
 )
-async def test_a_state_in_this_apis_words(http: httpx.AsyncClient, view: ClusterView, state: str, status: str) -> None:
+async def test_state_uses_terms_of_this_api(
+    http: httpx.AsyncClient, view: ClusterView, state: str, status: str
+) -> None:
     bring(view, state)
     body = (await http.get(PATH)).json()
     assert body["status"] == status
@@ -131,7 +133,7 @@ async def test_a_state_in_this_apis_words(http: httpx.AsyncClient, view: Cluster
         ("cancelled with time", None, AT[6]),
     ],
 )
-async def test_times_of_the_start_and_the_end(
+async def test_start_and_end_times_are_shown(
     http: httpx.AsyncClient, view: ClusterView, state: str, started: str | None, finished: str | None
 ) -> None:
     bring(view, state)
@@ -140,7 +142,7 @@ async def test_times_of_the_start_and_the_end(
 
 
 @pytest.mark.parametrize(("state", "credits_consumed"), [("running", None), ("completed", 1.25), ("failed", 1.25)])
-async def test_what_was_used_is_told_when_it_is_final(
+async def test_usage_is_reported_once_final(
     http: httpx.AsyncClient, view: ClusterView, state: str, credits_consumed: float | None
 ) -> None:
     put(view, job_object(version=300, status={"state": state, "usage": {"acceleratorSeconds": 60, "price": 1.25}}))
@@ -149,7 +151,7 @@ async def test_what_was_used_is_told_when_it_is_final(
     assert (await http.get(PATH)).json()["credits_consumed"] is None
 
 
-async def test_output_is_the_result_once_there_is_one(http: httpx.AsyncClient, view: ClusterView) -> None:
+async def test_output_is_shown_once_published(http: httpx.AsyncClient, view: ClusterView) -> None:
     bring(view, "augmenting")
     assert (await http.get(PATH)).json()["output"] == {}
     put(view, job_object(version=400, status=ALL_STATES["completed with all"]))
@@ -161,9 +163,7 @@ async def test_output_is_the_result_once_there_is_one(http: httpx.AsyncClient, v
     }
 
 
-async def test_the_dataset_has_the_same_id_in_every_job_and_another_on_another_hub(
-    http: httpx.AsyncClient, view: ClusterView
-) -> None:
+async def test_dataset_id_is_stable_across_jobs_and_differs_per_hub(http: httpx.AsyncClient, view: ClusterView) -> None:
     async def dataset() -> dict[str, Any]:
         found: dict[str, Any] = (await http.get(PATH)).json()["resources"]["dataset"]
         return found
@@ -187,14 +187,14 @@ async def test_the_dataset_has_the_same_id_in_every_job_and_another_on_another_h
     assert (await dataset())["id"] not in (before["id"], None)
 
 
-async def test_a_dataset_on_a_volume_has_an_id_too(http: httpx.AsyncClient, view: ClusterView) -> None:
+async def test_dataset_on_volume_has_id(http: httpx.AsyncClient, view: ClusterView) -> None:
     put(view, job_object(version=300, spec={"source": {"volume": {"claimName": "data", "path": "a/b"}}}))
     body = (await http.get(PATH)).json()
     conforms(body, FIELDS)
     assert "dataset_id" not in body["input"]
 
 
-async def test_who_made_it(http: httpx.AsyncClient, view: ClusterView) -> None:
+async def test_creator_is_shown(http: httpx.AsyncClient, view: ClusterView) -> None:
     assert (await http.get(PATH)).json()["created_by"] == {
         "principal_type": None,
         "user_id": None,
@@ -208,7 +208,7 @@ async def test_who_made_it(http: httpx.AsyncClient, view: ClusterView) -> None:
     }
 
 
-async def test_the_input_is_the_request(http: httpx.AsyncClient) -> None:
+async def test_input_is_request(http: httpx.AsyncClient) -> None:
     request = {
         **BODY,
         "name": "All of it",
@@ -230,7 +230,7 @@ async def test_the_input_is_the_request(http: httpx.AsyncClient) -> None:
     assert shown["project_id"] == PROJECT_ID
 
 
-async def test_cancel_answers_with_the_job(http: httpx.AsyncClient, view: ClusterView, kube: FakeKube) -> None:
+async def test_cancel_returns_job(http: httpx.AsyncClient, view: ClusterView, kube: FakeKube) -> None:
     answer = await http.post(f"{PATH}/cancel")
     assert answer.status_code == 200
     conforms(answer.json(), FIELDS)
@@ -249,7 +249,7 @@ async def test_cancel_answers_with_the_job(http: httpx.AsyncClient, view: Cluste
         (PATH, "wrong", 401),
     ],
 )
-async def test_ids_and_keys(http: httpx.AsyncClient, path: str, key: str, status: int) -> None:
+async def test_job_id_is_checked_and_key_is_required(http: httpx.AsyncClient, path: str, key: str, status: int) -> None:
     answer = await http.get(path, headers={"x-api-key": key})
     assert answer.status_code == status
     assert "detail" in answer.json() or status == 200

@@ -59,13 +59,13 @@ async def fifth(gateway: Gateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     return httpx.AsyncClient(transport=transport, base_url="http://test", headers={"x-api-key": "full"})
 
 
-async def test_its_status_is_answered_and_counted(fifth: httpx.AsyncClient, gateway: Gateway) -> None:
+async def test_new_dialect_serves_status_and_is_counted(fifth: httpx.AsyncClient, gateway: Gateway) -> None:
     assert (await fifth.get(f"/fifth/runs/{JOB_ID.upper()}")).json() == {"run": JOB_ID, "state": "running"}
     counted = {"dialect": "fifth", "route": "/fifth/runs/{run}", "method": "GET", "status": "200"}
     assert answered(samples(gateway), **counted) == 1
 
 
-async def test_its_routes_create_jobs(fifth: httpx.AsyncClient, gateway: Gateway) -> None:
+async def test_new_dialect_creates_jobs(fifth: httpx.AsyncClient, gateway: Gateway) -> None:
     created = await fifth.post("/fifth/runs", json=BODY)
     assert created.status_code == 201
     assert (await fifth.get(f"/fifth/runs/{created.json()['run']}")).json()["state"] == "queued"
@@ -82,12 +82,12 @@ async def test_its_routes_create_jobs(fifth: httpx.AsyncClient, gateway: Gateway
         ("/fifth/nowhere", "full", 404),
     ],
 )
-async def test_its_errors_have_its_own_shape(fifth: httpx.AsyncClient, path: str, key: str, status: int) -> None:
+async def test_new_dialect_has_its_own_error_shape(fifth: httpx.AsyncClient, path: str, key: str, status: int) -> None:
     answer = await fifth.get(path, headers={"x-api-key": key})
     assert (answer.status_code, answer.text) == (status, f"no: {status}")
 
 
-async def test_it_is_in_the_openapi_document(fifth: httpx.AsyncClient) -> None:
+async def test_new_dialect_is_in_openapi_document(fifth: httpx.AsyncClient) -> None:
     paths = (await fifth.get("/openapi.json")).json()["paths"]
     status = paths["/fifth/runs/{run}"]["get"]
     assert status["tags"] == ["fifth"]
@@ -98,5 +98,5 @@ async def test_it_is_in_the_openapi_document(fifth: httpx.AsyncClient) -> None:
     assert paths["/fifth/runs"]["post"]["security"]
 
 
-async def test_the_others_are_there_as_before(fifth: httpx.AsyncClient) -> None:
+async def test_other_dialects_are_unchanged(fifth: httpx.AsyncClient) -> None:
     assert (await fifth.get(f"/jobs/{JOB_ID}")).json()["status"] == "running"
