@@ -46,7 +46,7 @@ class Work:
 
     @cached_property
     def extends_source(self) -> bool:
-        """Whether the result is committed on top of the source, whose files then need not be brought over."""
+        """Whether the result is committed on top of the source, whose files then need not be carried over."""
         return self.output.extends(self.source)
 
     @cached_property

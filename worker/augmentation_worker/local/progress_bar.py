@@ -17,17 +17,17 @@ def progress_bar(read: Callable[[], AugmentationJob], *, quiet: bool) -> Iterato
 
     Where stderr is no terminal its events are shown, and no bar.
     """
-    told: set[tuple[str, str]] = set()
+    shown: set[tuple[str, str]] = set()
     with tqdm(unit=" frames", disable=quiet or not sys.stderr.isatty(), dynamic_ncols=True, leave=False) as bar:
 
         def tick() -> None:
             job = read()
             for phase in (PhaseName.RESOLVE, PhaseName.AUGMENT, PhaseName.PUBLISH):
                 for event in job.status.phase(phase).events:
-                    if (phase, event.id) not in told and not quiet and event.status != "failed":
-                        told.add((phase, event.id))  # a failure is said at the end, once
-                        said = f"{phase}: {event.message}" + (f" ({event.error})" if event.error else "")
-                        bar.write(said, file=sys.stderr)
+                    if (phase, event.id) not in shown and not quiet and event.status != "failed":
+                        shown.add((phase, event.id))  # a failure is printed at the end, once
+                        line = f"{phase}: {event.message}" + (f" ({event.error})" if event.error else "")
+                        bar.write(line, file=sys.stderr)
             done = sum(shard.frames.done for shard in job.status.shards if shard.frames)
             source = job.status.source
             if source is not None and source.selected_frames and source.copies:

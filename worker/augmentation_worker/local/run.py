@@ -1,6 +1,6 @@
 """Running a whole job on this machine, from a folder to a folder.
 
-Every phase, and every shard, is a process of `augmentation-worker` as in a pod; a hidden folder beside the result
+Every phase, and every shard, is a process of `augmentation-worker` as in a pod; a hidden folder next to the result
 takes the place of the cluster. The job's id follows from what is asked for, so the same command goes on where one that
 was stopped has left off.
 """
@@ -105,7 +105,7 @@ def prepared(
 
 
 def _make_own(folder: Path) -> None:
-    """Make the folder of a run, or find it again. Others may be able to write beside it: theirs is not used."""
+    """Make the folder of a run, or find it again. A folder of somebody else at its place is not used."""
     with HeldFolder.at(folder.parent, create=True) as parent:
         try:
             with parent.within([folder.name], create=True) as made:
@@ -125,7 +125,7 @@ def execute(run: LocalRun, *, quiet: bool = False) -> None:
     """Run all phases, with a progress bar on stderr unless `quiet`.
 
     Raises:
-        WorkerFailure: of the phase that failed; what is done stays, and the same job goes on from there.
+        WorkerFailure: of the phase that failed; what is done stays, and the same job resumes from there.
         KeyboardInterrupt: the processes are stopped.
     """
     with progress_bar(run.job, quiet=quiet) as tick:

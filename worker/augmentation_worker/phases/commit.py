@@ -1,4 +1,4 @@
-"""The one commit of a job: announced, made, and looked for where only its answer was lost."""
+"""The one commit of a job: announced, made, and found again where only its answer was lost."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How far one shard is, as its entry in the status."""
+"""Progress of one shard, as its entry in the status."""
 
 import time
 from collections.abc import Callable
@@ -15,12 +15,12 @@ RATE_WINDOW_SECONDS = 30.0
 
 @dataclass
 class ShardProgress:
-    """Counts what a shard has done and tells the reporter.
+    """Counts what a shard has done, and reports it.
 
     Frames are counted as they stand in the result: one for all cameras together.
 
     Args:
-        reporter: told of every change; it decides when to write.
+        reporter: takes every change, and decides when to write.
         index, node, attempt: for the entry.
         episodes, frames: what there is to do.
         cameras: augmented cameras, by which the frames of videos are divided.
@@ -38,41 +38,40 @@ class ShardProgress:
     episodes_done: int = 0
     bytes_done: int = 0
     _video_frames: int = 0
-    _settled_video_frames: int = 0
+    _recorded_video_frames: int = 0
     _samples: list[tuple[float, int]] = field(default_factory=list)
 
     def skip(self, episodes: int, frames: int, size: int) -> None:
-        """What an earlier try has recorded."""
+        """Count what an earlier attempt has recorded."""
         self.episodes_done += episodes
         self.bytes_done += size
         self._video_frames += frames * self.cameras
-        self._settled_video_frames = self._video_frames
-        self.tell()
+        self._recorded_video_frames = self._video_frames
+        self._report()
 
     def on_frames(self, video_frames: int) -> None:
-        """Some more frames of one camera are encoded."""
+        """Count more frames of one camera that are encoded."""
         self._video_frames += video_frames
         now = self.now()
         self._samples.append((now, self._video_frames))
         while now - self._samples[0][0] > RATE_WINDOW_SECONDS and len(self._samples) > 2:
             self._samples.pop(0)
-        self.tell()
+        self._report()
 
     def finish_unit(self, unit: Unit, size: int) -> None:
-        """A unit is recorded, with files of `size` bytes."""
+        """Count a unit that is recorded, with files of `size` bytes."""
         self.episodes_done += unit.episodes
         self.bytes_done += size
-        self._settled_video_frames += unit.frames * self.cameras
-        self._video_frames = self._settled_video_frames
-        self.tell()
+        self._recorded_video_frames += unit.frames * self.cameras
+        self._video_frames = self._recorded_video_frames
+        self._report()
 
     def end(self, state: ShardState) -> None:
-        """The shard is over, one way or the other."""
+        """Report how the shard ended."""
         self.state = state
-        self.tell()
+        self._report()
 
-    def tell(self) -> None:
-        """Put the entry together."""
+    def _report(self) -> None:
         self.reporter.set_shard(
             Shard(
                 index=self.index,

@@ -1,4 +1,4 @@
-"""What every phase works with: its place in the job, the job itself, its storage, and where to report."""
+"""A session: what every phase works with, from the job itself to where it reports."""
 
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ class Session:
         job: as it was when the pod started.
         storage: the job's source and output.
         manifests: of the job's shards.
-        reporter: takes what is to be said in the status.
+        reporter: takes events and results for the status.
     """
 
     settings: Settings

@@ -35,7 +35,7 @@ from augmentation_worker.storage.disk import is_disk_full, scratch_full
 from augmentation_worker.storage.port import SourceDataset
 
 _SAID_ELSEWHERE = frozenset({"dataset_infos.json", ".huggingface.yaml"})
-"""Files that older versions of `datasets` read beside the card. It is shown the card alone."""
+"""Files that older versions of `datasets` read besides the card. It is shown the card alone."""
 LOOKED_AT = 16
 """Pictures of a column that are looked at to know whether it has colours."""
 _MOST_LISTED = 20

@@ -1,4 +1,4 @@
-"""Is the result sound? Asked of the `datasets` library, before anybody can see it."""
+"""Checks of an image dataset's result: its records against the plan, and whether the `datasets` library opens it."""
 
 import os
 import shutil

@@ -82,7 +82,7 @@ class PlannedShard:
     Attributes:
         index: number of the shard.
         blocks: consecutive blocks.
-        carried: paths of the source's files that it brings over into the result.
+        carried: paths of the source's files that it carries over into the result.
     """
 
     index: int

@@ -42,8 +42,8 @@ def make_plan(
         spec: what the job asks for.
         shard_count: 1 or more.
         taken: paths of all files of the source: what is new gets a folder of its own.
-        carry_originals: whether the result is another dataset than the source, so that its files have to be brought
-            into it.
+        carry_originals: whether the result is another dataset than the source, so that its files have to be carried
+            over.
     """
     augmentation = spec.augmentation
     in_place = spec.output.mode is OutputMode.IN_PLACE
@@ -177,11 +177,11 @@ def _shards(
             key=lambda each: each[1].file.path,
         )
     }
-    brought: list[list[DatasetPath]] = [[] for _ in shares]
+    carried_by_shard: list[list[DatasetPath]] = [[] for _ in shares]
     for number, path in enumerate(carried):
-        brought[shard_of.get(path, number % shard_count)].append(path)
+        carried_by_shard[shard_of.get(path, number % shard_count)].append(path)
     return tuple(
-        PlannedShard(index, tuple(blocks[share.start : share.stop]), tuple(brought[index]))
+        PlannedShard(index, tuple(blocks[share.start : share.stop]), tuple(carried_by_shard[index]))
         for index, share in enumerate(shares)
     )
 

@@ -178,7 +178,7 @@ def augmented_rows(rows: pa.Table, copy: PlannedCopy, first_frame: int = 0) -> p
 
 
 def write_shard_rows(shard: PlannedShard, source: SourceRows, target: Path) -> int:
-    """Write the data file of a shard: one row group an episode, snappy, the source's schema with its metadata.
+    """Write the data file of a shard: one row group per episode, snappy, the source's schema with its metadata.
 
     The same input gives the same bytes with the same pyarrow, so a file can be checked by writing it again.
 

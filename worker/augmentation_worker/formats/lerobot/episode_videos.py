@@ -1,4 +1,4 @@
-"""The videos of a shard's augmented episodes: made, looked into, and stored, one episode at a time."""
+"""The videos of a shard's augmented episodes: made, checked, and stored, one episode at a time."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -77,7 +77,7 @@ class EpisodeVideos:
             )
         except VideoInvalid as error:
             raise self.unusable(episode, camera, error) from error
-        drawn = [dict(pipeline.parameters) for pipeline in pipelines]
+        sampled = [dict(pipeline.parameters) for pipeline in pipelines]
         each = len(pipelines) // len(paths)
         records = []
         for place, (path, local, video) in enumerate(zip(paths, locals_, made, strict=True)):
@@ -88,7 +88,7 @@ class EpisodeVideos:
                     FailureReason.INTEGRITY_CHECK_FAILED, f"{path} changed between being encoded and being uploaded"
                 )
             local.unlink()
-            copies = zip(video.copies, drawn[place * each : (place + 1) * each], strict=True)
+            copies = zip(video.copies, sampled[place * each : (place + 1) * each], strict=True)
             made_copies = tuple(self._copy_record(camera, copy, parameters) for copy, parameters in copies)
             records.append(VideoRecord(path=path, sha256=video.sha256, size=video.size, copies=made_copies))
         return tuple(records)

@@ -96,7 +96,7 @@ def columns_of(cameras: Sequence[str]) -> list[str]:
 
 
 def _columns(table: pa.Table, cameras: Sequence[str], info: DatasetInfo, dataset: str) -> Mapping[str, list[object]]:
-    place = info.format.episodes_place
+    place = info.version.episodes_place
     names = columns_of(cameras)
     missing = [name for name in names if name not in table.column_names]
     if missing:
@@ -136,7 +136,7 @@ def _episode(columns: Mapping[str, list[object]], row: int, cameras: Sequence[st
 
 
 def _check_numbering(episodes: Sequence[Episode], info: DatasetInfo, dataset: str) -> None:
-    place = info.format.episodes_place
+    place = info.version.episodes_place
     if not episodes:
         raise invalid(dataset, "it has no episodes")
     if len(episodes) != info.total_episodes:

@@ -7,7 +7,7 @@ from typing_extensions import override
 
 from augmentation_api import AugmentationJobSpec
 from augmentation_worker.dataset_path import DatasetPath
-from augmentation_worker.formats.lerobot.format_version import FORMATS
+from augmentation_worker.formats.lerobot.format_version import VERSIONS
 from augmentation_worker.formats.lerobot.info import INFO_PATH
 from augmentation_worker.formats.lerobot.layout import check_order_of_data_files
 from augmentation_worker.formats.lerobot.metadata import load_metadata
@@ -26,7 +26,7 @@ class LeRobot(Format):
     name = "LeRobot dataset"
     marker = f"has {INFO_PATH}"
     metadata = ("meta/",)
-    version_tags = tuple(FORMATS)
+    version_tags = tuple(VERSIONS)
 
     @override
     def claims(self, paths: Collection[DatasetPath]) -> bool:

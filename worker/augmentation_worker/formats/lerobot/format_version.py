@@ -23,7 +23,7 @@ class FileNumber(NamedTuple):
 
 
 @dataclass(frozen=True)
-class LeRobotFormat:
+class FormatVersion:
     """One version of the format.
 
     Attributes:
@@ -56,11 +56,11 @@ class LeRobotFormat:
         return {self.chunk_field: number.chunk, self.file_field: number.file}
 
 
-V30 = LeRobotFormat("v3.0", "chunk_index", "file_index", False, "meta/episodes", DatasetPath("meta/tasks.parquet"))
-V21 = LeRobotFormat(
+V30 = FormatVersion("v3.0", "chunk_index", "file_index", False, "meta/episodes", DatasetPath("meta/tasks.parquet"))
+V21 = FormatVersion(
     "v2.1", "episode_chunk", "episode_index", True, "meta/episodes.jsonl", DatasetPath("meta/tasks.jsonl")
 )
-FORMATS: Mapping[str, LeRobotFormat] = {known.version: known for known in (V30, V21)}
+VERSIONS: Mapping[str, FormatVersion] = {known.version: known for known in (V30, V21)}
 """By version, the newest first: the order in which tags are looked for."""
 
 

@@ -19,7 +19,7 @@ from augmentation_worker.bounded.unreadable import Unreadable
 from augmentation_worker.dataset_path import DatasetPath, PathRefused
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats import limits
-from augmentation_worker.formats.lerobot.format_version import FORMATS, FileNumber, LeRobotFormat
+from augmentation_worker.formats.lerobot.format_version import VERSIONS, FileNumber, FormatVersion
 from augmentation_worker.media.video.codecs import LARGEST_SIDE
 
 INFO_PATH = DatasetPath("meta/info.json")
@@ -93,9 +93,9 @@ class DatasetInfo(BaseModel):
     source_json: str = Field("", exclude=True)
 
     @property
-    def format(self) -> LeRobotFormat:
+    def version(self) -> FormatVersion:
         """The version of LeRobot's format."""
-        return FORMATS[self.codebase_version]
+        return VERSIONS[self.codebase_version]
 
     @property
     def frame_rate(self) -> Fraction:
@@ -119,11 +119,11 @@ class DatasetInfo(BaseModel):
 
     def data_file(self, number: FileNumber) -> DatasetPath:
         """Path of a data file. Raises WorkerFailure: SOURCE_INVALID."""
-        return _path_by("data_path", self.data_path.format(**self.format.path_fields(number)))
+        return _path_by("data_path", self.data_path.format(**self.version.path_fields(number)))
 
     def video_file(self, camera: str, number: FileNumber) -> DatasetPath:
         """Path of a video file. Raises WorkerFailure: SOURCE_INVALID."""
-        path = (self.video_path or "").format(video_key=camera, **self.format.path_fields(number))
+        path = (self.video_path or "").format(video_key=camera, **self.version.path_fields(number))
         return _path_by("video_path", path)
 
     def grown(self, episodes: int, frames: int, video_facts: Mapping[str, Mapping[str, object]]) -> bytes:
@@ -135,7 +135,7 @@ class DatasetInfo(BaseModel):
         """
         document: dict[str, Any] = json.loads(self.source_json)
         document |= {"total_episodes": episodes, "total_frames": frames, "splits": {"train": f"0:{episodes}"}}
-        if self.format.has_file_per_episode:
+        if self.version.has_file_per_episode:
             document["total_videos"] = episodes * len(self.video_cameras)
             document["total_chunks"] = ceil(episodes / self.chunks_size)
         for camera, facts in video_facts.items():
@@ -157,7 +157,7 @@ def read_info(content: bytes, dataset: str) -> DatasetInfo:
     version = document.get("codebase_version")
     if not isinstance(version, str):
         raise _invalid(dataset, "it has no codebase_version")
-    if version not in FORMATS:
+    if version not in VERSIONS:
         raise _other_version(dataset, version)
     try:
         info = DatasetInfo.model_validate({**document, "source_json": content.decode()})
@@ -169,7 +169,7 @@ def read_info(content: bytes, dataset: str) -> DatasetInfo:
 
 
 def _other_version(dataset: str, version: str) -> WorkerFailure:
-    supported = ", ".join(FORMATS)
+    supported = ", ".join(VERSIONS)
     fix = next(
         (
             f"convert it with `python -m lerobot.datasets.{converter} --repo-id=…` of lerobot 0.3.3 and push it"
@@ -186,8 +186,8 @@ def _other_version(dataset: str, version: str) -> WorkerFailure:
 
 
 def _check_templates(info: DatasetInfo, dataset: str) -> None:
-    wanted = {"data_path": info.format.data_fields, "video_path": info.format.video_fields}
-    example_fields = info.format.path_fields(FileNumber(0, 0))
+    wanted = {"data_path": info.version.data_fields, "video_path": info.version.video_fields}
+    example_fields = info.version.path_fields(FileNumber(0, 0))
     for field, names in wanted.items():
         template = getattr(info, field)
         if template is None:

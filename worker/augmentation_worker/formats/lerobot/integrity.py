@@ -1,4 +1,4 @@
-"""Is the result sound? Asked of its metadata as a whole, before anybody can see it."""
+"""Checks of a LeRobot result: its records against the plan, and its metadata as a whole."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -113,7 +113,7 @@ def check_result(
             f"{plan.total_frames}"
         )
     if episodes.schema != metadata.table.schema:
-        raise broken(f"the columns of {metadata.info.format.episodes_place} are not those of the source")
+        raise broken(f"the columns of {metadata.info.version.episodes_place} are not those of the source")
     _check_original_rows(metadata, plan, episodes)
     augmented = episodes.take(pa.array([copy.episode_index for each in plan.episodes for copy in each.copies]))
     for feature, names in statistics_columns(augmented).items():

@@ -24,7 +24,7 @@ def carried_metadata(
     These are the tasks, episodes files that do not change, whatever else is in meta/, and files at the top such as a
     license. Folders that LeRobot does not know stay behind.
     """
-    rewritten = plan.in_place or metadata.info.format.has_file_per_episode
+    rewritten = plan.in_place or metadata.info.version.has_file_per_episode
     written = _REWRITTEN_PATHS | set(metadata.episode_files if rewritten else ())
     return tuple(
         sorted(path for path in source_paths if (path.startswith("meta/") or "/" not in path) and path not in written)

@@ -116,7 +116,7 @@ def _video_cells(camera: str, number: FileNumber, version: VideoCopyRecord) -> d
 
 
 def _image_statistics(rows: pa.Table, camera: str, version: CopyRecord) -> dict[str, object]:
-    """Image statistics in the shape the source has them in: one value a channel, as [[v]] where it nests them."""
+    """Image statistics in the shape the source has them in: one value per channel, as [[v]] where it nests them."""
     cells: dict[str, object] = {}
     for statistic, values in version.statistics.items():
         name = column_name(camera, statistic)

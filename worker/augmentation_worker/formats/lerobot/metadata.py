@@ -96,9 +96,9 @@ def read_metadata(
         WorkerFailure: SOURCE_INVALID.
     """
     if not episode_files:
-        raise invalid(dataset, f"it has no {info.format.episodes_place}")
+        raise invalid(dataset, f"it has no {info.version.episodes_place}")
     check_statistics(stats_json, dataset)
-    if info.format.has_file_per_episode:
+    if info.version.has_file_per_episode:
         table = _lines(episode_files, open_file, info, dataset, whole=whole)
         rows = dict.fromkeys(sorted(episode_files), table.num_rows)
     else:
@@ -153,7 +153,7 @@ def _lines(
 
 def episode_files_of(paths: Collection[DatasetPath], info: DatasetInfo) -> list[DatasetPath]:
     """Those of a dataset's files that LeRobot reads as its episodes, in its order."""
-    if info.format.has_file_per_episode:
+    if info.version.has_file_per_episode:
         return sorted({EPISODES_PATH, STATISTICS_PATH} & set(paths))
     return sorted(path for path in paths if path.startswith(f"{EPISODES_FOLDER}/") and path.endswith(".parquet"))
 
@@ -167,7 +167,7 @@ def check_files(metadata: DatasetMetadata, paths: Collection[DatasetPath]) -> No
     present = frozenset(paths)
     wanted = [*metadata.data_paths, *metadata.video_paths]
     if metadata.info.total_tasks:
-        wanted.append(metadata.info.format.tasks_path)
+        wanted.append(metadata.info.version.tasks_path)
     missing = [path for path in wanted if path not in present]
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""

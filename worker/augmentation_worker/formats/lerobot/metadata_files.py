@@ -52,7 +52,7 @@ class MetadataFiles:
             WorkerFailure: INTEGRITY_CHECK_FAILED if they do not make a sound dataset.
         """
         metadata, plan = self.metadata, self.plan
-        in_lines = metadata.info.format.has_file_per_episode
+        in_lines = metadata.info.version.has_file_per_episode
         number = _ANY_NUMBER if in_lines else self._episodes_number()
         table = episodes_of_result(metadata, plan, records, number)
         info = metadata.info.grown(plan.total_episodes, plan.total_frames, self._changed_encodings(records))

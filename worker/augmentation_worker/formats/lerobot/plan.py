@@ -8,9 +8,9 @@ order, their copies: the copy `c` of the selected episode number `e` becomes epi
 one augmented version of each selected episode under the episode's own number and rows, and the other episodes as they
 are; only videos and what is said of them change.
 
-In LeRobot v3.0 the copies of an episode share files, one a camera, and a shard has one file of rows, or where rows hold
-pictures, each source episode has one. In v2.1 each copy has files of its own, under the numbers that its index gives
-them.
+In LeRobot v3.0 the copies of an episode share files, one per camera, and a shard has one file of rows, or where rows
+hold pictures, each source episode has one. In v2.1 each copy has files of its own, under the numbers that its index
+gives them.
 """
 
 from collections.abc import Mapping
@@ -71,7 +71,7 @@ class PlannedEpisode:
 
     @property
     def augmented_frames(self) -> int:
-        """Frames a camera, all copies together."""
+        """Frames per camera, all copies together."""
         return self.source.length * len(self.copies)
 
     def video_files(self, camera: str) -> tuple[FileNumber, ...]:
@@ -128,7 +128,7 @@ class PlannedShard:
 
     @property
     def augmented_frames(self) -> int:
-        """Frames a camera that this shard writes."""
+        """Frames per camera that this shard writes."""
         return sum(episode.augmented_frames for episode in self.episodes)
 
     @property

@@ -25,7 +25,7 @@ from augmentation_worker.formats.shares import balanced_shares
 from augmentation_worker.transforms.copies import transforms_of_copies
 
 LARGEST_SORTABLE_CHUNK = 1000
-"""Files a chunk of data may have at most: LeRobot sorts data files by path, and file-1000 sorts before file-999."""
+"""Most files per chunk of data: LeRobot sorts data files by path, and file-1000 sorts before file-999."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def make_plan(
         spec: what the job asks for.
         shard_count: 1 or more.
         carry_originals: whether the result is another dataset than the source, so that the original files have to be
-            brought into it.
+            carried over.
     """
     augmentation = spec.augmentation
     selected = _selected_episodes(metadata, augmentation)
@@ -126,7 +126,7 @@ def _rows_made(metadata: DatasetMetadata, cameras: Sequence[Camera], in_place: b
     if in_place:
         return RowsMade.NEVER if all(camera.is_video for camera in cameras) else RowsMade.WITH_EPISODE
     # Rows with pictures are large, and take as long to make as videos: nobody wants to make a shard's again.
-    large = metadata.info.format.has_file_per_episode or metadata.info.picture_cameras
+    large = metadata.info.version.has_file_per_episode or metadata.info.picture_cameras
     return RowsMade.WITH_EPISODE if large else RowsMade.WITH_SHARD
 
 
@@ -183,7 +183,7 @@ class _Files:
         numbers_in_order: Mapping[int, FileNumber],
     ) -> None:
         self._chunks_size = metadata.info.chunks_size
-        self._has_file_per_episode = metadata.info.format.has_file_per_episode
+        self._has_file_per_episode = metadata.info.version.has_file_per_episode
         self._rows_made = rows_made
         self._numbers_in_order = numbers_in_order
         self._data = _numbers_after(metadata.data_numbers, min(self._chunks_size, LARGEST_SORTABLE_CHUNK))

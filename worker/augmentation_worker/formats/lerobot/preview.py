@@ -16,7 +16,7 @@ from augmentation_worker.formats.lerobot.info import Camera
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata, load_metadata
 from augmentation_worker.formats.lerobot.plan import EpisodePlan, PlannedEpisode
 from augmentation_worker.formats.lerobot.planner import make_plan
-from augmentation_worker.formats.lerobot.supported import check_cameras
+from augmentation_worker.formats.lerobot.resolve import check_cameras
 from augmentation_worker.media.contact_sheet import (
     MOST_CAMERAS,
     MOST_COPIES,

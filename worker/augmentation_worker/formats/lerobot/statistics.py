@@ -1,4 +1,4 @@
-"""Statistics of the result: a row of stats/… columns an augmented episode, and meta/stats.json over all episodes.
+"""Statistics of the result: a row of stats/… columns per augmented episode, and meta/stats.json over all episodes.
 
 Aggregation follows LeRobot 0.6.1 (src/lerobot/datasets/compute_stats.py, aggregate_feature_stats): counts are added,
 min and max taken, mean and variance combined weighted by count, quantiles averaged weighted by count (an estimate:

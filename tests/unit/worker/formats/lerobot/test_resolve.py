@@ -4,15 +4,12 @@ import pytest
 
 from augmentation_api import AugmentationJobSpec, FailureReason
 from augmentation_worker.failure import WorkerFailure
-from augmentation_worker.formats.lerobot.supported import (
-    check_cameras,
-    check_encoding,
-    check_spec,
-)
+from augmentation_worker.formats.lerobot.resolve import check_cameras, check_encoding
 from augmentation_worker.media.video.codecs import CODECS, Codec, canonical_codec, codec_named
 from augmentation_worker.media.video.colors import ColorTags
 from augmentation_worker.media.video.encoding import VideoEncoding
 from augmentation_worker.media.video.properties import VideoProperties
+from augmentation_worker.phases.resolve import check_type
 from tests.unit.worker.formats.lerobot.samples import DEPTH, TOP, WRIST, info_document, info_of
 
 
@@ -45,7 +42,7 @@ def test_a_name_belongs_to_one_codec() -> None:
 
 
 def test_the_defaults_are_supported() -> None:
-    check_spec(spec())
+    check_type(spec())
     check_cameras(spec(), info_of())
     check_encoding(spec(), info_of())
 
@@ -58,7 +55,7 @@ def test_the_defaults_are_supported() -> None:
 )
 def test_what_is_not_supported_is_named_with_what_is(fields: dict[str, Any], words: list[str]) -> None:
     with pytest.raises(WorkerFailure) as caught:
-        check_spec(spec(**fields))
+        check_type(spec(**fields))
     assert caught.value.reason is FailureReason.SPEC_UNSUPPORTED
     assert all(word in caught.value.message for word in words)
 
