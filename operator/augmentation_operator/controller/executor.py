@@ -130,17 +130,23 @@ class Executor:
         return None
 
     async def _write_status(self, name: str, namespace: str, uid: str, status: Mapping[str, Any]) -> None:
-        answer = await self._api.apply(
+        answer = await self._apply_status(name, namespace, status)
+        if answer["metadata"]["uid"] != uid:
+            # The API server ignores a uid here. A new job of the same name must not inherit this one's status.
+            await self._apply_status(name, namespace, {})
+            raise KubeError(409, "Conflict", f"{namespace}/{name} was replaced by another job of the same name")
+        if uid in self._jobs:
+            self._observe(answer)
+
+    async def _apply_status(self, name: str, namespace: str, status: Mapping[str, Any]) -> dict[str, Any]:
+        return await self._api.apply(
             Resource.AUGMENTATION_JOBS,
             name,
-            # The uid makes sure that a new resource of the same name does not inherit this one's status.
-            {"apiVersion": API_VERSION, "kind": JOB_KIND, "metadata": {"name": name, "uid": uid}, "status": status},
+            {"apiVersion": API_VERSION, "kind": JOB_KIND, "metadata": {"name": name}, "status": status},
             field_manager=FIELD_MANAGER_OPERATOR,
             namespace=namespace,
             subresource="status",
         )
-        if uid in self._jobs:
-            self._observe(answer)
 
     async def _announce(self, event: Manifest, namespace: str) -> None:
         """Create an Event. It repeats for people what the status says: failure to create it never fails the job."""

@@ -256,6 +256,17 @@ async def test_replaced_resource_is_left_alone() -> None:
     assert situation.requests == [("get", NAME)]
 
 
+async def test_new_job_of_the_same_name_does_not_inherit_a_status() -> None:
+    cluster = SimulatedCluster()
+    situation = Situation(cluster)
+    situation.kube.remove(Resource.AUGMENTATION_JOBS, NAME, NAMESPACE)
+    replacement = SimulatedCluster(beside=cluster, uid="99999999-aaaa-4bbb-8ccc-ddddeeeeffff")
+    assert await situation.reconcile() is None
+    assert situation.requests[-3:] == [("status", "queued"), ("status", "None"), ("get", NAME)]
+    assert replacement.status.state is None
+    assert UID not in situation.operator.jobs
+
+
 async def test_rejected_resources_are_reported_in_the_status_and_retried() -> None:
     situation = Situation(SimulatedCluster())
     situation.refuse("Job", KubeError(422, "Invalid", "spec.template.spec.nodeSelector: Invalid value"))

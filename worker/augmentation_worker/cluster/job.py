@@ -59,11 +59,7 @@ class ClusterJob(JobResource):
                 FailureReason.SPEC_UNSUPPORTED,
                 f"{findings_of(error)[0]} (is the worker image older than the operator?)",
             ) from error
-        if job.metadata.uid != settings.job_uid:
-            raise WorkerFailure(
-                FailureReason.INTERNAL_ERROR,
-                f"the AugmentationJob {settings.job_name} is not the one that this pod was made for",
-            )
+        _check_uid(job.metadata.uid, settings)
         return job
 
     @override
@@ -84,12 +80,23 @@ class ClusterJob(JobResource):
             subresource="status",
         )
         try:
-            self._connection.run(request)
+            answer = self._connection.run(request)
         except KubeError as error:
-            if error.status == 409 and "UID" not in error.message:
+            if error.status == 409:
                 # Many shards write to one object: the server gives up on a write that others keep overtaking.
                 raise ApiServerUnavailable(str(error)) from error
             raise _refused(error, "write the status of", settings) from error
+        # The API server ignores the uid of a request here, and the chart's policy refuses what is meant for another job.
+        _check_uid(answer["metadata"]["uid"], settings)
+
+
+def _check_uid(uid: str, settings: Settings) -> None:
+    """Raise WorkerFailure if a resource is another job's that has the same name."""
+    if uid != settings.job_uid:
+        raise WorkerFailure(
+            FailureReason.INTERNAL_ERROR,
+            f"the AugmentationJob {settings.job_name} is not the one that this pod was made for",
+        )
 
 
 class LocalJob(JobResource):
