@@ -120,7 +120,7 @@ async def _patch_spec(gateway: Gateway, record: JobRecord, spec: Mapping[str, An
     except TimeoutError as error:
         raise of_kubernetes(KubeUnavailable("no answer in time")) from error
     except (KubeError, KubeUnavailable) as error:
-        if isinstance(error, KubeError) and error.status in (404, 409):
+        if isinstance(error, KubeError) and (error.status in (404, 409) or "metadata.uid" in error.message):
             raise no_such_job(record.uid) from error
         raise of_kubernetes(error) from error
     if (jobs := gateway.view.jobs_in(record.namespace)) is not None:

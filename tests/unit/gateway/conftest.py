@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,7 +18,8 @@ from augmentation_gateway.credentials.keys import digest_of
 from augmentation_gateway.credentials.keys_file import KeysFile
 from augmentation_gateway.gateway import Gateway, add_gauges
 from augmentation_gateway.limits.streams import Streams
-from augmentation_kube import KubeApi, KubeError, Resource
+from augmentation_kube import Resource
+from tests.kubernetes.in_memory import Call, InMemoryKube
 from tests.unit.gateway.job_objects import JOB_ID, PROJECT_ID, event, job_object, listing
 
 OTHER_PROJECT = "11111111-2222-4333-8444-555555555555"
@@ -33,63 +35,32 @@ KEYS: dict[str, dict[str, object]] = {
 PATH = f"/v1/augmentation/{JOB_ID}"
 
 
-class FakeKube:
-    """Keeps what is written; fails on demand."""
+@pytest.fixture
+def kube() -> InMemoryKube:
+    """The API server, with the one job that `view` has read."""
+    kube = InMemoryKube(lambda: datetime(2026, 11, 20, 10, tzinfo=UTC), first_version=400)
+    kube.put(Resource.AUGMENTATION_JOBS, job_object(status={"state": "running"}), "robots")
+    return kube
 
-    def __init__(self) -> None:
-        self.objects: dict[str, dict[str, Any]] = {}
-        self.writes: list[Mapping[str, Any]] = []
-        self.tried: list[Mapping[str, Any]] = []
-        self.error: Exception | None = None
 
-    async def create(
-        self,
-        resource: Resource,
-        body: Mapping[str, Any],
-        namespace: str | None = None,
-        *,
-        dry_run: bool = False,
-        **_: object,
-    ) -> dict[str, Any]:
-        (self.tried if dry_run else self.writes).append(body)
-        if self.error is not None:
-            raise self.error
-        if dry_run:
-            return dict(body)
-        name = body["metadata"]["name"]
-        if name in self.objects:
-            raise KubeError(409, "AlreadyExists", f"{name} exists")
-        number = len(self.objects) + 1
-        uid = f"00000000-0000-4000-8000-{number:012}"
-        metadata = {**body["metadata"], "uid": uid, "resourceVersion": str(1000 + number)}
-        self.objects[name] = {**body, "metadata": {**metadata, "creationTimestamp": "2026-11-20T10:00:00Z"}}
-        return json.loads(json.dumps(self.objects[name]))  # type: ignore[no-any-return]
+def written(kube: InMemoryKube) -> list[Mapping[str, Any]]:
+    """The bodies of all requests that should change something; of a deletion there is none."""
+    return [call.body for call in writes(kube) if call.verb != "delete"]
 
-    async def get(self, resource: Resource, name: str, namespace: str | None = None) -> dict[str, Any]:
-        return json.loads(json.dumps(self.objects[name]))  # type: ignore[no-any-return]
 
-    async def delete(
-        self, resource: Resource, name: str, namespace: str | None = None, *, uid: str | None = None
-    ) -> None:
-        self.writes.append({"delete": name, "uid": uid})
-        if self.error is not None:
-            raise self.error
+def writes(kube: InMemoryKube) -> list[Call]:
+    """All requests that should change something."""
+    return [call for call in kube.calls if call.verb not in ("get", "list", "watch") and not call.dry_run]
 
-    async def merge_patch(self, resource: Resource, name: str, body: Mapping[str, Any], **_: object) -> dict[str, Any]:
-        self.writes.append(body)
-        if self.error is not None:
-            raise self.error
-        return job_object(version=500, name=name, spec=dict(body["spec"]))
+
+def created(kube: InMemoryKube) -> list[Mapping[str, Any]]:
+    """The jobs that there are beside the one that `view` has read."""
+    return [body for body in kube.all(Resource.AUGMENTATION_JOBS) if body["metadata"]["uid"] != JOB_ID]
 
 
 @pytest.fixture
-def kube() -> FakeKube:
-    return FakeKube()
-
-
-@pytest.fixture
-def view(kube: FakeKube) -> ClusterView:
-    view = ClusterView(cast(KubeApi, kube))
+def view(kube: InMemoryKube) -> ClusterView:
+    view = ClusterView(kube)
     view.classes.replace(listing(version=1))
     jobs = view.jobs_in("robots")
     assert jobs is not None
@@ -98,7 +69,7 @@ def view(kube: FakeKube) -> ClusterView:
 
 
 @pytest.fixture
-def gateway(kube: FakeKube, view: ClusterView, tmp_path: Path) -> Gateway:
+def gateway(kube: InMemoryKube, view: ClusterView, tmp_path: Path) -> Gateway:
     """The gateway behind `http`, with the keys of KEYS."""
     entries = [
         {
@@ -114,7 +85,7 @@ def gateway(kube: FakeKube, view: ClusterView, tmp_path: Path) -> Gateway:
     (tmp_path / "keys.json").write_text(json.dumps({"keys": entries}))
     keys = KeysFile(tmp_path / "keys.json")
     keys.refresh()
-    gateway = Gateway(cast(KubeApi, kube), view, keys, Streams(heartbeat_seconds=0.05))
+    gateway = Gateway(kube, view, keys, Streams(heartbeat_seconds=0.05))
     add_gauges(gateway)
     return gateway
 

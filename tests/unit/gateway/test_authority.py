@@ -11,7 +11,8 @@ from augmentation_api.spec import AugmentationJobSpec
 from augmentation_gateway.credentials.keys import ApiKey, Principal
 from augmentation_gateway.jobs.authority import require_nothing_named
 from augmentation_gateway.problem import Problem
-from tests.unit.gateway.conftest import BODY, FakeKube
+from tests.kubernetes.in_memory import InMemoryKube
+from tests.unit.gateway.conftest import BODY, writes
 
 KEY = ApiKey(id="ci", sha256="0" * 64, principal=Principal(id="ci"), namespace="robots", projects=("*",))
 HUB = {"hub": {"repoID": "lab/kitchen"}}
@@ -40,7 +41,7 @@ def test_job_on_hub_references_no_object_of_namespace() -> None:
     ["credentialsSecretRef", "credentials_secret_ref", "priorityClassName", "priority_class_name", "source", "output"],
 )
 async def test_request_has_no_field_for_objects_of_namespace(
-    http: httpx.AsyncClient, kube: FakeKube, field: str
+    http: httpx.AsyncClient, kube: InMemoryKube, field: str
 ) -> None:
     batch = {"name": "a", "pipeline_type": "batch", "pipeline_key": "augmentation-deterministic"}
     for path, body in (
@@ -50,4 +51,4 @@ async def test_request_has_no_field_for_objects_of_namespace(
         answer = await http.post(path, json=body)
         assert answer.status_code == 422
         assert f"{field} is not a field of this request" in answer.text
-    assert not kube.writes
+    assert not writes(kube)

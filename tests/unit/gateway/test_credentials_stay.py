@@ -10,7 +10,8 @@ import pytest
 from augmentation_gateway.gateway import Gateway
 from augmentation_gateway.observability.structured_logs import RequestFormatter
 from augmentation_kube import KubeError, KubeUnavailable
-from tests.unit.gateway.conftest import BODY, PATH, FakeKube
+from tests.kubernetes.in_memory import InMemoryKube
+from tests.unit.gateway.conftest import BODY, PATH
 
 KEY = "aug_Zq7RvX2mWc9TjLp4Kd6Bn8Gs3Yh5Fb1QwEr6"
 TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJZcTdSdlgybVdjOVRqTHA0In0.c2lnbmF0dXJlWnE3UnZYMm1XYzk"
@@ -51,9 +52,9 @@ async def test_key_is_in_no_response_log_or_metric(
 
 @pytest.mark.parametrize("error", [KubeError(500, "InternalError", ATTACK), KubeError(403, "Forbidden", ATTACK)])
 async def test_error_of_api_server_is_quoted_without_credentials(
-    http: httpx.AsyncClient, kube: FakeKube, error: Exception
+    http: httpx.AsyncClient, kube: InMemoryKube, error: Exception
 ) -> None:
-    kube.error = error
+    kube.fail(error)
     answer = await http.post("/v1/augmentation", json=BODY)
     detail = answer.json()["detail"]
     assert "forged" in detail
@@ -62,18 +63,18 @@ async def test_error_of_api_server_is_quoted_without_credentials(
 
 
 async def test_unavailable_api_server_is_reported_without_request_details(
-    http: httpx.AsyncClient, kube: FakeKube, caplog: pytest.LogCaptureFixture
+    http: httpx.AsyncClient, kube: InMemoryKube, caplog: pytest.LogCaptureFixture
 ) -> None:
-    kube.error = KubeUnavailable("the Kubernetes API could not be reached: the connection was refused")
+    kube.fail(KubeUnavailable("the Kubernetes API could not be reached: the connection was refused"))
     answer = await http.post("/v1/augmentation", json=BODY)
     assert answer.status_code == 503
     assert "full" not in logged(caplog.records)
 
 
 async def test_internal_error_is_logged_without_its_text(
-    http: httpx.AsyncClient, kube: FakeKube, caplog: pytest.LogCaptureFixture
+    http: httpx.AsyncClient, kube: InMemoryKube, caplog: pytest.LogCaptureFixture
 ) -> None:
-    kube.error = ValueError(f"Illegal header value b'Bearer {TOKEN}' of {KEY}")
+    kube.fail(ValueError(f"Illegal header value b'Bearer {TOKEN}' of {KEY}"))
     answer = await http.post("/v1/augmentation", json=BODY)
     assert answer.status_code == 500
     assert "Illegal header value" in logged(caplog.records)

@@ -17,7 +17,8 @@ from augmentation_gateway.gateway import Gateway
 from augmentation_gateway.jobs.preview import MOST_BYTES, fetch_preview, preview_url
 from augmentation_gateway.problem import Problem
 from augmentation_kube import KubeError, KubeUnavailable
-from tests.unit.gateway.conftest import BODY, OTHER_PROJECT, PATH, FakeKube, put
+from tests.kubernetes.in_memory import InMemoryKube
+from tests.unit.gateway.conftest import BODY, OTHER_PROJECT, PATH, put, writes, written
 from tests.unit.gateway.job_objects import PROJECT_ID, job_object
 
 TRY = "/v1/augmentation?dry_run=true"
@@ -38,7 +39,9 @@ async def test_key_info_shows_rights_and_not_key(http: httpx.AsyncClient) -> Non
     assert (await http.get("/v1/key", headers={"x-api-key": "wrong"})).status_code == 401
 
 
-async def test_hub_token_of_key_is_used_for_its_jobs(http: httpx.AsyncClient, gateway: Gateway, kube: FakeKube) -> None:
+async def test_hub_token_of_key_is_used_for_its_jobs(
+    http: httpx.AsyncClient, gateway: Gateway, kube: InMemoryKube
+) -> None:
     key = gateway.keys.ring.find(b"project")
     assert key is not None
     gateway.keys.ring = KeyRing([key.model_copy(update={"credentials_secret_ref": CredentialsSecretRef(name="hub-a")})])
@@ -47,7 +50,7 @@ async def test_hub_token_of_key_is_used_for_its_jobs(http: httpx.AsyncClient, ga
     assert (await http.post("/v1/augmentation", json=BODY, headers=headers)).status_code == 201
     assert (await http.post("/v0.5/batch/jobs", json={"parameters": BODY}, headers=headers)).status_code < 300
     assert (await http.post("/v1/augmentation", json=BODY, headers=again)).status_code == 201
-    assert [write["spec"]["credentialsSecretRef"] for write in kube.writes] == 3 * [{"name": "hub-a", "key": "token"}]
+    assert [write["spec"]["credentialsSecretRef"] for write in written(kube)] == 3 * [{"name": "hub-a", "key": "token"}]
     tried = await http.post(TRY, json=BODY, headers=headers)
     assert tried.json()["manifest"]["spec"]["credentialsSecretRef"]["name"] == "hub-a"
 
@@ -63,7 +66,7 @@ async def test_resource_equals_kubectl_output(http: httpx.AsyncClient, view: Clu
     assert resource["status"]["shards"] == [{"index": 0, "state": "running"}]
 
 
-async def test_request_of_kubectl_job_can_be_posted(http: httpx.AsyncClient, kube: FakeKube) -> None:
+async def test_request_of_kubectl_job_can_be_posted(http: httpx.AsyncClient, kube: InMemoryKube) -> None:
     asked = (await http.get(f"{PATH}/request")).json()
     assert asked["dataset_id"] == "lerobot/pusht"
     assert (await http.post("/v1/augmentation", json=asked)).status_code == 201
@@ -75,7 +78,7 @@ async def test_details_require_read_right(http: httpx.AsyncClient, what: str, ke
     assert (await http.get(f"{PATH}/{what}", headers={"x-api-key": key})).status_code == status
 
 
-async def test_dry_run_returns_manifest_and_creates_nothing(http: httpx.AsyncClient, kube: FakeKube) -> None:
+async def test_dry_run_returns_manifest_and_creates_nothing(http: httpx.AsyncClient, kube: InMemoryKube) -> None:
     answer = await http.post(TRY, json={**BODY, "name": "Pick & Place", "augment_copies": 2})
     assert answer.status_code == 200
     manifest = answer.json()["manifest"]
@@ -85,8 +88,8 @@ async def test_dry_run_returns_manifest_and_creates_nothing(http: httpx.AsyncCli
         "labels": {"augmentation.dev/project-id": PROJECT_ID},
     }
     assert manifest["spec"]["augmentation"]["copies"] == 2
-    assert len(kube.tried) == 1, "the API server was asked too"
-    assert kube.writes == []
+    assert len([call for call in kube.calls if call.dry_run]) == 1, "the API server was asked too"
+    assert writes(kube) == []
 
 
 async def test_dry_run_reports_same_errors_as_request(http: httpx.AsyncClient) -> None:
@@ -103,9 +106,9 @@ async def test_dry_run_reports_same_errors_as_request(http: httpx.AsyncClient) -
     ],
 )
 async def test_dry_run_fails_if_request_would_fail(
-    http: httpx.AsyncClient, kube: FakeKube, key: str, error: Exception | None, status: int
+    http: httpx.AsyncClient, kube: InMemoryKube, key: str, error: Exception | None, status: int
 ) -> None:
-    kube.error = error
+    kube.fail(error) if error else None
     assert (await http.post(TRY, json=BODY, headers={"x-api-key": key})).status_code == status
 
 

@@ -12,9 +12,10 @@ import pytest
 from augmentation_gateway.app import DIALECTS
 from augmentation_gateway.cache.cluster_view import ClusterView
 from augmentation_gateway.dialect import Dialect
-from augmentation_kube import KubeError, KubeUnavailable
-from tests.unit.gateway.conftest import BODY, OTHER_PROJECT, PATH, FakeKube, set_state
-from tests.unit.gateway.job_objects import JOB_ID
+from augmentation_kube import KubeError, KubeUnavailable, Resource
+from tests.kubernetes.in_memory import InMemoryKube
+from tests.unit.gateway.conftest import BODY, OTHER_PROJECT, PATH, created, set_state, writes, written
+from tests.unit.gateway.job_objects import JOB_ID, job_object
 
 
 @pytest.mark.parametrize(
@@ -39,14 +40,14 @@ async def test_request_without_valid_key_is_401_even_with_invalid_body(
     assert isinstance(answer.json()["detail"], str)
 
 
-async def test_created_job_is_201_and_readable_at_once(http: httpx.AsyncClient, kube: FakeKube) -> None:
+async def test_created_job_is_201_and_readable_at_once(http: httpx.AsyncClient, kube: InMemoryKube) -> None:
     created = await http.post("/v1/augmentation", json=BODY)
     assert created.status_code == 201
     body = created.json()
     assert set(body) == {"job_id", "status", "message"}
     assert body["status"] == "queued"
     assert created.headers["location"] == f"/v1/augmentation/{body['job_id']}"
-    assert kube.writes[0]["metadata"]["annotations"] == {
+    assert written(kube)[0]["metadata"]["annotations"] == {
         "augmentation.dev/api-key-id": "full",
         "augmentation.dev/principal-type": "service",
         "augmentation.dev/principal-id": "full",
@@ -97,16 +98,16 @@ async def test_job_of_another_project_is_indistinguishable_from_missing_job(http
     ("key", "status"), [("project", 201), ("writer", 201), ("other-project", 403), ("reader", 403)]
 )
 async def test_only_authorized_keys_may_create_in_project(
-    http: httpx.AsyncClient, kube: FakeKube, key: str, status: int
+    http: httpx.AsyncClient, kube: InMemoryKube, key: str, status: int
 ) -> None:
     answer = await http.post("/v1/augmentation", json=BODY, headers={"x-api-key": key})
     assert answer.status_code == status
-    assert len(kube.writes) == (status == 201)
+    assert len(writes(kube)) == (status == 201)
     if status == 403:
         assert key in answer.json()["detail"]
 
 
-async def test_invalid_body_is_422_with_every_error(http: httpx.AsyncClient, kube: FakeKube) -> None:
+async def test_invalid_body_is_422_with_every_error(http: httpx.AsyncClient, kube: InMemoryKube) -> None:
     answer = await http.post("/v1/augmentation", json={**BODY, "augment_copies": 21, "augment_copy": 1})
     assert answer.status_code == 422
     assert answer.json()["detail"] == [
@@ -121,7 +122,7 @@ async def test_invalid_body_is_422_with_every_error(http: httpx.AsyncClient, kub
             "type": "extra_forbidden",
         },
     ]
-    assert kube.writes == []
+    assert writes(kube) == []
 
 
 @pytest.mark.parametrize(
@@ -164,7 +165,7 @@ async def test_body_over_64_kib_is_413(http: httpx.AsyncClient, size: int, annou
 
 
 async def test_generative_request_requires_augmentation_class(
-    http: httpx.AsyncClient, view: ClusterView, kube: FakeKube
+    http: httpx.AsyncClient, view: ClusterView, kube: InMemoryKube
 ) -> None:
     body = {**BODY, "augmentation_type": "generative", "cosmos_prompt": "a kitchen"}
     refused = await http.post("/v1/augmentation", json=body)
@@ -179,11 +180,11 @@ async def test_generative_request_requires_augmentation_class(
     cosmos = {"metadata": {**cosmos["metadata"], "resourceVersion": "6"}, "spec": {**cosmos["spec"], "default": True}}
     view.classes.apply({"type": "MODIFIED", "object": cosmos})
     assert (await http.post("/v1/augmentation", json=body)).status_code == 201
-    assert kube.writes[-1]["spec"]["generative"] == {"prompt": "a kitchen"}
+    assert written(kube)[-1]["spec"]["generative"] == {"prompt": "a kitchen"}
 
 
 async def test_idempotency_key_creates_one_job_and_409_for_other_requests(
-    http: httpx.AsyncClient, kube: FakeKube
+    http: httpx.AsyncClient, kube: InMemoryKube
 ) -> None:
     headers = {"idempotency-key": "try-1"}
     first = await http.post("/v1/augmentation", json=BODY, headers=headers)
@@ -191,7 +192,7 @@ async def test_idempotency_key_creates_one_job_and_409_for_other_requests(
     other = await http.post("/v1/augmentation", json={**BODY, "augment_copies": 4}, headers=headers)
     assert (first.status_code, again.status_code, other.status_code) == (201, 200, 409)
     assert again.json()["job_id"] == first.json()["job_id"]
-    assert len(kube.objects) == 1
+    assert len(created(kube)) == 1
     someone_else = await http.post("/v1/augmentation", json=BODY, headers={**headers, "x-api-key": "project"})
     assert someone_else.status_code == 201
 
@@ -209,9 +210,9 @@ async def test_idempotency_key_creates_one_job_and_409_for_other_requests(
     ],
 )
 async def test_kubernetes_write_error_is_passed_on(
-    http: httpx.AsyncClient, kube: FakeKube, error: Exception, status: int
+    http: httpx.AsyncClient, kube: InMemoryKube, error: Exception, status: int
 ) -> None:
-    kube.error = error
+    kube.fail(error)
     answer = await http.post("/v1/augmentation", json=BODY)
     assert answer.status_code == status
     assert isinstance(answer.json()["detail"], str)
@@ -220,8 +221,8 @@ async def test_kubernetes_write_error_is_passed_on(
         assert error.message in answer.json()["detail"]
 
 
-async def test_rejection_by_crd_validation_is_quoted_as_422(http: httpx.AsyncClient, kube: FakeKube) -> None:
-    kube.error = KubeError(422, "Invalid", "spec.augmentation: Invalid value: a rule of the future")
+async def test_rejection_by_crd_validation_is_quoted_as_422(http: httpx.AsyncClient, kube: InMemoryKube) -> None:
+    kube.fail(KubeError(422, "Invalid", "spec.augmentation: Invalid value: a rule of the future"))
     answer = await http.post("/v1/augmentation", json=BODY)
     assert answer.status_code == 422
     assert answer.json()["detail"] == [
@@ -233,12 +234,12 @@ async def test_rejection_by_crd_validation_is_quoted_as_422(http: httpx.AsyncCli
     ]
 
 
-async def test_cancel_is_idempotent(http: httpx.AsyncClient, kube: FakeKube) -> None:
+async def test_cancel_is_idempotent(http: httpx.AsyncClient, kube: InMemoryKube) -> None:
     for _ in range(2):
         answer = await http.post(f"{PATH.upper().replace('/V1/AUGMENTATION', '/v1/augmentation')}/cancel")
         assert answer.status_code == 200
         assert answer.json() == {"job_id": JOB_ID, "cancelled": True, "message": "The job is being cancelled."}
-    assert kube.writes == [{"metadata": {"uid": JOB_ID}, "spec": {"cancel": True}}]
+    assert written(kube) == [{"metadata": {"uid": JOB_ID}, "spec": {"cancel": True}}]
 
 
 @pytest.mark.parametrize(
@@ -254,12 +255,21 @@ async def test_finished_job_cannot_be_cancelled(
         assert f"has {state} already" in answer.json()["detail"]
 
 
+async def test_cancel_of_a_replaced_job_leaves_its_namesake_alone(http: httpx.AsyncClient, kube: InMemoryKube) -> None:
+    kube.remove(Resource.AUGMENTATION_JOBS, "a-job", "robots")
+    namesake = kube.put(Resource.AUGMENTATION_JOBS, job_object("another"), "robots")
+    assert (await http.post(f"{PATH}/cancel")).status_code == 404
+    assert kube.find(Resource.AUGMENTATION_JOBS, "a-job", "robots") == namesake
+
+
 @pytest.mark.parametrize(
     ("key", "status"), [("project", 200), ("other-project", 404), ("other-namespace", 404), ("reader", 403)]
 )
-async def test_only_authorized_keys_may_cancel(http: httpx.AsyncClient, kube: FakeKube, key: str, status: int) -> None:
+async def test_only_authorized_keys_may_cancel(
+    http: httpx.AsyncClient, kube: InMemoryKube, key: str, status: int
+) -> None:
     assert (await http.post(f"{PATH}/cancel", headers={"x-api-key": key})).status_code == status
-    assert len(kube.writes) == (status == 200)
+    assert len(writes(kube)) == (status == 200)
 
 
 @pytest.mark.parametrize(
@@ -271,9 +281,9 @@ async def test_only_authorized_keys_may_cancel(http: httpx.AsyncClient, kube: Fa
     ],
 )
 async def test_failed_cancel_is_reported(
-    http: httpx.AsyncClient, kube: FakeKube, error: Exception, status: int
+    http: httpx.AsyncClient, kube: InMemoryKube, error: Exception, status: int
 ) -> None:
-    kube.error = error
+    kube.fail(error)
     assert (await http.post(f"{PATH}/cancel")).status_code == status
 
 
@@ -312,9 +322,9 @@ async def test_unknown_path_is_404_and_wrong_method_is_405(http: httpx.AsyncClie
 
 
 async def test_internal_error_is_500_in_usual_shape(
-    http: httpx.AsyncClient, kube: FakeKube, monkeypatch: pytest.MonkeyPatch
+    http: httpx.AsyncClient, kube: InMemoryKube, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kube.error = RuntimeError("a bug")
+    kube.fail(RuntimeError("a bug"))
     created = await http.post("/v1/augmentation", json=BODY)
     monkeypatch.delattr("augmentation_gateway.dialects.native.status.error_of")
     shown = await http.get(PATH)

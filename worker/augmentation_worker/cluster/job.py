@@ -86,7 +86,7 @@ class ClusterJob(JobResource):
                 # Many shards write to one object: the server gives up on a write that others keep overtaking.
                 raise ApiServerUnavailable(str(error)) from error
             raise _refused(error, "write the status of", settings) from error
-        # The API server ignores the uid of a request here, and the chart's policy refuses what is meant for another job.
+        # The API server ignores the uid of a request here; the chart's policy refuses what is meant for another job.
         _check_uid(answer["metadata"]["uid"], settings)
 
 

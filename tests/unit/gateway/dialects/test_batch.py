@@ -11,7 +11,8 @@ from augmentation_gateway.cache.cluster_view import ClusterView
 from augmentation_gateway.problem import Problem
 from augmentation_gateway.views.job_id import batch_id, read_batch_id
 from augmentation_kube import KubeError
-from tests.unit.gateway.conftest import BODY, PATH, FakeKube, put, set_state
+from tests.kubernetes.in_memory import InMemoryKube
+from tests.unit.gateway.conftest import BODY, PATH, created, put, set_state, writes, written
 from tests.unit.gateway.dialects.states import (
     ALL_STATES,
     AUGMENTING,
@@ -205,8 +206,10 @@ async def test_limit_error_suggests_fix(http: httpx.AsyncClient) -> None:
         'admission webhook "images.example.com" denied the request: image not allowed',
     ],
 )
-async def test_rejection_by_api_server_is_quoted_in_full(http: httpx.AsyncClient, kube: FakeKube, refusal: str) -> None:
-    kube.error = KubeError(403, "Forbidden", refusal)
+async def test_rejection_by_api_server_is_quoted_in_full(
+    http: httpx.AsyncClient, kube: InMemoryKube, refusal: str
+) -> None:
+    kube.fail(KubeError(403, "Forbidden", refusal))
     answer = await http.post(JOBS, json={"parameters": BODY})
     assert answer.status_code == 403
     (error,) = answer.json()["errors"]
@@ -214,7 +217,7 @@ async def test_rejection_by_api_server_is_quoted_in_full(http: httpx.AsyncClient
     assert error["suggestion"] == "Use a key that has this right, or ask the administrator."
 
 
-async def test_job_is_created_from_parameters(http: httpx.AsyncClient, kube: FakeKube) -> None:
+async def test_job_is_created_from_parameters(http: httpx.AsyncClient, kube: InMemoryKube) -> None:
     body = {"name": "tep", "pipeline_type": "batch", "pipeline_key": "augmentation-deterministic"}
     answer = await http.post(JOBS, json={**body, "parameters": {**BODY, "augment_copies": 2}})
     assert answer.status_code == 201, answer.text
@@ -222,16 +225,16 @@ async def test_job_is_created_from_parameters(http: httpx.AsyncClient, kube: Fak
     assert list(shown) == EXAMPLE
     assert shown["input_progress"] is None, "as in every answer to a write"
     assert (shown["name"], shown["status"], shown["parameters"]["augment_copies"]) == ("tep", "PENDING", 2)
-    assert kube.writes[0]["spec"]["displayName"] == "tep"
+    assert written(kube)[0]["spec"]["displayName"] == "tep"
     read = (await http.get(f"{JOBS}/{shown['id']}")).json()
     assert {**read, "input_progress": None} == shown
 
 
-async def test_idempotency_key_is_respected(http: httpx.AsyncClient, kube: FakeKube) -> None:
+async def test_idempotency_key_is_respected(http: httpx.AsyncClient, kube: InMemoryKube) -> None:
     headers = {"idempotency-key": "once"}
     answers = [await http.post(JOBS, json={"parameters": BODY}, headers=headers) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [201, 200]
-    assert len(kube.objects) == 1
+    assert len(created(kube)) == 1
 
 
 @pytest.mark.parametrize(
@@ -245,11 +248,13 @@ async def test_idempotency_key_is_respected(http: httpx.AsyncClient, kube: FakeK
         {"parameters": BODY, "priority": 3},
     ],
 )
-async def test_unsupported_parameters_are_422(http: httpx.AsyncClient, kube: FakeKube, body: dict[str, Any]) -> None:
+async def test_unsupported_parameters_are_422(
+    http: httpx.AsyncClient, kube: InMemoryKube, body: dict[str, Any]
+) -> None:
     answer = await http.post(JOBS, json=body)
     assert answer.status_code == 422
     assert {error["code"] for error in answer.json()["errors"]} == {"validation_error"}
-    assert kube.writes == []
+    assert writes(kube) == []
 
 
 @pytest.mark.parametrize(

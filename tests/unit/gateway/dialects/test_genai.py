@@ -6,7 +6,8 @@ import httpx
 import pytest
 
 from augmentation_gateway.cache.cluster_view import ClusterView
-from tests.unit.gateway.conftest import FakeKube, put
+from tests.kubernetes.in_memory import InMemoryKube
+from tests.unit.gateway.conftest import put, writes
 from tests.unit.gateway.dialects.states import (
     ALL_STATES,
     bring,
@@ -145,10 +146,12 @@ async def test_list_is_paged_by_offset_with_links(http: httpx.AsyncClient, view:
 
 @pytest.mark.parametrize("state", ["running", "completed"])
 async def test_delete_removes_job_in_any_state(
-    http: httpx.AsyncClient, view: ClusterView, kube: FakeKube, state: str
+    http: httpx.AsyncClient, view: ClusterView, kube: InMemoryKube, state: str
 ) -> None:
     put(view, job_object(version=300, status={"state": state}))
     answer = await http.delete(f"/api/v2/status/{JOB_ID}/")
     assert answer.status_code == 204
-    assert kube.writes == [{"delete": "a-job", "uid": JOB_ID}]
+    assert [(call.verb, call.name, call.preconditions) for call in writes(kube)] == [
+        ("delete", "a-job", (JOB_ID, None))
+    ]
     assert (await http.get(PATH)).status_code == 404

@@ -9,7 +9,8 @@ import pytest
 
 from augmentation_gateway.cache.cluster_view import ClusterView
 from augmentation_gateway.views.request import AugmentationRequest
-from tests.unit.gateway.conftest import BODY, FakeKube, put
+from tests.kubernetes.in_memory import InMemoryKube
+from tests.unit.gateway.conftest import BODY, put, written
 from tests.unit.gateway.dialects.states import (
     ALL_STATES,
     bring,
@@ -230,11 +231,11 @@ async def test_input_is_request(http: httpx.AsyncClient) -> None:
     assert shown["project_id"] == PROJECT_ID
 
 
-async def test_cancel_returns_job(http: httpx.AsyncClient, view: ClusterView, kube: FakeKube) -> None:
+async def test_cancel_returns_job(http: httpx.AsyncClient, view: ClusterView, kube: InMemoryKube) -> None:
     answer = await http.post(f"{PATH}/cancel")
     assert answer.status_code == 200
     conforms(answer.json(), FIELDS)
-    assert kube.writes == [{"metadata": {"uid": JOB_ID}, "spec": {"cancel": True}}]
+    assert written(kube) == [{"metadata": {"uid": JOB_ID}, "spec": {"cancel": True}}]
     put(view, job_object(version=600, status={"state": "completed"}))
     assert (await http.post(f"{PATH}/cancel")).status_code == 409
 
