@@ -15,11 +15,11 @@ from PIL import Image as Pillow
 datasets.disable_progress_bars()
 SPLIT_ROWS = {"train": 7, "test": 3}
 EMPTY_ROW = 2
-"""A row whose wrist has no picture."""
+"""A row whose wrist has no image."""
 
 
-def picture(number: int, kind: str, size: tuple[int, int] = (36, 24), *, mode: str = "RGB") -> bytes:
-    """A smooth picture, another one for each number."""
+def image(number: int, kind: str, size: tuple[int, int] = (36, 24), *, mode: str = "RGB") -> bytes:
+    """A smooth image, another one for each number."""
     width, height = size
     x, y = np.meshgrid(np.linspace(0, 200, width), np.linspace(0, 150, height))
     pixels = np.stack([x + number, y + 2 * number, np.full_like(x, 90 + number)], -1).clip(0, 255).astype(np.uint8)
@@ -58,36 +58,36 @@ def parquet_dataset(folder: Path) -> Path:
 
 def _row(number: int) -> dict[str, Any]:
     kind = "PNG" if number % 2 else "JPEG"
-    wrist = None if number == EMPTY_ROW else {"bytes": picture(number, "JPEG"), "path": f"{number}.jpg"}
+    wrist = None if number == EMPTY_ROW else {"bytes": image(number, "JPEG"), "path": f"{number}.jpg"}
     return {
         "id": number,
-        "image": {"bytes": picture(number, kind, (30 + number, 20 + number)), "path": f"{number}.{kind.lower()}"},
+        "image": {"bytes": image(number, kind, (30 + number, 20 + number)), "path": f"{number}.{kind.lower()}"},
         "wrist": wrist,
-        "depth": {"bytes": picture(number, "PNG", mode="L"), "path": None},
+        "depth": {"bytes": image(number, "PNG", mode="L"), "path": None},
         "label": number % 2,
         "state": [number / 3, math.nan],
     }
 
 
 def image_folder(folder: Path) -> Path:
-    """Two splits of two classes, each a folder of pictures."""
+    """Two splits of two classes, each a folder of images."""
     number = 0
     for split, rows in SPLIT_ROWS.items():
         for row in range(rows):
             place = folder / split / ("cat" if row % 2 else "dog")
             place.mkdir(parents=True, exist_ok=True)
             kind = "png" if number % 3 else "jpg"
-            (place / f"{row}.{kind}").write_bytes(picture(number, "PNG" if kind == "png" else "JPEG"))
+            (place / f"{row}.{kind}").write_bytes(image(number, "PNG" if kind == "png" else "JPEG"))
             number += 1
     return folder
 
 
 def image_folder_with_metadata(folder: Path) -> Path:
-    """One split of pictures, with captions in a metadata.csv."""
+    """One split of images, with captions in a metadata.csv."""
     (folder / "frames").mkdir(parents=True)
     lines = ["file_name,caption,grip"]
     for number in range(5):
-        (folder / "frames" / f"{number}.png").write_bytes(picture(number, "PNG"))
+        (folder / "frames" / f"{number}.png").write_bytes(image(number, "PNG"))
         lines.append(f"frames/{number}.png,frame {number},{number / 8}")
     (folder / "metadata.csv").write_text("\n".join(lines) + "\n")
     return folder
@@ -103,7 +103,7 @@ def loaded(folder: Path, cache: Path, config: str | None = None) -> DatasetDict:
 
 
 def raw_rows(dataset: DatasetDict, folder: Path) -> dict[str, list[dict[str, Any]]]:
-    """By split the rows, with the bytes and the names of their pictures, floats as text (NaN equals NaN)."""
+    """By split the rows, with the bytes and the names of their images, floats as text (NaN equals NaN)."""
     rows: dict[str, list[dict[str, Any]]] = {}
     for split, part in dataset.items():
         raw = part

@@ -297,9 +297,9 @@ def _write_video(path: Path, episodes: Sequence[Frames]) -> None:
         stream = container.add_stream("libx264", rate=FPS, options={"crf": "18", "g": "2", "bf": "0"})
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         for number, frame in enumerate(_all(episodes)):
-            picture = av.VideoFrame.from_ndarray(frame, format="rgb24")
-            picture.pts = number
-            container.mux(stream.encode(picture))
+            encodable = av.VideoFrame.from_ndarray(frame, format="rgb24")
+            encodable.pts = number
+            container.mux(stream.encode(encodable))
         container.mux(stream.encode())
 
 

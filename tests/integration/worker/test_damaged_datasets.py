@@ -49,7 +49,7 @@ def a_state_that_is_no_number(source: Path) -> None:
 
 
 def a_video_of_two_sizes(source: Path) -> None:
-    """The file says 224x224; from frame 330 on its pictures are smaller."""
+    """The file says 224x224; from frame 330 on its images are smaller."""
     _rewrite_video(source / VIDEO, frames=342, smaller_from=330)
 
 

@@ -78,8 +78,8 @@ def test_values_without_images_equal_source_bit_by_bit(made: Mapping[str, Made])
         before, after = rows(result.source), rows(result.folder)
         assert after.schema.equals(before.schema, check_metadata=True), name
         assert after.column("index").to_pylist() == list(range(after.num_rows)), name
-        pictures = [key for key, feature in info(result.source)["features"].items() if feature["dtype"] == "image"]  # type: ignore[attr-defined]
-        colour = [key for key in pictures if key != "observation.mask"]
+        images = [key for key, feature in info(result.source)["features"].items() if feature["dtype"] == "image"]  # type: ignore[attr-defined]
+        colour = [key for key in images if key != "observation.mask"]
         kept = before.num_rows if not result.in_place else 0
         assert after.slice(0, kept).equals(before.slice(0, kept)), name
         others = [column for column in before.column_names if column not in ("index", "episode_index", *colour)]

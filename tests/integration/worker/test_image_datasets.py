@@ -24,11 +24,11 @@ from tests.integration.worker.image_datasets import (
     MAKERS,
     SPLIT_ROWS,
     check_result,
+    image,
     image_folder,
     image_folder_with_metadata,
     loaded,
     parquet_dataset,
-    picture,
     record_of,
 )
 from tests.integration.worker.jobs import UID, LocalRun, local_run, spec_of
@@ -197,7 +197,7 @@ def test_a_card_keeps_its_license_and_forgets_its_counts(mark: str, tmp_path: Pa
 
 
 def test_features_may_stand_in_the_card_only(tmp_path: Path) -> None:
-    """As in parquet files that another program wrote: nothing in them says that a column has pictures."""
+    """As in parquet files that another program wrote: nothing in them says that a column has images."""
     source, result = parquet_dataset(tmp_path / "source"), tmp_path / "result"
     for path in (source / "data").iterdir():
         table = pq.read_table(path).select(["id", "image", "label"])
@@ -269,7 +269,7 @@ def test_unsupported_spec_is_refused(
     assert not (tmp_path / "result").exists()
 
 
-def test_a_damaged_picture_is_named_by_row_and_column(tmp_path: Path) -> None:
+def test_a_damaged_image_is_named_by_row_and_column(tmp_path: Path) -> None:
     source = image_folder(tmp_path / "source")
     bad = source / "train" / "dog" / "6.jpg"
     bad.write_bytes(bad.read_bytes()[:-60])
@@ -283,7 +283,7 @@ def test_a_damaged_picture_is_named_by_row_and_column(tmp_path: Path) -> None:
 
 def test_metadata_that_names_a_file_outside_is_refused(tmp_path: Path) -> None:
     source = image_folder_with_metadata(tmp_path / "source")
-    (tmp_path / "secret.png").write_bytes(picture(0, "PNG"))
+    (tmp_path / "secret.png").write_bytes(image(0, "PNG"))
     with (source / "metadata.csv").open("a") as file:
         file.write("../secret.png,leaked,0\n")
     failure = refusal(run_of(tmp_path / "job", source, tmp_path / "result", **augmentation()))
@@ -327,10 +327,10 @@ def test_a_block_that_is_gone_or_changed_is_not_published(tmp_path: Path) -> Non
     assert [event.status for event in run.job.status.phase(PhaseName.PUBLISH).events][-2:] == ["resumed", "completed"]
 
 
-def test_the_first_rows_of_a_folder_are_judged_by_their_pictures(tmp_path: Path) -> None:
+def test_the_first_rows_of_a_folder_are_judged_by_their_images(tmp_path: Path) -> None:
     """A folder of depth maps has nothing to augment."""
     (tmp_path / "source").mkdir()
-    (tmp_path / "source" / "0.png").write_bytes(picture(0, "PNG", mode="L"))
+    (tmp_path / "source" / "0.png").write_bytes(image(0, "PNG", mode="L"))
     failure = refusal(run_of(tmp_path / "job", tmp_path / "source", tmp_path / "result", **augmentation()))
     assert failure.reason is FailureReason.SELECTION_EMPTY
     assert "one channel" in failure.message

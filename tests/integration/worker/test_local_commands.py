@@ -117,9 +117,9 @@ def test_preview_shows_cameras_and_versions_before_job_runs(job: Path, tmp_path:
     sheet = tmp_path / "sheet.png"
     code, _, err = command("preview", "-f", job, "--source", SOURCE, "-o", sheet, "--episode", "3")
     assert code == 0, err
-    with Image.open(sheet) as picture:
-        assert picture.format == "PNG"
-        assert picture.width > 3 * 256
+    with Image.open(sheet) as image:
+        assert image.format == "PNG"
+        assert image.width > 3 * 256
 
 
 @pytest.mark.parametrize(

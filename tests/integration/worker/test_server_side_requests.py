@@ -28,16 +28,16 @@ from augmentation_worker.storage.hub.client import HubClient
 from augmentation_worker.storage.hub.destinations import Destinations, checked_transport
 from tests.integration.listener import Listener, listening
 from tests.integration.worker.conftest import FIXTURES
-from tests.integration.worker.image_datasets import image_folder, image_folder_with_metadata, parquet_dataset, picture
+from tests.integration.worker.image_datasets import image, image_folder, image_folder_with_metadata, parquet_dataset
 from tests.integration.worker.jobs import local_run, spec_of
 
 TOKEN = "hf_thetokenofthejob"
-PICTURE = picture(0, "PNG")
+IMAGE = image(0, "PNG")
 
 
 @pytest.fixture
 def listener() -> Iterator[Listener]:
-    with listening(lambda method, path: (200, {}, PICTURE)) as running:
+    with listening(lambda method, path: (200, {}, IMAGE)) as running:
         yield running
 
 
@@ -53,7 +53,7 @@ def refused(source: Path, tmp_path: Path) -> WorkerFailure:
 
 
 def with_card(folder: Path, configs: str) -> None:
-    (folder / "README.md").write_text(f"---\nconfigs:\n{configs}\n---\n\n# Pictures\n")
+    (folder / "README.md").write_text(f"---\nconfigs:\n{configs}\n---\n\n# Images\n")
 
 
 CARDS = {
@@ -94,7 +94,7 @@ def test_datasets_library_does_not_load_files_named_by_card(
     monkeypatch.setattr(finding, "shown_card", lambda content: content)
     source = image_folder(tmp_path / "source")
     (tmp_path / "other").mkdir()
-    (tmp_path / "other" / "x.png").write_bytes(picture(1, "PNG"))
+    (tmp_path / "other" / "x.png").write_bytes(image(1, "PNG"))
     with_card(source, configs.format(url=listener.url))
     if "other\n" not in configs:  # of two configurations the other one is not opened
         refused(source, tmp_path)
@@ -213,7 +213,7 @@ def redirecting(to: str) -> Callable[[str, str], tuple[int, dict[str, str], byte
         "X-Repo-Commit": "a" * 40,
         "ETag": '"etag"',
         "X-Linked-Etag": '"etag"',
-        "X-Linked-Size": str(len(PICTURE)),
+        "X-Linked-Size": str(len(IMAGE)),
     }
     return lambda method, path: (302, {**headers, "Location": f"{to}/blob", "Content-Length": "0"}, b"")
 

@@ -44,8 +44,8 @@ from augmentation_worker.formats.lerobot.metadata import check_statistics, load_
 from augmentation_worker.formats.lerobot.records import DataRecord, EpisodeRecord, EpisodeRecords
 from augmentation_worker.formats.port import Shard, Unit
 from augmentation_worker.formats.records import RecordInvalid, ShardRecords, UnitRecord
-from augmentation_worker.media.images.encoded import decode_picture
-from augmentation_worker.media.images.header import PictureInvalid
+from augmentation_worker.media.images.codec import decode_image
+from augmentation_worker.media.images.header import ImageInvalid
 from augmentation_worker.media.video.container_file import VideoInvalid
 from augmentation_worker.media.video.decoder import decode_segment
 from augmentation_worker.media.video.properties import probe_video
@@ -56,7 +56,7 @@ from augmentation_worker.storage.provenance import read_provenance
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 CAMERA = "observation.image"
-EXPECTED = (WorkerFailure, Unreadable, RecordInvalid, PictureInvalid, VideoInvalid)
+EXPECTED = (WorkerFailure, Unreadable, RecordInvalid, ImageInvalid, VideoInvalid)
 ODD_TEXTS = (
     "",
     "..",
@@ -220,7 +220,7 @@ def _dataset(version: str, path: str) -> Callable[[bytes], object]:
     return read
 
 
-def _picture(kind: str) -> bytes:
+def _image(kind: str) -> bytes:
     content = BytesIO()
     Pillow.fromarray(np.arange(24 * 36 * 3, dtype=np.uint32).astype(np.uint8).reshape(24, 36, 3)).save(content, kind)
     return content.getvalue()
@@ -309,7 +309,7 @@ _MANIFEST = {
     "block-000001": json.dumps({"file": _BLOB, "rows": 2, "pixel_hash": {"image": "x"}}),
     "data": json.dumps({"file": _BLOB, "rows": 3}),
     "original-videos": json.dumps({"files": [_BLOB]}),
-    "picture": json.dumps(_BLOB),
+    "image": json.dumps(_BLOB),
 }
 _ANSWER = {
     "name": "lab",
@@ -402,10 +402,10 @@ TARGETS: Mapping[str, tuple[st.SearchStrategy[Any], Callable[[Any], object]]] = 
     ),
     "path": (st.one_of(st.text(max_size=20), st.sampled_from(ODD_TEXTS)), _path),
     "hub's answer": (st.one_of(_json(_ANSWER), _json(_TREE)), _asked_hub),
-    "PNG": (damaged(_picture("PNG")), decode_picture),
-    "JPEG": (damaged(_picture("JPEG")), decode_picture),
-    "WebP": (damaged(_picture("WEBP")), decode_picture),
-    "BMP": (damaged(_picture("BMP")), decode_picture),
+    "PNG": (damaged(_image("PNG")), decode_image),
+    "JPEG": (damaged(_image("JPEG")), decode_image),
+    "WebP": (damaged(_image("WEBP")), decode_image),
+    "BMP": (damaged(_image("BMP")), decode_image),
     "video": (damaged(_file(f"pusht_v30/videos/{CAMERA}/chunk-000/file-000.mp4")), _decoded_video),
 }
 """By name, samples and what reads them."""

@@ -22,7 +22,7 @@ _TAIL = struct.Struct("<I4s")
 _MOST_THRIFT_TEXT, _MOST_THRIFT_ITEMS = 16 * 2**20, 5_000_000
 _MOST_COLUMNS = 50_000
 _BATCH_BYTES, _MOST_BATCH_ROWS = 64 * 2**20, 2**16
-_MOST_EXPANDED, _SMALL_CHUNK_BYTES, _PICTURE_BATCH_BYTES = 50, 2**24, 2**29
+_MOST_EXPANDED, _SMALL_CHUNK_BYTES, _IMAGE_BATCH_BYTES = 50, 2**24, 2**29
 _WIDEST_FIXED = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 12, "FLOAT": 4, "DOUBLE": 8}
 _ARROW_ERRORS = (pa.ArrowException, OSError, ValueError, TypeError, KeyError, OverflowError, AttributeError)
 """What pyarrow raises for bytes that are broken, and for columns of another type than expected."""
@@ -132,15 +132,15 @@ def _rows_at_once(parquet: pq.ParquetFile, columns: Collection[str], most_bytes:
     return max(1, min(_MOST_BATCH_ROWS, _BATCH_BYTES // max(largest, 1)))
 
 
-def rows_of_pictures(parquet: pq.ParquetFile, columns: Collection[str], rows: int) -> int:
-    """How many rows may be read at once where columns hold pictures.
+def rows_of_images(parquet: pq.ParquetFile, columns: Collection[str], rows: int) -> int:
+    """How many rows may be read at once where columns hold images.
 
-    Pictures are compressed, so a file that makes them much smaller has zeros in it; and if they lie in a dictionary, a
+    Images are compressed, so a file that makes them much smaller has zeros in it; and if they lie in a dictionary, a
     small file can have a large one in every row.
 
     Args:
         parquet: the file.
-        columns: that hold pictures.
+        columns: that hold images.
         rows: to read at once, where nothing speaks against it.
 
     Returns:
@@ -156,13 +156,13 @@ def rows_of_pictures(parquet: pq.ParquetFile, columns: Collection[str], rows: in
             continue  # of {bytes, path}: names, which are alike
         if size > max(_MOST_EXPANDED * stored, _SMALL_CHUNK_BYTES):
             raise Unreadable(
-                f"holds {size} bytes in {stored} compressed ones in the column {chunk.path_in_schema}, which pictures "
+                f"holds {size} bytes in {stored} compressed ones in the column {chunk.path_in_schema}, which images "
                 "never are"
             )
         if chunk.has_dictionary_page and chunk.dictionary_page_offset is not None:
             dictionary = max(chunk.data_page_offset - chunk.dictionary_page_offset, 0)
             largest = max(largest, min(size, _MOST_EXPANDED * dictionary))
-    return max(1, min(rows, _PICTURE_BATCH_BYTES // largest))
+    return max(1, min(rows, _IMAGE_BATCH_BYTES // largest))
 
 
 def chunks_of(parquet: pq.ParquetFile, columns: Collection[str]) -> Iterator[pq.ColumnChunkMetaData]:

@@ -27,13 +27,13 @@ LARGEST_TOTAL: Final = 2**53 - 1
 MOST_EPISODES_TABLE_BYTES: Final = 4 * 2**30
 """meta/episodes in memory with all statistics, which augment and publish hold; resolve reads a fraction of it."""
 MOST_DATA_TABLE_BYTES: Final = 2 * 2**30
-"""A data file in memory without its pictures. LeRobot begins a new one after 100 MB."""
+"""A data file in memory without its images. LeRobot begins a new one after 100 MB."""
 MOST_METADATA_BYTES: Final = 256 * 2**20
 """metadata.csv and its like, of an image folder."""
 MOST_FOLDER_ROWS: Final = 2_000_000
 """Rows of an image folder, each of which is a file."""
-MOST_PICTURE_BYTES: Final = 256 * 2**20
-"""A picture in a file of its own: the largest that is decoded takes 134 MB as it is."""
+MOST_IMAGE_BYTES: Final = 256 * 2**20
+"""An image in a file of its own: the largest that is decoded takes 134 MB as it is."""
 MOST_FEATURES: Final = 4096
 MOST_DIMENSIONS: Final = 8
 LARGEST_DIMENSION: Final = 2**31 - 1

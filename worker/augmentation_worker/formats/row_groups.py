@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 ROW_GROUP_BYTES, ROW_GROUP_ROWS = 32 * 2**20, 100
-"""A row group with pictures ends with whichever it has first: what is held of it before it is written, and what a
+"""A row group with images ends with whichever it has first: what is held of it before it is written, and what a
 reader holds."""
 
 

@@ -1,4 +1,4 @@
-"""A contact sheet: rows of pictures with a title and a caption each."""
+"""A contact sheet: rows of images with a title and a caption each."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,64 +11,64 @@ from PIL import Image, ImageDraw, ImageFont
 MOST_CAMERAS, MOST_COPIES = 8, 8
 """Rows and columns that are shown of a job that has more."""
 _CELL, _GAP, _TITLE, _LINE, _FONT_SIZE = 256, 12, 22, 15, 12
-"""Pixels: longer side of a picture, space around it, height of its title, height of a line of its caption."""
+"""Pixels: longer side of an image, space around it, height of its title, height of a line of its caption."""
 _BACKGROUND, _INK, _FAINT = (24, 26, 30), (230, 232, 236), (160, 166, 176)
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One picture of a sheet.
+    """One image of a sheet.
 
     Attributes:
         title: a line above it.
-        picture: uint8 [H, W, 3], RGB.
+        image: uint8 [H, W, 3], RGB.
         caption: lines below it; one that is too long is broken.
     """
 
     title: str
-    picture: npt.NDArray[np.uint8]
+    image: npt.NDArray[np.uint8]
     caption: tuple[str, ...] = ()
 
 
 def draw_contact_sheet(heading: str, rows: Sequence[Sequence[Cell]]) -> Image.Image:
-    """Draw the rows below each other, every picture as large as fits into 256 x 256 pixels.
+    """Draw the rows below each other, every image as large as fits into 256 x 256 pixels.
 
     Args:
         heading: a line at the top.
-        rows: the pictures.
+        rows: the images.
 
     Raises:
-        ValueError: there is no picture.
+        ValueError: there is no image.
     """
     if not any(rows):
-        raise ValueError("a contact sheet needs a picture")
+        raise ValueError("a contact sheet needs an image")
     font = ImageFont.load_default(_FONT_SIZE)
     columns = max(len(row) for row in rows)
     captions = [[_broken(cell.caption, font) for cell in row] for row in rows]
-    pictures = [[_fitted(cell.picture) for cell in row] for row in rows]
+    images = [[_fitted(cell.image) for cell in row] for row in rows]
     heights = [
         _TITLE + max(each.height for each in shown) + _LINE * max(map(len, lines)) + _GAP
-        for shown, lines in zip(pictures, captions, strict=True)
+        for shown, lines in zip(images, captions, strict=True)
     ]
     width, height = columns * (_CELL + _GAP) + _GAP, sum(heights) + _TITLE + 2 * _GAP
     sheet = Image.new("RGB", (width, height), _BACKGROUND)
     pen = ImageDraw.Draw(sheet)
     pen.text((_GAP, _GAP), heading, _INK, ImageFont.load_default(_FONT_SIZE + 2))
     top = _TITLE + 2 * _GAP
-    for row, shown, lines, tall in zip(rows, pictures, captions, heights, strict=True):
-        for column, (cell, picture, caption) in enumerate(zip(row, shown, lines, strict=True)):
+    for row, shown, lines, tall in zip(rows, images, captions, heights, strict=True):
+        for column, (cell, image, caption) in enumerate(zip(row, shown, lines, strict=True)):
             left = _GAP + column * (_CELL + _GAP)
             pen.text((left, top), _broken((cell.title,), font)[0], _INK, font)
-            sheet.paste(picture, (left, top + _TITLE))
-            below = top + _TITLE + picture.height + 2
+            sheet.paste(image, (left, top + _TITLE))
+            below = top + _TITLE + image.height + 2
             for number, line in enumerate(caption):
                 pen.text((left, below + number * _LINE), line, _FAINT, font)
         top += tall
     return sheet
 
 
-def _fitted(picture: npt.NDArray[np.uint8]) -> Image.Image:
-    image = Image.fromarray(picture)
+def _fitted(pixels: npt.NDArray[np.uint8]) -> Image.Image:
+    image = Image.fromarray(pixels)
     scale = _CELL / max(image.size)
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     return image.resize(size, Image.Resampling.LANCZOS if scale < 1 else Image.Resampling.NEAREST)

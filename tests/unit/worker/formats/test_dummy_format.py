@@ -122,7 +122,7 @@ class TakeMaker(ShardMaker):
 
     @override
     def preview(self) -> bytes:
-        return b"a picture"
+        return b"an image"
 
     @override
     def make(self, unit: Unit, on_frames: Callable[[int], None]) -> TakeRecord:
@@ -210,7 +210,7 @@ def test_a_new_format_passes_all_phases(run: LocalRun, source: Path, tmp_path: P
     assert {path: content for path, content in result.items() if path.startswith("takes/")} == {
         take(number): content for number, content in enumerate(takes)
     }
-    assert (result[INDEX], result["LICENSE"], result[PREVIEW_PATH]) == (b"9", b"free", b"a picture")
+    assert (result[INDEX], result["LICENSE"], result[PREVIEW_PATH]) == (b"9", b"free", b"an image")
     status = run.job.status
     assert status.source is not None
     assert status.output is not None

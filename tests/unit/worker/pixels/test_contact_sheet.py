@@ -6,7 +6,7 @@ from augmentation_worker.media.contact_sheet import Cell, draw_contact_sheet
 RED = np.full((30, 60, 3), (255, 0, 0), np.uint8)
 
 
-def test_every_picture_is_on_the_sheet_in_its_place() -> None:
+def test_every_image_is_on_the_sheet_in_its_place() -> None:
     blue = np.full((60, 30, 3), (0, 0, 255), np.uint8)
     sheet = np.asarray(draw_contact_sheet("heading", [[Cell("a", RED), Cell("b", blue)], [Cell("c", RED)]]))
     assert (sheet == (255, 0, 0)).all(axis=2).sum() == 2 * 256 * 128
@@ -22,6 +22,6 @@ def test_a_long_caption_makes_room_for_itself() -> None:
     assert long.height > short.height + 50
 
 
-def test_a_sheet_without_pictures_is_an_error() -> None:
-    with pytest.raises(ValueError, match="needs a picture"):
+def test_a_sheet_without_images_is_an_error() -> None:
+    with pytest.raises(ValueError, match="needs an image"):
         draw_contact_sheet("heading", [[]])

@@ -89,8 +89,8 @@ def test_videos_with_b_frames_may_be_entered_anywhere(tmp_path: Path, encoder: s
     with av.open(path, "w", options={"movflags": "faststart"}) as output:
         stream = output.add_stream(encoder, rate=10, options=options)
         stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
-        for picture in moving_scene(40, 64, 96).permute(0, 2, 3, 1).contiguous().numpy():
-            output.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        for image in moving_scene(40, 64, 96).permute(0, 2, 3, 1).contiguous().numpy():
+            output.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         output.mux(stream.encode(None))
     everything = decoded(path, 0, 40)
     for first in range(40):

@@ -1,6 +1,6 @@
 """Is a block's file what was to be written? Read back, row by row, before it is stored.
 
-While a block is made, a digest of each row is kept: of the source's values, and of the pictures that were made. The
+While a block is made, a digest of each row is kept: of the source's values, and of the images that were made. The
 source need not be read again, and nothing of it is held.
 """
 
@@ -15,10 +15,10 @@ import xxhash
 from augmentation_worker.formats.images.plan import Block
 from augmentation_worker.formats.images.versions import Version
 from augmentation_worker.formats.integrity import broken
-from augmentation_worker.media.images.header import PictureInvalid, read_header
+from augmentation_worker.media.images.header import ImageInvalid, read_header
 
 Made = Mapping[str, Sequence[Version] | None]
-"""By augmented column the versions of a row; None where it has no picture."""
+"""By augmented column the versions of a row; None where it has no image."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class WrittenBlock:
         rows: that were written.
         pixel_hash: by augmented column, of all of its versions' pixels.
         schema: of the source's rows.
-        digests: of each row, as it has to be: the source's, but for the pictures that were made.
+        digests: of each row, as it has to be: the source's, but for the images that were made.
     """
 
     rows: int
@@ -78,16 +78,16 @@ def check_written_block(local: Path, block: Block, columns: Sequence[str], writt
             if _digest(values) != written.digests[number]:
                 raise broken(f"row {number} of {block.path} does not read back as it was made")
             for name in columns:
-                picture = values[name]
-                if isinstance(picture, dict) and picture["bytes"] is not None:
-                    _check_picture(picture["bytes"], f"{block.path}, row {number}, column {name}")
+                image = values[name]
+                if isinstance(image, dict) and image["bytes"] is not None:
+                    _check_image(image["bytes"], f"{block.path}, row {number}, column {name}")
 
 
-def _check_picture(content: bytes, where: str) -> None:
+def _check_image(content: bytes, where: str) -> None:
     try:
         read_header(content)
-    except PictureInvalid as error:
-        raise broken(f"{where}: the picture {error.found}") from error
+    except ImageInvalid as error:
+        raise broken(f"{where}: the image {error.found}") from error
 
 
 def _values(row: pa.Table) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""The parquet file of a block: its rows as the source has them, but for the pictures of the augmented columns."""
+"""The parquet file of a block: its rows as the source has them, but for the images of the augmented columns."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,7 +18,7 @@ from augmentation_worker.formats.images.rows import Rows, damaged
 from augmentation_worker.formats.images.versions import Version, make_versions
 from augmentation_worker.formats.row_groups import ROW_GROUP_BYTES, ROW_GROUP_ROWS, RowGroups
 from augmentation_worker.media.cores import usable_cores
-from augmentation_worker.media.images.header import PictureInvalid
+from augmentation_worker.media.images.header import ImageInvalid
 from augmentation_worker.media.pixel_hash import PixelHash
 
 _AHEAD = 2
@@ -47,11 +47,11 @@ class BlockWriter:
         """Write a block's file. Memory is bounded by a batch of rows and a row group, whatever the block's size.
 
         Raises:
-            WorkerFailure: SOURCE_INVALID, naming row and column of a picture that cannot be used.
+            WorkerFailure: SOURCE_INVALID, naming row and column of an image that cannot be used.
         """
         local.parent.mkdir(parents=True, exist_ok=True)
         hashes = {name: PixelHash() for name in self.columns}
-        # Pictures are compressed and different: a dictionary of them would hold each in memory once more.
+        # Images are compressed and different: a dictionary of them would hold each in memory once more.
         options = {"use_dictionary": [name for name in self.dataset.schema.names if name not in self.dataset.columns]}
         written, digests, schema = (
             RowGroups(local, options, ROW_GROUP_BYTES, ROW_GROUP_ROWS),
@@ -87,7 +87,7 @@ class BlockWriter:
     ) -> "dict[str, Future[list[Version]] | None]":
         under_way: dict[str, Future[list[Version]] | None] = {}
         for name in self.columns:
-            content = self._picture(number, row, name)
+            content = self._image(number, row, name)
             versions = make_versions(self.augmentation, name, number, copies, self.device)
             under_way[name] = None if content is None else threads.submit(versions, content)
         return under_way
@@ -103,17 +103,17 @@ class BlockWriter:
             for name, future in under_way.items():
                 try:
                     made[name] = None if future is None else future.result()
-                except PictureInvalid as error:
-                    raise self._unusable(number, name, f"the picture {error.found}") from error
+                except ImageInvalid as error:
+                    raise self._unusable(number, name, f"the image {error.found}") from error
             yield row, made
             ahead += islice(rows, 1)
 
-    def _picture(self, number: int, row: pa.Table, column: str) -> bytes | None:
+    def _image(self, number: int, row: pa.Table, column: str) -> bytes | None:
         (cell,) = row.column(column).to_pylist()
         if cell is None or (cell["bytes"] is None and cell["path"] is None):
             return None
         if cell["bytes"] is None:
-            raise self._unusable(number, column, f"the picture is not in the file, which only names {cell['path']}")
+            raise self._unusable(number, column, f"the image is not in the file, which only names {cell['path']}")
         content: bytes = cell["bytes"]
         return content
 

@@ -1,4 +1,4 @@
-"""An image dataset at its pinned revision: splits, files, rows and columns, without a picture. Plain data."""
+"""An image dataset at its pinned revision: splits, files, rows and columns, without any image. Plain data."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from augmentation_worker.dataset_path import DatasetPath
 
 
 class Layout(StrEnum):
-    """How the source keeps its pictures."""
+    """How the source keeps its images."""
 
     PARQUET = "parquet"
     IMAGE_FOLDER = "imagefolder"
@@ -43,14 +43,14 @@ class ImageDataset:
         name: of the dataset, for people.
         revision: what it is pinned to.
         config: name of its configuration.
-        layout: how it keeps its pictures.
+        layout: how it keeps its images.
         schema: of its rows, with the features in its metadata.
         splits: names, in order.
         files: in the order of the splits, then of the files.
-        columns: those of pictures (features of type Image).
+        columns: those of images (features of type Image).
         colour: those of them that show colours, and can be augmented.
         data_paths: every file that the splits are made of.
-        tables: of an image folder, by split: its rows, with paths in place of pictures.
+        tables: of an image folder, by split: its rows, with paths in place of images.
     """
 
     name: str

@@ -2,7 +2,7 @@
 
 The library is shown a folder in which every file of the source has its place but is empty, except for the few that say
 something of the others: the card and metadata.csv and its like. Splits, configurations, class names and the rows of an
-image folder are then what `load_dataset` would give, and no picture was read. Of parquet files the footers are read.
+image folder are then what `load_dataset` would give, and no image was read. Of parquet files the footers are read.
 """
 
 import shutil
@@ -30,21 +30,21 @@ from augmentation_worker.formats.images.local_only import local_only
 from augmentation_worker.formats.images.metadata_file import METADATA_NAMES, check_metadata_file
 from augmentation_worker.formats.images.rows import damaged, open_rows
 from augmentation_worker.formats.result_files import CARD_PATH
-from augmentation_worker.media.images.header import PictureInvalid, read_header
+from augmentation_worker.media.images.header import ImageInvalid, read_header
 from augmentation_worker.storage.disk import is_disk_full, scratch_full
 from augmentation_worker.storage.port import SourceDataset
 
 _SAID_ELSEWHERE = frozenset({"dataset_infos.json", ".huggingface.yaml"})
 """Files that older versions of `datasets` read besides the card. It is shown the card alone."""
 LOOKED_AT = 16
-"""Pictures of a column that are looked at to know whether it has colours."""
+"""Images of a column that are looked at to know whether it has colours."""
 _MOST_LISTED = 20
 _FOOTERS_AT_ONCE = 8
 """Each waits for a hub, most of the time."""
 
 
 def find_image_dataset(source: SourceDataset, scratch: Path) -> ImageDataset:
-    """Read what the dataset says of itself, and look at a few of its pictures.
+    """Read what the dataset says of itself, and look at a few of its images.
 
     Args:
         source: the dataset.
@@ -63,7 +63,7 @@ def find_image_dataset(source: SourceDataset, scratch: Path) -> ImageDataset:
         else:
             features, tables = _folder_rows(source, skeleton, builder)
             files = _one_a_split(tables)
-    columns = _picture_columns(source, features, layout)
+    columns = _image_columns(source, features, layout)
     found = ImageDataset(
         name=source.name,
         revision=source.revision,
@@ -252,12 +252,12 @@ def _check_stored_as_struct(source: SourceDataset, path: str, schema: pa.Schema,
             pa.types.is_struct(kind) and {"bytes", "path"} == {part.name for part in kind.fields}
         ):
             raise _no_image_dataset(
-                source, f"{path} stores the pictures of the column {name} as {kind}, not as bytes and path"
+                source, f"{path} stores the images of the column {name} as {kind}, not as bytes and path"
             )
 
 
 def _folder_rows(source: SourceDataset, skeleton: Path, builder: Any) -> tuple[Any, dict[str, pa.Table]]:
-    """The rows of an image folder, the paths of its pictures relative to the dataset."""
+    """The rows of an image folder, the paths of its images relative to the dataset."""
     import datasets  # noqa: PLC0415
 
     try:
@@ -270,19 +270,19 @@ def _folder_rows(source: SourceDataset, skeleton: Path, builder: Any) -> tuple[A
         said = _said(error, skeleton)
         raise damaged(source.name, f"the datasets library cannot read it as an image folder: {said}") from error
     features = next(iter(splits.values())).features
-    pictures = [name for name, feature in features.items() if isinstance(feature, datasets.Image)]
-    tables = {str(split): _relative(source, rows.data.table, pictures, skeleton) for split, rows in splits.items()}
+    images = [name for name, feature in features.items() if isinstance(feature, datasets.Image)]
+    tables = {str(split): _relative(source, rows.data.table, images, skeleton) for split, rows in splits.items()}
     return features, tables
 
 
-def _relative(source: SourceDataset, table: pa.Table, pictures: Sequence[str], skeleton: Path) -> pa.Table:
+def _relative(source: SourceDataset, table: pa.Table, images: Sequence[str], skeleton: Path) -> pa.Table:
     """A copy in memory, as the library's lies in a file that is about to be removed, with paths in the dataset.
 
     Raises:
         WorkerFailure: SOURCE_INVALID: a metadata.csv may name anything, also what is not part of the dataset.
     """
     own, prefix = frozenset(source.paths), f"{skeleton.resolve()}/"
-    for name in pictures:
+    for name in images:
         position = table.schema.get_field_index(name)
         kind = table.schema.field(position).type
         # As a column, not cell by cell: each of those would take ten times as much.
@@ -312,14 +312,14 @@ def _one_a_split(tables: Mapping[str, pa.Table]) -> tuple[SourceFile, ...]:
     return tuple(files)
 
 
-def _picture_columns(source: SourceDataset, features: Any, layout: Layout) -> tuple[str, ...]:
+def _image_columns(source: SourceDataset, features: Any, layout: Layout) -> tuple[str, ...]:
     import datasets  # noqa: PLC0415
 
     columns = tuple(name for name, feature in features.items() if isinstance(feature, datasets.Image))
     nested = [name for name, feature in features.items() if name not in columns and "Image(" in repr(feature)]
     if nested and layout is Layout.IMAGE_FOLDER:
         raise _no_image_dataset(
-            source, f"its column {nested[0]} has several pictures a row, which is not supported yet"
+            source, f"its column {nested[0]} has several images per row, which is not supported yet"
         )
     if not columns:
         within = f" (but in lists: {', '.join(nested)}, which is not supported yet)" if nested else ""
@@ -328,15 +328,15 @@ def _picture_columns(source: SourceDataset, features: Any, layout: Layout) -> tu
 
 
 def _with_colour(found: ImageDataset, source: SourceDataset) -> ImageDataset:
-    """What the first pictures of each column say of it."""
+    """What the first images of each column say of it."""
     coloured: set[str] = set()
     file = next(file for file in found.files if file.rows)
     with open_rows(found, source, partly=True) as rows:
         looked_at = min(LOOKED_AT, file.rows)
         for row, batch in rows.between(file, 0, looked_at):
             for name in found.columns:
-                for number, picture in enumerate(batch.column(name).to_pylist()):
-                    if picture is not None and _is_colour(found, row + number, name, picture["bytes"]):
+                for number, image in enumerate(batch.column(name).to_pylist()):
+                    if image is not None and _is_colour(found, row + number, name, image["bytes"]):
                         coloured.add(name)
     colour = tuple(name for name in found.columns if name in coloured)
     return replace(found, colour=colour)
@@ -345,5 +345,5 @@ def _with_colour(found: ImageDataset, source: SourceDataset) -> ImageDataset:
 def _is_colour(found: ImageDataset, row: int, column: str, content: bytes | None) -> bool:
     try:
         return read_header(content or b"").is_colour
-    except PictureInvalid as error:
-        raise damaged(found.name, f"{found.place_of(row)}, column {column}: the picture {error.found}") from error
+    except ImageInvalid as error:
+        raise damaged(found.name, f"{found.place_of(row)}, column {column}: the image {error.found}") from error

@@ -109,13 +109,13 @@ def _check_block(dataset: ImageDataset, plan: BlockPlan, block: Block, local: Pa
         rows = datasets.Dataset.from_parquet(str(local), features=features, cache_dir=str(cache))
         if len(rows) != block.rows:
             raise broken(f"{block.path} has {len(rows)} rows, not {block.rows}")
-        pictures = rows.select_columns(list(plan.columns))
-        for number in range(len(pictures)):
-            for name, picture in pictures[number].items():
-                if picture is not None:
-                    picture.load()
-                    if min(picture.size) < 1:
-                        raise broken(f"{block.path}, row {number}, column {name}: an empty picture")
+        images = rows.select_columns(list(plan.columns))
+        for number in range(len(images)):
+            for name, image in images[number].items():
+                if image is not None:
+                    image.load()
+                    if min(image.size) < 1:
+                        raise broken(f"{block.path}, row {number}, column {name}: an empty image")
     except WorkerFailure:
         raise
     except Exception as error:  # whatever it raises, it does not open

@@ -8,7 +8,7 @@ from augmentation_worker.bounded.unreadable import Unreadable
 from augmentation_worker.formats import limits
 
 METADATA_NAMES = frozenset({"metadata.csv", "metadata.jsonl", "metadata.parquet"})
-"""Files of an image folder that hold more columns, one row a picture."""
+"""Files of an image folder that hold more columns, one row per image."""
 _CHUNK_BYTES = 2**20
 
 

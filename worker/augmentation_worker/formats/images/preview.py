@@ -1,4 +1,4 @@
-"""One row before and after, in a picture: a line a column, the original first, then its versions."""
+"""The preview of one row, before and after: a line per column, the original first, then its versions."""
 
 from collections.abc import Iterator
 from io import BytesIO
@@ -23,8 +23,8 @@ from augmentation_worker.media.contact_sheet import (
     drawn_line,
     pixels_of,
 )
-from augmentation_worker.media.images.encoded import decode_picture
-from augmentation_worker.media.images.header import PictureInvalid
+from augmentation_worker.media.images.codec import decode_image
+from augmentation_worker.media.images.header import ImageInvalid
 from augmentation_worker.storage.port import SourceDataset
 
 
@@ -47,13 +47,13 @@ def preview(source: SourceDataset, spec: AugmentationJobSpec, scratch: Path, row
 
 
 def draw_first_row(dataset: ImageDataset, plan: BlockPlan, augmentation: Augmentation, source: SourceDataset) -> bytes:
-    """Draw the first selected row that has a picture, as it is and as the job makes it, before encoding.
+    """Draw the first selected row that has an image, as it is and as the job makes it, before encoding.
 
     Returns:
         A PNG.
 
     Raises:
-        WorkerFailure: SOURCE_INVALID if a picture cannot be decoded.
+        WorkerFailure: SOURCE_INVALID if an image cannot be decoded.
     """
     block = next(block for block in plan.blocks if block.selected_rows)
     with open_rows(dataset, source, partly=True) as rows:
@@ -73,7 +73,7 @@ def _draw_row(
     """Draw one row; columns that are empty in it are left out.
 
     Raises:
-        WorkerFailure: SOURCE_INVALID if a picture cannot be decoded, SELECTION_EMPTY if there is none.
+        WorkerFailure: SOURCE_INVALID if an image cannot be decoded, SELECTION_EMPTY if there is none.
     """
     file = next(file for file in dataset.files if file.first_row <= row < file.first_row + file.rows)
     with open_rows(dataset, source, partly=True) as rows:
@@ -81,7 +81,7 @@ def _draw_row(
     lines = _lines(dataset, plan, augmentation, row, table)
     if not lines:
         raise WorkerFailure(
-            FailureReason.SELECTION_EMPTY, f"{dataset.place_of(row)} has no picture in {', '.join(plan.columns)}"
+            FailureReason.SELECTION_EMPTY, f"{dataset.place_of(row)} has no image in {', '.join(plan.columns)}"
         )
     return _sheet(dataset, plan, augmentation, row, lines)
 
@@ -119,11 +119,11 @@ def _cells(
     if content is None:
         return
     try:
-        picture = decode_picture(content)
-    except PictureInvalid as error:
-        raise damaged(dataset.name, f"{dataset.place_of(row)}, column {column}: the picture {error.found}") from error
-    frames = picture.pixels[None]
+        image = decode_image(content)
+    except ImageInvalid as error:
+        raise damaged(dataset.name, f"{dataset.place_of(row)}, column {column}: the image {error.found}") from error
+    frames = image.pixels[None]
     yield Cell(column, pixels_of(frames), ("original",))
-    for number, pipeline in enumerate(pipelines_of(augmentation, column, row, plan.copies, picture)[:MOST_COPIES]):
+    for number, pipeline in enumerate(pipelines_of(augmentation, column, row, plan.copies, image)[:MOST_COPIES]):
         caption = tuple(drawn_line(name, drawn) for name, drawn in pipeline.parameters.items())
         yield Cell(f"version {number}", pixels_of(pipeline(frames, 0)), caption)

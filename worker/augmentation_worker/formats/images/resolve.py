@@ -75,17 +75,17 @@ def _check_columns(spec: AugmentationJobSpec, dataset: ImageDataset) -> None:
         if name not in dataset.columns:
             raise WorkerFailure(
                 FailureReason.SELECTION_EMPTY,
-                f"spec.augmentation.cameras: the dataset has no column of pictures {name!r}; it has: {known}",
+                f"spec.augmentation.cameras: the dataset has no column of images {name!r}; it has: {known}",
             )
         if name not in dataset.colour:
             raise WorkerFailure(
                 FailureReason.SPEC_UNSUPPORTED,
-                f"spec.augmentation.cameras: the pictures in the column {name} have one channel, as depth maps and "
+                f"spec.augmentation.cameras: the images in the column {name} have one channel, as depth maps and "
                 f"masks have, and are never changed; columns that can be augmented: {known}",
             )
     if not dataset.colour:
         raise WorkerFailure(
             FailureReason.SELECTION_EMPTY,
-            f"no column of the dataset has pictures in colour ({', '.join(dataset.columns)} have one channel): there "
+            f"no column of the dataset has images in colour ({', '.join(dataset.columns)} have one channel): there "
             "is nothing to augment",
         )

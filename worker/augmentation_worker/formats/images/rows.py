@@ -1,4 +1,4 @@
-"""Reading rows: from parquet files as a stream, from an image folder picture by picture. Memory holds a few rows."""
+"""Reading rows: from parquet files as a stream, from an image folder image by image. Memory holds a few rows."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -8,7 +8,7 @@ from typing import Protocol
 import pyarrow as pa
 
 from augmentation_api import FailureReason
-from augmentation_worker.bounded.parquet_file import explained_by_arrow, open_parquet, rows_of_pictures
+from augmentation_worker.bounded.parquet_file import explained_by_arrow, open_parquet, rows_of_images
 from augmentation_worker.bounded.unreadable import Unreadable
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
@@ -29,7 +29,7 @@ class Rows(Protocol):
         """Rows start to stop (exclusive) of a file, in batches.
 
         Yields:
-            The number in the dataset of the batch's first row, and the batch, its pictures as {bytes, path}.
+            The number in the dataset of the batch's first row, and the batch, its images as {bytes, path}.
 
         Raises:
             WorkerFailure: SOURCE_INVALID.
@@ -83,7 +83,7 @@ class _ParquetRows:
         if parquet.metadata.num_rows != file.rows:
             raise Unreadable(f"has {parquet.metadata.num_rows} rows, and had {file.rows}")
         size = max(1, min(MOST_BATCH_ROWS, BATCH_BYTES // max(file.row_bytes, 1)))
-        size = rows_of_pictures(parquet, self.dataset.columns, size)
+        size = rows_of_images(parquet, self.dataset.columns, size)
         self._path, self._position, self._rest = file.path, 0, None
         self._batches = parquet.iter_batches(size, use_threads=False)
 
@@ -111,17 +111,17 @@ class _FolderRows:
     source: SourceDataset
 
     def between(self, file: SourceFile, start: int, stop: int) -> Iterator[tuple[int, pa.Table]]:
-        """See Rows. One row a batch: a picture is a file. Its local copy, if it is one, is left to the caller."""
+        """See Rows. One row a batch: an image is a file. Its local copy, if it is one, is left to the caller."""
         table = self.dataset.tables[file.split]
         for row in range(start, stop):
-            yield file.first_row + row, self._with_pictures(table.slice(row, 1))
+            yield file.first_row + row, self._with_images(table.slice(row, 1))
 
-    def _with_pictures(self, row: pa.Table) -> pa.Table:
+    def _with_images(self, row: pa.Table) -> pa.Table:
         for name in self.dataset.columns:
             (cell,) = row.column(name).to_pylist()
             if cell is not None:
                 path = DatasetPath(cell["path"])
-                content = read_small(self.source.open(path), self.dataset.name, path, limits.MOST_PICTURE_BYTES)
+                content = read_small(self.source.open(path), self.dataset.name, path, limits.MOST_IMAGE_BYTES)
                 position = row.schema.get_field_index(name)
                 kind = row.schema.field(position)
                 row = row.set_column(position, kind, pa.array([{**cell, "bytes": content}], type=kind.type))

@@ -1,4 +1,4 @@
-"""Versions of a picture: decoded once, augmented and encoded as it was, as many times as there are copies."""
+"""Versions of an image: decoded once, augmented and encoded as it was once per copy."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import torch
 
 from augmentation_api import Augmentation
-from augmentation_worker.media.images.encoded import DecodedPicture, decode_picture, encode_picture
+from augmentation_worker.media.images.codec import DecodedImage, decode_image, encode_image
 from augmentation_worker.media.pixel_hash import PixelHash
 from augmentation_worker.transforms.pipeline import EpisodeTransform, sample_pipeline
 
 
 @dataclass(frozen=True)
 class Version:
-    """One augmented picture.
+    """One augmented image.
 
     Attributes:
         content: encoded.
@@ -25,15 +25,15 @@ class Version:
 
 
 def pipelines_of(
-    augmentation: Augmentation, column: str, row: int, copies: int, picture: DecodedPicture
+    augmentation: Augmentation, column: str, row: int, copies: int, image: DecodedImage
 ) -> list[EpisodeTransform]:
-    """What each version of a picture goes through: sampled by (seed, column, row, copy, transform).
+    """What each version of an image goes through: sampled by (seed, column, row, copy, transform).
 
-    Contrast pivots on the mean of the picture itself, which is the whole clip.
+    Contrast pivots on the mean of the image itself, which is the whole clip.
     """
     # In whole numbers: the same mean on every machine.
-    sums = picture.pixels.to(torch.int64).sum((1, 2))
-    values = picture.pixels.shape[1] * picture.pixels.shape[2] * 255
+    sums = image.pixels.to(torch.int64).sum((1, 2))
+    values = image.pixels.shape[1] * image.pixels.shape[2] * 255
     mean = [int(channel) / values for channel in sums]
     return [
         sample_pipeline(augmentation, camera=column, episode=row, copy=copy, episode_mean=mean)
@@ -44,20 +44,20 @@ def pipelines_of(
 def make_versions(
     augmentation: Augmentation, column: str, row: int, copies: int, device: torch.device
 ) -> Callable[[bytes], list[Version]]:
-    """A function that makes all versions of an encoded picture, safe to call in any thread.
+    """A function that makes all versions of an encoded image, safe to call in any thread.
 
-    It raises PictureInvalid.
+    It raises ImageInvalid.
     """
 
     def versions(content: bytes) -> list[Version]:
-        picture = decode_picture(content)
-        frames = picture.pixels[None].to(device)
+        image = decode_image(content)
+        frames = image.pixels[None].to(device)
         made = []
-        for pipeline in pipelines_of(augmentation, column, row, copies, picture):
+        for pipeline in pipelines_of(augmentation, column, row, copies, image):
             pixels = pipeline(frames, 0)[0].cpu().contiguous()
             pixel_hash = PixelHash()
             pixel_hash.update(pixels.numpy())
-            made.append(Version(encode_picture(pixels, picture.encoding), pixel_hash.digest()))
+            made.append(Version(encode_image(pixels, image.encoding), pixel_hash.digest()))
         return made
 
     return versions

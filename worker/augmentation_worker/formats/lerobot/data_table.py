@@ -1,6 +1,6 @@
 """The rows of the source, read and checked, and those of augmented episodes made of them.
 
-An augmented row is its source's, bit by bit, but for its two index columns and the pictures of augmented cameras.
+An augmented row is its source's, bit by bit, but for its two index columns and the images of augmented cameras.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from augmentation_worker.bounded.parquet_file import explained_by_arrow, open_parquet, read_columns, rows_of_pictures
+from augmentation_worker.bounded.parquet_file import explained_by_arrow, open_parquet, read_columns, rows_of_images
 from augmentation_worker.bounded.unreadable import explained
 from augmentation_worker.formats import limits
 from augmentation_worker.formats.lerobot.episodes import TIMESTAMP_TOLERANCE_SECONDS, Episode, invalid
@@ -24,12 +24,12 @@ _READ_BUFFER_BYTES = 2**18
 
 
 class SourceRows:
-    """Rows of the source by episode. Holds one data file without its pictures in memory: ask for episodes in order."""
+    """Rows of the source by episode. Holds one data file without its images in memory: ask for episodes in order."""
 
     def __init__(self, metadata: DatasetMetadata, open_file: OpenFile) -> None:
         self._metadata = metadata
         self._open_file = open_file
-        self._pictures = frozenset(camera.key for camera in metadata.info.picture_cameras)
+        self._images = frozenset(camera.key for camera in metadata.info.image_cameras)
         self._number: FileNumber | None = None
         self._table: pa.Table | None = None
         self._first_rows: Mapping[FileNumber, int] = {
@@ -40,14 +40,14 @@ class SourceRows:
         }
 
     def schema(self) -> pa.Schema:
-        """Schema of the source's first data file, with its metadata and its pictures."""
+        """Schema of the source's first data file, with its metadata and its images."""
         number = self._metadata.data_numbers[0]
         self._file(number)
         schema: pa.Schema = pq.read_schema(self._open(number))
         return schema
 
     def of(self, episode: Episode) -> pa.Table:
-        """An episode's rows without pictures, checked against its metadata.
+        """An episode's rows without images, checked against its metadata.
 
         Raises:
             WorkerFailure: SOURCE_INVALID.
@@ -59,7 +59,7 @@ class SourceRows:
         return rows
 
     def batches(self, episode: Episode, size: int, begin: int = 0, end: int | None = None) -> Iterator[pa.Table]:
-        """Frames begin to end (exclusive; default: all) of an episode, pictures and all, at most `size` at a time.
+        """Frames begin to end (exclusive; default: all) of an episode, images and all, at most `size` at a time.
 
         Memory holds a batch, however long the episode and however large the file's row groups are.
 
@@ -71,7 +71,7 @@ class SourceRows:
         path = self._open(episode.data_file)
         with self._explained(episode.data_file), open_parquet(path, buffer_size=_READ_BUFFER_BYTES) as file:
             groups, position = _row_groups(file.metadata, first, last)
-            size = rows_of_pictures(file, self._pictures, size)
+            size = rows_of_images(file, self._images, size)
             for batch in file.iter_batches(size, row_groups=groups, use_threads=False):
                 start, stop = max(first - position, 0), min(last - position, batch.num_rows)
                 position += batch.num_rows
@@ -96,7 +96,7 @@ class SourceRows:
             if (rows := file.metadata.num_rows) != expected:
                 path = self._metadata.info.data_file(number)
                 raise invalid(self._metadata.dataset, f"{path} has {rows} rows, its episodes have {expected}")
-            columns = [name for name in file.schema_arrow.names if name not in self._pictures]
+            columns = [name for name in file.schema_arrow.names if name not in self._images]
             table = read_columns(file, columns, most_rows=expected, most_bytes=limits.MOST_DATA_TABLE_BYTES)
         self._number, self._table = number, table
         return table

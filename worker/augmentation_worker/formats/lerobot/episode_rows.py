@@ -1,4 +1,4 @@
-"""The rows of a shard's augmented episodes, with the pictures they hold: made, looked into, and stored, one episode at
+"""The rows of a shard's augmented episodes, with the images they hold: made, looked into, and stored, one episode at
 a time."""
 
 from collections.abc import Callable
@@ -9,12 +9,12 @@ from augmentation_api import FailureReason
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats.lerobot.copy_record import pipelines_of, recorded_statistics
 from augmentation_worker.formats.lerobot.data_table import SourceRows
-from augmentation_worker.formats.lerobot.episode_pictures import EpisodePictures, UnusablePicture, batch_rows
+from augmentation_worker.formats.lerobot.episode_images import EpisodeImages, UnusableImage, batch_rows
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
 from augmentation_worker.formats.lerobot.plan import EpisodePlan, PlannedEpisode
 from augmentation_worker.formats.lerobot.records import CopyRecord, RowsRecord
 from augmentation_worker.formats.lerobot.rows_files import write_episode_rows
-from augmentation_worker.formats.lerobot.written_files import check_written_pictures
+from augmentation_worker.formats.lerobot.written_files import check_written_images
 from augmentation_worker.transforms.pipeline import EpisodeTransform
 from augmentation_worker.work import Work
 
@@ -34,35 +34,35 @@ class EpisodeRows:
         """Make and store the rows of an episode.
 
         Returns:
-            The records of its data files, and by camera with pictures those of its copies.
+            The records of its data files, and by camera with images those of its copies.
 
         Raises:
             WorkerFailure
         """
         info, folder = self.metadata.info, self.work.scratch / "made"
         targets = [folder / f"rows-{place}.parquet" for place in range(len(episode.data_files))]
-        pictures = {}
-        if self.plan.picture_cameras:
-            pictures = self._with_pictures(episode, targets, on_frames)
+        images = {}
+        if self.plan.image_cameras:
+            images = self._with_images(episode, targets, on_frames)
         else:
             write_episode_rows(episode, self.source, info, targets)
-        return tuple(self._stored(episode, targets)), pictures
+        return tuple(self._stored(episode, targets)), images
 
-    def _with_pictures(
+    def _with_images(
         self, episode: PlannedEpisode, targets: list[Path], on_frames: Callable[[int], None]
     ) -> dict[str, tuple[CopyRecord, ...]]:
-        cameras = self.plan.picture_cameras
+        cameras = self.plan.image_cameras
         pipelines: dict[str, list[EpisodeTransform]] = {
             camera.key: pipelines_of(self.work.spec.augmentation, self.metadata, episode, camera) for camera in cameras
         }
         try:
-            with EpisodePictures(cameras, pipelines, episode.source.length, self.work.device, on_frames) as change:
+            with EpisodeImages(cameras, pipelines, episode.source.length, self.work.device, on_frames) as change:
                 write_episode_rows(
                     episode, self.source, self.metadata.info, targets, change, batch_rows=batch_rows(cameras)
                 )
                 made = {camera.key: change.results(camera.key) for camera in cameras}
-        except UnusablePicture as error:
-            raise unusable_picture(self.metadata, episode, error) from error
+        except UnusableImage as error:
+            raise unusable_image(self.metadata, episode, error) from error
         return {
             key: tuple(
                 CopyRecord(
@@ -81,7 +81,7 @@ class EpisodeRows:
         info = self.metadata.info
         for number, local in zip(episode.data_files, targets, strict=True):
             path, copies = info.data_file(number), episode.copies_in(number)
-            check_written_pictures(local, path, episode, copies, self.source, info, self.plan.picture_cameras)
+            check_written_images(local, path, episode, copies, self.source, info, self.plan.image_cameras)
             stored = self.work.output.put(path, local)
             local.unlink()
             rows = episode.source.length * len(copies)
@@ -89,8 +89,8 @@ class EpisodeRows:
         return records
 
 
-def unusable_picture(metadata: DatasetMetadata, episode: PlannedEpisode, error: UnusablePicture) -> WorkerFailure:
-    """A picture of the source that is not what the metadata says, in words."""
+def unusable_image(metadata: DatasetMetadata, episode: PlannedEpisode, error: UnusableImage) -> WorkerFailure:
+    """An image of the source that is not what the metadata says, in words."""
     path = metadata.info.data_file(episode.source.data_file)
     return WorkerFailure(
         FailureReason.SOURCE_INVALID,

@@ -63,7 +63,7 @@ class Camera:
         channels: 3 for colour.
         codec: as info.json has it, e.g. av1 or h264; None if it does not say.
         is_colour: whether it can be augmented. Depth maps and one-channel streams are never touched.
-        is_video: whether its frames are stored as video; else they are pictures in the data files.
+        is_video: whether its frames are stored as video; else they are images in the data files.
     """
 
     key: str
@@ -113,8 +113,8 @@ class DatasetInfo(BaseModel):
         return tuple(camera for camera in self.cameras if camera.is_video)
 
     @cached_property
-    def picture_cameras(self) -> tuple[Camera, ...]:
-        """Cameras whose frames are pictures in the data files."""
+    def image_cameras(self) -> tuple[Camera, ...]:
+        """Cameras whose frames are images in the data files."""
         return tuple(camera for camera in self.cameras if not camera.is_video)
 
     def data_file(self, number: FileNumber) -> DatasetPath:

@@ -26,7 +26,7 @@ def check_records(metadata: DatasetMetadata, plan: EpisodePlan, records: Sequenc
         _check_data_record(metadata, shard, found)
         for episode in shard.episodes:
             record = found.episodes[episode.source.index]
-            planned = [[camera.key for camera in cameras] for cameras in (plan.video_cameras, plan.picture_cameras)]
+            planned = [[camera.key for camera in cameras] for cameras in (plan.video_cameras, plan.image_cameras)]
             if [sorted(record.videos), sorted(record.pictures)] != [sorted(cameras) for cameras in planned]:
                 raise broken(f"episode {episode.source.index} was augmented for the cameras {sorted(record.cameras)}")
             for camera in record.videos:

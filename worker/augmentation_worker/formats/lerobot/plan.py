@@ -9,7 +9,7 @@ one augmented version of each selected episode under the episode's own number an
 are; only videos and what is said of them change.
 
 In LeRobot v3.0 the copies of an episode share files, one per camera, and a shard has one file of rows, or where rows
-hold pictures, each source episode has one. In v2.1 each copy has files of its own, under the numbers that its index
+hold images, each source episode has one. In v2.1 each copy has files of its own, under the numbers that its index
 gives them.
 """
 
@@ -133,7 +133,7 @@ class PlannedShard:
 
     @property
     def makes_preview(self) -> bool:
-        """Whether it shows what the job does, in a picture of its first episode."""
+        """Whether it shows what the job does, in a preview of its first episode."""
         return self.index == 0 and bool(self.episodes)
 
     @property
@@ -178,8 +178,8 @@ class EpisodePlan:
         return tuple(camera for camera in self.cameras if camera.is_video)
 
     @property
-    def picture_cameras(self) -> tuple[Camera, ...]:
-        """Those of the augmented cameras whose frames are pictures in the rows."""
+    def image_cameras(self) -> tuple[Camera, ...]:
+        """Those of the augmented cameras whose frames are images in the rows."""
         return tuple(camera for camera in self.cameras if not camera.is_video)
 
     @property

@@ -125,8 +125,8 @@ def _abandoned(
 def _rows_made(metadata: DatasetMetadata, cameras: Sequence[Camera], in_place: bool) -> RowsMade:
     if in_place:
         return RowsMade.NEVER if all(camera.is_video for camera in cameras) else RowsMade.WITH_EPISODE
-    # Rows with pictures are large, and take as long to make as videos: nobody wants to make a shard's again.
-    large = metadata.info.version.has_file_per_episode or metadata.info.picture_cameras
+    # Rows with images are large, and take as long to make as videos: nobody wants to make a shard's again.
+    large = metadata.info.version.has_file_per_episode or metadata.info.image_cameras
     return RowsMade.WITH_EPISODE if large else RowsMade.WITH_SHARD
 
 

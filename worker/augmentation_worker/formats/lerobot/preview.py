@@ -11,7 +11,7 @@ from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats.lerobot.copy_record import pipelines_of
 from augmentation_worker.formats.lerobot.data_table import SourceRows
-from augmentation_worker.formats.lerobot.episode_pictures import UnusablePicture, decode_picture_of, picture_contents
+from augmentation_worker.formats.lerobot.episode_images import UnusableImage, decode_image_of, image_contents
 from augmentation_worker.formats.lerobot.info import Camera
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata, load_metadata
 from augmentation_worker.formats.lerobot.plan import EpisodePlan, PlannedEpisode
@@ -49,7 +49,7 @@ def preview(source: SourceDataset, spec: AugmentationJobSpec, episode: int | Non
         )
     try:
         return before_and_after(metadata, plan, spec.augmentation, chosen, source.open)
-    except (VideoInvalid, UnusablePicture) as error:
+    except (VideoInvalid, UnusableImage) as error:
         raise WorkerFailure(FailureReason.SOURCE_INVALID, f"{source.name}: {error.found}") from error
 
 
@@ -73,7 +73,7 @@ def before_and_after(
         A PNG.
 
     Raises:
-        VideoInvalid, UnusablePicture: the frame cannot be decoded.
+        VideoInvalid, UnusableImage: the frame cannot be decoded.
     """
     frame = episode.source.length // 2
     source = episode.source.index
@@ -114,8 +114,8 @@ def _frame(
     """One frame, uint8 [1, 3, H, W]."""
     if not camera.is_video:
         (row,) = SourceRows(metadata, open_file).batches(episode.source, 1, frame, frame + 1)
-        (content,) = picture_contents(row, camera.key, frame)
-        return decode_picture_of(camera, frame, content).pixels[None]
+        (content,) = image_contents(row, camera.key, frame)
+        return decode_image_of(camera, frame, content).pixels[None]
     span, info = episode.source.videos[camera.key], metadata.info
     first = round(span.from_timestamp * info.fps) + frame
     path = open_file(info.video_file(camera.key, span.file))

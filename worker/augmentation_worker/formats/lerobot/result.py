@@ -27,7 +27,7 @@ from augmentation_worker.formats.lerobot.records import (
     episode_key,
 )
 from augmentation_worker.formats.lerobot.rows_files import write_episode_rows, write_kept_rows
-from augmentation_worker.formats.lerobot.written_files import check_written_pictures, check_written_video
+from augmentation_worker.formats.lerobot.written_files import check_written_images, check_written_video
 from augmentation_worker.formats.port import Outline, Plan, Shard, ShardMaker, Unit
 from augmentation_worker.formats.records import BlobRecord, ShardRecords
 from augmentation_worker.storage.port import StoredFile
@@ -83,7 +83,7 @@ class LeRobotPlan(Plan):
         self._check_first_and_last_video(
             [video for one in episodes for videos in one.videos.values() for video in videos]
         )
-        if self.plan.picture_cameras:
+        if self.plan.image_cameras:
             self._check_first_and_last_images([rows for episode in episodes for rows in episode.rows])
 
     def _store_kept_rows(self) -> list[StoredFile]:
@@ -115,7 +115,7 @@ class LeRobotPlan(Plan):
                 with self.work.new_file("rows.parquet") as local:
                     write_shard_rows(shard, rows, local)
                     _check_same(local, record.data.file)
-            if self.plan.rows_made is RowsMade.WITH_EPISODE and not self.plan.picture_cameras:
+            if self.plan.rows_made is RowsMade.WITH_EPISODE and not self.plan.image_cameras:
                 for episode in shard.episodes:
                     self._check_episode_rows(episode, record.episodes[episode.source.index].rows, rows)
 
@@ -142,7 +142,7 @@ class LeRobotPlan(Plan):
             with self.work.new_file("fetched.parquet") as local:
                 fetch_back(self.work.output, file, local)
                 copies = episode.copies_in(number)
-                check_written_pictures(local, file.path, episode, copies, rows, info, self.plan.picture_cameras)
+                check_written_images(local, file.path, episode, copies, rows, info, self.plan.image_cameras)
 
 
 def _shard(shard: PlannedShard, copies: int) -> Shard:

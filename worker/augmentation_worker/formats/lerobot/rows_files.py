@@ -1,6 +1,6 @@
 """Data files with the rows of one augmented episode, or with some of the source's, written as a stream.
 
-They may hold pictures: memory holds a batch of rows and a row group of each copy, whatever the episode's length. The
+They may hold images: memory holds a batch of rows and a row group of each copy, whatever the episode's length. The
 same input gives the same bytes with the same pyarrow.
 """
 
@@ -18,8 +18,8 @@ from augmentation_worker.formats.lerobot.plan import KeptRows, PlannedEpisode
 from augmentation_worker.formats.row_groups import ROW_GROUP_BYTES, ROW_GROUP_ROWS, RowGroups
 
 BATCH_ROWS = 64
-"""Rows that are read at a time, unless their pictures are larger than usual."""
-_MOST_ROWS_WITHOUT_PICTURES = 100_000
+"""Rows that are read at a time, unless their images are larger than usual."""
+_MOST_ROWS_WITHOUT_IMAGES = 100_000
 ChangeRows = Callable[[pa.Table, int], Sequence[pa.Table]]
 """Makes some rows of an episode, from the frame with this number on, into those of each copy, in order."""
 
@@ -39,7 +39,7 @@ def write_episode_rows(
         source: where its rows come from.
         info: meta/info.json of the source.
         targets: files to write, in the order of `episode.data_files`.
-        change: what makes the copies' pictures; without it rows differ in their numbers only.
+        change: what makes the copies' images; without it rows differ in their numbers only.
         batch_rows: rows that are read at a time.
 
     Returns:
@@ -84,16 +84,16 @@ def write_kept_rows(kept: KeptRows, source: SourceRows, info: DatasetInfo, targe
 
 
 class _Groups:
-    """How files are written: row groups that are small where they hold pictures, and no dictionary of those."""
+    """How files are written: row groups that are small where they hold images, and no dictionary of those."""
 
     def __init__(self, info: DatasetInfo, at_once: int) -> None:
-        self._pictures = {camera.key for camera in info.picture_cameras}
+        self._images = {camera.key for camera in info.image_cameras}
         self._most_bytes = max(ROW_GROUP_BYTES // at_once, 2**21)
-        self._most_rows = ROW_GROUP_ROWS if self._pictures else _MOST_ROWS_WITHOUT_PICTURES
+        self._most_rows = ROW_GROUP_ROWS if self._images else _MOST_ROWS_WITHOUT_IMAGES
 
     def options(self, schema: pa.Schema) -> dict[str, object]:
-        # A dictionary of pictures would hold each in memory once more.
-        return {"use_dictionary": [name for name in schema.names if name not in self._pictures]}
+        # A dictionary of images would hold each in memory once more.
+        return {"use_dictionary": [name for name in schema.names if name not in self._images]}
 
     def new(self, path: Path, schema: pa.Schema) -> RowGroups:
         return RowGroups(path, self.options(schema), self._most_bytes, self._most_rows)

@@ -6,8 +6,8 @@ from typing_extensions import override
 
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.formats.lerobot.data_table import SourceRows, write_shard_rows
-from augmentation_worker.formats.lerobot.episode_pictures import UnusablePicture
-from augmentation_worker.formats.lerobot.episode_rows import EpisodeRows, unusable_picture
+from augmentation_worker.formats.lerobot.episode_images import UnusableImage
+from augmentation_worker.formats.lerobot.episode_rows import EpisodeRows, unusable_image
 from augmentation_worker.formats.lerobot.episode_videos import EpisodeVideos
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
 from augmentation_worker.formats.lerobot.plan import EpisodePlan, PlannedEpisode, PlannedShard, RowsMade
@@ -38,7 +38,7 @@ class EpisodeMaker(ShardMaker):
 
     @override
     def check(self, units: Sequence[Unit]) -> None:
-        if self._metadata.info.picture_cameras:
+        if self._metadata.info.image_cameras:
             return  # their rows are large files
         for unit in units:
             if unit.key in self._episodes:
@@ -50,7 +50,7 @@ class EpisodeMaker(ShardMaker):
         if episode is None:
             return ()
         info = self._metadata.info
-        rows = [info.data_file(episode.source.data_file)] if info.picture_cameras else []
+        rows = [info.data_file(episode.source.data_file)] if info.image_cameras else []
         return [*self._videos.source_paths(episode), *rows]
 
     @override
@@ -62,8 +62,8 @@ class EpisodeMaker(ShardMaker):
             )
         except VideoInvalid as error:
             raise self._videos.unusable(episode, self._plan.video_cameras[0], error) from error
-        except UnusablePicture as error:
-            raise unusable_picture(self._metadata, episode, error) from error
+        except UnusableImage as error:
+            raise unusable_image(self._metadata, episode, error) from error
 
     @override
     def make(self, unit: Unit, on_frames: Callable[[int], None]) -> UnitRecord:
@@ -85,8 +85,8 @@ class EpisodeMaker(ShardMaker):
         videos = self._videos.make(episode, on_frames)
         if self._plan.rows_made is not RowsMade.WITH_EPISODE:
             return EpisodeRecord(videos=videos)
-        rows, pictures = self._rows.make(episode, on_frames)
-        return EpisodeRecord(videos=videos, pictures=pictures, rows=rows)
+        rows, images = self._rows.make(episode, on_frames)
+        return EpisodeRecord(videos=videos, pictures=images, rows=rows)
 
     def _make_shard_rows(self) -> DataRecord:
         record = DataRecord(encodings=self._videos.encodings, encoders=self._videos.encoders)

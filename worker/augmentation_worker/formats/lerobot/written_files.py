@@ -31,7 +31,7 @@ def check_written_video(local: Path, path: str, rate: Fraction, frames: int) -> 
         raise broken(f"{path}: {place}{error.found}") from error
 
 
-def check_written_pictures(
+def check_written_images(
     local: Path,
     path: str,
     episode: PlannedEpisode,
@@ -40,23 +40,23 @@ def check_written_pictures(
     info: DatasetInfo,
     cameras: Sequence[Camera],
 ) -> None:
-    """All but the pictures is the source's, and the first and last picture of the augmented cameras can be decoded.
+    """All but the images is the source's, and the first and last image of the augmented cameras can be decoded.
 
     Raises:
         WorkerFailure: INTEGRITY_CHECK_FAILED with the first finding.
     """
-    from augmentation_worker.formats.lerobot.episode_pictures import (  # noqa: PLC0415
-        UnusablePicture,
-        decode_picture_of,
-        picture_contents,
+    from augmentation_worker.formats.lerobot.episode_images import (  # noqa: PLC0415
+        UnusableImage,
+        decode_image_of,
+        image_contents,
     )
 
     for row in _check_written_rows(local, path, episode, copies, source, info):
         for camera in cameras:
             try:
-                (content,) = picture_contents(row, camera.key, 0)
-                decode_picture_of(camera, 0, content)
-            except UnusablePicture as error:
+                (content,) = image_contents(row, camera.key, 0)
+                decode_image_of(camera, 0, content)
+            except UnusableImage as error:
                 raise broken(f"{path}, camera {camera.key}: {error.found}") from error
 
 
@@ -68,7 +68,7 @@ def _check_written_rows(
     source: SourceRows,
     info: DatasetInfo,
 ) -> list[pa.Table]:
-    """All but the pictures are the source's rows, bit by bit, under the copies' numbers.
+    """All but the images are the source's rows, bit by bit, under the copies' numbers.
 
     Args:
         local: the file.
@@ -79,18 +79,18 @@ def _check_written_rows(
         info: meta/info.json of the source.
 
     Returns:
-        The first and the last row, with their pictures.
+        The first and the last row, with their images.
 
     Raises:
         WorkerFailure: INTEGRITY_CHECK_FAILED with the first finding.
     """
-    pictures = {camera.key for camera in info.picture_cameras}
+    images = {camera.key for camera in info.image_cameras}
     rows = source.of(episode.source)
     try:
         with pq.ParquetFile(local, pre_buffer=False) as file:
             if not file.schema_arrow.equals(source.schema(), check_metadata=True):
                 raise broken(f"{path}: the columns are not those of the source")
-            others = [name for name in file.schema_arrow.names if name not in pictures]
+            others = [name for name in file.schema_arrow.names if name not in images]
             found = file.read(columns=others)
             ends = [file.read_row_group(0), file.read_row_group(file.num_row_groups - 1)] if file.num_row_groups else []
     except (pa.ArrowInvalid, pa.ArrowTypeError, OSError) as error:

@@ -1,1 +1,1 @@
-"""Pictures of what a job does, for people who look rather than read."""
+"""Images as datasets store them: PNG, JPEG, WebP and BMP, decoded and encoded again."""

@@ -1,4 +1,4 @@
-"""What a picture's header says, without decoding a pixel: enough to refuse what cannot or must not be decoded.
+"""Headers of images, read without decoding a pixel: enough to refuse what cannot or must not be decoded.
 
 Torch is not imported here: resolve has to start fast.
 """
@@ -12,14 +12,14 @@ from io import BytesIO
 from PIL import Image, UnidentifiedImageError
 
 MOST_PIXELS = 1 << 25
-"""Most pixels of a picture: 8K video (7680 x 4320) fits, and its RGB values take 100 MB. More is refused undecoded."""
+"""Most pixels of an image: 8K video (7680 x 4320) fits, and its RGB values take 100 MB. More is refused undecoded."""
 _COLOUR_MODES = frozenset({"RGB", "RGBA", "RGBX", "P", "PA"})
 _GREY_MODES = frozenset({"L", "LA"})
 _DEPTH_IN_PNG = slice(24, 25)
-"""Bits a channel, in the IHDR chunk that every PNG begins with: Pillow cuts 16 of them to 8 without a word."""
+"""Bits per channel, in the IHDR chunk that every PNG begins with: Pillow cuts 16 of them to 8 without a word."""
 
 
-class PictureFormat(StrEnum):
+class ImageFormat(StrEnum):
     """Formats that are read, and written again as they were."""
 
     PNG = "PNG"
@@ -28,8 +28,8 @@ class PictureFormat(StrEnum):
     BMP = "BMP"
 
 
-class PictureInvalid(ValueError):
-    """The bytes are no picture that can be used: `found` says what was found, as a clause."""
+class ImageInvalid(ValueError):
+    """Bytes that cannot be used as an image: `found` says what was found, as a clause."""
 
     def __init__(self, found: str) -> None:
         self.found = found
@@ -37,18 +37,18 @@ class PictureInvalid(ValueError):
 
 
 @dataclass(frozen=True)
-class PictureHeader:
-    """What a picture says of itself.
+class ImageHeader:
+    """The header of an image.
 
     Attributes:
         format: how it is encoded.
         width, height: pixels, as they are stored (EXIF may turn them).
         mode: Pillow's mode, e.g. RGB, L, P.
-        bits: bits a channel.
+        bits: per channel.
         frames: 1, but for an animation.
     """
 
-    format: PictureFormat
+    format: ImageFormat
     width: int
     height: int
     mode: str
@@ -57,55 +57,55 @@ class PictureHeader:
 
     @property
     def is_colour(self) -> bool:
-        """Whether it has colours: not the one channel of a depth map, a mask or a grey picture."""
+        """Whether it has colours: not the one channel of a depth map, a mask or a grey image."""
         return self.mode in _COLOUR_MODES
 
     def check_decodable(self) -> None:
         """Refuse what would be too large, or lose information on its way to 8-bit RGB and back.
 
         Raises:
-            PictureInvalid: says what it is and what is possible.
+            ImageInvalid: says what it is and what is possible.
         """
         if self.width * self.height > MOST_PIXELS:
-            raise PictureInvalid(f"has {self.width} x {self.height} pixels, more than the {MOST_PIXELS} allowed")
+            raise ImageInvalid(f"has {self.width} x {self.height} pixels, more than the {MOST_PIXELS} allowed")
         if self.frames > 1:
-            raise PictureInvalid(f"is an animation of {self.frames} frames, not one picture")
+            raise ImageInvalid(f"is an animation of {self.frames} frames, not one image")
         if self.bits > 8 or self.mode.startswith(("I", "F")):
-            raise PictureInvalid(f"has {max(self.bits, 16)} bits a channel: only 8 can be augmented without a loss")
+            raise ImageInvalid(f"has {max(self.bits, 16)} bits per channel: only 8 can be augmented without a loss")
         if self.mode not in _COLOUR_MODES | _GREY_MODES:
-            raise PictureInvalid(f"has colours of the kind {self.mode}: RGB, palette and grey can be augmented")
+            raise ImageInvalid(f"has colours of the kind {self.mode}: RGB, palette and grey can be augmented")
 
 
-def read_header(content: bytes) -> PictureHeader:
-    """Read the header of an encoded picture.
+def read_header(content: bytes) -> ImageHeader:
+    """Read the header of an encoded image.
 
     Raises:
-        PictureInvalid: it is none, or of a format that is not supported.
+        ImageInvalid: it is none, or of a format that is not supported.
     """
     with opened(content) as image:
-        kind = PictureFormat.JPEG if image.format == "MPO" else PictureFormat(str(image.format))
-        return PictureHeader(
+        kind = ImageFormat.JPEG if image.format == "MPO" else ImageFormat(str(image.format))
+        return ImageHeader(
             format=kind,
             width=image.width,
             height=image.height,
             mode=image.mode,
-            bits=content[_DEPTH_IN_PNG][0] if kind is PictureFormat.PNG else 8,
-            # A camera's JPEG may carry previews behind the picture (MPO); they are no animation.
+            bits=content[_DEPTH_IN_PNG][0] if kind is ImageFormat.PNG else 8,
+            # A camera's JPEG may carry previews behind the image (MPO); they are no animation.
             frames=1 if image.format == "MPO" else getattr(image, "n_frames", 1),
         )
 
 
 @contextmanager
 def opened(content: bytes) -> Iterator[Image.Image]:
-    """The picture, its pixels not decoded yet. Raises PictureInvalid, also for what is raised while it is in use."""
+    """The image, its pixels not decoded yet. Raises ImageInvalid, also for what is raised while it is in use."""
     try:
-        with Image.open(BytesIO(content), formats=tuple(PictureFormat)) as image:
+        with Image.open(BytesIO(content), formats=tuple(ImageFormat)) as image:
             yield image
-    except PictureInvalid:
+    except ImageInvalid:
         raise
     except Image.DecompressionBombError as error:
-        raise PictureInvalid(f"has more pixels than the {MOST_PIXELS} allowed ({error})") from error
+        raise ImageInvalid(f"has more pixels than the {MOST_PIXELS} allowed ({error})") from error
     except UnidentifiedImageError as error:
-        raise PictureInvalid(f"is no picture of a supported format ({', '.join(PictureFormat)})") from error
+        raise ImageInvalid(f"is not an image of a supported format ({', '.join(ImageFormat)})") from error
     except Exception as error:  # Pillow's decoders raise nearly anything for bytes that are broken
-        raise PictureInvalid(f"is damaged: {error}") from error
+        raise ImageInvalid(f"is damaged: {error}") from error

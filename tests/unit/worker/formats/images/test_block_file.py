@@ -18,10 +18,10 @@ from augmentation_worker.formats.images.block_check import WrittenBlock, check_w
 from augmentation_worker.formats.images.block_file import BlockWriter
 from augmentation_worker.formats.images.dataset import ImageDataset, Layout, SourceFile
 from augmentation_worker.formats.images.plan import Block
-from tests.integration.worker.image_datasets import picture
+from tests.integration.worker.image_datasets import image
 
-PICTURES = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-SCHEMA = pa.schema([("id", pa.int64()), ("image", PICTURES)])
+IMAGES = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+SCHEMA = pa.schema([("id", pa.int64()), ("image", IMAGES)])
 AUGMENTATION = Augmentation.model_validate({"transforms": ["noise"], "copies": 3})
 
 
@@ -33,8 +33,8 @@ class GeneratedRows:
 
     def between(self, file: SourceFile, start: int, stop: int) -> Iterator[tuple[int, pa.Table]]:
         for row in range(start, stop):
-            cells = [{"bytes": picture(row % 7, "PNG"), "path": f"{row}.png"}]
-            yield row, pa.table([[row], pa.array(cells, PICTURES)], schema=SCHEMA)
+            cells = [{"bytes": image(row % 7, "PNG"), "path": f"{row}.png"}]
+            yield row, pa.table([[row], pa.array(cells, IMAGES)], schema=SCHEMA)
 
 
 def dataset(rows: int) -> ImageDataset:
@@ -62,7 +62,7 @@ def test_a_block_is_written_in_row_groups_of_bounded_size(tmp_path: Path, monkey
     assert max(footer.row_group(group).total_byte_size for group in range(footer.num_row_groups)) < 4 * 6000
 
 
-@pytest.mark.parametrize("change", ["id", "path", "rows", "picture", "another picture", "columns"])
+@pytest.mark.parametrize("change", ["id", "path", "rows", "image", "another image", "columns"])
 def test_whatever_else_changed_is_found(change: str, tmp_path: Path) -> None:
     block, written = write(tmp_path / "a.parquet", 2, copies=1)
     table = pq.read_table(tmp_path / "a.parquet")
@@ -72,15 +72,15 @@ def test_whatever_else_changed_is_found(change: str, tmp_path: Path) -> None:
         ids[1] = 7
     elif change == "path":
         cells[1]["path"] = "other.png"
-    elif change == "another picture":
-        cells[1]["bytes"] = picture(1, "PNG")
-    elif change == "picture":
+    elif change == "another image":
+        cells[1]["bytes"] = image(1, "PNG")
+    elif change == "image":
         cells[1]["bytes"] = b"nothing"
     elif change == "columns":
         schema = SCHEMA.with_metadata({"huggingface": "other features"})
     else:
         ids, cells = ids[:1], cells[:1]
-    pq.write_table(pa.table([ids, pa.array(cells, PICTURES)], schema=schema), tmp_path / "b.parquet")
+    pq.write_table(pa.table([ids, pa.array(cells, IMAGES)], schema=schema), tmp_path / "b.parquet")
     with pytest.raises(WorkerFailure) as caught:
         check_written_block(tmp_path / "b.parquet", block, ["image"], written)
     assert caught.value.reason is FailureReason.INTEGRITY_CHECK_FAILED

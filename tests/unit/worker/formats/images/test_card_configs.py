@@ -35,7 +35,7 @@ def test_parts_of_a_path_that_say_nothing_are_left_out(config: dict[str, Any], t
 
 
 @pytest.mark.parametrize("config", [{"data_files": "./train/**"}, {"data_dir": "./train/"}, {"data_dir": "train/./"}])
-def test_the_same_of_folders_of_pictures(config: dict[str, Any], tmp_path: Path) -> None:
+def test_the_same_of_folders_of_images(config: dict[str, Any], tmp_path: Path) -> None:
     assert rows(image_folder(tmp_path / "dataset"), card(config)) == SPLIT_ROWS["train"]
 
 

@@ -10,7 +10,7 @@ from augmentation_worker.formats.images.card import write_card
 from augmentation_worker.formats.images.planner import make_plan
 from tests.unit.worker.formats.images.test_image_plan import dataset
 
-SPEC = AugmentationJobSpec.model_validate({"source": {"hub": {"repoID": "lab/pictures"}}})
+SPEC = AugmentationJobSpec.model_validate({"source": {"hub": {"repoID": "lab/images"}}})
 CARD = """\
 ---
 license: mit
@@ -28,7 +28,7 @@ dataset_info:
 - config_name: other
   splits: [{name: train, num_bytes: 1, num_examples: 1}]
 ---
-# Pictures
+# Images
 """
 
 
@@ -46,7 +46,7 @@ def test_files_are_named_by_split_and_what_was_counted_is_left_out() -> None:
     assert front["configs"] == [{"config_name": "default", "data_files": [{"split": "train", "path": files}]}]
     assert front["license"] == "mit"
     assert front["dataset_info"] == {"config_name": "default", "features": [{"name": "id", "dtype": "int64"}]}
-    assert "# Pictures" in rest
+    assert "# Images" in rest
     assert "| Rows | 32 (train: 32) |" in rest
 
 

@@ -25,7 +25,7 @@ def dataset(sizes: Sizes, layout: Layout = Layout.PARQUET) -> ImageDataset:
             files.append(SourceFile(split, path, first, rows))
             first += rows
     return ImageDataset(
-        name="lab/pictures",
+        name="lab/images",
         revision="0" * 40,
         config="default",
         layout=layout,
@@ -42,7 +42,7 @@ def dataset(sizes: Sizes, layout: Layout = Layout.PARQUET) -> ImageDataset:
 def planned(
     source: ImageDataset, shards: int = 1, *, mode: str = "copy", taken: Sequence[str] = (), **augmentation: Any
 ) -> BlockPlan:
-    spec = {"source": {"hub": {"repoID": "lab/pictures"}}, "output": {"mode": mode}, "augmentation": augmentation}
+    spec = {"source": {"hub": {"repoID": "lab/images"}}, "output": {"mode": mode}, "augmentation": augmentation}
     return make_plan(source, AugmentationJobSpec.model_validate(spec), shards, taken)
 
 

@@ -1,4 +1,4 @@
-"""Versions of a picture depend on seed, column, row and copy, and on nothing else."""
+"""Versions of an image depend on seed, column, row and copy, and on nothing else."""
 
 from io import BytesIO
 
@@ -9,7 +9,7 @@ from PIL import Image
 
 from augmentation_api import Augmentation
 from augmentation_worker.formats.images.versions import make_versions
-from augmentation_worker.media.images.header import PictureInvalid
+from augmentation_worker.media.images.header import ImageInvalid
 
 CPU = torch.device("cpu")
 EVERYTHING = Augmentation.model_validate(
@@ -25,7 +25,7 @@ def png(width: int, height: int) -> bytes:
 
 
 @pytest.mark.parametrize("size", [(64, 48), (33, 71), (1, 1), (1, 40)])
-def test_every_transform_works_on_pictures_of_any_size(size: tuple[int, int]) -> None:
+def test_every_transform_works_on_images_of_any_size(size: tuple[int, int]) -> None:
     versions = make_versions(EVERYTHING, "image", 3, 2, CPU)(png(*size))
     assert [Image.open(BytesIO(version.content)).size for version in versions] == [size, size]
 
@@ -41,6 +41,6 @@ def test_the_same_row_gives_the_same_bytes_and_another_row_others() -> None:
     assert len(set(every)) == len(every)
 
 
-def test_bytes_that_are_no_picture_are_refused() -> None:
-    with pytest.raises(PictureInvalid, match="no picture"):
+def test_bytes_that_are_no_image_are_refused() -> None:
+    with pytest.raises(ImageInvalid, match="not an image"):
         make_versions(EVERYTHING, "image", 0, 1, CPU)(b"nonsense")

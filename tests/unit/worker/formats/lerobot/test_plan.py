@@ -225,16 +225,16 @@ def test_in_v21_in_place_files_are_overwritten_and_none_is_deleted() -> None:
     assert sorted(carried) == [metadata.video_paths[0], metadata.video_paths[2]]
 
 
-def with_pictures(lengths: list[int], **changes: int) -> DatasetMetadata:
-    """The camera TOP stores pictures; three episodes lie in a data file."""
+def with_images(lengths: list[int], **changes: int) -> DatasetMetadata:
+    """The camera TOP stores images; three episodes lie in a data file."""
     features = info_document()["features"]
     features[TOP] = {"dtype": "image", "shape": [48, 64, 3], "names": ["height", "width", "channels"]}
     return metadata_of(episode_rows(lengths, episodes_per_file=3), features=features, **changes)
 
 
-def test_rows_with_pictures_are_in_a_file_an_episode_even_if_only_videos_are_augmented() -> None:
+def test_rows_with_images_are_in_a_file_an_episode_even_if_only_videos_are_augmented() -> None:
     for cameras in ([], [WRIST]):
-        plan = make_plan(with_pictures([5] * 4), job(Augmentation(copies=2, cameras=cameras)), 2)
+        plan = make_plan(with_images([5] * 4), job(Augmentation(copies=2, cameras=cameras)), 2)
         assert plan.rows_made is RowsMade.WITH_EPISODE
         assert [episode.data_files for episode in plan.episodes] == [((0, number),) for number in (2, 3, 4, 5)]
         assert all(kept.is_where_it_was for kept in plan.kept_rows)
@@ -244,7 +244,7 @@ def test_rows_with_pictures_are_in_a_file_an_episode_even_if_only_videos_are_aug
 @settings(max_examples=50, deadline=None)
 @given(lengths=lengths, chosen=some.sets(some.integers(0, 24)), shards=some.integers(1, 4))
 def test_in_place_all_rows_lie_in_files_that_rise_with_them(lengths: list[int], chosen: set[int], shards: int) -> None:
-    metadata = with_pictures(lengths, chunks_size=7 + len(lengths))
+    metadata = with_images(lengths, chunks_size=7 + len(lengths))
     augmentation = Augmentation(episodes=",".join(map(str, sorted(chosen))), cameras=[TOP])
     plan = make_plan(metadata, job(augmentation, OutputMode.IN_PLACE), shards)
     files = {episode.index: kept.number for kept in plan.kept_rows for episode in kept.episodes}
@@ -261,7 +261,7 @@ def test_in_place_all_rows_lie_in_files_that_rise_with_them(lengths: list[int], 
 
 
 def test_in_place_nothing_moves_that_comes_before_the_first_replaced_episode() -> None:
-    plan = make_plan(with_pictures([5] * 9), job(Augmentation(episodes="4", cameras=[TOP]), OutputMode.IN_PLACE), 1)
+    plan = make_plan(with_images([5] * 9), job(Augmentation(episodes="4", cameras=[TOP]), OutputMode.IN_PLACE), 1)
     kept = [(tuple(each.number), tuple(each.source), len(each.episodes), each.is_whole) for each in plan.kept_rows]
     assert kept == [((0, 0), (0, 0), 3, True), ((0, 1), (0, 1), 1, False), ((0, 3), (0, 1), 1, False),
                     ((0, 4), (0, 2), 3, True)]  # fmt: skip

@@ -73,7 +73,7 @@ def test_a_depth_camera_is_never_augmented() -> None:
         check_cameras(spec(augmentation={"cameras": [DEPTH]}), info_of())
 
 
-def test_cameras_stored_as_pictures_are_cameras() -> None:
+def test_cameras_stored_as_images_are_cameras() -> None:
     features = info_document()["features"]
     features["front"] = {"dtype": "image", "shape": [48, 64, 3]}
     features["mask"] = {"dtype": "image", "shape": [48, 64, 1]}

@@ -1,4 +1,4 @@
-"""LeRobot datasets with cameras that store pictures in the rows: decoded, augmented and stored again as they were."""
+"""LeRobot datasets with cameras that store images in the rows: decoded, augmented and stored again as they were."""
 
 import json
 import shutil
@@ -34,7 +34,7 @@ LENGTHS = (6, 5, 4)
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     cameras = {TOP: Kind.PNG, WRIST: Kind.JPEG, DEPTH: Kind.DEPTH}
-    return record(tmp_path_factory.mktemp("pictures") / "source", "v3.0", cameras, LENGTHS)
+    return record(tmp_path_factory.mktemp("images") / "source", "v3.0", cameras, LENGTHS)
 
 
 def run(tmp_path: Path, source: Path, name: str = "result", shards: int = 1, **augmentation: Any) -> Path:
@@ -102,11 +102,11 @@ def test_interrupted_shard_resumes_with_same_bytes(source: Path, tmp_path: Path)
 def test_in_place_mode_over_source_moves_files_in_one_commit(
     hub: Hub, submit: Callable[..., LocalRun], source: Path, tmp_path: Path
 ) -> None:
-    before = hub.publish("lab/pictures", source)
-    output = {"mode": "inPlace", "hub": {"repoID": "lab/pictures"}}
-    submit(spec_of("lab/pictures", episodes="1", cameras=[TOP]) | {"output": output}).run_all(1)
-    folder = hub.download("lab/pictures", tmp_path / "result")
-    assert hub.head("lab/pictures", backup_tag(UID)) == before
+    before = hub.publish("lab/images", source)
+    output = {"mode": "inPlace", "hub": {"repoID": "lab/images"}}
+    submit(spec_of("lab/images", episodes="1", cameras=[TOP]) | {"output": output}).run_all(1)
+    folder = hub.download("lab/images", tmp_path / "result")
+    assert hub.head("lab/images", backup_tag(UID)) == before
     assert [path.name for path in sorted((folder / "data").rglob("*.parquet"))] == [
         f"file-00{number}.parquet" for number in range(3)
     ]
@@ -128,7 +128,7 @@ def test_result_can_be_reproduced_and_previewed(source: Path, tmp_path: Path) ->
 
 
 def with_cell(source: Path, folder: Path, row: int, cell: dict[str, Any]) -> Path:
-    """The dataset with another picture of the camera TOP in a row."""
+    """The dataset with another image of the camera TOP in a row."""
     shutil.copytree(source, folder)
     path = folder / "data/chunk-000/file-000.parquet"
     table = pq.read_table(path)
@@ -140,7 +140,7 @@ def with_cell(source: Path, folder: Path, row: int, cell: dict[str, Any]) -> Pat
     return folder
 
 
-def picture(width: int, height: int, mode: str = "RGB") -> bytes:
+def encoded_image(width: int, height: int, mode: str = "RGB") -> bytes:
     content = BytesIO()
     Image.new(mode, (width, height)).save(content, "PNG")
     return content.getvalue()
@@ -149,10 +149,10 @@ def picture(width: int, height: int, mode: str = "RGB") -> bytes:
 @pytest.mark.parametrize(
     ("cell", "words"),
     [
-        ({"bytes": b"no picture"}, "the picture is no picture of a supported format"),
-        ({"bytes": picture(32, 32)}, f"the picture has 32x32 pixels, info.json says {WIDTH}x{HEIGHT}"),
-        ({"bytes": picture(WIDTH, HEIGHT, "I;16")}, "16 bits"),
-        ({"bytes": None}, "the row holds no picture, only the name frame_000002.png"),
+        ({"bytes": b"no image"}, "the image is not an image of a supported format"),
+        ({"bytes": encoded_image(32, 32)}, f"the image has 32x32 pixels, info.json says {WIDTH}x{HEIGHT}"),
+        ({"bytes": encoded_image(WIDTH, HEIGHT, "I;16")}, "16 bits"),
+        ({"bytes": None}, "the row holds no image, only the name frame_000002.png"),
     ],
 )
 def test_unusable_image_is_named(source: Path, tmp_path: Path, cell: dict[str, Any], words: str) -> None:

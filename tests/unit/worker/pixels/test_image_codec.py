@@ -1,4 +1,4 @@
-"""Encoded pictures: what comes back is what was there, and what cannot come back is refused."""
+"""Encoded images: what comes back is what was there, and what cannot come back is refused."""
 
 import struct
 import zlib
@@ -9,8 +9,8 @@ import pytest
 import torch
 from PIL import Image, ImageCms
 
-from augmentation_worker.media.images.encoded import PictureEncoding, decode_picture, encode_picture
-from augmentation_worker.media.images.header import MOST_PIXELS, PictureFormat, PictureInvalid, read_header
+from augmentation_worker.media.images.codec import ImageEncoding, decode_image, encode_image
+from augmentation_worker.media.images.header import MOST_PIXELS, ImageFormat, ImageInvalid, read_header
 
 RGB = np.random.default_rng(7).integers(0, 256, (40, 60, 3), dtype=np.uint8)
 SMOOTH = np.stack([*np.meshgrid(np.arange(60) * 4, np.arange(40) * 6), np.full((40, 60), 90)], -1).astype(np.uint8)
@@ -23,7 +23,7 @@ def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
     return content.getvalue()
 
 
-def picture(pixels: np.ndarray = RGB, kind: str = "PNG", **options: object) -> bytes:
+def encoded_image(pixels: np.ndarray = RGB, kind: str = "PNG", **options: object) -> bytes:
     return encoded(Image.fromarray(pixels), kind, **options)
 
 
@@ -38,85 +38,85 @@ def png_header(width: int, height: int, bits: int = 8) -> bytes:
 
 
 @pytest.mark.parametrize("kind", ["PNG", "BMP", "WEBP"])
-def test_a_lossless_picture_comes_back_to_the_pixel_in_its_own_format(kind: str) -> None:
-    decoded = decode_picture(picture(kind=kind, **({"lossless": True} if kind == "WEBP" else {})))
+def test_a_lossless_image_comes_back_to_the_pixel_in_its_own_format(kind: str) -> None:
+    decoded = decode_image(encoded_image(kind=kind, **({"lossless": True} if kind == "WEBP" else {})))
     assert np.array_equal(decoded.pixels.permute(1, 2, 0).numpy(), RGB)
-    again = encode_picture(decoded.pixels, decoded.encoding)
+    again = encode_image(decoded.pixels, decoded.encoding)
     assert Image.open(BytesIO(again)).format == kind
     assert np.array_equal(as_shown(again), RGB)
 
 
 @pytest.mark.parametrize("subsampling", [0, 1, 2])
 def test_a_jpeg_is_decoded_as_readers_see_it_and_compressed_as_it_was(subsampling: int) -> None:
-    source = picture(SMOOTH, "JPEG", quality=83, subsampling=subsampling, progressive=True)
-    decoded = decode_picture(source)
+    source = encoded_image(SMOOTH, "JPEG", quality=83, subsampling=subsampling, progressive=True)
+    decoded = decode_image(source)
     assert np.array_equal(decoded.pixels.permute(1, 2, 0).numpy(), as_shown(source))
-    again = encode_picture(decoded.pixels, decoded.encoding)
-    assert decode_picture(again).encoding == decoded.encoding
+    again = encode_image(decoded.pixels, decoded.encoding)
+    assert decode_image(again).encoding == decoded.encoding
     assert decoded.encoding.jpeg is not None
     assert (decoded.encoding.jpeg.subsampling, decoded.encoding.jpeg.progressive) == (subsampling, True)
     assert abs(as_shown(again).astype(int) - as_shown(source)).mean() < 1
 
 
 def test_the_same_pixels_give_the_same_bytes() -> None:
-    for kind in PictureFormat:
-        decoded = decode_picture(picture(SMOOTH, kind))
-        assert encode_picture(decoded.pixels, decoded.encoding) == encode_picture(decoded.pixels, decoded.encoding)
+    for kind in ImageFormat:
+        decoded = decode_image(encoded_image(SMOOTH, kind))
+        assert encode_image(decoded.pixels, decoded.encoding) == encode_image(decoded.pixels, decoded.encoding)
 
 
 def test_a_default_encoding_is_a_png() -> None:
-    content = encode_picture(torch.from_numpy(RGB).permute(2, 0, 1), PictureEncoding())
-    assert read_header(content).format is PictureFormat.PNG
+    content = encode_image(torch.from_numpy(RGB).permute(2, 0, 1), ImageEncoding())
+    assert read_header(content).format is ImageFormat.PNG
     assert np.array_equal(as_shown(content), RGB)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP"])
 def test_transparency_stays_as_it_is(kind: str) -> None:
     rgba = np.dstack([RGB, np.random.default_rng(8).integers(0, 256, (40, 60), dtype=np.uint8)])
-    decoded = decode_picture(picture(rgba, kind, **({"lossless": True, "exact": True} if kind == "WEBP" else {})))
+    decoded = decode_image(encoded_image(rgba, kind, **({"lossless": True, "exact": True} if kind == "WEBP" else {})))
     assert np.array_equal(decoded.pixels.permute(1, 2, 0).numpy(), RGB)
-    again = np.array(Image.open(BytesIO(encode_picture(255 - decoded.pixels, decoded.encoding))))
+    again = np.array(Image.open(BytesIO(encode_image(255 - decoded.pixels, decoded.encoding))))
     assert np.array_equal(again, np.dstack([255 - RGB, rgba[..., 3]]))
 
 
-def test_a_palette_and_a_grey_picture_become_rgb_of_the_same_colours() -> None:
+def test_a_palette_and_a_grey_image_become_rgb_of_the_same_colours() -> None:
     palette = Image.fromarray(RGB).quantize(32)
-    decoded = decode_picture(encoded(palette, "PNG"))
+    decoded = decode_image(encoded(palette, "PNG"))
     assert np.array_equal(decoded.pixels.permute(1, 2, 0).numpy(), np.array(palette.convert("RGB")))
-    assert Image.open(BytesIO(encode_picture(decoded.pixels, decoded.encoding))).mode == "RGB"
-    grey = decode_picture(picture(RGB[..., 0], "JPEG"))
+    assert Image.open(BytesIO(encode_image(decoded.pixels, decoded.encoding))).mode == "RGB"
+    grey = decode_image(encoded_image(RGB[..., 0], "JPEG"))
     assert (grey.pixels[0] == grey.pixels[1]).all()
-    again = encode_picture(grey.pixels, grey.encoding)
+    again = encode_image(grey.pixels, grey.encoding)
     assert np.abs(as_shown(again).astype(int)[..., 0] - grey.pixels[0].numpy()).mean() < 4
 
 
 def test_one_channel_is_told_from_colour_by_the_header() -> None:
-    assert not read_header(picture(RGB[..., 0])).is_colour
-    assert not read_header(picture(RGB[..., 0].astype(np.uint16))).is_colour
-    assert read_header(picture()).is_colour
+    assert not read_header(encoded_image(RGB[..., 0])).is_colour
+    assert not read_header(encoded_image(RGB[..., 0].astype(np.uint16))).is_colour
+    assert read_header(encoded_image()).is_colour
     assert read_header(encoded(Image.fromarray(RGB).quantize(8), "PNG")).is_colour
 
 
-def test_a_turned_picture_is_decoded_and_stored_upright() -> None:
+def test_a_turned_image_is_decoded_and_stored_upright() -> None:
     exif = Image.Exif()
     exif[ORIENTATION] = 6
-    decoded = decode_picture(picture(SMOOTH, "JPEG", quality=95, exif=exif))
+    decoded = decode_image(encoded_image(SMOOTH, "JPEG", quality=95, exif=exif))
     assert decoded.pixels.shape == (3, 60, 40)
-    again = Image.open(BytesIO(encode_picture(decoded.pixels, decoded.encoding)))
+    again = Image.open(BytesIO(encode_image(decoded.pixels, decoded.encoding)))
     assert again.size == (40, 60)
     assert not again.getexif()
 
 
 def test_a_colour_profile_is_kept() -> None:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    decoded = decode_picture(picture(icc_profile=profile))
-    assert Image.open(BytesIO(encode_picture(decoded.pixels, decoded.encoding))).info["icc_profile"] == profile
+    decoded = decode_image(encoded_image(icc_profile=profile))
+    assert Image.open(BytesIO(encode_image(decoded.pixels, decoded.encoding))).info["icc_profile"] == profile
 
 
 @pytest.mark.parametrize(
     ("content", "found"),
     [
-        (picture(RGB[..., 0].astype(np.uint16) * 257), "16 bits a channel"),
+        (encoded_image(RGB[..., 0].astype(np.uint16) * 257), "16 bits per channel"),
         (encoded(Image.fromarray(RGB).convert("CMYK"), "JPEG"), "of the kind CMYK"),
         (encoded(Image.fromarray(RGB).convert("1"), "PNG"), "of the kind 1"),
         (
@@ -126,28 +126,28 @@ def test_a_colour_profile_is_kept() -> None:
         (encoded(Image.fromarray(RGB), "GIF"), "supported format (PNG, JPEG, WEBP, BMP)"),
         (b"", "supported format"),
         (b"neither", "supported format"),
-        (picture()[:900], "is damaged"),
-        (picture(kind="JPEG")[:900], "is damaged"),
+        (encoded_image()[:900], "is damaged"),
+        (encoded_image(kind="JPEG")[:900], "is damaged"),
     ],
 )
 def test_what_would_lose_information_or_is_damaged_is_refused(content: bytes, found: str) -> None:
-    with pytest.raises(PictureInvalid) as refusal:
-        decode_picture(content)
+    with pytest.raises(ImageInvalid) as refusal:
+        decode_image(content)
     assert found in refusal.value.found
 
 
 def test_sixteen_bits_of_colour_are_not_cut_silently() -> None:
-    with pytest.raises(PictureInvalid, match="16 bits a channel"):
-        decode_picture(png_header(4, 4, bits=16))
+    with pytest.raises(ImageInvalid, match="16 bits per channel"):
+        decode_image(png_header(4, 4, bits=16))
 
 
 @pytest.mark.parametrize("side", [6000, 10_000, 20_000])
-def test_a_picture_with_too_many_pixels_is_refused_before_it_is_decoded(side: int) -> None:
+def test_an_image_with_too_many_pixels_is_refused_before_it_is_decoded(side: int) -> None:
     """Only a header is there: whoever tried to decode it would say that it is damaged."""
-    with pytest.raises(PictureInvalid, match=f"more (pixels )?than the {MOST_PIXELS} allowed"):
-        decode_picture(png_header(side, side))
+    with pytest.raises(ImageInvalid, match=f"more (pixels )?than the {MOST_PIXELS} allowed"):
+        decode_image(png_header(side, side))
 
 
 def test_pixels_of_another_shape_are_an_error() -> None:
     with pytest.raises(ValueError, match=r"uint8 \[3, H, W\]"):
-        encode_picture(torch.zeros(40, 60, 3, dtype=torch.uint8), PictureEncoding())
+        encode_image(torch.zeros(40, 60, 3, dtype=torch.uint8), ImageEncoding())

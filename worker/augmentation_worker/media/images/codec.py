@@ -1,4 +1,4 @@
-"""Encoded pictures, to pixels and back: what datasets hold that store frames as PNG or JPEG bytes.
+"""Decoding and encoding images, of datasets that store frames as PNG or JPEG bytes.
 
 Decoded is what every reader of the dataset sees (Pillow, upright), so no colour shifts. Written again is the same
 format, with as little loss as that format allows:
@@ -8,10 +8,10 @@ format, with as little loss as that format allows:
   was lost before.
 - JPEG with the quantization tables and the chroma subsampling of the source, so the version looks as if the same camera
   had stored it, and is about as large. Subsampling that Pillow cannot write becomes 4:4:4, which loses nothing more.
-- An alpha channel stays as it is. Palettes and grey pictures become RGB, which holds all of their colours. A colour
-  profile is kept; EXIF is not: turned pictures are stored upright (as readers show them), and the rest of it, a
-  thumbnail above all, describes another picture than this version.
-- What would lose information is refused: 16 bits a channel, CMYK, 1-bit masks, animations.
+- An alpha channel stays as it is. Palettes and grey images become RGB, which holds all of their colours. A colour
+  profile is kept; EXIF is not: turned images are stored upright (as readers show them), and the rest of it, a
+  thumbnail above all, describes another image than this version.
+- What would lose information is refused: 16 bits per channel, CMYK, 1-bit masks, animations.
 
 The same pixels and encoding give the same bytes with the same version of Pillow.
 """
@@ -25,15 +25,15 @@ import numpy.typing as npt
 import torch
 from PIL import Image, ImageOps, JpegImagePlugin
 
-from augmentation_worker.media.images.header import PictureFormat, PictureInvalid, opened, read_header
+from augmentation_worker.media.images.header import ImageFormat, ImageInvalid, opened, read_header
 
 PNG_COMPRESS_LEVEL = 1
 _SUBSAMPLING_444 = 0
 _LOSSLESS = {
-    PictureFormat.PNG: {"compress_level": PNG_COMPRESS_LEVEL},
+    ImageFormat.PNG: {"compress_level": PNG_COMPRESS_LEVEL},
     # `exact` keeps the colours below full transparency; method 0 is the fastest, as level 1 is of PNG.
-    PictureFormat.WEBP: {"lossless": True, "exact": True, "quality": 0, "method": 0},
-    PictureFormat.BMP: {},
+    ImageFormat.WEBP: {"lossless": True, "exact": True, "quality": 0, "method": 0},
+    ImageFormat.BMP: {},
 }
 
 
@@ -53,25 +53,25 @@ class JpegEncoding:
 
 
 @dataclass(frozen=True)
-class PictureEncoding:
-    """What is needed, beside the pixels, to write a picture as it was. The default is a PNG.
+class ImageEncoding:
+    """What is needed, with the pixels, to write an image as it was. The default is a PNG.
 
     Attributes:
         format: PNG, JPEG, WEBP or BMP.
         jpeg: for JPEG; None is Pillow's quality 95 without subsampling.
-        alpha: uint8 [H, W]; None for a picture without transparency.
+        alpha: uint8 [H, W]; None for an image without transparency.
         icc_profile: colour profile.
     """
 
-    format: PictureFormat = PictureFormat.PNG
+    format: ImageFormat = ImageFormat.PNG
     jpeg: JpegEncoding | None = None
     alpha: npt.NDArray[np.uint8] | None = field(default=None, compare=False)
     icc_profile: bytes | None = None
 
 
 @dataclass(frozen=True)
-class DecodedPicture:
-    """A picture.
+class DecodedImage:
+    """A decoded image.
 
     Attributes:
         pixels: uint8 [3, H, W], RGB, upright.
@@ -79,20 +79,20 @@ class DecodedPicture:
     """
 
     pixels: torch.Tensor
-    encoding: PictureEncoding
+    encoding: ImageEncoding
 
 
-def decode_picture(content: bytes) -> DecodedPicture:
+def decode_image(content: bytes) -> DecodedImage:
     """Decode PNG, JPEG, WebP or BMP.
 
     Raises:
-        PictureInvalid: it is damaged, too large, of another format, or would lose information.
+        ImageInvalid: it is damaged, too large, of another format, or would lose information.
     """
     header = read_header(content)
     header.check_decodable()
     with opened(content) as image:
         # Asked of the file: what is made of it below does not know any more.
-        jpeg = _jpeg_encoding(image) if header.format is PictureFormat.JPEG else None
+        jpeg = _jpeg_encoding(image) if header.format is ImageFormat.JPEG else None
         profile = image.info.get("icc_profile")
         upright = ImageOps.exif_transpose(image)
         alpha = None
@@ -100,15 +100,15 @@ def decode_picture(content: bytes) -> DecodedPicture:
             upright = upright.convert("RGBA")
             alpha = np.array(upright.getchannel("A"))
         pixels = torch.from_numpy(np.array(upright.convert("RGB"))).permute(2, 0, 1).contiguous()
-    return DecodedPicture(pixels, PictureEncoding(header.format, jpeg, alpha, profile))
+    return DecodedImage(pixels, ImageEncoding(header.format, jpeg, alpha, profile))
 
 
-def encode_picture(pixels: torch.Tensor, encoding: PictureEncoding) -> bytes:
-    """Encode pixels as a picture was; the same bytes every time.
+def encode_image(pixels: torch.Tensor, encoding: ImageEncoding) -> bytes:
+    """Encode pixels as an image was; the same bytes every time.
 
     Args:
         pixels: uint8 [3, H, W], RGB, on any device.
-        encoding: from `decode_picture`, or a default one.
+        encoding: from `decode_image`, or a default one.
 
     Raises:
         ValueError: if the pixels are shaped otherwise, or do not fit the alpha channel.
@@ -119,9 +119,9 @@ def encode_picture(pixels: torch.Tensor, encoding: PictureEncoding) -> bytes:
     if encoding.alpha is not None:
         image.putalpha(Image.fromarray(encoding.alpha))
     options: dict[str, Any] = dict(_LOSSLESS.get(encoding.format, {}))
-    if encoding.format is PictureFormat.JPEG:
+    if encoding.format is ImageFormat.JPEG:
         options = _jpeg_options(encoding.jpeg)
-    if encoding.icc_profile and encoding.format is not PictureFormat.BMP:
+    if encoding.icc_profile and encoding.format is not ImageFormat.BMP:
         options["icc_profile"] = encoding.icc_profile
     content = BytesIO()
     image.save(content, format=encoding.format.value, **options)
@@ -130,7 +130,7 @@ def encode_picture(pixels: torch.Tensor, encoding: PictureEncoding) -> bytes:
 
 def _jpeg_encoding(image: Image.Image) -> JpegEncoding:
     if not isinstance(image, JpegImagePlugin.JpegImageFile):
-        raise PictureInvalid("is no JPEG, although it says so")
+        raise ImageInvalid("is no JPEG, although it says so")
     subsampling = JpegImagePlugin.get_sampling(image)
     return JpegEncoding(
         tables=tuple(tuple(table) for _, table in sorted(image.quantization.items())),

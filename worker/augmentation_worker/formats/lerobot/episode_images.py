@@ -1,4 +1,4 @@
-"""One episode of the cameras that store pictures: each decoded once, augmented and encoded as many times as there are
+"""One episode of the cameras that store images: each decoded once, augmented and encoded as many times as there are
 copies, by the pipelines that frames of videos go through."""
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,8 +13,8 @@ import torch
 from augmentation_worker.formats.lerobot.info import Camera
 from augmentation_worker.media.cores import usable_cores
 from augmentation_worker.media.image_statistics import ImageStatistics, ImageStatisticsCollector
-from augmentation_worker.media.images.encoded import DecodedPicture, decode_picture, encode_picture
-from augmentation_worker.media.images.header import PictureInvalid
+from augmentation_worker.media.images.codec import DecodedImage, decode_image, encode_image
+from augmentation_worker.media.images.header import ImageInvalid
 from augmentation_worker.media.pixel_hash import PixelHash
 from augmentation_worker.transforms.pipeline import EpisodeTransform
 
@@ -23,11 +23,11 @@ BATCH_BYTES, MOST_BATCH_ROWS = 16 * 2**20, 64
 
 
 @dataclass(frozen=True)
-class CopyPictures:
+class CopyImages:
     """What one copy became, as one camera sees it.
 
     Attributes:
-        frames: number of pictures.
+        frames: number of images.
         statistics: of the augmented pixels before encoding.
         pixel_hash: of those, as uint8 [frames, 3, H, W] in C order: what a video of the same frames would have.
     """
@@ -37,8 +37,8 @@ class CopyPictures:
     pixel_hash: str
 
 
-class UnusablePicture(Exception):
-    """A picture of the source that cannot be augmented.
+class UnusableImage(Exception):
+    """An image of the source that cannot be augmented.
 
     Attributes:
         camera: whose.
@@ -51,7 +51,7 @@ class UnusablePicture(Exception):
         super().__init__(f"{camera}, frame {frame}: {found}")
 
 
-class EpisodePictures:
+class EpisodeImages:
     """Makes the rows of all copies of an episode. A context, as it has threads.
 
     Args:
@@ -59,7 +59,7 @@ class EpisodePictures:
         pipelines: by camera, one for each copy.
         frames: length of the episode.
         device: where to augment.
-        on_frames: called with the number of pictures that were made since the last call; what it raises stops the work.
+        on_frames: called with the number of images that were made since the last call; what it raises stops the work.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class EpisodePictures:
             camera.key: [_Copy(pipeline, frames, device) for pipeline in pipelines[camera.key]] for camera in cameras
         }
         self._on_frames = on_frames
-        self._threads = ThreadPoolExecutor(usable_cores(), "pictures")
+        self._threads = ThreadPoolExecutor(usable_cores(), "images")
 
     def __enter__(self) -> Self:
         return self
@@ -89,31 +89,31 @@ class EpisodePictures:
         """Some rows, from the frame with this number on, as those of each copy. To be called in order.
 
         Raises:
-            UnusablePicture: a picture cannot be decoded, or is of another size than info.json says.
+            UnusableImage: an image cannot be decoded, or is of another size than info.json says.
         """
         tables: list[pa.Table] = []
         for camera in self._cameras:
             copies = self._copies[camera.key]
             tables = tables or [rows] * len(copies)
-            pictures = self._decoded(rows, camera, first_frame)
-            frames = torch.stack([picture.pixels for picture in pictures])
+            images = self._decoded(rows, camera, first_frame)
+            frames = torch.stack([image.pixels for image in images])
             made = list(self._threads.map(lambda copy, frames=frames: copy.make(frames, first_frame), copies))
-            encodings = [picture.encoding for picture in pictures]
+            encodings = [image.encoding for image in images]
             for place, pixels in enumerate(made):
-                contents = list(self._threads.map(encode_picture, pixels, encodings))
-                tables[place] = _with_pictures(tables[place], camera.key, contents)
+                contents = list(self._threads.map(encode_image, pixels, encodings))
+                tables[place] = _with_images(tables[place], camera.key, contents)
             self._on_frames(len(frames) * len(copies))
         return tables
 
-    def results(self, camera: str) -> list[CopyPictures]:
+    def results(self, camera: str) -> list[CopyImages]:
         """What became of each copy, after all rows."""
         return [copy.result() for copy in self._copies[camera]]
 
-    def _decoded(self, rows: pa.Table, camera: Camera, first_frame: int) -> list[DecodedPicture]:
-        contents = picture_contents(rows, camera.key, first_frame)
+    def _decoded(self, rows: pa.Table, camera: Camera, first_frame: int) -> list[DecodedImage]:
+        contents = image_contents(rows, camera.key, first_frame)
 
-        def decoded(frame: int, content: bytes) -> DecodedPicture:
-            return decode_picture_of(camera, frame, content)
+        def decoded(frame: int, content: bytes) -> DecodedImage:
+            return decode_image_of(camera, frame, content)
 
         return list(self._threads.map(decoded, range(first_frame, first_frame + len(contents)), contents))
 
@@ -134,8 +134,8 @@ class _Copy:
         self._statistics.add(made, first_frame)
         return made
 
-    def result(self) -> CopyPictures:
-        return CopyPictures(self._frames, self._statistics.result(), self._hash.hexdigest())
+    def result(self) -> CopyImages:
+        return CopyImages(self._frames, self._statistics.result(), self._hash.hexdigest())
 
 
 def batch_rows(cameras: Sequence[Camera]) -> int:
@@ -144,38 +144,38 @@ def batch_rows(cameras: Sequence[Camera]) -> int:
     return max(1, min(MOST_BATCH_ROWS, BATCH_BYTES // largest))
 
 
-def decode_picture_of(camera: Camera, frame: int, content: bytes) -> DecodedPicture:
-    """Decode a camera's picture. Raises UnusablePicture."""
+def decode_image_of(camera: Camera, frame: int, content: bytes) -> DecodedImage:
+    """Decode a camera's image. Raises UnusableImage."""
     try:
-        picture = decode_picture(content)
-    except PictureInvalid as error:
-        raise UnusablePicture(camera.key, frame, f"the picture {error.found}") from error
-    height, width = picture.pixels.shape[1:]
+        image = decode_image(content)
+    except ImageInvalid as error:
+        raise UnusableImage(camera.key, frame, f"the image {error.found}") from error
+    height, width = image.pixels.shape[1:]
     if (height, width) != (camera.height, camera.width):
-        found = f"the picture has {width}x{height} pixels, info.json says {camera.width}x{camera.height}"
-        raise UnusablePicture(camera.key, frame, found)
-    return picture
+        found = f"the image has {width}x{height} pixels, info.json says {camera.width}x{camera.height}"
+        raise UnusableImage(camera.key, frame, found)
+    return image
 
 
-def picture_contents(rows: pa.Table, camera: str, first_frame: int) -> list[bytes]:
-    """The encoded pictures of a camera. Raises UnusablePicture where there is none."""
+def image_contents(rows: pa.Table, camera: str, first_frame: int) -> list[bytes]:
+    """The encoded images of a camera. Raises UnusableImage where there is none."""
     if camera not in rows.column_names:
-        raise UnusablePicture(camera, first_frame, "the data file has no such column")
+        raise UnusableImage(camera, first_frame, "the data file has no such column")
     kind = rows.schema.field(camera).type
     if not pa.types.is_struct(kind) or kind.get_field_index("bytes") < 0:
-        raise UnusablePicture(camera, first_frame, f"the column holds {kind} instead of pictures {{bytes, path}}")
+        raise UnusableImage(camera, first_frame, f"the column holds {kind} instead of images {{bytes, path}}")
     contents: list[bytes] = []
     for frame, cell in enumerate(rows.column(camera).to_pylist(), start=first_frame):
         content = None if cell is None else cell["bytes"]
         if content is None:
             named = "" if cell is None else f", only the name {cell.get('path')}"
-            raise UnusablePicture(camera, frame, f"the row holds no picture{named}")
+            raise UnusableImage(camera, frame, f"the row holds no image{named}")
         contents.append(content)
     return contents
 
 
-def _with_pictures(rows: pa.Table, camera: str, contents: Sequence[bytes]) -> pa.Table:
-    """The rows with other bytes in a camera's column; whatever else it says of a picture stays."""
+def _with_images(rows: pa.Table, camera: str, contents: Sequence[bytes]) -> pa.Table:
+    """The rows with other bytes in a camera's column; whatever else it says of an image stays."""
     position = rows.schema.get_field_index(camera)
     field = rows.schema.field(position)
     column = rows.column(position).combine_chunks()
