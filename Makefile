@@ -142,11 +142,16 @@ browser: setup ## install the Chromium in which the page is tested
 
 .PHONY: test
 test: setup lerobot browser images kueue-build ## all tests: unit, against a real API server, and end to end on the real cluster
+	@$(PY) -m tests.tools $(IN_PARALLEL)
 	@$(PY) -m pytest $(IN_PARALLEL)
 
 .PHONY: test-unit
 test-unit: setup ## the tests that need no cluster
-	@$(PY) -m pytest tests/unit
+	@$(PY) -m pytest $(IN_PARALLEL) tests/unit
+
+.PHONY: test-tools
+test-tools: setup ## the tests of devcluster and its local hub; `make test` runs them when these have changed
+	@$(PY) -m tests.tools --always $(IN_PARALLEL)
 
 .PHONY: test-gpu
 test-gpu: setup ## the tests that need an NVIDIA GPU
