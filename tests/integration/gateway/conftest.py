@@ -1,7 +1,5 @@
 """A gateway process before a real API server, with the rights its chart gives it and no more."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import os

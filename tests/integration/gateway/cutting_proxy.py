@@ -1,7 +1,5 @@
 """A way to the API server that can be cut: TCP is passed on, TLS and all, until `cut` breaks every connection."""
 
-from __future__ import annotations
-
 import contextlib
 import socket
 import threading

@@ -5,8 +5,6 @@ The test suite does this for a bounded time; for longer, from the root:
     python -m tests.integration.gateway.fuzzing --seconds 600
 """
 
-from __future__ import annotations
-
 import argparse
 import random
 import re

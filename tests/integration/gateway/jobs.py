@@ -1,7 +1,5 @@
 """Jobs over REST and behind it, for the gateway's tests."""
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Callable

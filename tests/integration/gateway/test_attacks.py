@@ -1,6 +1,4 @@
-"""Floods of a real gateway with the chart's limits, shorter than `make attack-gateway`: memory and refusals."""
-
-from __future__ import annotations
+"""Floods of a real gateway with the chart's limits: memory and latency of others. `make attack-gateway` is longer."""
 
 from collections.abc import Iterator
 

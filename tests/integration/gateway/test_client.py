@@ -1,6 +1,4 @@
-"""The typed client and the `augmentation` command before a real gateway and a real API server."""
-
-from __future__ import annotations
+"""The typed client and the `augmentation` command with a real gateway and a real API server."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor

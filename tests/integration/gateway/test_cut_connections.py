@@ -1,6 +1,4 @@
-"""Every connection to the API server broken once a second: no job is lost, none is made twice, no answer is wrong."""
-
-from __future__ import annotations
+"""All connections to the API server break once per second: no job is lost or duplicated, and no response is wrong."""
 
 import time
 from collections.abc import Iterator

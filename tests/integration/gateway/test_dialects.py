@@ -1,6 +1,4 @@
-"""One job, four REST APIs, over real HTTP before a real API server."""
-
-from __future__ import annotations
+"""One job in four REST dialects, over HTTP with a real API server."""
 
 import json
 from datetime import UTC, datetime, timedelta

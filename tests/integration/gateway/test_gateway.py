@@ -1,6 +1,4 @@
-"""The gateway over real HTTP before a real API server."""
-
-from __future__ import annotations
+"""The gateway over HTTP with a real API server."""
 
 import json
 import signal

@@ -1,6 +1,4 @@
-"""A gateway process that ends TLS itself, before a real API server."""
-
-from __future__ import annotations
+"""The gateway with TLS and a real API server."""
 
 import ssl
 import subprocess

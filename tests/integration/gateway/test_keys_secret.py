@@ -1,6 +1,4 @@
-"""Keys in a Secret of a real API server, with a right to that one alone: what changes there holds within seconds."""
-
-from __future__ import annotations
+"""Keys in a Secret of a real API server, readable by its name alone: changes are in force within seconds."""
 
 import base64
 import json

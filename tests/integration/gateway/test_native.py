@@ -1,6 +1,4 @@
-"""Lists, retry, delete, streams and interrupted requests, over real HTTP before a real API server."""
-
-from __future__ import annotations
+"""Lists, retry, delete, streams and interrupted requests, over HTTP with a real API server."""
 
 import json
 import signal

@@ -1,6 +1,4 @@
-"""The OpenAPI document is true: made-up requests, valid and not, with a key and without, get documented answers."""
-
-from __future__ import annotations
+"""Generated requests, valid and invalid, with and without a key, get the responses that OpenAPI documents."""
 
 import httpx
 

@@ -1,6 +1,4 @@
-"""Two gateways before one API server, as two replicas behind a Service: a client need not know which one it asks."""
-
-from __future__ import annotations
+"""Two replicas with one API server: a client may send each request to either."""
 
 import signal
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """HTTPS with real certificates over real connections: one that is renewed is served without a restart."""
 
-from __future__ import annotations
-
 import asyncio
 import ssl
 import subprocess

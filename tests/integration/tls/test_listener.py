@@ -1,7 +1,5 @@
 """Connections with TLS are counted before their handshake, and are what others are after it."""
 
-from __future__ import annotations
-
 import asyncio
 import ssl
 from collections import Counter

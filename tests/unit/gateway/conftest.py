@@ -1,7 +1,5 @@
 """The whole application in this process, with a Kubernetes API that does what the test says."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """AugmentationJobs as the API server sends them, for tests."""
 
-from __future__ import annotations
-
 from typing import Any
 
 JOB_ID = "2489e9ad-2ee2-8e00-8ec9-32d5f69181c0"

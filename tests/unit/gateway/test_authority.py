@@ -1,6 +1,4 @@
-"""What a job over REST may name of its namespace: nothing, in no dialect, and by no field that a request has."""
-
-from __future__ import annotations
+"""A job over REST may name no Secret, claim or PriorityClass of its namespace."""
 
 from typing import Any
 

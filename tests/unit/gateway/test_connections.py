@@ -1,6 +1,4 @@
-"""What a connection, and all of them together, may cost: uvicorn itself, on loopback, with limits soon reached."""
-
-from __future__ import annotations
+"""Limits of connections, each and in all: uvicorn itself on loopback, with low limits."""
 
 import asyncio
 import json

@@ -1,6 +1,4 @@
-"""A job in full, the request that asks for it, its picture, a request that is only tried, and the key that asks."""
-
-from __future__ import annotations
+"""Details of a job: resource, request, preview, dry run, and the request's key."""
 
 from typing import Any
 

@@ -1,6 +1,4 @@
-"""The stream of a job: what is sent, where it goes on, and how it ends."""
-
-from __future__ import annotations
+"""The event stream of a job: its content, resumption and end."""
 
 import asyncio
 import json

@@ -1,6 +1,4 @@
-"""Requests are begun a few at a time, and in turns of their keys."""
-
-from __future__ import annotations
+"""The fair queue in front of the routes."""
 
 import asyncio
 

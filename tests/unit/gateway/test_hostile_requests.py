@@ -1,6 +1,4 @@
-"""Requests that are made to cost much: each is answered by what it is, in constant work, before anything is parsed."""
-
-from __future__ import annotations
+"""Requests that try to be expensive are rejected in constant work, before they are parsed."""
 
 import difflib
 import json

@@ -1,7 +1,5 @@
 """The gateway over HTTP, with a Kubernetes API that does what the test says."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import AsyncIterator
 from typing import Any

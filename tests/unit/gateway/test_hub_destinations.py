@@ -1,6 +1,4 @@
-"""Where a hub may send the gateway that asks it for a picture."""
-
-from __future__ import annotations
+"""The addresses to which a hub may redirect the gateway."""
 
 import socket
 

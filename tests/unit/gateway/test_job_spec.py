@@ -1,7 +1,5 @@
 """What each field of a native request becomes in the spec of an AugmentationJob."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,6 +1,4 @@
-"""API keys: recognised by digest, read again when the file changes, good until they expire, never logged."""
-
-from __future__ import annotations
+"""API keys: look-up by digest, reload of the file, expiry, and redaction in logs."""
 
 import asyncio
 import json

@@ -1,6 +1,4 @@
-"""Keys made, listed and revoked by the command line."""
-
-from __future__ import annotations
+"""The commands that create, list and revoke keys."""
 
 import json
 import re

@@ -1,6 +1,4 @@
-"""Keys from a Secret: what its changes mean."""
-
-from __future__ import annotations
+"""API keys in a Secret, and its changes."""
 
 import base64
 import json

@@ -1,6 +1,4 @@
-"""Lists of thousands of jobs: in slices between other requests, and without a copy of everything left behind."""
-
-from __future__ import annotations
+"""Lists of thousands of jobs: latency of other requests, and bounded memory."""
 
 import asyncio
 import json

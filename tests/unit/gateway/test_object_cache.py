@@ -1,6 +1,4 @@
-"""The cache under lists, watch events and the answers to our own writes, in whatever order they come."""
-
-from __future__ import annotations
+"""The cache under lists, watch events and responses to the gateway's own writes, in any order."""
 
 from augmentation_gateway.cache.object_cache import ObjectCache
 from augmentation_gateway.cache.records import JobRecord

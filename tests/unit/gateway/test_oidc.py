@@ -1,6 +1,4 @@
-"""Tokens of an OpenID Connect issuer in place of keys: real signatures, and an issuer that answers over HTTP."""
-
-from __future__ import annotations
+"""OIDC tokens in place of keys: real signatures, and an issuer over HTTP."""
 
 import asyncio
 import dataclasses

@@ -1,6 +1,4 @@
-"""What a request may outlive: not its key."""
-
-from __future__ import annotations
+"""Requests in progress end with their key."""
 
 import asyncio
 

@@ -1,6 +1,4 @@
-"""What an administrator sees and sets: metrics, request ids, rate limits, other origins."""
-
-from __future__ import annotations
+"""Metrics, logs, request ids, rate limits and CORS."""
 
 import json
 import logging

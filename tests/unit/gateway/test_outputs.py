@@ -1,6 +1,4 @@
-"""What a job published, as links."""
-
-from __future__ import annotations
+"""Links to the result of a job."""
 
 from typing import Any
 

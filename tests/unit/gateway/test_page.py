@@ -1,7 +1,5 @@
 """The page's files, and how they are served: small, kept by browsers, and with no right to anything else."""
 
-from __future__ import annotations
-
 import gzip
 import re
 

@@ -1,7 +1,5 @@
 """Validation of the native request, and its error messages."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """From the spec of a job back to the request that asks for it."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,6 +1,4 @@
-"""Trying a job again, and deleting it."""
-
-from __future__ import annotations
+"""Retry and deletion of jobs."""
 
 import httpx
 import pytest

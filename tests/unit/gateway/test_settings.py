@@ -1,4 +1,4 @@
-"""Settings from the environment: what is given, what is not, and what cannot be used."""
+"""Settings from the environment."""
 
 from pathlib import Path
 

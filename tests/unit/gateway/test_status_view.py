@@ -1,6 +1,4 @@
-"""A job as the native dialect shows it, in every state from just created to ended."""
-
-from __future__ import annotations
+"""The status of a job in the native dialect, in every state."""
 
 import json
 from typing import Any

@@ -1,6 +1,4 @@
-"""Traces go to the collector that is named, and nothing of OpenTelemetry is loaded where none is."""
-
-from __future__ import annotations
+"""OpenTelemetry traces: spans, redaction, and no cost without a collector."""
 
 import gzip
 import subprocess

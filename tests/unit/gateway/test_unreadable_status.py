@@ -1,6 +1,4 @@
-"""A worker that was taken over writes what nobody can read: its job stays visible, and so do all others."""
-
-from __future__ import annotations
+"""A status with unreadable fields hides neither its job nor any other."""
 
 import logging
 from typing import Any

@@ -1,7 +1,5 @@
 """A visitor of the page: a tab that remembers what it asked for and what it complained of, and looks at itself."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager

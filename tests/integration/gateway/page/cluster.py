@@ -1,7 +1,5 @@
 """Jobs in chosen states, written to the API server as the operator and the workers write them."""
 
-from __future__ import annotations
-
 import ssl
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta

@@ -1,7 +1,5 @@
 """A real headless Chromium before the gateway's page, and jobs in every state behind it."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Writing a job in a real browser: checked by the gateway while it is written, and sent once."""
 
-from __future__ import annotations
-
 import json
 import re
 import signal

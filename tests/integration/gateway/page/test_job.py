@@ -1,7 +1,5 @@
 """One job in a real browser: followed live, with its picture, its errors, and what may be done with it."""
 
-from __future__ import annotations
-
 import re
 import signal
 import threading

@@ -1,7 +1,5 @@
 """Signing in and the list of jobs, in a real browser before a real gateway and a real API server."""
 
-from __future__ import annotations
-
 import re
 import signal
 

@@ -1,7 +1,5 @@
 """A job in every state there is, from accepted to removed, and what each dialect's document promises of every field."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta

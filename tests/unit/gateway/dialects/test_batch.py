@@ -1,6 +1,4 @@
-"""The batch job API: what its document promises, kept in every state of a job."""
-
-from __future__ import annotations
+"""The batch dialect, checked against its documentation in every state of a job."""
 
 from typing import Any
 

@@ -1,6 +1,4 @@
-"""The GenAI status API: what its document promises, kept in every state of a job."""
-
-from __future__ import annotations
+"""The GenAI dialect, checked against its documentation in every state of a job."""
 
 import httpx
 import pytest

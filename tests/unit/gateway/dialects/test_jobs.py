@@ -1,6 +1,4 @@
-"""The `/jobs` API: what its document promises, kept in every state of a job."""
-
-from __future__ import annotations
+"""The dialect `/jobs`, checked against its documentation in every state of a job."""
 
 from typing import Any
 

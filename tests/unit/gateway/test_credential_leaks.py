@@ -1,6 +1,4 @@
-"""A key that a client presents, where ever it puts it, is in no answer, no log line and no metric of the gateway."""
-
-from __future__ import annotations
+"""An API key appears in no response, log line or metric, wherever a client puts it."""
 
 import logging
 

@@ -1,6 +1,4 @@
-"""The Kubernetes API is away for a whole minute, while clients go on reading, following and asking for jobs."""
-
-from __future__ import annotations
+"""Clients keep reading, following and creating jobs through an outage of the API server of one minute."""
 
 import json
 import threading

@@ -1,6 +1,4 @@
-"""Lists of jobs: what a key sees, filters, order, and pages that hold still."""
-
-from __future__ import annotations
+"""Lists of jobs: visibility, filters, order and stable pages."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A dialect is one module: what else is needed of a fifth follows from it."""
+"""A dialect is one module: a fifth one in a temporary folder needs no other change."""
 
 from pathlib import Path
 
