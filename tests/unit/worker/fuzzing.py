@@ -31,7 +31,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from PIL import Image as Pillow
 
-from augmentation_worker.bounded import Unreadable
+from augmentation_worker.bounded.unreadable import Unreadable
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats.images.card_configs import shown_card

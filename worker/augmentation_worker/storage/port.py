@@ -10,7 +10,7 @@ from typing import BinaryIO, Final, Protocol
 
 from augmentation_api import AugmentationJob
 from augmentation_api.status import SourceStatus
-from augmentation_worker.bounded.json_document import check_size
+from augmentation_worker.bounded.documents import check_size
 from augmentation_worker.bounded.unreadable import explained
 from augmentation_worker.dataset_path import DatasetPath
 

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from augmentation_worker.bounded import Unreadable
 from augmentation_worker.bounded.parquet_file import open_parquet, read_columns
+from augmentation_worker.bounded.unreadable import Unreadable
 
 MIB = 2**20
 
@@ -23,7 +23,7 @@ def read(path: Path, columns: list[str], *, most_rows: int = 10**6, most_bytes: 
         return read_columns(parquet, columns, most_rows=most_rows, most_bytes=most_bytes)
 
 
-def test_columns_are_read_as_they_are(tmp_path: Path) -> None:
+def test_columns_are_read_unchanged(tmp_path: Path) -> None:
     table = pa.table({"a.b": [1, 2, 3], "a": ["x", None, "z"], "c": [[[1.0]], [[2.0], [3.0]], None]})
     table = table.replace_schema_metadata({"kept": "yes"})
     path = written(tmp_path / "a.parquet", table, row_group_size=2)
@@ -63,13 +63,13 @@ def test_page_of_zeros_is_refused_by_its_footer(tmp_path: Path) -> None:
         read(path, ["a"])
 
 
-def test_columns_that_are_not_asked_for_cost_nothing(tmp_path: Path) -> None:
+def test_columns_that_are_not_requested_cost_nothing(tmp_path: Path) -> None:
     path = written(tmp_path / "a.parquet", pa.table({"a": ["x" * 64 * MIB], "b": [1]}), compression="zstd")
     assert read(path, ["b"]).column("b").to_pylist() == [1]
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"PAR1 and no more", b"PAR1" + b"\xff\xff\xff\x7fPAR1", b"x" * 100])
-def test_what_is_no_parquet_file_is_refused(content: bytes, tmp_path: Path) -> None:
+def test_file_that_is_not_parquet_is_refused(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "a.parquet").write_bytes(content)
     with pytest.raises(Unreadable):
         read(tmp_path / "a.parquet", ["a"])

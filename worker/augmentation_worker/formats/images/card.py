@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 
 from augmentation_api import AugmentationJobSpec
-from augmentation_worker.bounded.front_matter import read_yaml_object
+from augmentation_worker.bounded.documents import read_yaml_object
 from augmentation_worker.bounded.unreadable import Unreadable
 from augmentation_worker.formats.images.dataset import ImageDataset
 from augmentation_worker.formats.images.plan import BlockPlan

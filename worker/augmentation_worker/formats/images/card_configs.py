@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from augmentation_worker.bounded.front_matter import front_matter_of
+from augmentation_worker.bounded.documents import front_matter_of
 from augmentation_worker.bounded.unreadable import Unreadable
 
 _CONFIG_FIELDS = (

@@ -4,7 +4,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from augmentation_worker.bounded.json_document import read_json_object
+from augmentation_worker.bounded.documents import read_json_object
 from augmentation_worker.bounded.unreadable import Unreadable
 
 _METADATA_KEY = b"huggingface"

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from augmentation_worker.bounded.json_document import check_size, read_json_object
+from augmentation_worker.bounded.documents import check_size, read_json_object
 from augmentation_worker.bounded.parquet_file import open_parquet, read_columns
 from augmentation_worker.bounded.unreadable import Unreadable
 from augmentation_worker.formats import limits

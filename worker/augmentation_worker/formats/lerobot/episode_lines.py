@@ -14,7 +14,7 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from augmentation_api.model import findings_of
-from augmentation_worker.bounded.json_document import check_size, read_json_object
+from augmentation_worker.bounded.documents import check_size, read_json_object
 from augmentation_worker.bounded.unreadable import Unreadable, explained
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.formats import limits

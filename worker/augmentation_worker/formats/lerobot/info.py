@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from augmentation_api import FailureReason
 from augmentation_api.model import findings_of
-from augmentation_worker.bounded.json_document import read_json_object
+from augmentation_worker.bounded.documents import read_json_object
 from augmentation_worker.bounded.unreadable import Unreadable
 from augmentation_worker.dataset_path import DatasetPath, PathRefused
 from augmentation_worker.failure import WorkerFailure

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from augmentation_api import FailureReason
-from augmentation_worker.bounded.json_document import read_json_object
+from augmentation_worker.bounded.documents import read_json_object
 from augmentation_worker.bounded.parquet_file import open_parquet, read_columns
 from augmentation_worker.bounded.unreadable import explained
 from augmentation_worker.dataset_path import DatasetPath

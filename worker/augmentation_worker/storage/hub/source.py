@@ -9,7 +9,7 @@ from typing import BinaryIO
 from huggingface_hub.errors import EntryNotFoundError
 from typing_extensions import override
 
-from augmentation_worker.bounded.json_document import check_size
+from augmentation_worker.bounded.documents import check_size
 from augmentation_worker.bounded.unreadable import damaged, explained
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
