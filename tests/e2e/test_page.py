@@ -32,11 +32,11 @@ def test_job_created_in_form_is_followed_to_its_preview(user: User) -> None:
         assert picture.evaluate("each => each.naturalWidth") > 300
         expect(page.get_by_role("list", name="Phases").get_by_text(": done")).to_have_count(4)
         expect(page.get_by_role("group", name="Load it in Python")).to_contain_text("LeRobotDataset(")
-        visitor.look("cluster-job", full=True)
+        visitor.check_accessibility("cluster-job", full=True)
 
         page.keyboard.press("Escape")
         expect(visitor.row(name)).to_contain_text("completed")
-        visitor.look("cluster-list")
+        visitor.check_accessibility("cluster-list")
         job = next(each for each in user.jobs() if each["spec"].get("displayName") == name)
         assert visitor.foreign_requests() == []
         assert visitor.complaints() == []

@@ -96,9 +96,10 @@ def test_kueue_accepts_sample_manifests(user: User, queue: str) -> None:
     for each in samples:
         if "namespace" in each["metadata"]:
             each["metadata"]["namespace"] = user.namespace
-        user.kubectl.run(
+        said = user.kubectl.run(
             "apply", "--dry-run=server", "--validate=strict", "--filename", "-", stdin=yaml.safe_dump(each)
         )
+        assert "(server dry run)" in said
 
 
 def test_higher_priority_job_preempts_and_finished_episodes_are_kept(user: User, queue: str) -> None:

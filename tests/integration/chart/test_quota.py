@@ -31,7 +31,7 @@ def cluster(control_plane: ControlPlane) -> Cluster:
     return cluster
 
 
-def admits(cluster: Cluster, spec: Json) -> None:
+def check_admitted(cluster: Cluster, spec: Json) -> None:
     """Raises HTTPStatusError with the API server's words if it refuses a pod."""
     # The accounts are not there; who a pod is has nothing to do with its amounts.
     cluster.post(f"{path_of('pods', NAMESPACE)}?dryRun=All", {"metadata": {"generateName": "pod-"}, "spec": spec})
@@ -39,16 +39,16 @@ def admits(cluster: Cluster, spec: Json) -> None:
 
 def test_quota_rejects_pod_without_requests_and_limits(cluster: Cluster) -> None:
     with pytest.raises(Exception, match=r"must specify limits\.cpu"):
-        admits(cluster, {"containers": [{"name": "probe", "image": "probe"}]})
+        check_admitted(cluster, {"containers": [{"name": "probe", "image": "probe"}]})
 
 
 def test_pods_of_chart_are_admitted(cluster: Cluster) -> None:
     for spec in pod_specs(rendered()).values():
-        admits(cluster, spec)
+        check_admitted(cluster, spec)
 
 
 @pytest.mark.parametrize("phase", [RESOLVE, AUGMENT, PUBLISH])
 @pytest.mark.parametrize("resources", [{}, CHART_CPU], ids=["a class without resources", "the chart's class cpu"])
 def test_worker_pods_are_admitted(cluster: Cluster, phase: PhaseName, resources: Json) -> None:
     template = worker_pod(SimulatedCluster().job, make_class(resources=resources), phase, 2)
-    admits(cluster, template["spec"])
+    check_admitted(cluster, template["spec"])

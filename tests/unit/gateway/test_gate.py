@@ -25,7 +25,7 @@ async def test_key_with_many_requests_delays_only_itself() -> None:
 async def test_request_without_queue_starts_at_once() -> None:
     gate = Gate(2)
     for _ in range(5):
-        await gate.enter("a")
+        await asyncio.wait_for(gate.enter("a"), 1)
         await asyncio.sleep(0.001)
 
 

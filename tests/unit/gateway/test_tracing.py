@@ -104,4 +104,4 @@ def test_opentelemetry_is_not_loaded_without_collector() -> None:
         "with tracing() as trace: assert trace(len) is len\n"
         "assert not [name for name in sys.modules if name.startswith('opentelemetry')]"
     )
-    subprocess.run([sys.executable, "-c", program], env={}, check=True)
+    assert subprocess.run([sys.executable, "-c", program], env={}, check=False).returncode == 0

@@ -109,8 +109,8 @@ class Visitor:
         """A job's row in the list."""
         return self.page.get_by_role("row").filter(has=self.page.get_by_role("link", name=name, exact=True))
 
-    def look(self, what: str, *, full: bool = False) -> None:
-        """Leave a picture, and check what can be checked of a picture by counting."""
-        self.page.screenshot(path=screenshots_folder() / f"{what}.png", full_page=full)
+    def check_accessibility(self, name: str, *, full: bool = False) -> None:
+        """Fail on what audit.js finds: names, roles, contrast, overflow. Leaves a screenshot for people."""
+        self.page.screenshot(path=screenshots_folder() / f"{name}.png", full_page=full)
         problems: list[Any] = self.page.evaluate(AUDIT)
         assert problems == [], json.dumps(problems, indent=1)

@@ -58,7 +58,7 @@ def test_errors_of_gateway_are_shown_at_their_fields(visitor: Visitor, jobs: Job
     swapped = "augment_brightness_min is 40, which is greater than augment_brightness_max, 15"
     expect(page.get_by_text(swapped)).to_be_visible()
     expect(page.get_by_text("augment_copies is 99, but may be at most 20")).to_be_visible()
-    visitor.look("form-problems", full=True)
+    visitor.check_accessibility("form-problems", full=True)
     write(page, dataset_id="lerobot/pusht", augment_brightness_min="-40", augment_copies="2")
     expect(verdict(page)).to_have_text("Ready to start.")
     expect(dataset).not_to_have_attribute("aria-invalid", "true")
@@ -104,9 +104,9 @@ def test_transforms_are_ordered_with_their_own_numbers_of_versions(visitor: Visi
     }
     with visitor.gateway.client("page") as http:
         assert http.post(JOBS, params={"dry_run": True}, json=body).status_code == 200
-    visitor.look("form-light", full=True)
+    visitor.check_accessibility("form-light", full=True)
     page.keyboard.press("t")
-    visitor.look("form-dark")
+    visitor.check_accessibility("form-dark")
 
 
 def test_result_is_as_private_as_source_unless_form_overrides(visitor: Visitor, jobs: Jobs) -> None:
@@ -173,7 +173,7 @@ def test_form_fits_phone(visitor: Visitor, jobs: Jobs) -> None:
     visitor.page.set_viewport_size({"width": 360, "height": 740})
     visitor.sign_in(address=NEW)
     expect(verdict(visitor.page)).to_contain_text("missing or wrong")
-    visitor.look("form-360", full=True)
+    visitor.check_accessibility("form-360", full=True)
 
 
 def test_form_reports_unavailable_gateway_and_keeps_its_values(visitor: Visitor, jobs: Jobs) -> None:

@@ -178,7 +178,7 @@ def test_running_job_is_followed_to_completion(visitor: Visitor, jobs: Jobs, hub
     expect(section(page, "Where it runs")).to_contain_text("NVIDIA-L4")
     expect(section(page, "Source")).to_contain_text("206, 24 of them selected")
     expect(section(page, "Parameters")).to_contain_text("-15 to 15")
-    visitor.look("job-running-light", full=True)
+    visitor.check_accessibility("job-running-light", full=True)
 
     # A publish pod reports its result some time before the job is completed.
     reported = {**running(), "output": completed()["output"]}
@@ -195,9 +195,9 @@ def test_running_job_is_followed_to_completion(visitor: Visitor, jobs: Jobs, hub
     expect(page.get_by_role("group", name="Load it in Python")).to_contain_text('LeRobotDataset("demo/pusht_augmented"')
     expect(page.get_by_role("button", name="Cancel job")).to_have_count(0)
     assert page.title() == "completed · pusht in varied lighting"
-    visitor.look("job-completed-light", full=True)
+    visitor.check_accessibility("job-completed-light", full=True)
     page.keyboard.press("t")
-    visitor.look("job-completed-dark", full=True)
+    visitor.check_accessibility("job-completed-dark", full=True)
 
 
 def test_failed_job_shows_its_reason_and_fix_and_can_be_retried(visitor: Visitor, jobs: Jobs) -> None:
@@ -222,11 +222,11 @@ def test_failed_job_shows_its_reason_and_fix_and_can_be_retried(visitor: Visitor
     visitor.sign_in(address=f"/#/jobs/{job_id}")
     expect(page.get_by_role("heading", name="The job failed")).to_contain_text("CameraNotFound")
     expect(page.get_by_text("it has observation.image")).to_be_visible()
-    visitor.look("job-failed", full=True)
+    visitor.check_accessibility("job-failed", full=True)
     page.get_by_role("button", name="Retry").click()
     dialog = page.get_by_role("dialog", name="Retry this job?")
     expect(dialog).to_be_visible()
-    visitor.look("job-retry-question")
+    visitor.check_accessibility("job-retry-question")
     dialog.get_by_role("button", name="Retry").click()
     expect(page.get_by_role("status").filter(has_text="The job is being retried")).to_be_visible()
     assert jobs.named("wrong-camera")["spec"]["attempt"] == 1
@@ -294,7 +294,7 @@ def test_missing_job_is_reported(visitor: Visitor, jobs: Jobs) -> None:
     expect(visitor.page.get_by_text("There is no augmentation job 2489e9ad")).to_be_visible()
     visitor.page.goto("/#/jobs/nonsense")
     expect(visitor.page.get_by_text("has to be a UUID")).to_be_visible()
-    visitor.look("job-not-there")
+    visitor.check_accessibility("job-not-there")
 
 
 def test_deleting_job_leads_back_to_list(visitor: Visitor, jobs: Jobs) -> None:
@@ -351,6 +351,6 @@ def test_job_fits_phone_in_dark_mode(
     visitor = Visitor(context.new_page(), gateway)
     visitor.sign_in(address=f"/#/jobs/{job_id}")
     expect(visitor.page.get_by_role("img", name="The first episode")).to_be_visible()
-    visitor.look("job-360-dark", full=True)
+    visitor.check_accessibility("job-360-dark", full=True)
     assert visitor.complaints() == []
     context.close()

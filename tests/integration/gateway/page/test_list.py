@@ -50,7 +50,7 @@ def all_states(jobs: Jobs) -> Jobs:
 def test_visitor_without_key_sees_only_sign_in_form(visitor: Visitor) -> None:
     visitor.page.goto("/")
     expect(visitor.page.get_by_role("heading", name="Sign in")).to_be_visible()
-    visitor.look("signin-light")
+    visitor.check_accessibility("signin-light")
     assert visitor.page.evaluate("sessionStorage.length") == 0
 
 
@@ -63,7 +63,7 @@ def test_invalid_key_is_reported(visitor: Visitor) -> None:
     visitor.page.get_by_label("API key").fill("two words")
     visitor.page.keyboard.press("Enter")
     expect(visitor.page.get_by_role("alert").filter(has_text="copy it again")).to_be_visible()
-    visitor.look("signin-refused")
+    visitor.check_accessibility("signin-refused")
 
 
 def test_key_is_in_no_url_and_no_log_and_deleted_on_sign_out(visitor: Visitor, all_states: Jobs) -> None:
@@ -88,9 +88,9 @@ def test_table_shows_every_state_with_its_details(visitor: Visitor, all_states: 
     for name, state in (("pusht in varied lighting", "completed"), ("stopped", "cancelled")):
         expect(visitor.row(name)).to_contain_text(state)
     expect(visitor.page.get_by_role("button", name="All 5")).to_have_attribute("aria-pressed", "true")
-    visitor.look("list-light")
+    visitor.check_accessibility("list-light")
     visitor.page.keyboard.press("t")
-    visitor.look("list-dark")
+    visitor.check_accessibility("list-dark")
 
 
 def test_table_is_live_and_keeps_focus_and_scroll(visitor: Visitor, all_states: Jobs) -> None:
@@ -127,7 +127,7 @@ def test_filter_and_search_are_kept_in_url(visitor: Visitor, all_states: Jobs) -
     expect(visitor.page.get_by_role("row")).to_have_count(2)
     visitor.page.get_by_role("searchbox").fill("nowhere")
     expect(visitor.page.get_by_role("heading", name="No job matches")).to_be_visible()
-    visitor.look("list-nothing-found")
+    visitor.check_accessibility("list-nothing-found")
     visitor.page.get_by_role("button", name="Show all jobs").click()
     expect(visitor.page.get_by_role("row")).to_have_count(6)
 
@@ -144,7 +144,7 @@ def test_list_is_navigated_by_keyboard(visitor: Visitor, all_states: Jobs) -> No
     expect(links.nth(0)).to_be_focused()
     visitor.page.keyboard.press("?")
     expect(visitor.page.get_by_role("dialog", name="Keyboard")).to_be_visible()
-    visitor.look("help")
+    visitor.check_accessibility("help")
     visitor.page.keyboard.press("Escape")
     expect(visitor.page.get_by_role("dialog")).to_have_count(0)
     visitor.page.keyboard.press("/")
@@ -169,14 +169,14 @@ def test_expiry_of_key_is_announced(visitor: Visitor, jobs: Jobs) -> None:
     visitor.sign_in("page-soon")
     # In the second in which it was made it is three days.
     expect(visitor.page.get_by_text(re.compile("expires in (3d|2d 23h)"))).to_be_visible()
-    visitor.look("key-expires-soon")
+    visitor.check_accessibility("key-expires-soon")
 
 
 def test_key_without_read_right_is_reported_instead_of_table(visitor: Visitor, jobs: Jobs) -> None:
     visitor.expected_complaints = ["403"]
     visitor.sign_in("page-writer")
     expect(visitor.page.get_by_role("alert").filter(has_text="no read right")).to_be_visible()
-    visitor.look("list-refused")
+    visitor.check_accessibility("list-refused")
 
 
 def test_list_fits_phone_in_dark_mode(browser: Browser, gateway: GatewayProcess, all_states: Jobs) -> None:
@@ -186,7 +186,7 @@ def test_list_fits_phone_in_dark_mode(browser: Browser, gateway: GatewayProcess,
     visitor = Visitor(context.new_page(), gateway)
     visitor.sign_in()
     expect(visitor.row("Pick & place, night shift")).to_contain_text("running")
-    visitor.look("list-360-dark", full=True)
+    visitor.check_accessibility("list-360-dark", full=True)
     assert visitor.page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(15, 18, 23)"
     context.close()
 
@@ -199,7 +199,7 @@ def test_empty_list_shows_how_to_create_first_job(visitor: Visitor, jobs: Jobs) 
         f"curl -X POST {visitor.gateway.url}/v1/augmentation"
     )
     expect(visitor.page.get_by_role("group", name="By kubectl")).to_contain_text("kubectl apply -n page")
-    visitor.look("list-empty")
+    visitor.check_accessibility("list-empty")
     jobs.make("first")
     expect(visitor.row("first")).to_be_visible()
 
@@ -228,7 +228,7 @@ def test_unavailable_gateway_is_reported_and_reconnected(visitor: Visitor, jobs:
     expect(visitor.page.get_by_role("alert").filter(has_text="does not answer")).to_be_visible()
     expect(visitor.row("still-there")).to_be_visible()
     expect(visitor.page.get_by_role("alert")).to_have_text(re.compile(r"Shown as of \d\d:\d\d:\d\d; the page"))
-    visitor.look("list-gateway-gone")
+    visitor.check_accessibility("list-gateway-gone")
     visitor.gateway.start()
     visitor.gateway.await_ready()
     expect(visitor.page.get_by_role("alert").filter(has_text="does not answer")).to_be_hidden(timeout=60_000)
@@ -261,7 +261,7 @@ def test_page_shows_age_of_data_during_api_server_outage(
             timeout=60_000
         )
         expect(visitor.row("old-news")).to_be_visible()
-        visitor.look("list-kubernetes-unavailable")
+        visitor.check_accessibility("list-kubernetes-unavailable")
     finally:
         granted.start_api_server()
     eventually(lambda: "x-cache-age" not in http.get(JOBS).headers, seconds=60)
