@@ -10,8 +10,7 @@ import pytest
 
 from augmentation_api import FailureReason, PhaseName
 from augmentation_worker.failure import WorkerFailure
-from augmentation_worker.formats.lerobot import plan
-from augmentation_worker.phases import resolve
+from augmentation_worker.formats.lerobot import plan, resolve
 from tests.integration.worker.conftest import FIXTURES, OTHER, READ, SAMPLE, Hub
 from tests.integration.worker.jobs import LocalRun, spec_of
 
