@@ -43,16 +43,16 @@ def _serve(options: argparse.Namespace) -> int:
     from kubernetes.aio.config import ConfigException  # noqa: PLC0415
 
     from augmentation_gateway.credentials.oidc import OidcFileError  # noqa: PLC0415
-    from augmentation_gateway.observability import structured_logs  # noqa: PLC0415
+    from augmentation_gateway.observability import logs  # noqa: PLC0415
     from augmentation_gateway.process import serve  # noqa: PLC0415
     from augmentation_gateway.server.certificate import CertificateError  # noqa: PLC0415
     from augmentation_gateway.settings import Settings  # noqa: PLC0415
     from augmentation_kube.settings import SettingsError  # noqa: PLC0415
 
-    given = {name: value for name in ("host", "port") if (value := getattr(options, name, None)) is not None}
+    overrides = {name: value for name in ("host", "port") if (value := getattr(options, name, None)) is not None}
     try:
-        settings = Settings.from_environment(os.environ).model_copy(update=given)
-        structured_logs.configure(settings.log_level)
+        settings = Settings.from_environment(os.environ).model_copy(update=overrides)
+        logs.configure(settings.log_level)
         uvloop.run(serve(settings))
     except ConfigException as error:
         print(f"augmentation-gateway: no Kubernetes cluster is configured: {error}", file=sys.stderr)

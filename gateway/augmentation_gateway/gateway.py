@@ -14,7 +14,7 @@ from augmentation_gateway.limits.open_requests import OpenRequests
 from augmentation_gateway.limits.rate_limit import RateLimit
 from augmentation_gateway.limits.shares import Capacity
 from augmentation_gateway.limits.streams import Streams
-from augmentation_gateway.observability.log_limit import LogLimit
+from augmentation_gateway.observability.logs import LogLimit
 from augmentation_gateway.observability.metrics import Metrics
 from augmentation_gateway.status_reader import StatusReader
 from augmentation_kube import KubeApi

@@ -20,7 +20,7 @@ from augmentation_gateway.gateway import Gateway, add_gauges
 from augmentation_gateway.limits.rate_limit import RateLimit
 from augmentation_gateway.limits.shares import Capacity
 from augmentation_gateway.limits.streams import Streams
-from augmentation_gateway.observability.metrics_server import metrics_server
+from augmentation_gateway.observability.metrics import metrics_server
 from augmentation_gateway.observability.tracing import tracing
 from augmentation_gateway.server.certificate import Certificate
 from augmentation_gateway.server.connections import Connections

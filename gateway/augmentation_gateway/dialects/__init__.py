@@ -8,5 +8,5 @@ from augmentation_gateway.dialect import Dialect
 
 def find_dialects() -> tuple[Dialect, ...]:
     """The dialects of this package, the longest prefix first: of two that begin alike, it is the more specific one."""
-    found = (import_module(f"{__name__}.{module.name}").DIALECT for module in iter_modules(__path__))
-    return tuple(sorted(found, key=lambda dialect: (-len(dialect.prefix), dialect.name)))
+    dialects = (import_module(f"{__name__}.{module.name}").DIALECT for module in iter_modules(__path__))
+    return tuple(sorted(dialects, key=lambda dialect: (-len(dialect.prefix), dialect.name)))

@@ -28,7 +28,6 @@ from augmentation_gateway.credentials.authentication import require
 from augmentation_gateway.credentials.job_access import require_project
 from augmentation_gateway.credentials.keys import ApiKey, Right
 from augmentation_gateway.gateway import Gateway
-from augmentation_gateway.jobs.authority import require_nothing_named
 from augmentation_gateway.jobs.changes import WRITE_TIMEOUT_SECONDS
 from augmentation_gateway.problem import Problem, of_kubernetes
 from augmentation_kube import KubeError, KubeUnavailable, Resource
@@ -106,6 +105,28 @@ def _require_creatable(gateway: Gateway, key: ApiKey, spec: AugmentationJobSpec)
             "use deterministic, or have the administrator add such a class",
         )
     return jobs
+
+
+def require_nothing_named(key: ApiKey, spec: AugmentationJobSpec) -> None:
+    """Raise Problem 403 for a request that names a Secret, a claim or a PriorityClass of the namespace.
+
+    No dialect has a field for these today. This guards one that adds it: a key is no user of Kubernetes, so no RBAC
+    says which of these it may use.
+    """
+    secret, source, output = spec.credentials_secret_ref, spec.source.volume, spec.output.volume
+    named = {
+        "credentialsSecretRef.name": secret.name if secret is not None else None,
+        "source.volume.claimName": source.claim_name if source is not None else None,
+        "output.volume.claimName": output.claim_name if output is not None else None,
+        "priorityClassName": spec.priority_class_name,
+    }
+    for field, name in named.items():
+        if name is not None:
+            raise Problem(
+                403,
+                f"{field} is {name!r}, and key {key.id!r} may name none",
+                "leave it out, or create the job with kubectl as a user who may use it",
+            )
 
 
 async def _in_time(writing: Awaitable[Written]) -> Written:

@@ -8,11 +8,14 @@ that stays is left out.
 import base64
 import binascii
 import hashlib
+import heapq
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from operator import itemgetter
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from augmentation_api.vocabulary import State
@@ -22,9 +25,9 @@ from augmentation_gateway.credentials.job_access import require_synced, visible
 from augmentation_gateway.credentials.keys import ApiKey, Right
 from augmentation_gateway.gateway import Gateway
 from augmentation_gateway.jobs.entries import legible, slices
-from augmentation_gateway.jobs.top_k import TopK
 from augmentation_gateway.problem import FieldProblem, invalid
 
+Item = TypeVar("Item")
 _Key = tuple[str, str]
 
 
@@ -113,6 +116,37 @@ class Page:
     total: int
     next_cursor: str | None = None
     counts: Mapping[State, int] = field(default_factory=dict)
+
+
+class TopK(Generic[Item]):
+    """The first of many items in an order. Holds at most twice the limit, in O(log limit) per item.
+
+    Args:
+        limit: number of items wanted.
+        key: total order of the items, so that the result does not depend on the order in which they came.
+        descending: the largest first.
+    """
+
+    def __init__(self, limit: int, key: Callable[[Item], Any], *, descending: bool = False) -> None:
+        self._limit = limit
+        self._key = key
+        self._select = heapq.nlargest if descending else heapq.nsmallest
+        self._items: list[tuple[Any, Item]] = []
+
+    def add(self, items: Iterable[Item]) -> None:
+        """Take some more items."""
+        for item in items:
+            self._items.append((self._key(item), item))
+            if len(self._items) >= 2 * self._limit:
+                self._trim()
+
+    def in_order(self) -> list[Item]:
+        """The first of all items that were added."""
+        self._trim()
+        return [item for _, item in self._items]
+
+    def _trim(self) -> None:
+        self._items = self._select(self._limit, self._items, key=itemgetter(0))
 
 
 async def matching(gateway: Gateway, key: ApiKey, filters: Filters) -> AsyncIterator[list[JobRecord]]:

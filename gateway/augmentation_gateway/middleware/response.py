@@ -13,7 +13,7 @@ from augmentation_gateway.dialect import Dialect
 from augmentation_gateway.gateway import Gateway
 from augmentation_gateway.middleware.health import PROBE_PATHS
 from augmentation_gateway.observability import request_id
-from augmentation_gateway.observability.log_limit import LogLimit
+from augmentation_gateway.observability.logs import LogLimit
 
 _log = logging.getLogger(__name__)
 # Anybody can cause these, as fast as the network is: what is refused, and what needs no key.

@@ -1,8 +1,12 @@
 """Prometheus metrics of the gateway. No label names a job, a key or a project."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from augmentation_kube.metrics_endpoint import serve_metrics
 
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
@@ -45,10 +49,10 @@ class Metrics:
             seconds: since the request.
         """
         labels = (dialect, route, method, status)
-        if (held := self._counters.get(labels)) is None:
-            held = (self._requests.labels(*labels), self._seconds.labels(dialect, route))
-            self._counters[labels] = held
-        counter, histogram = held
+        if (children := self._counters.get(labels)) is None:
+            children = (self._requests.labels(*labels), self._seconds.labels(dialect, route))
+            self._counters[labels] = children
+        counter, histogram = children
         counter.inc()
         histogram.observe(seconds)
 
@@ -69,3 +73,13 @@ class Metrics:
     def render(self) -> bytes:
         """All metrics, in Prometheus' text format."""
         return generate_latest(self._registry)
+
+
+@asynccontextmanager
+async def metrics_server(metrics: Metrics, host: str, port: int) -> AsyncIterator[web.AppRunner]:
+    """Serve /metrics inside, at its own address, which clients need not reach. Raises OSError if it is in use."""
+    runner = await serve_metrics(metrics.render, CONTENT_TYPE_PLAIN_0_0_4, host, port)
+    try:
+        yield runner
+    finally:
+        await runner.cleanup()

@@ -77,5 +77,5 @@ def _value(name: str, value: AttributeValue) -> AttributeValue:
     if isinstance(value, str):
         return quotable(value.partition("?")[0] if name == _TARGET else value, TEXT_LIMIT)
     if isinstance(value, Sequence):
-        return tuple(quotable(each, TEXT_LIMIT) if isinstance(each, str) else each for each in value)
+        return tuple(quotable(item, TEXT_LIMIT) if isinstance(item, str) else item for item in value)
     return value

@@ -7,7 +7,7 @@ import pytest
 
 from augmentation_api.spec import AugmentationJobSpec
 from augmentation_gateway.credentials.keys import ApiKey, Principal
-from augmentation_gateway.jobs.authority import require_nothing_named
+from augmentation_gateway.jobs.create import require_nothing_named
 from augmentation_gateway.problem import Problem
 from tests.kubernetes.in_memory import InMemoryKube
 from tests.unit.gateway.conftest import BODY, writes

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from augmentation_gateway.gateway import Gateway
-from augmentation_gateway.observability.structured_logs import RequestFormatter
+from augmentation_gateway.observability.logs import RequestFormatter
 from augmentation_kube import KubeError, KubeUnavailable
 from tests.kubernetes.in_memory import InMemoryKube
 from tests.unit.gateway.conftest import BODY, PATH

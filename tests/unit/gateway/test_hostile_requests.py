@@ -19,7 +19,7 @@ from augmentation_gateway.gateway import Gateway
 from augmentation_gateway.limits.limits import Limits
 from augmentation_gateway.limits.rate_limit import MAX_BUCKETS, Buckets, RateLimit
 from augmentation_gateway.limits.shares import Capacity, Shares
-from augmentation_gateway.observability.log_limit import BURST_LINES, LogLimit
+from augmentation_gateway.observability.logs import BURST_LINES, LogLimit
 from tests.unit.gateway.conftest import BODY, PATH, put
 from tests.unit.gateway.job_objects import JOB_ID, job_object
 

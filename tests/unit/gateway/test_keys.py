@@ -18,7 +18,7 @@ from augmentation_gateway.credentials.keys import KeyRing, digest_of, new_secret
 from augmentation_gateway.credentials.keys_file import KeysFile, KeysFileError, read
 from augmentation_gateway.gateway import Gateway
 from augmentation_gateway.limits.open_requests import KeyEnded
-from augmentation_gateway.observability.structured_logs import RequestFormatter
+from augmentation_gateway.observability.logs import RequestFormatter
 from tests.unit.gateway.job_objects import PROJECT_ID
 
 OTHER_PROJECT = "11111111-2222-4333-8444-555555555555"

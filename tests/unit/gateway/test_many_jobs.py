@@ -13,7 +13,7 @@ from augmentation_gateway.cache.cluster_view import ClusterView
 from augmentation_gateway.cache.records import MAX_STATUSES
 from augmentation_gateway.jobs import entries
 from augmentation_gateway.jobs.entries import slices
-from augmentation_gateway.jobs.top_k import TopK
+from augmentation_gateway.jobs.query import TopK
 from tests.unit.gateway.job_objects import job_object, listing
 
 JOBS = 1500

@@ -16,9 +16,8 @@ from augmentation_gateway.gateway import Gateway
 from augmentation_gateway.limits.rate_limit import RateLimit
 from augmentation_gateway.middleware import response
 from augmentation_gateway.observability import request_id
-from augmentation_gateway.observability.log_limit import BURST_LINES, LogLimit
-from augmentation_gateway.observability.metrics_server import metrics_server
-from augmentation_gateway.observability.structured_logs import RequestFormatter
+from augmentation_gateway.observability.logs import BURST_LINES, LogLimit, RequestFormatter
+from augmentation_gateway.observability.metrics import metrics_server
 from augmentation_gateway.page.bundle import page_bundle
 from augmentation_gateway.problem import Problem
 from tests.unit.gateway.conftest import BODY, PATH

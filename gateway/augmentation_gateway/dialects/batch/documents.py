@@ -43,17 +43,17 @@ class BatchJobRequest(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _into_parameters(cls, given: Any) -> Any:
+    def _into_parameters(cls, value: Any) -> Any:
         # Fields outside of the parameters count inside, so that each error is reported at its own place.
-        if isinstance(given, dict) and isinstance(given.get("parameters"), dict):
-            kind = str(given.get("pipeline_key", "augmentation-deterministic")).removeprefix("augmentation-")
-            inside = dict(given["parameters"])
+        if isinstance(value, dict) and isinstance(value.get("parameters"), dict):
+            kind = str(value.get("pipeline_key", "augmentation-deterministic")).removeprefix("augmentation-")
+            inside = dict(value["parameters"])
             if kind in list(AugmentationType):
                 inside.setdefault("augmentation_type", kind)
-            if isinstance(given.get("name"), str):
-                inside.setdefault("name", given["name"])
-            return {**given, "parameters": inside}
-        return given
+            if isinstance(value.get("name"), str):
+                inside.setdefault("name", value["name"])
+            return {**value, "parameters": inside}
+        return value
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:

@@ -14,7 +14,7 @@ from augmentation_api.vocabulary import ShardState, State
 from augmentation_gateway.cache.records import ClassRecord, JobRecord
 from augmentation_gateway.jobs.events import events_of
 from augmentation_gateway.jobs.outputs import result_files
-from augmentation_gateway.jobs.top_k import TopK
+from augmentation_gateway.jobs.query import TopK
 from augmentation_gateway.views.job import Moment, error_of
 from augmentation_gateway.views.job_id import batch_id
 from augmentation_gateway.views.job_spec import request_of
