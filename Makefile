@@ -175,7 +175,7 @@ bench-operator: setup ## measure the operator on JOBS jobs against JobSet's cont
 
 .PHONY: fuzz-gateway
 fuzz-gateway: setup ## ten minutes of generated requests, each answer checked against the gateway's OpenAPI document
-	@$(PY) -m tests.integration.gateway.fuzzing --seconds $(FUZZ_SECONDS)
+	@$(PY) -m tests.integration.gateway.openapi_fuzz --seconds $(FUZZ_SECONDS)
 
 .PHONY: fuzz-worker
 fuzz-worker: setup ## ten minutes of generated input for every parser of data that a dataset or a hub sends a worker

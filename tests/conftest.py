@@ -1,4 +1,4 @@
-"""What holds for all tests."""
+"""Order and process groups of all tests."""
 
 import os
 from pathlib import Path
@@ -17,12 +17,12 @@ os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The end-to-end tests begin first: they take longest, and mostly wait for the cluster."""
+    """Start the end-to-end tests first: they take longest, and mostly wait for the cluster."""
     items.sort(key=lambda item: END_TO_END not in item.path.parents)
 
 
 class OneCluster(LoadFileScheduling):
-    """Which tests run in one process when `make test` has several: those of a file, and all that share the cluster."""
+    """Run the tests of a file, and all tests that share the cluster, in one process when `make test` has several."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = super()._split_scope(nodeid)
@@ -30,5 +30,5 @@ class OneCluster(LoadFileScheduling):
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneCluster | None:
-    """Takes the place of xdist's `--dist loadfile`."""
+    """Return the scheduler that replaces xdist's `--dist loadfile`."""
     return OneCluster(config, log) if config.getvalue("dist") == "loadfile" else None

@@ -1,12 +1,12 @@
-"""LeRobot's own opinion of datasets: open them, read every frame, and hold them to what they should be.
+"""Verification of datasets by LeRobot: open them, read every frame, and compare them with what is expected.
 
-Run by an interpreter of its own, as LeRobot's dependencies are not ours: lerobot[dataset]==0.6.1 (Python >= 3.12) for
-datasets in v3.0, lerobot==0.3.3 (Python 3.11) for v2.1. Several datasets are judged by one process, as starting it
+Run by a separate interpreter, as LeRobot's dependencies differ from ours: lerobot[dataset]==0.6.1 (Python >= 3.12) for
+datasets in v3.0, lerobot==0.3.3 (Python 3.11) for v2.1. One process verifies several datasets, as starting it
 takes longer than to read a small one:
 
     python lerobot_judge.py '[{"folder": "/data/pusht", "repo_id": "lab/pusht", "episodes": 18, "frames": 1026}]'
 
-Prints one JSON object a dataset; exits with 1 and a message on the first thing that is not as it should be.
+Prints one JSON object per dataset; exits with 1 and a message on the first difference.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-os.environ["HF_HUB_OFFLINE"] = "1"  # what is missing must not be fetched from somewhere else
+os.environ["HF_HUB_OFFLINE"] = "1"  # missing files must not be fetched from the hub
 
-logging.disable(logging.WARNING)  # torchcodec's absence is told in a hundred lines; PyAV decodes as well
+logging.disable(logging.WARNING)  # torchcodec's absence is logged in a hundred lines; PyAV decodes as well
 
 import av  # noqa: E402
 import datasets as hugging_face_datasets  # noqa: E402
@@ -36,8 +36,8 @@ hugging_face_datasets.disable_progress_bars()
 class StandInForTorchvisionsVideoReader:
     """torchvision.io.VideoReader with the backend pyav, which lerobot 0.3.3 decodes with.
 
-    torchvision has dropped it (0.26 does not have it); all that it did was to hand PyAV's frames on. What finds a
-    frame, and holds it to its timestamp, is LeRobot's own code.
+    torchvision has dropped it (0.26 does not have it); it only passed on PyAV's frames. LeRobot's own code finds a
+    frame and checks its timestamp.
     """
 
     def __init__(self, source: str, stream: str) -> None:
@@ -66,7 +66,7 @@ if CODEBASE_VERSION == "v2.1" and not hasattr(torchvision.io, "VideoReader"):
 
 
 class Objection(Exception):
-    """The dataset is not as it should be."""
+    """The dataset differs from what is expected."""
 
 
 def expect(condition: bool, finding: str) -> None:
@@ -75,7 +75,7 @@ def expect(condition: bool, finding: str) -> None:
 
 
 def judge(folder: str, repo_id: str, episodes: int, frames: int) -> dict[str, Any]:
-    """Read the whole dataset; raises Objection."""
+    """Read the whole dataset; raise Objection if it is not as expected."""
     begin = time.monotonic()
     dataset = LeRobotDataset(repo_id, root=Path(folder), video_backend="pyav")
     meta = dataset.meta
@@ -105,14 +105,17 @@ def judge(folder: str, repo_id: str, episodes: int, frames: int) -> dict[str, An
             for key, shape in cameras.items():
                 image = item[key]
                 is_depth = is_depth_video(meta.features[key])
-                wanted = channels_first((*shape[:2], 1) if is_depth else shape, names[key])
-                expect(tuple(image.shape) == wanted, f"{where}, {key}: shape {tuple(image.shape)}, not {wanted}")
+                expected_shape = channels_first((*shape[:2], 1) if is_depth else shape, names[key])
+                expect(
+                    tuple(image.shape) == expected_shape,
+                    f"{where}, {key}: shape {tuple(image.shape)}, not {expected_shape}",
+                )
                 expect(bool(torch.isfinite(image).all()), f"{where}, {key}: not finite")
                 in_range = is_depth or (image.min().item() >= 0 and image.max().item() <= 1)
                 expect(in_range, f"{where}, {key}: outside of [0, 1]")
             tasks.add(item["task"])
-        known = set(meta.tasks.values()) if isinstance(meta.tasks, dict) else set(meta.tasks.index)
-        expect(set(row["tasks"]) <= known, f"episode {episode}: unknown task in {row['tasks']}")
+        task_names = set(meta.tasks.values()) if isinstance(meta.tasks, dict) else set(meta.tasks.index)
+        expect(set(row["tasks"]) <= task_names, f"episode {episode}: unknown task in {row['tasks']}")
         position += length
     expect(position == frames, f"the episodes have {position} frames, not {frames}")
     return {
@@ -125,7 +128,7 @@ def judge(folder: str, repo_id: str, episodes: int, frames: int) -> dict[str, An
 
 
 def bounds(dataset: Any, episode: int) -> tuple[int, int]:
-    """First row of an episode, and the one after its last, as the loader counts them."""
+    """First row of an episode and the row after its last, as the loader counts them."""
     if CODEBASE_VERSION == "v2.1":
         index = dataset.episode_data_index
         return int(index["from"][episode]), int(index["to"][episode])
@@ -134,7 +137,7 @@ def bounds(dataset: Any, episode: int) -> tuple[int, int]:
 
 
 def is_depth_video(feature: dict[str, Any]) -> bool:
-    """Whether the loader gives one channel of depths: newer loaders know the flag, for videos."""
+    """Whether the loader returns one depth channel: newer loaders know the flag, for videos."""
     flagged = bool((feature.get("info") or {}).get("is_depth_map"))
     return flagged and feature["dtype"] == "video" and CODEBASE_VERSION != "v2.1"
 
@@ -145,7 +148,7 @@ def channels_first(shape: tuple[int, ...], names: Any) -> tuple[int, ...]:
 
 
 def check_statistics(dataset: LeRobotDataset) -> None:
-    """The dataset's statistics: finite, ordered, and of the shape LeRobot normalizes with."""
+    """Check that statistics are finite, ordered, and of the shape LeRobot normalizes with."""
     expect(bool(dataset.meta.stats), "no statistics")
     for feature, statistics in dataset.meta.stats.items():
         for name, values in statistics.items():
@@ -165,12 +168,12 @@ def check_statistics(dataset: LeRobotDataset) -> None:
 
 
 def main() -> int:
-    for wanted in json.loads(sys.argv[1]):
+    for expected in json.loads(sys.argv[1]):
         try:
-            print(json.dumps(judge(**wanted)), flush=True)
+            print(json.dumps(judge(**expected)), flush=True)
         except Exception as error:
-            found = str(error) if isinstance(error, Objection) else f"{type(error).__name__}: {error}"
-            print(f"LeRobot does not read {wanted['repo_id']} as it should be: {found}", file=sys.stderr)
+            objection = str(error) if isinstance(error, Objection) else f"{type(error).__name__}: {error}"
+            print(f"LeRobot does not read {expected['repo_id']} as it should be: {objection}", file=sys.stderr)
             if not isinstance(error, Objection):
                 raise
             return 1

@@ -1,4 +1,4 @@
-"""LeRobot's own loaders as the judges of datasets, in the environments that `make lerobot` makes."""
+"""Verification of datasets with LeRobot's own loaders, in the environments that `make lerobot` creates."""
 
 import json
 import subprocess
@@ -15,12 +15,12 @@ ENVIRONMENTS = {"v3.0": CHECKOUT / ".venv-lerobot", "v2.1": CHECKOUT / ".venv-le
 
 @dataclass(frozen=True)
 class Expected:
-    """A dataset that LeRobot is to open.
+    """A dataset that LeRobot should open.
 
     Attributes:
-        folder: where it lies.
-        repo_id: what it is called.
-        episodes, frames: what it has.
+        folder: path of the dataset.
+        repo_id: its name.
+        episodes, frames: expected numbers.
     """
 
     folder: str
@@ -35,18 +35,18 @@ class Expected:
 
 
 def opens_in_lerobot(folder: Path, dataset_id: str, episodes: int, frames: int) -> None:
-    """LeRobot opens the dataset and iterates over all of it. Fails with what it objects to."""
+    """Open the dataset in LeRobot and iterate over all of it; fail with its objection."""
     all_open_in_lerobot([Expected(str(folder), dataset_id, episodes, frames)])
 
 
 def all_open_in_lerobot(datasets: Iterable[Expected]) -> None:
-    """LeRobot opens each dataset, by the loader of its version: one process a version."""
+    """Open each dataset in LeRobot, with the loader of its version: one process per version."""
     by_version: dict[str, list[Expected]] = {}
     for dataset in datasets:
         by_version.setdefault(dataset.version, []).append(dataset)
     for version, expected in by_version.items():
-        wanted = json.dumps([asdict(each) for each in expected])
-        program = [str(ENVIRONMENTS[version] / "bin" / "python"), str(JUDGE), wanted]
+        document = json.dumps([asdict(entry) for entry in expected])
+        program = [str(ENVIRONMENTS[version] / "bin" / "python"), str(JUDGE), document]
         judged = subprocess.run(program, capture_output=True, text=True, check=False)
         assert judged.returncode == 0, judged.stdout + judged.stderr
         assert len(judged.stdout.splitlines()) == len(expected), judged.stdout

@@ -1,4 +1,4 @@
-"""What the end-to-end tests run on: the product installed on the real cluster, and a user of it."""
+"""Fixtures of the end-to-end tests: the product installed on the real cluster, and a user of it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +23,7 @@ def installation() -> Installation:
 
 @pytest.fixture(scope="session")
 def access(installation: Installation) -> Access:
-    """A namespace and a key of the tests' own; jobs of former runs are removed."""
+    """A namespace and a key for these tests; jobs of previous runs are deleted."""
     access = open_access(installation, "e2e")
     installation.kubectl.run("delete", "augmentationjobs", "--all", "--namespace", access.namespace)
     return access
@@ -39,7 +39,7 @@ def hub(access: Access) -> HfApi:
 
 @pytest.fixture
 def user(installation: Installation, access: Access, hub: HfApi, tmp_path: Path) -> Iterator[User]:
-    """Someone who submits jobs and looks at what becomes of them. What they left running is cancelled."""
+    """A user who submits jobs and follows them; jobs that still run at the end are cancelled."""
     someone = User(installation.kubectl, access, hub, tmp_path)
     yield someone
     someone.leave()

@@ -1,4 +1,4 @@
-"""Ways to hurt a running installation: each kills something without a word of warning, and nothing repairs it."""
+"""Faults of a running installation: each kills something without notice, and nothing repairs it."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _TAINT = "chaos=node-lost:NoExecute"
 
 
 class Faults:
-    """The faults of one cluster.
+    """Faults that can be injected into one cluster.
 
     Attributes:
-        by_name: what can be done to it. Where the cluster is not the dev cluster's own, its nodes are left alone.
+        by_name: the faults by name. Nodes are left alone unless the cluster is the dev cluster.
     """
 
     def __init__(self, kubectl: Kubectl, chance: random.Random) -> None:
@@ -44,7 +44,7 @@ class Faults:
             }
 
     def await_api(self) -> None:
-        """Wait until the API server answers again."""
+        """Wait until the API server is available."""
         self._again(lambda: self._kubectl.run("get", "--raw", "/readyz", timeout=10))
 
     def _kill_pods(self, namespace: str, name: str) -> None:
@@ -56,15 +56,15 @@ class Faults:
         )
 
     def _lose_node(self) -> None:
-        """All pods that do not tolerate it are thrown off at once, as off a node that is lost; then it is back."""
+        """Evict all pods from a node at once, as if it were lost, and then restore it."""
         self._again(lambda: self._kubectl.run("taint", "nodes", "--all", "--overwrite", _TAINT, timeout=30))
         time.sleep(2)
         self._again(lambda: self._kubectl.run("taint", "nodes", "--all", f"{_TAINT}-", timeout=30))
 
     def _kill_a_worker(self) -> None:
         search = [*self._on_node, "pgrep", "-f", "augmentation_worker"]
-        found = subprocess.run(search, capture_output=True, text=True, check=False)  # 1: none runs now
-        workers = found.stdout.split()
+        search_result = subprocess.run(search, capture_output=True, text=True, check=False)  # 1: none runs now
+        workers = search_result.stdout.split()
         if workers:
             subprocess.run([*self._on_node, "kill", "-9", self._chance.choice(workers)], check=False)
 
@@ -73,7 +73,7 @@ class Faults:
 
     @staticmethod
     def _again(act: Callable[[], object]) -> None:
-        """Until the API server, which may be gone from a fault before, lets it be done."""
+        """Retry until the API server, which a previous fault may have stopped, accepts the request."""
         deadline = time.monotonic() + RECOVERY_SECONDS
         while True:
             try:

@@ -1,4 +1,4 @@
-"""Is a result what it should be? Checked frame by frame against the source, by means of the tests' own.
+"""Checks of a result against its source, frame by frame, with independent code.
 
 Nothing here comes from the worker: the dataset is read with pyarrow and PyAV, the lighting is a formula in numpy.
 """
@@ -45,7 +45,7 @@ class Dataset:
         return self.data.slice(start, stop - start)
 
     def frames(self, episode: Json, camera: str) -> Frames:
-        """Every frame of an episode [N, H, W, 3], each found at its timestamp within 1e-4 s."""
+        """Every frame of an episode [N, H, W, 3], found at its timestamp within 1e-4 s."""
         path = self.folder / self.info["video_path"].format(
             video_key=camera,
             chunk_index=episode[f"videos/{camera}/chunk_index"],
@@ -55,12 +55,12 @@ class Dataset:
             self._decoded[path] = _decode(path)
         times, frames = self._decoded[path]
         start = episode[f"videos/{camera}/from_timestamp"]
-        wanted = start + self.rows(episode)["timestamp"].to_numpy()
-        found = np.abs(np.array(times)[None, :] - wanted[:, None])
-        assert found.min(axis=1).max() < 1e-4, (
+        expected = start + self.rows(episode)["timestamp"].to_numpy()
+        distances = np.abs(np.array(times)[None, :] - expected[:, None])
+        assert distances.min(axis=1).max() < 1e-4, (
             f"{path}: no frame at some timestamp of episode {episode['episode_index']}"
         )
-        return np.stack([frames[index] for index in found.argmin(axis=1)])
+        return np.stack([frames[index] for index in distances.argmin(axis=1)])
 
 
 def _read_all(folder: Path) -> pa.Table:
@@ -78,7 +78,7 @@ def _decode(path: Path) -> tuple[list[float], list[Frames]]:
 
 
 def check_originals_untouched(source: Path, result: Path) -> None:
-    """Data and videos of the source stand in the result, byte for byte."""
+    """Check that the result contains the data and videos of the source, byte for byte."""
     for path in sorted(
         [*source.glob("data/**/*.parquet"), *source.glob("videos/**/*.mp4"), source / "meta/tasks.parquet"]
     ):
@@ -87,7 +87,7 @@ def check_originals_untouched(source: Path, result: Path) -> None:
 
 
 def check_result(source_folder: Path, result_folder: Path, copies: int) -> None:
-    """The whole result: numbering, states and actions, every frame of every copy."""
+    """Check the whole result: numbering, states and actions, every frame of every copy."""
     source, result = Dataset(source_folder), Dataset(result_folder)
     provenance: Json = json.loads((result_folder / "meta/augmentation.json").read_text())
     originals = len(source.episodes)
@@ -105,12 +105,12 @@ def check_result(source_folder: Path, result_folder: Path, copies: int) -> None:
         assert augmented["tasks"] == original["tasks"]
         assert augmented["length"] == original["length"]
         renumbered = ["index", "episode_index"]
-        same, kept = source.rows(original).drop(renumbered), result.rows(augmented).drop(renumbered)
-        assert kept.equals(same), f"states or actions of episode {entry['episodeIndex']} were changed"
+        same, result_rows = source.rows(original).drop(renumbered), result.rows(augmented).drop(renumbered)
+        assert result_rows.equals(same), f"states or actions of episode {entry['episodeIndex']} were changed"
         for camera, version in entry["cameras"].items():
             before, after = source.frames(original, camera), result.frames(augmented, camera)
-            wanted = lit(before, version["parameters"]["lighting"], mean_luma(original, camera))
-            error = np.abs(after.astype(np.float64) - wanted).mean()
+            expected = lit(before, version["parameters"]["lighting"], mean_luma(original, camera))
+            error = np.abs(after.astype(np.float64) - expected).mean()
             assert error < CODEC_ERROR, f"episode {entry['episodeIndex']}, {camera}: {error:.1f} of 255 off"
 
 
@@ -129,14 +129,14 @@ def mean_luma(episode: Json, camera: str) -> float:
     return float(0.299 * red + 0.587 * green + 0.114 * blue)
 
 
-def lit(frames: Frames, drawn: Json, luma: float) -> NDArray[np.float64]:
-    """What the frames should look like in the light that was drawn; 0 to 255."""
-    value = frames / 255 + drawn["brightness_percent"] / 100
-    pivot = luma + drawn["brightness_percent"] / 100
-    value = np.clip(pivot + (value - pivot) * (1 + drawn["contrast_percent"] / 100), 0, None)
+def lit(frames: Frames, parameters: Json, luma: float) -> NDArray[np.float64]:
+    """Expected frames under the sampled lighting parameters; 0 to 255."""
+    value = frames / 255 + parameters["brightness_percent"] / 100
+    pivot = luma + parameters["brightness_percent"] / 100
+    value = np.clip(pivot + (value - pivot) * (1 + parameters["contrast_percent"] / 100), 0, None)
     kelvins = sorted(LOCUS)
     red, blue = (
-        np.interp(drawn["color_temperature_kelvin"], kelvins, [LOCUS[kelvin][side] for kelvin in kelvins])
+        np.interp(parameters["color_temperature_kelvin"], kelvins, [LOCUS[kelvin][side] for kelvin in kelvins])
         for side in (0, 1)
     )
     gains = np.array([red, 1.0, blue])
@@ -148,7 +148,7 @@ def lit(frames: Frames, drawn: Json, luma: float) -> NDArray[np.float64]:
 
 
 def fingerprint(result_folder: Path) -> Json:
-    """What must be equal however often a job was disturbed: pixels, video bytes, rows, statistics."""
+    """Everything that must be equal after any interruption: pixels, video bytes, rows, statistics."""
     provenance: Json = json.loads((result_folder / "meta/augmentation.json").read_text())
     files = [*result_folder.glob("videos/**/*.mp4"), *result_folder.glob("meta/stats.json")]
     return {

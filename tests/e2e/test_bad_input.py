@@ -1,4 +1,4 @@
-"""Bad input ends in a clear message at the earliest place, the same in kubectl and REST; nothing is half published."""
+"""Invalid input fails early with a clear message, the same in kubectl and REST; nothing is partially published."""
 
 import subprocess
 import sys
@@ -24,7 +24,7 @@ def failure(user: User, job_id: str) -> tuple[str, str]:
     status = user.wait(job_id)
     assert status["status"] == "failed", status
     resource = user.resource(job_id)
-    condition = next(each for each in resource["status"]["conditions"] if each["type"] == "Failed")
+    condition = next(entry for entry in resource["status"]["conditions"] if entry["type"] == "Failed")
     assert status["error"] == condition["message"]
     assert not [pod for pod in user.pods(job_id, "augment") if pod["status"]["phase"] in ("Pending", "Running")]
     return condition["reason"], condition["message"]
@@ -34,7 +34,7 @@ def failure(user: User, job_id: str) -> tuple[str, str]:
 def broken_image_job(
     installation: Installation, access: Access, hub: HfApi, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
-    """A job whose image cannot be pulled. It takes two minutes to fail, so it begins before the other tests."""
+    """A job whose image cannot be pulled. It takes two minutes to fail, so it starts before the other tests."""
     user = User(installation.kubectl, access, hub, tmp_path_factory.mktemp("broken-image"))
     user.kubectl.apply(
         {
@@ -49,7 +49,7 @@ def broken_image_job(
 
 
 @pytest.mark.parametrize(
-    ("fields", "named"),
+    ("fields", "field"),
     [
         ({"augment_copies": 21}, "augment_copies"),
         ({"augment_brightness_min": 20, "augment_brightness_max": 10}, "augment_brightness_min"),
@@ -58,10 +58,10 @@ def broken_image_job(
         ({"project_id": "not-a-uuid"}, "project_id"),
     ],
 )
-def test_gateway_rejects_invalid_field_by_name(user: User, fields: dict[str, Any], named: str) -> None:
+def test_gateway_rejects_invalid_field_by_name(user: User, fields: dict[str, Any], field: str) -> None:
     answer = user.post(**fields)
     assert answer.status_code == 422
-    assert named in answer.text
+    assert field in answer.text
 
 
 def test_invalid_key_is_rejected(user: User) -> None:
@@ -92,10 +92,10 @@ def test_error_found_by_resolve_fails_job_before_worker_node_is_used(user: User,
         "SelectionEmpty": (user.submit(episodes="100:200"), "100:200"),
     }
     no_lerobot = user.submit(dataset_id="demo/not-lerobot")
-    for wanted, (job_id, named) in jobs.items():
+    for expected, (job_id, detail) in jobs.items():
         reason, message = failure(user, job_id)
-        assert reason == wanted, message
-        assert named in message
+        assert reason == expected, message
+        assert detail in message
         assert not user.pods(job_id, "augment")
     reason, message = failure(user, no_lerobot)
     assert reason in ("SourceFormatUnsupported", "SourceInvalid")
@@ -136,8 +136,8 @@ def test_second_demo_is_rejected_while_first_runs(tmp_path: Path) -> None:
 
 
 def test_image_pull_error_is_reported_during_retries_and_fails_job(user: User, broken_image_job: str) -> None:
-    held = user.wait(broken_image_job, lambda status: "cannot be pulled" in (status["error"] or ""))
-    assert BROKEN_IMAGE in held["error"]
+    status_before = user.wait(broken_image_job, lambda status: "cannot be pulled" in (status["error"] or ""))
+    assert BROKEN_IMAGE in status_before["error"]
     reason, message = failure(user, broken_image_job)
     assert reason == "ImagePullFailed"
     assert BROKEN_IMAGE in message

@@ -1,6 +1,6 @@
-"""Whatever is killed while jobs run, each ends right, with the same result, published once, and leaves nothing behind.
+"""Jobs complete whatever is killed while they run: same result, published once, no leftovers.
 
-In the gate a few jobs, and each fault once; `make chaos` runs fifty, for as long as that takes.
+`make test` runs a few jobs and each fault once; `make chaos` runs fifty jobs.
 """
 
 import os
@@ -20,18 +20,18 @@ VARIANTS = 3
 
 
 def spec_of(number: int) -> Json:
-    """A few specs over and over, so that each result has an undisturbed one to be compared with."""
+    """One of a few specs, so that each result can be compared with an undisturbed one."""
     return {
         "source": {"hub": {"repoID": "demo/pusht"}},
         "augmentation": {"copies": 2, "episodes": "0:3", "seed": number % VARIANTS},
         "parallelism": 2,
-        # Kills are the test's doing, and more than a shard would see in its life.
+        # The test kills more pods than a shard would lose in production.
         "backoffLimitPerShard": 20,
     }
 
 
 def run_jobs(user: User, count: int, faults: list[str], chaos: Faults) -> list[str]:
-    """Run jobs, a few at a time, with faults from the first to the last of them; their ids, when all have ended."""
+    """Run jobs, a few at a time, injecting faults throughout; return their ids when all have finished."""
     ids: list[str] = []
     planned = len(faults)
     chance = random.Random(SEED)
@@ -47,8 +47,8 @@ def run_jobs(user: User, count: int, faults: list[str], chaos: Faults) -> list[s
             ids.append(user.apply(f"chaos-{user.new_dataset_id('c')[-8:]}", spec_of(len(ids))))
         if faults and (planned - len(faults)) * count < planned * len(ids):
             name = faults.pop()
-            ended = sum(state in FINAL for state in states)
-            print(f"{ended:3} of {count} jobs ended; {name}", flush=True)
+            finished = sum(state in FINAL for state in states)
+            print(f"{finished:3} of {count} jobs ended; {name}", flush=True)
             chaos.by_name[name]()
         time.sleep(chance.uniform(*PAUSE_SECONDS))
 
@@ -56,14 +56,14 @@ def run_jobs(user: User, count: int, faults: list[str], chaos: Faults) -> list[s
 def test_every_job_completes_whatever_is_killed(user: User) -> None:
     chaos = Faults(user.kubectl, random.Random(SEED))
     names = sorted(chaos.by_name)
-    each = names * max(1, JOBS // len(names))
-    random.Random(SEED).shuffle(each)
+    fault_names = names * max(1, JOBS // len(names))
+    random.Random(SEED).shuffle(fault_names)
 
     undisturbed = run_jobs(user, min(JOBS, VARIANTS), [], chaos)
     expected = [fingerprint(user.download(user.status(job_id)["augmented_dataset_id"])) for job_id in undisturbed]
 
-    ids = run_jobs(user, JOBS, each, chaos)
-    assert not each, f"the jobs ended before these faults: {each}"
+    ids = run_jobs(user, JOBS, fault_names, chaos)
+    assert not fault_names, f"the jobs ended before these faults: {fault_names}"
     for number, job_id in enumerate(ids):
         status = user.complete(job_id)
         result = status["augmented_dataset_id"]

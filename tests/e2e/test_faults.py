@@ -1,4 +1,4 @@
-"""What goes wrong, or is changed, around a job that runs. Kills: test_chaos.py."""
+"""Upgrades, outages and deletion during a running job. Kills: test_chaos.py."""
 
 import httpx
 
@@ -52,14 +52,14 @@ def test_hub_outage_during_publish_fails_job_without_publishing(user: User) -> N
     fault = {"path_contains": f"{result}/commit/", "status": 503, "count": 1000}
     httpx.post(faults, json=fault, headers=token, timeout=10).raise_for_status()
     try:
-        told = user.wait(job_id, lambda status: "trying" in str(user.resource(job_id).get("status")))
-        assert told["current_phase"] == "publish"
+        retrying = user.wait(job_id, lambda status: "trying" in str(user.resource(job_id).get("status")))
+        assert retrying["current_phase"] == "publish"
         status = user.wait(job_id)
     finally:
         httpx.delete(faults, headers=token, timeout=10)
     assert status["status"] == "failed"
     assert "503" in status["error"]
-    reasons = {each["type"]: each["reason"] for each in user.resource(job_id)["status"]["conditions"]}
+    reasons = {condition["type"]: condition["reason"] for condition in user.resource(job_id)["status"]["conditions"]}
     assert reasons["Failed"] == "HubUnavailable"
     files = user.hub.list_repo_files(result, repo_type="dataset")
     assert files in ([], [".gitattributes"])

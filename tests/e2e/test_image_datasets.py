@@ -1,4 +1,4 @@
-"""Image datasets on the real cluster, where pods have a read-only disk, a user without a name and no way out."""
+"""Image datasets on the real cluster, where pods have a read-only disk, a user without a name and no internet."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""One job by REST and one by kubectl, to completion, and what came of them."""
+"""Jobs submitted by REST and by kubectl, followed to completion, and their results."""
 
 import re
 from pathlib import Path
@@ -66,7 +66,7 @@ def test_job_applied_with_kubectl_has_same_status_in_kubectl_and_rest(user: User
     line = user.kubectl.run("get", "augmentationjob", "lighting-by-kubectl", "-n", user.namespace, "--no-headers")
     assert re.match(r"lighting-by-kubectl\s+completed\s+publish\s+100\s+deterministic\s+\S+", line), line
     resource = user.resource(job_id)
-    assert {each["type"]: each["status"] for each in resource["status"]["conditions"]} == {
+    assert {condition["type"]: condition["status"] for condition in resource["status"]["conditions"]} == {
         "Accepted": "True",
         "Placed": "True",
         "Complete": "True",
@@ -92,10 +92,10 @@ def test_cancelled_job_stops_its_pods_and_publishes_nothing(user: User) -> None:
 def test_client_follows_job_to_completion_and_every_dialect_shows_it(user: User) -> None:
     with Client(user.access.gateway_url, user.access.api_key) as client:
         job_id = user.submit(augment_copies=1, episodes="0:1")
-        ended = client.wait(job_id, timeout=PATIENCE_SECONDS)
-        assert ended.status == "completed"
-        told = [event.phase.phase for event in client.events(job_id) if event.phase is not None]
-        assert {"resolve", "augment", "publish"} <= set(told)
+        final = client.wait(job_id, timeout=PATIENCE_SECONDS)
+        assert final.status == "completed"
+        phases = [event.phase.phase for event in client.events(job_id) if event.phase is not None]
+        assert {"resolve", "augment", "publish"} <= set(phases)
         with pytest.raises(Conflict, match="completed"):
             client.cancel(job_id)
         assert job_id in [str(job.job_id) for job in client.list(status="completed")]
@@ -123,8 +123,8 @@ def test_restarted_job_keeps_finished_episodes(user: User) -> None:
 
 
 def test_installed_release_passes_helm_test(user: User) -> None:
-    told = user.kubectl.helm("test", RELEASE, "--namespace", SYSTEM_NAMESPACE, "--timeout", "3m")
-    assert re.search(r"Phase:\s+Succeeded", told), told
+    output = user.kubectl.helm("test", RELEASE, "--namespace", SYSTEM_NAMESPACE, "--timeout", "3m")
+    assert re.search(r"Phase:\s+Succeeded", output), output
 
 
 @pytest.mark.parametrize("program", ["operator", "gateway"])

@@ -1,11 +1,11 @@
-"""The page on the real cluster: a job that is made in its form, followed to its end, and looked at."""
+"""The page on the real cluster: a job is created in the form, followed to completion, and inspected."""
 
 from uuid import uuid4
 
 from playwright.sync_api import expect
 
 from tests.e2e.user import PATIENCE_SECONDS, User
-from tests.integration.gateway.page.browsing import Site, Visitor, chromium
+from tests.integration.gateway.page.visitor import Site, Visitor, chromium
 
 
 def test_job_created_in_form_is_followed_to_its_preview(user: User) -> None:
@@ -13,7 +13,7 @@ def test_job_created_in_form_is_followed_to_its_preview(user: User) -> None:
     with chromium() as browser:
         context = browser.new_context(base_url=user.access.gateway_url, viewport={"width": 1280, "height": 900})
         visitor = Visitor(context.new_page(), Site(user.access.gateway_url, {"page": user.access.api_key}))
-        # While the form is empty, what is tried is refused: that is what it is tried for.
+        # Dry runs of the incomplete form are rejected with 422, as they should be.
         visitor.expected_complaints = ["422"]
         page = visitor.page
         visitor.sign_in(address="/#/new")
@@ -29,7 +29,7 @@ def test_job_created_in_form_is_followed_to_its_preview(user: User) -> None:
         expect(badge).to_have_text("completed", timeout=1000 * PATIENCE_SECONDS)
         picture = page.get_by_role("img", name="The first episode")
         expect(picture).to_be_visible()
-        assert picture.evaluate("each => each.naturalWidth") > 300
+        assert picture.evaluate("image => image.naturalWidth") > 300
         expect(page.get_by_role("list", name="Phases").get_by_text(": done")).to_have_count(4)
         expect(page.get_by_role("group", name="Load it in Python")).to_contain_text("LeRobotDataset(")
         visitor.check_accessibility("cluster-job", full=True)
@@ -37,7 +37,7 @@ def test_job_created_in_form_is_followed_to_its_preview(user: User) -> None:
         page.keyboard.press("Escape")
         expect(visitor.row(name)).to_contain_text("completed")
         visitor.check_accessibility("cluster-list")
-        job = next(each for each in user.jobs() if each["spec"].get("displayName") == name)
+        job = next(resource for resource in user.jobs() if resource["spec"].get("displayName") == name)
         assert visitor.foreign_requests() == []
         assert visitor.complaints() == []
         context.close()

@@ -1,4 +1,4 @@
-"""Queues of the real Kueue: jobs wait for quota and say where, a job of higher priority goes first, nothing is lost."""
+"""Queues of the real Kueue: jobs wait for quota and show their position, priority goes first, no work is lost."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ from devcluster.settings import CHECKOUT
 from tests.e2e.user import Json, User
 
 KUEUE = "kueue.x-k8s.io/v1beta2"
-# Quota for one pod; of all else there is plenty.
+# Quota for one pod; other resources are plentiful.
 QUOTA = [{"name": "cpu", "nominalQuota": "100"}, {"name": "memory", "nominalQuota": "100Gi"}]
 QUOTA_OF_ONE_POD = [*QUOTA, {"name": "pods", "nominalQuota": "1"}]
 
@@ -35,7 +35,7 @@ def queue(installation: Installation, access: Access) -> Iterator[str]:
                     "preemption": {"withinClusterQueue": "LowerPriority"},
                     "resourceGroups": [
                         {
-                            "coveredResources": [each["name"] for each in QUOTA_OF_ONE_POD],
+                            "coveredResources": [quota["name"] for quota in QUOTA_OF_ONE_POD],
                             "flavors": [{"name": "any-node", "resources": QUOTA_OF_ONE_POD}],
                         }
                     ],
@@ -74,12 +74,15 @@ def spec_of(queue: str, *, copies: int, priority: str | None = None, **augmentat
 
 def admission(user: User, job_id: str) -> tuple[str, str]:
     conditions = user.resource(job_id).get("status", {}).get("conditions", [])
-    return next(((each["status"], each["reason"]) for each in conditions if each["type"] == "Admitted"), ("", ""))
+    return next(
+        ((condition["status"], condition["reason"]) for condition in conditions if condition["type"] == "Admitted"),
+        ("", ""),
+    )
 
 
 def place(user: User, job_id: str) -> Json | None:
-    found: Json | None = user.resource(job_id).get("status", {}).get("queue")
-    return found
+    position: Json | None = user.resource(job_id).get("status", {}).get("queue")
+    return position
 
 
 def suspend(user: User, name: str, value: bool) -> None:
@@ -93,26 +96,26 @@ def message(user: User, job_id: str) -> str:
 
 def test_kueue_accepts_sample_manifests(user: User, queue: str) -> None:
     samples = list(yaml.safe_load_all((CHECKOUT / "deploy" / "samples" / "queues" / "kueue.yaml").read_text()))
-    for each in samples:
-        if "namespace" in each["metadata"]:
-            each["metadata"]["namespace"] = user.namespace
-        said = user.kubectl.run(
-            "apply", "--dry-run=server", "--validate=strict", "--filename", "-", stdin=yaml.safe_dump(each)
+    for manifest in samples:
+        if "namespace" in manifest["metadata"]:
+            manifest["metadata"]["namespace"] = user.namespace
+        output = user.kubectl.run(
+            "apply", "--dry-run=server", "--validate=strict", "--filename", "-", stdin=yaml.safe_dump(manifest)
         )
-        assert "(server dry run)" in said
+        assert "(server dry run)" in output
 
 
 def test_higher_priority_job_preempts_and_finished_episodes_are_kept(user: User, queue: str) -> None:
-    # Work enough for others to come meanwhile: slowly encoded.
+    # Slow encoding keeps the job running while others arrive.
     slow = spec_of(queue, copies=20)
     slow["output"]["video"] = {"preset": 8}
     first = user.apply("queue-first", slow)
     second = user.apply("queue-second", spec_of("team-b", copies=1, episodes="0:1"))
     urgent = user.apply("queue-urgent", spec_of("team-c", copies=1, episodes="0:1", priority="e2e-urgent"))
-    # A queue that does not exist is named, and waited for.
+    # A missing queue is named, and the job waits for it.
     user.wait(second, lambda _: admission(user, second) == ("False", "QueueNotFound"))
-    told = message(user, second)
-    assert told.startswith(f"queueName 'team-b': there is no such LocalQueue in namespace '{user.namespace}'"), told
+    text = message(user, second)
+    assert text.startswith(f"queueName 'team-b': there is no such LocalQueue in namespace '{user.namespace}'"), text
 
     user.wait(first, lambda _: admission(user, first) == ("True", "Admitted"))
     user.kubectl.apply(local_queue("team-b", user.namespace))
@@ -126,7 +129,7 @@ def test_higher_priority_job_preempts_and_finished_episodes_are_kept(user: User,
     user.wait(first, lambda _: admission(user, first) == ("False", "Preempted"))
     assert user.resource(first)["status"]["preemptionCount"] == 1
     assert message(user, first).startswith("preempted: Kueue gave the quota to another job"), message(user, first)
-    # Held by its user, it gives up its place; Kueue would else start it when its turn comes.
+    # A suspended job loses its position; otherwise Kueue would start it in its turn.
     suspend(user, "queue-second", True)
     user.wait(second, lambda _: admission(user, second) == ("False", "Suspended"))
     assert place(user, second) is None

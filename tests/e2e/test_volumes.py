@@ -1,4 +1,4 @@
-"""Datasets on a PersistentVolumeClaim: a result that is written there, and a source that is read from there."""
+"""Datasets on a PersistentVolumeClaim: results written to it and sources read from it."""
 
 import time
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ OPEN_TO_ALL = "import os; os.chmod('/volume', 0o777)"
 
 @pytest.fixture
 def claim(user: User, installation: Installation) -> Iterator[str]:
-    """A claim whose volume is a folder of a node that everybody may write to, as a file server's export would be."""
+    """A claim whose volume is a world-writable folder of a node, like an export of a file server."""
     name = f"data-{uuid4().hex[:8]}"
     path = {"path": f"/var/local/{name}", "type": "DirectoryOrCreate"}
     image = installation.kubectl.run("get", "augmentationclasses", "-o", "jsonpath={.items[0].spec.image}")
@@ -41,7 +41,7 @@ def claim(user: User, installation: Installation) -> Iterator[str]:
         "claimRef": {"name": name, "namespace": user.namespace},
         "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [where]}]}},
     }
-    wanted = {
+    pod = {
         "accessModes": ["ReadWriteMany"],
         "storageClassName": "",
         "resources": {"requests": {"storage": "1Gi"}},
@@ -53,7 +53,7 @@ def claim(user: User, installation: Installation) -> Iterator[str]:
             "apiVersion": "v1",
             "kind": "PersistentVolumeClaim",
             "metadata": {"name": name, "namespace": user.namespace},
-            "spec": wanted,
+            "spec": pod,
         },
     )
     yield name

@@ -1,4 +1,4 @@
-"""A user of an installation: submits by REST or kubectl, waits, looks, downloads."""
+"""A user of an installation: submits by REST or kubectl, waits, downloads."""
 
 import json
 import time
@@ -22,7 +22,7 @@ PATIENCE_SECONDS = 300.0
 
 
 class User:
-    """One user, with a key of the gateway and a namespace."""
+    """A user with a key of the gateway and a namespace."""
 
     def __init__(self, kubectl: Kubectl, access: Access, hub: HfApi, folder: Path) -> None:
         self.kubectl, self.access, self.hub, self.folder = kubectl, access, hub, folder
@@ -31,17 +31,17 @@ class User:
 
     @staticmethod
     def new_dataset_id(name: str) -> str:
-        """A dataset that no former run has left on the hub."""
+        """A dataset id that no previous run has used."""
         return f"demo/{name}-{uuid4().hex[:8]}"
 
     def post(self, **fields: Any) -> httpx.Response:
-        """POST a job as it is."""
+        """POST a job and return the response."""
         body = {"project_id": str(uuid4()), "dataset_id": "demo/pusht"} | fields
         with gateway_client(self.access) as gateway:
             return gateway.post("/v1/augmentation", json=body)
 
     def submit(self, **fields: Any) -> str:
-        """POST a job that is accepted; its id."""
+        """POST a valid job and return its id."""
         answer = self.post(**fields)
         assert answer.status_code == 201, answer.text
         job_id = str(answer.json()["job_id"])
@@ -49,7 +49,7 @@ class User:
         return job_id
 
     def apply(self, name: str, spec: Json) -> str:
-        """kubectl apply a job; its id."""
+        """Apply a job with kubectl and return its id."""
         manifest = {
             "apiVersion": "augmentation.dev/v1alpha1",
             "kind": "AugmentationJob",
@@ -63,7 +63,7 @@ class User:
         return str(job["metadata"]["uid"])
 
     def status(self, job_id: str) -> Json:
-        """GET a job, through a gateway that may be starting anew."""
+        """GET a job through a gateway that may be restarting."""
         deadline = time.monotonic() + 60
         while True:
             try:
@@ -78,8 +78,8 @@ class User:
             time.sleep(0.3)
 
     def resource(self, job_id: str) -> Json:
-        """The AugmentationJob behind an id."""
-        return next(each for each in self.jobs() if each["metadata"]["uid"] == job_id)
+        """The AugmentationJob with this id."""
+        return next(item for item in self.jobs() if item["metadata"]["uid"] == job_id)
 
     def jobs(self) -> list[Json]:
         """All AugmentationJobs of this user's namespace."""
@@ -87,7 +87,7 @@ class User:
         return list(listing["items"])
 
     def wait(self, job_id: str, reached: Callable[[Json], bool] | None = None) -> Json:
-        """Wait until a job has ended, or has `reached` something; its status then."""
+        """Wait until a job has finished, or `reached` is true, and return its status."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             status = self.status(job_id)
@@ -97,7 +97,7 @@ class User:
             time.sleep(0.5)
 
     def complete(self, job_id: str) -> Json:
-        """Wait until a job has completed; its last status."""
+        """Wait until a job has completed and return its final status."""
         status = self.wait(job_id)
         assert status["status"] == "completed", json.dumps(status, indent=1)
         return status
@@ -108,7 +108,7 @@ class User:
             return gateway.post(f"/v1/augmentation/{job_id}/cancel")
 
     def retry(self, job_id: str) -> None:
-        """POST a retry, and wait until the operator has begun with it."""
+        """POST a retry and wait until the operator has started it."""
         with gateway_client(self.access) as gateway:
             attempt = gateway.post(f"/v1/augmentation/{job_id}/retry").raise_for_status().json()["attempt"]
         deadline = time.monotonic() + PATIENCE_SECONDS
@@ -117,7 +117,7 @@ class User:
             time.sleep(0.5)
 
     def download(self, dataset_id: str, revision: str = "v3.0") -> Path:
-        """The dataset as its version tag names it, or another revision."""
+        """Download the dataset at its version tag or another revision."""
         folder = self.folder / dataset_id.replace("/", "--")
         snapshot_download(
             dataset_id,
@@ -136,17 +136,17 @@ class User:
         return list(json.loads(text)["items"])
 
     def owned(self, job_id: str, kinds: str) -> int:
-        """How many objects of some kinds there are of a job."""
+        """Number of objects of these kinds that belong to a job."""
         return len(self._names_of(job_id, kinds))
 
     def delete(self, *job_ids: str) -> None:
-        """kubectl delete jobs."""
+        """Delete jobs with kubectl."""
         names = [self.resource(job_id)["metadata"]["name"] for job_id in job_ids]
         self.kubectl.run("delete", "augmentationjob", *names, "-n", self.namespace)
         self._made = [job_id for job_id in self._made if job_id not in job_ids]
 
     def wait_until_nothing_is_left(self, job_id: str) -> None:
-        """Wait until all that was made for a deleted job is gone."""
+        """Wait until all resources of a deleted job are gone."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while left := self._names_of(job_id, "jobs,pods,configmaps,serviceaccounts,roles,rolebindings"):
             assert time.monotonic() < deadline, left
@@ -157,11 +157,11 @@ class User:
         return self.kubectl.run("get", kinds, "-n", self.namespace, "-l", selector, "-o", "name").split()
 
     def kill(self, namespace: str, *pods: str) -> None:
-        """Kill pods without a word of warning."""
+        """Kill pods without notice."""
         self.kubectl.run("delete", "pod", *pods, "-n", namespace, "--force", "--grace-period=0")
 
     def leave(self) -> None:
-        """Cancel what still runs."""
+        """Cancel all running jobs."""
         for job_id in self._made:
             if self.status(job_id)["status"] not in FINAL:
                 self.cancel(job_id)

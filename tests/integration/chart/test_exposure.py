@@ -1,10 +1,10 @@
-"""How the gateway is reached, how images are named, and what `helm install` warns of."""
+"""Exposure of the gateway, names of images, and warnings of `helm install`."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.integration.chart.rendering import Json, notes, one, pod_specs, refusal, rendered
+from tests.integration.chart.helm_template import Json, notes, one, pod_specs, refusal, rendered
 
 DIGEST = f"@sha256:{'a' * 64}"
 BY_DIGEST = {name: f"registry.example/{name}{DIGEST}" for name in ("operator", "gateway", "worker")}
@@ -31,7 +31,7 @@ def test_gateway_serves_https_with_its_certificate() -> None:
         container["livenessProbe"]["httpGet"]["scheme"] == container["readinessProbe"]["httpGet"]["scheme"] == "HTTPS"
     )
     (port,) = [
-        each for each in one(objects, "Service", "augmentation-gateway")["spec"]["ports"] if each["name"] == "http"
+        item for item in one(objects, "Service", "augmentation-gateway")["spec"]["ports"] if item["name"] == "http"
     ]
     assert (port["port"], port["appProtocol"]) == (443, "https")
     assert any(
@@ -42,7 +42,7 @@ def test_gateway_serves_https_with_its_certificate() -> None:
 
 def test_plain_http_uses_port_80_by_default() -> None:
     (port,) = [
-        each for each in one(rendered(), "Service", "augmentation-gateway")["spec"]["ports"] if each["name"] == "http"
+        item for item in one(rendered(), "Service", "augmentation-gateway")["spec"]["ports"] if item["name"] == "http"
     ]
     assert (port["port"], port["appProtocol"]) == (80, "http")
 

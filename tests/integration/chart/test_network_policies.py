@@ -1,4 +1,4 @@
-"""What the chart lets workers, operator and gateway connect to, decided as a network plugin would."""
+"""Connections that the chart's network policies allow, evaluated as a network plugin would."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from augmentation_operator.manifests.network_policy import ApiServerAddress, WorkersEgress, network_policy
 from devcluster.demo.installation import TO_THE_HUB
-from tests.integration.chart.rendering import Json, one, rendered
+from tests.integration.chart.helm_template import Json, one, rendered
 
 HUB_IN_CLUSTER = {
     "to": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "hub"}}}],
@@ -18,14 +18,14 @@ HUB_IN_CLUSTER = {
 
 
 def workers_policy(values: Json | None = None) -> Json:
-    """The policy that the operator makes of the chart's file, with an API server at 172.18.0.2:6443."""
+    """The policy that the operator creates from the chart's file, with an API server at 172.18.0.2:6443."""
     file = one(rendered(values), "ConfigMap", "augmentation-workers-egress")["data"]["egress.json"]
     egress = WorkersEgress(tuple(json.loads(file)["egress"]))
     return network_policy("robots", egress, [ApiServerAddress("172.18.0.2/32", 6443)])
 
 
 def reaches(policy: Json, address: str, port: int, protocol: str = "TCP") -> bool:
-    """Whether pods under a policy may connect to an address outside of the cluster, as the API defines it."""
+    """Whether a policy allows its pods to connect to an address outside of the cluster."""
     return any(
         _has_port(rule, port, protocol) and ("to" not in rule or any(_has_address(to, address) for to in rule["to"]))
         for rule in policy["spec"]["egress"]
@@ -33,16 +33,16 @@ def reaches(policy: Json, address: str, port: int, protocol: str = "TCP") -> boo
 
 
 def _has_port(rule: Json, port: int, protocol: str) -> bool:
-    return any((each["port"], each.get("protocol", "TCP")) == (port, protocol) for each in rule["ports"])
+    return any((entry["port"], entry.get("protocol", "TCP")) == (port, protocol) for entry in rule["ports"])
 
 
 def _has_address(peer: Json, address: str) -> bool:
     if "ipBlock" not in peer:
         return False
-    asked, block = ipaddress.ip_address(address), peer["ipBlock"]
+    host, block = ipaddress.ip_address(address), peer["ipBlock"]
     excepted = block.get("except", [])
-    return asked in ipaddress.ip_network(block["cidr"]) and not any(
-        asked in ipaddress.ip_network(each) for each in excepted
+    return host in ipaddress.ip_network(block["cidr"]) and not any(
+        host in ipaddress.ip_network(network) for network in excepted
     )
 
 
@@ -146,5 +146,5 @@ def test_trace_collector_is_allowed_by_rule() -> None:
 
 
 def test_policies_can_be_disabled() -> None:
-    kinds = {each["kind"] for each in rendered({"networkPolicies": {"enabled": False}})}
+    kinds = {manifest["kind"] for manifest in rendered({"networkPolicies": {"enabled": False}})}
     assert "NetworkPolicy" not in kinds

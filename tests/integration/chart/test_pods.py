@@ -1,10 +1,10 @@
-"""Each pod of the chart: a short-lived identity, and amounts that any quota admits."""
+"""Pods of the chart: short-lived identity, requests and limits."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.integration.chart.rendering import pod_specs, rendered
+from tests.integration.chart.helm_template import pod_specs, rendered
 
 NAMES = ["augmentation-operator", "augmentation-gateway", "augmentation-test"]
 COUNTED = {"cpu", "memory", "ephemeral-storage"}
@@ -20,18 +20,18 @@ def test_pods_do_not_automount_service_account_token(name: str) -> None:
 
 
 def test_service_accounts_do_not_automount_tokens() -> None:
-    accounts = [each for each in rendered() if each["kind"] == "ServiceAccount"]
+    accounts = [account for account in rendered() if account["kind"] == "ServiceAccount"]
     assert len(accounts) == 2
-    assert all(each["automountServiceAccountToken"] is False for each in accounts)
+    assert all(account["automountServiceAccountToken"] is False for account in accounts)
 
 
 @pytest.mark.parametrize("name", ["augmentation-operator", "augmentation-gateway"])
 def test_program_has_one_hour_token_at_default_path(name: str) -> None:
     pod = pod_specs(rendered())[name]
-    (volume,) = (each for each in pod["volumes"] if each["name"] == "identity")
-    (token,) = (each["serviceAccountToken"] for each in volume["projected"]["sources"] if "serviceAccountToken" in each)
+    (volume,) = (item for item in pod["volumes"] if item["name"] == "identity")
+    (token,) = (item["serviceAccountToken"] for item in volume["projected"]["sources"] if "serviceAccountToken" in item)
     assert token == {"path": "token", "expirationSeconds": 3600}
-    (mount,) = (each for each in pod["containers"][0]["volumeMounts"] if each["name"] == "identity")
+    (mount,) = (item for item in pod["containers"][0]["volumeMounts"] if item["name"] == "identity")
     assert mount["mountPath"] == "/var/run/secrets/kubernetes.io/serviceaccount"
     assert mount["readOnly"] is True
 

@@ -1,16 +1,16 @@
-"""Which namespaces operator and gateway are kept out of."""
+"""Namespaces that the operator and the gateway may not use."""
 
 from __future__ import annotations
 
-from tests.integration.chart.rendering import NAMESPACE, Json, one, rendered
+from tests.integration.chart.helm_template import NAMESPACE, Json, one, rendered
 
 POLICY = ("ValidatingAdmissionPolicy", "augmentation-protected-namespaces")
 
 
 def protected(values: Json | None = None) -> list[str]:
     policy = one(rendered(values), *POLICY)
-    found: list[str] = policy["spec"]["matchConstraints"]["namespaceSelector"]["matchExpressions"][0]["values"]
-    return found
+    namespaces: list[str] = policy["spec"]["matchConstraints"]["namespaceSelector"]["matchExpressions"][0]["values"]
+    return namespaces
 
 
 def test_system_and_release_namespaces_are_protected_by_default() -> None:
@@ -26,5 +26,5 @@ def test_more_namespaces_can_be_protected() -> None:
 
 
 def test_policies_can_be_disabled() -> None:
-    names = {each["metadata"]["name"] for each in rendered({"operatorPolicy": {"enabled": False}})}
+    names = {manifest["metadata"]["name"] for manifest in rendered({"operatorPolicy": {"enabled": False}})}
     assert not names & {"augmentation-protected-namespaces", "augmentation-operator-writes"}

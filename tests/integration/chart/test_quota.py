@@ -1,4 +1,4 @@
-"""A namespace with a quota on all that is counted: the API server admits each pod of the product there."""
+"""Pods of the product in a namespace with a quota on every countable resource."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from augmentation_api import PhaseName
 from augmentation_operator.manifests.worker_pod import worker_pod
-from tests.integration.chart.rendering import Json, pod_specs, rendered
+from tests.integration.chart.helm_template import Json, pod_specs, rendered
 from tests.integration.control_plane import ControlPlane
 from tests.integration.operator.cluster import Cluster, path_of
 from tests.unit.operator.simulated_cluster import AUGMENT, PUBLISH, RESOLVE, SimulatedCluster, make_class
@@ -23,7 +23,7 @@ def cluster(control_plane: ControlPlane) -> Cluster:
     cluster.post("/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
     cluster.post(path_of("serviceaccounts", NAMESPACE), {"metadata": {"name": "default"}})
     cluster.post(path_of("resourcequotas", NAMESPACE), {"metadata": {"name": "all"}, "spec": {"hard": HARD}})
-    # What a quota's controller would write: the API server admits nothing before it has been counted once.
+    # Status that the quota controller would write: the API server admits nothing before it.
     cluster.merge_patch(
         path_of("resourcequotas", NAMESPACE, "all", "status"),
         {"status": {"hard": HARD, "used": dict.fromkeys(HARD, "0")}},
@@ -32,8 +32,8 @@ def cluster(control_plane: ControlPlane) -> Cluster:
 
 
 def check_admitted(cluster: Cluster, spec: Json) -> None:
-    """Raises HTTPStatusError with the API server's words if it refuses a pod."""
-    # The accounts are not there; who a pod is has nothing to do with its amounts.
+    """Create a pod; raise HTTPStatusError with the API server's message if it is rejected."""
+    # The service accounts do not exist, and are irrelevant to the quota.
     cluster.post(f"{path_of('pods', NAMESPACE)}?dryRun=All", {"metadata": {"generateName": "pod-"}, "spec": spec})
 
 

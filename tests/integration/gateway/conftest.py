@@ -98,8 +98,8 @@ class GatewayProcess:
 
     def __post_init__(self) -> None:
         with socket.socket() as probe, socket.socket() as other:
-            for each in (probe, other):
-                each.bind(("127.0.0.1", 0))
+            for listener in (probe, other):
+                listener.bind(("127.0.0.1", 0))
             self._port, self._metrics_port = probe.getsockname()[1], other.getsockname()[1]
 
     @property
@@ -185,14 +185,14 @@ class GatewayProcess:
         )
 
     def _environment(self) -> dict[str, str]:
-        given = {
+        variables = {
             "KUBECONFIG": str(self.kubeconfig),
             "AUGMENTATION_KEYS_FILE": str(self.keys_file),
             "AUGMENTATION_METRICS_ADDRESS": f"127.0.0.1:{self._metrics_port}",
         }
         # One client asks here for what a hundred would; what limits do is tested with limits.
-        given |= {} if self.limited else {f"AUGMENTATION_{name}": "0" for name in UNLIMITED}
-        return {**os.environ, **given, **self.environment}
+        variables |= {} if self.limited else {f"AUGMENTATION_{name}": "0" for name in UNLIMITED}
+        return {**os.environ, **variables, **self.environment}
 
 
 @pytest.fixture(scope="session")

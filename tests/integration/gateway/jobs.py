@@ -27,8 +27,8 @@ def eventually(look: Callable[[], Value], seconds: float = 20) -> Value:
 
 def object_of(plane: ControlPlane, job_id: str, namespace: str = "robots") -> dict[str, Any]:
     """The AugmentationJob behind a job id."""
-    found = json.loads(plane.kubectl("get", "augjob", "-n", namespace, "-o", "json"))["items"]
-    (job,) = (item for item in found if item["metadata"]["uid"] == job_id)
+    items = json.loads(plane.kubectl("get", "augjob", "-n", namespace, "-o", "json"))["items"]
+    (job,) = (item for item in items if item["metadata"]["uid"] == job_id)
     return dict(job)
 
 

@@ -55,9 +55,9 @@ def test_one_minute_outage_loses_and_duplicates_nothing(
         began = time.monotonic()
         eventually(lambda: "x-cache-age" in http.get(f"{JOBS}/{job_id}").headers)
         while time.monotonic() - began < AWAY_SECONDS:
-            shown = http.get(f"{JOBS}/{job_id}")
-            assert (shown.status_code, shown.json()["status"]) == (200, "queued")
-            ages.append(int(shown.headers["x-cache-age"]))
+            read = http.get(f"{JOBS}/{job_id}")
+            assert (read.status_code, read.json()["status"]) == (200, "queued")
+            ages.append(int(read.headers["x-cache-age"]))
             for number in range(3):
                 key = {"Idempotency-Key": f"asked for while it is away, {number}"}
                 answers[http.post(JOBS, json={**BODY, "name": f"away-{number}"}, headers=key).status_code] += 1
@@ -67,7 +67,7 @@ def test_one_minute_outage_loses_and_duplicates_nothing(
     assert ages[-1] >= AWAY_SECONDS - 10
 
     # Each goes on asking, as a client does, until it is served, and once more.
-    made = {}
+    job_ids = {}
     for number in range(3):
         key = {"Idempotency-Key": f"asked for while it is away, {number}"}
 
@@ -75,8 +75,8 @@ def test_one_minute_outage_loses_and_duplicates_nothing(
             answer = http.post(JOBS, json={**BODY, "name": f"away-{number}"}, headers=key)
             return str(answer.json()["job_id"]) if answer.is_success else None
 
-        made[number] = eventually(ask)
-        assert ask() == made[number]
+        job_ids[number] = eventually(ask)
+        assert ask() == job_ids[number]
     everywhere = json.loads(granted.kubectl("get", "augjob", "-n", "robots", "-o", "json"))["items"]
     names = Counter(item["spec"].get("displayName") for item in everywhere)
     assert [names[f"away-{number}"] for number in range(3)] == [1, 1, 1]

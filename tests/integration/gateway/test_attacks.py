@@ -50,8 +50,8 @@ def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Attacked]:
 
 @pytest.mark.parametrize("name", ATTACKS)
 def test_flood_stays_within_memory_limit_and_blocks_no_client(attacked: Attacked, name: str) -> None:
-    seen = attacked.attack(name, seconds=2, scale=0.1)
-    assert seen.attacker_code == 0
-    assert set(seen.answers) <= EXPECTED[name]
-    assert not seen.failed
-    assert seen.peak_mib < MEMORY_MIB
+    outcome = attacked.attack(name, seconds=2, scale=0.1)
+    assert outcome.attacker_code == 0
+    assert set(outcome.answers) <= EXPECTED[name]
+    assert not outcome.failed
+    assert outcome.peak_mib < MEMORY_MIB

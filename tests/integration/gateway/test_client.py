@@ -14,42 +14,42 @@ from tests.integration.gateway.jobs import BODY, object_of, set_status
 
 def test_client_follows_job_from_submit_to_completion(gateway: GatewayProcess, granted: ControlPlane) -> None:
     with Client(gateway.url, gateway.keys["full"]) as client, ThreadPoolExecutor(1) as pool:
-        made = client.submit(name="by the client", idempotency_key="client", **BODY)
-        assert client.submit(name="by the client", idempotency_key="client", **BODY).job_id == made.job_id
-        assert [job.job_id for job in client.list(name="by the client", limit=1)] == [made.job_id]
-        waiting = pool.submit(client.wait, made.job_id, timeout=60)
-        name = object_of(granted, str(made.job_id))["metadata"]["name"]
+        created = client.submit(name="by the client", idempotency_key="client", **BODY)
+        assert client.submit(name="by the client", idempotency_key="client", **BODY).job_id == created.job_id
+        assert [job.job_id for job in client.list(name="by the client", limit=1)] == [created.job_id]
+        waiting = pool.submit(client.wait, created.job_id, timeout=60)
+        name = object_of(granted, str(created.job_id))["metadata"]["name"]
         set_status(granted, name, {"state": "running", "currentPhase": "augment"})
         with pytest.raises(Conflict):
-            client.delete(made.job_id)
+            client.delete(created.job_id)
         set_status(granted, name, {"state": "completed", "output": {"datasetID": "me/out", "revision": "abc"}})
         assert waiting.result().augmented_dataset_id == "me/out"
-        output = client.outputs(made.job_id).output
+        output = client.outputs(created.job_id).output
         assert output is not None
         assert output.revision == "abc"
-        client.delete(made.job_id)
+        client.delete(created.job_id)
         with pytest.raises(NotFound):
-            client.get(made.job_id)
+            client.get(created.job_id)
 
 
 def test_wait_times_out(gateway: GatewayProcess) -> None:
     with Client(gateway.url, gateway.keys["full"]) as client:
-        made = client.submit(**BODY)
+        created = client.submit(**BODY)
         with pytest.raises(TimeoutError, match=r"has not ended in 0\.5 s"):
-            client.wait(made.job_id, timeout=0.5)
+            client.wait(created.job_id, timeout=0.5)
 
 
 async def test_async_client_follows_job_from_submit_to_completion(
     gateway: GatewayProcess, granted: ControlPlane
 ) -> None:
     async with AsyncClient(gateway.url, gateway.keys["full"]) as client:
-        made = await client.submit(**BODY)
+        created = await client.submit(**BODY)
         with pytest.raises(TimeoutError):
-            await client.wait(made.job_id, timeout=0.5)
-        assert (await client.cancel(made.job_id)).cancelled
-        assert object_of(granted, str(made.job_id))["spec"]["cancel"] is True
-        assert (await client.get(made.job_id)).status == "queued"
-        assert made.job_id in [job.job_id async for job in client.list(project_id=PROJECT_ID)]
+            await client.wait(created.job_id, timeout=0.5)
+        assert (await client.cancel(created.job_id)).cancelled
+        assert object_of(granted, str(created.job_id))["spec"]["cancel"] is True
+        assert (await client.get(created.job_id)).status == "queued"
+        assert created.job_id in [job.job_id async for job in client.list(project_id=PROJECT_ID)]
         with pytest.raises(InvalidRequest, match="augment_copy is not a field"):
             await client.submit(augment_copy=1, **BODY)
 

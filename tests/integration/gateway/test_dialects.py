@@ -38,8 +38,8 @@ def test_job_created_with_kubectl_is_in_every_dialect_until_deleted(http: httpx.
         "metadata": {"name": "in-all", "namespace": "robots"},
         "spec": {"source": {"hub": {"repoID": "lerobot/pusht"}}, "ttlSecondsAfterFinished": 60},
     }
-    made = json.loads(granted.kubectl("create", "-f", "-", "-o", "json", manifest=manifest))
-    job_id = made["metadata"]["uid"]
+    resource = json.loads(granted.kubectl("create", "-f", "-", "-o", "json", manifest=manifest))
+    job_id = resource["metadata"]["uid"]
     eventually(lambda: states(http, job_id) == ["queued", "INITIALIZED", "initializing", "PENDING"])
     lists = {
         JOBS: "jobs",
@@ -80,11 +80,11 @@ def test_returned_input_creates_same_job(http: httpx.Client) -> None:
     request: dict[str, Any]
     for request in (BODY, EVERYTHING, {**BODY, "augment_transforms": "gamma,jpeg,shadow,hueSaturation"}):
         job_id = create(http, **request)
-        shown = http.get(f"/jobs/{job_id}").json()["input"]
-        assert {name: shown.get(name) for name in request} == request
-        again = to_job_spec(AugmentationRequest.model_validate(shown))
-        assert again == to_job_spec(AugmentationRequest.model_validate(request))
-        assert http.get(f"/v0.5/batch/jobs/{batch_id(job_id)}").json()["parameters"] == shown
+        returned = http.get(f"/jobs/{job_id}").json()["input"]
+        assert {name: returned.get(name) for name in request} == request
+        spec = to_job_spec(AugmentationRequest.model_validate(returned))
+        assert spec == to_job_spec(AugmentationRequest.model_validate(request))
+        assert http.get(f"/v0.5/batch/jobs/{batch_id(job_id)}").json()["parameters"] == returned
 
 
 def test_key_of_another_namespace_sees_job_in_no_dialect(http: httpx.Client, gateway: GatewayProcess) -> None:

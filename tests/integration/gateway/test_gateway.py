@@ -44,11 +44,11 @@ def test_job_is_created_read_and_cancelled(http: httpx.Client, granted: ControlP
     job_id = created.json()["job_id"]
     assert created.json()["status"] == "queued"
 
-    shown = http.get(f"{JOBS}/{job_id.upper()}")
-    assert shown.status_code == 200
-    assert shown.json()["job_id"] == job_id
-    assert shown.json()["current_phase"] == "resolve"
-    assert "x-cache-age" not in shown.headers
+    answer = http.get(f"{JOBS}/{job_id.upper()}")
+    assert answer.status_code == 200
+    assert answer.json()["job_id"] == job_id
+    assert answer.json()["current_phase"] == "resolve"
+    assert "x-cache-age" not in answer.headers
 
     job = object_of(granted, job_id)
     assert job["metadata"]["name"].startswith("pick-place-")
@@ -86,8 +86,8 @@ def test_job_created_with_kubectl_is_visible_with_its_status(http: httpx.Client,
         "metadata": {"name": "by-hand", "namespace": "robots"},
         "spec": {"projectID": PROJECT_ID, "source": {"hub": {"repoID": "lerobot/pusht"}}},
     }
-    made = json.loads(granted.kubectl("create", "-f", "-", "-o", "json", manifest=manifest))
-    path = f"{JOBS}/{made['metadata']['uid']}"
+    resource = json.loads(granted.kubectl("create", "-f", "-", "-o", "json", manifest=manifest))
+    path = f"{JOBS}/{resource['metadata']['uid']}"
     assert eventually(lambda: http.get(path).status_code == 200)
 
     set_status(granted, "by-hand", {"state": "running", "currentPhase": "augment", "progress": {"percent": 40}})
@@ -253,8 +253,8 @@ def test_reads_succeed_and_writes_are_503_while_api_server_is_unavailable(
     try:
         aged = eventually(lambda: http.get(f"{JOBS}/{job_id}").headers.get("x-cache-age"))
         assert aged.isdecimal()
-        shown = http.get(f"{JOBS}/{job_id}")
-        assert (shown.status_code, shown.json()["status"]) == (200, "queued")
+        read = http.get(f"{JOBS}/{job_id}")
+        assert (read.status_code, read.json()["status"]) == (200, "queued")
         assert http.get("/readyz").status_code == 200
         assert gateway.metric("augmentation_gateway_cache_age_seconds") > 0
         assert http.get(JOBS).headers["x-cache-age"].isdecimal()

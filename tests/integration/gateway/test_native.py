@@ -36,25 +36,25 @@ def with_events(state: str, *names: str) -> dict[str, Any]:
 
 def messages(text: str) -> list[tuple[str, str, dict[str, Any]]]:
     """(event, id, data) of each message in a stream."""
-    found = []
+    parsed = []
     for block in text.split("\n\n"):
         fields = dict(line.split(": ", 1) for line in block.splitlines() if not line.startswith(":"))
         if "data" in fields:
-            found.append((fields["event"], fields["id"], json.loads(fields["data"])))
-    return found
+            parsed.append((fields["event"], fields["id"], json.loads(fields["data"])))
+    return parsed
 
 
 def test_next_list_has_created_and_lacks_deleted_job(http: httpx.Client, granted: ControlPlane) -> None:
-    made = [create(http, name=f"listed {number}") for number in range(3)]
+    job_ids = [create(http, name=f"listed {number}") for number in range(3)]
     page = http.get(JOBS, params={"name": "LISTED", "sort": "name"}).json()
-    assert [job["job_id"] for job in page["jobs"]] == made
-    assert http.delete(f"{JOBS}/{made[0]}").status_code == 409
-    set_status(granted, name_of(granted, made[0]), {"state": "failed"})
-    eventually(lambda: status_of(http, made[0]) == "failed")
-    assert http.delete(f"{JOBS}/{made[0]}").status_code == 204
-    assert http.get(f"{JOBS}/{made[0]}").status_code == 404
+    assert [job["job_id"] for job in page["jobs"]] == job_ids
+    assert http.delete(f"{JOBS}/{job_ids[0]}").status_code == 409
+    set_status(granted, name_of(granted, job_ids[0]), {"state": "failed"})
+    eventually(lambda: status_of(http, job_ids[0]) == "failed")
+    assert http.delete(f"{JOBS}/{job_ids[0]}").status_code == 204
+    assert http.get(f"{JOBS}/{job_ids[0]}").status_code == 404
     assert http.get(JOBS, params={"name": "listed"}).json()["total"] == 2
-    assert made[0] not in granted.kubectl("get", "augjob", "-n", "robots", "-o", "jsonpath={.items[*].metadata.uid}")
+    assert job_ids[0] not in granted.kubectl("get", "augjob", "-n", "robots", "-o", "jsonpath={.items[*].metadata.uid}")
 
 
 def test_retry_increments_attempt_once(http: httpx.Client, granted: ControlPlane) -> None:
@@ -105,33 +105,33 @@ def test_outputs_and_preview_link_to_hub_of_class(http: httpx.Client, granted: C
 def test_stream_sends_events_and_ends_with_job(http: httpx.Client, granted: ControlPlane) -> None:
     job_id = create(http)
     name = name_of(granted, job_id)
-    got: list[str] = []
-    begun = threading.Event()
+    chunks: list[str] = []
+    started = threading.Event()
 
     def listen() -> int:
         with http.stream("GET", f"{JOBS}/{job_id}/events") as answer:
             for chunk in answer.iter_text():
-                got.append(chunk)
+                chunks.append(chunk)
                 if "event: status" in chunk:
-                    begun.set()
+                    started.set()
             return answer.status_code
 
     with ThreadPoolExecutor(1) as pool:
         listening = pool.submit(listen)
-        assert begun.wait(20)
+        assert started.wait(20)
         set_status(granted, name, with_events("running", "one"))
         set_status(granted, name, with_events("running", "one", "two"))
         set_status(granted, name, with_events("completed", "one", "two", "three"))
         assert listening.result(timeout=30) == 200
-    found = messages("".join(got))
-    assert [data["id"] for kind, _, data in found if kind == "phase"] == ["one", "two", "three"]
-    assert found[0][2]["status"] == "queued"
-    assert found[-1][2]["status"] == "completed"
+    received = messages("".join(chunks))
+    assert [data["id"] for kind, _, data in received if kind == "phase"] == ["one", "two", "three"]
+    assert received[0][2]["status"] == "queued"
+    assert received[-1][2]["status"] == "completed"
 
-    after_two = next(bookmark for kind, bookmark, data in found if data.get("id") == "two")
-    again = messages(http.get(f"{JOBS}/{job_id}/events", headers={"last-event-id": after_two}).text)
-    assert [data.get("id", data.get("status")) for _, _, data in again] == ["three", "completed"]
-    assert http.get(f"{JOBS}/{job_id}/events", headers={"last-event-id": found[-1][1]}).status_code == 204
+    after_two = next(bookmark for kind, bookmark, data in received if data.get("id") == "two")
+    resumed = messages(http.get(f"{JOBS}/{job_id}/events", headers={"last-event-id": after_two}).text)
+    assert [data.get("id", data.get("status")) for _, _, data in resumed] == ["three", "completed"]
+    assert http.get(f"{JOBS}/{job_id}/events", headers={"last-event-id": received[-1][1]}).status_code == 204
 
 
 def test_streams_resume_at_successor_of_stopped_gateway(
@@ -139,7 +139,7 @@ def test_streams_resume_at_successor_of_stopped_gateway(
 ) -> None:
     job_id = create(http)
     set_status(granted, name_of(granted, job_id), with_events("running", "one"))
-    begun = threading.Event()
+    started = threading.Event()
 
     def listen() -> str:
         text = ""
@@ -147,12 +147,12 @@ def test_streams_resume_at_successor_of_stopped_gateway(
             for chunk in answer.iter_text():
                 text += chunk
                 if '"one"' in text and "event: status" in text:
-                    begun.set()
+                    started.set()
         return text
 
     with ThreadPoolExecutor(1) as pool:
         listening = pool.submit(listen)
-        assert begun.wait(20)
+        assert started.wait(20)
         assert gateway.stop() == 0
         text = listening.result(timeout=30)
     gateway.start()
@@ -160,8 +160,8 @@ def test_streams_resume_at_successor_of_stopped_gateway(
     set_status(granted, name_of(granted, job_id), with_events("completed", "one", "two"))
     eventually(lambda: status_of(http, job_id) == "completed")
     *_, (_, bookmark, _) = messages(text)
-    again = messages(http.get(f"{JOBS}/{job_id}/events", headers={"last-event-id": bookmark}).text)
-    assert [data.get("id", data.get("status")) for _, _, data in again] == ["two", "completed"]
+    resumed = messages(http.get(f"{JOBS}/{job_id}/events", headers={"last-event-id": bookmark}).text)
+    assert [data.get("id", data.get("status")) for _, _, data in resumed] == ["two", "completed"]
 
 
 def test_post_repeated_after_kill_creates_one_job(
@@ -187,6 +187,6 @@ def test_post_repeated_after_kill_creates_one_job(
         gateway.await_ready()
     answer = http.post(JOBS, **request)  # type: ignore[arg-type]
     assert answer.status_code in (200, 201), answer.text
-    found = http.get(JOBS, params={"name": "killed"}).json()["jobs"]
-    assert [job["job_id"] for job in found] == [answer.json()["job_id"]]
+    jobs = http.get(JOBS, params={"name": "killed"}).json()["jobs"]
+    assert [job["job_id"] for job in jobs] == [answer.json()["job_id"]]
     assert http.post(JOBS, **request).status_code == 200  # type: ignore[arg-type]

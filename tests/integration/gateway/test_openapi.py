@@ -3,8 +3,8 @@
 import httpx
 
 from tests.integration.gateway.conftest import GatewayProcess
-from tests.integration.gateway.fuzzing import fuzz
 from tests.integration.gateway.jobs import JOBS, eventually
+from tests.integration.gateway.openapi_fuzz import fuzz
 
 
 def test_every_response_conforms_to_openapi_document(gateway: GatewayProcess) -> None:
@@ -12,16 +12,16 @@ def test_every_response_conforms_to_openapi_document(gateway: GatewayProcess) ->
     gateway.create_key("fuzzed", "--namespace", "elsewhere")
     with gateway.client("fuzzed") as http:
         eventually(lambda: http.get(JOBS).status_code == 200)
-    found = fuzz(gateway, gateway.keys["fuzzed"], examples=2, seed=7)
-    assert found.passed, found.report
+    outcome = fuzz(gateway, gateway.keys["fuzzed"], examples=2, seed=7)
+    assert outcome.passed, outcome.report
     # Fewer would mean that schemathesis did not get at the routes.
-    assert found.cases > 500, found.report
+    assert outcome.cases > 500, outcome.report
 
 
 def test_responses_without_key_conform_to_openapi_document(gateway: GatewayProcess) -> None:
-    found = fuzz(gateway, None, examples=2, seed=7, phases="fuzzing")
-    assert found.passed, found.report
-    assert found.cases > 50, found.report
+    outcome = fuzz(gateway, None, examples=2, seed=7, phases="fuzzing")
+    assert outcome.passed, outcome.report
+    assert outcome.cases > 50, outcome.report
 
 
 def test_document_is_openapi_3_1_with_request_example(http: httpx.Client) -> None:

@@ -1,4 +1,4 @@
-"""A token that the kubelet renews: the programs use the new file, and end not with the old token."""
+"""Rotation of the service account token by the kubelet: programs reread the file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.integration.control_plane import ControlPlane
 from tests.integration.operator.cluster import SYSTEM_NAMESPACE, Cluster, install_chart, path_of, until
 from tests.integration.operator.jobs import Job
 
-# The paths of a pod's identity are constants: here they are in a folder of the test's.
+# The paths of a pod's identity are constants: here they point into a folder of the test.
 _STARTED = """
 import sys
 from datetime import timedelta
@@ -38,7 +38,7 @@ __main__.main()
 
 
 class Identity:
-    """A pod's identity as the kubelet keeps it in files; each token is bound to a Secret, and ends with it."""
+    """A pod's identity files, as the kubelet maintains them; each token is bound to a Secret and expires with it."""
 
     def __init__(self, cluster: Cluster, folder: Path) -> None:
         self._cluster, self.folder = cluster, folder
@@ -47,7 +47,7 @@ class Identity:
         (folder / "namespace").write_text(SYSTEM_NAMESPACE)
 
     def renew(self, binding: str) -> str:
-        """Write a new token to the file; gives it."""
+        """Write a new token to the file and return it."""
         secret = self._cluster.post(path_of("secrets", SYSTEM_NAMESPACE), {"metadata": {"name": binding}})
         bound = {"kind": "Secret", "apiVersion": "v1", "name": binding, "uid": secret["metadata"]["uid"]}
         answer = self._cluster.post(
@@ -61,7 +61,7 @@ class Identity:
         return token
 
     def end(self, binding: str, token: str) -> None:
-        """Wait until the API server refuses the token of a binding."""
+        """Wait until the API server rejects the token of a binding."""
         self._cluster.delete(path_of("secrets", SYSTEM_NAMESPACE, binding))
 
         def is_refused() -> bool:
@@ -108,8 +108,8 @@ def test_operator_uses_rotated_token(plane: ControlPlane, tmp_path: Path) -> Non
         second = identity.renew("second")
         assert second != first
         identity.end("first", first)
-        time.sleep(1.5)  # the file is read again each second here, each minute in a pod
-        # An open watch outlives its token: it has to be opened again to be refused.
+        time.sleep(1.5)  # the file is reread each second here, each minute in a pod
+        # An open watch outlives its token: it is rejected only when it is reopened.
         plane.stop_api_server()
         plane.start_api_server()
         after = Job(cluster)

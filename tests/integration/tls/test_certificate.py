@@ -1,4 +1,4 @@
-"""HTTPS with real certificates over real connections: one that is renewed is served without a restart."""
+"""HTTPS with real certificates: a renewed certificate is served without a restart."""
 
 import asyncio
 import ssl
@@ -13,7 +13,7 @@ from augmentation_gateway.server.certificate import Certificate, CertificateErro
 
 
 def write_certificate(folder: Path, name: str) -> bytes:
-    """A certificate for a name, with a key of its own; gives it in DER."""
+    """Write a certificate and its key for a name; return the certificate in DER."""
     folder.mkdir(exist_ok=True)
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1",
@@ -45,9 +45,9 @@ async def shown(port: int, version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3) -> 
     trust.check_hostname, trust.verify_mode = False, ssl.CERT_NONE
     trust.maximum_version = version
     _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=trust)
-    found: bytes = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+    der: bytes = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
     writer.close()
-    return found
+    return der
 
 
 async def test_renewed_certificate_is_served_to_new_connections(folder: Path) -> None:
@@ -56,7 +56,7 @@ async def test_renewed_certificate_is_served_to_new_connections(folder: Path) ->
         assert await shown(port) == first
         second = write_certificate(folder, "second")
         async with asyncio.timeout(10):
-            while await shown(port) != second:  # noqa: ASYNC110 - a server tells nobody
+            while await shown(port) != second:  # noqa: ASYNC110 - the server sends no notification
                 await asyncio.sleep(0.05)
 
 

@@ -1,4 +1,4 @@
-"""Connections with TLS are counted before their handshake, and are what others are after it."""
+"""TLS connections count against the limits before their handshake, and behave like plain ones after it."""
 
 import asyncio
 import ssl
@@ -68,12 +68,12 @@ async def test_connections_without_handshake_do_not_block_others(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    "said", [b"", b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01"], ids=["nothing", "plain HTTP", "a part"]
+    "data", [b"", b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01"], ids=["nothing", "plain HTTP", "a part"]
 )
-async def test_connection_with_failed_handshake_is_closed(tmp_path: Path, said: bytes) -> None:
+async def test_connection_with_failed_handshake_is_closed(tmp_path: Path, data: bytes) -> None:
     async with secured(tmp_path / "tls", Limits()) as served:
         reader, writer = await served.connect()
-        writer.write(said)
+        writer.write(data)
         await answer_of(reader)
         await eventually(lambda: len(served.connections) == 0)
         assert served.refused["tls"] == 1

@@ -81,9 +81,9 @@ def _check_rows(folder: Path, source: Path, original: pa.Table, copies: int, cou
     for row in original.to_pylist():
         part = before.slice(row["dataset_from_index"], row["length"]).drop_columns(INDEX_COLUMNS)
         for copy in range(copies):
-            made = table.slice(position, row["length"])
-            assert made.drop_columns(INDEX_COLUMNS).equals(part)
-            assert set(made.column("episode_index").to_pylist()) == {count + row["episode_index"] * copies + copy}
+            episode = table.slice(position, row["length"])
+            assert episode.drop_columns(INDEX_COLUMNS).equals(part)
+            assert set(episode.column("episode_index").to_pylist()) == {count + row["episode_index"] * copies + copy}
             position += row["length"]
     assert position == table.num_rows
 
@@ -91,14 +91,14 @@ def _check_rows(folder: Path, source: Path, original: pa.Table, copies: int, cou
 def check_times(folder: Path, result: pa.Table) -> None:
     """Every frame of every episode is in its file at the time its metadata says."""
     document = info(folder)
-    shown: dict[Path, list[float]] = {}
+    times_by_file: dict[Path, list[float]] = {}
     for name, feature in document["features"].items():  # type: ignore[attr-defined]
         if feature["dtype"] != "video":
             continue
         for row in result.to_pylist():
             numbers = {key: row[f"videos/{name}/{key}"] for key in ("chunk_index", "file_index")}
             path = folder / str(document["video_path"]).format(video_key=name, **numbers)
-            times = shown.setdefault(path, frame_times(path))
-            wanted = row[f"videos/{name}/from_timestamp"] + np.arange(row["length"]) / document["fps"]
-            found = np.array(times)[np.searchsorted(times, wanted - 1e-4)]
-            assert np.abs(found - wanted).max() < 1e-4, (path, row["episode_index"])
+            times = times_by_file.setdefault(path, frame_times(path))
+            expected = row[f"videos/{name}/from_timestamp"] + np.arange(row["length"]) / document["fps"]
+            nearest = np.array(times)[np.searchsorted(times, expected - 1e-4)]
+            assert np.abs(nearest - expected).max() < 1e-4, (path, row["episode_index"])

@@ -54,8 +54,8 @@ def in_text(status: int, form: str) -> Answer:
 
 def in_headers(status: int, form: str) -> Answer:
     def answer(header: str) -> bytes:
-        said = _on_one_line(FORMS[form](header))
-        return answered(status, "{}", X_Error_Message=said, X_Request_Id=said, X_Error_Code="RepoNotFound")
+        value = _on_one_line(FORMS[form](header))
+        return answered(status, "{}", X_Error_Message=value, X_Request_Id=value, X_Error_Code="RepoNotFound")
 
     return answer
 
@@ -82,9 +82,9 @@ def cut_off(_status: int, form: str) -> Answer:
 
 def of_another_shape(_status: int, form: str) -> Answer:
     def answer(header: str) -> bytes:
-        said = FORMS[form](header)
-        refs = [{"name": said, "ref": said, "targetCommit": said}]
-        return answered(200, json.dumps({"name": said, "sha": said, "id": said, "tags": refs, "branches": said}))
+        value = FORMS[form](header)
+        refs = [{"name": value, "ref": value, "targetCommit": value}]
+        return answered(200, json.dumps({"name": value, "sha": value, "id": value, "tags": refs, "branches": value}))
 
     return answer
 
@@ -148,7 +148,7 @@ def hostile_hub() -> Iterator[HostileHub]:
                 headers["authorization"] = f"Bearer {hub.token}"
             answer = httpx.request(self.command, hub.behind + self.path, headers=headers, content=body, timeout=30)
             content = answer.content.replace(hub.behind.encode(), hub.endpoint.encode())
-            kept = (
+            forwarded = (
                 "content-type",
                 "etag",
                 "x-repo-commit",
@@ -163,7 +163,7 @@ def hostile_hub() -> Iterator[HostileHub]:
             lines += [f"Content-Length: {size}"]
             lines += [
                 f"{name}: {answer.headers[name].replace(hub.behind, hub.endpoint)}"
-                for name in kept
+                for name in forwarded
                 if name in answer.headers
             ]
             head = "\r\n".join([*lines, "", ""]).encode()

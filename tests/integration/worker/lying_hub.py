@@ -36,16 +36,16 @@ def hub_that_lists(endpoint: str, names: Sequence[str]) -> Iterator[str]:
             request = urllib.request.Request(endpoint + self.path, body or None, headers, method=self.command)
             try:
                 with urllib.request.build_opener(_NoRedirect).open(request, timeout=20) as answer:
-                    status, found, content = answer.status, answer.headers, answer.read()
+                    status, received, content = answer.status, answer.headers, answer.read()
             except urllib.error.HTTPError as error:
-                status, found, content = error.code, error.headers, error.read()
+                status, received, content = error.code, error.headers, error.read()
             if "/tree/" in self.path and status == 200:
                 lies = [{"type": "file", "path": name, "size": 4, "oid": "0" * 40} for name in names]
                 content = json.dumps(json.loads(content) + lies).encode()
             self.send_response(status)
             for name in _PASSED_ON:
-                if name in found:
-                    self.send_header(name, found[name])
+                if name in received:
+                    self.send_header(name, received[name])
             self.send_header("content-length", str(len(content)))
             self.end_headers()
             if self.command != "HEAD":

@@ -53,10 +53,10 @@ def test_folder_is_augmented_into_another_folder(source: Path, tmp_path: Path) -
 def test_result_in_folder_equals_result_on_hub(source: Path, tmp_path: Path, results: Any) -> None:
     output = tmp_path / "result"
     run_of(tmp_path / "job", source, output, augmentation={"copies": 2, "seed": 7}).run_all(1)
-    found, expected = file_hashes(output), file_hashes(results[1][1])
+    actual, expected = file_hashes(output), file_hashes(results[1][1])
     # They name the source, or are the hub's.
     differ = {"meta/augmentation.json", "meta/augmentation.png", "README.md", ".gitattributes"}
-    assert {path: value for path, value in found.items() if path not in differ} == {
+    assert {path: value for path, value in actual.items() if path not in differ} == {
         path: value for path, value in expected.items() if path not in differ
     }
 
@@ -65,9 +65,9 @@ def test_in_place_result_keeps_source_under_another_name(source: Path, tmp_path:
     before = file_hashes(source)
     run = run_of(tmp_path / "job", source, source, output={"mode": "inPlace"})
     run.run_all(1)
-    kept = source.with_name(f"pusht.before-{UID[:8]}")
-    assert file_hashes(kept) == before
-    assert rows(source).equals(rows(kept))
+    backup = source.with_name(f"pusht.before-{UID[:8]}")
+    assert file_hashes(backup) == before
+    assert rows(source).equals(rows(backup))
     check_times(source, episodes(source))
     run.run(PhaseName.PUBLISH, shards=1)
     assert [event.status for event in run.job.status.phase(PhaseName.PUBLISH).events][-2:] == ["resumed", "completed"]

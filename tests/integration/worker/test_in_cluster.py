@@ -138,8 +138,8 @@ def test_malformed_token_appears_nowhere_in_job(control_plane: ControlPlane, hub
     assert done.returncode == FailureReason.CREDENTIALS_INVALID.exit_code
     assert words.reason is FailureReason.CREDENTIALS_INVALID
     assert "the key token of the Secret hub-token is no hub token" in words.message
-    kept = control_plane.kubectl("get", "augjob,configmaps,events", "-o", "json")
-    for text in (done.stdout + done.stderr, words.message, kept):
+    objects = control_plane.kubectl("get", "augjob,configmaps,events", "-o", "json")
+    for text in (done.stdout + done.stderr, words.message, objects):
         assert not [part for at in range(len(key) - 7) if (part := key[at : at + 8]) in text]
 
 

@@ -38,9 +38,9 @@ def test_independent_mode_creates_versions_per_transform(
     submit(spec | {"output": {"hub": {"repoID": "lab/independent"}}}).run_all(2)
     folder = hub.download("lab/independent", tmp_path / "result")
     check_result(folder, SOURCE, 3)
-    drawn = [entry["cameras"][CAMERA]["parameters"] for entry in made_by(folder)]
-    assert [list(parameters) for parameters in drawn] == [["noise"], ["noise"], ["blur"]] * 6
-    assert drawn[0] != drawn[1]
+    sampled = [entry["cameras"][CAMERA]["parameters"] for entry in made_by(folder)]
+    assert [list(parameters) for parameters in sampled] == [["noise"], ["noise"], ["blur"]] * 6
+    assert sampled[0] != sampled[1]
     opens_in_lerobot(folder, "lab/independent", episodes=24, frames=1368)
 
 
@@ -77,8 +77,8 @@ def test_in_place_mode_keeps_source_frames_under_tag_only(
     assert old_video not in file_hashes(folder)
     assert len([path for path in file_hashes(folder) if path.endswith(".mp4")]) == 6
     assert hub.head("lab/replaces-itself", backup_tag(UID)) == before
-    kept = hub.download("lab/replaces-itself", tmp_path / "before", backup_tag(UID))
-    assert file_hashes(kept)[old_video] == file_hashes(SOURCE)[old_video]
+    backup = hub.download("lab/replaces-itself", tmp_path / "before", backup_tag(UID))
+    assert file_hashes(backup)[old_video] == file_hashes(SOURCE)[old_video]
     assert rows(folder).equals(rows(SOURCE))
     check_times(folder, episodes(folder))
     opens_in_lerobot(folder, "lab/replaces-itself", episodes=6, frames=342)

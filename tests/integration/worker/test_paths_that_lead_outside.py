@@ -60,8 +60,8 @@ def refusal(run: LocalRun, phase: PhaseName = PhaseName.RESOLVE, **place: Any) -
     with pytest.raises(WorkerFailure) as caught:
         run.run(phase, **place)
     assert caught.value.reason is FailureReason.SOURCE_INVALID
-    said = run.resource.read().model_dump_json()
-    assert SECRET not in caught.value.message + said
+    printed = run.resource.read().model_dump_json()
+    assert SECRET not in caught.value.message + printed
     assert not (run.folder.parent / "volume" / "result").exists()
     return caught.value.message
 
@@ -124,14 +124,14 @@ def test_snapshot_in_hub_cache_can_be_augmented(source: Path, tmp_path: Path) ->
 
 def command(*arguments: object) -> tuple[int, str]:
     """Exit code, and all that was said."""
-    ended = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-m", "augmentation_worker", *map(str, arguments)],
         capture_output=True,
         text=True,
         timeout=240,
         check=False,
     )
-    return ended.returncode, ended.stdout + ended.stderr
+    return process.returncode, process.stdout + process.stderr
 
 
 @pytest.fixture
@@ -151,10 +151,10 @@ def moved_out(source: Path, store: Path) -> Path:
 
 
 def refused(link: Path, *arguments: object) -> None:
-    code, said = command(*arguments)
-    assert code == FailureReason.SOURCE_INVALID.exit_code, said
-    assert repr(link.as_posix()) in said
-    assert "--follow-links DIR" in said
+    code, printed = command(*arguments)
+    assert code == FailureReason.SOURCE_INVALID.exit_code, printed
+    assert repr(link.as_posix()) in printed
+    assert "--follow-links DIR" in printed
 
 
 def test_run_and_reproduce_follow_symlinks_within_allowed_folder_only(job: Path, tmp_path: Path) -> None:
@@ -164,11 +164,11 @@ def test_run_and_reproduce_follow_symlinks_within_allowed_folder_only(job: Path,
     reproduce = ("reproduce", output, "--source", source, "--output", again, "--device", "cpu")
     refused(link, *run)
     assert not output.parent.exists()
-    code, said = command(*run, "--follow-links", store)
-    assert code == 0, said
+    code, printed = command(*run, "--follow-links", store)
+    assert code == 0, printed
     refused(link, *reproduce)
-    code, said = command(*reproduce, "--follow-links", store)
-    assert code == 0, said
+    code, printed = command(*reproduce, "--follow-links", store)
+    assert code == 0, printed
     assert [path.name for path in output.parent.iterdir()] == ["result"]
 
 
@@ -178,8 +178,8 @@ def test_preview_follows_symlinks_within_allowed_folder_only(job: Path, tmp_path
     preview = ("preview", "-f", job, "--source", source, "-o", sheet)
     refused(link, *preview)
     assert not sheet.exists()
-    code, said = command(*preview, "--follow-links", store)
-    assert code == 0, said
+    code, printed = command(*preview, "--follow-links", store)
+    assert code == 0, printed
     assert sheet.exists()
 
 
@@ -188,17 +188,19 @@ def test_source_and_output_folders_can_be_symlinks(job: Path, tmp_path: Path) ->
     (tmp_path / "source").symlink_to(source)
     place.mkdir()
     (tmp_path / "output").symlink_to(place)
-    code, said = command(
+    code, printed = command(
         "run", "-f", job, "--source", tmp_path / "source", "--output", tmp_path / "output" / "result", "--device", "cpu"
     )
-    assert code == 0, said
+    assert code == 0, printed
     assert [path.name for path in place.iterdir()] == ["result"]
 
 
 def test_dangling_symlink_cannot_be_allowed(job: Path, tmp_path: Path) -> None:
-    code, said = command("preview", "-f", job, "--source", tmp_path, "-o", "x.png", "--follow-links", tmp_path / "no")
+    code, printed = command(
+        "preview", "-f", job, "--source", tmp_path, "-o", "x.png", "--follow-links", tmp_path / "no"
+    )
     assert code == 2
-    assert "there is no folder" in said
+    assert "there is no folder" in printed
 
 
 def test_run_folder_is_private_to_user(job: Path, tmp_path: Path) -> None:
@@ -213,9 +215,9 @@ def test_run_folder_is_private_to_user(job: Path, tmp_path: Path) -> None:
     ).stdout.strip()
     Path(folder).parent.mkdir(parents=True)
     Path(folder).symlink_to(elsewhere)
-    code, said = command(*run)
-    assert code == FailureReason.OUTPUT_CONFLICT.exit_code, said
-    assert "remove it" in said
+    code, printed = command(*run)
+    assert code == FailureReason.OUTPUT_CONFLICT.exit_code, printed
+    assert "remove it" in printed
     assert list(elsewhere.iterdir()) == []
 
 
@@ -231,10 +233,10 @@ def test_record_that_is_symlink_is_rejected(job: Path, tmp_path: Path, token: Pa
     (tmp_path / "result" / "meta").mkdir(parents=True)
     (tmp_path / "result" / "meta" / "augmentation.json").symlink_to(token)
     source = parquet_dataset(tmp_path / "dataset")
-    code, said = command("reproduce", tmp_path / "result", "--source", source, "--output", tmp_path / "again")
+    code, printed = command("reproduce", tmp_path / "result", "--source", source, "--output", tmp_path / "again")
     assert code == FailureReason.SOURCE_INVALID.exit_code
-    assert "outside of the dataset" in said
-    assert SECRET not in said
+    assert "outside of the dataset" in printed
+    assert SECRET not in printed
 
 
 # A hub that lies.

@@ -18,7 +18,7 @@ Made = Callable[..., PixelHashes]
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Made:
+def digests(tmp_path: Path) -> Made:
     """The hashes of the pixels of a job with all transforms, before they were encoded."""
 
     def run(shards: int, device: Device = "cpu", seed: int = 7) -> PixelHashes:
@@ -32,18 +32,18 @@ def made(tmp_path: Path) -> Made:
     return run
 
 
-def test_number_of_shards_does_not_change_pixels(made: Made) -> None:
-    one = made(1)
+def test_number_of_shards_does_not_change_pixels(digests: Made) -> None:
+    one = digests(1)
     assert len(one) == len(set(one.values())) == EPISODES
-    assert made(2) == one
-    assert made(7) == one  # more than there are episodes
+    assert digests(2) == one
+    assert digests(7) == one  # more than there are episodes
 
 
-def test_another_seed_gives_other_pixels(made: Made) -> None:
-    assert not set(made(1).values()) & set(made(1, seed=8).values())
+def test_another_seed_gives_other_pixels(digests: Made) -> None:
+    assert not set(digests(1).values()) & set(digests(1, seed=8).values())
 
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU: a whole job on CUDA is not compared with the CPU's")
-def test_cuda_gives_same_pixels_as_cpu(made: Made) -> None:
-    assert made(2, "cuda") == made(1, "cpu")
+def test_cuda_gives_same_pixels_as_cpu(digests: Made) -> None:
+    assert digests(2, "cuda") == digests(1, "cpu")

@@ -70,23 +70,23 @@ OTHERS: dict[str, Callable[[random.Random], str]] = {
 
 
 @dataclass(frozen=True)
-class Said:
+class Traces:
     """What a pod left behind: its exit code, and all texts by where they stand."""
 
     exit_code: int
     texts: dict[str, str]
 
-    def has_nothing_of(self, secret: str) -> None:
+    def assert_free_of(self, secret: str) -> None:
         whole = secret.encode()
         # Of base64 the ends are left out, which mix the secret with what stands beside it.
-        encoded = [b64encode(whole[cut : cut + (len(whole) - cut) // 3 * 3]).decode() for cut in range(3)]
+        encoded = [b64encode(whole[offset : offset + (len(whole) - offset) // 3 * 3]).decode() for offset in range(3)]
         hidden = {8: parts_of(secret, 8), 12: {part for form in encoded for part in parts_of(form, 12)}}
         for place, text in self.texts.items():
-            for shown in (text, unquote(text), text.replace("\\n", "\n"), text.replace("\\\\", "\\")):
-                found = [part for length, parts in hidden.items() for part in parts & parts_of(shown, length)]
+            for variant in (text, unquote(text), text.replace("\\n", "\n"), text.replace("\\\\", "\\")):
+                leaks = [part for length, parts in hidden.items() for part in parts & parts_of(variant, length)]
                 # Also where somebody changed its case; as much of a secret in lower case is rarely there by chance.
-                found += parts_of(secret.lower(), 10) & parts_of(shown.lower(), 10)
-                assert not found, f"{place}: {found[:3]} of {secret!r} in {text[:2000]}"
+                leaks += parts_of(secret.lower(), 10) & parts_of(variant.lower(), 10)
+                assert not leaks, f"{place}: {leaks[:3]} of {secret!r} in {text[:2000]}"
 
 
 def parts_of(text: str, length: int) -> set[str]:
@@ -118,7 +118,7 @@ class Pod:
             "HF_ENDPOINT": endpoint,
         }
 
-    def resolve(self) -> Said:
+    def resolve(self) -> Traces:
         """In a process of its own."""
         done = subprocess.run(
             [sys.executable, "-m", "augmentation_worker", "resolve"],
@@ -128,9 +128,9 @@ class Pod:
             check=False,
             timeout=120,
         )
-        return self.said(done.returncode, done.stdout + done.stderr)
+        return self._traces(done.returncode, done.stdout + done.stderr)
 
-    def run_here(self, phase: str, capture: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Said:
+    def run_here(self, phase: str, capture: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Traces:
         """A phase in this process; as no pod does, many in one."""
         secrecy.forget()
         handlers = list(logging.root.handlers)
@@ -145,13 +145,13 @@ class Pod:
             logging.root.handlers[:] = handlers
             secrecy.forget()
         printed = capture.readouterr()
-        return self.said(exit_code, printed.out + printed.err)
+        return self._traces(exit_code, printed.out + printed.err)
 
-    def said(self, exit_code: int, output: str) -> Said:
+    def _traces(self, exit_code: int, output: str) -> Traces:
         status = {path.name: path.read_text() for path in (self.folder / "status").glob("*.json")}
         words = (self.folder / "termination-log").read_text() if exit_code else ""
         assert output
-        return Said(exit_code, {"log": output, "termination message": words, **status})
+        return Traces(exit_code, {"log": output, "termination message": words, **status})
 
 
 @pytest.fixture(scope="module")
@@ -163,10 +163,10 @@ def hostile() -> Iterator[HostileHub]:
 @pytest.fixture
 def pod(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Callable[[str, str], Said]:
+) -> Callable[[str, str], Traces]:
     """Runs a pod against an endpoint with a Secret of this content."""
 
-    def run(endpoint: str, secret: str) -> Said:
+    def run(endpoint: str, secret: str) -> Traces:
         folder = tmp_path / f"job-{len(list(tmp_path.iterdir()))}"
         return Pod(folder, endpoint, secret).run_here("resolve", capfd, monkeypatch)
 
@@ -190,7 +190,7 @@ many = settings(
     chance=st.randoms(use_true_random=True),
 )
 def test_token_echoed_by_hub_is_redacted(
-    pod: Callable[[str, str], Said],
+    pod: Callable[[str, str], Traces],
     hostile: HostileHub,
     kind: str,
     way: str,
@@ -200,35 +200,35 @@ def test_token_echoed_by_hub_is_redacted(
 ) -> None:
     secret = TOKENS[kind](chance)
     hostile.answer, hostile.shown = WAYS[way](status, form), 0
-    said = pod(hostile.endpoint, secret)
-    assert said.exit_code and hostile.shown
-    said.has_nothing_of(secret)
+    traces = pod(hostile.endpoint, secret)
+    assert traces.exit_code and hostile.shown
+    traces.assert_free_of(secret)
 
 
 @settings(many, max_examples=40)
 @given(kind=st.sampled_from(sorted(OTHERS)), chance=st.randoms(use_true_random=True))
 @example(kind="a key in PEM", chance=random.Random(1))
 def test_malformed_token_is_not_sent(
-    pod: Callable[[str, str], Said], hostile: HostileHub, kind: str, chance: random.Random
+    pod: Callable[[str, str], Traces], hostile: HostileHub, kind: str, chance: random.Random
 ) -> None:
     secret = OTHERS[kind](chance)
     hostile.shown = 0
-    said = pod(hostile.endpoint, secret)
-    assert said.exit_code == FailureReason.CREDENTIALS_INVALID.exit_code
-    assert "the key tls.key of the Secret tls-of-the-shop" in said.texts["termination message"]
+    traces = pod(hostile.endpoint, secret)
+    assert traces.exit_code == FailureReason.CREDENTIALS_INVALID.exit_code
+    assert "the key tls.key of the Secret tls-of-the-shop" in traces.texts["termination message"]
     assert not hostile.shown
-    said.has_nothing_of(secret)
+    traces.assert_free_of(secret)
 
 
 @pytest.mark.parametrize("kind", TOKENS)
 @pytest.mark.parametrize("endpoint", ["http://127.0.0.1:9", "https://{}", "http://no-such-host.invalid", "http://[::1"])
 def test_unreachable_hub_reveals_no_token(
-    pod: Callable[[str, str], Said], hostile: HostileHub, kind: str, endpoint: str
+    pod: Callable[[str, str], Traces], hostile: HostileHub, kind: str, endpoint: str
 ) -> None:
     secret = TOKENS[kind](random.Random(7))
-    said = pod(endpoint.format(hostile.endpoint.removeprefix("http://")), secret)
-    assert said.exit_code
-    said.has_nothing_of(secret)
+    traces = pod(endpoint.format(hostile.endpoint.removeprefix("http://")), secret)
+    assert traces.exit_code
+    traces.assert_free_of(secret)
 
 
 def _raised(secret: str) -> Exception:
@@ -254,7 +254,7 @@ UNFORESEEN: dict[str, Callable[[str], Exception]] = {
 @pytest.mark.parametrize("kind", TOKENS)
 @pytest.mark.parametrize("where", UNFORESEEN)
 def test_unexpected_error_reveals_no_secret(
-    pod: Callable[[str, str], Said], monkeypatch: pytest.MonkeyPatch, where: str, kind: str
+    pod: Callable[[str, str], Traces], monkeypatch: pytest.MonkeyPatch, where: str, kind: str
 ) -> None:
     secret = TOKENS[kind](random.Random(11))
 
@@ -262,9 +262,9 @@ def test_unexpected_error_reveals_no_secret(
         raise UNFORESEEN[where](secret)
 
     monkeypatch.setattr("augmentation_worker.phases.resolve.resolve", work)
-    said = pod("http://127.0.0.1:9", secret)
-    assert said.exit_code
-    said.has_nothing_of(secret)
+    traces = pod("http://127.0.0.1:9", secret)
+    assert traces.exit_code
+    traces.assert_free_of(secret)
 
 
 PATHS = ("/revision/", "/tree/", "/resolve/", "whoami", "/repos/create", "/preupload/")
@@ -273,17 +273,17 @@ PATHS = ("/revision/", "/tree/", "/resolve/", "whoami", "/repos/create", "/preup
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("way", ["in_json", "in_headers", "around", "no_http", "of_another_shape"])
 def test_token_echoed_in_any_resolve_response_is_redacted(
-    pod: Callable[[str, str], Said], hub: Hub, hostile: HostileHub, path: str, way: str
+    pod: Callable[[str, str], Traces], hub: Hub, hostile: HostileHub, path: str, way: str
 ) -> None:
     secret = TOKENS["a hub's token"](random.Random(13))
     hostile.answer, hostile.only, hostile.shown = WAYS[way](403, "in JSON"), path, 0
     hostile.behind, hostile.token = hub.endpoint, WRITE
     try:
-        said = pod(hostile.endpoint, secret)
+        traces = pod(hostile.endpoint, secret)
     finally:
         hostile.behind = ""
     assert hostile.shown
-    said.has_nothing_of(secret)
+    traces.assert_free_of(secret)
 
 
 SPELLED: dict[str, Callable[[str], str]] = {
@@ -307,7 +307,7 @@ def test_commit_id_equal_to_token_is_rejected(hostile: HostileHub, form: str) ->
     finally:
         secrecy.forget()
     assert "names as a commit" in caught.value.message
-    Said(1, {"message": caught.value.message}).has_nothing_of(secret)
+    Traces(1, {"message": caught.value.message}).assert_free_of(secret)
 
 
 LATER_PATHS = {
@@ -332,13 +332,13 @@ def test_token_echoed_in_any_augment_or_publish_response_is_redacted(
         for phase in ("resolve", "augment", "publish"):
             for path in LATER_PATHS.get(phase, ()):
                 hostile.only, hostile.shown = path, 0
-                said = pod.run_here(phase, capfd, monkeypatch)
+                traces = pod.run_here(phase, capfd, monkeypatch)
                 assert hostile.shown, path
-                said.has_nothing_of(secret)
+                traces.assert_free_of(secret)
             hostile.only = "asked for nowhere"
-            said = pod.run_here(phase, capfd, monkeypatch)
-            assert said.exit_code == 0, said.texts["log"]
-            said.has_nothing_of(secret)
+            traces = pod.run_here(phase, capfd, monkeypatch)
+            assert traces.exit_code == 0, traces.texts["log"]
+            traces.assert_free_of(secret)
     finally:
         hostile.behind = ""
 
@@ -346,18 +346,18 @@ def test_token_echoed_in_any_augment_or_publish_response_is_redacted(
 @pytest.mark.parametrize("kind", ["a key in PEM", "a GCP key", "a kubeconfig"])
 def test_output_of_program_contains_no_malformed_token(hub: Hub, tmp_path: Path, kind: str) -> None:
     secret = OTHERS[kind](random.Random(3))
-    said = Pod(tmp_path / "job", hub.endpoint, secret).resolve()
-    assert said.exit_code == FailureReason.CREDENTIALS_INVALID.exit_code
-    said.has_nothing_of(secret)
+    traces = Pod(tmp_path / "job", hub.endpoint, secret).resolve()
+    assert traces.exit_code == FailureReason.CREDENTIALS_INVALID.exit_code
+    traces.assert_free_of(secret)
 
 
 def test_output_of_program_contains_no_token_echoed_by_hub(hostile: HostileHub, tmp_path: Path) -> None:
     secret = TOKENS["a hub's token"](random.Random(5))
     hostile.answer = WAYS["in_text"](401, "as it was sent")
-    said = Pod(tmp_path / "job", hostile.endpoint, secret).resolve()
-    assert said.exit_code == FailureReason.CREDENTIALS_INVALID.exit_code
-    assert "it says: Bearer ***" in said.texts["termination message"]
-    said.has_nothing_of(secret)
+    traces = Pod(tmp_path / "job", hostile.endpoint, secret).resolve()
+    assert traces.exit_code == FailureReason.CREDENTIALS_INVALID.exit_code
+    assert "it says: Bearer ***" in traces.texts["termination message"]
+    traces.assert_free_of(secret)
 
 
 @pytest.mark.parametrize("path", ["README.md", "meta/notes.txt"])

@@ -27,9 +27,9 @@ def test_blob_is_uploaded_by_one_process_and_committed_by_another_by_its_hash(
     head = hub.head(NAME)
     uploaded = uploaded_files.upload(api, NAME, "videos/a.mp4", local)
     assert hub.head(NAME) == head, "an upload is no commit"
-    known = StoredFile(uploaded.path, uploaded.sha256, uploaded.size)
+    stored = StoredFile(uploaded.path, uploaded.sha256, uploaded.size)
     HfApi(endpoint=hub.endpoint, token=WRITE).create_commit(
-        NAME, [uploaded_files.addition_of(known)], commit_message="add", repo_type="dataset", parent_commit=head
+        NAME, [uploaded_files.addition_of(stored)], commit_message="add", repo_type="dataset", parent_commit=head
     )
     (entry,) = api.get_paths_info(NAME, "videos/a.mp4", repo_type="dataset")
     assert entry.lfs.sha256 == uploaded.sha256  # type: ignore[union-attr]
@@ -38,9 +38,9 @@ def test_blob_is_uploaded_by_one_process_and_committed_by_another_by_its_hash(
 
 
 def test_missing_blobs_are_found(api: HfApi) -> None:
-    there = uploaded_files.upload(api, NAME, "videos/b.mp4", b"there")
+    existing = uploaded_files.upload(api, NAME, "videos/b.mp4", b"there")
     absent = StoredFile("videos/c.mp4", "0" * 64, 5)
-    assert uploaded_files.not_stored(api, NAME, [there, absent]) == [absent]
+    assert uploaded_files.not_stored(api, NAME, [existing, absent]) == [absent]
 
 
 def test_uncommitted_blob_can_be_downloaded(api: HfApi, tmp_path: Path) -> None:

@@ -41,8 +41,8 @@ def anonymously(hub: Hub, name: str) -> int:
 
 
 def job(source: str, result: str | None, **hub_output: Any) -> dict[str, Any]:
-    named = {"repoID": result} if result is not None else {}
-    return spec_of(source, episodes="0") | {"output": {"hub": {**named, **hub_output}}}
+    output = {"repoID": result} if result is not None else {}
+    return spec_of(source, episodes="0") | {"output": {"hub": {**output, **hub_output}}}
 
 
 def opened_events(run: LocalRun, phase: PhaseName) -> list[str]:

@@ -38,9 +38,9 @@ def test_result_contains_originals_and_copies_that_differ_in_pixels_only(results
 
 
 def test_original_files_are_unchanged(results: Results, shards: int) -> None:
-    found, expected = file_hashes(results[shards][1]), file_hashes(SOURCE)
+    actual, expected = file_hashes(results[shards][1]), file_hashes(SOURCE)
     rewritten = {"meta/info.json", "meta/stats.json"}
-    assert {path: found.get(path) for path in expected if path not in rewritten} == {
+    assert {path: actual.get(path) for path in expected if path not in rewritten} == {
         path: value for path, value in expected.items() if path not in rewritten
     }
 

@@ -118,12 +118,12 @@ def test_another_base_image_changes_tag(checkout: Path) -> None:
 
 
 def test_unpacked_archive_has_same_files_as_checkout(checkout: Path, tmp_path: Path) -> None:
-    known = context_files(checkout, ["api", ".gitignore"])
+    tracked = context_files(checkout, ["api", ".gitignore"])
     checkout.rename(tmp_path / "archive")
     (tmp_path / "archive" / ".git").rename(tmp_path / "aside")
     assert (
         context_files(tmp_path / "archive", ["api", ".gitignore"])
-        == known
+        == tracked
         == [Path(".gitignore"), Path("api/model.py")]
     )
 

@@ -26,10 +26,10 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     (programs / "podman").chmod(0o755)
     monkeypatch.setenv("PATH", f"{programs}{os.pathsep}/usr/bin{os.pathsep}/bin")
     monkeypatch.setenv("PODMAN_CALLS", str(tmp_path / "calls"))
-    made = from_environment({"HOME": str(tmp_path)})
-    (made.cache / "tools").mkdir(parents=True)
-    made.state.parent.mkdir(parents=True)
-    return made
+    defaults = from_environment({"HOME": str(tmp_path)})
+    (defaults.cache / "tools").mkdir(parents=True)
+    defaults.state.parent.mkdir(parents=True)
+    return defaults
 
 
 def test_own_images_and_folders_are_deleted_and_other_images_stay(settings: Settings, tmp_path: Path) -> None:

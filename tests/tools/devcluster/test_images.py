@@ -55,9 +55,9 @@ def test_pip_config_values_are_separated_by_newlines() -> None:
 
 
 def test_uv_uses_same_indexes_as_pip() -> None:
-    told = uv_toml({"index-url": "https://index.example", "extra-index-url": "https://one https://two"})
-    assert 'index-url = "https://index.example"' in told
-    assert 'extra-index-url = ["https://one", "https://two"]' in told
+    config = uv_toml({"index-url": "https://index.example", "extra-index-url": "https://one https://two"})
+    assert 'index-url = "https://index.example"' in config
+    assert 'extra-index-url = ["https://one", "https://two"]' in config
 
 
 def test_uv_cache_is_at_its_default_path() -> None:
@@ -67,9 +67,9 @@ def test_uv_cache_is_at_its_default_path() -> None:
 
 
 def test_only_packages_of_absent_programs_are_installed() -> None:
-    wanted = {"podman": "podman", "iptables": "iptables", "ip6tables": "iptables"}
-    assert missing_packages(wanted, ["podman", "iptables"]) == ["iptables"]
-    assert missing_packages(wanted, wanted) == []
+    packages = {"podman": "podman", "iptables": "iptables", "ip6tables": "iptables"}
+    assert missing_packages(packages, ["podman", "iptables"]) == ["iptables"]
+    assert missing_packages(packages, packages) == []
 
 
 def test_containers_of_killed_build_are_distinguished_from_others() -> None:

@@ -72,8 +72,8 @@ def test_missing_folder_has_no_record(tmp_path: Path) -> None:
 def test_node_ports_listen_on_loopback_only() -> None:
     config = json.loads(kind_config(Provider.PODMAN, 1234, 5678, Path("/state/certs.d")))
     mappings = config["nodes"][0]["extraPortMappings"]
-    assert [(each["containerPort"], each["hostPort"]) for each in mappings] == [(30080, 1234), (30081, 5678)]
-    assert {each["listenAddress"] for each in mappings} == {"127.0.0.1"}
+    assert [(mapping["containerPort"], mapping["hostPort"]) for mapping in mappings] == [(30080, 1234), (30081, 5678)]
+    assert {mapping["listenAddress"] for mapping in mappings} == {"127.0.0.1"}
 
 
 def test_registry_config_folder_is_mounted_read_only() -> None:

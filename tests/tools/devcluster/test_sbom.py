@@ -72,8 +72,8 @@ def found_in(*layers: Mapping[str, bytes]) -> list[Package]:
     return packages(files_of(registry, registry.image(*layers), is_record))
 
 
-def document_of(*found: Package) -> dict[str, Any]:
-    text = bill("augmentation-worker", f"sha256:{'0' * 64}", found, "debian-12")
+def document_of(*packages: Package) -> dict[str, Any]:
+    text = bill("augmentation-worker", f"sha256:{'0' * 64}", packages, "debian-12")
     document: dict[str, Any] = json.loads(text)
     assert JsonStrictValidator(SCHEMA).validate_str(text) is None
     return document
@@ -89,18 +89,18 @@ def test_python_and_debian_packages_are_found_across_layers() -> None:
 def test_package_removed_by_later_layer_is_absent() -> None:
     old = f"{SITE}/numpy-1.0.0.dist-info"
     removed = {f"{SITE}/.wh.numpy-1.0.0.dist-info": b"", f"{SITE}/numpy-2.3.0.dist-info/METADATA": NUMPY}
-    assert [each.version for each in found_in({f"{old}/METADATA": OLD_NUMPY}, removed)] == ["2.3.0"]
+    assert [package.version for package in found_in({f"{old}/METADATA": OLD_NUMPY}, removed)] == ["2.3.0"]
 
 
 def test_opaque_folder_of_later_layer_hides_earlier_packages() -> None:
     replaced = {f"{SITE}/zope.interface-7.dist-info/METADATA": ZOPE, f"{SITE}/.wh..wh..opq": b""}
-    found = found_in({f"{SITE}/numpy-1.0.0.dist-info/METADATA": OLD_NUMPY}, replaced)
-    assert [each.name for each in found] == ["zope-interface"]
+    packages = found_in({f"{SITE}/numpy-1.0.0.dist-info/METADATA": OLD_NUMPY}, replaced)
+    assert [package.name for package in packages] == ["zope-interface"]
 
 
 def test_newest_debian_record_is_used() -> None:
     newer = {"var/lib/dpkg/status": STATUS.replace(b"u13", b"u14")}
-    assert [each.version for each in found_in(BASE, newer)] == ["2.36-9+deb12u14"]
+    assert [package.version for package in found_in(BASE, newer)] == ["2.36-9+deb12u14"]
 
 
 def test_interpreter_unknown_to_debian_is_found() -> None:
@@ -128,7 +128,7 @@ def test_bill_is_valid_and_identifies_packages_by_purl() -> None:
         Package(Kind.PYTHON, "odd", "1", license="as you like it"),
         Package(Kind.INTERPRETER, "python", "3.11.14"),
     )
-    assert {each["purl"] for each in document["components"]} == {
+    assert {component["purl"] for component in document["components"]} == {
         "pkg:deb/debian/libc6@2.36-9%2Bdeb12u13?arch=amd64&distro=debian-12",
         "pkg:pypi/numpy@2.3.0",
         "pkg:pypi/odd@1",

@@ -44,10 +44,10 @@ def test_invalid_port_is_rejected(port: str) -> None:
 
 
 def test_existing_cluster_has_separate_image_references() -> None:
-    made = from_environment(HOME)
-    given = from_environment({**HOME, "CLUSTER": "existing", "REGISTRY": "registry.example:5000/team/"})
-    assert given.images_file != made.images_file
-    assert given.registry_given == "registry.example:5000/team"
+    own = from_environment(HOME)
+    existing = from_environment({**HOME, "CLUSTER": "existing", "REGISTRY": "registry.example:5000/team/"})
+    assert existing.images_file != own.images_file
+    assert existing.registry_given == "registry.example:5000/team"
 
 
 def test_unknown_cluster_type_is_rejected() -> None:

@@ -30,7 +30,7 @@ def test_binary_has_name_that_go_gives_it(package: str, binary: str) -> None:
 
 
 def test_every_binary_belongs_to_one_set() -> None:
-    binaries = [binary for each in pins.ALL_TOOL_SETS for binary in each.packages]
+    binaries = [binary for tools in pins.ALL_TOOL_SETS for binary in tools.packages]
     assert len(binaries) == len(set(binaries))
 
 

@@ -28,7 +28,7 @@ def test_private_dataset_is_404_for_other_users(
     assert refusal.value.response.status_code == status
     with pytest.raises(RepositoryNotFoundError):
         other.hf_hub_download(private_repo, "a.txt", repo_type="dataset", cache_dir=cache)
-    assert private_repo not in {found.id for found in other.list_datasets()}
+    assert private_repo not in {dataset.id for dataset in other.list_datasets()}
 
 
 def test_private_dataset_is_readable_with_read_token_of_its_user(

@@ -23,9 +23,9 @@ from devcluster.localhub.testing import requests_seen
 
 
 def _file(api: HfApi, repo: str, path: str) -> RepoFile:
-    (found,) = api.get_paths_info(repo, path, repo_type="dataset", expand=True)
-    assert isinstance(found, RepoFile)
-    return found
+    (entry,) = api.get_paths_info(repo, path, repo_type="dataset", expand=True)
+    assert isinstance(entry, RepoFile)
+    return entry
 
 
 def test_small_text_file_is_sent_inside_commit(api: HfApi, repo: str) -> None:
@@ -113,8 +113,8 @@ def test_commit_on_outdated_parent_is_rejected(api: HfApi, repo: str) -> None:
 def test_uploading_unchanged_content_creates_no_commit(api: HfApi, repo: str) -> None:
     for path in ("a.txt", "a.mp4"):
         first = api.upload_file(path_or_fileobj=b"same", path_in_repo=path, repo_id=repo, repo_type="dataset")
-        again = api.upload_file(path_or_fileobj=b"same", path_in_repo=path, repo_id=repo, repo_type="dataset")
-        assert again.oid == first.oid
+        second = api.upload_file(path_or_fileobj=b"same", path_in_repo=path, repo_id=repo, repo_type="dataset")
+        assert second.oid == first.oid
 
 
 def test_commits_are_listed_newest_first(api: HfApi, repo: str) -> None:
@@ -152,8 +152,8 @@ def test_bytes_with_other_hash_than_announced_are_rejected(api: HfApi, repo: str
     assert httpx.put(href, content=b"1234").status_code == 400
     assert httpx.put(href, content=b"123456789").status_code == 400
     assert httpx.put(href.replace("size=4", "size=9"), content=b"123456789").status_code == 403
-    again = httpx.post(url, json=body, headers={"Authorization": "Bearer hf_owner"}).json()
-    assert "actions" in again["objects"][0]
+    retried = httpx.post(url, json=body, headers={"Authorization": "Bearer hf_owner"}).json()
+    assert "actions" in retried["objects"][0]
 
 
 @pytest.mark.parametrize("path", ["../out.txt", "a//b.txt", "/abs.txt", ".git/config", "a/./b", ""])

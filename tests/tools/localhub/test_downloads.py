@@ -46,8 +46,8 @@ def test_downloaded_file_equals_uploaded_file(api: HfApi, files: str, cache: Pat
 def test_second_download_is_served_from_cache_by_etag(api: HfApi, files: str, cache: Path) -> None:
     for _ in range(2):
         api.hf_hub_download(files, "videos/cam/a.mp4", repo_type="dataset", cache_dir=cache)
-    seen = requests_seen(api.endpoint, "hf_owner", path_contains=f"{files}/resolve")
-    assert [request["method"] for request in seen] == ["HEAD", "GET", "HEAD"]
+    requests = requests_seen(api.endpoint, "hf_owner", path_contains=f"{files}/resolve")
+    assert [request["method"] for request in requests] == ["HEAD", "GET", "HEAD"]
 
 
 def test_head_request_returns_headers_of_hub(api: HfApi, files: str) -> None:
@@ -110,8 +110,8 @@ def test_listing_of_over_thousand_files_is_paged(api: HfApi, repo: str) -> None:
 
 
 def test_paths_info_describes_files_and_folders_and_omits_missing_paths(api: HfApi, files: str) -> None:
-    asked = ["meta/info.json", "videos", "nothing"]
-    assert [item.path for item in api.get_paths_info(files, asked, repo_type="dataset")] == asked[:2]
+    paths = ["meta/info.json", "videos", "nothing"]
+    assert [item.path for item in api.get_paths_info(files, paths, repo_type="dataset")] == paths[:2]
 
 
 def test_last_commit_of_each_file_is_reported(api: HfApi, files: str) -> None:

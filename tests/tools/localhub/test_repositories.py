@@ -31,8 +31,8 @@ def test_dataset_visibility_can_be_changed(api: HfApi, nobody: HfApi, repo: str)
     with pytest.raises(RepositoryNotFoundError):
         nobody.dataset_info(repo)
     api.update_repo_settings(repo, repo_type="dataset", private=False, gated="auto")
-    shown = nobody.dataset_info(repo)
-    assert (shown.private, shown.gated) == (False, "auto")
+    info = nobody.dataset_info(repo)
+    assert (info.private, info.gated) == (False, "auto")
 
 
 def test_only_owner_may_change_visibility(read_only: HfApi, private_repo: str) -> None:
@@ -123,8 +123,8 @@ def test_main_branch_cannot_be_deleted(api: HfApi, repo: str) -> None:
 
 
 def test_datasets_are_filtered_by_author_and_search_term(api: HfApi, repo: str) -> None:
-    assert repo in {found.id for found in api.list_datasets(author="demo")}
-    assert [found.id for found in api.list_datasets(search=repo.upper())] == [repo]
+    assert repo in {dataset.id for dataset in api.list_datasets(author="demo")}
+    assert [dataset.id for dataset in api.list_datasets(search=repo.upper())] == [repo]
     assert list(api.list_datasets(author="nobody-here")) == []
 
 

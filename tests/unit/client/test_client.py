@@ -53,21 +53,21 @@ Run = Callable[..., Any]
 def run(request: pytest.FixtureRequest) -> Run:
     """Calls a method of a client, of either kind; lists come whole."""
 
-    def run_sync(gateway: ScriptedGateway, method: str, *arguments: Any, **named: Any) -> Any:
+    def run_sync(gateway: ScriptedGateway, method: str, *arguments: Any, **options: Any) -> Any:
         with Client("http://gateway", "aug_key", transport=httpx.MockTransport(gateway.answer)) as client:
-            result = getattr(client, method)(*arguments, **named)
+            result = getattr(client, method)(*arguments, **options)
             return list(result) if isinstance(result, Iterator) else result
 
-    async def run_async(gateway: ScriptedGateway, method: str, *arguments: Any, **named: Any) -> Any:
+    async def run_async(gateway: ScriptedGateway, method: str, *arguments: Any, **options: Any) -> Any:
         async with AsyncClient("http://gateway", "aug_key", transport=httpx.MockTransport(gateway.answer)) as client:
-            result = getattr(client, method)(*arguments, **named)
+            result = getattr(client, method)(*arguments, **options)
             if hasattr(result, "__aiter__"):
-                return [each async for each in result]
+                return [item async for item in result]
             return await result
 
     if request.param == "sync":
         return run_sync
-    return lambda *arguments, **named: asyncio.run(run_async(*arguments, **named))
+    return lambda *arguments, **options: asyncio.run(run_async(*arguments, **options))
 
 
 @pytest.fixture(autouse=True)
@@ -100,8 +100,8 @@ def is_now(state: str) -> tuple[str, str, dict[str, Any]]:
 
 
 def test_submit_creates_one_job_if_response_is_lost(run: Run) -> None:
-    made = {"job_id": JOB_ID, "status": "queued", "message": None}
-    gateway = ScriptedGateway(httpx.ReadError("cut"), reply(503, {"detail": "away"}), reply(200, made))
+    created = {"job_id": JOB_ID, "status": "queued", "message": None}
+    gateway = ScriptedGateway(httpx.ReadError("cut"), reply(503, {"detail": "away"}), reply(200, created))
     submitted = run(gateway, "submit", project_id=UUID(JOB_ID), dataset_id="lerobot/pusht", augment_copies=2)
     assert submitted.job_id == UUID(JOB_ID)
     assert len({request.headers["idempotency-key"] for request in gateway.requests}) == 1
@@ -184,10 +184,10 @@ def test_fully_received_stream_is_empty(run: Run) -> None:
 
 
 def test_wait_shows_progress_and_ends_with_job(run: Run) -> None:
-    seen: list[str] = []
+    states: list[str] = []
     gateway = ScriptedGateway(stream(is_now("running"), is_now("completed")), reply(200, STATUS))
-    job = run(gateway, "wait", JOB_ID, progress=lambda job: seen.append(job.status))
-    assert seen == ["running", "completed"]
+    job = run(gateway, "wait", JOB_ID, progress=lambda job: states.append(job.status))
+    assert states == ["running", "completed"]
     assert (job.status, job.augmented_dataset_id) == ("completed", "me/out")
 
 

@@ -29,8 +29,8 @@ def printed(capture: pytest.CaptureFixture[str], answers: list[Any], *arguments:
         return Client("http://gateway", key, transport=httpx.MockTransport(gateway.answer))
 
     main(arguments, make_client)
-    shown = capture.readouterr()
-    return shown.out + shown.err
+    captured = capture.readouterr()
+    return captured.out + captured.err
 
 
 def attacked(document: Any) -> Any:
@@ -38,10 +38,10 @@ def attacked(document: Any) -> Any:
     hostile = {"name", "message", "error", "augmented_dataset_id", "url", "dataset_id", "node"}
     if isinstance(document, dict):
         return {
-            name: ATTACK if name in hostile and not isinstance(each, dict | list) else attacked(each)
-            for name, each in document.items()
+            name: ATTACK if name in hostile and not isinstance(item, dict | list) else attacked(item)
+            for name, item in document.items()
         }
-    return [attacked(each) for each in document] if isinstance(document, list) else document
+    return [attacked(item) for item in document] if isinstance(document, list) else document
 
 
 @pytest.mark.parametrize("output", ["table", "json", "yaml"])
@@ -54,10 +54,10 @@ def test_text_of_server_cannot_control_terminal(capsys: pytest.CaptureFixture[st
         "cancel": [reply(200, {"job_id": JOB_ID, "cancelled": True, "message": ATTACK})],
         "watch": [stream(("status", "a", {**job, "status": "completed"})), reply(200, attacked(STATUS))],
     }[command]
-    shown = printed(capsys, answers, command, *([] if command == "list" else [JOB_ID]), "-o", output)
-    assert "owned" in shown
-    assert all(line.isprintable() for line in shown.splitlines())
-    assert not any(line.startswith("2026-01-01") for line in shown.splitlines())
+    text = printed(capsys, answers, command, *([] if command == "list" else [JOB_ID]), "-o", output)
+    assert "owned" in text
+    assert all(line.isprintable() for line in text.splitlines())
+    assert not any(line.startswith("2026-01-01") for line in text.splitlines())
 
 
 def test_job_log_lines_cannot_be_forged(capsys: pytest.CaptureFixture[str]) -> None:
@@ -79,10 +79,10 @@ def test_error_is_shown_on_one_line_without_key(capsys: pytest.CaptureFixture[st
         return Client("http://gateway", KEY, transport=httpx.MockTransport(answer))
 
     assert main(["get", JOB_ID], make_client) == 2
-    shown = capsys.readouterr().err
-    assert len(shown.splitlines()) == 1
-    assert shown.strip().isprintable()
-    assert "Zq7RvX2m" not in shown
+    stderr = capsys.readouterr().err
+    assert len(stderr.splitlines()) == 1
+    assert stderr.strip().isprintable()
+    assert "Zq7RvX2m" not in stderr
 
 
 @pytest.mark.parametrize(
@@ -96,9 +96,9 @@ def test_error_is_shown_on_one_line_without_key(capsys: pytest.CaptureFixture[st
     ],
 )
 def test_error_of_http_library_is_reported_in_own_words(capsys: pytest.CaptureFixture[str], error: Exception) -> None:
-    shown = printed(capsys, [error] * TRIES, "get", JOB_ID)
-    assert shown.startswith("augmentation: ")
-    assert "Zq7RvX2m" not in shown
+    text = printed(capsys, [error] * TRIES, "get", JOB_ID)
+    assert text.startswith("augmentation: ")
+    assert "Zq7RvX2m" not in text
 
 
 @pytest.mark.parametrize("key", ["aug_Zq7RvX2mWc\naug_other", "Zq7RvX2mWc prüfung", "Zq7RvX2m\x00Wc", "é" * 20])

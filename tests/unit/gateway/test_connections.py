@@ -125,8 +125,8 @@ async def answer_of(reader: asyncio.StreamReader) -> tuple[int, bytes]:
                 text += part
         except ConnectionError:
             pass
-    found = re.match(rb"HTTP/1.1 (\d{3}) ", text)
-    return (int(found[1]) if found else 0), text
+    match = re.match(rb"HTTP/1.1 (\d{3}) ", text)
+    return (int(match[1]) if match else 0), text
 
 
 async def one_answer(reader: asyncio.StreamReader) -> int:
@@ -212,14 +212,14 @@ async def test_excess_headers_are_discarded_while_received() -> None:
     async with server() as served:
         _, writer = await served.connect()
         writer.write(b"GET / HTTP/1.1\r\n")
-        held = next(iter(served.connections._all))
+        connection = next(iter(served.connections._all))
         with pytest.raises(ConnectionError):
             async with asyncio.timeout(ANSWER_SECONDS):
                 for _ in range(1000):
                     writer.write(b"a: " + b"x" * 100_000 + b"\r\n")
                     await writer.drain()
         assert served.refused["head_bytes"] == 1
-        assert sum(len(value) for _, value in cast(Connection, held).headers) < 64 * 1024
+        assert sum(len(value) for _, value in cast(Connection, connection).headers) < 64 * 1024
 
 
 async def test_headers_at_limit_are_accepted() -> None:
@@ -390,9 +390,9 @@ async def test_pipelined_requests_after_upgrade_are_answered() -> None:
 
 async def test_longest_idle_connection_is_closed_for_new_one() -> None:
     async with server(Limits(connections=5), replace(QUICK, head_seconds=10)) as served:
-        known = await served.connect()
-        known[1].write(b"GET / HTTP/1.1\r\nkey: k\r\n\r\n")
-        assert await one_answer(known[0]) == 200
+        established = await served.connect()
+        established[1].write(b"GET / HTTP/1.1\r\nkey: k\r\n\r\n")
+        assert await one_answer(established[0]) == 200
         first = [await served.connect() for _ in range(4)]
         assert len(first) == 4
         # From then on they are no longer new, and go before the one with a key.
@@ -401,21 +401,21 @@ async def test_longest_idle_connection_is_closed_for_new_one() -> None:
         await eventually(lambda: served.refused["idle"] == 4)
         assert len(served.connections) == 5
         # The one with a valid key is older than all others, and still there.
-        known[1].write(GET)
-        assert await one_answer(known[0]) == 200
+        established[1].write(GET)
+        assert await one_answer(established[0]) == 200
         silent[-1][1].write(GET)
         assert await one_answer(silent[-1][0]) == 200
 
 
 async def test_idle_connection_is_closed_before_new_one() -> None:
     async with server(Limits(connections=2), replace(QUICK, head_seconds=10)) as served:
-        known = await served.connect()
-        known[1].write(b"GET / HTTP/1.1\r\nkey: k\r\n\r\n")
-        assert await one_answer(known[0]) == 200
+        established = await served.connect()
+        established[1].write(b"GET / HTTP/1.1\r\nkey: k\r\n\r\n")
+        assert await one_answer(established[0]) == 200
         await asyncio.sleep(connections.NEW_SECONDS)
         new = await served.connect()
         await served.connect()
-        assert await answer_of(known[0]) == (0, b"")
+        assert await answer_of(established[0]) == (0, b"")
         new[1].write(GET)
         assert await one_answer(new[0]) == 200
 
@@ -434,12 +434,12 @@ async def test_connection_is_503_if_all_serve_valid_keys() -> None:
 
 async def test_connection_with_recently_used_key_is_not_closed() -> None:
     async with server(Limits(connections=1), replace(QUICK, head_seconds=10)) as served:
-        known = await served.connect()
-        known[1].write(b"GET / HTTP/1.1\r\nkey: k\r\n\r\n")
-        assert await one_answer(known[0]) == 200
+        established = await served.connect()
+        established[1].write(b"GET / HTTP/1.1\r\nkey: k\r\n\r\n")
+        assert await one_answer(established[0]) == 200
         assert (await served.send())[0] == 503
-        known[1].write(GET)
-        assert await one_answer(known[0]) == 200
+        established[1].write(GET)
+        assert await one_answer(established[0]) == 200
 
 
 async def test_connection_answered_before_its_body_can_be_closed() -> None:
@@ -466,8 +466,8 @@ async def test_rejected_connection_can_be_closed() -> None:
 
 async def test_client_that_does_not_read_is_closed_unless_it_has_valid_key() -> None:
     async with server(Limits(connections=4), replace(QUICK, unread_seconds=3600, unread_bytes=10**9)) as served:
-        known = await served.connect()
-        known[1].write(b"GET /slices HTTP/1.1\r\nkey: k\r\n\r\n")
+        established = await served.connect()
+        established[1].write(b"GET /slices HTTP/1.1\r\nkey: k\r\n\r\n")
         for _ in range(3):
             _, writer = await served.connect()
             writer.write(b"GET /slices HTTP/1.1\r\n\r\n")
@@ -492,8 +492,8 @@ async def test_busy_client_without_key_does_not_block_others() -> None:
             writer.close()
         assert served.refused["busy_without_key"]
         assert not served.refused["connections"]
-        for each in asking:
-            each.cancel()
+        for task in asking:
+            task.cancel()
 
 
 def test_connection_closed_on_arrival_holds_no_slot(caplog: pytest.LogCaptureFixture) -> None:
@@ -519,14 +519,14 @@ def test_connection_closed_on_arrival_holds_no_slot(caplog: pytest.LogCaptureFix
 
 async def test_lost_connection_holds_no_slot_of_its_key() -> None:
     gone = Gone()
-    held = Connections(Limits(connections_per_key=1))
-    held.add(gone)
-    held.remove(gone)
+    connections = Connections(Limits(connections_per_key=1))
+    connections.add(gone)
+    connections.remove(gone)
     # Its request waited for an OIDC issuer meanwhile.
-    assert held.assign_key(gone, "k")
-    there = Gone()
-    held.add(there)
-    assert held.assign_key(there, "k")
+    assert connections.assign_key(gone, "k")
+    lost = Gone()
+    connections.add(lost)
+    assert connections.assign_key(lost, "k")
 
 
 async def test_connections_per_key_are_limited() -> None:
@@ -567,4 +567,4 @@ async def test_unread_responses_are_bounded_in_total() -> None:
             writer.write(b"GET /much HTTP/1.1\r\n\r\n")
         await eventually(lambda: served.application.requests == 10)
         await eventually(lambda: served.refused["unread"] >= 6)
-        assert sum(each.unread_bytes for each in served.connections._all) <= 20_000_000
+        assert sum(connection.unread_bytes for connection in served.connections._all) <= 20_000_000

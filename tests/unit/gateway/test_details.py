@@ -44,10 +44,10 @@ async def test_hub_token_of_key_is_used_for_its_jobs(
     assert key is not None
     gateway.keys.ring = KeyRing([key.model_copy(update={"credentials_secret_ref": CredentialsSecretRef(name="hub-a")})])
     headers = {"x-api-key": "project"}
-    again = {**headers, "idempotency-key": "x"}
+    repeated = {**headers, "idempotency-key": "x"}
     assert (await http.post("/v1/augmentation", json=BODY, headers=headers)).status_code == 201
     assert (await http.post("/v0.5/batch/jobs", json={"parameters": BODY}, headers=headers)).status_code < 300
-    assert (await http.post("/v1/augmentation", json=BODY, headers=again)).status_code == 201
+    assert (await http.post("/v1/augmentation", json=BODY, headers=repeated)).status_code == 201
     assert [write["spec"]["credentialsSecretRef"] for write in written(kube)] == 3 * [{"name": "hub-a", "key": "token"}]
     tried = await http.post(TRY, json=BODY, headers=headers)
     assert tried.json()["manifest"]["spec"]["credentialsSecretRef"]["name"] == "hub-a"
@@ -65,9 +65,9 @@ async def test_resource_equals_kubectl_output(http: httpx.AsyncClient, view: Clu
 
 
 async def test_request_of_kubectl_job_can_be_posted(http: httpx.AsyncClient, kube: InMemoryKube) -> None:
-    asked = (await http.get(f"{PATH}/request")).json()
-    assert asked["dataset_id"] == "lerobot/pusht"
-    assert (await http.post("/v1/augmentation", json=asked)).status_code == 201
+    request = (await http.get(f"{PATH}/request")).json()
+    assert request["dataset_id"] == "lerobot/pusht"
+    assert (await http.post("/v1/augmentation", json=request)).status_code == 201
 
 
 @pytest.mark.parametrize("what", ["resource", "request", "picture"])

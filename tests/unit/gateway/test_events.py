@@ -48,21 +48,21 @@ def record(*events: tuple[str, str]) -> JobRecord:
 
 def test_unseen_events_are_sent_in_chronological_order() -> None:
     events = events_of(record(("b", "10:00:02"), ("a", "10:00:03"), ("c", "10:00:01")))
-    assert [each.event.id for each, _ in Bookmark().unseen(events)] == ["c", "b", "a"]
+    assert [reported.event.id for reported, _ in Bookmark().unseen(events)] == ["c", "b", "a"]
 
 
 def test_bookmark_resumes_stream_on_any_replica() -> None:
     events = events_of(record(("a", "10:00:01"), ("b", "10:00:02"), ("c", "10:00:03")))
     for place, (_, bookmark) in enumerate(list(Bookmark().unseen(events)), start=1):
-        again = Bookmark.read(str(bookmark))
-        assert [each.event.id for each, _ in again.unseen(events)] == ["a", "b", "c"][place:]
+        resumed = Bookmark.read(str(bookmark))
+        assert [reported.event.id for reported, _ in resumed.unseen(events)] == ["a", "b", "c"][place:]
 
 
 def test_late_event_is_not_lost() -> None:
     before = events_of(record(("a", "10:00:01"), ("c", "10:00:03")))
     *_, (_, bookmark) = Bookmark().unseen(before)
     after = events_of(record(("a", "10:00:01"), ("b", "10:00:02"), ("c", "10:00:03")))
-    assert [each.event.id for each, _ in bookmark.unseen(after)] == ["b"]
+    assert [reported.event.id for reported, _ in bookmark.unseen(after)] == ["b"]
 
 
 def test_bookmark_forgets_events_dropped_from_status() -> None:
@@ -74,7 +74,7 @@ def test_bookmark_forgets_events_dropped_from_status() -> None:
 @pytest.mark.parametrize("text", [None, "", "not base64!", "abc", "42", ".", "é.end"])
 def test_invalid_bookmark_starts_from_first_event(text: str | None) -> None:
     events = events_of(record(("a", "10:00:01")))
-    assert [each.event.id for each, _ in Bookmark.read(text).unseen(events)] == ["a"]
+    assert [reported.event.id for reported, _ in Bookmark.read(text).unseen(events)] == ["a"]
 
 
 async def test_stream_of_finished_job_sends_all_events_and_ends(http: httpx.AsyncClient, view: ClusterView) -> None:
@@ -100,8 +100,8 @@ async def test_stream_of_finished_job_sends_all_events_and_ends(http: httpx.Asyn
 async def test_stream_resumes_after_last_event_id(http: httpx.AsyncClient, view: ClusterView) -> None:
     put(view, job_object(version=300, status=status_with(("a", "10:00:01"), ("b", "10:00:02"), state="completed")))
     first, second, last = parse((await http.get(f"{PATH}/events")).text)
-    again = parse((await http.get(f"{PATH}/events", headers={"last-event-id": first.id})).text)
-    assert [message.id for message in again] == [second.id, last.id]
+    resumed = parse((await http.get(f"{PATH}/events", headers={"last-event-id": first.id})).text)
+    assert [message.id for message in resumed] == [second.id, last.id]
 
 
 async def test_stream_resumed_after_end_is_204(http: httpx.AsyncClient, view: ClusterView) -> None:
@@ -112,8 +112,8 @@ async def test_stream_resumed_after_end_is_204(http: httpx.AsyncClient, view: Cl
     # Unless it is tried again.
     put(view, job_object(version=301, status={"state": "cancelled", "observedGeneration": 1}, spec={"attempt": 1}))
     put(view, job_object(version=302, status=status_with(("a", "10:00:01"), ("b", "10:00:02"), state="completed")))
-    again = parse((await http.get(f"{PATH}/events", headers=headers)).text)
-    assert [message.data.get("id", message.data.get("status")) for message in again] == ["b", "completed"]
+    resumed = parse((await http.get(f"{PATH}/events", headers=headers)).text)
+    assert [message.data.get("id", message.data.get("status")) for message in resumed] == ["b", "completed"]
 
 
 class Listener:
@@ -154,7 +154,7 @@ async def test_changes_are_sent_once_while_stream_is_open(gateway: Gateway, view
     assert first is not None
     assert (first.kind, first.data["status"]) == ("status", "running")
     for number in range(1, 4):
-        events = [(f"e{each}", f"10:00:0{each}") for each in range(number)]
+        events = [(f"e{index}", f"10:00:0{index}") for index in range(number)]
         put(view, job_object(version=300 + number, status=status_with(*events)))
         message = await listener.next()
         assert message is not None
@@ -171,10 +171,10 @@ async def test_changes_between_two_reads_are_all_sent(gateway: Gateway, view: Cl
     await listener.next()
     # Many versions while nobody reads: the last says all.
     for number in range(1, 30):
-        events = [(f"e{each:02}", f"10:00:{each:02}") for each in range(number)]
+        events = [(f"e{index:02}", f"10:00:{index:02}") for index in range(number)]
         put(view, job_object(version=300 + number, status=status_with(*events)))
-    got = [message.data["id"] for _ in range(29) if (message := await listener.next()) is not None]
-    assert got == [f"e{each:02}" for each in range(29)]
+    ids = [message.data["id"] for _ in range(29) if (message := await listener.next()) is not None]
+    assert ids == [f"e{index:02}" for index in range(29)]
     await listener.leave()
 
 

@@ -38,9 +38,9 @@ async def test_event_loop_runs_between_rounds() -> None:
             await asyncio.sleep(0)
             rounds += 1
 
-    beside = asyncio.create_task(network())
+    background = asyncio.create_task(network())
     await begun_in_order(gate, [f"key-{number}" for number in range(400)])
-    beside.cancel()
+    background.cancel()
     assert rounds >= 90
 
 

@@ -236,9 +236,9 @@ async def test_long_path_is_truncated_in_log(http: httpx.AsyncClient, caplog: py
 async def test_openapi_document_is_serialized_once(http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
     first = await http.get("/openapi.json", headers={"x-api-key": ""})
     monkeypatch.setattr(json, "dumps", None)
-    again = await http.get("/openapi.json", headers={"x-api-key": ""})
-    assert again.content == first.content
-    assert again.headers["content-type"] == "application/json"
+    second = await http.get("/openapi.json", headers={"x-api-key": ""})
+    assert second.content == first.content
+    assert second.headers["content-type"] == "application/json"
 
 
 def _routes() -> set[tuple[str, str]]:
@@ -247,7 +247,9 @@ def _routes() -> set[tuple[str, str]]:
     for dialect in DIALECTS:
         app.include_router(dialect.router)
     document = app.openapi()["paths"]
-    return {(re.sub(r"{[^}]*}", JOB_ID, path), method.upper()) for path, each in document.items() for method in each}
+    return {
+        (re.sub(r"{[^}]*}", JOB_ID, path), method.upper()) for path, methods in document.items() for method in methods
+    }
 
 
 @pytest.mark.parametrize("ending", ["", "/", "%0A", "%0D%0A", "%00", "%2F", ";x", "%3F", "//", "/."])

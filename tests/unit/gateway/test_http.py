@@ -51,9 +51,9 @@ async def test_created_job_is_201_and_readable_at_once(http: httpx.AsyncClient, 
         "augmentation.dev/principal-id": "full",
         "augmentation.dev/organisation": "",
     }
-    shown = await http.get(created.headers["location"])
-    assert shown.status_code == 200
-    assert shown.json()["status"] == "queued"
+    answer = await http.get(created.headers["location"])
+    assert answer.status_code == 200
+    assert answer.json()["status"] == "queued"
 
 
 async def test_ids_are_case_insensitive(http: httpx.AsyncClient) -> None:
@@ -186,10 +186,10 @@ async def test_idempotency_key_creates_one_job_and_409_for_other_requests(
 ) -> None:
     headers = {"idempotency-key": "try-1"}
     first = await http.post("/v1/augmentation", json=BODY, headers=headers)
-    again = await http.post("/v1/augmentation", json={**BODY, "augment_copies": 3}, headers=headers)
+    repeated = await http.post("/v1/augmentation", json={**BODY, "augment_copies": 3}, headers=headers)
     other = await http.post("/v1/augmentation", json={**BODY, "augment_copies": 4}, headers=headers)
-    assert (first.status_code, again.status_code, other.status_code) == (201, 200, 409)
-    assert again.json()["job_id"] == first.json()["job_id"]
+    assert (first.status_code, repeated.status_code, other.status_code) == (201, 200, 409)
+    assert repeated.json()["job_id"] == first.json()["job_id"]
     assert len(created(kube)) == 1
     someone_else = await http.post("/v1/augmentation", json=BODY, headers={**headers, "x-api-key": "project"})
     assert someone_else.status_code == 201
@@ -325,8 +325,8 @@ async def test_internal_error_is_500_in_usual_shape(
     kube.fail(RuntimeError("a bug"))
     created = await http.post("/v1/augmentation", json=BODY)
     monkeypatch.delattr("augmentation_gateway.dialects.native.status.error_of")
-    shown = await http.get(PATH)
-    for answer in (created, shown):
+    response = await http.get(PATH)
+    for answer in (created, response):
         assert answer.status_code == 500
         number = answer.headers["x-request-id"]
         assert answer.json() == {"detail": f"Internal server error: quote request id {number} when reporting it."}
@@ -335,7 +335,7 @@ async def test_internal_error_is_500_in_usual_shape(
 @pytest.mark.parametrize("page", ["/docs", "/redoc"])
 async def test_documentation_pages_load_no_external_files(http: httpx.AsyncClient, page: str) -> None:
     text = (await http.get(page)).text
-    fetched = [found for found in re.findall(r"""(?:src|href)=["']([^"']+)""", text) if not found.startswith("data:")]
+    fetched = [link for link in re.findall(r"""(?:src|href)=["']([^"']+)""", text) if not link.startswith("data:")]
     assert fetched
     for url in fetched:
         assert url.startswith("/")

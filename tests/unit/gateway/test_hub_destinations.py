@@ -51,10 +51,10 @@ class Names(AbstractResolver):
 async def test_hub_resolves_only_hosts_as_public_as_itself(hub: str, host: str, allowed: list[str]) -> None:
     destinations = HubDestinations(hub, Names())
     try:
-        found = [each["host"] for each in await destinations.resolve(host)]
+        hosts = [address["host"] for address in await destinations.resolve(host)]
     except ElsewhereError:
-        found = []
-    assert found == allowed
+        hosts = []
+    assert hosts == allowed
 
 
 @pytest.mark.parametrize(
@@ -73,10 +73,10 @@ async def test_public_hub_cannot_redirect_to_private_address(location: str) -> N
 
 
 async def test_redirect_is_followed_within_hub_but_not_to_metadata_address() -> None:
-    asked: list[str] = []
+    requested: list[str] = []
 
     async def answer(request: web.Request) -> web.Response:
-        asked.append(request.path)
+        requested.append(request.path)
         if request.path == "/picture":
             raise web.HTTPFound("/stored")
         if request.path == "/stored":
@@ -90,4 +90,4 @@ async def test_redirect_is_followed_within_hub_but_not_to_metadata_address() -> 
         with pytest.raises(Problem) as refused:
             await fetch_preview(str(server.make_url("/elsewhere")))
     assert isinstance(refused.value.__cause__, ElsewhereError)
-    assert asked == ["/picture", "/stored", "/elsewhere"]
+    assert requested == ["/picture", "/stored", "/elsewhere"]

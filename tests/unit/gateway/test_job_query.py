@@ -245,8 +245,8 @@ async def test_unchanged_page_is_304(http: httpx.AsyncClient, view: ClusterView)
     put(view, numbered(1))
     first = await http.get(LIST)
     had = {"if-none-match": first.headers["etag"]}
-    again = await http.get(LIST, headers=had)
-    assert (again.status_code, again.content) == (304, b"")
+    second = await http.get(LIST, headers=had)
+    assert (second.status_code, second.content) == (304, b"")
     put(view, numbered(2))
     changed = await http.get(LIST, headers=had)
     assert changed.status_code == 200

@@ -132,10 +132,10 @@ def test_ranges_of_unselected_transforms_are_accepted_and_not_written() -> None:
 def test_every_range_of_selected_transform_is_written_in_full() -> None:
     augmentation = written(augment_transforms=ALL_TRANSFORMS)["augmentation"]
     ranges = [
-        each for name in ALL_TRANSFORMS.split(",") for each in augmentation[name].values() if isinstance(each, dict)
+        value for name in ALL_TRANSFORMS.split(",") for value in augmentation[name].values() if isinstance(value, dict)
     ]
     assert len(ranges) == sum(parameter.is_range for name in TRANSFORMS for parameter in TRANSFORMS[name])
-    assert all(set(each) == {"min", "max"} for each in ranges)
+    assert all(set(value) == {"min", "max"} for value in ranges)
 
 
 @pytest.mark.parametrize(
@@ -185,8 +185,8 @@ def test_manifest_names_its_creator_and_project() -> None:
 
 def test_idempotency_key_determines_name_of_job() -> None:
     spec = to_job_spec(AugmentationRequest(**REQUIRED))
-    first, again, other = (manifest(spec, KEY, key)["metadata"] for key in ("a", "a", "b"))
-    assert first == again
+    first, repeated, other = (manifest(spec, KEY, key)["metadata"] for key in ("a", "a", "b"))
+    assert first == repeated
     assert first["name"] != other["name"]
     assert (
         first["annotations"]["augmentation.dev/request-sha256"]

@@ -52,9 +52,9 @@ def test_key_is_found_only_by_its_secret(tmp_path: Path) -> None:
     secret = new_secret()
     write(tmp_path / "keys.json", entry("ci", secret), entry("other", new_secret()))
     ring = KeyRing(read(tmp_path / "keys.json").keys)
-    found = ring.find(secret.encode())
-    assert found is not None
-    assert found.id == "ci"
+    key = ring.find(secret.encode())
+    assert key is not None
+    assert key.id == "ci"
     for wrong in (b"", b"aug_", secret[:-1].encode(), f"{secret} ".encode(), digest_of(secret).encode(), b"\xff\xfe"):
         assert ring.find(wrong) is None
 
@@ -134,13 +134,13 @@ def test_deleted_secret_revokes_all_keys(tmp_path: Path, caplog: pytest.LogCaptu
     mount(tmp_path, "1", entry("ci", "one"))
     keys = KeysFile(tmp_path / "keys.json")
     keys.refresh()
-    held = keys.ring.find(b"one")
-    assert held is not None
+    key = keys.ring.find(b"one")
+    assert key is not None
     mount(tmp_path, "2")
     keys.refresh()
     keys.refresh()
     assert len(keys.ring) == 0
-    assert not keys.ring.holds(held)
+    assert not keys.ring.holds(key)
     assert not keys.broken
     assert len([record for record in caplog.records if "no API keys" in record.getMessage()]) == 1
     mount(tmp_path, "3", entry("ci", "one"))
@@ -236,9 +236,9 @@ async def test_expired_key_is_401_with_reason(http: httpx.AsyncClient, gateway: 
     keys = KeysFile(path)
     keys.refresh()
     object.__setattr__(gateway, "keys", keys)
-    told = await http.get("/v1/key", headers={"x-api-key": "one"})
-    assert told.status_code == 200
-    assert datetime.fromisoformat(told.json()["expires_at"]) == end
+    info = await http.get("/v1/key", headers={"x-api-key": "one"})
+    assert info.status_code == 200
+    assert datetime.fromisoformat(info.json()["expires_at"]) == end
     await asyncio.sleep(0.35)
     answer = await http.get("/v1/key", headers={"x-api-key": "one"})
     assert answer.status_code == 401

@@ -86,9 +86,9 @@ def test_keys_list_shows_rights_and_no_secrets(tmp_path: Path, capsys: pytest.Ca
     assert ci in (["ci", "robots", "*", "read", "service:ci", f"in {days} days", "5/s"] for days in (364, 365))
     assert admin == ["admin", "robots", "*", "read,write", "service:admin", "never", "lab", "hub-a/token"]
     assert main(["keys", "list", "--file", str(path), "-o", "json"]) == 0
-    shown = capsys.readouterr().out
-    assert [key["id"] for key in json.loads(shown)["keys"]] == ["ci", "admin"]
-    for text in (table, shown):
+    output = capsys.readouterr().out
+    assert [key["id"] for key in json.loads(output)["keys"]] == ["ci", "admin"]
+    for text in (table, output):
         assert not [secret for secret in secrets if secret in text or digest_of(secret) in text]
 
 
@@ -99,12 +99,12 @@ def test_keys_revoke_removes_one_key_from_file(tmp_path: Path, capsys: pytest.Ca
     ci, admin = capsys.readouterr().out.split()
     keys = KeysFile(path)
     keys.refresh()
-    held = keys.ring.find(ci.encode())
-    assert held is not None
+    current = keys.ring.find(ci.encode())
+    assert current is not None
     assert main(["keys", "revoke", "ci", "--file", str(path)]) == 0
     keys.refresh()
     assert keys.ring.find(ci.encode()) is None
-    assert not keys.ring.holds(held)
+    assert not keys.ring.holds(current)
     assert keys.ring.find(admin.encode()) is not None
     assert main(["keys", "revoke", "ci", "--file", str(path)]) == 2
     assert "has no key 'ci': it has admin" in capsys.readouterr().err
@@ -127,7 +127,7 @@ def test_key_file_is_readable_by_owner_only_and_nothing_is_printed(
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "warning"),
     [
         ([], ""),
         (["--project", PROJECT_ID], "not which datasets"),
@@ -135,11 +135,11 @@ def test_key_file_is_readable_by_owner_only_and_nothing_is_printed(
     ],
 )
 def test_limits_of_project_isolation_are_printed(
-    options: list[str], said: str, capsys: pytest.CaptureFixture[str]
+    options: list[str], warning: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["keys", "create", "--id", "ci", "--namespace", "robots", *options]) == 0
-    told = capsys.readouterr().err
-    assert (said in told) and (said or len(told.splitlines()) == 1)
+    output = capsys.readouterr().err
+    assert (warning in output) and (warning or len(output.splitlines()) == 1)
 
 
 def test_key_expires_in_one_year_by_default_and_prints_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -60,9 +60,9 @@ async def test_other_requests_are_served_while_list_is_built(
             await asyncio.sleep(0)
             others += 1
 
-    beside = asyncio.create_task(other())
+    background = asyncio.create_task(other())
     answer = await http.get(path)
-    beside.cancel()
+    background.cancel()
     assert answer.status_code == 200
     # So many more than the awaits that any request has.
     assert others >= JOBS / entries.SLICE_ITEMS - 1

@@ -77,8 +77,8 @@ class StandInIssuer:
             "groups": ["people", "robot-learning"],
             **claims,
         }
-        kept = {name: value for name, value in body.items() if value is not None}
-        return jwt.encode(kept, KEYS[key], ALGORITHM[key], headers={"kid": key, **(headers or {})}).encode()
+        payload = {name: value for name, value in body.items() if value is not None}
+        return jwt.encode(payload, KEYS[key], ALGORITHM[key], headers={"kid": key, **(headers or {})}).encode()
 
 
 class Clock:
@@ -355,7 +355,7 @@ async def test_token_reads_job_and_invalid_key_is_still_rejected(
 
 
 @pytest.mark.parametrize(
-    ("change", "named"),
+    ("change", "name"),
     [
         ({"issuer": "http://login.robots.example"}, "issuer"),
         ({"grants": []}, "grants"),
@@ -363,9 +363,9 @@ async def test_token_reads_job_and_invalid_key_is_still_rejected(
         ({"audiences": ["x"]}, "audiences"),
     ],
 )
-def test_invalid_settings_are_rejected_by_name(tmp_path: Path, change: dict[str, Any], named: str) -> None:
+def test_invalid_settings_are_rejected_by_name(tmp_path: Path, change: dict[str, Any], name: str) -> None:
     grants = [{"claim": "groups", "value": "a", "namespace": "robots"}]
     good = {"issuer": "https://login.robots.example", "audience": "augmentation", "grants": grants}
     (tmp_path / "oidc.json").write_text(json.dumps({**good, **change}))
-    with pytest.raises(OidcFileError, match=named):
+    with pytest.raises(OidcFileError, match=name):
         read(tmp_path / "oidc.json")

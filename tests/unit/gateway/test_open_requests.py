@@ -18,22 +18,22 @@ from tests.unit.gateway.test_operation import a_key
 
 async def test_revoked_key_ends_its_requests_only() -> None:
     requests, key, other = OpenRequests(), a_key(), a_key(id="other")
-    ended: list[str] = []
+    cancelled: list[str] = []
 
     async def request(key: ApiKey) -> None:
         try:
             async with requests.track(key):
                 await asyncio.Event().wait()
         except KeyEnded:
-            ended.append(key.id)
+            cancelled.append(key.id)
 
-    tasks = [asyncio.create_task(request(each)) for each in (key, other, key)]
+    tasks = [asyncio.create_task(request(owner)) for owner in (key, other, key)]
     await asyncio.sleep(0)
     assert len(requests) == 3
-    requests.end_revoked(lambda held: held.id == "other")
+    requests.end_revoked(lambda holder: holder.id == "other")
     await asyncio.wait(tasks, timeout=5, return_when=asyncio.FIRST_COMPLETED)
     await asyncio.sleep(0)
-    assert ended == ["k", "k"]
+    assert cancelled == ["k", "k"]
     assert len(requests) == 1
     tasks[1].cancel()
 

@@ -36,8 +36,8 @@ def samples(gateway: Gateway) -> Samples:
     }
 
 
-def answered(found: Samples, **labels: str) -> float:
-    return found.get(("augmentation_gateway_requests_total", tuple(sorted(labels.items()))), 0)
+def answered(values: Samples, **labels: str) -> float:
+    return values.get(("augmentation_gateway_requests_total", tuple(sorted(labels.items()))), 0)
 
 
 async def test_requests_are_counted_by_dialect_and_route(http: httpx.AsyncClient, gateway: Gateway) -> None:
@@ -48,34 +48,34 @@ async def test_requests_are_counted_by_dialect_and_route(http: httpx.AsyncClient
     await http.post(f"{PATH}/retry")
     await http.get(PATH, headers={"x-api-key": "wrong"})
     await http.request("INVENTED", "/v1/augmentation/a/b/c")
-    found = samples(gateway)
+    values = samples(gateway)
     status = "/v1/augmentation/{job_id}"
-    assert answered(found, dialect="native", route=status, method="GET", status="200") == 3
-    assert answered(found, dialect="jobs", route="/jobs/{job_id}", method="GET", status="200") == 1
-    assert answered(found, dialect="native", route="/v1/augmentation", method="GET", status="200") == 1
-    assert answered(found, dialect="native", route=f"{status}/retry", method="POST", status="409") == 1
-    assert answered(found, dialect="native", route="none", method="GET", status="401") == 1
-    assert answered(found, dialect="native", route="none", method="other", status="404") == 1
+    assert answered(values, dialect="native", route=status, method="GET", status="200") == 3
+    assert answered(values, dialect="jobs", route="/jobs/{job_id}", method="GET", status="200") == 1
+    assert answered(values, dialect="native", route="/v1/augmentation", method="GET", status="200") == 1
+    assert answered(values, dialect="native", route=f"{status}/retry", method="POST", status="409") == 1
+    assert answered(values, dialect="native", route="none", method="GET", status="401") == 1
+    assert answered(values, dialect="native", route="none", method="other", status="404") == 1
     times = ("augmentation_gateway_request_seconds_count", (("dialect", "native"), ("route", status)))
-    assert found[times] == 3
+    assert values[times] == 3
 
 
 def test_cache_state_is_in_metrics(gateway: Gateway) -> None:
-    found = samples(gateway)
-    assert found["augmentation_gateway_objects", (("resource", "augmentationjobs"),)] == 1
-    assert found["augmentation_gateway_cache_age_seconds", ()] >= 0
-    assert found["augmentation_gateway_watch_starts", (("resource", "augmentationjobs"),)] == 0
-    assert found["augmentation_gateway_event_streams", ()] == 0
-    assert found["augmentation_gateway_keys", ()] == 6
+    values = samples(gateway)
+    assert values["augmentation_gateway_objects", (("resource", "augmentationjobs"),)] == 1
+    assert values["augmentation_gateway_cache_age_seconds", ()] >= 0
+    assert values["augmentation_gateway_watch_starts", (("resource", "augmentationjobs"),)] == 0
+    assert values["augmentation_gateway_event_streams", ()] == 0
+    assert values["augmentation_gateway_keys", ()] == 6
 
 
 async def test_metrics_of_chart_exist_in_gateway(gateway: Gateway) -> None:
     names = {line.split()[2] for line in gateway.metrics.render().decode().splitlines() if line.startswith("# TYPE")}
-    asked = {
+    queried = {
         name for file in MONITORING.iterdir() for name in re.findall(r"\baugmentation_gateway_\w+", file.read_text())
     }
-    assert asked
-    assert asked <= names, asked - names
+    assert queried
+    assert queried <= names, queried - names
 
 
 async def test_no_metric_names_job_or_key(http: httpx.AsyncClient, gateway: Gateway) -> None:
@@ -98,30 +98,30 @@ async def test_metrics_have_separate_port(http: httpx.AsyncClient, gateway: Gate
 
 
 @pytest.mark.parametrize(
-    ("docs", "page", "there"),
+    ("docs", "page", "served"),
     [(True, True, {"/docs", "/redoc", "/openapi.json"}), (False, True, {"/openapi.json"}), (False, False, set())],
 )
 async def test_openapi_document_can_be_disabled_except_for_page(
-    gateway: Gateway, docs: bool, page: bool, there: set[str]
+    gateway: Gateway, docs: bool, page: bool, served: set[str]
 ) -> None:
     transport = httpx.ASGITransport(build_app(gateway, docs=docs, page=page))
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
         for path in ("/docs", "/redoc", "/openapi.json"):
-            assert (await http.get(path)).status_code == (200 if path in there else 404)
+            assert (await http.get(path)).status_code == (200 if path in served else 404)
         assert (await http.get(PATH, headers={"x-api-key": "full"})).status_code == 200
 
 
 @pytest.mark.parametrize(
-    ("path", "kept"),
+    ("path", "cache_control"),
     [
         *((path, "no-store") for path in (PATH, f"{PATH}/resource", f"{PATH}/outputs", f"{PATH}/request", "/v1/key")),
         *((path, "no-store") for path in ("/v0.5/batch/jobs", "/jobs", "/api/v2/status/", "/v1/augmentation/42")),
         ("/v1/augmentation", "private, no-cache"),
     ],
 )
-async def test_responses_with_data_are_not_cached(http: httpx.AsyncClient, path: str, kept: str) -> None:
+async def test_responses_with_data_are_not_cached(http: httpx.AsyncClient, path: str, cache_control: str) -> None:
     answer = await http.get(path)
-    assert answer.headers.get_list("cache-control") == [kept]
+    assert answer.headers.get_list("cache-control") == [cache_control]
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
@@ -207,10 +207,10 @@ async def test_request_id_of_client_is_kept_and_logged(
     assert json.loads(RequestFormatter().format(logged[0]))["request_id"] == "trace-1"
 
 
-@pytest.mark.parametrize("given", ["", "two words", "line\\nbreak", "x" * 129, "é"])
-async def test_unsafe_request_id_of_client_is_replaced(http: httpx.AsyncClient, given: str) -> None:
-    answer = await http.get(PATH, headers=[(b"x-request-id", given.encode())])
-    assert answer.headers["x-request-id"] != given
+@pytest.mark.parametrize("request_id", ["", "two words", "line\\nbreak", "x" * 129, "é"])
+async def test_unsafe_request_id_of_client_is_replaced(http: httpx.AsyncClient, request_id: str) -> None:
+    answer = await http.get(PATH, headers=[(b"x-request-id", request_id.encode())])
+    assert answer.headers["x-request-id"] != request_id
 
 
 def a_key(**fields: Any) -> ApiKey:
@@ -292,7 +292,7 @@ async def preflight(gateway: Gateway, *origins: str) -> httpx.Response:
 async def test_only_configured_origins_are_allowed(gateway: Gateway) -> None:
     assert "access-control-allow-origin" not in (await preflight(gateway)).headers
     assert "access-control-allow-origin" not in (await preflight(gateway, "https://other.example")).headers
-    named = await preflight(gateway, "https://robots.example")
-    assert named.status_code == 200
-    assert named.headers["access-control-allow-origin"] == "https://robots.example"
-    assert "X-Api-Key".lower() in named.headers["access-control-allow-headers"].lower()
+    allowed = await preflight(gateway, "https://robots.example")
+    assert allowed.status_code == 200
+    assert allowed.headers["access-control-allow-origin"] == "https://robots.example"
+    assert "X-Api-Key".lower() in allowed.headers["access-control-allow-headers"].lower()

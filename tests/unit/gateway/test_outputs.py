@@ -123,8 +123,8 @@ async def test_output_is_hidden_until_job_is_completed(http: httpx.AsyncClient, 
     put(view, job_object(version=300, status={"state": "running", "output": OUTPUT}))
     assert (await http.get(f"{PATH}/preview")).status_code == 404
     assert (await http.get(f"{PATH}/outputs")).json()["files"] == []
-    shown = (await http.get(PATH)).json()["output"]
-    assert (shown["dataset_id"], shown["revision"], shown["frames"]) == ("me/result", None, None)
+    output = (await http.get(PATH)).json()["output"]
+    assert (output["dataset_id"], output["revision"], output["frames"]) == ("me/result", None, None)
 
 
 async def test_result_on_volume_has_no_links(http: httpx.AsyncClient, view: ClusterView) -> None:

@@ -29,9 +29,9 @@ async def test_every_file_that_index_names_is_served(http: httpx.AsyncClient) ->
     del http.headers["x-api-key"]
     index = await http.get("/")
     assert index.headers["content-type"] == "text/html; charset=utf-8"
-    named = re.findall(r'(?:src|href)="(page/[^"]+)"', index.text)
-    assert len(named) > 5
-    for path in named:
+    files = re.findall(r'(?:src|href)="(page/[^"]+)"', index.text)
+    assert len(files) > 5
+    for path in files:
         answer = await http.get(f"/{path}")
         assert answer.status_code == 200, path
         assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
@@ -42,8 +42,8 @@ def test_modules_import_only_existing_names(name: str) -> None:
     imported = re.findall(r'from "\./([^"]+)"', text(name))
     assert set(imported) <= set(BUNDLE.files)
     for what, module in re.findall(r'import \{([^}]+)\} from "\./([^"]+)"', text(name)):
-        for each in what.split(","):
-            assert re.search(rf"export (async )?(function|const|class)\*? ?\*? ?{each.strip()}\b", text(module)), each
+        for item in what.split(","):
+            assert re.search(rf"export (async )?(function|const|class)\*? ?\*? ?{item.strip()}\b", text(module)), item
 
 
 @pytest.mark.parametrize("name", sorted(BUNDLE.files))
@@ -68,8 +68,8 @@ async def test_strict_policy_and_other_headers_are_on_every_file(http: httpx.Asy
 async def test_unchanged_file_is_answered_with_304(http: httpx.AsyncClient) -> None:
     first = await http.get("/")
     assert first.headers["cache-control"] == "no-cache"
-    again = await http.get("/", headers={"if-none-match": first.headers["etag"]})
-    assert (again.status_code, again.content) == (304, b"")
+    second = await http.get("/", headers={"if-none-match": first.headers["etag"]})
+    assert (second.status_code, second.content) == (304, b"")
 
 
 async def test_files_are_compressed_if_client_accepts_gzip(http: httpx.AsyncClient) -> None:

@@ -25,7 +25,7 @@ def problems(**fields: Any) -> list[FieldProblem]:
         AugmentationRequest.model_validate(body)
     except ValidationError as error:
         # FastAPI puts the place of the body before each location.
-        errors = [{**each, "loc": ("body", *each["loc"])} for each in error.errors()]
+        errors = [{**error_item, "loc": ("body", *error_item["loc"])} for error_item in error.errors()]
         return explain(errors, {"body": tuple(AugmentationRequest.model_fields)})
     return []
 
@@ -132,8 +132,8 @@ def test_error_names_field_its_value_and_fix(fields: dict[str, Any], message: st
 
 
 def test_all_errors_are_reported_at_once_by_location() -> None:
-    found = problems(project_id=..., augment_copies=21, augment_copy=1, augment_contrast_min=40)
-    assert {problem.loc for problem in found} == {
+    errors = problems(project_id=..., augment_copies=21, augment_copy=1, augment_contrast_min=40)
+    assert {problem.loc for problem in errors} == {
         ("body", "project_id"),
         ("body", "augment_copies"),
         ("body", "augment_copy"),
@@ -146,7 +146,9 @@ def test_long_value_is_truncated_in_message() -> None:
     assert len(problem.msg) < 200
 
 
-@pytest.mark.parametrize("name", [each.name for name in TRANSFORMS for each in TRANSFORMS[name] if each.is_range])
+@pytest.mark.parametrize(
+    "name", [parameter.name for name in TRANSFORMS for parameter in TRANSFORMS[name] if parameter.is_range]
+)
 def test_every_range_is_checked(name: str) -> None:
     defaults = AugmentationRequest.model_validate(REQUIRED)
     low, high = getattr(defaults, f"{name}_min"), getattr(defaults, f"{name}_max")

@@ -38,9 +38,9 @@ KEY = ApiKey.model_validate(
 def test_request_survives_way_to_spec_and_back(fields: dict[str, Any]) -> None:
     request = AugmentationRequest(**REQUIRED, **fields)
     body = manifest(to_job_spec(request), KEY)
-    shown = request_of(JobRecord.read(job_object(spec=body["spec"])))
-    assert {name: shown[name] for name in {**REQUIRED, **fields}} == {**REQUIRED, **fields}
-    assert to_job_spec(AugmentationRequest.model_validate(shown)) == to_job_spec(request)
+    restored = request_of(JobRecord.read(job_object(spec=body["spec"])))
+    assert {name: restored[name] for name in {**REQUIRED, **fields}} == {**REQUIRED, **fields}
+    assert to_job_spec(AugmentationRequest.model_validate(restored)) == to_job_spec(request)
 
 
 @pytest.mark.parametrize("name", TransformName)
@@ -53,8 +53,8 @@ def test_every_parameter_of_every_transform_keeps_its_value_both_ways(name: Tran
     request = AugmentationRequest.model_validate({**REQUIRED, "augment_transforms": name, **values})
     spec = manifest(to_job_spec(request), KEY)["spec"]
     assert set(spec["augmentation"][name]) == {parameter.path.split(".")[-1] for parameter in TRANSFORMS[name]}
-    shown = request_of(JobRecord.read(job_object(spec=spec)))
-    assert {field: shown[field] for field in fields} == values
+    restored = request_of(JobRecord.read(job_object(spec=spec)))
+    assert {field: restored[field] for field in fields} == values
 
 
 def narrowed(field: str, schema: dict[str, Any]) -> float:
@@ -65,7 +65,7 @@ def narrowed(field: str, schema: dict[str, Any]) -> float:
 
 
 def test_no_two_parameters_share_field() -> None:
-    fields = [field for parameters in TRANSFORMS.values() for each in parameters for field in each.paths]
+    fields = [field for parameters in TRANSFORMS.values() for parameter in parameters for field in parameter.paths]
     assert len(set(fields)) == len(fields)
 
 

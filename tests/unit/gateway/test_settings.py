@@ -18,7 +18,7 @@ def test_empty_variable_is_treated_as_unset() -> None:
 
 
 def test_every_setting_has_its_variable() -> None:
-    given = {
+    variables = {
         "AUGMENTATION_KEYS_SECRET": "system/keys",
         "AUGMENTATION_KEYS_FILE": "/keys.json",
         "AUGMENTATION_OIDC_FILE": "/oidc.json",
@@ -36,7 +36,7 @@ def test_every_setting_has_its_variable() -> None:
         "AUGMENTATION_ALLOWED_ORIGINS": "https://a.example,https://b.example",
         "AUGMENTATION_LOG_LEVEL": "DEBUG",
     }
-    assert Settings.from_environment(given) == Settings(
+    assert Settings.from_environment(variables) == Settings(
         keys_secret=("system", "keys"),
         keys_file=Path("/keys.json"),
         oidc_file=Path("/oidc.json"),

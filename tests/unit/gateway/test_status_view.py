@@ -140,8 +140,8 @@ def test_version_of_job_is_encoded_once() -> None:
     record = JobRecord.read(job_object())
     times: list[JobRecord] = []
 
-    def encode(given: JobRecord) -> bytes:
-        times.append(given)
+    def encode(job: JobRecord) -> bytes:
+        times.append(job)
         return b"{}"
 
     assert record.encoded("native", encode) is record.encoded("native", encode)
@@ -151,8 +151,8 @@ def test_version_of_job_is_encoded_once() -> None:
 
 
 def test_queue_problem_is_error_and_normal_wait_is_not() -> None:
-    told = "queueName 'gpus': there is no such LocalQueue"
-    missing = {"state": "running", "conditions": [condition("Admitted", "False", "QueueNotFound", told)]}
-    assert shown(missing)["error"] == told
+    text = "queueName 'gpus': there is no such LocalQueue"
+    missing = {"state": "running", "conditions": [condition("Admitted", "False", "QueueNotFound", text)]}
+    assert shown(missing)["error"] == text
     in_turn = {"state": "running", "conditions": [condition("Admitted", "False", "Queued", "waiting in queue gpus")]}
     assert shown(in_turn)["error"] is None

@@ -25,8 +25,8 @@ class StandInCollector(ThreadingHTTPServer):
 
     @property
     def spans(self) -> list[Span]:
-        found = [resource for request in self.requests for resource in request.resource_spans]
-        return [span for resource in found for scope in resource.scope_spans for span in scope.spans]
+        resources = [resource for request in self.requests for resource in request.resource_spans]
+        return [span for resource in resources for scope in resource.scope_spans for span in scope.spans]
 
 
 class _Taking(BaseHTTPRequestHandler):
@@ -67,11 +67,11 @@ async def test_every_request_is_span_without_key(collector: StandInCollector) ->
             await client.get("/healthz")
     (span,) = collector.spans
     assert span.kind == Span.SPAN_KIND_SERVER
-    attributes = {each.key: str(each.value) for each in span.attributes}
+    attributes = {item.key: str(item.value) for item in span.attributes}
     assert "/v1/augmentation" in str(attributes)
     assert "secret" not in str(collector.requests)
-    (resource,) = (each.resource for request in collector.requests for each in request.resource_spans)
-    names = {each.key: each.value.string_value for each in resource.attributes}
+    (resource,) = (item.resource for request in collector.requests for item in request.resource_spans)
+    names = {item.key: item.value.string_value for item in resource.attributes}
     assert names["service.name"] == SERVICE_NAME
 
 
@@ -91,7 +91,7 @@ async def test_credentials_are_redacted_from_spans(
             headers = {"x-api-key": secret, "authorization": f"Bearer {secret}", "cookie": f"key={secret}"}
             await client.get(f"/v1/augmentation/{secret[:2]}?key={secret}&token=aug_{secret}", headers=headers)
     (span,) = collector.spans
-    attributes = {each.key: str(each.value) for each in span.attributes}
+    attributes = {item.key: str(item.value) for item in span.attributes}
     assert any("x_api_key" in name for name in attributes), "the headers are not recorded: the test shows nothing"
     assert span.events[0].name == "exception"
     assert "Illegal header value" in str(span.events)

@@ -73,10 +73,10 @@ async def test_list_shows_all_jobs(
     show(view, status)
     answer = await http.get(path)
     assert answer.status_code == 200, answer.text
-    shown = answer.text
-    assert OTHER_ID in shown or batch_id(OTHER_ID) in shown
+    text = answer.text
+    assert OTHER_ID in text or batch_id(OTHER_ID) in text
     if "queue" not in path:
-        assert JOB_ID in shown or batch_id(JOB_ID) in shown
+        assert JOB_ID in text or batch_id(JOB_ID) in text
 
 
 @unreadable

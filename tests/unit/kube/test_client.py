@@ -196,17 +196,17 @@ async def test_list_can_be_limited_by_field_selector(api: KubeApi, server: Stand
 
 
 async def test_long_list_is_read_in_pages(api: KubeApi, server: StandInServer) -> None:
-    asked = []
+    queries = []
 
     async def answer(request: web.Request) -> web.StreamResponse:
-        asked.append(dict(request.query))
-        more = {"continue": "a/token=="} if len(asked) == 1 else {}
-        return web.json_response({"metadata": more, "items": [len(asked)]})
+        queries.append(dict(request.query))
+        more = {"continue": "a/token=="} if len(queries) == 1 else {}
+        return web.json_response({"metadata": more, "items": [len(queries)]})
 
     server.answer = answer
     pages = [page["items"] async for page in api.pages(Resource.AUGMENTATION_JOBS, size=1)]
     assert pages == [[1], [2]]
-    assert asked == [{"limit": "1"}, {"limit": "1", "continue": "a/token=="}]
+    assert queries == [{"limit": "1"}, {"limit": "1", "continue": "a/token=="}]
 
 
 async def test_proxy_of_environment_is_used_except_for_no_proxy_hosts(

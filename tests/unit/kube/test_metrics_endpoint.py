@@ -21,18 +21,18 @@ async def ask(port: int) -> bytes:
 async def test_idle_sockets_neither_accumulate_nor_block_prometheus() -> None:
     runner = await serve_metrics(lambda: b"up 1\n", "text/plain", "127.0.0.1", 0)
     port = runner.addresses[0][1]
-    held = []
+    connections = []
     for _ in range(3 * MOST_CONNECTIONS):
-        held.append(await asyncio.open_connection("127.0.0.1", port))
-        held[-1][1].write(b"GET /metrics HTTP/1.1\r\nHos")
+        connections.append(await asyncio.open_connection("127.0.0.1", port))
+        connections[-1][1].write(b"GET /metrics HTTP/1.1\r\nHos")
     assert (await ask(port)).endswith(b"up 1\n")
-    ended = [asyncio.create_task(reader.read()) for reader, _ in held[:-MOST_CONNECTIONS]]
-    assert len((await asyncio.wait(ended, timeout=5))[0]) == 2 * MOST_CONNECTIONS
+    reads = [asyncio.create_task(reader.read()) for reader, _ in connections[:-MOST_CONNECTIONS]]
+    assert len((await asyncio.wait(reads, timeout=5))[0]) == 2 * MOST_CONNECTIONS
     assert runner.server is not None
     assert len(runner.server.connections) <= MOST_CONNECTIONS
-    for task in ended:
+    for task in reads:
         task.exception()
-    for _, writer in held:
+    for _, writer in connections:
         writer.transport.abort()
     await runner.cleanup()
 

@@ -34,7 +34,7 @@ def test_image_installs_versions_of_constraints_file(program: str) -> None:
 def test_image_installs_all_dependencies_of_its_program(program: str) -> None:
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
     needed = project["dependencies"] + project["optional-dependencies"][program]
-    names = {re.split(r"[\[><=~]", each)[0].replace("_", "-") for each in needed}
+    names = {re.split(r"[\[><=~]", requirement)[0].replace("_", "-") for requirement in needed}
     assert names <= set(pins(CHECKOUT / program / "requirements.txt")), "run `make constraints`"
 
 
@@ -48,7 +48,9 @@ def test_every_installed_package_is_pinned_by_hash(file: str) -> None:
     # A requirement goes on over the lines that end with a backslash.
     requirements = text.replace("\\\n", " ").splitlines()
     assert requirements
-    assert [each for each in requirements if not re.search(r"--hash=sha256:[0-9a-f]{64}", each)] == []
+    assert [
+        requirement for requirement in requirements if not re.search(r"--hash=sha256:[0-9a-f]{64}", requirement)
+    ] == []
 
 
 @pytest.mark.parametrize("file", DOCKERFILES)
@@ -56,7 +58,7 @@ def test_image_build_requires_hashes(file: str) -> None:
     text = (CHECKOUT / file).read_text().replace("\\\n", " ")
     installs = re.findall(r"pip install[^&]*", text)
     assert len(installs) == 2
-    assert all("--require-hashes" in each for each in installs)
+    assert all("--require-hashes" in command for command in installs)
 
 
 @pytest.mark.parametrize("file", DOCKERFILES)

@@ -47,14 +47,14 @@ class Jobs:
             "metadata": {"name": name},
             "spec": {"projectID": PROJECT_ID, "source": {"hub": {"repoID": "lerobot/pusht"}}, **(spec or {})},
         }
-        made = self._api.post(API, json=body)
-        assert made.status_code == 201, made.text
-        uid = str(made.json()["metadata"]["uid"])
+        answer = self._api.post(API, json=body)
+        assert answer.status_code == 201, answer.text
+        uid = str(answer.json()["metadata"]["uid"])
         if status is not None:
             self.set_status(name, status)
         with self.gateway.client("page") as http:
-            shown = str((status or {}).get("state", "queued"))
-            eventually(lambda: http.get(f"{JOBS}/{uid}").json().get("status") == shown)
+            state = str((status or {}).get("state", "queued"))
+            eventually(lambda: http.get(f"{JOBS}/{uid}").json().get("status") == state)
         return uid
 
     def make_many(self, count: int, prefix: str) -> None:
@@ -66,8 +66,8 @@ class Jobs:
                 "metadata": {"name": f"{prefix}-{number:04}"},
                 "spec": {"source": {"hub": {"repoID": f"lab/many-{number % 7}"}}},
             }
-            made = self._api.post(API, json=body)
-            assert made.status_code == 201, made.text
+            answer = self._api.post(API, json=body)
+            assert answer.status_code == 201, answer.text
         with self.gateway.client("page") as http:
             eventually(lambda: http.get(JOBS, params={"name": prefix}).json()["total"] == count, seconds=60)
 

@@ -9,8 +9,8 @@ from playwright.sync_api import Browser, BrowserContext
 
 from tests.integration.control_plane import ControlPlane
 from tests.integration.gateway.conftest import GatewayProcess
-from tests.integration.gateway.page.browsing import Visitor, chromium, screenshots_folder
 from tests.integration.gateway.page.cluster import NAMESPACE, Jobs
+from tests.integration.gateway.page.visitor import Visitor, chromium, screenshots_folder
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.integration.gateway.conftest import PROJECT_ID
 from tests.integration.gateway.jobs import JOBS
-from tests.integration.gateway.page.browsing import Visitor
 from tests.integration.gateway.page.cluster import Jobs
+from tests.integration.gateway.page.visitor import Visitor
 
 NEW = "/#/new"
 
@@ -39,9 +39,9 @@ def test_job_is_submitted_by_keyboard_only(visitor: Visitor, jobs: Jobs) -> None
     expect(page.get_by_role("group", name="Manifest")).to_contain_text("repoID: lerobot/pusht")
     page.get_by_label("Name", exact=True).press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("Written by hand")
-    (made,) = (job for job in jobs.items() if job["spec"].get("displayName") == "Written by hand")
-    assert made["spec"]["source"]["hub"]["repoID"] == "lerobot/pusht"
-    assert made["metadata"]["uid"] in page.url
+    (created,) = (job for job in jobs.items() if job["spec"].get("displayName") == "Written by hand")
+    assert created["spec"]["source"]["hub"]["repoID"] == "lerobot/pusht"
+    assert created["metadata"]["uid"] in page.url
 
 
 def test_errors_of_gateway_are_shown_at_their_fields(visitor: Visitor, jobs: Jobs) -> None:
@@ -73,10 +73,10 @@ def test_every_field_of_api_is_in_form(visitor: Visitor, jobs: Jobs) -> None:
         page.get_by_role("button", name=f"Add {name}", exact=True).click()
     with visitor.gateway.client("page") as http:
         schema = http.get("/openapi.json").json()["components"]["schemas"]["AugmentationRequest"]
-    named = set(page.locator("form [name]").evaluate_all("all => all.map(each => each.name)"))
+    names = set(page.locator("form [name]").evaluate_all("all => all.map(field => field.name)"))
     # These two are written by the list of transforms.
     lists = {"augment_transforms", "augment_copies_per_transform"}
-    assert set(schema["properties"]) - lists <= named, set(schema["properties"]) - lists - named
+    assert set(schema["properties"]) - lists <= names, set(schema["properties"]) - lists - names
     expect(page.get_by_role("group", name="Add a transform").get_by_role("button")).to_have_count(0)
 
 

@@ -14,8 +14,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from tests.integration.control_plane import CHECKOUT, ControlPlane
 from tests.integration.gateway.conftest import GatewayProcess
 from tests.integration.gateway.jobs import JOBS
-from tests.integration.gateway.page.browsing import Visitor
 from tests.integration.gateway.page.cluster import Jobs, ago
+from tests.integration.gateway.page.visitor import Visitor
 
 PICTURE = CHECKOUT / "docs" / "preview.png"
 SPEC = {
@@ -126,12 +126,12 @@ class _Hub(BaseHTTPRequestHandler):
     """Stands in for a hub: it has one picture, and nothing else."""
 
     def do_GET(self) -> None:
-        found = self.path.startswith("/datasets/demo/pusht_augmented/resolve/") and self.path.endswith(
+        is_preview = self.path.startswith("/datasets/demo/pusht_augmented/resolve/") and self.path.endswith(
             "augmentation.png"
         )
-        self.send_response(200 if found else 404)
+        self.send_response(200 if is_preview else 404)
         self.end_headers()
-        if found:
+        if is_preview:
             self.wfile.write(PICTURE.read_bytes())
 
     def log_message(self, *_: object) -> None:
@@ -148,8 +148,12 @@ def hub_class(granted: ControlPlane, jobs: Jobs) -> Iterator[str]:
         "image": "none",
         "hub": {"endpoint": f"http://127.0.0.1:{server.server_port}", "publicEndpoint": "https://hub.example"},
     }
-    made = {"apiVersion": "augmentation.dev/v1alpha1", "kind": "AugmentationClass", "metadata": {"name": "page-hub"}}
-    granted.kubectl("apply", "--server-side", "-f", "-", manifest={**made, "spec": spec})
+    resource = {
+        "apiVersion": "augmentation.dev/v1alpha1",
+        "kind": "AugmentationClass",
+        "metadata": {"name": "page-hub"},
+    }
+    granted.kubectl("apply", "--server-side", "-f", "-", manifest={**resource, "spec": spec})
     yield "page-hub"
     granted.kubectl("delete", "augmentationclass", "page-hub")
     server.shutdown()
@@ -165,8 +169,8 @@ def test_running_job_is_followed_to_completion(visitor: Visitor, jobs: Jobs, hub
     visitor.sign_in(address=f"/#/jobs/{job_id}")
     expect(page.get_by_role("heading", level=1)).to_have_text("pusht in varied lighting")
     expect(page.get_by_text("live", exact=True)).to_be_visible()
-    told = "11 of 24 episodes · 1,149 of 2,736 frames · 17 MiB · 84 frames per second · about 1m 15s left"
-    expect(page.get_by_text(told)).to_be_visible()
+    progress = "11 of 24 episodes · 1,149 of 2,736 frames · 17 MiB · 84 frames per second · about 1m 15s left"
+    expect(page.get_by_text(progress)).to_be_visible()
     phases = page.get_by_role("list", name="Phases").get_by_role("listitem")
     expect(phases).to_have_count(4)
     expect(phases.nth(0)).to_contain_text(re.compile("resolve.*: done.*6s"))
@@ -188,7 +192,7 @@ def test_running_job_is_followed_to_completion(visitor: Visitor, jobs: Jobs, hub
     jobs.set_status("followed", completed())
     expect(page.locator(".title .badge")).to_have_text("completed")
     expect(page.get_by_role("img", name="The first episode")).to_be_visible()
-    assert page.get_by_role("img", name="The first episode").evaluate("each => each.naturalWidth") > 1000
+    assert page.get_by_role("img", name="The first episode").evaluate("image => image.naturalWidth") > 1000
     expect(page.get_by_role("link", name="demo/pusht_augmented")).to_have_attribute(
         "href", "https://hub.example/datasets/demo/pusht_augmented"
     )

@@ -10,8 +10,8 @@ from playwright.sync_api import Browser, expect
 from tests.integration.control_plane import ControlPlane
 from tests.integration.gateway.conftest import GatewayProcess
 from tests.integration.gateway.jobs import JOBS, eventually
-from tests.integration.gateway.page.browsing import Visitor
 from tests.integration.gateway.page.cluster import NAMESPACE, Jobs, ago
+from tests.integration.gateway.page.visitor import Visitor
 
 FAILED = {
     "state": "failed",
@@ -208,8 +208,8 @@ def test_long_list_is_loaded_on_scroll(visitor: Visitor, jobs: Jobs) -> None:
     jobs.clear()
     jobs.make_many(230, "many")
     visitor.sign_in()
-    for shown in ("100 jobs of 230", "200 jobs of 230", "230 jobs"):
-        expect(visitor.page.get_by_text(shown, exact=True)).to_be_visible()
+    for summary in ("100 jobs of 230", "200 jobs of 230", "230 jobs"):
+        expect(visitor.page.get_by_text(summary, exact=True)).to_be_visible()
         visitor.page.evaluate("scrollTo(0, document.body.scrollHeight)")
     names = visitor.page.locator("a.name").all_inner_texts()
     assert sorted(names) == [f"many-{number:04}" for number in range(230)]

@@ -219,13 +219,13 @@ async def test_job_is_created_from_parameters(http: httpx.AsyncClient, kube: InM
     body = {"name": "tep", "pipeline_type": "batch", "pipeline_key": "augmentation-deterministic"}
     answer = await http.post(JOBS, json={**body, "parameters": {**BODY, "augment_copies": 2}})
     assert answer.status_code == 201, answer.text
-    shown = answer.json()
-    assert list(shown) == EXAMPLE
-    assert shown["input_progress"] is None, "as in every answer to a write"
-    assert (shown["name"], shown["status"], shown["parameters"]["augment_copies"]) == ("tep", "PENDING", 2)
+    job = answer.json()
+    assert list(job) == EXAMPLE
+    assert job["input_progress"] is None, "as in every answer to a write"
+    assert (job["name"], job["status"], job["parameters"]["augment_copies"]) == ("tep", "PENDING", 2)
     assert written(kube)[0]["spec"]["displayName"] == "tep"
-    read = (await http.get(f"{JOBS}/{shown['id']}")).json()
-    assert {**read, "input_progress": None} == shown
+    read = (await http.get(f"{JOBS}/{job['id']}")).json()
+    assert {**read, "input_progress": None} == job
 
 
 async def test_idempotency_key_is_respected(http: httpx.AsyncClient, kube: InMemoryKube) -> None:
@@ -294,7 +294,7 @@ def shards(*tallies: tuple[int, int] | None) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    ("told", "states"),
+    ("reported", "states"),
     [
         ((None, None, None), "......"),
         (((2, 1), None, None), "#>...."),
@@ -305,7 +305,7 @@ def shards(*tallies: tuple[int, int] | None) -> list[dict[str, Any]]:
     ],
 )
 async def test_inputs_are_episodes_with_progress(
-    http: httpx.AsyncClient, view: ClusterView, told: tuple[tuple[int, int] | None, ...], states: str
+    http: httpx.AsyncClient, view: ClusterView, reported: tuple[tuple[int, int] | None, ...], states: str
 ) -> None:
     status = {
         "state": "running",
@@ -313,7 +313,7 @@ async def test_inputs_are_episodes_with_progress(
         "phases": [RESOLVED, PROVISIONED, AUGMENTING],
         "source": {"episodes": 10, "selectedEpisodes": 6},
         "shardCount": 3,
-        "shards": shards(*told),
+        "shards": shards(*reported),
     }
     put(view, job_object(version=300, status=status, spec={"augmentation": {"episodes": "2:7,9"}}))
     body = (await http.get(f"{JOB}/inputs")).json()

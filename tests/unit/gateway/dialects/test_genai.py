@@ -103,8 +103,8 @@ async def test_deleted_job_is_404(http: httpx.AsyncClient, view: ClusterView) ->
     "path", [PATH, PATH.upper().replace("/API/V2/GENAI/STATUS", "/api/v2/genai/status"), PATH.rstrip("/")]
 )
 async def test_id_in_any_case_and_optional_trailing_slash_are_accepted(http: httpx.AsyncClient, path: str) -> None:
-    for each in (path, path.replace("/genai/", "/")):
-        assert (await http.get(each)).json()["statusId"] == JOB_ID
+    for variant in (path, path.replace("/genai/", "/")):
+        assert (await http.get(variant)).json()["statusId"] == JOB_ID
 
 
 async def test_malformed_id_is_422_in_documented_shape(http: httpx.AsyncClient) -> None:
@@ -136,7 +136,7 @@ async def test_list_is_paged_by_offset_with_links(http: httpx.AsyncClient, view:
     third = (await http.get(second["next"])).json()
     assert (third["count"], third["next"]) == (1, None)
     assert (await http.get(third["previous"])).json() == second
-    ids = [each["statusId"] for page in (first, second, third) for each in page["data"]]
+    ids = [entry["statusId"] for page in (first, second, third) for entry in page["data"]]
     assert len(set(ids)) == 5
     for status in first["data"]:
         conforms(status, FIELDS)

@@ -164,8 +164,8 @@ async def test_output_is_shown_once_published(http: httpx.AsyncClient, view: Clu
 
 async def test_dataset_id_is_stable_across_jobs_and_differs_per_hub(http: httpx.AsyncClient, view: ClusterView) -> None:
     async def dataset() -> dict[str, Any]:
-        found: dict[str, Any] = (await http.get(PATH)).json()["resources"]["dataset"]
-        return found
+        resource: dict[str, Any] = (await http.get(PATH)).json()["resources"]["dataset"]
+        return resource
 
     bring(view, "just created")
     before = await dataset()
@@ -223,10 +223,10 @@ async def test_input_is_request(http: httpx.AsyncClient) -> None:
         "revision": "v3.0",
     }
     job_id = (await http.post("/v1/augmentation", json=request)).json()["job_id"]
-    shown = (await http.get(f"/jobs/{job_id}")).json()["input"]
-    assert {name: shown[name] for name in request} == request
-    AugmentationRequest.model_validate(shown)
-    assert shown["project_id"] == PROJECT_ID
+    fields = (await http.get(f"/jobs/{job_id}")).json()["input"]
+    assert {name: fields[name] for name in request} == request
+    AugmentationRequest.model_validate(fields)
+    assert fields["project_id"] == PROJECT_ID
 
 
 async def test_cancel_returns_job(http: httpx.AsyncClient, view: ClusterView, kube: InMemoryKube) -> None:

@@ -1,4 +1,4 @@
-"""The chart as `helm template` renders it, and what of it is looked for."""
+"""The chart as `helm template` renders it, and queries on it."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ Json = dict[str, Any]
 
 
 def helm(*arguments: str | Path, values: Json | None = None) -> subprocess.CompletedProcess[str]:
-    """Run helm; `values` are given as a file would be."""
-    given = ["--values", "-"] if values is not None else []
+    """Run helm with `values` as a values file."""
+    options = ["--values", "-"] if values is not None else []
     return subprocess.run(
-        [tool_path("helm"), *arguments, *given],
+        [tool_path("helm"), *arguments, *options],
         input=yaml.safe_dump(values) if values is not None else None,
         capture_output=True,
         text=True,
@@ -36,31 +36,31 @@ def rendered(values: Json | None = None) -> list[Json]:
 
 
 def refusal(values: Json) -> str:
-    """What helm says of values that it refuses."""
+    """Error message of helm for invalid values."""
     done = helm("template", "test", CHART, "--namespace", NAMESPACE, values=values)
     assert done.returncode != 0
     return done.stderr
 
 
 def notes(values: Json | None = None) -> str:
-    """What `helm install` prints."""
+    """Notes that `helm install` prints."""
     done = helm("install", "test", CHART, "--namespace", NAMESPACE, "--dry-run=client", values=values or {})
     assert done.returncode == 0, done.stderr
     return done.stdout.partition("NOTES:")[2]
 
 
 def one(objects: list[Json], kind: str, name: str) -> Json:
-    """The object of this kind and name."""
-    (found,) = (each for each in objects if each["kind"] == kind and each["metadata"]["name"] == name)
-    return found
+    """The only object of this kind and name."""
+    (match,) = (item for item in objects if item["kind"] == kind and item["metadata"]["name"] == name)
+    return match
 
 
 def pod_specs(objects: list[Json]) -> dict[str, Json]:
-    """The pods that the chart makes: name → spec."""
-    found = {}
-    for each in objects:
-        if each["kind"] == "Pod":
-            found[each["metadata"]["name"]] = each["spec"]
-        elif each["kind"] in ("Deployment", "StatefulSet", "DaemonSet", "Job"):
-            found[each["metadata"]["name"]] = each["spec"]["template"]["spec"]
-    return found
+    """The pods of the chart: name → spec."""
+    specs = {}
+    for item in objects:
+        if item["kind"] == "Pod":
+            specs[item["metadata"]["name"]] = item["spec"]
+        elif item["kind"] in ("Deployment", "StatefulSet", "DaemonSet", "Job"):
+            specs[item["metadata"]["name"]] = item["spec"]["template"]["spec"]
+    return specs

@@ -2,7 +2,7 @@
 
 The test suite does this for a bounded time; for longer, from the root:
 
-    python -m tests.integration.gateway.fuzzing --seconds 600
+    python -m tests.integration.gateway.openapi_fuzz --seconds 600
 """
 
 import argparse
@@ -105,11 +105,11 @@ def main() -> int:
             try:
                 gateway.await_ready()
                 for key in (gateway.keys["full"], None):
-                    found = fuzz(
+                    outcome = fuzz(
                         gateway, key, examples=options.examples, seed=options.seed, seconds=options.seconds / 2
                     )
-                    total, passed = total + found.cases, passed and found.passed
-                    print(found.report)
+                    total, passed = total + outcome.cases, passed and outcome.passed
+                    print(outcome.report)
             finally:
                 gateway.stop()
         finally:

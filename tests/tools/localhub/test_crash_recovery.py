@@ -74,8 +74,8 @@ def test_acknowledged_commits_survive_kill_with_complete_files(tmp_path: Path) -
 
 def test_upload_interrupted_by_kill_leaves_nothing_and_can_be_retried(tmp_path: Path) -> None:
     content = bytes(3_000_000)
-    asked = {"oid": hashlib.sha256(content).hexdigest(), "size": len(content)}
-    body = {"operation": "upload", "objects": [asked]}
+    blob = {"oid": hashlib.sha256(content).hexdigest(), "size": len(content)}
+    body = {"operation": "upload", "objects": [blob]}
     batch = "/datasets/demo/set.git/info/lfs/objects/batch"
     owner = {"Authorization": "Bearer hf_owner"}
     with hub_process(tmp_path / "hub", _TOKENS) as hub:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 
 
-class CuttingProxy:
+class FlakyProxy:
     """Listens on a port of its own and passes what comes to another one.
 
     Attributes:
@@ -61,7 +61,7 @@ def _pass_on(source: socket.socket, sink: socket.socket) -> None:
 
 
 @contextlib.contextmanager
-def cutting_every(proxy: CuttingProxy, seconds: float) -> Iterator[None]:
+def cut_every(proxy: FlakyProxy, seconds: float) -> Iterator[None]:
     """Cut again and again while the block runs."""
     over = threading.Event()
 
