@@ -91,14 +91,10 @@ class Dialect:
         below = path.startswith(self.prefix) and path[len(self.prefix) : len(self.prefix) + 1] in ("", "/")
         return below or path in self.other_paths
 
-    def status_id(self, path: str) -> str | None:
-        """The job id as it stands in the path of a status request; None for any other path."""
+    def status_uid(self, path: str) -> str | None:
+        """The uid of the job in the path of a status request; None for any other path. Raises Problem 422."""
         match = self._status_pattern.fullmatch(path)
-        return match[match.lastindex or 0] if match else None
-
-    def parse_status_id(self, text: str) -> str:
-        """The uid for an id in a status path. Raises Problem 422."""
-        return self.parse_id(text, self._id_parameter)
+        return self.parse_id(match[match.lastindex or 0], self._id_parameter) if match else None
 
     @cached_property
     def status_route(self) -> str:

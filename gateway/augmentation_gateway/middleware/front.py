@@ -95,8 +95,7 @@ class Front:
         # The method decides which right is needed: nothing is read or parsed for a key without it.
         if path not in dialect.other_paths:
             require(key, Right.READ if reads else Right.WRITE)
-        if method == "GET" and (job_id := dialect.status_id(path)) is not None:
-            uid = dialect.parse_status_id(job_id)
+        if method == "GET" and (uid := dialect.status_uid(path)) is not None:
             await response.status(self._gateway.statuses.read(key, uid, dialect), dialect.status_route)
             return
         with ExitStack() as shares:

@@ -58,6 +58,7 @@ class ResponseWriter:
         self._send = send
         self._gateway = gateway
         self._dialect = NONE if dialect is None else dialect.name
+        self._needs_key = dialect is not None
         self._began = time.perf_counter()
         self._id = request_id.begin(scope["headers"])
 
@@ -67,7 +68,7 @@ class ResponseWriter:
             self.started = True
             headers = list(message.get("headers", ()))
             names = {name.lower() for name, _ in headers}
-            defaults = (_NO_SNIFF, _NO_FRAME) if self._dialect == NONE else (_NO_SNIFF, _NO_STORE)
+            defaults = (_NO_SNIFF, _NO_STORE) if self._needs_key else (_NO_SNIFF, _NO_FRAME)
             headers += [header for header in defaults if header[0] not in names]
             message = {**message, "headers": headers + self._own_headers()}
             route = getattr(self.scope.get("route"), "path", NONE)
@@ -98,7 +99,7 @@ class ResponseWriter:
 
     def _own_headers(self) -> list[tuple[bytes, bytes]]:
         headers = [(_REQUEST_ID, self._id.encode())]
-        if self._dialect != NONE and self.scope["method"] == "GET":
+        if self._needs_key and self.scope["method"] == "GET":
             age = self._gateway.age_headers()
             headers += [(name.lower().encode(), value.encode()) for name, value in age.items()]
         return headers
@@ -124,7 +125,7 @@ class ResponseWriter:
         }
         if 400 <= status < 500:
             _refused_log.info("request", fields)
-        elif self._dialect != NONE:
+        elif self._needs_key:
             _log.info("request", extra={"fields": fields})
         elif route not in PROBE_PATHS or status != 200:
             _public_log.info("request", fields)
