@@ -12,7 +12,6 @@ from augmentation_api.status import SourceStatus
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.storage import registry
 from augmentation_worker.storage.port import (
-    MOST_SMALL_BYTES,
     OutputDataset,
     OutputMoved,
     SourceDataset,
@@ -57,33 +56,19 @@ class MemorySource(SourceDataset):
     def open_partly(self, path: DatasetPath) -> BinaryIO:
         return BytesIO(self._files[path])
 
-    def read(self, path: DatasetPath, most_bytes: int = MOST_SMALL_BYTES) -> bytes | None:
-        return self._files.get(path)
-
     def drop(self, path: DatasetPath) -> None:
         (self._scratch / path).unlink(missing_ok=True)
 
-    def close(self) -> None:
-        pass
-
 
 class MemoryOutput(OutputDataset):
-    page = None
-
     def __init__(self, name: str, job_uid: str) -> None:
         self.name, self._job_uid = name, job_uid
-
-    def extends(self, source: SourceDataset) -> bool:
-        return False
 
     def prepare(self, source: SourceDataset) -> None:
         DATASETS.setdefault(self.name, {})
 
     def check(self, source: SourceDataset) -> str:
         return revision_of(DATASETS[self.name])
-
-    def check_audience(self, source: SourceDataset) -> str | None:
-        return None
 
     def published(self) -> str | None:
         content = self.read(PROVENANCE_PATH)
@@ -107,9 +92,6 @@ class MemoryOutput(OutputDataset):
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(BLOBS[file.sha256])
 
-    def keep_previous(self, checked: str) -> None:
-        raise NotImplementedError
-
     def commit(
         self,
         message: str,
@@ -123,9 +105,6 @@ class MemoryOutput(OutputDataset):
             raise OutputMoved(self.name)
         DATASETS[self.name] = {file.path: BLOBS[file.sha256] for file in stored} | dict(written)
         return revision_of(DATASETS[self.name])
-
-    def announce(self, revision: str, version: str) -> None:
-        pass
 
 
 class MemoryBackend(StorageBackend):

@@ -85,12 +85,15 @@ class SourceDataset(Protocol):
 
     def read(self, path: DatasetPath, most_bytes: int = MOST_SMALL_BYTES) -> bytes | None:
         """Content of a small file; None if there is none. Raises WorkerFailure: SOURCE_INVALID if it is not small."""
+        return read_small(self.open(path), self.name, path, most_bytes) if path in self.paths else None
 
     def drop(self, path: DatasetPath) -> None:
         """Free the space of a file that is not needed any more."""
+        return
 
     def close(self) -> None:
         """Free the space of all files."""
+        return
 
 
 @dataclass(frozen=True)
@@ -117,11 +120,12 @@ class OutputDataset(Protocol):
 
     name: str
     """For people, and in the status: `owner/name`, or a folder."""
-    page: str | None
-    """Its page on its hub."""
+    page: str | None = None
+    """Its page, for people."""
 
     def extends(self, source: SourceDataset) -> bool:
         """Whether the result is committed on top of the source, so that unchanged files need not be brought over."""
+        return False
 
     def prepare(self, source: SourceDataset) -> None:
         """Make sure that it exists, with no more readers than the source, and can be written to."""
@@ -145,6 +149,7 @@ class OutputDataset(Protocol):
         Raises:
             WorkerFailure: OUTPUT_CONFLICT, with the field and the way out.
         """
+        return None
 
     def published(self) -> str | None:
         """The revision of this job's result, if it is there already."""
@@ -162,7 +167,8 @@ class OutputDataset(Protocol):
         """Copy a stored file to `target`. Raises FileNotFoundError."""
 
     def keep_previous(self, checked: str) -> None:
-        """Keep what it holds now under a name of its own."""
+        """Keep what it holds now under another name, unless `commit` does so."""
+        return
 
     def commit(
         self,
@@ -190,7 +196,8 @@ class OutputDataset(Protocol):
         """
 
     def announce(self, revision: str, version: str) -> None:
-        """Let readers of a format version find the result: the last step."""
+        """Let readers of a format version find the result, if that takes a step of its own: the last one."""
+        return
 
 
 class StorageBackend(Protocol):
@@ -204,6 +211,7 @@ class StorageBackend(Protocol):
 
     def read_secrets(self) -> None:
         """Read the secrets that it uses and register them (secrecy.keep). Called first, if the job is stored here."""
+        return
 
     def find_source(self) -> SourceDataset:
         """The source, pinned to what it is now."""

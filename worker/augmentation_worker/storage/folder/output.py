@@ -41,7 +41,7 @@ _MOST_READ_BYTES = 512 * 2**20
 
 
 class FolderOutput(OutputDataset):
-    """A dataset to be published in a folder.
+    """A dataset to be published in a folder of its own. Who may read a volume is not the job's to decide.
 
     Args:
         folder: the folder that the result becomes, absolute; no part of its path may be a link.
@@ -49,8 +49,6 @@ class FolderOutput(OutputDataset):
         job_uid: whose result it is.
         follow_links, conventions: as for the source, which may be in the same folder.
     """
-
-    page = None
 
     def __init__(
         self,
@@ -67,10 +65,6 @@ class FolderOutput(OutputDataset):
         self._conventions = conventions
         self._staging = folder.with_name(f".{folder.name}.augmenting-{job_uid[:8]}")
         self._previous = previous_of(folder, job_uid)
-
-    @override
-    def extends(self, source: SourceDataset) -> bool:
-        return False  # the result is a folder of its own in any case
 
     @override
     def prepare(self, source: SourceDataset) -> None:
@@ -96,10 +90,6 @@ class FolderOutput(OutputDataset):
             with HeldFolder.at(self.folder.parent) as parent:
                 self._check_free(parent)
             return state
-
-    @override
-    def check_audience(self, source: SourceDataset) -> str | None:
-        return None  # who may read a volume is not the job's to say
 
     @override
     def published(self) -> str | None:
@@ -136,10 +126,6 @@ class FolderOutput(OutputDataset):
             shutil.copyfileobj(stored, out, _CHUNK_BYTES)
 
     @override
-    def keep_previous(self, checked: str) -> None:
-        """Do nothing: `commit` renames it."""
-
-    @override
     def commit(
         self,
         message: str,
@@ -171,10 +157,6 @@ class FolderOutput(OutputDataset):
                 parent.rename(self._staging.name, self.folder.name)
                 parent.flush()
             return self._state()[0]
-
-    @override
-    def announce(self, revision: str, version: str) -> None:
-        """Do nothing: a folder has no tags."""
 
     def _is(self, folder: Path) -> bool:
         return self.folder.exists() and self.folder.samefile(folder)

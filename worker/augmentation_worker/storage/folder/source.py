@@ -16,11 +16,9 @@ from augmentation_worker.storage.folder.dataset_folder import DatasetFolder
 from augmentation_worker.storage.folder.fingerprint import fingerprint
 from augmentation_worker.storage.folder.held_folder import EntryRefused, HeldFile
 from augmentation_worker.storage.port import (
-    MOST_SMALL_BYTES,
     NO_CONVENTIONS,
     FormatConventions,
     SourceDataset,
-    read_small,
 )
 
 _MOST_HELD = 64
@@ -86,12 +84,6 @@ class FolderSource(SourceDataset):
     @override
     def open_partly(self, path: DatasetPath) -> BinaryIO:
         return os.fdopen(self._opened(path), "rb")
-
-    @override
-    def read(self, path: DatasetPath, most_bytes: int = MOST_SMALL_BYTES) -> bytes | None:
-        if path not in self._files:
-            return None
-        return read_small(self.open(path), self.name, path, most_bytes)
 
     @override
     def drop(self, path: DatasetPath) -> None:

@@ -9,6 +9,7 @@ from a file: those cannot be sent a second time from here, and huggingface_hub, 
 import threading
 import time
 from dataclasses import dataclass, field
+from itertools import count
 
 import httpx2
 from huggingface_hub import set_client_factory
@@ -72,26 +73,24 @@ class RetryingTransport(httpx2.BaseTransport):
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send a request, as often as the budget allows. Raises HubUnreachable."""
-        attempt = 1
-        while True:
-            failure: Exception | None = None
-            response: httpx2.Response | None = None
+        for attempt in count(1):
+            outcome: httpx2.Response | Exception
             try:
-                response = self._inner.handle_request(request)
+                outcome = self._inner.handle_request(request)
             except _TRANSIENT_ERRORS as error:
-                failure = error
-            if response is not None and response.status_code not in RETRYABLE_STATUSES:
+                outcome = error
+            if isinstance(outcome, httpx2.Response) and outcome.status_code not in RETRYABLE_STATUSES:
                 self._budget.restore()
-                return response
-            wait = self._budget.spend(attempt, _described(request, response, failure), _asked_wait(response))
+                return outcome
+            wait = self._budget.spend(attempt, _described(request, outcome), _asked_wait(outcome))
             if not isinstance(request.stream, httpx2.ByteStream):
-                if response is not None:
-                    return response
-                raise failure or AssertionError("neither an answer nor an error")
-            if response is not None:
-                response.close()
+                if isinstance(outcome, Exception):
+                    raise outcome
+                return outcome
+            if isinstance(outcome, httpx2.Response):
+                outcome.close()
             time.sleep(wait)
-            attempt += 1
+        raise AssertionError("counting does not end")
 
     def close(self) -> None:
         """Close the connections."""
@@ -116,14 +115,14 @@ def install(budget: RetryBudget, endpoint: str, token: str | None) -> None:
     )
 
 
-def _described(request: httpx2.Request, response: httpx2.Response | None, failure: Exception | None) -> str:
+def _described(request: httpx2.Request, outcome: httpx2.Response | Exception) -> str:
     # Without the query: URLs of blobs carry signatures.
     what = f"{request.method} {request.url.copy_with(query=None, userinfo=None)}"
-    if response is not None:
-        return f"{what} was answered with {response.status_code}"
-    return f"{what} failed: {connection_failure.describe(failure) if failure else 'no answer'}"
+    if isinstance(outcome, Exception):
+        return f"{what} failed: {connection_failure.describe(outcome)}"
+    return f"{what} was answered with {outcome.status_code}"
 
 
-def _asked_wait(response: httpx2.Response | None) -> float | None:
-    text = response.headers.get("Retry-After", "") if response is not None else ""
+def _asked_wait(outcome: httpx2.Response | Exception) -> float | None:
+    text = outcome.headers.get("Retry-After", "") if isinstance(outcome, httpx2.Response) else ""
     return float(text) if text.isdecimal() else None

@@ -14,7 +14,7 @@ from augmentation_worker.bounded.unreadable import damaged, explained
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.storage.hub.client import MAIN, HubClient, RemoteFile
-from augmentation_worker.storage.port import MOST_SMALL_BYTES, SourceDataset, read_small
+from augmentation_worker.storage.port import MOST_SMALL_BYTES, SourceDataset
 
 _NOT_OF_A_DATASET = (".cache", ".git")
 """Folders that huggingface_hub uploads nothing to, and keeps its own notes on local copies in."""
@@ -68,12 +68,10 @@ class HubSource(SourceDataset):
 
     @override
     def read(self, path: DatasetPath, most_bytes: int = MOST_SMALL_BYTES) -> bytes | None:
-        # What the hub lists as larger is not downloaded.
-        if path not in self.files:
-            return None
-        with explained(self.name, path):
-            check_size(self.files[path].size, most_bytes)
-        return read_small(self.open(path), self.name, path, most_bytes)
+        if path in self.files:
+            with explained(self.name, path):
+                check_size(self.files[path].size, most_bytes)  # what the hub lists as larger is not downloaded
+        return super().read(path, most_bytes)
 
     @override
     def drop(self, path: DatasetPath) -> None:
