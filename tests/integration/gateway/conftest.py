@@ -1,4 +1,4 @@
-"""A gateway process before a real API server, with the rights its chart gives it and no more."""
+"""A gateway process in front of a real API server, with exactly the rights of its chart."""
 
 import contextlib
 import io
@@ -81,11 +81,11 @@ RIGHTS = {
 
 @dataclass
 class GatewayProcess:
-    """`augmentation-gateway serve`, as a process of its own.
+    """`augmentation-gateway serve` in a separate process.
 
     Attributes:
-        keys: the API keys by id, made with `keys create`.
-        limited: whether it has the limits that are the default, for one client that asks for a hundred.
+        keys: the API keys by id, created with `keys create`.
+        limited: whether the default limits apply; by default off, as one test client replaces a hundred.
         log: what it wrote to stderr.
     """
 
@@ -120,20 +120,20 @@ class GatewayProcess:
         return self.folder / "keys.json"
 
     def metric(self, name: str) -> float:
-        """The one sample that begins so."""
+        """Value of the only sample with this prefix."""
         text = httpx.get(f"http://127.0.0.1:{self._metrics_port}/metrics", trust_env=False).text
         (line,) = (line for line in text.splitlines() if line.startswith(name))
         return float(line.rsplit(" ", 1)[1])
 
     def create_key(self, name: str, *arguments: str) -> None:
-        """Make a key with the command line and remember it."""
+        """Create a key with the command line and remember it."""
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
             assert main(["keys", "create", "--id", name, "--file", str(self.keys_file), *arguments]) == 0
         self.keys[name] = printed.getvalue().strip()
 
     def revoke_key(self, name: str) -> None:
-        """Take a key back with the command line."""
+        """Revoke a key with the command line."""
         with contextlib.redirect_stdout(io.StringIO()):
             assert main(["keys", "revoke", name, "--file", str(self.keys_file)]) == 0
 
@@ -170,7 +170,7 @@ class GatewayProcess:
         raise RuntimeError(f"the gateway did not become ready:\n{self.log}")
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
-        """End it; returns the exit status."""
+        """Stop it and return the exit code."""
         assert self._process is not None
         self._process.send_signal(how)
         return self._process.wait(timeout=30)
@@ -190,7 +190,7 @@ class GatewayProcess:
             "AUGMENTATION_KEYS_FILE": str(self.keys_file),
             "AUGMENTATION_METRICS_ADDRESS": f"127.0.0.1:{self._metrics_port}",
         }
-        # One client asks here for what a hundred would; what limits do is tested with limits.
+        # One client sends the requests of a hundred; limits are tested separately.
         variables |= {} if self.limited else {f"AUGMENTATION_{name}": "0" for name in UNLIMITED}
         return {**os.environ, **variables, **self.environment}
 

@@ -1,4 +1,4 @@
-"""A way to the API server that can be cut: TCP is passed on, TLS and all, until `cut` breaks every connection."""
+"""A TCP proxy to the API server, for TLS too, whose connections can be broken with `cut`."""
 
 import contextlib
 import socket
@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 
 class FlakyProxy:
-    """Listens on a port of its own and passes what comes to another one.
+    """Forwards TCP connections to another port.
 
     Attributes:
         port: where it listens.
-        cuts: how many connections were broken.
+        cuts: number of broken connections.
     """
 
     def __init__(self, port_behind: int) -> None:
@@ -24,7 +24,7 @@ class FlakyProxy:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def cut(self) -> None:
-        """Break every connection there is."""
+        """Break every open connection."""
         with self._lock:
             cut, self._open = self._open, set()
         for each in cut:
@@ -34,7 +34,7 @@ class FlakyProxy:
             each.close()
 
     def close(self) -> None:
-        """Take no more connections, and break those there are."""
+        """Accept no more connections and break the open ones."""
         self._listening.close()
         self.cut()
 
@@ -62,7 +62,7 @@ def _pass_on(source: socket.socket, sink: socket.socket) -> None:
 
 @contextlib.contextmanager
 def cut_every(proxy: FlakyProxy, seconds: float) -> Iterator[None]:
-    """Cut again and again while the block runs."""
+    """Break all connections periodically while the block runs."""
     over = threading.Event()
 
     def cut() -> None:

@@ -1,4 +1,4 @@
-"""Jobs over REST and behind it, for the gateway's tests."""
+"""Jobs as the gateway's tests create and update them."""
 
 import json
 import time
@@ -17,7 +17,7 @@ Value = TypeVar("Value")
 
 
 def eventually(look: Callable[[], Value], seconds: float = 20) -> Value:
-    """The first true value of `look`."""
+    """Wait for a true value of `look` and return it."""
     deadline = time.monotonic() + seconds
     while not (value := look()):
         assert time.monotonic() < deadline, "it did not come to pass"
@@ -26,7 +26,7 @@ def eventually(look: Callable[[], Value], seconds: float = 20) -> Value:
 
 
 def object_of(plane: ControlPlane, job_id: str, namespace: str = "robots") -> dict[str, Any]:
-    """The AugmentationJob behind a job id."""
+    """The AugmentationJob with this id."""
     items = json.loads(plane.kubectl("get", "augjob", "-n", namespace, "-o", "json"))["items"]
     (job,) = (item for item in items if item["metadata"]["uid"] == job_id)
     return dict(job)
@@ -39,7 +39,7 @@ def set_status(plane: ControlPlane, name: str, status: dict[str, Any]) -> None:
 
 
 def create(http: httpx.Client, **fields: Any) -> str:
-    """POST a job; its id."""
+    """POST a job and return its id."""
     answer = http.post(JOBS, json={**BODY, **fields})
     assert answer.status_code == 201, answer.text
     return str(answer.json()["job_id"])

@@ -26,12 +26,12 @@ LONGEST_LINE = 300
 
 @dataclass(frozen=True)
 class Fuzzed:
-    """What came of a run.
+    """Result of a run.
 
     Attributes:
-        cases: how many requests were made up, and sent.
-        passed: whether every answer was as the document says.
-        report: in words.
+        cases: number of generated requests.
+        passed: whether every response conforms to the document.
+        report: human-readable summary.
     """
 
     cases: int
@@ -48,14 +48,14 @@ def fuzz(
     seconds: float | None = None,
     phases: str = "examples,coverage,fuzzing,stateful",
 ) -> Fuzzed:
-    """Send made-up requests, valid and not, and hold each answer against the document.
+    """Send generated requests, valid and not, and check each response against the document.
 
     Args:
         gateway: that runs.
         key: API key to send; None: none.
         examples: most cases of an operation in each of schemathesis' phases.
         seed: of the generator.
-        seconds: go on for so long, rather than until the examples are through.
+        seconds: run for this time instead of until the examples are exhausted.
         phases: which of schemathesis' phases.
     """
     command = [

@@ -17,7 +17,7 @@ AWAY_SECONDS = 60.0
 
 
 class Follower:
-    """Follows a job's events as an EventSource does, and remembers the statuses it is told."""
+    """Follows a job's events as an EventSource does, and remembers the reported statuses."""
 
     def __init__(self, gateway: GatewayProcess, job_id: str) -> None:
         self.statuses: list[str] = []
@@ -66,7 +66,7 @@ def test_one_minute_outage_loses_and_duplicates_nothing(
     assert ages == sorted(ages), "what is shown grows older"
     assert ages[-1] >= AWAY_SECONDS - 10
 
-    # Each goes on asking, as a client does, until it is served, and once more.
+    # Each client repeats its request until it is served, and then sends it again.
     job_ids = {}
     for number in range(3):
         key = {"Idempotency-Key": f"asked for while it is away, {number}"}

@@ -32,7 +32,7 @@ EXPECTED: dict[str, set[str]] = {
 
 @pytest.fixture(scope="module")
 def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Attacked]:
-    # With jobs and a default class that other tests' namespace should not have.
+    # Its jobs and default class must not appear in the namespace of other tests.
     plane = ControlPlane(tmp_path_factory.mktemp("attacked"))
     try:
         plane.start()

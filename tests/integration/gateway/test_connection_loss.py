@@ -45,9 +45,9 @@ def test_no_job_is_lost_or_created_twice(cut_off: GatewayProcess, proxy: FlakyPr
             while time.monotonic() < until:
                 job_id = str(client.submit(name="cut off", **BODY).job_id)
                 job_ids.append(job_id)
-                # Made by this replica, so readable at once, whatever has become of the watch.
+                # Created by this replica, so readable at once, whatever the state of the watch.
                 assert str(client.get(job_id).job_id) == job_id
-                # Not faster than the cuts: what is asked for here is that they hit, and that it does not matter.
+                # Not faster than the cuts, so that they hit.
                 time.sleep(0.1)
             set_status(granted, object_of(granted, job_ids[0])["metadata"]["name"], {"state": "running"})
         assert proxy.cuts > SECONDS / 2
@@ -55,5 +55,5 @@ def test_no_job_is_lost_or_created_twice(cut_off: GatewayProcess, proxy: FlakyPr
         assert sorted(listed) == sorted(job_ids)
         names = granted.kubectl("get", "augjob", "-n", "robots", "-o", "jsonpath={.items[*].spec.displayName}")
         assert names.count("cut off") == len(job_ids)
-        # And what others change is seen when the connection holds again.
+        # Changes by others are visible once the connection is stable.
         eventually(lambda: client.get(job_ids[0]).status == "running")

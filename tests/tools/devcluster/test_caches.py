@@ -1,4 +1,4 @@
-"""`down --purge` removes what was made here, and nothing that somebody still uses."""
+"""`down --purge` deletes images and folders of this checkout that no cluster uses."""
 
 import os
 from pathlib import Path
@@ -19,7 +19,7 @@ case $1 in images) printf 'localhost/devcluster-node:1\\nlocalhost/devcluster/au
 
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """Empty folders, and a podman that only writes down what it is asked."""
+    """Empty folders, and a podman that only records its calls."""
     programs = tmp_path / "bin"
     programs.mkdir()
     (programs / "podman").write_text(PODMAN)

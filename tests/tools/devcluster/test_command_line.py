@@ -1,4 +1,4 @@
-"""What a person sees when something is missing: one sentence and a status, never a traceback."""
+"""Missing requirements are reported in one sentence with an exit code, without a traceback."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Only netavark's rules go, and rules go before the chains they jump to."""
+"""Only netavark's rules are deleted, and before the chains they jump to."""
 
 from devcluster.firewall import deletions
 

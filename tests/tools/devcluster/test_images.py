@@ -1,4 +1,4 @@
-"""Which images are built, what a build sees of this machine, and what the registry forgets."""
+"""Images: selection, isolation of builds, and garbage collection in the registry."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""When a cluster is made anew, and what kind is told."""
+"""When a cluster is recreated, and its kind configuration."""
 
 import dataclasses
 import json

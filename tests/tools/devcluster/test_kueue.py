@@ -1,4 +1,4 @@
-"""Kueue on the dev cluster: what its own chart is told."""
+"""Kueue on the dev cluster: values of its chart."""
 
 import json
 

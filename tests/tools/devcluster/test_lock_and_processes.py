@@ -1,4 +1,4 @@
-"""One builder at a time; a failing program is told in one sentence; a step shows that it runs."""
+"""One builder at a time; failures of programs in one sentence; progress of steps."""
 
 import io
 import subprocess

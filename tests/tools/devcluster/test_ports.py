@@ -1,4 +1,4 @@
-"""A cluster gets the preferred ports, or free ones, or exactly those that were asked for."""
+"""A cluster gets the requested ports, the preferred ones, or free ones."""
 
 import socket
 

@@ -1,4 +1,4 @@
-"""Docker where an engine answers, else podman as root on Linux, else one sentence."""
+"""Docker if its engine runs, else podman as root on Linux, else an error."""
 
 import pytest
 

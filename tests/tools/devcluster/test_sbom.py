@@ -1,4 +1,4 @@
-"""A bill of materials says what an image holds, read from its layers."""
+"""The bill of materials lists what an image contains, read from its layers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The cache of compiled tools: what is in it, and when an entry counts as another one."""
+"""The cache of compiled tools: its content and its keys."""
 
 import dataclasses
 import re

@@ -1,4 +1,4 @@
-"""Who sees and who changes what."""
+"""Read and write access to datasets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Changing what a dataset holds."""
+"""Commits to a dataset."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A hub killed at any moment comes back with whole datasets: everything acknowledged, nothing half done."""
+"""A hub killed at any moment restarts with complete datasets: every acknowledged commit, no partial one."""
 
 from __future__ import annotations
 
@@ -58,14 +58,14 @@ def test_acknowledged_commits_survive_kill_with_complete_files(tmp_path: Path) -
                 acknowledged.append(next(writer.stdout).strip())
             time.sleep(0.05)
             hub.kill()
-            time.sleep(0.2)  # for the writer to say which was the last
+            time.sleep(0.2)  # the writer returns its last commit
             writer.kill()
             acknowledged += [line.strip() for line in writer.stdout]
 
     with running_hub(tmp_path / "hub", _TOKENS) as endpoint:
         commits = [commit.commit_id for commit in _api(endpoint).list_repo_commits("demo/set", repo_type="dataset")]
         assert set(acknowledged) <= set(commits)
-        assert len(commits) - 1 - len(acknowledged) in (0, 1)  # at most the one whose answer was lost
+        assert len(commits) - 1 - len(acknowledged) in (0, 1)  # at most the one with a lost response
         for number in range(len(commits) - 1):
             url = f"{endpoint}/datasets/demo/set/resolve/main/"
             assert httpx.get(f"{url}videos/{number}.mp4").content == _content(number)

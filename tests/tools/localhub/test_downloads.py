@@ -1,4 +1,4 @@
-"""Reading a dataset: listings, files, parts of files, whole snapshots."""
+"""Reads of a dataset: listings, files, ranges, snapshots."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The switch that makes chosen requests fail, and what the client makes of it."""
+"""Injected faults of chosen requests, and the client's reaction."""
 
 from __future__ import annotations
 

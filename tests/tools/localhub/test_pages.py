@@ -1,4 +1,4 @@
-"""What a person with a browser sees."""
+"""The hub's pages for a browser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Datasets as a whole: making, describing, naming revisions, deleting."""
+"""Dataset repositories: creation, description, revisions, deletion."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Both clients before a gateway that answers as it is told: the same behaviour, tested once for each."""
+"""The sync and async clients against a scripted gateway: same behavior, same tests."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Answer = httpx.Response | Exception
 
 
 class ScriptedGateway:
-    """Stands in for a gateway: gives its answers in turn, and keeps the requests."""
+    """Stand-in for a gateway: returns its answers in turn and records the requests."""
 
     def __init__(self, *answers: Answer) -> None:
         self._answers = list(answers)
@@ -51,7 +51,7 @@ Run = Callable[..., Any]
 
 @pytest.fixture(params=["sync", "async"])
 def run(request: pytest.FixtureRequest) -> Run:
-    """Calls a method of a client, of either kind; lists come whole."""
+    """Call a method of either client and return its result; iterators become lists."""
 
     def run_sync(gateway: ScriptedGateway, method: str, *arguments: Any, **options: Any) -> Any:
         with Client("http://gateway", "aug_key", transport=httpx.MockTransport(gateway.answer)) as client:

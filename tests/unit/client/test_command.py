@@ -1,4 +1,4 @@
-"""The `augmentation` command: what it sends, what it prints, and its exit status."""
+"""The `augmentation` command: its requests, output and exit codes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a gateway, or something in its place, says is shown on a terminal as text alone; the key is shown nowhere."""
+"""Responses of a hostile server are printed as plain text, and never with the API key."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def printed(capture: pytest.CaptureFixture[str], answers: list[Any], *arguments:
 
 
 def attacked(document: Any) -> Any:
-    """The same with what it says made hostile."""
+    """The document with hostile text in the chosen fields."""
     hostile = {"name", "message", "error", "augmented_dataset_id", "url", "dataset_id", "node"}
     if isinstance(document, dict):
         return {

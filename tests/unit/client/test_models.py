@@ -1,4 +1,4 @@
-"""The client's models are the gateway's answers, field by field."""
+"""The client's models match the gateway's responses, field by field."""
 
 from __future__ import annotations
 

@@ -42,17 +42,17 @@ def kube() -> InMemoryKube:
 
 
 def written(kube: InMemoryKube) -> list[Mapping[str, Any]]:
-    """The bodies of all requests that should change something; of a deletion there is none."""
+    """Bodies of all write requests; deletions have none."""
     return [call.body for call in writes(kube) if call.verb != "delete"]
 
 
 def writes(kube: InMemoryKube) -> list[Call]:
-    """All requests that should change something."""
+    """All write requests."""
     return [call for call in kube.calls if call.verb not in ("get", "list", "watch") and not call.dry_run]
 
 
 def created(kube: InMemoryKube) -> list[Mapping[str, Any]]:
-    """The jobs that there are beside the one that `view` has read."""
+    """All jobs except the one that `view` has read."""
     return [body for body in kube.all(Resource.AUGMENTATION_JOBS) if body["metadata"]["uid"] != JOB_ID]
 
 
@@ -89,7 +89,7 @@ def gateway(kube: InMemoryKube, view: ClusterView, tmp_path: Path) -> Gateway:
 
 
 class CurrentGateway:
-    """The gateway of the test that runs: the application before it takes a fifth of a second to build, once."""
+    """The gateway of the running test, behind an application that is built once as that takes a fifth of a second."""
 
     gateway: Gateway
 
@@ -99,17 +99,17 @@ class CurrentGateway:
 
 @pytest.fixture(scope="session")
 def application() -> tuple[ASGIApp, CurrentGateway]:
-    """The whole application, and where it looks for its gateway."""
+    """The whole application and its gateway reference."""
     current = CurrentGateway()
     return build_app(cast(Gateway, current)), current
 
 
 @pytest.fixture
 async def http(gateway: Gateway, application: tuple[ASGIApp, CurrentGateway]) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the whole application; it sends the key "full" unless told otherwise."""
+    """A client of the whole application; it sends the key "full" by default."""
     app, current = application
     current.gateway = gateway
-    # What the application raises is to be answered by it, as a real server would make sure.
+    # Exceptions become responses, as in a real server.
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test", headers={"x-api-key": "full"}) as client:
         yield client
@@ -123,7 +123,7 @@ def set_state(view: ClusterView, state: str, **spec: object) -> None:
 
 
 def put(view: ClusterView, *objects: dict[str, Any]) -> None:
-    """Put jobs into the cache, as a watch would."""
+    """Add jobs to the cache, as a watch would."""
     jobs = view.jobs_in("robots")
     assert jobs is not None
     for raw in objects:

@@ -30,7 +30,7 @@ WITH_BODY = b"POST / HTTP/1.1\r\nHost: gateway\r\n"
 
 
 class Application:
-    """Reads the body, and answers with its length; by path: not at all, before the body is there, or very much."""
+    """Application that answers with the length of the body; by path never, early, or at length."""
 
     def __init__(self) -> None:
         self.requests = 0
@@ -72,18 +72,18 @@ class Application:
 
 
 class Served:
-    """A server with limits, and what it refused."""
+    """A server with limits and its rejected connections."""
 
     def __init__(self, port: int, application: Application, connections: Connections, refused: Counter[str]) -> None:
         self.port = port
         self.application = application
         self.connections = connections
         self.refused = refused
-        # A connection whose reader is forgotten is closed.
+        # A connection whose reader is garbage-collected is closed.
         self._opened: list[object] = []
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        # With the smallest of buffers, what a client does not read stays with the server.
+        # With the smallest buffers, unread data stays in the server.
         unconnected = socket.socket()
         unconnected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         unconnected.setblocking(False)
@@ -93,7 +93,7 @@ class Served:
         return opened
 
     async def send(self, *parts: bytes, pause: float = 0.0) -> tuple[int, bytes]:
-        """Status and all the rest of what comes back until the server closes; 0 where nothing does."""
+        """Send data and return status and text until the server closes; status 0 without a response."""
         reader, writer = await self.connect()
         reading = asyncio.create_task(answer_of(reader))
         for part in parts:
@@ -117,7 +117,7 @@ class Gone:
 
 
 async def answer_of(reader: asyncio.StreamReader) -> tuple[int, bytes]:
-    """Everything until the end of the connection, as the first answer's status and all text."""
+    """Read until the connection closes; return the first status and all text."""
     text = b""
     async with asyncio.timeout(ANSWER_SECONDS):
         try:
@@ -130,7 +130,7 @@ async def answer_of(reader: asyncio.StreamReader) -> tuple[int, bytes]:
 
 
 async def one_answer(reader: asyncio.StreamReader) -> int:
-    """The status of one answer of a connection that stays open."""
+    """Read one response of a connection that stays open and return its status."""
     async with asyncio.timeout(ANSWER_SECONDS):
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         length = re.search(r"content-length: (\d+)", head)
@@ -139,7 +139,7 @@ async def one_answer(reader: asyncio.StreamReader) -> int:
 
 
 async def ask_for_ever(served: Served) -> None:
-    """Requests without a key, always some ahead; on a new connection where one was closed."""
+    """Pipeline requests without a key for ever, reconnecting when closed."""
     while True:
         try:
             reader, writer = await served.connect()
@@ -264,7 +264,7 @@ async def test_incomplete_body_times_out_with_408() -> None:
 )
 async def test_body_over_limit_is_413(parts: tuple[bytes, ...]) -> None:
     async with server() as served:
-        # The application waits for all of it: a real one stops at 64 KiB by itself.
+        # This application waits for the whole body; the real one stops at 64 KiB.
         status, _ = await served.send(WITH_BODY, *parts, pause=0.001)
         assert status == 413
         assert served.refused["body_bytes"] == 1
@@ -298,7 +298,7 @@ async def test_connection_is_kept_alive() -> None:
             await asyncio.sleep(0.05)
             writer.write(b"abc")
             assert await one_answer(reader) == 200
-            # Longer than headers may take: an idle connection is no slow one.
+            # Longer than the header timeout: an idle connection is not a slow one.
             await asyncio.sleep(0.7)
         assert served.refused == {}
 
@@ -395,12 +395,12 @@ async def test_longest_idle_connection_is_closed_for_new_one() -> None:
         assert await one_answer(established[0]) == 200
         first = [await served.connect() for _ in range(4)]
         assert len(first) == 4
-        # From then on they are no longer new, and go before the one with a key.
+        # They are no longer new, so they are closed before the one with a key.
         await asyncio.sleep(connections.NEW_SECONDS)
         silent = [await served.connect() for _ in range(4)]
         await eventually(lambda: served.refused["idle"] == 4)
         assert len(served.connections) == 5
-        # The one with a valid key is older than all others, and still there.
+        # The connection with a valid key is the oldest and still open.
         established[1].write(GET)
         assert await one_answer(established[0]) == 200
         silent[-1][1].write(GET)
@@ -511,7 +511,7 @@ def test_connection_closed_on_arrival_holds_no_slot(caplog: pytest.LogCaptureFix
                 one.close()
             await eventually(lambda: len(served.connections) == 0)
 
-    # Under uvloop, as the program runs: it closes what is cancelled without a word, and refuses to write to it.
+    # Under uvloop, as in production: it silently closes cancelled transports and rejects writes to them.
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(storm())
     assert not [record for record in caplog.records if record.exc_info]
@@ -522,7 +522,7 @@ async def test_lost_connection_holds_no_slot_of_its_key() -> None:
     connections = Connections(Limits(connections_per_key=1))
     connections.add(gone)
     connections.remove(gone)
-    # Its request waited for an OIDC issuer meanwhile.
+    # Its request waited for an OIDC issuer.
     assert connections.assign_key(gone, "k")
     lost = Gone()
     connections.add(lost)

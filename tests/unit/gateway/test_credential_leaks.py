@@ -39,7 +39,7 @@ async def test_key_is_in_no_response_log_or_metric(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     answer = await http.get(path, **PRESENTED[where])  # type: ignore[arg-type]
-    # What the client itself named in the address or the request's id, it is shown again; never what it is known by.
+    # The client's own address and request id are echoed, but never its key.
     asked = path + str(PRESENTED[where].get("params")) + ("x-request-id" if where == "request id" else "")
     shown = answer.text + str(answer.headers)
     for secret in (KEY, TOKEN):

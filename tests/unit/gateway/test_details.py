@@ -137,7 +137,7 @@ def test_invalid_dataset_id_has_no_preview(fields: dict[str, Any]) -> None:
 
 
 async def fetched(status: int = 200, body: bytes = PNG) -> bytes:
-    """What is made of an answer of a hub."""
+    """Response of the preview route for this response of the hub."""
 
     async def answer(_: web.Request) -> web.Response:
         return web.Response(status=status, body=body)

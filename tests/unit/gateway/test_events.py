@@ -28,7 +28,7 @@ class Message:
 
 
 def parse(text: str) -> list[Message]:
-    """The messages of a stream; comments left out."""
+    """Messages of a stream without comments."""
     blocks = [
         dict(line.split(": ", 1) for line in block.splitlines() if not line.startswith(":"))
         for block in text.split("\n\n")
@@ -109,7 +109,7 @@ async def test_stream_resumed_after_end_is_204(http: httpx.AsyncClient, view: Cl
     *_, last = parse((await http.get(f"{PATH}/events")).text)
     headers = {"last-event-id": last.id}
     assert (await http.get(f"{PATH}/events", headers=headers)).status_code == 204
-    # Unless it is tried again.
+    # Unless the job is retried.
     put(view, job_object(version=301, status={"state": "cancelled", "observedGeneration": 1}, spec={"attempt": 1}))
     put(view, job_object(version=302, status=status_with(("a", "10:00:01"), ("b", "10:00:02"), state="completed")))
     resumed = parse((await http.get(f"{PATH}/events", headers=headers)).text)
@@ -169,7 +169,7 @@ async def test_changes_are_sent_once_while_stream_is_open(gateway: Gateway, view
 async def test_changes_between_two_reads_are_all_sent(gateway: Gateway, view: ClusterView) -> None:
     listener = Listener(gateway)
     await listener.next()
-    # Many versions while nobody reads: the last says all.
+    # Many versions while nobody reads: the last one contains all events.
     for number in range(1, 30):
         events = [(f"e{index:02}", f"10:00:{index:02}") for index in range(number)]
         put(view, job_object(version=300 + number, status=status_with(*events)))
@@ -220,7 +220,7 @@ async def test_revoked_key_ends_its_stream_of_busy_job(gateway: Gateway, view: C
     listener = Listener(gateway)
     await listener.next()
     gateway.keys.ring = KeyRing()
-    # The job changes before the stream would have said that it is still there, as a busy one always does.
+    # The job changes before the keep-alive is due, as a busy job always does.
     put(view, job_object(version=300, status=status_with(("a", "10:00:01"))))
     assert await listener.next() is None
 

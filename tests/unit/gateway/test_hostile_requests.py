@@ -242,7 +242,7 @@ async def test_openapi_document_is_serialized_once(http: httpx.AsyncClient, monk
 
 
 def _routes() -> set[tuple[str, str]]:
-    """Path and method of every route that asks for a key, with a job in the path where there is one."""
+    """Path and method of every route that requires a key, with a job id filled in."""
     app = FastAPI()
     for dialect in DIALECTS:
         app.include_router(dialect.router)

@@ -1,4 +1,4 @@
-"""What each field of a native request becomes in the spec of an AugmentationJob."""
+"""Mapping of native request fields to the spec of an AugmentationJob."""
 
 from typing import Any
 

@@ -64,7 +64,7 @@ async def test_other_requests_are_served_while_list_is_built(
     answer = await http.get(path)
     background.cancel()
     assert answer.status_code == 200
-    # So many more than the awaits that any request has.
+    # Far more than the awaits of any single request.
     assert others >= JOBS / entries.SLICE_ITEMS - 1
 
 
@@ -135,5 +135,5 @@ async def test_page_uses_memory_of_one_page(http: httpx.AsyncClient, many: Clust
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    # A tuple to sort each of the jobs by would take more by itself.
+    # A sort key per job alone would take more.
     assert peak < JOBS * 100

@@ -46,7 +46,7 @@ def jwk(name: str) -> dict[str, Any]:
 
 
 class StandInIssuer:
-    """Discovery document and keys as an identity provider serves them; it signs what it is asked to."""
+    """Stand-in for an identity provider: serves discovery document and keys, and signs tokens."""
 
     def __init__(self) -> None:
         self.published = ["rsa"]
@@ -104,7 +104,7 @@ async def issuer() -> AsyncIterator[StandInIssuer]:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """Also PyJWT's, which asks for the time by itself."""
+    """The clock of the gateway and of PyJWT."""
     clock = Clock()
 
     class Now:

@@ -68,7 +68,7 @@ async def test_own_timeout_of_request_is_preserved() -> None:
 
 
 class Slow:
-    """An application that begins an answer, or does not, and never ends it."""
+    """An application that never finishes its response; it may or may not start it."""
 
     def __init__(self, *, begins: bool) -> None:
         self._begins = begins
@@ -119,7 +119,7 @@ async def test_silent_stream_ends_with_its_key(
     gateway.streams.heartbeat_seconds = 3600
     asking = asyncio.create_task(http.get(f"{PATH}/events"))
     async with asyncio.timeout(5):
-        while not len(gateway.streams):  # noqa: ASYNC110 - nothing says so by itself
+        while not len(gateway.streams):  # noqa: ASYNC110 - there is no notification
             await asyncio.sleep(0.01)
         gateway.keys.ring = KeyRing()
         gateway.open_requests.end_revoked(gateway.holds)

@@ -28,7 +28,7 @@ Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 
 def samples(gateway: Gateway) -> Samples:
-    """Every sample that Prometheus is given, by name and labels."""
+    """Every Prometheus sample by name and labels."""
     return {
         (sample.name, tuple(sorted(sample.labels.items()))): sample.value
         for family in text_string_to_metric_families(gateway.metrics.render().decode())
@@ -134,7 +134,7 @@ async def test_pages_forbid_framing_and_content_sniffing(http: httpx.AsyncClient
 
 @pytest.fixture
 def public_log(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> pytest.LogCaptureFixture:
-    """The log, of which no other test has used up what requests without a key may write to it."""
+    """The log of requests without a key, with its full rate limit."""
     caplog.set_level("INFO")
     for name in ("_public_log", "_refused_log"):
         monkeypatch.setattr(response, name, LogLimit(logging.getLogger(response.__name__)))
@@ -168,7 +168,7 @@ async def test_requests_without_key_are_counted_logged_and_have_ids(
     assert answer.headers.get_list("x-request-id") == ["probe-1"]
     counted = {"dialect": "none", "route": route, "method": "GET", "status": str(status)}
     assert answered(samples(gateway), **counted) == 1
-    # Probes that succeed are counted alone, as status reads are.
+    # Successful probes are counted but not logged, as status reads are.
     logged = [record for record in public_log.records if record.name.endswith("middleware.response")]
     assert len(logged) == (0 if route in ("/healthz", "/readyz") else 1)
 

@@ -24,7 +24,7 @@ PICTURE = f"{PAGE}/resolve/abc123/meta/augmentation.png"
 
 @pytest.fixture(autouse=True)
 def hub(view: ClusterView) -> None:
-    """A class with a hub that people reach by another address than pods."""
+    """A class whose hub has different addresses for users and pods."""
     view.classes.replace(listing(CLASS, version=5))
 
 

@@ -1,4 +1,4 @@
-"""The page's files, and how they are served: small, kept by browsers, and with no right to anything else."""
+"""The page's files: small, cached by browsers, with a strict content security policy."""
 
 import gzip
 import re

@@ -13,7 +13,7 @@ RUNS_AS = ClassRecord("cpu", "deterministic", True, "http://hub.svc", "https://h
 
 
 def shown(status: dict[str, Any] | None) -> dict[str, Any]:
-    """The body of the answer, parsed."""
+    """The parsed body of the response."""
     body: dict[str, Any] = json.loads(encode_status(JobRecord.read(job_object(status=status)), RUNS_AS))
     return body
 

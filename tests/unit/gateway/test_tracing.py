@@ -82,7 +82,7 @@ async def fail(scope: Scope, receive: Receive, send: Send) -> None:
 async def test_credentials_are_redacted_from_spans(
     collector: StandInCollector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # As an administrator may have set it who looks for an error.
+    # Log level of an administrator who debugs a problem.
     monkeypatch.setenv("OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_REQUEST", ".*")
     secret = "Zq7RvX2mWc9TjLp4"
     with tracing() as trace:

@@ -60,7 +60,7 @@ unreadable = pytest.mark.parametrize("status", UNREADABLE.values(), ids=UNREADAB
 
 
 def show(view: ClusterView, status: dict[str, Any]) -> None:
-    """The job with this status, and another one beside it."""
+    """Add the job with this status and another job to the cache."""
     put(view, job_object(version=300, status=status))
     put(view, job_object(version=301, uid=OTHER_ID, name="other", status={"state": "queued"}))
 

@@ -1,4 +1,4 @@
-"""The client of the API server against a real HTTP server: what it sends, and what it makes of the answers."""
+"""The Kubernetes client against a real HTTP server: its requests and its handling of responses."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ JOBS = "/apis/augmentation.dev/v1alpha1/namespaces/robots/augmentationjobs"
 
 
 class StandInServer:
-    """Answers every request with `answer` and remembers the last one."""
+    """Server that answers every request with `answer` and remembers the last one."""
 
     def __init__(self) -> None:
         self.answer: Answer = self._nothing
@@ -109,7 +109,7 @@ async def test_event_can_span_chunks(api: KubeApi, server: StandInServer) -> Non
 
 
 async def test_event_can_be_as_large_as_largest_object(api: KubeApi, server: StandInServer) -> None:
-    # etcd takes objects of up to 1.5 MB; the status of a job with a thousand shards is a good part of that.
+    # etcd stores objects of up to 1.5 MB; a job with a thousand shards comes close.
     server.streams(line("ADDED", text="x" * 1_500_000) + line("ADDED", text="y"))
     assert [len(event["object"]["text"]) for event in await watched(api)] == [1_500_000, 1]
 
@@ -215,7 +215,7 @@ async def test_proxy_of_environment_is_used_except_for_no_proxy_hosts(
     here = json.loads((tmp_path / "kubeconfig").read_text())["clusters"][0]["cluster"]["server"]
     document = (tmp_path / "kubeconfig").read_text().replace(here, "http://kubernetes.invalid")
     (tmp_path / "elsewhere").write_text(document)
-    monkeypatch.setenv("http_proxy", here)  # asked as a proxy, it sees whom the request is for
+    monkeypatch.setenv("http_proxy", here)  # as a proxy, it sees the host of the request
     monkeypatch.setenv("no_proxy", "")
     async with connect(str(tmp_path / "elsewhere")) as api:
         await api.get(Resource.NODES, "a")

@@ -1,4 +1,4 @@
-"""The identity by which a program is known to the API server is in no error, whatever answers in the server's place."""
+"""Errors never contain the token that a program sends to the API server, whatever answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Kubernetes API in memory does what the real one does, and fails on demand."""
+"""The in-memory Kubernetes API conforms to the real one and fails on demand."""
 
 import asyncio
 from datetime import UTC, datetime

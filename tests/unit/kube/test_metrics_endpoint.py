@@ -1,4 +1,4 @@
-"""What strangers can make of the port that Prometheus asks, which has no key."""
+"""The metrics port, which requires no key, under malformed and idle connections."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Following a collection through everything a watch can do: end, break, fall silent, be too old."""
+"""The reflector when a watch ends, breaks, falls silent or expires."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ AWAY = KubeUnavailable("connection refused")
 
 
 class Scripted:
-    """An API server that plays its part line by line, then keeps its last watch open in silence.
+    """Scripted API server that keeps its last watch open in silence.
 
     Args:
-        lists: what each list request gets: a list object, or an error.
+        lists: response to each list request: a list object or an error.
         watches: what each watch request gets: events, ended by an error, or by None for an orderly end; an error in
             place of the list refuses the request before the watch is open.
     """
@@ -79,7 +79,7 @@ def without_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @asynccontextmanager
 async def followed(server: Scripted) -> AsyncIterator[tuple[Reflector, ObjectCache[JobRecord]]]:
-    """A reflector that has come to the end of the server's script."""
+    """A reflector that has received the whole script of the server."""
     cache = ObjectCache(JobRecord.read)
     following = Reflector(server, Resource.AUGMENTATION_JOBS, None, cache)
     task = asyncio.create_task(following.run())

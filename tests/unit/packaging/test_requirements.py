@@ -1,4 +1,4 @@
-"""What the images install is what everything else was tested with."""
+"""The images install the versions that the tests ran with."""
 
 import re
 import tomllib
@@ -45,7 +45,7 @@ def test_images_are_built_with_pinned_uv() -> None:
 @pytest.mark.parametrize("file", ALL_INSTALLED)
 def test_every_installed_package_is_pinned_by_hash(file: str) -> None:
     text = (CHECKOUT / file).read_text()
-    # A requirement goes on over the lines that end with a backslash.
+    # A requirement continues over lines that end with a backslash.
     requirements = text.replace("\\\n", " ").splitlines()
     assert requirements
     assert [

@@ -1,4 +1,4 @@
-"""docs/security.md says which fix and which test belong to a finding: each of them has to be there."""
+"""Files, tests and pages that docs/security.md names exist."""
 
 import re
 from pathlib import Path

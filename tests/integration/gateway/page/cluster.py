@@ -40,7 +40,7 @@ class Jobs:
             eventually(lambda: http.get(JOBS).status_code == 200)
 
     def make(self, name: str, spec: Mapping[str, Any] | None = None, status: Mapping[str, Any] | None = None) -> str:
-        """Create a job, give it a status, and wait until the gateway shows it. Its id."""
+        """Create a job with a status, wait until the gateway shows it, and return its id."""
         body = {
             "apiVersion": "augmentation.dev/v1alpha1",
             "kind": "AugmentationJob",
@@ -58,7 +58,7 @@ class Jobs:
         return uid
 
     def make_many(self, count: int, prefix: str) -> None:
-        """Create many jobs, and wait for the last."""
+        """Create many jobs and wait for the last one."""
         for number in range(count):
             body = {
                 "apiVersion": "augmentation.dev/v1alpha1",

@@ -34,7 +34,7 @@ SOURCE = {
 
 
 def phase(name: str, status: str, began: float, ended: float | None = None, *messages: str) -> dict[str, Any]:
-    """A phase that began and ended so many seconds ago, with an event for each message."""
+    """A phase with its start and end in seconds before now, and one event per message."""
     events = [
         {"id": f"{name}-{number}", "status": "progress", "message": text, "timestamp": ago(began - 2 * number)}
         for number, text in enumerate(messages)
@@ -329,7 +329,7 @@ def test_broken_stream_is_reported_and_resumed(visitor: Visitor, jobs: Jobs) -> 
 
 def test_id_can_be_copied(visitor: Visitor, jobs: Jobs, context: BrowserContext) -> None:
     context.grant_permissions(["clipboard-read", "clipboard-write"])
-    job_id = jobs.make("to-be-told", SPEC)
+    job_id = jobs.make("to-be-reported", SPEC)
     visitor.sign_in(address=f"/#/jobs/{job_id}")
     visitor.page.get_by_role("button", name="Copy id").click()
     expect(visitor.page.get_by_text("Copied", exact=True)).to_be_visible()

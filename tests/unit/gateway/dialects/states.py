@@ -1,4 +1,4 @@
-"""A job in every state there is, from accepted to removed, and what each dialect's document promises of every field."""
+"""A job in every state, from accepted to removed, and the documented type of every field."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -112,7 +112,7 @@ def object_of(fields: Mapping[str, Check]) -> Check:
 
 
 def conforms(body: Any, fields: Mapping[str, Check]) -> None:
-    """Every field is there, in its order, none other, and each as promised."""
+    """Check that the fields are exactly the documented ones, in order and of their types."""
     assert isinstance(body, dict)
     assert list(body) == list(fields)
     for name, check in fields.items():
@@ -125,7 +125,7 @@ def bring(view: ClusterView, state: str, **spec: Any) -> None:
 
 
 def remove_by_ttl(view: ClusterView) -> None:
-    """The job completed, and its time to live is over."""
+    """Remove the completed job as if its TTL had expired."""
     long_ago = (datetime.now().astimezone() - timedelta(hours=1)).isoformat()
     raw = job_object(
         version=301,

@@ -53,7 +53,7 @@ FIELDS = {
     "cancelled_at": nullable(moment),
     "error": nullable(object_of({"code": text, "message": text})),
 }
-# The names of the answer that the document shows, in its order.
+# Field names of the documented response, in its order.
 EXAMPLE = [
     *("id", "org_id", "name", "pipeline_type", "pipeline_key", "pipeline_version", "status", "parameters"),
     *("retry_count", "preemption_count", "queue_position", "queue_depth", "input_progress", "created_at"),
@@ -285,7 +285,7 @@ async def test_allowed_actions_depend_on_state(
 
 
 def shards(*tallies: tuple[int, int] | None) -> list[dict[str, Any]]:
-    """(total, done) of each shard; None: it has not told yet."""
+    """(total, done) of each shard; None: not yet reported."""
     return [
         {"index": index, "state": "running", "episodes": {"total": tally[0], "done": tally[1]}}
         for index, tally in enumerate(tallies)

@@ -30,7 +30,7 @@ FIELDS = {
     "statusId": uuid,
     "statusType": one_of("augmentation"),
 }
-# The answer that the document shows; what it leaves empty is for each service to fill.
+# The documented response; each service fills its empty fields.
 EXAMPLE = {
     "code": 0,
     "created": "2019-08-24T14:15:22Z",

@@ -50,7 +50,7 @@ FIELDS = {
     "progress": nullable(number),
     "estimated_seconds_remaining": nullable(number),
 }
-# The answer that the document shows, with its placeholders.
+# The documented response, with its placeholders.
 EXAMPLE: dict[str, Any] = {
     "job_id": "3c90c3cc-0d44-4b50-8888-8dd25736052a",
     "type": "<string>",
