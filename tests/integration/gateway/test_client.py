@@ -35,7 +35,7 @@ def test_client_follows_job_from_submit_to_completion(gateway: GatewayProcess, g
 def test_wait_times_out(gateway: GatewayProcess) -> None:
     with Client(gateway.url, gateway.keys["full"]) as client:
         created = client.submit(**BODY)
-        with pytest.raises(TimeoutError, match=r"has not ended in 0\.5 s"):
+        with pytest.raises(TimeoutError, match=r"did not finish within 0\.5 s"):
             client.wait(created.job_id, timeout=0.5)
 
 
@@ -63,4 +63,4 @@ def test_command_submits_lists_and_cancels(gateway: GatewayProcess, capsys: pyte
     assert job_id in capsys.readouterr().out
     assert main([*common, "cancel", job_id]) == 0
     assert main([*common, "retry", job_id]) == 2
-    assert "only a job that failed or was cancelled" in capsys.readouterr().err
+    assert "Only a job that failed or was cancelled" in capsys.readouterr().err
