@@ -13,6 +13,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import augmentation_worker.formats.images.shard  # torch, which needs more address space than the children may have
+import augmentation_worker.formats.lerobot.shard
 import augmentation_worker.phases.augment
 import augmentation_worker.phases.publish  # noqa: F401
 from augmentation_api import PhaseName
