@@ -1,14 +1,18 @@
 """A contact sheet: rows of images with a title and a caption each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from io import BytesIO
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from PIL import Image, ImageDraw, ImageFont
 
-MOST_CAMERAS, MOST_COPIES = 8, 8
+from augmentation_worker.transforms.pipeline import EpisodeTransform
+
+MOST_CAMERAS, MOST_VERSIONS = 8, 8
 """Rows and columns that are shown of a job that has more."""
 _CELL, _GAP, _TITLE, _LINE, _FONT_SIZE = 256, 12, 22, 15, 12
 """Pixels: longer side of an image, space around it, height of its title, height of a line of its caption."""
@@ -89,15 +93,48 @@ def _broken(lines: Sequence[str], font: ImageFont.ImageFont | ImageFont.FreeType
     return broken
 
 
-def pixels_of(frames: torch.Tensor) -> npt.NDArray[np.uint8]:
+def before_and_after(
+    title: str, original: torch.Tensor, versions: Iterable[tuple[str, EpisodeTransform]], frame: int = 0
+) -> list[Cell]:
+    """A row: a frame as it is, then as each version has it before encoding, with the sampled parameters.
+
+    Args:
+        title: above the original.
+        original: uint8 [1, 3, H, W].
+        versions: the title and the transforms of each; more than MOST_VERSIONS are left out.
+        frame: number of the frame in its episode.
+    """
+    row = [Cell(title, _pixels(original), ("original",))]
+    for name, pipeline in islice(versions, MOST_VERSIONS):
+        caption = tuple(_parameters_line(transform, values) for transform, values in pipeline.parameters.items())
+        row.append(Cell(name, _pixels(pipeline(original, frame)), caption))
+    return row
+
+
+def preview_png(heading: str, rows: Sequence[Sequence[Cell]], cameras: tuple[int, str], versions: int) -> bytes:
+    """A contact sheet as a PNG, which says in its heading what is left out.
+
+    Args:
+        heading: a line at the top.
+        rows: at most MOST_CAMERAS.
+        cameras: how many there are, and what they are called.
+        versions: how many there are.
+    """
+    left_out = max(0, cameras[0] - MOST_CAMERAS), max(0, versions - MOST_VERSIONS)
+    more = f" ({left_out[0]} more {cameras[1]}, {left_out[1]} more versions)" if any(left_out) else ""
+    content = BytesIO()
+    draw_contact_sheet(heading + more, rows).save(content, format="PNG", optimize=True)
+    return content.getvalue()
+
+
+def _pixels(frames: torch.Tensor) -> npt.NDArray[np.uint8]:
     """The first of uint8 [N, 3, H, W], as [H, W, 3]."""
     pixels: npt.NDArray[np.uint8] = frames[0].permute(1, 2, 0).contiguous().numpy()
     return pixels
 
 
-def drawn_line(transform: str, drawn: Mapping[str, object]) -> str:
-    """What was drawn for a transform, in a line."""
-    return f"{transform}: " + ", ".join(f"{name} {_short(value)}" for name, value in drawn.items())
+def _parameters_line(transform: str, parameters: Mapping[str, object]) -> str:
+    return f"{transform}: " + ", ".join(f"{name} {_short(value)}" for name, value in parameters.items())
 
 
 def _short(value: object) -> str:

@@ -1,7 +1,6 @@
 """The preview of one row, before and after: a line per column, the original first, then its versions."""
 
-from collections.abc import Iterator
-from io import BytesIO
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,14 +14,7 @@ from augmentation_worker.formats.images.plan import BlockPlan
 from augmentation_worker.formats.images.resolve import checked_plan
 from augmentation_worker.formats.images.rows import damaged, open_rows
 from augmentation_worker.formats.images.versions import pipelines_of
-from augmentation_worker.media.contact_sheet import (
-    MOST_CAMERAS,
-    MOST_COPIES,
-    Cell,
-    draw_contact_sheet,
-    drawn_line,
-    pixels_of,
-)
+from augmentation_worker.media.contact_sheet import MOST_CAMERAS, Cell, before_and_after, preview_png
 from augmentation_worker.media.images.codec import decode_image
 from augmentation_worker.media.images.header import ImageInvalid
 from augmentation_worker.storage.port import SourceDataset
@@ -47,7 +39,7 @@ def preview(source: SourceDataset, spec: AugmentationJobSpec, scratch: Path, row
 
 
 def draw_first_row(dataset: ImageDataset, plan: BlockPlan, augmentation: Augmentation, source: SourceDataset) -> bytes:
-    """Draw the first selected row that has an image, as it is and as the job makes it, before encoding.
+    """Draw the first selected row that has an image, as it is and as the job augments it, before encoding.
 
     Returns:
         A PNG.
@@ -55,16 +47,17 @@ def draw_first_row(dataset: ImageDataset, plan: BlockPlan, augmentation: Augment
     Raises:
         WorkerFailure: SOURCE_INVALID if an image cannot be decoded.
     """
+    drawing = _Drawing(dataset, plan, augmentation)
     block = next(block for block in plan.blocks if block.selected_rows)
     with open_rows(dataset, source, partly=True) as rows:
         for first, batch in rows.between(block.file, block.start, block.stop):
             for position in range(len(batch)):
-                if block.selects(first + position):
-                    lines = _lines(dataset, plan, augmentation, first + position, batch.slice(position, 1))
-                    if lines:
-                        return _sheet(dataset, plan, augmentation, first + position, lines)
+                if block.selects(first + position) and (
+                    cells := drawing.cells(first + position, batch.slice(position, 1))
+                ):
+                    return drawing.png(first + position, cells)
     nothing = np.zeros((1, 1, 3), np.uint8)
-    return _sheet(dataset, plan, augmentation, block.file.first_row + block.start, [[Cell("no picture", nothing)]])
+    return drawing.png(block.file.first_row + block.start, [[Cell("no picture", nothing)]])
 
 
 def _draw_row(
@@ -75,55 +68,41 @@ def _draw_row(
     Raises:
         WorkerFailure: SOURCE_INVALID if an image cannot be decoded, SELECTION_EMPTY if there is none.
     """
+    drawing = _Drawing(dataset, plan, augmentation)
     file = next(file for file in dataset.files if file.first_row <= row < file.first_row + file.rows)
     with open_rows(dataset, source, partly=True) as rows:
         ((_, table),) = rows.between(file, row - file.first_row, row - file.first_row + 1)
-    lines = _lines(dataset, plan, augmentation, row, table)
-    if not lines:
+    cells = drawing.cells(row, table)
+    if not cells:
         raise WorkerFailure(
             FailureReason.SELECTION_EMPTY, f"{dataset.place_of(row)} has no image in {', '.join(plan.columns)}"
         )
-    return _sheet(dataset, plan, augmentation, row, lines)
+    return drawing.png(row, cells)
 
 
-def _lines(
-    dataset: ImageDataset, plan: BlockPlan, augmentation: Augmentation, row: int, table: pa.Table
-) -> list[list[Cell]]:
-    lines = [
-        list(_cells(dataset, plan, augmentation, name, row, table.column(name).to_pylist()[0]))
-        for name in plan.columns[:MOST_CAMERAS]
-    ]
-    return [line for line in lines if line]
+@dataclass(frozen=True)
+class _Drawing:
+    dataset: ImageDataset
+    plan: BlockPlan
+    augmentation: Augmentation
 
+    def png(self, row: int, cells: list[list[Cell]]) -> bytes:
+        heading = f"{self.dataset.name}, row {row}, seed {self.augmentation.seed}"
+        return preview_png(heading, cells, (len(self.plan.columns), "columns"), self.plan.copies)
 
-def _sheet(
-    dataset: ImageDataset, plan: BlockPlan, augmentation: Augmentation, row: int, lines: list[list[Cell]]
-) -> bytes:
-    left_out = max(0, len(plan.columns) - MOST_CAMERAS), max(0, plan.copies - MOST_COPIES)
-    more = f" ({left_out[0]} more columns, {left_out[1]} more versions)" if any(left_out) else ""
-    content = BytesIO()
-    heading = f"{dataset.name}, row {row}, seed {augmentation.seed}{more}"
-    draw_contact_sheet(heading, lines).save(content, format="PNG", optimize=True)
-    return content.getvalue()
-
-
-def _cells(
-    dataset: ImageDataset,
-    plan: BlockPlan,
-    augmentation: Augmentation,
-    column: str,
-    row: int,
-    cell: dict[str, bytes | None] | None,
-) -> Iterator[Cell]:
-    content = cell["bytes"] if cell is not None else None
-    if content is None:
-        return
-    try:
-        image = decode_image(content)
-    except ImageInvalid as error:
-        raise damaged(dataset.name, f"{dataset.place_of(row)}, column {column}: the image {error.found}") from error
-    frames = image.pixels[None]
-    yield Cell(column, pixels_of(frames), ("original",))
-    for number, pipeline in enumerate(pipelines_of(augmentation, column, row, plan.copies, image)[:MOST_COPIES]):
-        caption = tuple(drawn_line(name, drawn) for name, drawn in pipeline.parameters.items())
-        yield Cell(f"version {number}", pixels_of(pipeline(frames, 0)), caption)
+    def cells(self, row: int, table: pa.Table) -> list[list[Cell]]:
+        """One row of the sheet per column that has an image."""
+        rows = []
+        for column in self.plan.columns[:MOST_CAMERAS]:
+            (cell,) = table.column(column).to_pylist()
+            if cell is None or cell["bytes"] is None:
+                continue
+            try:
+                image = decode_image(cell["bytes"])
+            except ImageInvalid as error:
+                where = f"{self.dataset.place_of(row)}, column {column}"
+                raise damaged(self.dataset.name, f"{where}: the image {error.found}") from error
+            pipelines = pipelines_of(self.augmentation, column, row, self.plan.copies, image)
+            versions = ((f"version {number}", pipeline) for number, pipeline in enumerate(pipelines))
+            rows.append(before_and_after(column, image.pixels[None], versions))
+        return rows

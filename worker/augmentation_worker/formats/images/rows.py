@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import pyarrow as pa
+from typing_extensions import override
 
 from augmentation_api import FailureReason
 from augmentation_worker.bounded.parquet_file import explained_by_arrow, open_parquet, rows_of_images
@@ -53,7 +54,7 @@ def open_rows(dataset: ImageDataset, source: SourceDataset, *, partly: bool = Fa
 
 
 @dataclass
-class _ParquetRows:
+class _ParquetRows(Rows):
     dataset: ImageDataset
     source: SourceDataset
     opened: ExitStack
@@ -63,8 +64,9 @@ class _ParquetRows:
     _batches: Iterator[pa.RecordBatch] = field(default_factory=lambda: iter(()))
     _rest: pa.Table | None = None
 
+    @override
     def between(self, file: SourceFile, start: int, stop: int) -> Iterator[tuple[int, pa.Table]]:
-        """See Rows. Goes on where the last call ended, as a block begins where the one before it did."""
+        # Continues where the last call ended, as a block begins where the one before it ended.
         try:
             with explained_by_arrow():
                 if self._path != file.path or self._position > start:
@@ -106,12 +108,13 @@ class _ParquetRows:
 
 
 @dataclass(frozen=True)
-class _FolderRows:
+class _FolderRows(Rows):
     dataset: ImageDataset
     source: SourceDataset
 
+    @override
     def between(self, file: SourceFile, start: int, stop: int) -> Iterator[tuple[int, pa.Table]]:
-        """See Rows. One row a batch: an image is a file. Its local copy, if it is one, is left to the caller."""
+        # One row per batch: an image is a file. Its local copy, if it is one, is left to the caller.
         table = self.dataset.tables[file.split]
         for row in range(start, stop):
             yield file.first_row + row, self._with_images(table.slice(row, 1))

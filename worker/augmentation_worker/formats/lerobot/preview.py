@@ -1,7 +1,6 @@
-"""One frame before and after: a row a camera, the original first, then its augmented versions and what was drawn."""
+"""The preview of a LeRobot dataset: a frame of an episode, one row per camera."""
 
-from collections.abc import Callable, Iterator
-from io import BytesIO
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -17,14 +16,7 @@ from augmentation_worker.formats.lerobot.metadata import DatasetMetadata, load_m
 from augmentation_worker.formats.lerobot.plan import EpisodePlan, PlannedEpisode
 from augmentation_worker.formats.lerobot.planner import make_plan
 from augmentation_worker.formats.lerobot.resolve import check_cameras
-from augmentation_worker.media.contact_sheet import (
-    MOST_CAMERAS,
-    MOST_COPIES,
-    Cell,
-    draw_contact_sheet,
-    drawn_line,
-    pixels_of,
-)
+from augmentation_worker.media.contact_sheet import MOST_CAMERAS, before_and_after, preview_png
 from augmentation_worker.media.video.container_file import VideoInvalid
 from augmentation_worker.media.video.decoder import decode_segment
 from augmentation_worker.media.video.segment import VideoSegment
@@ -48,19 +40,19 @@ def preview(source: SourceDataset, spec: AugmentationJobSpec, episode: int | Non
             f"{wanted}: none of the {len(plan.episodes)} episodes that the job selects, of {len(metadata.episodes)}",
         )
     try:
-        return before_and_after(metadata, plan, spec.augmentation, chosen, source.open)
+        return draw_episode(metadata, plan, spec.augmentation, chosen, source.open)
     except (VideoInvalid, UnusableImage) as error:
         raise WorkerFailure(FailureReason.SOURCE_INVALID, f"{source.name}: {error.found}") from error
 
 
-def before_and_after(
+def draw_episode(
     metadata: DatasetMetadata,
     plan: EpisodePlan,
     augmentation: Augmentation,
     episode: PlannedEpisode,
     open_file: Callable[[DatasetPath], Path],
 ) -> bytes:
-    """Draw the middle frame of an episode, as the cameras saw it and as the job makes it, before encoding.
+    """Draw the middle frame of an episode, as the cameras recorded it and as the job augments it, before encoding.
 
     Args:
         metadata: of the source.
@@ -75,33 +67,15 @@ def before_and_after(
     Raises:
         VideoInvalid, UnusableImage: the frame cannot be decoded.
     """
-    frame = episode.source.length // 2
-    source = episode.source.index
-    rows = [
-        list(_row(metadata, augmentation, episode, camera, frame, open_file)) for camera in plan.cameras[:MOST_CAMERAS]
-    ]
-    left_out = max(0, len(plan.cameras) - MOST_CAMERAS), max(0, plan.copies - MOST_COPIES)
-    more = f" ({left_out[0]} more cameras, {left_out[1]} more versions)" if any(left_out) else ""
-    heading = f"{metadata.dataset}, episode {source}, frame {frame}, seed {augmentation.seed}{more}"
-    content = BytesIO()
-    draw_contact_sheet(heading, rows).save(content, format="PNG", optimize=True)
-    return content.getvalue()
-
-
-def _row(
-    metadata: DatasetMetadata,
-    augmentation: Augmentation,
-    episode: PlannedEpisode,
-    camera: Camera,
-    frame: int,
-    open_file: Callable[[DatasetPath], Path],
-) -> Iterator[Cell]:
-    original = _frame(metadata, episode, camera, frame, open_file)
-    yield Cell(camera.key, pixels_of(original), ("original",))
-    pipelines = pipelines_of(augmentation, metadata, episode, camera)
-    for copy, pipeline in zip(episode.copies[:MOST_COPIES], pipelines, strict=False):
-        caption = tuple(drawn_line(name, drawn) for name, drawn in pipeline.parameters.items())
-        yield Cell(f"episode {copy.episode_index}", pixels_of(pipeline(original, frame)), caption)
+    source, frame = episode.source.index, episode.source.length // 2
+    rows = []
+    for camera in plan.cameras[:MOST_CAMERAS]:
+        titles = [f"episode {copy.episode_index}" for copy in episode.copies]
+        pipelines = pipelines_of(augmentation, metadata, episode, camera)
+        original = _frame(metadata, episode, camera, frame, open_file)
+        rows.append(before_and_after(camera.key, original, zip(titles, pipelines, strict=True), frame))
+    heading = f"{metadata.dataset}, episode {source}, frame {frame}, seed {augmentation.seed}"
+    return preview_png(heading, rows, (len(plan.cameras), "cameras"), plan.copies)
 
 
 def _frame(

@@ -11,7 +11,7 @@ from augmentation_worker.formats.lerobot.episode_rows import EpisodeRows, unusab
 from augmentation_worker.formats.lerobot.episode_videos import EpisodeVideos
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
 from augmentation_worker.formats.lerobot.plan import EpisodePlan, PlannedEpisode, PlannedShard, RowsMade
-from augmentation_worker.formats.lerobot.preview import before_and_after
+from augmentation_worker.formats.lerobot.preview import draw_episode
 from augmentation_worker.formats.lerobot.records import DATA_KEY, DataRecord, EpisodeRecord, episode_key
 from augmentation_worker.formats.port import ShardMaker, Unit
 from augmentation_worker.formats.records import BlobRecord, UnitRecord
@@ -57,7 +57,7 @@ class EpisodeMaker(ShardMaker):
     def preview(self) -> bytes:
         episode = self._shard.episodes[0]
         try:
-            return before_and_after(
+            return draw_episode(
                 self._metadata, self._plan, self._work.spec.augmentation, episode, self._work.source.open
             )
         except VideoInvalid as error:
