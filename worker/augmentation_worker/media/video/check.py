@@ -30,8 +30,8 @@ def check_video(path: Path, fps: Fraction | int, frames: int) -> None:
     for index, pts in enumerate(shown_at):
         due = Fraction(index) / fps
         if pts * tick != due:
-            found = f"is shown at {float(pts * tick):.6f} s instead of {float(due):.6f} s"
-            raise VideoInvalid(path, found, frame=index)
+            finding = f"is shown at {float(pts * tick):.6f} s instead of {float(due):.6f} s"
+            raise VideoInvalid(path, finding, frame=index)
     if len(shown_at) != frames:
         raise VideoInvalid(path, f"holds {len(shown_at)} frames, {frames} are needed")
     for index in sorted({0, frames - 1}):

@@ -61,8 +61,8 @@ def format_of(head: bytes) -> str:
     if head.startswith(_MATROSKA):
         return "matroska"
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n")
-    found = next((what for start, what in _OTHERS.items() if text.startswith(start)), None)
-    raise ValueError(f"it is {found or ('something else' if head else 'empty')}, not MP4 or Matroska")
+    other = next((what for start, what in _OTHERS.items() if text.startswith(start)), None)
+    raise ValueError(f"it is {other or ('something else' if head else 'empty')}, not MP4 or Matroska")
 
 
 def open_container(path: Path) -> av.container.InputContainer:

@@ -66,11 +66,11 @@ def decode_frames(segment: VideoSegment) -> Iterator[av.VideoFrame]:
                 place = _place(segment, frame, tick, wanted)
                 if place < wanted:
                     continue  # between the key frame and the segment's start
-                found_size = (frame.width, frame.height)
-                size = size or found_size
-                if found_size != size:
-                    found = f"is {found_size[0]}x{found_size[1]} pixels, the frames before it {size[0]}x{size[1]}"
-                    raise VideoInvalid(segment.path, found, frame=wanted)
+                frame_size = (frame.width, frame.height)
+                size = size or frame_size
+                if frame_size != size:
+                    finding = f"is {frame_size[0]}x{frame_size[1]} pixels, the frames before it {size[0]}x{size[1]}"
+                    raise VideoInvalid(segment.path, finding, frame=wanted)
                 yield frame
                 wanted += 1
                 if wanted == end:
@@ -109,5 +109,5 @@ def _place(segment: VideoSegment, frame: av.VideoFrame, tick: Fraction, wanted: 
         return wanted
     if wanted == segment.first_frame and seconds < due:
         return wanted - 1
-    found = f"is missing: expected at {float(due):.4f} s, found a frame at {float(seconds):.4f} s"
-    raise VideoInvalid(segment.path, found, frame=wanted)
+    finding = f"is missing: expected at {float(due):.4f} s, found a frame at {float(seconds):.4f} s"
+    raise VideoInvalid(segment.path, finding, frame=wanted)
