@@ -16,8 +16,8 @@ from augmentation_operator.controller.worker_isolation import WorkerIsolation
 from augmentation_operator.kubernetes_messages import is_webhook_failure
 from augmentation_operator.manifests.ownership import Manifest
 from augmentation_operator.queueing.kueue.reader import KueueReader
-from augmentation_operator.reconcile.announcement import announcements
 from augmentation_operator.reconcile.decision import Decision, operator_part
+from augmentation_operator.reconcile.kubernetes_events import kubernetes_events
 from augmentation_operator.reconcile.lifecycle import refused
 from augmentation_operator.scale import status_delay
 
@@ -125,8 +125,8 @@ class Executor:
         self._metrics.count_status(metadata.namespace, job.status, status)
         if job.status.state != status.state:
             _log.info("%s/%s: %s", metadata.namespace, metadata.name, status.message, extra={"job": metadata.uid})
-        for announcement in announcements(job.status, status):
-            await self._announce(announcement.event(job, to_rfc3339(now)), metadata.namespace)
+        for event in kubernetes_events(job.status, status):
+            await self._create_event(event.manifest(job, to_rfc3339(now)), metadata.namespace)
         return None
 
     async def _write_status(self, name: str, namespace: str, uid: str, status: Mapping[str, Any]) -> None:
@@ -148,7 +148,7 @@ class Executor:
             subresource="status",
         )
 
-    async def _announce(self, event: Manifest, namespace: str) -> None:
+    async def _create_event(self, event: Manifest, namespace: str) -> None:
         """Create an Event. It repeats for people what the status says: failure to create it never fails the job."""
         try:
             await self._create(event, namespace)

@@ -199,16 +199,15 @@ def admission_of(job: AugmentationJob, place: Place | None, child: ChildJob | No
     """
     if job.spec.suspend or place is None:
         return NotQueued()
+    limit = f"limits.maxJobsPerNamespace of class {class_name} is {place.limit}"
     if place.has_slot:
         recorded = job.status.condition(ConditionType.ADMITTED)
-        message = f"has a slot: at most {place.limit} concurrent jobs of this class in this namespace"
         is_new = recorded is None or recorded.status != "True"
-        return Admitted(AdmissionReason.SLOT_TAKEN, message, is_new)
+        return Admitted(AdmissionReason.SLOT_TAKEN, f"has a slot in the queue ({limit})", is_new)
     runs = child is not None and not child.suspended and not child.is_over
     return Waiting(
         AdmissionReason.QUEUED,
-        f"waiting in the queue: {place.position} of {place.depth} jobs are ahead (at most {place.limit} concurrent "
-        f"jobs of class {class_name} in this namespace)",
+        f"waiting in the queue: {place.position} of {place.depth} jobs are ahead ({limit})",
         place=Queue(position=place.position, depth=place.depth),
         patches=(suspend_job(child.name, True),) if child is not None and runs else (),
         requeue_after=place.requeue_after,

@@ -4,29 +4,30 @@ from augmentation_api import PhaseName
 from augmentation_api.sharding import shard_count
 from augmentation_operator.children.turn import attempt_of
 from augmentation_operator.manifests.identity import GRANTED_AHEAD, identity
+from augmentation_operator.manifests.ownership import Manifest
 from augmentation_operator.manifests.phase_jobs import augment_job, publish_job, resolve_job
 from augmentation_operator.manifests.shard_records import shard_records
 from augmentation_operator.queueing.kueue.admission import queue_name_of
 from augmentation_operator.reconcile.observation import Observation
-from augmentation_operator.reconcile.step import Children, Situation
+from augmentation_operator.reconcile.step import Situation, Step
 
 
-def children_of_phase(situation: Situation, phase: PhaseName) -> Children:
+def children_of_phase(situation: Situation, phase: PhaseName) -> Step:
     """What has to exist for a phase that begins, in the order it is created."""
     job, augmentation_class = situation.job, situation.augmentation_class
     if phase == PhaseName.RESOLVE:
-        return _identity(situation, phase, 0) + Children(create=(resolve_job(job, augmentation_class),))
+        return _identity(situation, phase, 0).then(Step(create=(resolve_job(job, augmentation_class),)))
     shards = shard_count_of(situation)
     if phase == PhaseName.PUBLISH:
-        return _identity(situation, phase, shards) + Children(create=(publish_job(job, augmentation_class, shards),))
+        return _identity(situation, phase, shards).then(Step(create=(publish_job(job, augmentation_class, shards),)))
     augment = augment_job(job, augmentation_class, shards, queue_name_of(job, augmentation_class))
-    return _identity(situation, phase, shards) + Children(create=(*shard_records(job, shards), augment))
+    return _identity(situation, phase, shards).then(Step(create=(*shard_records(job, shards), augment)))
 
 
-def whole_identity(situation: Situation, phase: PhaseName) -> Children:
+def whole_identity(situation: Situation, phase: PhaseName) -> tuple[Manifest, ...]:
     """All of the job's identity, for pods that failed or do not come: somebody may have taken it or its rights away."""
     shards = 0 if phase == PhaseName.RESOLVE else shard_count_of(situation)
-    return Children(apply=tuple(identity(situation.job, shards)))
+    return tuple(identity(situation.job, shards))
 
 
 def superfluous_jobs(seen: Observation, *, failed: bool) -> tuple[str, ...]:
@@ -45,7 +46,7 @@ def shard_count_of(situation: Situation) -> int:
     return shard_count(source, frames_per_shard=frames_per_shard, parallelism=job.spec.parallelism)
 
 
-def _identity(situation: Situation, phase: PhaseName, shards: int) -> Children:
+def _identity(situation: Situation, phase: PhaseName, shards: int) -> Step:
     """What the job's identity lacks as a phase begins.
 
     Resolve creates all of it, augment names the records of many shards in the role, and publish needs nothing more.
@@ -53,9 +54,9 @@ def _identity(situation: Situation, phase: PhaseName, shards: int) -> Children:
     """
     whole = tuple(identity(situation.job, shards))
     if attempt_of(situation.job):
-        return Children(apply=whole)
+        return Step(apply=whole)
     if phase == PhaseName.RESOLVE:
-        return Children(create=whole)
+        return Step(create=whole)
     if phase == PhaseName.AUGMENT and shards > GRANTED_AHEAD:
-        return Children(apply=tuple(manifest for manifest in whole if manifest["kind"] == "Role"))
-    return Children()
+        return Step(apply=tuple(manifest for manifest in whole if manifest["kind"] == "Role"))
+    return Step()

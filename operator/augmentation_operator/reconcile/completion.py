@@ -6,17 +6,14 @@ from augmentation_api import AugmentationJob, ConditionType, PhaseName, State
 from augmentation_operator.children.job import ChildJob
 from augmentation_operator.children.turn import attempt_of
 from augmentation_operator.reconcile.conditions import placed_again
-from augmentation_operator.reconcile.decision import Decision
-from augmentation_operator.reconcile.events import find_event, operator_event, phases_of
+from augmentation_operator.reconcile.decision import SOON, Decision
 from augmentation_operator.reconcile.observation import Observation
+from augmentation_operator.reconcile.phase_events import find_event, operator_event, phases_of
 from augmentation_operator.reconcile.progress import progress_of
 from augmentation_operator.reconcile.status_draft import StatusDraft
 
 REPORT_GRACE = timedelta(seconds=60)
 """How long after its pod succeeded a report may take to be observed before it counts as missing."""
-
-SOON = timedelta(seconds=2)
-"""When to decide again on what is about to change by itself: pods that stop, a report that was written."""
 
 
 def is_published(seen: Observation) -> bool:

@@ -9,8 +9,11 @@ from augmentation_api.status import WORKER_FIELDS
 from augmentation_operator.children.turn import attempt_of, placement_index
 from augmentation_operator.manifests.ownership import Manifest
 from augmentation_operator.manifests.patch import Patch
-from augmentation_operator.reconcile.events import OPERATOR_EVENT
 from augmentation_operator.reconcile.observation import Observation
+from augmentation_operator.reconcile.phase_events import OPERATOR_EVENT
+
+SOON = timedelta(seconds=2)
+"""When to decide again on what is about to change by itself: pods that stop, a report that was written."""
 
 
 @dataclass(frozen=True)

@@ -58,9 +58,9 @@ def _decide_unfinished(
     step = run_phases(situation)
     return Decision(
         status=status_of(situation, step),
-        apply=step.children.apply,
-        create=step.children.create,
-        patches=step.children.patches,
+        apply=step.apply,
+        create=step.create,
+        patches=step.patches,
         delete_jobs=superfluous_jobs(seen, failed=isinstance(step.outcome, Fail)),
         requeue_after=step.requeue_after,
     )

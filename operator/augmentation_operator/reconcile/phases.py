@@ -7,26 +7,24 @@ from augmentation_api import ConditionType, FailureReason, PhaseName
 from augmentation_api.status import Progress
 from augmentation_operator.children.job import ChildJob
 from augmentation_operator.manifests.patch import suspend_job
-from augmentation_operator.queueing import built_in
 from augmentation_operator.queueing.admission import Admission, Admitted, Refused, Waiting
-from augmentation_operator.queueing.kueue import admission as kueue
 from augmentation_operator.queueing.kueue.admission import queue_name_of
+from augmentation_operator.reconcile.admission import admission_of_augment, admission_of_unlimited, admission_step
 from augmentation_operator.reconcile.children import children_of_phase, shard_count_of
 from augmentation_operator.reconcile.completion import (
-    SOON,
     is_published,
     possible_result,
     report_is_due,
     reports_result,
 )
 from augmentation_operator.reconcile.conditions import placed_again
-from augmentation_operator.reconcile.events import operator_event
+from augmentation_operator.reconcile.decision import SOON
 from augmentation_operator.reconcile.failure_reason import why_failed
 from augmentation_operator.reconcile.placement import place, waiting_placement
 from augmentation_operator.reconcile.pods import ACTIVITY, watch_pods
 from augmentation_operator.reconcile.progress import progress_of, shards_of_attempt
 from augmentation_operator.reconcile.rejection import Rejection
-from augmentation_operator.reconcile.step import Children, Fail, Proceed, Situation, Statement, Step, Wait
+from augmentation_operator.reconcile.step import Fail, Proceed, Situation, Statement, Step, Wait
 
 
 def run_phases(situation: Situation) -> Step:
@@ -65,7 +63,7 @@ def _resolve(situation: Situation) -> Step:
     if situation.has_completed(PhaseName.RESOLVE):
         return Step()
     child = situation.child(PhaseName.RESOLVE)
-    admission = _kueue_admission(situation, child)
+    admission = admission_of_unlimited(situation, child)
     step = _run(situation, PhaseName.RESOLVE, PhaseName.RESOLVE, admission)
     if child is None or not isinstance(step.outcome, Proceed):
         return step
@@ -93,17 +91,17 @@ def _augment(situation: Situation) -> Step:
     if situation.job.status.shard_count is None:
         return _fix_shard_count(situation)
     child = situation.child(PhaseName.AUGMENT)
-    admission = _admission(situation, child)
+    admission = admission_of_augment(situation, child)
     if isinstance(admission, Waiting) and not admission.keeps_job:
         waiting = Step(Wait(), begun=((PhaseName.PROVISION, None),), current_phase=PhaseName.PROVISION)
-        return _queued(admission, PhaseName.PROVISION).then(waiting)
+        return admission_step(admission, PhaseName.PROVISION).then(waiting)
     if isinstance(admission, Admitted) and admission.is_new:
         return Step(Wait(), admission=admission, requeue_after=timedelta(0))
     placed = place(situation, child, admission)
     is_provisioned = situation.has_completed(PhaseName.PROVISION) or bool(placed.completed)
     shown = PhaseName.AUGMENT if is_provisioned else PhaseName.PROVISION
     if not isinstance(placed.outcome, Proceed):
-        return _queued(admission, shown).then(placed)
+        return admission_step(admission, shown).then(placed)
     run = replace(_run(situation, PhaseName.AUGMENT, shown, admission, placed.placed), progress=_progress(situation))
     if child is not None and isinstance(run.outcome, Proceed):
         ended = child.completed_at
@@ -115,7 +113,7 @@ def _augment(situation: Situation) -> Step:
 
 def _publish(situation: Situation) -> Step:
     child = situation.child(PhaseName.PUBLISH)
-    admission = _kueue_admission(situation, child)
+    admission = admission_of_unlimited(situation, child)
     step = _run(situation, PhaseName.PUBLISH, PhaseName.PUBLISH, admission)
     if child is None or not isinstance(step.outcome, Proceed):
         return step
@@ -146,39 +144,6 @@ def _fix_shard_count(situation: Situation) -> Step:
     )
 
 
-def _admission(situation: Situation, child: ChildJob | None) -> Admission | None:
-    """The answer of the queue that the augment Job waits in: Kueue's or the built-in one, never both."""
-    job, seen, augmentation_class = situation.job, situation.seen, situation.augmentation_class
-    queue = queue_name_of(job, augmentation_class)
-    if child is None and queue is not None:
-        return None if job.spec.suspend else kueue.admission_to_queue(job, queue, seen.kueue)
-    if child is not None and kueue.is_managed(child, seen.kueue):
-        return kueue.admission_of(job, child, seen.kueue, queue)
-    return built_in.admission_of(job, seen.place, child, augmentation_class.metadata.name)
-
-
-def _kueue_admission(situation: Situation, child: ChildJob | None) -> Admission | None:
-    """The answer of a Kueue that manages even the Jobs that name no queue."""
-    view = situation.seen.kueue
-    if child is None or not kueue.is_managed(child, view):
-        return None
-    return kueue.admission_of(situation.job, child, view, queue_name_of(situation.job, situation.augmentation_class))
-
-
-def _queued(admission: Admission | None, shown: PhaseName) -> Step:
-    """What a queue's answer asks for, whatever the phase does next."""
-    step = Step(admission=admission)
-    if isinstance(admission, Waiting | Refused):
-        step = replace(step, children=Children(patches=admission.patches))
-    if isinstance(admission, Waiting):
-        step = replace(step, requeue_after=admission.requeue_after)
-        if (interruption := admission.interruption) is not None:
-            key = f"evicted-{int(interruption.at.timestamp())}"
-            event = operator_event(key, "preempted", interruption.at, error=interruption.message)
-            step = replace(step, events=((shown, event),))
-    return step
-
-
 def _run(
     situation: Situation,
     phase: PhaseName,
@@ -194,12 +159,12 @@ def _run(
         running: what the Placed condition says while a pod runs; None: derived from what is recorded.
     """
     child = situation.child(phase)
-    queued = _queued(admission, shown)
+    queued = admission_step(admission, shown)
     if child is None:
         step = Step(Wait(), current_phase=shown)
         if not situation.job.spec.suspend:
-            children = children_of_phase(situation, phase)
-            step = replace(step, begun=((shown, None),), activity=ACTIVITY[shown], children=children)
+            step = replace(step, begun=((shown, None),), activity=ACTIVITY[shown])
+            step = children_of_phase(situation, phase).then(step)
         return queued.then(step)
     step = queued.then(Step(Wait(), current_phase=shown, begun=((shown, child.created_at),), observed=(phase,)))
     if child.has_failed:
@@ -212,13 +177,9 @@ def _run(
             return replace(step, outcome=Fail(Rejection(FailureReason.QUEUE_REFUSED, message), shown))
         case Waiting():
             return step
-    return step.then(_match_suspension(situation, child)).then(watch_pods(situation, phase, shown, running))
-
-
-def _match_suspension(situation: Situation, child: ChildJob) -> Step:
-    """Suspend or resume a Job of no queue as the user wishes."""
     suspend = situation.job.spec.suspend
-    return Step(children=Children(patches=(suspend_job(child.name, suspend),) if child.suspended != suspend else ()))
+    patches = (suspend_job(child.name, suspend),) if child.suspended != suspend else ()
+    return step.then(Step(patches=patches)).then(watch_pods(situation, phase, shown, running))
 
 
 def _await_report(situation: Situation, phase: PhaseName, child: ChildJob, field: str) -> Step:

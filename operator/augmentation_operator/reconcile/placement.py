@@ -13,10 +13,10 @@ from augmentation_api.status import Placement
 from augmentation_operator.children.job import ChildJob
 from augmentation_operator.children.turn import attempt_of, placement_index
 from augmentation_operator.queueing.admission import Admission, Admitted, NotQueued
-from augmentation_operator.reconcile.completion import SOON
 from augmentation_operator.reconcile.conditions import placed_on
-from augmentation_operator.reconcile.events import operator_event
+from augmentation_operator.reconcile.decision import SOON
 from augmentation_operator.reconcile.obstacle import gravest_obstacle
+from augmentation_operator.reconcile.phase_events import operator_event
 from augmentation_operator.reconcile.progress import shards_of_attempt
 from augmentation_operator.reconcile.step import Situation, Statement, Step, Wait
 

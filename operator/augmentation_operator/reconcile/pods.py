@@ -9,11 +9,11 @@ from augmentation_api.failure import is_permanent_exit_code
 from augmentation_api.status import PhaseEvent
 from augmentation_operator.children.pod import ChildPod
 from augmentation_operator.reconcile.children import whole_identity
-from augmentation_operator.reconcile.events import Phases, find_event, operator_event, phases_of, with_event
 from augmentation_operator.reconcile.failure_reason import explain
 from augmentation_operator.reconcile.obstacle import IMAGE_PULL_DEADLINE, PODS_REFUSED, Obstacle, gravest_obstacle
+from augmentation_operator.reconcile.phase_events import Phases, find_event, operator_event, phases_of, with_event
 from augmentation_operator.reconcile.rejection import Rejection
-from augmentation_operator.reconcile.step import Children, Fail, Situation, Statement, Step, Wait
+from augmentation_operator.reconcile.step import Fail, Situation, Statement, Step, Wait
 
 ACTIVITY = {
     PhaseName.RESOLVE: "resolving: pinning the revision and checking the dataset",
@@ -49,7 +49,7 @@ def watch_pods(situation: Situation, phase: PhaseName, shown: PhaseName, running
         events=tuple((shown, event) for event in interruptions),
         placed=running if runs else None,
         activity=_retry_message(phases[shown].events, shown) or ACTIVITY[shown],
-        children=whole_identity(situation, phase) if refused or retried else Children(),
+        apply=whole_identity(situation, phase) if refused or retried else (),
         requeue_after=_OBSTACLE_INTERVAL if is_waiting else None,
     )
     if obstacle is None:

@@ -9,10 +9,9 @@ from datetime import datetime
 
 from augmentation_api import AugmentationJob, ConditionType, PhaseName, State
 from augmentation_operator.children.turn import attempt_of
-from augmentation_operator.reconcile.completion import SOON
-from augmentation_operator.reconcile.decision import Decision
-from augmentation_operator.reconcile.events import operator_event
+from augmentation_operator.reconcile.decision import SOON, Decision
 from augmentation_operator.reconcile.observation import Observation
+from augmentation_operator.reconcile.phase_events import operator_event
 from augmentation_operator.reconcile.status_draft import StatusDraft
 
 

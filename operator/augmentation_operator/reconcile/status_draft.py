@@ -6,7 +6,7 @@ from augmentation_api import AugmentationJob, AugmentationJobStatus, ConditionTy
 from augmentation_api.redaction import quotable
 from augmentation_api.status import TEXT_LIMIT, Condition, Phase, PhaseEvent
 from augmentation_operator.children.turn import attempt_of
-from augmentation_operator.reconcile.events import find_event, phases_of, with_event
+from augmentation_operator.reconcile.phase_events import find_event, phases_of, with_event
 from augmentation_operator.reconcile.progress import at_rest
 from augmentation_operator.reconcile.rejection import Rejection
 

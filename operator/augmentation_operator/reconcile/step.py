@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Self
 
 from augmentation_api import AugmentationClass, AugmentationJob, PhaseName
 from augmentation_api.status import PhaseEvent, Placement, Progress
@@ -73,19 +72,6 @@ class Statement:
 
 
 @dataclass(frozen=True)
-class Children:
-    """Objects that have to be brought to a content, created unless they exist, and changed; in this order."""
-
-    apply: tuple[Manifest, ...] = ()
-    create: tuple[Manifest, ...] = ()
-    patches: tuple[Patch, ...] = ()
-
-    def __add__(self, other: Self) -> "Children":
-        """Both, in order."""
-        return Children(self.apply + other.apply, self.create + other.create, self.patches + other.patches)
-
-
-@dataclass(frozen=True)
 class Step:
     """What one step answers. None: nothing to say, so what is recorded stays.
 
@@ -99,7 +85,7 @@ class Step:
         placed: what the Placed condition says.
         placement: where the job waits for nodes, or has one.
         activity: what the job's pods do or wait for, in a sentence.
-        children: what has to exist.
+        apply, create, patches: as of Decision.
         requeue_after: when to decide again if nothing changes before.
     """
 
@@ -115,27 +101,21 @@ class Step:
     progress: Progress | None = None
     shard_count: int | None = None
     activity: str | None = None
-    children: Children = field(default_factory=Children)
+    apply: tuple[Manifest, ...] = ()
+    create: tuple[Manifest, ...] = ()
+    patches: tuple[Patch, ...] = ()
     requeue_after: timedelta | None = None
 
     def then(self, following: "Step") -> "Step":
         """Both steps as one. Of what both speak about, the later one counts, as it is further in the job's life."""
+        requeue_after = (delay for delay in (self.requeue_after, following.requeue_after) if delay is not None)
         return replace(
-            self,
-            outcome=following.outcome,
-            begun=self.begun + following.begun,
-            completed=self.completed + following.completed,
-            observed=self.observed + following.observed,
-            events=self.events + following.events,
-            children=self.children + following.children,
-            requeue_after=earliest(self.requeue_after, following.requeue_after),
-            **{name: value for name in _LATEST if (value := getattr(following, name)) is not None},
+            following,
+            requeue_after=min(requeue_after, default=None),
+            **{name: getattr(self, name) + getattr(following, name) for name in _COLLECTED},
+            **{name: getattr(self, name) for name in _LATEST if getattr(following, name) is None},
         )
 
 
-def earliest(*delays: timedelta | None) -> timedelta | None:
-    """The shortest of some delays; None: there is none."""
-    return min((delay for delay in delays if delay is not None), default=None)
-
-
+_COLLECTED = ("begun", "completed", "observed", "events", "apply", "create", "patches")
 _LATEST = ("current_phase", "admission", "placed", "placement", "progress", "shard_count", "activity")

@@ -10,8 +10,8 @@ from typing import Any
 
 from augmentation_api import AugmentationJob, AugmentationJobSpec, FailureReason, ObjectMeta, PhaseName, Source
 from augmentation_api.readable_status import readable_status
-from augmentation_operator.reconcile.completion import SOON, cancel, complete
-from augmentation_operator.reconcile.decision import Decision
+from augmentation_operator.reconcile.completion import cancel, complete
+from augmentation_operator.reconcile.decision import SOON, Decision
 from augmentation_operator.reconcile.observation import Observation
 from augmentation_operator.reconcile.rejection import Rejection
 from augmentation_operator.reconcile.status_draft import StatusDraft

@@ -4,7 +4,7 @@ import pytest
 
 from augmentation_api import AugmentationJobStatus, FailureReason, PhaseName, PhaseStatus
 from augmentation_api.status import Phase
-from augmentation_operator.reconcile.announcement import NOTE_LIMIT, Announcement, announcements
+from augmentation_operator.reconcile.kubernetes_events import NOTE_LIMIT, KubernetesEvent, kubernetes_events
 from tests.unit.operator.simulated_cluster import AUGMENT, PUBLISH, RESOLVE, SimulatedCluster
 
 
@@ -13,10 +13,10 @@ class Listener:
 
     def __init__(self, cluster: SimulatedCluster) -> None:
         self.cluster, self.last = cluster, AugmentationJobStatus()
-        self.heard: list[Announcement] = []
+        self.heard: list[KubernetesEvent] = []
 
     def listen(self) -> list[tuple[str, bool]]:
-        new = announcements(self.last, self.cluster.status)
+        new = kubernetes_events(self.last, self.cluster.status)
         self.last = self.cluster.status
         self.heard += new
         return [(each.reason, each.is_warning) for each in new]
@@ -41,7 +41,7 @@ def test_a_whole_life_is_told_in_order() -> None:
 def test_the_end_of_a_phase_is_told_where_nothing_else_implies_it() -> None:
     before = AugmentationJobStatus(phases=[Phase(name=RESOLVE, status=PhaseStatus.IN_PROGRESS)])
     after = AugmentationJobStatus(phases=[Phase(name=RESOLVE, status=PhaseStatus.COMPLETED)])
-    assert [each.reason for each in announcements(before, after)] == ["ResolveCompleted"]
+    assert [each.reason for each in kubernetes_events(before, after)] == ["ResolveCompleted"]
 
 
 @pytest.mark.parametrize("phase", [RESOLVE, AUGMENT, PUBLISH])
@@ -85,12 +85,12 @@ def test_progress_is_no_event() -> None:
 
 def test_the_same_thing_at_another_time_is_another_event_and_otherwise_the_same() -> None:
     job = SimulatedCluster().job
-    once = Announcement("Running", "running on node-a", False, "2026-01-01T00:00:00Z")
-    again = Announcement("Running", "running on node-a", False, "2026-01-01T01:00:00Z")
-    names = [each.event(job, "now")["metadata"]["name"] for each in (once, once, again)]
+    once = KubernetesEvent("Running", "running on node-a", False, "2026-01-01T00:00:00Z")
+    again = KubernetesEvent("Running", "running on node-a", False, "2026-01-01T01:00:00Z")
+    names = [each.manifest(job, "now")["metadata"]["name"] for each in (once, once, again)]
     assert names[0] == names[1] != names[2]
 
 
 def test_a_long_message_is_cut_to_what_an_event_may_hold() -> None:
-    long = Announcement("Failed", "x" * 5000, True, "")
-    assert len(long.event(SimulatedCluster().job, "now")["message"]) == NOTE_LIMIT
+    long = KubernetesEvent("Failed", "x" * 5000, True, "")
+    assert len(long.manifest(SimulatedCluster().job, "now")["message"]) == NOTE_LIMIT

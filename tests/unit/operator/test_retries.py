@@ -5,7 +5,7 @@ import pytest
 from augmentation_api import FailureReason, PhaseName, PhaseStatus, State
 from augmentation_api.status import PhaseEvent
 from augmentation_operator.reconcile.decision import operator_part
-from augmentation_operator.reconcile.events import OPERATOR_EVENT
+from augmentation_operator.reconcile.phase_events import OPERATOR_EVENT
 from tests.unit.operator.simulated_cluster import AUGMENT, PUBLISH, RESOLVE, SimulatedCluster
 
 

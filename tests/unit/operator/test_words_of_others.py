@@ -8,7 +8,7 @@ import pytest
 from augmentation_api import FailureReason
 from augmentation_api.status import TEXT_LIMIT
 from augmentation_kube.json_logs import JsonFormatter
-from augmentation_operator.reconcile.announcement import announcements
+from augmentation_operator.reconcile.kubernetes_events import kubernetes_events
 from tests.unit.operator.simulated_cluster import AUGMENT, RESOLVE, SimulatedCluster
 
 KEY = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0B\n-----END PRIVATE KEY-----"
@@ -24,7 +24,7 @@ def said_by(cluster: SimulatedCluster) -> list[str]:
     for phase in status.phases:
         texts += [phase.error or "", *((event.error or "") + (event.message or "") for event in phase.events)]
     before = status.model_copy(update={"phases": [], "conditions": []})
-    return texts + [announced.event(cluster.job, "now")["message"] for announced in announcements(before, status)]
+    return texts + [event.manifest(cluster.job, "now")["message"] for event in kubernetes_events(before, status)]
 
 
 def is_quoted_safely(texts: list[str]) -> bool:

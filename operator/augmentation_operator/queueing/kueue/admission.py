@@ -98,18 +98,14 @@ def _patches(child: ChildJob, workload: Workload | None, queue: str | None) -> t
 
 
 def _waiting(job: AugmentationJob, queue: str, view: KueueView | None) -> Waiting:
-    wait = why_it_waits(queue, job.metadata.namespace, view)
-    recorded = job.status.condition(ConditionType.ADMITTED)
+    waiting, recorded = why_it_waits(queue, job.metadata.namespace, view), job.status.condition(ConditionType.ADMITTED)
     workload = view.workload if view else None
+    if recorded is None or recorded.reason != waiting.reason or (workload is not None and workload.is_held):
+        # It has just begun to wait, or is about to queue again: Kueue has more to say in a moment.
+        waiting = replace(waiting, requeue_after=min(_SOON, waiting.requeue_after or _SOON))
+    if view is not None and view.position is not None:
+        waiting = replace(waiting, place=Queue(position=view.position, depth=view.depth))
     eviction = workload.eviction if workload else None
-    # Of a Job that has just begun to wait, or that is about to queue again, Kueue has more to say in a moment.
-    is_new = recorded is None or recorded.reason != wait.reason or (workload is not None and workload.is_held)
-    return Waiting(
-        wait.reason,
-        wait.message,
-        place=Queue(position=view.position, depth=view.depth) if view and view.position is not None else None,
-        requeue_after=min(_SOON, wait.requeue_after) if is_new else wait.requeue_after,
-        interruption=Interruption(eviction_message(eviction), eviction.at)
-        if eviction is not None and not eviction.is_deactivation
-        else None,
-    )
+    if eviction is not None and not eviction.is_deactivation:
+        waiting = replace(waiting, interruption=Interruption(eviction_message(eviction), eviction.at))
+    return waiting

@@ -1,30 +1,21 @@
 """Why a Job waits for Kueue: a reason and a message, with the fix where action is required."""
 
-from dataclasses import dataclass
 from datetime import timedelta
 
 from augmentation_api.vocabulary import AdmissionReason
+from augmentation_operator.queueing.admission import Waiting
 from augmentation_operator.queueing.kueue.view import Eviction, KueueView, QueueState, Workload
 
 _WITHOUT = "limits.maxJobsPerNamespace of a class queues jobs without Kueue"
 
 
-@dataclass(frozen=True)
-class Wait:
-    """Why a Job may not run, and when to ask again."""
-
-    reason: AdmissionReason
-    message: str
-    requeue_after: timedelta
-
-
-def why_it_waits(queue: str, namespace: str, view: KueueView | None) -> Wait:
+def why_it_waits(queue: str, namespace: str, view: KueueView | None) -> Waiting:
     """Why a Job waits for Kueue; `queue` is empty where the Job names none."""
     view = view or KueueView()
     return _of_queue(queue, namespace, view) or _of_workload(queue, namespace, view) or _in_turn(queue, view)
 
 
-def _of_queue(queue: str, namespace: str, view: KueueView) -> Wait | None:
+def _of_queue(queue: str, namespace: str, view: KueueView) -> Waiting | None:
     """What is wrong with the queue itself."""
     named = f"queueName {queue!r}"
     match view.state:
@@ -53,7 +44,7 @@ def _of_queue(queue: str, namespace: str, view: KueueView) -> Wait | None:
     return None
 
 
-def _of_workload(queue: str, namespace: str, view: KueueView) -> Wait | None:
+def _of_workload(queue: str, namespace: str, view: KueueView) -> Waiting | None:
     """What action the Workload requires."""
     workload = view.workload
     if workload is not None and not workload.is_active:
@@ -72,20 +63,24 @@ def _of_workload(queue: str, namespace: str, view: KueueView) -> Wait | None:
     return None
 
 
-def _in_turn(queue: str, view: KueueView) -> Wait:
+def _in_turn(queue: str, view: KueueView) -> Waiting:
     workload = view.workload
     queue = queue or (workload.queue_name if workload else "")
     if workload is None:
-        return Wait(AdmissionReason.QUEUED, f"waiting in queue {queue}", timedelta(seconds=2))
+        return Waiting(AdmissionReason.QUEUED, f"waiting in queue {queue}", requeue_after=timedelta(seconds=2))
     place = ""
     if view.position is not None:
         place = f": {view.position} of {view.depth} jobs are ahead"
-    look_again = timedelta(seconds=5 + (view.position or 0) // 2)
+    requeue_after = timedelta(seconds=5 + (view.position or 0) // 2)
     if workload.eviction is not None and not workload.eviction.is_deactivation:
         reason = AdmissionReason.PREEMPTED if workload.eviction.is_preemption else AdmissionReason.EVICTED
-        return Wait(reason, f"{eviction_message(workload.eviction)}; waiting in queue {queue}{place}", look_again)
+        return Waiting(
+            reason,
+            f"{eviction_message(workload.eviction)}; waiting in queue {queue}{place}",
+            requeue_after=requeue_after,
+        )
     why = f" ({workload.waits_for})" if workload.waits_for else ""
-    return Wait(AdmissionReason.QUEUED, f"waiting in queue {queue}{place}{why}", look_again)
+    return Waiting(AdmissionReason.QUEUED, f"waiting in queue {queue}{place}{why}", requeue_after=requeue_after)
 
 
 def refusal_message(queue: str, workload: Workload) -> str:
@@ -103,5 +98,5 @@ def eviction_message(eviction: Eviction) -> str:
     return f"stopped by Kueue ({eviction.reason}): {eviction.message}"
 
 
-def _trouble(reason: AdmissionReason, message: str) -> Wait:
-    return Wait(reason, message, timedelta(seconds=5))
+def _trouble(reason: AdmissionReason, message: str) -> Waiting:
+    return Waiting(reason, message, requeue_after=timedelta(seconds=5))

@@ -21,7 +21,7 @@ _WARNINGS = {
 
 
 @dataclass(frozen=True)
-class Announcement:
+class KubernetesEvent:
     """An Event that is to be created.
 
     Attributes:
@@ -35,15 +35,15 @@ class Announcement:
     is_warning: bool
     since: str
 
-    def event(self, job: AugmentationJob, now: str) -> Manifest:
+    def manifest(self, job: AugmentationJob, now: str) -> Manifest:
         """The Event; its name is derived from its content, so that it is created once."""
         metadata = job.metadata
-        said = f"{metadata.uid} {self.reason} {self.since} {self.message}"
+        content = f"{metadata.uid} {self.reason} {self.since} {self.message}"
         return {
             "apiVersion": "v1",
             "kind": "Event",
             "metadata": {
-                "name": f"{metadata.name}.{hashlib.sha256(said.encode()).hexdigest()[:16]}",
+                "name": f"{metadata.name}.{hashlib.sha256(content.encode()).hexdigest()[:16]}",
                 "namespace": metadata.namespace,
             },
             "involvedObject": {
@@ -63,30 +63,30 @@ class Announcement:
         }
 
 
-def announcements(before: AugmentationJobStatus, after: AugmentationJobStatus) -> list[Announcement]:
+def kubernetes_events(before: AugmentationJobStatus, after: AugmentationJobStatus) -> list[KubernetesEvent]:
     """What has changed and is worth an Event: phases, then conditions."""
     return [*_of_phases(before, after), *_of_conditions(before, after)]
 
 
-def _of_phases(before: AugmentationJobStatus, after: AugmentationJobStatus) -> Iterator[Announcement]:
+def _of_phases(before: AugmentationJobStatus, after: AugmentationJobStatus) -> Iterator[KubernetesEvent]:
     changed = [name for name in PhaseName if after.phase(name).status != before.phase(name).status]
     for name in changed:
         phase = after.phase(name)
         if phase.status == PhaseStatus.IN_PROGRESS:
-            yield Announcement(f"{name.capitalize()}Started", f"{name} has begun", False, str(phase.started_at))
+            yield KubernetesEvent(f"{name.capitalize()}Started", f"{name} has begun", False, str(phase.started_at))
         elif phase.status == PhaseStatus.COMPLETED and name == changed[-1] and after.state != State.COMPLETED:
             # Otherwise the Event of the next phase or of the job's end, created along with it, implies it.
-            yield Announcement(f"{name.capitalize()}Completed", f"{name} is done", False, str(phase.completed_at))
+            yield KubernetesEvent(f"{name.capitalize()}Completed", f"{name} is done", False, str(phase.completed_at))
 
 
-def _of_conditions(before: AugmentationJobStatus, after: AugmentationJobStatus) -> Iterator[Announcement]:
+def _of_conditions(before: AugmentationJobStatus, after: AugmentationJobStatus) -> Iterator[KubernetesEvent]:
     for condition in after.conditions:
         recorded = before.condition(condition.type)
         if recorded is None or (recorded.status, recorded.reason) != (condition.status, condition.reason):
             yield _of_condition(condition)
 
 
-def _of_condition(condition: Condition) -> Announcement:
+def _of_condition(condition: Condition) -> KubernetesEvent:
     is_warning = (condition.type, condition.status) in _WARNINGS
     since = to_rfc3339(condition.last_transition_time)
-    return Announcement(condition.reason, condition.message or condition.reason, is_warning, since)
+    return KubernetesEvent(condition.reason, condition.message or condition.reason, is_warning, since)

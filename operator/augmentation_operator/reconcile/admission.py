@@ -1,0 +1,46 @@
+"""Which queue is asked whether a job may take nodes, and what its answer adds to the step of a phase."""
+
+from dataclasses import replace
+
+from augmentation_api import PhaseName
+from augmentation_operator.children.job import ChildJob
+from augmentation_operator.queueing import built_in
+from augmentation_operator.queueing.admission import Admission, Refused, Waiting
+from augmentation_operator.queueing.kueue import admission as kueue
+from augmentation_operator.reconcile.phase_events import operator_event
+from augmentation_operator.reconcile.step import Situation, Step
+
+
+def admission_of_augment(situation: Situation, child: ChildJob | None) -> Admission | None:
+    """The answer of the queue that the augment Job waits in: Kueue's or the built-in one, never both."""
+    job, seen, augmentation_class = situation.job, situation.seen, situation.augmentation_class
+    queue = kueue.queue_name_of(job, augmentation_class)
+    if child is None and queue is not None:
+        return None if job.spec.suspend else kueue.admission_to_queue(job, queue, seen.kueue)
+    if child is not None and kueue.is_managed(child, seen.kueue):
+        return kueue.admission_of(job, child, seen.kueue, queue)
+    return built_in.admission_of(job, seen.place, child, augmentation_class.metadata.name)
+
+
+def admission_of_unlimited(situation: Situation, child: ChildJob | None) -> Admission | None:
+    """The answer about the Job of another phase: no queue of ours limits it, but Kueue may manage all Jobs."""
+    view = situation.seen.kueue
+    if child is None or not kueue.is_managed(child, view):
+        return None
+    return kueue.admission_of(
+        situation.job, child, view, kueue.queue_name_of(situation.job, situation.augmentation_class)
+    )
+
+
+def admission_step(admission: Admission | None, shown: PhaseName) -> Step:
+    """What a queue's answer asks for, whatever the phase does next."""
+    step = Step(admission=admission)
+    if isinstance(admission, Waiting | Refused):
+        step = replace(step, patches=admission.patches)
+    if isinstance(admission, Waiting):
+        step = replace(step, requeue_after=admission.requeue_after)
+        if (interruption := admission.interruption) is not None:
+            key = f"evicted-{int(interruption.at.timestamp())}"
+            event = operator_event(key, "preempted", interruption.at, error=interruption.message)
+            step = replace(step, events=((shown, event),))
+    return step
