@@ -1,4 +1,6 @@
-"""Cancelling: for good, from any state, and never claimed while something still runs."""
+"""Cancel: final, possible from any unfinished state, and never reported while a pod still runs."""
+
+from collections.abc import Callable
 
 import pytest
 
@@ -8,39 +10,124 @@ from augmentation_operator.reconcile.lifecycle import CLASS_GRACE
 from tests.unit.operator.simulated_cluster import AUGMENT, PUBLISH, RESOLVE, SimulatedCluster
 
 PHASES_WITH_PODS = [RESOLVE, AUGMENT, PUBLISH]
+Situation = Callable[[], SimulatedCluster]
+
+
+def cancel(cluster: SimulatedCluster) -> None:
+    """Cancel a job and let its pods end."""
+    cluster.change(cancel=True)
+    cluster.settle()
+    cluster.end_terminating_pods()
+    cluster.settle()
+
+
+def waiting_in(phase: PhaseName) -> SimulatedCluster:
+    cluster = SimulatedCluster()
+    cluster.reach(phase)
+    return cluster
 
 
 def running_in(phase: PhaseName) -> SimulatedCluster:
-    cluster = SimulatedCluster()
-    cluster.reach(phase)
+    cluster = waiting_in(phase)
     cluster.start_pod(phase)
     cluster.settle()
     return cluster
 
 
-def test_a_job_that_has_not_begun_is_cancelled_at_once() -> None:
-    cluster = SimulatedCluster(cancel=True)
+def without_class() -> SimulatedCluster:
+    cluster = SimulatedCluster(classes=())
     cluster.settle()
-    assert cluster.status.state == State.CANCELLED
-    assert not cluster.created_jobs
+    return cluster
 
 
-@pytest.mark.parametrize("phase", PHASES_WITH_PODS)
-def test_a_pod_that_waits_is_stopped(phase: PhaseName) -> None:
-    cluster = SimulatedCluster()
-    cluster.reach(phase)
-    cluster.change(cancel=True)
+def running_without_class() -> SimulatedCluster:
+    cluster = running_in(AUGMENT)
+    cluster.classes = ()
+    cluster.pass_time(CLASS_GRACE.total_seconds())
+    return cluster
+
+
+def suspended() -> SimulatedCluster:
+    cluster = running_in(AUGMENT)
+    cluster.change(suspend=True)
     cluster.settle()
     cluster.end_terminating_pods()
+    return cluster
+
+
+def between_two_phases() -> SimulatedCluster:
+    cluster = running_in(RESOLVE)
+    cluster.report_source()
+    cluster.succeed_pod(RESOLVE)
+    return cluster
+
+
+def reported_with_a_deleted_job() -> SimulatedCluster:
+    cluster = running_in(PUBLISH)
+    cluster.report_output()
+    cluster.delete_job(PUBLISH)
+    return cluster
+
+
+def published() -> SimulatedCluster:
+    cluster = running_in(PUBLISH)
+    cluster.report_output()
+    cluster.succeed_pod(PUBLISH)
+    return cluster
+
+
+def completed() -> SimulatedCluster:
+    cluster = SimulatedCluster()
+    cluster.complete()
+    return cluster
+
+
+def failed() -> SimulatedCluster:
+    cluster = running_in(RESOLVE)
+    cluster.fail_pod(RESOLVE, failure=FailureReason.SOURCE_NOT_FOUND, message="no such dataset")
     cluster.settle()
+    return cluster
+
+
+@pytest.mark.parametrize(
+    "situation",
+    [
+        pytest.param(SimulatedCluster, id="new"),
+        *(pytest.param(lambda phase=phase: waiting_in(phase), id=f"waiting in {phase}") for phase in PHASES_WITH_PODS),
+        *(pytest.param(lambda phase=phase: running_in(phase), id=f"running in {phase}") for phase in PHASES_WITH_PODS),
+        without_class,
+        running_without_class,
+        suspended,
+        between_two_phases,
+        reported_with_a_deleted_job,
+    ],
+)
+def test_cancelled_job_deletes_its_pods_and_begins_nothing(situation: Situation) -> None:
+    cluster = situation()
+    created = list(cluster.created_jobs)
+    cancel(cluster)
     assert cluster.status.state == State.CANCELLED
     assert not cluster.running_pods
+    assert cluster.created_jobs == created
+
+
+@pytest.mark.parametrize(
+    ("situation", "state"), [(published, State.COMPLETED), (completed, State.COMPLETED), (failed, State.FAILED)]
+)
+def test_job_that_has_ended_is_not_cancelled(situation: Situation, state: State) -> None:
+    cluster = situation()
+    before = cluster.status
+    cancel(cluster)
+    assert cluster.status.state == state
+    assert cluster.status.condition(ConditionType.CANCELLED) is None
+    assert cluster.status == before or situation is published
 
 
 @pytest.mark.parametrize("phase", PHASES_WITH_PODS)
-def test_a_job_is_not_cancelled_while_a_pod_runs(phase: PhaseName) -> None:
+def test_job_is_not_cancelled_while_a_pod_runs(phase: PhaseName) -> None:
     cluster = running_in(phase)
     cluster.change(cancel=True)
+    assert cluster.reconcile() is not None
     cluster.settle()
     cluster.pass_time(600)
     cluster.settle()
@@ -52,7 +139,7 @@ def test_a_job_is_not_cancelled_while_a_pod_runs(phase: PhaseName) -> None:
 
 
 @pytest.mark.parametrize("phase", PHASES_WITH_PODS)
-def test_a_cancelled_job_says_so_in_its_condition_its_phases_and_its_time(phase: PhaseName) -> None:
+def test_cancel_is_recorded_in_the_condition_the_phases_and_the_time(phase: PhaseName) -> None:
     cluster = running_in(phase)
     cluster.change(cancel=True)
     cluster.settle()
@@ -65,77 +152,19 @@ def test_a_cancelled_job_says_so_in_its_condition_its_phases_and_its_time(phase:
     assert cluster.status.cancelled_at == cluster.now
     assert cluster.status.completed_at is None
     assert cluster.status.phase(phase).status == PhaseStatus.FAILED
-    said = ": it was publishing the dataset: check whether a commit was made" if phase == PUBLISH else ""
-    assert cluster.status.phase(phase).error == f"cancelled{said}"
+    hint = ": it was publishing the dataset: check whether a commit was made" if phase == PUBLISH else ""
+    assert cluster.status.phase(phase).error == f"cancelled{hint}"
 
 
-def test_phases_that_were_over_before_a_cancel_stay_completed() -> None:
+def test_completed_phases_of_a_cancelled_job_stay_completed() -> None:
     cluster = running_in(AUGMENT)
-    cluster.change(cancel=True)
-    cluster.settle()
-    cluster.end_terminating_pods()
-    cluster.settle()
+    cancel(cluster)
     assert cluster.phase_status(RESOLVE) == PhaseStatus.COMPLETED
     assert cluster.phase_status(PUBLISH) == PhaseStatus.PENDING
 
 
-def test_a_cancel_is_looked_after_until_the_pods_have_stopped() -> None:
-    cluster = running_in(AUGMENT)
-    cluster.change(cancel=True)
-    assert cluster.reconcile() is not None
-
-
-def test_a_job_that_waits_for_its_class_can_be_cancelled() -> None:
-    cluster = SimulatedCluster(classes=())
-    cluster.settle()
-    cluster.change(cancel=True)
-    cluster.settle()
-    assert cluster.status.state == State.CANCELLED
-
-
-def test_a_running_job_whose_class_is_gone_can_be_cancelled() -> None:
-    cluster = running_in(AUGMENT)
-    cluster.classes = ()
-    cluster.pass_time(CLASS_GRACE.total_seconds())
-    cluster.change(cancel=True)
-    cluster.settle()
-    cluster.end_terminating_pods()
-    cluster.settle()
-    assert cluster.status.state == State.CANCELLED
-
-
-def test_a_suspended_job_can_be_cancelled() -> None:
-    cluster = running_in(AUGMENT)
-    cluster.change(suspend=True)
-    cluster.settle()
-    cluster.end_terminating_pods()
-    cluster.change(cancel=True)
-    cluster.settle()
-    assert cluster.status.state == State.CANCELLED
-
-
-def test_a_cancelled_job_begins_no_further_phase() -> None:
-    cluster = running_in(RESOLVE)
-    cluster.report_source()
-    cluster.succeed_pod(RESOLVE)
-    cluster.change(cancel=True)
-    cluster.settle()
-    assert cluster.status.state == State.CANCELLED
-    assert not cluster.has_job(AUGMENT)
-
-
-def test_a_cancel_that_comes_after_the_publication_completes_the_job() -> None:
-    cluster = running_in(PUBLISH)
-    cluster.report_output()
-    cluster.succeed_pod(PUBLISH)
-    cluster.change(cancel=True)
-    cluster.settle()
-    assert cluster.status.state == State.COMPLETED
-    assert cluster.status.condition(ConditionType.CANCELLED) is None
-
-
-def test_a_publish_pod_that_has_published_is_not_stopped_by_a_cancel() -> None:
-    # It has said so, and only has to exit: to call this cancelled would deny a dataset that is there.
+def test_publish_pod_that_has_reported_is_not_stopped_by_a_cancel() -> None:
+    # It only has to exit: to call this cancelled would deny a dataset that exists.
     cluster = running_in(PUBLISH)
     cluster.report_output()
     cluster.change(cancel=True)
@@ -147,7 +176,7 @@ def test_a_publish_pod_that_has_published_is_not_stopped_by_a_cancel() -> None:
     assert cluster.status.state == State.COMPLETED
 
 
-def test_a_publish_pod_that_has_reported_and_does_not_end_is_stopped_after_a_minute() -> None:
+def test_publish_pod_that_has_reported_and_does_not_exit_is_stopped_after_a_minute() -> None:
     cluster = running_in(PUBLISH)
     cluster.report_output()
     cluster.change(cancel=True)
@@ -163,7 +192,7 @@ def test_a_publish_pod_that_has_reported_and_does_not_end_is_stopped_after_a_min
     assert "reported commit beef of lab/kitchen_augmented" in (cluster.status.message or "")
 
 
-def test_a_second_attempt_has_a_minute_of_its_own() -> None:
+def test_each_attempt_has_its_own_minute_to_exit() -> None:
     cluster = running_in(PUBLISH)
     for _ in range(2):
         cluster.start_pod(PUBLISH)
@@ -180,85 +209,42 @@ def test_a_second_attempt_has_a_minute_of_its_own() -> None:
         cluster.settle()
 
 
-def test_a_cancelled_job_that_was_publishing_does_not_claim_that_nothing_is_there() -> None:
+def test_cancelled_job_that_was_publishing_does_not_claim_that_nothing_was_published() -> None:
     cluster = running_in(PUBLISH)
-    cluster.change(cancel=True)
-    cluster.settle()
-    cluster.end_terminating_pods()
-    cluster.settle()
+    cancel(cluster)
     assert cluster.status.message == "cancelled: it was publishing the dataset: check whether a commit was made"
 
 
-def test_a_publication_whose_job_is_gone_is_made_again_and_finds_its_commit() -> None:
-    cluster = running_in(PUBLISH)
-    cluster.report_output()
-    cluster.delete_job(PUBLISH)
+def test_deleted_publish_job_is_created_again() -> None:
+    cluster = reported_with_a_deleted_job()
     cluster.settle()
     assert cluster.has_job(PUBLISH)
     assert cluster.status.state == State.RUNNING
 
 
-def test_a_report_whose_job_is_gone_does_not_keep_a_job_from_being_cancelled() -> None:
-    cluster = running_in(PUBLISH)
-    cluster.report_output()
-    cluster.delete_job(PUBLISH)
-    cluster.change(cancel=True)
-    cluster.settle()
-    cluster.end_terminating_pods()
-    cluster.settle()
-    assert cluster.status.state == State.CANCELLED
-
-
-def test_a_publication_that_is_not_reported_yet_is_waited_for_before_nothing_is_said_to_be_published() -> None:
+@pytest.mark.parametrize("is_reported", [True, False])
+def test_cancel_waits_a_minute_for_the_report_of_a_publication(is_reported: bool) -> None:
     cluster = running_in(PUBLISH)
     cluster.succeed_pod(PUBLISH)
     cluster.change(cancel=True)
     cluster.settle()
     assert cluster.status.state == State.RUNNING
     assert cluster.decide().requeue_after is not None
-    cluster.report_output()
+    if is_reported:
+        cluster.report_output()
+    else:
+        cluster.pass_time(REPORT_GRACE.total_seconds() + 1)
     cluster.settle()
-    assert cluster.status.state == State.COMPLETED
+    assert cluster.status.state == (State.COMPLETED if is_reported else State.CANCELLED)
 
 
-def test_a_publication_that_is_never_reported_does_not_hold_up_a_cancel() -> None:
-    cluster = running_in(PUBLISH)
-    cluster.succeed_pod(PUBLISH)
-    cluster.change(cancel=True)
-    cluster.settle()
-    cluster.pass_time(REPORT_GRACE.total_seconds() + 1)
-    cluster.settle()
-    assert cluster.status.state == State.CANCELLED
-
-
-def test_a_completed_job_stays_completed_whatever_is_cancelled_later() -> None:
-    cluster = SimulatedCluster()
-    cluster.complete()
-    before = cluster.status
-    cluster.change(cancel=True)
-    cluster.settle()
-    assert cluster.status == before
-
-
-def test_a_failed_job_stays_failed_whatever_is_cancelled_later() -> None:
-    cluster = running_in(RESOLVE)
-    cluster.fail_pod(RESOLVE, failure=FailureReason.SOURCE_NOT_FOUND, message="no such dataset")
-    cluster.settle()
-    cluster.change(cancel=True)
-    cluster.settle()
-    assert cluster.status.state == State.FAILED
-
-
-def test_a_cancelled_job_promises_no_more_seconds() -> None:
+def test_cancelled_job_estimates_no_remaining_time() -> None:
     cluster = running_in(AUGMENT)
     cluster.report_shard(0, state="running", frames={"total": 1500, "done": 10}, framesPerSecond=10)
     cluster.settle()
     assert cluster.status.progress is not None
     assert cluster.status.progress.estimated_seconds_remaining
-    cluster.change(cancel=True)
-    cluster.settle()
-    cluster.end_terminating_pods()
-    cluster.settle()
+    cancel(cluster)
     assert cluster.status.progress is not None
     assert cluster.status.progress.estimated_seconds_remaining is None
     assert cluster.status.progress.frames_per_second is None

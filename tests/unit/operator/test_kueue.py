@@ -294,9 +294,9 @@ def test_the_wait_in_kueues_queue_does_not_count_towards_the_deadline() -> None:
     assert cluster.fails_after(60)
 
 
-def test_a_rung_of_the_ladder_is_given_up_only_by_the_time_after_admission() -> None:
-    ladder = [{"name": "best", "timeLimitSeconds": 120}, {"name": "other"}]
-    cluster = SimulatedCluster(queueName="team-a", classes=(make_class(placements=ladder),))
+def test_placement_time_limit_counts_from_admission() -> None:
+    placements = [{"name": "best", "timeLimitSeconds": 120}, {"name": "other"}]
+    cluster = SimulatedCluster(queueName="team-a", classes=(make_class(placements=placements),))
     cluster.kueue = SimulatedKueue()
     cluster.reach(AUGMENT)
     first = cluster.job_name(AUGMENT)

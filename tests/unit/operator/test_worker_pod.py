@@ -201,11 +201,11 @@ def test_only_augment_pods_have_resources_and_nodes_of_the_class() -> None:
 
 
 def test_placement_may_have_its_own_resources() -> None:
-    rung = make_class(
+    placement = make_class(
         resources={"limits": {"memory": "1Gi"}},
         placements=[{"name": "big", "resources": {"limits": {"memory": "64Gi"}}}],
     )
-    assert container_of(AUGMENT, augmentation_class=rung)["resources"]["limits"]["memory"] == "64Gi"
+    assert container_of(AUGMENT, augmentation_class=placement)["resources"]["limits"]["memory"] == "64Gi"
 
 
 def test_pods_have_the_priority_of_the_job() -> None:

@@ -268,7 +268,7 @@ STEADY_STATES = [
 
 
 @pytest.mark.parametrize("situation", STEADY_STATES)
-def test_time_alone_changes_no_status(situation: Callable[[], SimulatedCluster]) -> None:
+def test_status_does_not_change_because_time_passes(situation: Callable[[], SimulatedCluster]) -> None:
     cluster = situation()
     cluster.settle()
     for seconds in (1, 7, 30):
@@ -280,7 +280,7 @@ def test_time_alone_changes_no_status(situation: Callable[[], SimulatedCluster])
 
 
 @pytest.mark.parametrize("situation", STEADY_STATES)
-def test_the_same_decision_twice_is_the_same_as_once(situation: Callable[[], SimulatedCluster]) -> None:
+def test_repeated_decision_creates_and_deletes_nothing_more(situation: Callable[[], SimulatedCluster]) -> None:
     cluster = situation()
     decision = cluster.decide()
     assert cluster.decide() == decision
@@ -293,7 +293,7 @@ def test_the_same_decision_twice_is_the_same_as_once(situation: Callable[[], Sim
 
 
 @pytest.mark.parametrize("situation", STEADY_STATES)
-def test_what_is_decided_fits_the_schema_of_the_status(situation: Callable[[], SimulatedCluster]) -> None:
+def test_decided_status_fits_its_schema(situation: Callable[[], SimulatedCluster]) -> None:
     cluster = situation()
     cluster.settle()
     decided = cluster.decide().status

@@ -1,4 +1,4 @@
-"""The ladder of placements: gone down in order, a time limit a rung, with the reason of each step in the status."""
+"""Placements: tried in order, each within its time limit, with the reason of each fallback in the status."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import pytest
 from augmentation_api import ConditionType, FailureReason, PhaseStatus, State
 from tests.unit.operator.simulated_cluster import AUGMENT, PROVISION, SimulatedCluster, make_class
 
-LADDER = [
+PLACEMENTS = [
     {"name": "l4", "nodeSelector": {"gpu": "l4"}, "timeLimitSeconds": 60},
     {"name": "l40s", "nodeSelector": {"gpu": "l40s"}, "timeLimitSeconds": 120},
     {"name": "a100", "nodeSelector": {"gpu": "a100"}},
@@ -15,8 +15,8 @@ LADDER = [
 NO_NODE = "0/3 nodes are available: 3 Insufficient nvidia.com/gpu."
 
 
-def waiting_on_the_first_rung(**spec: Any) -> SimulatedCluster:
-    cluster = SimulatedCluster(classes=(make_class(placements=LADDER),), **spec)
+def waiting_for_the_first_placement(**spec: Any) -> SimulatedCluster:
+    cluster = SimulatedCluster(classes=(make_class(placements=PLACEMENTS),), **spec)
     cluster.reach(AUGMENT)
     cluster.wait_for_node(AUGMENT, NO_NODE)
     cluster.settle()
@@ -31,34 +31,34 @@ def step_down(cluster: SimulatedCluster, seconds: float) -> None:
 
 
 def tried(cluster: SimulatedCluster) -> tuple[str | None, dict[str, str]]:
-    """The rung in the status, and the node selector of the Job that waits for it."""
+    """The placement in the status, and the node selector of the Job that waits for it."""
     assert cluster.status.placement is not None
     pod = cluster.job_of(AUGMENT).spec["template"]["spec"]
     return cluster.status.placement.placement, pod["nodeSelector"]
 
 
-def test_the_best_placement_is_tried_first() -> None:
-    assert tried(waiting_on_the_first_rung()) == ("l4", {"gpu": "l4"})
+def test_first_placement_is_tried_first() -> None:
+    assert tried(waiting_for_the_first_placement()) == ("l4", {"gpu": "l4"})
 
 
-def test_a_rung_is_given_up_when_its_time_is_over_and_not_before() -> None:
-    cluster = waiting_on_the_first_rung()
+def test_job_falls_back_at_the_time_limit_and_not_before() -> None:
+    cluster = waiting_for_the_first_placement()
     step_down(cluster, 59)
     assert tried(cluster)[0] == "l4"
     step_down(cluster, 1)
     assert tried(cluster) == ("l40s", {"gpu": "l40s"})
 
 
-def test_the_end_of_a_rungs_time_is_looked_forward_to() -> None:
-    cluster = waiting_on_the_first_rung()
+def test_job_is_requeued_at_the_time_limit_of_its_placement() -> None:
+    cluster = waiting_for_the_first_placement()
     cluster.pass_time(55)
     again = cluster.decide().requeue_after
     assert again is not None
     assert again.total_seconds() <= 5
 
 
-def test_the_reason_of_a_step_is_in_the_status() -> None:
-    cluster = waiting_on_the_first_rung()
+def test_reason_of_a_fallback_is_in_the_status() -> None:
+    cluster = waiting_for_the_first_placement()
     cluster.pass_time(60)
     cluster.reconcile()
     why = f"placement l4: no node within 60 s (waiting for a node: {NO_NODE}); trying l40s"
@@ -70,8 +70,8 @@ def test_the_reason_of_a_step_is_in_the_status() -> None:
     assert event.error == why
 
 
-def test_the_last_rung_waits_without_a_limit() -> None:
-    cluster = waiting_on_the_first_rung()
+def test_last_placement_has_no_time_limit() -> None:
+    cluster = waiting_for_the_first_placement()
     step_down(cluster, 60)
     step_down(cluster, 120)
     step_down(cluster, 1_000_000)
@@ -80,8 +80,8 @@ def test_the_last_rung_waits_without_a_limit() -> None:
     assert cluster.phase_status(PROVISION) == PhaseStatus.IN_PROGRESS
 
 
-def test_only_one_rung_has_pods_at_a_time() -> None:
-    cluster = waiting_on_the_first_rung()
+def test_only_one_placement_has_pods_at_a_time() -> None:
+    cluster = waiting_for_the_first_placement()
     cluster.pass_time(60)
     cluster.settle()
     assert {pod.job_name for pod in cluster.running_pods} == {"kitchen-0f1e2d3c-augment"}
@@ -90,15 +90,15 @@ def test_only_one_rung_has_pods_at_a_time() -> None:
     assert {pod.job_name for pod in cluster.running_pods} == {"kitchen-0f1e2d3c-augment-b"}
 
 
-def test_a_node_that_was_found_ends_the_search_however_long_its_image_takes() -> None:
-    cluster = waiting_on_the_first_rung()
+def test_job_with_a_node_does_not_fall_back_however_long_its_image_takes() -> None:
+    cluster = waiting_for_the_first_placement()
     cluster.pod_of(AUGMENT).change(node="node-a")
     step_down(cluster, 600)
     assert tried(cluster)[0] == "l4"
 
 
-def test_a_placement_that_was_taken_is_kept_for_pods_that_start_again() -> None:
-    cluster = waiting_on_the_first_rung()
+def test_retried_pods_keep_the_placement() -> None:
+    cluster = waiting_for_the_first_placement()
     cluster.start_pod(AUGMENT)
     cluster.settle()
     cluster.lose_pod(AUGMENT)
@@ -106,8 +106,8 @@ def test_a_placement_that_was_taken_is_kept_for_pods_that_start_again() -> None:
     assert tried(cluster)[0] == "l4"
 
 
-def test_the_time_a_job_is_suspended_does_not_count() -> None:
-    cluster = waiting_on_the_first_rung()
+def test_suspended_time_does_not_count() -> None:
+    cluster = waiting_for_the_first_placement()
     cluster.change(suspend=True)
     step_down(cluster, 600)
     assert tried(cluster)[0] == "l4"
@@ -119,8 +119,8 @@ def test_the_time_a_job_is_suspended_does_not_count() -> None:
     assert tried(cluster)[0] == "l40s"
 
 
-def test_a_kill_between_two_rungs_neither_skips_nor_repeats_one() -> None:
-    cluster = waiting_on_the_first_rung()
+def test_killed_operator_neither_skips_nor_repeats_a_placement() -> None:
+    cluster = waiting_for_the_first_placement()
     cluster.pass_time(60)
     for _ in range(3):
         cluster.reconcile_and_die()
@@ -129,8 +129,8 @@ def test_a_kill_between_two_rungs_neither_skips_nor_repeats_one() -> None:
     assert cluster.created_jobs.count("kitchen-0f1e2d3c-augment-b") == 1
 
 
-def test_a_job_cancelled_between_two_rungs_waits_for_the_pods_of_the_one_given_up() -> None:
-    cluster = waiting_on_the_first_rung()
+def test_job_cancelled_during_a_fallback_waits_for_the_earlier_pods() -> None:
+    cluster = waiting_for_the_first_placement()
     cluster.pass_time(60)
     cluster.reconcile()
     cluster.change(cancel=True)
@@ -143,8 +143,8 @@ def test_a_job_cancelled_between_two_rungs_waits_for_the_pods_of_the_one_given_u
     assert cluster.status.state == State.CANCELLED
 
 
-def test_a_new_attempt_begins_at_the_top() -> None:
-    cluster = waiting_on_the_first_rung()
+def test_new_attempt_begins_with_the_first_placement() -> None:
+    cluster = waiting_for_the_first_placement()
     step_down(cluster, 60)
     cluster.start_pod(AUGMENT)
     cluster.fail_pod(AUGMENT, failure=FailureReason.SOURCE_INVALID, message="no")
@@ -156,8 +156,8 @@ def test_a_new_attempt_begins_at_the_top() -> None:
     assert cluster.created_jobs[-1] == "kitchen-0f1e2d3c-augment-1"
 
 
-def test_a_job_on_a_lower_rung_completes_there() -> None:
-    cluster = waiting_on_the_first_rung()
+def test_job_completes_in_its_2nd_placement() -> None:
+    cluster = waiting_for_the_first_placement()
     step_down(cluster, 60)
     cluster.finish_augment()
     cluster.finish_publish()
@@ -166,18 +166,18 @@ def test_a_job_on_a_lower_rung_completes_there() -> None:
     assert (cluster.status.placement.placement, cluster.status.placement.rung) == ("l40s", 1)
 
 
-def test_a_ladder_that_was_shortened_meanwhile_is_no_trouble() -> None:
-    cluster = waiting_on_the_first_rung()
+def test_class_may_lose_placements_meanwhile() -> None:
+    cluster = waiting_for_the_first_placement()
     step_down(cluster, 60)
     step_down(cluster, 120)
-    cluster.classes = (make_class(placements=LADDER[:1]),)
+    cluster.classes = (make_class(placements=PLACEMENTS[:1]),)
     cluster.settle()
     cluster.finish_augment()
     cluster.finish_publish()
     assert cluster.status.state == State.COMPLETED
 
 
-def test_labels_that_a_node_must_or_should_have_become_node_affinity() -> None:
+def test_required_and_preferred_labels_become_node_affinity() -> None:
     affinity: dict[str, Any] = {
         "required": [{"key": "nvidia.com/gpu.product", "values": ["NVIDIA-A100-80GB-PCIe", "NVIDIA-A100-SXM4-80GB"]}],
         "preferred": [
@@ -199,8 +199,8 @@ def test_labels_that_a_node_must_or_should_have_become_node_affinity() -> None:
 
 
 @pytest.mark.parametrize("phase", ["resolve", "publish"])
-def test_only_the_augment_pods_are_bound_to_the_ladder(phase: str) -> None:
-    cluster = SimulatedCluster(classes=(make_class(placements=LADDER),))
+def test_only_augment_pods_use_the_placements(phase: str) -> None:
+    cluster = SimulatedCluster(classes=(make_class(placements=PLACEMENTS),))
     cluster.complete()
     pod = cluster.jobs[f"kitchen-0f1e2d3c-{phase}"].spec["template"]["spec"]
     assert "nodeSelector" not in pod

@@ -1,4 +1,6 @@
-"""A new attempt (spec.attempt): what is finished is kept, what is left runs again, and nothing of old is mistaken."""
+"""Restart of a job (spec.attempt): what is finished is kept, what is left runs again, and nothing stale counts."""
+
+from collections.abc import Callable
 
 import pytest
 
@@ -21,7 +23,7 @@ def failed_in(phase: PhaseName) -> SimulatedCluster:
     return cluster
 
 
-def started_again(phase: PhaseName) -> SimulatedCluster:
+def restarted(phase: PhaseName) -> SimulatedCluster:
     cluster = failed_in(phase)
     cluster.pass_time(600)
     cluster.retry()
@@ -29,12 +31,19 @@ def started_again(phase: PhaseName) -> SimulatedCluster:
     return cluster
 
 
-@pytest.mark.parametrize("phase", [RESOLVE, AUGMENT, PUBLISH])
-def test_a_failed_job_goes_on_with_the_phase_it_failed_in_and_completes(phase: PhaseName) -> None:
-    cluster = started_again(phase)
-    assert cluster.status.state == State.QUEUED
-    assert cluster.status.attempt == 1
-    assert cluster.has_job(phase)
+def cancelled_in(phase: PhaseName) -> SimulatedCluster:
+    cluster = SimulatedCluster()
+    cluster.reach(phase)
+    cluster.change(cancel=True)
+    cluster.settle()
+    cluster.end_terminating_pods()
+    cluster.settle()
+    assert cluster.status.state == State.CANCELLED
+    return cluster
+
+
+def finish(cluster: SimulatedCluster, phase: PhaseName) -> None:
+    """Complete a job from a phase on."""
     if phase == RESOLVE:
         cluster.finish_resolve()
     if phase != PUBLISH:
@@ -43,32 +52,30 @@ def test_a_failed_job_goes_on_with_the_phase_it_failed_in_and_completes(phase: P
     assert cluster.status.state == State.COMPLETED
 
 
-def test_a_cancelled_job_starts_again() -> None:
-    cluster = SimulatedCluster()
-    cluster.reach(AUGMENT)
-    cluster.change(cancel=True)
-    cluster.settle()
-    cluster.end_terminating_pods()
-    cluster.settle()
-    assert cluster.status.state == State.CANCELLED
+@pytest.mark.parametrize("phase", [RESOLVE, AUGMENT, PUBLISH])
+@pytest.mark.parametrize("ended_in", [failed_in, cancelled_in])
+def test_restarted_job_continues_with_the_phase_it_ended_in(
+    ended_in: Callable[[PhaseName], SimulatedCluster], phase: PhaseName
+) -> None:
+    cluster = ended_in(phase)
     cluster.retry()
     cluster.settle()
     assert cluster.status.state == State.QUEUED
-    assert cluster.status.cancelled_at is None
-    cluster.finish_augment()
-    cluster.finish_publish()
-    assert cluster.status.state == State.COMPLETED
+    assert cluster.status.attempt == 1
+    assert (cluster.status.completed_at, cluster.status.cancelled_at) == (None, None)
+    assert cluster.has_job(phase)
+    finish(cluster, phase)
 
 
-def test_phases_that_ended_well_are_not_run_again() -> None:
-    cluster = started_again(AUGMENT)
+def test_completed_phases_are_not_run_again() -> None:
+    cluster = restarted(AUGMENT)
     assert cluster.phase_status(RESOLVE) == PhaseStatus.COMPLETED
     assert [name for name in cluster.created_jobs if "-resolve" in name] == ["kitchen-0f1e2d3c-resolve"]
     assert cluster.status.source is not None
     assert cluster.status.source.revision == "c0ffee"
 
 
-def test_the_number_of_shards_and_their_records_stay() -> None:
+def test_shard_count_and_shard_records_stay() -> None:
     cluster = failed_in(AUGMENT)
     shards = cluster.status.shard_count
     records = {name: made for (kind, name), made in cluster.objects.items() if kind == "ConfigMap"}
@@ -79,13 +86,13 @@ def test_the_number_of_shards_and_their_records_stay() -> None:
     assert {name for kind, name in cluster.objects if kind == "ConfigMap"} == set(records)
 
 
-def test_each_attempt_has_jobs_of_its_own_and_those_before_are_removed() -> None:
-    cluster = started_again(AUGMENT)
+def test_each_attempt_has_its_own_jobs_and_earlier_ones_are_deleted() -> None:
+    cluster = restarted(AUGMENT)
     assert cluster.created_jobs[-1] == "kitchen-0f1e2d3c-augment-1"
     assert set(cluster.jobs) == {"kitchen-0f1e2d3c-augment-1"}
 
 
-def test_a_failure_of_the_attempt_before_that_is_seen_late_fails_nothing() -> None:
+def test_late_failure_of_an_earlier_attempt_is_ignored() -> None:
     cluster = failed_in(AUGMENT)
     old = cluster.jobs[cluster.job_name(AUGMENT)].to_wire()
     cluster.retry()
@@ -95,7 +102,7 @@ def test_a_failure_of_the_attempt_before_that_is_seen_late_fails_nothing() -> No
     assert cluster.status.state == State.QUEUED
 
 
-def test_a_new_attempt_waits_for_the_last_pod_of_the_one_before() -> None:
+def test_new_attempt_waits_for_the_last_pod_of_the_one_before() -> None:
     cluster = failed_in(AUGMENT)
     lingering = cluster.copy_pod(cluster.pods[-1], "lingering")
     lingering.change("Running")
@@ -109,13 +116,13 @@ def test_a_new_attempt_waits_for_the_last_pod_of_the_one_before() -> None:
     assert cluster.status.state == State.QUEUED
 
 
-def test_what_failed_is_reset_and_stays_told_in_the_events() -> None:
-    cluster = started_again(AUGMENT)
+def test_failed_phase_is_reset_and_its_failure_stays_in_the_events() -> None:
+    cluster = restarted(AUGMENT)
     augment = cluster.status.phase(AUGMENT)
     assert (augment.status, augment.error, augment.completed_at) == (PhaseStatus.PENDING, None, None)
     assert cluster.phase_status(PROVISION) == PhaseStatus.IN_PROGRESS
-    (told,) = (event for event in augment.events if event.status == "started again")
-    assert told.error == "augment failed: episode 3 is broken"
+    (restart,) = (event for event in augment.events if event.status == "started again")
+    assert restart.error == "augment failed: episode 3 is broken"
     failed = cluster.status.condition(ConditionType.FAILED)
     assert failed is not None
     assert (failed.status, failed.reason) == ("False", "StartedAgain")
@@ -124,7 +131,7 @@ def test_what_failed_is_reset_and_stays_told_in_the_events() -> None:
     assert cluster.status.placement.node is None
 
 
-def test_a_pull_that_failed_before_is_not_held_against_the_new_attempt() -> None:
+def test_earlier_image_pull_failure_does_not_count() -> None:
     cluster = SimulatedCluster()
     cluster.settle()
     cluster.wait_in_container(RESOLVE, "InvalidImageName", "couldn't parse image name")
@@ -138,7 +145,7 @@ def test_a_pull_that_failed_before_is_not_held_against_the_new_attempt() -> None
     assert cluster.phase_status(RESOLVE) == PhaseStatus.COMPLETED
 
 
-def test_shards_that_ran_before_do_not_count_as_running_now() -> None:
+def test_shards_of_an_earlier_attempt_do_not_count_as_running() -> None:
     cluster = SimulatedCluster()
     cluster.reach(AUGMENT)
     cluster.start_pod(AUGMENT)
@@ -156,7 +163,7 @@ def test_shards_that_ran_before_do_not_count_as_running_now() -> None:
     assert (progress.frames.done, progress.frames_per_second) == (600, None)
 
 
-def test_the_deadline_counts_anew() -> None:
+def test_deadline_counts_from_the_restart() -> None:
     cluster = SimulatedCluster(activeDeadlineSeconds=3600)
     cluster.reach(AUGMENT)
     cluster.pass_time(3600)
@@ -170,8 +177,8 @@ def test_the_deadline_counts_anew() -> None:
     assert cluster.fails_after(3600)
 
 
-def test_a_new_attempt_may_fail_and_another_one_follow() -> None:
-    cluster = started_again(AUGMENT)
+def test_new_attempt_may_fail_and_another_one_follow() -> None:
+    cluster = restarted(AUGMENT)
     cluster.start_pod(AUGMENT)
     cluster.fail_pod(AUGMENT, failure=FailureReason.SOURCE_INVALID, message="still broken")
     cluster.settle()
@@ -179,19 +186,17 @@ def test_a_new_attempt_may_fail_and_another_one_follow() -> None:
     cluster.retry()
     cluster.settle()
     assert cluster.status.attempt == 2
-    cluster.finish_augment()
-    cluster.finish_publish()
-    assert cluster.status.state == State.COMPLETED
+    finish(cluster, AUGMENT)
 
 
-def test_a_job_made_with_an_attempt_begins_with_it() -> None:
+def test_job_created_with_an_attempt_begins_with_it() -> None:
     cluster = SimulatedCluster(attempt=2)
     cluster.settle()
     assert cluster.status.attempt == 2
     cluster.complete()
 
 
-def test_a_suspended_job_is_started_again_but_runs_nothing() -> None:
+def test_suspended_job_is_restarted_but_runs_nothing() -> None:
     cluster = failed_in(AUGMENT)
     cluster.change(suspend=True)
     cluster.retry()
@@ -203,7 +208,7 @@ def test_a_suspended_job_is_started_again_but_runs_nothing() -> None:
     assert cluster.has_job(AUGMENT)
 
 
-def test_a_completed_job_does_not_start_again() -> None:
+def test_completed_job_does_not_restart() -> None:
     cluster = SimulatedCluster()
     cluster.complete()
     before = cluster.status
