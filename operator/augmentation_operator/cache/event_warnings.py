@@ -10,7 +10,7 @@ from typing import Any
 from augmentation_kube import KubeApi, Resource
 from augmentation_operator.children.job import ChildJob
 from augmentation_operator.children.pod import ChildPod
-from augmentation_operator.children.warning import NotedWarning, newest_warning
+from augmentation_operator.children.warning import WarningEvent, newest_warning
 from augmentation_operator.scale import EVENT_LIST_SHARE
 
 RECENT = timedelta(seconds=4)
@@ -31,9 +31,9 @@ class EventWarnings:
     ) -> None:
         self._api, self._clock, self._timer = api, clock, timer
         self._one_at_a_time = asyncio.Lock()
-        self._answers: dict[tuple[str, str], tuple[datetime, Mapping[str, NotedWarning]]] = {}
+        self._answers: dict[tuple[str, str], tuple[datetime, Mapping[str, WarningEvent]]] = {}
 
-    async def of(self, silent: Iterable[ChildJob | ChildPod]) -> dict[str, NotedWarning]:
+    async def of(self, silent: Iterable[ChildJob | ChildPod]) -> dict[str, WarningEvent]:
         """The newest warning of each of these objects that has one, by the object's name."""
         newest = {}
         for child in silent:
@@ -43,7 +43,7 @@ class EventWarnings:
                 newest[child.name] = warnings[child.name]
         return newest
 
-    async def _of_all(self, namespace: str, kind: str) -> Mapping[str, NotedWarning]:
+    async def _of_all(self, namespace: str, kind: str) -> Mapping[str, WarningEvent]:
         now = self._clock()
         recent = {key: answer for key, answer in self._answers.items() if now < answer[0]}
         if (namespace, kind) not in recent:
@@ -56,7 +56,7 @@ class EventWarnings:
         return recent[namespace, kind][1]
 
 
-def _by_object(events: Iterable[Mapping[str, Any]]) -> dict[str, NotedWarning]:
+def _by_object(events: Iterable[Mapping[str, Any]]) -> dict[str, WarningEvent]:
     events_of = defaultdict(list)
     for event in events:
         events_of[event["involvedObject"].get("name", "")].append(event)

@@ -41,7 +41,7 @@ class ChildJob:
         return self.failed_at is not None
 
     @property
-    def is_over(self) -> bool:
+    def is_finished(self) -> bool:
         """Whether it starts no more pods."""
         return self.is_complete or self.has_failed
 

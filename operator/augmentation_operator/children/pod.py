@@ -50,7 +50,7 @@ class ChildPod:
     created_at: datetime | None = None
     started_at: datetime | None = None
     node: str = ""
-    is_over: bool = False
+    is_finished: bool = False
     unschedulable: str = ""
     pull_problem: str = ""
     pull_message: str = ""
@@ -68,7 +68,7 @@ class ChildPod:
     @property
     def runs(self) -> bool:
         """Whether its container has started and the pod has not ended."""
-        return self.started_at is not None and not self.is_over
+        return self.started_at is not None and not self.is_finished
 
 
 def read_pod(body: Mapping[str, Any]) -> ChildPod:
@@ -89,7 +89,7 @@ def read_pod(body: Mapping[str, Any]) -> ChildPod:
         created_at=moment(metadata.get("creationTimestamp")),
         started_at=moment(running.get("startedAt") or terminated.get("startedAt")),
         node=body.get("spec", {}).get("nodeName", ""),
-        is_over=status.get("phase") in ("Succeeded", "Failed"),
+        is_finished=status.get("phase") in ("Succeeded", "Failed"),
         unschedulable=scheduled.get("message", "") if scheduled.get("status") == "False" else "",
         pull_problem=reason if reason in _PULL_PROBLEMS else "",
         pull_message=waiting.get("message", "") if reason in _PULL_PROBLEMS else "",

@@ -101,7 +101,9 @@ class Controller:
         if self._jobs.is_under_way(uid):
             return False
         body = self._jobs.body(uid)
-        return body is not None and _is_finished(body) and all(child.is_over for child in self._cluster.jobs_of(uid))
+        return (
+            body is not None and _is_finished(body) and all(child.is_finished for child in self._cluster.jobs_of(uid))
+        )
 
     async def _reconcile(self, job: AugmentationJob) -> timedelta | None:
         uid = job.metadata.uid

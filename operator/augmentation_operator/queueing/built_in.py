@@ -204,7 +204,7 @@ def admission_of(job: AugmentationJob, place: Place | None, child: ChildJob | No
         recorded = job.status.condition(ConditionType.ADMITTED)
         is_new = recorded is None or recorded.status != "True"
         return Admitted(AdmissionReason.SLOT_TAKEN, f"has a slot in the queue ({limit})", is_new)
-    runs = child is not None and not child.suspended and not child.is_over
+    runs = child is not None and not child.suspended and not child.is_finished
     return Waiting(
         AdmissionReason.QUEUED,
         f"waiting in the queue: {place.position} of {place.depth} jobs are ahead ({limit})",

@@ -32,7 +32,7 @@ def whole_identity(situation: Situation, phase: PhaseName) -> tuple[Manifest, ..
 
 def superfluous_jobs(seen: Observation, *, failed: bool) -> tuple[str, ...]:
     """Names of the Jobs to delete: those of earlier attempts and placements, and all that may run of a failed job."""
-    running = tuple(child.name for child in seen.jobs.values() if not child.is_over) if failed else ()
+    running = tuple(child.name for child in seen.jobs.values() if not child.is_finished) if failed else ()
     return tuple(child.name for child in seen.earlier_jobs) + running
 
 

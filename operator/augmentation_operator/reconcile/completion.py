@@ -104,8 +104,8 @@ def cancel(job: AugmentationJob, seen: Observation, now: datetime) -> Decision:
 
 def _may_exit(publishing: ChildJob, seen: Observation) -> bool:
     """Whether a publish pod may be running, and so may exit by itself. Its report may be observed before the pod."""
-    is_stopped = publishing.suspended and all(pod.is_over for pod in seen.pods_of(PhaseName.PUBLISH))
-    return not publishing.is_over and not is_stopped
+    is_stopped = publishing.suspended and all(pod.is_finished for pod in seen.pods_of(PhaseName.PUBLISH))
+    return not publishing.is_finished and not is_stopped
 
 
 def clean_up(job: AugmentationJob, seen: Observation, now: datetime) -> Decision:

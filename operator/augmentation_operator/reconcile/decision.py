@@ -85,5 +85,5 @@ def _is_beyond_doubt(decision: Decision, seen: Observation) -> bool:
         and publish is not None
         and publish.is_complete
         and bool(seen.pods_of(PhaseName.PUBLISH))
-        and all(pod.is_over and pod.finished_at for pod in seen.pods)
+        and all(pod.is_finished and pod.finished_at for pod in seen.pods)
     )

@@ -70,7 +70,7 @@ def _without_class(job: AugmentationJob, rejection: Rejection, seen: Observation
     """Hold a job whose class is not there; fail it when the class has not come in time. What runs may end first."""
     accepted = job.status.condition(ConditionType.ACCEPTED)
     missed = now - accepted.last_transition_time if accepted and accepted.status == "False" else timedelta(0)
-    if missed >= CLASS_GRACE and all(child.is_over for child in seen.jobs.values()):
+    if missed >= CLASS_GRACE and all(child.is_finished for child in seen.jobs.values()):
         return _rejected(job, rejection, now)
     draft = StatusDraft(job, now)
     draft.condition(ConditionType.ACCEPTED, False, rejection.reason, rejection.message)

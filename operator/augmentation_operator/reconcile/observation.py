@@ -9,7 +9,7 @@ from augmentation_api.vocabulary import PhaseName
 from augmentation_operator.children.job import ChildJob
 from augmentation_operator.children.pod import ChildPod
 from augmentation_operator.children.turn import attempt_of, placement_index
-from augmentation_operator.children.warning import NotedWarning
+from augmentation_operator.children.warning import WarningEvent
 from augmentation_operator.queueing.built_in import Place
 from augmentation_operator.queueing.kueue.view import KueueView
 
@@ -32,7 +32,7 @@ class Observation:
     earlier_jobs: tuple[ChildJob, ...] = ()
     earlier_pods: tuple[ChildPod, ...] = ()
     node_labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    warnings: Mapping[str, NotedWarning] = field(default_factory=dict)
+    warnings: Mapping[str, WarningEvent] = field(default_factory=dict)
     place: Place | None = None
     kueue: KueueView | None = None
 
@@ -43,12 +43,12 @@ class Observation:
     @property
     def living_jobs(self) -> tuple[str, ...]:
         """Names of the Jobs of any attempt and placement that may still start pods."""
-        return tuple(child.name for child in (*self.jobs.values(), *self.earlier_jobs) if not child.is_over)
+        return tuple(child.name for child in (*self.jobs.values(), *self.earlier_jobs) if not child.is_finished)
 
     @property
     def is_still(self) -> bool:
         """Whether nothing runs or will run, of any attempt and placement."""
-        return not self.living_jobs and all(pod.is_over for pod in (*self.pods, *self.earlier_pods))
+        return not self.living_jobs and all(pod.is_finished for pod in (*self.pods, *self.earlier_pods))
 
 
 def children_of(job: AugmentationJob, jobs: Iterable[ChildJob], pods: Iterable[ChildPod]) -> Observation:

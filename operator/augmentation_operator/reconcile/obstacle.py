@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from augmentation_api import FailureReason
 from augmentation_operator.children.job import ChildJob
 from augmentation_operator.children.pod import ChildPod
-from augmentation_operator.children.warning import NotedWarning
+from augmentation_operator.children.warning import WarningEvent
 from augmentation_operator.kubernetes_messages import exceeds_quota
 from augmentation_operator.reconcile.observation import Observation
 
@@ -42,12 +42,12 @@ def stuck_without_reason(seen: Observation, now: datetime) -> list[ChildJob | Ch
     jobs: list[ChildJob | ChildPod] = [
         child
         for child in seen.jobs.values()
-        if not child.is_over and not child.suspended and not seen.pods_of(child.phase) and _is_old(child, now)
+        if not child.is_finished and not child.suspended and not seen.pods_of(child.phase) and _is_old(child, now)
     ]
     waiting = (
         pod
         for pod in seen.pods
-        if pod.node and not pod.started_at and not pod.is_over and not pod.pull_problem and not pod.config_problem
+        if pod.node and not pod.started_at and not pod.is_finished and not pod.pull_problem and not pod.config_problem
     )
     return [*jobs, *(pod for pod in list(waiting)[:1] if _is_old(pod, now))]
 
@@ -76,11 +76,11 @@ def _obstacles(child: ChildJob | None, pods: Sequence[ChildPod], seen: Observati
     if child is not None and child.name in seen.warnings:
         yield _no_pods(seen.warnings[child.name])
     for pod in pods:
-        if pod.unschedulable and not pod.is_over:
+        if pod.unschedulable and not pod.is_finished:
             yield Obstacle("Unschedulable", f"waiting for a node: {pod.unschedulable}", pod)
 
 
-def _no_pods(warning: NotedWarning) -> Obstacle:
+def _no_pods(warning: WarningEvent) -> Obstacle:
     if exceeds_quota(warning.message):
         return Obstacle(
             "QuotaExceeded",

@@ -74,11 +74,13 @@ def _waiting_for_node(situation: Situation, child: ChildJob | None, admission: A
         step = Step(placement=waiting_placement(situation.job, situation.augmentation_class, situation.now))
         left = _time_left(situation)
         has_node = any(pod.node for pod in seen.pods_of(PhaseName.AUGMENT))
-        is_waiting = child is not None and not child.is_over and not has_node and _may_start(situation.job, admission)
+        is_waiting = (
+            child is not None and not child.is_finished and not has_node and _may_start(situation.job, admission)
+        )
         if is_waiting and left is not None and left <= timedelta(0):
             return step.then(_fallback(situation))
         step = replace(step, requeue_after=left if is_waiting else None)
-    if all(job.is_over for job in seen.earlier_jobs) and all(pod.is_over for pod in seen.earlier_pods):
+    if all(job.is_finished for job in seen.earlier_jobs) and all(pod.is_finished for pod in seen.earlier_pods):
         return step
     return step.then(Step(Wait(), requeue_after=SOON))
 

@@ -35,7 +35,7 @@ def watch_pods(situation: Situation, phase: PhaseName, shown: PhaseName, running
     """
     pods = situation.seen.pods_of(phase)
     runs = any(pod.runs for pod in pods)
-    is_waiting = not runs or any(not pod.started_at and not pod.is_over for pod in pods)
+    is_waiting = not runs or any(not pod.started_at and not pod.is_finished for pod in pods)
     phases: Phases = phases_of(situation.job)
     recorded = {event.id for event in phases[shown].events}
     interruptions = tuple(_interruptions(pods, phase, situation.now))
@@ -87,7 +87,7 @@ def _interruptions(pods: Sequence[ChildPod], phase: PhaseName, now: datetime) ->
     """
     for pod in pods:
         code = pod.termination.exit_code if pod.termination else 0
-        if pod.disruption and (code or not pod.is_over):
+        if pod.disruption and (code or not pod.is_finished):
             why, words = pod.disruption.reason, pod.disruption.message or "no reason was given"
             error = f"pod {pod.name} was disrupted ({why}): {words}"
             yield operator_event(f"preempted-{pod.name}", "preempted", pod.disruption.at or now, error=error)

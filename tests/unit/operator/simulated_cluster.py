@@ -24,7 +24,7 @@ from augmentation_api.identifiers import (
 from augmentation_api.model import to_rfc3339
 from augmentation_kube import Resource
 from augmentation_operator.children.turn import attempt_of, placement_index
-from augmentation_operator.children.warning import NotedWarning
+from augmentation_operator.children.warning import WarningEvent
 from augmentation_operator.controller.observer import Observer
 from augmentation_operator.queueing.built_in import Place
 from augmentation_operator.queueing.kueue.admission import queue_name_of
@@ -250,7 +250,7 @@ class SimulatedCluster:
         metadata = {"name": name, "labels": labels}
         self.kube.put(Resource.NODES, {"metadata": metadata})
 
-    def warn(self, kind: str, name: str, warning: NotedWarning) -> None:
+    def warn(self, kind: str, name: str, warning: WarningEvent) -> None:
         """Kubernetes notes a warning of an object."""
         event = {
             "metadata": {"name": f"{name}.{len(self.kube.changes)}"},

@@ -146,7 +146,7 @@ def pod(name: str, exit_code: int, finished_at: datetime | None, message: str = 
     return ChildPod(
         name=name,
         phase=AUGMENT,
-        is_over=True,
+        is_finished=True,
         termination=Termination(exit_code=exit_code, message=message, finished_at=finished_at),
     )
 

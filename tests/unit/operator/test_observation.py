@@ -32,7 +32,7 @@ def waiting(reason: str, message: str = "") -> dict[str, Any]:
 def test_a_job_that_was_just_made_is_neither_over_nor_suspended() -> None:
     job = read_job({"metadata": {"name": "j", "labels": LABELS}})
     assert job.phase == AUGMENT
-    assert not job.is_over
+    assert not job.is_finished
     assert not job.suspended
     assert job.failed_pods == 0
 
@@ -62,12 +62,14 @@ def test_a_failed_job_keeps_kubernetes_reason_and_message() -> None:
 def test_a_condition_that_does_not_hold_ends_nothing(kind: str) -> None:
     assert not read_job(
         a_job({"conditions": [{"type": kind, "status": "False", "lastTransitionTime": SECOND}]})
-    ).is_over
+    ).is_finished
 
 
 @pytest.mark.parametrize("kind", ["FailureTarget", "SuccessCriteriaMet", "Suspended"])
 def test_a_job_whose_pods_are_still_being_stopped_is_not_over(kind: str) -> None:
-    assert not read_job(a_job({"conditions": [{"type": kind, "status": "True", "lastTransitionTime": SECOND}]})).is_over
+    assert not read_job(
+        a_job({"conditions": [{"type": kind, "status": "True", "lastTransitionTime": SECOND}]})
+    ).is_finished
 
 
 def test_a_job_may_be_suspended() -> None:
@@ -84,7 +86,7 @@ def test_an_object_that_is_no_child_of_ours_is_an_error(labels: dict[str, str]) 
 
 def test_a_pod_that_was_just_made_has_nothing() -> None:
     pod = read_pod({"metadata": {"name": "p", "labels": {"augmentation.dev/phase": "resolve"}}})
-    assert (pod.phase, pod.node, pod.started_at, pod.is_over) == (RESOLVE, "", None, False)
+    assert (pod.phase, pod.node, pod.started_at, pod.is_finished) == (RESOLVE, "", None, False)
     assert pod.termination is None
 
 
@@ -118,13 +120,13 @@ def test_a_pod_that_is_on_its_way_has_no_problem(reason: str) -> None:
 def test_a_running_pod_has_started() -> None:
     pod = read_pod(a_pod(phase="Running", containerStatuses=[{"state": {"running": {"startedAt": FIRST}}}]))
     assert pod.started_at == datetime(2026, 1, 1, 0, 0, 1, tzinfo=UTC)
-    assert (pod.node, pod.is_over) == ("node-a", False)
+    assert (pod.node, pod.is_finished) == ("node-a", False)
 
 
 def test_a_failed_pod_keeps_its_last_words() -> None:
     terminated = {"exitCode": 12, "reason": "Error", "message": "why", "startedAt": FIRST, "finishedAt": SECOND}
     pod = read_pod(a_pod(phase="Failed", containerStatuses=[{"state": {"terminated": terminated}}]))
-    assert pod.is_over
+    assert pod.is_finished
     assert pod.started_at is not None
     assert pod.termination is not None
     assert (pod.termination.exit_code, pod.termination.message) == (12, "why")
@@ -154,7 +156,7 @@ def test_an_evicted_pod_has_the_kubelets_words_rather_than_the_containers() -> N
 
 def test_a_pod_that_its_node_refused_has_ended_though_no_container_ever_was() -> None:
     pod = read_pod(a_pod(phase="Failed", reason="UnexpectedAdmissionError", message="no healthy devices present"))
-    assert pod.is_over
+    assert pod.is_finished
     assert pod.termination is not None
     assert pod.termination.exit_code != 0
 

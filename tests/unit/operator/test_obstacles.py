@@ -4,7 +4,7 @@ import pytest
 
 from augmentation_api import ConditionType, PhaseName, PhaseStatus, State
 from augmentation_api.status import Condition
-from augmentation_operator.children.warning import NotedWarning, newest_warning
+from augmentation_operator.children.warning import WarningEvent, newest_warning
 from augmentation_operator.reconcile.obstacle import IMAGE_PULL_DEADLINE, QUIET, stuck_without_reason
 from tests.unit.operator.simulated_cluster import AUGMENT, IMAGE, PROVISION, PUBLISH, RESOLVE, SimulatedCluster
 
@@ -199,7 +199,7 @@ def test_a_job_that_gets_no_pods_for_want_of_quota_says_so(phase: PhaseName) -> 
     cluster = SimulatedCluster()
     cluster.reach(phase)
     cluster.lose_pods(phase)
-    cluster.warn("Job", cluster.job_name(phase), NotedWarning("FailedCreate", QUOTA))
+    cluster.warn("Job", cluster.job_name(phase), WarningEvent("FailedCreate", QUOTA))
     cluster.pass_time(QUIET.total_seconds())
     cluster.settle_without_pods()
     assert (placed(cluster).status, placed(cluster).reason) == ("False", "QuotaExceeded")
@@ -211,7 +211,7 @@ def test_pods_that_are_refused_for_another_reason_are_told_of_in_kubernetes_word
     cluster = SimulatedCluster()
     cluster.settle()
     cluster.lose_pods(RESOLVE)
-    cluster.warn("Job", cluster.job_name(RESOLVE), NotedWarning("FailedCreate", "violates PodSecurity"))
+    cluster.warn("Job", cluster.job_name(RESOLVE), WarningEvent("FailedCreate", "violates PodSecurity"))
     cluster.pass_time(QUIET.total_seconds())
     cluster.settle_without_pods()
     assert placed(cluster).reason == "PodsRefused"
@@ -223,7 +223,7 @@ def test_a_volume_that_cannot_be_mounted_is_told_of() -> None:
     cluster.settle()
     pod = cluster.pod_of(RESOLVE)
     pod.change(node="node-a")
-    cluster.warn("Pod", pod.name, NotedWarning("FailedMount", 'configmap "x" not found'))
+    cluster.warn("Pod", pod.name, WarningEvent("FailedMount", 'configmap "x" not found'))
     cluster.pass_time(QUIET.total_seconds())
     cluster.settle()
     assert placed(cluster).reason == "PodNotStarted"

@@ -40,7 +40,7 @@ def question(job: AugmentationJob, jobs: Mapping[PhaseName, ChildJob], queue: st
     A Job that is suspended may be held by Kueue even if nobody named a queue: by a LocalQueue that is the default of
     its namespace, or by a Kueue that manages all Jobs.
     """
-    child = next((child for child in jobs.values() if not child.is_over), None)
+    child = next((child for child in jobs.values() if not child.is_finished), None)
     if child is not None:
         return Question(child.queue_name, child) if child.suspended or job.spec.suspend else None
     begins = job.status.shard_count is not None and not job.status.has_completed(PhaseName.AUGMENT)
