@@ -22,7 +22,12 @@ class EnvironmentSettings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        frozen=True, extra="forbid", case_sensitive=True, env_ignore_empty=True, validate_by_name=True
+        frozen=True,
+        extra="forbid",
+        case_sensitive=True,
+        env_ignore_empty=True,
+        validate_by_name=True,
+        enable_decoding=False,
     )
 
     @classmethod

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field
-from pydantic_settings import NoDecode
 
 from augmentation_kube.settings import EnvironmentSettings
 
@@ -24,7 +23,7 @@ def _address(text: object) -> object:
     return host, int(port)
 
 
-Address = Annotated[tuple[str, int], NoDecode, BeforeValidator(_address)]
+Address = Annotated[tuple[str, int], BeforeValidator(_address)]
 
 
 class Settings(EnvironmentSettings):
@@ -39,7 +38,7 @@ class Settings(EnvironmentSettings):
         workers_egress_file: file of the chart that says what workers may connect to; None: no NetworkPolicies are kept.
     """
 
-    namespaces: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)] = Field(
+    namespaces: Annotated[tuple[str, ...], BeforeValidator(_names)] = Field(
         (), validation_alias="AUGMENTATION_NAMESPACES"
     )
     liveness_address: Address = Field(("0.0.0.0", 8080), validation_alias="AUGMENTATION_LIVENESS_ADDRESS")  # noqa: S104
