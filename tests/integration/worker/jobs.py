@@ -109,5 +109,5 @@ def reopened(folder: Path, endpoint: str, token: str | None, *, uid: str = UID, 
 
 
 def spec_of(source: str, **augmentation: Any) -> dict[str, Any]:
-    """A spec with lighting and two copies, unless told otherwise."""
+    """A spec with lighting and two copies, unless these differ."""
     return {"source": {"hub": {"repoID": source}}, "augmentation": {"copies": 2, "seed": 7, **augmentation}}

@@ -64,4 +64,4 @@ def hub_that_lists(endpoint: str, names: Sequence[str]) -> Iterator[str]:
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, *_: Any) -> None:
-        """The client is told where to go."""
+        """A redirect."""

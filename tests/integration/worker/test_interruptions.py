@@ -78,8 +78,8 @@ def test_killed_shard_resumes_after_its_last_record(
     assert {key: text for key, text in run.manifests.read(0).items() if key in recorded} == recorded
     left = 6 - sum(key.startswith("episode-") for key in recorded)
     assert uploads(hub, "lab/killed") - before <= left + 1
-    told = [event.status for event in run.job.status.phase(PhaseName.AUGMENT).events]
-    assert [status for status in told if status != "encoding"] == ["started", "resumed", "completed"]
+    reported = [event.status for event in run.job.status.phase(PhaseName.AUGMENT).events]
+    assert [status for status in reported if status != "encoding"] == ["started", "resumed", "completed"]
     publish(run)
     uninterrupted = results[1][1]
     assert file_hashes(hub.download("lab/killed", tmp_path / "result")) == file_hashes(uninterrupted)

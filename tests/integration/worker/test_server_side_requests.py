@@ -151,12 +151,12 @@ def test_parquet_extension_type_is_not_unpickled(listener: Listener, tmp_path: P
     source = parquet_dataset(tmp_path / "source")
     path = source / "data/test-00000-of-00001.parquet"
     table = pq.read_table(path)
-    told = {
+    metadata = {
         b"ARROW:extension:name": b"arrow.py_extension_type",
         b"ARROW:extension:metadata": pickle.dumps(Opened(f"{listener.url}/pickle")),
     }
     position = table.schema.get_field_index("id")
-    schema = table.schema.set(position, table.schema.field(position).with_metadata(told))
+    schema = table.schema.set(position, table.schema.field(position).with_metadata(metadata))
     pq.write_table(table.cast(schema), path)
     run = local_run(tmp_path / "job", "http://127.0.0.1:9", None, spec_of("unused/unused", copies=1))
     run.with_settings(source_folder=source, output_folder=tmp_path / "result").run(PhaseName.RESOLVE)

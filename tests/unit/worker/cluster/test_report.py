@@ -73,7 +73,7 @@ def test_a_report_holds_no_more_text_than_the_policy_for_workers_allows(characte
         field_manager="augmentation-worker-shard-0", phase=PhaseName.AUGMENT, most_events=2, most_bytes=4096
     )
     for _ in range(5):
-        report = report.with_event("told", character * 5000, NOW, error=character * 5000, data={"camera": "top"})
+        report = report.with_event("progress", character * 5000, NOW, error=character * 5000, data={"camera": "top"})
     texts = [f"{event.id}{event.status}{event.message}{event.error}cameratop" for event in report.events]
     assert 0 < sum(len(text.encode()) for text in texts) <= 4096
     assert report.events[-1].id.endswith("-000005")

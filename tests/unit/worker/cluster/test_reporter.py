@@ -16,7 +16,7 @@ from augmentation_worker.failure import WorkerFailure
 
 
 class Recorded:
-    """A job that keeps what is applied to it, and fails where it is told to."""
+    """A job that keeps what is applied to it, and fails as `answer` does."""
 
     def __init__(self, answer: Callable[[int], None] = lambda number: None) -> None:
         self.applied: list[dict[str, Any]] = []

@@ -48,7 +48,7 @@ def open_files() -> int:
 
 
 def refused(folder: Path, **more: Path) -> str:
-    """What a job would be told."""
+    """The message of the job's failure."""
     with pytest.raises(WorkerFailure) as caught:
         FolderSource(folder, "claim:dataset", **more)
     assert caught.value.reason is FailureReason.SOURCE_INVALID
