@@ -12,7 +12,7 @@ from devcluster.demo.installation import RELEASE, SYSTEM_NAMESPACE
 from devcluster.demo.job_progress import gateway_client
 from tests.e2e.result_check import check_result
 from tests.e2e.user import PATIENCE_SECONDS, User
-from tests.lerobot_opens import opens_in_lerobot
+from tests.lerobot_check import check_opens_in_lerobot
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SAMPLE = CHECKOUT / "tests/fixtures/pusht_v30"
@@ -40,7 +40,7 @@ def test_job_posted_to_gateway_publishes_dataset_that_lerobot_opens(user: User) 
 
     folder = user.download(status["augmented_dataset_id"])
     check_result(SAMPLE, folder, copies=3)
-    opens_in_lerobot(folder, status["augmented_dataset_id"], episodes=24, frames=1368)
+    check_opens_in_lerobot(folder, status["augmented_dataset_id"], episodes=24, frames=1368)
     commits = user.hub.list_repo_commits(status["augmented_dataset_id"], repo_type="dataset")
     assert len([commit for commit in commits if job_id in commit.title + commit.message]) == 1
 
@@ -72,7 +72,7 @@ def test_job_applied_with_kubectl_has_same_status_in_kubectl_and_rest(user: User
         "Complete": "True",
     }
     folder = user.download(result)
-    opens_in_lerobot(folder, result, episodes=9, frames=status["output"]["frames"])
+    check_opens_in_lerobot(folder, result, episodes=9, frames=status["output"]["frames"])
 
 
 def test_cancelled_job_stops_its_pods_and_publishes_nothing(user: User) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from devcluster.demo.installation import Installation
 from tests.e2e.user import User
-from tests.lerobot_opens import opens_in_lerobot
+from tests.lerobot_check import check_opens_in_lerobot
 
 PATIENCE_SECONDS = 120.0
 OPEN_TO_ALL = "import os; os.chmod('/volume', 0o777)"
@@ -97,4 +97,4 @@ def test_result_on_volume_is_source_of_next_job(user: User, claim: str) -> None:
     assert status["output"]["episodes"] == 8
     folder = user.download(result)
     assert (folder / "meta/augmentation.png").stat().st_size > 1000
-    opens_in_lerobot(folder, result, episodes=8, frames=status["output"]["frames"])
+    check_opens_in_lerobot(folder, result, episodes=8, frames=status["output"]["frames"])

@@ -28,7 +28,7 @@ class Hub:
     api: HfApi
 
     def publish(self, dataset: str, folder: Path, *, tag: str | None = "v3.0") -> str:
-        """Put a dataset on the hub; returns the commit."""
+        """Upload a dataset to the hub and return the commit."""
         self.api.create_repo(dataset, repo_type="dataset", exist_ok=True)
         commit = self.api.upload_folder(repo_id=dataset, repo_type="dataset", folder_path=folder).oid
         if tag is not None:
@@ -54,7 +54,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
 
 @pytest.fixture(scope="session")
 def results(hub: Hub, tmp_path_factory: pytest.TempPathFactory) -> Results:
-    """The sample with two copies of each episode, made by one shard and by three: the job and the dataset."""
+    """Job and result of the sample with two copies per episode, for one shard and for three."""
     made = {}
     for shards in (1, 3):
         folder = tmp_path_factory.mktemp("result")
@@ -67,7 +67,7 @@ def results(hub: Hub, tmp_path_factory: pytest.TempPathFactory) -> Results:
 
 @pytest.fixture
 def submit(hub: Hub, tmp_path: Path) -> Callable[..., LocalRun]:
-    """Submit a job with this spec; keyword `token` takes another user's."""
+    """Submit a job with this spec; the keyword `token` selects another user."""
     numbers = count()
 
     def submitted(spec: dict[str, Any], *, token: str | None = WRITE, **more: Any) -> LocalRun:

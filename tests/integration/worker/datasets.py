@@ -1,4 +1,4 @@
-"""Datasets for the tests: variants of the sample, and a close look at a result."""
+"""Variants of the sample dataset, and checks of a result."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ INDEX_COLUMNS = ["episode_index", "index"]
 
 
 def with_three_cameras(sample: Path, folder: Path) -> Path:
-    """The sample with a second colour camera and a depth camera that show the same as the first."""
+    """The sample with a second color camera and a depth camera with the same images."""
     shutil.copytree(sample, folder)
     info_path, episodes_path = folder / "meta/info.json", folder / "meta/episodes/chunk-000/file-000.parquet"
     info = json.loads(info_path.read_text())
@@ -56,13 +56,13 @@ def file_hashes(folder: Path) -> dict[str, str]:
 
 
 def frame_times(video: Path) -> list[float]:
-    """When each frame is shown, seconds; decodes all of them."""
+    """Timestamps of all decoded frames of a video, in seconds."""
     with av.open(str(video)) as container:
         return [float(frame.pts * frame.time_base) for frame in container.decode(video=0)]
 
 
 def check_result(folder: Path, source: Path, copies: int) -> None:
-    """The result is what `copy` promises of all episodes of the source."""
+    """Check a result of mode `copy` against all episodes of the source."""
     original, result = episodes(source), episodes(folder)
     count, frames = original.num_rows, rows(source).num_rows
     assert result.schema == original.schema
@@ -89,7 +89,7 @@ def _check_rows(folder: Path, source: Path, original: pa.Table, copies: int, cou
 
 
 def check_times(folder: Path, result: pa.Table) -> None:
-    """Every frame of every episode is in its file at the time its metadata says."""
+    """Check that every frame of every episode is in its file at its timestamp."""
     document = info(folder)
     times_by_file: dict[Path, list[float]] = {}
     for name, feature in document["features"].items():  # type: ignore[attr-defined]

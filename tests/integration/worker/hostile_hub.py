@@ -1,4 +1,4 @@
-"""A hub that shows what it was asked with: an address in front of a real one that answers some requests by itself."""
+"""A hostile hub in front of a real one: its responses contain the token of the request."""
 
 from __future__ import annotations
 
@@ -108,15 +108,15 @@ STATUSES = (400, 401, 403, 404, 409, 418, 429, 500, 503)
 
 
 class HostileHub:
-    """What it does.
+    """Behavior of the hostile hub.
 
     Attributes:
         endpoint: base URL.
-        answer: what it sends back, from the header it was asked with.
-        only: part of the paths that are answered so; others go to the hub behind.
-        behind: endpoint of the real hub; None: all are answered so.
-        token: by which the real hub knows the user.
-        shown: how many requests were answered with `answer`.
+        answer: its response, from the authorization header of the request.
+        only: part of the paths that get `answer`; others are forwarded.
+        behind: endpoint of the real hub; None: nothing is forwarded.
+        token: token of the user for the real hub.
+        shown: number of requests that got `answer`.
     """
 
     def __init__(self, endpoint: str) -> None:

@@ -1,4 +1,4 @@
-"""Runs jobs of datasets that mean harm, each in a process of its own, and says what came of them: a line of JSON each.
+"""Runs jobs on hostile datasets, each in its own process, and prints their outcomes, one JSON line per job.
 
 python -m tests.integration.worker.hostile_run FOLDER NAME...
 """
@@ -63,7 +63,7 @@ def main() -> None:
     folder = Path(sys.argv[1])
     for number, name in enumerate(sys.argv[2:]):
         place = folder / str(number)
-        # Made in a process of its own too: making it may take more memory than reading it.
+        # Generated in a separate process too, as that may take more memory than reading it.
         _in_child(lambda name=name, place=place: _make(name, place / "source"))
         _in_child(
             lambda name=name, place=place: print(json.dumps(outcome_of(name, place / "source", place)), flush=True)
@@ -78,7 +78,7 @@ def _in_child(work: Any) -> None:
     child = os.fork()
     if child == 0:
         try:
-            # Whatever a broken dataset makes of it, the machine stays.
+            # Limit the memory, so that a hostile dataset cannot take down the machine.
             address_space = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
             most = address_space + MOST_ADDRESS_SPACE_MORE
             resource.setrlimit(resource.RLIMIT_AS, (most, most))

@@ -1,4 +1,4 @@
-"""Image datasets of the `datasets` library: made by it, and judged by what its load_dataset says of a result."""
+"""Image datasets created with the `datasets` library, and checks of results with its load_dataset."""
 
 import json
 import math
@@ -19,7 +19,7 @@ EMPTY_ROW = 2
 
 
 def image(number: int, kind: str, size: tuple[int, int] = (36, 24), *, mode: str = "RGB") -> bytes:
-    """A smooth image, another one for each number."""
+    """A smooth image that depends on the number."""
     width, height = size
     x, y = np.meshgrid(np.linspace(0, 200, width), np.linspace(0, 150, height))
     pixels = np.stack([x + number, y + 2 * number, np.full_like(x, 90 + number)], -1).clip(0, 255).astype(np.uint8)
@@ -29,7 +29,7 @@ def image(number: int, kind: str, size: tuple[int, int] = (36, 24), *, mode: str
 
 
 def parquet_dataset(folder: Path) -> Path:
-    """Two splits (train in two files), two colour columns of mixed sizes and formats, a depth column, and NaN."""
+    """Two splits (train in two files), two color columns of mixed sizes and formats, a depth column, and NaN."""
     features = Features(
         {
             "id": Value("int64"),
@@ -98,12 +98,12 @@ COLUMNS = {"parquet": ["image", "wrist"], "imagefolder": ["image"], "metadata": 
 
 
 def loaded(folder: Path, cache: Path, config: str | None = None) -> DatasetDict:
-    """What load_dataset makes of it."""
+    """The dataset as load_dataset reads it."""
     return datasets.load_dataset(str(folder), config, cache_dir=str(cache))
 
 
 def raw_rows(dataset: DatasetDict, folder: Path) -> dict[str, list[dict[str, Any]]]:
-    """By split the rows, with the bytes and the names of their images, floats as text (NaN equals NaN)."""
+    """Rows by split, with the bytes and names of their images, and floats as text (NaN equals NaN)."""
     rows: dict[str, list[dict[str, Any]]] = {}
     for split, part in dataset.items():
         raw = part
@@ -131,37 +131,37 @@ def check_result(
     selected: Collection[int] | None = None,
     in_place: bool = False,
 ) -> None:
-    """The result is what the mode promises, by load_dataset's word."""
+    """Check with load_dataset that the result is what the mode promises."""
     before, after = loaded(source, cache / "source"), loaded(result, cache / "result")
     assert list(after) == list(before)
     raw_before, raw_after = raw_rows(before, source), raw_rows(after, result)
     first = 0
     for split in before:
         assert after[split].features == before[split].features
-        originals, found = raw_before[split], raw_after[split]
+        originals, actual = raw_before[split], raw_after[split]
         chosen = [row for row in range(len(originals)) if selected is None or first + row in selected]
         if in_place:
             expected = [(originals[row], row in chosen) for row in range(len(originals))]
         else:
             expected = [(row, False) for row in originals]
             expected += [(originals[row], True) for row in chosen for _ in range(copies)]
-        assert len(found) == len(expected)
-        for (wanted, changed), row in zip(expected, found, strict=True):
-            _check_row(row, wanted, columns if changed else ())
+        assert len(actual) == len(expected)
+        for (expected_row, changed), row in zip(expected, actual, strict=True):
+            _check_row(row, expected_row, columns if changed else ())
         for row in after[split]:
             assert all(value is None or value.size for name, value in row.items() if name in columns)
         first += len(originals)
 
 
-def _check_row(row: dict[str, Any], wanted: dict[str, Any], columns: Collection[str]) -> None:
-    for name, value in wanted.items():
+def _check_row(row: dict[str, Any], expected: dict[str, Any], columns: Collection[str]) -> None:
+    for name, value in expected.items():
         if name not in columns or value is None:
             assert row[name] == value, name
             continue
         assert row[name]["path"] == value["path"]
         assert row[name]["bytes"] != value["bytes"]
-        made, source = (Pillow.open(BytesIO(each["bytes"])) for each in (row[name], value))
-        assert (made.format, made.size) == (source.format, source.size)
+        actual, source = (Pillow.open(BytesIO(cell["bytes"])) for cell in (row[name], value))
+        assert (actual.format, actual.size) == (source.format, source.size)
 
 
 def record_of(result: Path) -> dict[str, Any]:

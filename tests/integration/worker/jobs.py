@@ -1,4 +1,4 @@
-"""A job without Kubernetes: a folder in place of the cluster, and the three phases run one after another."""
+"""Jobs without Kubernetes: a folder instead of the cluster, and the phases in sequence."""
 
 import json
 from collections.abc import Mapping
@@ -30,11 +30,11 @@ UID = "0f2c9f8e-6a51-4f0e-9d54-2f6a1f6a9f11"
 
 @dataclass(frozen=True)
 class LocalRun:
-    """One job on one hub.
+    """A job on one hub.
 
     Attributes:
-        folder: stands for the cluster; scratch lies in it too.
-        environment: of a pod of this job.
+        folder: replaces the cluster; contains the scratch folder too.
+        environment: environment of a pod of this job.
     """
 
     folder: Path
@@ -92,7 +92,7 @@ def local_run(
 
 
 def reopened(folder: Path, endpoint: str, token: str | None, *, uid: str = UID, retry_seconds: float = 3.0) -> LocalRun:
-    """A job that was submitted before, maybe by another process."""
+    """Open a job that was submitted before, possibly by another process."""
     (folder / "token").write_text(token or "")
     environment = {
         worker_contract.ENV_JOB_NAMESPACE: "lab",

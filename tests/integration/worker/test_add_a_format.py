@@ -203,7 +203,7 @@ def files(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_a_new_format_passes_all_phases(run: LocalRun, source: Path, tmp_path: Path) -> None:
+def test_new_format_passes_all_phases(run: LocalRun, source: Path, tmp_path: Path) -> None:
     run.run_all(shards=2)
     result = files(tmp_path / "result")
     takes = [*TAKES, *(moved(content, copy) for content in TAKES for copy in range(2))]
@@ -220,7 +220,7 @@ def test_a_new_format_passes_all_phases(run: LocalRun, source: Path, tmp_path: P
     assert len(recorded_in(tmp_path / "result").hashes) == 6
 
 
-def test_a_shard_that_is_restarted_makes_only_what_is_not_recorded(run: LocalRun, source: Path) -> None:
+def test_shard_that_is_restarted_makes_only_what_is_not_recorded(run: LocalRun, source: Path) -> None:
     run.run(PhaseName.RESOLVE)
     run.run(PhaseName.AUGMENT, shard=0, shards=1)
     before = run.manifests.read(0)
@@ -229,11 +229,11 @@ def test_a_shard_that_is_restarted_makes_only_what_is_not_recorded(run: LocalRun
     assert any(event.status == "resumed" for event in run.job.status.phase(PhaseName.AUGMENT).events)
 
 
-def test_a_preview_goes_through_the_format(run: LocalRun, source: Path) -> None:
+def test_preview_goes_through_format(run: LocalRun, source: Path) -> None:
     assert draw_preview(run.job.spec, source, 1) == moved(TAKES[1], 0)
 
 
-def test_a_dataset_of_no_known_format_names_what_each_format_looks_for(source: Path, tmp_path: Path) -> None:
+def test_dataset_of_no_known_format_names_what_each_format_looks_for(source: Path, tmp_path: Path) -> None:
     spec = {"source": {"hub": {"repoID": "unused/unused"}}, "augmentation": {"copies": 2}}
     run = local_run(tmp_path / "job", "http://127.0.0.1:9", None, spec)
     with pytest.raises(WorkerFailure) as caught:

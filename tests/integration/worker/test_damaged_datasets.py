@@ -1,4 +1,4 @@
-"""Each way in which a LeRobot dataset can be damaged: the job says what is wrong and where, and publishes nothing."""
+"""Damaged LeRobot datasets: the job reports what is wrong and where, and publishes nothing."""
 
 import json
 import math
@@ -49,7 +49,7 @@ def a_state_that_is_no_number(source: Path) -> None:
 
 
 def a_video_of_two_sizes(source: Path) -> None:
-    """The file says 224x224; from frame 330 on its images are smaller."""
+    """The file declares 224x224; from frame 330 on its images are smaller."""
     _rewrite_video(source / VIDEO, frames=342, smaller_from=330)
 
 

@@ -1,4 +1,4 @@
-"""Sources and results in folders, as on a mounted volume or on one machine."""
+"""Sources and results in folders, as on a mounted volume or on a single machine."""
 
 import json
 import shutil
@@ -13,7 +13,7 @@ from augmentation_worker.storage.folder.output import FolderOutput
 from tests.integration.worker.conftest import FIXTURES
 from tests.integration.worker.datasets import CAMERA, check_result, check_times, episodes, file_hashes, rows
 from tests.integration.worker.jobs import UID, LocalRun, local_run, spec_of
-from tests.lerobot_opens import opens_in_lerobot
+from tests.lerobot_check import check_opens_in_lerobot
 
 SOURCE = FIXTURES / "pusht_v30"
 NO_HUB = "http://127.0.0.1:9"
@@ -42,7 +42,7 @@ def test_folder_is_augmented_into_another_folder(source: Path, tmp_path: Path) -
     run = run_of(tmp_path / "job", source, output, augmentation={"copies": 2, "seed": 7})
     run.run_all(2)
     check_result(output, SOURCE, 2)
-    opens_in_lerobot(output, "lab/result", episodes=18, frames=1026)
+    check_opens_in_lerobot(output, "lab/result", episodes=18, frames=1026)
     assert file_hashes(source) == before
     assert sorted(path.name for path in output.parent.iterdir()) == ["pusht", "result"]
     status = run.job.status.output
@@ -54,7 +54,7 @@ def test_result_in_folder_equals_result_on_hub(source: Path, tmp_path: Path, res
     output = tmp_path / "result"
     run_of(tmp_path / "job", source, output, augmentation={"copies": 2, "seed": 7}).run_all(1)
     actual, expected = file_hashes(output), file_hashes(results[1][1])
-    # They name the source, or are the hub's.
+    # They name the source, or belong to the hub.
     differ = {"meta/augmentation.json", "meta/augmentation.png", "README.md", ".gitattributes"}
     assert {path: value for path, value in actual.items() if path not in differ} == {
         path: value for path, value in expected.items() if path not in differ
@@ -76,10 +76,10 @@ def test_in_place_result_keeps_source_under_another_name(source: Path, tmp_path:
 def test_restarted_publish_finishes_its_renames(source: Path, tmp_path: Path) -> None:
     run = run_of(tmp_path / "job", source, source)
     run.run_all(1)
-    made = file_hashes(source)
+    expected = file_hashes(source)
     source.rename(source.with_name(f".pusht.augmenting-{UID[:8]}"))
     run.run(PhaseName.PUBLISH, shards=1)
-    assert file_hashes(source) == made
+    assert file_hashes(source) == expected
 
 
 def test_restarted_shard_skips_recorded_units(source: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A disk that is full: said as such, nothing published, and the same job goes on when there is room."""
+"""A full disk is reported, nothing is published, and the job resumes once there is space."""
 
 import shutil
 import subprocess
@@ -32,7 +32,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def fill(disk: Path, left: int) -> Path:
-    """Fill the disk, but for so many bytes. Returns the file that does."""
+    """Fill the disk except for `left` bytes, and return the file that fills it."""
     filler = disk / ".filler"
     filler.write_bytes(b"x" * (shutil.disk_usage(disk).free - left))
     return filler

@@ -1,4 +1,4 @@
-"""Datasets that mean harm end with a message of their own, in little memory and time, and nothing is published."""
+"""Hostile datasets fail with a specific message, within bounds of memory and time, and publish nothing."""
 
 import json
 import subprocess
@@ -18,7 +18,7 @@ MOST_SECONDS = 60.0
 
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Mapping[str, Any]]:
-    """What came of each, by name."""
+    """Outcome of each dataset by name."""
     command = [sys.executable, "-m", "tests.integration.worker.hostile_run", str(tmp_path_factory.mktemp("hostile"))]
     done = subprocess.run(
         [*command, *HOSTILE, FORTY_MILLION_ROWS], cwd=ROOT, capture_output=True, text=True, check=True, timeout=850

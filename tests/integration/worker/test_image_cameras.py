@@ -1,4 +1,4 @@
-"""LeRobot datasets with cameras that store images in the rows: decoded, augmented and stored again as they were."""
+"""LeRobot datasets with cameras that store images in rows: decoded, augmented and encoded in their format."""
 
 import json
 import shutil
@@ -24,7 +24,7 @@ from augmentation_worker.transforms.pipeline import sample_pipeline
 from tests.integration.worker.conftest import Hub
 from tests.integration.worker.datasets import episodes, file_hashes, rows
 from tests.integration.worker.jobs import UID, LocalRun, spec_of
-from tests.integration.worker.recorded import HEIGHT, WIDTH, Kind, frames_of, record
+from tests.integration.worker.lerobot_recorder import HEIGHT, WIDTH, Kind, frames_of, record
 from tests.integration.worker.test_folders import run_of
 
 TOP, WRIST, DEPTH = "observation.images.top", "observation.images.wrist", "observation.depth"
@@ -50,23 +50,23 @@ def decoded(cell: dict[str, Any]) -> np.ndarray[Any, Any]:
 
 def test_images_get_pixels_of_video_frames_and_keep_their_format(source: Path, tmp_path: Path) -> None:
     folder = run(tmp_path, source, episodes="1")
-    made, spec = rows(folder), recorded_in(folder).spec
+    result_rows, spec = rows(folder), recorded_in(folder).spec
     mean = episodes(source).column(f"stats/{TOP}/mean")[1].as_py()
     frames = torch.from_numpy(frames_of(0, 1, 5)).permute(0, 3, 1, 2).contiguous()
     for copy in range(2):
-        part = made.slice(15 + 5 * copy, 5)
+        part = result_rows.slice(15 + 5 * copy, 5)
         pipeline = sample_pipeline(
             spec.augmentation, camera=TOP, episode=1, copy=copy, episode_mean=tuple(np.ravel(mean).tolist())
         )
-        wanted = pipeline(frames, 0)
-        found = np.stack([decoded(cell) for cell in part.column(TOP).to_pylist()])
-        assert np.array_equal(found, wanted.permute(0, 2, 3, 1).numpy())
+        expected = pipeline(frames, 0)
+        actual = np.stack([decoded(cell) for cell in part.column(TOP).to_pylist()])
+        assert np.array_equal(actual, expected.permute(0, 2, 3, 1).numpy())
         pixel_hash = PixelHash()
-        pixel_hash.update(wanted.contiguous().numpy())
+        pixel_hash.update(expected.contiguous().numpy())
         assert recorded_in(folder).hashes[(f"episode {3 + copy}", TOP)] == pixel_hash.hexdigest()
         stats = {name: episodes(folder).column(f"stats/{TOP}/{name}")[3 + copy].as_py() for name in ("mean", "min")}
-        assert np.ravel(stats["mean"]) == pytest.approx(found.mean(axis=(0, 1, 2)) / 255)
-        assert np.ravel(stats["min"]) == pytest.approx(found.min(axis=(0, 1, 2)) / 255)
+        assert np.ravel(stats["mean"]) == pytest.approx(actual.mean(axis=(0, 1, 2)) / 255)
+        assert np.ravel(stats["min"]) == pytest.approx(actual.min(axis=(0, 1, 2)) / 255)
         for cell, before in zip(
             part.column(WRIST).to_pylist(), rows(source).column(WRIST).to_pylist()[6:], strict=False
         ):
@@ -87,7 +87,7 @@ def test_interrupted_shard_resumes_with_same_bytes(source: Path, tmp_path: Path)
     stopped = run_of(tmp_path / "job", source, tmp_path / "result", **spec)
     stopped.run(PhaseName.RESOLVE)
     stopped.run_shards(1)
-    # As if it had been killed in its second episode, with a file half written.
+    # State after a kill in the second episode, with a partially written file.
     path = stopped.folder / "manifests" / "shard-0.json"
     records = json.loads(path.read_text())
     path.write_text(json.dumps({key: records[key] for key in ("picture", "episode-000000")}))
@@ -119,8 +119,8 @@ def test_in_place_mode_over_source_moves_files_in_one_commit(
 def test_result_can_be_reproduced_and_previewed(source: Path, tmp_path: Path) -> None:
     folder = run(tmp_path, source, episodes="2")
     recorded = recorded_in(folder)
-    again = run(tmp_path, source, "again", **recorded.spec.augmentation.to_wire())
-    assert recorded_in(again).hashes == recorded.hashes
+    reproduced = run(tmp_path, source, "again", **recorded.spec.augmentation.to_wire())
+    assert recorded_in(reproduced).hashes == recorded.hashes
     assert len(recorded.hashes) == 4
     with Image.open(BytesIO(draw_preview(recorded.spec, source, None))) as sheet:
         assert sheet.format == "PNG"

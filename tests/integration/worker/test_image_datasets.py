@@ -1,4 +1,4 @@
-"""Image datasets in parquet files and in folders: what each mode makes of them, by the word of load_dataset."""
+"""Image datasets in parquet files and folders: results of each mode, checked with load_dataset."""
 
 import subprocess
 import sys
@@ -39,7 +39,7 @@ ROWS = sum(SPLIT_ROWS.values())
 
 @pytest.fixture(autouse=True)
 def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that the few rows here are more than one."""
+    """Use small blocks, so that the few rows here are several blocks."""
     monkeypatch.setattr(planner, "BLOCK_ROWS", 2)
 
 
@@ -60,7 +60,7 @@ def refusal(run: LocalRun, phase: PhaseName = PhaseName.RESOLVE, **place: Any) -
 
 @pytest.mark.parametrize("kind", MAKERS)
 @pytest.mark.parametrize("mode", ["stacked", "independent", "inPlace"])
-def test_every_layout_in_every_mode(kind: str, mode: str, tmp_path: Path) -> None:
+def test_every_layout_is_augmented_in_every_mode(kind: str, mode: str, tmp_path: Path) -> None:
     source, result = MAKERS[kind](tmp_path / "source"), tmp_path / "result"
     before = file_hashes(source)
     spec = (
@@ -89,7 +89,7 @@ def test_every_layout_in_every_mode(kind: str, mode: str, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("kind", ["parquet", "imagefolder"])
 @pytest.mark.parametrize("in_place", [False, True])
-def test_rows_and_columns_can_be_chosen(kind: str, in_place: bool, tmp_path: Path) -> None:
+def test_rows_and_columns_can_be_selected(kind: str, in_place: bool, tmp_path: Path) -> None:
     source, result = MAKERS[kind](tmp_path / "source"), tmp_path / "result"
     spec = augmentation(episodes="1,4:8", cameras=["image"])
     if in_place:
@@ -107,7 +107,7 @@ def test_rows_and_columns_can_be_chosen(kind: str, in_place: bool, tmp_path: Pat
 
 
 @pytest.mark.parametrize("kind", ["parquet", "imagefolder"])
-def test_shards_and_a_killed_shard_change_no_byte(kind: str, tmp_path: Path) -> None:
+def test_number_of_shards_and_killed_shard_do_not_change_bytes(kind: str, tmp_path: Path) -> None:
     source = MAKERS[kind](tmp_path / "source")
     results = []
     for shards in (1, 3):
@@ -127,7 +127,7 @@ def test_shards_and_a_killed_shard_change_no_byte(kind: str, tmp_path: Path) -> 
 
 
 def _kill_after_a_block(run: LocalRun) -> None:
-    """A process that dies as SIGKILL would have it, as soon as two blocks are recorded."""
+    """Run augment in a process that is killed as soon as two blocks are recorded."""
     code = f"""
 import os
 from dataclasses import replace
@@ -153,7 +153,9 @@ run.run(PhaseName.AUGMENT, shard=0, shards=1)
 
 
 @pytest.mark.parametrize("kind", ["parquet", "imagefolder"])
-def test_from_a_hub_to_a_hub(kind: str, hub: Hub, submit: Callable[..., LocalRun], tmp_path: Path) -> None:
+def test_dataset_is_augmented_from_hub_to_hub(
+    kind: str, hub: Hub, submit: Callable[..., LocalRun], tmp_path: Path
+) -> None:
     source = MAKERS[kind](tmp_path / "source")
     hub.publish(f"lab/{kind}", source, tag=None)
     run = submit(spec_of(f"lab/{kind}") | augmentation() | {"output": {"hub": {"repoID": f"lab/{kind}-more"}}})
@@ -167,7 +169,9 @@ def test_from_a_hub_to_a_hub(kind: str, hub: Hub, submit: Callable[..., LocalRun
 
 
 @pytest.mark.parametrize("kind", ["parquet", "imagefolder"])
-def test_over_its_own_source_on_a_hub(kind: str, hub: Hub, submit: Callable[..., LocalRun], tmp_path: Path) -> None:
+def test_in_place_result_replaces_source_on_hub(
+    kind: str, hub: Hub, submit: Callable[..., LocalRun], tmp_path: Path
+) -> None:
     source = MAKERS[kind](tmp_path / "source")
     name = f"lab/{kind}-itself"
     before = hub.publish(name, source, tag=None)
@@ -179,7 +183,7 @@ def test_over_its_own_source_on_a_hub(kind: str, hub: Hub, submit: Callable[...,
 
 
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
-def test_a_card_keeps_its_license_and_forgets_its_counts(mark: str, tmp_path: Path) -> None:
+def test_card_keeps_license_and_drops_counts(mark: str, tmp_path: Path) -> None:
     source = parquet_dataset(tmp_path / "source")
     (source / "README.md").write_text(
         f"{mark}---\nlicense: mit\ndataset_info:\n  config_name: default\n  splits:\n"
@@ -196,7 +200,7 @@ def test_a_card_keeps_its_license_and_forgets_its_counts(mark: str, tmp_path: Pa
     assert (result / "LICENSE").read_text() == "do what you like"
 
 
-def test_features_may_stand_in_the_card_only(tmp_path: Path) -> None:
+def test_features_can_be_declared_in_card_only(tmp_path: Path) -> None:
     """As in parquet files that another program wrote: nothing in them says that a column has images."""
     source, result = parquet_dataset(tmp_path / "source"), tmp_path / "result"
     for path in (source / "data").iterdir():
@@ -213,7 +217,7 @@ def test_features_may_stand_in_the_card_only(tmp_path: Path) -> None:
     assert loaded(result, tmp_path / "cache-2")["train"].features["label"].names == ["left", "right"]
 
 
-def test_a_result_can_be_augmented_again(tmp_path: Path) -> None:
+def test_result_can_be_augmented_again(tmp_path: Path) -> None:
     source = image_folder(tmp_path / "source")
     once, twice = tmp_path / "once", tmp_path / "twice"
     run_of(tmp_path / "job", source, once, **augmentation(copies=1)).run_all(1)
@@ -221,7 +225,7 @@ def test_a_result_can_be_augmented_again(tmp_path: Path) -> None:
     check_result(twice, once, tmp_path / "cache", copies=1, columns=["image"])
 
 
-def test_several_configurations_need_a_default(tmp_path: Path) -> None:
+def test_several_configurations_require_default(tmp_path: Path) -> None:
     source = parquet_dataset(tmp_path / "source")
     card = (
         "---\nconfigs:\n"
@@ -239,7 +243,7 @@ def test_several_configurations_need_a_default(tmp_path: Path) -> None:
     }
 
 
-def test_a_dataset_of_no_format_is_refused_with_what_was_looked_for_and_found(tmp_path: Path) -> None:
+def test_unknown_format_is_rejected_with_what_was_found(tmp_path: Path) -> None:
     for name, content in {"notes.txt": "hello", "table.csv": "a,b\n1,2\n"}.items():
         source = tmp_path / name
         source.mkdir()
@@ -258,7 +262,7 @@ def test_a_dataset_of_no_format_is_refused_with_what_was_looked_for_and_found(tm
         ({"copies": 20}, FailureReason.LIMIT_EXCEEDED, ["200 augmented rows", "limits.maxFrames"]),
     ],
 )
-def test_unsupported_spec_is_refused(
+def test_unsupported_spec_is_rejected(
     changes: dict[str, Any], reason: FailureReason, words: list[str], tmp_path: Path
 ) -> None:
     source = parquet_dataset(tmp_path / "source")
@@ -269,7 +273,7 @@ def test_unsupported_spec_is_refused(
     assert not (tmp_path / "result").exists()
 
 
-def test_a_damaged_image_is_named_by_row_and_column(tmp_path: Path) -> None:
+def test_damaged_image_is_named_by_row_and_column(tmp_path: Path) -> None:
     source = image_folder(tmp_path / "source")
     bad = source / "train" / "dog" / "6.jpg"
     bad.write_bytes(bad.read_bytes()[:-60])
@@ -281,7 +285,7 @@ def test_a_damaged_image_is_named_by_row_and_column(tmp_path: Path) -> None:
     assert not (tmp_path / "result").exists()
 
 
-def test_metadata_that_names_a_file_outside_is_refused(tmp_path: Path) -> None:
+def test_metadata_with_file_outside_dataset_is_rejected(tmp_path: Path) -> None:
     source = image_folder_with_metadata(tmp_path / "source")
     (tmp_path / "secret.png").write_bytes(image(0, "PNG"))
     with (source / "metadata.csv").open("a") as file:
@@ -291,7 +295,7 @@ def test_metadata_that_names_a_file_outside_is_refused(tmp_path: Path) -> None:
     assert "secret.png" in failure.message
 
 
-def test_a_damaged_parquet_file_and_one_that_is_missing_are_named(tmp_path: Path) -> None:
+def test_damaged_and_missing_parquet_files_are_named(tmp_path: Path) -> None:
     source = parquet_dataset(tmp_path / "source")
     bad = source / "data/train-00001-of-00002.parquet"
     bad.write_bytes(bad.read_bytes()[:500])
@@ -307,7 +311,7 @@ def test_a_damaged_parquet_file_and_one_that_is_missing_are_named(tmp_path: Path
     assert all(word in failure.message for word in ("`configs`", "README.md", "2 .parquet"))
 
 
-def test_a_block_that_is_gone_or_changed_is_not_published(tmp_path: Path) -> None:
+def test_missing_or_changed_block_is_not_published(tmp_path: Path) -> None:
     source, result = parquet_dataset(tmp_path / "source"), tmp_path / "result"
     run = run_of(tmp_path / "job", source, result, **augmentation())
     run.run(PhaseName.RESOLVE)
@@ -327,8 +331,7 @@ def test_a_block_that_is_gone_or_changed_is_not_published(tmp_path: Path) -> Non
     assert [event.status for event in run.job.status.phase(PhaseName.PUBLISH).events][-2:] == ["resumed", "completed"]
 
 
-def test_the_first_rows_of_a_folder_are_judged_by_their_images(tmp_path: Path) -> None:
-    """A folder of depth maps has nothing to augment."""
+def test_folder_of_depth_images_has_nothing_to_augment(tmp_path: Path) -> None:
     (tmp_path / "source").mkdir()
     (tmp_path / "source" / "0.png").write_bytes(image(0, "PNG", mode="L"))
     failure = refusal(run_of(tmp_path / "job", tmp_path / "source", tmp_path / "result", **augmentation()))
@@ -336,7 +339,7 @@ def test_the_first_rows_of_a_folder_are_judged_by_their_images(tmp_path: Path) -
     assert "one channel" in failure.message
 
 
-def test_a_preview_shows_a_row_before_anything_runs(tmp_path: Path) -> None:
+def test_preview_shows_row_before_job_runs(tmp_path: Path) -> None:
     spec = AugmentationJobSpec.model_validate(spec_of("unused/unused") | augmentation(episodes="2,8"))
     source = parquet_dataset(tmp_path / "source")
     for row in (None, 8):
@@ -347,14 +350,24 @@ def test_a_preview_shows_a_row_before_anything_runs(tmp_path: Path) -> None:
             draw_preview(spec, source, row)
 
 
-def test_a_result_can_be_made_again_from_its_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_result_can_be_reproduced_from_its_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By the program, which runs a whole job on one machine for it."""
     monkeypatch.undo()
-    source, result, again = image_folder(tmp_path / "source"), tmp_path / "result", tmp_path / "again"
+    source, result, reproduced = image_folder(tmp_path / "source"), tmp_path / "result", tmp_path / "again"
     run_of(tmp_path / "job", source, result, **augmentation(episodes="0:4")).run_all(1)
-    program = [sys.executable, "-m", "augmentation_worker", "reproduce", result, "--source", source, "--output", again]
-    ended = subprocess.run(program, capture_output=True, text=True, check=False)
-    assert ended.returncode == 0, ended.stderr
-    assert "those that were recorded" in ended.stdout
-    check_result(again, source, tmp_path / "cache", copies=2, columns=["image"], selected={0, 1, 2, 3})
-    assert record_of(again)["blocks"] == record_of(result)["blocks"]
+    program = [
+        sys.executable,
+        "-m",
+        "augmentation_worker",
+        "reproduce",
+        result,
+        "--source",
+        source,
+        "--output",
+        reproduced,
+    ]
+    process = subprocess.run(program, capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stderr
+    assert "those that were recorded" in process.stdout
+    check_result(reproduced, source, tmp_path / "cache", copies=2, columns=["image"], selected={0, 1, 2, 3})
+    assert record_of(reproduced)["blocks"] == record_of(result)["blocks"]

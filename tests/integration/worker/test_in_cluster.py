@@ -1,4 +1,4 @@
-"""The program as a pod runs it: its environment, a real Kubernetes API server, and no more rights than it needs."""
+"""The worker as a pod runs it: its environment, a real Kubernetes API server, and its minimal RBAC."""
 
 import json
 import os
@@ -25,7 +25,7 @@ SHARDS = 2
 
 
 class Cluster:
-    """A job in a cluster, and what the operator would have made for its pods."""
+    """A job in a cluster, with the objects that the operator would create for its pods."""
 
     def __init__(self, plane: ControlPlane, hub: Hub, name: str, folder: Path, spec: dict[str, Any]) -> None:
         self.plane, self.hub, self.name, self.folder = plane, hub, name, folder
@@ -69,7 +69,7 @@ class Cluster:
         self.plane.kubectl("apply", "-f", "-", manifest=manifest)
 
     def _grant(self) -> None:
-        """All that the worker may do, and each object by its name."""
+        """Grant the worker its rights, limited to objects by name."""
         rights = [
             ("augmentation.dev", "augmentationjobs", [self.name], ["get"]),
             ("augmentation.dev", "augmentationjobs/status", [self.name], ["patch"]),

@@ -1,4 +1,4 @@
-"""Pods die and hubs fail at any moment: nothing recorded is lost or done again, nothing is half published."""
+"""Pods are killed and hubs fail at any moment: recorded work is kept, and nothing is partially published."""
 
 import signal
 import subprocess
@@ -33,7 +33,7 @@ def _no_faults_left(hub: Hub) -> Iterator[None]:
 
 
 def small(output: str) -> dict[str, object]:
-    """A job of a few seconds."""
+    """A job that takes a few seconds."""
     return spec_of(SAMPLE, episodes="2,4", copies=1) | {"output": {"hub": {"repoID": output}}}
 
 

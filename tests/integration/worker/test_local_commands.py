@@ -1,4 +1,4 @@
-"""augmentation-worker run, preview and reproduce, as somebody without a cluster uses them."""
+"""The commands run, preview and reproduce, without a cluster."""
 
 import json
 import os
@@ -37,7 +37,7 @@ def start(*arguments: object) -> "subprocess.Popen[str]":
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        # A test run that a shell put into the background ignores it, and hands that down.
+        # A background process of a shell ignores SIGINT, and its children inherit that.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  # no other thread runs here
     )
 
@@ -57,7 +57,7 @@ def job(tmp_path: Path) -> Path:
 
 
 def test_local_run_augments_folder_and_pixels_are_reproducible(job: Path, tmp_path: Path, results: Results) -> None:
-    output, again = tmp_path / "out" / "result", tmp_path / "again"
+    output, reproduced = tmp_path / "out" / "result", tmp_path / "again"
     code, out, err = command("run", "-f", job, "--source", SOURCE, "--output", output, "--shards", "2")
     assert code == 0, err
     assert str(output) in out
@@ -70,10 +70,10 @@ def test_local_run_augments_folder_and_pixels_are_reproducible(job: Path, tmp_pa
     code, out, err = command("run", "-f", job, "--source", SOURCE, "--output", output)
     assert (code, "already" in out) == (0, True)
 
-    code, out, err = command("reproduce", output, "--source", SOURCE, "--output", again)
+    code, out, err = command("reproduce", output, "--source", SOURCE, "--output", reproduced)
     assert code == 0, err
     assert "all 12 augmented videos" in out
-    assert file_hashes(again)["meta/stats.json"] == file_hashes(output)["meta/stats.json"]
+    assert file_hashes(reproduced)["meta/stats.json"] == file_hashes(output)["meta/stats.json"]
 
 
 def test_pixels_that_differ_from_record_are_reported(job: Path, tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_failure_of_phase_is_reported_once_and_leaves_nothing(job: Path, tmp_pat
     code, _, err = command("run", "-f", job, "--source", source, "--output", tmp_path / "result")
     assert code == FailureReason.SOURCE_INVALID.exit_code
     assert err.count("which it does not have") == 1
-    assert sorted(each.name for each in tmp_path.iterdir()) == ["job.yaml", "source"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["job.yaml", "source"]
 
 
 def test_dataset_cannot_control_terminal_or_forge_lines(job: Path, tmp_path: Path) -> None:

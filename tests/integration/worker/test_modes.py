@@ -1,4 +1,4 @@
-"""What each mode makes of a dataset, and LeRobot's opinion of it."""
+"""Results of each augmentation mode, verified with LeRobot."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -20,13 +20,13 @@ from tests.integration.worker.datasets import (
     with_three_cameras,
 )
 from tests.integration.worker.jobs import UID, LocalRun, spec_of
-from tests.lerobot_opens import opens_in_lerobot
+from tests.lerobot_check import check_opens_in_lerobot
 
 SOURCE = FIXTURES / "pusht_v30"
 
 
 def made_by(folder: Path) -> list[Mapping[str, Any]]:
-    """What was drawn, an entry an augmented episode."""
+    """The sampled parameters, one entry per augmented episode."""
     document = json.loads((folder / "meta/augmentation.json").read_text())
     return list(document["episodes"])
 
@@ -41,7 +41,7 @@ def test_independent_mode_creates_versions_per_transform(
     sampled = [entry["cameras"][CAMERA]["parameters"] for entry in made_by(folder)]
     assert [list(parameters) for parameters in sampled] == [["noise"], ["noise"], ["blur"]] * 6
     assert sampled[0] != sampled[1]
-    opens_in_lerobot(folder, "lab/independent", episodes=24, frames=1368)
+    check_opens_in_lerobot(folder, "lab/independent", episodes=24, frames=1368)
 
 
 def test_in_place_mode_replaces_frames_of_selected_episodes_and_cameras_only(
@@ -63,7 +63,7 @@ def test_in_place_mode_replaces_frames_of_selected_episodes_and_cameras_only(
     for camera, files in ((CAMERA, 1), (DEPTH, 1), (WRIST, 4)):
         assert len(list((folder / "videos" / camera).rglob("*.mp4"))) == files
     check_times(folder, after)
-    opens_in_lerobot(folder, "lab/replaced", episodes=6, frames=342)
+    check_opens_in_lerobot(folder, "lab/replaced", episodes=6, frames=342)
 
 
 def test_in_place_mode_keeps_source_frames_under_tag_only(
@@ -81,7 +81,7 @@ def test_in_place_mode_keeps_source_frames_under_tag_only(
     assert file_hashes(backup)[old_video] == file_hashes(SOURCE)[old_video]
     assert rows(folder).equals(rows(SOURCE))
     check_times(folder, episodes(folder))
-    opens_in_lerobot(folder, "lab/replaces-itself", episodes=6, frames=342)
+    check_opens_in_lerobot(folder, "lab/replaces-itself", episodes=6, frames=342)
 
 
 def test_in_place_mode_produces_pixels_of_first_copy(hub: Hub, submit: Callable[..., LocalRun], tmp_path: Path) -> None:

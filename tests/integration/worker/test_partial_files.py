@@ -1,4 +1,4 @@
-"""Files on a hub of which only a part is fetched."""
+"""Ranged reads of files on a hub."""
 
 from io import SEEK_END
 from pathlib import Path

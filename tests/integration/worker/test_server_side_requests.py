@@ -1,6 +1,6 @@
-"""A dataset can make a worker ask for nothing but its own files: a server that listens hears nothing.
+"""A dataset cannot make a worker request anything but its own files.
 
-Whatever the dataset names, and wherever the hub sends the worker.
+Whatever the dataset names and wherever the hub redirects, a listening server receives no request.
 """
 
 import json
@@ -42,7 +42,7 @@ def listener() -> Iterator[Listener]:
 
 
 def refused(source: Path, tmp_path: Path) -> WorkerFailure:
-    """What all phases of a job of this folder come to."""
+    """Failure of a job with this source folder."""
     run = local_run(tmp_path / "job", "http://127.0.0.1:9", None, spec_of("unused/unused", copies=1))
     run = run.with_settings(source_folder=source, output_folder=tmp_path / "result")
     with pytest.raises(WorkerFailure) as caught:
@@ -106,8 +106,10 @@ def test_datasets_library_does_not_load_files_named_by_card(
 def test_metadata_cannot_name_files_outside_dataset(kind: str, name: str, listener: Listener, tmp_path: Path) -> None:
     source = image_folder_with_metadata(tmp_path / "source")
     (source / "metadata.csv").unlink()
-    named = name.format(url=listener.url)
-    text = f"file_name,caption\n{named},x\n" if kind == "csv" else json.dumps({"file_name": named, "caption": "x"})
+    file_name = name.format(url=listener.url)
+    text = (
+        f"file_name,caption\n{file_name},x\n" if kind == "csv" else json.dumps({"file_name": file_name, "caption": "x"})
+    )
     (source / f"metadata.{kind}").write_text(text)
     assert refused(source, tmp_path).reason is FailureReason.SOURCE_INVALID
     assert listener.heard == []
@@ -138,7 +140,7 @@ def test_info_cannot_name_files_outside_dataset(field: str, listener: Listener, 
 
 
 class Opened:
-    """What a file could do that is unpickled."""
+    """An object that sends a request when it is unpickled."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -208,7 +210,7 @@ def test_network_guard_applies_to_threads_started_within_it(listener: Listener) 
 
 
 def redirecting(to: str) -> Callable[[str, str], tuple[int, dict[str, str], bytes]]:
-    """A hub all of whose files are somewhere else, as those of LFS are."""
+    """A hub that redirects all its files elsewhere, as for LFS."""
     headers = {
         "X-Repo-Commit": "a" * 40,
         "ETag": '"etag"',

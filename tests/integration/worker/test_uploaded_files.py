@@ -1,4 +1,4 @@
-"""Contract with huggingface_hub's private attributes, on which hub/uploaded_files.py rests."""
+"""Contract with huggingface_hub's private attributes that hub/uploaded_files.py depends on."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Who may read a result: nobody who may not read its source, unless the job says so. Asked of a real hub, over HTTP."""
+"""A result is readable only by readers of its source, unless the job overrides it; checked on a real hub."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ Submit = Callable[..., LocalRun]
 
 @pytest.fixture
 def names(hub: Hub) -> Iterator[tuple[str, str]]:
-    """A source on the hub, public at first, and a name for the result."""
+    """A public source on the hub and a name for the result."""
     number = next(_numbers)
     source, result = f"lab/of-few-{number}", f"lab/from-few-{number}"
     hub.publish(source, FIXTURES / "pusht_v30")
@@ -35,7 +35,7 @@ def show(hub: Hub, name: str, *, private: bool, gated: Any = False) -> None:
 
 
 def anonymously(hub: Hub, name: str) -> int:
-    """Status of a file of the dataset, without a token."""
+    """HTTP status of a file of the dataset without a token."""
     address = f"{hub.endpoint}/datasets/{name}/resolve/main/{PUBLISHED_FILE}"
     return httpx2.get(address, follow_redirects=True).status_code
 

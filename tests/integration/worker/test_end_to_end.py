@@ -1,4 +1,4 @@
-"""From a dataset on the hub to a new one: what is in it, however many shards made it."""
+"""From a dataset on the hub to a new one: its content is independent of the number of shards."""
 
 import json
 from collections.abc import Callable

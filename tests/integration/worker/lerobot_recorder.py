@@ -1,4 +1,4 @@
-"""Small LeRobot datasets as LeRobot itself would have recorded them, in each of its formats: made to measure."""
+"""Small LeRobot datasets as LeRobot itself would record them, in each of its formats."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -44,11 +44,11 @@ def record(
     """Write a dataset.
 
     Args:
-        folder: where.
+        folder: path of the dataset.
         version: v3.0 or v2.1.
-        cameras: how each stores its frames.
-        lengths: of the episodes, frames.
-        files: v3.0: data files that the episodes are shared out among.
+        cameras: storage of each camera's frames.
+        lengths: length of each episode, frames.
+        files: v3.0: number of data files.
         info: other fields of info.json.
     """
     recorded = {
@@ -70,7 +70,7 @@ def record(
 
 
 def frames_of(camera: int, episode: int, length: int) -> Frames:
-    """uint8 [length, H, W, 3]: something that moves, of many colours."""
+    """uint8 [length, H, W, 3]: moving, colorful frames."""
     rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH]
     frames = [
         np.stack(
@@ -168,7 +168,7 @@ def _rows(
 
 
 def _as_older_datasets_wrote(table: pa.Table) -> pa.Table:
-    """The library knew no List when v2.1 was current."""
+    """Replace the List feature, which the library did not have when v2.1 was current."""
     features = table.schema.metadata[b"huggingface"].replace(b'"_type": "List"', b'"_type": "Sequence"')
     return table.replace_schema_metadata({b"huggingface": features})
 
@@ -191,9 +191,9 @@ def _statistics(
         "index": first + np.arange(length)[:, None],
         "task_index": np.zeros((length, 1)),
     }
-    for name, each in numbers.items():
-        found = {statistic: getattr(each, statistic)(axis=0) for statistic in ("min", "max", "mean", "std")}
-        found |= {f"q{q:02d}": np.quantile(each, q / 100, axis=0) for q in (1, 10, 50, 90, 99)}
+    for name, column in numbers.items():
+        found = {statistic: getattr(column, statistic)(axis=0) for statistic in ("min", "max", "mean", "std")}
+        found |= {f"q{q:02d}": np.quantile(column, q / 100, axis=0) for q in (1, 10, 50, 90, 99)}
         statistics[name] = {statistic: values.astype(float).tolist() for statistic, values in found.items()}
     for found in statistics.values():
         found["count"] = [length]
@@ -218,8 +218,8 @@ def _write_v21(
                 _write_video(_parent_made(path), [recorded[key][index]])
         episodes.append({"episode_index": index, "tasks": ["push"], "length": table.num_rows})
         without = {
-            feature: {name: value for name, value in found.items() if not name.startswith("q")}
-            for feature, found in statistics[index].items()
+            feature: {name: value for name, value in values.items() if not name.startswith("q")}
+            for feature, values in statistics[index].items()
         }
         stats.append({"episode_index": index, "stats": without})
     for name, lines in (
@@ -239,11 +239,11 @@ def _write_v30(
     cameras: Mapping[str, Kind],
     files: int,
 ) -> None:
-    each = -(-len(tables) // files)
+    per_file = -(-len(tables) // files)
     for number in range(files):
         path = folder / document["data_path"].format(chunk_index=0, file_index=number)
         with pq.ParquetWriter(_parent_made(path), tables[0].schema) as writer:
-            for table in tables[number * each : (number + 1) * each]:
+            for table in tables[number * per_file : (number + 1) * per_file]:
                 writer.write_table(table)
     videos = [key for key, kind in cameras.items() if kind is Kind.VIDEO]
     for key in videos:
@@ -253,7 +253,7 @@ def _write_v30(
     begin = 0
     for index, table in enumerate(tables):
         row: dict[str, Any] = {"episode_index": index, "tasks": ["push"], "length": table.num_rows}
-        row |= {"data/chunk_index": 0, "data/file_index": index // each}
+        row |= {"data/chunk_index": 0, "data/file_index": index // per_file}
         row |= {"dataset_from_index": begin, "dataset_to_index": begin + table.num_rows}
         for key in videos:
             row |= {f"videos/{key}/chunk_index": 0, f"videos/{key}/file_index": 0}
@@ -283,7 +283,7 @@ def _write_v30(
     stats = {
         feature: {name: value for name, value in found.items() if name == "count"}
         | {
-            name: np.mean([each[feature][name] for each in statistics], axis=0).tolist()
+            name: np.mean([values[feature][name] for values in statistics], axis=0).tolist()
             for name in found
             if name != "count"
         }

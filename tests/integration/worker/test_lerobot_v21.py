@@ -1,4 +1,4 @@
-"""LeRobot v2.1, where each episode has files of its own: a result is in the format of its source."""
+"""LeRobot v2.1, with separate files per episode: a result is in the format of its source."""
 
 import json
 import shutil
@@ -16,7 +16,7 @@ from tests.integration.worker.conftest import FIXTURES, Hub
 from tests.integration.worker.datasets import CAMERA, DEPTH, INDEX_COLUMNS, WRIST, file_hashes, frame_times, info, rows
 from tests.integration.worker.jobs import UID, LocalRun, spec_of
 from tests.integration.worker.test_folders import run_of
-from tests.lerobot_opens import Expected, all_open_in_lerobot
+from tests.lerobot_check import Expected, check_all_open_in_lerobot
 
 SOURCE = FIXTURES / "pusht_v21"
 LENGTHS = [68, 58, 50, 62]
@@ -27,7 +27,7 @@ def lines(path: Path) -> list[dict[str, Any]]:
 
 
 def variant(folder: Path, *, chunks_size: int = 1000, cameras: tuple[str, ...] = ()) -> Path:
-    """The sample with fewer episodes a chunk, and with more cameras that show the same."""
+    """The sample with fewer episodes per chunk, and more cameras with the same images."""
     shutil.copytree(SOURCE, folder)
     document, statistics = info(folder), lines(folder / "meta/episodes_stats.jsonl")
     features: dict[str, Any] = document["features"]  # type: ignore[assignment]
@@ -56,12 +56,12 @@ def variant(folder: Path, *, chunks_size: int = 1000, cameras: tuple[str, ...] =
 
 
 def check_copies(folder: Path, source: Path, selected: list[int], copies: int) -> None:
-    """Files, rows and lines of a result with copies beside the originals."""
+    """Check files, rows and lines of a result of mode `copy`."""
     document, before = info(folder), info(source)
     count, chunk = len(LENGTHS), int(str(before["chunks_size"]))
     total = count + len(selected) * copies
     frames = sum(LENGTHS) + copies * sum(LENGTHS[index] for index in selected)
-    cameras = [key for key, each in document["features"].items() if each["dtype"] == "video"]  # type: ignore[attr-defined]
+    cameras = [key for key, feature in document["features"].items() if feature["dtype"] == "video"]  # type: ignore[attr-defined]
     totals = {"total_episodes": total, "total_frames": frames, "splits": {"train": f"0:{total}"}}
     totals |= {"total_videos": total * len(cameras), "total_chunks": -(-total // chunk)}
     assert document == before | totals
@@ -117,14 +117,14 @@ def test_result_has_files_per_copy_in_their_chunks_and_format_tag(
 
 
 def test_number_of_shards_does_not_change_bytes(in_chunks: Path, tmp_path: Path) -> None:
-    made = []
+    results = []
     for shards in (1, 3):
         output = tmp_path / f"by-{shards}"
         run_of(tmp_path / f"job-{shards}", in_chunks, output, augmentation={"copies": 1, "episodes": "0,2,3"}).run_all(
             shards
         )
-        made.append(file_hashes(output))
-    assert made[0] == made[1]
+        results.append(file_hashes(output))
+    assert results[0] == results[1]
 
 
 def test_in_place_mode_overwrites_files_of_selected_episodes_and_cameras_only(
@@ -136,8 +136,8 @@ def test_in_place_mode_overwrites_files_of_selected_episodes_and_cameras_only(
     submit(spec_of("lab/v21-in-place", cameras=[WRIST], episodes="1,3") | {"output": output}).run_all(2)
     folder = hub.download("lab/v21-in-place", tmp_path / "result", "v2.1")
     assert hub.head("lab/v21-in-place", backup_tag(UID)) == before
-    found, expected = file_hashes(folder), file_hashes(source)
-    changed = {path for path in expected if found.get(path) != expected[path]}
+    actual, expected = file_hashes(folder), file_hashes(source)
+    changed = {path for path in expected if actual.get(path) != expected[path]}
     assert changed == {
         f"videos/chunk-000/{WRIST}/episode_000001.mp4",
         f"videos/chunk-000/{WRIST}/episode_000003.mp4",
@@ -150,14 +150,14 @@ def test_in_place_mode_overwrites_files_of_selected_episodes_and_cameras_only(
 
 
 def test_last_lerobot_loader_for_v21_reads_result_of_every_mode(in_chunks: Path, tmp_path: Path) -> None:
-    made = []
+    results = []
     for name, spec, episodes, frames in (
         ("stacked", {"augmentation": {"copies": 2, "episodes": "2"}}, 6, 338),
         ("in-place", {"augmentation": {"episodes": "2"}, "output": {"mode": "inPlace"}}, 4, 238),
     ):
         run_of(tmp_path / f"job-{name}", in_chunks, tmp_path / name, **spec).run_all(1)
-        made.append(Expected(str(tmp_path / name), f"lab/{name}", episodes, frames))
-    all_open_in_lerobot(made)
+        results.append(Expected(str(tmp_path / name), f"lab/{name}", episodes, frames))
+    check_all_open_in_lerobot(results)
 
 
 def test_interrupted_shard_resumes_with_same_bytes(in_chunks: Path, tmp_path: Path) -> None:
@@ -167,7 +167,7 @@ def test_interrupted_shard_resumes_with_same_bytes(in_chunks: Path, tmp_path: Pa
     run = run_of(tmp_path / "job-stopped", in_chunks, stopped, **spec)
     run.run(PhaseName.RESOLVE)
     run.run_shards(1)
-    # As if it had been killed in its second episode.
+    # State after a kill in the second episode.
     path = run.folder / "manifests" / "shard-0.json"
     records = json.loads(path.read_text())
     path.write_text(json.dumps({key: records[key] for key in ("image", "original-videos", "episode-000001")}))

@@ -1,4 +1,4 @@
-"""Datasets, volumes and hubs that name files which are not theirs: refused when the job is resolved, with the path."""
+"""Datasets, volumes and hubs that name files outside of them are rejected in resolve, with the path."""
 
 import json
 import os
@@ -17,9 +17,9 @@ from augmentation_worker.local.preview import draw_preview
 from augmentation_worker.storage.hub.client import HubClient
 from augmentation_worker.storage.hub.source import open_source, pin
 from tests.integration.worker.conftest import FIXTURES, SAMPLE, WRITE, Hub
+from tests.integration.worker.hostile_listing import hub_with_listing
 from tests.integration.worker.image_datasets import image_folder, parquet_dataset
 from tests.integration.worker.jobs import LocalRun, local_run, spec_of
-from tests.integration.worker.lying_hub import hub_that_lists
 
 NO_HUB = "http://127.0.0.1:9"
 SECRET = "hf_the_token_of_this_pod"
@@ -44,7 +44,7 @@ def source(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def token(tmp_path: Path) -> Path:
-    """As a pod's token lies outside of its volumes."""
+    """A token outside of the volumes, as in a pod."""
     path = tmp_path / "run" / "hub-token" / "token"
     path.parent.mkdir(parents=True)
     path.write_text(SECRET)
@@ -119,11 +119,11 @@ def test_snapshot_in_hub_cache_can_be_augmented(source: Path, tmp_path: Path) ->
     assert (tmp_path / "volume" / "result" / "meta" / "augmentation.json").is_file()
 
 
-# On one's own machine.
+# Local commands.
 
 
 def command(*arguments: object) -> tuple[int, str]:
-    """Exit code, and all that was said."""
+    """Run the worker; return its exit code and all output."""
     process = subprocess.run(
         [sys.executable, "-m", "augmentation_worker", *map(str, arguments)],
         capture_output=True,
@@ -142,7 +142,7 @@ def job(tmp_path: Path) -> Path:
 
 
 def moved_out(source: Path, store: Path) -> Path:
-    """The largest file of a dataset, in another folder and with a link in its place."""
+    """Move the largest file of a dataset to another folder and replace it with a symlink."""
     large = max((path for path in source.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
     store.mkdir()
     large.rename(store / large.name)
@@ -239,7 +239,7 @@ def test_record_that_is_symlink_is_rejected(job: Path, tmp_path: Path, token: Pa
     assert SECRET not in printed
 
 
-# A hub that lies.
+# Hostile listings.
 
 
 @pytest.mark.parametrize(
@@ -257,7 +257,7 @@ def test_record_that_is_symlink_is_rejected(job: Path, tmp_path: Path, token: Pa
     ],
 )
 def test_hub_listing_with_unsafe_path_is_rejected(hub: Hub, tmp_path: Path, name: str, finding: str) -> None:
-    with hub_that_lists(hub.endpoint, [name]) as endpoint:
+    with hub_with_listing(hub.endpoint, [name]) as endpoint:
         run = local_run(tmp_path / "job", endpoint, WRITE, spec_of(SAMPLE))
         message = refusal(run)
     assert finding in message
@@ -267,7 +267,7 @@ def test_hub_listing_with_unsafe_path_is_rejected(hub: Hub, tmp_path: Path, name
 
 def test_hub_cannot_write_local_cache_metadata(hub: Hub, tmp_path: Path) -> None:
     notes = [".cache/huggingface/download/meta/info.json.metadata", ".git/config"]
-    with hub_that_lists(hub.endpoint, notes) as endpoint:
+    with hub_with_listing(hub.endpoint, notes) as endpoint:
         client = HubClient(endpoint, WRITE, "hub-token/token", 3.0, lambda *_: None)
         source = open_source(client, SAMPLE, pin(client, SAMPLE, None, ("v3.0",)), tmp_path)
     assert "meta/info.json" in source.paths
@@ -276,7 +276,7 @@ def test_hub_cannot_write_local_cache_metadata(hub: Hub, tmp_path: Path) -> None
 
 def test_output_listing_with_unsafe_path_is_rejected(hub: Hub, tmp_path: Path) -> None:
     hub.api.create_repo("lab/mislisted", repo_type="dataset", exist_ok=True)
-    with hub_that_lists(hub.endpoint, ["../../token"]) as endpoint:
+    with hub_with_listing(hub.endpoint, ["../../token"]) as endpoint:
         source = parquet_dataset(tmp_path / "volume" / "dataset")
         spec = {**spec_of("unused/unused"), "output": {"hub": {"repoID": "lab/mislisted"}}}
         run = local_run(tmp_path / "job", endpoint, WRITE, spec).with_settings(source_folder=source)

@@ -1,4 +1,4 @@
-"""Everything that can be wrong is found in resolve, by its typed reason, in words that help."""
+"""Every invalid input is found in resolve, with a typed reason and a helpful message."""
 
 import json
 import shutil

@@ -34,12 +34,12 @@ class Expected:
         return str(info["codebase_version"])
 
 
-def opens_in_lerobot(folder: Path, dataset_id: str, episodes: int, frames: int) -> None:
+def check_opens_in_lerobot(folder: Path, dataset_id: str, episodes: int, frames: int) -> None:
     """Open the dataset in LeRobot and iterate over all of it; fail with its objection."""
-    all_open_in_lerobot([Expected(str(folder), dataset_id, episodes, frames)])
+    check_all_open_in_lerobot([Expected(str(folder), dataset_id, episodes, frames)])
 
 
-def all_open_in_lerobot(datasets: Iterable[Expected]) -> None:
+def check_all_open_in_lerobot(datasets: Iterable[Expected]) -> None:
     """Open each dataset in LeRobot, with the loader of its version: one process per version."""
     by_version: dict[str, list[Expected]] = {}
     for dataset in datasets:

@@ -1,4 +1,4 @@
-"""Same seed, same pixels: all transforms, whole jobs, however they are cut up and on whatever device they run."""
+"""Same seed, same pixels: all transforms, whole jobs, any number of shards, any device."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +19,7 @@ Made = Callable[..., PixelHashes]
 
 @pytest.fixture
 def digests(tmp_path: Path) -> Made:
-    """The hashes of the pixels of a job with all transforms, before they were encoded."""
+    """Hashes of the pixels of a job with all transforms, before encoding."""
 
     def run(shards: int, device: Device = "cpu", seed: int = 7) -> PixelHashes:
         name = f"{shards}-{device}-{seed}"

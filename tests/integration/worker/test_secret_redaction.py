@@ -1,4 +1,4 @@
-"""No 8 characters of a Secret that a job names come back: in its status, its log or its termination message."""
+"""No 8 characters of a job's Secret appear in its status, its log or its termination message."""
 
 from __future__ import annotations
 
@@ -71,20 +71,20 @@ OTHERS: dict[str, Callable[[random.Random], str]] = {
 
 @dataclass(frozen=True)
 class Traces:
-    """What a pod left behind: its exit code, and all texts by where they stand."""
+    """Exit code of a pod and all its texts by place."""
 
     exit_code: int
     texts: dict[str, str]
 
     def assert_free_of(self, secret: str) -> None:
         whole = secret.encode()
-        # Of base64 the ends are left out, which mix the secret with what stands beside it.
+        # The ends of base64 are omitted, as they mix the secret with adjacent text.
         encoded = [b64encode(whole[offset : offset + (len(whole) - offset) // 3 * 3]).decode() for offset in range(3)]
         hidden = {8: parts_of(secret, 8), 12: {part for form in encoded for part in parts_of(form, 12)}}
         for place, text in self.texts.items():
             for variant in (text, unquote(text), text.replace("\\n", "\n"), text.replace("\\\\", "\\")):
                 leaks = [part for length, parts in hidden.items() for part in parts & parts_of(variant, length)]
-                # Also where somebody changed its case; as much of a secret in lower case is rarely there by chance.
+                # Also in another case; 10 characters of it rarely appear by chance.
                 leaks += parts_of(secret.lower(), 10) & parts_of(variant.lower(), 10)
                 assert not leaks, f"{place}: {leaks[:3]} of {secret!r} in {text[:2000]}"
 
@@ -94,7 +94,7 @@ def parts_of(text: str, length: int) -> set[str]:
 
 
 class Pod:
-    """One run of the program as a pod runs it, in this process or in another."""
+    """A run of the worker as in a pod, in this process or a separate one."""
 
     def __init__(self, folder: Path, endpoint: str, secret: str, hub: str = "") -> None:
         self.folder = folder
@@ -119,7 +119,7 @@ class Pod:
         }
 
     def resolve(self) -> Traces:
-        """In a process of its own."""
+        """Run resolve in a separate process."""
         done = subprocess.run(
             [sys.executable, "-m", "augmentation_worker", "resolve"],
             env=os.environ | self.environment,
@@ -131,10 +131,10 @@ class Pod:
         return self._traces(done.returncode, done.stdout + done.stderr)
 
     def run_here(self, phase: str, capture: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Traces:
-        """A phase in this process; as no pod does, many in one."""
+        """Run a phase in this process."""
         secrecy.forget()
         handlers = list(logging.root.handlers)
-        logging.root.handlers[:] = []  # those of pytest: the program makes its own
+        logging.root.handlers[:] = []  # those of pytest: the program adds its own
         capture.readouterr()
         try:
             with monkeypatch.context() as patch:
@@ -164,7 +164,7 @@ def hostile() -> Iterator[HostileHub]:
 def pod(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[str, str], Traces]:
-    """Runs a pod against an endpoint with a Secret of this content."""
+    """Run a pod against an endpoint with a Secret of this content."""
 
     def run(endpoint: str, secret: str) -> Traces:
         folder = tmp_path / f"job-{len(list(tmp_path.iterdir()))}"

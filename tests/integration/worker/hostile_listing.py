@@ -1,4 +1,4 @@
-"""A hub that lies about what a dataset holds: a real one, with other names in its listings."""
+"""A hub whose listings contain names that the dataset does not have."""
 
 import json
 import threading
@@ -13,8 +13,8 @@ _PASSED_ON = ("content-type", "location", "etag", "x-repo-commit", "x-linked-eta
 
 
 @contextmanager
-def hub_that_lists(endpoint: str, names: Sequence[str]) -> Iterator[str]:
-    """Serve what the hub at `endpoint` serves, with these files more in every listing; gives the new endpoint."""
+def hub_with_listing(endpoint: str, names: Sequence[str]) -> Iterator[str]:
+    """Proxy the hub at `endpoint`, adding these names to every listing; yield the new endpoint."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -27,7 +27,7 @@ def hub_that_lists(endpoint: str, names: Sequence[str]) -> Iterator[str]:
             self._answer(self.rfile.read(int(self.headers.get("content-length", 0))))
 
         def log_message(self, *_: Any) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
         def _answer(self, body: bytes) -> None:
             headers = {
@@ -64,4 +64,4 @@ def hub_that_lists(endpoint: str, names: Sequence[str]) -> Iterator[str]:
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, *_: Any) -> None:
-        """A redirect."""
+        """Pass redirects on to the client."""
