@@ -170,7 +170,7 @@ def test_interrupted_shard_resumes_with_same_bytes(in_chunks: Path, tmp_path: Pa
     # State after a kill in the second episode.
     path = run.folder / "manifests" / "shard-0.json"
     records = json.loads(path.read_text())
-    path.write_text(json.dumps({key: records[key] for key in ("image", "original-videos", "episode-000001")}))
+    path.write_text(json.dumps({key: records[key] for key in ("picture", "original-videos", "episode-000001")}))
     run.run_shards(1)
     run.run(PhaseName.PUBLISH, shards=1)
     assert file_hashes(stopped) == file_hashes(whole)
