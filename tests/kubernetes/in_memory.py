@@ -139,6 +139,7 @@ class InMemoryKube(KubeApi):
     Attributes:
         calls: all requests so far, in order.
         failed_calls: which of them failed, by their place in `calls`.
+        pauses: gives how often other tasks may run before the next request takes effect.
         changes: all writes so far that changed something, in order: what a watch shows.
     """
 
@@ -152,6 +153,7 @@ class InMemoryKube(KubeApi):
         self.calls: list[Call] = []
         self.failed_calls: set[int] = set()
         self.changes: list[Change] = []
+        self.pauses: Callable[[], int] = lambda: 1
         self.missing = frozenset(missing)
         self._clock = clock
         self._objects: dict[_Key, Json] = {}
@@ -430,7 +432,8 @@ class InMemoryKube(KubeApi):
 
     @asynccontextmanager
     async def _call(self, call: Call) -> AsyncIterator[None]:
-        await asyncio.sleep(0)  # as other tasks may run while an answer is awaited
+        for _ in range(self.pauses()):
+            await asyncio.sleep(0)
         number = len(self.calls)
         self.calls.append(call)
         self.failed_calls.add(number)

@@ -1,7 +1,8 @@
 """An operator's process in memory: its caches, which lag as far as a test wants, and the controller over them."""
 
+import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
@@ -27,6 +28,8 @@ BACKOFF = timedelta(seconds=5)
 """When a failed reconcile is retried."""
 
 _METRICS = Metrics()
+_LOOP = asyncio.new_event_loop()
+"""One for all: a lock that tasks have waited for belongs to their loop."""
 WATCHED = (
     Resource.AUGMENTATION_JOBS,
     Resource.JOBS,
@@ -144,13 +147,35 @@ class SimulatedOperator:
         try:
             delay = run(self.controller.reconcile(uid))
         except (KubeError, KubeUnavailable):
-            self.due[uid] = self._clock() + BACKOFF
-            self.failed.add(uid)
+            self._retry(uid)
             raise
+        self._requeue(uid, delay)
+        return delay
+
+    def reconcile_together(self, *uids: str) -> None:
+        """Reconcile some jobs at the same time; a failure requeues its job."""
+
+        async def one(uid: str) -> None:
+            self.due.pop(uid, None)
+            try:
+                self._requeue(uid, await self.controller.reconcile(uid))
+            except (KubeError, KubeUnavailable):
+                self._retry(uid)
+
+        async def all_of_them() -> None:
+            await asyncio.gather(*map(one, uids))
+
+        _LOOP.run_until_complete(all_of_them())
+
+    def _requeue(self, uid: str, delay: timedelta | None) -> None:
         self.failed.discard(uid)
         if delay is not None:
-            self.due[uid] = min(self._clock() + delay, self.due.get(uid, datetime.max.replace(tzinfo=UTC)))
-        return delay
+            at = self._clock() + delay
+            self.due[uid] = min(at, self.due.get(uid, at))
+
+    def _retry(self, uid: str) -> None:
+        self.due[uid] = self._clock() + BACKOFF
+        self.failed.add(uid)
 
     @property
     def next(self) -> str | None:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from itertools import chain, repeat
 from typing import Any
 
 from hypothesis import HealthCheck, event, settings
@@ -51,7 +52,7 @@ class AnyOrder(RuleBasedStateMachine):
     """Generated scenarios: users, Kubernetes and workers act at random on two jobs.
 
     The operator's watches lag, each for itself; its requests fail or their answers are lost; it is killed between any
-    two of them and started again.
+    two of them and started again. Reconciles of the two jobs interleave at their requests.
     """
 
     @initialize(
@@ -176,6 +177,15 @@ class AnyOrder(RuleBasedStateMachine):
         if catch_up:
             self.operator.catch_up(*catch_up, at_most=None if catch_up == WATCHED else 2)
         self.reconcile(self.jobs[which].uid)
+
+    @rule(pauses=st.lists(st.integers(1, 6), max_size=20))
+    def operator_reconciles_both_jobs_at_the_same_time(self, pauses: list[int]) -> None:
+        self.operator.catch_up()
+        self.kube.pauses = chain(pauses, repeat(1)).__next__
+        self.operator.reconcile_together(*(job.uid for job in self.jobs))
+        self.kube.pauses = repeat(1).__next__
+        self.requests.check(self.job.now)
+        self.job.act()
 
     @rule(which=st.sampled_from([0, 1]), requests=st.integers(0, 6))
     def operator_is_killed(self, which: int, requests: int) -> None:
