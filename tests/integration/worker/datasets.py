@@ -58,7 +58,7 @@ def file_hashes(folder: Path) -> dict[str, str]:
 def frame_times(video: Path) -> list[float]:
     """Timestamps of all decoded frames of a video, in seconds."""
     with av.open(str(video)) as container:
-        return [float(frame.pts * frame.time_base) for frame in container.decode(video=0)]
+        return [float((frame.pts or 0) * (frame.time_base or 1)) for frame in container.decode(video=0)]
 
 
 def check_result(folder: Path, source: Path, copies: int) -> None:

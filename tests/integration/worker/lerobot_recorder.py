@@ -78,7 +78,8 @@ def frames_of(camera: int, episode: int, length: int) -> Frames:
         )
         for frame in range(length)
     ]
-    return np.clip(np.stack(frames), 0, 255).astype(np.uint8)
+    made: Frames = np.clip(np.stack(frames), 0, 255).astype(np.uint8)
+    return made
 
 
 def encoded(frame: Frames, kind: Kind) -> bytes:

@@ -90,7 +90,8 @@ class TakesPlan(Plan):
 
     @override
     def assemble(self, records: Sequence[ShardRecords]) -> tuple[Mapping[DatasetPath, bytes], Sequence[StoredFile]]:
-        work, hashes = self.work, {}
+        work = self.work
+        hashes: dict[DatasetPath, str] = {}
         for record in records:
             for unit in record.units.values():
                 hashes |= {blob.path: blob.sha256 for blob in unit.blobs}

@@ -139,8 +139,9 @@ def test_changed_source_fails_job_that_would_replace_it(hub: Hub, submit: Callab
     run = submit(spec_of("lab/moves", copies=1, episodes="4") | {"output": {"hub": {"repoID": "lab/moves"}}})
     run.run(PhaseName.RESOLVE)
     run.run_shards(1)
-    note = {"path_or_fileobj": b"a note", "path_in_repo": "meta/note.txt"}
-    hub.api.upload_file(repo_id="lab/moves", repo_type="dataset", **note)
+    hub.api.upload_file(
+        repo_id="lab/moves", repo_type="dataset", path_or_fileobj=b"a note", path_in_repo="meta/note.txt"
+    )
     head = hub.head("lab/moves")
     with pytest.raises(WorkerFailure, match=r"main differs.*meta/note\.txt") as caught:
         run.run(PhaseName.PUBLISH, shards=1)

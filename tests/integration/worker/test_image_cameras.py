@@ -119,7 +119,8 @@ def test_in_place_mode_over_source_moves_files_in_one_commit(
 def test_result_can_be_reproduced_and_previewed(source: Path, tmp_path: Path) -> None:
     folder = run(tmp_path, source, episodes="2")
     recorded = recorded_in(folder)
-    reproduced = run(tmp_path, source, "again", **recorded.spec.augmentation.to_wire())
+    wire: dict[str, Any] = recorded.spec.augmentation.to_wire()
+    reproduced = run(tmp_path, source, "again", **wire)
     assert recorded_in(reproduced).hashes == recorded.hashes
     assert len(recorded.hashes) == 4
     with Image.open(BytesIO(draw_preview(recorded.spec, source, None))) as sheet:

@@ -360,11 +360,11 @@ def test_result_can_be_reproduced_from_its_record(tmp_path: Path, monkeypatch: p
         "-m",
         "augmentation_worker",
         "reproduce",
-        result,
+        str(result),
         "--source",
-        source,
+        str(source),
         "--output",
-        reproduced,
+        str(reproduced),
     ]
     process = subprocess.run(program, capture_output=True, text=True, check=False)
     assert process.returncode == 0, process.stderr

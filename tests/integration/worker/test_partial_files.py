@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from augmentation_api import FailureReason
+from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.storage.hub.client import HubClient
 from augmentation_worker.storage.hub.source import open_source
@@ -21,14 +22,14 @@ def client(hub: Hub) -> HubClient:
 
 
 @pytest.fixture
-def path(hub: Hub, tmp_path: Path) -> str:
+def path(hub: Hub, tmp_path: Path) -> DatasetPath:
     (tmp_path / "source").mkdir()
     (tmp_path / "source" / "large.parquet").write_bytes(CONTENT)
     hub.publish("lab/large", tmp_path / "source", tag=None)
-    return "large.parquet"
+    return DatasetPath("large.parquet")
 
 
-def test_ranged_read_equals_slice_of_file(hub: Hub, path: str, tmp_path: Path) -> None:
+def test_ranged_read_equals_slice_of_file(hub: Hub, path: DatasetPath, tmp_path: Path) -> None:
     source = open_source(client(hub), "lab/large", hub.head("lab/large"), tmp_path / "scratch")
     with source.open_partly(path) as file:
         assert file.seek(0, SEEK_END) == len(CONTENT)
@@ -39,7 +40,7 @@ def test_ranged_read_equals_slice_of_file(hub: Hub, path: str, tmp_path: Path) -
     assert not (tmp_path / "scratch").exists()
 
 
-def test_tail_of_file_is_one_request(hub: Hub, path: str, tmp_path: Path) -> None:
+def test_tail_of_file_is_one_request(hub: Hub, path: DatasetPath, tmp_path: Path) -> None:
     source = open_source(client(hub), "lab/large", hub.head("lab/large"), tmp_path / "scratch")
     before = len(requests_seen(hub.endpoint, WRITE, method="GET", path_contains=path))
     with source.open_partly(path) as file:
@@ -48,7 +49,9 @@ def test_tail_of_file_is_one_request(hub: Hub, path: str, tmp_path: Path) -> Non
     assert len(requests_seen(hub.endpoint, WRITE, method="GET", path_contains=path)) == before + 1
 
 
-def test_transient_failures_are_retried_and_rejections_are_explained(hub: Hub, path: str, tmp_path: Path) -> None:
+def test_transient_failures_are_retried_and_rejections_are_explained(
+    hub: Hub, path: DatasetPath, tmp_path: Path
+) -> None:
     source = open_source(client(hub), "lab/large", hub.head("lab/large"), tmp_path / "scratch")
     inject_fault(hub.endpoint, WRITE, method="GET", path_contains=path, status=503)
     with source.open_partly(path) as file:

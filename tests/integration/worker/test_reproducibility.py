@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from augmentation_api.transforms import TransformName
-from augmentation_worker.local.reproduce import PixelHashes, recorded_in
+from augmentation_worker.formats.port import PixelHashes
+from augmentation_worker.local.reproduce import recorded_in
 from augmentation_worker.settings import Device
 from tests.integration.worker.conftest import FIXTURES
 from tests.integration.worker.jobs import local_run, spec_of

@@ -21,6 +21,7 @@ from datasets import Features, Image
 
 from augmentation_api import FailureReason, PhaseName
 from augmentation_api.reach import Reach
+from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats.images import detection as finding
 from augmentation_worker.formats.images.local_only import RemoteAccess, local_only
@@ -223,7 +224,7 @@ def redirecting(to: str) -> Callable[[str, str], tuple[int, dict[str, str], byte
 def test_redirect_to_another_host_carries_no_token(listener: Listener, tmp_path: Path) -> None:
     with listening(redirecting(listener.url)) as hub:
         client = HubClient(hub.url, TOKEN, "hub-token/token", 0.1, lambda number, problem: None)
-        client.download("lab/data", "a" * 40, "meta/info.json", tmp_path)
+        client.download("lab/data", "a" * 40, DatasetPath("meta/info.json"), tmp_path)
     assert TOKEN in hub.headers[0]["authorization"]
     assert any(each.startswith("GET /blob") for each in listener.heard)
     assert not any(TOKEN in value for headers in listener.headers for value in headers.values())
@@ -243,7 +244,7 @@ def test_public_hub_cannot_redirect_pod_into_private_network(
     with listening(redirecting(listener.url)) as hub:
         client = HubClient(hub.url, TOKEN, "hub-token/token", 0.1, lambda number, problem: None)
         with pytest.raises(WorkerFailure) as caught:
-            client.download("lab/data", "a" * 40, "meta/info.json", tmp_path)
+            client.download("lab/data", "a" * 40, DatasetPath("meta/info.json"), tmp_path)
     assert caught.value.reason is FailureReason.HUB_UNAVAILABLE
     assert "127.0.0.1" in caught.value.message
     assert listener.heard == []

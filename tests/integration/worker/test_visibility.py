@@ -46,7 +46,7 @@ def job(source: str, result: str | None, **hub_output: Any) -> dict[str, Any]:
 
 
 def opened_events(run: LocalRun, phase: PhaseName) -> list[str]:
-    return [event.message for event in run.job.status.phase(phase).events if event.status == "opened"]
+    return [event.message or "" for event in run.job.status.phase(phase).events if event.status == "opened"]
 
 
 def refusal(run: LocalRun, phase: PhaseName, **where: Any) -> WorkerFailure:

@@ -120,7 +120,7 @@ class PromisesOfRequests:
 
     def __init__(self, kube: InMemoryKube) -> None:
         self._kube = kube
-        self._checked = 0
+        self._checked = len(kube.calls)
         self._created: dict[str, tuple[datetime, int]] = {}
 
     def restart(self) -> None:

@@ -76,7 +76,6 @@ class AnyOrder(RuleBasedStateMachine):
         self.jobs = [self.job, other]
         self.kube = self.job.kube
         self.requests = PromisesOfRequests(self.kube)
-        self.requests.check(self.job.now)  # before anything is deleted of what was created so far
         self.promises = [PromisesOfJob(job) for job in self.jobs]
         self.operator = self.job.operator()
 

@@ -71,7 +71,7 @@ ODD_TEXTS = (
     "x" * 5000,
 )
 ODD_NUMBERS = (0, -1, 1, 2**31, 2**53, 2**63, -(2**64), 10**400, 0.5, -0.0, 1e308, 1e-308, float("nan"), float("inf"))
-ODD = st.one_of(
+ODD: st.SearchStrategy[Any] = st.one_of(
     st.sampled_from([*ODD_TEXTS, *ODD_NUMBERS, None, True, [], {}, [[]], {"": {}}]),
     st.text(max_size=8),
     st.integers(),

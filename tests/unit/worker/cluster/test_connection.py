@@ -1,5 +1,7 @@
 """Retries of requests to the API server."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from augmentation_api import FailureReason
@@ -8,7 +10,7 @@ from augmentation_worker.failure import WorkerFailure
 
 
 def test_requests_to_the_api_server_are_retried_until_it_answers() -> None:
-    answers = iter([ApiServerUnavailable("overloaded"), "there"])
+    answers: Iterator[str | Exception] = iter([ApiServerUnavailable("overloaded"), "there"])
 
     def request() -> str:
         answer = next(answers)

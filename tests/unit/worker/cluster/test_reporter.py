@@ -18,7 +18,7 @@ from augmentation_worker.failure import WorkerFailure
 class Recorded:
     """A job that keeps what is applied to it, and fails as `answer` does."""
 
-    def __init__(self, answer: Callable[[int], None] = lambda number: None) -> None:
+    def __init__(self, answer: Callable[[int], object] = lambda number: None) -> None:
         self.applied: list[dict[str, Any]] = []
         self.calls = 0
         self._answer = answer
@@ -50,7 +50,7 @@ def test_many_changes_make_few_writes_and_the_last_state_is_written() -> None:
 
 def test_adding_an_event_never_waits_for_the_api_server() -> None:
     held = threading.Event()
-    reporter = reporter_on(Recorded(lambda number: held.wait(5) and None))
+    reporter = reporter_on(Recorded(lambda number: held.wait(5)))
     begin = time.monotonic()
     for _ in range(100):
         reporter.event("progress", "still here")

@@ -10,7 +10,8 @@ from augmentation_worker.transforms.keyed_random import KeyedRandom
 
 
 def blurred(frames: torch.Tensor, parameters: BlurParameters) -> torch.Tensor:
-    return Blur().transform(frames, {"blur": parameters})
+    made: torch.Tensor = Blur().transform(frames, {"blur": parameters})
+    return made
 
 
 def motion(length: int, angle: float) -> BlurParameters:
@@ -26,10 +27,12 @@ def convolved(frame: np.ndarray, taps: list[tuple[int, int, float]]) -> np.ndarr
     reach = max(max(abs(row), abs(column)) for row, column, _ in taps)
     padded = np.pad(frame.astype(np.float64), ((0, 0), (reach, reach), (reach, reach)), mode="edge")
     height, width = frame.shape[1:]
-    return sum(
+    shifted = (
         weight * padded[:, reach + row : reach + row + height, reach + column : reach + column + width]
         for row, column, weight in taps
     )
+    total: np.ndarray = np.sum([*shifted], axis=0)
+    return total
 
 
 @pytest.mark.parametrize("length", [3, 5, 9, 15, 101])

@@ -24,8 +24,8 @@ def decoded(path: Path, first: int, frames: int, fps: Fraction | int = 10, batch
 
 
 def written(path: Path, frames: torch.Tensor, encoding: VideoEncoding | None = None, fps: int = 10) -> Path:
-    size = {"height": frames.shape[2], "width": frames.shape[3]}
-    with VideoEncoder(path, encoding or VideoEncoding(), fps=fps, **size) as encoder:
+    height, width = frames.shape[2:]
+    with VideoEncoder(path, encoding or VideoEncoding(), fps=fps, height=height, width=width) as encoder:
         encoder.write(frames)
     return path
 
@@ -88,6 +88,7 @@ def test_videos_with_b_frames_may_be_entered_anywhere(tmp_path: Path, encoder: s
     options = {"g": "12", "bf": "3", "x265-params": "log-level=error:open-gop=1"}
     with av.open(path, "w", options={"movflags": "faststart"}) as output:
         stream = output.add_stream(encoder, rate=10, options=options)
+        assert isinstance(stream, av.VideoStream)
         stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
         for image in moving_scene(40, 64, 96).permute(0, 2, 3, 1).contiguous().numpy():
             output.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
@@ -178,7 +179,7 @@ def test_a_change_of_size_is_invalid(tmp_path: Path) -> None:
         stream = output.add_stream_from_template(first.streams.video[0], opaque=True)
         for shift, container in ((0, first), (6 * 1024, second)):
             for packet in container.demux(video=0):
-                if packet.dts is not None:
+                if packet.dts is not None and packet.pts is not None:
                     packet.pts += shift
                     packet.dts += shift
                     packet.stream = stream

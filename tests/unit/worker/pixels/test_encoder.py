@@ -24,9 +24,9 @@ CODECS = [VideoCodec.AV1, VideoCodec.H264, VideoCodec.HEVC]
 def write(
     path: Path, frames: torch.Tensor, encoding: VideoEncoding, *, batch_size: int = 10, threads: int = 1
 ) -> bytes:
-    size = {"height": frames.shape[2], "width": frames.shape[3]}
-    with VideoEncoder(path, encoding, fps=10, threads=threads, **size) as encoder:
-        for batch in frames.split(batch_size):
+    height, width = frames.shape[2:]
+    with VideoEncoder(path, encoding, fps=10, threads=threads, height=height, width=width) as encoder:
+        for batch in torch.split(frames, batch_size):
             encoder.write(batch)
     return path.read_bytes()
 
@@ -51,6 +51,8 @@ def test_every_frame_is_in_its_place_and_the_order_of_packets(tmp_path: Path, co
         stream = container.streams.video[0]
         packets = [packet for packet in container.demux(stream) if packet.dts is not None]
         assert [packet.pts for packet in packets] == [packet.dts for packet in packets]
+        assert stream.duration is not None
+        assert stream.time_base is not None
         assert stream.duration * stream.time_base == Fraction(23, 10)
         assert stream.average_rate == 10
 

@@ -3,6 +3,7 @@
 import struct
 import zlib
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,7 +40,8 @@ def png_header(width: int, height: int, bits: int = 8) -> bytes:
 
 @pytest.mark.parametrize("kind", ["PNG", "BMP", "WEBP"])
 def test_a_lossless_image_comes_back_to_the_pixel_in_its_own_format(kind: str) -> None:
-    decoded = decode_image(encoded_image(kind=kind, **({"lossless": True} if kind == "WEBP" else {})))
+    options: dict[str, Any] = {"lossless": True} if kind == "WEBP" else {}
+    decoded = decode_image(encoded_image(kind=kind, **options))
     assert np.array_equal(decoded.pixels.permute(1, 2, 0).numpy(), RGB)
     again = encode_image(decoded.pixels, decoded.encoding)
     assert Image.open(BytesIO(again)).format == kind

@@ -14,7 +14,8 @@ LUMINANCE = torch.tensor([0.2126, 0.7152, 0.0722], dtype=torch.float64)
 def lit(frames: torch.Tensor, brightness: float, contrast: float, kelvin: float, mean: list[float]) -> torch.Tensor:
     """The frames in exactly this lighting."""
     lighting = Lighting((brightness,) * 2, (contrast,) * 2, (kelvin,) * 2, episode_mean=mean)
-    return lighting(frames)
+    made: torch.Tensor = lighting(frames)
+    return made
 
 
 def channel_means(frames: torch.Tensor) -> list[float]:

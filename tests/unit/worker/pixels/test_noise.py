@@ -1,5 +1,7 @@
 """Noise judged by its statistics, its generator by the published answers, its kernel by its twin."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -17,7 +19,8 @@ def flat(value: int, frames: int = 4) -> torch.Tensor:
 
 def noisy(frames: torch.Tensor, kind: str, strength: float, episode: int = 0, first_frame: int = 0) -> torch.Tensor:
     noise = Noise(kind, (strength, strength), (strength, strength), random=KeyedRandom(0, "top", episode, 0, "noise"))
-    return noise.transform(frames, {**noise.make_params([]), "first_frame": first_frame})
+    made: torch.Tensor = noise.transform(frames, {**noise.make_params([]), "first_frame": first_frame})
+    return made
 
 
 def difference(kind: str, strength: float, value: int, frames: int = 4) -> np.ndarray:
@@ -116,7 +119,7 @@ def test_the_table_is_symmetric_and_reaches_four_sigmas() -> None:
 
 
 def test_mixed_samples_both_kinds_and_a_named_kind_gets_the_same_values() -> None:
-    def params(kind: str, copy: int) -> object:
+    def params(kind: str, copy: int) -> Any:
         return Noise(kind, random=KeyedRandom(0, "top", 0, copy, "noise")).make_params([])["noise"]
 
     mixed = [params("mixed", copy) for copy in range(20)]

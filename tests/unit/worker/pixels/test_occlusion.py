@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ from augmentation_worker.transforms.occlusion import Occlusion, OcclusionParamet
 MEAN = (0.2, 0.4, 0.6)
 
 
-def occlusion(kind: str = "solid", copy: int = 0, **ranges: tuple[float, float]) -> tuple[Occlusion, dict[str, object]]:
+def occlusion(kind: str = "solid", copy: int = 0, **ranges: Any) -> tuple[Occlusion, dict[str, Any]]:
     transform = Occlusion(kind, episode_mean=MEAN, random=KeyedRandom(0, "top", 0, copy, "occlusion"), **ranges)
     return transform, transform.make_params([])
 

@@ -38,7 +38,7 @@ class GeneratedRows:
 
 
 def dataset(rows: int) -> ImageDataset:
-    file = SourceFile("train", "a.parquet", 0, rows)
+    file = SourceFile("train", DatasetPath("a.parquet"), 0, rows)
     files, columns = (file,), ("image",)
     return ImageDataset(
         "d", "r", "default", Layout.PARQUET, SCHEMA, ("train",), files, columns, columns, frozenset(), {}

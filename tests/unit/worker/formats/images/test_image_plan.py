@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from augmentation_api import AugmentationJobSpec
+from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.formats.images import planner
 from augmentation_worker.formats.images.dataset import ImageDataset, Layout, SourceFile
 from augmentation_worker.formats.images.plan import BlockPlan
@@ -21,7 +22,7 @@ def dataset(sizes: Sizes, layout: Layout = Layout.PARQUET) -> ImageDataset:
     files, first = [], 0
     for split, rows_of_files in sizes.items():
         for number, rows in enumerate(rows_of_files if layout is Layout.PARQUET else [sum(rows_of_files)]):
-            path = f"data/{split}-{number}.parquet" if layout is Layout.PARQUET else None
+            path = DatasetPath(f"data/{split}-{number}.parquet") if layout is Layout.PARQUET else None
             files.append(SourceFile(split, path, first, rows))
             first += rows
     return ImageDataset(
@@ -108,7 +109,7 @@ def test_a_folder_of_the_source_is_not_written_into() -> None:
 
 def test_names_that_look_like_patterns_are_taken_literally() -> None:
     source = dataset({"train": [5]})
-    odd = ImageDataset(**{**vars(source), "files": (SourceFile("train", "data/a[1]*.parquet", 0, 5),)})
+    odd = ImageDataset(**{**vars(source), "files": (SourceFile("train", DatasetPath("data/a[1]*.parquet"), 0, 5),)})
     assert planned(odd).splits[0].patterns[0] == "data/a[[]1][*].parquet"
 
 

@@ -94,9 +94,8 @@ def metadata_of(columns: Mapping[str, list[Any]], **changes: Any) -> DatasetMeta
     totals = {"total_episodes": len(columns["length"]), "total_frames": sum(columns["length"])}
     info, table = info_of(**{**totals, **changes}), pa.table(dict(columns))
     episodes = read_episodes(table, info, "lab/sample")
-    return DatasetMetadata(
-        "lab/sample", "0" * 40, info, episodes, table, ("meta/episodes/chunk-000/file-000.parquet",), None
-    )
+    files = {DatasetPath("meta/episodes/chunk-000/file-000.parquet"): 1}
+    return DatasetMetadata("lab/sample", "0" * 40, info, episodes, table, files, None)
 
 
 def fixture_metadata(folder: Path = FIXTURE) -> DatasetMetadata:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from augmentation_api import FailureReason
+from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats.lerobot.episode_lines import (
     EPISODES_PATH,
@@ -33,7 +34,7 @@ def test_the_sample_reads_as_a_sound_dataset() -> None:
     assert [episode.length for episode in metadata.episodes] == [68, 58, 50, 62]
     assert metadata.data_paths[3] == "data/chunk-000/episode_000003.parquet"
     assert metadata.video_paths[3] == f"videos/chunk-000/{CAMERA}/episode_000003.mp4"
-    check_files(metadata, {*metadata.data_paths, *metadata.video_paths, "meta/tasks.jsonl"})
+    check_files(metadata, {*metadata.data_paths, *metadata.video_paths, DatasetPath("meta/tasks.jsonl")})
     with pytest.raises(WorkerFailure, match=r"meta/tasks\.jsonl"):
         check_files(metadata, {*metadata.data_paths, *metadata.video_paths})
 

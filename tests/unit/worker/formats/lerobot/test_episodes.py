@@ -4,12 +4,15 @@ from typing import Any
 import pytest
 
 from augmentation_api import FailureReason
+from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats.lerobot.format_version import FileNumber
 from augmentation_worker.formats.lerobot.metadata import check_files
 from tests.unit.worker.formats.lerobot.samples import TOP, WRIST, episode_rows, fixture_metadata, metadata_of
 
 Columns = dict[str, list[Any]]
+
+TASKS = DatasetPath("meta/tasks.parquet")
 
 
 def change(name: str, row: int, value: object) -> Callable[[Columns], None]:
@@ -65,18 +68,18 @@ def test_timestamps_may_be_off_by_what_lerobot_tolerates() -> None:
 def test_the_sample_is_sound_and_its_files_are_there() -> None:
     metadata = fixture_metadata()
     assert [episode.length for episode in metadata.episodes] == [68, 58, 50, 62, 47, 57]
-    check_files(metadata, {*metadata.data_paths, *metadata.video_paths, "meta/tasks.parquet"})
+    check_files(metadata, {*metadata.data_paths, *metadata.video_paths, TASKS})
 
 
 def test_files_that_are_missing_or_belong_to_nothing_are_named() -> None:
     metadata = metadata_of(episode_rows([10, 20, 5]))
-    files = {*metadata.data_paths, *metadata.video_paths, "meta/tasks.parquet"}
+    files = {*metadata.data_paths, *metadata.video_paths, TASKS}
     with pytest.raises(WorkerFailure, match=r"file-001\.mp4"):
-        check_files(metadata, files - {f"videos/{TOP}/chunk-000/file-001.mp4"})
+        check_files(metadata, files - {DatasetPath(f"videos/{TOP}/chunk-000/file-001.mp4")})
     with pytest.raises(WorkerFailure, match=r"tasks\.parquet"):
-        check_files(metadata, files - {"meta/tasks.parquet"})
+        check_files(metadata, files - {TASKS})
     with pytest.raises(WorkerFailure, match=r"file-009\.parquet"):
-        check_files(metadata, files | {"data/chunk-000/file-009.parquet"})
+        check_files(metadata, files | {DatasetPath("data/chunk-000/file-009.parquet")})
 
 
 def test_file_numbers_go_on_in_the_next_chunk() -> None:

@@ -2,6 +2,7 @@ import pytest
 
 from augmentation_api import Augmentation
 from augmentation_api.vocabulary import OutputMode
+from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats.lerobot.layout import carried_metadata, check_order_of_data_files
 from augmentation_worker.formats.lerobot.planner import make_plan
@@ -24,10 +25,10 @@ def test_what_publish_writes_itself_is_not_carried_over() -> None:
         *metadata.data_paths,
         *metadata.video_paths,
     ]
-    carried = carried_metadata(metadata, make_plan(metadata, job(Augmentation()), 1), paths)
+    carried = carried_metadata(metadata, make_plan(metadata, job(Augmentation()), 1), [*map(DatasetPath, paths)])
     assert carried == ("LICENSE", "meta/episodes/chunk-000/file-000.parquet", "meta/tasks.parquet")
     in_place = make_plan(metadata, job(Augmentation(), OutputMode.IN_PLACE), 1)
-    assert carried_metadata(metadata, in_place, paths) == ("LICENSE", "meta/tasks.parquet")
+    assert carried_metadata(metadata, in_place, [*map(DatasetPath, paths)]) == ("LICENSE", "meta/tasks.parquet")
 
 
 def test_large_file_rules_are_added_once_and_only_where_they_are_missing() -> None:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,7 +48,7 @@ def open_files() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-def refused(folder: Path, **more: Path) -> str:
+def refused(folder: Path, **more: Any) -> str:
     """The message of the job's failure."""
     with pytest.raises(WorkerFailure) as caught:
         FolderSource(folder, "claim:dataset", **more)
@@ -162,7 +163,7 @@ def test_a_link_inside_of_the_dataset_is_the_file_it_leads_to(folder: Path) -> N
     (folder / "absolute").symlink_to(folder / TASKS)
     (folder / "twice").symlink_to("meta/copy")
     source = FolderSource(folder, "claim:dataset")
-    assert DatasetFolder(folder).list().files["meta/copy"] == 4
+    assert DatasetFolder(folder).list().files[DatasetPath("meta/copy")] == 4
     for path, content in (("meta/copy", b"card"), ("absolute", b"tasks"), ("twice", b"card")):
         assert source.read(DatasetPath(path)) == content
         assert source.open(DatasetPath(path)).read_bytes() == content
