@@ -68,15 +68,18 @@ class AnyOrder(RuleBasedStateMachine):
         spec |= {"queueName": "team-a"} if queue == "Kueue" else {}
         self.job = SimulatedCluster(classes=self.classes, **spec)
         self.job.kueue = SimulatedKueue() if queue == "Kueue" else None
-        if queue == "built-in":
-            self.job.reach(RESOLVE)
-        else:
-            self.job.reach(AUGMENT if queue == "Kueue" else phase)
+        self.job.reach({"none": phase, "built-in": RESOLVE, "Kueue": AUGMENT}[queue])
         other = SimulatedCluster(beside=self.job, name="second", uid=SECOND_UID, priorityClassName="urgent", **spec)
         self.jobs = [self.job, other]
         self.kube = self.job.kube
         self.requests = PromisesOfRequests(self.kube)
         self.promises = [PromisesOfJob(job) for job in self.jobs]
+        if queue == "built-in":
+            # Both have just been resolved, and there is one slot.
+            other.reach(RESOLVE)
+            for job in self.jobs:
+                job.start_pod(RESOLVE)
+                self.worker_reports_and_succeeds(job, RESOLVE, 0)
         self.operator = self.job.operator()
 
     # Users, time, Kubernetes, workers.
@@ -171,11 +174,18 @@ class AnyOrder(RuleBasedStateMachine):
             promises.held_job_is_placed_nowhere()
         self.no_slot_is_left_free()
 
-    @rule(which=st.sampled_from([0, 1]), catch_up=st.sampled_from([(), WATCHED, *((each,) for each in WATCHED[:3])]))
-    def operator_acts_on_what_some_watches_have_shown(self, which: int, catch_up: tuple[Resource, ...]) -> None:
+    @rule(
+        which=st.sampled_from([0, 1]),
+        catch_up=st.sampled_from([(), WATCHED, *((each,) for each in WATCHED[:3])]),
+        times=st.integers(1, 3),
+    )
+    def operator_acts_on_what_some_watches_have_shown(
+        self, which: int, catch_up: tuple[Resource, ...], times: int
+    ) -> None:
         if catch_up:
             self.operator.catch_up(*catch_up, at_most=None if catch_up == WATCHED else 2)
-        self.reconcile(self.jobs[which].uid)
+        for _ in range(times):
+            self.reconcile(self.jobs[which].uid)
 
     @rule(pauses=st.lists(st.integers(1, 6), max_size=20))
     def operator_reconciles_both_jobs_at_the_same_time(self, pauses: list[int]) -> None:
