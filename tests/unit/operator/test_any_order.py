@@ -72,7 +72,6 @@ class AnyOrder(RuleBasedStateMachine):
         other = SimulatedCluster(beside=self.job, name="second", uid=SECOND_UID, priorityClassName="urgent", **spec)
         self.jobs = [self.job, other]
         self.kube = self.job.kube
-        self.requests = PromisesOfRequests(self.kube)
         self.promises = [PromisesOfJob(job) for job in self.jobs]
         if queue == "built-in":
             # Both have just been resolved, and there is one slot.
@@ -81,6 +80,7 @@ class AnyOrder(RuleBasedStateMachine):
                 job.start_pod(RESOLVE)
                 self.worker_reports_and_succeeds(job, RESOLVE, 0)
         self.operator = self.job.operator()
+        self.requests = PromisesOfRequests(self.kube)
 
     # Users, time, Kubernetes, workers.
 
