@@ -309,7 +309,7 @@ _MANIFEST = {
     "block-000001": json.dumps({"file": _BLOB, "rows": 2, "pixel_hash": {"image": "x"}}),
     "data": json.dumps({"file": _BLOB, "rows": 3}),
     "original-videos": json.dumps({"files": [_BLOB]}),
-    "image": json.dumps(_BLOB),
+    "picture": json.dumps(_BLOB),
 }
 _ANSWER = {
     "name": "lab",
