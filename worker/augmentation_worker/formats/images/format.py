@@ -1,9 +1,9 @@
 """Image datasets as the `datasets` library reads them, behind the port of formats."""
 
 from collections.abc import Collection, Mapping
-from pathlib import Path
-from typing import Final
+from pathlib import Path, PurePosixPath
 
+from PIL import Image
 from typing_extensions import override
 
 from augmentation_api import AugmentationJobSpec
@@ -19,8 +19,6 @@ from augmentation_worker.formats.result_files import CARD_PATH
 from augmentation_worker.storage.port import SourceDataset
 from augmentation_worker.work import Work
 
-_SUFFIXES: Final = (".parquet", ".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
-
 
 class Images(Format):
     """Parquet files and folders of images."""
@@ -32,7 +30,9 @@ class Images(Format):
 
     @override
     def claims(self, paths: Collection[DatasetPath]) -> bool:
-        return any(path.lower().endswith(_SUFFIXES) for path in paths)
+        # By the same list `datasets` tells images from other files: those that Pillow can open.
+        openable = {suffix for suffix, kind in Image.registered_extensions().items() if kind in Image.OPEN}
+        return any(PurePosixPath(path).suffix.lower() in {".parquet", *openable} for path in paths)
 
     @override
     def resolve(
