@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,7 +9,6 @@ from typing import Any
 from augmentation_kube import KubeApi, Resource
 from augmentation_operator.children.job import ChildJob
 from augmentation_operator.children.pod import ChildPod
-from augmentation_operator.children.warning import WarningEvent, newest_warning
 from augmentation_operator.scale import EVENT_LIST_SHARE
 
 RECENT = timedelta(seconds=4)
@@ -31,10 +29,10 @@ class EventWarnings:
     ) -> None:
         self._api, self._clock, self._timer = api, clock, timer
         self._one_at_a_time = asyncio.Lock()
-        self._answers: dict[tuple[str, str], tuple[datetime, Mapping[str, WarningEvent]]] = {}
+        self._answers: dict[tuple[str, str], tuple[datetime, Mapping[str, str]]] = {}
 
-    async def of(self, silent: Iterable[ChildJob | ChildPod]) -> dict[str, WarningEvent]:
-        """The newest warning of each of these objects that has one, by the object's name."""
+    async def of(self, silent: Iterable[ChildJob | ChildPod]) -> dict[str, str]:
+        """The message of the newest warning of each of these objects that has one, by the object's name."""
         newest = {}
         for child in silent:
             async with self._one_at_a_time:
@@ -43,7 +41,7 @@ class EventWarnings:
                 newest[child.name] = warnings[child.name]
         return newest
 
-    async def _of_all(self, namespace: str, kind: str) -> Mapping[str, WarningEvent]:
+    async def _of_all(self, namespace: str, kind: str) -> Mapping[str, str]:
         now = self._clock()
         recent = {key: answer for key, answer in self._answers.items() if now < answer[0]}
         if (namespace, kind) not in recent:
@@ -51,14 +49,20 @@ class EventWarnings:
             selector = f"involvedObject.kind={kind},type=Warning"
             answer = await self._api.list(Resource.EVENTS, namespace, field_selector=selector)
             until = self._clock() + max(RECENT, EVENT_LIST_SHARE * timedelta(seconds=self._timer() - began))
-            recent[namespace, kind] = until, _by_object(answer["items"])
+            recent[namespace, kind] = until, newest_warnings(answer["items"])
         self._answers = recent
         return recent[namespace, kind][1]
 
 
-def _by_object(events: Iterable[Mapping[str, Any]]) -> dict[str, WarningEvent]:
-    events_of = defaultdict(list)
-    for event in events:
-        events_of[event["involvedObject"].get("name", "")].append(event)
-    warnings = ((name, newest_warning(own)) for name, own in events_of.items())
-    return {name: warning for name, warning in warnings if warning is not None}
+def newest_warnings(events: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """The message of the newest warning of each object, by its name; Events are as the API sends them."""
+    newest: dict[str, str] = {}
+    for event in sorted(events, key=_last_seen, reverse=True):
+        if event.get("type") == "Warning":
+            newest.setdefault(event["involvedObject"].get("name", ""), event.get("message", ""))
+    return newest
+
+
+def _last_seen(event: Mapping[str, Any]) -> str:
+    series = (event.get("series") or {}).get("lastObservedTime")
+    return str(series or event.get("lastTimestamp") or event.get("eventTime") or "")

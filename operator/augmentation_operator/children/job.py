@@ -1,10 +1,14 @@
-"""The batch/v1 Job of a phase. Every field of a status may be absent."""
+"""The batch/v1 Job of a phase, and the attempt and placement that its name contains.
+
+Every field of a status may be absent.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from augmentation_api import AugmentationJob
 from augmentation_api.identifiers import LABEL_PHASE
 from augmentation_api.vocabulary import PhaseName
 
@@ -71,3 +75,15 @@ def read_job(body: Mapping[str, Any]) -> ChildJob:
 def moment(text: str | None) -> datetime | None:
     """A time as the API sends it; None: absent."""
     return datetime.fromisoformat(text) if text else None
+
+
+def attempt_of(job: AugmentationJob) -> int:
+    """The current attempt of a job: the recorded one, or the one it begins with."""
+    if job.status.state is None:
+        return job.spec.attempt
+    return job.status.attempt or 0
+
+
+def placement_index(job: AugmentationJob) -> int:
+    """Index of the current placement among those of the class."""
+    return (job.status.placement.rung or 0) if job.status.placement else 0

@@ -22,9 +22,9 @@ from augmentation_operator.queueing.kueue.admission import queue_name_of
 from augmentation_operator.queueing.kueue.reader import KueueReader
 from augmentation_operator.reconcile.class_selection import select_class
 from augmentation_operator.reconcile.decision import Decision, needs_fresh_read
+from augmentation_operator.reconcile.failure_reason import Rejection
 from augmentation_operator.reconcile.lifecycle import decide
 from augmentation_operator.reconcile.observation import Observation
-from augmentation_operator.reconcile.rejection import Rejection
 from augmentation_operator.reconcile.unreadable_spec import decide_without_spec, without_unreadable_spec
 
 MAX_FIELDS_LOGGED = 10

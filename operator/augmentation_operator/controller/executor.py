@@ -14,7 +14,7 @@ from augmentation_operator.controller.expectations import Expectations
 from augmentation_operator.controller.metrics import Metrics
 from augmentation_operator.controller.worker_isolation import WorkerIsolation
 from augmentation_operator.kubernetes_messages import is_webhook_failure
-from augmentation_operator.manifests.ownership import Manifest
+from augmentation_operator.manifests.manifest import Manifest
 from augmentation_operator.queueing.kueue.reader import KueueReader
 from augmentation_operator.reconcile.decision import Decision, operator_part
 from augmentation_operator.reconcile.kubernetes_events import kubernetes_events

@@ -1,8 +1,12 @@
-"""The identity of a job's workers: a ServiceAccount with access to its AugmentationJob and shard records only."""
+"""The identity of a job's workers, and the shard records that it may patch.
+
+A record is a ConfigMap in which the worker of a shard records every episode that it has finished and uploaded. The
+operator creates them empty, so that a worker needs the right to patch exactly these and to create none.
+"""
 
 from augmentation_api import AugmentationJob
 from augmentation_api.identifiers import GROUP, JOB_PLURAL, shard_manifest_name, worker_identity_name
-from augmentation_operator.manifests.ownership import Manifest, child_metadata
+from augmentation_operator.manifests.manifest import Manifest, child_metadata
 
 GRANTED_AHEAD = 8
 """Number of shard records that a Role names before the shard count is known, so that most Roles are written once.
@@ -13,7 +17,10 @@ the rights itself. Naming a record that is never created grants nothing: its nam
 
 
 def identity(job: AugmentationJob, shard_count: int) -> list[Manifest]:
-    """ServiceAccount, Role and RoleBinding of a job's workers; `shard_count` is 0 until the job is resolved."""
+    """ServiceAccount, Role and RoleBinding: access to the AugmentationJob and its records only.
+
+    `shard_count` is 0 until the job is resolved.
+    """
     name = worker_identity_name(job.metadata.name, job.metadata.uid)
     shards = range(max(shard_count, GRANTED_AHEAD))
     records = [shard_manifest_name(job.metadata.name, job.metadata.uid, shard) for shard in shards]
@@ -42,4 +49,16 @@ def identity(job: AugmentationJob, shard_count: int) -> list[Manifest]:
             "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
             "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": job.metadata.namespace}],
         },
+    ]
+
+
+def shard_records(job: AugmentationJob, shard_count: int) -> list[Manifest]:
+    """The empty records of all shards."""
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": child_metadata(job, shard_manifest_name(job.metadata.name, job.metadata.uid, shard)),
+        }
+        for shard in range(shard_count)
     ]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from augmentation_api.identifiers import LABEL_JOB_UID
-from augmentation_operator.manifests.ownership import Manifest
+from augmentation_operator.manifests.manifest import Manifest
 
 NETWORK_POLICY_NAME: Final = "augmentation-workers"
 _HTTPS: Final = 443

@@ -4,10 +4,9 @@ from augmentation_api import AugmentationClass, AugmentationJob
 from augmentation_api.failure import PERMANENT_EXIT_CODES
 from augmentation_api.identifiers import phase_job_name
 from augmentation_api.vocabulary import PhaseName
-from augmentation_operator.children.job import LABEL_QUEUE
+from augmentation_operator.children.job import LABEL_QUEUE, attempt_of, placement_index
 from augmentation_operator.children.pod import WORKER_CONTAINER
-from augmentation_operator.children.turn import attempt_of, placement_index
-from augmentation_operator.manifests.ownership import Manifest, child_metadata
+from augmentation_operator.manifests.manifest import Manifest, child_metadata
 from augmentation_operator.manifests.worker_pod import worker_pod
 
 # Kubernetes itself retries pods by this policy: an evicted or preempted pod does not count, a permanent failure fails

@@ -8,7 +8,7 @@ from decimal import ROUND_CEILING, Decimal
 from typing import Final
 
 from augmentation_api.augmentation_class import Resources
-from augmentation_operator.manifests.ownership import Manifest
+from augmentation_operator.manifests.manifest import Manifest
 
 DEFAULT_RESOURCES: Final = Resources(requests={"cpu": "1", "memory": "2Gi"}, limits={"memory": "4Gi"})
 """For a class that names no resources: twice what a shard takes on a CPU (docs/architecture.md)."""

@@ -25,9 +25,9 @@ from augmentation_api.worker_contract import (
     ENV_SHARD_COUNT,
     ENV_SOURCE_FOLDER,
 )
+from augmentation_operator.children.job import placement_index
 from augmentation_operator.children.pod import WORKER_CONTAINER
-from augmentation_operator.children.turn import placement_index
-from augmentation_operator.manifests.ownership import Manifest, child_labels
+from augmentation_operator.manifests.manifest import Manifest, child_labels
 from augmentation_operator.manifests.pod_resources import pod_resources
 
 _WORKER_USER: Final = 65532

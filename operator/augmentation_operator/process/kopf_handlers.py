@@ -1,15 +1,18 @@
 """What kopf runs of the process: startup and cleanup, login, the liveness probe, the watch of AugmentationJobs."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 import kopf
 from typing_extensions import override
 
 from augmentation_api.identifiers import GROUP, JOB_PLURAL, VERSION
-from augmentation_operator.process.login import login
 from augmentation_operator.process.operator import Operator
+
+IDENTITY_FOLDER = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
 class NullDiffBaseStorage(kopf.DiffBaseStorage):
@@ -36,7 +39,7 @@ def configure(settings: kopf.OperatorSettings) -> None:
     settings.networking.request_timeout = 60
     settings.watching.server_timeout = 600
     settings.watching.inactivity_timeout = 70
-    # At most so many jobs are in memory as a list, and the last change of each no longer than that.
+    # At most this number of jobs is in memory as a list; the last change of each only for idle_timeout seconds.
     settings.watching.chunk_size = 500
     settings.queueing.idle_timeout = 0.2
 
@@ -73,3 +76,29 @@ def register(running_operator: Callable[[], AbstractAsyncContextManager[Operator
         if memo.operator.is_stalled:
             raise kopf.PermanentError("the watch of AugmentationJobs is stalled")
         return "alive"
+
+
+def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
+    """Log kopf's watch in: with the pod's projected token, else as $KUBECONFIG says; None where there is neither.
+
+    The kubelet renews the token within the hour. kopf logs in again when the API server answers 401, and the token is
+    then reread, so an expired one does no harm. The client of KubeApi rereads the same file each minute.
+    """
+    return in_cluster(IDENTITY_FOLDER, os.environ) or kopf.login_with_kubeconfig(**kwargs)
+
+
+def in_cluster(folder: Path, environ: Mapping[str, str]) -> kopf.ConnectionInfo | None:
+    """Connection to the API server at the address given to pods, with the token in `folder`; None outside of pods.
+
+    By address, not by name: a DNS that is unavailable must not keep the operator from the API server.
+    """
+    host, port = environ.get("KUBERNETES_SERVICE_HOST", ""), environ.get("KUBERNETES_SERVICE_PORT", "")
+    token = folder / "token"
+    if not host or not port or not token.is_file():
+        return None
+    return kopf.ConnectionInfo(
+        server=f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}",
+        ca_path=folder / "ca.crt",
+        token=token.read_text(encoding="ascii").strip(),
+        default_namespace=(folder / "namespace").read_text(encoding="ascii").strip(),
+    )

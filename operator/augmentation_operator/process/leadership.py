@@ -77,7 +77,7 @@ class Leadership:
             if lease["spec"].get("holderIdentity") == self._identity:
                 await self._write(lease, {"holderIdentity": "", "leaseDurationSeconds": 1})
         except (KubeError, KubeUnavailable) as error:
-            _log.warning("the leader lease could not be released and expires by itself: %s", error)
+            _log.warning("the leader lease could not be released and will expire: %s", error)
 
     async def _attempt(self) -> str:
         """Acquire or renew the Lease if possible. Returns its holder, "" if that is not known."""

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from augmentation_api.status import Queue
 from augmentation_api.vocabulary import AdmissionReason
-from augmentation_operator.manifests.patch import Patch
+from augmentation_operator.manifests.manifest import Patch
 
 
 @dataclass(frozen=True)

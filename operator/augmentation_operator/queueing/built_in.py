@@ -15,7 +15,7 @@ from augmentation_api import AugmentationJob, ConditionType, PhaseName, State
 from augmentation_api.status import Queue
 from augmentation_api.vocabulary import AdmissionReason, PhaseStatus
 from augmentation_operator.children.job import ChildJob
-from augmentation_operator.manifests.patch import suspend_job
+from augmentation_operator.manifests.manifest import suspend_job
 from augmentation_operator.queueing.admission import Admission, Admitted, NotQueued, Waiting
 
 Group = tuple[str, str]

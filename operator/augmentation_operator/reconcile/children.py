@@ -2,11 +2,10 @@
 
 from augmentation_api import PhaseName
 from augmentation_api.sharding import shard_count
-from augmentation_operator.children.turn import attempt_of
-from augmentation_operator.manifests.identity import GRANTED_AHEAD, identity
-from augmentation_operator.manifests.ownership import Manifest
+from augmentation_operator.children.job import attempt_of
+from augmentation_operator.manifests.identity import GRANTED_AHEAD, identity, shard_records
+from augmentation_operator.manifests.manifest import Manifest
 from augmentation_operator.manifests.phase_jobs import augment_job, publish_job, resolve_job
-from augmentation_operator.manifests.shard_records import shard_records
 from augmentation_operator.queueing.kueue.admission import queue_name_of
 from augmentation_operator.reconcile.observation import Observation
 from augmentation_operator.reconcile.step import Situation, Step

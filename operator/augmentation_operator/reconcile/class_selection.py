@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from augmentation_api import AugmentationClass, AugmentationJob, AugmentationType, FailureReason
-from augmentation_operator.reconcile.rejection import Rejection
+from augmentation_operator.reconcile.failure_reason import Rejection
 
 _NO_MODEL = (
     ". No generative model comes with this operator: a class names an image of its own (docs/worker-contract.md)"

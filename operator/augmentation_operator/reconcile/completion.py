@@ -3,13 +3,12 @@
 from datetime import datetime, timedelta
 
 from augmentation_api import AugmentationJob, ConditionType, PhaseName, State
-from augmentation_operator.children.job import ChildJob
-from augmentation_operator.children.turn import attempt_of
-from augmentation_operator.reconcile.conditions import placed_again
+from augmentation_operator.children.job import ChildJob, attempt_of
 from augmentation_operator.reconcile.decision import SOON, Decision
 from augmentation_operator.reconcile.observation import Observation
 from augmentation_operator.reconcile.phase_events import find_event, operator_event, phases_of
 from augmentation_operator.reconcile.progress import progress_of
+from augmentation_operator.reconcile.status import placed_again
 from augmentation_operator.reconcile.status_draft import StatusDraft
 
 REPORT_GRACE = timedelta(seconds=60)
@@ -103,7 +102,7 @@ def cancel(job: AugmentationJob, seen: Observation, now: datetime) -> Decision:
 
 
 def _may_exit(publishing: ChildJob, seen: Observation) -> bool:
-    """Whether a publish pod may be running, and so may exit by itself. Its report may be observed before the pod."""
+    """Whether a publish pod may be running and about to exit. Its report may be observed before the pod."""
     is_stopped = publishing.suspended and all(pod.is_finished for pod in seen.pods_of(PhaseName.PUBLISH))
     return not publishing.is_finished and not is_stopped
 

@@ -6,14 +6,13 @@ from typing import Any
 
 from augmentation_api import AugmentationJob, AugmentationJobStatus, ConditionType, PhaseName, State
 from augmentation_api.status import WORKER_FIELDS
-from augmentation_operator.children.turn import attempt_of, placement_index
-from augmentation_operator.manifests.ownership import Manifest
-from augmentation_operator.manifests.patch import Patch
+from augmentation_operator.children.job import attempt_of, placement_index
+from augmentation_operator.manifests.manifest import Manifest, Patch
 from augmentation_operator.reconcile.observation import Observation
 from augmentation_operator.reconcile.phase_events import OPERATOR_EVENT
 
 SOON = timedelta(seconds=2)
-"""When to decide again on what is about to change by itself: pods that stop, a report that was written."""
+"""When to decide again on what is about to change: pods that stop, a report that was written."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,7 @@ class Decision:
         create: objects to create unless they exist, in this order, after `apply`.
         delete_jobs: names of child Jobs to delete, with their pods.
         patches: changes of objects that exist, made in this order, before the status is written.
-        delete_resource: the AugmentationJob itself is to be deleted (its time to live is over).
+        delete_resource: the AugmentationJob itself is to be deleted (its time to live has passed).
         requeue_after: when to decide again if nothing changes before.
     """
 

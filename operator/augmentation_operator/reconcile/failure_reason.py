@@ -1,6 +1,7 @@
-"""Why a phase failed, read from its Job and pods: the worker's own message where it left one."""
+"""Why a job cannot run, or a phase failed: the worker's own message where it left one."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from pydantic import ValidationError
@@ -12,13 +13,20 @@ from augmentation_api.worker_contract import TerminationMessage
 from augmentation_operator.children.job import ChildJob
 from augmentation_operator.children.pod import ChildPod, Termination
 from augmentation_operator.kubernetes_messages import is_disk_exhausted
-from augmentation_operator.reconcile.rejection import Rejection
 
 _KILLED_BY_SIGNAL = 128
 
 
+@dataclass(frozen=True)
+class Rejection:
+    """A typed reason, and a message that names the cause and the fix."""
+
+    reason: FailureReason
+    message: str
+
+
 def why_failed(job: ChildJob, pods: Sequence[ChildPod]) -> Rejection:
-    """Why a Job failed that Kubernetes has given up: a pod's own message, else that of Kubernetes.
+    """Why a Job failed: a pod's own message, else that of Kubernetes.
 
     Of several failed pods a permanent failure counts first, since that ended the Job and others were stopped for it;
     then one that left words of its own; then the newest.

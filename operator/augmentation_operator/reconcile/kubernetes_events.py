@@ -9,7 +9,7 @@ from augmentation_api.identifiers import FIELD_MANAGER_OPERATOR
 from augmentation_api.model import to_rfc3339
 from augmentation_api.redaction import quotable
 from augmentation_api.status import Condition
-from augmentation_operator.manifests.ownership import Manifest
+from augmentation_operator.manifests.manifest import Manifest
 
 NOTE_LIMIT = 1024
 """Maximum characters of an Event's message, by the API server's validation."""

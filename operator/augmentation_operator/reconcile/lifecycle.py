@@ -7,13 +7,14 @@ likes, after any process was killed: what is recorded stays, what is missing is 
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from augmentation_api import AugmentationClass, AugmentationJob, AugmentationJobStatus, ConditionType
+from augmentation_api import AugmentationClass, AugmentationJob, AugmentationJobStatus, ConditionType, FailureReason
+from augmentation_api.spec import SYSTEM_PRIORITY, SYSTEM_PRIORITY_REFUSED
 from augmentation_operator.reconcile.children import superfluous_jobs
 from augmentation_operator.reconcile.completion import cancel, clean_up, complete
 from augmentation_operator.reconcile.decision import Decision
+from augmentation_operator.reconcile.failure_reason import Rejection
 from augmentation_operator.reconcile.observation import Observation
 from augmentation_operator.reconcile.phases import run_phases
-from augmentation_operator.reconcile.rejection import Rejection, forbidden_priority
 from augmentation_operator.reconcile.restart import is_restart_requested, restart
 from augmentation_operator.reconcile.status import status_of
 from augmentation_operator.reconcile.status_draft import StatusDraft
@@ -50,8 +51,11 @@ def _decide_unfinished(
         return end
     if job.spec.cancel:
         return cancel(job, seen, now)
-    if (forbidden := forbidden_priority(job)) is not None:
-        return _rejected(job, forbidden, now)
+    priority = job.spec.priority_class_name
+    if priority is not None and priority.startswith(SYSTEM_PRIORITY):
+        # Its pods would preempt everybody's. The CRD rejects it too, unless the API server does not evaluate its rules.
+        message = f"spec.{SYSTEM_PRIORITY_REFUSED} (it is {priority})"
+        return _rejected(job, Rejection(FailureReason.SPEC_INVALID, message), now)
     if isinstance(chosen, Rejection):
         return _without_class(job, chosen, seen, now)
     situation = Situation(job, chosen, seen, now)

@@ -6,10 +6,8 @@ from dataclasses import dataclass, field
 from augmentation_api import AugmentationJob
 from augmentation_api.identifiers import attempt_and_placement_of
 from augmentation_api.vocabulary import PhaseName
-from augmentation_operator.children.job import ChildJob
+from augmentation_operator.children.job import ChildJob, attempt_of, placement_index
 from augmentation_operator.children.pod import ChildPod
-from augmentation_operator.children.turn import attempt_of, placement_index
-from augmentation_operator.children.warning import WarningEvent
 from augmentation_operator.queueing.built_in import Place
 from augmentation_operator.queueing.kueue.view import KueueView
 
@@ -20,11 +18,11 @@ class Observation:
 
     Attributes:
         jobs, pods: of the present attempt.
-        earlier_jobs, earlier_pods: of earlier attempts, or of placements that were given up.
+        earlier_jobs, earlier_pods: of earlier attempts, or of placements that were tried before.
         node_labels: of the nodes that augment pods run on.
         place: in the queue of its namespace and class; None: there is no limit, or it needs no slot now.
         kueue: what Kueue says of the Job that waits or is about to be made; None: it was not asked.
-        warnings: the newest warning that Kubernetes has noted of a Job or pod that does not get on, by its name.
+        warnings: message of the newest warning Event of a Job or pod that is stuck, by its name.
     """
 
     jobs: Mapping[PhaseName, ChildJob] = field(default_factory=dict)
@@ -32,7 +30,7 @@ class Observation:
     earlier_jobs: tuple[ChildJob, ...] = ()
     earlier_pods: tuple[ChildPod, ...] = ()
     node_labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    warnings: Mapping[str, WarningEvent] = field(default_factory=dict)
+    warnings: Mapping[str, str] = field(default_factory=dict)
     place: Place | None = None
     kueue: KueueView | None = None
 

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from augmentation_api import FailureReason
 from augmentation_operator.children.job import ChildJob
 from augmentation_operator.children.pod import ChildPod
-from augmentation_operator.children.warning import WarningEvent
 from augmentation_operator.kubernetes_messages import exceeds_quota
 from augmentation_operator.reconcile.observation import Observation
 
@@ -72,7 +71,7 @@ def _obstacles(child: ChildJob | None, pods: Sequence[ChildPod], seen: Observati
             yield Obstacle("PodNotStarted", f"pod {pod.name} cannot start: {pod.config_problem}", pod)
     for pod in pods:
         if pod.name in seen.warnings:
-            yield Obstacle("PodNotStarted", f"pod {pod.name} cannot start: {seen.warnings[pod.name].message}", pod)
+            yield Obstacle("PodNotStarted", f"pod {pod.name} cannot start: {seen.warnings[pod.name]}", pod)
     if child is not None and child.name in seen.warnings:
         yield _no_pods(seen.warnings[child.name])
     for pod in pods:
@@ -80,14 +79,14 @@ def _obstacles(child: ChildJob | None, pods: Sequence[ChildPod], seen: Observati
             yield Obstacle("Unschedulable", f"waiting for a node: {pod.unschedulable}", pod)
 
 
-def _no_pods(warning: WarningEvent) -> Obstacle:
-    if exceeds_quota(warning.message):
+def _no_pods(warning: str) -> Obstacle:
+    if exceeds_quota(warning):
         return Obstacle(
             "QuotaExceeded",
-            f"waiting for quota of the namespace: {warning.message}. Raise the ResourceQuota, or wait until other pods "
+            f"waiting for quota of the namespace: {warning}. Raise the ResourceQuota, or wait until other pods "
             "have ended",
         )
-    return Obstacle(PODS_REFUSED, f"Kubernetes creates no pods for this job: {warning.message}")
+    return Obstacle(PODS_REFUSED, f"Kubernetes creates no pods for this job: {warning}")
 
 
 def _image_pull_message(pod: ChildPod, image: str) -> str:

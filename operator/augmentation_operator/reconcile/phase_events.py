@@ -20,7 +20,7 @@ def operator_event(
     """An event of the operator's own.
 
     Args:
-        key: tells it from all others of the job; the same each time the same thing is observed.
+        key: distinguishes it from all others of the job; the same each time the same thing is observed.
         status: what happened, in a word that clients may compare.
         at: when it happened; the same each time too, so that an event that was dropped does not come back.
     """

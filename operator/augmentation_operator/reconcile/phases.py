@@ -6,7 +6,7 @@ from datetime import timedelta
 from augmentation_api import ConditionType, FailureReason, PhaseName
 from augmentation_api.status import Progress
 from augmentation_operator.children.job import ChildJob
-from augmentation_operator.manifests.patch import suspend_job
+from augmentation_operator.manifests.manifest import suspend_job
 from augmentation_operator.queueing.admission import Admission, Admitted, Refused, Waiting
 from augmentation_operator.queueing.kueue.admission import queue_name_of
 from augmentation_operator.reconcile.admission import admission_of_augment, admission_of_unlimited, admission_step
@@ -17,13 +17,12 @@ from augmentation_operator.reconcile.completion import (
     report_is_due,
     reports_result,
 )
-from augmentation_operator.reconcile.conditions import placed_again
 from augmentation_operator.reconcile.decision import SOON
-from augmentation_operator.reconcile.failure_reason import why_failed
+from augmentation_operator.reconcile.failure_reason import Rejection, why_failed
 from augmentation_operator.reconcile.placement import place, waiting_placement
 from augmentation_operator.reconcile.pods import ACTIVITY, watch_pods
 from augmentation_operator.reconcile.progress import progress_of, shards_of_attempt
-from augmentation_operator.reconcile.rejection import Rejection
+from augmentation_operator.reconcile.status import placed_again
 from augmentation_operator.reconcile.step import Fail, Proceed, Situation, Statement, Step, Wait
 
 

@@ -10,14 +10,13 @@ from datetime import datetime, timedelta
 
 from augmentation_api import AugmentationClass, AugmentationJob, ConditionType, PhaseName
 from augmentation_api.status import Placement
-from augmentation_operator.children.job import ChildJob
-from augmentation_operator.children.turn import attempt_of, placement_index
+from augmentation_operator.children.job import ChildJob, attempt_of, placement_index
 from augmentation_operator.queueing.admission import Admission, Admitted, NotQueued
-from augmentation_operator.reconcile.conditions import placed_on
 from augmentation_operator.reconcile.decision import SOON
 from augmentation_operator.reconcile.obstacle import gravest_obstacle
 from augmentation_operator.reconcile.phase_events import operator_event
 from augmentation_operator.reconcile.progress import shards_of_attempt
+from augmentation_operator.reconcile.status import placed_on
 from augmentation_operator.reconcile.step import Situation, Statement, Step, Wait
 
 
@@ -64,7 +63,7 @@ def _provisioned(situation: Situation, at: datetime) -> Step:
 
 
 def _waiting_for_node(situation: Situation, child: ChildJob | None, admission: Admission | None) -> Step:
-    """Fall back to the next placement when no node was found in time, and wait for pods of those given up before.
+    """Fall back to the next placement when no node was found in time, and wait for pods of earlier ones to end.
 
     One of these pods may have got its node just now.
     """
@@ -115,7 +114,7 @@ def _fallback(situation: Situation) -> Step:
 
 
 def _time_left(situation: Situation) -> timedelta | None:
-    """How long nodes of the present placement may still be waited for, zero or less when it is over; None: for ever.
+    """How long nodes of the present placement may still be waited for, zero or less when it has passed; None: no limit.
 
     The time for which a job was suspended, or waited in a queue, does not count.
     """

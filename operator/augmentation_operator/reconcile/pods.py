@@ -1,4 +1,4 @@
-"""What the pods of a phase do, wait for or stumble over; and when to give up, since they will never start."""
+"""What the pods of a phase do, wait for or fail with, and when the job fails because they will never start."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -9,10 +9,9 @@ from augmentation_api.failure import is_permanent_exit_code
 from augmentation_api.status import PhaseEvent
 from augmentation_operator.children.pod import ChildPod
 from augmentation_operator.reconcile.children import whole_identity
-from augmentation_operator.reconcile.failure_reason import explain
+from augmentation_operator.reconcile.failure_reason import Rejection, explain
 from augmentation_operator.reconcile.obstacle import IMAGE_PULL_DEADLINE, PODS_REFUSED, Obstacle, gravest_obstacle
 from augmentation_operator.reconcile.phase_events import Phases, find_event, operator_event, phases_of, with_event
-from augmentation_operator.reconcile.rejection import Rejection
 from augmentation_operator.reconcile.step import Fail, Situation, Statement, Step, Wait
 
 ACTIVITY = {

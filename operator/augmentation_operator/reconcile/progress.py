@@ -7,7 +7,7 @@ from augmentation_api import AugmentationJob
 from augmentation_api.spec import MAX_SECONDS
 from augmentation_api.status import MAX_COUNT, MAX_FRAMES_PER_SECOND, Progress, Shard, SourceStatus, Tally
 from augmentation_api.vocabulary import ShardState
-from augmentation_operator.children.turn import attempt_of
+from augmentation_operator.children.job import attempt_of
 
 
 def _sum(tallies: Iterable[Tally | None], total: int | None = None) -> Tally:

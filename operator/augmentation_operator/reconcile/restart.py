@@ -8,7 +8,7 @@ an earlier attempt is never taken for one of the present.
 from datetime import datetime
 
 from augmentation_api import AugmentationJob, ConditionType, PhaseName, State
-from augmentation_operator.children.turn import attempt_of
+from augmentation_operator.children.job import attempt_of
 from augmentation_operator.reconcile.decision import SOON, Decision
 from augmentation_operator.reconcile.observation import Observation
 from augmentation_operator.reconcile.phase_events import operator_event

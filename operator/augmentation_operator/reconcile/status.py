@@ -1,20 +1,25 @@
-"""The status that a step leads to: facts from the step, one function per condition, one message by priority."""
+"""The status that a step leads to: facts from the step, one function per condition, one message by priority.
 
-from augmentation_api import AugmentationJobStatus, ConditionType, State
-from augmentation_operator.queueing.admission import Admitted, NotQueued, Waiting
-from augmentation_operator.reconcile import conditions
+A condition is derived from what is recorded, observed and answered by the queue. None: what is recorded stays.
+"""
+
+from augmentation_api import AugmentationJob, AugmentationJobStatus, ConditionType, PhaseName, State
+from augmentation_api.status import Placement
+from augmentation_api.vocabulary import AdmissionReason
+from augmentation_operator.queueing.admission import Admission, Admitted, NotQueued, Waiting
 from augmentation_operator.reconcile.status_draft import StatusDraft
-from augmentation_operator.reconcile.step import Fail, Situation, Step
+from augmentation_operator.reconcile.step import Fail, Situation, Statement, Step
 
 
 def status_of(situation: Situation, step: Step) -> AugmentationJobStatus:
     """The status of a job whose phases answer `step`."""
     job, draft = situation.job, StatusDraft(situation.job, situation.now)
-    draft.set(class_name=situation.augmentation_class.metadata.name)
+    class_name = situation.augmentation_class.metadata.name
+    draft.set(class_name=class_name)
     statements = {
-        ConditionType.ACCEPTED: conditions.accepted(situation),
-        ConditionType.SUSPENDED: conditions.suspended(job),
-        ConditionType.ADMITTED: conditions.admitted(job, step.admission),
+        ConditionType.ACCEPTED: Statement(True, "ClassSelected", f"runs as AugmentationClass {class_name}"),
+        ConditionType.SUSPENDED: _suspended(job),
+        ConditionType.ADMITTED: _admitted(job, step.admission),
         ConditionType.PLACED: step.placed,
     }
     for kind, statement in statements.items():
@@ -64,3 +69,41 @@ def _counters(situation: Situation, step: Step) -> dict[str, object]:
         retries = sum(child.failed_pods - child.has_failed for child in seen.jobs.values())
         counters["retry_count"] = max(0, retries, recorded.retry_count or 0)
     return counters
+
+
+def _suspended(job: AugmentationJob) -> Statement | None:
+    """Suspended: as the user wishes; absent until that was wished for the first time."""
+    if job.spec.suspend:
+        return Statement(True, "SuspendedByUser", "spec.suspend is true")
+    if job.status.condition(ConditionType.SUSPENDED) is not None:
+        return Statement(False, "Resumed", "spec.suspend is false")
+    return None
+
+
+def _admitted(job: AugmentationJob, admission: Admission | None) -> Statement | None:
+    """Admitted: what the queue answers; absent until a queue was asked."""
+    recorded = job.status.condition(ConditionType.ADMITTED)
+    match admission:
+        case Admitted(reason, message):
+            return Statement(True, reason, message)
+        case Waiting(reason, message) if recorded is not None or not job.spec.suspend:
+            return Statement(False, reason, message)
+        case NotQueued() if recorded is not None and job.spec.suspend:
+            return Statement(False, AdmissionReason.SUSPENDED, "spec.suspend is true")
+        case NotQueued() if recorded is not None and recorded.status == "False":
+            return Statement(True, AdmissionReason.NO_LIMIT, "the class no longer limits its jobs")
+    return None
+
+
+def placed_on(placement: Placement) -> Statement:
+    """Placed: a pod runs on a node."""
+    instance = f" ({placement.instance_type})" if placement.instance_type else ""
+    return Statement(True, "Running", f"running on {placement.node}{instance}")
+
+
+def placed_again(job: AugmentationJob) -> Statement | None:
+    """Placed: pods run, or ran, after something had kept them from it or they had been held."""
+    recorded = job.status.condition(ConditionType.PLACED)
+    if recorded.status == "False" if recorded else job.status.has_completed(PhaseName.PROVISION):
+        return Statement(True, "Running", "running")
+    return None

@@ -5,10 +5,10 @@ from datetime import datetime
 from augmentation_api import AugmentationJob, AugmentationJobStatus, ConditionType, PhaseName, PhaseStatus, State
 from augmentation_api.redaction import quotable
 from augmentation_api.status import TEXT_LIMIT, Condition, Phase, PhaseEvent
-from augmentation_operator.children.turn import attempt_of
+from augmentation_operator.children.job import attempt_of
+from augmentation_operator.reconcile.failure_reason import Rejection
 from augmentation_operator.reconcile.phase_events import find_event, phases_of, with_event
 from augmentation_operator.reconcile.progress import at_rest
-from augmentation_operator.reconcile.rejection import Rejection
 
 
 class StatusDraft:

@@ -6,11 +6,10 @@ from datetime import datetime, timedelta
 from augmentation_api import AugmentationClass, AugmentationJob, PhaseName
 from augmentation_api.status import PhaseEvent, Placement, Progress
 from augmentation_operator.children.job import ChildJob
-from augmentation_operator.manifests.ownership import Manifest
-from augmentation_operator.manifests.patch import Patch
+from augmentation_operator.manifests.manifest import Manifest, Patch
 from augmentation_operator.queueing.admission import Admission
+from augmentation_operator.reconcile.failure_reason import Rejection
 from augmentation_operator.reconcile.observation import Observation
-from augmentation_operator.reconcile.rejection import Rejection
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from augmentation_api import AugmentationJob, AugmentationJobSpec, FailureReason
 from augmentation_api.readable_status import readable_status
 from augmentation_operator.reconcile.completion import cancel, complete
 from augmentation_operator.reconcile.decision import SOON, Decision
+from augmentation_operator.reconcile.failure_reason import Rejection
 from augmentation_operator.reconcile.observation import Observation
-from augmentation_operator.reconcile.rejection import Rejection
 from augmentation_operator.reconcile.status_draft import StatusDraft
 
 

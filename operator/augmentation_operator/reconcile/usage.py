@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 
 from augmentation_api import AugmentationClass, AugmentationJob, PhaseName
 from augmentation_api.status import Usage
+from augmentation_operator.children.job import placement_index
 from augmentation_operator.children.pod import ChildPod
-from augmentation_operator.children.turn import placement_index
 from augmentation_operator.reconcile.observation import Observation
 
 INTERVAL = timedelta(seconds=30)

@@ -23,9 +23,9 @@ from datetime import timedelta
 from pathlib import Path
 from kubernetes.aio.config import incluster_config
 from augmentation_operator import __main__
-from augmentation_operator.process import login
+from augmentation_operator.process import kopf_handlers
 folder = Path(sys.argv[1])
-login.IDENTITY_FOLDER = folder
+kopf_handlers.IDENTITY_FOLDER = folder
 incluster_config.SERVICE_TOKEN_FILENAME = str(folder / "token")
 incluster_config.SERVICE_CERT_FILENAME = str(folder / "ca.crt")
 read = incluster_config.InClusterConfigLoader._read_token_file

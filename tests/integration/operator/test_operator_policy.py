@@ -9,10 +9,9 @@ import httpx
 import pytest
 
 from augmentation_api import AugmentationJob
-from augmentation_operator.manifests.identity import identity
+from augmentation_operator.manifests.identity import identity, shard_records
 from augmentation_operator.manifests.network_policy import WorkersEgress, network_policy
 from augmentation_operator.manifests.phase_jobs import resolve_job
-from augmentation_operator.manifests.shard_records import shard_records
 from augmentation_operator.queueing.kueue.view import activate_workload
 from tests.integration.operator.cluster import SYSTEM_NAMESPACE, Cluster, Json, OperatorProcess, path_of, until
 from tests.integration.operator.jobs import Job

@@ -9,8 +9,7 @@ import httpx
 
 from augmentation_api import AugmentationJob, PhaseName
 from augmentation_api.identifiers import phase_job_name, shard_manifest_name, worker_identity_name
-from augmentation_operator.manifests.identity import identity
-from augmentation_operator.manifests.shard_records import shard_records
+from augmentation_operator.manifests.identity import identity, shard_records
 from tests.integration.operator.cluster import Cluster, Json, path_of
 
 NAMESPACE = "workers"

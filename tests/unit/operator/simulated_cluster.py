@@ -23,8 +23,7 @@ from augmentation_api.identifiers import (
 )
 from augmentation_api.model import to_rfc3339
 from augmentation_kube import Resource
-from augmentation_operator.children.turn import attempt_of, placement_index
-from augmentation_operator.children.warning import WarningEvent
+from augmentation_operator.children.job import attempt_of, placement_index
 from augmentation_operator.controller.observer import Observer
 from augmentation_operator.queueing.built_in import Place
 from augmentation_operator.queueing.kueue.admission import queue_name_of
@@ -250,14 +249,14 @@ class SimulatedCluster:
         metadata = {"name": name, "labels": labels}
         self.kube.put(Resource.NODES, {"metadata": metadata})
 
-    def warn(self, kind: str, name: str, warning: WarningEvent) -> None:
+    def warn(self, kind: str, name: str, message: str, reason: str = "FailedCreate") -> None:
         """Kubernetes notes a warning of an object."""
         event = {
             "metadata": {"name": f"{name}.{len(self.kube.changes)}"},
             "type": "Warning",
             "involvedObject": {"kind": kind, "name": name},
-            "reason": warning.reason,
-            "message": warning.message,
+            "reason": reason,
+            "message": message,
             "lastTimestamp": to_rfc3339(self.now),
         }
         self.kube.put(Resource.EVENTS, event, NAMESPACE)

@@ -43,7 +43,7 @@ class Situation:
         self.api.put(Resource.EVENTS, event, child.namespace)
 
     async def of(self, *children: ChildJob | ChildPod) -> dict[str, str]:
-        return {name: each.message for name, each in (await self.warnings.of(children)).items()}
+        return await self.warnings.of(children)
 
 
 @pytest.fixture

@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from augmentation_operator.manifests.identity import GRANTED_AHEAD, identity
-from augmentation_operator.manifests.shard_records import shard_records
+from augmentation_operator.manifests.identity import GRANTED_AHEAD, identity, shard_records
 from tests.unit.operator.simulated_cluster import UID, SimulatedCluster
 
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 import pytest
 
 from augmentation_api import ConditionType, PhaseName, PhaseStatus, State
-from augmentation_operator.children.warning import WarningEvent
 from augmentation_operator.manifests.identity import GRANTED_AHEAD
 from tests.unit.operator.simulated_cluster import AUGMENT, BEGINNING, PROVISION, PUBLISH, RESOLVE, SimulatedCluster
 
@@ -54,7 +53,7 @@ def test_an_identity_that_somebody_took_away_is_made_again_where_pods_do_not_com
     cluster = SimulatedCluster()
     cluster.reach(phase)
     child = cluster.job_name(phase)
-    refused = WarningEvent("FailedCreate", 'pods is forbidden: serviceaccount "kitchen-0f1e2d3c-worker" not found')
+    refused = 'pods is forbidden: serviceaccount "kitchen-0f1e2d3c-worker" not found'
     decision = cluster.decide(replace(cluster.observe(), warnings={child: refused}))
     assert [manifest["kind"] for manifest in decision.apply] == ["ServiceAccount", "Role", "RoleBinding"]
 

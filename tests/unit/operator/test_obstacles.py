@@ -4,7 +4,7 @@ import pytest
 
 from augmentation_api import ConditionType, PhaseName, PhaseStatus, State
 from augmentation_api.status import Condition
-from augmentation_operator.children.warning import WarningEvent, newest_warning
+from augmentation_operator.cache.event_warnings import newest_warnings
 from augmentation_operator.reconcile.obstacle import IMAGE_PULL_DEADLINE, QUIET, stuck_without_reason
 from tests.unit.operator.simulated_cluster import AUGMENT, IMAGE, PROVISION, PUBLISH, RESOLVE, SimulatedCluster
 
@@ -199,7 +199,7 @@ def test_a_job_that_gets_no_pods_for_want_of_quota_says_so(phase: PhaseName) -> 
     cluster = SimulatedCluster()
     cluster.reach(phase)
     cluster.lose_pods(phase)
-    cluster.warn("Job", cluster.job_name(phase), WarningEvent("FailedCreate", QUOTA))
+    cluster.warn("Job", cluster.job_name(phase), QUOTA)
     cluster.pass_time(QUIET.total_seconds())
     cluster.settle_without_pods()
     assert (placed(cluster).status, placed(cluster).reason) == ("False", "QuotaExceeded")
@@ -211,7 +211,7 @@ def test_pods_that_are_refused_for_another_reason_are_told_of_in_kubernetes_word
     cluster = SimulatedCluster()
     cluster.settle()
     cluster.lose_pods(RESOLVE)
-    cluster.warn("Job", cluster.job_name(RESOLVE), WarningEvent("FailedCreate", "violates PodSecurity"))
+    cluster.warn("Job", cluster.job_name(RESOLVE), "violates PodSecurity")
     cluster.pass_time(QUIET.total_seconds())
     cluster.settle_without_pods()
     assert placed(cluster).reason == "PodsRefused"
@@ -223,7 +223,7 @@ def test_a_volume_that_cannot_be_mounted_is_told_of() -> None:
     cluster.settle()
     pod = cluster.pod_of(RESOLVE)
     pod.change(node="node-a")
-    cluster.warn("Pod", pod.name, WarningEvent("FailedMount", 'configmap "x" not found'))
+    cluster.warn("Pod", pod.name, 'configmap "x" not found', "FailedMount")
     cluster.pass_time(QUIET.total_seconds())
     cluster.settle()
     assert placed(cluster).reason == "PodNotStarted"
@@ -247,16 +247,15 @@ def test_only_what_stays_silent_is_asked_about() -> None:
     assert stuck_without_reason(cluster.observe(), cluster.now) == []
 
 
-def test_of_many_warnings_the_newest_is_told() -> None:
-    def noted(at: str, message: str, kind: str = "Warning") -> dict[str, str]:
-        return {"type": kind, "reason": "FailedCreate", "message": message, "lastTimestamp": at}
+def test_newest_of_many_warnings_is_reported() -> None:
+    def noted(at: str, message: str, kind: str = "Warning") -> dict[str, object]:
+        event = {"type": kind, "reason": "FailedCreate", "message": message, "lastTimestamp": at}
+        return {**event, "involvedObject": {"name": "a"}}
 
     events = [
         noted("2026-01-01T00:00:05Z", "newest"),
         noted("2026-01-01T00:00:01Z", "old"),
         noted("2026-01-01T00:00:09Z", "all is well", "Normal"),
     ]
-    warning = newest_warning(events)
-    assert warning is not None
-    assert warning.message == "newest"
-    assert newest_warning([]) is None
+    assert newest_warnings(events) == {"a": "newest"}
+    assert newest_warnings([]) == {}

@@ -12,7 +12,7 @@ from augmentation_api import AugmentationClass, AugmentationJob, ConditionType, 
 from augmentation_api.status import Queue
 from augmentation_api.vocabulary import AdmissionReason
 from augmentation_operator.children.job import ChildJob
-from augmentation_operator.manifests.patch import Patch, queue_job, suspend_job
+from augmentation_operator.manifests.manifest import Patch, queue_job, suspend_job
 from augmentation_operator.queueing.admission import Admission, Admitted, Interruption, Refused, Waiting
 from augmentation_operator.queueing.kueue.view import KueueView, Workload, activate_workload
 from augmentation_operator.queueing.kueue.wait_reason import eviction_message, refusal_message, why_it_waits

@@ -1,7 +1,6 @@
 """Kueue's view of a child Job and of the queue it waits in, as plain data. Any field may be absent.
 
-The fields used are those of kueue.x-k8s.io/v1beta2, which Kueue serves from
-0.15 on.
+The fields used are those of kueue.x-k8s.io/v1beta2, which Kueue serves from 0.15 on.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,7 +12,7 @@ from typing import Any
 from augmentation_api.identifiers import GROUP
 from augmentation_kube import Resource
 from augmentation_operator.kubernetes_messages import without_pod_set
-from augmentation_operator.manifests.patch import Patch
+from augmentation_operator.manifests.manifest import Patch
 
 LABEL_WORKLOAD_OF = "kueue.x-k8s.io/job-uid"
 """Label of a Workload: the uid of its Job."""

@@ -1,10 +1,13 @@
-"""Metadata of all children: name, labels, and the owner with which they are deleted."""
+"""Manifests and patches of the children, and the metadata that all have: name, labels, owner."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from augmentation_api import AugmentationJob
 from augmentation_api.identifiers import LABEL_JOB_NAME, LABEL_JOB_UID, LABEL_PHASE
 from augmentation_api.vocabulary import PhaseName
+from augmentation_kube import Resource
+from augmentation_operator.children.job import LABEL_QUEUE
 
 Manifest = dict[str, Any]
 
@@ -36,3 +39,22 @@ def child_metadata(job: AugmentationJob, name: str, phase: PhaseName | None = No
             }
         ],
     }
+
+
+@dataclass(frozen=True)
+class Patch:
+    """A JSON merge patch of one object in the namespace of its job."""
+
+    resource: Resource
+    name: str
+    body: Manifest
+
+
+def suspend_job(name: str, suspend: bool) -> Patch:
+    """Stop the pods of a Job, or let it start them again."""
+    return Patch(Resource.JOBS, name, {"spec": {"suspend": suspend}})
+
+
+def queue_job(name: str, queue: str) -> Patch:
+    """Put a Job into a LocalQueue of Kueue."""
+    return Patch(Resource.JOBS, name, {"metadata": {"labels": {LABEL_QUEUE: queue}}})
