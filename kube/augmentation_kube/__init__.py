@@ -4,14 +4,13 @@ The official client does the hard parts (configuration, TLS, token rotation). Ob
 read into the models of augmentation_api or passed through, never into models of the client.
 """
 
-from augmentation_kube.api import Collection, KubeApi
+from augmentation_kube.api import KubeApi
 from augmentation_kube.client import connect
 from augmentation_kube.errors import KubeError, KubeUnavailable
 from augmentation_kube.paths import Resource, object_path
 from augmentation_kube.reflector import Reflector
 
 __all__ = [
-    "Collection",
     "KubeApi",
     "KubeError",
     "KubeUnavailable",

@@ -68,143 +68,11 @@ class KubeClient(KubeApi):
         self._on_call = on_call
 
     @override
-    async def get(
-        self, resource: Resource, name: str, namespace: str | None = None, *, subresource: str | None = None
-    ) -> Json:
-        return await self._json("get", resource, namespace, name, subresource)
-
-    @override
-    async def list(
-        self,
-        resource: Resource,
-        namespace: str | None = None,
-        label_selector: str | None = None,
-        *,
-        field_selector: str | None = None,
-    ) -> Json:
-        return await self._json("list", resource, namespace, query=_selected(label_selector, field_selector))
-
-    @override
-    async def pages(
-        self,
-        resource: Resource,
-        namespace: str | None = None,
-        label_selector: str | None = None,
-        *,
-        field_selector: str | None = None,
-        size: int = 500,
-    ) -> AsyncGenerator[Json, None]:
-        query = {"limit": str(size), **_selected(label_selector, field_selector)}
-        while True:
-            page = await self._json("list", resource, namespace, query=query)
-            yield page
-            if not (more := page["metadata"].get("continue")):
-                return
-            query["continue"] = more
-
-    @override
-    async def create(
-        self,
-        resource: Resource,
-        body: Mapping[str, Any],
-        namespace: str | None = None,
-        *,
-        field_manager: str | None = None,
-        dry_run: bool = False,
-    ) -> Json:
-        query = _managed_by(field_manager) | ({"dryRun": "All"} if dry_run else {})
-        return await self._json("create", resource, namespace, query=query, body=body)
-
-    @override
-    async def apply(
-        self,
-        resource: Resource,
-        name: str,
-        body: Mapping[str, Any],
-        *,
-        field_manager: str,
-        namespace: str | None = None,
-        subresource: str | None = None,
-    ) -> Json:
-        query = {"fieldManager": field_manager, "force": "true"}
-        return await self._json("apply", resource, namespace, name, subresource, query=query, body=body)
-
-    @override
-    async def merge_patch(
-        self,
-        resource: Resource,
-        name: str,
-        body: Mapping[str, Any],
-        *,
-        namespace: str | None = None,
-        subresource: str | None = None,
-        field_manager: str | None = None,
-    ) -> Json:
-        query = _managed_by(field_manager)
-        return await self._json("patch", resource, namespace, name, subresource, query=query, body=body)
-
-    @override
-    async def delete(
-        self,
-        resource: Resource,
-        name: str,
-        namespace: str | None = None,
-        *,
-        uid: str | None = None,
-        resource_version: str | None = None,
-    ) -> None:
-        body: Json = {"propagationPolicy": "Background"}
-        if uid is not None:
-            body["preconditions"] = {"uid": uid}
-            if resource_version:
-                body["preconditions"]["resourceVersion"] = resource_version
-        try:
-            await self._json("delete", resource, namespace, name, body=body)
-        except KubeError as error:
-            if error.status != 404 and not (error.status == 409 and uid is not None):
-                raise
-
-    @override
-    async def watch(
-        self,
-        resource: Resource,
-        resource_version: str,
-        namespace: str | None = None,
-        label_selector: str | None = None,
-        *,
-        field_selector: str | None = None,
-        timeout_seconds: int = 290,
-        opened: Callable[[], None] | None = None,
-    ) -> AsyncGenerator[Json, None]:
-        query = {
-            "watch": "true",
-            "allowWatchBookmarks": "true",
-            "resourceVersion": resource_version,
-            "timeoutSeconds": str(timeout_seconds),
-            **_selected(label_selector, field_selector),
-        }
-        response = await self._request("GET", object_path(resource, namespace), query, timeout=timeout_seconds + 30)
-        if opened is not None:
-            opened()
-        try:
-            async for line in response.content:
-                if not line.endswith(b"\n"):
-                    raise KubeUnavailable("the watch broke off in the middle of an event")
-                event = orjson.loads(line)
-                if event["type"] == "ERROR":
-                    status = event["object"]
-                    raise KubeError(status.get("code", 500), status.get("reason", ""), status.get("message", ""))
-                yield event
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise KubeUnavailable(f"the watch broke off: {connection_failure.describe(error)}") from error
-        finally:
-            response.close()
-
-    async def _json(
+    async def _send(
         self,
         verb: str,
         resource: Resource,
-        namespace: str | None = None,
+        namespace: str | None,
         name: str | None = None,
         subresource: str | None = None,
         *,
@@ -221,6 +89,27 @@ class KubeClient(KubeApi):
                 plural = resource.value.plural
                 self._on_call(verb, f"{plural}/{subresource}" if subresource else plural)
         return answer
+
+    @override
+    async def _watch(
+        self, resource: Resource, namespace: str | None, query: Mapping[str, str], opened: Callable[[], None]
+    ) -> AsyncGenerator[Json, None]:
+        timeout = int(query["timeoutSeconds"]) + 30
+        response = await self._request("GET", object_path(resource, namespace), query, timeout=timeout)
+        opened()
+        try:
+            async for line in response.content:
+                if not line.endswith(b"\n"):
+                    raise KubeUnavailable("the watch broke off in the middle of an event")
+                event = orjson.loads(line)
+                if event["type"] == "ERROR":
+                    status = event["object"]
+                    raise KubeError(status.get("code", 500), status.get("reason", ""), status.get("message", ""))
+                yield event
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise KubeUnavailable(f"the watch broke off: {connection_failure.describe(error)}") from error
+        finally:
+            response.close()
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
         try:
@@ -264,17 +153,6 @@ def _proxy_of(url: str) -> str | None:
     return getproxies().get(parts.scheme)
 
 
-def _selected(label_selector: str | None, field_selector: str | None) -> dict[str, str]:
-    """Query parameters of the selectors that are given."""
-    selectors = {"labelSelector": label_selector, "fieldSelector": field_selector}
-    return {name: selector for name, selector in selectors.items() if selector}
-
-
 def _credentials(headers: Mapping[str, str]) -> list[str]:
     """The tokens by which this program authenticates."""
     return [value.split(" ", 1)[-1] for name, value in headers.items() if name.lower() == "authorization" and value]
-
-
-def _managed_by(field_manager: str | None) -> dict[str, str]:
-    """Query parameter of the field manager; without it the API server derives one from the user agent."""
-    return {"fieldManager": field_manager} if field_manager else {}

@@ -6,7 +6,7 @@ import random
 import time
 from typing import Any, Protocol
 
-from augmentation_kube.api import Collection
+from augmentation_kube.api import KubeApi
 from augmentation_kube.errors import KubeError, KubeUnavailable
 from augmentation_kube.paths import Resource
 
@@ -27,19 +27,15 @@ class Copy(Protocol):
 
     def keep(self, raw: dict[str, Any]) -> Any:
         """Reduce a listed object to what is needed. Called page by page, so that only this stays in memory."""
-        ...
 
     def replace(self, listing: dict[str, Any]) -> None:
         """Replace the copy by a complete list, whose `items` are results of `keep`."""
-        ...
 
     def apply(self, event: dict[str, Any]) -> int:
         """Apply one watch event. Returns the version from which the watch can be resumed."""
-        ...
 
     def __len__(self) -> int:
         """Number of objects in the copy."""
-        ...
 
 
 class Reflector:
@@ -56,7 +52,7 @@ class Reflector:
 
     def __init__(
         self,
-        source: Collection,
+        source: KubeApi,
         resource: Resource,
         namespace: str | None,
         copy: Copy,

@@ -161,6 +161,7 @@ class InMemoryKube(KubeApi):
         self._subresources: dict[tuple[_Key, str], Json] = {}
         self._version, self._oldest, self._uids = first_version, first_version, 0
         self._faults: list[_Fault] = []
+        self._rests: dict[str, tuple[int, Items]] = {}
         self._changed = asyncio.Event()
         self._ending: BaseException | None = None
         self._watches_ended = 0
@@ -249,172 +250,61 @@ class InMemoryKube(KubeApi):
     # KubeApi.
 
     @override
-    async def get(
-        self, resource: Resource, name: str, namespace: str | None = None, *, subresource: str | None = None
-    ) -> Json:
-        key = _Key(resource, namespace or "", name)
-        async with self._call(Call("get", resource, namespace, name, subresource or "")):
-            if subresource in (None, "status"):
-                return clone(self._existing(key))
-            if (answer := self._subresources.get((key, subresource or ""))) is None:
-                raise _not_found(key)
-            return clone(answer)
-
-    @override
-    async def list(
+    async def _send(
         self,
+        verb: str,
         resource: Resource,
-        namespace: str | None = None,
-        label_selector: str | None = None,
-        *,
-        field_selector: str | None = None,
-    ) -> Json:
-        async with self._call(Call("list", resource, namespace, selectors=(label_selector, field_selector))):
-            items = self._selected(resource, namespace, label_selector, field_selector)
-            return self._listing(resource, items)
-
-    @override
-    async def pages(
-        self,
-        resource: Resource,
-        namespace: str | None = None,
-        label_selector: str | None = None,
-        *,
-        field_selector: str | None = None,
-        size: int = 500,
-    ) -> AsyncGenerator[Json, None]:
-        call = Call("list", resource, namespace, selectors=(label_selector, field_selector))
-        items: Items | None = None
-        version, rest = self._version, True
-        while rest:
-            async with self._call(call):
-                if items is None:
-                    items = self._selected(resource, namespace, label_selector, field_selector)
-                    version = self._version
-                elif version < self._oldest:
-                    raise KubeError(
-                        410,
-                        "Expired",
-                        "The provided continue parameter is too old to display a consistent list result.",
-                    )
-                page, items = self._listing(resource, items[:size], version), items[size:]
-                rest = bool(items)
-                if rest:
-                    page["metadata"] |= {"continue": items[0]["metadata"]["name"], "remainingItemCount": len(items)}
-            yield page
-
-    @override
-    async def create(
-        self,
-        resource: Resource,
-        body: Mapping[str, Any],
-        namespace: str | None = None,
-        *,
-        field_manager: str | None = None,
-        dry_run: bool = False,
-    ) -> Json:
-        key = self._key(resource, namespace, body)
-        async with self._call(Call("create", resource, namespace, key.name, "", clone(body), field_manager, dry_run)):
-            if key in self._objects:
-                raise KubeError(409, "AlreadyExists", f"{_named(key)} already exists")
-            new = self._new(key, body)
-            if dry_run:
-                return new
-            return clone(self._store(key, None, new, (field_manager or _NOBODY, "Update", "")))
-
-    @override
-    async def apply(
-        self,
-        resource: Resource,
-        name: str,
-        body: Mapping[str, Any],
-        *,
-        field_manager: str,
-        namespace: str | None = None,
+        namespace: str | None,
+        name: str | None = None,
         subresource: str | None = None,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
     ) -> Json:
-        key = _Key(resource, namespace or "", name)
-        async with self._call(Call("apply", resource, namespace, name, subresource or "", clone(body), field_manager)):
-            old = self._objects.get(key)
-            owner = (field_manager, "Apply", subresource or "")
-            if old is None:
-                if subresource is not None:
-                    raise _not_found(key)
-                if uid := body["metadata"].get("uid"):
-                    problem = f"uid mismatch: the provided object specified uid {uid}, and no existing object was found"
-                    raise _conflict(key, problem)
-                ownership = FieldOwnership(list_keys(resource))
-                ownership.apply(owner, {}, _part(body, resource, subresource))
-                return clone(self._store(key, None, self._new(key, body), owner, ownership))
-            _check_preconditions(key, old, body["metadata"], subresource)
-            ownership = self._owners[key].copy()
-            new = ownership.apply(owner, old, _part(body, resource, subresource))
-            new["metadata"] = {**new["metadata"], **_from_server(old)}
-            return clone(self._store(key, old, new, owner, ownership))
-
-    @override
-    async def merge_patch(
-        self,
-        resource: Resource,
-        name: str,
-        body: Mapping[str, Any],
-        *,
-        namespace: str | None = None,
-        subresource: str | None = None,
-        field_manager: str | None = None,
-    ) -> Json:
-        key = _Key(resource, namespace or "", name)
-        async with self._call(Call("patch", resource, namespace, name, subresource or "", clone(body), field_manager)):
-            old = self._existing(key)
-            _check_preconditions(key, old, body.get("metadata", {}), subresource)
-            new = _merge(old, _part(body, resource, subresource))
-            new["metadata"] |= _from_server(old)
-            return clone(self._store(key, old, new, (field_manager or _NOBODY, "Update", subresource or "")))
-
-    @override
-    async def delete(
-        self,
-        resource: Resource,
-        name: str,
-        namespace: str | None = None,
-        *,
-        uid: str | None = None,
-        resource_version: str | None = None,
-    ) -> None:
-        key = _Key(resource, namespace or "", name)
-        async with self._call(Call("delete", resource, namespace, name, preconditions=(uid, resource_version))):
-            found = self._objects.get(key)
-            if found is None:
-                return
-            metadata = found["metadata"]
-            if uid is not None and (
-                metadata["uid"] != uid or resource_version not in (None, metadata["resourceVersion"])
-            ):
-                return
-            self._delete(key)
-
-    @override
-    async def watch(
-        self,
-        resource: Resource,
-        resource_version: str,
-        namespace: str | None = None,
-        label_selector: str | None = None,
-        *,
-        field_selector: str | None = None,
-        timeout_seconds: int = 290,
-        opened: Callable[[], None] | None = None,
-    ) -> AsyncGenerator[Json, None]:
-        call = Call("watch", resource, namespace, selectors=(label_selector, field_selector))
+        query, body = query or {}, body or {}
+        key = self._key(resource, namespace, body) if verb == "create" else _Key(resource, namespace or "", name or "")
+        wanted = body.get("preconditions", {}) if verb == "delete" else {}
+        call = Call(
+            verb,
+            resource,
+            namespace,
+            key.name,
+            subresource or "",
+            _NOTHING if verb == "delete" else clone(body),
+            query.get("fieldManager"),
+            "dryRun" in query,
+            (query.get("labelSelector"), query.get("fieldSelector")),
+            (wanted.get("uid"), wanted.get("resourceVersion")),
+        )
         async with self._call(call):
+            match verb:
+                case "get":
+                    return self._get(key, subresource)
+                case "list":
+                    return self._list(call, query)
+                case "create":
+                    return self._create(key, call)
+                case "apply":
+                    return self._apply(key, call)
+                case "patch":
+                    return self._merge(key, call)
+                case _:
+                    self._delete_if(key, call)
+                    return {}
+
+    @override
+    async def _watch(
+        self, resource: Resource, namespace: str | None, query: Mapping[str, str], opened: Callable[[], None]
+    ) -> AsyncGenerator[Json, None]:
+        selectors, resource_version = (query.get("labelSelector"), query.get("fieldSelector")), query["resourceVersion"]
+        async with self._call(Call("watch", resource, namespace, selectors=selectors)):
             if int(resource_version) < self._oldest:
                 message = f"too old resource version: {resource_version} ({self._oldest})"
                 raise KubeError(410, "Expired", message)
-        if opened is not None:
-            opened()
-        chosen = selector(label_selector, field_selector)
+        opened()
+        chosen = selector(*selectors)
         position = bisect_right(self.changes, int(resource_version), key=lambda change: change.version)
-        until, ended = time.monotonic() + timeout_seconds, self._watches_ended
+        until, ended = time.monotonic() + int(query["timeoutSeconds"]), self._watches_ended
         while ended == self._watches_ended:
             while position < len(self.changes):
                 change = self.changes[position]
@@ -427,6 +317,73 @@ class InMemoryKube(KubeApi):
                 return
         if self._ending is not None:
             raise self._ending
+
+    # The answers to requests.
+
+    def _get(self, key: _Key, subresource: str | None) -> Json:
+        if subresource in (None, "status"):
+            return clone(self._existing(key))
+        if (answer := self._subresources.get((key, subresource or ""))) is None:
+            raise _not_found(key)
+        return clone(answer)
+
+    def _list(self, call: Call, query: Mapping[str, str]) -> Json:
+        if (token := query.get("continue")) is None:
+            chosen = selector(*call.selectors)
+            version, items = self._version, [body for body in self.all(call.resource, call.namespace) if chosen(body)]
+        else:
+            version, items = self._rests[token]
+            if version < self._oldest:
+                message = "The provided continue parameter is too old to display a consistent list result."
+                raise KubeError(410, "Expired", message)
+        size = int(query.get("limit", len(items)))
+        page, rest = self._listing(call.resource, items[:size], version), items[size:]
+        if rest:
+            token = f"{version}.{len(self.calls)}"
+            self._rests[token] = version, rest
+            page["metadata"] |= {"continue": token, "remainingItemCount": len(rest)}
+        return page
+
+    def _create(self, key: _Key, call: Call) -> Json:
+        if key in self._objects:
+            raise KubeError(409, "AlreadyExists", f"{_named(key)} already exists")
+        new = self._new(key, call.body)
+        if call.dry_run:
+            return new
+        return clone(self._store(key, None, new, (call.field_manager or _NOBODY, "Update", "")))
+
+    def _apply(self, key: _Key, call: Call) -> Json:
+        body, subresource = call.body, call.subresource or None
+        old = self._objects.get(key)
+        owner = (call.field_manager or _NOBODY, "Apply", call.subresource)
+        if old is None:
+            if subresource is not None:
+                raise _not_found(key)
+            if uid := body["metadata"].get("uid"):
+                problem = f"uid mismatch: the provided object specified uid {uid}, and no existing object was found"
+                raise _conflict(key, problem)
+            ownership = FieldOwnership(list_keys(key.resource))
+            ownership.apply(owner, {}, _part(body, key.resource, subresource))
+            return clone(self._store(key, None, self._new(key, body), owner, ownership))
+        _check_preconditions(key, old, body["metadata"], subresource)
+        ownership = self._owners[key].copy()
+        new = ownership.apply(owner, old, _part(body, key.resource, subresource))
+        new["metadata"] = {**new["metadata"], **_from_server(old)}
+        return clone(self._store(key, old, new, owner, ownership))
+
+    def _merge(self, key: _Key, call: Call) -> Json:
+        body, subresource = call.body, call.subresource or None
+        old = self._existing(key)
+        _check_preconditions(key, old, body.get("metadata", {}), subresource)
+        new = _merge(old, _part(body, key.resource, subresource))
+        new["metadata"] |= _from_server(old)
+        return clone(self._store(key, old, new, (call.field_manager or _NOBODY, "Update", call.subresource)))
+
+    def _delete_if(self, key: _Key, call: Call) -> None:
+        metadata, (uid, resource_version) = self._existing(key)["metadata"], call.preconditions
+        if uid not in (None, metadata["uid"]) or resource_version not in (None, metadata["resourceVersion"]):
+            raise _conflict(key, "the precondition of the request does not hold")
+        self._delete(key)
 
     # How things are kept.
 
@@ -457,13 +414,8 @@ class InMemoryKube(KubeApi):
             raise _not_found(key)
         return found
 
-    def _selected(self, resource: Resource, namespace: str | None, labels: str | None, fields: str | None) -> Items:
-        chosen = selector(labels, fields)
-        return [body for body in self.all(resource, namespace) if chosen(body)]
-
-    def _listing(self, resource: Resource, items: Iterable[Json], version: int | None = None) -> Json:
+    def _listing(self, resource: Resource, items: Iterable[Json], version: int) -> Json:
         api_version, kind = _type(resource)
-        version = self._version if version is None else version
         own = [clone(body) for body in items]
         if not resource.value.prefix.startswith(f"/apis/{GROUP}"):
             for body in own:  # as the API server sends what it is compiled with

@@ -8,7 +8,7 @@ from typing import Self
 from augmentation_api.vocabulary import AugmentationType
 from augmentation_gateway.cache.object_cache import ObjectCache
 from augmentation_gateway.cache.records import ClassRecord, JobRecord
-from augmentation_kube import Collection, Reflector, Resource
+from augmentation_kube import KubeApi, Reflector, Resource
 
 
 class ClusterView:
@@ -22,7 +22,7 @@ class ClusterView:
         namespaces: namespaces whose jobs are watched, each by a watch of its own; empty: all, by one watch.
     """
 
-    def __init__(self, source: Collection, namespaces: Sequence[str] = ()) -> None:
+    def __init__(self, source: KubeApi, namespaces: Sequence[str] = ()) -> None:
         self.classes: ObjectCache[ClassRecord] = ObjectCache(ClassRecord.read)
         self._everywhere: ObjectCache[JobRecord] | None = None if namespaces else ObjectCache(JobRecord.read)
         self._jobs = {namespace: ObjectCache(JobRecord.read) for namespace in namespaces}

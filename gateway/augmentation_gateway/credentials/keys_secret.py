@@ -12,7 +12,7 @@ from augmentation_gateway.credentials.json_file import read_json
 from augmentation_gateway.credentials.keys import KeysDocument
 from augmentation_gateway.credentials.keys_file import KeysFileError
 from augmentation_gateway.credentials.keys_in_force import KeysInForce
-from augmentation_kube import Collection, Reflector, Resource
+from augmentation_kube import KubeApi, Reflector, Resource
 
 DATA_KEY: Final = "keys.json"
 """Key of the Secret's data with the API keys: the name of the file that it is created from."""
@@ -26,7 +26,7 @@ class KeysSecret(KeysInForce):
         namespace, name: of the Secret.
     """
 
-    def __init__(self, source: Collection, namespace: str, name: str) -> None:
+    def __init__(self, source: KubeApi, namespace: str, name: str) -> None:
         super().__init__(f"Secret {namespace}/{name}")
         self._is_there = False
         self._reflector = Reflector(source, Resource.SECRETS, namespace, self, field_selector=f"metadata.name={name}")

@@ -11,7 +11,7 @@ import pytest
 from augmentation_gateway.credentials.keys_file import KeysFile
 from augmentation_gateway.credentials.keys_secret import KeysSecret
 from augmentation_gateway.gateway import Gateway
-from augmentation_kube import Collection
+from augmentation_kube import KubeApi
 from tests.unit.gateway.conftest import PATH
 from tests.unit.gateway.test_keys import entry
 
@@ -32,13 +32,13 @@ def listed(*secrets: dict[str, Any]) -> dict[str, Any]:
 @pytest.fixture
 def keys() -> KeysSecret:
     """With the key "one"."""
-    keys = KeysSecret(cast(Collection, None), "system", "keys")
+    keys = KeysSecret(cast(KubeApi, None), "system", "keys")
     keys.replace(listed(secret(entry("ci", "one"))))
     return keys
 
 
 def test_missing_secret_means_no_keys() -> None:
-    keys = KeysSecret(cast(Collection, None), "system", "keys")
+    keys = KeysSecret(cast(KubeApi, None), "system", "keys")
     assert not keys.synced
     keys.replace(listed())
     assert keys.synced

@@ -8,10 +8,11 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from typing_extensions import override
 
 from augmentation_gateway.cache.object_cache import ObjectCache
 from augmentation_gateway.cache.records import JobRecord
-from augmentation_kube import KubeError, KubeUnavailable, Reflector, Resource, reflector
+from augmentation_kube import KubeApi, KubeError, KubeUnavailable, Reflector, Resource, reflector
 from tests.unit.gateway.job_objects import bookmark, event, job_object, listing
 
 Json = dict[str, Any]
@@ -19,7 +20,7 @@ GONE = KubeError(410, "Expired", "too old resource version")
 AWAY = KubeUnavailable("connection refused")
 
 
-class Scripted:
+class Scripted(KubeApi):
     """Scripted API server that keeps its last watch open in silence.
 
     Args:
@@ -34,6 +35,15 @@ class Scripted:
         self.asked: list[str] = []
         self.finished = asyncio.Event()
 
+    @override
+    async def _send(self, *_: object, **__: object) -> Json:
+        raise NotImplementedError
+
+    @override
+    def _watch(self, *_: object, **__: object) -> AsyncGenerator[Json, None]:
+        raise NotImplementedError
+
+    @override
     async def pages(
         self, resource: Resource, namespace: str | None = None, label_selector: str | None = None, **_: object
     ) -> AsyncGenerator[Json, None]:
@@ -45,6 +55,7 @@ class Scripted:
         for items in (answer["items"][:middle], answer["items"][middle:]):
             yield {**answer, "items": items}
 
+    @override
     async def watch(
         self,
         resource: Resource,
@@ -52,15 +63,14 @@ class Scripted:
         namespace: str | None = None,
         label_selector: str | None = None,
         *,
-        opened: Callable[[], None] | None = None,
+        opened: Callable[[], None] = lambda: None,
         **_: object,
     ) -> AsyncGenerator[Json, None]:
         self.asked.append(f"watch from {resource_version}")
         script = self._watches.pop(0) if self._watches else []
         if isinstance(script, Exception):
             raise script
-        if opened is not None:
-            opened()
+        opened()
         for line in script:
             if isinstance(line, Exception):
                 raise line
@@ -134,6 +144,7 @@ async def test_reflector_waits_for_server() -> None:
 
 async def test_during_outage_age_grows_and_objects_stay() -> None:
     class Gone(Scripted):
+        @override
         async def pages(
             self, resource: Resource, namespace: str | None = None, label_selector: str | None = None, **_: object
         ) -> AsyncGenerator[Json, None]:
