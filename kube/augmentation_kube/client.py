@@ -83,7 +83,10 @@ class KubeClient(KubeApi):
         path = object_path(resource, namespace, name, subresource)
         try:
             response = await self._request(method, path, query or {}, body, content_type)
-            answer: Json = orjson.loads(await self._read(response))
+            answer: Json = orjson.loads(await response.read())
+        except (aiohttp.ClientError, TimeoutError) as error:
+            why = connection_failure.describe(error)
+            raise KubeUnavailable(f"the answer of the Kubernetes API broke off: {why}") from error
         finally:
             if self._on_call is not None:
                 plural = resource.value.plural
@@ -110,13 +113,6 @@ class KubeClient(KubeApi):
             raise KubeUnavailable(f"the watch broke off: {connection_failure.describe(error)}") from error
         finally:
             response.close()
-
-    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
-        try:
-            return await response.read()
-        except (aiohttp.ClientError, TimeoutError) as error:
-            why = connection_failure.describe(error)
-            raise KubeUnavailable(f"the answer of the Kubernetes API broke off: {why}") from error
 
     async def _request(
         self,

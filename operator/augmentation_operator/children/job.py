@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from augmentation_api import AugmentationJob
+from augmentation_api import AugmentationJob, PhaseName
 from augmentation_api.identifiers import LABEL_PHASE
-from augmentation_api.vocabulary import PhaseName
 
 LABEL_QUEUE = "kueue.x-k8s.io/queue-name"
 """On a Job: Kueue's LocalQueue that it waits in. Kueue alone starts and stops a Job that has it."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from augmentation_api import PhaseName
 from augmentation_api.identifiers import LABEL_PHASE
-from augmentation_api.vocabulary import PhaseName
 from augmentation_operator.children.job import moment
 
 WORKER_CONTAINER = "worker"

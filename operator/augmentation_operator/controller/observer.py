@@ -71,9 +71,7 @@ class Observer:
         if job.status.state is not None and job.status.state.is_final:
             return None
         asked = question(job, seen.jobs, queue_name)
-        if asked is None:
-            return None
-        return await self._kueue.view(job.metadata.namespace, asked.queue, asked.child)
+        return await self._kueue.view(job.metadata.namespace, *asked) if asked else None
 
     async def _labels_of(self, node: str) -> Mapping[str, str]:
         """Labels of a node, read once: instance type and zone do not change while a node exists."""

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from augmentation_api import AugmentationJob
+from augmentation_api import AugmentationJob, PhaseName
 from augmentation_api.identifiers import LABEL_JOB_NAME, LABEL_JOB_UID, LABEL_PHASE
-from augmentation_api.vocabulary import PhaseName
 from augmentation_kube import Resource
 from augmentation_operator.children.job import LABEL_QUEUE
 

@@ -1,9 +1,8 @@
 """The batch/v1 Jobs of the three phases that run pods: resolve, augment (one index per shard), publish."""
 
-from augmentation_api import AugmentationClass, AugmentationJob
+from augmentation_api import AugmentationClass, AugmentationJob, PhaseName
 from augmentation_api.failure import PERMANENT_EXIT_CODES
 from augmentation_api.identifiers import phase_job_name
-from augmentation_api.vocabulary import PhaseName
 from augmentation_operator.children.job import LABEL_QUEUE, attempt_of, placement_index
 from augmentation_operator.children.pod import WORKER_CONTAINER
 from augmentation_operator.manifests.manifest import Manifest, child_metadata
@@ -24,16 +23,6 @@ _POD_FAILURE_POLICY = {
         },
     ]
 }
-
-
-def resolve_job(job: AugmentationJob, augmentation_class: AugmentationClass) -> Manifest:
-    """The Job that pins the source, validates it and writes its totals to the status."""
-    return _single_pod_job(job, augmentation_class, PhaseName.RESOLVE, shard_count=0)
-
-
-def publish_job(job: AugmentationJob, augmentation_class: AugmentationClass, shard_count: int) -> Manifest:
-    """The Job that merges the results of the shards, checks them and publishes them in one commit."""
-    return _single_pod_job(job, augmentation_class, PhaseName.PUBLISH, shard_count)
 
 
 def augment_job(
@@ -70,9 +59,14 @@ def augment_job(
     }
 
 
-def _single_pod_job(
+def single_pod_job(
     job: AugmentationJob, augmentation_class: AugmentationClass, phase: PhaseName, shard_count: int
 ) -> Manifest:
+    """The Job of resolve, which pins and validates the source, or of publish, which merges and commits the results.
+
+    Args:
+        shard_count: 0 for resolve, which computes what it depends on.
+    """
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",

@@ -2,11 +2,10 @@
 
 from typing import Final
 
-from augmentation_api import AugmentationClass, AugmentationJob
+from augmentation_api import AugmentationClass, AugmentationJob, PhaseName
 from augmentation_api.augmentation_class import NodeAffinity
 from augmentation_api.identifiers import worker_identity_name
 from augmentation_api.spec import VolumeSource
-from augmentation_api.vocabulary import PhaseName
 from augmentation_api.volumes import output_volume
 from augmentation_api.worker_contract import (
     ENV_CREDENTIALS_SECRET,

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-from augmentation_api import AugmentationJob, ConditionType, PhaseName, State
+from augmentation_api import AugmentationJob, ConditionType, PhaseName, PhaseStatus, State
 from augmentation_api.status import Queue
-from augmentation_api.vocabulary import AdmissionReason, PhaseStatus
+from augmentation_api.vocabulary import AdmissionReason
 from augmentation_operator.children.job import ChildJob
 from augmentation_operator.manifests.manifest import suspend_job
 from augmentation_operator.queueing.admission import Admission, Admitted, NotQueued, Waiting

@@ -5,28 +5,37 @@ from augmentation_api.sharding import shard_count
 from augmentation_operator.children.job import attempt_of
 from augmentation_operator.manifests.identity import GRANTED_AHEAD, identity, shard_records
 from augmentation_operator.manifests.manifest import Manifest
-from augmentation_operator.manifests.phase_jobs import augment_job, publish_job, resolve_job
+from augmentation_operator.manifests.phase_jobs import augment_job, single_pod_job
 from augmentation_operator.queueing.kueue.admission import queue_name_of
 from augmentation_operator.reconcile.observation import Observation
 from augmentation_operator.reconcile.step import Situation, Step
 
 
 def children_of_phase(situation: Situation, phase: PhaseName) -> Step:
-    """What has to exist for a phase that begins, in the order it is created."""
+    """What has to exist for a phase that begins, in the order it is created: first what the job's identity lacks.
+
+    Resolve creates all of it, augment names the records of many shards in the role, and publish needs nothing more.
+    A new attempt may begin long after and makes sure of all.
+    """
     job, augmentation_class = situation.job, situation.augmentation_class
+    whole, shards = whole_identity(situation, phase), _shards_at(situation, phase)
+    if phase == PhaseName.AUGMENT:
+        queue = queue_name_of(job, augmentation_class)
+        children = (*shard_records(job, shards), augment_job(job, augmentation_class, shards, queue))
+    else:
+        children = (single_pod_job(job, augmentation_class, phase, shards),)
+    if attempt_of(job):
+        return Step(apply=whole, create=children)
     if phase == PhaseName.RESOLVE:
-        return _identity(situation, phase, 0).then(Step(create=(resolve_job(job, augmentation_class),)))
-    shards = shard_count_of(situation)
-    if phase == PhaseName.PUBLISH:
-        return _identity(situation, phase, shards).then(Step(create=(publish_job(job, augmentation_class, shards),)))
-    augment = augment_job(job, augmentation_class, shards, queue_name_of(job, augmentation_class))
-    return _identity(situation, phase, shards).then(Step(create=(*shard_records(job, shards), augment)))
+        return Step(create=(*whole, *children))
+    if phase == PhaseName.AUGMENT and shards > GRANTED_AHEAD:
+        return Step(apply=tuple(manifest for manifest in whole if manifest["kind"] == "Role"), create=children)
+    return Step(create=children)
 
 
 def whole_identity(situation: Situation, phase: PhaseName) -> tuple[Manifest, ...]:
     """All of the job's identity, for pods that failed or do not come: somebody may have taken it or its rights away."""
-    shards = 0 if phase == PhaseName.RESOLVE else shard_count_of(situation)
-    return tuple(identity(situation.job, shards))
+    return tuple(identity(situation.job, _shards_at(situation, phase)))
 
 
 def superfluous_jobs(seen: Observation, *, failed: bool) -> tuple[str, ...]:
@@ -45,17 +54,6 @@ def shard_count_of(situation: Situation) -> int:
     return shard_count(source, frames_per_shard=frames_per_shard, parallelism=job.spec.parallelism)
 
 
-def _identity(situation: Situation, phase: PhaseName, shards: int) -> Step:
-    """What the job's identity lacks as a phase begins.
-
-    Resolve creates all of it, augment names the records of many shards in the role, and publish needs nothing more.
-    A new attempt may begin long after and makes sure of all.
-    """
-    whole = tuple(identity(situation.job, shards))
-    if attempt_of(situation.job):
-        return Step(apply=whole)
-    if phase == PhaseName.RESOLVE:
-        return Step(create=whole)
-    if phase == PhaseName.AUGMENT and shards > GRANTED_AHEAD:
-        return Step(apply=tuple(manifest for manifest in whole if manifest["kind"] == "Role"))
-    return Step()
+def _shards_at(situation: Situation, phase: PhaseName) -> int:
+    """The number of shards, or 0 while it is not known yet."""
+    return 0 if phase == PhaseName.RESOLVE else shard_count_of(situation)

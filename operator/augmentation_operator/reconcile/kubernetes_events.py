@@ -8,7 +8,6 @@ from augmentation_api import AugmentationJob, AugmentationJobStatus, ConditionTy
 from augmentation_api.identifiers import FIELD_MANAGER_OPERATOR
 from augmentation_api.model import to_rfc3339
 from augmentation_api.redaction import quotable
-from augmentation_api.status import Condition
 from augmentation_operator.manifests.manifest import Manifest
 
 NOTE_LIMIT = 1024
@@ -83,10 +82,6 @@ def _of_conditions(before: AugmentationJobStatus, after: AugmentationJobStatus) 
     for condition in after.conditions:
         recorded = before.condition(condition.type)
         if recorded is None or (recorded.status, recorded.reason) != (condition.status, condition.reason):
-            yield _of_condition(condition)
-
-
-def _of_condition(condition: Condition) -> KubernetesEvent:
-    is_warning = (condition.type, condition.status) in _WARNINGS
-    since = to_rfc3339(condition.last_transition_time)
-    return KubernetesEvent(condition.reason, condition.message or condition.reason, is_warning, since)
+            is_warning = (condition.type, condition.status) in _WARNINGS
+            since = to_rfc3339(condition.last_transition_time)
+            yield KubernetesEvent(condition.reason, condition.message or condition.reason, is_warning, since)

@@ -3,9 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from augmentation_api import AugmentationJob
+from augmentation_api import AugmentationJob, PhaseName
 from augmentation_api.identifiers import attempt_and_placement_of
-from augmentation_api.vocabulary import PhaseName
 from augmentation_operator.children.job import ChildJob, attempt_of, placement_index
 from augmentation_operator.children.pod import ChildPod
 from augmentation_operator.queueing.built_in import Place

@@ -1,6 +1,6 @@
 """One step of a job: whether the next may begin, and what has to be recorded and created meanwhile. Plain data."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from augmentation_api import AugmentationClass, AugmentationJob, PhaseName
@@ -107,14 +107,11 @@ class Step:
 
     def then(self, following: "Step") -> "Step":
         """Both steps as one. Of what both speak about, the later one counts, as it is further in the job's life."""
-        requeue_after = (delay for delay in (self.requeue_after, following.requeue_after) if delay is not None)
-        return replace(
-            following,
-            requeue_after=min(requeue_after, default=None),
-            **{name: getattr(self, name) + getattr(following, name) for name in _COLLECTED},
-            **{name: getattr(self, name) for name in _LATEST if getattr(following, name) is None},
-        )
+        fields = vars(self) | {name: value for name, value in vars(following).items() if value is not None}
+        for name in _COLLECTED:
+            fields[name] = getattr(self, name) + getattr(following, name)
+        delays = [step.requeue_after for step in (self, following) if step.requeue_after is not None]
+        return Step(**fields | {"requeue_after": min(delays, default=None)})
 
 
 _COLLECTED = ("begun", "completed", "observed", "events", "apply", "create", "patches")
-_LATEST = ("current_phase", "admission", "placed", "placement", "progress", "shard_count", "activity")

@@ -6,7 +6,6 @@ at most every INTERVAL, never by a write of its own. The cost: a pod that vanish
 not counted yet.
 """
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from augmentation_api import AugmentationClass, AugmentationJob, PhaseName
@@ -39,20 +38,18 @@ def usage_of(
     due = news and (ends or until is None or now - until >= INTERVAL)
     if not fresh or not (due or any(pod.finished_at for pod in fresh)):
         return job.status.usage
-    price = _price_per_hour(job, augmentation_class)
-    augment = (pod for pod in fresh if pod.phase == PhaseName.AUGMENT)
+    placement = augmentation_class.spec.placement_at(placement_index(job)) if augmentation_class else None
+    price = recorded.price
+    if placement is not None and placement.price_per_hour is not None:
+        hours = sum(_seconds(pod, until, now) for pod in fresh if pod.phase == PhaseName.AUGMENT) / 3600
+        price = round((price or 0.0) + placement.price_per_hour * hours, 6)
     return Usage(
         accelerator_seconds=(recorded.accelerator_seconds or 0.0)
         + sum(pod.accelerators * _seconds(pod, until, now) for pod in fresh),
         cpu_seconds=round((recorded.cpu_seconds or 0.0) + sum(pod.cpu * _seconds(pod, until, now) for pod in fresh), 3),
-        price=recorded.price if price is None else _sum_of_prices(recorded, price, augment, now),
+        price=price,
         accounted_until=now,
     )
-
-
-def _sum_of_prices(recorded: Usage, price_per_hour: float, pods: Iterable[ChildPod], now: datetime) -> float:
-    hours = sum(_seconds(pod, recorded.accounted_until, now) for pod in pods) / 3600
-    return round((recorded.price or 0.0) + price_per_hour * hours, 6)
 
 
 def _seconds(pod: ChildPod, since: datetime | None, now: datetime) -> float:
@@ -61,7 +58,3 @@ def _seconds(pod: ChildPod, since: datetime | None, now: datetime) -> float:
         return 0.0
     begin = max(pod.started_at, since) if since else pod.started_at
     return max(0.0, (min(pod.finished_at or now, now) - begin).total_seconds())
-
-
-def _price_per_hour(job: AugmentationJob, augmentation_class: AugmentationClass | None) -> float | None:
-    return augmentation_class.spec.placement_at(placement_index(job)).price_per_hour if augmentation_class else None

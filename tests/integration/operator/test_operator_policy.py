@@ -8,10 +8,10 @@ from typing import Any
 import httpx
 import pytest
 
-from augmentation_api import AugmentationJob
+from augmentation_api import AugmentationJob, PhaseName
 from augmentation_operator.manifests.identity import identity, shard_records
 from augmentation_operator.manifests.network_policy import WorkersEgress, network_policy
-from augmentation_operator.manifests.phase_jobs import resolve_job
+from augmentation_operator.manifests.phase_jobs import single_pod_job
 from augmentation_operator.queueing.kueue.view import activate_workload
 from tests.integration.operator.cluster import SYSTEM_NAMESPACE, Cluster, Json, OperatorProcess, path_of, until
 from tests.integration.operator.jobs import Job
@@ -50,7 +50,7 @@ def children(namespace: str) -> dict[str, Json]:
         }
     )
     policy = network_policy(namespace, WorkersEgress(()), [])
-    made = [*identity(job, 1), *shard_records(job, 1), resolve_job(job, make_class()), policy]
+    made = [*identity(job, 1), *shard_records(job, 1), single_pod_job(job, make_class(), PhaseName.RESOLVE, 0), policy]
     return {each["kind"]: each for each in made}
 
 

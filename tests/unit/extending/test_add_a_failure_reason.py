@@ -14,7 +14,7 @@ PROGRAM = """
 from augmentation_api import AugmentationClass, AugmentationJob, FailureReason, PhaseName
 from augmentation_api.worker_contract import TerminationMessage
 from augmentation_operator.children.pod import Termination
-from augmentation_operator.manifests.phase_jobs import resolve_job
+from augmentation_operator.manifests.phase_jobs import single_pod_job
 from augmentation_operator.reconcile.failure_reason import explain
 from augmentation_worker.failure import WorkerFailure
 
@@ -28,7 +28,7 @@ assert code == 63 and failure.reason.is_permanent
 metadata = {"name": "a-job", "namespace": "robots", "uid": "0f1e2d3c-0000-4000-8000-000000000000"}
 job = AugmentationJob.from_wire({"metadata": metadata, "spec": {"source": {"hub": {"repoID": "lab/data"}}}})
 augmentation_class = AugmentationClass.from_wire({"metadata": {"name": "cpu"}, "spec": {"image": "worker:1"}})
-rules = resolve_job(job, augmentation_class)["spec"]["podFailurePolicy"]["rules"]
+rules = single_pod_job(job, augmentation_class, PhaseName.RESOLVE, 0)["spec"]["podFailurePolicy"]["rules"]
 assert any(code in rule.get("onExitCodes", {}).get("values", ()) for rule in rules)
 
 # The operator reports it.

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from augmentation_api import FailureReason
-from augmentation_operator.manifests.phase_jobs import augment_job, publish_job, resolve_job
-from tests.unit.operator.simulated_cluster import UID, SimulatedCluster, make_class
+from augmentation_operator.manifests.phase_jobs import augment_job, single_pod_job
+from tests.unit.operator.simulated_cluster import PUBLISH, RESOLVE, UID, SimulatedCluster, make_class
 
 
 def augment(*, shards: int = 4, max_parallelism: int = 16, **spec: Any) -> dict[str, Any]:
@@ -16,9 +16,9 @@ def augment(*, shards: int = 4, max_parallelism: int = 16, **spec: Any) -> dict[
 def all_jobs(**spec: Any) -> list[dict[str, Any]]:
     job, augmentation_class = SimulatedCluster(**spec).job, make_class()
     return [
-        resolve_job(job, augmentation_class),
+        single_pod_job(job, augmentation_class, RESOLVE, 0),
         augment_job(job, augmentation_class, 4),
-        publish_job(job, augmentation_class, 4),
+        single_pod_job(job, augmentation_class, PUBLISH, 4),
     ]
 
 

@@ -5,7 +5,7 @@ or evicted: a Job that somebody else suspends is started again at once. So a use
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 
 from augmentation_api import AugmentationClass, AugmentationJob, ConditionType, PhaseName
@@ -21,31 +21,27 @@ _SOON = timedelta(seconds=4)
 _WHILE_SUSPENDED = timedelta(seconds=10)
 
 
-@dataclass(frozen=True)
-class Question:
-    """What Kueue is to be asked: about a queue (empty: unknown which) and a Job (None: it is yet to be created)."""
-
-    queue: str
-    child: ChildJob | None
-
-
 def queue_name_of(job: AugmentationJob, augmentation_class: AugmentationClass | None) -> str | None:
     """The LocalQueue that a job's augment Job is for: the job's own, else its class's; None: no queue of Kueue's."""
     return job.spec.queue_name or (augmentation_class.spec.queue_name if augmentation_class else None)
 
 
-def question(job: AugmentationJob, jobs: Mapping[PhaseName, ChildJob], queue: str | None) -> Question | None:
-    """What to ask Kueue about a job just now. Nothing while its Job runs, or while none is to be created for a queue.
+def question(
+    job: AugmentationJob, jobs: Mapping[PhaseName, ChildJob], queue: str | None
+) -> tuple[str, ChildJob | None] | None:
+    """What to ask Kueue about just now: a queue (empty: unknown which) and a Job (None: it is yet to be created).
+
+    Nothing while the Job runs, or while none is to be created for a queue.
 
     A Job that is suspended may be held by Kueue even if nobody named a queue: by a LocalQueue that is the default of
     its namespace, or by a Kueue that manages all Jobs.
     """
     child = next((child for child in jobs.values() if not child.is_finished), None)
     if child is not None:
-        return Question(child.queue_name, child) if child.suspended or job.spec.suspend else None
+        return (child.queue_name, child) if child.suspended or job.spec.suspend else None
     begins = job.status.shard_count is not None and not job.status.has_completed(PhaseName.AUGMENT)
     if queue and begins and PhaseName.AUGMENT not in jobs and not job.spec.suspend and not job.spec.cancel:
-        return Question(queue, None)
+        return queue, None
     return None
 
 

@@ -41,12 +41,17 @@ class KueueReader:
         """Kueue's view of a LocalQueue (empty: not known which) and of a Job (None: not created yet)."""
         view = KueueView()
         if queue:
-            answer = await self._answer(("queue", namespace, queue), self._get(Resource.LOCAL_QUEUES, namespace, queue))
+            answer = await self._answer(
+                ("queue", namespace, queue), lambda: self._api.get(Resource.LOCAL_QUEUES, queue, namespace)
+            )
             state, detail = _absence(answer) if isinstance(answer, KubeError) else read_queue(answer)
             view = KueueView(state, detail)
         if child is None or view.state in (QueueState.NOT_INSTALLED, QueueState.FORBIDDEN):
             return view
-        workloads = await self._answer(("job", namespace, child.uid), self._workloads_of(namespace, child.uid))
+        selector = f"{LABEL_WORKLOAD_OF}={child.uid}"
+        workloads = await self._answer(
+            ("job", namespace, child.uid), lambda: self._api.list(Resource.WORKLOADS, namespace, selector)
+        )
         if isinstance(workloads, KubeError):
             state, detail = _absence(workloads)
             return replace(view, state=state, detail=detail)
@@ -55,7 +60,7 @@ class KueueReader:
             return view
         pending = await self._answer(
             ("pending", namespace, queue),
-            self._get(Resource.VISIBLE_QUEUES, namespace, queue, subresource="pendingworkloads"),
+            lambda: self._api.get(Resource.VISIBLE_QUEUES, queue, namespace, subresource="pendingworkloads"),
         )
         if isinstance(pending, KubeError):
             # Positions are optional: Kueue queues jobs also if its visibility API is off or unavailable.
@@ -73,23 +78,14 @@ class KueueReader:
         cached = self._answers.get(key)
         if cached is not None and now - cached[0] < RECENT:
             return cached[1]
-        answer: Answer
         try:
-            answer = await ask()
+            answer: Answer = await ask()
         except KubeError as error:
             answer = error
         if len(self._answers) >= _MAX_ANSWERS:
             self._answers = {name: entry for name, entry in self._answers.items() if now - entry[0] < RECENT}
         self._answers[key] = now, answer
         return answer
-
-    def _get(
-        self, resource: Resource, namespace: str, name: str, subresource: str | None = None
-    ) -> Callable[[], Awaitable[dict[str, Any]]]:
-        return lambda: self._api.get(resource, name, namespace, subresource=subresource)
-
-    def _workloads_of(self, namespace: str, uid: str) -> Callable[[], Awaitable[dict[str, Any]]]:
-        return lambda: self._api.list(Resource.WORKLOADS, namespace, f"{LABEL_WORKLOAD_OF}={uid}")
 
 
 def _absence(error: KubeError) -> tuple[QueueState, str]:
