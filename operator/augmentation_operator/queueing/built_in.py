@@ -2,8 +2,8 @@
 
 Only classes with `limits.maxJobsPerNamespace` have such a queue; jobs that Kueue queues are in none. A job enters it
 when it is resolved (invalid input fails without waiting) and leaves its slot when its last episode is augmented, when
-it ends, or while it is suspended. A slot is recorded in the job's Admitted condition, so a restarted operator finds all
-slots as they were.
+it ends, or once it is recorded as suspended. A slot is recorded in the job's Admitted condition, so a restarted
+operator finds all slots as they were, and a suspension that is taken back at once finds the job still in its slot.
 """
 
 from collections.abc import Callable, Mapping
@@ -140,7 +140,7 @@ class SlotQueues:
         metadata, spec, status = body["metadata"], body["spec"], body.get("status", {})
         state = status.get("state")
         done = _phase(body, PhaseName.AUGMENT) == PhaseStatus.COMPLETED
-        if not status.get("shardCount") or (state and State(state).is_final) or done or spec.get("suspend"):
+        if not status.get("shardCount") or (state and State(state).is_final) or done:
             return None
         if metadata.get("deletionTimestamp"):  # its pods are being stopped, and a finalizer may keep it forever
             return None
@@ -148,7 +148,7 @@ class SlotQueues:
             return None
         uid = metadata["uid"]
         has_slot = uid in self._granted or _has_slot(body)
-        if spec.get("cancel") and not has_slot:
+        if (spec.get("cancel") or spec.get("suspend")) and not has_slot:
             return None
         return _Contender(
             uid,

@@ -92,7 +92,7 @@ def test_next_job_is_woken_when_a_slot_becomes_free() -> None:
 
 
 def test_suspended_finished_or_deleted_job_frees_its_slot() -> None:
-    for left in (body("holder", slot=True, suspend=True), body("holder", slot=True, state="failed"), None):
+    for left in (body("holder", slot=False, suspend=True), body("holder", slot=True, state="failed"), None):
         slots = Slots(body("holder", slot=True), body("next"))
         assert not slots.place("next")[0]
         if left:
@@ -100,6 +100,16 @@ def test_suspended_finished_or_deleted_job_frees_its_slot() -> None:
         else:
             slots.queues.forget("holder")
         assert slots.place("next")[0]
+
+
+def test_slot_of_a_suspended_job_is_free_once_that_is_recorded() -> None:
+    slots = Slots(body("holder", slot=True), body("next"))
+    slots.queues.observe(body("holder", slot=True, suspend=True))
+    assert not slots.place("next")[0]
+    slots.queues.observe(body("holder", slot=True))  # resumed before the operator has stopped it
+    assert (slots.place("holder")[0], slots.place("next")[0]) == (True, False)
+    slots.queues.observe(body("holder", slot=False, suspend=True))
+    assert slots.woken == ["next"]
 
 
 def test_deleted_job_kept_by_a_finalizer_frees_its_slot() -> None:
