@@ -179,7 +179,7 @@ fuzz-gateway: setup ## ten minutes of generated requests, each answer checked ag
 
 .PHONY: fuzz-worker
 fuzz-worker: setup ## ten minutes of generated input for every parser of data that a dataset or a hub sends a worker
-	@$(PY) -m tests.unit.worker.fuzzing --seconds $(FUZZ_SECONDS)
+	@$(PY) -m tests.unit.worker.parser_fuzz --seconds $(FUZZ_SECONDS)
 
 .PHONY: chaos
 chaos: setup images ## run fifty jobs while operator, workers, kubelet, API server, etcd and hub are killed repeatedly

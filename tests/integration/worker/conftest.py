@@ -10,7 +10,7 @@ import pytest
 from huggingface_hub import HfApi, set_client_factory
 from huggingface_hub.utils._http import default_client_factory
 
-from devcluster.localhub.testing import running_hub
+from devcluster.localhub.hub_process import running_hub
 from tests.integration.worker.jobs import LocalRun, local_run, spec_of
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"

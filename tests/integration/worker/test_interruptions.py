@@ -11,7 +11,7 @@ import pytest
 
 from augmentation_api import FailureReason, PhaseName
 from augmentation_worker.failure import WorkerFailure
-from devcluster.localhub.testing import clear_faults, inject_fault, requests_seen
+from devcluster.localhub.hub_process import clear_faults, inject_fault, requests_seen
 from tests.integration.worker.conftest import SAMPLE, WRITE, Hub, Results
 from tests.integration.worker.datasets import file_hashes
 from tests.integration.worker.jobs import LocalRun, spec_of

@@ -11,7 +11,7 @@ from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.storage.hub.client import HubClient
 from augmentation_worker.storage.hub.source import open_source
-from devcluster.localhub.testing import inject_fault, requests_seen
+from devcluster.localhub.hub_process import inject_fault, requests_seen
 from tests.integration.worker.conftest import WRITE, Hub
 
 CONTENT = np.random.default_rng(5).bytes(3_000_000)

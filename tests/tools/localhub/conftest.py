@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from huggingface_hub import HfApi, constants
 
-from devcluster.localhub.testing import clear_faults, running_hub
+from devcluster.localhub.hub_process import clear_faults, running_hub
 
 TOKENS = "demo:hf_owner:write,demo:hf_owner_reads:read,other:hf_stranger:write"
 _numbers = itertools.count()

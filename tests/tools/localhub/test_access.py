@@ -10,7 +10,7 @@ import pytest
 from huggingface_hub import CommitOperationAdd, HfApi
 from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
 
-from devcluster.localhub.testing import requests_seen
+from devcluster.localhub.hub_process import requests_seen
 
 
 def test_public_dataset_is_readable_without_token(api: HfApi, nobody: HfApi, repo: str, cache: Path) -> None:

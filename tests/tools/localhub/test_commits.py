@@ -19,7 +19,7 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.hf_api import RepoFile
 
-from devcluster.localhub.testing import requests_seen
+from devcluster.localhub.hub_process import requests_seen
 
 
 def _file(api: HfApi, repo: str, path: str) -> RepoFile:

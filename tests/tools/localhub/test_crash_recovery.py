@@ -14,8 +14,8 @@ import httpx
 import pytest
 from huggingface_hub import HfApi
 
+from devcluster.localhub.hub_process import HubProcess, hub_process, running_hub
 from devcluster.localhub.store import Store
-from devcluster.localhub.testing import HubProcess, hub_process, running_hub
 
 _TOKENS = "demo:hf_owner:write"
 

@@ -11,7 +11,7 @@ from huggingface_hub import CommitOperationAdd, HfApi, get_hf_file_metadata, hf_
 from huggingface_hub.errors import EntryNotFoundError
 from huggingface_hub.hf_api import RepoFile, RepoFolder
 
-from devcluster.localhub.testing import requests_seen
+from devcluster.localhub.hub_process import requests_seen
 
 _VIDEO = os.urandom(300_000)
 

@@ -11,7 +11,7 @@ import pytest
 from huggingface_hub import HfApi
 from huggingface_hub.errors import HfHubHTTPError
 
-from devcluster.localhub.testing import inject_fault, requests_seen
+from devcluster.localhub.hub_process import inject_fault, requests_seen
 
 _OWNER = {"Authorization": "Bearer hf_owner"}
 

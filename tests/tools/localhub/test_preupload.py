@@ -11,7 +11,7 @@ import pytest
 from huggingface_hub import CommitOperationAdd, HfApi
 from huggingface_hub.errors import EntryNotFoundError
 
-from devcluster.localhub.testing import requests_seen
+from devcluster.localhub.hub_process import requests_seen
 
 _COMMIT_ELSEWHERE = """
 import sys

@@ -95,7 +95,7 @@ def read_columns(parquet: pq.ParquetFile, columns: Collection[str], *, most_rows
 
     Args:
         parquet: the file.
-        columns: names; those that the file does not have are passed over.
+        columns: names; those that the file does not have are ignored.
         most_rows: of the file.
         most_bytes: of these columns in memory.
 

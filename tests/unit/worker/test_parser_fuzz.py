@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.worker.fuzzing import TARGETS, fuzz
+from tests.unit.worker.parser_fuzz import TARGETS, fuzz
 
 
 @pytest.mark.parametrize("name", TARGETS)

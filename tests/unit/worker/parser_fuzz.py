@@ -3,7 +3,7 @@ raises what it says that it raises.
 
 The unit tests do this for a few hundred fixed samples; for longer, from the root:
 
-    python -m tests.unit.worker.fuzzing --seconds 600
+    python -m tests.unit.worker.parser_fuzz --seconds 600
 """
 
 from __future__ import annotations
