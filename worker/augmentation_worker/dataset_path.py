@@ -1,7 +1,9 @@
 """A path inside a dataset, as one type: whatever has it names a file below the dataset's folder and nothing else."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from pathlib import PurePosixPath
 from typing import Any, Self
 
 from pydantic import GetCoreSchemaHandler
@@ -10,7 +12,7 @@ from pydantic_core import CoreSchema, core_schema
 MAX_PATH_BYTES = 1024
 MAX_PART_BYTES = 255
 """Longest file name that common file systems take."""
-_MOST_SHOWN = 120
+_MOST_SHOWN, _MOST_KINDS = 120, 6
 _FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\\\\\ud800-\udfff]")
 """What ends a line or a name in some program on the way, separates folders on another system, or is not UTF-8."""
 
@@ -98,6 +100,12 @@ def shown(path: str) -> str:
     """A path for a message: quoted, of bounded length, and with whatever could forge a line or a terminal escaped."""
     text = path if len(path) <= _MOST_SHOWN else f"{path[:_MOST_SHOWN]}…"
     return repr(text)
+
+
+def kinds_of(paths: Iterable[str]) -> str:
+    """The most frequent kinds of files, by the ends of their names, for a message."""
+    kinds = Counter(PurePosixPath(path).suffix or PurePosixPath(path).name for path in paths)
+    return ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(_MOST_KINDS)) or "no files"
 
 
 def _check(text: str) -> None:

@@ -43,7 +43,7 @@ from augmentation_worker.formats.lerobot.info import read_info
 from augmentation_worker.formats.lerobot.metadata import check_statistics, load_metadata
 from augmentation_worker.formats.lerobot.records import DataRecord, EpisodeRecord, EpisodeRecords
 from augmentation_worker.formats.port import Shard, Unit
-from augmentation_worker.formats.records import RecordInvalid, ShardRecords, UnitRecord
+from augmentation_worker.formats.records import ShardRecords, UnitRecord
 from augmentation_worker.media.images.codec import decode_image
 from augmentation_worker.media.images.header import ImageInvalid
 from augmentation_worker.media.video.container_file import VideoInvalid
@@ -56,7 +56,7 @@ from augmentation_worker.storage.provenance import read_provenance
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 CAMERA = "observation.image"
-EXPECTED = (WorkerFailure, Unreadable, RecordInvalid, ImageInvalid, VideoInvalid)
+EXPECTED = (WorkerFailure, Unreadable, ImageInvalid, VideoInvalid)
 ODD_TEXTS = (
     "",
     "..",

@@ -1,9 +1,11 @@
 """meta/augmentation.json, as far as all formats write the same: for people, reproduction and a restarted publish."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import metadata as installed
+from typing import Any
 
 from augmentation_api import AugmentationJobSpec
+from augmentation_worker.formats.port import PixelHashes
 
 _DISTRIBUTION = "augmentation-operator"
 UNKNOWN_VERSION = "unknown"
@@ -34,6 +36,18 @@ def job_entries(
         "mode": spec.output.mode.value,
         "augmentation": spec.augmentation.to_wire(),
         "video": spec.output.video.to_wire(),
+    }
+
+
+def pixel_hashes(
+    provenance: Mapping[str, object], entries: str, title: Callable[[Mapping[str, object]], str]
+) -> PixelHashes | None:
+    """The hashes of a format that lists what it made, each with its `cameras`, under the key `entries`; else None."""
+    listed: Any = provenance.get(entries)
+    if listed is None:
+        return None
+    return {
+        (title(entry), camera): version["pixelHash"] for entry in listed for camera, version in entry["cameras"].items()
     }
 
 

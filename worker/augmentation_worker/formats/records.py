@@ -34,10 +34,6 @@ def most_units_per_shard(record_bytes: int) -> int:
     return max(1, min(MAX_UNITS_PER_SHARD, RECORDS_BYTES // record_bytes))
 
 
-class RecordInvalid(Exception):
-    """A manifest holds something that no worker of this version wrote."""
-
-
 class Record(BaseModel):
     """Base of the records: compact JSON of known fields only."""
 
@@ -49,11 +45,13 @@ class Record(BaseModel):
 
     @classmethod
     def decode(cls, text: str, key: str) -> Self:
-        """Read what `encode` wrote. Raises RecordInvalid, which names the key."""
+        """Read what `encode` wrote. Raises WorkerFailure(INTERNAL_ERROR), naming the key."""
         try:
             return cls.model_validate_json(text)
         except ValidationError as error:
-            raise RecordInvalid(f"the record {key} cannot be read: {error.errors()[0]['msg']}") from error
+            raise WorkerFailure(
+                FailureReason.INTERNAL_ERROR, f"the record {key} cannot be read: {error.errors()[0]['msg']}"
+            ) from error
 
 
 class BlobRecord(Record):
@@ -112,7 +110,7 @@ class ShardRecords:
 
     @classmethod
     def read(cls, shard: "Shard", manifest: Mapping[str, str]) -> Self:
-        """Read a shard's manifest. Raises RecordInvalid."""
+        """Read a shard's manifest. Raises WorkerFailure for what no worker of this version wrote."""
         units = {
             unit.key: unit.record.decode(manifest[unit.key], unit.key) for unit in shard.units if unit.key in manifest
         }

@@ -1,10 +1,9 @@
 """The formats that are known, and the choice among them."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import PurePosixPath
 
 from augmentation_api import FailureReason
+from augmentation_worker.dataset_path import kinds_of
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats.images.format import Images
 from augmentation_worker.formats.lerobot.format import LeRobot
@@ -18,7 +17,6 @@ CONVENTIONS = FormatConventions(
     version_tags=tuple(tag for known in FORMATS for tag in known.version_tags),
 )
 """What storages have to know of all formats."""
-_MOST_KINDS_LISTED = 6
 
 
 def format_of(source: SourceDataset) -> Format:
@@ -30,13 +28,11 @@ def format_of(source: SourceDataset) -> Format:
     for known in FORMATS:
         if known.claims(source.paths):
             return known
-    kinds = Counter(PurePosixPath(path).suffix or PurePosixPath(path).name for path in source.paths)
-    listed = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(_MOST_KINDS_LISTED)) or "no files"
     markers = "; ".join(f"{known.name} ({known.marker})" for known in FORMATS)
     raise WorkerFailure(
         FailureReason.SOURCE_FORMAT_UNSUPPORTED,
         f"the dataset {source.name} at revision {source.revision} is in none of the supported formats: {markers}; it "
-        f"holds {listed}",
+        f"holds {kinds_of(source.paths)}",
     )
 
 

@@ -7,14 +7,7 @@ from augmentation_api import FailureReason
 from augmentation_api.vocabulary import ShardState
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats.port import Outline, Shard, ShardMaker, Unit
-from augmentation_worker.formats.records import (
-    ORIGINALS_KEY,
-    PREVIEW_KEY,
-    BlobRecord,
-    FilesRecord,
-    RecordInvalid,
-    ShardRecords,
-)
+from augmentation_worker.formats.records import ORIGINALS_KEY, PREVIEW_KEY, BlobRecord, FilesRecord, ShardRecords
 from augmentation_worker.formats.registry import format_of
 from augmentation_worker.formats.result_files import PREVIEW_PATH
 from augmentation_worker.phases.progress import ShardProgress
@@ -34,10 +27,7 @@ def augment(session: Session) -> None:
     work = session.work_on(source, session.storage.open_output())
     plan = dataset_format.plan(work, session.shard_count)
     shard = plan.outline.shards[index]
-    try:
-        records = ShardRecords.read(shard, session.manifests.read(index))
-    except RecordInvalid as error:
-        raise WorkerFailure(FailureReason.INTERNAL_ERROR, str(error)) from error
+    records = ShardRecords.read(shard, session.manifests.read(index))
     run = _ShardRun(session, work, shard, records, _progress(session, plan.outline, shard))
     with plan.maker(shard) as maker:
         run.make(maker)

@@ -1,19 +1,24 @@
 """publish: assemble what the shards made, check it, and make it visible in one commit; the version tag comes last."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
 
 from augmentation_api import FailureReason
 from augmentation_api.status import OutputStatus
-from augmentation_worker import termination
+from augmentation_worker import secrecy, termination
+from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats.integrity import check_stored
 from augmentation_worker.formats.port import Outline, Plan
-from augmentation_worker.formats.records import RecordInvalid, ShardRecords, check_complete
+from augmentation_worker.formats.records import ShardRecords, check_complete
 from augmentation_worker.formats.registry import format_of
-from augmentation_worker.phases.commit import commit_once, refuse_secrets
 from augmentation_worker.phases.session import Session
-from augmentation_worker.storage.port import StoredFile
+from augmentation_worker.storage.port import OutputMoved, StoredFile
 from augmentation_worker.work import Work
+
+_MOST_SEARCHED_BYTES: Final = 1 << 20
+"""Size of the largest file that is searched for secrets: a larger file is data."""
 
 
 def publish(session: Session) -> None:
@@ -53,14 +58,14 @@ def _publish(session: Session, work: Work, plan: Plan) -> str:
     """Assemble, check, and make the one commit. Returns its revision."""
     outline = plan.outline
     checked = work.output.check(work.source)
-    records = _records(session, outline)
+    records = [ShardRecords.read(shard, session.manifests.read(shard.index)) for shard in outline.shards]
     check_complete(outline.shards, records)
     written, stored = plan.assemble(records)
     carried = [] if work.extends_source else _carry(work, outline)
     blobs = [blob for record in records for blob in record.blobs]
     check_stored(work.output, blobs)
     plan.check_stored_result(records, written)
-    return commit_once(
+    return _commit(
         work,
         f"{outline.change} (job {work.job_uid})",
         checked=checked,
@@ -70,15 +75,56 @@ def _publish(session: Session, work: Work, plan: Plan) -> str:
     )
 
 
-def _records(session: Session, outline: Outline) -> Sequence[ShardRecords]:
-    try:
-        return [ShardRecords.read(shard, session.manifests.read(shard.index)) for shard in outline.shards]
-    except RecordInvalid as error:
-        raise WorkerFailure(FailureReason.INTERNAL_ERROR, str(error)) from error
-
-
 def _carry(work: Work, outline: Outline) -> list[StoredFile]:
     """Carry the source's other files over, such as a license."""
     for path in outline.carried:
-        refuse_secrets(path, work.source.open(path))
+        _refuse_secrets(path, work.source.open(path))
     return [work.output.put(path, work.source.open(path)) for path in outline.carried]
+
+
+def _commit(
+    work: Work,
+    message: str,
+    *,
+    checked: str,
+    stored: Sequence[StoredFile],
+    written: Mapping[DatasetPath, bytes],
+    abandoned: Sequence[DatasetPath],
+) -> str:
+    """Make a result that was found sound visible, and find it where only the answer was lost. Returns its revision."""
+    output = work.output
+    for path, content in written.items():
+        _refuse_secrets(path, content)
+    opened = output.check_audience(work.source)
+    if opened is not None:
+        work.events.event("opened", opened)
+    if work.extends_source:
+        output.keep_previous(checked)
+    files = len(stored) + len(written)
+    work.events.event("publishing", f"The result is sound: committing {files} files")
+    termination.finish_first()
+    try:
+        return output.commit(message, checked=checked, stored=stored, written=written, deleted=abandoned)
+    except OutputMoved as error:
+        published = output.published()
+        if published is not None:
+            return published  # the commit was made, only its answer did not arrive
+        raise WorkerFailure(
+            FailureReason.OUTPUT_CONFLICT,
+            f"somebody else wrote to {output.name} while the result was being checked: nothing was published; "
+            "create the job again, or publish to another dataset (spec.output)",
+        ) from error
+
+
+def _refuse_secrets(path: str, content: bytes | Path) -> None:
+    """Refuse a file, by its content or local path, with the hub token or the pod's identity: it may become public."""
+    if isinstance(content, Path):
+        if content.stat().st_size > _MOST_SEARCHED_BYTES:
+            return
+        content = content.read_bytes()
+    if secrecy.holds_secret(content):
+        raise WorkerFailure(
+            FailureReason.SOURCE_INVALID,
+            f"{path} of the result would hold the hub token or the pod's identity, which the source has in one of its "
+            "files: remove it there, and have a new token made",
+        )

@@ -13,7 +13,6 @@ from augmentation_worker.formats.records import (
     PREVIEW_KEY,
     BlobRecord,
     FilesRecord,
-    RecordInvalid,
     ShardRecords,
     UnitRecord,
     check_complete,
@@ -73,8 +72,9 @@ def test_an_empty_manifest_is_a_shard_that_has_not_begun() -> None:
 
 
 def test_a_damaged_record_is_named() -> None:
-    with pytest.raises(RecordInvalid, match="episode-000003"):
+    with pytest.raises(WorkerFailure, match="episode-000003") as caught:
         ShardRecords.read(shard(0, episode_key(3), EpisodeRecord), {"episode-000003": '{"videos": 1}'})
+    assert caught.value.reason is FailureReason.INTERNAL_ERROR
 
 
 def test_what_a_shard_has_not_recorded_is_named() -> None:

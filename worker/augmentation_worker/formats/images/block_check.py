@@ -17,7 +17,7 @@ from augmentation_worker.formats.images.versions import Version
 from augmentation_worker.formats.integrity import broken
 from augmentation_worker.media.images.header import ImageInvalid, read_header
 
-Made = Mapping[str, Sequence[Version] | None]
+RowVersions = Mapping[str, Sequence[Version] | None]
 """By augmented column the versions of a row; None where it has no image."""
 
 
@@ -38,36 +38,20 @@ class WrittenBlock:
     digests: tuple[bytes, ...]
 
 
-def digests_of(row: pa.Table, made: Made, copies: int) -> Iterator[bytes]:
-    """The digest of each row that a source row becomes: its versions, or itself where none are made.
-
-    Args:
-        row: a row of the source.
-        made: its versions.
-        copies: how many.
-    """
+def digests_of(row: pa.Table, versions: RowVersions, copies: int) -> Iterator[bytes]:
+    """The digest of each row that a source row becomes: its `copies` versions, or itself where there are none."""
     values = _values(row)
-    for copy in range(copies if made else 1):
+    for copy in range(copies if versions else 1):
         changed = {
-            name: {**values[name], "bytes": versions[copy].content}  # type: ignore[dict-item]
-            for name, versions in made.items()
-            if versions is not None
+            name: {**values[name], "bytes": of_column[copy].content}  # type: ignore[dict-item]
+            for name, of_column in versions.items()
+            if of_column is not None
         }
         yield _digest({**values, **changed})
 
 
 def check_written_block(local: Path, block: Block, columns: Sequence[str], written: WrittenBlock) -> None:
-    """Read a block's file back.
-
-    Args:
-        local: the file.
-        block: what it was to be.
-        columns: those that are augmented.
-        written: what it is to hold.
-
-    Raises:
-        WorkerFailure: INTEGRITY_CHECK_FAILED with the first finding.
-    """
+    """Read a block's file back. Raises WorkerFailure(INTEGRITY_CHECK_FAILED) with the first finding."""
     with pq.ParquetFile(local, pre_buffer=False) as file:
         if not file.schema_arrow.equals(written.schema, check_metadata=True):
             raise broken(f"{block.path} has other columns than the source")
@@ -80,14 +64,11 @@ def check_written_block(local: Path, block: Block, columns: Sequence[str], writt
             for name in columns:
                 image = values[name]
                 if isinstance(image, dict) and image["bytes"] is not None:
-                    _check_image(image["bytes"], f"{block.path}, row {number}, column {name}")
-
-
-def _check_image(content: bytes, where: str) -> None:
-    try:
-        read_header(content)
-    except ImageInvalid as error:
-        raise broken(f"{where}: the image {error.found}") from error
+                    try:
+                        read_header(image["bytes"])
+                    except ImageInvalid as error:
+                        where = f"{block.path}, row {number}, column {name}"
+                        raise broken(f"{where}: the image {error.found}") from error
 
 
 def _values(row: pa.Table) -> dict[str, object]:
@@ -96,24 +77,24 @@ def _values(row: pa.Table) -> dict[str, object]:
 
 def _digest(value: object) -> bytes:
     state = xxhash.xxh3_128()
-    _take_in(state, value)
+    _update(state, value)
     return state.digest()
 
 
-def _take_in(state: xxhash.xxh3_128, value: object) -> None:
+def _update(state: xxhash.xxh3_128, value: object) -> None:
     """Every value with its kind and length, so that no two rows look the same; NaN equals NaN."""
     if isinstance(value, bytes):
         state.update(f"bytes {len(value)}:".encode())
         state.update(value)
     elif isinstance(value, dict):
         state.update(f"dict {len(value)}:".encode())
-        for name, each in value.items():
-            _take_in(state, name)
-            _take_in(state, each)
+        for name, child in value.items():
+            _update(state, name)
+            _update(state, child)
     elif isinstance(value, list):
         state.update(f"list {len(value)}:".encode())
-        for each in value:
-            _take_in(state, each)
+        for child in value:
+            _update(state, child)
     else:
         text = repr(value).encode()
         state.update(f"{type(value).__name__} {len(text)}:".encode())

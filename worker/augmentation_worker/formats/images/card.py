@@ -8,10 +8,9 @@ import yaml
 from augmentation_api import AugmentationJobSpec
 from augmentation_worker.bounded.documents import read_yaml_object
 from augmentation_worker.bounded.unreadable import Unreadable
+from augmentation_worker.formats.card import card_of, card_parts
 from augmentation_worker.formats.images.dataset import ImageDataset
 from augmentation_worker.formats.images.plan import BlockPlan
-from augmentation_worker.formats.provenance import version
-from augmentation_worker.formats.result_files import PREVIEW_PATH, card_of, card_parts
 
 _COUNTS = ("splits", "download_size", "dataset_size")
 """What dataset_info says of the source's size: `datasets` refuses a dataset that has other numbers of rows."""
@@ -22,17 +21,24 @@ def write_card(
 ) -> bytes:
     """The card. The source's front matter (its license above all) stays, but for `configs` and what it counts.
 
-    Args:
-        spec: what the job asks for.
-        dataset: the source.
-        plan: the plan.
-        source_card: the source's README.md.
-        extends: whether the result is committed on top of the source, whose other configurations then remain.
+    Where the result extends the source, the source's other configurations remain.
     """
     source_front, text = card_parts(source_card)
     front = _front_matter(dataset, plan, source_front or "", extends=extends)
     dumped = yaml.safe_dump(front, sort_keys=False, allow_unicode=True, width=10_000)
-    return card_of(dumped.removesuffix("\n"), _section(spec, dataset, plan), text)
+    augmentation = spec.augmentation
+    facts = {
+        "Rows": f"{plan.total_rows} ({', '.join(f'{files.split}: {files.rows}' for files in plan.splits)})",
+        "Augmented rows": plan.augmented_rows,
+        "Transforms": f"{', '.join(augmentation.transforms)} ({augmentation.mode})",
+        "Augmented versions of a row": plan.copies,
+        "Augmented columns": ", ".join(f"`{name}`" for name in plan.columns),
+        "Seed": augmentation.seed,
+    }
+    explanation = f"""\
+{_which(spec, plan)} Only the pictures in the columns above differ; everything else is that of the source. How it was
+made stands in `meta/augmentation.json`."""
+    return card_of(dumped.removesuffix("\n"), (dataset.name, dataset.revision), facts, explanation, text)
 
 
 def _front_matter(dataset: ImageDataset, plan: BlockPlan, source: str, *, extends: bool) -> dict[str, Any]:
@@ -42,19 +48,19 @@ def _front_matter(dataset: ImageDataset, plan: BlockPlan, source: str, *, extend
         front = {}  # what `datasets` does not read says nothing
     front.setdefault("tags", ["augmentation"])
     listed = front.get("configs")
-    known = [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
-    before: Mapping[str, Any] = next((each for each in known if _name(each) == dataset.config), {})
+    known = [config for config in listed if isinstance(config, dict)] if isinstance(listed, list) else []
+    before: Mapping[str, Any] = next((config for config in known if _name(config) == dataset.config), {})
     files = [{"split": split.split, "path": list(split.patterns)} for split in plan.splits if split.patterns]
     after = {"config_name": dataset.config, **before, "data_files": files}
     # Files are named one by one from here on.
     after.pop("data_dir", None)
-    others = [each for each in known if _name(each) != dataset.config] if extends else []
+    others = [config for config in known if _name(config) != dataset.config] if extends else []
     front["configs"] = [after, *others]
     if "dataset_info" in front:
         infos = front["dataset_info"] if isinstance(front["dataset_info"], list) else [front["dataset_info"]]
-        kept = [each if extends and _name(each) != dataset.config else _uncounted(each) for each in infos]
+        kept = [info if extends and _name(info) != dataset.config else _uncounted(info) for info in infos]
         if not extends:
-            kept = [each for each in kept if len(infos) == 1 or _name(each) == dataset.config]
+            kept = [info for info in kept if len(infos) == 1 or _name(info) == dataset.config]
         front["dataset_info"] = kept[0] if len(kept) == 1 else kept
     return front
 
@@ -65,31 +71,6 @@ def _name(config: Mapping[str, Any]) -> str:
 
 def _uncounted(info: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in info.items() if key not in _COUNTS}
-
-
-def _section(spec: AugmentationJobSpec, dataset: ImageDataset, plan: BlockPlan) -> str:
-    augmentation = spec.augmentation
-    columns = ", ".join(f"`{name}`" for name in plan.columns)
-    splits = ", ".join(f"{each.split}: {each.rows}" for each in plan.splits)
-    return f"""\
-# Augmented version of {dataset.name}
-
-Made by augmentation-operator {version()} from `{dataset.name}`
-at revision `{dataset.revision}`.
-
-| | |
-|---|---|
-| Rows | {plan.total_rows} ({splits}) |
-| Augmented rows | {plan.augmented_rows} |
-| Transforms | {", ".join(augmentation.transforms)} ({augmentation.mode}) |
-| Augmented versions of a row | {plan.copies} |
-| Augmented columns | {columns} |
-| Seed | {augmentation.seed} |
-
-![Before and after]({PREVIEW_PATH})
-
-{_which(spec, plan)} Only the pictures in the columns above differ; everything else is that of the source. How it was
-made stands in `meta/augmentation.json`."""
 
 
 def _which(spec: AugmentationJobSpec, plan: BlockPlan) -> str:

@@ -6,12 +6,11 @@ image folder are then what `load_dataset` would give, and no image was read. Of 
 """
 
 import shutil
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -19,8 +18,8 @@ import pyarrow.compute as pc
 
 from augmentation_api import FailureReason
 from augmentation_worker.bounded.parquet_file import open_parquet
-from augmentation_worker.bounded.unreadable import Unreadable, explained
-from augmentation_worker.dataset_path import DatasetPath
+from augmentation_worker.bounded.unreadable import Unreadable, damaged, explained
+from augmentation_worker.dataset_path import DatasetPath, kinds_of
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats import limits
 from augmentation_worker.formats.images.card_configs import shown_card
@@ -28,7 +27,7 @@ from augmentation_worker.formats.images.columns import features_of
 from augmentation_worker.formats.images.dataset import ImageDataset, Layout, SourceFile
 from augmentation_worker.formats.images.local_only import local_only
 from augmentation_worker.formats.images.metadata_file import METADATA_NAMES, check_metadata_file
-from augmentation_worker.formats.images.rows import damaged, open_rows
+from augmentation_worker.formats.images.rows import open_rows
 from augmentation_worker.formats.result_files import CARD_PATH
 from augmentation_worker.media.images.header import ImageInvalid, read_header
 from augmentation_worker.storage.disk import is_disk_full, scratch_full
@@ -181,15 +180,13 @@ def _layout(source: SourceDataset, builder: Any) -> Layout:
 
 
 def _no_image_dataset(source: SourceDataset, finding: str) -> WorkerFailure:
-    kinds = Counter(PurePosixPath(path).suffix or PurePosixPath(path).name for path in source.paths)
-    listed = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(6)) or "no files"
     named = b"\nconfigs:" in (source.read(CARD_PATH) or b"")
     hint = f"; its {CARD_PATH} says under `configs` which files it is made of: check them" if named else ""
     return WorkerFailure(
         FailureReason.SOURCE_FORMAT_UNSUPPORTED,
         f"the dataset {source.name} at revision {source.revision} has the marker of no other format and is not an "
         f"image dataset (parquet files with columns of type Image, or folders of images): {finding}; it holds "
-        f"{listed}{hint}",
+        f"{kinds_of(source.paths)}{hint}",
     )
 
 

@@ -11,10 +11,10 @@ from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.formats.images.detection import find_image_dataset
 from augmentation_worker.formats.images.metadata_file import METADATA_NAMES
 from augmentation_worker.formats.images.planner import make_plan
-from augmentation_worker.formats.images.provenance import recorded_pixel_hashes
 from augmentation_worker.formats.images.resolve import resolve
 from augmentation_worker.formats.images.result import ImagesPlan
 from augmentation_worker.formats.port import Format, PixelHashes, Resolution
+from augmentation_worker.formats.provenance import pixel_hashes
 from augmentation_worker.formats.result_files import CARD_PATH
 from augmentation_worker.storage.port import SourceDataset
 from augmentation_worker.work import Work
@@ -54,4 +54,4 @@ class Images(Format):
 
     @override
     def pixel_hashes(self, provenance: Mapping[str, object]) -> PixelHashes | None:
-        return recorded_pixel_hashes(provenance)
+        return pixel_hashes(provenance, "blocks", lambda entry: str(entry["path"]))

@@ -7,12 +7,13 @@ import numpy as np
 import pyarrow as pa
 
 from augmentation_api import Augmentation, AugmentationJobSpec, FailureReason
+from augmentation_worker.bounded.unreadable import damaged
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats.images.dataset import ImageDataset
 from augmentation_worker.formats.images.detection import find_image_dataset
 from augmentation_worker.formats.images.plan import BlockPlan
 from augmentation_worker.formats.images.resolve import checked_plan
-from augmentation_worker.formats.images.rows import damaged, open_rows
+from augmentation_worker.formats.images.rows import open_rows
 from augmentation_worker.formats.images.versions import pipelines_of
 from augmentation_worker.media.contact_sheet import MOST_CAMERAS, Cell, before_and_after, preview_png
 from augmentation_worker.media.images.codec import decode_image

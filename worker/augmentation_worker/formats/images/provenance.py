@@ -2,13 +2,11 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
 from augmentation_api import AugmentationJobSpec
 from augmentation_worker.formats.images.dataset import ImageDataset
 from augmentation_worker.formats.images.plan import BlockPlan
 from augmentation_worker.formats.images.records import BlockRecord
-from augmentation_worker.formats.port import PixelHashes
 from augmentation_worker.formats.provenance import job_entries
 
 _PACKAGES = ("datasets", "pillow", "torch", "torchvision", "numpy", "pyarrow", "huggingface_hub")
@@ -36,7 +34,7 @@ def write_provenance(
             {
                 "path": block.path,
                 "sourceRows": [
-                    [block.file.first_row + each.start, block.file.first_row + each.stop] for each in block.selected
+                    [block.file.first_row + rows.start, block.file.first_row + rows.stop] for rows in block.selected
                 ],
                 "cameras": {name: {"pixelHash": digest} for name, digest in records[block.index].pixel_hash.items()},
             }
@@ -45,15 +43,3 @@ def write_provenance(
         ],
     }
     return json.dumps(document, indent=1, ensure_ascii=False).encode()
-
-
-def recorded_pixel_hashes(document: Mapping[str, object]) -> PixelHashes | None:
-    """By file of rows and column, the hash in a document; None if it is of another format."""
-    blocks: Any = document.get("blocks")
-    if blocks is None:
-        return None
-    return {
-        (str(entry["path"]), column): version["pixelHash"]
-        for entry in blocks
-        for column, version in entry["cameras"].items()
-    }

@@ -8,13 +8,12 @@ from typing import Protocol
 import pyarrow as pa
 from typing_extensions import override
 
-from augmentation_api import FailureReason
 from augmentation_worker.bounded.parquet_file import explained_by_arrow, open_parquet, rows_of_images
-from augmentation_worker.bounded.unreadable import Unreadable
+from augmentation_worker.bounded.unreadable import Unreadable, explained
 from augmentation_worker.dataset_path import DatasetPath
-from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats import limits
 from augmentation_worker.formats.images.dataset import ImageDataset, Layout, SourceFile
+from augmentation_worker.formats.tables import with_column
 from augmentation_worker.storage.port import SourceDataset, read_small
 
 BATCH_BYTES = 16 * 2**20
@@ -67,13 +66,10 @@ class _ParquetRows(Rows):
     @override
     def between(self, file: SourceFile, start: int, stop: int) -> Iterator[tuple[int, pa.Table]]:
         # Continues where the last call ended, as a block begins where the one before it ended.
-        try:
-            with explained_by_arrow():
-                if self._path != file.path or self._position > start:
-                    self._begin(file)
-                yield from self._batches_between(file, start, stop)
-        except Unreadable as error:
-            raise damaged(self.dataset.name, f"{file.path} {error.found}") from error
+        with explained(self.dataset.name, str(file.path)), explained_by_arrow():
+            if self._path != file.path or self._position > start:
+                self._begin(file)
+            yield from self._batches_between(file, start, stop)
 
     def _begin(self, file: SourceFile) -> None:
         assert file.path is not None  # noqa: S101 (parquet files have one)
@@ -125,14 +121,5 @@ class _FolderRows(Rows):
             if cell is not None:
                 path = DatasetPath(cell["path"])
                 content = read_small(self.source.open(path), self.dataset.name, path, limits.MOST_IMAGE_BYTES)
-                position = row.schema.get_field_index(name)
-                kind = row.schema.field(position)
-                row = row.set_column(position, kind, pa.array([{**cell, "bytes": content}], type=kind.type))
+                row = with_column(row, name, [{**cell, "bytes": content}])
         return row
-
-
-def damaged(dataset: str, finding: str) -> WorkerFailure:
-    """The source is not a sound image dataset."""
-    return WorkerFailure(
-        FailureReason.SOURCE_INVALID, f"the dataset {dataset} is damaged: {finding}; repair it or use another revision"
-    )

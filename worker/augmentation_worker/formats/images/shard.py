@@ -1,32 +1,42 @@
-"""The maker of a shard of an image dataset: block by block."""
+"""The maker of a shard of an image dataset: block by block, each a parquet file with other images in some columns."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
 
+import pyarrow as pa
+import torch
 from typing_extensions import override
 
+from augmentation_api import Augmentation
+from augmentation_worker.bounded.unreadable import damaged
 from augmentation_worker.dataset_path import DatasetPath
-from augmentation_worker.formats.images.block_check import check_written_block
-from augmentation_worker.formats.images.block_file import BlockWriter
+from augmentation_worker.formats.images.block_check import RowVersions, WrittenBlock, check_written_block, digests_of
 from augmentation_worker.formats.images.dataset import ImageDataset
-from augmentation_worker.formats.images.plan import BlockPlan, PlannedShard
+from augmentation_worker.formats.images.plan import Block, BlockPlan, PlannedShard
 from augmentation_worker.formats.images.preview import draw_first_row
 from augmentation_worker.formats.images.records import BlockRecord, block_key
 from augmentation_worker.formats.images.rows import Rows
+from augmentation_worker.formats.images.versions import Version, make_versions
 from augmentation_worker.formats.port import ShardMaker, Unit
 from augmentation_worker.formats.records import BlobRecord
+from augmentation_worker.formats.tables import ROW_GROUP_BYTES, RowGroups, with_column
+from augmentation_worker.media.cores import usable_cores
+from augmentation_worker.media.images.header import ImageInvalid
+from augmentation_worker.media.pixel_hash import PixelHash
 from augmentation_worker.work import Work
+
+_AHEAD = 2
+"""Rows under way for each core."""
+_Pending = dict[str, "Future[list[Version]] | None"]
+"""By column, the versions of a row's image that are under way; None where it has no image."""
 
 
 class BlockMaker(ShardMaker):
-    """Makes the blocks of one shard.
-
-    Args:
-        work: the work.
-        dataset: the source.
-        plan: of the whole result.
-        shard: what to make of it.
-        rows: of the source.
-    """
+    """Makes the blocks of one shard."""
 
     def __init__(self, work: Work, dataset: ImageDataset, plan: BlockPlan, shard: PlannedShard, rows: Rows) -> None:
         self._work, self._dataset, self._plan, self._rows = work, dataset, plan, rows
@@ -60,3 +70,107 @@ class BlockMaker(ShardMaker):
             check_written_block(local, block, columns, written)
             stored = work.output.put(block.path, local)
         return BlockRecord(file=BlobRecord.of(stored), rows=written.rows, pixel_hash=dict(written.pixel_hash))
+
+
+@dataclass(frozen=True)
+class BlockWriter:
+    """Writes the files of blocks.
+
+    Attributes:
+        dataset: the source.
+        augmentation: what the job asks for.
+        columns: those to augment.
+        device: where.
+        on_row: called with the number of versions of each row that is written; what it raises stops the work.
+    """
+
+    dataset: ImageDataset
+    augmentation: Augmentation
+    columns: tuple[str, ...]
+    device: torch.device
+    on_row: Callable[[int], None]
+
+    def write(self, block: Block, source: Rows, local: Path) -> WrittenBlock:
+        """Write a block's file. Memory is bounded by a batch of rows and a row group, whatever the block's size.
+
+        Raises:
+            WorkerFailure: SOURCE_INVALID, naming row and column of an image that cannot be used.
+        """
+        local.parent.mkdir(parents=True, exist_ok=True)
+        hashes = {name: PixelHash() for name in self.columns}
+        # Images are compressed and different: a dictionary of them would hold each in memory once more.
+        options = {"use_dictionary": [name for name in self.dataset.schema.names if name not in self.dataset.columns]}
+        written = RowGroups(local, options, ROW_GROUP_BYTES)
+        digests, schema = list[bytes](), self.dataset.schema
+        with closing(written), ThreadPoolExecutor(usable_cores(), "row") as threads:
+            for row, versions in self._in_order(self._rows(block, source, threads)):
+                for name, of_column in versions.items():
+                    for version in of_column or ():
+                        hashes[name].update(version.pixel_hash)
+                written.add(_version_rows(row, versions, block.copies))
+                schema = row.schema
+                digests += digests_of(row, versions, block.copies)
+                self.on_row(block.copies if versions else 0)
+        pixel_hash = {name: digest.hexdigest() for name, digest in hashes.items()}
+        return WrittenBlock(written.rows, pixel_hash, schema, tuple(digests))
+
+    def _rows(
+        self, block: Block, source: Rows, threads: ThreadPoolExecutor
+    ) -> Iterator[tuple[int, pa.Table, _Pending]]:
+        """The block's rows, one by one; of those that are selected the versions are under way."""
+        for first, batch in source.between(block.file, block.start, block.stop):
+            for position in range(len(batch)):
+                number, row = first + position, batch.slice(position, 1)
+                if block.selects(number):
+                    yield number, row, self._under_way(number, row, block.copies, threads)
+                elif block.keeps_others:
+                    yield number, row, {}
+
+    def _under_way(self, number: int, row: pa.Table, copies: int, threads: ThreadPoolExecutor) -> _Pending:
+        pending: _Pending = {}
+        for name in self.columns:
+            content, job = self._image(number, row, name), (self.augmentation, name, number, copies, self.device)
+            pending[name] = None if content is None else threads.submit(make_versions, content, *job)
+        return pending
+
+    def _in_order(self, rows: Iterator[tuple[int, pa.Table, _Pending]]) -> Iterator[tuple[pa.Table, RowVersions]]:
+        """The rows with their versions, a few ahead of the one that is waited for."""
+        ahead = list(islice(rows, _AHEAD * usable_cores()))
+        while ahead:
+            number, row, pending = ahead.pop(0)
+            versions: dict[str, list[Version] | None] = {}
+            for name, future in pending.items():
+                try:
+                    versions[name] = None if future is None else future.result()
+                except ImageInvalid as error:
+                    raise self._unusable(number, name, f"the image {error.found}") from error
+            yield row, versions
+            ahead += islice(rows, 1)
+
+    def _image(self, number: int, row: pa.Table, column: str) -> bytes | None:
+        (cell,) = row.column(column).to_pylist()
+        if cell is None or (cell["bytes"] is None and cell["path"] is None):
+            return None
+        if cell["bytes"] is None:
+            raise self._unusable(number, column, f"the image is not in the file, which only names {cell['path']}")
+        content: bytes = cell["bytes"]
+        return content
+
+    def _unusable(self, number: int, column: str, finding: str) -> Exception:
+        return damaged(
+            self.dataset.name,
+            f"{self.dataset.place_of(number)}, column {column}: {finding} (spec.augmentation.episodes can leave the "
+            "row out)",
+        )
+
+
+def _version_rows(row: pa.Table, versions: RowVersions, copies: int) -> pa.Table:
+    """The row's versions; the row itself where there are none. What stays as it was is not copied."""
+    if not versions:
+        return row
+    table = pa.concat_tables([row] * copies)
+    for name, of_column in versions.items():
+        if of_column is not None:
+            (cell,) = row.column(name).to_pylist()
+            table = with_column(table, name, [{**cell, "bytes": version.content} for version in of_column])
+    return table

@@ -1,6 +1,5 @@
 """Versions of an image: decoded once, augmented and encoded as it was once per copy."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -42,22 +41,15 @@ def pipelines_of(
 
 
 def make_versions(
-    augmentation: Augmentation, column: str, row: int, copies: int, device: torch.device
-) -> Callable[[bytes], list[Version]]:
-    """A function that makes all versions of an encoded image, safe to call in any thread.
-
-    It raises ImageInvalid.
-    """
-
-    def versions(content: bytes) -> list[Version]:
-        image = decode_image(content)
-        frames = image.pixels[None].to(device)
-        made = []
-        for pipeline in pipelines_of(augmentation, column, row, copies, image):
-            pixels = pipeline(frames, 0)[0].cpu().contiguous()
-            pixel_hash = PixelHash()
-            pixel_hash.update(pixels.numpy())
-            made.append(Version(encode_image(pixels, image.encoding), pixel_hash.digest()))
-        return made
-
+    content: bytes, augmentation: Augmentation, column: str, row: int, copies: int, device: torch.device
+) -> list[Version]:
+    """All versions of an encoded image, in any thread. Raises ImageInvalid."""
+    image = decode_image(content)
+    frames = image.pixels[None].to(device)
+    versions = []
+    for pipeline in pipelines_of(augmentation, column, row, copies, image):
+        pixels = pipeline(frames, 0)[0].cpu().contiguous()
+        pixel_hash = PixelHash()
+        pixel_hash.update(pixels.numpy())
+        versions.append(Version(encode_image(pixels, image.encoding), pixel_hash.digest()))
     return versions

@@ -1,10 +1,9 @@
 """README.md of the result: the card a hub shows."""
 
 from augmentation_api import AugmentationJobSpec
+from augmentation_worker.formats.card import card_of, card_parts
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
 from augmentation_worker.formats.lerobot.plan import EpisodePlan
-from augmentation_worker.formats.provenance import version
-from augmentation_worker.formats.result_files import PREVIEW_PATH, card_of, card_parts
 
 _DEFAULT_FRONT_MATTER = """\
 task_categories:
@@ -20,41 +19,24 @@ configs:
 def write_card(
     spec: AugmentationJobSpec, metadata: DatasetMetadata, plan: EpisodePlan, source_card: bytes | None
 ) -> bytes:
-    """The card: what was done, to what, by which version; the source's own card below.
-
-    The source's front matter (its license above all) is kept as it is.
-    """
+    """The card. The source's front matter (its license above all) is kept as it is."""
     front_matter, text = card_parts(source_card)
-    return card_of(
-        _DEFAULT_FRONT_MATTER if front_matter is None else front_matter, _section(spec, metadata, plan), text
-    )
-
-
-def _section(spec: AugmentationJobSpec, metadata: DatasetMetadata, plan: EpisodePlan) -> str:
     augmentation = spec.augmentation
-    transforms = ", ".join(augmentation.transforms)
     augmented = len(plan.episodes) * plan.copies
-    cameras = ", ".join(f"`{camera.key}`" for camera in plan.cameras)
-    return f"""\
-# Augmented version of {metadata.dataset}
-
-Made by augmentation-operator {version()} from `{metadata.dataset}`
-at revision `{metadata.revision}`.
-
-| | |
-|---|---|
-| Episodes | {plan.total_episodes} ({plan.total_episodes - augmented} original, {augmented} augmented) |
-| Frames | {plan.total_frames} |
-| Transforms | {transforms} ({augmentation.mode}) |
-| Augmented versions of an episode | {plan.copies} |
-| Augmented cameras | {cameras} |
-| Seed | {augmentation.seed} |
-
-![Before and after]({PREVIEW_PATH})
-
+    facts = {
+        "Episodes": f"{plan.total_episodes} ({plan.total_episodes - augmented} original, {augmented} augmented)",
+        "Frames": plan.total_frames,
+        "Transforms": f"{', '.join(augmentation.transforms)} ({augmentation.mode})",
+        "Augmented versions of an episode": plan.copies,
+        "Augmented cameras": ", ".join(f"`{camera.key}`" for camera in plan.cameras),
+        "Seed": augmentation.seed,
+    }
+    explanation = f"""\
 {_which(spec, metadata, plan)} Only the images of the cameras above
 differ; states, actions, timestamps and tasks are those of the source. What was drawn for each augmented episode stands
 in `meta/augmentation.json`."""
+    front_matter = _DEFAULT_FRONT_MATTER if front_matter is None else front_matter
+    return card_of(front_matter, (metadata.dataset, metadata.revision), facts, explanation, text)
 
 
 def _which(spec: AugmentationJobSpec, metadata: DatasetMetadata, plan: EpisodePlan) -> str:

@@ -13,12 +13,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from augmentation_worker.bounded.parquet_file import explained_by_arrow, open_parquet, read_columns, rows_of_images
-from augmentation_worker.bounded.unreadable import explained
+from augmentation_worker.bounded.unreadable import damaged, explained
 from augmentation_worker.formats import limits
-from augmentation_worker.formats.lerobot.episodes import TIMESTAMP_TOLERANCE_SECONDS, Episode, invalid
+from augmentation_worker.formats.lerobot.episodes import TIMESTAMP_TOLERANCE_SECONDS, Episode
 from augmentation_worker.formats.lerobot.format_version import FileNumber
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata, OpenFile
 from augmentation_worker.formats.lerobot.plan import PlannedCopy, PlannedShard
+from augmentation_worker.formats.tables import with_column
 
 _READ_BUFFER_BYTES = 2**18
 
@@ -95,7 +96,7 @@ class SourceRows:
         with self._explained(number), open_parquet(self._open(number)) as file:
             if (rows := file.metadata.num_rows) != expected:
                 path = self._metadata.info.data_file(number)
-                raise invalid(self._metadata.dataset, f"{path} has {rows} rows, its episodes have {expected}")
+                raise damaged(self._metadata.dataset, f"{path} has {rows} rows, its episodes have {expected}")
             columns = [name for name in file.schema_arrow.names if name not in self._images]
             table = read_columns(file, columns, most_rows=expected, most_bytes=limits.MOST_DATA_TABLE_BYTES)
         self._number, self._table = number, table
@@ -115,14 +116,14 @@ class SourceRows:
         }
         for name, values in wanted.items():
             if name not in rows.column_names or not np.array_equal(rows.column(name).to_numpy(), values):
-                raise invalid(
+                raise damaged(
                     self._metadata.dataset,
                     f"the column {name} of episode {episode.index} does not run from {values[0]} to {values[-1]}",
                 )
         self._check_finite(rows, episode)
         times = frames / self._metadata.info.fps
         if not np.abs(rows.column("timestamp").to_numpy() - times).max() <= TIMESTAMP_TOLERANCE_SECONDS:  # or NaN
-            raise invalid(
+            raise damaged(
                 self._metadata.dataset,
                 f"the timestamps of episode {episode.index} are not frame_index / {self._metadata.info.fps:g}",
             )
@@ -137,7 +138,7 @@ class SourceRows:
             finite = pc.is_finite(values)
             if not pc.all(finite, min_count=0).as_py():
                 value = values.filter(pc.invert(finite))[0].as_py()
-                raise invalid(
+                raise damaged(
                     self._metadata.dataset,
                     f"{name} of episode {episode.index} holds {value} (leave the episode out with "
                     "spec.augmentation.episodes)",
@@ -171,9 +172,7 @@ def augmented_rows(rows: pa.Table, copy: PlannedCopy, first_frame: int = 0) -> p
         "index": np.arange(begin, begin + rows.num_rows),
     }
     for name, values in columns.items():
-        position = rows.schema.get_field_index(name)
-        field = rows.schema.field(position)
-        rows = rows.set_column(position, field, pa.array(values, type=field.type))
+        rows = with_column(rows, name, values)
     return rows
 
 

@@ -15,10 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from augmentation_api.model import findings_of
 from augmentation_worker.bounded.documents import check_size, read_json_object
-from augmentation_worker.bounded.unreadable import Unreadable, explained
+from augmentation_worker.bounded.unreadable import Unreadable, damaged, explained
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.formats import limits
-from augmentation_worker.formats.lerobot.episodes import invalid
 from augmentation_worker.formats.lerobot.format_version import number_of_episode
 from augmentation_worker.formats.lerobot.info import DatasetInfo
 from augmentation_worker.formats.lerobot.statistics import column_name
@@ -138,16 +137,16 @@ def _parsed(model: type[Line], content: bytes | Path, path: str, dataset: str) -
     """Each line, as it is read and as it stands."""
     for number, text in enumerate(_texts(content, path, dataset), start=1):
         if number > limits.MOST_EPISODES:
-            raise invalid(dataset, f"{path} has more than {limits.MOST_EPISODES} lines")
+            raise damaged(dataset, f"{path} has more than {limits.MOST_EPISODES} lines")
         if not text.strip():
             continue
         try:
             document = read_json_object(text, most_bytes=limits.MOST_LINE_BYTES, finite=False)
             yield model.model_validate(document), text.decode().strip()
         except Unreadable as error:
-            raise invalid(dataset, f"line {number} of {path} {error.found}") from error
+            raise damaged(dataset, f"line {number} of {path} {error.found}") from error
         except ValidationError as error:
-            raise invalid(dataset, f"line {number} of {path}: {findings_of(error)[0]}") from error
+            raise damaged(dataset, f"line {number} of {path}: {findings_of(error)[0]}") from error
 
 
 def _texts(content: bytes | Path, path: str, dataset: str) -> Iterator[bytes]:
@@ -185,7 +184,7 @@ def _statistics_columns(
             parts.append(pa.table({"": pa.nulls(len(lines)), **part}))
             size += parts[-1].nbytes
         if size > limits.MOST_EPISODES_TABLE_BYTES:
-            raise invalid(
+            raise damaged(
                 dataset, f"{STATISTICS_PATH} holds more than {limits.MOST_EPISODES_TABLE_BYTES} bytes of numbers"
             )
     if not parts:
@@ -193,7 +192,7 @@ def _statistics_columns(
     try:
         table = pa.concat_tables(parts, promote_options="default")
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise invalid(dataset, f"{STATISTICS_PATH} is not numbers of one shape: {error}") from error
+        raise damaged(dataset, f"{STATISTICS_PATH} is not numbers of one shape: {error}") from error
     places = pa.array([row_of.get(index) for index in order], pa.int64())
     # In the order of the episodes, not of the lines: as a result's is read, whose lines are in order.
     return {
@@ -207,7 +206,7 @@ def _cells(lines: Sequence[StatisticsLine], feature: str, name: str, dataset: st
     try:
         return pa.array([_numbers(line.stats.get(feature, {}).get(name), kind) for line in lines])
     except (TypeError, ValueError, OverflowError, pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise invalid(
+        raise damaged(
             dataset, f"{STATISTICS_PATH}: {name} of {feature} is not numbers of one shape: {error}"
         ) from error
 

@@ -7,9 +7,8 @@ from math import isfinite
 
 import pyarrow as pa
 
-from augmentation_api import FailureReason
+from augmentation_worker.bounded.unreadable import damaged
 from augmentation_worker.dataset_path import DatasetPath
-from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats import limits
 from augmentation_worker.formats.lerobot.format_version import FileNumber
 from augmentation_worker.formats.lerobot.info import DatasetInfo
@@ -100,13 +99,13 @@ def _columns(table: pa.Table, cameras: Sequence[str], info: DatasetInfo, dataset
     names = columns_of(cameras)
     missing = [name for name in names if name not in table.column_names]
     if missing:
-        raise invalid(dataset, f"{place} lacks the column {missing[0]}")
+        raise damaged(dataset, f"{place} lacks the column {missing[0]}")
     for name in names:
         kind = table.schema.field(name).type
         if not (pa.types.is_integer(kind) or (name.endswith("_timestamp") and pa.types.is_floating(kind))):
-            raise invalid(dataset, f"{place} has the column {name} of type {kind}, not of numbers")
+            raise damaged(dataset, f"{place} has the column {name} of type {kind}, not of numbers")
         if table.column(name).null_count:
-            raise invalid(dataset, f"{place} has an empty cell in the column {name}")
+            raise damaged(dataset, f"{place} has an empty cell in the column {name}")
     return {name: table.column(name).to_pylist() for name in names}
 
 
@@ -138,55 +137,55 @@ def _episode(columns: Mapping[str, list[object]], row: int, cameras: Sequence[st
 def _check_numbering(episodes: Sequence[Episode], info: DatasetInfo, dataset: str) -> None:
     place = info.version.episodes_place
     if not episodes:
-        raise invalid(dataset, "it has no episodes")
+        raise damaged(dataset, "it has no episodes")
     if len(episodes) != info.total_episodes:
-        raise invalid(dataset, f"meta/info.json counts {info.total_episodes} episodes, {place} lists {len(episodes)}")
+        raise damaged(dataset, f"meta/info.json counts {info.total_episodes} episodes, {place} lists {len(episodes)}")
     next_row = 0
     for position, episode in enumerate(episodes):
         if episode.index != position:
-            raise invalid(dataset, f"row {position} of {place} is episode {episode.index}: numbers must be 0, 1, 2, …")
+            raise damaged(dataset, f"row {position} of {place} is episode {episode.index}: numbers must be 0, 1, 2, …")
         if episode.length < 1 or episode.to_index - episode.from_index != episode.length:
-            raise invalid(
+            raise damaged(
                 dataset,
                 f"episode {episode.index} has length {episode.length}, but its rows go from {episode.from_index} to "
                 f"{episode.to_index}",
             )
         if episode.from_index != next_row:
-            raise invalid(
+            raise damaged(
                 dataset,
                 f"episode {episode.index} starts at row {episode.from_index}, the one before ends at {next_row}",
             )
         _check_file_number(episode.data_file, f"episode {episode.index}", dataset)
         next_row = episode.to_index
     if next_row > limits.LARGEST_TOTAL:
-        raise invalid(dataset, f"its episodes have {next_row} frames, more than {limits.LARGEST_TOTAL}")
+        raise damaged(dataset, f"its episodes have {next_row} frames, more than {limits.LARGEST_TOTAL}")
     if next_row != info.total_frames:
-        raise invalid(dataset, f"meta/info.json counts {info.total_frames} frames, the episodes have {next_row}")
+        raise damaged(dataset, f"meta/info.json counts {info.total_frames} frames, the episodes have {next_row}")
 
 
 def _check_videos(episode: Episode, info: DatasetInfo, dataset: str) -> None:
     for camera, span in episode.videos.items():
         where = f"episode {episode.index}, camera {camera}"
         if not (isfinite(span.from_timestamp) and isfinite(span.to_timestamp) and span.to_timestamp < _LATEST_SECONDS):
-            raise invalid(dataset, f"{where}: from {span.from_timestamp} s to {span.to_timestamp} s is no time")
+            raise damaged(dataset, f"{where}: from {span.from_timestamp} s to {span.to_timestamp} s is no time")
         _check_file_number(span.file, where, dataset)
         seconds = span.to_timestamp - span.from_timestamp
         if abs(seconds * info.fps - episode.length) > TIMESTAMP_TOLERANCE_SECONDS * info.fps:
-            raise invalid(
+            raise damaged(
                 dataset,
                 f"{where}: from {span.from_timestamp} s to {span.to_timestamp} s is not {episode.length} frames at "
                 f"{info.fps:g} a second",
             )
         frame = span.from_timestamp * info.fps
         if span.from_timestamp < 0 or abs(frame - round(frame)) > TIMESTAMP_TOLERANCE_SECONDS * info.fps:
-            raise invalid(
+            raise damaged(
                 dataset, f"{where}: from_timestamp {span.from_timestamp} s is not on a frame at {info.fps:g} a second"
             )
 
 
 def _check_file_number(number: FileNumber, where: str, dataset: str) -> None:
     if min(number) < 0 or max(number) > limits.LARGEST_FILE_NUMBER:
-        raise invalid(
+        raise damaged(
             dataset, f"{where}: chunk {number.chunk}, file {number.file} are not from 0 to {limits.LARGEST_FILE_NUMBER}"
         )
 
@@ -194,15 +193,8 @@ def _check_file_number(number: FileNumber, where: str, dataset: str) -> None:
 def _check_file_order(files: Sequence[FileNumber], dataset: str) -> None:
     for before, after in pairwise(files):
         if after < before:
-            raise invalid(
+            raise damaged(
                 dataset,
                 f"the rows of data file {after} come after those of {before}: LeRobot reads data files in order, so "
                 "the index column would not be 0, 1, 2, …",
             )
-
-
-def invalid(dataset: str, finding: str) -> WorkerFailure:
-    """The source is not a sound LeRobot dataset."""
-    return WorkerFailure(
-        FailureReason.SOURCE_INVALID, f"the dataset {dataset} is damaged: {finding}; repair it or use another revision"
-    )

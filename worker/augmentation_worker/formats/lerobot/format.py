@@ -12,10 +12,10 @@ from augmentation_worker.formats.lerobot.info import INFO_PATH
 from augmentation_worker.formats.lerobot.layout import check_order_of_data_files
 from augmentation_worker.formats.lerobot.metadata import load_metadata
 from augmentation_worker.formats.lerobot.planner import make_plan
-from augmentation_worker.formats.lerobot.provenance import recorded_pixel_hashes
 from augmentation_worker.formats.lerobot.resolve import resolve
 from augmentation_worker.formats.lerobot.result import LeRobotPlan
 from augmentation_worker.formats.port import Format, PixelHashes, Resolution
+from augmentation_worker.formats.provenance import pixel_hashes
 from augmentation_worker.storage.port import SourceDataset
 from augmentation_worker.work import Work
 
@@ -53,4 +53,4 @@ class LeRobot(Format):
 
     @override
     def pixel_hashes(self, provenance: Mapping[str, object]) -> PixelHashes | None:
-        return recorded_pixel_hashes(provenance)
+        return pixel_hashes(provenance, "episodes", lambda entry: f"episode {entry['episodeIndex']}")

@@ -3,8 +3,8 @@
 from collections.abc import Collection
 from itertools import pairwise
 
+from augmentation_worker.bounded.unreadable import damaged
 from augmentation_worker.dataset_path import DatasetPath
-from augmentation_worker.formats.lerobot.episodes import invalid
 from augmentation_worker.formats.lerobot.info import INFO_PATH
 from augmentation_worker.formats.lerobot.metadata import STATS_PATH, DatasetMetadata
 from augmentation_worker.formats.lerobot.plan import EpisodePlan, RowsMade
@@ -54,7 +54,7 @@ def check_order_of_data_files(metadata: DatasetMetadata, plan: EpisodePlan) -> N
     paths = [metadata.info.data_file(number) for number in sorted(numbers)]
     wrong = next((after for before, after in pairwise(paths) if after <= before), None)
     if wrong is not None:
-        raise invalid(
+        raise damaged(
             metadata.dataset,
             f"by data_path {metadata.info.data_path!r} of {INFO_PATH}, {wrong} of the result would not be read in the "
             "order of its rows (numbers in it need leading zeros)",

@@ -10,6 +10,7 @@ from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
 from augmentation_worker.formats.lerobot.plan import EpisodePlan, PlannedCopy, PlannedEpisode
 from augmentation_worker.formats.lerobot.records import CopyRecord, EpisodeRecords, VideoCopyRecord
 from augmentation_worker.formats.lerobot.statistics import column_name, statistics_columns
+from augmentation_worker.formats.tables import with_column
 
 Columns = dict[str, list[Any]]
 
@@ -40,10 +41,7 @@ def _with_data_files(table: pa.Table, plan: EpisodePlan) -> pa.Table:
     numbers = {episode.index: kept.number for kept in plan.kept_rows for episode in kept.episodes}
     numbers |= {copy.episode_index: copy.data_file for episode in plan.episodes for copy in episode.copies}
     for place, name in enumerate(("data/chunk_index", "data/file_index")):
-        position = table.schema.get_field_index(name)
-        field = table.schema.field(position)
-        values = [numbers[index][place] for index in table.column("episode_index").to_pylist()]
-        table = table.set_column(position, field, pa.array(values, type=field.type))
+        table = with_column(table, name, [numbers[index][place] for index in table.column("episode_index").to_pylist()])
     return table
 
 
@@ -86,10 +84,8 @@ def augmented_episodes(
         for name, value in cells.items():
             changed.setdefault(name, []).append(value)
     for name, values in changed.items():
-        position = rows.schema.get_field_index(name)
-        if position >= 0:
-            field = rows.schema.field(position)
-            rows = rows.set_column(position, field, pa.array(values, type=field.type))
+        if name in rows.column_names:
+            rows = with_column(rows, name, values)
     return rows.combine_chunks()
 
 

@@ -10,12 +10,12 @@ import pyarrow as pa
 from augmentation_api import FailureReason
 from augmentation_worker.bounded.documents import read_json_object
 from augmentation_worker.bounded.parquet_file import open_parquet, read_columns
-from augmentation_worker.bounded.unreadable import explained
+from augmentation_worker.bounded.unreadable import damaged, explained
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats import limits
 from augmentation_worker.formats.lerobot.episode_lines import EPISODES_PATH, STATISTICS_PATH, read_episode_lines
-from augmentation_worker.formats.lerobot.episodes import EPISODES_FOLDER, Episode, columns_of, invalid, read_episodes
+from augmentation_worker.formats.lerobot.episodes import EPISODES_FOLDER, Episode, columns_of, read_episodes
 from augmentation_worker.formats.lerobot.format_version import FileNumber
 from augmentation_worker.formats.lerobot.info import INFO_PATH, DatasetInfo, read_info
 from augmentation_worker.storage.port import SourceDataset
@@ -96,7 +96,7 @@ def read_metadata(
         WorkerFailure: SOURCE_INVALID.
     """
     if not episode_files:
-        raise invalid(dataset, f"it has no {info.version.episodes_place}")
+        raise damaged(dataset, f"it has no {info.version.episodes_place}")
     check_statistics(stats_json, dataset)
     if info.version.has_file_per_episode:
         table = _lines(episode_files, open_file, info, dataset, whole=whole)
@@ -115,7 +115,7 @@ def check_statistics(stats_json: bytes | None, dataset: str) -> None:
         document = read_json_object(stats_json, most_bytes=limits.MOST_STATS_BYTES, finite=False)
     odd = next((feature for feature, statistics in document.items() if not isinstance(statistics, dict)), None)
     if odd is not None:
-        raise invalid(dataset, f"{STATS_PATH} has no statistics by name of {odd!r}")
+        raise damaged(dataset, f"{STATS_PATH} has no statistics by name of {odd!r}")
 
 
 def _tables(
@@ -129,9 +129,9 @@ def _tables(
             schema = parquet.schema_arrow
             first = schema if first is None else first
             if {field.name: field.type for field in schema} != {field.name: field.type for field in first}:
-                raise invalid(dataset, f"{EPISODES_FOLDER} cannot be read as one table: {path} has other columns")
+                raise damaged(dataset, f"{EPISODES_FOLDER} cannot be read as one table: {path} has other columns")
             if len(set(schema.names)) != len(schema.names):
-                raise invalid(dataset, f"{path} has two columns of one name")
+                raise damaged(dataset, f"{path} has two columns of one name")
             parts[path] = read_columns(
                 parquet,
                 first.names if whole else columns_of([camera.key for camera in info.video_cameras]),
@@ -146,7 +146,7 @@ def _lines(
 ) -> pa.Table:
     missing = [path for path in (EPISODES_PATH, STATISTICS_PATH) if path not in files]
     if missing:
-        raise invalid(dataset, f"it does not have the file {missing[0]}")
+        raise damaged(dataset, f"it does not have the file {missing[0]}")
     episodes, statistics = open_file(EPISODES_PATH), open_file(STATISTICS_PATH)
     return read_episode_lines(episodes, statistics, info, dataset, whole=whole)
 
@@ -171,14 +171,14 @@ def check_files(metadata: DatasetMetadata, paths: Collection[DatasetPath]) -> No
     missing = [path for path in wanted if path not in present]
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        raise invalid(metadata.dataset, f"its metadata names the file {missing[0]}{more}, which it does not have")
+        raise damaged(metadata.dataset, f"its metadata names the file {missing[0]}{more}, which it does not have")
     known = frozenset(metadata.data_paths)
     stray = sorted(path for path in present if _is_data_file(path) and path not in known)
     if stray:
         # LeRobot reads every parquet file below data/: the rows of this one would shift those that are added.
-        raise invalid(metadata.dataset, f"no episode lies in its data file {stray[0]}")
+        raise damaged(metadata.dataset, f"no episode lies in its data file {stray[0]}")
     if list(metadata.data_paths) != sorted(metadata.data_paths):
-        raise invalid(metadata.dataset, "its data files, sorted by path, are not in the order of their numbers")
+        raise damaged(metadata.dataset, "its data files, sorted by path, are not in the order of their numbers")
 
 
 def _is_data_file(path: str) -> bool:

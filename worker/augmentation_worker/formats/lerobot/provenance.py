@@ -2,12 +2,10 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from augmentation_api import AugmentationJobSpec
 from augmentation_worker.formats.lerobot.plan import EpisodePlan
 from augmentation_worker.formats.lerobot.records import EpisodeRecords
-from augmentation_worker.formats.port import PixelHashes
 from augmentation_worker.formats.provenance import job_entries
 
 _PACKAGES = ("av", "torch", "torchvision", "numpy", "pyarrow", "huggingface_hub")
@@ -20,15 +18,7 @@ def write_provenance(
     plan: EpisodePlan,
     records: Sequence[EpisodeRecords],
 ) -> bytes:
-    """The file's content. The same job gives the same bytes.
-
-    Args:
-        job_uid: id of the job.
-        spec: what it asks for.
-        origin: where the source lies, and the revision that was read.
-        plan: the plan.
-        records: of each shard, by index.
-    """
+    """The file's content. The same job gives the same bytes."""
     document = {
         **job_entries(job_uid, spec, origin, _PACKAGES),
         "cameras": [camera.key for camera in plan.cameras],
@@ -50,8 +40,8 @@ def write_provenance(
 
 
 def _versions(records: EpisodeRecords, episode: int, copy: int) -> Mapping[str, object]:
-    made = records.episodes[episode]
-    versions = {camera: made.copies(camera)[copy] for camera in made.cameras}
+    record = records.episodes[episode]
+    versions = {camera: record.copies(camera)[copy] for camera in record.cameras}
     return {
         camera: {"parameters": version.parameters, "pixelHash": version.pixel_hash}
         for camera, version in versions.items()
@@ -63,15 +53,3 @@ def _encoders(camera: str, records: Sequence[EpisodeRecords]) -> list[str]:
     return sorted(
         {record.data.encoders[camera] for record in records if record.data and camera in record.data.encoders}
     )
-
-
-def recorded_pixel_hashes(document: Mapping[str, object]) -> PixelHashes | None:
-    """By augmented episode and camera, the hash in a document; None if it is of another format."""
-    episodes: Any = document.get("episodes")
-    if episodes is None:
-        return None
-    return {
-        (f"episode {entry['episodeIndex']}", camera): version["pixelHash"]
-        for entry in episodes
-        for camera, version in entry["cameras"].items()
-    }

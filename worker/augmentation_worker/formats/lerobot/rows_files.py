@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from augmentation_worker.formats.lerobot.data_table import SourceRows, augmented_rows
 from augmentation_worker.formats.lerobot.info import DatasetInfo
 from augmentation_worker.formats.lerobot.plan import KeptRows, PlannedEpisode
-from augmentation_worker.formats.row_groups import ROW_GROUP_BYTES, ROW_GROUP_ROWS, RowGroups
+from augmentation_worker.formats.tables import ROW_GROUP_BYTES, ROW_GROUP_ROWS, RowGroups
 
 BATCH_ROWS = 64
 """Rows that are read at a time, unless their images are larger than usual."""

@@ -26,7 +26,7 @@ def png(width: int, height: int) -> bytes:
 
 @pytest.mark.parametrize("size", [(64, 48), (33, 71), (1, 1), (1, 40)])
 def test_every_transform_works_on_images_of_any_size(size: tuple[int, int]) -> None:
-    versions = make_versions(EVERYTHING, "image", 3, 2, CPU)(png(*size))
+    versions = make_versions(png(*size), EVERYTHING, "image", 3, 2, CPU)
     assert [Image.open(BytesIO(version.content)).size for version in versions] == [size, size]
 
 
@@ -34,7 +34,7 @@ def test_the_same_row_gives_the_same_bytes_and_another_row_others() -> None:
     content = png(32, 32)
 
     def made(column: str, row: int) -> list[bytes]:
-        return [version.content for version in make_versions(EVERYTHING, column, row, 2, CPU)(content)]
+        return [version.content for version in make_versions(content, EVERYTHING, column, row, 2, CPU)]
 
     assert made("image", 3) == made("image", 3)
     every = [*made("image", 3), *made("image", 4), *made("wrist", 3)]
@@ -43,4 +43,4 @@ def test_the_same_row_gives_the_same_bytes_and_another_row_others() -> None:
 
 def test_bytes_that_are_no_image_are_refused() -> None:
     with pytest.raises(ImageInvalid, match="not an image"):
-        make_versions(EVERYTHING, "image", 0, 1, CPU)(b"nonsense")
+        make_versions(b"nonsense", EVERYTHING, "image", 0, 1, CPU)

@@ -13,11 +13,11 @@ from PIL import Image
 from augmentation_api import Augmentation, FailureReason
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
-from augmentation_worker.formats.images import block_file
+from augmentation_worker.formats.images import shard
 from augmentation_worker.formats.images.block_check import WrittenBlock, check_written_block
-from augmentation_worker.formats.images.block_file import BlockWriter
 from augmentation_worker.formats.images.dataset import ImageDataset, Layout, SourceFile
 from augmentation_worker.formats.images.plan import Block
+from augmentation_worker.formats.images.shard import BlockWriter
 from tests.integration.worker.image_datasets import image
 
 IMAGES = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
@@ -54,7 +54,7 @@ def write(local: Path, rows: int, *, copies: int = 3) -> tuple[Block, WrittenBlo
 
 
 def test_a_block_is_written_in_row_groups_of_bounded_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(block_file, "ROW_GROUP_BYTES", 6000)
+    monkeypatch.setattr(shard, "ROW_GROUP_BYTES", 6000)
     block, written = write(tmp_path / "a.parquet", 40)
     check_written_block(tmp_path / "a.parquet", block, ["image"], written)
     footer = pq.read_metadata(tmp_path / "a.parquet")

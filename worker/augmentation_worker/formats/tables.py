@@ -1,20 +1,29 @@
-"""A parquet file that grows by whole row groups: memory holds one of them."""
+"""Tables of rows: a column replaced, and a parquet file that grows by whole row groups."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 ROW_GROUP_BYTES, ROW_GROUP_ROWS = 32 * 2**20, 100
 """A row group with images ends with whichever it has first: what is held of it before it is written, and what a
 reader holds."""
 
 
+def with_column(table: pa.Table, name: str, values: Sequence[object] | NDArray[np.int64]) -> pa.Table:
+    """The table with other values in a column, whose type and metadata stay."""
+    position = table.schema.get_field_index(name)
+    field = table.schema.field(position)
+    return table.set_column(position, field, pa.array(values, type=field.type))
+
+
 @dataclass
 class RowGroups:
-    """The file, while it is written. Tables of one schema are added; snappy.
+    """The file, while it is written: memory holds one row group. Tables of one schema are added; snappy.
 
     Attributes:
         path: where.

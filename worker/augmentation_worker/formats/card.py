@@ -1,0 +1,58 @@
+"""README.md of a result, as far as all formats write the same: its section above the text of the source's card."""
+
+import re
+from collections.abc import Mapping
+
+from augmentation_worker.formats.provenance import version
+from augmentation_worker.formats.result_files import PREVIEW_PATH
+
+_FRONT_MATTER = re.compile(r"\A---\s*\n(.*?)\n---\s*\n?", re.DOTALL)
+_BEGIN, _END = "<!-- augmentation-operator: begin -->", "<!-- augmentation-operator: end -->"
+
+
+def card_parts(content: bytes | None) -> tuple[str | None, str]:
+    """A source's card, taken apart.
+
+    Returns:
+        Its front matter, None if it has none, and its text without what an earlier job wrote into it.
+    """
+    text = (content or b"").decode("utf-8-sig", errors="replace")
+    match = _FRONT_MATTER.match(text)
+    own = re.sub(
+        f"{re.escape(_BEGIN)}.*?{re.escape(_END)}\n*", "", text[match.end() if match else 0 :], flags=re.DOTALL
+    )
+    return match.group(1) if match else None, own.strip()
+
+
+def card_of(
+    front_matter: str,
+    source: tuple[str, str],
+    facts: Mapping[str, object],
+    explanation: str,
+    source_text: str,
+) -> bytes:
+    """A result's card: front matter, what was done, and the text of the source's card below it.
+
+    Args:
+        front_matter: YAML.
+        source: name and revision.
+        facts: rows of the table, by their titles.
+        explanation: below the table.
+        source_text: of the source's card.
+    """
+    table = "\n".join(f"| {title} | {fact} |" for title, fact in facts.items())
+    section = f"""\
+# Augmented version of {source[0]}
+
+Made by augmentation-operator {version()} from `{source[0]}`
+at revision `{source[1]}`.
+
+| | |
+|---|---|
+{table}
+
+![Before and after]({PREVIEW_PATH})
+
+{explanation}"""
+    text = f"---\n{front_matter}\n---\n\n{_BEGIN}\n{section}\n{_END}\n"
+    return (text + (f"\n{source_text}\n" if source_text else "")).encode()
