@@ -33,12 +33,6 @@ FAILURE_STATUS_SECONDS = 5.0
 """The same for a pod that gives up: its termination message holds the failure too."""
 STOP_SECONDS = 2.0
 """The same for a pod that is asked to stop."""
-_PHASES: Mapping[PhaseName, tuple[str, str]] = {
-    PhaseName.RESOLVE: ("augmentation_worker.phases.resolve", "resolve"),
-    PhaseName.AUGMENT: ("augmentation_worker.phases.augment", "augment"),
-    PhaseName.PUBLISH: ("augmentation_worker.phases.publish", "publish"),
-}
-"""By name, so that only the augment phase imports torch."""
 _log = logging.getLogger(__name__)
 
 
@@ -51,26 +45,20 @@ def run_phase(
     *,
     status_interval: float | None = None,
 ) -> None:
-    """Run a phase.
+    """Run a phase, and write the status every `status_interval` seconds; by default as the number of shards allows.
 
-    Args:
-        phase: resolve, augment or publish.
-        settings: the pod's place.
-        environment: the pod's variables, for its storage.
-        job: the resource.
-        manifests: the shards' records.
-        status_interval: seconds between writes of the status; by default as the number of shards allows.
-
-    Raises:
-        WorkerFailure: reported in the status already, as far as that was possible.
+    Raises WorkerFailure, reported in the status already as far as that was possible.
     """
     body = retry_until_available(job.read)
+    is_shard = phase is PhaseName.AUGMENT
+    # A pod's share of what a phase may write, as the chart's policy for workers counts it.
+    pods = (settings.shard_count or 1) if is_shard else 1
     report = Report(
-        field_manager=_field_manager(phase, settings),
+        field_manager=shard_field_manager(settings.shard_index or 0) if is_shard else phase_field_manager(phase),
         phase=phase,
-        most_events=_share(phase, settings, EVENTS_PER_PHASE, LEAST_EVENTS_PER_SHARD),
-        most_bytes=_share(phase, settings, EVENT_BYTES_PER_PHASE, LEAST_EVENT_BYTES_PER_SHARD),
-    ).resumed_from(body.status, settings.shard_index if phase is PhaseName.AUGMENT else None)
+        most_events=max(LEAST_EVENTS_PER_SHARD, EVENTS_PER_PHASE // pods),
+        most_bytes=max(LEAST_EVENT_BYTES_PER_SHARD, EVENT_BYTES_PER_PHASE // pods),
+    ).resumed_from(body.status, settings.shard_index if is_shard else None)
     interval = interval_for(settings.shard_count or 1) if status_interval is None else status_interval
     reporter = Reporter(job, report, interval=interval)
     try:
@@ -95,21 +83,9 @@ def run_phase(
 
 
 def _work_of(phase: PhaseName) -> Callable[[Session], None]:
-    module, name = _PHASES[phase]
-    work: Callable[[Session], None] = getattr(import_module(module), name)
+    """The phase's function, its namesake in the module of its name: only that of augment imports torch."""
+    work: Callable[[Session], None] = getattr(import_module(f"augmentation_worker.phases.{phase}"), phase.value)
     return work
-
-
-def _field_manager(phase: PhaseName, settings: Settings) -> str:
-    if phase is PhaseName.AUGMENT:
-        return shard_field_manager(settings.shard_index or 0)
-    return phase_field_manager(phase)
-
-
-def _share(phase: PhaseName, settings: Settings, of_phase: int, least: int) -> int:
-    """A pod's share of what a phase may write, as the chart's policy for workers counts it."""
-    shards = max(settings.shard_count or 1, 1) if phase is PhaseName.AUGMENT else 1
-    return max(least, of_phase // shards)
 
 
 def _retry_event(reporter: Reporter) -> Callable[[int, str], None]:

@@ -23,7 +23,7 @@ from augmentation_worker.formats.port import Format, Outline, PixelHashes, Plan,
 from augmentation_worker.formats.provenance import job_entries
 from augmentation_worker.formats.records import BlobRecord, ShardRecords, UnitRecord
 from augmentation_worker.formats.result_files import PREVIEW_PATH
-from augmentation_worker.local.preview import draw_preview
+from augmentation_worker.local.commands import draw_preview
 from augmentation_worker.local.reproduce import recorded_in
 from augmentation_worker.storage.port import SourceDataset, StoredFile
 from augmentation_worker.storage.provenance import PROVENANCE_PATH

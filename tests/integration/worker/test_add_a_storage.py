@@ -19,7 +19,7 @@ from augmentation_worker.storage.port import (
     StorageContext,
     StoredFile,
 )
-from augmentation_worker.storage.provenance import PROVENANCE_PATH, read_provenance
+from augmentation_worker.storage.provenance import PROVENANCE_PATH, job_of
 from tests.integration.worker.conftest import FIXTURES
 from tests.integration.worker.datasets import check_result
 from tests.integration.worker.jobs import local_run, spec_of
@@ -72,8 +72,7 @@ class MemoryOutput(OutputDataset):
 
     def published(self) -> str | None:
         content = self.read(PROVENANCE_PATH)
-        provenance = read_provenance(content) if content is not None else None
-        is_result = provenance is not None and provenance.job_id == self._job_uid
+        is_result = job_of(content) == self._job_uid
         return revision_of(DATASETS[self.name]) if is_result else None
 
     def read(self, path: DatasetPath) -> bytes | None:

@@ -17,7 +17,7 @@ from PIL import Image
 from augmentation_api import FailureReason, PhaseName
 from augmentation_api.identifiers import backup_tag
 from augmentation_worker.failure import WorkerFailure
-from augmentation_worker.local.preview import draw_preview
+from augmentation_worker.local.commands import draw_preview
 from augmentation_worker.local.reproduce import recorded_in
 from augmentation_worker.media.pixel_hash import PixelHash
 from augmentation_worker.transforms.pipeline import sample_pipeline

@@ -16,7 +16,7 @@ from augmentation_api.identifiers import backup_tag
 from augmentation_api.worker_contract import ENV_OUTPUT_FOLDER, ENV_SOURCE_FOLDER
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats.images import planner
-from augmentation_worker.local.preview import draw_preview
+from augmentation_worker.local.commands import draw_preview
 from tests.integration.worker.conftest import Hub
 from tests.integration.worker.datasets import file_hashes
 from tests.integration.worker.image_datasets import (

@@ -13,7 +13,7 @@ import pytest
 
 from augmentation_api import AugmentationJobSpec, FailureReason, PhaseName
 from augmentation_worker.failure import WorkerFailure
-from augmentation_worker.local.preview import draw_preview
+from augmentation_worker.local.commands import draw_preview
 from augmentation_worker.storage.hub.client import HubClient
 from augmentation_worker.storage.hub.source import open_source, pin
 from tests.integration.worker.conftest import FIXTURES, SAMPLE, WRITE, Hub

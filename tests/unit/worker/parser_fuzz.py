@@ -52,7 +52,7 @@ from augmentation_worker.media.video.properties import probe_video
 from augmentation_worker.media.video.segment import VideoSegment
 from augmentation_worker.storage.folder.source import FolderSource
 from augmentation_worker.storage.hub.client import HubClient
-from augmentation_worker.storage.provenance import read_provenance
+from augmentation_worker.storage.provenance import job_of
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 CAMERA = "observation.image"
@@ -395,7 +395,7 @@ TARGETS: Mapping[str, tuple[st.SearchStrategy[Any], Callable[[Any], object]]] = 
         _metadata_file("metadata.jsonl"),
     ),
     "metadata.parquet": (table_like("pusht_v30/meta/tasks.parquet"), _metadata_file("metadata.parquet")),
-    "provenance": (_json({"jobID": "x", "mode": "copy"}), read_provenance),
+    "provenance": (_json({"jobID": "x", "mode": "copy"}), job_of),
     "manifest": (
         changed({key: json.loads(text) for key, text in _MANIFEST.items()}).map(_manifest_texts),
         _read_manifest,

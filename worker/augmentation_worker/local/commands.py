@@ -2,13 +2,17 @@
 
 import argparse
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from augmentation_api import AugmentationJobSpec, FailureReason
 from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.formats.registry import format_of
 from augmentation_worker.local import reproduce
 from augmentation_worker.local.job_file import read_job_file
 from augmentation_worker.local.run import execute, forget, prepared
+from augmentation_worker.phases.resolve import check_type
+from augmentation_worker.storage.folder.source import FolderSource
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -80,11 +84,23 @@ def _make(spec: AugmentationJobSpec, asked: argparse.Namespace) -> None:
 
 
 def _preview(asked: argparse.Namespace) -> None:
-    from augmentation_worker.local.preview import draw_preview  # noqa: PLC0415 (torch: seconds that run does not need)
-
     sheet = draw_preview(read_job_file(asked.file), asked.source, asked.episode, asked.follow_links)
     asked.output.write_bytes(sheet)
     print(asked.output)
+
+
+def draw_preview(
+    spec: AugmentationJobSpec, source: Path, episode: int | None, follow_links: Path | None = None
+) -> bytes:
+    """A PNG: the middle frame of an episode (None: the first that is selected) as recorded, and as the job augments it.
+
+    Raises WorkerFailure: what the job itself would fail with before it starts.
+    """
+    check_type(spec)
+    source = source.resolve()
+    folder = FolderSource(source, str(source), follow_links.resolve() if follow_links is not None else None)
+    with TemporaryDirectory() as scratch:
+        return format_of(folder).preview(folder, spec, Path(scratch), episode)
 
 
 def _reproduce(asked: argparse.Namespace) -> None:

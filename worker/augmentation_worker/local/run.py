@@ -12,13 +12,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import NAMESPACE_URL, uuid5
 
 from pydantic import ValidationError
+from tqdm import tqdm
 
 from augmentation_api import AugmentationJob, AugmentationJobSpec, FailureReason, PhaseName, worker_contract
 from augmentation_api.identifiers import API_VERSION, JOB_KIND
@@ -26,13 +27,7 @@ from augmentation_api.worker_contract import TerminationMessage
 from augmentation_worker.cluster.job import LocalJob
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats.registry import CONVENTIONS
-from augmentation_worker.local.progress_bar import Tick, progress_bar
-from augmentation_worker.settings import (
-    ENV_DEVICE,
-    ENV_LOCAL_JOB,
-    ENV_TERMINATION_MESSAGE_PATH,
-    Device,
-)
+from augmentation_worker.settings import ENV_DEVICE, ENV_LOCAL_JOB, ENV_TERMINATION_MESSAGE_PATH, Device
 from augmentation_worker.storage.folder.backend import ENV_FOLLOW_LINKS
 from augmentation_worker.storage.folder.held_folder import EntryRefused, HeldFolder
 from augmentation_worker.storage.folder.output import is_result_of
@@ -40,6 +35,7 @@ from augmentation_worker.storage.folder.source import FolderSource
 
 POLL_SECONDS = 0.2
 _STOP_SECONDS = 10.0
+_Tick = Callable[[], None]
 
 
 @dataclass(frozen=True)
@@ -128,7 +124,7 @@ def execute(run: LocalRun, *, quiet: bool = False) -> None:
         WorkerFailure: of the phase that failed; what is done stays, and the same job resumes from there.
         KeyboardInterrupt: the processes are stopped.
     """
-    with progress_bar(run.job, quiet=quiet) as tick:
+    with _progress_bar(run.job, quiet=quiet) as tick:
         _wait(run, [_Pod(run, PhaseName.RESOLVE)], tick)
         waiting = [_Pod(run, PhaseName.AUGMENT, shard) for shard in range(run.shards)]
         # More processes than cores would only hold more of the dataset in memory at a time.
@@ -198,7 +194,7 @@ class _Pod:
         return {**os.environ, **values}
 
 
-def _wait(run: LocalRun, pods: list[_Pod], tick: Tick, width: int = 1) -> None:
+def _wait(run: LocalRun, pods: list[_Pod], tick: _Tick, width: int = 1) -> None:
     """Run the processes, `width` at a time. The first failure stops the others, which go on in the next run."""
     waiting = list(pods)
     with _stopped_at_the_end() as running:
@@ -231,3 +227,31 @@ def _stopped_at_the_end() -> Iterator[dict[_Pod, "subprocess.Popen[bytes]"]]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+@contextmanager
+def _progress_bar(read: Callable[[], AugmentationJob], *, quiet: bool) -> Iterator[_Tick]:
+    """Show how far the job that `read` reads is, whenever the function that this gives is called.
+
+    Where stderr is no terminal its events are shown, and no bar.
+    """
+    shown: set[tuple[str, str]] = set()
+    with tqdm(unit=" frames", disable=quiet or not sys.stderr.isatty(), dynamic_ncols=True, leave=False) as bar:
+
+        def tick() -> None:
+            job = read()
+            for phase in (PhaseName.RESOLVE, PhaseName.AUGMENT, PhaseName.PUBLISH):
+                for event in job.status.phase(phase).events:
+                    if (phase, event.id) not in shown and not quiet and event.status != "failed":
+                        shown.add((phase, event.id))  # a failure is printed at the end, once
+                        line = f"{phase}: {event.message}" + (f" ({event.error})" if event.error else "")
+                        bar.write(line, file=sys.stderr)
+            done = sum(shard.frames.done for shard in job.status.shards if shard.frames)
+            source = job.status.source
+            if source is not None and source.selected_frames and source.copies:
+                bar.total = source.selected_frames * source.copies
+            if done > bar.n:
+                bar.update(done - bar.n)
+
+        yield tick
+        tick()

@@ -11,8 +11,9 @@ from typing import BinaryIO, Final, Protocol
 from augmentation_api import AugmentationJob
 from augmentation_api.status import SourceStatus
 from augmentation_worker.bounded.documents import check_size
-from augmentation_worker.bounded.unreadable import explained
+from augmentation_worker.bounded.unreadable import damaged, explained
 from augmentation_worker.dataset_path import DatasetPath
+from augmentation_worker.failure import WorkerFailure
 
 MOST_SMALL_BYTES: Final = 16 * 2**20
 """Limit of a file that is read at once (a card, .gitattributes), unless its reader sets another."""
@@ -86,6 +87,10 @@ class SourceDataset(Protocol):
     def read(self, path: DatasetPath, most_bytes: int = MOST_SMALL_BYTES) -> bytes | None:
         """Content of a small file; None if there is none. Raises WorkerFailure: SOURCE_INVALID if it is not small."""
         return read_small(self.open(path), self.name, path, most_bytes) if path in self.paths else None
+
+    def lacks(self, path: DatasetPath) -> WorkerFailure:
+        """The failure of a job that needs a file which is listed, or named by another, and is not there."""
+        return damaged(self.name, f"it lists the file {path}, but does not have it")
 
     def drop(self, path: DatasetPath) -> None:
         """Free the space of a file that is not needed any more."""

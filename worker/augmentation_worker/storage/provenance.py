@@ -8,17 +8,15 @@ from augmentation_worker.dataset_path import DatasetPath
 PROVENANCE_PATH = DatasetPath(RESULT_PROVENANCE)
 
 
-class Provenance(BaseModel):
-    """The part of the file that a storage reads."""
-
+class _Provenance(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     job_id: str = Field(alias="jobID")
 
 
-def read_provenance(content: bytes) -> Provenance | None:
-    """Who made a dataset; None if the file is not one of ours."""
+def job_of(content: bytes | None) -> str | None:
+    """Id of the job that made a dataset, by the content of its file; None if that is missing or not one of ours."""
     try:
-        return Provenance.model_validate_json(content)
+        return _Provenance.model_validate_json(content or b"").job_id
     except ValidationError:
         return None

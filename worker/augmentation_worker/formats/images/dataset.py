@@ -70,10 +70,6 @@ class ImageDataset:
         """All of them."""
         return sum(file.rows for file in self.files)
 
-    def rows_of(self, split: str) -> int:
-        """Rows of one split."""
-        return sum(file.rows for file in self.files if file.split == split)
-
     def files_of(self, file: SourceFile, start: int, stop: int) -> list[DatasetPath]:
         """Paths of the files that rows start to stop of a file need."""
         if file.path is not None:

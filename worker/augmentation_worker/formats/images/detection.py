@@ -9,9 +9,9 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -216,15 +216,8 @@ def _parquet_files(
     return features, tuple(files)
 
 
-@dataclass(frozen=True)
-class _Footer:
-    """What is kept of a parquet file's footer.
-
-    Attributes:
-        schema: of its rows.
-        rows: how many.
-        size: bytes of all row groups.
-    """
+class _Footer(NamedTuple):
+    """What is kept of a parquet file's footer: `size` is the bytes of all row groups."""
 
     schema: pa.Schema
     rows: int

@@ -165,8 +165,3 @@ class BlockPlan:
     def max_shards(self) -> int:
         """Most shards that have a block each."""
         return min(len(self.blocks), MAX_SHARDS)
-
-    @property
-    def carried(self) -> tuple[DatasetPath, ...]:
-        """Paths of the source's files that the result has too."""
-        return tuple(path for shard in self.shards for path in shard.carried)

@@ -9,9 +9,8 @@ from augmentation_api import AugmentationJobSpec
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.formats.lerobot.format_version import VERSIONS
 from augmentation_worker.formats.lerobot.info import INFO_PATH
-from augmentation_worker.formats.lerobot.layout import check_order_of_data_files
 from augmentation_worker.formats.lerobot.metadata import load_metadata
-from augmentation_worker.formats.lerobot.planner import make_plan
+from augmentation_worker.formats.lerobot.planner import check_order_of_data_files, make_plan
 from augmentation_worker.formats.lerobot.resolve import resolve
 from augmentation_worker.formats.lerobot.result import LeRobotPlan
 from augmentation_worker.formats.port import Format, PixelHashes, Resolution

@@ -202,8 +202,3 @@ class EpisodePlan:
     def max_shards(self) -> int:
         """Most shards that have an episode each."""
         return min(len(self.episodes), MAX_SHARDS)
-
-    @property
-    def added_episodes(self) -> int:
-        """Episodes that the result has more than the source."""
-        return 0 if self.in_place else len(self.episodes) * self.copies

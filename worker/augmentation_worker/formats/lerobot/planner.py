@@ -3,14 +3,15 @@
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby, islice
+from itertools import groupby, islice, pairwise
 
 from augmentation_api import Augmentation, AugmentationJobSpec
 from augmentation_api.vocabulary import OutputMode
+from augmentation_worker.bounded.unreadable import damaged
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.formats.lerobot.episodes import Episode
 from augmentation_worker.formats.lerobot.format_version import FileNumber, number_of_episode
-from augmentation_worker.formats.lerobot.info import Camera
+from augmentation_worker.formats.lerobot.info import INFO_PATH, Camera
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
 from augmentation_worker.formats.lerobot.plan import (
     EpisodePlan,
@@ -77,6 +78,22 @@ def make_plan(
         total_episodes=len(metadata.episodes) + len(selected) * added,
         total_frames=metadata.info.total_frames + sum(episode.length for episode in selected) * added,
     )
+
+
+def check_order_of_data_files(metadata: DatasetMetadata, plan: EpisodePlan) -> None:
+    """Check that the result's data files sort by their paths, in which LeRobot reads them, as by their numbers.
+
+    Raises WorkerFailure(SOURCE_INVALID), naming the template by which they do not.
+    """
+    numbers = {*plan.data_numbers, *(shard.data_file for shard in plan.shards if shard.data_file)}
+    paths = [metadata.info.data_file(number) for number in sorted(numbers)]
+    wrong = next((after for before, after in pairwise(paths) if after <= before), None)
+    if wrong is not None:
+        raise damaged(
+            metadata.dataset,
+            f"by data_path {metadata.info.data_path!r} of {INFO_PATH}, {wrong} of the result would not be read in the "
+            "order of its rows (numbers in it need leading zeros)",
+        )
 
 
 def _selected_episodes(metadata: DatasetMetadata, augmentation: Augmentation) -> tuple[Episode, ...]:

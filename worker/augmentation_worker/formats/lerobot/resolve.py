@@ -6,13 +6,13 @@ Torch is not imported here: resolve has to start fast.
 from augmentation_api import AugmentationJobSpec, FailureReason
 from augmentation_api.status import MAX_SHARDS, MOST_CAMERAS, SourceStatus
 from augmentation_api.vocabulary import VideoCodec
+from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats import limits
 from augmentation_worker.formats.lerobot.info import DatasetInfo
-from augmentation_worker.formats.lerobot.layout import check_order_of_data_files, planned_paths
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata, load_metadata
-from augmentation_worker.formats.lerobot.plan import EpisodePlan
-from augmentation_worker.formats.lerobot.planner import make_plan
+from augmentation_worker.formats.lerobot.plan import EpisodePlan, RowsMade
+from augmentation_worker.formats.lerobot.planner import check_order_of_data_files, make_plan
 from augmentation_worker.formats.port import Resolution
 from augmentation_worker.media.video.codecs import CODEC_LIST, DEFAULT_CODEC, canonical_codec, codec_named
 from augmentation_worker.storage.port import SourceDataset
@@ -45,9 +45,22 @@ def resolve(source: SourceDataset, spec: AugmentationJobSpec, max_frames: int | 
         + ("are replaced by" if plan.in_place else "become")
         + f" {selected * plan.copies} augmented ones ({frames * plan.copies} frames)",
         overwrites=tuple(
-            path for path in planned_paths(plan, metadata) if path in source.paths and path not in replaced
+            path for path in _planned_paths(plan, metadata) if path in source.paths and path not in replaced
         ),
     )
+
+
+def _planned_paths(plan: EpisodePlan, metadata: DatasetMetadata) -> list[DatasetPath]:
+    """Paths of all augmented videos and of the rows that are written with an episode."""
+    paths = [
+        metadata.info.video_file(camera.key, number)
+        for episode in plan.episodes
+        for camera in plan.video_cameras
+        for number in episode.video_files(camera.key)
+    ]
+    if plan.rows_made is RowsMade.WITH_EPISODE:
+        paths += [metadata.info.data_file(number) for episode in plan.episodes for number in episode.data_files]
+    return paths
 
 
 def _checked_plan(metadata: DatasetMetadata, spec: AugmentationJobSpec, max_frames: int | None) -> EpisodePlan:

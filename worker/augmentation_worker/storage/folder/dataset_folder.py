@@ -5,6 +5,7 @@ Hugging Face cache, or of one more folder that was allowed by name. Everything e
 or to a folder, a FIFO, a device, a name that is no DatasetPath.
 """
 
+import hashlib
 import os
 import re
 import stat
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from augmentation_worker.dataset_path import DatasetPath, PathRefused, shown
 from augmentation_worker.storage.folder.held_folder import EntryRefused, HeldFolder, kind_of
+from augmentation_worker.storage.port import FormatConventions
 
 _HIDDEN_THAT_COUNTS = ".gitattributes"
 _OF_THE_FILE_SYSTEM = "lost+found"
@@ -22,6 +24,8 @@ _HIDDEN_CONTENT = (".git/annex/objects/", ".dvc/cache/")
 """Where git-annex and DVC keep the content of files, behind links."""
 _COMMIT = re.compile("[0-9a-f]{40}")
 _CACHED_DATASET = "datasets--"
+_MOST_HASHED_BYTES = 16 * 2**30
+"""No metadata that is read has a quarter of it; a file of holes can have a million times as much."""
 _MOST_LINKS = 40
 """One after the other, as Linux itself follows."""
 _SNAPSHOTS, _BLOBS = "snapshots", "blobs"
@@ -105,6 +109,25 @@ class DatasetFolder:
         """Content of one of its files. Raises as `open` does."""
         with os.fdopen(self.open(path), "rb") as file:
             return file.read()
+
+    def fingerprint(self, listing: Listing, conventions: FormatConventions) -> str:
+        """Identifies the state of a dataset that has no commits, by 40 hexadecimal digits.
+
+        A hash of every file's path and size, and of the content of those that describe others. Hashing terabytes of
+        video would take longer than augmenting them, and metadata changes with the files that it describes:
+        statistics differ with any pixel. Of what is refused the names count.
+        """
+        state = hashlib.sha256()
+        for path, size in listing.files.items():
+            content = self._digest(path) if conventions.is_metadata(path) and size <= _MOST_HASHED_BYTES else ""
+            state.update(f"{path}\0{size}\0{content}\n".encode())
+        for entry in listing.refused:
+            state.update(f"{shown(entry.path)}\0refused\n".encode())
+        return state.hexdigest()[:40]
+
+    def _digest(self, path: DatasetPath) -> str:
+        with os.fdopen(self.open(path), "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @dataclass(frozen=True)

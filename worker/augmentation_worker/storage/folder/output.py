@@ -20,7 +20,6 @@ from augmentation_worker.dataset_path import DatasetPath, shown
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.storage.disk import is_disk_full, output_full
 from augmentation_worker.storage.folder.dataset_folder import DatasetFolder, Listing
-from augmentation_worker.storage.folder.fingerprint import fingerprint
 from augmentation_worker.storage.folder.held_folder import EntryRefused, HeldFolder, prune, remove_if_empty
 from augmentation_worker.storage.folder.source import FolderSource
 from augmentation_worker.storage.port import (
@@ -31,7 +30,7 @@ from augmentation_worker.storage.port import (
     SourceDataset,
     StoredFile,
 )
-from augmentation_worker.storage.provenance import PROVENANCE_PATH, read_provenance
+from augmentation_worker.storage.provenance import PROVENANCE_PATH, job_of
 
 NOTHING = ""
 """State of a folder that does not exist or is empty."""
@@ -176,7 +175,7 @@ class FolderOutput(OutputDataset):
             listing = folder.list()
         except FileNotFoundError:
             listing = Listing({}, ())
-        return fingerprint(folder, listing, self._conventions) if listing.files or listing.refused else NOTHING, listing
+        return folder.fingerprint(listing, self._conventions) if listing.files or listing.refused else NOTHING, listing
 
     def _stored(self) -> Mapping[DatasetPath, int]:
         """Sizes of the stored files: regular files only, as somebody else may have replaced one by a link."""
@@ -232,9 +231,7 @@ class FolderOutput(OutputDataset):
 
 def is_result_of(folder: Path, job_uid: str) -> bool:
     """Whether a folder holds this job's result."""
-    content = _content(folder, PROVENANCE_PATH)
-    provenance = read_provenance(content) if content is not None else None
-    return provenance is not None and provenance.job_id == job_uid
+    return job_of(_content(folder, PROVENANCE_PATH)) == job_uid
 
 
 def previous_of(folder: Path, job_uid: str) -> Path:

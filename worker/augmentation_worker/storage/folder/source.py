@@ -9,17 +9,11 @@ from typing import BinaryIO
 from typing_extensions import override
 
 from augmentation_api import FailureReason
-from augmentation_worker.bounded.unreadable import damaged
 from augmentation_worker.dataset_path import DatasetPath, PathRefused, shown
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.storage.folder.dataset_folder import DatasetFolder
-from augmentation_worker.storage.folder.fingerprint import fingerprint
 from augmentation_worker.storage.folder.held_folder import EntryRefused, HeldFile
-from augmentation_worker.storage.port import (
-    NO_CONVENTIONS,
-    FormatConventions,
-    SourceDataset,
-)
+from augmentation_worker.storage.port import NO_CONVENTIONS, FormatConventions, SourceDataset
 
 _MOST_HELD = 64
 """Files that are held open even if no caller keeps them: a caller may pass a path on and forget it."""
@@ -60,7 +54,7 @@ class FolderSource(SourceDataset):
             if listing.refused:
                 raise listing.refused[0]
             self._files = listing.files
-            self.revision = fingerprint(self._dataset, listing, conventions)
+            self.revision = self._dataset.fingerprint(listing, conventions)
 
     @property
     @override
@@ -96,15 +90,12 @@ class FolderSource(SourceDataset):
 
     def _opened(self, path: DatasetPath) -> int:
         if path not in self._files:
-            raise self._lacks(path)
+            raise self.lacks(path)
         with self._explained():
             try:
                 return self._dataset.open(path)
             except (FileNotFoundError, NotADirectoryError) as error:
-                raise self._lacks(path) from error
-
-    def _lacks(self, path: DatasetPath) -> WorkerFailure:
-        return damaged(self.name, f"it lists the file {path}, but does not have it")
+                raise self.lacks(path) from error
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

@@ -84,11 +84,11 @@ class HubBackend(StorageBackend):
         if wanted is None:
             raise WorkerFailure(FailureReason.INTERNAL_ERROR, "spec.source.hub is not set")
         commit = pin(self.client, wanted.repo_id, wanted.revision, self._context.conventions.version_tags)
-        return self._source(wanted.repo_id, commit)
+        return open_source(self.client, wanted.repo_id, commit, self._context.scratch)
 
     @override
     def open_source(self, pinned: SourceStatus) -> HubSource:
-        return self._source(pinned.repo_id or "", pinned.revision or "")
+        return open_source(self.client, pinned.repo_id or "", pinned.revision or "", self._context.scratch)
 
     @override
     def new_output(self, source: SourceDataset) -> HubOutput:
@@ -102,6 +102,3 @@ class HubBackend(StorageBackend):
         page = f"{self.settings.public_endpoint or self.settings.endpoint}/datasets/{dataset}"
         private = wanted.private if wanted is not None else None
         return HubOutput(self.client, dataset, self._context.job.metadata.uid, page, private)
-
-    def _source(self, dataset: str, commit: str) -> HubSource:
-        return open_source(self.client, dataset, commit, self._context.scratch)

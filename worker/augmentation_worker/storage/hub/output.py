@@ -15,7 +15,7 @@ from augmentation_worker.storage.hub.audience import Audience, private_when_crea
 from augmentation_worker.storage.hub.client import MAIN, HubClient
 from augmentation_worker.storage.hub.source import HubSource
 from augmentation_worker.storage.port import OutputDataset, OutputMoved, SourceDataset, StoredFile
-from augmentation_worker.storage.provenance import PROVENANCE_PATH, read_provenance
+from augmentation_worker.storage.provenance import PROVENANCE_PATH, job_of
 
 FILES_OF_AN_EMPTY_DATASET = frozenset({ATTRIBUTES_PATH, DatasetPath("README.md")})
 """What hubs put into a new dataset by themselves."""
@@ -153,6 +153,4 @@ class HubOutput(OutputDataset):
         return self.hub.commit_of(self.name, MAIN, "output")
 
     def _is_result(self, commit: str) -> bool:
-        content = self.hub.read(self.name, commit, PROVENANCE_PATH, "output")
-        provenance = read_provenance(content) if content is not None else None
-        return provenance is not None and provenance.job_id == self.job_uid
+        return job_of(self.hub.read(self.name, commit, PROVENANCE_PATH, "output")) == self.job_uid

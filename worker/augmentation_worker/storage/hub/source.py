@@ -10,9 +10,8 @@ from huggingface_hub.errors import EntryNotFoundError
 from typing_extensions import override
 
 from augmentation_worker.bounded.documents import check_size
-from augmentation_worker.bounded.unreadable import damaged, explained
+from augmentation_worker.bounded.unreadable import explained
 from augmentation_worker.dataset_path import DatasetPath
-from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.storage.hub.client import MAIN, HubClient, RemoteFile
 from augmentation_worker.storage.port import MOST_SMALL_BYTES, SourceDataset
 
@@ -51,19 +50,19 @@ class HubSource(SourceDataset):
     @override
     def open(self, path: DatasetPath) -> Path:
         if path not in self.files:
-            raise self._lacks(path)
+            raise self.lacks(path)
         local = self.folder / DatasetPath(path)
         if local.is_file():
             return local
         try:
             return self.hub.download(self.name, self.revision, path, self.folder)
         except EntryNotFoundError as error:
-            raise self._lacks(path) from error
+            raise self.lacks(path) from error
 
     @override
     def open_partly(self, path: DatasetPath) -> BinaryIO:
         if path not in self.files:
-            raise self._lacks(path)
+            raise self.lacks(path)
         return self.hub.open_partly(self.name, self.revision, self.files[path])
 
     @override
@@ -76,9 +75,6 @@ class HubSource(SourceDataset):
     @override
     def drop(self, path: DatasetPath) -> None:
         (self.folder / DatasetPath(path)).unlink(missing_ok=True)
-
-    def _lacks(self, path: DatasetPath) -> WorkerFailure:
-        return damaged(self.name, f"it lists the file {path}, but does not have it")
 
     @override
     def close(self) -> None:

@@ -4,8 +4,8 @@ from augmentation_api import Augmentation
 from augmentation_api.vocabulary import OutputMode
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
-from augmentation_worker.formats.lerobot.layout import carried_metadata, check_order_of_data_files
-from augmentation_worker.formats.lerobot.planner import make_plan
+from augmentation_worker.formats.lerobot.planner import check_order_of_data_files, make_plan
+from augmentation_worker.formats.lerobot.result import carried_metadata
 from augmentation_worker.storage.git_attributes import with_large_file_rules
 from tests.unit.worker.formats.lerobot.samples import episode_rows, fixture_metadata, job, metadata_of
 
