@@ -36,11 +36,7 @@ class LogFormat(logging.Formatter):
 
 
 class GuardedStream(io.TextIOBase):
-    """Passes text on line by line, without secrets; control characters are escaped.
-
-    Args:
-        inner: where it goes.
-    """
+    """Passes text on to `inner` line by line, without secrets; control characters are escaped."""
 
     def __init__(self, inner: TextIO) -> None:
         super().__init__()

@@ -9,7 +9,7 @@ class WorkerFailure(Exception):
     """The job has failed, or its pod has.
 
     Args:
-        reason: typed reason; its exit code tells the operator whether a retry can help.
+        reason: typed reason; its exit code says to the operator whether a retry can help.
         message: for a robotics researcher: names the field, the value and what to do about it. What it quotes may
             come from anywhere: it is kept without secrets, on one line and of bounded length.
     """

@@ -30,7 +30,7 @@ from augmentation_worker.storage.registry import JobStorage
 LAST_STATUS_SECONDS = 20.0
 """How long a pod that is done waits for its last status to be written."""
 FAILURE_STATUS_SECONDS = 5.0
-"""The same for a pod that gives up: its termination message holds the failure too."""
+"""The same for a pod that has failed: its termination message holds the failure too."""
 STOP_SECONDS = 2.0
 """The same for a pod that is asked to stop."""
 _log = logging.getLogger(__name__)

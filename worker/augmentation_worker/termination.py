@@ -10,7 +10,7 @@ from types import FrameType
 from augmentation_worker.failure import TERMINATED_EXIT_CODE, Terminated
 
 GRACE_SECONDS = 8.0
-"""After SIGTERM the process ends by itself within this time, whatever its threads are waiting for."""
+"""After SIGTERM the process ends within this time, whatever its threads are waiting for."""
 AGAIN_SECONDS = 0.05
 _log = logging.getLogger(__name__)
 

@@ -91,16 +91,9 @@ def _check_schema(metadata: pq.FileMetaData) -> None:
 
 
 def read_columns(parquet: pq.ParquetFile, columns: Collection[str], *, most_rows: int, most_bytes: int) -> pa.Table:
-    """Some columns of a file, without more memory than that.
+    """Some columns of a file, without more memory than `most_bytes`; names that the file does not have are ignored.
 
-    Args:
-        parquet: the file.
-        columns: names; those that the file does not have are ignored.
-        most_rows: of the file.
-        most_bytes: of these columns in memory.
-
-    Raises:
-        Unreadable: says what was found.
+    Raises Unreadable, which says what was found.
     """
     metadata, schema = parquet.metadata, parquet.schema_arrow
     if metadata.num_rows > most_rows:
@@ -133,21 +126,10 @@ def _rows_at_once(parquet: pq.ParquetFile, columns: Collection[str], most_bytes:
 
 
 def rows_of_images(parquet: pq.ParquetFile, columns: Collection[str], rows: int) -> int:
-    """How many rows may be read at once where columns hold images.
+    """How many rows, at most `rows`, may be read at once where columns hold images.
 
     Images are compressed, so a file that makes them much smaller has zeros in it; and if they lie in a dictionary, a
-    small file can have a large one in every row.
-
-    Args:
-        parquet: the file.
-        columns: that hold images.
-        rows: to read at once, where nothing speaks against it.
-
-    Returns:
-        `rows`, or fewer.
-
-    Raises:
-        Unreadable: a part of a column is uncompressed to many times its size.
+    small file can have a large one in every row. Raises Unreadable for a column that is many times its size.
     """
     largest = 1
     for chunk in chunks_of(parquet, columns):

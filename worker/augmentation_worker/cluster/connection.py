@@ -16,7 +16,7 @@ from augmentation_worker.failure import WorkerFailure
 
 Result = TypeVar("Result")
 RETRY_SECONDS: Final = 120.0
-"""How long the API server may be unavailable before a pod gives up: longer than a control plane takes to restart."""
+"""How long the API server may be unavailable before a pod fails: longer than a control plane takes to restart."""
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.5, 10.0
 
 

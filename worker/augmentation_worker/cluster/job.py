@@ -83,7 +83,7 @@ class ClusterJob(JobResource):
             answer = self._connection.run(request)
         except KubeError as error:
             if error.status == 409:
-                # Many shards write to one object: the server gives up on a write that others keep overtaking.
+                # Many shards write to one object: the server refuses a write that others keep overtaking.
                 raise ApiServerUnavailable(str(error)) from error
             raise _refused(error, "write the status of", settings) from error
         # The API server ignores the uid of a request here; the chart's policy refuses what is meant for another job.

@@ -41,7 +41,7 @@ class Reporter:
         job: whose status.
         report: to begin with.
         interval: seconds between writes.
-        retry_seconds: how long writes may fail before the pod has to give up.
+        retry_seconds: how long writes may fail before the pod fails.
     """
 
     def __init__(
@@ -133,12 +133,12 @@ class Reporter:
                 retrying(self._write)
                 self._wait_until_closing(self._interval)
         except ApiServerUnavailable as error:
-            self._give_up(FailureReason.KUBERNETES_UNAVAILABLE, f"no status could be written: {error}")
+            self._fail(FailureReason.KUBERNETES_UNAVAILABLE, f"no status could be written: {error}")
         except WorkerFailure as failure:
-            self._give_up(failure.reason, failure.message)
+            self._fail(failure.reason, failure.message)
         except Exception as error:  # the thread must not end without a word
             _log.exception("the status could not be written")
-            self._give_up(FailureReason.INTERNAL_ERROR, f"the status could not be written: {describe(error)}")
+            self._fail(FailureReason.INTERNAL_ERROR, f"the status could not be written: {describe(error)}")
 
     def _wait_for_change(self) -> bool:
         """Wait for something to write. False: the pod is done, and everything is written."""
@@ -167,6 +167,6 @@ class Reporter:
         with self._changed:
             self._changed.wait_for(lambda: self._closing, timeout=seconds)
 
-    def _give_up(self, reason: FailureReason, message: str) -> None:
+    def _fail(self, reason: FailureReason, message: str) -> None:
         with self._changed:
             self._failure = WorkerFailure(reason, message)

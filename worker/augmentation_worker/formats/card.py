@@ -31,14 +31,9 @@ def card_of(
     explanation: str,
     source_text: str,
 ) -> bytes:
-    """A result's card: front matter, what was done, and the text of the source's card below it.
+    """A result's card: front matter, a table of `facts` by title, an explanation, and the text of the source's card.
 
-    Args:
-        front_matter: YAML.
-        source: name and revision.
-        facts: rows of the table, by their titles.
-        explanation: below the table.
-        source_text: of the source's card.
+    `source` is its name and revision.
     """
     table = "\n".join(f"| {title} | {fact} |" for title, fact in facts.items())
     section = f"""\

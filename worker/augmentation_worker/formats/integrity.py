@@ -29,8 +29,7 @@ def check_stored(output: OutputDataset, blobs: Sequence[BlobRecord]) -> None:
 def fetch_back(output: OutputDataset, blob: BlobRecord, local: Path) -> None:
     """Get a stored file back into `local`, and compare its content with what was recorded.
 
-    Raises:
-        WorkerFailure: INTEGRITY_CHECK_FAILED if it is not stored or differs.
+    Raises WorkerFailure(INTEGRITY_CHECK_FAILED) if it is not stored or differs.
     """
     try:
         output.fetch(blob.stored, local)

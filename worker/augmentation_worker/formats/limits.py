@@ -42,15 +42,9 @@ LARGEST_FILE_NUMBER: Final = 10**9 - 1
 
 
 def check_augmented_frames(count: int, limit: int | None, frames: str, episodes: str) -> None:
-    """Refuse more augmented frames than the job's class allows.
+    """Refuse more augmented frames per camera than the job's class allows (None: any number).
 
-    Args:
-        count: frames that the job would write per camera.
-        limit: what the class allows; None: any number.
-        frames, episodes: what the format calls them.
-
-    Raises:
-        WorkerFailure: LIMIT_EXCEEDED.
+    `frames` and `episodes` are the format's words for them. Raises WorkerFailure(LIMIT_EXCEEDED).
     """
     if limit is not None and count > limit:
         raise WorkerFailure(

@@ -141,7 +141,7 @@ class Plan(Protocol):
             records: of each shard, by index; complete.
 
         Returns:
-            The files that are new besides those recorded: small ones as bytes by path, and those stored already.
+            The new files that are not recorded: small ones as bytes by path, and those stored already.
 
         Raises:
             WorkerFailure: INTEGRITY_CHECK_FAILED if the result would not be sound.

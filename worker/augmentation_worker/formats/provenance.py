@@ -21,11 +21,7 @@ def job_entries(
 ) -> dict[str, object]:
     """The entries that come first in every format: the job, what made it, and from what.
 
-    Args:
-        job_uid: id of the job.
-        spec: what it asks for.
-        source: where the source lies, and the revision that was read.
-        packages: libraries that pixels and files depend on; their versions are recorded.
+    `source` is where it lies and the revision that was read; `packages` are libraries that pixels and files depend on.
     """
     return {
         "jobID": job_uid,

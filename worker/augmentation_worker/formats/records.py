@@ -140,11 +140,7 @@ class ShardRecords:
 
 
 def check_complete(shards: Sequence["Shard"], records: Sequence[ShardRecords]) -> None:
-    """Every shard has recorded everything it was planned to do.
-
-    Raises:
-        WorkerFailure: INTERNAL_ERROR, naming what is missing.
-    """
+    """Check that every shard has recorded all that was planned. Raises WorkerFailure(INTERNAL_ERROR)."""
     missing = [name for shard, record in zip(shards, records, strict=True) for name in record.missing(shard)]
     if missing:
         more = len(missing) - _MOST_LISTED

@@ -22,8 +22,7 @@ CONVENTIONS = FormatConventions(
 def format_of(source: SourceDataset) -> Format:
     """The format of a dataset.
 
-    Raises:
-        WorkerFailure: SOURCE_FORMAT_UNSUPPORTED, with what each format looks for and what the dataset holds.
+    Raises WorkerFailure(SOURCE_FORMAT_UNSUPPORTED), with what each format looks for and what the dataset holds.
     """
     for known in FORMATS:
         if known.claims(source.paths):

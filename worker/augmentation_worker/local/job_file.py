@@ -17,8 +17,7 @@ _ANY_SOURCE = {"hub": {"repoID": "local/dataset"}}
 def read_job_file(path: Path) -> AugmentationJobSpec:
     """The spec of a job that reads and writes folders: what the file says of source and output hub is left out.
 
-    Raises:
-        WorkerFailure: SPEC_UNSUPPORTED, naming the file and the field.
+    Raises WorkerFailure(SPEC_UNSUPPORTED), naming the file and the field.
     """
     try:
         document = yaml.safe_load(path.read_text())

@@ -30,8 +30,7 @@ class Recorded:
 def recorded_in(dataset: Path) -> Recorded:
     """Read the record of a dataset in a folder, or of the file itself.
 
-    Raises:
-        WorkerFailure: SOURCE_INVALID if there is none or it is not one of ours.
+    Raises WorkerFailure(SOURCE_INVALID) if there is none or it is not one of ours.
     """
     path = dataset / PROVENANCE_PATH if dataset.is_dir() else dataset
     try:

@@ -35,14 +35,9 @@ class Cell:
 
 
 def draw_contact_sheet(heading: str, rows: Sequence[Sequence[Cell]]) -> Image.Image:
-    """Draw the rows below each other, every image as large as fits into 256 x 256 pixels.
+    """Draw the rows below the heading, every image as large as fits into 256 x 256 pixels.
 
-    Args:
-        heading: a line at the top.
-        rows: the images.
-
-    Raises:
-        ValueError: there is no image.
+    Raises ValueError if there is no image.
     """
     if not any(rows):
         raise ValueError("a contact sheet needs an image")
@@ -112,13 +107,9 @@ def before_and_after(
 
 
 def preview_png(heading: str, rows: Sequence[Sequence[Cell]], cameras: tuple[int, str], versions: int) -> bytes:
-    """A contact sheet as a PNG, which says in its heading what is left out.
+    """A contact sheet as a PNG, which says in its heading what is left out of `versions` and `cameras`.
 
-    Args:
-        heading: a line at the top.
-        rows: at most MOST_CAMERAS.
-        cameras: how many there are, and what they are called.
-        versions: how many there are.
+    Of cameras: how many there are, and what they are called; at most MOST_CAMERAS have a row.
     """
     left_out = max(0, cameras[0] - MOST_CAMERAS), max(0, versions - MOST_VERSIONS)
     more = f" ({left_out[0]} more {cameras[1]}, {left_out[1]} more versions)" if any(left_out) else ""

@@ -1,1 +1,1 @@
-"""The three phases of the worker: thin shells that fetch, call the pure core in dataset/, and store."""
+"""The three phases of the worker: thin shells that fetch, call the pure core in formats/, and store."""

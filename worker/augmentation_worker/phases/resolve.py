@@ -27,8 +27,7 @@ def resolve(session: Session) -> None:
 def check_type(spec: AugmentationJobSpec) -> None:
     """Refuse a kind of augmentation that is not implemented.
 
-    Raises:
-        WorkerFailure: SPEC_UNSUPPORTED, naming field, value and what is supported now.
+    Raises WorkerFailure(SPEC_UNSUPPORTED), naming field, value and what is supported now.
     """
     if spec.type is not AugmentationType.DETERMINISTIC:
         raise WorkerFailure(

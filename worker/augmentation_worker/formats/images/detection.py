@@ -45,12 +45,7 @@ _FOOTERS_AT_ONCE = 8
 def find_image_dataset(source: SourceDataset, scratch: Path) -> ImageDataset:
     """Read what the dataset says of itself, and look at a few of its images.
 
-    Args:
-        source: the dataset.
-        scratch: writable folder.
-
-    Raises:
-        WorkerFailure: SOURCE_FORMAT_UNSUPPORTED with what was looked for and what was found; SOURCE_INVALID.
+    Raises WorkerFailure: SOURCE_FORMAT_UNSUPPORTED with what was looked for and what was found; SOURCE_INVALID.
     """
     with _skeleton(source, scratch) as skeleton:
         builder = _builder(source, skeleton)
@@ -268,8 +263,7 @@ def _folder_rows(source: SourceDataset, skeleton: Path, builder: Any) -> tuple[A
 def _relative(source: SourceDataset, table: pa.Table, images: Sequence[str], skeleton: Path) -> pa.Table:
     """A copy in memory, as the library's lies in a file that is about to be removed, with paths in the dataset.
 
-    Raises:
-        WorkerFailure: SOURCE_INVALID: a metadata.csv may name anything, also what is not part of the dataset.
+    Raises WorkerFailure(SOURCE_INVALID): a metadata.csv may name anything, also what is not part of the dataset.
     """
     own, prefix = frozenset(source.paths), f"{skeleton.resolve()}/"
     for name in images:

@@ -18,11 +18,7 @@ from augmentation_worker.storage.port import OutputDataset
 
 
 def check_records(plan: BlockPlan, records: Mapping[int, BlockRecord]) -> None:
-    """What the shards recorded is what was planned.
-
-    Raises:
-        WorkerFailure: INTEGRITY_CHECK_FAILED with the first finding.
-    """
+    """Check that the shards recorded what was planned. Raises WorkerFailure(INTEGRITY_CHECK_FAILED)."""
     for block in plan.blocks:
         record = records[block.index]
         if (record.file.path, record.rows) != (block.path, block.rows):
@@ -39,21 +35,10 @@ def check_opens(
     output: OutputDataset,
     folder: Path,
 ) -> None:
-    """`datasets` finds the files that were planned in every split; the first and the last block open and decode.
+    """Check that `datasets` finds the planned files in every split, and that the first and the last block decode.
 
     Those are fetched back from where the result is stored. (Every block was compared with the source, row by row, by
-    the shard that wrote it.)
-
-    Args:
-        dataset: the source.
-        plan: the plan.
-        records: of each block, by index; complete.
-        card: README.md of the result.
-        output: where the files are stored.
-        folder: for files under way; removed again.
-
-    Raises:
-        WorkerFailure: INTEGRITY_CHECK_FAILED with the first finding.
+    the shard that wrote it.) Raises WorkerFailure(INTEGRITY_CHECK_FAILED) with the first finding.
     """
     with _skeleton(plan, card, folder) as skeleton:
         _check_splits(dataset, plan, skeleton)

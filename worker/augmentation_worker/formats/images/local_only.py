@@ -35,7 +35,7 @@ class RemoteAccess(PermissionError):
 
 
 class _Guard:
-    """The state of the process: an audit hook cannot be removed, so it is told whether it applies."""
+    """The state of the process: an audit hook cannot be removed, so it looks up whether it applies."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -62,12 +62,12 @@ def local_only() -> Iterator[None]:
             sys.addaudithook(_guard.hook)
             _guard.is_installed = True
         offline = datasets.config.HF_HUB_OFFLINE
-        known = [(each, dict(each)) for each in (registry.known_implementations, registry._registry)]
+        known = [(entries, dict(entries)) for entries in (registry.known_implementations, registry._registry)]
         for implementations, before in known:
             for protocol in before.keys() - _LOCAL_PROTOCOLS:
                 del implementations[protocol]
         datasets.config.HF_HUB_OFFLINE = True
-        _guard.trusted = frozenset(each.ident or 0 for each in threading.enumerate()) - {threading.get_ident()}
+        _guard.trusted = frozenset(thread.ident or 0 for thread in threading.enumerate()) - {threading.get_ident()}
         try:
             yield
         finally:

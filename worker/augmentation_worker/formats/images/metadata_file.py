@@ -13,15 +13,7 @@ _CHUNK_BYTES = 2**20
 
 
 def check_metadata_file(local: Path, name: str) -> None:
-    """Refuse a file that is too large, too deep, or stands for more rows than there may be.
-
-    Args:
-        local: the file.
-        name: one of METADATA_NAMES.
-
-    Raises:
-        Unreadable: says what was found.
-    """
+    """Refuse a file that is too large or too deep, or stands for more rows than there may be. Raises Unreadable."""
     check_size(local.stat().st_size, limits.MOST_METADATA_BYTES)
     if name.endswith(".parquet"):
         with open_parquet(local) as parquet:

@@ -42,8 +42,7 @@ def make_plan(
         spec: what the job asks for.
         shard_count: 1 or more.
         taken: paths of all files of the source: what is new gets a folder of its own.
-        carry_originals: whether the result is another dataset than the source, so that its files have to be carried
-            over.
+        carry_originals: whether the source's files have to be carried over, as the result is another dataset.
     """
     augmentation = spec.augmentation
     in_place = spec.output.mode is OutputMode.IN_PLACE
@@ -76,13 +75,9 @@ def _grouped(
     taken: Collection[str],
     added_copies: int | None,
 ) -> dict[str, list[_Group]]:
-    """By split, its files in order.
+    """The files of each split, in order.
 
-    Args:
-        dataset: the source.
-        selected: by file, the rows that are augmented.
-        taken: paths of all files of the source.
-        added_copies: versions that are added of each selected row; None: one version replaces it.
+    `added_copies` versions are added of each selected row; None: one version replaces it.
     """
     versions_folder, rows_folder = _new_folder("augmented", taken), _new_folder("data", taken)
     size = max(BLOCK_ROWS, ceil(dataset.rows / MOST_BLOCKS))

@@ -24,8 +24,7 @@ from augmentation_worker.storage.port import SourceDataset
 def preview(source: SourceDataset, spec: AugmentationJobSpec, scratch: Path, row: int | None) -> bytes:
     """Draw a row of a source; None: the first that the job selects.
 
-    Raises:
-        WorkerFailure: what the job itself would fail with before it starts.
+    Raises WorkerFailure: what the job itself would fail with before it starts.
     """
     dataset = find_image_dataset(source, scratch)
     plan = checked_plan(spec, dataset, source, None)
@@ -40,13 +39,9 @@ def preview(source: SourceDataset, spec: AugmentationJobSpec, scratch: Path, row
 
 
 def draw_first_row(dataset: ImageDataset, plan: BlockPlan, augmentation: Augmentation, source: SourceDataset) -> bytes:
-    """Draw the first selected row that has an image, as it is and as the job augments it, before encoding.
+    """A PNG of the first selected row that has an image, as it is and as the job augments it, before encoding.
 
-    Returns:
-        A PNG.
-
-    Raises:
-        WorkerFailure: SOURCE_INVALID if an image cannot be decoded.
+    Raises WorkerFailure(SOURCE_INVALID) if an image cannot be decoded.
     """
     drawing = _Drawing(dataset, plan, augmentation)
     block = next(block for block in plan.blocks if block.selected_rows)
@@ -64,11 +59,7 @@ def draw_first_row(dataset: ImageDataset, plan: BlockPlan, augmentation: Augment
 def _draw_row(
     dataset: ImageDataset, plan: BlockPlan, augmentation: Augmentation, row: int, source: SourceDataset
 ) -> bytes:
-    """Draw one row; columns that are empty in it are left out.
-
-    Raises:
-        WorkerFailure: SOURCE_INVALID if an image cannot be decoded, SELECTION_EMPTY if there is none.
-    """
+    """Draw one row; columns that are empty in it are left out."""
     drawing = _Drawing(dataset, plan, augmentation)
     file = next(file for file in dataset.files if file.first_row <= row < file.first_row + file.rows)
     with open_rows(dataset, source, partly=True) as rows:

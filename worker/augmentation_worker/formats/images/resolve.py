@@ -44,11 +44,7 @@ def resolve(source: SourceDataset, spec: AugmentationJobSpec, scratch: Path, max
 def checked_plan(
     spec: AugmentationJobSpec, dataset: ImageDataset, source: SourceDataset, max_frames: int | None
 ) -> BlockPlan:
-    """The plan, for one shard.
-
-    Raises:
-        WorkerFailure: SELECTION_EMPTY, SPEC_UNSUPPORTED or LIMIT_EXCEEDED, naming the field.
-    """
+    """The plan, for one shard. Raises WorkerFailure, naming the field."""
     _check_columns(spec, dataset)
     plan = make_plan(dataset, spec, 1, source.paths)
     if not plan.selected_rows:

@@ -40,10 +40,7 @@ class Rows(Protocol):
 def open_rows(dataset: ImageDataset, source: SourceDataset, *, partly: bool = False) -> Iterator[Rows]:
     """Open the source for reading.
 
-    Args:
-        dataset: what it consists of.
-        source: where it is.
-        partly: fetch only what is read, where the source is not at hand: for a few rows of a large file.
+    With `partly` only what is read is fetched, where the source is not at hand: for a few rows of a large file.
     """
     with ExitStack() as opened:
         if dataset.layout is Layout.PARQUET:

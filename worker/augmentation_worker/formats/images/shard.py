@@ -98,7 +98,7 @@ class BlockWriter:
         """
         local.parent.mkdir(parents=True, exist_ok=True)
         hashes = {name: PixelHash() for name in self.columns}
-        # Images are compressed and different: a dictionary of them would hold each in memory once more.
+        # Images are compressed and different: a dictionary of them would hold each in memory twice.
         options = {"use_dictionary": [name for name in self.dataset.schema.names if name not in self.dataset.columns]}
         written = RowGroups(local, options, ROW_GROUP_BYTES)
         digests, schema = list[bytes](), self.dataset.schema

@@ -1,4 +1,4 @@
-"""LeRobot v3.0 datasets as plain data: reading and checking metadata, planning the result, merging, statistics.
+"""LeRobot datasets as plain data: reading and checking metadata, planning the result, merging, statistics.
 
 Nothing here talks to a hub or to Kubernetes; parquet files are read and written where they lie.
 """

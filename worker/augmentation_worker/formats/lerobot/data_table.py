@@ -48,11 +48,7 @@ class SourceRows:
         return schema
 
     def of(self, episode: Episode) -> pa.Table:
-        """An episode's rows without images, checked against its metadata.
-
-        Raises:
-            WorkerFailure: SOURCE_INVALID.
-        """
+        """An episode's rows without images, checked against its metadata. Raises WorkerFailure(SOURCE_INVALID)."""
         table = self._file(episode.data_file)
         rows = table.slice(self._place(episode), episode.length)
         with self._explained(episode.data_file):
@@ -63,9 +59,7 @@ class SourceRows:
         """Frames begin to end (exclusive; default: all) of an episode, images and all, at most `size` at a time.
 
         Memory holds a batch, however long the episode and however large the file's row groups are.
-
-        Raises:
-            WorkerFailure: SOURCE_INVALID.
+        Raises WorkerFailure(SOURCE_INVALID).
         """
         first = self._place(episode) + begin
         last = self._place(episode) + (episode.length if end is None else end)
@@ -159,13 +153,7 @@ def _row_groups(metadata: pq.FileMetaData, first: int, last: int) -> tuple[list[
 
 
 def augmented_rows(rows: pa.Table, copy: PlannedCopy, first_frame: int = 0) -> pa.Table:
-    """A copy's rows: those of its source episode under the copy's own episode_index and index.
-
-    Args:
-        rows: some rows of the episode.
-        copy: the copy.
-        first_frame: the frame that they begin with.
-    """
+    """A copy's rows from `first_frame` on: those of its source episode under the copy's own episode_index and index."""
     begin = copy.from_index + first_frame
     columns = {
         "episode_index": np.full(rows.num_rows, copy.episode_index),
@@ -177,12 +165,9 @@ def augmented_rows(rows: pa.Table, copy: PlannedCopy, first_frame: int = 0) -> p
 
 
 def write_shard_rows(shard: PlannedShard, source: SourceRows, target: Path) -> int:
-    """Write the data file of a shard: one row group per episode, snappy, the source's schema with its metadata.
+    """Write a shard's data file, one row group per episode, in the source's schema. Returns the number of rows.
 
     The same input gives the same bytes with the same pyarrow, so a file can be checked by writing it again.
-
-    Returns:
-        Number of rows.
     """
     schema = source.schema()
     written = 0

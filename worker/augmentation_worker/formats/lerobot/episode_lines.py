@@ -27,7 +27,7 @@ STATISTICS_PATH = DatasetPath("meta/episodes_stats.jsonl")
 Statistics = dict[str, dict[str, object]]
 """By feature and statistic, the value: a number, or lists of numbers."""
 _LINES_AT_ONCE = 500
-"""So many are held as Python's numbers, which take ten times the memory of a table."""
+"""Lines held at a time as Python's numbers, which take ten times the memory of a table."""
 
 
 class EpisodeLine(BaseModel):
@@ -155,7 +155,7 @@ def _texts(content: bytes | Path, path: str, dataset: str) -> Iterator[bytes]:
         return
     with explained(dataset, path), content.open("rb") as file:
         check_size(content.stat().st_size, limits.MOST_LINES_BYTES)
-        # One byte more than is read tells a line that is too long.
+        # One byte more than is read shows that a line is too long.
         while line := file.readline(limits.MOST_LINE_BYTES + 1):
             yield line
 

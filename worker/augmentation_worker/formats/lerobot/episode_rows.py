@@ -31,13 +31,9 @@ class EpisodeRows:
     def make(
         self, episode: PlannedEpisode, on_frames: Callable[[int], None]
     ) -> tuple[tuple[RowsRecord, ...], dict[str, tuple[CopyRecord, ...]]]:
-        """Make and store the rows of an episode.
+        """Make and store an episode's rows. Raises WorkerFailure.
 
-        Returns:
-            The records of its data files, and by camera with images those of its copies.
-
-        Raises:
-            WorkerFailure
+        Returns the records of its data files, and by camera with images those of its copies.
         """
         info, folder = self.metadata.info, self.work.scratch / "made"
         targets = [folder / f"rows-{place}.parquet" for place in range(len(episode.data_files))]

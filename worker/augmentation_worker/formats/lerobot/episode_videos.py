@@ -27,7 +27,7 @@ class EpisodeVideos:
     """Makes videos.
 
     Attributes:
-        encodings: by camera, what info.json says of how its augmented videos are encoded; see `settle`.
+        encodings: by camera, what info.json says of how its augmented videos are encoded.
         encoders: by camera, FFmpeg's name of the encoder that is used.
     """
 
@@ -38,7 +38,7 @@ class EpisodeVideos:
     encoders: dict[str, str] = field(default_factory=dict)
 
     def choose_encodings(self, episode: PlannedEpisode) -> None:
-        """Know every camera's encoding from the first episode, also when an earlier try has made all videos."""
+        """Know every camera's encoding from the first episode, also when an earlier attempt has made all videos."""
         for camera in self.plan.video_cameras:
             if camera.key not in self.encodings:
                 encoding = self._encoding(episode, camera)

@@ -69,15 +69,9 @@ def episodes_path(number: FileNumber) -> DatasetPath:
 
 
 def read_episodes(table: pa.Table, info: DatasetInfo, dataset: str) -> tuple[Episode, ...]:
-    """Episodes in order.
+    """Episodes in order, from a table with the columns that v3.0 has in meta/episodes.
 
-    Args:
-        table: with the columns that v3.0 has in meta/episodes.
-        info: meta/info.json.
-        dataset: for messages.
-
-    Raises:
-        WorkerFailure: SOURCE_INVALID, naming the first thing that does not fit together.
+    Raises WorkerFailure(SOURCE_INVALID), naming the first thing that does not fit together.
     """
     cameras = [camera.key for camera in info.video_cameras]
     columns = _columns(table, cameras, info, dataset)

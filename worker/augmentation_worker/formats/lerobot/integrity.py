@@ -17,10 +17,9 @@ from augmentation_worker.formats.lerobot.statistics import column_name, statisti
 
 
 def check_records(metadata: DatasetMetadata, plan: EpisodePlan, records: Sequence[EpisodeRecords]) -> None:
-    """What the shards recorded is what was planned: paths, numbers of frames, timestamps, finite statistics.
+    """Check that the shards recorded what was planned: paths, numbers of frames, timestamps, finite statistics.
 
-    Raises:
-        WorkerFailure: INTEGRITY_CHECK_FAILED with the first finding.
+    Raises WorkerFailure(INTEGRITY_CHECK_FAILED) with the first finding.
     """
     for shard, found in zip(plan.shards, records, strict=True):
         _check_data_record(metadata, shard, found)
@@ -90,17 +89,9 @@ def _check_data_record(metadata: DatasetMetadata, shard: PlannedShard, found: Ep
 def check_result(
     metadata: DatasetMetadata, plan: EpisodePlan, info_json: bytes, episodes: pa.Table, stats_json: bytes
 ) -> None:
-    """The result's own metadata passes every check a source has to pass, and has the totals that were planned.
+    """Check the result's own metadata as a source's is, and against the totals that were planned.
 
-    Args:
-        metadata: of the source.
-        plan: the plan.
-        info_json: meta/info.json of the result.
-        episodes: the episodes of the result.
-        stats_json: meta/stats.json of the result.
-
-    Raises:
-        WorkerFailure: INTEGRITY_CHECK_FAILED with the first finding.
+    Raises WorkerFailure(INTEGRITY_CHECK_FAILED) with the first finding.
     """
     try:
         info = read_info(info_json, "result")

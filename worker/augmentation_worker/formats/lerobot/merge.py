@@ -20,11 +20,7 @@ def episodes_of_result(
 ) -> pa.Table:
     """All episodes of the result as a table: the source's, with the augmented episodes after them or in their place.
 
-    Args:
-        metadata: the source.
-        plan: the plan.
-        records: of each shard, by index; complete.
-        file: number of the episodes file that added rows go to; of no meaning in v2.1.
+    `records` are those of each shard, by index; `file` is the episodes file of added rows, of no meaning in v2.1.
     """
     made = augmented_episodes(metadata, plan, records, file)
     if not plan.in_place:
@@ -57,12 +53,6 @@ def augmented_episodes(
 
     Each row is its source episode's, with the files and timestamps of the copy and new statistics of the augmented
     cameras; where copies are added also with their numbers, and new statistics of episode_index and index.
-
-    Args:
-        metadata: the source.
-        plan: the plan.
-        records: of each shard, by index; complete.
-        file: number of the episodes file that added rows go to.
     """
     made = [
         (episode, copy, records[shard.index].episodes[episode.source.index])

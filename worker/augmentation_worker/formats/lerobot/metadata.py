@@ -84,8 +84,7 @@ def read_metadata(
     """Read and check the episodes.
 
     Args:
-        dataset: `owner/name`.
-        revision: commit.
+        dataset, revision: name and commit.
         info: meta/info.json.
         episode_files: what `episode_files_of` names.
         open_file: opens one of them; a dataset may have more than can be held open.
@@ -159,10 +158,9 @@ def episode_files_of(paths: Collection[DatasetPath], info: DatasetInfo) -> list[
 
 
 def check_files(metadata: DatasetMetadata, paths: Collection[DatasetPath]) -> None:
-    """Every file the metadata points at is there, and no data file besides.
+    """Check that every file that the metadata names is there, and no other data file.
 
-    Raises:
-        WorkerFailure: SOURCE_INVALID.
+    Raises WorkerFailure(SOURCE_INVALID).
     """
     present = frozenset(paths)
     wanted = [*metadata.data_paths, *metadata.video_paths]
@@ -186,15 +184,10 @@ def _is_data_file(path: str) -> bool:
 
 
 def load_metadata(source: SourceDataset, *, whole: bool = True) -> DatasetMetadata:
-    """Read and check the metadata: meta/info.json, the episodes and meta/stats.json.
+    """Read and check meta/info.json, the episodes (with their statistics if `whole`) and meta/stats.json.
 
-    Args:
-        source: the dataset.
-        whole: whether the table of episodes holds their statistics.
-
-    Raises:
-        WorkerFailure: SOURCE_FORMAT_UNSUPPORTED if it is no LeRobot dataset of a supported version, SOURCE_INVALID if
-            it does not fit together.
+    Raises WorkerFailure: SOURCE_FORMAT_UNSUPPORTED if it is no LeRobot dataset of a supported version, SOURCE_INVALID
+    if it does not fit together.
     """
     info_json = source.read(INFO_PATH, limits.MOST_INFO_BYTES)
     if info_json is None:

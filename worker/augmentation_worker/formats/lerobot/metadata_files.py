@@ -48,8 +48,7 @@ class MetadataFiles:
     def write(self, records: Sequence[EpisodeRecords]) -> tuple[dict[DatasetPath, bytes], list[StoredFile]]:
         """The files that are new: small ones as bytes, and those that are stored already.
 
-        Raises:
-            WorkerFailure: INTEGRITY_CHECK_FAILED if they do not make a sound dataset.
+        Raises WorkerFailure(INTEGRITY_CHECK_FAILED) if they do not make a sound dataset.
         """
         metadata, plan = self.metadata, self.plan
         in_lines = metadata.info.version.has_file_per_episode

@@ -48,8 +48,7 @@ def make_plan(
         metadata: the source at its pinned commit.
         spec: what the job asks for.
         shard_count: 1 or more.
-        carry_originals: whether the result is another dataset than the source, so that the original files have to be
-            carried over.
+        carry_originals: whether the original files have to be carried over, as the result is another dataset.
     """
     augmentation = spec.augmentation
     selected = _selected_episodes(metadata, augmentation)

@@ -26,8 +26,7 @@ from augmentation_worker.storage.port import SourceDataset
 def preview(source: SourceDataset, spec: AugmentationJobSpec, episode: int | None) -> bytes:
     """Draw an episode of a source; None: the first that the job selects.
 
-    Raises:
-        WorkerFailure: what the job itself would fail with before it starts.
+    Raises WorkerFailure: what the job itself would fail with before it starts.
     """
     metadata = load_metadata(source)
     check_cameras(spec, metadata.info)
@@ -52,20 +51,9 @@ def draw_episode(
     episode: PlannedEpisode,
     open_file: Callable[[DatasetPath], Path],
 ) -> bytes:
-    """Draw the middle frame of an episode, as the cameras recorded it and as the job augments it, before encoding.
+    """A PNG of the middle frame of an episode, as the cameras recorded it and as the job augments it, before encoding.
 
-    Args:
-        metadata: of the source.
-        plan: the plan.
-        augmentation: what the job asks for.
-        episode: the episode to show.
-        open_file: gives a local copy of a file of the source.
-
-    Returns:
-        A PNG.
-
-    Raises:
-        VideoInvalid, UnusableImage: the frame cannot be decoded.
+    Raises VideoInvalid or UnusableImage if the frame cannot be decoded.
     """
     source, frame = episode.source.index, episode.source.length // 2
     rows = []

@@ -31,19 +31,15 @@ def write_episode_rows(
     targets: Sequence[Path],
     change: ChangeRows | None = None,
     batch_rows: int = BATCH_ROWS,
-) -> list[int]:
+) -> None:
     """Write the data files of an episode: all of its copies one after the other in one file, or a file for each.
 
     Args:
-        episode: the episode.
-        source: where its rows come from.
+        episode, source: the episode, and where its rows come from.
         info: meta/info.json of the source.
         targets: files to write, in the order of `episode.data_files`.
         change: what makes the copies' images; without it rows differ in their numbers only.
         batch_rows: rows that are read at a time.
-
-    Returns:
-        Number of rows of each file.
 
     Raises:
         WorkerFailure: SOURCE_INVALID.
@@ -64,23 +60,22 @@ def write_episode_rows(
                 for file, copy, table in zip(files, episode.copies, made, strict=True):
                     file.add(augmented_rows(table, copy, first_frame).cast(schema))
                 first_frame += rows.num_rows
-        each = len(files) // len(targets)
+        per_target = len(files) // len(targets)
         for place, target in enumerate(targets):
-            _join([file.path for file in files[place * each : (place + 1) * each]], target, groups.options(schema))
-        return [sum(file.rows for file in files[place * each : (place + 1) * each]) for place in range(len(targets))]
+            parts_of_target = files[place * per_target : (place + 1) * per_target]
+            _join([file.path for file in parts_of_target], target, groups.options(schema))
     finally:
         shutil.rmtree(parts, ignore_errors=True)
 
 
-def write_kept_rows(kept: KeptRows, source: SourceRows, info: DatasetInfo, target: Path) -> int:
-    """Write a data file with rows of the source as they are. Returns the number of rows."""
+def write_kept_rows(kept: KeptRows, source: SourceRows, info: DatasetInfo, target: Path) -> None:
+    """Write a data file with rows of the source as they are."""
     schema = source.schema()
     with closing(_Groups(info, 1).new(target, schema)) as file:
         for episode in kept.episodes:
             source.of(episode)
             for rows in source.batches(episode, BATCH_ROWS):
                 file.add(rows.cast(schema))
-    return file.rows
 
 
 class _Groups:
@@ -92,7 +87,7 @@ class _Groups:
         self._most_rows = ROW_GROUP_ROWS if self._images else _MOST_ROWS_WITHOUT_IMAGES
 
     def options(self, schema: pa.Schema) -> dict[str, object]:
-        # A dictionary of images would hold each in memory once more.
+        # A dictionary of images would hold each in memory twice.
         return {"use_dictionary": [name for name in schema.names if name not in self._images]}
 
     def new(self, path: Path, schema: pa.Schema) -> RowGroups:

@@ -20,14 +20,7 @@ from augmentation_worker.work import Work
 
 
 class EpisodeMaker(ShardMaker):
-    """Makes the episodes of one shard.
-
-    Args:
-        work: the work.
-        metadata: of the source.
-        plan: of the whole result.
-        shard: what to make of it.
-    """
+    """Makes the episodes of one shard."""
 
     def __init__(self, work: Work, metadata: DatasetMetadata, plan: EpisodePlan, shard: PlannedShard) -> None:
         self._work, self._metadata, self._plan, self._shard = work, metadata, plan, shard

@@ -19,10 +19,9 @@ from augmentation_worker.media.video.container_file import VideoInvalid
 
 
 def check_written_video(local: Path, path: str, rate: Fraction, frames: int) -> None:
-    """The video has `frames` frames, each at its time, and decodes at both ends.
+    """Check that a video has `frames` frames, each at its time, and decodes at both ends.
 
-    Raises:
-        WorkerFailure: INTEGRITY_CHECK_FAILED, with the path in the dataset.
+    Raises WorkerFailure(INTEGRITY_CHECK_FAILED), with the path in the dataset.
     """
     try:
         check_video(local, rate, frames)
@@ -40,10 +39,9 @@ def check_written_images(
     info: DatasetInfo,
     cameras: Sequence[Camera],
 ) -> None:
-    """All but the images is the source's, and the first and last image of the augmented cameras can be decoded.
+    """Check that all but the images is the source's, and that the first and last image of each camera decode.
 
-    Raises:
-        WorkerFailure: INTEGRITY_CHECK_FAILED with the first finding.
+    Raises WorkerFailure(INTEGRITY_CHECK_FAILED) with the first finding.
     """
     from augmentation_worker.formats.lerobot.episode_images import (  # noqa: PLC0415
         UnusableImage,
@@ -68,22 +66,7 @@ def _check_written_rows(
     source: SourceRows,
     info: DatasetInfo,
 ) -> list[pa.Table]:
-    """All but the images are the source's rows, bit by bit, under the copies' numbers.
-
-    Args:
-        local: the file.
-        path: its path in the dataset, for messages.
-        episode: whose rows they are.
-        copies: those that are in the file.
-        source: the source's rows.
-        info: meta/info.json of the source.
-
-    Returns:
-        The first and the last row, with their images.
-
-    Raises:
-        WorkerFailure: INTEGRITY_CHECK_FAILED with the first finding.
-    """
+    """Check that all but the images are the source's rows, bit by bit. Returns the first and the last, with images."""
     images = {camera.key for camera in info.image_cameras}
     rows = source.of(episode.source)
     try:

@@ -17,7 +17,7 @@ import torch
 from augmentation_worker.media.video.colors import ColorConverter, ColorTags
 from augmentation_worker.media.video.encoding import VideoEncoding
 
-# SVT-AV1 reports its configuration on stderr for every video unless told to report errors only (1). It reads this
+# SVT-AV1 reports its configuration on stderr for every video unless it is set to report errors only (1). It reads this
 # once, when it is first used.
 os.environ.setdefault("SVT_LOG", "1")
 
@@ -104,7 +104,7 @@ class VideoEncoder:
         self._partial.replace(self._path)
 
     def discard(self) -> None:
-        """Give up: nothing is left of the file."""
+        """Stop: nothing is left of the file."""
         with contextlib.suppress(av.FFmpegError):  # the file is unfinished: its end cannot be written
             self._container.close()
         self._partial.unlink(missing_ok=True)

@@ -224,12 +224,7 @@ def _target(allowed: _Allowed, held: HeldFolder, name: str, path: DatasetPath) -
 
 
 def _without_links(folder: str, name: str) -> str | None:
-    """The path that a name in a folder leads to when all links are followed; None if those are too many.
-
-    Args:
-        folder: absolute, without links.
-        name: of an entry.
-    """
+    """The path that a name in an absolute folder without links leads to when all links are followed; None: too many."""
     place, pending, followed = folder.rstrip("/"), [name], 0
     while pending:
         part = pending.pop()

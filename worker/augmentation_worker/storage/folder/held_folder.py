@@ -64,12 +64,7 @@ class HeldFolder:
 
     @classmethod
     def at(cls, path: Path, *, create: bool = False) -> Self:
-        """Open a folder by its absolute path, of which no part may be a link.
-
-        Args:
-            path: the folder.
-            create: make the folders that are missing.
-        """
+        """Open a folder by its absolute path, of which no part may be a link; with `create`, make what is missing."""
         with cls(os.open("/", _PASS), Path("/")) as root:
             return root.within(path.parts[1:], create=create)
 
@@ -166,12 +161,7 @@ class HeldFile(PosixPath):
 
 
 def prune(folder: HeldFolder, keep: Collection[str]) -> None:
-    """Remove all files but those to keep, all links, and then all empty folders, and follow no link.
-
-    Args:
-        folder: the folder.
-        keep: paths of regular files.
-    """
+    """Remove all files but those to keep (their paths), all links, and then all empty folders, and follow no link."""
     folders = list(_folders_in(folder))
     for names in folders:
         with folder.within(names) as held:

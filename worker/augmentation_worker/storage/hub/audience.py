@@ -47,9 +47,7 @@ def audience_of(private: bool | None, gated: str | bool | None, *, unknown: Audi
 def private_when_created(asked: bool | None, source: Audience) -> bool | None:
     """Whether a result that has to be created is made private; None leaves it to the namespace's own default.
 
-    Args:
-        asked: spec.output.hub.private.
-        source: the readers of the source.
+    `asked` is spec.output.hub.private, `source` the readers of the source.
     """
     if asked is not None:
         return asked
@@ -57,12 +55,9 @@ def private_when_created(asked: bool | None, source: Audience) -> bool | None:
 
 
 def refusal(asked: bool | None, source: Audience, output: Audience) -> str | None:
-    """Why nothing may be published to a dataset with these readers, with the way out; None if it may.
+    """Why nothing may be published to a dataset with the readers `output`, with the way out; None if it may.
 
-    Args:
-        asked: spec.output.hub.private.
-        source: the readers of the source.
-        output: the readers of the dataset that the result goes to.
+    `asked` is spec.output.hub.private, `source` the readers of the source.
     """
     if asked is False:
         return None

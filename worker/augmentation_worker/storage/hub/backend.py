@@ -19,7 +19,7 @@ from augmentation_worker.storage.hub.token import read_token
 from augmentation_worker.storage.port import SourceDataset, StorageBackend, StorageContext
 
 ENV_RETRY_SECONDS: Final = "AUGMENTATION_HUB_PATIENCE_SECONDS"
-"""How long requests to a hub that does not answer are retried before the pod gives up."""
+"""How long requests to a hub that does not answer are retried before the pod fails."""
 DEFAULT_RETRY_SECONDS: Final = 60.0
 DEFAULT_ENDPOINT: Final = "https://huggingface.co"
 _Url = Annotated[str, AfterValidator(lambda url: url.rstrip("/"))]

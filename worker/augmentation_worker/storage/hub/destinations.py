@@ -134,11 +134,8 @@ class _TokenForHub(httpx2.BaseTransport):
 def checked_transport(endpoint: str, token: str | None) -> httpx2.BaseTransport:
     """A transport of which every connection, also after a redirect, is to a host that the hub may send to.
 
-    No environment variable makes it use a proxy: whoever wants one names it as the hub's endpoint.
-
-    Args:
-        endpoint: base URL of the hub.
-        token: for the hub alone; None: there is none.
+    The token is for the hub alone. No environment variable makes it use a proxy: whoever wants one names it as the
+    hub's endpoint.
     """
     destinations = Destinations(endpoint)
     transport = httpx2.HTTPTransport()

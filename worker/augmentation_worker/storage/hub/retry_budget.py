@@ -100,10 +100,7 @@ class RetryingTransport(httpx2.BaseTransport):
 def install(budget: RetryBudget, endpoint: str, token: str | None) -> None:
     """Retry every later request of huggingface_hub in this process within this budget.
 
-    Args:
-        budget: of all requests.
-        endpoint: base URL of the hub, which decides where its answers may send this process.
-        token: for the hub alone.
+    The endpoint decides where the hub's answers may send this process; the token is for the hub alone.
     """
     set_client_factory(
         lambda: httpx2.Client(

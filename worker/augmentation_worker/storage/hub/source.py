@@ -84,13 +84,8 @@ class HubSource(SourceDataset):
 def pin(hub: HubClient, dataset: str, revision: str | None, version_tags: Sequence[str]) -> str:
     """The commit to read, whatever happens to the branch later.
 
-    Without a revision it is what LeRobot would read: the tag of the newest version of its format, else main.
-
-    Args:
-        hub: where the dataset is.
-        dataset: `owner/name`.
-        revision: branch, tag or commit; None: none is asked for.
-        version_tags: of format versions, the newest first.
+    Without a revision it is what LeRobot would read: the tag of the newest version of its format (`version_tags`, the
+    newest first), else main.
     """
     if revision is not None:
         return hub.commit_of(dataset, revision, "source")

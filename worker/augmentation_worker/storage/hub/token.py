@@ -20,12 +20,8 @@ _MOST_READ: Final = 65_536
 def read_token(file: Path, secret: str) -> str | None:
     """The token in a mounted file; None if there is no such file, or nothing in it.
 
-    Args:
-        file: where the Secret's value is.
-        secret: `name/key` of the Secret, for messages.
-
-    Raises:
-        WorkerFailure: CREDENTIALS_INVALID, with no word of what the file holds.
+    `secret` is the Secret's `name/key`, for messages. Raises WorkerFailure(CREDENTIALS_INVALID), with no word of what
+    the file holds.
     """
     try:
         with file.open("rb") as opened:
