@@ -2,7 +2,7 @@
 
 A real etcd, kube-apiserver and gateway process with the chart's defaults, 10,000 keys and as many jobs as is said. Each
 flood (gateway_attacks.py) comes from processes of its own with the lowest priority, on loopback, for a few seconds; a
-well-behaved client beside it reads a status over a connection that it keeps, over a new one, and a page of a list, and
+well-behaved client next to it reads a status over a connection that it keeps, over a new one, and a page of a list, and
 probes liveness as a kubelet does. Ends with 1 where memory goes beyond the limit of the pod, where the slowest
 hundredth of the client's requests takes longer than a quarter of a second (in a storm: a second) or fails, or where the
 gateway ended. Run it from the root:

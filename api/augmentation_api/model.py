@@ -27,7 +27,7 @@ class ObservedModel(Model):
 def findings_of(error: ValidationError) -> list[str]:
     """What is wrong, `path.of.field: message` each; no value is quoted."""
     errors = error.errors(include_input=False, include_url=False)
-    return [": ".join(filter(None, (".".join(map(str, each["loc"])), each["msg"]))) for each in errors]
+    return [": ".join(filter(None, (".".join(map(str, finding["loc"])), finding["msg"]))) for finding in errors]
 
 
 TIMESTAMP_PATTERN = (

@@ -38,7 +38,9 @@ def readable_status(raw: object) -> ReadableStatus:
         try:
             return ReadableStatus(AugmentationJobStatus.model_validate(left), tuple(unreadable))
         except ValidationError as error:
-            doomed = {_existing(left, each["loc"]) for each in error.errors(include_input=False, include_url=False)}
+            doomed = {
+                _existing(left, finding["loc"]) for finding in error.errors(include_input=False, include_url=False)
+            }
         if not unreadable:  # paths of later rounds are of what is left, in which entries have moved up
             unreadable = {".".join(("status", *map(str, path))): None for path in sorted(doomed, key=str)}
         left = _without(left, doomed) if () not in doomed else {}
@@ -47,14 +49,14 @@ def readable_status(raw: object) -> ReadableStatus:
 
 def _existing(node: Any, path: Iterable[str | int]) -> _Path:
     """The part of a path that is there: for a field that is missing, the entry that lacks it."""
-    found: list[str | int] = []
+    existing: list[str | int] = []
     for step in path:
         in_list = isinstance(node, list) and isinstance(step, int) and step < len(node)
         if not in_list and not (isinstance(node, Mapping) and step in node):
             break
         node = node[step]
-        found.append(step)
-    return tuple(found)
+        existing.append(step)
+    return tuple(existing)
 
 
 def _without(node: Any, doomed: set[_Path], path: _Path = ()) -> Any:

@@ -61,7 +61,7 @@ class Redactor:
             for form, length in _forms(secret):
                 lowered = form.translate(_LOWER)
                 fragments[length].update(lowered[at : at + length] for at in range(len(lowered) - length + 1))
-        self._fragments = {length: frozenset(found) for length, found in fragments.items()}
+        self._fragments = {length: frozenset(of_length) for length, of_length in fragments.items()}
 
     def text(self, text: str) -> str:
         """Redact text for people: fragments of secrets, and anything with the shape of a credential."""

@@ -57,8 +57,8 @@ class AugmentationJob(ObservedModel):
         try:
             return cls.model_validate(dict(body)), ()
         except ValidationError:
-            found = readable_status(body.get("status", {}))
-            return cls.model_validate({**body, "status": found.status}), found.unreadable
+            readable = readable_status(body.get("status", {}))
+            return cls.model_validate({**body, "status": readable.status}), readable.unreadable
 
 
 def within_limits(spec: Mapping[str, Any]) -> dict[str, Any]:

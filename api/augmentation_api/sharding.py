@@ -1,4 +1,4 @@
-"""How many shards the augment phase is cut into."""
+"""The number of shards of the augment phase."""
 
 from math import ceil
 from typing import Final
@@ -18,9 +18,9 @@ def shard_count(source: SourceStatus, *, frames_per_shard: int, parallelism: int
         parallelism: the user's wish; at least that many shards, as far as there is work for them.
     """
     frames = (source.selected_frames or 0) * (source.copies or 1)
-    wanted = max(ceil(frames / frames_per_shard), parallelism or 1)
+    requested = max(ceil(frames / frames_per_shard), parallelism or 1)
     least, most = _limits(source)
-    return max(1, min(max(wanted, least), most, MAX_SHARDS))
+    return max(1, min(max(requested, least), most, MAX_SHARDS))
 
 
 def _limits(source: SourceStatus) -> tuple[int, int]:

@@ -9,6 +9,7 @@ from typing import Final
 
 from augmentation_api.failure import FailureReason
 from augmentation_api.model import Model
+from augmentation_api.spec import AugmentationJobSpec, VolumeSource
 
 ENV_JOB_NAMESPACE: Final = "AUGMENTATION_JOB_NAMESPACE"
 ENV_JOB_NAME: Final = "AUGMENTATION_JOB_NAME"
@@ -50,6 +51,18 @@ RESULT_PREVIEW: Final = "meta/augmentation.png"
 TERMINATION_MESSAGE_PATH: Final = "/dev/termination-log"
 TERMINATION_MESSAGE_LIMIT: Final = 4096
 """Maximum size of a termination message that the kubelet reads, bytes."""
+
+
+def output_volume(spec: AugmentationJobSpec, job_uid: str) -> VolumeSource | None:
+    """The volume that the result goes to; None if it goes to the hub.
+
+    Unless the spec says otherwise, the result of a dataset on a volume goes to the same volume, next to the source:
+    `<path>_augmented_<first 8 of the job's id>`.
+    """
+    source = spec.source.volume
+    if spec.output.volume is not None or spec.output.hub is not None or source is None:
+        return spec.output.volume
+    return source.model_copy(update={"path": f"{source.path}_augmented_{job_uid[:8]}"})
 
 
 class TerminationMessage(Model):

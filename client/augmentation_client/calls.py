@@ -70,10 +70,12 @@ def _is_retryable(response: httpx.Response) -> bool:
 
 
 def _seconds_to_wait(state: RetryCallState) -> float:
-    wanted = ""
+    requested = ""
     if state.outcome is not None and not state.outcome.failed:
-        wanted = state.outcome.result().headers.get("Retry-After", "")
-    return min(float(wanted) if wanted.isdecimal() else float(2 ** (state.attempt_number - 1)), LONGEST_WAIT_SECONDS)
+        requested = state.outcome.result().headers.get("Retry-After", "")
+    return min(
+        float(requested) if requested.isdecimal() else float(2 ** (state.attempt_number - 1)), LONGEST_WAIT_SECONDS
+    )
 
 
 def _last_outcome(state: RetryCallState) -> httpx.Response:

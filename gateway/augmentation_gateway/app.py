@@ -61,8 +61,8 @@ def build_app(
         title="Augmentation",
         version=_version(),
         summary="Robot dataset augmentation jobs on Kubernetes.",
-        description="Send an API key as `x-api-key: KEY` or `Authorization: Bearer KEY`. A job made here is an "
-        "AugmentationJob in Kubernetes, and one made there with kubectl is visible here.",
+        description="Send an API key as `x-api-key: KEY` or `Authorization: Bearer KEY`. A job created here is an "
+        "AugmentationJob in Kubernetes, and one created there with kubectl is visible here.",
     )
     app.state.gateway = gateway
     app.include_router(health.router)

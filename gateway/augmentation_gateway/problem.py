@@ -7,7 +7,7 @@ from types import MappingProxyType
 from augmentation_kube import KubeError, KubeUnavailable
 
 RETRY_AFTER_SECONDS = 5
-"""Soon enough for an API server that restarts, rare enough to be no load on it."""
+"""Soon enough for an API server that restarts, and rare enough not to load it."""
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
 
 
 class Settings(Limits):
-    """What an administrator may choose, besides the limits.
+    """All settings of an administrator, except the limits.
 
     Attributes:
         keys_secret: namespace and name of the Secret with the API keys, followed through the Kubernetes API; None: the
@@ -67,7 +67,7 @@ class Settings(Limits):
             takes a ClusterRole.
         host: address to listen on (`HOST`).
         port: port to listen on (`PORT`). Not AUGMENTATION_GATEWAY_PORT: Kubernetes itself sets that variable, to an
-            URL, in pods beside a Service named augmentation-gateway.
+            URL, in pods of a namespace with a Service named augmentation-gateway.
         metrics_address: host and port of `/metrics`, for Prometheus alone; None: it is not served.
         heartbeat_seconds: after this long without an event, an event stream sends a comment.
         requests_per_second: rate limit per key and replica, where the key's entry has none; 0: no limit.

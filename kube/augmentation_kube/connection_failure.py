@@ -51,8 +51,8 @@ _BY_SYSTEM_ERROR: Final[tuple[tuple[tuple[type[OSError], ...], str], ...]] = (
 def describe(error: BaseException) -> str:
     """What was wrong, in a clause about the server: `the connection was refused`. No text of `error` is in it."""
     for cause in _chain(error):
-        if (found := _of_system(cause)) is not None:
-            return found
+        if (clause := _of_system(cause)) is not None:
+            return clause
     names = [kind.__name__ for kind in type(error).__mro__]
     for part, words in _BY_KIND:
         if any(part in name for name in names):
@@ -71,7 +71,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         seen.add(id(current))
         yield current
         below = (current.__cause__, current.__context__, getattr(current, "os_error", None))
-        waiting += [each for each in below if isinstance(each, BaseException)]
+        waiting += [error for error in below if isinstance(error, BaseException)]
 
 
 def _of_system(error: BaseException) -> str | None:

@@ -1,7 +1,5 @@
 """Faults of a running installation: each kills something without notice, and nothing repairs it."""
 
-from __future__ import annotations
-
 import random
 import subprocess
 import time

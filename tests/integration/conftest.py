@@ -1,7 +1,5 @@
 """Fixtures of the integration tests: real programs, started here."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pytest

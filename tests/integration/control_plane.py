@@ -5,8 +5,6 @@ what talks to the API server (validation, defaulting, watches, server-side apply
 Whoever needs more starts it beside them.
 """
 
-from __future__ import annotations
-
 import base64
 import json
 import secrets

@@ -1,7 +1,5 @@
 """A web server that answers anything and remembers what it was asked: for tests of what must not be asked."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping

@@ -17,8 +17,8 @@ def parse_expiry(text: str, now: datetime) -> datetime | None:
     """
     if text == NEVER:
         return None
-    if found := re.fullmatch(r"([0-9]{1,5})([dhm])", text):
-        end = now + timedelta(**{_UNITS[found[2]]: int(found[1])})
+    if match := re.fullmatch(r"([0-9]{1,5})([dhm])", text):
+        end = now + timedelta(**{_UNITS[match[2]]: int(match[1])})
     else:
         try:
             day = datetime.strptime(text, "%Y-%m-%d").date()

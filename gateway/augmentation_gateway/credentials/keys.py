@@ -36,7 +36,7 @@ class _Model(BaseModel):
 
 
 class Principal(_Model):
-    """Who uses the key."""
+    """The user or service that uses a key."""
 
     type: Literal["user", "service"] = "service"
     id: Annotated[str, StringConstraints(min_length=1, max_length=255)]
@@ -50,12 +50,12 @@ class ApiKey(_Model):
         sha256: digest of the key, 64 hexadecimal digits.
         principal: who uses it.
         organisation: whom the principal belongs to.
-        namespace: the one Kubernetes namespace whose jobs it sees and makes.
+        namespace: the one Kubernetes namespace whose jobs it sees and creates.
         projects: project ids it may use, or `["*"]`: every project, and jobs without one.
         rights: read, write.
         requests_per_second: rate limit per replica; 0: no limit; None: the gateway's default.
         expires_at: from when on it is not taken any more; None: it does not expire.
-        credentials_secret_ref: Secret of its namespace with the hub token of the jobs it makes; None: that of their
+        credentials_secret_ref: Secret of its namespace with the hub token of the jobs it creates; None: that of their
             class.
     """
 

@@ -34,7 +34,7 @@ def add_parser(keys: argparse.ArgumentParser) -> None:
     actions = keys.add_subparsers(dest="action", required=True)
     create = actions.add_parser("create", help="create a key: it is printed once, only its digest is stored")
     create.add_argument("--id", required=True, help="name of the key, for logs and annotations")
-    create.add_argument("--namespace", required=True, help="Kubernetes namespace whose jobs it sees and makes")
+    create.add_argument("--namespace", required=True, help="Kubernetes namespace whose jobs it sees and creates")
     create.add_argument(
         "--project", action="append", default=[], help="project id it may use (repeatable); default: all"
     )
@@ -52,7 +52,7 @@ def add_parser(keys: argparse.ArgumentParser) -> None:
     create.add_argument(
         "--credentials-secret",
         metavar="NAME[/KEY]",
-        help="Secret of that namespace with the hub token of the jobs it makes; default: that of their class",
+        help="Secret of that namespace with the hub token of the jobs it creates; default: that of their class",
     )
     create.add_argument("--file", type=Path, help="keys file to add it to; without one the entry is printed")
     create.add_argument(

@@ -178,11 +178,11 @@ class OidcTokens:
     def _entry(self, claims: Mapping[str, Any], digest: bytes) -> ApiKey:
         grant = next((grant for grant in self._document.grants if grant.matches(claims)), None)
         if grant is None:
-            asked = ", ".join(dict.fromkeys(grant.claim for grant in self._document.grants))
+            claim_names = ", ".join(dict.fromkeys(grant.claim for grant in self._document.grants))
             raise Problem(
                 403,
                 "This token is valid, but no grant matches it",
-                f"ask the administrator (the grants check the claims {asked})",
+                f"ask the administrator (the grants check the claims {claim_names})",
             )
         subject = str(claims["sub"])
         # A subject may be an address or contain anything: logs and annotations show a digest of it.

@@ -50,7 +50,7 @@ class StatusList(BaseModel):
 
     count: int = Field(description="Number of statuses on this page")
     next: str | None = Field(description="URL of the next page; null on the last one")
-    previous: str | None = Field(description="URL of the page before; null on the first one")
+    previous: str | None = Field(description="URL of the previous page; null on the first one")
     data: list[StatusResponse]
 
 
@@ -80,7 +80,7 @@ class PageQuery(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     offset: int = Field(0, ge=0, le=2**31, description="Statuses to skip")
-    limit: int = Field(100, ge=1, le=1000, description="Statuses on a page")
+    limit: int = Field(100, ge=1, le=1000, description="Maximum number of statuses per page")
 
 
 def status_view(record: JobRecord, stage: Stage | None = None) -> StatusResponse:

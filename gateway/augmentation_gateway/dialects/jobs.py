@@ -101,7 +101,7 @@ class JobsQuery(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     status: JobStatus | None = Field(None, description="Only jobs in this status")
-    limit: int = Field(50, ge=1, le=200, description="Jobs on a page")
+    limit: int = Field(50, ge=1, le=200, description="Maximum number of jobs per page")
     offset: int = Field(0, ge=0, le=2**31, description="Jobs to skip")
 
 

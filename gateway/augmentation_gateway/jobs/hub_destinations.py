@@ -31,18 +31,18 @@ class HubDestinations(AbstractResolver):
     def __init__(self, endpoint: str, inner: AbstractResolver | None = None) -> None:
         self._hub = URL(endpoint)
         self._inner = inner or ThreadedResolver()
-        # An administrator's proxy resolves names by itself; it is connected to.
+        # An administrator's proxy resolves names itself; only the proxy is connected to.
         self._trusted = {self._hub.host, *(urlsplit(proxy).hostname for proxy in getproxies().values())}
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
         """The allowed addresses of a host. Raises OSError where there are none."""
-        found = await self._inner.resolve(host, port, family)
+        addresses = await self._inner.resolve(host, port, family)
         if host in self._trusted:
-            return found
+            return addresses
         least = await self._least()
-        if allowed := [each for each in found if reach_of(each["host"]) >= least]:
+        if allowed := [address for address in addresses if reach_of(address["host"]) >= least]:
             return allowed
         raise ElsewhereError(f"the hub redirects to {host}")
 
@@ -64,7 +64,7 @@ class HubDestinations(AbstractResolver):
         host = self._hub.host or ""
         addresses = [host]
         if not _is_address(host):
-            addresses = [each["host"] for each in await self._inner.resolve(host, 0, socket.AF_UNSPEC)]
+            addresses = [address["host"] for address in await self._inner.resolve(host, 0, socket.AF_UNSPEC)]
         return least_reach(addresses)
 
 

@@ -13,7 +13,7 @@ router = APIRouter(tags=["health"])
 
 
 class Health(BaseModel):
-    """How the gateway is."""
+    """The health of the gateway."""
 
     status: str = Field(description="ok, or what the gateway waits for")
     cache_age_seconds: int | None = Field(

@@ -67,7 +67,7 @@ class Bundle:
 def page_bundle() -> Bundle:
     """The files of this release."""
     folder = files("augmentation_gateway.page").joinpath("files")
-    found = {each.name: _COMMENT_LINE.sub(b"", each.read_bytes()) for each in folder.iterdir()}
-    version = hashlib.sha256(b"".join(name.encode() + found[name] for name in sorted(found))).hexdigest()[:16]
-    found[INDEX] = found[INDEX].replace(_FOLDER, f"page/{version}".encode())
-    return Bundle(version, {name: PageFile.of(name, body) for name, body in found.items()})
+    contents = {path.name: _COMMENT_LINE.sub(b"", path.read_bytes()) for path in folder.iterdir()}
+    version = hashlib.sha256(b"".join(name.encode() + contents[name] for name in sorted(contents))).hexdigest()[:16]
+    contents[INDEX] = contents[INDEX].replace(_FOLDER, f"page/{version}".encode())
+    return Bundle(version, {name: PageFile.of(name, body) for name, body in contents.items()})

@@ -46,10 +46,10 @@ def page_router() -> APIRouter:
 
     @router.api_route("/page/{version}/{name}", methods=["GET", "HEAD"])
     async def file(version: str, name: str, request: Request) -> Response:
-        if name == INDEX or (found := bundle.files.get(name)) is None:
+        if name == INDEX or (content := bundle.files.get(name)) is None:
             raise HTTPException(404, f"The page has no file {name!r}.")
         # During an update a replica may be asked for a file of the other release, which must not be cached.
-        return _response(found, request, _IMMUTABLE if version == bundle.version else "no-store")
+        return _response(content, request, _IMMUTABLE if version == bundle.version else "no-store")
 
     return router
 

@@ -20,11 +20,11 @@ from augmentation_gateway.server.listener import Listener
 _log = logging.getLogger(__name__)
 
 OTHER_FILES: Final = 256
-"""What is open beside clients' connections: to Kubernetes, the hub, an issuer."""
+"""Files that are open in addition to clients' connections: to Kubernetes, the hub, an issuer."""
 
 
 class GatewayServer(uvicorn.Server):
-    """Ends the event streams when it is told to stop: they would otherwise keep it until the time is up.
+    """Ends the event streams when it is asked to stop: they would otherwise keep it until the time is up.
 
     Args:
         config: without a certificate; its `http` is not asked for.
@@ -52,7 +52,7 @@ class GatewayServer(uvicorn.Server):
         try:
             listener = Listener((self.config.host, self.config.port), self._connections, self._make, context)
         except OSError as error:
-            _log.error("the address cannot be had: %s", error)
+            _log.error("cannot listen on the address: %s", error)
             sys.exit(STARTUP_FAILURE)
         self.servers = [cast(asyncio.Server, listener)]
         self.started = True
@@ -76,12 +76,12 @@ class GatewayServer(uvicorn.Server):
 def allow_connections(connections: int) -> None:
     """Raise the process's limit of open files for this many connections, as far as the machine allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = connections + OTHER_FILES
-    if soft == resource.RLIM_INFINITY or soft >= wanted:
+    needed = connections + OTHER_FILES
+    if soft == resource.RLIM_INFINITY or soft >= needed:
         return
-    possible = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    possible = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, possible), hard))
-    if possible < wanted:
+    if possible < needed:
         _log.warning(
             "fewer files may be open than connections: lower gateway.limits.connections, or raise the limit of files",
             extra={"fields": {"files": possible, "connections": connections}},

@@ -54,8 +54,8 @@ def to_job_spec(request: AugmentationRequest) -> AugmentationJobSpec:
         if value is not None:
             *parents, key = path.split(".")
             parent = spec
-            for each in parents:
-                parent = parent.setdefault(each, {})
+            for field in parents:
+                parent = parent.setdefault(field, {})
             parent[key] = value
     return AugmentationJobSpec.model_validate(spec)
 

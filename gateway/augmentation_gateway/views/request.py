@@ -11,7 +11,7 @@ from augmentation_api.transforms import Copies, Seed, TransformName
 from augmentation_api.vocabulary import AugmentationMode, AugmentationType
 from augmentation_gateway.views.parameters import GENERATIVE, TRANSFORMS, field_definitions
 
-_RANGES = [each.name for parameters in TRANSFORMS.values() for each in parameters if each.is_range]
+_RANGES = [parameter.name for parameters in TRANSFORMS.values() for parameter in parameters if parameter.is_range]
 
 
 def _unusable(cause: str, fix: str | None = None) -> PydanticCustomError:
@@ -77,8 +77,8 @@ class AugmentationRequest(_ParameterFields):
                 }
             ],
             # For forms: which fields belong to which transform.
-            "x-transforms": {name: [each.describe() for each in TRANSFORMS[name]] for name in TRANSFORMS},
-            "x-generative": [each.describe() for each in GENERATIVE],
+            "x-transforms": {name: [parameter.describe() for parameter in TRANSFORMS[name]] for name in TRANSFORMS},
+            "x-generative": [parameter.describe() for parameter in GENERATIVE],
         }
     )
 
@@ -165,7 +165,7 @@ class AugmentationRequest(_ParameterFields):
                 raise _unusable(f"episodes has the empty range {part}", "write first:last with first less than last")
         return episodes
 
-    @field_validator(*(each.name for each in GENERATIVE))
+    @field_validator(*(parameter.name for parameter in GENERATIVE))
     @classmethod
     def _only_generative(cls, value: object, info: ValidationInfo) -> object:
         if value is not None and info.data.get("augmentation_type") is AugmentationType.DETERMINISTIC:

@@ -6,7 +6,6 @@ from augmentation_api import AugmentationClass, AugmentationJob, PhaseName
 from augmentation_api.augmentation_class import NodeAffinity
 from augmentation_api.identifiers import worker_identity_name
 from augmentation_api.spec import VolumeSource
-from augmentation_api.volumes import output_volume
 from augmentation_api.worker_contract import (
     ENV_CREDENTIALS_SECRET,
     ENV_HUB_ENDPOINT,
@@ -23,6 +22,7 @@ from augmentation_api.worker_contract import (
     ENV_SHARD_ATTEMPT,
     ENV_SHARD_COUNT,
     ENV_SOURCE_FOLDER,
+    output_volume,
 )
 from augmentation_operator.children.job import placement_index
 from augmentation_operator.children.pod import WORKER_CONTAINER

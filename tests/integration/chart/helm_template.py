@@ -1,7 +1,5 @@
 """The chart as `helm template` renders it, and queries on it."""
 
-from __future__ import annotations
-
 import subprocess
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Exposure of the gateway, names of images, and warnings of `helm install`."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.integration.chart.helm_template import Json, notes, one, pod_specs, refusal, rendered

@@ -1,7 +1,5 @@
 """Connections that the chart's network policies allow, evaluated as a network plugin would."""
 
-from __future__ import annotations
-
 import ipaddress
 import json
 

@@ -1,7 +1,5 @@
 """Pods of the chart: short-lived identity, requests and limits."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.integration.chart.helm_template import pod_specs, rendered

@@ -1,7 +1,5 @@
 """Namespaces that the operator and the gateway may not use."""
 
-from __future__ import annotations
-
 from tests.integration.chart.helm_template import NAMESPACE, Json, one, rendered
 
 POLICY = ("ValidatingAdmissionPolicy", "augmentation-protected-namespaces")

@@ -1,7 +1,5 @@
 """Pods of the product in a namespace with a quota on every countable resource."""
 
-from __future__ import annotations
-
 import pytest
 
 from augmentation_api import PhaseName

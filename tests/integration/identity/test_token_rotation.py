@@ -1,7 +1,5 @@
 """Rotation of the service account token by the kubelet: programs reread the file."""
 
-from __future__ import annotations
-
 import shutil
 import sys
 import time

@@ -1,7 +1,5 @@
 """A hostile hub in front of a real one: its responses contain the token of the request."""
 
-from __future__ import annotations
-
 import base64
 import json
 import threading

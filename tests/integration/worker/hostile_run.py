@@ -3,8 +3,6 @@
 python -m tests.integration.worker.hostile_run FOLDER NAME...
 """
 
-from __future__ import annotations
-
 import json
 import os
 import resource

@@ -1,7 +1,5 @@
 """No 8 characters of a job's Secret appear in its status, its log or its termination message."""
 
-from __future__ import annotations
-
 import errno
 import json
 import logging

@@ -1,7 +1,5 @@
 """The bill of materials lists what an image contains, read from its layers."""
 
-from __future__ import annotations
-
 import gzip
 import hashlib
 import io

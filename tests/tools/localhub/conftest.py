@@ -1,7 +1,5 @@
 """A real hub server, and the unmodified `huggingface_hub` client as three people: owner, reader, nobody."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterator
 from pathlib import Path

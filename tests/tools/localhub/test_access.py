@@ -1,7 +1,5 @@
 """Read and write access to datasets."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Commits to a dataset."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A hub killed at any moment restarts with complete datasets: every acknowledged commit, no partial one."""
 
-from __future__ import annotations
-
 import hashlib
 import socket
 import subprocess

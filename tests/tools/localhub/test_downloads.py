@@ -1,7 +1,5 @@
 """Reads of a dataset: listings, files, ranges, snapshots."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

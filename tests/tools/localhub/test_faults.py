@@ -1,7 +1,5 @@
 """Injected faults of chosen requests, and the client's reaction."""
 
-from __future__ import annotations
-
 import os
 import time
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The hub's pages for a browser."""
 
-from __future__ import annotations
-
 import httpx
 from huggingface_hub import CommitOperationAdd, HfApi
 

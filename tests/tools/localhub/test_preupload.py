@@ -1,7 +1,5 @@
 """Blobs uploaded by one process and committed by another that never saw their bytes: how shards publish."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

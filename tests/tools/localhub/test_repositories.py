@@ -1,7 +1,5 @@
 """Dataset repositories: creation, description, revisions, deletion."""
 
-from __future__ import annotations
-
 import pytest
 from huggingface_hub import HfApi
 from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError

@@ -1,7 +1,5 @@
 """Selections of episodes as ranges, compared with what a list of all would say."""
 
-from __future__ import annotations
-
 import tracemalloc
 from itertools import pairwise
 

@@ -1,7 +1,5 @@
 """No form of a secret that a library may give it gets past, and ordinary words do."""
 
-from __future__ import annotations
-
 import base64
 import html
 import json

@@ -1,7 +1,5 @@
 """What a text takes in etcd."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """The sync and async clients against a scripted gateway: same behavior, same tests."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """The `augmentation` command: its requests, output and exit codes."""
 
-from __future__ import annotations
-
 import io
 import json
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Responses of a hostile server are printed as plain text, and never with the API key."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The client's models match the gateway's responses, field by field."""
 
-from __future__ import annotations
-
 import pytest
 from pydantic import BaseModel
 

@@ -1,7 +1,5 @@
 """The Kubernetes client against a real HTTP server: its requests and its handling of responses."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing

@@ -1,7 +1,5 @@
 """Errors never contain the token that a program sends to the API server, whatever answers."""
 
-from __future__ import annotations
-
 import base64
 import json
 from collections.abc import AsyncIterator, Callable

@@ -1,7 +1,5 @@
 """The metrics port, which requires no key, under malformed and idle connections."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 

@@ -1,7 +1,5 @@
 """The reflector when a watch ends, breaks, falls silent or expires."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager

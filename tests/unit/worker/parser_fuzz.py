@@ -6,8 +6,6 @@ The unit tests do this for a few hundred fixed samples; for longer, from the roo
     python -m tests.unit.worker.parser_fuzz --seconds 600
 """
 
-from __future__ import annotations
-
 import argparse
 import copy
 import json

@@ -1,4 +1,4 @@
-"""What the batch dialect takes and returns, besides jobs: requests, lists, errors."""
+"""Requests, lists and errors of the batch dialect."""
 
 import json
 from typing import Annotated, Any, Literal, Self
@@ -103,13 +103,13 @@ class PageQuery(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     offset: int = Field(0, ge=0, le=2**31, description="Entries to skip")
-    limit: int = Field(50, ge=1, le=1000, description="Entries on a page")
+    limit: int = Field(50, ge=1, le=1000, description="Maximum number of entries per page")
 
 
 class BatchQuery(PageQuery):
     """Filters of a list of jobs."""
 
-    limit: int = Field(50, ge=1, le=200, description="Jobs on a page")
+    limit: int = Field(50, ge=1, le=200, description="Maximum number of jobs per page")
     pipeline_type: Literal["batch", "training"] | None = Field(None, description="All jobs here are batch jobs")
     status: BatchStatus | None = Field(None, description="Only jobs in this status")
     q: Annotated[str, StringConstraints(min_length=1, max_length=255)] | None = Field(

@@ -53,7 +53,7 @@ async def outputs(job_id: JobId, gateway: CurrentGateway, key: CurrentKey) -> Ou
     summary="Get Augmentation Preview",
     response_description="The preview is at this address, on the hub",
     responses={
-        302: {"headers": {"Location": {"description": "Of a PNG", "schema": {"type": "string", "format": "uri"}}}},
+        302: {"headers": {"Location": {"description": "URL of a PNG", "schema": {"type": "string", "format": "uri"}}}},
         **detail_errors(*ONE_JOB, *READ, words=_READ_PICTURE),
     },
 )

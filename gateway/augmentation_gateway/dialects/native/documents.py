@@ -71,9 +71,9 @@ class ListQuery(BaseModel):
         description="Only jobs with this text in their name, dataset, node or id; upper and lower case are the same",
     )
     sort: Order = Field(Order.NEWEST, description="Sort order; a minus reverses it")
-    limit: int = Field(50, ge=1, le=MAX_PAGE, description="Jobs on a page")
+    limit: int = Field(50, ge=1, le=MAX_PAGE, description="Maximum number of jobs per page")
     cursor: Annotated[str, StringConstraints(min_length=1, max_length=2048)] | None = Field(
-        None, description="next_cursor of the page before, with the same sort and filters"
+        None, description="next_cursor of the previous page, with the same sort and filters"
     )
 
     @property
@@ -119,7 +119,7 @@ def outputs_view(record: JobRecord, runs_as: ClassRecord | None) -> OutputsRespo
 
 
 class PrincipalView(BaseModel):
-    """Who uses the key."""
+    """The user or service that uses a key."""
 
     type: Literal["user", "service"]
     id: str

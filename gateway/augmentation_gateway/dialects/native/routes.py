@@ -33,7 +33,7 @@ from augmentation_gateway.views.responses import AGE_HEADERS, ONE_JOB, READ, WRI
 PREFIX: Final = "/v1/augmentation"
 _PAGE_HEADERS: Final = {
     **AGE_HEADERS,
-    "ETag": {"description": "Of this page, for If-None-Match", "schema": {"type": "string"}},
+    "ETag": {"description": "Tag of this page, for If-None-Match", "schema": {"type": "string"}},
 }
 
 router = APIRouter(prefix=PREFIX, tags=["augmentation"])
@@ -99,7 +99,10 @@ async def create(
     response_description="A page of jobs",
     responses={
         200: {"headers": _PAGE_HEADERS},
-        304: {"description": "The page is the one of If-None-Match", "headers": _PAGE_HEADERS},
+        304: {
+            "description": "The page has not changed since the one with the tag in If-None-Match",
+            "headers": _PAGE_HEADERS,
+        },
         **detail_errors(422, *READ),
     },
 )

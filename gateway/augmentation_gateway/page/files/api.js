@@ -17,7 +17,7 @@ export class ApiError extends Error {
 /** No answer: the gateway or the network is unavailable. */
 export class Unreachable extends Error {
   constructor() {
-    super("The gateway does not answer. Check the connection; the page reconnects by itself.");
+    super("The gateway does not answer. Check the connection; the page reconnects automatically.");
   }
 }
 

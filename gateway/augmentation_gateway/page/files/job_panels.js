@@ -117,16 +117,15 @@ const words = (camel) => camel.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerC
 /** One tile per shard with its progress; the tooltip has the rest. */
 export function updateShards(list, status) {
   keyed(list, status.shards ?? [], (shard) => String(shard.index), () => {
-    const made = h("li", {}, h("b", {}), h("progress", { max: "100", "aria-label": "Progress" }), h("span", { class: "help" }));
-    return made;
+    return h("li", {}, h("b", {}), h("progress", { max: "100", "aria-label": "Progress" }), h("span", { class: "help" }));
   }, (row, shard) => {
-    const [name, bar, told] = row.children;
+    const [name, bar, state] = row.children;
     const { total = 0, done = 0 } = shard.frames?.total ? shard.frames : shard.episodes ?? {};
     say(name, `${shard.index}`);
     bar.value = shard.state === "completed" ? 100 : total ? (100 * done) / total : 0;
     bar.className = shard.state ?? "queued";
-    say(told, [shard.state ?? "waiting", shard.node, shard.attempt ? `attempt ${shard.attempt + 1}` : null].filter(Boolean).join(" · "));
-    row.title = `Shard ${shard.index}: ${told.textContent}${total ? `, ${number(done)} of ${number(total)}` : ""}${shard.framesPerSecond ? `, ${Math.round(shard.framesPerSecond)} frames per second` : ""}`;
+    say(state, [shard.state ?? "waiting", shard.node, shard.attempt ? `attempt ${shard.attempt + 1}` : null].filter(Boolean).join(" · "));
+    row.title = `Shard ${shard.index}: ${state.textContent}${total ? `, ${number(done)} of ${number(total)}` : ""}${shard.framesPerSecond ? `, ${Math.round(shard.framesPerSecond)} frames per second` : ""}`;
   });
 }
 
@@ -139,7 +138,7 @@ export function updateEvents(list, status) {
   keyed(list, events, (event) => [event.phase, event.id, event.at, event.message, event.error].join("\n"), (event) => h("li", { class: event.error ? "wrong" : null },
     event.at ? h("time", { datetime: event.at, title: moment(event.at) }, clock(event.at)) : h("span", {}),
     h("span", { class: "phase-name" }, event.phase),
-    h("span", { class: "told" }, event.error ?? event.message ?? event.status ?? event.id,
+    h("span", { class: "event-text" }, event.error ?? event.message ?? event.status ?? event.id,
       event.retryAttempt ? h("span", { class: "again" }, `attempt ${event.retryAttempt + 1}`) : null)), () => {});
   return events.length;
 }

@@ -102,7 +102,7 @@ function showContact({ reachable, age }) {
   notice.hidden = behind === null;
   if (behind === null) return;
   const what = reachable ? "The Kubernetes API is unavailable, so nothing can be changed now." : "The gateway does not answer.";
-  say(notice, `${what} Shown as of ${clock(behind)}; the page reconnects by itself.`);
+  say(notice, `${what} Shown as of ${clock(behind)}; the page reconnects automatically.`);
 }
 
 document.addEventListener("keydown", (event) => {

@@ -9,7 +9,7 @@ from typing_extensions import override
 from augmentation_api import FailureReason, worker_contract
 from augmentation_api.spec import VolumeSource
 from augmentation_api.status import SourceStatus
-from augmentation_api.volumes import output_volume
+from augmentation_api.worker_contract import output_volume
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.settings import WorkerSettings
 from augmentation_worker.storage.folder.output import FolderOutput, is_result_of, previous_of
