@@ -208,7 +208,7 @@ class JobSet:
             "health": {"healthProbeBindAddress": f"127.0.0.1:{self._health_port}"},
         }
         (self._folder / "configuration.json").write_text(json.dumps(settings_of_it))
-        self._process = self._plane.start_beside(
+        self._process = self._plane.start_program(
             "jobset",
             f"--kubeconfig={self._plane.kubeconfig}",
             f"--config={self._folder / 'configuration.json'}",

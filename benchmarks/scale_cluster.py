@@ -36,7 +36,7 @@ def scale_cluster() -> Iterator[ControlPlane]:
         plane = ControlPlane(Path(name))
         try:
             plane.start()
-            plane.start_beside(
+            plane.start_program(
                 "kube-controller-manager",
                 f"--kubeconfig={plane.kubeconfig}",
                 "--controllers=job-controller,garbage-collector-controller",
@@ -45,8 +45,8 @@ def scale_cluster() -> Iterator[ControlPlane]:
                 "--concurrent-job-syncs=20",
                 *_UNTHROTTLED,
             )
-            plane.start_beside("kube-scheduler", f"--config={_scheduler_settings(plane)}", "--secure-port=0")
-            plane.start_beside("kwok", f"--config={_kwok_settings(plane)}", f"--kubeconfig={plane.kubeconfig}")
+            plane.start_program("kube-scheduler", f"--config={_scheduler_settings(plane)}", "--secure-port=0")
+            plane.start_program("kwok", f"--config={_kwok_settings(plane)}", f"--kubeconfig={plane.kubeconfig}")
             install_chart(plane)
             plane.kubectl("create", "namespace", NAMESPACE)
             for number in range(NODES):

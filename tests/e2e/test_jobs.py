@@ -11,7 +11,7 @@ from augmentation_gateway.views.job_id import batch_id
 from devcluster.demo.installation import RELEASE, SYSTEM_NAMESPACE
 from devcluster.demo.job_progress import gateway_client
 from tests.e2e.result_check import check_result
-from tests.e2e.user import PATIENCE_SECONDS, User
+from tests.e2e.user import TIMEOUT_SECONDS, User
 from tests.lerobot_check import check_opens_in_lerobot
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -92,7 +92,7 @@ def test_cancelled_job_stops_its_pods_and_publishes_nothing(user: User) -> None:
 def test_client_follows_job_to_completion_and_every_dialect_shows_it(user: User) -> None:
     with Client(user.access.gateway_url, user.access.api_key) as client:
         job_id = user.submit(augment_copies=1, episodes="0:1")
-        final = client.wait(job_id, timeout=PATIENCE_SECONDS)
+        final = client.wait(job_id, timeout=TIMEOUT_SECONDS)
         assert final.status == "completed"
         phases = [event.phase.phase for event in client.events(job_id) if event.phase is not None]
         assert {"resolve", "augment", "publish"} <= set(phases)

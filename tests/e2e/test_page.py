@@ -4,7 +4,7 @@ from uuid import uuid4
 
 from playwright.sync_api import expect
 
-from tests.e2e.user import PATIENCE_SECONDS, User
+from tests.e2e.user import TIMEOUT_SECONDS, User
 from tests.integration.gateway.page.visitor import Site, Visitor, chromium
 
 
@@ -26,7 +26,7 @@ def test_job_created_in_form_is_followed_to_its_preview(user: User) -> None:
 
         expect(page.get_by_role("heading", level=1)).to_have_text(name)
         badge = page.locator(".title .badge")
-        expect(badge).to_have_text("completed", timeout=1000 * PATIENCE_SECONDS)
+        expect(badge).to_have_text("completed", timeout=1000 * TIMEOUT_SECONDS)
         picture = page.get_by_role("img", name="The first episode")
         expect(picture).to_be_visible()
         assert picture.evaluate("image => image.naturalWidth") > 300

@@ -11,7 +11,7 @@ from devcluster.demo.installation import Installation
 from tests.e2e.user import User
 from tests.lerobot_check import check_opens_in_lerobot
 
-PATIENCE_SECONDS = 120.0
+TIMEOUT_SECONDS = 120.0
 OPEN_TO_ALL = "import os; os.chmod('/volume', 0o777)"
 
 
@@ -63,7 +63,7 @@ def claim(user: User, installation: Installation) -> Iterator[str]:
 
 
 def _node_of_ended_pod(installation: Installation, name: str) -> str:
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     while True:
         pod: dict[str, Any] = installation.kubectl.get("pod", name, "default") or {}
         if pod.get("status", {}).get("phase") == "Succeeded":

@@ -18,7 +18,7 @@ from devcluster.demo.kubectl import Kubectl
 Json = dict[str, Any]
 
 FINAL = ("completed", "failed", "cancelled")
-PATIENCE_SECONDS = 300.0
+TIMEOUT_SECONDS = 300.0
 
 
 class User:
@@ -88,7 +88,7 @@ class User:
 
     def wait(self, job_id: str, reached: Callable[[Json], bool] | None = None) -> Json:
         """Wait until a job has finished, or `reached` is true, and return its status."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + TIMEOUT_SECONDS
         while True:
             status = self.status(job_id)
             if status["status"] in FINAL or (reached is not None and reached(status)):
@@ -111,7 +111,7 @@ class User:
         """POST a retry and wait until the operator has started it."""
         with gateway_client(self.access) as gateway:
             attempt = gateway.post(f"/v1/augmentation/{job_id}/retry").raise_for_status().json()["attempt"]
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + TIMEOUT_SECONDS
         while self.resource(job_id)["status"].get("attempt") != attempt:
             assert time.monotonic() < deadline, f"attempt {attempt} of job {job_id} does not begin"
             time.sleep(0.5)
@@ -147,7 +147,7 @@ class User:
 
     def wait_until_nothing_is_left(self, job_id: str) -> None:
         """Wait until all resources of a deleted job are gone."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + TIMEOUT_SECONDS
         while left := self._names_of(job_id, "jobs,pods,configmaps,serviceaccounts,roles,rolebindings"):
             assert time.monotonic() < deadline, left
             time.sleep(1)

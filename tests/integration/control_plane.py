@@ -2,7 +2,7 @@
 
 There is no node, no scheduler and no controller: what is written stays as it was written. That is all it takes to test
 what talks to the API server (validation, defaulting, watches, server-side apply, RBAC), and lets a test take it away.
-Whoever needs more starts it beside them.
+Whoever needs more starts it in addition.
 """
 
 import base64
@@ -51,7 +51,7 @@ class ControlPlane:
         self._api_server: subprocess.Popen[bytes] | None = None
         self._controllers: tuple[str, ...] = ()
         self._controller_manager: subprocess.Popen[bytes] | None = None
-        self._beside: list[subprocess.Popen[bytes]] = []
+        self._programs: list[subprocess.Popen[bytes]] = []
 
     def start(self) -> None:
         """Start both, and apply the CRDs. Raises RuntimeError with the end of a log where one does not come up."""
@@ -76,9 +76,9 @@ class ControlPlane:
 
     def stop(self) -> None:
         """Stop everything. The API server before etcd: one whose etcd is gone hangs for a minute, holding its port."""
-        for process in (*self._beside, self._controller_manager):
+        for process in (*self._programs, self._controller_manager):
             _end(process, signal.SIGKILL)
-        self._beside, self._controller_manager = [], None
+        self._programs, self._controller_manager = [], None
         self.stop_api_server()
         _end(self._etcd)
         self._etcd = None
@@ -139,10 +139,10 @@ class ControlPlane:
             "--secure-port=0",
         )
 
-    def start_beside(self, program: str, *arguments: str) -> subprocess.Popen[bytes]:
-        """Start another of the pinned programs; it ends with the control plane. Its log lies beside the others."""
-        self._beside.append(self._spawn(program, *arguments))
-        return self._beside[-1]
+    def start_program(self, program: str, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start another of the pinned programs; it ends with the control plane. Its log is next to the others."""
+        self._programs.append(self._spawn(program, *arguments))
+        return self._programs[-1]
 
     def keep_controllers_running(self) -> None:
         """Start kube-controller-manager again if it has ended, as the kubelet of a real control plane does."""
@@ -198,7 +198,7 @@ class ControlPlane:
         with (self.folder / f"{program}.log").open("ab") as log:
             return subprocess.Popen(
                 # The kernel ends it when the tests are killed: nothing is left behind. Not by a preexec_fn: hubs run in
-                # threads here, and Python code in a child forked beside threads may wait for ever.
+                # threads here, and Python code in a child forked while threads run may wait for ever.
                 ["setpriv", "--pdeathsig", "KILL", tool_path(program), *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -123,7 +123,7 @@ async def missing_object_is_not_found(api: KubeApi, namespace: str) -> None:
 
 
 @scenario
-async def resource_that_is_not_served_is_told_from_an_object_that_is_missing(api: KubeApi, namespace: str) -> None:
+async def resource_that_is_not_served_differs_from_a_missing_object(api: KubeApi, namespace: str) -> None:
     not_served = (404, "", r"404 page not found\n")
     assert await refusal(api.get(Resource.LOCAL_QUEUES, "a", namespace)) == not_served
     assert await refusal(api.list(Resource.WORKLOADS, namespace)) == not_served

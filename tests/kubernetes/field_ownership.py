@@ -86,7 +86,7 @@ def _clone(value: Any) -> Any:
 class FieldOwnership:
     """The fields of one object by who owns them.
 
-    An owner is a field manager with its way of writing: what it applies and what it writes otherwise is told apart.
+    An owner is a field manager with its way of writing: what it applies and what it writes otherwise are distinguished.
     """
 
     def __init__(self, keys: ListKeys) -> None:

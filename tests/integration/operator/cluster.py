@@ -22,7 +22,7 @@ from tests.integration.control_plane import ControlPlane
 CHECKOUT = Path(__file__).resolve().parents[3]
 CHART = CHECKOUT / "deploy" / "helm" / "augmentation-operator"
 SYSTEM_NAMESPACE = "augmentation-system"
-PATIENCE_SECONDS = 60.0
+TIMEOUT_SECONDS = 60.0
 PATHS = {
     "augmentationjobs": "/apis/augmentation.dev/v1alpha1",
     "augmentationclasses": "/apis/augmentation.dev/v1alpha1",
@@ -263,7 +263,7 @@ class OperatorProcess:
         return self._process is not None and self._process.poll() is None
 
 
-def until(condition: Callable[[], bool], explain: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> None:
+def until(condition: Callable[[], bool], explain: Callable[[], object], seconds: float = TIMEOUT_SECONDS) -> None:
     """Wait for a condition; fails with what `explain` says."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -131,8 +131,13 @@ class StandInKubelet:
 
     def preempt(self, pod: Json) -> None:
         """The pod makes room for another one: it is marked so, and its container is killed."""
-        told = {"type": "DisruptionTarget", "status": "True", "reason": "PreemptionByScheduler", "message": "made room"}
-        self._write(pod, "Failed", {"terminated": _terminated(143, "Error")}, {**told, "lastTransitionTime": _now()})
+        target = {
+            "type": "DisruptionTarget",
+            "status": "True",
+            "reason": "PreemptionByScheduler",
+            "message": "made room",
+        }
+        self._write(pod, "Failed", {"terminated": _terminated(143, "Error")}, {**target, "lastTransitionTime": _now()})
 
     def end_deleted_pods(self, job: Job, phase: str) -> int:
         """End the containers of pods that are being deleted, then let them go; gives how many there were."""

@@ -128,9 +128,9 @@ def test_kubectl_describe_shows_the_events_of_a_job(
         return plane.kubectl("describe", "augmentationjob", job.name, "--namespace", job.namespace)
 
     until(lambda: "Published" in described(), described)
-    told = described().partition("Events:")[2]
+    events = described().partition("Events:")[2]
     for reason in ("ResolveStarted", "ClassSelected", "AugmentStarted", "PublishStarted", "Published"):
-        assert told.count(f" {reason} ") == 1, told
+        assert events.count(f" {reason} ") == 1, events
 
 
 def test_metrics_count_the_jobs(operator: OperatorProcess, cluster: Cluster, kubelet: StandInKubelet) -> None:

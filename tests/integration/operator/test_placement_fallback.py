@@ -4,7 +4,7 @@ from tests.integration.operator.cluster import Cluster, Json, OperatorProcess, p
 from tests.integration.operator.jobs import Job, StandInKubelet, augment, publish, resolve
 
 
-def make_ladder(cluster: Cluster, name: str) -> None:
+def create_class_with_placements(cluster: Cluster, name: str) -> None:
     spec = {
         "image": "worker",
         "placements": [
@@ -23,8 +23,8 @@ def selectors(job: Job) -> list[Json]:
 def test_job_falls_back_to_the_placement_that_has_nodes(
     operator: OperatorProcess, cluster: Cluster, kubelet: StandInKubelet
 ) -> None:
-    make_ladder(cluster, "ladder")
-    job = Job(cluster, className="ladder")
+    create_class_with_placements(cluster, "fallback")
+    job = Job(cluster, className="fallback")
     worker = resolve(job, kubelet)
     job.await_pods("augment")
     job.until(lambda job: job.status["placement"]["placement"] == "plenty")
@@ -33,8 +33,8 @@ def test_job_falls_back_to_the_placement_that_has_nodes(
     publish(job, kubelet, worker)
     job.until_state("completed")
     status = job.status
-    given_up = [event for phase in status["phases"] for event in phase["events"] if event["id"] == "operator-rung-0-0"]
-    assert "placement rare: no node within 2 s" in given_up[0]["error"]
+    fallbacks = [event for phase in status["phases"] for event in phase["events"] if event["id"] == "operator-rung-0-0"]
+    assert "placement rare: no node within 2 s" in fallbacks[0]["error"]
     assert status["placement"]["rung"] == 1
     assert "price" in status["usage"]
     children = {child["metadata"]["name"].rsplit("-", 1)[-1] for child in job.children().values()}

@@ -35,7 +35,7 @@ NOBODY: Json = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name
 
 @dataclass
 class Situation:
-    """A job in its augment phase with two shards, and another job beside it."""
+    """A job in its augment phase with two shards, and another job."""
 
     job: Job
     worker: StandInWorker

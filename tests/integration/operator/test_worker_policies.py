@@ -125,7 +125,7 @@ class Written:
         return apply_status(job.pod(self.phase, self.index), job, self.report.field_manager, **self.report.to_status())
 
 
-def report_of(phase: PhaseName, index: int | None = None, events: int = 1, text: str = "told", **found: Any) -> Written:
+def report_of(phase: PhaseName, index: int | None = None, events: int = 1, text: str = "text", **found: Any) -> Written:
     """A report as the worker program makes it."""
     manager = phase_field_manager(phase) if index is None else shard_field_manager(index)
     shards = 1 if index is None else SHARDS
@@ -137,7 +137,7 @@ def report_of(phase: PhaseName, index: int | None = None, events: int = 1, text:
         **found,
     )
     for number in range(events):
-        report = report.with_event("told", text, NOW, error=text, data={"number": str(number)})
+        report = report.with_event("text", text, NOW, error=text, data={"number": str(number)})
     return Written(report, phase, index)
 
 
@@ -242,7 +242,7 @@ def test_only_a_pod_of_its_index_writes_a_shard(job: WorkersJob, phase: PhaseNam
 @pytest.mark.parametrize("phase", ["resolve", "provision", "augment", "publish"])
 @pytest.mark.parametrize("event", ["operator-b", "augmentation-worker-shard-10-01", "augmentation-worker-publish-1"])
 def test_shard_writes_only_its_own_events(job: WorkersJob, phase: str, event: str) -> None:
-    phases = [{"name": phase, "events": [{"id": event, "status": "told"}]}]
+    phases = [{"name": phase, "events": [{"id": event, "status": "text"}]}]
     assert "events" in lie(job, AUGMENT, 1, shard_field_manager(1), phases=phases)
 
 
@@ -287,7 +287,7 @@ def patch_status(job: WorkersJob, index: int, **status: Any) -> str:
 
 
 def test_report_can_be_removed_by_the_next_pod_of_its_index(job: WorkersJob) -> None:
-    """What was patched is owned beside what is applied, and would stay."""
+    """What was patched is owned in addition to what is applied, and would stay."""
     assert "by server-side apply" in patch_status(job, 1, shards=[{"index": 1, "state": "failed"}])
     assert job.status["shards"] == []
 

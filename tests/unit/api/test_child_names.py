@@ -63,7 +63,7 @@ def test_two_jobs_of_one_name_never_share_a_child(name: str, uid: str, other: st
         assert not set(children(name, uid)) & set(children(name, other))
 
 
-def test_a_child_can_be_told_by_its_jobs_name() -> None:
+def test_child_is_recognized_by_its_jobs_name() -> None:
     assert phase_job_name("kitchen", UID, PhaseName.RESOLVE) == "kitchen-0f1e2d3c-resolve"
     assert phase_job_name("kitchen", UID, PhaseName.RESOLVE, attempt=2) == "kitchen-0f1e2d3c-resolve-2"
     assert shard_manifest_name("kitchen", UID, 7) == "kitchen-0f1e2d3c-shard-7"

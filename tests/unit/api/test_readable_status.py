@@ -103,7 +103,7 @@ def test_a_spec_that_cannot_be_read_is_an_error() -> None:
         AugmentationJob.read(job({"output": 7}, parallelism="many"))
 
 
-def test_times_from_before_there_was_a_limit_are_as_long_as_they_may_be() -> None:
+def test_durations_stored_before_the_limit_existed_are_clamped() -> None:
     spec = AugmentationJob.from_wire(job({}, ttlSecondsAfterFinished=2**62, activeDeadlineSeconds=2**62)).spec
     assert (spec.ttl_seconds_after_finished, spec.active_deadline_seconds) == (MAX_SECONDS, MAX_SECONDS)
 

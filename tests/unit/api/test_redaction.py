@@ -93,7 +93,7 @@ def test_of_a_token_nothing_remains_in_any_form(form: str) -> None:
         ("the hub https://hub.example/datasets/lab/pusht", "the hub https://hub.example/datasets/lab/pusht"),
     ],
 )
-def test_what_has_the_shape_of_a_credential_goes_though_nobody_knew_it(text: str, expected: str) -> None:
+def test_text_with_the_shape_of_a_credential_is_redacted_even_if_unknown(text: str, expected: str) -> None:
     assert Redactor().text(text) == expected
 
 

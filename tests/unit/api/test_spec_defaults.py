@@ -81,7 +81,7 @@ def test_giving_one_end_of_a_range_keeps_the_default_of_the_other() -> None:
     assert (augmentation.lighting.brightness.min, augmentation.lighting.brightness.max) == (-40, 15)
 
 
-def test_noise_blur_and_occlusion_mix_their_kinds_unless_told_otherwise() -> None:
+def test_default_kind_of_noise_blur_and_occlusion_is_mixed() -> None:
     augmentation = Augmentation()
     assert {augmentation.noise.kind, augmentation.blur.kind, augmentation.occlusion.kind} == {"mixed"}
 

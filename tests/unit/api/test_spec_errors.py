@@ -245,10 +245,10 @@ def test_a_class_has_at_least_one_placement() -> None:
         ({"key": "memory", "operator": "Gt", "values": ["much"]}, "memory: operator Gt takes one whole number"),
     ],
 )
-def test_a_label_of_a_rung_is_compared_with_what_fits(requirement: dict[str, Any], said: str) -> None:
-    rung = {"name": "l4", "nodeAffinity": {"required": [requirement]}}
+def test_node_requirement_of_a_placement_has_fitting_values(requirement: dict[str, Any], said: str) -> None:
+    placement = {"name": "l4", "nodeAffinity": {"required": [requirement]}}
     with pytest.raises(ValidationError, match=said):
-        AugmentationClassSpec.model_validate({"image": "worker:1", "placements": [rung]})
+        AugmentationClassSpec.model_validate({"image": "worker:1", "placements": [placement]})
 
 
 def test_two_placements_with_one_name_are_refused() -> None:

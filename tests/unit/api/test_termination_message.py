@@ -38,7 +38,7 @@ def test_a_long_message_loses_its_end_and_little_more_than_it_must(character: st
 @given(st.text(max_size=6000))
 @example("x" * (TERMINATION_MESSAGE_LIMIT - len('{"reason":"SourceInvalid","message":""}')))
 @example("x" * (TERMINATION_MESSAGE_LIMIT - len('{"reason":"SourceInvalid","message":""}') + 1))
-def test_what_is_written_can_be_read_again_as_the_beginning_of_what_was_said(message: str) -> None:
+def test_encoded_message_is_read_back_as_a_prefix_of_the_original(message: str) -> None:
     text = encoded(message)
     read = TerminationMessage.model_validate_json(text)
     assert len(text.encode()) <= TERMINATION_MESSAGE_LIMIT

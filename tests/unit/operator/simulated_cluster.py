@@ -62,7 +62,7 @@ PUBLISHED_OUTPUT = {"datasetID": "lab/kitchen_augmented_0f1e2d3c", "revision": "
 
 
 def make_class(name: str = "cpu", *, default: bool = True, **spec: Any) -> AugmentationClass:
-    """An AugmentationClass; the default one of deterministic jobs unless told otherwise."""
+    """An AugmentationClass; the default class of deterministic jobs unless `default` is false."""
     return AugmentationClass.from_wire(
         {
             "apiVersion": API_VERSION,
@@ -82,7 +82,7 @@ class SimulatedCluster:
 
     Args:
         classes: the classes that there are; None: a default one.
-        beside: another job of the same cluster.
+        existing: another job of the same cluster.
         name, uid: of the job.
         spec: fields of the job's spec, by their wire names.
     """
@@ -91,19 +91,19 @@ class SimulatedCluster:
         self,
         *,
         classes: tuple[AugmentationClass, ...] | None = None,
-        beside: "SimulatedCluster | None" = None,
+        existing: "SimulatedCluster | None" = None,
         name: str = NAME,
         uid: str = UID,
         **spec: Any,
     ) -> None:
         self.name, self.uid = name, uid
-        self._moment: list[datetime] = beside._moment if beside else [BEGINNING]
-        self.kube: InMemoryKube = beside.kube if beside else InMemoryKube(lambda: self.now)
-        self.controller: JobController = beside.controller if beside else JobController(self.kube, lambda: self.now)
-        self.kueue: SimulatedKueue | None = beside.kueue if beside else None
+        self._moment: list[datetime] = existing._moment if existing else [BEGINNING]
+        self.kube: InMemoryKube = existing.kube if existing else InMemoryKube(lambda: self.now)
+        self.controller: JobController = existing.controller if existing else JobController(self.kube, lambda: self.now)
+        self.kueue: SimulatedKueue | None = existing.kueue if existing else None
         self._place: Place | None = None
         self._reports: dict[str, Json] = {}
-        if beside is None:
+        if existing is None:
             self.classes = (make_class(),) if classes is None else classes
         source = {"source": {"hub": {"repoID": "lab/kitchen"}}}
         metadata = {"name": name, "uid": uid, "generation": 1, "creationTimestamp": to_rfc3339(self.now)}
@@ -190,7 +190,7 @@ class SimulatedCluster:
 
     @property
     def objects(self) -> dict[tuple[str, str], Json]:
-        """What the operator made beside Jobs, by kind and name."""
+        """What the operator created in addition to Jobs, by kind and name."""
         kinds = (Resource.SERVICE_ACCOUNTS, Resource.ROLES, Resource.ROLE_BINDINGS, Resource.CONFIG_MAPS)
         bodies = [body for resource in kinds for body in self.kube.all(resource) if self._is_own(body)]
         return {(body["kind"], body["metadata"]["name"]): body for body in bodies}

@@ -69,7 +69,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.job = SimulatedCluster(classes=self.classes, **spec)
         self.job.kueue = SimulatedKueue() if queue == "Kueue" else None
         self.job.reach({"none": phase, "built-in": RESOLVE, "Kueue": AUGMENT}[queue])
-        other = SimulatedCluster(beside=self.job, name="second", uid=SECOND_UID, priorityClassName="urgent", **spec)
+        other = SimulatedCluster(existing=self.job, name="second", uid=SECOND_UID, priorityClassName="urgent", **spec)
         self.jobs = [self.job, other]
         self.kube = self.job.kube
         self.promises = [PromisesOfJob(job) for job in self.jobs]

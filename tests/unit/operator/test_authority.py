@@ -7,7 +7,7 @@ from tests.unit.operator.simulated_cluster import RESOLVE, SimulatedCluster
 
 
 @pytest.mark.parametrize("priority", ["system-node-critical", "system-cluster-critical"])
-def test_a_job_with_a_priority_of_kubernetes_own_fails_before_it_has_pods(priority: str) -> None:
+def test_job_with_a_system_priority_class_fails_before_it_has_pods(priority: str) -> None:
     cluster = SimulatedCluster(priorityClassName=priority)
     cluster.settle()
     assert cluster.status.state == State.FAILED

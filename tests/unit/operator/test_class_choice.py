@@ -40,7 +40,7 @@ def test_a_job_runs_as_the_class_it_names() -> None:
     assert class_of(cluster) == "named"
 
 
-def test_of_two_defaults_the_first_by_name_is_taken_whatever_the_order_of_the_listing() -> None:
+def test_first_of_two_default_classes_by_name_is_selected() -> None:
     a, b = make_class("a", image="a"), make_class("b", image="b")
     for classes in ((a, b), (b, a)):
         cluster = SimulatedCluster(classes=classes)
@@ -48,7 +48,7 @@ def test_of_two_defaults_the_first_by_name_is_taken_whatever_the_order_of_the_li
         assert class_of(cluster) == "a"
 
 
-def test_a_job_without_a_class_is_held_and_says_what_is_missing() -> None:
+def test_job_without_a_class_is_held_and_reports_what_is_missing() -> None:
     cluster = SimulatedCluster(classes=(make_class("usual"),), className="gone")
     cluster.settle()
     status, reason, message = accepted(cluster)
@@ -59,7 +59,7 @@ def test_a_job_without_a_class_is_held_and_says_what_is_missing() -> None:
     assert not cluster.jobs
 
 
-def test_a_job_without_a_default_class_is_told_to_name_one() -> None:
+def test_job_without_a_default_class_is_asked_to_name_one() -> None:
     cluster = SimulatedCluster(classes=(), type="generative")
     cluster.settle()
     status, reason, message = accepted(cluster)
@@ -74,7 +74,7 @@ def test_a_class_that_serves_another_type_is_refused() -> None:
     assert "serves type deterministic, and spec.type is generative" in accepted(cluster)[2]
 
 
-def test_a_held_job_goes_on_when_its_class_comes() -> None:
+def test_held_job_continues_when_its_class_is_created() -> None:
     cluster = SimulatedCluster(classes=())
     cluster.settle()
     cluster.pass_time(GRACE - 1)
@@ -104,7 +104,7 @@ def test_a_held_job_fails_when_its_class_has_not_come_in_time() -> None:
     assert failed.reason == "ClassNotFound"
 
 
-def test_the_grace_counts_from_when_the_class_was_first_missed_not_from_the_jobs_making() -> None:
+def test_grace_starts_when_the_class_was_first_missed_not_at_creation() -> None:
     # A job that waited while the operator was away must not fail before its class had a chance to be seen.
     cluster = SimulatedCluster(classes=())
     cluster.pass_time(3600)
@@ -164,7 +164,7 @@ def test_a_class_that_is_replaced_within_the_grace_harms_no_running_job() -> Non
     assert cluster.has_job(AUGMENT)
 
 
-def test_what_runs_may_end_before_a_job_fails_for_want_of_its_class() -> None:
+def test_running_children_may_finish_before_a_job_without_its_class_fails() -> None:
     cluster = SimulatedCluster()
     cluster.reach(AUGMENT)
     for index in (0, 1):
@@ -190,7 +190,7 @@ def test_a_queue_that_a_class_gets_later_fails_no_job_that_runs() -> None:
     assert cluster.status.state == State.RUNNING
 
 
-def test_a_generative_job_without_a_class_is_told_what_is_missing() -> None:
+def test_generative_job_without_a_class_reports_what_is_missing() -> None:
     cluster = SimulatedCluster(type="generative")
     cluster.settle()
     cluster.pass_time(CLASS_GRACE.total_seconds())

@@ -193,8 +193,8 @@ async def test_end_is_confirmed_while_the_end_of_a_pod_is_not_delivered() -> Non
     cluster.succeed_pod(PUBLISH)
     situation.operator.catch_up(Resource.AUGMENTATION_JOBS, Resource.JOBS)
     await situation.reconcile()
-    read_anew = [("get", NAME), ("list", "JOBS"), ("list", "PODS")]
-    assert situation.requests == [("get", "node-a"), *read_anew, ("status", "completed")]
+    fresh_reads = [("get", NAME), ("list", "JOBS"), ("list", "PODS")]
+    assert situation.requests == [("get", "node-a"), *fresh_reads, ("status", "completed")]
 
 
 async def test_finished_job_is_left_alone_unless_it_has_a_time_to_live() -> None:
@@ -260,7 +260,7 @@ async def test_new_job_of_the_same_name_does_not_inherit_a_status() -> None:
     cluster = SimulatedCluster()
     situation = Situation(cluster)
     situation.kube.remove(Resource.AUGMENTATION_JOBS, NAME, NAMESPACE)
-    replacement = SimulatedCluster(beside=cluster, uid="99999999-aaaa-4bbb-8ccc-ddddeeeeffff")
+    replacement = SimulatedCluster(existing=cluster, uid="99999999-aaaa-4bbb-8ccc-ddddeeeeffff")
     assert await situation.reconcile() is None
     assert situation.requests[-3:] == [("status", "queued"), ("status", "None"), ("get", NAME)]
     assert replacement.status.state is None

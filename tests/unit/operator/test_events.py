@@ -1,4 +1,4 @@
-"""The Events of a job: its story in a few lines of `kubectl describe`, each line once."""
+"""The Events of a job: its history in a few lines of `kubectl describe`, each line once."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from tests.unit.operator.simulated_cluster import AUGMENT, PUBLISH, RESOLVE, Sim
 
 
 class Listener:
-    """Hears what is announced while a job goes its way."""
+    """Collects the Events of a job."""
 
     def __init__(self, cluster: SimulatedCluster) -> None:
         self.cluster, self.last = cluster, AugmentationJobStatus()
@@ -22,7 +22,7 @@ class Listener:
         return [(each.reason, each.is_warning) for each in new]
 
 
-def test_a_whole_life_is_told_in_order() -> None:
+def test_events_of_a_whole_job_are_in_order() -> None:
     cluster = SimulatedCluster()
     listener = Listener(cluster)
     cluster.reach(RESOLVE)
@@ -38,7 +38,7 @@ def test_a_whole_life_is_told_in_order() -> None:
     assert listener.listen() == [("Published", False)]
 
 
-def test_the_end_of_a_phase_is_told_where_nothing_else_implies_it() -> None:
+def test_end_of_a_phase_is_an_event_if_nothing_else_implies_it() -> None:
     before = AugmentationJobStatus(phases=[Phase(name=RESOLVE, status=PhaseStatus.IN_PROGRESS)])
     after = AugmentationJobStatus(phases=[Phase(name=RESOLVE, status=PhaseStatus.COMPLETED)])
     assert [each.reason for each in kubernetes_events(before, after)] == ["ResolveCompleted"]
@@ -58,7 +58,7 @@ def test_a_failure_is_a_warning_with_its_reason(phase: PhaseName) -> None:
     assert listener.heard[-1].message == "episode 3 is broken"
 
 
-def test_what_is_waited_for_is_a_warning_told_once() -> None:
+def test_obstacle_is_one_warning() -> None:
     cluster = SimulatedCluster()
     cluster.reach(AUGMENT)
     listener = Listener(cluster)

@@ -34,7 +34,7 @@ def failing_in(phase: PhaseName, **how: object) -> SimulatedCluster:
 
 
 @pytest.mark.parametrize("phase", [RESOLVE, AUGMENT, PUBLISH])
-def test_a_worker_that_gives_up_is_quoted(phase: PhaseName) -> None:
+def test_termination_message_of_a_failed_worker_is_quoted(phase: PhaseName) -> None:
     words = "lab/kitchen is not on the hub: correct spec.source.hub.repoID"
     cluster = failing_in(phase, failure=FailureReason.SOURCE_NOT_FOUND, message=words)
     assert failure(cluster) == ("SourceNotFound", words)
@@ -68,7 +68,7 @@ def test_the_phases_before_a_failure_stay_completed_and_those_after_pending() ->
     ]
 
 
-def test_a_worker_without_memory_is_told_where_to_get_more() -> None:
+def test_worker_out_of_memory_is_reported_with_the_field_to_raise() -> None:
     reason, message = failure(failing_in(AUGMENT, exit_code=137, reason="OOMKilled"))
     assert reason == "WorkerCrashed"
     assert "out of memory" in message
@@ -116,7 +116,7 @@ def test_a_job_fails_when_its_retries_are_used_up() -> None:
     assert cluster.status.retry_count == 2
 
 
-def test_an_augment_job_whose_pods_never_ran_failed_to_be_provisioned() -> None:
+def test_failed_augment_job_whose_pods_never_ran_fails_in_provision() -> None:
     cluster = SimulatedCluster()
     cluster.reach(AUGMENT)
     cluster.wait_in_container(AUGMENT, "InvalidImageName")
@@ -126,7 +126,7 @@ def test_an_augment_job_whose_pods_never_ran_failed_to_be_provisioned() -> None:
 
 
 @pytest.mark.parametrize("phase", [RESOLVE, PUBLISH])
-def test_a_pod_that_succeeds_and_reports_nothing_is_an_image_of_another_version(phase: PhaseName) -> None:
+def test_pod_that_succeeds_without_a_report_suggests_an_image_of_another_version(phase: PhaseName) -> None:
     cluster = SimulatedCluster()
     cluster.reach(phase)
     cluster.start_pod(phase)
@@ -190,14 +190,14 @@ def test_a_pod_that_was_evicted_is_reported_in_the_kubelets_words() -> None:
     assert "Raise scratchSize of its AugmentationClass" in found.message
 
 
-def test_a_pod_that_its_node_refused_is_reported_in_the_kubelets_words() -> None:
+def test_pod_rejected_by_its_node_is_reported_in_the_kubelets_words() -> None:
     words = "Allocate failed due to no healthy devices present"
     found = explain(Termination(exit_code=137, reason="UnexpectedAdmissionError", message=words, by_node=True), AUGMENT)
     assert found.reason == FailureReason.WORKER_CRASHED
     assert found.message == f"the pod was stopped by its node (UnexpectedAdmissionError): {words}"
 
 
-def test_a_publish_pod_that_reported_its_result_and_then_died_is_tried_again() -> None:
+def test_publish_pod_that_fails_after_its_report_is_retried() -> None:
     cluster = SimulatedCluster(backoffLimitPerShard=1)
     cluster.reach(PUBLISH)
     cluster.start_pod(PUBLISH)

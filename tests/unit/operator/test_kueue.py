@@ -37,11 +37,11 @@ def admission(cluster: SimulatedCluster) -> tuple[str, str]:
     return admitted(cluster).status, admitted(cluster).reason
 
 
-# Who waits, and what is told meanwhile.
+# Waiting jobs, and what they report meanwhile.
 
 
 @pytest.mark.parametrize("place", ["job", "class"])
-def test_the_augment_job_is_made_suspended_with_the_name_of_its_queue(place: str) -> None:
+def test_augment_job_is_created_suspended_with_its_queue_name(place: str) -> None:
     cluster = (
         SimulatedCluster(queueName="team-a")
         if place == "job"
@@ -103,7 +103,7 @@ def test_a_job_that_is_admitted_runs_to_its_end() -> None:
 # What somebody has to put right.
 
 
-def test_without_kueue_the_job_is_told_so_and_goes_on_once_it_is_installed() -> None:
+def test_job_reports_that_kueue_is_not_installed_and_continues_once_it_is() -> None:
     kueue = SimulatedKueue(installed=False)
     cluster = queued(kueue=kueue)
     assert admission(cluster) == ("False", "KueueNotInstalled")
@@ -144,7 +144,7 @@ def test_a_queue_that_is_stopped_keeps_the_place_and_says_why() -> None:
     assert cluster.has_job(AUGMENT)
 
 
-def test_a_workload_that_somebody_deactivated_is_left_so_and_named() -> None:
+def test_workload_deactivated_by_a_user_stays_inactive_and_is_named() -> None:
     cluster = running()
     assert cluster.kueue is not None
     workload = next(iter(cluster.kueue.workloads.values()))
@@ -176,7 +176,7 @@ def test_a_job_that_kueue_cannot_start_fails_with_kueues_reason() -> None:
 # Preemption.
 
 
-def test_a_job_that_kueue_preempts_is_counted_once_and_goes_on_when_it_is_admitted_again() -> None:
+def test_preemption_by_kueue_is_counted_once_and_the_job_continues_when_readmitted() -> None:
     cluster = running()
     cluster.evict()
     cluster.settle()
@@ -213,7 +213,7 @@ def test_each_preemption_counts() -> None:
         cluster.settle()
 
 
-def test_what_else_kueue_takes_back_is_told_by_its_reason() -> None:
+def test_other_evictions_by_kueue_are_reported_with_their_reason() -> None:
     cluster = running()
     cluster.evict(reason="ClusterQueueStopped")
     cluster.settle()
@@ -225,7 +225,7 @@ def test_what_else_kueue_takes_back_is_told_by_its_reason() -> None:
 
 
 @pytest.mark.parametrize("runs", [True, False])
-def test_suspending_deactivates_the_workload_and_resuming_queues_anew(runs: bool) -> None:
+def test_suspend_deactivates_the_workload_and_resume_queues_it_again(runs: bool) -> None:
     cluster = running() if runs else queued()
     assert cluster.kueue is not None
     (workload,) = cluster.kueue.workloads.values()
@@ -269,7 +269,7 @@ def test_a_job_that_is_suspended_before_it_is_queued_is_handed_over_once_it_is_r
     assert admission(cluster) == ("False", "Queued")
 
 
-def test_a_job_whose_kueue_is_gone_is_suspended_by_the_operator_itself() -> None:
+def test_operator_suspends_the_job_itself_once_kueue_is_uninstalled() -> None:
     cluster = running()
     assert cluster.kueue is not None
     cluster.kueue.installed = False
@@ -317,7 +317,7 @@ def test_placement_time_limit_counts_from_admission() -> None:
     assert admission(cluster) == ("False", "Queued")
 
 
-def test_a_new_attempt_is_queued_anew() -> None:
+def test_new_attempt_is_queued_again() -> None:
     cluster = running()
     cluster.change(cancel=True)
     cluster.settle()
@@ -340,7 +340,7 @@ def test_a_job_that_waits_in_kueues_queue_can_be_cancelled() -> None:
 # Jobs that name no queue, where Kueue takes them all the same.
 
 
-def test_jobs_that_kueue_queues_by_itself_are_not_started_against_it() -> None:
+def test_jobs_that_kueue_queues_without_a_name_are_not_started_by_the_operator() -> None:
     cluster = SimulatedCluster()
     cluster.kueue = SimulatedKueue(manages_all=True)
     cluster.settle()
@@ -350,7 +350,7 @@ def test_jobs_that_kueue_queues_by_itself_are_not_started_against_it() -> None:
     assert "set queueName in the AugmentationClass or in a new job" in (cluster.status.message or "")
 
 
-def test_where_kueue_manages_every_job_the_small_ones_go_to_the_queue_that_is_named() -> None:
+def test_all_jobs_are_queued_where_kueue_manages_every_job() -> None:
     cluster = SimulatedCluster(queueName="team-a")
     cluster.kueue = SimulatedKueue(manages_all=True)
     cluster.settle()

@@ -1,4 +1,4 @@
-"""A job's life without mishap: each phase, from nothing to completed."""
+"""A job without failures: each phase, from nothing to completed."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -49,7 +49,7 @@ def test_of_its_identity_a_later_phase_applies_what_it_adds_to_it(shards: int, a
 
 
 @pytest.mark.parametrize("phase", [RESOLVE, AUGMENT, PUBLISH])
-def test_an_identity_that_somebody_took_away_is_made_again_where_pods_do_not_come(phase: PhaseName) -> None:
+def test_deleted_identity_is_created_again_if_no_pods_appear(phase: PhaseName) -> None:
     cluster = SimulatedCluster()
     cluster.reach(phase)
     child = cluster.job_name(phase)
@@ -59,7 +59,7 @@ def test_an_identity_that_somebody_took_away_is_made_again_where_pods_do_not_com
 
 
 @pytest.mark.parametrize("phase", [RESOLVE, AUGMENT, PUBLISH])
-def test_an_identity_that_lost_its_rights_is_made_again_once_when_a_pod_fails_of_it(phase: PhaseName) -> None:
+def test_identity_without_rights_is_created_again_once_when_a_pod_fails_because_of_it(phase: PhaseName) -> None:
     cluster = SimulatedCluster()
     cluster.reach(phase)
     cluster.start_pod(phase)
@@ -121,7 +121,7 @@ def test_every_shard_has_its_record_before_its_pod() -> None:
     ]
 
 
-def test_a_shard_that_starts_ends_provisioning_and_tells_where_it_runs() -> None:
+def test_first_running_shard_completes_provisioning_and_reports_its_node() -> None:
     cluster = SimulatedCluster()
     labels = {
         "node.kubernetes.io/instance-type": "g6.xlarge",

@@ -70,7 +70,7 @@ def test_a_suspended_job_stays_suspended(phase: PhaseName) -> None:
     assert cluster.status.message == "suspended: set spec.suspend to false to resume it"
 
 
-def test_a_source_that_was_taken_back_fails_the_job_and_not_the_operator() -> None:
+def test_source_removed_from_the_status_fails_the_job_not_the_operator() -> None:
     cluster = SimulatedCluster()
     cluster.settle()
     cluster.start_pod(RESOLVE)

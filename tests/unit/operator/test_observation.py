@@ -154,7 +154,7 @@ def test_an_evicted_pod_has_the_kubelets_words_rather_than_the_containers() -> N
     assert pod.termination.finished_at is not None
 
 
-def test_a_pod_that_its_node_refused_has_ended_though_no_container_ever_was() -> None:
+def test_pod_rejected_by_its_node_is_finished_without_a_container() -> None:
     pod = read_pod(a_pod(phase="Failed", reason="UnexpectedAdmissionError", message="no healthy devices present"))
     assert pod.is_finished
     assert pod.termination is not None

@@ -182,7 +182,7 @@ def test_a_shard_that_lost_its_node_does_not_take_provisioning_back() -> None:
     assert cluster.status.current_phase == AUGMENT
 
 
-def test_what_kubernetes_says_at_length_is_cut_to_what_the_status_can_hold() -> None:
+def test_long_kubernetes_messages_are_truncated_to_the_limit_of_the_status() -> None:
     cluster = SimulatedCluster()
     cluster.settle()
     cluster.wait_for_node(RESOLVE, "0/5000 nodes are available: " + "x" * 10_000)
@@ -207,7 +207,7 @@ def test_a_job_that_gets_no_pods_for_want_of_quota_says_so(phase: PhaseName) -> 
     assert "Raise the ResourceQuota" in (cluster.status.message or "")
 
 
-def test_pods_that_are_refused_for_another_reason_are_told_of_in_kubernetes_words() -> None:
+def test_pods_rejected_for_another_reason_are_reported_in_kubernetes_words() -> None:
     cluster = SimulatedCluster()
     cluster.settle()
     cluster.lose_pods(RESOLVE)
@@ -218,7 +218,7 @@ def test_pods_that_are_refused_for_another_reason_are_told_of_in_kubernetes_word
     assert cluster.status.message == "Kubernetes creates no pods for this job: violates PodSecurity"
 
 
-def test_a_volume_that_cannot_be_mounted_is_told_of() -> None:
+def test_volume_that_cannot_be_mounted_is_reported() -> None:
     cluster = SimulatedCluster()
     cluster.settle()
     pod = cluster.pod_of(RESOLVE)

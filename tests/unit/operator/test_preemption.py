@@ -1,4 +1,4 @@
-"""A pod that Kubernetes takes away for reasons of its own is no failure: it is counted, told of and started again."""
+"""A pod that Kubernetes preempts or evicts is no failure: it is counted, reported and replaced."""
 
 from typing import Any
 
@@ -62,7 +62,7 @@ def test_more_preemptions_than_events_are_kept_are_all_counted_once() -> None:
     assert cluster.status.preemption_count == 25
 
 
-def test_a_pod_that_succeeded_before_it_was_taken_away_is_not_counted() -> None:
+def test_preempted_pod_that_had_succeeded_is_not_counted() -> None:
     cluster = running_in(AUGMENT)
     taken = {"type": "DisruptionTarget", "status": "True", "reason": "DeletionByTaint"}
     cluster.pod_of(AUGMENT).change(conditions=[taken])
@@ -71,7 +71,7 @@ def test_a_pod_that_succeeded_before_it_was_taken_away_is_not_counted() -> None:
     assert cluster.status.preemption_count is None
 
 
-def test_a_failure_is_told_in_the_words_of_the_pod_that_failed_not_of_one_that_was_taken_away() -> None:
+def test_failure_quotes_the_failed_pod_not_a_preempted_one() -> None:
     cluster = running_in(AUGMENT, backoffLimitPerShard=0)
     cluster.start_pod(AUGMENT, 1)
     cluster.fail_pod(AUGMENT, index=1, failure=FailureReason.HUB_UNAVAILABLE, message="the hub answered 503")

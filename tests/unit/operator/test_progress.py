@@ -67,7 +67,7 @@ def test_a_job_without_frames_is_not_divided_by_zero() -> None:
     assert progress_of(SourceStatus(selected_frames=0), [], published=False).percent == 0
 
 
-def test_at_rest_speed_and_future_are_gone_and_the_rest_stays() -> None:
+def test_stopped_job_has_no_speed_or_estimate_and_keeps_its_progress() -> None:
     moving = progress_of(SOURCE, [shard(0, 500, 20.0)], published=False)
     still = at_rest(moving)
     assert (still.frames_per_second, still.estimated_seconds_remaining) == (None, None)

@@ -9,7 +9,7 @@ from tests.unit.operator.simulated_cluster import AUGMENT, PUBLISH, RESOLVE, Sim
 
 
 @pytest.mark.parametrize("gone", [RESOLVE, AUGMENT])
-def test_a_phase_that_is_over_is_not_repeated_when_its_job_is_deleted_by_hand(gone: PhaseName) -> None:
+def test_finished_phase_is_not_repeated_when_its_job_is_deleted_by_a_user(gone: PhaseName) -> None:
     cluster = SimulatedCluster()
     cluster.reach(PUBLISH)
     cluster.delete_job(gone)
@@ -21,7 +21,7 @@ def test_a_phase_that_is_over_is_not_repeated_when_its_job_is_deleted_by_hand(go
 
 
 @pytest.mark.parametrize("phase", [RESOLVE, AUGMENT, PUBLISH])
-def test_a_phase_that_is_not_over_is_begun_again_when_its_job_is_deleted_by_hand(phase: PhaseName) -> None:
+def test_unfinished_phase_restarts_when_its_job_is_deleted_by_a_user(phase: PhaseName) -> None:
     cluster = SimulatedCluster()
     cluster.reach(phase)
     cluster.start_pod(phase)
@@ -32,7 +32,7 @@ def test_a_phase_that_is_not_over_is_begun_again_when_its_job_is_deleted_by_hand
     assert cluster.status.state == State.RUNNING
 
 
-def test_a_job_that_lost_its_augment_job_is_cut_into_as_many_shards_again() -> None:
+def test_recreated_augment_job_has_the_same_number_of_shards() -> None:
     cluster = SimulatedCluster()
     cluster.reach(AUGMENT)
     cluster.classes = (make_class(framesPerShard=100),)
@@ -41,8 +41,8 @@ def test_a_job_that_lost_its_augment_job_is_cut_into_as_many_shards_again() -> N
     assert cluster.job_of(AUGMENT).completions == 2
 
 
-def test_the_number_of_shards_is_recorded_before_anything_is_made_from_it() -> None:
-    # Killed between making the Job and writing the status, the next process would else count anew, maybe otherwise.
+def test_number_of_shards_is_recorded_before_anything_is_created_from_it() -> None:
+    # Killed between creating the Job and writing the status, the next process would else compute another number.
     cluster = SimulatedCluster()
     cluster.settle()
     cluster.start_pod(RESOLVE)
@@ -85,7 +85,7 @@ def test_a_completed_job_is_not_touched_by_any_news() -> None:
         assert not decision.apply
 
 
-def test_a_job_that_ended_leaves_no_pods_behind_even_if_they_are_seen_late() -> None:
+def test_finished_job_leaves_no_pods_even_if_they_are_observed_late() -> None:
     cluster = SimulatedCluster()
     cluster.reach(AUGMENT)
     late = cluster.observe()
@@ -97,7 +97,7 @@ def test_a_job_that_ended_leaves_no_pods_behind_even_if_they_are_seen_late() -> 
     assert cluster.decide(late).delete_jobs == (cluster.job_name(AUGMENT),)
 
 
-def test_a_condition_of_somebody_else_is_neither_claimed_nor_stumbled_over() -> None:
+def test_condition_of_another_writer_is_ignored_and_left_alone() -> None:
     cluster = SimulatedCluster()
     cluster.settle()
     cluster.report(

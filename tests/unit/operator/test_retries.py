@@ -14,7 +14,7 @@ def operator_events(cluster: SimulatedCluster, phase: PhaseName) -> list[PhaseEv
 
 
 @pytest.mark.parametrize("phase", [RESOLVE, AUGMENT, PUBLISH])
-def test_a_passing_failure_is_an_event_and_a_retry_and_fails_nothing(phase: PhaseName) -> None:
+def test_transient_failure_is_an_event_and_a_retry_and_fails_nothing(phase: PhaseName) -> None:
     cluster = SimulatedCluster()
     cluster.reach(phase)
     cluster.start_pod(phase)

@@ -48,7 +48,7 @@ def test_a_job_that_was_never_suspended_has_no_such_condition() -> None:
 
 
 @pytest.mark.parametrize("phase", [RESOLVE, AUGMENT, PUBLISH])
-def test_suspending_stops_the_pods_of_the_phase_and_resuming_starts_them_again(phase: PhaseName) -> None:
+def test_suspend_stops_the_pods_of_the_phase_and_resume_starts_them_again(phase: PhaseName) -> None:
     cluster = running_in(phase)
     cluster.change(suspend=True)
     cluster.settle()
@@ -83,7 +83,7 @@ def test_a_suspended_job_is_placed_nowhere_until_its_pods_run_again(phase: Phase
     assert placed(cluster) == ("True", "running on node-b" if phase == AUGMENT else "running")
 
 
-def test_a_suspended_job_does_not_complain_of_a_node_that_it_does_not_want() -> None:
+def test_suspended_job_reports_no_missing_node() -> None:
     cluster = SimulatedCluster()
     cluster.reach(AUGMENT)
     cluster.wait_for_node(AUGMENT)
@@ -107,7 +107,7 @@ def test_a_suspended_job_begins_no_further_phase() -> None:
     assert cluster.has_job(AUGMENT)
 
 
-def test_a_publication_that_ends_while_suspended_completes_the_job_and_tells_of_it() -> None:
+def test_publication_that_completes_while_suspended_completes_the_job_with_an_event() -> None:
     cluster = running_in(PUBLISH)
     cluster.change(suspend=True)
     cluster.report_output()
@@ -117,7 +117,7 @@ def test_a_publication_that_ends_while_suspended_completes_the_job_and_tells_of_
     assert (cluster.status.message or "").startswith("published lab/kitchen_augmented")
 
 
-def test_a_publication_that_was_stopped_after_its_report_is_found_and_completed_on_resuming() -> None:
+def test_publication_suspended_after_its_report_is_found_and_completed_on_resume() -> None:
     cluster = running_in(PUBLISH)
     cluster.change(suspend=True)
     cluster.settle()

@@ -86,7 +86,7 @@ def test_a_suspended_job_does_not_run_into_its_deadline() -> None:
     assert cluster.status.state == State.RUNNING
 
 
-def test_the_deadline_counts_anew_when_a_job_is_resumed_as_that_of_a_kubernetes_job_does() -> None:
+def test_deadline_restarts_when_a_job_is_resumed_as_for_a_batch_job() -> None:
     cluster = running_in(AUGMENT)
     cluster.change(suspend=True)
     cluster.settle()
@@ -102,7 +102,7 @@ def test_the_deadline_counts_anew_when_a_job_is_resumed_as_that_of_a_kubernetes_
     assert cluster.status.state == State.FAILED
 
 
-def test_a_result_that_was_published_while_nobody_looked_is_not_late() -> None:
+def test_result_published_while_the_operator_was_down_is_not_late() -> None:
     cluster = running_in(PUBLISH)
     cluster.report_output()
     cluster.succeed_pod(PUBLISH)

@@ -85,7 +85,7 @@ def test_what_is_counted_of_a_pod_stays_when_its_node_is_lost() -> None:
     assert used(cluster).accelerator_seconds == 120
 
 
-def test_pods_that_failed_are_paid_for_too_and_a_new_attempt_adds_to_it() -> None:
+def test_usage_includes_failed_pods_and_adds_up_over_attempts() -> None:
     cluster = on_gpus()
     cluster.reach(AUGMENT)
     cluster.start_pod(AUGMENT)
@@ -132,7 +132,7 @@ def test_a_job_that_is_suspended_uses_nothing() -> None:
         ({}, 0),
     ],
 )
-def test_accelerators_are_told_from_other_resources(limits: dict[str, str], accelerators: int) -> None:
+def test_accelerators_are_distinguished_from_other_resources(limits: dict[str, str], accelerators: int) -> None:
     cluster = SimulatedCluster(classes=(make_class(metadataResources={"limits": limits}),))
     cluster.reach(RESOLVE)
     assert read_pod(cluster.pod_of(RESOLVE).to_wire()).accelerators == accelerators

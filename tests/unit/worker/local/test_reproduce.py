@@ -23,7 +23,7 @@ HEAD = '{"augmentation": {"transforms": ["lighting"]}, "mode": "copy", "video": 
         HEAD + '[{"episodeIndex": 0, "cameras": {"top": {}}}]}',
     ],
 )
-def test_a_record_that_does_not_say_how_a_dataset_was_made_is_named(content: str, tmp_path: Path) -> None:
+def test_record_without_provenance_is_named(content: str, tmp_path: Path) -> None:
     (tmp_path / "meta").mkdir()
     (tmp_path / "meta" / "augmentation.json").write_text(content)
     with pytest.raises(WorkerFailure) as caught:

@@ -92,7 +92,7 @@ def test_a_palette_and_a_grey_image_become_rgb_of_the_same_colours() -> None:
     assert np.abs(as_shown(again).astype(int)[..., 0] - grey.pixels[0].numpy()).mean() < 4
 
 
-def test_one_channel_is_told_from_colour_by_the_header() -> None:
+def test_header_distinguishes_one_channel_from_colour() -> None:
     assert not read_header(encoded_image(RGB[..., 0])).is_colour
     assert not read_header(encoded_image(RGB[..., 0].astype(np.uint16))).is_colour
     assert read_header(encoded_image()).is_colour

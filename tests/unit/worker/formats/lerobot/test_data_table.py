@@ -34,7 +34,7 @@ def test_a_copy_differs_in_its_two_index_columns_only() -> None:
     assert made.schema.equals(rows.schema, check_metadata=True)
 
 
-def test_the_file_of_a_shard_has_the_sources_schema_and_a_row_group_an_episode(tmp_path: Path) -> None:
+def test_file_of_a_shard_has_the_sources_schema_and_one_row_group_per_episode(tmp_path: Path) -> None:
     metadata = fixture_metadata()
     shard = make_plan(metadata, job(Augmentation(copies=2)), 3).shards[1]
     assert write_shard_rows(shard, source_rows(), tmp_path / "rows.parquet") == shard.augmented_frames

@@ -117,7 +117,7 @@ def test_a_row_is_its_sources_but_for_what_differs() -> None:
             assert value == source[name], name
 
 
-def test_in_place_a_row_says_something_else_of_the_augmented_camera_and_of_nothing_more() -> None:
+def test_in_place_row_changes_for_the_augmented_camera_only() -> None:
     spec = AugmentationJobSpec.model_validate(
         {"source": {"hub": {"repoID": "lab/pusht"}}, "output": {"mode": "inPlace"}, "augmentation": {"episodes": "1,4"}}
     )

@@ -232,7 +232,7 @@ def with_images(lengths: list[int], **changes: int) -> DatasetMetadata:
     return metadata_of(episode_rows(lengths, episodes_per_file=3), features=features, **changes)
 
 
-def test_rows_with_images_are_in_a_file_an_episode_even_if_only_videos_are_augmented() -> None:
+def test_rows_with_images_are_in_one_file_per_episode_even_if_only_videos_are_augmented() -> None:
     for cameras in ([], [WRIST]):
         plan = make_plan(with_images([5] * 4), job(Augmentation(copies=2, cameras=cameras)), 2)
         assert plan.rows_made is RowsMade.WITH_EPISODE

@@ -185,7 +185,7 @@ def cached(cache: Path) -> Path:
 @pytest.mark.parametrize(
     "hidden", [".git/config", ".env", ".cache/huggingface/token", "lost+found/x", ".git/annex/creds"]
 )
-def test_a_link_to_what_is_hidden_beside_the_dataset_is_refused(folder: Path, hidden: str) -> None:
+def test_link_to_hidden_files_next_to_the_dataset_is_refused(folder: Path, hidden: str) -> None:
     (folder / hidden).parent.mkdir(parents=True, exist_ok=True)
     (folder / hidden).write_bytes(SECRET)
     (folder / "meta" / "notes").symlink_to(f"../{hidden}")
