@@ -266,3 +266,8 @@ class AugmentationJobStatus(ObservedModel):
     def condition(self, kind: str) -> Condition | None:
         """The condition of that type, if there is one."""
         return next((condition for condition in self.conditions if condition.type == kind), None)
+
+    def is_true(self, kind: str) -> bool:
+        """Whether the condition of that type is recorded as True."""
+        condition = self.condition(kind)
+        return condition is not None and condition.status == "True"

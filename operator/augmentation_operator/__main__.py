@@ -11,11 +11,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, cast
 
 import kopf
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from augmentation_kube import connect
 from augmentation_kube.json_logs import JsonFormatter
+from augmentation_kube.metrics_endpoint import serve_metrics
 from augmentation_kube.settings import SettingsError
-from augmentation_operator.controller.metrics import Metrics, serve
+from augmentation_operator.controller.metrics import Metrics
 from augmentation_operator.manifests.network_policy import read_workers_egress
 from augmentation_operator.process.kopf_handlers import register
 from augmentation_operator.process.leadership import Leadership
@@ -66,7 +68,7 @@ async def running_operator(settings: Settings) -> AsyncIterator[Operator]:
             on_failure=lambda: os.kill(os.getpid(), signal.SIGTERM),
         )
         if settings.metrics_address is not None:
-            runner = await serve(metrics, *settings.metrics_address)
+            runner = await serve_metrics(metrics.render, CONTENT_TYPE_LATEST, *settings.metrics_address)
             stack.push_async_callback(runner.cleanup)
         operator.start()
         stack.push_async_callback(operator.stop)

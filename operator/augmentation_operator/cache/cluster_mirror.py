@@ -1,23 +1,117 @@
-"""Child Jobs, worker pods, AugmentationClasses and PriorityClasses, each kept current by a list and a watch.
+"""Caches of child Jobs, worker pods, AugmentationClasses and PriorityClasses, kept current by lists and watches.
 
 kopf watches none of these: a job causes some thirty changes of its children, and kopf's way from a change to a handler
 costs more than a reconcile (docs/decisions/0020-kopf-watches-the-jobs-alone.md).
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import logging
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import chain
-from typing import Any
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from augmentation_api import AugmentationClass
 from augmentation_api.identifiers import LABEL_JOB_UID
 from augmentation_kube import KubeApi, Reflector, Resource
-from augmentation_operator.cache.mirror import Mirror
 from augmentation_operator.children.job import ChildJob, read_job
 from augmentation_operator.children.pod import ChildPod, read_pod
 
+Item = TypeVar("Item")
+
 _ALL = ""
 """The one group of the resources of the cluster."""
+
+_log = logging.getLogger(__name__)
+
+
+class _Listed(NamedTuple):
+    uid: str
+    group: str
+    item: Any
+
+
+class Mirror(Generic[Item]):
+    """Objects by group, kept current by a Reflector. Looking up a group is O(1).
+
+    An object that cannot be read is logged and left out: it must not stop the others.
+
+    Args:
+        group: the group that an object belongs to.
+        read: the part of an object that is stored. KeyError and ValueError (pydantic's too): it cannot be read.
+        on_change: called with each group in which an object has changed.
+    """
+
+    def __init__(
+        self,
+        group: Callable[[Mapping[str, Any]], str],
+        read: Callable[[Mapping[str, Any]], Item],
+        on_change: Callable[[str], None],
+    ) -> None:
+        self._group, self._read, self._on_change = group, read, on_change
+        self._groups: dict[str, dict[str, Item]] = {}
+        self._group_of: dict[str, str] = {}
+        self._is_synced = asyncio.Event()
+
+    async def synced(self) -> None:
+        """Wait until the collection has been listed once."""
+        await self._is_synced.wait()
+
+    def of(self, group: str) -> Collection[Item]:
+        """The objects of one group."""
+        return self._groups.get(group, {}).values()
+
+    def __len__(self) -> int:
+        """How many objects there are."""
+        return len(self._group_of)
+
+    def keep(self, raw: Mapping[str, Any]) -> _Listed:
+        """The part of a listed object that `replace` needs."""
+        return _Listed(raw["metadata"]["uid"], self._group(raw), self._try_read(raw))
+
+    def replace(self, listing: Mapping[str, Any]) -> None:
+        """Replace all objects by a list of results of `keep`."""
+        before, self._groups, self._group_of = self._groups, {}, {}
+        for uid, group, item in listing["items"]:
+            self._put(uid, group, item)
+        self._is_synced.set()
+        for group in before | self._groups:
+            if before.get(group) != self._groups.get(group):
+                self._on_change(group)
+
+    def apply(self, event: Mapping[str, Any]) -> int:
+        """Apply one watch event. Returns the resource version from which the watch can be resumed."""
+        raw = event["object"]
+        if event["type"] != "BOOKMARK":
+            uid, group, item = self.keep(raw)
+            if event["type"] == "DELETED":
+                self._remove(uid)
+            else:
+                self._put(uid, group, item)
+            self._on_change(group)
+        return int(raw["metadata"]["resourceVersion"])
+
+    def _put(self, uid: str, group: str, item: Item | None) -> None:
+        self._remove(uid)
+        if item is not None:
+            self._group_of[uid] = group
+            self._groups.setdefault(group, {})[uid] = item
+
+    def _remove(self, uid: str) -> None:
+        group = self._group_of.pop(uid, None)
+        if group is not None:
+            members = self._groups[group]
+            del members[uid]
+            if not members:
+                del self._groups[group]
+
+    def _try_read(self, raw: Mapping[str, Any]) -> Item | None:
+        try:
+            return self._read(raw)
+        except (KeyError, ValueError) as error:
+            metadata = raw["metadata"]
+            name = "/".join(part for part in (metadata.get("namespace"), metadata["name"]) if part)
+            _log.error("%s %s cannot be read and is ignored: %s", raw.get("kind", "object"), name, error)
+            return None
 
 
 class ClusterMirror:

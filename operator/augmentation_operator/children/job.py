@@ -31,7 +31,6 @@ class ChildJob:
     failed_message: str = ""
     suspended: bool = False
     failed_pods: int = 0
-    completions: int = 1
 
     @property
     def is_complete(self) -> bool:
@@ -67,7 +66,6 @@ def read_job(body: Mapping[str, Any]) -> ChildJob:
         failed_message=failed.get("message", "") if failed else "",
         suspended=bool(spec.get("suspend", False)),
         failed_pods=int(status.get("failed", 0)),
-        completions=int(spec.get("completions", 1)),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from augmentation_api import AugmentationJob, AugmentationJobStatus, ConditionType, State
+from augmentation_api import AugmentationJob, ConditionType, State
 from augmentation_api.model import findings_of
 from augmentation_kube import KubeApi, KubeError, Resource
 from augmentation_operator.cache.job_store import JobStore
@@ -118,7 +118,7 @@ class Controller:
                 return None
             job = fresh
             decision = await self._decide(job, await self._observer.fresh(job))
-        is_granted = _is_admitted(decision.status) and not _is_admitted(job.status)
+        is_granted = decision.status.is_true(ConditionType.ADMITTED) and not job.status.is_true(ConditionType.ADMITTED)
         if is_granted:
             self._slots.grant(uid)
         try:
@@ -200,8 +200,3 @@ def _is_finished(body: Mapping[str, Any]) -> bool:
         and spec.get("ttlSecondsAfterFinished") is None
         and spec.get("attempt", 0) <= status.get("attempt", 0)
     )
-
-
-def _is_admitted(status: AugmentationJobStatus) -> bool:
-    admitted = status.condition(ConditionType.ADMITTED)
-    return admitted is not None and admitted.status == "True"

@@ -1,4 +1,4 @@
-"""Prometheus metrics of the jobs, of the reconciles and of leader election, served over HTTP at /metrics.
+"""Prometheus metrics of the jobs, of the reconciles and of leader election, served at /metrics.
 
 Gauges are computed when they are scraped, O(jobs). Counters begin at 0 with the process, as Prometheus expects.
 """
@@ -8,15 +8,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
-from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
 from augmentation_api import AugmentationJobStatus, ConditionType, PhaseName, State
 from augmentation_api.vocabulary import ShardState
-from augmentation_kube.metrics_endpoint import serve_metrics
 from augmentation_operator.cache.job_store import StoredJob
 
 _RECONCILES = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -77,8 +74,7 @@ class Metrics:
     def count_status(self, namespace: str, before: AugmentationJobStatus, after: AugmentationJobStatus) -> None:
         """Count what a written status adds to the one before it: an end, a wait, usage, preemptions."""
         if after.state is not None and after.state.is_final and after.state != before.state:
-            kind = ConditionType.FAILED if after.state == State.FAILED else None
-            failed = after.condition(kind) if kind else None
+            failed = after.condition(ConditionType.FAILED) if after.state == State.FAILED else None
             self._ended.labels(namespace, after.state, failed.reason if failed else "").inc()
         provision = after.phase(PhaseName.PROVISION)
         if provision.completed_at and provision.started_at and not before.phase(PhaseName.PROVISION).completed_at:
@@ -119,8 +115,3 @@ class _Jobs(Collector):
             for labels, count in sorted(tally.items()):
                 family.add_metric(labels, count)
             yield family
-
-
-async def serve(metrics: Metrics, host: str, port: int) -> web.AppRunner:
-    """Serve /metrics until the runner is cleaned up."""
-    return await serve_metrics(metrics.render, CONTENT_TYPE_LATEST, host, port)

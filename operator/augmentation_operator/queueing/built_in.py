@@ -201,8 +201,7 @@ def admission_of(job: AugmentationJob, place: Place | None, child: ChildJob | No
         return NotQueued()
     limit = f"limits.maxJobsPerNamespace of class {class_name} is {place.limit}"
     if place.has_slot:
-        recorded = job.status.condition(ConditionType.ADMITTED)
-        is_new = recorded is None or recorded.status != "True"
+        is_new = not job.status.is_true(ConditionType.ADMITTED)
         return Admitted(AdmissionReason.SLOT_TAKEN, f"has a slot in the queue ({limit})", is_new)
     runs = child is not None and not child.suspended and not child.is_finished
     return Waiting(

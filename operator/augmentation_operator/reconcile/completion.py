@@ -41,7 +41,7 @@ def complete(job: AugmentationJob, seen: Observation, now: datetime) -> Decision
         return None
     draft = StatusDraft(job, now)
     if (placed := placed_again(job)) is not None:
-        draft.condition(ConditionType.PLACED, placed.holds, placed.reason, placed.message)
+        draft.condition(ConditionType.PLACED, *placed)
     ended = (child.completed_at if child else None) or now
     for phase in PhaseName:
         if not draft.is_completed(phase):

@@ -50,7 +50,10 @@ def _weight(failure: Termination) -> tuple[bool, bool, datetime]:
 def explain(termination: Termination, phase: PhaseName) -> Rejection:
     """Why a pod of a phase failed."""
     if termination.by_node:
-        return _stopped_by_node(termination)
+        words = f"the pod was stopped by its node ({termination.reason}): {termination.message}"
+        if is_disk_exhausted(termination.message):
+            return Rejection(FailureReason.STORAGE_EXHAUSTED, f"{words} Raise scratchSize of its AugmentationClass.")
+        return Rejection(FailureReason.WORKER_CRASHED, words)
     own_words = _own_words(termination)
     if own_words is not None:
         return Rejection(own_words.reason, own_words.message)
@@ -70,16 +73,6 @@ def explain(termination: Termination, phase: PhaseName) -> Rejection:
     return Rejection(
         FailureReason.WORKER_CRASHED, f"the worker {how}" + (f"; its last words: {last_words}" if last_words else "")
     )
-
-
-def _stopped_by_node(termination: Termination) -> Rejection:
-    words = f"the pod was stopped by its node ({termination.reason}): {termination.message}"
-    if is_disk_exhausted(termination.message):
-        return Rejection(
-            FailureReason.STORAGE_EXHAUSTED,
-            f"{words} Raise scratchSize of its AugmentationClass.",
-        )
-    return Rejection(FailureReason.WORKER_CRASHED, words)
 
 
 def _own_words(termination: Termination) -> TerminationMessage | None:

@@ -25,16 +25,6 @@ class Obstacle:
     message: str
     pod: ChildPod | None = None
 
-    @property
-    def is_image(self) -> bool:
-        """Whether its image cannot be pulled."""
-        return self.reason == FailureReason.IMAGE_PULL_FAILED
-
-    @property
-    def is_final(self) -> bool:
-        """Whether waiting does not help."""
-        return self.pod is not None and self.pod.pull_problem == "InvalidImageName"
-
 
 def stuck_without_reason(seen: Observation, now: datetime) -> list[ChildJob | ChildPod]:
     """Jobs without pods, and the oldest pod that does not start, where their own status gives no reason."""

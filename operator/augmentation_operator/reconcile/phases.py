@@ -138,7 +138,7 @@ def _fix_shard_count(situation: Situation) -> Step:
         step,
         begun=((PhaseName.PROVISION, None),),
         activity=ACTIVITY[PhaseName.PROVISION],
-        placement=waiting_placement(job, augmentation_class, situation.now),
+        placement=waiting_placement(situation),
         progress=_progress(situation),
     )
 

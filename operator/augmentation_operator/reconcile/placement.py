@@ -8,7 +8,7 @@ an attempt.
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from augmentation_api import AugmentationClass, AugmentationJob, ConditionType, PhaseName
+from augmentation_api import AugmentationJob, ConditionType, PhaseName
 from augmentation_api.status import Placement
 from augmentation_operator.children.job import ChildJob, attempt_of, placement_index
 from augmentation_operator.queueing.admission import Admission, Admitted, NotQueued
@@ -37,12 +37,12 @@ def place(situation: Situation, child: ChildJob | None, admission: Admission | N
     return step
 
 
-def waiting_placement(job: AugmentationJob, augmentation_class: AugmentationClass, now: datetime) -> Placement:
+def waiting_placement(situation: Situation) -> Placement:
     """The placement whose nodes a job waits for: the recorded one, or the first from now on."""
-    recorded = job.status.placement
+    recorded = situation.job.status.placement
     if recorded is not None and recorded.tried_since is not None:
         return recorded
-    return _placement_from_now(placement_index(job), augmentation_class, now)
+    return _placement_from_now(situation, placement_index(situation.job))
 
 
 def _provisioned(situation: Situation, at: datetime) -> Step:
@@ -70,7 +70,7 @@ def _waiting_for_node(situation: Situation, child: ChildJob | None, admission: A
     seen = situation.seen
     step = Step()
     if not situation.has_completed(PhaseName.PROVISION) and not situation.job.spec.suspend:
-        step = Step(placement=waiting_placement(situation.job, situation.augmentation_class, situation.now))
+        step = Step(placement=waiting_placement(situation))
         left = _time_left(situation)
         has_node = any(pod.node for pod in seen.pods_of(PhaseName.AUGMENT))
         is_waiting = (
@@ -86,8 +86,7 @@ def _waiting_for_node(situation: Situation, child: ChildJob | None, admission: A
 
 def _may_start(job: AugmentationJob, admission: Admission | None) -> bool:
     """Whether no queue holds the Job, and that is on record. Time before that counts towards no limit."""
-    recorded = job.status.condition(ConditionType.ADMITTED)
-    is_recorded = recorded is not None and recorded.status == "True"
+    is_recorded = job.status.is_true(ConditionType.ADMITTED)
     return isinstance(admission, NotQueued) or (isinstance(admission, Admitted) and is_recorded)
 
 
@@ -107,7 +106,7 @@ def _fallback(situation: Situation) -> Step:
         Wait(),
         events=((PhaseName.PROVISION, event),),
         placed=Statement(False, "PlacementTimedOut", why),
-        placement=_placement_from_now(index + 1, situation.augmentation_class, situation.now),
+        placement=_placement_from_now(situation, index + 1),
         activity=why,
         requeue_after=timedelta(0),
     )
@@ -149,5 +148,6 @@ def _placement_of_pods(situation: Situation) -> Placement | None:
     )
 
 
-def _placement_from_now(index: int, augmentation_class: AugmentationClass, now: datetime) -> Placement:
-    return Placement(placement=augmentation_class.spec.placement_at(index).name, rung=index, tried_since=now)
+def _placement_from_now(situation: Situation, index: int) -> Placement:
+    name = situation.augmentation_class.spec.placement_at(index).name
+    return Placement(placement=name, rung=index, tried_since=situation.now)

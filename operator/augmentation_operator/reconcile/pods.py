@@ -67,12 +67,13 @@ def _obstructed(situation: Situation, shown: PhaseName, obstacle: Obstacle, acti
         step = Step(Wait(), activity=f"{activity}; {obstacle.message}")
     else:
         step = Step(Wait(), placed=placed, activity=obstacle.message)
-    if not obstacle.is_image or obstacle.pod is None:
+    if obstacle.reason != FailureReason.IMAGE_PULL_FAILED or obstacle.pod is None:
         return step
     event = operator_event(f"pull-{obstacle.pod.name}", "waiting", situation.now, error=obstacle.message)
     first = find_event(phases_of(situation.job), event.id) or event
     step = replace(step, events=((shown, event),))
-    if obstacle.is_final or situation.now - (first.timestamp or situation.now) > IMAGE_PULL_DEADLINE:
+    can_be_pulled = obstacle.pod.pull_problem != "InvalidImageName"
+    if not can_be_pulled or situation.now - (first.timestamp or situation.now) > IMAGE_PULL_DEADLINE:
         rejection = Rejection(FailureReason.IMAGE_PULL_FAILED, obstacle.message)
         return replace(step, outcome=Fail(rejection, shown), placed=placed)
     return step

@@ -24,7 +24,7 @@ def status_of(situation: Situation, step: Step) -> AugmentationJobStatus:
     }
     for kind, statement in statements.items():
         if statement is not None:
-            draft.condition(kind, statement.holds, statement.reason, statement.message)
+            draft.condition(kind, *statement)
     for phase, at in step.begun:
         draft.begin(phase, at)
     for phase, at in step.completed:

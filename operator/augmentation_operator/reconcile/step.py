@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from augmentation_api import AugmentationClass, AugmentationJob, PhaseName
 from augmentation_api.status import PhaseEvent, Placement, Progress
@@ -61,8 +62,7 @@ class Fail:
 Outcome = Proceed | Wait | Fail
 
 
-@dataclass(frozen=True)
-class Statement:
+class Statement(NamedTuple):
     """What a condition says: whether it holds, a CamelCase reason, and a message."""
 
     holds: bool

@@ -11,8 +11,8 @@ from typing_extensions import override
 from augmentation_api import AugmentationClass
 from augmentation_api.identifiers import LABEL_JOB_UID
 from augmentation_kube import KubeError, KubeUnavailable, Resource
+from augmentation_operator.cache.cluster_mirror import Mirror
 from augmentation_operator.cache.job_store import JobStore
-from augmentation_operator.cache.mirror import Mirror
 from augmentation_operator.children.job import ChildJob, read_job
 from augmentation_operator.children.pod import ChildPod, read_pod
 from augmentation_operator.controller.controller import Controller

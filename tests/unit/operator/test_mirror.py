@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from augmentation_operator.cache.mirror import Mirror
+from augmentation_operator.cache.cluster_mirror import Mirror
 
 Json = dict[str, Any]
 

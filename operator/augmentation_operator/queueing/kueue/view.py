@@ -98,7 +98,11 @@ class KueueView:
 def read_workload(bodies: Iterable[Mapping[str, Any]]) -> Workload | None:
     """The current Workload of a Job, among all as the API sends them: an unfinished one, then the newest."""
     live = [body for body in bodies if not body["metadata"].get("deletionTimestamp")]
-    body = max(live, key=lambda each: (not _is_finished(each), _age(each)), default=None)
+    body = max(
+        live,
+        key=lambda each: (not _is_finished(each), str(each["metadata"].get("creationTimestamp", ""))),
+        default=None,
+    )
     if body is None:
         return None
     conditions = _conditions(body)
@@ -147,20 +151,15 @@ def _is_finished(body: Mapping[str, Any]) -> bool:
     return _conditions(body).get("Finished", {}).get("status") == "True"
 
 
-def _age(body: Mapping[str, Any]) -> str:
-    return str(body["metadata"].get("creationTimestamp", ""))
-
-
 def _waits_for(conditions: Mapping[str, Mapping[str, Any]], checks: Iterable[Mapping[str, Any]]) -> str:
     reserved = conditions.get("QuotaReserved", {})
     if reserved.get("status") == "True":
         pending = (check for check in checks if check.get("state") != "Ready")
-        return "; ".join(f"admission check {check.get('name')}: {_said_by(check)}" for check in pending)
+        return "; ".join(
+            f"admission check {check.get('name')}: {check.get('message') or check.get('state') or 'pending'}"
+            for check in pending
+        )
     return without_pod_set(str(reserved.get("message", "")))
-
-
-def _said_by(check: Mapping[str, Any]) -> str:
-    return str(check.get("message") or check.get("state") or "pending")
 
 
 def _eviction(condition: Mapping[str, Any]) -> Eviction | None:
