@@ -39,7 +39,7 @@ class KubeApi(ABC):
         field_selector: str | None = None,
         size: int = 500,
     ) -> AsyncGenerator[Json, None]:
-        """A whole collection as `list` gives it, in lists of at most `size`: no more than one of them is in memory.
+        """A whole collection in pages of at most `size` objects, each as `list` gives it; one at a time is in memory.
 
         Raises KubeError with status 410 when the pages took so long that the version of the first one has expired.
         """
@@ -62,9 +62,9 @@ class KubeApi(ABC):
         timeout_seconds: int = 290,
         opened: Callable[[], None] = lambda: None,
     ) -> AsyncGenerator[Json, None]:
-        """Changes after `resource_version`, with bookmarks, until the server ends the watch after `timeout_seconds`.
+        """Watch for changes after `resource_version`, until the server ends the watch after `timeout_seconds`.
 
-        Yields watch events `{"type": ADDED|MODIFIED|DELETED|BOOKMARK, "object": {...}}`. `opened` is called once the
+        Yields events `{"type": ADDED|MODIFIED|DELETED|BOOKMARK, "object": {...}}`. `opened` is called once the
         server has begun to answer: from then on silence means no changes. Raises KubeError with status 410
         when that version is too old: list again.
         """

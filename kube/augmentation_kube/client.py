@@ -37,7 +37,9 @@ OnCall = Callable[[str, str], None]
 
 
 @asynccontextmanager
-async def connect(kubeconfig: str | None = None, on_call: OnCall | None = None) -> AsyncIterator[KubeApi]:
+async def connect(
+    kubeconfig: str | None = None, on_call: OnCall = lambda verb, resource: None
+) -> AsyncIterator[KubeApi]:
     """A KubeApi for the cluster this process is in, else for the one that `kubeconfig` or $KUBECONFIG names.
 
     `on_call` is called after each request.
@@ -63,7 +65,7 @@ async def connect(kubeconfig: str | None = None, on_call: OnCall | None = None) 
 class KubeClient(KubeApi):
     """The API server that an ApiClient is configured for."""
 
-    def __init__(self, client: ApiClient, on_call: OnCall | None = None) -> None:
+    def __init__(self, client: ApiClient, on_call: OnCall) -> None:
         self._client = client
         self._on_call = on_call
 
@@ -88,9 +90,8 @@ class KubeClient(KubeApi):
             why = connection_failure.describe(error)
             raise KubeUnavailable(f"the answer of the Kubernetes API broke off: {why}") from error
         finally:
-            if self._on_call is not None:
-                plural = resource.value.plural
-                self._on_call(verb, f"{plural}/{subresource}" if subresource else plural)
+            plural = resource.value.plural
+            self._on_call(verb, f"{plural}/{subresource}" if subresource else plural)
         return answer
 
     @override

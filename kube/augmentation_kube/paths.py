@@ -1,56 +1,45 @@
-"""URL paths of the resources this project touches."""
+"""The resources this project touches: URL paths and kinds."""
 
 from enum import Enum
 from typing import NamedTuple
 
-from augmentation_api.identifiers import CLASS_PLURAL, GROUP, JOB_PLURAL, VERSION
+from augmentation_api.identifiers import CLASS_KIND, CLASS_PLURAL, GROUP, JOB_KIND, JOB_PLURAL, VERSION
 
 
-class _Location(NamedTuple):
+class _Type(NamedTuple):
     prefix: str
     plural: str
+    kind: str
 
 
 class Resource(Enum):
-    """A resource of the Kubernetes API and its URL path."""
+    """A resource of the Kubernetes API: its URL path, and the kind of its objects."""
 
-    AUGMENTATION_JOBS = _Location(f"/apis/{GROUP}/{VERSION}", JOB_PLURAL)
-    AUGMENTATION_CLASSES = _Location(f"/apis/{GROUP}/{VERSION}", CLASS_PLURAL)
-    JOBS = _Location("/apis/batch/v1", "jobs")
-    PODS = _Location("/api/v1", "pods")
-    NODES = _Location("/api/v1", "nodes")
-    EVENTS = _Location("/api/v1", "events")
-    SECRETS = _Location("/api/v1", "secrets")
-    CONFIG_MAPS = _Location("/api/v1", "configmaps")
-    SERVICE_ACCOUNTS = _Location("/api/v1", "serviceaccounts")
-    ROLES = _Location("/apis/rbac.authorization.k8s.io/v1", "roles")
-    ROLE_BINDINGS = _Location("/apis/rbac.authorization.k8s.io/v1", "rolebindings")
-    NETWORK_POLICIES = _Location("/apis/networking.k8s.io/v1", "networkpolicies")
-    ENDPOINT_SLICES = _Location("/apis/discovery.k8s.io/v1", "endpointslices")
-    CUSTOM_RESOURCES = _Location("/apis/apiextensions.k8s.io/v1", "customresourcedefinitions")
-    LEASES = _Location("/apis/coordination.k8s.io/v1", "leases")
-    PRIORITY_CLASSES = _Location("/apis/scheduling.k8s.io/v1", "priorityclasses")
+    AUGMENTATION_JOBS = _Type(f"/apis/{GROUP}/{VERSION}", JOB_PLURAL, JOB_KIND)
+    AUGMENTATION_CLASSES = _Type(f"/apis/{GROUP}/{VERSION}", CLASS_PLURAL, CLASS_KIND)
+    JOBS = _Type("/apis/batch/v1", "jobs", "Job")
+    PODS = _Type("/api/v1", "pods", "Pod")
+    NODES = _Type("/api/v1", "nodes", "Node")
+    EVENTS = _Type("/api/v1", "events", "Event")
+    SECRETS = _Type("/api/v1", "secrets", "Secret")
+    CONFIG_MAPS = _Type("/api/v1", "configmaps", "ConfigMap")
+    SERVICE_ACCOUNTS = _Type("/api/v1", "serviceaccounts", "ServiceAccount")
+    ROLES = _Type("/apis/rbac.authorization.k8s.io/v1", "roles", "Role")
+    ROLE_BINDINGS = _Type("/apis/rbac.authorization.k8s.io/v1", "rolebindings", "RoleBinding")
+    NETWORK_POLICIES = _Type("/apis/networking.k8s.io/v1", "networkpolicies", "NetworkPolicy")
+    ENDPOINT_SLICES = _Type("/apis/discovery.k8s.io/v1", "endpointslices", "EndpointSlice")
+    CUSTOM_RESOURCES = _Type("/apis/apiextensions.k8s.io/v1", "customresourcedefinitions", "CustomResourceDefinition")
+    LEASES = _Type("/apis/coordination.k8s.io/v1", "leases", "Lease")
+    PRIORITY_CLASSES = _Type("/apis/scheduling.k8s.io/v1", "priorityclasses", "PriorityClass")
     # Of Kueue, where it is installed. The last one is its visibility API.
-    WORKLOADS = _Location("/apis/kueue.x-k8s.io/v1beta2", "workloads")
-    LOCAL_QUEUES = _Location("/apis/kueue.x-k8s.io/v1beta2", "localqueues")
-    VISIBLE_QUEUES = _Location("/apis/visibility.kueue.x-k8s.io/v1beta2", "localqueues")
+    WORKLOADS = _Type("/apis/kueue.x-k8s.io/v1beta2", "workloads", "Workload")
+    LOCAL_QUEUES = _Type("/apis/kueue.x-k8s.io/v1beta2", "localqueues", "LocalQueue")
+    VISIBLE_QUEUES = _Type("/apis/visibility.kueue.x-k8s.io/v1beta2", "localqueues", "LocalQueue")
 
     @classmethod
     def of(cls, kind: str) -> "Resource":
-        """The resource of a `kind`. Raises KeyError for a kind that this project never creates."""
-        return _BY_KIND[kind]
-
-
-_BY_KIND = {
-    "AugmentationJob": Resource.AUGMENTATION_JOBS,
-    "AugmentationClass": Resource.AUGMENTATION_CLASSES,
-    "Job": Resource.JOBS,
-    "Event": Resource.EVENTS,
-    "ConfigMap": Resource.CONFIG_MAPS,
-    "ServiceAccount": Resource.SERVICE_ACCOUNTS,
-    "Role": Resource.ROLES,
-    "RoleBinding": Resource.ROLE_BINDINGS,
-}
+        """The resource of a `kind`. Raises KeyError for a kind that this project does not use."""
+        return {resource.value.kind: resource for resource in cls}[kind]
 
 
 def object_path(

@@ -31,27 +31,6 @@ _WITH_STATUS = frozenset({Resource.AUGMENTATION_JOBS, Resource.JOBS, Resource.PO
 _CLUSTER_SCOPED = frozenset(
     {Resource.NODES, Resource.AUGMENTATION_CLASSES, Resource.PRIORITY_CLASSES, Resource.CUSTOM_RESOURCES}
 )
-_KINDS = {
-    Resource.AUGMENTATION_JOBS: "AugmentationJob",
-    Resource.AUGMENTATION_CLASSES: "AugmentationClass",
-    Resource.JOBS: "Job",
-    Resource.PODS: "Pod",
-    Resource.NODES: "Node",
-    Resource.EVENTS: "Event",
-    Resource.SECRETS: "Secret",
-    Resource.CONFIG_MAPS: "ConfigMap",
-    Resource.SERVICE_ACCOUNTS: "ServiceAccount",
-    Resource.ROLES: "Role",
-    Resource.ROLE_BINDINGS: "RoleBinding",
-    Resource.NETWORK_POLICIES: "NetworkPolicy",
-    Resource.ENDPOINT_SLICES: "EndpointSlice",
-    Resource.CUSTOM_RESOURCES: "CustomResourceDefinition",
-    Resource.LEASES: "Lease",
-    Resource.PRIORITY_CLASSES: "PriorityClass",
-    Resource.WORKLOADS: "Workload",
-    Resource.LOCAL_QUEUES: "LocalQueue",
-    Resource.VISIBLE_QUEUES: "LocalQueue",
-}
 _FROM_SERVER = ("uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp")
 _NOT_SPEC = ("metadata", "status", "apiVersion", "kind")
 _NOBODY = "unknown"
@@ -501,7 +480,7 @@ class InMemoryKube(KubeApi):
 def _type(resource: Resource) -> tuple[str, str]:
     """apiVersion and kind of a resource's objects."""
     group_and_version = resource.value.prefix.removeprefix("/apis/").removeprefix("/api/")
-    return group_and_version, _KINDS[resource]
+    return group_and_version, resource.value.kind
 
 
 def _group(resource: Resource) -> str:
@@ -540,7 +519,7 @@ def _check_preconditions(key: _Key, body: Json, wanted: Mapping[str, Any], subre
     metadata = body["metadata"]
     is_custom = key.resource.value.prefix.startswith(f"/apis/{GROUP}")
     if wanted.get("uid", metadata["uid"]) != metadata["uid"] and not (subresource and is_custom):
-        kind = ".".join(part for part in (_KINDS[key.resource], _group(key.resource)) if part)
+        kind = ".".join(part for part in (key.resource.value.kind, _group(key.resource)) if part)
         problem = f'metadata.uid: Invalid value: "{wanted["uid"]}": field is immutable'
         raise KubeError(422, "Invalid", f'{kind} "{key.name}" is invalid: {problem}')
     if wanted.get("resourceVersion", metadata["resourceVersion"]) != metadata["resourceVersion"]:

@@ -1,4 +1,4 @@
-"""Warning Events of children that do not get on, listed only when needed: a watch of all Events would cost more."""
+"""Warning Events of children that are stuck, listed only when needed: a watch of all Events would cost more."""
 
 import asyncio
 import time

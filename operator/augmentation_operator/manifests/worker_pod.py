@@ -2,28 +2,10 @@
 
 from typing import Final
 
-from augmentation_api import AugmentationClass, AugmentationJob, PhaseName
+from augmentation_api import AugmentationClass, AugmentationJob, PhaseName, worker_contract
 from augmentation_api.augmentation_class import NodeAffinity
 from augmentation_api.identifiers import worker_identity_name
 from augmentation_api.spec import VolumeSource
-from augmentation_api.worker_contract import (
-    ENV_CREDENTIALS_SECRET,
-    ENV_HUB_ENDPOINT,
-    ENV_HUB_PUBLIC_ENDPOINT,
-    ENV_HUB_TOKEN_FILE,
-    ENV_JOB_NAME,
-    ENV_JOB_NAMESPACE,
-    ENV_JOB_UID,
-    ENV_MAX_FRAMES,
-    ENV_NODE_NAME,
-    ENV_OUTPUT_FOLDER,
-    ENV_POD_NAME,
-    ENV_SCRATCH,
-    ENV_SHARD_ATTEMPT,
-    ENV_SHARD_COUNT,
-    ENV_SOURCE_FOLDER,
-    output_volume,
-)
 from augmentation_operator.children.job import placement_index
 from augmentation_operator.children.pod import WORKER_CONTAINER
 from augmentation_operator.manifests.manifest import Manifest, child_labels
@@ -160,7 +142,7 @@ def _identity_files() -> list[Manifest]:
 
 def _volumes(job: AugmentationJob) -> dict[str, VolumeSource]:
     """The volumes to mount, each as a whole: a result is created in the volume and renamed into its place."""
-    sides = {_SOURCE: job.spec.source.volume, _OUTPUT: output_volume(job.spec, job.metadata.uid)}
+    sides = {_SOURCE: job.spec.source.volume, _OUTPUT: worker_contract.output_volume(job.spec, job.metadata.uid)}
     return {side: volume for side, volume in sides.items() if volume is not None}
 
 
@@ -187,14 +169,14 @@ def _environment(
     spec = augmentation_class.spec
     secret = job.spec.credentials_secret_ref or spec.hub.credentials_secret_ref
     values = {
-        ENV_JOB_NAMESPACE: job.metadata.namespace,
-        ENV_JOB_NAME: job.metadata.name,
-        ENV_JOB_UID: job.metadata.uid,
-        ENV_HUB_ENDPOINT: spec.hub.endpoint,
-        ENV_HUB_PUBLIC_ENDPOINT: spec.hub.public_endpoint or spec.hub.endpoint,
-        ENV_HUB_TOKEN_FILE: f"{_TOKEN_FOLDER}/{_TOKEN_FILE}",
-        ENV_CREDENTIALS_SECRET: f"{secret.name}/{secret.key}",
-        ENV_SCRATCH: _SCRATCH,
+        worker_contract.ENV_JOB_NAMESPACE: job.metadata.namespace,
+        worker_contract.ENV_JOB_NAME: job.metadata.name,
+        worker_contract.ENV_JOB_UID: job.metadata.uid,
+        worker_contract.ENV_HUB_ENDPOINT: spec.hub.endpoint,
+        worker_contract.ENV_HUB_PUBLIC_ENDPOINT: spec.hub.public_endpoint or spec.hub.endpoint,
+        worker_contract.ENV_HUB_TOKEN_FILE: f"{_TOKEN_FOLDER}/{_TOKEN_FILE}",
+        worker_contract.ENV_CREDENTIALS_SECRET: f"{secret.name}/{secret.key}",
+        worker_contract.ENV_SCRATCH: _SCRATCH,
         # Plain LFS: one commit per upload, and hubs other than the public one support it.
         "HF_HUB_DISABLE_XET": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -202,15 +184,15 @@ def _environment(
         "HOME": _SCRATCH,
         "TMPDIR": _SCRATCH,
     }
-    folders = {_SOURCE: ENV_SOURCE_FOLDER, _OUTPUT: ENV_OUTPUT_FOLDER}
+    folders = {_SOURCE: worker_contract.ENV_SOURCE_FOLDER, _OUTPUT: worker_contract.ENV_OUTPUT_FOLDER}
     values |= {folders[side]: f"{_VOLUMES}/{side}/{volume.path}" for side, volume in _volumes(job).items()}
     if phase == PhaseName.RESOLVE and spec.limits.max_frames is not None:
-        values[ENV_MAX_FRAMES] = str(spec.limits.max_frames)
+        values[worker_contract.ENV_MAX_FRAMES] = str(spec.limits.max_frames)
     if shard_count:
-        values[ENV_SHARD_COUNT] = str(shard_count)
+        values[worker_contract.ENV_SHARD_COUNT] = str(shard_count)
     environment: list[Manifest] = [{"name": name, "value": value} for name, value in values.items()]
-    fields = {ENV_NODE_NAME: "spec.nodeName", ENV_POD_NAME: "metadata.name"}
+    fields = {worker_contract.ENV_NODE_NAME: "spec.nodeName", worker_contract.ENV_POD_NAME: "metadata.name"}
     if phase == PhaseName.AUGMENT:
-        fields[ENV_SHARD_ATTEMPT] = _INDEX_FAILURES
+        fields[worker_contract.ENV_SHARD_ATTEMPT] = _INDEX_FAILURES
     environment += [{"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}} for name, path in fields.items()]
     return environment

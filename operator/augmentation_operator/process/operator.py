@@ -19,7 +19,7 @@ from augmentation_operator.process.leadership import Leadership
 from augmentation_operator.queueing.built_in import SlotQueues
 
 RECONCILERS = 16
-"""Concurrent reconciles. Most of a reconcile is waiting for the API server, so many cost little more than few."""
+"""Concurrent reconciles. Most of a reconcile is waiting for the API server, so more of them cost little."""
 LIST_RETRY_SECONDS = 2
 
 _log = logging.getLogger(__name__)

@@ -34,7 +34,7 @@ def children_of_phase(situation: Situation, phase: PhaseName) -> Step:
 
 
 def whole_identity(situation: Situation, phase: PhaseName) -> tuple[Manifest, ...]:
-    """All of the job's identity, for pods that failed or do not come: somebody may have taken it or its rights away."""
+    """All of the job's identity, for pods that failed or do not appear: somebody may have removed it or its rights."""
     return tuple(identity(situation.job, _shards_at(situation, phase)))
 
 

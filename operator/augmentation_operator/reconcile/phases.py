@@ -5,7 +5,6 @@ from datetime import timedelta
 
 from augmentation_api import ConditionType, FailureReason, PhaseName
 from augmentation_api.status import Progress
-from augmentation_operator.children.job import ChildJob
 from augmentation_operator.manifests.manifest import suspend_job
 from augmentation_operator.queueing.admission import Admission, Admitted, Refused, Waiting
 from augmentation_operator.queueing.kueue.admission import queue_name_of
@@ -61,14 +60,12 @@ def _check_deadline(situation: Situation) -> Step:
 def _resolve(situation: Situation) -> Step:
     if situation.has_completed(PhaseName.RESOLVE):
         return Step()
+    source = situation.job.status.source
+    is_reported = source is not None and source.selected_frames is not None
+    step = _run_single_pod(situation, PhaseName.RESOLVE, "status.source", is_reported)
     child = situation.child(PhaseName.RESOLVE)
-    admission = admission_of_unlimited(situation, child)
-    step = _run(situation, PhaseName.RESOLVE, PhaseName.RESOLVE, admission)
     if child is None or not isinstance(step.outcome, Proceed):
         return step
-    source = situation.job.status.source
-    if source is None or source.selected_frames is None:
-        return step.then(_await_report(situation, PhaseName.RESOLVE, child, "status.source"))
     return replace(step, completed=((PhaseName.RESOLVE, child.completed_at),))
 
 
@@ -111,14 +108,9 @@ def _augment(situation: Situation) -> Step:
 
 
 def _publish(situation: Situation) -> Step:
-    child = situation.child(PhaseName.PUBLISH)
-    admission = admission_of_unlimited(situation, child)
-    step = _run(situation, PhaseName.PUBLISH, PhaseName.PUBLISH, admission)
-    if child is None or not isinstance(step.outcome, Proceed):
-        return step
-    if reports_result(situation.job):
-        return replace(step, outcome=Wait())
-    return step.then(_await_report(situation, PhaseName.PUBLISH, child, "status.output.revision"))
+    is_reported = reports_result(situation.job)
+    step = _run_single_pod(situation, PhaseName.PUBLISH, "status.output.revision", is_reported)
+    return replace(step, outcome=Wait()) if isinstance(step.outcome, Proceed) else step
 
 
 def _fix_shard_count(situation: Situation) -> Step:
@@ -181,15 +173,22 @@ def _run(
     return step.then(Step(patches=patches)).then(watch_pods(situation, phase, shown, running))
 
 
-def _await_report(situation: Situation, phase: PhaseName, child: ChildJob, field: str) -> Step:
-    """A pod succeeded and its report is not observed yet: wait a little, then treat it as missing."""
+def _run_single_pod(situation: Situation, phase: PhaseName, field: str, is_reported: bool) -> Step:
+    """Run the Job of resolve or publish; proceed once the field that its pod writes is observed too.
+
+    A report that is not observed may be late: it is waited for a little, then treated as missing.
+    """
+    child = situation.child(phase)
+    step = _run(situation, phase, phase, admission_of_unlimited(situation, child))
+    if child is None or is_reported or not isinstance(step.outcome, Proceed):
+        return step
     if not report_is_due(child, situation.now):
-        return Step(Wait(), requeue_after=SOON)
+        return step.then(Step(Wait(), requeue_after=SOON))
     message = (
         f"the {phase} pod succeeded without writing {field}: does the class's image "
         f"{situation.augmentation_class.spec.image} keep the worker contract of this version?"
     )
-    return Step(Fail(Rejection(FailureReason.INTERNAL_ERROR, message), phase), requeue_after=SOON)
+    return step.then(Step(Fail(Rejection(FailureReason.INTERNAL_ERROR, message), phase), requeue_after=SOON))
 
 
 def _progress(situation: Situation) -> Progress:
