@@ -1,10 +1,11 @@
 """Which queue is asked whether a job may take nodes, and what its answer adds to the step of a phase."""
 
+from dataclasses import replace
+
 from augmentation_api import PhaseName
-from augmentation_api.status import PhaseEvent
 from augmentation_operator.children.job import ChildJob
 from augmentation_operator.queueing import built_in
-from augmentation_operator.queueing.admission import Admission, Interruption, Refused, Waiting
+from augmentation_operator.queueing.admission import Admission, Refused, Waiting
 from augmentation_operator.queueing.kueue import admission as kueue
 from augmentation_operator.reconcile.phase_events import operator_event
 from augmentation_operator.reconcile.step import Situation, Step
@@ -33,15 +34,11 @@ def admission_of_unlimited(situation: Situation, child: ChildJob | None) -> Admi
 
 def admission_step(admission: Admission | None, shown: PhaseName) -> Step:
     """What a queue's answer asks for, whatever the phase does next."""
-    match admission:
-        case Waiting(interruption=Interruption(message, at)):
-            event = operator_event(f"evicted-{int(at.timestamp())}", "preempted", at, error=message)
-            events: tuple[tuple[PhaseName, PhaseEvent], ...] = ((shown, event),)
-        case _:
-            events = ()
-    return Step(
-        admission=admission,
-        events=events,
-        patches=admission.patches if isinstance(admission, Waiting | Refused) else (),
-        requeue_after=admission.requeue_after if isinstance(admission, Waiting) else None,
-    )
+    if not isinstance(admission, Waiting):
+        return Step(admission=admission, patches=admission.patches if isinstance(admission, Refused) else ())
+    step = Step(admission=admission, patches=admission.patches, requeue_after=admission.requeue_after)
+    if (interruption := admission.interruption) is None:
+        return step
+    key = f"evicted-{int(interruption.at.timestamp())}"
+    event = operator_event(key, "preempted", interruption.at, error=interruption.message)
+    return replace(step, events=((shown, event),))
