@@ -24,7 +24,7 @@ export class Polling {
     this.now();
   }
 
-  /** Run it now; if it is running, once more afterwards. */
+  /** Run it now; if it is running, again afterwards. */
   async now() {
     if (this.#stopped) return;
     if (this.#running) {
