@@ -49,7 +49,9 @@ class DatasetPath(str):
         """Check a text, unless it was checked before."""
         if type(text) is cls:
             return text
-        _check(text)
+        finding = _finding(text)
+        if finding is not None:
+            raise PathRefused(text, finding)
         return super().__new__(cls, text)
 
     @property
@@ -106,12 +108,6 @@ def kinds_of(paths: Iterable[str]) -> str:
     """The most frequent kinds of files, by the ends of their names, for a message."""
     kinds = Counter(PurePosixPath(path).suffix or PurePosixPath(path).name for path in paths)
     return ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(_MOST_KINDS)) or "no files"
-
-
-def _check(text: str) -> None:
-    finding = _finding(text)
-    if finding is not None:
-        raise PathRefused(text, finding)
 
 
 def _finding(text: str) -> str | None:

@@ -43,6 +43,13 @@ class ClusterConnection:
             raise
 
 
+def refused(error: KubeError, action: str, resource: str) -> WorkerFailure:
+    """The failure of a pod that may not do something with a resource (its kind, namespace and name)."""
+    return WorkerFailure(
+        FailureReason.INTERNAL_ERROR, f"Kubernetes does not let the pod {action} the {resource}: {error}"
+    )
+
+
 @contextmanager
 def connected(kubeconfig: str | None = None) -> Iterator[ClusterConnection]:
     """A connection to the cluster this pod is in, or to the one that a kubeconfig file names.

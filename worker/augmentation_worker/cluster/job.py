@@ -15,7 +15,7 @@ from augmentation_api import AugmentationJob, FailureReason
 from augmentation_api.identifiers import API_VERSION, JOB_KIND
 from augmentation_api.model import findings_of
 from augmentation_kube import KubeError, Resource
-from augmentation_worker.cluster.connection import ApiServerUnavailable, ClusterConnection
+from augmentation_worker.cluster.connection import ApiServerUnavailable, ClusterConnection, refused
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.settings import Settings
 
@@ -45,6 +45,7 @@ class ClusterJob(JobResource):
     def __init__(self, connection: ClusterConnection, settings: Settings) -> None:
         self._connection = connection
         self._settings = settings
+        self._resource = f"{JOB_KIND} {settings.namespace}/{settings.job_name}"
 
     @override
     def read(self) -> AugmentationJob:
@@ -53,7 +54,7 @@ class ClusterJob(JobResource):
         try:
             job = AugmentationJob.from_wire(self._connection.run(request))
         except KubeError as error:
-            raise _refused(error, "read", settings) from error
+            raise refused(error, "read", self._resource) from error
         except ValidationError as error:
             raise WorkerFailure(
                 FailureReason.SPEC_UNSUPPORTED,
@@ -85,7 +86,7 @@ class ClusterJob(JobResource):
             if error.status == 409:
                 # Many shards write to one object: the server refuses a write that others keep overtaking.
                 raise ApiServerUnavailable(str(error)) from error
-            raise _refused(error, "write the status of", settings) from error
+            raise refused(error, "write the status of", self._resource) from error
         # The API server ignores the uid of a request here; the chart's policy refuses what is meant for another job.
         _check_uid(answer["metadata"]["uid"], settings)
 
@@ -137,11 +138,3 @@ def _merged(status: dict[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
         else:
             merged[name] = value
     return merged
-
-
-def _refused(error: KubeError, action: str, settings: Settings) -> WorkerFailure:
-    return WorkerFailure(
-        FailureReason.INTERNAL_ERROR,
-        f"Kubernetes does not let the pod {action} the AugmentationJob {settings.namespace}/{settings.job_name}: "
-        f"{error}",
-    )

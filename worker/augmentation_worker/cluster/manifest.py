@@ -13,7 +13,7 @@ from typing_extensions import override
 from augmentation_api import FailureReason
 from augmentation_api.identifiers import shard_manifest_name
 from augmentation_kube import KubeError, Resource
-from augmentation_worker.cluster.connection import ClusterConnection, retry_until_available
+from augmentation_worker.cluster.connection import ClusterConnection, refused, retry_until_available
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.settings import Settings
 
@@ -69,10 +69,7 @@ class ConfigMapManifests(ShardManifests):
                 f"the records of one shard do not fit into its ConfigMap {name} ({error.message}): use more shards "
                 "(spec.parallelism, or framesPerShard of the AugmentationClass), fewer copies or fewer cameras",
             )
-        return WorkerFailure(
-            FailureReason.INTERNAL_ERROR,
-            f"Kubernetes does not let the pod {action} the ConfigMap {self._settings.namespace}/{name}: {error}",
-        )
+        return refused(error, action, f"ConfigMap {self._settings.namespace}/{name}")
 
 
 class LocalManifests(ShardManifests):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from augmentation_api import FailureReason
 from augmentation_api.vocabulary import ShardState
 from augmentation_worker.failure import WorkerFailure
-from augmentation_worker.formats.port import Outline, Shard, ShardMaker, Unit
+from augmentation_worker.formats.port import Shard, ShardMaker, Unit
 from augmentation_worker.formats.records import ORIGINALS_KEY, PREVIEW_KEY, BlobRecord, FilesRecord, ShardRecords
 from augmentation_worker.formats.registry import format_of
 from augmentation_worker.formats.result_files import PREVIEW_PATH
@@ -28,23 +28,13 @@ def augment(session: Session) -> None:
     plan = dataset_format.plan(work, session.shard_count)
     shard = plan.outline.shards[index]
     records = ShardRecords.read(shard, session.manifests.read(index))
-    run = _ShardRun(session, work, shard, records, _progress(session, plan.outline, shard))
+    settings, cameras = session.settings, plan.outline.cameras
+    progress = ShardProgress(session.reporter, shard, cameras, settings.node_name, settings.shard_attempt)
+    run = _ShardRun(session, work, shard, records, progress)
     with plan.maker(shard) as maker:
         run.make(maker)
     session.reporter.event("completed", f"Shard {index} has made {shard.product}")
     source.close()
-
-
-def _progress(session: Session, outline: Outline, shard: Shard) -> ShardProgress:
-    return ShardProgress(
-        session.reporter,
-        index=shard.index,
-        node=session.settings.node_name,
-        attempt=session.settings.shard_attempt,
-        episodes=shard.episodes,
-        frames=shard.frames,
-        cameras=outline.cameras,
-    )
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,13 @@
 """Progress of one shard, as its entry in the status."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from augmentation_api.status import Shard, Tally
+from augmentation_api import status
+from augmentation_api.status import Tally
 from augmentation_api.vocabulary import ShardState
 from augmentation_worker.cluster.reporter import Reporter
-from augmentation_worker.formats.port import Unit
+from augmentation_worker.formats.port import Shard, Unit
 
 RATE_WINDOW_SECONDS = 30.0
 """Over how long framesPerSecond is measured: long enough to be steady, short enough to show that a shard is stuck."""
@@ -21,19 +21,16 @@ class ShardProgress:
 
     Args:
         reporter: takes every change, and decides when to write.
-        index, node, attempt: for the entry.
-        episodes, frames: what there is to do.
+        shard: what there is to do.
         cameras: augmented cameras, by which the frames of videos are divided.
+        node, attempt: for the entry.
     """
 
     reporter: Reporter
-    index: int
+    shard: Shard
+    cameras: int
     node: str
     attempt: int
-    episodes: int
-    frames: int
-    cameras: int
-    now: Callable[[], float] = time.monotonic
     state: ShardState = ShardState.RUNNING
     episodes_done: int = 0
     bytes_done: int = 0
@@ -52,7 +49,7 @@ class ShardProgress:
     def on_frames(self, video_frames: int) -> None:
         """Count more frames of one camera that are encoded."""
         self._video_frames += video_frames
-        now = self.now()
+        now = time.monotonic()
         self._samples.append((now, self._video_frames))
         while now - self._samples[0][0] > RATE_WINDOW_SECONDS and len(self._samples) > 2:
             self._samples.pop(0)
@@ -72,14 +69,15 @@ class ShardProgress:
         self._report()
 
     def _report(self) -> None:
+        frames = self.shard.frames
         self.reporter.set_shard(
-            Shard(
-                index=self.index,
+            status.Shard(
+                index=self.shard.index,
                 state=self.state,
                 node=self.node or None,
                 attempt=self.attempt,
-                episodes=Tally(total=self.episodes, done=self.episodes_done),
-                frames=Tally(total=self.frames, done=min(self._video_frames // max(self.cameras, 1), self.frames)),
+                episodes=Tally(total=self.shard.episodes, done=self.episodes_done),
+                frames=Tally(total=frames, done=min(self._video_frames // max(self.cameras, 1), frames)),
                 bytes=Tally(total=0, done=self.bytes_done),
                 frames_per_second=self._rate(),
             )

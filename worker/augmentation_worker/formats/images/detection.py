@@ -128,7 +128,7 @@ def _builder(source: SourceDataset, skeleton: Path) -> Any:
     try:
         with local_only():
             # Without a name it takes the only configuration, or the default one.
-            return datasets.load_dataset_builder(str(skeleton), cache_dir=str(_cache(skeleton)))
+            return datasets.load_dataset_builder(str(skeleton), cache_dir=str(skeleton.with_name("cache")))
     except Exception as error:  # whatever it raises, it is of these files
         if is_disk_full(error):
             raise scratch_full() from error
@@ -160,10 +160,6 @@ def _said(error: BaseException, skeleton: Path) -> str:
     if error.__cause__ is not None and str(error.__cause__):
         error = error.__cause__
     return " ".join(str(error).replace(f"{skeleton}/", "").replace(str(skeleton), ".").split())[:300]
-
-
-def _cache(skeleton: Path) -> Path:
-    return skeleton.with_name("cache")
 
 
 def _layout(source: SourceDataset, builder: Any) -> Layout:

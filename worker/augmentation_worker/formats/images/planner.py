@@ -22,11 +22,6 @@ _Group = tuple[str | None, list[Piece]]
 """Pieces, and how the names of their files begin; or the path of a file that stays, and no pieces."""
 
 
-def _selected_columns(dataset: ImageDataset, augmentation: Augmentation) -> tuple[str, ...]:
-    """The columns that are to be augmented: those named, else all that have colours."""
-    return tuple(name for name in dataset.colour if not augmentation.cameras or name in augmentation.cameras)
-
-
 def make_plan(
     dataset: ImageDataset,
     spec: AugmentationJobSpec,
@@ -47,7 +42,7 @@ def make_plan(
     augmentation = spec.augmentation
     in_place = spec.output.mode is OutputMode.IN_PLACE
     copies = 1 if in_place else len(transforms_of_copies(augmentation))
-    columns = _selected_columns(dataset, augmentation)
+    columns = tuple(name for name in dataset.colour if not augmentation.cameras or name in augmentation.cameras)
     selected = {file: _selected_rows(file, augmentation) for file in dataset.files}
     blocks: list[Block] = []
     splits: list[SplitFiles] = []
@@ -169,7 +164,7 @@ def _shards(
         path: min(index for index, _ in group)
         for path, group in groupby(
             ((index, block) for index, share in enumerate(shares) for block in blocks[share.start : share.stop]),
-            key=lambda each: each[1].file.path,
+            key=lambda numbered: numbered[1].file.path,
         )
     }
     carried_by_shard: list[list[DatasetPath]] = [[] for _ in shares]
@@ -185,4 +180,4 @@ def _new_folder(name: str, taken: Collection[str]) -> str:
     """`name`, or `name-2` and so on: one that the source does not have."""
     folders = {path.split("/", 1)[0] for path in taken}
     names = (name if number == 1 else f"{name}-{number}" for number in count(1))
-    return next(each for each in names if each not in folders)
+    return next(candidate for candidate in names if candidate not in folders)

@@ -4,8 +4,6 @@ copies, by the pipelines that frames of videos go through."""
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
 
 import pyarrow as pa
 import torch
@@ -52,7 +50,7 @@ class UnusableImage(Exception):
 
 
 class EpisodeImages:
-    """Makes the rows of all copies of an episode. A context, as it has threads.
+    """Makes the rows of all copies of an episode, by threads that end with `close`.
 
     Args:
         cameras: those to augment.
@@ -77,12 +75,8 @@ class EpisodeImages:
         self._on_frames = on_frames
         self._threads = ThreadPoolExecutor(usable_cores(), "images")
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Stop the threads."""
         self._threads.shutdown(cancel_futures=True)
 
     def __call__(self, rows: pa.Table, first_frame: int) -> list[pa.Table]:
@@ -97,9 +91,9 @@ class EpisodeImages:
             tables = tables or [rows] * len(copies)
             images = self._decoded(rows, camera, first_frame)
             frames = torch.stack([image.pixels for image in images])
-            made = list(self._threads.map(lambda copy, frames=frames: copy.make(frames, first_frame), copies))
+            batches = list(self._threads.map(lambda copy, frames=frames: copy.make(frames, first_frame), copies))
             encodings = [image.encoding for image in images]
-            for place, pixels in enumerate(made):
+            for place, pixels in enumerate(batches):
                 contents = list(self._threads.map(encode_image, pixels, encodings))
                 tables[place] = _with_images(tables[place], camera.key, contents)
             self._on_frames(len(frames) * len(copies))
@@ -129,10 +123,10 @@ class _Copy:
         self._statistics = ImageStatisticsCollector(frames)
 
     def make(self, frames: torch.Tensor, first_frame: int) -> torch.Tensor:
-        made = self._pipeline(frames.to(self._device), first_frame).cpu().contiguous()
-        self._hash.update(made.numpy())
-        self._statistics.add(made, first_frame)
-        return made
+        augmented = self._pipeline(frames.to(self._device), first_frame).cpu().contiguous()
+        self._hash.update(augmented.numpy())
+        self._statistics.add(augmented, first_frame)
+        return augmented
 
     def result(self) -> CopyImages:
         return CopyImages(self._frames, self._statistics.result(), self._hash.hexdigest())
@@ -181,5 +175,5 @@ def _with_images(rows: pa.Table, camera: str, contents: Sequence[bytes]) -> pa.T
     column = rows.column(position).combine_chunks()
     children = {child.name: column.field(child.name) for child in field.type}
     children["bytes"] = pa.array(contents, type=field.type.field("bytes").type)
-    made = pa.StructArray.from_arrays(list(children.values()), fields=list(field.type))
-    return rows.set_column(position, field, made)
+    images = pa.StructArray.from_arrays(list(children.values()), fields=list(field.type))
+    return rows.set_column(position, field, images)

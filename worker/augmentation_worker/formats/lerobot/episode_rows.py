@@ -2,6 +2,7 @@
 a time."""
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,11 +53,11 @@ class EpisodeRows:
             camera.key: pipelines_of(self.work.spec.augmentation, self.metadata, episode, camera) for camera in cameras
         }
         try:
-            with EpisodeImages(cameras, pipelines, episode.source.length, self.work.device, on_frames) as change:
-                write_episode_rows(
-                    episode, self.source, self.metadata.info, targets, change, batch_rows=batch_rows(cameras)
-                )
-                made = {camera.key: change.results(camera.key) for camera in cameras}
+            images = EpisodeImages(cameras, pipelines, episode.source.length, self.work.device, on_frames)
+            with closing(images):
+                info, size = self.metadata.info, batch_rows(cameras)
+                write_episode_rows(episode, self.source, info, targets, images, batch_rows=size)
+                results = {camera.key: images.results(camera.key) for camera in cameras}
         except UnusableImage as error:
             raise unusable_image(self.metadata, episode, error) from error
         return {
@@ -69,7 +70,7 @@ class EpisodeRows:
                 )
                 for copy, pipeline in zip(copies, pipelines[key], strict=True)
             )
-            for key, copies in made.items()
+            for key, copies in results.items()
         }
 
     def _stored(self, episode: PlannedEpisode, targets: list[Path]) -> list[RowsRecord]:

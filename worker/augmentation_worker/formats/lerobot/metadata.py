@@ -171,16 +171,13 @@ def check_files(metadata: DatasetMetadata, paths: Collection[DatasetPath]) -> No
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise damaged(metadata.dataset, f"its metadata names the file {missing[0]}{more}, which it does not have")
     known = frozenset(metadata.data_paths)
-    stray = sorted(path for path in present if _is_data_file(path) and path not in known)
+    data_files = [path for path in present if path.startswith("data/") and path.endswith(".parquet")]
+    stray = sorted(path for path in data_files if path not in known)
     if stray:
         # LeRobot reads every parquet file below data/: the rows of this one would shift those that are added.
         raise damaged(metadata.dataset, f"no episode lies in its data file {stray[0]}")
     if list(metadata.data_paths) != sorted(metadata.data_paths):
         raise damaged(metadata.dataset, "its data files, sorted by path, are not in the order of their numbers")
-
-
-def _is_data_file(path: str) -> bool:
-    return path.startswith("data/") and path.endswith(".parquet")
 
 
 def load_metadata(source: SourceDataset, *, whole: bool = True) -> DatasetMetadata:

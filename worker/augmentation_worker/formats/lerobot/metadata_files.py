@@ -22,7 +22,7 @@ from augmentation_worker.formats.lerobot.info import INFO_PATH
 from augmentation_worker.formats.lerobot.merge import changed_statistics, episodes_of_result
 from augmentation_worker.formats.lerobot.metadata import STATS_PATH, DatasetMetadata
 from augmentation_worker.formats.lerobot.plan import EpisodePlan
-from augmentation_worker.formats.lerobot.planner import LARGEST_SORTABLE_CHUNK, next_number
+from augmentation_worker.formats.lerobot.planner import LARGEST_SORTABLE_CHUNK, numbers_after
 from augmentation_worker.formats.lerobot.provenance import write_provenance
 from augmentation_worker.formats.lerobot.records import DataRecord, EpisodeRecords
 from augmentation_worker.formats.lerobot.statistics import stats_json
@@ -104,7 +104,7 @@ class MetadataFiles:
 
     def _episodes_number(self) -> FileNumber:
         taken = [_number_of(path) for path in self.metadata.episode_files]
-        return next_number(taken, min(self.metadata.info.chunks_size, LARGEST_SORTABLE_CHUNK))
+        return next(numbers_after(taken, min(self.metadata.info.chunks_size, LARGEST_SORTABLE_CHUNK)))
 
     def _changed_encodings(self, records: Sequence[EpisodeRecords]) -> dict[str, dict[str, object]]:
         """What info.json has to say of cameras whose codec is another now."""

@@ -51,7 +51,7 @@ def make_plan(
         carry_originals: whether the original files have to be carried over, as the result is another dataset.
     """
     augmentation = spec.augmentation
-    selected = _selected_episodes(metadata, augmentation)
+    selected = [episode for episode in metadata.episodes if augmentation.selects_episode(episode.index)]
     cameras = _selected_cameras(metadata, augmentation)
     in_place = spec.output.mode is OutputMode.IN_PLACE
     copies = 1 if in_place else len(transforms_of_copies(augmentation))
@@ -93,11 +93,6 @@ def check_order_of_data_files(metadata: DatasetMetadata, plan: EpisodePlan) -> N
             f"by data_path {metadata.info.data_path!r} of {INFO_PATH}, {wrong} of the result would not be read in the "
             "order of its rows (numbers in it need leading zeros)",
         )
-
-
-def _selected_episodes(metadata: DatasetMetadata, augmentation: Augmentation) -> tuple[Episode, ...]:
-    """The source episodes that are to be augmented, in order."""
-    return tuple(episode for episode in metadata.episodes if augmentation.selects_episode(episode.index))
 
 
 def _selected_cameras(metadata: DatasetMetadata, augmentation: Augmentation) -> tuple[Camera, ...]:
@@ -202,9 +197,9 @@ class _Files:
         self._has_file_per_episode = metadata.info.version.has_file_per_episode
         self._rows_made = rows_made
         self._numbers_in_order = numbers_in_order
-        self._data = _numbers_after(metadata.data_numbers, min(self._chunks_size, LARGEST_SORTABLE_CHUNK))
+        self._data = numbers_after(metadata.data_numbers, min(self._chunks_size, LARGEST_SORTABLE_CHUNK))
         self._videos = {
-            camera.key: _numbers_after(metadata.video_numbers(camera.key), self._chunks_size)
+            camera.key: numbers_after(metadata.video_numbers(camera.key), self._chunks_size)
             for camera in cameras
             if camera.is_video
         }
@@ -242,12 +237,8 @@ class _Files:
         return None
 
 
-def next_number(taken: Sequence[FileNumber], chunks_size: int) -> FileNumber:
-    """The number after the highest one taken."""
-    return next(_numbers_after(taken, chunks_size))
-
-
-def _numbers_after(taken: Sequence[FileNumber], chunks_size: int) -> Iterator[FileNumber]:
+def numbers_after(taken: Sequence[FileNumber], chunks_size: int) -> Iterator[FileNumber]:
+    """The numbers after the highest one taken."""
     number = max(taken)
     while True:
         number = number.following(chunks_size)

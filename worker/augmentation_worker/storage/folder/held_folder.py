@@ -12,7 +12,6 @@ import weakref
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path, PosixPath
-from types import TracebackType
 from typing import Self
 
 from augmentation_worker.dataset_path import shown
@@ -139,9 +138,7 @@ class HeldFolder:
         """Hold it while the block runs."""
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         """Close the descriptor."""
         self.close()
 
