@@ -113,8 +113,8 @@ def kinds_of(paths: Iterable[str]) -> str:
 def _finding(text: str) -> str | None:
     if text.startswith("/"):
         return "is absolute: it has to be relative to the dataset's folder"
-    if found := _FORBIDDEN.search(text):
-        return f"holds the character {found.group()!a}, which the names of a dataset's files may not have"
+    if forbidden := _FORBIDDEN.search(text):
+        return f"holds the character {forbidden.group()!a}, which the names of a dataset's files may not have"
     parts = text.split("/")
     odd = next((part for part in parts if part in ("", ".", "..")), None)
     if odd is not None:

@@ -70,9 +70,9 @@ def _fit_value(value: object, *, is_prose: bool) -> object:
     if isinstance(value, str):
         return fit(value) if is_prose else _name(value)
     if isinstance(value, Mapping):
-        return {_name(str(key)): _fit_value(each, is_prose=is_prose or key in _PROSE) for key, each in value.items()}
+        return {_name(str(key)): _fit_value(item, is_prose=is_prose or key in _PROSE) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_fit_value(each, is_prose=is_prose) for each in value]
+        return [_fit_value(item, is_prose=is_prose) for item in value]
     return value
 
 

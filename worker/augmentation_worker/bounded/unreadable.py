@@ -11,12 +11,12 @@ class Unreadable(ValueError):
     """Bytes of somebody else's cannot be read, or not within the limits.
 
     Attributes:
-        found: what was found, as a clause that can follow the name of a file.
+        finding: what was found, as a clause that can follow the name of a file.
     """
 
-    def __init__(self, found: str) -> None:
-        self.found = found
-        super().__init__(found)
+    def __init__(self, finding: str) -> None:
+        self.finding = finding
+        super().__init__(finding)
 
 
 def damaged(dataset: str, finding: str) -> WorkerFailure:
@@ -32,4 +32,4 @@ def explained(dataset: str, path: str) -> Iterator[None]:
     try:
         yield
     except Unreadable as error:
-        raise damaged(dataset, f"{path} {error.found}") from error
+        raise damaged(dataset, f"{path} {error.finding}") from error

@@ -127,8 +127,8 @@ class ShardRecords:
     @property
     def blobs(self) -> list[BlobRecord]:
         """Everything that the shard has stored."""
-        made = [blob for record in self.units.values() for blob in record.blobs]
-        return [*self.originals, *made, *([self.preview] if self.preview else [])]
+        of_units = [blob for record in self.units.values() for blob in record.blobs]
+        return [*self.originals, *of_units, *([self.preview] if self.preview else [])]
 
     def missing(self, shard: "Shard") -> list[str]:
         """What the shard has not recorded, for people."""

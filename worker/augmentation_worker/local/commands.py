@@ -106,8 +106,8 @@ def draw_preview(
 def _reproduce(asked: argparse.Namespace) -> None:
     recorded = reproduce.recorded_in(asked.dataset)
     _make(recorded.spec, asked)
-    made = reproduce.recorded_in(asked.output)
-    differ = reproduce.differences(recorded.hashes, made.hashes)
+    reproduced = reproduce.recorded_in(asked.output)
+    differ = reproduce.differences(recorded.hashes, reproduced.hashes)
     if differ:
         listed = "; ".join(differ[:_MOST_LISTED]) + ("; …" if len(differ) > _MOST_LISTED else "")
         raise WorkerFailure(
@@ -115,4 +115,4 @@ def _reproduce(asked: argparse.Namespace) -> None:
             f"{len(differ)} of {len(recorded.hashes)} augmented videos have other pixels than recorded ({listed}): is "
             "this the same source, at the revision that meta/augmentation.json names?",
         )
-    print(f"the pixels of all {len(made.hashes)} augmented videos are those that were recorded")
+    print(f"the pixels of all {len(reproduced.hashes)} augmented videos are those that were recorded")

@@ -48,10 +48,10 @@ def recorded_in(dataset: Path) -> Recorded:
     return Recorded(folder_spec(spec, str(path)), hashes)
 
 
-def differences(wanted: PixelHashes, made: PixelHashes) -> list[str]:
+def differences(wanted: PixelHashes, reproduced: PixelHashes) -> list[str]:
     """The episodes and cameras whose pixels are not the same, in words."""
     return [
         f"{episode}, camera {camera}"
-        for episode, camera in sorted(set(wanted) | set(made))
-        if wanted.get((episode, camera)) != made.get((episode, camera))
+        for episode, camera in sorted(set(wanted) | set(reproduced))
+        if wanted.get((episode, camera)) != reproduced.get((episode, camera))
     ]

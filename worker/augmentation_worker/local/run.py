@@ -104,10 +104,10 @@ def _make_own(folder: Path) -> None:
     """Make the folder of a run, or find it again. A folder of somebody else at its place is not used."""
     with HeldFolder.at(folder.parent, create=True) as parent:
         try:
-            with parent.within([folder.name], create=True) as made:
-                is_own = os.fstat(made.descriptor).st_uid == os.geteuid()
+            with parent.within([folder.name], create=True) as own:
+                is_own = os.fstat(own.descriptor).st_uid == os.geteuid()
                 if is_own:
-                    os.fchmod(made.descriptor, 0o700)
+                    os.fchmod(own.descriptor, 0o700)
         except (EntryRefused, NotADirectoryError):
             is_own = False
     if not is_own:

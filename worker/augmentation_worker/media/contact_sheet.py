@@ -46,7 +46,7 @@ def draw_contact_sheet(heading: str, rows: Sequence[Sequence[Cell]]) -> Image.Im
     captions = [[_broken(cell.caption, font) for cell in row] for row in rows]
     images = [[_fitted(cell.image) for cell in row] for row in rows]
     heights = [
-        _TITLE + max(each.height for each in shown) + _LINE * max(map(len, lines)) + _GAP
+        _TITLE + max(image.height for image in shown) + _LINE * max(map(len, lines)) + _GAP
         for shown, lines in zip(images, captions, strict=True)
     ]
     width, height = columns * (_CELL + _GAP) + _GAP, sum(heights) + _TITLE + 2 * _GAP

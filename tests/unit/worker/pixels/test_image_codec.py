@@ -135,7 +135,7 @@ def test_a_colour_profile_is_kept() -> None:
 def test_what_would_lose_information_or_is_damaged_is_refused(content: bytes, found: str) -> None:
     with pytest.raises(ImageInvalid) as refusal:
         decode_image(content)
-    assert found in refusal.value.found
+    assert found in refusal.value.finding
 
 
 def test_sixteen_bits_of_colour_are_not_cut_silently() -> None:

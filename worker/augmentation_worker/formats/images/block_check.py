@@ -68,7 +68,7 @@ def check_written_block(local: Path, block: Block, columns: Sequence[str], writt
                         read_header(image["bytes"])
                     except ImageInvalid as error:
                         where = f"{block.path}, row {number}, column {name}"
-                        raise broken(f"{where}: the image {error.found}") from error
+                        raise broken(f"{where}: the image {error.finding}") from error
 
 
 def _values(row: pa.Table) -> dict[str, object]:

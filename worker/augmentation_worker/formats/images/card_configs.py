@@ -83,8 +83,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, str):
         return "/".join(part for part in value.split("/") if part not in ("", "."))
     if isinstance(value, dict):
-        return {key: _plain(each) if key == "path" else each for key, each in value.items()}
-    return [_plain(each) for each in value] if isinstance(value, list) else value
+        return {key: _plain(item) if key == "path" else item for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list) else value
 
 
 def outside(pattern: str) -> str | None:
@@ -107,8 +107,8 @@ def _texts(value: object) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
-        for each in value.values():
-            yield from _texts(each)
+        for item in value.values():
+            yield from _texts(item)
     elif isinstance(value, list):
-        for each in value:
-            yield from _texts(each)
+        for item in value:
+            yield from _texts(item)

@@ -25,7 +25,7 @@ def features_of(schema: pa.Schema) -> Any:
         try:
             document = read_json_object(said, most_bytes=_MOST_BYTES)
         except Unreadable as error:
-            raise Unreadable(f"has features in its schema, of which the text {error.found}") from error
+            raise Unreadable(f"has features in its schema, of which the text {error.finding}") from error
         _check_types(document, frozenset(datasets.features.features._FEATURE_TYPES))
     try:
         return datasets.Features.from_arrow_schema(schema)
@@ -36,11 +36,11 @@ def features_of(schema: pa.Schema) -> Any:
 def _check_types(said: object, known: frozenset[str]) -> None:
     """`datasets` looks for the name of a type among everything that its module knows."""
     if isinstance(said, list):
-        for each in said:
-            _check_types(each, known)
+        for item in said:
+            _check_types(item, known)
     elif isinstance(said, dict):
         kind = said.get("_type")
         if isinstance(kind, str) and kind not in known:
             raise Unreadable(f"has a column of the type {kind!r}, which the datasets library does not have")
-        for each in said.values():
-            _check_types(each, known)
+        for item in said.values():
+            _check_types(item, known)

@@ -81,6 +81,6 @@ class ImageDataset:
     def place_of(self, row: int) -> str:
         """Where a row is, for people: its number in the dataset, in its split and in its file."""
         file = next(file for file in self.files if file.first_row <= row < file.first_row + file.rows)
-        first_of_split = next(each.first_row for each in self.files if each.split == file.split)
+        first_of_split = next(other.first_row for other in self.files if other.split == file.split)
         where = f", {file.path} row {row - file.first_row}" if file.path else ""
         return f"row {row} (split {file.split} row {row - first_of_split}{where})"

@@ -58,7 +58,7 @@ def find_image_dataset(source: SourceDataset, scratch: Path) -> ImageDataset:
             features, tables = _folder_rows(source, skeleton, builder)
             files = _one_a_split(tables)
     columns = _image_columns(source, features, layout)
-    found = ImageDataset(
+    dataset = ImageDataset(
         name=source.name,
         revision=source.revision,
         config=builder.config.name,
@@ -68,12 +68,12 @@ def find_image_dataset(source: SourceDataset, scratch: Path) -> ImageDataset:
         files=files,
         columns=columns,
         colour=columns,
-        data_paths=frozenset(path for each in paths.values() for path in each),
+        data_paths=frozenset(path for paths_of_split in paths.values() for path in paths_of_split),
         tables=tables,
     )
-    if not found.rows:
+    if not dataset.rows:
         raise damaged(source.name, "it has no rows")
-    return _with_colour(found, source)
+    return _with_colour(dataset, source)
 
 
 @contextmanager
@@ -103,7 +103,7 @@ def _shown_card(source: SourceDataset) -> bytes:
     try:
         return shown_card(source.read(CARD_PATH) or b"")
     except Unreadable as error:
-        raise damaged(source.name, f"its {CARD_PATH} {error.found}") from error
+        raise damaged(source.name, f"its {CARD_PATH} {error.finding}") from error
 
 
 def _own_files(
@@ -307,23 +307,23 @@ def _image_columns(source: SourceDataset, features: Any, layout: Layout) -> tupl
     return columns
 
 
-def _with_colour(found: ImageDataset, source: SourceDataset) -> ImageDataset:
+def _with_colour(dataset: ImageDataset, source: SourceDataset) -> ImageDataset:
     """What the first images of each column say of it."""
     coloured: set[str] = set()
-    file = next(file for file in found.files if file.rows)
-    with open_rows(found, source, partly=True) as rows:
+    file = next(file for file in dataset.files if file.rows)
+    with open_rows(dataset, source, partly=True) as rows:
         looked_at = min(LOOKED_AT, file.rows)
         for row, batch in rows.between(file, 0, looked_at):
-            for name in found.columns:
+            for name in dataset.columns:
                 for number, image in enumerate(batch.column(name).to_pylist()):
-                    if image is not None and _is_colour(found, row + number, name, image["bytes"]):
+                    if image is not None and _is_colour(dataset, row + number, name, image["bytes"]):
                         coloured.add(name)
-    colour = tuple(name for name in found.columns if name in coloured)
-    return replace(found, colour=colour)
+    colour = tuple(name for name in dataset.columns if name in coloured)
+    return replace(dataset, colour=colour)
 
 
-def _is_colour(found: ImageDataset, row: int, column: str, content: bytes | None) -> bool:
+def _is_colour(dataset: ImageDataset, row: int, column: str, content: bytes | None) -> bool:
     try:
         return read_header(content or b"").is_colour
     except ImageInvalid as error:
-        raise damaged(found.name, f"{found.place_of(row)}, column {column}: the image {error.found}") from error
+        raise damaged(dataset.name, f"{dataset.place_of(row)}, column {column}: the image {error.finding}") from error

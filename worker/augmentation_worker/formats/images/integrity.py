@@ -74,13 +74,13 @@ def _check_splits(dataset: ImageDataset, plan: BlockPlan, skeleton: Path) -> Non
         if is_disk_full(error):
             raise scratch_full() from error
         raise broken(f"the datasets library does not open it: {error}") from error
-    found = {
+    listed = {
         str(split): [os.path.relpath(path, skeleton) for path in files]
         for split, files in builder.config.data_files.items()
     }
     planned = {split.split: list(split.paths) for split in plan.splits if split.paths}
-    if found != planned:
-        odd = next(split for split in [*planned, *found] if found.get(split) != planned.get(split))
+    if listed != planned:
+        odd = next(split for split in [*planned, *listed] if listed.get(split) != planned.get(split))
         raise broken(f"the datasets library finds other files in the split {odd} than were planned")
 
 

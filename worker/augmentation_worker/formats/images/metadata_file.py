@@ -42,7 +42,7 @@ def _check_lines(local: Path) -> None:
                 try:
                     read_json_object(line, most_bytes=limits.MOST_LINE_BYTES, finite=False)
                 except Unreadable as error:
-                    raise Unreadable(f"has a line {number} which {error.found}") from error
+                    raise Unreadable(f"has a line {number} which {error.finding}") from error
 
 
 def _check_rows(rows: int) -> None:

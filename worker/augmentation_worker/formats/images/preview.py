@@ -93,7 +93,7 @@ class _Drawing:
                 image = decode_image(cell["bytes"])
             except ImageInvalid as error:
                 where = f"{self.dataset.place_of(row)}, column {column}"
-                raise damaged(self.dataset.name, f"{where}: the image {error.found}") from error
+                raise damaged(self.dataset.name, f"{where}: the image {error.finding}") from error
             pipelines = pipelines_of(self.augmentation, column, row, self.plan.copies, image)
             versions = ((f"version {number}", pipeline) for number, pipeline in enumerate(pipelines))
             rows.append(before_and_after(column, image.pixels[None], versions))

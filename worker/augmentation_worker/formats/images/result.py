@@ -80,7 +80,7 @@ class ImagesPlan(Plan):
         check_opens(self.dataset, self.plan, self._blocks(records), card, self.work.output, folder)
 
     def _blocks(self, records: Sequence[ShardRecords]) -> Mapping[int, BlockRecord]:
-        units = {key: record for each in records for key, record in each.units.items()}
+        units = {key: record for of_shard in records for key, record in of_shard.units.items()}
         recorded = ((block.index, units[block_key(block.index)]) for block in self.plan.blocks)
         return {index: record for index, record in recorded if isinstance(record, BlockRecord)}
 

@@ -143,7 +143,7 @@ class BlockWriter:
                 try:
                     versions[name] = None if future is None else future.result()
                 except ImageInvalid as error:
-                    raise self._unusable(number, name, f"the image {error.found}") from error
+                    raise self._unusable(number, name, f"the image {error.finding}") from error
             yield row, versions
             ahead += islice(rows, 1)
 

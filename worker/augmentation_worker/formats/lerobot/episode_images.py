@@ -41,12 +41,12 @@ class UnusableImage(Exception):
     Attributes:
         camera: whose.
         frame: number in the episode.
-        found: what was found, as a clause.
+        finding: what was found, as a clause.
     """
 
-    def __init__(self, camera: str, frame: int, found: str) -> None:
-        self.camera, self.frame, self.found = camera, frame, found
-        super().__init__(f"{camera}, frame {frame}: {found}")
+    def __init__(self, camera: str, frame: int, finding: str) -> None:
+        self.camera, self.frame, self.finding = camera, frame, finding
+        super().__init__(f"{camera}, frame {frame}: {finding}")
 
 
 class EpisodeImages:
@@ -143,11 +143,11 @@ def decode_image_of(camera: Camera, frame: int, content: bytes) -> DecodedImage:
     try:
         image = decode_image(content)
     except ImageInvalid as error:
-        raise UnusableImage(camera.key, frame, f"the image {error.found}") from error
+        raise UnusableImage(camera.key, frame, f"the image {error.finding}") from error
     height, width = image.pixels.shape[1:]
     if (height, width) != (camera.height, camera.width):
-        found = f"the image has {width}x{height} pixels, info.json says {camera.width}x{camera.height}"
-        raise UnusableImage(camera.key, frame, found)
+        finding = f"the image has {width}x{height} pixels, info.json says {camera.width}x{camera.height}"
+        raise UnusableImage(camera.key, frame, finding)
     return image
 
 

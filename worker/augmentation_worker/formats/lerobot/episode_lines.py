@@ -90,13 +90,13 @@ def read_episode_lines(
             f"videos/{camera.key}/from_timestamp": [0.0] * len(lines),
             f"videos/{camera.key}/to_timestamp": [line.length / info.fps for line in lines],
         }
-    made = _statistics_columns(statistics, [line.episode_index for line in lines], dataset, whole=whole)
-    return pa.table(columns | made)
+    indices = [line.episode_index for line in lines]
+    return pa.table(columns | _statistics_columns(statistics, indices, dataset, whole=whole))
 
 
 def write_episode_lines(
     table: pa.Table,
-    made: Iterable[tuple[int, int]],
+    sources: Iterable[tuple[int, int]],
     changed_features: Sequence[str],
     episodes: bytes,
     statistics: bytes,
@@ -106,7 +106,7 @@ def write_episode_lines(
 
     Args:
         table: the episodes of the result.
-        made: of each augmented episode, its index in the result and that of its source episode.
+        sources: of each augmented episode, its index in the result and that of its source episode.
         changed_features: those whose statistics are other ones in an augmented episode.
         episodes, statistics: the source's files.
         dataset: the source, for messages.
@@ -114,7 +114,7 @@ def write_episode_lines(
     documents = {line.episode_index: text for line, text in _parsed(EpisodeLine, episodes, EPISODES_PATH, dataset)}
     stats = {line.episode_index: text for line, text in _parsed(StatisticsLine, statistics, STATISTICS_PATH, dataset)}
     new_documents, new_stats = dict(documents), dict(stats)
-    for index, source in made:
+    for index, source in sources:
         new_documents[index] = _dumped({**json.loads(documents[source]), "episode_index": index})
         if source in stats:
             line = json.loads(stats[source])
@@ -144,7 +144,7 @@ def _parsed(model: type[Line], content: bytes | Path, path: str, dataset: str) -
             document = read_json_object(text, most_bytes=limits.MOST_LINE_BYTES, finite=False)
             yield model.model_validate(document), text.decode().strip()
         except Unreadable as error:
-            raise damaged(dataset, f"line {number} of {path} {error.found}") from error
+            raise damaged(dataset, f"line {number} of {path} {error.finding}") from error
         except ValidationError as error:
             raise damaged(dataset, f"line {number} of {path}: {findings_of(error)[0]}") from error
 
@@ -175,10 +175,10 @@ def _statistics_columns(
         names = dict.fromkeys(
             (feature, name) for line in lines for feature in line.stats for name in line.stats[feature]
         )
-        part = {column_name(*each): _cells(lines, *each, dataset) for each in names}
+        part = {column_name(*item): _cells(lines, *item, dataset) for item in names}
         for line in lines:
-            for place, each in enumerate((feature, name) for feature in line.stats for name in line.stats[feature]):
-                seen[each] = min(seen.get(each, (line.episode_index, place)), (line.episode_index, place))
+            for place, item in enumerate((feature, name) for feature in line.stats for name in line.stats[feature]):
+                seen[item] = min(seen.get(item, (line.episode_index, place)), (line.episode_index, place))
         if whole:
             # A column more, as a table without columns has no rows.
             parts.append(pa.table({"": pa.nulls(len(lines)), **part}))
@@ -197,7 +197,7 @@ def _statistics_columns(
     # In the order of the episodes, not of the lines: as a result's is read, whose lines are in order.
     return {
         name: table.column(name).take(places)
-        for name in (column_name(*each) for each in sorted(seen, key=lambda each: seen[each]))
+        for name in (column_name(*item) for item in sorted(seen, key=lambda item: seen[item]))
     }
 
 
@@ -214,7 +214,7 @@ def _cells(lines: Sequence[StatisticsLine], feature: str, name: str, dataset: st
 def _numbers(value: object, kind: type[int] | type[float]) -> object:
     """Numbers, bools among them, as one type: they are compared and aggregated as such."""
     if isinstance(value, list):
-        return [_numbers(each, kind) for each in value]
+        return [_numbers(item, kind) for item in value]
     return None if value is None else kind(value)  # type: ignore[arg-type,call-overload]
 
 

@@ -91,6 +91,6 @@ def unusable_image(metadata: DatasetMetadata, episode: PlannedEpisode, error: Un
     path = metadata.info.data_file(episode.source.data_file)
     return WorkerFailure(
         FailureReason.SOURCE_INVALID,
-        f"episode {episode.source.index}, camera {error.camera}, frame {error.frame} in {path}: {error.found}; repair "
-        "the dataset, or leave the episode out (spec.augmentation.episodes)",
+        f"episode {episode.source.index}, camera {error.camera}, frame {error.frame} in {path}: {error.finding}; "
+        "repair the dataset, or leave the episode out (spec.augmentation.episodes)",
     )

@@ -67,7 +67,7 @@ class EpisodeVideos:
         locals_ = [folder / f"video-{place}.mp4" for place in range(len(paths))]
         pipelines = pipelines_of(self.work.spec.augmentation, self.metadata, episode, camera)
         try:
-            made = augment_episode_camera(
+            videos = augment_episode_camera(
                 self._segment(episode, camera),
                 pipelines,
                 locals_,
@@ -78,17 +78,17 @@ class EpisodeVideos:
         except VideoInvalid as error:
             raise self.unusable(episode, camera, error) from error
         sampled = [dict(pipeline.parameters) for pipeline in pipelines]
-        each = len(pipelines) // len(paths)
+        per_file = len(pipelines) // len(paths)
         records = []
-        for place, (path, local, video) in enumerate(zip(paths, locals_, made, strict=True)):
-            check_written_video(local, path, self.metadata.info.frame_rate, episode.source.length * each)
+        for place, (path, local, video) in enumerate(zip(paths, locals_, videos, strict=True)):
+            check_written_video(local, path, self.metadata.info.frame_rate, episode.source.length * per_file)
             uploaded = self.work.output.put(path, local)
             if (uploaded.sha256, uploaded.size) != (video.sha256, video.size):
                 raise WorkerFailure(
                     FailureReason.INTEGRITY_CHECK_FAILED, f"{path} changed between being encoded and being uploaded"
                 )
             local.unlink()
-            copies = zip(video.copies, sampled[place * each : (place + 1) * each], strict=True)
+            copies = zip(video.copies, sampled[place * per_file : (place + 1) * per_file], strict=True)
             made_copies = tuple(self._copy_record(camera, copy, parameters) for copy, parameters in copies)
             records.append(VideoRecord(path=path, sha256=video.sha256, size=video.size, copies=made_copies))
         return tuple(records)
@@ -119,8 +119,8 @@ class EpisodeVideos:
             path = self.work.source.open(self._source_path(episode, camera))
             stream = probe_video(path)
             if (stream.width, stream.height) != (camera.width, camera.height):
-                found = f"shows {stream.width}x{stream.height} pixels, info.json says {camera.width}x{camera.height}"
-                raise VideoInvalid(path, found)
+                finding = f"shows {stream.width}x{stream.height} pixels, info.json says {camera.width}x{camera.height}"
+                raise VideoInvalid(path, finding)
             encoding = VideoEncoding.like_source(facts, stream).overridden_by(self.work.spec.output.video)
             encoding.check_size(stream.width, stream.height)
             if not self._may_use_nvenc:
@@ -146,13 +146,11 @@ class EpisodeVideos:
 
     def unusable(self, episode: PlannedEpisode, camera: Camera, error: VideoInvalid) -> WorkerFailure:
         """A source video that is not what the metadata says, in words."""
-        place = (
-            f"frame {error.frame} of the file {error.found}" if error.frame is not None else f"the file {error.found}"
-        )
+        place = "" if error.frame is None else f"frame {error.frame} of "
         return WorkerFailure(
             FailureReason.SOURCE_INVALID,
-            f"episode {episode.source.index}, camera {camera.key}, {self._source_path(episode, camera)}: {place}; "
-            "repair the dataset, or leave the episode out (spec.augmentation.episodes)",
+            f"episode {episode.source.index}, camera {camera.key}, {self._source_path(episode, camera)}: "
+            f"{place}the file {error.finding}; repair the dataset, or leave the episode out (spec.augmentation.episodes)",
         )
 
     def _source_path(self, episode: PlannedEpisode, camera: Camera) -> DatasetPath:

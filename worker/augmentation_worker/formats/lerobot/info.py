@@ -153,7 +153,7 @@ def read_info(content: bytes, dataset: str) -> DatasetInfo:
     try:
         document = read_json_object(content, most_bytes=limits.MOST_INFO_BYTES)
     except Unreadable as error:
-        raise _invalid(dataset, f"it {error.found}") from error
+        raise _invalid(dataset, f"it {error.finding}") from error
     version = document.get("codebase_version")
     if not isinstance(version, str):
         raise _invalid(dataset, "it has no codebase_version")
@@ -210,7 +210,7 @@ def _problem_of(template: str, names: frozenset[str]) -> str | None:
         fields = [(name, spec, conversion) for _, name, spec, conversion in string.Formatter().parse(template)]
     except ValueError as error:
         return f"is not a path template ({error})"
-    fields = [each for each in fields if each[0] is not None]
+    fields = [field for field in fields if field[0] is not None]
     if {name for name, _, _ in fields} != names:
         return f"must name exactly {', '.join(sorted(names))}"
     for name, spec, conversion in fields:

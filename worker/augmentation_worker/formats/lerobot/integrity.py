@@ -21,10 +21,10 @@ def check_records(metadata: DatasetMetadata, plan: EpisodePlan, records: Sequenc
 
     Raises WorkerFailure(INTEGRITY_CHECK_FAILED) with the first finding.
     """
-    for shard, found in zip(plan.shards, records, strict=True):
-        _check_data_record(metadata, shard, found)
+    for shard, shard_records in zip(plan.shards, records, strict=True):
+        _check_data_record(metadata, shard, shard_records)
         for episode in shard.episodes:
-            record = found.episodes[episode.source.index]
+            record = shard_records.episodes[episode.source.index]
             planned = [[camera.key for camera in cameras] for cameras in (plan.video_cameras, plan.image_cameras)]
             if [sorted(record.videos), sorted(record.pictures)] != [sorted(cameras) for cameras in planned]:
                 raise broken(f"episode {episode.source.index} was augmented for the cameras {sorted(record.cameras)}")
@@ -40,8 +40,8 @@ def _check_video_records(
 ) -> None:
     where = f"episode {episode.source.index}, camera {camera}"
     planned = [metadata.info.video_file(camera, number) for number in episode.video_files(camera)]
-    each = len(episode.copies) // len(planned)
-    if [(video.path, len(video.copies)) for video in videos] != [(path, each) for path in planned]:
+    per_file = len(episode.copies) // len(planned)
+    if [(video.path, len(video.copies)) for video in videos] != [(path, per_file) for path in planned]:
         recorded = [f"{video.path} with {len(video.copies)} copies" for video in videos]
         raise broken(f"{where}: {', '.join(recorded) or 'nothing'} was recorded, {', '.join(planned)} was planned")
     for video in videos:
@@ -77,9 +77,9 @@ def _check_rows_records(
         raise broken(f"episode {episode.source.index}: rows were recorded as {recorded}, planned as {planned}")
 
 
-def _check_data_record(metadata: DatasetMetadata, shard: PlannedShard, found: EpisodeRecords) -> None:
+def _check_data_record(metadata: DatasetMetadata, shard: PlannedShard, shard_records: EpisodeRecords) -> None:
     planned = None if shard.data_file is None else metadata.info.data_file(shard.data_file)
-    recorded = found.data
+    recorded = shard_records.data
     if recorded is None or (recorded.file.path if recorded.file else None) != planned:
         raise broken(f"the rows of shard {shard.index} are not in {planned}")
     if recorded.rows != shard.rows:
@@ -106,7 +106,7 @@ def check_result(
     if episodes.schema != metadata.table.schema:
         raise broken(f"the columns of {metadata.info.version.episodes_place} are not those of the source")
     _check_original_rows(metadata, plan, episodes)
-    augmented = episodes.take(pa.array([copy.episode_index for each in plan.episodes for copy in each.copies]))
+    augmented = episodes.take(pa.array([copy.episode_index for episode in plan.episodes for copy in episode.copies]))
     for feature, names in statistics_columns(augmented).items():
         for name in names:
             if not _is_finite(augmented.column(column_name(feature, name)).to_pylist()):

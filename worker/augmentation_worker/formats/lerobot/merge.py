@@ -22,13 +22,13 @@ def episodes_of_result(
 
     `records` are those of each shard, by index; `file` is the episodes file of added rows, of no meaning in v2.1.
     """
-    made = augmented_episodes(metadata, plan, records, file)
+    versions = augmented_episodes(metadata, plan, records, file)
     if not plan.in_place:
-        return pa.concat_tables([metadata.table, made]).combine_chunks()
+        return pa.concat_tables([metadata.table, versions]).combine_chunks()
     rows = list(range(len(metadata.episodes)))
     for position, episode in enumerate(plan.episodes):
         rows[episode.source.index] = len(rows) + position
-    table = pa.concat_tables([metadata.table, made]).take(pa.array(rows)).combine_chunks()
+    table = pa.concat_tables([metadata.table, versions]).take(pa.array(rows)).combine_chunks()
     return _with_data_files(table, plan)
 
 
@@ -54,15 +54,15 @@ def augmented_episodes(
     Each row is its source episode's, with the files and timestamps of the copy and new statistics of the augmented
     cameras; where copies are added also with their numbers, and new statistics of episode_index and index.
     """
-    made = [
+    versions = [
         (episode, copy, records[shard.index].episodes[episode.source.index])
         for shard in plan.shards
         for episode in shard.episodes
         for copy in episode.copies
     ]
-    rows = metadata.table.take(pa.array([episode.source.index for episode, _, _ in made]))
+    rows = metadata.table.take(pa.array([episode.source.index for episode, _, _ in versions]))
     changed: Columns = {}
-    for episode, copy, record in made:
+    for episode, copy, record in versions:
         cells: dict[str, object] = {}
         if not plan.in_place:
             cells |= _numbers(episode, copy, file) | _index_statistics(rows, metadata, episode, copy)

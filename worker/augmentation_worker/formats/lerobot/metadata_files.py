@@ -75,10 +75,12 @@ class MetadataFiles:
         """v2.1: both files with all episodes. They have to say what the table says."""
         source, info = self.work.source, self.metadata.info
         before = {path: source.open(path).read_bytes() for path in (EPISODES_PATH, STATISTICS_PATH)}
-        made = [(copy.episode_index, each.source.index) for each in self.plan.episodes for copy in each.copies]
+        sources = [
+            (copy.episode_index, episode.source.index) for episode in self.plan.episodes for copy in episode.copies
+        ]
         files = write_episode_lines(
             table,
-            made,
+            sources,
             changed_statistics(self.plan),
             before[EPISODES_PATH],
             before[STATISTICS_PATH],

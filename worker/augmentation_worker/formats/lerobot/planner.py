@@ -151,7 +151,7 @@ def _kept_rows(
     """
     chunks_size = min(metadata.info.chunks_size, LARGEST_SORTABLE_CHUNK)
     kept: list[KeptRows] = []
-    made: dict[int, FileNumber] = {}
+    numbers_of: dict[int, FileNumber] = {}
     number: FileNumber | None = None
     for source, together in groupby(metadata.episodes, lambda episode: episode.data_file):
         in_file = tuple(together)
@@ -159,10 +159,10 @@ def _kept_rows(
             piece = tuple(run)
             number = source if number is None or number < source else number.following(chunks_size)
             if remake is not None:
-                made[remake] = number
+                numbers_of[remake] = number
             else:
                 kept.append(KeptRows(number, source, piece, is_whole=len(piece) == len(in_file)))
-    return tuple(kept), made
+    return tuple(kept), numbers_of
 
 
 def _in_place(selected: Sequence[Episode]) -> Iterator[tuple[Episode, list[_Numbers]]]:
@@ -212,7 +212,7 @@ class _Files:
         self, source: Episode, versions: Iterable[_Numbers], data_file_of_shard: FileNumber | None
     ) -> PlannedEpisode:
         """An episode with the files of its copies."""
-        shared = {} if self._has_file_per_episode else {camera: next(each) for camera, each in self._videos.items()}
+        shared = {} if self._has_file_per_episode else {camera: next(free) for camera, free in self._videos.items()}
         shared_data = self._shared_data_file(source) or data_file_of_shard
         copies = []
         for version in versions:

@@ -31,7 +31,7 @@ def preview(source: SourceDataset, spec: AugmentationJobSpec, episode: int | Non
     metadata = load_metadata(source)
     check_cameras(spec, metadata.info)
     plan = make_plan(metadata, spec, 1)
-    chosen = next((each for each in plan.episodes if episode in (None, each.source.index)), None)
+    chosen = next((planned for planned in plan.episodes if episode in (None, planned.source.index)), None)
     if chosen is None:
         wanted = spec.augmentation.episodes if episode is None else f"--episode {episode}"
         raise WorkerFailure(
@@ -41,7 +41,7 @@ def preview(source: SourceDataset, spec: AugmentationJobSpec, episode: int | Non
     try:
         return draw_episode(metadata, plan, spec.augmentation, chosen, source.open)
     except (VideoInvalid, UnusableImage) as error:
-        raise WorkerFailure(FailureReason.SOURCE_INVALID, f"{source.name}: {error.found}") from error
+        raise WorkerFailure(FailureReason.SOURCE_INVALID, f"{source.name}: {error.finding}") from error
 
 
 def draw_episode(

@@ -85,7 +85,7 @@ class LeRobotPlan(Plan):
 
     @override
     def check_stored_result(self, records: Sequence[ShardRecords], written: Mapping[DatasetPath, bytes]) -> None:
-        episodes = [record for each in records for record in EpisodeRecords.of(each).episodes.values()]
+        episodes = [record for of_shard in records for record in EpisodeRecords.of(of_shard).episodes.values()]
         self._check_first_and_last_video(
             [video for one in episodes for videos in one.videos.values() for video in videos]
         )

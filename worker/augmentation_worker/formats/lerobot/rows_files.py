@@ -56,8 +56,8 @@ def write_episode_rows(
                 opened.enter_context(closing(file))
             first_frame = 0
             for rows in source.batches(episode.source, batch_rows):
-                made = change(rows, first_frame) if change else [rows] * len(files)
-                for file, copy, table in zip(files, episode.copies, made, strict=True):
+                tables = change(rows, first_frame) if change else [rows] * len(files)
+                for file, copy, table in zip(files, episode.copies, tables, strict=True):
                     file.add(augmented_rows(table, copy, first_frame).cast(schema))
                 first_frame += rows.num_rows
         per_target = len(files) // len(targets)

@@ -27,7 +27,7 @@ def check_written_video(local: Path, path: str, rate: Fraction, frames: int) -> 
         check_video(local, rate, frames)
     except VideoInvalid as error:
         place = "" if error.frame is None else f"frame {error.frame} "
-        raise broken(f"{path}: {place}{error.found}") from error
+        raise broken(f"{path}: {place}{error.finding}") from error
 
 
 def check_written_images(
@@ -55,7 +55,7 @@ def check_written_images(
                 (content,) = image_contents(row, camera.key, 0)
                 decode_image_of(camera, 0, content)
             except UnusableImage as error:
-                raise broken(f"{path}, camera {camera.key}: {error.found}") from error
+                raise broken(f"{path}, camera {camera.key}: {error.finding}") from error
 
 
 def _check_written_rows(
@@ -74,15 +74,15 @@ def _check_written_rows(
             if not file.schema_arrow.equals(source.schema(), check_metadata=True):
                 raise broken(f"{path}: the columns are not those of the source")
             others = [name for name in file.schema_arrow.names if name not in images]
-            found = file.read(columns=others)
+            stored = file.read(columns=others)
             ends = [file.read_row_group(0), file.read_row_group(file.num_row_groups - 1)] if file.num_row_groups else []
     except (pa.ArrowInvalid, pa.ArrowTypeError, OSError) as error:
         raise broken(f"{path} cannot be read: {error}") from error
     expected = pa.concat_tables([augmented_rows(rows, copy) for copy in copies])
-    if found.num_rows != expected.num_rows:
-        raise broken(f"{path} has {found.num_rows} rows, not {expected.num_rows}")
+    if stored.num_rows != expected.num_rows:
+        raise broken(f"{path} has {stored.num_rows} rows, not {expected.num_rows}")
     for name in others:
-        if not found.column(name).equals(expected.column(name).cast(found.column(name).type)):
+        if not stored.column(name).equals(expected.column(name).cast(stored.column(name).type)):
             raise broken(f"{path}: the column {name} is not the source's")
     first, last = ends
     return [first.slice(0, 1), last.slice(last.num_rows - 1, 1)]

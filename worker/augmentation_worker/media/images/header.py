@@ -29,11 +29,11 @@ class ImageFormat(StrEnum):
 
 
 class ImageInvalid(ValueError):
-    """Bytes that cannot be used as an image: `found` says what was found, as a clause."""
+    """Bytes that cannot be used as an image: `finding` says what was found, as a clause."""
 
-    def __init__(self, found: str) -> None:
-        self.found = found
-        super().__init__(found)
+    def __init__(self, finding: str) -> None:
+        self.finding = finding
+        super().__init__(finding)
 
 
 @dataclass(frozen=True)

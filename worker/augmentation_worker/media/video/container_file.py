@@ -44,14 +44,14 @@ class VideoInvalid(ValueError):
     Attributes:
         path: the file.
         frame: index of the first bad frame, counted from the start of the file; None if it is the file as a whole.
-        found: what was found, as a clause.
+        finding: what was found, as a clause.
     """
 
-    def __init__(self, path: Path, found: str, *, frame: int | None = None) -> None:
+    def __init__(self, path: Path, finding: str, *, frame: int | None = None) -> None:
         self.path = path
         self.frame = frame
-        self.found = found
-        super().__init__(f"{path}: {found}" if frame is None else f"{path}: frame {frame}: {found}")
+        self.finding = finding
+        super().__init__(f"{path}: {finding}" if frame is None else f"{path}: frame {frame}: {finding}")
 
 
 def format_of(head: bytes) -> str:
