@@ -107,19 +107,19 @@ def _selected_rows(file: SourceFile, augmentation: Augmentation) -> tuple[range,
 
 
 def _versions(file: SourceFile, selected: Sequence[range], size: int, copies: int) -> Iterator[Piece]:
-    """Pieces of `size` selected rows."""
-    pending: list[range] = []
+    """Pieces of `size` selected rows; the last may have fewer."""
+    groups: list[list[range]] = [[]]
     for rows in selected:
         left = rows
         while left:
-            room = size - sum(map(len, pending))
-            pending.append(left[:room])
+            room = size - sum(map(len, groups[-1]))
+            if not room:
+                groups.append([])
+                continue
+            groups[-1].append(left[:room])
             left = left[room:]
-            if sum(map(len, pending)) == size:
-                yield Piece(file, pending[0].start, pending[-1].stop, tuple(pending), keeps_others=False, copies=copies)
-                pending = []
-    if pending:
-        yield Piece(file, pending[0].start, pending[-1].stop, tuple(pending), keeps_others=False, copies=copies)
+    for group in filter(None, groups):
+        yield Piece(file, group[0].start, group[-1].stop, tuple(group), keeps_others=False, copies=copies)
 
 
 def _replaced(file: SourceFile, selected: Sequence[range], size: int) -> Iterator[Piece]:

@@ -1,7 +1,5 @@
 """The pipelines and recorded statistics of an episode's copies, whether its frames are stored as video or images."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from augmentation_api import Augmentation
@@ -28,9 +26,9 @@ def pipelines_of(
 def recorded_statistics(metadata: DatasetMetadata, camera: str, statistics: ImageStatistics) -> dict[str, list[float]]:
     """Of the statistics those that the source has, too: v2.1 has no quantiles, and records have to be short."""
     known = statistics_columns(metadata.table).get(camera, [])
-    return {name: _channels(values) for name, values in statistics.to_feature_stats().items() if name in known}
-
-
-def _channels(values: Sequence[object]) -> list[float]:
-    """(3, 1, 1) as three numbers, (1,) as one."""
-    return [shortened(float(value)) for value in np.ravel(np.array(values, dtype=np.float64))]
+    # (3, 1, 1) as three numbers, (1,) as one.
+    return {
+        name: [shortened(float(value)) for value in np.ravel(np.array(values, dtype=np.float64))]
+        for name, values in statistics.to_feature_stats().items()
+        if name in known
+    }

@@ -146,11 +146,11 @@ class EpisodeVideos:
 
     def unusable(self, episode: PlannedEpisode, camera: Camera, error: VideoInvalid) -> WorkerFailure:
         """A source video that is not what the metadata says, in words."""
-        place = "" if error.frame is None else f"frame {error.frame} of "
+        path, place = self._source_path(episode, camera), "" if error.frame is None else f"frame {error.frame} of "
         return WorkerFailure(
             FailureReason.SOURCE_INVALID,
-            f"episode {episode.source.index}, camera {camera.key}, {self._source_path(episode, camera)}: "
-            f"{place}the file {error.finding}; repair the dataset, or leave the episode out (spec.augmentation.episodes)",
+            f"episode {episode.source.index}, camera {camera.key}, {path}: {place}the file {error.finding}; repair the "
+            "dataset, or leave the episode out (spec.augmentation.episodes)",
         )
 
     def _source_path(self, episode: PlannedEpisode, camera: Camera) -> DatasetPath:

@@ -76,10 +76,14 @@ class FolderOutput(OutputDataset):
     def check(self, source: SourceDataset) -> str:
         with self._explained():
             state, listing = self._state()
-            is_source = isinstance(source, FolderSource) and state == source.revision and self._is(source.folder)
             if state == NOTHING or is_result_of(self.folder, self._job_uid):
                 return state
-            if not is_source:
+            if not (
+                isinstance(source, FolderSource)
+                and state == source.revision
+                and self.folder.exists()
+                and self.folder.samefile(source.folder)
+            ):
                 among = next(iter(listing.files), None) or listing.refused[0].path
                 raise WorkerFailure(
                     FailureReason.OUTPUT_CONFLICT,
@@ -156,9 +160,6 @@ class FolderOutput(OutputDataset):
                 parent.rename(self._staging.name, self.folder.name)
                 parent.flush()
             return self._state()[0]
-
-    def _is(self, folder: Path) -> bool:
-        return self.folder.exists() and self.folder.samefile(folder)
 
     def _check_free(self, parent: HeldFolder) -> None:
         """Check that the name under which the present content is to be kept is not taken."""
