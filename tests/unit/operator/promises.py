@@ -45,13 +45,15 @@ class PromisesOfJob:
 
     def completed_phases_stay_completed(self, before: AugmentationJobStatus, now: AugmentationJobStatus) -> None:
         for phase in PhaseName:
-            again = before.attempt != now.attempt and phase == PROVISION and not before.has_completed(AUGMENT)
-            if before.has_completed(phase) and not again:
+            again = before.attempt != now.attempt or _waits_for_a_slot(now)
+            if before.has_completed(phase) and not (again and phase == PROVISION and not before.has_completed(AUGMENT)):
                 assert now.has_completed(phase)
                 assert now.phase(phase).completed_at == before.phase(phase).completed_at
 
     def phases_go_in_order(self, now: AugmentationJobStatus) -> None:
         for earlier, later in pairwise(PhaseName):
+            if earlier == PROVISION and _waits_for_a_slot(now):
+                continue  # suspended in the middle of augment, and resumed: it is provisioned once more
             assert now.phase(later).started_at is None or now.has_completed(earlier), f"{later} before {earlier}"
 
     def no_job_is_created_before_its_phase(self, now: AugmentationJobStatus) -> None:
@@ -148,6 +150,11 @@ class PromisesOfRequests:
                 for change in since
             )
             assert gone, f"{call.name} is created again"
+
+
+def _waits_for_a_slot(status: AugmentationJobStatus) -> bool:
+    admitted = status.condition(ConditionType.ADMITTED)
+    return admitted is not None and admitted.status == "False"
 
 
 def slots_held(jobs: list[SimulatedCluster]) -> list[str]:

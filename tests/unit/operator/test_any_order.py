@@ -271,9 +271,9 @@ class AnyOrder(RuleBasedStateMachine):
         for job in self.jobs:
             state = job.status.state
             event(f"ended {state}")
-            assert state is not None
-            assert state.is_final
-            assert state == State.COMPLETED or not self.must_succeed
+            assert state is not None, f"{job.name} was never begun"
+            assert state.is_final, f"{job.name} is {state} for ever: {job.status.message}"
+            assert state == State.COMPLETED or not self.must_succeed, f"{job.name} has {state}: {job.status.message}"
 
     # The promises.
 
