@@ -11,6 +11,7 @@ from typing import Final
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+_log = logging.getLogger(__name__)
 MOST_CONNECTIONS: Final = 64
 """Maximum number of connections; a new one closes the oldest. A scrape takes milliseconds."""
 
@@ -30,9 +31,8 @@ async def serve_metrics(render: Callable[[], bytes], content_type: str, host: st
 
     application = web.Application()
     application.add_routes([web.get("/metrics", answer)])
-    log = logging.getLogger(__name__)
-    log.addFilter(_is_ours)
-    runner = web.AppRunner(application, handle_signals=False, access_log=None, logger=log, shutdown_timeout=1.0)
+    _log.addFilter(_is_ours)
+    runner = web.AppRunner(application, handle_signals=False, access_log=None, logger=_log, shutdown_timeout=1.0)
     await runner.setup()
     assert runner.server is not None  # noqa: S101 - setup has made it
     _limit(runner.server)
