@@ -78,8 +78,8 @@ def _checked_plan(metadata: DatasetMetadata, spec: AugmentationJobSpec, max_fram
     if len(plan.episodes) > most:
         raise WorkerFailure(
             FailureReason.LIMIT_EXCEEDED,
-            f"the job would augment {len(plan.episodes)} episodes; with this number of copies and cameras the limit "
-            f"of a job is {most}: create several jobs, each with a part of the episodes (spec.augmentation.episodes)",
+            f"the job would augment {len(plan.episodes)} episodes; with this number of copies and cameras a "
+            f"job augments at most {most}: create several jobs, each with a part of them (spec.augmentation.episodes)",
         )
     limits.check_augmented_frames(plan.shards[0].augmented_frames, max_frames, "frames", "episodes")
     limits.check_result_frames(plan.total_frames)
