@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from augmentation_api import PhaseName
 from augmentation_api.failure import FailureReason, is_permanent_exit_code
@@ -23,24 +23,36 @@ FINALIZER = "batch.kubernetes.io/job-tracking"
 """Keeps a pod that was not counted yet, so that one that is deleted is seen to be terminating first."""
 
 
-class SimulatedPod:
-    """A pod of one index of a Job, as it is now; one that is gone as it was last."""
+class _SimulatedObject:
+    """An object as it is now; one that is gone as it was last."""
 
     __slots__ = ("_kube", "_last")
+    _resource: ClassVar[Resource]
 
     def __init__(self, kube: InMemoryKube, body: Json) -> None:
         self._kube, self._last = kube, body
 
     @property
     def _body(self) -> Json:
-        found = self._kube.find(Resource.PODS, self.name, NAMESPACE)
-        if found is not None and found["metadata"]["uid"] == self._last["metadata"]["uid"]:
-            self._last = found
+        current = self._kube.find(self._resource, self.name, NAMESPACE)
+        if current is not None and current["metadata"]["uid"] == self.uid:
+            self._last = current
         return self._last
 
     @property
     def name(self) -> str:
         return str(self._last["metadata"]["name"])
+
+    @property
+    def uid(self) -> str:
+        return str(self._last["metadata"]["uid"])
+
+
+class SimulatedPod(_SimulatedObject):
+    """A pod of one index of a Job."""
+
+    __slots__ = ()
+    _resource = Resource.PODS
 
     @property
     def labels(self) -> dict[str, str]:
@@ -102,28 +114,11 @@ class SimulatedPod:
         )
 
 
-class SimulatedJob:
-    """A batch/v1 Job as it is now; one that is gone as it was last."""
+class SimulatedJob(_SimulatedObject):
+    """A batch/v1 Job."""
 
-    __slots__ = ("_kube", "_last")
-
-    def __init__(self, kube: InMemoryKube, body: Json) -> None:
-        self._kube, self._last = kube, body
-
-    @property
-    def _body(self) -> Json:
-        found = self._kube.find(Resource.JOBS, self.name, NAMESPACE)
-        if found is not None and found["metadata"]["uid"] == self.uid:
-            self._last = found
-        return self._last
-
-    @property
-    def name(self) -> str:
-        return str(self._last["metadata"]["name"])
-
-    @property
-    def uid(self) -> str:
-        return str(self._last["metadata"]["uid"])
+    __slots__ = ()
+    _resource = Resource.JOBS
 
     @property
     def labels(self) -> dict[str, str]:

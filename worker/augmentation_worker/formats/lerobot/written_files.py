@@ -1,6 +1,7 @@
 """Checks of files that were written, read back: before they are stored, and of some after they were fetched back.
 
-Images need a decoder, and that torch, which takes seconds to import: only when there is one to check.
+Decoders are imported only when there is something to check: that of images needs torch, which takes seconds to import,
+that of videos PyAV, which would add a quarter to the start-up of resolve.
 """
 
 from collections.abc import Sequence
@@ -14,8 +15,6 @@ from augmentation_worker.formats.integrity import broken
 from augmentation_worker.formats.lerobot.data_table import SourceRows, augmented_rows
 from augmentation_worker.formats.lerobot.info import Camera, DatasetInfo
 from augmentation_worker.formats.lerobot.plan import PlannedCopy, PlannedEpisode
-from augmentation_worker.media.video.check import check_video
-from augmentation_worker.media.video.container_file import VideoInvalid
 
 
 def check_written_video(local: Path, path: str, rate: Fraction, frames: int) -> None:
@@ -23,6 +22,9 @@ def check_written_video(local: Path, path: str, rate: Fraction, frames: int) -> 
 
     Raises WorkerFailure(INTEGRITY_CHECK_FAILED), with the path in the dataset.
     """
+    from augmentation_worker.media.video.check import check_video  # noqa: PLC0415
+    from augmentation_worker.media.video.container_file import VideoInvalid  # noqa: PLC0415
+
     try:
         check_video(local, rate, frames)
     except VideoInvalid as error:
