@@ -6,7 +6,9 @@ No part of `up`: clusters, the demo and all tests but those of queues do without
 import json
 import os
 import shutil
+import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +16,7 @@ from typing import Any
 
 from devcluster import commands, pins, registry
 from devcluster.caches import remove_go_caches
+from devcluster.errors import DevclusterError
 from devcluster.image_builder import Target, builder_for
 from devcluster.images import Destination
 from devcluster.locking import held
@@ -31,6 +34,7 @@ _DOCKERFILE = "FROM scratch\nCOPY manager /manager\nUSER 65532:65532\n"
 _GROUP = "kueue.x-k8s.io"
 _MANAGED = (f"workloads.{_GROUP}", f"localqueues.{_GROUP}", f"clusterqueues.{_GROUP}", f"resourceflavors.{_GROUP}")
 """In the order in which they let go of each other."""
+_WEBHOOK_SECONDS = 120
 _CONFIGURATION = {
     "apiVersion": "config.kueue.x-k8s.io/v1beta2",
     "kind": "Configuration",
@@ -82,6 +86,7 @@ def up(settings: Settings) -> int:
                 running=running,
                 environment=_environment(settings),
             )  # fmt: skip
+        _wait_for_webhooks(settings)
     say(f"Kueue {pins.KUEUE} is up in namespace {NAMESPACE}.")
     return 0
 
@@ -107,6 +112,31 @@ def down(settings: Settings) -> int:
             environment=environment,
         )
     return 0
+
+
+def _wait_for_webhooks(settings: Settings) -> None:
+    """Wait until Kueue's webhooks answer the API server, which a ready pod does not promise.
+
+    Its Service has no endpoint on a node until kube-proxy has read it, and the webhooks' certificates are rotated once
+    at start-up. A dry run calls them and creates nothing.
+    """
+    flavor = {"apiVersion": f"{_GROUP}/v1beta2", "kind": "ResourceFlavor", "metadata": {"name": "webhook-check"}}
+    kubectl = tool_path("kubectl", settings.cache)
+    deadline = time.monotonic() + _WEBHOOK_SECONDS
+    with step("wait for Kueue's webhooks"), _file(flavor) as file:
+        while True:
+            answer = subprocess.run(
+                [kubectl, "apply", "--server-side", "--dry-run=server", "--filename", file],
+                env={**os.environ, **_environment(settings)},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            if answer.returncode == 0:
+                return
+            if time.monotonic() > deadline:
+                raise DevclusterError(f"Kueue's webhooks do not answer: {answer.stderr.strip()[-1000:]}")
+            time.sleep(1)
 
 
 def chart_values(pull_from: str, tag: str) -> dict[str, Any]:
