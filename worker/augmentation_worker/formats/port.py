@@ -163,11 +163,14 @@ class Resolution:
         source: for the status.
         summary: what the job will do, for people.
         overwrites: paths of the source that nothing uses and that the result would overwrite where it extends it.
+        warnings: what its user should see before the job runs, each a sentence that names the field and the way out.
+            They become events of the phase.
     """
 
     source: SourceStatus
     summary: str
     overwrites: tuple[DatasetPath, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 class Format(Protocol):

@@ -8,6 +8,9 @@ from augmentation_worker.formats.registry import format_of
 from augmentation_worker.phases.session import Session
 from augmentation_worker.storage.port import OutputDataset, SourceDataset
 
+_MOST_WARNINGS = 20
+"""Events of them: the status keeps a bounded number of all."""
+
 
 def resolve(session: Session) -> None:
     """Run the phase. Raises WorkerFailure."""
@@ -21,6 +24,8 @@ def resolve(session: Session) -> None:
     finally:
         source.close()
     reporter.set_datasets(source=resolution.source, output=OutputStatus(dataset_id=output.name, url=output.page))
+    for warning in resolution.warnings[:_MOST_WARNINGS]:
+        reporter.event("warning", warning)
     reporter.event("completed", f"{resolution.summary}; the result goes to {output.name}")
 
 
