@@ -29,6 +29,27 @@ def disjoint(ranges: Iterable[tuple[int, int]], count: int) -> list[range]:
     return merged
 
 
+def common(first: Sequence[range], second: Sequence[range]) -> list[range]:
+    """What two selections have in common: rising and disjoint, as both are. O(r) in the number of ranges."""
+    found: list[range] = []
+    place = other = 0
+    while place < len(first) and other < len(second):
+        start = max(first[place].start, second[other].start)
+        stop = min(first[place].stop, second[other].stop)
+        if start < stop:
+            found.append(range(start, stop))
+        if first[place].stop < second[other].stop:
+            place += 1
+        else:
+            other += 1
+    return found
+
+
+def text_of(ranges: Iterable[range]) -> str:
+    """The selection as a text that `parse_ranges` reads: '0:100,150:151'; an empty text for none."""
+    return ",".join(f"{part.start}:{part.stop}" for part in ranges)
+
+
 def page_of(ranges: Sequence[range], offset: int, limit: int) -> list[int]:
     """The items offset … offset + limit - 1 of the concatenated ranges. O(ranges + limit)."""
     page: list[int] = []

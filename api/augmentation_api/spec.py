@@ -1,11 +1,13 @@
 """The spec of an AugmentationJob: what a user asks for."""
 
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Annotated, Any, Self
 from uuid import UUID
 
 from pydantic import ConfigDict, Field, StringConstraints, field_validator, model_validator
 
-from augmentation_api.episode_ranges import disjoint, parse_ranges
+from augmentation_api.episode_ranges import common, disjoint, parse_ranges
 from augmentation_api.model import Model, kubernetes_rule
 from augmentation_api.transforms import Seed, Transforms
 from augmentation_api.vocabulary import (
@@ -30,6 +32,8 @@ Revision = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 CameraKey = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Cameras = Annotated[list[CameraKey], Field(max_length=64)]
 Episodes = Annotated[str, StringConstraints(pattern=EPISODES_PATTERN, max_length=4096)]
+SplitName = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+Splits = Annotated[list[SplitName], Field(max_length=64)]
 Parallelism = Annotated[int, Field(ge=1, le=1000)]
 _FOLDER_NAME = r"([^./\x00][^/\x00]*|\.[^./\x00][^/\x00]*|\.\.[^/\x00]+)"
 VolumePath = Annotated[str, StringConstraints(max_length=1024, pattern=rf"^{_FOLDER_NAME}(/{_FOLDER_NAME})*$")]
@@ -179,6 +183,12 @@ class Augmentation(Transforms):
         description="Episodes to augment, as indices and half-open ranges: `0:100,150`; empty: all. For an image "
         "dataset these are rows, counted through all splits in their order.",
     )
+    splits: Splits = Field(
+        default=[],
+        description="Splits to augment, e.g. [train]: only their episodes (or rows), and of these only those that "
+        "`episodes` names, if it names any; all others stay as they are. Default: all, also those for validation and "
+        "tests.",
+    )
 
     @field_validator("episodes")
     @classmethod
@@ -189,7 +199,7 @@ class Augmentation(Transforms):
         return episodes
 
     def selects_episode(self, episode_index: int) -> bool:
-        """Whether the episode with this index is to be augmented."""
+        """Whether `episodes` selects the episode with this index, whatever its split."""
         return not self.episodes or any(first <= episode_index < last for first, last in self.episode_ranges)
 
     @property
@@ -197,9 +207,19 @@ class Augmentation(Transforms):
         """`episodes` as half-open ranges in the order given; none if all are to be augmented."""
         return parse_ranges(self.episodes)
 
-    def selected_ranges(self, count: int) -> list[range]:
-        """The selected ones of `count` episodes as ranges, rising and disjoint: never a list of all."""
-        return disjoint(self.episode_ranges if self.episodes else [(0, count)], count)
+    def selected_ranges(
+        self, count: int, splits: Mapping[str, Sequence[tuple[int, int]]] = MappingProxyType({})
+    ) -> list[range]:
+        """The selected ones of `count` episodes as ranges, rising and disjoint: never a list of all.
+
+        Args:
+            count: episodes of the dataset.
+            splits: by the name of each of its splits, the episodes in it as half-open ranges.
+        """
+        selected = disjoint(self.episode_ranges if self.episodes else [(0, count)], count)
+        if not self.splits:
+            return selected
+        return common(selected, disjoint((part for name in self.splits for part in splits.get(name, ())), count))
 
 
 class Generative(Model):

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from augmentation_api.model import ObservedModel, Timestamp, list_map
+from augmentation_api.spec import EPISODES_PATTERN
 from augmentation_api.transforms import MAX_COPIES, TransformName
 from augmentation_api.vocabulary import PhaseName, PhaseStatus, ShardState, State
 
@@ -25,6 +26,7 @@ write."""
 MAX_EVENTS = 256
 """Maximum number of events of a phase: two per shard, and room for the operator's."""
 MOST_CAMERAS = 64
+MOST_SPLITS = 64
 TEXT_LIMIT = 4096
 """Maximum length of a message or an error, in characters."""
 
@@ -150,6 +152,15 @@ class Placement(ObservedModel):
     accelerator: ShortText | None = Field(None, description="Accelerator of that node, e.g. NVIDIA-L4.")
 
 
+class SplitStatus(ObservedModel):
+    """A split of the source dataset."""
+
+    name: ShortText = Field(description="Name of the split, e.g. train.")
+    episodes: Annotated[str, StringConstraints(pattern=EPISODES_PATTERN, max_length=4096)] = Field(
+        "", description="Its episodes (or rows), as half-open ranges: `0:100,150:151`."
+    )
+
+
 class SourceStatus(ObservedModel):
     """The source dataset, pinned to one revision."""
 
@@ -166,6 +177,9 @@ class SourceStatus(ObservedModel):
         default=[],
         max_length=MOST_CAMERAS,
         description="Camera keys in the source; for an image dataset, its image columns.",
+    )
+    splits: list[SplitStatus] | None = Field(
+        None, max_length=MOST_SPLITS, description="Splits of the source with the episodes in each, if it has any."
     )
     selected_episodes: DatasetCount | None = Field(None, description="Number of episodes selected for augmentation.")
     blocks: DatasetCount | None = Field(

@@ -26,6 +26,7 @@ _PATHS: Final[Mapping[str, str]] = {
     "parallelism": "parallelism",
     "cameras": "augmentation.cameras",
     "episodes": "augmentation.episodes",
+    "splits": "augmentation.splits",
 }
 """Where the spec has what a field of the request says; the fields of parameters follow from their models."""
 _IN_PLACE: Final = "inplace"

@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationInfo, create_model, field_validator
 from pydantic_core import PydanticCustomError
 
-from augmentation_api.spec import Cameras, DisplayName, Episodes, Parallelism, RepoID, Revision
+from augmentation_api.spec import Cameras, DisplayName, Episodes, Parallelism, RepoID, Revision, Splits
 from augmentation_api.transforms import Copies, Seed, TransformName
 from augmentation_api.vocabulary import AugmentationMode, AugmentationType
 from augmentation_gateway.views.parameters import GENERATIVE, TRANSFORMS, field_definitions
@@ -101,6 +101,9 @@ class AugmentationRequest(_ParameterFields):
     )
     episodes: Episodes | None = Field(
         None, description="Episodes to augment, as indices and half-open ranges: `0:100,150`; all by default"
+    )
+    splits: Splits | None = Field(
+        None, description="Splits to augment, e.g. train: only their episodes, together with `episodes`; all by default"
     )
 
     @property

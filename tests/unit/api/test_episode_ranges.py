@@ -3,10 +3,11 @@
 import tracemalloc
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from augmentation_api.episode_ranges import disjoint, page_of, parse_ranges
+from augmentation_api.episode_ranges import common, disjoint, page_of, parse_ranges, text_of
 from augmentation_api.spec import Augmentation
 
 RANGES = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=8)
@@ -32,6 +33,30 @@ def test_a_page_is_a_slice_of_the_list_of_all(
 def test_an_empty_text_names_nothing_and_selects_everything() -> None:
     assert parse_ranges("") == []
     assert Augmentation().selected_ranges(5) == [range(5)]
+
+
+@pytest.mark.parametrize(
+    ("episodes", "chosen", "expected"),
+    [
+        ("", ["train"], {0, 1, 5}),
+        ("1:6", ["train"], {1, 5}),
+        ("", ["train", "val"], {0, 1, 2, 3, 5}),
+        ("", ["a split that there is not"], set()),
+        ("", [], set(range(8))),
+    ],
+)
+def test_splits_select_together_with_episodes(episodes: str, chosen: list[str], expected: set[int]) -> None:
+    splits = {"train": [(5, 6), (0, 2)], "val": [(1, 4)]}
+    ranges = Augmentation(episodes=episodes, splits=chosen).selected_ranges(8, splits)
+    assert [index for part in ranges for index in part] == sorted(expected)
+
+
+@given(st.sets(st.integers(0, 30)), st.sets(st.integers(0, 30)))
+def test_two_selections_have_in_common_what_is_in_both(first: set[int], second: set[int]) -> None:
+    one, other = (disjoint(((index, index + 1) for index in each), 31) for each in (first, second))
+    found = common(one, other)
+    assert {index for part in found for index in part} == first & second
+    assert parse_ranges(text_of(found)) == [(part.start, part.stop) for part in found]
 
 
 def test_billions_of_episodes_cost_no_more_than_a_few() -> None:

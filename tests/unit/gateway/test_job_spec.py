@@ -97,6 +97,7 @@ def test_minimal_request_sets_rest_defaults_and_leaves_others_to_crd() -> None:
         ("parallelism", 4, "parallelism", 4),
         ("cameras", ["observation.images.top"], "augmentation.cameras", ["observation.images.top"]),
         ("episodes", "0:100,150", "augmentation.episodes", "0:100,150"),
+        ("splits", ["train"], "augmentation.splits", ["train"]),
     ],
 )
 def test_field_is_written_to_its_spec_path(field: str, value: Any, path: str, expected: Any) -> None:

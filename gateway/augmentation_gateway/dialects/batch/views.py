@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from augmentation_api.episode_ranges import page_of
+from augmentation_api.episode_ranges import page_of, parse_ranges
 from augmentation_api.identifiers import ANNOTATION_ORGANISATION
 from augmentation_api.spec import Augmentation
 from augmentation_api.status import Shard, Tally
@@ -247,8 +247,10 @@ def inputs_view(record: JobRecord, offset: int, limit: int) -> tuple[list[BatchI
     source = record.status.source
     if source is None or not source.episodes:
         return [], 0
-    augmentation = Augmentation(episodes=record.raw["spec"].get("augmentation", {}).get("episodes", ""))
-    selected = augmentation.selected_ranges(source.episodes)
+    asked = record.raw["spec"].get("augmentation", {})
+    augmentation = Augmentation(episodes=asked.get("episodes", ""), splits=asked.get("splits", []))
+    splits = {split.name: parse_ranges(split.episodes) for split in source.splits or ()}
+    selected = augmentation.selected_ranges(source.episodes, splits)
     total = sum(episodes.stop - episodes.start for episodes in selected)
     page = page_of(selected, offset, limit)
     states = _states(record, total, range(offset, offset + len(page)))

@@ -104,7 +104,8 @@ export function parameters({ spec }) {
     facts([
       ["Mode", asked.mode], ["Copies", asked.mode === "independent" ? null : asked.copies],
       ["Result", spec.output?.mode === "inPlace" ? "replaces the originals" : "added to the originals"],
-      ["Seed", asked.seed], ["Episodes", asked.episodes || "all"], ["Cameras", asked.cameras?.length ? asked.cameras.join(", ") : "all"],
+      ["Seed", asked.seed], ["Episodes", asked.episodes || "all"],
+      ["Splits", asked.splits?.length ? asked.splits.join(", ") : "all"], ["Cameras", asked.cameras?.length ? asked.cameras.join(", ") : "all"],
     ]),
     h("ol", { class: "transforms" }, transforms.map((name) => h("li", {}, h("b", {}, name),
       asked.mode === "independent" && h("span", { class: "help" }, ` ${plural(asked.copiesPerTransform?.[name] ?? 1, "version")}`),

@@ -331,6 +331,14 @@ async def test_inputs_are_episodes_with_progress(
     assert [entry["episode"] for entry in page["inputs"]] == [6, 9]
 
 
+async def test_inputs_are_the_episodes_of_the_chosen_splits(http: httpx.AsyncClient, view: ClusterView) -> None:
+    splits = [{"name": "train", "episodes": "0:3,8"}, {"name": "val", "episodes": "3:5"}]
+    status = {"state": "running", "phases": [RESOLVED], "source": {"episodes": 10, "splits": splits}}
+    put(view, job_object(version=300, status=status, spec={"augmentation": {"episodes": "1:9", "splits": ["train"]}}))
+    body = (await http.get(f"{JOB}/inputs")).json()
+    assert [entry["episode"] for entry in body["inputs"]] == [1, 2, 8]
+
+
 async def test_events_and_outputs_are_lists(http: httpx.AsyncClient, view: ClusterView) -> None:
     bring(view, "completed with all")
     events = (await http.get(f"{JOB}/events")).json()

@@ -1,0 +1,68 @@
+"""Splits of a dataset (train, val, test): which are augmented, and what their user should know of it."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from augmentation_api import Augmentation, FailureReason
+from augmentation_api.episode_ranges import common, text_of
+from augmentation_api.status import MOST_SPLITS, SplitStatus
+from augmentation_worker.failure import WorkerFailure
+
+Splits = Mapping[str, Sequence[range]]
+"""By name, the episodes (or rows) of each split, rising and disjoint. An episode may be in several, or in none."""
+_EVALUATION = re.compile(r"(val|valid|validation|dev|eval|evaluation|test|testing|holdout)([^a-z].*)?", re.IGNORECASE)
+_MOST_LISTED = 20
+_LONGEST_RANGES = 4096
+
+
+def check_splits(augmentation: Augmentation, splits: Splits) -> None:
+    """Refuse splits that the dataset does not have. Raises WorkerFailure(SELECTION_EMPTY), naming those that it has."""
+    unknown = next((name for name in augmentation.splits if name not in splits), None)
+    if unknown is not None:
+        known = ", ".join([*splits][:_MOST_LISTED]) or "none"
+        raise WorkerFailure(
+            FailureReason.SELECTION_EMPTY,
+            f"spec.augmentation.splits: the dataset has no split {unknown!r}; it has: {known}",
+        )
+
+
+def selected_ranges(augmentation: Augmentation, count: int, splits: Splits) -> list[range]:
+    """The selected ones of `count` episodes (or rows), rising and disjoint."""
+    return augmentation.selected_ranges(
+        count, {name: [(part.start, part.stop) for part in ranges] for name, ranges in splits.items()}
+    )
+
+
+def evaluation_warning(
+    augmentation: Augmentation, selected: Sequence[range], splits: Splits, episodes: str = "episodes"
+) -> str | None:
+    """What to say where splits for evaluation would be augmented though the job names none; else None.
+
+    Args:
+        augmentation: what the job asks for.
+        selected: the episodes (or rows) that are augmented.
+        splits: all splits.
+        episodes: what the format calls them.
+    """
+    others = [name for name in splits if not _EVALUATION.fullmatch(name)]
+    if augmentation.splits or not others:
+        return None
+    affected = {name: common(selected, ranges) for name, ranges in splits.items() if name not in others}
+    found = [f"{name} ({text_of(ranges)[:200]})" for name, ranges in affected.items() if ranges]
+    if not found:
+        return None
+    return (
+        f"The job augments {episodes} for evaluation, too: {', '.join(found[:_MOST_LISTED])}. Results measured on them "
+        f"are not those of the source's. Set spec.augmentation.splits to [{', '.join(others[:_MOST_LISTED])}] to leave "
+        "them as they are"
+    )
+
+
+def splits_status(splits: Splits) -> list[SplitStatus] | None:
+    """The splits as the status shows them; None if there are none."""
+    entries = [
+        SplitStatus(name=name[:512], episodes=text)
+        for name, ranges in splits.items()
+        if len(text := text_of(ranges)) <= _LONGEST_RANGES
+    ]
+    return entries[:MOST_SPLITS] or None
