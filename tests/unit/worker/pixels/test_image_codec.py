@@ -81,15 +81,25 @@ def test_transparency_stays_as_it_is(kind: str) -> None:
     assert np.array_equal(again, np.dstack([255 - RGB, rgba[..., 3]]))
 
 
-def test_a_palette_and_a_grey_image_become_rgb_of_the_same_colours() -> None:
+def test_a_palette_becomes_rgb_of_the_same_colours() -> None:
     palette = Image.fromarray(RGB).quantize(32)
     decoded = decode_image(encoded(palette, "PNG"))
     assert np.array_equal(decoded.pixels.permute(1, 2, 0).numpy(), np.array(palette.convert("RGB")))
     assert Image.open(BytesIO(encode_image(decoded.pixels, decoded.encoding))).mode == "RGB"
-    grey = decode_image(encoded_image(RGB[..., 0], "JPEG"))
+
+
+@pytest.mark.parametrize(("kind", "mode"), [("PNG", "L"), ("JPEG", "L"), ("BMP", "L"), ("PNG", "LA")])
+def test_a_grey_image_stays_grey(kind: str, mode: str) -> None:
+    """So that it is batched with what its source gives: one channel, not three."""
+    source = encoded(Image.fromarray(RGB[..., 0]).convert(mode), kind)
+    grey = decode_image(source)
     assert (grey.pixels[0] == grey.pixels[1]).all()
-    again = encode_image(grey.pixels, grey.encoding)
-    assert np.abs(as_shown(again).astype(int)[..., 0] - grey.pixels[0].numpy()).mean() < 4
+    again = Image.open(BytesIO(encode_image(grey.pixels, grey.encoding)))
+    assert again.mode == mode
+    change = np.abs(np.array(again.convert("L")).astype(int) - np.array(Image.open(BytesIO(source)).convert("L")))
+    assert change.max() == 0 if kind != "JPEG" else change.mean() < 4
+    brighter = encode_image((grey.pixels // 2) + 100, grey.encoding)
+    assert Image.open(BytesIO(brighter)).mode == mode
 
 
 def test_header_distinguishes_one_channel_from_colour() -> None:

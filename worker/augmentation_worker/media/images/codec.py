@@ -8,8 +8,9 @@ format, with as little loss as that format allows:
   was lost before.
 - JPEG with the quantization tables and the chroma subsampling of the source, so the version looks as if the same camera
   had stored it, and is about as large. Subsampling that Pillow cannot write becomes 4:4:4, which loses nothing more.
-- An alpha channel stays as it is. Palettes and grey images become RGB, which holds all of their colours. A colour
-  profile is kept; EXIF is not: turned images are stored upright (as readers show them), and the rest of it, a
+- An alpha channel stays as it is. A grey image stays grey (its luma is stored), so that it has the shape that readers
+  of its source get, and results are batched like it. Palettes become RGB, which holds all of their colours.
+- A colour profile is kept; EXIF is not: turned images are stored upright (as readers show them), and the rest of it, a
   thumbnail above all, describes another image than this version.
 - What would lose information is refused: 16 bits per channel, CMYK, 1-bit masks, animations.
 
@@ -59,12 +60,14 @@ class ImageEncoding:
     Attributes:
         format: PNG, JPEG, WEBP or BMP.
         jpeg: for JPEG; None is Pillow's quality 95 without subsampling.
+        grey: whether it has one channel of light.
         alpha: uint8 [H, W]; None for an image without transparency.
         icc_profile: colour profile.
     """
 
     format: ImageFormat = ImageFormat.PNG
     jpeg: JpegEncoding | None = None
+    grey: bool = False
     alpha: npt.NDArray[np.uint8] | None = field(default=None, compare=False)
     icc_profile: bytes | None = None
 
@@ -100,7 +103,7 @@ def decode_image(content: bytes) -> DecodedImage:
             upright = upright.convert("RGBA")
             alpha = np.array(upright.getchannel("A"))
         pixels = torch.from_numpy(np.array(upright.convert("RGB"))).permute(2, 0, 1).contiguous()
-    return DecodedImage(pixels, ImageEncoding(header.format, jpeg, alpha, profile))
+    return DecodedImage(pixels, ImageEncoding(header.format, jpeg, header.is_grey, alpha, profile))
 
 
 def encode_image(pixels: torch.Tensor, encoding: ImageEncoding) -> bytes:
@@ -116,6 +119,8 @@ def encode_image(pixels: torch.Tensor, encoding: ImageEncoding) -> bytes:
     if pixels.dtype != torch.uint8 or pixels.ndim != 3 or pixels.shape[0] != 3:
         raise ValueError(f"pixels must be uint8 [3, H, W], not {pixels.dtype} {list(pixels.shape)}")
     image = Image.fromarray(pixels.permute(1, 2, 0).contiguous().cpu().numpy())
+    if encoding.grey:
+        image = image.convert("L")  # ITU-R 601-2 luma, in whole numbers: equal channels stay what they are
     if encoding.alpha is not None:
         image.putalpha(Image.fromarray(encoding.alpha))
     options: dict[str, Any] = dict(_LOSSLESS.get(encoding.format, {}))

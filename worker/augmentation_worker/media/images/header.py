@@ -60,6 +60,11 @@ class ImageHeader:
         """Whether it has colours: not the one channel of a depth map, a mask or a grey image."""
         return self.mode in _COLOUR_MODES
 
+    @property
+    def is_grey(self) -> bool:
+        """Whether it has one channel of 8 bits, and perhaps an alpha channel."""
+        return self.mode in _GREY_MODES
+
     def check_decodable(self) -> None:
         """Refuse what would be too large, or lose information on its way to 8-bit RGB and back.
 
