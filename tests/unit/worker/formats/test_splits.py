@@ -14,8 +14,8 @@ from augmentation_worker.formats.splits import (
 SPLITS = {"train": [range(2)], "val": [range(2, 3)], "test": [range(3, 4)]}
 
 
-def warned(splits: dict[str, list[range]], **augmentation: object) -> str | None:
-    spec = Augmentation.model_validate(augmentation)
+def warned(splits: dict[str, list[range]], augmentation: dict[str, object] | None = None) -> str | None:
+    spec = Augmentation.model_validate(augmentation or {})
     return evaluation_warning(spec, selected_ranges(spec, 10, splits), splits)
 
 
@@ -54,7 +54,7 @@ def test_names_of_splits_for_evaluation(name: str) -> None:
 def test_nobody_is_warned_of_what_was_asked_for_or_is_for_training(
     splits: dict[str, list[range]], augmentation: dict[str, object]
 ) -> None:
-    assert warned(splits, **augmentation) is None
+    assert warned(splits, augmentation) is None
 
 
 def test_the_status_has_the_splits_unless_there_are_none() -> None:
