@@ -34,6 +34,8 @@ class TransformName(StrEnum):
     JPEG = "jpeg"
     SHADOW = "shadow"
     HUE_SATURATION = "hueSaturation"
+    SHARPNESS = "sharpness"
+    PATCH_BRIGHTNESS = "patchBrightness"
 
 
 def _order_rule(schema: JsonDict) -> None:
@@ -171,6 +173,34 @@ class SaturationRange(Range):
     max: float = Field(30, ge=-100, le=100, description="Strongest colours, percent.")
 
 
+class SharpnessRange(Range):
+    """Factor on the difference between a pixel and its surroundings: 0 is blurred, 1 unchanged, 2 twice as sharp."""
+
+    min: float = Field(0.5, ge=0, le=10, description="Softest; 1 changes nothing.")
+    max: float = Field(1.5, ge=0, le=10, description="Sharpest; 1 changes nothing.")
+
+
+class BrightnessPatchCountRange(Range):
+    """Number of patches of other brightness; their positions are constant over an episode."""
+
+    min: int = Field(1, ge=1, le=20, description="Fewest patches.")
+    max: int = Field(4, ge=1, le=20, description="Most patches.")
+
+
+class BrightnessPatchSigmaRange(Range):
+    """Standard deviation of the gaussian outline of a patch, as a fraction of the frame's sides."""
+
+    min: Fraction = Field(0.05, description="Smallest patch, fraction of the frame.")
+    max: Fraction = Field(0.25, description="Largest patch, fraction of the frame.")
+
+
+class BrightnessPatchFactorRange(Range):
+    """What the values in the middle of a patch are multiplied by: below 1 is darker, above 1 brighter."""
+
+    min: float = Field(0.4, ge=0, le=10, description="Darkest patch.")
+    max: float = Field(1.6, ge=0, le=10, description="Brightest patch.")
+
+
 class Lighting(Model):
     """Lighting: brightness, contrast and colour temperature, constant over an episode so that nothing flickers."""
 
@@ -254,6 +284,24 @@ class HueSaturation(Model):
     saturation: SaturationRange = Field(default=SaturationRange(), description="Change of saturation, percent.")
 
 
+class Sharpness(Model):
+    """Sharpness: edges are softened or strengthened, constant over an episode."""
+
+    factor: SharpnessRange = Field(default=SharpnessRange(), description="Sharpness; 1 changes nothing.")
+
+
+class PatchBrightness(Model):
+    """Patch brightness: soft patches of the scene are darker or brighter, constant over an episode."""
+
+    patches: BrightnessPatchCountRange = Field(default=BrightnessPatchCountRange(), description="Number of patches.")
+    sigma: BrightnessPatchSigmaRange = Field(
+        default=BrightnessPatchSigmaRange(), description="Size: standard deviation, fraction of the frame's sides."
+    )
+    factor: BrightnessPatchFactorRange = Field(
+        default=BrightnessPatchFactorRange(), description="Brightness in the middle of a patch; 1 changes nothing."
+    )
+
+
 class Transforms(Model):
     """The transforms to apply, how many copies they make, and the parameters of each."""
 
@@ -304,6 +352,10 @@ class Transforms(Model):
     shadow: Shadow = Field(default=Shadow(), description="Parameters of the shadow transform.")
     hue_saturation: HueSaturation = Field(
         default=HueSaturation(), description="Parameters of the hueSaturation transform."
+    )
+    sharpness: Sharpness = Field(default=Sharpness(), description="Parameters of the sharpness transform.")
+    patch_brightness: PatchBrightness = Field(
+        default=PatchBrightness(), description="Parameters of the patchBrightness transform."
     )
 
     @field_validator("transforms")

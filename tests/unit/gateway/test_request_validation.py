@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from augmentation_api.transforms import TransformName
 from augmentation_gateway.problem import FieldProblem
 from augmentation_gateway.views.parameters import TRANSFORMS
 from augmentation_gateway.views.request import AugmentationRequest
@@ -15,7 +16,7 @@ from tests.unit.gateway.job_objects import PROJECT_ID
 
 REQUIRED = {"project_id": PROJECT_ID, "dataset_id": "lerobot/pusht"}
 
-KNOWN = "lighting, noise, blur, occlusion, gamma, jpeg, shadow, hueSaturation"
+KNOWN = ", ".join(TransformName)
 
 
 def problems(**fields: Any) -> list[FieldProblem]:
@@ -98,8 +99,8 @@ def test_smallest_request_is_accepted() -> None:
         ),
         (
             {"augment_copies_per_transform": {"fog": 2}},
-            'augment_copies_per_transform.fog is "fog", but has to be lighting, noise, blur, occlusion, '
-            "gamma, jpeg, shadow or hueSaturation",
+            'augment_copies_per_transform.fog is "fog", but has to be '
+            f"{', '.join([*TransformName][:-1])} or {[*TransformName][-1]}",
         ),
         (
             {"augment_dataset_mode": "inplace", "augment_mode": "independent", "augment_transforms": "noise,blur"},

@@ -13,6 +13,7 @@ from augmentation_api import transforms as spec
 from augmentation_worker.transforms import kernels
 from augmentation_worker.transforms.keyed_random import KeyedRandom
 from augmentation_worker.transforms.keyed_transform import Description, Interval, KeyedTransform
+from augmentation_worker.transforms.mask import multiply
 
 _DEFAULTS = spec.Shadow()
 _MIDDLE = (0.2, 0.8)
@@ -85,13 +86,7 @@ class Shadow(KeyedTransform):
 
     @override
     def apply(self, frames: torch.Tensor, params: dict[str, Any]) -> torch.Tensor:
-        mask = params["shadow"].mask(*frames.shape[-2:])
-        if frames.device.type != "cpu":
-            return multiply_in_torch(frames, mask)
-        values = frames.contiguous().numpy().reshape(*frames.shape[:2], -1)
-        result = np.empty_like(values)
-        kernels.multiply_by_mask(values, result, mask.ravel())
-        return torch.from_numpy(result).view(frames.shape)
+        return multiply(frames, params["shadow"].mask(*frames.shape[-2:]))
 
     @override
     def describe(self, params: dict[str, Any]) -> Description:
@@ -101,9 +96,3 @@ class Shadow(KeyedTransform):
             "softness_percent": 100 * shadow.softness,
             "angle_degrees": shadow.angle_degrees,
         }
-
-
-def multiply_in_torch(frames: torch.Tensor, mask: NDArray[np.int32]) -> torch.Tensor:
-    """The twin of kernels.multiply_by_mask in plain torch, for any device."""
-    scaled = frames.to(torch.int32) * torch.from_numpy(mask).to(frames.device) + (1 << (kernels.MASK_BITS - 1))
-    return (scaled >> kernels.MASK_BITS).to(torch.uint8)

@@ -149,5 +149,7 @@ PIXELS_OF_SEED_42 = {
     TransformName.JPEG: "3ea667cafb960e28",
     TransformName.SHADOW: "9a3260e311c05e51",
     TransformName.HUE_SATURATION: "befb1f8cce456560",
+    TransformName.SHARPNESS: "274f5203dd0fa93a",
+    TransformName.PATCH_BRIGHTNESS: "7994fd9bffcc1936",
 }
 """The first 16 digits of the SHA-256 of three copies."""

@@ -2,7 +2,8 @@
 
 import torch
 
-from augmentation_worker.transforms.shadow import Shadow, ShadowParameters, multiply_in_torch
+from augmentation_worker.transforms.mask import multiply_in_torch
+from augmentation_worker.transforms.shadow import Shadow, ShadowParameters
 
 
 def test_a_shadow_darkens_one_side_and_fades_over_its_edge() -> None:
