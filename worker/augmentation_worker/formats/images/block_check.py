@@ -15,6 +15,7 @@ import xxhash
 from augmentation_worker.formats.images.plan import Block
 from augmentation_worker.formats.images.versions import Version
 from augmentation_worker.formats.integrity import broken
+from augmentation_worker.formats.tables import columns_difference
 from augmentation_worker.media.images.header import ImageInvalid, read_header
 
 RowVersions = Mapping[str, Sequence[Version] | None]
@@ -53,8 +54,9 @@ def digests_of(row: pa.Table, versions: RowVersions, copies: int) -> Iterator[by
 def check_written_block(local: Path, block: Block, columns: Sequence[str], written: WrittenBlock) -> None:
     """Read a block's file back. Raises WorkerFailure(INTEGRITY_CHECK_FAILED) with the first finding."""
     with pq.ParquetFile(local, pre_buffer=False) as file:
-        if not file.schema_arrow.equals(written.schema, check_metadata=True):
-            raise broken(f"{block.path} has other columns than the source")
+        difference = columns_difference(written.schema, file.schema_arrow)
+        if difference is not None:
+            raise broken(f"{block.path}, compared with the source, {difference}")
         if file.metadata.num_rows != block.rows or len(written.digests) != block.rows:
             raise broken(f"{block.path} has {file.metadata.num_rows} rows, not {block.rows}")
         for number, batch in enumerate(file.iter_batches(1, use_threads=False)):

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from augmentation_worker.bounded.parquet_file import explained_by_arrow, open_parquet, read_columns, rows_of_images
@@ -19,7 +18,7 @@ from augmentation_worker.formats.lerobot.episodes import TIMESTAMP_TOLERANCE_SEC
 from augmentation_worker.formats.lerobot.format_version import FileNumber
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata, OpenFile
 from augmentation_worker.formats.lerobot.plan import PlannedCopy, PlannedShard
-from augmentation_worker.formats.tables import with_column
+from augmentation_worker.formats.tables import with_column, with_schema
 
 _READ_BUFFER_BYTES = 2**18
 
@@ -114,29 +113,12 @@ class SourceRows:
                     self._metadata.dataset,
                     f"the column {name} of episode {episode.index} does not run from {values[0]} to {values[-1]}",
                 )
-        self._check_finite(rows, episode)
         times = frames / self._metadata.info.fps
         if not np.abs(rows.column("timestamp").to_numpy() - times).max() <= TIMESTAMP_TOLERANCE_SECONDS:  # or NaN
             raise damaged(
                 self._metadata.dataset,
                 f"the timestamps of episode {episode.index} are not frame_index / {self._metadata.info.fps:g}",
             )
-
-    def _check_finite(self, rows: pa.Table, episode: Episode) -> None:
-        for name in rows.column_names:
-            values = rows.column(name).combine_chunks()
-            while pa.types.is_nested(values.type) and not pa.types.is_struct(values.type):
-                values = values.flatten()
-            if not pa.types.is_floating(values.type):
-                continue
-            finite = pc.is_finite(values)
-            if not pc.all(finite, min_count=0).as_py():
-                value = values.filter(pc.invert(finite))[0].as_py()
-                raise damaged(
-                    self._metadata.dataset,
-                    f"{name} of episode {episode.index} holds {value} (leave the episode out with "
-                    "spec.augmentation.episodes)",
-                )
 
 
 def _row_groups(metadata: pq.FileMetaData, first: int, last: int) -> tuple[list[int], int]:
@@ -176,6 +158,6 @@ def write_shard_rows(shard: PlannedShard, source: SourceRows, target: Path) -> i
             rows = source.of(episode.source).combine_chunks()
             for copy in episode.copies:
                 table = augmented_rows(rows, copy)
-                writer.write_table(table.cast(schema))
+                writer.write_table(with_schema(table, schema))
                 written += table.num_rows
     return written

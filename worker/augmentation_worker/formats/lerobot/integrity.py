@@ -10,10 +10,12 @@ from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats.integrity import broken
 from augmentation_worker.formats.lerobot.episodes import TIMESTAMP_TOLERANCE_SECONDS, read_episodes
 from augmentation_worker.formats.lerobot.info import read_info
+from augmentation_worker.formats.lerobot.merge import changed_statistics
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
 from augmentation_worker.formats.lerobot.plan import EpisodePlan, PlannedEpisode, PlannedShard, RowsMade
 from augmentation_worker.formats.lerobot.records import CopyRecord, EpisodeRecord, EpisodeRecords, VideoRecord
 from augmentation_worker.formats.lerobot.statistics import column_name, statistics_columns
+from augmentation_worker.formats.tables import columns_difference, table_difference
 
 
 def check_records(metadata: DatasetMetadata, plan: EpisodePlan, records: Sequence[EpisodeRecords]) -> None:
@@ -103,18 +105,33 @@ def check_result(
             f"it has {len(read)} episodes and {info.total_frames} frames, not {plan.total_episodes} and "
             f"{plan.total_frames}"
         )
-    if episodes.schema != metadata.table.schema:
-        raise broken(f"the columns of {metadata.info.version.episodes_place} are not those of the source")
+    difference = columns_difference(metadata.table.schema, episodes.schema)
+    if difference is not None:
+        raise broken(f"{metadata.info.version.episodes_place}, compared with the source, {difference}")
     _check_original_rows(metadata, plan, episodes)
+    _check_statistics(metadata, plan, episodes, json.loads(stats_json))
+
+
+def _check_statistics(
+    metadata: DatasetMetadata,
+    plan: EpisodePlan,
+    episodes: pa.Table,
+    stats: Mapping[str, Mapping[str, object]],
+) -> None:
+    """Statistics are numbers, unless the source's are not: LeRobot computes NaN of rows that hold NaN."""
+    changed = changed_statistics(plan)
     augmented = episodes.take(pa.array([copy.episode_index for episode in plan.episodes for copy in episode.copies]))
-    for feature, names in statistics_columns(augmented).items():
-        for name in names:
-            if not _is_finite(augmented.column(column_name(feature, name)).to_pylist()):
-                raise broken(f"statistic {name} of {feature} is not a number in an augmented episode")
-    document: Mapping[str, Mapping[str, object]] = json.loads(stats_json)
-    for feature, statistics in document.items():
-        if not _is_finite(list(statistics.values())):
-            raise broken(f"the statistics of {feature} in meta/stats.json are not finite")
+    source_stats: Mapping[str, object] = json.loads(metadata.stats_json or b"{}")
+    are_numbers = {feature: _is_finite(statistics) for feature, statistics in source_stats.items()}
+    for feature, names in statistics_columns(episodes).items():
+        for name in (column_name(feature, statistic) for statistic in names):
+            is_finite = _is_finite(metadata.table.column(name).to_pylist())
+            are_numbers[feature] = are_numbers.get(feature, True) and is_finite
+            if (is_finite or feature in changed) and not _is_finite(augmented.column(name).to_pylist()):
+                raise broken(f"{name} is not a number in an augmented episode")
+    for feature, statistics in stats.items():
+        if are_numbers.get(feature, True) and not _is_finite(statistics):
+            raise broken(f"the statistics of {feature} in meta/stats.json are not numbers")
 
 
 def _check_original_rows(metadata: DatasetMetadata, plan: EpisodePlan, episodes: pa.Table) -> None:
@@ -123,19 +140,20 @@ def _check_original_rows(metadata: DatasetMetadata, plan: EpisodePlan, episodes:
     moved = "data/" if plan.in_place and plan.rows_made is RowsMade.WITH_EPISODE else None
     same = [name for name in episodes.column_names if moved is None or not name.startswith(moved)]
     kept = pa.array([episode.index for episode in metadata.episodes if episode.index not in augmented], pa.int64())
-    if not episodes.select(same).take(kept).equals(metadata.table.select(same).take(kept)):
-        raise broken("the rows of the original episodes in meta/episodes have changed")
+    difference = table_difference(metadata.table.select(same).take(kept), episodes.select(same).take(kept))
+    if difference is not None:
+        raise broken(f"meta/episodes, in the rows of the original episodes, {difference}")
     prefixes = tuple(f"{kind}/{camera.key}/" for kind in ("videos", "stats") for camera in plan.cameras)
     others = [name for name in same if not name.startswith(prefixes)]
-    if not episodes.select(others).slice(0, len(metadata.episodes)).equals(metadata.table.select(others)):
-        raise broken("meta/episodes has changed in more than what it says of the augmented cameras")
+    first = episodes.select(others).slice(0, len(metadata.episodes))
+    difference = table_difference(metadata.table.select(others), first)
+    if difference is not None:
+        raise broken(f"meta/episodes, in what is not of the augmented cameras, {difference}")
 
 
-def _is_finite(values: list[object]) -> bool:
-    for value in values:
-        if isinstance(value, list):
-            if not _is_finite(value):
-                return False
-        elif value is not None and not np.isfinite(float(value)):  # type: ignore[arg-type]
-            return False
-    return True
+def _is_finite(value: object) -> bool:
+    if isinstance(value, Mapping):
+        return all(_is_finite(item) for item in value.values())
+    if isinstance(value, list):
+        return all(_is_finite(item) for item in value)
+    return value is None or bool(np.isfinite(float(value)))  # type: ignore[arg-type]

@@ -27,6 +27,7 @@ from augmentation_worker.formats.lerobot.provenance import write_provenance
 from augmentation_worker.formats.lerobot.records import DataRecord, EpisodeRecords
 from augmentation_worker.formats.lerobot.statistics import stats_json
 from augmentation_worker.formats.result_files import CARD_PATH
+from augmentation_worker.formats.tables import table_difference
 from augmentation_worker.media.video.codecs import canonical_codec
 from augmentation_worker.storage.git_attributes import ATTRIBUTES_PATH, changed_attributes
 from augmentation_worker.storage.port import StoredFile
@@ -87,8 +88,9 @@ class MetadataFiles:
             self.work.source.name,
         )
         read = read_episode_lines(files[EPISODES_PATH], files[STATISTICS_PATH], info, source.name)
-        if not read.equals(table):
-            raise broken(f"{EPISODES_PATH} and {STATISTICS_PATH} do not read as they were meant")
+        difference = table_difference(table, read)
+        if difference is not None:
+            raise broken(f"{EPISODES_PATH} with {STATISTICS_PATH}, compared with what was to be written, {difference}")
         return files
 
     def _tables(self, table: pa.Table, number: FileNumber) -> list[StoredFile]:

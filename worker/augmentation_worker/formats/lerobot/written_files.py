@@ -15,6 +15,7 @@ from augmentation_worker.formats.integrity import broken
 from augmentation_worker.formats.lerobot.data_table import SourceRows, augmented_rows
 from augmentation_worker.formats.lerobot.info import Camera, DatasetInfo
 from augmentation_worker.formats.lerobot.plan import PlannedCopy, PlannedEpisode
+from augmentation_worker.formats.tables import columns_difference, table_difference, with_schema
 
 
 def check_written_video(local: Path, path: str, rate: Fraction, frames: int) -> None:
@@ -73,18 +74,17 @@ def _check_written_rows(
     rows = source.of(episode.source)
     try:
         with pq.ParquetFile(local, pre_buffer=False) as file:
-            if not file.schema_arrow.equals(source.schema(), check_metadata=True):
-                raise broken(f"{path}: the columns are not those of the source")
+            difference = columns_difference(source.schema(), file.schema_arrow)
+            if difference is not None:
+                raise broken(f"{path}, compared with the source, {difference}")
             others = [name for name in file.schema_arrow.names if name not in images]
             stored = file.read(columns=others)
             ends = [file.read_row_group(0), file.read_row_group(file.num_row_groups - 1)] if file.num_row_groups else []
     except (pa.ArrowInvalid, pa.ArrowTypeError, OSError) as error:
         raise broken(f"{path} cannot be read: {error}") from error
     expected = pa.concat_tables([augmented_rows(rows, copy) for copy in copies])
-    if stored.num_rows != expected.num_rows:
-        raise broken(f"{path} has {stored.num_rows} rows, not {expected.num_rows}")
-    for name in others:
-        if not stored.column(name).equals(expected.column(name).cast(stored.column(name).type)):
-            raise broken(f"{path}: the column {name} is not the source's")
+    difference = table_difference(with_schema(expected, stored.schema), stored)
+    if difference is not None:
+        raise broken(f"{path}, compared with the source, {difference}")
     first, last = ends
     return [first.slice(0, 1), last.slice(last.num_rows - 1, 1)]

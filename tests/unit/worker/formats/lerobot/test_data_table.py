@@ -11,6 +11,7 @@ from augmentation_worker.formats.lerobot.data_table import SourceRows, augmented
 from augmentation_worker.formats.lerobot.format_version import FileNumber
 from augmentation_worker.formats.lerobot.plan import PlannedCopy
 from augmentation_worker.formats.lerobot.planner import make_plan
+from augmentation_worker.formats.tables import table_difference, with_column
 from tests.unit.worker.formats.lerobot.samples import FIXTURE, fixture_metadata, job
 
 INDEX_COLUMNS = ["episode_index", "index"]
@@ -76,17 +77,29 @@ def test_a_file_with_too_few_rows_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("column", "value"), [("action", float("nan")), ("observation.state", float("inf"))])
-def test_states_and_actions_that_are_no_numbers_are_refused(tmp_path: Path, column: str, value: float) -> None:
+def test_states_and_actions_that_are_no_numbers_are_copied_as_they_are(
+    tmp_path: Path, column: str, value: float
+) -> None:
     table = pq.read_table(FIXTURE / "data/chunk-000/file-000.parquet")
     values = table.column(column).to_pylist()
     values[70][1] = value  # of episode 1
-    position = table.schema.get_field_index(column)
-    field = table.schema.field(position)
-    damaged = table.set_column(position, field, pa.array(values, type=field.type))
-    pq.write_table(damaged, tmp_path / "file.parquet")
+    pq.write_table(with_column(table, column, values), tmp_path / "file.parquet")
     rows = SourceRows(fixture_metadata(), lambda path: tmp_path / "file.parquet")
-    rows.of(fixture_metadata().episodes[0])
-    with pytest.raises(WorkerFailure) as caught:
-        rows.of(fixture_metadata().episodes[1])
-    assert caught.value.reason is FailureReason.SOURCE_INVALID
-    assert f"{column} of episode 1 holds {value}" in caught.value.message
+    shard = make_plan(fixture_metadata(), job(Augmentation(episodes="1", copies=1)), 1).shards[0]
+    write_shard_rows(shard, rows, tmp_path / "copies.parquet")
+    written = pq.read_table(tmp_path / "copies.parquet", columns=[column])
+    assert table_difference(rows.of(fixture_metadata().episodes[1]).select([column]), written) is None
+    assert str(written.column(column)[70 - 68][1].as_py()) == str(value)
+
+
+def test_columns_are_found_by_name_where_files_differ_in_their_order(tmp_path: Path) -> None:
+    table = pq.read_table(FIXTURE / "data/chunk-000/file-000.parquet")
+    shard = make_plan(fixture_metadata(), job(Augmentation(episodes="0:2")), 1).shards[0]
+    copies = []
+    for name, names in (("as it was", table.column_names), ("turned round", sorted(table.column_names, reverse=True))):
+        pq.write_table(table.select(names), tmp_path / name)
+        rows = SourceRows(fixture_metadata(), dict.fromkeys(fixture_metadata().data_paths, tmp_path / name).__getitem__)
+        write_shard_rows(shard, rows, tmp_path / "copies.parquet")
+        copies.append(pq.read_table(tmp_path / "copies.parquet"))
+    assert copies[0].column_names != copies[1].column_names
+    assert table_difference(*copies) is None
