@@ -36,8 +36,8 @@ SplitName = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 Splits = Annotated[list[SplitName], Field(max_length=64)]
 Parallelism = Annotated[int, Field(ge=1, le=1000)]
 _FOLDER_NAME = r"([^./\x00][^/\x00]*|\.[^./\x00][^/\x00]*|\.\.[^/\x00]+)"
-VolumePath = Annotated[str, StringConstraints(max_length=1024, pattern=rf"^{_FOLDER_NAME}(/{_FOLDER_NAME})*$")]
-"""A relative path without `.`, `..` or empty parts: it cannot leave the volume."""
+FolderPath = Annotated[str, StringConstraints(max_length=1024, pattern=rf"^{_FOLDER_NAME}(/{_FOLDER_NAME})*$")]
+"""A relative path without `.`, `..` or empty parts: it cannot leave the volume or the repository."""
 
 
 class HubSource(Model):
@@ -49,6 +49,11 @@ class HubSource(Model):
         description="Branch, tag or commit to read. Pinned to a commit when the job is resolved. Default: the tag of "
         "the dataset's format version, as LeRobot picks it, else main.",
     )
+    path: FolderPath | None = Field(
+        None,
+        description="Folder of the dataset inside the repository, relative: of a repository with several datasets, the "
+        "one to read. Nothing outside it is read, and paths in the result begin at it. Default: the repository's root.",
+    )
 
 
 class VolumeSource(Model):
@@ -58,7 +63,7 @@ class VolumeSource(Model):
         description="PersistentVolumeClaim in the job's namespace. The job's creator needs the verb use on it, or the "
         "right to create pods."
     )
-    path: VolumePath = Field(
+    path: FolderPath = Field(
         "dataset", description="Folder of the dataset inside the volume, relative. No part may be a link."
     )
 
@@ -91,8 +96,8 @@ class HubOutput(Model):
         None,
         alias="repoID",
         description="Dataset to publish, `owner/name`. Default: `<owner of the token>/<source name>_augmented_<first 8 "
-        "of the job's id>`. Naming the source itself is allowed: its previous revision stays under a tag "
-        "`before-<job id>`.",
+        "of the job's id>`. Naming the source itself is allowed, unless source.hub.path is set: its previous "
+        "revision stays under a tag `before-<job id>`.",
     )
     private: bool | None = Field(
         None,

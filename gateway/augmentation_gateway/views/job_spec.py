@@ -21,6 +21,7 @@ _PATHS: Final[Mapping[str, str]] = {
     "augment_dataset_mode": "output.mode",
     "seed": "augmentation.seed",
     "revision": "source.hub.revision",
+    "path": "source.hub.path",
     "output_dataset_id": "output.hub.repoID",
     "private": "output.hub.private",
     "parallelism": "parallelism",

@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationInfo, create_model, field_validator
 from pydantic_core import PydanticCustomError
 
-from augmentation_api.spec import Cameras, DisplayName, Episodes, Parallelism, RepoID, Revision, Splits
+from augmentation_api.spec import Cameras, DisplayName, Episodes, FolderPath, Parallelism, RepoID, Revision, Splits
 from augmentation_api.transforms import Copies, Seed, TransformName
 from augmentation_api.vocabulary import AugmentationMode, AugmentationType
 from augmentation_gateway.views.parameters import GENERATIVE, TRANSFORMS, field_definitions
@@ -87,6 +87,9 @@ class AugmentationRequest(_ParameterFields):
         description="Seed of all sampled parameters, 0 by default; the same seed gives the same pixels",
     )
     revision: Revision | None = Field(None, description="Branch, tag or commit of dataset_id to read")
+    path: FolderPath | None = Field(
+        None, description="Folder of the dataset inside dataset_id, where that holds several; its root by default"
+    )
     output_dataset_id: RepoID | None = Field(
         None, description="Dataset to publish, `owner/name`; by default a new one of the hub token's owner"
     )

@@ -91,6 +91,7 @@ def test_minimal_request_sets_rest_defaults_and_leaves_others_to_crd() -> None:
         ("seed", 7, "augmentation.seed", 7),
         ("seed", 0, "augmentation.seed", 0),
         ("revision", "v3.0", "source.hub.revision", "v3.0"),
+        ("path", "pick_cube/lerobot", "source.hub.path", "pick_cube/lerobot"),
         ("output_dataset_id", "me/result", "output.hub.repoID", "me/result"),
         ("private", True, "output.hub.private", True),
         ("private", False, "output.hub.private", False),

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 
+from augmentation_api import AugmentationJobSpec
 from augmentation_worker.formats.provenance import version
 from augmentation_worker.formats.result_files import PREVIEW_PATH
 
@@ -22,6 +23,12 @@ def card_parts(content: bytes | None) -> tuple[str | None, str]:
         f"{re.escape(_BEGIN)}.*?{re.escape(_END)}\n*", "", text[match.end() if match else 0 :], flags=re.DOTALL
     )
     return match.group(1) if match else None, own.strip()
+
+
+def folder_fact(spec: AugmentationJobSpec) -> Mapping[str, object]:
+    """An entry of the card's table: the folder of the source's repository that was read; none if that was its root."""
+    hub = spec.source.hub
+    return {"Folder of the source": f"`{hub.path}`"} if hub is not None and hub.path is not None else {}
 
 
 def card_of(

@@ -195,6 +195,10 @@ class Format(Protocol):
     def claims(self, paths: Collection[DatasetPath]) -> bool:
         """Whether a dataset with these files is of this format."""
 
+    def folders(self, paths: Collection[DatasetPath]) -> Sequence[str]:
+        """The folders among these files that are a dataset of this format each, but for the root."""
+        return ()
+
     def resolve(
         self, source: SourceDataset, spec: AugmentationJobSpec, scratch: Path, max_frames: int | None
     ) -> Resolution:

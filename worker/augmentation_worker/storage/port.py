@@ -92,6 +92,10 @@ class SourceDataset(Protocol):
         """The failure of a job that needs a file which is listed, or named by another, and is not there."""
         return damaged(self.name, f"it lists the file {path}, but does not have it")
 
+    def way_to(self, folder: str) -> str:
+        """What to set for one of its folders to be read as the dataset, as a clause in the imperative."""
+        return f"name its folder {folder} as the source"
+
     def drop(self, path: DatasetPath) -> None:
         """Free the space of a file that is not needed any more."""
         return

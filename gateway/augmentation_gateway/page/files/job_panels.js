@@ -67,7 +67,7 @@ export function source({ spec, status }) {
   const found = status.source ?? {};
   const { hub, volume } = spec.source;
   return facts([
-    ["Dataset", hub ? h("code", {}, hub.repoID) : h("code", {}, `${volume.claimName}:${volume.path ?? "dataset"}`)],
+    ["Dataset", hub ? h("code", {}, [hub.repoID, hub.path].filter(Boolean).join("/")) : h("code", {}, `${volume.claimName}:${volume.path ?? "dataset"}`)],
     ["Revision", (found.revision ?? hub?.revision) && h("code", {}, (found.revision ?? hub.revision).slice(0, 12))],
     ["Format", found.format],
     ["Episodes", found.episodes !== undefined ? `${number(found.episodes)}${found.selectedEpisodes !== undefined && found.selectedEpisodes !== found.episodes ? `, ${number(found.selectedEpisodes)} of them selected` : ""}` : null],

@@ -8,7 +8,7 @@ import yaml
 from augmentation_api import AugmentationJobSpec
 from augmentation_worker.bounded.documents import read_yaml_object
 from augmentation_worker.bounded.unreadable import Unreadable
-from augmentation_worker.formats.card import card_of, card_parts
+from augmentation_worker.formats.card import card_of, card_parts, folder_fact
 from augmentation_worker.formats.images.dataset import ImageDataset
 from augmentation_worker.formats.images.plan import BlockPlan
 
@@ -34,6 +34,7 @@ def write_card(
         "Augmented versions of a row": plan.copies,
         "Augmented columns": ", ".join(f"`{name}`" for name in plan.columns),
         "Seed": augmentation.seed,
+        **folder_fact(spec),
     }
     explanation = f"""\
 {_which(spec, plan)} Only the pictures in the columns above differ; everything else is that of the source. How it was

@@ -1,7 +1,7 @@
 """README.md of the result: the card a hub shows."""
 
 from augmentation_api import AugmentationJobSpec
-from augmentation_worker.formats.card import card_of, card_parts
+from augmentation_worker.formats.card import card_of, card_parts, folder_fact
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
 from augmentation_worker.formats.lerobot.plan import EpisodePlan
 
@@ -30,6 +30,7 @@ def write_card(
         "Augmented versions of an episode": plan.copies,
         "Augmented cameras": ", ".join(f"`{camera.key}`" for camera in plan.cameras),
         "Seed": augmentation.seed,
+        **folder_fact(spec),
     }
     explanation = f"""\
 {_which(spec, metadata, plan)} Only the images of the cameras above

@@ -1,6 +1,6 @@
 """LeRobot datasets of versions v3.0 and v2.1, behind the port of formats."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from typing_extensions import override
@@ -30,6 +30,11 @@ class LeRobot(Format):
     @override
     def claims(self, paths: Collection[DatasetPath]) -> bool:
         return INFO_PATH in paths
+
+    @override
+    def folders(self, paths: Collection[DatasetPath]) -> Sequence[str]:
+        end = f"/{INFO_PATH}"
+        return sorted(path.removesuffix(end) for path in paths if path.endswith(end) and not path.startswith("."))
 
     @override
     def resolve(

@@ -57,7 +57,8 @@ class FolderBackend(StorageBackend):
         name, previous = _name_of(self._source_volume, folder), previous_of(folder, self._uid)
         if previous.is_dir() and (not folder.exists() or is_result_of(folder, self._uid)):
             folder = previous  # the result has taken its place
-        return FolderSource(folder, name, self._settings.follow_links, self._conventions)
+        path = self._source_volume.path if self._source_volume is not None else None
+        return FolderSource(folder, name, self._settings.follow_links, self._conventions, path)
 
     @override
     def open_source(self, pinned: SourceStatus) -> FolderSource:

@@ -9,7 +9,7 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +29,7 @@ _MOST_HASHED_BYTES = 16 * 2**30
 _MOST_LINKS = 40
 """One after the other, as Linux itself follows."""
 _SNAPSHOTS, _BLOBS = "snapshots", "blobs"
+_MAIN = DatasetPath("refs/main")
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,14 @@ class DatasetFolder:
             place, name = _target(self._allowed, held, path.name, path)
         with HeldFolder.at(Path(place)) as held:
             return held.open_file(name)
+
+    def cached_snapshots(self, files: Collection[DatasetPath]) -> tuple[str, ...]:
+        """If this is a dataset's whole folder in a Hugging Face cache: its snapshots, that of main first."""
+        if not self.folder.name.startswith(_CACHED_DATASET):
+            return ()
+        commits = sorted({path.parts[1] for path in files if path.startswith(f"{_SNAPSHOTS}/") and len(path.parts) > 2})
+        main = self.read(_MAIN).decode(errors="replace").strip() if _MAIN in files else ""
+        return tuple(f"{_SNAPSHOTS}/{commit}" for commit in sorted(commits, key=lambda commit: commit != main))
 
     def read(self, path: DatasetPath) -> bytes:
         """Content of one of its files. Raises as `open` does."""

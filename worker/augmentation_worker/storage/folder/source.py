@@ -27,10 +27,12 @@ class FolderSource(SourceDataset):
         name: what it is called in messages.
         follow_links: one more folder that the dataset's links may lead into; likewise.
         conventions: of the formats that the dataset may have; its fingerprint follows from them.
+        volume_path: spec.source.volume.path, if that is what names the folder; None: a run on this machine does.
 
     Raises:
         WorkerFailure: SOURCE_NOT_FOUND or SOURCE_ACCESS_DENIED; SOURCE_INVALID, naming what is in the folder and does
-            not lie there: see DatasetFolder.
+            not lie there: see DatasetFolder; SOURCE_FORMAT_UNSUPPORTED for a dataset's whole folder in a Hugging Face
+            cache, naming the snapshot.
     """
 
     def __init__(
@@ -39,9 +41,11 @@ class FolderSource(SourceDataset):
         name: str,
         follow_links: Path | None = None,
         conventions: FormatConventions = NO_CONVENTIONS,
+        volume_path: str | None = None,
     ) -> None:
         self.folder = folder
         self.name = name
+        self._volume_path = volume_path
         self._dataset = DatasetFolder(folder, follow_links)
         self._held: dict[DatasetPath, HeldFile] = {}
         with self._explained():
@@ -54,6 +58,7 @@ class FolderSource(SourceDataset):
             if listing.refused:
                 raise listing.refused[0]
             self._files = listing.files
+            self._check_no_cache()
             self.revision = self._dataset.fingerprint(listing, conventions)
 
     @property
@@ -80,6 +85,12 @@ class FolderSource(SourceDataset):
         return os.fdopen(self._opened(path), "rb")
 
     @override
+    def way_to(self, folder: str) -> str:
+        if self._volume_path is not None:
+            return f"set spec.source.volume.path to {self._volume_path}/{folder}"
+        return f"set --source to {self.folder / folder}"
+
+    @override
     def drop(self, path: DatasetPath) -> None:
         # Nothing was copied, but it is held open.
         self._held.pop(path, None)
@@ -87,6 +98,16 @@ class FolderSource(SourceDataset):
     @override
     def close(self) -> None:
         self._held.clear()
+
+    def _check_no_cache(self) -> None:
+        snapshots = self._dataset.cached_snapshots(self._files)
+        if snapshots:
+            others = f" (or another of its {len(snapshots)} snapshots)" if len(snapshots) > 1 else ""
+            raise WorkerFailure(
+                FailureReason.SOURCE_FORMAT_UNSUPPORTED,
+                f"the folder {self.name} is a dataset's whole folder in a Hugging Face cache, which keeps each "
+                f"revision in a folder of its own: {self.way_to(snapshots[0])}{others}",
+            )
 
     def _opened(self, path: DatasetPath) -> int:
         if path not in self._files:

@@ -84,11 +84,12 @@ class HubBackend(StorageBackend):
         if wanted is None:
             raise WorkerFailure(FailureReason.INTERNAL_ERROR, "spec.source.hub is not set")
         commit = pin(self.client, wanted.repo_id, wanted.revision, self._context.conventions.version_tags)
-        return open_source(self.client, wanted.repo_id, commit, self._context.scratch)
+        return open_source(self.client, wanted.repo_id, commit, self._context.scratch, wanted.path)
 
     @override
     def open_source(self, pinned: SourceStatus) -> HubSource:
-        return open_source(self.client, pinned.repo_id or "", pinned.revision or "", self._context.scratch)
+        folder = self._spec.source.hub.path if self._spec.source.hub is not None else None
+        return open_source(self.client, pinned.repo_id or "", pinned.revision or "", self._context.scratch, folder)
 
     @override
     def new_output(self, source: SourceDataset) -> HubOutput:

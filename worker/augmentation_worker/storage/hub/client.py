@@ -112,14 +112,17 @@ class HubClient:
         unknown = Audience.PRIVATE if side == "source" else Audience.PUBLIC
         return audience_of(info.private, info.gated, unknown=unknown)
 
-    def files(self, dataset: str, commit: str, side: Side) -> dict[DatasetPath, RemoteFile]:
-        """Every file at a commit, by path.
+    def files(
+        self, dataset: str, commit: str, side: Side, folder: DatasetPath | None = None
+    ) -> dict[DatasetPath, RemoteFile]:
+        """Every file at a commit, or below one of its folders, by its path in the dataset.
 
         Raises:
+            EntryNotFoundError: there is no such folder.
             WorkerFailure: SOURCE_INVALID or OUTPUT_CONFLICT where the hub lists what cannot be a dataset's files.
         """
         with explained(self.access, side, dataset):
-            tree = self._api.list_repo_tree(dataset, recursive=True, revision=commit, repo_type=DATASET)
+            tree = self._api.list_repo_tree(dataset, folder, recursive=True, revision=commit, repo_type=DATASET)
             entries = [_listed_file(entry) for entry in tree if isinstance(entry, RepoFile)]
         try:
             paths = checked_listing(entry.path for entry in entries)

@@ -41,7 +41,7 @@ class HubOutput(OutputDataset):
 
     @override
     def extends(self, source: SourceDataset) -> bool:
-        return isinstance(source, HubSource) and source.name == self.name
+        return isinstance(source, HubSource) and source.name == self.name and source.path is None
 
     @override
     def prepare(self, source: SourceDataset) -> None:
@@ -69,6 +69,13 @@ class HubOutput(OutputDataset):
         files = self.hub.files(self.name, head, "output")
         if set(files) <= FILES_OF_AN_EMPTY_DATASET or self._is_result(head):
             return head
+        if isinstance(source, HubSource) and source.name == self.name and source.path is not None:
+            raise WorkerFailure(
+                FailureReason.OUTPUT_CONFLICT,
+                f"the dataset {self.name} (spec.output.hub.repoID) is the source itself, of which only the folder "
+                f"{source.path} is read (spec.source.hub.path): the result would stand beside its other folders. Name "
+                "another dataset, or leave spec.output.hub.repoID out",
+            )
         if not isinstance(source, HubSource) or not self.extends(source):
             raise WorkerFailure(
                 FailureReason.OUTPUT_CONFLICT,
