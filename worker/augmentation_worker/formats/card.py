@@ -31,6 +31,11 @@ def folder_fact(spec: AugmentationJobSpec) -> Mapping[str, object]:
     return {"Folder of the source": f"`{hub.path}`"} if hub is not None and hub.path is not None else {}
 
 
+def cell_text(text: str) -> str:
+    """A name that somebody else chose, as text in a table's cell: without what Markdown reads as something else."""
+    return re.sub(r"[|`<>\[\]*\\\s]+", " ", text)
+
+
 def card_of(
     front_matter: str,
     source: tuple[str, str],

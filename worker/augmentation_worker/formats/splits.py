@@ -26,11 +26,23 @@ def check_splits(augmentation: Augmentation, splits: Splits) -> None:
         )
 
 
+def selection_of(augmentation: Augmentation) -> str:
+    """The fields that select episodes (or rows), for messages."""
+    fields = {"episodes": augmentation.episodes, "splits": augmentation.splits}
+    return " with ".join(f"spec.augmentation.{name}: {value!r}" for name, value in fields.items() if value)
+
+
 def selected_ranges(augmentation: Augmentation, count: int, splits: Splits) -> list[range]:
     """The selected ones of `count` episodes (or rows), rising and disjoint."""
     return augmentation.selected_ranges(
         count, {name: [(part.start, part.stop) for part in ranges] for name, ranges in splits.items()}
     )
+
+
+def for_evaluation(selected: Sequence[range], splits: Splits) -> list[str]:
+    """The splits for evaluation that are augmented, each with the episodes (or rows): "val (85:100)"."""
+    affected = {name: common(selected, ranges) for name, ranges in splits.items() if _EVALUATION.fullmatch(name)}
+    return [f"{name} ({text_of(ranges)[:200]})" for name, ranges in affected.items() if ranges]
 
 
 def evaluation_warning(
@@ -45,11 +57,8 @@ def evaluation_warning(
         episodes: what the format calls them.
     """
     others = [name for name in splits if not _EVALUATION.fullmatch(name)]
-    if augmentation.splits or not others:
-        return None
-    affected = {name: common(selected, ranges) for name, ranges in splits.items() if name not in others}
-    found = [f"{name} ({text_of(ranges)[:200]})" for name, ranges in affected.items() if ranges]
-    if not found:
+    found = for_evaluation(selected, splits)
+    if augmentation.splits or not others or not found:
         return None
     return (
         f"The job augments {episodes} for evaluation, too: {', '.join(found[:_MOST_LISTED])}. Results measured on them "

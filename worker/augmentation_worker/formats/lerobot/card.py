@@ -1,9 +1,11 @@
 """README.md of the result: the card a hub shows."""
 
 from augmentation_api import AugmentationJobSpec
-from augmentation_worker.formats.card import card_of, card_parts, folder_fact
+from augmentation_api.episode_ranges import disjoint, text_of
+from augmentation_worker.formats.card import card_of, card_parts, cell_text, folder_fact
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
 from augmentation_worker.formats.lerobot.plan import EpisodePlan
+from augmentation_worker.formats.splits import for_evaluation
 
 _DEFAULT_FRONT_MATTER = """\
 task_categories:
@@ -31,6 +33,7 @@ def write_card(
         "Augmented cameras": ", ".join(f"`{camera.key}`" for camera in plan.cameras),
         "Seed": augmentation.seed,
         **folder_fact(spec),
+        **_splits(metadata, plan),
     }
     explanation = f"""\
 {_which(spec, metadata, plan)} Only the images of the cameras above
@@ -38,6 +41,21 @@ differ; states, actions, timestamps and tasks are those of the source. What was 
 in `meta/augmentation.json`."""
     front_matter = _DEFAULT_FRONT_MATTER if front_matter is None else front_matter
     return card_of(front_matter, (metadata.dataset, metadata.revision), facts, explanation, text)
+
+
+def _splits(metadata: DatasetMetadata, plan: EpisodePlan) -> dict[str, str]:
+    """The splits and those for evaluation that were augmented, where the source has more than one."""
+    source = metadata.info.split_episodes
+    if len(source) < 2:
+        return {}
+    selected = disjoint(
+        ((episode.source.index, episode.source.index + 1) for episode in plan.episodes), len(metadata.episodes)
+    )
+    facts = {
+        "Splits": ", ".join(f"{cell_text(name)} {text_of(ranges)}" for name, ranges in (plan.splits or source).items())
+    }
+    evaluated = for_evaluation(selected, source)
+    return facts | ({"Augmented for evaluation": cell_text(", ".join(evaluated))} if evaluated else {})
 
 
 def _which(spec: AugmentationJobSpec, metadata: DatasetMetadata, plan: EpisodePlan) -> str:

@@ -20,6 +20,8 @@ from augmentation_worker.dataset_path import DatasetPath, PathRefused
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats import limits
 from augmentation_worker.formats.lerobot.format_version import VERSIONS, FileNumber, FormatVersion
+from augmentation_worker.formats.lerobot.split_ranges import read_splits, written_splits
+from augmentation_worker.formats.splits import Splits
 from augmentation_worker.media.video.codecs import LARGEST_SIDE
 
 INFO_PATH = DatasetPath("meta/info.json")
@@ -89,7 +91,7 @@ class DatasetInfo(BaseModel):
     chunks_size: int = Field(1000, ge=1, le=limits.LARGEST_FILE_NUMBER)
     data_path: str
     video_path: str | None = None
-    splits: dict[str, str] = Field(default={})
+    splits: Any = None
     source_json: str = Field("", exclude=True)
 
     @property
@@ -126,15 +128,29 @@ class DatasetInfo(BaseModel):
         path = (self.video_path or "").format(video_key=camera, **self.version.path_fields(number))
         return _path_by("video_path", path)
 
-    def grown(self, episodes: int, frames: int, video_facts: Mapping[str, Mapping[str, object]]) -> bytes:
+    @cached_property
+    def split_episodes(self) -> Mapping[str, Sequence[range]]:
+        """By the name of each split, the episodes in it."""
+        return read_splits(self.splits, self.total_episodes)
+
+    def grown(
+        self,
+        episodes: int,
+        frames: int,
+        splits: Splits | None,
+        video_facts: Mapping[str, Mapping[str, object]],
+    ) -> bytes:
         """info.json of the result: new totals, the rest byte for byte the source's values.
 
         Args:
             episodes, frames: totals of the result.
+            splits: by name, the episodes of the result in each; None: those of the source.
             video_facts: by camera, what changed in how it is encoded, e.g. video.codec.
         """
         document: dict[str, Any] = json.loads(self.source_json)
-        document |= {"total_episodes": episodes, "total_frames": frames, "splits": {"train": f"0:{episodes}"}}
+        document |= {"total_episodes": episodes, "total_frames": frames}
+        if splits is not None and "splits" in document:
+            document["splits"] = written_splits(self.splits, splits)
         if self.version.has_file_per_episode:
             document["total_videos"] = episodes * len(self.video_cameras)
             document["total_chunks"] = ceil(episodes / self.chunks_size)

@@ -9,7 +9,7 @@ import pyarrow as pa
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats.integrity import broken
 from augmentation_worker.formats.lerobot.episodes import TIMESTAMP_TOLERANCE_SECONDS, read_episodes
-from augmentation_worker.formats.lerobot.info import read_info
+from augmentation_worker.formats.lerobot.info import DatasetInfo, read_info
 from augmentation_worker.formats.lerobot.merge import changed_statistics
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
 from augmentation_worker.formats.lerobot.plan import EpisodePlan, PlannedEpisode, PlannedShard, RowsMade
@@ -108,8 +108,24 @@ def check_result(
     difference = columns_difference(metadata.table.schema, episodes.schema)
     if difference is not None:
         raise broken(f"{metadata.info.version.episodes_place}, compared with the source, {difference}")
+    check_splits(metadata, plan, info)
     _check_original_rows(metadata, plan, episodes)
     _check_statistics(metadata, plan, episodes, json.loads(stats_json))
+
+
+def check_splits(metadata: DatasetMetadata, plan: EpisodePlan, info: DatasetInfo) -> None:
+    """Check that an original episode is in the splits that it was in, and a copy in those of its episode.
+
+    Raises WorkerFailure(INTEGRITY_CHECK_FAILED).
+    """
+    sources = list(range(len(metadata.episodes)))
+    sources += [] if plan.in_place else [episode.source.index for episode in plan.episodes for _ in episode.copies]
+    result = info.split_episodes
+    for name, ranges in metadata.info.split_episodes.items():
+        before, after = ({index for part in each for index in part} for each in (ranges, result.get(name, ())))
+        wrong = next((index for index, source in enumerate(sources) if (source in before) != (index in after)), None)
+        if wrong is not None:
+            raise broken(f"episode {wrong} is not in the splits of its source episode {sources[wrong]} ({name})")
 
 
 def _check_statistics(

@@ -55,7 +55,9 @@ class MetadataFiles:
         in_lines = metadata.info.version.has_file_per_episode
         number = _ANY_NUMBER if in_lines else self._episodes_number()
         table = episodes_of_result(metadata, plan, records, number)
-        info = metadata.info.grown(plan.total_episodes, plan.total_frames, self._changed_encodings(records))
+        info = metadata.info.grown(
+            plan.total_episodes, plan.total_frames, plan.splits, self._changed_encodings(records)
+        )
         stats = stats_json(table, metadata.stats_json)
         integrity.check_result(metadata, plan, info, table, stats)
         written = {

@@ -24,6 +24,7 @@ from augmentation_worker.formats.lerobot.episodes import Episode
 from augmentation_worker.formats.lerobot.format_version import FileNumber
 from augmentation_worker.formats.lerobot.info import Camera
 from augmentation_worker.formats.lerobot.records import most_episodes_per_shard
+from augmentation_worker.formats.splits import Splits
 
 
 class RowsMade(Enum):
@@ -155,6 +156,7 @@ class EpisodePlan:
         kept_rows: data files with rows of the source.
         abandoned: paths of the source's video and data files that the result does not have.
         total_episodes, total_frames: of the result.
+        splits: by name, the episodes of the result in each split; None where they are those of the source.
     """
 
     in_place: bool
@@ -166,6 +168,7 @@ class EpisodePlan:
     abandoned: tuple[DatasetPath, ...]
     total_episodes: int
     total_frames: int
+    splits: Splits | None = None
 
     @property
     def episodes(self) -> tuple[PlannedEpisode, ...]:

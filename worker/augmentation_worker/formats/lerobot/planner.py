@@ -22,7 +22,9 @@ from augmentation_worker.formats.lerobot.plan import (
     RowsMade,
 )
 from augmentation_worker.formats.lerobot.records import most_episodes_per_shard
+from augmentation_worker.formats.lerobot.split_ranges import splits_of_copies
 from augmentation_worker.formats.shares import balanced_shares
+from augmentation_worker.formats.splits import selected_ranges
 from augmentation_worker.transforms.copies import transforms_of_copies
 
 LARGEST_SORTABLE_CHUNK = 1000
@@ -51,7 +53,8 @@ def make_plan(
         carry_originals: whether the original files have to be carried over, as the result is another dataset.
     """
     augmentation = spec.augmentation
-    selected = [episode for episode in metadata.episodes if augmentation.selects_episode(episode.index)]
+    chosen = selected_ranges(augmentation, len(metadata.episodes), metadata.info.split_episodes)
+    selected = [metadata.episodes[index] for part in chosen for index in part]
     cameras = _selected_cameras(metadata, augmentation)
     in_place = spec.output.mode is OutputMode.IN_PLACE
     copies = 1 if in_place else len(transforms_of_copies(augmentation))
@@ -76,6 +79,11 @@ def make_plan(
         abandoned=_abandoned(metadata, shards, kept_rows, replaced),
         total_episodes=len(metadata.episodes) + len(selected) * added,
         total_frames=metadata.info.total_frames + sum(episode.length for episode in selected) * added,
+        splits=None
+        if in_place
+        else splits_of_copies(
+            metadata.info.split_episodes, [episode.index for episode in selected], len(metadata.episodes), copies
+        ),
     )
 
 

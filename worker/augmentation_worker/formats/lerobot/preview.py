@@ -16,6 +16,7 @@ from augmentation_worker.formats.lerobot.metadata import DatasetMetadata, load_m
 from augmentation_worker.formats.lerobot.plan import EpisodePlan, PlannedEpisode
 from augmentation_worker.formats.lerobot.planner import make_plan
 from augmentation_worker.formats.lerobot.resolve import check_cameras
+from augmentation_worker.formats.splits import check_splits
 from augmentation_worker.media.contact_sheet import MOST_CAMERAS, before_and_after, preview_png
 from augmentation_worker.media.video.container_file import VideoInvalid
 from augmentation_worker.media.video.decoder import decode_segment
@@ -30,6 +31,7 @@ def preview(source: SourceDataset, spec: AugmentationJobSpec, episode: int | Non
     """
     metadata = load_metadata(source)
     check_cameras(spec, metadata.info)
+    check_splits(spec.augmentation, metadata.info.split_episodes)
     plan = make_plan(metadata, spec, 1)
     chosen = next((planned for planned in plan.episodes if episode in (None, planned.source.index)), None)
     if chosen is None:

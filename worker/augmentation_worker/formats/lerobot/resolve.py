@@ -3,6 +3,8 @@
 Torch is not imported here: resolve has to start fast.
 """
 
+from collections.abc import Iterator
+
 from augmentation_api import AugmentationJobSpec, FailureReason
 from augmentation_api.status import MAX_SHARDS, MOST_CAMERAS, SourceStatus
 from augmentation_api.vocabulary import VideoCodec
@@ -13,7 +15,15 @@ from augmentation_worker.formats.lerobot.info import DatasetInfo
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata, load_metadata
 from augmentation_worker.formats.lerobot.plan import EpisodePlan, RowsMade
 from augmentation_worker.formats.lerobot.planner import check_order_of_data_files, make_plan
+from augmentation_worker.formats.lerobot.split_ranges import split_warnings
 from augmentation_worker.formats.port import Resolution
+from augmentation_worker.formats.splits import (
+    check_splits,
+    evaluation_warning,
+    selected_ranges,
+    selection_of,
+    splits_status,
+)
 from augmentation_worker.media.video.codecs import CODEC_LIST, DEFAULT_CODEC, canonical_codec, codec_named
 from augmentation_worker.storage.port import SourceDataset
 
@@ -40,6 +50,7 @@ def resolve(source: SourceDataset, spec: AugmentationJobSpec, max_frames: int | 
             min_shards=plan.min_shards,
             max_shards=plan.max_shards,
             copies=plan.copies,
+            splits=splits_status(metadata.info.split_episodes),
         ),
         summary=f"{selected} of {len(metadata.episodes)} episodes ({frames} frames) "
         + ("are replaced by" if plan.in_place else "become")
@@ -47,7 +58,18 @@ def resolve(source: SourceDataset, spec: AugmentationJobSpec, max_frames: int | 
         overwrites=tuple(
             path for path in _planned_paths(plan, metadata) if path in source.paths and path not in replaced
         ),
+        warnings=tuple(_split_warnings(metadata, plan, spec)),
     )
+
+
+def _split_warnings(metadata: DatasetMetadata, plan: EpisodePlan, spec: AugmentationJobSpec) -> Iterator[str]:
+    splits = metadata.info.split_episodes
+    selected = selected_ranges(spec.augmentation, len(metadata.episodes), splits)
+    warning = evaluation_warning(spec.augmentation, selected, splits)
+    if warning is not None:
+        yield warning
+    if plan.splits is not None:
+        yield from split_warnings(metadata.info.splits, plan.splits)
 
 
 def _planned_paths(plan: EpisodePlan, metadata: DatasetMetadata) -> list[DatasetPath]:
@@ -65,14 +87,14 @@ def _planned_paths(plan: EpisodePlan, metadata: DatasetMetadata) -> list[Dataset
 
 def _checked_plan(metadata: DatasetMetadata, spec: AugmentationJobSpec, max_frames: int | None) -> EpisodePlan:
     check_cameras(spec, metadata.info)
+    check_splits(spec.augmentation, metadata.info.split_episodes)
     check_encoding(spec, metadata.info)
     plan = make_plan(metadata, spec, 1)
     check_order_of_data_files(metadata, plan)
     if not plan.episodes:
         last = len(metadata.episodes) - 1
         raise WorkerFailure(
-            FailureReason.SELECTION_EMPTY,
-            f"spec.augmentation.episodes: {spec.augmentation.episodes!r} selects none of the episodes 0 to {last}",
+            FailureReason.SELECTION_EMPTY, f"{selection_of(spec.augmentation)} selects none of the episodes 0 to {last}"
         )
     most = MAX_SHARDS * plan.most_episodes_per_shard
     if len(plan.episodes) > most:

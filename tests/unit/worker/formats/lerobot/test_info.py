@@ -101,7 +101,7 @@ def test_shapes_may_put_the_channels_first() -> None:
 
 def test_the_result_keeps_every_field_it_does_not_know() -> None:
     info = info_of(robot_type="so100", tools=[{"name": "say"}])
-    grown = json.loads(info.grown(9, 90, {TOP: {"video.codec": "h264"}}))
+    grown = json.loads(info.grown(9, 90, {"train": [range(9)]}, {TOP: {"video.codec": "h264"}}))
     assert (grown["robot_type"], grown["tools"]) == ("so100", [{"name": "say"}])
     assert (grown["total_episodes"], grown["total_frames"], grown["splits"]) == (9, 90, {"train": "0:9"})
     assert grown["features"][TOP]["info"]["video.codec"] == "h264"

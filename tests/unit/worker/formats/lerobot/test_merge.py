@@ -77,7 +77,7 @@ def merged(
     metadata: DatasetMetadata, plan: EpisodePlan, records: list[EpisodeRecords]
 ) -> tuple[bytes, pa.Table, bytes]:
     table = episodes_of_result(metadata, plan, records, FileNumber(0, 1))
-    info = metadata.info.grown(plan.total_episodes, plan.total_frames, {})
+    info = metadata.info.grown(plan.total_episodes, plan.total_frames, plan.splits, {})
     return info, table, stats_json(table, metadata.stats_json)
 
 
