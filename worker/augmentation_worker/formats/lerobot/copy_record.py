@@ -6,7 +6,12 @@ from augmentation_api import Augmentation
 from augmentation_worker.formats.lerobot.info import Camera
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
 from augmentation_worker.formats.lerobot.plan import PlannedEpisode
-from augmentation_worker.formats.lerobot.statistics import channel_means, shortened, statistics_columns
+from augmentation_worker.formats.lerobot.statistics import (
+    channel_means,
+    dataset_statistics,
+    shortened,
+    statistics_columns,
+)
 from augmentation_worker.media.image_statistics import ImageStatistics
 from augmentation_worker.transforms.pipeline import EpisodeTransform, sample_pipeline
 
@@ -24,8 +29,8 @@ def pipelines_of(
 
 
 def recorded_statistics(metadata: DatasetMetadata, camera: str, statistics: ImageStatistics) -> dict[str, list[float]]:
-    """Of the statistics those that the source has, too: v2.1 has no quantiles, and records have to be short."""
-    known = statistics_columns(metadata.table).get(camera, [])
+    """Of the statistics those that the source has, too: v2.1 may have no quantiles, and records have to be short."""
+    known = {*statistics_columns(metadata.table).get(camera, []), *dataset_statistics(metadata.stats_json, camera)}
     # (3, 1, 1) as three numbers, (1,) as one.
     return {
         name: [shortened(float(value)) for value in np.ravel(np.array(values, dtype=np.float64))]

@@ -138,6 +138,10 @@ def _check_statistics(
     changed = changed_statistics(plan)
     augmented = episodes.take(pa.array([copy.episode_index for episode in plan.episodes for copy in episode.copies]))
     source_stats: Mapping[str, object] = json.loads(metadata.stats_json or b"{}")
+    for feature, statistics in source_stats.items():
+        lost = sorted(set(statistics).difference(stats.get(feature, ()))) if isinstance(statistics, Mapping) else []
+        if lost or feature not in stats:
+            raise broken(f"meta/stats.json has lost {', '.join(lost) or 'all'} of {feature}")
     are_numbers = {feature: _is_finite(statistics) for feature, statistics in source_stats.items()}
     for feature, names in statistics_columns(episodes).items():
         for name in (column_name(feature, statistic) for statistic in names):
@@ -172,4 +176,4 @@ def _is_finite(value: object) -> bool:
         return all(_is_finite(item) for item in value.values())
     if isinstance(value, list):
         return all(_is_finite(item) for item in value)
-    return value is None or bool(np.isfinite(float(value)))  # type: ignore[arg-type]
+    return not isinstance(value, int | float) or bool(np.isfinite(value))

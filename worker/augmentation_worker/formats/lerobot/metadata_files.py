@@ -10,6 +10,7 @@ from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.formats.integrity import broken
 from augmentation_worker.formats.lerobot import integrity
 from augmentation_worker.formats.lerobot.card import write_card
+from augmentation_worker.formats.lerobot.dataset_statistics import ResultFrames, stats_json
 from augmentation_worker.formats.lerobot.episode_lines import (
     EPISODES_PATH,
     STATISTICS_PATH,
@@ -25,7 +26,6 @@ from augmentation_worker.formats.lerobot.plan import EpisodePlan
 from augmentation_worker.formats.lerobot.planner import LARGEST_SORTABLE_CHUNK, numbers_after
 from augmentation_worker.formats.lerobot.provenance import write_provenance
 from augmentation_worker.formats.lerobot.records import DataRecord, EpisodeRecords
-from augmentation_worker.formats.lerobot.statistics import stats_json
 from augmentation_worker.formats.result_files import CARD_PATH
 from augmentation_worker.formats.tables import table_difference
 from augmentation_worker.media.video.codecs import canonical_codec
@@ -58,7 +58,7 @@ class MetadataFiles:
         info = metadata.info.grown(
             plan.total_episodes, plan.total_frames, plan.splits, self._changed_encodings(records)
         )
-        stats = stats_json(table, metadata.stats_json)
+        stats = stats_json(table, metadata.stats_json, ResultFrames.of(metadata, plan, records))
         integrity.check_result(metadata, plan, info, table, stats)
         written = {
             INFO_PATH: info,

@@ -1,12 +1,14 @@
-"""Statistics of the result: a row of stats/… columns per augmented episode, and meta/stats.json over all episodes.
+"""Statistics of episodes: columns of meta/episodes by their names, and how those of a whole follow from its parts'.
 
-Aggregation follows LeRobot 0.6.1 (src/lerobot/datasets/compute_stats.py, aggregate_feature_stats): counts are added,
-min and max taken, mean and variance combined weighted by count, quantiles averaged weighted by count (an estimate:
-quantiles of a whole cannot be had from those of its parts).
+Aggregation follows LeRobot (src/lerobot/datasets/compute_stats.py, aggregate_feature_stats, since lerobot#3804 of
+2026-08-06): counts are added, min and max taken, mean and variance combined weighted by count. Quantiles of a whole
+cannot be had from those of its parts: up to the median the least of them is taken, above it the greatest, so that a
+normaliser's range covers every part. (LeRobot 0.6.1 averaged them, and cut off what few episodes have.)
 """
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +19,6 @@ FeatureStatistics = dict[str, Array]
 """By statistic (min, max, mean, std, count, q01, …), stacked over episodes: shape (episodes, *shape of the feature)."""
 
 _PREFIX = "stats/"
-_NEEDED = ("min", "max", "mean", "std", "count")
 SIGNIFICANT_DIGITS = 9
 """Digits kept of a recorded statistic: enough for any float32, and half the space of a float64."""
 
@@ -27,9 +28,9 @@ def shortened(value: float) -> float:
     return float(f"{value:.{SIGNIFICANT_DIGITS}g}")
 
 
-def is_quantile(name: str) -> bool:
-    """Whether a statistic is a quantile: q01, q50, …"""
-    return name.startswith("q") and name[1:].isdecimal()
+def percent_of(name: str) -> int | None:
+    """Of a quantile (q01, q50, …), the percentage of values that it is not below; None for another statistic."""
+    return int(name[1:]) if name[:1] == "q" and name[1:].isdecimal() and len(name) <= 4 else None
 
 
 def statistics_columns(table: pa.Table) -> dict[str, list[str]]:
@@ -47,70 +48,57 @@ def column_name(feature: str, statistic: str) -> str:
     return f"{_PREFIX}{feature}/{statistic}"
 
 
-def aggregate(feature: FeatureStatistics) -> FeatureStatistics:
-    """Statistics of all episodes together, from those of each.
+def aggregate(parts: FeatureStatistics) -> FeatureStatistics:
+    """Statistics of all parts together, from those of each; of what cannot be had from `parts` there is none.
 
     Args:
-        feature: arrays of shape (episodes, ...); count of shape (episodes, 1).
+        parts: arrays of shape (parts, ...); count of shape (parts, 1).
 
     Returns:
         Arrays without the first axis.
     """
-    means, counts = feature["mean"], feature["count"]
-    total = counts.sum(axis=0)
-    weights = counts.reshape(counts.shape + (1,) * (means.ndim - counts.ndim))
-    mean = (means * weights).sum(axis=0) / total
-    variance = ((feature["std"] ** 2 + (means - mean) ** 2) * weights).sum(axis=0) / total
-    whole = {
-        "min": feature["min"].min(axis=0),
-        "max": feature["max"].max(axis=0),
-        "mean": mean,
-        "std": np.sqrt(variance),
-        "count": total,
-    }
-    for name, values in feature.items():
-        if is_quantile(name):
-            whole[name] = (values * weights).sum(axis=0) / total
-    return whole
+    whole = {name: parts[name].min(axis=0) for name in parts if name == "min" or _is_low(name)}
+    whole |= {name: parts[name].max(axis=0) for name in parts if name == "max" or _is_high(name)}
+    if "count" in parts:
+        whole["count"] = parts["count"].sum(axis=0)
+        if "mean" in parts:
+            means, counts = parts["mean"], parts["count"]
+            weights = counts.reshape(counts.shape + (1,) * (means.ndim - counts.ndim))
+            whole["mean"] = (means * weights).sum(axis=0) / whole["count"]
+            if "std" in parts:
+                squares = (parts["std"] ** 2 + (means - whole["mean"]) ** 2) * weights
+                whole["std"] = np.sqrt(squares.sum(axis=0) / whole["count"])
+    return {name: whole[name] for name in parts if name in whole}
 
 
-def stats_json(episodes: pa.Table, source_stats: bytes | None) -> bytes:
-    """meta/stats.json of the result.
-
-    Args:
-        episodes: all episodes of the result, originals and augmented, with their stats/… columns.
-        source_stats: the source's stats.json. Its order of features is kept, and its values where the episodes have
-            none to aggregate (datasets older than statistics an episode).
-    """
-    document: dict[str, dict[str, object]] = json.loads(source_stats) if source_stats else {}
-    for feature, names in statistics_columns(episodes).items():
-        stacked = _stacked(episodes, feature, names)
-        if stacked is not None:
-            document[feature] = {
-                name: [int(count) for count in values] if name == "count" else values.tolist()
-                for name, values in aggregate(stacked).items()
-            }
-    return json.dumps(document, indent=4).encode()
+def _is_low(name: str) -> bool:
+    percent = percent_of(name)
+    return percent is not None and percent <= 50
 
 
-def _stacked(episodes: pa.Table, feature: str, names: list[str]) -> FeatureStatistics | None:
-    if not set(_NEEDED) <= set(names):
-        return None
-    try:
-        return {
-            name: np.array(episodes.column(column_name(feature, name)).to_pylist(), dtype=np.float64) for name in names
-        }
-    except (ValueError, TypeError):  # an empty cell, or episodes that differ in shape
-        return None
+def _is_high(name: str) -> bool:
+    percent = percent_of(name)
+    return percent is not None and percent > 50
+
+
+def dataset_statistics(stats: bytes | None, feature: str) -> Mapping[str, object]:
+    """The statistics that meta/stats.json has of a feature, by name."""
+    statistics: object = _parsed(stats).get(feature) if stats else None
+    return statistics if isinstance(statistics, dict) else {}
+
+
+@lru_cache(maxsize=1)
+def _parsed(stats: bytes) -> Mapping[str, object]:
+    document: dict[str, object] = json.loads(stats)
+    return document
 
 
 def channel_means(table: pa.Table, row: int, stats: bytes | None, camera: str) -> tuple[float, float, float]:
     """Mean of red, green and blue of one episode, over [0, 1]: the episode's own, else the dataset's, else grey."""
     name = column_name(camera, "mean")
     values: object = table.column(name)[row].as_py() if name in table.column_names else None
-    if values is None and stats:
-        document: Mapping[str, Mapping[str, object]] = json.loads(stats)
-        values = document.get(camera, {}).get("mean")
+    if values is None:
+        values = dataset_statistics(stats, camera).get("mean")
     try:
         flat = np.ravel(np.array(values, dtype=np.float64)) if values is not None else np.array([])
     except (ValueError, TypeError, OverflowError):  # texts, or lists of different lengths

@@ -8,6 +8,7 @@ from augmentation_api import AugmentationJobSpec, FailureReason
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats.lerobot import integrity
 from augmentation_worker.formats.lerobot.card import write_card
+from augmentation_worker.formats.lerobot.dataset_statistics import ResultFrames, stats_json
 from augmentation_worker.formats.lerobot.episodes import read_episodes
 from augmentation_worker.formats.lerobot.format_version import FileNumber
 from augmentation_worker.formats.lerobot.merge import episodes_of_result
@@ -22,7 +23,6 @@ from augmentation_worker.formats.lerobot.records import (
     VideoCopyRecord,
     VideoRecord,
 )
-from augmentation_worker.formats.lerobot.statistics import stats_json
 from augmentation_worker.formats.records import BlobRecord
 from augmentation_worker.storage.provenance import job_of
 from tests.unit.worker.formats.lerobot.samples import fixture_metadata
@@ -78,7 +78,7 @@ def merged(
 ) -> tuple[bytes, pa.Table, bytes]:
     table = episodes_of_result(metadata, plan, records, FileNumber(0, 1))
     info = metadata.info.grown(plan.total_episodes, plan.total_frames, plan.splits, {})
-    return info, table, stats_json(table, metadata.stats_json)
+    return info, table, stats_json(table, metadata.stats_json, ResultFrames.of(metadata, plan, records))
 
 
 def test_the_merged_metadata_reads_as_a_sound_dataset() -> None:

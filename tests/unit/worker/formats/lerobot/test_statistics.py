@@ -1,10 +1,7 @@
-import json
-
 import numpy as np
-import pyarrow as pa
 import pytest
 
-from augmentation_worker.formats.lerobot.statistics import aggregate, channel_means, shortened, stats_json
+from augmentation_worker.formats.lerobot.statistics import aggregate, channel_means, shortened
 from tests.unit.worker.formats.lerobot.samples import TOP, fixture_metadata
 
 CAMERA = "observation.image"
@@ -36,30 +33,16 @@ def test_image_statistics_keep_their_shape() -> None:
     assert whole["mean"].shape == (3, 1, 1)
 
 
-def test_quantiles_are_averaged_by_count() -> None:
-    column = np.array([[1.0], [4.0]])
-    whole = aggregate(
-        dict.fromkeys(("min", "max", "mean", "std", "q50"), column) | {"count": np.array([[10.0], [30.0]])}
-    )
-    assert whole["q50"] == pytest.approx([3.25])
+@pytest.mark.parametrize(("name", "expected"), [("q01", 1.0), ("q50", 1.0), ("q51", 4.0), ("q99", 4.0)])
+def test_quantiles_of_a_whole_reach_over_all_its_parts(name: str, expected: float) -> None:
+    """lerobot#3804: the least up to the median, the greatest above."""
+    assert aggregate({name: np.array([[1.0], [4.0]])}) == {name: [expected]}
 
 
-def test_the_samples_own_statistics_come_out_again() -> None:
-    """LeRobot's recorder made meta/stats.json from the same episodes."""
-    metadata = fixture_metadata()
-    assert metadata.stats_json is not None
-    expected = json.loads(metadata.stats_json)
-    found = json.loads(stats_json(metadata.table, None))
-    assert set(found) == set(expected)
-    for feature, statistics in expected.items():
-        assert set(found[feature]) == set(statistics)
-        for name, values in statistics.items():
-            np.testing.assert_allclose(found[feature][name], values, rtol=1e-6, atol=1e-9, err_msg=f"{feature}/{name}")
-
-
-def test_features_without_statistics_an_episode_keep_the_sources() -> None:
-    table = pa.table({"episode_index": [0, 1]})
-    assert json.loads(stats_json(table, b'{"action": {"mean": [1.5]}}')) == {"action": {"mean": [1.5]}}
+def test_of_what_parts_do_not_have_the_whole_has_nothing() -> None:
+    ones = np.ones((2, 1))
+    assert set(aggregate({"mean": ones, "std": ones, "min": ones, "median": ones, "q1e": ones})) == {"min"}
+    assert set(aggregate({"mean": ones, "count": ones})) == {"mean", "count"}
 
 
 def test_channel_means_are_the_episodes_else_the_datasets_else_grey() -> None:
