@@ -21,12 +21,14 @@ class Expected:
         folder: path of the dataset.
         repo_id: its name.
         episodes, frames: expected numbers.
+        odd_rows: whether its rows hold NaN, other timestamps or numbers than LeRobot itself writes.
     """
 
     folder: str
     repo_id: str
     episodes: int
     frames: int
+    odd_rows: bool = False
 
     @property
     def version(self) -> str:
@@ -39,8 +41,12 @@ def check_opens_in_lerobot(folder: Path, dataset_id: str, episodes: int, frames:
     check_all_open_in_lerobot([Expected(str(folder), dataset_id, episodes, frames)])
 
 
-def check_all_open_in_lerobot(datasets: Iterable[Expected]) -> None:
-    """Open each dataset in LeRobot, with the loader of its version: one process per version."""
+def check_all_open_in_lerobot(datasets: Iterable[Expected]) -> dict[str, list[str]]:
+    """Open each dataset in LeRobot, with the loader of its version: one process per version.
+
+    Returns by name of the dataset the tasks of each episode, joined by ` | ` where it has several.
+    """
+    tasks: dict[str, list[str]] = {}
     by_version: dict[str, list[Expected]] = {}
     for dataset in datasets:
         by_version.setdefault(dataset.version, []).append(dataset)
@@ -49,4 +55,6 @@ def check_all_open_in_lerobot(datasets: Iterable[Expected]) -> None:
         program = [str(ENVIRONMENTS[version] / "bin" / "python"), str(JUDGE), document]
         judged = subprocess.run(program, capture_output=True, text=True, check=False)
         assert judged.returncode == 0, judged.stdout + judged.stderr
-        assert len(judged.stdout.splitlines()) == len(expected), judged.stdout
+        judgements = [json.loads(line) for line in judged.stdout.splitlines()]
+        tasks |= {entry.repo_id: judgement["tasks"] for entry, judgement in zip(expected, judgements, strict=True)}
+    return tasks

@@ -6,7 +6,7 @@ dictionary are counted while they are read, a few rows at a time.
 """
 
 import struct
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -90,19 +90,29 @@ def _check_schema(metadata: pq.FileMetaData) -> None:
         raise Unreadable(f"says that it has {metadata.num_rows} rows, and has {sum(groups)}")
 
 
-def read_columns(parquet: pq.ParquetFile, columns: Collection[str], *, most_rows: int, most_bytes: int) -> pa.Table:
+def read_columns(
+    parquet: pq.ParquetFile,
+    columns: Collection[str],
+    *,
+    most_rows: int,
+    most_bytes: int,
+    groups: Sequence[int] | None = None,
+) -> pa.Table:
     """Some columns of a file, without more memory than `most_bytes`; names that the file does not have are ignored.
 
-    Raises Unreadable, which says what was found.
+    `groups` are the row groups to read; without it all are read. Raises Unreadable, which says what was found.
     """
     metadata, schema = parquet.metadata, parquet.schema_arrow
-    if metadata.num_rows > most_rows:
-        raise Unreadable(f"has {metadata.num_rows} rows, more than the {most_rows} that are read")
+    groups = range(metadata.num_row_groups) if groups is None else groups
+    found = sum(metadata.row_group(group).num_rows for group in groups)
+    if found > most_rows:
+        raise Unreadable(f"has {found} rows, more than the {most_rows} that are read")
     wanted = [name for name in dict.fromkeys(columns) if name in schema.names]
-    rows = _rows_at_once(parquet, wanted, most_bytes)
+    rows = _rows_at_once(parquet, wanted, most_bytes, groups)
     kept: list[pa.RecordBatch] = []
     size = 0
-    for batch in parquet.iter_batches(rows, columns=wanted, use_threads=False) if wanted else ():
+    batches = parquet.iter_batches(rows, columns=wanted, row_groups=groups, use_threads=False)
+    for batch in batches if wanted else ():
         size += batch.nbytes
         if size > most_bytes:
             raise Unreadable(f"holds more than {most_bytes} bytes in its first {len(kept) * rows} rows")
@@ -111,10 +121,10 @@ def read_columns(parquet: pq.ParquetFile, columns: Collection[str], *, most_rows
     return pa.Table.from_batches(kept, schema_of_wanted) if kept else schema_of_wanted.empty_table()
 
 
-def _rows_at_once(parquet: pq.ParquetFile, columns: Collection[str], most_bytes: int) -> int:
+def _rows_at_once(parquet: pq.ParquetFile, columns: Collection[str], most_bytes: int, groups: Sequence[int]) -> int:
     """How many rows fit into a batch, whatever texts they hold. Raises Unreadable if the file cannot fit at all."""
     fixed = stored = largest = 0
-    for chunk in chunks_of(parquet, columns):
+    for chunk in chunks_of(parquet, columns, groups):
         stored += chunk.total_uncompressed_size
         width = _WIDEST_FIXED.get(chunk.physical_type)
         if width is None:
@@ -147,8 +157,10 @@ def rows_of_images(parquet: pq.ParquetFile, columns: Collection[str], rows: int)
     return max(1, min(rows, _IMAGE_BATCH_BYTES // largest))
 
 
-def chunks_of(parquet: pq.ParquetFile, columns: Collection[str]) -> Iterator[pq.ColumnChunkMetaData]:
-    """What the footer says of the parts of some columns."""
+def chunks_of(
+    parquet: pq.ParquetFile, columns: Collection[str], groups: Sequence[int] | None = None
+) -> Iterator[pq.ColumnChunkMetaData]:
+    """What the footer says of the parts of some columns, in all row groups or in these."""
     metadata, schema = parquet.metadata, parquet.schema
     paths = [schema.column(position).path for position in range(metadata.num_columns)]
     names = frozenset(columns)
@@ -157,7 +169,7 @@ def chunks_of(parquet: pq.ParquetFile, columns: Collection[str]) -> Iterator[pq.
         for position, path in enumerate(paths)
         if path in names or any(path.startswith(f"{name}.") for name in names)
     ]
-    for group in range(metadata.num_row_groups):
+    for group in range(metadata.num_row_groups) if groups is None else groups:
         of_group = metadata.row_group(group)
         for position in positions:
             yield of_group.column(position)

@@ -12,10 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from augmentation_worker.bounded.parquet_file import explained_by_arrow, open_parquet, read_columns, rows_of_images
-from augmentation_worker.bounded.unreadable import damaged, explained
+from augmentation_worker.bounded.unreadable import Unreadable, explained
 from augmentation_worker.formats import limits
-from augmentation_worker.formats.lerobot.episodes import TIMESTAMP_TOLERANCE_SECONDS, Episode
+from augmentation_worker.formats.lerobot.episodes import Episode
 from augmentation_worker.formats.lerobot.format_version import FileNumber
+from augmentation_worker.formats.lerobot.index_columns import check_index_columns
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata, OpenFile
 from augmentation_worker.formats.lerobot.plan import PlannedCopy, PlannedShard
 from augmentation_worker.formats.tables import with_column, with_schema
@@ -24,7 +25,10 @@ _READ_BUFFER_BYTES = 2**18
 
 
 class SourceRows:
-    """Rows of the source by episode. Holds one data file without its images in memory: ask for episodes in order."""
+    """Rows of the source by episode, in the columns and types of its first data file.
+
+    Holds one data file without its images in memory: ask for episodes in order.
+    """
 
     def __init__(self, metadata: DatasetMetadata, open_file: OpenFile) -> None:
         self._metadata = metadata
@@ -32,26 +36,23 @@ class SourceRows:
         self._images = frozenset(camera.key for camera in metadata.info.image_cameras)
         self._number: FileNumber | None = None
         self._table: pa.Table | None = None
-        self._first_rows: Mapping[FileNumber, int] = {
-            episode.data_file: episode.from_index for episode in reversed(metadata.episodes)
-        }
-        self._last_rows: Mapping[FileNumber, int] = {
-            episode.data_file: episode.to_index for episode in metadata.episodes
-        }
+        self._schema: pa.Schema | None = None
+        self._rows_of_files = rows_of_files(metadata)
 
     def schema(self) -> pa.Schema:
-        """Schema of the source's first data file, with its metadata and its images."""
-        number = self._metadata.data_numbers[0]
-        self._file(number)
-        schema: pa.Schema = pq.read_schema(self._open(number))
-        return schema
+        """Schema of the source's first data file, with its metadata and its images. Raises WorkerFailure."""
+        if self._schema is None:
+            number = self._metadata.data_numbers[0]
+            with self._opened(number) as file:
+                self._schema = file.schema_arrow
+        return self._schema
 
     def of(self, episode: Episode) -> pa.Table:
         """An episode's rows without images, checked against its metadata. Raises WorkerFailure(SOURCE_INVALID)."""
         table = self._file(episode.data_file)
         rows = table.slice(self._place(episode), episode.length)
         with self._explained(episode.data_file):
-            self._check(rows, episode)
+            check_index_columns(rows, episode, self._metadata.info)
         return rows
 
     def batches(self, episode: Episode, size: int, begin: int = 0, end: int | None = None) -> Iterator[pa.Table]:
@@ -62,66 +63,77 @@ class SourceRows:
         """
         first = self._place(episode) + begin
         last = self._place(episode) + (episode.length if end is None else end)
-        path = self._open(episode.data_file)
-        with self._explained(episode.data_file), open_parquet(path, buffer_size=_READ_BUFFER_BYTES) as file:
-            groups, position = _row_groups(file.metadata, first, last)
-            size = rows_of_images(file, self._images, size)
-            for batch in file.iter_batches(size, row_groups=groups, use_threads=False):
-                start, stop = max(first - position, 0), min(last - position, batch.num_rows)
-                position += batch.num_rows
-                if start < stop:
-                    yield pa.Table.from_batches([batch.slice(start, stop - start)])
-                if position >= last:
-                    return
+        schema = self.schema()
+        with self._opened(episode.data_file, buffer_size=_READ_BUFFER_BYTES) as file:
+            for rows in _rows_between(file, first, last, rows_of_images(file, self._images, size)):
+                yield with_schema(rows, schema)
 
     def _place(self, episode: Episode) -> int:
         """Where an episode begins in its file, rows."""
-        return episode.from_index - self._first_rows[episode.data_file]
-
-    def _open(self, number: FileNumber) -> Path:
-        return self._open_file(self._metadata.info.data_file(number))
+        return episode.from_index - self._rows_of_files[episode.data_file].start
 
     def _file(self, number: FileNumber) -> pa.Table:
         if self._number == number and self._table is not None:
             return self._table
         self._table = None
-        expected = self._last_rows[number] - self._first_rows[number]
-        with self._explained(number), open_parquet(self._open(number)) as file:
-            if (rows := file.metadata.num_rows) != expected:
-                path = self._metadata.info.data_file(number)
-                raise damaged(self._metadata.dataset, f"{path} has {rows} rows, its episodes have {expected}")
-            columns = [name for name in file.schema_arrow.names if name not in self._images]
-            table = read_columns(file, columns, most_rows=expected, most_bytes=limits.MOST_DATA_TABLE_BYTES)
-        self._number, self._table = number, table
-        return table
+        schema = self.schema()
+        others = pa.schema([field for field in schema if field.name not in self._images], schema.metadata)
+        with self._opened(number) as file:
+            rows = file.metadata.num_rows
+            table = read_columns(file, others.names, most_rows=rows, most_bytes=limits.MOST_DATA_TABLE_BYTES)
+            self._number, self._table = number, with_schema(table, others)
+        return self._table
+
+    @contextmanager
+    def _opened(self, number: FileNumber, **options: object) -> Iterator[pq.ParquetFile]:
+        """A data file with the rows and columns that it has to have."""
+        path = self._open_file(self._metadata.info.data_file(number))
+        with self._explained(number), open_parquet(path, **options) as file:
+            check_rows_of_file(file, self._rows_of_files[number], self._schema)
+            yield file
 
     @contextmanager
     def _explained(self, number: FileNumber) -> Iterator[None]:
         with explained(self._metadata.dataset, self._metadata.info.data_file(number)), explained_by_arrow():
             yield
 
-    def _check(self, rows: pa.Table, episode: Episode) -> None:
-        frames = np.arange(episode.length)
-        wanted = {
-            "episode_index": np.full(episode.length, episode.index),
-            "index": frames + episode.from_index,
-            "frame_index": frames,
-        }
-        for name, values in wanted.items():
-            if name not in rows.column_names or not np.array_equal(rows.column(name).to_numpy(), values):
-                raise damaged(
-                    self._metadata.dataset,
-                    f"the column {name} of episode {episode.index} does not run from {values[0]} to {values[-1]}",
-                )
-        times = frames / self._metadata.info.fps
-        if not np.abs(rows.column("timestamp").to_numpy() - times).max() <= TIMESTAMP_TOLERANCE_SECONDS:  # or NaN
-            raise damaged(
-                self._metadata.dataset,
-                f"the timestamps of episode {episode.index} are not frame_index / {self._metadata.info.fps:g}",
-            )
+
+def rows_of_files(metadata: DatasetMetadata) -> Mapping[FileNumber, range]:
+    """The rows of the dataset that lie in each data file."""
+    rows: dict[FileNumber, range] = {}
+    for episode in metadata.episodes:
+        before = rows.get(episode.data_file, range(episode.from_index, 0))
+        rows[episode.data_file] = range(before.start, episode.to_index)
+    return rows
 
 
-def _row_groups(metadata: pq.FileMetaData, first: int, last: int) -> tuple[list[int], int]:
+def check_rows_of_file(file: pq.ParquetFile, rows: range, first: pa.Schema | None) -> None:
+    """Refuse a data file with another number of rows than its episodes have, or with other columns than the first.
+
+    Raises Unreadable.
+    """
+    if file.metadata.num_rows != len(rows):
+        raise Unreadable(f"has {file.metadata.num_rows} rows, its episodes have {len(rows)}")
+    names = file.schema_arrow.names
+    odd = sorted({*names} ^ {*(names if first is None else first.names)})
+    if odd:
+        has, lacks = ("has", "lacks") if odd[0] in names else ("lacks", "has")
+        raise Unreadable(f"{has} the column {odd[0]}, which the first data file {lacks}")
+
+
+def _rows_between(file: pq.ParquetFile, first: int, last: int, size: int) -> Iterator[pa.Table]:
+    """Rows first to last (exclusive) of a file, at most `size` at a time."""
+    groups, position = row_groups(file.metadata, first, last)
+    for batch in file.iter_batches(size, row_groups=groups, use_threads=False):
+        start, stop = max(first - position, 0), min(last - position, batch.num_rows)
+        position += batch.num_rows
+        if start < stop:
+            yield pa.Table.from_batches([batch.slice(start, stop - start)])
+        if position >= last:
+            return
+
+
+def row_groups(metadata: pq.FileMetaData, first: int, last: int) -> tuple[list[int], int]:
     """The row groups that rows first to last (exclusive) lie in, and the row that those begin with."""
     groups: list[int] = []
     begin = position = 0
@@ -135,14 +147,20 @@ def _row_groups(metadata: pq.FileMetaData, first: int, last: int) -> tuple[list[
 
 
 def augmented_rows(rows: pa.Table, copy: PlannedCopy, first_frame: int = 0) -> pa.Table:
-    """A copy's rows from `first_frame` on: those of its source episode under the copy's own episode_index and index."""
+    """A copy's rows from `first_frame` on: those of its source episode under the copy's own episode_index and index.
+
+    v2.1 can do without the column index. In place the numbers stay, whatever they are.
+    """
+    if rows.column("episode_index")[0].as_py() == copy.episode_index:
+        return rows
     begin = copy.from_index + first_frame
     columns = {
         "episode_index": np.full(rows.num_rows, copy.episode_index),
         "index": np.arange(begin, begin + rows.num_rows),
     }
     for name, values in columns.items():
-        rows = with_column(rows, name, values)
+        if name in rows.column_names:
+            rows = with_column(rows, name, values)
     return rows
 
 
@@ -158,6 +176,6 @@ def write_shard_rows(shard: PlannedShard, source: SourceRows, target: Path) -> i
             rows = source.of(episode.source).combine_chunks()
             for copy in episode.copies:
                 table = augmented_rows(rows, copy)
-                writer.write_table(with_schema(table, schema))
+                writer.write_table(table)
                 written += table.num_rows
     return written

@@ -32,6 +32,7 @@ class FormatVersion:
         has_file_per_episode: whether each episode has a data file, and video files, of its own.
         episodes_place: what lists the episodes, for messages.
         tasks_path: file that lists the tasks.
+        needed_columns: columns of the data files that its loader reads in any case: LeRobot 0.6.1 and 0.3.3.
     """
 
     version: str
@@ -40,6 +41,7 @@ class FormatVersion:
     has_file_per_episode: bool
     episodes_place: str
     tasks_path: DatasetPath
+    needed_columns: tuple[str, ...]
 
     @property
     def data_fields(self) -> frozenset[str]:
@@ -56,9 +58,23 @@ class FormatVersion:
         return {self.chunk_field: number.chunk, self.file_field: number.file}
 
 
-V30 = FormatVersion("v3.0", "chunk_index", "file_index", False, "meta/episodes", DatasetPath("meta/tasks.parquet"))
+V30 = FormatVersion(
+    "v3.0",
+    "chunk_index",
+    "file_index",
+    False,
+    "meta/episodes",
+    DatasetPath("meta/tasks.parquet"),
+    ("episode_index", "index", "task_index"),
+)
 V21 = FormatVersion(
-    "v2.1", "episode_chunk", "episode_index", True, "meta/episodes.jsonl", DatasetPath("meta/tasks.jsonl")
+    "v2.1",
+    "episode_chunk",
+    "episode_index",
+    True,
+    "meta/episodes.jsonl",
+    DatasetPath("meta/tasks.jsonl"),
+    ("timestamp", "episode_index", "task_index"),
 )
 VERSIONS: Mapping[str, FormatVersion] = {known.version: known for known in (V30, V21)}
 """By version, the newest first: the order in which tags are looked for."""

@@ -28,8 +28,8 @@ INFO_PATH = DatasetPath("meta/info.json")
 SMALLEST_SIDE = 16
 """Fewest pixels per side of a frame: below, an info.json is taken to be wrong."""
 CAMERA_DTYPES = ("video", "image")
-INDEX_FEATURES = ("timestamp", "frame_index", "episode_index", "index", "task_index")
-"""Columns every LeRobot dataset has."""
+INDEX_COLUMNS = ("timestamp", "frame_index", "episode_index", "index", "task_index")
+"""Columns that LeRobot itself writes into every data file."""
 _CONVERTERS = {"v2.0": "v21.convert_dataset_v20_to_v21", "v1": "v2.convert_dataset_v1_to_v2"}
 """LeRobot's own modules that convert a dataset to the version after."""
 _NUMBER_FORMAT = re.compile(r"(0?[1-9])?d?")
@@ -118,6 +118,12 @@ class DatasetInfo(BaseModel):
     def image_cameras(self) -> tuple[Camera, ...]:
         """Cameras whose frames are images in the data files."""
         return tuple(camera for camera in self.cameras if not camera.is_video)
+
+    @cached_property
+    def needed_columns(self) -> tuple[str, ...]:
+        """The columns of INDEX_COLUMNS without which LeRobot's loader of this version does not read the dataset."""
+        by_videos = ("timestamp",) if self.video_cameras else ()
+        return tuple(dict.fromkeys((*self.version.needed_columns, *by_videos)))
 
     def data_file(self, number: FileNumber) -> DatasetPath:
         """Path of a data file. Raises WorkerFailure: SOURCE_INVALID."""
@@ -236,7 +242,7 @@ def _problem_of(template: str, names: frozenset[str]) -> str | None:
 
 
 def _check_features(info: DatasetInfo, dataset: str) -> None:
-    missing = [name for name in INDEX_FEATURES if name not in info.features]
+    missing = [name for name in info.needed_columns if name not in info.features]
     if missing:
         raise _invalid(dataset, f"features lacks {', '.join(missing)}")
     for key, feature in info.features.items():

@@ -123,13 +123,20 @@ def _nested(value: float, depth: int) -> object:
     return value if depth <= 0 else [_nested(value, depth - 1)]
 
 
+def _first_index(metadata: DatasetMetadata, episode: PlannedEpisode) -> int:
+    """The first value of the column index: not always that of the row, as some datasets count it in each episode."""
+    name = column_name("index", "min")
+    value = metadata.table.column(name)[episode.source.index].as_py() if name in metadata.table.column_names else None
+    return episode.source.from_index if value is None else round(value[0])
+
+
 def _index_statistics(
     rows: pa.Table, metadata: DatasetMetadata, episode: PlannedEpisode, copy: PlannedCopy
 ) -> dict[str, object]:
-    """index is the source's, moved; episode_index is one number throughout."""
+    """index is the source's, moved to where the copy begins; episode_index is one number throughout."""
     cells: dict[str, object] = {}
     known: Mapping[str, list[str]] = statistics_columns(rows)
-    shift = copy.from_index - episode.source.from_index
+    shift = copy.from_index - _first_index(metadata, episode)
     for statistic in known.get("index", []):
         if statistic not in ("count", "std"):
             name = column_name("index", statistic)

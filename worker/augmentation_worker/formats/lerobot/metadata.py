@@ -10,7 +10,7 @@ import pyarrow as pa
 from augmentation_api import FailureReason
 from augmentation_worker.bounded.documents import read_json_object
 from augmentation_worker.bounded.parquet_file import open_parquet, read_columns
-from augmentation_worker.bounded.unreadable import damaged, explained
+from augmentation_worker.bounded.unreadable import Unreadable, damaged, explained
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats import limits
@@ -18,6 +18,7 @@ from augmentation_worker.formats.lerobot.episode_lines import EPISODES_PATH, STA
 from augmentation_worker.formats.lerobot.episodes import EPISODES_FOLDER, Episode, columns_of, read_episodes
 from augmentation_worker.formats.lerobot.format_version import FileNumber
 from augmentation_worker.formats.lerobot.info import INFO_PATH, DatasetInfo, read_info
+from augmentation_worker.formats.tables import with_schema
 from augmentation_worker.storage.port import SourceDataset
 
 STATS_PATH = DatasetPath("meta/stats.json")
@@ -119,24 +120,41 @@ def check_statistics(stats_json: bytes | None, dataset: str) -> None:
 def _tables(
     files: Sequence[DatasetPath], open_file: OpenFile, info: DatasetInfo, dataset: str, *, whole: bool
 ) -> dict[DatasetPath, pa.Table]:
-    """Each file's rows. Columns may stand in another order from file to file, but never be others."""
+    """Each file's rows, in the columns and types of the first file, as LeRobot reads them.
+
+    A file may have its columns in another order, and lack statistics, which are then empty.
+    """
     first: pa.Schema | None = None
     parts: dict[DatasetPath, pa.Table] = {}
+    needed = columns_of([camera.key for camera in info.video_cameras])
     for path in sorted(files):
         with explained(dataset, path), open_parquet(open_file(path)) as parquet:
             schema = parquet.schema_arrow
             first = schema if first is None else first
-            if {field.name: field.type for field in schema} != {field.name: field.type for field in first}:
-                raise damaged(dataset, f"{EPISODES_FOLDER} cannot be read as one table: {path} has other columns")
-            if len(set(schema.names)) != len(schema.names):
-                raise damaged(dataset, f"{path} has two columns of one name")
-            parts[path] = read_columns(
+            _check_columns(schema, first)
+            names = first.names if whole else [name for name in needed if name in first.names]
+            table = read_columns(
                 parquet,
-                first.names if whole else columns_of([camera.key for camera in info.video_cameras]),
+                names,
                 most_rows=limits.MOST_EPISODES - sum(part.num_rows for part in parts.values()),
                 most_bytes=limits.MOST_EPISODES_TABLE_BYTES - sum(part.nbytes for part in parts.values()),
             )
+            for name in set(names).difference(table.column_names):
+                table = table.append_column(first.field(name), pa.nulls(table.num_rows, first.field(name).type))
+            parts[path] = with_schema(table, pa.schema([first.field(name) for name in names], first.metadata))
     return parts
+
+
+def _check_columns(schema: pa.Schema, first: pa.Schema) -> None:
+    """Refuse an episodes file that is not read as one table with the first: LeRobot refuses it, too."""
+    if len(set(schema.names)) != len(schema.names):
+        raise Unreadable("has two columns of one name")
+    added = [name for name in schema.names if name not in first.names]
+    if added:
+        raise Unreadable(f"has the column {added[0]}, which the first file of {EPISODES_FOLDER} lacks")
+    missing = [name for name in first.names if name not in schema.names and not name.startswith("stats/")]
+    if missing:
+        raise Unreadable(f"lacks the column {missing[0]}, which the first file of {EPISODES_FOLDER} has")
 
 
 def _lines(

@@ -15,6 +15,7 @@ from augmentation_worker.formats.lerobot.info import DatasetInfo
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata, load_metadata
 from augmentation_worker.formats.lerobot.plan import EpisodePlan, RowsMade
 from augmentation_worker.formats.lerobot.planner import check_order_of_data_files, make_plan
+from augmentation_worker.formats.lerobot.rows_inspection import inspect_rows
 from augmentation_worker.formats.lerobot.split_ranges import split_warnings
 from augmentation_worker.formats.port import Resolution
 from augmentation_worker.formats.splits import (
@@ -37,6 +38,7 @@ def resolve(source: SourceDataset, spec: AugmentationJobSpec, max_frames: int | 
     selected = len(plan.episodes)
     frames = sum(episode.source.length for episode in plan.episodes)
     replaced = {*metadata.video_paths, *metadata.data_paths}
+    warnings = inspect_rows(metadata, [episode.source for episode in plan.episodes], source)
     return Resolution(
         source=SourceStatus(
             repo_id=source.name,
@@ -58,7 +60,7 @@ def resolve(source: SourceDataset, spec: AugmentationJobSpec, max_frames: int | 
         overwrites=tuple(
             path for path in _planned_paths(plan, metadata) if path in source.paths and path not in replaced
         ),
-        warnings=tuple(_split_warnings(metadata, plan, spec)),
+        warnings=(*_split_warnings(metadata, plan, spec), *warnings),
     )
 
 

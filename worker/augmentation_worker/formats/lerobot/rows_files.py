@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from augmentation_worker.formats.lerobot.data_table import SourceRows, augmented_rows
 from augmentation_worker.formats.lerobot.info import DatasetInfo
 from augmentation_worker.formats.lerobot.plan import KeptRows, PlannedEpisode
-from augmentation_worker.formats.tables import ROW_GROUP_BYTES, ROW_GROUP_ROWS, RowGroups, with_schema
+from augmentation_worker.formats.tables import ROW_GROUP_BYTES, ROW_GROUP_ROWS, RowGroups
 
 BATCH_ROWS = 64
 """Rows that are read at a time, unless their images are larger than usual."""
@@ -58,7 +58,7 @@ def write_episode_rows(
             for rows in source.batches(episode.source, batch_rows):
                 tables = change(rows, first_frame) if change else [rows] * len(files)
                 for file, copy, table in zip(files, episode.copies, tables, strict=True):
-                    file.add(with_schema(augmented_rows(table, copy, first_frame), schema))
+                    file.add(augmented_rows(table, copy, first_frame))
                 first_frame += rows.num_rows
         per_target = len(files) // len(targets)
         for place, target in enumerate(targets):
@@ -75,7 +75,7 @@ def write_kept_rows(kept: KeptRows, source: SourceRows, info: DatasetInfo, targe
         for episode in kept.episodes:
             source.of(episode)
             for rows in source.batches(episode, BATCH_ROWS):
-                file.add(with_schema(rows, schema))
+                file.add(rows)
 
 
 class _Groups:

@@ -15,7 +15,7 @@ from augmentation_worker.formats.integrity import broken
 from augmentation_worker.formats.lerobot.data_table import SourceRows, augmented_rows
 from augmentation_worker.formats.lerobot.info import Camera, DatasetInfo
 from augmentation_worker.formats.lerobot.plan import PlannedCopy, PlannedEpisode
-from augmentation_worker.formats.tables import columns_difference, table_difference, with_schema
+from augmentation_worker.formats.tables import columns_difference, table_difference
 
 
 def check_written_video(local: Path, path: str, rate: Fraction, frames: int) -> None:
@@ -83,7 +83,7 @@ def _check_written_rows(
     except (pa.ArrowInvalid, pa.ArrowTypeError, OSError) as error:
         raise broken(f"{path} cannot be read: {error}") from error
     expected = pa.concat_tables([augmented_rows(rows, copy) for copy in copies])
-    difference = table_difference(with_schema(expected, stored.schema), stored)
+    difference = table_difference(expected, stored)
     if difference is not None:
         raise broken(f"{path}, compared with the source, {difference}")
     first, last = ends

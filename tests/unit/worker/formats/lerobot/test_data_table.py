@@ -55,8 +55,8 @@ def test_the_same_shard_gives_the_same_bytes(tmp_path: Path) -> None:
     assert (tmp_path / "once").read_bytes() == (tmp_path / "again").read_bytes()
 
 
-@pytest.mark.parametrize("column", ["index", "episode_index", "frame_index", "timestamp"])
-def test_rows_that_do_not_fit_the_metadata_are_refused(tmp_path: Path, column: str) -> None:
+@pytest.mark.parametrize("column", ["episode_index", "timestamp"])
+def test_rows_that_lerobot_would_take_for_others_are_refused(tmp_path: Path, column: str) -> None:
     table = pq.read_table(FIXTURE / "data/chunk-000/file-000.parquet")
     values = np.array(table.column(column))
     values[3] += 1
@@ -67,7 +67,15 @@ def test_rows_that_do_not_fit_the_metadata_are_refused(tmp_path: Path, column: s
     with pytest.raises(WorkerFailure) as caught:
         rows.of(fixture_metadata().episodes[0])
     assert caught.value.reason is FailureReason.SOURCE_INVALID
-    assert column in caught.value.message.replace("timestamps", "timestamp")
+    assert all(part in caught.value.message for part in (column, "frame 3 of episode 0", "spec.augmentation.episodes"))
+
+
+@pytest.mark.parametrize("column", ["index", "frame_index"])
+def test_columns_that_lerobot_does_not_find_frames_by_are_copied_as_they_are(tmp_path: Path, column: str) -> None:
+    table = pq.read_table(FIXTURE / "data/chunk-000/file-000.parquet")
+    pq.write_table(with_column(table, column, np.zeros(len(table), np.int64)), tmp_path / "file.parquet")
+    rows = SourceRows(fixture_metadata(), lambda path: tmp_path / "file.parquet")
+    assert set(rows.of(fixture_metadata().episodes[0]).column(column).to_pylist()) == {0}
 
 
 def test_a_file_with_too_few_rows_is_refused(tmp_path: Path) -> None:

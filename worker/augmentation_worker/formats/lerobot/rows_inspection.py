@@ -1,0 +1,102 @@
+"""A look into the rows before the job runs: of every small dataset, and of a sample of a large one.
+
+At most MOST_FILES data files are looked into, spread evenly over the episodes that the job selects, the first and the
+last among them. Of a file of up to SMALL_FILE_BYTES all selected episodes are checked, of a larger one the first and
+the last, of which only the index columns are fetched. The augment phase checks every episode before it makes any.
+"""
+
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from itertools import groupby
+from typing import TypeVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from augmentation_worker.bounded.parquet_file import open_parquet, read_columns
+from augmentation_worker.bounded.unreadable import explained
+from augmentation_worker.dataset_path import DatasetPath
+from augmentation_worker.formats.lerobot.data_table import check_rows_of_file, row_groups, rows_of_files
+from augmentation_worker.formats.lerobot.episodes import Episode
+from augmentation_worker.formats.lerobot.index_columns import check_index_columns, index_warnings
+from augmentation_worker.formats.lerobot.info import INDEX_COLUMNS, INFO_PATH, DatasetInfo
+from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
+from augmentation_worker.storage.port import SourceDataset
+
+MOST_FILES, SMALL_FILE_BYTES = 8, 8 * 2**20
+_MOST_ROWS, _MOST_BYTES = 2**22, 2**28
+"""Of the row groups of an episode: five columns of numbers."""
+Item = TypeVar("Item")
+
+
+def inspect_rows(metadata: DatasetMetadata, selected: Sequence[Episode], source: SourceDataset) -> tuple[str, ...]:
+    """What is odd in the rows of the selected episodes and no reason to refuse them, a sentence for each kind.
+
+    Raises:
+        WorkerFailure: SOURCE_INVALID for what LeRobot's loader would not read, naming file, episode, value and fix.
+    """
+    files = [tuple(episodes) for _, episodes in groupby(selected, lambda episode: episode.data_file)]
+    rows_of_file = rows_of_files(metadata)
+    first: pa.Schema | None = None
+    warnings: dict[str, str] = {}
+    for episodes in _spread(files, MOST_FILES):
+        rows, path = rows_of_file[episodes[0].data_file], metadata.info.data_file(episodes[0].data_file)
+        with explained(metadata.dataset, path), _opened(source, path) as (file, is_small):
+            check_rows_of_file(file, rows, first)
+            if first is None:
+                first = file.schema_arrow
+                warnings |= _column_warnings(first.names, metadata.info)
+            for episode in episodes if is_small else _spread(episodes, 2):
+                columns = _index_columns(file, episode.from_index - rows.start, episode.length)
+                if columns is None:
+                    continue
+                check_index_columns(columns, episode, metadata.info)
+                warnings = {**index_warnings(columns, episode, metadata.info), **warnings}
+    return tuple(warnings.values())
+
+
+def _column_warnings(names: Sequence[str], info: DatasetInfo) -> dict[str, str]:
+    """LeRobot casts the rows to the features of info.json, and refuses any other set of columns."""
+    features = [name for name, feature in info.features.items() if feature.dtype != "video"]
+    added = sorted({*names}.difference(features))
+    missing = sorted(set(features).difference(names))
+    warnings = {}
+    if added:
+        warnings["added"] = (
+            f"The data files have the column {added[0]}, which features of {INFO_PATH} does not have: LeRobot's loader "
+            "refuses the dataset for it, and will refuse the result, which keeps it. To read it with LeRobot, drop "
+            "the column or describe it in features"
+        )
+    if missing:
+        warnings["missing"] = (
+            f"The data files lack the column {missing[0]}, which features of {INFO_PATH} names: LeRobot's loader "
+            "refuses the dataset for it, and will refuse the result. To read it with LeRobot, take it out of features"
+        )
+    return warnings
+
+
+def _spread(items: Sequence[Item], most: int) -> list[Item]:
+    """At most so many of the items, evenly spread, the first and the last among them."""
+    last = len(items) - 1
+    return list(items) if last < most else [items[place * last // (most - 1)] for place in range(most)]
+
+
+@contextmanager
+def _opened(source: SourceDataset, path: DatasetPath) -> Iterator[tuple[pq.ParquetFile, bool]]:
+    """A data file, and whether it is small: then it is fetched at once."""
+    with closing(source.open_partly(path)) as opened:
+        size = opened.seek(0, io.SEEK_END)
+        opened.seek(0)
+        is_small = size <= SMALL_FILE_BYTES
+        with open_parquet(io.BytesIO(opened.read(size)) if is_small else opened) as file:
+            yield file, is_small
+
+
+def _index_columns(file: pq.ParquetFile, first: int, length: int) -> pa.Table | None:
+    """The index columns of some rows; None where that would take more than a look."""
+    groups, begin = row_groups(file.metadata, first, first + length)
+    if sum(file.metadata.row_group(group).num_rows for group in groups) > _MOST_ROWS:
+        return None
+    table = read_columns(file, INDEX_COLUMNS, most_rows=_MOST_ROWS, most_bytes=_MOST_BYTES, groups=groups)
+    return table.slice(first - begin, length)
