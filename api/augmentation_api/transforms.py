@@ -36,6 +36,9 @@ class TransformName(StrEnum):
     HUE_SATURATION = "hueSaturation"
     SHARPNESS = "sharpness"
     PATCH_BRIGHTNESS = "patchBrightness"
+    AFFINE = "affine"
+    CROP_RESIZE = "cropResize"
+    PERSPECTIVE = "perspective"
 
 
 def _order_rule(schema: JsonDict) -> None:
@@ -201,6 +204,48 @@ class BrightnessPatchFactorRange(Range):
     max: float = Field(1.6, ge=0, le=10, description="Brightest patch.")
 
 
+class RotationRange(Range):
+    """Rotation about the middle of the frame, in degrees; counter-clockwise is positive."""
+
+    min: float = Field(-5, ge=-180, le=180, description="Smallest rotation, degrees.")
+    max: float = Field(5, ge=-180, le=180, description="Largest rotation, degrees.")
+
+
+class ShiftRange(Range):
+    """Shift, in percent of the frame's side; to the right and down is positive."""
+
+    min: float = Field(-5, ge=-100, le=100, description="Smallest shift, percent.")
+    max: float = Field(5, ge=-100, le=100, description="Largest shift, percent.")
+
+
+class ZoomRange(Range):
+    """Zoom about the middle of the frame: 1.1 shows everything a tenth larger."""
+
+    min: float = Field(0.95, ge=0.5, le=2, description="Smallest; 1 changes nothing.")
+    max: float = Field(1.05, ge=0.5, le=2, description="Largest; 1 changes nothing.")
+
+
+class CropSizeRange(Range):
+    """Side of a crop, as a fraction of the frame's; its place is anywhere in the frame."""
+
+    min: float = Field(0.8, ge=0.3, le=1, description="Smallest crop, fraction of the frame's side.")
+    max: float = Field(1, ge=0.3, le=1, description="Largest crop; 1 is the whole frame.")
+
+
+class CropAspectRange(Range):
+    """Width over height of a crop, compared with the frame's: above 1 everything becomes narrower."""
+
+    min: float = Field(0.9, ge=0.5, le=2, description="Narrowest crop; 1 keeps all shapes.")
+    max: float = Field(1.1, ge=0.5, le=2, description="Widest crop; 1 keeps all shapes.")
+
+
+class DistortionRange(Range):
+    """How far each corner of the view moves at most, in percent of the frame's sides."""
+
+    min: float = Field(0, ge=0, le=20, description="Weakest, percent.")
+    max: float = Field(5, ge=0, le=20, description="Strongest, percent.")
+
+
 class Lighting(Model):
     """Lighting: brightness, contrast and colour temperature, constant over an episode so that nothing flickers."""
 
@@ -302,6 +347,52 @@ class PatchBrightness(Model):
     )
 
 
+Border = Annotated[
+    Literal["edge", "black"],
+    Field(description="What the frame shows beyond its source: edge repeats the border pixels; black is black."),
+]
+Drift = Annotated[
+    float,
+    Field(
+        ge=0,
+        le=1,
+        description="How far the sampled values wander slowly over the episode, as a fraction of half their ranges; "
+        "0: constant.",
+    ),
+]
+
+
+class Affine(Model):
+    """Affine: rotation, zoom and shift of the frame, as of a camera that is mounted a little differently."""
+
+    rotation: RotationRange = Field(default=RotationRange(), description="Rotation, degrees, counter-clockwise.")
+    shift_x: ShiftRange = Field(default=ShiftRange(), description="Shift to the right, percent of the frame's width.")
+    shift_y: ShiftRange = Field(default=ShiftRange(), description="Shift down, percent of the frame's height.")
+    zoom: ZoomRange = Field(default=ZoomRange(), description="Zoom; 1 changes nothing.")
+    border: Border = "edge"
+    drift: Drift = 0
+
+
+class CropResize(Model):
+    """Crop and resize: a part of the frame, resized to the whole."""
+
+    size: CropSizeRange = Field(default=CropSizeRange(), description="Side of the crop, fraction of the frame's side.")
+    aspect: CropAspectRange = Field(
+        default=CropAspectRange(), description="Width over height of the crop, compared with the frame's."
+    )
+    drift: Drift = 0
+
+
+class Perspective(Model):
+    """Perspective: the four corners of the view move, as of a camera that looks from elsewhere."""
+
+    distortion: DistortionRange = Field(
+        default=DistortionRange(), description="How far each corner moves at most, percent of the frame's sides."
+    )
+    border: Border = "edge"
+    drift: Drift = 0
+
+
 class Transforms(Model):
     """The transforms to apply, how many copies they make, and the parameters of each."""
 
@@ -357,6 +448,9 @@ class Transforms(Model):
     patch_brightness: PatchBrightness = Field(
         default=PatchBrightness(), description="Parameters of the patchBrightness transform."
     )
+    affine: Affine = Field(default=Affine(), description="Parameters of the affine transform.")
+    crop_resize: CropResize = Field(default=CropResize(), description="Parameters of the cropResize transform.")
+    perspective: Perspective = Field(default=Perspective(), description="Parameters of the perspective transform.")
 
     @field_validator("transforms")
     @classmethod

@@ -58,9 +58,9 @@ def test_every_parameter_of_every_transform_keeps_its_value_both_ways(name: Tran
 
 
 def narrowed(field: str, schema: dict[str, Any]) -> float:
-    """A value of a range's end that is not the default and lies within the default range."""
+    """A number that is not the default; of a range's end, one within the default range."""
     step = 1 if schema["type"] == "integer" else 0.01
-    value: float = schema["default"] + (step if field.endswith("_min") else -step)
+    value: float = schema["default"] + (-step if field.endswith("_max") else step)
     return value
 
 

@@ -11,6 +11,7 @@ import torch
 from augmentation_api.spec import Augmentation
 from augmentation_api.transforms import TRANSFORM_MODELS, TransformName
 from augmentation_worker.transforms.copies import transforms_of_copies
+from augmentation_worker.transforms.geometric_transform import fused
 from augmentation_worker.transforms.keyed_random import KeyedRandom
 from augmentation_worker.transforms.keyed_transform import Description, KeyedTransform
 
@@ -51,7 +52,7 @@ class EpisodeTransform:
         Returns:
             uint8 [N, 3, H, W] on the same device. The same pixels however the episode is cut into batches.
         """
-        for _, transform, params in self.steps:
+        for transform, params in fused([(transform, dict(params)) for _, transform, params in self.steps]):
             frames = transform.transform(frames, {**params, "first_frame": first_frame})
         return frames
 

@@ -117,6 +117,14 @@ def test_cuda_gives_the_same_pixels_as_the_cpu(photo: torch.Tensor, name: Transf
         assert torch.equal(pipeline(photo.cuda(), 3).cpu(), pipeline(photo, 3))
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU: CUDA's pixels are not compared with the CPU's")
+def test_cuda_gives_the_same_drifting_geometry_as_the_cpu(photo: torch.Tensor) -> None:
+    drifting = {"affine": {"drift": 1, "zoom": {"min": 0.6}}, "perspective": {"drift": 1}}
+    augmentation = Augmentation.model_validate({"transforms": ["affine", "cropResize", "perspective"], **drifting})
+    assert torch.equal(sampled(augmentation)(photo.cuda(), 3).cpu(), sampled(augmentation)(photo, 3))
+
+
 def test_stacked_copies_get_all_transforms_in_the_order_given() -> None:
     augmentation = Augmentation(transforms=[TransformName.NOISE, TransformName.LIGHTING], copies=2)
     assert transforms_of_copies(augmentation) == ((TransformName.NOISE, TransformName.LIGHTING),) * 2
@@ -151,5 +159,8 @@ PIXELS_OF_SEED_42 = {
     TransformName.HUE_SATURATION: "befb1f8cce456560",
     TransformName.SHARPNESS: "274f5203dd0fa93a",
     TransformName.PATCH_BRIGHTNESS: "7994fd9bffcc1936",
+    TransformName.AFFINE: "eb1155544e24c1b8",
+    TransformName.CROP_RESIZE: "be2d6d01b776d5f2",
+    TransformName.PERSPECTIVE: "04b8327f0324d8ec",
 }
 """The first 16 digits of the SHA-256 of three copies."""

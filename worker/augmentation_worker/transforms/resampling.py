@@ -1,0 +1,155 @@
+"""Resampling of frames by a homography, with anti-aliasing, in whole numbers: the same pixels on every device.
+
+A pixel of the result is a weighted mean of source pixels around the place it shows. Places are computed in 64 bits, to
+1/256 of a pixel. Weights are a tent as wide as the pixel's footprint in the source: where nothing shrinks that is
+bilinear interpolation, and where the result shows more of the source than it has pixels for, the tent is wider, as in
+Pillow's and torchvision's resizing with anti-aliasing.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from math import ceil, floor, sqrt
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from augmentation_worker.transforms import resampling_kernels as kernels
+from augmentation_worker.transforms.homography import FIXED_BITS, Homography, fixed_point, normalized
+
+EDGE, BLACK = "edge", "black"
+"""What lies outside of the source: its border pixels, repeated; or black."""
+_PLACE = 1 << kernels.PLACE_BITS
+_WEIGHT = 1 << kernels.WEIGHT_BITS
+_LEAST_DEPTH = 1 / 1024
+_WIDEST = 4  # source pixels that one of the result may cover in a direction: beyond, a zoom is no augmentation
+
+
+@dataclass(frozen=True)
+class Resampling:
+    """One homography at one size of frames.
+
+    Attributes:
+        matrix: nine whole numbers, see `homography.fixed_point`.
+        reach_x, reach_y: half width of the tent, in 1/256 of a source pixel, 256 at least.
+        border: EDGE or BLACK.
+    """
+
+    matrix: tuple[int, ...]
+    reach_x: int
+    reach_y: int
+    border: str
+
+    @classmethod
+    def of(cls, homography: Homography, height: int, width: int, border: str) -> "Resampling":
+        """Where nothing shrinks the reach is one pixel; else the largest footprint of the corners and the middle."""
+        homography = normalized(homography, height, width)
+        right, bottom = width - 1, height - 1
+        places = [(0, 0), (right, 0), (0, bottom), (right, bottom), (right / 2, bottom / 2)]
+        footprints = [_footprint(homography, x, y) for x, y in places]
+        reach_x, reach_y = (max(1.0, *(min(_WIDEST, footprint[axis]) for footprint in footprints)) for axis in (0, 1))
+        return cls(fixed_point(homography), floor(reach_x * _PLACE + 0.5), floor(reach_y * _PLACE + 0.5), border)
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether every pixel shows itself."""
+        one = 1 << FIXED_BITS
+        return self.matrix == (one, 0, 0, 0, one, 0, 0, 0, one)
+
+    def __call__(self, frames: torch.Tensor) -> torch.Tensor:
+        """Frames uint8 [N, C, H, W], resampled; the input is left as it is."""
+        if self.changes_nothing:
+            return frames.clone(memory_format=torch.contiguous_format)
+        if frames.device.type != "cpu":
+            return resample_in_torch(frames, self)
+        values = frames.contiguous().numpy()
+        result = np.empty_like(values)
+        height, width = frames.shape[-2:]
+        columns, rows = self._locate(height, width, _PLACE - self.reach_x, _PLACE - self.reach_y)
+        kernels.resample(values, result, columns, rows, tent(self.reach_x), tent(self.reach_y), self.border == BLACK)
+        return torch.from_numpy(result)
+
+    def nearest(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Arrays [..., H, W] of labels or depths: of each place the nearest value, none mixed; 0 where it is BLACK."""
+        if self.changes_nothing:
+            return values.copy()
+        height, width = values.shape[-2:]
+        places = self._locate(height, width, _PLACE // 2, _PLACE // 2)
+        columns, rows = (place >> kernels.PLACE_BITS for place in places)
+        result: NDArray[Any] = values[..., rows.clip(0, height - 1), columns.clip(0, width - 1)]
+        if self.border == BLACK:
+            result[..., (rows < 0) | (rows >= height) | (columns < 0) | (columns >= width)] = 0
+        return result
+
+    def _locate(self, height: int, width: int, add_x: int, add_y: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        columns, rows = np.empty((height, width), np.int32), np.empty((height, width), np.int32)
+        kernels.locate(columns, rows, np.array(self.matrix, np.int64), add_x, add_y)
+        return columns, rows
+
+
+def _footprint(homography: Homography, x: float, y: float) -> tuple[float, float]:
+    """How many source pixels lie between neighbouring pixels of the result, across and down, at a place of it."""
+    a = homography
+    w = max(a[6] * x + a[7] * y + a[8], _LEAST_DEPTH)
+    source_x, source_y = (a[0] * x + a[1] * y + a[2]) / w, (a[3] * x + a[4] * y + a[5]) / w
+    across = (a[0] - source_x * a[6]) / w, (a[1] - source_x * a[7]) / w
+    down = (a[3] - source_y * a[6]) / w, (a[4] - source_y * a[7]) / w
+    return sqrt(across[0] * across[0] + across[1] * across[1]), sqrt(down[0] * down[0] + down[1] * down[1])
+
+
+@lru_cache(maxsize=64)
+def tent(reach: int) -> NDArray[np.int32]:
+    """int32 [256, taps]: weights of the source pixels around a place, by its fraction of a pixel; rows sum to 2048.
+
+    The first tap of a place p is the pixel floor(p + 1 - reach), and the fraction is that of p + 1 - reach.
+    """
+    taps = max(2, ceil(2 * reach / _PLACE))
+    fractions = np.arange(_PLACE)[:, None]
+    distance = np.abs(reach - _PLACE + fractions - _PLACE * np.arange(taps))
+    exact = np.maximum(reach - distance, 0).astype(np.int64)
+    # Rounded so that sums come out right, not single weights.
+    sums = np.cumsum(exact, axis=1) * _WEIGHT
+    rounded = (2 * sums + exact.sum(1, keepdims=True)) // (2 * exact.sum(1, keepdims=True))
+    weights: NDArray[np.int32] = np.ascontiguousarray(np.diff(rounded, axis=1, prepend=0).astype(np.int32))
+    weights.flags.writeable = False
+    return weights
+
+
+def resample_in_torch(frames: torch.Tensor, resampling: Resampling) -> torch.Tensor:
+    """The twin of the kernels in plain torch, for any device."""
+    height, width = frames.shape[-2:]
+    columns, rows = _locate_in_torch(resampling, height, width, frames.device)
+    columns, rows = columns + _PLACE - resampling.reach_x, rows + _PLACE - resampling.reach_y
+    weights_x, weights_y = (
+        torch.from_numpy(tent(reach).copy()).to(frames.device) for reach in (resampling.reach_x, resampling.reach_y)
+    )
+    of_column, of_row = weights_x[columns & (_PLACE - 1)], weights_y[rows & (_PLACE - 1)]
+    values = frames.to(torch.int32).flatten(-2)
+    total = torch.full(frames.shape, 1 << (2 * kernels.WEIGHT_BITS - 1), dtype=torch.int32, device=frames.device)
+    for down in range(weights_y.shape[1]):
+        row = (rows >> kernels.PLACE_BITS) + down
+        for across in range(weights_x.shape[1]):
+            column = (columns >> kernels.PLACE_BITS) + across
+            weight = of_row[..., down] * of_column[..., across]
+            if resampling.border == BLACK:
+                weight = weight * ((row >= 0) & (row < height) & (column >= 0) & (column < width))
+            place = row.clamp(0, height - 1) * width + column.clamp(0, width - 1)
+            total += weight * values[..., place]
+    return (total >> (2 * kernels.WEIGHT_BITS)).to(torch.uint8)
+
+
+def _locate_in_torch(
+    resampling: Resampling, height: int, width: int, device: torch.device
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The twin of kernels.locate: int64 [H, W], columns and rows in 1/256 of a pixel."""
+    m = resampling.matrix
+    x = torch.arange(width, device=device, dtype=torch.int64)
+    y = torch.arange(height, device=device, dtype=torch.int64)[:, None]
+    depth = (m[6] * x + m[7] * y + m[8]).clamp(min=1 << kernels.LEAST_DEPTH_BITS)
+    half = torch.div(depth, 2, rounding_mode="floor")
+    places = []
+    for row in (m[:3], m[3:6]):
+        scaled = ((row[0] * x + row[1] * y + row[2]) << kernels.PLACE_BITS) + half
+        places.append(torch.div(scaled, depth, rounding_mode="floor").clamp(-kernels.FARTHEST, kernels.FARTHEST))
+    return places[0], places[1]
