@@ -127,7 +127,7 @@ def test_too_many_episodes_per_shard_are_reported(
     submit: Callable[..., LocalRun], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(resolve, "MAX_SHARDS", 1)
-    monkeypatch.setattr(plan, "most_episodes_per_shard", lambda videos: 5)
+    monkeypatch.setattr(plan, "most_episodes_per_shard", lambda videos, transforms: 5)
     failure = refusal(submit(spec_of(SAMPLE)))
     assert failure.reason is FailureReason.LIMIT_EXCEEDED
     assert words_in(failure, "6 episodes", "at most 5", "spec.augmentation.episodes")

@@ -51,4 +51,6 @@ class Perspective(GeometricTransform):
     def describe(self, params: dict[str, Any]) -> Description:
         values = params["geometry"].values
         names = [f"{corner}_{axis}_percent" for corner in CORNERS for axis in "xy"]
-        return {**{name: 100 * value for name, value in zip(names, values, strict=True)}, **self._described_drift()}
+        # Records are short: a ten-thousandth of a percent is less than a hundredth of a pixel.
+        described = {name: round(100 * value, 4) for name, value in zip(names, values, strict=True)}
+        return {**described, **self._described_drift()}

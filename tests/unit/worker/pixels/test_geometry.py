@@ -54,7 +54,8 @@ def scene() -> torch.Tensor:
 
 def resampled(frames: torch.Tensor, homography: Homography, border: str = BLACK) -> torch.Tensor:
     height, width = frames.shape[-2:]
-    return Resampling.of(homography, height, width, border)(frames)
+    result: torch.Tensor = Resampling.of(homography, height, width, border)(frames)
+    return result
 
 
 @pytest.mark.parametrize(("zoom", "least"), [(1.0, 55), (1.1, 55), (0.95, 45)])

@@ -152,6 +152,7 @@ class EpisodePlan:
         rows_made: when their rows are written.
         cameras: those that are augmented.
         copies: augmented versions of an episode.
+        transforms: most that one version gets.
         shards: by index.
         kept_rows: data files with rows of the source.
         abandoned: paths of the source's video and data files that the result does not have.
@@ -163,6 +164,7 @@ class EpisodePlan:
     rows_made: RowsMade
     cameras: tuple[Camera, ...]
     copies: int
+    transforms: int
     shards: tuple[PlannedShard, ...]
     kept_rows: tuple[KeptRows, ...]
     abandoned: tuple[DatasetPath, ...]
@@ -194,7 +196,7 @@ class EpisodePlan:
     @property
     def most_episodes_per_shard(self) -> int:
         """Episodes of which a shard can record what this plan makes of them."""
-        return most_episodes_per_shard(self.copies * len(self.cameras))
+        return most_episodes_per_shard(self.copies * len(self.cameras), self.transforms)
 
     @property
     def min_shards(self) -> int:

@@ -57,8 +57,9 @@ def make_plan(
     selected = [metadata.episodes[index] for part in chosen for index in part]
     cameras = _selected_cameras(metadata, augmentation)
     in_place = spec.output.mode is OutputMode.IN_PLACE
-    copies = 1 if in_place else len(transforms_of_copies(augmentation))
-    most = most_episodes_per_shard(copies * len(cameras))
+    transforms = transforms_of_copies(augmentation)
+    copies, most_transforms = 1 if in_place else len(transforms), max(map(len, transforms))
+    most = most_episodes_per_shard(copies * len(cameras), most_transforms)
     shares = balanced_shares([episode.length for episode in selected], shard_count, most)
     rows_made = _rows_made(metadata, cameras, in_place)
     remade = {episode.index for episode in selected} if in_place and rows_made is RowsMade.WITH_EPISODE else set()
@@ -74,6 +75,7 @@ def make_plan(
         rows_made=rows_made,
         cameras=cameras,
         copies=copies,
+        transforms=most_transforms,
         shards=shards,
         kept_rows=kept_rows,
         abandoned=_abandoned(metadata, shards, kept_rows, replaced),

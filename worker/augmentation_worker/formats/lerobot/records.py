@@ -12,13 +12,20 @@ from augmentation_worker.formats.records import BlobRecord, Record, ShardRecords
 DATA_KEY = "data"
 _EPISODE_KEY_PREFIX = "episode-"
 EPISODE_RECORD_BYTES = 250
-VIDEO_RECORD_BYTES = 810
-"""Most that is recorded of an episode, and of each augmented version of it per camera."""
+VIDEO_RECORD_BYTES = 870
+TRANSFORM_RECORD_BYTES = 160
+"""Most that is recorded of an episode, of each augmented version of it per camera, and of each of its transforms."""
 
 
-def most_episodes_per_shard(videos_per_episode: int) -> int:
-    """Episodes whose records fit into one ConfigMap, by their augmented versions times augmented cameras."""
-    return most_units_per_shard(EPISODE_RECORD_BYTES + VIDEO_RECORD_BYTES * videos_per_episode)
+def most_episodes_per_shard(videos_per_episode: int, transforms: int) -> int:
+    """Episodes whose records fit into one ConfigMap.
+
+    Args:
+        videos_per_episode: its augmented versions times augmented cameras.
+        transforms: that a version gets.
+    """
+    video = VIDEO_RECORD_BYTES + TRANSFORM_RECORD_BYTES * transforms
+    return most_units_per_shard(EPISODE_RECORD_BYTES + video * videos_per_episode)
 
 
 def episode_key(episode_index: int) -> str:

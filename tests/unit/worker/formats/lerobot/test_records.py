@@ -1,9 +1,11 @@
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from augmentation_api.spec import Augmentation
+from augmentation_api.transforms import TransformName
 from augmentation_worker.formats.lerobot.records import (
     DataRecord,
     EpisodeRecord,
@@ -23,12 +25,17 @@ from augmentation_worker.formats.records import (
     ShardRecords,
     most_units_per_shard,
 )
+from augmentation_worker.transforms.pipeline import sample_pipeline
 
+GEOMETRY = ("affine", "cropResize", "perspective")
 SHA = "0123456789abcdef" * 4
 
 
-def episode_record(copies: int = 3) -> EpisodeRecord:
-    """As long as a record of lighting gets."""
+PARAMETERS = {"lighting": {"brightness_percent": -12.345678901234567, "contrast_percent": 1.2345678901234567}}
+
+
+def episode_record(copies: int = 3, parameters: Mapping[str, object] = PARAMETERS) -> EpisodeRecord:
+    """As long as a record gets."""
     names = ("min", "max", "mean", "std", "q01", "q10", "q50", "q90", "q99")
     copy = VideoCopyRecord(
         from_timestamp=123.4666666666667,
@@ -36,7 +43,7 @@ def episode_record(copies: int = 3) -> EpisodeRecord:
         frames=3330,
         pixel_hash=SHA,
         statistics={**{name: [0.123456789, 0.234567891, 0.345678912] for name in names}, "count": [438.0]},
-        parameters={"lighting": {"brightness_percent": -12.345678901234567, "contrast_percent": 1.2345678901234567}},
+        parameters=dict(parameters),
     )
     path = "videos/observation.images.top/chunk-000/file-123.mp4"
     video = VideoRecord(path=path, sha256=SHA, size=12345678, copies=(copy,) * copies)
@@ -62,9 +69,9 @@ def test_a_full_shard_of_three_copies_fits_into_a_config_map() -> None:
     assert len(episode_record().encode()) * MAX_UNITS_PER_SHARD < 1_000_000
 
 
-def v21_record(copies: int = 3) -> EpisodeRecord:
+def v21_record(copies: int = 3, parameters: Mapping[str, object] = PARAMETERS) -> EpisodeRecord:
     """v2.1 has two files for each copy, and no quantiles."""
-    (video,) = episode_record(1).videos["observation.images.top"]
+    (video,) = episode_record(1, parameters).videos["observation.images.top"]
     statistics = {name: values for name, values in video.copies[0].statistics.items() if not name.startswith("q")}
     copy = video.copies[0].model_copy(update={"statistics": statistics})
     path = "videos/chunk-012/observation.images.top/episode_012345.mp4"
@@ -75,8 +82,14 @@ def v21_record(copies: int = 3) -> EpisodeRecord:
 
 @pytest.mark.parametrize("record", [episode_record, v21_record])
 @pytest.mark.parametrize("copies", [1, 3, 20])
-def test_a_shard_has_room_for_the_records_of_its_episodes(record: Callable[[int], EpisodeRecord], copies: int) -> None:
-    assert len(record(copies).encode()) * most_episodes_per_shard(copies) <= RECORDS_BYTES
+@pytest.mark.parametrize("transforms", [["lighting"], ["perspective"], [*TransformName]])
+def test_a_shard_has_room_for_the_records_of_its_episodes(
+    record: Callable[[int, Mapping[str, object]], EpisodeRecord], copies: int, transforms: list[str]
+) -> None:
+    augmentation = Augmentation.model_validate({"transforms": transforms, **{name: {"drift": 1} for name in GEOMETRY}})
+    sampled = sample_pipeline(augmentation, camera="top", episode=7, copy=0, episode_mean=(0.41, 0.52, 0.63))
+    length = len(record(copies, sampled.parameters).encode())
+    assert length * most_episodes_per_shard(copies, len(transforms)) <= RECORDS_BYTES
 
 
 @given(st.integers(1, 2_000_000))
