@@ -47,6 +47,9 @@ class MemorySource(SourceDataset):
     def origin(self) -> Mapping[str, str]:
         return {"memory": self.name, "revision": self.revision}
 
+    def size(self, path: DatasetPath) -> int:
+        return len(self._files[path])
+
     def open(self, path: DatasetPath) -> Path:
         local = self._scratch / path
         local.parent.mkdir(parents=True, exist_ok=True)

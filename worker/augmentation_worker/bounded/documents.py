@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from augmentation_worker.bounded.lfs_pointer import refuse_pointer
 from augmentation_worker.bounded.unreadable import Unreadable
 
 MOST_DEPTH = 64
@@ -34,6 +35,7 @@ def read_json_object(content: bytes, *, most_bytes: int, finite: bool = True) ->
         Unreadable: says what was found.
     """
     check_size(len(content), most_bytes)
+    refuse_pointer(content)
     try:
         document = json.loads(content.decode())
     except UnicodeDecodeError as error:

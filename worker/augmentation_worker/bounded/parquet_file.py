@@ -14,6 +14,7 @@ from typing import BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from augmentation_worker.bounded import lfs_pointer
 from augmentation_worker.bounded.unreadable import Unreadable
 
 MOST_FOOTER_BYTES = 64 * 2**20
@@ -71,13 +72,19 @@ def check_footer(file: Path | BinaryIO) -> None:
             check_footer(opened)
         return
     size = file.seek(0, 2)
+    if size <= lfs_pointer.MOST_BYTES:
+        file.seek(0)
+        lfs_pointer.refuse_pointer(file.read(size))
     if size < _TAIL.size + len(_MAGIC):
         raise Unreadable(f"is no parquet file: it has {size} bytes")
     file.seek(size - _TAIL.size)
     footer, magic = _TAIL.unpack(file.read(_TAIL.size))
     file.seek(0)
     if magic != _MAGIC:
-        raise Unreadable("is no parquet file: it does not end with PAR1")
+        raise Unreadable(
+            "has no footer (a parquet file ends with PAR1): it was not written to its end, as when a recording is "
+            "interrupted, or is none; record its episodes again"
+        )
     if footer > min(MOST_FOOTER_BYTES, size - _TAIL.size):
         raise Unreadable(f"has a footer of {footer} bytes, more than the {MOST_FOOTER_BYTES} that are read")
 

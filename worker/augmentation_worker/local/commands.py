@@ -53,8 +53,8 @@ def _add_source(parser: argparse.ArgumentParser) -> None:
         "--follow-links",
         type=_folder,
         metavar="DIR",
-        help="links in the dataset may lead to files below this folder, too; without it only to files of the dataset "
-        "itself, and from a snapshot in a Hugging Face cache to its blobs",
+        help="links in the dataset may lead to files and folders below this folder, too; without it only to those of "
+        "the dataset itself, and from a snapshot in a Hugging Face cache to its blobs",
     )
 
 

@@ -76,10 +76,14 @@ def _publish(session: Session, work: Work, plan: Plan) -> str:
 
 
 def _carry(work: Work, outline: Outline) -> list[StoredFile]:
-    """Carry the source's other files over, such as a license."""
+    """Carry the source's other files over, such as a license, one at a time: there may be folders of them."""
+    carried = []
     for path in outline.carried:
-        _refuse_secrets(path, work.source.open(path))
-    return [work.output.put(path, work.source.open(path)) for path in outline.carried]
+        local = work.source.open(path)
+        _refuse_secrets(path, local)
+        carried.append(work.output.put(path, local))
+        work.source.drop(path)
+    return carried
 
 
 def _commit(

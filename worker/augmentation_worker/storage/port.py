@@ -78,6 +78,9 @@ class SourceDataset(Protocol):
     def origin(self) -> Mapping[str, str]:
         """Name and revision as they are recorded in the result."""
 
+    def size(self, path: DatasetPath) -> int:
+        """Bytes of one of its files, as they are listed: nothing is fetched."""
+
     def open(self, path: DatasetPath) -> Path:
         """A local file with the content of one of its files. Raises WorkerFailure."""
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from augmentation_worker.bounded.documents import check_size, read_json_object
+from augmentation_worker.bounded.lfs_pointer import MOST_BYTES, refuse_pointer
 from augmentation_worker.bounded.parquet_file import open_parquet, read_columns
 from augmentation_worker.bounded.unreadable import Unreadable
 from augmentation_worker.formats import limits
@@ -15,6 +16,8 @@ _CHUNK_BYTES = 2**20
 def check_metadata_file(local: Path, name: str) -> None:
     """Refuse a file that is too large or too deep, or stands for more rows than there may be. Raises Unreadable."""
     check_size(local.stat().st_size, limits.MOST_METADATA_BYTES)
+    with local.open("rb") as beginning:
+        refuse_pointer(beginning.read(MOST_BYTES))
     if name.endswith(".parquet"):
         with open_parquet(local) as parquet:
             read_columns(

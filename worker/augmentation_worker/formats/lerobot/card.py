@@ -1,5 +1,7 @@
 """README.md of the result: the card a hub shows."""
 
+from collections.abc import Sequence
+
 from augmentation_api import AugmentationJobSpec
 from augmentation_api.episode_ranges import disjoint, text_of
 from augmentation_worker.formats.card import card_of, card_parts, cell_text, folder_fact
@@ -19,9 +21,16 @@ configs:
 
 
 def write_card(
-    spec: AugmentationJobSpec, metadata: DatasetMetadata, plan: EpisodePlan, source_card: bytes | None
+    spec: AugmentationJobSpec,
+    metadata: DatasetMetadata,
+    plan: EpisodePlan,
+    source_card: bytes | None,
+    folders: Sequence[str] = (),
 ) -> bytes:
-    """The card. The source's front matter (its license above all) is kept as it is."""
+    """The card. The source's front matter (its license above all) is kept as it is.
+
+    `folders` are those beside meta/ that are carried over from the source.
+    """
     front_matter, text = card_parts(source_card)
     augmentation = spec.augmentation
     augmented = len(plan.episodes) * plan.copies
@@ -38,7 +47,7 @@ def write_card(
     explanation = f"""\
 {_which(spec, metadata, plan)} Only the images of the cameras above
 differ; states, actions, timestamps and tasks are those of the source. What was drawn for each augmented episode stands
-in `meta/augmentation.json`."""
+in `meta/augmentation.json`.{_beside(folders, plan)}"""
     front_matter = _DEFAULT_FRONT_MATTER if front_matter is None else front_matter
     return card_of(front_matter, (metadata.dataset, metadata.revision), facts, explanation, text)
 
@@ -56,6 +65,17 @@ def _splits(metadata: DatasetMetadata, plan: EpisodePlan) -> dict[str, str]:
     }
     evaluated = for_evaluation(selected, source)
     return facts | ({"Augmented for evaluation": cell_text(", ".join(evaluated))} if evaluated else {})
+
+
+def _beside(folders: Sequence[str], plan: EpisodePlan) -> str:
+    if not folders:
+        return ""
+    originals = plan.total_episodes - (0 if plan.in_place else len(plan.episodes) * plan.copies)
+    names = ", ".join(f"`{folder}/`" for folder in folders)
+    return f"""
+
+{names}: carried over from the source, unchanged. What they say of an episode by its number is said of the source's
+episodes 0 to {originals - 1}."""
 
 
 def _which(spec: AugmentationJobSpec, metadata: DatasetMetadata, plan: EpisodePlan) -> str:

@@ -16,6 +16,7 @@ from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats import limits
 from augmentation_worker.formats.lerobot.episode_lines import EPISODES_PATH, STATISTICS_PATH, read_episode_lines
 from augmentation_worker.formats.lerobot.episodes import EPISODES_FOLDER, Episode, columns_of, read_episodes
+from augmentation_worker.formats.lerobot.file_check import files_named
 from augmentation_worker.formats.lerobot.format_version import FileNumber
 from augmentation_worker.formats.lerobot.info import INFO_PATH, DatasetInfo, read_info
 from augmentation_worker.formats.tables import with_schema
@@ -185,8 +186,7 @@ def check_files(metadata: DatasetMetadata, paths: Collection[DatasetPath]) -> No
         wanted.append(metadata.info.version.tasks_path)
     missing = [path for path in wanted if path not in present]
     if missing:
-        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        raise damaged(metadata.dataset, f"its metadata names the file {missing[0]}{more}, which it does not have")
+        raise damaged(metadata.dataset, f"its metadata names {files_named(missing)}, which it does not have")
     known = frozenset(metadata.data_paths)
     data_files = [path for path in present if path.startswith("data/") and path.endswith(".parquet")]
     stray = sorted(path for path in data_files if path not in known)

@@ -10,6 +10,7 @@ from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.formats.integrity import broken
 from augmentation_worker.formats.lerobot import integrity
 from augmentation_worker.formats.lerobot.card import write_card
+from augmentation_worker.formats.lerobot.carried_files import carried_files, folders_beside
 from augmentation_worker.formats.lerobot.dataset_statistics import ResultFrames, stats_json
 from augmentation_worker.formats.lerobot.episode_lines import (
     EPISODES_PATH,
@@ -65,7 +66,13 @@ class MetadataFiles:
             PROVENANCE_PATH: write_provenance(
                 self.work.job_uid, self.work.spec, self.work.source.origin, plan, records
             ),
-            CARD_PATH: write_card(self.work.spec, metadata, plan, self.work.source.read(CARD_PATH)),
+            CARD_PATH: write_card(
+                self.work.spec,
+                metadata,
+                plan,
+                self.work.source.read(CARD_PATH),
+                folders_beside(carried_files(metadata, plan, self.work.source.paths)),
+            ),
             **changed_attributes(self.work.output.read(ATTRIBUTES_PATH)),
         }
         if not in_lines or metadata.stats_json is not None:

@@ -11,6 +11,12 @@ from augmentation_api.vocabulary import VideoCodec
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats import limits
+from augmentation_worker.formats.lerobot.carried_files import (
+    carried_files,
+    describe_folders,
+    warnings_of_files_left,
+)
+from augmentation_worker.formats.lerobot.file_check import check_file_sizes, check_footers
 from augmentation_worker.formats.lerobot.info import DatasetInfo
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata, load_metadata
 from augmentation_worker.formats.lerobot.plan import EpisodePlan, RowsMade
@@ -34,6 +40,8 @@ _MOST_CAMERAS_LISTED = 20
 def resolve(source: SourceDataset, spec: AugmentationJobSpec, max_frames: int | None) -> Resolution:
     """Check a job, and say what it will do. Raises WorkerFailure."""
     metadata = load_metadata(source, whole=False)
+    check_file_sizes(source, [*metadata.data_paths, *metadata.video_paths])
+    check_footers(source, metadata.data_paths)
     plan = _checked_plan(metadata, spec, max_frames)
     selected = len(plan.episodes)
     frames = sum(episode.source.length for episode in plan.episodes)
@@ -56,11 +64,12 @@ def resolve(source: SourceDataset, spec: AugmentationJobSpec, max_frames: int | 
         ),
         summary=f"{selected} of {len(metadata.episodes)} episodes ({frames} frames) "
         + ("are replaced by" if plan.in_place else "become")
-        + f" {selected * plan.copies} augmented ones ({frames * plan.copies} frames)",
+        + f" {selected * plan.copies} augmented ones ({frames * plan.copies} frames)"
+        + describe_folders(source, carried_files(metadata, plan, source.paths)),
         overwrites=tuple(
             path for path in _planned_paths(plan, metadata) if path in source.paths and path not in replaced
         ),
-        warnings=(*_split_warnings(metadata, plan, spec), *warnings),
+        warnings=(*_split_warnings(metadata, plan, spec), *warnings, *warnings_of_files_left(metadata, source)),
     )
 
 

@@ -1,6 +1,6 @@
 """The result of a job on a LeRobot dataset: laid out, assembled from the shards' records, and checked."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,9 +12,10 @@ from typing_extensions import override
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.formats.integrity import broken, fetch_back, has_content
 from augmentation_worker.formats.lerobot import integrity
+from augmentation_worker.formats.lerobot.carried_files import carried_files
 from augmentation_worker.formats.lerobot.data_table import SourceRows, write_shard_rows
 from augmentation_worker.formats.lerobot.info import INFO_PATH
-from augmentation_worker.formats.lerobot.metadata import STATS_PATH, DatasetMetadata
+from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
 from augmentation_worker.formats.lerobot.metadata_files import MetadataFiles
 from augmentation_worker.formats.lerobot.plan import EpisodePlan, PlannedEpisode, PlannedShard, RowsMade
 from augmentation_worker.formats.lerobot.records import (
@@ -30,14 +31,13 @@ from augmentation_worker.formats.lerobot.rows_files import write_episode_rows, w
 from augmentation_worker.formats.lerobot.written_files import check_written_images, check_written_video
 from augmentation_worker.formats.port import Outline, Plan, Shard, ShardMaker, Unit
 from augmentation_worker.formats.records import BlobRecord, ShardRecords
-from augmentation_worker.formats.result_files import CARD_PATH, OWN_PATHS, PREVIEW_PATH
+from augmentation_worker.formats.result_files import CARD_PATH, PREVIEW_PATH
 from augmentation_worker.storage.port import StoredFile
 from augmentation_worker.storage.provenance import PROVENANCE_PATH
 from augmentation_worker.work import Work
 
 _DESCRIPTION_PATHS = (CARD_PATH, INFO_PATH, PROVENANCE_PATH, PREVIEW_PATH)
 """The files of a result that describe it."""
-_REWRITTEN_PATHS = OWN_PATHS | {INFO_PATH, STATS_PATH}
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class LeRobotPlan(Plan):
         return Outline(
             shards=tuple(_shard(shard, plan.copies) for shard in plan.shards),
             cameras=len(plan.cameras),
-            carried=carried_metadata(self.metadata, plan, self.work.source.paths),
+            carried=carried_files(self.metadata, plan, self.work.source.paths),
             abandoned=plan.abandoned,
             described_by=_DESCRIPTION_PATHS,
             total_episodes=plan.total_episodes,
@@ -149,21 +149,6 @@ class LeRobotPlan(Plan):
                 fetch_back(self.work.output, file, local)
                 copies = episode.copies_in(number)
                 check_written_images(local, file.path, episode, copies, rows, info, self.plan.image_cameras)
-
-
-def carried_metadata(
-    metadata: DatasetMetadata, plan: EpisodePlan, source_paths: Collection[DatasetPath]
-) -> tuple[DatasetPath, ...]:
-    """Files of the source that the result holds unchanged apart from rows and videos, which publish carries over.
-
-    These are the tasks, episodes files that do not change, whatever else is in meta/, and files at the top such as a
-    license. Folders that LeRobot does not know stay behind.
-    """
-    rewritten = plan.in_place or metadata.info.version.has_file_per_episode
-    written = _REWRITTEN_PATHS | set(metadata.episode_files if rewritten else ())
-    return tuple(
-        sorted(path for path in source_paths if (path.startswith("meta/") or "/" not in path) and path not in written)
-    )
 
 
 def _shard(shard: PlannedShard, copies: int) -> Shard:

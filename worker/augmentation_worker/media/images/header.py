@@ -11,6 +11,8 @@ from io import BytesIO
 
 from PIL import Image, UnidentifiedImageError
 
+from augmentation_worker.bounded import lfs_pointer
+
 MOST_PIXELS = 1 << 25
 """Most pixels of an image: 8K video (7680 x 4320) fits, and its RGB values take 100 MB. More is refused undecoded."""
 _COLOUR_MODES = frozenset({"RGB", "RGBA", "RGBX", "P", "PA"})
@@ -103,6 +105,8 @@ def read_header(content: bytes) -> ImageHeader:
 @contextmanager
 def opened(content: bytes) -> Iterator[Image.Image]:
     """The image, its pixels not decoded yet. Raises ImageInvalid, also for what is raised while it is in use."""
+    if lfs_pointer.is_pointer(content):
+        raise ImageInvalid(lfs_pointer.FINDING)
     try:
         with Image.open(BytesIO(content), formats=tuple(ImageFormat)) as image:
             yield image

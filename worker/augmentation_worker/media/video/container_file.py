@@ -13,6 +13,8 @@ from pathlib import Path
 import av
 import av.container
 
+from augmentation_worker.bounded import lfs_pointer
+
 MOST_STREAMS = 64
 LARGEST_ALLOCATION = 512 * 2**20
 """Bytes per allocation: a frame of 8192 x 8192 with 10 bits and full chroma fits, and an index of 22 million."""
@@ -25,7 +27,7 @@ _OTHERS = {
     b"<?xml": "an XML document (such as a DASH manifest)",
     b"v=0": "a description of a network stream (SDP)",
     b"[playlist]": "a list of other files",
-    b"version https://git-lfs": "a Git LFS pointer, not the file that it stands for",
+    lfs_pointer.BEGINNING: f"a Git LFS pointer in place of the file itself ({lfs_pointer.WAY_OUT})",
     b"RIFF": "a RIFF file, such as AVI",
     b"\x89PNG": "an image (PNG)",
     b"\xff\xd8\xff": "an image (JPEG)",

@@ -1,8 +1,8 @@
 """The files of a dataset that lies in a folder, listed and opened so that none of them can lie elsewhere.
 
-A link in it may lead to a regular file of the same dataset, of the folder of blobs where the dataset is a snapshot in a
-Hugging Face cache, or of one more folder that was allowed by name. Everything else is refused: a link to anywhere else
-or to a folder, a FIFO, a device, a name that is no DatasetPath.
+A link in it may lead to a regular file or a folder of the same dataset, of the folder of blobs where the dataset is a
+snapshot in a Hugging Face cache, or of one more folder that was allowed by name. Everything else is refused: a link to
+anywhere else or back to where it lies, a FIFO, a device, a name that is no DatasetPath.
 """
 
 import hashlib
@@ -14,20 +14,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from augmentation_worker.dataset_path import DatasetPath, PathRefused, shown
-from augmentation_worker.storage.folder.held_folder import EntryRefused, HeldFolder, kind_of
+from augmentation_worker.storage.folder.held_folder import EntryRefused, HeldFolder
+from augmentation_worker.storage.folder.links import AllowedPlaces, LinkTargets, counts, leads_back, shown_target
 from augmentation_worker.storage.port import FormatConventions
 
-_HIDDEN_THAT_COUNTS = ".gitattributes"
-_OF_THE_FILE_SYSTEM = "lost+found"
-"""What ext4 has at the top of a disk, for the system's administrator alone to read."""
-_HIDDEN_CONTENT = (".git/annex/objects/", ".dvc/cache/")
-"""Where git-annex and DVC keep the content of files, behind links."""
 _COMMIT = re.compile("[0-9a-f]{40}")
 _CACHED_DATASET = "datasets--"
 _MOST_HASHED_BYTES = 16 * 2**30
 """No metadata that is read has a quarter of it; a file of holes can have a million times as much."""
-_MOST_LINKS = 40
-"""One after the other, as Linux itself follows."""
+_MOST_LINKED_ENTRIES = 1_000_000
+"""In folders that are reached through links: ten times the files that Hugging Face recommends for a repository. Each
+link to a folder of links to folders multiplies them, so that forty small ones are without end."""
 _SNAPSHOTS, _BLOBS = "snapshots", "blobs"
 _MAIN = DatasetPath("refs/main")
 
@@ -56,34 +53,44 @@ class DatasetFolder:
 
     def __init__(self, folder: Path, follow_links: Path | None = None, *, links: bool = True) -> None:
         self.folder = folder
-        more = [root for root in (_blobs_of(folder), follow_links) if root is not None]
-        self._allowed = _Allowed(_prefix(folder), tuple(map(_prefix, more))) if links else _Allowed(None, ())
+        more = tuple(root for root in (_blobs_of(folder), follow_links) if root is not None)
+        self._allowed = AllowedPlaces(folder, more) if links else AllowedPlaces(None)
 
     def list(self) -> Listing:
         """Everything in it. What begins with a dot, at the top, is not part of a dataset, nor is `lost+found`.
 
         Raises:
             OSError: FileNotFoundError or NotADirectoryError if there is no such folder.
-            EntryRefused: a part of the folder's own path is a link.
+            EntryRefused: a part of the folder's own path is a link, or there is no end to what links lead to.
         """
         files: dict[DatasetPath, int] = {}
         refused: list[EntryRefused] = []
-        pending: list[tuple[str, ...]] = [()]
-        with HeldFolder.at(self.folder) as root, _Targets(self._allowed) as targets:
+        pending = [_Walked((), str(self.folder), ())]
+        linked = 0
+        with HeldFolder.at(self.folder) as root, LinkTargets(self._allowed) as targets:
             while pending:
-                names = pending.pop()
-                with root.within(names) as held, os.scandir(held.descriptor) as entries:
+                folder = pending.pop()
+                with folder.open(root) as held, os.scandir(held.descriptor) as entries:
                     for entry in entries:
-                        if not names and not _counts(entry.name):
+                        if folder.is_top and not counts(entry.name):
                             continue
+                        linked += bool(folder.followed)
+                        if linked > _MOST_LINKED_ENTRIES:
+                            raise EntryRefused(
+                                "/".join(folder.names), f"leads through links to more than {_MOST_LINKED_ENTRIES} files"
+                            )
                         try:
-                            path = _path_of(names, entry.name)
+                            path = _path_of(folder.names, entry.name)
                             if entry.is_dir(follow_symlinks=False):
-                                pending.append(path.parts)
+                                pending.append(folder.inner(path))
                             elif entry.is_file(follow_symlinks=False):
                                 files[path] = entry.stat(follow_symlinks=False).st_size
                             else:
-                                files[path] = targets.size(held, entry.name, path)
+                                target, status = targets.look(held, entry.name, path)
+                                if stat.S_ISDIR(status.st_mode):
+                                    pending.append(folder.behind(held, path, target))
+                                else:
+                                    files[path] = status.st_size
                         except EntryRefused as error:
                             refused.append(error)
         return Listing(
@@ -98,13 +105,20 @@ class DatasetFolder:
             OSError: FileNotFoundError if there is none.
             EntryRefused: it is no file of the dataset (any more).
         """
-        with HeldFolder.at(self.folder) as root, root.within(path.folder) as held:
+        with self._folder(path.folder) as held:
             status = held.status(path.name)
             if status is None or not stat.S_ISLNK(status.st_mode):
                 return held.open_file(path.name)
-            place, name = _target(self._allowed, held, path.name, path)
+            place, _, name = self._allowed.target(held, path.name, path).rpartition("/")
         with HeldFolder.at(Path(place)) as held:
             return held.open_file(name)
+
+    def _folder(self, names: tuple[str, ...]) -> HeldFolder:
+        with HeldFolder.at(self.folder) as root:
+            try:
+                return root.within(names)
+            except EntryRefused:  # one of them is a link
+                return HeldFolder.at(self._allowed.folder(names))
 
     def cached_snapshots(self, files: Collection[DatasetPath]) -> tuple[str, ...]:
         """If this is a dataset's whole folder in a Hugging Face cache: its snapshots, that of main first."""
@@ -140,126 +154,38 @@ class DatasetFolder:
 
 
 @dataclass(frozen=True)
-class _Allowed:
-    """Where links may lead.
+class _Walked:
+    """A folder of the dataset, on the way through it.
 
     Attributes:
-        dataset: the folder itself, with a slash at its end; None: links lead nowhere.
-        more: other folders, likewise.
+        names: of its path in the dataset.
+        place: its own absolute path, none of its parts a link.
+        followed: places of the folders whose links were followed to get here.
+        is_linked: whether the last of those links leads to this very folder.
     """
 
-    dataset: str | None
-    more: tuple[str, ...]
+    names: tuple[str, ...]
+    place: str
+    followed: tuple[str, ...]
+    is_linked: bool = False
 
-    def refusal(self, target: str) -> str | None:
-        """Why a file may not be what a link leads to, as the end of a clause; None if it may."""
-        if self.more and target.startswith(self.more):
-            return None
-        if self.dataset is None or not target.startswith(self.dataset):
-            return "which is outside of the dataset"
-        inside = target[len(self.dataset) :]
-        # A clone has its owner's password in .git/config: what is not listed cannot be reached by a link either.
-        if _counts(inside.partition("/")[0]) or inside.startswith(_HIDDEN_CONTENT):
-            return None
-        return "which is hidden and no part of the dataset"
+    @property
+    def is_top(self) -> bool:
+        """Whether what is hidden in it is no part of the dataset."""
+        return not self.names or self.is_linked
 
+    def open(self, root: HeldFolder) -> HeldFolder:
+        return HeldFolder.at(Path(self.place)) if self.followed else root.within(self.names)
 
-class _Targets:
-    """What links lead to, for a listing: most are in the same folder, which is held."""
+    def inner(self, path: DatasetPath) -> "_Walked":
+        return _Walked(path.parts, f"{self.place}/{path.name}", self.followed)
 
-    def __init__(self, allowed: _Allowed) -> None:
-        self._allowed = allowed
-        self._place = ""
-        self._held: HeldFolder | None = None
-
-    def size(self, held: HeldFolder, name: str, path: DatasetPath) -> int:
-        """Size of the file that a link leads to. Raises EntryRefused if it is no link, or does not lead to a file."""
-        status = held.status(name)
-        mode = 0 if status is None else status.st_mode
-        if not stat.S_ISLNK(mode):
-            raise EntryRefused(path, f"is {kind_of(mode)}, not a regular file")
-        place, last = _target(self._allowed, held, name, path)
-        try:
-            target = self._folder(place).status(last)
-        except FileNotFoundError:
-            target = None
-        except (EntryRefused, NotADirectoryError) as error:
-            raise EntryRefused(path, f"is a link that leads to no file: {error}") from error
-        if target is None:
-            raise EntryRefused(path, f"is a link to {_shown_target(held, name)}, where there is nothing")
-        if not stat.S_ISREG(target.st_mode):
-            raise EntryRefused(
-                path, f"is a link to {_shown_target(held, name)}, {kind_of(target.st_mode)} and no regular file"
-            )
-        return target.st_size
-
-    def _folder(self, place: str) -> HeldFolder:
-        if self._held is None or self._place != place:
-            self.__exit__()
-            self._held, self._place = HeldFolder.at(Path(place)), place
-        return self._held
-
-    def __enter__(self) -> "_Targets":
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self._held is not None:
-            self._held.close()
-            self._held = None
-
-
-def _counts(name: str) -> bool:
-    """Whether an entry at the top of a dataset's folder is part of the dataset."""
-    return name == _HIDDEN_THAT_COUNTS or not (name.startswith(".") or name == _OF_THE_FILE_SYSTEM)
-
-
-def _prefix(folder: Path) -> str:
-    return f"{folder}/".replace("//", "/")
-
-
-def _target(allowed: _Allowed, held: HeldFolder, name: str, path: DatasetPath) -> tuple[str, str]:
-    """Folder and name of the file that a link leads to, neither of them a link. Raises EntryRefused if it is elsewhere.
-
-    This looks the path up by its names. Whoever opens the answer does not follow any link: if one was put there since,
-    that fails.
-    """
-    target = _without_links(str(held.path), name)
-    if target is None:
-        raise EntryRefused(path, "is a link that leads through too many others")
-    if (refusal := allowed.refusal(target)) is not None:
-        raise EntryRefused(path, f"is a link to {_shown_target(held, name)}, {refusal}")
-    folder, _, last = target.rpartition("/")
-    return folder, last
-
-
-def _without_links(folder: str, name: str) -> str | None:
-    """The path that a name in an absolute folder without links leads to when all links are followed; None: too many."""
-    place, pending, followed = folder.rstrip("/"), [name], 0
-    while pending:
-        part = pending.pop()
-        if part == "..":
-            place = place.rpartition("/")[0]
-            continue
-        inner = f"{place}/{part}"
-        try:
-            target = os.readlink(inner)  # noqa: PTH115 (one for each of a hundred thousand links)
-        except OSError:
-            place = inner  # no link, or nothing at all
-            continue
-        followed += 1
-        if followed > _MOST_LINKS:
-            return None
-        if target.startswith("/"):
-            place = ""
-        pending += [part for part in reversed(target.split("/")) if part not in ("", ".")]
-    return place
-
-
-def _shown_target(held: HeldFolder, name: str) -> str:
-    try:
-        return shown(os.readlink(name, dir_fd=held.descriptor))
-    except OSError:
-        return "nothing"
+    def behind(self, held: HeldFolder, path: DatasetPath, target: str) -> "_Walked":
+        """The folder that a link in this one leads to. Raises EntryRefused if the way leads back here from there."""
+        followed = (*self.followed, self.place)
+        if leads_back(target, followed):
+            raise EntryRefused(path, f"is a link to {shown_target(held, path.name)}, a folder that leads back to it")
+        return _Walked(path.parts, target, followed, is_linked=True)
 
 
 def _path_of(names: tuple[str, ...], name: str) -> DatasetPath:

@@ -72,6 +72,10 @@ class FolderSource(SourceDataset):
         return {"folder": self.name, "revision": self.revision}
 
     @override
+    def size(self, path: DatasetPath) -> int:
+        return self._files[path]
+
+    @override
     def open(self, path: DatasetPath) -> Path:
         # The file is held open for as long as the path is kept, and some time longer.
         held = self._held.pop(path, None) or HeldFile.of(self._opened(path))
@@ -146,7 +150,6 @@ def _way_out(error: EntryRefused) -> str:
     if "is a link" not in error.finding:
         return "remove it"
     return (
-        "put the file itself there, or remove it (`cp -rL` copies a dataset with what its links lead to; on your own "
-        "machine, --follow-links DIR allows links to files below DIR, and `cp -rs` makes such links in place of one to "
-        "a folder)"
+        "put what it leads to there itself, or remove it (`cp -rL` copies a dataset with what its links lead to; on "
+        "your own machine, --follow-links DIR allows links to files and folders below DIR)"
     )

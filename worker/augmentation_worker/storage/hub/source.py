@@ -54,6 +54,10 @@ class HubSource(SourceDataset):
         return {"repoID": self.name, "revision": self.revision, **folder}
 
     @override
+    def size(self, path: DatasetPath) -> int:
+        return self.files[path].size
+
+    @override
     def open(self, path: DatasetPath) -> Path:
         if path not in self.files:
             raise self.lacks(path)

@@ -4,8 +4,8 @@ from augmentation_api import Augmentation
 from augmentation_api.vocabulary import OutputMode
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.formats.lerobot.carried_files import carried_files, folders_beside
 from augmentation_worker.formats.lerobot.planner import check_order_of_data_files, make_plan
-from augmentation_worker.formats.lerobot.result import carried_metadata
 from augmentation_worker.storage.git_attributes import with_large_file_rules
 from tests.unit.worker.formats.lerobot.samples import episode_rows, fixture_metadata, job, metadata_of
 
@@ -22,13 +22,21 @@ def test_what_publish_writes_itself_is_not_carried_over() -> None:
         "meta/augmentation.json",
         "meta/episodes/chunk-000/file-000.parquet",
         "images/big.png",
+        "videos/observation.image/notes.txt",
+        "data/chunk-000/notes.csv",
+        "annotations/subtasks.jsonl",
+        "annotations/.git/config",
+        "urdf/so101.urdf",
         *metadata.data_paths,
         *metadata.video_paths,
     ]
-    carried = carried_metadata(metadata, make_plan(metadata, job(Augmentation()), 1), [*map(DatasetPath, paths)])
-    assert carried == ("LICENSE", "meta/episodes/chunk-000/file-000.parquet", "meta/tasks.parquet")
+    carried = carried_files(metadata, make_plan(metadata, job(Augmentation()), 1), [*map(DatasetPath, paths)])
+    beside = ("annotations/subtasks.jsonl", "urdf/so101.urdf")
+    episodes, tasks = "meta/episodes/chunk-000/file-000.parquet", "meta/tasks.parquet"
+    assert carried == ("LICENSE", beside[0], episodes, tasks, beside[1])
+    assert folders_beside(carried) == ("annotations", "urdf")
     in_place = make_plan(metadata, job(Augmentation(), OutputMode.IN_PLACE), 1)
-    assert carried_metadata(metadata, in_place, [*map(DatasetPath, paths)]) == ("LICENSE", "meta/tasks.parquet")
+    assert carried_files(metadata, in_place, [*map(DatasetPath, paths)]) == ("LICENSE", beside[0], tasks, beside[1])
 
 
 def test_large_file_rules_are_added_once_and_only_where_they_are_missing() -> None:

@@ -18,6 +18,7 @@ from augmentation_worker.formats.registry import CONVENTIONS
 from augmentation_worker.storage.folder import dataset_folder
 from augmentation_worker.storage.folder.dataset_folder import DatasetFolder
 from augmentation_worker.storage.folder.held_folder import EntryRefused, HeldFolder
+from augmentation_worker.storage.folder.links import AllowedPlaces
 from augmentation_worker.storage.folder.source import FolderSource
 
 COMMIT = "1f4e6a2b" * 5
@@ -96,12 +97,71 @@ def test_a_link_through_an_inner_link_does_not_get_outside_either(folder: Path, 
     assert "'b'" in refused(folder)
 
 
-def test_a_link_to_a_folder_is_refused_inside_and_outside(folder: Path, token: Path) -> None:
-    (folder / "more").symlink_to("meta")
-    assert "a folder and no regular file" in refused(folder)
-    (folder / "more").unlink()
+def test_a_linked_folder_is_read_where_links_may_lead(folder: Path, tmp_path: Path) -> None:
+    disk = tmp_path / "disk" / "cube"
+    (disk / "chunk-000").mkdir(parents=True)
+    (disk / "chunk-000" / "file-000.parquet").write_text("rows")
+    (disk / "chunk-000" / "again.parquet").symlink_to("file-000.parquet")
+    (disk / ".git").mkdir()
+    (disk / ".git" / "config").write_bytes(SECRET)
+    (folder / "data").symlink_to(disk)
+    (folder / "meta" / "more").symlink_to("../meta/episodes")
+    (folder / "meta" / "episodes").mkdir()
+    (folder / "meta" / "episodes" / "a.parquet").write_text("table")
+    for allowed in (disk, tmp_path / "disk"):
+        source = FolderSource(folder, "claim:dataset", follow_links=allowed)
+        assert list(source.paths) == [
+            README,
+            "data/chunk-000/again.parquet",
+            "data/chunk-000/file-000.parquet",
+            "meta/episodes/a.parquet",
+            "meta/more/a.parquet",
+            TASKS,
+        ]
+        assert source.read(DatasetPath("data/chunk-000/again.parquet")) == b"rows"
+        assert source.read(DatasetPath("meta/more/a.parquet")) == b"table"
+    held = open_files()
+    DatasetFolder(folder, disk).read(DatasetPath("data/chunk-000/file-000.parquet"))
+    assert open_files() == held
+
+
+def test_a_linked_folder_elsewhere_is_refused(folder: Path, token: Path, tmp_path: Path) -> None:
     (folder / "more").symlink_to(token.parent)
-    assert "outside of the dataset" in refused(folder)
+    assert "'more' is a link to" in refused(folder)
+    assert "outside of the dataset; put what it leads to there itself" in refused(folder)
+    assert "--follow-links DIR allows links to files and folders below DIR" in refused(folder)
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "disk" / "out").symlink_to(token.parent)
+    (folder / "more").unlink()
+    (folder / "more").symlink_to(tmp_path / "disk")
+    assert "'more/out' is a link to" in refused(folder, follow_links=tmp_path / "disk")
+
+
+@pytest.mark.parametrize("hidden", [".git", "calibration/.git"])
+def test_a_link_to_a_hidden_folder_of_the_dataset_is_refused(folder: Path, hidden: str) -> None:
+    (folder / hidden).mkdir(parents=True)
+    (folder / hidden / "config").write_bytes(SECRET)
+    (folder / "clone").symlink_to(hidden)
+    assert "which is hidden and no part of the dataset" in refused(folder)
+
+
+@pytest.mark.parametrize("target", [".", "..", "../meta", "inner/..", "../loop"])
+def test_linked_folders_that_lead_back_are_refused(folder: Path, target: str) -> None:
+    (folder / "meta" / "inner").mkdir()
+    (folder / "meta" / "back").symlink_to(target)
+    (folder / "loop").symlink_to("meta/inner")
+    (folder / "meta" / "inner" / "again").symlink_to("..")
+    assert "a folder that leads back to it" in refused(folder)
+
+
+def test_folders_linked_without_end_are_refused_soon(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dataset_folder, "_MOST_LINKED_ENTRIES", 1000)
+    for level in range(40):
+        (folder / f"l{level}").mkdir()
+        for side in ("a", "b"):
+            (folder / f"l{level}" / side).symlink_to(f"../l{level + 1}")
+    (folder / "l40").mkdir()
+    assert "leads through links to more than 1000 files" in refused(folder)
 
 
 @pytest.mark.parametrize(("target", "finding"), [("nowhere", "nothing"), ("self", "link"), ("other", "link")])
@@ -206,7 +266,7 @@ def test_links_into_the_content_folders_of_git_annex_and_dvc_are_followed(folder
 
 def test_each_refusal_names_a_fix_that_fits(folder: Path, tmp_path: Path) -> None:
     (folder / "meta" / "x").symlink_to(tmp_path)
-    assert "`cp -rs` makes such links in place of one to a folder" in refused(folder)
+    assert "`cp -rL` copies a dataset with what its links lead to" in refused(folder)
     (folder / "meta" / "x").unlink()
     os.mkfifo(folder / "meta" / "x")
     assert refused(folder).endswith("is a FIFO, not a regular file; remove it")
@@ -336,16 +396,22 @@ def test_a_target_that_is_swapped_after_it_was_resolved_is_not_opened(
     folder: Path, token: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (folder / "copy").symlink_to(TASKS)
-    source, resolve = FolderSource(folder, "claim:dataset"), dataset_folder._target
+    (folder / "linked").symlink_to("meta")
+    source, resolve = FolderSource(folder, "claim:dataset"), AllowedPlaces.target
 
-    def swapped(*arguments: object) -> tuple[str, str]:
-        target = resolve(*arguments)  # type: ignore[arg-type]
-        _link_instead_of_folder(folder, token)
+    def swapped(*arguments: Any) -> str:
+        target = resolve(*arguments)
+        if not (folder / "meta").is_symlink():
+            _link_instead_of_folder(folder, token)
         return target
 
-    monkeypatch.setattr(dataset_folder, "_target", swapped)
-    with pytest.raises(WorkerFailure, match=r"not followed|is not read"):
-        source.open(DatasetPath("copy"))
+    monkeypatch.setattr(AllowedPlaces, "target", swapped)
+    for path in ("copy", f"linked/{TASKS.name}"):
+        with pytest.raises(WorkerFailure, match=r"not followed|is not read") as caught:
+            source.open(DatasetPath(path))
+        assert SECRET.decode() not in caught.value.message
+        (folder / "meta").unlink()
+        (folder / "meta-before").rename(folder / "meta")
 
 
 def test_opened_file_stays_the_one_that_was_checked(folder: Path, token: Path) -> None:

@@ -1,0 +1,104 @@
+"""What resolve says of files that are missing, empty, cut off, pointers, or on another disk, before anything runs."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from augmentation_api import AugmentationJobSpec, FailureReason
+from augmentation_worker.dataset_path import DatasetPath
+from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.formats.lerobot import file_check
+from augmentation_worker.formats.port import Resolution
+from augmentation_worker.formats.registry import format_of
+from augmentation_worker.storage.folder.source import FolderSource
+from tests.fixtures.field.places import cut_off, with_lfs_pointers, with_linked_folders
+from tests.integration.worker.conftest import FIXTURES
+
+V30, V21 = FIXTURES / "pusht_v30", FIXTURES / "pusht_v21"
+SPEC = AugmentationJobSpec.model_validate({"source": {"hub": {"repoID": "lab/pusht"}}})
+
+
+def resolved(folder: Path, scratch: Path, follow_links: Path | None = None) -> Resolution:
+    source = FolderSource(folder, str(folder), follow_links)
+    return format_of(source).resolve(source, SPEC, scratch, None)
+
+
+def refusal(folder: Path, scratch: Path) -> str:
+    with pytest.raises(WorkerFailure) as caught:
+        resolved(folder, scratch)
+    assert caught.value.reason is FailureReason.SOURCE_INVALID
+    return caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("dataset", "pattern", "named"),
+    [
+        (V30, "*", "meta/info.json"),
+        (V30, "*.parquet", "meta/episodes/chunk-000/file-000.parquet"),
+        (V30, "data/*/*", "in place of the file data/chunk-000/file-000.parquet"),
+        (V30, "*.mp4", "in place of the file videos/observation.image/chunk-000/file-000.mp4"),
+        (V21, "*.jsonl", "line 1 of meta/episodes.jsonl"),
+        (V21, "*.mp4", "in place of 4 files (videos/chunk-000/observation.image/episode_000000.mp4, "),
+    ],
+)
+def test_lfs_pointers_are_named_as_such(tmp_path: Path, dataset: Path, pattern: str, named: str) -> None:
+    message = refusal(with_lfs_pointers(dataset, tmp_path / "clone", pattern), tmp_path)
+    assert named in message
+    assert "`git lfs pull`" in message
+    assert "Git LFS pointer" in message
+
+
+def test_a_missing_file_is_named_and_so_are_the_first_of_many(tmp_path: Path) -> None:
+    shutil.copytree(V21, tmp_path / "d")
+    (tmp_path / "d/data/chunk-000/episode_000003.parquet").unlink()
+    assert "names the file data/chunk-000/episode_000003.parquet, which" in refusal(tmp_path / "d", tmp_path)
+    (tmp_path / "d/data/chunk-000/episode_000001.parquet").unlink()
+    shutil.rmtree(tmp_path / "d/videos")
+    message = refusal(tmp_path / "d", tmp_path)
+    assert "names 6 files (data/chunk-000/episode_000001.parquet, data/chunk-000/episode_000003.parquet, " in message
+    assert "episode_000002.mp4 and 1 more), which it does not have" in message
+
+
+def _emptied(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+@pytest.mark.parametrize(
+    ("path", "damage", "finding"),
+    [
+        ("videos/chunk-000/observation.image/episode_000002.mp4", _emptied, "is empty"),
+        ("data/chunk-000/episode_000002.parquet", _emptied, "is empty"),
+        ("data/chunk-000/episode_000003.parquet", cut_off, "a recording is interrupted"),
+    ],
+)
+def test_damaged_files_are_found_with_their_name(
+    tmp_path: Path, path: str, damage: Callable[[Path], None], finding: str
+) -> None:
+    shutil.copytree(V21, tmp_path / "d")
+    damage(tmp_path / "d" / path)
+    message = refusal(tmp_path / "d", tmp_path)
+    assert path in message
+    assert finding in message
+
+
+def test_a_look_at_footers_is_bounded_and_takes_the_last_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = [DatasetPath(f"data/{number}.parquet") for number in range(100_000)]
+    chosen = file_check._chosen(paths)
+    assert len(chosen) <= file_check.MOST_FOOTERS
+    assert chosen[0] == paths[0]
+    assert list(chosen[-100:]) == paths[-100:]
+    assert len(set(chosen)) == len(chosen)
+    monkeypatch.setattr(file_check, "MOST_FOOTERS", 100_000)
+    assert file_check._chosen(paths) == paths
+
+
+def test_linked_folders_are_refused_with_the_way_to_allow_them_and_read_if_they_are(tmp_path: Path) -> None:
+    folder = with_linked_folders(V30, tmp_path / "d", tmp_path / "disk")
+    message = refusal(folder, tmp_path)
+    assert "'data' is a link to" in message
+    assert "--follow-links DIR" in message
+    assert resolved(folder, tmp_path, tmp_path / "disk").source == resolved(V30, tmp_path).source.model_copy(
+        update={"repo_id": str(folder), "revision": FolderSource(folder, "", tmp_path / "disk").revision}
+    )
