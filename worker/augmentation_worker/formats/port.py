@@ -224,6 +224,14 @@ class Format(Protocol):
             WorkerFailure: what the job itself would fail with before it starts.
         """
 
+    def recorded_augmentation(self, provenance: Mapping[str, object]) -> object:
+        """`augmentation` of a job that makes a recorded result again, whatever its version took for granted.
+
+        Raises:
+            LookupError: it is malformed.
+        """
+        return provenance["augmentation"]
+
     def pixel_hashes(self, provenance: Mapping[str, object]) -> PixelHashes | None:
         """The hashes that a result's meta/augmentation.json records; None if it is of another format.
 

@@ -62,13 +62,13 @@ def _in_folders(known: Format, source: SourceDataset, folders: Sequence[str]) ->
     )
 
 
-def recorded_pixel_hashes(provenance: Mapping[str, object]) -> PixelHashes:
-    """The pixel hashes in a result's meta/augmentation.json, of whichever format it is.
+def recorded_in(provenance: Mapping[str, object]) -> tuple[object, PixelHashes]:
+    """What a result's meta/augmentation.json records, of whichever format it is: `augmentation`, and the pixel hashes.
 
     Raises:
         ValueError, LookupError, TypeError, AttributeError: it is not such a document.
     """
     for known in FORMATS:
         if (hashes := known.pixel_hashes(provenance)) is not None:
-            return hashes
+            return known.recorded_augmentation(provenance), hashes
     raise ValueError("it records neither " + " nor ".join(f"a result of {known.name}" for known in FORMATS))

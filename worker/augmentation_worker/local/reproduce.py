@@ -7,7 +7,7 @@ from pathlib import Path
 from augmentation_api import AugmentationJobSpec, FailureReason
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats.port import PixelHashes
-from augmentation_worker.formats.registry import recorded_pixel_hashes
+from augmentation_worker.formats.registry import recorded_in as recorded_by_format
 from augmentation_worker.local.job_file import folder_spec
 from augmentation_worker.storage.folder.dataset_folder import DatasetFolder
 from augmentation_worker.storage.folder.held_folder import EntryRefused
@@ -36,11 +36,11 @@ def recorded_in(dataset: Path) -> Recorded:
     try:
         content = DatasetFolder(dataset.resolve()).read(PROVENANCE_PATH) if dataset.is_dir() else dataset.read_bytes()
         document = json.loads(content)
+        augmentation, hashes = recorded_by_format(document)
         spec = {
-            "augmentation": document["augmentation"],
+            "augmentation": augmentation,
             "output": {"mode": document["mode"], "video": document["video"]},
         }
-        hashes = recorded_pixel_hashes(document)
     except (EntryRefused, OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise WorkerFailure(
             FailureReason.SOURCE_INVALID, f"{path} does not say how a dataset was made: {type(error).__name__} {error}"

@@ -11,7 +11,7 @@ import torch
 from PIL import Image, ImageCms
 
 from augmentation_worker.media.images.codec import ImageEncoding, decode_image, encode_image
-from augmentation_worker.media.images.header import MOST_PIXELS, ImageFormat, ImageInvalid, read_header
+from augmentation_worker.media.images.header import MOST_PIXELS, ImageFormat, ImageInvalid, ImageKind, read_header
 
 RGB = np.random.default_rng(7).integers(0, 256, (40, 60, 3), dtype=np.uint8)
 SMOOTH = np.stack([*np.meshgrid(np.arange(60) * 4, np.arange(40) * 6), np.full((40, 60), 90)], -1).astype(np.uint8)
@@ -102,11 +102,21 @@ def test_a_grey_image_stays_grey(kind: str, mode: str) -> None:
     assert Image.open(BytesIO(brighter)).mode == mode
 
 
-def test_header_distinguishes_one_channel_from_colour() -> None:
-    assert not read_header(encoded_image(RGB[..., 0])).is_colour
-    assert not read_header(encoded_image(RGB[..., 0].astype(np.uint16))).is_colour
-    assert read_header(encoded_image()).is_colour
-    assert read_header(encoded(Image.fromarray(RGB).quantize(8), "PNG")).is_colour
+@pytest.mark.parametrize(
+    ("mode", "kind"),
+    [
+        ("RGB", ImageKind.COLOUR),
+        ("RGBA", ImageKind.COLOUR),
+        ("L", ImageKind.GREY),
+        ("LA", ImageKind.GREY),
+        ("P", ImageKind.PALETTE),
+        ("1", ImageKind.NUMBERS),
+        ("I;16", ImageKind.NUMBERS),
+    ],
+)
+def test_header_distinguishes_photographs_from_labels(mode: str, kind: ImageKind) -> None:
+    image = Image.fromarray(RGB[..., 0].astype(np.uint16)) if mode == "I;16" else Image.fromarray(RGB).convert(mode)
+    assert read_header(encoded(image, "PNG")).kind is kind
 
 
 def test_a_turned_image_is_decoded_and_stored_upright() -> None:

@@ -8,8 +8,9 @@ import yaml
 from augmentation_api import AugmentationJobSpec
 from augmentation_worker.bounded.documents import read_yaml_object
 from augmentation_worker.bounded.unreadable import Unreadable
-from augmentation_worker.formats.card import card_of, card_parts, folder_fact
+from augmentation_worker.formats.card import card_of, card_parts, cell_text, folder_fact
 from augmentation_worker.formats.images.dataset import ImageDataset
+from augmentation_worker.formats.images.notices import warnings_of
 from augmentation_worker.formats.images.plan import BlockPlan
 
 _COUNTS = ("splits", "download_size", "dataset_size")
@@ -17,11 +18,23 @@ _COUNTS = ("splits", "download_size", "dataset_size")
 
 
 def write_card(
-    spec: AugmentationJobSpec, dataset: ImageDataset, plan: BlockPlan, source_card: bytes | None, *, extends: bool
+    spec: AugmentationJobSpec,
+    dataset: ImageDataset,
+    plan: BlockPlan,
+    source_card: bytes | None,
+    kept: Mapping[str, int],
+    *,
+    extends: bool,
 ) -> bytes:
     """The card. The source's front matter (its license above all) stays, but for `configs` and what it counts.
 
-    Where the result extends the source, the source's other configurations remain.
+    Args:
+        spec: what the job asks for.
+        dataset: the source.
+        plan: of the result.
+        source_card: the source's.
+        kept: by augmented column, the images that were left as they are, as they hold labels.
+        extends: whether the result extends the source, whose other configurations then remain.
     """
     source_front, text = card_parts(source_card)
     front = _front_matter(dataset, plan, source_front or "", extends=extends)
@@ -33,13 +46,21 @@ def write_card(
         "Transforms": f"{', '.join(augmentation.transforms)} ({augmentation.mode})",
         "Augmented versions of a row": plan.copies,
         "Augmented columns": ", ".join(f"`{name}`" for name in plan.columns),
+        **_kept_fact(kept),
         "Seed": augmentation.seed,
         **folder_fact(spec),
     }
     explanation = f"""\
-{_which(spec, plan)} Only the pictures in the columns above differ; everything else is that of the source. How it was
+{_which(spec, plan)} Only the images in the columns above differ; everything else is that of the source. How it was
 made stands in `meta/augmentation.json`."""
+    if warnings := warnings_of(spec, dataset):
+        explanation += "\n\n" + "\n".join(f"- {cell_text(warning)}." for warning in warnings)
     return card_of(dumped.removesuffix("\n"), (dataset.name, dataset.revision), facts, explanation, text)
+
+
+def _kept_fact(kept: Mapping[str, int]) -> Mapping[str, object]:
+    listed = ", ".join(f"{cell_text(name)}: {count}" for name, count in kept.items() if count)
+    return {"Images left as they are (labels, palettes)": listed} if listed else {}
 
 
 def _front_matter(dataset: ImageDataset, plan: BlockPlan, source: str, *, extends: bool) -> dict[str, Any]:
@@ -75,8 +96,10 @@ def _uncounted(info: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _which(spec: AugmentationJobSpec, plan: BlockPlan) -> str:
-    chosen = spec.augmentation.episodes
+    chosen, splits = spec.augmentation.episodes, spec.augmentation.splits
     rows = f"the rows {chosen}" if chosen else "all rows"
+    if splits:
+        rows += f" of the splits {', '.join(splits)}"
     if plan.in_place:
-        return f"Pictures of {rows} are augmented versions of the source's, in their place."
+        return f"Images of {rows} are augmented versions of the source's, in their place."
     return f"Each split has the source's rows first, then the augmented versions of {rows} that are in it."

@@ -58,6 +58,12 @@ def shown_card(content: bytes) -> bytes:
     return f"---\n{yaml.safe_dump(shown, sort_keys=False, allow_unicode=True)}---\n".encode()
 
 
+def config_names(content: bytes) -> list[str]:
+    """The names of the configurations in a card that `shown_card` accepts."""
+    configs = front_matter_of(content).get("configs") or []
+    return [str(config.get("config_name", "default")) for config in configs]
+
+
 def _checked_config(number: int, config: Mapping[str, Any]) -> dict[str, Any]:
     for field in _CONFIG_FIELDS_THAT_SELECT:
         if config.get(field):

@@ -1,18 +1,20 @@
 """Image datasets as the `datasets` library reads them, behind the port of formats."""
 
 from collections.abc import Collection, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from PIL import Image
 from typing_extensions import override
 
 from augmentation_api import AugmentationJobSpec
 from augmentation_worker.dataset_path import DatasetPath
+from augmentation_worker.formats.images.carried_files import is_data
 from augmentation_worker.formats.images.detection import find_image_dataset
 from augmentation_worker.formats.images.metadata_file import METADATA_NAMES
 from augmentation_worker.formats.images.planner import make_plan
+from augmentation_worker.formats.images.provenance import recorded_augmentation
 from augmentation_worker.formats.images.resolve import resolve
 from augmentation_worker.formats.images.result import ImagesPlan
+from augmentation_worker.formats.images.unsupported import is_known_layout
 from augmentation_worker.formats.port import Format, PixelHashes, Resolution
 from augmentation_worker.formats.provenance import pixel_hashes
 from augmentation_worker.formats.result_files import CARD_PATH
@@ -30,9 +32,7 @@ class Images(Format):
 
     @override
     def claims(self, paths: Collection[DatasetPath]) -> bool:
-        # By the same list `datasets` tells images from other files: those that Pillow can open.
-        openable = {suffix for suffix, kind in Image.registered_extensions().items() if kind in Image.OPEN}
-        return any(PurePosixPath(path).suffix.lower() in {".parquet", *openable} for path in paths)
+        return any(is_data(path) for path in paths) or is_known_layout(paths)
 
     @override
     def resolve(
@@ -51,6 +51,10 @@ class Images(Format):
         from augmentation_worker.formats.images.preview import preview  # noqa: PLC0415 (torch: takes seconds)
 
         return preview(source, spec, scratch, episode)
+
+    @override
+    def recorded_augmentation(self, provenance: Mapping[str, object]) -> object:
+        return recorded_augmentation(provenance)
 
     @override
     def pixel_hashes(self, provenance: Mapping[str, object]) -> PixelHashes | None:

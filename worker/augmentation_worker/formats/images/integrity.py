@@ -95,7 +95,7 @@ def _check_block(dataset: ImageDataset, plan: BlockPlan, block: Block, local: Pa
         if len(rows) != block.rows:
             raise broken(f"{block.path} has {len(rows)} rows, not {block.rows}")
         images = rows.select_columns(list(plan.columns))
-        for number in range(len(images)):
+        for number in block.version_rows:
             for name, image in images[number].items():
                 if image is not None:
                     image.load()

@@ -8,6 +8,7 @@ versions of a row behind each other. An image folder becomes parquet files: its 
 inPlace: a file with a selected row is replaced by blocks that hold all of its rows, those selected as a version.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil
 
@@ -50,6 +51,13 @@ class Piece:
     def rows(self) -> int:
         """How many rows it holds."""
         return self.versions + (self.stop - self.start - self.selected_rows if self.keeps_others else 0)
+
+    @property
+    def version_rows(self) -> Iterator[int]:
+        """Which of the rows that it holds are augmented, by their number in it."""
+        if not self.keeps_others:
+            return iter(range(self.versions))
+        return (row - self.start for rows in self.selected for row in rows)
 
     def selects(self, row: int) -> bool:
         """Whether a row, by its number in the dataset, is augmented."""
@@ -124,6 +132,7 @@ class BlockPlan:
     Attributes:
         in_place: whether versions replace their rows, or are added.
         columns: those that are augmented.
+        keeps_labels: whether images in them that hold labels are left as they are: the job does not name the columns.
         copies: versions of a row.
         selected_rows: rows that are augmented.
         blocks: all, in order.
@@ -134,6 +143,7 @@ class BlockPlan:
 
     in_place: bool
     columns: tuple[str, ...]
+    keeps_labels: bool
     copies: int
     selected_rows: int
     blocks: tuple[Block, ...]

@@ -5,13 +5,15 @@ from glob import escape
 from itertools import count, groupby
 from math import ceil
 
-from augmentation_api import Augmentation, AugmentationJobSpec
+from augmentation_api import AugmentationJobSpec
+from augmentation_api.episode_ranges import common
 from augmentation_api.vocabulary import OutputMode
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.formats.images.dataset import ImageDataset, Layout, SourceFile
 from augmentation_worker.formats.images.plan import Block, BlockPlan, Piece, PlannedShard, SplitFiles
 from augmentation_worker.formats.images.records import most_blocks_per_shard
 from augmentation_worker.formats.shares import balanced_shares
+from augmentation_worker.formats.splits import selected_ranges
 from augmentation_worker.transforms.copies import transforms_of_copies
 
 BLOCK_ROWS = 100
@@ -42,8 +44,10 @@ def make_plan(
     augmentation = spec.augmentation
     in_place = spec.output.mode is OutputMode.IN_PLACE
     copies = 1 if in_place else len(transforms_of_copies(augmentation))
-    columns = tuple(name for name in dataset.colour if not augmentation.cameras or name in augmentation.cameras)
-    selected = {file: _selected_rows(file, augmentation) for file in dataset.files}
+    named = augmentation.cameras
+    columns = tuple(name for name in dataset.columns if name in (named or dataset.photographs))
+    wanted = selected_ranges(augmentation, dataset.rows, dataset.split_rows)
+    selected = {file: _selected_rows(file, wanted) for file in dataset.files}
     blocks: list[Block] = []
     splits: list[SplitFiles] = []
     for split, groups in _grouped(dataset, selected, taken, None if in_place else copies).items():
@@ -55,6 +59,7 @@ def make_plan(
     return BlockPlan(
         in_place=in_place,
         columns=columns,
+        keeps_labels=not named,
         copies=copies,
         selected_rows=sum(len(rows) for ranges in selected.values() for rows in ranges),
         blocks=tuple(blocks),
@@ -94,16 +99,10 @@ def _grouped(
     return grouped
 
 
-def _selected_rows(file: SourceFile, augmentation: Augmentation) -> tuple[range, ...]:
+def _selected_rows(file: SourceFile, selected: Sequence[range]) -> tuple[range, ...]:
     """Rows of a file that are selected, as rising ranges that do not touch."""
-    ranges: list[range] = []
-    wanted = augmentation.episode_ranges or ((0, file.first_row + file.rows),)
-    for first, last in sorted(wanted):
-        begin = max(first - file.first_row, ranges[-1].stop if ranges else 0)
-        end = min(last - file.first_row, file.rows)
-        if begin < end:
-            ranges.append(range(begin, end))
-    return tuple(ranges)
+    of_file = common(selected, [range(file.first_row, file.first_row + file.rows)])
+    return tuple(range(rows.start - file.first_row, rows.stop - file.first_row) for rows in of_file)
 
 
 def _versions(file: SourceFile, selected: Sequence[range], size: int, copies: int) -> Iterator[Piece]:

@@ -7,17 +7,19 @@ import numpy as np
 import pyarrow as pa
 
 from augmentation_api import Augmentation, AugmentationJobSpec, FailureReason
-from augmentation_worker.bounded.unreadable import damaged
 from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.formats.images.cells import content_of, is_empty, path_of
 from augmentation_worker.formats.images.dataset import ImageDataset
 from augmentation_worker.formats.images.detection import find_image_dataset
+from augmentation_worker.formats.images.labels import holds_labels
 from augmentation_worker.formats.images.plan import BlockPlan
 from augmentation_worker.formats.images.resolve import checked_plan
 from augmentation_worker.formats.images.rows import open_rows
 from augmentation_worker.formats.images.versions import pipelines_of
+from augmentation_worker.formats.splits import selected_ranges
 from augmentation_worker.media.contact_sheet import MOST_CAMERAS, Cell, before_and_after, preview_png
 from augmentation_worker.media.images.codec import decode_image
-from augmentation_worker.media.images.header import ImageInvalid
+from augmentation_worker.media.images.header import ImageInvalid, read_header
 from augmentation_worker.storage.port import SourceDataset
 
 
@@ -30,7 +32,7 @@ def preview(source: SourceDataset, spec: AugmentationJobSpec, scratch: Path, row
     plan = checked_plan(spec, dataset, source, None)
     if row is None:
         return draw_first_row(dataset, plan, spec.augmentation, source)
-    if row >= dataset.rows or not spec.augmentation.selects_episode(row):
+    if not any(row in rows for rows in selected_ranges(spec.augmentation, dataset.rows, dataset.split_rows)):
         raise WorkerFailure(
             FailureReason.SELECTION_EMPTY,
             f"--episode {row}: none of the {plan.selected_rows} rows that the job selects, of {dataset.rows}",
@@ -67,7 +69,8 @@ def _draw_row(
     cells = drawing.cells(row, table)
     if not cells:
         raise WorkerFailure(
-            FailureReason.SELECTION_EMPTY, f"{dataset.place_of(row)} has no image in {', '.join(plan.columns)}"
+            FailureReason.SELECTION_EMPTY,
+            f"{dataset.place_of(row)} has no image to augment in {', '.join(plan.columns)}",
         )
     return drawing.png(row, cells)
 
@@ -83,17 +86,19 @@ class _Drawing:
         return preview_png(heading, cells, (len(self.plan.columns), "columns"), self.plan.copies)
 
     def cells(self, row: int, table: pa.Table) -> list[list[Cell]]:
-        """One row of the sheet per column that has an image."""
+        """One row of the sheet per column that has an image to augment."""
         rows = []
         for column in self.plan.columns[:MOST_CAMERAS]:
             (cell,) = table.column(column).to_pylist()
-            if cell is None or cell["bytes"] is None:
+            if is_empty(cell):
                 continue
             try:
-                image = decode_image(cell["bytes"])
+                content = content_of(cell)
+                if self.plan.keeps_labels and holds_labels(read_header(content), path_of(cell)):
+                    continue
+                image = decode_image(content)
             except ImageInvalid as error:
-                where = f"{self.dataset.place_of(row)}, column {column}"
-                raise damaged(self.dataset.name, f"{where}: the image {error.finding}") from error
+                raise self.dataset.unusable(row, column, error.finding) from error
             pipelines = pipelines_of(self.augmentation, column, row, self.plan.copies, image)
             versions = ((f"version {number}", pipeline) for number, pipeline in enumerate(pipelines))
             rows.append(before_and_after(column, image.pixels[None], versions))

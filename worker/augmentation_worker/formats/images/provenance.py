@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 from augmentation_api import AugmentationJobSpec
 from augmentation_worker.formats.images.dataset import ImageDataset
@@ -28,6 +29,7 @@ def write_provenance(
     document = {
         **job_entries(job_uid, spec, {**origin, "config": dataset.config}, _PACKAGES),
         "columns": list(plan.columns),
+        "labels": "kept" if plan.keeps_labels else "augmented",
         "copies": plan.copies,
         "splits": {split.split: split.rows for split in plan.splits},
         "blocks": [
@@ -43,3 +45,13 @@ def write_provenance(
         ],
     }
     return json.dumps(document, indent=1, ensure_ascii=False).encode()
+
+
+def recorded_augmentation(provenance: Mapping[str, Any]) -> object:
+    """`augmentation` of a job that makes a recorded result again.
+
+    Records without `labels` are of versions that augmented whatever an augmented column had, as is done now where the
+    job names the column. Raises LookupError.
+    """
+    augmentation = provenance["augmentation"]
+    return augmentation if "labels" in provenance else {**augmentation, "cameras": provenance["columns"]}

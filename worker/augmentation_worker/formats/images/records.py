@@ -26,11 +26,13 @@ class BlockRecord(UnitRecord):
         file: where it is.
         rows: that it has.
         pixel_hash: by augmented column, the hash of all of its versions' pixels before they were encoded.
+        kept: of each augmented column, in their order, how many images were left as they are, as they hold labels.
     """
 
     file: BlobRecord
     rows: int
     pixel_hash: dict[str, str]
+    kept: tuple[int, ...] = ()
 
     @property
     @override

@@ -8,9 +8,11 @@ from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats import limits
 from augmentation_worker.formats.images.dataset import ImageDataset, Layout
 from augmentation_worker.formats.images.detection import find_image_dataset
+from augmentation_worker.formats.images.notices import first_bad_images, warnings_of
 from augmentation_worker.formats.images.plan import BlockPlan
 from augmentation_worker.formats.images.planner import make_plan
 from augmentation_worker.formats.port import Resolution
+from augmentation_worker.formats.splits import check_splits, selection_of, splits_status
 from augmentation_worker.storage.port import SourceDataset
 
 _MOST_COLUMNS_LISTED = 20
@@ -20,6 +22,7 @@ def resolve(source: SourceDataset, spec: AugmentationJobSpec, scratch: Path, max
     """Check a job, and say what it will do. Raises WorkerFailure."""
     dataset = find_image_dataset(source, scratch)
     plan = checked_plan(spec, dataset, source, max_frames)
+    bad = first_bad_images(spec, dataset, plan)
     return Resolution(
         source=SourceStatus(
             repo_id=source.name,
@@ -30,6 +33,7 @@ def resolve(source: SourceDataset, spec: AugmentationJobSpec, scratch: Path, max
             cameras=list(dataset.columns[:MOST_CAMERAS]),
             selected_episodes=plan.selected_rows,
             selected_frames=plan.selected_rows,
+            splits=splits_status(dataset.split_rows),
             blocks=len(plan.blocks),
             min_shards=plan.min_shards,
             max_shards=plan.max_shards,
@@ -38,6 +42,7 @@ def resolve(source: SourceDataset, spec: AugmentationJobSpec, scratch: Path, max
         summary=f"{plan.selected_rows} of {dataset.rows} rows "
         + ("are replaced by" if plan.in_place else "become")
         + f" {plan.augmented_rows} augmented ones (columns {', '.join(plan.columns)})",
+        warnings=(*([bad] if bad is not None else []), *warnings_of(spec, dataset)),
     )
 
 
@@ -45,13 +50,13 @@ def checked_plan(
     spec: AugmentationJobSpec, dataset: ImageDataset, source: SourceDataset, max_frames: int | None
 ) -> BlockPlan:
     """The plan, for one shard. Raises WorkerFailure, naming the field."""
+    check_splits(spec.augmentation, dataset.split_rows)
     _check_columns(spec, dataset)
     plan = make_plan(dataset, spec, 1, source.paths)
     if not plan.selected_rows:
         raise WorkerFailure(
             FailureReason.SELECTION_EMPTY,
-            f"spec.augmentation.episodes: {spec.augmentation.episodes!r} selects none of the rows 0 to "
-            f"{dataset.rows - 1}",
+            f"{selection_of(spec.augmentation)} selects none of the rows 0 to {dataset.rows - 1}",
         )
     most = MAX_SHARDS * plan.most_blocks_per_shard
     if len(plan.blocks) > most:
@@ -66,22 +71,24 @@ def checked_plan(
 
 
 def _check_columns(spec: AugmentationJobSpec, dataset: ImageDataset) -> None:
-    known = ", ".join(dataset.colour[:_MOST_COLUMNS_LISTED]) or "none"
+    known = ", ".join(dataset.columns[:_MOST_COLUMNS_LISTED])
     for name in spec.augmentation.cameras:
         if name not in dataset.columns:
             raise WorkerFailure(
                 FailureReason.SELECTION_EMPTY,
                 f"spec.augmentation.cameras: the dataset has no column of images {name!r}; it has: {known}",
             )
-        if name not in dataset.colour:
+        looks = [look for look in dataset.looks if look.column == name]
+        if looks and all(look.finding for look in looks):
             raise WorkerFailure(
                 FailureReason.SPEC_UNSUPPORTED,
-                f"spec.augmentation.cameras: the images in the column {name} have one channel, as depth maps and "
-                f"masks have, and are never changed; columns that can be augmented: {known}",
+                f"spec.augmentation.cameras: the images in the column {name} cannot be augmented (that of row "
+                f"{looks[0].row} {looks[0].finding}); the dataset has the columns: {known}",
             )
-    if not dataset.colour:
+    if not spec.augmentation.cameras and not dataset.photographs:
+        reasons = "; ".join(f"{name}: {dataset.left[name]}" for name in dataset.columns[:_MOST_COLUMNS_LISTED])
         raise WorkerFailure(
             FailureReason.SELECTION_EMPTY,
-            f"no column of the dataset has images in colour ({', '.join(dataset.columns)} have one channel): there "
-            "is nothing to augment",
+            f"no column of the dataset is augmented unless it is named ({reasons}): name those that show photographs "
+            "in spec.augmentation.cameras",
         )

@@ -1,6 +1,7 @@
 """The result of a job on an image dataset: laid out, assembled from the shards' records, and checked."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,6 +10,7 @@ from typing_extensions import override
 
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.formats.images.card import write_card
+from augmentation_worker.formats.images.carried_files import carried_files
 from augmentation_worker.formats.images.dataset import ImageDataset
 from augmentation_worker.formats.images.integrity import check_opens, check_records
 from augmentation_worker.formats.images.plan import BlockPlan, PlannedShard
@@ -17,7 +19,7 @@ from augmentation_worker.formats.images.records import BlockRecord, block_key
 from augmentation_worker.formats.images.rows import open_rows
 from augmentation_worker.formats.port import Outline, Plan, Shard, ShardMaker, Unit
 from augmentation_worker.formats.records import ShardRecords
-from augmentation_worker.formats.result_files import CARD_PATH, OWN_PATHS, PREVIEW_PATH
+from augmentation_worker.formats.result_files import CARD_PATH, PREVIEW_PATH
 from augmentation_worker.storage.git_attributes import ATTRIBUTES_PATH, changed_attributes
 from augmentation_worker.storage.port import StoredFile
 from augmentation_worker.storage.provenance import PROVENANCE_PATH
@@ -39,12 +41,7 @@ class ImagesPlan(Plan):
         return Outline(
             shards=tuple(_shard(shard) for shard in plan.shards),
             cameras=len(plan.columns),
-            # Files at the top that are no data, such as a license.
-            carried=tuple(
-                path
-                for path in sorted(self.work.source.paths)
-                if "/" not in path and path not in OWN_PATHS and path not in self.dataset.data_paths
-            ),
+            carried=carried_files(self.dataset, self.work.source.paths),
             abandoned=plan.abandoned,
             described_by=(CARD_PATH, PROVENANCE_PATH, PREVIEW_PATH),
             total_episodes=plan.total_rows,
@@ -67,12 +64,21 @@ class ImagesPlan(Plan):
         check_records(self.plan, blocks)
         card = work.source.read(CARD_PATH)
         return {
-            CARD_PATH: write_card(work.spec, self.dataset, self.plan, card, extends=work.extends_source),
+            CARD_PATH: write_card(
+                work.spec, self.dataset, self.plan, card, self._kept(blocks.values()), extends=work.extends_source
+            ),
             PROVENANCE_PATH: write_provenance(
                 work.job_uid, work.spec, work.source.origin, self.dataset, self.plan, blocks
             ),
             **changed_attributes(work.output.read(ATTRIBUTES_PATH)),
         }, []
+
+    def _kept(self, blocks: Iterable[BlockRecord]) -> Mapping[str, int]:
+        """By augmented column, how many images were left as they are."""
+        kept = Counter[str]()
+        for block in blocks:
+            kept.update(dict(zip(self.plan.columns, block.kept, strict=False)))
+        return kept
 
     @override
     def check_stored_result(self, records: Sequence[ShardRecords], written: Mapping[DatasetPath, bytes]) -> None:

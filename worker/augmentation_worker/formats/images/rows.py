@@ -29,7 +29,7 @@ class Rows(Protocol):
         """Rows start to stop (exclusive) of a file, in batches.
 
         Yields:
-            The number in the dataset of the batch's first row, and the batch, its images as {bytes, path}.
+            The number in the dataset of the batch's first row, and the batch, its images as the source stores them.
 
         Raises:
             WorkerFailure: SOURCE_INVALID.

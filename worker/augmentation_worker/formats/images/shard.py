@@ -1,5 +1,6 @@
 """The maker of a shard of an image dataset: block by block, each a parquet file with other images in some columns."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
@@ -12,15 +13,15 @@ import torch
 from typing_extensions import override
 
 from augmentation_api import Augmentation
-from augmentation_worker.bounded.unreadable import damaged
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.formats.images.block_check import RowVersions, WrittenBlock, check_written_block, digests_of
+from augmentation_worker.formats.images.cells import is_empty, with_content
 from augmentation_worker.formats.images.dataset import ImageDataset
 from augmentation_worker.formats.images.plan import Block, BlockPlan, PlannedShard
 from augmentation_worker.formats.images.preview import draw_first_row
 from augmentation_worker.formats.images.records import BlockRecord, block_key
 from augmentation_worker.formats.images.rows import Rows
-from augmentation_worker.formats.images.versions import Version, make_versions
+from augmentation_worker.formats.images.versions import Version, versions_of_cell
 from augmentation_worker.formats.port import ShardMaker, Unit
 from augmentation_worker.formats.records import BlobRecord
 from augmentation_worker.formats.tables import ROW_GROUP_BYTES, RowGroups, with_column
@@ -31,7 +32,7 @@ from augmentation_worker.work import Work
 
 _AHEAD = 2
 """Rows under way for each core."""
-_Pending = dict[str, "Future[list[Version]] | None"]
+_Pending = dict[str, "Future[list[Version] | None] | None"]
 """By column, the versions of a row's image that are under way; None where it has no image."""
 
 
@@ -41,6 +42,7 @@ class BlockMaker(ShardMaker):
     def __init__(self, work: Work, dataset: ImageDataset, plan: BlockPlan, shard: PlannedShard, rows: Rows) -> None:
         self._work, self._dataset, self._plan, self._rows = work, dataset, plan, rows
         self._blocks = {block_key(block.index): block for block in shard.blocks}
+        self._has_reported_kept = False
 
     @override
     def check(self, units: Sequence[Unit]) -> None:
@@ -63,13 +65,32 @@ class BlockMaker(ShardMaker):
             work.spec.augmentation,
             columns,
             work.device,
+            keeps_labels=self._plan.keeps_labels,
             on_row=lambda versions: on_frames(versions * len(columns)),
         )
         with work.new_file("block.parquet") as local:
             written = writer.write(block, self._rows, local)
-            check_written_block(local, block, columns, written)
+            check_written_block(local, block, written)
             stored = work.output.put(block.path, local)
-        return BlockRecord(file=BlobRecord.of(stored), rows=written.rows, pixel_hash=dict(written.pixel_hash))
+        self._report_kept(written)
+        return BlockRecord(
+            file=BlobRecord.of(stored),
+            rows=written.rows,
+            pixel_hash=dict(written.pixel_hash),
+            kept=tuple(written.kept.get(name, 0) for name in columns),
+        )
+
+    def _report_kept(self, written: WrittenBlock) -> None:
+        """Say once per shard that images were left as they are; the result's card has the numbers."""
+        kept = [name for name, count in written.kept.items() if count]
+        if kept and not self._has_reported_kept:
+            self._has_reported_kept = True
+            self._work.events.event(
+                "warning",
+                f"Some images in the column {', '.join(kept)} hold labels, or have palettes like them, and are left as "
+                "they are (README.md of the result has their number): name the column in spec.augmentation.cameras to "
+                "augment them, too",
+            )
 
 
 @dataclass(frozen=True)
@@ -81,6 +102,7 @@ class BlockWriter:
         augmentation: what the job asks for.
         columns: those to augment.
         device: where.
+        keeps_labels: whether images that hold labels are left as they are.
         on_row: called with the number of versions of each row that is written; what it raises stops the work.
     """
 
@@ -89,6 +111,7 @@ class BlockWriter:
     columns: tuple[str, ...]
     device: torch.device
     on_row: Callable[[int], None]
+    keeps_labels: bool = True
 
     def write(self, block: Block, source: Rows, local: Path) -> WrittenBlock:
         """Write a block's file. Memory is bounded by a batch of rows and a row group, whatever the block's size.
@@ -98,12 +121,13 @@ class BlockWriter:
         """
         local.parent.mkdir(parents=True, exist_ok=True)
         hashes = {name: PixelHash() for name in self.columns}
+        kept = Counter[str]()
         # Images are compressed and different: a dictionary of them would hold each in memory twice.
         options = {"use_dictionary": [name for name in self.dataset.schema.names if name not in self.dataset.columns]}
         written = RowGroups(local, options, ROW_GROUP_BYTES)
         digests, schema = list[bytes](), self.dataset.schema
         with closing(written), ThreadPoolExecutor(usable_cores(), "row") as threads:
-            for row, versions in self._in_order(self._rows(block, source, threads)):
+            for row, versions in self._in_order(self._rows(block, source, threads), kept):
                 for name, of_column in versions.items():
                     for version in of_column or ():
                         hashes[name].update(version.pixel_hash)
@@ -112,7 +136,7 @@ class BlockWriter:
                 digests += digests_of(row, versions, block.copies)
                 self.on_row(block.copies if versions else 0)
         pixel_hash = {name: digest.hexdigest() for name, digest in hashes.items()}
-        return WrittenBlock(written.rows, pixel_hash, schema, tuple(digests))
+        return WrittenBlock(written.rows, pixel_hash, schema, tuple(digests), dict(kept))
 
     def _rows(
         self, block: Block, source: Rows, threads: ThreadPoolExecutor
@@ -129,12 +153,18 @@ class BlockWriter:
     def _under_way(self, number: int, row: pa.Table, copies: int, threads: ThreadPoolExecutor) -> _Pending:
         pending: _Pending = {}
         for name in self.columns:
-            content, job = self._image(number, row, name), (self.augmentation, name, number, copies, self.device)
-            pending[name] = None if content is None else threads.submit(make_versions, content, *job)
+            (cell,) = row.column(name).to_pylist()
+            if is_empty(cell):
+                pending[name] = None
+                continue
+            job = (cell, self.augmentation, name, number, copies, self.device)
+            pending[name] = threads.submit(versions_of_cell, *job, keeps_labels=self.keeps_labels)
         return pending
 
-    def _in_order(self, rows: Iterator[tuple[int, pa.Table, _Pending]]) -> Iterator[tuple[pa.Table, RowVersions]]:
-        """The rows with their versions, a few ahead of the one that is waited for."""
+    def _in_order(
+        self, rows: Iterator[tuple[int, pa.Table, _Pending]], kept: Counter[str]
+    ) -> Iterator[tuple[pa.Table, RowVersions]]:
+        """The rows with their versions, a few ahead of the one that is waited for. Counts the images that are kept."""
         ahead = list(islice(rows, _AHEAD * usable_cores()))
         while ahead:
             number, row, pending = ahead.pop(0)
@@ -143,25 +173,10 @@ class BlockWriter:
                 try:
                     versions[name] = None if future is None else future.result()
                 except ImageInvalid as error:
-                    raise self._unusable(number, name, f"the image {error.finding}") from error
+                    raise self.dataset.unusable(number, name, error.finding) from error
+                kept[name] += future is not None and versions[name] is None
             yield row, versions
             ahead += islice(rows, 1)
-
-    def _image(self, number: int, row: pa.Table, column: str) -> bytes | None:
-        (cell,) = row.column(column).to_pylist()
-        if cell is None or (cell["bytes"] is None and cell["path"] is None):
-            return None
-        if cell["bytes"] is None:
-            raise self._unusable(number, column, f"the image is not in the file, which only names {cell['path']}")
-        content: bytes = cell["bytes"]
-        return content
-
-    def _unusable(self, number: int, column: str, finding: str) -> Exception:
-        return damaged(
-            self.dataset.name,
-            f"{self.dataset.place_of(number)}, column {column}: {finding} (spec.augmentation.episodes can leave the "
-            "row out)",
-        )
 
 
 def _version_rows(row: pa.Table, versions: RowVersions, copies: int) -> pa.Table:
@@ -172,5 +187,5 @@ def _version_rows(row: pa.Table, versions: RowVersions, copies: int) -> pa.Table
     for name, of_column in versions.items():
         if of_column is not None:
             (cell,) = row.column(name).to_pylist()
-            table = with_column(table, name, [{**cell, "bytes": version.content} for version in of_column])
+            table = with_column(table, name, [with_content(cell, version.content) for version in of_column])
     return table

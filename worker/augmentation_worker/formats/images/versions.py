@@ -5,7 +5,10 @@ from dataclasses import dataclass
 import torch
 
 from augmentation_api import Augmentation
+from augmentation_worker.formats.images.cells import Cell, content_of, path_of
+from augmentation_worker.formats.images.labels import holds_labels
 from augmentation_worker.media.images.codec import DecodedImage, decode_image, encode_image
+from augmentation_worker.media.images.header import read_header
 from augmentation_worker.media.pixel_hash import PixelHash
 from augmentation_worker.transforms.pipeline import EpisodeTransform, sample_pipeline
 
@@ -38,6 +41,26 @@ def pipelines_of(
         sample_pipeline(augmentation, camera=column, episode=row, copy=copy, episode_mean=mean)
         for copy in range(copies)
     ]
+
+
+def versions_of_cell(
+    cell: Cell,
+    augmentation: Augmentation,
+    column: str,
+    row: int,
+    copies: int,
+    device: torch.device,
+    *,
+    keeps_labels: bool,
+) -> list[Version] | None:
+    """All versions of the image in a cell that is not empty, in any thread.
+
+    None for an image that holds labels (labels.py), with `keeps_labels`. Raises ImageInvalid.
+    """
+    content = content_of(cell)
+    if keeps_labels and holds_labels(read_header(content), path_of(cell)):
+        return None
+    return make_versions(content, augmentation, column, row, copies, device)
 
 
 def make_versions(

@@ -15,8 +15,11 @@ from augmentation_worker.bounded import lfs_pointer
 
 MOST_PIXELS = 1 << 25
 """Most pixels of an image: 8K video (7680 x 4320) fits, and its RGB values take 100 MB. More is refused undecoded."""
-_COLOUR_MODES = frozenset({"RGB", "RGBA", "RGBX", "P", "PA"})
+_COLOUR_MODES = frozenset({"RGB", "RGBA", "RGBX"})
+_PALETTE_MODES = frozenset({"P", "PA"})
 _GREY_MODES = frozenset({"L", "LA"})
+_NUMBER_MODES = ("1", "I", "F")
+_MOST_BITS = 8
 _DEPTH_IN_PNG = slice(24, 25)
 """Bits per channel, in the IHDR chunk that every PNG begins with: Pillow cuts 16 of them to 8 without a word."""
 
@@ -28,6 +31,16 @@ class ImageFormat(StrEnum):
     JPEG = "JPEG"
     WEBP = "WEBP"
     BMP = "BMP"
+
+
+class ImageKind(StrEnum):
+    """What the values of an image are, as far as its header shows it."""
+
+    COLOUR = "colour"
+    GREY = "grey"
+    PALETTE = "palette"
+    NUMBERS = "numbers"
+    """More or fewer than 8 bits per channel: ids of instances, depth, a mask."""
 
 
 class ImageInvalid(ValueError):
@@ -58,9 +71,13 @@ class ImageHeader:
     frames: int
 
     @property
-    def is_colour(self) -> bool:
-        """Whether it has colours: not the one channel of a depth map, a mask or a grey image."""
-        return self.mode in _COLOUR_MODES
+    def kind(self) -> ImageKind:
+        """What its values are."""
+        if self.bits > _MOST_BITS or self.mode.startswith(_NUMBER_MODES):
+            return ImageKind.NUMBERS
+        if self.mode in _PALETTE_MODES:
+            return ImageKind.PALETTE
+        return ImageKind.GREY if self.is_grey else ImageKind.COLOUR
 
     @property
     def is_grey(self) -> bool:
@@ -77,9 +94,9 @@ class ImageHeader:
             raise ImageInvalid(f"has {self.width} x {self.height} pixels, more than the {MOST_PIXELS} allowed")
         if self.frames > 1:
             raise ImageInvalid(f"is an animation of {self.frames} frames, not one image")
-        if self.bits > 8 or self.mode.startswith(("I", "F")):
+        if self.bits > _MOST_BITS or self.mode.startswith(("I", "F")):
             raise ImageInvalid(f"has {max(self.bits, 16)} bits per channel: only 8 can be augmented without a loss")
-        if self.mode not in _COLOUR_MODES | _GREY_MODES:
+        if self.mode not in _COLOUR_MODES | _PALETTE_MODES | _GREY_MODES:
             raise ImageInvalid(f"has colours of the kind {self.mode}: RGB, palette and grey can be augmented")
 
 

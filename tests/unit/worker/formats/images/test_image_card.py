@@ -35,7 +35,7 @@ dataset_info:
 def front_matter(card: str | None, *, extends: bool = False) -> tuple[dict[str, Any], str]:
     source = dataset({"train": [5, 3]})
     plan = make_plan(source, SPEC, 1, [])
-    text = write_card(SPEC, source, plan, card.encode() if card is not None else None, extends=extends).decode()
+    text = write_card(SPEC, source, plan, card.encode() if card is not None else None, {}, extends=extends).decode()
     _, front, rest = text.split("---\n", 2)
     return yaml.safe_load(front), rest
 
@@ -66,5 +66,5 @@ def test_any_card_will_do(card: str | None) -> None:
 def test_a_card_written_twice_says_it_once() -> None:
     source = dataset({"train": [5]})
     plan = make_plan(source, SPEC, 1, [])
-    once = write_card(SPEC, source, plan, CARD.encode(), extends=False)
-    assert write_card(SPEC, source, plan, once, extends=False) == once
+    once = write_card(SPEC, source, plan, CARD.encode(), {}, extends=False)
+    assert write_card(SPEC, source, plan, once, {}, extends=False) == once

@@ -34,7 +34,7 @@ def dataset(sizes: Sizes, layout: Layout = Layout.PARQUET) -> ImageDataset:
         splits=tuple(sizes),
         files=tuple(files),
         columns=("image", "depth"),
-        colour=("image",),
+        photographs=("image",),
         data_paths=frozenset(file.path for file in files if file.path),
         tables={},
     )
