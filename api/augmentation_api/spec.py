@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, StringConstraints, field_validator, mode
 
 from augmentation_api.episode_ranges import common, disjoint, parse_ranges
 from augmentation_api.model import Model, kubernetes_rule
+from augmentation_api.status import MAX_DATASET_FRAMES
 from augmentation_api.transforms import Seed, Transforms
 from augmentation_api.vocabulary import (
     AugmentationMode,
@@ -227,6 +228,18 @@ class Augmentation(Transforms):
         return common(selected, disjoint((part for name in self.splits for part in splits.get(name, ())), count))
 
 
+class Preview(Model):
+    """What to show of a job instead of running it: one frame of an episode, before and after."""
+
+    episode: Annotated[int, Field(ge=0, le=MAX_DATASET_FRAMES)] | None = Field(
+        None,
+        description="Index of the episode, or of the row of an image dataset. Default: the first that the job selects.",
+    )
+    frame: Annotated[int, Field(ge=0, le=MAX_DATASET_FRAMES)] | None = Field(
+        None, description="Index of the frame in the episode, from 0. Default: the middle one."
+    )
+
+
 class Generative(Model):
     """Parameters of generative augmentation; used only with type generative."""
 
@@ -316,6 +329,11 @@ class AugmentationJobSpec(Model):
     )
     augmentation: Augmentation = Field(default=Augmentation(), description="What is done to the camera images.")
     generative: Generative | None = Field(None, description="Parameters of generative augmentation.")
+    preview: Preview | None = Field(
+        None,
+        description="Only show what the job would do: its resolve phase draws a frame of each camera and of each copy "
+        "into status.preview, and the job is completed; nothing is augmented or published. `{}` shows the defaults.",
+    )
     parallelism: Parallelism | None = Field(
         None,
         description="Maximum number of shards that run concurrently. Also the minimum number of shards, if there are "

@@ -27,6 +27,8 @@ MAX_EVENTS = 256
 """Maximum number of events of a phase: two per shard, and room for the operator's."""
 MOST_CAMERAS = 64
 MOST_SPLITS = 64
+MAX_PREVIEW_BYTES = 384 * 1024
+"""Size of the largest preview in a status, in bytes: 512 KiB as base64, of the 1.5 MiB that etcd takes of an object."""
 TEXT_LIMIT = 4096
 """Maximum length of a message or an error, in characters."""
 
@@ -37,7 +39,7 @@ MAX_DATASET_FRAMES = 10**10
 dataset there is, and few enough that sums and products of it stay exact."""
 MAX_FRAMES_PER_SECOND = 1e9
 
-WORKER_FIELDS = ("shards", "source", "output")
+WORKER_FIELDS = ("shards", "source", "output", "preview")
 """Fields of the status that the worker pods own, as they own their events; the operator owns all others."""
 
 Text = Annotated[str, StringConstraints(max_length=TEXT_LIMIT)]
@@ -214,6 +216,18 @@ class OutputStatus(ObservedModel):
     url: PageAddress | None = Field(None, description="Page of the dataset on its hub.")
 
 
+class PreviewStatus(ObservedModel):
+    """What a job with spec.preview would do: an image of frames before and after."""
+
+    media_type: Literal["image/png", "image/jpeg"] = Field(description="Media type of the image.")
+    image: Annotated[
+        str, StringConstraints(max_length=4 * (MAX_PREVIEW_BYTES // 3), pattern=r"^[A-Za-z0-9+/]+={0,2}$")
+    ] = Field(
+        description="The image in base64: a row per camera, the frame as recorded, then of each copy, with the sampled "
+        "parameters."
+    )
+
+
 class Usage(ObservedModel):
     """Resources used by the pods of all attempts, for billing. May lack up to 30 s of a pod that was deleted."""
 
@@ -256,6 +270,7 @@ class AugmentationJobStatus(ObservedModel):
     placement: Placement | None = Field(None, description="Where the augment pods run.")
     source: SourceStatus | None = Field(None, description="The source dataset, as resolved.")
     output: OutputStatus | None = Field(None, description="The result dataset.")
+    preview: PreviewStatus | None = Field(None, description="The preview of a job with spec.preview.")
     usage: Usage | None = Field(None, description="Resources used by the job.")
     attempt: Count | None = Field(None, description="The spec.attempt that is running or that the job ended in.")
     retry_count: Count | None = Field(

@@ -4,7 +4,7 @@ import os
 import re
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 from uuid import UUID
@@ -89,6 +89,17 @@ def submit(fields: Mapping[str, Any], idempotency_key: str | None) -> Call[Submi
     key = idempotency_key or str(uuid.uuid4())
     body = {name: str(value) if isinstance(value, UUID) else value for name, value in fields.items()}
     return Call("POST", JOBS, Submitted, body=body, headers={"Idempotency-Key": key})
+
+
+def preview(fields: Mapping[str, Any], episode: int | None, frame: int | None) -> Call[Submitted]:
+    """Request a preview of a job. With an idempotency key, as `submit` has one."""
+    chosen = {name: value for name, value in (("episode", episode), ("frame", frame)) if value is not None}
+    return replace(submit(fields, None), path=f"{JOBS}/previews", params=chosen)
+
+
+def picture(job_id: UUID | str) -> Call[BaseModel]:
+    """Get the image of a preview."""
+    return Call("GET", f"{path_of(job_id)}/picture", None, headers={"Accept": "image/png, image/jpeg"})
 
 
 def get(job_id: UUID | str) -> Call[JobStatus]:

@@ -13,7 +13,7 @@ from tenacity import Retrying
 from augmentation_client import calls
 from augmentation_client.calls import Answer, Call
 from augmentation_client.connection_failure import describe, no_answer
-from augmentation_client.errors import GatewayUnavailable, NotFound, error_of
+from augmentation_client.errors import ApiError, GatewayUnavailable, NotFound, error_of
 from augmentation_client.event_source import SILENCE_SECONDS, EventReader
 from augmentation_client.models import Cancelled, Event, JobStatus, JobSummary, Outputs, Retried, Submitted
 from augmentation_client.progress import watcher
@@ -58,6 +58,26 @@ class Client:
             fields: request fields, e.g. project_id and dataset_id; `/docs` of the gateway lists them.
         """
         return self._call(calls.submit(fields, idempotency_key))
+
+    def preview(
+        self, *, episode: int | None = None, frame: int | None = None, timeout: float | None = 300.0, **fields: Any
+    ) -> bytes:
+        """Draw what a job would do, before it is submitted: a PNG or a JPEG. Raises TimeoutError.
+
+        Args:
+            episode: index of the episode to show. Default: the first that the job selects.
+            frame: index of the frame in the episode. Default: the middle one.
+            timeout: maximum time to wait, seconds.
+            fields: as of `submit`.
+        """
+        requested = self._call(calls.preview(fields, episode, frame))
+        done = self.wait(requested.job_id, timeout=timeout)
+        if done.status != "completed":
+            raise ApiError(0, done.error or f"the preview is {done.status}")
+        response = self._send(calls.picture(requested.job_id))
+        if response.is_error:
+            raise error_of(response)
+        return response.content
 
     def get(self, job_id: UUID | str) -> JobStatus:
         """Get a job in detail."""

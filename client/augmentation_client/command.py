@@ -22,6 +22,7 @@ from augmentation_client.models import Event, JobStatus, JobSummary
 from augmentation_client.terminal import printable, say
 
 FAILED, MISUSED = 1, 2
+_JPEG = b"\xff\xd8\xff"
 
 
 def main(arguments: Sequence[str] | None = None, make_client: Callable[..., Client] = Client) -> int:
@@ -67,21 +68,19 @@ def _parser() -> argparse.ArgumentParser:
         return subparser
 
     submit = command("submit", _submit, "Submit a job.")
-    submit.add_argument("-f", "--file", type=Path, help="request as YAML or JSON; - reads it from stdin")
-    submit.add_argument("--project", dest="project_id", help="project id")
-    submit.add_argument("--dataset", dest="dataset_id", help="dataset to augment, owner/name")
-    submit.add_argument("--name", help="name of the job")
-    submit.add_argument(
-        "--set",
-        dest="fields",
-        action="append",
-        default=[],
-        metavar="FIELD=VALUE",
-        help="any other field of the request, e.g. augment_copies=2 (repeatable)",
-    )
+    _add_request(submit)
     submit.add_argument("--idempotency-key", help="repeating a request with the same key gives the same job")
     submit.add_argument("--wait", action="store_true", help="wait until the job is finished")
     _add_output(submit)
+
+    preview = command("preview", _preview, "Draw what a job would do, before it is submitted.")
+    _add_request(preview)
+    preview.add_argument("--episode", type=int, help="episode to show (default: the first that the job selects)")
+    preview.add_argument("--frame", type=int, help="frame of the episode (default: the middle one)")
+    preview.add_argument("--timeout", type=float, default=300, help="maximum time to wait, seconds (default: 300)")
+    preview.add_argument(
+        "-o", "--output", type=Path, default=Path("preview.png"), help="image to write (default: preview.png)"
+    )
 
     listed = command("list", _list, "List jobs, the newest first.")
     listed.add_argument("--project", dest="project_id", help="only jobs of this project")
@@ -103,6 +102,21 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_request(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-f", "--file", type=Path, help="request as YAML or JSON; - reads it from stdin")
+    parser.add_argument("--project", dest="project_id", help="project id")
+    parser.add_argument("--dataset", dest="dataset_id", help="dataset to augment, owner/name")
+    parser.add_argument("--name", help="name of the job")
+    parser.add_argument(
+        "--set",
+        dest="fields",
+        action="append",
+        default=[],
+        metavar="FIELD=VALUE",
+        help="any other field of the request, e.g. augment_copies=2 (repeatable)",
+    )
+
+
 def _add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", choices=["table", "json", "yaml"], default="table", help="output format")
 
@@ -121,6 +135,17 @@ def _submit(client: Client, options: argparse.Namespace) -> int:
         return 0
     say(submitted.message or f"job {submitted.job_id}", sys.stderr)
     return _finish(client.wait(submitted.job_id, progress=sys.stderr.isatty()), options.output)
+
+
+def _preview(client: Client, options: argparse.Namespace) -> int:
+    image = client.preview(episode=options.episode, frame=options.frame, timeout=options.timeout, **_request(options))
+    path: Path = options.output
+    if image.startswith(_JPEG) and path.suffix.lower() == ".png":
+        # A preview of many cameras is too large for a PNG: the name says what the file is.
+        path = path.with_suffix(".jpg")
+    path.write_bytes(image)
+    say(str(path))
+    return 0
 
 
 def _request(options: argparse.Namespace) -> dict[str, Any]:

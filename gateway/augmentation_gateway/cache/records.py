@@ -116,6 +116,11 @@ class JobRecord:
         return str(self.raw["spec"].get("type", AugmentationType.DETERMINISTIC.value))
 
     @property
+    def is_preview(self) -> bool:
+        """Whether it only draws what a job would do."""
+        return self.raw["spec"].get("preview") is not None
+
+    @property
     def finished_at(self) -> datetime | None:
         """When the job completed, failed or was cancelled; None while it is not finished."""
         if not self.state.is_final:

@@ -76,8 +76,12 @@ class Filters:
     accepts: Callable[[JobRecord], bool] | None = None
 
     def tests(self) -> list[Callable[[JobRecord], bool]]:
-        """The predicates of the filters that are set, and of no others: lists apply them to thousands of jobs."""
-        tests: list[Callable[[JobRecord], bool]] = []
+        """The predicates of the filters that are set, and of no others: lists apply them to thousands of jobs.
+
+        Previews are in no list.
+        """
+        # A preview is a request of somebody who is about to create a job; it is no job in a list.
+        tests: list[Callable[[JobRecord], bool]] = [lambda job: not job.is_preview]
         if (project_id := self.project_id) is not None:
             tests.append(lambda job: job.project_id == project_id)
         if states := self.states:

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from augmentation_api import AugmentationJob, ConditionType, PhaseName, State
+from augmentation_api.status import Progress
 from augmentation_operator.children.job import ChildJob, attempt_of
 from augmentation_operator.reconcile.decision import SOON, Decision
 from augmentation_operator.reconcile.observation import Observation
@@ -35,7 +36,9 @@ def report_is_due(child: ChildJob, now: datetime) -> bool:
 
 
 def complete(job: AugmentationJob, seen: Observation, now: datetime) -> Decision | None:
-    """Complete a job whose result is published and reported; None: it is not."""
+    """Complete a job whose result is published and reported, or whose preview is drawn; None: it is not."""
+    if job.spec.preview is not None:
+        return _complete_preview(job, now)
     child, output = seen.jobs.get(PhaseName.PUBLISH), job.status.output
     if output is None or not reports_result(job) or not is_published(seen):
         return None
@@ -55,6 +58,19 @@ def complete(job: AugmentationJob, seen: Observation, now: datetime) -> Decision
     )
     draft.message(f"published {output.dataset_id}: {output.episodes} episodes, {output.frames} frames")
     draft.condition(ConditionType.COMPLETE, True, "Published", "the result is published")
+    return Decision(draft.build())
+
+
+def _complete_preview(job: AugmentationJob, now: datetime) -> Decision | None:
+    if not job.status.has_completed(PhaseName.RESOLVE) or job.status.preview is None:
+        return None
+    draft = StatusDraft(job, now)
+    ended = job.status.phase(PhaseName.RESOLVE).completed_at or now
+    draft.set(
+        state=State.COMPLETED, current_phase=PhaseName.RESOLVE, completed_at=ended, progress=Progress(percent=100)
+    )
+    draft.message("the preview is drawn (status.preview); nothing was published")
+    draft.condition(ConditionType.COMPLETE, True, "PreviewDrawn", "the preview is drawn")
     return Decision(draft.build())
 
 

@@ -28,7 +28,7 @@ from augmentation_operator.reconcile.step import Fail, Proceed, Situation, State
 def run_phases(situation: Situation) -> Step:
     """Take the steps in order until one has to wait, or fails."""
     step = Step()
-    for next_step in (_check_deadline, _resolve, _check_size, _augment, _publish):
+    for next_step in (_check_deadline, _resolve, _stop_at_preview, _check_size, _augment, _publish):
         step = step.then(next_step(situation))
         if not isinstance(step.outcome, Proceed):
             break
@@ -60,13 +60,23 @@ def _check_deadline(situation: Situation) -> Step:
 def _resolve(situation: Situation) -> Step:
     if situation.has_completed(PhaseName.RESOLVE):
         return Step()
-    source = situation.job.status.source
-    is_reported = source is not None and source.selected_frames is not None
-    step = _run_single_pod(situation, PhaseName.RESOLVE, "status.source", is_reported)
+    source, preview = situation.job.status.source, situation.job.status.preview
+    is_resolved = source is not None and source.selected_frames is not None
+    if situation.job.spec.preview is not None:
+        step = _run_single_pod(situation, PhaseName.RESOLVE, "status.preview", is_resolved and preview is not None)
+    else:
+        step = _run_single_pod(situation, PhaseName.RESOLVE, "status.source", is_resolved)
     child = situation.child(PhaseName.RESOLVE)
     if child is None or not isinstance(step.outcome, Proceed):
         return step
     return replace(step, completed=((PhaseName.RESOLVE, child.completed_at),))
+
+
+def _stop_at_preview(situation: Situation) -> Step:
+    """Let a preview go no further; it is complete at the next look (completion.py)."""
+    if situation.job.spec.preview is None:
+        return Step()
+    return Step(Wait(), requeue_after=timedelta(0))
 
 
 def _check_size(situation: Situation) -> Step:

@@ -121,7 +121,8 @@ class StatusDraft:
             "attempt": attempt_of(self._job),
             "phases": [
                 phase if phase.status else phase.model_copy(update={"status": PhaseStatus.PENDING})
-                for phase in self._phases.values()
+                for name, phase in self._phases.items()
+                if name == PhaseName.RESOLVE or self._job.spec.preview is None
             ],
             "conditions": sorted(
                 # Another controller's condition stays, at the end.

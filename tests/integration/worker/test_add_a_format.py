@@ -14,6 +14,7 @@ import pytest
 from typing_extensions import override
 
 from augmentation_api import AugmentationJobSpec, FailureReason, PhaseName
+from augmentation_api.spec import Preview
 from augmentation_api.status import SourceStatus
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
@@ -172,7 +173,8 @@ class Takes(Format):
         return TakesPlan(work, shard_count)
 
     @override
-    def preview(self, source: SourceDataset, spec: AugmentationJobSpec, scratch: Path, episode: int | None) -> bytes:
+    def preview(self, source: SourceDataset, spec: AugmentationJobSpec, scratch: Path) -> bytes:
+        episode = spec.preview.episode if spec.preview is not None else None
         return moved(source.open(take(episode or 0)).read_bytes(), 0)
 
     @override
@@ -231,7 +233,8 @@ def test_shard_that_is_restarted_makes_only_what_is_not_recorded(run: LocalRun, 
 
 
 def test_preview_goes_through_format(run: LocalRun, source: Path) -> None:
-    assert draw_preview(run.job.spec, source, 1) == moved(TAKES[1], 0)
+    spec = run.job.spec.model_copy(update={"preview": Preview(episode=1)})
+    assert draw_preview(spec, source) == moved(TAKES[1], 0)
 
 
 def test_dataset_of_no_known_format_names_what_each_format_looks_for(source: Path, tmp_path: Path) -> None:

@@ -123,7 +123,7 @@ def test_result_can_be_reproduced_and_previewed(source: Path, tmp_path: Path) ->
     reproduced = run(tmp_path, source, "again", **wire)
     assert recorded_in(reproduced).hashes == recorded.hashes
     assert len(recorded.hashes) == 4
-    with Image.open(BytesIO(draw_preview(recorded.spec, source, None))) as sheet:
+    with Image.open(BytesIO(draw_preview(recorded.spec, source))) as sheet:
         assert sheet.format == "PNG"
     assert (folder / "meta/augmentation.png").exists()
 

@@ -13,6 +13,7 @@ from PIL import Image
 
 from augmentation_api import AugmentationJobSpec, FailureReason, PhaseName
 from augmentation_api.identifiers import backup_tag
+from augmentation_api.spec import Preview
 from augmentation_api.worker_contract import ENV_OUTPUT_FOLDER, ENV_SOURCE_FOLDER
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats.images import planner
@@ -344,11 +345,15 @@ def test_preview_shows_row_before_job_runs(tmp_path: Path) -> None:
     spec = AugmentationJobSpec.model_validate(spec_of("unused/unused") | augmentation(episodes="2,8"))
     source = parquet_dataset(tmp_path / "source")
     for row in (None, 8):
-        with Image.open(BytesIO(draw_preview(spec, source, row))) as sheet:
+        shown = spec.model_copy(update={"preview": Preview(episode=row)})
+        with Image.open(BytesIO(draw_preview(shown, source))) as sheet:
             assert sheet.width > 3 * 256
     for row in (3, 10):
-        with pytest.raises(WorkerFailure, match=f"--episode {row}"):
-            draw_preview(spec, source, row)
+        shown = spec.model_copy(update={"preview": Preview(episode=row)})
+        with pytest.raises(WorkerFailure, match=f"spec.preview.episode: {row}"):
+            draw_preview(shown, source)
+    with pytest.raises(WorkerFailure, match=r"spec.preview.frame: 1, but a row of an image dataset has one frame"):
+        draw_preview(spec.model_copy(update={"preview": Preview(episode=8, frame=1)}), source)
 
 
 def test_result_can_be_reproduced_from_its_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

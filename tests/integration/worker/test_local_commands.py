@@ -164,4 +164,4 @@ def test_dataset_cannot_control_terminal_or_forge_lines(job: Path, tmp_path: Pat
 def test_preview_of_missing_episode_is_reported(job: Path, tmp_path: Path) -> None:
     code, _, err = command("preview", "-f", job, "--source", SOURCE, "-o", tmp_path / "sheet.png", "--episode", "6")
     assert code == FailureReason.SELECTION_EMPTY.exit_code
-    assert "--episode 6" in err
+    assert "spec.preview.episode: 6" in err

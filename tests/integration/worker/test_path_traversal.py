@@ -226,7 +226,7 @@ def test_preview_of_folder_with_fifo_terminates(tmp_path: Path) -> None:
     os.mkfifo(source / "fifo")
     spec = AugmentationJobSpec.model_validate(spec_of("unused/unused"))
     with pytest.raises(WorkerFailure, match="FIFO"):
-        draw_preview(spec, source, None)
+        draw_preview(spec, source)
 
 
 def test_record_that_is_symlink_is_rejected(job: Path, tmp_path: Path, token: Path) -> None:

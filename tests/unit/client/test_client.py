@@ -228,3 +228,19 @@ def test_unknown_stream_lines_are_ignored() -> None:
     for line in ("event: invented", "id: 9", "data: {}", "", ": comment", "", "retry: 5", ""):
         assert reader.take(line) is None
     assert reader.last_id is None
+
+
+@pytest.mark.parametrize("state", ["completed", "failed"])
+def test_preview_is_the_image_or_the_reason_why_there_is_none(run: Run, state: str) -> None:
+    requested = reply(201, {"job_id": JOB_ID, "status": "queued", "message": None})
+    done = reply(200, {**STATUS, "status": state, "error": "no such camera: name another"})
+    gateway = ScriptedGateway(requested, stream(is_now(state)), done, httpx.Response(200, content=b"pixels"))
+    if state == "failed":
+        with pytest.raises(ApiError, match="no such camera: name another"):
+            run(gateway, "preview", dataset_id="a/b", episode=3)
+    else:
+        assert run(gateway, "preview", dataset_id="a/b", episode=3) == b"pixels"
+        assert gateway.requests[-1].url.path == f"/v1/augmentation/{JOB_ID}/picture"
+    assert gateway.requests[0].url.raw_path == b"/v1/augmentation/previews?episode=3"
+    assert json.loads(gateway.requests[0].content) == {"dataset_id": "a/b"}
+    assert gateway.requests[0].headers["idempotency-key"]

@@ -137,3 +137,16 @@ def test_cancel_retry_get_and_delete(capsys: pytest.CaptureFixture[str]) -> None
 def test_error_of_gateway_is_printed_with_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(ScriptedGateway(reply(404, {"detail": "There is no augmentation job x."})), "get", "x") == 2
     assert capsys.readouterr().err == "augmentation: There is no augmentation job x.\n"
+
+
+@pytest.mark.parametrize(("image", "name"), [(b"\x89PNG\r\n", "seen.png"), (b"\xff\xd8\xff\xe0", "seen.jpg")])
+def test_preview_is_written_under_a_name_of_its_kind(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], image: bytes, name: str
+) -> None:
+    done = [stream(is_now("completed")), reply(200, {**STATUS, "status": "completed"})]
+    gateway = ScriptedGateway(reply(201, MADE), *done, httpx.Response(200, content=image))
+    options = ["--dataset", "a/b", "--frame", "4", "-o", str(tmp_path / "seen.png")]
+    assert run(gateway, "preview", *options) == 0
+    assert (tmp_path / name).read_bytes() == image
+    assert capsys.readouterr().out.strip() == str(tmp_path / name)
+    assert gateway.requests[0].url.query == b"frame=4"

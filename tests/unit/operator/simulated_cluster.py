@@ -428,6 +428,9 @@ class SimulatedCluster:
     def report_output(self, **published: Any) -> None:
         self.report(phase_field_manager(PUBLISH), output=PUBLISHED_OUTPUT | published)
 
+    def report_preview(self, preview: Json) -> None:
+        self.report(phase_field_manager(RESOLVE), preview=preview)
+
     def report_shard(self, index: int, **entry: Any) -> None:
         self.report(shard_field_manager(index), shards=[{"index": index, **entry}])
 

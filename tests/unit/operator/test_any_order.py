@@ -39,6 +39,7 @@ MOST_RECONCILES = 60
 
 LIES: list[Callable[[SimulatedCluster], None]] = [
     lambda job: job.report_output(),
+    lambda job: job.report_preview({"mediaType": "image/png", "image": "iVBORw0KGgo="}),
     lambda job: job.report_shard(0, state="completed", frames={"total": 2**53 - 1, "done": 2**53 - 1}),
     lambda job: job.report_shard(1, state="running", framesPerSecond=1e-300),
     lambda job: job.report_shard(2, state="running", framesPerSecond=1e308, updatedAt="2020-01-01T00:00:00+99:99"),

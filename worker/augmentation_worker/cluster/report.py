@@ -7,7 +7,7 @@ from itertools import accumulate
 from typing import Self
 
 from augmentation_api import AugmentationJobStatus, PhaseName
-from augmentation_api.status import EVENT_BYTES_PER_PHASE, OutputStatus, PhaseEvent, Shard, SourceStatus
+from augmentation_api.status import EVENT_BYTES_PER_PHASE, OutputStatus, PhaseEvent, PreviewStatus, Shard, SourceStatus
 from augmentation_api.stored_size import cut_to_stored_size, stored_size
 from augmentation_worker import secrecy
 
@@ -27,6 +27,7 @@ class Report:
         events: oldest first.
         shard: this shard's entry.
         source, output: as the pod has found them.
+        preview: what the job would do.
     """
 
     field_manager: str
@@ -37,6 +38,7 @@ class Report:
     shard: Shard | None = None
     source: SourceStatus | None = None
     output: OutputStatus | None = None
+    preview: PreviewStatus | None = None
 
     def resumed_from(self, status: AugmentationJobStatus, shard_index: int | None = None) -> Self:
         """Take over what an earlier pod with the same field manager wrote: applying anything less would delete it."""
@@ -79,6 +81,8 @@ class Report:
             status["source"] = self.source.to_wire()
         if self.output is not None:
             status["output"] = self.output.to_wire()
+        if self.preview is not None:
+            status["preview"] = self.preview.to_wire()
         return status
 
     def _cut(self, text: str) -> str:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from tenacity import Retrying, before_sleep_log, retry_if_exception_type, stop_after_delay, wait_exponential
 
 from augmentation_api import FailureReason
-from augmentation_api.status import OutputStatus, Shard, SourceStatus
+from augmentation_api.status import OutputStatus, PreviewStatus, Shard, SourceStatus
 from augmentation_worker import secrecy
 from augmentation_worker.cluster.connection import RETRY_SECONDS, ApiServerUnavailable
 from augmentation_worker.cluster.job import JobResource
@@ -94,6 +94,10 @@ class Reporter:
     def set_datasets(self, *, source: SourceStatus | None = None, output: OutputStatus | None = None) -> None:
         """Set the source or the output in the status. Returns at once."""
         self._update(lambda report: replace(report, source=source or report.source, output=output or report.output))
+
+    def set_preview(self, preview: PreviewStatus) -> None:
+        """Set the preview in the status. Returns at once."""
+        self._update(lambda report: replace(report, preview=preview))
 
     def check(self) -> None:
         """Raise WorkerFailure if the status can no longer be written."""

@@ -217,8 +217,8 @@ class Format(Protocol):
     def plan(self, work: Work, shard_count: int) -> Plan:
         """Lay out the result. Raises WorkerFailure."""
 
-    def preview(self, source: SourceDataset, spec: AugmentationJobSpec, scratch: Path, episode: int | None) -> bytes:
-        """A PNG: a frame of an episode (or a row) before and after; None: the first that the job selects.
+    def preview(self, source: SourceDataset, spec: AugmentationJobSpec, scratch: Path) -> bytes:
+        """A PNG: the frame that `spec.preview` chooses, of each camera, before and after.
 
         Raises:
             WorkerFailure: what the job itself would fail with before it starts.

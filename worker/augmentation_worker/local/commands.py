@@ -6,6 +6,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from augmentation_api import AugmentationJobSpec, FailureReason
+from augmentation_api.spec import Preview
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats.registry import format_of
 from augmentation_worker.local import reproduce
@@ -31,7 +32,8 @@ def add_to(verbs: "Subparsers") -> None:
     preview.add_argument("-f", "--file", type=Path, required=True, help="the AugmentationJob, or its spec, as YAML")
     _add_source(preview)
     preview.add_argument("-o", "--output", type=Path, required=True, help="PNG to write")
-    preview.add_argument("--episode", type=int, help="episode to show; default: the first that the job selects")
+    preview.add_argument("--episode", type=_index, help="episode to show; default: the first that the job selects")
+    preview.add_argument("--frame", type=_index, help="frame of the episode to show; default: the middle one")
     preview.set_defaults(command=_preview)
 
     again = verbs.add_parser("reproduce", help="make an augmented dataset again, and compare the pixels")
@@ -65,8 +67,20 @@ def _folder(text: str) -> Path:
     return path
 
 
+def _index(text: str) -> int:
+    if not text.isascii() or not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text} is no index: a whole number from 0")
+    return int(text)
+
+
 def _run(asked: argparse.Namespace) -> None:
-    _make(read_job_file(asked.file), asked)
+    spec = read_job_file(asked.file)
+    if spec.preview is not None:
+        raise WorkerFailure(
+            FailureReason.SPEC_UNSUPPORTED,
+            "spec.preview asks for a preview, not for a result: use `augmentation-worker preview`, or leave it out",
+        )
+    _make(spec, asked)
 
 
 def _make(spec: AugmentationJobSpec, asked: argparse.Namespace) -> None:
@@ -84,15 +98,19 @@ def _make(spec: AugmentationJobSpec, asked: argparse.Namespace) -> None:
 
 
 def _preview(asked: argparse.Namespace) -> None:
-    sheet = draw_preview(read_job_file(asked.file), asked.source, asked.episode, asked.follow_links)
+    spec = read_job_file(asked.file)
+    chosen = spec.preview or Preview()
+    if asked.episode is not None:
+        chosen = chosen.model_copy(update={"episode": asked.episode})
+    if asked.frame is not None:
+        chosen = chosen.model_copy(update={"frame": asked.frame})
+    sheet = draw_preview(spec.model_copy(update={"preview": chosen}), asked.source, asked.follow_links)
     asked.output.write_bytes(sheet)
     print(asked.output)
 
 
-def draw_preview(
-    spec: AugmentationJobSpec, source: Path, episode: int | None, follow_links: Path | None = None
-) -> bytes:
-    """A PNG: the middle frame of an episode (None: the first that is selected) as recorded, and as the job augments it.
+def draw_preview(spec: AugmentationJobSpec, source: Path, follow_links: Path | None = None) -> bytes:
+    """A PNG: the frame that `spec.preview` chooses as recorded, and as the job augments it.
 
     Raises WorkerFailure: what the job itself would fail with before it starts.
     """
@@ -100,7 +118,7 @@ def draw_preview(
     source = source.resolve()
     folder = FolderSource(source, str(source), follow_links.resolve() if follow_links is not None else None)
     with TemporaryDirectory() as scratch:
-        return format_of(folder).preview(folder, spec, Path(scratch), episode)
+        return format_of(folder).preview(folder, spec, Path(scratch))
 
 
 def _reproduce(asked: argparse.Namespace) -> None:

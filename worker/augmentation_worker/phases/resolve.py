@@ -1,10 +1,13 @@
 """resolve: pin the source, read its metadata, and find everything that can be wrong before a GPU is taken."""
 
+from base64 import b64encode
+
 from augmentation_api import AugmentationJobSpec, AugmentationType, FailureReason
-from augmentation_api.status import OutputStatus
+from augmentation_api.status import MAX_PREVIEW_BYTES, OutputStatus, PreviewStatus
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats.port import Resolution
 from augmentation_worker.formats.registry import format_of
+from augmentation_worker.media.preview_size import fitted_preview
 from augmentation_worker.phases.session import Session
 from augmentation_worker.storage.port import OutputDataset, SourceDataset
 
@@ -20,6 +23,8 @@ def resolve(session: Session) -> None:
     source = session.storage.find_source()
     try:
         resolution = format_of(source).resolve(source, spec, settings.scratch, settings.max_frames)
+        if spec.preview is not None:
+            return _preview(session, source, resolution)
         output = _prepared_output(session, source, resolution)
     finally:
         source.close()
@@ -27,6 +32,16 @@ def resolve(session: Session) -> None:
     for warning in resolution.warnings[:_MOST_WARNINGS]:
         reporter.event("warning", warning)
     reporter.event("completed", f"{resolution.summary}; the result goes to {output.name}")
+
+
+def _preview(session: Session, source: SourceDataset, resolution: Resolution) -> None:
+    """Draw what the job would do. Its output is neither created nor checked: nothing will be published."""
+    session.reporter.set_datasets(source=resolution.source)
+    session.reporter.event("drawing", f"{resolution.summary}; drawing the preview")
+    drawn = format_of(source).preview(source, session.job.spec, session.settings.scratch)
+    media_type, image = fitted_preview(drawn, MAX_PREVIEW_BYTES)
+    session.reporter.set_preview(PreviewStatus(media_type=media_type, image=b64encode(image).decode("ascii")))
+    session.reporter.event("completed", "The preview is drawn; nothing was published")
 
 
 def check_type(spec: AugmentationJobSpec) -> None:

@@ -21,6 +21,7 @@ from augmentation_gateway.dialects.native.routes import PREFIX
 from augmentation_gateway.gateway import Gateway
 from augmentation_gateway.jobs.outputs import file_url, published
 from augmentation_gateway.jobs.preview import SlicedResponse, fetch_preview, preview_url
+from augmentation_gateway.jobs.preview_request import drawn_preview
 from augmentation_gateway.problem import Problem
 from augmentation_gateway.views.dependencies import CurrentGateway, CurrentKey, RequestShares
 from augmentation_gateway.views.job_id import JobId
@@ -74,21 +75,31 @@ async def preview(job_id: JobId, gateway: CurrentGateway, key: CurrentKey) -> Re
     summary="Get Augmentation Picture",
     response_description="The preview",
     responses={
-        200: {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}, "headers": AGE_HEADERS},
+        200: {
+            "content": {
+                kind: {"schema": {"type": "string", "format": "binary"}} for kind in ("image/png", "image/jpeg")
+            },
+            "headers": AGE_HEADERS,
+        },
         **detail_errors(502, *ONE_JOB, *READ, words=_READ_PICTURE),
     },
 )
 async def picture(job_id: JobId, gateway: CurrentGateway, key: CurrentKey, shares: RequestShares) -> Response:
     """Get the preview itself, through the gateway: for clients that may not follow a link to the hub.
 
-    The gateway asks the hub without a token, so previews of private datasets are not available here.
+    The gateway asks the hub without a token, so previews of private datasets are not available here. One that was
+    requested by `POST /v1/augmentation/previews` always is.
     """
-    output, runs_as = _published(read_job(key, str(job_id), gateway.view), gateway)
+    record = read_job(key, str(job_id), gateway.view)
+    # An image of a published revision, or of a preview, never changes.
+    headers = {"Cache-Control": "private, max-age=86400, immutable"}
+    if record.is_preview:
+        media_type, image = drawn_preview(record)
+        return SlicedResponse(image, media_type=media_type, headers=headers)
+    output, runs_as = _published(record, gateway)
     if (address := preview_url(output, runs_as.hub_endpoint)) is None:
         raise Problem(404, "The result is on a volume", f"open {RESULT_PREVIEW} there")
     shares.enter_context(gateway.capacity.pictures.take(key.id))
-    # A revision's file never changes.
-    headers = {"Cache-Control": "private, max-age=86400, immutable"}
     return SlicedResponse(await fetch_preview(address), media_type="image/png", headers=headers)
 
 

@@ -6,6 +6,7 @@ import { notify } from "./dialogs.js";
 import { fill, h, icon, ICONS, say } from "./dom.js";
 import { dropDraft, keepDraft, readDraft } from "./draft.js";
 import { curlOf } from "./job_panels.js";
+import { makePreview } from "./form_preview.js";
 import { readRequest, requestOf, SECTIONS } from "./request_fields.js";
 import { session } from "./session.js";
 import { tabs } from "./tabs.js";
@@ -50,6 +51,7 @@ function build(main, request, signal) {
   const general = h("p", { class: "problem", role: "alert" });
   const same = h("div", { class: "same" });
   const send = h("button", { type: "submit", class: "primary" }, "Start job");
+  const preview = makePreview(() => requestOf(fields, request), signal);
   const form = h("form", { class: "job-form", novalidate: true, onSubmit: submit },
     h("div", {}, from,
       h("fieldset", { class: "card panel" }, h("legend", { class: "away" }, "Augmentation"), h("h2", { "aria-hidden": "true" }, "Augmentation"),
@@ -57,7 +59,7 @@ function build(main, request, signal) {
         h("h3", {}, "Transforms, in the order they are applied"), picker.element),
       generative, to, job),
     h("aside", { "aria-label": "Check and send" }, h("div", { class: "card panel sticky" },
-      verdict, general, h("div", { class: "send" }, send, h("button", { type: "button", class: "quiet-button", onClick: clear }, "Clear")), same)));
+      verdict, general, h("div", { class: "send" }, send, h("button", { type: "button", class: "quiet-button", onClick: clear }, "Clear"))), preview.element, h("div", { class: "card panel" }, same)));
   fill(main, h("a", { class: "back", href: "#/" }, icon(ICONS.back), "Jobs"), h("div", { class: "list-head" }, h("h1", {}, "New job")), form);
   const project = controls.get("project_id").control;
   project.after(h("button", { type: "button", class: "copy generate", onClick: () => { project.value = newUuid(); changed({ target: project }); } }, "Generate an ID"));
@@ -119,6 +121,7 @@ function build(main, request, signal) {
     const wrong = problems.length;
     verdict.className = `verdict ${wrong || sentence ? "not" : "ready"}`;
     say(verdict, sentence ? "The request cannot be sent now." : wrong ? `${wrong === 1 ? "One field is" : `${wrong} fields are`} missing or wrong.` : "Ready to start.");
+    preview.changed(!wrong && !sentence);
     showProblems();
   }
 

@@ -3,15 +3,26 @@
 import json
 import re
 import signal
+from base64 import b64encode
+from collections.abc import Sequence
 
 from playwright.sync_api import Locator, Page, expect
 
+from tests.integration.control_plane import CHECKOUT
 from tests.integration.gateway.conftest import PROJECT_ID
-from tests.integration.gateway.jobs import JOBS
-from tests.integration.gateway.page.cluster import Jobs
+from tests.integration.gateway.jobs import JOBS, eventually
+from tests.integration.gateway.page.cluster import Jobs, Json
 from tests.integration.gateway.page.visitor import Visitor
 
 NEW = "/#/new"
+DRAWN = {
+    "state": "completed",
+    "currentPhase": "resolve",
+    "preview": {
+        "mediaType": "image/png",
+        "image": b64encode((CHECKOUT / "docs" / "preview.png").read_bytes()).decode(),
+    },
+}
 
 
 def verdict(page: Page) -> Locator:
@@ -191,3 +202,55 @@ def test_form_reports_unavailable_gateway_and_keeps_its_values(visitor: Visitor,
         visitor.gateway.await_ready()
     write(page, name="back again")
     expect(verdict(page)).to_have_text("Ready to start.")
+
+
+def test_preview_is_drawn_and_redrawn_as_parameters_change(visitor: Visitor, jobs: Jobs) -> None:
+    visitor.expected_complaints = ["422"]
+    visitor.sign_in(address=NEW)
+    page = visitor.page
+    panel = page.get_by_role("region", name="Preview")
+    expect(panel.get_by_role("button", name="Preview", exact=True)).to_be_disabled()
+    write(page, dataset_id="lab/drawn", project_id=PROJECT_ID)
+    panel.get_by_label("Episode to show").fill("3")
+    panel.get_by_label("Episode to show").press("Enter")
+    first = preview_of(jobs, "lab/drawn")
+    assert first["spec"]["preview"] == {"episode": 3}
+    jobs.set_status(first["metadata"]["name"], DRAWN)
+    expect(panel.get_by_role("status")).to_contain_text("Drawn in")
+    expect(panel.get_by_role("img")).to_be_visible()
+    panel.get_by_label("Redraw on changes").check()
+    write(page, augment_brightness_max="40")
+    second = preview_of(jobs, "lab/drawn", known=[first])
+    assert second["spec"]["augmentation"]["lighting"]["brightness"]["max"] == 40
+    jobs.set_status(second["metadata"]["name"], {"state": "failed", "message": "resolve failed: there is no camera"})
+    expect(panel.get_by_role("status")).to_contain_text("there is no camera")
+    expect(panel.get_by_role("img")).to_be_visible()
+    visitor.check_accessibility("form-preview", full=True)
+    assert page.url.endswith("#/new"), "no job was started"
+
+
+def test_preview_that_is_of_no_use_any_more_is_cancelled(visitor: Visitor, jobs: Jobs) -> None:
+    visitor.expected_complaints = ["422"]
+    visitor.sign_in(address=NEW)
+    page = visitor.page
+    write(page, dataset_id="lab/left", project_id=PROJECT_ID)
+    page.get_by_role("button", name="Preview", exact=True).click()
+    first = preview_of(jobs, "lab/left")
+    expect(page.get_by_role("region", name="Preview").get_by_role("status")).to_contain_text("Drawing")
+    page.get_by_role("link", name="Jobs", exact=True).first.click()
+    eventually(lambda: preview_of(jobs, "lab/left")["spec"].get("cancel", False))
+    expect(page.get_by_text("lab/left")).to_have_count(0)
+    assert first["spec"]["ttlSecondsAfterFinished"] == 600
+
+
+def preview_of(jobs: Jobs, dataset: str, known: Sequence[Json] = ()) -> Json:
+    """The preview of a dataset that was requested last, once there is one that is not known."""
+    uids = [job["metadata"]["uid"] for job in known]
+
+    def found() -> list[Json]:
+        previews = [job for job in jobs.items() if "preview" in job["spec"]]
+        asked = [job for job in previews if job["spec"]["source"]["hub"]["repoID"] == dataset]
+        return [job for job in asked if job["metadata"]["uid"] not in uids]
+
+    eventually(lambda: bool(found()))
+    return found()[-1]

@@ -47,10 +47,10 @@ class Images(Format):
         return ImagesPlan(work, dataset, make_plan(dataset, work.spec, shard_count, paths, carry_originals=carry))
 
     @override
-    def preview(self, source: SourceDataset, spec: AugmentationJobSpec, scratch: Path, episode: int | None) -> bytes:
+    def preview(self, source: SourceDataset, spec: AugmentationJobSpec, scratch: Path) -> bytes:
         from augmentation_worker.formats.images.preview import preview  # noqa: PLC0415 (torch: takes seconds)
 
-        return preview(source, spec, scratch, episode)
+        return preview(source, spec, scratch)
 
     @override
     def recorded_augmentation(self, provenance: Mapping[str, object]) -> object:

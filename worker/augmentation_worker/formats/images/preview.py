@@ -23,11 +23,17 @@ from augmentation_worker.media.images.header import ImageInvalid, read_header
 from augmentation_worker.storage.port import SourceDataset
 
 
-def preview(source: SourceDataset, spec: AugmentationJobSpec, scratch: Path, row: int | None) -> bytes:
-    """Draw a row of a source; None: the first that the job selects.
+def preview(source: SourceDataset, spec: AugmentationJobSpec, scratch: Path) -> bytes:
+    """Draw the row of a source that `spec.preview` chooses.
 
     Raises WorkerFailure: what the job itself would fail with before it starts.
     """
+    row, frame = (spec.preview.episode, spec.preview.frame) if spec.preview is not None else (None, None)
+    if frame:
+        raise WorkerFailure(
+            FailureReason.SELECTION_EMPTY,
+            f"spec.preview.frame: {frame}, but a row of an image dataset has one frame: leave the field out",
+        )
     dataset = find_image_dataset(source, scratch)
     plan = checked_plan(spec, dataset, source, None)
     if row is None:
@@ -35,7 +41,8 @@ def preview(source: SourceDataset, spec: AugmentationJobSpec, scratch: Path, row
     if not any(row in rows for rows in selected_ranges(spec.augmentation, dataset.rows, dataset.split_rows)):
         raise WorkerFailure(
             FailureReason.SELECTION_EMPTY,
-            f"--episode {row}: none of the {plan.selected_rows} rows that the job selects, of {dataset.rows}",
+            f"spec.preview.episode: {row} is none of the {plan.selected_rows} rows that the job selects, of "
+            f"{dataset.rows}",
         )
     return _draw_row(dataset, plan, spec.augmentation, row, source)
 

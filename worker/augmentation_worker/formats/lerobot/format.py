@@ -50,10 +50,10 @@ class LeRobot(Format):
         return LeRobotPlan(work, metadata, plan)
 
     @override
-    def preview(self, source: SourceDataset, spec: AugmentationJobSpec, scratch: Path, episode: int | None) -> bytes:
+    def preview(self, source: SourceDataset, spec: AugmentationJobSpec, scratch: Path) -> bytes:
         from augmentation_worker.formats.lerobot.preview import preview  # noqa: PLC0415 (torch: takes seconds)
 
-        return preview(source, spec, episode)
+        return preview(source, spec)
 
     @override
     def pixel_hashes(self, provenance: Mapping[str, object]) -> PixelHashes | None:

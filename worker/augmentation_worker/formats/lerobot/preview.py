@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 
 from augmentation_api import Augmentation, AugmentationJobSpec, FailureReason
+from augmentation_api.spec import Preview
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats.lerobot.copy_record import pipelines_of
@@ -24,24 +25,31 @@ from augmentation_worker.media.video.segment import VideoSegment
 from augmentation_worker.storage.port import SourceDataset
 
 
-def preview(source: SourceDataset, spec: AugmentationJobSpec, episode: int | None) -> bytes:
-    """Draw an episode of a source; None: the first that the job selects.
+def preview(source: SourceDataset, spec: AugmentationJobSpec) -> bytes:
+    """Draw the frame of a source that `spec.preview` chooses.
 
     Raises WorkerFailure: what the job itself would fail with before it starts.
     """
+    choice = spec.preview or Preview()
     metadata = load_metadata(source)
     check_cameras(spec, metadata.info)
     check_splits(spec.augmentation, metadata.info.split_episodes)
     plan = make_plan(metadata, spec, 1)
-    chosen = next((planned for planned in plan.episodes if episode in (None, planned.source.index)), None)
+    chosen = next((planned for planned in plan.episodes if choice.episode in (None, planned.source.index)), None)
     if chosen is None:
-        wanted = spec.augmentation.episodes if episode is None else f"--episode {episode}"
         raise WorkerFailure(
             FailureReason.SELECTION_EMPTY,
-            f"{wanted}: none of the {len(plan.episodes)} episodes that the job selects, of {len(metadata.episodes)}",
+            f"spec.preview.episode: {choice.episode} is none of the {len(plan.episodes)} episodes that the job "
+            f"selects, of {len(metadata.episodes)}",
+        )
+    if choice.frame is not None and choice.frame >= chosen.source.length:
+        raise WorkerFailure(
+            FailureReason.SELECTION_EMPTY,
+            f"spec.preview.frame: {choice.frame} is not in episode {chosen.source.index}, whose frames are 0 to "
+            f"{chosen.source.length - 1}",
         )
     try:
-        return draw_episode(metadata, plan, spec.augmentation, chosen, source.open)
+        return draw_episode(metadata, plan, spec.augmentation, chosen, source.open, choice.frame)
     except (VideoInvalid, UnusableImage) as error:
         raise WorkerFailure(FailureReason.SOURCE_INVALID, f"{source.name}: {error.finding}") from error
 
@@ -52,12 +60,16 @@ def draw_episode(
     augmentation: Augmentation,
     episode: PlannedEpisode,
     open_file: Callable[[DatasetPath], Path],
+    frame: int | None = None,
 ) -> bytes:
-    """A PNG of the middle frame of an episode, as the cameras recorded it and as the job augments it, before encoding.
+    """A PNG of a frame of an episode, as the cameras recorded it and as the job augments it, before encoding.
+
+    Args:
+        frame: index in the episode; None: the middle one.
 
     Raises VideoInvalid or UnusableImage if the frame cannot be decoded.
     """
-    source, frame = episode.source.index, episode.source.length // 2
+    source, frame = episode.source.index, episode.source.length // 2 if frame is None else frame
     rows = []
     for camera in plan.cameras[:MOST_CAMERAS]:
         titles = [f"episode {copy.episode_index}" for copy in episode.copies]
