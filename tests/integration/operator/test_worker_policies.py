@@ -20,7 +20,9 @@ from augmentation_api.status import (
     EVENTS_PER_PHASE,
     LEAST_EVENT_BYTES_PER_SHARD,
     LEAST_EVENTS_PER_SHARD,
+    MAX_PREVIEW_BYTES,
     OutputStatus,
+    PreviewStatus,
     Shard,
     SourceStatus,
     Tally,
@@ -210,6 +212,15 @@ def test_result_may_have_another_page_than_resolve_planned(job: WorkersJob) -> N
     assert job.status["source"]["revision"] == "c0ffee"
 
 
+def test_preview_of_the_largest_size_is_stored_with_all_that_a_pod_may_write(cluster: Cluster) -> None:
+    job = WorkersJob(cluster, f"job-{next(_numbers)}", spec={"preview": {"episode": 3}})
+    image = "A" * (4 * (MAX_PREVIEW_BYTES // 3))
+    preview = PreviewStatus(media_type="image/jpeg", image=image)
+    report_of(RESOLVE, events=EVENTS_PER_PHASE, text="x" * 1000, source=SOURCE, preview=preview).write(job)
+    job.operator_says(state="completed", message="x" * 4096)
+    assert len(job.status["preview"]["image"]) == len(image)
+
+
 # What a pod that was taken over may not.
 
 
@@ -230,6 +241,15 @@ def test_only_a_publish_pod_writes_the_output(job: WorkersJob, phase: PhaseName,
 def test_only_a_resolve_pod_writes_the_source(job: WorkersJob, phase: PhaseName, index: int | None) -> None:
     assert "status.source" in lie(job, phase, index, "augmentation-worker-resolve", source={"revision": "other"})
     assert "status.source" in lie(job, phase, index, "augmentation-worker-resolve")
+
+
+@pytest.mark.parametrize(("phase", "index"), [(RESOLVE, None), (PUBLISH, None), (AUGMENT, 0)])
+def test_nobody_writes_a_preview_of_a_job_that_asks_for_none(
+    job: WorkersJob, phase: PhaseName, index: int | None
+) -> None:
+    manager = shard_field_manager(index) if index is not None else phase_field_manager(phase)
+    preview = {"mediaType": "image/png", "image": "AAAA"}
+    assert "status.preview" in lie(job, phase, index, manager, preview=preview)
 
 
 @pytest.mark.parametrize(("phase", "index"), [(PUBLISH, None), (RESOLVE, None), (AUGMENT, 1), (AUGMENT, 10)])

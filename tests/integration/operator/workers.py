@@ -2,6 +2,7 @@
 
 import itertools
 import string
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,6 +36,7 @@ class WorkersJob:
     name: str
     attempt: int = 0
     rung: int = 0
+    spec: Mapping[str, Any] = field(default_factory=dict)
     accounts: dict[tuple[str, int | None], Cluster] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -43,7 +45,7 @@ class WorkersJob:
             "apiVersion": "augmentation.dev/v1alpha1",
             "kind": "AugmentationJob",
             "metadata": {"name": self.name},
-            "spec": source,
+            "spec": {**source, **self.spec},
         }
         self.job = AugmentationJob.from_wire(self.cluster.post(path_of("augmentationjobs", NAMESPACE), body))
         self.uid = self.job.metadata.uid
