@@ -7,10 +7,10 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
 
+from augmentation_api.episode_ranges import MAX_DATASET_FRAMES
 from augmentation_api.identifiers import MAX_PLACEMENTS
 from augmentation_api.model import Model, kubernetes_rule
 from augmentation_api.spec import CredentialsSecretRef, ObjectName
-from augmentation_api.status import MAX_DATASET_FRAMES
 from augmentation_api.vocabulary import AugmentationType
 
 Quantity = Annotated[

@@ -6,6 +6,10 @@ than the text of the selection.
 
 from collections.abc import Iterable, Sequence
 
+MAX_DATASET_FRAMES = 10**10
+"""Most episodes, rows or frames of a dataset: ten years of video at 30 frames a second, a hundred times over every
+dataset there is, and few enough that sums and products of it stay exact."""
+
 
 def parse_ranges(text: str) -> list[tuple[int, int]]:
     """Parse '0:100,150' to half-open ranges [(0, 100), (150, 151)], in the order given; an empty text to none."""

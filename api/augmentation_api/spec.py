@@ -7,9 +7,8 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field, StringConstraints, field_validator, model_validator
 
-from augmentation_api.episode_ranges import common, disjoint, parse_ranges
+from augmentation_api.episode_ranges import MAX_DATASET_FRAMES, common, disjoint, parse_ranges
 from augmentation_api.model import Model, kubernetes_rule
-from augmentation_api.status import MAX_DATASET_FRAMES
 from augmentation_api.transforms import Seed, Transforms
 from augmentation_api.vocabulary import (
     AugmentationMode,

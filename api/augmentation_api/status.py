@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from augmentation_api.episode_ranges import MAX_DATASET_FRAMES
 from augmentation_api.model import ObservedModel, Timestamp, list_map
 from augmentation_api.spec import EPISODES_PATTERN
 from augmentation_api.transforms import MAX_COPIES, TransformName
@@ -34,9 +35,6 @@ TEXT_LIMIT = 4096
 
 MAX_COUNT = 2**53 - 1
 """Largest count: the largest integer that every JSON parser reads exactly (RFC 8259, section 6)."""
-MAX_DATASET_FRAMES = 10**10
-"""Most episodes, rows or frames of a dataset: ten years of video at 30 frames a second, a hundred times over every
-dataset there is, and few enough that sums and products of it stay exact."""
 MAX_FRAMES_PER_SECOND = 1e9
 
 WORKER_FIELDS = ("shards", "source", "output", "preview")

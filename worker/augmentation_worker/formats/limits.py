@@ -7,7 +7,7 @@ proportional to what it is.
 from typing import Final
 
 from augmentation_api import FailureReason
-from augmentation_api.status import MAX_DATASET_FRAMES
+from augmentation_api.episode_ranges import MAX_DATASET_FRAMES
 from augmentation_worker.failure import WorkerFailure
 
 MOST_INFO_BYTES: Final = 8 * 2**20

@@ -23,14 +23,14 @@ def resolve(session: Session) -> None:
     source = session.storage.find_source()
     try:
         resolution = format_of(source).resolve(source, spec, settings.scratch, settings.max_frames)
+        for warning in resolution.warnings[:_MOST_WARNINGS]:
+            reporter.event("warning", warning)
         if spec.preview is not None:
             return _preview(session, source, resolution)
         output = _prepared_output(session, source, resolution)
     finally:
         source.close()
     reporter.set_datasets(source=resolution.source, output=OutputStatus(dataset_id=output.name, url=output.page))
-    for warning in resolution.warnings[:_MOST_WARNINGS]:
-        reporter.event("warning", warning)
     reporter.event("completed", f"{resolution.summary}; the result goes to {output.name}")
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import JSONResponse
 
-from augmentation_api.status import MAX_DATASET_FRAMES
+from augmentation_api.episode_ranges import MAX_DATASET_FRAMES
 from augmentation_api.vocabulary import State
 from augmentation_gateway.credentials.job_access import read_job
 from augmentation_gateway.dialects.native.documents import (
