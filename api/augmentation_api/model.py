@@ -1,11 +1,13 @@
 """Base of every model of the API: camelCase on the wire, frozen, and strict about fields it does not know."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, PlainSerializer, ValidationError, WithJsonSchema
 from pydantic.alias_generators import to_camel
 from pydantic.config import JsonDict
+from pydantic_core import ErrorDetails
 
 
 class Model(BaseModel):
@@ -24,10 +26,19 @@ class ObservedModel(Model):
     model_config = ConfigDict(extra="ignore")
 
 
-def findings_of(error: ValidationError) -> list[str]:
-    """What is wrong, `path.of.field: message` each; no value is quoted."""
+def findings_of(error: ValidationError, forms: Mapping[str, str] | None = None) -> list[str]:
+    """What is wrong, `path.of.field: message` each; no value is quoted.
+
+    `forms` says by pattern, in words, what a text that has to match it looks like.
+    """
     errors = error.errors(include_input=False, include_url=False)
-    return [": ".join(filter(None, (".".join(map(str, finding["loc"])), finding["msg"]))) for finding in errors]
+    return [_line(finding, forms or {}) for finding in errors]
+
+
+def _line(finding: ErrorDetails, forms: Mapping[str, str]) -> str:
+    form = forms.get(finding.get("ctx", {}).get("pattern", ""))
+    message = finding["msg"] if form is None else f"has to be {form}"
+    return ": ".join(filter(None, (".".join(map(str, finding["loc"])), message)))
 
 
 TIMESTAMP_PATTERN = (

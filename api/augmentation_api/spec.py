@@ -34,6 +34,11 @@ Cameras = Annotated[list[CameraKey], Field(max_length=64)]
 Episodes = Annotated[str, StringConstraints(pattern=EPISODES_PATTERN, max_length=4096)]
 SplitName = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 Splits = Annotated[list[SplitName], Field(max_length=64)]
+FORMS = {
+    REPO_ID_PATTERN: "owner/name, e.g. lerobot/pusht",
+    EPISODES_PATTERN: "episode indices and half-open ranges, e.g. 0:100,150",
+}
+"""What texts look like that match a pattern, for messages."""
 Parallelism = Annotated[int, Field(ge=1, le=1000)]
 _FOLDER_NAME = r"([^./\x00][^/\x00]*|\.[^./\x00][^/\x00]*|\.\.[^/\x00]+)"
 FolderPath = Annotated[str, StringConstraints(max_length=1024, pattern=rf"^{_FOLDER_NAME}(/{_FOLDER_NAME})*$")]
@@ -43,7 +48,7 @@ FolderPath = Annotated[str, StringConstraints(max_length=1024, pattern=rf"^{_FOL
 class HubSource(Model):
     """A dataset on a Hugging Face compatible hub."""
 
-    repo_id: RepoID = Field(alias="repoID", description="Dataset on the hub, `owner/name`.")
+    repo_id: RepoID = Field(alias="repoID", description="Dataset on the hub, `owner/name`; not a storage bucket.")
     revision: Revision | None = Field(
         None,
         description="Branch, tag or commit to read. Pinned to a commit when the job is resolved. Default: the tag of "

@@ -7,7 +7,7 @@ from itertools import islice
 from types import MappingProxyType
 from typing import Any
 
-from augmentation_api.spec import EPISODES_PATTERN, REPO_ID_PATTERN
+from augmentation_api.spec import FORMS
 from augmentation_gateway.problem import FieldProblem
 
 MAX_ECHO = 60
@@ -17,10 +17,6 @@ MAX_PROBLEMS = 10
 """Problems in one answer, whose size must not grow with that of the request."""
 MAX_GUESSES = 3
 """Mistyped names for which a similar field is looked up, which takes a millisecond each."""
-_FORMS = {
-    REPO_ID_PATTERN: "owner/name, e.g. lerobot/pusht",
-    EPISODES_PATTERN: "episode indices and half-open ranges, e.g. 0:100,150",
-}
 _KINDS = {
     "int": "a whole number",
     "float": "a number",
@@ -95,7 +91,7 @@ def _about_a_field(  # noqa: PLR0911 - one return per kind of error
             return f"{field} is shorter than {context['min_length']}", "give more, or leave it out"
         case "string_pattern_mismatch":
             return (
-                f"{subject}, but has to be {_FORMS.get(context['pattern'], 'of the form ' + context['pattern'])}",
+                f"{subject}, but has to be {FORMS.get(context['pattern'], 'of the form ' + context['pattern'])}",
                 None,
             )
         case "value_error":

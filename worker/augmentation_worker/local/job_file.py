@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from augmentation_api import AugmentationJobSpec, FailureReason
 from augmentation_api.identifiers import JOB_KIND
 from augmentation_api.model import findings_of
+from augmentation_api.spec import FORMS
 from augmentation_worker.failure import WorkerFailure
 
 _ANY_SOURCE = {"hub": {"repoID": "local/dataset"}}
@@ -43,7 +44,7 @@ def folder_spec(spec: dict[str, object], where: str) -> AugmentationJobSpec:
     try:
         return AugmentationJobSpec.model_validate({**spec, "source": _ANY_SOURCE, "output": output})
     except ValidationError as error:
-        findings = [f"spec.{finding}" for finding in findings_of(error)]
+        findings = [f"spec.{finding}" for finding in findings_of(error, FORMS)]
         raise WorkerFailure(FailureReason.SPEC_UNSUPPORTED, f"{where}: {'; '.join(findings)}") from error
 
 

@@ -30,6 +30,8 @@ SMALLEST_SIDE = 16
 CAMERA_DTYPES = ("video", "image")
 INDEX_COLUMNS = ("timestamp", "frame_index", "episode_index", "index", "task_index")
 """Columns that LeRobot itself writes into every data file."""
+_LANCE = "lance"
+"""storage_format of tables that LeRobot reads besides parquet files and videos, since lerobot#4363."""
 _CONVERTERS = {"v2.0": "v21.convert_dataset_v20_to_v21", "v1": "v2.convert_dataset_v1_to_v2"}
 """LeRobot's own modules that convert a dataset to the version after."""
 _NUMBER_FORMAT = re.compile(r"(0?[1-9])?d?")
@@ -181,6 +183,12 @@ def read_info(content: bytes, dataset: str) -> DatasetInfo:
         raise _invalid(dataset, "it has no codebase_version")
     if version not in VERSIONS:
         raise _other_version(dataset, version)
+    if document.get("storage_format") == _LANCE:
+        raise WorkerFailure(
+            FailureReason.SOURCE_FORMAT_UNSUPPORTED,
+            f"the dataset {dataset} is stored in Lance tables ({INFO_PATH}: storage_format), which are not read yet: "
+            "name the dataset of parquet files and videos that it was converted from",
+        )
     try:
         info = DatasetInfo.model_validate({**document, "source_json": content.decode()})
     except ValidationError as error:

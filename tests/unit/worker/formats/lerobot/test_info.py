@@ -56,6 +56,14 @@ def test_another_version_is_refused_with_the_way_to_convert_it(version: str, fix
     assert all(word in failure.message for word in (version, "v3.0, v2.1", fix))
 
 
+def test_lance_tables_are_refused_with_what_to_name_instead() -> None:
+    failure = refusal(storage_format="lance")
+    assert failure.reason is FailureReason.SOURCE_FORMAT_UNSUPPORTED
+    assert "stored in Lance tables (meta/info.json: storage_format)" in failure.message
+    assert "name the dataset of parquet files and videos" in failure.message
+    assert info_of(storage_format="parquet").total_episodes
+
+
 @pytest.mark.parametrize("content", [b"", b"[]", b"{", b'{"fps": 10}', b"\xff"])
 def test_a_file_that_is_no_info_is_refused(content: bytes) -> None:
     with pytest.raises(WorkerFailure) as caught:
