@@ -20,8 +20,9 @@ from augmentation_api.identifiers import (
     KUBERNETES_NAME_LIMIT,
     VERSION,
 )
+from augmentation_api.model import kubernetes_rule
 from augmentation_api.resource import AugmentationClass, AugmentationJob
-from augmentation_api.spec import AugmentationJobSpec
+from augmentation_api.spec import FORMS, AugmentationJobSpec
 from augmentation_api.status import AugmentationJobStatus
 from augmentation_api.vocabulary import State
 
@@ -58,7 +59,23 @@ def _convert(node: Any, definitions: Schema) -> Any:
         and not (key == "additionalProperties" and isinstance(value, bool))
         and not (key == "default" and value is None)
     }
-    return converted | _kubernetes_keywords(converted)
+    return _with_form(converted) | _kubernetes_keywords(converted)
+
+
+def _with_form(schema: Schema) -> Schema:
+    """A pattern as a rule whose message shows what to write, where there are words for it: FORMS.
+
+    Of a pattern the API server says only that a value should match it.
+    """
+    form = FORMS.get(schema.get("pattern", ""))
+    if form is None:
+        return schema
+    rules = [*schema.get("x-kubernetes-validations", []), _pattern_rule(schema["pattern"], form)]
+    return {**{key: value for key, value in schema.items() if key != "pattern"}, "x-kubernetes-validations": rules}
+
+
+def _pattern_rule(pattern: str, form: str) -> Schema:
+    return kubernetes_rule(f"self.matches(r'{pattern}')", f"has to be {form}")
 
 
 def _convert_keyword(key: str, value: Any, definitions: Schema) -> Any:

@@ -132,6 +132,13 @@ def test_value_out_of_bounds_is_rejected_with_its_field(cluster: Cluster) -> Non
     assert "should be less than or equal to 20" in said
 
 
+def test_value_of_another_form_is_rejected_with_an_example(cluster: Cluster) -> None:
+    said = refusal_of(cluster, augmentation={"episodes": "0-1,3"}, source={"hub": {"repoID": "pusht"}})
+    assert "spec.augmentation.episodes" in said
+    assert "has to be episode indices and half-open ranges, e.g. 0:100,150" in said
+    assert "has to be owner/name, e.g. lerobot/pusht" in said
+
+
 def test_source_on_both_a_hub_and_a_volume_is_rejected(cluster: Cluster) -> None:
     both = {"hub": {"repoID": "lab/kitchen"}, "volume": {"claimName": "data"}}
     assert "exactly one of hub and volume is needed" in refusal_of(cluster, source=both)
