@@ -9,7 +9,8 @@ from pydantic import ConfigDict, Field, StringConstraints, field_validator, mode
 
 from augmentation_api.episode_ranges import MAX_DATASET_FRAMES, common, disjoint, parse_ranges
 from augmentation_api.model import Model, kubernetes_rule
-from augmentation_api.transforms import Seed, Transforms
+from augmentation_api.scene import SceneTransforms
+from augmentation_api.transforms import Seed
 from augmentation_api.vocabulary import (
     AugmentationMode,
     AugmentationType,
@@ -180,7 +181,7 @@ class CredentialsSecretRef(Model):
     )
 
 
-class Augmentation(Transforms):
+class Augmentation(SceneTransforms):
     """What is done to the camera images."""
 
     cameras: Cameras = Field(

@@ -188,6 +188,12 @@ class SourceStatus(ObservedModel):
         "is an episode.",
     )
     selected_frames: DatasetCount | None = Field(None, description="Number of frames in the selected episodes.")
+    key_version: Annotated[int, Field(ge=1, le=1000)] | None = Field(
+        None,
+        description="Version of the keys by which values are sampled, as of the release that resolved the job; all its "
+        "pods keep to it. 2: cameras share the scene's values unless augmentation.acrossCameras says otherwise. "
+        "Absent: 1, every camera samples for itself.",
+    )
     min_shards: ShardLimit | None = Field(
         None, description="Fewest shards that can record the work: what one shard may record is limited."
     )

@@ -95,6 +95,13 @@ class AugmentationMode(StrEnum):
     INDEPENDENT = "independent"
 
 
+class AcrossCameras(StrEnum):
+    """`shared`: the cameras of an episode see one scene. `independent`: every camera samples for itself."""
+
+    SHARED = "shared"
+    INDEPENDENT = "independent"
+
+
 class OutputMode(StrEnum):
     """`copy`: originals, then augmented versions. `inPlace`: one augmented version replaces each original."""
 

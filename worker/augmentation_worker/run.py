@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from importlib import import_module
 
-from augmentation_api import FailureReason, PhaseName
+from augmentation_api import AugmentationJob, FailureReason, PhaseName
 from augmentation_api.identifiers import phase_field_manager, shard_field_manager
 from augmentation_api.status import (
     EVENT_BYTES_PER_PHASE,
@@ -26,6 +26,7 @@ from augmentation_worker.settings import Settings
 from augmentation_worker.storage.disk import is_disk_full, scratch_full
 from augmentation_worker.storage.port import StorageContext
 from augmentation_worker.storage.registry import JobStorage
+from augmentation_worker.transforms.key_version import FIRST_KEY_VERSION, KEY_VERSION, effective_spec
 
 LAST_STATUS_SECONDS = 20.0
 """How long a pod that is done waits for its last status to be written."""
@@ -64,7 +65,11 @@ def run_phase(
     try:
         context = StorageContext(body, environment, settings.scratch, CONVENTIONS, _retry_event(reporter))
         session = Session(
-            settings=settings, job=body, storage=JobStorage(context), manifests=manifests, reporter=reporter
+            settings=settings,
+            job=_effective(body, phase),
+            storage=JobStorage(context),
+            manifests=manifests,
+            reporter=reporter,
         )
         _work_of(phase)(session)
     except Terminated:
@@ -80,6 +85,14 @@ def run_phase(
         _report_failure(reporter, phase, unexpected, settings)
         raise unexpected from error
     reporter.close(LAST_STATUS_SECONDS)
+
+
+def _effective(job: AugmentationJob, phase: PhaseName) -> AugmentationJob:
+    """The job with everything said that its spec leaves out, as the release meant it that resolves or resolved it."""
+    source = job.status.source
+    resolved = (source.key_version if source is not None else None) or FIRST_KEY_VERSION
+    version = KEY_VERSION if phase is PhaseName.RESOLVE else resolved
+    return job.model_copy(update={"spec": effective_spec(job.spec, version)})
 
 
 def _work_of(phase: PhaseName) -> Callable[[Session], None]:

@@ -51,12 +51,13 @@ def decoded(cell: dict[str, Any]) -> np.ndarray[Any, Any]:
 def test_images_get_pixels_of_video_frames_and_keep_their_format(source: Path, tmp_path: Path) -> None:
     folder = run(tmp_path, source, episodes="1")
     result_rows, spec = rows(folder), recorded_in(folder).spec
-    mean = episodes(source).column(f"stats/{TOP}/mean")[1].as_py()
+    means = [np.ravel(episodes(source).column(f"stats/{camera}/mean")[1].as_py()) for camera in (TOP, WRIST)]
+    of_top, of_scene = means[0].tolist(), np.mean(means, axis=0).tolist()
     frames = torch.from_numpy(frames_of(0, 1, 5)).permute(0, 3, 1, 2).contiguous()
     for copy in range(2):
         part = result_rows.slice(15 + 5 * copy, 5)
         pipeline = sample_pipeline(
-            spec.augmentation, camera=TOP, episode=1, copy=copy, episode_mean=tuple(np.ravel(mean).tolist())
+            spec.augmentation, camera=TOP, episode=1, copy=copy, episode_mean=of_top, scene_mean=of_scene
         )
         expected = pipeline(frames, 0)
         actual = np.stack([decoded(cell) for cell in part.column(TOP).to_pylist()])

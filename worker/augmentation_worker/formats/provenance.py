@@ -6,6 +6,7 @@ from typing import Any
 
 from augmentation_api import AugmentationJobSpec
 from augmentation_worker.formats.port import PixelHashes
+from augmentation_worker.transforms.key_version import KEY_VERSION
 
 _DISTRIBUTION = "augmentation-operator"
 UNKNOWN_VERSION = "unknown"
@@ -29,8 +30,10 @@ def job_entries(
         "packages": {name: _version_of(name) for name in packages},
         "source": dict(source),
         "seed": spec.augmentation.seed,
+        "keyVersion": KEY_VERSION,
         "mode": spec.output.mode.value,
-        "augmentation": spec.augmentation.to_wire(),
+        # With everything said: what a release takes for granted may change, and pixels must not.
+        "augmentation": spec.augmentation.effective.to_wire(),
         "video": spec.output.video.to_wire(),
     }
 

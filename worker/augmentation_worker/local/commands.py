@@ -14,6 +14,7 @@ from augmentation_worker.local.job_file import read_job_file
 from augmentation_worker.local.run import execute, forget, prepared
 from augmentation_worker.phases.resolve import check_type
 from augmentation_worker.storage.folder.source import FolderSource
+from augmentation_worker.transforms.key_version import KEY_VERSION, effective_spec
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -115,6 +116,7 @@ def draw_preview(spec: AugmentationJobSpec, source: Path, follow_links: Path | N
     Raises WorkerFailure: what the job itself would fail with before it starts.
     """
     check_type(spec)
+    spec = effective_spec(spec, KEY_VERSION)
     source = source.resolve()
     folder = FolderSource(source, str(source), follow_links.resolve() if follow_links is not None else None)
     with TemporaryDirectory() as scratch:

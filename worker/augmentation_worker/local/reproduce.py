@@ -12,6 +12,7 @@ from augmentation_worker.local.job_file import folder_spec
 from augmentation_worker.storage.folder.dataset_folder import DatasetFolder
 from augmentation_worker.storage.folder.held_folder import EntryRefused
 from augmentation_worker.storage.provenance import PROVENANCE_PATH
+from augmentation_worker.transforms.key_version import FIRST_KEY_VERSION, effective_spec
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Recorded:
     """What meta/augmentation.json says of how a dataset was made.
 
     Attributes:
-        spec: of the job.
+        spec: of the job, with everything said that it left out, as the release meant it that made the dataset.
         hashes: of its pixels.
     """
 
@@ -37,6 +38,7 @@ def recorded_in(dataset: Path) -> Recorded:
         content = DatasetFolder(dataset.resolve()).read(PROVENANCE_PATH) if dataset.is_dir() else dataset.read_bytes()
         document = json.loads(content)
         augmentation, hashes = recorded_by_format(document)
+        key_version = document.get("keyVersion", FIRST_KEY_VERSION)
         spec = {
             "augmentation": augmentation,
             "output": {"mode": document["mode"], "video": document["video"]},
@@ -45,7 +47,9 @@ def recorded_in(dataset: Path) -> Recorded:
         raise WorkerFailure(
             FailureReason.SOURCE_INVALID, f"{path} does not say how a dataset was made: {type(error).__name__} {error}"
         ) from error
-    return Recorded(folder_spec(spec, str(path)), hashes)
+    if not isinstance(key_version, int):
+        raise WorkerFailure(FailureReason.SOURCE_INVALID, f"keyVersion of {path} is {key_version!r}, not a number")
+    return Recorded(effective_spec(folder_spec(spec, str(path)), key_version), hashes)
 
 
 def differences(wanted: PixelHashes, reproduced: PixelHashes) -> list[str]:

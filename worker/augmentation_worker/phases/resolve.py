@@ -10,6 +10,7 @@ from augmentation_worker.formats.registry import format_of
 from augmentation_worker.media.preview_size import fitted_preview
 from augmentation_worker.phases.session import Session
 from augmentation_worker.storage.port import OutputDataset, SourceDataset
+from augmentation_worker.transforms.key_version import KEY_VERSION
 
 _MOST_WARNINGS = 20
 """Events of them: the status keeps a bounded number of all."""
@@ -30,7 +31,8 @@ def resolve(session: Session) -> None:
         output = _prepared_output(session, source, resolution)
     finally:
         source.close()
-    reporter.set_datasets(source=resolution.source, output=OutputStatus(dataset_id=output.name, url=output.page))
+    found = resolution.source.model_copy(update={"key_version": KEY_VERSION})
+    reporter.set_datasets(source=found, output=OutputStatus(dataset_id=output.name, url=output.page))
     reporter.event("completed", f"{resolution.summary}; the result goes to {output.name}")
 
 

@@ -1,6 +1,6 @@
 """Gamma: a power law on the encoded values, the same for every frame of an episode."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -21,6 +21,8 @@ class Gamma(KeyedTransform):
         exponent: range of the exponent.
         random: where the values come from. Default: torch's global generator.
     """
+
+    of_scene: ClassVar[bool] = True
 
     def __init__(self, exponent: Interval = _DEFAULTS.exponent.bounds, *, random: KeyedRandom | None = None) -> None:
         super().__init__(random)

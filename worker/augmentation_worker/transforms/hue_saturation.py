@@ -1,7 +1,7 @@
 """Hue and saturation, the same for every frame of an episode; brightness stays."""
 
 from math import cos, radians, sin
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -49,6 +49,8 @@ class HueSaturation(KeyedTransform):
         saturation: range of the change, percent; -100 leaves greys.
         random: where the values come from. Default: torch's global generator.
     """
+
+    of_scene: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -1,10 +1,10 @@
 """Random numbers that depend on what they are for, and on nothing else.
 
-A value is a function of (seed, camera, episode, copy, transform) and of how many values were sampled for that key
-before it. It never depends on a position in a batch, on the shard, the device, the clock or on numpy's version: the
-generator is counter-based (Philox4x64-10; Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2,
-3", SC 2011), its raw 64-bit output is fixed by that paper (the first block is that of counter 1), and the conversion
-to numbers is done here.
+A value is a function of (seed, camera, episode, copy, transform), or for what all cameras see of (seed, episode, copy,
+transform), and of how many values were sampled for that key before it. It never depends on a position in a batch, on
+the shard, the device, the clock or on numpy's version: the generator is counter-based (Philox4x64-10; Salmon, Moraes,
+Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011), its raw 64-bit output is fixed by that paper
+(the first block is that of counter 1), and the conversion to numbers is done here.
 """
 
 import hashlib
@@ -12,39 +12,39 @@ import json
 
 from numpy.random import Philox
 
-KEY_VERSION = "augmentation.dev/draws/v1"
-"""Part of every key. Whoever changes how values are sampled changes it, so that no seed silently means new pixels."""
+CAMERA_KEYS = "augmentation.dev/draws/v1"
+SCENE_KEYS = "augmentation.dev/draws/v2"
+"""First part of every key. Whoever changes how values are sampled adds another one, and raises KEY_VERSION of
+key_version.py: no seed silently means new pixels."""
 
 
-def philox_key(seed: int, camera: str, episode: int, copy: int, transform: str) -> int:
-    """The 128-bit Philox key of one (seed, camera, episode, copy, transform).
+def philox_key(seed: int, camera: str | None, episode: int, copy: int, transform: str) -> int:
+    """The 128-bit Philox key of one (seed, camera, episode, copy, transform); without a camera, that of all cameras.
 
     It is the first 16 bytes, read as a little-endian integer, of the SHA-256 of the ASCII JSON array
-    `["augmentation.dev/draws/v1",seed,camera,episode,copy,transform]` without spaces. JSON makes the encoding
-    unambiguous: no camera name can be mistaken for another key's fields.
+    `["augmentation.dev/draws/v1",seed,camera,episode,copy,transform]`, of all cameras
+    `["augmentation.dev/draws/v2",seed,episode,copy,transform]`, without spaces. JSON makes the encoding unambiguous:
+    no camera name can be mistaken for another key's fields.
     """
-    encoded = json.dumps(
-        [KEY_VERSION, int(seed), str(camera), int(episode), int(copy), str(transform)],
-        ensure_ascii=True,
-        separators=(",", ":"),
-    )
+    place = [SCENE_KEYS, int(seed)] if camera is None else [CAMERA_KEYS, int(seed), str(camera)]
+    encoded = json.dumps([*place, int(episode), int(copy), str(transform)], ensure_ascii=True, separators=(",", ":"))
     return int.from_bytes(hashlib.sha256(encoded.encode("ascii")).digest()[:16], "little")
 
 
 class KeyedRandom:
-    """The stream of values of one transform, in one copy of one episode of one camera.
+    """The stream of values of one transform, in one copy of one episode, of one camera or of all of them.
 
     Two objects with the same key give the same values in the same order; two different keys give independent ones.
 
     Args:
         seed: the job's `augmentation.seed`, 0 to 2**63 - 1.
-        camera: the camera key, e.g. `observation.images.top`.
+        camera: the camera key, e.g. `observation.images.top`; None for what all cameras of the episode see.
         episode: index of the source episode in its dataset.
         copy: index of the augmented version, from 0.
         transform: name of the transform.
     """
 
-    def __init__(self, seed: int, camera: str, episode: int, copy: int, transform: str) -> None:
+    def __init__(self, seed: int, camera: str | None, episode: int, copy: int, transform: str) -> None:
         self._generator = Philox(counter=0, key=philox_key(seed, camera, episode, copy, transform))
 
     def raw(self) -> int:

@@ -1,7 +1,7 @@
 """The base of all transforms: parameters sampled once from a keyed stream, applied to every image of a call."""
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from torchvision import tv_tensors
@@ -25,28 +25,49 @@ class KeyedTransform(v2.Transform):  # type: ignore[misc]  # torchvision is unty
     masks and key points pass through. Subclasses sample in `make_params` and change pixels in `apply`. Their
     arguments are the fields of their model in the job's spec, with the same defaults.
 
+    Attributes:
+        of_scene: whether the values belong to the scene, so that all its cameras get the same, or to a camera.
+
     Args:
         random: where the values come from. Default: torch's global generator, as in torchvision.
         episode_mean: mean of R, G, B over the episode, 0 to 1, the dataset's `stats/CAMERA/mean`. Default: that of the
             images passed in, which is right for a whole clip.
     """
 
+    of_scene: ClassVar[bool] = False
+
     def __init__(self, random: KeyedRandom | None = None, episode_mean: Sequence[float] | None = None) -> None:
         super().__init__()
         if episode_mean is not None and len(episode_mean) != CHANNELS:
             raise ValueError(f"episode_mean is the mean of R, G and B: 3 numbers, not {len(episode_mean)}")
         self._random = random
+        self._random_of_camera = random
         self.episode_mean = None if episode_mean is None else tuple(float(value) for value in episode_mean)
 
     @classmethod
-    def from_spec(cls, parameters: Model, random: KeyedRandom, episode_mean: tuple[float, ...]) -> Self:
-        """The transform with the ranges of its model in a job's spec."""
+    def from_spec(
+        cls,
+        parameters: Model,
+        random: KeyedRandom,
+        episode_mean: tuple[float, ...],
+        random_of_camera: KeyedRandom | None = None,
+    ) -> Self:
+        """The transform with the ranges of its model in a job's spec.
+
+        Args:
+            parameters: the model.
+            random: where the values come from.
+            episode_mean: mean of R, G, B over the episode, 0 to 1.
+            random_of_camera: where the values come from that cannot be the same for two cameras, if `random` is the
+                scene's. Default: `random`.
+        """
         values = ((name, getattr(parameters, name)) for name in type(parameters).model_fields)
         arguments: dict[str, Any] = {
             name: value.bounds if isinstance(value, Range) else value for name, value in values
         }
         transform = cls(**arguments, random=random)
         transform.episode_mean = episode_mean
+        transform._random_of_camera = random_of_camera or random
         return transform
 
     def apply(self, frames: torch.Tensor, params: dict[str, Any]) -> torch.Tensor:
@@ -78,9 +99,11 @@ class KeyedTransform(v2.Transform):  # type: ignore[misc]  # torchvision is unty
 
     def _uniform(self, low: float, high: float) -> float:
         """A number in [low, high]."""
-        if self._random is not None:
-            return self._random.uniform(low, high)
-        return low + (high - low) * float(torch.rand((), dtype=torch.float64))
+        return _uniform(self._random, low, high)
+
+    def _uniform_of_camera(self, low: float, high: float) -> float:
+        """A number in [low, high] that is each camera's own, even if the other values are the scene's."""
+        return _uniform(self._random_of_camera, low, high)
 
     def _integer(self, low: int, high: int) -> int:
         """A whole number in [low, high], both included."""
@@ -106,6 +129,12 @@ class KeyedTransform(v2.Transform):  # type: ignore[misc]  # torchvision is unty
                 planes = inpt.as_subclass(torch.Tensor).movedim(-3, 0).flatten(1)
                 return tuple(float(mean) / 255 for mean in planes.double().mean(1).cpu())
         raise ValueError("the episode's mean is needed: pass episode_mean, or an image [..., 3, H, W]")
+
+
+def _uniform(random: KeyedRandom | None, low: float, high: float) -> float:
+    if random is not None:
+        return random.uniform(low, high)
+    return low + (high - low) * float(torch.rand((), dtype=torch.float64))
 
 
 def is_image(inpt: Any) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -76,6 +76,8 @@ class Lighting(KeyedTransform):
             its luma. Default: the mean of what is passed in, which is right for a whole clip.
         random: where the values come from. Default: torch's global generator, as in torchvision.
     """
+
+    of_scene: ClassVar[bool] = True
 
     def __init__(
         self,

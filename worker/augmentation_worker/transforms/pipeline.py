@@ -10,6 +10,7 @@ import torch
 
 from augmentation_api.spec import Augmentation
 from augmentation_api.transforms import TRANSFORM_MODELS, TransformName
+from augmentation_api.vocabulary import AcrossCameras
 from augmentation_worker.transforms.copies import transforms_of_copies
 from augmentation_worker.transforms.geometric_transform import fused
 from augmentation_worker.transforms.keyed_random import KeyedRandom
@@ -58,9 +59,17 @@ class EpisodeTransform:
 
 
 def sample_pipeline(
-    augmentation: Augmentation, *, camera: str, episode: int, copy: int, episode_mean: Sequence[float]
+    augmentation: Augmentation,
+    *,
+    camera: str,
+    episode: int,
+    copy: int,
+    episode_mean: Sequence[float],
+    scene_mean: Sequence[float] | None = None,
 ) -> EpisodeTransform:
     """Sample the parameters of one copy of one episode of one camera. A pure function of its arguments.
+
+    What belongs to the scene is the same for all its cameras, unless they are independent.
 
     Args:
         augmentation: what the job asks for.
@@ -68,6 +77,7 @@ def sample_pipeline(
         episode: index of the source episode in its dataset.
         copy: index of the copy, from 0; see `copies.transforms_of_copies`.
         episode_mean: mean of R, G, B over the episode, 0 to 1, from the dataset's statistics.
+        scene_mean: the same over all cameras, on which a change of the scene pivots. Default: `episode_mean`.
 
     Raises:
         ValueError: for a copy that the mode does not make.
@@ -75,10 +85,17 @@ def sample_pipeline(
     copies = transforms_of_copies(augmentation)
     if not 0 <= copy < len(copies):
         raise ValueError(f"copy {copy}: the augmentation makes copies 0 to {len(copies) - 1}")
+    asked = augmentation.effective
+    is_shared = asked.across_cameras is AcrossCameras.SHARED
     steps = []
     for name in copies[copy]:
-        random = KeyedRandom(augmentation.seed, camera, episode, copy, name.value)
-        parameters = getattr(augmentation, name.name.lower())
-        transform = TRANSFORMS[name].from_spec(parameters, random, tuple(episode_mean))
+        implementation, parameters = TRANSFORMS[name], getattr(asked, name.name.lower())
+        of_camera = KeyedRandom(asked.seed, camera, episode, copy, name.value)
+        if is_shared and implementation.of_scene:
+            of_scene = KeyedRandom(asked.seed, None, episode, copy, name.value)
+            mean = tuple(episode_mean if scene_mean is None else scene_mean)
+            transform = implementation.from_spec(parameters, of_scene, mean, of_camera)
+        else:
+            transform = implementation.from_spec(parameters, of_camera, tuple(episode_mean))
         steps.append((name, transform, MappingProxyType(transform.make_params([]))))
     return EpisodeTransform(tuple(steps))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from math import cos, radians, sin
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -55,11 +55,16 @@ class ShadowParameters:
 class Shadow(KeyedTransform):
     """Darkens one side of a straight soft edge.
 
+    The light that casts it is the scene's: strength, softness and direction. Where the edge goes through a frame
+    depends on where the camera looks, which nobody knows here: that is each camera's own.
+
     Args:
         strength: range of how much darker the shaded part is, percent.
         softness: range of the edge's width, fraction of the frame's diagonal.
         random: where the values come from. Default: torch's global generator.
     """
+
+    of_scene: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -79,8 +84,8 @@ class Shadow(KeyedTransform):
                 self._uniform(*self.strength),
                 self._uniform(*self.softness),
                 self._uniform(0, 360),
-                self._uniform(*_MIDDLE),
-                self._uniform(*_MIDDLE),
+                self._uniform_of_camera(*_MIDDLE),
+                self._uniform_of_camera(*_MIDDLE),
             )
         }
 

@@ -8,7 +8,7 @@ from torchvision.transforms import v2
 
 from augmentation_api.spec import Augmentation
 from augmentation_api.transforms import TRANSFORM_MODELS, TransformName
-from augmentation_api.vocabulary import AugmentationMode
+from augmentation_api.vocabulary import AcrossCameras, AugmentationMode
 from augmentation_worker.transforms.copies import transforms_of_copies
 from augmentation_worker.transforms.keyed_random import KeyedRandom
 from augmentation_worker.transforms.pipeline import TRANSFORMS, EpisodeTransform, sample_pipeline
@@ -27,13 +27,13 @@ def test_the_same_arguments_sample_the_same_pipeline(photo: torch.Tensor) -> Non
 
 
 def test_copies_episodes_cameras_and_seeds_differ() -> None:
-    augmentation = Augmentation()
+    augmentation = Augmentation(across_cameras=AcrossCameras.INDEPENDENT)
     pipelines = [
         sampled(augmentation),
         sampled(augmentation, copy=1),
         sampled(augmentation, episode=1),
         sampled(augmentation, camera="wrist"),
-        sampled(Augmentation(seed=1)),
+        sampled(Augmentation(across_cameras=AcrossCameras.INDEPENDENT, seed=1)),
     ]
     assert len({json.dumps(pipeline.parameters) for pipeline in pipelines}) == len(pipelines)
 
@@ -56,12 +56,18 @@ def test_the_batch_a_frame_is_in_does_not_matter(photo: torch.Tensor, name: Tran
     assert torch.equal(halves, pipeline(photo, 0))
 
 
+@pytest.mark.parametrize("across_cameras", [*AcrossCameras, None])
 @pytest.mark.parametrize("name", TransformName)
-def test_pixels_of_a_seed_never_change(photo: torch.Tensor, name: TransformName) -> None:
-    # If this fails, a seed means other pixels than it did: raise keyed_random.KEY_VERSION and say so in the changelog.
-    augmentation = Augmentation(transforms=[name], seed=42)
+def test_pixels_of_a_seed_never_change(
+    photo: torch.Tensor, name: TransformName, across_cameras: AcrossCameras | None
+) -> None:
+    # If this fails, a seed means other pixels than it did: raise key_version.KEY_VERSION and say so in the changelog.
+    augmentation = Augmentation(transforms=[name], seed=42, across_cameras=across_cameras)
     pixels = [sampled(augmentation, episode=7, copy=copy)(photo, 0) for copy in range(3)]
-    assert hashlib.sha256(torch.stack(pixels).numpy().tobytes()).hexdigest()[:16] == PIXELS_OF_SEED_42[name]
+    frozen = PIXELS_OF_SEED_42
+    if across_cameras is not AcrossCameras.INDEPENDENT:
+        frozen = PIXELS_OF_SEED_42 | PIXELS_OF_A_SCENE
+    assert hashlib.sha256(torch.stack(pixels).numpy().tobytes()).hexdigest()[:16] == frozen[name]
 
 
 def test_every_transform_of_the_contract_is_implemented() -> None:
@@ -163,4 +169,11 @@ PIXELS_OF_SEED_42 = {
     TransformName.CROP_RESIZE: "be2d6d01b776d5f2",
     TransformName.PERSPECTIVE: "04b8327f0324d8ec",
 }
-"""The first 16 digits of the SHA-256 of three copies."""
+"""The first 16 digits of the SHA-256 of three copies, with independent cameras; so they are since the first release."""
+PIXELS_OF_A_SCENE = {
+    TransformName.LIGHTING: "848fd21b85905539",
+    TransformName.GAMMA: "52792a9c43844bb7",
+    TransformName.SHADOW: "7c3e82636413a174",
+    TransformName.HUE_SATURATION: "8fd2769bf0bb097c",
+}
+"""The same of what cameras share."""

@@ -19,11 +19,26 @@ from augmentation_worker.transforms.pipeline import EpisodeTransform, sample_pip
 def pipelines_of(
     augmentation: Augmentation, metadata: DatasetMetadata, episode: PlannedEpisode, camera: Camera
 ) -> list[EpisodeTransform]:
-    """The transforms of each copy of an episode for a camera."""
-    mean = channel_means(metadata.table, episode.source.index, metadata.stats_json, camera.key)
+    """The transforms of each copy of an episode for a camera.
+
+    Contrast of the scene pivots on the mean of all colour cameras, so that the same surface changes alike in each.
+    """
     source = episode.source.index
+    means = {
+        each.key: channel_means(metadata.table, source, metadata.stats_json, each.key)
+        for each in metadata.info.cameras
+        if each.is_colour
+    }
+    scene_mean = np.mean(list(means.values()), axis=0)
     return [
-        sample_pipeline(augmentation, camera=camera.key, episode=source, copy=copy.copy, episode_mean=mean)
+        sample_pipeline(
+            augmentation,
+            camera=camera.key,
+            episode=source,
+            copy=copy.copy,
+            episode_mean=means[camera.key],
+            scene_mean=[float(value) for value in scene_mean],
+        )
         for copy in episode.copies
     ]
 
