@@ -30,3 +30,13 @@ def test_record_without_provenance_is_named(content: str, tmp_path: Path) -> Non
         recorded_in(tmp_path)
     assert caught.value.reason is FailureReason.SOURCE_INVALID
     assert caught.value.message.startswith(f"{tmp_path}/meta/augmentation.json does not say how a dataset was made")
+
+
+@pytest.mark.parametrize(("labels", "cameras"), [('"labels": "kept", ', []), ("", ["image", "wrist"])])
+def test_record_of_a_version_that_augmented_labels_names_their_columns(
+    labels: str, cameras: list[str], tmp_path: Path
+) -> None:
+    """Without a name, images with palettes are left as they are since then (0043): other pixels than were recorded."""
+    head = HEAD.removesuffix('"episodes": ')
+    (tmp_path / "augmentation.json").write_text(f'{head}{labels}"columns": ["image", "wrist"], "blocks": []}}')
+    assert recorded_in(tmp_path / "augmentation.json").spec.augmentation.cameras == cameras
