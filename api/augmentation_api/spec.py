@@ -187,7 +187,7 @@ class Augmentation(SceneTransforms):
     cameras: Cameras = Field(
         default=[],
         description="Camera keys to augment, e.g. observation.images.top, or columns of an image dataset; empty: all "
-        "color cameras.",
+        "color cameras, but for columns (and images) that look like masks or other labels.",
     )
     episodes: Episodes = Field(
         "",
