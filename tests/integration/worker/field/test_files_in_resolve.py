@@ -13,6 +13,7 @@ from augmentation_worker.formats.lerobot import file_check
 from augmentation_worker.formats.port import Resolution
 from augmentation_worker.formats.registry import format_of
 from augmentation_worker.storage.folder.source import FolderSource
+from tests.fixtures.field.images import image_folder
 from tests.fixtures.field.places import cut_off, with_lfs_pointers, with_linked_folders
 from tests.integration.worker.conftest import FIXTURES
 
@@ -48,6 +49,17 @@ def test_lfs_pointers_are_named_as_such(tmp_path: Path, dataset: Path, pattern: 
     assert named in message
     assert "`git lfs pull`" in message
     assert "Git LFS pointer" in message
+
+
+@pytest.mark.parametrize(
+    ("pattern", "named"), [("*.jsonl", "train/metadata.jsonl"), ("*.png", "row 0 (split train row 0), column image")]
+)
+def test_lfs_pointers_of_an_image_folder_are_named_as_such(tmp_path: Path, pattern: str, named: str) -> None:
+    folder = with_lfs_pointers(image_folder(tmp_path / "images", [{"label": 1}, {"label": 2}]), tmp_path / "d", pattern)
+    message = refusal(folder, tmp_path)
+    assert named in message
+    assert "is a Git LFS pointer" in message
+    assert "`git lfs pull`" in message
 
 
 def test_a_missing_file_is_named_and_so_are_the_first_of_many(tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from augmentation_worker.bounded import lfs_pointer
+from augmentation_worker.bounded.unreadable import damaged
 from augmentation_worker.formats.images.cells import content_of, holds_images, is_empty
 from augmentation_worker.formats.images.dataset import ImageDataset, Layout
 from augmentation_worker.formats.images.labels import ImageLook, why_left
@@ -49,12 +51,19 @@ def nested_images(features: Any) -> list[str]:
 
 
 def with_looks(dataset: ImageDataset, source: SourceDataset) -> ImageDataset:
-    """The dataset with what the first images of each column are, and which columns are photographs."""
+    """The dataset with what the first images of each column are, and which columns are photographs.
+
+    Raises WorkerFailure(SOURCE_INVALID) if one of them is a pointer of Git LFS: so are all others, then.
+    """
     looks: list[ImageLook] = []
     file = next(file for file in dataset.files if file.rows)
     with open_rows(dataset, source, partly=True) as rows:
         for first, batch in rows.between(file, 0, min(LOOKED_AT, file.rows)):
             looks += (look for name in dataset.columns for look in _looks_at(batch, first, name))
+    pointer = next((look for look in looks if look.finding == lfs_pointer.FINDING), None)
+    if pointer is not None:
+        place = dataset.place_of(pointer.row)
+        raise damaged(dataset.name, f"{place}, column {pointer.column}: the image {pointer.finding}")
     left = {name: why_left(name, [look for look in looks if look.column == name]) for name in dataset.columns}
     return replace(
         dataset,
