@@ -2,10 +2,12 @@
 
 import re
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
 import pytest
 
+from augmentation_api.worker_contract import RESULT_PREVIEW
 from augmentation_client import Client, Conflict
 from augmentation_gateway.views.job_id import batch_id
 from devcluster.demo.installation import RELEASE, SYSTEM_NAMESPACE
@@ -19,16 +21,17 @@ SAMPLE = CHECKOUT / "tests/fixtures/pusht_v30"
 
 
 def test_job_posted_to_gateway_publishes_dataset_that_lerobot_opens(user: User) -> None:
-    job_id = user.submit(
-        name="by REST",
-        augment_copies=3,
-        augment_brightness_min=-25,
-        augment_brightness_max=25,
-        augment_color_temp_min=3000,
-        augment_color_temp_max=8000,
-        parallelism=2,
-        seed=7,
-    )
+    fields = {
+        "augment_copies": 3,
+        "augment_brightness_min": -25,
+        "augment_brightness_max": 25,
+        "augment_color_temp_min": 3000,
+        "augment_color_temp_max": 8000,
+        "seed": 7,
+    }
+    with Client(user.access.gateway_url, user.access.api_key) as client:
+        preview = client.preview(project_id=uuid4(), dataset_id="demo/pusht", **fields)
+    job_id = user.submit(name="by REST", parallelism=2, **fields)
     accepted = user.status(job_id)
     assert accepted["status"] in ("queued", "running")
 
@@ -40,6 +43,7 @@ def test_job_posted_to_gateway_publishes_dataset_that_lerobot_opens(user: User) 
 
     folder = user.download(status["augmented_dataset_id"])
     check_result(SAMPLE, folder, copies=3)
+    assert preview == (folder / RESULT_PREVIEW).read_bytes(), "the result is not what its preview showed"
     check_opens_in_lerobot(folder, status["augmented_dataset_id"], episodes=24, frames=1368)
     commits = user.hub.list_repo_commits(status["augmented_dataset_id"], repo_type="dataset")
     assert len([commit for commit in commits if job_id in commit.title + commit.message]) == 1
