@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from augmentation_api import AugmentationClassSpec, AugmentationJobSpec
-from augmentation_api.spec import Augmentation, VolumeSource
+from augmentation_api.spec import Augmentation, HubSource, VolumeSource
 from augmentation_api.transforms import TransformName
 
 
@@ -156,14 +156,16 @@ def test_a_dataset_is_named_by_its_owner_and_its_name(name: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/etc", "..", "../other", "a/../../b", "a//b", "a/.", "./a", "a/"])
-def test_a_path_that_could_leave_the_volume_is_refused(path: str) -> None:
+def test_a_path_that_could_leave_the_volume_or_the_repository_is_refused(path: str) -> None:
     assert findings("source", {"volume": {"claimName": "data", "path": path}}).startswith("source.volume.path")
+    assert findings("source", {"hub": {"repoID": "lab/kitchen", "path": path}}).startswith("source.hub.path")
 
 
 @pytest.mark.parametrize("path", ["a", "a/b", ".hidden/a", "...", "..a/b", "two words/a.b"])
 def test_other_relative_paths_in_a_volume_are_taken(path: str) -> None:
     volume = VolumeSource.model_validate({"claimName": "data", "path": path})
     assert volume.path == path
+    assert HubSource.model_validate({"repoID": "lab/kitchen", "path": path}).path == path
 
 
 def test_a_transform_named_twice_is_named() -> None:

@@ -36,6 +36,8 @@ def read_json_object(content: bytes, *, most_bytes: int, finite: bool = True) ->
     """
     check_size(len(content), most_bytes)
     refuse_pointer(content)
+    if not content:
+        raise Unreadable("is empty")
     try:
         document = json.loads(content.decode())
     except UnicodeDecodeError as error:

@@ -14,7 +14,7 @@ from augmentation_worker.formats.port import Resolution
 from augmentation_worker.formats.registry import format_of
 from augmentation_worker.storage.folder.source import FolderSource
 from tests.fixtures.field.images import image_folder
-from tests.fixtures.field.places import cut_off, with_lfs_pointers, with_linked_folders
+from tests.fixtures.field.places import cut_off, with_folders_beside, with_lfs_pointers, with_linked_folders
 from tests.integration.worker.conftest import FIXTURES
 
 V30, V21 = FIXTURES / "pusht_v30", FIXTURES / "pusht_v21"
@@ -36,11 +36,11 @@ def refusal(folder: Path, scratch: Path) -> str:
 @pytest.mark.parametrize(
     ("dataset", "pattern", "named"),
     [
-        (V30, "*", "meta/info.json"),
-        (V30, "*.parquet", "meta/episodes/chunk-000/file-000.parquet"),
+        (V30, "*", "in place of 6 files (data/chunk-000/file-000.parquet, videos/observation.image/chunk-000/"),
+        (V30, "meta/*.json", "in place of 2 files (meta/info.json, meta/stats.json)"),
         (V30, "data/*/*", "in place of the file data/chunk-000/file-000.parquet"),
         (V30, "*.mp4", "in place of the file videos/observation.image/chunk-000/file-000.mp4"),
-        (V21, "*.jsonl", "line 1 of meta/episodes.jsonl"),
+        (V21, "*.jsonl", "in place of 3 files (meta/episodes.jsonl, meta/episodes_stats.jsonl, meta/tasks.jsonl)"),
         (V21, "*.mp4", "in place of 4 files (videos/chunk-000/observation.image/episode_000000.mp4, "),
     ],
 )
@@ -49,6 +49,12 @@ def test_lfs_pointers_are_named_as_such(tmp_path: Path, dataset: Path, pattern: 
     assert named in message
     assert "`git lfs pull`" in message
     assert "Git LFS pointer" in message
+
+
+def test_a_pointer_beside_the_dataset_is_named_too(tmp_path: Path) -> None:
+    folder = with_folders_beside(V30, tmp_path / "d")
+    (folder / "urdf" / "gripper.stl").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+    assert "in place of the file urdf/gripper.stl: run `git lfs pull`" in refusal(folder, tmp_path)
 
 
 @pytest.mark.parametrize(

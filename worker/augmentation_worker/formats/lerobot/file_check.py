@@ -19,7 +19,9 @@ from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.storage.port import SourceDataset
 
 MOST_SMALL_FILES: Final = 64
-"""No data file or video of LeRobot's is as small as a pointer: if the first of them are none, others need no look."""
+"""Files as small as a pointer that are looked into. No data file or video of LeRobot's is, so that they come first."""
+_FIRST: Final = {"data": 0, "videos": 1, "meta": 2}
+"""The folders whose small files are looked into before all others."""
 MOST_FOOTERS: Final = 256
 """Data files of which the footer is looked at: all of a dataset of 25 GB of rows in v3.0, of 256 episodes in v2.1."""
 _AT_ONCE: Final = 8
@@ -35,21 +37,30 @@ def files_named(paths: Sequence[DatasetPath]) -> str:
     return f"{len(paths)} files ({', '.join(paths[:_MOST_NAMED])}{more})"
 
 
-def check_file_sizes(source: SourceDataset, paths: Sequence[DatasetPath]) -> None:
-    """Refuse empty files, and pointers in place of files. Raises WorkerFailure(SOURCE_INVALID)."""
+def check_pointers(source: SourceDataset) -> None:
+    """Refuse pointers of Git LFS in place of files, also of those that are only carried over.
+
+    Raises WorkerFailure(SOURCE_INVALID), naming the first and how many there are.
+    """
+    small = [path for path in source.paths if 0 < source.size(path) <= lfs_pointer.MOST_BYTES]
+    small.sort(key=lambda path: (_FIRST.get(path.parts[0], len(_FIRST)), path))
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        are = list(threads.map(lambda path: _is_pointer(source, path), small[:MOST_SMALL_FILES]))
+    pointers = [path for path, is_one in zip(small, are, strict=False) if is_one]
+    if pointers:
+        least = "at least " if len(pointers) == MOST_SMALL_FILES < len(small) else ""
+        raise WorkerFailure(
+            FailureReason.SOURCE_INVALID,
+            f"the dataset {source.name} has Git LFS pointers in place of {least}{files_named(pointers)}: "
+            f"{lfs_pointer.WAY_OUT}",
+        )
+
+
+def check_empty(source: SourceDataset, paths: Sequence[DatasetPath]) -> None:
+    """Refuse files that are empty. Raises WorkerFailure(SOURCE_INVALID), naming the first and how many there are."""
     empty = [path for path in paths if not source.size(path)]
     if empty:
         raise damaged(source.name, f"{files_named(empty)} {'is' if len(empty) == 1 else 'are'} empty")
-    small = [path for path in paths if source.size(path) <= lfs_pointer.MOST_BYTES]
-    pointers = [path for path in small[:MOST_SMALL_FILES] if _is_pointer(source, path)]
-    if len(pointers) == MOST_SMALL_FILES:
-        pointers = small
-    if pointers:
-        raise WorkerFailure(
-            FailureReason.SOURCE_INVALID,
-            f"the dataset {source.name} has Git LFS pointers in place of {files_named(pointers)}: "
-            f"{lfs_pointer.WAY_OUT}",
-        )
 
 
 def check_footers(source: SourceDataset, data_paths: Sequence[DatasetPath]) -> None:

@@ -16,7 +16,7 @@ from augmentation_worker.formats.lerobot.carried_files import (
     describe_folders,
     warnings_of_files_left,
 )
-from augmentation_worker.formats.lerobot.file_check import check_file_sizes, check_footers
+from augmentation_worker.formats.lerobot.file_check import check_empty, check_footers, check_pointers
 from augmentation_worker.formats.lerobot.info import DatasetInfo
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata, load_metadata
 from augmentation_worker.formats.lerobot.plan import EpisodePlan, RowsMade
@@ -39,8 +39,9 @@ _MOST_CAMERAS_LISTED = 20
 
 def resolve(source: SourceDataset, spec: AugmentationJobSpec, max_frames: int | None) -> Resolution:
     """Check a job, and say what it will do. Raises WorkerFailure."""
+    check_pointers(source)
     metadata = load_metadata(source, whole=False)
-    check_file_sizes(source, [*metadata.data_paths, *metadata.video_paths])
+    check_empty(source, [*metadata.data_paths, *metadata.video_paths])
     check_footers(source, metadata.data_paths)
     plan = _checked_plan(metadata, spec, max_frames)
     selected = len(plan.episodes)
