@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, StringConstraints, field_validator, mode
 from augmentation_api.episode_ranges import MAX_DATASET_FRAMES, common, disjoint, parse_ranges
 from augmentation_api.model import Model, kubernetes_rule
 from augmentation_api.scene import SceneTransforms
+from augmentation_api.tasks import Tasks
 from augmentation_api.transforms import Seed
 from augmentation_api.vocabulary import (
     AugmentationMode,
@@ -182,7 +183,7 @@ class CredentialsSecretRef(Model):
 
 
 class Augmentation(SceneTransforms):
-    """What is done to the camera images."""
+    """What is done to the camera images, and to the instructions."""
 
     cameras: Cameras = Field(
         default=[],
@@ -199,6 +200,12 @@ class Augmentation(SceneTransforms):
         description="Splits to augment, e.g. [train]: only their episodes (or rows), and of these only those that "
         "`episodes` names, if it names any; all others stay as they are. Default: all, also those for validation and "
         "tests.",
+    )
+
+    tasks: Tasks | None = Field(
+        None,
+        description="Other words for the task of an episode, one for each copy: language augmentation. Only for "
+        "LeRobot datasets. Default: copies have the tasks of their episode.",
     )
 
     @field_validator("episodes")

@@ -109,6 +109,12 @@ class OutputMode(StrEnum):
     IN_PLACE = "inPlace"
 
 
+class TaskSource(StrEnum):
+    """Where paraphrases of tasks come from, other than the spec."""
+
+    DATASET = "dataset"
+
+
 class VideoCodec(StrEnum):
     """Codec of the augmented videos; `source` takes that of the source's videos."""
 

@@ -28,6 +28,7 @@ _PATHS: Final[Mapping[str, str]] = {
     "cameras": "augmentation.cameras",
     "episodes": "augmentation.episodes",
     "splits": "augmentation.splits",
+    "tasks": "augmentation.tasks",
 }
 """Where the spec has what a field of the request says; the fields of parameters follow from their models."""
 _IN_PLACE: Final = "inplace"

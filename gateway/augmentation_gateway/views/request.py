@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationInfo, creat
 from pydantic_core import PydanticCustomError
 
 from augmentation_api.spec import Cameras, DisplayName, Episodes, FolderPath, Parallelism, RepoID, Revision, Splits
+from augmentation_api.tasks import Tasks
 from augmentation_api.transforms import Copies, Seed, TransformName
 from augmentation_api.vocabulary import AugmentationMode, AugmentationType
 from augmentation_gateway.views.parameters import GENERATIVE, TRANSFORMS, field_definitions
@@ -107,6 +108,12 @@ class AugmentationRequest(_ParameterFields):
     )
     splits: Splits | None = Field(
         None, description="Splits to augment, e.g. train: only their episodes, together with `episodes`; all by default"
+    )
+
+    tasks: Tasks | None = Field(
+        None,
+        description="Other words for the task of an episode, one for each copy: {from: dataset}, or {paraphrases: "
+        "[{task, as: [...]}]}; the tasks of the source by default",
     )
 
     @property

@@ -99,6 +99,13 @@ def test_minimal_request_sets_rest_defaults_and_leaves_others_to_crd() -> None:
         ("cameras", ["observation.images.top"], "augmentation.cameras", ["observation.images.top"]),
         ("episodes", "0:100,150", "augmentation.episodes", "0:100,150"),
         ("splits", ["train"], "augmentation.splits", ["train"]),
+        ("tasks", {"from": "dataset"}, "augmentation.tasks", {"from": "dataset"}),
+        (
+            "tasks",
+            {"paraphrases": [{"task": "Push", "as": ["Shove"]}]},
+            "augmentation.tasks",
+            {"paraphrases": [{"task": "Push", "as": ["Shove"]}]},
+        ),
     ],
 )
 def test_field_is_written_to_its_spec_path(field: str, value: Any, path: str, expected: Any) -> None:

@@ -115,17 +115,28 @@ def read_columns(
     if found > most_rows:
         raise Unreadable(f"has {found} rows, more than the {most_rows} that are read")
     wanted = [name for name in dict.fromkeys(columns) if name in schema.names]
-    rows = _rows_at_once(parquet, wanted, most_bytes, groups)
     kept: list[pa.RecordBatch] = []
-    size = 0
-    batches = parquet.iter_batches(rows, columns=wanted, row_groups=groups, use_threads=False)
-    for batch in batches if wanted else ():
+    rows = size = 0
+    for batch in batches_of(parquet, wanted, most_bytes=most_bytes, groups=groups):
         size += batch.nbytes
         if size > most_bytes:
-            raise Unreadable(f"holds more than {most_bytes} bytes in its first {len(kept) * rows} rows")
+            raise Unreadable(f"holds more than {most_bytes} bytes in its first {rows} rows")
         kept.append(batch)
+        rows += batch.num_rows
     schema_of_wanted = pa.schema([schema.field(name) for name in wanted], schema.metadata)
     return pa.Table.from_batches(kept, schema_of_wanted) if kept else schema_of_wanted.empty_table()
+
+
+def batches_of(
+    parquet: pq.ParquetFile, columns: Sequence[str], *, most_bytes: int, groups: Sequence[int]
+) -> Iterator[pa.RecordBatch]:
+    """Some columns of some row groups, in batches that are small whatever texts they hold.
+
+    Raises Unreadable for columns of more than `most_bytes`.
+    """
+    rows = _rows_at_once(parquet, columns, most_bytes, groups)
+    if columns:
+        yield from parquet.iter_batches(rows, columns=columns, row_groups=groups, use_threads=False)
 
 
 def _rows_at_once(parquet: pq.ParquetFile, columns: Collection[str], most_bytes: int, groups: Sequence[int]) -> int:

@@ -14,6 +14,8 @@ MOST_INFO_BYTES: Final = 8 * 2**20
 """meta/info.json. DROID's has 12 KB."""
 MOST_STATS_BYTES: Final = 32 * 2**20
 """meta/stats.json: a few numbers a feature and channel."""
+MOST_TASKS_BYTES: Final = 64 * 2**20
+"""meta/tasks.parquet or meta/tasks.jsonl: a text a task. DROID's has 3 MB."""
 MOST_LINE_BYTES: Final = 4 * 2**20
 """A line of v2.1's files: an episode with its statistics."""
 MOST_LINES_BYTES: Final = 2 * 2**30

@@ -106,6 +106,7 @@ export function parameters({ spec }) {
       ["Result", spec.output?.mode === "inPlace" ? "replaces the originals" : "added to the originals"],
       ["Seed", asked.seed], ["Episodes", asked.episodes || "all"],
       ["Splits", asked.splits?.length ? asked.splits.join(", ") : "all"], ["Cameras", asked.cameras?.length ? asked.cameras.join(", ") : "all"],
+      ["Instructions", asked.tasks ? (asked.tasks.from ? "paraphrases of the dataset" : `paraphrases of ${plural(asked.tasks.paraphrases.length, "task")}`) : null],
     ]),
     h("ol", { class: "transforms" }, transforms.map((name) => h("li", {}, h("b", {}, name),
       asked.mode === "independent" && h("span", { class: "help" }, ` ${plural(asked.copiesPerTransform?.[name] ?? 1, "version")}`),

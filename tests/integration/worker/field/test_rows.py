@@ -16,6 +16,7 @@ from augmentation_worker.formats.lerobot.resolve import resolve
 from augmentation_worker.formats.tables import table_difference
 from augmentation_worker.storage.folder.source import FolderSource
 from tests.fixtures.field import rows as odd
+from tests.fixtures.field.instructions import PICK, PLACE, two_tasks
 from tests.integration.worker.datasets import INDEX_COLUMNS
 from tests.integration.worker.lerobot_recorder import Kind, record
 from tests.integration.worker.test_folders import run_of
@@ -38,9 +39,10 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return record(tmp_path_factory.mktemp("videos") / "source", "v3.0", {TOP: Kind.VIDEO}, LENGTHS, files=2)
 
 
-def augmented(source: Path, tmp_path: Path, name: str, **spec: object) -> Path:
-    spec = {"augmentation": {"copies": 1, "seed": 7, "transforms": ["gamma"]}, **spec}
-    run_of(tmp_path / f"job-{name}", source, tmp_path / name, **spec).run_all()
+def augmented(source: Path, tmp_path: Path, name: str, mode: str = "copy", **augmentation: object) -> Path:
+    asked = {"copies": 1, "seed": 7, "transforms": ["gamma"], **augmentation}
+    run = run_of(tmp_path / f"job-{name}", source, tmp_path / name, augmentation=asked, output={"mode": mode})
+    run.run_all()
     return tmp_path / name
 
 
@@ -52,7 +54,8 @@ def warnings_of(source: Path) -> tuple[str, ...]:
 def copies_difference(source: Path, result: Path) -> str | None:
     """How the rows of originals and copies differ from the source's, apart from numbers and images."""
     before, after = (
-        every_row(folder).drop_columns([*INDEX_COLUMNS, *images_of(folder)]) for folder in (source, result)
+        every_row(folder).drop_columns([*INDEX_COLUMNS, "task_index", *images_of(folder)])
+        for folder in (source, result)
     )
     differences = (table_difference(before, part) for part in (after.slice(0, FRAMES), after.slice(FRAMES)))
     return next(filter(None, differences), None)
@@ -81,10 +84,13 @@ def test_lerobot_reads_results_of_odd_rows_as_it_reads_their_sources(
     odd.gaps(restarting)
     odd.index_that_restarts(restarting)
     older = record(tmp_path / "older", "v2.1", {TOP: Kind.VIDEO}, LENGTHS)
+    two_tasks(older)
     odd.no_frame_index(older)
+    in_other_words = {"paraphrases": [{"task": PICK, "as": ["Grab the cube"]}]}
     expected = []
     for source in (forms, no_numbers, restarting, older):
-        result = augmented(source, tmp_path, f"{source.name}-result")
+        tasks = in_other_words if source is older else None
+        result = augmented(source, tmp_path, f"{source.name}-result", tasks=tasks)
         assert copies_difference(source, result) is None
         assert every_row(result).column("episode_index").to_pylist() == [
             episode for episode, length in enumerate(LENGTHS * 2) for _ in range(length)
@@ -96,8 +102,9 @@ def test_lerobot_reads_results_of_odd_rows_as_it_reads_their_sources(
     statistics = json.loads((tmp_path / "gaps-result/meta/stats.json").read_text())
     assert np.isnan(statistics["action"]["mean"][1])
     assert np.isfinite(statistics["index"]["mean"][0])
-    check_all_open_in_lerobot(expected)
-    in_place = augmented(forms, tmp_path, "in-place", output={"mode": "inPlace"})
+    said = check_all_open_in_lerobot(expected)
+    assert said["lab/older-result"] == [PICK, PLACE, PICK, PLACE, "Grab the cube", PLACE, "Grab the cube", PLACE]
+    in_place = augmented(forms, tmp_path, "in-place", mode="inPlace")
     assert table_difference(every_row(forms).drop_columns([TOP]), every_row(in_place).drop_columns([TOP])) is None
 
 

@@ -50,6 +50,12 @@ def checked_plan(
     spec: AugmentationJobSpec, dataset: ImageDataset, source: SourceDataset, max_frames: int | None
 ) -> BlockPlan:
     """The plan, for one shard. Raises WorkerFailure, naming the field."""
+    if spec.augmentation.tasks is not None:
+        raise WorkerFailure(
+            FailureReason.SPEC_UNSUPPORTED,
+            f"spec.augmentation.tasks: {source.name} is an image dataset, and only episodes of a LeRobot dataset have "
+            "tasks: leave the field out",
+        )
     check_splits(spec.augmentation, dataset.split_rows)
     _check_columns(spec, dataset)
     plan = make_plan(dataset, spec, 1, source.paths)

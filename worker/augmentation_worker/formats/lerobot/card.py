@@ -43,10 +43,15 @@ def write_card(
         "Seed": augmentation.seed,
         **folder_fact(spec),
         **_splits(metadata, plan),
+        **_instructions(spec, plan),
     }
+    changed = "the images of the cameras above"
+    same = "states, actions, timestamps and tasks"
+    if plan.instructions is not None:
+        changed, same = f"{changed} and the instructions", "states, actions and timestamps"
     explanation = f"""\
-{_which(spec, metadata, plan)} Only the images of the cameras above
-differ; states, actions, timestamps and tasks are those of the source. What was drawn for each augmented episode stands
+{_which(spec, metadata, plan)} Only {changed}
+differ; {same} are those of the source. What was drawn for each augmented episode stands
 in `meta/augmentation.json`.{_beside(folders, plan)}"""
     front_matter = _DEFAULT_FRONT_MATTER if front_matter is None else front_matter
     return card_of(front_matter, (metadata.dataset, metadata.revision), facts, explanation, text)
@@ -76,6 +81,14 @@ def _beside(folders: Sequence[str], plan: EpisodePlan) -> str:
 
 {names}: carried over from the source, unchanged. What they say of an episode by its number is said of the source's
 episodes 0 to {originals - 1}."""
+
+
+def _instructions(spec: AugmentationJobSpec, plan: EpisodePlan) -> dict[str, str]:
+    """Where the tasks of the copies come from, and how many are new."""
+    if plan.instructions is None or spec.augmentation.tasks is None:
+        return {}
+    origin = "of the job's spec" if spec.augmentation.tasks.from_ is None else "of the dataset (`task_aug`)"
+    return {"Instructions": f"copies carry paraphrases {origin}; {len(plan.instructions.added)} tasks are new"}
 
 
 def _which(spec: AugmentationJobSpec, metadata: DatasetMetadata, plan: EpisodePlan) -> str:

@@ -30,6 +30,8 @@ def carried_files(
     """
     rewritten = plan.in_place or metadata.info.version.has_file_per_episode
     written = _REWRITTEN_PATHS | set(metadata.episode_files if rewritten else ())
+    if plan.instructions is not None and plan.instructions.added:
+        written |= {metadata.info.version.tasks_path}
     return tuple(sorted(path for path in source_paths if path not in written and _belongs_to_dataset(path)))
 
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -54,6 +55,10 @@ class SourceRows:
         with self._explained(episode.data_file):
             check_index_columns(rows, episode, self._metadata.info)
         return rows
+
+    def tasks_of(self, episode: Episode) -> npt.NDArray[np.int64]:
+        """The column task_index of an episode. Raises WorkerFailure(SOURCE_INVALID)."""
+        return np.asarray(self.of(episode).column("task_index"), dtype=np.int64)
 
     def batches(self, episode: Episode, size: int, begin: int = 0, end: int | None = None) -> Iterator[pa.Table]:
         """Frames begin to end (exclusive; default: all) of an episode, images and all, at most `size` at a time.
@@ -147,10 +152,13 @@ def row_groups(metadata: pq.FileMetaData, first: int, last: int) -> tuple[list[i
 
 
 def augmented_rows(rows: pa.Table, copy: PlannedCopy, first_frame: int = 0) -> pa.Table:
-    """A copy's rows from `first_frame` on: those of its source episode under the copy's own episode_index and index.
+    """A copy's rows from `first_frame` on: those of its source episode under the copy's own numbers, and its tasks.
 
     v2.1 can do without the column index. In place the numbers stay, whatever they are.
     """
+    if copy.tasks:
+        tasks = [copy.tasks.get(task, task) for task in rows.column("task_index").to_pylist()]
+        rows = with_column(rows, "task_index", tasks)
     if rows.column("episode_index")[0].as_py() == copy.episode_index:
         return rows
     begin = copy.from_index + first_frame

@@ -115,7 +115,8 @@ def write_episode_lines(
     stats = {line.episode_index: text for line, text in _parsed(StatisticsLine, statistics, STATISTICS_PATH, dataset)}
     new_documents, new_stats = dict(documents), dict(stats)
     for index, source in sources:
-        new_documents[index] = _dumped({**json.loads(documents[source]), "episode_index": index})
+        tasks = table.column("tasks")[index].as_py()
+        new_documents[index] = _dumped({**json.loads(documents[source]), "episode_index": index, "tasks": tasks})
         if source in stats:
             line = json.loads(stats[source])
             changed = {

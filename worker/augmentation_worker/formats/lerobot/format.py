@@ -9,6 +9,7 @@ from augmentation_api import AugmentationJobSpec
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.formats.lerobot.format_version import VERSIONS
 from augmentation_worker.formats.lerobot.info import INFO_PATH
+from augmentation_worker.formats.lerobot.instruction_choice import instructions_of
 from augmentation_worker.formats.lerobot.metadata import load_metadata
 from augmentation_worker.formats.lerobot.planner import check_order_of_data_files, make_plan
 from augmentation_worker.formats.lerobot.resolve import resolve
@@ -45,7 +46,9 @@ class LeRobot(Format):
     @override
     def plan(self, work: Work, shard_count: int) -> LeRobotPlan:
         metadata = load_metadata(work.source)
-        plan = make_plan(metadata, work.spec, shard_count, carry_originals=not work.extends_source)
+        instructions = instructions_of(metadata, work.spec, work.source)
+        carry = not work.extends_source
+        plan = make_plan(metadata, work.spec, shard_count, carry_originals=carry, instructions=instructions)
         check_order_of_data_files(metadata, plan)
         return LeRobotPlan(work, metadata, plan)
 

@@ -147,6 +147,7 @@ class DatasetInfo(BaseModel):
         frames: int,
         splits: Splits | None,
         video_facts: Mapping[str, Mapping[str, object]],
+        tasks: int | None = None,
     ) -> bytes:
         """info.json of the result: new totals, the rest byte for byte the source's values.
 
@@ -154,9 +155,12 @@ class DatasetInfo(BaseModel):
             episodes, frames: totals of the result.
             splits: by name, the episodes of the result in each; None: those of the source.
             video_facts: by camera, what changed in how it is encoded, e.g. video.codec.
+            tasks: of the result; None: as many as the source has.
         """
         document: dict[str, Any] = json.loads(self.source_json)
         document |= {"total_episodes": episodes, "total_frames": frames}
+        if tasks is not None:
+            document["total_tasks"] = tasks
         if splits is not None and "splits" in document:
             document["splits"] = written_splits(self.splits, splits)
         if self.version.has_file_per_episode:

@@ -164,6 +164,8 @@ def _check_original_rows(metadata: DatasetMetadata, plan: EpisodePlan, episodes:
     if difference is not None:
         raise broken(f"meta/episodes, in the rows of the original episodes, {difference}")
     prefixes = tuple(f"{kind}/{camera.key}/" for kind in ("videos", "stats") for camera in plan.cameras)
+    if plan.instructions is not None:
+        prefixes = (*prefixes, "tasks", "stats/task_index/")
     others = [name for name in same if not name.startswith(prefixes)]
     first = episodes.select(others).slice(0, len(metadata.episodes))
     difference = table_difference(metadata.table.select(others), first)

@@ -1,28 +1,37 @@
 """The metadata of the result, from that of the source and from what the shards recorded."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
+from augmentation_worker.formats.lerobot.episodes import Episode
 from augmentation_worker.formats.lerobot.format_version import FileNumber
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
 from augmentation_worker.formats.lerobot.plan import EpisodePlan, PlannedCopy, PlannedEpisode
 from augmentation_worker.formats.lerobot.records import CopyRecord, EpisodeRecords, VideoCopyRecord
-from augmentation_worker.formats.lerobot.statistics import column_name, statistics_columns
+from augmentation_worker.formats.lerobot.statistics import column_name, percent_of, statistics_columns
 from augmentation_worker.formats.tables import with_column
 
 Columns = dict[str, list[Any]]
+TasksOfRows = Callable[[Episode], npt.NDArray[np.int64]]
+"""The column task_index of an episode of the source."""
 
 
 def episodes_of_result(
-    metadata: DatasetMetadata, plan: EpisodePlan, records: Sequence[EpisodeRecords], file: FileNumber
+    metadata: DatasetMetadata,
+    plan: EpisodePlan,
+    records: Sequence[EpisodeRecords],
+    file: FileNumber,
+    tasks_of_rows: TasksOfRows,
 ) -> pa.Table:
     """All episodes of the result as a table: the source's, with the augmented episodes after them or in their place.
 
     `records` are those of each shard, by index; `file` is the episodes file of added rows, of no meaning in v2.1.
     """
-    versions = augmented_episodes(metadata, plan, records, file)
+    versions = augmented_episodes(metadata, plan, records, file, tasks_of_rows)
     if not plan.in_place:
         return pa.concat_tables([metadata.table, versions]).combine_chunks()
     rows = list(range(len(metadata.episodes)))
@@ -43,11 +52,19 @@ def _with_data_files(table: pa.Table, plan: EpisodePlan) -> pa.Table:
 
 def changed_statistics(plan: EpisodePlan) -> list[str]:
     """Features whose statistics are other ones in an augmented episode than in its source."""
-    return [*(camera.key for camera in plan.cameras), *([] if plan.in_place else ["index", "episode_index"])]
+    return [
+        *(camera.key for camera in plan.cameras),
+        *([] if plan.in_place else ["index", "episode_index"]),
+        *([] if plan.instructions is None else ["task_index"]),
+    ]
 
 
 def augmented_episodes(
-    metadata: DatasetMetadata, plan: EpisodePlan, records: Sequence[EpisodeRecords], file: FileNumber
+    metadata: DatasetMetadata,
+    plan: EpisodePlan,
+    records: Sequence[EpisodeRecords],
+    file: FileNumber,
+    tasks_of_rows: TasksOfRows,
 ) -> pa.Table:
     """Rows of meta/episodes for the augmented episodes, in order, in the source's schema.
 
@@ -66,6 +83,9 @@ def augmented_episodes(
         cells: dict[str, object] = {}
         if not plan.in_place:
             cells |= _numbers(episode, copy, file) | _index_statistics(rows, metadata, episode, copy)
+        if plan.instructions is not None:
+            texts = plan.instructions.texts(copy.tasks)
+            cells |= _task_cells(metadata, episode, copy, texts, tasks_of_rows)
         for camera in record.cameras:
             version = record.copies(camera)[copy.copy]
             if isinstance(version, VideoCopyRecord):
@@ -121,6 +141,35 @@ def _depth(kind: pa.DataType) -> int:
 
 def _nested(value: float, depth: int) -> object:
     return value if depth <= 0 else [_nested(value, depth - 1)]
+
+
+def _task_cells(
+    metadata: DatasetMetadata,
+    episode: PlannedEpisode,
+    copy: PlannedCopy,
+    texts: Mapping[str, str],
+    tasks_of_rows: TasksOfRows,
+) -> dict[str, object]:
+    """The tasks of a copy, and the statistics of its task_index: from rows where an episode has several tasks."""
+    row = metadata.table.slice(episode.source.index, 1).to_pylist()[0]
+    cells: dict[str, object] = {}
+    if row.get("tasks") is not None:
+        cells["tasks"] = list(dict.fromkeys(texts.get(text, text) for text in row["tasks"]))
+    names = statistics_columns(metadata.table).get("task_index", [])
+    found = {name: row[column_name("task_index", name)] for name in names}
+    if copy.tasks and any(value is not None for value in found.values()):
+        (low,), (high,) = found.get("min") or [None], found.get("max") or [None]
+        values = np.array([low]) if low is not None and low == high else tasks_of_rows(episode.source)
+        found |= _statistics_of(np.array([copy.tasks.get(int(task), int(task)) for task in values]), names)
+    return cells | {column_name("task_index", name): value for name, value in found.items()}
+
+
+def _statistics_of(values: npt.NDArray[np.int64], names: Sequence[str]) -> dict[str, list[float]]:
+    known = {name: getattr(values, name) for name in ("min", "max", "mean", "std")}
+    found = {name: known[name]() for name in names if name in known}
+    quantiles = {name: percent for name in names if (percent := percent_of(name)) is not None}
+    found |= {name: np.quantile(values.astype(np.float64), percent / 100) for name, percent in quantiles.items()}
+    return {name: [float(value)] for name, value in found.items()}
 
 
 def _first_index(metadata: DatasetMetadata, episode: PlannedEpisode) -> int:

@@ -133,7 +133,7 @@ def _tables(
             schema = parquet.schema_arrow
             first = schema if first is None else first
             _check_columns(schema, first)
-            names = first.names if whole else [name for name in needed if name in first.names]
+            names = first.names if whole else [name for name in (*needed, "tasks") if name in first.names]
             table = read_columns(
                 parquet,
                 names,

@@ -11,6 +11,7 @@ from augmentation_worker.formats.integrity import broken
 from augmentation_worker.formats.lerobot import integrity
 from augmentation_worker.formats.lerobot.card import write_card
 from augmentation_worker.formats.lerobot.carried_files import carried_files, folders_beside
+from augmentation_worker.formats.lerobot.data_table import SourceRows
 from augmentation_worker.formats.lerobot.dataset_statistics import ResultFrames, stats_json
 from augmentation_worker.formats.lerobot.episode_lines import (
     EPISODES_PATH,
@@ -55,9 +56,15 @@ class MetadataFiles:
         metadata, plan = self.metadata, self.plan
         in_lines = metadata.info.version.has_file_per_episode
         number = _ANY_NUMBER if in_lines else self._episodes_number()
-        table = episodes_of_result(metadata, plan, records, number)
+        rows = SourceRows(metadata, self.work.source.open)
+        table = episodes_of_result(metadata, plan, records, number, rows.tasks_of)
+        tasks = plan.instructions
         info = metadata.info.grown(
-            plan.total_episodes, plan.total_frames, plan.splits, self._changed_encodings(records)
+            plan.total_episodes,
+            plan.total_frames,
+            plan.splits,
+            self._changed_encodings(records),
+            None if tasks is None else len(tasks.table.texts) + len(tasks.added),
         )
         stats = stats_json(table, metadata.stats_json, ResultFrames.of(metadata, plan, records))
         integrity.check_result(metadata, plan, info, table, stats)
@@ -77,6 +84,8 @@ class MetadataFiles:
         }
         if not in_lines or metadata.stats_json is not None:
             written[STATS_PATH] = stats
+        if tasks is not None and tasks.added:
+            written[metadata.info.version.tasks_path] = tasks.tasks_file()
         if in_lines:
             return {**written, **self._lines(table)}, []
         return written, self._tables(table, number)

@@ -14,7 +14,7 @@ gives them.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from math import ceil
 
@@ -23,6 +23,7 @@ from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.formats.lerobot.episodes import Episode
 from augmentation_worker.formats.lerobot.format_version import FileNumber
 from augmentation_worker.formats.lerobot.info import Camera
+from augmentation_worker.formats.lerobot.instructions import Changes, Instructions
 from augmentation_worker.formats.lerobot.records import most_episodes_per_shard
 from augmentation_worker.formats.splits import Splits
 
@@ -48,6 +49,7 @@ class PlannedCopy:
         from_index, to_index: its rows in the result, half open.
         data_file: file that its rows lie in.
         videos: by augmented camera with videos, the file that its frames lie in.
+        tasks: by task_index of a row of its source episode, the one that it has instead.
     """
 
     copy: int
@@ -56,6 +58,7 @@ class PlannedCopy:
     to_index: int
     data_file: FileNumber
     videos: Mapping[str, FileNumber]
+    tasks: Changes = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -158,6 +161,7 @@ class EpisodePlan:
         abandoned: paths of the source's video and data files that the result does not have.
         total_episodes, total_frames: of the result.
         splits: by name, the episodes of the result in each split; None where they are those of the source.
+        instructions: the tasks of the copies; None where they are those of the source.
     """
 
     in_place: bool
@@ -171,6 +175,7 @@ class EpisodePlan:
     total_episodes: int
     total_frames: int
     splits: Splits | None = None
+    instructions: Instructions | None = None
 
     @property
     def episodes(self) -> tuple[PlannedEpisode, ...]:

@@ -12,6 +12,7 @@ from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.formats.lerobot.episodes import Episode
 from augmentation_worker.formats.lerobot.format_version import FileNumber, number_of_episode
 from augmentation_worker.formats.lerobot.info import INFO_PATH, Camera
+from augmentation_worker.formats.lerobot.instructions import Instructions
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
 from augmentation_worker.formats.lerobot.plan import (
     EpisodePlan,
@@ -42,7 +43,12 @@ class _Numbers:
 
 
 def make_plan(
-    metadata: DatasetMetadata, spec: AugmentationJobSpec, shard_count: int, *, carry_originals: bool = True
+    metadata: DatasetMetadata,
+    spec: AugmentationJobSpec,
+    shard_count: int,
+    *,
+    carry_originals: bool = True,
+    instructions: Instructions | None = None,
 ) -> EpisodePlan:
     """Lay out the result.
 
@@ -51,20 +57,20 @@ def make_plan(
         spec: what the job asks for.
         shard_count: 1 or more.
         carry_originals: whether the original files have to be carried over, as the result is another dataset.
+        instructions: the tasks of the copies; None if they keep those of their episodes.
     """
     augmentation = spec.augmentation
-    chosen = selected_ranges(augmentation, len(metadata.episodes), metadata.info.split_episodes)
-    selected = [metadata.episodes[index] for part in chosen for index in part]
+    selected = selected_episodes(metadata, augmentation)
     cameras = _selected_cameras(metadata, augmentation)
     in_place = spec.output.mode is OutputMode.IN_PLACE
-    transforms = transforms_of_copies(augmentation)
-    copies, most_transforms = 1 if in_place else len(transforms), max(map(len, transforms))
+    copies = copies_of(spec)
+    most_transforms = max(map(len, transforms_of_copies(augmentation)))
     most = most_episodes_per_shard(copies * len(cameras), most_transforms)
     shares = balanced_shares([episode.length for episode in selected], shard_count, most)
-    rows_made = _rows_made(metadata, cameras, in_place)
+    rows_made = _rows_made(metadata, cameras, in_place, rephrased=instructions is not None)
     remade = {episode.index for episode in selected} if in_place and rows_made is RowsMade.WITH_EPISODE else set()
     kept_rows, remade_files = _kept_rows(metadata, remade)
-    files = _Files(metadata, cameras, rows_made, remade_files)
+    files = _Files(metadata, cameras, rows_made, remade_files, instructions)
     versions = _in_place(selected) if in_place else _after_the_originals(metadata, selected, copies)
     replaced = _replaced_videos(metadata, selected, cameras) if in_place else ()
     originals = _original_videos(metadata, selected, shares, replaced) if carry_originals else [[] for _ in shares]
@@ -86,7 +92,19 @@ def make_plan(
         else splits_of_copies(
             metadata.info.split_episodes, [episode.index for episode in selected], len(metadata.episodes), copies
         ),
+        instructions=instructions,
     )
+
+
+def selected_episodes(metadata: DatasetMetadata, augmentation: Augmentation) -> list[Episode]:
+    """The episodes that are to be augmented."""
+    chosen = selected_ranges(augmentation, len(metadata.episodes), metadata.info.split_episodes)
+    return [metadata.episodes[index] for part in chosen for index in part]
+
+
+def copies_of(spec: AugmentationJobSpec) -> int:
+    """Augmented versions of each of them."""
+    return 1 if spec.output.mode is OutputMode.IN_PLACE else len(transforms_of_copies(spec.augmentation))
 
 
 def check_order_of_data_files(metadata: DatasetMetadata, plan: EpisodePlan) -> None:
@@ -143,9 +161,10 @@ def _abandoned(
     )
 
 
-def _rows_made(metadata: DatasetMetadata, cameras: Sequence[Camera], in_place: bool) -> RowsMade:
+def _rows_made(metadata: DatasetMetadata, cameras: Sequence[Camera], in_place: bool, *, rephrased: bool) -> RowsMade:
     if in_place:
-        return RowsMade.NEVER if all(camera.is_video for camera in cameras) else RowsMade.WITH_EPISODE
+        only_videos = all(camera.is_video for camera in cameras) and not rephrased
+        return RowsMade.NEVER if only_videos else RowsMade.WITH_EPISODE
     # Rows with images are large, and take as long to make as videos: nobody wants to make a shard's again.
     large = metadata.info.version.has_file_per_episode or metadata.info.image_cameras
     return RowsMade.WITH_EPISODE if large else RowsMade.WITH_SHARD
@@ -202,11 +221,13 @@ class _Files:
         cameras: Sequence[Camera],
         rows_made: RowsMade,
         numbers_in_order: Mapping[int, FileNumber],
+        instructions: Instructions | None,
     ) -> None:
         self._chunks_size = metadata.info.chunks_size
         self._has_file_per_episode = metadata.info.version.has_file_per_episode
         self._rows_made = rows_made
         self._numbers_in_order = numbers_in_order
+        self._instructions = instructions
         self._data = numbers_after(metadata.data_numbers, min(self._chunks_size, LARGEST_SORTABLE_CHUNK))
         self._videos = {
             camera.key: numbers_after(metadata.video_numbers(camera.key), self._chunks_size)
@@ -229,11 +250,9 @@ class _Files:
             own = number_of_episode(version.episode_index, self._chunks_size)
             data_file = shared_data or own
             videos = shared or dict.fromkeys(self._videos, own)
-            copies.append(
-                PlannedCopy(
-                    version.copy, version.episode_index, version.from_index, version.to_index, data_file, videos
-                )
-            )
+            tasks = {} if self._instructions is None else self._instructions.changes(source.index, version.copy)
+            place = (version.episode_index, version.from_index, version.to_index)
+            copies.append(PlannedCopy(version.copy, *place, data_file, videos, tasks))
         return PlannedEpisode(source, tuple(copies))
 
     def _shared_data_file(self, source: Episode) -> FileNumber | None:

@@ -29,6 +29,7 @@ def write_provenance(
                 "episodeIndex": copy.episode_index,
                 "sourceEpisodeIndex": episode.source.index,
                 "copy": copy.copy,
+                **({"tasks": dict(plan.instructions.texts(copy.tasks))} if plan.instructions else {}),
                 "cameras": _versions(records[shard.index], episode.source.index, copy.copy),
             }
             for shard in plan.shards

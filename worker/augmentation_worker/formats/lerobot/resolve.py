@@ -18,9 +18,10 @@ from augmentation_worker.formats.lerobot.carried_files import (
 )
 from augmentation_worker.formats.lerobot.file_check import check_empty, check_footers, check_pointers
 from augmentation_worker.formats.lerobot.info import DatasetInfo
+from augmentation_worker.formats.lerobot.instruction_choice import instructions_of
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata, load_metadata
 from augmentation_worker.formats.lerobot.plan import EpisodePlan, RowsMade
-from augmentation_worker.formats.lerobot.planner import check_order_of_data_files, make_plan
+from augmentation_worker.formats.lerobot.planner import check_order_of_data_files, make_plan, selected_episodes
 from augmentation_worker.formats.lerobot.rows_inspection import inspect_rows
 from augmentation_worker.formats.lerobot.split_ranges import split_warnings
 from augmentation_worker.formats.port import Resolution
@@ -43,7 +44,7 @@ def resolve(source: SourceDataset, spec: AugmentationJobSpec, max_frames: int | 
     metadata = load_metadata(source, whole=False)
     check_empty(source, [*metadata.data_paths, *metadata.video_paths])
     check_footers(source, metadata.data_paths)
-    plan = _checked_plan(metadata, spec, max_frames)
+    plan = _checked_plan(metadata, spec, source, max_frames)
     selected = len(plan.episodes)
     frames = sum(episode.source.length for episode in plan.episodes)
     replaced = {*metadata.video_paths, *metadata.data_paths}
@@ -70,7 +71,12 @@ def resolve(source: SourceDataset, spec: AugmentationJobSpec, max_frames: int | 
         overwrites=tuple(
             path for path in _planned_paths(plan, metadata) if path in source.paths and path not in replaced
         ),
-        warnings=(*_split_warnings(metadata, plan, spec), *warnings, *warnings_of_files_left(metadata, source)),
+        warnings=(
+            *_split_warnings(metadata, plan, spec),
+            *warnings,
+            *(plan.instructions.warnings if plan.instructions else ()),
+            *warnings_of_files_left(metadata, source),
+        ),
     )
 
 
@@ -97,17 +103,19 @@ def _planned_paths(plan: EpisodePlan, metadata: DatasetMetadata) -> list[Dataset
     return paths
 
 
-def _checked_plan(metadata: DatasetMetadata, spec: AugmentationJobSpec, max_frames: int | None) -> EpisodePlan:
+def _checked_plan(
+    metadata: DatasetMetadata, spec: AugmentationJobSpec, source: SourceDataset, max_frames: int | None
+) -> EpisodePlan:
     check_cameras(spec, metadata.info)
     check_splits(spec.augmentation, metadata.info.split_episodes)
     check_encoding(spec, metadata.info)
-    plan = make_plan(metadata, spec, 1)
-    check_order_of_data_files(metadata, plan)
-    if not plan.episodes:
+    if not selected_episodes(metadata, spec.augmentation):
         last = len(metadata.episodes) - 1
         raise WorkerFailure(
             FailureReason.SELECTION_EMPTY, f"{selection_of(spec.augmentation)} selects none of the episodes 0 to {last}"
         )
+    plan = make_plan(metadata, spec, 1, instructions=instructions_of(metadata, spec, source))
+    check_order_of_data_files(metadata, plan)
     most = MAX_SHARDS * plan.most_episodes_per_shard
     if len(plan.episodes) > most:
         raise WorkerFailure(

@@ -42,7 +42,7 @@ def inspect_rows(metadata: DatasetMetadata, selected: Sequence[Episode], source:
     warnings: dict[str, str] = {}
     for episodes in _spread(files, MOST_FILES):
         rows, path = rows_of_file[episodes[0].data_file], metadata.info.data_file(episodes[0].data_file)
-        with explained(metadata.dataset, path), _opened(source, path) as (file, is_small):
+        with explained(metadata.dataset, path), open_rows(source, path) as (file, is_small):
             check_rows_of_file(file, rows, first)
             if first is None:
                 first = file.schema_arrow
@@ -83,8 +83,8 @@ def _spread(items: Sequence[Item], most: int) -> list[Item]:
 
 
 @contextmanager
-def _opened(source: SourceDataset, path: DatasetPath) -> Iterator[tuple[pq.ParquetFile, bool]]:
-    """A data file, and whether it is small: then it is fetched at once."""
+def open_rows(source: SourceDataset, path: DatasetPath) -> Iterator[tuple[pq.ParquetFile, bool]]:
+    """Open a data file for a look at a few rows. Also given is whether it is small: then it is fetched whole."""
     with closing(source.open_partly(path)) as opened:
         size = opened.seek(0, io.SEEK_END)
         opened.seek(0)

@@ -8,6 +8,7 @@ from augmentation_api import AugmentationJobSpec, FailureReason
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats.lerobot import integrity
 from augmentation_worker.formats.lerobot.card import write_card
+from augmentation_worker.formats.lerobot.data_table import SourceRows
 from augmentation_worker.formats.lerobot.dataset_statistics import ResultFrames, stats_json
 from augmentation_worker.formats.lerobot.episodes import read_episodes
 from augmentation_worker.formats.lerobot.format_version import FileNumber
@@ -25,7 +26,7 @@ from augmentation_worker.formats.lerobot.records import (
 )
 from augmentation_worker.formats.records import BlobRecord
 from augmentation_worker.storage.provenance import job_of
-from tests.unit.worker.formats.lerobot.samples import fixture_metadata
+from tests.unit.worker.formats.lerobot.samples import FIXTURE, fixture_metadata
 
 CAMERA = "observation.image"
 SHA = "ab" * 32
@@ -76,7 +77,8 @@ def planned(
 def merged(
     metadata: DatasetMetadata, plan: EpisodePlan, records: list[EpisodeRecords]
 ) -> tuple[bytes, pa.Table, bytes]:
-    table = episodes_of_result(metadata, plan, records, FileNumber(0, 1))
+    rows = SourceRows(metadata, FIXTURE.joinpath)
+    table = episodes_of_result(metadata, plan, records, FileNumber(0, 1), rows.tasks_of)
     info = metadata.info.grown(plan.total_episodes, plan.total_frames, plan.splits, {})
     return info, table, stats_json(table, metadata.stats_json, ResultFrames.of(metadata, plan, records))
 
