@@ -54,6 +54,30 @@ def text_of(ranges: Iterable[range]) -> str:
     return ",".join(f"{part.start}:{part.stop}" for part in ranges)
 
 
+def short_text_of(ranges: Iterable[range]) -> str:
+    """The same as people write it: '0:100,150'."""
+    return ",".join(f"{part.start}" if len(part) == 1 else f"{part.start}:{part.stop}" for part in ranges)
+
+
+def without(selected: Sequence[range], excluded: Sequence[range]) -> list[range]:
+    """What a selection has that another has not: rising and disjoint, as both are. O(r) in the number of ranges."""
+    left: list[range] = []
+    place = 0
+    for part in selected:
+        start = part.start
+        while place < len(excluded) and excluded[place].stop <= start:
+            place += 1
+        for hole in excluded[place:]:
+            if hole.start >= part.stop:
+                break
+            if start < hole.start:
+                left.append(range(start, hole.start))
+            start = hole.stop
+        if start < part.stop:
+            left.append(range(start, part.stop))
+    return left
+
+
 def page_of(ranges: Sequence[range], offset: int, limit: int) -> list[int]:
     """The items offset … offset + limit - 1 of the concatenated ranges. O(ranges + limit)."""
     page: list[int] = []

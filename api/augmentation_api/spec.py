@@ -16,6 +16,7 @@ from augmentation_api.vocabulary import (
     AugmentationMode,
     AugmentationType,
     EncoderChoice,
+    OnBadEpisode,
     OutputMode,
     VideoCodec,
 )
@@ -273,7 +274,7 @@ class Generative(Model):
     camera_name: CameraKey | None = Field(None, description="Camera to repaint; the other cameras are copied.")
 
 
-MUTABLE_FIELDS = ("suspend", "cancel", "attempt", "ttlSecondsAfterFinished")
+MUTABLE_FIELDS = ("suspend", "cancel", "attempt", "ttlSecondsAfterFinished", "onBadEpisode")
 
 
 SYSTEM_PRIORITY = "system-"
@@ -322,7 +323,7 @@ def _change_rules(schema: dict[str, Any]) -> None:
 
 
 class AugmentationJobSpec(Model):
-    """What the job should do. Immutable, except suspend, cancel, attempt and ttlSecondsAfterFinished."""
+    """What the job should do. Immutable, except suspend, cancel, attempt, ttlSecondsAfterFinished and onBadEpisode."""
 
     model_config = ConfigDict(json_schema_extra=_change_rules)
 
@@ -345,6 +346,13 @@ class AugmentationJobSpec(Model):
         None,
         description="Only show what the job would do: its resolve phase draws a frame of each camera and of each copy "
         "into status.preview, and the job is completed; nothing is augmented or published. `{}` shows the defaults.",
+    )
+    on_bad_episode: OnBadEpisode = Field(
+        OnBadEpisode.FAIL,
+        description="What becomes of selected episodes (rows of an image dataset) that cannot be decoded. All of them "
+        "are found before it is asked, and listed in status.badEpisodes. fail: nothing is published. skip: they get no "
+        "augmented version; the originals stay as they are. Changing it to skip while raising `attempt` restarts a "
+        "job that failed for them, and repeats nothing.",
     )
     parallelism: Parallelism | None = Field(
         None,

@@ -1,7 +1,8 @@
 """The status of an AugmentationJob: what every view of a job shows, and who writes it.
 
 The operator owns state, phase outcomes, conditions, progress and placement; each worker owns its shard entry, its
-events and what it reports about datasets (source, output). All use server-side apply, so no writer overwrites another.
+events and what it reports about datasets (source, output, bad episodes). All use server-side apply, so no writer
+overwrites another.
 """
 
 from typing import Annotated, Literal
@@ -37,7 +38,10 @@ MAX_COUNT = 2**53 - 1
 """Largest count: the largest integer that every JSON parser reads exactly (RFC 8259, section 6)."""
 MAX_FRAMES_PER_SECOND = 1e9
 
-WORKER_FIELDS = ("shards", "source", "output", "preview")
+MOST_BAD_EPISODES_LISTED = 20
+"""Episodes that cannot be used which the status names; a file has all."""
+
+WORKER_FIELDS = ("shards", "source", "output", "badEpisodes", "preview")
 """Fields of the status that the worker pods own, as they own their events; the operator owns all others."""
 
 Text = Annotated[str, StringConstraints(max_length=TEXT_LIMIT)]
@@ -232,6 +236,23 @@ class PreviewStatus(ObservedModel):
     )
 
 
+class BadEpisode(ObservedModel):
+    """An episode, or a row of an image dataset, that cannot be used."""
+
+    index: DatasetCount = Field(description="Number of the episode or row in the source.")
+    cause: ShortText = Field(description="Camera or column, frame and file, and what is wrong with it.")
+
+
+class BadEpisodes(ObservedModel):
+    """The selected episodes that cannot be used, found before the result is put together."""
+
+    count: DatasetCount = Field(description="Number of them.")
+    items: list[BadEpisode] = Field(
+        default=[], max_length=MOST_BAD_EPISODES_LISTED, description="The first of them, in order."
+    )
+    file: FilePath | None = Field(None, description="Path of the file of the result that lists all of them.")
+
+
 class Usage(ObservedModel):
     """Resources used by the pods of all attempts, for billing. May lack up to 30 s of a pod that was deleted."""
 
@@ -275,6 +296,11 @@ class AugmentationJobStatus(ObservedModel):
     source: SourceStatus | None = Field(None, description="The source dataset, as resolved.")
     output: OutputStatus | None = Field(None, description="The result dataset.")
     preview: PreviewStatus | None = Field(None, description="The preview of a job with spec.preview.")
+    bad_episodes: BadEpisodes | None = Field(
+        None,
+        description="Selected episodes that cannot be used; spec.onBadEpisode decides what becomes of the job. Absent "
+        "while there are none, and until the publish phase begins: before, shards[].episodes.failed counts them.",
+    )
     usage: Usage | None = Field(None, description="Resources used by the job.")
     attempt: Count | None = Field(None, description="The spec.attempt that is running or that the job ended in.")
     retry_count: Count | None = Field(

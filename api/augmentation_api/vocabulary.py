@@ -115,6 +115,13 @@ class TaskSource(StrEnum):
     DATASET = "dataset"
 
 
+class OnBadEpisode(StrEnum):
+    """What becomes of a job with episodes (or rows) that cannot be used."""
+
+    FAIL = "fail"
+    SKIP = "skip"
+
+
 class VideoCodec(StrEnum):
     """Codec of the augmented videos; `source` takes that of the source's videos."""
 

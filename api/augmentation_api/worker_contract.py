@@ -46,7 +46,9 @@ RESULT_CARD: Final = "README.md"
 RESULT_INFO: Final = "meta/info.json"
 RESULT_PROVENANCE: Final = "meta/augmentation.json"
 RESULT_PREVIEW: Final = "meta/augmentation.png"
-"""Files that describe a result, by path in its dataset; an image dataset has no info."""
+RESULT_BAD_EPISODES: Final = "meta/bad_episodes.json"
+"""Files that describe a result, by path in its dataset; an image dataset has no info, and most
+results have no bad episodes."""
 
 TERMINATION_MESSAGE_PATH: Final = "/dev/termination-log"
 TERMINATION_MESSAGE_LIMIT: Final = 4096

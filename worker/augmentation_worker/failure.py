@@ -21,6 +21,20 @@ class WorkerFailure(Exception):
         self.message = clean
 
 
+class SourceInvalid(WorkerFailure):
+    """Something of the source cannot be used.
+
+    Args:
+        finding: what, and what is wrong with it.
+        advice: what to do about it.
+        introduction: of the message, before the finding.
+    """
+
+    def __init__(self, finding: str, advice: str, introduction: str = "") -> None:
+        super().__init__(FailureReason.SOURCE_INVALID, f"{introduction}{finding}; {advice}")
+        self.finding = finding
+
+
 _NOT_QUOTED = frozenset({"aiohttp", "h11", "http", "httpcore2", "httpx2", "huggingface_hub", "kubernetes"})
 """Packages whose exceptions may quote a request, with its headers."""
 _DESCRIPTION_LIMIT = 300

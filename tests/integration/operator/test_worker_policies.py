@@ -21,6 +21,8 @@ from augmentation_api.status import (
     LEAST_EVENT_BYTES_PER_SHARD,
     LEAST_EVENTS_PER_SHARD,
     MAX_PREVIEW_BYTES,
+    BadEpisode,
+    BadEpisodes,
     OutputStatus,
     PreviewStatus,
     Shard,
@@ -235,6 +237,14 @@ def lie(job: WorkersJob, phase: PhaseName, index: int | None, manager: str, **st
 def test_only_a_publish_pod_writes_the_output(job: WorkersJob, phase: PhaseName, index: int | None) -> None:
     for manager in ("augmentation-worker-publish", shard_field_manager(0)):
         assert "status.output" in lie(job, phase, index, manager, output=PUBLISHED.to_wire())
+
+
+def test_only_a_publish_pod_writes_bad_episodes(job: WorkersJob) -> None:
+    found = BadEpisodes(count=21, items=[BadEpisode(index=3, cause="x" * 512)])
+    for phase, index, manager in ((RESOLVE, None, "augmentation-worker-resolve"), (AUGMENT, 0, shard_field_manager(0))):
+        assert "status.badEpisodes" in lie(job, phase, index, manager, badEpisodes=found.to_wire())
+    report_of(PUBLISH, bad_episodes=found).write(job)
+    assert job.status["badEpisodes"] == found.to_wire()
 
 
 @pytest.mark.parametrize(("phase", "index"), [(PUBLISH, None), (AUGMENT, 0)])

@@ -68,7 +68,10 @@ class TakesPlan(Plan):
         shards = []
         for index in range(self.shard_count):
             numbers = range(self.takes)[index :: self.shard_count]
-            units = tuple(Unit(f"take-{number}", f"take {number}", TakeRecord, 1, copies) for number in numbers)
+            units = tuple(
+                Unit(f"take-{number}", f"take {number}", TakeRecord, (range(number, number + 1),), copies)
+                for number in numbers
+            )
             carried = tuple(take(number) for number in numbers)
             shards.append(Shard(index, units, carried, index == 0, "takes", "takes"))
         total = self.takes * (1 + copies)
@@ -84,9 +87,21 @@ class TakesPlan(Plan):
             change=f"Add {total - self.takes} takes",
         )
 
+    @override
+    def place_of(self, episode: int) -> str:
+        return f"take {episode}"
+
+    @override
+    def leave_out(self, episodes: Sequence[range]) -> "TakesPlan":
+        raise NotImplementedError
+
+    @override
+    def rearrange(self, records: Sequence[ShardRecords]) -> Sequence[ShardRecords]:
+        raise NotImplementedError
+
     @contextmanager
     @override
-    def maker(self, shard: Shard) -> Iterator[ShardMaker]:
+    def maker(self, shard: Shard, records: ShardRecords) -> Iterator[ShardMaker]:
         yield TakeMaker(self)
 
     @override
@@ -114,16 +129,11 @@ class TakeMaker(ShardMaker):
     plan: TakesPlan
 
     @override
-    def check(self, units: Sequence[Unit]) -> None:
-        if any(self.plan.work.source.open(path).stat().st_size == 0 for unit in units for path in self.reads(unit)):
-            raise WorkerFailure(FailureReason.SOURCE_INVALID, "a take is empty")
-
-    @override
     def reads(self, unit: Unit) -> Collection[DatasetPath]:
         return [take(int(unit.key.removeprefix("take-")))]
 
     @override
-    def preview(self) -> bytes:
+    def preview(self, unit: Unit | None) -> bytes:
         return b"an image"
 
     @override

@@ -120,12 +120,12 @@ def run_of(source: Path, tmp_path: Path) -> LocalRun:
         (a_total_that_is_wrong, PhaseName.RESOLVE, ["meta/info.json", "343", "342"]),
         (no_data_file, PhaseName.RESOLVE, [DATA]),
         (frames_that_fit_no_memory, PhaseName.RESOLVE, [CAMERA, "20000x20000"]),
-        (fewer_rows_than_frames, PhaseName.AUGMENT, [DATA, "341", "342"]),
-        (a_data_file_that_is_none, PhaseName.AUGMENT, [DATA]),
-        (a_state_that_is_no_number, PhaseName.AUGMENT, ["observation.state", "episode 5"]),
-        (one_frame_more_than_the_video_has, PhaseName.AUGMENT, ["episode 5", CAMERA, VIDEO, "frame 341"]),
-        (a_video_of_two_sizes, PhaseName.AUGMENT, ["episode 5", CAMERA, "112x112", "224x224"]),
-        (a_video_that_is_overwritten, PhaseName.AUGMENT, ["episode 5", CAMERA, VIDEO]),
+        (fewer_rows_than_frames, PhaseName.PUBLISH, [DATA, "341", "342"]),
+        (a_data_file_that_is_none, PhaseName.PUBLISH, [DATA]),
+        (a_state_that_is_no_number, PhaseName.PUBLISH, ["observation.state", "episode 5"]),
+        (one_frame_more_than_the_video_has, PhaseName.PUBLISH, ["episode 5", CAMERA, VIDEO, "frame 341"]),
+        (a_video_of_two_sizes, PhaseName.PUBLISH, ["episode 5", CAMERA, "112x112", "224x224"]),
+        (a_video_that_is_overwritten, PhaseName.PUBLISH, ["episode 5", CAMERA, VIDEO]),
     ],
 )
 def test_damaged_dataset_is_reported(

@@ -154,9 +154,8 @@ def test_video_of_another_size_than_in_info_is_invalid(source: Path, tmp_path: P
     document["features"][CAMERA]["shape"][:2] = [448, 448]
     (source / "meta/info.json").write_text(json.dumps(document))
     run = run_of(tmp_path / "job", source, tmp_path / "result")
-    run.run(PhaseName.RESOLVE)
     with pytest.raises(WorkerFailure, match=r"224x224 pixels, info\.json says 448x448") as caught:
-        run.run_shards(1)
+        run.run_all()
     assert caught.value.reason is FailureReason.SOURCE_INVALID
 
 
@@ -164,8 +163,7 @@ def test_truncated_video_is_invalid(source: Path, tmp_path: Path) -> None:
     video = next((source / "videos").rglob("*.mp4"))
     video.write_bytes(video.read_bytes()[: video.stat().st_size // 2])
     run = run_of(tmp_path / "job", source, tmp_path / "result")
-    run.run(PhaseName.RESOLVE)
-    with pytest.raises(WorkerFailure, match="episode 4, camera") as caught:
-        run.run_shards(1)
+    with pytest.raises(WorkerFailure, match="episode 4: camera") as caught:
+        run.run_all()
     assert caught.value.reason is FailureReason.SOURCE_INVALID
     assert not (tmp_path / "result").exists()

@@ -160,11 +160,10 @@ def encoded_image(width: int, height: int, mode: str = "RGB") -> bytes:
 def test_unusable_image_is_named(source: Path, tmp_path: Path, cell: dict[str, Any], words: str) -> None:
     damaged = with_cell(source, tmp_path / "damaged", 8, cell)
     job = run_of(tmp_path / "job", damaged, tmp_path / "result", augmentation={"copies": 1, "episodes": "1"})
-    job.run(PhaseName.RESOLVE)
     with pytest.raises(WorkerFailure) as caught:
-        job.run_shards(1)
+        job.run_all()
     assert caught.value.reason is FailureReason.SOURCE_INVALID
-    for word in (f"episode 1, camera {TOP}, frame 2 in data/chunk-000/file-000.parquet", words):
+    for word in (f"episode 1: camera {TOP}, frame 2 in data/chunk-000/file-000.parquet", words):
         assert word in caught.value.message
     assert not (tmp_path / "result").exists()
 

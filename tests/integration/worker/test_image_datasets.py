@@ -281,7 +281,8 @@ def test_damaged_image_is_named_by_row_and_column(tmp_path: Path) -> None:
     bad.write_bytes(bad.read_bytes()[:-60])
     run = run_of(tmp_path / "job", source, tmp_path / "result", **augmentation())
     run.run(PhaseName.RESOLVE)
-    failure = refusal(run, PhaseName.AUGMENT, shard=0, shards=1)
+    run.run_shards(1)
+    failure = refusal(run, PhaseName.PUBLISH, shards=1)
     assert failure.reason is FailureReason.SOURCE_INVALID
     assert all(word in failure.message for word in ("column image", "split train", "is damaged")), failure.message
     assert not (tmp_path / "result").exists()

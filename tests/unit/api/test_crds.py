@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from augmentation_api.crd import augmentation_class_crd, augmentation_job_crd
+from augmentation_api.spec import MUTABLE_FIELDS
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 DEFINITIONS = {"AugmentationJob": augmentation_job_crd(), "AugmentationClass": augmentation_class_crd()}
@@ -87,14 +88,15 @@ def test_status_is_a_subresource_of_a_job() -> None:
     assert DEFINITIONS["AugmentationJob"]["spec"]["versions"][0]["subresources"] == {"status": {}}
 
 
-def test_every_field_of_a_spec_but_four_is_guarded_against_change() -> None:
+def test_every_field_of_a_spec_but_five_is_guarded_against_change() -> None:
     spec = schema("AugmentationJob")["properties"]["spec"]
     guarded = {
         rule["message"].split()[0]
         for rule in spec["x-kubernetes-validations"]
         if "cannot be changed" in rule["message"]
     }
-    assert set(spec["properties"]) - guarded == {"suspend", "cancel", "attempt", "ttlSecondsAfterFinished"}
+    assert set(spec["properties"]) - guarded == {*MUTABLE_FIELDS}
+    assert len(MUTABLE_FIELDS) == 5
 
 
 def test_a_job_from_before_the_rule_on_priorities_can_still_be_cancelled() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from augmentation_api.episode_ranges import common, disjoint, page_of, parse_ranges, text_of
+from augmentation_api.episode_ranges import common, disjoint, page_of, parse_ranges, short_text_of, text_of, without
 from augmentation_api.spec import Augmentation
 
 RANGES = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=8)
@@ -55,8 +55,9 @@ def test_splits_select_together_with_episodes(episodes: str, chosen: list[str], 
 def test_two_selections_have_in_common_what_is_in_both(first: set[int], second: set[int]) -> None:
     one, other = (disjoint(((index, index + 1) for index in each), 31) for each in (first, second))
     found = common(one, other)
+    assert [index for part in without(one, other) for index in part] == sorted(first - second)
     assert {index for part in found for index in part} == first & second
-    assert parse_ranges(text_of(found)) == [(part.start, part.stop) for part in found]
+    assert parse_ranges(text_of(found)) == parse_ranges(short_text_of(found)) == [(p.start, p.stop) for p in found]
 
 
 def test_billions_of_episodes_cost_no_more_than_a_few() -> None:

@@ -304,7 +304,7 @@ _RECORDS: Mapping[str, type[UnitRecord]] = {
 }
 _MANIFEST = {
     "episode-000001": json.dumps({"videos": {CAMERA: [{**_BLOB, "copies": [_COPY]}]}}),
-    "block-000001": json.dumps({"file": _BLOB, "rows": 2, "pixel_hash": {"image": "x"}}),
+    "block-000001": json.dumps({"file": _BLOB, "rows": 2, "pixel_hash": {"image": "x"}, "unusable": {"cut": "1,3:5"}}),
     "data": json.dumps({"file": _BLOB, "rows": 3}),
     "original-videos": json.dumps({"files": [_BLOB]}),
     "picture": json.dumps(_BLOB),

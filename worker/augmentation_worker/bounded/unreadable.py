@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from augmentation_api import FailureReason
-from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.failure import SourceInvalid
 
 
 class Unreadable(ValueError):
@@ -19,11 +18,9 @@ class Unreadable(ValueError):
         super().__init__(finding)
 
 
-def damaged(dataset: str, finding: str) -> WorkerFailure:
+def damaged(dataset: str, finding: str) -> SourceInvalid:
     """The failure of a job whose source is not sound."""
-    return WorkerFailure(
-        FailureReason.SOURCE_INVALID, f"the dataset {dataset} is damaged: {finding}; repair it or use another revision"
-    )
+    return SourceInvalid(finding, "repair it or use another revision", f"the dataset {dataset} is damaged: ")
 
 
 @contextmanager

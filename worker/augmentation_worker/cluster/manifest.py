@@ -11,7 +11,8 @@ from typing import Protocol
 from typing_extensions import override
 
 from augmentation_api import FailureReason
-from augmentation_api.identifiers import shard_manifest_name
+from augmentation_api.identifiers import LABEL_JOB_UID, shard_manifest_name
+from augmentation_api.status import MOST_BAD_EPISODES_LISTED
 from augmentation_kube import KubeError, Resource
 from augmentation_worker.cluster.connection import ClusterConnection, refused, retry_until_available
 from augmentation_worker.failure import WorkerFailure
@@ -26,6 +27,9 @@ class ShardManifests(Protocol):
 
     def record(self, shard: int, key: str, text: str) -> None:
         """Add or replace one record, durably. Raises WorkerFailure."""
+
+    def keep_bad_episodes(self, document: bytes) -> str:
+        """Where people find all episodes that cannot be used while there is no result: a document lists them."""
 
 
 class ConfigMapManifests(ShardManifests):
@@ -59,6 +63,14 @@ class ConfigMapManifests(ShardManifests):
         except KubeError as error:
             raise self._refused(error, "write", name) from error
 
+    @override
+    def keep_bad_episodes(self, document: bytes) -> str:
+        settings = self._settings
+        return (
+            f"the first {MOST_BAD_EPISODES_LISTED} are in status.badEpisodes, all in the job's records: kubectl get "
+            f"configmaps -n {settings.namespace} -l {LABEL_JOB_UID}={settings.job_uid} -o yaml | grep unusable"
+        )
+
     def _name(self, shard: int) -> str:
         return shard_manifest_name(self._settings.job_name, self._settings.job_uid, shard)
 
@@ -91,6 +103,13 @@ class LocalManifests(ShardManifests):
         written = self._path(shard).with_suffix(".tmp")
         written.write_text(json.dumps(records))
         written.replace(self._path(shard))
+
+    @override
+    def keep_bad_episodes(self, document: bytes) -> str:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        path = self._folder / "bad_episodes.json"
+        path.write_bytes(document)
+        return f"all in {path}"
 
     def _path(self, shard: int) -> Path:
         return self._folder / f"shard-{shard}.json"

@@ -7,7 +7,15 @@ from itertools import accumulate
 from typing import Self
 
 from augmentation_api import AugmentationJobStatus, PhaseName
-from augmentation_api.status import EVENT_BYTES_PER_PHASE, OutputStatus, PhaseEvent, PreviewStatus, Shard, SourceStatus
+from augmentation_api.status import (
+    EVENT_BYTES_PER_PHASE,
+    BadEpisodes,
+    OutputStatus,
+    PhaseEvent,
+    PreviewStatus,
+    Shard,
+    SourceStatus,
+)
 from augmentation_api.stored_size import cut_to_stored_size, stored_size
 from augmentation_worker import secrecy
 
@@ -28,6 +36,7 @@ class Report:
         shard: this shard's entry.
         source, output: as the pod has found them.
         preview: what the job would do.
+        bad_episodes: that cannot be used.
     """
 
     field_manager: str
@@ -39,6 +48,7 @@ class Report:
     source: SourceStatus | None = None
     output: OutputStatus | None = None
     preview: PreviewStatus | None = None
+    bad_episodes: BadEpisodes | None = None
 
     def resumed_from(self, status: AugmentationJobStatus, shard_index: int | None = None) -> Self:
         """Take over what an earlier pod with the same field manager wrote: applying anything less would delete it."""
@@ -83,6 +93,8 @@ class Report:
             status["output"] = self.output.to_wire()
         if self.preview is not None:
             status["preview"] = self.preview.to_wire()
+        if self.bad_episodes is not None:
+            status["badEpisodes"] = self.bad_episodes.to_wire()
         return status
 
     def _cut(self, text: str) -> str:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from tenacity import Retrying, before_sleep_log, retry_if_exception_type, stop_after_delay, wait_exponential
 
 from augmentation_api import FailureReason
-from augmentation_api.status import OutputStatus, PreviewStatus, Shard, SourceStatus
+from augmentation_api.status import BadEpisodes, OutputStatus, PreviewStatus, Shard, SourceStatus
 from augmentation_worker import secrecy
 from augmentation_worker.cluster.connection import RETRY_SECONDS, ApiServerUnavailable
 from augmentation_worker.cluster.job import JobResource
@@ -98,6 +98,10 @@ class Reporter:
     def set_preview(self, preview: PreviewStatus) -> None:
         """Set the preview in the status. Returns at once."""
         self._update(lambda report: replace(report, preview=preview))
+
+    def set_bad_episodes(self, bad_episodes: BadEpisodes) -> None:
+        """Set what cannot be used of the source. Returns at once."""
+        self._update(lambda report: replace(report, bad_episodes=bad_episodes))
 
     def check(self) -> None:
         """Raise WorkerFailure if the status can no longer be written."""

@@ -1,13 +1,15 @@
 """README.md of a result, as far as all formats write the same: its section above the text of the source's card."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from augmentation_api import AugmentationJobSpec
+from augmentation_api.episode_ranges import short_text_of
 from augmentation_worker.formats.provenance import version
-from augmentation_worker.formats.result_files import PREVIEW_PATH
+from augmentation_worker.formats.result_files import BAD_EPISODES_PATH, PREVIEW_PATH
 
 _FRONT_MATTER = re.compile(r"\A---\s*\n(.*?)\n---\s*\n?", re.DOTALL)
+_LONGEST_LIST = 200
 _BEGIN, _END = "<!-- augmentation-operator: begin -->", "<!-- augmentation-operator: end -->"
 
 
@@ -29,6 +31,19 @@ def folder_fact(spec: AugmentationJobSpec) -> Mapping[str, object]:
     """An entry of the card's table: the folder of the source's repository that was read; none if that was its root."""
     hub = spec.source.hub
     return {"Folder of the source": f"`{hub.path}`"} if hub is not None and hub.path is not None else {}
+
+
+def left_out_fact(left_out: Sequence[range], nouns: str) -> Mapping[str, object]:
+    """An entry of the card's table: what has no augmented version because it cannot be used; none if there is none.
+
+    `nouns` is what the format calls them, with a capital.
+    """
+    if not left_out:
+        return {}
+    text = short_text_of(left_out)
+    listed = f": {text}" if len(text) <= _LONGEST_LIST else ""
+    count = sum(map(len, left_out))
+    return {f"{nouns} that cannot be used": f"{count}{listed} (as recorded; see `{BAD_EPISODES_PATH}`)"}
 
 
 def cell_text(text: str) -> str:

@@ -9,9 +9,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
 from augmentation_api import AugmentationJobSpec
+from augmentation_api.episode_ranges import MAX_DATASET_FRAMES, disjoint
 from augmentation_api.status import SourceStatus
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.formats.records import ShardRecords, UnitRecord
@@ -30,7 +31,7 @@ class Unit:
         key: under which it is recorded.
         title: what it is, for people.
         record: type of its record.
-        episodes: source episodes (or rows) that it augments.
+        episodes: source episodes (or rows) that it augments, rising and disjoint.
         frames: augmented frames of it per camera, all copies together.
         completes: whether it completes the shard, after the units that are counted.
     """
@@ -38,9 +39,14 @@ class Unit:
     key: str
     title: str
     record: type[UnitRecord]
-    episodes: int = 0
+    episodes: tuple[range, ...] = ()
     frames: int = 0
     completes: bool = False
+
+    @property
+    def episode_count(self) -> int:
+        """How many source episodes (or rows) it augments."""
+        return sum(map(len, self.episodes))
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,7 @@ class Shard:
     @property
     def episodes(self) -> int:
         """Source episodes (or rows) that it augments."""
-        return sum(unit.episodes for unit in self.units)
+        return sum(unit.episode_count for unit in self.units)
 
     @property
     def frames(self) -> int:
@@ -87,6 +93,7 @@ class Outline:
         total_episodes, total_frames: of the result.
         content: the totals, for people.
         change: what the job does to the dataset, for people: the subject of the commit.
+        nouns: what the format calls them, for people: episodes, or rows.
         tag: version of the format by which its readers find a dataset on a hub; None if they look for none.
     """
 
@@ -99,23 +106,29 @@ class Outline:
     total_frames: int
     content: str
     change: str
+    nouns: str = "episodes"
     tag: str | None = None
+
+    @property
+    def selected(self) -> list[range]:
+        """Episodes (or rows) of the source that are augmented, rising and disjoint."""
+        parts = (part for shard in self.shards for unit in shard.units for part in unit.episodes)
+        return disjoint(((part.start, part.stop) for part in parts), MAX_DATASET_FRAMES)
 
 
 class ShardMaker(Protocol):
     """Makes the units of one shard. Every method raises WorkerFailure."""
 
-    def check(self, units: Sequence[Unit]) -> None:
-        """Find what is wrong with the source of some units before any of them is made, as far as that is cheap."""
-
     def reads(self, unit: Unit) -> Collection[DatasetPath]:
         """Paths of the source's large files that a unit is made from."""
 
-    def preview(self) -> bytes:
-        """A PNG: before and after."""
+    def preview(self, unit: Unit | None) -> bytes:
+        """A PNG: before and after, of a unit that was made; None: nothing can be used, which the image says."""
 
     def make(self, unit: Unit, on_frames: Callable[[int], None]) -> UnitRecord:
         """Make a unit, check and store its files.
+
+        What cannot be used of the source is left out, and is in the record (UnitRecord.unusable): the shard goes on.
 
         Args:
             unit: the unit.
@@ -131,8 +144,29 @@ class Plan(Protocol):
     def outline(self) -> Outline:
         """The plan as the phases see it."""
 
-    def maker(self, shard: Shard) -> AbstractContextManager[ShardMaker]:
-        """What makes the units of a shard."""
+    def place_of(self, episode: int) -> str:
+        """Where an episode (or a row) of the source is, for people."""
+
+    def maker(self, shard: Shard, records: ShardRecords) -> AbstractContextManager[ShardMaker]:
+        """What makes the units of a shard; `records` are those of an earlier attempt."""
+
+    def leave_out(self, episodes: Sequence[range]) -> Self:
+        """The plan without some of the selected episodes (or rows), which cannot be used: rising and disjoint.
+
+        Their originals stay as they are. Numbers in the result have no gaps, whatever was planned first.
+        """
+
+    def rearrange(self, records: Sequence[ShardRecords]) -> Sequence[ShardRecords]:
+        """Store what the shards made anew where this plan, which leaves some out, has it elsewhere or otherwise.
+
+        May be repeated at any moment: what the shards stored stays.
+
+        Args:
+            records: of each shard, by index, as the shards wrote them.
+
+        Returns:
+            The records of what this plan has.
+        """
 
     def assemble(self, records: Sequence[ShardRecords]) -> tuple[Mapping[DatasetPath, bytes], Sequence[StoredFile]]:
         """Check what the shards recorded against the plan, and put the rest of the result together.

@@ -5,6 +5,7 @@ from importlib import metadata as installed
 from typing import Any
 
 from augmentation_api import AugmentationJobSpec
+from augmentation_api.vocabulary import OnBadEpisode
 from augmentation_worker.formats.port import PixelHashes
 from augmentation_worker.transforms.key_version import KEY_VERSION
 
@@ -35,6 +36,7 @@ def job_entries(
         # With everything said: what a release takes for granted may change, and pixels must not.
         "augmentation": spec.augmentation.effective.to_wire(),
         "video": spec.output.video.to_wire(),
+        **({"onBadEpisode": spec.on_bad_episode} if spec.on_bad_episode is not OnBadEpisode.FAIL else {}),
     }
 
 

@@ -6,11 +6,15 @@ has seen none of the files, can name each in its commit. Everything a record nam
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from augmentation_api import FailureReason
+from augmentation_api.episode_ranges import MAX_DATASET_FRAMES, disjoint, parse_ranges, short_text_of, without
+from augmentation_api.spec import EPISODES_PATTERN
+from augmentation_api.stored_size import cut_to_stored_size
+from augmentation_worker import secrecy
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats.result_files import PREVIEW_PATH
@@ -26,12 +30,48 @@ RECORDS_BYTES = 1_000_000
 """What the records of one shard may take of its ConfigMap, which stops at 1 MiB."""
 MAX_UNITS_PER_SHARD = 400
 """Recorded episodes or blocks per shard at most: each is a write of the whole ConfigMap."""
+MOST_CAUSES = 4
+"""Different causes why episodes (or rows) of a unit cannot be used; the rest share the last one."""
+_MOST_CAUSE_BYTES = 480
+"""All causes of a unit, as they are stored."""
+MOST_UNUSABLE_CHARACTERS = 600
+"""The numbers of the episodes of a unit that cannot be used, written as ranges."""
+UNUSABLE_RECORD_BYTES = 1200
+"""What a unit may record of them altogether: as much as an episode's record takes, which a bad episode has none of."""
 _MOST_LISTED = 10
+Cause = Annotated[str, StringConstraints(min_length=1, max_length=_MOST_CAUSE_BYTES)]
+Episodes = Annotated[
+    str, StringConstraints(min_length=1, max_length=MOST_UNUSABLE_CHARACTERS, pattern=EPISODES_PATTERN)
+]
 
 
 def most_units_per_shard(record_bytes: int) -> int:
     """Units of work whose records, of `record_bytes` at most, fit into one ConfigMap; at least 1."""
     return max(1, min(MAX_UNITS_PER_SHARD, RECORDS_BYTES // record_bytes))
+
+
+def unusable_of(causes: Mapping[int, str]) -> dict[str, str]:
+    """What a record says of episodes that cannot be used, by index the cause of each.
+
+    Bounded, as records are: causes are cut, and what are more than MOST_CAUSES share the last entry.
+
+    Raises WorkerFailure(SOURCE_INVALID) if they are more than can be recorded.
+    """
+    by_cause: dict[str, list[tuple[int, int]]] = {}
+    for index, cause in sorted(causes.items()):
+        text = cut_to_stored_size(secrecy.fit(cause), _MOST_CAUSE_BYTES // (1 if len(causes) == 1 else 4))
+        if text not in by_cause and len(by_cause) >= MOST_CAUSES - 1:
+            text = "cannot be used for another reason"
+        by_cause.setdefault(text, []).append((index, index + 1))
+    recorded = {cause: short_text_of(disjoint(ranges, MAX_DATASET_FRAMES)) for cause, ranges in by_cause.items()}
+    if sum(map(len, recorded.values())) > MOST_UNUSABLE_CHARACTERS:
+        first = min(causes)
+        raise WorkerFailure(
+            FailureReason.SOURCE_INVALID,
+            f"{len(causes)} of the rows from {first} on cannot be used, the first because: {causes[first]}; that many "
+            "are not left out one by one: repair the dataset, or select others (spec.augmentation.episodes)",
+        )
+    return recorded
 
 
 class Record(BaseModel):
@@ -79,12 +119,25 @@ class FilesRecord(Record):
 
 
 class UnitRecord(Record):
-    """Base of the records of a unit of work."""
+    """Base of the records of a unit of work.
+
+    Attributes:
+        unusable: by what is wrong with them, the episodes of the unit (or rows) that cannot be used, written as in
+            spec.augmentation.episodes. Of these nothing was made.
+    """
+
+    unusable: dict[Cause, Episodes] = Field({}, max_length=MOST_CAUSES, exclude_if=lambda causes: not causes)
 
     @property
     def blobs(self) -> tuple[BlobRecord, ...]:
         """All files of the unit."""
         raise NotImplementedError
+
+    @property
+    def bad_episodes(self) -> list[range]:
+        """Those in `unusable`, rising and disjoint."""
+        parts = (part for episodes in self.unusable.values() for part in parse_ranges(episodes))
+        return disjoint(parts, MAX_DATASET_FRAMES)
 
     @property
     def size(self) -> int:
@@ -114,6 +167,11 @@ class ShardRecords:
         units = {
             unit.key: unit.record.decode(manifest[unit.key], unit.key) for unit in shard.units if unit.key in manifest
         }
+        for unit in shard.units:
+            if unit.key in units and without(units[unit.key].bad_episodes, unit.episodes):
+                raise WorkerFailure(
+                    FailureReason.INTERNAL_ERROR, f"the record {unit.key} names episodes that are not in it"
+                )
         carried: dict[str, BlobRecord] = {}
         if ORIGINALS_KEY in manifest:
             carried = {file.path: file for file in FilesRecord.decode(manifest[ORIGINALS_KEY], ORIGINALS_KEY).files}

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from augmentation_api import AugmentationJobSpec, FailureReason
+from augmentation_api.vocabulary import OnBadEpisode
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats.port import PixelHashes
 from augmentation_worker.formats.registry import recorded_in as recorded_by_format
@@ -42,6 +43,7 @@ def recorded_in(dataset: Path) -> Recorded:
         spec = {
             "augmentation": augmentation,
             "output": {"mode": document["mode"], "video": document["video"]},
+            "onBadEpisode": document.get("onBadEpisode", OnBadEpisode.FAIL),
         }
     except (EntryRefused, OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise WorkerFailure(

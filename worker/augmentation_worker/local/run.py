@@ -88,7 +88,9 @@ def prepared(
         raise WorkerFailure(FailureReason.SPEC_UNSUPPORTED, f"--shards {shards}: at least one is needed")
     source, output = source.resolve(), output.resolve()
     follow_links = follow_links.resolve() if follow_links is not None else None
-    wanted = [spec.to_wire(), str(output), FolderSource(source, str(source), follow_links, CONVENTIONS).revision]
+    # What becomes of episodes that cannot be used is decided at the end: a run that failed for them goes on from there.
+    asked = {name: value for name, value in spec.to_wire().items() if name != "onBadEpisode"}
+    wanted = [asked, str(output), FolderSource(source, str(source), follow_links, CONVENTIONS).revision]
     uid = str(uuid5(NAMESPACE_URL, json.dumps(wanted, sort_keys=True)))
     folder = output.with_name(f".{output.name}.job-{uid[:8]}-{shards}")
     run = LocalRun(uid, source, output, shards, device, folder, follow_links)

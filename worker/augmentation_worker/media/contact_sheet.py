@@ -34,6 +34,11 @@ class Cell:
     caption: tuple[str, ...] = ()
 
 
+def empty_preview(heading: str) -> bytes:
+    """A PNG that says that there is nothing to show."""
+    return preview_png(heading, [[Cell("no picture", np.zeros((1, 1, 3), np.uint8))]], (1, ""), 1)
+
+
 def draw_contact_sheet(heading: str, rows: Sequence[Sequence[Cell]]) -> Image.Image:
     """Draw the rows below the heading, every image as large as fits into 256 x 256 pixels.
 

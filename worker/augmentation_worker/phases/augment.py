@@ -7,7 +7,14 @@ from augmentation_api import FailureReason
 from augmentation_api.vocabulary import ShardState
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats.port import Shard, ShardMaker, Unit
-from augmentation_worker.formats.records import ORIGINALS_KEY, PREVIEW_KEY, BlobRecord, FilesRecord, ShardRecords
+from augmentation_worker.formats.records import (
+    ORIGINALS_KEY,
+    PREVIEW_KEY,
+    BlobRecord,
+    FilesRecord,
+    ShardRecords,
+    UnitRecord,
+)
 from augmentation_worker.formats.registry import format_of
 from augmentation_worker.formats.result_files import PREVIEW_PATH
 from augmentation_worker.phases.progress import ShardProgress
@@ -30,10 +37,15 @@ def augment(session: Session) -> None:
     records = ShardRecords.read(shard, session.manifests.read(index))
     settings, cameras = session.settings, plan.outline.cameras
     progress = ShardProgress(session.reporter, shard, cameras, settings.node_name, settings.shard_attempt)
-    run = _ShardRun(session, work, shard, records, progress)
-    with plan.maker(shard) as maker:
+    run = _ShardRun(session, work, shard, records, progress, plan.outline.nouns)
+    with plan.maker(shard, records) as maker:
         run.make(maker)
-    session.reporter.event("completed", f"Shard {index} has made {shard.product}")
+    failed = progress.episodes_failed
+    session.reporter.event(
+        "completed",
+        f"Shard {index} has made {shard.product}"
+        + (f", but for {failed} {plan.outline.nouns} that cannot be used" if failed else ""),
+    )
     source.close()
 
 
@@ -46,20 +58,15 @@ class _ShardRun:
     shard: Shard
     records: ShardRecords
     progress: ShardProgress
+    nouns: str
 
     def make(self, maker: ShardMaker) -> None:
         """Make what is not recorded yet."""
         done = [unit for unit in self.shard.units if unit.key in self.records.units]
-        self.progress.skip(
-            sum(unit.episodes for unit in done),
-            sum(unit.frames for unit in done),
-            sum(record.size for record in self.records.units.values()),
-        )
+        self.progress.skip((unit, self.records.units[unit.key]) for unit in done)
         self._report_start(len([unit for unit in done if not unit.completes]))
         try:
-            maker.check([unit for unit in self.shard.units if unit.key not in self.records.units])
             self._carry_originals(maker)
-            self._store_preview(maker)
             self._make_units(maker)
         except WorkerFailure:
             self.progress.end(ShardState.FAILED)
@@ -87,29 +94,35 @@ class _ShardRun:
                 self.work.source.drop(path)
             self.session.reporter.check()
 
-    def _store_preview(self, maker: ShardMaker) -> None:
-        if not self.shard.makes_preview or self.records.preview is not None:
-            return
-        with self.work.new_file("preview.png") as local:
-            local.write_bytes(maker.preview())
-            self._record(PREVIEW_KEY, BlobRecord.of(self.work.output.put(PREVIEW_PATH, local)).encode())
-
     def _make_units(self, maker: ShardMaker) -> None:
         units = self.shard.units
+        needs_preview = self.shard.makes_preview and self.records.preview is None
         for unit, following in zip(units, [*units[1:], None], strict=True):
-            if unit.key not in self.records.units:
-                self._make_unit(maker, unit)
+            record = self.records.units.get(unit.key) or self._make_unit(maker, unit)
+            if needs_preview and unit.episode_count > sum(map(len, record.bad_episodes)):
+                self._store_preview(maker, unit)
+                needs_preview = False
             needed = set() if following is None else set(maker.reads(following))
             for path in maker.reads(unit):
                 if path not in needed:
                     self.work.source.drop(path)
             self.session.reporter.check()
+        if needs_preview:
+            self._store_preview(maker, None)
 
-    def _make_unit(self, maker: ShardMaker, unit: Unit) -> None:
+    def _store_preview(self, maker: ShardMaker, unit: Unit | None) -> None:
+        with self.work.new_file("preview.png") as local:
+            local.write_bytes(maker.preview(unit))
+            self._record(PREVIEW_KEY, BlobRecord.of(self.work.output.put(PREVIEW_PATH, local)).encode())
+
+    def _make_unit(self, maker: ShardMaker, unit: Unit) -> UnitRecord:
         record = maker.make(unit, self._on_frames)
         self._record(unit.key, record.encode())
-        self.progress.finish_unit(unit, record.size)
+        self.progress.finish_unit(unit, record)
         _log.info("%s is done", unit.title)
+        for cause, episodes in record.unusable.items():
+            self.session.reporter.event("unusable", f"Cannot be used: {self.nouns} {episodes}", error=cause)
+        return record
 
     def _on_frames(self, frames: int) -> None:
         self.progress.on_frames(frames)

@@ -1,6 +1,7 @@
 """Progress of one shard, as its entry in the status."""
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from augmentation_api import status
@@ -8,6 +9,7 @@ from augmentation_api.status import Tally
 from augmentation_api.vocabulary import ShardState
 from augmentation_worker.cluster.reporter import Reporter
 from augmentation_worker.formats.port import Shard, Unit
+from augmentation_worker.formats.records import UnitRecord
 
 RATE_WINDOW_SECONDS = 30.0
 """Over how long framesPerSecond is measured: long enough to be steady, short enough to show that a shard is stuck."""
@@ -17,7 +19,8 @@ RATE_WINDOW_SECONDS = 30.0
 class ShardProgress:
     """Counts what a shard has done, and reports it.
 
-    Frames are counted as they stand in the result: one for all cameras together.
+    Frames are counted as they stand in the result: one for all cameras together. Those of episodes that cannot be used
+    count as done: nothing is left to do for them.
 
     Args:
         reporter: takes every change, and decides when to write.
@@ -33,17 +36,16 @@ class ShardProgress:
     attempt: int
     state: ShardState = ShardState.RUNNING
     episodes_done: int = 0
+    episodes_failed: int = 0
     bytes_done: int = 0
     _video_frames: int = 0
     _recorded_video_frames: int = 0
     _samples: list[tuple[float, int]] = field(default_factory=list)
 
-    def skip(self, episodes: int, frames: int, size: int) -> None:
+    def skip(self, units: Iterable[tuple[Unit, UnitRecord]]) -> None:
         """Count what an earlier attempt has recorded."""
-        self.episodes_done += episodes
-        self.bytes_done += size
-        self._video_frames += frames * self.cameras
-        self._recorded_video_frames = self._video_frames
+        for unit, record in units:
+            self._count(unit, record)
         self._report()
 
     def on_frames(self, video_frames: int) -> None:
@@ -55,13 +57,18 @@ class ShardProgress:
             self._samples.pop(0)
         self._report()
 
-    def finish_unit(self, unit: Unit, size: int) -> None:
-        """Count a unit that is recorded, with files of `size` bytes."""
-        self.episodes_done += unit.episodes
-        self.bytes_done += size
+    def finish_unit(self, unit: Unit, record: UnitRecord) -> None:
+        """Count a unit that is recorded."""
+        self._count(unit, record)
+        self._report()
+
+    def _count(self, unit: Unit, record: UnitRecord) -> None:
+        failed = sum(map(len, record.bad_episodes))
+        self.episodes_failed += failed
+        self.episodes_done += unit.episode_count - failed
+        self.bytes_done += record.size
         self._recorded_video_frames += unit.frames * self.cameras
         self._video_frames = self._recorded_video_frames
-        self._report()
 
     def end(self, state: ShardState) -> None:
         """Report how the shard ended."""
@@ -76,7 +83,7 @@ class ShardProgress:
                 state=self.state,
                 node=self.node or None,
                 attempt=self.attempt,
-                episodes=Tally(total=self.shard.episodes, done=self.episodes_done),
+                episodes=Tally(total=self.shard.episodes, done=self.episodes_done, failed=self.episodes_failed),
                 frames=Tally(total=frames, done=min(self._video_frames // max(self.cameras, 1), frames)),
                 bytes=Tally(total=0, done=self.bytes_done),
                 frames_per_second=self._rate(),

@@ -6,13 +6,16 @@ from typing import Final
 
 from augmentation_api import FailureReason
 from augmentation_api.status import OutputStatus
+from augmentation_api.vocabulary import OnBadEpisode
 from augmentation_worker import secrecy, termination
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.formats.bad_episodes import BadEpisodes
 from augmentation_worker.formats.integrity import check_stored
 from augmentation_worker.formats.port import Outline, Plan
 from augmentation_worker.formats.records import ShardRecords, check_complete
 from augmentation_worker.formats.registry import format_of
+from augmentation_worker.formats.result_files import BAD_EPISODES_PATH
 from augmentation_worker.phases.session import Session
 from augmentation_worker.storage.port import OutputMoved, StoredFile
 from augmentation_worker.work import Work
@@ -30,9 +33,18 @@ def publish(session: Session) -> None:
     try:
         work = session.work_on(source, output)
         plan = format_of(source).plan(work, session.shard_count)
+        records = [ShardRecords.read(shard, session.manifests.read(shard.index)) for shard in plan.outline.shards]
+        bad = BadEpisodes.found_by(records)
+        if bad.count:
+            session.reporter.set_bad_episodes(bad.to_status(plan, in_result=published is not None))
+        if published is None:
+            check_complete(plan.outline.shards, records)
+            if bad.count:
+                _check_may_skip(session, plan, bad)
+        plan = plan.leave_out(bad.ranges) if bad.count else plan
         outline = plan.outline
         if published is None:
-            revision = _publish(session, work, plan)
+            revision = _publish(session, work, plan, records, bad)
         else:
             termination.finish_first()
             session.reporter.event("resumed", "An earlier attempt has published the result: little is left to do")
@@ -47,20 +59,34 @@ def publish(session: Session) -> None:
             revision=revision,
             episodes=outline.total_episodes,
             frames=outline.total_frames,
-            files=list(outline.described_by),
+            files=[*outline.described_by, *([BAD_EPISODES_PATH] if bad.count else [])],
             url=output.page,
         )
     )
+    if bad.count:
+        session.reporter.set_bad_episodes(bad.to_status(plan, in_result=True))
     session.reporter.event("completed", f"{output.name} has {outline.content}", data={"revision": revision})
 
 
-def _publish(session: Session, work: Work, plan: Plan) -> str:
+def _check_may_skip(session: Session, plan: Plan, bad: BadEpisodes) -> None:
+    """Fail a job that is to make all that it selects, or of which nothing is left. Raises WorkerFailure."""
+    selected = sum(map(len, plan.outline.selected))
+    if session.job.spec.on_bad_episode is OnBadEpisode.FAIL or bad.count == selected:
+        raise bad.failure(plan, session.manifests.keep_bad_episodes(bad.document()))
+    session.reporter.event(
+        "skipping",
+        f"{bad.count} of the {selected} selected {plan.outline.nouns} cannot be used and get no augmented version",
+    )
+
+
+def _publish(session: Session, work: Work, plan: Plan, records: Sequence[ShardRecords], bad: BadEpisodes) -> str:
     """Assemble, check, and make the one commit. Returns its revision."""
     outline = plan.outline
     checked = work.output.check(work.source)
-    records = [ShardRecords.read(shard, session.manifests.read(shard.index)) for shard in outline.shards]
-    check_complete(outline.shards, records)
-    written, stored = plan.assemble(records)
+    if bad.count:
+        records = plan.rearrange(records)
+    assembled, stored = plan.assemble(records)
+    written = {**assembled, **({BAD_EPISODES_PATH: bad.document()} if bad.count else {})}
     carried = [] if work.extends_source else _carry(work, outline)
     blobs = [blob for record in records for blob in record.blobs]
     check_stored(work.output, blobs)
@@ -71,8 +97,13 @@ def _publish(session: Session, work: Work, plan: Plan) -> str:
         checked=checked,
         stored=[*(blob.stored for blob in blobs), *carried, *stored],
         written=written,
-        abandoned=outline.abandoned if work.extends_source else (),
+        abandoned=(*outline.abandoned, *_outdated(work, written)) if work.extends_source else (),
     )
+
+
+def _outdated(work: Work, written: Mapping[DatasetPath, bytes]) -> list[DatasetPath]:
+    """What an earlier job said of the source, which is not so of the result."""
+    return [path for path in (BAD_EPISODES_PATH,) if path in work.source.paths and path not in written]
 
 
 def _carry(work: Work, outline: Outline) -> list[StoredFile]:

@@ -134,6 +134,8 @@ class OutputDataset(Protocol):
     """For people, and in the status: `owner/name`, or a folder."""
     page: str | None = None
     """Its page, for people."""
+    stores_by_content: bool = False
+    """Whether what is stored can be committed under any path, by hash and size alone."""
 
     def extends(self, source: SourceDataset) -> bool:
         """Whether the result is committed on top of the source, so that unchanged files need not be brought over."""
@@ -170,7 +172,7 @@ class OutputDataset(Protocol):
         """Content of a small file that it holds now."""
 
     def put(self, path: DatasetPath, content: Path) -> StoredFile:
-        """Store a file without making it visible."""
+        """Store a file without making it visible. What was stored under its path before can still be fetched."""
 
     def missing(self, files: Sequence[StoredFile]) -> list[StoredFile]:
         """Those of `files` that are not stored."""

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from augmentation_api import AugmentationJobStatus, PhaseName
-from augmentation_api.status import WORKER_FIELDS, OutputStatus, PreviewStatus, Shard, SourceStatus
+from augmentation_api.status import WORKER_FIELDS, BadEpisodes, OutputStatus, PreviewStatus, Shard, SourceStatus
 from augmentation_worker.cluster.report import Report
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -30,6 +30,7 @@ def test_report_writes_the_fields_of_workers_and_no_others() -> None:
         shard=Shard(index=0),
         source=SourceStatus(),
         output=OutputStatus(),
+        bad_episodes=BadEpisodes(count=0),
         preview=PreviewStatus(media_type="image/png", image="iVBORw0KGgo="),
     )
     assert set(whole.to_status()) == {"phases", *WORKER_FIELDS}

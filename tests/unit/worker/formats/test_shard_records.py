@@ -9,13 +9,16 @@ from augmentation_worker.formats.images.records import BlockRecord, block_key
 from augmentation_worker.formats.lerobot.records import EpisodeRecord, episode_key
 from augmentation_worker.formats.port import Shard, Unit
 from augmentation_worker.formats.records import (
+    MOST_CAUSES,
     ORIGINALS_KEY,
     PREVIEW_KEY,
+    UNUSABLE_RECORD_BYTES,
     BlobRecord,
     FilesRecord,
     ShardRecords,
     UnitRecord,
     check_complete,
+    unusable_of,
 )
 from augmentation_worker.formats.result_files import PREVIEW_PATH
 
@@ -86,3 +89,32 @@ def test_what_a_shard_has_not_recorded_is_named() -> None:
     assert f"episode-000004 (shard 1), {CARRIED} (shard 1); retry" in caught.value.message
     with pytest.raises(WorkerFailure, match=r"the preview \(shard 0\)"):
         check_complete(shards[:1], [ShardRecords(complete.units, complete.originals)])
+
+
+def test_a_unit_names_only_its_own_episodes_as_unusable() -> None:
+    unit = Unit(key=episode_key(1), title="episode 1", record=EpisodeRecord, episodes=(range(1, 2),))
+    planned = Shard(0, (unit,), (), makes_preview=False, task="", product="")
+    own = EpisodeRecord(videos={}, unusable=unusable_of({1: "cut short"}))
+    assert ShardRecords.read(planned, {unit.key: own.encode()}).units[unit.key].bad_episodes == [range(1, 2)]
+    others = EpisodeRecord(videos={}, unusable=unusable_of({1: "cut short", 2: "cut short"}))
+    with pytest.raises(WorkerFailure) as caught:
+        ShardRecords.read(planned, {unit.key: others.encode()})
+    assert "not in it" in caught.value.message
+
+
+def test_what_cannot_be_used_takes_bounded_space() -> None:
+    unlike = unusable_of(
+        {row: f"column image: the image ends after {row} <bytes> \x01{'x' * 600}" for row in range(0, 200, 2)}
+    )
+    record = EpisodeRecord(videos={}, unusable=unlike)
+    assert len(unlike) == MOST_CAUSES
+    assert len(record.encode()) <= UNUSABLE_RECORD_BYTES
+    assert sum(map(len, record.bad_episodes)) == 100
+    assert len(EpisodeRecord(videos={}, unusable=unusable_of({7: "\x01" * 9999})).encode()) <= UNUSABLE_RECORD_BYTES
+    with pytest.raises(WorkerFailure) as caught:
+        unusable_of(dict.fromkeys(range(0, 1000, 2), "column image: the image is truncated"))
+    assert "500 of the rows from 0 on cannot be used, the first because: column image" in caught.value.message
+
+
+def test_records_without_bad_episodes_are_as_short_as_before() -> None:
+    assert EpisodeRecord(videos={}).encode() == '{"videos":{},"pictures":{},"rows":[]}'

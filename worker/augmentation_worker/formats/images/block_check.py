@@ -33,6 +33,7 @@ class WrittenBlock:
         schema: of the source's rows.
         digests: of each row, as it has to be: the source's, but for the images that were made.
         kept: by augmented column, the images that were left as they are, as they hold labels.
+        unusable: numbers of rows that could not be augmented, each with the cause.
     """
 
     rows: int
@@ -40,6 +41,7 @@ class WrittenBlock:
     schema: pa.Schema
     digests: tuple[bytes, ...]
     kept: Mapping[str, int] = field(default_factory=dict)
+    unusable: Mapping[int, str] = field(default_factory=dict)
 
 
 def digests_of(row: pa.Table, versions: RowVersions, copies: int) -> Iterator[bytes]:

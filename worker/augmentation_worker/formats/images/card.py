@@ -8,7 +8,7 @@ import yaml
 from augmentation_api import AugmentationJobSpec
 from augmentation_worker.bounded.documents import read_yaml_object
 from augmentation_worker.bounded.unreadable import Unreadable
-from augmentation_worker.formats.card import card_of, card_parts, cell_text, folder_fact
+from augmentation_worker.formats.card import card_of, card_parts, cell_text, folder_fact, left_out_fact
 from augmentation_worker.formats.images.dataset import ImageDataset
 from augmentation_worker.formats.images.notices import warnings_of
 from augmentation_worker.formats.images.plan import BlockPlan
@@ -47,6 +47,7 @@ def write_card(
         "Augmented versions of a row": plan.copies,
         "Augmented columns": ", ".join(f"`{name}`" for name in plan.columns),
         **_kept_fact(kept),
+        **left_out_fact(plan.left_out, "Rows"),
         "Seed": augmentation.seed,
         **folder_fact(spec),
     }

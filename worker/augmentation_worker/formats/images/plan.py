@@ -8,10 +8,12 @@ versions of a row behind each other. An image folder becomes parquet files: its 
 inPlace: a file with a selected row is replaced by blocks that hold all of its rows, those selected as a version.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from math import ceil
+from typing import Self
 
+from augmentation_api.episode_ranges import without
 from augmentation_api.status import MAX_SHARDS
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.formats.images.dataset import SourceFile
@@ -62,6 +64,18 @@ class Piece:
     def selects(self, row: int) -> bool:
         """Whether a row, by its number in the dataset, is augmented."""
         return any(row - self.file.first_row in rows for rows in self.selected)
+
+    @property
+    def episodes(self) -> tuple[range, ...]:
+        """The rows that it augments, by their numbers in the dataset."""
+        first = self.file.first_row
+        return tuple(range(first + rows.start, first + rows.stop) for rows in self.selected)
+
+    def leave_out(self, rows: Sequence[range]) -> Self:
+        """The same without the versions of some rows, by their numbers in the dataset, rising and disjoint."""
+        first = self.file.first_row
+        left = (range(part.start - first, part.stop - first) for part in without(self.episodes, rows))
+        return replace(self, selected=tuple(left))
 
     def placed(self, index: int, path: DatasetPath) -> "Block":
         """The piece as a block of the result."""
@@ -139,6 +153,7 @@ class BlockPlan:
         shards: by index.
         splits: of the result.
         abandoned: paths of the source's files that the result does not have.
+        left_out: selected rows that cannot be used, of which there are no versions.
     """
 
     in_place: bool
@@ -150,6 +165,25 @@ class BlockPlan:
     shards: tuple[PlannedShard, ...]
     splits: tuple[SplitFiles, ...]
     abandoned: tuple[DatasetPath, ...]
+    left_out: tuple[range, ...] = ()
+
+    def leave_out(self, rows: Sequence[range]) -> Self:
+        """The plan without the versions of some rows, rising and disjoint. Files and shards stay."""
+        blocks = {block.index: block.leave_out(rows) for block in self.blocks}
+        fewer = {block.path: block.rows - blocks[block.index].rows for block in self.blocks}
+        return replace(
+            self,
+            left_out=tuple(rows),
+            selected_rows=sum(block.selected_rows for block in blocks.values()),
+            blocks=tuple(blocks.values()),
+            shards=tuple(
+                replace(shard, blocks=tuple(blocks[block.index] for block in shard.blocks)) for shard in self.shards
+            ),
+            splits=tuple(
+                replace(files, rows=files.rows - sum(fewer.get(path, 0) for path in files.paths))
+                for files in self.splits
+            ),
+        )
 
     @property
     def total_rows(self) -> int:

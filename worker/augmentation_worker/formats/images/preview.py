@@ -1,5 +1,6 @@
 """The preview of one row, before and after: a line per column, the original first, then its versions."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +13,9 @@ from augmentation_worker.formats.images.cells import content_of, is_empty, path_
 from augmentation_worker.formats.images.dataset import ImageDataset
 from augmentation_worker.formats.images.detection import find_image_dataset
 from augmentation_worker.formats.images.labels import holds_labels
-from augmentation_worker.formats.images.plan import BlockPlan
+from augmentation_worker.formats.images.plan import Block, BlockPlan
 from augmentation_worker.formats.images.resolve import checked_plan
-from augmentation_worker.formats.images.rows import open_rows
+from augmentation_worker.formats.images.rows import Rows, open_rows
 from augmentation_worker.formats.images.versions import pipelines_of
 from augmentation_worker.formats.splits import selected_ranges
 from augmentation_worker.media.contact_sheet import MOST_CAMERAS, Cell, before_and_after, preview_png
@@ -37,7 +38,8 @@ def preview(source: SourceDataset, spec: AugmentationJobSpec, scratch: Path) -> 
     dataset = find_image_dataset(source, scratch)
     plan = checked_plan(spec, dataset, source, None)
     if row is None:
-        return draw_first_row(dataset, plan, spec.augmentation, source)
+        blocks = [block for block in plan.blocks if block.selected_rows]
+        return draw_first_row(dataset, plan, spec.augmentation, source, blocks)
     if not any(row in rows for rows in selected_ranges(spec.augmentation, dataset.rows, dataset.split_rows)):
         raise WorkerFailure(
             FailureReason.SELECTION_EMPTY,
@@ -47,22 +49,39 @@ def preview(source: SourceDataset, spec: AugmentationJobSpec, scratch: Path) -> 
     return _draw_row(dataset, plan, spec.augmentation, row, source)
 
 
-def draw_first_row(dataset: ImageDataset, plan: BlockPlan, augmentation: Augmentation, source: SourceDataset) -> bytes:
-    """A PNG of the first selected row that has an image, as it is and as the job augments it, before encoding.
+def draw_first_row(
+    dataset: ImageDataset,
+    plan: BlockPlan,
+    augmentation: Augmentation,
+    source: SourceDataset,
+    blocks: Sequence[Block],
+) -> bytes:
+    """A PNG of the first selected row of some blocks that has an image, as it is and as the job augments it.
 
-    Raises WorkerFailure(SOURCE_INVALID) if an image cannot be decoded.
+    Rows that cannot be used are passed over. Raises WorkerFailure(SOURCE_INVALID) if there are no others.
     """
     drawing = _Drawing(dataset, plan, augmentation)
-    block = next(block for block in plan.blocks if block.selected_rows)
     with open_rows(dataset, source, partly=True) as rows:
-        for first, batch in rows.between(block.file, block.start, block.stop):
-            for position in range(len(batch)):
-                if block.selects(first + position) and (
-                    cells := drawing.cells(first + position, batch.slice(position, 1))
-                ):
-                    return drawing.png(first + position, cells)
-    nothing = np.zeros((1, 1, 3), np.uint8)
-    return drawing.png(block.file.first_row + block.start, [[Cell("no picture", nothing)]])
+        for block in blocks:
+            bad: WorkerFailure | None = None
+            for row, table in _selected(block, rows):
+                try:
+                    if cells := drawing.cells(row, table):
+                        return drawing.png(row, cells)
+                except WorkerFailure as failure:
+                    bad = bad or failure
+            if bad is None:
+                nothing = np.zeros((1, 1, 3), np.uint8)
+                return drawing.png(block.file.first_row + block.start, [[Cell("no picture", nothing)]])
+    assert bad is not None  # noqa: S101 (there is a block, and nothing in it can be used)
+    raise bad
+
+
+def _selected(block: Block, rows: Rows) -> Iterator[tuple[int, pa.Table]]:
+    for first, batch in rows.between(block.file, block.start, block.stop):
+        for position in range(len(batch)):
+            if block.selects(first + position):
+                yield first + position, batch.slice(position, 1)
 
 
 def _draw_row(

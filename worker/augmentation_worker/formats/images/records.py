@@ -2,7 +2,12 @@
 
 from typing_extensions import override
 
-from augmentation_worker.formats.records import BlobRecord, UnitRecord, most_units_per_shard
+from augmentation_worker.formats.records import (
+    UNUSABLE_RECORD_BYTES,
+    BlobRecord,
+    UnitRecord,
+    most_units_per_shard,
+)
 
 _BLOCK_RECORD_BYTES = 400
 _COLUMN_RECORD_BYTES = 300
@@ -11,7 +16,7 @@ _COLUMN_RECORD_BYTES = 300
 
 def most_blocks_per_shard(columns: int) -> int:
     """Blocks whose records fit into one ConfigMap."""
-    return most_units_per_shard(_BLOCK_RECORD_BYTES + _COLUMN_RECORD_BYTES * columns)
+    return most_units_per_shard(_BLOCK_RECORD_BYTES + UNUSABLE_RECORD_BYTES + _COLUMN_RECORD_BYTES * columns)
 
 
 def block_key(index: int) -> str:

@@ -3,8 +3,9 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Self
 
 from typing_extensions import override
 
@@ -48,11 +49,24 @@ class ImagesPlan(Plan):
             total_frames=plan.total_rows,
             content=f"{plan.total_rows} rows",
             change=f"{'Replace' if plan.in_place else 'Add'} {plan.augmented_rows} augmented rows",
+            nouns="rows",
         )
+
+    @override
+    def place_of(self, episode: int) -> str:
+        return self.dataset.place_of(episode)
+
+    @override
+    def leave_out(self, episodes: Sequence[range]) -> Self:
+        return replace(self, plan=self.plan.leave_out(episodes))
+
+    @override
+    def rearrange(self, records: Sequence[ShardRecords]) -> Sequence[ShardRecords]:
+        return records  # rows have no numbers, and blocks were written without what cannot be used
 
     @contextmanager
     @override
-    def maker(self, shard: Shard) -> Iterator[ShardMaker]:
+    def maker(self, shard: Shard, records: ShardRecords) -> Iterator[ShardMaker]:
         from augmentation_worker.formats.images.shard import BlockMaker  # noqa: PLC0415 (torch: takes seconds)
 
         with open_rows(self.dataset, self.work.source) as rows:
@@ -97,7 +111,7 @@ def _shard(shard: PlannedShard) -> Shard:
             key=block_key(block.index),
             title=block.path,
             record=BlockRecord,
-            episodes=block.selected_rows,
+            episodes=block.episodes,
             frames=block.versions,
         )
         for block in shard.blocks

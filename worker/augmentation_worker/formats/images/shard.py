@@ -1,7 +1,7 @@
 """The maker of a shard of an image dataset: block by block, each a parquet file with other images in some columns."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -23,8 +23,9 @@ from augmentation_worker.formats.images.records import BlockRecord, block_key
 from augmentation_worker.formats.images.rows import Rows
 from augmentation_worker.formats.images.versions import Version, versions_of_cell
 from augmentation_worker.formats.port import ShardMaker, Unit
-from augmentation_worker.formats.records import BlobRecord
+from augmentation_worker.formats.records import BlobRecord, unusable_of
 from augmentation_worker.formats.tables import ROW_GROUP_BYTES, RowGroups, with_column
+from augmentation_worker.media.contact_sheet import empty_preview
 from augmentation_worker.media.cores import usable_cores
 from augmentation_worker.media.images.header import ImageInvalid
 from augmentation_worker.media.pixel_hash import PixelHash
@@ -45,17 +46,16 @@ class BlockMaker(ShardMaker):
         self._has_reported_kept = False
 
     @override
-    def check(self, units: Sequence[Unit]) -> None:
-        """Whatever could be wrong with a row takes as long to find as to make it."""
-
-    @override
     def reads(self, unit: Unit) -> Collection[DatasetPath]:
         block = self._blocks[unit.key]
         return self._dataset.files_of(block.file, block.start, block.stop)
 
     @override
-    def preview(self) -> bytes:
-        return draw_first_row(self._dataset, self._plan, self._work.spec.augmentation, self._work.source)
+    def preview(self, unit: Unit | None) -> bytes:
+        if unit is None:
+            return empty_preview(f"{self._dataset.name}: no row of this shard can be used")
+        blocks = [self._blocks[unit.key]]
+        return draw_first_row(self._dataset, self._plan, self._work.spec.augmentation, self._work.source, blocks)
 
     @override
     def make(self, unit: Unit, on_frames: Callable[[int], None]) -> BlockRecord:
@@ -70,7 +70,9 @@ class BlockMaker(ShardMaker):
         )
         with work.new_file("block.parquet") as local:
             written = writer.write(block, self._rows, local)
-            check_written_block(local, block, written)
+            unusable = unusable_of(written.unusable)
+            made = block.leave_out([range(row, row + 1) for row in sorted(written.unusable)])
+            check_written_block(local, made, written)
             stored = work.output.put(block.path, local)
         self._report_kept(written)
         return BlockRecord(
@@ -78,6 +80,7 @@ class BlockMaker(ShardMaker):
             rows=written.rows,
             pixel_hash=dict(written.pixel_hash),
             kept=tuple(written.kept.get(name, 0) for name in columns),
+            unusable=unusable,
         )
 
     def _report_kept(self, written: WrittenBlock) -> None:
@@ -116,8 +119,7 @@ class BlockWriter:
     def write(self, block: Block, source: Rows, local: Path) -> WrittenBlock:
         """Write a block's file. Memory is bounded by a batch of rows and a row group, whatever the block's size.
 
-        Raises:
-            WorkerFailure: SOURCE_INVALID, naming row and column of an image that cannot be used.
+        A row that is to be augmented and has an image that cannot be used is left out; in place, it stays as it is.
         """
         local.parent.mkdir(parents=True, exist_ok=True)
         hashes = {name: PixelHash() for name in self.columns}
@@ -126,8 +128,14 @@ class BlockWriter:
         options = {"use_dictionary": [name for name in self.dataset.schema.names if name not in self.dataset.columns]}
         written = RowGroups(local, options, ROW_GROUP_BYTES)
         digests, schema = list[bytes](), self.dataset.schema
+        unusable: dict[int, str] = {}
         with closing(written), ThreadPoolExecutor(usable_cores(), "row") as threads:
-            for row, versions in self._in_order(self._rows(block, source, threads), kept):
+            for number, row, made in self._in_order(self._rows(block, source, threads), kept):
+                if isinstance(made, _UnusableRow):
+                    unusable[number] = made.cause
+                    if not block.keeps_others:
+                        continue
+                versions = {} if isinstance(made, _UnusableRow) else made
                 for name, of_column in versions.items():
                     for version in of_column or ():
                         hashes[name].update(version.pixel_hash)
@@ -135,8 +143,10 @@ class BlockWriter:
                 schema = row.schema
                 digests += digests_of(row, versions, block.copies)
                 self.on_row(block.copies if versions else 0)
+            if not digests:
+                written.add(schema.empty_table())
         pixel_hash = {name: digest.hexdigest() for name, digest in hashes.items()}
-        return WrittenBlock(written.rows, pixel_hash, schema, tuple(digests), dict(kept))
+        return WrittenBlock(written.rows, pixel_hash, schema, tuple(digests), dict(kept), unusable)
 
     def _rows(
         self, block: Block, source: Rows, threads: ThreadPoolExecutor
@@ -163,20 +173,32 @@ class BlockWriter:
 
     def _in_order(
         self, rows: Iterator[tuple[int, pa.Table, _Pending]], kept: Counter[str]
-    ) -> Iterator[tuple[pa.Table, RowVersions]]:
+    ) -> Iterator[tuple[int, pa.Table, "RowVersions | _UnusableRow"]]:
         """The rows with their versions, a few ahead of the one that is waited for. Counts the images that are kept."""
         ahead = list(islice(rows, _AHEAD * usable_cores()))
         while ahead:
             number, row, pending = ahead.pop(0)
-            versions: dict[str, list[Version] | None] = {}
-            for name, future in pending.items():
-                try:
-                    versions[name] = None if future is None else future.result()
-                except ImageInvalid as error:
-                    raise self.dataset.unusable(number, name, error.finding) from error
-                kept[name] += future is not None and versions[name] is None
-            yield row, versions
+            versions = _versions_of(pending)
+            if not isinstance(versions, _UnusableRow):
+                for name, future in pending.items():
+                    kept[name] += future is not None and versions[name] is None
+            yield number, row, versions
             ahead += islice(rows, 1)
+
+
+@dataclass(frozen=True)
+class _UnusableRow:
+    cause: str
+
+
+def _versions_of(pending: _Pending) -> "RowVersions | _UnusableRow":
+    versions: dict[str, list[Version] | None] = {}
+    for name, future in pending.items():
+        try:
+            versions[name] = None if future is None else future.result()
+        except ImageInvalid as error:
+            return _UnusableRow(f"column {name}: the image {error.finding}")
+    return versions
 
 
 def _version_rows(row: pa.Table, versions: RowVersions, copies: int) -> pa.Table:

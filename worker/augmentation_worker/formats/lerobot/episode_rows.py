@@ -6,8 +6,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from augmentation_api import FailureReason
-from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.failure import SourceInvalid, WorkerFailure
+from augmentation_worker.formats.bad_episodes import LEAVE_OUT
 from augmentation_worker.formats.lerobot.copy_record import pipelines_of, recorded_statistics
 from augmentation_worker.formats.lerobot.data_table import SourceRows
 from augmentation_worker.formats.lerobot.episode_images import EpisodeImages, UnusableImage, batch_rows
@@ -89,8 +89,7 @@ class EpisodeRows:
 def unusable_image(metadata: DatasetMetadata, episode: PlannedEpisode, error: UnusableImage) -> WorkerFailure:
     """An image of the source that is not what the metadata says, in words."""
     path = metadata.info.data_file(episode.source.data_file)
-    return WorkerFailure(
-        FailureReason.SOURCE_INVALID,
-        f"episode {episode.source.index}, camera {error.camera}, frame {error.frame} in {path}: {error.finding}; "
-        "repair the dataset, or leave the episode out (spec.augmentation.episodes)",
+    return SourceInvalid(
+        f"episode {episode.source.index}, camera {error.camera}, frame {error.frame} in {path}: {error.finding}",
+        LEAVE_OUT,
     )

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from augmentation_api import FailureReason
 from augmentation_api.vocabulary import EncoderChoice
 from augmentation_worker.dataset_path import DatasetPath
-from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.failure import SourceInvalid, WorkerFailure
+from augmentation_worker.formats.bad_episodes import LEAVE_OUT
 from augmentation_worker.formats.lerobot.copy_record import pipelines_of, recorded_statistics
 from augmentation_worker.formats.lerobot.info import Camera
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
@@ -147,10 +148,8 @@ class EpisodeVideos:
     def unusable(self, episode: PlannedEpisode, camera: Camera, error: VideoInvalid) -> WorkerFailure:
         """A source video that is not what the metadata says, in words."""
         path, place = self._source_path(episode, camera), "" if error.frame is None else f"frame {error.frame} of "
-        return WorkerFailure(
-            FailureReason.SOURCE_INVALID,
-            f"episode {episode.source.index}, camera {camera.key}, {path}: {place}the file {error.finding}; repair the "
-            "dataset, or leave the episode out (spec.augmentation.episodes)",
+        return SourceInvalid(
+            f"episode {episode.source.index}, camera {camera.key}, {path}: {place}the file {error.finding}", LEAVE_OUT
         )
 
     def _source_path(self, episode: PlannedEpisode, camera: Camera) -> DatasetPath:

@@ -162,6 +162,7 @@ class EpisodePlan:
         total_episodes, total_frames: of the result.
         splits: by name, the episodes of the result in each split; None where they are those of the source.
         instructions: the tasks of the copies; None where they are those of the source.
+        left_out: selected episodes that cannot be used, of which there are no augmented versions.
     """
 
     in_place: bool
@@ -176,6 +177,7 @@ class EpisodePlan:
     total_frames: int
     splits: Splits | None = None
     instructions: Instructions | None = None
+    left_out: tuple[int, ...] = ()
 
     @property
     def episodes(self) -> tuple[PlannedEpisode, ...]:

@@ -49,6 +49,7 @@ def make_plan(
     *,
     carry_originals: bool = True,
     instructions: Instructions | None = None,
+    left_out: Collection[int] = (),
 ) -> EpisodePlan:
     """Lay out the result.
 
@@ -58,6 +59,8 @@ def make_plan(
         shard_count: 1 or more.
         carry_originals: whether the original files have to be carried over, as the result is another dataset.
         instructions: the tasks of the copies; None if they keep those of their episodes.
+        left_out: selected episodes that cannot be used. They keep their shard and use up numbers of files, so that
+            those of the others stay; numbers of episodes and rows have no gaps.
     """
     augmentation = spec.augmentation
     selected = selected_episodes(metadata, augmentation)
@@ -67,12 +70,13 @@ def make_plan(
     most_transforms = max(map(len, transforms_of_copies(augmentation)))
     most = most_episodes_per_shard(copies * len(cameras), most_transforms)
     shares = balanced_shares([episode.length for episode in selected], shard_count, most)
+    made = [episode for episode in selected if episode.index not in left_out]
     rows_made = _rows_made(metadata, cameras, in_place, rephrased=instructions is not None)
     remade = {episode.index for episode in selected} if in_place and rows_made is RowsMade.WITH_EPISODE else set()
-    kept_rows, remade_files = _kept_rows(metadata, remade)
+    kept_rows, remade_files = _kept_rows(metadata, remade, left_out)
     files = _Files(metadata, cameras, rows_made, remade_files, instructions)
-    versions = _in_place(selected) if in_place else _after_the_originals(metadata, selected, copies)
-    replaced = _replaced_videos(metadata, selected, cameras) if in_place else ()
+    versions = _in_place(selected, left_out) if in_place else _after_the_originals(metadata, selected, copies, left_out)
+    replaced = _replaced_videos(metadata, made, cameras) if in_place else ()
     originals = _original_videos(metadata, selected, shares, replaced) if carry_originals else [[] for _ in shares]
     shards = _shards(shares, versions, files, originals)
     added = 0 if in_place else copies
@@ -85,14 +89,15 @@ def make_plan(
         shards=shards,
         kept_rows=kept_rows,
         abandoned=_abandoned(metadata, shards, kept_rows, replaced),
-        total_episodes=len(metadata.episodes) + len(selected) * added,
-        total_frames=metadata.info.total_frames + sum(episode.length for episode in selected) * added,
+        total_episodes=len(metadata.episodes) + len(made) * added,
+        total_frames=metadata.info.total_frames + sum(episode.length for episode in made) * added,
         splits=None
         if in_place
         else splits_of_copies(
-            metadata.info.split_episodes, [episode.index for episode in selected], len(metadata.episodes), copies
+            metadata.info.split_episodes, [episode.index for episode in made], len(metadata.episodes), copies
         ),
         instructions=instructions,
+        left_out=tuple(episode.index for episode in selected if episode.index in left_out),
     )
 
 
@@ -140,7 +145,8 @@ def _shards(
     for index, share in enumerate(shares):
         data_file = files.next_data_file_of_shard() if share else None
         planned = tuple(files.planned(episode, numbers, data_file) for episode, numbers in islice(versions, len(share)))
-        shards.append(PlannedShard(index, planned, data_file, tuple(originals[index])))
+        made = tuple(episode for episode in planned if episode.copies)
+        shards.append(PlannedShard(index, made, data_file if made else None, tuple(originals[index])))
     return tuple(shards)
 
 
@@ -171,7 +177,7 @@ def _rows_made(metadata: DatasetMetadata, cameras: Sequence[Camera], in_place: b
 
 
 def _kept_rows(
-    metadata: DatasetMetadata, remade: Collection[int]
+    metadata: DatasetMetadata, remade: Collection[int], left_out: Collection[int]
 ) -> tuple[tuple[KeptRows, ...], Mapping[int, FileNumber]]:
     """The data files with rows of the source, and by index of each episode whose rows are remade, their file.
 
@@ -187,25 +193,26 @@ def _kept_rows(
         for remake, run in groupby(in_file, lambda episode: episode.index if episode.index in remade else None):
             piece = tuple(run)
             number = source if number is None or number < source else number.following(chunks_size)
-            if remake is not None:
+            if remake is not None and remake not in left_out:
                 numbers_of[remake] = number
             else:
                 kept.append(KeptRows(number, source, piece, is_whole=len(piece) == len(in_file)))
     return tuple(kept), numbers_of
 
 
-def _in_place(selected: Sequence[Episode]) -> Iterator[tuple[Episode, list[_Numbers]]]:
+def _in_place(selected: Sequence[Episode], left_out: Collection[int]) -> Iterator[tuple[Episode, list[_Numbers]]]:
     for episode in selected:
-        yield episode, [_Numbers(0, episode.index, episode.from_index, episode.to_index)]
+        own = _Numbers(0, episode.index, episode.from_index, episode.to_index)
+        yield episode, [] if episode.index in left_out else [own]
 
 
 def _after_the_originals(
-    metadata: DatasetMetadata, selected: Sequence[Episode], copies: int
+    metadata: DatasetMetadata, selected: Sequence[Episode], copies: int, left_out: Collection[int]
 ) -> Iterator[tuple[Episode, list[_Numbers]]]:
     next_episode, next_row = len(metadata.episodes), metadata.info.total_frames
     for episode in selected:
         versions = []
-        for copy in range(copies):
+        for copy in range(0 if episode.index in left_out else copies):
             versions.append(_Numbers(copy, next_episode, next_row, next_row + episode.length))
             next_episode += 1
             next_row += episode.length

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import zip_longest
 from pathlib import Path
+from typing import Self
 
 from typing_extensions import override
 
@@ -18,6 +19,8 @@ from augmentation_worker.formats.lerobot.info import INFO_PATH
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
 from augmentation_worker.formats.lerobot.metadata_files import MetadataFiles
 from augmentation_worker.formats.lerobot.plan import EpisodePlan, PlannedEpisode, PlannedShard, RowsMade
+from augmentation_worker.formats.lerobot.planner import make_plan
+from augmentation_worker.formats.lerobot.rearrangement import Rearrangement
 from augmentation_worker.formats.lerobot.records import (
     DATA_KEY,
     DataRecord,
@@ -47,6 +50,8 @@ class LeRobotPlan(Plan):
     work: Work
     metadata: DatasetMetadata
     plan: EpisodePlan
+    made: EpisodePlan | None = None
+    """The plan that the shards followed, if that is another."""
 
     @cached_property
     @override
@@ -67,12 +72,36 @@ class LeRobotPlan(Plan):
             tag=self.metadata.info.codebase_version,
         )
 
+    @override
+    def place_of(self, episode: int) -> str:
+        return f"episode {episode}"
+
     @contextmanager
     @override
-    def maker(self, shard: Shard) -> Iterator[ShardMaker]:
+    def maker(self, shard: Shard, records: ShardRecords) -> Iterator[ShardMaker]:
         from augmentation_worker.formats.lerobot.shard import EpisodeMaker  # noqa: PLC0415 (torch: takes seconds)
 
-        yield EpisodeMaker(self.work, self.metadata, self.plan, self.plan.shards[shard.index])
+        bad = {episode for unit in records.units.values() for part in unit.bad_episodes for episode in part}
+        yield EpisodeMaker(self, self.plan.shards[shard.index], bad)
+
+    @override
+    def leave_out(self, episodes: Sequence[range]) -> Self:
+        left_out = {episode for part in episodes for episode in part}
+        plan = make_plan(
+            self.metadata,
+            self.work.spec,
+            len(self.plan.shards),
+            carry_originals=not self.work.extends_source,
+            instructions=self.plan.instructions,
+            left_out=left_out,
+        )
+        return replace(self, plan=plan, made=self.plan)
+
+    @override
+    def rearrange(self, records: Sequence[ShardRecords]) -> Sequence[ShardRecords]:
+        if self.made is None:
+            return records
+        return Rearrangement(self.work, self.metadata, self.made, self.plan).rearrange(records)
 
     @override
     def assemble(self, records: Sequence[ShardRecords]) -> tuple[Mapping[DatasetPath, bytes], Sequence[StoredFile]]:
@@ -157,7 +186,7 @@ def _shard(shard: PlannedShard, copies: int) -> Shard:
             key=episode_key(episode.source.index),
             title=f"episode {episode.source.index}",
             record=EpisodeRecord,
-            episodes=1,
+            episodes=(range(episode.source.index, episode.source.index + 1),),
             frames=episode.augmented_frames,
         )
         for episode in shard.episodes

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -63,7 +64,7 @@ def write_episode_rows(
         per_target = len(files) // len(targets)
         for place, target in enumerate(targets):
             parts_of_target = files[place * per_target : (place + 1) * per_target]
-            _join([file.path for file in parts_of_target], target, groups.options(schema))
+            _join([file.path for file in parts_of_target], target, column_options(info, schema))
     finally:
         shutil.rmtree(parts, ignore_errors=True)
 
@@ -82,16 +83,19 @@ class _Groups:
     """How files are written: row groups that are small where they hold images, and no dictionary of those."""
 
     def __init__(self, info: DatasetInfo, at_once: int) -> None:
-        self._images = {camera.key for camera in info.image_cameras}
+        self._info = info
         self._most_bytes = max(ROW_GROUP_BYTES // at_once, 2**21)
-        self._most_rows = ROW_GROUP_ROWS if self._images else _MOST_ROWS_WITHOUT_IMAGES
-
-    def options(self, schema: pa.Schema) -> dict[str, object]:
-        # A dictionary of images would hold each in memory twice.
-        return {"use_dictionary": [name for name in schema.names if name not in self._images]}
+        self._most_rows = ROW_GROUP_ROWS if info.image_cameras else _MOST_ROWS_WITHOUT_IMAGES
 
     def new(self, path: Path, schema: pa.Schema) -> RowGroups:
-        return RowGroups(path, self.options(schema), self._most_bytes, self._most_rows)
+        return RowGroups(path, column_options(self._info, schema), self._most_bytes, self._most_rows)
+
+
+def column_options(info: DatasetInfo, schema: pa.Schema) -> dict[str, Any]:
+    """Options of pyarrow's ParquetWriter for the columns of a data file."""
+    images = {camera.key for camera in info.image_cameras}
+    # A dictionary of images would hold each in memory twice.
+    return {"use_dictionary": [name for name in schema.names if name not in images]}
 
 
 def _join(parts: Sequence[Path], target: Path, options: dict[str, object]) -> None:

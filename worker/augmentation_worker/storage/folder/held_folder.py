@@ -112,9 +112,9 @@ class HeldFolder:
             os.unlink(name, dir_fd=self.descriptor)
         return os.open(name, _NEW, 0o666, dir_fd=self.descriptor)
 
-    def rename(self, name: str, new_name: str) -> None:
-        """Give an entry another name. A link is renamed itself, and is replaced itself."""
-        os.rename(name, new_name, src_dir_fd=self.descriptor, dst_dir_fd=self.descriptor)
+    def rename(self, name: str, new_name: str, into: "HeldFolder | None" = None) -> None:
+        """Give an entry another name, here or in another folder. A link is renamed itself, and is replaced itself."""
+        os.rename(name, new_name, src_dir_fd=self.descriptor, dst_dir_fd=(into or self).descriptor)
 
     def unlink(self, name: str) -> None:
         """Remove a file or a link."""

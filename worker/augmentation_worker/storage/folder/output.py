@@ -8,6 +8,7 @@ import errno
 import hashlib
 import os
 import shutil
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,6 +36,9 @@ from augmentation_worker.storage.provenance import PROVENANCE_PATH, job_of
 NOTHING = ""
 """State of a folder that does not exist or is empty."""
 _CHUNK_BYTES = 1 << 20
+_REPLACED = ".replaced"
+"""Folder next to the stored files that keeps, by hash, the content of those that were stored anew with another: records
+of it may exist, and whoever is stopped in between has to find it."""
 _MOST_READ_BYTES = 512 * 2**20
 """The record of 40,000 episodes in ten versions has half of it."""
 
@@ -116,13 +120,25 @@ class FolderOutput(OutputDataset):
     @override
     def missing(self, files: Sequence[StoredFile]) -> list[StoredFile]:
         stored = self._stored()
-        return [file for file in files if stored.get(file.path) != file.size]
+        return [file for file in files if stored.get(file.path) != file.size and not self._is_replaced(file)]
+
+    def _is_replaced(self, file: StoredFile) -> bool:
+        try:
+            with HeldFolder.at(self._staging) as staging, staging.within([_REPLACED]) as replaced:
+                status = replaced.status(file.sha256)
+        except (FileNotFoundError, NotADirectoryError, EntryRefused):
+            return False
+        return status is not None and status.st_size == file.size
 
     @override
     def fetch(self, file: StoredFile, target: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
-            stored = os.fdopen(DatasetFolder(self._staging, links=False).open(file.path), "rb")
+            if self._is_replaced(file):
+                with HeldFolder.at(self._staging) as staging, staging.within([_REPLACED]) as replaced:
+                    stored = os.fdopen(replaced.open_file(file.sha256), "rb")
+            else:
+                stored = os.fdopen(DatasetFolder(self._staging, links=False).open(file.path), "rb")
         except (EntryRefused, NotADirectoryError) as error:
             raise FileNotFoundError(errno.ENOENT, str(error), file.path) from error
         with stored, target.open("wb") as out:
@@ -200,8 +216,20 @@ class FolderOutput(OutputDataset):
                 size += len(chunk)
             out.flush()
             os.fsync(out.fileno())
+            self._keep_replaced(folder, path.name, digest.hexdigest())
             folder.rename(partial, path.name)
         return StoredFile(path, digest.hexdigest(), size)
+
+    def _keep_replaced(self, folder: HeldFolder, name: str, new_digest: str) -> None:
+        """Move a file that is about to be replaced by another content to where it is found by its hash."""
+        status = folder.status(name)
+        if status is None or not stat.S_ISREG(status.st_mode):
+            return
+        with os.fdopen(folder.open_file(name), "rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if digest != new_digest:
+            with HeldFolder.at(self._staging) as staging, staging.within([_REPLACED], create=True) as replaced:
+                folder.rename(name, digest, into=replaced)
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

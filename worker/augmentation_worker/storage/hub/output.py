@@ -38,6 +38,7 @@ class HubOutput(OutputDataset):
     job_uid: str
     page: str
     private: bool | None = None
+    stores_by_content = True
 
     @override
     def extends(self, source: SourceDataset) -> bool:
