@@ -4,6 +4,7 @@ pydantic speaks JSON Schema 2020-12; a CRD takes the structural subset of OpenAP
 all here: references are inlined, null alternatives dropped (absent is the only null), unknown fields left to pruning.
 """
 
+from copy import deepcopy
 from typing import Any
 
 from pydantic import BaseModel
@@ -24,6 +25,7 @@ from augmentation_api.model import kubernetes_rule
 from augmentation_api.resource import AugmentationClass, AugmentationJob
 from augmentation_api.spec import FORMS, AugmentationJobSpec
 from augmentation_api.status import AugmentationJobStatus
+from augmentation_api.transforms import TransformName
 from augmentation_api.vocabulary import State
 
 Schema = dict[str, Any]
@@ -82,7 +84,7 @@ def _convert_keyword(key: str, value: Any, definitions: Schema) -> Any:
     if key == "default":
         return _without_nulls(value)
     if key.startswith("x-kubernetes-"):
-        return value
+        return deepcopy(value)  # one object in two places would become an anchor in YAML
     if key == "properties":  # its keys are field names, not keywords
         return {name: _convert(schema, definitions) for name, schema in value.items()}
     return _convert(value, definitions)
@@ -140,6 +142,23 @@ def _definition(
     }
 
 
+def _job_spec() -> Schema:
+    """The schema of a job's spec. What a preset may say has no default in it: filled in by the API server, a default
+    could not be told from what the user has written, which goes before the preset."""
+    spec = structural_schema(AugmentationJobSpec)
+    augmentation = spec["properties"]["augmentation"]
+    augmentation["default"] = {}  # those of its fields are filled in
+    fields = augmentation["properties"]
+    # An older image of a worker does not know the latter, and refuses what it does not know.
+    for name in ("transforms", "perCamera"):
+        del fields[name]["default"]
+    for name in TransformName:
+        del fields[name]["default"]
+        for parameter in fields[name]["properties"].values():
+            del parameter["default"]
+    return spec
+
+
 def _column(name: str, path: str, kind: str = "string", *, wide: bool = False) -> Schema:
     return {"name": name, "type": kind, "jsonPath": path, **({"priority": 1} if wide else {})}
 
@@ -154,7 +173,7 @@ def augmentation_job_crd() -> Schema:
             "apiVersion": {"type": "string"},
             "kind": {"type": "string"},
             "metadata": {"type": "object"},
-            "spec": structural_schema(AugmentationJobSpec),
+            "spec": _job_spec(),
             "status": structural_schema(AugmentationJobStatus),
         },
         "x-kubernetes-validations": [

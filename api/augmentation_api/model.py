@@ -19,6 +19,10 @@ class Model(BaseModel):
         """The object as the Kubernetes API takes it: camelCase keys, absent optional fields left out."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
+    def as_given(self) -> dict[str, object]:
+        """As `to_wire`, without what was left to its default: the reader may have something else to put there."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_unset=True)
+
 
 class ObservedModel(Model):
     """A piece of an object that others write too: unknown fields, of a newer version, are ignored."""

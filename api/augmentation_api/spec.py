@@ -315,7 +315,7 @@ def _change_rules(schema: dict[str, Any]) -> None:
     rules.append(
         kubernetes_rule(
             f"self.output.mode != '{OutputMode.IN_PLACE}' || self.augmentation.mode != '{AugmentationMode.INDEPENDENT}'"
-            " || size(self.augmentation.transforms) == 1",
+            " || !has(self.augmentation.transforms) || size(self.augmentation.transforms) == 1",
             _ONE_VERSION_IN_PLACE,
         )
     )
@@ -406,6 +406,6 @@ class AugmentationJobSpec(Model):
     @model_validator(mode="after")
     def _one_version_in_place(self) -> Self:
         independent = self.augmentation.mode is AugmentationMode.INDEPENDENT
-        if self.output.mode is OutputMode.IN_PLACE and independent and len(self.augmentation.transforms) > 1:
+        if self.output.mode is OutputMode.IN_PLACE and independent and len(self.augmentation.effective.transforms) > 1:
             raise ValueError(_ONE_VERSION_IN_PLACE)
         return self

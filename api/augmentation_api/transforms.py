@@ -400,7 +400,7 @@ class Transforms(Model):
         json_schema_extra={
             "x-kubernetes-validations": [
                 kubernetes_rule(
-                    "self.transforms.all(t, self.transforms.exists_one(other, other == t))",
+                    "!has(self.transforms) || self.transforms.all(t, self.transforms.exists_one(other, other == t))",
                     "transforms names one more than once: name each transform once",
                 ),
                 kubernetes_rule(
@@ -416,7 +416,8 @@ class Transforms(Model):
         default=[TransformName.LIGHTING],
         min_length=1,
         max_length=len(TransformName),
-        description=f"Transforms to apply, of {', '.join(TransformName)}; their order is the order of application.",
+        description=f"Transforms to apply, of {', '.join(TransformName)}; their order is the order of application. "
+        "Default: lighting, or those of the preset.",
     )
     mode: AugmentationMode = Field(
         AugmentationMode.STACKED,
@@ -455,10 +456,15 @@ class Transforms(Model):
     @field_validator("transforms")
     @classmethod
     def _each_once(cls, transforms: list[TransformName]) -> list[TransformName]:
-        repeated = sorted({name for name in transforms if transforms.count(name) > 1})
-        if repeated:
-            raise ValueError(f"{', '.join(repeated)} is named more than once: name each transform once")
-        return transforms
+        return each_once(transforms)
+
+
+def each_once(transforms: list[TransformName]) -> list[TransformName]:
+    """The names as they are. Raises ValueError if one is there more than once."""
+    repeated = sorted({name for name in transforms if transforms.count(name) > 1})
+    if repeated:
+        raise ValueError(f"{', '.join(repeated)} is named more than once: name each transform once")
+    return transforms
 
 
 def _models() -> Mapping[TransformName, type[Model]]:

@@ -145,7 +145,7 @@ def manifest(spec: AugmentationJobSpec, key: ApiKey, idempotency_key: str | None
 
     Only what was set in `spec` is written; the rest is for the CRD's defaults, as it is for a job made with kubectl.
     """
-    written = spec.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True)
+    written = spec.as_given()
     annotations = {
         ANNOTATION_API_KEY_ID: key.id,
         ANNOTATION_PRINCIPAL_TYPE: key.principal.type,

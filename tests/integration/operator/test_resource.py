@@ -34,9 +34,7 @@ def job(cluster: Cluster) -> Job:
 def test_api_server_sets_defaults(job: Job) -> None:
     spec = job.read()["spec"]
     assert spec["type"] == "deterministic"
-    assert spec["augmentation"]["transforms"] == ["lighting"]
-    assert spec["augmentation"]["copies"] == 3
-    assert spec["augmentation"]["lighting"]["brightness"] == {"min": -15, "max": 15}
+    assert (spec["augmentation"]["mode"], spec["augmentation"]["copies"]) == ("stacked", 3)
     assert spec["output"]["mode"] == "copy"
     assert spec["backoffLimitPerShard"] == 3
 
@@ -147,6 +145,31 @@ def test_source_on_both_a_hub_and_a_volume_is_rejected(cluster: Cluster) -> None
 def test_duplicate_transform_is_rejected(cluster: Cluster) -> None:
     said = refusal_of(cluster, augmentation={"transforms": ["noise", "noise"]})
     assert "transforms names one more than once: name each transform once" in said
+
+
+def test_what_a_preset_may_say_is_not_filled_in(cluster: Cluster) -> None:
+    """Else it could not be told from what the user has written, which goes before the preset."""
+    body = {
+        "preset": "pi05",
+        "lighting": {"brightness": {"min": -5}},
+        "perCamera": [{"camera": "*wrist*", "noise": {"shotScale": {"max": 2}}}],
+    }
+    written = Job(cluster, namespace="elsewhere", suspend=True, augmentation=body).read()["spec"]["augmentation"]
+    assert written["lighting"] == {"brightness": {"min": -5, "max": 15}}
+    assert written["perCamera"] == [{"camera": "*wrist*", "noise": {"shotScale": {"min": 0.3, "max": 2}}}]
+    assert not {"transforms", "noise", "affine", "choose", "acrossCameras"} & set(written)
+
+
+@pytest.mark.parametrize(
+    ("entries", "said"),
+    [
+        ([{"camera": "top", "transforms": ["noise", "noise"]}], "transforms names one more than once"),
+        ([{"camera": "top", "lighting": {"contrast": {"min": 20}}}], "min is greater than max"),
+        ([{"camera": "top", "noise": {}}, {"camera": "top", "blur": {}}], "Duplicate value"),
+    ],
+)
+def test_entry_of_a_camera_is_checked_as_the_rest(cluster: Cluster, entries: list[object], said: str) -> None:
+    assert said in refusal_of(cluster, augmentation={"perCamera": entries})
 
 
 def test_copies_of_an_unknown_transform_are_rejected(cluster: Cluster) -> None:

@@ -3,8 +3,10 @@
 import re
 from collections.abc import Mapping, Sequence
 
-from augmentation_api import AugmentationJobSpec
+from augmentation_api import Augmentation, AugmentationJobSpec
 from augmentation_api.episode_ranges import short_text_of
+from augmentation_api.presets import PRESETS
+from augmentation_api.transforms import TransformName
 from augmentation_worker.formats.provenance import version
 from augmentation_worker.formats.result_files import BAD_EPISODES_PATH, PREVIEW_PATH
 
@@ -44,6 +46,22 @@ def left_out_fact(left_out: Sequence[range], nouns: str) -> Mapping[str, object]
     listed = f": {text}" if len(text) <= _LONGEST_LIST else ""
     count = sum(map(len, left_out))
     return {f"{nouns} that cannot be used": f"{count}{listed} (as recorded; see `{BAD_EPISODES_PATH}`)"}
+
+
+def transforms_facts(augmentation: Augmentation) -> Mapping[str, object]:
+    """Entries of the card's table: the transforms of an augmentation that is effective, and whose they are."""
+    names = ", ".join(augmentation.transforms)
+    chosen = f"{augmentation.choose} of " if augmentation.choose is not None else ""
+    facts: dict[str, object] = {"Transforms": f"{chosen}{names} ({augmentation.mode})"}
+    if augmentation.preset is not None:
+        facts["Preset"] = f"{augmentation.preset}: {cell_text(PRESETS[augmentation.preset].source)}"
+    for entry in augmentation.per_camera:
+        own = [name for name in TransformName if entry.parameters(name)]
+        said = [", ".join(entry.transforms)] if entry.transforms is not None else []
+        said += [f"own ranges of {', '.join(own)}"] if own else []
+        camera = re.sub(r"[|`\s]+", " ", entry.camera)
+        facts[f"Transforms of `{camera}`"] = "; ".join(said)
+    return facts
 
 
 def cell_text(text: str) -> str:

@@ -33,8 +33,9 @@ def job_entries(
         "seed": spec.augmentation.seed,
         "keyVersion": KEY_VERSION,
         "mode": spec.output.mode.value,
-        # With everything said: what a release takes for granted may change, and pixels must not.
-        "augmentation": spec.augmentation.effective.to_wire(),
+        **({"preset": preset.value} if (preset := spec.augmentation.preset) is not None else {}),
+        # With everything said, and no preset: what a release takes for granted may change, pixels must not.
+        "augmentation": spec.augmentation.effective.model_copy(update={"preset": None}).to_wire(),
         "video": spec.output.video.to_wire(),
         **({"onBadEpisode": spec.on_bad_episode} if spec.on_bad_episode is not OnBadEpisode.FAIL else {}),
     }

@@ -97,7 +97,7 @@ def prepared(
     if not run.is_done:
         _make_own(run.folder)
         metadata = {"name": output.name, "namespace": "local", "uid": uid}
-        body = {"apiVersion": API_VERSION, "kind": JOB_KIND, "metadata": metadata, "spec": spec.to_wire()}
+        body = {"apiVersion": API_VERSION, "kind": JOB_KIND, "metadata": metadata, "spec": spec.as_given()}
         (run.folder / "job.json").write_text(json.dumps(body))
     return run
 

@@ -6,11 +6,12 @@ from augmentation_api.vocabulary import AugmentationMode
 
 
 def transforms_of_copies(augmentation: Augmentation) -> tuple[tuple[TransformName, ...], ...]:
-    """For each copy of an episode, by its index, the transforms it gets, in order of application.
+    """For each copy of an episode, by its index, the transforms it is made of, in order of application.
 
-    stacked: each of the `copies` gets all transforms. independent: the copies of the first transform, then those of
+    stacked: each of the `copies` has all transforms. independent: the copies of the first transform, then those of
     the second, and so on; `copiesPerTransform` each, or else one.
     """
+    augmentation = augmentation.effective
     names = tuple(augmentation.transforms)
     if augmentation.mode is AugmentationMode.STACKED:
         return (names,) * augmentation.copies

@@ -11,7 +11,7 @@ import torch
 from augmentation_api.spec import Augmentation
 from augmentation_api.transforms import TRANSFORM_MODELS, TransformName
 from augmentation_api.vocabulary import AcrossCameras
-from augmentation_worker.transforms.copies import transforms_of_copies
+from augmentation_worker.transforms.choice import transforms_of
 from augmentation_worker.transforms.geometric_transform import fused
 from augmentation_worker.transforms.keyed_random import KeyedRandom
 from augmentation_worker.transforms.keyed_transform import Description, KeyedTransform
@@ -82,16 +82,15 @@ def sample_pipeline(
     Raises:
         ValueError: for a copy that the mode does not make.
     """
-    copies = transforms_of_copies(augmentation)
-    if not 0 <= copy < len(copies):
-        raise ValueError(f"copy {copy}: the augmentation makes copies 0 to {len(copies) - 1}")
     asked = augmentation.effective
+    own = asked.of_camera(camera)
     is_shared = asked.across_cameras is AcrossCameras.SHARED
     steps = []
-    for name in copies[copy]:
-        implementation, parameters = TRANSFORMS[name], getattr(asked, name.name.lower())
+    for name in transforms_of(asked, camera, episode, copy):
+        implementation, parameters = TRANSFORMS[name], getattr(own, name.name.lower())
         of_camera = KeyedRandom(asked.seed, camera, episode, copy, name.value)
         if is_shared and implementation.of_scene:
+            # Also where the ranges of two cameras differ: the same place in each.
             of_scene = KeyedRandom(asked.seed, None, episode, copy, name.value)
             mean = tuple(episode_mean if scene_mean is None else scene_mean)
             transform = implementation.from_spec(parameters, of_scene, mean, of_camera)

@@ -66,6 +66,67 @@ def test_a_shadow_has_one_direction_and_lies_elsewhere_in_each_camera() -> None:
     assert (top.left, top.top) != (wrist.left, wrist.top)
 
 
+def test_cameras_with_other_ranges_lie_at_the_same_place_in_them() -> None:
+    entry = {"camera": WRIST, "lighting": {"brightness": {"min": -5, "max": 5}}}
+    augmentation = Augmentation.model_validate({"perCamera": [entry]})
+    for copy in range(3):
+        top, wrist = (pipeline.parameters["lighting"] for pipeline in cameras_of(augmentation, copy))
+        assert wrist["brightness_percent"] == pytest.approx(float(top["brightness_percent"]) / 3)
+        assert wrist["color_temperature_kelvin"] == top["color_temperature_kelvin"]
+
+
+def test_a_camera_may_have_its_own_transforms() -> None:
+    entry = {"camera": "*wrist*", "transforms": ["noise", "lighting"]}
+    top, wrist = cameras_of(Augmentation.model_validate({"transforms": ["lighting", "affine"], "perCamera": [entry]}))
+    assert list(top.parameters) == ["lighting", "affine"]
+    assert list(wrist.parameters) == ["noise", "lighting"]
+
+
+def test_in_copies_of_one_transform_a_camera_without_it_stays_as_it_is(photo: torch.Tensor) -> None:
+    augmentation = Augmentation.model_validate(
+        {
+            "mode": "independent",
+            "transforms": ["affine", "lighting"],
+            "perCamera": [{"camera": WRIST, "transforms": ["lighting"]}],
+        }
+    )
+    top, wrist = cameras_of(augmentation, 0)
+    assert list(top.parameters) == ["affine"]
+    assert not wrist.parameters
+    assert torch.equal(wrist(photo, 0), photo)
+    assert [list(pipeline.parameters) for pipeline in cameras_of(augmentation, 1)] == [["lighting"]] * 2
+
+
+def test_a_copy_gets_as_many_transforms_as_are_chosen_the_same_in_all_cameras() -> None:
+    names = ["lighting", "hueSaturation", "sharpness", "affine"]
+    augmentation = Augmentation.model_validate({"transforms": names, "choose": 2, "copies": 20})
+    chosen = []
+    for copy in range(20):
+        top, wrist = (list(pipeline.parameters) for pipeline in cameras_of(augmentation, copy))
+        assert top == wrist
+        assert top == [name for name in names if name in top]
+        chosen.append(tuple(top))
+    assert {len(each) for each in chosen} == {2}
+    assert len(set(chosen)) == 6
+    independent = augmentation.model_copy(update={"across_cameras": AcrossCameras.INDEPENDENT})
+    pairs = [cameras_of(independent, copy) for copy in range(20)]
+    assert any(list(top.parameters) != list(wrist.parameters) for top, wrist in pairs)
+
+
+def test_what_is_left_out_of_a_copy_is_left_out_of_every_camera() -> None:
+    augmentation = Augmentation.model_validate(
+        {
+            "transforms": ["lighting", "affine"],
+            "choose": 1,
+            "copies": 20,
+            "perCamera": [{"camera": WRIST, "transforms": ["noise", "lighting"]}],
+        }
+    )
+    for copy in range(20):
+        top, wrist = (list(pipeline.parameters) for pipeline in cameras_of(augmentation, copy))
+        assert wrist == (["noise", "lighting"] if top == ["lighting"] else ["noise"])
+
+
 def rendered(albedo: NDArray[np.float64], illuminant: tuple[float, float, float]) -> torch.Tensor:
     """uint8 [1, 3, 48, 64]: surfaces of a reflectance [3, 48, 64] under a light, and a grey card, as a camera gives."""
     scene = albedo.copy()

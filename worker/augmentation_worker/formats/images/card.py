@@ -8,7 +8,14 @@ import yaml
 from augmentation_api import AugmentationJobSpec
 from augmentation_worker.bounded.documents import read_yaml_object
 from augmentation_worker.bounded.unreadable import Unreadable
-from augmentation_worker.formats.card import card_of, card_parts, cell_text, folder_fact, left_out_fact
+from augmentation_worker.formats.card import (
+    card_of,
+    card_parts,
+    cell_text,
+    folder_fact,
+    left_out_fact,
+    transforms_facts,
+)
 from augmentation_worker.formats.images.dataset import ImageDataset
 from augmentation_worker.formats.images.notices import warnings_of
 from augmentation_worker.formats.images.plan import BlockPlan
@@ -43,7 +50,7 @@ def write_card(
     facts = {
         "Rows": f"{plan.total_rows} ({', '.join(f'{files.split}: {files.rows}' for files in plan.splits)})",
         "Augmented rows": plan.augmented_rows,
-        "Transforms": f"{', '.join(augmentation.transforms)} ({augmentation.mode})",
+        **transforms_facts(augmentation),
         "Augmented versions of a row": plan.copies,
         "Augmented columns": ", ".join(f"`{name}`" for name in plan.columns),
         **_kept_fact(kept),

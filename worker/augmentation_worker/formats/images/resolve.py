@@ -6,6 +6,7 @@ from augmentation_api import AugmentationJobSpec, FailureReason
 from augmentation_api.status import MAX_SHARDS, MOST_CAMERAS, SourceStatus
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats import limits
+from augmentation_worker.formats.camera_entries import check_camera_entries, warnings_of_entries
 from augmentation_worker.formats.images.dataset import ImageDataset, Layout
 from augmentation_worker.formats.images.detection import find_image_dataset
 from augmentation_worker.formats.images.notices import first_bad_images, warnings_of
@@ -42,7 +43,11 @@ def resolve(source: SourceDataset, spec: AugmentationJobSpec, scratch: Path, max
         summary=f"{plan.selected_rows} of {dataset.rows} rows "
         + ("are replaced by" if plan.in_place else "become")
         + f" {plan.augmented_rows} augmented ones (columns {', '.join(plan.columns)})",
-        warnings=(*([bad] if bad is not None else []), *warnings_of(spec, dataset)),
+        warnings=(
+            *([bad] if bad is not None else []),
+            *warnings_of(spec, dataset),
+            *warnings_of_entries(spec.augmentation, plan.columns),
+        ),
     )
 
 
@@ -59,6 +64,7 @@ def checked_plan(
     check_splits(spec.augmentation, dataset.split_rows)
     _check_columns(spec, dataset)
     plan = make_plan(dataset, spec, 1, source.paths)
+    check_camera_entries(spec.augmentation, plan.columns, dataset.columns)
     if not plan.selected_rows:
         raise WorkerFailure(
             FailureReason.SELECTION_EMPTY,

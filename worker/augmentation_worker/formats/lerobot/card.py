@@ -4,7 +4,14 @@ from collections.abc import Sequence
 
 from augmentation_api import AugmentationJobSpec
 from augmentation_api.episode_ranges import disjoint, text_of
-from augmentation_worker.formats.card import card_of, card_parts, cell_text, folder_fact, left_out_fact
+from augmentation_worker.formats.card import (
+    card_of,
+    card_parts,
+    cell_text,
+    folder_fact,
+    left_out_fact,
+    transforms_facts,
+)
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
 from augmentation_worker.formats.lerobot.plan import EpisodePlan
 from augmentation_worker.formats.splits import for_evaluation
@@ -37,7 +44,7 @@ def write_card(
     facts = {
         "Episodes": f"{plan.total_episodes} ({plan.total_episodes - augmented} original, {augmented} augmented)",
         "Frames": plan.total_frames,
-        "Transforms": f"{', '.join(augmentation.transforms)} ({augmentation.mode})",
+        **transforms_facts(augmentation),
         "Augmented versions of an episode": plan.copies,
         "Augmented cameras": ", ".join(f"`{camera.key}`" for camera in plan.cameras),
         **left_out_fact(disjoint(((index, index + 1) for index in plan.left_out), len(metadata.episodes)), "Episodes"),

@@ -11,6 +11,7 @@ from augmentation_api.vocabulary import VideoCodec
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats import limits
+from augmentation_worker.formats.camera_entries import check_camera_entries, warnings_of_entries
 from augmentation_worker.formats.lerobot.carried_files import (
     carried_files,
     describe_folders,
@@ -73,6 +74,7 @@ def resolve(source: SourceDataset, spec: AugmentationJobSpec, max_frames: int | 
         ),
         warnings=(
             *_split_warnings(metadata, plan, spec),
+            *warnings_of_entries(spec.augmentation, [camera.key for camera in plan.cameras]),
             *warnings,
             *(plan.instructions.warnings if plan.instructions else ()),
             *warnings_of_files_left(metadata, source),
@@ -153,6 +155,8 @@ def check_cameras(spec: AugmentationJobSpec, info: DatasetInfo) -> None:
         raise WorkerFailure(
             FailureReason.SELECTION_EMPTY, "the dataset has no colour camera: there is nothing to augment"
         )
+    augmented = [key for key in colour if not spec.augmentation.cameras or key in spec.augmentation.cameras]
+    check_camera_entries(spec.augmentation, augmented, [camera.key for camera in info.cameras])
 
 
 def check_encoding(spec: AugmentationJobSpec, info: DatasetInfo) -> None:
