@@ -21,9 +21,11 @@ V30, V21 = FIXTURES / "pusht_v30", FIXTURES / "pusht_v21"
 SPEC = AugmentationJobSpec.model_validate({"source": {"hub": {"repoID": "lab/pusht"}}})
 
 
-def resolved(folder: Path, scratch: Path, follow_links: Path | None = None) -> Resolution:
+def resolved(
+    folder: Path, scratch: Path, follow_links: Path | None = None, spec: AugmentationJobSpec = SPEC
+) -> Resolution:
     source = FolderSource(folder, str(folder), follow_links)
-    return format_of(source).resolve(source, SPEC, scratch, None)
+    return format_of(source).resolve(source, spec, scratch, None)
 
 
 def refusal(folder: Path, scratch: Path) -> str:
@@ -86,7 +88,6 @@ def _emptied(path: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "damage", "finding"),
     [
-        ("videos/chunk-000/observation.image/episode_000002.mp4", _emptied, "is empty"),
         ("data/chunk-000/episode_000002.parquet", _emptied, "is empty"),
         ("data/chunk-000/episode_000003.parquet", cut_off, "a recording is interrupted"),
     ],
@@ -99,6 +100,16 @@ def test_damaged_files_are_found_with_their_name(
     message = refusal(tmp_path / "d", tmp_path)
     assert path in message
     assert finding in message
+
+
+def test_an_empty_video_is_found_before_anything_runs_unless_its_episode_is_left_out(tmp_path: Path) -> None:
+    shutil.copytree(V21, tmp_path / "d")
+    _emptied(tmp_path / "d/videos/chunk-000/observation.image/episode_000002.mp4")
+    message = refusal(tmp_path / "d", tmp_path)
+    assert "the file videos/chunk-000/observation.image/episode_000002.mp4 is empty; repair it, or leave" in message
+    for change in ({"onBadEpisode": "skip"}, {"augmentation": {"episodes": "0:2,3"}}):
+        spec = AugmentationJobSpec.model_validate({**SPEC.to_wire(), **change})
+        assert resolved(tmp_path / "d", tmp_path, spec=spec).source.episodes == 4
 
 
 def test_a_look_at_footers_is_bounded_and_takes_the_last_files(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ a hub that takes a few seconds, however large the dataset is. The augment phase 
 says of each what is wrong with it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
@@ -56,19 +56,29 @@ def check_pointers(source: SourceDataset) -> None:
         )
 
 
-def check_empty(source: SourceDataset, paths: Sequence[DatasetPath]) -> None:
-    """Refuse files that are empty. Raises WorkerFailure(SOURCE_INVALID), naming the first and how many there are."""
-    empty = [path for path in paths if not source.size(path)]
+def check_empty_videos(source: SourceDataset, paths: Collection[DatasetPath]) -> None:
+    """Refuse empty videos of the selected episodes, before those that can be used are made.
+
+    Raises WorkerFailure(SOURCE_INVALID), naming the first and how many there are.
+    """
+    empty = sorted(path for path in paths if not source.size(path))
     if empty:
-        raise damaged(source.name, f"{files_named(empty)} {'is' if len(empty) == 1 else 'are'} empty")
+        raise WorkerFailure(
+            FailureReason.SOURCE_INVALID,
+            f"the dataset {source.name} is damaged: {files_named(empty)} {'is' if len(empty) == 1 else 'are'} empty; "
+            "repair it, or leave the episodes out (spec.augmentation.episodes, or spec.onBadEpisode: skip)",
+        )
 
 
 def check_footers(source: SourceDataset, data_paths: Sequence[DatasetPath]) -> None:
-    """Refuse data files that were not written to their end (lerobot#3522).
+    """Refuse data files that are empty or were not written to their end (lerobot#3522): LeRobot reads all of them.
 
     Of more than MOST_FOOTERS files, the last are looked at, where a recording was interrupted, and others evenly.
     Raises WorkerFailure(SOURCE_INVALID), naming the file.
     """
+    empty = [path for path in data_paths if not source.size(path)]
+    if empty:
+        raise damaged(source.name, f"{files_named(empty)} {'is' if len(empty) == 1 else 'are'} empty")
     with ThreadPoolExecutor(_AT_ONCE) as threads:
         for _ in threads.map(lambda path: _check_footer(source, path), _chosen(data_paths)):
             pass

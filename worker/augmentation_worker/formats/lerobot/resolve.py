@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from augmentation_api import AugmentationJobSpec, FailureReason
 from augmentation_api.status import MAX_SHARDS, MOST_CAMERAS, SourceStatus
-from augmentation_api.vocabulary import VideoCodec
+from augmentation_api.vocabulary import OnBadEpisode, VideoCodec
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats import limits
@@ -17,7 +17,7 @@ from augmentation_worker.formats.lerobot.carried_files import (
     describe_folders,
     warnings_of_files_left,
 )
-from augmentation_worker.formats.lerobot.file_check import check_empty, check_footers, check_pointers
+from augmentation_worker.formats.lerobot.file_check import check_empty_videos, check_footers, check_pointers
 from augmentation_worker.formats.lerobot.info import DatasetInfo
 from augmentation_worker.formats.lerobot.instruction_choice import instructions_of
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata, load_metadata
@@ -43,9 +43,10 @@ def resolve(source: SourceDataset, spec: AugmentationJobSpec, max_frames: int | 
     """Check a job, and say what it will do. Raises WorkerFailure."""
     check_pointers(source)
     metadata = load_metadata(source, whole=False)
-    check_empty(source, [*metadata.data_paths, *metadata.video_paths])
     check_footers(source, metadata.data_paths)
     plan = _checked_plan(metadata, spec, source, max_frames)
+    if spec.on_bad_episode is OnBadEpisode.FAIL:
+        check_empty_videos(source, _source_videos(plan, metadata))
     selected = len(plan.episodes)
     frames = sum(episode.source.length for episode in plan.episodes)
     replaced = {*metadata.video_paths, *metadata.data_paths}
@@ -90,6 +91,15 @@ def _split_warnings(metadata: DatasetMetadata, plan: EpisodePlan, spec: Augmenta
         yield warning
     if plan.splits is not None:
         yield from split_warnings(metadata.info.splits, plan.splits)
+
+
+def _source_videos(plan: EpisodePlan, metadata: DatasetMetadata) -> set[DatasetPath]:
+    """Paths of the videos that augmented episodes are made from."""
+    return {
+        metadata.info.video_file(camera.key, episode.source.videos[camera.key].file)
+        for episode in plan.episodes
+        for camera in plan.video_cameras
+    }
 
 
 def _planned_paths(plan: EpisodePlan, metadata: DatasetMetadata) -> list[DatasetPath]:
