@@ -34,6 +34,7 @@ DisplayName = Annotated[str, StringConstraints(max_length=255)]
 Revision = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 CameraKey = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Cameras = Annotated[list[CameraKey], Field(max_length=64)]
+AlsoApplyTo = dict[CameraKey, Annotated[list[CameraKey], Field(min_length=1, max_length=64)]]
 Episodes = Annotated[str, StringConstraints(pattern=EPISODES_PATTERN, max_length=4096)]
 SplitName = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 Splits = Annotated[list[SplitName], Field(max_length=64)]
@@ -208,6 +209,22 @@ class Augmentation(SceneTransforms):
         description="Other words for the task of an episode, one for each copy: language augmentation. Only for "
         "LeRobot datasets. Default: copies have the tasks of their episode.",
     )
+    also_apply_to: AlsoApplyTo | None = Field(
+        None,
+        max_length=64,
+        description="By camera, the mask and depth streams of images that affine, cropResize and perspective move as "
+        "they move the camera, e.g. {observation.images.top: [observation.masks.top]}; labels are never mixed. "
+        "Default: all other streams stay as they are.",
+    )
+
+    @field_validator("also_apply_to")
+    @classmethod
+    def _each_stream_follows_one_camera(cls, followers: AlsoApplyTo | None) -> AlsoApplyTo | None:
+        streams = [stream for of_camera in (followers or {}).values() for stream in of_camera]
+        repeated = sorted({stream for stream in streams if streams.count(stream) > 1})
+        if repeated:
+            raise ValueError(f"{', '.join(repeated)} is named more than once: a stream moves with one camera")
+        return followers
 
     @field_validator("episodes")
     @classmethod

@@ -29,6 +29,7 @@ _PATHS: Final[Mapping[str, str]] = {
     "episodes": "augmentation.episodes",
     "splits": "augmentation.splits",
     "tasks": "augmentation.tasks",
+    "also_apply_to": "augmentation.alsoApplyTo",
 }
 """Where the spec has what a field of the request says; the fields of parameters follow from their models."""
 _IN_PLACE: Final = "inplace"

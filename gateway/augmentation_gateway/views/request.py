@@ -6,7 +6,17 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationInfo, create_model, field_validator
 from pydantic_core import PydanticCustomError
 
-from augmentation_api.spec import Cameras, DisplayName, Episodes, FolderPath, Parallelism, RepoID, Revision, Splits
+from augmentation_api.spec import (
+    AlsoApplyTo,
+    Cameras,
+    DisplayName,
+    Episodes,
+    FolderPath,
+    Parallelism,
+    RepoID,
+    Revision,
+    Splits,
+)
 from augmentation_api.tasks import Tasks
 from augmentation_api.transforms import Copies, Seed, TransformName
 from augmentation_api.vocabulary import AugmentationMode, AugmentationType
@@ -105,6 +115,12 @@ class AugmentationRequest(_ParameterFields):
     )
     episodes: Episodes | None = Field(
         None, description="Episodes to augment, as indices and half-open ranges: `0:100,150`; all by default"
+    )
+    also_apply_to: AlsoApplyTo | None = Field(
+        None,
+        max_length=64,
+        description="By camera, the mask and depth streams of images that affine, cropResize and perspective move as "
+        "they move the camera; all other streams stay as they are",
     )
     splits: Splits | None = Field(
         None, description="Splits to augment, e.g. train: only their episodes, together with `episodes`; all by default"

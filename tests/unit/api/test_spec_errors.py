@@ -173,6 +173,12 @@ def test_a_transform_named_twice_is_named() -> None:
     assert "noise is named more than once: name each transform once" in said
 
 
+def test_a_stream_that_would_move_with_two_cameras_is_named() -> None:
+    said = findings("augmentation.alsoApplyTo", {"top": ["mask"], "wrist": ["depth", "mask"]})
+    assert "mask is named more than once: a stream moves with one camera" in said
+    assert findings("augmentation.alsoApplyTo", {"top": ["mask"], "wrist": ["depth"]}) == ""
+
+
 def test_a_transform_nobody_knows_is_answered_with_those_there_are() -> None:
     said = findings("augmentation.transforms", ["sparkles"])
     assert "sparkles" in said

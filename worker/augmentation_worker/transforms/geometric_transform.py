@@ -14,7 +14,7 @@ from augmentation_worker.transforms.drift import Drift
 from augmentation_worker.transforms.homography import IDENTITY, Homography, product
 from augmentation_worker.transforms.keyed_random import KeyedRandom
 from augmentation_worker.transforms.keyed_transform import Interval, KeyedTransform, check_frames
-from augmentation_worker.transforms.resampling import EDGE, Resampling
+from augmentation_worker.transforms.resampler import EDGE, Resampling
 
 
 @dataclass(frozen=True)

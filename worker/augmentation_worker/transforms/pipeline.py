@@ -12,7 +12,7 @@ from augmentation_api.spec import Augmentation
 from augmentation_api.transforms import TRANSFORM_MODELS, TransformName
 from augmentation_api.vocabulary import AcrossCameras
 from augmentation_worker.transforms.choice import transforms_of
-from augmentation_worker.transforms.geometric_transform import fused
+from augmentation_worker.transforms.geometric_transform import GeometricTransform, Geometry, fused
 from augmentation_worker.transforms.keyed_random import KeyedRandom
 from augmentation_worker.transforms.keyed_transform import Description, KeyedTransform
 
@@ -42,6 +42,12 @@ class EpisodeTransform:
     def parameters(self) -> dict[str, Description]:
         """The sampled parameters by transform, in order of application: JSON-able, with units in their names."""
         return {name.value: transform.describe(dict(params)) for name, transform, params in self.steps}
+
+    @property
+    def geometry(self) -> Geometry | None:
+        """The steps that move pixels, as one: what labels of the same camera go through. None if there are none."""
+        moving = [(each, dict(params)) for _, each, params in self.steps if isinstance(each, GeometricTransform)]
+        return Geometry(tuple(moving)) if moving else None
 
     def __call__(self, frames: torch.Tensor, first_frame: int) -> torch.Tensor:
         """The frames, augmented; the input is left as it is.

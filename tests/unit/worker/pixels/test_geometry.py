@@ -20,7 +20,7 @@ from augmentation_worker.transforms.keyed_random import KeyedRandom
 from augmentation_worker.transforms.lighting import Lighting
 from augmentation_worker.transforms.perspective import Perspective
 from augmentation_worker.transforms.pipeline import EpisodeTransform, sample_pipeline
-from augmentation_worker.transforms.resampling import BLACK, EDGE, Resampling, resample_in_torch, tent
+from augmentation_worker.transforms.resampler import BLACK, EDGE, Resampling, resample_in_torch, tent
 from tests.unit.worker.pixels.conftest import psnr
 
 HEIGHT, WIDTH = 120, 160
@@ -49,7 +49,8 @@ def scene() -> torch.Tensor:
     """uint8 [2, 3, 120, 160], smooth: what interpolates otherwise differs by little."""
     noise = torch.from_numpy(np.random.default_rng(1).integers(0, 256, (2, 3, HEIGHT, WIDTH), dtype=np.uint8))
     blurred = functional.gaussian_blur(noise.double(), [13, 13], [2.5, 2.5])
-    return ((blurred - 127.5) * 6 + 127.5).clamp(0, 255).round().to(torch.uint8)
+    smooth: torch.Tensor = ((blurred - 127.5) * 6 + 127.5).clamp(0, 255).round().to(torch.uint8)
+    return smooth
 
 
 def resampled(frames: torch.Tensor, homography: Homography, border: str = BLACK) -> torch.Tensor:

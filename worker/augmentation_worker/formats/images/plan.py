@@ -8,8 +8,8 @@ versions of a row behind each other. An image folder becomes parquet files: its 
 inPlace: a file with a selected row is replaced by blocks that hold all of its rows, those selected as a version.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import Self
 
@@ -154,6 +154,7 @@ class BlockPlan:
         splits: of the result.
         abandoned: paths of the source's files that the result does not have.
         left_out: selected rows that cannot be used, of which there are no versions.
+        followers: by column of images that move with those of another one, that column.
     """
 
     in_place: bool
@@ -166,6 +167,7 @@ class BlockPlan:
     splits: tuple[SplitFiles, ...]
     abandoned: tuple[DatasetPath, ...]
     left_out: tuple[range, ...] = ()
+    followers: Mapping[str, str] = field(default_factory=dict)
 
     def leave_out(self, rows: Sequence[range]) -> Self:
         """The plan without the versions of some rows, rising and disjoint. Files and shards stay."""

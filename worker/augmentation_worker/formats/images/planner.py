@@ -9,6 +9,7 @@ from augmentation_api import AugmentationJobSpec
 from augmentation_api.episode_ranges import common
 from augmentation_api.vocabulary import OutputMode
 from augmentation_worker.dataset_path import DatasetPath
+from augmentation_worker.formats.geometry import leader_of
 from augmentation_worker.formats.images.dataset import ImageDataset, Layout, SourceFile
 from augmentation_worker.formats.images.plan import Block, BlockPlan, Piece, PlannedShard, SplitFiles
 from augmentation_worker.formats.images.records import most_blocks_per_shard
@@ -66,6 +67,7 @@ def make_plan(
         shards=_shards(blocks, kept if carry_originals else [], shard_count, len(columns)),
         splits=tuple(splits),
         abandoned=tuple(sorted(dataset.data_paths - set(kept))),
+        followers=leader_of(augmentation),
     )
 
 

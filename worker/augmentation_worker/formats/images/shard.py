@@ -1,7 +1,7 @@
 """The maker of a shard of an image dataset: block by block, each a parquet file with other images in some columns."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from augmentation_worker.formats.images.plan import Block, BlockPlan, PlannedSha
 from augmentation_worker.formats.images.preview import draw_first_row
 from augmentation_worker.formats.images.records import BlockRecord, block_key
 from augmentation_worker.formats.images.rows import Rows
-from augmentation_worker.formats.images.versions import Version, versions_of_cell
+from augmentation_worker.formats.images.versions import Version, move_with, versions_of_cell
 from augmentation_worker.formats.port import ShardMaker, Unit
 from augmentation_worker.formats.records import BlobRecord, unusable_of
 from augmentation_worker.formats.tables import ROW_GROUP_BYTES, RowGroups, with_column
@@ -64,6 +64,7 @@ class BlockMaker(ShardMaker):
             self._dataset,
             work.spec.augmentation,
             columns,
+            self._plan.followers,
             work.device,
             keeps_labels=self._plan.keeps_labels,
             on_row=lambda versions: on_frames(versions * len(columns)),
@@ -104,6 +105,7 @@ class BlockWriter:
         dataset: the source.
         augmentation: what the job asks for.
         columns: those to augment.
+        followers: by column that moves with one of them, that one.
         device: where.
         keeps_labels: whether images that hold labels are left as they are.
         on_row: called with the number of versions of each row that is written; what it raises stops the work.
@@ -112,6 +114,7 @@ class BlockWriter:
     dataset: ImageDataset
     augmentation: Augmentation
     columns: tuple[str, ...]
+    followers: Mapping[str, str]
     device: torch.device
     on_row: Callable[[int], None]
     keeps_labels: bool = True
@@ -136,9 +139,9 @@ class BlockWriter:
                     if not block.keeps_others:
                         continue
                 versions = {} if isinstance(made, _UnusableRow) else made
-                for name, of_column in versions.items():
-                    for version in of_column or ():
-                        hashes[name].update(version.pixel_hash)
+                for name, digest in hashes.items():
+                    for version in versions.get(name) or ():
+                        digest.update(version.pixel_hash)
                 written.add(_version_rows(row, versions, block.copies))
                 schema = row.schema
                 digests += digests_of(row, versions, block.copies)
@@ -169,6 +172,12 @@ class BlockWriter:
                 continue
             job = (cell, self.augmentation, name, number, copies, self.device)
             pending[name] = threads.submit(versions_of_cell, *job, keeps_labels=self.keeps_labels)
+        for name, picture in self.followers.items():
+            (labels,), (cell,) = row.column(name).to_pylist(), row.column(picture).to_pylist()
+            if is_empty(labels) or is_empty(cell):
+                continue
+            moving = (labels, cell, self.augmentation, picture, number, copies)
+            pending[name] = threads.submit(move_with, *moving, keeps_labels=self.keeps_labels)
         return pending
 
     def _in_order(

@@ -8,7 +8,8 @@ from augmentation_api import Augmentation
 from augmentation_worker.formats.images.cells import Cell, content_of, path_of
 from augmentation_worker.formats.images.labels import holds_labels
 from augmentation_worker.media.images.codec import DecodedImage, decode_image, encode_image
-from augmentation_worker.media.images.header import read_header
+from augmentation_worker.media.images.header import ImageInvalid, read_header
+from augmentation_worker.media.images.labels import move_labels, upright_size
 from augmentation_worker.media.pixel_hash import PixelHash
 from augmentation_worker.transforms.pipeline import EpisodeTransform, sample_pipeline
 
@@ -19,7 +20,7 @@ class Version:
 
     Attributes:
         content: encoded.
-        pixel_hash: digest of its pixels before that, as uint8 [3, H, W] in C order.
+        pixel_hash: digest of its pixels before that, as uint8 [3, H, W] in C order; empty of labels that were moved.
     """
 
     content: bytes
@@ -75,4 +76,29 @@ def make_versions(
         pixel_hash = PixelHash()
         pixel_hash.update(pixels.numpy())
         versions.append(Version(encode_image(pixels, image.encoding), pixel_hash.digest()))
+    return versions
+
+
+def move_with(
+    labels: Cell, picture: Cell, augmentation: Augmentation, column: str, row: int, copies: int, *, keeps_labels: bool
+) -> list[Version]:
+    """The versions of an image of labels or depths that moves with the picture in another column of its row.
+
+    Raises ImageInvalid: it cannot be moved without a loss, or is not of the picture's shape.
+    """
+    content, seen = content_of(labels), content_of(picture)
+    (height, width), (seen_height, seen_width) = upright_size(content), upright_size(seen)
+    if height * seen_width != width * seen_height:
+        raise ImageInvalid(
+            f"has {width}x{height} pixels, which is not the shape of the image in the column {column}, with which it "
+            f"moves ({seen_width}x{seen_height})"
+        )
+    if keeps_labels and holds_labels(read_header(seen), path_of(picture)):
+        return [Version(content, b"")] * copies
+    versions = []
+    for copy in range(copies):
+        # Where pixels go does not depend on their colours.
+        pipeline = sample_pipeline(augmentation, camera=column, episode=row, copy=copy, episode_mean=(0.5, 0.5, 0.5))
+        geometry = pipeline.geometry
+        versions.append(Version(content if geometry is None else move_labels(content, geometry, 0), b""))
     return versions

@@ -13,7 +13,9 @@ from augmentation_worker.media.cores import usable_cores
 from augmentation_worker.media.image_statistics import ImageStatistics, ImageStatisticsCollector
 from augmentation_worker.media.images.codec import DecodedImage, decode_image, encode_image
 from augmentation_worker.media.images.header import ImageInvalid
+from augmentation_worker.media.images.labels import move_labels, upright_size
 from augmentation_worker.media.pixel_hash import PixelHash
+from augmentation_worker.transforms.geometric_transform import Geometry
 from augmentation_worker.transforms.pipeline import EpisodeTransform
 
 BATCH_BYTES, MOST_BATCH_ROWS = 16 * 2**20, 64
@@ -33,6 +35,41 @@ class CopyImages:
     frames: int
     statistics: ImageStatistics
     pixel_hash: str
+
+
+@dataclass(frozen=True)
+class LabelStream:
+    """A stream of masks or depths that moves with a camera.
+
+    Attributes:
+        stream: as info.json describes it.
+        size: height and width of the camera's frames.
+        geometry: of each copy, what its camera's frames go through; None where they stay.
+    """
+
+    stream: Camera
+    size: tuple[int, int]
+    geometry: Sequence[Geometry | None]
+
+    def moved(self, contents: Sequence[bytes], copy: int, first_frame: int, threads: ThreadPoolExecutor) -> list[bytes]:
+        """Images from the frame with this number on, as they are in a copy. Raises UnusableImage."""
+        geometry = self.geometry[copy]
+        if geometry is None:
+            return list(contents)
+
+        def moved(frame: int, content: bytes) -> bytes:
+            try:
+                height, width = upright_size(content)
+                if height * self.size[1] != width * self.size[0]:
+                    raise ImageInvalid(
+                        f"has {width}x{height} pixels, which is not the shape of its camera's frames "
+                        f"({self.size[1]}x{self.size[0]})"
+                    )
+                return move_labels(content, geometry, frame)
+            except ImageInvalid as error:
+                raise UnusableImage(self.stream.key, frame, f"the image {error.finding}") from error
+
+        return list(threads.map(moved, range(first_frame, first_frame + len(contents)), contents))
 
 
 class UnusableImage(Exception):
@@ -58,6 +95,7 @@ class EpisodeImages:
         frames: length of the episode.
         device: where to augment.
         on_frames: called with the number of images that were made since the last call; what it raises stops the work.
+        labels: streams that move with a camera.
     """
 
     def __init__(
@@ -67,8 +105,10 @@ class EpisodeImages:
         frames: int,
         device: torch.device,
         on_frames: Callable[[int], None],
+        labels: Sequence[LabelStream] = (),
     ) -> None:
         self._cameras = cameras
+        self._labels = labels
         self._copies = {
             camera.key: [_Copy(pipeline, frames, device) for pipeline in pipelines[camera.key]] for camera in cameras
         }
@@ -97,6 +137,14 @@ class EpisodeImages:
                 contents = list(self._threads.map(encode_image, pixels, encodings))
                 tables[place] = _with_images(tables[place], camera.key, contents)
             self._on_frames(len(frames) * len(copies))
+        for label in self._labels:
+            key = label.stream.key
+            moving = image_contents(rows, key, first_frame)
+            tables = tables or [rows] * len(label.geometry)
+            tables = [
+                _with_images(table, key, label.moved(moving, place, first_frame, self._threads))
+                for place, table in enumerate(tables)
+            ]
         return tables
 
     def results(self, camera: str) -> list[CopyImages]:
@@ -134,7 +182,7 @@ class _Copy:
 
 def batch_rows(cameras: Sequence[Camera]) -> int:
     """Rows to be made at a time."""
-    largest = max(3 * camera.height * camera.width for camera in cameras)
+    largest = max(1, *(3 * camera.height * camera.width for camera in cameras))
     return max(1, min(MOST_BATCH_ROWS, BATCH_BYTES // largest))
 
 

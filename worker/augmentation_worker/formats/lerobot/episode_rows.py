@@ -10,7 +10,7 @@ from augmentation_worker.failure import SourceInvalid, WorkerFailure
 from augmentation_worker.formats.bad_episodes import LEAVE_OUT
 from augmentation_worker.formats.lerobot.copy_record import pipelines_of, recorded_statistics
 from augmentation_worker.formats.lerobot.data_table import SourceRows
-from augmentation_worker.formats.lerobot.episode_images import EpisodeImages, UnusableImage, batch_rows
+from augmentation_worker.formats.lerobot.episode_images import EpisodeImages, LabelStream, UnusableImage, batch_rows
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
 from augmentation_worker.formats.lerobot.plan import EpisodePlan, PlannedEpisode
 from augmentation_worker.formats.lerobot.records import CopyRecord, RowsRecord
@@ -39,7 +39,7 @@ class EpisodeRows:
         info, folder = self.metadata.info, self.work.scratch / "made"
         targets = [folder / f"rows-{place}.parquet" for place in range(len(episode.data_files))]
         images = {}
-        if self.plan.image_cameras:
+        if self.plan.makes_images:
             images = self._with_images(episode, targets, on_frames)
         else:
             write_episode_rows(episode, self.source, info, targets)
@@ -53,9 +53,10 @@ class EpisodeRows:
             camera.key: pipelines_of(self.work.spec.augmentation, self.metadata, episode, camera) for camera in cameras
         }
         try:
-            images = EpisodeImages(cameras, pipelines, episode.source.length, self.work.device, on_frames)
+            labels = self._labels(episode)
+            images = EpisodeImages(cameras, pipelines, episode.source.length, self.work.device, on_frames, labels)
             with closing(images):
-                info, size = self.metadata.info, batch_rows(cameras)
+                info, size = self.metadata.info, batch_rows([*cameras, *(label.stream for label in labels)])
                 write_episode_rows(episode, self.source, info, targets, images, batch_rows=size)
                 results = {camera.key: images.results(camera.key) for camera in cameras}
         except UnusableImage as error:
@@ -72,6 +73,20 @@ class EpisodeRows:
             )
             for key, copies in results.items()
         }
+
+    def _labels(self, episode: PlannedEpisode) -> list[LabelStream]:
+        """The streams that move with their camera, and how in each copy."""
+        return [
+            LabelStream(
+                follower.stream,
+                (follower.camera.height, follower.camera.width),
+                [
+                    pipeline.geometry
+                    for pipeline in pipelines_of(self.work.spec.augmentation, self.metadata, episode, follower.camera)
+                ],
+            )
+            for follower in self.plan.followers
+        ]
 
     def _stored(self, episode: PlannedEpisode, targets: list[Path]) -> list[RowsRecord]:
         records = []

@@ -147,6 +147,19 @@ class PlannedShard:
 
 
 @dataclass(frozen=True)
+class Follower:
+    """A stream of images whose pixels move with those of a camera, as masks and depths do.
+
+    Attributes:
+        camera: an augmented camera.
+        stream: what moves with it.
+    """
+
+    camera: Camera
+    stream: Camera
+
+
+@dataclass(frozen=True)
 class EpisodePlan:
     """The whole result, before a pixel of it exists.
 
@@ -163,6 +176,7 @@ class EpisodePlan:
         splits: by name, the episodes of the result in each split; None where they are those of the source.
         instructions: the tasks of the copies; None where they are those of the source.
         left_out: selected episodes that cannot be used, of which there are no augmented versions.
+        followers: streams that move with a camera.
     """
 
     in_place: bool
@@ -178,6 +192,7 @@ class EpisodePlan:
     splits: Splits | None = None
     instructions: Instructions | None = None
     left_out: tuple[int, ...] = ()
+    followers: tuple[Follower, ...] = ()
 
     @property
     def episodes(self) -> tuple[PlannedEpisode, ...]:
@@ -193,6 +208,11 @@ class EpisodePlan:
     def image_cameras(self) -> tuple[Camera, ...]:
         """Those of the augmented cameras whose frames are images in the rows."""
         return tuple(camera for camera in self.cameras if not camera.is_video)
+
+    @property
+    def makes_images(self) -> bool:
+        """Whether the rows of augmented episodes hold other images than those of their source."""
+        return bool(self.image_cameras or self.followers)
 
     @property
     def data_numbers(self) -> tuple[FileNumber, ...]:

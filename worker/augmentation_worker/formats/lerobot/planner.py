@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from itertools import groupby, islice, pairwise
 
 from augmentation_api import Augmentation, AugmentationJobSpec
-from augmentation_api.vocabulary import OutputMode
+from augmentation_api.vocabulary import AugmentationMode, OutputMode
 from augmentation_worker.bounded.unreadable import damaged
 from augmentation_worker.dataset_path import DatasetPath
+from augmentation_worker.formats.geometry import leader_of
 from augmentation_worker.formats.lerobot.episodes import Episode
 from augmentation_worker.formats.lerobot.format_version import FileNumber, number_of_episode
 from augmentation_worker.formats.lerobot.info import INFO_PATH, Camera
@@ -16,6 +17,7 @@ from augmentation_worker.formats.lerobot.instructions import Instructions
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
 from augmentation_worker.formats.lerobot.plan import (
     EpisodePlan,
+    Follower,
     KeptRows,
     PlannedCopy,
     PlannedEpisode,
@@ -67,11 +69,13 @@ def make_plan(
     cameras = _selected_cameras(metadata, augmentation)
     in_place = spec.output.mode is OutputMode.IN_PLACE
     copies = copies_of(spec)
-    most_transforms = max(map(len, transforms_of_copies(augmentation)))
+    most_transforms = _most_transforms(augmentation, cameras)
     most = most_episodes_per_shard(copies * len(cameras), most_transforms)
     shares = balanced_shares([episode.length for episode in selected], shard_count, most)
     made = [episode for episode in selected if episode.index not in left_out]
-    rows_made = _rows_made(metadata, cameras, in_place, rephrased=instructions is not None)
+    followers = _followers(metadata, augmentation)
+    other_values = instructions is not None or bool(followers)
+    rows_made = _rows_made(metadata, cameras, in_place, other_values=other_values)
     remade = {episode.index for episode in selected} if in_place and rows_made is RowsMade.WITH_EPISODE else set()
     kept_rows, remade_files = _kept_rows(metadata, remade, left_out)
     files = _Files(metadata, cameras, rows_made, remade_files, instructions)
@@ -86,6 +90,7 @@ def make_plan(
         cameras=cameras,
         copies=copies,
         transforms=most_transforms,
+        followers=followers,
         shards=shards,
         kept_rows=kept_rows,
         abandoned=_abandoned(metadata, shards, kept_rows, replaced),
@@ -167,9 +172,25 @@ def _abandoned(
     )
 
 
-def _rows_made(metadata: DatasetMetadata, cameras: Sequence[Camera], in_place: bool, *, rephrased: bool) -> RowsMade:
+def _most_transforms(augmentation: Augmentation, cameras: Sequence[Camera]) -> int:
+    """Transforms of one copy of one camera at most."""
+    if augmentation.mode is AugmentationMode.INDEPENDENT:
+        return 1
+    asked = augmentation.effective
+    return max((len(asked.of_camera(camera.key).transforms) for camera in cameras), default=0)
+
+
+def _followers(metadata: DatasetMetadata, augmentation: Augmentation) -> tuple[Follower, ...]:
+    """The streams of images that move with a camera; resolve has checked them."""
+    cameras = {camera.key: camera for camera in metadata.info.cameras}
+    followed = leader_of(augmentation)
+    return tuple(Follower(cameras[followed[key]], stream) for key, stream in cameras.items() if key in followed)
+
+
+def _rows_made(metadata: DatasetMetadata, cameras: Sequence[Camera], in_place: bool, *, other_values: bool) -> RowsMade:
+    """When rows are made; `other_values`: whether tasks or masks of augmented episodes are others than the source's."""
     if in_place:
-        only_videos = all(camera.is_video for camera in cameras) and not rephrased
+        only_videos = all(camera.is_video for camera in cameras) and not other_values
         return RowsMade.NEVER if only_videos else RowsMade.WITH_EPISODE
     # Rows with images are large, and take as long to make as videos: nobody wants to make a shard's again.
     large = metadata.info.version.has_file_per_episode or metadata.info.image_cameras

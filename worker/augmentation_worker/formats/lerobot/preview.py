@@ -12,6 +12,7 @@ from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats.lerobot.copy_record import pipelines_of
 from augmentation_worker.formats.lerobot.data_table import SourceRows
 from augmentation_worker.formats.lerobot.episode_images import UnusableImage, decode_image_of, image_contents
+from augmentation_worker.formats.lerobot.followers import check_streams
 from augmentation_worker.formats.lerobot.info import Camera
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata, load_metadata
 from augmentation_worker.formats.lerobot.plan import EpisodePlan, PlannedEpisode
@@ -33,6 +34,7 @@ def preview(source: SourceDataset, spec: AugmentationJobSpec) -> bytes:
     choice = spec.preview or Preview()
     metadata = load_metadata(source)
     check_cameras(spec, metadata.info)
+    check_streams(spec.augmentation, metadata.info)
     check_splits(spec.augmentation, metadata.info.split_episodes)
     plan = make_plan(metadata, spec, 1)
     chosen = next((planned for planned in plan.episodes if choice.episode in (None, planned.source.index)), None)

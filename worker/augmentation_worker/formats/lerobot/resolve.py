@@ -18,6 +18,7 @@ from augmentation_worker.formats.lerobot.carried_files import (
     warnings_of_files_left,
 )
 from augmentation_worker.formats.lerobot.file_check import check_empty_videos, check_footers, check_pointers
+from augmentation_worker.formats.lerobot.followers import check_streams, moving_warnings
 from augmentation_worker.formats.lerobot.info import DatasetInfo
 from augmentation_worker.formats.lerobot.instruction_choice import instructions_of
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata, load_metadata
@@ -76,6 +77,7 @@ def resolve(source: SourceDataset, spec: AugmentationJobSpec, max_frames: int | 
         warnings=(
             *_split_warnings(metadata, plan, spec),
             *warnings_of_entries(spec.augmentation, [camera.key for camera in plan.cameras]),
+            *moving_warnings(spec.augmentation, metadata.info),
             *warnings,
             *(plan.instructions.warnings if plan.instructions else ()),
             *warnings_of_files_left(metadata, source),
@@ -119,6 +121,7 @@ def _checked_plan(
     metadata: DatasetMetadata, spec: AugmentationJobSpec, source: SourceDataset, max_frames: int | None
 ) -> EpisodePlan:
     check_cameras(spec, metadata.info)
+    check_streams(spec.augmentation, metadata.info)
     check_splits(spec.augmentation, metadata.info.split_episodes)
     check_encoding(spec, metadata.info)
     if not selected_episodes(metadata, spec.augmentation):

@@ -118,7 +118,7 @@ class LeRobotPlan(Plan):
         self._check_first_and_last_video(
             [video for one in episodes for videos in one.videos.values() for video in videos]
         )
-        if self.plan.image_cameras:
+        if self.plan.makes_images:
             self._check_first_and_last_images([rows for episode in episodes for rows in episode.rows])
 
     def _store_kept_rows(self) -> list[StoredFile]:
@@ -150,7 +150,7 @@ class LeRobotPlan(Plan):
                 with self.work.new_file("rows.parquet") as local:
                     write_shard_rows(shard, rows, local)
                     _check_same(local, record.data.file)
-            if self.plan.rows_made is RowsMade.WITH_EPISODE and not self.plan.image_cameras:
+            if self.plan.rows_made is RowsMade.WITH_EPISODE and not self.plan.makes_images:
                 for episode in shard.episodes:
                     self._check_episode_rows(episode, record.episodes[episode.source.index].rows, rows)
 

@@ -84,16 +84,20 @@ class ImageHeader:
         """Whether it has one channel of 8 bits, and perhaps an alpha channel."""
         return self.mode in _GREY_MODES
 
+    def check_size(self) -> None:
+        """Refuse what is too large to be decoded, or more than one image. Raises ImageInvalid."""
+        if self.width * self.height > MOST_PIXELS:
+            raise ImageInvalid(f"has {self.width} x {self.height} pixels, more than the {MOST_PIXELS} allowed")
+        if self.frames > 1:
+            raise ImageInvalid(f"is an animation of {self.frames} frames, not one image")
+
     def check_decodable(self) -> None:
         """Refuse what would be too large, or lose information on its way to 8-bit RGB and back.
 
         Raises:
             ImageInvalid: says what it is and what is possible.
         """
-        if self.width * self.height > MOST_PIXELS:
-            raise ImageInvalid(f"has {self.width} x {self.height} pixels, more than the {MOST_PIXELS} allowed")
-        if self.frames > 1:
-            raise ImageInvalid(f"is an animation of {self.frames} frames, not one image")
+        self.check_size()
         if self.bits > _MOST_BITS or self.mode.startswith(("I", "F")):
             raise ImageInvalid(f"has {max(self.bits, 16)} bits per channel: only 8 can be augmented without a loss")
         if self.mode not in _COLOUR_MODES | _PALETTE_MODES | _GREY_MODES:

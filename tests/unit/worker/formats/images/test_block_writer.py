@@ -49,7 +49,7 @@ def write(local: Path, rows: int, *, copies: int = 3) -> tuple[Block, WrittenBlo
     block = Block(
         dataset(rows).files[0], 0, rows, (range(rows),), False, copies, index=0, path=DatasetPath("augmented/a.parquet")
     )
-    writer = BlockWriter(dataset(rows), AUGMENTATION, ("image",), torch.device("cpu"), lambda versions: None)
+    writer = BlockWriter(dataset(rows), AUGMENTATION, ("image",), {}, torch.device("cpu"), lambda versions: None)
     return block, writer.write(block, GeneratedRows(rows), local)
 
 

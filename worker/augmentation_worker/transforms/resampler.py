@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from augmentation_worker.transforms import resampling_kernels as kernels
+from augmentation_worker.transforms import resampler_kernels as kernels
 from augmentation_worker.transforms.homography import FIXED_BITS, Homography, fixed_point, normalized
 
 EDGE, BLACK = "edge", "black"
