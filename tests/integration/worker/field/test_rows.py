@@ -130,7 +130,7 @@ def test_what_is_odd_and_copied_is_a_warning_of_resolve(
     ("change", "words"),
     [
         (odd.jitter, ["file-000.parquet has the timestamp 0.203", "frame 2 of episode 0", "not 2 / 10", "or leave"]),
-        (odd.without_footer, ["file-001.parquet is no parquet file"]),
+        (odd.without_footer, ["file-001.parquet has no footer"]),
         (odd.column_in_one_file_only, ["file-001.parquet has the column reward, which the first data file lacks"]),
     ],
 )
