@@ -46,8 +46,8 @@ def augmented(source: Path, tmp_path: Path, name: str, mode: str = "copy", **aug
     return tmp_path / name
 
 
-def warnings_of(source: Path) -> tuple[str, ...]:
-    spec = AugmentationJobSpec.model_validate({"source": {"hub": {"repoID": "lab/odd"}}})
+def warnings_of(source: Path, **spec_fields: object) -> tuple[str, ...]:
+    spec = AugmentationJobSpec.model_validate({"source": {"hub": {"repoID": "lab/odd"}}, **spec_fields})
     return resolve(FolderSource(source, "lab/odd"), spec, None).warnings
 
 
@@ -129,7 +129,10 @@ def test_what_is_odd_and_copied_is_a_warning_of_resolve(
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (odd.jitter, ["file-000.parquet has the timestamp 0.203", "frame 2 of episode 0", "not 2 / 10", "or leave"]),
+        (
+            odd.jitter,
+            ["file-000.parquet has the timestamp 0.203", "frame 2 of episode 0", "not 2 / 10", "or leave", "1:4"],
+        ),
         (odd.without_footer, ["file-001.parquet has no footer"]),
         (odd.column_in_one_file_only, ["file-001.parquet has the column reward, which the first data file lacks"]),
     ],
@@ -143,3 +146,10 @@ def test_rows_that_lerobot_does_not_read_are_named_in_resolve(
         warnings_of(source)
     assert caught.value.reason is FailureReason.SOURCE_INVALID
     assert all(word in caught.value.message for word in words), caught.value.message
+
+
+def test_rows_that_cannot_be_used_are_a_warning_where_their_episodes_are_left_out(videos: Path, tmp_path: Path) -> None:
+    source = Path(shutil.copytree(videos, tmp_path / "source"))
+    odd.jitter(source)
+    (warning,) = warnings_of(source, onBadEpisode="skip")
+    assert warning.startswith("Episodes that cannot be used are left out, 0:4 among them: data/chunk-000/file-000")

@@ -32,6 +32,7 @@ def write_renumbered_rows(made: Path, copies: Sequence[PlannedCopy], info: Datas
                 table = file.read_row_group(group, use_threads=False)
                 rows = np.arange(first_row, first_row + len(table))
                 table = with_column(table, "episode_index", episodes[rows // length])
-                table = with_column(table, "index", begins[rows // length] + rows % length)
+                if "index" in schema.names:
+                    table = with_column(table, "index", begins[rows // length] + rows % length)
                 writer.write_table(table, row_group_size=len(table))
                 first_row += len(table)

@@ -46,12 +46,13 @@ def resolve(source: SourceDataset, spec: AugmentationJobSpec, max_frames: int | 
     metadata = load_metadata(source, whole=False)
     check_footers(source, metadata.data_paths)
     plan = _checked_plan(metadata, spec, source, max_frames)
-    if spec.on_bad_episode is OnBadEpisode.FAIL:
+    leave_out = spec.on_bad_episode is OnBadEpisode.SKIP
+    if not leave_out:
         check_empty_videos(source, _source_videos(plan, metadata))
     selected = len(plan.episodes)
     frames = sum(episode.source.length for episode in plan.episodes)
     replaced = {*metadata.video_paths, *metadata.data_paths}
-    warnings = inspect_rows(metadata, [episode.source for episode in plan.episodes], source)
+    warnings = inspect_rows(metadata, [episode.source for episode in plan.episodes], source, leave_out=leave_out)
     return Resolution(
         source=SourceStatus(
             repo_id=source.name,

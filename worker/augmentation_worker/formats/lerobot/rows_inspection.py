@@ -6,22 +6,25 @@ the last, of which only the index columns are fetched. The augment phase checks 
 """
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from itertools import groupby
 from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from augmentation_api.episode_ranges import disjoint, short_text_of
 from augmentation_worker.bounded.parquet_file import open_parquet, read_columns
-from augmentation_worker.bounded.unreadable import explained
+from augmentation_worker.bounded.unreadable import Unreadable, damaged
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.formats.lerobot.data_table import check_rows_of_file, row_groups, rows_of_files
 from augmentation_worker.formats.lerobot.episodes import Episode
 from augmentation_worker.formats.lerobot.index_columns import check_index_columns, index_warnings
 from augmentation_worker.formats.lerobot.info import INDEX_COLUMNS, INFO_PATH, DatasetInfo
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
+from augmentation_worker.formats.limits import LARGEST_FILE_NUMBER
 from augmentation_worker.storage.port import SourceDataset
 
 MOST_FILES, SMALL_FILE_BYTES = 8, 8 * 2**20
@@ -30,30 +33,71 @@ _MOST_ROWS, _MOST_BYTES = 2**22, 2**28
 Item = TypeVar("Item")
 
 
-def inspect_rows(metadata: DatasetMetadata, selected: Sequence[Episode], source: SourceDataset) -> tuple[str, ...]:
+def inspect_rows(
+    metadata: DatasetMetadata, selected: Sequence[Episode], source: SourceDataset, *, leave_out: bool = False
+) -> tuple[str, ...]:
     """What is odd in the rows of the selected episodes and no reason to refuse them, a sentence for each kind.
+
+    Args:
+        metadata, source: the dataset.
+        selected: the episodes that the job selects.
+        leave_out: whether the job leaves out episodes that cannot be used; then these are a warning, too.
 
     Raises:
         WorkerFailure: SOURCE_INVALID for what LeRobot's loader would not read, naming file, episode, value and fix.
     """
+    found = _Findings({}, {})
     files = [tuple(episodes) for _, episodes in groupby(selected, lambda episode: episode.data_file)]
     rows_of_file = rows_of_files(metadata)
     first: pa.Schema | None = None
-    warnings: dict[str, str] = {}
     for episodes in _spread(files, MOST_FILES):
-        rows, path = rows_of_file[episodes[0].data_file], metadata.info.data_file(episodes[0].data_file)
-        with explained(metadata.dataset, path), open_rows(source, path) as (file, is_small):
-            check_rows_of_file(file, rows, first)
-            if first is None:
-                first = file.schema_arrow
-                warnings |= _column_warnings(first.names, metadata.info)
-            for episode in episodes if is_small else _spread(episodes, 2):
-                columns = _index_columns(file, episode.from_index - rows.start, episode.length)
-                if columns is None:
-                    continue
-                check_index_columns(columns, episode, metadata.info)
-                warnings = {**index_warnings(columns, episode, metadata.info), **warnings}
-    return tuple(warnings.values())
+        path, rows = metadata.info.data_file(episodes[0].data_file), rows_of_file[episodes[0].data_file]
+        try:
+            with open_rows(source, path) as (file, is_small):
+                check_rows_of_file(file, rows, first)
+                if first is None:
+                    first = file.schema_arrow
+                    found.warnings.update(_column_warnings(first.names, metadata.info))
+                for episode in episodes if is_small else _spread(episodes, 2):
+                    found.inspect(
+                        _index_columns(file, episode.from_index - rows.start, episode.length), episode, metadata
+                    )
+        except Unreadable as error:
+            found.bad.update({episode.index: f"{path} {error.finding}" for episode in episodes})
+    if not found.bad:
+        return tuple(found.warnings.values())
+    cause = found.bad[min(found.bad)]
+    if not leave_out:
+        others = sorted(found.bad)[1:]
+        more = f" (also wrong: episodes {_listed(others)}, of those that were looked into)" if others else ""
+        raise damaged(metadata.dataset, cause + more)
+    return (
+        *found.warnings.values(),
+        f"Episodes that cannot be used are left out, {_listed(found.bad)} among them: {cause}",
+    )
+
+
+@dataclass
+class _Findings:
+    """What was found so far: warnings by kind, and by index what is wrong with an episode."""
+
+    warnings: dict[str, str]
+    bad: dict[int, str]
+
+    def inspect(self, rows: pa.Table | None, episode: Episode, metadata: DatasetMetadata) -> None:
+        if rows is None:
+            return
+        try:
+            check_index_columns(rows, episode, metadata.info)
+        except Unreadable as error:
+            self.bad[episode.index] = f"{metadata.info.data_file(episode.data_file)} {error.finding}"
+            return
+        for kind, warning in index_warnings(rows, episode, metadata.info).items():
+            self.warnings.setdefault(kind, warning)
+
+
+def _listed(episodes: Collection[int]) -> str:
+    return short_text_of(disjoint(((episode, episode + 1) for episode in episodes), LARGEST_FILE_NUMBER))
 
 
 def _column_warnings(names: Sequence[str], info: DatasetInfo) -> dict[str, str]:
