@@ -96,7 +96,10 @@ def test_resolve_names_what_does_not_move(calibrated: Path) -> None:
     assert f"not those of {FILM}:" in streams
     assert resolved(calibrated, transforms=["lighting"]) == ()
     (nothing,) = resolved(calibrated, transforms=["lighting"], alsoApplyTo={TOP: [MASK]})
-    assert "alsoApplyTo moves nothing" in nothing
+    assert f"spec.augmentation.alsoApplyTo.{TOP} moves nothing" in nothing
+    wrist = [{"camera": TOP, "transforms": ["lighting"]}]
+    (exempt,) = resolved(calibrated, transforms=["affine"], perCamera=wrist, alsoApplyTo={TOP: [MASK]})
+    assert "moves nothing" in exempt
 
 
 @pytest.mark.parametrize(
