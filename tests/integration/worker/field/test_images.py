@@ -198,7 +198,7 @@ def test_images_that_cannot_be_augmented_are_reported_and_can_be_left_out(in_pla
     run = run_of(tmp_path / "all", source)
     run.run(PhaseName.RESOLVE)
     assert "row 1 (split train row 1" in warnings_of(run)
-    assert "GIF" not in warnings_of(run)
+    assert "set spec.onBadEpisode to skip" in warnings_of(run)
     chosen = run_of(tmp_path, source, in_place=in_place, episodes="0,7:9")
     chosen.run_all()
     assert not warnings_of(chosen)

@@ -6,7 +6,9 @@ resolve reports each as an event, and the result's card keeps them.
 from collections.abc import Iterator
 
 from augmentation_api import AugmentationJobSpec
+from augmentation_api.vocabulary import OnBadEpisode
 from augmentation_worker.formats.images.dataset import ImageDataset
+from augmentation_worker.formats.images.labels import ImageLook
 from augmentation_worker.formats.images.plan import BlockPlan
 from augmentation_worker.formats.splits import evaluation_warning, selected_ranges
 from augmentation_worker.media.images.header import ImageKind
@@ -22,26 +24,32 @@ def warnings_of(spec: AugmentationJobSpec, dataset: ImageDataset) -> tuple[str, 
     return (*of_columns, *([] if evaluation is None else [evaluation]), *dataset.omissions)
 
 
+def selected_looks(spec: AugmentationJobSpec, dataset: ImageDataset) -> list[ImageLook]:
+    """What is known of the first images, as far as the job selects their rows."""
+    selected = selected_ranges(spec.augmentation, dataset.rows, dataset.split_rows)
+    return [look for look in dataset.looks if any(look.row in rows for rows in selected)]
+
+
 def first_bad_images(spec: AugmentationJobSpec, dataset: ImageDataset, plan: BlockPlan) -> str | None:
     """What to say of images among the first ones that are to be augmented and cannot be; None if there are none.
 
     They do not stop the job here: augment finds all of them in one pass.
     """
-    selected = selected_ranges(spec.augmentation, dataset.rows, dataset.split_rows)
     found = [
         f"{dataset.place_of(look.row)}, column {look.column}: the image {look.finding}"
-        for look in dataset.looks
-        if look.is_bad(keeps_labels=plan.keeps_labels)
-        and look.column in plan.columns
-        and any(look.row in rows for rows in selected)
+        for look in selected_looks(spec, dataset)
+        if look.is_bad(keeps_labels=plan.keeps_labels) and look.column in plan.columns
     ]
     if not found:
         return None
     more = f"; and {len(found) - _MOST_ROWS_LISTED} more" if len(found) > _MOST_ROWS_LISTED else ""
-    return (
-        f"Some of the first images that the job selects cannot be augmented: {'; '.join(found[:_MOST_ROWS_LISTED])}"
-        f"{more}. Leave these rows out (spec.augmentation.episodes), or repair the dataset"
+    end = (
+        "As spec.onBadEpisode is skip, such rows get no augmented version"
+        if spec.on_bad_episode is OnBadEpisode.SKIP
+        else "The job will list all such rows and fail: set spec.onBadEpisode to skip to leave them out"
     )
+    listed = "; ".join(found[:_MOST_ROWS_LISTED])
+    return f"Some of the first images that the job selects cannot be augmented: {listed}{more}. {end}"
 
 
 def _named_labels(spec: AugmentationJobSpec, dataset: ImageDataset) -> Iterator[str]:

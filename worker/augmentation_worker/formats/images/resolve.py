@@ -13,7 +13,7 @@ from augmentation_worker.formats.camera_entries import check_camera_entries, war
 from augmentation_worker.formats.geometry import check_followers, geometry_warnings
 from augmentation_worker.formats.images.dataset import ImageDataset, Layout
 from augmentation_worker.formats.images.detection import find_image_dataset
-from augmentation_worker.formats.images.notices import first_bad_images, warnings_of
+from augmentation_worker.formats.images.notices import first_bad_images, selected_looks, warnings_of
 from augmentation_worker.formats.images.plan import BlockPlan
 from augmentation_worker.formats.images.planner import make_plan
 from augmentation_worker.formats.port import Resolution
@@ -110,13 +110,14 @@ def _names_in(field: pa.Field, parent: str = "") -> Iterator[str]:
 
 def _check_columns(spec: AugmentationJobSpec, dataset: ImageDataset) -> None:
     known = ", ".join(dataset.columns[:_MOST_COLUMNS_LISTED])
+    selected = selected_looks(spec, dataset)
     for name in spec.augmentation.cameras:
         if name not in dataset.columns:
             raise WorkerFailure(
                 FailureReason.SELECTION_EMPTY,
                 f"spec.augmentation.cameras: the dataset has no column of images {name!r}; it has: {known}",
             )
-        looks = [look for look in dataset.looks if look.column == name]
+        looks = [look for look in selected if look.column == name]
         if looks and all(look.finding for look in looks):
             raise WorkerFailure(
                 FailureReason.SPEC_UNSUPPORTED,
@@ -124,6 +125,8 @@ def _check_columns(spec: AugmentationJobSpec, dataset: ImageDataset) -> None:
                 f"{looks[0].row} {looks[0].finding}); the dataset has the columns: {known}",
             )
     if not spec.augmentation.cameras and not dataset.photographs:
+        if selected and all(look.kind is None for look in selected):
+            raise dataset.unusable(selected[0].row, selected[0].column, selected[0].finding or "")
         reasons = "; ".join(f"{name}: {dataset.left[name]}" for name in dataset.columns[:_MOST_COLUMNS_LISTED])
         raise WorkerFailure(
             FailureReason.SELECTION_EMPTY,
