@@ -5,6 +5,7 @@ plan_subtasks_memory.py), and its recipes read them (language_render.py).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -12,8 +13,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from augmentation_worker.bounded.parquet_file import batches_of
+from augmentation_worker.bounded.parquet_file import batches_of, open_parquet
 from augmentation_worker.bounded.unreadable import Unreadable, explained
+from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.formats import limits
 from augmentation_worker.formats.lerobot.data_table import check_rows_of_file, row_groups, rows_of_files
 from augmentation_worker.formats.lerobot.episodes import Episode
@@ -24,6 +26,8 @@ from augmentation_worker.storage.port import SourceDataset
 LANGUAGE_COLUMN = "language_persistent"
 _STYLE, _ROLE = "task_aug", "user"
 _LONGEST_TEXT = 10_000
+_BYTES_FETCHED_PER_ROW = 2 * 2**18
+"""Of a file on a hub: a range of each of two columns."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +54,24 @@ def read_paraphrases(
     found: dict[int, EpisodeParaphrases] = {}
     for number, together in groupby(selected, lambda episode: episode.data_file):
         path, rows = metadata.info.data_file(number), rows_of_file[number]
-        with explained(metadata.dataset, path), open_rows(source, path) as (file, _):
+        firsts = {episode.from_index - rows.start: episode.index for episode in together}
+        with explained(metadata.dataset, path), _opened(source, path, len(firsts)) as file:
             check_rows_of_file(file, rows, None)
-            firsts = {episode.from_index - rows.start: episode.index for episode in together}
             for row, cells in _rows_at(file, list(firsts)):
                 found[firsts[row]] = EpisodeParaphrases(cells["task_index"], _texts(cells.get(LANGUAGE_COLUMN)))
     return found
+
+
+@contextmanager
+def _opened(source: SourceDataset, path: DatasetPath, rows: int) -> Iterator[pq.ParquetFile]:
+    """A data file of which so many rows are read: fetched as a whole where that is less than fetching each row."""
+    if rows * _BYTES_FETCHED_PER_ROW < source.size(path):
+        with open_rows(source, path) as (file, _):
+            yield file
+    else:
+        with open_parquet(source.open(path)) as file:
+            yield file
+        source.drop(path)
 
 
 def _rows_at(file: pq.ParquetFile, numbers: Sequence[int]) -> Iterator[tuple[int, Mapping[str, Any]]]:
