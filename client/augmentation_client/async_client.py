@@ -103,9 +103,9 @@ class AsyncClient:
         """Cancel a job. Idempotent."""
         return await self._call(calls.cancel(job_id))
 
-    async def retry(self, job_id: UUID | str) -> Retried:
-        """Restart a failed or cancelled job."""
-        return await self._call(calls.retry(job_id))
+    async def retry(self, job_id: UUID | str, *, on_bad_episode: str | None = None) -> Retried:
+        """Restart a failed or cancelled job. `on_bad_episode="skip"` leaves out what cannot be used."""
+        return await self._call(calls.retry(job_id, on_bad_episode))
 
     async def delete(self, job_id: UUID | str) -> None:
         """Delete a finished job; its dataset stays."""

@@ -118,9 +118,10 @@ def cancel(job_id: UUID | str) -> Call[Cancelled]:
     return Call("POST", f"{path_of(job_id)}/cancel", Cancelled)
 
 
-def retry(job_id: UUID | str) -> Call[Retried]:
+def retry(job_id: UUID | str, on_bad_episode: str | None = None) -> Call[Retried]:
     """Restart a job. Not retried: by then the job may have failed again."""
-    return Call("POST", f"{path_of(job_id)}/retry", Retried, repeatable=False)
+    params = {} if on_bad_episode is None else {"on_bad_episode": on_bad_episode}
+    return Call("POST", f"{path_of(job_id)}/retry", Retried, params=params, repeatable=False)
 
 
 def delete(job_id: UUID | str) -> Call[BaseModel]:

@@ -102,9 +102,9 @@ class Client:
         """Cancel a job. Idempotent."""
         return self._call(calls.cancel(job_id))
 
-    def retry(self, job_id: UUID | str) -> Retried:
-        """Restart a failed or cancelled job."""
-        return self._call(calls.retry(job_id))
+    def retry(self, job_id: UUID | str, *, on_bad_episode: str | None = None) -> Retried:
+        """Restart a failed or cancelled job. `on_bad_episode="skip"` leaves out what cannot be used."""
+        return self._call(calls.retry(job_id, on_bad_episode))
 
     def delete(self, job_id: UUID | str) -> None:
         """Delete a finished job; its dataset stays."""

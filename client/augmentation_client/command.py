@@ -97,7 +97,11 @@ def _parser() -> argparse.ArgumentParser:
     _add_output(watch)
     job_command("logs", _logs, "Print the events of a job until it is finished.")
     _add_output(job_command("cancel", _cancel, "Cancel a job."))
-    _add_output(job_command("retry", _retry, "Restart a failed or cancelled job."))
+    retry = job_command("retry", _retry, "Restart a failed or cancelled job.")
+    retry.add_argument(
+        "--on-bad-episode", choices=["fail", "skip"], help="skip: leave out what cannot be used, and publish the rest"
+    )
+    _add_output(retry)
     job_command("delete", _delete, "Delete a finished job; its dataset stays.")
     return parser
 
@@ -241,7 +245,7 @@ def _cancel(client: Client, options: argparse.Namespace) -> int:
 
 
 def _retry(client: Client, options: argparse.Namespace) -> int:
-    done = client.retry(options.job_id)
+    done = client.retry(options.job_id, on_bad_episode=options.on_bad_episode)
     _show(options.output, done, ("job", str(done.job_id)), ("attempt", str(done.attempt)), ("message", done.message))
     return 0
 

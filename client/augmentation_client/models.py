@@ -88,6 +88,21 @@ class Output(_Answer):
     url: str | None = None
 
 
+class BadEpisode(_Answer):
+    """An episode, or a row of an image dataset, that cannot be used."""
+
+    index: int
+    cause: str
+
+
+class BadEpisodes(_Answer):
+    """The selected episodes that cannot be used: their number, the first 20, and the file that lists all."""
+
+    count: int
+    items: list[BadEpisode]
+    file: str | None = None
+
+
 class JobStatus(_Answer):
     """A job in detail."""
 
@@ -102,6 +117,7 @@ class JobStatus(_Answer):
     progress: Progress = Progress()
     error: str | None = None
     output: Output | None = None
+    bad_episodes: BadEpisodes | None = None
 
     @property
     def has_ended(self) -> bool:

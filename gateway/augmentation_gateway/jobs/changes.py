@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from augmentation_api.identifiers import FIELD_MANAGER_GATEWAY
 from augmentation_api.spec import MAX_ATTEMPT
-from augmentation_api.vocabulary import State
+from augmentation_api.vocabulary import OnBadEpisode, State
 from augmentation_gateway.cache.records import JobRecord
 from augmentation_gateway.credentials.authentication import require
 from augmentation_gateway.credentials.job_access import find_job
@@ -36,8 +36,10 @@ async def cancel_job(gateway: Gateway, key: ApiKey, uid: str) -> str:
     return "The job is being cancelled."
 
 
-async def retry_job(gateway: Gateway, key: ApiKey, uid: str) -> JobRecord:
+async def retry_job(gateway: Gateway, key: ApiKey, uid: str, on_bad_episode: OnBadEpisode | None = None) -> JobRecord:
     """Ask the operator to retry a job that failed or was cancelled, by raising spec.attempt. Returns the job then.
+
+    `on_bad_episode` is what becomes of episodes that cannot be used from now on; None: what the job says.
 
     Repeating it before the operator has begun is fine, and two requests at once come to one: both write the same
     number.
@@ -58,7 +60,8 @@ async def retry_job(gateway: Gateway, key: ApiKey, uid: str) -> JobRecord:
         )
         # The API server accepts that a cancel is taken back in this change only, and no attempt that is cancelled.
         uncancel = {"cancel": False} if record.cancel_requested else {}
-        await _patch_spec(gateway, record, {"attempt": record.attempt + 1, **uncancel})
+        choice = {} if on_bad_episode is None else {"onBadEpisode": on_bad_episode.value}
+        await _patch_spec(gateway, record, {"attempt": record.attempt + 1, **uncancel, **choice})
     return find_job(key, uid, gateway.view)
 
 

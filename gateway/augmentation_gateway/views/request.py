@@ -19,7 +19,7 @@ from augmentation_api.spec import (
 )
 from augmentation_api.tasks import Tasks
 from augmentation_api.transforms import Copies, Seed, TransformName
-from augmentation_api.vocabulary import AugmentationMode, AugmentationType
+from augmentation_api.vocabulary import AugmentationMode, AugmentationType, OnBadEpisode
 from augmentation_gateway.views.parameters import GENERATIVE, TRANSFORMS, field_definitions
 
 _RANGES = [parameter.name for parameters in TRANSFORMS.values() for parameter in parameters if parameter.is_range]
@@ -130,6 +130,12 @@ class AugmentationRequest(_ParameterFields):
         None,
         description="Other words for the task of an episode, one for each copy: {from: dataset}, or {paraphrases: "
         "[{task, as: [...]}]}; the tasks of the source by default",
+    )
+
+    on_bad_episode: OnBadEpisode | None = Field(
+        None,
+        description="What becomes of selected episodes (or rows) that cannot be decoded, all of which are found first. "
+        "'fail', the default: nothing is published. 'skip': they get no augmented version, the originals stay",
     )
 
     @property

@@ -125,7 +125,9 @@ def test_watch_prints_progress_to_stderr_and_job_to_stdout(capsys: pytest.Captur
 def test_cancel_retry_get_and_delete(capsys: pytest.CaptureFixture[str]) -> None:
     cancelled = reply(200, {"job_id": JOB_ID, "cancelled": True, "message": "being cancelled"})
     assert run(ScriptedGateway(cancelled), "cancel", JOB_ID) == 0
-    assert run(ScriptedGateway(reply(200, {"job_id": JOB_ID, "attempt": 2})), "retry", JOB_ID) == 0
+    retried = ScriptedGateway(reply(200, {"job_id": JOB_ID, "attempt": 2}))
+    assert run(retried, "retry", JOB_ID, "--on-bad-episode", "skip") == 0
+    assert retried.requests[0].url.query == b"on_bad_episode=skip"
     assert run(ScriptedGateway(reply(200, STATUS)), "get", JOB_ID) == 0
     assert run(ScriptedGateway(httpx.Response(204)), "delete", JOB_ID) == 0
     text = capsys.readouterr().out

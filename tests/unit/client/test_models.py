@@ -18,6 +18,8 @@ from augmentation_gateway.dialects.native import documents, status, summary
         (models.Tally, status.TallyView),
         (models.Progress, status.ProgressView),
         (models.Output, status.OutputView),
+        (models.BadEpisode, status.BadEpisodeView),
+        (models.BadEpisodes, status.BadEpisodesView),
         (models.JobStatus, status.AugmentationStatusResponse),
         (models.JobSummary, summary.AugmentationSummary),
         (models.JobPage, summary.AugmentationList),

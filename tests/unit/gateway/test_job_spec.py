@@ -64,6 +64,7 @@ def test_minimal_request_sets_rest_defaults_and_leaves_others_to_crd() -> None:
         ("augment_copies", 20, "augmentation.copies", 20),
         ("augment_copies_per_transform", {"noise": 2}, "augmentation.copiesPerTransform", {"noise": 2}),
         ("augment_dataset_mode", "copy", "output.mode", "copy"),
+        ("on_bad_episode", "skip", "onBadEpisode", "skip"),
         ("augment_dataset_mode", "inplace", "output.mode", "inPlace"),
         ("augment_brightness_min", -50, "augmentation.lighting.brightness.min", -50),
         ("augment_brightness_max", 50, "augmentation.lighting.brightness.max", 50),

@@ -52,6 +52,17 @@ async def test_retry_of_cancelled_job_clears_cancel(
     assert written(kube) == [{"metadata": {"uid": JOB_ID}, "spec": {"attempt": 1, "cancel": False}}]
 
 
+async def test_retry_may_leave_out_what_cannot_be_used(
+    http: httpx.AsyncClient, view: ClusterView, kube: InMemoryKube
+) -> None:
+    found = {"count": 21, "items": [{"index": 3, "cause": "episode 3: camera top: cut short"}]}
+    put(view, job_object(version=300, status={"state": "failed", "badEpisodes": found}))
+    assert (await http.get(PATH)).json()["bad_episodes"] == {**found, "file": None}
+    assert (await http.post(f"{PATH}/retry?on_bad_episode=neither")).status_code == 422
+    assert (await http.post(f"{PATH}/retry?on_bad_episode=skip")).status_code == 200
+    assert written(kube) == [{"metadata": {"uid": JOB_ID}, "spec": {"attempt": 1, "onBadEpisode": "skip"}}]
+
+
 async def test_number_of_retries_is_limited(http: httpx.AsyncClient, view: ClusterView, kube: InMemoryKube) -> None:
     put(view, job_object(version=300, spec={"attempt": 1000}, status={"state": "failed", "attempt": 1000}))
     answer = await http.post(f"{PATH}/retry")

@@ -157,7 +157,7 @@ class Plan(Protocol):
         """
 
     def rearrange(self, records: Sequence[ShardRecords]) -> Sequence[ShardRecords]:
-        """Store what the shards made anew where this plan, which leaves some out, has it elsewhere or otherwise.
+        """Store again what the shards made where this plan, which leaves some out, has it elsewhere or otherwise.
 
         May be repeated at any moment: what the shards stored stays.
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import JSONResponse
 
 from augmentation_api.episode_ranges import MAX_DATASET_FRAMES
-from augmentation_api.vocabulary import State
+from augmentation_api.vocabulary import OnBadEpisode, State
 from augmentation_gateway.credentials.job_access import read_job
 from augmentation_gateway.dialects.native.documents import (
     AugmentationResponse,
@@ -196,9 +196,17 @@ async def cancel(job_id: JobId, gateway: CurrentGateway, key: CurrentKey) -> Can
     response_description="The job is retried",
     responses=detail_errors(*ONE_JOB, *WRITE, words={409: "The job has neither failed nor been cancelled"}),
 )
-async def retry(job_id: JobId, gateway: CurrentGateway, key: CurrentKey) -> RetryResponse:
+async def retry(
+    job_id: JobId,
+    gateway: CurrentGateway,
+    key: CurrentKey,
+    on_bad_episode: Annotated[
+        OnBadEpisode | None,
+        Query(description="skip: leave out what cannot be used (bad_episodes), for which the job failed"),
+    ] = None,
+) -> RetryResponse:
     """Retry a job that failed or was cancelled. What it had finished is kept."""
-    record = await retry_job(gateway, key, str(job_id))
+    record = await retry_job(gateway, key, str(job_id), on_bad_episode)
     return RetryResponse(job_id=job_id, attempt=record.attempt, message="The job is being retried.")
 
 

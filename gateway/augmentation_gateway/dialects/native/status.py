@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from augmentation_api.status import OutputStatus, Phase, PhaseEvent, Tally
+from augmentation_api.status import BadEpisodes, OutputStatus, Phase, PhaseEvent, Tally
 from augmentation_api.vocabulary import PhaseName, PhaseStatus, State
 from augmentation_gateway.cache.records import ClassRecord, JobRecord
 from augmentation_gateway.jobs.outputs import page_url, planned, published
@@ -64,6 +64,21 @@ class OutputView(BaseModel):
     url: str | None = None
 
 
+class BadEpisodeView(BaseModel):
+    """An episode, or a row, that cannot be used."""
+
+    index: int = Field(description="Number of the episode or row in the source")
+    cause: str = Field(description="Camera or column, frame and file, and what is wrong with it")
+
+
+class BadEpisodesView(BaseModel):
+    """The selected episodes that cannot be used."""
+
+    count: int
+    items: list[BadEpisodeView] = Field(description="The first 20 of them")
+    file: str | None = Field(None, description="File of the published dataset that lists all of them")
+
+
 class AugmentationStatusResponse(BaseModel):
     """Detailed status of an augmentation job."""
 
@@ -78,6 +93,9 @@ class AugmentationStatusResponse(BaseModel):
     progress: ProgressView = Field(default=ProgressView(), description="Progress of the job")
     error: str | None = Field(None, description="Why the job failed, or what blocks it, and the fix")
     output: OutputView | None = Field(None, description="The published dataset, once there is one")
+    bad_episodes: BadEpisodesView | None = Field(
+        None, description="Selected episodes that cannot be used; null while none is known. See on_bad_episode"
+    )
 
 
 def encode_status(record: JobRecord, runs_as: ClassRecord | None = None) -> bytes:
@@ -112,6 +130,7 @@ def status_view(record: JobRecord, runs_as: ClassRecord | None) -> AugmentationS
         else ProgressView(),
         error=error_of(status),
         output=output_view(published(record) or planned(output), runs_as) if output else None,
+        bad_episodes=_bad_episodes_view(status.bad_episodes),
     )
 
 
@@ -152,6 +171,13 @@ def output_view(output: OutputStatus, runs_as: ClassRecord | None) -> OutputView
         frames=output.frames,
         url=page_url(output, runs_as),
     )
+
+
+def _bad_episodes_view(found: BadEpisodes | None) -> BadEpisodesView | None:
+    if found is None:
+        return None
+    items = [BadEpisodeView(index=item.index, cause=item.cause) for item in found.items]
+    return BadEpisodesView(count=found.count, items=items, file=found.file)
 
 
 def _tally_view(tally: Tally) -> TallyView:

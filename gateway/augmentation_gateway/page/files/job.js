@@ -5,7 +5,7 @@ import { confirm, copyButton, notify } from "./dialogs.js";
 import { fill, h, icon, ICONS, say } from "./dom.js";
 import { follow } from "./events.js";
 import { age, moment, plural } from "./format.js";
-import { elsewhere, parameters, progressLine, result, source, trouble, updateEvents, updateShards, where } from "./job_panels.js";
+import { badEpisodes, elsewhere, parameters, progressLine, result, source, trouble, updateEvents, updateShards, where } from "./job_panels.js";
 import { Polling } from "./polling.js";
 import { session } from "./session.js";
 import { badge, hasEnded, updateBadge } from "./states.js";
@@ -32,11 +32,13 @@ export function showJob(main, id) {
     percent: h("b", { class: "big" }), line: h("span", { class: "quiet" }), trouble: h("div", { class: "trouble", role: "status" }),
     timeline: makeTimeline(), events: h("ol", { class: "events", tabindex: "0", "aria-label": "Events, newest first" }), noEvents: h("p", { class: "help" }, "No events yet."),
     shards: h("ol", { class: "shards" }), shardsPanel: null, picture: h("div", { class: "picture" }, h("div", { class: "frame" })),
-    result: h("div", {}), source: h("div", {}), parameters: h("div", {}), where: h("div", {}), elsewhere: h("div", {}),
+    bad: h("div", {}), badPanel: null, result: h("div", {}), source: h("div", {}), parameters: h("div", {}), where: h("div", {}), elsewhere: h("div", {}),
   };
   parts.state.hidden = true;
   const panel = (title, ...content) => h("section", { class: "card panel" }, h("h2", {}, title), content);
   parts.shardsPanel = panel("Shards", parts.shards);
+  parts.badPanel = panel("Cannot be used", parts.bad);
+  parts.badPanel.hidden = true;
   const resultPanel = panel("Before and after", parts.picture, parts.result);
   parts.shardsPanel.hidden = true;
   fill(main,
@@ -46,7 +48,7 @@ export function showJob(main, id) {
     h("section", { class: "card panel", "aria-label": "Progress" },
       h("div", { class: "far" }, parts.percent, parts.line), parts.bar, parts.timeline),
     h("div", { class: "columns" },
-      h("div", {}, resultPanel, panel("Events", parts.noEvents, parts.events), parts.shardsPanel, panel("By kubectl and REST", parts.elsewhere)),
+      h("div", {}, parts.badPanel, resultPanel, panel("Events", parts.noEvents, parts.events), parts.shardsPanel, panel("By kubectl and REST", parts.elsewhere)),
       h("div", {}, panel("Source", parts.source), panel("Parameters", parts.parameters), panel("Where it runs", parts.where))));
 
   async function refresh() {
@@ -98,6 +100,9 @@ export function showJob(main, id) {
     once(parts.source, JSON.stringify([spec.source, status.source]), () => source({ spec, status }));
     once(parts.parameters, "once", () => parameters(job));
     once(parts.where, JSON.stringify([status.placement, status.usage, status.attempt, status.retryCount, status.preemptionCount, status.className]), () => where({ spec, status }));
+    const bad = badEpisodes({ spec, status });
+    parts.badPanel.hidden = !bad;
+    once(parts.bad, JSON.stringify([status.badEpisodes, spec.onBadEpisode]), () => bad ?? []);
     once(parts.result, JSON.stringify(status.output), () => result({ status }) ?? []);
     once(parts.elsewhere, String(Boolean(request)), () => tabs(elsewhere(job, request)));
     drawPicture(status);
@@ -116,11 +121,12 @@ export function showJob(main, id) {
 
   function drawActions(status) {
     const asked = job.spec.cancel && !hasEnded(status.state);
-    once(parts.actions, `${status.state} ${asked} ${session.mayWrite} ${Boolean(request)}`, () => {
+    once(parts.actions, `${status.state} ${status.badEpisodes?.count ?? 0} ${asked} ${session.mayWrite} ${Boolean(request)}`, () => {
       if (!session.mayWrite) return h("p", { class: "help" }, "This key is read-only.");
       const button = (text, does, kind = "") => h("button", { type: "button", class: kind, onClick: does }, text);
       return [
         request?.dataset_id && h("button", { type: "button", onClick: () => { keepDraft(request); location.hash = "#/new"; } }, "Use as template"),
+        status.state === "failed" && status.badEpisodes?.count && button("Retry without them", retryWithoutBad, "primary"),
         (status.state === "failed" || status.state === "cancelled") && button("Retry", retry, "primary"),
         hasEnded(status.state) && button("Delete", remove),
         !hasEnded(status.state) && (asked ? h("button", { disabled: true }, "Cancelling …") : button("Cancel job", cancel, "danger")),
@@ -148,6 +154,12 @@ export function showJob(main, id) {
   async function retry() {
     if (await confirm({ title: "Retry this job?", text: "It resumes where it stopped: completed episodes are not augmented again.", yes: "Retry" })) {
       await act(() => post(`${path}/retry`), "The job is being retried.");
+    }
+  }
+
+  async function retryWithoutBad() {
+    if (await confirm({ title: "Publish without what cannot be used?", text: "Nothing is augmented again. What cannot be used gets no augmented version; its originals stay as they are.", yes: "Retry without them" })) {
+      await act(() => post(`${path}/retry?on_bad_episode=skip`), "The job is being retried.");
     }
   }
 

@@ -63,6 +63,18 @@ export function where({ spec, status }) {
   ]);
 }
 
+/** The episodes that cannot be used; null where there are none. */
+export function badEpisodes({ spec, status }) {
+  const { count, items = [], file } = status.badEpisodes ?? {};
+  if (!count) return null;
+  const skipped = spec.onBadEpisode === "skip";
+  return [
+    h("p", {}, `${number(count)} of the selected episodes or rows cannot be used${skipped ? " and have no augmented version" : ""}.`),
+    h("ul", { class: "bad-episodes" }, items.map(({ cause }) => h("li", {}, cause))),
+    count > items.length && h("p", { class: "help" }, `${number(count - items.length)} more${file ? `: see ${file} of the dataset` : ""}`),
+  ];
+}
+
 export function source({ spec, status }) {
   const found = status.source ?? {};
   const { hub, volume } = spec.source;

@@ -58,7 +58,7 @@ def draw_first_row(
 ) -> bytes:
     """A PNG of the first selected row of some blocks that has an image, as it is and as the job augments it.
 
-    Rows that cannot be used are passed over. Raises WorkerFailure(SOURCE_INVALID) if there are no others.
+    Rows that cannot be used are skipped. Raises WorkerFailure(SOURCE_INVALID) if there are no others.
     """
     drawing = _Drawing(dataset, plan, augmentation)
     with open_rows(dataset, source, partly=True) as rows:

@@ -2,7 +2,7 @@
 
 Shards number episodes, rows and files by a plan that counts on every selected episode. Where some cannot be used, the
 others move up: LeRobot refuses gaps in episode_index, and a row's index is its place. Videos hold no numbers, so they
-are at most named anew (v2.1); rows are written anew, those with images from the files that the shards made.
+are at most renamed (v2.1); rows are rewritten, those with images from the files that the shards made.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,7 +32,7 @@ from augmentation_worker.work import Work
 
 @dataclass(frozen=True)
 class Rearrangement:
-    """Stores files anew. May be repeated at any moment.
+    """Stores files again. May be repeated at any moment.
 
     Attributes:
         work, metadata: the job, and its source.

@@ -37,7 +37,7 @@ NOTHING = ""
 """State of a folder that does not exist or is empty."""
 _CHUNK_BYTES = 1 << 20
 _REPLACED = ".replaced"
-"""Folder next to the stored files that keeps, by hash, the content of those that were stored anew with another: records
+"""Folder next to the stored files that keeps, by hash, the content of those that were replaced by another: records
 of it may exist, and whoever is stopped in between has to find it."""
 _MOST_READ_BYTES = 512 * 2**20
 """The record of 40,000 episodes in ten versions has half of it."""
