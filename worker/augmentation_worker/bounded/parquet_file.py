@@ -83,7 +83,7 @@ def check_footer(file: Path | BinaryIO) -> None:
     if magic != _MAGIC:
         raise Unreadable(
             "has no footer (a parquet file ends with PAR1): it was not written to its end, as when a recording is "
-            "interrupted, or is none; record its episodes again"
+            "interrupted, or is no parquet file"
         )
     if footer > min(MOST_FOOTER_BYTES, size - _TAIL.size):
         raise Unreadable(f"has a footer of {footer} bytes, more than the {MOST_FOOTER_BYTES} that are read")
