@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from augmentation_api.presets import PRESETS
 from augmentation_api.spec import AugmentationJobSpec
 from augmentation_api.vocabulary import OutputMode
 from augmentation_gateway.cache.records import JobRecord
@@ -31,8 +32,15 @@ _PATHS: Final[Mapping[str, str]] = {
     "on_bad_episode": "onBadEpisode",
     "tasks": "augmentation.tasks",
     "also_apply_to": "augmentation.alsoApplyTo",
+    "preset": "augmentation.preset",
+    "choose": "augmentation.choose",
+    "across_cameras": "augmentation.acrossCameras",
+    "per_camera": "augmentation.perCamera",
 }
 """Where the spec has what a field of the request says; the fields of parameters follow from their models."""
+_OF_A_PRESET: Final = frozenset(
+    {"augment_transforms"} | {name for own in TRANSFORMS.values() for each in own for name in each.paths}
+)
 _IN_PLACE: Final = "inplace"
 _TO_SPEC: Final[Mapping[str, Callable[[Any], Any]]] = {
     "augment_transforms": transform_names,
@@ -51,10 +59,13 @@ def to_job_spec(request: AugmentationRequest) -> AugmentationJobSpec:
 
     What this API has defaults for is always set: the choices, and every range of the transforms that are named. A
     request keeps its meaning, and a manifest shows all of it, even if the CRD's defaults change one day. Everything
-    else (transforms that are not named, fields that are not given) is left unset, for the CRD's defaults.
+    else (transforms that are not named, fields that are not given) is left unset, for the CRD's defaults; so is what a
+    preset may say, unless the request says it itself.
     """
     spec: dict[str, Any] = {}
     for name, path in _paths(request.transforms):
+        if request.preset is not None and name in _OF_A_PRESET and name not in request.model_fields_set:
+            continue
         value = _TO_SPEC.get(name, _same)(getattr(request, name))
         if value is not None:
             *parents, key = path.split(".")
@@ -72,8 +83,12 @@ def request_of(record: JobRecord) -> dict[str, Any]:
     release added are skipped, and so is what this API has no field for (a volume, for example).
     """
     spec = record.raw["spec"]
-    transforms = spec.get("augmentation", {}).get("transforms", ["lighting"])
-    defaults = {"augmentation_type": record.type, "augment_transforms": transforms, "augment_dataset_mode": "copy"}
+    augmentation = spec.get("augmentation", {})
+    preset = PRESETS.get(augmentation.get("preset"))
+    transforms = augmentation.get("transforms") or (["lighting"] if preset is None else preset.transforms)
+    defaults = {"augmentation_type": record.type, "augment_dataset_mode": "copy"}
+    if augmentation.get("preset") is None:
+        defaults["augment_transforms"] = transforms
     request = {}
     for name, path in _paths(transforms):
         value: Any = spec
@@ -81,7 +96,8 @@ def request_of(record: JobRecord) -> dict[str, Any]:
             value = None if value is None else value.get(key)
         if value is None or value == []:
             value = defaults.get(name)
-        request[name] = _TO_REQUEST.get(name, _same)(value)
+        if value is not None:
+            request[name] = _TO_REQUEST.get(name, _same)(value)
     return {name: value for name, value in request.items() if value is not None}
 
 

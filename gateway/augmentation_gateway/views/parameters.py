@@ -15,6 +15,7 @@ from pydantic.alias_generators import to_snake
 from pydantic.config import JsonDict
 from pydantic.fields import FieldInfo
 
+from augmentation_api.presets import Preset
 from augmentation_api.spec import Generative
 from augmentation_api.transforms import TRANSFORM_MODELS, Range, TransformName
 
@@ -50,6 +51,11 @@ class Parameter:
     name: str
     path: str
     info: FieldInfo
+
+    @property
+    def attribute(self) -> str:
+        """Its name in the model of its transform."""
+        return to_snake(self.path.rpartition(".")[2])
 
     @property
     def is_range(self) -> bool:
@@ -100,6 +106,17 @@ GENERATIVE: Final = tuple(
     Parameter(f"cosmos_{name}", f"generative.{info.alias}", info) for name, info in Generative.model_fields.items()
 )
 """The parameters of a generative model."""
+
+
+def describe_preset(preset: Preset) -> JsonDict:
+    """What a form shows of a preset: `values` are those of the request's fields."""
+    values: JsonDict = {}
+    for name, model in preset.parameters.items():
+        for parameter in TRANSFORMS[name]:
+            value = getattr(model, parameter.attribute)
+            ends = value.bounds if isinstance(value, Range) else (value,)
+            values |= dict(zip(parameter.paths, ends, strict=True))
+    return {"source": preset.source, "transforms": list(preset.transforms), "choose": preset.choose, "values": values}
 
 
 def field_definitions() -> dict[str, Any]:

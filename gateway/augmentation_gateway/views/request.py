@@ -1,11 +1,23 @@
 """AugmentationRequest: the body of POST /v1/augmentation, field by field."""
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationInfo, create_model, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    Strict,
+    ValidationInfo,
+    create_model,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
+from augmentation_api.camera_transforms import CameraTransforms
+from augmentation_api.presets import PRESETS, PresetName
+from augmentation_api.scene import MAX_ENTRIES, Choose
 from augmentation_api.spec import (
     AlsoApplyTo,
     Cameras,
@@ -19,8 +31,8 @@ from augmentation_api.spec import (
 )
 from augmentation_api.tasks import Tasks
 from augmentation_api.transforms import Copies, Seed, TransformName
-from augmentation_api.vocabulary import AugmentationMode, AugmentationType, OnBadEpisode
-from augmentation_gateway.views.parameters import GENERATIVE, TRANSFORMS, field_definitions
+from augmentation_api.vocabulary import AcrossCameras, AugmentationMode, AugmentationType, OnBadEpisode
+from augmentation_gateway.views.parameters import GENERATIVE, TRANSFORMS, describe_preset, field_definitions
 
 _RANGES = [parameter.name for parameters in TRANSFORMS.values() for parameter in parameters if parameter.is_range]
 
@@ -90,6 +102,7 @@ class AugmentationRequest(_ParameterFields):
             # For forms: which fields belong to which transform.
             "x-transforms": {name: [parameter.describe() for parameter in TRANSFORMS[name]] for name in TRANSFORMS},
             "x-generative": [parameter.describe() for parameter in GENERATIVE],
+            "x-presets": {name: describe_preset(PRESETS[name]) for name in PRESETS},
         }
     )
 
@@ -137,11 +150,66 @@ class AugmentationRequest(_ParameterFields):
         description="What becomes of selected episodes (or rows) that cannot be decoded, all of which are found first. "
         "'fail', the default: nothing is published. 'skip': they get no augmented version, the originals stay",
     )
+    preset: PresetName | None = Field(
+        None,
+        description="Transforms and ranges by name: lerobot-default (LeRobot's image transforms), pi05 (openpi's), "
+        "seeds-default. What the request gives itself goes before it: its ranges, and augment_transforms together with "
+        "choose and the preset's lists for single cameras",
+    )
+    choose: Choose | None = Field(
+        None,
+        description="Number of transforms that each copy gets, sampled from augment_transforms; only with "
+        "augment_mode=stacked. All by default, or as the preset has it",
+    )
+    across_cameras: AcrossCameras | None = Field(
+        None,
+        description="'shared' samples what belongs to the scene once for all cameras, 'independent' all for each of "
+        "them; shared by default",
+    )
+    per_camera: Annotated[list[CameraTransforms], Field(max_length=MAX_ENTRIES)] | None = Field(
+        None,
+        description="Cameras that get other transforms or ranges than the rest, as in a manifest: "
+        '[{"camera": "*wrist*", "transforms": ["lighting"], "lighting": {"brightness": {"min": -5, "max": 5}}}]',
+    )
 
     @property
     def transforms(self) -> list[TransformName]:
-        """The names in augment_transforms, in their order."""
+        """The transforms, in order of application: those named, else those of the preset."""
+        if self.preset is not None and "augment_transforms" not in self.model_fields_set:
+            return list(PRESETS[self.preset].transforms)
         return [TransformName(name) for name in transform_names(self.augment_transforms)]
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        independent, names = self.augment_mode is AugmentationMode.INDEPENDENT, self.transforms
+        if self.choose is not None and independent:
+            raise _unusable(
+                f"choose is {self.choose}, but with augment_mode independent each copy gets one transform",
+                "leave choose out, or use augment_mode stacked",
+            )
+        if self.choose is not None and self.choose > len(names):
+            raise _unusable(
+                f"choose is {self.choose}, but the transforms are only {', '.join(names)}",
+                f"choose at most {len(names)}, or name more in augment_transforms",
+            )
+        cameras = [entry.camera for entry in self.per_camera or ()]
+        for entry in self.per_camera or ():
+            if cameras.count(entry.camera) > 1:
+                raise _unusable(f"per_camera has several entries of {entry.camera[:40]}", "put all of it into one")
+            extra = [name for name in entry.transforms or () if name not in names] if independent else []
+            if extra:
+                raise _unusable(
+                    f"per_camera gives {entry.camera[:40]} {', '.join(extra)}, but with augment_mode independent no "
+                    "copy gets what augment_transforms does not name",
+                    "name it there, too, or use augment_mode stacked",
+                )
+        if independent and self.augment_dataset_mode == "inplace" and len(names) > 1:
+            raise _unusable(
+                f"augment_dataset_mode inplace keeps one version of each episode, but preset {self.preset} with "
+                f"augment_mode independent makes one of each of {', '.join(names)}",
+                "name one transform in augment_transforms, or use augment_mode stacked",
+            )
+        return self
 
     @field_validator("*", mode="before")
     @classmethod

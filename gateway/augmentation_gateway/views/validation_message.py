@@ -61,6 +61,8 @@ def _cause_and_fix(error: Mapping[str, Any], known_fields: Sequence[str]) -> tup
         return f"The body is not JSON: {error.get('ctx', {}).get('error', error['msg'])}", None
     if field:
         return _about_a_field(field, error, known_fields)
+    if error["type"] == "unusable":  # fields that do not fit together
+        return error["ctx"]["cause"], error["ctx"]["fix"]
     if error["type"] == "missing":
         return "The body is missing", "send a JSON object"
     return "The body is not a JSON object", "send one, with the header Content-Type: application/json"

@@ -61,6 +61,40 @@ def test_smallest_request_is_accepted() -> None:
             {"augmentation_type": "magic"},
             'augmentation_type is "magic", but has to be deterministic or generative',
         ),
+        ({"preset": "pi0"}, 'preset is "pi0", but has to be lerobot-default, pi05 or seeds-default'),
+        (
+            {"choose": 2},
+            "choose is 2, but the transforms are only lighting: choose at most 1, or name more in augment_transforms",
+        ),
+        (
+            {"choose": 1, "augment_mode": "independent"},
+            "choose is 1, but with augment_mode independent each copy gets one transform: leave choose out, or use "
+            "augment_mode stacked",
+        ),
+        (
+            {"per_camera": [{"camera": "top", "transforms": ["noise", "noise"]}]},
+            'per_camera.0.transforms is ["noise", "noise"]: noise is named more than once: name each transform once',
+        ),
+        (
+            {"per_camera": [{"camera": "top", "lighting": {"contrast": {"min": 20}}}]},
+            'per_camera.0.lighting.contrast is {"min": 20}: min 20.0 is greater than max 10: swap them or widen the '
+            "range",
+        ),
+        (
+            {"per_camera": [{"camera": "top", "transforms": ["noise"]}] * 2},
+            "per_camera has several entries of top: put all of it into one",
+        ),
+        (
+            {"per_camera": [{"camera": "top", "transforms": ["noise"]}], "augment_mode": "independent"},
+            "per_camera gives top noise, but with augment_mode independent no copy gets what augment_transforms does "
+            "not name: name it there, too, or use augment_mode stacked",
+        ),
+        (
+            {"preset": "pi05", "augment_mode": "independent", "augment_dataset_mode": "inplace"},
+            "augment_dataset_mode inplace keeps one version of each episode, but preset pi05 with augment_mode "
+            "independent makes one of each of cropResize, affine, lighting, hueSaturation: name one transform in "
+            "augment_transforms, or use augment_mode stacked",
+        ),
         ({"augment_mode": "both"}, 'augment_mode is "both", but has to be stacked or independent'),
         ({"augment_dataset_mode": "inPlace"}, 'augment_dataset_mode is "inPlace", but has to be copy or inplace'),
         (

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from augmentation_api.presets import PRESETS
+from augmentation_api.spec import Augmentation, AugmentationJobSpec
 from augmentation_api.transforms import TransformName
 from augmentation_gateway.cache.records import JobRecord
 from augmentation_gateway.credentials.keys import ApiKey
@@ -33,6 +35,14 @@ KEY = ApiKey.model_validate(
         {"augmentation_type": "generative", "cosmos_prompts": ["a", "b"], "cosmos_seed": 0, "cosmos_guidance": 7.5},
         {"seed": 5, "revision": "v3.0", "output_dataset_id": "me/out", "private": True, "parallelism": 2},
         {"cameras": ["top"], "episodes": "0:3,7", "name": "Kitchen"},
+        {"across_cameras": "independent", "choose": 1, "augment_transforms": "noise,blur"},
+        {"preset": "lerobot-default", "choose": 3, "augment_brightness_min": -1.0, "augment_brightness_max": 1.0},
+        {"preset": "pi05", "augment_transforms": "affine,lighting"},
+        {
+            "per_camera": [
+                {"camera": "*wrist*", "transforms": ["noise"], "blur": {"motionKernel": {"min": 3, "max": 5}}}
+            ]
+        },
     ],
 )
 def test_request_survives_way_to_spec_and_back(fields: dict[str, Any]) -> None:
@@ -55,6 +65,33 @@ def test_every_parameter_of_every_transform_keeps_its_value_both_ways(name: Tran
     assert set(spec["augmentation"][name]) == {parameter.path.split(".")[-1] for parameter in TRANSFORMS[name]}
     restored = request_of(JobRecord.read(job_object(spec=spec)))
     assert {field: restored[field] for field in fields} == values
+
+
+def test_request_with_preset_writes_only_what_it_says_itself() -> None:
+    request = AugmentationRequest(**REQUIRED, preset="pi05", augment_brightness_min=-3, augment_copies=2)
+    spec = manifest(to_job_spec(request), KEY)["spec"]
+    assert spec["augmentation"] == {
+        "preset": "pi05",
+        "mode": "stacked",
+        "copies": 2,
+        "lighting": {"brightness": {"min": -3}},
+    }
+    assert AugmentationJobSpec.model_validate(spec).augmentation.effective.lighting.contrast.bounds == (-40, 40)
+    shown = request_of(JobRecord.read(job_object(spec=spec)))
+    assert "augment_transforms" not in shown
+    assert shown["preset"] == "pi05"
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_form_is_told_what_a_preset_says(name: str) -> None:
+    """Its values, given one by one, ask for the same as its name does."""
+    told: Any = AugmentationRequest.model_json_schema()["x-presets"][name]
+    fields = {**told["values"], "augment_transforms": ",".join(told["transforms"]), "choose": told["choose"]}
+    one_by_one = to_job_spec(AugmentationRequest(**REQUIRED, **fields)).augmentation
+    named = Augmentation.model_validate({"preset": name}).effective
+    for transform in named.transforms:
+        assert getattr(one_by_one, transform.name.lower()) == getattr(named, transform.name.lower())
+    assert (one_by_one.transforms, one_by_one.choose) == (named.transforms, named.choose)
 
 
 def narrowed(field: str, schema: dict[str, Any]) -> float:
