@@ -36,8 +36,9 @@ export function makeRange({ name, label, description }, schemas, values, changed
 
 function makeControl(about, schema, value) {
   if (schema.enum) {
-    const select = h("select", about, schema.enum.map((each) => h("option", { value: each, selected: each === (value ?? schema.default) }, each)));
-    return select;
+    const unset = schema.default ?? null;
+    const choices = unset === null ? ["", ...schema.enum] : schema.enum;
+    return h("select", about, choices.map((each) => h("option", { value: each, selected: each === (value ?? unset ?? "") }, each || "default")));
   }
   const answers = ANSWERS[about.name];
   if (answers) return h("select", about, Object.entries(answers).map(([each, label]) => h("option", { value: each, selected: each === `${value ?? ""}` }, label)));
@@ -61,7 +62,7 @@ function makeControl(about, schema, value) {
 function readControl(control, schema) {
   if (ANSWERS[control.name]) return control.value ? control.value === "true" : undefined;
   if (schema.type === "boolean") return control.checked || undefined;
-  if (schema.enum) return control.value === schema.default ? undefined : control.value;
+  if (schema.enum) return control.value === (schema.default ?? "") ? undefined : control.value;
   const text = control.value.trim();
   if (text === "") return undefined;
   if (schema.type === "array") return text.split(control.tagName === "TEXTAREA" ? "\n" : ",").map((each) => each.trim()).filter(Boolean);

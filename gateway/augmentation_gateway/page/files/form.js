@@ -7,7 +7,8 @@ import { fill, h, icon, ICONS, say } from "./dom.js";
 import { dropDraft, keepDraft, readDraft } from "./draft.js";
 import { curlOf } from "./job_panels.js";
 import { makePreview } from "./form_preview.js";
-import { readRequest, requestOf, SECTIONS } from "./request_fields.js";
+import { makeCameraEntries } from "./camera_entries.js";
+import { readRequest, requestOf, SCENE, SECTIONS } from "./request_fields.js";
 import { session } from "./session.js";
 import { tabs } from "./tabs.js";
 import { makePicker } from "./transform_picker.js";
@@ -45,6 +46,8 @@ function build(main, request, signal) {
   };
   const section = (title, names) => h("fieldset", { class: "card panel" }, h("legend", { class: "away" }, title), h("h2", { "aria-hidden": "true" }, title), h("div", { class: "grid" }, names.map(([name, label]) => field(name, label))));
   const picker = makePicker(request, fields, controls, changed);
+  const cameras = makeCameraEntries(schemas.per_camera, fields, changed);
+  controls.set("per_camera", cameras);
   const generative = section("Generative model", parameters.map(({ name, label }) => [name, label]));
   const [from, to, job] = SECTIONS.map(([title, names]) => section(title, names));
   const verdict = h("p", { class: "verdict", role: "status" }, "Checking …");
@@ -55,8 +58,9 @@ function build(main, request, signal) {
   const form = h("form", { class: "job-form", novalidate: true, onSubmit: submit },
     h("div", {}, from,
       h("fieldset", { class: "card panel" }, h("legend", { class: "away" }, "Augmentation"), h("h2", { "aria-hidden": "true" }, "Augmentation"),
-        h("div", { class: "grid" }, field("augmentation_type", "Type"), field("augment_mode", "Mode"), field("augment_copies", "Copies")),
-        h("h3", {}, "Transforms, in the order they are applied"), picker.element),
+        h("div", { class: "grid" }, field("augmentation_type", "Type"), field("augment_mode", "Mode"), field("augment_copies", "Copies"), SCENE.map(([name, label]) => field(name, label))),
+        h("h3", {}, "Transforms, in the order they are applied"), picker.element,
+        h("h3", { class: "add-head" }, "Cameras that get something else"), cameras.element),
       generative, to, job),
     h("aside", { "aria-label": "Check and send" }, h("div", { class: "card panel sticky" },
       verdict, general, h("div", { class: "send" }, send, h("button", { type: "button", class: "quiet-button", onClick: clear }, "Clear"))), preview.element, h("div", { class: "card panel" }, same)));
@@ -71,7 +75,7 @@ function build(main, request, signal) {
 
   /** Read the controls, keep the draft, and have it checked when typing pauses. */
   function changed(event) {
-    const mode = fields.augment_mode;
+    const { augment_mode: mode, preset } = fields;
     for (const [name, control] of controls) {
       if (control.read === undefined) continue;
       const value = control.read();
@@ -79,7 +83,8 @@ function build(main, request, signal) {
       else fields[name] = value;
     }
     if (event?.type === "change") touch(event.target.name);
-    if (fields.augment_mode !== mode) picker.draw();
+    if (fields.preset !== preset) delete fields.augment_transforms;
+    if (fields.augment_mode !== mode || fields.preset !== preset) picker.draw();
     keepDraft(fields);
     arrange();
     clearTimeout(timer);

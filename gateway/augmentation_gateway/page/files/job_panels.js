@@ -1,6 +1,7 @@
 // The panels of a job: each renders a part of the resource (spec and status, as kubectl shows them).
 
 import { gatewayAddress, JOBS } from "./api.js";
+import { linesOf } from "./camera_entries.js";
 import { snippet } from "./dialogs.js";
 import { h, keyed, say } from "./dom.js";
 import { bytes, clock, duration, moment, number, plural } from "./format.js";
@@ -111,10 +112,11 @@ export function result({ status }) {
 /** The requested parameters: each transform with its ranges, in order. */
 export function parameters({ spec }) {
   const asked = spec.augmentation ?? {};
-  const transforms = asked.transforms ?? ["lighting"];
+  const transforms = asked.transforms ?? (asked.preset ? [] : ["lighting"]);
+  const entries = asked.perCamera ?? [];
   return [
     facts([
-      ["Mode", asked.mode], ["Copies", asked.mode === "independent" ? null : asked.copies],
+      ["Preset", asked.preset], ["Transforms per copy", asked.choose], ["Across cameras", asked.acrossCameras], ["Mode", asked.mode], ["Copies", asked.mode === "independent" ? null : asked.copies],
       ["Result", spec.output?.mode === "inPlace" ? "replaces the originals" : "added to the originals"],
       ["Seed", asked.seed], ["Episodes", asked.episodes || "all"],
       ["Splits", asked.splits?.length ? asked.splits.join(", ") : "all"], ["Cameras", asked.cameras?.length ? asked.cameras.join(", ") : "all"],
@@ -123,6 +125,7 @@ export function parameters({ spec }) {
     h("ol", { class: "transforms" }, transforms.map((name) => h("li", {}, h("b", {}, name),
       asked.mode === "independent" && h("span", { class: "help" }, ` ${plural(asked.copiesPerTransform?.[name] ?? 1, "version")}`),
       facts(Object.entries(asked[name] ?? {}).map(([field, value]) => [words(field), typeof value === "object" ? `${value.min} to ${value.max}` : value]))))),
+    entries.length > 0 && facts(entries.map((entry) => [`Camera ${entry.camera}`, [entry.transforms?.join(", "), ...linesOf(entry)].filter(Boolean).join("; ")])),
   ];
 }
 

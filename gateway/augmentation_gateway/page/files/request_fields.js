@@ -7,11 +7,16 @@ export const SECTIONS = [
   ["Job", [["name", "Name"], ["project_id", "Project"], ["seed", "Seed"], ["parallelism", "Shards at once"]]],
 ];
 
+/** The fields that say which transforms each copy and camera gets, before the transforms themselves. */
+export const SCENE = [["preset", "Preset"], ["choose", "Transforms per copy"], ["across_cameras", "Across cameras"]];
+
 /** Labels of the choices of a boolean that may be left unset. */
 export const ANSWERS = { private: { "": "as the source", true: "private", false: "public" } };
 
-/** The transforms of the draft, in order of application. */
-export function chosenTransforms(fields) {
+/** The transforms of the draft, in order of application: those of its preset, unless it names some. */
+export function chosenTransforms(fields, presets) {
+  const preset = presets[fields.preset];
+  if (preset && fields.augment_transforms === undefined) return preset.transforms;
   return (fields.augment_transforms ?? "lighting").split(",").map((name) => name.trim()).filter(Boolean);
 }
 
@@ -21,9 +26,9 @@ export function fieldsOf(parameters) {
 }
 
 /** The body to send: without the fields that mean nothing together with the others. */
-export function requestOf(fields, { transforms, generative }) {
+export function requestOf(fields, { transforms, generative, presets }) {
   const body = { ...fields };
-  const chosen = chosenTransforms(fields);
+  const chosen = chosenTransforms(fields, presets);
   const independent = fields.augment_mode === "independent";
   const unused = Object.keys(transforms).filter((name) => !chosen.includes(name)).flatMap((name) => transforms[name]);
   if (fields.augmentation_type !== "generative") unused.push(...generative);
@@ -38,7 +43,7 @@ export function requestOf(fields, { transforms, generative }) {
 /**
  * What the document says of the request. `schemas`: {type, enum, default, minimum, maximum, maxLength, description} by
  * field. `transforms`: by name, the parameters of each. `generative`: the parameters of a generative model. A parameter is
- * {name, label, description, is_range}.
+ * {name, label, description, is_range}. `presets`: by name {source, transforms, choose, values}, values by field.
  */
 export function readRequest(document) {
   const { schemas } = document.components;
@@ -52,5 +57,6 @@ export function readRequest(document) {
     schemas: Object.fromEntries(Object.entries(request.properties).map(([name, schema]) => [name, plain(schema)])),
     transforms: request["x-transforms"],
     generative: request["x-generative"],
+    presets: request["x-presets"],
   };
 }

@@ -5,7 +5,8 @@ import { fill, h, icon, ICONS } from "./dom.js";
 import { chosenTransforms, fieldsOf } from "./request_fields.js";
 
 /** The picker. `controls` is the form's map of fields by name, kept up to date; `changed` is called after each change. */
-export function makePicker({ schemas, transforms }, fields, controls, changed) {
+export function makePicker({ schemas: known, transforms, presets }, fields, controls, changed) {
+  let schemas = known;
   const list = h("ol", { class: "picked" });
   const rest = h("div", { class: "rest", role: "group", "aria-label": "Add a transform" });
   const problem = h("p", { class: "problem", id: "field-augment_transforms-problem" });
@@ -19,7 +20,9 @@ export function makePicker({ schemas, transforms }, fields, controls, changed) {
   }
 
   function draw() {
-    const names = chosenTransforms(fields);
+    const names = chosenTransforms(fields, presets);
+    const values = presets[fields.preset]?.values ?? {};
+    schemas = { ...known, ...Object.fromEntries(Object.entries(values).map(([name, value]) => [name, { ...known[name], default: value }])) };
     for (const field of fieldsOf(Object.values(transforms).flat())) controls.delete(field);
     fill(list, names.filter((name) => name in transforms).map((name, at) => card(name, at, names)));
     fill(rest, Object.keys(transforms).filter((name) => !names.includes(name)).map((name) => h("button", { type: "button", class: "chip add", "aria-label": `Add ${name}`, onClick: () => choose([...names, name], `[data-name="${name}"] input, [data-name="${name}"] select`) }, icon(ICONS.plus), name)));

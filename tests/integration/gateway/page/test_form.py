@@ -85,8 +85,8 @@ def test_every_field_of_api_is_in_form(visitor: Visitor, jobs: Jobs) -> None:
     with visitor.gateway.client("page") as http:
         schema = http.get("/openapi.json").json()["components"]["schemas"]["AugmentationRequest"]
     names = set(page.locator("form [name]").evaluate_all("all => all.map(field => field.name)"))
-    # These two are written by the list of transforms.
-    lists = {"augment_transforms", "augment_copies_per_transform"}
+    # These are written by the lists of transforms and of cameras.
+    lists = {"augment_transforms", "augment_copies_per_transform", "per_camera"}
     assert set(schema["properties"]) - lists <= names, set(schema["properties"]) - lists - names
     expect(page.get_by_role("group", name="Add a transform").get_by_role("button")).to_have_count(0)
 
@@ -118,6 +118,30 @@ def test_transforms_are_ordered_with_their_own_numbers_of_versions(visitor: Visi
     visitor.check_accessibility("form-light", full=True)
     page.keyboard.press("t")
     visitor.check_accessibility("form-dark")
+
+
+def test_preset_fills_form_and_one_camera_gets_something_else(visitor: Visitor, jobs: Jobs) -> None:
+    visitor.expected_complaints = ["422"]
+    visitor.sign_in(address=NEW)
+    page = visitor.page
+    write(page, dataset_id="lerobot/pusht", project_id=PROJECT_ID)
+    page.get_by_label("Preset", exact=True).select_option("pi05")
+    expect(page.get_by_role("button", name="Remove cropResize")).to_be_visible()
+    expect(page.locator('[name="augment_contrast_max"]')).to_have_attribute("placeholder", "40")
+    page.get_by_role("button", name="Add a camera").click()
+    page.get_by_label("Camera key, or a pattern").fill("hand")
+    page.get_by_label("Own ranges, one per line").fill("lighting.fog: 3")
+    expect(page.get_by_text("per_camera.0.lighting.fog is not a field")).to_have_count(1)
+    page.get_by_label("Own ranges, one per line").fill("lighting.brightness: -5 to 5")
+    expect(verdict(page)).to_have_text("Ready to start.")
+    page.get_by_role("tab", name="curl").click()
+    curl = page.get_by_role("group", name="curl").inner_text()
+    assert json.loads(curl[curl.index("{") : curl.rindex("}") + 1]) == {
+        "dataset_id": "lerobot/pusht",
+        "project_id": PROJECT_ID,
+        "preset": "pi05",
+        "per_camera": [{"camera": "hand", "lighting": {"brightness": {"min": -5, "max": 5}}}],
+    }
 
 
 def test_result_is_as_private_as_source_unless_form_overrides(visitor: Visitor, jobs: Jobs) -> None:
