@@ -29,7 +29,7 @@ def carried_files(
     license, and all folders that are not the format's own, but for what is hidden in them.
     """
     rewritten = plan.in_place or metadata.info.version.has_file_per_episode
-    written = _REWRITTEN_PATHS | set(metadata.episode_files if rewritten else ())
+    written = _REWRITTEN_PATHS | set(metadata.episode_files if rewritten else metadata.corrected_files)
     if plan.instructions is not None and plan.instructions.added:
         written |= {metadata.info.version.tasks_path}
     return tuple(sorted(path for path in source_paths if path not in written and _belongs_to_dataset(path)))

@@ -36,7 +36,7 @@ class EpisodeLine(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True)
 
     episode_index: int = Field(ge=0, le=limits.LARGEST_FILE_NUMBER)
-    tasks: list[str]
+    tasks: list[str] | str = Field(default=[])
     length: int = Field(ge=1, le=limits.MOST_FRAMES)
 
 
@@ -76,7 +76,7 @@ def read_episode_lines(
         ends.append(total)
     columns: dict[str, object] = {
         "episode_index": [line.episode_index for line in lines],
-        "tasks": pa.array([line.tasks for line in lines], pa.list_(pa.string())),
+        "tasks": pa.array([_texts_of(line.tasks) for line in lines], pa.list_(pa.string())),
         "length": [line.length for line in lines],
         "data/chunk_index": [number.chunk for number in numbers],
         "data/file_index": [number.file for number in numbers],
@@ -148,6 +148,11 @@ def _parsed(model: type[Line], content: bytes | Path, path: str, dataset: str) -
             raise damaged(dataset, f"line {number} of {path} {error.finding}") from error
         except ValidationError as error:
             raise damaged(dataset, f"line {number} of {path}: {findings_of(error)[0]}") from error
+
+
+def _texts_of(tasks: list[str] | str) -> list[str]:
+    """The tasks of an episode: LeRobot never reads them from here, and some exporters write the only one as a text."""
+    return [tasks] if isinstance(tasks, str) else tasks
 
 
 def _texts(content: bytes | Path, path: str, dataset: str) -> Iterator[bytes]:

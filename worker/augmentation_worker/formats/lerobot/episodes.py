@@ -22,7 +22,7 @@ _WHOLE_COLUMNS = (
     "data/chunk_index",
     "data/file_index",
 )
-_VIDEO_FIELDS = ("chunk_index", "file_index", "from_timestamp", "to_timestamp")
+_VIDEO_FIELDS = ("chunk_index", "file_index", "from_timestamp")
 _LATEST_SECONDS = 1e9
 """Thirty years into a video file."""
 TIMESTAMP_TOLERANCE_SECONDS = 1e-4
@@ -35,12 +35,11 @@ class VideoSpan:
 
     Attributes:
         file: the video file.
-        from_timestamp, to_timestamp: seconds from the file's beginning.
+        from_timestamp: seconds from the file's beginning. (LeRobot never looks at to_timestamp.)
     """
 
     file: FileNumber
     from_timestamp: float
-    to_timestamp: float
 
 
 @dataclass(frozen=True)
@@ -114,7 +113,6 @@ def _episode(columns: Mapping[str, list[object]], row: int, cameras: Sequence[st
         camera: VideoSpan(
             FileNumber(whole(f"videos/{camera}/chunk_index"), whole(f"videos/{camera}/file_index")),
             seconds(f"videos/{camera}/from_timestamp"),
-            seconds(f"videos/{camera}/to_timestamp"),
         )
         for camera in cameras
     }
@@ -132,8 +130,6 @@ def _check_numbering(episodes: Sequence[Episode], info: DatasetInfo, dataset: st
     place = info.version.episodes_place
     if not episodes:
         raise damaged(dataset, "it has no episodes")
-    if len(episodes) != info.total_episodes:
-        raise damaged(dataset, f"meta/info.json counts {info.total_episodes} episodes, {place} lists {len(episodes)}")
     next_row = 0
     for position, episode in enumerate(episodes):
         if episode.index != position:
@@ -153,23 +149,14 @@ def _check_numbering(episodes: Sequence[Episode], info: DatasetInfo, dataset: st
         next_row = episode.to_index
     if next_row > limits.LARGEST_TOTAL:
         raise damaged(dataset, f"its episodes have {next_row} frames, more than {limits.LARGEST_TOTAL}")
-    if next_row != info.total_frames:
-        raise damaged(dataset, f"meta/info.json counts {info.total_frames} frames, the episodes have {next_row}")
 
 
 def _check_videos(episode: Episode, info: DatasetInfo, dataset: str) -> None:
     for camera, span in episode.videos.items():
         where = f"episode {episode.index}, camera {camera}"
-        if not (isfinite(span.from_timestamp) and isfinite(span.to_timestamp) and span.to_timestamp < _LATEST_SECONDS):
-            raise damaged(dataset, f"{where}: from {span.from_timestamp} s to {span.to_timestamp} s is no time")
+        if not (isfinite(span.from_timestamp) and span.from_timestamp < _LATEST_SECONDS):
+            raise damaged(dataset, f"{where}: from_timestamp {span.from_timestamp} s is no time")
         _check_file_number(span.file, where, dataset)
-        seconds = span.to_timestamp - span.from_timestamp
-        if abs(seconds * info.fps - episode.length) > TIMESTAMP_TOLERANCE_SECONDS * info.fps:
-            raise damaged(
-                dataset,
-                f"{where}: from {span.from_timestamp} s to {span.to_timestamp} s is not {episode.length} frames at "
-                f"{info.fps:g} a second",
-            )
         frame = span.from_timestamp * info.fps
         if span.from_timestamp < 0 or abs(frame - round(frame)) > TIMESTAMP_TOLERANCE_SECONDS * info.fps:
             raise damaged(

@@ -131,6 +131,16 @@ class DatasetInfo(BaseModel):
         """Path of a data file. Raises WorkerFailure: SOURCE_INVALID."""
         return _path_by("data_path", self.data_path.format(**self.version.path_fields(number)))
 
+    def data_file_number(self, path: DatasetPath) -> FileNumber | None:
+        """The number of the data file at a path; None if the template gives no such path."""
+        parts = [(text, name) for text, name, _, _ in string.Formatter().parse(self.data_path)]
+        match = re.fullmatch("".join(re.escape(text) + (r"(\d{1,9})" if name else "") for text, name in parts), path)
+        if match is None:
+            return None
+        numbers = dict(zip((name for _, name in parts if name), map(int, match.groups()), strict=True))
+        number = FileNumber(numbers[self.version.chunk_field], numbers[self.version.file_field])
+        return number if self.data_file(number) == path else None
+
     def video_file(self, camera: str, number: FileNumber) -> DatasetPath:
         """Path of a video file. Raises WorkerFailure: SOURCE_INVALID."""
         path = (self.video_path or "").format(video_key=camera, **self.version.path_fields(number))

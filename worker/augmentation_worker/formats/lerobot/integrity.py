@@ -100,7 +100,8 @@ def check_result(
         read = read_episodes(episodes, info, "result")
     except WorkerFailure as failure:
         raise broken(failure.message) from failure
-    if (len(read), info.total_frames) != (plan.total_episodes, plan.total_frames):
+    counted = {(info.total_episodes, info.total_frames), (len(read), read[-1].to_index)}
+    if counted != {(plan.total_episodes, plan.total_frames)}:
         raise broken(
             f"it has {len(read)} episodes and {info.total_frames} frames, not {plan.total_episodes} and "
             f"{plan.total_frames}"

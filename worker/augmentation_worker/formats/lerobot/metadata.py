@@ -14,6 +14,14 @@ from augmentation_worker.bounded.unreadable import Unreadable, damaged, explaine
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats import limits
+from augmentation_worker.formats.lerobot.corrections import (
+    DataFiles,
+    changed_files,
+    data_files_of,
+    with_data_files,
+    with_end_times,
+    with_totals,
+)
 from augmentation_worker.formats.lerobot.episode_lines import EPISODES_PATH, STATISTICS_PATH, read_episode_lines
 from augmentation_worker.formats.lerobot.episodes import EPISODES_FOLDER, Episode, columns_of, read_episodes
 from augmentation_worker.formats.lerobot.file_check import files_named
@@ -39,6 +47,8 @@ class DatasetMetadata:
         table: all episodes with the columns that v3.0 has in meta/episodes, statistics among them; or without those.
         episode_files: by path, the files that table came from, in order, and the number of rows of each.
         stats_json: meta/stats.json as it is; None if there is none.
+        corrected_files: those of episode_files in which table has other values than they have.
+        corrections: what was wrong and is right here, each a sentence for the user.
     """
 
     dataset: str
@@ -48,6 +58,8 @@ class DatasetMetadata:
     table: pa.Table
     episode_files: Mapping[DatasetPath, int]
     stats_json: bytes | None
+    corrected_files: frozenset[DatasetPath] = frozenset()
+    corrections: tuple[str, ...] = ()
 
     @cached_property
     def data_numbers(self) -> tuple[FileNumber, ...]:
@@ -81,9 +93,10 @@ def read_metadata(
     open_file: OpenFile,
     stats_json: bytes | None,
     *,
+    data_files: DataFiles | None = None,
     whole: bool = True,
 ) -> DatasetMetadata:
-    """Read and check the episodes.
+    """Read, correct and check the episodes.
 
     Args:
         dataset, revision: name and commit.
@@ -91,6 +104,7 @@ def read_metadata(
         episode_files: what `episode_files_of` names.
         open_file: opens one of them; a dataset may have more than can be held open.
         stats_json: content of meta/stats.json, if there is one.
+        data_files: the data files that there are, of v3.0; by default those that the episodes name.
         whole: whether the table holds the statistics too: they are many times as large as all else.
 
     Raises:
@@ -105,7 +119,27 @@ def read_metadata(
     else:
         parts = _tables(episode_files, open_file, info, dataset, whole=whole)
         table, rows = pa.concat_tables(parts.values()), {path: part.num_rows for path, part in parts.items()}
-    return DatasetMetadata(dataset, revision, info, read_episodes(table, info, dataset), table, rows, stats_json)
+    corrections = []
+    if data_files is not None:
+        corrections.append(with_data_files(table, data_files, dataset))
+        table = corrections[-1].table
+    for camera in info.video_cameras:
+        corrections.append(with_end_times(table, camera.key, info.fps))
+        table = corrections[-1].table
+    episodes = read_episodes(table, info, dataset)
+    info, counted = with_totals(info, len(episodes), episodes[-1].to_index)
+    said = (counted, *(correction.said for correction in corrections))
+    return DatasetMetadata(
+        dataset,
+        revision,
+        info,
+        episodes,
+        table,
+        rows,
+        stats_json,
+        changed_files(rows, {row for correction in corrections for row in correction.rows}),
+        tuple(sentence for sentence in said if sentence is not None),
+    )
 
 
 def check_statistics(stats_json: bytes | None, dataset: str) -> None:
@@ -212,6 +246,15 @@ def load_metadata(source: SourceDataset, *, whole: bool = True) -> DatasetMetada
     info = read_info(info_json, source.name)
     episode_files = episode_files_of(source.paths, info)
     stats_json = source.read(STATS_PATH, limits.MOST_STATS_BYTES)
-    metadata = read_metadata(source.name, source.revision, info, episode_files, source.open, stats_json, whole=whole)
+    metadata = read_metadata(
+        source.name,
+        source.revision,
+        info,
+        episode_files,
+        source.open,
+        stats_json,
+        data_files=None if info.version.has_file_per_episode else data_files_of(source, info),
+        whole=whole,
+    )
     check_files(metadata, source.paths)
     return metadata

@@ -112,15 +112,17 @@ class MetadataFiles:
         return files
 
     def _tables(self, table: pa.Table, number: FileNumber) -> list[StoredFile]:
-        """v3.0: one file of added rows; in place, the source's files with other rows."""
-        originals = len(self.metadata.episodes)
-        sizes = self.metadata.episode_files if self.plan.in_place else {episodes_path(number): len(table) - originals}
-        begin = 0 if self.plan.in_place else originals
-        stored = []
-        for path, size in sizes.items():
-            with self.work.new_file("episodes.parquet") as local:
-                pq.write_table(table.slice(begin, size), local, compression="snappy", use_dictionary=True)
-                stored.append(self.work.output.put(path, local))
+        """v3.0: a file of added rows, and the source's files that have other rows now: in place all, else corrected ones."""
+        metadata, files = self.metadata, {**self.metadata.episode_files}
+        changed = set(files) if self.plan.in_place else {*metadata.corrected_files, episodes_path(number)}
+        if not self.plan.in_place:
+            files[episodes_path(number)] = len(table) - len(metadata.episodes)
+        begin, stored = 0, []
+        for path, size in files.items():
+            if path in changed:
+                with self.work.new_file("episodes.parquet") as local:
+                    pq.write_table(table.slice(begin, size), local, compression="snappy", use_dictionary=True)
+                    stored.append(self.work.output.put(path, local))
             begin += size
         return stored
 

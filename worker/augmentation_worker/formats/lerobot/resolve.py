@@ -76,6 +76,7 @@ def resolve(source: SourceDataset, spec: AugmentationJobSpec, max_frames: int | 
             path for path in _planned_paths(plan, metadata) if path in source.paths and path not in replaced
         ),
         warnings=(
+            *metadata.corrections,
             *_split_warnings(metadata, plan, spec),
             *warnings_of_entries(spec.augmentation, [camera.key for camera in plan.cameras]),
             *moving_warnings(spec.augmentation, metadata.info),

@@ -1,0 +1,166 @@
+"""What metadata says of files, times and totals, corrected by the files themselves.
+
+LeRobot lists the data files and reads them in the order of their paths; it looks at data/file_index only to download
+single episodes, and at to_timestamp never. So both are wrong in published datasets that train well: lerobot/libero
+(macrodata-labs/refiner#193), what aggregate_datasets of LeRobot 0.3.4 to 0.4.1 wrote (lerobot#2264, #2453), and videos
+with a frame more than rows (jashshah999/lerobot-doctor#7).
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+
+import numpy as np
+import pyarrow as pa
+
+from augmentation_worker.bounded.parquet_file import open_parquet
+from augmentation_worker.bounded.unreadable import damaged, explained
+from augmentation_worker.dataset_path import DatasetPath
+from augmentation_worker.formats.lerobot.episodes import TIMESTAMP_TOLERANCE_SECONDS
+from augmentation_worker.formats.lerobot.format_version import FileNumber
+from augmentation_worker.formats.lerobot.info import INFO_PATH, DatasetInfo
+from augmentation_worker.formats.tables import with_column
+from augmentation_worker.storage.port import SourceDataset
+
+MOST_FOOTERS = 64
+"""Data files of which each is looked into in any case; of more only where metadata and the list of files disagree."""
+_FOOTERS_AT_ONCE = 8
+_FILE_COLUMNS = ("data/chunk_index", "data/file_index")
+_ROW_COLUMNS = ("dataset_from_index", "dataset_to_index")
+RowCounts = Callable[[], Sequence[int]]
+"""Counts the rows of the data files, by their footers."""
+
+
+@dataclass(frozen=True)
+class DataFiles:
+    """The data files that LeRobot finds, in its order.
+
+    Attributes:
+        numbers: their numbers.
+        rows: counts the rows of each.
+    """
+
+    numbers: Sequence[FileNumber]
+    rows: RowCounts
+
+
+@dataclass(frozen=True)
+class Correction:
+    """Episodes as they are, and how that differs from what was said of them.
+
+    Attributes:
+        table: the episodes.
+        rows: the rows that changed.
+        said: a sentence for the user; None if nothing changed.
+    """
+
+    table: pa.Table
+    rows: frozenset[int] = frozenset()
+    said: str | None = None
+
+
+def with_data_files(table: pa.Table, files: DataFiles, dataset: str) -> Correction:
+    """Set data/chunk_index and data/file_index to the file that each episode's rows are in.
+
+    Raises WorkerFailure(SOURCE_INVALID) where the files have other rows than the episodes.
+    """
+    if not {*_FILE_COLUMNS, *_ROW_COLUMNS} <= set(table.column_names):
+        return Correction(table)
+    declared = [
+        FileNumber(*pair) for pair in zip(*(table.column(name).to_pylist() for name in _FILE_COLUMNS), strict=True)
+    ]
+    if len(files.numbers) > MOST_FOOTERS and set(declared) == set(files.numbers):
+        return Correction(table)
+    starts, ends = ([row or 0 for row in table.column(name).to_pylist()] for name in _ROW_COLUMNS)
+    begins = [0, *accumulate(files.rows())]
+    if begins[-1] != max(ends, default=0):
+        raise damaged(dataset, f"its data files have {begins[-1]} rows, its episodes end at row {max(ends, default=0)}")
+    filled = [place for place, (begin, end) in enumerate(pairwise(begins)) if begin < end]
+    found = []
+    for row, (start, end) in enumerate(zip(starts, ends, strict=True)):
+        place = filled[max(bisect_right(filled, start, key=lambda place: begins[place]) - 1, 0)]
+        if start < begins[place + 1] < end:
+            raise damaged(
+                dataset, f"the rows of episode {row} lie in two data files: write the dataset with each episode in one"
+            )
+        found.append(files.numbers[place])
+    changed = [row for row, (before, after) in enumerate(zip(declared, found, strict=True)) if before != after]
+    if not changed:
+        return Correction(table)
+    for part, name in enumerate(_FILE_COLUMNS):
+        table = with_column(table, name, [number[part] for number in found])
+    said = (
+        f"data/file_index is wrong for {_episodes(changed)}, whose rows lie in other files: the result says where they "
+        "are"
+    )
+    return Correction(table, frozenset(changed), said)
+
+
+def with_end_times(table: pa.Table, camera: str, fps: float) -> Correction:
+    """Set a camera's to_timestamp to the end of each episode's frames, where it is something else."""
+    begin, end = (f"videos/{camera}/{which}_timestamp" for which in ("from", "to"))
+    if not {begin, end, "length"} <= set(table.column_names) or not pa.types.is_floating(table.schema.field(end).type):
+        return Correction(table)
+    times, right = _numbers(table, end), _numbers(table, begin) + _numbers(table, "length") / fps
+    changed = np.flatnonzero(~(np.abs(times - right) <= TIMESTAMP_TOLERANCE_SECONDS) & np.isfinite(right))
+    if not len(changed):
+        return Correction(table)
+    times[changed] = right[changed]
+    said = (
+        f"to_timestamp of {camera} is not from_timestamp + length / {fps:g} for {_episodes(changed.tolist())}: the "
+        "result has that time"
+    )
+    return Correction(with_column(table, end, times.tolist()), frozenset(changed.tolist()), said)
+
+
+def with_totals(info: DatasetInfo, episodes: int, frames: int) -> tuple[DatasetInfo, str | None]:
+    """meta/info.json with the totals of the episodes, and a sentence for the user if it had others."""
+    if (info.total_episodes, info.total_frames) == (episodes, frames):
+        return info, None
+    said = (
+        f"{INFO_PATH} counts {info.total_episodes} episodes and {info.total_frames} frames, "
+        f"{info.version.episodes_place} lists {episodes} and {frames}: the result counts those"
+    )
+    return info.model_copy(update={"total_episodes": episodes, "total_frames": frames}), said
+
+
+def data_files_of(source: SourceDataset, info: DatasetInfo) -> DataFiles:
+    """The files data/*/*.parquet of a source. Raises WorkerFailure(SOURCE_INVALID) if one has a name of its own."""
+    numbers = {}
+    for path in source.paths:
+        if path.startswith("data/") and path.endswith(".parquet") and path.count("/") == 2:
+            number = info.data_file_number(path)
+            if number is None:
+                raise damaged(source.name, f"its data file {path} is not named as data_path of {INFO_PATH} says")
+            numbers[path] = number
+    paths = sorted(numbers, key=lambda path: path.split("/"))
+    return DataFiles([numbers[path] for path in paths], lambda: _rows_of(source, paths))
+
+
+def _rows_of(source: SourceDataset, paths: Sequence[DatasetPath]) -> list[int]:
+    with ThreadPoolExecutor(_FOOTERS_AT_ONCE) as threads:
+        return list(threads.map(lambda path: _rows(source, path), paths))
+
+
+def _rows(source: SourceDataset, path: DatasetPath) -> int:
+    with explained(source.name, path), source.open_partly(path) as file, open_parquet(file) as parquet:
+        return int(parquet.metadata.num_rows)
+
+
+def changed_files(files: Mapping[DatasetPath, int], rows: Collection[int]) -> frozenset[DatasetPath]:
+    """Those of the files, by the number of rows in each, that hold one of the rows."""
+    paths, ends = list(files), list(accumulate(files.values()))
+    return frozenset(paths[bisect_right(ends, row)] for row in rows)
+
+
+def _numbers(table: pa.Table, name: str) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
+    """A column as numbers, NaN where it has none."""
+    values = table.column(name).to_pylist()
+    return np.array([value if isinstance(value, int | float) else np.nan for value in values], dtype=np.float64)
+
+
+def _episodes(rows: Sequence[int]) -> str:
+    """Some episodes, for people."""
+    return f"episode {rows[0]}" if len(rows) == 1 else f"{len(rows)} episodes, the first of them {rows[0]}"
