@@ -65,7 +65,7 @@ $(LEROBOT_V21_VENV)/.ready: constraints-lerobot-v21.txt | $(VENV)/.ready
 .PHONY: constraints
 constraints: setup ## update the pinned versions in constraints*.txt and the images' requirements.txt
 	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras --no-header --no-annotate pyproject.toml --output-file constraints.txt
-	$(UV) pip compile --quiet --upgrade --python-version 3.12 --no-header --no-annotate --constraint <(grep -E '^(torch|torchvision)==' constraints.txt) <(echo 'lerobot[dataset]==0.6.1') --output-file constraints-lerobot.txt
+	$(UV) pip compile --quiet --upgrade --python-version 3.12 --no-header --no-annotate --constraint <(grep -E '^(torch|torchvision)==' constraints.txt) <(printf '%s\n' 'lerobot[dataset]==0.6.1' lerobot-doctor==0.2.0) --output-file constraints-lerobot.txt
 	$(UV) pip compile --quiet --upgrade --python-version 3.11 --no-header --no-annotate --constraint <(grep -E '^(torch|torchvision)==' constraints.txt) <(printf '%s\n' $(LEROBOT_V21_IMPORTS)) --output-file constraints-lerobot-v21.txt
 	echo lerobot==0.3.3 >> constraints-lerobot-v21.txt
 	for program in operator gateway worker; do \

@@ -118,7 +118,8 @@ def judge(folder: str, repo_id: str, episodes: int, frames: int, odd_rows: bool 
                 expect(in_range, f"{where}, {key}: outside of [0, 1]")
             tasks_of_episode.add(item["task"])
         task_names = set(meta.tasks.values()) if isinstance(meta.tasks, dict) else set(meta.tasks.index)
-        expect(set(row["tasks"]) <= task_names, f"episode {episode}: unknown task in {row['tasks']}")
+        named = {row["tasks"]} if isinstance(row["tasks"], str) else set(row["tasks"])
+        expect(named <= task_names, f"episode {episode}: unknown task in {row['tasks']}")
         tasks.append(" | ".join(sorted(tasks_of_episode)))
         position += length
     expect(position == frames, f"the episodes have {position} frames, not {frames}")

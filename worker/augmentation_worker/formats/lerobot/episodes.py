@@ -22,7 +22,9 @@ _WHOLE_COLUMNS = (
     "data/chunk_index",
     "data/file_index",
 )
-_VIDEO_FIELDS = ("chunk_index", "file_index", "from_timestamp")
+_VIDEO_FIELDS = ("chunk_index", "file_index", "from_timestamp", "to_timestamp")
+_UNUSED = "/to_timestamp"
+"""End of the columns that may hold anything, as LeRobot never looks at them."""
 _LATEST_SECONDS = 1e9
 """Thirty years into a video file."""
 TIMESTAMP_TOLERANCE_SECONDS = 1e-4
@@ -89,7 +91,7 @@ def columns_of(cameras: Sequence[str]) -> list[str]:
 
 def _columns(table: pa.Table, cameras: Sequence[str], info: DatasetInfo, dataset: str) -> Mapping[str, list[object]]:
     place = info.version.episodes_place
-    names = columns_of(cameras)
+    names = [name for name in columns_of(cameras) if not name.endswith(_UNUSED)]
     missing = [name for name in names if name not in table.column_names]
     if missing:
         raise damaged(dataset, f"{place} lacks the column {missing[0]}")

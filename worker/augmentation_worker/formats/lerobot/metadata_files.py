@@ -112,7 +112,7 @@ class MetadataFiles:
         return files
 
     def _tables(self, table: pa.Table, number: FileNumber) -> list[StoredFile]:
-        """v3.0: a file of added rows, and the source's files that have other rows now: in place all, else corrected ones."""
+        """v3.0: a file of added rows, and those of the source with other rows: in place all, else corrected ones."""
         metadata, files = self.metadata, {**self.metadata.episode_files}
         changed = set(files) if self.plan.in_place else {*metadata.corrected_files, episodes_path(number)}
         if not self.plan.in_place:
