@@ -115,8 +115,10 @@ def write_episode_lines(
     stats = {line.episode_index: text for line, text in _parsed(StatisticsLine, statistics, STATISTICS_PATH, dataset)}
     new_documents, new_stats = dict(documents), dict(stats)
     for index, source in sources:
-        tasks = table.column("tasks")[index].as_py()
-        new_documents[index] = _dumped({**json.loads(documents[source]), "episode_index": index, "tasks": tasks})
+        document, tasks = json.loads(documents[source]), table.column("tasks")[index].as_py()
+        if tasks != _texts_of(document.get("tasks", [])):
+            document["tasks"] = tasks
+        new_documents[index] = _dumped({**document, "episode_index": index})
         if source in stats:
             line = json.loads(stats[source])
             changed = {
