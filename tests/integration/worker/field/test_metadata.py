@@ -213,8 +213,8 @@ def test_data_files_that_metadata_names_and_are_not_there_are_not_missed(recorde
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        ((slice(0, 11), slice(11, 19)), ["its data files have 19 rows, its episodes end at row 20"]),
-        ((slice(0, 8), slice(8, 20)), ["the rows of episode 1 lie in two data files"]),
+        ((slice(0, 11), slice(11, 19)), ["data/chunk-000/file-001.parquet has 8 rows, its episodes have 9"]),
+        ((slice(0, 8), slice(8, 20)), ["data/chunk-000/file-000.parquet has 8 rows, its episodes have 11"]),
     ],
 )
 def test_rows_that_do_not_fit_the_episodes_are_named(

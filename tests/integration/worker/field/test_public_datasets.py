@@ -42,10 +42,7 @@ def test_every_public_dataset_is_expected_to_pass_or_not() -> None:
     assert all(Public.named(name).document["source"].startswith("https://") for name in NAMES)
 
 
-_OPEN_50 = pytest.param("open_50", marks=pytest.mark.xfail(reason="its to_timestamp is the last frame's"))
-
-
-@pytest.mark.parametrize("name", [_OPEN_50 if name == "open_50" else name for name in sorted(CAMERAS)])
+@pytest.mark.parametrize("name", sorted(CAMERAS))
 def test_public_metadata_goes_through_resolve(tmp_path: Path, name: str) -> None:
     public = Public.named(name)
     source = resolved(public.build(tmp_path / name), tmp_path).source

@@ -18,6 +18,7 @@ import pyarrow as pa
 from augmentation_worker.bounded.parquet_file import open_parquet
 from augmentation_worker.bounded.unreadable import damaged, explained
 from augmentation_worker.dataset_path import DatasetPath
+from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats.lerobot.episodes import TIMESTAMP_TOLERANCE_SECONDS
 from augmentation_worker.formats.lerobot.format_version import FileNumber
 from augmentation_worker.formats.lerobot.info import INFO_PATH, DatasetInfo
@@ -61,31 +62,28 @@ class Correction:
     said: str | None = None
 
 
-def with_data_files(table: pa.Table, files: DataFiles, dataset: str) -> Correction:
+def with_data_files(table: pa.Table, files: DataFiles, info: DatasetInfo, dataset: str) -> Correction:
     """Set data/chunk_index and data/file_index to the file that each episode's rows are in.
 
-    Raises WorkerFailure(SOURCE_INVALID) where the files have other rows than the episodes.
+    Where the files do not have the rows of the episodes, what is said of them stays, if the files have the names: a
+    look into the rows says more (rows_inspection.py), and may be able to leave some of them out.
+
+    Raises WorkerFailure(SOURCE_INVALID) where neither the names nor the rows fit.
     """
-    if not {*_FILE_COLUMNS, *_ROW_COLUMNS} <= set(table.column_names):
+    if not {*_FILE_COLUMNS, *_ROW_COLUMNS} <= set(table.column_names) or not table.num_rows:
         return Correction(table)
     declared = [
         FileNumber(*pair) for pair in zip(*(table.column(name).to_pylist() for name in _FILE_COLUMNS), strict=True)
     ]
-    if len(files.numbers) > MOST_FOOTERS and set(declared) == set(files.numbers):
+    has_names = set(declared) == set(files.numbers)
+    if has_names and len(files.numbers) > MOST_FOOTERS:
         return Correction(table)
-    starts, ends = ([row or 0 for row in table.column(name).to_pylist()] for name in _ROW_COLUMNS)
-    begins = [0, *accumulate(files.rows())]
-    if begins[-1] != max(ends, default=0):
-        raise damaged(dataset, f"its data files have {begins[-1]} rows, its episodes end at row {max(ends, default=0)}")
-    filled = [place for place, (begin, end) in enumerate(pairwise(begins)) if begin < end]
-    found = []
-    for row, (start, end) in enumerate(zip(starts, ends, strict=True)):
-        place = filled[max(bisect_right(filled, start, key=lambda place: begins[place]) - 1, 0)]
-        if start < begins[place + 1] < end:
-            raise damaged(
-                dataset, f"the rows of episode {row} lie in two data files: write the dataset with each episode in one"
-            )
-        found.append(files.numbers[place])
+    try:
+        found = _files_of_rows(table, declared, files, info, dataset)
+    except WorkerFailure:
+        if has_names:
+            return Correction(table)
+        raise
     changed = [row for row, (before, after) in enumerate(zip(declared, found, strict=True)) if before != after]
     if not changed:
         return Correction(table)
@@ -96,6 +94,39 @@ def with_data_files(table: pa.Table, files: DataFiles, dataset: str) -> Correcti
         "are"
     )
     return Correction(table, frozenset(changed), said)
+
+
+def _files_of_rows(
+    table: pa.Table, declared: Sequence[FileNumber], files: DataFiles, info: DatasetInfo, dataset: str
+) -> list[FileNumber]:
+    """Of each episode the file that its rows are in."""
+    starts, ends = ([row or 0 for row in table.column(name).to_pylist()] for name in _ROW_COLUMNS)
+    counts = files.rows()
+    begins = [0, *accumulate(counts)]
+    if begins[-1] != max(ends):
+        expected: dict[FileNumber, int] = {}
+        for number, start, end in zip(declared, starts, ends, strict=True):
+            expected[number] = expected.get(number, 0) + end - start
+        raise damaged(dataset, _misfit(expected, dict(zip(files.numbers, counts, strict=True)), info))
+    filled = [place for place, (begin, end) in enumerate(pairwise(begins)) if begin < end]
+    found = []
+    for row, (start, end) in enumerate(zip(starts, ends, strict=True)):
+        place = filled[max(bisect_right(filled, start, key=lambda place: begins[place]) - 1, 0)]
+        if start < begins[place + 1] < end:
+            raise damaged(
+                dataset, f"the rows of episode {row} lie in two data files: write the dataset with each episode in one"
+            )
+        found.append(files.numbers[place])
+    return found
+
+
+def _misfit(expected: Mapping[FileNumber, int], found: Mapping[FileNumber, int], info: DatasetInfo) -> str:
+    """What is wrong with the data files where together they do not have the rows of all episodes."""
+    missing = next((number for number in expected if number not in found), None)
+    if missing is not None and sum(found.values()) < sum(expected.values()):
+        return f"its metadata names the file {info.data_file(missing)}, which it does not have"
+    other = next(number for number in [*expected, *found] if found.get(number) != expected.get(number))
+    return f"{info.data_file(other)} has {found.get(other, 0)} rows, its episodes have {expected.get(other, 0)}"
 
 
 def with_end_times(table: pa.Table, camera: str, fps: float) -> Correction:

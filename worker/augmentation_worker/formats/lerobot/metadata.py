@@ -121,7 +121,7 @@ def read_metadata(
         table, rows = pa.concat_tables(parts.values()), {path: part.num_rows for path, part in parts.items()}
     corrections = []
     if data_files is not None:
-        corrections.append(with_data_files(table, data_files, dataset))
+        corrections.append(with_data_files(table, data_files, info, dataset))
         table = corrections[-1].table
     for camera in info.video_cameras:
         corrections.append(with_end_times(table, camera.key, info.fps))

@@ -20,6 +20,7 @@ from augmentation_worker.formats.lerobot.format_version import FileNumber
 from tests.unit.worker.formats.lerobot.samples import TOP, episode_rows, info_of
 
 LENGTHS = [10, 20, 5, 7]
+INFO = info_of()
 
 
 def episodes(**changes: Sequence[object]) -> pa.Table:
@@ -33,7 +34,7 @@ def files(rows: Sequence[int], numbers: Sequence[FileNumber] | None = None) -> D
 
 @pytest.mark.parametrize("declared", [[0, 0, 0, 0], [0, 1, 2, 3], [1, 1, 0, 0], [7, 7, 7, 7]])
 def test_rows_are_in_the_file_that_has_them(declared: list[int]) -> None:
-    correction = with_data_files(episodes(data__file_index=declared), files([30, 12]), "lab/sample")
+    correction = with_data_files(episodes(data__file_index=declared), files([30, 12]), INFO, "lab/sample")
     assert correction.table.column("data/file_index").to_pylist() == [0, 0, 1, 1]
     assert correction.rows == {
         row for row, (said, real) in enumerate(zip(declared, [0, 0, 1, 1], strict=True)) if said != real
@@ -45,7 +46,7 @@ def test_rows_are_in_the_file_that_has_them(declared: list[int]) -> None:
 def test_what_is_right_stays_the_same_table() -> None:
     table = episodes()
     correction = with_data_files(
-        table, files([30, 0, 12], [FileNumber(0, 0), FileNumber(0, 5), FileNumber(0, 1)]), "a/b"
+        table, files([30, 0, 12], [FileNumber(0, 0), FileNumber(0, 5), FileNumber(0, 1)]), INFO, "a/b"
     )
     assert (correction.table, correction.rows, correction.said) == (table, frozenset(), None)
 
@@ -56,17 +57,29 @@ def test_the_footers_of_many_files_are_read_only_if_the_list_of_files_does_not_f
 
     numbers = [FileNumber(0, number) for number in range(MOST_FOOTERS + 1)]
     columns: dict[str, Any] = episode_rows([3] * len(numbers), episodes_per_file=1)
-    assert with_data_files(pa.table(columns), DataFiles(numbers, never), "a/b").said is None
+    assert with_data_files(pa.table(columns), DataFiles(numbers, never), INFO, "a/b").said is None
     columns["data/file_index"][0] = 1
-    assert with_data_files(pa.table(columns), files([3] * len(numbers)), "a/b").rows == {0}
+    assert with_data_files(pa.table(columns), files([3] * len(numbers)), INFO, "a/b").rows == {0}
 
 
 @pytest.mark.parametrize(
-    ("rows", "words"), [([30, 11], "41 rows, its episodes end at row 42"), ([12, 30], "episode 1 lie in two")]
+    ("declared", "rows", "words"),
+    [
+        ([0, 0, 5, 5], [30, 11], r"names the file data/chunk-000/file-005.parquet, which it does not have"),
+        ([0, 0, 0, 0], [42, 5], r"file-001.parquet has 5 rows, its episodes have 0"),
+        ([0, 0, 0, 0], [12, 30], "episode 1 lie in two"),
+    ],
 )
-def test_rows_that_do_not_fit_are_refused(rows: list[int], words: str) -> None:
+def test_files_of_which_neither_names_nor_rows_fit_are_refused(
+    declared: list[int], rows: list[int], words: str
+) -> None:
     with pytest.raises(WorkerFailure, match=words):
-        with_data_files(episodes(), files(rows), "lab/sample")
+        with_data_files(episodes(data__file_index=declared), files(rows), INFO, "lab/sample")
+
+
+@pytest.mark.parametrize("rows", [[30, 11], [12, 30]])
+def test_where_the_names_fit_a_look_into_the_rows_says_more(rows: list[int]) -> None:
+    assert with_data_files(episodes(), files(rows), INFO, "lab/sample").said is None
 
 
 def test_to_timestamp_is_where_the_frames_end() -> None:
