@@ -4,6 +4,7 @@ In one run, on a generated 480x640 AV1 video:
 
 - transforms alone, on one core: lighting as a lookup table, against torchvision's brightness and contrast; and four
   transforms (lighting, noise, blur, occlusion) against the same written plainly with torchvision's functions;
+- sharpness, patch brightness and geometry alone, on one core, against torchvision's own and against copying;
 - whole episodes, with lighting alone and with the four stacked: decoding once, K copies, hashing, statistics, encoding
   and joining; against decoding and encoding alone, which is the floor; and against decoding, plain torchvision and
   encoding, without hashes and statistics.
@@ -29,6 +30,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional
 
 from augmentation_api.spec import Augmentation
@@ -163,6 +165,47 @@ def pipelines(copies: int, *transforms: TransformName) -> Sequence[EpisodeTransf
     ]
 
 
+def _only(value: float) -> dict[str, float]:
+    return {"min": value, "max": value}
+
+
+def moving_variants(batch: torch.Tensor) -> Mapping[str, Callable[[], object]]:
+    """Geometry, sharpness and patches against torchvision's, frame by frame, and what copying the frames takes."""
+    bilinear = {"interpolation": InterpolationMode.BILINEAR}
+    size, corners = [HEIGHT, WIDTH], [[0, 0], [WIDTH, 0], [WIDTH, HEIGHT], [0, HEIGHT]]
+    seen = [[20, -10], [620, 12], [650, 470], [-12, 490]]
+
+    def ours(name: str, **parameters: object) -> Callable[[], object]:
+        augmentation = Augmentation.model_validate({"transforms": [name], **({name: parameters} if parameters else {})})
+        pipeline = sample_pipeline(augmentation, camera="top", episode=0, copy=0, episode_mean=(0.5, 0.4, 0.5))
+        return lambda: pipeline(batch, 0)
+
+    def theirs(function: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[], object]:
+        return lambda: [function(frame) for frame in batch]
+
+    return {
+        "floor: a copy": batch.clone,
+        "sharpness": ours("sharpness"),
+        "torchvision sharpness": theirs(lambda frame: functional.adjust_sharpness(frame, 1.3)),
+        "patchBrightness": ours("patchBrightness"),
+        "affine": ours("affine", zoom=_only(1)),
+        "affine, zoomed out: with anti-aliasing": ours("affine", zoom=_only(0.9)),
+        "affine, drifting": ours("affine", zoom=_only(1), drift=1),
+        "torchvision affine, bilinear": theirs(
+            lambda frame: functional.affine(frame, 3.0, [20, 10], 1.0, [0.0, 0.0], **bilinear)
+        ),
+        "cropResize": ours("cropResize"),
+        "torchvision resized_crop": theirs(
+            lambda frame: functional.resized_crop(frame, 40, 50, 400, 540, size, antialias=True)
+        ),
+        "perspective": ours("perspective"),
+        "perspective, drifting": ours("perspective", drift=1),
+        "torchvision perspective, bilinear": theirs(
+            lambda frame: functional.perspective(frame, seen, corners, **bilinear)
+        ),
+    }
+
+
 def main() -> None:
     arguments = argparse.ArgumentParser(description="Times the pixel half of the worker.")
     arguments.add_argument("--frames", type=int, default=96)
@@ -200,8 +243,10 @@ def main() -> None:
             },
             5 * options.rounds,
         )
+        moved = least_spent(moving_variants(batch), options.rounds)
         torch.set_num_threads(threads)
         report("Transforms alone, one core", len(batch), alone, "lighting, one table per channel")
+        report("Sharpness, patches and geometry alone, one core", len(batch), moved, "torchvision affine, bilinear")
 
         def whole(pipelines: Sequence[EpisodeTransform]) -> object:
             return augment_episode_camera(

@@ -13,6 +13,9 @@ FARTHEST = 1 << 28
 """Places are kept this near to the frame, so that they fit 32 bits; nothing is there."""
 _PLACE_SHIFT = np.int64(32 - PLACE_BITS)
 _HALF_PLACE = np.int64(1 << (32 - PLACE_BITS - 1))
+_HALF_WEIGHT = np.int32(1 << (2 * WEIGHT_BITS - 1))
+_FRAMES_AT_ONCE = 4
+"""For which weights are computed once: more of them would not fit the cache."""
 
 _compiled = numba.njit(nogil=True, cache=True)
 
@@ -45,65 +48,77 @@ def locate(columns, rows, matrix, add_column, add_row):
 
 
 @_compiled
-def _two(source, place, of_column, x):
-    return np.int32(source[place]) * of_column[x, 0] + np.int32(source[place + 1]) * of_column[x, 1]
+def _two_by_two(target, source, firsts, weights, down):
+    """Four taps, as everywhere where nothing shrinks; written out, and with unsigned places, which is twice as fast."""
+    one = np.uint64(1)
+    for x in range(len(target)):
+        above = firsts[x]
+        below = above + down
+        mixed = np.int32(np.int32(source[above]) * weights[0, x]) + _HALF_WEIGHT
+        mixed += np.int32(np.int32(source[above + one]) * weights[1, x])
+        mixed += np.int32(np.int32(source[below]) * weights[2, x])
+        mixed += np.int32(np.int32(source[below + one]) * weights[3, x])
+        target[x] = np.uint8(np.int32(mixed) >> np.int32(2 * WEIGHT_BITS))
 
 
 @_compiled
-def _three(source, place, of_column, x):
-    return np.int32(_two(source, place, of_column, x) + np.int32(source[place + 2]) * of_column[x, 2])
+def _three_by_three(target, source, firsts, weights, down):
+    """Nine taps: where the result shows up to half as much again as it has pixels for."""
+    one, two = np.uint64(1), np.uint64(2)
+    for x in range(len(target)):
+        above = firsts[x]
+        middle = above + down
+        below = middle + down
+        mixed = np.int32(np.int32(source[above]) * weights[0, x]) + _HALF_WEIGHT
+        mixed += np.int32(np.int32(source[above + one]) * weights[1, x])
+        mixed += np.int32(np.int32(source[above + two]) * weights[2, x])
+        mixed += np.int32(np.int32(source[middle]) * weights[3, x])
+        mixed += np.int32(np.int32(source[middle + one]) * weights[4, x])
+        mixed += np.int32(np.int32(source[middle + two]) * weights[5, x])
+        mixed += np.int32(np.int32(source[below]) * weights[6, x])
+        mixed += np.int32(np.int32(source[below + one]) * weights[7, x])
+        mixed += np.int32(np.int32(source[below + two]) * weights[8, x])
+        target[x] = np.uint8(np.int32(mixed) >> np.int32(2 * WEIGHT_BITS))
 
 
 @_compiled
-def _resample_inside(target, source, firsts, of_column, of_row, width):
-    """A row of the result from source [H * W]; firsts: the place of each pixel's first tap; weights [width, taps].
-
-    The usual numbers of taps are written out, which is twice as fast: 2 where nothing shrinks, 3 down to 2/3.
-    """
-    across, down = of_column.shape[1], of_row.shape[1]
-    half = np.int32(1 << (2 * WEIGHT_BITS - 1))
-    if across == 2 and down == 2:
-        for x in range(len(target)):
-            place = firsts[x]
-            mixed = np.int32(_two(source, place, of_column, x) * of_row[x, 0] + half)
-            mixed = np.int32(mixed + _two(source, place + width, of_column, x) * of_row[x, 1])
-            target[x] = np.uint8(mixed >> np.int32(2 * WEIGHT_BITS))
-    elif across == 3 and down == 3:
-        for x in range(len(target)):
-            place = firsts[x]
-            mixed = np.int32(_three(source, place, of_column, x) * of_row[x, 0] + half)
-            mixed = np.int32(mixed + _three(source, place + width, of_column, x) * of_row[x, 1])
-            mixed = np.int32(mixed + _three(source, place + 2 * width, of_column, x) * of_row[x, 2])
-            target[x] = np.uint8(mixed >> np.int32(2 * WEIGHT_BITS))
-    else:
-        for x in range(len(target)):
-            mixed, place = half, firsts[x]
-            for j in range(down):
-                of_this = np.int32(0)
-                for i in range(across):
-                    of_this = np.int32(of_this + np.int32(source[place + i]) * of_column[x, i])
-                mixed = np.int32(mixed + np.int32(of_this * of_row[x, j]))
-                place += width
-            target[x] = np.uint8(mixed >> np.int32(2 * WEIGHT_BITS))
+def _any_taps(target, source, firsts, weights, down, across):
+    rows = len(weights) // across
+    for x in range(len(target)):
+        mixed, place = _HALF_WEIGHT, firsts[x]
+        for j in range(rows):
+            for i in range(across):
+                mixed += np.int32(np.int32(source[place + np.uint64(i)]) * weights[j * across + i, x])
+            place += down
+        target[x] = np.uint8(np.int32(mixed) >> np.int32(2 * WEIGHT_BITS))
 
 
 @_compiled
-def _resample_at_border(source, column, row, of_column, of_row, black):
-    """One pixel of the result from source [H, W], of which some taps lie outside."""
+def _pad(padded, source, left, top, black):
+    """Source [H, W] with more pixels around it: its border repeated, or black. By loops: see kernels._pad."""
     height, width = source.shape
-    mixed = np.int32(1 << (2 * WEIGHT_BITS - 1))
-    for j in range(len(of_row)):
-        y = row + j
-        if black and (y < 0 or y >= height):
+    for y in range(len(padded)):
+        target = padded[y]
+        inside = source[min(max(y - top, 0), height - 1)]
+        if black and (y < top or y >= top + height):
+            target[:] = 0
             continue
-        y = min(max(y, 0), height - 1)
-        for i in range(len(of_column)):
-            x = column + i
-            if black and (x < 0 or x >= width):
-                continue
-            value = np.int32(source[y, min(max(x, 0), width - 1)])
-            mixed = np.int32(mixed + np.int32(np.int32(value * of_column[i]) * of_row[j]))
-    return np.uint8(np.int32(mixed) >> np.int32(2 * WEIGHT_BITS))
+        middle = target[left : left + width]
+        for x in range(width):
+            middle[x] = inside[x]
+        for x in range(left):
+            target[x] = 0 if black else inside[0]
+            target[left + width + x] = 0 if black else inside[width - 1]
+
+
+@_compiled
+def _weigh(weights, columns, rows, column_weights, row_weights):
+    """Weights [taps, width] of the taps around each place of a row: products of those across and down."""
+    across, fraction = column_weights.shape[1], np.int32((1 << PLACE_BITS) - 1)
+    for tap in range(len(weights)):
+        i, j, of_tap = tap % across, tap // across, weights[tap]
+        for x in range(len(of_tap)):
+            of_tap[x] = column_weights[columns[x] & fraction, i] * row_weights[rows[x] & fraction, j]
 
 
 @_compiled
@@ -111,35 +126,32 @@ def resample(frames, result, columns, rows, column_weights, row_weights, black):
     """The weighted mean of the source pixels around each place; frames [N, C, H, W].
 
     columns, rows [H, W] int32: the first of these pixels, in 1/256 of a pixel; the fraction chooses the weights
-    [256, taps] int32, which sum to 2048. What lies outside is black, or the border repeated.
+    [256, taps] int32, which sum to 2048. What lies outside is black, or the border repeated: as many pixels of that as
+    there are taps are put around the source, and places farther away see the same.
     """
     count, channels, height, width = frames.shape
     across, down = column_weights.shape[1], row_weights.shape[1]
-    fraction = np.int32((1 << PLACE_BITS) - 1)
-    firsts = np.empty(width, np.int64)
-    outside = np.empty(width, np.int64)
-    of_column = np.empty((width, across), np.int32)
-    of_row = np.empty((width, down), np.int32)
-    for y in range(height):
-        many = 0
-        for x in range(width):
-            column, row = columns[y, x] >> np.int32(PLACE_BITS), rows[y, x] >> np.int32(PLACE_BITS)
-            for i in range(across):
-                of_column[x, i] = column_weights[columns[y, x] & fraction, i]
-            for j in range(down):
-                of_row[x, j] = row_weights[rows[y, x] & fraction, j]
-            if 0 <= column <= width - across and 0 <= row <= height - down:
-                firsts[x] = row * width + column
-            else:
-                firsts[x] = 0
-                outside[many] = x
-                many += 1
-        for index in range(count):
+    row_length = width + 2 * across
+    padded = np.empty((min(count, _FRAMES_AT_ONCE), channels, height + 2 * down, row_length), np.uint8)
+    firsts = np.empty(width, np.uint64)
+    weights = np.empty((down * across, width), np.int32)
+    for start in range(0, count, _FRAMES_AT_ONCE):
+        held = min(count - start, _FRAMES_AT_ONCE)
+        for index in range(held):
             for channel in range(channels):
-                source, target = frames[index, channel], result[index, channel, y]
-                if across <= width and down <= height:
-                    _resample_inside(target, source.reshape(height * width), firsts, of_column, of_row, width)
-                for k in range(many):
-                    x = outside[k]
-                    column, row = columns[y, x] >> np.int32(PLACE_BITS), rows[y, x] >> np.int32(PLACE_BITS)
-                    target[x] = _resample_at_border(source, column, row, of_column[x], of_row[x], black)
+                _pad(padded[index, channel], frames[start + index, channel], across, down, black)
+        for y in range(height):
+            for x in range(width):
+                column = min(max(columns[y, x] >> np.int32(PLACE_BITS), -across), width) + across
+                row = min(max(rows[y, x] >> np.int32(PLACE_BITS), -down), height) + down
+                firsts[x] = np.uint64(row * row_length + column)
+            _weigh(weights, columns[y], rows[y], column_weights, row_weights)
+            for index in range(held):
+                for channel in range(channels):
+                    target, source = result[start + index, channel, y], padded[index, channel].reshape(-1)
+                    if across == 2 and down == 2:
+                        _two_by_two(target, source, firsts, weights, np.uint64(row_length))
+                    elif across == 3 and down == 3:
+                        _three_by_three(target, source, firsts, weights, np.uint64(row_length))
+                    else:
+                        _any_taps(target, source, firsts, weights, np.uint64(row_length), across)
