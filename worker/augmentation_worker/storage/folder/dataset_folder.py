@@ -88,7 +88,7 @@ class DatasetFolder:
                             else:
                                 target, status = targets.look(held, entry.name, path)
                                 if stat.S_ISDIR(status.st_mode):
-                                    pending.append(folder.behind(held, path, target))
+                                    pending.append(folder.behind(path, target))
                                 else:
                                     files[path] = status.st_size
                         except EntryRefused as error:
@@ -109,7 +109,7 @@ class DatasetFolder:
             status = held.status(path.name)
             if status is None or not stat.S_ISLNK(status.st_mode):
                 return held.open_file(path.name)
-            place, _, name = self._allowed.target(held, path.name, path).rpartition("/")
+            place, _, name = self._allowed.target(str(held.path), path.name, path).rpartition("/")
         with HeldFolder.at(Path(place)) as held:
             return held.open_file(name)
 
@@ -180,11 +180,13 @@ class _Walked:
     def inner(self, path: DatasetPath) -> "_Walked":
         return _Walked(path.parts, f"{self.place}/{path.name}", self.followed)
 
-    def behind(self, held: HeldFolder, path: DatasetPath, target: str) -> "_Walked":
+    def behind(self, path: DatasetPath, target: str) -> "_Walked":
         """The folder that a link in this one leads to. Raises EntryRefused if the way leads back here from there."""
         followed = (*self.followed, self.place)
         if leads_back(target, followed):
-            raise EntryRefused(path, f"is a link to {shown_target(held, path.name)}, a folder that leads back to it")
+            raise EntryRefused(
+                path, f"is a link to {shown_target(self.place, path.name)}, a folder that leads back to it"
+            )
         return _Walked(path.parts, target, followed, is_linked=True)
 
 

@@ -53,28 +53,29 @@ class AllowedPlaces:
             return None
         return "which is hidden and no part of the dataset"
 
-    def target(self, held: HeldFolder, name: str, path: DatasetPath) -> str:
-        """The path, none of its parts a link, that a link leads to. Raises EntryRefused if it may not lead there."""
-        target = _without_links(str(held.path), name)
+    def target(self, place: str, name: str, path: DatasetPath) -> str:
+        """The path, none of its parts a link, that a link in a folder (`place`, likewise) leads to.
+
+        Raises EntryRefused if it may not lead there.
+        """
+        target = _without_links(place, name)
         if target is None:
             raise EntryRefused(path, "is a link that leads through too many others")
         if (refusal := self.refusal(target)) is not None:
-            raise EntryRefused(path, f"is a link to {shown_target(held, name)}, {refusal}")
+            raise EntryRefused(path, f"is a link to {shown_target(place, name)}, {refusal}")
         return target
 
     def folder(self, names: tuple[str, ...]) -> Path:
-        """The path, none of its parts a link, of a folder of the dataset that may be reached through links.
+        """The path, none of its parts a link, of a folder of the dataset that is reached through links.
 
-        Raises:
-            OSError: FileNotFoundError if there is none.
-            EntryRefused: a link on the way may not lead where it leads.
+        Raises EntryRefused if one of them may not lead where it leads.
         """
         place = str(self.dataset or "/")
         for depth, name in enumerate(names, start=1):
-            with HeldFolder.at(Path(place)) as held:
-                status = held.status(name)
-                is_link = status is not None and stat.S_ISLNK(status.st_mode)
-                place = self.target(held, name, DatasetPath("/".join(names[:depth]))) if is_link else f"{place}/{name}"
+            inner = f"{place}/{name}"
+            place = (
+                self.target(place, name, DatasetPath("/".join(names[:depth]))) if Path(inner).is_symlink() else inner
+            )
         return Path(place)
 
 
@@ -92,7 +93,7 @@ class LinkTargets:
         mode = 0 if status is None else status.st_mode
         if not stat.S_ISLNK(mode):
             raise EntryRefused(path, f"is {kind_of(mode)}, not a regular file")
-        target = self._allowed.target(held, name, path)
+        target = self._allowed.target(str(held.path), name, path)
         place, _, last = target.rpartition("/")
         try:
             found = self._folder(place).status(last)
@@ -101,11 +102,10 @@ class LinkTargets:
         except (EntryRefused, NotADirectoryError) as error:
             raise EntryRefused(path, f"is a link that leads to no file: {error}") from error
         if found is None:
-            raise EntryRefused(path, f"is a link to {shown_target(held, name)}, where there is nothing")
+            raise EntryRefused(path, f"is a link to {shown_target(str(held.path), name)}, where there is nothing")
         if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
-            raise EntryRefused(
-                path, f"is a link to {shown_target(held, name)}, {kind_of(found.st_mode)} and no regular file"
-            )
+            shown_as, kind = shown_target(str(held.path), name), kind_of(found.st_mode)
+            raise EntryRefused(path, f"is a link to {shown_as}, {kind} and no regular file")
         return target, found
 
     def _folder(self, place: str) -> HeldFolder:
@@ -125,10 +125,10 @@ class LinkTargets:
             self._held = None
 
 
-def shown_target(held: HeldFolder, name: str) -> str:
-    """The text of a link, for messages."""
+def shown_target(place: str, name: str) -> str:
+    """The text of a link in a folder, for messages."""
     try:
-        return shown(os.readlink(name, dir_fd=held.descriptor))
+        return shown(os.readlink(f"{place}/{name}"))  # noqa: PTH115 (no path to go on with)
     except OSError:
         return "nothing"
 
