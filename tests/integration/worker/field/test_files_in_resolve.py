@@ -112,6 +112,13 @@ def test_an_empty_video_is_found_before_anything_runs_unless_its_episode_is_left
         assert resolved(tmp_path / "d", tmp_path, spec=spec).source.episodes == 4
 
 
+def test_what_macos_leaves_among_the_data_files_is_named(tmp_path: Path) -> None:
+    shutil.copytree(V30, tmp_path / "d")
+    (tmp_path / "d/data/chunk-000/._file-000.parquet").write_bytes(b"\0\5\x16\7")
+    assert "data/chunk-000/._file-000.parquet is not named" in refusal(tmp_path / "d", tmp_path)
+    assert "(macOS leaves such files on other disks: delete it)" in refusal(tmp_path / "d", tmp_path)
+
+
 def test_a_look_at_footers_is_bounded_and_takes_the_last_files(monkeypatch: pytest.MonkeyPatch) -> None:
     paths = [DatasetPath(f"data/{number}.parquet") for number in range(100_000)]
     chosen = file_check._chosen(paths)

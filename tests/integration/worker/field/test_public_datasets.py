@@ -65,3 +65,8 @@ def test_what_is_refused_for_its_version_passes_once_it_is_converted(tmp_path: P
     changes: dict[str, Any] = {"codebase_version": "v2.1"}
     folder = Public.named(name).build(tmp_path / name, **changes)
     assert resolved(folder, tmp_path).source.format == "LeRobot v2.1"
+
+
+def test_what_is_odd_in_public_metadata_is_said(tmp_path: Path) -> None:
+    warnings = resolved(Public.named("open_50").build(tmp_path / "d"), tmp_path).warnings
+    assert any(warning.startswith("to_timestamp of image is not from_timestamp + length") for warning in warnings)

@@ -164,7 +164,8 @@ def data_files_of(source: SourceDataset, info: DatasetInfo) -> DataFiles:
         if path.startswith("data/") and path.endswith(".parquet") and path.count("/") == 2:
             number = info.data_file_number(path)
             if number is None:
-                raise damaged(source.name, f"its data file {path} is not named as data_path of {INFO_PATH} says")
+                hint = " (macOS leaves such files on other disks: delete it)" if path.name.startswith("._") else ""
+                raise damaged(source.name, f"its data file {path} is not named as data_path of {INFO_PATH} says{hint}")
             numbers[path] = number
     paths = sorted(numbers, key=lambda path: path.split("/"))
     return DataFiles([numbers[path] for path in paths], lambda: _rows_of(source, paths))
