@@ -152,7 +152,7 @@ def encoded_image(width: int, height: int, mode: str = "RGB") -> bytes:
     ("cell", "words"),
     [
         ({"bytes": b"no image"}, "the image is not an image of a supported format"),
-        ({"bytes": encoded_image(32, 32)}, f"the image has 32x32 pixels, info.json says {WIDTH}x{HEIGHT}"),
+        ({"bytes": encoded_image(32, 32)}, f"the image has 32x32 pixels, the episode's first {WIDTH}x{HEIGHT}"),
         ({"bytes": encoded_image(WIDTH, HEIGHT, "I;16")}, "16 bits"),
         ({"bytes": None}, "the row holds no image, only the name frame_000002.png"),
     ],

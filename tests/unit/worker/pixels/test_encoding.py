@@ -12,6 +12,7 @@ RECORDED = {
     "video.g": 4,
     "video.crf": 35,
     "video.preset": 10,
+    "video.fast_decode": 1,
     "video.extra_options": {},
 }
 
@@ -22,17 +23,18 @@ def stream(codec: str, pix_fmt: str = "yuv420p") -> VideoProperties:
 
 def test_lerobots_defaults_are_the_default() -> None:
     assert VideoEncoding() == VideoEncoding(VideoCodec.AV1, crf=30, gop=2, preset="12", pix_fmt="yuv420p")
-    assert VideoEncoding.like_source({}) == VideoEncoding()
+    assert VideoEncoding.like_source({}, stream("av1")) == VideoEncoding()
 
 
 def test_the_recorded_encoding_is_reused() -> None:
-    encoding = VideoEncoding.like_source(RECORDED)
-    assert encoding == VideoEncoding(VideoCodec.AV1, crf=35, gop=4, preset="10")
-    assert {**RECORDED, **encoding.feature_info()} == RECORDED
+    encoding = VideoEncoding.like_source(RECORDED, stream("av1"))
+    assert encoding == VideoEncoding(VideoCodec.AV1, crf=35, gop=4, preset="10", fast_decode=1)
+    assert {name: encoding.feature_info()[name] for name in RECORDED} == RECORDED
+    assert encoding.options(1)["svtav1-params"] == "lp=1:fast-decode=1"
 
 
 def test_unrecorded_values_are_the_codecs_defaults() -> None:
-    encoding = VideoEncoding.like_source({"video.codec": "h264", "video.g": None})
+    encoding = VideoEncoding.like_source({"video.codec": "h264", "video.g": None}, stream("h264"))
     assert encoding == VideoEncoding(VideoCodec.H264, crf=23, gop=2, preset=None)
 
 
@@ -40,7 +42,7 @@ def test_unrecorded_values_are_the_codecs_defaults() -> None:
     ("name", "codec"), [("libsvtav1", VideoCodec.AV1), ("libx264", VideoCodec.H264), ("h265", VideoCodec.HEVC)]
 )
 def test_names_of_encoders_are_understood(name: str, codec: VideoCodec) -> None:
-    assert VideoEncoding.like_source({"video.codec": name}).codec is codec
+    assert VideoEncoding.like_source({"video.codec": name, "video.crf": 18}, stream(codec.value)).crf == 18
 
 
 def test_the_file_takes_precedence_over_the_record() -> None:
@@ -51,21 +53,24 @@ def test_the_file_takes_precedence_over_the_record() -> None:
 
 def test_a_pixel_format_that_cannot_be_written_becomes_yuv420p() -> None:
     assert VideoEncoding.like_source({}, stream("av1", "yuv444p")).pix_fmt == "yuv420p"
-    assert VideoEncoding.like_source({"video.codec": "h264", "video.pix_fmt": "yuvj420p"}).pix_fmt == "yuv420p"
+    assert VideoEncoding.like_source({}, stream("h264", "yuv444p10le")).pix_fmt == "yuv444p10le"
 
 
-def test_a_codec_that_cannot_be_written_asks_for_another() -> None:
-    with pytest.raises(ValueError, match=r"codec vp9 cannot be written: set output.video.codec to av1, h264, hevc"):
-        VideoEncoding.like_source({"video.codec": "vp9"})
+@pytest.mark.parametrize("recorded", [{}, RECORDED, {"video.codec": "vp9"}])
+def test_a_codec_that_cannot_be_written_becomes_lerobots_default(recorded: dict[str, object]) -> None:
+    assert VideoEncoding.like_source(recorded, stream("vp9")) == VideoEncoding()
 
 
-def test_a_record_that_is_not_a_number_is_an_error() -> None:
-    with pytest.raises(ValueError, match="records an encoding"):
-        VideoEncoding.like_source({"video.crf": "high"})
+def test_a_record_that_cannot_be_used_is_the_codecs_default() -> None:
+    """LeRobot reads such datasets; presets of hardware encoders (p4) are recorded under the codec's name."""
+    recorded = {"video.codec": "h264", "video.crf": "high", "video.g": 12, "video.preset": "p4", "video.fast_decode": 9}
+    assert VideoEncoding.like_source(recorded, stream("h264")) == VideoEncoding(
+        VideoCodec.H264, crf=23, gop=12, preset=None
+    )
 
 
 def test_the_spec_overrides_one_by_one() -> None:
-    encoding = VideoEncoding.like_source(RECORDED)
+    encoding = VideoEncoding.like_source(RECORDED, stream("av1"))
     assert encoding.overridden_by(VideoOutput()) == encoding
     assert encoding.overridden_by(VideoOutput(crf=20)).crf == 20
     assert encoding.overridden_by(VideoOutput(gop=30)).gop == 30
@@ -73,7 +78,7 @@ def test_the_spec_overrides_one_by_one() -> None:
 
 
 def test_another_codec_starts_from_its_own_defaults() -> None:
-    encoding = VideoEncoding.like_source(RECORDED).overridden_by(VideoOutput(codec=VideoCodec.H264))
+    encoding = VideoEncoding.like_source(RECORDED, stream("av1")).overridden_by(VideoOutput(codec=VideoCodec.H264))
     assert encoding == VideoEncoding(VideoCodec.H264, crf=23, gop=4, preset=None)
 
 

@@ -25,9 +25,8 @@ def pipelines_of(
     """
     source = episode.source.index
     means = {
-        each.key: channel_means(metadata.table, source, metadata.stats_json, each.key)
-        for each in metadata.info.cameras
-        if each.is_colour
+        each.key: channel_means(metadata.table, source, metadata.stats_json, each.key, each.shape.channels)
+        for each in metadata.colour_cameras
     }
     scene_mean = np.mean(list(means.values()), axis=0)
     return [

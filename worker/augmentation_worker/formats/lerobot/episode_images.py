@@ -1,9 +1,10 @@
 """One episode of the cameras that store images: each decoded once, augmented and encoded as many times as there are
 copies, by the pipelines that frames of videos go through."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import repeat
 
 import pyarrow as pa
 import torch
@@ -11,7 +12,7 @@ import torch
 from augmentation_worker.formats.lerobot.info import Camera
 from augmentation_worker.media.cores import usable_cores
 from augmentation_worker.media.image_statistics import ImageStatistics, ImageStatisticsCollector
-from augmentation_worker.media.images.codec import DecodedImage, decode_image, encode_image
+from augmentation_worker.media.images.codec import DecodedImage, decode_image, encode_image, luma
 from augmentation_worker.media.images.header import ImageInvalid
 from augmentation_worker.media.images.labels import move_labels, upright_size
 from augmentation_worker.media.pixel_hash import PixelHash
@@ -20,6 +21,8 @@ from augmentation_worker.transforms.pipeline import EpisodeTransform
 
 BATCH_BYTES, MOST_BATCH_ROWS = 16 * 2**20, 64
 """A batch is as many frames as fit, decoded, into BATCH_BYTES, and no more than MOST_BATCH_ROWS."""
+Size = tuple[int, int]
+"""Height and width, pixels."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ class EpisodeImages:
     """Makes the rows of all copies of an episode, by threads that end with `close`.
 
     Args:
-        cameras: those to augment.
+        cameras: those to augment, with the size of the episode's frames (height and width, pixels).
         pipelines: by camera, one for each copy.
         frames: length of the episode.
         device: where to augment.
@@ -100,7 +103,7 @@ class EpisodeImages:
 
     def __init__(
         self,
-        cameras: Sequence[Camera],
+        cameras: Mapping[Camera, Size],
         pipelines: Mapping[str, Sequence[EpisodeTransform]],
         frames: int,
         device: torch.device,
@@ -123,7 +126,7 @@ class EpisodeImages:
         """Some rows, from the frame with this number on, as those of each copy. To be called in order.
 
         Raises:
-            UnusableImage: an image cannot be decoded, or is of another size than info.json says.
+            UnusableImage: an image cannot be decoded, or is of another size than the episode's first.
         """
         tables: list[pa.Table] = []
         for camera in self._cameras:
@@ -131,8 +134,11 @@ class EpisodeImages:
             tables = tables or [rows] * len(copies)
             images = self._decoded(rows, camera, first_frame)
             frames = torch.stack([image.pixels for image in images])
-            batches = list(self._threads.map(lambda copy, frames=frames: copy.make(frames, first_frame), copies))
             encodings = [image.encoding for image in images]
+            grey = torch.tensor([encoding.grey for encoding in encodings])
+            batches = list(
+                self._threads.map(lambda copy, *of: copy.make(*of, first_frame), copies, repeat(frames), repeat(grey))
+            )
             for place, pixels in enumerate(batches):
                 contents = list(self._threads.map(encode_image, pixels, encodings))
                 tables[place] = _with_images(tables[place], camera.key, contents)
@@ -155,7 +161,7 @@ class EpisodeImages:
         contents = image_contents(rows, camera.key, first_frame)
 
         def decoded(frame: int, content: bytes) -> DecodedImage:
-            return decode_image_of(camera, frame, content)
+            return decode_image_of(camera, frame, content, self._cameras[camera])
 
         return list(self._threads.map(decoded, range(first_frame, first_frame + len(contents)), contents))
 
@@ -170,9 +176,11 @@ class _Copy:
         self._hash = PixelHash()
         self._statistics = ImageStatisticsCollector(frames)
 
-    def make(self, frames: torch.Tensor, first_frame: int) -> torch.Tensor:
+    def make(self, frames: torch.Tensor, grey: torch.Tensor, first_frame: int) -> torch.Tensor:
         augmented = self._pipeline(frames.to(self._device), first_frame).cpu().contiguous()
         self._hash.update(augmented.numpy())
+        if grey.any():  # statistics are of what is stored
+            augmented[grey] = luma(augmented[grey]).expand(-1, 3, -1, -1)
         self._statistics.add(augmented, first_frame)
         return augmented
 
@@ -180,21 +188,21 @@ class _Copy:
         return CopyImages(self._frames, self._statistics.result(), self._hash.hexdigest())
 
 
-def batch_rows(cameras: Sequence[Camera]) -> int:
-    """Rows to be made at a time."""
-    largest = max(1, *(3 * camera.height * camera.width for camera in cameras))
+def batch_rows(sizes: Iterable[Size]) -> int:
+    """Rows to be made at a time, whose frames have these sizes."""
+    largest = max(3 * height * width for height, width in sizes)
     return max(1, min(MOST_BATCH_ROWS, BATCH_BYTES // largest))
 
 
-def decode_image_of(camera: Camera, frame: int, content: bytes) -> DecodedImage:
-    """Decode a camera's image. Raises UnusableImage."""
+def decode_image_of(camera: Camera, frame: int, content: bytes, size: Size | None = None) -> DecodedImage:
+    """Decode a camera's image, which has to have this size if one is passed. Raises UnusableImage."""
     try:
         image = decode_image(content)
     except ImageInvalid as error:
         raise UnusableImage(camera.key, frame, f"the image {error.finding}") from error
     height, width = image.pixels.shape[1:]
-    if (height, width) != (camera.height, camera.width):
-        finding = f"the image has {width}x{height} pixels, info.json says {camera.width}x{camera.height}"
+    if size is not None and (height, width) != size:
+        finding = f"the image has {width}x{height} pixels, the episode's first {size[1]}x{size[0]}"
         raise UnusableImage(camera.key, frame, finding)
     return image
 

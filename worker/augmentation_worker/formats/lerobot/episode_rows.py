@@ -1,7 +1,7 @@
 """The rows of a shard's augmented episodes, with the images they hold: made, looked into, and stored, one episode at
 a time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +10,23 @@ from augmentation_worker.failure import SourceInvalid, WorkerFailure
 from augmentation_worker.formats.bad_episodes import LEAVE_OUT
 from augmentation_worker.formats.lerobot.copy_record import pipelines_of, recorded_statistics
 from augmentation_worker.formats.lerobot.data_table import SourceRows
-from augmentation_worker.formats.lerobot.episode_images import EpisodeImages, LabelStream, UnusableImage, batch_rows
+from augmentation_worker.formats.lerobot.episode_images import (
+    EpisodeImages,
+    LabelStream,
+    Size,
+    UnusableImage,
+    batch_rows,
+    decode_image_of,
+    image_contents,
+)
+from augmentation_worker.formats.lerobot.info import Camera
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
 from augmentation_worker.formats.lerobot.plan import EpisodePlan, PlannedEpisode
 from augmentation_worker.formats.lerobot.records import CopyRecord, RowsRecord
 from augmentation_worker.formats.lerobot.rows_files import write_episode_rows
+from augmentation_worker.formats.lerobot.source_videos import SourceVideos, unusable_video
 from augmentation_worker.formats.lerobot.written_files import check_written_images
+from augmentation_worker.media.video.container_file import VideoInvalid
 from augmentation_worker.transforms.pipeline import EpisodeTransform
 from augmentation_worker.work import Work
 
@@ -53,11 +64,12 @@ class EpisodeRows:
             camera.key: pipelines_of(self.work.spec.augmentation, self.metadata, episode, camera) for camera in cameras
         }
         try:
-            labels = self._labels(episode)
-            images = EpisodeImages(cameras, pipelines, episode.source.length, self.work.device, on_frames, labels)
+            sizes = self._sizes(episode)
+            labels = self._labels(episode, sizes)
+            images = EpisodeImages(sizes, pipelines, episode.source.length, self.work.device, on_frames, labels)
             with closing(images):
-                info, size = self.metadata.info, batch_rows([*cameras, *(label.stream for label in labels)])
-                write_episode_rows(episode, self.source, info, targets, images, batch_rows=size)
+                rows = batch_rows([*sizes.values(), *(label.size for label in labels)])
+                write_episode_rows(episode, self.source, self.metadata.info, targets, images, batch_rows=rows)
                 results = {camera.key: images.results(camera.key) for camera in cameras}
         except UnusableImage as error:
             raise unusable_image(self.metadata, episode, error) from error
@@ -74,12 +86,22 @@ class EpisodeRows:
             for key, copies in results.items()
         }
 
-    def _labels(self, episode: PlannedEpisode) -> list[LabelStream]:
+    def _sizes(self, episode: PlannedEpisode) -> dict[Camera, Size]:
+        """Of each camera's frames: what the first image has, whatever info.json says. Raises UnusableImage."""
+        sizes = {}
+        (row,) = self.source.batches(episode.source, 1, 0, 1)
+        for camera in self.plan.image_cameras:
+            (content,) = image_contents(row, camera.key, 0)
+            _, height, width = decode_image_of(camera, 0, content).pixels.shape
+            sizes[camera] = (height, width)
+        return sizes
+
+    def _labels(self, episode: PlannedEpisode, sizes: Mapping[Camera, Size]) -> list[LabelStream]:
         """The streams that move with their camera, and how in each copy."""
         return [
             LabelStream(
                 follower.stream,
-                (follower.camera.height, follower.camera.width),
+                sizes[follower.camera] if follower.camera in sizes else self._video_size(episode, follower.camera),
                 [
                     pipeline.geometry
                     for pipeline in pipelines_of(self.work.spec.augmentation, self.metadata, episode, follower.camera)
@@ -87,6 +109,15 @@ class EpisodeRows:
             )
             for follower in self.plan.followers
         ]
+
+    def _video_size(self, episode: PlannedEpisode, camera: Camera) -> Size:
+        """Of the frames of a camera that stores them as video. Raises WorkerFailure."""
+        videos = SourceVideos(self.metadata, lambda path: self.work.source.open(path).open("rb"))
+        try:
+            properties = videos.properties(episode.source, camera)
+        except VideoInvalid as error:
+            raise unusable_video(self.metadata, episode.source, camera, error) from error
+        return properties.height, properties.width
 
     def _stored(self, episode: PlannedEpisode, targets: list[Path]) -> list[RowsRecord]:
         records = []

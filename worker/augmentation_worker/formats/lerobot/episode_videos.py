@@ -2,23 +2,25 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from augmentation_api import FailureReason
 from augmentation_api.vocabulary import EncoderChoice
 from augmentation_worker.dataset_path import DatasetPath
-from augmentation_worker.failure import SourceInvalid, WorkerFailure
-from augmentation_worker.formats.bad_episodes import LEAVE_OUT
+from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.formats.lerobot.camera_info import HEIGHT, WIDTH
 from augmentation_worker.formats.lerobot.copy_record import pipelines_of, recorded_statistics
 from augmentation_worker.formats.lerobot.info import Camera
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
 from augmentation_worker.formats.lerobot.plan import EpisodePlan, PlannedEpisode
 from augmentation_worker.formats.lerobot.records import VideoCopyRecord, VideoRecord
+from augmentation_worker.formats.lerobot.source_videos import SourceVideos, first_frame, unusable_video
+from augmentation_worker.formats.lerobot.video_check import encoding_of
 from augmentation_worker.formats.lerobot.written_files import check_written_video
 from augmentation_worker.media.video.container_file import VideoInvalid
 from augmentation_worker.media.video.encoding import VideoEncoding
 from augmentation_worker.media.video.episode import CopyVideo, augment_episode_camera, copies_at_once
 from augmentation_worker.media.video.nvenc import prefer_nvenc
-from augmentation_worker.media.video.properties import probe_video
 from augmentation_worker.media.video.segment import VideoSegment
 from augmentation_worker.work import Work
 
@@ -37,13 +39,17 @@ class EpisodeVideos:
     plan: EpisodePlan
     encodings: dict[str, dict[str, object]] = field(default_factory=dict)
     encoders: dict[str, str] = field(default_factory=dict)
+    _chosen: dict[str, VideoEncoding] = field(default_factory=dict)
 
-    def choose_encodings(self, episode: PlannedEpisode) -> None:
-        """Know every camera's encoding from the first episode, also when an earlier attempt has made all videos."""
+    def choose_encodings(self) -> None:
+        """Choose every camera's encoding, also when an earlier attempt has made all videos: every shard the same."""
         for camera in self.plan.video_cameras:
-            if camera.key not in self.encodings:
-                encoding = self._encoding(episode, camera)
-                self.encodings[camera.key] = encoding.feature_info()
+            if camera.key not in self._chosen:
+                _, properties = self._videos.example((episode.source for episode in self.plan.episodes), camera)
+                self._chosen[camera.key] = encoding_of(self.metadata, camera, properties, self.work.spec)
+                encoding = self._on_this_node(camera, properties.width, properties.height)
+                size = {HEIGHT: properties.height, WIDTH: properties.width}
+                self.encodings[camera.key] = {**encoding.feature_info(), **size}
                 self.encoders[camera.key] = encoding.encoder
                 self.work.events.event(
                     "encoding",
@@ -54,14 +60,16 @@ class EpisodeVideos:
 
     def make(self, episode: PlannedEpisode, on_frames: Callable[[int], None]) -> dict[str, tuple[VideoRecord, ...]]:
         """Make and store all videos of an episode; returns their records by camera. Raises WorkerFailure."""
-        return {camera.key: self._made(episode, camera, on_frames) for camera in self.plan.video_cameras}
+        # Of all cameras before the first takes minutes: a file that ends too early is found in its header.
+        encodings = {camera: self._encoding(episode, camera) for camera in self.plan.video_cameras}
+        return {camera.key: self._made(episode, camera, encoding, on_frames) for camera, encoding in encodings.items()}
 
     def source_paths(self, episode: PlannedEpisode) -> list[DatasetPath]:
         """The source's video files that an episode is made from."""
         return [self._source_path(episode, camera) for camera in self.plan.video_cameras]
 
     def _made(
-        self, episode: PlannedEpisode, camera: Camera, on_frames: Callable[[int], None]
+        self, episode: PlannedEpisode, camera: Camera, encoding: VideoEncoding, on_frames: Callable[[int], None]
     ) -> tuple[VideoRecord, ...]:
         paths = [self.metadata.info.video_file(camera.key, number) for number in episode.video_files(camera.key)]
         folder = self.work.scratch / "made"
@@ -72,7 +80,7 @@ class EpisodeVideos:
                 self._segment(episode, camera),
                 pipelines,
                 locals_,
-                self._encoding(episode, camera),
+                encoding,
                 device=self.work.device,
                 on_frames=on_frames,
             )
@@ -105,40 +113,44 @@ class EpisodeVideos:
         )
 
     def _segment(self, episode: PlannedEpisode, camera: Camera) -> VideoSegment:
-        span = episode.source.videos[camera.key]
         return VideoSegment(
             path=self.work.source.open(self._source_path(episode, camera)),
-            first_frame=round(span.from_timestamp * self.metadata.info.fps),
+            first_frame=first_frame(self.metadata, episode.source, camera),
             frames=episode.source.length,
             fps=self.metadata.info.frame_rate,
         )
 
     def _encoding(self, episode: PlannedEpisode, camera: Camera) -> VideoEncoding:
-        feature = self.metadata.info.features[camera.key]
-        facts = {**(feature.video_info or {}), **(feature.info or {})}
+        """How this episode's copies are encoded, whose frames may have another size than the camera's first."""
         try:
-            path = self.work.source.open(self._source_path(episode, camera))
-            stream = probe_video(path)
-            if (stream.width, stream.height) != (camera.width, camera.height):
-                finding = f"shows {stream.width}x{stream.height} pixels, info.json says {camera.width}x{camera.height}"
-                raise VideoInvalid(path, finding)
-            encoding = VideoEncoding.like_source(facts, stream).overridden_by(self.work.spec.output.video)
-            encoding.check_size(stream.width, stream.height)
-            if not self._may_use_nvenc:
-                return encoding
-            return prefer_nvenc(
-                encoding,
-                width=stream.width,
-                height=stream.height,
-                at_once=min(len(episode.copies), copies_at_once(stream.width, stream.height)),
-                scratch=self.work.scratch,
-            )
+            self._own_videos.check_length(episode.source, camera)
+            properties = self._own_videos.properties(episode.source, camera)
+            self._chosen[camera.key].check_size(properties.width, properties.height)
         except VideoInvalid as error:
             raise self.unusable(episode, camera, error) from error
         except ValueError as error:
             raise WorkerFailure(
-                FailureReason.SPEC_UNSUPPORTED, f"spec.output.video, camera {camera.key}: {error}"
+                FailureReason.SPEC_UNSUPPORTED, f"episode {episode.source.index}, camera {camera.key}: {error}"
             ) from error
+        return self._on_this_node(camera, properties.width, properties.height)
+
+    def _on_this_node(self, camera: Camera, width: int, height: int) -> VideoEncoding:
+        """The camera's encoding by the hardware encoder of this node, where that takes it."""
+        encoding = self._chosen[camera.key]
+        if not self._may_use_nvenc:
+            return encoding
+        at_once = min(self.plan.copies, copies_at_once(width, height))
+        return prefer_nvenc(encoding, width=width, height=height, at_once=at_once, scratch=self.work.scratch)
+
+    @cached_property
+    def _videos(self) -> SourceVideos:
+        """All, of which this shard fetches headers only."""
+        return SourceVideos(self.metadata, self.work.source.open_partly)
+
+    @cached_property
+    def _own_videos(self) -> SourceVideos:
+        """Those of the shard's episodes, which are fetched anyway."""
+        return SourceVideos(self.metadata, lambda path: self.work.source.open(path).open("rb"))
 
     @property
     def _may_use_nvenc(self) -> bool:
@@ -147,10 +159,7 @@ class EpisodeVideos:
 
     def unusable(self, episode: PlannedEpisode, camera: Camera, error: VideoInvalid) -> WorkerFailure:
         """A source video that is not what the metadata says, in words."""
-        path, place = self._source_path(episode, camera), "" if error.frame is None else f"frame {error.frame} of "
-        return SourceInvalid(
-            f"episode {episode.source.index}, camera {camera.key}, {path}: {place}the file {error.finding}", LEAVE_OUT
-        )
+        return unusable_video(self.metadata, episode.source, camera, error)
 
     def _source_path(self, episode: PlannedEpisode, camera: Camera) -> DatasetPath:
         return self.metadata.info.video_file(camera.key, episode.source.videos[camera.key].file)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from augmentation_api import Augmentation
 from augmentation_worker.formats.geometry import check_followers, geometry_warnings, leader_of
-from augmentation_worker.formats.lerobot.info import Camera, DatasetInfo
+from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
 
 _VIDEO = (
     "is stored as video, which cannot move with its camera yet: store its frames as images (dtype image), or leave it "
@@ -12,24 +12,24 @@ _VIDEO = (
 )
 
 
-def check_streams(augmentation: Augmentation, info: DatasetInfo) -> None:
+def check_streams(augmentation: Augmentation, metadata: DatasetMetadata) -> None:
     """Refuse streams that cannot follow. Raises WorkerFailure, naming the field."""
-    augmented = [camera.key for camera in info.cameras if _is_augmented(camera, augmentation)]
-    check_followers(augmentation, augmented, {each.key: _VIDEO if each.is_video else None for each in info.cameras})
+    streams = {camera.key: _VIDEO if camera.is_video else None for camera in metadata.info.cameras}
+    check_followers(augmentation, _augmented(augmentation, metadata), streams)
 
 
-def moving_warnings(augmentation: Augmentation, info: DatasetInfo) -> Iterator[str]:
+def moving_warnings(augmentation: Augmentation, metadata: DatasetMetadata) -> Iterator[str]:
     """What the user should know before pixels are moved: streams and columns that keep the source's values."""
     followed = leader_of(augmentation)
-    left = [camera.key for camera in info.cameras if not camera.is_colour and camera.key not in followed]
+    left = [key for key in metadata.left_alone if key not in followed]
     facts = [
         f"{key}.info.{fact}"
-        for key, feature in info.features.items()
+        for key, feature in metadata.info.features.items()
         for fact in {**(feature.video_info or {}), **(feature.info or {})}
     ]
-    augmented = [camera.key for camera in info.cameras if _is_augmented(camera, augmentation)]
-    return geometry_warnings(augmentation, augmented, left, [*info.features, *facts])
+    return geometry_warnings(augmentation, _augmented(augmentation, metadata), left, [*metadata.info.features, *facts])
 
 
-def _is_augmented(camera: Camera, augmentation: Augmentation) -> bool:
-    return camera.is_colour and (not augmentation.cameras or camera.key in augmentation.cameras)
+def _augmented(augmentation: Augmentation, metadata: DatasetMetadata) -> list[str]:
+    chosen = augmentation.cameras
+    return [camera.key for camera in metadata.colour_cameras if not chosen or camera.key in chosen]

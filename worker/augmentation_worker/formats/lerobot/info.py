@@ -19,14 +19,13 @@ from augmentation_worker.bounded.unreadable import Unreadable
 from augmentation_worker.dataset_path import DatasetPath, PathRefused
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats import limits
+from augmentation_worker.formats.lerobot.camera_info import changed_feature
+from augmentation_worker.formats.lerobot.camera_shape import COLOUR_CHANNELS, CameraShape
 from augmentation_worker.formats.lerobot.format_version import VERSIONS, FileNumber, FormatVersion
 from augmentation_worker.formats.lerobot.split_ranges import read_splits, written_splits
 from augmentation_worker.formats.splits import Splits
-from augmentation_worker.media.video.codecs import LARGEST_SIDE
 
 INFO_PATH = DatasetPath("meta/info.json")
-SMALLEST_SIDE = 16
-"""Fewest pixels per side of a frame: below, an info.json is taken to be wrong."""
 CAMERA_DTYPES = ("video", "image")
 INDEX_COLUMNS = ("timestamp", "frame_index", "episode_index", "index", "task_index")
 """Columns that LeRobot itself writes into every data file."""
@@ -63,20 +62,31 @@ class Camera:
 
     Attributes:
         key: feature name, e.g. observation.images.top.
-        height, width: pixels.
-        channels: 3 for colour.
-        codec: as info.json has it, e.g. av1 or h264; None if it does not say.
-        is_colour: whether it can be augmented. Depth maps and one-channel streams are never touched.
+        shape: as info.json declares it; the files may hold frames of another size.
+        is_depth: whether info.json calls it a depth map.
         is_video: whether its frames are stored as video; else they are images in the data files.
     """
 
     key: str
-    height: int
-    width: int
-    channels: int
-    codec: str | None
-    is_colour: bool
+    shape: CameraShape
+    is_depth: bool
     is_video: bool
+
+    @property
+    def is_colour(self) -> bool:
+        """Whether it can be augmented. Depth maps and one-channel streams are never touched."""
+        return self.why_left_alone is None
+
+    @property
+    def why_left_alone(self) -> str | None:
+        """Why it is never augmented, as a phrase after "it is"; None if it can be."""
+        if self.is_depth:
+            return "a depth map"
+        if self.shape.channels in COLOUR_CHANNELS:
+            return None
+        if self.shape.channels == 1:
+            return "a depth or one-channel stream"
+        return f"of shape {list(self.shape.declared)} in {INFO_PATH}, in which no side is that of 3 or 4 channels"
 
 
 class DatasetInfo(BaseModel):
@@ -156,7 +166,7 @@ class DatasetInfo(BaseModel):
         episodes: int,
         frames: int,
         splits: Splits | None,
-        video_facts: Mapping[str, Mapping[str, object]],
+        camera_facts: Mapping[str, Mapping[str, object]],
         tasks: int | None = None,
     ) -> bytes:
         """info.json of the result: new totals, the rest byte for byte the source's values.
@@ -164,7 +174,7 @@ class DatasetInfo(BaseModel):
         Args:
             episodes, frames: totals of the result.
             splits: by name, the episodes of the result in each; None: those of the source.
-            video_facts: by camera, what changed in how it is encoded, e.g. video.codec.
+            camera_facts: by augmented camera, what its frames are and how they are encoded: see `changed_feature`.
             tasks: of the result; None: as many as the source has.
         """
         document: dict[str, Any] = json.loads(self.source_json)
@@ -176,9 +186,8 @@ class DatasetInfo(BaseModel):
         if self.version.has_file_per_episode:
             document["total_videos"] = episodes * len(self.video_cameras)
             document["total_chunks"] = ceil(episodes / self.chunks_size)
-        for camera, facts in video_facts.items():
-            feature = document["features"][camera]
-            feature["info"] = {**(feature.get("info") or {}), **facts}
+        for camera, facts in camera_facts.items():
+            document["features"][camera] = changed_feature(document["features"][camera], facts)
         return json.dumps(document, indent=4, ensure_ascii=False).encode()
 
 
@@ -270,41 +279,11 @@ def _check_features(info: DatasetInfo, dataset: str) -> None:
     for key, feature in info.features.items():
         if feature.dtype in CAMERA_DTYPES and (".." in key or "/" in key or not _is_below(key, f"{key}/frames")):
             raise _invalid(dataset, f"the camera key {key!r} cannot be part of a path")
-    for camera in info.cameras:
-        sides = (camera.height, camera.width)
-        if (camera.is_video or camera.is_colour) and not all(SMALLEST_SIDE <= side <= LARGEST_SIDE for side in sides):
-            raise _invalid(
-                dataset,
-                f"features.{camera.key}.shape {list(info.features[camera.key].shape)}: frames of {camera.width}x"
-                f"{camera.height} pixels are not between {SMALLEST_SIDE} and {LARGEST_SIDE} a side",
-            )
 
 
 def _camera(key: str, feature: Feature) -> Camera:
-    height, width, channels = _height_width_channels(feature)
-    codec = feature.fact("video.codec")
     is_depth = bool(feature.fact("is_depth_map") or feature.fact("video.is_depth_map"))
-    return Camera(
-        key,
-        height,
-        width,
-        channels,
-        str(codec) if codec else None,
-        channels == 3 and not is_depth,
-        feature.dtype == "video",
-    )
-
-
-def _height_width_channels(feature: Feature) -> tuple[int, int, int]:
-    shape: Sequence[int] = feature.shape
-    if len(shape) == 2:
-        return shape[0], shape[1], 1
-    if len(shape) != 3:
-        return 0, 0, 0
-    names = [str(name).rstrip("s") for name in feature.names] if isinstance(feature.names, list) else []
-    if names[:1] == ["channel"] or (not names and shape[0] in (1, 3) and shape[2] not in (1, 3)):
-        return shape[1], shape[2], shape[0]
-    return shape[0], shape[1], shape[2]
+    return Camera(key, CameraShape.read(feature.shape, feature.names), is_depth, feature.dtype == "video")
 
 
 def _is_below(folder: str, path: str) -> bool:

@@ -79,7 +79,7 @@ def augmented_episodes(
     ]
     rows = metadata.table.take(pa.array([episode.source.index for episode, _, _ in versions]))
     changed: Columns = {}
-    for episode, copy, record in versions:
+    for position, (episode, copy, record) in enumerate(versions):
         cells: dict[str, object] = {}
         if not plan.in_place:
             cells |= _numbers(episode, copy, file) | _index_statistics(rows, metadata, episode, copy)
@@ -90,7 +90,7 @@ def augmented_episodes(
             version = record.copies(camera)[copy.copy]
             if isinstance(version, VideoCopyRecord):
                 cells |= _video_cells(camera, copy.videos[camera], version)
-            cells |= _image_statistics(rows, camera, version)
+            cells |= _image_statistics(rows, position, camera, version)
         for name, value in cells.items():
             changed.setdefault(name, []).append(value)
     for name, values in changed.items():
@@ -121,8 +121,12 @@ def _video_cells(camera: str, number: FileNumber, version: VideoCopyRecord) -> d
     }
 
 
-def _image_statistics(rows: pa.Table, camera: str, version: CopyRecord) -> dict[str, object]:
-    """Image statistics in the shape the source has them in: one value per channel, as [[v]] where it nests them."""
+def _image_statistics(rows: pa.Table, row: int, camera: str, version: CopyRecord) -> dict[str, object]:
+    """Image statistics in the shape the source has them in: one value per channel, as [[v]] where it nests them.
+
+    An alpha channel is not augmented: where the source has a value of it, that stays. Of a grey camera the channels are
+    alike, and one stands for all where the source has one.
+    """
     cells: dict[str, object] = {}
     for statistic, values in version.statistics.items():
         name = column_name(camera, statistic)
@@ -131,7 +135,10 @@ def _image_statistics(rows: pa.Table, camera: str, version: CopyRecord) -> dict[
         if statistic == "count":
             cells[name] = [int(value) for value in values]
         else:
-            cells[name] = [_nested(value, _depth(rows.schema.field(name).type) - 1) for value in values]
+            before = np.ravel(rows.column(name)[row].as_py() or []).tolist()
+            colours = values[:1] if len(before) in (1, 2) else values
+            channels = [*colours, *before[len(colours) :]]
+            cells[name] = [_nested(value, _depth(rows.schema.field(name).type) - 1) for value in channels]
     return cells
 
 

@@ -1,7 +1,7 @@
 """A source dataset at its pinned commit: all its metadata, checked against the list of files it has."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -26,8 +26,10 @@ from augmentation_worker.formats.lerobot.episode_lines import EPISODES_PATH, STA
 from augmentation_worker.formats.lerobot.episodes import EPISODES_FOLDER, Episode, columns_of, read_episodes
 from augmentation_worker.formats.lerobot.file_check import files_named
 from augmentation_worker.formats.lerobot.format_version import FileNumber
-from augmentation_worker.formats.lerobot.info import INFO_PATH, DatasetInfo, read_info
+from augmentation_worker.formats.lerobot.info import INFO_PATH, Camera, DatasetInfo, read_info
+from augmentation_worker.formats.lerobot.source_images import example_images, why_no_photograph
 from augmentation_worker.formats.tables import with_schema
+from augmentation_worker.media.images.header import ImageHeader
 from augmentation_worker.storage.port import SourceDataset
 
 STATS_PATH = DatasetPath("meta/stats.json")
@@ -49,6 +51,7 @@ class DatasetMetadata:
         stats_json: meta/stats.json as it is; None if there is none.
         corrected_files: those of episode_files in which table has other values than they have.
         corrections: what was wrong and is right here, each a sentence for the user.
+        example_images: by camera that stores images, the header of its first; one that cannot be read is not there.
     """
 
     dataset: str
@@ -60,6 +63,19 @@ class DatasetMetadata:
     stats_json: bytes | None
     corrected_files: frozenset[DatasetPath] = frozenset()
     corrections: tuple[str, ...] = ()
+    example_images: Mapping[str, ImageHeader] = field(default_factory=dict)
+
+    @cached_property
+    def left_alone(self) -> Mapping[str, str]:
+        """The cameras that are never augmented, and why, as a phrase after "it is"."""
+        reasons = {camera.key: camera.why_left_alone for camera in self.info.cameras}
+        reasons |= {key: reasons.get(key) or why_no_photograph(header) for key, header in self.example_images.items()}
+        return {key: reason for key, reason in reasons.items() if reason is not None}
+
+    @cached_property
+    def colour_cameras(self) -> tuple[Camera, ...]:
+        """The cameras that can be augmented, in the order of info.json."""
+        return tuple(camera for camera in self.info.cameras if camera.key not in self.left_alone)
 
     @cached_property
     def data_numbers(self) -> tuple[FileNumber, ...]:
@@ -257,4 +273,7 @@ def load_metadata(source: SourceDataset, *, whole: bool = True) -> DatasetMetada
         whole=whole,
     )
     check_files(metadata, source.paths)
+    cameras = [camera.key for camera in info.image_cameras if camera.is_colour]
+    if cameras:
+        metadata = replace(metadata, example_images=example_images(metadata.data_paths[0], source.open_partly, cameras))
     return metadata

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.formats.integrity import broken
 from augmentation_worker.formats.lerobot import integrity
+from augmentation_worker.formats.lerobot.camera_info import HEIGHT, WIDTH
 from augmentation_worker.formats.lerobot.card import write_card
 from augmentation_worker.formats.lerobot.carried_files import carried_files, folders_beside
 from augmentation_worker.formats.lerobot.data_table import SourceRows
@@ -30,7 +31,6 @@ from augmentation_worker.formats.lerobot.provenance import write_provenance
 from augmentation_worker.formats.lerobot.records import DataRecord, EpisodeRecords
 from augmentation_worker.formats.result_files import CARD_PATH
 from augmentation_worker.formats.tables import table_difference
-from augmentation_worker.media.video.codecs import canonical_codec
 from augmentation_worker.storage.git_attributes import ATTRIBUTES_PATH, changed_attributes
 from augmentation_worker.storage.port import StoredFile
 from augmentation_worker.storage.provenance import PROVENANCE_PATH
@@ -63,7 +63,7 @@ class MetadataFiles:
             plan.total_episodes,
             plan.total_frames,
             plan.splits,
-            self._changed_encodings(records),
+            self._camera_facts(records),
             None if tasks is None else len(tasks.table.texts) + len(tasks.added),
         )
         stats = stats_json(table, metadata.stats_json, ResultFrames.of(metadata, plan, records))
@@ -130,15 +130,16 @@ class MetadataFiles:
         taken = [_number_of(path) for path in self.metadata.episode_files]
         return next(numbers_after(taken, min(self.metadata.info.chunks_size, LARGEST_SORTABLE_CHUNK)))
 
-    def _changed_encodings(self, records: Sequence[EpisodeRecords]) -> dict[str, dict[str, object]]:
-        """What info.json has to say of cameras whose codec is another now."""
-        changed: dict[str, dict[str, object]] = {}
+    def _camera_facts(self, records: Sequence[EpisodeRecords]) -> dict[str, dict[str, object]]:
+        """What the frames of augmented cameras are, for info.json."""
+        facts: dict[str, dict[str, object]] = {}
+        for camera in self.plan.image_cameras:
+            image = self.metadata.example_images.get(camera.key)
+            if image is not None:
+                facts[camera.key] = {HEIGHT: image.height, WIDTH: image.width}
         for record in records:
-            for camera, facts in (record.data or DataRecord()).encodings.items():
-                source = self.metadata.info.features[camera].fact("video.codec")
-                if source is None or canonical_codec(str(source)) != facts.get("video.codec"):
-                    changed[camera] = facts
-        return changed
+            facts |= (record.data or DataRecord()).encodings
+        return facts
 
 
 def _number_of(path: str) -> FileNumber:

@@ -135,8 +135,9 @@ def check_order_of_data_files(metadata: DatasetMetadata, plan: EpisodePlan) -> N
 
 def _selected_cameras(metadata: DatasetMetadata, augmentation: Augmentation) -> tuple[Camera, ...]:
     """The cameras that are to be augmented, in the order of info.json: those named, else all colour cameras."""
-    colour = [camera for camera in metadata.info.cameras if camera.is_colour]
-    return tuple(camera for camera in colour if not augmentation.cameras or camera.key in augmentation.cameras)
+    return tuple(
+        camera for camera in metadata.colour_cameras if not augmentation.cameras or camera.key in augmentation.cameras
+    )
 
 
 def _shards(

@@ -9,6 +9,7 @@ from augmentation_api import Augmentation, AugmentationJobSpec, FailureReason
 from augmentation_api.spec import Preview
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.formats.lerobot.camera_check import check_cameras
 from augmentation_worker.formats.lerobot.copy_record import pipelines_of
 from augmentation_worker.formats.lerobot.data_table import SourceRows
 from augmentation_worker.formats.lerobot.episode_images import UnusableImage, decode_image_of, image_contents
@@ -17,7 +18,6 @@ from augmentation_worker.formats.lerobot.info import Camera
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata, load_metadata
 from augmentation_worker.formats.lerobot.plan import EpisodePlan, PlannedEpisode
 from augmentation_worker.formats.lerobot.planner import make_plan
-from augmentation_worker.formats.lerobot.resolve import check_cameras
 from augmentation_worker.formats.splits import check_splits
 from augmentation_worker.media.contact_sheet import MOST_CAMERAS, before_and_after, preview_png
 from augmentation_worker.media.video.container_file import VideoInvalid
@@ -33,8 +33,8 @@ def preview(source: SourceDataset, spec: AugmentationJobSpec) -> bytes:
     """
     choice = spec.preview or Preview()
     metadata = load_metadata(source)
-    check_cameras(spec, metadata.info)
-    check_streams(spec.augmentation, metadata.info)
+    check_cameras(spec, metadata)
+    check_streams(spec.augmentation, metadata)
     check_splits(spec.augmentation, metadata.info.split_episodes)
     plan = make_plan(metadata, spec, 1)
     chosen = next((planned for planned in plan.episodes if choice.episode in (None, planned.source.index)), None)

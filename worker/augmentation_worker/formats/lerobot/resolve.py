@@ -1,4 +1,5 @@
-"""resolve of a LeRobot dataset: everything that can be wrong with a job, found in the metadata.
+"""resolve of a LeRobot dataset: everything that can be wrong with a job, found in the metadata and in
+headers of files.
 
 Torch is not imported here: resolve has to start fast.
 """
@@ -7,11 +8,12 @@ from collections.abc import Iterator
 
 from augmentation_api import AugmentationJobSpec, FailureReason
 from augmentation_api.status import MAX_SHARDS, MOST_CAMERAS, SourceStatus
-from augmentation_api.vocabulary import OnBadEpisode, VideoCodec
+from augmentation_api.vocabulary import OnBadEpisode
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats import limits
-from augmentation_worker.formats.camera_entries import check_camera_entries, warnings_of_entries
+from augmentation_worker.formats.camera_entries import warnings_of_entries
+from augmentation_worker.formats.lerobot.camera_check import camera_warnings, check_cameras
 from augmentation_worker.formats.lerobot.carried_files import (
     carried_files,
     describe_folders,
@@ -19,7 +21,6 @@ from augmentation_worker.formats.lerobot.carried_files import (
 )
 from augmentation_worker.formats.lerobot.file_check import check_empty_videos, check_footers, check_pointers
 from augmentation_worker.formats.lerobot.followers import check_streams, moving_warnings
-from augmentation_worker.formats.lerobot.info import DatasetInfo
 from augmentation_worker.formats.lerobot.instruction_choice import instructions_of
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata, load_metadata
 from augmentation_worker.formats.lerobot.plan import EpisodePlan, RowsMade
@@ -34,10 +35,7 @@ from augmentation_worker.formats.splits import (
     selection_of,
     splits_status,
 )
-from augmentation_worker.media.video.codecs import CODEC_LIST, DEFAULT_CODEC, canonical_codec, codec_named
 from augmentation_worker.storage.port import SourceDataset
-
-_MOST_CAMERAS_LISTED = 20
 
 
 def resolve(source: SourceDataset, spec: AugmentationJobSpec, max_frames: int | None) -> Resolution:
@@ -49,10 +47,22 @@ def resolve(source: SourceDataset, spec: AugmentationJobSpec, max_frames: int | 
     leave_out = spec.on_bad_episode is OnBadEpisode.SKIP
     if not leave_out:
         check_empty_videos(source, _source_videos(plan, metadata))
+    warnings = [
+        *metadata.corrections,
+        *_split_warnings(metadata, plan, spec),
+        *warnings_of_entries(spec.augmentation, [camera.key for camera in plan.cameras]),
+        *moving_warnings(spec.augmentation, metadata),
+        *inspect_rows(metadata, [episode.source for episode in plan.episodes], source, leave_out=leave_out),
+        *(plan.instructions.warnings if plan.instructions else ()),
+        *camera_warnings(spec, metadata),
+    ]
+    if plan.video_cameras:
+        from augmentation_worker.formats.lerobot.video_check import check_videos  # noqa: PLC0415 (PyAV)
+
+        warnings += check_videos(source, metadata, plan, spec)
     selected = len(plan.episodes)
     frames = sum(episode.source.length for episode in plan.episodes)
     replaced = {*metadata.video_paths, *metadata.data_paths}
-    warnings = inspect_rows(metadata, [episode.source for episode in plan.episodes], source, leave_out=leave_out)
     return Resolution(
         source=SourceStatus(
             repo_id=source.name,
@@ -75,15 +85,7 @@ def resolve(source: SourceDataset, spec: AugmentationJobSpec, max_frames: int | 
         overwrites=tuple(
             path for path in _planned_paths(plan, metadata) if path in source.paths and path not in replaced
         ),
-        warnings=(
-            *metadata.corrections,
-            *_split_warnings(metadata, plan, spec),
-            *warnings_of_entries(spec.augmentation, [camera.key for camera in plan.cameras]),
-            *moving_warnings(spec.augmentation, metadata.info),
-            *warnings,
-            *(plan.instructions.warnings if plan.instructions else ()),
-            *warnings_of_files_left(metadata, source),
-        ),
+        warnings=(*warnings, *warnings_of_files_left(metadata, source)),
     )
 
 
@@ -122,10 +124,9 @@ def _planned_paths(plan: EpisodePlan, metadata: DatasetMetadata) -> list[Dataset
 def _checked_plan(
     metadata: DatasetMetadata, spec: AugmentationJobSpec, source: SourceDataset, max_frames: int | None
 ) -> EpisodePlan:
-    check_cameras(spec, metadata.info)
-    check_streams(spec.augmentation, metadata.info)
+    check_cameras(spec, metadata)
+    check_streams(spec.augmentation, metadata)
     check_splits(spec.augmentation, metadata.info.split_episodes)
-    check_encoding(spec, metadata.info)
     if not selected_episodes(metadata, spec.augmentation):
         last = len(metadata.episodes) - 1
         raise WorkerFailure(
@@ -143,72 +144,3 @@ def _checked_plan(
     limits.check_augmented_frames(plan.shards[0].augmented_frames, max_frames, "frames", "episodes")
     limits.check_result_frames(plan.total_frames)
     return plan
-
-
-def check_cameras(spec: AugmentationJobSpec, info: DatasetInfo) -> None:
-    """Refuse cameras that do not exist or cannot be augmented.
-
-    Raises:
-        WorkerFailure: SPEC_UNSUPPORTED or SELECTION_EMPTY, listing the cameras there are.
-    """
-    colour = [camera.key for camera in info.cameras if camera.is_colour]
-    others = {camera.key for camera in info.cameras if not camera.is_colour}
-    known = ", ".join(colour[:_MOST_CAMERAS_LISTED]) or "none"
-    for key in spec.augmentation.cameras:
-        if key in others:
-            raise WorkerFailure(
-                FailureReason.SPEC_UNSUPPORTED,
-                f"spec.augmentation.cameras: {key} is a depth or one-channel stream, which is never changed; cameras "
-                f"that can be augmented: {known}",
-            )
-        if key not in colour:
-            raise WorkerFailure(
-                FailureReason.SELECTION_EMPTY,
-                f"spec.augmentation.cameras: the dataset has no camera {key!r}; it has: {known}",
-            )
-    if not colour:
-        raise WorkerFailure(
-            FailureReason.SELECTION_EMPTY, "the dataset has no colour camera: there is nothing to augment"
-        )
-    augmented = [key for key in colour if not spec.augmentation.cameras or key in spec.augmentation.cameras]
-    check_camera_entries(spec.augmentation, augmented, [camera.key for camera in info.cameras])
-
-
-def check_encoding(spec: AugmentationJobSpec, info: DatasetInfo) -> None:
-    """Refuse an encoding that the encoders do not have.
-
-    Raises:
-        WorkerFailure: SPEC_UNSUPPORTED, naming the field, and the camera where it is the source's codec.
-    """
-    video = spec.output.video
-    for camera in info.video_cameras:
-        if not camera.is_colour or (spec.augmentation.cameras and camera.key not in spec.augmentation.cameras):
-            continue
-        name = (camera.codec or DEFAULT_CODEC.name) if video.codec is VideoCodec.SOURCE else video.codec.value
-        codec = codec_named(name)
-        if codec is None:
-            raise WorkerFailure(
-                FailureReason.SPEC_UNSUPPORTED,
-                f"the videos of {camera.key} are {canonical_codec(name)}, which cannot be written: set "
-                f"spec.output.video.codec to one of {CODEC_LIST}",
-            )
-        # A source that is h264 or hevc already and odd has full chroma: the augment phase looks at the file itself.
-        needs_even_size = video.codec is not VideoCodec.SOURCE and not codec.takes_odd_sizes
-        if needs_even_size and (camera.width % 2 or camera.height % 2):
-            raise WorkerFailure(
-                FailureReason.SPEC_UNSUPPORTED,
-                f"the frames of {camera.key} are {camera.width}x{camera.height} pixels, and {codec.name} needs even "
-                "sizes: set spec.output.video.codec to av1",
-            )
-        if video.preset is not None and codec.name is not VideoCodec.AV1:
-            raise _unsupported(
-                "spec.output.video.preset", f"{video.preset} with codec {codec.name}", "presets of codec av1"
-            )
-        if video.crf is not None and video.crf > codec.max_crf:
-            raise _unsupported("spec.output.video.crf", str(video.crf), f"0 to {codec.max_crf} with codec {codec.name}")
-
-
-def _unsupported(field: str, value: str, supported: str) -> WorkerFailure:
-    return WorkerFailure(
-        FailureReason.SPEC_UNSUPPORTED, f"{field}: {value} is not supported yet; supported now: {supported}"
-    )

@@ -63,11 +63,11 @@ class EpisodeMaker(ShardMaker):
     @override
     def make(self, unit: Unit, on_frames: Callable[[int], None]) -> UnitRecord:
         if unit.key == DATA_KEY:
-            self._choose_encodings(unit)
+            self._choose_encodings()
             return self._make_shard_rows()
         episode = self._episodes[unit.key]
         try:
-            self._choose_encodings(unit)
+            self._choose_encodings()
             return self._make_episode(episode, on_frames)
         except WorkerFailure as failure:
             if failure.reason is not FailureReason.SOURCE_INVALID:
@@ -78,16 +78,10 @@ class EpisodeMaker(ShardMaker):
             cause = finding.removeprefix(f"episode {index}, ")
             return EpisodeRecord(videos={}, unusable=unusable_of({index: cause}))
 
-    def _choose_encodings(self, unit: Unit) -> None:
-        """By the shard's first episode, also where an earlier attempt has made it: every attempt chooses the same."""
-        if self._videos.encodings:
-            return
-        first = next((episode for episode in self._shard.episodes if episode.source.index not in self._bad), None)
-        if first is None:
-            return
-        self._videos.choose_encodings(first)
-        for path in set(self._videos.source_paths(first)).difference(self.reads(unit)):
-            self._work.source.drop(path)
+    def _choose_encodings(self) -> None:
+        """Once, for the shard; one without an episode to make needs none."""
+        if any(episode.source.index not in self._bad for episode in self._shard.episodes):
+            self._videos.choose_encodings()
 
     def _make_episode(self, episode: PlannedEpisode, on_frames: Callable[[int], None]) -> EpisodeRecord:
         self._source_rows.of(episode.source)  # in a moment, before its videos take minutes

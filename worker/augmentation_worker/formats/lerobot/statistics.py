@@ -93,8 +93,13 @@ def _parsed(stats: bytes) -> Mapping[str, object]:
     return document
 
 
-def channel_means(table: pa.Table, row: int, stats: bytes | None, camera: str) -> tuple[float, float, float]:
-    """Mean of red, green and blue of one episode, over [0, 1]: the episode's own, else the dataset's, else grey."""
+def channel_means(
+    table: pa.Table, row: int, stats: bytes | None, camera: str, channels: int = 3
+) -> tuple[float, float, float]:
+    """Mean of red, green and blue of one episode, over [0, 1]: the episode's own, else the dataset's, else grey.
+
+    A camera of 4 `channels` may have a mean of its alpha channel, too.
+    """
     name = column_name(camera, "mean")
     values: object = table.column(name)[row].as_py() if name in table.column_names else None
     if values is None:
@@ -103,6 +108,6 @@ def channel_means(table: pa.Table, row: int, stats: bytes | None, camera: str) -
         flat = np.ravel(np.array(values, dtype=np.float64)) if values is not None else np.array([])
     except (ValueError, TypeError, OverflowError):  # texts, or lists of different lengths
         return (0.5, 0.5, 0.5)
-    if flat.size != 3 or not np.isfinite(flat).all():
+    if flat.size not in (3, channels) or flat.size < 3 or not np.isfinite(flat).all():
         return (0.5, 0.5, 0.5)
     return (float(flat[0]), float(flat[1]), float(flat[2]))

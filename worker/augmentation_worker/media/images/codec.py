@@ -106,6 +106,16 @@ def decode_image(content: bytes) -> DecodedImage:
     return DecodedImage(pixels, ImageEncoding(header.format, jpeg, header.is_grey, alpha, profile))
 
 
+def luma(pixels: torch.Tensor) -> torch.Tensor:
+    """What a grey image stores of RGB: uint8 [..., 1, H, W] of uint8 [..., 3, H, W].
+
+    Pillow's conversion of RGB to L (ITU-R 601-2 in 16-bit fixed point), to which `encode_image` leaves it.
+    """
+    red, green, blue = pixels.to(torch.int32).unbind(-3)
+    grey: torch.Tensor = (red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16
+    return grey.to(torch.uint8).unsqueeze(-3)
+
+
 def encode_image(pixels: torch.Tensor, encoding: ImageEncoding) -> bytes:
     """Encode pixels as an image was; the same bytes every time.
 

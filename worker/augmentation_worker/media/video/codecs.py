@@ -14,7 +14,10 @@ class Codec:
         synonyms: other names under which datasets record it, encoders' among them, in lower case.
         software_encoder: FFmpeg's name of the encoder that runs on the CPU.
         nvenc_encoder: FFmpeg's name of NVIDIA's hardware encoder.
-        pix_fmts: pixel formats of a source that are kept; any other becomes yuv420p, which every decoder takes.
+        pix_fmts: pixel formats of a source that are kept. Frames are augmented with 8 bits per channel, but copies of a
+            source of 10 bits have 10, as info.json has one entry for both. Any other format becomes yuv420p, which
+            every decoder takes.
+        presets: names or numbers that the encoder takes for its trade of time for size.
         max_crf: largest constant rate factor, of a scale that is the codec's own.
         default_crf: AV1: LeRobot's. H.264, HEVC: the encoders' own defaults; 30 is poor for them.
         default_preset: AV1: LeRobot's. None: the encoder's own, `medium`.
@@ -28,10 +31,17 @@ class Codec:
     pix_fmts: frozenset[str]
     max_crf: int
     default_crf: float
+    presets: frozenset[str]
     default_preset: str | None = None
     takes_odd_sizes: bool = False
 
 
+_EIGHT_BITS = frozenset({"yuv420p", "yuv422p", "yuv444p"})
+_TEN_BITS = frozenset({"yuv420p10le", "yuv422p10le", "yuv444p10le"})
+_X26_PRESETS = frozenset(
+    ["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo"]
+)
+"""Of x264 and x265 alike."""
 AV1 = Codec(
     VideoCodec.AV1,
     synonyms=frozenset({"libsvtav1", "libaom-av1"}),
@@ -40,6 +50,7 @@ AV1 = Codec(
     pix_fmts=frozenset({"yuv420p", "yuv420p10le"}),
     max_crf=63,
     default_crf=30,
+    presets=frozenset(str(number) for number in range(14)),
     default_preset="12",
     takes_odd_sizes=True,
 )
@@ -48,18 +59,20 @@ H264 = Codec(
     synonyms=frozenset({"libx264", "avc1"}),
     software_encoder="libx264",
     nvenc_encoder="h264_nvenc",
-    pix_fmts=frozenset({"yuv420p", "yuv422p", "yuv444p"}),
+    pix_fmts=_EIGHT_BITS | _TEN_BITS,
     max_crf=51,
     default_crf=23,
+    presets=_X26_PRESETS,
 )
 HEVC = Codec(
     VideoCodec.HEVC,
     synonyms=frozenset({"libx265", "h265"}),
     software_encoder="libx265",
     nvenc_encoder="hevc_nvenc",
-    pix_fmts=frozenset({"yuv420p", "yuv422p", "yuv444p"}),
+    pix_fmts=_EIGHT_BITS | _TEN_BITS,
     max_crf=51,
     default_crf=28,
+    presets=_X26_PRESETS,
 )
 CODECS = {codec.name: codec for codec in (AV1, H264, HEVC)}
 CODEC_LIST = ", ".join(CODECS)
@@ -69,7 +82,8 @@ LARGEST_SIDE = 8192
 """Most pixels per side of a frame: more would take more memory than a pod has."""
 
 DEFAULT_CODEC = AV1
-"""What a dataset is taken to use that does not say; the file itself decides in the augment phase."""
+"""What copies are written in whose source's codec cannot be written. LeRobot records in it and reads it wherever it
+runs, and it takes frames of every size."""
 
 
 def canonical_codec(name: str) -> str:

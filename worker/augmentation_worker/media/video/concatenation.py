@@ -7,10 +7,13 @@ from pathlib import Path
 import av
 import av.container
 
+from augmentation_worker.media.video.display_matrix import write_display_matrix
 from augmentation_worker.media.video.properties import open_video, time_base
 
 
-def concatenate_videos(parts: Sequence[Path], output: Path, *, fps: Fraction | int, frames: int) -> None:
+def concatenate_videos(
+    parts: Sequence[Path], output: Path, *, fps: Fraction | int, frames: int, display_matrix: bytes | None = None
+) -> None:
     """Join videos of equal encoding, size, rate and length into one mp4 file.
 
     Frame i of part c is shown at (c * frames + i) / fps, computed from the index: nothing is summed, so nothing
@@ -21,6 +24,7 @@ def concatenate_videos(parts: Sequence[Path], output: Path, *, fps: Fraction | i
         output: the file to write.
         fps: frames per second of each part.
         frames: number of frames of each part.
+        display_matrix: how frames are turned when they are shown; None: as they are.
 
     Raises:
         ValueError: if a part has another number of frames, or its encoder made other headers.
@@ -41,6 +45,8 @@ def concatenate_videos(parts: Sequence[Path], output: Path, *, fps: Fraction | i
                         raise ValueError(f"{part}: its encoder's headers differ from those of {parts[0]}")
                     shift = _whole(Fraction(index * frames) / fps / time_base(part, source))
                     _append(container, source, joined, stream, shift, frames)
+        if display_matrix is not None:
+            write_display_matrix(partial, display_matrix)
     except BaseException:
         partial.unlink(missing_ok=True)
         raise

@@ -9,6 +9,7 @@ import ctypes
 import os
 from functools import cache
 from pathlib import Path
+from typing import BinaryIO
 
 import av
 import av.container
@@ -18,6 +19,8 @@ from augmentation_worker.bounded import lfs_pointer
 MOST_STREAMS = 64
 LARGEST_ALLOCATION = 512 * 2**20
 """Bytes per allocation: a frame of 8192 x 8192 with 10 bits and full chroma fits, and an index of 22 million."""
+_OWN_FILE, _NO_PROTOCOL = {"protocol_whitelist": "file"}, {"protocol_whitelist": "none"}
+"""No protocol of FFmpeg is called `none`: nothing but the content that it is given is read."""
 _MP4_BOXES = (b"ftyp", b"styp", b"moov", b"mdat", b"moof", b"free", b"skip", b"wide")
 _MATROSKA = b"\x1a\x45\xdf\xa3"
 _OTHERS = {
@@ -67,17 +70,27 @@ def format_of(head: bytes) -> str:
     raise ValueError(f"it is {other or ('something else' if head else 'empty')}, not MP4 or Matroska")
 
 
-def open_container(path: Path) -> av.container.InputContainer:
+def open_container(path: Path, content: BinaryIO | None = None) -> av.container.InputContainer:
     """Open a file for reading: this file alone, as what it is.
+
+    Args:
+        path: the file.
+        content: where its bytes are read from, if not from `path`: a seekable file that is kept open meanwhile.
 
     Raises:
         VideoInvalid: it cannot be opened.
     """
     limit_allocations()
     try:
-        with path.open("rb") as file:
-            name = format_of(file.read(64))
-        container = av.open(f"file:{os.fspath(path)}", format=name, options={"protocol_whitelist": "file"})
+        if content is None:
+            with path.open("rb") as file:
+                name = format_of(file.read(64))
+            container = av.open(f"file:{os.fspath(path)}", mode="r", format=name, options=_OWN_FILE)
+        else:
+            content.seek(0)
+            name = format_of(content.read(64))
+            content.seek(0)
+            container = av.open(content, mode="r", format=name, options=_NO_PROTOCOL)
     except av.FFmpegError as error:
         raise VideoInvalid(path, f"cannot be opened as a video: {error.strerror}") from error
     except (OSError, ValueError) as error:

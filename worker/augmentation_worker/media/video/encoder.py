@@ -33,6 +33,7 @@ class VideoEncoder:
         fps: frames per second.
         width, height: size of the frames, pixels.
         colors: the colour tags to write; RGB is converted by the matrix and range that they name.
+        pixel_aspect: width by height of a pixel; None for a square one.
         threads: threads that the encoder may use; they change its speed, never its bytes.
 
     Raises:
@@ -48,6 +49,7 @@ class VideoEncoder:
         width: int,
         height: int,
         colors: ColorTags | None = None,
+        pixel_aspect: Fraction | None = None,
         threads: int = 1,
     ) -> None:
         self._path = path
@@ -55,6 +57,7 @@ class VideoEncoder:
         self._size = (height, width)
         self._pix_fmt = encoding.pix_fmt
         self._colors = colors or ColorTags()
+        self._pixel_aspect = pixel_aspect
         self._converter = ColorConverter()
         self._frames = 0
         encoding.check_size(width, height)
@@ -128,6 +131,8 @@ class VideoEncoder:
         context.color_range = self._colors.range
         context.color_primaries = self._colors.primaries
         context.color_trc = self._colors.transfer
+        if self._pixel_aspect is not None:
+            context.sample_aspect_ratio = self._pixel_aspect
         try:
             with _same_scheduling():
                 context.open()

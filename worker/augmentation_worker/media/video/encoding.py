@@ -1,13 +1,14 @@
 """How a video is encoded: what the source used, and what the job's spec changes about it."""
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
 from augmentation_api.spec import VideoOutput
 from augmentation_api.vocabulary import VideoCodec
 from augmentation_worker.media.video.codecs import AV1, CODEC_LIST, CODECS, DEFAULT_CODEC, Codec, codec_named
-from augmentation_worker.media.video.properties import FULL_RANGE_FORMATS, VideoProperties
+from augmentation_worker.media.video.properties import VideoProperties
 
 NVENC_PRESET = "p4"
 """NVENC's middle of p1, fastest, to p7, best."""
@@ -21,6 +22,9 @@ DEFAULT_GOP = 2
 MAX_SVT_PARALLELISM = 6
 """Highest level of SVT-AV1's `lp`."""
 
+MAX_FAST_DECODE = 2
+"""Highest level of SVT-AV1's `fast-decode`; x264 and x265 have it or not (their tune `fastdecode`)."""
+
 
 @dataclass(frozen=True)
 class VideoEncoding:
@@ -32,6 +36,7 @@ class VideoEncoding:
         gop: distance of key frames, frames.
         preset: the encoder's name or number of its trade of time for size; None: the encoder's own.
         pix_fmt: pixel format that is encoded.
+        fast_decode: how much quality is given for faster decoding, as LeRobot's `fast_decode` counts it; 0: none.
         uses_nvenc: whether the GPU's hardware encoder does it.
 
     Raises:
@@ -43,6 +48,7 @@ class VideoEncoding:
     gop: int = DEFAULT_GOP
     preset: str | None = AV1.default_preset
     pix_fmt: str = "yuv420p"
+    fast_decode: int = 0
     uses_nvenc: bool = False
 
     def __post_init__(self) -> None:
@@ -52,6 +58,10 @@ class VideoEncoding:
             raise ValueError(f"crf {self.crf:g}: {self.codec.value} takes 0 to {self._facts.max_crf}")
         if self.gop < 1:
             raise ValueError(f"gop {self.gop}: must be at least 1")
+        if not 0 <= self.fast_decode <= MAX_FAST_DECODE:
+            raise ValueError(f"fast_decode {self.fast_decode}: must be 0 to {MAX_FAST_DECODE}")
+        if self.preset is not None and self.preset not in self._facts.presets:
+            raise ValueError(f"preset {self.preset} is none of {self.codec.value}")
         if self.pix_fmt not in self._facts.pix_fmts:
             raise ValueError(f"pixel format {self.pix_fmt} cannot be written as {self.codec.value}")
 
@@ -61,28 +71,22 @@ class VideoEncoding:
         return cls(codec, CODECS[codec].default_crf, DEFAULT_GOP, CODECS[codec].default_preset)
 
     @classmethod
-    def like_source(cls, feature_info: Mapping[str, object], stream: VideoProperties | None = None) -> Self:
-        """What the source was encoded with.
+    def like_source(cls, feature_info: Mapping[str, object], stream: VideoProperties) -> Self:
+        """What the source was encoded with; a codec that cannot be written becomes DEFAULT_CODEC with its defaults.
 
         Args:
-            feature_info: the camera's `info` in LeRobot's info.json: video.codec, video.pix_fmt, video.g, video.crf,
-                video.preset; what it does not say is the codec's default.
-            stream: the source's file, whose codec and pixel format then count rather than those of `feature_info`.
-
-        Raises:
-            ValueError: if the source's codec is not one that can be written, or what is recorded is no number.
+            feature_info: the camera's `info` in LeRobot's info.json: video.codec, video.g, video.crf, video.preset,
+                video.fast_decode; a number that it does not state, or that the codec does not have, is the codec's
+                default.
+            stream: the source's file. Its codec and pixel format count, whatever `feature_info` says of them, and if
+                that names another codec, its numbers mean nothing.
         """
-        recorded = str(feature_info.get("video.codec") or DEFAULT_CODEC.name)
-        name = recorded if stream is None else stream.codec
-        codec = codec_named(name)
-        if codec is None:
-            raise ValueError(f"the source's codec {name} cannot be written: set output.video.codec to {CODEC_LIST}")
+        written = codec_named(stream.codec)
+        codec = written or DEFAULT_CODEC
         encoding = cls.default(codec.name)
-        if codec_named(recorded) is codec:  # else the record is of another file: its numbers mean nothing
+        if written is not None and codec_named(str(feature_info.get("video.codec") or DEFAULT_CODEC.name)) is written:
             encoding = encoding._with_record(feature_info)
-        pix_fmt = str(feature_info.get("video.pix_fmt")) if stream is None else stream.pix_fmt
-        pix_fmt = FULL_RANGE_FORMATS.get(pix_fmt, pix_fmt)
-        return replace(encoding, pix_fmt=pix_fmt if pix_fmt in codec.pix_fmts else "yuv420p")
+        return replace(encoding, pix_fmt=stream.pix_fmt if stream.pix_fmt in codec.pix_fmts else "yuv420p")
 
     def overridden_by(self, output: VideoOutput) -> Self:
         """This encoding with what the job's spec asks for instead.
@@ -96,7 +100,14 @@ class VideoEncoding:
         if output.codec is not VideoCodec.SOURCE and output.codec is not self.codec:
             encoding = replace(type(self).default(output.codec), gop=self.gop)
         if output.preset is not None and encoding.codec is not VideoCodec.AV1:
-            raise ValueError(f"output.video.preset is SVT-AV1's: leave it out with codec {encoding.codec.value}")
+            raise ValueError(
+                f"spec.output.video.preset is SVT-AV1's, and its videos become {encoding.codec.value}: leave it out, "
+                "or set spec.output.video.codec to av1"
+            )
+        if output.crf is not None and output.crf > encoding._facts.max_crf:
+            raise ValueError(
+                f"spec.output.video.crf {output.crf}: {encoding.codec.value} takes 0 to {encoding._facts.max_crf}"
+            )
         return replace(
             encoding,
             crf=encoding.crf if output.crf is None else float(output.crf),
@@ -119,12 +130,12 @@ class VideoEncoding:
         Raises:
             ValueError: if they cannot.
         """
-        if self._facts.takes_odd_sizes or self.pix_fmt == "yuv444p":
+        if self._facts.takes_odd_sizes or self.pix_fmt.startswith("yuv444p"):
             return
-        if width % 2 or (height % 2 and self.pix_fmt == "yuv420p"):
+        if width % 2 or (height % 2 and self.pix_fmt.startswith("yuv420p")):
             raise ValueError(
                 f"frames of {width}x{height} pixels cannot be encoded as {self.codec.value} {self.pix_fmt}, "
-                "which needs even sizes: set output.video.codec to av1"
+                "which needs even sizes: set spec.output.video.codec to av1"
             )
 
     def feature_info(self) -> dict[str, object]:
@@ -135,9 +146,14 @@ class VideoEncoding:
         return {
             "video.codec": self.codec.value,
             "video.pix_fmt": self.pix_fmt,
+            "video.channels": 3,
             "video.g": self.gop,
             "video.crf": int(self.crf) if float(self.crf).is_integer() else self.crf,
             "video.preset": preset,
+            "video.fast_decode": 0 if self.uses_nvenc else self.fast_decode,
+            # Options that another wrote are not passed on to an encoder: some of them name files.
+            "video.extra_options": {},
+            "video.video_backend": "pyav",
         }
 
     def options(self, threads: int) -> dict[str, str]:
@@ -165,19 +181,24 @@ class VideoEncoding:
         if self.preset is not None:
             options["preset"] = self.preset
         if self.codec is VideoCodec.AV1:
-            return {**options, "svtav1-params": f"lp={min(threads, MAX_SVT_PARALLELISM)}"}
+            parameters = f"lp={min(threads, MAX_SVT_PARALLELISM)}"
+            if self.fast_decode:
+                parameters += f":fast-decode={self.fast_decode}"
+            return {**options, "svtav1-params": parameters}
+        if self.fast_decode:
+            options["tune"] = "fastdecode"
         if self.codec is VideoCodec.H264:
             return {**options, "bf": "0", "threads": "1", "x264-params": "cpu-independent=1"}
         return {**options, "bf": "0", "x265-params": "pools=1:frame-threads=1:info=0:log-level=error"}
 
     def _with_record(self, feature_info: Mapping[str, object]) -> Self:
-        crf, gop, preset = (feature_info.get(f"video.{name}") for name in ("crf", "g", "preset"))
-        try:
-            return replace(
-                self,
-                crf=self.crf if crf is None else float(str(crf)),
-                gop=self.gop if gop is None else int(str(gop)),
-                preset=self.preset if preset is None else str(preset),
-            )
-        except ValueError as error:
-            raise ValueError(f"info.json records an encoding that cannot be used again: {error}") from error
+        """This encoding with the numbers that info.json records; one that cannot be used is left out."""
+        encoding = self
+        for field, kind in (("crf", float), ("gop", int), ("preset", str), ("fast_decode", int)):
+            recorded = feature_info.get("video.g" if field == "gop" else f"video.{field}")
+            if recorded is None:
+                continue
+            with contextlib.suppress(ValueError):
+                changed: dict[str, Any] = {field: kind(str(recorded))}
+                encoding = replace(encoding, **changed)
+        return encoding

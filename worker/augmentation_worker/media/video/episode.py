@@ -130,7 +130,13 @@ def augment_episode_camera(
             writers += _encode_copies(segment, group, parts, encoding, properties, device, on_frames, batch_size)
         shares = [writers[begin : begin + copies_per_file] for begin in range(0, len(writers), copies_per_file)]
         for output, share in zip(outputs, shares, strict=True):
-            concatenate_videos([writer.path for writer in share], output, fps=segment.fps, frames=segment.frames)
+            concatenate_videos(
+                [writer.path for writer in share],
+                output,
+                fps=segment.fps,
+                frames=segment.frames,
+                display_matrix=properties.display_matrix,
+            )
     finally:
         shutil.rmtree(parts, ignore_errors=True)
     return tuple(_episode_video(output, share) for output, share in zip(outputs, shares, strict=True))
@@ -167,6 +173,7 @@ class _CopyWriter:
             width=properties.width,
             height=properties.height,
             colors=properties.colors,
+            pixel_aspect=properties.pixel_aspect,
             threads=threads,
         )
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=path.stem)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
+from typing import BinaryIO
 
 import av
 import av.container
@@ -19,6 +20,9 @@ TIMESTAMP_TOLERANCE = Fraction(1, 10_000)
 ENTER_EARLIER = 10
 """Seconds before a segment at which its video is entered if the nearest key frame is of no use. Longer than the
 distance of key frames in any common encoding."""
+
+_FAR_TICKS = 2**62
+"""Behind the end of every video."""
 
 MAX_DECODER_THREADS = 4
 """Decoding is an order of magnitude faster than encoding: more threads would only cost memory."""
@@ -78,6 +82,29 @@ def decode_frames(segment: VideoSegment) -> Iterator[av.VideoFrame]:
         except av.FFmpegError as error:
             raise VideoInvalid(segment.path, f"cannot be decoded: {error}", frame=wanted) from error
         raise VideoInvalid(segment.path, f"is missing: the video ends there, frame {end - 1} is needed", frame=wanted)
+
+
+def last_frame_time(path: Path, content: BinaryIO | None = None) -> Fraction:
+    """When the last frame of a file is shown, in seconds. Reads from its last key frame on, and decodes nothing.
+
+    Args:
+        path: the file.
+        content: where its bytes are read from, if not from `path`; seekable.
+
+    Raises:
+        VideoInvalid: if the file cannot be opened or read, or has no frame.
+    """
+    with open_video(path, content) as container:
+        stream = container.streams.video[0]
+        tick = time_base(path, stream)
+        try:
+            container.seek(_FAR_TICKS, stream=stream, backward=True)
+            shown = [packet.pts for packet in container.demux(stream) if packet.pts is not None]
+        except av.FFmpegError as error:
+            raise VideoInvalid(path, f"cannot be read to its end: {error}") from error
+    if not shown:
+        raise VideoInvalid(path, "holds no frame")
+    return max(shown) * tick
 
 
 def _frames_from(

@@ -76,13 +76,6 @@ def test_a_wrong_field_is_named(field: str, value: object) -> None:
     assert field in refusal(**{field: value}).message
 
 
-@pytest.mark.parametrize("shape", [[4, 64, 3], [48, 100_000, 3], [20_000, 20_000, 3], [0, 0, 3], [3]])
-def test_absurd_frame_sizes_are_refused(shape: list[int]) -> None:
-    features = info_document()["features"]
-    features[TOP]["shape"] = shape
-    assert TOP in refusal(features=features).message
-
-
 @pytest.mark.parametrize("key", ["../up", "a/b", "..", "a\\b"])
 def test_a_camera_key_that_is_no_file_name_is_refused(key: str) -> None:
     features = info_document()["features"]
@@ -98,13 +91,6 @@ def test_depth_and_one_channel_streams_are_cameras_that_are_not_augmented() -> N
         (WRIST, False),
         (DEPTH, False),
     ]
-
-
-def test_shapes_may_put_the_channels_first() -> None:
-    features = info_document()["features"]
-    features[TOP] |= {"shape": [3, 48, 64], "names": ["channels", "height", "width"]}
-    camera = info_of(features=features).cameras[0]
-    assert (camera.height, camera.width, camera.channels) == (48, 64, 3)
 
 
 def test_the_result_keeps_every_field_it_does_not_know() -> None:

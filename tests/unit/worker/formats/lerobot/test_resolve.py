@@ -4,17 +4,27 @@ import pytest
 
 from augmentation_api import AugmentationJobSpec, FailureReason
 from augmentation_worker.failure import WorkerFailure
-from augmentation_worker.formats.lerobot.resolve import check_cameras, check_encoding
+from augmentation_worker.formats.lerobot.camera_check import camera_warnings, check_cameras
+from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
+from augmentation_worker.formats.lerobot.video_check import encoding_of
 from augmentation_worker.media.video.codecs import CODECS, Codec, canonical_codec, codec_named
 from augmentation_worker.media.video.colors import ColorTags
 from augmentation_worker.media.video.encoding import VideoEncoding
 from augmentation_worker.media.video.properties import VideoProperties
 from augmentation_worker.phases.resolve import check_type
-from tests.unit.worker.formats.lerobot.samples import DEPTH, TOP, WRIST, info_document, info_of
+from tests.unit.worker.formats.lerobot.samples import DEPTH, TOP, WRIST, episode_rows, info_document, metadata_of
 
 
 def spec(**fields: Any) -> AugmentationJobSpec:
     return AugmentationJobSpec.model_validate({"source": {"hub": {"repoID": "lab/sample"}}, **fields})
+
+
+def metadata(**changes: Any) -> DatasetMetadata:
+    return metadata_of(episode_rows([1]), **changes)
+
+
+def stream(codec: str) -> VideoProperties:
+    return VideoProperties(codec, "yuv420p", 64, 64, None, ColorTags())
 
 
 def spellings() -> list[tuple[str, Codec]]:
@@ -23,14 +33,10 @@ def spellings() -> list[tuple[str, Codec]]:
 
 
 @pytest.mark.parametrize(("name", "codec"), spellings())
-def test_resolve_and_augment_understand_every_synonym_of_a_codec_alike(name: str, codec: Codec) -> None:
+def test_every_synonym_of_a_codec_is_understood(name: str, codec: Codec) -> None:
     recorded = {"video.codec": name, "video.crf": 18, "video.g": 10}
-    features = info_document()["features"]
-    features[TOP]["info"] = recorded
-    check_encoding(spec(), info_of(features=features))
-    stream = VideoProperties(codec.name, "yuv420p", 64, 64, None, ColorTags())
-    for encoding in (VideoEncoding.like_source(recorded), VideoEncoding.like_source(recorded, stream)):
-        assert (encoding.codec, encoding.crf, encoding.gop) == (codec.name, 18, 10)
+    encoding = VideoEncoding.like_source(recorded, stream(codec.name))
+    assert (encoding.codec, encoding.crf, encoding.gop) == (codec.name, 18, 10)
     assert canonical_codec(name) == codec.name
 
 
@@ -43,8 +49,7 @@ def test_a_name_belongs_to_one_codec() -> None:
 
 def test_the_defaults_are_supported() -> None:
     check_type(spec())
-    check_cameras(spec(), info_of())
-    check_encoding(spec(), info_of())
+    check_cameras(spec(), metadata())
 
 
 @pytest.mark.parametrize(
@@ -62,7 +67,7 @@ def test_what_is_not_supported_is_named_with_what_is(fields: dict[str, Any], wor
 
 def test_an_unknown_camera_is_answered_with_those_there_are() -> None:
     with pytest.raises(WorkerFailure) as caught:
-        check_cameras(spec(augmentation={"cameras": ["front"]}), info_of())
+        check_cameras(spec(augmentation={"cameras": ["front"]}), metadata())
     assert caught.value.reason is FailureReason.SELECTION_EMPTY
     assert all(word in caught.value.message for word in ["'front'", TOP, WRIST])
     assert DEPTH not in caught.value.message
@@ -70,54 +75,66 @@ def test_an_unknown_camera_is_answered_with_those_there_are() -> None:
 
 def test_a_depth_camera_is_never_augmented() -> None:
     with pytest.raises(WorkerFailure, match="never changed"):
-        check_cameras(spec(augmentation={"cameras": [DEPTH]}), info_of())
+        check_cameras(spec(augmentation={"cameras": [DEPTH]}), metadata())
 
 
 def test_cameras_stored_as_images_are_cameras() -> None:
     features = info_document()["features"]
     features["front"] = {"dtype": "image", "shape": [48, 64, 3]}
     features["mask"] = {"dtype": "image", "shape": [48, 64, 1]}
-    info = info_of(features=features)
+    found = metadata(features=features)
     for cameras in ([], ["front"], [TOP, "front"]):
-        check_cameras(spec(augmentation={"cameras": cameras}), info)
+        check_cameras(spec(augmentation={"cameras": cameras}), found)
     with pytest.raises(WorkerFailure, match="mask is a depth or one-channel stream"):
-        check_cameras(spec(augmentation={"cameras": ["mask"]}), info)
+        check_cameras(spec(augmentation={"cameras": ["mask"]}), found)
 
 
 def test_a_dataset_without_cameras_has_nothing_to_augment() -> None:
     features = {key: value for key, value in info_document()["features"].items() if value["dtype"] != "video"}
     with pytest.raises(WorkerFailure) as caught:
-        check_cameras(spec(), info_of(features=features))
+        check_cameras(spec(), metadata(features=features))
     assert caught.value.reason is FailureReason.SELECTION_EMPTY
 
 
 @pytest.mark.parametrize(
     ("codec", "video", "words"),
     [
-        ("vp9", {}, ["vp9", "spec.output.video.codec", "h264"]),
         ("h264", {"preset": 8}, ["spec.output.video.preset", "h264"]),
         ("av1", {"codec": "hevc", "crf": 60}, ["spec.output.video.crf", "60", "51"]),
     ],
 )
 def test_an_encoding_that_no_encoder_has_is_refused(codec: str, video: dict[str, Any], words: list[str]) -> None:
-    features = info_document()["features"]
-    features[TOP]["info"] = {"video.codec": codec}
     with pytest.raises(WorkerFailure) as caught:
-        check_encoding(spec(output={"video": video}), info_of(features=features))
+        encoding_of(metadata(), metadata().info.cameras[0], stream(codec), spec(output={"video": video}))
     assert caught.value.reason is FailureReason.SPEC_UNSUPPORTED
-    assert all(word in caught.value.message for word in words)
+    assert all(word in caught.value.message for word in [TOP, *words])
 
 
 def test_frames_of_odd_size_are_refused_for_a_codec_that_needs_even_ones() -> None:
-    features = info_document()["features"]
-    features[TOP]["shape"] = [225, 224, 3]
-    with pytest.raises(WorkerFailure, match="224x225 pixels, and h264 needs even sizes"):
-        check_encoding(spec(output={"video": {"codec": "h264"}}), info_of(features=features))
-    check_encoding(spec(), info_of(features=features))
+    odd = VideoProperties("av1", "yuv420p", 224, 225, None, ColorTags())
+    camera = metadata().info.cameras[0]
+    with pytest.raises(
+        WorkerFailure, match=r"224x225 pixels cannot be encoded as h264.*spec.output.video.codec to av1"
+    ):
+        encoding_of(metadata(), camera, odd, spec(output={"video": {"codec": "h264"}}))
+    assert encoding_of(metadata(), camera, odd, spec()).codec == "av1"
 
 
-def test_a_codec_that_cannot_be_written_is_fine_where_another_is_asked_for_or_its_camera_left_alone() -> None:
+def test_output_codec_alone_says_what_is_written_of_a_codec_that_is_not() -> None:
+    camera = metadata().info.cameras[0]
+    for codec in ("av1", "h264", "hevc"):
+        wanted = spec(output={"video": {"codec": codec}})
+        assert encoding_of(metadata(), camera, stream("mpeg4"), wanted).codec == codec
+
+
+def test_cameras_that_would_be_left_out_are_said() -> None:
     features = info_document()["features"]
-    features[TOP]["info"] = {"video.codec": "vp9"}
-    check_encoding(spec(output={"video": {"codec": "av1"}}), info_of(features=features))
-    check_encoding(spec(augmentation={"cameras": [WRIST]}), info_of(features=features))
+    features["five"] = {"dtype": "image", "shape": [48, 64, 5]}
+    (warning,) = camera_warnings(spec(), metadata(features=features))
+    assert f"{DEPTH} is a depth map; five is of shape [48, 64, 5]" in warning
+    assert not camera_warnings(spec(augmentation={"cameras": [TOP]}), metadata(features=features))
+    with pytest.raises(WorkerFailure, match="five is of shape"):
+        check_cameras(spec(augmentation={"cameras": ["five"]}), metadata(features=features))
+    del features[TOP], features[WRIST]
+    with pytest.raises(WorkerFailure, match=r"no colour camera.*five is of shape"):
+        check_cameras(spec(), metadata(features=features))

@@ -1,0 +1,144 @@
+"""What resolve finds in the headers of the source's videos: codecs, sizes, lengths.
+
+PyAV is imported here, which takes a quarter of a second: only for a job that augments videos.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from augmentation_api import AugmentationJobSpec, FailureReason
+from augmentation_api.vocabulary import OnBadEpisode, VideoCodec
+from augmentation_worker.dataset_path import DatasetPath
+from augmentation_worker.failure import SourceInvalid, WorkerFailure
+from augmentation_worker.formats.bad_episodes import LEAVE_OUT
+from augmentation_worker.formats.lerobot.camera_check import listed, size_warnings
+from augmentation_worker.formats.lerobot.episodes import Episode
+from augmentation_worker.formats.lerobot.info import INFO_PATH, Camera
+from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
+from augmentation_worker.formats.lerobot.plan import EpisodePlan
+from augmentation_worker.formats.lerobot.source_videos import SourceVideos, recorded_encoding, unusable_video
+from augmentation_worker.media.video.codecs import CODEC_LIST, DEFAULT_CODEC, canonical_codec, codec_named
+from augmentation_worker.media.video.container_file import VideoInvalid
+from augmentation_worker.media.video.encoding import VideoEncoding
+from augmentation_worker.media.video.properties import VideoProperties
+from augmentation_worker.storage.port import SourceDataset
+
+MOST_FILES = 32
+"""Files whose headers are read in resolve: on a hub that takes two or three requests each."""
+_MOST_NAMED, _MOST_LISTED = 3, 20
+"""Bad episodes that a message describes, and more of which it lists the numbers."""
+
+
+def check_videos(
+    source: SourceDataset, metadata: DatasetMetadata, plan: EpisodePlan, spec: AugmentationJobSpec
+) -> list[str]:
+    """Check the videos of the augmented cameras, as far as headers tell.
+
+    Returns:
+        What their user should know before the job runs, in sentences.
+
+    Raises:
+        WorkerFailure: SPEC_UNSUPPORTED for an encoding that no encoder has; SOURCE_INVALID for files that cannot be
+            used, with the episodes that lie in them.
+    """
+    videos = SourceVideos(metadata, source.open_partly)
+    found: list[_Found] = []
+    for camera in plan.video_cameras:
+        _, properties = videos.example((episode.source for episode in plan.episodes), camera)
+        found.append(_Found(camera, properties, encoding_of(metadata, camera, properties, spec)))
+    return [*_warnings(metadata, found, spec), *_check_files(videos, metadata, plan, spec.on_bad_episode)]
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A camera with what its first file is, and how its copies are written."""
+
+    camera: Camera
+    properties: VideoProperties
+    encoding: VideoEncoding
+
+    @property
+    def key(self) -> str:
+        return self.camera.key
+
+
+def encoding_of(
+    metadata: DatasetMetadata, camera: Camera, properties: VideoProperties, spec: AugmentationJobSpec
+) -> VideoEncoding:
+    """How a camera's copies are encoded. Raises WorkerFailure(SPEC_UNSUPPORTED), naming the field."""
+    try:
+        return recorded_encoding(metadata, camera, properties, spec.output.video)
+    except ValueError as error:
+        raise WorkerFailure(FailureReason.SPEC_UNSUPPORTED, f"camera {camera.key}: {error}") from error
+
+
+def _warnings(metadata: DatasetMetadata, found: Sequence[_Found], spec: AugmentationJobSpec) -> list[str]:
+    """A sentence for each kind of finding, which names the cameras."""
+
+    def said(one: _Found) -> str:
+        codec = metadata.info.features[one.key].fact("video.codec")
+        return one.properties.codec if codec is None else canonical_codec(str(codec))
+
+    unwritten = [f"{one.key} ({one.properties.codec})" for one in found if codec_named(one.properties.codec) is None]
+    misnamed = [
+        f"{one.key} ({said(one)}, is {one.properties.codec})" for one in found if said(one) != one.properties.codec
+    ]
+    deep = [
+        f"{one.key} ({one.properties.bits} bits, stored as {one.encoding.pix_fmt})"
+        for one in found
+        if one.properties.bits > 8
+    ]
+    audible = [one.key for one in found if one.properties.has_audio]
+    warnings = {
+        f"Videos in a codec that is not written become {DEFAULT_CODEC.name} in augmented copies "
+        f"(spec.output.video.codec may be {CODEC_LIST})": unwritten
+        if spec.output.video.codec is VideoCodec.SOURCE
+        else [],
+        f"{INFO_PATH} names another codec than the files have; the result names that of its augmented videos": misnamed,
+        "Videos of more than 8 bits per channel are augmented with 8": deep,
+        "Videos with sound, which augmented copies do not have": audible,
+    }
+    sizes = size_warnings((one.camera, one.properties.height, one.properties.width) for one in found)
+    return [f"{sentence}: {listed(cameras)}" for sentence, cameras in warnings.items() if cameras] + sizes
+
+
+def _check_files(
+    videos: SourceVideos, metadata: DatasetMetadata, plan: EpisodePlan, on_bad_episode: OnBadEpisode
+) -> list[str]:
+    """Check that files hold the frames of all episodes in them; says where a camera's files have several codecs."""
+    bad: dict[int, SourceInvalid] = {}
+    codecs: dict[str, set[str]] = {}
+    for camera, episodes in _chosen_files(videos, plan):
+        for episode in episodes:
+            try:
+                codecs.setdefault(camera.key, set()).add(videos.properties(episode, camera).codec)
+                videos.check_length(episode, camera)
+            except VideoInvalid as error:
+                bad.setdefault(episode.index, unusable_video(metadata, episode, camera, error))
+    mixed = [f"{key} ({' and '.join(sorted(names))})" for key, names in codecs.items() if len(names) > 1]
+    warnings = (
+        [f"Cameras with files in several codecs, whose augmented copies get one: {listed(mixed)}"] if mixed else []
+    )
+    if not bad:
+        return warnings
+    causes = "; ".join(bad[index].finding for index in sorted(bad)[:_MOST_NAMED])
+    if len(bad) > _MOST_NAMED:
+        causes += f"; and {len(bad) - _MOST_NAMED} more episodes ({_first(sorted(bad)[_MOST_NAMED:])})"
+    if on_bad_episode is OnBadEpisode.SKIP and len(bad) < len(plan.episodes):
+        return [*warnings, f"Episodes that cannot be used are left out (spec.onBadEpisode): {causes}"]
+    raise SourceInvalid(causes, f"{LEAVE_OUT}; spec.onBadEpisode: skip leaves out all that cannot be used")
+
+
+def _first(indices: Sequence[int]) -> str:
+    return ", ".join(map(str, indices[:_MOST_LISTED])) + (", …" if len(indices) > _MOST_LISTED else "")
+
+
+def _chosen_files(videos: SourceVideos, plan: EpisodePlan) -> Iterable[tuple[Camera, list[Episode]]]:
+    """Files with the selected episodes in them: all, or as many as MOST_FILES, evenly spread."""
+    files: dict[DatasetPath, tuple[Camera, list[Episode]]] = {}
+    for camera in plan.video_cameras:
+        for episode in plan.episodes:
+            files.setdefault(videos.path(episode.source, camera), (camera, []))[1].append(episode.source)
+    found = list(files.values())
+    step = max(1, -(-len(found) // MOST_FILES))
+    return found[::step]
