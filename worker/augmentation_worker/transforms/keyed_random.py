@@ -9,6 +9,7 @@ Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011), its raw 
 
 import hashlib
 import json
+from functools import cached_property
 
 from numpy.random import Philox
 
@@ -45,7 +46,12 @@ class KeyedRandom:
     """
 
     def __init__(self, seed: int, camera: str | None, episode: int, copy: int, transform: str) -> None:
-        self._generator = Philox(counter=0, key=philox_key(seed, camera, episode, copy, transform))
+        self._of = (seed, camera, episode, copy, transform)
+
+    @cached_property
+    def _generator(self) -> Philox:
+        # Made when it is asked: most transforms take no values of their camera where it shares the scene's.
+        return Philox(counter=0, key=philox_key(*self._of))
 
     def raw(self) -> int:
         """The next 64 bits of the stream, as an integer."""

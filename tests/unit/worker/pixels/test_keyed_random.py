@@ -39,6 +39,7 @@ def test_values_do_not_depend_on_other_streams() -> None:
 def test_the_stream_never_changes() -> None:
     random = KeyedRandom(*KEY)
     assert philox_key(*KEY) == 0x2D3AFE04A2A60AF2B30A32188FB49BAF
+    assert philox_key(7, None, 3, 1, "lighting") == 0xAF9BDDF675B7382131819EEEF6106DC0
     assert [random.raw() for _ in range(3)] == [9077317771703384596, 16673476104244370993, 16499668965042902800]
     assert random.unit() == 0.6368481207737127
     assert random.uniform(-15, 15) == 6.820126108994664
