@@ -70,4 +70,4 @@ def test_what_is_refused_for_its_version_passes_once_it_is_converted(tmp_path: P
 def test_what_is_odd_in_public_metadata_is_said(tmp_path: Path) -> None:
     warnings = resolved(Public.named("open_50").build(tmp_path / "d"), tmp_path).warnings
     assert any(warning.startswith("to_timestamp of image is not from_timestamp + length") for warning in warnings)
-    assert any("calls the videos of image h264, their files are mpeg4" in warning for warning in warnings)
+    assert any("image (h264, is mpeg4)" in warning for warning in warnings)
