@@ -64,6 +64,12 @@ def transforms_facts(augmentation: Augmentation) -> Mapping[str, object]:
     return facts
 
 
+def followers_fact(leaders: Mapping[str, str]) -> Mapping[str, object]:
+    """An entry of the card's table: by stream of masks or depths that moves with a camera, that camera."""
+    moved = ", ".join(f"{cell_text(stream)} with {cell_text(camera)}" for stream, camera in leaders.items())
+    return {"Moved with their camera": moved} if moved else {}
+
+
 def cell_text(text: str) -> str:
     """A name that somebody else chose, as text in a table's cell: without what Markdown reads as something else."""
     return re.sub(r"[|`<>\[\]*\\\s]+", " ", text)

@@ -13,12 +13,13 @@ from augmentation_worker.failure import WorkerFailure
 GEOMETRIC = (TransformName.AFFINE, TransformName.CROP_RESIZE, TransformName.PERSPECTIVE)
 """The transforms that move pixels."""
 _PLACES = re.compile(
-    r"intrinsic|calib|camera_?matrix|distortion|projection|homography|bbox|bounding_?box|keypoint|landmark|polygon"
+    r"language_events|intrinsic|calib|camera_?matrix|distortion|projection|homography|bbox|bounding_?box|keypoint|landmark|polygon"
     r"|(?:^|[^a-z])(?:boxes|pixels?|uv)(?:$|[^a-z])",
     re.IGNORECASE,
 )
 """Names of columns and facts that say where something is in the frame, or how the frame shows the world: those of
-LeRobot's users (`observation.camera_intrinsics.top`) and of object detection (`objects.bbox`)."""
+LeRobot's users (`observation.camera_intrinsics.top`) and of object detection (`objects.bbox`); LeRobot's answers and
+traces in pixels (styles vqa and trace, https://github.com/huggingface/lerobot, datasets/language.py)."""
 _MOST_NAMED = 10
 
 

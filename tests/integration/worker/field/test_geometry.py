@@ -53,6 +53,9 @@ def test_masks_and_depths_of_images_move_with_their_camera(tmp_path: Path) -> No
     assert (np.array(masks[: len(originals)]) == originals).all()
     changed = [not np.array_equal(mask, originals[place % 9]) for place, mask in enumerate(masks[9:])]
     assert all(changed)
+    card = (result / "README.md").read_text()
+    assert f"| Moved with their camera | {MASK} with {TOP}, {DEPTH} with {TOP} |" in card
+    assert "and of what moves with them" in card
 
 
 def test_a_mask_moves_with_a_camera_that_is_a_video_in_place(tmp_path: Path) -> None:
@@ -170,6 +173,9 @@ def test_masks_with_palettes_move_with_the_pictures_of_an_image_dataset(tmp_path
         assert ((seen > 100) <= (labels == 255)).mean() > 0.97, number
         assert ((seen == 0) <= (labels < 255)).mean() > 0.97, number
         assert not np.array_equal(labels, images(source, "mask")[number // 2])
+    card = (tmp_path / "result/README.md").read_text()
+    assert "| Moved with their camera | mask with image |" in card
+    assert "the values of objects.bbox stay the source's" in card
     spec = AugmentationJobSpec.model_validate(
         {"source": {"hub": {"repoID": "lab/odd"}}, "augmentation": {**augmentation, "alsoApplyTo": None}}
     )

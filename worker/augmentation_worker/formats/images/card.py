@@ -13,11 +13,12 @@ from augmentation_worker.formats.card import (
     card_parts,
     cell_text,
     folder_fact,
+    followers_fact,
     left_out_fact,
     transforms_facts,
 )
 from augmentation_worker.formats.images.dataset import ImageDataset
-from augmentation_worker.formats.images.notices import warnings_of
+from augmentation_worker.formats.images.notices import moving_warnings, warnings_of
 from augmentation_worker.formats.images.plan import BlockPlan
 
 _COUNTS = ("splits", "download_size", "dataset_size")
@@ -54,6 +55,7 @@ def write_card(
         "Augmented versions of a row": plan.copies,
         "Augmented columns": ", ".join(f"`{name}`" for name in plan.columns),
         **_kept_fact(kept),
+        **followers_fact(plan.followers),
         **left_out_fact(plan.left_out, "Rows"),
         "Seed": augmentation.seed,
         **folder_fact(spec),
@@ -61,7 +63,7 @@ def write_card(
     explanation = f"""\
 {_which(spec, plan)} Only the images in the columns above differ; everything else is that of the source. How it was
 made stands in `meta/augmentation.json`."""
-    if warnings := warnings_of(spec, dataset):
+    if warnings := (*warnings_of(spec, dataset), *moving_warnings(augmentation, dataset, plan)):
         explanation += "\n\n" + "\n".join(f"- {cell_text(warning)}." for warning in warnings)
     return card_of(dumped.removesuffix("\n"), (dataset.name, dataset.revision), facts, explanation, text)
 

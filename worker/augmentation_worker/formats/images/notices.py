@@ -5,8 +5,11 @@ resolve reports each as an event, and the result's card keeps them.
 
 from collections.abc import Iterator
 
-from augmentation_api import AugmentationJobSpec
+import pyarrow as pa
+
+from augmentation_api import Augmentation, AugmentationJobSpec
 from augmentation_api.vocabulary import OnBadEpisode
+from augmentation_worker.formats.geometry import geometry_warnings
 from augmentation_worker.formats.images.dataset import ImageDataset
 from augmentation_worker.formats.images.labels import ImageLook
 from augmentation_worker.formats.images.plan import BlockPlan
@@ -72,3 +75,23 @@ def _labels_left(dataset: ImageDataset) -> Iterator[str]:
                 f"Images in the column {name} that have palettes, like that of row {palettes[name]}, are left as they "
                 f"are, as they may be masks. {way_out}"
             )
+
+
+def moving_warnings(augmentation: Augmentation, dataset: ImageDataset, plan: BlockPlan) -> Iterator[str]:
+    """What the user should know before pixels are moved: images and places in the frame that stay the source's."""
+    left = [name for name in dataset.columns if name not in plan.columns and name not in plan.followers]
+    names = [name for field in dataset.schema for name in _names_in(field)]
+    return geometry_warnings(augmentation, plan.columns, left, names)
+
+
+def _names_in(field: pa.Field, parent: str = "") -> Iterator[str]:
+    """The names of a column and of what is in it, with dots."""
+    name = f"{parent}{field.name}"
+    kind = field.type
+    while pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        kind = kind.value_type
+    if not pa.types.is_struct(kind):
+        yield name
+    else:
+        for inner in kind:
+            yield from _names_in(inner, f"{name}.")

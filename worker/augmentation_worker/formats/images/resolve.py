@@ -1,19 +1,16 @@
 """resolve of an image dataset: everything that can be wrong with a job, found before a GPU is taken."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import pyarrow as pa
-
-from augmentation_api import Augmentation, AugmentationJobSpec, FailureReason
+from augmentation_api import AugmentationJobSpec, FailureReason
 from augmentation_api.status import MAX_SHARDS, MOST_CAMERAS, SourceStatus
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats import limits
 from augmentation_worker.formats.camera_entries import check_camera_entries, warnings_of_entries
-from augmentation_worker.formats.geometry import check_followers, geometry_warnings
+from augmentation_worker.formats.geometry import check_followers
 from augmentation_worker.formats.images.dataset import ImageDataset, Layout
 from augmentation_worker.formats.images.detection import find_image_dataset
-from augmentation_worker.formats.images.notices import first_bad_images, selected_looks, warnings_of
+from augmentation_worker.formats.images.notices import first_bad_images, moving_warnings, selected_looks, warnings_of
 from augmentation_worker.formats.images.plan import BlockPlan
 from augmentation_worker.formats.images.planner import make_plan
 from augmentation_worker.formats.port import Resolution
@@ -51,7 +48,7 @@ def resolve(source: SourceDataset, spec: AugmentationJobSpec, scratch: Path, max
             *([bad] if bad is not None else []),
             *warnings_of(spec, dataset),
             *warnings_of_entries(spec.augmentation, plan.columns),
-            *_moving_warnings(spec.augmentation, dataset, plan),
+            *moving_warnings(spec.augmentation, dataset, plan),
         ),
     )
 
@@ -86,26 +83,6 @@ def checked_plan(
     limits.check_augmented_frames(plan.augmented_rows, max_frames, "rows", "rows")
     limits.check_result_frames(plan.total_rows)
     return plan
-
-
-def _moving_warnings(augmentation: Augmentation, dataset: ImageDataset, plan: BlockPlan) -> Iterator[str]:
-    """What the user should know before pixels are moved: images and places in the frame that stay the source's."""
-    left = [name for name in dataset.columns if name not in plan.columns and name not in plan.followers]
-    names = [name for field in dataset.schema for name in _names_in(field)]
-    return geometry_warnings(augmentation, plan.columns, left, names)
-
-
-def _names_in(field: pa.Field, parent: str = "") -> Iterator[str]:
-    """The names of a column and of what is in it, with dots."""
-    name = f"{parent}{field.name}"
-    kind = field.type
-    while pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
-        kind = kind.value_type
-    if not pa.types.is_struct(kind):
-        yield name
-    else:
-        for inner in kind:
-            yield from _names_in(inner, f"{name}.")
 
 
 def _check_columns(spec: AugmentationJobSpec, dataset: ImageDataset) -> None:

@@ -9,9 +9,11 @@ from augmentation_worker.formats.card import (
     card_parts,
     cell_text,
     folder_fact,
+    followers_fact,
     left_out_fact,
     transforms_facts,
 )
+from augmentation_worker.formats.lerobot.followers import moving_warnings
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
 from augmentation_worker.formats.lerobot.plan import EpisodePlan
 from augmentation_worker.formats.splits import for_evaluation
@@ -47,13 +49,14 @@ def write_card(
         **transforms_facts(augmentation),
         "Augmented versions of an episode": plan.copies,
         "Augmented cameras": ", ".join(f"`{camera.key}`" for camera in plan.cameras),
+        **followers_fact({each.stream.key: each.camera.key for each in plan.followers}),
         **left_out_fact(disjoint(((index, index + 1) for index in plan.left_out), len(metadata.episodes)), "Episodes"),
         "Seed": augmentation.seed,
         **folder_fact(spec),
         **_splits(metadata, plan),
         **_instructions(spec, plan),
     }
-    changed = "the images of the cameras above"
+    changed = "the images of the cameras above" + (" and of what moves with them" if plan.followers else "")
     same = "states, actions, timestamps and tasks"
     if plan.instructions is not None:
         changed, same = f"{changed} and the instructions", "states, actions and timestamps"
@@ -61,6 +64,8 @@ def write_card(
 {_which(spec, metadata, plan)} Only {changed}
 differ; {same} are those of the source. What was drawn for each augmented episode stands
 in `meta/augmentation.json`.{_beside(folders, plan)}"""
+    if warnings := [*moving_warnings(augmentation, metadata.info)]:
+        explanation += "\n\n" + "\n".join(f"- {cell_text(warning)}." for warning in warnings)
     front_matter = _DEFAULT_FRONT_MATTER if front_matter is None else front_matter
     return card_of(front_matter, (metadata.dataset, metadata.revision), facts, explanation, text)
 
