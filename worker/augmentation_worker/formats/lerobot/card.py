@@ -64,7 +64,7 @@ def write_card(
 {_which(spec, metadata, plan)} Only {changed}
 differ; {same} are those of the source. What was drawn for each augmented episode stands
 in `meta/augmentation.json`.{_beside(folders, plan)}"""
-    if warnings := [*moving_warnings(augmentation, metadata.info)]:
+    if warnings := [*moving_warnings(augmentation, metadata)]:
         explanation += "\n\n" + "\n".join(f"- {cell_text(warning)}." for warning in warnings)
     front_matter = _DEFAULT_FRONT_MATTER if front_matter is None else front_matter
     return card_of(front_matter, (metadata.dataset, metadata.revision), facts, explanation, text)
