@@ -7,7 +7,7 @@ import { hasEnded } from "./states.js";
 
 const LOOK = 700;
 const PAUSE = 1000;
-const PATIENCE = 300;
+const DEADLINE = 300;
 
 /**
  * The panel. `bodyOf()` is the request of the form as it is now. Call `changed(ready)` after each change of the form, with
@@ -88,7 +88,7 @@ export function makePreview(bodyOf, signal) {
           mine.id = null;
           throw new ApiError(0, status.error ?? `The preview was ${status.status}.`);
         }
-        if (seconds > PATIENCE) throw new ApiError(0, status.error ?? `Nothing was drawn within ${duration(PATIENCE)}.`);
+        if (seconds > DEADLINE) throw new ApiError(0, status.error ?? `Nothing was drawn within ${duration(DEADLINE)}.`);
         say(note, status.error ?? `Drawing … ${duration(seconds)}`);
         await new Promise((resolve) => setTimeout(resolve, LOOK));
       }
