@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +81,7 @@ def test_lerobot_reads_results_of_odd_rows_as_it_reads_their_sources(
     odd.wall_clock(forms)
     no_numbers = Path(shutil.copytree(videos, tmp_path / "gaps"))
     odd.gaps(no_numbers, episode=2)
+    odd.drift(no_numbers)
     restarting = Path(shutil.copytree(videos, tmp_path / "restarting"))
     odd.gaps(restarting)
     odd.index_that_restarts(restarting)
@@ -111,24 +113,32 @@ def test_lerobot_reads_results_of_odd_rows_as_it_reads_their_sources(
 @pytest.mark.parametrize(
     ("change", "words"),
     [
+        (
+            odd.drift,
+            ["from_timestamp of observation.images.top is up to 0.0012 s off a frame for 3 episodes", "of them 1"],
+        ),
         (odd.index_that_restarts, ["column index of episode 1 runs from 0 to 4, not from 6 to 10", "action chunks"]),
         (odd.wall_clock, ["timestamps of episode 0 are not frame number / 10", "1760000000", "copied as they are"]),
         (odd.index_of_pandas, ["column __index_level_0__", "features of meta/info.json", "drop the column"]),
     ],
 )
 def test_what_is_odd_and_copied_is_a_warning_of_resolve(
-    images: Path, tmp_path: Path, change: Callable[[Path], None], words: list[str]
+    images: Path, videos: Path, tmp_path: Path, change: Callable[[Path], None], words: list[str]
 ) -> None:
-    source = Path(shutil.copytree(images, tmp_path / "source"))
+    source = Path(shutil.copytree(videos if change is odd.drift else images, tmp_path / "source"))
     assert warnings_of(source) == ()
     change(source)
-    (warning,) = warnings_of(source)
+    warning = warnings_of(source)[0]
     assert all(word in warning for word in words), warning
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
+        (
+            partial(odd.drift, seconds=0.02),
+            ["episode 2, camera observation.images.top", "from_timestamp 1.14", "is not on a frame"],
+        ),
         (
             odd.jitter,
             ["file-000.parquet has the timestamp 0.203", "frame 2 of episode 0", "not 2 / 10", "or leave", "1:4"],

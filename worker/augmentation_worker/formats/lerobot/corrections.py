@@ -30,6 +30,8 @@ MOST_FOOTERS = 64
 _FOOTERS_AT_ONCE = 8
 _FILE_COLUMNS = ("data/chunk_index", "data/file_index")
 _ROW_COLUMNS = ("dataset_from_index", "dataset_to_index")
+MOST_DRIFT_FRAMES = 0.25
+"""How far off a frame a time may lie and still be meant for it, as a share of the time between two frames."""
 RowCounts = Callable[[], Sequence[int]]
 """Counts the rows of the data files, by their footers."""
 
@@ -127,6 +129,31 @@ def _misfit(expected: Mapping[FileNumber, int], found: Mapping[FileNumber, int],
         return f"its metadata names the file {info.data_file(missing)}, which it does not have"
     other = next(number for number in [*expected, *found] if found.get(number) != expected.get(number))
     return f"{info.data_file(other)} has {found.get(other, 0)} rows, its episodes have {expected.get(other, 0)}"
+
+
+def with_begin_times(table: pa.Table, camera: str, fps: float) -> Correction:
+    """Set a camera's from_timestamp to that of the frame it is meant for, where it lies next to one.
+
+    LeRobot 0.4 added up durations instead of counting frames, and their rounding errors with them (lerobot#3177,
+    lerobot#3580): after some episodes the time is off by more than the loader's default tolerance, which then finds no
+    frame. Further off than MOST_DRIFT_FRAMES it stays as it is, and is refused.
+    """
+    name = f"videos/{camera}/from_timestamp"
+    if name not in table.column_names or not pa.types.is_floating(table.schema.field(name).type):
+        return Correction(table)
+    times = _numbers(table, name)
+    frames = np.round(times * fps)
+    off = np.abs(times - frames / fps)
+    changed = np.flatnonzero((off > TIMESTAMP_TOLERANCE_SECONDS) & (off * fps <= MOST_DRIFT_FRAMES))
+    if not len(changed):
+        return Correction(table)
+    worst = float(off[changed].max())
+    times[changed] = frames[changed] / fps
+    said = (
+        f"from_timestamp of {camera} is up to {worst:.2g} s off a frame for {_episodes(changed.tolist())}, and "
+        f"LeRobot's loader tolerates {TIMESTAMP_TOLERANCE_SECONDS:g} s by default: the result has the time of the frame"
+    )
+    return Correction(with_column(table, name, times.tolist()), frozenset(changed.tolist()), said)
 
 
 def with_end_times(table: pa.Table, camera: str, fps: float) -> Correction:

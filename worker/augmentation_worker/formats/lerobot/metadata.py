@@ -18,6 +18,7 @@ from augmentation_worker.formats.lerobot.corrections import (
     DataFiles,
     changed_files,
     data_files_of,
+    with_begin_times,
     with_data_files,
     with_end_times,
     with_totals,
@@ -140,8 +141,9 @@ def read_metadata(
         corrections.append(with_data_files(table, data_files, info, dataset))
         table = corrections[-1].table
     for camera in info.video_cameras:
-        corrections.append(with_end_times(table, camera.key, info.fps))
-        table = corrections[-1].table
+        for correct in (with_begin_times, with_end_times):
+            corrections.append(correct(table, camera.key, info.fps))
+            table = corrections[-1].table
     episodes = read_episodes(table, info, dataset)
     info, counted = with_totals(info, len(episodes), episodes[-1].to_index)
     said = (counted, *(correction.said for correction in corrections))
