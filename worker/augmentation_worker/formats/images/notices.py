@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from augmentation_api import Augmentation, AugmentationJobSpec
 from augmentation_api.vocabulary import OnBadEpisode
-from augmentation_worker.formats.geometry import geometry_warnings
+from augmentation_worker.formats.geometry import geometry_warnings, leader_of
 from augmentation_worker.formats.images.dataset import ImageDataset
 from augmentation_worker.formats.images.labels import ImageLook
 from augmentation_worker.formats.images.plan import BlockPlan
@@ -23,7 +23,7 @@ def warnings_of(spec: AugmentationJobSpec, dataset: ImageDataset) -> tuple[str, 
     """Sentences, each with the way out."""
     selected = selected_ranges(spec.augmentation, dataset.rows, dataset.split_rows)
     evaluation = evaluation_warning(spec.augmentation, selected, dataset.split_rows, "rows")
-    of_columns = _named_labels(spec, dataset) if spec.augmentation.cameras else _labels_left(dataset)
+    of_columns = _named_labels(spec, dataset) if spec.augmentation.cameras else _labels_left(spec, dataset)
     return (*of_columns, *([] if evaluation is None else [evaluation]), *dataset.omissions)
 
 
@@ -64,10 +64,12 @@ def _named_labels(spec: AugmentationJobSpec, dataset: ImageDataset) -> Iterator[
             )
 
 
-def _labels_left(dataset: ImageDataset) -> Iterator[str]:
+def _labels_left(spec: AugmentationJobSpec, dataset: ImageDataset) -> Iterator[str]:
     way_out = "If they are photographs, name the column in spec.augmentation.cameras"
+    moved = leader_of(spec.augmentation)
     for name, reason in dataset.left.items():
-        yield f"The images in the column {name} are left as they are, as {reason}. {way_out}"
+        if name not in moved:
+            yield f"The images in the column {name} are left as they are, as {reason}. {way_out}"
     palettes = {look.column: look.row for look in reversed(dataset.looks) if look.kind is ImageKind.PALETTE}
     for name in dataset.photographs:
         if name in palettes:
