@@ -69,6 +69,17 @@ def test_a_job_neither_waits_nor_stops_nor_expires_by_itself() -> None:
         ("occlusion", "patches", (1, 3)),
         ("occlusion", "patch_width", (0.05, 0.2)),
         ("occlusion", "patch_height", (0.05, 0.2)),
+        ("sharpness", "factor", (0.5, 1.5)),
+        ("patch_brightness", "patches", (1, 4)),
+        ("patch_brightness", "sigma", (0.05, 0.25)),
+        ("patch_brightness", "factor", (0.4, 1.6)),
+        ("affine", "rotation", (-5, 5)),
+        ("affine", "shift_x", (-5, 5)),
+        ("affine", "shift_y", (-5, 5)),
+        ("affine", "zoom", (0.95, 1.05)),
+        ("crop_resize", "size", (0.8, 1)),
+        ("crop_resize", "aspect", (0.9, 1.1)),
+        ("perspective", "distortion", (0, 5)),
     ],
 )
 def test_each_range_has_the_default_that_is_documented(transform: str, field: str, bounds: tuple[float, float]) -> None:
