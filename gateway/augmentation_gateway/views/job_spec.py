@@ -86,7 +86,7 @@ def request_of(record: JobRecord) -> dict[str, Any]:
     augmentation = spec.get("augmentation", {})
     preset = PRESETS.get(augmentation.get("preset"))
     transforms = augmentation.get("transforms") or (["lighting"] if preset is None else preset.transforms)
-    defaults = {"augmentation_type": record.type, "augment_dataset_mode": "copy"}
+    defaults: dict[str, Any] = {"augmentation_type": record.type, "augment_dataset_mode": "copy"}
     if augmentation.get("preset") is None:
         defaults["augment_transforms"] = transforms
     request = {}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from augmentation_api import FailureReason, PhaseName
+from augmentation_api import AugmentationJobSpec, FailureReason, PhaseName
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.local.reproduce import recorded_in
 from augmentation_worker.local.run import prepared
@@ -32,7 +32,7 @@ def submitted(folder: Path, source: Path, **augmentation: Any) -> LocalRun:
 
 def warnings_of(run: LocalRun) -> list[str]:
     events = run.job.status.phase(PhaseName.RESOLVE).events
-    return [event.message for event in events if event.status == "warning" and event.message]
+    return [event.message for event in events if event.message and "perCamera" in event.message]
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +70,13 @@ def test_a_record_is_reproduced_with_the_same_pixels(pi05: Path, source: Path, t
     (run.folder / "job.json").write_text((again.folder / "job.json").read_text())
     run.with_settings(output_folder=tmp_path / "result").run_all()
     assert recorded_in(tmp_path / "result").hashes == recorded.hashes
+
+
+def test_a_local_run_tells_what_was_written_from_what_was_left_out(source: Path, tmp_path: Path) -> None:
+    asked = {"source": {"hub": {"repoID": "lab/scene"}}, "augmentation": {"preset": "pi05", "seed": 3}}
+    run = prepared(AugmentationJobSpec.model_validate(asked), source, tmp_path / "result", 1, "cpu")
+    assert json.loads((run.folder / "job.json").read_text())["spec"]["augmentation"] == asked["augmentation"]
+    assert run.job().spec.augmentation.effective.lighting.contrast.bounds == (-40, 40)
 
 
 def test_the_card_names_the_preset_and_the_cameras_that_differ(pi05: Path) -> None:

@@ -42,6 +42,7 @@ def test_what_the_spec_says_goes_before_the_preset_range_by_range() -> None:
     assert augmentation.copies == 7
     assert augmentation.choose == 2
     assert asked(preset="lerobot-default", choose=3).choose == 3
+    assert asked(preset="lerobot-default", mode="independent").choose is None
 
 
 def test_naming_transforms_replaces_all_lists_of_a_preset() -> None:
