@@ -56,7 +56,9 @@ def complete(job: AugmentationJob, seen: Observation, now: datetime) -> Decision
         completed_at=ended,
         progress=progress_of(job.status.source, job.status.shards, published=True),
     )
-    draft.message(f"published {output.dataset_id}: {output.episodes} episodes, {output.frames} frames")
+    bad = job.status.bad_episodes
+    skipped = f"; {bad.count} that cannot be used were skipped (status.badEpisodes)" if bad and bad.file else ""
+    draft.message(f"published {output.dataset_id}: {output.episodes} episodes, {output.frames} frames{skipped}")
     draft.condition(ConditionType.COMPLETE, True, "Published", "the result is published")
     return Decision(draft.build())
 

@@ -58,9 +58,10 @@ def test_field_that_determines_the_result_is_immutable(job: Job, field: str, val
         job.change(**{field: value})
 
 
-@pytest.mark.parametrize("field", ["ttlSecondsAfterFinished", "suspend"])
-def test_control_fields_are_mutable(job: Job, field: str) -> None:
-    value = True if field == "suspend" else 3600
+@pytest.mark.parametrize(
+    ("field", "value"), [("ttlSecondsAfterFinished", 3600), ("suspend", True), ("onBadEpisode", "skip")]
+)
+def test_control_fields_are_mutable(job: Job, field: str, value: object) -> None:
     job.change(**{field: value})
     assert job.read()["spec"][field] == value
 

@@ -5,9 +5,17 @@ from collections.abc import Callable
 import pytest
 
 from augmentation_api import ConditionType, FailureReason, PhaseName, PhaseStatus, State
+from augmentation_api.identifiers import phase_field_manager
 from augmentation_api.model import to_rfc3339
 from augmentation_kube import Resource
-from tests.unit.operator.simulated_cluster import AUGMENT, PROVISION, PUBLISH, RESOLVE, SimulatedCluster
+from tests.unit.operator.simulated_cluster import (
+    AUGMENT,
+    PROVISION,
+    PUBLISH,
+    PUBLISHED_OUTPUT,
+    RESOLVE,
+    SimulatedCluster,
+)
 from tests.unit.operator.simulated_jobs import NAMESPACE
 
 
@@ -215,3 +223,30 @@ def test_completed_job_does_not_restart() -> None:
     cluster.change(attempt=1)  # the CRD refuses it
     cluster.settle()
     assert cluster.status == before
+
+
+def test_job_that_failed_for_bad_episodes_publishes_the_rest_without_augmenting_again() -> None:
+    cluster = SimulatedCluster()
+    cluster.reach(PUBLISH)
+    cluster.start_pod(PUBLISH)
+    cluster.settle()
+    bad = {"count": 1, "items": [{"index": 3, "cause": "episode 3: cut short"}]}
+    cluster.report(phase_field_manager(PUBLISH), badEpisodes=bad)
+    cluster.fail_pod(
+        PUBLISH, failure=FailureReason.SOURCE_INVALID, message="1 of the 9 selected episodes cannot be used"
+    )
+    cluster.settle()
+    assert cluster.status.message == "publish failed: 1 of the 9 selected episodes cannot be used"
+    assert cluster.status.bad_episodes is not None
+    cluster.change(onBadEpisode="skip", attempt=1)
+    cluster.settle()
+    assert cluster.status.has_completed(AUGMENT)
+    assert cluster.has_job(PUBLISH)
+    cluster.start_pod(PUBLISH)
+    cluster.settle()
+    listed = bad | {"file": "meta/bad_episodes.json"}
+    cluster.report(phase_field_manager(PUBLISH), output=PUBLISHED_OUTPUT, badEpisodes=listed)
+    cluster.succeed_pod(PUBLISH)
+    cluster.settle()
+    assert cluster.status.state == State.COMPLETED
+    assert (cluster.status.message or "").endswith("; 1 that cannot be used were skipped (status.badEpisodes)")
