@@ -99,6 +99,10 @@ class TakesPlan(Plan):
     def rearrange(self, records: Sequence[ShardRecords]) -> Sequence[ShardRecords]:
         raise NotImplementedError
 
+    @override
+    def take_over(self, made: Plan, records: Sequence[ShardRecords]) -> Mapping[str, UnitRecord]:
+        return {}
+
     @contextmanager
     @override
     def maker(self, shard: Shard, records: ShardRecords) -> Iterator[ShardMaker]:

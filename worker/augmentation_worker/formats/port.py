@@ -168,6 +168,19 @@ class Plan(Protocol):
             The records of what this plan has.
         """
 
+    def take_over(self, made: "Plan", records: Sequence[ShardRecords]) -> Mapping[str, UnitRecord]:
+        """The records of those units that the shards of another plan have made already, as this plan has them.
+
+        Their files are stored again where this plan has them elsewhere. May be repeated at any moment.
+
+        Args:
+            made: another plan for the same source, with another spec.
+            records: what its shards have recorded, by index, whether complete or not.
+
+        Returns:
+            By key. A unit that would have another content is not among them.
+        """
+
     def assemble(self, records: Sequence[ShardRecords]) -> tuple[Mapping[DatasetPath, bytes], Sequence[StoredFile]]:
         """Check what the shards recorded against the plan, and put the rest of the result together.
 

@@ -1,6 +1,7 @@
 """The commands for one machine: run, preview, reproduce."""
 
 import argparse
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from augmentation_api.spec import Preview
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats.registry import format_of
 from augmentation_worker.local import reproduce
+from augmentation_worker.local.earlier_runs import left_behind
 from augmentation_worker.local.job_file import read_job_file
 from augmentation_worker.local.run import execute, forget, prepared
 from augmentation_worker.phases.resolve import check_type
@@ -94,6 +96,12 @@ def _make(spec: AugmentationJobSpec, asked: argparse.Namespace) -> None:
     except WorkerFailure as failure:
         if failure.reason.is_permanent:
             forget(run)
+        if kept := left_behind(run.folders):
+            print(
+                f"what is done is kept for the next run to {run.output}, also with a corrected job file, in "
+                f"{' and '.join(map(str, kept))}: remove these folders if there is to be none",
+                file=sys.stderr,
+            )
         raise
     print(f"{run.output}: see meta/augmentation.png and README.md there")
 

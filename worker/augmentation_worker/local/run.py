@@ -27,6 +27,7 @@ from augmentation_api.worker_contract import TerminationMessage
 from augmentation_worker.cluster.job import LocalJob
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats.registry import CONVENTIONS
+from augmentation_worker.local.earlier_runs import LocalFolders, locked, remove_others, take_over
 from augmentation_worker.settings import ENV_DEVICE, ENV_LOCAL_JOB, ENV_TERMINATION_MESSAGE_PATH, Device
 from augmentation_worker.storage.folder.backend import ENV_FOLLOW_LINKS
 from augmentation_worker.storage.folder.held_folder import EntryRefused, HeldFolder
@@ -63,6 +64,11 @@ class LocalRun:
     def is_done(self) -> bool:
         """Whether the result is there."""
         return is_result_of(self.output, self.uid)
+
+    @property
+    def folders(self) -> LocalFolders:
+        """Where it is."""
+        return LocalFolders(self.folder, self.source, self.output, self.follow_links, self.shards)
 
     def job(self) -> AugmentationJob:
         """The job with its status."""
@@ -126,14 +132,22 @@ def execute(run: LocalRun, *, quiet: bool = False) -> None:
         WorkerFailure: of the phase that failed; what is done stays, and the same job resumes from there.
         KeyboardInterrupt: the processes are stopped.
     """
-    with _progress_bar(run.job, quiet=quiet) as tick:
+    folders = run.folders
+    with _progress_bar(run.job, quiet=quiet) as tick, locked(run.folder) as is_free:
+        if not is_free:
+            raise WorkerFailure(
+                FailureReason.OUTPUT_CONFLICT, f"the same job is running: another process works in {run.folder}"
+            )
         _wait(run, [_Pod(run, PhaseName.RESOLVE)], tick)
+        if (taken := take_over(folders)) and not quiet:
+            print(f"{taken} units are taken over from an earlier run to {run.output}", file=sys.stderr)
         waiting = [_Pod(run, PhaseName.AUGMENT, shard) for shard in range(run.shards)]
         # More processes than cores would only hold more of the dataset in memory at a time.
         width = max(1, min(run.shards, os.cpu_count() or 1))
         _wait(run, waiting, tick, width)
         _wait(run, [_Pod(run, PhaseName.PUBLISH)], tick)
     shutil.rmtree(run.folder, ignore_errors=True)
+    remove_others(folders)
 
 
 def forget(run: LocalRun) -> None:

@@ -71,6 +71,12 @@ class Piece:
         first = self.file.first_row
         return tuple(range(first + rows.start, first + rows.stop) for rows in self.selected)
 
+    @property
+    def content(self) -> object:
+        """What its rows are, given how versions are made: two pieces with the same have the same file."""
+        others = (self.start, self.stop) if self.keeps_others else None
+        return (self.file, self.selected, others, self.copies)
+
     def leave_out(self, rows: Sequence[range]) -> Self:
         """The same without the versions of some rows, by their numbers in the dataset, rising and disjoint."""
         first = self.file.first_row

@@ -18,8 +18,9 @@ from augmentation_worker.formats.images.plan import BlockPlan, PlannedShard
 from augmentation_worker.formats.images.provenance import write_provenance
 from augmentation_worker.formats.images.records import BlockRecord, block_key
 from augmentation_worker.formats.images.rows import open_rows
+from augmentation_worker.formats.moved_files import makes_the_same, stored_as
 from augmentation_worker.formats.port import Outline, Plan, Shard, ShardMaker, Unit
-from augmentation_worker.formats.records import ShardRecords
+from augmentation_worker.formats.records import ShardRecords, UnitRecord
 from augmentation_worker.formats.result_files import CARD_PATH, PREVIEW_PATH
 from augmentation_worker.storage.git_attributes import ATTRIBUTES_PATH, changed_attributes
 from augmentation_worker.storage.port import StoredFile
@@ -63,6 +64,27 @@ class ImagesPlan(Plan):
     @override
     def rearrange(self, records: Sequence[ShardRecords]) -> Sequence[ShardRecords]:
         return records  # rows have no numbers, and blocks were written without what cannot be used
+
+    @override
+    def take_over(self, made: Plan, records: Sequence[ShardRecords]) -> Mapping[str, UnitRecord]:
+        if not isinstance(made, ImagesPlan) or not makes_the_same(self.work.spec, made.work.spec):
+            return {}
+        if (self.plan.columns, self.plan.keeps_labels) != (made.plan.columns, made.plan.keeps_labels):
+            return {}
+        stored = {key: record for of_shard in records for key, record in of_shard.units.items()}
+        found: dict[object, BlockRecord] = {}
+        for block in made.plan.blocks:
+            record = stored.get(block_key(block.index))
+            if isinstance(record, BlockRecord):
+                found[block.content] = record
+                found.setdefault(
+                    block.leave_out(record.bad_episodes).content, record.model_copy(update={"unusable": {}})
+                )
+        taken = ((block, found[block.content]) for block in self.plan.blocks if block.content in found)
+        return {
+            block_key(block.index): record.model_copy(update={"file": stored_as(self.work, record.file, block.path)})
+            for block, record in taken
+        }
 
     @contextmanager
     @override

@@ -26,6 +26,7 @@ from augmentation_worker.formats.lerobot.records import (
 from augmentation_worker.formats.lerobot.renumbered_rows import write_renumbered_rows
 from augmentation_worker.formats.lerobot.rows_files import write_episode_rows
 from augmentation_worker.formats.lerobot.written_files import check_written_images
+from augmentation_worker.formats.moved_files import stored_as
 from augmentation_worker.formats.records import BlobRecord, ShardRecords, UnitRecord
 from augmentation_worker.work import Work
 
@@ -53,6 +54,22 @@ class Rearrangement:
             self._shard(shard, of_shard, before, source)
             for shard, of_shard in zip(self.plan.shards, records, strict=True)
         ]
+
+    def episodes(self, records: Sequence[ShardRecords]) -> dict[str, UnitRecord]:
+        """The records of those of the plan's episodes that are recorded, by key, as the plan has them."""
+        source = SourceRows(self.metadata, self.work.source.open)
+        before = {episode.source.index: episode for episode in self.made.episodes}
+        recorded = {
+            index: record for of_shard in records for index, record in EpisodeRecords.of(of_shard).episodes.items()
+        }
+        units: dict[str, UnitRecord] = {}
+        for episode in self.plan.episodes:
+            index = episode.source.index
+            if index in recorded:
+                record = recorded[index]
+                moved = record if record.unusable else self._episode(episode, before[index], record, source)
+                units[episode_key(index)] = moved
+        return units
 
     def _shard(
         self,
@@ -103,11 +120,7 @@ class Rearrangement:
         return record.model_copy(update={"videos": videos, "rows": rows})
 
     def _video(self, video: VideoRecord, path: DatasetPath) -> VideoRecord:
-        if path != video.path and not self.work.output.stores_by_content:
-            with self.work.new_file("video.mp4") as local:
-                fetch_back(self.work.output, video, local)
-                self.work.output.put(path, local)
-        return video.model_copy(update={"path": path})
+        return video.model_copy(update={"path": stored_as(self.work, video, path).path})
 
     def _rows(self, episode: PlannedEpisode, record: EpisodeRecord, source: SourceRows) -> tuple[RowsRecord, ...]:
         info = self.metadata.info

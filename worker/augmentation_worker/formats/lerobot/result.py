@@ -32,8 +32,9 @@ from augmentation_worker.formats.lerobot.records import (
 )
 from augmentation_worker.formats.lerobot.rows_files import write_episode_rows, write_kept_rows
 from augmentation_worker.formats.lerobot.written_files import check_written_images, check_written_video
+from augmentation_worker.formats.moved_files import makes_the_same
 from augmentation_worker.formats.port import Outline, Plan, Shard, ShardMaker, Unit
-from augmentation_worker.formats.records import BlobRecord, ShardRecords
+from augmentation_worker.formats.records import BlobRecord, ShardRecords, UnitRecord
 from augmentation_worker.formats.result_files import CARD_PATH, PREVIEW_PATH
 from augmentation_worker.storage.port import StoredFile
 from augmentation_worker.storage.provenance import PROVENANCE_PATH
@@ -102,6 +103,17 @@ class LeRobotPlan(Plan):
         if self.made is None:
             return records
         return Rearrangement(self.work, self.metadata, self.made, self.plan).rearrange(records)
+
+    @override
+    def take_over(self, made: Plan, records: Sequence[ShardRecords]) -> Mapping[str, UnitRecord]:
+        if not isinstance(made, LeRobotPlan) or not makes_the_same(self.work.spec, made.work.spec):
+            return {}
+        own, other = self.plan, made.plan
+        if (own.cameras, own.copies, own.rows_made) != (other.cameras, other.copies, other.rows_made):
+            return {}
+        if (own.instructions or other.instructions) and own.rows_made is RowsMade.WITH_EPISODE:
+            return {}  # texts have other numbers where other episodes are selected
+        return Rearrangement(self.work, self.metadata, other, own).episodes(records)
 
     @override
     def assemble(self, records: Sequence[ShardRecords]) -> tuple[Mapping[DatasetPath, bytes], Sequence[StoredFile]]:

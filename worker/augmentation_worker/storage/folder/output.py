@@ -66,7 +66,7 @@ class FolderOutput(OutputDataset):
         self._job_uid = job_uid
         self._follow_links = follow_links
         self._conventions = conventions
-        self._staging = folder.with_name(f".{folder.name}.augmenting-{job_uid[:8]}")
+        self._staging = staging_of(folder, job_uid)
         self._previous = previous_of(folder, job_uid)
 
     @override
@@ -158,6 +158,8 @@ class FolderOutput(OutputDataset):
             # Last of them the file by which a folder is known as this job's result.
             for path in sorted(written, key=lambda path: path == PROVENANCE_PATH):
                 self._write(path, [written[path]])
+            for file in stored:
+                self._bring_back(file)
             with HeldFolder.at(self.folder.parent) as parent:
                 with parent.within([self._staging.name]) as staging:
                     prune(staging, {file.path for file in stored} | set(written))
@@ -220,6 +222,15 @@ class FolderOutput(OutputDataset):
             folder.rename(partial, path.name)
         return StoredFile(path, digest.hexdigest(), size)
 
+    def _bring_back(self, file: StoredFile) -> None:
+        """Put a content that was replaced under its path in its place again, if it is part of the result."""
+        if not self._is_replaced(file):
+            return
+        with HeldFolder.at(self._staging) as staging, staging.within([_REPLACED]) as replaced:
+            descriptor = replaced.open_file(file.sha256)
+        with os.fdopen(descriptor, "rb") as content:
+            self._write(file.path, iter(lambda: content.read(_CHUNK_BYTES), b""))
+
     def _keep_replaced(self, folder: HeldFolder, name: str, new_digest: str) -> None:
         """Move a file that is about to be replaced by another content to where it is found by its hash."""
         status = folder.status(name)
@@ -261,6 +272,11 @@ class FolderOutput(OutputDataset):
 def is_result_of(folder: Path, job_uid: str) -> bool:
     """Whether a folder holds this job's result."""
     return job_of(_content(folder, PROVENANCE_PATH)) == job_uid
+
+
+def staging_of(folder: Path, job_uid: str) -> Path:
+    """Where the files of a job's result are stored until it is complete."""
+    return folder.with_name(f".{folder.name}.augmenting-{job_uid[:8]}")
 
 
 def previous_of(folder: Path, job_uid: str) -> Path:

@@ -1,0 +1,170 @@
+"""Runs to the same folder that were asked for something else and did not end: what they made is used, and they go.
+
+A run that failed leaves two hidden folders next to its result: one of the run and one of the files that it stored. The
+next run to the same folder takes over all units that its own plan has too, and leaves none of the folders.
+"""
+
+import fcntl
+import logging
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from augmentation_api import AugmentationJob
+from augmentation_worker.cluster.job import LocalJob
+from augmentation_worker.cluster.manifest import LocalManifests
+from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.formats.port import Plan
+from augmentation_worker.formats.records import ORIGINALS_KEY, FilesRecord, ShardRecords
+from augmentation_worker.formats.registry import CONVENTIONS, format_of
+from augmentation_worker.storage.folder.output import FolderOutput, staging_of
+from augmentation_worker.storage.folder.source import FolderSource
+from augmentation_worker.work import Work
+
+_LOCK = "lock"
+_TAKING_OVER = "taking-over"
+"""File of a run's folder with the name of the folder that it takes over from, while it does."""
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class LocalFolders:
+    """Where a run on this machine is.
+
+    Attributes:
+        folder: of the run itself.
+        source, output: of the datasets.
+        follow_links: one more folder that links in the source may lead into.
+        shards: processes that share the work.
+    """
+
+    folder: Path
+    source: Path
+    output: Path
+    follow_links: Path | None
+    shards: int
+
+    @property
+    def manifests(self) -> LocalManifests:
+        """The records of its shards."""
+        return LocalManifests(self.folder / "manifests")
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[bool]:
+    """Hold the lock of a run's folder, if nobody holds it. Gives whether it is held: then the run is not running."""
+    descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(descriptor)
+
+
+def take_over(run: LocalFolders) -> int:
+    """Use what an earlier run to the same folder has made of the same source. May be repeated at any moment.
+
+    Returns how many units were taken over. A run that has records of its own goes on with these.
+    """
+    mark = run.folder / _TAKING_OVER
+    if (run.folder / "manifests").exists() and not mark.exists():
+        return 0
+    taken = 0
+    for earlier in _others(run):
+        with locked(earlier.folder) as is_free:
+            if not is_free or (mark.exists() and mark.read_text() != earlier.folder.name):
+                continue
+            mark.write_text(earlier.folder.name)
+            try:
+                taken = _take_over_from(run, earlier)
+            except WorkerFailure as failure:
+                _log.warning("what %s has made is not used: %s", earlier.folder.name, failure)
+                shutil.rmtree(run.folder / "manifests", ignore_errors=True)
+            mark.unlink()
+            if taken:
+                shutil.rmtree(earlier.folder, ignore_errors=True)
+                return taken
+    mark.unlink(missing_ok=True)
+    return taken
+
+
+def remove_others(run: LocalFolders) -> None:
+    """Remove what earlier runs to the same folder have left behind."""
+    for earlier in list(_others(run)):
+        job = _job(earlier.folder)
+        with locked(earlier.folder) as is_free:
+            if is_free and job is not None:
+                shutil.rmtree(staging_of(run.output, job.metadata.uid), ignore_errors=True)
+                shutil.rmtree(earlier.folder, ignore_errors=True)
+
+
+def left_behind(run: LocalFolders) -> list[Path]:
+    """The hidden folders of a run that has not ended."""
+    job = _job(run.folder)
+    folders = [run.folder, *([staging_of(run.output, job.metadata.uid)] if job is not None else [])]
+    return [folder for folder in folders if folder.exists()]
+
+
+def _others(run: LocalFolders) -> Iterator[LocalFolders]:
+    """Other runs to the same folder, the newest first."""
+    prefix = f".{run.output.name}.job-"
+    parent = run.output.parent
+    folders = [path for path in parent.iterdir() if path.name.startswith(prefix) and path != run.folder]
+    own = [path for path in folders if path.is_dir() and not path.is_symlink() and path.stat().st_uid == os.geteuid()]
+    for folder in sorted(own, key=lambda path: path.stat().st_mtime, reverse=True):
+        shards = folder.name.rsplit("-", 1)[-1]
+        job = _job(folder)
+        if shards.isdecimal() and job is not None and job.metadata.name == run.output.name:
+            yield LocalFolders(folder, run.source, run.output, run.follow_links, int(shards))
+
+
+def _job(folder: Path) -> AugmentationJob | None:
+    try:
+        return LocalJob(folder).read()
+    except (OSError, ValueError, ValidationError):
+        return None  # written by another version, or not to its end
+
+
+def _take_over_from(run: LocalFolders, earlier: LocalFolders) -> int:
+    job, before = LocalJob(run.folder).read(), LocalJob(earlier.folder).read()
+    if job.status.source is None or before.status.source is None:
+        return 0
+    if job.status.source.revision != before.status.source.revision or not (earlier.folder / "manifests").exists():
+        return 0
+    staging, others = staging_of(run.output, job.metadata.uid), staging_of(run.output, before.metadata.uid)
+    if others.exists() and not staging.exists():
+        others.rename(staging)
+    plan, made = _plan(run, job), _plan(earlier, before)
+    recorded = [ShardRecords.read(shard, earlier.manifests.read(shard.index)) for shard in made.outline.shards]
+    units = plan.take_over(made, recorded)
+    originals = {file.path: file for records in recorded for file in records.originals}
+    for shard in plan.outline.shards:
+        texts = {unit.key: units[unit.key].encode() for unit in shard.units if unit.key in units}
+        carried = tuple(originals[path] for path in shard.carried if path in originals)
+        if carried:
+            texts[ORIGINALS_KEY] = FilesRecord(files=carried).encode()
+        for key, text in texts.items():
+            run.manifests.record(shard.index, key, text)
+    return len(units)
+
+
+def _plan(run: LocalFolders, job: AugmentationJob) -> Plan:
+    source = FolderSource(run.source, str(run.source), run.follow_links, CONVENTIONS)
+    own = LocalJob(run.folder).read().metadata.uid
+    output = FolderOutput(run.output, str(run.output), own, run.follow_links, CONVENTIONS)
+    work = Work(own, job.spec, source, output, run.folder / "scratch-taking-over", _NoEvents(), "cpu")
+    return format_of(source).plan(work, run.shards)
+
+
+class _NoEvents:
+    def event(self, status: str, message: str, *, data: object = None) -> None:
+        """Nobody reads them."""
