@@ -76,21 +76,20 @@ def test_lerobot_reads_results_of_odd_rows_as_it_reads_their_sources(
     images: Path, videos: Path, tmp_path: Path
 ) -> None:
     forms = Path(shutil.copytree(images, tmp_path / "forms"))
+    odd.gaps(forms)
     odd.columns_of_every_form(forms)
     odd.another_order_in_the_last_file(forms)
     odd.wall_clock(forms)
-    no_numbers = Path(shutil.copytree(videos, tmp_path / "gaps"))
-    odd.gaps(no_numbers, episode=2)
-    odd.drift(no_numbers)
-    restarting = Path(shutil.copytree(videos, tmp_path / "restarting"))
-    odd.gaps(restarting)
-    odd.index_that_restarts(restarting)
+    numbers = Path(shutil.copytree(videos, tmp_path / "numbers"))
+    odd.gaps(numbers, episode=2)
+    odd.drift(numbers)
+    odd.index_that_restarts(numbers)
     older = record(tmp_path / "older", "v2.1", {TOP: Kind.VIDEO}, LENGTHS)
     two_tasks(older)
     odd.no_frame_index(older)
     in_other_words = {"paraphrases": [{"task": PICK, "as": ["Grab the cube"]}]}
     expected = []
-    for source in (forms, no_numbers, restarting, older):
+    for source in (forms, numbers, older):
         tasks = in_other_words if source is older else None
         result = augmented(source, tmp_path, f"{source.name}-result", tasks=tasks)
         assert copies_difference(source, result) is None
@@ -99,9 +98,9 @@ def test_lerobot_reads_results_of_odd_rows_as_it_reads_their_sources(
         ]
         assert every_row(result).column("index").to_pylist()[FRAMES:] == list(range(FRAMES, 2 * FRAMES))
         expected.append(Expected(str(result), f"lab/{result.name}", 2 * len(LENGTHS), 2 * FRAMES, odd_rows=True))
-    episodes = pq.read_table(tmp_path / "restarting-result/meta/episodes/chunk-000/file-001.parquet")
+    episodes = pq.read_table(tmp_path / "numbers-result/meta/episodes/chunk-000/file-001.parquet")
     assert episodes.column("stats/index/min").to_pylist()[0] == [FRAMES]
-    statistics = json.loads((tmp_path / "gaps-result/meta/stats.json").read_text())
+    statistics = json.loads((tmp_path / "numbers-result/meta/stats.json").read_text())
     assert np.isnan(statistics["action"]["mean"][1])
     assert np.isfinite(statistics["index"]["mean"][0])
     said = check_all_open_in_lerobot(expected)
