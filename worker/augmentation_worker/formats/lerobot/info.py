@@ -33,6 +33,8 @@ _LANCE = "lance"
 """storage_format of tables that LeRobot reads besides parquet files and videos, since lerobot#4363."""
 _CONVERTERS = {"v2.0": "v21.convert_dataset_v20_to_v21", "v1": "v2.convert_dataset_v1_to_v2"}
 """LeRobot's own modules that convert a dataset to the version after."""
+_SMALLEST_IMAGE = 16
+"""Fewest pixels per side of an array of numbers that is taken for an image."""
 _NUMBER_FORMAT = re.compile(r"(0?[1-9])?d?")
 """How a template may write a number: with at most nine digits, so that a short template makes a short path."""
 _LONGEST_TEMPLATE = 1024
@@ -130,6 +132,18 @@ class DatasetInfo(BaseModel):
     def image_cameras(self) -> tuple[Camera, ...]:
         """Cameras whose frames are images in the data files."""
         return tuple(camera for camera in self.cameras if not camera.is_video)
+
+    @cached_property
+    def image_arrays(self) -> tuple[str, ...]:
+        """Features that hold pixels as numbers (dtype uint8), of three channels first or last (lerobot#1449)."""
+        return tuple(
+            key
+            for key, feature in self.features.items()
+            if feature.dtype == "uint8"
+            and len(feature.shape) == 3
+            and 3 in (feature.shape[0], feature.shape[-1])
+            and sorted(feature.shape)[1] >= _SMALLEST_IMAGE
+        )
 
     @cached_property
     def needed_columns(self) -> tuple[str, ...]:

@@ -34,6 +34,7 @@ from augmentation_worker.media.images.header import ImageHeader
 from augmentation_worker.storage.port import SourceDataset
 
 STATS_PATH = DatasetPath("meta/stats.json")
+_ARRAY = "an array of numbers (dtype uint8), not an image: record it with dtype image or video to have it augmented"
 OpenFile = Callable[[DatasetPath], Path]
 """Gives a local file with the content of one of the source's, by its path in the dataset."""
 
@@ -71,6 +72,7 @@ class DatasetMetadata:
         """The cameras that are never augmented, and why, as a phrase after "it is"."""
         reasons = {camera.key: camera.why_left_alone for camera in self.info.cameras}
         reasons |= {key: reasons.get(key) or why_no_photograph(header) for key, header in self.example_images.items()}
+        reasons |= dict.fromkeys(self.info.image_arrays, _ARRAY)
         return {key: reason for key, reason in reasons.items() if reason is not None}
 
     @cached_property

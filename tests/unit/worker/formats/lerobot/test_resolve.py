@@ -138,3 +138,14 @@ def test_cameras_that_would_be_left_out_are_said() -> None:
     del features[TOP], features[WRIST]
     with pytest.raises(WorkerFailure, match=r"no colour camera.*five is of shape"):
         check_cameras(spec(), metadata(features=features))
+
+
+def test_pixels_stored_as_numbers_are_named_with_the_way_out() -> None:
+    features = {key: feature for key, feature in info_document()["features"].items() if feature["dtype"] != "video"}
+    features |= {"observation.image": {"dtype": "uint8", "shape": [3, 96, 128], "names": None}}
+    features |= {"observation.tactile": {"dtype": "uint8", "shape": [4, 4, 3], "names": None}}
+    metadata = metadata_of(episode_rows([5]), features=features)
+    with pytest.raises(WorkerFailure, match=r"no colour camera.*observation\.image is an array of numbers") as caught:
+        check_cameras(spec(), metadata)
+    assert "dtype image or video" in caught.value.message
+    assert "tactile" not in caught.value.message
