@@ -97,7 +97,7 @@ class _ShardRun:
     def _make_units(self, maker: ShardMaker) -> None:
         units = self.shard.units
         needs_preview = self.shard.makes_preview and self.records.preview is None
-        for unit, following in zip(units, [*units[1:], None], strict=True):
+        for unit, following in zip(units, [*units, None][1:], strict=True):
             record = self.records.units.get(unit.key) or self._make_unit(maker, unit)
             if needs_preview and unit.episode_count > sum(map(len, record.bad_episodes)):
                 self._store_preview(maker, unit)

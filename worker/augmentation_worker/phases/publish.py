@@ -53,6 +53,8 @@ def publish(session: Session) -> None:
             output.announce(revision, outline.tag)
     finally:
         source.close()
+    if bad.count:
+        session.reporter.set_bad_episodes(bad.to_status(plan, in_result=True))
     session.reporter.set_datasets(
         output=OutputStatus(
             dataset_id=output.name,
@@ -63,8 +65,6 @@ def publish(session: Session) -> None:
             url=output.page,
         )
     )
-    if bad.count:
-        session.reporter.set_bad_episodes(bad.to_status(plan, in_result=True))
     session.reporter.event("completed", f"{output.name} has {outline.content}", data={"revision": revision})
 
 
