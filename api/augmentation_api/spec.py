@@ -119,7 +119,10 @@ class HubOutput(Model):
 class VideoOutput(Model):
     """How augmented videos are encoded. A field that is not set follows the encoding of the source."""
 
-    codec: VideoCodec = Field(VideoCodec.SOURCE, description="Video codec; `source` keeps the source's.")
+    codec: VideoCodec = Field(
+        VideoCodec.SOURCE,
+        description="Video codec; `source` keeps the source's, or takes av1 where that cannot be written (mpeg4, vp9).",
+    )
     crf: int | None = Field(
         None, ge=0, le=63, description="Constant rate factor: lower means better quality and larger files."
     )

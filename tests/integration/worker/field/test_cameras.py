@@ -163,6 +163,13 @@ def test_a_frame_fewer_than_rows_is_found_in_resolve(tmp_path: Path) -> None:
         assert word in caught.value.message
 
 
+def test_an_episode_without_its_last_frame_is_left_out_where_the_job_says_so(tmp_path: Path) -> None:
+    run = job_of(tmp_path, short_by_one(tmp_path / "source"), onBadEpisode="skip")
+    run.run_all()
+    assert "left out (spec.onBadEpisode): episode 1, camera observation.images.side" in said(run)
+    assert episodes(tmp_path / "result").num_rows == len(LENGTHS) + 1
+
+
 def test_a_fragmented_video_is_not_taken_for_a_short_one(tmp_path: Path) -> None:
     """Its header lists the frames of the first fragment only."""
     source = record(tmp_path / "source", "v3.0", {TOP: Kind.VIDEO}, LENGTHS)
