@@ -8,11 +8,13 @@ import torch
 from augmentation_api.spec import Augmentation
 from augmentation_api.vocabulary import VideoCodec
 from augmentation_worker.media.video.check import check_video
+from augmentation_worker.media.video.colors import ColorTags
 from augmentation_worker.media.video.decoder import decode_segment
 from augmentation_worker.media.video.encoder import VideoEncoder
 from augmentation_worker.media.video.encoding import VideoEncoding
 from augmentation_worker.media.video.episode import augment_episode_camera
 from augmentation_worker.media.video.nvenc import prefer_nvenc
+from augmentation_worker.media.video.properties import VideoProperties
 from augmentation_worker.media.video.segment import VideoSegment
 from augmentation_worker.transforms.pipeline import sample_pipeline
 
@@ -58,7 +60,8 @@ def test_nvenc_gets_the_same_quality_and_key_frame_interval(codec: VideoCodec) -
 
 def test_an_nvenc_preset_is_not_recorded_for_software_encoders() -> None:
     recorded = VideoEncoding(uses_nvenc=True).feature_info()
-    assert VideoEncoding.like_source(recorded) == VideoEncoding()
+    stream = VideoProperties("av1", "yuv420p", WIDTH, HEIGHT, None, ColorTags())
+    assert VideoEncoding.like_source(recorded, stream) == VideoEncoding()
 
 
 @pytest.mark.gpu
