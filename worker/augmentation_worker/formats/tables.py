@@ -165,6 +165,6 @@ class RowGroups:
         table = pa.concat_tables(self._pending)
         if self._writer is None:
             self._writer = pq.ParquetWriter(self.path, table.schema, compression="snappy", **self.options)
-        self._writer.write_table(table, row_group_size=len(table))
+        self._writer.write_table(table, row_group_size=max(1, len(table)))
         self.rows += len(table)
         self._pending, self._pending_rows, self._pending_bytes = [], 0, 0

@@ -134,6 +134,7 @@ class BlockWriter:
         unusable: dict[int, str] = {}
         with closing(written), ThreadPoolExecutor(usable_cores(), "row") as threads:
             for number, row, made in self._in_order(self._rows(block, source, threads), kept):
+                schema = row.schema
                 if isinstance(made, _UnusableRow):
                     unusable[number] = made.cause
                     if not block.keeps_others:
@@ -143,7 +144,6 @@ class BlockWriter:
                     for version in versions.get(name) or ():
                         digest.update(version.pixel_hash)
                 written.add(_version_rows(row, versions, block.copies))
-                schema = row.schema
                 digests += digests_of(row, versions, block.copies)
                 self.on_row(block.copies if versions else 0)
             if not digests:

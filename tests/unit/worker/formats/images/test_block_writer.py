@@ -30,10 +30,11 @@ class GeneratedRows:
     """Stands in for a source: as many rows as wanted, none of which is kept."""
 
     rows: int
+    content: bytes | None = None
 
     def between(self, file: SourceFile, start: int, stop: int) -> Iterator[tuple[int, pa.Table]]:
         for row in range(start, stop):
-            cells = [{"bytes": image(row % 7, "PNG"), "path": f"{row}.png"}]
+            cells = [{"bytes": self.content or image(row % 7, "PNG"), "path": f"{row}.png"}]
             yield row, pa.table([[row], pa.array(cells, IMAGES)], schema=SCHEMA)
 
 
@@ -45,12 +46,12 @@ def dataset(rows: int) -> ImageDataset:
     )
 
 
-def write(local: Path, rows: int, *, copies: int = 3) -> tuple[Block, WrittenBlock]:
+def write(local: Path, rows: int, *, copies: int = 3, content: bytes | None = None) -> tuple[Block, WrittenBlock]:
     block = Block(
         dataset(rows).files[0], 0, rows, (range(rows),), False, copies, index=0, path=DatasetPath("augmented/a.parquet")
     )
     writer = BlockWriter(dataset(rows), AUGMENTATION, ("image",), {}, torch.device("cpu"), lambda versions: None)
-    return block, writer.write(block, GeneratedRows(rows), local)
+    return block, writer.write(block, GeneratedRows(rows, content), local)
 
 
 def test_a_block_is_written_in_row_groups_of_bounded_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,3 +94,12 @@ def test_versions_are_written_in_the_order_of_their_rows(tmp_path: Path) -> None
     first = table.column("image").to_pylist()[0]["bytes"]
     (tmp_path / "a.png").write_bytes(first)
     assert Image.open(tmp_path / "a.png").size == (36, 24)
+
+
+def test_a_block_of_which_no_row_can_be_used_is_a_file_without_rows(tmp_path: Path) -> None:
+    block, written = write(tmp_path / "a.parquet", 2, content=b"<html>")
+    assert sorted(written.unusable) == [0, 1]
+    assert pq.read_table(tmp_path / "a.parquet").num_rows == written.rows == 0
+    without = block.leave_out([range(2)])
+    assert isinstance(without, Block)
+    check_written_block(tmp_path / "a.parquet", without, written)
