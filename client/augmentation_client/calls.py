@@ -19,6 +19,7 @@ from augmentation_client.models import Cancelled, JobPage, JobStatus, Outputs, R
 ENV_URL = "AUGMENTATION_URL"
 ENV_KEY = "AUGMENTATION_KEY"
 JOBS = "/v1/augmentation"
+PREVIEWS = "/v1/previews"
 TRIES = 4
 """Maximum number of tries of a repeatable request; with backoff, about seven seconds."""
 LONGEST_WAIT_SECONDS = 30.0
@@ -94,7 +95,7 @@ def submit(fields: Mapping[str, Any], idempotency_key: str | None) -> Call[Submi
 def preview(fields: Mapping[str, Any], episode: int | None, frame: int | None) -> Call[Submitted]:
     """Request a preview of a job. With an idempotency key, as `submit` has one."""
     chosen = {name: value for name, value in (("episode", episode), ("frame", frame)) if value is not None}
-    return replace(submit(fields, None), path=f"{JOBS}/previews", params=chosen)
+    return replace(submit(fields, None), path=PREVIEWS, params=chosen)
 
 
 def picture(job_id: UUID | str) -> Call[BaseModel]:

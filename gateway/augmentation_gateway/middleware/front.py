@@ -93,7 +93,7 @@ class Front:
         method, path = scope["method"], scope["path"]
         reads = method in _READS
         # The method decides which right is needed: nothing is read or parsed for a key without it.
-        if path not in dialect.other_paths:
+        if not reads or path not in dialect.other_paths:
             require(key, Right.READ if reads else Right.WRITE)
         if method == "GET" and (uid := dialect.status_uid(path)) is not None:
             await response.status(self._gateway.statuses.read(key, uid, dialect), dialect.status_route)

@@ -241,6 +241,6 @@ def test_preview_is_the_image_or_the_reason_why_there_is_none(run: Run, state: s
     else:
         assert run(gateway, "preview", dataset_id="a/b", episode=3) == b"pixels"
         assert gateway.requests[-1].url.path == f"/v1/augmentation/{JOB_ID}/picture"
-    assert gateway.requests[0].url.raw_path == b"/v1/augmentation/previews?episode=3"
+    assert gateway.requests[0].url.raw_path == b"/v1/previews?episode=3"
     assert json.loads(gateway.requests[0].content) == {"dataset_id": "a/b"}
     assert gateway.requests[0].headers["idempotency-key"]

@@ -11,7 +11,7 @@ from tests.kubernetes.in_memory import InMemoryKube
 from tests.unit.gateway.conftest import BODY, PATH, put, written
 from tests.unit.gateway.job_objects import JOB_ID, job_object
 
-PREVIEWS = "/v1/augmentation/previews"
+PREVIEWS = "/v1/previews"
 IMAGE = b"\x89PNG\r\n\x1a\n" + b"pixels"
 
 

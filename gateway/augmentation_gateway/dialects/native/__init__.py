@@ -3,7 +3,7 @@
 from typing import Final
 
 from augmentation_gateway.dialect import Dialect, StatusOperation
-from augmentation_gateway.dialects.native import details, routes
+from augmentation_gateway.dialects.native import details, previews, routes
 from augmentation_gateway.dialects.native.documents import ListQuery
 from augmentation_gateway.dialects.native.status import AugmentationStatusResponse, encode_status
 from augmentation_gateway.views.request import AugmentationRequest
@@ -20,8 +20,8 @@ DIALECT: Final = Dialect(
         model=AugmentationStatusResponse,
     ),
     encode_status=encode_status,
-    routers=(routes.router, details.router, details.key_router),
-    other_paths=frozenset({details.KEY_PATH}),
+    routers=(routes.router, previews.router, details.router, details.key_router),
+    other_paths=frozenset({details.KEY_PATH, previews.PREVIEWS_PATH}),
     is_stream=lambda path: path.endswith("/events"),
     fields={"body": tuple(AugmentationRequest.model_fields), "query": tuple(ListQuery.model_fields)},
 )

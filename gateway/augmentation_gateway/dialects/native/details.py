@@ -88,7 +88,7 @@ async def picture(job_id: JobId, gateway: CurrentGateway, key: CurrentKey, share
     """Get the preview itself, through the gateway: for clients that may not follow a link to the hub.
 
     The gateway asks the hub without a token, so previews of private datasets are not available here. One that was
-    requested by `POST /v1/augmentation/previews` always is.
+    requested by `POST /v1/previews` always is.
     """
     record = read_job(key, str(job_id), gateway.view)
     # An image of a published revision, or of a preview, never changes.

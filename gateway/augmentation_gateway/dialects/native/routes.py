@@ -8,7 +8,6 @@ from uuid import UUID
 from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import JSONResponse
 
-from augmentation_api.episode_ranges import MAX_DATASET_FRAMES
 from augmentation_api.vocabulary import OnBadEpisode, State
 from augmentation_gateway.credentials.job_access import read_job
 from augmentation_gateway.dialects.native.documents import (
@@ -24,7 +23,6 @@ from augmentation_gateway.jobs.create import create_job, try_job
 from augmentation_gateway.jobs.entries import entries
 from augmentation_gateway.jobs.event_stream import EventStream, has_seen_the_end, job_stream
 from augmentation_gateway.jobs.events import Bookmark
-from augmentation_gateway.jobs.preview_request import preview_spec
 from augmentation_gateway.jobs.query import page_after
 from augmentation_gateway.views.dependencies import CurrentGateway, CurrentKey
 from augmentation_gateway.views.job_id import JobId
@@ -92,50 +90,6 @@ async def create(
         message=f"Augmentation job {creation.record.metadata.name} "
         f"{'created' if creation.created else 'was created by an earlier request'}.",
     )
-
-
-@router.post(
-    "/previews",
-    status_code=201,
-    response_model=AugmentationResponse,
-    summary="Preview Augmentation Job",
-    response_description="The preview is requested",
-    responses={
-        200: {
-            "model": AugmentationResponse,
-            "description": "This Idempotency-Key and body have requested this preview before",
-        },
-        **detail_errors(400, 422, *WRITE, words={409: "The Idempotency-Key was used for another request"}),
-    },
-)
-async def preview(
-    body: AugmentationRequest,
-    response: Response,
-    gateway: CurrentGateway,
-    key: CurrentKey,
-    episode: Annotated[
-        int | None, Query(ge=0, le=MAX_DATASET_FRAMES, description="Episode to show; default: the first selected one")
-    ] = None,
-    frame: Annotated[
-        int | None, Query(ge=0, le=MAX_DATASET_FRAMES, description="Frame of the episode; default: the middle one")
-    ] = None,
-    idempotency_key: Annotated[
-        str | None,
-        Header(min_length=1, max_length=255, description="Makes it safe to repeat the request: it is drawn once"),
-    ] = None,
-) -> AugmentationResponse:
-    """Draw what a job would do, and run nothing: a frame of each camera and of each copy, as the result would have it.
-
-    `GET /v1/augmentation/{job_id}` says when it is drawn (`status` completed), or why it cannot be. The image is then
-    at `/v1/augmentation/{job_id}/picture`. A preview is in no list, and is removed ten minutes after it ended.
-    """
-    spec = preview_spec(to_job_spec(body), episode, frame)
-    creation = await create_job(gateway, key, spec, idempotency_key=idempotency_key)
-    job_id = UUID(creation.record.uid)
-    response.headers["Location"] = f"{PREFIX}/{job_id}"
-    if not creation.created:
-        response.status_code = 200
-    return AugmentationResponse(job_id=job_id, status=creation.record.state, message="The preview is being drawn.")
 
 
 @router.get(

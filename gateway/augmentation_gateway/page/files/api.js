@@ -3,6 +3,7 @@
 import { session } from "./session.js";
 
 export const JOBS = "v1/augmentation";
+export const PREVIEWS = "v1/previews";
 
 /** An answer that is an error, in the gateway's words. `fields`: of a 422, a list of {loc, msg, type}. */
 export class ApiError extends Error {

@@ -1,6 +1,6 @@
 // The form's preview: a frame of each camera before and after, drawn by the cluster as the parameters are changed.
 
-import { ApiError, get, JOBS, post, send } from "./api.js";
+import { ApiError, get, JOBS, post, PREVIEWS, send } from "./api.js";
 import { duration } from "./format.js";
 import { fill, h, say } from "./dom.js";
 import { hasEnded } from "./states.js";
@@ -77,7 +77,7 @@ export function makePreview(bodyOf, signal) {
     try {
       const asked = query();
       // Without the signal: a preview whose id is not known could not be cancelled.
-      const made = await post(`${JOBS}/previews${asked ? `?${asked}` : ""}`, bodyOf());
+      const made = await post(`${PREVIEWS}${asked ? `?${asked}` : ""}`, bodyOf());
       mine.id = made.job_id;
       if (mine !== drawing) return void post(`${JOBS}/${mine.id}/cancel`).catch(() => {});
       for (;;) {
