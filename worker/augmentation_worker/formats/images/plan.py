@@ -8,7 +8,8 @@ versions of a row behind each other. An image folder becomes parquet files: its 
 inPlace: a file with a selected row is replaced by blocks that hold all of its rows, those selected as a version.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import fnmatch
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import Self
@@ -176,21 +177,24 @@ class BlockPlan:
     followers: Mapping[str, str] = field(default_factory=dict)
 
     def leave_out(self, rows: Sequence[range]) -> Self:
-        """The plan without the versions of some rows, rising and disjoint. Files and shards stay."""
-        blocks = {block.index: block.leave_out(rows) for block in self.blocks}
-        fewer = {block.path: block.rows - blocks[block.index].rows for block in self.blocks}
+        """The plan without the versions of some rows, rising and disjoint.
+
+        Files and shards stay, but for files without a row: `datasets` reads none of those.
+        """
+        left = {block.index: block.leave_out(rows) for block in self.blocks}
+        made = {index: block for index, block in left.items() if block.rows}
+        fewer = {block.path: block.rows - left[block.index].rows for block in self.blocks}
+        empty = {block.path for block in self.blocks if block.index not in made}
         return replace(
             self,
             left_out=tuple(rows),
-            selected_rows=sum(block.selected_rows for block in blocks.values()),
-            blocks=tuple(blocks.values()),
+            selected_rows=sum(block.selected_rows for block in made.values()),
+            blocks=tuple(made.values()),
             shards=tuple(
-                replace(shard, blocks=tuple(blocks[block.index] for block in shard.blocks)) for shard in self.shards
+                replace(shard, blocks=tuple(made[block.index] for block in shard.blocks if block.index in made))
+                for shard in self.shards
             ),
-            splits=tuple(
-                replace(files, rows=files.rows - sum(fewer.get(path, 0) for path in files.paths))
-                for files in self.splits
-            ),
+            splits=tuple(_without(files, fewer, empty) for files in self.splits),
         )
 
     @property
@@ -217,3 +221,13 @@ class BlockPlan:
     def max_shards(self) -> int:
         """Most shards that have a block each."""
         return min(len(self.blocks), MAX_SHARDS)
+
+
+def _without(files: SplitFiles, fewer: Mapping[DatasetPath, int], empty: Collection[DatasetPath]) -> SplitFiles:
+    """A split with so many rows fewer in its files, and without the empty ones and what names only these."""
+    paths = tuple(path for path in files.paths if path not in empty)
+    gone = [path for path in files.paths if path in empty]
+    patterns = tuple(
+        pattern for pattern in files.patterns if fnmatch.filter(paths, pattern) or not fnmatch.filter(gone, pattern)
+    )
+    return SplitFiles(files.split, patterns, paths, files.rows - sum(fewer.get(path, 0) for path in files.paths))

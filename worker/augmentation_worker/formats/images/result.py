@@ -63,7 +63,12 @@ class ImagesPlan(Plan):
 
     @override
     def rearrange(self, records: Sequence[ShardRecords]) -> Sequence[ShardRecords]:
-        return records  # rows have no numbers, and blocks were written without what cannot be used
+        # Rows have no numbers, and blocks were written without what cannot be used.
+        made = {block_key(block.index) for block in self.plan.blocks}
+        return [
+            replace(of_shard, units={key: record for key, record in of_shard.units.items() if key in made})
+            for of_shard in records
+        ]
 
     @override
     def take_over(self, made: Plan, records: Sequence[ShardRecords]) -> Mapping[str, UnitRecord]:
