@@ -34,6 +34,7 @@ DisplayName = Annotated[str, StringConstraints(max_length=255)]
 Revision = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 CameraKey = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Cameras = Annotated[list[CameraKey], Field(max_length=64)]
+Masks = dict[CameraKey, CameraKey]
 AlsoApplyTo = dict[CameraKey, Annotated[list[CameraKey], Field(min_length=1, max_length=64)]]
 Episodes = Annotated[str, StringConstraints(pattern=EPISODES_PATTERN, max_length=4096)]
 SplitName = Annotated[str, StringConstraints(min_length=1, max_length=100)]
@@ -218,6 +219,14 @@ class Augmentation(SceneTransforms):
         description="By camera, the mask and depth streams of images that affine, cropResize and perspective move as "
         "they move the camera, e.g. {observation.images.top: [observation.masks.top]}; labels are never mixed. "
         "Default: all other streams stay as they are.",
+    )
+
+    masks: Masks | None = Field(
+        None,
+        max_length=64,
+        description="By camera, the stream of images of which every value but 0 keeps the camera's pixel, e.g. "
+        "{observation.images.top: observation.masks.top}: robot and objects. background replaces the others; the mask "
+        "itself stays as it is. Default: no masks.",
     )
 
     @field_validator("also_apply_to")

@@ -39,6 +39,7 @@ class TransformName(StrEnum):
     AFFINE = "affine"
     CROP_RESIZE = "cropResize"
     PERSPECTIVE = "perspective"
+    BACKGROUND = "background"
 
 
 def _order_rule(schema: JsonDict) -> None:
@@ -246,6 +247,13 @@ class DistortionRange(Range):
     max: float = Field(5, ge=0, le=20, description="Strongest, percent.")
 
 
+class EdgeSoftnessRange(Range):
+    """Softness of the edge between what is kept and its new background: a gaussian's standard deviation, in pixels."""
+
+    min: float = Field(0.5, ge=0, le=20, description="Hardest edge, pixels; 0 is as hard as the mask.")
+    max: float = Field(2, ge=0, le=20, description="Softest edge, pixels.")
+
+
 class Lighting(Model):
     """Lighting: brightness, contrast and colour temperature, constant over an episode so that nothing flickers."""
 
@@ -393,6 +401,17 @@ class Perspective(Model):
     drift: Drift = 0
 
 
+class Background(Model):
+    """Background: what a mask does not keep is replaced, by something still over an episode. Needs `masks`."""
+
+    kind: Literal["mixed", "color", "noise"] = Field(
+        "mixed", description="The new background; mixed samples the kind for each copy."
+    )
+    softness: EdgeSoftnessRange = Field(
+        default=EdgeSoftnessRange(), description="Softness of the edge of what is kept: standard deviation, pixels."
+    )
+
+
 class Transforms(Model):
     """The transforms to apply, how many copies they make, and the parameters of each."""
 
@@ -452,6 +471,7 @@ class Transforms(Model):
     affine: Affine = Field(default=Affine(), description="Parameters of the affine transform.")
     crop_resize: CropResize = Field(default=CropResize(), description="Parameters of the cropResize transform.")
     perspective: Perspective = Field(default=Perspective(), description="Parameters of the perspective transform.")
+    background: Background = Field(default=Background(), description="Parameters of the background transform.")
 
     @field_validator("transforms")
     @classmethod

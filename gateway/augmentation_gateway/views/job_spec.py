@@ -32,6 +32,7 @@ _PATHS: Final[Mapping[str, str]] = {
     "on_bad_episode": "onBadEpisode",
     "tasks": "augmentation.tasks",
     "also_apply_to": "augmentation.alsoApplyTo",
+    "masks": "augmentation.masks",
     "preset": "augmentation.preset",
     "choose": "augmentation.choose",
     "across_cameras": "augmentation.acrossCameras",

@@ -24,6 +24,7 @@ from augmentation_api.spec import (
     DisplayName,
     Episodes,
     FolderPath,
+    Masks,
     Parallelism,
     RepoID,
     Revision,
@@ -134,6 +135,12 @@ class AugmentationRequest(_ParameterFields):
         max_length=64,
         description="By camera, the mask and depth streams of images that affine, cropResize and perspective move as "
         "they move the camera; all other streams stay as they are",
+    )
+    masks: Masks | None = Field(
+        None,
+        max_length=64,
+        description="By camera, the stream of images of which every value but 0 keeps the camera's pixel; background "
+        "replaces the others",
     )
     splits: Splits | None = Field(
         None, description="Splits to augment, e.g. train: only their episodes, together with `episodes`; all by default"

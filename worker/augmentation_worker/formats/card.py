@@ -7,6 +7,7 @@ from augmentation_api import Augmentation, AugmentationJobSpec
 from augmentation_api.episode_ranges import short_text_of
 from augmentation_api.presets import PRESETS
 from augmentation_api.transforms import TransformName
+from augmentation_worker.formats.masks import masked_transforms
 from augmentation_worker.formats.provenance import version
 from augmentation_worker.formats.result_files import BAD_EPISODES_PATH, PREVIEW_PATH
 
@@ -61,6 +62,9 @@ def transforms_facts(augmentation: Augmentation) -> Mapping[str, object]:
         said += [f"own ranges of {', '.join(own)}"] if own else []
         camera = re.sub(r"[|`\s]+", " ", entry.camera)
         facts[f"Transforms of `{camera}`"] = "; ".join(said)
+    masks = augmentation.masks or {}
+    if read := [camera for camera in masks if masked_transforms(augmentation, camera)]:
+        facts["Masks"] = ", ".join(f"{cell_text(masks[camera])} of {cell_text(camera)}" for camera in read)
     return facts
 
 

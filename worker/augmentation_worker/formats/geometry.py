@@ -53,14 +53,14 @@ def check_followers(augmentation: Augmentation, augmented: Collection[str], stre
         if camera not in augmented:
             raise WorkerFailure(
                 FailureReason.SELECTION_EMPTY,
-                f"{field}: {camera!r} is no camera that the job augments; those are: {_listed(augmented)}",
+                f"{field}: {camera!r} is no camera that the job augments; those are: {listed(augmented)}",
             )
         for stream in followers:
             if stream not in streams:
                 others = [key for key in streams if key not in augmented]
                 raise WorkerFailure(
                     FailureReason.SELECTION_EMPTY,
-                    f"{field}.{camera}: the dataset has no stream {stream!r}; it has: {_listed(others)}",
+                    f"{field}.{camera}: the dataset has no stream {stream!r}; it has: {listed(others)}",
                 )
             if stream in augmented:
                 raise WorkerFailure(
@@ -94,19 +94,20 @@ def geometry_warnings(
         return
     if left := [*left_behind]:
         yield (
-            f"{moving} moves the pixels of cameras, but not those of {_listed(left)}: masks and depths no longer lie "
+            f"{moving} moves the pixels of cameras, but not those of {listed(left)}: masks and depths no longer lie "
             "on what they describe in the augmented copies; name them in spec.augmentation.alsoApplyTo, or leave these "
             "transforms out"
         )
     if stale := [name for name in names if _PLACES.search(name)]:
         yield (
-            f"{moving} moves the pixels of cameras, but the values of {_listed(stale)} stay the source's: calibrations "
+            f"{moving} moves the pixels of cameras, but the values of {listed(stale)} stay the source's: calibrations "
             "and places in the frame are wrong in the augmented copies; do not train on them there, or leave these "
             "transforms out"
         )
 
 
-def _listed(names: Collection[str]) -> str:
+def listed(names: Collection[str]) -> str:
+    """Names in a row, of very many the first."""
     most = [*names][:_MOST_NAMED]
     more = f" and {len(names) - len(most)} more" if len(names) > len(most) else ""
     return ", ".join(most) + more if most else "none"

@@ -123,6 +123,12 @@ class Geometry:
         """Labels or depths [..., H, W] of one frame of the episode, none mixed with another."""
         return self.resampling(frame, *values.shape[-2:]).nearest(values)
 
+    def follow_all(self, values: np.ndarray, first_frame: int) -> np.ndarray:
+        """Labels [N, H, W] of consecutive frames, from the frame of the episode with this number on."""
+        if self.is_constant:
+            return self.follow(values, first_frame)
+        return np.stack([self.follow(each, frame) for frame, each in enumerate(values, start=first_frame)])
+
     def transform(self, frames: torch.Tensor, params: dict[str, Any]) -> torch.Tensor:
         """As KeyedTransform.transform, of frames only."""
         check_frames(frames)

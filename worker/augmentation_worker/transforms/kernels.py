@@ -295,3 +295,17 @@ def sharpen(frames, result, gain):
                 else:
                     for x in range(width):
                         target[y, x] = source[y, x]
+
+
+@_compiled
+def blend(frames, result, background, alpha):
+    """Frames [N, C, size] where alpha [N, size] uint8 is 255, background [C, size] where it is 0, else between them."""
+    count, channels, size = frames.shape
+    for index in range(count):
+        share = alpha[index]
+        for channel in range(channels):
+            source, behind, target = frames[index, channel], background[channel], result[index, channel]
+            for j in range(size):
+                kept = np.uint32(share[j])
+                mixed = np.uint32(source[j]) * kept + np.uint32(behind[j]) * np.uint32(np.uint32(255) - kept)
+                target[j] = np.uint8(np.uint32(np.uint32(mixed) + np.uint32(127)) // np.uint32(255))

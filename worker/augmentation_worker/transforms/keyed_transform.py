@@ -70,6 +70,11 @@ class KeyedTransform(v2.Transform):  # type: ignore[misc]  # torchvision is unty
         transform._random_of_camera = random_of_camera or random
         return transform
 
+    @property
+    def needs_mask(self) -> bool:
+        """Whether `apply` reads `mask` of its params: uint8 [N, H, W] on the CPU, 255 where a frame's pixel is kept."""
+        return False
+
     def apply(self, frames: torch.Tensor, params: dict[str, Any]) -> torch.Tensor:
         """The frames, changed; the input is left as it is.
 
@@ -104,6 +109,11 @@ class KeyedTransform(v2.Transform):  # type: ignore[misc]  # torchvision is unty
     def _uniform_of_camera(self, low: float, high: float) -> float:
         """A number in [low, high] that is each camera's own, even if the other values are the scene's."""
         return _uniform(self._random_of_camera, low, high)
+
+    def _key_of_camera(self) -> int:
+        """64 bits, the key of a noise generator, that are each camera's own."""
+        high, low = (int(self._uniform_of_camera(0, 2**32)) & 0xFFFFFFFF for _ in range(2))
+        return high << 32 | low
 
     def _integer(self, low: int, high: int) -> int:
         """A whole number in [low, high], both included."""

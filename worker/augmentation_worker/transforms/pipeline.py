@@ -1,12 +1,14 @@
 """The transforms of one copy of one episode, their parameters sampled once and applied to all of its frames."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from types import MappingProxyType
 from typing import Any, cast
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from augmentation_api.spec import Augmentation
 from augmentation_api.transforms import TRANSFORM_MODELS, TransformName
@@ -28,15 +30,22 @@ TRANSFORMS: Mapping[TransformName, type[KeyedTransform]] = MappingProxyType(
 """The class that implements each transform: by convention the model's namesake in the module named like the entry."""
 
 
+MaskReader = Callable[[int, int, int, int], NDArray[np.uint8]]
+"""Reads a camera's masks by (first frame in the episode, number of frames, height, width): uint8 [N, H, W], 255 where
+a pixel is kept, else 0. Asked by the numbers of the frames that are augmented: a mask is never another frame's."""
+
+
 @dataclass(frozen=True)
 class EpisodeTransform:
     """What one copy of one episode of one camera goes through. Safe to use from several threads.
 
     Attributes:
         steps: the transforms in order of application, each with the parameters that were sampled for it.
+        masks: reads the masks of the episode and camera; None where there are none.
     """
 
     steps: tuple[tuple[TransformName, KeyedTransform, Mapping[str, Any]], ...]
+    masks: MaskReader | None = None
 
     @property
     def parameters(self) -> dict[str, Description]:
@@ -59,9 +68,22 @@ class EpisodeTransform:
         Returns:
             uint8 [N, 3, H, W] on the same device. The same pixels however the episode is cut into batches.
         """
+        mask = self._mask(frames, first_frame)
         for transform, params in fused([(transform, dict(params)) for _, transform, params in self.steps]):
-            frames = transform.transform(frames, {**params, "first_frame": first_frame})
+            with_mask = {} if mask is None else {"mask": mask}
+            frames = transform.transform(frames, {**params, **with_mask, "first_frame": first_frame})
+            if mask is not None and isinstance(transform, Geometry):
+                mask = transform.follow_all(mask, first_frame)
         return frames
+
+    def _mask(self, frames: torch.Tensor, first_frame: int) -> NDArray[np.uint8] | None:
+        """The mask of each frame, if a step needs it. Raises ValueError if there is none."""
+        needing = [name.value for name, transform, _ in self.steps if transform.needs_mask]
+        if not needing:
+            return None
+        if self.masks is None:
+            raise ValueError(f"{', '.join(needing)} needs masks of the camera: pass them, or leave it out")
+        return self.masks(first_frame, len(frames), *frames.shape[-2:])
 
 
 def sample_pipeline(
@@ -72,6 +94,7 @@ def sample_pipeline(
     copy: int,
     episode_mean: Sequence[float],
     scene_mean: Sequence[float] | None = None,
+    masks: MaskReader | None = None,
 ) -> EpisodeTransform:
     """Sample the parameters of one copy of one episode of one camera. A pure function of its arguments.
 
@@ -84,6 +107,7 @@ def sample_pipeline(
         copy: index of the copy, from 0; see `copies.transforms_of_copies`.
         episode_mean: mean of R, G, B over the episode, 0 to 1, from the dataset's statistics.
         scene_mean: the same over all cameras, on which a change of the scene pivots. Default: `episode_mean`.
+        masks: reads the masks of the episode and camera.
 
     Raises:
         ValueError: for a copy that the mode does not make.
@@ -103,4 +127,4 @@ def sample_pipeline(
         else:
             transform = implementation.from_spec(parameters, of_camera, tuple(episode_mean))
         steps.append((name, transform, MappingProxyType(transform.make_params([]))))
-    return EpisodeTransform(tuple(steps))
+    return EpisodeTransform(tuple(steps), masks)

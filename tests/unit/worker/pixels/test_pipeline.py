@@ -1,8 +1,10 @@
 import hashlib
 import json
 
+import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
@@ -17,7 +19,18 @@ MEAN = (0.4, 0.5, 0.6)
 
 
 def sampled(augmentation: Augmentation, episode: int = 0, copy: int = 0, camera: str = "top") -> EpisodeTransform:
-    return sample_pipeline(augmentation, camera=camera, episode=episode, copy=copy, episode_mean=MEAN)
+    return sample_pipeline(
+        augmentation, camera=camera, episode=episode, copy=copy, episode_mean=MEAN, masks=moving_square
+    )
+
+
+def moving_square(first_frame: int, count: int, height: int, width: int) -> NDArray[np.uint8]:
+    """A mask that keeps a square, which moves by a pixel from frame to frame."""
+    masks = np.zeros((count, height, width), np.uint8)
+    for place in range(count):
+        left = 8 + first_frame + place
+        masks[place, 10:34, left : left + 24] = 255
+    return masks
 
 
 def test_the_same_arguments_sample_the_same_pipeline(photo: torch.Tensor) -> None:
@@ -168,6 +181,7 @@ PIXELS_OF_SEED_42 = {
     TransformName.AFFINE: "eb1155544e24c1b8",
     TransformName.CROP_RESIZE: "be2d6d01b776d5f2",
     TransformName.PERSPECTIVE: "04b8327f0324d8ec",
+    TransformName.BACKGROUND: "9428ecabffc4c9c3",
 }
 """The first 16 digits of the SHA-256 of three copies, with independent cameras; so they are since the first release."""
 PIXELS_OF_A_SCENE = {
@@ -175,5 +189,6 @@ PIXELS_OF_A_SCENE = {
     TransformName.GAMMA: "52792a9c43844bb7",
     TransformName.SHADOW: "7c3e82636413a174",
     TransformName.HUE_SATURATION: "8fd2769bf0bb097c",
+    TransformName.BACKGROUND: "cf7002a65bae71ef",
 }
 """The same of what cameras share."""

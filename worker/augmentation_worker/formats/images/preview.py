@@ -16,7 +16,7 @@ from augmentation_worker.formats.images.labels import holds_labels
 from augmentation_worker.formats.images.plan import Block, BlockPlan
 from augmentation_worker.formats.images.resolve import checked_plan
 from augmentation_worker.formats.images.rows import Rows, open_rows
-from augmentation_worker.formats.images.versions import pipelines_of
+from augmentation_worker.formats.images.versions import mask_of, pipelines_of
 from augmentation_worker.formats.splits import selected_ranges
 from augmentation_worker.media.contact_sheet import MOST_CAMERAS, Cell, before_and_after, preview_png
 from augmentation_worker.media.images.codec import decode_image
@@ -123,9 +123,10 @@ class _Drawing:
                 if self.plan.keeps_labels and holds_labels(read_header(content), path_of(cell)):
                     continue
                 image = decode_image(content)
+                mask = mask_of(self.augmentation, column, table)
+                pipelines = pipelines_of(self.augmentation, column, row, self.plan.copies, image, mask)
             except ImageInvalid as error:
                 raise self.dataset.unusable(row, column, error.finding) from error
-            pipelines = pipelines_of(self.augmentation, column, row, self.plan.copies, image)
             versions = ((f"version {number}", pipeline) for number, pipeline in enumerate(pipelines))
             rows.append(before_and_after(column, image.pixels[None], versions))
         return rows

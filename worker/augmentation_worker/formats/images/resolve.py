@@ -13,6 +13,7 @@ from augmentation_worker.formats.images.detection import find_image_dataset
 from augmentation_worker.formats.images.notices import first_bad_images, moving_warnings, selected_looks, warnings_of
 from augmentation_worker.formats.images.plan import BlockPlan
 from augmentation_worker.formats.images.planner import make_plan
+from augmentation_worker.formats.masks import check_masks, mask_warnings
 from augmentation_worker.formats.port import Resolution
 from augmentation_worker.formats.splits import check_splits, selection_of, splits_status
 from augmentation_worker.storage.port import SourceDataset
@@ -48,6 +49,7 @@ def resolve(source: SourceDataset, spec: AugmentationJobSpec, scratch: Path, max
             *([bad] if bad is not None else []),
             *warnings_of(spec, dataset),
             *warnings_of_entries(spec.augmentation, plan.columns),
+            *mask_warnings(spec.augmentation),
             *moving_warnings(spec.augmentation, dataset, plan),
         ),
     )
@@ -68,6 +70,7 @@ def checked_plan(
     plan = make_plan(dataset, spec, 1, source.paths)
     check_camera_entries(spec.augmentation, plan.columns, dataset.columns)
     check_followers(spec.augmentation, plan.columns, dict.fromkeys(dataset.columns))
+    check_masks(spec.augmentation, plan.columns, dict.fromkeys(dataset.columns))
     if not plan.selected_rows:
         raise WorkerFailure(
             FailureReason.SELECTION_EMPTY,

@@ -21,7 +21,7 @@ from augmentation_worker.formats.images.plan import Block, BlockPlan, PlannedSha
 from augmentation_worker.formats.images.preview import draw_first_row
 from augmentation_worker.formats.images.records import BlockRecord, block_key
 from augmentation_worker.formats.images.rows import Rows
-from augmentation_worker.formats.images.versions import Version, move_with, versions_of_cell
+from augmentation_worker.formats.images.versions import Version, mask_of, move_with, versions_of_cell
 from augmentation_worker.formats.port import ShardMaker, Unit
 from augmentation_worker.formats.records import BlobRecord, unusable_of
 from augmentation_worker.formats.tables import ROW_GROUP_BYTES, RowGroups, with_column
@@ -170,7 +170,8 @@ class BlockWriter:
             if is_empty(cell):
                 pending[name] = None
                 continue
-            job = (cell, self.augmentation, name, number, copies, self.device)
+            mask = mask_of(self.augmentation, name, row)
+            job = (cell, self.augmentation, name, number, copies, self.device, mask)
             pending[name] = threads.submit(versions_of_cell, *job, keeps_labels=self.keeps_labels)
         for name, picture in self.followers.items():
             (labels,), (cell,) = row.column(name).to_pylist(), row.column(picture).to_pylist()

@@ -2,16 +2,19 @@
 
 from dataclasses import dataclass
 
+import pyarrow as pa
 import torch
 
 from augmentation_api import Augmentation
-from augmentation_worker.formats.images.cells import Cell, content_of, path_of
+from augmentation_worker.formats.images.cells import Cell, content_of, is_empty, path_of
 from augmentation_worker.formats.images.labels import holds_labels
+from augmentation_worker.formats.masks import masked_transforms
 from augmentation_worker.media.images.codec import DecodedImage, decode_image, encode_image
 from augmentation_worker.media.images.header import ImageInvalid, read_header
 from augmentation_worker.media.images.labels import move_labels, upright_size
+from augmentation_worker.media.images.mask import decode_mask
 from augmentation_worker.media.pixel_hash import PixelHash
-from augmentation_worker.transforms.pipeline import EpisodeTransform, sample_pipeline
+from augmentation_worker.transforms.pipeline import EpisodeTransform, MaskReader, sample_pipeline
 
 
 @dataclass(frozen=True)
@@ -28,20 +31,46 @@ class Version:
 
 
 def pipelines_of(
-    augmentation: Augmentation, column: str, row: int, copies: int, image: DecodedImage
+    augmentation: Augmentation,
+    column: str,
+    row: int,
+    copies: int,
+    image: DecodedImage,
+    mask: Cell | None = None,
 ) -> list[EpisodeTransform]:
     """What each version of an image goes through: sampled by (seed, column, row, copy, transform).
 
-    Contrast pivots on the mean of the image itself, which is the whole clip.
+    Contrast pivots on the mean of the image itself, which is the whole clip. Raises ImageInvalid for a mask that cannot
+    be used.
     """
+    masks = _mask_reader(mask, image) if masked_transforms(augmentation, column) else None
     # In whole numbers: the same mean on every machine.
     sums = image.pixels.to(torch.int64).sum((1, 2))
     values = image.pixels.shape[1] * image.pixels.shape[2] * 255
     mean = [int(channel) / values for channel in sums]
     return [
-        sample_pipeline(augmentation, camera=column, episode=row, copy=copy, episode_mean=mean)
+        sample_pipeline(augmentation, camera=column, episode=row, copy=copy, episode_mean=mean, masks=masks)
         for copy in range(copies)
     ]
+
+
+def mask_of(augmentation: Augmentation, column: str, row: pa.Table) -> Cell | None:
+    """The cell with the mask of a column's image in a row; None if it has none."""
+    stream = (augmentation.masks or {}).get(column)
+    if stream is None:
+        return None
+    cell: Cell
+    (cell,) = row.column(stream).to_pylist()
+    return cell
+
+
+def _mask_reader(mask: Cell | None, image: DecodedImage) -> MaskReader:
+    if mask is None or is_empty(mask):
+        raise ImageInvalid("has no mask in its row, which its transforms need")
+    kept = decode_mask(content_of(mask))
+    if kept.shape != (size := tuple(image.pixels.shape[1:])):
+        raise ImageInvalid(f"has {size[1]}x{size[0]} pixels, its mask {kept.shape[1]}x{kept.shape[0]}")
+    return lambda first, count, height, width: kept[None]
 
 
 def versions_of_cell(
@@ -51,27 +80,34 @@ def versions_of_cell(
     row: int,
     copies: int,
     device: torch.device,
+    mask: Cell | None,
     *,
     keeps_labels: bool,
 ) -> list[Version] | None:
-    """All versions of the image in a cell that is not empty, in any thread.
+    """All versions of the image in a cell that is not empty, in any thread; `mask` is what `mask_of` gives.
 
     None for an image that holds labels (labels.py), with `keeps_labels`. Raises ImageInvalid.
     """
     content = content_of(cell)
     if keeps_labels and holds_labels(read_header(content), path_of(cell)):
         return None
-    return make_versions(content, augmentation, column, row, copies, device)
+    return make_versions(content, augmentation, column, row, copies, device, mask)
 
 
 def make_versions(
-    content: bytes, augmentation: Augmentation, column: str, row: int, copies: int, device: torch.device
+    content: bytes,
+    augmentation: Augmentation,
+    column: str,
+    row: int,
+    copies: int,
+    device: torch.device,
+    mask: Cell | None = None,
 ) -> list[Version]:
     """All versions of an encoded image, in any thread. Raises ImageInvalid."""
     image = decode_image(content)
     frames = image.pixels[None].to(device)
     versions = []
-    for pipeline in pipelines_of(augmentation, column, row, copies, image):
+    for pipeline in pipelines_of(augmentation, column, row, copies, image, mask):
         pixels = pipeline(frames, 0)[0].cpu().contiguous()
         pixel_hash = PixelHash()
         pixel_hash.update(pixels.numpy())

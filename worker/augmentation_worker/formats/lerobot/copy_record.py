@@ -3,8 +3,9 @@
 import numpy as np
 
 from augmentation_api import Augmentation
+from augmentation_worker.formats.lerobot.camera_masks import masks_of
 from augmentation_worker.formats.lerobot.info import Camera
-from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
+from augmentation_worker.formats.lerobot.metadata import DatasetMetadata, OpenFile
 from augmentation_worker.formats.lerobot.plan import PlannedEpisode
 from augmentation_worker.formats.lerobot.statistics import (
     channel_means,
@@ -17,17 +18,23 @@ from augmentation_worker.transforms.pipeline import EpisodeTransform, sample_pip
 
 
 def pipelines_of(
-    augmentation: Augmentation, metadata: DatasetMetadata, episode: PlannedEpisode, camera: Camera
+    augmentation: Augmentation,
+    metadata: DatasetMetadata,
+    episode: PlannedEpisode,
+    camera: Camera,
+    open_file: OpenFile,
 ) -> list[EpisodeTransform]:
     """The transforms of each copy of an episode for a camera.
 
     Contrast of the scene pivots on the mean of all colour cameras, so that the same surface changes alike in each.
+    Masks are read from the source's files when frames need them.
     """
     source = episode.source.index
     means = {
         each.key: channel_means(metadata.table, source, metadata.stats_json, each.key, each.shape.channels)
         for each in metadata.colour_cameras
     }
+    masks = masks_of(augmentation, metadata, episode.source, camera.key, open_file)
     scene_mean = np.mean(list(means.values()), axis=0)
     return [
         sample_pipeline(
@@ -37,6 +44,7 @@ def pipelines_of(
             copy=copy.copy,
             episode_mean=means[camera.key],
             scene_mean=[float(value) for value in scene_mean],
+            masks=masks,
         )
         for copy in episode.copies
     ]

@@ -60,6 +60,15 @@ class SourceRows:
         """The column task_index of an episode. Raises WorkerFailure(SOURCE_INVALID)."""
         return np.asarray(self.of(episode).column("task_index"), dtype=np.int64)
 
+    def images(self, episode: Episode, camera: str, begin: int, end: int) -> pa.Table:
+        """The column of a camera that stores images, frames begin to end (exclusive). Raises WorkerFailure."""
+        first, last = self._place(episode) + begin, self._place(episode) + end
+        field = self.schema().field(camera)
+        with self._opened(episode.data_file, buffer_size=_READ_BUFFER_BYTES) as file:
+            size = rows_of_images(file, self._images, end - begin)
+            parts = list(_rows_between(file, first, last, size, [camera]))
+        return with_schema(pa.concat_tables(parts), pa.schema([field]))
+
     def batches(self, episode: Episode, size: int, begin: int = 0, end: int | None = None) -> Iterator[pa.Table]:
         """Frames begin to end (exclusive; default: all) of an episode, images and all, at most `size` at a time.
 
@@ -126,10 +135,12 @@ def check_rows_of_file(file: pq.ParquetFile, rows: range, first: pa.Schema | Non
         raise Unreadable(f"{has} the column {odd[0]}, which the first data file {lacks}")
 
 
-def _rows_between(file: pq.ParquetFile, first: int, last: int, size: int) -> Iterator[pa.Table]:
-    """Rows first to last (exclusive) of a file, at most `size` at a time."""
+def _rows_between(
+    file: pq.ParquetFile, first: int, last: int, size: int, columns: list[str] | None = None
+) -> Iterator[pa.Table]:
+    """Rows first to last (exclusive) of a file, at most `size` at a time; of all columns, or of some."""
     groups, position = row_groups(file.metadata, first, last)
-    for batch in file.iter_batches(size, row_groups=groups, use_threads=False):
+    for batch in file.iter_batches(size, row_groups=groups, columns=columns, use_threads=False):
         start, stop = max(first - position, 0), min(last - position, batch.num_rows)
         position += batch.num_rows
         if start < stop:

@@ -61,7 +61,7 @@ class EpisodeRows:
     ) -> dict[str, tuple[CopyRecord, ...]]:
         cameras = self.plan.image_cameras
         pipelines: dict[str, list[EpisodeTransform]] = {
-            camera.key: pipelines_of(self.work.spec.augmentation, self.metadata, episode, camera) for camera in cameras
+            camera.key: self._pipelines(episode, camera) for camera in cameras
         }
         try:
             sizes = self._sizes(episode)
@@ -102,13 +102,13 @@ class EpisodeRows:
             LabelStream(
                 follower.stream,
                 sizes[follower.camera] if follower.camera in sizes else self._video_size(episode, follower.camera),
-                [
-                    pipeline.geometry
-                    for pipeline in pipelines_of(self.work.spec.augmentation, self.metadata, episode, follower.camera)
-                ],
+                [pipeline.geometry for pipeline in self._pipelines(episode, follower.camera)],
             )
             for follower in self.plan.followers
         ]
+
+    def _pipelines(self, episode: PlannedEpisode, camera: Camera) -> list[EpisodeTransform]:
+        return pipelines_of(self.work.spec.augmentation, self.metadata, episode, camera, self.work.source.open)
 
     def _video_size(self, episode: PlannedEpisode, camera: Camera) -> Size:
         """Of the frames of a camera that stores them as video. Raises WorkerFailure."""

@@ -1,21 +1,31 @@
-"""Masks and depths of a LeRobot dataset where pixels move: which streams can follow their camera, and what stays."""
+"""Masks and depths of a LeRobot dataset: which can be read, which can follow their camera where pixels move, and what
+stays."""
 
 from collections.abc import Iterator
 
 from augmentation_api import Augmentation
 from augmentation_worker.formats.geometry import check_followers, geometry_warnings, leader_of
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
+from augmentation_worker.formats.masks import check_masks
 
 _VIDEO = (
     "is stored as video, which cannot move with its camera yet: store its frames as images (dtype image), or leave it "
     "out and do not train on it in the augmented copies"
 )
 
+_VIDEO_MASK = "is stored as video, which cannot be a mask yet: store its frames as PNG images (dtype image)"
+
 
 def check_streams(augmentation: Augmentation, metadata: DatasetMetadata) -> None:
     """Refuse streams that cannot follow. Raises WorkerFailure, naming the field."""
     streams = {camera.key: _VIDEO if camera.is_video else None for camera in metadata.info.cameras}
     check_followers(augmentation, _augmented(augmentation, metadata), streams)
+
+
+def check_camera_masks(augmentation: Augmentation, metadata: DatasetMetadata) -> None:
+    """Refuse masks that are not there, or cannot be read. Raises WorkerFailure, naming the field."""
+    streams = {camera.key: _VIDEO_MASK if camera.is_video else None for camera in metadata.info.cameras}
+    check_masks(augmentation, _augmented(augmentation, metadata), streams)
 
 
 def moving_warnings(augmentation: Augmentation, metadata: DatasetMetadata) -> Iterator[str]:

@@ -13,7 +13,7 @@ from augmentation_worker.formats.lerobot.camera_check import check_cameras
 from augmentation_worker.formats.lerobot.copy_record import pipelines_of
 from augmentation_worker.formats.lerobot.data_table import SourceRows
 from augmentation_worker.formats.lerobot.episode_images import UnusableImage, decode_image_of, image_contents
-from augmentation_worker.formats.lerobot.followers import check_streams
+from augmentation_worker.formats.lerobot.followers import check_camera_masks, check_streams
 from augmentation_worker.formats.lerobot.info import Camera
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata, load_metadata
 from augmentation_worker.formats.lerobot.plan import EpisodePlan, PlannedEpisode
@@ -35,6 +35,7 @@ def preview(source: SourceDataset, spec: AugmentationJobSpec) -> bytes:
     metadata = load_metadata(source)
     check_cameras(spec, metadata)
     check_streams(spec.augmentation, metadata)
+    check_camera_masks(spec.augmentation, metadata)
     check_splits(spec.augmentation, metadata.info.split_episodes)
     plan = make_plan(metadata, spec, 1)
     chosen = next((planned for planned in plan.episodes if choice.episode in (None, planned.source.index)), None)
@@ -75,7 +76,7 @@ def draw_episode(
     rows = []
     for camera in plan.cameras[:MOST_CAMERAS]:
         titles = [f"episode {copy.episode_index}" for copy in episode.copies]
-        pipelines = pipelines_of(augmentation, metadata, episode, camera)
+        pipelines = pipelines_of(augmentation, metadata, episode, camera, open_file)
         original = _frame(metadata, episode, camera, frame, open_file)
         rows.append(before_and_after(camera.key, original, zip(titles, pipelines, strict=True), frame))
     heading = f"{metadata.dataset}, episode {source}, frame {frame}, seed {augmentation.seed}"

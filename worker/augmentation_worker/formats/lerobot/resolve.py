@@ -20,13 +20,14 @@ from augmentation_worker.formats.lerobot.carried_files import (
     warnings_of_files_left,
 )
 from augmentation_worker.formats.lerobot.file_check import check_empty_videos, check_footers, check_pointers
-from augmentation_worker.formats.lerobot.followers import check_streams, moving_warnings
+from augmentation_worker.formats.lerobot.followers import check_camera_masks, check_streams, moving_warnings
 from augmentation_worker.formats.lerobot.instruction_choice import instructions_of
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata, load_metadata
 from augmentation_worker.formats.lerobot.plan import EpisodePlan, RowsMade
 from augmentation_worker.formats.lerobot.planner import check_order_of_data_files, make_plan, selected_episodes
 from augmentation_worker.formats.lerobot.rows_inspection import inspect_rows
 from augmentation_worker.formats.lerobot.split_ranges import split_warnings
+from augmentation_worker.formats.masks import mask_warnings
 from augmentation_worker.formats.port import Resolution
 from augmentation_worker.formats.splits import (
     check_splits,
@@ -51,6 +52,7 @@ def resolve(source: SourceDataset, spec: AugmentationJobSpec, max_frames: int | 
         *metadata.corrections,
         *_split_warnings(metadata, plan, spec),
         *warnings_of_entries(spec.augmentation, [camera.key for camera in plan.cameras]),
+        *mask_warnings(spec.augmentation),
         *moving_warnings(spec.augmentation, metadata),
         *inspect_rows(metadata, [episode.source for episode in plan.episodes], source, leave_out=leave_out),
         *(plan.instructions.warnings if plan.instructions else ()),
@@ -126,6 +128,7 @@ def _checked_plan(
 ) -> EpisodePlan:
     check_cameras(spec, metadata)
     check_streams(spec.augmentation, metadata)
+    check_camera_masks(spec.augmentation, metadata)
     check_splits(spec.augmentation, metadata.info.split_episodes)
     if not selected_episodes(metadata, spec.augmentation):
         last = len(metadata.episodes) - 1

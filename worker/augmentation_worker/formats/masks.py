@@ -1,0 +1,69 @@
+"""What resolve says of masks: which camera needs one, and which stream can be one.
+
+Torch is not imported here: resolve has to start fast.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+
+from augmentation_api import Augmentation, FailureReason
+from augmentation_api.transforms import TransformName
+from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.formats.geometry import listed
+
+_FIELD = "spec.augmentation.masks"
+
+
+def masked_transforms(augmentation: Augmentation, camera: str) -> tuple[TransformName, ...]:
+    """Those of a camera's transforms that read its mask."""
+    own = augmentation.effective.of_camera(camera)
+    return tuple(name for name in own.transforms if name is TransformName.BACKGROUND)
+
+
+def check_masks(augmentation: Augmentation, augmented: Collection[str], streams: Mapping[str, str | None]) -> None:
+    """Refuse a camera whose transforms need a mask that it has not, and streams that cannot be masks.
+
+    Args:
+        augmentation: what the job asks for.
+        augmented: the cameras that the job augments.
+        streams: by the key of every camera and stream of the dataset, why it cannot be a mask, as a clause, or None.
+
+    Raises:
+        WorkerFailure: SPEC_UNSUPPORTED or SELECTION_EMPTY, naming the field, the key and the fix.
+    """
+    masks = augmentation.masks or {}
+    usable = [key for key, reason in streams.items() if key not in augmented and reason is None]
+    for camera, stream in masks.items():
+        if camera not in augmented:
+            raise WorkerFailure(
+                FailureReason.SELECTION_EMPTY,
+                f"{_FIELD}: {camera!r} is no camera that the job augments; those are: {listed(augmented)}",
+            )
+        if stream not in streams:
+            raise WorkerFailure(
+                FailureReason.SELECTION_EMPTY,
+                f"{_FIELD}.{camera}: the dataset has no stream {stream!r}; those that can be masks: {listed(usable)}",
+            )
+        if stream in augmented:
+            raise WorkerFailure(
+                FailureReason.SPEC_UNSUPPORTED,
+                f"{_FIELD}.{camera}: {stream} is augmented itself: name the cameras to augment in "
+                "spec.augmentation.cameras, without it",
+            )
+        if (reason := streams[stream]) is not None:
+            raise WorkerFailure(FailureReason.SPEC_UNSUPPORTED, f"{_FIELD}.{camera}: {stream} {reason}")
+    for camera in augmented:
+        needing = masked_transforms(augmentation, camera)
+        if needing and camera not in masks:
+            raise WorkerFailure(
+                FailureReason.SPEC_UNSUPPORTED,
+                f"{_FIELD}: {camera} has no mask, which {', '.join(needing)} needs: name its mask there, as {camera}: "
+                f"STREAM (those that can be masks: {listed(usable)}), or give the camera other transforms in "
+                "spec.augmentation.perCamera",
+            )
+
+
+def mask_warnings(augmentation: Augmentation) -> Iterator[str]:
+    """Masks that nothing reads."""
+    for camera in augmentation.masks or ():
+        if not masked_transforms(augmentation, camera):
+            yield f"{_FIELD}.{camera} changes nothing: none of the camera's transforms reads a mask (background)"

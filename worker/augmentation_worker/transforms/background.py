@@ -1,0 +1,183 @@
+"""Background: what a mask does not keep is replaced, by something that stays still over an episode."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.random import Philox
+from numpy.typing import NDArray
+from torchvision import tv_tensors
+from typing_extensions import override
+
+from augmentation_api import transforms as spec
+from augmentation_worker.transforms import kernels
+from augmentation_worker.transforms.blur import BlurParameters
+from augmentation_worker.transforms.keyed_random import KeyedRandom
+from augmentation_worker.transforms.keyed_transform import CHANNELS, Description, Interval, KeyedTransform
+
+KINDS = ("color", "noise")
+KEPT = 255
+"""What a mask has where the frame's pixel is kept; elsewhere it has 0."""
+_DEFAULTS = spec.Background()
+_OCTAVES = ((4, 4), (8, 2), (16, 1))
+"""Of the noise: cells along the longer side, and weight."""
+
+
+@dataclass(frozen=True)
+class BackgroundParameters:
+    """A background as sampled for one copy of an episode.
+
+    Attributes:
+        kind: color, or noise (soft blotches of all colours).
+        softness: standard deviation of the gaussian by which the mask's edge is softened, pixels.
+        color: red, green, blue, 0 to 255.
+        key: of the noise.
+    """
+
+    kind: str
+    softness: float
+    color: tuple[int, int, int]
+    key: int
+
+    def pixels(self, height: int, width: int) -> NDArray[np.uint8]:
+        """uint8 [3, height, width]: what is behind everything that is kept."""
+        if self.kind == "noise":
+            return value_noise(self.key, height, width)
+        color = np.array(self.color, dtype=np.uint8).reshape(CHANNELS, 1, 1)
+        return np.ascontiguousarray(np.broadcast_to(color, (CHANNELS, height, width)))
+
+    def soften(self, mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The mask uint8 [N, H, W] with a soft edge; what is farther from it than about three sigmas stays."""
+        if not self.softness:
+            return mask
+        softened = np.empty_like(mask)
+        weights = BlurParameters("defocus", 1, 0, self.softness).weights()
+        kernels.convolve_separably(mask[:, None], softened[:, None], weights)
+        return softened
+
+
+class Background(KeyedTransform):
+    """Replaces the background, which is all that a mask does not keep.
+
+    The kind, the colour and the softness are the scene's; which part of a noise a camera sees is its own. In a training
+    pipeline a torchvision `Mask` has to be passed along with the images; what is not 0 in it is kept.
+
+    Args:
+        kind: `color`, `noise`, or `mixed` to sample one of them.
+        softness: range of the edge's softness, a gaussian's standard deviation in pixels; 0 is a hard edge.
+        random: where the values come from. Default: torch's global generator.
+    """
+
+    of_scene: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        kind: str = _DEFAULTS.kind,
+        softness: Interval = _DEFAULTS.softness.bounds,
+        *,
+        random: KeyedRandom | None = None,
+    ) -> None:
+        super().__init__(random)
+        self.kind = kind
+        self.softness = softness
+
+    @property
+    @override
+    def needs_mask(self) -> bool:
+        return True
+
+    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+        """`background` (BackgroundParameters), `behind` (Behind); `mask`, if one is passed in.
+
+        Sampled in the order kind, softness, colour, key; all of them, always.
+        """
+        kind, softness = self._kind(self.kind, KINDS), self._uniform(*self.softness)
+        red, green, blue = (self._integer(0, 255) for _ in range(CHANNELS))
+        background = BackgroundParameters(kind, softness, (red, green, blue), self._key_of_camera())
+        masks = [_kept(each) for each in flat_inputs if isinstance(each, tv_tensors.Mask)]
+        passed = {"mask": masks[0]} if masks else {}
+        return {"background": background, "behind": Behind(background.pixels), **passed}
+
+    @override
+    def apply(self, frames: torch.Tensor, params: dict[str, Any]) -> torch.Tensor:
+        background: BackgroundParameters = params["background"]
+        mask = params.get("mask")
+        height, width = frames.shape[-2:]
+        if mask is None or mask.shape[-2:] != (height, width):
+            raise ValueError(f"a background needs a mask of {height}x{width} pixels: pass one with the images")
+        alpha = np.broadcast_to(background.soften(mask), (len(frames), height, width))
+        return blend(frames, params["behind"](height, width), alpha)
+
+    @override
+    def describe(self, params: dict[str, Any]) -> Description:
+        background: BackgroundParameters = params["background"]
+        color = {"color": "#{:02x}{:02x}{:02x}".format(*background.color)} if background.kind == "color" else {}
+        return {"kind": background.kind, **color, "softness_sigma_pixels": background.softness}
+
+
+class Behind:
+    """Pixels behind an episode, made once for each size of frames: batches of one episode come from several threads."""
+
+    def __init__(self, make: Callable[[int, int], NDArray[np.uint8]]) -> None:
+        self._make = make
+        self._made: dict[tuple[int, int], NDArray[np.uint8]] = {}
+
+    def __call__(self, height: int, width: int) -> NDArray[np.uint8]:
+        """uint8 [3, height, width]; not to be changed."""
+        made = self._made.get((height, width))
+        if made is None:
+            made = self._made[height, width] = self._make(height, width)
+        return made
+
+
+def _kept(mask: tv_tensors.Mask) -> NDArray[np.uint8]:
+    values = mask.as_subclass(torch.Tensor).cpu().numpy()
+    return np.where(values.reshape(-1, *values.shape[-2:]) != 0, np.uint8(KEPT), np.uint8(0))
+
+
+def blend(frames: torch.Tensor, behind: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> torch.Tensor:
+    """uint8 [N, 3, H, W]: the frames where alpha [N, H, W] is 255, what is behind [3, H, W] where it is 0."""
+    if frames.device.type != "cpu":
+        return blend_in_torch(frames, behind, alpha)
+    values = frames.contiguous().numpy().reshape(*frames.shape[:2], -1)
+    result = np.empty_like(values)
+    shares = np.ascontiguousarray(alpha).reshape(len(values), -1)
+    kernels.blend(values, result, behind.reshape(CHANNELS, -1), shares)
+    return torch.from_numpy(result).view(frames.shape)
+
+
+def blend_in_torch(frames: torch.Tensor, behind: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> torch.Tensor:
+    """The twin of kernels.blend in plain torch, for any device."""
+    kept = torch.from_numpy(np.array(alpha)).to(frames.device).to(torch.int32)[:, None]
+    other = torch.from_numpy(behind).to(frames.device).to(torch.int32)
+    mixed = frames.to(torch.int32) * kept + other * (KEPT - kept) + KEPT // 2
+    return torch.div(mixed, KEPT, rounding_mode="floor").to(torch.uint8)
+
+
+def value_noise(key: int, height: int, width: int) -> NDArray[np.uint8]:
+    """uint8 [3, height, width]: random values on lattices of three widths, smoothly joined and added up.
+
+    K. Perlin's smoothstep between lattice points ("An image synthesizer", SIGGRAPH 1985), all in whole numbers.
+    """
+    total = np.zeros((CHANNELS, height, width), np.int64)
+    for place, (cells, weight) in enumerate(_OCTAVES):
+        size = CHANNELS * (cells + 1) ** 2
+        raw = np.asarray(Philox(counter=place << 32, key=key).random_raw(-(-size // 8)))
+        values: NDArray[np.int64] = raw.astype("<u8").view(np.uint8)[:size].astype(np.int64)
+        lattice = values.reshape(CHANNELS, cells + 1, cells + 1)
+        rows, down = _places(height, max(height, width), cells)
+        columns, right = _places(width, max(height, width), cells)
+        left, other = lattice[:, :, columns], lattice[:, :, columns + 1]
+        across: NDArray[np.int64] = left * (256 - right) + other * right
+        total += weight * (across[:, rows] * (256 - down)[:, None] + across[:, rows + 1] * down[:, None])
+    weights = sum(weight for _, weight in _OCTAVES) << 16
+    return ((total + weights // 2) // weights).astype(np.uint8)
+
+
+def _places(length: int, longest: int, cells: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """For each pixel of a side its cell, and how far it is across that, smoothed, 0 to 256."""
+    places = np.arange(length, dtype=np.int64) * cells * 256 // longest
+    across = places & 255
+    return places >> 8, across * across * (3 * 256 - 2 * across) >> 16
