@@ -358,6 +358,7 @@ async def test_openapi_document_lists_actual_responses(http: httpx.AsyncClient) 
         ("/healthz", "get"): {"200"},
         ("/readyz", "get"): {"200", "503"},
         ("/v1/augmentation", "post"): {"200", "201", "400", "401", "403", "409", "413", "422", "429", "503"},
+        ("/v1/previews", "post"): {"200", "201", "400", "401", "403", "409", "413", "422", "429", "503"},
         ("/v1/key", "get"): {"200", "401", "403", "429", "503"},
         ("/v1/augmentation", "get"): {"200", "304", "401", "403", "422", "429", "503"},
         ("/v1/augmentation/{job_id}", "get"): {"200", "401", "403", "404", "422", "429", "503"},

@@ -68,7 +68,9 @@ def test_every_parameter_of_every_transform_keeps_its_value_both_ways(name: Tran
 
 
 def test_request_with_preset_writes_only_what_it_says_itself() -> None:
-    request = AugmentationRequest(**REQUIRED, preset="pi05", augment_brightness_min=-3, augment_copies=2)
+    request = AugmentationRequest.model_validate(
+        {**REQUIRED, "preset": "pi05", "augment_brightness_min": -3, "augment_copies": 2}
+    )
     spec = manifest(to_job_spec(request), KEY)["spec"]
     assert spec["augmentation"] == {
         "preset": "pi05",

@@ -33,6 +33,7 @@ def test_every_field_is_present_with_documented_type(state: str) -> None:
         "progress",
         "error",
         "output",
+        "bad_episodes",
     ]
     AugmentationStatusResponse.model_validate(body)
     assert body["job_id"] == JOB_ID
