@@ -1,6 +1,7 @@
 // One field of the form: its label, control, help and problem.
 
 import { h, say } from "./dom.js";
+import { LINES, textOf, valueOf } from "./line_fields.js";
 import { ANSWERS } from "./request_fields.js";
 
 /**
@@ -47,6 +48,11 @@ function makeControl(about, schema, value) {
     box.checked = value ?? false;
     return box;
   }
+  if (LINES[about.name]) {
+    const area = h("textarea", { ...about, rows: "2", spellcheck: "false", placeholder: LINES[about.name].placeholder });
+    area.value = textOf(about.name, value);
+    return area;
+  }
   const many = schema.type === "array";
   if (about.name === "cosmos_prompt" || about.name === "cosmos_prompts") {
     const area = h("textarea", { ...about, rows: "3", placeholder: many ? "One per line" : null });
@@ -60,6 +66,7 @@ function makeControl(about, schema, value) {
 }
 
 function readControl(control, schema) {
+  if (LINES[control.name]) return valueOf(control.name, control.value);
   if (ANSWERS[control.name]) return control.value ? control.value === "true" : undefined;
   if (schema.type === "boolean") return control.checked || undefined;
   if (schema.enum) return control.value === (schema.default ?? "") ? undefined : control.value;

@@ -8,7 +8,7 @@ import { dropDraft, keepDraft, readDraft } from "./draft.js";
 import { curlOf } from "./job_panels.js";
 import { makePreview } from "./form_preview.js";
 import { makeCameraEntries } from "./camera_entries.js";
-import { readRequest, requestOf, SCENE, SECTIONS } from "./request_fields.js";
+import { LABELS, readRequest, requestOf, SCENE, SECTIONS } from "./request_fields.js";
 import { session } from "./session.js";
 import { tabs } from "./tabs.js";
 import { makePicker } from "./transform_picker.js";
@@ -60,7 +60,8 @@ function build(main, request, signal) {
       h("fieldset", { class: "card panel" }, h("legend", { class: "away" }, "Augmentation"), h("h2", { "aria-hidden": "true" }, "Augmentation"),
         h("div", { class: "grid" }, field("augmentation_type", "Type"), field("augment_mode", "Mode"), field("augment_copies", "Copies"), SCENE.map(([name, label]) => field(name, label))),
         h("h3", {}, "Transforms, in the order they are applied"), picker.element,
-        h("h3", { class: "add-head" }, "Cameras that get something else"), cameras.element),
+        h("h3", { class: "add-head" }, "Cameras that get something else"), cameras.element,
+        h("h3", { class: "add-head" }, "Masks and instructions"), h("div", { class: "grid" }, LABELS.map(([name, label]) => field(name, label)))),
       generative, to, job),
     h("aside", { "aria-label": "Check and send" }, h("div", { class: "card panel sticky" },
       verdict, general, h("div", { class: "send" }, send, h("button", { type: "button", class: "quiet-button", onClick: clear }, "Clear"))), preview.element, h("div", { class: "card panel" }, same)));

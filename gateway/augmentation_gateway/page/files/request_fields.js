@@ -7,6 +7,9 @@ export const SECTIONS = [
   ["Job", [["name", "Name"], ["project_id", "Project"], ["seed", "Seed"], ["parallelism", "Shards at once"]]],
 ];
 
+/** The fields of masks and instructions, after the transforms. */
+export const LABELS = [["masks", "Masks"], ["also_apply_to", "Streams that move with a camera"], ["tasks", "Instructions of copies"]];
+
 /** The fields that say which transforms each copy and camera gets, before the transforms themselves. */
 export const SCENE = [["preset", "Preset"], ["choose", "Transforms per copy"], ["across_cameras", "Across cameras"]];
 

@@ -278,3 +278,29 @@ def preview_of(jobs: Jobs, dataset: str, known: Sequence[Json] = ()) -> Json:
 
     eventually(lambda: bool(found()))
     return found()[-1]
+
+
+def test_masks_and_instructions_are_written_as_lines(visitor: Visitor, jobs: Jobs) -> None:
+    visitor.expected_complaints = ["422"]
+    visitor.sign_in(address=NEW)
+    page = visitor.page
+    write(page, dataset_id="lab/kitchen", project_id=PROJECT_ID)
+    write(
+        page,
+        masks="observation.images.top: observation.masks.top\n",
+        also_apply_to="observation.images.top: observation.masks.top, observation.depth.top",
+        tasks="pick: place => put it down | lay it down",
+    )
+    expect(verdict(page)).to_have_text("Ready to start.")
+    page.reload()
+    page.get_by_role("tab", name="curl").click()
+    curl = page.get_by_role("group", name="curl").inner_text()
+    body = json.loads(curl[curl.index("{") : curl.rindex("}") + 1])
+    assert body["masks"] == {"observation.images.top": "observation.masks.top"}
+    assert body["also_apply_to"] == {"observation.images.top": ["observation.masks.top", "observation.depth.top"]}
+    assert body["tasks"] == {"paraphrases": [{"task": "pick: place", "as": ["put it down", "lay it down"]}]}
+    write(page, tasks="dataset")
+    expect(page.get_by_role("group", name="curl")).to_contain_text('"from": "dataset"')
+    write(page, masks="no colon")
+    page.keyboard.press("Tab")
+    expect(page.locator('[name="masks"]')).to_have_attribute("aria-invalid", "true")
