@@ -1,5 +1,6 @@
 """What the cameras of one scene share, and what each of them has of its own: part of what a job asks for."""
 
+from collections.abc import Collection
 from typing import Annotated, Any, Self, cast
 
 from pydantic import Field, field_validator, model_validator
@@ -92,8 +93,9 @@ class SceneTransforms(Transforms):
             update["transforms"] = list(preset.transforms)
             if self.choose is None and self.mode is AugmentationMode.STACKED:
                 update["choose"] = preset.choose
+            taken = {entry.camera for entry in self.per_camera}
             own_lists = (
-                CameraTransforms.model_validate({"camera": pattern, "transforms": list(names)})
+                CameraTransforms.model_validate({"camera": _unlike(pattern, taken), "transforms": list(names)})
                 for pattern, names in preset.transforms_of_cameras.items()
             )
             update["per_camera"] = [*own_lists, *self.per_camera]
@@ -123,6 +125,13 @@ class SceneTransforms(Transforms):
 
 def _field_of(transforms: Transforms, name: TransformName) -> Model:
     return cast(Model, getattr(transforms, name.name.lower()))
+
+
+def _unlike(pattern: str, taken: Collection[str]) -> str:
+    """A pattern that matches the same, but is not one of those taken: records, like specs, have one entry for each."""
+    while pattern in taken:
+        pattern = pattern.replace("*", "**", 1)
+    return pattern
 
 
 def _said_by(parameters: Model) -> dict[str, Any]:

@@ -45,6 +45,17 @@ def test_what_the_spec_says_goes_before_the_preset_range_by_range() -> None:
     assert asked(preset="lerobot-default", mode="independent").choose is None
 
 
+def test_an_entry_with_the_pattern_of_a_preset_goes_before_it_and_can_be_read_back() -> None:
+    augmentation = asked(preset="pi05", perCamera=[{"camera": "*wrist*", "gamma": {"exponent": {"max": 1.1}}}])
+    assert augmentation.of_camera(WRIST).transforms == ["lighting", "hueSaturation"]
+    assert augmentation.of_camera(WRIST).gamma.exponent.max == 1.1
+    assert augmentation.of_camera(TOP).transforms == ["cropResize", "affine", "lighting", "hueSaturation"]
+    record = Augmentation.model_validate_json(augmentation.model_dump_json(by_alias=True, exclude_none=True))
+    assert [record.of_camera(camera) for camera in (TOP, WRIST)] == [
+        augmentation.of_camera(camera) for camera in (TOP, WRIST)
+    ]
+
+
 def test_naming_transforms_replaces_all_lists_of_a_preset() -> None:
     augmentation = asked(preset="pi05", transforms=["affine", "lighting"])
     assert augmentation.of_camera(WRIST).transforms == ["affine", "lighting"]
