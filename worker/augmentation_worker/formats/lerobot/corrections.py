@@ -19,7 +19,7 @@ from augmentation_worker.bounded.parquet_file import open_parquet
 from augmentation_worker.bounded.unreadable import damaged, explained
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
-from augmentation_worker.formats.lerobot.episodes import TIMESTAMP_TOLERANCE_SECONDS
+from augmentation_worker.formats.lerobot.episodes import EPISODES_FOLDER, TIMESTAMP_TOLERANCE_SECONDS
 from augmentation_worker.formats.lerobot.format_version import FileNumber
 from augmentation_worker.formats.lerobot.info import INFO_PATH, DatasetInfo
 from augmentation_worker.formats.tables import with_column
@@ -70,6 +70,8 @@ def with_data_files(table: pa.Table, files: DataFiles, info: DatasetInfo, datase
     Where the files do not have the rows of the episodes, what is said of them stays, if the files have the names: a
     look into the rows says more (rows_inspection.py), and may be able to leave some of them out.
 
+    Columns are of the types that check_column_types asks for. An empty cell is corrected like a wrong number.
+
     Raises WorkerFailure(SOURCE_INVALID) where neither the names nor the rows fit.
     """
     if not {*_FILE_COLUMNS, *_ROW_COLUMNS} <= set(table.column_names) or not table.num_rows:
@@ -90,7 +92,13 @@ def with_data_files(table: pa.Table, files: DataFiles, info: DatasetInfo, datase
     if not changed:
         return Correction(table)
     for part, name in enumerate(_FILE_COLUMNS):
-        table = with_column(table, name, [number[part] for number in found])
+        try:
+            table = with_column(table, name, [number[part] for number in found])
+        except (pa.ArrowInvalid, OverflowError) as error:
+            kind, most = table.schema.field(name).type, max(number[part] for number in found)
+            raise damaged(
+                dataset, f"{EPISODES_FOLDER} has the column {name} of type {kind}, which cannot hold {most}"
+            ) from error
     said = (
         f"data/file_index is wrong for {_episodes(changed)}, whose rows lie in other files: the result says where they "
         "are"
@@ -106,6 +114,8 @@ def _files_of_rows(
     counts = files.rows()
     begins = [0, *accumulate(counts)]
     if begins[-1] != max(ends):
+        if any(part is None for number in declared for part in number):
+            raise damaged(dataset, f"{EPISODES_FOLDER} has an empty cell in the columns {' and '.join(_FILE_COLUMNS)}")
         expected: dict[FileNumber, int] = {}
         for number, start, end in zip(declared, starts, ends, strict=True):
             expected[number] = expected.get(number, 0) + end - start

@@ -89,18 +89,34 @@ def columns_of(cameras: Sequence[str]) -> list[str]:
     return [*_WHOLE_COLUMNS, *(f"videos/{camera}/{field}" for camera in cameras for field in _VIDEO_FIELDS)]
 
 
+def check_column_types(table: pa.Table, info: DatasetInfo, dataset: str) -> None:
+    """Check that those of the columns that there are hold numbers, as far as LeRobot looks at them.
+
+    Raises WorkerFailure(SOURCE_INVALID), naming the column.
+    """
+    for name in _used_columns([camera.key for camera in info.video_cameras]):
+        if name in table.column_names:
+            kind = table.schema.field(name).type
+            if not (pa.types.is_integer(kind) or (name.endswith("_timestamp") and pa.types.is_floating(kind))):
+                raise damaged(
+                    dataset, f"{info.version.episodes_place} has the column {name} of type {kind}, not of numbers"
+                )
+
+
+def _used_columns(cameras: Sequence[str]) -> list[str]:
+    return [name for name in columns_of(cameras) if not name.endswith(_UNUSED)]
+
+
 def _columns(table: pa.Table, cameras: Sequence[str], info: DatasetInfo, dataset: str) -> Mapping[str, list[object]]:
+    check_column_types(table, info, dataset)
     place = info.version.episodes_place
-    names = [name for name in columns_of(cameras) if not name.endswith(_UNUSED)]
+    names = _used_columns(cameras)
     missing = [name for name in names if name not in table.column_names]
     if missing:
         raise damaged(dataset, f"{place} lacks the column {missing[0]}")
-    for name in names:
-        kind = table.schema.field(name).type
-        if not (pa.types.is_integer(kind) or (name.endswith("_timestamp") and pa.types.is_floating(kind))):
-            raise damaged(dataset, f"{place} has the column {name} of type {kind}, not of numbers")
-        if table.column(name).null_count:
-            raise damaged(dataset, f"{place} has an empty cell in the column {name}")
+    empty = [name for name in names if table.column(name).null_count]
+    if empty:
+        raise damaged(dataset, f"{place} has an empty cell in the column {empty[0]}")
     return {name: table.column(name).to_pylist() for name in names}
 
 

@@ -24,7 +24,13 @@ from augmentation_worker.formats.lerobot.corrections import (
     with_totals,
 )
 from augmentation_worker.formats.lerobot.episode_lines import EPISODES_PATH, STATISTICS_PATH, read_episode_lines
-from augmentation_worker.formats.lerobot.episodes import EPISODES_FOLDER, Episode, columns_of, read_episodes
+from augmentation_worker.formats.lerobot.episodes import (
+    EPISODES_FOLDER,
+    Episode,
+    check_column_types,
+    columns_of,
+    read_episodes,
+)
 from augmentation_worker.formats.lerobot.file_check import files_named
 from augmentation_worker.formats.lerobot.format_version import FileNumber
 from augmentation_worker.formats.lerobot.info import INFO_PATH, Camera, DatasetInfo, read_info
@@ -138,6 +144,7 @@ def read_metadata(
     else:
         parts = _tables(episode_files, open_file, info, dataset, whole=whole)
         table, rows = pa.concat_tables(parts.values()), {path: part.num_rows for path, part in parts.items()}
+    check_column_types(table, info, dataset)
     corrections = []
     if data_files is not None:
         corrections.append(with_data_files(table, data_files, info, dataset))

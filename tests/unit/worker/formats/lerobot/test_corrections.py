@@ -77,6 +77,22 @@ def test_files_of_which_neither_names_nor_rows_fit_are_refused(
         with_data_files(episodes(data__file_index=declared), files(rows), INFO, "lab/sample")
 
 
+def test_an_empty_cell_is_corrected_or_named() -> None:
+    table = episodes(data__file_index=[0, None, 1, 1])
+    correction = with_data_files(table, files([30, 12]), INFO, "lab/sample")
+    assert correction.table.column("data/file_index").to_pylist() == [0, 0, 1, 1]
+    with pytest.raises(WorkerFailure, match="empty cell in the columns data/chunk_index and data/file_index"):
+        with_data_files(table, files([30, 11]), INFO, "lab/sample")
+
+
+def test_a_column_that_is_too_narrow_for_what_is_right_is_named() -> None:
+    table = episodes()
+    place = table.schema.get_field_index("data/file_index")
+    table = table.set_column(place, "data/file_index", pa.array([0, 0, 1, 1], pa.int8()))
+    with pytest.raises(WorkerFailure, match="column data/file_index of type int8, which cannot hold 200"):
+        with_data_files(table, files([30, 12], [FileNumber(0, 0), FileNumber(0, 200)]), INFO, "lab/sample")
+
+
 @pytest.mark.parametrize("rows", [[30, 11], [12, 30]])
 def test_where_the_names_fit_a_look_into_the_rows_says_more(rows: list[int]) -> None:
     assert with_data_files(episodes(), files(rows), INFO, "lab/sample").said is None
