@@ -18,16 +18,19 @@ def with_three_cameras(sample: Path, folder: Path) -> Path:
     """The sample with a second color camera and a depth camera with the same images."""
     shutil.copytree(sample, folder)
     info_path, episodes_path = folder / "meta/info.json", folder / "meta/episodes/chunk-000/file-000.parquet"
-    info = json.loads(info_path.read_text())
+    stats_path = folder / "meta/stats.json"
+    info, stats = json.loads(info_path.read_text()), json.loads(stats_path.read_text())
     table = pq.read_table(episodes_path)
     for camera in (WRIST, DEPTH):
         shutil.copytree(folder / "videos" / CAMERA, folder / "videos" / camera)
         feature = json.loads(json.dumps(info["features"][CAMERA]))
         feature["info"]["is_depth_map"] = camera == DEPTH
         info["features"][camera] = feature
+        stats[camera] = stats[CAMERA]
         for name in [name for name in table.column_names if f"/{CAMERA}/" in name]:
             table = table.append_column(name.replace(CAMERA, camera), table.column(name))
     info_path.write_text(json.dumps(info))
+    stats_path.write_text(json.dumps(stats))
     pq.write_table(table, episodes_path)
     return folder
 
