@@ -1,4 +1,4 @@
-"""Hostile datasets fail with a specific message, within bounds of memory and time, and publish nothing."""
+"""Hostile datasets end with a specific message, or do no harm, within bounds of memory and time."""
 
 import json
 import subprocess
@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.fixtures.hostile.generate import HOSTILE
+from tests.fixtures.hostile.generate import CAMERA, HARMLESS, HOSTILE, MOST_BYTES
+from tests.integration.worker.datasets import check_times, episodes, info
 from tests.integration.worker.hostile_run import FORTY_MILLION_ROWS
 
 ROOT = Path(__file__).parents[3]
@@ -21,7 +22,12 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Mapping[s
     """Outcome of each dataset by name."""
     command = [sys.executable, "-m", "tests.integration.worker.hostile_run", str(tmp_path_factory.mktemp("hostile"))]
     done = subprocess.run(
-        [*command, *HOSTILE, FORTY_MILLION_ROWS], cwd=ROOT, capture_output=True, text=True, check=True, timeout=850
+        [*command, *HOSTILE, *HARMLESS, FORTY_MILLION_ROWS],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=850,
     )
     found = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     return {outcome["name"]: outcome for outcome in found}
@@ -40,6 +46,21 @@ def test_hostile_dataset_is_rejected_with_specific_message(
     assert not outcome["published"]
     assert outcome["bytes"] < hostile.most_bytes, outcome
     assert outcome["seconds"] < MOST_SECONDS, outcome
+
+
+@pytest.mark.parametrize("name", HARMLESS)
+def test_what_files_say_better_than_metadata_does_no_harm(name: str, outcomes: Mapping[str, Mapping[str, Any]]) -> None:
+    outcome = outcomes[name]
+    assert outcome["message"] is None, outcome
+    assert outcome["bytes"] < MOST_BYTES, outcome
+    assert outcome["seconds"] < MOST_SECONDS, outcome
+    result = Path(outcome["published"])
+    table, features = episodes(result), info(result)["features"]
+    assert isinstance(features, dict)
+    assert features[CAMERA]["shape"] == [224, 224, 3]
+    assert table.column("data/chunk_index").to_pylist() == [0] * 12
+    assert table.column("data/file_index").to_pylist() == [0] * 6 + [1] * 6
+    check_times(result, table)
 
 
 def test_rows_without_images_use_no_memory_in_resolve(outcomes: Mapping[str, Mapping[str, Any]]) -> None:
