@@ -228,6 +228,11 @@ class Augmentation(SceneTransforms):
         "{observation.images.top: observation.masks.top}: robot and objects. background replaces the others; the mask "
         "itself stays as it is. Default: no masks.",
     )
+    background_images: FolderPath | None = Field(
+        None,
+        description="Folder of the source with the images (PNG, JPEG, WebP, BMP) of which background puts one behind "
+        "what is kept, e.g. backgrounds; only for LeRobot datasets. Default: none.",
+    )
 
     @field_validator("also_apply_to")
     @classmethod

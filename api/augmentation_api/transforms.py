@@ -404,8 +404,10 @@ class Perspective(Model):
 class Background(Model):
     """Background: what a mask does not keep is replaced, by something still over an episode. Needs `masks`."""
 
-    kind: Literal["mixed", "color", "noise"] = Field(
-        "mixed", description="The new background; mixed samples the kind for each copy."
+    kind: Literal["mixed", "color", "noise", "images"] = Field(
+        "mixed",
+        description="The new background; mixed samples the kind for each copy: images too, if `backgroundImages` is "
+        "given, which images needs.",
     )
     softness: EdgeSoftnessRange = Field(
         default=EdgeSoftnessRange(), description="Softness of the edge of what is kept: standard deviation, pixels."

@@ -33,6 +33,7 @@ _PATHS: Final[Mapping[str, str]] = {
     "tasks": "augmentation.tasks",
     "also_apply_to": "augmentation.alsoApplyTo",
     "masks": "augmentation.masks",
+    "background_images": "augmentation.backgroundImages",
     "preset": "augmentation.preset",
     "choose": "augmentation.choose",
     "across_cameras": "augmentation.acrossCameras",

@@ -142,6 +142,11 @@ class AugmentationRequest(_ParameterFields):
         description="By camera, the stream of images of which every value but 0 keeps the camera's pixel; background "
         "replaces the others",
     )
+    background_images: FolderPath | None = Field(
+        None,
+        description="Folder of the source with the images of which background puts one behind what is kept; only for "
+        "LeRobot datasets",
+    )
     splits: Splits | None = Field(
         None, description="Splits to augment, e.g. train: only their episodes, together with `episodes`; all by default"
     )

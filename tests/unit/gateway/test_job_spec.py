@@ -109,6 +109,7 @@ def test_minimal_request_sets_rest_defaults_and_leaves_others_to_crd() -> None:
         ),
         ("also_apply_to", {"top": ["mask"]}, "augmentation.alsoApplyTo", {"top": ["mask"]}),
         ("masks", {"top": "mask"}, "augmentation.masks", {"top": "mask"}),
+        ("background_images", "rooms/indoor", "augmentation.backgroundImages", "rooms/indoor"),
     ],
 )
 def test_field_is_written_to_its_spec_path(field: str, value: Any, path: str, expected: Any) -> None:

@@ -1,8 +1,8 @@
 """Background: what a mask does not keep is replaced, by something that stays still over an episode."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from augmentation_worker.transforms.blur import BlurParameters
 from augmentation_worker.transforms.keyed_random import KeyedRandom
 from augmentation_worker.transforms.keyed_transform import CHANNELS, Description, Interval, KeyedTransform
 
-KINDS = ("color", "noise")
+KINDS, IMAGES = ("color", "noise"), "images"
 KEPT = 255
 """What a mask has where the frame's pixel is kept; elsewhere it has 0."""
 _DEFAULTS = spec.Background()
@@ -25,24 +25,49 @@ _OCTAVES = ((4, 4), (8, 2), (16, 1))
 """Of the noise: cells along the longer side, and weight."""
 
 
+Covering = Callable[[int, int, float, float], NDArray[np.uint8]]
+"""An image of the size (height, width) that it is asked for, uint8 [3, H, W], cut out where that leaves room to choose:
+0 is left or at the top, 1 right or at the bottom."""
+
+
+class BackgroundImages(Protocol):
+    """Images to be put behind what is kept."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Of all images, in an order that is the same on every machine."""
+
+    def load(self, name: str) -> Covering:
+        """One of them."""
+
+
 @dataclass(frozen=True)
 class BackgroundParameters:
     """A background as sampled for one copy of an episode.
 
     Attributes:
-        kind: color, or noise (soft blotches of all colours).
+        kind: color, noise (soft blotches of all colours) or images.
         softness: standard deviation of the gaussian by which the mask's edge is softened, pixels.
         color: red, green, blue, 0 to 255.
         key: of the noise.
+        image: name of the image, of kind images.
+        left, top: where it is cut, 0 to 1.
+        covering: the image.
     """
 
     kind: str
     softness: float
     color: tuple[int, int, int]
     key: int
+    image: str = ""
+    left: float = 0
+    top: float = 0
+    covering: Covering | None = field(default=None, compare=False)
 
     def pixels(self, height: int, width: int) -> NDArray[np.uint8]:
         """uint8 [3, height, width]: what is behind everything that is kept."""
+        if self.covering is not None:
+            return self.covering(height, width, self.left, self.top)
         if self.kind == "noise":
             return value_noise(self.key, height, width)
         color = np.array(self.color, dtype=np.uint8).reshape(CHANNELS, 1, 1)
@@ -61,12 +86,14 @@ class BackgroundParameters:
 class Background(KeyedTransform):
     """Replaces the background, which is all that a mask does not keep.
 
-    The kind, the colour and the softness are the scene's; which part of a noise a camera sees is its own. In a training
+    The kind, the colour, the image and the softness are the scene's; where the image is cut, and which noise a camera
+    sees, is its own. In a training
     pipeline a torchvision `Mask` has to be passed along with the images; what is not 0 in it is kept.
 
     Args:
-        kind: `color`, `noise`, or `mixed` to sample one of them.
+        kind: `color`, `noise`, `images`, or `mixed` to sample one of them.
         softness: range of the edge's softness, a gaussian's standard deviation in pixels; 0 is a hard edge.
+        images: for the kind images; without them, `mixed` is one of the other kinds.
         random: where the values come from. Default: torch's global generator.
     """
 
@@ -77,11 +104,13 @@ class Background(KeyedTransform):
         kind: str = _DEFAULTS.kind,
         softness: Interval = _DEFAULTS.softness.bounds,
         *,
+        images: BackgroundImages | None = None,
         random: KeyedRandom | None = None,
     ) -> None:
         super().__init__(random)
         self.kind = kind
         self.softness = softness
+        self.images = images
 
     @property
     @override
@@ -91,11 +120,21 @@ class Background(KeyedTransform):
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
         """`background` (BackgroundParameters), `behind` (Behind); `mask`, if one is passed in.
 
-        Sampled in the order kind, softness, colour, key; all of them, always.
+        Sampled in the order kind, softness, colour, key, image, left, top; all of them, always.
         """
-        kind, softness = self._kind(self.kind, KINDS), self._uniform(*self.softness)
+        kinds = (*KINDS, IMAGES) if self.images is not None else KINDS
+        if self.kind not in ("mixed", *kinds):
+            raise ValueError(f"kind is {self.kind}, for which images have to be passed")
+        kind, softness = self._kind(self.kind, kinds), self._uniform(*self.softness)
         red, green, blue = (self._integer(0, 255) for _ in range(CHANNELS))
-        background = BackgroundParameters(kind, softness, (red, green, blue), self._key_of_camera())
+        key, chosen = self._key_of_camera(), self._uniform(0, 1)
+        left, top = self._uniform_of_camera(0, 1), self._uniform_of_camera(0, 1)
+        image, covering = "", None
+        if kind == IMAGES and self.images is not None:
+            names = self.images.names
+            image = names[min(int(chosen * len(names)), len(names) - 1)]
+            covering = self.images.load(image)
+        background = BackgroundParameters(kind, softness, (red, green, blue), key, image, left, top, covering)
         masks = [_kept(each) for each in flat_inputs if isinstance(each, tv_tensors.Mask)]
         passed = {"mask": masks[0]} if masks else {}
         return {"background": background, "behind": Behind(background.pixels), **passed}
@@ -113,8 +152,10 @@ class Background(KeyedTransform):
     @override
     def describe(self, params: dict[str, Any]) -> Description:
         background: BackgroundParameters = params["background"]
-        color = {"color": "#{:02x}{:02x}{:02x}".format(*background.color)} if background.kind == "color" else {}
-        return {"kind": background.kind, **color, "softness_sigma_pixels": background.softness}
+        what = {"color": "#{:02x}{:02x}{:02x}".format(*background.color)} if background.kind == "color" else {}
+        if background.kind == IMAGES:
+            what = {"image": background.image}
+        return {"kind": background.kind, **what, "softness_sigma_pixels": background.softness}
 
 
 class Behind:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from augmentation_api.spec import Augmentation
 from augmentation_api.transforms import TRANSFORM_MODELS, TransformName
 from augmentation_api.vocabulary import AcrossCameras
+from augmentation_worker.transforms.background import Background, BackgroundImages
 from augmentation_worker.transforms.choice import transforms_of
 from augmentation_worker.transforms.geometric_transform import GeometricTransform, Geometry, fused
 from augmentation_worker.transforms.keyed_random import KeyedRandom
@@ -95,6 +96,7 @@ def sample_pipeline(
     episode_mean: Sequence[float],
     scene_mean: Sequence[float] | None = None,
     masks: MaskReader | None = None,
+    background_images: BackgroundImages | None = None,
 ) -> EpisodeTransform:
     """Sample the parameters of one copy of one episode of one camera. A pure function of its arguments.
 
@@ -108,6 +110,7 @@ def sample_pipeline(
         episode_mean: mean of R, G, B over the episode, 0 to 1, from the dataset's statistics.
         scene_mean: the same over all cameras, on which a change of the scene pivots. Default: `episode_mean`.
         masks: reads the masks of the episode and camera.
+        background_images: what `background` of the kind images chooses from.
 
     Raises:
         ValueError: for a copy that the mode does not make.
@@ -126,5 +129,7 @@ def sample_pipeline(
             transform = implementation.from_spec(parameters, of_scene, mean, of_camera)
         else:
             transform = implementation.from_spec(parameters, of_camera, tuple(episode_mean))
+        if isinstance(transform, Background):
+            transform.images = background_images
         steps.append((name, transform, MappingProxyType(transform.make_params([]))))
     return EpisodeTransform(tuple(steps), masks)

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from datasets import Dataset, Features
+from datasets import Image as ImageFeature
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -79,6 +81,57 @@ def test_every_frame_keeps_what_its_own_mask_keeps(tmp_path: Path) -> None:
     masks = frames_of(result, MASK)
     assert (np.stack(masks[10:16]) == np.stack(masks[:6])).all()
     assert f"| Masks | {MASK} of {TOP}, {MASK} of {FILM} |" in (result / "README.md").read_text()
+
+
+def test_images_of_a_folder_are_put_behind_what_is_kept(tmp_path: Path) -> None:
+    source, result = recorded(tmp_path / "source", {TOP: Kind.PNG}), tmp_path / "result"
+    (source / "rooms/dark").mkdir(parents=True)
+    for number in range(6):
+        Image.new("RGB", (300, 100), (10 * number, 0, 77)).save(source / f"rooms/dark/{number}.png")
+    (source / "rooms/readme.txt").write_text("rooms")
+    spec = {**ON_TOP, "background": {**HARD, "kind": "images"}, "backgroundImages": "rooms", "seed": 1}
+    run_of(tmp_path / "job", source, result, augmentation=spec).run_all()
+    made, names = iter(frames_of(result, TOP)[sum(LENGTHS) :]), set()
+    for episode in augmented_episodes(result):
+        index = episode["sourceEpisodeIndex"]
+        name = episode["cameras"][TOP]["parameters"]["background"]["image"]
+        names.add(name)
+        color = (10 * int(Path(name).stem), 0, 77)
+        pictures = [picture_of(frame, index) for frame in range(LENGTHS[index])]
+        assert (np.stack([next(made) for _ in pictures]) == expected(pictures, index, color)).all()
+    assert len(names) > 1
+    for changed, words in (
+        ({"backgroundImages": None}, "backgroundImages is not given, and the background of observation.images.top"),
+        ({"backgroundImages": "kitchens"}, "no image below kitchens/"),
+    ):
+        with pytest.raises(WorkerFailure, match=words):
+            warnings_of(source, **{**spec, **changed})
+
+
+def test_the_masks_of_an_image_dataset_are_columns(tmp_path: Path) -> None:
+    def png(values: NDArray[np.uint8], mode: str) -> dict[str, Any]:
+        content = BytesIO()
+        Image.fromarray(values).convert(mode).save(content, "PNG")
+        return {"bytes": content.getvalue(), "path": None}
+
+    rows = {
+        "image": [png(picture_of(row, 0), "RGB") for row in range(3)],
+        "mask": [png(square_of(row, 0).astype(np.uint8) * 255, "1") for row in range(3)],
+    }
+    features = Features({"image": ImageFeature(), "mask": ImageFeature()})
+    (tmp_path / "source/data").mkdir(parents=True)
+    Dataset.from_dict(rows, features=features).to_parquet(str(tmp_path / "source/data/train-00000-of-00001.parquet"))
+    spec = {**ON_TOP, "masks": {"image": "mask"}}
+    run_of(tmp_path / "job", tmp_path / "source", tmp_path / "result", augmentation=spec).run_all()
+    (made,) = (tmp_path / "result").glob("augmented/*.parquet")
+    cells = pq.read_table(made).column("image").to_pylist()
+    assert len(cells) == 6
+    for number, cell in enumerate(cells):
+        seen, kept = np.array(Image.open(BytesIO(cell["bytes"]))), square_of(number // 2, 0)
+        assert (seen[kept] == picture_of(number // 2, 0)[kept]).all()
+        assert len(np.unique(seen[~kept], axis=0)) == 1
+    with pytest.raises(WorkerFailure, match="masks: image has no mask, which background needs"):
+        run_of(tmp_path / "job2", tmp_path / "source", tmp_path / "no", augmentation={**spec, "masks": None}).run_all()
 
 
 def test_a_mask_moves_with_the_pixels_that_were_moved_before_it(tmp_path: Path) -> None:

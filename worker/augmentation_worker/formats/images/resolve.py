@@ -6,6 +6,7 @@ from augmentation_api import AugmentationJobSpec, FailureReason
 from augmentation_api.status import MAX_SHARDS, MOST_CAMERAS, SourceStatus
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats import limits
+from augmentation_worker.formats.background_images import check_background_images
 from augmentation_worker.formats.camera_entries import check_camera_entries, warnings_of_entries
 from augmentation_worker.formats.geometry import check_followers
 from augmentation_worker.formats.images.dataset import ImageDataset, Layout
@@ -70,6 +71,13 @@ def checked_plan(
     plan = make_plan(dataset, spec, 1, source.paths)
     check_camera_entries(spec.augmentation, plan.columns, dataset.columns)
     check_followers(spec.augmentation, plan.columns, dict.fromkeys(dataset.columns))
+    if spec.augmentation.background_images is not None:
+        raise WorkerFailure(
+            FailureReason.SPEC_UNSUPPORTED,
+            f"spec.augmentation.backgroundImages: {source.name} is an image dataset, for which only colours and noise "
+            "are put behind what masks keep: leave the field out",
+        )
+    check_background_images(spec.augmentation, plan.columns, source)
     check_masks(spec.augmentation, plan.columns, dict.fromkeys(dataset.columns))
     if not plan.selected_rows:
         raise WorkerFailure(

@@ -37,7 +37,10 @@ class StoredMasks:
 
     def __init__(self, metadata: DatasetMetadata, episode: Episode, stream: str, open_file: OpenFile) -> None:
         self._metadata, self._episode, self._stream = metadata, episode, stream
-        self._rows = SourceRows(metadata, open_file)
+        # Opened in the caller's thread: later it is the threads of the copies that read.
+        numbers = {metadata.data_numbers[0], episode.data_file}
+        opened = {path: open_file(path) for path in map(metadata.info.data_file, numbers)}
+        self._rows = SourceRows(metadata, opened.__getitem__)
         self._lock = Lock()
         self._batches: OrderedDict[tuple[int, int], NDArray[np.uint8]] = OrderedDict()
 

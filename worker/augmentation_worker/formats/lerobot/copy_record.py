@@ -3,9 +3,10 @@
 import numpy as np
 
 from augmentation_api import Augmentation
+from augmentation_worker.formats.background_images import SourceImages
 from augmentation_worker.formats.lerobot.camera_masks import masks_of
 from augmentation_worker.formats.lerobot.info import Camera
-from augmentation_worker.formats.lerobot.metadata import DatasetMetadata, OpenFile
+from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
 from augmentation_worker.formats.lerobot.plan import PlannedEpisode
 from augmentation_worker.formats.lerobot.statistics import (
     channel_means,
@@ -14,6 +15,7 @@ from augmentation_worker.formats.lerobot.statistics import (
     statistics_columns,
 )
 from augmentation_worker.media.image_statistics import ImageStatistics
+from augmentation_worker.storage.port import SourceDataset
 from augmentation_worker.transforms.pipeline import EpisodeTransform, sample_pipeline
 
 
@@ -22,19 +24,21 @@ def pipelines_of(
     metadata: DatasetMetadata,
     episode: PlannedEpisode,
     camera: Camera,
-    open_file: OpenFile,
+    source_files: SourceDataset,
 ) -> list[EpisodeTransform]:
     """The transforms of each copy of an episode for a camera.
 
     Contrast of the scene pivots on the mean of all colour cameras, so that the same surface changes alike in each.
-    Masks are read from the source's files when frames need them.
+    Masks are read from the source's files when frames need them, images of backgrounds now. Raises WorkerFailure.
     """
     source = episode.source.index
     means = {
         each.key: channel_means(metadata.table, source, metadata.stats_json, each.key, each.shape.channels)
         for each in metadata.colour_cameras
     }
-    masks = masks_of(augmentation, metadata, episode.source, camera.key, open_file)
+    masks = masks_of(augmentation, metadata, episode.source, camera.key, source_files.open)
+    folder = augmentation.background_images
+    images = None if folder is None else SourceImages(source_files, folder)
     scene_mean = np.mean(list(means.values()), axis=0)
     return [
         sample_pipeline(
@@ -45,6 +49,7 @@ def pipelines_of(
             episode_mean=means[camera.key],
             scene_mean=[float(value) for value in scene_mean],
             masks=masks,
+            background_images=images,
         )
         for copy in episode.copies
     ]

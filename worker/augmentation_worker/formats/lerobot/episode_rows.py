@@ -108,7 +108,7 @@ class EpisodeRows:
         ]
 
     def _pipelines(self, episode: PlannedEpisode, camera: Camera) -> list[EpisodeTransform]:
-        return pipelines_of(self.work.spec.augmentation, self.metadata, episode, camera, self.work.source.open)
+        return pipelines_of(self.work.spec.augmentation, self.metadata, episode, camera, self.work.source)
 
     def _video_size(self, episode: PlannedEpisode, camera: Camera) -> Size:
         """Of the frames of a camera that stores them as video. Raises WorkerFailure."""

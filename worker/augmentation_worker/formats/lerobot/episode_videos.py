@@ -74,7 +74,7 @@ class EpisodeVideos:
         paths = [self.metadata.info.video_file(camera.key, number) for number in episode.video_files(camera.key)]
         folder = self.work.scratch / "made"
         locals_ = [folder / f"video-{place}.mp4" for place in range(len(paths))]
-        pipelines = pipelines_of(self.work.spec.augmentation, self.metadata, episode, camera, self.work.source.open)
+        pipelines = pipelines_of(self.work.spec.augmentation, self.metadata, episode, camera, self.work.source)
         try:
             videos = augment_episode_camera(
                 self._segment(episode, camera),

@@ -4,9 +4,11 @@ stays."""
 from collections.abc import Iterator
 
 from augmentation_api import Augmentation
+from augmentation_worker.formats.background_images import check_background_images
 from augmentation_worker.formats.geometry import check_followers, geometry_warnings, leader_of
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
 from augmentation_worker.formats.masks import check_masks
+from augmentation_worker.storage.port import SourceDataset
 
 _VIDEO = (
     "is stored as video, which cannot move with its camera yet: store its frames as images (dtype image), or leave it "
@@ -22,10 +24,15 @@ def check_streams(augmentation: Augmentation, metadata: DatasetMetadata) -> None
     check_followers(augmentation, _augmented(augmentation, metadata), streams)
 
 
-def check_camera_masks(augmentation: Augmentation, metadata: DatasetMetadata) -> None:
-    """Refuse masks that are not there, or cannot be read. Raises WorkerFailure, naming the field."""
+def check_camera_masks(augmentation: Augmentation, metadata: DatasetMetadata, source: SourceDataset) -> None:
+    """Refuse masks, and images behind what they keep, that are not there or cannot be read.
+
+    Raises:
+        WorkerFailure: naming the field.
+    """
     streams = {camera.key: _VIDEO_MASK if camera.is_video else None for camera in metadata.info.cameras}
     check_masks(augmentation, _augmented(augmentation, metadata), streams)
+    check_background_images(augmentation, _augmented(augmentation, metadata), source)
 
 
 def moving_warnings(augmentation: Augmentation, metadata: DatasetMetadata) -> Iterator[str]:

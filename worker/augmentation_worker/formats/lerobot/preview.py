@@ -35,7 +35,7 @@ def preview(source: SourceDataset, spec: AugmentationJobSpec) -> bytes:
     metadata = load_metadata(source)
     check_cameras(spec, metadata)
     check_streams(spec.augmentation, metadata)
-    check_camera_masks(spec.augmentation, metadata)
+    check_camera_masks(spec.augmentation, metadata, source)
     check_splits(spec.augmentation, metadata.info.split_episodes)
     plan = make_plan(metadata, spec, 1)
     chosen = next((planned for planned in plan.episodes if choice.episode in (None, planned.source.index)), None)
@@ -52,7 +52,7 @@ def preview(source: SourceDataset, spec: AugmentationJobSpec) -> bytes:
             f"{chosen.source.length - 1}",
         )
     try:
-        return draw_episode(metadata, plan, spec.augmentation, chosen, source.open, choice.frame)
+        return draw_episode(metadata, plan, spec.augmentation, chosen, source, choice.frame)
     except (VideoInvalid, UnusableImage) as error:
         raise WorkerFailure(FailureReason.SOURCE_INVALID, f"{source.name}: {error.finding}") from error
 
@@ -62,7 +62,7 @@ def draw_episode(
     plan: EpisodePlan,
     augmentation: Augmentation,
     episode: PlannedEpisode,
-    open_file: Callable[[DatasetPath], Path],
+    source_files: SourceDataset,
     frame: int | None = None,
 ) -> bytes:
     """A PNG of a frame of an episode, as the cameras recorded it and as the job augments it, before encoding.
@@ -76,8 +76,8 @@ def draw_episode(
     rows = []
     for camera in plan.cameras[:MOST_CAMERAS]:
         titles = [f"episode {copy.episode_index}" for copy in episode.copies]
-        pipelines = pipelines_of(augmentation, metadata, episode, camera, open_file)
-        original = _frame(metadata, episode, camera, frame, open_file)
+        pipelines = pipelines_of(augmentation, metadata, episode, camera, source_files)
+        original = _frame(metadata, episode, camera, frame, source_files.open)
         rows.append(before_and_after(camera.key, original, zip(titles, pipelines, strict=True), frame))
     heading = f"{metadata.dataset}, episode {source}, frame {frame}, seed {augmentation.seed}"
     return preview_png(heading, rows, (len(plan.cameras), "cameras"), plan.copies)

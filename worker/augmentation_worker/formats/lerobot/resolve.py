@@ -128,7 +128,7 @@ def _checked_plan(
 ) -> EpisodePlan:
     check_cameras(spec, metadata)
     check_streams(spec.augmentation, metadata)
-    check_camera_masks(spec.augmentation, metadata)
+    check_camera_masks(spec.augmentation, metadata, source)
     check_splits(spec.augmentation, metadata.info.split_episodes)
     if not selected_episodes(metadata, spec.augmentation):
         last = len(metadata.episodes) - 1

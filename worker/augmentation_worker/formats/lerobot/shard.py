@@ -54,7 +54,7 @@ class EpisodeMaker(ShardMaker):
         index = self._episodes[unit.key].source.index
         episode = next(episode for episode in plan.episodes if episode.source.index == index)
         try:
-            return draw_episode(self._metadata, plan, self._work.spec.augmentation, episode, self._work.source.open)
+            return draw_episode(self._metadata, plan, self._work.spec.augmentation, episode, self._work.source)
         except VideoInvalid as error:
             raise self._videos.unusable(episode, plan.video_cameras[0], error) from error
         except UnusableImage as error:
