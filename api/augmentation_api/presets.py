@@ -158,6 +158,7 @@ PRESETS: Final[Mapping[PresetName, Preset]] = MappingProxyType(
                 ),
                 TransformName.OCCLUSION: Occlusion(
                     kind="mixed",
+                    where="anywhere",
                     patches=PatchCountRange(min=1, max=3),
                     patch_width=PatchSizeRange(min=0.05, max=0.2),
                     patch_height=PatchSizeRange(min=0.05, max=0.2),

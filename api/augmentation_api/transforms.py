@@ -298,6 +298,11 @@ class Occlusion(Model):
     kind: Literal["mixed", "solid", "mean", "noise"] = Field(
         "mixed", description="Filling of the patches; mixed samples the kind for each copy."
     )
+    where: Literal["anywhere", "avoidMask", "onMask"] = Field(
+        "anywhere",
+        description="anywhere: in front of all. avoidMask: behind what the camera's mask keeps. onMask: each patch "
+        "is centred on a pixel that the mask keeps in the episode's first frame. Both need `masks`.",
+    )
     patches: PatchCountRange = Field(default=PatchCountRange(), description="Number of patches.")
     patch_width: PatchSizeRange = Field(
         default=PatchSizeRange(), description="Width of a patch, fraction of the frame's width."

@@ -16,7 +16,10 @@ _FIELD = "spec.augmentation.masks"
 def masked_transforms(augmentation: Augmentation, camera: str) -> tuple[TransformName, ...]:
     """Those of a camera's transforms that read its mask."""
     own = augmentation.effective.of_camera(camera)
-    return tuple(name for name in own.transforms if name is TransformName.BACKGROUND)
+    reading = {TransformName.BACKGROUND}
+    if own.occlusion.where != "anywhere":
+        reading.add(TransformName.OCCLUSION)
+    return tuple(name for name in own.transforms if name in reading)
 
 
 def check_masks(augmentation: Augmentation, augmented: Collection[str], streams: Mapping[str, str | None]) -> None:
@@ -66,4 +69,7 @@ def mask_warnings(augmentation: Augmentation) -> Iterator[str]:
     """Masks that nothing reads."""
     for camera in augmentation.masks or ():
         if not masked_transforms(augmentation, camera):
-            yield f"{_FIELD}.{camera} changes nothing: none of the camera's transforms reads a mask (background)"
+            yield (
+                f"{_FIELD}.{camera} changes nothing: none of the camera's transforms reads a mask (background; "
+                "occlusion with where avoidMask or onMask)"
+            )

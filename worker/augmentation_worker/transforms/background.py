@@ -135,7 +135,7 @@ class Background(KeyedTransform):
             image = names[min(int(chosen * len(names)), len(names) - 1)]
             covering = self.images.load(image)
         background = BackgroundParameters(kind, softness, (red, green, blue), key, image, left, top, covering)
-        masks = [_kept(each) for each in flat_inputs if isinstance(each, tv_tensors.Mask)]
+        masks = [kept_by(each) for each in flat_inputs if isinstance(each, tv_tensors.Mask)]
         passed = {"mask": masks[0]} if masks else {}
         return {"background": background, "behind": Behind(background.pixels), **passed}
 
@@ -173,7 +173,8 @@ class Behind:
         return made
 
 
-def _kept(mask: tv_tensors.Mask) -> NDArray[np.uint8]:
+def kept_by(mask: tv_tensors.Mask) -> NDArray[np.uint8]:
+    """uint8 [N, H, W]: 255 where a torchvision mask is not 0, else 0."""
     values = mask.as_subclass(torch.Tensor).cpu().numpy()
     return np.where(values.reshape(-1, *values.shape[-2:]) != 0, np.uint8(KEPT), np.uint8(0))
 

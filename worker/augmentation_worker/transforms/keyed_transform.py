@@ -75,6 +75,11 @@ class KeyedTransform(v2.Transform):  # type: ignore[misc]  # torchvision is unty
         """Whether `apply` reads `mask` of its params: uint8 [N, H, W] on the CPU, 255 where a frame's pixel is kept."""
         return False
 
+    @property
+    def needs_first_mask(self) -> bool:
+        """Whether `apply` reads `first_mask` of its params: uint8 [1, H, W], the same of the episode's first frame."""
+        return False
+
     def apply(self, frames: torch.Tensor, params: dict[str, Any]) -> torch.Tensor:
         """The frames, changed; the input is left as it is.
 

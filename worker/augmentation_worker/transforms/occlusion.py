@@ -8,13 +8,16 @@ import numpy as np
 import torch
 from numpy.random import Philox
 from numpy.typing import NDArray
+from torchvision import tv_tensors
 from typing_extensions import override
 
 from augmentation_api import transforms as spec
+from augmentation_worker.transforms.background import kept_by
 from augmentation_worker.transforms.keyed_random import KeyedRandom
 from augmentation_worker.transforms.keyed_transform import CHANNELS, Description, Interval, KeyedTransform
 
 KINDS = ("solid", "mean", "noise")
+AVOID_MASK, ON_MASK = "avoidMask", "onMask"
 _DEFAULTS = spec.Occlusion()
 
 
@@ -41,6 +44,20 @@ class Patch:
         rows, columns = max(1, int(self.height * height + 0.5)), max(1, int(self.width * width + 0.5))
         top, left = min(top, height - 1), min(left, width - 1)
         return slice(top, min(top + rows, height)), slice(left, min(left + columns, width))
+
+    def box_on(self, mask: NDArray[np.uint8]) -> tuple[slice, slice]:
+        """The same, centred on a pixel that the mask [H, W] keeps, as far as it is in the frame.
+
+        The pixel is chosen by the key, in whole numbers. Where nothing is kept, the patch is where it would be without.
+        """
+        kept = np.flatnonzero(mask)
+        height, width = mask.shape
+        if not len(kept):
+            return self.box(height, width)
+        y, x = divmod(int(kept[self.key * len(kept) >> 64]), width)
+        rows, columns = max(1, int(self.height * height + 0.5)), max(1, int(self.width * width + 0.5))
+        top, left = y - rows // 2, x - columns // 2
+        return slice(max(0, top), min(top + rows, height)), slice(max(0, left), min(left + columns, width))
 
 
 @dataclass(frozen=True)
@@ -72,6 +89,7 @@ class Occlusion(KeyedTransform):
 
     Args:
         kind: `solid`, `mean`, `noise`, or `mixed` to sample one of them.
+        where: `anywhere`, `avoidMask` (behind what a mask keeps) or `onMask` (in front of a part of it).
         patches: range of their number.
         patch_width, patch_height: ranges of their sides, fractions of the frame's.
         episode_mean: mean of R, G, B over the episode, 0 to 1. Default: that of what is passed in.
@@ -84,12 +102,14 @@ class Occlusion(KeyedTransform):
         patches: tuple[int, int] = _DEFAULTS.patches.bounds,
         patch_width: Interval = _DEFAULTS.patch_width.bounds,
         patch_height: Interval = _DEFAULTS.patch_height.bounds,
+        where: str = _DEFAULTS.where,
         *,
         episode_mean: Sequence[float] | None = None,
         random: KeyedRandom | None = None,
     ) -> None:
         super().__init__(random, episode_mean)
         self.kind = kind
+        self.where = where
         self.patches = patches
         self.patch_width = patch_width
         self.patch_height = patch_height
@@ -99,16 +119,38 @@ class Occlusion(KeyedTransform):
         kind = self._kind(self.kind, KINDS)
         patches = tuple(self._patch() for _ in range(self._integer(*self.patches)))
         red, green, blue = (min(255, max(0, int(value * 255 + 0.5))) for value in self._mean(flat_inputs))
-        return {"occlusion": OcclusionParameters(kind, patches, (red, green, blue))}
+        masks = [kept_by(each) for each in flat_inputs if isinstance(each, tv_tensors.Mask)]
+        passed = {"mask": masks[0], "first_mask": masks[0][:1]} if masks else {}
+        return {"occlusion": OcclusionParameters(kind, patches, (red, green, blue)), **passed}
+
+    @property
+    @override
+    def needs_mask(self) -> bool:
+        return self.where == AVOID_MASK
+
+    @property
+    @override
+    def needs_first_mask(self) -> bool:
+        return self.where == ON_MASK
 
     @override
     def apply(self, frames: torch.Tensor, params: dict[str, Any]) -> torch.Tensor:
         occlusion: OcclusionParameters = params["occlusion"]
         result = frames.clone(memory_format=torch.contiguous_format)
+        mask = params.get("first_mask" if self.needs_first_mask else "mask")
+        if (self.needs_mask or self.needs_first_mask) and mask is None:
+            raise ValueError(f"patches that are placed {self.where} need a mask: pass one with the images")
         for patch in occlusion.patches:
-            rows, columns = patch.box(*frames.shape[-2:])
+            if mask is not None and self.needs_first_mask:
+                rows, columns = patch.box_on(mask[0])
+            else:
+                rows, columns = patch.box(*frames.shape[-2:])
             filling = occlusion.filling(patch, rows.stop - rows.start, columns.stop - columns.start)
-            result[..., rows, columns] = torch.from_numpy(filling).to(frames.device)
+            shown = torch.from_numpy(filling).to(frames.device)
+            if self.needs_mask and mask is not None:
+                kept = torch.from_numpy(np.array(mask[:, None, rows, columns])).to(frames.device) != 0
+                shown = torch.where(kept, frames[..., rows, columns], shown)
+            result[..., rows, columns] = shown
         return result
 
     @override

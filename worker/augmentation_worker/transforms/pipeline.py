@@ -69,22 +69,33 @@ class EpisodeTransform:
         Returns:
             uint8 [N, 3, H, W] on the same device. The same pixels however the episode is cut into batches.
         """
-        mask = self._mask(frames, first_frame)
+        masks = self._masks(frames, first_frame)
         for transform, params in fused([(transform, dict(params)) for _, transform, params in self.steps]):
-            with_mask = {} if mask is None else {"mask": mask}
-            frames = transform.transform(frames, {**params, **with_mask, "first_frame": first_frame})
-            if mask is not None and isinstance(transform, Geometry):
-                mask = transform.follow_all(mask, first_frame)
+            read = {name: mask for name, (mask, _) in masks.items()}
+            frames = transform.transform(frames, {**params, **read, "first_frame": first_frame})
+            if isinstance(transform, Geometry):
+                masks = {name: (transform.follow_all(mask, frame), frame) for name, (mask, frame) in masks.items()}
         return frames
 
-    def _mask(self, frames: torch.Tensor, first_frame: int) -> NDArray[np.uint8] | None:
-        """The mask of each frame, if a step needs it. Raises ValueError if there is none."""
-        needing = [name.value for name, transform, _ in self.steps if transform.needs_mask]
-        if not needing:
-            return None
-        if self.masks is None:
-            raise ValueError(f"{', '.join(needing)} needs masks of the camera: pass them, or leave it out")
-        return self.masks(first_frame, len(frames), *frames.shape[-2:])
+    def _masks(self, frames: torch.Tensor, first_frame: int) -> dict[str, tuple[NDArray[np.uint8], int]]:
+        """The masks that the steps need, by the name that they have in params, each with the number of its first frame.
+
+        Raises ValueError if there are none.
+        """
+        transforms = [transform for _, transform, _ in self.steps]
+        wanted = {}
+        if any(transform.needs_mask for transform in transforms):
+            wanted["mask"] = (first_frame, len(frames))
+        if any(transform.needs_first_mask for transform in transforms):
+            wanted["first_mask"] = (0, 1)
+        if wanted and self.masks is None:
+            names = ", ".join(name.value for name, _, _ in self.steps)
+            raise ValueError(f"masks of the camera are needed for {names}, and were not passed")
+        return {
+            name: (self.masks(first, count, *frames.shape[-2:]), first)
+            for name, (first, count) in wanted.items()
+            if self.masks is not None
+        }
 
 
 def sample_pipeline(

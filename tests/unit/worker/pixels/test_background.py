@@ -5,6 +5,7 @@ import pytest
 import torch
 from torchvision import tv_tensors
 
+from augmentation_api.spec import Augmentation
 from augmentation_worker.transforms.background import (
     Background,
     BackgroundParameters,
@@ -12,6 +13,8 @@ from augmentation_worker.transforms.background import (
     blend_in_torch,
     value_noise,
 )
+from augmentation_worker.transforms.occlusion import Occlusion
+from tests.unit.worker.pixels.test_pipeline import moving_square, sampled
 
 MASK = np.zeros((1, 48, 64), np.uint8)
 MASK[0, 12:36, 20:44] = 255
@@ -62,3 +65,33 @@ def test_a_mask_is_passed_along_in_a_training_pipeline(photo: torch.Tensor) -> N
     assert len(np.unique(clip.numpy()[:, 0, ~kept])) == 1
     with pytest.raises(ValueError, match="needs a mask of 48x64 pixels"):
         Background()(photo)
+
+
+def occluded(where: str, photo: torch.Tensor, *transforms: str, first_frame: int = 0) -> torch.Tensor:
+    sizes = {"patchWidth": {"min": 0.3, "max": 0.5}, "patchHeight": {"min": 0.3, "max": 0.5}}
+    augmentation = Augmentation.model_validate(
+        {"transforms": [*transforms, "occlusion"], "occlusion": {"where": where, "kind": "solid", **sizes}, "seed": 2}
+    )
+    return sampled(augmentation)(photo, first_frame)
+
+
+def test_patches_lie_behind_what_a_mask_keeps(photo: torch.Tensor) -> None:
+    everywhere, behind = occluded("anywhere", photo), occluded("avoidMask", photo)
+    kept = torch.from_numpy(moving_square(0, 4, 48, 64) > 0)[:, None].expand(-1, 3, -1, -1)
+    assert torch.equal(behind[kept], photo[kept])
+    assert torch.equal(behind[~kept], everywhere[~kept])
+    assert not torch.equal(everywhere[kept], photo[kept])
+    assert torch.equal(occluded("avoidMask", photo[2:], first_frame=2), behind[2:])
+
+
+def test_patches_lie_on_what_a_mask_keeps_at_first_and_stay_there(photo: torch.Tensor) -> None:
+    on_mask = occluded("onMask", photo)
+    covered = (on_mask != photo).any(1)
+    kept = torch.from_numpy(moving_square(0, 1, 48, 64)[0] > 0)
+    # Neighbours of photo differ: nothing of a patch looks like the frame by chance in all of its frames.
+    assert (covered.any(0) & kept).sum() > 60
+    assert torch.equal(occluded("onMask", photo[2:], first_frame=2), on_mask[2:])
+    moved = occluded("onMask", photo, "affine")
+    assert torch.equal(occluded("onMask", photo[3:], "affine", first_frame=3), moved[3:])
+    with pytest.raises(ValueError, match="patches that are placed onMask need a mask"):
+        Occlusion(where="onMask")(photo)
