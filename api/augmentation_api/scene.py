@@ -33,9 +33,9 @@ class SceneTransforms(Transforms):
     # No default in the CRD: it would be filled into the jobs of an older release, too, whose pixels it would change.
     across_cameras: AcrossCameras | None = Field(
         None,
-        description="shared: what belongs to the scene (lighting, gamma, hueSaturation; of a shadow its strength, "
-        "softness and direction) is sampled once for each copy of an episode, for all its cameras; what belongs to a "
-        "camera (noise, blur, jpeg, occlusion, geometry) for each of them. independent: everything for each camera. "
+        description="shared: what belongs to the scene (lighting, gamma, hueSaturation, background; of a shadow its "
+        "strength, softness and direction) is sampled once for each copy of an episode, for all its cameras; what "
+        "belongs to a camera (all other transforms) for each of them. independent: everything for each camera. "
         "Default: shared; independent for a job that was resolved by a release without this field.",
     )
     per_camera: list[CameraTransforms] = Field(

@@ -64,7 +64,11 @@ class Range(Model):
     def _ordered(self) -> Self:
         low, high = self.bounds
         if low > high:
-            raise ValueError(f"min {low} is greater than max {high}: swap them or widen the range")
+            low_said, high_said = (
+                f"{end} {value:g}" + ("" if end in self.model_fields_set else " (the default)")
+                for end, value in (("min", low), ("max", high))
+            )
+            raise ValueError(f"{low_said} is greater than {high_said}: swap them or widen the range")
         return self
 
 

@@ -123,3 +123,38 @@ def test_a_pattern_that_matches_no_camera_is_a_warning(source: Path, tmp_path: P
     assert warning.startswith(
         f"spec.augmentation.perCamera: no camera matches the pattern *wrist* of preset pi05 ({TOP}"
     )
+
+
+def test_parameters_of_a_transform_that_no_camera_gets_are_a_warning(source: Path, tmp_path: Path) -> None:
+    entry = {"camera": "*wrist*", "transforms": ["lighting"], "noise": {"gaussianSigma": {"min": 4}}}
+    run = submitted(
+        tmp_path,
+        source,
+        preset="pi05",
+        transforms=["lighting", "noise"],
+        gamma={"exponent": {"min": 0.8, "max": 1.2}},
+        blur={"kind": "mixed"},
+        perCamera=[entry, {"camera": "*hand*", "transforms": ["noise"]}],
+    )
+    run.run(PhaseName.RESOLVE)
+    said = [event.message or "" for event in run.job.status.phase(PhaseName.RESOLVE).events]
+    assert [text for text in said if "change nothing" in text] == [
+        "The parameters of gamma change nothing, as no camera gets it: add to spec.augmentation.transforms what is "
+        "meant (lighting, noise so far), or remove the parameters",
+        "spec.augmentation.perCamera, entry *wrist*: the parameters of noise change nothing, as none of these cameras "
+        "gets it: add to transforms what is meant, or remove the parameters",
+    ]
+    # The pattern is the job's own, whatever preset it names.
+    assert any(f"no camera matches the pattern *hand* ({TOP}" in text for text in said)
+
+
+def test_of_very_many_warnings_the_last_says_how_many_more_there_are(source: Path, tmp_path: Path) -> None:
+    entries = [{"camera": f"*hand_{number}", "transforms": ["noise"]} for number in range(25)]
+    run = submitted(tmp_path, source, perCamera=entries)
+    run.run(PhaseName.RESOLVE)
+    events = run.job.status.phase(PhaseName.RESOLVE).events
+    said = [event.message or "" for event in events if event.status == "warning"]
+    assert len(said) == 20
+    assert "*hand_18 " in said[18]
+    # One of the seven names the depth map that is left alone.
+    assert said[19] == "There are 7 more warnings: they are said once these are settled"

@@ -129,7 +129,7 @@ def test_a_range_upside_down_is_refused_with_both_its_ends_and_the_fix(path: str
 
 
 def test_one_end_beyond_the_default_of_the_other_is_upside_down_too() -> None:
-    assert "max 15" in findings("augmentation.lighting.brightness", {"min": 20})
+    assert "max 15 (the default)" in findings("augmentation.lighting.brightness", {"min": 20})
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])

@@ -77,8 +77,8 @@ def test_smallest_request_is_accepted() -> None:
         ),
         (
             {"per_camera": [{"camera": "top", "lighting": {"contrast": {"min": 20}}}]},
-            'per_camera.0.lighting.contrast is {"min": 20}: min 20.0 is greater than max 10: swap them or widen the '
-            "range",
+            'per_camera.0.lighting.contrast is {"min": 20}: min 20 is greater than max 10 (the default): swap '
+            "them or widen the range",
         ),
         (
             {"per_camera": [{"camera": "top", "transforms": ["noise"]}] * 2},

@@ -24,7 +24,7 @@ def resolve(session: Session) -> None:
     source = session.storage.find_source()
     try:
         resolution = format_of(source).resolve(source, spec, settings.scratch, settings.max_frames)
-        for warning in resolution.warnings[:_MOST_WARNINGS]:
+        for warning in _warnings_of(resolution):
             reporter.event("warning", warning)
         if spec.preview is not None:
             return _preview(session, source, resolution)
@@ -34,6 +34,15 @@ def resolve(session: Session) -> None:
     found = resolution.source.model_copy(update={"key_version": KEY_VERSION})
     reporter.set_datasets(source=found, output=OutputStatus(dataset_id=output.name, url=output.page))
     reporter.event("completed", f"{resolution.summary}; the result goes to {output.name}")
+
+
+def _warnings_of(resolution: Resolution) -> tuple[str, ...]:
+    """What the status can hold of them; that there are more is the last."""
+    warnings = resolution.warnings
+    if len(warnings) <= _MOST_WARNINGS:
+        return warnings
+    kept = warnings[: _MOST_WARNINGS - 1]
+    return (*kept, f"There are {len(warnings) - len(kept)} more warnings: they are said once these are settled")
 
 
 def _preview(session: Session, source: SourceDataset, resolution: Resolution) -> None:
