@@ -76,8 +76,9 @@ def main() -> None:
 
 
 def _make(name: str, source: Path) -> None:
-    makers = {name: hostile.make for name, hostile in HOSTILE.items()}
-    (makers | HARMLESS | {FORTY_MILLION_ROWS: forty_million_rows})[name](source)
+    makers = {other: hostile.make for other, hostile in HOSTILE.items()}
+    makers |= {**HARMLESS, FORTY_MILLION_ROWS: forty_million_rows}
+    makers[name](source)
 
 
 def _in_child(work: Any) -> None:
