@@ -41,8 +41,15 @@ def findings_of(error: ValidationError, forms: Mapping[str, str] | None = None) 
 
 def _line(finding: ErrorDetails, forms: Mapping[str, str]) -> str:
     form = forms.get(finding.get("ctx", {}).get("pattern", ""))
-    message = finding["msg"] if form is None else f"has to be {form}"
+    message = _plain(finding) if form is None else f"has to be {form}"
     return ": ".join(filter(None, (".".join(map(str, finding["loc"])), message)))
+
+
+def _plain(finding: ErrorDetails) -> str:
+    """What pydantic says, for somebody who wrote a field and knows no pydantic."""
+    if finding["type"] == "extra_forbidden":
+        return "there is no such field: correct its name, or remove it"
+    return finding["msg"].removeprefix("Value error, ").replace("Input should be", "has to be", 1)
 
 
 TIMESTAMP_PATTERN = (
