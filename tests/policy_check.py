@@ -30,7 +30,7 @@ def normalized_differences(source: Path, result: Path, episodes: int, frames: in
 
 def failed_checks(folder: Path) -> list[str]:
     """What lerobot-doctor finds to be wrong with a dataset; warnings, such as short episodes, are not counted."""
-    command = [str(PROGRAMS / "lerobot-doctor"), str(folder), "--json"]
+    command = [str(PROGRAMS / "python"), str(PROGRAMS / "lerobot-doctor"), str(folder), "--json"]
     report = json.loads(subprocess.run(command, capture_output=True, text=True, check=False).stdout)
     return [
         f"{check['name']}: {message['message']}"
