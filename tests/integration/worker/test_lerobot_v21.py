@@ -12,9 +12,11 @@ import pytest
 from augmentation_api import FailureReason, PhaseName
 from augmentation_api.identifiers import backup_tag
 from augmentation_worker.failure import WorkerFailure
+from tests.fixtures.field.bad_items import damage_images
 from tests.integration.worker.conftest import FIXTURES, Hub
 from tests.integration.worker.datasets import CAMERA, DEPTH, INDEX_COLUMNS, WRIST, file_hashes, frame_times, info, rows
 from tests.integration.worker.jobs import UID, LocalRun, spec_of
+from tests.integration.worker.lerobot_recorder import Kind, record
 from tests.integration.worker.test_folders import run_of
 from tests.lerobot_check import Expected, check_all_open_in_lerobot
 
@@ -197,3 +199,21 @@ def test_missing_statistics_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(WorkerFailure, match=r"meta/episodes_stats\.jsonl") as caught:
         run_of(tmp_path / "job", source, tmp_path / "result").run(PhaseName.RESOLVE)
     assert caught.value.reason is FailureReason.SOURCE_INVALID
+
+
+def test_copies_have_the_videos_of_cameras_that_are_not_augmented(tmp_path: Path) -> None:
+    """LeRobot finds them by the number of the copy's episode."""
+    top, wrist = "observation.images.top", "observation.images.wrist"
+    source = record(tmp_path / "source", "v2.1", {top: Kind.PNG, wrist: Kind.VIDEO}, (3, 2, 4), chunks_size=2)
+    spec = {"augmentation": {"cameras": [top], "copies": 2}, "onBadEpisode": "skip"}
+    run_of(tmp_path / "job", source, tmp_path / "whole", **spec).run_all(2)
+    check_all_open_in_lerobot([Expected(str(tmp_path / "whole"), "lab/whole", episodes=9, frames=27)])
+    damage_images(source, top, {1})
+    run_of(tmp_path / "job-skip", source, tmp_path / "skip", **spec).run_all(2)
+    for result, made_from in ("whole", [0, 1, 2, 0, 0, 1, 1, 2, 2]), ("skip", [0, 1, 2, 0, 0, 2, 2]):
+        videos = sorted((tmp_path / result).rglob("*.mp4"))
+        assert [path.relative_to(tmp_path / result) for path in videos] == [
+            Path(f"videos/chunk-{index // 2:03d}/{wrist}/episode_{index:06d}.mp4") for index in range(len(made_from))
+        ]
+        sources = [source / f"videos/chunk-{index // 2:03d}/{wrist}/episode_{index:06d}.mp4" for index in made_from]
+        assert [path.read_bytes() for path in videos] == [path.read_bytes() for path in sources]

@@ -13,6 +13,7 @@ from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
 from augmentation_worker.formats.lerobot.plan import EpisodePlan, PlannedCopy, PlannedEpisode
 from augmentation_worker.formats.lerobot.records import CopyRecord, EpisodeRecords, VideoCopyRecord
 from augmentation_worker.formats.lerobot.statistics import column_name, percent_of, statistics_columns
+from augmentation_worker.formats.lerobot.unchanged_videos import copied_cameras, number_of
 from augmentation_worker.formats.tables import with_column
 
 Columns = dict[str, list[Any]]
@@ -79,6 +80,7 @@ def augmented_episodes(
     ]
     rows = metadata.table.take(pa.array([episode.source.index for episode, _, _ in versions]))
     changed: Columns = {}
+    copied = copied_cameras(metadata, plan)
     for position, (episode, copy, record) in enumerate(versions):
         cells: dict[str, object] = {}
         if not plan.in_place:
@@ -86,6 +88,8 @@ def augmented_episodes(
         if plan.instructions is not None:
             texts = plan.instructions.texts(copy.tasks)
             cells |= _task_cells(metadata, episode, copy, texts, tasks_of_rows)
+        for camera in copied:
+            cells |= _video_place(camera, number_of(metadata, copy))
         for camera in record.cameras:
             version = record.copies(camera)[copy.copy]
             if isinstance(version, VideoCopyRecord):
@@ -112,10 +116,13 @@ def _numbers(episode: PlannedEpisode, copy: PlannedCopy, file: FileNumber) -> di
     }
 
 
+def _video_place(camera: str, number: FileNumber) -> dict[str, object]:
+    return {f"videos/{camera}/chunk_index": number.chunk, f"videos/{camera}/file_index": number.file}
+
+
 def _video_cells(camera: str, number: FileNumber, version: VideoCopyRecord) -> dict[str, object]:
     return {
-        f"videos/{camera}/chunk_index": number.chunk,
-        f"videos/{camera}/file_index": number.file,
+        **_video_place(camera, number),
         f"videos/{camera}/from_timestamp": version.from_timestamp,
         f"videos/{camera}/to_timestamp": version.to_timestamp,
     }

@@ -31,6 +31,7 @@ from augmentation_worker.formats.lerobot.records import (
     episode_key,
 )
 from augmentation_worker.formats.lerobot.rows_files import write_episode_rows, write_kept_rows
+from augmentation_worker.formats.lerobot.unchanged_videos import copied_videos
 from augmentation_worker.formats.lerobot.written_files import check_written_images, check_written_video
 from augmentation_worker.formats.moved_files import makes_the_same
 from augmentation_worker.formats.port import Outline, Plan, Shard, ShardMaker, Unit
@@ -120,7 +121,7 @@ class LeRobotPlan(Plan):
         recorded = [EpisodeRecords.of(record) for record in records]
         integrity.check_records(self.metadata, self.plan, recorded)
         self._check_rows(recorded)
-        kept = self._store_kept_rows()
+        kept = [*self._store_kept_rows(), *self._store_copied_videos()]
         written, tables = MetadataFiles(self.work, self.metadata, self.plan).write(recorded)
         return written, [*kept, *tables]
 
@@ -150,6 +151,14 @@ class LeRobotPlan(Plan):
             if following is None or following.source != kept.source:
                 source.drop(path)
         return stored
+
+    def _store_copied_videos(self) -> Iterator[StoredFile]:
+        """Store the videos that copies have as they are. A hub takes a content once, whatever its paths."""
+        for source, paths in copied_videos(self.metadata, self.plan):
+            local = self.work.source.open(source)
+            for path in paths:
+                yield self.work.output.put(path, local)
+            self.work.source.drop(source)
 
     def _check_rows(self, records: Sequence[EpisodeRecords]) -> None:
         """Write rows again, from the source: the bytes have to be those that were stored.
