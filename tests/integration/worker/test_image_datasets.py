@@ -357,6 +357,17 @@ def test_preview_shows_row_before_job_runs(tmp_path: Path) -> None:
         draw_preview(spec.model_copy(update={"preview": Preview(episode=8, frame=1)}), source)
 
 
+def test_preview_of_a_folder_of_images_does_not_depend_on_shards(tmp_path: Path) -> None:
+    """Its first block holds the rows as they are, and may be all that the first shard has."""
+    source = image_folder_with_metadata(tmp_path / "source")
+    previews = []
+    for shards in (1, 6):
+        result = tmp_path / f"by-{shards}"
+        run_of(tmp_path / f"job-{shards}", source, result, augmentation={"copies": 1}).run_all(shards)
+        previews.append((result / "meta/augmentation.png").read_bytes())
+    assert previews[0] == previews[1]
+
+
 def test_result_can_be_reproduced_from_its_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By the program, which runs a whole job on one machine for it."""
     monkeypatch.undo()

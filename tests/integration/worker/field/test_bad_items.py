@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from augmentation_api import FailureReason, PhaseName
+from augmentation_api import AugmentationJobSpec, FailureReason, PhaseName
 from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.local.commands import draw_preview
 from augmentation_worker.local.reproduce import recorded_in
 from augmentation_worker.storage.folder.output import FolderOutput
 from tests.fixtures.field.bad_items import damage_images, damage_video, rows_with_bad_images
@@ -205,3 +206,13 @@ def test_bad_rows_of_an_image_dataset_are_left_out(tmp_path: Path, mode: str) ->
     assert image_rows(result).column("label").to_pylist() == ([*range(220), *kept] if mode == "copy" else [*range(220)])
     found = json.loads((result / "meta/bad_episodes.json").read_text())
     assert (found["count"], found["episodes"]) == (23, "30,150:152,200:220")
+
+
+def test_a_preview_names_the_episode_that_cannot_be_used_or_shows_the_next(tmp_path: Path) -> None:
+    source = record(tmp_path / "source", "v3.0", {TOP: Kind.PNG}, (1, 2))
+    damage_images(source, TOP, {0})
+    spec = {"source": {"hub": {"repoID": "lab/odd"}}, "augmentation": AUGMENTATION, "preview": {}}
+    with pytest.raises(WorkerFailure, match=f"episode 0, camera {TOP}, frame 0 in data/.* is damaged"):
+        draw_preview(AugmentationJobSpec.model_validate(spec), source)
+    skipping = AugmentationJobSpec.model_validate({**spec, "onBadEpisode": "skip"})
+    assert draw_preview(skipping, source).startswith(b"\x89PNG")

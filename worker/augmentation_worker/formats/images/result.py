@@ -40,8 +40,10 @@ class ImagesPlan(Plan):
     @override
     def outline(self) -> Outline:
         plan = self.plan
+        # Of an image folder, the first blocks hold the rows as they are.
+        first = next((shard.index for shard in plan.shards if shard.selected_rows), 0)
         return Outline(
-            shards=tuple(_shard(shard) for shard in plan.shards),
+            shards=tuple(_shard(shard, makes_preview=shard.index == first) for shard in plan.shards),
             cameras=len(plan.columns),
             carried=carried_files(self.dataset, self.work.source.paths),
             abandoned=plan.abandoned,
@@ -132,7 +134,7 @@ class ImagesPlan(Plan):
         return {index: record for index, record in recorded if isinstance(record, BlockRecord)}
 
 
-def _shard(shard: PlannedShard) -> Shard:
+def _shard(shard: PlannedShard, *, makes_preview: bool) -> Shard:
     units = [
         Unit(
             key=block_key(block.index),
@@ -147,7 +149,7 @@ def _shard(shard: PlannedShard) -> Shard:
         index=shard.index,
         units=tuple(units),
         carried=shard.carried,
-        makes_preview=shard.index == 0,
+        makes_preview=makes_preview,
         task=f"{shard.selected_rows} rows in {len(shard.blocks)} blocks",
         product=f"{shard.versions} augmented rows",
     )

@@ -7,23 +7,29 @@ import torch
 
 from augmentation_api import Augmentation, AugmentationJobSpec, FailureReason
 from augmentation_api.spec import Preview
+from augmentation_api.vocabulary import OnBadEpisode
 from augmentation_worker.dataset_path import DatasetPath
-from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.failure import SourceInvalid, WorkerFailure
 from augmentation_worker.formats.lerobot.camera_check import check_cameras
 from augmentation_worker.formats.lerobot.copy_record import pipelines_of
 from augmentation_worker.formats.lerobot.data_table import SourceRows
 from augmentation_worker.formats.lerobot.episode_images import UnusableImage, decode_image_of, image_contents
+from augmentation_worker.formats.lerobot.episode_rows import unusable_image
 from augmentation_worker.formats.lerobot.followers import check_camera_masks, check_streams
 from augmentation_worker.formats.lerobot.info import Camera
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata, load_metadata
 from augmentation_worker.formats.lerobot.plan import EpisodePlan, PlannedEpisode
 from augmentation_worker.formats.lerobot.planner import make_plan
+from augmentation_worker.formats.lerobot.source_videos import unusable_video
 from augmentation_worker.formats.splits import check_splits
 from augmentation_worker.media.contact_sheet import MOST_CAMERAS, before_and_after, preview_png
 from augmentation_worker.media.video.container_file import VideoInvalid
 from augmentation_worker.media.video.decoder import decode_segment
 from augmentation_worker.media.video.segment import VideoSegment
 from augmentation_worker.storage.port import SourceDataset
+
+_MOST_TRIED = 20
+"""Episodes that are looked into where the job leaves out those that cannot be used."""
 
 
 def preview(source: SourceDataset, spec: AugmentationJobSpec) -> bytes:
@@ -38,23 +44,40 @@ def preview(source: SourceDataset, spec: AugmentationJobSpec) -> bytes:
     check_camera_masks(spec.augmentation, metadata, source)
     check_splits(spec.augmentation, metadata.info.split_episodes)
     plan = make_plan(metadata, spec, 1)
-    chosen = next((planned for planned in plan.episodes if choice.episode in (None, planned.source.index)), None)
-    if chosen is None:
+    possible = [planned for planned in plan.episodes if choice.episode in (None, planned.source.index)]
+    if not possible:
         raise WorkerFailure(
             FailureReason.SELECTION_EMPTY,
             f"spec.preview.episode: {choice.episode} is none of the {len(plan.episodes)} episodes that the job "
             f"selects, of {len(metadata.episodes)}",
         )
+    chosen = possible[0]
     if choice.frame is not None and choice.frame >= chosen.source.length:
         raise WorkerFailure(
             FailureReason.SELECTION_EMPTY,
             f"spec.preview.frame: {choice.frame} is not in episode {chosen.source.index}, whose frames are 0 to "
             f"{chosen.source.length - 1}",
         )
-    try:
-        return draw_episode(metadata, plan, spec.augmentation, chosen, source, choice.frame)
-    except (VideoInvalid, UnusableImage) as error:
-        raise WorkerFailure(FailureReason.SOURCE_INVALID, f"{source.name}: {error.finding}") from error
+    tried = possible[: _MOST_TRIED if spec.on_bad_episode is OnBadEpisode.SKIP and choice.frame is None else 1]
+    for place, episode in enumerate(tried, start=1):
+        try:
+            return draw_episode(metadata, plan, spec.augmentation, episode, source, choice.frame)
+        except (VideoInvalid, UnusableImage) as error:
+            if place == len(tried):
+                raise _unusable(metadata, plan, episode, error) from error
+        except SourceInvalid:
+            if place == len(tried):
+                raise
+    raise AssertionError  # there is an episode, and the last that is tried returns or raises
+
+
+def _unusable(
+    metadata: DatasetMetadata, plan: EpisodePlan, episode: PlannedEpisode, error: VideoInvalid | UnusableImage
+) -> WorkerFailure:
+    """The same failure as the job itself would have."""
+    if isinstance(error, UnusableImage):
+        return unusable_image(metadata, episode, error)
+    return unusable_video(metadata, episode.source, plan.video_cameras[0], error)
 
 
 def draw_episode(
