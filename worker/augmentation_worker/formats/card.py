@@ -76,7 +76,8 @@ def followers_fact(leaders: Mapping[str, str]) -> Mapping[str, object]:
 
 def cell_text(text: str) -> str:
     """A name that somebody else chose, as text in a table's cell: without what Markdown reads as something else."""
-    return re.sub(r"[|`<>\[\]*\\\s]+", " ", text)
+    # Brackets as entities: `[train]` is a value that a reader may copy.
+    return re.sub(r"[|`<>*\\\s]+", " ", text).replace("[", "&#91;").replace("]", "&#93;")
 
 
 def card_of(

@@ -119,7 +119,7 @@ def _preview(asked: argparse.Namespace) -> None:
 
 
 def draw_preview(spec: AugmentationJobSpec, source: Path, follow_links: Path | None = None) -> bytes:
-    """A PNG: the frame that `spec.preview` chooses as recorded, and as the job augments it.
+    """A PNG: the frame that `spec.preview` chooses as recorded, and as the job augments it. Warnings go to stderr.
 
     Raises WorkerFailure: what the job itself would fail with before it starts.
     """
@@ -128,7 +128,10 @@ def draw_preview(spec: AugmentationJobSpec, source: Path, follow_links: Path | N
     source = source.resolve()
     folder = FolderSource(source, str(source), follow_links.resolve() if follow_links is not None else None)
     with TemporaryDirectory() as scratch:
-        return format_of(folder).preview(folder, spec, Path(scratch))
+        dataset_format = format_of(folder)
+        for warning in dataset_format.resolve(folder, spec, Path(scratch), None).warnings:
+            print(f"warning: {warning}", file=sys.stderr)
+        return dataset_format.preview(folder, spec, Path(scratch))
 
 
 def _reproduce(asked: argparse.Namespace) -> None:

@@ -43,8 +43,9 @@ def augment(session: Session) -> None:
     failed = progress.episodes_failed
     session.reporter.event(
         "completed",
-        f"Shard {index} has made {shard.product}"
-        + (f", but for {failed} {plan.outline.nouns} that cannot be used" if failed else ""),
+        f"Shard {index} has made what it can of {shard.product}: {failed} {plan.outline.nouns} cannot be used"
+        if failed
+        else f"Shard {index} has made {shard.product}",
     )
     source.close()
 
