@@ -163,7 +163,9 @@ class VideoEncoding:
         nor the CPU's instructions. x264 and x265 decide by what their other threads have finished, so they get one
         each: there are usually copies enough to keep the cores busy, and both are fast. x264's AVX-512 code for the
         macroblock tree reads memory that it has not written (core 165), so that its bytes change from run to run;
-        `cpu-independent` has it use plain code there. `info=0` keeps x265 from writing its options into the video.
+        `cpu-independent` has it use plain code there. `info=0` keeps x265 from writing its options into the video, and
+        `open-gop=0` makes each of its key frames one that readers may seek to: after a seek to one of an open group
+        FFmpeg drops frames, which then are missing where two copies meet.
         B-frames are off for both: packets are then in the order of their frames.
 
         NVENC's bytes depend on the GPU and its driver. Its constant quality has the codec's scale of crf.
@@ -189,7 +191,7 @@ class VideoEncoding:
             options["tune"] = "fastdecode"
         if self.codec is VideoCodec.H264:
             return {**options, "bf": "0", "threads": "1", "x264-params": "cpu-independent=1"}
-        return {**options, "bf": "0", "x265-params": "pools=1:frame-threads=1:info=0:log-level=error"}
+        return {**options, "bf": "0", "x265-params": "pools=1:frame-threads=1:info=0:open-gop=0:log-level=error"}
 
     def _with_record(self, feature_info: Mapping[str, object]) -> Self:
         """This encoding with the numbers that info.json records; one that cannot be used is left out."""
