@@ -1,6 +1,8 @@
 """Order and process groups of all tests."""
 
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,18 @@ os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Start the end-to-end tests first: they take longest, and mostly wait for the cluster."""
     items.sort(key=lambda item: END_TO_END not in item.path.parents)
+
+
+@pytest.fixture(autouse=True)
+def _ordinary_scheduling() -> Iterator[None]:
+    """Fail a test that leaves this process with the real-time scheduling that SVT-AV1 gives it (scheduling.py).
+
+    Every process that a later test starts would inherit it, and an API server would let nothing else run.
+    """
+    yield
+    if sys.platform == "linux" and os.sched_getscheduler(0) != os.SCHED_OTHER:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+        pytest.fail("this test left real-time scheduling: write videos within same_scheduling()")
 
 
 class OneCluster(LoadFileScheduling):

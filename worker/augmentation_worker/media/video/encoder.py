@@ -2,9 +2,7 @@
 
 import contextlib
 import os
-import sys
-import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 from typing import Self, cast
@@ -15,6 +13,7 @@ import torch
 
 from augmentation_worker.media.video.colors import ColorConverter, ColorTags
 from augmentation_worker.media.video.encoding import VideoEncoding
+from augmentation_worker.media.video.scheduling import same_scheduling
 
 # SVT-AV1 reports its configuration on stderr for every video unless it is set to report errors only (1). It reads this
 # once, when it is first used.
@@ -134,7 +133,7 @@ class VideoEncoder:
         if self._pixel_aspect is not None:
             context.sample_aspect_ratio = self._pixel_aspect
         try:
-            with _same_scheduling():
+            with same_scheduling():
                 context.open()
         except av.FFmpegError as error:
             frames = f"{width}x{height} {encoding.pix_fmt}"
@@ -146,25 +145,3 @@ class VideoEncoder:
             # Without it the muxer would guess how long the last frame, and with it the video, lasts.
             packet.duration = 1
             self._container.mux(packet)
-
-
-@contextlib.contextmanager
-def _same_scheduling() -> Iterator[None]:
-    """Keep this thread's scheduling policy, and give it to the threads that begin in the block.
-
-    SVT-AV1 run by root gives its threads, and the one that opens it, real-time scheduling at the highest priority
-    (SCHED_FIFO 99), which every process that this thread starts later inherits: on a machine of few cores nothing else
-    then runs, not even the kubelet.
-    """
-    if sys.platform != "linux":  # the only system where it does so
-        yield
-        return
-    tasks = Path("/proc/self/task")
-    before = {int(task.name) for task in tasks.glob("*")} - {threading.get_native_id()}
-    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
-    try:
-        yield
-    finally:
-        for thread in {int(task.name) for task in tasks.glob("*")} - before:
-            with contextlib.suppress(ProcessLookupError):  # it has ended
-                os.sched_setscheduler(thread, policy, parameters)
