@@ -56,6 +56,9 @@ _TO_REQUEST: Final[Mapping[str, Callable[[Any], Any]]] = {
 }
 
 
+_PARAMETERS: Final = frozenset(name for parameters in TRANSFORMS.values() for each in parameters for name in each.paths)
+
+
 def to_job_spec(request: AugmentationRequest) -> AugmentationJobSpec:
     """The spec that asks for what the request asks for.
 
@@ -98,6 +101,10 @@ def request_of(record: JobRecord) -> dict[str, Any]:
             value = None if value is None else value.get(key)
         if value is None or value == []:
             value = defaults.get(name)
+        if value is None and preset is None and name in _PARAMETERS:
+            # The API server fills in no ranges: those that the worker takes are the request's own defaults.
+            request[name] = AugmentationRequest.model_fields[name].default
+            continue
         if value is not None:
             request[name] = _TO_REQUEST.get(name, _same)(value)
     return {name: value for name, value in request.items() if value is not None}

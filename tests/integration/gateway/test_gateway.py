@@ -55,7 +55,8 @@ def test_job_is_created_read_and_cancelled(http: httpx.Client, granted: ControlP
     assert job["metadata"]["labels"] == {"augmentation.dev/project-id": PROJECT_ID}
     assert job["metadata"]["annotations"]["augmentation.dev/api-key-id"] == "full"
     assert job["spec"]["displayName"] == "Pick & Place"
-    assert job["spec"]["augmentation"]["noise"]["gaussianSigma"] == {"min": 3, "max": 15}, "the CRD's default"
+    assert job["spec"]["augmentation"]["lighting"]["brightness"] == {"min": -15, "max": 15}, "the request's default"
+    assert "noise" not in job["spec"]["augmentation"], "what was not asked for is not filled in"
 
     for _ in range(2):
         cancelled = http.post(f"{JOBS}/{job_id}/cancel")

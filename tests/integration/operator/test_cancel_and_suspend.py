@@ -57,7 +57,7 @@ def test_suspended_job_runs_no_pods_and_resumes_where_it_stopped(
     job.change(suspend=True)
     job.until(lambda job: kubelet.end_deleted_pods(job, "augment"))
     job.until(lambda job: not job.pods("augment"))
-    assert job.status["message"] == "suspended: set spec.suspend to false to resume it"
+    job.until(lambda job: job.status["message"] == "suspended: set spec.suspend to false to resume it")
     job.change(suspend=False)
     augment(job, kubelet, worker)
     publish(job, kubelet, worker)

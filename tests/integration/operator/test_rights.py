@@ -27,6 +27,8 @@ OTHERWISE: Json = {
     "placement": {"node": "elsewhere"},
     "usage": {"cpuSeconds": 1},
     "queue": {"position": 1, "depth": 1},
+    "preview": {"mediaType": "image/png", "image": "AAAA"},
+    "badEpisodes": {"count": 1, "items": [{"index": 0, "cause": "damaged"}]},
     "phases": [{"name": "augment", "status": "completed"}],
 }
 """What a worker would write into the fields that are not its own; a number or a time where none is named."""

@@ -119,4 +119,11 @@ def test_fields_of_spec_without_counterpart_are_left_out() -> None:
         "augmentation_type": "deterministic",
         "augment_transforms": "lighting,fog",
         "augment_dataset_mode": "copy",
+        # No range is filled in by the API server; a request says which there are.
+        "augment_brightness_min": -15,
+        "augment_brightness_max": 15,
+        "augment_contrast_min": -10,
+        "augment_contrast_max": 10,
+        "augment_color_temp_min": 4000,
+        "augment_color_temp_max": 6500,
     }

@@ -124,6 +124,7 @@ export function parameters({ spec }) {
     ]),
     h("ol", { class: "transforms" }, transforms.map((name) => h("li", {}, h("b", {}, name),
       asked.mode === "independent" && h("span", { class: "help" }, ` ${plural(asked.copiesPerTransform?.[name] ?? 1, "version")}`),
+      asked[name] === undefined && h("span", { class: "help" }, asked.preset ? " as the preset says" : " default ranges"),
       facts(Object.entries(asked[name] ?? {}).map(([field, value]) => [words(field), typeof value === "object" ? `${value.min} to ${value.max}` : value]))))),
     entries.length > 0 && facts(entries.map((entry) => [`Camera ${entry.camera}`, [entry.transforms?.join(", "), ...linesOf(entry)].filter(Boolean).join("; ")])),
   ];

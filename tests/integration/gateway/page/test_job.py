@@ -181,7 +181,7 @@ def test_running_job_is_followed_to_completion(visitor: Visitor, jobs: Jobs, hub
     expect(section(page, "2 shards")).to_contain_text("gpu-node-17 · attempt 2")
     expect(section(page, "Where it runs")).to_contain_text("NVIDIA-L4")
     expect(section(page, "Source")).to_contain_text("206, 24 of them selected")
-    expect(section(page, "Parameters")).to_contain_text("-15 to 15")
+    expect(section(page, "Parameters")).to_contain_text("lighting default ranges")
     visitor.check_accessibility("job-running-light", full=True)
 
     # A publish pod reports its result some time before the job is completed.
