@@ -25,7 +25,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def _ordinary_scheduling() -> Iterator[None]:
-    """Fail a test that leaves this process with the real-time scheduling that SVT-AV1 gives it (scheduling.py).
+    """Fail a test that leaves this process with the real-time scheduling that SVT-AV1 gives it (thread_policy.py).
 
     Every process that a later test starts would inherit it, and an API server would let nothing else run.
     """

@@ -13,7 +13,7 @@ import torch
 
 from augmentation_worker.media.video.colors import ColorConverter, ColorTags
 from augmentation_worker.media.video.encoding import VideoEncoding
-from augmentation_worker.media.video.scheduling import same_scheduling
+from augmentation_worker.media.video.thread_policy import same_scheduling
 
 # SVT-AV1 reports its configuration on stderr for every video unless it is set to report errors only (1). It reads this
 # once, when it is first used.
