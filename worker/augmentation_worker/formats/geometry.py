@@ -49,27 +49,50 @@ def check_followers(augmentation: Augmentation, augmented: Collection[str], stre
         WorkerFailure: SPEC_UNSUPPORTED or SELECTION_EMPTY, naming the field, the key and the fix.
     """
     field = "spec.augmentation.alsoApplyTo"
+    offered = f"it has: {listed([key for key in streams if key not in augmented])}"
     for camera, followers in (augmentation.also_apply_to or {}).items():
-        if camera not in augmented:
+        check_streams_of_camera(field, camera, followers, augmented, streams, offered)
+
+
+def check_streams_of_camera(
+    field: str,
+    camera: str,
+    named: Iterable[str],
+    augmented: Collection[str],
+    streams: Mapping[str, str | None],
+    offered: str,
+) -> None:
+    """Refuse streams that a field names for a camera and that cannot serve it.
+
+    Args:
+        field: of the spec.
+        camera: that the field names them for.
+        named: keys of the streams.
+        augmented: the cameras that the job augments.
+        streams: by the key of every camera and stream of the dataset, why it cannot serve, as a clause, or None.
+        offered: which streams there are instead, as a clause.
+
+    Raises:
+        WorkerFailure: SPEC_UNSUPPORTED or SELECTION_EMPTY, naming the field, the key and the fix.
+    """
+    if camera not in augmented:
+        raise WorkerFailure(
+            FailureReason.SELECTION_EMPTY,
+            f"{field}: {camera!r} is no camera that the job augments; those are: {listed(augmented)}",
+        )
+    for stream in named:
+        if stream not in streams:
             raise WorkerFailure(
-                FailureReason.SELECTION_EMPTY,
-                f"{field}: {camera!r} is no camera that the job augments; those are: {listed(augmented)}",
+                FailureReason.SELECTION_EMPTY, f"{field}.{camera}: the dataset has no stream {stream!r}; {offered}"
             )
-        for stream in followers:
-            if stream not in streams:
-                others = [key for key in streams if key not in augmented]
-                raise WorkerFailure(
-                    FailureReason.SELECTION_EMPTY,
-                    f"{field}.{camera}: the dataset has no stream {stream!r}; it has: {listed(others)}",
-                )
-            if stream in augmented:
-                raise WorkerFailure(
-                    FailureReason.SPEC_UNSUPPORTED,
-                    f"{field}.{camera}: {stream} is augmented itself: name the cameras to augment in "
-                    "spec.augmentation.cameras, without it",
-                )
-            if (reason := streams[stream]) is not None:
-                raise WorkerFailure(FailureReason.SPEC_UNSUPPORTED, f"{field}.{camera}: {stream} {reason}")
+        if stream in augmented:
+            raise WorkerFailure(
+                FailureReason.SPEC_UNSUPPORTED,
+                f"{field}.{camera}: {stream} is augmented itself: name the cameras to augment in "
+                "spec.augmentation.cameras, without it",
+            )
+        if (reason := streams[stream]) is not None:
+            raise WorkerFailure(FailureReason.SPEC_UNSUPPORTED, f"{field}.{camera}: {stream} {reason}")
 
 
 def geometry_warnings(

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from augmentation_api import Augmentation, FailureReason
 from augmentation_api.transforms import TransformName
 from augmentation_worker.failure import WorkerFailure
-from augmentation_worker.formats.geometry import listed
+from augmentation_worker.formats.geometry import check_streams_of_camera, listed
 
 _FIELD = "spec.augmentation.masks"
 
@@ -35,32 +35,16 @@ def check_masks(augmentation: Augmentation, augmented: Collection[str], streams:
     """
     masks = augmentation.masks or {}
     usable = [key for key, reason in streams.items() if key not in augmented and reason is None]
+    offered = f"those that can be masks: {listed(usable)}"
     for camera, stream in masks.items():
-        if camera not in augmented:
-            raise WorkerFailure(
-                FailureReason.SELECTION_EMPTY,
-                f"{_FIELD}: {camera!r} is no camera that the job augments; those are: {listed(augmented)}",
-            )
-        if stream not in streams:
-            raise WorkerFailure(
-                FailureReason.SELECTION_EMPTY,
-                f"{_FIELD}.{camera}: the dataset has no stream {stream!r}; those that can be masks: {listed(usable)}",
-            )
-        if stream in augmented:
-            raise WorkerFailure(
-                FailureReason.SPEC_UNSUPPORTED,
-                f"{_FIELD}.{camera}: {stream} is augmented itself: name the cameras to augment in "
-                "spec.augmentation.cameras, without it",
-            )
-        if (reason := streams[stream]) is not None:
-            raise WorkerFailure(FailureReason.SPEC_UNSUPPORTED, f"{_FIELD}.{camera}: {stream} {reason}")
+        check_streams_of_camera(_FIELD, camera, [stream], augmented, streams, offered)
     for camera in augmented:
         needing = masked_transforms(augmentation, camera)
         if needing and camera not in masks:
             raise WorkerFailure(
                 FailureReason.SPEC_UNSUPPORTED,
                 f"{_FIELD}: {camera} has no mask, which {', '.join(needing)} needs: name its mask there, as {camera}: "
-                f"STREAM (those that can be masks: {listed(usable)}), or give the camera other transforms in "
+                f"STREAM ({offered}), or give the camera other transforms in "
                 "spec.augmentation.perCamera",
             )
 

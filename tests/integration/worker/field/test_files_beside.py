@@ -1,4 +1,4 @@
-"""Folders beside the format's own are in the result, behind links as well, and the user is told of them before."""
+"""Folders beside the format's own are in the result, behind links as well, and a warning names them before."""
 
 import shutil
 from dataclasses import replace
