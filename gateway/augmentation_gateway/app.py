@@ -18,7 +18,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Match
 from starlette.types import ASGIApp
 
-from augmentation_gateway.dialect import Dialect
+from augmentation_gateway.dialect import Dialect, encode_error, owner_of
 from augmentation_gateway.dialects import find_dialects
 from augmentation_gateway.gateway import AGE_HEADER, Gateway
 from augmentation_gateway.middleware import health
@@ -26,7 +26,6 @@ from augmentation_gateway.middleware.front import Front, internal_error
 from augmentation_gateway.observability import request_id
 from augmentation_gateway.page import page_router
 from augmentation_gateway.problem import Problem, invalid
-from augmentation_gateway.views.responses import encode_detail
 from augmentation_gateway.views.validation_message import explain
 
 DIALECTS: Final = find_dialects()
@@ -83,7 +82,7 @@ def build_app(
 
     @app.exception_handler(RequestValidationError)
     async def on_invalid(request: Request, error: RequestValidationError) -> Response:
-        dialect = _dialect_of(dialects, request)
+        dialect = owner_of(request.url.path, dialects)
         fields = {} if dialect is None else dialect.fields
         return _answer(dialects, request, invalid(explain(error.errors(), fields)))
 
@@ -121,15 +120,9 @@ def build_app(
     )
 
 
-def _dialect_of(dialects: Sequence[Dialect], request: Request) -> Dialect | None:
-    """The dialect that owns the path of a request."""
-    return next((dialect for dialect in dialects if dialect.owns(request.url.path)), None)
-
-
 def _answer(dialects: Sequence[Dialect], request: Request, problem: Problem) -> Response:
     """A problem in the shape of the dialect whose path was asked for."""
-    dialect = _dialect_of(dialects, request)
-    body = encode_detail(problem) if dialect is None else dialect.encode_problem(problem)
+    body = encode_error(request.url.path, problem, dialects)
     return Response(body, problem.status, headers=dict(problem.headers), media_type="application/json")
 
 

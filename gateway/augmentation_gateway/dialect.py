@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from starlette.routing import compile_path
 
 from augmentation_gateway.cache.records import ClassRecord, JobRecord
-from augmentation_gateway.problem import Problem
+from augmentation_gateway.problem import Problem, encode_detail
 from augmentation_gateway.views.job_id import JobId, read_uuid
 from augmentation_gateway.views.responses import (
     OK_WITH_AGE,
@@ -21,7 +21,6 @@ from augmentation_gateway.views.responses import (
     READ,
     ErrorResponses,
     detail_errors,
-    encode_detail,
 )
 
 
@@ -144,3 +143,18 @@ class Dialect:
                 responses={**OK_WITH_AGE, **self.errors(*READ, *ONE_JOB)},
             )
         return router
+
+
+def owner_of(path: str, dialects: Sequence[Dialect]) -> Dialect | None:
+    """The dialect that owns a path; None for the page, probes, and paths that do not exist."""
+    # A loop, as a generator would cost each request another microsecond.
+    for dialect in dialects:
+        if dialect.owns(path):
+            return dialect
+    return None
+
+
+def encode_error(path: str, problem: Problem, dialects: Sequence[Dialect]) -> bytes:
+    """The body of an error, in the shape of the dialect that owns the path."""
+    dialect = owner_of(path, dialects)
+    return encode_detail(problem) if dialect is None else dialect.encode_problem(problem)

@@ -1,5 +1,6 @@
 """Errors that a request is answered with: each dialect renders them in its own error shape."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -66,6 +67,12 @@ class Problem(Exception):
     def detail(self) -> str:
         """Cause and fix in one sentence."""
         return f"{self.cause}: {self.fix}." if self.fix else self.cause
+
+
+def encode_detail(problem: Problem) -> bytes:
+    """`{"detail": "…"}`; with status 422 a list of `{loc, msg, type}`."""
+    fields = [{"loc": field.loc, "msg": field.msg, "type": field.type} for field in problem.fields]
+    return json.dumps({"detail": fields or problem.detail}).encode()
 
 
 def invalid(fields: Sequence[FieldProblem]) -> Problem:

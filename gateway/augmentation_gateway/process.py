@@ -10,12 +10,13 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
-from augmentation_gateway.app import build_app
+from augmentation_gateway.app import DIALECTS, build_app
 from augmentation_gateway.cache.cluster_view import ClusterView
 from augmentation_gateway.credentials import oidc
 from augmentation_gateway.credentials.keys_file import KeysFile
 from augmentation_gateway.credentials.keys_secret import KeysSecret
 from augmentation_gateway.credentials.oidc import OidcTokens
+from augmentation_gateway.dialect import encode_error
 from augmentation_gateway.gateway import Gateway, add_gauges
 from augmentation_gateway.limits.rate_limit import RateLimit
 from augmentation_gateway.limits.shares import Capacity
@@ -101,6 +102,7 @@ async def _serve(settings: Settings, tokens: OidcTokens | None, trace: Callable[
             gateway.streams,
             connections,
             certificate,
+            encode_error=lambda path, problem: encode_error(path, problem, DIALECTS),
         )
         address = settings.metrics_address
         stop_on_failure(following, server.handle_failure)

@@ -12,17 +12,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from augmentation_gateway.credentials.authentication import authenticate, key_ended, require
 from augmentation_gateway.credentials.keys import ApiKey, Right
-from augmentation_gateway.dialect import Dialect
+from augmentation_gateway.dialect import Dialect, owner_of
 from augmentation_gateway.gateway import Gateway
 from augmentation_gateway.limits.json_limits import check_json, check_query
 from augmentation_gateway.limits.limits import MAX_BODY_BYTES
 from augmentation_gateway.limits.open_requests import KeyEnded
 from augmentation_gateway.middleware.response import NONE, ResponseWriter
 from augmentation_gateway.observability import request_id
-from augmentation_gateway.problem import Problem, too_many
+from augmentation_gateway.problem import Problem, encode_detail, too_many
 from augmentation_gateway.server.connection import SCOPE_CONNECTION
 from augmentation_gateway.views.dependencies import SCOPE_KEY, SCOPE_SHARES
-from augmentation_gateway.views.responses import encode_detail
 
 _log = logging.getLogger(__name__)
 
@@ -56,11 +55,7 @@ class Front:
             await self._inner(scope, receive, send)
             return
         path: str = scope["path"]
-        dialect = None
-        for candidate in self._dialects:
-            if candidate.owns(path):
-                dialect = candidate
-                break
+        dialect = owner_of(path, self._dialects)
         response = ResponseWriter(scope, send, self._gateway, dialect)
         encode = encode_detail if dialect is None else dialect.encode_problem
         try:

@@ -7,7 +7,7 @@ pieces are ever held of what is refused. A request that arrives whole, as nearly
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import Enum, auto
 from typing import Any, Final, cast
 
@@ -17,6 +17,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from augmentation_gateway.problem import Problem, encode_detail
 from augmentation_gateway.server import refusals
 from augmentation_gateway.server.connections import Closable, Connections
 
@@ -54,6 +55,7 @@ class Connection(HttpToolsProtocol):
     Args:
         connections: all of them.
         config, server_state, app_state, _loop: uvicorn's.
+        encode_error: the body of an error for a request's path.
         instead_of: what it replaces among them.
     """
 
@@ -64,6 +66,7 @@ class Connection(HttpToolsProtocol):
         config: Config,
         server_state: ServerState,
         app_state: dict[str, Any],
+        encode_error: Callable[[str, Problem], bytes],
         _loop: asyncio.AbstractEventLoop | None = None,
         instead_of: Closable | None = None,
     ) -> None:
@@ -71,6 +74,7 @@ class Connection(HttpToolsProtocol):
         self.key_id = ""
         # Named unlike uvicorn's attribute: its `connections` is a set of the server's.
         self._all = connections
+        self._encode_error = encode_error
         self._instead_of = instead_of
         self._limits = connections.http
         self._at = _At.HEAD
@@ -148,7 +152,7 @@ class Connection(HttpToolsProtocol):
             self._parse(piece)
         except httptools.HttpParserError as error:
             refusal = error.__context__
-            self._refuse(refusal if isinstance(refusal, refusals.Refusal) else refusals.not_http())
+            self._refuse(refusal if isinstance(refusal, Problem) else refusals.not_http())
             return
         # After a boundary within a piece, the count starts again: it is short by a piece at most.
         self._fed = self._fed + len(piece) if self._boundaries == boundaries else 0
@@ -316,7 +320,7 @@ class Connection(HttpToolsProtocol):
                 self._all.on_refusal("head_seconds")
                 self.transport.close()
 
-    def _refuse(self, refusal: refusals.Refusal) -> None:
+    def _refuse(self, refusal: Problem) -> None:
         """Answer the request being received with an error, if it is the next to be answered, and close."""
         self._all.on_refusal(refusal.reason)
         self._unset_keepalive_if_required()
@@ -326,7 +330,9 @@ class Connection(HttpToolsProtocol):
         elif self._unanswered:
             self.end()
             return
-        self.transport.write(refusal.encode(self.server_state.default_headers))
+        # Before its headers are read, nothing says which API a request is for.
+        body = self._encode_error(self.scope["path"], refusal) if self._at is _At.BODY else encode_detail(refusal)
+        self.transport.write(refusals.encode(refusal, body, self.server_state.default_headers))
         self.linger()
 
     def linger(self) -> None:

@@ -14,17 +14,16 @@ from contextlib import suppress
 from typing import Final
 
 from augmentation_gateway.limits.limits import BACKLOG
+from augmentation_gateway.problem import encode_detail
+from augmentation_gateway.server import refusals
 from augmentation_gateway.server.connection import Connection
 from augmentation_gateway.server.connections import Closable, Connections
-from augmentation_gateway.server.refusals import Refusal
 
 ACCEPTED_PER_ITERATION: Final = 32
 """New connections per iteration of the event loop: open ones are served in between."""
 RETRY_SECONDS: Final = 0.1
 """Pause after a connection could not be accepted because too many files are open."""
-_BUSY = Refusal(
-    503, "connections", "The gateway has as many connections as it takes, all of them busy: try again."
-).encode()
+_BUSY = refusals.encode(refusals.busy(), encode_detail(refusals.busy()))
 
 
 class Listener:

@@ -1,69 +1,59 @@
-"""Responses to requests that the server rejects before the application sees them."""
+"""Errors of requests that the server rejects before the application sees them; their response ends the connection."""
 
-import json
 from collections.abc import Sequence
 from http import HTTPStatus
 
-
-class Refusal(Exception):
-    """A request that is rejected; the response ends its connection.
-
-    Attributes:
-        status: HTTP status code.
-        reason: name of the limit that was reached, for the metrics.
-        sentence: the cause and the fix.
-    """
-
-    def __init__(self, status: int, reason: str, sentence: str) -> None:
-        super().__init__(status, reason, sentence)
-        self.status = status
-        self.reason = reason
-        self.sentence = sentence
-
-    def encode(self, headers: Sequence[tuple[bytes, bytes]] = ()) -> bytes:
-        """The bytes of the response."""
-        body = json.dumps({"detail": self.sentence}).encode()
-        lines = [
-            f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}",
-            *(f"{name.decode()}: {value.decode()}" for name, value in headers),
-            "content-type: application/json",
-            f"content-length: {len(body)}",
-            "cache-control: no-store",
-            "connection: close",
-            *(("retry-after: 1",) if self.status in (429, 503) else ()),
-        ]
-        return "\r\n".join([*lines, "", ""]).encode() + body
+from augmentation_gateway.problem import Problem
 
 
-def head_too_large(most: int) -> Refusal:
+def encode(problem: Problem, body: bytes, headers: Sequence[tuple[bytes, bytes]] = ()) -> bytes:
+    """The bytes of the response: `body` is the error in the shape of the API that was asked."""
+    lines = [
+        f"HTTP/1.1 {problem.status} {HTTPStatus(problem.status).phrase}",
+        *(f"{name.decode()}: {value.decode()}" for name, value in headers),
+        "content-type: application/json",
+        f"content-length: {len(body)}",
+        "cache-control: no-store",
+        "connection: close",
+        *(("retry-after: 1",) if problem.status in (429, 503) else ()),
+    ]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def busy() -> Problem:
+    """A 503 for a connection that there is no room for."""
+    return Problem(
+        503, "The gateway has as many connections as it takes, all of them busy", "try again", reason="connections"
+    )
+
+
+def head_too_large(most: int) -> Problem:
     """A 431 for a first line and headers of more bytes than this."""
-    return Refusal(
-        431, "head_bytes", f"The request's first line and headers are larger than {most // 1024} KiB: shorten them."
-    )
+    cause = f"The request's first line and headers are larger than {most // 1024} KiB"
+    return Problem(431, cause, "shorten them", reason="head_bytes")
 
 
-def too_many_headers(most: int) -> Refusal:
+def too_many_headers(most: int) -> Problem:
     """A 431 for more headers than this."""
-    return Refusal(431, "headers", f"There are more than {most} headers: send fewer.")
+    return Problem(431, f"There are more than {most} headers", "send fewer", reason="headers")
 
 
-def body_too_large(most: int) -> Refusal:
+def body_too_large(most: int) -> Problem:
     """A 413 for a body of more bytes than this."""
-    return Refusal(
-        413, "body_bytes", f"The body is larger than {most // 1024} KiB, more than any job needs: shorten it."
-    )
+    cause = f"The body is larger than {most // 1024} KiB, more than any job needs"
+    return Problem(413, cause, "shorten it", reason="body_bytes")
 
 
-def too_slow(reason: str, what: str, seconds: float) -> Refusal:
+def too_slow(reason: str, what: str, seconds: float) -> Problem:
     """A 408 for a part of a request that took longer than this."""
-    return Refusal(408, reason, f"The request's {what} took longer than {seconds:g} s: send it faster.")
+    return Problem(408, f"The request's {what} took longer than {seconds:g} s", "send it faster", reason=reason)
 
 
-def too_many_pipelined() -> Refusal:
+def too_many_pipelined() -> Problem:
     """A 429 for requests that were sent before those ahead of them were answered."""
-    return Refusal(429, "pipelined", "Too many requests were sent ahead: wait for answers.")
+    return Problem(429, "Too many requests were sent ahead", "wait for answers", reason="pipelined")
 
 
-def not_http() -> Refusal:
+def not_http() -> Problem:
     """A 400 for anything but an HTTP request."""
-    return Refusal(400, "not_http", "This is no HTTP/1.1 request: send one.")
+    return Problem(400, "This is no HTTP/1.1 request", "send one", reason="not_http")

@@ -5,6 +5,7 @@ import logging
 import resource
 import socket
 import sys
+from collections.abc import Callable
 from typing import Any, Final, cast
 
 import uvicorn
@@ -12,6 +13,7 @@ from typing_extensions import override
 from uvicorn.config import STARTUP_FAILURE
 
 from augmentation_gateway.limits.streams import Streams
+from augmentation_gateway.problem import Problem, encode_detail
 from augmentation_gateway.server.certificate import Certificate
 from augmentation_gateway.server.connection import Connection
 from augmentation_gateway.server.connections import Closable, Connections
@@ -31,15 +33,23 @@ class GatewayServer(uvicorn.Server):
         streams: the event streams.
         connections: all of them.
         certificate: for HTTPS; None: plain HTTP.
+        encode_error: the body of an error for a request's path.
     """
 
     def __init__(
-        self, config: uvicorn.Config, streams: Streams, connections: Connections, certificate: Certificate | None = None
+        self,
+        config: uvicorn.Config,
+        streams: Streams,
+        connections: Connections,
+        certificate: Certificate | None = None,
+        *,
+        encode_error: Callable[[str, Problem], bytes] = lambda _, problem: encode_detail(problem),
     ) -> None:
         super().__init__(config)
         self._streams = streams
         self._connections = connections
         self._certificate = certificate
+        self._encode_error = encode_error
 
     def handle_failure(self) -> None:
         """Stop, as for a signal."""
@@ -64,6 +74,7 @@ class GatewayServer(uvicorn.Server):
             config=self.config,
             server_state=self.server_state,
             app_state=state,
+            encode_error=self._encode_error,
             instead_of=instead_of,
         )
 

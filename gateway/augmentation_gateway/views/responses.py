@@ -1,6 +1,5 @@
 """Responses of several dialects: the `{"detail"}` error, and how OpenAPI documents errors."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -8,7 +7,6 @@ from typing import Any, Final
 from pydantic import BaseModel, Field
 
 from augmentation_gateway.gateway import AGE_HEADER
-from augmentation_gateway.problem import Problem
 
 Responses = dict[int | str, dict[str, Any]]
 
@@ -88,9 +86,3 @@ class ValidationErrorResponse(BaseModel):
 
 detail_errors: Final = ErrorResponses(ErrorResponse, ValidationErrorResponse)
 """For dialects whose errors `encode_detail` encodes."""
-
-
-def encode_detail(problem: Problem) -> bytes:
-    """`{"detail": "…"}`; with status 422 a list of `{loc, msg, type}`."""
-    fields = [{"loc": field.loc, "msg": field.msg, "type": field.type} for field in problem.fields]
-    return json.dumps({"detail": fields or problem.detail}).encode()

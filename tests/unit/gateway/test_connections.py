@@ -16,6 +16,8 @@ import uvicorn
 import uvloop
 from starlette.types import Receive, Scope, Send
 
+from augmentation_gateway.dialect import encode_error
+from augmentation_gateway.dialects import find_dialects
 from augmentation_gateway.limits.limits import HttpLimits, Limits
 from augmentation_gateway.limits.streams import Streams
 from augmentation_gateway.server import connections
@@ -169,7 +171,9 @@ async def server(limits: Limits = Limits(), http: HttpLimits = QUICK) -> AsyncIt
         timeout_keep_alive=limits.keep_alive_seconds,
         timeout_graceful_shutdown=1,
     )
-    running = GatewayServer(config, Streams(), every)
+    running = GatewayServer(
+        config, Streams(), every, encode_error=lambda path, problem: encode_error(path, problem, find_dialects())
+    )
     task = asyncio.create_task(running._serve())
     await eventually(lambda: running.started)
     try:
@@ -268,6 +272,19 @@ async def test_body_over_limit_is_413(parts: tuple[bytes, ...]) -> None:
         status, _ = await served.send(WITH_BODY, *parts, pause=0.001)
         assert status == 413
         assert served.refused["body_bytes"] == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "member"),
+    [(b"/v1/augmentation", '"detail": '), (b"/v0.5/batch/jobs", '"errors": '), (b"/", '"detail": ')],
+)
+async def test_body_over_limit_is_answered_in_error_shape_of_path(path: bytes, member: str) -> None:
+    async with server() as served:
+        request = b"POST %s HTTP/1.1\r\nContent-Length: 900000\r\n\r\n" % path
+        status, text = await served.send(request, *(b"x" * 10_000,) * 90, pause=0.001)
+        assert status == 413
+        assert member in text.decode()
+        assert "shorten it" in text.decode() or "Shorten it" in text.decode()
 
 
 async def test_trailers_are_discarded() -> None:
@@ -482,7 +499,8 @@ async def test_client_that_does_not_read_is_closed_unless_it_has_valid_key() -> 
 
 
 async def test_busy_client_without_key_does_not_block_others() -> None:
-    async with server(Limits(connections=5)) as served:
+    # As many as are asking: before the newest one was the oldest, each of them would have to be replaced.
+    async with server(Limits(connections=8)) as served:
         asking = [asyncio.create_task(ask_for_ever(served)) for _ in range(8)]
         await asyncio.sleep(connections.NEW_SECONDS)
         for _ in range(20):
