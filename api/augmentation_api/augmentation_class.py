@@ -5,43 +5,16 @@ What a StorageClass is to volumes: written by the cluster's administrator, named
 
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from augmentation_api.episode_ranges import MAX_DATASET_FRAMES
 from augmentation_api.identifiers import MAX_PLACEMENTS
 from augmentation_api.model import Model, kubernetes_rule
+from augmentation_api.pod_fields import LabelKey, LabelValue, Quantity, Resources, Toleration
 from augmentation_api.spec import CredentialsSecretRef, ObjectName
 from augmentation_api.vocabulary import AugmentationType
 
-Quantity = Annotated[
-    str,
-    BeforeValidator(lambda value: str(value) if isinstance(value, int | float) else value),
-    StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$", max_length=32),
-    WithJsonSchema({"x-kubernetes-int-or-string": True}),
-]
-"""A Kubernetes quantity: 500m, 2, 4Gi."""
 URL_PATTERN = r"^https?://[^\s/]+[^\s]*$"
-
-LabelKey = Annotated[str, StringConstraints(min_length=1, max_length=317)]
-LabelValue = Annotated[str, StringConstraints(max_length=63)]
-
-
-class Resources(Model):
-    """Requests and limits of a container, as in a pod."""
-
-    requests: dict[LabelKey, Quantity] = Field(default={}, description="Resources that the node must have available.")
-    limits: dict[LabelKey, Quantity] = Field(default={}, description="Maximum resources that the container may use.")
-
-
-class Toleration(Model):
-    """A taint that the pods tolerate, as in a pod."""
-
-    key: Annotated[str, StringConstraints(max_length=317)] | None = Field(None, description="Key of the taint.")
-    operator: Literal["Equal", "Exists"] = Field("Equal", description="Equal compares the value, Exists ignores it.")
-    value: LabelValue | None = Field(None, description="Value of the taint.")
-    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = Field(
-        None, description="Effect of the taint; empty: any effect."
-    )
 
 
 class NodeRequirement(Model):

@@ -7,7 +7,7 @@ CPU, memory and local disk.
 from decimal import ROUND_CEILING, Decimal
 from typing import Final
 
-from augmentation_api.augmentation_class import Resources
+from augmentation_api.pod_fields import Resources
 from augmentation_operator.manifests.manifest import Manifest
 
 DEFAULT_RESOURCES: Final = Resources(requests={"cpu": "1", "memory": "2Gi"}, limits={"memory": "4Gi"})

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from augmentation_api.augmentation_class import Resources
+from augmentation_api.pod_fields import Resources
 from augmentation_operator.manifests.pod_resources import amount, pod_resources
 
 COUNTED = {"cpu", "memory", "ephemeral-storage"}
