@@ -17,9 +17,15 @@ LEROBOT_PYTHON ?= $(shell for each in python3.12 python3.13 \
   do "$$each" -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && command -v "$$each" && break; done)
 # What the loader of lerobot 0.3.3 imports, in the ranges that it asks for; torch is ours.
 LEROBOT_V21_IMPORTS := 'datasets<=3.6.0' 'huggingface-hub>=0.34.2,<1' 'numpy<2.3' 'av>=14.2' jsonlines packaging pillow torch torchvision
+# The clients that the other services' vendors publish, as they are. That of datarobot has a licence of its own: `make sdks`
+# installs it, nothing else does.
+SDKS_VENV := .venv-sdks
+SDKS_NEXT_VENV := .venv-sdks-next
+SDKS_DATAROBOT_VENV := .venv-sdks-datarobot
 UV := $(BIN)/uv
 # What an image installs is held by the hash of each file, whoever serves it; where from is no part of the repository.
 HASHED := --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url --generate-hashes
+SDKS := --quiet --upgrade --universal --python-version 3.11 --no-header --no-annotate
 # The end-to-end tests mostly wait for the cluster: the others run in parallel (tests/conftest.py).
 IN_PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 FUZZ_SECONDS ?= 600
@@ -62,12 +68,21 @@ $(LEROBOT_V21_VENV)/.ready: constraints-lerobot-v21.txt | $(VENV)/.ready
 	@$(UV) pip install --quiet --compile-bytecode --no-deps --python $(LEROBOT_V21_VENV)/bin/python --requirement constraints-lerobot-v21.txt
 	@touch $@
 
+.venv-sdk%/.ready: constraints-sdk%.txt | $(VENV)/.ready
+	@echo "  ... vendors' clients in $(@D)"
+	@$(UV) venv --quiet --clear --no-python-downloads --python $(PY) $(@D)
+	@$(UV) pip install --quiet --compile-bytecode --python $(@D)/bin/python --requirement $<
+	@touch $@
+
 .PHONY: constraints
 constraints: setup ## update the pinned versions in constraints*.txt and the images' requirements.txt
 	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras --no-header --no-annotate pyproject.toml --output-file constraints.txt
 	$(UV) pip compile --quiet --upgrade --python-version 3.12 --no-header --no-annotate --constraint <(grep -E '^(torch|torchvision)==' constraints.txt) <(printf '%s\n' 'lerobot[dataset]==0.6.1' lerobot-doctor==0.2.0) --output-file constraints-lerobot.txt
 	$(UV) pip compile --quiet --upgrade --python-version 3.11 --no-header --no-annotate --constraint <(grep -E '^(torch|torchvision)==' constraints.txt) <(printf '%s\n' $(LEROBOT_V21_IMPORTS)) --output-file constraints-lerobot-v21.txt
 	echo lerobot==0.3.3 >> constraints-lerobot-v21.txt
+	$(UV) pip compile $(SDKS) <(printf '%s\n' archetypeai qualia-cli==0.1.2 qualia-sdk==0.3.6 woodwide==0.9.0) --output-file constraints-sdks.txt
+	$(UV) pip compile $(SDKS) <(printf '%s\n' 'qualia-cli>=0.3.0rc1' 'qualia-sdk>=0.8.0rc1') --output-file constraints-sdks-next.txt
+	$(UV) pip compile $(SDKS) <(echo datarobot==3.20.0) --output-file constraints-sdks-datarobot.txt
 	for program in operator gateway worker; do \
 	  $(UV) pip compile $(HASHED) --extra $$program --constraint constraints.txt pyproject.toml --output-file $$program/requirements.txt; \
 	done
@@ -141,7 +156,7 @@ browser: setup ## install the Chromium in which the page is tested
 	@$(PYTHON) -m devcluster browser > /dev/null
 
 .PHONY: test
-test: setup lerobot browser images kueue-build ## all tests: unit, against a real API server, and end to end on the real cluster
+test: setup lerobot $(SDKS_VENV)/.ready $(SDKS_NEXT_VENV)/.ready browser images kueue-build ## all tests: unit, against a real API server, and end to end on the real cluster
 	@$(PY) -m tests.tools $(IN_PARALLEL)
 	@$(PY) -m pytest $(IN_PARALLEL)
 
@@ -152,6 +167,10 @@ test-unit: setup ## the tests that need no cluster
 .PHONY: test-tools
 test-tools: setup ## the tests of devcluster and its local hub; `make test` runs them when these have changed
 	@$(PY) -m tests.tools --always $(IN_PARALLEL)
+
+.PHONY: sdks
+sdks: setup $(SDKS_VENV)/.ready $(SDKS_NEXT_VENV)/.ready $(SDKS_DATAROBOT_VENV)/.ready ## the other services' own clients against a gateway: here, or at GATEWAY_URL with API_KEY
+	@SDKS_GATEWAY_URL="$${GATEWAY_URL:-}" SDKS_API_KEY="$${API_KEY:-}" $(PY) -m pytest tests/integration/gateway/sdks
 
 .PHONY: test-gpu
 test-gpu: setup ## the tests that need an NVIDIA GPU
@@ -191,4 +210,4 @@ fuzz-operator: setup ## stateful test: thousands of generated scenarios, the inv
 
 .PHONY: clean
 clean: ## remove build outputs from this folder
-	@rm -rf build dist $(VENV) $(LEROBOT_VENV) $(LEROBOT_V21_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf build dist $(VENV) $(LEROBOT_VENV) $(LEROBOT_V21_VENV) $(SDKS_VENV)* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,89 @@
+"""Vendors' own clients in front of a gateway: one started here, or one that runs already, such as the demo's."""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.integration.control_plane import ControlPlane
+from tests.integration.gateway.conftest import GatewayProcess
+from tests.integration.gateway.jobs import JOBS, create, eventually, object_of, set_status
+from tests.integration.gateway.sdks.vendor_client import VendorClient
+
+ENV_URL = "SDKS_GATEWAY_URL"
+ENV_KEY = "SDKS_API_KEY"
+"""A gateway that runs already; `make sdks GATEWAY_URL=... API_KEY=...` sets them."""
+
+
+@dataclass
+class Service:
+    """The gateway that the clients talk to.
+
+    Attributes:
+        url: its base URL.
+        key: an API key that may read and write.
+        plane: its API server, where these tests started it: they then write statuses as the operator would. None: a
+            deployment with an operator of its own.
+    """
+
+    url: str
+    key: str
+    plane: ControlPlane | None
+
+    def http(self) -> httpx.Client:
+        """A plain client, for what a vendor's client does not do."""
+        return httpx.Client(base_url=self.url, headers={"x-api-key": self.key}, timeout=30, trust_env=False)
+
+    def new_job(self, **fields: Any) -> str:
+        """Create a job by the native API. Returns its id."""
+        with self.http() as http:
+            return create(http, **fields)
+
+    def set_status(self, job_id: str, status: dict[str, Any]) -> None:
+        """Write a job's status as the operator would; the gateway shows it afterwards. Skips where one runs."""
+        if self.plane is None:
+            pytest.skip("writes the statuses of jobs, which the operator of this deployment does itself")
+        set_status(self.plane, object_of(self.plane, job_id)["metadata"]["name"], status)
+        with self.http() as http:
+            eventually(lambda: http.get(f"{JOBS}/{job_id}").json()["status"] == status["state"])
+
+    def job_in(self, state: str, status: dict[str, Any], **fields: Any) -> str:
+        """A job in this state: with this status, or on a running deployment the newest one there is."""
+        if self.plane is not None:
+            job_id = self.new_job(**fields)
+            self.set_status(job_id, status)
+            return job_id
+        with self.http() as http:
+            jobs = http.get(JOBS, params={"status": state, "limit": 1}).json()["jobs"]
+        if not jobs:
+            pytest.skip(f"this deployment has no {state} job")
+        return str(jobs[0]["job_id"])
+
+
+@pytest.fixture(scope="session")
+def service(request: pytest.FixtureRequest) -> Service:
+    """The gateway named by the environment; without one, a process in front of a real API server."""
+    url, key = os.environ.get(ENV_URL), os.environ.get(ENV_KEY)
+    if url and key:
+        return Service(url.rstrip("/"), key, None)
+    gateway: GatewayProcess = request.getfixturevalue("gateway")
+    return Service(gateway.url, gateway.keys["full"], request.getfixturevalue("granted"))
+
+
+@pytest.fixture(scope="module")
+def start_client(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., VendorClient]]:
+    """Start a vendor's client, for the whole file: an import may take a second."""
+    started: list[VendorClient] = []
+
+    def start(vendor: str, key: str | None = None) -> VendorClient:
+        log: Path = tmp_path_factory.mktemp(vendor) / "client.log"
+        started.append(VendorClient(vendor, service.url, key or service.key, log))
+        return started[-1]
+
+    yield start
+    for client in started:
+        client.close()
