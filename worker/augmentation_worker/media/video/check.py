@@ -26,7 +26,7 @@ def check_video(path: Path, fps: Fraction | int, frames: int) -> None:
         try:
             shown_at = sorted(_timestamps(path, container, stream))
         except av.FFmpegError as error:
-            raise VideoInvalid(path, f"cannot be read to its end: {error}") from error
+            raise VideoInvalid(path, f"cannot be read to its end: {error.strerror}") from error
     for index, pts in enumerate(shown_at):
         due = Fraction(index) / fps
         if pts * tick != due:

@@ -137,7 +137,7 @@ class VideoEncoder:
                 context.open()
         except av.FFmpegError as error:
             frames = f"{width}x{height} {encoding.pix_fmt}"
-            raise ValueError(f"{encoding.encoder} does not take frames of {frames}: {error}") from error
+            raise ValueError(f"{encoding.encoder} does not take frames of {frames}: {error.strerror}") from error
         return stream
 
     def _mux(self, packets: "Iterable[av.Packet[av.VideoStream]]") -> None:

@@ -80,7 +80,7 @@ def decode_frames(segment: VideoSegment) -> Iterator[av.VideoFrame]:
                 if wanted == end:
                     return
         except av.FFmpegError as error:
-            raise VideoInvalid(segment.path, f"cannot be decoded: {error}", frame=wanted) from error
+            raise VideoInvalid(segment.path, f"cannot be decoded: {error.strerror}", frame=wanted) from error
         raise VideoInvalid(segment.path, f"is missing: the video ends there, frame {end - 1} is needed", frame=wanted)
 
 
@@ -101,7 +101,7 @@ def last_frame_time(path: Path, content: BinaryIO | None = None) -> Fraction:
             container.seek(_FAR_TICKS, stream=stream, backward=True)
             shown = [packet.pts for packet in container.demux(stream) if packet.pts is not None]
         except av.FFmpegError as error:
-            raise VideoInvalid(path, f"cannot be read to its end: {error}") from error
+            raise VideoInvalid(path, f"cannot be read to its end: {error.strerror}") from error
     if not shown:
         raise VideoInvalid(path, "holds no frame")
     return max(shown) * tick
