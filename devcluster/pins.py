@@ -12,6 +12,7 @@ COREDNS = "v1.15.0"
 DISTRIBUTION = "v3.1.2"
 ETCD = "v3.7.0"
 HELM = "v4.3.1"
+HELM_3 = "v3.22.0"
 JOBSET = "v0.12.0"
 KIND = "v0.33.0"
 KUEUE = "v0.18.3"
@@ -113,13 +114,21 @@ KUEUE_TOOL_SET = ToolSet(
     ldflags=f"-s -w -X sigs.k8s.io/kueue/pkg/version.GitVersion={KUEUE}",
 )
 
+# Compiled only where it is asked for (the tests of the chart): many still install with it.
+HELM_3_TOOL_SET = ToolSet(
+    "helm3",
+    "helm3",
+    {"helm3": "helm.sh/helm/v3/cmd/helm"},
+    ldflags=f"{_KUBERNETES_LDFLAGS} -X helm.sh/helm/v3/internal/version.version={HELM_3}",
+)
+
 # Compiled only where it is asked for (`make bench-operator`): a cluster is whole without them.
 BENCHMARK_TOOL_SETS = (
     ToolSet("kwok", "kwok", {"kwok": "sigs.k8s.io/kwok/cmd/kwok"}, ldflags="-s -w"),
     ToolSet("jobset", "jobset", {"jobset": "sigs.k8s.io/jobset"}, ldflags="-s -w"),
 )
 
-ALL_TOOL_SETS = (*TOOL_SETS, KUEUE_TOOL_SET, *BENCHMARK_TOOL_SETS)
+ALL_TOOL_SETS = (*TOOL_SETS, KUEUE_TOOL_SET, HELM_3_TOOL_SET, *BENCHMARK_TOOL_SETS)
 
 
 def tool_set_of(binary: str) -> ToolSet | None:

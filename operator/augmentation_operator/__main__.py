@@ -36,6 +36,7 @@ def main() -> None:
         settings = Settings.from_environment(os.environ)
     except SettingsError as error:
         sys.exit(str(error))
+    logging.root.setLevel(settings.log_level.upper())
     register(lambda: running_operator(settings))
     host, port = settings.liveness_address
     asyncio.run(
@@ -58,7 +59,7 @@ async def running_operator(settings: Settings) -> AsyncIterator[Operator]:
     async with AsyncExitStack() as stack:
         api = await stack.enter_async_context(connect(on_call=metrics.count_request))
         lease = settings.lease_namespace
-        leadership = Leadership(api, lease, settings.identity) if lease else None
+        leadership = Leadership(api, lease, settings.identity, settings.lease_name) if lease else None
         operator = Operator(
             api,
             settings.namespaces,

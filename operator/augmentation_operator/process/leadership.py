@@ -31,6 +31,7 @@ class Leadership:
         api: the API server.
         namespace: namespace of the Lease.
         identity: name of this candidate; no two processes may have it at the same time.
+        name: name of the Lease, which the candidates of one release share.
     """
 
     def __init__(
@@ -38,11 +39,12 @@ class Leadership:
         api: KubeApi,
         namespace: str,
         identity: str,
+        name: str = LEASE_NAME,
         *,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._api, self._namespace, self._identity = api, namespace, identity
+        self._api, self._namespace, self._identity, self._name = api, namespace, identity, name
         self._clock, self._sleep = clock, sleep
         self._seen: tuple[str, float] | None = None
         self._renewed = 0.0
@@ -73,7 +75,7 @@ class Leadership:
     async def release(self) -> None:
         """Give the lease up, so that another candidate can acquire it at once."""
         try:
-            lease = await self._api.get(Resource.LEASES, LEASE_NAME, self._namespace)
+            lease = await self._api.get(Resource.LEASES, self._name, self._namespace)
             if lease["spec"].get("holderIdentity") == self._identity:
                 await self._write(lease, {"holderIdentity": "", "leaseDurationSeconds": 1})
         except (KubeError, KubeUnavailable) as error:
@@ -92,12 +94,12 @@ class Leadership:
     async def _take(self) -> str:
         began = self._clock()
         try:
-            lease = await self._api.get(Resource.LEASES, LEASE_NAME, self._namespace)
+            lease = await self._api.get(Resource.LEASES, self._name, self._namespace)
         except KubeError as error:
             if error.status != 404:
                 raise
             spec = self._spec(transitions=0)
-            body = {"metadata": {"name": LEASE_NAME}, "spec": {**spec, "acquireTime": spec["renewTime"]}}
+            body = {"metadata": {"name": self._name}, "spec": {**spec, "acquireTime": spec["renewTime"]}}
             await self._api.create(Resource.LEASES, body, self._namespace)
             self._renewed = began
             return self._identity
@@ -119,7 +121,7 @@ class Leadership:
     async def _write(self, lease: dict[str, Any], spec: dict[str, Any]) -> None:
         """Change the Lease unless it changed since it was read: of two candidates one is refused with 409."""
         version = {"metadata": {"resourceVersion": lease["metadata"]["resourceVersion"]}}
-        await self._api.merge_patch(Resource.LEASES, LEASE_NAME, {**version, "spec": spec}, namespace=self._namespace)
+        await self._api.merge_patch(Resource.LEASES, self._name, {**version, "spec": spec}, namespace=self._namespace)
 
     def _spec(self, transitions: int) -> dict[str, Any]:
         return {

@@ -1,5 +1,7 @@
 """The chart as `helm template` renders it, and queries on it."""
 
+import functools
+import json
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ import yaml
 from devcluster.tools import tool_path
 
 CHART = Path(__file__).resolve().parents[3] / "deploy" / "helm" / "augmentation-operator"
+RELEASE = "augmentation"
 NAMESPACE = "augmentation-system"
 
 Json = dict[str, Any]
@@ -27,22 +30,27 @@ def helm(*arguments: str | Path, values: Json | None = None) -> subprocess.Compl
 
 
 def rendered(values: Json | None = None) -> list[Json]:
-    """The objects of the chart with these values."""
-    done = helm("template", "test", CHART, "--namespace", NAMESPACE, values=values or {})
+    """The objects of the chart with these values; rendered once per run, so that they must not be changed."""
+    return _rendered(json.dumps(values or {}))
+
+
+@functools.cache
+def _rendered(values: str) -> list[Json]:
+    done = helm("template", RELEASE, CHART, "--namespace", NAMESPACE, values=json.loads(values))
     assert done.returncode == 0, done.stderr
-    return [document for document in yaml.safe_load_all(done.stdout) if document]
+    return [document for document in yaml.load_all(done.stdout, yaml.CSafeLoader) if document]
 
 
 def refusal(values: Json) -> str:
     """Error message of helm for invalid values."""
-    done = helm("template", "test", CHART, "--namespace", NAMESPACE, values=values)
+    done = helm("template", RELEASE, CHART, "--namespace", NAMESPACE, values=values)
     assert done.returncode != 0
     return done.stderr
 
 
 def notes(values: Json | None = None) -> str:
     """Notes that `helm install` prints."""
-    done = helm("install", "test", CHART, "--namespace", NAMESPACE, "--dry-run=client", values=values or {})
+    done = helm("install", RELEASE, CHART, "--namespace", NAMESPACE, "--dry-run=client", values=values or {})
     assert done.returncode == 0, done.stderr
     return done.stdout.partition("NOTES:")[2]
 

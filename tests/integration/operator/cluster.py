@@ -21,6 +21,7 @@ from tests.integration.control_plane import ControlPlane
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 CHART = CHECKOUT / "deploy" / "helm" / "augmentation-operator"
+RELEASE = "augmentation"
 SYSTEM_NAMESPACE = "augmentation-system"
 TIMEOUT_SECONDS = 60.0
 PATHS = {
@@ -141,7 +142,7 @@ def rendered(*templates: str, **values: str) -> list[Json]:
     options = [f"--set={name}={value}" for name, value in values.items()]
     options += [f"--show-only={template}" for template in templates]
     done = subprocess.run(
-        [tool_path("helm"), "template", "test", CHART, "--namespace", SYSTEM_NAMESPACE, *options],
+        [tool_path("helm"), "template", RELEASE, CHART, "--namespace", SYSTEM_NAMESPACE, *options],
         capture_output=True,
         text=True,
         check=True,

@@ -9,6 +9,7 @@ from devcluster.tools import tool_path
 from tests.integration.control_plane import ControlPlane
 from tests.integration.operator.cluster import (
     CHART,
+    RELEASE,
     SYSTEM_NAMESPACE,
     Cluster,
     OperatorProcess,
@@ -20,9 +21,9 @@ from tests.integration.operator.jobs import Job
 EVERYTHING = {
     "operator.replicas": "2",
     "gateway.replicas": "2",
-    "monitoring.serviceMonitor": "true",
-    "monitoring.alerts": "true",
-    "monitoring.dashboard": "true",
+    "monitoring.serviceMonitor.enabled": "true",
+    "monitoring.alerts.enabled": "true",
+    "monitoring.dashboard.enabled": "true",
     "gateway.tls.secretName": "augmentation-tls",
     "gateway.ingress.enabled": "true",
     "gateway.ingress.hosts": "{augmentation.robots.example}",
@@ -64,7 +65,7 @@ def test_chart_passes_lint() -> None:
 )
 def test_invalid_chart_value_is_rejected_by_name(value: str) -> None:
     done = subprocess.run(
-        [tool_path("helm"), "template", "test", CHART, f"--set={value}"], capture_output=True, text=True, check=False
+        [tool_path("helm"), "template", RELEASE, CHART, f"--set={value}"], capture_output=True, text=True, check=False
     )
     assert done.returncode != 0
     name = value.partition("=")[0].split(".")[-1]

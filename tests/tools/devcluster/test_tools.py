@@ -85,6 +85,7 @@ def test_unknown_tool_is_rejected_with_known_ones(tmp_path: Path) -> None:
         ("github.com/coredns/coredns", pins.COREDNS),
         ("github.com/distribution/distribution/v3", pins.DISTRIBUTION),
         ("helm.sh/helm/v4", pins.HELM),
+        ("helm.sh/helm/v3", pins.HELM_3),
         ("sigs.k8s.io/kind", pins.KIND),
         ("sigs.k8s.io/kueue", pins.KUEUE),
         ("github.com/containerd/containerd/v2", pins.CONTAINERD),

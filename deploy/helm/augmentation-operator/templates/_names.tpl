@@ -1,93 +1,54 @@
-{{- define "augmentation.labels" -}}
-app.kubernetes.io/name: {{ .component }}
-app.kubernetes.io/part-of: augmentation-operator
-app.kubernetes.io/instance: {{ .root.Release.Name }}
-app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+{{- /*
+Names and labels. Objects of a release are called <fullname>-operator, <fullname>-gateway and so on, those of the whole
+cluster too, so that releases live side by side. With the release name `augmentation` (or `augmentation-operator`) that
+is augmentation-operator and augmentation-gateway.
+*/}}
+{{- define "augmentation.fullname" -}}
+{{- $name := .Values.nameOverride | default "augmentation" }}
+{{- $release := trimSuffix "-operator" .Release.Name }}
+{{- $combined := contains $name $release | ternary $release (printf "%s-%s" $release $name) }}
+{{- .Values.fullnameOverride | default $combined | trunc 40 | trimSuffix "-" }}
+{{- end }}
+
+{{- /* The name of a part: (dict "root" . "component" "operator"). */}}
+{{- define "augmentation.name" -}}
+{{ include "augmentation.fullname" .root }}-{{ .component }}
 {{- end }}
 
 {{- define "augmentation.selector" -}}
-app.kubernetes.io/name: {{ .component }}
+app.kubernetes.io/name: {{ .root.Values.nameOverride | default "augmentation" }}-{{ .component }}
 app.kubernetes.io/instance: {{ .root.Release.Name }}
 {{- end }}
 
-{{- define "augmentation.podSecurity" -}}
-runAsNonRoot: true
-runAsUser: 65532
-runAsGroup: 65532
-fsGroup: 65532
-seccompProfile: {type: RuntimeDefault}
+{{- define "augmentation.labels" -}}
+{{- $labels := include "augmentation.selector" . | fromYaml }}
+{{- $_ := set $labels "app.kubernetes.io/component" .component }}
+{{- $_ := set $labels "app.kubernetes.io/part-of" "augmentation-operator" }}
+{{- $_ := set $labels "app.kubernetes.io/version" .root.Chart.AppVersion }}
+{{- $_ := set $labels "app.kubernetes.io/managed-by" .root.Release.Service }}
+{{- merge $labels .root.Values.commonLabels | toYaml }}
 {{- end }}
 
-{{- define "augmentation.containerSecurity" -}}
-allowPrivilegeEscalation: false
-readOnlyRootFilesystem: true
-capabilities: {drop: [ALL]}
+{{- /* Metadata of an object of the release's namespace; "name" replaces the part's own. */}}
+{{- define "augmentation.metadata" -}}
+name: {{ .name | default (include "augmentation.name" .) }}
+namespace: {{ .root.Release.Namespace }}
+labels: {{- include "augmentation.labels" . | nindent 2 }}
 {{- end }}
 
-{{- /* Egress rules as lists in JSON, so that they can be joined: DNS, the API server of our own programs, the hubs. */}}
-{{- define "augmentation.dnsEgress" -}}
-{{- $ports := list (dict "port" 53 "protocol" "UDP") (dict "port" 53 "protocol" "TCP") }}
-{{- $rule := dict "ports" $ports }}
-{{- with .Values.networkPolicies.dnsPeers }}{{ $_ := set $rule "to" . }}{{ end }}
-{{- list $rule | toJson }}
+{{- define "augmentation.serviceAccountName" -}}
+{{- $account := (index .root.Values .component).serviceAccount }}
+{{- $account.name | default ($account.create | ternary (include "augmentation.name" .) "default") }}
 {{- end }}
 
-{{- define "augmentation.programEgress" -}}
-{{- $peers := list }}
-{{- range .Values.networkPolicies.apiServerCIDRs }}{{ $peers = append $peers (dict "ipBlock" (dict "cidr" .)) }}{{ end }}
-{{- $ports := list }}
-{{- range .Values.networkPolicies.apiServerPorts }}{{ $ports = append $ports (dict "port" . "protocol" "TCP") }}{{ end }}
-{{- $rule := dict "ports" $ports }}
-{{- if $peers }}{{ $_ := set $rule "to" $peers }}{{ end }}
-{{- append (include "augmentation.dnsEgress" . | fromJsonArray) $rule | toJson }}
+{{- /* A subject of a binding: the program's service account. */}}
+{{- define "augmentation.subject" -}}
+- {kind: ServiceAccount, name: {{ include "augmentation.serviceAccountName" . }}, namespace: {{ .root.Release.Namespace }}}
 {{- end }}
 
-{{- define "augmentation.workersEgress" -}}
-{{- $ports := list }}
-{{- range .Values.networkPolicies.hubPorts }}{{ $ports = append $ports (dict "port" . "protocol" "TCP") }}{{ end }}
-{{- $v4 := list }}
-{{- $v6 := list }}
-{{- range .Values.networkPolicies.workers.excludedCIDRs }}
-{{- if contains ":" . }}{{ $v6 = append $v6 . }}{{ else }}{{ $v4 = append $v4 . }}{{ end }}
-{{- end }}
-{{- $public := list (dict "ipBlock" (dict "cidr" "0.0.0.0/0" "except" $v4)) (dict "ipBlock" (dict "cidr" "::/0" "except" $v6)) }}
-{{- $rules := append (include "augmentation.dnsEgress" . | fromJsonArray) (dict "to" $public "ports" $ports) }}
-{{- concat $rules .Values.networkPolicies.workers.extraEgress | toJson }}
-{{- end }}
-
-{{- define "augmentation.workersEgressFile" -}}
-{{- with .Values.networkPolicies }}
-{{- dict "egress" (include "augmentation.workersEgress" $ | fromJsonArray) "apiServerCIDRs" .apiServerCIDRs "apiServerPorts" .apiServerPorts | toJson }}
-{{- end }}
-{{- end }}
-
-{{- /* Who a pod is, for the API server alone: a token of an hour that is bound to the pod and renewed by the kubelet. */}}
-{{- define "augmentation.identityVolume" -}}
-- name: identity
-  projected:
-    defaultMode: 0440
-    sources:
-      - serviceAccountToken: {path: token, expirationSeconds: 3600}
-      - configMap: {name: kube-root-ca.crt, items: [{key: ca.crt, path: ca.crt}]}
-      - downwardAPI: {items: [{path: namespace, fieldRef: {fieldPath: metadata.namespace}}]}
-{{- end }}
-
-{{- define "augmentation.identityMount" -}}
-- {name: identity, mountPath: /var/run/secrets/kubernetes.io/serviceaccount, readOnly: true}
-{{- end }}
-
-{{- /* An image of ours, by its name among the values. */}}
-{{- define "augmentation.image" -}}
-{{- $image := index .root.Values.images .name }}
-{{- include "augmentation.requireDigest" (dict "root" .root "image" $image "from" (printf "images.%s" .name)) }}
-{{- $image }}
-{{- end }}
-
-{{- define "augmentation.requireDigest" -}}
-{{- if and .root.Values.images.requireDigests (not (contains "@sha256:" .image)) }}
-{{- fail (printf "%s is %s, which may be another image tomorrow: name it by digest (registry/name@sha256:...), or set images.requireDigests to false" .from .image) }}
-{{- end }}
+{{- /* As whom the API server knows the program. */}}
+{{- define "augmentation.username" -}}
+system:serviceaccount:{{ .root.Release.Namespace }}:{{ include "augmentation.serviceAccountName" . }}
 {{- end }}
 
 {{- define "augmentation.gatewayPort" -}}

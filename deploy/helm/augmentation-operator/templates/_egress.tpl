@@ -1,0 +1,36 @@
+{{- /* Egress rules as lists in JSON, so that they can be joined: DNS, the API server of our own programs, the hubs. */}}
+{{- define "augmentation.dnsEgress" -}}
+{{- $ports := list (dict "port" 53 "protocol" "UDP") (dict "port" 53 "protocol" "TCP") }}
+{{- $rule := dict "ports" $ports }}
+{{- with .Values.networkPolicies.dnsPeers }}{{ $_ := set $rule "to" . }}{{ end }}
+{{- list $rule | toJson }}
+{{- end }}
+
+{{- define "augmentation.programEgress" -}}
+{{- $peers := list }}
+{{- range .Values.networkPolicies.apiServerCIDRs }}{{ $peers = append $peers (dict "ipBlock" (dict "cidr" .)) }}{{ end }}
+{{- $ports := list }}
+{{- range .Values.networkPolicies.apiServerPorts }}{{ $ports = append $ports (dict "port" . "protocol" "TCP") }}{{ end }}
+{{- $rule := dict "ports" $ports }}
+{{- if $peers }}{{ $_ := set $rule "to" $peers }}{{ end }}
+{{- append (include "augmentation.dnsEgress" . | fromJsonArray) $rule | toJson }}
+{{- end }}
+
+{{- define "augmentation.workersEgress" -}}
+{{- $ports := list }}
+{{- range .Values.networkPolicies.hubPorts }}{{ $ports = append $ports (dict "port" . "protocol" "TCP") }}{{ end }}
+{{- $v4 := list }}
+{{- $v6 := list }}
+{{- range .Values.networkPolicies.workers.excludedCIDRs }}
+{{- if contains ":" . }}{{ $v6 = append $v6 . }}{{ else }}{{ $v4 = append $v4 . }}{{ end }}
+{{- end }}
+{{- $public := list (dict "ipBlock" (dict "cidr" "0.0.0.0/0" "except" $v4)) (dict "ipBlock" (dict "cidr" "::/0" "except" $v6)) }}
+{{- $rules := append (include "augmentation.dnsEgress" . | fromJsonArray) (dict "to" $public "ports" $ports) }}
+{{- concat $rules .Values.networkPolicies.workers.extraEgress | toJson }}
+{{- end }}
+
+{{- define "augmentation.workersEgressFile" -}}
+{{- with .Values.networkPolicies }}
+{{- dict "egress" (include "augmentation.workersEgress" $ | fromJsonArray) "apiServerCIDRs" .apiServerCIDRs "apiServerPorts" .apiServerPorts | toJson }}
+{{- end }}
+{{- end }}
