@@ -122,8 +122,10 @@ def build_app(
 
 def _answer(dialects: Sequence[Dialect], request: Request, problem: Problem) -> Response:
     """A problem in the shape of the dialect whose path was asked for."""
+    dialect = owner_of(request.url.path, dialects)
+    status = problem.status if dialect is None else dialect.errors.status_of(problem.status)
     body = encode_error(request.url.path, problem, dialects)
-    return Response(body, problem.status, headers=dict(problem.headers), media_type="application/json")
+    return Response(body, status, headers=dict(problem.headers), media_type="application/json")
 
 
 def _openapi_document(app: FastAPI, dialects: Sequence[Dialect]) -> dict[str, Any]:
@@ -131,9 +133,15 @@ def _openapi_document(app: FastAPI, dialects: Sequence[Dialect]) -> dict[str, An
     document = app.openapi()
     document["components"]["securitySchemes"] = _SECURITY_SCHEMES
     for path, operations in document["paths"].items():
-        if any(dialect.owns(path) for dialect in dialects):
-            for operation in operations.values():
-                operation["security"] = [{scheme: []} for scheme in _SECURITY_SCHEMES]
+        owner = owner_of(path, dialects)
+        for operation in operations.values() if owner is not None else ():
+            operation["security"] = [{scheme: []} for scheme in _SECURITY_SCHEMES]
+            if owner is not None and owner.errors.status_of(422) != 422:
+                # FastAPI documents it for every operation with parameters.
+                operation["responses"].pop("422", None)
+    for name in ("HTTPValidationError", "ValidationError"):
+        # Of FastAPI: every dialect has its own.
+        document["components"]["schemas"].pop(name, None)
     return document
 
 

@@ -69,8 +69,12 @@ def page_url(output: OutputStatus, runs_as: ClassRecord | None) -> str | None:
 
     None where the result is not on a hub, and where that class, which alone names the hub, was deleted.
     """
-    dataset_id = output.dataset_id or ""
-    if not output.url or runs_as is None or not re.fullmatch(REPO_ID_PATTERN, dataset_id):
+    return dataset_url(output.dataset_id, runs_as) if output.url else None
+
+
+def dataset_url(dataset_id: str | None, runs_as: ClassRecord | None) -> str | None:
+    """A dataset's page on the hub of a class; None for one on a volume, and without a class."""
+    if runs_as is None or not re.fullmatch(REPO_ID_PATTERN, dataset_id or ""):
         return None
     return f"{runs_as.hub_public_endpoint.rstrip('/')}/datasets/{dataset_id}"
 

@@ -66,7 +66,8 @@ class Front:
         except Problem as problem:
             if problem.reason:
                 self._gateway.count_refusal(problem.reason)
-            await response.json(problem.status, encode(problem), problem.headers)
+            status = problem.status if dialect is None else dialect.errors.status_of(problem.status)
+            await response.json(status, encode(problem), problem.headers)
         except KeyEnded:
             if response.started:
                 await response.end()

@@ -48,15 +48,21 @@ class ErrorResponses:
     Attributes:
         model: shape of an error.
         validation: shape of a 422, where that is another.
+        invalid: status of a request with invalid fields, where clients of the dialect take 422 for something else.
     """
 
     model: type[BaseModel]
     validation: type[BaseModel] | None = None
+    invalid: int = 422
+
+    def status_of(self, status: int) -> int:
+        """The status with which a problem of this status is answered."""
+        return self.invalid if status == 422 else status
 
     def __call__(self, *statuses: int, words: Mapping[int, str] | None = None) -> Responses:
         """The responses of these statuses, of those in `words`, of 401 and of 429."""
         described = {status: ERRORS[status] for status in (401, 429, *statuses)} | dict(words or {})
-        return {status: self._response(status, text) for status, text in described.items()}
+        return {self.status_of(status): self._response(status, text) for status, text in described.items()}
 
     def _response(self, status: int, description: str) -> dict[str, Any]:
         model = self.validation if status == 422 and self.validation is not None else self.model

@@ -1,15 +1,14 @@
-"""Requests, lists and errors of the batch dialect."""
+"""Lists of jobs and errors of the batch dialect."""
 
 import json
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, Field, StringConstraints
 
-from augmentation_api.vocabulary import AugmentationType
-from augmentation_gateway.dialects.batch.views import BatchEvent, BatchInput, BatchJob, BatchOutput, BatchStatus
+from augmentation_gateway.dialects.batch.pages import PageQuery
+from augmentation_gateway.dialects.batch.views import BatchJob, BatchStatus
 from augmentation_gateway.observability import request_id
 from augmentation_gateway.problem import Problem
-from augmentation_gateway.views.request import AugmentationRequest
 
 
 class ErrorEntry(BaseModel):
@@ -27,44 +26,6 @@ class ErrorList(BaseModel):
     errors: list[ErrorEntry]
 
 
-class BatchJobRequest(BaseModel):
-    """A job to create."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: Annotated[str, StringConstraints(min_length=1, max_length=255)] | None = Field(
-        None, description="Name of the job, for people"
-    )
-    pipeline_type: Literal["batch"] = Field("batch", description="Pipeline type")
-    pipeline_key: Literal["augmentation-deterministic", "augmentation-generative"] = Field(
-        "augmentation-deterministic", description="Pipeline key"
-    )
-    parameters: AugmentationRequest = Field(description="As the body of POST /v1/augmentation")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _into_parameters(cls, value: Any) -> Any:
-        # Fields outside of the parameters count inside, so that each error is reported at its own place.
-        if isinstance(value, dict) and isinstance(value.get("parameters"), dict):
-            kind = str(value.get("pipeline_key", "augmentation-deterministic")).removeprefix("augmentation-")
-            inside = dict(value["parameters"])
-            if kind in list(AugmentationType):
-                inside.setdefault("augmentation_type", kind)
-            if isinstance(value.get("name"), str):
-                inside.setdefault("name", value["name"])
-            return {**value, "parameters": inside}
-        return value
-
-    @model_validator(mode="after")
-    def _one_kind(self) -> Self:
-        if self.pipeline_key != f"augmentation-{self.parameters.augmentation_type}":
-            raise ValueError(
-                f"pipeline_key {self.pipeline_key} and parameters.augmentation_type "
-                f"{self.parameters.augmentation_type} contradict each other: give one of them"
-            )
-        return self
-
-
 class BatchJobList(BaseModel):
     """A page of jobs."""
 
@@ -74,36 +35,11 @@ class BatchJobList(BaseModel):
     limit: int
 
 
-class EventList(BaseModel):
-    """Events of a job."""
+class DeletedJob(BaseModel):
+    """A job that was deleted."""
 
-    events: list[BatchEvent]
-    total: int
-
-
-class InputList(BaseModel):
-    """The episodes of a job."""
-
-    inputs: list[BatchInput]
-    total: int
-    offset: int
-    limit: int
-
-
-class OutputList(BaseModel):
-    """The files of a result."""
-
-    outputs: list[BatchOutput]
-    total: int
-
-
-class PageQuery(BaseModel):
-    """A page of a list."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    offset: int = Field(0, ge=0, le=2**31, description="Entries to skip")
-    limit: int = Field(50, ge=1, le=1000, description="Maximum number of entries per page")
+    id: str
+    deleted: bool
 
 
 class BatchQuery(PageQuery):

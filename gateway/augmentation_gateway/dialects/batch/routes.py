@@ -13,24 +13,21 @@ from augmentation_gateway.credentials.keys import ApiKey, Right
 from augmentation_gateway.dialect import Dialect, StatusOperation
 from augmentation_gateway.dialects.batch.documents import (
     BatchJobList,
-    BatchJobRequest,
     BatchQuery,
+    DeletedJob,
     ErrorList,
-    EventList,
-    InputList,
-    OutputList,
-    PageQuery,
     encode_problem,
 )
+from augmentation_gateway.dialects.batch.events import EventList, EventQuery, events_view
+from augmentation_gateway.dialects.batch.inputs import InputList, InputQuery, inputs_view
+from augmentation_gateway.dialects.batch.outputs import OutputList, OutputQuery, outputs_view
+from augmentation_gateway.dialects.batch.request import BatchJobRequest
 from augmentation_gateway.dialects.batch.views import (
     BatchJob,
     QueueList,
     batch_status,
     encode_status,
-    events_view,
-    inputs_view,
     job_view,
-    outputs_view,
     queue_view,
 )
 from augmentation_gateway.gateway import Gateway
@@ -39,7 +36,7 @@ from augmentation_gateway.jobs.create import create_job
 from augmentation_gateway.jobs.entries import entries
 from augmentation_gateway.jobs.query import Filters, Order, matching, page_at
 from augmentation_gateway.views.dependencies import CurrentGateway, CurrentKey
-from augmentation_gateway.views.job_id import BATCH_ID_PATTERN, read_batch_id
+from augmentation_gateway.views.job_id import BATCH_ID_PATTERN, batch_id, read_batch_id
 from augmentation_gateway.views.job_spec import to_job_spec
 from augmentation_gateway.views.request import AugmentationRequest
 from augmentation_gateway.views.responses import OK_WITH_AGE, ONE_JOB, READ, WRITE, ErrorResponses
@@ -64,7 +61,8 @@ BatchJobId = Annotated[
         json_schema_extra={"pattern": BATCH_ID_PATTERN},
     ),
 ]
-errors: Final = ErrorResponses(ErrorList)
+# 400 for an invalid field, too: clients of this API take 400 to 416 for the caller's mistake and try 422 three times.
+errors: Final = ErrorResponses(ErrorList, invalid=400)
 _READ_JOB: Final = {**OK_WITH_AGE, **errors(*ONE_JOB, *READ)}
 
 router = APIRouter(prefix=f"{PREFIX}/jobs", tags=["batch"])
@@ -124,15 +122,15 @@ async def queue(gateway: CurrentGateway, key: CurrentKey) -> QueueList:
 
 @router.delete(
     "/{id:batch_job}",
-    status_code=204,
-    response_model=None,
     summary="Delete a batch job",
     responses=errors(*ONE_JOB, *WRITE, words={409: "The job is not finished"}),
 )
-async def delete(job_id: BatchJobId, gateway: CurrentGateway, key: CurrentKey) -> Response:
+async def delete(job_id: BatchJobId, gateway: CurrentGateway, key: CurrentKey) -> DeletedJob:
     """Delete a finished job."""
-    await delete_job(gateway, key, _uid(job_id))
-    return Response(status_code=204)
+    uid = _uid(job_id)
+    await delete_job(gateway, key, uid)
+    # Not 204: clients of this API take 200 and 201 alone for success.
+    return DeletedJob(id=batch_id(uid), deleted=True)
 
 
 @router.post(
@@ -164,27 +162,29 @@ async def retry(job_id: BatchJobId, gateway: CurrentGateway, key: CurrentKey) ->
 
 
 @router.get("/{id:batch_job}/events", summary="List the events of a batch job", responses=_READ_JOB)
-async def events(job_id: BatchJobId, gateway: CurrentGateway, key: CurrentKey) -> EventList:
-    """List the events of a job, the oldest first."""
-    happened = events_view(_readable(job_id, gateway, key))
-    return EventList(events=happened, total=len(happened))
+async def events(
+    job_id: BatchJobId, query: Annotated[EventQuery, Query()], gateway: CurrentGateway, key: CurrentKey
+) -> EventList:
+    """List the events of a job, the newest first."""
+    return events_view(_readable(job_id, gateway, key), query)
 
 
 @router.get("/{id:batch_job}/inputs", summary="List the inputs of a batch job", responses=_READ_JOB)
 async def inputs(
-    job_id: BatchJobId, query: Annotated[PageQuery, Query()], gateway: CurrentGateway, key: CurrentKey
+    job_id: BatchJobId, query: Annotated[InputQuery, Query()], gateway: CurrentGateway, key: CurrentKey
 ) -> InputList:
     """List the source's episodes that are augmented, and how far each is; none until the source was resolved."""
-    page, total = inputs_view(_readable(job_id, gateway, key), query.offset, query.limit)
-    return InputList(inputs=page, total=total, offset=query.offset, limit=query.limit)
+    record = _readable(job_id, gateway, key)
+    return inputs_view(record, gateway.view.class_of(record), query)
 
 
 @router.get("/{id:batch_job}/outputs", summary="List the outputs of a batch job", responses=_READ_JOB)
-async def outputs(job_id: BatchJobId, gateway: CurrentGateway, key: CurrentKey) -> OutputList:
+async def outputs(
+    job_id: BatchJobId, query: Annotated[OutputQuery, Query()], gateway: CurrentGateway, key: CurrentKey
+) -> OutputList:
     """List files of the published dataset, as links to its hub; none until there is one."""
     record = _readable(job_id, gateway, key)
-    files = outputs_view(record, gateway.view.class_of(record))
-    return OutputList(outputs=files, total=len(files))
+    return outputs_view(record, gateway.view.class_of(record), query)
 
 
 def _uid(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Jobs, their queue, events, inputs and outputs, as the batch dialect shows them."""
+"""Jobs and their queue, as the batch dialect shows them."""
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
@@ -6,14 +6,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from augmentation_api.episode_ranges import page_of, parse_ranges
 from augmentation_api.identifiers import ANNOTATION_ORGANISATION
-from augmentation_api.spec import Augmentation
-from augmentation_api.status import Shard, Tally
+from augmentation_api.status import Shard
 from augmentation_api.vocabulary import ShardState, State
 from augmentation_gateway.cache.records import ClassRecord, JobRecord
-from augmentation_gateway.jobs.events import events_of
-from augmentation_gateway.jobs.outputs import result_files
 from augmentation_gateway.jobs.query import TopK
 from augmentation_gateway.views.job import Moment, error_of
 from augmentation_gateway.views.job_id import batch_id
@@ -32,7 +28,6 @@ _STATUSES: dict[Stage, BatchStatus] = {
     Stage.FAILED: "FAILED",
     Stage.CANCELLED: "CANCELLED",
 }
-InputStatus = Literal["PENDING", "PROCESSING", "COMPLETED", "FAILED"]
 MAX_QUEUE = 1000
 """Jobs that the queue shows: this API has no pages of it. `depth` counts the others, too."""
 
@@ -76,34 +71,6 @@ class BatchJob(BaseModel):
     failed_at: Moment | None
     cancelled_at: Moment | None
     error: JobError | None
-
-
-class BatchEvent(BaseModel):
-    """An event of a job."""
-
-    id: str
-    phase: str
-    type: str | None
-    message: str | None
-    error: str | None
-    created_at: Moment
-
-
-class BatchInput(BaseModel):
-    """A source episode."""
-
-    id: str
-    episode: int
-    status: InputStatus
-
-
-class BatchOutput(BaseModel):
-    """A file of the published dataset."""
-
-    path: str
-    kind: str
-    media_type: str
-    url: str | None = Field(description="Null if the dataset is on a volume")
 
 
 class QueueEntry(BaseModel):
@@ -184,7 +151,7 @@ def _progress(record: JobRecord) -> InputProgress:
         return InputProgress(pending=0, processing=0, completed=selected, failed=0)
     shards = [(shard, shard.episodes) for shard in status.shards if shard.episodes is not None]
     completed, failed = sum(tally.done for _, tally in shards), sum(tally.failed for _, tally in shards)
-    processing = sum(_is_running(shard, record) and tally.done + tally.failed < tally.total for shard, tally in shards)
+    processing = sum(is_working(shard, record) and tally.done + tally.failed < tally.total for shard, tally in shards)
     return InputProgress(
         pending=max(0, selected - completed - failed - processing),
         processing=processing,
@@ -224,93 +191,6 @@ def _place_in_queue(record: JobRecord) -> tuple[int | None, int | None]:
     return (queue.position, queue.depth) if queue else (None, None)
 
 
-def events_view(record: JobRecord) -> list[BatchEvent]:
-    """Events of a job, the oldest first."""
-    return [
-        BatchEvent(
-            id=event.event.id,
-            phase=event.phase,
-            type=event.event.status,
-            message=event.event.message,
-            error=event.event.error,
-            created_at=event.at,
-        )
-        for event in events_of(record)
-    ]
-
-
-def inputs_view(record: JobRecord, offset: int, limit: int) -> tuple[list[BatchInput], int]:
-    """A page of the episodes that the job augments, and how many there are; none until its source was resolved.
-
-    O(ranges + shards + limit): the dataset claims the number of episodes, and no list has all of them.
-    """
-    source = record.status.source
-    if source is None or not source.episodes:
-        return [], 0
-    asked = record.raw["spec"].get("augmentation", {})
-    augmentation = Augmentation(episodes=asked.get("episodes", ""), splits=asked.get("splits", []))
-    splits = {split.name: parse_ranges(split.episodes) for split in source.splits or ()}
-    selected = augmentation.selected_ranges(source.episodes, splits)
-    total = sum(episodes.stop - episodes.start for episodes in selected)
-    page = page_of(selected, offset, limit)
-    states = _states(record, total, range(offset, offset + len(page)))
-    return [
-        BatchInput(id=f"episode-{episode}", episode=episode, status=state)
-        for episode, state in zip(page, states, strict=True)
-    ], total
-
-
-def outputs_view(record: JobRecord, runs_as: ClassRecord | None) -> list[BatchOutput]:
-    """The files of the result; none until there is one."""
-    return [
-        BatchOutput(path=file.path, kind=file.kind, media_type=file.media_type, url=file.url)
-        for file in result_files(record, runs_as)
-    ]
-
-
-def _states(record: JobRecord, episodes: int, page: range) -> list[InputStatus]:
-    """Status of each of the selected episodes on a page.
-
-    Shards have consecutive runs of the selected episodes, in order, and process them one after the other. So their
-    counts give the status of each episode, once all shards before it (or all after it) have reported their totals.
-    """
-    if record.state is State.COMPLETED:
-        return ["COMPLETED"] * len(page)
-    states: list[InputStatus] = ["PENDING"] * len(page)
-    shards = {shard.index: shard for shard in record.status.shards if shard.episodes is not None}
-    # The loops end at the first shard that has not reported, whatever the count claims.
-    count = record.status.shard_count or 0
-    first = known = 0
-    while known < count and known in shards:
-        first += _mark(states, page, first, shards[known], record)
-        known += 1
-    last, index = episodes, count - 1
-    while index > known and index in shards:
-        last -= _size(shards[index])
-        _mark(states, page, last, shards[index], record)
-        index -= 1
-    return states
-
-
-def _mark(states: list[InputStatus], page: range, first: int, shard: Shard, record: JobRecord) -> int:
-    """Write the statuses of a shard's episodes, the first at `first`, to the page. Returns how many the shard has."""
-    tally = shard.episodes or Tally()
-    end = first + tally.total
-    runs: list[tuple[InputStatus, int]] = [("COMPLETED", tally.done), ("FAILED", tally.failed)]
-    if _is_running(shard, record):
-        runs.append(("PROCESSING", 1))
-    place = first
-    for status, length in runs:
-        stop = min(place + length, end)
-        for index in range(max(place, page.start), min(stop, page.stop)):
-            states[index - page.start] = status
-        place = stop
-    return tally.total
-
-
-def _size(shard: Shard) -> int:
-    return shard.episodes.total if shard.episodes else 0
-
-
-def _is_running(shard: Shard, record: JobRecord) -> bool:
+def is_working(shard: Shard, record: JobRecord) -> bool:
+    """Whether a shard is processing an episode now."""
     return record.state is State.RUNNING and shard.state is ShardState.RUNNING
