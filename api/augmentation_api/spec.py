@@ -15,6 +15,7 @@ from augmentation_api.transforms import Seed
 from augmentation_api.vocabulary import (
     AugmentationMode,
     AugmentationType,
+    Calibration,
     EncoderChoice,
     OnBadEpisode,
     OutputMode,
@@ -232,6 +233,14 @@ class Augmentation(SceneTransforms):
         None,
         description="Folder of the source with the images (PNG, JPEG, WebP, BMP) of which background puts one behind "
         "what is kept, e.g. backgrounds; only for LeRobot datasets. Default: none.",
+    )
+
+    # No default in the CRD: a record without the field is of a result that exists, so it was allowed.
+    calibration: Calibration | None = Field(
+        None,
+        description="What becomes of a job whose affine, cropResize or perspective moves a camera of which the "
+        "metadata has a calibration (intrinsics, distortion, projection): refuse, as it is wrong where pixels were "
+        "moved; or keep the source's values in all copies. Default: refuse.",
     )
 
     @field_validator("also_apply_to")

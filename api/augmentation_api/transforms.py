@@ -366,7 +366,10 @@ class PatchBrightness(Model):
 
 Border = Annotated[
     Literal["edge", "black"],
-    Field(description="What the frame shows beyond its source: edge repeats the border pixels; black is black."),
+    Field(
+        description="What the frame shows beyond its source: edge repeats the border pixels; black is black. "
+        "Default: edge."
+    ),
 ]
 Drift = Annotated[
     float,
@@ -374,7 +377,7 @@ Drift = Annotated[
         ge=0,
         le=1,
         description="How far the sampled values wander slowly over the episode, as a fraction of half their ranges; "
-        "0: constant.",
+        "0, the default: constant.",
     ),
 ]
 
@@ -416,7 +419,7 @@ class Background(Model):
     kind: Literal["mixed", "color", "noise", "images"] = Field(
         "mixed",
         description="The new background; mixed samples the kind for each copy: images too, if `backgroundImages` is "
-        "given, which images needs.",
+        "given, which images needs. Default: mixed.",
     )
     softness: EdgeSoftnessRange = Field(
         default=EdgeSoftnessRange(), description="Softness of the edge of what is kept: standard deviation, pixels."

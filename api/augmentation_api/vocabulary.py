@@ -102,6 +102,13 @@ class AcrossCameras(StrEnum):
     INDEPENDENT = "independent"
 
 
+class Calibration(StrEnum):
+    """What becomes of a job that moves pixels of a camera whose calibration is in the dataset's metadata."""
+
+    REFUSE = "refuse"
+    KEEP = "keep"
+
+
 class OutputMode(StrEnum):
     """`copy`: originals, then augmented versions. `inPlace`: one augmented version replaces each original."""
 

@@ -34,6 +34,7 @@ _PATHS: Final[Mapping[str, str]] = {
     "also_apply_to": "augmentation.alsoApplyTo",
     "masks": "augmentation.masks",
     "background_images": "augmentation.backgroundImages",
+    "calibration": "augmentation.calibration",
     "preset": "augmentation.preset",
     "choose": "augmentation.choose",
     "across_cameras": "augmentation.acrossCameras",

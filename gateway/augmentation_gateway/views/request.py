@@ -32,7 +32,7 @@ from augmentation_api.spec import (
 )
 from augmentation_api.tasks import Tasks
 from augmentation_api.transforms import Copies, Seed, TransformName
-from augmentation_api.vocabulary import AcrossCameras, AugmentationMode, AugmentationType, OnBadEpisode
+from augmentation_api.vocabulary import AcrossCameras, AugmentationMode, AugmentationType, Calibration, OnBadEpisode
 from augmentation_gateway.views.parameters import GENERATIVE, TRANSFORMS, describe_preset, field_definitions
 
 _RANGES = [parameter.name for parameters in TRANSFORMS.values() for parameter in parameters if parameter.is_range]
@@ -146,6 +146,12 @@ class AugmentationRequest(_ParameterFields):
         None,
         description="Folder of the source with the images of which background puts one behind what is kept; only for "
         "LeRobot datasets",
+    )
+    calibration: Calibration | None = Field(
+        None,
+        description="What becomes of a job whose affine, cropResize or perspective moves a camera of which the "
+        "metadata has a calibration, e.g. intrinsics. 'refuse', the default, or 'keep' the source's values, which are "
+        "wrong where pixels were moved",
     )
     splits: Splits | None = Field(
         None, description="Splits to augment, e.g. train: only their episodes, together with `episodes`; all by default"

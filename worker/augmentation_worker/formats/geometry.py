@@ -13,13 +13,13 @@ from augmentation_worker.failure import WorkerFailure
 GEOMETRIC = (TransformName.AFFINE, TransformName.CROP_RESIZE, TransformName.PERSPECTIVE)
 """The transforms that move pixels."""
 _PLACES = re.compile(
-    r"language_events|intrinsic|calib|camera_?matrix|distortion|projection|homography|bbox|bounding_?box|keypoint|landmark|polygon"
+    r"language_events|bbox|bounding_?box|keypoint|landmark|polygon"
     r"|(?:^|[^a-z])(?:boxes|pixels?|uv)(?:$|[^a-z])",
     re.IGNORECASE,
 )
-"""Names of columns and facts that say where something is in the frame, or how the frame shows the world: those of
-LeRobot's users (`observation.camera_intrinsics.top`) and of object detection (`objects.bbox`); LeRobot's answers and
-traces in pixels (styles vqa and trace, https://github.com/huggingface/lerobot, datasets/language.py)."""
+"""Names of columns and facts that say where something is in the frame: those of object detection (`objects.bbox`);
+LeRobot's answers and traces in pixels (styles vqa and trace, https://github.com/huggingface/lerobot,
+datasets/language.py)."""
 _MOST_NAMED = 10
 
 
@@ -96,7 +96,11 @@ def check_streams_of_camera(
 
 
 def geometry_warnings(
-    augmentation: Augmentation, augmented: Collection[str], left_behind: Iterable[str], names: Iterable[str]
+    augmentation: Augmentation,
+    augmented: Collection[str],
+    left_behind: Iterable[str],
+    names: Iterable[str],
+    calibrations: Iterable[str],
 ) -> Iterator[str]:
     """What the user should know before pixels are moved.
 
@@ -105,6 +109,7 @@ def geometry_warnings(
         augmented: the cameras that the job augments.
         left_behind: depth and mask streams, and other images, that do not move.
         names: of columns and facts of the dataset.
+        calibrations: those of cameras that move.
     """
     for camera in augmentation.also_apply_to or ():
         if not moving_transforms(augmentation, [camera]):
@@ -121,7 +126,7 @@ def geometry_warnings(
             "on what they describe in the augmented copies; name them in spec.augmentation.alsoApplyTo, or leave these "
             "transforms out"
         )
-    if stale := [name for name in names if _PLACES.search(name)]:
+    if stale := [*calibrations, *(name for name in names if _PLACES.search(name))]:
         yield (
             f"{moving} moves the pixels of cameras, but the values of {listed(stale)} stay the source's: calibrations "
             "and places in the frame are wrong in the augmented copies; do not train on them there, or leave these "

@@ -1,7 +1,7 @@
 """Splits of a dataset (train, val, test): which are augmented, and what their user should know of it."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from augmentation_api import Augmentation, FailureReason
 from augmentation_api.episode_ranges import common, text_of
@@ -15,8 +15,19 @@ _MOST_LISTED = 20
 _LONGEST_RANGES = 4096
 
 
-def check_splits(augmentation: Augmentation, splits: Splits) -> None:
-    """Refuse splits that the dataset does not have. Raises WorkerFailure(SELECTION_EMPTY), naming those that it has."""
+def check_splits(augmentation: Augmentation, splits: Splits, unread: Collection[str] = ()) -> None:
+    """Refuse splits that the dataset does not have. Raises WorkerFailure(SELECTION_EMPTY), naming those that it has.
+
+    `unread` are those that it names, and does not say in a way that is understood what is in them.
+    """
+    unclear = next((name for name in augmentation.splits if name in unread), None)
+    if unclear is not None:
+        raise WorkerFailure(
+            FailureReason.SELECTION_EMPTY,
+            f"spec.augmentation.splits: splits.{unclear} of meta/info.json is no range of episodes, so which are in "
+            "it is not known: write it as first:last, the last one not in it, or name the episodes in "
+            "spec.augmentation.episodes",
+        )
     unknown = next((name for name in augmentation.splits if name not in splits), None)
     if unknown is not None:
         known = ", ".join([*splits][:_MOST_LISTED]) or "none"

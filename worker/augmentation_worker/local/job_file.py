@@ -5,7 +5,7 @@ from pathlib import Path
 import yaml
 from pydantic import ValidationError
 
-from augmentation_api import AugmentationJobSpec, FailureReason
+from augmentation_api import AugmentationJobSpec, AugmentationType, FailureReason
 from augmentation_api.identifiers import JOB_KIND
 from augmentation_api.model import findings_of
 from augmentation_api.spec import FORMS
@@ -33,7 +33,12 @@ def read_job_file(path: Path) -> AugmentationJobSpec:
     spec = document.get("spec", document if "kind" not in document else {})
     if not isinstance(spec, dict):
         raise _unusable(path, "spec is not a mapping")
-    return folder_spec(spec, str(path))
+    asked = folder_spec(spec, str(path))
+    if asked.generative is not None and asked.type is not AugmentationType.GENERATIVE:
+        raise _unusable(
+            path, f"spec.generative is used only with type generative, and spec.type is {asked.type}: remove it"
+        )
+    return asked
 
 
 def folder_spec(spec: dict[str, object], where: str) -> AugmentationJobSpec:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from augmentation_api import AugmentationJobSpec, FailureReason
-from augmentation_api.vocabulary import OnBadEpisode
+from augmentation_api.vocabulary import Calibration, OnBadEpisode
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats.port import PixelHashes
 from augmentation_worker.formats.registry import recorded_in as recorded_by_format
@@ -51,7 +51,10 @@ def recorded_in(dataset: Path) -> Recorded:
         ) from error
     if not isinstance(key_version, int):
         raise WorkerFailure(FailureReason.SOURCE_INVALID, f"keyVersion of {path} is {key_version!r}, not a number")
-    return Recorded(effective_spec(folder_spec(spec, str(path)), key_version), hashes)
+    asked = effective_spec(folder_spec(spec, str(path)), key_version)
+    # What a result was made with was allowed when it was made.
+    augmentation = asked.augmentation.model_copy(update={"calibration": Calibration.KEEP})
+    return Recorded(asked.model_copy(update={"augmentation": augmentation}), hashes)
 
 
 def differences(wanted: PixelHashes, reproduced: PixelHashes) -> list[str]:

@@ -8,7 +8,7 @@ export const SECTIONS = [
 ];
 
 /** The fields of masks and instructions, after the transforms. */
-export const LABELS = [["masks", "Masks"], ["background_images", "Folder of background images"], ["also_apply_to", "Streams that move with a camera"], ["tasks", "Instructions of copies"]];
+export const LABELS = [["masks", "Masks"], ["background_images", "Folder of background images"], ["also_apply_to", "Streams that move with a camera"], ["calibration", "Calibrations of moved cameras"], ["tasks", "Instructions of copies"]];
 
 /** The fields that say which transforms each copy and camera gets, before the transforms themselves. */
 export const SCENE = [["preset", "Preset"], ["choose", "Transforms per copy"], ["across_cameras", "Across cameras"]];

@@ -17,12 +17,13 @@ from augmentation_worker.formats.images.resolve import resolve as resolve_images
 from augmentation_worker.formats.lerobot.resolve import resolve
 from augmentation_worker.storage.folder.source import FolderSource
 from augmentation_worker.transforms.pipeline import sample_pipeline
-from tests.fixtures.field.calibration import INTRINSICS, with_intrinsics
+from tests.fixtures.field.calibration import EPISODE_FOCAL_LENGTH, INTRINSICS, with_intrinsics
 from tests.integration.worker.lerobot_recorder import Kind, record
 from tests.integration.worker.test_folders import run_of
 
 TOP, MASK, DEPTH, FILM = "observation.images.top", "observation.masks.top", "observation.depth.top", "observation.film"
 LENGTHS = (5, 4)
+CALIBRATIONS = f"{INTRINSICS}, {TOP}.info.camera.distortion, {TOP}.fx, camera_matrices.top.rows, {EPISODE_FOCAL_LENGTH}"
 MOVING = {
     "transforms": ["affine", "lighting", "perspective"],
     "copies": 2,
@@ -92,11 +93,11 @@ def resolved(source: Path, **augmentation: object) -> tuple[str, ...]:
 
 
 def test_resolve_names_what_does_not_move(calibrated: Path) -> None:
-    streams, places = resolved(calibrated, transforms=["affine", "cropResize"])
+    streams, places = resolved(calibrated, transforms=["affine", "cropResize"], calibration="keep")
     assert streams.startswith(f"affine, cropResize moves the pixels of cameras, but not those of {MASK}, {FILM}: ")
     assert "spec.augmentation.alsoApplyTo" in streams
-    assert f"the values of {INTRINSICS}, {TOP}.info.camera.distortion stay the source's" in places
-    (streams, _) = resolved(calibrated, transforms=["affine"], alsoApplyTo={TOP: [MASK]})
+    assert f"the values of {CALIBRATIONS} stay the source's" in places
+    (streams, _) = resolved(calibrated, transforms=["affine"], alsoApplyTo={TOP: [MASK]}, calibration="keep")
     assert f"not those of {FILM}:" in streams
     assert resolved(calibrated, transforms=["lighting"]) == ()
     (nothing,) = resolved(calibrated, transforms=["lighting"], alsoApplyTo={TOP: [MASK]})
@@ -104,6 +105,17 @@ def test_resolve_names_what_does_not_move(calibrated: Path) -> None:
     wrist = [{"camera": TOP, "transforms": ["lighting"]}]
     (exempt,) = resolved(calibrated, transforms=["affine"], perCamera=wrist, alsoApplyTo={TOP: [MASK]})
     assert "moves nothing" in exempt
+
+
+def test_a_camera_with_a_calibration_is_not_moved_unless_that_is_asked_for(calibrated: Path) -> None:
+    with pytest.raises(WorkerFailure) as refused:
+        resolved(calibrated, transforms=["cropResize", "lighting"])
+    assert refused.value.reason is FailureReason.SPEC_UNSUPPORTED
+    moves = "spec.augmentation.calibration is refuse, and cropResize moves the pixels of cameras of which the dataset"
+    assert f"{moves} has a calibration ({CALIBRATIONS})" in refused.value.message
+    assert "keep" in refused.value.message
+    for moves_nothing in ({"transforms": ["lighting"]}, {"perCamera": [{"camera": "*", "transforms": ["blur"]}]}):
+        resolved(calibrated, **{"transforms": ["affine"], **moves_nothing})
 
 
 @pytest.mark.parametrize(

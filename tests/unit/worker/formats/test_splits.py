@@ -27,6 +27,12 @@ def test_a_split_that_there_is_not_is_refused_with_those_there_are() -> None:
     assert "spec.augmentation.splits: the dataset has no split 'valid'; it has: train, val, test" in str(refused.value)
 
 
+def test_a_split_whose_value_is_no_range_is_not_called_missing() -> None:
+    with pytest.raises(WorkerFailure, match=r"splits\.odd of meta/info\.json is no range of episodes") as refused:
+        check_splits(Augmentation(splits=["train", "odd"]), SPLITS, ["odd"])
+    assert refused.value.reason is FailureReason.SELECTION_EMPTY
+
+
 def test_episodes_for_evaluation_are_warned_of_with_the_field_that_leaves_them_out() -> None:
     said = warned(SPLITS)
     assert said is not None

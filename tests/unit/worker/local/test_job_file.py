@@ -1,9 +1,11 @@
 """The file that describes a job on one machine."""
 
+from pathlib import Path
+
 import pytest
 
 from augmentation_worker.failure import WorkerFailure
-from augmentation_worker.local.job_file import folder_spec
+from augmentation_worker.local.job_file import folder_spec, read_job_file
 
 
 def test_episodes_of_another_form_are_refused_with_an_example() -> None:
@@ -26,3 +28,12 @@ def test_what_is_wrong_is_said_in_words_that_need_no_pydantic(augmentation: dict
     with pytest.raises(WorkerFailure) as caught:
         folder_spec({"augmentation": augmentation}, "job.yaml")
     assert caught.value.message in (f"job.yaml: spec.augmentation.{said}", f"job.yaml: spec.augmentation: {said}")
+
+
+def test_what_a_job_of_another_type_would_use_is_refused_by_name(tmp_path: Path) -> None:
+    file = tmp_path / "job.yaml"
+    file.write_text("generative: {prompt: a kitchen}")
+    with pytest.raises(WorkerFailure, match=r"spec\.generative is used only with type generative, .* deterministic"):
+        read_job_file(file)
+    file.write_text("type: generative\ngenerative: {prompt: a kitchen}")
+    assert read_job_file(file).generative is not None

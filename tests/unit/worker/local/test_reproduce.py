@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from augmentation_api import FailureReason
+from augmentation_api.vocabulary import Calibration
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.local.reproduce import recorded_in
 
@@ -39,4 +40,7 @@ def test_record_of_a_version_that_augmented_labels_names_their_columns(
     """Without a name, images with palettes are left as they are since then (0043): other pixels than were recorded."""
     head = HEAD.removesuffix('"episodes": ')
     (tmp_path / "augmentation.json").write_text(f'{head}{labels}"columns": ["image", "wrist"], "blocks": []}}')
-    assert recorded_in(tmp_path / "augmentation.json").spec.augmentation.cameras == cameras
+    augmentation = recorded_in(tmp_path / "augmentation.json").spec.augmentation
+    assert augmentation.cameras == cameras
+    # Releases before the field moved cameras with calibrations.
+    assert augmentation.calibration is Calibration.KEEP

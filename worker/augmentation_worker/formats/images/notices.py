@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from augmentation_api import Augmentation, AugmentationJobSpec
 from augmentation_api.vocabulary import OnBadEpisode
+from augmentation_worker.formats.calibration import stale_calibrations
 from augmentation_worker.formats.geometry import geometry_warnings, leader_of
 from augmentation_worker.formats.images.dataset import ImageDataset
 from augmentation_worker.formats.images.labels import ImageLook
@@ -82,8 +83,14 @@ def _labels_left(spec: AugmentationJobSpec, dataset: ImageDataset) -> Iterator[s
 def moving_warnings(augmentation: Augmentation, dataset: ImageDataset, plan: BlockPlan) -> Iterator[str]:
     """What the user should know before pixels are moved: images and places in the frame that stay the source's."""
     left = [name for name in dataset.columns if name not in plan.columns and name not in plan.followers]
-    names = [name for field in dataset.schema for name in _names_in(field)]
-    return geometry_warnings(augmentation, plan.columns, left, names)
+    names = column_names(dataset)
+    calibrations = stale_calibrations(augmentation, plan.columns, dataset.columns, names)
+    return geometry_warnings(augmentation, plan.columns, left, names, calibrations)
+
+
+def column_names(dataset: ImageDataset) -> list[str]:
+    """The names of all columns and of what is in them, with dots."""
+    return [name for field in dataset.schema for name in _names_in(field)]
 
 
 def _names_in(field: pa.Field, parent: str = "") -> Iterator[str]:

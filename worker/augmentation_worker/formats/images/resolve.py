@@ -7,11 +7,18 @@ from augmentation_api.status import MAX_SHARDS, MOST_CAMERAS, SourceStatus
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats import limits
 from augmentation_worker.formats.background_images import check_background_images
+from augmentation_worker.formats.calibration import check_calibrations
 from augmentation_worker.formats.camera_entries import check_camera_entries, warnings_of_entries
 from augmentation_worker.formats.geometry import check_followers
 from augmentation_worker.formats.images.dataset import ImageDataset, Layout
 from augmentation_worker.formats.images.detection import find_image_dataset
-from augmentation_worker.formats.images.notices import first_bad_images, moving_warnings, selected_looks, warnings_of
+from augmentation_worker.formats.images.notices import (
+    column_names,
+    first_bad_images,
+    moving_warnings,
+    selected_looks,
+    warnings_of,
+)
 from augmentation_worker.formats.images.plan import BlockPlan
 from augmentation_worker.formats.images.planner import make_plan
 from augmentation_worker.formats.masks import check_masks, mask_warnings
@@ -71,6 +78,7 @@ def checked_plan(
     plan = make_plan(dataset, spec, 1, source.paths)
     check_camera_entries(spec.augmentation, plan.columns, dataset.columns)
     check_followers(spec.augmentation, plan.columns, dict.fromkeys(dataset.columns))
+    check_calibrations(spec.augmentation, plan.columns, dataset.columns, column_names(dataset))
     if spec.augmentation.background_images is not None:
         raise WorkerFailure(
             FailureReason.SPEC_UNSUPPORTED,

@@ -94,6 +94,13 @@ def read_episode_lines(
     return pa.table(columns | _statistics_columns(statistics, indices, dataset, whole=whole))
 
 
+def fields_of_first_line(episodes: Path) -> tuple[str, ...]:
+    """The names of what meta/episodes.jsonl, which was read before, says of the first episode."""
+    with episodes.open("rb") as lines:
+        first: Mapping[str, object] = json.loads(next((line for line in lines if line.strip()), b"{}"))
+    return tuple(first)
+
+
 def write_episode_lines(
     table: pa.Table,
     sources: Iterable[tuple[int, int]],

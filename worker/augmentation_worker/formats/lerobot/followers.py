@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from augmentation_api import Augmentation
 from augmentation_worker.formats.background_images import check_background_images
+from augmentation_worker.formats.calibration import check_calibrations, names_in, stale_calibrations
 from augmentation_worker.formats.geometry import check_followers, geometry_warnings, leader_of
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
 from augmentation_worker.formats.masks import check_masks
@@ -37,14 +38,31 @@ def check_camera_masks(augmentation: Augmentation, metadata: DatasetMetadata, so
 
 def moving_warnings(augmentation: Augmentation, metadata: DatasetMetadata) -> Iterator[str]:
     """What the user should know before pixels are moved: streams and columns that keep the source's values."""
-    followed = leader_of(augmentation)
+    followed, augmented = leader_of(augmentation), _augmented(augmentation, metadata)
     left = [key for key in metadata.left_alone if key not in followed]
+    names = _names_of(metadata)
+    calibrations = stale_calibrations(augmentation, augmented, _streams(metadata), names)
+    return geometry_warnings(augmentation, augmented, left, names, calibrations)
+
+
+def check_camera_calibrations(augmentation: Augmentation, metadata: DatasetMetadata) -> None:
+    """Refuse to move the pixels of cameras of which the metadata has a calibration. Raises WorkerFailure."""
+    check_calibrations(augmentation, _augmented(augmentation, metadata), _streams(metadata), _names_of(metadata))
+
+
+def _names_of(metadata: DatasetMetadata) -> list[str]:
+    """Of columns of rows and episodes, and of facts in info.json."""
+    info = metadata.info
     facts = [
-        f"{key}.info.{fact}"
-        for key, feature in metadata.info.features.items()
-        for fact in {**(feature.video_info or {}), **(feature.info or {})}
+        name
+        for key, feature in info.features.items()
+        for name in names_in({"info": {**(feature.video_info or {}), **(feature.info or {})}} | feature.extra, key)
     ]
-    return geometry_warnings(augmentation, _augmented(augmentation, metadata), left, [*metadata.info.features, *facts])
+    return [*info.features, *facts, *names_in(info.extra), *metadata.episode_columns]
+
+
+def _streams(metadata: DatasetMetadata) -> list[str]:
+    return [camera.key for camera in metadata.info.cameras]
 
 
 def _augmented(augmentation: Augmentation, metadata: DatasetMetadata) -> list[str]:

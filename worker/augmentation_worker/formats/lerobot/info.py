@@ -53,6 +53,11 @@ class Feature(BaseModel):
     info: dict[str, Any] | None = None
     video_info: dict[str, Any] | None = None  # where LeRobot before 0.2 put `info`
 
+    @property
+    def extra(self) -> dict[str, Any]:
+        """What else info.json says of it."""
+        return self.model_extra or {}
+
     def fact(self, name: str) -> Any:
         """What is known of the video under `name`, e.g. video.codec; None if nothing is."""
         return (self.info or {}).get(name, (self.video_info or {}).get(name))
@@ -107,6 +112,11 @@ class DatasetInfo(BaseModel):
     video_path: str | None = None
     splits: Any = None
     source_json: str = Field("", exclude=True)
+
+    @property
+    def extra(self) -> dict[str, Any]:
+        """The other fields."""
+        return self.model_extra or {}
 
     @property
     def version(self) -> FormatVersion:

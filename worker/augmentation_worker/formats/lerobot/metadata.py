@@ -23,7 +23,12 @@ from augmentation_worker.formats.lerobot.corrections import (
     with_end_times,
     with_totals,
 )
-from augmentation_worker.formats.lerobot.episode_lines import EPISODES_PATH, STATISTICS_PATH, read_episode_lines
+from augmentation_worker.formats.lerobot.episode_lines import (
+    EPISODES_PATH,
+    STATISTICS_PATH,
+    fields_of_first_line,
+    read_episode_lines,
+)
 from augmentation_worker.formats.lerobot.episodes import (
     EPISODES_FOLDER,
     Episode,
@@ -59,6 +64,7 @@ class DatasetMetadata:
         stats_json: meta/stats.json as it is; None if there is none.
         corrected_files: those of episode_files in which table has other values than they have.
         corrections: what was wrong and is right here, each a sentence for the user.
+        episode_columns: names of what is said of each episode, but for statistics.
         example_images: by camera that stores images, the header of its first; one that cannot be read is not there.
     """
 
@@ -72,6 +78,7 @@ class DatasetMetadata:
     corrected_files: frozenset[DatasetPath] = frozenset()
     corrections: tuple[str, ...] = ()
     example_images: Mapping[str, ImageHeader] = field(default_factory=dict)
+    episode_columns: tuple[str, ...] = ()
 
     @cached_property
     def left_alone(self) -> Mapping[str, str]:
@@ -207,6 +214,14 @@ def _tables(
     return parts
 
 
+def _episode_columns(files: Sequence[DatasetPath], open_file: OpenFile, info: DatasetInfo) -> tuple[str, ...]:
+    """Of the first file, or line: files that were read have columns of the same names."""
+    if info.version.has_file_per_episode:
+        return fields_of_first_line(open_file(EPISODES_PATH))
+    with open_parquet(open_file(min(files))) as parquet:
+        return tuple(name for name in parquet.schema_arrow.names if not name.startswith("stats/"))
+
+
 def _check_columns(schema: pa.Schema, first: pa.Schema) -> None:
     """Refuse an episodes file that is not read as one table with the first: LeRobot refuses it, too."""
     if len(set(schema.names)) != len(schema.names):
@@ -284,6 +299,7 @@ def load_metadata(source: SourceDataset, *, whole: bool = True) -> DatasetMetada
         whole=whole,
     )
     check_files(metadata, source.paths)
+    metadata = replace(metadata, episode_columns=_episode_columns(episode_files, source.open, info))
     cameras = [camera.key for camera in info.image_cameras if camera.is_colour]
     if cameras:
         metadata = replace(metadata, example_images=example_images(metadata.data_paths[0], source.open_partly, cameras))

@@ -21,6 +21,7 @@ from augmentation_worker.formats.lerobot.metadata import DatasetMetadata, load_m
 from augmentation_worker.formats.lerobot.plan import EpisodePlan, PlannedEpisode
 from augmentation_worker.formats.lerobot.planner import make_plan
 from augmentation_worker.formats.lerobot.source_videos import unusable_video
+from augmentation_worker.formats.lerobot.split_ranges import unread_splits
 from augmentation_worker.formats.splits import check_splits
 from augmentation_worker.media.contact_sheet import MOST_CAMERAS, before_and_after, preview_png
 from augmentation_worker.media.video.container_file import VideoInvalid
@@ -42,7 +43,7 @@ def preview(source: SourceDataset, spec: AugmentationJobSpec) -> bytes:
     check_cameras(spec, metadata)
     check_streams(spec.augmentation, metadata)
     check_camera_masks(spec.augmentation, metadata, source)
-    check_splits(spec.augmentation, metadata.info.split_episodes)
+    check_splits(spec.augmentation, metadata.info.split_episodes, unread_splits(metadata.info.splits))
     plan = make_plan(metadata, spec, 1)
     possible = [planned for planned in plan.episodes if choice.episode in (None, planned.source.index)]
     if not possible:

@@ -20,13 +20,18 @@ from augmentation_worker.formats.lerobot.carried_files import (
     warnings_of_files_left,
 )
 from augmentation_worker.formats.lerobot.file_check import check_empty_videos, check_footers, check_pointers
-from augmentation_worker.formats.lerobot.followers import check_camera_masks, check_streams, moving_warnings
+from augmentation_worker.formats.lerobot.followers import (
+    check_camera_calibrations,
+    check_camera_masks,
+    check_streams,
+    moving_warnings,
+)
 from augmentation_worker.formats.lerobot.instruction_choice import instructions_of
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata, load_metadata
 from augmentation_worker.formats.lerobot.plan import EpisodePlan, RowsMade
 from augmentation_worker.formats.lerobot.planner import check_order_of_data_files, make_plan, selected_episodes
 from augmentation_worker.formats.lerobot.rows_inspection import inspect_rows
-from augmentation_worker.formats.lerobot.split_ranges import split_warnings
+from augmentation_worker.formats.lerobot.split_ranges import split_warnings, unread_splits
 from augmentation_worker.formats.masks import mask_warnings
 from augmentation_worker.formats.port import Resolution
 from augmentation_worker.formats.splits import (
@@ -129,7 +134,8 @@ def _checked_plan(
     check_cameras(spec, metadata)
     check_streams(spec.augmentation, metadata)
     check_camera_masks(spec.augmentation, metadata, source)
-    check_splits(spec.augmentation, metadata.info.split_episodes)
+    check_camera_calibrations(spec.augmentation, metadata)
+    check_splits(spec.augmentation, metadata.info.split_episodes, unread_splits(metadata.info.splits))
     if not selected_episodes(metadata, spec.augmentation):
         last = len(metadata.episodes) - 1
         raise WorkerFailure(
