@@ -51,13 +51,17 @@ class ToolSet:
     tags: tuple[str, ...] = ()
 
 
-_major, _minor, _ = KUBERNETES.removeprefix("v").split(".")
-# kubeadm, kubectl and the API server read their own version from these; unstamped they call themselves v0.0.0.
-_STAMP = "k8s.io/component-base/version"
-_KUBERNETES_LDFLAGS = (
-    f"-s -w -X {_STAMP}.gitVersion={KUBERNETES} -X {_STAMP}.gitMajor={_major} -X {_STAMP}.gitMinor={_minor}"
-    f" -X {_STAMP}.gitTreeState=clean"
-)
+def kubernetes_ldflags(version: str) -> str:
+    """Stamp a version of Kubernetes into its programs, which read their own from there: unstamped they are v0.0.0."""
+    major, minor, _ = version.removeprefix("v").split(".")
+    stamp = "k8s.io/component-base/version"
+    return (
+        f"-s -w -X {stamp}.gitVersion={version} -X {stamp}.gitMajor={major} -X {stamp}.gitMinor={minor}"
+        f" -X {stamp}.gitTreeState=clean"
+    )
+
+
+_KUBERNETES_LDFLAGS = kubernetes_ldflags(KUBERNETES)
 
 # In the order of need: what integration tests start as plain processes comes first.
 TOOL_SETS = (

@@ -11,7 +11,7 @@ from augmentation_api.episode_ranges import MAX_DATASET_FRAMES
 from augmentation_api.identifiers import MAX_PLACEMENTS
 from augmentation_api.model import Model, kubernetes_rule
 from augmentation_api.pod_fields import LabelKey, LabelValue, Quantity, Resources, Toleration
-from augmentation_api.spec import CredentialsSecretRef, ObjectName
+from augmentation_api.spec import CredentialsSecretRef, ObjectName, WorkloadPriorityName
 from augmentation_api.vocabulary import AugmentationType
 
 URL_PATTERN = r"^https?://[^\s/]+[^\s]*$"
@@ -198,6 +198,16 @@ class AugmentationClassSpec(Model):
         None,
         description="Kueue LocalQueue, in each job's namespace, for jobs without one. Jobs with a queue do not count "
         "towards limits.maxJobsPerNamespace.",
+    )
+    workload_priority_class_name: WorkloadPriorityName | None = Field(
+        None, description="Kueue WorkloadPriorityClass of jobs that name none. Default: none."
+    )
+    min_parallelism: int = Field(
+        1,
+        ge=1,
+        le=1000,
+        description="Fewest concurrent shards with which Kueue may start a job whose queue lacks quota for all that it "
+        "asks for (partial admission). Default: 1, as shards do not depend on each other. 1000 waits for all.",
     )
     frames_per_shard: int = Field(
         20000, ge=1, description="Target number of augmented frames per shard: the most work that a lost pod costs."

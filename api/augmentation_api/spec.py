@@ -31,6 +31,8 @@ MAX_SECONDS = 10 * 365 * 24 * 3600
 
 RepoID = Annotated[str, StringConstraints(pattern=REPO_ID_PATTERN, max_length=193)]
 ObjectName = Annotated[str, StringConstraints(pattern=DNS_LABEL_PATTERN, max_length=253)]
+WorkloadPriorityName = Annotated[str, StringConstraints(pattern=DNS_LABEL_PATTERN, max_length=63)]
+"""Name of a WorkloadPriorityClass, which is a label's value."""
 DisplayName = Annotated[str, StringConstraints(max_length=255)]
 Revision = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 CameraKey = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -317,7 +319,7 @@ class Generative(Model):
     camera_name: CameraKey | None = Field(None, description="Camera to repaint; the other cameras are copied.")
 
 
-MUTABLE_FIELDS = ("suspend", "cancel", "attempt", "ttlSecondsAfterFinished", "onBadEpisode")
+MUTABLE_FIELDS = ("suspend", "cancel", "attempt", "ttlSecondsAfterFinished", "onBadEpisode", "parallelism")
 
 
 SYSTEM_PRIORITY = "system-"
@@ -366,7 +368,7 @@ def _change_rules(schema: dict[str, Any]) -> None:
 
 
 class AugmentationJobSpec(Model):
-    """What the job should do. Immutable, except suspend, cancel, attempt, ttlSecondsAfterFinished and onBadEpisode."""
+    """What the job should do. Immutable, except for MUTABLE_FIELDS."""
 
     model_config = ConfigDict(json_schema_extra=_change_rules)
 
@@ -400,7 +402,8 @@ class AugmentationJobSpec(Model):
     parallelism: Parallelism | None = Field(
         None,
         description="Maximum number of shards that run concurrently. Also the minimum number of shards, if there are "
-        "enough episodes. Default: all shards, within the limits of the class.",
+        "enough episodes. Default: all shards, within the limits of the class. May be changed while the job runs; that "
+        "leaves the number of shards as it is, and in a queue of Kueue a change counts from the next admission.",
     )
     backoff_limit_per_shard: int = Field(
         3, ge=0, le=20, description="Number of transient failures tolerated per shard before the job fails."
@@ -433,6 +436,12 @@ class AugmentationJobSpec(Model):
         },
         description="PriorityClass of the worker pods; also decides their order in a queue. The creator of the job "
         "needs the verb use on it, or the right to create pods. Never a system-* class.",
+    )
+    workload_priority_class_name: WorkloadPriorityName | None = Field(
+        None,
+        description="Kueue WorkloadPriorityClass of the job: its order in a queue, and whom Kueue preempts for it, "
+        "without a priority for its pods. The creator of the job needs the verb use on it, or the right to create "
+        "pods. Default: that of the class, else the priority of priorityClassName.",
     )
     suspend: bool = Field(False, description="Suspend the job: no pods run until it is false again.")
     cancel: bool = Field(

@@ -66,6 +66,8 @@ class AdmissionReason(StrEnum):
     QUEUE_FORBIDDEN = "QueueForbidden"
     KUEUE_NOT_INSTALLED = "KueueNotInstalled"
     DEACTIVATED = "Deactivated"
+    EXCEEDS_QUOTA = "ExceedsQuota"
+    PRIORITY_CLASS_NOT_FOUND = "PriorityClassNotFound"
 
 
 REQUIRES_ACTION = frozenset(
@@ -76,6 +78,8 @@ REQUIRES_ACTION = frozenset(
         AdmissionReason.QUEUE_FORBIDDEN,
         AdmissionReason.KUEUE_NOT_INSTALLED,
         AdmissionReason.DEACTIVATED,
+        AdmissionReason.EXCEEDS_QUOTA,
+        AdmissionReason.PRIORITY_CLASS_NOT_FOUND,
     }
 )
 """Reasons that do not resolve without action of the user or an administrator."""

@@ -19,11 +19,12 @@ from augmentation_client.errors import (
     NotFound,
     Unauthorized,
 )
-from augmentation_client.models import Event, JobStatus, JobSummary, Outputs, Retried, Submitted
+from augmentation_client.models import Changed, Event, JobStatus, JobSummary, Outputs, Retried, Submitted
 
 __all__ = [
     "ApiError",
     "AsyncClient",
+    "Changed",
     "Client",
     "Conflict",
     "Event",

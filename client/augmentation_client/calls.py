@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from tenacity import RetryCallState, retry_if_exception_type, retry_if_result, stop_after_attempt
 
 from augmentation_client.errors import ApiError, error_of
-from augmentation_client.models import Cancelled, JobPage, JobStatus, Outputs, Retried, Submitted
+from augmentation_client.models import Cancelled, Changed, JobPage, JobStatus, Outputs, Retried, Submitted
 
 ENV_URL = "AUGMENTATION_URL"
 ENV_KEY = "AUGMENTATION_KEY"
@@ -117,6 +117,11 @@ def page(filters: Mapping[str, Any], cursor: str | None) -> Call[JobPage]:
 def cancel(job_id: UUID | str) -> Call[Cancelled]:
     """Cancel a job."""
     return Call("POST", f"{path_of(job_id)}/cancel", Cancelled)
+
+
+def change(job_id: UUID | str, parallelism: int | None) -> Call[Changed]:
+    """Change the parallelism of a job."""
+    return Call("PATCH", path_of(job_id), Changed, body={"parallelism": parallelism})
 
 
 def retry(job_id: UUID | str, on_bad_episode: str | None = None) -> Call[Retried]:

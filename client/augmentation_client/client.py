@@ -15,7 +15,7 @@ from augmentation_client.calls import Answer, Call
 from augmentation_client.connection_failure import describe, no_answer
 from augmentation_client.errors import ApiError, GatewayUnavailable, NotFound, error_of
 from augmentation_client.event_source import SILENCE_SECONDS, EventReader
-from augmentation_client.models import Cancelled, Event, JobStatus, JobSummary, Outputs, Retried, Submitted
+from augmentation_client.models import Cancelled, Changed, Event, JobStatus, JobSummary, Outputs, Retried, Submitted
 from augmentation_client.progress import watcher
 
 
@@ -101,6 +101,10 @@ class Client:
     def cancel(self, job_id: UUID | str) -> Cancelled:
         """Cancel a job. Idempotent."""
         return self._call(calls.cancel(job_id))
+
+    def change(self, job_id: UUID | str, *, parallelism: int | None) -> Changed:
+        """Change how many shards of a job run concurrently, while it waits or runs. None: all."""
+        return self._call(calls.change(job_id, parallelism))
 
     def retry(self, job_id: UUID | str, *, on_bad_episode: str | None = None) -> Retried:
         """Restart a failed or cancelled job. `on_bad_episode="skip"` leaves out what cannot be used."""

@@ -29,6 +29,14 @@ class Cancelled(_Answer):
     message: str | None = None
 
 
+class Changed(_Answer):
+    """A job of which something was changed."""
+
+    job_id: UUID
+    parallelism: int | None
+    message: str | None = None
+
+
 class Retried(_Answer):
     """A restarted job."""
 

@@ -106,7 +106,7 @@ def build_app(
     return CORSMiddleware(
         front,
         allow_origins=list(allowed_origins),
-        allow_methods=["GET", "POST", "DELETE"],
+        allow_methods=["GET", "POST", "PATCH", "DELETE"],
         allow_headers=[
             "Authorization",
             "X-Api-Key",

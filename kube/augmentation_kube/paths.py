@@ -34,6 +34,9 @@ class Resource(Enum):
     # Of Kueue, where it is installed. The last one is its visibility API.
     WORKLOADS = _Type("/apis/kueue.x-k8s.io/v1beta2", "workloads", "Workload")
     LOCAL_QUEUES = _Type("/apis/kueue.x-k8s.io/v1beta2", "localqueues", "LocalQueue")
+    WORKLOAD_PRIORITY_CLASSES = _Type(
+        "/apis/kueue.x-k8s.io/v1beta2", "workloadpriorityclasses", "WorkloadPriorityClass"
+    )
     VISIBLE_QUEUES = _Type("/apis/visibility.kueue.x-k8s.io/v1beta2", "localqueues", "LocalQueue")
 
     @classmethod

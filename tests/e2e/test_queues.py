@@ -15,6 +15,7 @@ from tests.e2e.user import Json, User
 KUEUE = "kueue.x-k8s.io/v1beta2"
 # Quota for one pod; other resources are plentiful.
 QUOTA = [{"name": "cpu", "nominalQuota": "100"}, {"name": "memory", "nominalQuota": "100Gi"}]
+PATCH = '{"spec": {"parallelism": 2}}'
 QUOTA_OF_ONE_POD = [*QUOTA, {"name": "pods", "nominalQuota": "1"}]
 
 
@@ -50,15 +51,26 @@ def queue(installation: Installation, access: Access) -> Iterator[str]:
                 "preemptionPolicy": "Never",
             },
         )
+        standard = installation.kubectl.get("augmentationclass", "cpu")
+        assert standard is not None
+        installation.kubectl.apply(
+            {
+                "apiVersion": standard["apiVersion"],
+                "kind": "AugmentationClass",
+                "metadata": {"name": "e2e-all-at-once"},
+                "spec": {**standard["spec"], "default": False, "minParallelism": 1000},
+            }
+        )
         yield "team-a"
     finally:
         installation.kubectl.run("delete", "augmentationjobs", "--all", "--namespace", access.namespace)
+        installation.kubectl.run("delete", "augmentationclass", "e2e-all-at-once", "--ignore-not-found")
         kueue.down(settings)
 
 
-def local_queue(name: str, namespace: str) -> Json:
+def local_queue(name: str, namespace: str, cluster_queue: str = "one-pod") -> Json:
     metadata = {"name": name, "namespace": namespace}
-    return {"apiVersion": KUEUE, "kind": "LocalQueue", "metadata": metadata, "spec": {"clusterQueue": "one-pod"}}
+    return {"apiVersion": KUEUE, "kind": "LocalQueue", "metadata": metadata, "spec": {"clusterQueue": cluster_queue}}
 
 
 def spec_of(queue: str, *, copies: int, priority: str | None = None, **augmentation: object) -> Json:
@@ -103,6 +115,70 @@ def test_kueue_accepts_sample_manifests(user: User, queue: str) -> None:
             "apply", "--dry-run=server", "--validate=strict", "--filename", "-", stdin=yaml.safe_dump(manifest)
         )
         assert "(server dry run)" in output
+
+
+def test_quota_for_fewer_shards_starts_a_job_and_what_can_never_start_says_so(user: User, queue: str) -> None:
+    """One pod of quota: three shards run one by one; a job that insists on two waits until the quota is raised."""
+    spec = {**spec_of(queue, copies=1), "parallelism": 3, "workloadPriorityClassName": "nobody-made-it"}
+    whole = user.apply("queue-whole", {**spec, "className": "e2e-all-at-once"})
+    user.wait(whole, lambda _: admission(user, whole) == ("False", "PriorityClassNotFound"))
+    assert "there is no such WorkloadPriorityClass" in message(user, whole), message(user, whole)
+    urgent = {"apiVersion": KUEUE, "kind": "WorkloadPriorityClass", "metadata": {"name": "nobody-made-it"}, "value": 10}
+    user.kubectl.apply(urgent)
+    user.wait(whole, lambda _: admission(user, whole) == ("False", "ExceedsQuota"))
+    assert "(pods of flavor any-node: 3 for 3 pods, of 1 in all)" in message(user, whole), message(user, whole)
+
+    part = user.apply("queue-part", {**spec_of(queue, copies=1), "parallelism": 3})
+    user.wait(part, lambda _: admission(user, part) == ("True", "Admitted"))
+    conditions = user.resource(part)["status"]["conditions"]
+    text = next(each["message"] for each in conditions if each["type"] == "Admitted")
+    assert text.startswith("admitted by Kueue from queue team-a with 1 concurrent shards; the job asks for 3"), text
+    # Kueue lets nobody change it while the Job runs: the job says so, and runs on.
+    user.kubectl.run("patch", "augmentationjob", "queue-part", "-n", user.namespace, "--type=merge", "--patch", PATCH)
+    status = user.complete(part)
+    assert status["progress"]["episodes"]["done"] == status["progress"]["episodes"]["total"]
+    assert user.resource(part)["status"]["shardCount"] == 3
+    assert user.resource(part)["status"]["retryCount"] == 0
+
+    # What waits takes a change at once, and then fits.
+    user.kubectl.run(
+        "patch", "augmentationjob", "queue-whole", "-n", user.namespace, "--type=merge", "--patch",
+        '{"spec": {"parallelism": 1}}',
+    )  # fmt: skip
+    user.complete(whole)
+
+
+def test_queue_that_sends_its_jobs_to_other_clusters_is_refused(user: User, queue: str) -> None:
+    group = {"apiGroup": "kueue.x-k8s.io", "kind": "MultiKueueConfig", "name": "others"}
+    user.kubectl.apply(
+        {"apiVersion": KUEUE, "kind": "MultiKueueConfig", "metadata": {"name": "others"}, "spec": {"clusters": ["b"]}},
+        {
+            "apiVersion": KUEUE,
+            "kind": "AdmissionCheck",
+            "metadata": {"name": "elsewhere"},
+            "spec": {"controllerName": "kueue.x-k8s.io/multikueue", "parameters": group},
+        },
+        {
+            "apiVersion": KUEUE,
+            "kind": "ClusterQueue",
+            "metadata": {"name": "elsewhere"},
+            "spec": {
+                "namespaceSelector": {},
+                "admissionChecksStrategy": {"admissionChecks": [{"name": "elsewhere"}]},
+                "resourceGroups": [
+                    {
+                        "coveredResources": [quota["name"] for quota in QUOTA],
+                        "flavors": [{"name": "any-node", "resources": QUOTA}],
+                    }
+                ],
+            },
+        },
+        local_queue("elsewhere", user.namespace, "elsewhere"),
+    )
+    job = user.apply("queue-elsewhere", spec_of("elsewhere", copies=1, episodes="0:1"))
+    status = user.wait(job)
+    assert status["status"] == "failed", status
+    assert "queue elsewhere sends its Jobs to other clusters (MultiKueue)" in status["error"], status
 
 
 def test_higher_priority_job_preempts_and_finished_episodes_are_kept(user: User, queue: str) -> None:

@@ -26,10 +26,18 @@ Items = list[Json]
 Owner = tuple[str, str, str]
 """A field manager, how it writes (Apply, Update), and the subresource by which it does."""
 
-KUEUE = frozenset({Resource.WORKLOADS, Resource.LOCAL_QUEUES, Resource.VISIBLE_QUEUES})
+KUEUE = frozenset(
+    {Resource.WORKLOADS, Resource.LOCAL_QUEUES, Resource.VISIBLE_QUEUES, Resource.WORKLOAD_PRIORITY_CLASSES}
+)
 _WITH_STATUS = frozenset({Resource.AUGMENTATION_JOBS, Resource.JOBS, Resource.PODS, Resource.NODES, Resource.WORKLOADS})
 _CLUSTER_SCOPED = frozenset(
-    {Resource.NODES, Resource.AUGMENTATION_CLASSES, Resource.PRIORITY_CLASSES, Resource.CUSTOM_RESOURCES}
+    {
+        Resource.NODES,
+        Resource.AUGMENTATION_CLASSES,
+        Resource.PRIORITY_CLASSES,
+        Resource.WORKLOAD_PRIORITY_CLASSES,
+        Resource.CUSTOM_RESOURCES,
+    }
 )
 _FROM_SERVER = ("uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp")
 _NOT_SPEC = ("metadata", "status", "apiVersion", "kind")

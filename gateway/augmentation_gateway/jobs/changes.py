@@ -1,4 +1,4 @@
-"""Changing one AugmentationJob in Kubernetes: cancel, retry, delete."""
+"""Changing one AugmentationJob in Kubernetes: cancel, retry, parallelism, delete."""
 
 import asyncio
 from collections.abc import Mapping
@@ -63,6 +63,19 @@ async def retry_job(gateway: Gateway, key: ApiKey, uid: str, on_bad_episode: OnB
         choice = {} if on_bad_episode is None else {"onBadEpisode": on_bad_episode.value}
         await _patch_spec(gateway, record, {"attempt": record.attempt + 1, **uncancel, **choice})
     return find_job(key, uid, gateway.view)
+
+
+async def change_parallelism(gateway: Gateway, key: ApiKey, uid: str, parallelism: int | None) -> None:
+    """Change how many shards of a job that is not finished run concurrently. None: all, within its class's limits.
+
+    Raises:
+        Problem: 403 the key may not write, 404 no such job, 409 it is finished, 503 the Kubernetes API is unavailable.
+    """
+    require(key, Right.WRITE)
+    record = find_job(key, uid, gateway.view)
+    refuse_unless(not record.state.is_final, f"The job is {record.state}, so there is nothing left to change")
+    if record.raw["spec"].get("parallelism") != parallelism:
+        await _patch_spec(gateway, record, {"parallelism": parallelism})
 
 
 async def delete_job(gateway: Gateway, key: ApiKey, uid: str, *, even_unfinished: bool = False) -> None:

@@ -13,6 +13,12 @@ from augmentation_api.identifiers import LABEL_PHASE
 
 LABEL_QUEUE = "kueue.x-k8s.io/queue-name"
 """On a Job: Kueue's LocalQueue that it waits in. Kueue alone starts and stops a Job that has it."""
+LABEL_WORKLOAD_PRIORITY = "kueue.x-k8s.io/priority-class"
+"""On a Job: Kueue's WorkloadPriorityClass."""
+ANNOTATION_MIN_PARALLELISM = "kueue.x-k8s.io/job-min-parallelism"
+"""On a Job: with how many pods Kueue may start it, by lowering its parallelism, where quota is short. Its webhook wants
+it to be less than the parallelism, and refuses changes of the parallelism while such a Job runs."""
+_MULTIKUEUE = "kueue.x-k8s.io/multikueue"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +37,10 @@ class ChildJob:
     failed_message: str = ""
     suspended: bool = False
     failed_pods: int = 0
+    parallelism: int = 1
+    workload_priority: str = ""
+    is_dispatched: bool = False
+    """Whether Kueue runs it in another cluster: its webhook says so of a queue with a MultiKueue admission check."""
 
     @property
     def is_complete(self) -> bool:
@@ -66,6 +76,9 @@ def read_job(body: Mapping[str, Any]) -> ChildJob:
         failed_message=failed.get("message", "") if failed else "",
         suspended=bool(spec.get("suspend", False)),
         failed_pods=int(status.get("failed", 0)),
+        parallelism=int(spec.get("parallelism", 1)),
+        workload_priority=metadata["labels"].get(LABEL_WORKLOAD_PRIORITY, ""),
+        is_dispatched=spec.get("managedBy") == _MULTIKUEUE,
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from augmentation_api import AugmentationJob, PhaseName
 from augmentation_api.identifiers import LABEL_JOB_NAME, LABEL_JOB_UID, LABEL_PHASE
 from augmentation_kube import Resource
-from augmentation_operator.children.job import LABEL_QUEUE
+from augmentation_operator.children.job import ANNOTATION_MIN_PARALLELISM, LABEL_QUEUE
 
 Manifest = dict[str, Any]
 
@@ -52,6 +52,12 @@ class Patch:
 def suspend_job(name: str, suspend: bool) -> Patch:
     """Stop the pods of a Job, or let it start them again."""
     return Patch(Resource.JOBS, name, {"spec": {"suspend": suspend}})
+
+
+def scale_job(name: str, parallelism: int, least: int | None) -> Patch:
+    """Change how many pods of a Job run concurrently, and with how many Kueue may start it (None: only with all)."""
+    annotations = {ANNOTATION_MIN_PARALLELISM: str(least) if least else None}
+    return Patch(Resource.JOBS, name, {"metadata": {"annotations": annotations}, "spec": {"parallelism": parallelism}})
 
 
 def queue_job(name: str, queue: str) -> Patch:

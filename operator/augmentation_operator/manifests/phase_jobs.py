@@ -3,7 +3,13 @@
 from augmentation_api import AugmentationClass, AugmentationJob, PhaseName
 from augmentation_api.failure import PERMANENT_EXIT_CODES
 from augmentation_api.identifiers import phase_job_name
-from augmentation_operator.children.job import LABEL_QUEUE, attempt_of, placement_index
+from augmentation_operator.children.job import (
+    ANNOTATION_MIN_PARALLELISM,
+    LABEL_QUEUE,
+    LABEL_WORKLOAD_PRIORITY,
+    attempt_of,
+    placement_index,
+)
 from augmentation_operator.children.pod import WORKER_CONTAINER
 from augmentation_operator.manifests.manifest import Manifest, child_metadata
 from augmentation_operator.manifests.worker_pod import worker_pod
@@ -35,10 +41,16 @@ def augment_job(
     Args:
         queue: the LocalQueue of Kueue; None: none.
     """
-    limit = augmentation_class.spec.limits.max_parallelism
     metadata = _metadata(job, PhaseName.AUGMENT)
+    parallelism = parallelism_of(job, augmentation_class, shard_count)
     if queue:
         metadata["labels"][LABEL_QUEUE] = queue
+        if least := least_parallelism(augmentation_class, parallelism):
+            metadata["annotations"] = {ANNOTATION_MIN_PARALLELISM: str(least)}
+    # Not only with a queue: a LocalQueue `default` takes Jobs that name none.
+    priority = job.spec.workload_priority_class_name or augmentation_class.spec.workload_priority_class_name
+    if priority:
+        metadata["labels"][LABEL_WORKLOAD_PRIORITY] = priority
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -48,7 +60,7 @@ def augment_job(
             **({"suspend": True} if queue else {}),
             "completionMode": "Indexed",
             "completions": shard_count,
-            "parallelism": min(job.spec.parallelism or shard_count, shard_count, limit),
+            "parallelism": parallelism,
             "backoffLimitPerIndex": job.spec.backoff_limit_per_shard,
             # One failed shard means no result: the others need not continue.
             "maxFailedIndexes": 0,
@@ -57,6 +69,18 @@ def augment_job(
             "template": worker_pod(job, augmentation_class, PhaseName.AUGMENT, shard_count),
         },
     }
+
+
+def parallelism_of(job: AugmentationJob, augmentation_class: AugmentationClass, shard_count: int) -> int:
+    """How many shards of a job may run concurrently."""
+    limit = augmentation_class.spec.limits.max_parallelism
+    return min(job.spec.parallelism or shard_count, shard_count, limit)
+
+
+def least_parallelism(augmentation_class: AugmentationClass, parallelism: int) -> int | None:
+    """With how many concurrent shards Kueue may start a job, at least; None: only with all."""
+    least = augmentation_class.spec.min_parallelism
+    return least if least < parallelism else None
 
 
 def single_pod_job(

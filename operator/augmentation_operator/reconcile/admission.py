@@ -4,6 +4,8 @@ from dataclasses import replace
 
 from augmentation_api import PhaseName
 from augmentation_operator.children.job import ChildJob
+from augmentation_operator.manifests.manifest import Patch, scale_job
+from augmentation_operator.manifests.phase_jobs import least_parallelism, parallelism_of
 from augmentation_operator.queueing import built_in
 from augmentation_operator.queueing.admission import Admission, Refused, Waiting
 from augmentation_operator.queueing.kueue import admission as kueue
@@ -18,7 +20,8 @@ def admission_of_augment(situation: Situation, child: ChildJob | None) -> Admiss
     if child is None and queue is not None:
         return None if job.spec.suspend else kueue.admission_to_queue(job, queue, seen.kueue)
     if child is not None and kueue.is_managed(child, seen.kueue):
-        return kueue.admission_of(job, child, seen.kueue, queue)
+        wanted = parallelism_of(job, augmentation_class, job.status.shard_count or 1)
+        return kueue.admission_of(job, child, seen.kueue, queue, wanted)
     return built_in.admission_of(job, seen.place, child, augmentation_class.metadata.name)
 
 
@@ -42,3 +45,17 @@ def admission_step(admission: Admission | None, shown: PhaseName) -> Step:
     key = f"evicted-{int(interruption.at.timestamp())}"
     event = operator_event(key, "preempted", interruption.at, error=interruption.message)
     return replace(step, events=((shown, event),))
+
+
+def scale(situation: Situation, child: ChildJob) -> tuple[Patch, ...]:
+    """What brings an augment Job to the parallelism that the job asks for now.
+
+    Kueue decides with how many pods a Job runs that it manages: it would stop one that somebody scales. So the change
+    waits until the Job does.
+    """
+    job, augmentation_class = situation.job, situation.augmentation_class
+    wanted = parallelism_of(job, augmentation_class, job.status.shard_count or 1)
+    managed = kueue.is_managed(child, situation.seen.kueue)
+    if child.is_finished or child.parallelism == wanted or (managed and not child.suspended):
+        return ()
+    return (scale_job(child.name, wanted, least_parallelism(augmentation_class, wanted) if managed else None),)

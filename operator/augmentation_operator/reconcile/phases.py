@@ -8,7 +8,12 @@ from augmentation_api.status import Progress
 from augmentation_operator.manifests.manifest import suspend_job
 from augmentation_operator.queueing.admission import Admission, Admitted, Refused, Waiting
 from augmentation_operator.queueing.kueue.admission import queue_name_of
-from augmentation_operator.reconcile.admission import admission_of_augment, admission_of_unlimited, admission_step
+from augmentation_operator.reconcile.admission import (
+    admission_of_augment,
+    admission_of_unlimited,
+    admission_step,
+    scale,
+)
 from augmentation_operator.reconcile.children import children_of_phase, shard_count_of
 from augmentation_operator.reconcile.completion import (
     is_published,
@@ -109,6 +114,8 @@ def _augment(situation: Situation) -> Step:
     if not isinstance(placed.outcome, Proceed):
         return admission_step(admission, shown).then(placed)
     run = replace(_run(situation, PhaseName.AUGMENT, shown, admission, placed.placed), progress=_progress(situation))
+    if child is not None and isinstance(run.outcome, Wait):
+        run = replace(run, patches=run.patches + scale(situation, child))
     if child is not None and isinstance(run.outcome, Proceed):
         ended = child.completed_at
         started = (pod.started_at for pod in situation.seen.pods_of(PhaseName.AUGMENT) if pod.started_at)

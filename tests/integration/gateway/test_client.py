@@ -20,6 +20,8 @@ def test_client_follows_job_from_submit_to_completion(gateway: GatewayProcess, g
         waiting = pool.submit(client.wait, created.job_id, timeout=60)
         name = object_of(granted, str(created.job_id))["metadata"]["name"]
         set_status(granted, name, {"state": "running", "currentPhase": "augment"})
+        assert client.change(created.job_id, parallelism=3).parallelism == 3
+        assert object_of(granted, str(created.job_id))["spec"]["parallelism"] == 3
         with pytest.raises(Conflict):
             client.delete(created.job_id)
         set_status(granted, name, {"state": "completed", "output": {"datasetID": "me/out", "revision": "abc"}})

@@ -13,8 +13,19 @@ from tests.integration.control_plane import ControlPlane
 from tests.integration.operator.cluster import CHECKOUT, SYSTEM_NAMESPACE, Cluster, Json, path_of, rendered, until
 
 NAMESPACE = "shared"
-SHARED = {"secrets": "shared-token", "claims": "shared-data", "priorityClasses": "research"}
-RESOURCES = {"secrets": "", "persistentvolumeclaims": "", "priorityclasses": "scheduling.k8s.io", "pods": ""}
+SHARED = {
+    "secrets": "shared-token",
+    "claims": "shared-data",
+    "priorityClasses": "research",
+    "workloadPriorityClasses": "research-queue",
+}
+RESOURCES = {
+    "secrets": "",
+    "persistentvolumeclaims": "",
+    "priorityclasses": "scheduling.k8s.io",
+    "workloadpriorityclasses": "kueue.x-k8s.io",
+    "pods": "",
+}
 MAKES_JOBS: Json = {
     "apiGroups": ["augmentation.dev"],
     "resources": ["augmentationjobs"],
@@ -34,6 +45,11 @@ ASKED: dict[str, tuple[Callable[[str], Json], str, str]] = {
         "PersistentVolumeClaim",
     ),
     "spec.priorityClassName": (lambda name: {"priorityClassName": name}, "priorityclasses", "PriorityClass"),
+    "spec.workloadPriorityClassName": (
+        lambda name: {"workloadPriorityClassName": name},
+        "workloadpriorityclasses",
+        "WorkloadPriorityClass",
+    ),
 }
 _numbers = itertools.count()
 Grant = Callable[..., Cluster]
@@ -154,6 +170,7 @@ def test_right_to_read_a_claim_or_a_priority_class_does_not_suffice(grant: Grant
 def test_objects_listed_in_the_chart_may_be_used_by_everybody(nobody: Cluster, field: str) -> None:
     spec, resource, _ = ASKED[field]
     listed = {"secrets": "secrets", "persistentvolumeclaims": "claims", "priorityclasses": "priorityClasses"}
+    listed["workloadpriorityclasses"] = "workloadPriorityClasses"
     assert refused(nobody, spec(SHARED[listed[resource]])) == ""
 
 

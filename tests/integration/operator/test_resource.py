@@ -48,7 +48,6 @@ def test_api_server_sets_defaults(job: Job) -> None:
         ("source", {"hub": {"repoID": "lab/other"}}),
         ("output", {"mode": "inPlace"}),
         ("augmentation", {"copies": 4}),
-        ("parallelism", 2),
         ("backoffLimitPerShard", 1),
         ("activeDeadlineSeconds", 60),
     ],
@@ -59,7 +58,8 @@ def test_field_that_determines_the_result_is_immutable(job: Job, field: str, val
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("ttlSecondsAfterFinished", 3600), ("suspend", True), ("onBadEpisode", "skip")]
+    ("field", "value"),
+    [("ttlSecondsAfterFinished", 3600), ("suspend", True), ("onBadEpisode", "skip"), ("parallelism", 2)],
 )
 def test_control_fields_are_mutable(job: Job, field: str, value: object) -> None:
     job.change(**{field: value})

@@ -11,6 +11,33 @@ from tests.unit.gateway.job_objects import JOB_ID, job_object
 
 
 @pytest.mark.parametrize(
+    ("state", "status"), [("queued", 200), ("running", 200), ("completed", 409), ("failed", 409), ("cancelled", 409)]
+)
+@pytest.mark.parametrize("parallelism", [4, None])
+async def test_parallelism_of_an_unfinished_job_is_changed(
+    http: httpx.AsyncClient, view: ClusterView, kube: InMemoryKube, state: str, status: int, parallelism: int | None
+) -> None:
+    put(view, job_object(version=300, spec={"parallelism": 2}, status={"state": state}))
+    answer = await http.patch(PATH, json={"parallelism": parallelism})
+    assert answer.status_code == status
+    if status == 200:
+        assert answer.json() == {"job_id": JOB_ID, "parallelism": parallelism, "message": "The job is changed."}
+        assert written(kube) == [{"metadata": {"uid": JOB_ID}, "spec": {"parallelism": parallelism}}]
+    else:
+        assert f"The job is {state}" in answer.json()["detail"]
+        assert writes(kube) == []
+
+
+@pytest.mark.parametrize("body", [{}, {"parallelism": 0}, {"parallelism": 2, "cancel": True}])
+async def test_nothing_else_of_a_job_is_changed(
+    http: httpx.AsyncClient, view: ClusterView, kube: InMemoryKube, body: dict[str, object]
+) -> None:
+    put(view, job_object(version=300, status={"state": "running"}))
+    assert (await http.patch(PATH, json=body)).status_code == 422
+    assert writes(kube) == []
+
+
+@pytest.mark.parametrize(
     ("state", "status"), [("queued", 409), ("running", 409), ("completed", 409), ("failed", 200), ("cancelled", 200)]
 )
 async def test_only_failed_or_cancelled_job_is_retried(

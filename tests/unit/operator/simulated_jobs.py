@@ -163,10 +163,14 @@ class SimulatedJob(_SimulatedObject):
         labels = {**body["metadata"]["labels"], LABEL_QUEUE: queue}
         self._kube.put(Resource.JOBS, {**body, "metadata": {**body["metadata"], "labels": labels}}, NAMESPACE)
 
+    def change(self, **spec: Any) -> None:
+        """Set fields of its spec, as a webhook or Kueue does."""
+        body = self._body
+        self._kube.put(Resource.JOBS, {**body, "spec": {**body["spec"], **spec}}, NAMESPACE)
+
     def suspend(self, suspend: bool) -> None:
         """Set spec.suspend, as whoever holds Jobs does."""
-        body = self._body
-        self._kube.put(Resource.JOBS, {**body, "spec": {**body["spec"], "suspend": suspend}}, NAMESPACE)
+        self.change(suspend=suspend)
 
     def end(self, kind: str, at: datetime, reason: str = "", message: str = "") -> None:
         """Report that it is Complete or Failed."""

@@ -27,6 +27,8 @@ class SimulatedWorkload:
     active: bool = True
     held: bool = False
     admitted: bool = False
+    reason: str = ""
+    pod_set: Json = field(default_factory=dict)
     eviction: Eviction | None = None
     refusal: str = ""
     published_active: bool = True
@@ -34,7 +36,7 @@ class SimulatedWorkload:
     def to_wire(self, created_at: str) -> Json:
         conditions = []
         if not self.admitted:
-            conditions.append(_condition("QuotaReserved", "False", "Pending", PENDING, created_at))
+            conditions.append(_condition("QuotaReserved", "False", "Pending", self.reason or PENDING, created_at))
         if self.eviction is not None:
             at = to_rfc3339(self.eviction.at)
             conditions.append(_condition("Evicted", "True", self.eviction.reason, self.eviction.message, at))
@@ -46,7 +48,7 @@ class SimulatedWorkload:
                 "labels": {LABEL_WORKLOAD_OF: self.job_uid},
                 "annotations": {ANNOTATION_HELD: "true"} if self.held else {},
             },
-            "spec": {"queueName": self.queue, "active": self.active},
+            "spec": {"queueName": self.queue, "active": self.active, "podSets": [self.pod_set]},
             "status": {"conditions": conditions},
         }
 

@@ -8,6 +8,7 @@ from augmentation_operator.kubernetes_messages import (
     exceeds_quota,
     is_disk_exhausted,
     is_webhook_failure,
+    quota_shortages,
     without_pod_set,
 )
 
@@ -52,3 +53,16 @@ def test_sentence_is_understood(matches: Callable[[str], bool], message: str, ex
 @pytest.mark.parametrize("message", [f"couldn't assign flavors to pod set main: {NO_QUOTA}", NO_QUOTA])
 def test_kueue_reason_is_shown_without_the_pod_set(message: str) -> None:
     assert without_pod_set(message) == NO_QUOTA
+
+
+NEVER = (
+    "couldn't assign flavors to pod set main: insufficient quota for cpu in flavor l4, previously considered podsets "
+    "requests (0) + current podset request (6500m) > maximum capacity (4), insufficient quota for memory in flavor l4, "
+    "previously considered podsets requests (0) + current podset request (13Gi) > maximum capacity (8Gi)"
+)
+
+
+def test_quota_that_can_never_be_given_is_read_from_kueues_sentence() -> None:
+    assert quota_shortages(NEVER) == [("cpu", "l4", "6500m", "4"), ("memory", "l4", "13Gi", "8Gi")]
+    assert quota_shortages(f"{NEVER}, {NO_QUOTA}") == []
+    assert quota_shortages(NO_QUOTA) == []

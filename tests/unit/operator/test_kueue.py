@@ -6,7 +6,8 @@ import pytest
 
 from augmentation_api import ConditionType, PhaseName, State
 from augmentation_api.status import Condition
-from augmentation_operator.children.job import LABEL_QUEUE
+from augmentation_api.vocabulary import REQUIRES_ACTION
+from augmentation_operator.children.job import ANNOTATION_MIN_PARALLELISM, LABEL_QUEUE, LABEL_WORKLOAD_PRIORITY
 from tests.unit.operator.simulated_cluster import AUGMENT, PROVISION, PUBLISH, RESOLVE, SimulatedCluster, make_class
 from tests.unit.operator.simulated_kueue import PENDING, SimulatedKueue
 
@@ -171,6 +172,132 @@ def test_a_job_that_kueue_cannot_start_fails_with_kueues_reason() -> None:
     assert failed.reason == "QueueRefused"
     assert "conflict for nodeSelector gpu: l4 and a100" in failed.message
     assert not cluster.has_job(AUGMENT)
+
+
+def test_a_queue_that_sends_its_jobs_to_other_clusters_is_refused() -> None:
+    cluster = queued()
+    cluster.job_of(AUGMENT).change(managedBy="kueue.x-k8s.io/multikueue")
+    cluster.settle()
+    failed = cluster.status.condition(ConditionType.FAILED)
+    assert failed is not None
+    assert failed.reason == "QueueRefused"
+    assert "queue team-a sends its Jobs to other clusters (MultiKueue)" in failed.message
+    assert not cluster.has_job(AUGMENT)
+
+
+NEVER = (
+    "couldn't assign flavors to pod set main: insufficient quota for pods in flavor any, previously considered podsets "
+    "requests (0) + current podset request (4) > maximum capacity (3)"
+)
+
+
+@pytest.mark.parametrize(
+    ("pod_set", "reason"),
+    [
+        ({"count": 4}, "ExceedsQuota"),
+        ({"count": 4, "minCount": 4}, "ExceedsQuota"),
+        # Three at once would fit, and Kueue takes what it gets.
+        ({"count": 4, "minCount": 1}, "Queued"),
+    ],
+)
+def test_job_that_never_fits_requires_action_and_starts_once_the_quota_is_raised(
+    pod_set: dict[str, int], reason: str
+) -> None:
+    cluster = queued()
+    assert cluster.kueue is not None
+    workload = next(iter(cluster.kueue.workloads.values()))
+    workload.reason, workload.pod_set = NEVER, pod_set
+    cluster.pass_time(10)
+    cluster.settle()
+    assert admission(cluster) == ("False", reason)
+    if reason == "ExceedsQuota":
+        assert cluster.status.message is not None
+        assert cluster.status.message.startswith(
+            "this job asks for more than queue team-a has in all (pods of flavor any: 4 for 4 pods, of 3 in all), so "
+            "that it cannot start: have an administrator raise the quota"
+        )
+        assert admitted(cluster).reason in REQUIRES_ACTION
+    cluster.admit()
+    cluster.settle()
+    assert admission(cluster) == ("True", "Admitted")
+
+
+# Parallelism: what Kueue starts a Job with, and what is changed while it runs.
+
+
+def test_kueue_may_start_a_job_with_fewer_shards_and_the_message_says_with_how_many() -> None:
+    cluster = queued(parallelism=4)
+    job = cluster.job_of(AUGMENT)
+    assert job.to_wire()["metadata"]["annotations"] == {ANNOTATION_MIN_PARALLELISM: "1"}
+    job.change(parallelism=2)  # as Kueue does that admits it
+    cluster.admit()
+    cluster.settle()
+    assert job.spec["parallelism"] == 2
+    assert admitted(cluster).message == (
+        "admitted by Kueue from queue team-a with 2 concurrent shards; the job asks for 4, which counts when it is "
+        "admitted again"
+    )
+
+
+@pytest.mark.parametrize(("parallelism", "least", "annotations"), [(1, 1, None), (4, 1000, None), (4, 2, "2")])
+def test_least_parallelism_is_named_only_where_it_is_less(
+    parallelism: int, least: int, annotations: str | None
+) -> None:
+    cluster = SimulatedCluster(queueName="team-a", parallelism=parallelism, classes=(make_class(minParallelism=least),))
+    cluster.kueue = SimulatedKueue()
+    cluster.reach(AUGMENT)
+    metadata = cluster.job_of(AUGMENT).to_wire()["metadata"]
+    assert metadata.get("annotations", {}).get(ANNOTATION_MIN_PARALLELISM) == annotations
+
+
+def test_change_of_parallelism_reaches_a_waiting_job_and_waits_while_one_runs() -> None:
+    cluster = queued(parallelism=4)
+    cluster.change(parallelism=1)
+    cluster.settle()
+    job = cluster.job_of(AUGMENT)
+    assert job.spec["parallelism"] == 1
+    assert ANNOTATION_MIN_PARALLELISM not in job.to_wire()["metadata"]["annotations"]
+    cluster.admit()
+    cluster.settle()
+    cluster.change(parallelism=3)
+    cluster.settle()
+    assert job.spec["parallelism"] == 1
+    assert "the job asks for 3" in admitted(cluster).message
+    cluster.evict()
+    cluster.settle()
+    assert job.spec["parallelism"] == 3
+    assert job.to_wire()["metadata"]["annotations"][ANNOTATION_MIN_PARALLELISM] == "1"
+
+
+@pytest.mark.parametrize("suspend", [False, True])
+def test_change_of_parallelism_without_kueue_counts_at_once(suspend: bool) -> None:
+    cluster = SimulatedCluster(parallelism=3)
+    cluster.reach(AUGMENT)
+    cluster.settle()
+    assert len(cluster.running_pods) <= 3
+    shards = cluster.status.shard_count
+    cluster.change(parallelism=1, suspend=suspend)
+    cluster.settle()
+    assert cluster.job_of(AUGMENT).spec["parallelism"] == 1
+    cluster.change(parallelism=1000, suspend=False)
+    cluster.settle()
+    assert cluster.status.shard_count == shards
+    assert cluster.job_of(AUGMENT).spec["parallelism"] == shards
+
+
+# WorkloadPriorityClass.
+
+
+@pytest.mark.parametrize("place", ["job", "class"])
+def test_augment_job_has_its_workload_priority(place: str) -> None:
+    name: dict[str, Any] = {"workloadPriorityClassName": "urgent"}
+    of_class = {} if place == "job" else name
+    of_job = name if place == "job" else {}
+    cluster = SimulatedCluster(queueName="team-a", **of_job, classes=(make_class(**of_class),))
+    cluster.kueue = SimulatedKueue()
+    cluster.reach(AUGMENT)
+    assert cluster.job_of(AUGMENT).labels[LABEL_WORKLOAD_PRIORITY] == "urgent"
+    assert LABEL_WORKLOAD_PRIORITY not in cluster.job_of(RESOLVE).labels
 
 
 # Preemption.

@@ -1,5 +1,6 @@
 """The reader of Kueue's objects: how they are parsed and cached, and what their absence means."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,6 +20,7 @@ from augmentation_operator.queueing.kueue.view import (
     read_queue,
     read_workload,
 )
+from augmentation_operator.queueing.kueue.wait_reason import why_it_waits
 from tests.kubernetes.in_memory import InMemoryKube
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -245,3 +247,16 @@ async def test_cache_is_bounded() -> None:
     reading.now += RECENT
     await reading.view()
     assert len(reading.reader._answers) <= 256 + 3
+
+
+@pytest.mark.parametrize("exists", [False, True])
+async def test_priority_class_that_does_not_exist_is_named_while_there_is_no_workload(exists: bool) -> None:
+    reading = Reading()
+    if exists:
+        reading.api.put(Resource.WORKLOAD_PRIORITY_CLASSES, {"metadata": {"name": "urgent"}, "value": 10}, None)
+    job = replace(JOB, uid="new", workload_priority="urgent")
+    view = await reading.view(job)
+    assert view.missing_priority == ("" if exists else "urgent")
+    waiting = why_it_waits("team-a", "lab", view)
+    assert (waiting.reason == "PriorityClassNotFound") is not exists
+    assert ("workloadPriorityClassName 'urgent'" in waiting.message) is not exists

@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from augmentation_api.identifiers import API_VERSION, JOB_KIND
-from augmentation_api.spec import RepoID
+from augmentation_api.spec import Parallelism, RepoID
 from augmentation_api.vocabulary import State
 from augmentation_gateway.cache.records import ClassRecord, JobRecord
 from augmentation_gateway.credentials.keys import ApiKey
@@ -42,6 +42,25 @@ class RetryResponse(BaseModel):
 
     job_id: UUID = Field(description="Unique job identifier")
     attempt: int = Field(description="Number of retries requested, including this one")
+    message: str | None = None
+
+
+class Change(BaseModel):
+    """What is changed of a job that is not finished."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    parallelism: Parallelism | None = Field(
+        description="Maximum number of concurrent shards; null: all, within the limits of the class. The number of "
+        "shards stays. A job that a queue of Kueue has admitted follows when it is admitted again"
+    )
+
+
+class ChangeResponse(BaseModel):
+    """Response after changing an augmentation job."""
+
+    job_id: UUID = Field(description="Unique job identifier")
+    parallelism: int | None = Field(description="As it is now")
     message: str | None = None
 
 

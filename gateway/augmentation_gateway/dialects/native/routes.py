@@ -13,12 +13,14 @@ from augmentation_gateway.credentials.job_access import read_job
 from augmentation_gateway.dialects.native.documents import (
     AugmentationResponse,
     CancelResponse,
+    Change,
+    ChangeResponse,
     DryRunResponse,
     ListQuery,
     RetryResponse,
 )
 from augmentation_gateway.dialects.native.summary import AugmentationList, encode_event, encode_summary
-from augmentation_gateway.jobs.changes import cancel_job, delete_job, retry_job
+from augmentation_gateway.jobs.changes import cancel_job, change_parallelism, delete_job, retry_job
 from augmentation_gateway.jobs.create import create_job, try_job
 from augmentation_gateway.jobs.entries import entries
 from augmentation_gateway.jobs.event_stream import EventStream, has_seen_the_end, job_stream
@@ -130,6 +132,18 @@ async def list_jobs(
     if tag in (if_none_match or "") or if_none_match == "*":
         return Response(status_code=304, headers=headers)
     return Response(body, media_type="application/json", headers=headers)
+
+
+@router.patch(
+    "/{job_id}",
+    summary="Change Augmentation Job",
+    response_description="The job is changed",
+    responses=detail_errors(*ONE_JOB, *WRITE, words={409: "The job is finished"}),
+)
+async def change(job_id: JobId, body: Change, gateway: CurrentGateway, key: CurrentKey) -> ChangeResponse:
+    """Change how many shards of a job run concurrently, while it waits or runs. Nothing else can be changed."""
+    await change_parallelism(gateway, key, str(job_id), body.parallelism)
+    return ChangeResponse(job_id=job_id, parallelism=body.parallelism, message="The job is changed.")
 
 
 @router.post(

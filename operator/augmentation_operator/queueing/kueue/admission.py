@@ -15,7 +15,12 @@ from augmentation_operator.children.job import ChildJob
 from augmentation_operator.manifests.manifest import Patch, queue_job, suspend_job
 from augmentation_operator.queueing.admission import Admission, Admitted, Interruption, Refused, Waiting
 from augmentation_operator.queueing.kueue.view import KueueView, Workload, activate_workload
-from augmentation_operator.queueing.kueue.wait_reason import eviction_message, refusal_message, why_it_waits
+from augmentation_operator.queueing.kueue.wait_reason import (
+    dispatch_message,
+    eviction_message,
+    refusal_message,
+    why_it_waits,
+)
 
 _SOON = timedelta(seconds=4)
 _WHILE_SUSPENDED = timedelta(seconds=10)
@@ -55,14 +60,31 @@ def admission_to_queue(job: AugmentationJob, queue: str, view: KueueView | None)
     return replace(_waiting(job, queue, view), keeps_job=view is None or view.state.takes_jobs)
 
 
-def admission_of(job: AugmentationJob, child: ChildJob, view: KueueView | None, queue: str | None) -> Admission | None:
-    """The answer for a Job that Kueue manages; None: it has failed, so that nothing is asked any more."""
+def admission_of(
+    job: AugmentationJob, child: ChildJob, view: KueueView | None, queue: str | None, parallelism: int = 1
+) -> Admission | None:
+    """The answer for a Job that Kueue manages; None: it has failed, so that nothing is asked any more.
+
+    Args:
+        parallelism: how many of its pods the job wants to run concurrently.
+    """
     workload = view.workload if view else None
     if child.has_failed:
         return None
+    if child.is_dispatched and not child.is_complete:
+        return Refused(dispatch_message(child.queue_name))
     if child.is_complete or (not child.suspended and not job.spec.suspend):
         name = f"queue {child.queue_name}" if child.queue_name else "its queue"
-        return Admitted(AdmissionReason.ADMITTED, f"admitted by Kueue from {name}")
+        # Kueue lowers the parallelism of a Job that it admits in part, and lets nobody change it while the Job runs.
+        part = (
+            ""
+            if child.is_complete or child.parallelism == parallelism
+            else (
+                f" with {child.parallelism} concurrent shards; the job asks for {parallelism}, which counts when it is "
+                "admitted again"
+            )
+        )
+        return Admitted(AdmissionReason.ADMITTED, f"admitted by Kueue from {name}{part}")
     if job.spec.suspend:
         return _suspended(child, workload)
     patches = _patches(child, workload, queue)

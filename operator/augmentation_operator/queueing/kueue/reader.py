@@ -56,6 +56,8 @@ class KueueReader:
             state, detail = _absence(workloads)
             return replace(view, state=state, detail=detail)
         view = replace(view, workload=read_workload(workloads["items"]))
+        if view.workload is None and child.workload_priority:
+            view = replace(view, missing_priority=await self._missing_priority(child.workload_priority))
         if not queue or view.workload is None:
             return view
         pending = await self._answer(
@@ -68,6 +70,11 @@ class KueueReader:
             return view
         position, depth = read_place(pending, child.uid)
         return replace(view, position=position, depth=depth)
+
+    async def _missing_priority(self, name: str) -> str:
+        """The name of a WorkloadPriorityClass that does not exist, else "". Kueue itself reports it nowhere."""
+        answer = await self._answer(("priority", name), lambda: self._api.get(Resource.WORKLOAD_PRIORITY_CLASSES, name))
+        return name if isinstance(answer, KubeError) and answer.status == 404 and answer.reason else ""
 
     def forget(self) -> None:
         """Drop all answers, as an object has changed."""

@@ -3,16 +3,18 @@
 The fields used are those of kueue.x-k8s.io/v1beta2, which Kueue serves from 0.15 on.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from enum import Enum, auto
 from typing import Any
 
 from augmentation_api.identifiers import GROUP
 from augmentation_kube import Resource
-from augmentation_operator.kubernetes_messages import without_pod_set
+from augmentation_operator.kubernetes_messages import QuotaShortage, quota_shortages, without_pod_set
 from augmentation_operator.manifests.manifest import Patch
+from augmentation_operator.manifests.pod_resources import amount
 
 LABEL_WORKLOAD_OF = "kueue.x-k8s.io/job-uid"
 """Label of a Workload: the uid of its Job."""
@@ -67,6 +69,7 @@ class Workload:
         waits_for: why it is not admitted, in Kueue's own words; empty while there is no reason.
         eviction: the quota was taken back and has not been given again.
         refusal: why Kueue could not start the admitted Job and gave it up; empty in any other case.
+        never_fits: what no change but one of quota or request lets it give; empty while waiting may help.
     """
 
     name: str
@@ -76,6 +79,7 @@ class Workload:
     waits_for: str = ""
     eviction: Eviction | None = None
     refusal: str = ""
+    never_fits: str = ""
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,7 @@ class KueueView:
         state, detail: of the LocalQueue, the detail in Kueue's or the API server's own words.
         position: jobs of the LocalQueue that are ahead; None: not known.
         depth: jobs that wait in the LocalQueue, this one included.
+        missing_priority: the WorkloadPriorityClass that the Job names and that does not exist; empty: it does.
     """
 
     state: QueueState = QueueState.OPEN
@@ -93,6 +98,7 @@ class KueueView:
     workload: Workload | None = None
     position: int | None = None
     depth: int | None = None
+    missing_priority: str = ""
 
 
 def read_workload(bodies: Iterable[Mapping[str, Any]]) -> Workload | None:
@@ -117,6 +123,7 @@ def read_workload(bodies: Iterable[Mapping[str, Any]]) -> Workload | None:
         refusal=finished.get("message", "")
         if _is_finished(body) and finished.get("reason") == _FAILED_TO_START
         else "",
+        never_fits=_never_fits(conditions.get("QuotaReserved", {}), body["spec"].get("podSets", [])),
     )
 
 
@@ -160,6 +167,30 @@ def _waits_for(conditions: Mapping[str, Mapping[str, Any]], checks: Iterable[Map
             for check in pending
         )
     return without_pod_set(str(reserved.get("message", "")))
+
+
+def _never_fits(reserved: Mapping[str, Any], pod_sets: Sequence[Mapping[str, Any]]) -> str:
+    """What even the fewest pods exceed in each flavor, of a queue that is empty; "" where waiting may help."""
+    pods = pod_sets[0] if pod_sets else {}
+    count = pods.get("count") or 1
+    least = pods.get("minCount") or count
+    shortages = quota_shortages(str(reserved.get("message", ""))) if reserved.get("status") == "False" else []
+    final = [shortage for shortage in shortages if _exceeds(shortage, least / Decimal(count))]
+    if {shortage.flavor for shortage in final} != {shortage.flavor for shortage in shortages}:
+        return ""
+    pods_asked = f" for {count} pods" if count > 1 else ""
+    return "; ".join(
+        f"{each.resource} of flavor {each.flavor}: {each.requested}{pods_asked}, of {each.most} in all"
+        for each in final
+    )
+
+
+def _exceeds(shortage: QuotaShortage, share: Decimal) -> bool:
+    """Whether the queue could not even give this share of what is asked for."""
+    try:
+        return amount(shortage.requested) * share > amount(shortage.most)
+    except (ArithmeticError, LookupError):
+        return False
 
 
 def _eviction(condition: Mapping[str, Any]) -> Eviction | None:

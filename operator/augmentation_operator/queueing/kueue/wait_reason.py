@@ -12,7 +12,12 @@ _WITHOUT = "limits.maxJobsPerNamespace of a class queues jobs without Kueue"
 def why_it_waits(queue: str, namespace: str, view: KueueView | None) -> Waiting:
     """Why a Job waits for Kueue; `queue` is empty where the Job names none."""
     view = view or KueueView()
-    return _of_queue(queue, namespace, view) or _of_workload(queue, namespace, view) or _in_turn(queue, view)
+    return (
+        _of_queue(queue, namespace, view)
+        or _of_workload(queue, namespace, view)
+        or _of_quota(queue, view)
+        or _in_turn(queue, view)
+    )
 
 
 def _of_queue(queue: str, namespace: str, view: KueueView) -> Waiting | None:
@@ -47,6 +52,12 @@ def _of_queue(queue: str, namespace: str, view: KueueView) -> Waiting | None:
 def _of_workload(queue: str, namespace: str, view: KueueView) -> Waiting | None:
     """What action the Workload requires."""
     workload = view.workload
+    if view.missing_priority:
+        return _trouble(
+            AdmissionReason.PRIORITY_CLASS_NOT_FOUND,
+            f"workloadPriorityClassName {view.missing_priority!r}: there is no such WorkloadPriorityClass: create it "
+            "(the job goes on then), or correct the name in a new job or in the AugmentationClass",
+        )
     if workload is not None and not workload.is_active:
         why = f" ({workload.eviction.message})" if workload.eviction else ""
         return _trouble(
@@ -61,6 +72,19 @@ def _of_workload(queue: str, namespace: str, view: KueueView) -> Waiting | None:
             f"new job, or create a LocalQueue named default in namespace {namespace!r}",
         )
     return None
+
+
+def _of_quota(queue: str, view: KueueView) -> Waiting | None:
+    """What the queue could not give if it were empty. The job stays: Kueue starts it once the quota is raised."""
+    workload = view.workload
+    if workload is None or not workload.never_fits:
+        return None
+    return _trouble(
+        AdmissionReason.EXCEEDS_QUOTA,
+        f"this job asks for more than queue {queue or workload.queue_name} has in all ({workload.never_fits}), so that "
+        "it cannot start: have an administrator raise the quota of its ClusterQueue, and it does; or lower "
+        "spec.parallelism, or the resources of the AugmentationClass for a new job",
+    )
 
 
 def _in_turn(queue: str, view: KueueView) -> Waiting:
@@ -88,6 +112,15 @@ def refusal_message(queue: str, workload: Workload) -> str:
     return (
         f"Kueue admitted this job from queue {queue} but could not start it: {workload.refusal}; make the node "
         "selectors of the AugmentationClass's placements agree with those of the queue's ResourceFlavors"
+    )
+
+
+def dispatch_message(queue: str) -> str:
+    """Why a job fails whose queue sends Jobs to other clusters."""
+    return (
+        f"queue {queue} sends its Jobs to other clusters (MultiKueue), where this job's workers would find neither the "
+        "AugmentationJob that they report to nor its records: name a LocalQueue in queueName whose ClusterQueue has no "
+        "MultiKueue admission check"
     )
 
 
