@@ -8,6 +8,8 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+KEEP_ALIVE_SECONDS = 75
+"""How long a connection may be idle. uvicorn's 5 s are less than clients wait between two polls of a job."""
 _connections: WeakValueDictionary[tuple[Any, Any], "_Connection"] = WeakValueDictionary()
 
 
@@ -47,6 +49,7 @@ def server_of(app: ASGIApp, *, host: str = "127.0.0.1", port: int = 0) -> uvicor
             access_log=False,
             log_config=None,
             proxy_headers=False,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=2,
         )
     )

@@ -31,7 +31,7 @@ from augmentation_gateway.views.validation_message import explain
 DIALECTS: Final = find_dialects()
 _SECURITY_SCHEMES: Final = {
     "APIKeyHeader": {"type": "apiKey", "in": "header", "name": "x-api-key", "description": "An API key: `aug_…`"},
-    "HTTPBearer": {"type": "http", "scheme": "bearer", "description": "The same API key"},
+    "HTTPBearer": {"type": "http", "scheme": "bearer", "description": "The same; `Token KEY` too"},
 }
 
 
@@ -60,8 +60,8 @@ def build_app(
         title="Augmentation",
         version=_version(),
         summary="Robot dataset augmentation jobs on Kubernetes.",
-        description="Send an API key as `x-api-key: KEY` or `Authorization: Bearer KEY`. A job created here is an "
-        "AugmentationJob in Kubernetes, and one created there with kubectl is visible here.",
+        description="Send an API key as `x-api-key: KEY`, `Authorization: Bearer KEY` or `Authorization: Token KEY`. A "
+        "job created here is an AugmentationJob in Kubernetes, and one created there with kubectl is visible here.",
     )
     app.state.gateway = gateway
     app.include_router(health.router)

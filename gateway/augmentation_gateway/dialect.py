@@ -60,8 +60,7 @@ class Dialect:
         parse_id: the uid for an id in this dialect's form, given the parameter's name. Raises Problem 422.
         encode_removed: the body of a status response for a job that was removed, in its last version, at this time.
             None: a 404, which is also what a dialect without it answers.
-        other_status_paths: paths that mean the same as status_path.
-        any_trailing_slash: whether a status path may have a slash at its end, and may lack the one it has.
+        any_trailing_slash: whether the status path may have a slash at its end, and may lack the one it has.
         other_paths: paths of this dialect outside its prefix.
         is_stream: whether a request for a path is answered by an event stream.
         fields: names of the fields there are in a "body" and in a "query", to suggest one for a mistyped one.
@@ -77,7 +76,6 @@ class Dialect:
     errors: ErrorResponses = detail_errors
     parse_id: Callable[[str, str], str] = read_uuid
     encode_removed: Callable[[JobRecord, datetime], bytes | None] | None = None
-    other_status_paths: tuple[str, ...] = ()
     any_trailing_slash: bool = False
     other_paths: frozenset[str] = frozenset()
     is_stream: Callable[[str], bool] = lambda path: False
@@ -93,7 +91,7 @@ class Dialect:
     def status_uid(self, path: str) -> str | None:
         """The uid of the job in the path of a status request; None for any other path. Raises Problem 422."""
         match = self._status_pattern.fullmatch(path)
-        return self.parse_id(match[match.lastindex or 0], self._id_parameter) if match else None
+        return self.parse_id(match[1], self._id_parameter) if match else None
 
     @cached_property
     def status_route(self) -> str:
@@ -107,12 +105,9 @@ class Dialect:
 
     @cached_property
     def _status_pattern(self) -> re.Pattern[str]:
-        """One expression for all status paths; the id is the only group in each."""
-        return re.compile("|".join(self._expression(path) for path in (self.status_path, *self.other_status_paths)))
-
-    def _expression(self, path: str) -> str:
-        expression = re.sub(r"\(\?P<\w+>", "(", compile_path(path)[0].pattern.removeprefix("^").removesuffix("$"))
-        return f"{expression.removesuffix('/')}/?" if self.any_trailing_slash else expression
+        """The expression of a status path; the id is its only group."""
+        expression = compile_path(self.status_path)[0].pattern.removeprefix("^").removesuffix("$")
+        return re.compile(f"{expression.removesuffix('/')}/?" if self.any_trailing_slash else expression)
 
     @cached_property
     def router(self) -> APIRouter:
@@ -132,16 +127,15 @@ class Dialect:
         parameter = Parameter(self._id_parameter, Parameter.KEYWORD_ONLY, annotation=operation.id_type)
         status.__signature__ = Signature([parameter])  # type: ignore[attr-defined]
         router = APIRouter(tags=self.routers[0].tags if self.routers else [self.name])
-        for path in (self.status_path, *self.other_status_paths):
-            router.add_api_route(
-                path,
-                status,
-                name=operation.name,
-                response_model=operation.model,
-                summary=operation.summary,
-                description=operation.description,
-                responses={**OK_WITH_AGE, **self.errors(*READ, *ONE_JOB)},
-            )
+        router.add_api_route(
+            self.status_path,
+            status,
+            name=operation.name,
+            response_model=operation.model,
+            summary=operation.summary,
+            description=operation.description,
+            responses={**OK_WITH_AGE, **self.errors(*READ, *ONE_JOB)},
+        )
         return router
 
 

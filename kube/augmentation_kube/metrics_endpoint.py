@@ -14,6 +14,8 @@ from aiohttp.http_exceptions import HttpProcessingError
 _log = logging.getLogger(__name__)
 MOST_CONNECTIONS: Final = 64
 """Maximum number of connections; a new one closes the oldest. A scrape takes milliseconds."""
+KEEP_ALIVE_SECONDS: Final = 75.0
+"""How long a connection may be idle: longer than the usual minute between two scrapes of Prometheus."""
 
 
 async def serve_metrics(render: Callable[[], bytes], content_type: str, host: str, port: int) -> web.AppRunner:
@@ -32,7 +34,14 @@ async def serve_metrics(render: Callable[[], bytes], content_type: str, host: st
     application = web.Application()
     application.add_routes([web.get("/metrics", answer)])
     _log.addFilter(_is_ours)
-    runner = web.AppRunner(application, handle_signals=False, access_log=None, logger=_log, shutdown_timeout=1.0)
+    runner = web.AppRunner(
+        application,
+        handle_signals=False,
+        access_log=None,
+        logger=_log,
+        shutdown_timeout=1.0,
+        keepalive_timeout=KEEP_ALIVE_SECONDS,
+    )
     await runner.setup()
     assert runner.server is not None  # noqa: S101 - setup has made it
     _limit(runner.server)

@@ -1,15 +1,19 @@
 """Authentication: the key that a request was sent with, and whether it has a right."""
 
 from collections.abc import Iterable
+from typing import Final
 
 from augmentation_gateway.credentials.keys import ApiKey, Right
 from augmentation_gateway.credentials.keys_in_force import KeysInForce
 from augmentation_gateway.credentials.oidc import OidcTokens, is_token
 from augmentation_gateway.problem import Problem, unavailable
 
+SCHEMES: Final = (b"bearer", b"token")
+"""Authentication schemes of a key, in lower case: RFC 6750's, and the one that DataRobot's client sends by default."""
+
 
 async def authenticate(headers: Iterable[tuple[bytes, bytes]], keys: KeysInForce, tokens: OidcTokens | None) -> ApiKey:
-    """The key that a request was sent with; x-api-key takes precedence over a bearer token.
+    """The key that a request was sent with; x-api-key takes precedence over Authorization.
 
     Args:
         headers: names in lower case, as ASGI has them.
@@ -34,15 +38,20 @@ async def authenticate(headers: Iterable[tuple[bytes, bytes]], keys: KeysInForce
 
 
 def _presented(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-    bearer: bytes | None = None
+    authorization: bytes | None = None
     for name, value in headers:
         if name == b"x-api-key":
             return value.strip()
-        if name == b"authorization" and value[:7].lower() == b"bearer ":
-            bearer = value[7:].strip()
-    if bearer is None:
-        raise _unauthorized("No API key was sent", "send it as `x-api-key: KEY` or `Authorization: Bearer KEY`")
-    return bearer
+        if name == b"authorization":
+            scheme, _, credentials = value.strip().partition(b" ")
+            if scheme.lower() in SCHEMES:
+                authorization = credentials.strip()
+    if authorization is None:
+        raise _unauthorized(
+            "No API key was sent",
+            "send it as `x-api-key: KEY`, `Authorization: Bearer KEY` or `Authorization: Token KEY`",
+        )
+    return authorization
 
 
 def key_ended() -> Problem:

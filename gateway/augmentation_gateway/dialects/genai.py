@@ -2,7 +2,8 @@
 
 import json
 from datetime import datetime, timedelta
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlencode
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -10,16 +11,23 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from augmentation_api.vocabulary import State
 from augmentation_gateway.cache.records import ClassRecord, JobRecord
+from augmentation_gateway.credentials.job_access import find_job
 from augmentation_gateway.dialect import Dialect, StatusOperation
 from augmentation_gateway.jobs.changes import delete_job
 from augmentation_gateway.jobs.entries import entries
 from augmentation_gateway.jobs.query import Filters, Order, page_at
+from augmentation_gateway.problem import Problem
 from augmentation_gateway.views.dependencies import CurrentGateway, CurrentKey
 from augmentation_gateway.views.job import Moment, error_of
+from augmentation_gateway.views.public_url import public_url
 from augmentation_gateway.views.responses import OK_WITH_AGE, ONE_JOB, READ, WRITE, ErrorResponses
 from augmentation_gateway.views.stage import Stage, stage_of
 
 PREFIX: Final = "/api/v2"
+_STATUS: Final = f"{PREFIX}/genai/status/"
+API_VERSION: Final = (2, 49)
+"""DataRobot's, whose clients compare it with their own: the one that its Python client 3.20.0 expects."""
+MAX_PER_PAGE: Final = 1000
 _CLOCK_SKEW: Final = timedelta(seconds=5)
 """Between the clocks of the operator, the API server and this process."""
 
@@ -54,6 +62,14 @@ class StatusList(BaseModel):
     data: list[StatusResponse]
 
 
+class VersionResponse(BaseModel):
+    """Version of the API."""
+
+    major: int
+    minor: int
+    versionString: str  # noqa: N815
+
+
 class GenAIError(BaseModel):
     """An error."""
 
@@ -80,7 +96,7 @@ class PageQuery(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     offset: int = Field(0, ge=0, le=2**31, description="Statuses to skip")
-    limit: int = Field(100, ge=1, le=1000, description="Maximum number of statuses per page")
+    limit: int = Field(100, ge=0, le=MAX_PER_PAGE, description="Maximum number of statuses per page; 0: 1000")
 
 
 def status_view(record: JobRecord, stage: Stage | None = None) -> StatusResponse:
@@ -127,11 +143,12 @@ async def list_statuses(
     query: Annotated[PageQuery, Query()], request: Request, gateway: CurrentGateway, key: CurrentKey
 ) -> Response:
     """List the statuses of all jobs that the key may see, the newest first."""
-    page = await page_at(gateway, key, Filters(), query.offset, query.limit, Order.NEWEST)
-    following, before = query.offset + query.limit, max(0, query.offset - query.limit)
+    limit = query.limit or MAX_PER_PAGE
+    page = await page_at(gateway, key, Filters(), query.offset, limit, Order.NEWEST)
+    following, before = query.offset + limit, max(0, query.offset - limit)
 
     def link(offset: int) -> str:
-        return str(request.url.include_query_params(offset=offset, limit=query.limit))
+        return public_url(request, request.url.path, urlencode({"offset": offset, "limit": limit}))
 
     links = {
         "count": len(page.jobs),
@@ -140,6 +157,40 @@ async def list_statuses(
     }
     data = await entries(page.jobs, lambda job: gateway.statuses.encode(job, DIALECT))
     return Response(json.dumps(links).encode()[:-1] + b', "data": [' + data + b"]}", media_type="application/json")
+
+
+_SEE_OTHER: Final[dict[int | str, dict[str, Any]]] = {
+    303: {
+        "model": StatusResponse,
+        "description": "The job is completed",
+        "headers": {"Location": {"description": "Its status above", "schema": {"type": "string", "format": "uri"}}},
+    }
+}
+
+
+@router.get("/status/{statusId}", include_in_schema=False)
+@router.get(
+    "/status/{statusId}/",
+    response_model=StatusResponse,
+    summary="Check the status of a job, until it has completed",
+    responses={**OK_WITH_AGE, **_SEE_OTHER, **errors(*ONE_JOB, *READ)},
+)
+async def check(status_id: StatusId, request: Request, gateway: CurrentGateway, key: CurrentKey) -> Response:
+    """Check a status as `/genai/status/{statusId}/` shows it. A completed job is 303, with the same body."""
+    body = gateway.statuses.read(key, str(status_id), DIALECT)
+    try:
+        completed = find_job(key, str(status_id), gateway.view).state is State.COMPLETED
+    except Problem:
+        completed = False  # It was removed, and is remembered.
+    headers = {"Location": public_url(request, f"{_STATUS}{status_id}/")} if completed else {}
+    return Response(body, 303 if completed else 200, headers, media_type="application/json")
+
+
+@router.get("/version/", summary="Get the version of the API", responses=errors(*READ))
+async def version(key: CurrentKey) -> VersionResponse:
+    """Get the version of DataRobot's API that this part of it is of; its clients ask for it when they connect."""
+    major, minor = API_VERSION
+    return VersionResponse(major=major, minor=minor, versionString=f"{major}.{minor}.0")
 
 
 @router.delete(
@@ -159,8 +210,7 @@ async def delete(status_id: StatusId, gateway: CurrentGateway, key: CurrentKey) 
 DIALECT: Final = Dialect(
     name="genai",
     prefix=PREFIX,
-    status_path=f"{PREFIX}/genai/status/{{statusId}}/",
-    other_status_paths=(f"{PREFIX}/status/{{statusId}}/",),
+    status_path=f"{_STATUS}{{statusId}}/",
     any_trailing_slash=True,
     status_operation=StatusOperation(
         summary="Retrieve the execution status of a job",

@@ -17,6 +17,7 @@ ATTACK = f"\x1b]0;owned\x07\nforged: Authorization: Bearer {TOKEN}"
 PRESENTED = {
     "x-api-key": {"headers": {"x-api-key": KEY}},
     "bearer": {"headers": {"authorization": f"Bearer {KEY}"}},
+    "token scheme": {"headers": {"authorization": f"Token {KEY}"}},
     "token": {"headers": {"authorization": f"Bearer {TOKEN}"}},
     "query": {"params": {"key": KEY, "limit": "0"}},
     "cursor": {"params": {"cursor": KEY}},

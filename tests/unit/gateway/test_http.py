@@ -16,17 +16,35 @@ from tests.unit.gateway.conftest import BODY, OTHER_PROJECT, PATH, created, set_
 from tests.unit.gateway.job_objects import JOB_ID, job_object
 
 
+@pytest.mark.parametrize("path", [PATH, "/v1/key", "/api/v2/status/", f"/jobs/{JOB_ID}", "/v0.5/batch/jobs"])
 @pytest.mark.parametrize(
-    "headers", [{"x-api-key": "full"}, {"authorization": "Bearer full"}, {"authorization": "bearer full"}]
+    "headers",
+    [
+        {"x-api-key": "full"},
+        {"authorization": "Bearer full"},
+        {"authorization": "bearer  full "},
+        {"authorization": "Token full"},
+        {"authorization": "Basic x", "x-api-key": "full"},
+    ],
 )
-async def test_key_is_accepted_in_either_header(http: httpx.AsyncClient, headers: dict[str, str]) -> None:
+async def test_key_is_accepted_in_any_scheme_on_every_route(
+    http: httpx.AsyncClient, headers: dict[str, str], path: str
+) -> None:
     del http.headers["x-api-key"]
-    assert (await http.get(PATH, headers=headers)).status_code == 200
+    assert (await http.get(path, headers=headers)).status_code == 200
 
 
 @pytest.mark.parametrize(
     "headers",
-    [{}, {"x-api-key": "wrong"}, {"authorization": "Bearer wrong"}, {"authorization": "Basic full"}, {"x-api-key": ""}],
+    [
+        {},
+        {"x-api-key": "wrong"},
+        {"authorization": "Bearer wrong"},
+        {"authorization": "Token wrong"},
+        {"authorization": "Token"},
+        {"authorization": "Basic full"},
+        {"x-api-key": ""},
+    ],
 )
 @pytest.mark.parametrize(("method", "path"), [("GET", PATH), ("POST", "/v1/augmentation"), ("POST", f"{PATH}/cancel")])
 async def test_request_without_valid_key_is_401_even_with_invalid_body(

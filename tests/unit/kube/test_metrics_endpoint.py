@@ -44,3 +44,15 @@ async def test_malformed_requests_are_not_logged(caplog: pytest.LogCaptureFixtur
     writer.close()
     await runner.cleanup()
     assert not [record for record in caplog.records if record.levelno > logging.DEBUG]
+
+
+async def test_idle_connection_outlives_the_minute_between_scrapes() -> None:
+    runner = await serve_metrics(lambda: b"up 1\n", "text/plain", "127.0.0.1", 0)
+    reader, writer = await asyncio.open_connection("127.0.0.1", runner.addresses[0][1])
+    writer.write(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+    await asyncio.wait_for(reader.readuntil(b"up 1\n"), 5)
+    assert runner.server is not None
+    (connection,) = runner.server.connections
+    assert connection.keepalive_timeout >= 75
+    writer.close()
+    await runner.cleanup()

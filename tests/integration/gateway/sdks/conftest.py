@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ class Service:
     url: str
     key: str
     plane: ControlPlane | None
+    _created: list[str] = field(default_factory=list)
 
     def http(self) -> httpx.Client:
         """A plain client, for what a vendor's client does not do."""
@@ -41,7 +42,14 @@ class Service:
     def new_job(self, **fields: Any) -> str:
         """Create a job by the native API. Returns its id."""
         with self.http() as http:
-            return create(http, **fields)
+            self._created.append(create(http, **fields))
+        return self._created[-1]
+
+    def delete_jobs(self) -> None:
+        """Stop and delete the jobs that were created here, where others remain."""
+        with self.http() as http:
+            for job_id in self._created if self.plane is None else ():
+                http.delete(f"/api/v2/status/{job_id}/")
 
     def set_status(self, job_id: str, status: dict[str, Any]) -> None:
         """Write a job's status as the operator would; the gateway shows it afterwards. Skips where one runs."""
@@ -65,13 +73,16 @@ class Service:
 
 
 @pytest.fixture(scope="session")
-def service(request: pytest.FixtureRequest) -> Service:
+def service(request: pytest.FixtureRequest) -> Iterator[Service]:
     """The gateway named by the environment; without one, a process in front of a real API server."""
     url, key = os.environ.get(ENV_URL), os.environ.get(ENV_KEY)
     if url and key:
-        return Service(url.rstrip("/"), key, None)
+        running = Service(url.rstrip("/"), key, None)
+        yield running
+        running.delete_jobs()
+        return
     gateway: GatewayProcess = request.getfixturevalue("gateway")
-    return Service(gateway.url, gateway.keys["full"], request.getfixturevalue("granted"))
+    yield Service(gateway.url, gateway.keys["full"], request.getfixturevalue("granted"))
 
 
 @pytest.fixture(scope="module")

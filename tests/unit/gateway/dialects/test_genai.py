@@ -107,6 +107,48 @@ async def test_id_in_any_case_and_optional_trailing_slash_are_accepted(http: htt
         assert (await http.get(variant)).json()["statusId"] == JOB_ID
 
 
+async def test_completed_job_is_303_to_its_result_at_the_path_of_async_tasks(
+    http: httpx.AsyncClient, view: ClusterView
+) -> None:
+    path = PATH.replace("/genai/", "/")
+    put(view, job_object(version=200, status=ALL_STATES["augmenting"]))
+    assert (await http.get(path)).status_code == 200
+    bring(view, "completed")
+    for asked in (path, path.rstrip("/")):
+        answer = await http.get(asked)
+        assert answer.status_code == 303
+        assert answer.headers["location"] == f"{http.base_url}{PATH}"
+        # For a client that follows nothing.
+        assert answer.json() == (await http.get(PATH)).json()
+    assert (await http.get(path, headers={"x-api-key": "other-project"})).status_code == 404
+    remove_by_ttl(view)
+    assert ((await http.get(path)).status_code, (await http.get(path)).json()["status"]) == (200, "EXPIRED")
+
+
+async def test_links_are_https_behind_a_proxy_that_ended_tls(http: httpx.AsyncClient, view: ClusterView) -> None:
+    bring(view, "completed")
+    headers = {"host": "augment.example.com", "x-forwarded-proto": "https, http"}
+    answer = await http.get(f"/api/v2/status/{JOB_ID}/", headers=headers)
+    assert answer.headers["location"] == f"https://augment.example.com{PATH}"
+    put(view, job_object("00000000-0000-4000-8000-000000000001", 300, name="another"))
+    page = (await http.get("/api/v2/status/", params={"limit": 1}, headers=headers)).json()
+    assert page["next"] == "https://augment.example.com/api/v2/status/?offset=1&limit=1"
+    answer = await http.get(f"/api/v2/status/{JOB_ID}/", headers={**headers, "x-forwarded-proto": "javascript"})
+    assert answer.headers["location"] == f"http://augment.example.com{PATH}"
+
+
+async def test_version_is_the_one_that_clients_expect(http: httpx.AsyncClient) -> None:
+    answer = await http.get("/api/v2/version/")
+    assert answer.json() == {"major": 2, "minor": 49, "versionString": "2.49.0"}
+    assert (await http.get("/api/v2/version/", headers={"x-api-key": "wrong"})).status_code == 401
+
+
+async def test_limit_of_zero_is_all_that_a_page_may_have(http: httpx.AsyncClient) -> None:
+    # As the documentation's own example asks.
+    page = (await http.get("/api/v2/status/", params={"offset": 0, "limit": 0})).json()
+    assert (page["count"], page["next"], page["previous"]) == (1, None, None)
+
+
 async def test_malformed_id_is_422_in_documented_shape(http: httpx.AsyncClient) -> None:
     for path in ("/api/v2/genai/status/42/", "/api/v2/status/42/"):
         answer = await http.get(path)
