@@ -11,6 +11,7 @@ from augmentation_api.episode_ranges import MAX_DATASET_FRAMES
 from augmentation_api.identifiers import MAX_PLACEMENTS
 from augmentation_api.model import Model, kubernetes_rule
 from augmentation_api.pod_fields import LabelKey, LabelValue, Quantity, Resources, Toleration
+from augmentation_api.pod_template import PodTemplate
 from augmentation_api.spec import CredentialsSecretRef, ObjectName, WorkloadPriorityName
 from augmentation_api.vocabulary import AugmentationType
 
@@ -214,6 +215,11 @@ class AugmentationClassSpec(Model):
     )
     limits: ClassLimits = Field(default=ClassLimits(), description="Limits of each job.")
     hub: Hub = Field(default=Hub(), description="The dataset hub.")
+    pod_template: PodTemplate | None = Field(
+        None,
+        description="What all pods of the class have in addition: labels, volumes, containers and the like. It adds to "
+        "what the operator sets and changes nothing of it.",
+    )
 
     def placement_at(self, index: int) -> ClassPlacement:
         """The placement at an index, from 0; the last one if the list has been shortened since."""

@@ -8,10 +8,9 @@ from typing import Any
 
 from augmentation_api import PhaseName
 from augmentation_api.identifiers import LABEL_PHASE
+from augmentation_api.pod_container import WORKER_CONTAINER
 from augmentation_operator.children.job import moment
 
-WORKER_CONTAINER = "worker"
-"""The worker's container of a pod; webhooks of the cluster may have added others before or after it."""
 LABEL_BATCH_JOB = "batch.kubernetes.io/job-name"
 """Label that the Job controller puts on every pod of a Job."""
 _ACCELERATOR = re.compile(r"[^/]+/(gpu([.-].+)?|mig-.+|tpu|i915|xe)")

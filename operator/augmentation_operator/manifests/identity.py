@@ -4,7 +4,7 @@ A record is a ConfigMap in which the worker of a shard records every episode tha
 operator creates them empty, so that a worker needs the right to patch exactly these and to create none.
 """
 
-from augmentation_api import AugmentationJob
+from augmentation_api import AugmentationClass, AugmentationJob
 from augmentation_api.identifiers import GROUP, JOB_PLURAL, shard_manifest_name, worker_identity_name
 from augmentation_operator.manifests.manifest import Manifest, child_metadata
 
@@ -16,11 +16,13 @@ the rights itself. Naming a record that is never created grants nothing: its nam
 """
 
 
-def identity(job: AugmentationJob, shard_count: int) -> list[Manifest]:
+def identity(job: AugmentationJob, augmentation_class: AugmentationClass, shard_count: int) -> list[Manifest]:
     """ServiceAccount, Role and RoleBinding: access to the AugmentationJob and its records only.
 
     `shard_count` is 0 until the job is resolved.
     """
+    template = augmentation_class.spec.pod_template
+    annotations = dict(template.service_account.annotations) if template is not None else {}
     name = worker_identity_name(job.metadata.name, job.metadata.uid)
     shards = range(max(shard_count, GRANTED_AHEAD))
     records = [shard_manifest_name(job.metadata.name, job.metadata.uid, shard) for shard in shards]
@@ -35,7 +37,11 @@ def identity(job: AugmentationJob, shard_count: int) -> list[Manifest]:
         {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": records, "verbs": ["get", "patch"]},
     ]
     return [
-        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": child_metadata(job, name)},
+        {
+            "apiVersion": "v1",
+            "kind": "ServiceAccount",
+            "metadata": {**child_metadata(job, name), **({"annotations": annotations} if annotations else {})},
+        },
         {
             "apiVersion": "rbac.authorization.k8s.io/v1",
             "kind": "Role",

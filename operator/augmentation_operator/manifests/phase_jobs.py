@@ -3,6 +3,7 @@
 from augmentation_api import AugmentationClass, AugmentationJob, PhaseName
 from augmentation_api.failure import PERMANENT_EXIT_CODES
 from augmentation_api.identifiers import phase_job_name
+from augmentation_api.pod_container import WORKER_CONTAINER
 from augmentation_operator.children.job import (
     ANNOTATION_MIN_PARALLELISM,
     LABEL_QUEUE,
@@ -10,7 +11,6 @@ from augmentation_operator.children.job import (
     attempt_of,
     placement_index,
 )
-from augmentation_operator.children.pod import WORKER_CONTAINER
 from augmentation_operator.manifests.manifest import Manifest, child_metadata
 from augmentation_operator.manifests.worker_pod import worker_pod
 

@@ -5,20 +5,18 @@ from typing import Final
 from augmentation_api import AugmentationClass, AugmentationJob, PhaseName, worker_contract
 from augmentation_api.augmentation_class import NodeAffinity
 from augmentation_api.identifiers import worker_identity_name
+from augmentation_api.pod_container import WORKER_CONTAINER
+from augmentation_api.pod_volume import HUB_TOKEN_FOLDER, IDENTITY_FOLDER, SCRATCH_FOLDER, VOLUMES_FOLDER
 from augmentation_api.spec import VolumeSource
 from augmentation_operator.children.job import placement_index
-from augmentation_operator.children.pod import WORKER_CONTAINER
 from augmentation_operator.manifests.manifest import Manifest, child_labels
 from augmentation_operator.manifests.pod_resources import pod_resources
+from augmentation_operator.manifests.pod_template import RESTRICTED_CONTAINER, with_template
 
 _WORKER_USER: Final = 65532
-_SCRATCH: Final = "/scratch"
-_VOLUMES: Final = "/volumes"
 _SOURCE: Final = "source"
 _OUTPUT: Final = "output"
-_TOKEN_FOLDER: Final = "/run/hub-token"
 _TOKEN_FILE: Final = "token"
-_IDENTITY_FOLDER: Final = "/var/run/secrets/kubernetes.io/serviceaccount"
 # The kubelet renews the token in time. A token mounted by default is valid for a year (the API server's
 # --service-account-extend-token-expiration), for programs that read it once.
 _IDENTITY_SECONDS: Final = 3600
@@ -61,21 +59,17 @@ def worker_pod(
                     (placement.resources or spec.resources) if is_augment else spec.metadata_resources,
                     spec.scratch_size,
                 ),
-                "securityContext": {
-                    "allowPrivilegeEscalation": False,
-                    "readOnlyRootFilesystem": True,
-                    "capabilities": {"drop": ["ALL"]},
-                },
+                "securityContext": dict(RESTRICTED_CONTAINER),
                 # A worker that exits without a termination message is explained by the end of its log.
                 "terminationMessagePolicy": "FallbackToLogsOnError",
                 "volumeMounts": [
-                    {"name": "scratch", "mountPath": _SCRATCH},
-                    {"name": "identity", "mountPath": _IDENTITY_FOLDER, "readOnly": True},
-                    {"name": "hub-token", "mountPath": _TOKEN_FOLDER, "readOnly": True},
+                    {"name": "scratch", "mountPath": SCRATCH_FOLDER},
+                    {"name": "identity", "mountPath": IDENTITY_FOLDER, "readOnly": True},
+                    {"name": "hub-token", "mountPath": HUB_TOKEN_FOLDER, "readOnly": True},
                     *(
                         {
                             "name": claims[volume.claim_name]["name"],
-                            "mountPath": f"{_VOLUMES}/{side}",
+                            "mountPath": f"{VOLUMES_FOLDER}/{side}",
                             "readOnly": side == _SOURCE,
                         }
                         for side, volume in sides.items()
@@ -112,7 +106,8 @@ def worker_pod(
             pod["runtimeClassName"] = placement.runtime_class_name
         if placement.node_affinity:
             pod["affinity"] = {"nodeAffinity": _node_affinity(placement.node_affinity)}
-    return {"metadata": {"labels": child_labels(job, phase)}, "spec": pod}
+    template: Manifest = {"metadata": {"labels": child_labels(job, phase)}, "spec": pod}
+    return with_template(template, spec.pod_template, is_augment=is_augment)
 
 
 def _node_affinity(affinity: NodeAffinity) -> Manifest:
@@ -174,18 +169,18 @@ def _environment(
         worker_contract.ENV_JOB_UID: job.metadata.uid,
         worker_contract.ENV_HUB_ENDPOINT: spec.hub.endpoint,
         worker_contract.ENV_HUB_PUBLIC_ENDPOINT: spec.hub.public_endpoint or spec.hub.endpoint,
-        worker_contract.ENV_HUB_TOKEN_FILE: f"{_TOKEN_FOLDER}/{_TOKEN_FILE}",
+        worker_contract.ENV_HUB_TOKEN_FILE: f"{HUB_TOKEN_FOLDER}/{_TOKEN_FILE}",
         worker_contract.ENV_CREDENTIALS_SECRET: f"{secret.name}/{secret.key}",
-        worker_contract.ENV_SCRATCH: _SCRATCH,
+        worker_contract.ENV_SCRATCH: SCRATCH_FOLDER,
         # Plain LFS: one commit per upload, and hubs other than the public one support it.
         "HF_HUB_DISABLE_XET": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",
-        "HF_HOME": f"{_SCRATCH}/hub",
-        "HOME": _SCRATCH,
-        "TMPDIR": _SCRATCH,
+        "HF_HOME": f"{SCRATCH_FOLDER}/hub",
+        "HOME": SCRATCH_FOLDER,
+        "TMPDIR": SCRATCH_FOLDER,
     }
     folders = {_SOURCE: worker_contract.ENV_SOURCE_FOLDER, _OUTPUT: worker_contract.ENV_OUTPUT_FOLDER}
-    values |= {folders[side]: f"{_VOLUMES}/{side}/{volume.path}" for side, volume in _volumes(job).items()}
+    values |= {folders[side]: f"{VOLUMES_FOLDER}/{side}/{volume.path}" for side, volume in _volumes(job).items()}
     if phase == PhaseName.RESOLVE and spec.limits.max_frames is not None:
         values[worker_contract.ENV_MAX_FRAMES] = str(spec.limits.max_frames)
     if shard_count:

@@ -35,7 +35,7 @@ def children_of_phase(situation: Situation, phase: PhaseName) -> Step:
 
 def whole_identity(situation: Situation, phase: PhaseName) -> tuple[Manifest, ...]:
     """All of the job's identity, for pods that failed or do not appear: somebody may have removed it or its rights."""
-    return tuple(identity(situation.job, _shards_at(situation, phase)))
+    return tuple(identity(situation.job, situation.augmentation_class, _shards_at(situation, phase)))
 
 
 def superfluous_jobs(seen: Observation, *, failed: bool) -> tuple[str, ...]:

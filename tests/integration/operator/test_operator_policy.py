@@ -49,8 +49,9 @@ def children(namespace: str) -> dict[str, Json]:
             "spec": {"source": {"hub": {"repoID": "lab/kitchen"}}},
         }
     )
-    policy = network_policy(namespace, WorkersEgress(()), [])
-    made = [*identity(job, 1), *shard_records(job, 1), single_pod_job(job, make_class(), PhaseName.RESOLVE, 0), policy]
+    policy, cpu = network_policy(namespace, WorkersEgress(()), []), make_class()
+    resolve = single_pod_job(job, cpu, PhaseName.RESOLVE, 0)
+    made = [*identity(job, cpu, 1), *shard_records(job, 1), resolve, policy]
     return {each["kind"]: each for each in made}
 
 
@@ -140,9 +141,9 @@ MISUSES: list[tuple[str, str, Callable[[Json], Any]]] = [
     ("another's ConfigMap", "Role", lambda each: each["rules"][2]["resourceNames"].append("kube-root-ca.crt")),
     ("another's job", "Role", lambda each: each["rules"][1]["resourceNames"].append("another")),
     (
-        "a container of its own",
+        "a container of its own that is not restricted",
         "Job",
-        _pod(lambda pod: pod.update(initContainers=[dict(pod["containers"][0], name="i")])),
+        _pod(lambda pod: pod.update(initContainers=[dict(pod["containers"][0], name="i", securityContext={})])),
     ),
     (
         "rights of the cloud",

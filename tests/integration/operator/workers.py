@@ -12,6 +12,7 @@ from augmentation_api import AugmentationJob, PhaseName
 from augmentation_api.identifiers import phase_job_name, shard_manifest_name, worker_identity_name
 from augmentation_operator.manifests.identity import identity, shard_records
 from tests.integration.operator.cluster import Cluster, Json, path_of
+from tests.unit.operator.simulated_cluster import make_class
 
 NAMESPACE = "workers"
 SHARDS = 12
@@ -49,7 +50,7 @@ class WorkersJob:
         }
         self.job = AugmentationJob.from_wire(self.cluster.post(path_of("augmentationjobs", NAMESPACE), body))
         self.uid = self.job.metadata.uid
-        for manifest in [*identity(self.job, SHARDS), *shard_records(self.job, SHARDS)]:
+        for manifest in [*identity(self.job, make_class(), SHARDS), *shard_records(self.job, SHARDS)]:
             self.cluster.post(path_of(f"{manifest['kind'].lower()}s", NAMESPACE), manifest)
 
     def path(self, subresource: str = "") -> str:

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from augmentation_operator.manifests.identity import GRANTED_AHEAD, identity, shard_records
-from tests.unit.operator.simulated_cluster import UID, SimulatedCluster
+from tests.unit.operator.simulated_cluster import UID, SimulatedCluster, make_class
 
 
 def manifests_of(shards: int) -> dict[str, dict[str, Any]]:
-    return {manifest["kind"]: manifest for manifest in identity(SimulatedCluster().job, shards)}
+    return {manifest["kind"]: manifest for manifest in identity(SimulatedCluster().job, make_class(), shards)}
 
 
 def test_identity_is_a_service_account_a_role_and_a_binding_of_one_name() -> None:
