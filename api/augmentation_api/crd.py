@@ -126,7 +126,8 @@ def _definition(
                 "plural": plural,
                 "singular": kind.lower(),
                 "shortNames": list(short_names),
-                **({"categories": ["all"]} if scope == "Namespaced" else {}),
+                # Not "all": `kubectl delete all --all`, meant for pods, would take along the records of all jobs.
+                "categories": ["augmentation"],
             },
             "versions": [
                 {
@@ -189,7 +190,8 @@ def augmentation_job_crd() -> Schema:
         ],
     }
     columns = [
-        _column("State", ".status.state"),
+        _column("State", ".status.displayState"),
+        _column("Reason", '.status.conditions[?(@.type=="Ready")].reason'),
         _column("Phase", ".status.currentPhase"),
         _column("Progress", ".status.progress.percent", "integer"),
         _column("Type", ".spec.type"),

@@ -35,9 +35,11 @@ class FailureReason(StrEnum):
     # Detected by the operator.
     SPEC_INVALID = "SpecInvalid"
     CLASS_NOT_FOUND = "ClassNotFound"
+    CLASS_INVALID = "ClassInvalid"
     IMAGE_PULL_FAILED = "ImagePullFailed"
     WORKER_CRASHED = "WorkerCrashed"
     DEADLINE_EXCEEDED = "DeadlineExceeded"
+    PENDING_DEADLINE_EXCEEDED = "PendingDeadlineExceeded"
     QUEUE_REFUSED = "QueueRefused"
 
     def __new__(cls, name: str, exit_code: int | None = None) -> Self:

@@ -2,15 +2,23 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema
 
 from augmentation_api.model import Model
+from augmentation_api.quantity import MAX_QUANTITY_LENGTH, QUANTITY_SCHEMA, parse_quantity
+
+
+def _quantity(value: str) -> str:
+    parse_quantity(value)
+    return value
+
 
 Quantity = Annotated[
     str,
     BeforeValidator(lambda value: str(value) if isinstance(value, int | float) else value),
-    StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$", max_length=32),
-    WithJsonSchema({"x-kubernetes-int-or-string": True}),
+    StringConstraints(max_length=MAX_QUANTITY_LENGTH),
+    AfterValidator(_quantity),
+    WithJsonSchema(QUANTITY_SCHEMA),
 ]
 """A Kubernetes quantity: 500m, 2, 4Gi."""
 

@@ -276,6 +276,11 @@ class AugmentationJobStatus(ObservedModel):
 
     observed_generation: Count | None = Field(None, description="Generation of the spec the operator last acted on.")
     state: State | None = Field(None, description="queued, running, completed, failed or cancelled.")
+    display_state: ShortText | None = Field(
+        None,
+        description="The state as `kubectl get` shows it: suspended while spec.suspend holds the job, else the same as "
+        "`state`.",
+    )
     current_phase: PhaseName | None = Field(None, description="Phase that the job is in, or ended in.")
     message: Text | None = Field(None, description="One-line human-readable summary of the current state.")
     conditions: list[Condition] = Field(

@@ -3,6 +3,7 @@
 The API server writes `<`, `>`, `&` and control characters as six bytes each, however a client sent them.
 """
 
+import json
 import re
 from bisect import bisect_right
 from itertools import accumulate
@@ -15,6 +16,12 @@ def stored_size(text: str) -> int:
     """Upper bound of a text's size in the stored JSON, bytes (workers-status-policy.yaml counts the same way)."""
     more = 5 * len(_SIX_BYTES.findall(text)) + len(_TWO_BYTES.findall(text))
     return len(text.encode(errors="replace")) + more
+
+
+def stored_json_size(value: object) -> int:
+    """Upper bound of a JSON value's size as it is stored, bytes."""
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return len(text.encode(errors="replace")) + 5 * len(re.findall("[<>&]", text))
 
 
 def cut_to_stored_size(text: str, most: int) -> str:

@@ -46,6 +46,16 @@ class ConditionType(StrEnum):
     COMPLETE = "Complete"
     FAILED = "Failed"
     CANCELLED = "Cancelled"
+    # Derived from the state, for GitOps tools, which know these three of any resource (sigs.k8s.io/cli-utils, kstatus).
+    READY = "Ready"
+    RECONCILING = "Reconciling"
+    STALLED = "Stalled"
+
+
+HEALTH_CONDITIONS = (ConditionType.READY, ConditionType.RECONCILING, ConditionType.STALLED)
+"""The conditions that say nothing of their own: they follow from the state and the other conditions."""
+SUSPENDED_STATE = "suspended"
+"""What status.displayState says of a job whose pods are held by spec.suspend, in place of its state."""
 
 
 class AdmissionReason(StrEnum):

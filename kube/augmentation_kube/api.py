@@ -129,13 +129,16 @@ class KubeApi(ABC):
         *,
         uid: str | None = None,
         resource_version: str | None = None,
+        foreground: bool = False,
     ) -> None:
         """Delete an object; the garbage collector then deletes what it owns. No error if it does not exist.
+
+        With `foreground`, the object stays until that has happened.
 
         With `uid`, only the object that has it: another one that has the name by now is left alone. With
         `resource_version` too, only if it has not changed since.
         """
-        body: Json = {"propagationPolicy": "Background"}
+        body: Json = {"propagationPolicy": "Foreground" if foreground else "Background"}
         if uid is not None:
             body["preconditions"] = {"uid": uid}
             if resource_version:

@@ -20,6 +20,7 @@ from typing import Any
 import orjson
 
 from augmentation_api import ConditionType, PhaseName, PhaseStatus, State
+from augmentation_api.vocabulary import HEALTH_CONDITIONS
 
 MAX_CONSECUTIVE_HIGH_PRIORITY = 15
 """After this many keys in a row of the high lane, one of the low lane follows, so that none starves."""
@@ -34,7 +35,17 @@ EVENT_LIST_SHARE = 10
 of the namespace, whatever is selected. Where it is slow, many pods are late, and each would cause a list."""
 
 _COUNTERS = ("progress", "usage")
-_NOTES = ("state", "message", "currentPhase", "startedAt", "retryCount", "placement", "conditions", "phases")
+_NOTES = (
+    "state",
+    "displayState",
+    "message",
+    "currentPhase",
+    "startedAt",
+    "retryCount",
+    "placement",
+    "conditions",
+    "phases",
+)
 
 
 class Lanes:
@@ -102,7 +113,8 @@ def _critical_fields(part: Mapping[str, Any]) -> dict[str, Any]:
         "conditions": [
             condition
             for condition in part.get("conditions", ())
-            if (condition["type"], condition["status"]) != (ConditionType.PLACED, "True")
+            if condition["type"] not in HEALTH_CONDITIONS
+            and (condition["type"], condition["status"]) != (ConditionType.PLACED, "True")
         ],
         "completed": [
             phase["name"]

@@ -102,6 +102,8 @@ class ControlPlane:
             "--service-cluster-ip-range=10.96.0.0/24",
             # It waits for the ServiceAccount "default", which no controller makes here.
             "--disable-admission-plugins=ServiceAccount",
+            # As in OpenShift: who names an owner that the object blocks needs a right for that.
+            "--enable-admission-plugins=OwnerReferencesPermissionEnforcement",
             # Without it a stop waits a minute for open watches; with it, it ends them.
             "--shutdown-watch-termination-grace-period=1s",
         )

@@ -12,6 +12,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from augmentation_api import AugmentationClass
 from augmentation_api.identifiers import LABEL_JOB_UID
+from augmentation_api.readable_class import UnreadableClass, read_class
 from augmentation_kube import KubeApi, Reflector, Resource
 from augmentation_operator.children.job import ChildJob, read_job
 from augmentation_operator.children.pod import ChildPod, read_pod
@@ -132,7 +133,7 @@ class ClusterMirror:
         served: list[str | None] = [*namespaces]
         self._jobs = {namespace: Mirror(_owner, read_job, on_child_change) for namespace in served or [None]}
         self._pods = {namespace: Mirror(_owner, read_pod, on_child_change) for namespace in served or [None]}
-        self._classes = Mirror(lambda _: _ALL, AugmentationClass.from_wire, lambda _: on_class_change())
+        self._classes = Mirror(lambda _: _ALL, _read_class, lambda _: on_class_change())
         self._priorities = Mirror(lambda _: _ALL, _name_and_value, lambda _: None)
 
     def jobs_of(self, uid: str) -> Iterable[ChildJob]:
@@ -143,8 +144,8 @@ class ClusterMirror:
         """Worker pods of the AugmentationJob with this uid."""
         return chain.from_iterable(mirror.of(uid) for mirror in self._pods.values())
 
-    def classes(self) -> Iterable[AugmentationClass]:
-        """All AugmentationClasses that can be read."""
+    def classes(self) -> Iterable[AugmentationClass | UnreadableClass]:
+        """All AugmentationClasses."""
         return self._classes.of(_ALL)
 
     def priorities(self) -> Mapping[str, int]:
@@ -174,6 +175,13 @@ class ClusterMirror:
 
 def _owner(raw: Mapping[str, Any]) -> str:
     return str(raw["metadata"]["labels"][LABEL_JOB_UID])
+
+
+def _read_class(raw: Mapping[str, Any]) -> AugmentationClass | UnreadableClass:
+    each = read_class(raw)
+    if isinstance(each, UnreadableClass):
+        _log.error("AugmentationClass %s is invalid: %s", each.name, "; ".join(each.findings))
+    return each
 
 
 def _name_and_value(raw: Mapping[str, Any]) -> tuple[str, int]:

@@ -9,6 +9,7 @@ from typing import Any
 from augmentation_api import PhaseName
 from augmentation_api.identifiers import LABEL_PHASE
 from augmentation_api.pod_container import WORKER_CONTAINER
+from augmentation_api.quantity import parse_quantity
 from augmentation_operator.children.job import moment
 
 LABEL_BATCH_JOB = "batch.kubernetes.io/job-name"
@@ -120,9 +121,8 @@ def _accelerators(resources: Mapping[str, Any]) -> int:
 
 
 def _cpu(resources: Mapping[str, Any]) -> float:
-    """Requested CPU cores, from a quantity as the API server writes it: `2`, `500m`."""
-    amount = str((resources.get("requests") or {}).get("cpu", "0"))
-    return int(amount[:-1]) / 1000 if amount.endswith("m") else float(amount)
+    """Requested CPU cores."""
+    return float(parse_quantity(str((resources.get("requests") or {}).get("cpu", "0"))))
 
 
 def _termination(status: Mapping[str, Any], terminated: Mapping[str, Any]) -> Termination | None:

@@ -27,6 +27,8 @@ from augmentation_operator.reconcile.lifecycle import decide
 from augmentation_operator.reconcile.observation import Observation
 from augmentation_operator.reconcile.unreadable_spec import decide_without_spec, without_unreadable_spec
 
+FOREGROUND_DELETION = "foregroundDeletion"
+"""Finalizer of an object that is deleted once what it owns is gone."""
 MAX_FIELDS_LOGGED = 10
 """Fields of a status named in one log line, of those that cannot be read."""
 
@@ -167,9 +169,14 @@ class Controller:
         return job
 
     async def _stop_deleted(self, body: Mapping[str, Any]) -> None:
-        """Delete the running children of a deleted job: a finalizer may keep it, and its pods, forever."""
+        """Delete the running children of a deleted job: a finalizer may keep it, and its pods, forever.
+
+        Where the job waits for them (`kubectl delete --cascade=foreground`, Argo CD), they wait for their pods.
+        """
         job = without_unreadable_spec(body)
-        await self._executor.delete_jobs(self._observer.cached(job).living_jobs, job.metadata.namespace)
+        waits = FOREGROUND_DELETION in body["metadata"].get("finalizers", ())
+        seen, namespace = self._observer.cached(job), job.metadata.namespace
+        await self._executor.delete_jobs(seen.living_jobs, namespace, foreground=waits)
 
     async def _reconcile_unreadable(self, body: Mapping[str, Any], findings: str) -> timedelta | None:
         """Do what can be done for a job whose spec cannot be read."""
@@ -198,5 +205,8 @@ def _is_finished(body: Mapping[str, Any]) -> bool:
         "state" in status
         and State(status["state"]).is_final
         and spec.get("ttlSecondsAfterFinished") is None
+        and status.get("observedGeneration") == body["metadata"].get("generation", 0)
+        # Of a release that did not write it.
+        and "displayState" in status
         and spec.get("attempt", 0) <= status.get("attempt", 0)
     )

@@ -82,10 +82,10 @@ class Executor:
             )
         return wait
 
-    async def delete_jobs(self, names: Iterable[str], namespace: str) -> None:
-        """Delete child Jobs with their pods."""
+    async def delete_jobs(self, names: Iterable[str], namespace: str, *, foreground: bool = False) -> None:
+        """Delete child Jobs with their pods. With `foreground` a Job stays until its pods are gone."""
         for name in names:
-            await self._api.delete(Resource.JOBS, name, namespace)
+            await self._api.delete(Resource.JOBS, name, namespace, foreground=foreground)
 
     async def _create_children(self, decision: Decision, namespace: str) -> None:
         if decision.apply or decision.create:

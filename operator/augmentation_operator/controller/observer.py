@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar
 
 from augmentation_api import AugmentationClass, AugmentationJob, PhaseName
 from augmentation_api.identifiers import LABEL_JOB_UID
+from augmentation_api.readable_class import UnreadableClass
 from augmentation_kube import KubeApi, KubeError, Resource
 from augmentation_operator.cache.event_warnings import EventWarnings
 from augmentation_operator.children.job import ChildJob, read_job
@@ -33,7 +34,7 @@ class Cluster(Protocol):
     def pods_of(self, uid: str) -> Iterable[ChildPod]:
         """Worker pods of the AugmentationJob with this uid."""
 
-    def classes(self) -> Iterable[AugmentationClass]:
+    def classes(self) -> Iterable[AugmentationClass | UnreadableClass]:
         """All AugmentationClasses."""
 
 

@@ -34,7 +34,8 @@ def child_metadata(job: AugmentationJob, name: str, phase: PhaseName | None = No
                 "name": job.metadata.name,
                 "uid": job.metadata.uid,
                 "controller": True,
-                "blockOwnerDeletion": False,
+                # Foreground deletion of the job waits for it, and so for the pods.
+                "blockOwnerDeletion": True,
             }
         ],
     }

@@ -8,6 +8,7 @@ from decimal import ROUND_CEILING, Decimal
 from typing import Final
 
 from augmentation_api.pod_fields import Resources
+from augmentation_api.quantity import parse_quantity
 from augmentation_operator.manifests.manifest import Manifest
 
 DEFAULT_RESOURCES: Final = Resources(requests={"cpu": "1", "memory": "2Gi"}, limits={"memory": "4Gi"})
@@ -16,18 +17,6 @@ DEFAULT_RESOURCES: Final = Resources(requests={"cpu": "1", "memory": "2Gi"}, lim
 _CPU_BURST: Final = 4
 _LEAST_CPU_LIMIT: Final = 2
 _LOGS: Final = 2**30
-_UNITS: Final = {
-    "": Decimal(1),
-    "m": Decimal("0.001"),
-    "k": Decimal(10**3),
-    "M": Decimal(10**6),
-    "G": Decimal(10**9),
-    "T": Decimal(10**12),
-    "Ki": Decimal(2**10),
-    "Mi": Decimal(2**20),
-    "Gi": Decimal(2**30),
-    "Ti": Decimal(2**40),
-}
 
 
 def pod_resources(resources: Resources, scratch_size: str) -> Manifest:
@@ -46,17 +35,11 @@ def pod_resources(resources: Resources, scratch_size: str) -> Manifest:
     if "ephemeral-storage" not in limits:
         requested = requests.setdefault("ephemeral-storage", "0")
         # The kubelet counts the scratch volume, the logs and the writable layer of a pod against this one limit.
-        disk = max(amount(scratch_size) + _LOGS, amount(requested))
+        disk = max(parse_quantity(scratch_size) + _LOGS, parse_quantity(requested))
         limits["ephemeral-storage"] = f"{(disk / 2**20).to_integral_value(ROUND_CEILING)}Mi"
     return {"requests": requests, "limits": limits}
 
 
-def amount(quantity: str) -> Decimal:
-    """Convert a quantity to a number: '500m' → 0.5, '2Ki' → 2048."""
-    digits = quantity.rstrip("kmKMGTi")
-    return Decimal(digits) * _UNITS[quantity[len(digits) :]]
-
-
 def _cpu_limit(requested: str) -> str:
-    limit = max(_CPU_BURST * amount(requested), Decimal(_LEAST_CPU_LIMIT))
+    limit = max(_CPU_BURST * parse_quantity(requested), Decimal(_LEAST_CPU_LIMIT))
     return f"{(limit * 1000).to_integral_value(ROUND_CEILING)}m"

@@ -1,42 +1,74 @@
 """The selection of a job's AugmentationClass: the one it names, else the default of its type."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from augmentation_api import AugmentationClass, AugmentationJob, AugmentationType, FailureReason
+from augmentation_api.readable_class import UnreadableClass
 from augmentation_operator.reconcile.failure_reason import Rejection
+
+Classes = Mapping[str, AugmentationClass | UnreadableClass]
 
 _NO_MODEL = (
     ". No generative model comes with this operator: a class names an image of its own (docs/worker-contract.md)"
 )
 
 
-def select_class(job: AugmentationJob, classes: Iterable[AugmentationClass]) -> AugmentationClass | Rejection:
+def select_class(
+    job: AugmentationJob, classes: Iterable[AugmentationClass | UnreadableClass]
+) -> AugmentationClass | Rejection:
     """The class of a job, or why there is none. A job that has begun keeps the class it began with.
 
     Where several classes claim to be the default of a type, the oldest name in alphabetical order wins, so that the
-    choice does not depend on the order of a listing.
+    choice does not depend on the order of a listing. An invalid one is chosen by nobody, and harms no other.
     """
-    known = {each.metadata.name: each for each in sorted(classes, key=lambda each: each.metadata.name)}
+    known: Classes = {_name_of(each): each for each in sorted(classes, key=_name_of)}
     if begun := job.status.class_name:
-        return known.get(begun) or _not_found(
+        return _valid(known.get(begun)) or _not_found(
             f"the AugmentationClass {begun!r} that this job runs as was deleted: create it again, or create a new job"
         )
     if wanted := job.spec.class_name:
-        named = known.get(wanted)
-        if named is None:
-            available = ", ".join(known) or "none"
-            return _not_found(f"spec.className {wanted!r}: no such AugmentationClass (available: {available})")
-        if named.spec.type != job.spec.type:
-            return _not_found(
-                f"spec.className {wanted!r} serves type {named.spec.type}, and spec.type is {job.spec.type}"
-            )
-        return named
-    default = next((each for each in known.values() if each.spec.type == job.spec.type and each.spec.default), None)
-    return default or _not_found(
+        return _named(job, wanted, known)
+    return _default(job, known)
+
+
+def _named(job: AugmentationJob, wanted: str, known: Classes) -> AugmentationClass | Rejection:
+    named = _valid(known.get(wanted))
+    if named is None:
+        available = ", ".join(name for name, each in known.items() if isinstance(each, AugmentationClass)) or "none"
+        return _not_found(f"spec.className {wanted!r}: no such AugmentationClass (available: {available})")
+    if isinstance(named, AugmentationClass) and named.spec.type != job.spec.type:
+        return _not_found(f"spec.className {wanted!r} serves type {named.spec.type}, and spec.type is {job.spec.type}")
+    return named
+
+
+def _default(job: AugmentationJob, known: Classes) -> AugmentationClass | Rejection:
+    readable = (each for each in known.values() if isinstance(each, AugmentationClass))
+    default = next((each for each in readable if each.spec.type == job.spec.type and each.spec.default), None)
+    if default is not None:
+        return default
+    unreadable = (each for each in known.values() if isinstance(each, UnreadableClass))
+    broken = next((each for each in unreadable if each.type == job.spec.type and each.default), None)
+    return _valid(broken) or _not_found(
         f"spec.type {job.spec.type}: no AugmentationClass is the default of this type; name one in spec.className "
         f"or ask the cluster's administrator for a default"
         f"{_NO_MODEL if job.spec.type is AugmentationType.GENERATIVE else ''}"
     )
+
+
+def _valid(found: AugmentationClass | UnreadableClass | None) -> AugmentationClass | Rejection | None:
+    """A class that was found, or what is wrong with it; None: it was not found."""
+    if not isinstance(found, UnreadableClass):
+        return found
+    default = ", the default of its type," if found.default else ""
+    return Rejection(
+        FailureReason.CLASS_INVALID,
+        f"the AugmentationClass {found.name!r}{default} is invalid: {'; '.join(found.findings)}. Ask the cluster's "
+        "administrator to correct it",
+    )
+
+
+def _name_of(each: AugmentationClass | UnreadableClass) -> str:
+    return each.name if isinstance(each, UnreadableClass) else each.metadata.name
 
 
 def _not_found(message: str) -> Rejection:

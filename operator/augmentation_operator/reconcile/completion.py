@@ -126,12 +126,15 @@ def _may_exit(publishing: ChildJob, seen: Observation) -> bool:
 
 
 def clean_up(job: AugmentationJob, seen: Observation, now: datetime) -> Decision:
-    """Stop what still runs of a job that has ended, and delete the job after its time to live."""
-    running = seen.living_jobs
+    """Stop what still runs of a job that has ended, and delete the job after its time to live.
+
+    Its status follows each change of the spec: `kubectl wait` ignores conditions of an older generation.
+    """
+    running, observed = seen.living_jobs, StatusDraft(job, now).build()
     ended = job.status.cancelled_at or job.status.completed_at
     if job.spec.ttl_seconds_after_finished is None or ended is None:
-        return Decision(job.status, delete_jobs=running)
+        return Decision(observed, delete_jobs=running)
     left = timedelta(seconds=job.spec.ttl_seconds_after_finished) - (now - ended)
     if left > timedelta(0):
-        return Decision(job.status, delete_jobs=running, requeue_after=left)
-    return Decision(job.status, delete_jobs=running, delete_resource=True)
+        return Decision(observed, delete_jobs=running, requeue_after=left)
+    return Decision(observed, delete_jobs=running, delete_resource=True)

@@ -8,6 +8,7 @@ from augmentation_api import AugmentationJob, AugmentationJobStatus, ConditionTy
 from augmentation_api.identifiers import FIELD_MANAGER_OPERATOR
 from augmentation_api.model import to_rfc3339
 from augmentation_api.redaction import quotable
+from augmentation_api.vocabulary import HEALTH_CONDITIONS
 from augmentation_operator.manifests.manifest import Manifest
 
 NOTE_LIMIT = 1024
@@ -80,6 +81,8 @@ def _of_phases(before: AugmentationJobStatus, after: AugmentationJobStatus) -> I
 
 def _of_conditions(before: AugmentationJobStatus, after: AugmentationJobStatus) -> Iterator[KubernetesEvent]:
     for condition in after.conditions:
+        if condition.type in HEALTH_CONDITIONS:
+            continue
         recorded = before.condition(condition.type)
         if recorded is None or (recorded.status, recorded.reason) != (condition.status, condition.reason):
             is_warning = (condition.type, condition.status) in _WARNINGS

@@ -1,5 +1,6 @@
 """A status under construction: it starts from what is recorded, so that nothing once written is taken back."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from augmentation_api import AugmentationJob, AugmentationJobStatus, ConditionType, PhaseName, PhaseStatus, State
@@ -7,6 +8,7 @@ from augmentation_api.redaction import quotable
 from augmentation_api.status import TEXT_LIMIT, Condition, Phase, PhaseEvent
 from augmentation_operator.children.job import attempt_of
 from augmentation_operator.reconcile.failure_reason import Rejection
+from augmentation_operator.reconcile.health import display_state, with_health
 from augmentation_operator.reconcile.phase_events import find_event, phases_of, with_event
 from augmentation_operator.reconcile.progress import at_rest
 
@@ -43,7 +45,6 @@ class StatusDraft:
             reason=reason,
             message=quotable(message, TEXT_LIMIT),
             last_transition_time=unchanged_since or self._now,
-            observed_generation=self._job.metadata.generation,
         )
 
     def remove_condition(self, kind: ConditionType) -> None:
@@ -111,7 +112,6 @@ class StatusDraft:
 
     def build(self) -> AugmentationJobStatus:
         """The status with all changes."""
-        order = list(ConditionType)
         fields: dict[str, object] = {
             "observed_generation": self._job.metadata.generation,
             "state": self._job.status.state or State.QUEUED,
@@ -124,16 +124,25 @@ class StatusDraft:
                 for name, phase in self._phases.items()
                 if name == PhaseName.RESOLVE or self._job.spec.preview is None
             ],
-            "conditions": sorted(
-                # Another controller's condition stays, at the end.
-                self._conditions.values(),
-                key=lambda entry: order.index(ConditionType(entry.type)) if entry.type in order else len(order),
-            ),
+            "conditions": list(self._conditions.values()),
         }
         status = self._job.status.model_copy(update=fields | self._fields)
         if status.progress is not None and status.state is not None and status.state.is_final:
-            return status.model_copy(update={"progress": at_rest(status.progress)})
-        return status
+            status = status.model_copy(update={"progress": at_rest(status.progress)})
+        conditions = self._with_generation(with_health(self._job, status, self._now))
+        return status.model_copy(
+            update={"conditions": conditions, "display_state": display_state(self._job, status.state)}
+        )
+
+    def _with_generation(self, conditions: Iterable[Condition]) -> list[Condition]:
+        """The conditions, in order. All of this project's hold for the generation that was decided on."""
+        order = {str(kind): number for number, kind in enumerate(ConditionType)}
+        seen = {"observed_generation": self._job.metadata.generation}
+        return sorted(
+            (each.model_copy(update=seen) if each.type in order else each for each in conditions),
+            # Another controller's condition stays, at the end.
+            key=lambda each: order.get(each.type, len(order)),
+        )
 
     def _change(self, name: PhaseName, **fields: object) -> None:
         self._phases[name] = self._phases[name].model_copy(update=fields)

@@ -41,7 +41,7 @@ def decide_without_spec(job: AugmentationJob, findings: str, seen: Observation, 
         draft.message(f"the spec cannot be read: {findings}")
         return Decision(draft.build())
     if state.is_final:
-        return None
+        return Decision(draft.build())
     if (end := complete(job, seen, now)) is not None:
         return end
     if job.spec.cancel:

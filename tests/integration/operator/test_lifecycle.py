@@ -33,7 +33,7 @@ def test_job_applied_by_kubectl_begins_to_resolve(
     job.await_pods("resolve")
     assert job.status["className"] == "cpu"
     columns = plane.kubectl("get", "aj", "by-kubectl", "--namespace", "robots").splitlines()[0].split()
-    assert columns == ["NAME", "STATE", "PHASE", "PROGRESS", "TYPE", "NODE", "AGE"]
+    assert columns == ["NAME", "STATE", "REASON", "PHASE", "PROGRESS", "TYPE", "NODE", "AGE"]
 
 
 def test_completed_job_has_the_status_fields_of_every_writer(

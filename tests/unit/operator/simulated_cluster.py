@@ -22,6 +22,7 @@ from augmentation_api.identifiers import (
     shard_field_manager,
 )
 from augmentation_api.model import to_rfc3339
+from augmentation_api.readable_class import read_class
 from augmentation_kube import Resource
 from augmentation_operator.children.job import attempt_of, placement_index
 from augmentation_operator.controller.observer import Observer
@@ -169,7 +170,9 @@ class SimulatedCluster:
 
     @property
     def classes(self) -> tuple[AugmentationClass, ...]:
-        return tuple(map(AugmentationClass.from_wire, self.kube.all(Resource.AUGMENTATION_CLASSES)))
+        """Those that can be read."""
+        found = map(read_class, self.kube.all(Resource.AUGMENTATION_CLASSES))
+        return tuple(each for each in found if isinstance(each, AugmentationClass))
 
     @classes.setter
     def classes(self, classes: Iterable[AugmentationClass]) -> None:
@@ -229,6 +232,10 @@ class SimulatedCluster:
     @property
     def running_pods(self) -> list[SimulatedPod]:
         return [pod for pod in self.pods if not pod.is_over]
+
+    def write_class(self, name: str, **spec: Any) -> None:
+        """Write a class, valid or not."""
+        self.kube.put(Resource.AUGMENTATION_CLASSES, {"metadata": {"name": name}, "spec": {"image": IMAGE, **spec}})
 
     # What the cluster has and says.
 

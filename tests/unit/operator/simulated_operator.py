@@ -10,6 +10,7 @@ from typing_extensions import override
 
 from augmentation_api import AugmentationClass
 from augmentation_api.identifiers import LABEL_JOB_UID
+from augmentation_api.readable_class import UnreadableClass, read_class
 from augmentation_kube import KubeError, KubeUnavailable, Resource
 from augmentation_operator.cache.cluster_mirror import Mirror
 from augmentation_operator.cache.job_store import JobStore
@@ -86,7 +87,7 @@ class SimulatedOperator:
         wake = self._wake
         self._job_mirror = Mirror(_owner, read_job, wake)
         self._pod_mirror = Mirror(_owner, read_pod, wake)
-        self._class_mirror = Mirror(lambda _: "", AugmentationClass.from_wire, lambda _: self._wake_unfinished())
+        self._class_mirror = Mirror(lambda _: "", read_class, lambda _: self._wake_unfinished())
         self._priority_mirror = Mirror(lambda _: "", _name_and_value, lambda _: None)
         self._mirrors: dict[Resource, Mirror[Any]] = {
             Resource.JOBS: self._job_mirror,
@@ -120,7 +121,7 @@ class SimulatedOperator:
     def pods_of(self, uid: str) -> Iterable[ChildPod]:
         return self._pod_mirror.of(uid)
 
-    def classes(self) -> Iterable[AugmentationClass]:
+    def classes(self) -> Iterable[AugmentationClass | UnreadableClass]:
         return self._class_mirror.of("")
 
     # What a test does.

@@ -206,3 +206,39 @@ def test_a_generative_class_may_name_any_image() -> None:
     cluster = SimulatedCluster(type="generative", classes=(model,))
     cluster.complete()
     assert {job.spec["template"]["spec"]["containers"][0]["image"] for job in cluster.jobs.values()} == {"lab/model:1"}
+
+
+def test_job_says_what_is_wrong_with_the_class_it_names() -> None:
+    cluster = SimulatedCluster(className="broken")
+    cluster.write_class("broken", resources={"requests": {"cpu": "lots"}})
+    cluster.settle()
+    status, reason, message = accepted(cluster)
+    assert (status, reason) == ("False", "ClassInvalid")
+    assert "the AugmentationClass 'broken' is invalid: spec.resources.requests.cpu: has to be a Kubernetes" in message
+    cluster.write_class("broken", resources={"requests": {"cpu": ".5"}})
+    cluster.settle()
+    assert cluster.has_job(RESOLVE)
+
+
+def test_invalid_class_harms_no_other() -> None:
+    cluster = SimulatedCluster()
+    cluster.write_class("another", image=7, default=True)
+    cluster.settle()
+    assert cluster.status.class_name == "cpu"
+
+
+def test_job_says_what_is_wrong_with_the_default_class() -> None:
+    cluster = SimulatedCluster(classes=())
+    cluster.write_class("usual", default=True, scratchSize="4GB")
+    cluster.settle()
+    assert (
+        "the AugmentationClass 'usual', the default of its type, is invalid: spec.scratchSize: " in accepted(cluster)[2]
+    )
+
+
+def test_class_too_large_to_keep_with_a_job_is_invalid() -> None:
+    cluster = SimulatedCluster(classes=())
+    labels = {f"label-{number}": "x" * 60 for number in range(1000)}
+    cluster.write_class("usual", default=True, placements=[{"name": "any", "nodeSelector": labels}])
+    cluster.settle()
+    assert "at most 65536 are kept with a job" in accepted(cluster)[2]

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from augmentation_api.pod_fields import Resources
-from augmentation_operator.manifests.pod_resources import amount, pod_resources
+from augmentation_api.quantity import parse_quantity
+from augmentation_operator.manifests.pod_resources import pod_resources
 
 COUNTED = {"cpu", "memory", "ephemeral-storage"}
 
@@ -57,4 +58,4 @@ def test_ephemeral_storage_covers_the_scratch_volume_and_logs(scratch: str, limi
 
 def test_ephemeral_storage_limit_is_never_below_the_request() -> None:
     resources = resources_of("1Gi", requests={"ephemeral-storage": "40Gi"})
-    assert amount(resources["limits"]["ephemeral-storage"]) == amount("40Gi")
+    assert parse_quantity(resources["limits"]["ephemeral-storage"]) == parse_quantity("40Gi")

@@ -114,7 +114,11 @@ def test_condition_of_another_writer_is_ignored_and_left_alone() -> None:
     )
     cluster.change(ttlSecondsAfterFinished=5)
     decided = cluster.decide().status
-    assert [condition["type"] for condition in operator_part(decided)["conditions"]] == [ConditionType.ACCEPTED]
+    assert [condition["type"] for condition in operator_part(decided)["conditions"]] == [
+        ConditionType.ACCEPTED,
+        ConditionType.READY,
+        ConditionType.RECONCILING,
+    ]
 
 
 def test_a_conditions_transition_time_moves_only_with_its_status() -> None:

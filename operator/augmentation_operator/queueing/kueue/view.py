@@ -11,10 +11,10 @@ from enum import Enum, auto
 from typing import Any
 
 from augmentation_api.identifiers import GROUP
+from augmentation_api.quantity import parse_quantity
 from augmentation_kube import Resource
 from augmentation_operator.kubernetes_messages import QuotaShortage, quota_shortages, without_pod_set
 from augmentation_operator.manifests.manifest import Patch
-from augmentation_operator.manifests.pod_resources import amount
 
 LABEL_WORKLOAD_OF = "kueue.x-k8s.io/job-uid"
 """Label of a Workload: the uid of its Job."""
@@ -188,8 +188,8 @@ def _never_fits(reserved: Mapping[str, Any], pod_sets: Sequence[Mapping[str, Any
 def _exceeds(shortage: QuotaShortage, share: Decimal) -> bool:
     """Whether the queue could not even give this share of what is asked for."""
     try:
-        return amount(shortage.requested) * share > amount(shortage.most)
-    except (ArithmeticError, LookupError):
+        return parse_quantity(shortage.requested) * share > parse_quantity(shortage.most)
+    except ValueError:
         return False
 
 

@@ -1,0 +1,57 @@
+"""Jobs in the hands of administrators: kubectl's columns and waits, deletion in the foreground."""
+
+from tests.integration.control_plane import ControlPlane
+from tests.integration.operator.cluster import Cluster, OperatorProcess, until
+from tests.integration.operator.jobs import Job, StandInKubelet, resolve
+
+
+def columns(plane: ControlPlane, job: Job) -> dict[str, str]:
+    """What `kubectl get` shows of a job."""
+    table = plane.kubectl("get", "augmentationjobs", job.name, "--namespace", job.namespace).splitlines()
+    return dict(zip(table[0].split(), table[1].split(), strict=False))
+
+
+def test_kubectl_waits_for_an_ended_job_that_was_changed(
+    operator: OperatorProcess, plane: ControlPlane, cluster: Cluster
+) -> None:
+    job = Job(cluster, cancel=True)
+    job.until_state("cancelled")
+    job.change(ttlSecondsAfterFinished=86400)
+    for condition in ("Cancelled", "Stalled"):
+        plane.kubectl(
+            "wait", f"aj/{job.name}", f"--for=condition={condition}", "--timeout=10s", f"--namespace={job.namespace}"
+        )
+    assert job.read()["metadata"]["generation"] == job.status["observedGeneration"] == 2
+
+
+def test_kubectl_shows_that_a_job_is_suspended(
+    operator: OperatorProcess, plane: ControlPlane, cluster: Cluster, kubelet: StandInKubelet
+) -> None:
+    job = Job(cluster)
+    resolve(job, kubelet)
+    (pod,) = job.await_pods("augment")
+    kubelet.start(pod)
+    job.until(lambda job: job.phases().get("provision") == "completed")
+    assert (columns(plane, job)["STATE"], columns(plane, job)["REASON"]) == ("running", "Running")
+    job.change(suspend=True)
+    job.until(lambda job: job.status.get("displayState") == "suspended")
+    assert columns(plane, job)["STATE"] == "suspended"
+    assert job.state == "running"
+
+
+def test_foreground_deletion_waits_for_the_pods(
+    operator: OperatorProcess, cluster: Cluster, kubelet: StandInKubelet
+) -> None:
+    job = Job(cluster)
+    (pod,) = job.await_pods("resolve")
+    kubelet.start(pod)
+    cluster.delete(job.path(), propagationPolicy="Foreground")
+    until(lambda: "deletionTimestamp" in job.pods("resolve")[0]["metadata"], lambda: job.pods("resolve"))
+    assert job.read()["metadata"]["finalizers"] == ["foregroundDeletion"]
+    assert "resolve" in job.children()
+    kubelet.end_deleted_pods(job, "resolve")
+
+    def is_gone() -> bool:
+        return cluster.http.get(job.path()).status_code == 404
+
+    until(is_gone, job.read)
