@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, StringConstraints, model_validator
 from augmentation_api.episode_ranges import MAX_DATASET_FRAMES
 from augmentation_api.identifiers import MAX_PLACEMENTS
 from augmentation_api.model import Model, kubernetes_rule
+from augmentation_api.outbound import PROXY_VARIABLES, CaBundle, Proxy
 from augmentation_api.pod_fields import LabelKey, LabelValue, Quantity, Resources, Toleration
 from augmentation_api.pod_template import PodTemplate
 from augmentation_api.spec import CredentialsSecretRef, ObjectName, WorkloadPriorityName
@@ -149,6 +150,9 @@ class Hub(Model):
     )
 
 
+_ONE_PROXY = "podTemplate.env names a variable that proxy sets: leave one of them out"
+
+
 class AugmentationClassSpec(Model):
     """How the jobs of a class run."""
 
@@ -158,7 +162,12 @@ class AugmentationClassSpec(Model):
                 kubernetes_rule(
                     "self.placements.all(p, self.placements.exists_one(other, other.name == p.name))",
                     "placements: two placements have the same name: give each its own name",
-                )
+                ),
+                kubernetes_rule(
+                    "!has(self.proxy) || !has(self.podTemplate) || !self.podTemplate.env.exists(each, "
+                    f"each.name.upperAscii() in {list(PROXY_VARIABLES)})",
+                    _ONE_PROXY,
+                ),
             ]
         }
     )
@@ -217,6 +226,12 @@ class AugmentationClassSpec(Model):
     )
     limits: ClassLimits = Field(default=ClassLimits(), description="Limits of each job.")
     hub: Hub = Field(default=Hub(), description="The dataset hub.")
+    ca_bundle: CaBundle | None = Field(
+        None,
+        description="Certificates that pods trust in addition to the public ones, for a hub with a certificate of a "
+        "private authority.",
+    )
+    proxy: Proxy | None = Field(None, description="Proxies through which pods reach the hub.")
     pod_template: PodTemplate | None = Field(
         None,
         description="What all pods of the class have in addition: labels, volumes, containers and the like. It adds to "
@@ -226,6 +241,13 @@ class AugmentationClassSpec(Model):
     def placement_at(self, index: int) -> ClassPlacement:
         """The placement at an index, from 0; the last one if the list has been shortened since."""
         return self.placements[min(index, len(self.placements) - 1)]
+
+    @model_validator(mode="after")
+    def _has_one_proxy(self) -> Self:
+        variables = {each.name.upper() for each in self.pod_template.env} if self.pod_template is not None else set()
+        if self.proxy is not None and variables & set(PROXY_VARIABLES):
+            raise ValueError(_ONE_PROXY)
+        return self
 
     @model_validator(mode="after")
     def _unique_names(self) -> Self:

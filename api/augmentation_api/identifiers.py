@@ -76,6 +76,11 @@ def shard_manifest_name(job_name: str, job_uid: str, shard: int) -> str:
     return f"{child_prefix(job_name, job_uid)}-shard-{shard}"
 
 
+def ca_bundle_name(job_name: str, job_uid: str) -> str:
+    """Name of the ConfigMap with the certificates that a job's class spells out."""
+    return f"{child_prefix(job_name, job_uid)}-ca-bundle"
+
+
 def shard_field_manager(shard: int) -> str:
     """Field manager of one augment shard: it owns its shard entry and its events."""
     return f"augmentation-worker-shard-{shard}"

@@ -39,6 +39,8 @@ ENV_MAX_FRAMES: Final = "AUGMENTATION_MAX_FRAMES"
 """The class's limit on augmented frames (resolve pod); empty or absent: none."""
 ENV_SCRATCH: Final = "AUGMENTATION_SCRATCH"
 """Writable folder for files in progress; everything else is read-only."""
+ENV_CA_BUNDLE: Final = "AUGMENTATION_CA_BUNDLE"
+"""File with certificates in PEM to trust in addition to the public ones; empty or absent: none."""
 ENV_NODE_NAME: Final = "AUGMENTATION_NODE_NAME"
 ENV_POD_NAME: Final = "AUGMENTATION_POD_NAME"
 

@@ -4,8 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
-from urllib.parse import urlencode, urlsplit
-from urllib.request import getproxies, proxy_bypass
+from urllib.parse import urlencode
 
 import aiohttp
 import orjson
@@ -18,6 +17,7 @@ from augmentation_api.redaction import Redactor
 from augmentation_kube import connection_failure
 from augmentation_kube.api import Json, KubeApi
 from augmentation_kube.errors import KubeError, KubeUnavailable
+from augmentation_kube.outbound import proxy_of
 from augmentation_kube.paths import Resource, object_path
 
 REQUEST_TIMEOUT_SECONDS = 30.0
@@ -48,16 +48,19 @@ async def connect(
         kubernetes.aio.config.ConfigException: there is neither.
     """
     configuration = Configuration()
+    in_cluster = False
     if kubeconfig is None:
         try:
             config.load_incluster_config(client_configuration=configuration)
+            in_cluster = True  # where proxies of the environment are for what is outside
         except config.ConfigException:
             await config.load_kube_config(client_configuration=configuration)
     else:
         await config.load_kube_config(config_file=kubeconfig, client_configuration=configuration)
     # Otherwise environment and netrc are read again for each request, in a thread.
     configuration.client_session_kwargs = {"trust_env": False}
-    configuration.proxy = configuration.proxy or _proxy_of(configuration.host)
+    if not in_cluster:
+        configuration.proxy = configuration.proxy or proxy_of(configuration.host)
     async with ApiClient(configuration) as client:
         yield KubeClient(client, on_call)
 
@@ -140,14 +143,6 @@ class KubeClient(KubeApi):
             why = connection_failure.describe(error)
             raise KubeUnavailable(f"the Kubernetes API could not be reached: {why}") from error
         return response
-
-
-def _proxy_of(url: str) -> str | None:
-    """The proxy for a URL from the environment (HTTPS_PROXY and the like, except NO_PROXY)."""
-    parts = urlsplit(url)
-    if parts.hostname is None or proxy_bypass(parts.hostname):
-        return None
-    return getproxies().get(parts.scheme)
 
 
 def _credentials(headers: Mapping[str, str]) -> list[str]:

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from augmentation_api.redaction import quotable
 from augmentation_kube import connection_failure
+from augmentation_kube.outbound import proxy_of, tls_context
 
 _log = logging.getLogger(__name__)
 
@@ -119,7 +120,10 @@ class IssuerKeys:
     async def _read(self) -> None:
         """Read the keys; if that fails, those read before stay valid for a while."""
         try:
-            async with asyncio.timeout(TIMEOUT_SECONDS), aiohttp.ClientSession(trust_env=True) as session:
+            async with (
+                asyncio.timeout(TIMEOUT_SECONDS),
+                aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=tls_context())) as session,
+            ):
                 discovery = self._issuer.rstrip("/") + "/.well-known/openid-configuration"
                 settings = await _json(session, discovery)
                 if settings["issuer"] != self._issuer:
@@ -157,7 +161,7 @@ async def _json(session: aiohttp.ClientSession, url: str) -> dict[str, Any]:
     if not is_trusted_url(url):
         raise ValueError(f"{url[:200]!r} does not begin with https://")
     # A redirect could lead to plain http.
-    async with session.get(url, raise_for_status=True, allow_redirects=False) as answer:
+    async with session.get(url, raise_for_status=True, allow_redirects=False, proxy=proxy_of(url)) as answer:
         if answer.status != 200:
             raise ValueError(f"{url} answered {answer.status}")
         body = b""

@@ -7,13 +7,13 @@ as the hub's own, as those of its storage are, and never to link-local ones; the
 import ipaddress
 import socket
 from urllib.parse import urlsplit
-from urllib.request import getproxies
 
 from aiohttp import ThreadedResolver
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from augmentation_api.reach import Reach, least_reach, reach_of
+from augmentation_kube.outbound import proxies
 
 
 class ElsewhereError(OSError):
@@ -32,7 +32,7 @@ class HubDestinations(AbstractResolver):
         self._hub = URL(endpoint)
         self._inner = inner or ThreadedResolver()
         # An administrator's proxy resolves names itself; only the proxy is connected to.
-        self._trusted = {self._hub.host, *(urlsplit(proxy).hostname for proxy in getproxies().values())}
+        self._trusted = {self._hub.host, *(urlsplit(proxy).hostname for proxy in proxies())}
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET

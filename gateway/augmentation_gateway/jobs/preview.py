@@ -19,6 +19,7 @@ from augmentation_api.status import OutputStatus
 from augmentation_api.worker_contract import RESULT_PREVIEW
 from augmentation_gateway.jobs.hub_destinations import ElsewhereError, HubDestinations
 from augmentation_gateway.problem import Problem
+from augmentation_kube.outbound import proxy_of, tls_context
 
 MOST_BYTES = 8 * 1024 * 1024
 TIMEOUT_SECONDS = 10.0
@@ -56,10 +57,10 @@ async def fetch_preview(address: str) -> bytes:
     try:
         async with (
             asyncio.timeout(TIMEOUT_SECONDS),
-            aiohttp.ClientSession(trust_env=True, connector=aiohttp.TCPConnector(resolver=destinations)) as session,
+            aiohttp.ClientSession(connector=aiohttp.TCPConnector(resolver=destinations, ssl=tls_context())) as session,
         ):
             for _ in range(MOST_REDIRECTS + 1):
-                async with session.get(url, allow_redirects=False) as answer:
+                async with session.get(url, allow_redirects=False, proxy=proxy_of(str(url))) as answer:
                     if answer.status not in _REDIRECTS or "Location" not in answer.headers:
                         return await _preview_in(answer)
                     url = await destinations.follow(url, answer.headers["Location"])

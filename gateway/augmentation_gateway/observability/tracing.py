@@ -31,11 +31,12 @@ def tracing() -> Iterator[Callable[[ASGIApp], ASGIApp]]:
     from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
     from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
 
+    from augmentation_gateway.observability.collector_session import trusting_session  # noqa: PLC0415
     from augmentation_gateway.observability.redacted_spans import RedactedSpans  # noqa: PLC0415
 
     os.environ.setdefault("OTEL_SERVICE_NAME", SERVICE_NAME)
     provider = TracerProvider(resource=Resource.create())
-    provider.add_span_processor(BatchSpanProcessor(RedactedSpans(OTLPSpanExporter())))
+    provider.add_span_processor(BatchSpanProcessor(RedactedSpans(OTLPSpanExporter(session=trusting_session()))))
     calls = AioHttpClientInstrumentor()
     calls.instrument(tracer_provider=provider)
     try:

@@ -5,7 +5,8 @@ operator creates them empty, so that a worker needs the right to patch exactly t
 """
 
 from augmentation_api import AugmentationClass, AugmentationJob
-from augmentation_api.identifiers import GROUP, JOB_PLURAL, shard_manifest_name, worker_identity_name
+from augmentation_api.identifiers import GROUP, JOB_PLURAL, ca_bundle_name, shard_manifest_name, worker_identity_name
+from augmentation_api.outbound import CA_BUNDLE_KEY
 from augmentation_operator.manifests.manifest import Manifest, child_metadata
 
 GRANTED_AHEAD = 8
@@ -17,7 +18,7 @@ the rights itself. Naming a record that is never created grants nothing: its nam
 
 
 def identity(job: AugmentationJob, augmentation_class: AugmentationClass, shard_count: int) -> list[Manifest]:
-    """ServiceAccount, Role and RoleBinding: access to the AugmentationJob and its records only.
+    """ServiceAccount, Role and RoleBinding: access to the AugmentationJob and its records only; what pods trust.
 
     `shard_count` is 0 until the job is resolved.
     """
@@ -37,6 +38,7 @@ def identity(job: AugmentationJob, augmentation_class: AugmentationClass, shard_
         {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": records, "verbs": ["get", "patch"]},
     ]
     return [
+        *_ca_bundle(job, augmentation_class),
         {
             "apiVersion": "v1",
             "kind": "ServiceAccount",
@@ -56,6 +58,16 @@ def identity(job: AugmentationJob, augmentation_class: AugmentationClass, shard_
             "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": job.metadata.namespace}],
         },
     ]
+
+
+def _ca_bundle(job: AugmentationJob, augmentation_class: AugmentationClass) -> list[Manifest]:
+    """The certificates that the class spells out, next to the pods that trust them: pods mount only from their own
+    namespace, and a copy of one's own is changed by nobody but the operator."""
+    bundle = augmentation_class.spec.ca_bundle
+    if bundle is None or bundle.pem is None:
+        return []
+    metadata = child_metadata(job, ca_bundle_name(job.metadata.name, job.metadata.uid))
+    return [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {CA_BUNDLE_KEY: bundle.pem}}]
 
 
 def shard_records(job: AugmentationJob, shard_count: int) -> list[Manifest]:

@@ -4,9 +4,16 @@ from typing import Final
 
 from augmentation_api import AugmentationClass, AugmentationJob, PhaseName, worker_contract
 from augmentation_api.augmentation_class import NodeAffinity
-from augmentation_api.identifiers import worker_identity_name
+from augmentation_api.identifiers import ca_bundle_name, worker_identity_name
+from augmentation_api.outbound import CA_BUNDLE_KEY, BundleKey, CaBundle, proxy_variables
 from augmentation_api.pod_container import WORKER_CONTAINER
-from augmentation_api.pod_volume import HUB_TOKEN_FOLDER, IDENTITY_FOLDER, SCRATCH_FOLDER, VOLUMES_FOLDER
+from augmentation_api.pod_volume import (
+    CA_BUNDLE_FOLDER,
+    HUB_TOKEN_FOLDER,
+    IDENTITY_FOLDER,
+    SCRATCH_FOLDER,
+    VOLUMES_FOLDER,
+)
 from augmentation_api.spec import VolumeSource
 from augmentation_operator.children.job import placement_index
 from augmentation_operator.manifests.manifest import Manifest, child_labels
@@ -32,7 +39,7 @@ def worker_pod(
     is_augment = phase == PhaseName.AUGMENT
     placement = spec.placement_at(placement_index(job))
     secret = job.spec.credentials_secret_ref or spec.hub.credentials_secret_ref
-    sides, claims = _volumes(job), _claims(job)
+    sides, claims, bundle = _volumes(job), _claims(job), _ca_bundle(job, augmentation_class)
     pod: Manifest = {
         "serviceAccountName": worker_identity_name(job.metadata.name, job.metadata.uid),
         "automountServiceAccountToken": False,
@@ -74,6 +81,7 @@ def worker_pod(
                         }
                         for side, volume in sides.items()
                     ),
+                    *({"name": each["name"], "mountPath": CA_BUNDLE_FOLDER, "readOnly": True} for each in bundle),
                 ],
             }
         ],
@@ -91,6 +99,7 @@ def worker_pod(
                 },
             },
             *claims.values(),
+            *bundle,
         ],
     }
     if spec.image_pull_secrets:
@@ -158,6 +167,20 @@ def _claims(job: AugmentationJob) -> dict[str, Manifest]:
     return claims
 
 
+def _ca_bundle(job: AugmentationJob, augmentation_class: AugmentationClass) -> list[Manifest]:
+    """The volume with the certificates to trust, if there are any."""
+    match augmentation_class.spec.ca_bundle:
+        case None:
+            return []
+        case CaBundle(config_map=BundleKey(name=name, key=key)):
+            source = {"configMap": {"name": name, "items": [{"key": key, "path": CA_BUNDLE_KEY}]}}
+        case CaBundle(secret=BundleKey(name=name, key=key)):
+            source = {"secret": {"secretName": name, "items": [{"key": key, "path": CA_BUNDLE_KEY}]}}
+        case _:
+            source = {"configMap": {"name": ca_bundle_name(job.metadata.name, job.metadata.uid)}}
+    return [{"name": "ca-bundle", **source}]
+
+
 def _environment(
     job: AugmentationJob, augmentation_class: AugmentationClass, phase: PhaseName, shard_count: int
 ) -> list[Manifest]:
@@ -185,6 +208,11 @@ def _environment(
         values[worker_contract.ENV_MAX_FRAMES] = str(spec.limits.max_frames)
     if shard_count:
         values[worker_contract.ENV_SHARD_COUNT] = str(shard_count)
+    if spec.ca_bundle is not None:
+        values[worker_contract.ENV_CA_BUNDLE] = f"{CA_BUNDLE_FOLDER}/{CA_BUNDLE_KEY}"
+    if spec.proxy is not None:
+        # The kubelet fills in the address, which every pod knows.
+        values |= proxy_variables(spec.proxy, "$(KUBERNETES_SERVICE_HOST)")
     environment: list[Manifest] = [{"name": name, "value": value} for name, value in values.items()]
     fields = {worker_contract.ENV_NODE_NAME: "spec.nodeName", worker_contract.ENV_POD_NAME: "metadata.name"}
     if phase == PhaseName.AUGMENT:

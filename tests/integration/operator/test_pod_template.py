@@ -229,6 +229,32 @@ def test_what_would_weaken_a_worker_is_refused_at_apply(cluster: Cluster, pod_te
     assert message in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ({"caBundle": {}}, "exactly one of pem, configMap, secret"),
+        ({"caBundle": {"pem": "x", "secret": {"name": "a"}}}, "exactly one of pem, configMap, secret"),
+        ({"caBundle": {"pem": "not a certificate"}}, "has to hold certificates"),
+        (
+            {"caBundle": {"pem": "-----BEGIN CERTIFICATE-----\n-----BEGIN EC PRIVATE KEY-----"}},
+            "has to hold certificates (-----BEGIN CERTIFICATE-----) and no key",
+        ),
+        ({"proxy": {"https": "http://user:password@proxy:3128"}}, "everybody may read a class"),
+        ({"proxy": {"https": "proxy:3128"}}, "should match"),
+        (
+            {"proxy": {"https": "http://p"}, "podTemplate": {"env": [{"name": "no_proxy", "value": "x"}]}},
+            "podTemplate.env names a variable that proxy sets",
+        ),
+    ],
+)
+def test_bundles_and_proxies_that_cannot_work_are_refused_at_apply(cluster: Cluster, spec: Json, message: str) -> None:
+    with pytest.raises(httpx.HTTPStatusError) as caught:
+        stored(
+            cluster, "refused", spec.get("podTemplate", {}), **{key: spec[key] for key in spec if key != "podTemplate"}
+        )
+    assert message in str(caught.value)
+
+
 def test_every_field_refused_by_name_says_what_to_do(cluster: Cluster) -> None:
     names = {"hostIPC": True, "hostPID": True, "image": "x", "nodeName": "n", "priorityClassName": "high",
              "restartPolicy": "Always", "resources": {}, "imagePullSecrets": [{"name": "a"}]}  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from kubernetes.aio.client.configuration import Configuration
 
 from augmentation_kube import KubeApi, KubeError, KubeUnavailable, Resource, connect, object_path
 
@@ -222,6 +223,22 @@ async def test_proxy_of_environment_is_used_except_for_no_proxy_hosts(
     async with connect(str(tmp_path / "elsewhere")) as api:
         with pytest.raises(KubeUnavailable):
             await api.get(Resource.NODES, "a")
+
+
+async def test_api_server_of_a_pod_is_asked_through_no_proxy(
+    server: StandInServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = json.loads((tmp_path / "kubeconfig").read_text())["clusters"][0]["cluster"]["server"]
+
+    def in_a_pod(client_configuration: Configuration) -> None:
+        client_configuration.host = here
+
+    monkeypatch.setattr("augmentation_kube.client.config.load_incluster_config", in_a_pod)
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")  # nobody listens there
+    monkeypatch.setenv("no_proxy", "")
+    async with connect() as api:
+        await api.get(Resource.NODES, "a")
+    assert server.path == "/api/v1/nodes/a"
 
 
 async def test_every_call_is_counted_by_verb_even_if_rejected(server: StandInServer, tmp_path: Path) -> None:

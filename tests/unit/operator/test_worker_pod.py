@@ -1,11 +1,14 @@
 """The pod of a phase: restricted, with what the worker contract promises and nothing more."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from augmentation_api import AugmentationClass, AugmentationJob, PhaseName
+from augmentation_operator.manifests.identity import identity
 from augmentation_operator.manifests.worker_pod import worker_pod
+from tests.fixtures.authority import Authority
 from tests.unit.operator.simulated_cluster import (
     AUGMENT,
     IMAGE,
@@ -263,3 +266,42 @@ def test_service_account_token_lasts_an_hour(phase: PhaseName) -> None:
         entry["serviceAccountToken"] for entry in volume["projected"]["sources"] if "serviceAccountToken" in entry
     ]
     assert tokens == [{"path": "token", "expirationSeconds": 3600}]
+
+
+@pytest.mark.parametrize(
+    ("bundle", "source"),
+    [
+        (
+            {"configMap": {"name": "trust"}},
+            {"configMap": {"name": "trust", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+        ),
+        (
+            {"secret": {"name": "trust", "key": "tls.crt"}},
+            {"secret": {"secretName": "trust", "items": [{"key": "tls.crt", "path": "ca.crt"}]}},
+        ),
+        ("spelled out", {"configMap": {"name": "kitchen-0f1e2d3c-ca-bundle"}}),
+    ],
+)
+def test_certificates_that_the_class_names_are_mounted_in_every_pod(
+    bundle: dict[str, Any] | str, source: dict[str, Any], tmp_path: Path
+) -> None:
+    pem = Authority(tmp_path).certificate.read_text()
+    trusting = make_class(caBundle={"pem": pem} if isinstance(bundle, str) else bundle)
+    for phase in PHASES:
+        volume = pod_of(phase, augmentation_class=trusting)["volumes"][-1]
+        assert volume == {"name": "ca-bundle", **source}
+        assert values_of(phase, augmentation_class=trusting)["AUGMENTATION_CA_BUNDLE"] == "/run/ca-bundle/ca.crt"
+    first = identity(a_job(), trusting, 1)[0]
+    assert (first["kind"] == "ConfigMap") is isinstance(bundle, str)
+    if first["kind"] == "ConfigMap":
+        assert (first["metadata"]["name"], first["data"]) == ("kitchen-0f1e2d3c-ca-bundle", {"ca.crt": pem})
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_proxy_of_the_class_is_for_everything_but_the_cluster(phase: PhaseName) -> None:
+    proxied = make_class(proxy={"https": "http://proxy.example:3128", "noProxy": [".corp.example"]})
+    values = values_of(phase, augmentation_class=proxied)
+    assert values["HTTPS_PROXY"] == values["https_proxy"] == "http://proxy.example:3128"
+    assert values["NO_PROXY"] == values["no_proxy"]
+    assert values["NO_PROXY"].startswith(".corp.example,$(KUBERNETES_SERVICE_HOST),")
+    assert "HTTP_PROXY" not in values

@@ -5,13 +5,14 @@ mounts, belongs in augmentation.programEnv, programVolumes and programMounts.
 */}}
 
 {{- define "augmentation.programEnv" -}}
-{{- with .values.extraEnv }}
+{{- with concat (include "augmentation.outboundEnv" .root | fromYamlArray) .values.extraEnv }}
 {{- toYaml . }}
 {{- end }}
 {{- end }}
 
 {{- define "augmentation.programVolumes" -}}
 {{- include "augmentation.identityVolume" . }}
+{{- include "augmentation.caBundleVolume" .root }}
 {{- with .values.volumes }}
 {{ toYaml . }}
 {{- end }}
@@ -19,6 +20,7 @@ mounts, belongs in augmentation.programEnv, programVolumes and programMounts.
 
 {{- define "augmentation.programMounts" -}}
 {{- include "augmentation.identityMount" . }}
+{{- include "augmentation.caBundleMount" .root }}
 {{- with .values.volumeMounts }}
 {{ toYaml . }}
 {{- end }}

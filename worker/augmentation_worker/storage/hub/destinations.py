@@ -8,6 +8,7 @@ redirect nor a name that changes its address gets around it.
 
 import socket
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,7 +18,9 @@ import httpx2
 
 from augmentation_api import FailureReason
 from augmentation_api.reach import Reach, least_reach, reach_of
+from augmentation_kube.outbound import tls_context
 from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.storage.hub.proxied_transport import ProxiedTransport
 
 Resolve = Callable[[str, int], Sequence[str]]
 """The addresses of a host."""
@@ -68,6 +71,17 @@ class Destinations:
                 "storage, by another address (hub.endpoint of the AugmentationClass)",
             )
         return allowed
+
+    def check_by_proxy(self, host: str, port: int) -> None:
+        """Check a host that a proxy connects to, as far as this pod can tell.
+
+        The proxy decides what it reaches, and often it alone can resolve the names of the outside.
+
+        Raises:
+            WorkerFailure: HUB_UNAVAILABLE if the host has only addresses that the hub may not send to.
+        """
+        with suppress(OSError):
+            self.addresses_of(host, port)
 
     @cached_property
     def _reach(self) -> Reach:
@@ -134,13 +148,13 @@ class _TokenForHub(httpx2.BaseTransport):
 def checked_transport(endpoint: str, token: str | None) -> httpx2.BaseTransport:
     """A transport of which every connection, also after a redirect, is to a host that the hub may send to.
 
-    The token is for the hub alone. No environment variable makes it use a proxy: whoever wants one names it as the
-    hub's endpoint.
+    The token is for the hub alone. Proxies are those of the environment, which the class sets. Raises BundleError.
     """
     destinations = Destinations(endpoint)
-    transport = httpx2.HTTPTransport()
+    context = tls_context()
+    transport = httpx2.HTTPTransport(verify=context)
     # There is no public way to give a transport its network; tests/integration/worker/test_server_side_requests.py
     # holds the installed version to it.
     pool: Any = transport._pool
     pool._network_backend = _CheckedNetwork(pool._network_backend, destinations)
-    return _TokenForHub(transport, destinations, token)
+    return _TokenForHub(ProxiedTransport(transport, destinations.check_by_proxy, context), destinations, token)

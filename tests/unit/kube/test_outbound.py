@@ -1,0 +1,81 @@
+"""Which proxy a request takes, and what is trusted in addition to the public authorities."""
+
+import ssl
+from pathlib import Path
+
+import pytest
+
+from augmentation_api.outbound import Proxy, proxy_variables
+from augmentation_kube.outbound import BundleError, proxy_of, tls_context
+from tests.fixtures.authority import Authority
+
+PROXIES = {"HTTPS_PROXY": "http://proxy:3128", "http_proxy": "plain:80"}
+
+
+@pytest.mark.parametrize(
+    ("url", "proxy"),
+    [
+        ("https://hub.example/x", "http://proxy:3128"),
+        ("http://hub.example/x", "http://plain:80"),
+        ("ftp://hub.example/x", None),
+        ("https:///x", None),
+    ],
+)
+def test_proxy_follows_the_scheme(url: str, proxy: str | None) -> None:
+    assert proxy_of(url, PROXIES) == proxy
+
+
+@pytest.mark.parametrize(
+    ("url", "no_proxy", "direct"),
+    [
+        ("https://hub.example", "hub.example", True),
+        ("https://a.hub.example", "hub.example", True),
+        ("https://a.hub.example", ".hub.example", True),
+        ("https://a.hub.example", "*.hub.example", True),
+        ("https://nothub.example", "hub.example", False),
+        ("https://HUB.example", "Hub.Example", True),
+        ("https://10.1.2.3", "10.0.0.0/8", True),
+        ("https://11.1.2.3", "10.0.0.0/8", False),
+        ("https://[fd00::1]", "fd00::/8", True),
+        ("https://hub.example:8443", "hub.example:8443", True),
+        ("https://hub.example", "hub.example:443", True),
+        ("https://hub.example:8443", "hub.example:443", False),
+        ("https://hub.example", "other.example, hub.example", True),
+        ("https://hub.example", "*", True),
+        ("https://hub.example", "", False),
+        ("https://hub.example", ",, /8", False),
+    ],
+)
+def test_no_proxy_names_hosts_domains_networks_and_ports(url: str, no_proxy: str, direct: bool) -> None:
+    assert (proxy_of(url, {**PROXIES, "NO_PROXY": no_proxy}) is None) is direct
+
+
+@pytest.mark.parametrize(
+    "url", ["https://10.96.0.1", "https://kubernetes.default.svc", "http://minio.data.svc.cluster.local:9000"]
+)
+def test_proxy_of_a_class_is_for_nothing_of_the_cluster(url: str) -> None:
+    proxy = Proxy(http="http://p:3128", https="http://p:3128", no_proxy=[".corp.example"])
+    variables = proxy_variables(proxy, "10.96.0.1")
+    assert proxy_of(url, variables) is None
+    assert proxy_of("https://huggingface.co", variables) == "http://p:3128"
+    assert proxy_of("https://hub.corp.example", variables) is None
+    assert variables["no_proxy"] == variables["NO_PROXY"]
+
+
+def test_bundle_joins_the_public_authorities(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    public = len(tls_context().get_ca_certs()) or ssl.create_default_context().cert_store_stats()["x509_ca"]
+    authority = Authority(tmp_path)
+    monkeypatch.setenv("AUGMENTATION_CA_BUNDLE", str(authority.certificate))
+    trusted = tls_context().get_ca_certs()
+    assert len(trusted) == public + 1
+    assert tls_context() is tls_context()  # is made once, as it takes 20 ms
+
+
+def test_bundle_that_cannot_be_read_names_the_file_and_the_fix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bundle = tmp_path / "ca.crt"
+    monkeypatch.setenv("AUGMENTATION_CA_BUNDLE", str(bundle))
+    with pytest.raises(BundleError, match=r"ca\.crt cannot be used \(FileNotFoundError\).*caBundle"):
+        tls_context()
+    bundle.write_text("no certificate")
+    with pytest.raises(BundleError, match=r"ca\.crt cannot be used \(SSLError\).*caBundle"):
+        tls_context()
