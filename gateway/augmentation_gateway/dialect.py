@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import cached_property
 from inspect import Parameter, Signature
 from typing import Any
+from urllib.parse import unquote_plus
 
 from fastapi import APIRouter
 from pydantic import BaseModel
@@ -64,6 +65,8 @@ class Dialect:
         other_paths: paths of this dialect outside its prefix.
         is_stream: whether a request for a path is answered by an event stream.
         fields: names of the fields there are in a "body" and in a "query", to suggest one for a mistyped one.
+        clients: how the User-Agent of a client begins that is published for this API, in lower case. What such a client
+            asks for in a query and is not known here is not an error of its user.
     """
 
     name: str
@@ -80,6 +83,7 @@ class Dialect:
     other_paths: frozenset[str] = frozenset()
     is_stream: Callable[[str], bool] = lambda path: False
     fields: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    clients: tuple[str, ...] = ()
 
     def owns(self, path: str) -> bool:
         """Whether a path is this dialect's: all that one of its routes could match."""
@@ -92,6 +96,14 @@ class Dialect:
         """The uid of the job in the path of a status request; None for any other path. Raises Problem 422."""
         match = self._status_pattern.fullmatch(path)
         return self.parse_id(match[1], self._id_parameter) if match else None
+
+    def without_unknown(self, query: bytes, user_agent: bytes) -> bytes:
+        """The query string without parameters that are not known here, for the clients that may send them."""
+        if not self.clients or not user_agent.decode("latin-1").lower().startswith(self.clients):
+            return query
+        known = self.fields.get("query", ())
+        parameters = query.decode("latin-1").split("&")
+        return "&".join(each for each in parameters if unquote_plus(each.partition("=")[0]) in known).encode("latin-1")
 
     @cached_property
     def status_route(self) -> str:

@@ -4,11 +4,15 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Final
 
 from augmentation_kube import KubeError, KubeUnavailable
 
 RETRY_AFTER_SECONDS = 5
 """Soon enough for an API server that restarts, and rare enough not to load it."""
+
+DO_NOT_REPEAT: Final[Mapping[str, str]] = MappingProxyType({"X-Should-Retry": "false"})
+"""Headers of a 409 that stays one: clients that Stainless generates, such as Wood Wide's, repeat any other."""
 
 
 @dataclass(frozen=True)

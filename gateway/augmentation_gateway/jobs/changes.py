@@ -12,7 +12,7 @@ from augmentation_gateway.credentials.authentication import require
 from augmentation_gateway.credentials.job_access import find_job
 from augmentation_gateway.credentials.keys import ApiKey, Right
 from augmentation_gateway.gateway import Gateway
-from augmentation_gateway.problem import Problem, no_such_job, of_kubernetes
+from augmentation_gateway.problem import DO_NOT_REPEAT, Problem, no_such_job, of_kubernetes
 from augmentation_kube import KubeError, KubeUnavailable, Resource
 
 WRITE_TIMEOUT_SECONDS: Final = 10.0
@@ -113,7 +113,7 @@ async def delete_job(gateway: Gateway, key: ApiKey, uid: str, *, even_unfinished
 def refuse_unless(condition: bool, cause: str, fix: str | None = None) -> None:
     """Raise Problem 409 where the job's state does not allow the request."""
     if not condition:
-        raise Problem(409, cause, fix)
+        raise Problem(409, cause, fix, headers=DO_NOT_REPEAT)
 
 
 async def _patch_spec(gateway: Gateway, record: JobRecord, spec: Mapping[str, Any]) -> None:

@@ -29,7 +29,7 @@ from augmentation_gateway.credentials.job_access import require_project
 from augmentation_gateway.credentials.keys import ApiKey, Right
 from augmentation_gateway.gateway import Gateway
 from augmentation_gateway.jobs.changes import WRITE_TIMEOUT_SECONDS
-from augmentation_gateway.problem import Problem, of_kubernetes
+from augmentation_gateway.problem import DO_NOT_REPEAT, Problem, of_kubernetes
 from augmentation_kube import KubeError, KubeUnavailable, Resource
 
 ANNOTATION_REQUEST_DIGEST: Final = f"{GROUP}/request-sha256"
@@ -203,5 +203,10 @@ async def _create_or_find(gateway: Gateway, key: ApiKey, body: dict[str, Any], *
     ours, theirs = body["metadata"]["annotations"], existing["metadata"].get("annotations", {})
     # The other annotations name the key's owner, which may have changed in the keys file since.
     if any(theirs.get(name) != ours[name] for name in (ANNOTATION_API_KEY_ID, ANNOTATION_REQUEST_DIGEST)):
-        raise Problem(409, "This Idempotency-Key was used for another request", "use a new key for a new job")
+        raise Problem(
+            409,
+            "This Idempotency-Key was used for another request",
+            "use a new key for a new job",
+            headers=DO_NOT_REPEAT,
+        )
     return Creation(JobRecord.read(existing), created=False)

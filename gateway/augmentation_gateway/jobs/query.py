@@ -66,6 +66,7 @@ class Filters:
         name: with this text in their name, case-insensitive.
         text: with this text in their name, dataset, node or id, case-insensitive.
         accepts: any other predicate, such as a dialect's own status.
+        accepts_of: the values that this predicate compares with.
     """
 
     project_id: UUID | None = None
@@ -74,6 +75,7 @@ class Filters:
     name: str | None = None
     text: str | None = None
     accepts: Callable[[JobRecord], bool] | None = None
+    accepts_of: tuple[str | None, ...] = ()
 
     def tests(self) -> list[Callable[[JobRecord], bool]]:
         """The predicates of the filters that are set, and of no others: lists apply them to thousands of jobs.
@@ -101,7 +103,7 @@ class Filters:
     @property
     def digest(self) -> str:
         """The same for the same filters: a cursor is valid only with those that it was created with."""
-        text = repr((self.project_id, sorted(self.states), self.dataset_id, self.name, self.text))
+        text = repr((self.project_id, sorted(self.states), self.dataset_id, self.name, self.text, *self.accepts_of))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -198,15 +200,18 @@ async def page_after(
 
 
 async def page_at(gateway: Gateway, key: ApiKey, filters: Filters, offset: int, limit: int, order: Order) -> Page:
-    """The page at an offset, for dialects without cursors. Holds O(offset + limit) jobs, at most all.
+    """The page at an offset, for dialects whose lists have one. Holds O(offset + limit) jobs, at most all.
 
     Raises as `matching` does.
     """
     first, total = top_k(order, offset + limit), 0
-    async for jobs in matching(gateway, key, filters):
-        first.add(jobs)
-        total += len(jobs)
-    return Page(first.in_order()[offset:], total)
+    async for matches in matching(gateway, key, filters):
+        first.add(matches)
+        total += len(matches)
+    jobs = first.in_order()[offset:]
+    more = bool(jobs) and offset + len(jobs) < total
+    next_cursor = _encode(_SORT_KEYS[order.lstrip("-")](jobs[-1]), filters, order) if more else None
+    return Page(jobs, total, next_cursor)
 
 
 def top_k(order: Order, limit: int) -> TopK[JobRecord]:

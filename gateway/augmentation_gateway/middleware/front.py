@@ -102,7 +102,10 @@ class Front:
                 # stream takes the longest, and its client can wait.
                 shares.enter_context(self._gateway.capacity.streams.take(key.id))
                 queue = _STREAMS
-            check_query(scope.get("query_string", b""))
+            query = scope.get("query_string", b"")
+            check_query(query)
+            if query:
+                scope = {**scope, "query_string": dialect.without_unknown(query, _user_agent(scope))}
             async with self._gateway.open_requests.track(key):
                 body = b"" if reads else await _read_body(scope, receive)
                 await self._gateway.gate.enter(queue)
@@ -122,6 +125,11 @@ class Front:
                 "use fewer, or have the administrator allow more (gateway.limits.connectionsPerKey)",
                 1,
             )
+
+
+def _user_agent(scope: Scope) -> bytes:
+    agent: bytes = next((value for name, value in scope["headers"] if name == b"user-agent"), b"")
+    return agent
 
 
 async def _read_body(scope: Scope, receive: Receive) -> bytes:

@@ -49,6 +49,18 @@ FIELDS = {
     "credits_consumed": nullable(number),
     "progress": nullable(number),
     "estimated_seconds_remaining": nullable(number),
+    # Not in the document: what the vendor's client reads as well.
+    "id": uuid,
+    "dataset_id": uuid,
+    "dataset_name": nullable(text),
+}
+CLIENTS_OWN = {"id", "dataset_id", "dataset_name"}
+ITEM = {
+    name: FIELDS[name]
+    for name in (
+        *("id", "type", "status", "created_at", "started_at", "finished_at", "created_by"),
+        *("dataset_id", "dataset_name"),
+    )
 }
 # The documented response, with its placeholders.
 EXAMPLE: dict[str, Any] = {
@@ -84,7 +96,7 @@ async def test_every_field_is_as_documented(http: httpx.AsyncClient, view: Clust
     body = answer.json()
     conforms(body, FIELDS)
     # The example leaves out status, which the document requires.
-    assert set(body) == set(EXAMPLE) | {"status"}
+    assert set(body) == set(EXAMPLE) | {"status"} | CLIENTS_OWN
     assert set(body["resources"]["dataset"]) == set(EXAMPLE["resources"]["dataset"])
     assert 0 <= body["progress"] <= 100
 
@@ -227,6 +239,116 @@ async def test_input_is_request(http: httpx.AsyncClient) -> None:
     assert {name: fields[name] for name in request} == request
     AugmentationRequest.model_validate(fields)
     assert fields["project_id"] == PROJECT_ID
+
+
+def put_five(view: ClusterView) -> None:
+    """Five jobs in all, each an hour older than the one before it."""
+    for hour in range(4):
+        raw = job_object(f"00000000-0000-4000-8000-{hour:012}", 300 + hour, name=f"j{hour}")
+        raw["metadata"]["creationTimestamp"] = f"2026-11-20T0{hour}:00:00Z"
+        put(view, raw)
+
+
+async def test_list_is_read_by_cursor_and_by_offset(http: httpx.AsyncClient, view: ClusterView) -> None:
+    put_five(view)
+    everything = (await http.get("/jobs")).json()
+    assert (len(everything["jobs"]), everything["total"], everything["next_cursor"]) == (5, 5, None)
+    items: list[dict[str, Any]] = []
+    cursor: dict[str, str] = {}
+    while len(items) < 5:
+        page = (await http.get("/jobs", params={"limit": 2, **cursor})).json()
+        assert page["items"] == [{name: job[name] for name in ITEM} for job in page["jobs"]]
+        items += page["items"]
+        cursor = {"cursor": page["next_cursor"]}
+    assert page["next_cursor"] is None
+    assert items == everything["items"]
+    for item in items:
+        conforms(item, ITEM)
+    from_offset = (await http.get("/jobs", params={"limit": 2, "offset": 2})).json()
+    assert from_offset["items"] == items[2:4]
+    assert (await http.get("/jobs", params={"limit": 2, "cursor": from_offset["next_cursor"]})).json()["items"] == [
+        items[4]
+    ]
+
+
+@pytest.mark.parametrize("wrong", [{"cursor": "x"}, {"status": "running"}, {"offset": "1"}])
+async def test_cursor_of_another_list_is_422(http: httpx.AsyncClient, view: ClusterView, wrong: dict[str, str]) -> None:
+    put_five(view)
+    cursor = (await http.get("/jobs", params={"limit": 1})).json()["next_cursor"]
+    assert (await http.get("/jobs", params={"limit": 1, "cursor": cursor})).status_code == 200
+    assert (await http.get("/jobs", params={"limit": 1, "cursor": cursor, **wrong})).status_code == 422
+
+
+async def test_list_is_filtered_as_the_client_asks(http: httpx.AsyncClient, view: ClusterView) -> None:
+    bring(view, "completed with all")
+
+    async def total(**filters: str) -> int:
+        answer = await http.get("/jobs", params=filters)
+        assert answer.status_code == 200, answer.text
+        return int(answer.json()["total"])
+
+    version = (await http.get(PATH)).json()["resources"]["dataset"]["version_id"]
+    assert await total(type="augmentation", dataset_version_id=version.upper()) == 1
+    assert await total(dataset_version_id="dsv_A8K2P9QX") == 0
+    for filters in (
+        {"type": "train"},
+        {"status": "waiting_for_upload"},
+        {"model_id": "mdl_A8K2P9QX"},
+        {"model_version_id": "mdlv_A8K2P9QX"},
+    ):
+        assert await total(**filters) == 0
+
+
+async def test_unknown_parameter_is_an_error_unless_the_client_is_the_vendors(
+    http: httpx.AsyncClient, view: ClusterView
+) -> None:
+    bring(view, "augmenting")
+    query = {"sort_by": "é&", "status": "succeeded"}
+    answer = await http.get("/jobs", params=query)
+    assert answer.status_code == 422
+    assert answer.json()["detail"][0]["loc"] == ["query", "sort_by"]
+    for agent in ("WoodWide/Python 0.9.0", "AsyncWoodWide/Python 1.0.0"):
+        answer = await http.get("/jobs", params=query, headers={"user-agent": agent})
+        assert (answer.status_code, answer.json()["total"]) == (200, 0)
+        # What is known is still checked.
+        answer = await http.get("/jobs", params={"status": "done", "x": "1"}, headers={"user-agent": agent})
+        assert answer.status_code == 422
+
+
+async def test_results_are_empty_until_there_are_some(http: httpx.AsyncClient, view: ClusterView) -> None:
+    nothing = {
+        "job_type": "augmentation",
+        "combined_results_uri": None,
+        "dataset_ingest_results": None,
+        "summary": None,
+        "row_paginatable": False,
+    }
+    put(view, job_object(version=300, status=ALL_STATES["augmenting"]))
+    assert (await http.get(f"{PATH}/results")).json() == nothing
+    put(view, job_object(version=301, status=ALL_STATES["completed with all"]))
+    body = (await http.get(f"{PATH}/results")).json()
+    assert body["dataset_ingest_results"] == (await http.get(PATH)).json()["output"]
+    assert body["summary"] == {"total_row_count": 1368}
+    # Its class, which alone names the hub, is not there.
+    assert body["combined_results_uri"] is None
+    cpu = {"metadata": {"name": "cpu", "uid": "c", "resourceVersion": "7"}}
+    hub = {"default": True, "hub": {"endpoint": "https://hub.example/"}}
+    view.classes.apply({"type": "ADDED", "object": {**cpu, "spec": hub}})
+    body = (await http.get(f"{PATH}/results")).json()
+    assert body["combined_results_uri"] == "https://hub.example/datasets/me/pusht_augmented_2489e9ad"
+    assert (await http.get(f"{PATH}/results", headers={"x-api-key": "other-project"})).status_code == 404
+
+
+async def test_retry_returns_job(http: httpx.AsyncClient, view: ClusterView, kube: InMemoryKube) -> None:
+    bring(view, "failed")
+    answer = await http.post(f"{PATH}/retry")
+    assert answer.status_code == 200
+    conforms(answer.json(), FIELDS)
+    assert written(kube) == [{"metadata": {"uid": JOB_ID}, "spec": {"attempt": 1}}]
+    put(view, job_object(version=600, status={"state": "running"}))
+    refused = await http.post(f"{PATH}/retry")
+    # Wood Wide's client repeats a 409 otherwise.
+    assert (refused.status_code, refused.headers["x-should-retry"]) == (409, "false")
 
 
 async def test_cancel_returns_job(http: httpx.AsyncClient, view: ClusterView, kube: InMemoryKube) -> None:

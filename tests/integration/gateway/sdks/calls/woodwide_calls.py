@@ -1,19 +1,38 @@
 """What a user of the package `woodwide` does."""
 
+import asyncio
 import os
 from typing import Any
 
-from woodwide import WoodWide
+from woodwide import AsyncWoodWide, WoodWide
 
-client = WoodWide(base_url=os.environ["GATEWAY_URL"], api_key=os.environ["GATEWAY_KEY"], max_retries=0)
+# Its own retries: a user has them, too.
+client = WoodWide(base_url=os.environ["GATEWAY_URL"], api_key=os.environ["GATEWAY_KEY"])
 
 
 def retrieve(job_id: str) -> Any:
     return client.jobs.retrieve(job_id)
 
 
+def retrieve_in_async_code(job_id: str) -> Any:
+    async def retrieve_job() -> Any:
+        async with AsyncWoodWide(base_url=client.base_url, api_key=client.api_key) as asynchronous:
+            return await asynchronous.jobs.retrieve(job_id)
+
+    return asyncio.run(retrieve_job())
+
+
 def list_jobs(**filters: Any) -> Any:
     return client.jobs.list(**filters)
+
+
+def list_by_cursor(limit: int) -> Any:
+    page = client.jobs.list(limit=limit)
+    jobs = list(page.items)
+    while page.next_cursor:
+        page = client.jobs.list(limit=limit, cursor=page.next_cursor)
+        jobs += page.items
+    return jobs
 
 
 def cancel(job_id: str) -> Any:
