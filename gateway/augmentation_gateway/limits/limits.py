@@ -35,7 +35,7 @@ class Limits(EnvironmentSettings):
         pictures_per_key: of these, those of one key.
         jobs_per_minute: jobs that a key may create, or dry-run, per minute; as many at once.
         keep_alive_seconds: how long a connection may be idle between requests. Longer than the 60 s of most load
-            balancers, which expect to be the ones that close.
+            balancers, which expect to be the ones that close (GKE's have 600 s).
     """
 
     model_config = SettingsConfigDict(

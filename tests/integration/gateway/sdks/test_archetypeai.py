@@ -6,10 +6,9 @@ from typing import Any
 import pytest
 
 from augmentation_gateway.views.job_id import read_batch_id
-from devcluster.settings import CHECKOUT
 from tests.integration.gateway.conftest import PROJECT_ID
 from tests.integration.gateway.sdks.conftest import Service
-from tests.integration.gateway.sdks.vendor_client import VendorClient, VendorError
+from tests.integration.gateway.sdks.vendor_client import VendorClient, VendorError, documented
 
 STARTED, DONE = "2026-11-20T10:00:00Z", "2026-11-20T10:05:00Z"
 RESOLVED = {
@@ -117,8 +116,5 @@ def _uid(job_id: str) -> str:
 
 
 def test_example_of_the_documentation_works(archetypeai: VendorClient, service: Service) -> None:
-    section = (CHECKOUT / "docs" / "rest.md").read_text().partition("### archetypeai\n")[2]
-    source = section.partition("```python\n")[2].partition("```")[0]
-    names = {"API_KEY": service.key, "GATEWAY_URL": service.url, "PROJECT_ID": PROJECT_ID}
-    given = "".join(f"{name} = {value!r}\n" for name, value in names.items())
-    assert archetypeai.run(given + source, "job")["name"] == "pusht in varied lighting"
+    source = documented("archetypeai", API_KEY=service.key, GATEWAY_URL=service.url, PROJECT_ID=PROJECT_ID)
+    assert archetypeai.run(source, "job")["name"] == "pusht in varied lighting"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.integration.gateway.sdks.conftest import Service
-from tests.integration.gateway.sdks.vendor_client import VendorClient, VendorError
+from tests.integration.gateway.sdks.vendor_client import VendorClient, VendorError, documented
 from tests.unit.gateway.job_objects import STATES
 
 COMPLETED = {**(STATES["completed"] or {}), "state": "completed"}
@@ -50,6 +50,12 @@ def test_completed_job_leads_to_its_result(datarobot: VendorClient, service: Ser
         assert datarobot("wait", location=location) == resource
     # The path of the generative jobs' own document is 200 whatever the state.
     assert datarobot("wait", location=f"genai/status/{job_id}/")["status"] == "COMPLETED"
+
+
+def test_lines_of_the_documentation_work(datarobot: VendorClient, service: Service) -> None:
+    job_id = service.job_in("completed", COMPLETED)
+    source = documented("datarobot", GATEWAY_URL=service.url, API_KEY=service.key, JOB_ID=job_id)
+    assert datarobot.run(source, "status")["status"] == "COMPLETED"
 
 
 @pytest.mark.parametrize(("state", "word"), [("failed", "ERROR"), ("cancelled", "ABORTED")])

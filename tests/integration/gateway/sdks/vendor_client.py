@@ -100,6 +100,14 @@ class VendorClient:
         return answer["returned"]
 
 
+def documented(vendor: str, **values: str) -> str:
+    """The lines by which docs/rest.md points a vendor's client here, after these names have been given values."""
+    section = (CHECKOUT / "docs" / "rest.md").read_text().partition(f"### {vendor}\n")[2].partition("\n##")[0]
+    source = section.partition("```python\n")[2].partition("```")[0]
+    assert source
+    return "".join(f"{name} = {value!r}\n" for name, value in values.items()) + source
+
+
 def run_command(vendor: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run a command that the vendor's package installs, in its environment."""
     return subprocess.run(

@@ -4,10 +4,18 @@ import asyncio
 import os
 from typing import Any
 
-from woodwide import AsyncWoodWide, WoodWide
+from woodwide import AsyncWoodWide, DefaultHttpxClient, WoodWide
 
-# Its own retries: a user has them, too.
-client = WoodWide(base_url=os.environ["GATEWAY_URL"], api_key=os.environ["GATEWAY_KEY"])
+sent: list[str] = []
+client = WoodWide(
+    base_url=os.environ["GATEWAY_URL"],
+    api_key=os.environ["GATEWAY_KEY"],
+    http_client=DefaultHttpxClient(event_hooks={"request": [lambda request: sent.append(request.url.path)]}),
+)
+
+
+def requests_sent() -> int:
+    return len(sent)
 
 
 def retrieve(job_id: str) -> Any:
