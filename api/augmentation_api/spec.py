@@ -219,8 +219,8 @@ class Augmentation(SceneTransforms):
     also_apply_to: AlsoApplyTo | None = Field(
         None,
         max_length=64,
-        description="By camera, the mask and depth streams of images that affine, cropResize and perspective move as "
-        "they move the camera, e.g. {observation.images.top: [observation.masks.top]}; labels are never mixed. "
+        description="By camera, the mask and depth streams (images or video) that affine, cropResize and perspective "
+        "move as they move the camera, e.g. {observation.images.top: [observation.masks.top]}; labels are never mixed. "
         "Default: all other streams stay as they are.",
     )
 

@@ -133,7 +133,7 @@ class AugmentationRequest(_ParameterFields):
     also_apply_to: AlsoApplyTo | None = Field(
         None,
         max_length=64,
-        description="By camera, the mask and depth streams of images that affine, cropResize and perspective move as "
+        description="By camera, the mask and depth streams that affine, cropResize and perspective move as "
         "they move the camera; all other streams stay as they are",
     )
     masks: Masks | None = Field(

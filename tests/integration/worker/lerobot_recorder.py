@@ -17,6 +17,19 @@ from PIL import Image
 
 FPS, HEIGHT, WIDTH = 10, 48, 64
 Frames = npt.NDArray[np.uint8]
+Depths = npt.NDArray[np.uint16]
+"""uint16 [H, W], 12 bits."""
+DEPTH_FACTS = {
+    "video.codec": "hevc",
+    "video.pix_fmt": "gray12le",
+    "video.fps": FPS,
+    "video.g": 2,
+    "video.crf": 30,
+    "video.extra_options": {"x265-params": "lossless=1"},
+    "is_depth_map": True,
+    "depth_unit": "mm",
+}
+"""What LeRobot's info.json says of depths."""
 
 
 class Kind(Enum):
@@ -27,10 +40,15 @@ class Kind(Enum):
     JPEG = "jpeg"
     MASK = "one channel of 8 bits, PNG"
     DEPTH = "one channel of 16 bits, PNG"
+    DEPTH_VIDEO = "one channel of 12 bits, HEVC without a loss"
 
     @property
     def channels(self) -> int:
-        return 1 if self in (Kind.MASK, Kind.DEPTH) else 3
+        return 1 if self in (Kind.MASK, Kind.DEPTH, Kind.DEPTH_VIDEO) else 3
+
+    @property
+    def is_video(self) -> bool:
+        return self in (Kind.VIDEO, Kind.DEPTH_VIDEO)
 
 
 def record(
@@ -98,17 +116,19 @@ def _info(version: str, cameras: Mapping[str, Kind], lengths: Sequence[int], chu
     features: dict[str, Any] = {}
     for key, kind in cameras.items():
         features[key] = {
-            "dtype": "video" if kind is Kind.VIDEO else "image",
+            "dtype": "video" if kind.is_video else "image",
             "shape": [HEIGHT, WIDTH, kind.channels],
             "names": ["height", "width", "channels"],
         }
         if kind is Kind.VIDEO:
             facts = {"video.codec": "h264", "video.pix_fmt": "yuv420p", "video.fps": FPS, "is_depth_map": False}
             features[key]["info"] = facts
+        if kind is Kind.DEPTH_VIDEO:
+            features[key]["info"] = DEPTH_FACTS
     features["action"] = {"dtype": "float32", "shape": [2], "names": ["x", "y"]}
     for name in ("timestamp", "frame_index", "episode_index", "index", "task_index"):
         features[name] = {"dtype": "float32" if name == "timestamp" else "int64", "shape": [1], "names": None}
-    has_videos = Kind.VIDEO in cameras.values()
+    has_videos = any(kind.is_video for kind in cameras.values())
     numbers, video_numbers = "chunk-{chunk_index:03d}/file-{file_index:03d}", "{video_key}/chunk-{chunk_index:03d}"
     more: dict[str, Any] = {
         "data_files_size_in_mb": 100,
@@ -119,7 +139,7 @@ def _info(version: str, cameras: Mapping[str, Kind], lengths: Sequence[int], chu
     if version == "v2.1":
         videos = "videos/chunk-{episode_chunk:03d}/{video_key}/episode_{episode_index:06d}.mp4"
         more = {
-            "total_videos": len(lengths) * list(cameras.values()).count(Kind.VIDEO),
+            "total_videos": len(lengths) * sum(kind.is_video for kind in cameras.values()),
             "total_chunks": -(-len(lengths) // chunks_size),
             "data_path": "data/chunk-{episode_chunk:03d}/episode_{episode_index:06d}.parquet",
             "video_path": videos if has_videos else None,
@@ -145,7 +165,7 @@ def _rows(
     columns: dict[str, Any] = {}
     features: dict[str, Any] = {}
     for key, kind in cameras.items():
-        if kind is Kind.VIDEO:
+        if kind.is_video:
             continue
         features[key] = datasets.Image()
         columns[key] = [
@@ -214,9 +234,9 @@ def _write_v21(
         fields = {"episode_chunk": index // document["chunks_size"], "episode_index": index}
         pq.write_table(table, _parent_made(folder / document["data_path"].format(**fields)))
         for key, kind in cameras.items():
-            if kind is Kind.VIDEO:
+            if kind.is_video:
                 path = folder / document["video_path"].format(video_key=key, **fields)
-                _write_video(_parent_made(path), [recorded[key][index]])
+                _write_video(_parent_made(path), [recorded[key][index]], kind)
         episodes.append({"episode_index": index, "tasks": ["push"], "length": table.num_rows})
         without = {
             feature: {name: value for name, value in values.items() if not name.startswith("q")}
@@ -246,10 +266,10 @@ def _write_v30(
         with pq.ParquetWriter(_parent_made(path), tables[0].schema) as writer:
             for table in tables[number * per_file : (number + 1) * per_file]:
                 writer.write_table(table)
-    videos = [key for key, kind in cameras.items() if kind is Kind.VIDEO]
+    videos = [key for key, kind in cameras.items() if kind.is_video]
     for key in videos:
         path = folder / document["video_path"].format(video_key=key, chunk_index=0, file_index=0)
-        _write_video(_parent_made(path), recorded[key])
+        _write_video(_parent_made(path), recorded[key], cameras[key])
     rows = []
     begin = 0
     for index, table in enumerate(tables):
@@ -293,7 +313,10 @@ def _write_v30(
     (folder / "meta/stats.json").write_text(json.dumps(stats))
 
 
-def _write_video(path: Path, episodes: Sequence[Frames]) -> None:
+def _write_video(path: Path, episodes: Sequence[Frames], kind: Kind) -> None:
+    if kind is Kind.DEPTH_VIDEO:
+        write_depths(path, [depths_of(frame) for frame in _all(episodes)])
+        return
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=FPS, options={"crf": "18", "g": "2", "bf": "0"})
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
@@ -302,6 +325,33 @@ def _write_video(path: Path, episodes: Sequence[Frames]) -> None:
             encodable.pts = number
             container.mux(stream.encode(encodable))
         container.mux(stream.encode())
+
+
+def depths_of(frame: Frames) -> Depths:
+    """The frame's red, in other numbers."""
+    depths: Depths = frame[..., 0].astype(np.uint16) * 16 + 7
+    return depths
+
+
+def write_depths(path: Path, depths: Sequence[Depths], encoder: str = "libx265") -> None:
+    """A video as LeRobot 0.6 writes depths: lerobot/configs/video.py, DepthEncoderConfig."""
+    options = {"crf": "30", "g": "2", "x265-params": "lossless=1:log-level=error"} if encoder == "libx265" else {}
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(encoder, rate=FPS, options=options)
+        assert isinstance(stream, av.VideoStream)
+        stream.height, stream.width = depths[0].shape
+        stream.pix_fmt = "gray12le"
+        for number, values in enumerate(depths):
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(values), format="gray12le")
+            frame.pts = number
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+
+
+def read_depths(path: Path) -> list[Depths]:
+    """The frames as LeRobot decodes them."""
+    with av.open(str(path)) as container:
+        return [np.asarray(frame.to_ndarray(format="gray12le"), np.uint16) for frame in container.decode(video=0)]
 
 
 def _all(episodes: Sequence[Frames]) -> Iterator[Frames]:

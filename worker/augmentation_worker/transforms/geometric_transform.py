@@ -119,15 +119,18 @@ class Geometry:
             [self.resampling(first + index, height, width)(frames[index : index + 1]) for index in range(len(frames))]
         )
 
-    def follow(self, values: np.ndarray, frame: int) -> np.ndarray:
-        """Labels or depths [..., H, W] of one frame of the episode, none mixed with another."""
-        return self.resampling(frame, *values.shape[-2:]).nearest(values)
+    def follow(self, values: np.ndarray, frame: int, black: int = 0) -> np.ndarray:
+        """Labels or depths [..., H, W] of one frame of the episode, none mixed with another.
 
-    def follow_all(self, values: np.ndarray, first_frame: int) -> np.ndarray:
+        `black` is what a black border shows.
+        """
+        return self.resampling(frame, *values.shape[-2:]).nearest(values, black)
+
+    def follow_all(self, values: np.ndarray, first_frame: int, black: int = 0) -> np.ndarray:
         """Labels [N, H, W] of consecutive frames, from the frame of the episode with this number on."""
         if self.is_constant:
-            return self.follow(values, first_frame)
-        return np.stack([self.follow(each, frame) for frame, each in enumerate(values, start=first_frame)])
+            return self.follow(values, first_frame, black)
+        return np.stack([self.follow(each, frame, black) for frame, each in enumerate(values, start=first_frame)])
 
     def transform(self, frames: torch.Tensor, params: dict[str, Any]) -> torch.Tensor:
         """As KeyedTransform.transform, of frames only."""

@@ -70,8 +70,8 @@ class Resampling:
         kernels.resample(values, result, columns, rows, tent(self.reach_x), tent(self.reach_y), self.border == BLACK)
         return torch.from_numpy(result)
 
-    def nearest(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Arrays [..., H, W] of labels or depths: of each place the nearest value, none mixed; 0 where it is BLACK."""
+    def nearest(self, values: NDArray[Any], black: int = 0) -> NDArray[Any]:
+        """Arrays [..., H, W] of labels or depths: of each place the nearest value, none mixed; `black` beyond BLACK."""
         if self.changes_nothing:
             return values.copy()
         height, width = values.shape[-2:]
@@ -79,7 +79,7 @@ class Resampling:
         columns, rows = (place >> kernels.PLACE_BITS for place in places)
         result: NDArray[Any] = values[..., rows.clip(0, height - 1), columns.clip(0, width - 1)]
         if self.border == BLACK:
-            result[..., (rows < 0) | (rows >= height) | (columns < 0) | (columns >= width)] = 0
+            result[..., (rows < 0) | (rows >= height) | (columns < 0) | (columns >= width)] = black
         return result
 
     def _locate(self, height: int, width: int, add_x: int, add_y: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:

@@ -4,6 +4,7 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from datasets import Dataset, Features, List, Value
@@ -18,6 +19,7 @@ from augmentation_worker.formats.lerobot.resolve import resolve
 from augmentation_worker.storage.folder.source import FolderSource
 from augmentation_worker.transforms.pipeline import sample_pipeline
 from tests.fixtures.field.calibration import EPISODE_FOCAL_LENGTH, INTRINSICS, with_intrinsics
+from tests.fixtures.field.rows import change_files, replaced
 from tests.integration.worker.lerobot_recorder import Kind, record
 from tests.integration.worker.test_folders import run_of
 
@@ -74,6 +76,29 @@ def test_a_mask_moves_with_a_camera_that_is_a_video_in_place(tmp_path: Path) -> 
         assert not np.array_equal(after[5 + frame], before[5 + frame])
 
 
+def test_masks_have_moved_also_where_an_episode_was_left_out(tmp_path: Path) -> None:
+    source = record(tmp_path / "source", "v3.0", {TOP: Kind.VIDEO, MASK: Kind.MASK}, LENGTHS)
+    before = images(source, MASK)
+
+    def with_damage(table: pa.Table) -> pa.Table:
+        cells = table.column(MASK).to_pylist()
+        cells[2]["bytes"] = cells[2]["bytes"][:60]
+        return replaced(table, MASK, pa.array(cells, table.schema.field(MASK).type))
+
+    change_files(source, with_damage)
+    spec = {**MOVING, "alsoApplyTo": {TOP: [MASK]}, "copies": 1}
+    run_of(tmp_path / "job", source, tmp_path / "result", augmentation=spec, onBadEpisode="skip").run_all()
+    (rows,) = [path for path in (tmp_path / "result/data").rglob("*.parquet") if pq.read_metadata(path).num_rows == 4]
+    pipeline = sample_pipeline(
+        Augmentation.model_validate(spec), camera=TOP, episode=1, copy=0, episode_mean=(0.5, 0.5, 0.5)
+    )
+    assert pipeline.geometry is not None
+    for frame, cell in enumerate(pq.read_table(rows).column(MASK).to_pylist()):
+        assert (
+            np.array(Image.open(BytesIO(cell["bytes"]))) == pipeline.geometry.follow(before[5 + frame], frame)
+        ).all()
+
+
 @pytest.fixture(scope="module")
 def calibrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A camera with a mask, a grey film as video, and intrinsics."""
@@ -121,7 +146,6 @@ def test_a_camera_with_a_calibration_is_not_moved_unless_that_is_asked_for(calib
 @pytest.mark.parametrize(
     ("followers", "reason", "words"),
     [
-        ({TOP: [FILM]}, FailureReason.SPEC_UNSUPPORTED, f"alsoApplyTo.{TOP}: {FILM} is stored as video"),
         ({TOP: [TOP]}, FailureReason.SPEC_UNSUPPORTED, f"{TOP} is augmented itself"),
         ({TOP: ["mask"]}, FailureReason.SELECTION_EMPTY, f"no stream 'mask'; it has: {MASK}, {FILM}"),
         (

@@ -57,8 +57,8 @@ class ResultFrames:
         for shard in plan.shards:
             for episode in shard.episodes:
                 record = records[shard.index].episodes[episode.source.index]
-                for camera in record.cameras:
-                    copies[camera].extend(record.copies(camera))
+                for camera, of_camera in copies.items():
+                    of_camera.extend(record.copies(camera))
         source = [episode.length for episode in metadata.episodes]
         selected = [episode.source.length for episode in plan.episodes]
         added = [] if plan.in_place else [length for length in selected for _ in range(plan.copies)]

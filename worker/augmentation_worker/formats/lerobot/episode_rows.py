@@ -104,7 +104,7 @@ class EpisodeRows:
                 sizes[follower.camera] if follower.camera in sizes else self._video_size(episode, follower.camera),
                 [pipeline.geometry for pipeline in self._pipelines(episode, follower.camera)],
             )
-            for follower in self.plan.followers
+            for follower in self.plan.image_followers
         ]
 
     def _pipelines(self, episode: PlannedEpisode, camera: Camera) -> list[EpisodeTransform]:

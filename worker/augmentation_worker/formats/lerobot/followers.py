@@ -11,18 +11,12 @@ from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
 from augmentation_worker.formats.masks import check_masks
 from augmentation_worker.storage.port import SourceDataset
 
-_VIDEO = (
-    "is stored as video, which cannot move with its camera yet: store its frames as images (dtype image), or leave it "
-    "out and do not train on it in the augmented copies"
-)
-
 _VIDEO_MASK = "is stored as video, which cannot be a mask yet: store its frames as PNG images (dtype image)"
 
 
 def check_streams(augmentation: Augmentation, metadata: DatasetMetadata) -> None:
     """Refuse streams that cannot follow. Raises WorkerFailure, naming the field."""
-    streams = {camera.key: _VIDEO if camera.is_video else None for camera in metadata.info.cameras}
-    check_followers(augmentation, _augmented(augmentation, metadata), streams)
+    check_followers(augmentation, _augmented(augmentation, metadata), dict.fromkeys(_streams(metadata)))
 
 
 def check_camera_masks(augmentation: Augmentation, metadata: DatasetMetadata, source: SourceDataset) -> None:

@@ -27,7 +27,7 @@ def check_records(metadata: DatasetMetadata, plan: EpisodePlan, records: Sequenc
         _check_data_record(metadata, shard, shard_records)
         for episode in shard.episodes:
             record = shard_records.episodes[episode.source.index]
-            planned = [[camera.key for camera in cameras] for cameras in (plan.video_cameras, plan.image_cameras)]
+            planned = [[camera.key for camera in cameras] for cameras in (plan.made_videos, plan.image_cameras)]
             if [sorted(record.videos), sorted(record.pictures)] != [sorted(cameras) for cameras in planned]:
                 raise broken(f"episode {episode.source.index} was augmented for the cameras {sorted(record.cameras)}")
             for camera in record.videos:
@@ -165,6 +165,7 @@ def _check_original_rows(metadata: DatasetMetadata, plan: EpisodePlan, episodes:
     if difference is not None:
         raise broken(f"meta/episodes, in the rows of the original episodes, {difference}")
     prefixes = tuple(f"{kind}/{camera.key}/" for kind in ("videos", "stats") for camera in plan.cameras)
+    prefixes += tuple(f"videos/{stream.key}/" for stream in plan.made_videos)
     if plan.instructions is not None:
         prefixes = (*prefixes, "tasks", "stats/task_index/")
     others = [name for name in same if not name.startswith(prefixes)]

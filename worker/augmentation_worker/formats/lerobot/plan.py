@@ -48,7 +48,7 @@ class PlannedCopy:
         episode_index: its number in the result.
         from_index, to_index: its rows in the result, half open.
         data_file: file that its rows lie in.
-        videos: by augmented camera with videos, the file that its frames lie in.
+        videos: by camera or stream whose videos are made, the file that its frames lie in.
         tasks: by task_index of a row of its source episode, the one that it has instead.
     """
 
@@ -148,7 +148,7 @@ class PlannedShard:
 
 @dataclass(frozen=True)
 class Follower:
-    """A stream of images whose pixels move with those of a camera, as masks and depths do.
+    """A stream of masks or depths whose pixels move with those of a camera.
 
     Attributes:
         camera: an augmented camera.
@@ -210,9 +210,24 @@ class EpisodePlan:
         return tuple(camera for camera in self.cameras if not camera.is_video)
 
     @property
+    def video_followers(self) -> tuple[Follower, ...]:
+        """Those of the followers whose frames are stored as video."""
+        return tuple(follower for follower in self.followers if follower.stream.is_video)
+
+    @property
+    def image_followers(self) -> tuple[Follower, ...]:
+        """Those of the followers whose frames are images in the rows."""
+        return tuple(follower for follower in self.followers if not follower.stream.is_video)
+
+    @property
+    def made_videos(self) -> tuple[Camera, ...]:
+        """The cameras and streams of whose augmented episodes videos are made."""
+        return (*self.video_cameras, *(follower.stream for follower in self.video_followers))
+
+    @property
     def makes_images(self) -> bool:
         """Whether the rows of augmented episodes hold other images than those of their source."""
-        return bool(self.image_cameras or self.followers)
+        return bool(self.image_cameras or self.image_followers)
 
     @property
     def data_numbers(self) -> tuple[FileNumber, ...]:
@@ -223,7 +238,7 @@ class EpisodePlan:
     @property
     def most_episodes_per_shard(self) -> int:
         """Episodes of which a shard can record what this plan makes of them."""
-        return most_episodes_per_shard(self.copies * len(self.cameras), self.transforms)
+        return most_episodes_per_shard(self.copies * (len(self.cameras) + len(self.video_followers)), self.transforms)
 
     @property
     def min_shards(self) -> int:

@@ -70,17 +70,19 @@ def make_plan(
     in_place = spec.output.mode is OutputMode.IN_PLACE
     copies = copies_of(spec)
     most_transforms = _most_transforms(augmentation, cameras)
-    most = most_episodes_per_shard(copies * len(cameras), most_transforms)
+    followers = _followers(metadata, augmentation)
+    moved_videos = [follower.stream for follower in followers if follower.stream.is_video]
+    made_videos = [*(camera for camera in cameras if camera.is_video), *moved_videos]
+    most = most_episodes_per_shard(copies * (len(cameras) + len(moved_videos)), most_transforms)
     shares = balanced_shares([episode.length for episode in selected], shard_count, most)
     made = [episode for episode in selected if episode.index not in left_out]
-    followers = _followers(metadata, augmentation)
-    other_values = instructions is not None or bool(followers)
+    other_values = instructions is not None or len(moved_videos) < len(followers)
     rows_made = _rows_made(metadata, cameras, in_place, other_values=other_values)
     remade = {episode.index for episode in selected} if in_place and rows_made is RowsMade.WITH_EPISODE else set()
     kept_rows, remade_files = _kept_rows(metadata, remade, left_out)
-    files = _Files(metadata, cameras, rows_made, remade_files, instructions)
+    files = _Files(metadata, made_videos, rows_made, remade_files, instructions)
     versions = _in_place(selected, left_out) if in_place else _after_the_originals(metadata, selected, copies, left_out)
-    replaced = _replaced_videos(metadata, made, cameras) if in_place else ()
+    replaced = _replaced_videos(metadata, made, made_videos) if in_place else ()
     originals = _original_videos(metadata, selected, shares, replaced) if carry_originals else [[] for _ in shares]
     shards = _shards(shares, versions, files, originals)
     added = 0 if in_place else copies
@@ -182,7 +184,7 @@ def _most_transforms(augmentation: Augmentation, cameras: Sequence[Camera]) -> i
 
 
 def _followers(metadata: DatasetMetadata, augmentation: Augmentation) -> tuple[Follower, ...]:
-    """The streams of images that move with a camera; resolve has checked them."""
+    """The streams that move with a camera; resolve has checked them."""
     cameras = {camera.key: camera for camera in metadata.info.cameras}
     followed = leader_of(augmentation)
     return tuple(Follower(cameras[followed[key]], stream) for key, stream in cameras.items() if key in followed)
@@ -247,7 +249,7 @@ class _Files:
     def __init__(
         self,
         metadata: DatasetMetadata,
-        cameras: Sequence[Camera],
+        made_videos: Sequence[Camera],
         rows_made: RowsMade,
         numbers_in_order: Mapping[int, FileNumber],
         instructions: Instructions | None,
@@ -259,9 +261,7 @@ class _Files:
         self._instructions = instructions
         self._data = numbers_after(metadata.data_numbers, min(self._chunks_size, LARGEST_SORTABLE_CHUNK))
         self._videos = {
-            camera.key: numbers_after(metadata.video_numbers(camera.key), self._chunks_size)
-            for camera in cameras
-            if camera.is_video
+            camera.key: numbers_after(metadata.video_numbers(camera.key), self._chunks_size) for camera in made_videos
         }
 
     def next_data_file_of_shard(self) -> FileNumber | None:
@@ -304,10 +304,10 @@ def numbers_after(taken: Sequence[FileNumber], chunks_size: int) -> Iterator[Fil
 
 
 def _replaced_videos(
-    metadata: DatasetMetadata, replaced: Sequence[Episode], cameras: Sequence[Camera]
+    metadata: DatasetMetadata, replaced: Sequence[Episode], made_videos: Sequence[Camera]
 ) -> tuple[DatasetPath, ...]:
     """The video files in which every frame is replaced."""
-    episodes, keys = {episode.index for episode in replaced}, {camera.key for camera in cameras if camera.is_video}
+    episodes, keys = {episode.index for episode in replaced}, {camera.key for camera in made_videos}
     kept = {
         metadata.info.video_file(camera, span.file)
         for episode in metadata.episodes

@@ -127,12 +127,12 @@ class Rearrangement:
         with ExitStack() as opened:
             names = [f"rows-{place}.parquet" for place in range(len(record.rows))]
             locals_ = [opened.enter_context(self.work.new_file(name)) for name in names]
-            if not self.plan.image_cameras:
+            if not self.plan.makes_images:
                 write_episode_rows(episode, source, info, locals_)
             stored = []
             for file, number, local in zip(record.rows, episode.data_files, locals_, strict=True):
                 path = info.data_file(number)
-                if self.plan.image_cameras:
+                if self.plan.makes_images:
                     copies = episode.copies_in(number)
                     with self.work.new_file("made.parquet") as made:
                         fetch_back(self.work.output, file, made)

@@ -63,7 +63,7 @@ def resolve(source: SourceDataset, spec: AugmentationJobSpec, max_frames: int | 
         *(plan.instructions.warnings if plan.instructions else ()),
         *camera_warnings(spec, metadata),
     ]
-    if plan.video_cameras:
+    if plan.made_videos:
         from augmentation_worker.formats.lerobot.video_check import check_videos  # noqa: PLC0415 (PyAV)
 
         warnings += check_videos(source, metadata, plan, spec)
@@ -111,7 +111,7 @@ def _source_videos(plan: EpisodePlan, metadata: DatasetMetadata) -> set[DatasetP
     return {
         metadata.info.video_file(camera.key, episode.source.videos[camera.key].file)
         for episode in plan.episodes
-        for camera in plan.video_cameras
+        for camera in plan.made_videos
     }
 
 
@@ -120,7 +120,7 @@ def _planned_paths(plan: EpisodePlan, metadata: DatasetMetadata) -> list[Dataset
     paths = [
         metadata.info.video_file(camera.key, number)
         for episode in plan.episodes
-        for camera in plan.video_cameras
+        for camera in plan.made_videos
         for number in episode.video_files(camera.key)
     ]
     if plan.rows_made is RowsMade.WITH_EPISODE:

@@ -12,6 +12,7 @@ from augmentation_worker.formats.lerobot.data_table import SourceRows, write_sha
 from augmentation_worker.formats.lerobot.episode_images import UnusableImage
 from augmentation_worker.formats.lerobot.episode_rows import EpisodeRows, unusable_image
 from augmentation_worker.formats.lerobot.episode_videos import EpisodeVideos
+from augmentation_worker.formats.lerobot.moved_videos import MovedVideos
 from augmentation_worker.formats.lerobot.plan import PlannedEpisode, PlannedShard, RowsMade
 from augmentation_worker.formats.lerobot.preview import draw_episode
 from augmentation_worker.formats.lerobot.records import DATA_KEY, DataRecord, EpisodeRecord, episode_key
@@ -34,6 +35,7 @@ class EpisodeMaker(ShardMaker):
         self._episodes = {episode_key(episode.source.index): episode for episode in shard.episodes}
         self._source_rows = SourceRows(self._metadata, self._work.source.open)
         self._videos = EpisodeVideos(self._work, self._metadata, self._plan)
+        self._moved = MovedVideos(self._work, self._metadata, self._plan)
         self._rows = EpisodeRows(self._work, self._metadata, self._plan, self._source_rows)
 
     @override
@@ -43,7 +45,7 @@ class EpisodeMaker(ShardMaker):
             return ()
         info = self._metadata.info
         rows = [info.data_file(episode.source.data_file)] if info.image_cameras else []
-        return [*self._videos.source_paths(episode), *rows]
+        return [*self._videos.source_paths(episode), *self._moved.source_paths(episode), *rows]
 
     @override
     def preview(self, unit: Unit | None) -> bytes:
@@ -82,17 +84,19 @@ class EpisodeMaker(ShardMaker):
         """Once, for the shard; one without an episode to make needs none."""
         if any(episode.source.index not in self._bad for episode in self._shard.episodes):
             self._videos.choose_encodings()
+            self._moved.choose_encodings()
 
     def _make_episode(self, episode: PlannedEpisode, on_frames: Callable[[int], None]) -> EpisodeRecord:
         self._source_rows.of(episode.source)  # in a moment, before its videos take minutes
-        videos = self._videos.make(episode, on_frames)
+        videos = {**self._videos.make(episode, on_frames), **self._moved.make(episode, on_frames)}
         if self._plan.rows_made is not RowsMade.WITH_EPISODE:
             return EpisodeRecord(videos=videos)
         rows, images = self._rows.make(episode, on_frames)
         return EpisodeRecord(videos=videos, pictures=images, rows=rows)
 
     def _make_shard_rows(self) -> DataRecord:
-        record = DataRecord(encodings=self._videos.encodings, encoders=self._videos.encoders)
+        encodings = {**self._videos.encodings, **self._moved.encodings}
+        record = DataRecord(encodings=encodings, encoders=self._videos.encoders)
         if self._shard.data_file is None or self._bad:
             return record  # with other numbers than those that were planned, publish writes them
         path = self._metadata.info.data_file(self._shard.data_file)

@@ -1,4 +1,4 @@
-"""The videos of cameras that are not augmented, where each episode has files of its own: every copy needs its own, too.
+"""The videos of cameras that stay as they are, where each episode has files of its own: every copy needs its own, too.
 
 In LeRobot v3.0 a copy's row names the file of its source episode. v2.1 finds a video by the episode's index alone.
 """
@@ -15,8 +15,8 @@ def copied_cameras(metadata: DatasetMetadata, plan: EpisodePlan) -> tuple[str, .
     """The cameras of which each copy of an episode has the episode's own video, under its own number."""
     if plan.in_place or not metadata.info.version.has_file_per_episode:
         return ()
-    augmented = {camera.key for camera in plan.video_cameras}
-    return tuple(camera.key for camera in metadata.info.video_cameras if camera.key not in augmented)
+    made = {camera.key for camera in plan.made_videos}
+    return tuple(camera.key for camera in metadata.info.video_cameras if camera.key not in made)
 
 
 def number_of(metadata: DatasetMetadata, copy: PlannedCopy) -> FileNumber:

@@ -15,11 +15,12 @@ from augmentation_worker.formats.lerobot.camera_check import listed, size_warnin
 from augmentation_worker.formats.lerobot.episodes import Episode
 from augmentation_worker.formats.lerobot.info import INFO_PATH, Camera
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
-from augmentation_worker.formats.lerobot.plan import EpisodePlan
+from augmentation_worker.formats.lerobot.plan import EpisodePlan, Follower
 from augmentation_worker.formats.lerobot.source_videos import SourceVideos, recorded_encoding, unusable_video
 from augmentation_worker.media.video.codecs import CODEC_LIST, DEFAULT_CODEC, canonical_codec, codec_named
 from augmentation_worker.media.video.container_file import VideoInvalid
 from augmentation_worker.media.video.encoding import VideoEncoding
+from augmentation_worker.media.video.lossless import LosslessEncoding
 from augmentation_worker.media.video.properties import VideoProperties
 from augmentation_worker.storage.port import SourceDataset
 
@@ -46,6 +47,14 @@ def check_videos(
     for camera in plan.video_cameras:
         _, properties = videos.example((episode.source for episode in plan.episodes), camera)
         found.append(_Found(camera, properties, encoding_of(metadata, camera, properties, spec)))
+    for follower in plan.video_followers:
+        example, properties = videos.example((episode.source for episode in plan.episodes), follower.stream)
+        lossless_encoding_of(metadata, follower.stream, properties)
+        if (finding := other_shape(videos, metadata, example, follower)) is not None:
+            raise WorkerFailure(
+                FailureReason.SPEC_UNSUPPORTED,
+                f"spec.augmentation.alsoApplyTo: {follower.stream.key} {finding}: name another stream, or leave it out",
+            )
     return [*_warnings(metadata, found, spec), *_check_files(videos, metadata, plan, spec.on_bad_episode)]
 
 
@@ -70,6 +79,43 @@ def encoding_of(
         return recorded_encoding(metadata, camera, properties, spec.output.video)
     except ValueError as error:
         raise WorkerFailure(FailureReason.SPEC_UNSUPPORTED, f"camera {camera.key}: {error}") from error
+
+
+def lossless_encoding_of(metadata: DatasetMetadata, stream: Camera, properties: VideoProperties) -> LosslessEncoding:
+    """How a stream that moves with its camera is encoded. Raises WorkerFailure(SPEC_UNSUPPORTED), naming the field."""
+    feature = metadata.info.features[stream.key]
+    try:
+        return LosslessEncoding.like_source({**(feature.video_info or {}), **(feature.info or {})}, properties)
+    except ValueError as error:
+        raise WorkerFailure(
+            FailureReason.SPEC_UNSUPPORTED, f"spec.augmentation.alsoApplyTo: {stream.key} {error}, or leave it out"
+        ) from error
+
+
+def other_shape(videos: SourceVideos, metadata: DatasetMetadata, episode: Episode, follower: Follower) -> str | None:
+    """That a stream's frames have not the shape of its camera's, as a clause; None if they have, or it is not known.
+
+    Raises VideoInvalid.
+    """
+    stream, camera = videos.properties(episode, follower.stream), follower.camera
+    size = camera_size(videos, metadata, episode, camera)
+    if size is None or stream.height * size[1] == stream.width * size[0]:
+        return None
+    return (
+        f"shows {stream.width}x{stream.height} pixels, which is not the shape of the frames of {camera.key} "
+        f"({size[1]}x{size[0]}), with which it moves"
+    )
+
+
+def camera_size(
+    videos: SourceVideos, metadata: DatasetMetadata, episode: Episode, camera: Camera
+) -> tuple[int, int] | None:
+    """Height and width of a camera's frames, as far as headers tell. Raises VideoInvalid."""
+    if camera.is_video:
+        properties = videos.properties(episode, camera)
+        return properties.height, properties.width
+    header = metadata.example_images.get(camera.key)
+    return None if header is None else (header.height, header.width)
 
 
 def _warnings(metadata: DatasetMetadata, found: Sequence[_Found], spec: AugmentationJobSpec) -> list[str]:
@@ -136,7 +182,7 @@ def _first(indices: Sequence[int]) -> str:
 def _chosen_files(videos: SourceVideos, plan: EpisodePlan) -> Iterable[tuple[Camera, list[Episode]]]:
     """Files with the selected episodes in them: all, or as many as MOST_FILES, evenly spread."""
     files: dict[DatasetPath, tuple[Camera, list[Episode]]] = {}
-    for camera in plan.video_cameras:
+    for camera in plan.made_videos:
         for episode in plan.episodes:
             files.setdefault(videos.path(episode.source, camera), (camera, []))[1].append(episode.source)
     found = list(files.values())

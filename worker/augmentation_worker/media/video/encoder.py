@@ -13,6 +13,7 @@ import torch
 
 from augmentation_worker.media.video.colors import ColorConverter, ColorTags
 from augmentation_worker.media.video.encoding import VideoEncoding
+from augmentation_worker.media.video.lossless import LosslessEncoding
 from augmentation_worker.media.video.thread_policy import same_scheduling
 
 # SVT-AV1 reports its configuration on stderr for every video unless it is set to report errors only (1). It reads this
@@ -42,7 +43,7 @@ class VideoEncoder:
     def __init__(
         self,
         path: Path,
-        encoding: VideoEncoding,
+        encoding: VideoEncoding | LosslessEncoding,
         *,
         fps: Fraction | int,
         width: int,
@@ -81,11 +82,14 @@ class VideoEncoder:
             expected = f"uint8 [N, 3, {self._size[0]}, {self._size[1]}]"
             raise ValueError(f"frames must be {expected}, not {batch.dtype} {list(batch.shape)}")
         for pixels in batch.numpy():
-            frame = self._converter.to_yuv(pixels, self._pix_fmt, self._colors)
-            frame.pts = self._frames
-            frame.time_base = self._stream.codec_context.time_base
-            self._mux(self._stream.encode(frame))
-            self._frames += 1
+            self.encode(self._converter.to_yuv(pixels, self._pix_fmt, self._colors))
+
+    def encode(self, frame: av.VideoFrame) -> None:
+        """Encode the next frame, which has the size and the pixel format of the video."""
+        frame.pts = self._frames
+        frame.time_base = self._stream.codec_context.time_base
+        self._mux(self._stream.encode(frame))
+        self._frames += 1
 
     def close(self) -> None:
         """Finish the video and give the file its name.
@@ -119,7 +123,7 @@ class VideoEncoder:
         else:
             self.discard()
 
-    def _open_stream(self, encoding: VideoEncoding, fps: Fraction, threads: int) -> av.VideoStream:
+    def _open_stream(self, encoding: VideoEncoding | LosslessEncoding, fps: Fraction, threads: int) -> av.VideoStream:
         height, width = self._size
         options = encoding.options(threads)
         stream = cast(av.VideoStream, self._container.add_stream(encoding.encoder, rate=fps, options=options))
