@@ -172,6 +172,12 @@ test-tools: setup ## the tests of devcluster and its local hub; `make test` runs
 sdks: setup $(SDKS_VENV)/.ready $(SDKS_NEXT_VENV)/.ready $(SDKS_DATAROBOT_VENV)/.ready ## the other services' own clients against a gateway: here, or at GATEWAY_URL with API_KEY
 	@SDKS_GATEWAY_URL="$${GATEWAY_URL:-}" SDKS_API_KEY="$${API_KEY:-}" $(PY) -m pytest tests/integration/gateway/sdks
 
+.PHONY: test-kubernetes
+test-kubernetes: setup ## the tests of CRDs, admission, operator, gateway and chart with the API server of another version: VERSION=1.31.14
+	@[ -n "$(VERSION)" ] || { echo "name a release of Kubernetes: make test-kubernetes VERSION=1.31.14"; exit 1; }
+	@KUBERNETES_VERSION=$(VERSION) $(PY) -m pytest $(IN_PARALLEL) tests/integration/chart tests/integration/gateway \
+	  tests/integration/kube tests/integration/operator
+
 .PHONY: test-gpu
 test-gpu: setup ## the tests that need an NVIDIA GPU
 	@$(PY) -m pytest -m gpu tests

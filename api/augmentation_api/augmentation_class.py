@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, StringConstraints, model_validator
 from augmentation_api.episode_ranges import MAX_DATASET_FRAMES
 from augmentation_api.identifiers import MAX_PLACEMENTS
 from augmentation_api.model import Model, kubernetes_rule
+from augmentation_api.notify import Notify
 from augmentation_api.outbound import PROXY_VARIABLES, CaBundle, Proxy
 from augmentation_api.pod_fields import LabelKey, LabelValue, Quantity, Resources, Toleration
 from augmentation_api.pod_template import PodTemplate
@@ -223,6 +224,9 @@ class AugmentationClassSpec(Model):
     )
     frames_per_shard: int = Field(
         20000, ge=1, description="Target number of augmented frames per shard: the most work that a lost pod costs."
+    )
+    notify: Notify | None = Field(
+        None, description="Where the end of each job is announced, previews excepted. Default: nowhere."
     )
     limits: ClassLimits = Field(default=ClassLimits(), description="Limits of each job.")
     hub: Hub = Field(default=Hub(), description="The dataset hub.")

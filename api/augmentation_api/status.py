@@ -13,7 +13,7 @@ from augmentation_api.episode_ranges import MAX_DATASET_FRAMES
 from augmentation_api.model import ObservedModel, Timestamp, list_map
 from augmentation_api.spec import EPISODES_PATTERN
 from augmentation_api.transforms import MAX_COPIES, TransformName
-from augmentation_api.vocabulary import PhaseName, PhaseStatus, ShardState, State
+from augmentation_api.vocabulary import NotificationState, PhaseName, PhaseStatus, ShardState, State
 
 EVENTS_PER_PHASE = 50
 """Events that all workers of a phase keep together; with many shards, at least the last two of each."""
@@ -271,6 +271,14 @@ class Queue(ObservedModel):
     depth: Count | None = Field(None, description="Number of jobs in the queue.")
 
 
+class Notification(ObservedModel):
+    """The event that announces the end of a job to the address that its class names."""
+
+    id: ShortText = Field(description="Id of the event, the same at every delivery: the header webhook-id.")
+    state: NotificationState = Field(description="pending, delivered, or failed: given up.")
+    message: Text | None = Field(None, description="Why the last delivery failed.")
+
+
 class AugmentationJobStatus(ObservedModel):
     """Observed state of the job."""
 
@@ -313,6 +321,9 @@ class AugmentationJobStatus(ObservedModel):
     )
     preemption_count: Count | None = Field(None, description="Number of pods that were preempted or evicted.")
     queue: Queue | None = Field(None, description="Position in the queue.")
+    notification: Notification | None = Field(
+        None, description="The event of the job's end, where its class has `notify`. A restart makes another one."
+    )
     created_at: Timestamp | None = Field(None, description="When the resource was created.")
     queued_at: Timestamp | None = Field(None, description="When this attempt was accepted.")
     started_at: Timestamp | None = Field(None, description="When the first pod of this attempt ran.")

@@ -159,6 +159,14 @@ class EncoderChoice(StrEnum):
     SOFTWARE = "software"
 
 
+class NotificationState(StrEnum):
+    """What became of the event that announces the end of a job. `failed`: it was given up."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
 class ShardState(StrEnum):
     """State of one shard of the augment phase, as its worker reports it."""
 

@@ -65,6 +65,7 @@ async def running_operator(settings: Settings) -> AsyncIterator[Operator]:
             settings.namespaces,
             metrics=metrics,
             leadership=leadership,
+            secrets_namespace=lease,
             workers_egress=read_workers_egress(egress_file) if egress_file else None,
             on_failure=lambda: os.kill(os.getpid(), signal.SIGTERM),
         )

@@ -7,7 +7,7 @@ from huggingface_hub import set_client_factory
 from huggingface_hub.utils._http import default_client_factory
 
 from devcluster.errors import DevclusterError
-from devcluster.tools import tool_path
+from devcluster.kubernetes_version import program_path
 from tests.integration.control_plane import ControlPlane
 
 
@@ -22,7 +22,7 @@ def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlP
     """A Kubernetes API server with the project's CRDs. A test that stops it has to start it again."""
     try:
         for program in ("etcd", "kube-apiserver", "kubectl"):
-            tool_path(program)
+            program_path(program)
     except (DevclusterError, OSError) as error:
         pytest.fail(f"These tests need Kubernetes' own programs, and they cannot be had: {error}", pytrace=False)
     plane = ControlPlane(tmp_path_factory.mktemp("control-plane"))

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from devcluster.kubernetes_version import program_path
 from devcluster.tools import tool_path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -201,7 +202,7 @@ class ControlPlane:
             return subprocess.Popen(
                 # The kernel ends it when the tests are killed: nothing is left behind. Not by a preexec_fn: hubs run in
                 # threads here, and Python code in a child forked while threads run may wait for ever.
-                ["setpriv", "--pdeathsig", "KILL", tool_path(program), *arguments],
+                ["setpriv", "--pdeathsig", "KILL", program_path(program), *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

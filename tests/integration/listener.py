@@ -17,12 +17,13 @@ class Listener:
     Attributes:
         url: its base URL.
         heard: the requests, `METHOD path`, and its connections, `connection`, in order.
-        headers: of each request.
+        headers, bodies: of each request.
     """
 
     url: str = ""
     heard: list[str] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
 
     def await_request(self, seconds: float = 5.0) -> None:
         """Wait until something was asked: it does hear."""
@@ -51,6 +52,7 @@ def listening(answer: Callable[[str, str], Answer] = lambda method, path: (200, 
         def do_GET(self) -> None:
             listener.heard.append(f"{self.command} {self.path}")
             listener.headers.append({name.lower(): value for name, value in self.headers.items()})
+            listener.bodies.append(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
             status, headers, body = answer(self.command, self.path)
             self.send_response(status)
             for name, value in {"Content-Length": str(len(body)), **headers}.items():

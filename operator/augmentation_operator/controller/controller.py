@@ -10,11 +10,13 @@ from pydantic import ValidationError
 
 from augmentation_api import AugmentationJob, ConditionType, State
 from augmentation_api.model import findings_of
+from augmentation_api.vocabulary import NotificationState
 from augmentation_kube import KubeApi, KubeError, Resource
 from augmentation_operator.cache.job_store import JobStore
 from augmentation_operator.controller.executor import Executor
 from augmentation_operator.controller.expectations import Expectations
 from augmentation_operator.controller.metrics import Metrics
+from augmentation_operator.controller.notification.notifier import Notifier
 from augmentation_operator.controller.observer import Cluster, Observer
 from augmentation_operator.controller.worker_isolation import WorkerIsolation
 from augmentation_operator.queueing.built_in import SlotQueues
@@ -24,6 +26,7 @@ from augmentation_operator.reconcile.class_selection import select_class
 from augmentation_operator.reconcile.decision import Decision, needs_fresh_read
 from augmentation_operator.reconcile.failure_reason import Rejection
 from augmentation_operator.reconcile.lifecycle import decide
+from augmentation_operator.reconcile.notification import notify_of
 from augmentation_operator.reconcile.observation import Observation
 from augmentation_operator.reconcile.unreadable_spec import decide_without_spec, without_unreadable_spec
 
@@ -49,6 +52,7 @@ class Controller:
         cluster: the caches of children and classes.
         slots: the built-in queues; kept current as `jobs` is.
         isolation: keeps the workers' NetworkPolicies.
+        notifier: announces the ends of jobs.
         metrics: counts and times reconciles.
         clock: gives the time, in whole seconds.
     """
@@ -61,11 +65,12 @@ class Controller:
         slots: SlotQueues,
         *,
         isolation: WorkerIsolation,
+        notifier: Notifier,
         metrics: Metrics,
         clock: Callable[[], datetime] = now,
     ) -> None:
         self._api, self._jobs, self._cluster, self._slots = api, jobs, cluster, slots
-        self._metrics, self._clock = metrics, clock
+        self._metrics, self._notifier, self._clock = metrics, notifier, clock
         kueue = KueueReader(api, clock)
         self._expectations = Expectations(clock)
         self._observer = Observer(api, cluster, kueue, clock)
@@ -80,7 +85,7 @@ class Controller:
     def forget(self, uid: str) -> None:
         """Remove a deleted AugmentationJob."""
         self._unreadable.pop(uid, None)
-        for keeper in (self._jobs, self._executor, self._expectations, self._slots):
+        for keeper in (self._jobs, self._executor, self._expectations, self._slots, self._notifier):
             keeper.forget(uid)
 
     async def reconcile(self, uid: str) -> timedelta | None:
@@ -132,7 +137,16 @@ class Controller:
                 self.forget(uid)  # deleted, and the watch has not delivered it
                 return None
             raise
-        return _sooner(decision.requeue_after, wait)
+        return _sooner(decision.requeue_after, wait, self._announce(job, decision))
+
+    def _announce(self, job: AugmentationJob, decision: Decision) -> timedelta | None:
+        """Have the end of a job announced. Returns when to ask for that again."""
+        if decision.announce is None:
+            if decision.status.notification is not None:
+                self._notifier.forget(job.metadata.uid)
+            return None
+        notify = notify_of(select_class(job, self._cluster.classes()))
+        return None if notify is None else self._notifier.submit(job, notify, decision.announce)
 
     async def _decide(self, job: AugmentationJob, seen: Observation) -> Decision:
         job_class = select_class(job, self._cluster.classes())
@@ -142,7 +156,8 @@ class Controller:
         seen = await self._observer.complete(job, seen, queue_name)
         # Last, since nothing may be awaited until the slot is granted: the same slot would be given to another job.
         place = None if limit is None else self._slots.place_of(job.metadata.uid, limit)
-        return decide(job, job_class, replace(seen, place=place), self._clock())
+        outcome = self._notifier.outcome_of(job.metadata.uid)
+        return decide(job, job_class, replace(seen, place=place), self._clock(), outcome)
 
     async def _read_fresh(self, job: AugmentationJob) -> AugmentationJob | None:
         """The job from the API server itself; None if it does not exist any more."""
@@ -199,7 +214,7 @@ def _sooner(*delays: timedelta | None) -> timedelta | None:
 
 
 def _is_finished(body: Mapping[str, Any]) -> bool:
-    """Whether a job is terminal, was not asked to start again, and has no time to live that would end it."""
+    """Whether a job is terminal, nothing was asked of it since, and nothing is to be announced or to end it."""
     spec, status = body["spec"], body.get("status", {})
     return (
         "state" in status
@@ -209,4 +224,5 @@ def _is_finished(body: Mapping[str, Any]) -> bool:
         # Of a release that did not write it.
         and "displayState" in status
         and spec.get("attempt", 0) <= status.get("attempt", 0)
+        and status.get("notification", {}).get("state") != NotificationState.PENDING
     )

@@ -49,6 +49,11 @@ class Metrics:
         )
         self._cpus = counter("augmentation_cpu_seconds", "Seconds of requested CPU cores of pods", ("namespace",))
         self._preempted = counter("augmentation_pods_preempted", "Pods that were preempted or evicted", ("namespace",))
+        self._notifications = counter(
+            "augmentation_notifications",
+            "Deliveries of notifications of ended jobs: delivered, retried or given_up",
+            ("result",),
+        )
         self._leads = Gauge(
             "augmentation_operator_leads", "Whether this process holds the leader lease", registry=self._registry
         )
@@ -60,6 +65,10 @@ class Metrics:
     def count_request(self, verb: str, resource: str) -> None:
         """Count a request to the Kubernetes API."""
         self._calls.labels(verb, resource).inc()
+
+    def count_notification(self, result: str) -> None:
+        """Count a delivery of a notification: delivered, retried, given_up."""
+        self._notifications.labels(result).inc()
 
     @contextmanager
     def time_reconcile(self) -> Iterator[None]:

@@ -12,6 +12,7 @@ from augmentation_operator.cache.job_store import JobStore
 from augmentation_operator.cache.watch_check import GRACE, INTERVAL, WatchCheck
 from augmentation_operator.controller.controller import Controller, now
 from augmentation_operator.controller.metrics import Metrics
+from augmentation_operator.controller.notification.notifier import Notifier
 from augmentation_operator.controller.work_queue import WorkQueue
 from augmentation_operator.controller.worker_isolation import ADDRESSES_KEPT, WorkerIsolation
 from augmentation_operator.manifests.network_policy import WorkersEgress
@@ -33,6 +34,7 @@ class Operator:
         namespaces: namespaces to serve; none: all.
         metrics: counts what it does.
         leadership: elects the process that reconciles; None: there is no other.
+        secrets_namespace: the operator's own, with the keys by which notifications are signed; None: there are none.
         workers_egress: what workers may connect to; None: no NetworkPolicies are kept.
         on_failure: called when a task has ended that must not: the process has to exit, so that it is restarted.
     """
@@ -44,6 +46,7 @@ class Operator:
         *,
         metrics: Metrics,
         leadership: Leadership | None = None,
+        secrets_namespace: str | None = None,
         workers_egress: WorkersEgress | None = None,
         on_failure: Callable[[], None] = lambda: None,
     ) -> None:
@@ -54,12 +57,14 @@ class Operator:
         self._queue = WorkQueue(can_wait=lambda uid: not self._jobs.is_under_way(uid))
         self._mirror = ClusterMirror(self._namespaces, self._queue.add, self._requeue_unfinished)
         self._isolation = WorkerIsolation(api, workers_egress, now)
+        self._notifier = Notifier(api, secrets_namespace, metrics, self._queue.add, now)
         self._controller = Controller(
             api,
             self._jobs,
             self._mirror,
             SlotQueues(self._mirror.priorities, self._queue.add),
             isolation=self._isolation,
+            notifier=self._notifier,
             metrics=metrics,
         )
         self._watch_check = WatchCheck()
@@ -81,6 +86,7 @@ class Operator:
         for task in self._tasks:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+        await self._notifier.close()
         if self._leadership is not None:
             await self._leadership.release()
 

@@ -26,6 +26,7 @@ class Decision:
         delete_jobs: names of child Jobs to delete, with their pods.
         patches: changes of objects that exist, made in this order, before the status is written.
         delete_resource: the AugmentationJob itself is to be deleted (its time to live has passed).
+        announce: id of the event that is to be sent about the end of the job; None: nothing is.
         requeue_after: when to decide again if nothing changes before.
     """
 
@@ -35,6 +36,7 @@ class Decision:
     delete_jobs: tuple[str, ...] = ()
     patches: tuple[Patch, ...] = ()
     delete_resource: bool = False
+    announce: str | None = None
     requeue_after: timedelta | None = None
 
 

@@ -8,7 +8,7 @@ from augmentation_api import AugmentationJob, AugmentationJobStatus, ConditionTy
 from augmentation_api.identifiers import FIELD_MANAGER_OPERATOR
 from augmentation_api.model import to_rfc3339
 from augmentation_api.redaction import quotable
-from augmentation_api.vocabulary import HEALTH_CONDITIONS
+from augmentation_api.vocabulary import HEALTH_CONDITIONS, NotificationState
 from augmentation_operator.manifests.manifest import Manifest
 
 NOTE_LIMIT = 1024
@@ -64,8 +64,8 @@ class KubernetesEvent:
 
 
 def kubernetes_events(before: AugmentationJobStatus, after: AugmentationJobStatus) -> list[KubernetesEvent]:
-    """What has changed and is worth an Event: phases, then conditions."""
-    return [*_of_phases(before, after), *_of_conditions(before, after)]
+    """What has changed and is worth an Event: phases, conditions, a notification that was given up."""
+    return [*_of_phases(before, after), *_of_conditions(before, after), *_of_notification(before, after)]
 
 
 def _of_phases(before: AugmentationJobStatus, after: AugmentationJobStatus) -> Iterator[KubernetesEvent]:
@@ -88,3 +88,10 @@ def _of_conditions(before: AugmentationJobStatus, after: AugmentationJobStatus) 
             is_warning = (condition.type, condition.status) in _WARNINGS
             since = to_rfc3339(condition.last_transition_time)
             yield KubernetesEvent(condition.reason, condition.message or condition.reason, is_warning, since)
+
+
+def _of_notification(before: AugmentationJobStatus, after: AugmentationJobStatus) -> Iterator[KubernetesEvent]:
+    recorded, current = before.notification, after.notification
+    if current is not None and current != recorded and current.state is NotificationState.FAILED:
+        message = f"the end of the job was not announced: {current.message or 'the receiver did not accept it'}"
+        yield KubernetesEvent("NotificationFailed", message, True, current.id)

@@ -13,6 +13,7 @@ from augmentation_operator.reconcile.children import superfluous_jobs
 from augmentation_operator.reconcile.completion import cancel, clean_up, complete
 from augmentation_operator.reconcile.decision import Decision
 from augmentation_operator.reconcile.failure_reason import Rejection
+from augmentation_operator.reconcile.notification import NotificationOutcome, announce, follow
 from augmentation_operator.reconcile.observation import Observation
 from augmentation_operator.reconcile.phases import run_phases
 from augmentation_operator.reconcile.restart import is_restart_requested, restart
@@ -25,22 +26,31 @@ CLASS_GRACE = timedelta(seconds=60)
 """How long a job waits for its class once it was missed: manifests applied together arrive in any order."""
 
 
-def decide(job: AugmentationJob, chosen: AugmentationClass | Rejection, seen: Observation, now: datetime) -> Decision:
+def decide(
+    job: AugmentationJob,
+    chosen: AugmentationClass | Rejection,
+    seen: Observation,
+    now: datetime,
+    outcome: NotificationOutcome | None = None,
+) -> Decision:
     """What should be done for a job now.
 
     Args:
         chosen: the class of the job, or why there is none (select_class).
         now: in whole seconds, as the API keeps time.
+        outcome: of the last delivery of the event of its end; None: there was none.
     """
     if job.status.state is not None and job.status.state.is_final:
-        return restart(job, seen, now) if is_restart_requested(job) else clean_up(job, seen, now)
+        if is_restart_requested(job):
+            return restart(job, seen, now)
+        return follow(job, chosen, clean_up(job, seen, now), outcome)
     decision = _decide_unfinished(job, chosen, seen, now)
     after = decision.status
     stops = job.spec.suspend or job.spec.cancel or (after.state is not None and after.state.is_final)
     usage = usage_of(
         job, None if isinstance(chosen, Rejection) else chosen, seen, now, news=after != job.status, ends=stops
     )
-    return replace(decision, status=after.model_copy(update={"usage": usage}))
+    return replace(decision, status=announce(job, chosen, after.model_copy(update={"usage": usage})))
 
 
 def _decide_unfinished(

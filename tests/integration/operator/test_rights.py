@@ -19,6 +19,7 @@ STEERED = [
 ]
 OTHERWISE: Json = {
     "state": "completed",
+    "displayState": "completed",
     "currentPhase": "publish",
     "message": "all is well",
     "conditions": [],
@@ -27,6 +28,7 @@ OTHERWISE: Json = {
     "placement": {"node": "elsewhere"},
     "usage": {"cpuSeconds": 1},
     "queue": {"position": 1, "depth": 1},
+    "notification": {"id": "a", "state": "delivered"},
     "preview": {"mediaType": "image/png", "image": "AAAA"},
     "badEpisodes": {"count": 1, "items": [{"index": 0, "cause": "damaged"}]},
     "phases": [{"name": "augment", "status": "completed"}],

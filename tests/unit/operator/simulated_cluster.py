@@ -25,6 +25,7 @@ from augmentation_api.model import to_rfc3339
 from augmentation_api.readable_class import read_class
 from augmentation_kube import Resource
 from augmentation_operator.children.job import attempt_of, placement_index
+from augmentation_operator.controller.notification.notifier import Notifier
 from augmentation_operator.controller.observer import Observer
 from augmentation_operator.queueing.built_in import Place
 from augmentation_operator.queueing.kueue.admission import queue_name_of
@@ -102,6 +103,7 @@ class SimulatedCluster:
         self.kube: InMemoryKube = existing.kube if existing else InMemoryKube(lambda: self.now)
         self.controller: JobController = existing.controller if existing else JobController(self.kube, lambda: self.now)
         self.kueue: SimulatedKueue | None = existing.kueue if existing else None
+        self.notifier: Notifier | None = None
         self._place: Place | None = None
         self._reports: dict[str, Json] = {}
         if existing is None:
@@ -280,7 +282,7 @@ class SimulatedCluster:
         """An operator that has just started."""
         (self.kueue or SimulatedKueue(installed=False)).publish(self.kube)
         slots = GivenPlace(lambda: self._place) if self._place else None
-        return SimulatedOperator(self.kube, lambda: self.now, slots)
+        return SimulatedOperator(self.kube, lambda: self.now, slots, self.notifier)
 
     def observe(self) -> Observation:
         """What an operator sees that has just started."""

@@ -18,6 +18,7 @@ from augmentation_operator.children.job import ChildJob, read_job
 from augmentation_operator.children.pod import ChildPod, read_pod
 from augmentation_operator.controller.controller import Controller
 from augmentation_operator.controller.metrics import Metrics
+from augmentation_operator.controller.notification.notifier import Notifier
 from augmentation_operator.controller.worker_isolation import WorkerIsolation
 from augmentation_operator.queueing.built_in import Place, SlotQueues
 from tests.kubernetes.in_memory import InMemoryKube
@@ -73,13 +74,20 @@ class SimulatedOperator:
         kube: the API server.
         clock: gives the time.
         slots: the built-in queues; None: real ones.
+        notifier: who announces the ends of jobs; None: a real one.
 
     Attributes:
         due: when to reconcile which job, by its uid, as the queue of the process would have it.
         failed: jobs whose last reconcile failed.
     """
 
-    def __init__(self, kube: InMemoryKube, clock: Callable[[], datetime], slots: SlotQueues | None = None) -> None:
+    def __init__(
+        self,
+        kube: InMemoryKube,
+        clock: Callable[[], datetime],
+        slots: SlotQueues | None = None,
+        notifier: Notifier | None = None,
+    ) -> None:
         self._kube, self._clock = kube, clock
         self.due: dict[str, datetime] = {}
         self.failed: set[str] = set()
@@ -102,6 +110,7 @@ class SimulatedOperator:
             self,
             self.slots,
             isolation=WorkerIsolation(kube, None, clock),
+            notifier=notifier or Notifier(kube, None, _METRICS, wake, clock),
             metrics=_METRICS,
             clock=clock,
         )
