@@ -77,7 +77,9 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 def _of_system(error: BaseException) -> str | None:
     """What the operating system or OpenSSL says; None where the error is neither's."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its TLS certificate is not accepted: {error.verify_message or 'it cannot be verified'}"
+        # aiohttp's class of this kind has none of the attributes; the one that it was raised from does.
+        message = getattr(error, "verify_message", None)
+        return None if message is None else f"its TLS certificate is not accepted: {message or 'it cannot be verified'}"
     if isinstance(error, ssl.SSLError):
         return f"TLS failed ({error.reason or 'without a reason'})"
     for kinds, words in _BY_SYSTEM_ERROR:

@@ -1,5 +1,6 @@
 """A web server that answers anything and remembers what it was asked: for tests of what must not be asked."""
 
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -34,11 +35,15 @@ class Listener:
 
 
 @contextmanager
-def listening(answer: Callable[[str, str], Answer] = lambda method, path: (200, {}, b"here")) -> Iterator[Listener]:
+def listening(
+    answer: Callable[[str, str], Answer] = lambda method, path: (200, {}, b"here"),
+    context: ssl.SSLContext | None = None,
+) -> Iterator[Listener]:
     """Serve from a thread.
 
     Args:
         answer: by method and path the status, headers and body.
+        context: of a server that speaks TLS; None: it does not.
     """
     listener = Listener()
 
@@ -67,7 +72,9 @@ def listening(answer: Callable[[str, str], Answer] = lambda method, path: (200, 
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    listener.url = f"http://127.0.0.1:{server.server_address[1]}"
+    if context is not None:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    listener.url = f"http{'s' if context is not None else ''}://127.0.0.1:{server.server_address[1]}"
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield listener

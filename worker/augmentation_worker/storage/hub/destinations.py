@@ -18,7 +18,7 @@ import httpx2
 
 from augmentation_api import FailureReason
 from augmentation_api.reach import Reach, least_reach, reach_of
-from augmentation_kube.outbound import tls_context
+from augmentation_kube.outbound import BundleError, tls_context
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.storage.hub.proxied_transport import ProxiedTransport
 
@@ -148,10 +148,16 @@ class _TokenForHub(httpx2.BaseTransport):
 def checked_transport(endpoint: str, token: str | None) -> httpx2.BaseTransport:
     """A transport of which every connection, also after a redirect, is to a host that the hub may send to.
 
-    The token is for the hub alone. Proxies are those of the environment, which the class sets. Raises BundleError.
+    The token is for the hub alone. Proxies are those of the environment, which the class sets.
+
+    Raises:
+        WorkerFailure: the CA bundle of the class cannot be used.
     """
     destinations = Destinations(endpoint)
-    context = tls_context()
+    try:
+        context = tls_context()
+    except BundleError as error:
+        raise WorkerFailure(FailureReason.INTERNAL_ERROR, str(error)) from error
     transport = httpx2.HTTPTransport(verify=context)
     # There is no public way to give a transport its network; tests/integration/worker/test_server_side_requests.py
     # holds the installed version to it.
