@@ -25,6 +25,7 @@ SDKS_DATAROBOT_VENV := .venv-sdks-datarobot
 UV := $(BIN)/uv
 # What an image installs is held by the hash of each file, whoever serves it; where from is no part of the repository.
 HASHED := --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url --generate-hashes
+# qualia-cli 0.1.2 imports click and does not ask for it; typer once brought it.
 SDKS := --quiet --upgrade --universal --python-version 3.11 --no-header --no-annotate
 # The end-to-end tests mostly wait for the cluster: the others run in parallel (tests/conftest.py).
 IN_PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
@@ -80,7 +81,7 @@ constraints: setup ## update the pinned versions in constraints*.txt and the ima
 	$(UV) pip compile --quiet --upgrade --python-version 3.12 --no-header --no-annotate --constraint <(grep -E '^(torch|torchvision)==' constraints.txt) <(printf '%s\n' 'lerobot[dataset]==0.6.1' lerobot-doctor==0.2.0) --output-file constraints-lerobot.txt
 	$(UV) pip compile --quiet --upgrade --python-version 3.11 --no-header --no-annotate --constraint <(grep -E '^(torch|torchvision)==' constraints.txt) <(printf '%s\n' $(LEROBOT_V21_IMPORTS)) --output-file constraints-lerobot-v21.txt
 	echo lerobot==0.3.3 >> constraints-lerobot-v21.txt
-	$(UV) pip compile $(SDKS) <(printf '%s\n' archetypeai qualia-cli==0.1.2 qualia-sdk==0.3.6 woodwide==0.9.0) --output-file constraints-sdks.txt
+	$(UV) pip compile $(SDKS) <(printf '%s\n' archetypeai click qualia-cli==0.1.2 qualia-sdk==0.3.6 woodwide==0.9.0) --output-file constraints-sdks.txt
 	$(UV) pip compile $(SDKS) <(printf '%s\n' 'qualia-cli>=0.3.0rc1' 'qualia-sdk>=0.8.0rc1') --output-file constraints-sdks-next.txt
 	$(UV) pip compile $(SDKS) <(echo datarobot==3.20.0) --output-file constraints-sdks-datarobot.txt
 	for program in operator gateway worker; do \

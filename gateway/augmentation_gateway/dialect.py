@@ -62,7 +62,8 @@ class Dialect:
         encode_removed: the body of a status response for a job that was removed, in its last version, at this time.
             None: a 404, which is also what a dialect without it answers.
         any_trailing_slash: whether the status path may have a slash at its end, and may lack the one it has.
-        other_paths: paths of this dialect outside its prefix.
+        other_paths: paths of this dialect outside its prefix, for which a key needs no right.
+        other_prefixes: more prefixes like `prefix`.
         is_stream: whether a request for a path is answered by an event stream.
         fields: names of the fields there are in a "body" and in a "query", to suggest one for a mistyped one.
         clients: how the User-Agent of a client begins that is published for this API, in lower case. What such a client
@@ -81,6 +82,7 @@ class Dialect:
     encode_removed: Callable[[JobRecord, datetime], bytes | None] | None = None
     any_trailing_slash: bool = False
     other_paths: frozenset[str] = frozenset()
+    other_prefixes: tuple[str, ...] = ()
     is_stream: Callable[[str], bool] = lambda path: False
     fields: Mapping[str, Sequence[str]] = field(default_factory=dict)
     clients: tuple[str, ...] = ()
@@ -89,8 +91,9 @@ class Dialect:
         """Whether a path is this dialect's: all that one of its routes could match."""
         # The `$` that ends a route's expression matches before a line's end, too.
         path = path.removesuffix("\n")
-        below = path.startswith(self.prefix) and path[len(self.prefix) : len(self.prefix) + 1] in ("", "/")
-        return below or path in self.other_paths
+        return path in self.other_paths or any(
+            path.startswith(prefix) and path[len(prefix) : len(prefix) + 1] in ("", "/") for prefix in self._prefixes
+        )
 
     def status_uid(self, path: str) -> str | None:
         """The uid of the job in the path of a status request; None for any other path. Raises Problem 422."""
@@ -104,6 +107,10 @@ class Dialect:
         known = self.fields.get("query", ())
         parameters = query.decode("latin-1").split("&")
         return "&".join(each for each in parameters if unquote_plus(each.partition("=")[0]) in known).encode("latin-1")
+
+    @cached_property
+    def _prefixes(self) -> tuple[str, ...]:
+        return (self.prefix, *self.other_prefixes)
 
     @cached_property
     def status_route(self) -> str:

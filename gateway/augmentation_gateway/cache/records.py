@@ -202,6 +202,7 @@ class ClassRecord:
     Attributes:
         hub_endpoint: address of the hub for pods.
         hub_public_endpoint: address of the hub for links that people follow.
+        spec: the class as its administrator wrote it.
     """
 
     name: str
@@ -209,6 +210,7 @@ class ClassRecord:
     default: bool
     hub_endpoint: str
     hub_public_endpoint: str
+    spec: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def read(cls, raw: Mapping[str, Any]) -> Self:
@@ -222,4 +224,5 @@ class ClassRecord:
             default=spec.get("default", False),
             hub_endpoint=endpoint,
             hub_public_endpoint=hub.get("publicEndpoint") or endpoint,
+            spec=spec,
         )

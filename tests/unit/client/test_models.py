@@ -5,6 +5,7 @@ from pydantic import BaseModel
 
 from augmentation_client import models
 from augmentation_gateway.dialects.native import documents, status, summary
+from augmentation_gateway.views import phases
 
 
 @pytest.mark.parametrize(
@@ -13,8 +14,8 @@ from augmentation_gateway.dialects.native import documents, status, summary
         (models.Submitted, documents.AugmentationResponse),
         (models.Cancelled, documents.CancelResponse),
         (models.Retried, documents.RetryResponse),
-        (models.PhaseEvent, status.PhaseEventView),
-        (models.Phase, status.PhaseView),
+        (models.PhaseEvent, phases.PhaseEventView),
+        (models.Phase, phases.PhaseView),
         (models.Tally, status.TallyView),
         (models.Progress, status.ProgressView),
         (models.Output, status.OutputView),

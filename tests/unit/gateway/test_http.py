@@ -370,7 +370,10 @@ async def test_openapi_document_lists_actual_responses(http: httpx.AsyncClient) 
         for path, item in paths.items()
         for method, operation in item.items()
     }
-    others = ("/api/v2", "/jobs", "/v0.5")
+    others = (
+        *("/api/v2", "/jobs", "/v0.5", "/v1/finetune", "/v1/projects", "/v1/datasets", "/v1/instances", "/v1/models"),
+        *("/v1/jobs", "/v1/credits"),
+    )
     answers = {(path, method): codes for (path, method), codes in answers.items() if not path.startswith(others)}
     assert answers == {
         ("/healthz", "get"): {"200"},

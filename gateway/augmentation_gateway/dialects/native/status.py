@@ -1,38 +1,15 @@
 """The status of a job, as the native dialect shows it."""
 
-from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from augmentation_api.status import BadEpisodes, OutputStatus, Phase, PhaseEvent, Tally
-from augmentation_api.vocabulary import PhaseName, PhaseStatus, State
+from augmentation_api.status import BadEpisodes, OutputStatus, Tally
+from augmentation_api.vocabulary import PhaseName, State
 from augmentation_gateway.cache.records import ClassRecord, JobRecord
 from augmentation_gateway.jobs.outputs import page_url, planned, published
 from augmentation_gateway.views.job import Moment, error_of
-
-
-class PhaseEventView(BaseModel):
-    """A single event within a phase."""
-
-    status: str | None = Field(description="What happened, in one word")
-    message: str | None = None
-    error: str | None = None
-    timestamp: Moment = Field(description="Event timestamp")
-    retry_attempt: int = Field(0, description="Retry attempt number")
-    data: dict[str, Any] | None = None
-
-
-class PhaseView(BaseModel):
-    """A phase of the job with its events."""
-
-    name: str = Field(description="Phase name: resolve, provision, augment, publish")
-    status: str = Field(description="Phase status: pending, in_progress, completed, failed")
-    started_at: Moment | None = None
-    completed_at: Moment | None = None
-    events: list[PhaseEventView] = Field(default=[], description="Events in this phase")
-    error: str | None = None
+from augmentation_gateway.views.phases import PhaseView, phase_views
 
 
 class TallyView(BaseModel):
@@ -108,14 +85,13 @@ def status_view(record: JobRecord, runs_as: ClassRecord | None) -> AugmentationS
     status = record.status
     created_at = status.created_at or record.metadata.creation_timestamp
     placement, progress, output = status.placement, status.progress, status.output
-    in_order = sorted(status.phases, key=lambda phase: _ORDER[phase.name])
     return AugmentationStatusResponse(
         job_id=UUID(record.uid),
         current_phase=status.current_phase or PhaseName.RESOLVE,
         status=record.state,
         instance_type=placement.instance_type if placement else None,
         region=placement.region if placement else None,
-        phases=[_phase_view(phase, created_at) for phase in in_order or [Phase(name=PhaseName.RESOLVE)]],
+        phases=phase_views(record),
         augmented_dataset_id=output.dataset_id if output and record.state is State.COMPLETED else None,
         created_at=created_at,
         progress=ProgressView(
@@ -131,34 +107,6 @@ def status_view(record: JobRecord, runs_as: ClassRecord | None) -> AugmentationS
         error=error_of(status),
         output=output_view(published(record) or planned(output), runs_as) if output else None,
         bad_episodes=_bad_episodes_view(status.bad_episodes),
-    )
-
-
-_ORDER = {name: position for position, name in enumerate(PhaseName)}
-
-
-def _phase_view(phase: Phase, created_at: datetime | None) -> PhaseView:
-    events = [_event_view(event, phase.started_at or created_at) for event in phase.events]
-    return PhaseView(
-        name=phase.name,
-        status=phase.status or PhaseStatus.PENDING,
-        started_at=phase.started_at,
-        completed_at=phase.completed_at,
-        # Several shards write them, each its own; the API server keeps them in the order of their owners.
-        events=sorted(events, key=lambda event: event.timestamp),
-        error=phase.error,
-    )
-
-
-def _event_view(event: PhaseEvent, otherwise_at: datetime | None) -> PhaseEventView:
-    return PhaseEventView(
-        status=event.status,
-        message=event.message,
-        error=event.error,
-        # Every writer sets one; a hand-written status may not, and this field is required.
-        timestamp=event.timestamp or otherwise_at or datetime.fromtimestamp(0).astimezone(),
-        retry_attempt=event.retry_attempt or 0,
-        data=dict(event.data) if event.data is not None else None,
     )
 
 
