@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from typing_extensions import override
+
 Answer = tuple[int, Mapping[str, str], bytes]
 
 
@@ -32,6 +34,12 @@ class Listener:
         while not self.heard:
             assert time.monotonic() < deadline, "the listener hears nothing"
             time.sleep(0.01)
+
+
+class _TlsServer(ThreadingHTTPServer):
+    @override
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing: a client that does not trust the certificate hangs up."""
 
 
 @contextmanager
@@ -71,7 +79,7 @@ def listening(
         def log_message(self, *args: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = (ThreadingHTTPServer if context is None else _TlsServer)(("127.0.0.1", 0), Handler)
     if context is not None:
         server.socket = context.wrap_socket(server.socket, server_side=True)
     listener.url = f"http{'s' if context is not None else ''}://127.0.0.1:{server.server_address[1]}"

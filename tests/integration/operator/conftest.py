@@ -10,6 +10,8 @@ from tests.integration.control_plane import ControlPlane
 from tests.integration.operator.cluster import Cluster, OperatorProcess, install_chart
 from tests.integration.operator.jobs import StandInKubelet
 
+CLOUD_ROLE = "arn:aws:iam::111122223333:role/augmentation"
+"""The one that workers may have."""
 NAMESPACES = ("robots", "elsewhere")
 # The namespaces refuse every pod that is not restricted, so each test proves that the workers' are.
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
@@ -27,7 +29,7 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     try:
         plane.start()
         plane.start_controllers("job-controller", "garbage-collector-controller")
-        install_chart(plane)
+        install_chart(plane, rf"operatorPolicy.serviceAccountAnnotations.eks\.amazonaws\.com/role-arn={{{CLOUD_ROLE}}}")
         yield plane
     finally:
         plane.stop()

@@ -10,8 +10,9 @@ from augmentation_api import AugmentationClass, AugmentationJob
 from augmentation_operator.manifests.identity import identity
 from augmentation_operator.manifests.phase_jobs import augment_job
 from tests.integration.operator.cluster import SYSTEM_NAMESPACE, Cluster, Json, path_of, until
+from tests.integration.operator.conftest import CLOUD_ROLE
+from tests.integration.operator.jobs import Job
 
-ARN = "arn:aws:iam::111122223333:role/augmentation"
 EVERYTHING: Json = {
     "labels": {"team": "robots", "azure.workload.identity/use": "true"},
     "annotations": {"sidecar.istio.io/inject": "false", "kueue.x-k8s.io/podset-required-topology": "rack"},
@@ -162,13 +163,28 @@ def test_operator_that_was_taken_over_makes_no_privileged_init_container(
         account.post(f"{path_of('jobs', 'robots')}?dryRun=All", manifest)
 
 
-def test_operator_annotates_no_service_account_with_what_the_chart_does_not_name(
-    account: Cluster, cluster: Cluster, job: AugmentationJob
-) -> None:
-    template = {"serviceAccount": {"annotations": {"eks.amazonaws.com/role-arn": ARN}}}
-    manifest = identity(job, stored(cluster, "aws", template), 1)[0]
+def test_operator_annotates_service_accounts_only_as_the_chart_says(account: Cluster, cluster: Cluster) -> None:
+    # A job that exists: what is owned by none is collected.
+    job = AugmentationJob.from_wire(Job(cluster, namespace="elsewhere", suspend=True).read())
+
+    def manifest(role: str) -> Json:
+        template = {"serviceAccount": {"annotations": {"eks.amazonaws.com/role-arn": role}}}
+        return identity(job, stored(cluster, "aws", template), 1)[0]
+
+    path = path_of("serviceaccounts", "elsewhere")
     with pytest.raises(httpx.HTTPStatusError, match=r"operatorPolicy\.serviceAccountAnnotations"):
-        account.post(f"{path_of('serviceaccounts', 'robots')}?dryRun=All", manifest)
+        account.post(path, manifest("arn:aws:iam::111122223333:role/admin"))
+    made = account.post(path, manifest(CLOUD_ROLE))
+    assert made["metadata"]["annotations"] == {"eks.amazonaws.com/role-arn": CLOUD_ROLE}
+    name = made["metadata"]["name"]
+    account.apply(f"{path}/{name}", manifest(CLOUD_ROLE), "augmentation-operator")
+    for change in (
+        {"metadata": {"annotations": {"eks.amazonaws.com/role-arn": "admin"}}},
+        {"metadata": {"annotations": {"iam.gke.io/gcp-service-account": "admin"}}},
+        {"secrets": [{"name": "admin"}]},
+    ):
+        with pytest.raises(httpx.HTTPStatusError, match=r"operatorPolicy\.serviceAccountAnnotations"):
+            account.merge_patch(f"{path}/{name}", change)
 
 
 REFUSED: list[tuple[Json, str]] = [

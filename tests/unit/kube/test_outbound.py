@@ -1,5 +1,6 @@
 """Which proxy a request takes, and what is trusted in addition to the public authorities."""
 
+import os
 import ssl
 from pathlib import Path
 
@@ -62,13 +63,37 @@ def test_proxy_of_a_class_is_for_nothing_of_the_cluster(url: str) -> None:
     assert variables["no_proxy"] == variables["NO_PROXY"]
 
 
+def is_trusted(client: ssl.SSLContext, server: ssl.SSLContext) -> bool:
+    """Whether a client with this context accepts a server of it, named hub.test: a handshake in memory."""
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    one = client.wrap_bio(to_client, to_server, server_hostname="hub.test")
+    other = server.wrap_bio(to_server, to_client, server_side=True)
+    for _ in range(4):
+        for side in (one, other):
+            try:
+                side.do_handshake()
+            except ssl.SSLWantReadError:
+                continue
+            except ssl.SSLError:
+                return False
+    return True
+
+
 def test_bundle_joins_the_public_authorities(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    public = len(tls_context().get_ca_certs()) or ssl.create_default_context().cert_store_stats()["x509_ca"]
-    authority = Authority(tmp_path)
-    monkeypatch.setenv("AUGMENTATION_CA_BUNDLE", str(authority.certificate))
-    trusted = tls_context().get_ca_certs()
-    assert len(trusted) == public + 1
-    assert tls_context() is tls_context()  # is made once, as it takes 20 ms
+    folders = {name: tmp_path / name for name in ("public", "private", "strange")}
+    for folder in folders.values():
+        folder.mkdir()
+    public, private, strange = (Authority(folder) for folder in folders.values())
+    monkeypatch.setenv("SSL_CERT_FILE", str(public.certificate))  # as the system's authorities
+    monkeypatch.setenv("AUGMENTATION_CA_BUNDLE", str(private.certificate))
+    trusting = tls_context()
+    assert trusting is tls_context()
+    servers = [authority.server_context("hub.test") for authority in (public, private, strange)]
+    assert [is_trusted(trusting, server) for server in servers] == [True, True, False]
+    assert is_trusted(trusting, private.server_context("other.test")) is False
+    private.certificate.write_bytes(strange.certificate.read_bytes())
+    os.utime(private.certificate, (1, 1))
+    assert [is_trusted(tls_context(), server) for server in servers] == [True, False, True]  # a renewed one is read
 
 
 def test_bundle_that_cannot_be_read_names_the_file_and_the_fix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
