@@ -86,11 +86,10 @@ class JobResults(BaseModel):
     """What a job has published; all null until there is a result."""
 
     job_type: Literal["augmentation"]
-    combined_results_uri: str | None = Field(
-        description="Page of the published dataset, which holds the original episodes and the copies; null where the "
-        "result has none. The hub checks access itself"
+    dataset_ingest_results: dict[str, Any] | None = Field(
+        description="dataset_id, revision, episodes, frames of the published dataset, and the url of its page on the "
+        "hub, which checks access itself; null where it has none"
     )
-    dataset_ingest_results: dict[str, Any] | None = Field(description="dataset_id, revision, episodes, frames")
     summary: dict[str, Any] | None = Field(description="total_row_count: the frames of the published dataset")
     row_paginatable: Literal[False] = Field(False, description="Rows are read from the hub")
 

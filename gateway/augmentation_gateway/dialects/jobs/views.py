@@ -91,8 +91,7 @@ def results_view(record: JobRecord, runs_as: ClassRecord | None) -> JobResults:
     result = published(record)
     return JobResults(
         job_type="augmentation",
-        combined_results_uri=page_url(result, runs_as) if result else None,
-        dataset_ingest_results=_output(record) or None,
+        dataset_ingest_results={**_output(record), "url": page_url(result, runs_as)} if result else None,
         summary={"total_row_count": result.frames} if result else None,
     )
 

@@ -1,5 +1,6 @@
 """`woodwide` 0.9.0, unmodified."""
 
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -40,6 +41,18 @@ def test_failed_job_says_why(woodwide: VendorClient, service: Service) -> None:
         assert woodwide("retry", job_id=job_id)["id"] == job_id
 
 
+def test_wait_for_job_returns_it_or_says_why(woodwide: VendorClient, service: Service) -> None:
+    failed = service.job_in("failed", ALL_STATES["failed"] or {})
+    with pytest.raises(VendorError, match=r"ended with status (rejected|failed): ."):
+        woodwide("wait", job_id=failed)
+    job_id = service.new_job()
+    if service.plane is None:
+        job_id = service.job_in("completed", COMPLETED)
+    else:
+        threading.Timer(0.5, service.set_status, (job_id, COMPLETED)).start()
+    assert woodwide("wait", job_id=job_id)["status"] == "succeeded"
+
+
 def test_list_is_read_page_by_page(woodwide: VendorClient, service: Service) -> None:
     created = {service.new_job(name=f"woodwide {number}") for number in range(3)}
     ids = [job["id"] for job in woodwide("list_by_cursor", limit=2)]
@@ -67,7 +80,8 @@ def test_results_are_of_the_published_dataset(woodwide: VendorClient, service: S
     job_id = service.job_in("completed", COMPLETED)
     results = woodwide("retrieve_results", job_id=job_id)
     assert results["job_type"] == "augmentation"
-    assert results["dataset_ingest_results"] == woodwide("retrieve", job_id=job_id)["output"]
+    output = woodwide("retrieve", job_id=job_id)["output"]
+    assert results["dataset_ingest_results"] == {**output, "url": results["dataset_ingest_results"]["url"]}
     assert results["summary"]["total_row_count"] == results["dataset_ingest_results"]["frames"]
     if service.plane is not None:
         assert results["summary"]["total_row_count"] == OUTPUT["frames"]

@@ -318,7 +318,6 @@ async def test_unknown_parameter_is_an_error_unless_the_client_is_the_vendors(
 async def test_results_are_empty_until_there_are_some(http: httpx.AsyncClient, view: ClusterView) -> None:
     nothing = {
         "job_type": "augmentation",
-        "combined_results_uri": None,
         "dataset_ingest_results": None,
         "summary": None,
         "row_paginatable": False,
@@ -327,15 +326,14 @@ async def test_results_are_empty_until_there_are_some(http: httpx.AsyncClient, v
     assert (await http.get(f"{PATH}/results")).json() == nothing
     put(view, job_object(version=301, status=ALL_STATES["completed with all"]))
     body = (await http.get(f"{PATH}/results")).json()
-    assert body["dataset_ingest_results"] == (await http.get(PATH)).json()["output"]
-    assert body["summary"] == {"total_row_count": 1368}
     # Its class, which alone names the hub, is not there.
-    assert body["combined_results_uri"] is None
+    assert body["dataset_ingest_results"] == {**(await http.get(PATH)).json()["output"], "url": None}
+    assert body["summary"] == {"total_row_count": 1368}
     cpu = {"metadata": {"name": "cpu", "uid": "c", "resourceVersion": "7"}}
     hub = {"default": True, "hub": {"endpoint": "https://hub.example/"}}
     view.classes.apply({"type": "ADDED", "object": {**cpu, "spec": hub}})
     body = (await http.get(f"{PATH}/results")).json()
-    assert body["combined_results_uri"] == "https://hub.example/datasets/me/pusht_augmented_2489e9ad"
+    assert body["dataset_ingest_results"]["url"] == "https://hub.example/datasets/me/pusht_augmented_2489e9ad"
     assert (await http.get(f"{PATH}/results", headers={"x-api-key": "other-project"})).status_code == 404
 
 

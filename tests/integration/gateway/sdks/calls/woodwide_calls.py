@@ -4,7 +4,7 @@ import asyncio
 import os
 from typing import Any
 
-from woodwide import AsyncWoodWide, DefaultHttpxClient, WoodWide
+from woodwide import AsyncWoodWide, DefaultHttpxClient, WoodWide, wait_for_job
 
 sent: list[str] = []
 client = WoodWide(
@@ -28,6 +28,10 @@ def retrieve_in_async_code(job_id: str) -> Any:
             return await asynchronous.jobs.retrieve(job_id)
 
     return asyncio.run(retrieve_job())
+
+
+def wait(job_id: str) -> Any:
+    return wait_for_job(client, job_id, timeout=30, poll_interval=0.2)
 
 
 def list_jobs(**filters: Any) -> Any:
