@@ -228,8 +228,9 @@ class Augmentation(SceneTransforms):
         None,
         max_length=64,
         description="By camera, the stream of images of which every value but 0 keeps the camera's pixel, e.g. "
-        "{observation.images.top: observation.masks.top}: robot and objects. background replaces the others; the mask "
-        "itself stays as it is. Default: no masks.",
+        "{observation.images.top: observation.masks.top}: robot and objects; a stream of video, of which white does; "
+        "or a folder of the source with a PNG per frame, as masks/top/episode_000000/frame_000000.png of masks/top. "
+        "background replaces the other pixels; the mask itself stays as it is. Default: no masks.",
     )
     background_images: FolderPath | None = Field(
         None,

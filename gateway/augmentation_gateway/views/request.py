@@ -139,7 +139,8 @@ class AugmentationRequest(_ParameterFields):
     masks: Masks | None = Field(
         None,
         max_length=64,
-        description="By camera, the stream of images of which every value but 0 keeps the camera's pixel; background "
+        description="By camera, the stream of images of which every value but 0 keeps the camera's pixel (of video: "
+        "white), or a folder of the source with a PNG per frame, as episode_000000/frame_000000.png; background "
         "replaces the others",
     )
     background_images: FolderPath | None = Field(

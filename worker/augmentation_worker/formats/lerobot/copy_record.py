@@ -36,7 +36,7 @@ def pipelines_of(
         each.key: channel_means(metadata.table, source, metadata.stats_json, each.key, each.shape.channels)
         for each in metadata.colour_cameras
     }
-    masks = masks_of(augmentation, metadata, episode.source, camera.key, source_files.open)
+    masks = masks_of(augmentation, metadata, episode.source, camera.key, source_files)
     folder = augmentation.background_images
     images = None if folder is None else SourceImages(source_files, folder)
     scene_mean = np.mean(list(means.values()), axis=0)

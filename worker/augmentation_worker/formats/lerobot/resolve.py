@@ -23,7 +23,9 @@ from augmentation_worker.formats.lerobot.file_check import check_empty_videos, c
 from augmentation_worker.formats.lerobot.followers import (
     check_camera_calibrations,
     check_camera_masks,
+    check_mask_folders,
     check_streams,
+    mask_videos,
     moving_warnings,
 )
 from augmentation_worker.formats.lerobot.instruction_choice import instructions_of
@@ -58,12 +60,15 @@ def resolve(source: SourceDataset, spec: AugmentationJobSpec, max_frames: int | 
         *_split_warnings(metadata, plan, spec),
         *warnings_of_entries(spec.augmentation, [camera.key for camera in plan.cameras]),
         *mask_warnings(spec.augmentation),
+        *check_mask_folders(
+            spec.augmentation, metadata, [episode.source for episode in plan.episodes], source, leave_out=leave_out
+        ),
         *moving_warnings(spec.augmentation, metadata),
         *inspect_rows(metadata, [episode.source for episode in plan.episodes], source, leave_out=leave_out),
         *(plan.instructions.warnings if plan.instructions else ()),
         *camera_warnings(spec, metadata),
     ]
-    if plan.made_videos:
+    if plan.made_videos or mask_videos(spec.augmentation, metadata):
         from augmentation_worker.formats.lerobot.video_check import check_videos  # noqa: PLC0415 (PyAV)
 
         warnings += check_videos(source, metadata, plan, spec)

@@ -8,6 +8,7 @@ from typing_extensions import override
 from augmentation_api import FailureReason
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import SourceInvalid, WorkerFailure
+from augmentation_worker.formats.lerobot.camera_masks import files_of_masks
 from augmentation_worker.formats.lerobot.data_table import SourceRows, write_shard_rows
 from augmentation_worker.formats.lerobot.episode_images import UnusableImage
 from augmentation_worker.formats.lerobot.episode_rows import EpisodeRows, unusable_image
@@ -45,7 +46,11 @@ class EpisodeMaker(ShardMaker):
             return ()
         info = self._metadata.info
         rows = [info.data_file(episode.source.data_file)] if info.image_cameras else []
-        return [*self._videos.source_paths(episode), *self._moved.source_paths(episode), *rows]
+        cameras = [camera.key for camera in self._plan.cameras]
+        masks = files_of_masks(
+            self._work.spec.augmentation, self._metadata, episode.source, cameras, self._work.source.paths
+        )
+        return [*self._videos.source_paths(episode), *self._moved.source_paths(episode), *masks, *rows]
 
     @override
     def preview(self, unit: Unit | None) -> bytes:

@@ -13,6 +13,7 @@ from augmentation_worker.failure import SourceInvalid, WorkerFailure
 from augmentation_worker.formats.bad_episodes import LEAVE_OUT
 from augmentation_worker.formats.lerobot.camera_check import listed, size_warnings
 from augmentation_worker.formats.lerobot.episodes import Episode
+from augmentation_worker.formats.lerobot.followers import mask_videos
 from augmentation_worker.formats.lerobot.info import INFO_PATH, Camera
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
 from augmentation_worker.formats.lerobot.plan import EpisodePlan, Follower
@@ -55,7 +56,18 @@ def check_videos(
                 FailureReason.SPEC_UNSUPPORTED,
                 f"spec.augmentation.alsoApplyTo: {follower.stream.key} {finding}: name another stream, or leave it out",
             )
-    return [*_warnings(metadata, found, spec), *_check_files(videos, metadata, plan, spec.on_bad_episode)]
+    masks = mask_videos(spec.augmentation, metadata)
+    for mask in masks:
+        example, properties = videos.example((episode.source for episode in plan.episodes), mask.stream)
+        size = camera_size(videos, metadata, example, mask.camera)
+        if size is not None and size != (properties.height, properties.width):
+            raise WorkerFailure(
+                FailureReason.SPEC_UNSUPPORTED,
+                f"spec.augmentation.masks.{mask.camera.key}: {mask.stream.key} shows {properties.width}x"
+                f"{properties.height} pixels, its camera {size[1]}x{size[0]}: name a mask of the camera's size",
+            )
+    read = dict.fromkeys([*plan.made_videos, *(mask.stream for mask in masks)])
+    return [*_warnings(metadata, found, spec), *_check_files(videos, metadata, plan, [*read], spec.on_bad_episode)]
 
 
 @dataclass(frozen=True)
@@ -149,12 +161,16 @@ def _warnings(metadata: DatasetMetadata, found: Sequence[_Found], spec: Augmenta
 
 
 def _check_files(
-    videos: SourceVideos, metadata: DatasetMetadata, plan: EpisodePlan, on_bad_episode: OnBadEpisode
+    videos: SourceVideos,
+    metadata: DatasetMetadata,
+    plan: EpisodePlan,
+    cameras: Sequence[Camera],
+    on_bad_episode: OnBadEpisode,
 ) -> list[str]:
     """Check that files hold the frames of all episodes in them; says where a camera's files have several codecs."""
     bad: dict[int, SourceInvalid] = {}
     codecs: dict[str, set[str]] = {}
-    for camera, episodes in _chosen_files(videos, plan):
+    for camera, episodes in _chosen_files(videos, plan, cameras):
         for episode in episodes:
             try:
                 codecs.setdefault(camera.key, set()).add(videos.properties(episode, camera).codec)
@@ -179,10 +195,12 @@ def _first(indices: Sequence[int]) -> str:
     return ", ".join(map(str, indices[:_MOST_LISTED])) + (", …" if len(indices) > _MOST_LISTED else "")
 
 
-def _chosen_files(videos: SourceVideos, plan: EpisodePlan) -> Iterable[tuple[Camera, list[Episode]]]:
+def _chosen_files(
+    videos: SourceVideos, plan: EpisodePlan, cameras: Sequence[Camera]
+) -> Iterable[tuple[Camera, list[Episode]]]:
     """Files with the selected episodes in them: all, or as many as MOST_FILES, evenly spread."""
     files: dict[DatasetPath, tuple[Camera, list[Episode]]] = {}
-    for camera in plan.made_videos:
+    for camera in cameras:
         for episode in plan.episodes:
             files.setdefault(videos.path(episode.source, camera), (camera, []))[1].append(episode.source)
     found = list(files.values())
