@@ -9,7 +9,8 @@ from augmentation_api.model import Model, kubernetes_rule
 from augmentation_api.pod_volume import DataKey, ResourceName
 
 CA_BUNDLE_KEY: Final = "ca.crt"
-_MAX_PEM: Final = 256 * 1024
+_MAX_PEM: Final = 32 * 1024
+"""Characters: some twenty certificates. The class is copied into the status of each of its jobs."""
 _ONE_SOURCE = "caBundle takes exactly one of pem, configMap, secret"
 _NO_CERTIFICATE = (
     "caBundle.pem has to hold certificates (-----BEGIN CERTIFICATE-----) and no key: put the certificate of the "
@@ -49,7 +50,8 @@ class CaBundle(Model):
     )
 
     pem: Annotated[str, StringConstraints(max_length=_MAX_PEM)] | None = Field(
-        None, description="The certificates themselves, in PEM. The operator puts them next to each job."
+        None,
+        description="The certificates themselves, in PEM: some twenty at most. The operator puts them next to each job.",
     )
     config_map: BundleKey | None = Field(
         None,

@@ -18,7 +18,7 @@ from augmentation_api.pod_scheduling import Affinity, TopologySpreadConstraint
 from augmentation_api.pod_volume import PodVolume, VolumeMount
 from augmentation_api.refused_fields import ModelWithRefusals, RefusedField, with_refusals
 
-AnnotationValue = Annotated[str, StringConstraints(max_length=8192)]
+AnnotationValue = Annotated[str, StringConstraints(max_length=4096)]
 
 RESERVED_LABELS: Final = ("app.kubernetes.io/managed-by", "job-name", "controller-uid")
 RESERVED_LABEL_PREFIXES: Final = ("augmentation.dev/", "batch.kubernetes.io/", "kueue.x-k8s.io/")

@@ -1,15 +1,17 @@
 """A class's podTemplate on a real API server: what is refused at once and why, and pods that have everything of it."""
 
 import copy
+import re
 from typing import Any
 
 import httpx
 import pytest
+import yaml
 
 from augmentation_api import AugmentationClass, AugmentationJob
 from augmentation_operator.manifests.identity import identity
 from augmentation_operator.manifests.phase_jobs import augment_job
-from tests.integration.operator.cluster import SYSTEM_NAMESPACE, Cluster, Json, path_of, until
+from tests.integration.operator.cluster import CHECKOUT, SYSTEM_NAMESPACE, Cluster, Json, path_of, until
 from tests.integration.operator.conftest import CLOUD_ROLE
 from tests.integration.operator.jobs import Job
 
@@ -269,6 +271,21 @@ def test_bundles_and_proxies_that_cannot_work_are_refused_at_apply(cluster: Clus
             cluster, "refused", spec.get("podTemplate", {}), **{key: spec[key] for key in spec if key != "podTemplate"}
         )
     assert message in str(caught.value)
+
+
+DOCUMENTED = re.findall(r"```yaml\n(apiVersion.*?)```", (CHECKOUT / "docs" / "classes.md").read_text(), re.DOTALL)
+
+
+@pytest.mark.parametrize("block", DOCUMENTED, ids=range(len(DOCUMENTED)))
+def test_documented_class_makes_pods_that_a_restricted_namespace_accepts(
+    cluster: Cluster, job: AugmentationJob, block: str
+) -> None:
+    path = f"{path_of('augmentationclasses')}?dryRun=All&fieldValidation=Strict"
+    documented = AugmentationClass.from_wire(cluster.post(path, yaml.safe_load(block)))
+    template = augment_job(job, documented, 2)["spec"]["template"]
+    pod = {"metadata": {**template["metadata"], "name": "probe"}, "spec": template["spec"]}
+    made = cluster.post(f"{path_of('pods', 'robots')}?dryRun=All&fieldValidation=Strict", pod)
+    assert made["spec"]["containers"][0]["name"] == "worker"
 
 
 def test_every_field_refused_by_name_says_what_to_do(cluster: Cluster) -> None:
