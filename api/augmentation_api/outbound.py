@@ -51,7 +51,7 @@ class CaBundle(Model):
 
     pem: Annotated[str, StringConstraints(max_length=_MAX_PEM)] | None = Field(
         None,
-        description="The certificates themselves, in PEM: some twenty at most. The operator puts them next to each job.",
+        description="The certificates themselves, in PEM, some twenty. The operator puts them next to each job.",
     )
     config_map: BundleKey | None = Field(
         None,
