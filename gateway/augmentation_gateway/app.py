@@ -57,6 +57,7 @@ def build_app(
     undocumented = partial(FastAPI, docs_url=None, redoc_url=None, openapi_url="/openapi.json" if page else None)
     build: Callable[..., FastAPI] = FastAPIOffline if docs else undocumented
     app = build(
+        generate_unique_id_function=_operation_id,
         title="Augmentation",
         version=_version(),
         summary="Robot dataset augmentation jobs on Kubernetes.",
@@ -120,6 +121,11 @@ def build_app(
     )
 
 
+def _operation_id(route: APIRoute) -> str:
+    """Name of an operation in the OpenAPI document, after which generated clients call its function."""
+    return "_".join([*map(str, route.tags[:1]), route.name])
+
+
 def _answer(dialects: Sequence[Dialect], request: Request, problem: Problem) -> Response:
     """A problem in the shape of the dialect whose path was asked for."""
     dialect = owner_of(request.url.path, dialects)
@@ -139,9 +145,10 @@ def _openapi_document(app: FastAPI, dialects: Sequence[Dialect]) -> dict[str, An
             if owner is not None and owner.errors.status_of(422) != 422:
                 # FastAPI documents it for every operation with parameters.
                 operation["responses"].pop("422", None)
-    for name in ("HTTPValidationError", "ValidationError"):
-        # Of FastAPI: every dialect has its own.
-        document["components"]["schemas"].pop(name, None)
+    # FastAPI's own, in place of which every dialect documents its own.
+    document["components"]["schemas"].pop("HTTPValidationError", None)
+    if '"#/components/schemas/ValidationError"' not in json.dumps(document):
+        document["components"]["schemas"].pop("ValidationError", None)
     return document
 
 

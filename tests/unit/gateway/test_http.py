@@ -333,7 +333,7 @@ async def test_unknown_path_is_404_and_wrong_method_is_405(http: httpx.AsyncClie
     assert (await http.get(f"{PATH}/other")).status_code == 404
     answer = await http.put(PATH)
     assert answer.status_code == 405
-    assert answer.headers["allow"] == "DELETE, GET"
+    assert answer.headers["allow"] == "DELETE, GET, PATCH"
     assert isinstance(answer.json()["detail"], str)
 
 
@@ -362,6 +362,14 @@ async def test_documentation_pages_load_no_external_files(http: httpx.AsyncClien
     assert "/openapi.json" in text
 
 
+async def test_every_operation_has_a_name_of_its_own(http: httpx.AsyncClient) -> None:
+    # Generated clients name functions after it; of two with one name they have one.
+    paths = (await http.get("/openapi.json")).json()["paths"]
+    names = [operation["operationId"] for operations in paths.values() for operation in operations.values()]
+    assert len(names) == len(set(names))
+    assert {"augmentation_create", "batch_create", "jobs_job"} < set(names)
+
+
 async def test_openapi_document_lists_actual_responses(http: httpx.AsyncClient) -> None:
     document = (await http.get("/openapi.json")).json()
     paths = document["paths"]
@@ -383,6 +391,7 @@ async def test_openapi_document_lists_actual_responses(http: httpx.AsyncClient) 
         ("/v1/key", "get"): {"200", "401", "403", "429", "503"},
         ("/v1/augmentation", "get"): {"200", "304", "401", "403", "422", "429", "503"},
         ("/v1/augmentation/{job_id}", "get"): {"200", "401", "403", "404", "422", "429", "503"},
+        ("/v1/augmentation/{job_id}", "patch"): {"200", "401", "403", "404", "409", "413", "422", "429", "503"},
         ("/v1/augmentation/{job_id}", "delete"): {"204", "401", "403", "404", "409", "413", "422", "429", "503"},
         ("/v1/augmentation/{job_id}/retry", "post"): {"200", "401", "403", "404", "409", "413", "422", "429", "503"},
         ("/v1/augmentation/{job_id}/outputs", "get"): {"200", "401", "403", "404", "422", "429", "503"},

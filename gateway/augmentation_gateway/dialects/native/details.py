@@ -136,7 +136,7 @@ async def resource(job_id: JobId, gateway: CurrentGateway, key: CurrentKey) -> R
     response_description="The body of the request",
     responses={**OK_WITH_AGE, **_READ_JOB},
 )
-async def asked(job_id: JobId, gateway: CurrentGateway, key: CurrentKey) -> Response:
+async def request_body(job_id: JobId, gateway: CurrentGateway, key: CurrentKey) -> Response:
     """Get the body of a `POST` that requests the same again, with every default, also of a job created with kubectl.
 
     What this API has no field for (a volume, the encoding of videos) is left out.
@@ -146,6 +146,7 @@ async def asked(job_id: JobId, gateway: CurrentGateway, key: CurrentKey) -> Resp
 
 @key_router.get(
     KEY_PATH,
+    name="current",
     summary="Get API Key",
     response_description="The key",
     responses={

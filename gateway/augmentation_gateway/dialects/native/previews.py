@@ -34,7 +34,7 @@ router = APIRouter(tags=["augmentation"])
         **detail_errors(400, 422, *WRITE, words={409: "The Idempotency-Key was used for another request"}),
     },
 )
-async def preview(
+async def request_preview(
     body: AugmentationRequest,
     response: Response,
     gateway: CurrentGateway,
