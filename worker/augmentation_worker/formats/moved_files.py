@@ -5,6 +5,7 @@ from augmentation_api.spec import HubSource
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.formats.integrity import fetch_back
 from augmentation_worker.formats.records import BlobRecord
+from augmentation_worker.formats.result_files import PREVIEW_PATH
 from augmentation_worker.work import Work
 
 _ANY_SOURCE = Source(hub=HubSource(repo_id="any/source"))
@@ -22,6 +23,13 @@ def _making(spec: AugmentationJobSpec) -> AugmentationJobSpec:
     return AugmentationJobSpec(
         type=spec.type, source=_ANY_SOURCE, output=output, augmentation=augmentation, generative=spec.generative
     )
+
+
+def stored_preview(work: Work, image: bytes) -> BlobRecord:
+    """A preview of the result, stored in the place of the one that a shard made."""
+    with work.new_file("preview.png") as local:
+        local.write_bytes(image)
+        return BlobRecord.of(work.output.put(PREVIEW_PATH, local))
 
 
 def stored_as(work: Work, file: BlobRecord, path: DatasetPath) -> BlobRecord:

@@ -216,3 +216,19 @@ def test_a_preview_names_the_episode_that_cannot_be_used_or_shows_the_next(tmp_p
         draw_preview(AugmentationJobSpec.model_validate(spec), source)
     skipping = AugmentationJobSpec.model_validate({**spec, "onBadEpisode": "skip"})
     assert draw_preview(skipping, source).startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("rows", [False, True])
+def test_the_preview_of_a_result_does_not_depend_on_what_the_first_shard_could_use(rows: bool, tmp_path: Path) -> None:
+    if rows:
+        source = rows_with_bad_images(tmp_path / "source", 130, range(20, 120))
+    else:
+        source = record(tmp_path / "source", "v3.0", {TOP: Kind.PNG}, LENGTHS[:2])
+        damage_images(source, TOP, {0})
+    augmentation = {"copies": 1, "episodes": "20:122" if rows else ""}
+    previews = [
+        made(tmp_path, source, f"with-{shards}", shards=shards, augmentation=augmentation, onBadEpisode="skip")
+        / "meta/augmentation.png"
+        for shards in (1, 2)
+    ]
+    assert previews[0].read_bytes() == previews[1].read_bytes()

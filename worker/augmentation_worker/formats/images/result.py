@@ -18,7 +18,7 @@ from augmentation_worker.formats.images.plan import BlockPlan, PlannedShard
 from augmentation_worker.formats.images.provenance import write_provenance
 from augmentation_worker.formats.images.records import BlockRecord, block_key
 from augmentation_worker.formats.images.rows import open_rows
-from augmentation_worker.formats.moved_files import makes_the_same, stored_as
+from augmentation_worker.formats.moved_files import makes_the_same, stored_as, stored_preview
 from augmentation_worker.formats.port import Outline, Plan, Shard, ShardMaker, Unit
 from augmentation_worker.formats.records import ShardRecords, UnitRecord
 from augmentation_worker.formats.result_files import CARD_PATH, PREVIEW_PATH
@@ -67,10 +67,20 @@ class ImagesPlan(Plan):
     def rearrange(self, records: Sequence[ShardRecords]) -> Sequence[ShardRecords]:
         # Rows have no numbers, and blocks were written without what cannot be used.
         made = {block_key(block.index) for block in self.plan.blocks}
-        return [
+        rearranged = [
             replace(of_shard, units={key: record for key, record in of_shard.units.items() if key in made})
             for of_shard in records
         ]
+        drawn_by = next((index for index, of_shard in enumerate(records) if of_shard.preview), None)
+        blocks = [block for block in self.plan.blocks if block.selected_rows]
+        if drawn_by is None or self.plan.shards[drawn_by].selected_rows or not blocks:
+            return rearranged
+        from augmentation_worker.formats.images.preview import draw_first_row  # noqa: PLC0415 (torch: takes seconds)
+
+        # The shard that was to draw the first usable row had none.
+        drawn = draw_first_row(self.dataset, self.plan, self.work.spec.augmentation, self.work.source, blocks)
+        rearranged[drawn_by] = replace(rearranged[drawn_by], preview=stored_preview(self.work, drawn))
+        return rearranged
 
     @override
     def take_over(self, made: Plan, records: Sequence[ShardRecords]) -> Mapping[str, UnitRecord]:

@@ -33,7 +33,7 @@ from augmentation_worker.formats.lerobot.records import (
 from augmentation_worker.formats.lerobot.rows_files import write_episode_rows, write_kept_rows
 from augmentation_worker.formats.lerobot.unchanged_videos import copied_videos
 from augmentation_worker.formats.lerobot.written_files import check_written_images, check_written_video
-from augmentation_worker.formats.moved_files import makes_the_same
+from augmentation_worker.formats.moved_files import makes_the_same, stored_preview
 from augmentation_worker.formats.port import Outline, Plan, Shard, ShardMaker, Unit
 from augmentation_worker.formats.records import BlobRecord, ShardRecords, UnitRecord
 from augmentation_worker.formats.result_files import CARD_PATH, PREVIEW_PATH
@@ -103,7 +103,15 @@ class LeRobotPlan(Plan):
     def rearrange(self, records: Sequence[ShardRecords]) -> Sequence[ShardRecords]:
         if self.made is None:
             return records
-        return Rearrangement(self.work, self.metadata, self.made, self.plan).rearrange(records)
+        rearranged = Rearrangement(self.work, self.metadata, self.made, self.plan).rearrange(records)
+        if not self.plan.episodes or self.plan.shards[0].episodes:
+            return rearranged
+        from augmentation_worker.formats.lerobot.preview import draw_episode  # noqa: PLC0415 (torch: takes seconds)
+
+        # The shard that was to draw the first usable episode had none.
+        spec, episode = self.work.spec.augmentation, self.plan.episodes[0]
+        preview = stored_preview(self.work, draw_episode(self.metadata, self.plan, spec, episode, self.work.source))
+        return [replace(rearranged[0], preview=preview), *rearranged[1:]]
 
     @override
     def take_over(self, made: Plan, records: Sequence[ShardRecords]) -> Mapping[str, UnitRecord]:
