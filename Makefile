@@ -98,6 +98,7 @@ lint: setup ## check style, types, layers, and that generated files are up to da
 	@$(BIN)/lint-imports
 	@$(PY) deploy/crds/generate.py --check
 	@$(PY) client/generate_client.py --check
+	@$(PY) deploy/helm/generate_values.py --check
 
 .PHONY: format
 format: setup ## format the code
@@ -111,6 +112,10 @@ client: setup ## generate the blocking client from the asynchronous one
 .PHONY: crds
 crds: setup ## generate the CRDs from the models
 	@$(PY) deploy/crds/generate.py
+
+.PHONY: chart-values
+chart-values: setup ## generate the table of the chart's values
+	@$(PY) deploy/helm/generate_values.py
 
 .PHONY: cluster-up
 cluster-up: ## create the local cluster and its registry if they are not running
@@ -127,6 +132,10 @@ cluster-status: ## show the state of the local cluster
 .PHONY: kueue-build
 kueue-build: ## compile Kueue, once, for the tests of queues
 	@$(PYTHON) -m devcluster kueue build
+
+.PHONY: helm3-build
+helm3-build: ## compile Helm 3, once, for the tests of the chart; Helm 4 is part of the cluster's tools
+	@$(PYTHON) -m devcluster tool helm3 > /dev/null
 
 .PHONY: kueue-up
 kueue-up: cluster-up ## install Kueue on the local cluster
@@ -157,7 +166,7 @@ browser: setup ## install the Chromium in which the page is tested
 	@$(PYTHON) -m devcluster browser > /dev/null
 
 .PHONY: test
-test: setup lerobot $(SDKS_VENV)/.ready $(SDKS_NEXT_VENV)/.ready browser images kueue-build ## all tests: unit, against a real API server, and end to end on the real cluster
+test: setup lerobot $(SDKS_VENV)/.ready $(SDKS_NEXT_VENV)/.ready browser images kueue-build helm3-build ## all tests: unit, against a real API server, and end to end on the real cluster
 	@$(PY) -m tests.tools $(IN_PARALLEL)
 	@$(PY) -m pytest $(IN_PARALLEL)
 

@@ -123,7 +123,12 @@ HELM_3_TOOL_SET = ToolSet(
     "helm3",
     "helm3",
     {"helm3": "helm.sh/helm/v3/cmd/helm"},
-    ldflags=f"{_KUBERNETES_LDFLAGS} -X helm.sh/helm/v3/internal/version.version={HELM_3}",
+    ldflags=(
+        f"{_KUBERNETES_LDFLAGS} -X helm.sh/helm/v3/internal/version.version={HELM_3}"
+        # What `helm template` takes for the version of the cluster.
+        f" -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor={_major}"
+        f" -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor={_minor}"
+    ),
 )
 
 # Compiled only where it is asked for (`make bench-operator`): a cluster is whole without them.

@@ -1,4 +1,4 @@
-"""Write the CRDs from the models, into deploy/crds and the chart; with --check only say whether they are up to date."""
+"""Write the CRDs from the models, into deploy/crds and the chart's templates; --check only compares."""
 
 import sys
 from pathlib import Path
@@ -9,16 +9,32 @@ from augmentation_api.crd import augmentation_class_crd, augmentation_job_crd
 
 HEADER = "# Generated from api/augmentation_api by `make crds`. Do not edit.\n"
 CRDS = Path(__file__).resolve().parent
-CHART_CRDS = CRDS.parent / "helm" / "augmentation-operator" / "crds"
+CHART_CRDS = CRDS.parent / "helm" / "augmentation-operator" / "templates" / "crds"
+# helm.sh/resource-policy: an upgrade to a chart without the CRD, and an uninstall, leave it and all objects of it.
+CHART_METADATA = """\
+  labels: {{- include "augmentation.labels" (dict "root" . "component" "crds") | nindent 4 }}
+  {{- if .Values.crds.keep }}
+  annotations:
+    helm.sh/resource-policy: keep
+  {{- end }}
+"""
 
 
 def documents() -> dict[Path, str]:
     """Every generated file and what it should hold."""
     texts = {
-        f"{crd['metadata']['name']}.yaml": HEADER + yaml.safe_dump(crd, sort_keys=False, width=120, allow_unicode=True)
+        f"{crd['metadata']['name']}.yaml": yaml.safe_dump(crd, sort_keys=False, width=120, allow_unicode=True)
         for crd in (augmentation_job_crd(), augmentation_class_crd())
     }
-    return {folder / name: text for folder in (CRDS, CHART_CRDS) for name, text in texts.items()}
+    return {CRDS / name: HEADER + text for name, text in texts.items()} | {
+        CHART_CRDS / name: HEADER + _template(text) for name, text in texts.items()
+    }
+
+
+def _template(text: str) -> str:
+    """A CRD as a template of the chart."""
+    head, spec = text.replace("{{", '{{ "{{" }}').split("\nspec:\n", 1)
+    return f"{{{{- if .Values.crds.enabled }}}}\n{head}\n{CHART_METADATA}spec:\n{spec}{{{{- end }}}}\n"
 
 
 def main() -> int:

@@ -34,6 +34,7 @@ _KEYS_SECRET = "augmentation-gateway-keys"
 _ACCESS_SECRET = "demo-access"
 _GATEWAY_PORT = 80
 _KEY_SECONDS = 60.0
+_CLASS_SECONDS = 60.0
 _HUB_PORT = 8080
 TO_THE_HUB = {
     "to": [
@@ -74,7 +75,6 @@ def install(settings: Settings) -> Installation:
             hub_port = forward(kubectl, HUB_NAMESPACE, "localhub", hub_port, _HUB_PORT, forwarders)
     hub_endpoint = f"http://127.0.0.1:{hub_port}"
     with step("operator and gateway, by Helm"):
-        _install_crds(kubectl)
         kubectl.apply(restricted_namespace(SYSTEM_NAMESPACE))
         _install_chart(kubectl, images, hub_endpoint, node_port=not settings.existing)
         if settings.existing:
@@ -125,14 +125,17 @@ def uninstall(kubectl: Kubectl) -> None:
     kubectl.run("delete", "namespace,crd", "--selector", _OURS)
 
 
-def _install_crds(kubectl: Kubectl) -> None:
-    for plural in (JOB_PLURAL, CLASS_PLURAL):
-        name = f"{plural}.{GROUP}"
-        new = kubectl.get("crd", name) is None
+def _updated_foreign_crds(kubectl: Kubectl) -> bool:
+    """Whether there are CRDs that somebody else has installed. They are updated, and stay when the demo goes."""
+    names = [f"{plural}.{GROUP}" for plural in (JOB_PLURAL, CLASS_PLURAL)]
+    key, _, value = _OURS.partition("=")
+    found = [crd for name in names if (crd := kubectl.get("crd", name)) is not None]
+    if all(crd["metadata"].get("labels", {}).get(key) == value for crd in found):
+        return False
+    for name in names:
         kubectl.run("apply", "--server-side", "--force-conflicts", "-f", CHECKOUT / "deploy" / "crds" / f"{name}.yaml")
-        if new:
-            kubectl.run("label", "crd", name, _OURS)
         kubectl.run("wait", "--for=condition=Established", f"crd/{name}", "--timeout=30s")
+    return True
 
 
 def restricted_namespace(name: str) -> dict[str, Any]:
@@ -164,7 +167,10 @@ def _install_hub(kubectl: Kubectl, image: str, *, node_port: bool) -> str:
 
 def _install_chart(kubectl: Kubectl, images: Mapping[str, str], hub_endpoint: str, *, node_port: bool) -> None:
     service = {"type": "NodePort", "nodePort": GATEWAY_NODE_PORT} if node_port else {"type": "ClusterIP"}
+    key, _, value = _OURS.partition("=")
     values = {
+        "commonLabels": {key: value},
+        "crds": {"enabled": not _updated_foreign_crds(kubectl)},
         "images": {name: images[name] for name in ("operator", "gateway", "worker")},
         "gateway": {"service": service},
         # The hub of the demo is a pod; workers reach public addresses only where nobody says otherwise.
@@ -179,7 +185,19 @@ def _install_chart(kubectl: Kubectl, images: Mapping[str, str], hub_endpoint: st
         kubectl.helm(
             "upgrade", "--install", RELEASE, CHART, "--namespace", SYSTEM_NAMESPACE, "--values", file.name,
             "--wait", "--timeout", "5m",
+            # The CRDs of an older demo, which were applied by kubectl.
+            "--take-ownership", "--force-conflicts",
         )  # fmt: skip
+    _await_class(kubectl, "cpu")
+
+
+def _await_class(kubectl: Kubectl, name: str) -> None:
+    """Until the operator has written a class of the chart. Raises DevclusterError after _CLASS_SECONDS."""
+    deadline = time.monotonic() + _CLASS_SECONDS
+    while kubectl.get("augmentationclass", name) is None:
+        if time.monotonic() > deadline:
+            raise DevclusterError(f"the operator has not written the AugmentationClass {name}: see its log")
+        time.sleep(0.2)
 
 
 def _register_key(kubectl: Kubectl, entry: ApiKey) -> None:

@@ -17,6 +17,7 @@ from augmentation_kube import connect
 from augmentation_kube.json_logs import JsonFormatter
 from augmentation_kube.metrics_endpoint import serve_metrics
 from augmentation_kube.settings import SettingsError
+from augmentation_operator.controller.chart_classes import read_chart_classes
 from augmentation_operator.controller.metrics import Metrics
 from augmentation_operator.manifests.network_policy import read_workers_egress
 from augmentation_operator.process.kopf_handlers import register
@@ -66,6 +67,7 @@ async def running_operator(settings: Settings) -> AsyncIterator[Operator]:
             metrics=metrics,
             leadership=leadership,
             secrets_namespace=lease,
+            chart_classes=read_chart_classes(settings.classes_file) if settings.classes_file else None,
             workers_egress=read_workers_egress(egress_file) if egress_file else None,
             on_failure=lambda: os.kill(os.getpid(), signal.SIGTERM),
         )

@@ -10,6 +10,7 @@ from augmentation_kube import KubeApi, KubeError, KubeUnavailable, Resource
 from augmentation_operator.cache.cluster_mirror import ClusterMirror
 from augmentation_operator.cache.job_store import JobStore
 from augmentation_operator.cache.watch_check import GRACE, INTERVAL, WatchCheck
+from augmentation_operator.controller.chart_classes import ensure_chart_classes
 from augmentation_operator.controller.controller import Controller, now
 from augmentation_operator.controller.metrics import Metrics
 from augmentation_operator.controller.notification.notifier import Notifier
@@ -36,6 +37,7 @@ class Operator:
         leadership: elects the process that reconciles; None: there is no other.
         secrets_namespace: the operator's own, with the keys by which notifications are signed; None: there are none.
         workers_egress: what workers may connect to; None: no NetworkPolicies are kept.
+        chart_classes: AugmentationClasses to create or update before the first reconcile, name → spec.
         on_failure: called when a task has ended that must not: the process has to exit, so that it is restarted.
     """
 
@@ -48,10 +50,12 @@ class Operator:
         leadership: Leadership | None = None,
         secrets_namespace: str | None = None,
         workers_egress: WorkersEgress | None = None,
+        chart_classes: Mapping[str, dict[str, Any]] | None = None,
         on_failure: Callable[[], None] = lambda: None,
     ) -> None:
         self._api, self._namespaces = api, tuple(namespaces)
         self._metrics, self._leadership, self._on_failure = metrics, leadership, on_failure
+        self._chart_classes = chart_classes or {}
         self._jobs = JobStore()
         # Thousands of jobs that are new, or have ended, must not delay those that run.
         self._queue = WorkQueue(can_wait=lambda uid: not self._jobs.is_under_way(uid))
@@ -130,6 +134,7 @@ class Operator:
 
     async def _reconcile_all(self) -> None:
         """List everything first, so that no slot is given away twice; then reconcile all jobs and each that changes."""
+        await ensure_chart_classes(self._api, self._chart_classes)
         await self._mirror.synced()
         await self._load()
         for uid in self._jobs:

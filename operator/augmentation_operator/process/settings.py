@@ -38,6 +38,7 @@ class Settings(EnvironmentSettings):
         lease_name: its name; operators of several releases in one namespace have each their own.
         identity: name of this candidate: that of its pod, in which a process starts only after the previous one ended.
         workers_egress_file: file of the chart that says what workers may connect to; None: no NetworkPolicies are kept.
+        classes_file: file of the chart with the AugmentationClasses to create or update; None: there are none.
         log_level: debug, info, warning or error.
     """
 
@@ -53,4 +54,5 @@ class Settings(EnvironmentSettings):
         validation_alias="AUGMENTATION_IDENTITY",
     )
     workers_egress_file: Path | None = Field(None, validation_alias="AUGMENTATION_WORKERS_EGRESS_FILE")
+    classes_file: Path | None = Field(None, validation_alias="AUGMENTATION_CLASSES_FILE")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", validation_alias="AUGMENTATION_LOG_LEVEL")

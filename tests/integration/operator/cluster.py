@@ -151,12 +151,29 @@ def rendered(*templates: str, **values: str) -> list[Json]:
 
 
 def install_chart(plane: ControlPlane, *values: str) -> None:
-    """What `helm install` would make of the chart's rights, policies and classes, without its Deployments."""
-    options = dict(value.split("=", 1) for value in values)
+    """What `helm install` would make of the chart's rights and policies, without its Deployments, and its classes."""
+    options = {"crds.enabled": "false"} | dict(value.split("=", 1) for value in values)
     not_here = ("Deployment", "Service", "Pod", "PodDisruptionBudget")
     items = [document for document in rendered(**options) if document["kind"] not in not_here]
+    items += [
+        {
+            "apiVersion": "augmentation.dev/v1alpha1",
+            "kind": "AugmentationClass",
+            "metadata": {"name": name},
+            "spec": spec,
+        }
+        for name, spec in chart_classes(items).items()
+    ]
     plane.kubectl("create", "namespace", SYSTEM_NAMESPACE)
-    plane.kubectl("apply", "-f", "-", manifest={"apiVersion": "v1", "kind": "List", "items": [*items, API_SERVERS]})
+    manifest = {"apiVersion": "v1", "kind": "List", "items": [*items, API_SERVERS]}
+    plane.kubectl("apply", "--server-side", "--field-manager=helm", "-f", "-", manifest=manifest)
+
+
+def chart_classes(items: list[Json]) -> dict[str, Json]:
+    """The classes that the operator would write: name → spec."""
+    (file,) = (item["data"]["classes.json"] for item in items if item["metadata"]["name"] == "augmentation-classes")
+    classes: dict[str, Json] = json.loads(file)
+    return classes
 
 
 @dataclass
@@ -192,13 +209,17 @@ class OperatorProcess:
         if self.server:
             kubeconfig["clusters"][0]["cluster"] = {"server": self.server}
         (self.folder / "kubeconfig").write_text(json.dumps(kubeconfig))
-        egress = self.plane.kubectl(
-            "get", "configmap", "augmentation-workers-egress", f"--namespace={SYSTEM_NAMESPACE}",
-            "--output=jsonpath={.data.egress\\.json}",
-        )  # fmt: skip
-        (self.folder / "egress.json").write_text(egress)
+        for file in ("workers-egress", "classes"):
+            data = json.loads(
+                self.plane.kubectl(
+                    "get", "configmap", f"augmentation-{file}", f"--namespace={SYSTEM_NAMESPACE}", "--output=json"
+                )
+            )["data"]
+            (content,) = data.values()
+            (self.folder / f"{file}.json").write_text(content)
         settings = {
-            "AUGMENTATION_WORKERS_EGRESS_FILE": str(self.folder / "egress.json"),
+            "AUGMENTATION_WORKERS_EGRESS_FILE": str(self.folder / "workers-egress.json"),
+            "AUGMENTATION_CLASSES_FILE": str(self.folder / "classes.json"),
             "KUBECONFIG": str(self.folder / "kubeconfig"),
             "AUGMENTATION_LIVENESS_ADDRESS": f"127.0.0.1:{self._port}",
             "AUGMENTATION_METRICS_ADDRESS": f"127.0.0.1:{self._metrics_port}",

@@ -1,5 +1,6 @@
-"""The chart, rendered with everything enabled: the API server accepts each object, field by field."""
+"""Rights of the chart, an installation for one namespace, and the classes that the operator writes."""
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -13,35 +14,15 @@ from tests.integration.operator.cluster import (
     SYSTEM_NAMESPACE,
     Cluster,
     OperatorProcess,
+    chart_classes,
     install_chart,
+    path_of,
     rendered,
 )
 from tests.integration.operator.jobs import Job
 
-EVERYTHING = {
-    "operator.replicas": "2",
-    "gateway.replicas": "2",
-    "monitoring.serviceMonitor.enabled": "true",
-    "monitoring.alerts.enabled": "true",
-    "monitoring.dashboard.enabled": "true",
-    "gateway.tls.secretName": "augmentation-tls",
-    "gateway.ingress.enabled": "true",
-    "gateway.ingress.hosts": "{augmentation.robots.example}",
-    "watchNamespaces": "{robots,elsewhere}",
-    "jobAuthorityPolicy.anyoneMayUse.secrets": "{shared-token}",
-    "jobAuthorityPolicy.anyoneMayUse.claims": "{datasets}",
-    "jobAuthorityPolicy.anyoneMayUse.priorityClasses": "{research}",
-}
-
-
-def test_every_object_of_the_chart_is_accepted(cluster: Cluster, plane: ControlPlane) -> None:
-    objects = rendered(**EVERYTHING)
-    # Those kinds belong to the Prometheus operator, which is not here.
-    ours = [each for each in objects if each["kind"] not in ("ServiceMonitor", "PrometheusRule")]
-    assert len(objects) - len(ours) == 3
-    manifest = {"apiVersion": "v1", "kind": "List", "items": ours}
-    said = plane.kubectl("apply", "--dry-run=server", "--validate=strict", "-f", "-", manifest=manifest)
-    assert len(said.splitlines()) == len(ours)
+CLASSES = "/apis/augmentation.dev/v1alpha1/augmentationclasses"
+CLASSES_FILE = path_of("configmaps", SYSTEM_NAMESPACE, "augmentation-classes")
 
 
 def test_gateway_may_read_only_the_secret_of_its_keys() -> None:
@@ -89,12 +70,22 @@ def test_installation_for_one_namespace_has_rights_on_jobs_in_it_only(
     assert gateway.may("list", "augmentationclasses", "", group="augmentation.dev")
 
     operator = OperatorProcess(control_plane, tmp_path, environment={"AUGMENTATION_NAMESPACES": "served"})
+    wanted = chart_classes([cluster.get(CLASSES_FILE)])
+    wanted["cpu"]["image"] = "worker:2"
+    cluster.merge_patch(CLASSES_FILE, {"data": {"classes.json": json.dumps(wanted)}})
+    cluster.merge_patch(f"{CLASSES}/cpu", {"spec": {"resources": {"limits": {"memory": "8Gi"}}}})
+    cluster.delete(f"{CLASSES}/gpu-l4")
     operator.restart()
     try:
         job = Job(cluster, namespace="served")
         job.until(lambda job: "resolve" in job.children())
         job.until(lambda job: job.state == "queued")
         assert "forbidden" not in operator.log, operator.log[-4000:]
+        # An upgrade of the release, which leaves what was changed by hand and says so.
+        assert cluster.get(f"{CLASSES}/gpu-l4")["spec"]["placements"][0]["name"] == "l4"
+        cpu = cluster.get(f"{CLASSES}/cpu")["spec"]
+        assert (cpu["image"], cpu["resources"]["limits"]) == ("worker:2", {"memory": "8Gi"})
+        assert "spec.resources.limits.memory was changed by hand and stays" in operator.log
         assert operator.is_running
     finally:
         operator.stop()

@@ -39,3 +39,12 @@ of which a long one is cut before its index.
     mount the token as a projected volume, as the operator's pods do
   reason: Forbidden
 {{- end }}
+
+{{- /* Of a binding: workers run in the namespaces that this release serves; those of others are held by their policies. */}}
+{{- define "augmentation.servedNamespaces" -}}
+{{- with .Values.watchNamespaces }}
+matchResources:
+  namespaceSelector:
+    matchExpressions: [{key: kubernetes.io/metadata.name, operator: In, values: {{ toJson . }}}]
+{{- end }}
+{{- end }}

@@ -1,0 +1,123 @@
+"""The AugmentationClasses of the chart's values, written by the operator that holds the leader lease.
+
+Helm cannot install them: it looks up the kinds of all objects of a release before it creates the first, among them the
+CustomResourceDefinitions. Nor should it: a class that somebody has edited would stop each later upgrade. Here a field
+that somebody else has changed stays as it is, and all others follow the values.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from augmentation_api.identifiers import CLASS_KIND, FIELD_MANAGER_OPERATOR, GROUP, VERSION
+from augmentation_kube import KubeApi, KubeError, KubeUnavailable, Resource
+
+RETRY_SECONDS = 2.0
+OWN_MANAGERS = (FIELD_MANAGER_OPERATOR, "helm")
+"""Field managers of the chart: Helm wrote the classes of charts before this one."""
+
+_log = logging.getLogger(__name__)
+
+Json = dict[str, Any]
+
+
+def read_chart_classes(path: Path) -> dict[str, Json]:
+    """Read the file of the chart: name of a class → its spec."""
+    classes: dict[str, Json] = json.loads(path.read_text(encoding="utf-8"))
+    return classes
+
+
+async def ensure_chart_classes(
+    api: KubeApi, classes: Mapping[str, Json], sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+) -> None:
+    """Create or update each class, for as long as it takes until the API server and the kind are available.
+
+    A class that the API server rejects is logged and passes; the others are written.
+    """
+    for name, spec in classes.items():
+        while not await _is_written(api, name, spec):
+            await sleep(RETRY_SECONDS)
+
+
+async def _is_written(api: KubeApi, name: str, spec: Json) -> bool:
+    try:
+        await _write(api, name, spec)
+    except KubeUnavailable as error:
+        _log.warning("AugmentationClass %s cannot be written, retrying: %s", name, error)
+        return False
+    except KubeError as error:
+        # 404: the CustomResourceDefinition is not there yet.
+        is_transient = error.is_transient or error.status in (404, 409)
+        _log.log(
+            logging.WARNING if is_transient else logging.ERROR,
+            "AugmentationClass %s cannot be written%s: %s",
+            name,
+            ", retrying" if is_transient else f" as classes.{name} of the Helm values says; correct it there",
+            error,
+        )
+        return not is_transient
+    return True
+
+
+async def _write(api: KubeApi, name: str, spec: Json) -> None:
+    live = await _live(api, name)
+    edited: list[str] = []
+    if live is not None:
+        fields = [
+            entry["fieldsV1"].get("f:spec", {})
+            for entry in live["metadata"].get("managedFields", ())
+            if entry.get("manager") not in OWN_MANAGERS and not entry.get("subresource")
+        ]
+        spec = keep_edits(spec, live.get("spec", {}), fields, edited)
+    body = {
+        "apiVersion": f"{GROUP}/{VERSION}",
+        "kind": CLASS_KIND,
+        "metadata": {
+            "name": name,
+            "labels": {"app.kubernetes.io/managed-by": "augmentation-operator"},
+            # A chart before this one had the class among its objects: Helm must not delete it for being so no more.
+            "annotations": {"helm.sh/resource-policy": "keep"},
+        },
+        "spec": spec,
+    }
+    await api.apply(Resource.AUGMENTATION_CLASSES, name, body, field_manager=FIELD_MANAGER_OPERATOR)
+    for path in edited:
+        _log.info("AugmentationClass %s: %s was changed by hand and stays; the Helm values differ", name, path)
+
+
+async def _live(api: KubeApi, name: str) -> Json | None:
+    try:
+        return await api.get(Resource.AUGMENTATION_CLASSES, name)
+    except KubeError as error:
+        if error.status != 404:
+            raise
+        return None
+
+
+def keep_edits(
+    wanted: Mapping[str, Any], live: Mapping[str, Any], fields: list[Json], edited: list[str], path: str = "spec"
+) -> Json:
+    """`wanted`, with the live value of each field that differs and that another field manager owns.
+
+    Args:
+        wanted: what the values say.
+        live: what the API server has.
+        fields: what others own, as in metadata.managedFields (FieldsV1).
+        edited: takes the paths of what was kept.
+        path: of `wanted`.
+    """
+    kept: Json = {}
+    for key, value in wanted.items():
+        owned = [each[f"f:{key}"] for each in fields if f"f:{key}" in each]
+        current = live.get(key)
+        if not owned or key not in live or current == value:
+            kept[key] = value
+        elif isinstance(value, Mapping) and isinstance(current, Mapping):
+            kept[key] = keep_edits(value, current, owned, edited, f"{path}.{key}")
+        else:
+            kept[key] = current
+            edited.append(f"{path}.{key}")
+    return kept
