@@ -126,8 +126,8 @@ HELM_3_TOOL_SET = ToolSet(
     ldflags=(
         f"{_KUBERNETES_LDFLAGS} -X helm.sh/helm/v3/internal/version.version={HELM_3}"
         # What `helm template` takes for the version of the cluster.
-        f" -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor={_major}"
-        f" -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor={_minor}"
+        f" -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor={KUBERNETES.removeprefix('v').split('.')[0]}"
+        f" -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor={KUBERNETES.split('.')[1]}"
     ),
 )
 

@@ -8,12 +8,13 @@ import pytest
 from augmentation_api import AugmentationClass
 from tests.fixtures.authority import Authority
 from tests.integration.chart.helm_template import Json, refusal, rendered
+from tests.integration.operator.cluster import chart_classes
 
 ARN = "arn:aws:iam::111122223333:role/augmentation"
 
 
 def classes(documents: list[Json]) -> dict[str, AugmentationClass]:
-    found = (AugmentationClass.from_wire(each) for each in documents if each["kind"] == "AugmentationClass")
+    found = map(AugmentationClass.from_wire, chart_classes(documents))
     return {each.metadata.name: each for each in found}
 
 

@@ -155,25 +155,17 @@ def install_chart(plane: ControlPlane, *values: str) -> None:
     options = {"crds.enabled": "false"} | dict(value.split("=", 1) for value in values)
     not_here = ("Deployment", "Service", "Pod", "PodDisruptionBudget")
     items = [document for document in rendered(**options) if document["kind"] not in not_here]
-    items += [
-        {
-            "apiVersion": "augmentation.dev/v1alpha1",
-            "kind": "AugmentationClass",
-            "metadata": {"name": name},
-            "spec": spec,
-        }
-        for name, spec in chart_classes(items).items()
-    ]
+    items += chart_classes(items)
     plane.kubectl("create", "namespace", SYSTEM_NAMESPACE)
     manifest = {"apiVersion": "v1", "kind": "List", "items": [*items, API_SERVERS]}
     plane.kubectl("apply", "--server-side", "--field-manager=helm", "-f", "-", manifest=manifest)
 
 
-def chart_classes(items: list[Json]) -> dict[str, Json]:
-    """The classes that the operator would write: name → spec."""
+def chart_classes(items: list[Json]) -> list[Json]:
+    """The AugmentationClasses that the operator would write."""
     (file,) = (item["data"]["classes.json"] for item in items if item["metadata"]["name"] == "augmentation-classes")
-    classes: dict[str, Json] = json.loads(file)
-    return classes
+    head = {"apiVersion": "augmentation.dev/v1alpha1", "kind": "AugmentationClass"}
+    return [{**head, "metadata": {"name": name}, "spec": spec} for name, spec in json.loads(file).items()]
 
 
 @dataclass

@@ -14,7 +14,6 @@ from tests.integration.operator.cluster import (
     SYSTEM_NAMESPACE,
     Cluster,
     OperatorProcess,
-    chart_classes,
     install_chart,
     path_of,
     rendered,
@@ -70,7 +69,7 @@ def test_installation_for_one_namespace_has_rights_on_jobs_in_it_only(
     assert gateway.may("list", "augmentationclasses", "", group="augmentation.dev")
 
     operator = OperatorProcess(control_plane, tmp_path, environment={"AUGMENTATION_NAMESPACES": "served"})
-    wanted = chart_classes([cluster.get(CLASSES_FILE)])
+    wanted = json.loads(cluster.get(CLASSES_FILE)["data"]["classes.json"])
     wanted["cpu"]["image"] = "worker:2"
     cluster.merge_patch(CLASSES_FILE, {"data": {"classes.json": json.dumps(wanted)}})
     cluster.merge_patch(f"{CLASSES}/cpu", {"spec": {"resources": {"limits": {"memory": "8Gi"}}}})
