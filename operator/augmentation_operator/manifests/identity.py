@@ -60,6 +60,13 @@ def identity(job: AugmentationJob, augmentation_class: AugmentationClass, shard_
     ]
 
 
+def is_decided_by_class(manifest: Manifest) -> bool:
+    """Whether a part of an identity holds what its class says: most have none, as each is a write more for a phase."""
+    return manifest["kind"] == "ConfigMap" or (
+        manifest["kind"] == "ServiceAccount" and "annotations" in manifest["metadata"]
+    )
+
+
 def _ca_bundle(job: AugmentationJob, augmentation_class: AugmentationClass) -> list[Manifest]:
     """The certificates that the class spells out, next to the pods that trust them: pods mount only from their own
     namespace, and a copy of one's own is changed by nobody but the operator."""

@@ -3,7 +3,7 @@
 from augmentation_api import PhaseName
 from augmentation_api.sharding import shard_count
 from augmentation_operator.children.job import attempt_of
-from augmentation_operator.manifests.identity import GRANTED_AHEAD, identity, shard_records
+from augmentation_operator.manifests.identity import GRANTED_AHEAD, identity, is_decided_by_class, shard_records
 from augmentation_operator.manifests.manifest import Manifest
 from augmentation_operator.manifests.phase_jobs import augment_job, single_pod_job
 from augmentation_operator.queueing.kueue.admission import queue_name_of
@@ -26,11 +26,13 @@ def children_of_phase(situation: Situation, phase: PhaseName) -> Step:
         children = (single_pod_job(job, augmentation_class, phase, shards),)
     if attempt_of(job):
         return Step(apply=whole, create=children)
+    # The class may have changed since the phase before: its certificates are renewed, its account gets an annotation.
+    renewed = tuple(manifest for manifest in whole if is_decided_by_class(manifest))
     if phase == PhaseName.RESOLVE:
-        return Step(create=(*whole, *children))
+        return Step(apply=renewed, create=(*(each for each in whole if each not in renewed), *children))
     if phase == PhaseName.AUGMENT and shards > GRANTED_AHEAD:
-        return Step(apply=tuple(manifest for manifest in whole if manifest["kind"] == "Role"), create=children)
-    return Step(create=children)
+        renewed += tuple(manifest for manifest in whole if manifest["kind"] == "Role")
+    return Step(apply=renewed, create=children)
 
 
 def whole_identity(situation: Situation, phase: PhaseName) -> tuple[Manifest, ...]:

@@ -2,12 +2,22 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from augmentation_api import ConditionType, PhaseName, PhaseStatus, State
 from augmentation_operator.manifests.identity import GRANTED_AHEAD
-from tests.unit.operator.simulated_cluster import AUGMENT, BEGINNING, PROVISION, PUBLISH, RESOLVE, SimulatedCluster
+from tests.fixtures.authority import Authority
+from tests.unit.operator.simulated_cluster import (
+    AUGMENT,
+    BEGINNING,
+    PROVISION,
+    PUBLISH,
+    RESOLVE,
+    SimulatedCluster,
+    make_class,
+)
 
 PENDING, IN_PROGRESS, COMPLETED = PhaseStatus.PENDING, PhaseStatus.IN_PROGRESS, PhaseStatus.COMPLETED
 
@@ -46,6 +56,21 @@ def test_of_its_identity_a_later_phase_applies_what_it_adds_to_it(shards: int, a
         cluster.reach(phase)
         decision = cluster.decide(replace(cluster.observe(), jobs={}))
         assert [manifest["kind"] for manifest in decision.apply] == applied
+
+
+@pytest.mark.parametrize("phase", [RESOLVE, AUGMENT, PUBLISH])
+def test_what_the_class_decides_of_an_identity_is_written_before_each_phase(phase: PhaseName, tmp_path: Path) -> None:
+    """A class may get other certificates, or an identity of the cloud, while a job waits."""
+    pem = Authority(tmp_path).certificate.read_text()
+    annotations = {"serviceAccount": {"annotations": {"eks.amazonaws.com/role-arn": "a-role"}}}
+    cluster = SimulatedCluster(classes=(make_class(caBundle={"pem": pem}, podTemplate=annotations),))
+    cluster.reach(phase)
+    decision = cluster.decide(replace(cluster.observe(), jobs={}))
+    assert [manifest["kind"] for manifest in decision.apply] == ["ConfigMap", "ServiceAccount"]
+    assert decision.apply[0]["data"] == {"ca.crt": pem}
+    kinds = [manifest["kind"] for manifest in decision.create]
+    assert "ServiceAccount" not in kinds
+    assert kinds[-1] == "Job"
 
 
 @pytest.mark.parametrize("phase", [RESOLVE, AUGMENT, PUBLISH])
