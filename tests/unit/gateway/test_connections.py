@@ -320,6 +320,10 @@ async def test_connection_is_kept_alive() -> None:
         assert served.refused == {}
 
 
+def test_idle_connections_outlive_those_of_most_load_balancers() -> None:
+    assert Limits().keep_alive_seconds >= 75
+
+
 async def test_idle_connection_is_closed_after_keep_alive_timeout() -> None:
     async with server(Limits(keep_alive_seconds=1)) as served:
         reader, writer = await served.connect()
