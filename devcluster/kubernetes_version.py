@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from devcluster import settings
+from devcluster.caches import remove_go_caches
 from devcluster.errors import DevclusterError, MissingRequirement
 from devcluster.go_toolchain import GoToolchain, find_toolchain
 from devcluster.locking import held
@@ -84,6 +85,7 @@ def _ensure_control_plane(version: str, cache: Path) -> Path:
         with held(cache / "build.lock", "building"):
             if not folder.exists():
                 _build(version, folder, find_toolchain(cache), cache)
+        remove_go_caches(cache)
     return folder
 
 

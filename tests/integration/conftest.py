@@ -1,5 +1,6 @@
 """Fixtures of the integration tests: real programs, started here."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -7,8 +8,14 @@ from huggingface_hub import set_client_factory
 from huggingface_hub.utils._http import default_client_factory
 
 from devcluster.errors import DevclusterError
-from devcluster.kubernetes_version import program_path
+from devcluster.kubernetes_version import VARIABLE, program_path
 from tests.integration.control_plane import ControlPlane
+
+
+def pytest_report_header() -> str | None:
+    """Name the version of the API server where it is not the pinned one."""
+    version = os.environ.get(VARIABLE)
+    return f"API server and controllers: Kubernetes {version}" if version else None
 
 
 @pytest.fixture(autouse=True)

@@ -76,6 +76,11 @@ class Cluster:
         token = self.post(path_of("serviceaccounts", namespace, name, "token"), {"spec": spec})
         return Cluster(self.plane, token["status"]["token"])
 
+    @property
+    def minor_version(self) -> int:
+        """34 of Kubernetes 1.34."""
+        return int(self.get("/version")["minor"])
+
     def get(self, path: str, **query: str) -> Json:
         return self._json(self.http.get(path, params=query))
 

@@ -230,15 +230,25 @@ def a_workload(name: str, owner: str) -> Json:
     }
 
 
+def patch_new(cluster: Cluster, account: Cluster, workloads: str, workload: Json, change: Json) -> Json:
+    """Patch a Workload as an account; it is made again where the garbage collector, finding no owner, was faster."""
+    while True:
+        cluster.http.post(workloads, json=workload)
+        try:
+            return account.merge_patch(f"{workloads}/{workload['metadata']['name']}", change)
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code != 404:
+                raise
+
+
 @pytest.mark.parametrize("turn", ["", "-2", "-b", "-12c"])
 def test_operator_deactivates_and_activates_the_workload_of_an_augment_job(
     cluster: Cluster, account: Cluster, workloads: str, turn: str
 ) -> None:
     name = f"own{turn}"
-    cluster.post(workloads, a_workload(name, f"kitchen-0f1e2d3c-augment{turn}"))
     for active in (False, True):
-        body = activate_workload(name, active).body
-        assert account.merge_patch(f"{workloads}/{name}", body)["spec"]["active"] is active
+        body, workload = activate_workload(name, active).body, a_workload(name, f"kitchen-0f1e2d3c-augment{turn}")
+        assert patch_new(cluster, account, workloads, workload, body)["spec"]["active"] is active
 
 
 @pytest.mark.parametrize(
@@ -255,9 +265,8 @@ def test_operator_changes_no_foreign_workload_and_only_spec_active_of_its_own(
     cluster: Cluster, account: Cluster, workloads: str, owner: str, change: Json
 ) -> None:
     name = f"workload-{next(_numbers)}"
-    cluster.post(workloads, a_workload(name, owner))
-    with pytest.raises(httpx.HTTPStatusError, match="the Workloads of its own augment Jobs"):
-        account.merge_patch(f"{workloads}/{name}", change)
+    with pytest.raises(httpx.HTTPStatusError, match=r"the Workloads of its own augment Jobs|cannot set an ownerRef"):
+        patch_new(cluster, account, workloads, a_workload(name, owner), change)
 
 
 def test_role_binding_grants_no_foreign_account_rights(

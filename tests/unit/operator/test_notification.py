@@ -29,6 +29,7 @@ from augmentation_operator.controller.notification.cloud_event import cloud_even
 from augmentation_operator.controller.notification.notifier import GIVE_UP_AFTER, Notifier
 from augmentation_operator.controller.notification.signature import UnusableKey, read_keys, signed_headers
 from augmentation_operator.reconcile.notification import NotificationOutcome
+from tests.fixtures.authority import Authority
 from tests.integration.listener import Answer, Listener, listening
 from tests.kubernetes.in_memory import InMemoryKube
 from tests.unit.operator.simulated_cluster import UID, SimulatedCluster, make_class
@@ -309,6 +310,24 @@ async def test_receiver_that_does_not_answer_is_given_up_in_time(monkeypatch: py
     async with server:
         delivering = Delivering(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
         assert "no answer within" in str((await delivering.attempt()).message)
+
+
+async def test_certificate_of_a_private_authority_is_trusted_once_the_operator_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = Authority(tmp_path)
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"}}")
+        writer.write(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=authority.server_context("127.0.0.1"))
+    async with server:
+        delivering = Delivering(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
+        assert "its certificate is not trusted (" in str((await delivering.attempt()).message)
+        monkeypatch.setenv("AUGMENTATION_CA_BUNDLE", str(authority.certificate))
+        assert (await delivering.attempt()).state is NotificationState.DELIVERED
 
 
 @pytest.mark.parametrize(

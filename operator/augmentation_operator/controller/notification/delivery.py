@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from augmentation_kube.outbound import BundleError, proxy_of, tls_context
+
 TIMEOUT_SECONDS: Final = 15.0
 """Of the whole request. Standard Webhooks recommends 15 to 30 seconds."""
 
@@ -29,14 +31,18 @@ def host_of(url: str) -> str:
 
 
 async def deliver(url: str, body: bytes, headers: Mapping[str, str]) -> None:
-    """POST a body. The proxies and CA bundle of the environment apply. Raises DeliveryFailed for all but a 2xx."""
+    """POST a body, by the proxies and with the authorities of the environment. Raises DeliveryFailed unless a 2xx."""
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
     try:
         async with (
-            aiohttp.ClientSession(timeout=timeout, trust_env=True, cookie_jar=aiohttp.DummyCookieJar()) as session,
-            session.post(url, data=body, headers=headers, allow_redirects=False) as answer,
+            aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()) as session,
+            session.post(
+                url, data=body, headers=headers, allow_redirects=False, ssl=tls_context(), proxy=proxy_of(url)
+            ) as answer,
         ):
             status = answer.status
+    except BundleError as error:
+        raise DeliveryFailed(str(error)) from error
     except TimeoutError as error:
         raise DeliveryFailed(f"no answer within {TIMEOUT_SECONDS:.0f} s") from error
     except aiohttp.ClientConnectorCertificateError as error:
@@ -54,4 +60,4 @@ async def deliver(url: str, body: bytes, headers: Mapping[str, str]) -> None:
 
 def _untrusted(error: Exception) -> str:
     why = error.verify_message if isinstance(error, ssl.SSLCertVerificationError) else str(error)
-    return f"its certificate is not trusted ({why}): give the operator the CA that signed it"
+    return f"its certificate is not trusted ({why}): name the CA that signed it in caBundle of the Helm chart"
