@@ -369,7 +369,10 @@ def _change_rules(schema: dict[str, Any]) -> None:
 
 
 class AugmentationJobSpec(Model):
-    """What the job should do. Immutable, except for MUTABLE_FIELDS."""
+    """What the job should do.
+
+    Immutable, except suspend, cancel, attempt, parallelism, ttlSecondsAfterFinished and onBadEpisode.
+    """
 
     model_config = ConfigDict(json_schema_extra=_change_rules)
 

@@ -7,6 +7,7 @@ does.
 | job | Ready | in addition | health by kstatus |
 |---|---|---|---|
 | queued, running | False | Reconciling | InProgress |
+| more than its queue has in all | False | Stalled | Failed |
 | suspended | absent | | Current, as that of a suspended batch/v1 Job |
 | completed | True | | Current |
 | failed, cancelled | False | Stalled | Failed |
@@ -16,7 +17,7 @@ from datetime import datetime
 
 from augmentation_api import AugmentationJob, AugmentationJobStatus, ConditionType, State
 from augmentation_api.status import Condition
-from augmentation_api.vocabulary import HEALTH_CONDITIONS, SUSPENDED_STATE
+from augmentation_api.vocabulary import HEALTH_CONDITIONS, SUSPENDED_STATE, AdmissionReason
 
 _ENDS = {
     State.COMPLETED: ConditionType.COMPLETE,
@@ -45,6 +46,8 @@ def with_health(job: AugmentationJob, status: AugmentationJobStatus, now: dateti
         present[ConditionType.STALLED] = True
     elif _is_suspended(job, state):
         present = {}
+    elif state != State.COMPLETED and _never_fits(status):
+        present[ConditionType.STALLED] = True
     elif state != State.COMPLETED:
         present[ConditionType.RECONCILING] = True
     others = [condition for condition in status.conditions if condition.type not in HEALTH_CONDITIONS]
@@ -53,6 +56,12 @@ def with_health(job: AugmentationJob, status: AugmentationJobStatus, now: dateti
 
 def _is_suspended(job: AugmentationJob, state: State | None) -> bool:
     return job.spec.suspend and not job.spec.cancel and not (state is not None and state.is_final)
+
+
+def _never_fits(status: AugmentationJobStatus) -> bool:
+    """Whether the job waits for what no other job's end gives it. Other waits may end while manifests are applied."""
+    admitted = status.condition(ConditionType.ADMITTED)
+    return admitted is not None and admitted.status == "False" and admitted.reason == AdmissionReason.EXCEEDS_QUOTA
 
 
 def _condition(

@@ -24,6 +24,22 @@ def test_job_is_cancelled_only_after_its_pods_have_stopped(
     assert job.condition("Cancelled")["status"] == "True"
 
 
+def test_parallelism_can_be_changed_while_a_job_runs(
+    operator: OperatorProcess, cluster: Cluster, kubelet: StandInKubelet
+) -> None:
+    job = Job(cluster, parallelism=2)
+    resolve(job, kubelet)
+    job.await_pods("augment", 2)
+    job.change(parallelism=1)
+
+    def running(job: Job) -> int:
+        return sum("deletionTimestamp" not in pod["metadata"] for pod in job.pods("augment"))
+
+    job.until(lambda job: running(job) == 1)
+    job.change(parallelism=5)
+    job.until(lambda job: running(job) == job.status["shardCount"] == 2)
+
+
 def test_job_that_has_not_begun_is_cancelled_at_once(operator: OperatorProcess, cluster: Cluster) -> None:
     job = Job(cluster, suspend=True)
     job.until(lambda job: job.condition("Suspended").get("status") == "True")

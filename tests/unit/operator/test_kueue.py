@@ -217,9 +217,12 @@ def test_job_that_never_fits_requires_action_and_starts_once_the_quota_is_raised
             "that it cannot start: have an administrator raise the quota"
         )
         assert admitted(cluster).reason in REQUIRES_ACTION
+    assert cluster.status.is_true(ConditionType.STALLED) is (reason == "ExceedsQuota")
     cluster.admit()
     cluster.settle()
     assert admission(cluster) == ("True", "Admitted")
+    assert cluster.status.is_true(ConditionType.RECONCILING)
+    assert not cluster.status.is_true(ConditionType.STALLED)
 
 
 # Parallelism: what Kueue starts a Job with, and what is changed while it runs.
