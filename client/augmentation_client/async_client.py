@@ -13,7 +13,7 @@ from tenacity import AsyncRetrying
 
 from augmentation_client import calls
 from augmentation_client.calls import Answer, Call
-from augmentation_client.connection_failure import describe, no_answer
+from augmentation_client.connection_failure import describe, is_transient, no_answer
 from augmentation_client.errors import ApiError, GatewayUnavailable, NotFound, error_of
 from augmentation_client.event_source import SILENCE_SECONDS, EventReader
 from augmentation_client.models import Cancelled, Changed, Event, JobStatus, JobSummary, Outputs, Retried, Submitted
@@ -27,6 +27,7 @@ class AsyncClient:
         url: base URL of the gateway. Default: $AUGMENTATION_URL.
         key: API key. Default: $AUGMENTATION_KEY.
         timeout: time limit of one request, seconds.
+        tries: maximum number of tries of a request that fails for a reason that may pass; 1: no retries.
         transport: replaces the HTTP transport, in tests.
     """
 
@@ -36,10 +37,13 @@ class AsyncClient:
         key: str | None = None,
         *,
         timeout: float = 30.0,
+        tries: int = calls.TRIES,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         base_url, headers = calls.connection(url, key)
-        self._http = httpx.AsyncClient(base_url=base_url, headers=headers, timeout=timeout, transport=transport)
+        limits = httpx.Timeout(timeout, connect=min(timeout, calls.CONNECT_SECONDS))
+        self._http = httpx.AsyncClient(base_url=base_url, headers=headers, timeout=limits, transport=transport)
+        self._tries = tries
 
     async def __aenter__(self) -> Self:
         return self
@@ -153,13 +157,18 @@ class AsyncClient:
                                 return
                         if time.monotonic() > deadline:
                             raise TimeoutError
-            except (httpx.TransportError, GatewayUnavailable) as error:
+            except (httpx.RequestError, GatewayUnavailable) as error:
                 if time.monotonic() > deadline:
                     raise TimeoutError from error
                 failures += 1
-                if failures >= calls.TRIES:
+                if failures >= self._tries or (isinstance(error, httpx.RequestError) and not is_transient(error)):
                     raise GatewayUnavailable(0, f"the stream of job {job_id} broke off: {describe(error)}") from error
-            await asyncio.sleep(calls.RECONNECT_SECONDS)
+                asked = error.retry_after if isinstance(error, GatewayUnavailable) else None
+                wait = min(asked if asked is not None else calls.backoff(failures), calls.LONGEST_WAIT_SECONDS)
+            else:
+                wait = calls.RECONNECT_SECONDS
+            # Not beyond the deadline, at which the caller is told.
+            await asyncio.sleep(max(0.0, min(wait, deadline - time.monotonic())))
 
     async def wait(
         self,
@@ -194,8 +203,8 @@ class AsyncClient:
     async def _send(self, call: Call[Any]) -> httpx.Response:
         """Send a request, with retries by its policy. Raises GatewayUnavailable if there was no answer."""
         try:
-            response: httpx.Response = await AsyncRetrying(**call.retry_policy)(self._send_once, call)
-        except httpx.TransportError as error:
+            response: httpx.Response = await AsyncRetrying(**call.retry_policy(self._tries))(self._send_once, call)
+        except httpx.RequestError as error:
             raise GatewayUnavailable(0, no_answer(self._http.base_url, error)) from error
         return response
 

@@ -1,6 +1,7 @@
 """Requests of each operation and the policy of their retries: plain data, shared by both clients."""
 
 import os
+import random
 import re
 import uuid
 from collections.abc import Mapping
@@ -10,10 +11,11 @@ from urllib.parse import quote
 from uuid import UUID
 
 import httpx
-from pydantic import BaseModel
-from tenacity import RetryCallState, retry_if_exception_type, retry_if_result, stop_after_attempt
+from pydantic import BaseModel, ValidationError
+from tenacity import RetryCallState, retry_if_exception, retry_if_result, stop_after_attempt
 
-from augmentation_client.errors import ApiError, error_of
+from augmentation_client.connection_failure import is_transient, was_sent
+from augmentation_client.errors import ApiError, InvalidAnswer, error_of, retry_after
 from augmentation_client.models import Cancelled, Changed, JobPage, JobStatus, Outputs, Retried, Submitted
 
 ENV_URL = "AUGMENTATION_URL"
@@ -21,8 +23,11 @@ ENV_KEY = "AUGMENTATION_KEY"
 JOBS = "/v1/augmentation"
 PREVIEWS = "/v1/previews"
 TRIES = 4
-"""Maximum number of tries of a repeatable request; with backoff, about seven seconds."""
-LONGEST_WAIT_SECONDS = 30.0
+"""Default number of tries of a request; with backoff, up to seven seconds."""
+LONGEST_WAIT_SECONDS = 60.0
+"""A gateway that asks to wait for longer is not asked again: the error says for how long."""
+CONNECT_SECONDS = 10.0
+"""Time limit of connecting, of which a request may wait for several tries."""
 RECONNECT_SECONDS = 1.0
 """Delay before a broken stream is reopened, so that a restarted gateway is not overrun."""
 
@@ -37,7 +42,7 @@ class Call(Generic[Answer]):
 
     Attributes:
         answer: model of the answer; None: no body.
-        repeatable: whether the request is idempotent, so that it may be retried.
+        repeatable: whether the request may be sent again although the first one may have been carried out.
     """
 
     method: str
@@ -53,30 +58,47 @@ class Call(Generic[Answer]):
         if response.is_error:
             raise error_of(response)
         assert self.answer is not None  # noqa: S101 - callers of calls without an answer do not read it
-        return self.answer.model_validate_json(response.content)
+        try:
+            return self.answer.model_validate_json(response.content)
+        except ValidationError as error:
+            fix = "check the address, or use a client of the gateway's version"
+            text = f"The answer is no {self.answer.__name__} of a gateway: {fix}."
+            raise InvalidAnswer(response.status_code, text, fix=fix) from error
 
-    @property
-    def retry_policy(self) -> dict[str, Any]:
-        """Arguments of tenacity's Retrying: at most TRIES requests, with backoff or by the gateway's Retry-After."""
+    def retry_policy(self, tries: int = TRIES) -> dict[str, Any]:
+        """Arguments of tenacity's Retrying: at most so many requests, with backoff or by the gateway's Retry-After.
+
+        What was certainly not carried out is sent again in any case: the gateway refused it for its rate (429), or
+        there was no connection.
+        """
         return {
-            "stop": stop_after_attempt(TRIES if self.repeatable else 1),
-            "retry": retry_if_exception_type(httpx.TransportError) | retry_if_result(_is_retryable),
+            "stop": stop_after_attempt(tries),
+            "retry": retry_if_exception(self._may_follow) | retry_if_result(self._is_retryable),
             "wait": _seconds_to_wait,
             "retry_error_callback": _last_outcome,
         }
 
+    def _may_follow(self, error: BaseException) -> bool:
+        return is_transient(error) and (self.repeatable or not was_sent(error))
 
-def _is_retryable(response: httpx.Response) -> bool:
-    return response.status_code in RETRYABLE_STATUSES
+    def _is_retryable(self, response: httpx.Response) -> bool:
+        status = response.status_code
+        asked = retry_after(response.headers)
+        return status in (RETRYABLE_STATUSES if self.repeatable else {429}) and (asked or 0) <= LONGEST_WAIT_SECONDS
 
 
 def _seconds_to_wait(state: RetryCallState) -> float:
-    requested = ""
     if state.outcome is not None and not state.outcome.failed:
-        requested = state.outcome.result().headers.get("Retry-After", "")
-    return min(
-        float(requested) if requested.isdecimal() else float(2 ** (state.attempt_number - 1)), LONGEST_WAIT_SECONDS
-    )
+        asked = retry_after(state.outcome.result().headers)
+        if asked is not None:
+            return asked
+    return backoff(state.attempt_number)
+
+
+def backoff(failures: int) -> float:
+    """Seconds to wait after this many failures: twice as long each time, and not the same for all clients."""
+    # Of no use to an attacker.
+    return float(2 ** (failures - 1)) * random.uniform(0.5, 1.0)  # noqa: S311
 
 
 def _last_outcome(state: RetryCallState) -> httpx.Response:
@@ -161,4 +183,8 @@ def connection(url: str | None, key: str | None) -> tuple[str, dict[str, str]]:
             0,
             f"{ENV_KEY} (--key) is not an API key: it has characters that no key has. Pass the key alone.",
         )
+    try:
+        httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise ApiError(0, f"{ENV_URL} (--url) is not a URL: give one like https://augmentation.example.") from error
     return url.rstrip("/"), {"Authorization": f"Bearer {key}", "Accept": "application/json"}

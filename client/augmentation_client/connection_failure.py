@@ -29,7 +29,8 @@ def describe(error: Exception) -> str:
         return str(error)
     for cause in _chain(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"its TLS certificate is not accepted: {cause.verify_message or 'it cannot be verified'}"
+            why = getattr(cause, "verify_message", "") or "it cannot be verified"
+            return f"its TLS certificate is not accepted: {why}"
         if isinstance(cause, ssl.SSLError):
             return f"TLS failed ({cause.reason or 'without a reason'})"
         if isinstance(cause, socket.gaierror):
@@ -37,6 +38,20 @@ def describe(error: Exception) -> str:
         if isinstance(cause, ConnectionRefusedError):
             return "the connection was refused"
     return next((words for kind, words in _BY_KIND if isinstance(error, kind)), type(error).__name__)
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the same request may get an answer later: not if address, key or certificate are wrong."""
+    if not isinstance(error, httpx.TransportError):
+        return False
+    if isinstance(error, httpx.UnsupportedProtocol | httpx.LocalProtocolError):
+        return False
+    return not any(isinstance(cause, ssl.SSLCertVerificationError) for cause in _chain(error))
+
+
+def was_sent(error: BaseException) -> bool:
+    """Whether the request may have reached the gateway; without a connection it has not."""
+    return not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
 
 
 def no_answer(url: httpx.URL, error: Exception | None) -> str:

@@ -74,9 +74,10 @@ class Problem(Exception):
 
 
 def encode_detail(problem: Problem) -> bytes:
-    """`{"detail": "…"}`; with status 422 a list of `{loc, msg, type}`."""
+    """`{"detail": "…"}`, with the fix by itself where there is one; with status 422 a list of `{loc, msg, type}`."""
     fields = [{"loc": field.loc, "msg": field.msg, "type": field.type} for field in problem.fields]
-    return json.dumps({"detail": fields or problem.detail}).encode()
+    fix = {"fix": problem.fix} if problem.fix and not fields else {}
+    return json.dumps({"detail": fields or problem.detail, **fix}).encode()
 
 
 def invalid(fields: Sequence[FieldProblem]) -> Problem:

@@ -74,6 +74,7 @@ class ErrorResponse(BaseModel):
     """Standard error response."""
 
     detail: str = Field(description="Error message: the cause and the fix")
+    fix: str | None = Field(None, description="The fix by itself; absent where there is none")
 
 
 class ValidationProblem(BaseModel):

@@ -5,11 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from augmentation_client import AsyncClient, Client, Conflict, InvalidRequest, NotFound
+from augmentation_client import AsyncClient, Client, Conflict, InvalidRequest, NotFound, RateLimited
 from augmentation_client.command import main
 from tests.integration.control_plane import ControlPlane
 from tests.integration.gateway.conftest import PROJECT_ID, GatewayProcess
-from tests.integration.gateway.jobs import BODY, object_of, set_status
+from tests.integration.gateway.jobs import BODY, JOBS, eventually, object_of, set_status
 
 
 def test_client_follows_job_from_submit_to_completion(gateway: GatewayProcess, granted: ControlPlane) -> None:
@@ -32,6 +32,37 @@ def test_client_follows_job_from_submit_to_completion(gateway: GatewayProcess, g
         client.delete(created.job_id)
         with pytest.raises(NotFound):
             client.get(created.job_id)
+
+
+def test_key_that_reaches_its_rate_waits_as_long_as_the_gateway_asks(gateway: GatewayProcess) -> None:
+    gateway.create_key("slow", "--namespace", "robots", "--requests-per-second", "2")
+    with Client(gateway.url, gateway.keys["slow"]) as client, gateway.client("slow") as http:
+        # The keys file is reread in five seconds at most.
+        eventually(lambda: http.get(JOBS).status_code == 200)
+        assert eventually(lambda: next((a for a in [http.get(JOBS)] if a.status_code == 429), None)).headers[
+            "retry-after"
+        ]
+        assert [len(list(client.list(name="no such job"))) for _ in range(3)] == [0] * 3
+    with Client(gateway.url, gateway.keys["slow"], tries=1) as impatient, pytest.raises(RateLimited) as error:
+        for _ in range(50):
+            list(impatient.list(name="no such job"))
+    assert error.value.retry_after is not None
+    assert error.value.fix
+
+
+def test_client_waits_for_a_gateway_that_restarts(gateway: GatewayProcess) -> None:
+    with Client(gateway.url, gateway.keys["full"], tries=8) as client, ThreadPoolExecutor(1) as pool:
+        created = client.submit(**BODY)
+        gateway.stop()
+        try:
+            asked = pool.submit(client.get, created.job_id)
+        finally:
+            gateway.start()
+        assert asked.result().job_id == created.job_id
+        gateway.await_ready()
+        with pytest.raises(Conflict) as error:
+            client.delete(created.job_id)
+        assert error.value.fix == "cancel it first, and delete it when it is finished"
 
 
 def test_wait_times_out(gateway: GatewayProcess) -> None:

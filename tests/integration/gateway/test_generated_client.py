@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -116,12 +117,12 @@ def jobs(generated: Generated, granted: ControlPlane) -> Jobs:
     ids = [generated.call("augmentation", "augmentation_create", body=body).parsed.job_id for _ in range(3)]
     for job_id, status in ((ids[1], COMPLETED), (ids[2], {"state": "failed", "completedAt": AT})):
         set_status(granted, object_of(granted, str(job_id))["metadata"]["name"], status)
-        eventually(
-            lambda job_id=job_id, state=status["state"]: (
-                generated.call("augmentation", "augmentation_status", job_id=job_id).parsed.status == state
-            )
-        )
+        eventually(partial(_is_in, generated, job_id, status["state"]))
     return Jobs(*ids)
+
+
+def _is_in(generated: Generated, job_id: UUID, state: str) -> bool:
+    return bool(generated.call("augmentation", "augmentation_status", job_id=job_id).parsed.status == state)
 
 
 def request_body(generated: Generated) -> Any:

@@ -2,7 +2,10 @@
 
 import asyncio
 import json
+import ssl
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 from uuid import UUID
 
@@ -15,8 +18,11 @@ from augmentation_client import (
     Client,
     Conflict,
     GatewayUnavailable,
+    InvalidAnswer,
+    InvalidField,
     InvalidRequest,
     NotFound,
+    RateLimited,
     Unauthorized,
     calls,
 )
@@ -69,12 +75,16 @@ def run(request: pytest.FixtureRequest) -> Run:
 
 
 @pytest.fixture(autouse=True)
-def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def at_once(_: float) -> None:
-        return None
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds that a client has waited, which take no time."""
+    seconds: list[float] = []
 
-    monkeypatch.setattr("augmentation_client.client.time.sleep", lambda _: None)
-    monkeypatch.setattr("augmentation_client.async_client.asyncio.sleep", at_once)
+    async def wait(wanted: float) -> None:
+        seconds.append(wanted)
+
+    monkeypatch.setattr("augmentation_client.client.time.sleep", seconds.append)
+    monkeypatch.setattr("augmentation_client.async_client.asyncio.sleep", wait)
+    return seconds
 
 
 def reply(status: int, body: Any = None, **headers: str) -> httpx.Response:
@@ -121,10 +131,89 @@ def test_unavailable_gateway_raises_after_retries(run: Run) -> None:
         run(gateway, "get", JOB_ID)
 
 
-def test_retry_request_is_not_repeated(run: Run) -> None:
-    gateway = ScriptedGateway(reply(503, {"detail": "away"}))
+@pytest.mark.parametrize("answer", [503, httpx.ReadError("cut")])
+def test_retry_request_that_may_have_been_carried_out_is_not_repeated(run: Run, answer: int | Exception) -> None:
+    gateway = ScriptedGateway(reply(answer, {"detail": "away"}) if isinstance(answer, int) else answer)
     with pytest.raises(GatewayUnavailable):
         run(gateway, "retry", JOB_ID)
+    assert len(gateway.requests) == 1
+
+
+@pytest.mark.parametrize("answer", [429, httpx.ConnectError("refused")])
+def test_request_that_was_not_carried_out_is_repeated(run: Run, answer: int | Exception) -> None:
+    first = reply(answer, {"detail": "too many"}) if isinstance(answer, int) else answer
+    gateway = ScriptedGateway(first, httpx.Response(204))
+    assert run(gateway, "delete", JOB_ID) is None
+    assert len(gateway.requests) == 2
+
+
+def test_waits_grow_and_differ_between_clients(run: Run, waits: list[float]) -> None:
+    with pytest.raises(GatewayUnavailable):
+        run(ScriptedGateway(*[httpx.ReadError("cut")] * calls.TRIES), "get", JOB_ID)
+    assert len(waits) == calls.TRIES - 1
+    assert all(2**n / 2 <= seconds <= 2**n for n, seconds in enumerate(waits))
+    assert waits != [1.0, 2.0, 4.0]
+
+
+@pytest.mark.parametrize(
+    ("header", "shortest", "longest"),
+    [
+        ("7", 7, 7),
+        (format_datetime(datetime.now(UTC) + timedelta(seconds=50), usegmt=True), 1, 50),
+        ("Mon, 01 Jan 2024 00:00:00 GMT", 0, 0),
+        ("soon", 0.5, 1),
+    ],
+)
+def test_retry_after_is_honoured(run: Run, waits: list[float], header: str, shortest: float, longest: float) -> None:
+    gateway = ScriptedGateway(reply(429, {"detail": "too many"}, **{"retry-after": header}), reply(200, STATUS))
+    run(gateway, "get", JOB_ID)
+    (seconds,) = waits
+    assert shortest <= seconds <= longest
+
+
+def test_gateway_that_asks_to_wait_for_long_is_not_asked_again(run: Run, waits: list[float]) -> None:
+    gateway = ScriptedGateway(reply(429, {"detail": "too many"}, **{"retry-after": "3600"}))
+    with pytest.raises(RateLimited) as error:
+        run(gateway, "get", JOB_ID)
+    assert (error.value.retry_after, waits) == (3600, [])
+
+
+@pytest.mark.parametrize(
+    "failure", [httpx.UnsupportedProtocol("ftp"), httpx.LocalProtocolError("key"), httpx.TooManyRedirects("round")]
+)
+def test_failure_that_stays_is_not_tried_again(run: Run, failure: Exception) -> None:
+    for method in ("get", "events"):
+        gateway = ScriptedGateway(failure)
+        with pytest.raises(GatewayUnavailable):
+            run(gateway, method, JOB_ID)
+        assert len(gateway.requests) == 1
+
+
+def test_untrusted_certificate_is_not_tried_again(run: Run) -> None:
+    untrusted = httpx.ConnectError("tls")
+    untrusted.__cause__ = ssl.SSLCertVerificationError(1, "self-signed certificate")
+    with pytest.raises(GatewayUnavailable, match="its TLS certificate is not accepted"):
+        run(ScriptedGateway(untrusted), "get", JOB_ID)
+
+
+def test_number_of_tries_can_be_chosen() -> None:
+    gateway = ScriptedGateway(httpx.ConnectError("refused"))
+    client = Client("http://gateway", "aug_key", tries=1, transport=httpx.MockTransport(gateway.answer))
+    with client, pytest.raises(GatewayUnavailable):
+        client.get(JOB_ID)
+
+
+def test_error_has_cause_and_fix(run: Run) -> None:
+    body = {"detail": "The job runs: at last: cancel it first.", "fix": "cancel it first"}
+    with pytest.raises(Conflict) as error:
+        run(ScriptedGateway(reply(409, body)), "delete", JOB_ID)
+    assert (error.value.cause, error.value.fix) == ("The job runs: at last", "cancel it first")
+
+
+def test_answer_of_another_server_is_said_to_be_none(run: Run) -> None:
+    for answer in (httpx.Response(200, text="<html>"), reply(200, {"job_id": 7})):
+        with pytest.raises(InvalidAnswer, match="no JobStatus of a gateway: check the address"):
+            run(ScriptedGateway(answer), "get", JOB_ID)
 
 
 @pytest.mark.parametrize(
@@ -139,8 +228,9 @@ def test_error_quotes_gateway(run: Run, status: int, kind: type[ApiError]) -> No
 
 def test_every_invalid_field_is_reported(run: Run) -> None:
     fields = [{"loc": ["body", name], "msg": f"{name} is wrong", "type": "t"} for name in ("a", "b")]
-    with pytest.raises(InvalidRequest, match="a is wrong; b is wrong"):
+    with pytest.raises(InvalidRequest, match="a is wrong; b is wrong") as error:
         run(ScriptedGateway(reply(422, {"detail": fields})), "submit", dataset_id="x")
+    assert error.value.fields == tuple(InvalidField(("body", name), f"{name} is wrong") for name in ("a", "b"))
 
 
 def test_response_of_proxy_is_quoted(run: Run) -> None:
@@ -217,6 +307,8 @@ def test_missing_address_or_key_names_variable_to_set(monkeypatch: pytest.Monkey
     monkeypatch.delenv("AUGMENTATION_URL", raising=False)
     with pytest.raises(ApiError, match="AUGMENTATION_URL is not set"):
         Client(key="k")
+    with pytest.raises(ApiError, match=r"AUGMENTATION_URL .* is not a URL"):
+        Client("http://gateway:port", "k")
     monkeypatch.setenv("AUGMENTATION_URL", "http://gateway/")
     monkeypatch.delenv("AUGMENTATION_KEY", raising=False)
     with pytest.raises(ApiError, match="AUGMENTATION_KEY is not set"):

@@ -347,7 +347,8 @@ async def test_internal_error_is_500_in_usual_shape(
     for answer in (created, response):
         assert answer.status_code == 500
         number = answer.headers["x-request-id"]
-        assert answer.json() == {"detail": f"Internal server error: quote request id {number} when reporting it."}
+        fix = f"quote request id {number} when reporting it"
+        assert answer.json() == {"detail": f"Internal server error: {fix}.", "fix": fix}
 
 
 @pytest.mark.parametrize("page", ["/docs", "/redoc"])
