@@ -2,6 +2,7 @@
 
 import copy
 import re
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,7 +12,16 @@ import yaml
 from augmentation_api import AugmentationClass, AugmentationJob
 from augmentation_operator.manifests.identity import identity
 from augmentation_operator.manifests.phase_jobs import augment_job
-from tests.integration.operator.cluster import CHECKOUT, SYSTEM_NAMESPACE, Cluster, Json, path_of, until
+from tests.fixtures.authority import Authority
+from tests.integration.operator.cluster import (
+    CHECKOUT,
+    SYSTEM_NAMESPACE,
+    Cluster,
+    Json,
+    OperatorProcess,
+    path_of,
+    until,
+)
 from tests.integration.operator.conftest import CLOUD_ROLE
 from tests.integration.operator.jobs import Job
 
@@ -272,6 +282,28 @@ def test_bundles_and_proxies_that_cannot_work_are_refused_at_apply(cluster: Clus
             cluster, "refused", spec.get("podTemplate", {}), **{key: spec[key] for key in spec if key != "podTemplate"}
         )
     assert message in str(caught.value)
+
+
+def test_operator_makes_pods_and_account_as_the_class_says(
+    operator: OperatorProcess, cluster: Cluster, tmp_path: Path
+) -> None:
+    pem = Authority(tmp_path).certificate.read_text()
+    template = {**EVERYTHING, "serviceAccount": {"annotations": {"eks.amazonaws.com/role-arn": CLOUD_ROLE}}}
+    proxied = {"caBundle": {"pem": pem}, "proxy": {"http": "http://proxy.example:3128"}}
+    template["env"] = [each for each in EVERYTHING["env"] if each["name"] != "HTTPS_PROXY"]
+    cluster.post(path_of("augmentationclasses"), a_class("everything", template, **proxied))
+    job = Job(cluster, className="everything")
+    (pod,) = job.await_pods("resolve")
+    account = cluster.get(path_of("serviceaccounts", "robots", pod["spec"]["serviceAccountName"]))
+    assert account["metadata"]["annotations"] == {"eks.amazonaws.com/role-arn": CLOUD_ROLE}
+    bundle = next(each["configMap"] for each in pod["spec"]["volumes"] if each["name"] == "ca-bundle")
+    assert cluster.get(path_of("configmaps", "robots", bundle["name"]))["data"] == {"ca.crt": pem}
+    assert [each["name"] for each in pod["spec"]["initContainers"]] == ["fetch", "tunnel"]
+    assert pod["metadata"]["labels"]["team"] == "robots"
+    assert pod["metadata"]["labels"]["augmentation.dev/job-uid"] == job.uid
+    assert "resourceClaims" not in pod["spec"]
+    job.change(cancel=True)
+    job.until_state("cancelled")
 
 
 DOCUMENTED = re.findall(r"```yaml\n(apiVersion.*?)```", (CHECKOUT / "docs" / "classes.md").read_text(), re.DOTALL)

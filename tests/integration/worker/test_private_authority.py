@@ -81,6 +81,18 @@ def test_whole_job_goes_through_the_proxy_to_a_hub_of_a_private_authority(
     assert PASSWORD not in secrecy.redacted(f"the proxy says {PASSWORD}")
 
 
+def test_proxy_that_refuses_is_said_to_and_its_password_is_not(
+    port: int, authority: Authority, proxy: ForwardProxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AUGMENTATION_CA_BUNDLE", str(authority.certificate))
+    monkeypatch.setenv("HTTPS_PROXY", proxy.url.replace(PASSWORD, "a-wrong-password"))
+    run = local_run(tmp_path / "job", f"https://{NAME}:{port}", WRITE, spec_of(SAMPLE), retry_seconds=0)
+    with pytest.raises(WorkerFailure, match="the proxy in between refuses") as caught:
+        run.run(PhaseName.RESOLVE)
+    assert proxy.refused == 1
+    assert "password" not in caught.value.message
+
+
 def test_hub_of_an_authority_that_is_not_trusted_is_said_to_be_so(
     port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
