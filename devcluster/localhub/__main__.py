@@ -1,4 +1,4 @@
-"""`python -m devcluster.localhub --host 0.0.0.0 --port 8080 --data DIR [--users users.json]`."""
+"""`python -m devcluster.localhub --host 0.0.0.0 --port 8080 --data DIR [--users users.json] [--mode MODE]`."""
 
 import argparse
 import logging
@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from devcluster.localhub.app import create_app
+from devcluster.localhub.mode import MODES
 from devcluster.localhub.server import server_of
 from devcluster.localhub.store import Store
 from devcluster.localhub.tokens import Tokens
@@ -24,6 +25,9 @@ def main() -> int:
         help='JSON list of {"name", "token", "role": "read"|"write"}; '
         "without it LOCALHUB_TOKENS holds name:token:role, separated by commas",
     )
+    parser.add_argument(
+        "--mode", choices=MODES, default="plain", help="what kind of hub (mode.py; default: %(default)s)"
+    )
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     try:
@@ -31,11 +35,11 @@ def main() -> int:
             tokens = Tokens.from_file(arguments.users)
         else:
             tokens = Tokens.from_text(os.environ.get("LOCALHUB_TOKENS", ""))
-        store = Store(arguments.data)
+        store = Store(arguments.data, MODES[arguments.mode])
     except (OSError, ValueError, RuntimeError) as error:
         print(f"localhub: {error}", file=sys.stderr)
         return 2
-    server_of(create_app(store, tokens), host=arguments.host, port=arguments.port).run()
+    server_of(create_app(store, tokens, MODES[arguments.mode]), host=arguments.host, port=arguments.port).run()
     return 0
 
 

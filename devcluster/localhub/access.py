@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from devcluster.localhub.errors import HubError, repo_not_found
+from devcluster.localhub.mode import Mode
 from devcluster.localhub.repository import Repository
 from devcluster.localhub.store import Store
 from devcluster.localhub.tokens import Identity, Tokens
@@ -18,6 +19,7 @@ class Hub:
 
     store: Store
     tokens: Tokens
+    mode: Mode
 
     def signature(self, *facts: object) -> str:
         """Proof, for a URL that is used without a token, that this hub gave it out for just these facts."""

@@ -7,11 +7,16 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from devcluster.localhub import commits, faults, files, lfs, pages, repositories, request_log
+from devcluster.localhub import commits, faults, files, lfs, pages, renames, repositories, request_log
 from devcluster.localhub.access import Hub
 from devcluster.localhub.errors import HubError, error_response
+from devcluster.localhub.latency import Latency
+from devcluster.localhub.mode import PLAIN, Mode
+from devcluster.localhub.rate_limits import RateLimits
 from devcluster.localhub.store import Store
 from devcluster.localhub.tokens import Tokens
+
+_EXTRAS = re.compile(r"/whoami-v2$|/validate-yaml$|/paths-info/|/auth-check")
 
 
 class EncodedSlashes:
@@ -31,28 +36,33 @@ class EncodedSlashes:
         await self._app(scope, receive, send)
 
 
-def create_app(store: Store, tokens: Tokens) -> Starlette:
+def create_app(store: Store, tokens: Tokens, mode: Mode = PLAIN) -> Starlette:
     """A hub over an opened store."""
     log = request_log.new_log()
     switch = faults.Faults()
+    routes = [
+        *pages.ROUTES,
+        *repositories.ROUTES,
+        *renames.ROUTES,
+        *commits.ROUTES,
+        *files.ROUTES,
+        *lfs.ROUTES,
+        *faults.ROUTES,
+        *request_log.ROUTES,
+    ]
     app = Starlette(
-        routes=[
-            *pages.ROUTES,
-            *repositories.ROUTES,
-            *commits.ROUTES,
-            *files.ROUTES,
-            *lfs.ROUTES,
-            *faults.ROUTES,
-            *request_log.ROUTES,
-        ],
+        routes=[route for route in routes if mode.extras or not _EXTRAS.search(route.path)],
         middleware=[
             Middleware(EncodedSlashes),
             Middleware(request_log.RequestLog, requests=log),
             Middleware(faults.FaultInjection, faults=switch),
+            Middleware(Latency, seconds=mode.delay_seconds),
+            Middleware(RateLimits, mode=mode),
+            Middleware(renames.Renames),
         ],
         exception_handlers={HubError: error_response},
     )
-    app.state.hub = Hub(store, tokens)
+    app.state.hub = Hub(store, tokens, mode)
     app.state.requests = log
     app.state.faults = switch
     return app

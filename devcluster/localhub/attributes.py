@@ -12,11 +12,20 @@ _TRACKED = """
 *.7z *.arrow *.avro *.bin *.bz2 *.ckpt *.ftz *.gz *.h5 *.joblib *.lz4 *.mds *.mlmodel *.model *.msgpack *.npy *.npz
 *.onnx *.ot *.parquet *.pb *.pickle *.pkl *.pt *.pth *.rar *.safetensors *.tar *.tar.* *.tflite *.tgz *.wasm *.xz *.zip
 *.zst *.lfs.* *tfevents* saved_model/**/*
+"""
+_TRACKED_MEDIA = """
 *.pcm *.sam *.raw *.aac *.flac *.mp3 *.ogg *.wav *.bmp *.gif *.png *.tiff *.jpg *.jpeg *.webp *.mp4 *.webm
 """
 
-DEFAULT_GITATTRIBUTES = "".join(f"{pattern} filter=lfs diff=lfs merge=lfs -text\n" for pattern in _TRACKED.split())
+
+def _rules_for(patterns: str) -> str:
+    return "".join(f"{pattern} filter=lfs diff=lfs merge=lfs -text\n" for pattern in patterns.split())
+
+
+DEFAULT_GITATTRIBUTES = _rules_for(_TRACKED + _TRACKED_MEDIA)
 """What the first commit of a dataset holds, as on the public hub."""
+GITATTRIBUTES_WITHOUT_MEDIA = _rules_for(_TRACKED)
+"""The same on a hub that takes videos and images for regular files."""
 
 
 def is_large_file(path: str, size: int, gitattributes: str) -> bool:

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from devcluster.localhub.access import identify, parameter, readable, require_writer, writable
+from devcluster.localhub.access import hub_of, identify, parameter, readable, require_writer, writable
 from devcluster.localhub.attributes import LARGE_FILE_BYTES, is_large_file
 from devcluster.localhub.errors import HubError
 from devcluster.localhub.pagination import page_of
@@ -45,7 +45,13 @@ async def create(request: Request) -> Response:
         body += chunk
         if len(body) > _LARGEST_COMMIT_BYTES:
             raise HubError(413, "Commit too large: upload big files through LFS")
-    commit = await run_in_threadpool(_apply, repository, parameter(request, "revision"), bytes(body), author)
+    mode = hub_of(request).mode
+    try:
+        commit = await run_in_threadpool(_apply, repository, parameter(request, "revision"), bytes(body), author)
+    except HubError as error:
+        raise (HubError(mode.moved_head_status, error.message) if error.status == 412 else error) from None
+    if mode.lost_commit_files is not None and len(body.splitlines()) > mode.lost_commit_files:
+        raise HubError(504, "Gateway Time-out")  # the commit is made: only its answer is lost
     url = f"{request.url.scheme}://{request.url.netloc}/datasets/{repository.id}/commit/{commit.oid}"
     return JSONResponse({"success": True, "commitOid": commit.oid, "commitUrl": url, "hookOutput": ""})
 

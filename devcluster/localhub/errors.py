@@ -41,6 +41,9 @@ def entry_not_found(path: str) -> HubError:
 def error_response(request: Request, error: Exception) -> Response:
     """Starlette exception handler for `HubError`."""
     error = cast(HubError, error)  # what it is registered for
+    if not request.app.state.hub.mode.error_codes:
+        status = 404 if error.code is not None else error.status
+        return JSONResponse({"error": error.message}, status_code=status)
     # A header holds one line of ASCII, and the message may quote a path in any script.
     headers = {"X-Error-Message": " ".join(error.message.encode("ascii", "replace").decode().split())}
     if error.code is not None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from devcluster.localhub.app import create_app
+from devcluster.localhub.mode import PLAIN, Mode
 from devcluster.localhub.server import server_of
 from devcluster.localhub.store import Store
 from devcluster.localhub.tokens import Tokens
@@ -24,15 +25,16 @@ _START_SECONDS = 20.0
 
 
 @contextmanager
-def running_hub(data_dir: Path, tokens: str) -> Iterator[str]:
+def running_hub(data_dir: Path, tokens: str, mode: Mode = PLAIN) -> Iterator[str]:
     """Serve from a thread of this process; gives the endpoint URL.
 
     Args:
         data_dir: where the datasets lie; made if missing, and may hold those of an earlier hub.
         tokens: `name:token:role` entries separated by commas, role `read` or `write`.
+        mode: what kind of hub.
     """
-    store = Store(data_dir)
-    server = server_of(create_app(store, Tokens.from_text(tokens)))
+    store = Store(data_dir, mode)
+    server = server_of(create_app(store, Tokens.from_text(tokens), mode))
     # The protocol is named, as asyncio turns off Nagle's algorithm (40 ms an answer) only where it is.
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))

@@ -38,8 +38,11 @@ async def batch(request: Request) -> Response:
         raise HubError(400, f"Unknown LFS operation: {operation}")
     repository = writable(request) if operation == "upload" else readable(request)
     answers = [_answer(request, repository, operation, oid, size) for oid, size in objects]
+    transfer = "basic"
+    if hub_of(request).mode.xet_only:
+        transfer, answers = "xet", [_for_xet_only(answer) for answer in answers]
     return JSONResponse(
-        {"transfer": "basic", "objects": answers, "hash_algo": "sha256"}, media_type="application/vnd.git-lfs+json"
+        {"transfer": transfer, "objects": answers, "hash_algo": "sha256"}, media_type="application/vnd.git-lfs+json"
     )
 
 
@@ -87,12 +90,13 @@ def _answer(request: Request, repository: Repository, operation: str, oid: str, 
     answer: dict[str, Any] = {"oid": oid, "size": size, "authenticated": True}
     if not _SHA256.fullmatch(oid) or size < 0:
         return answer | {"error": {"code": 422, "message": "oid must be a sha256 and size a number of bytes"}}
+    hub = hub_of(request)
     there = repository.blob_size(oid) == size
     if operation == "download":
-        if not there:
+        if not there or not (hub.mode.gives_back_uncommitted or repository.is_committed(oid)):
             return answer | {"error": {"code": 404, "message": "Object does not exist"}}
         return answer | {"actions": {"download": {"href": _url(request, repository.id, operation, oid, size)}}}
-    if there:
+    if there or (hub.mode.remembers_deleted and hub.store.was_deleted(repository.id, oid)):
         return answer  # no action: nothing to upload
     host = f"{request.url.scheme}://{request.url.netloc}"
     return answer | {
@@ -101,6 +105,13 @@ def _answer(request: Request, repository: Repository, operation: str, oid: str, 
             "verify": {"href": f"{host}/datasets/{repository.id}.git/info/lfs/verify"},
         }
     }
+
+
+def _for_xet_only(answer: dict[str, Any]) -> dict[str, Any]:
+    """Instead of an address to upload to: what a xet client is told."""
+    if "upload" not in answer.get("actions", {}):
+        return answer
+    return answer | {"actions": {"upload": {"href": "https://cas-server.example/", "header": {"X-Xet-Cas-Url": ""}}}}
 
 
 def _url(request: Request, name: str, operation: str, oid: str, size: int) -> str:

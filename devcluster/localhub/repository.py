@@ -94,6 +94,11 @@ class Repository:
         except FileNotFoundError:
             return None
 
+    def is_committed(self, sha256: str) -> bool:
+        """Whether a branch or a tag has a file with this content now."""
+        heads = {*self.refs("heads").values(), *self.refs("tags").values()}
+        return any(entry.sha256 == sha256 for oid in heads for entry in self._load(oid).files.values())
+
     # Revisions
 
     def refs(self, kind: RefKind) -> dict[str, str]:

@@ -8,9 +8,10 @@ import threading
 import uuid
 from pathlib import Path
 
-from devcluster.localhub.attributes import DEFAULT_GITATTRIBUTES
+from devcluster.localhub.attributes import DEFAULT_GITATTRIBUTES, GITATTRIBUTES_WITHOUT_MEDIA
 from devcluster.localhub.durable import flush_folder, write_file
 from devcluster.localhub.errors import HubError, repo_not_found
+from devcluster.localhub.mode import PLAIN, Mode
 from devcluster.localhub.repository import Repository, lay_out
 from devcluster.localhub.snapshot import new_commit, regular_file
 
@@ -24,11 +25,14 @@ class Store:
         RuntimeError: another process serves the same folder.
     """
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, mode: Mode = PLAIN) -> None:
+        self._mode = mode
         self.incoming = data / "incoming"
         self._repositories = data / "repositories"
         self._opened: dict[str, Repository] = {}
         self._opening = threading.Lock()
+        self._deleted: dict[str, frozenset[str]] = {}
+        self._renamed: dict[str, str] = {}
         self._repositories.mkdir(parents=True, exist_ok=True)
         self._held = (data / "lock").open("w")
         try:
@@ -54,7 +58,8 @@ class Store:
             folder = self._repositories / namespace / name
             if folder.exists():
                 raise HubError(409, "You already created this dataset repo")
-            attributes = DEFAULT_GITATTRIBUTES.encode()
+            tracked = DEFAULT_GITATTRIBUTES if self._mode.tracks_media else GITATTRIBUTES_WITHOUT_MEDIA
+            attributes = tracked.encode()
             entry = regular_file(attributes)
             first = new_commit(None, {".gitattributes": entry}, title="initial commit", message="", author=author)
             draft = self.incoming / uuid.uuid4().hex
@@ -69,6 +74,8 @@ class Store:
         """Remove a dataset: gone for everybody in one rename, then from the disk."""
         with self._opening:
             self._opened.pop(repo_id, None)
+            blobs = (self._repositories / repo_id / "blobs").iterdir()
+            self._deleted[repo_id] = self._deleted.get(repo_id, frozenset()) | {blob.name for blob in blobs}
             doomed = self.incoming / uuid.uuid4().hex
             (self._repositories / repo_id).rename(doomed)
             flush_folder((self._repositories / repo_id).parent)
@@ -86,6 +93,24 @@ class Store:
                     raise repo_not_found(repo_id)
                 self._opened[repo_id] = Repository(repo_id, folder, self.incoming)
             return self._opened[repo_id]
+
+    def was_deleted(self, repo_id: str, sha256: str) -> bool:
+        """Whether a dataset of this name had a blob and was deleted while this process served it."""
+        return sha256 in self._deleted.get(repo_id, ())
+
+    def rename(self, old: str, new: str) -> None:
+        """Give a dataset another name; requests for the old one are sent on (`renamed`). 409 where it is taken."""
+        with self._opening:
+            if (self._repositories / new).exists():
+                raise HubError(409, f"{new} already exists")
+            self._opened.pop(old, None)
+            (self._repositories / new).parent.mkdir(exist_ok=True)
+            (self._repositories / old).rename(self._repositories / new)
+            self._renamed[old] = new
+
+    def renamed(self, repo_id: str) -> str | None:
+        """The name that a dataset has now which had this one; None where there is one of this name."""
+        return None if (self._repositories / repo_id).is_dir() else self._renamed.get(repo_id)
 
     def repositories(self) -> list[Repository]:
         """Every dataset, by id."""
