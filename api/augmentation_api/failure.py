@@ -28,6 +28,7 @@ class FailureReason(StrEnum):
     OUTPUT_ACCESS_DENIED = ("OutputAccessDenied", 21)
     INTEGRITY_CHECK_FAILED = ("IntegrityCheckFailed", 22)
     CREDENTIALS_INVALID = ("CredentialsInvalid", 23)
+    HUB_UNTRUSTED = ("HubUntrusted", 24)
     HUB_UNAVAILABLE = ("HubUnavailable", 75)
     STORAGE_EXHAUSTED = ("StorageExhausted", 76)
     KUBERNETES_UNAVAILABLE = ("KubernetesUnavailable", 77)

@@ -81,6 +81,14 @@ def ca_bundle_name(job_name: str, job_uid: str) -> str:
     return f"{child_prefix(job_name, job_uid)}-ca-bundle"
 
 
+def source_listing_name(job_name: str, job_uid: str) -> str:
+    """Name of the ConfigMap in which resolve leaves the list of the source's files for the shards.
+
+    It is one of the names that the chart's policies let an operator grant to a job's workers.
+    """
+    return f"{child_prefix(job_name, job_uid)}-shard-files"
+
+
 def shard_field_manager(shard: int) -> str:
     """Field manager of one augment shard: it owns its shard entry and its events."""
     return f"augmentation-worker-shard-{shard}"

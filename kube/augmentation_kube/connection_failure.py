@@ -60,6 +60,14 @@ def describe(error: BaseException) -> str:
     return f"the request failed ({names[0]})"
 
 
+def untrusted_certificate(error: BaseException) -> str | None:
+    """Why the server's certificate is not accepted, in OpenSSL's words; None where that is not what was wrong."""
+    for cause in _chain(error):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return getattr(cause, "verify_message", None) or "it cannot be verified"
+    return None
+
+
 def _chain(error: BaseException) -> Iterator[BaseException]:
     """The error and what it was raised from, the deepest last, each once."""
     seen: set[int] = set()

@@ -63,7 +63,15 @@ def run_phase(
     interval = interval_for(settings.shard_count or 1) if status_interval is None else status_interval
     reporter = Reporter(job, report, interval=interval)
     try:
-        context = StorageContext(body, environment, settings.scratch, CONVENTIONS, _retry_event(reporter))
+        context = StorageContext(
+            body,
+            environment,
+            settings.scratch,
+            CONVENTIONS,
+            _retry_event(reporter),
+            manifests,
+            reporter.event,
+        )
         session = Session(
             settings=settings,
             job=_effective(body, phase),

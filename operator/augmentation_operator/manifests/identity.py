@@ -1,11 +1,19 @@
 """The identity of a job's workers, and the shard records that it may patch.
 
-A record is a ConfigMap in which the worker of a shard records every episode that it has finished and uploaded. The
-operator creates them empty, so that a worker needs the right to patch exactly these and to create none.
+A record is a ConfigMap in which the worker of a shard records every episode that it has finished and uploaded. One more
+holds the list of the source's files, which resolve leaves to the shards. The operator creates them empty, so that a
+worker needs the right to patch exactly these and to create none.
 """
 
 from augmentation_api import AugmentationClass, AugmentationJob
-from augmentation_api.identifiers import GROUP, JOB_PLURAL, ca_bundle_name, shard_manifest_name, worker_identity_name
+from augmentation_api.identifiers import (
+    GROUP,
+    JOB_PLURAL,
+    ca_bundle_name,
+    shard_manifest_name,
+    source_listing_name,
+    worker_identity_name,
+)
 from augmentation_api.outbound import CA_BUNDLE_KEY
 from augmentation_operator.manifests.manifest import Manifest, child_metadata
 
@@ -27,6 +35,8 @@ def identity(job: AugmentationJob, augmentation_class: AugmentationClass, shard_
     name = worker_identity_name(job.metadata.name, job.metadata.uid)
     shards = range(max(shard_count, GRANTED_AHEAD))
     records = [shard_manifest_name(job.metadata.name, job.metadata.uid, shard) for shard in shards]
+    if lists_source(job):
+        records.append(source_listing_name(job.metadata.name, job.metadata.uid))
     rules = [
         {"apiGroups": [GROUP], "resources": [JOB_PLURAL], "resourceNames": [job.metadata.name], "verbs": ["get"]},
         {
@@ -75,6 +85,19 @@ def _ca_bundle(job: AugmentationJob, augmentation_class: AugmentationClass) -> l
         return []
     metadata = child_metadata(job, ca_bundle_name(job.metadata.name, job.metadata.uid))
     return [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {CA_BUNDLE_KEY: bundle.pem}}]
+
+
+def lists_source(job: AugmentationJob) -> bool:
+    """Whether resolve leaves the list of the source's files to the shards: where a hub counts who asks for it."""
+    return job.spec.source.hub is not None and job.spec.preview is None
+
+
+def source_listing(job: AugmentationJob) -> list[Manifest]:
+    """The empty list of the source's files, if there is to be one."""
+    if not lists_source(job):
+        return []
+    name = source_listing_name(job.metadata.name, job.metadata.uid)
+    return [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": child_metadata(job, name)}]
 
 
 def shard_records(job: AugmentationJob, shard_count: int) -> list[Manifest]:

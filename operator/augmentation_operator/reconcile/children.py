@@ -3,7 +3,13 @@
 from augmentation_api import PhaseName
 from augmentation_api.sharding import shard_count
 from augmentation_operator.children.job import attempt_of
-from augmentation_operator.manifests.identity import GRANTED_AHEAD, identity, is_decided_by_class, shard_records
+from augmentation_operator.manifests.identity import (
+    GRANTED_AHEAD,
+    identity,
+    is_decided_by_class,
+    shard_records,
+    source_listing,
+)
 from augmentation_operator.manifests.manifest import Manifest
 from augmentation_operator.manifests.phase_jobs import augment_job, single_pod_job
 from augmentation_operator.queueing.kueue.admission import queue_name_of
@@ -24,6 +30,8 @@ def children_of_phase(situation: Situation, phase: PhaseName) -> Step:
         children = (*shard_records(job, shards), augment_job(job, augmentation_class, shards, queue))
     else:
         children = (single_pod_job(job, augmentation_class, phase, shards),)
+    if phase == PhaseName.RESOLVE:
+        children = (*source_listing(job), *children)
     if attempt_of(job):
         return Step(apply=whole, create=children)
     # The class may have changed since the phase before: its certificates are renewed, its account gets an annotation.

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from augmentation_api import AugmentationJob, PhaseName
-from augmentation_operator.manifests.identity import identity, shard_records
+from augmentation_operator.manifests.identity import identity, source_listing
 from augmentation_operator.manifests.network_policy import WorkersEgress, network_policy
 from augmentation_operator.manifests.phase_jobs import single_pod_job
 from augmentation_operator.queueing.kueue.view import activate_workload
@@ -51,7 +51,7 @@ def children(namespace: str) -> dict[str, Json]:
     )
     policy, cpu = network_policy(namespace, WorkersEgress(()), []), make_class()
     resolve = single_pod_job(job, cpu, PhaseName.RESOLVE, 0)
-    made = [*identity(job, cpu, 1), *shard_records(job, 1), resolve, policy]
+    made = [*identity(job, cpu, 1), *source_listing(job), resolve, policy]
     return {each["kind"]: each for each in made}
 
 

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from augmentation_api import AugmentationJobStatus
+from augmentation_api.identifiers import source_listing_name
 from augmentation_operator.manifests.identity import GRANTED_AHEAD
 from tests.integration.operator.cluster import SYSTEM_NAMESPACE, Cluster, Json, OperatorProcess, path_of
 from tests.integration.operator.jobs import Job, StandInKubelet, StandInWorker, resolve
@@ -86,7 +87,8 @@ def granted_to(account: Cluster, namespace: str) -> dict[tuple[str, str, str], t
 
 
 def test_worker_has_exactly_three_rights(situation: Situation) -> None:
-    own, records = (situation.job.name,), tuple(situation.record(shard) for shard in range(GRANTED_AHEAD))
+    listing = source_listing_name(situation.job.name, situation.job.uid)
+    own, records = (situation.job.name,), (*map(situation.record, range(GRANTED_AHEAD)), listing)
     assert granted_to(situation.rights, "robots") == {
         (GROUP, "augmentationjobs", "get"): own,
         (GROUP, "augmentationjobs/status", "patch"): own,

@@ -446,6 +446,14 @@ def test_only_a_pod_of_its_index_writes_the_records_of_a_shard(
     assert "data" not in job.pod(phase, index).get(job.record(0))
 
 
+def test_list_of_the_source_is_written_by_resolve_and_read_by_all(job: WorkersJob) -> None:
+    listed = {"data": {"files": "eJw="}}
+    assert "shard-files" in refused(lambda: job.pod(PUBLISH).merge_patch(job.listing, listed))
+    assert "shard-files" in refused(lambda: job.pod(AUGMENT, 0).merge_patch(job.listing, listed))
+    job.pod(RESOLVE).merge_patch(job.listing, listed)
+    assert job.pod(AUGMENT, 3).get(job.listing)["data"] == {"files": "eJw="}
+
+
 @pytest.mark.parametrize(
     "change",
     [

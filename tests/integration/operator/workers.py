@@ -9,8 +9,13 @@ from typing import Any
 import httpx
 
 from augmentation_api import AugmentationJob, PhaseName
-from augmentation_api.identifiers import phase_job_name, shard_manifest_name, worker_identity_name
-from augmentation_operator.manifests.identity import identity, shard_records
+from augmentation_api.identifiers import (
+    phase_job_name,
+    shard_manifest_name,
+    source_listing_name,
+    worker_identity_name,
+)
+from augmentation_operator.manifests.identity import identity, shard_records, source_listing
 from tests.integration.operator.cluster import Cluster, Json, path_of
 from tests.unit.operator.simulated_cluster import make_class
 
@@ -50,7 +55,8 @@ class WorkersJob:
         }
         self.job = AugmentationJob.from_wire(self.cluster.post(path_of("augmentationjobs", NAMESPACE), body))
         self.uid = self.job.metadata.uid
-        for manifest in [*identity(self.job, make_class(), SHARDS), *shard_records(self.job, SHARDS)]:
+        account = identity(self.job, make_class(), SHARDS)
+        for manifest in [*account, *source_listing(self.job), *shard_records(self.job, SHARDS)]:
             self.cluster.post(path_of(f"{manifest['kind'].lower()}s", NAMESPACE), manifest)
 
     def path(self, subresource: str = "") -> str:
@@ -58,6 +64,10 @@ class WorkersJob:
 
     def record(self, shard: int) -> str:
         return path_of("configmaps", NAMESPACE, shard_manifest_name(self.name, self.uid, shard))
+
+    @property
+    def listing(self) -> str:
+        return path_of("configmaps", NAMESPACE, source_listing_name(self.name, self.uid))
 
     @property
     def status(self) -> Json:

@@ -12,7 +12,7 @@ from huggingface_hub.utils._http import default_client_factory
 from augmentation_api import PhaseName
 from augmentation_worker import secrecy
 from augmentation_worker.failure import WorkerFailure
-from augmentation_worker.storage.hub.destinations import checked_transport
+from augmentation_worker.storage.hub.destinations import Destinations, checked_transport
 from devcluster.localhub.app import create_app
 from devcluster.localhub.server import server_of
 from devcluster.localhub.store import Store
@@ -97,9 +97,11 @@ def test_hub_of_an_authority_that_is_not_trusted_is_said_to_be_so(
     port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("AUGMENTATION_CA_BUNDLE", raising=False)
-    run = local_run(tmp_path / "job", f"https://127.0.0.1:{port}", WRITE, spec_of(SAMPLE), retry_seconds=0)
-    with pytest.raises(WorkerFailure, match="certificate"):
+    run = local_run(tmp_path / "job", f"https://127.0.0.1:{port}", WRITE, spec_of(SAMPLE))
+    with pytest.raises(WorkerFailure, match=r"is not trusted .*: set caBundle of the AugmentationClass") as caught:
         run.run(PhaseName.RESOLVE)
+    assert caught.value.reason.is_permanent
+    assert not [event for event in run.job.status.phase(PhaseName.RESOLVE).events if event.status == "retrying"]
 
 
 def test_bundle_without_a_certificate_is_named_with_the_fix(
@@ -118,7 +120,7 @@ def test_proxy_is_not_asked_for_what_a_hub_may_not_send_to(
 ) -> None:
     monkeypatch.setenv("AUGMENTATION_CA_BUNDLE", str(authority.certificate))
     monkeypatch.setenv("HTTPS_PROXY", proxy.url)
-    client = httpx2.Client(transport=checked_transport("https://203.0.114.5", None))
+    client = httpx2.Client(transport=checked_transport(Destinations("https://203.0.114.5"), None))
     for address in ("169.254.169.254", "10.0.0.1", f"127.0.0.1:{port}"):
         with pytest.raises(WorkerFailure, match="sends this pod to"):
             client.get(f"https://{address}/latest/meta-data")

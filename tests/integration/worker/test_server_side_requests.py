@@ -224,14 +224,14 @@ def redirecting(to: str) -> Callable[[str, str], tuple[int, dict[str, str], byte
 def test_redirect_to_another_host_carries_no_token(listener: Listener, tmp_path: Path) -> None:
     with listening(redirecting(listener.url)) as hub:
         client = HubClient(hub.url, TOKEN, "hub-token/token", 0.1, lambda number, problem: None)
-        client.download("lab/data", "a" * 40, DatasetPath("meta/info.json"), tmp_path)
+        client.download("lab/data", "a" * 40, DatasetPath("meta/info.json"), len(IMAGE), tmp_path / "info.json")
     assert TOKEN in hub.headers[0]["authorization"]
     assert any(each.startswith("GET /blob") for each in listener.heard)
     assert not any(TOKEN in value for headers in listener.headers for value in headers.values())
 
 
 def test_token_is_sent_to_hub_only(listener: Listener) -> None:
-    with httpx2.Client(transport=checked_transport("http://127.0.0.1:9", TOKEN)) as client:
+    with httpx2.Client(transport=checked_transport(Destinations("http://127.0.0.1:9"), TOKEN)) as client:
         client.post(f"{listener.url}/verify", headers={"Authorization": f"Bearer {TOKEN}", "X-Other": "kept"})
     assert "authorization" not in listener.headers[0]
     assert listener.headers[0]["x-other"] == "kept"
@@ -244,7 +244,7 @@ def test_public_hub_cannot_redirect_pod_into_private_network(
     with listening(redirecting(listener.url)) as hub:
         client = HubClient(hub.url, TOKEN, "hub-token/token", 0.1, lambda number, problem: None)
         with pytest.raises(WorkerFailure) as caught:
-            client.download("lab/data", "a" * 40, DatasetPath("meta/info.json"), tmp_path)
+            client.download("lab/data", "a" * 40, DatasetPath("meta/info.json"), len(IMAGE), tmp_path / "info.json")
     assert caught.value.reason is FailureReason.HUB_UNAVAILABLE
     assert "127.0.0.1" in caught.value.message
     assert listener.heard == []

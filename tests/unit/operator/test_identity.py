@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from augmentation_operator.manifests.identity import GRANTED_AHEAD, identity, shard_records
+from augmentation_operator.manifests.identity import GRANTED_AHEAD, identity, shard_records, source_listing
 from tests.unit.operator.simulated_cluster import UID, SimulatedCluster, make_class
 
 
@@ -43,7 +43,7 @@ def test_worker_may_patch_the_records_of_its_shards_and_of_those_granted_ahead(s
     assert records == {
         "apiGroups": [""],
         "resources": ["configmaps"],
-        "resourceNames": [f"kitchen-0f1e2d3c-shard-{shard}" for shard in range(max(shards, GRANTED_AHEAD))],
+        "resourceNames": [f"kitchen-0f1e2d3c-shard-{of}" for of in (*range(max(shards, GRANTED_AHEAD)), "files")],
         "verbs": ["get", "patch"],
     }
 
@@ -58,6 +58,13 @@ def test_every_rule_names_its_objects() -> None:
 def test_identity_is_deleted_with_its_job() -> None:
     for manifest in (*manifests_of(2).values(), *shard_records(SimulatedCluster().job, 2)):
         assert manifest["metadata"]["ownerReferences"][0]["uid"] == UID
+
+
+def test_list_of_the_source_is_created_empty_where_a_hub_has_it() -> None:
+    (listing,) = source_listing(SimulatedCluster().job)
+    assert (listing["kind"], listing["metadata"]["name"]) == ("ConfigMap", "kitchen-0f1e2d3c-shard-files")
+    assert "data" not in listing
+    assert source_listing(SimulatedCluster(preview={}).job) == []
 
 
 def test_record_of_a_shard_is_created_empty() -> None:

@@ -5,18 +5,22 @@ without Kubernetes. A record is written once its files are stored; what is recor
 """
 
 import json
+import logging
 from pathlib import Path
 from typing import Protocol
 
 from typing_extensions import override
 
 from augmentation_api import FailureReason
-from augmentation_api.identifiers import LABEL_JOB_UID, shard_manifest_name
+from augmentation_api.identifiers import LABEL_JOB_UID, shard_manifest_name, source_listing_name
 from augmentation_api.status import MOST_BAD_EPISODES_LISTED
 from augmentation_kube import KubeError, Resource
 from augmentation_worker.cluster.connection import ClusterConnection, refused, retry_until_available
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.settings import Settings
+
+_LISTING_KEY = "files"
+_log = logging.getLogger(__name__)
 
 
 class ShardManifests(Protocol):
@@ -27,6 +31,12 @@ class ShardManifests(Protocol):
 
     def record(self, shard: int, key: str, text: str) -> None:
         """Add or replace one record, durably. Raises WorkerFailure."""
+
+    def keep_listing(self, text: str) -> None:
+        """Leave the list of the source's files to the shards. Raises WorkerFailure."""
+
+    def read_listing(self) -> str | None:
+        """What resolve left; None if it left nothing. Raises WorkerFailure."""
 
     def keep_bad_episodes(self, document: bytes) -> str:
         """Where people find all episodes that cannot be used while there is no result: a document lists them."""
@@ -42,26 +52,34 @@ class ConfigMapManifests(ShardManifests):
     @override
     def read(self, shard: int) -> dict[str, str]:
         name = self._name(shard)
-        api, namespace = self._connection.api, self._settings.namespace
         try:
-            config_map = retry_until_available(
-                lambda: self._connection.run(api.get(Resource.CONFIG_MAPS, name, namespace))
-            )
+            return self._data(name)
         except KubeError as error:
             raise self._refused(error, "read", name) from error
-        return dict(config_map.get("data") or {})
 
     @override
     def record(self, shard: int, key: str, text: str) -> None:
         name = self._name(shard)
-        api, namespace = self._connection.api, self._settings.namespace
-        body = {"data": {key: text}}
         try:
-            retry_until_available(
-                lambda: self._connection.run(api.merge_patch(Resource.CONFIG_MAPS, name, body, namespace=namespace))
-            )
+            self._patch(name, {key: text})
         except KubeError as error:
             raise self._refused(error, "write", name) from error
+
+    @override
+    def keep_listing(self, text: str) -> None:
+        try:
+            self._patch(self._listing_name, {_LISTING_KEY: text})
+        except KubeError as error:
+            # Each shard can ask the hub itself: an operator of another release may not have made the ConfigMap.
+            _log.warning("the list of the source's files is not kept: %s", error)
+
+    @override
+    def read_listing(self) -> str | None:
+        try:
+            return self._data(self._listing_name).get(_LISTING_KEY)
+        except KubeError as error:
+            _log.warning("the list of the source's files cannot be read: %s", error)
+            return None
 
     @override
     def keep_bad_episodes(self, document: bytes) -> str:
@@ -69,6 +87,22 @@ class ConfigMapManifests(ShardManifests):
         return (
             f"the first {MOST_BAD_EPISODES_LISTED} are in status.badEpisodes, all in the job's records: kubectl get "
             f"configmaps -n {settings.namespace} -l {LABEL_JOB_UID}={settings.job_uid} -o yaml | grep unusable"
+        )
+
+    @property
+    def _listing_name(self) -> str:
+        return source_listing_name(self._settings.job_name, self._settings.job_uid)
+
+    def _data(self, name: str) -> dict[str, str]:
+        api, namespace = self._connection.api, self._settings.namespace
+        config_map = retry_until_available(lambda: self._connection.run(api.get(Resource.CONFIG_MAPS, name, namespace)))
+        return dict(config_map.get("data") or {})
+
+    def _patch(self, name: str, data: dict[str, str]) -> None:
+        api, namespace = self._connection.api, self._settings.namespace
+        request = {"data": data}
+        retry_until_available(
+            lambda: self._connection.run(api.merge_patch(Resource.CONFIG_MAPS, name, request, namespace=namespace))
         )
 
     def _name(self, shard: int) -> str:
@@ -103,6 +137,16 @@ class LocalManifests(ShardManifests):
         written = self._path(shard).with_suffix(".tmp")
         written.write_text(json.dumps(records))
         written.replace(self._path(shard))
+
+    @override
+    def keep_listing(self, text: str) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        (self._folder / _LISTING_KEY).write_text(text)
+
+    @override
+    def read_listing(self) -> str | None:
+        path = self._folder / _LISTING_KEY
+        return path.read_text() if path.exists() else None
 
     @override
     def keep_bad_episodes(self, document: bytes) -> str:

@@ -44,7 +44,10 @@ def publish(session: Session) -> None:
         plan = plan.leave_out(bad.ranges) if bad.count else plan
         outline = plan.outline
         if published is None:
-            revision = _publish(session, work, plan, records, bad)
+            try:
+                revision = _publish(session, work, plan, records, bad)
+            finally:
+                output.end_check()
         else:
             termination.finish_first()
             session.reporter.event("resumed", "An earlier attempt has published the result: little is left to do")
@@ -84,6 +87,7 @@ def _publish(session: Session, work: Work, plan: Plan, records: Sequence[ShardRe
     outline = plan.outline
     checked = work.output.check(work.source)
     if bad.count:
+        check_stored(work.output, [blob for record in records for blob in record.blobs])
         records = plan.rearrange(records)
     assembled, stored = plan.assemble(records)
     written = {**assembled, **({BAD_EPISODES_PATH: bad.document()} if bad.count else {})}

@@ -21,6 +21,8 @@ MOST_SMALL_BYTES: Final = 16 * 2**20
 
 OnRetry = Callable[[int, str], None]
 """Called with the number of the coming attempt (1 is the first retry) and what was wrong with the last."""
+OnNotice = Callable[[str, str], None]
+"""Called with a word for what is being done and a sentence for people about it."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,16 @@ class FormatConventions:
         return path.name in self.metadata or any(f"{folder}/" in self.metadata for folder in path.folder[:1])
 
 
+class ListingStore(Protocol):
+    """Where resolve leaves the list of the source's files for the shards."""
+
+    def keep_listing(self, text: str) -> None:
+        """Leave it. Raises WorkerFailure."""
+
+    def read_listing(self) -> str | None:
+        """What was left; None if there is nothing. Raises WorkerFailure."""
+
+
 NO_CONVENTIONS: Final = FormatConventions()
 
 
@@ -53,6 +65,8 @@ class StorageContext:
         scratch: writable folder for local copies.
         conventions: of all formats.
         on_retry: called before a request is retried.
+        listings: where the list of the source's files is left for the shards; None: nowhere.
+        on_notice: called with what people should know of, such as a longer wait.
     """
 
     job: AugmentationJob
@@ -60,6 +74,8 @@ class StorageContext:
     scratch: Path
     conventions: FormatConventions
     on_retry: OnRetry
+    listings: ListingStore | None = None
+    on_notice: OnNotice = lambda _status, _sentence: None
 
 
 class SourceDataset(Protocol):
@@ -179,6 +195,10 @@ class OutputDataset(Protocol):
 
     def fetch(self, file: StoredFile, target: Path) -> None:
         """Copy a stored file to `target`. Raises FileNotFoundError."""
+
+    def end_check(self) -> None:
+        """Remove what `fetch` had to make so that files could be fetched; the result is published or has failed."""
+        return
 
     def keep_previous(self, checked: str) -> None:
         """Keep what it holds now under another name, unless `commit` does so."""

@@ -13,6 +13,7 @@ from augmentation_api.status import SourceStatus
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.settings import WorkerSettings
 from augmentation_worker.storage.hub.client import HubClient
+from augmentation_worker.storage.hub.listing import Listing, decode
 from augmentation_worker.storage.hub.output import HubOutput
 from augmentation_worker.storage.hub.source import HubSource, open_source, pin
 from augmentation_worker.storage.hub.token import read_token
@@ -34,6 +35,8 @@ class HubSettings(WorkerSettings):
         token_file: file with the token; there is none where the Secret does not exist.
         credentials_secret: `name/key` of the Secret the token comes from, for messages.
         retry_seconds: how long requests are retried while the hub does not answer.
+        shard_count: shards that share the hub's rate limits; there is none in resolve.
+        shard_index: which of them this is; None in resolve and publish.
     """
 
     endpoint: _Url = Field(DEFAULT_ENDPOINT, validation_alias=worker_contract.ENV_HUB_ENDPOINT)
@@ -41,6 +44,8 @@ class HubSettings(WorkerSettings):
     token_file: Path | None = Field(None, validation_alias=worker_contract.ENV_HUB_TOKEN_FILE)
     credentials_secret: str = Field("", validation_alias=worker_contract.ENV_CREDENTIALS_SECRET)
     retry_seconds: float = Field(DEFAULT_RETRY_SECONDS, ge=0, validation_alias=ENV_RETRY_SECONDS)
+    shard_count: int | None = Field(None, validation_alias=worker_contract.ENV_SHARD_COUNT)
+    shard_index: int | None = Field(None, validation_alias=worker_contract.ENV_SHARD_INDEX)
 
 
 class HubBackend(StorageBackend):
@@ -58,8 +63,16 @@ class HubBackend(StorageBackend):
     @cached_property
     def client(self) -> HubClient:
         """The client, with the token that the pod has. Raises WorkerFailure."""
-        endpoint, secret = self.settings.endpoint, self.settings.credentials_secret
-        return HubClient(endpoint, self._token, secret, self.settings.retry_seconds, self._context.on_retry)
+        settings, context = self.settings, self._context
+        return HubClient(
+            settings.endpoint,
+            self._token,
+            settings.credentials_secret,
+            settings.retry_seconds,
+            context.on_retry,
+            shards=settings.shard_count or 1,
+            on_notice=context.on_notice,
+        )
 
     @cached_property
     def _token(self) -> str | None:
@@ -84,18 +97,33 @@ class HubBackend(StorageBackend):
         if wanted is None:
             raise WorkerFailure(FailureReason.INTERNAL_ERROR, "spec.source.hub is not set")
         commit = pin(self.client, wanted.repo_id, wanted.revision, self._context.conventions.version_tags)
-        return open_source(self.client, wanted.repo_id, commit, self._context.scratch, wanted.path)
+        source = open_source(self.client, wanted.repo_id, commit, self._context.scratch, wanted.path)
+        if self._context.listings is not None and self._spec.preview is None:
+            files = {file.path: file for file in source.files.values()}
+            text = Listing(wanted.repo_id, commit, wanted.path, files).encode()
+            if text is not None:
+                self._context.listings.keep_listing(text)
+        return source
 
     @override
     def open_source(self, pinned: SourceStatus) -> HubSource:
         folder = self._spec.source.hub.path if self._spec.source.hub is not None else None
-        return open_source(self.client, pinned.repo_id or "", pinned.revision or "", self._context.scratch, folder)
+        dataset, commit, kept = pinned.repo_id or "", pinned.revision or "", None
+        if self.settings.shard_index is not None and self._context.listings is not None:
+            # Shards only: publish compares what it lists itself, and is one pod.
+            text = self._context.listings.read_listing()
+            kept = decode(text, dataset, commit, folder) if text else None
+        return open_source(self.client, dataset, commit, self._context.scratch, folder, listed=kept)
 
     @override
     def new_output(self, source: SourceDataset) -> HubOutput:
-        owner, wanted = self.client.user(), self._spec.output.hub
+        self.client.require_token()
+        wanted = self._spec.output.hub
         named = wanted.repo_id if wanted is not None else None
-        return self.open_output(named or f"{owner}/{result_name(source.name, self._context.job.metadata.uid)}")
+        return self.open_output(named or self._default_name(source))
+
+    def _default_name(self, source: SourceDataset) -> str:
+        return f"{self.client.user()}/{result_name(source.name, self._context.job.metadata.uid)}"
 
     @override
     def open_output(self, dataset: str) -> HubOutput:

@@ -1,6 +1,6 @@
 """The hub as the worker uses it: a few verbs over huggingface_hub, each of which fails with a typed reason."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from io import BufferedReader
@@ -8,9 +8,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
-from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
-from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HfUriError, RevisionNotFoundError
+from huggingface_hub import CommitOperationAdd, HfApi, hf_hub_url
+from huggingface_hub.errors import HfHubHTTPError, HfUriError, RevisionNotFoundError
 from huggingface_hub.hf_api import GitRefs, RepoFile
+from huggingface_hub.utils._headers import build_hf_headers
+from typing_extensions import override
 
 from augmentation_api import FailureReason
 from augmentation_worker import secrecy
@@ -18,14 +20,15 @@ from augmentation_worker.dataset_path import DatasetPath, PathRefused, checked_l
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.storage.hub import retry_budget, uploaded_files
 from augmentation_worker.storage.hub.audience import Audience, audience_of
+from augmentation_worker.storage.hub.commit import MAIN, Commit, make_commit
+from augmentation_worker.storage.hub.download import download
 from augmentation_worker.storage.hub.errors import HubAccess, Side, explained
 from augmentation_worker.storage.hub.partial_file import RANGE_BYTES, PartialFile
 from augmentation_worker.storage.hub.retry_budget import RetryBudget
 from augmentation_worker.storage.hub.token import check_token
-from augmentation_worker.storage.port import OnRetry, OutputMoved, StoredFile
+from augmentation_worker.storage.port import OnNotice, OnRetry, StoredFile
 
 DATASET = "dataset"
-MAIN = "main"
 _REFS_IN_MESSAGE = 8
 
 
@@ -57,26 +60,53 @@ class HubClient:
         secret: `name/key` of the Secret the token comes from, for messages.
         retry_seconds: how long requests are retried while the hub fails.
         on_retry: called before every retry.
+        shards: pods of the job that may ask the hub at the same time, for its rate limits.
+        on_notice: called with what people should know of.
     """
 
-    def __init__(self, endpoint: str, token: str | None, secret: str, retry_seconds: float, on_retry: OnRetry) -> None:
+    def __init__(
+        self,
+        endpoint: str,
+        token: str | None,
+        secret: str,
+        retry_seconds: float,
+        on_retry: OnRetry,
+        *,
+        shards: int = 1,
+        on_notice: OnNotice = lambda _status, _sentence: None,
+    ) -> None:
         if token is not None:
             check_token(token.encode(errors="replace"), secret)
             secrecy.keep(token)
         self.access = HubAccess(endpoint, token is not None, secret)
-        self._api = HfApi(endpoint=endpoint, token=token or False, library_name="augmentation-worker")
-        retry_budget.install(RetryBudget(retry_seconds, on_retry), endpoint, token)
+        self.on_notice = on_notice
+        self._api = _Api(endpoint=endpoint, token=token or False, library_name="augmentation-worker")
+        self._retry_seconds, self._on_retry = retry_seconds, on_retry
+        retry_budget.install(self._new_budget(), endpoint, token, shards, on_notice)
 
     def user(self) -> str:
-        """Name of the token's user: the namespace they own."""
+        """Name of the token's user: the namespace they own. Not every hub can say it."""
+        try:
+            with explained(self.access, "output", "of the token's user"):
+                return _text(self._api.whoami()["name"])
+        except WorkerFailure as failure:
+            cause = failure.__cause__
+            if isinstance(cause, HfHubHTTPError) and cause.response.status_code in (404, 405, 501):
+                raise WorkerFailure(
+                    FailureReason.SPEC_UNSUPPORTED,
+                    f"the hub {self.access.endpoint} does not say whose token it is (GET /api/whoami-v2), so the "
+                    "result has no owner: name the dataset in spec.output.hub.repoID, as owner/name",
+                ) from failure
+            raise
+
+    def require_token(self) -> None:
+        """Fail if there is none: what is published is somebody's."""
         if not self.access.authenticated:
             raise WorkerFailure(
                 FailureReason.CREDENTIALS_INVALID,
                 f"publishing on {self.access.endpoint} needs a token, and there is none ({self.access.caller}): create "
                 "the Secret, or name another one in spec.credentialsSecretRef",
             )
-        with explained(self.access, "output", "of the token's user"):
-            return _text(self._api.whoami()["name"])
 
     def refs(self, dataset: str, side: Side) -> GitRefs:
         """Branches and tags."""
@@ -92,6 +122,8 @@ class HubClient:
             if not isinstance(failure.__cause__, RevisionNotFoundError):
                 raise
             raise self._unknown_revision(dataset, revision, side) from failure
+        if not sha and revision != MAIN:
+            raise self._unknown_revision(dataset, revision, side)  # matrixhub's hfd says it so
         if not sha:
             raise WorkerFailure(
                 FailureReason.INTERNAL_ERROR,
@@ -99,10 +131,11 @@ class HubClient:
             )
         return self._commit_id(sha)
 
-    def head(self, dataset: str) -> str | None:
-        """The commit that main is at; None where a dataset was created without one."""
+    def head(self, dataset: str, branch: str | None = None) -> str | None:
+        """The commit that main, or another branch, is at; None where a dataset was created without one."""
+        revision = branch if branch != MAIN else None
         with explained(self.access, "output", dataset):
-            sha = _text(self._api.dataset_info(dataset).sha or "")
+            sha = _text(self._api.dataset_info(dataset, revision=revision).sha or "")
         return self._commit_id(sha) if sha else None
 
     def audience(self, dataset: str, side: Side) -> Audience:
@@ -133,10 +166,13 @@ class HubClient:
             for path, entry in zip(paths, entries, strict=True)
         }
 
-    def download(self, dataset: str, commit: str, path: DatasetPath, folder: Path, side: Side = "source") -> Path:
-        """Download one file below `folder`, unless it is there already. Raises EntryNotFoundError."""
+    def download(
+        self, dataset: str, commit: str, path: DatasetPath, size: int | None, target: Path, side: Side = "source"
+    ) -> None:
+        """Download one file, of `size` bytes if that is known, to `target`. Raises EntryNotFoundError."""
+        url = hf_hub_url(dataset, path, repo_type=DATASET, revision=commit, endpoint=self._api.endpoint)
         with explained(self.access, side, dataset):
-            return Path(self._api.hf_hub_download(dataset, path, repo_type=DATASET, revision=commit, local_dir=folder))
+            download(url, self._headers(), size, target, self._new_budget())
 
     def open_partly(self, dataset: str, commit: str, file: RemoteFile, side: Side = "source") -> BinaryIO:
         """A file of which only what is read is fetched."""
@@ -145,13 +181,12 @@ class HubClient:
         )
         return BufferedReader(partial, RANGE_BYTES)
 
-    def read(self, dataset: str, commit: str, path: DatasetPath, side: Side) -> bytes | None:
-        """Content of a small file; None if it does not exist."""
+    def read(self, dataset: str, commit: str, file: RemoteFile, side: Side) -> bytes:
+        """Content of a small file. Raises EntryNotFoundError."""
         with TemporaryDirectory() as folder:
-            try:
-                return self.download(dataset, commit, path, Path(folder), side).read_bytes()
-            except EntryNotFoundError:
-                return None
+            target = Path(folder) / "file"
+            self.download(dataset, commit, file.path, file.size, target, side)
+            return target.read_bytes()
 
     def create(self, dataset: str, *, private: bool | None) -> None:
         """Create an empty dataset; one that exists stays as it is. `private` None: as its namespace does by default."""
@@ -167,8 +202,15 @@ class HubClient:
 
     def upload(self, dataset: str, path: DatasetPath, content: Path | bytes) -> StoredFile:
         """Upload a blob without a commit."""
-        with explained(self.access, "output", dataset):
-            return uploaded_files.upload(self._api, dataset, path, content)
+        try:
+            with explained(self.access, "output", dataset):
+                return uploaded_files.upload(self._api, dataset, path, content)
+        except uploaded_files.TransferUnsupported as error:
+            raise WorkerFailure(
+                FailureReason.SPEC_UNSUPPORTED,
+                f"the dataset {dataset} (spec.output.hub.repoID) on {self.access.endpoint} takes files by the transfer "
+                f"{error} only, which this worker does not speak: name a dataset that takes uploads by Git LFS",
+            ) from error
 
     def not_stored(self, dataset: str, files: Sequence[StoredFile]) -> list[StoredFile]:
         """Those files whose blobs are not on the hub."""
@@ -180,40 +222,22 @@ class HubClient:
         with explained(self.access, "output", dataset):
             uploaded_files.fetch(self._api, dataset, file, target)
 
-    def commit(
-        self,
-        dataset: str,
-        message: str,
-        *,
-        parent: str | None,
-        uploaded: Sequence[StoredFile] = (),
-        written: Mapping[DatasetPath, bytes] | None = None,
-        deleted: Sequence[DatasetPath] = (),
-    ) -> str:
-        """One commit on main: blobs that are uploaded, small files as bytes, paths to delete.
+    def commit(self, commit: Commit) -> str:
+        """Make a commit. Raises OutputMoved if its branch is not at its parent, or the answer is lost."""
+        made = make_commit(
+            commit, self._api, self.access, self._new_budget(), lambda: self.head(commit.dataset, commit.branch)
+        )
+        return self._commit_id(made)
 
-        Returns:
-            The new commit's id.
+    def create_branch(self, dataset: str, branch: str, commit: str) -> None:
+        """Make a branch at a commit, unless there is one of this name."""
+        with explained(self.access, "output", dataset):
+            self._api.create_branch(dataset, branch=branch, revision=commit, repo_type=DATASET, exist_ok=True)
 
-        Raises:
-            OutputMoved: main is not at `parent` (any more). A retry of this call whose first answer was lost ends so
-                too, with the commit made: check before committing a second time.
-        """
-        operations: list[CommitOperationAdd | CommitOperationDelete] = [
-            *(uploaded_files.addition_of(file) for file in uploaded),
-            *(CommitOperationAdd(path_in_repo=path, path_or_fileobj=data) for path, data in (written or {}).items()),
-            *(CommitOperationDelete(path_in_repo=path) for path in deleted),
-        ]
-        try:
-            with explained(self.access, "output", dataset):
-                done = self._api.create_commit(
-                    dataset, operations, commit_message=message, repo_type=DATASET, parent_commit=parent
-                )
-        except WorkerFailure as failure:
-            if isinstance(failure.__cause__, HfHubHTTPError) and failure.__cause__.response.status_code in (409, 412):
-                raise OutputMoved(dataset) from failure
-            raise
-        return self._commit_id(str(done.oid))
+    def delete_branch(self, dataset: str, branch: str) -> None:
+        """Remove a branch."""
+        with explained(self.access, "output", dataset):
+            self._api.delete_branch(dataset, branch=branch, repo_type=DATASET)
 
     def move_tag(self, dataset: str, tag: str, commit: str) -> None:
         """Make `tag` point at `commit`, whether or not it exists."""
@@ -224,6 +248,15 @@ class HubClient:
             if tag in tags:
                 self._api.delete_tag(dataset, tag=tag, repo_type=DATASET)
             self._api.create_tag(dataset, tag=tag, revision=commit, repo_type=DATASET, exist_ok=True)
+
+    def _new_budget(self) -> RetryBudget:
+        return RetryBudget(self._retry_seconds, self._on_retry)
+
+    def _headers(self) -> dict[str, str]:
+        api = self._api
+        return dict(
+            build_hf_headers(token=api.token, library_name=api.library_name, library_version=api.library_version)
+        )
 
     def _commit_id(self, text: str) -> str:
         """A commit as the hub names it. It is read back by programs, so it is in the status as it is, or not at all."""
@@ -254,6 +287,14 @@ class HubClient:
             f"the dataset {dataset} on {self.access.endpoint} has no revision {revision!r} "
             f"(spec.source.hub.revision): name one of {listed or 'its commits'}, or leave the field out",
         )
+
+
+class _Api(HfApi):
+    """huggingface_hub's client, which asks nobody for an opinion on a card: a hub without one could not be used."""
+
+    @override
+    def _validate_yaml(self, content: str, **_: object) -> None:
+        return
 
 
 def _text(value: object) -> str:

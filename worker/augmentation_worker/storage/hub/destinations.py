@@ -145,7 +145,7 @@ class _TokenForHub(httpx2.BaseTransport):
         self._inner.close()
 
 
-def checked_transport(endpoint: str, token: str | None) -> httpx2.BaseTransport:
+def checked_transport(destinations: Destinations, token: str | None) -> httpx2.BaseTransport:
     """A transport of which every connection, also after a redirect, is to a host that the hub may send to.
 
     The token is for the hub alone. Proxies are those of the environment, which the class sets.
@@ -153,7 +153,6 @@ def checked_transport(endpoint: str, token: str | None) -> httpx2.BaseTransport:
     Raises:
         WorkerFailure: the CA bundle of the class cannot be used.
     """
-    destinations = Destinations(endpoint)
     try:
         context = tls_context()
     except BundleError as error:

@@ -20,7 +20,7 @@ from augmentation_kube import connection_failure
 from augmentation_worker import secrecy
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.storage.disk import is_disk_full, scratch_full
-from augmentation_worker.storage.hub.retry_budget import RETRYABLE_STATUSES, HubUnreachable
+from augmentation_worker.storage.hub.retry_budget import RETRYABLE_STATUSES, HubUnreachable, HubUntrusted
 
 Side = Literal["source", "output"]
 QUOTE_LIMIT = 300
@@ -68,7 +68,7 @@ def explained(access: HubAccess, side: Side, dataset: str) -> Iterator[None]:
         raise failure or _unavailable(access, "it does not say what the file is") from error
     except EntryNotFoundError:
         raise
-    except (HfHubHTTPError, *_NO_ANSWER, HubUnreachable, OSError, ValueError) as error:
+    except (HfHubHTTPError, *_NO_ANSWER, HubUnreachable, HubUntrusted, OSError, ValueError) as error:
         failure = failure_of(error, access, side, dataset)
         # An OSError without a number is huggingface_hub's word for a file of another size than was announced.
         if failure is None and isinstance(error, OSError) and (type(error) is not OSError or error.errno is not None):
@@ -84,21 +84,17 @@ def _invalid_answer(access: HubAccess, error: Exception) -> WorkerFailure:
 
 def failure_of(error: Exception, access: HubAccess, side: Side, dataset: str) -> WorkerFailure | None:
     """The job's failure; None if the error is neither the hub's nor the disk's."""
-    if isinstance(error, GatedRepoError):
-        return WorkerFailure(
-            FailureReason.SOURCE_ACCESS_DENIED,
-            f"{_where(access, side, dataset)} is gated, and access {access.caller} is not granted: ask its owner for "
-            "access, or use the token of somebody who has it",
-        )
-    if isinstance(error, RepositoryNotFoundError):
-        return _not_found(access, side, dataset)
-    if isinstance(error, RevisionNotFoundError):
-        return WorkerFailure(FailureReason.REVISION_NOT_FOUND, f"{_where(access, side, dataset)} lacks that revision")
     if isinstance(error, HfHubHTTPError):
         return _refused(error, access, side, dataset)
     if isinstance(error, (*_NO_ANSWER, HubUnreachable)):
         described = str(error) if isinstance(error, HubUnreachable) else connection_failure.describe(error)
         return _unavailable(access, described)
+    if isinstance(error, HubUntrusted):
+        return WorkerFailure(
+            FailureReason.HUB_UNTRUSTED,
+            f"the certificate of the hub {access.endpoint} is not trusted ({error}): set caBundle of the "
+            "AugmentationClass to the certificate of the authority that signed it",
+        )
     return scratch_full() if is_disk_full(error) else None
 
 
@@ -127,12 +123,27 @@ def _unavailable(access: HubAccess, problem: str) -> WorkerFailure:
 
 
 def _refused(error: HfHubHTTPError, access: HubAccess, side: Side, dataset: str) -> WorkerFailure:
+    if isinstance(error, GatedRepoError):
+        return WorkerFailure(
+            FailureReason.SOURCE_ACCESS_DENIED,
+            f"{_where(access, side, dataset)} is gated, and access {access.caller} is not granted: ask its owner for "
+            "access, or use the token of somebody who has it",
+        )
+    if isinstance(error, RepositoryNotFoundError):
+        return _not_found(access, side, dataset)
+    if isinstance(error, RevisionNotFoundError):
+        return WorkerFailure(FailureReason.REVISION_NOT_FOUND, f"{_where(access, side, dataset)} lacks that revision")
+    return _refused_status(error, access, side, dataset)
+
+
+def _refused_status(error: HfHubHTTPError, access: HubAccess, side: Side, dataset: str) -> WorkerFailure:
     status = error.response.status_code if error.response is not None else 0
+    request = _request_of(error)
     quote = f" (it says: {secrecy.fit(error.server_message, QUOTE_LIMIT)})" if error.server_message else ""
     if status == 401:
         return WorkerFailure(
             FailureReason.CREDENTIALS_INVALID,
-            f"the hub {access.endpoint} does not accept the request {access.caller}{quote}: put a valid token into the "
+            f"the hub {access.endpoint} does not accept {request} {access.caller}{quote}: put a valid token into the "
             "Secret, or name another one in spec.credentialsSecretRef",
         )
     if status == 403:
@@ -140,11 +151,20 @@ def _refused(error: HfHubHTTPError, access: HubAccess, side: Side, dataset: str)
         action = "read" if side == "source" else "written"
         return WorkerFailure(
             reason,
-            f"{_where(access, side, dataset)} may not be {action} {access.caller}{quote}: use a token with that right "
-            "in spec.credentialsSecretRef, or name another dataset",
+            f"{_where(access, side, dataset)} may not be {action} {access.caller}: {request} is refused{quote}; use a "
+            "token with that right in spec.credentialsSecretRef, or name another dataset",
         )
     if status in RETRYABLE_STATUSES or status >= 500:
-        return _unavailable(access, f"status {status}{quote}")
+        return _unavailable(access, f"{request} was answered with {status}{quote}")
     return WorkerFailure(
-        FailureReason.INTERNAL_ERROR, f"the hub {access.endpoint} refused a request with status {status}{quote}"
+        FailureReason.INTERNAL_ERROR, f"the hub {access.endpoint} refused {request} with status {status}{quote}"
     )
+
+
+def _request_of(error: HfHubHTTPError) -> str:
+    """Method and path of what was refused. Not the query: in the URLs of blobs it is a signature."""
+    try:
+        request = error.response.request
+    except (AttributeError, RuntimeError):  # huggingface_hub makes some without
+        return "a request"
+    return secrecy.fit(f"{request.method} {request.url.path}", QUOTE_LIMIT)

@@ -1,7 +1,8 @@
 """A result on a hub: blobs that no commit names yet, then one commit, then the version's tag."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from typing_extensions import override
@@ -12,7 +13,9 @@ from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.storage.git_attributes import ATTRIBUTES_PATH, with_large_file_rules
 from augmentation_worker.storage.hub.audience import Audience, private_when_created, refusal
-from augmentation_worker.storage.hub.client import MAIN, HubClient
+from augmentation_worker.storage.hub.check_branch import CheckBranch
+from augmentation_worker.storage.hub.client import HubClient, RemoteFile
+from augmentation_worker.storage.hub.commit import MAIN, Commit
 from augmentation_worker.storage.hub.source import HubSource
 from augmentation_worker.storage.port import OutputDataset, OutputMoved, SourceDataset, StoredFile
 from augmentation_worker.storage.provenance import PROVENANCE_PATH, job_of
@@ -39,6 +42,11 @@ class HubOutput(OutputDataset):
     page: str
     private: bool | None = None
     stores_by_content = True
+    _listings: dict[str, Mapping[DatasetPath, RemoteFile]] = field(default_factory=dict, compare=False, repr=False)
+
+    @cached_property
+    def _check_branch(self) -> CheckBranch:
+        return CheckBranch(self.hub, self.name, self.job_uid)
 
     @override
     def extends(self, source: SourceDataset) -> bool:
@@ -54,12 +62,12 @@ class HubOutput(OutputDataset):
         self.hub.create(self.name, private=private_when_created(self.private, self._readers_of(source)))
         self.hub.check_writable(self.name)
         head = self.hub.head(self.name)
-        if head is not None and self.hub.files(self.name, head, "output"):
+        if head is not None and self._files(head):
             return
         rules = with_large_file_rules("").encode()
         message = "Track videos and data as large files"
         try:
-            self.hub.commit(self.name, message, parent=head, written={ATTRIBUTES_PATH: rules})
+            self.hub.commit(Commit(self.name, message, head, written={ATTRIBUTES_PATH: rules}))
         except OutputMoved:
             return  # somebody else, most likely an earlier try of this pod, made the first commit
 
@@ -67,7 +75,7 @@ class HubOutput(OutputDataset):
     def check(self, source: SourceDataset) -> str:
         # The state is the head: the parent of the commit to come.
         head = self._head()
-        files = self.hub.files(self.name, head, "output")
+        files = self._files(head)
         if set(files) <= FILES_OF_AN_EMPTY_DATASET or self._is_result(head):
             return head
         if isinstance(source, HubSource) and source.name == self.name and source.path is not None:
@@ -119,7 +127,7 @@ class HubOutput(OutputDataset):
 
     @override
     def read(self, path: DatasetPath) -> bytes | None:
-        return self.hub.read(self.name, self._head(), path, "output")
+        return self._read(self._head(), path)
 
     @override
     def put(self, path: DatasetPath, content: Path) -> StoredFile:
@@ -127,11 +135,22 @@ class HubOutput(OutputDataset):
 
     @override
     def missing(self, files: Sequence[StoredFile]) -> list[StoredFile]:
+        self._check_branch.expect(files)
         return self.hub.not_stored(self.name, files)
 
     @override
     def fetch(self, file: StoredFile, target: Path) -> None:
-        self.hub.fetch_uploaded(self.name, file, target)
+        if not self._check_branch.is_made:
+            try:
+                return self.hub.fetch_uploaded(self.name, file, target)
+            except FileNotFoundError:
+                if self.hub.not_stored(self.name, [file]):
+                    raise
+        self._check_branch.fetch(file, target)
+
+    @override
+    def end_check(self) -> None:
+        self._check_branch.remove()
 
     @override
     def keep_previous(self, checked: str) -> None:
@@ -147,7 +166,7 @@ class HubOutput(OutputDataset):
         written: Mapping[DatasetPath, bytes],
         deleted: Sequence[DatasetPath] = (),
     ) -> str:
-        return self.hub.commit(self.name, message, parent=checked, uploaded=stored, written=written, deleted=deleted)
+        return self.hub.commit(Commit(self.name, message, checked, stored, written, deleted))
 
     @override
     def announce(self, revision: str, version: str) -> None:
@@ -160,5 +179,15 @@ class HubOutput(OutputDataset):
     def _head(self) -> str:
         return self.hub.commit_of(self.name, MAIN, "output")
 
+    def _files(self, commit: str) -> Mapping[DatasetPath, RemoteFile]:
+        """What it holds at a commit, which is listed once."""
+        if commit not in self._listings:
+            self._listings[commit] = self.hub.files(self.name, commit, "output")
+        return self._listings[commit]
+
+    def _read(self, commit: str, path: DatasetPath) -> bytes | None:
+        file = self._files(commit).get(path)
+        return self.hub.read(self.name, commit, file, "output") if file is not None else None
+
     def _is_result(self, commit: str) -> bool:
-        return job_of(self.hub.read(self.name, commit, PROVENANCE_PATH, "output")) == self.job_uid
+        return job_of(self._read(commit, PROVENANCE_PATH)) == self.job_uid

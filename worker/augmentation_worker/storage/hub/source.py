@@ -14,7 +14,8 @@ from augmentation_worker.bounded.documents import check_size
 from augmentation_worker.bounded.unreadable import explained
 from augmentation_worker.dataset_path import DatasetPath, PathRefused, shown
 from augmentation_worker.failure import WorkerFailure
-from augmentation_worker.storage.hub.client import MAIN, HubClient, RemoteFile
+from augmentation_worker.storage.hub.client import HubClient, RemoteFile
+from augmentation_worker.storage.hub.commit import MAIN
 from augmentation_worker.storage.port import MOST_SMALL_BYTES, SourceDataset
 
 _NOT_OF_A_DATASET = (".cache", ".git")
@@ -66,9 +67,10 @@ class HubSource(SourceDataset):
         if local.is_file():
             return local
         try:
-            return self.hub.download(self.name, self.revision, in_repository, self.folder)
+            self.hub.download(self.name, self.revision, in_repository, self.files[path].size, local)
         except EntryNotFoundError as error:
             raise self.lacks(path) from error
+        return local
 
     @override
     def open_partly(self, path: DatasetPath) -> BinaryIO:
@@ -109,8 +111,18 @@ def pin(hub: HubClient, dataset: str, revision: str | None, version_tags: Sequen
     return hub.commit_of(dataset, next((version for version in version_tags if version in tags), MAIN), "source")
 
 
-def open_source(hub: HubClient, dataset: str, commit: str, scratch: Path, folder: str | None = None) -> HubSource:
+def open_source(
+    hub: HubClient,
+    dataset: str,
+    commit: str,
+    scratch: Path,
+    folder: str | None = None,
+    *,
+    listed: Mapping[DatasetPath, RemoteFile] | None = None,
+) -> HubSource:
     """List what a dataset holds at a commit, of which only `folder` is read if that is given.
+
+    `listed` is what was listed before: then the hub is not asked.
 
     Raises WorkerFailure: SOURCE_NOT_FOUND if there is no such folder, SPEC_UNSUPPORTED if it is no path.
     """
@@ -119,11 +131,15 @@ def open_source(hub: HubClient, dataset: str, commit: str, scratch: Path, folder
     except PathRefused as error:
         raise WorkerFailure(FailureReason.SPEC_UNSUPPORTED, f"spec.source.hub.path: {error}") from error
     try:
-        listed = hub.files(dataset, commit, "source", path)
+        listed = hub.files(dataset, commit, "source", path) if listed is None else listed
     except EntryNotFoundError:
         listed = {}
     within = f"{path}/" if path else ""
-    below = {DatasetPath(full.removeprefix(within)): file for full, file in listed.items() if full.startswith(within)}
+    below = (
+        {DatasetPath(full.removeprefix(within)): file for full, file in listed.items() if full.startswith(within)}
+        if within
+        else listed
+    )
     if path and not below:
         raise _no_folder(hub, dataset, commit, path)
     files = {path: file for path, file in below.items() if path.parts[0] not in _NOT_OF_A_DATASET}

@@ -8,9 +8,10 @@ installed version to it.
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from huggingface_hub import CommitOperationAdd, HfApi
-from huggingface_hub.lfs import UploadInfo, post_lfs_batch_info
+from huggingface_hub.lfs import UploadInfo, lfs_upload, post_lfs_batch_info
 from huggingface_hub.utils._headers import build_hf_headers
 from huggingface_hub.utils._http import get_session, hf_raise_for_status
 
@@ -19,8 +20,13 @@ from augmentation_worker.storage.port import StoredFile
 
 BATCH_FILES = 256
 """Objects in one LFS batch request, as huggingface_hub itself asks."""
+_TRANSFERS = (None, "basic", "multipart")
 _CHUNK_BYTES = 1 << 20
 _LFS_JSON = "application/vnd.git-lfs+json"
+
+
+class TransferUnsupported(Exception):
+    """The hub takes an object only by a transfer that is not spoken here. The text is its name."""
 
 
 def upload(api: HfApi, dataset: str, path: DatasetPath, content: Path | bytes) -> StoredFile:
@@ -35,7 +41,13 @@ def upload(api: HfApi, dataset: str, path: DatasetPath, content: Path | bytes) -
     addition._upload_mode = "lfs"
     addition._should_ignore = False
     uploaded = StoredFile(path, addition.upload_info.sha256.hex(), addition.upload_info.size)
-    api.preupload_lfs_files(dataset, [addition], repo_type="dataset")
+    wanted, refused, transfer = _ask(api, dataset, [addition.upload_info])
+    if refused:
+        raise ValueError("the hub refuses an object")
+    for action in wanted:
+        if action.get("actions") and transfer not in _TRANSFERS:
+            raise TransferUnsupported(transfer or "")
+        lfs_upload(addition, action, headers=_headers(api), endpoint=api.endpoint)
     return uploaded
 
 
@@ -55,9 +67,7 @@ def not_stored(api: HfApi, dataset: str, files: Sequence[StoredFile]) -> list[St
     for start in range(0, len(files), BATCH_FILES):
         part = files[start : start + BATCH_FILES]
         infos = [UploadInfo(size=file.size, sample=b"", sha256=bytes.fromhex(file.sha256)) for file in part]
-        wanted, refused, _ = post_lfs_batch_info(
-            infos, token=None, repo_type="dataset", repo_id=dataset, endpoint=api.endpoint, headers=_headers(api)
-        )
+        wanted, refused, _ = _ask(api, dataset, infos)
         absent = {str(answer["oid"]) for answer in wanted if answer.get("actions", {}).get("upload")}
         absent |= {str(answer["oid"]) for answer in refused}
         missing += [file for file in part if file.sha256 in absent]
@@ -87,6 +97,15 @@ def fetch(api: HfApi, dataset: str, file: StoredFile, target: Path) -> None:
             if size > file.size:
                 break  # the caller finds out that it is another file; the rest need not fill the disk
             out.write(chunk)
+
+
+def _ask(
+    api: HfApi, dataset: str, infos: Sequence[UploadInfo]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]], str | None]:
+    """What is to be done for each object, the errors, and by which transfer."""
+    return post_lfs_batch_info(
+        infos, token=None, repo_type="dataset", repo_id=dataset, endpoint=api.endpoint, headers=_headers(api)
+    )
 
 
 def _headers(api: HfApi) -> dict[str, str]:

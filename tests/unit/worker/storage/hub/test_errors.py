@@ -9,7 +9,7 @@ from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
 from augmentation_api import FailureReason
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.storage.hub.errors import HubAccess, Side, explained
-from augmentation_worker.storage.hub.retry_budget import HubUnreachable
+from augmentation_worker.storage.hub.retry_budget import HubUnreachable, HubUntrusted
 
 WITH_TOKEN = HubAccess("https://hub.example", authenticated=True, secret="hub-token/token")
 ANONYMOUS = HubAccess("https://hub.example", authenticated=False, secret="hub-token/token")
@@ -53,6 +53,19 @@ def test_an_unavailable_hub_is_a_transient_failure(error: Exception) -> None:
     failure = failure_of(error)
     assert failure.reason is FailureReason.HUB_UNAVAILABLE
     assert not failure.reason.is_permanent
+
+
+def test_refusal_names_method_and_path_but_no_query() -> None:
+    request = httpx2.Request("POST", "https://hub.example/api/repos/create?signature=secret")
+    failure = failure_of(HfHubHTTPError("said no", response=httpx2.Response(418, request=request)))
+    assert "refused POST /api/repos/create with status 418" in failure.message
+    assert "secret" not in failure.message
+
+
+def test_untrusted_certificate_is_final_and_names_the_field() -> None:
+    failure = failure_of(HubUntrusted("self-signed certificate in certificate chain"))
+    assert failure.reason.is_permanent
+    assert "set caBundle of the AugmentationClass" in failure.message
 
 
 def test_a_full_disk_is_no_failure_of_the_hub() -> None:

@@ -1,11 +1,18 @@
 """Retries of requests to a hub."""
 
+import ssl
 from pathlib import Path
 
 import httpx2
 import pytest
 
-from augmentation_worker.storage.hub.retry_budget import HubUnreachable, RetryBudget, RetryingTransport
+from augmentation_worker.storage.hub.retry_budget import (
+    CommitUnanswered,
+    HubUnreachable,
+    HubUntrusted,
+    RetryBudget,
+    RetryingTransport,
+)
 
 
 class Script(httpx2.BaseTransport):
@@ -47,6 +54,35 @@ def test_a_refusal_is_not_retried() -> None:
         transport=RetryingTransport(Script(404), RetryBudget(5, lambda number, problem: None))
     ) as client:
         assert client.get("https://hub.example/api").status_code == 404
+
+
+def test_untrusted_certificate_is_not_retried() -> None:
+    def refuse(request: httpx2.Request) -> httpx2.Response:
+        reason = ssl.SSLCertVerificationError(1, "[SSL: CERTIFICATE_VERIFY_FAILED]")
+        reason.verify_message = "self-signed certificate in certificate chain"
+        raise httpx2.ConnectError("TLS", request=request) from reason
+
+    reported: list[int] = []
+    transport = RetryingTransport(
+        httpx2.MockTransport(refuse), RetryBudget(5, lambda number, problem: reported.append(number))
+    )
+    with httpx2.Client(transport=transport) as client, pytest.raises(HubUntrusted, match="self-signed certificate"):
+        client.get("https://hub.example/api")
+    assert reported == []
+
+
+@pytest.mark.parametrize(("status", "at_work"), [(504, True), (502, False), (503, False), (0, False)])
+def test_commit_without_an_answer_is_not_repeated(status: int, at_work: bool) -> None:
+    class Broken(Script):
+        def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+            if not status:
+                raise httpx2.ReadError("reset", request=request)
+            return super().handle_request(request)
+
+    transport = RetryingTransport(Broken(status), RetryBudget(5, lambda number, problem: None))
+    with httpx2.Client(transport=transport) as client, pytest.raises(CommitUnanswered) as caught:
+        client.post("https://hub.example/api/datasets/lab/pusht/commit/main", content=b"{}")
+    assert caught.value.at_work is at_work
 
 
 def test_a_streamed_body_is_left_to_the_client_to_retry(tmp_path: Path) -> None:
