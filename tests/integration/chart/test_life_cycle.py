@@ -156,6 +156,11 @@ def test_upgrade_brings_the_charts_crds(plane: ControlPlane, administrator: Clus
     assert "Older" not in columns(administrator)
 
 
+def test_reinstalled_release_finds_its_crds_again(plane: ControlPlane) -> None:
+    done(helm(plane, "helm", "uninstall", RELEASE, *IN_ITS_NAMESPACE))
+    done(helm(plane, "helm", "install", RELEASE, CHART, *IN_ITS_NAMESPACE, *SERVING_A))
+
+
 def columns(administrator: Cluster) -> list[str]:
     """Columns that kubectl prints of jobs."""
     (version,) = administrator.get(CRD_PATH)["spec"]["versions"]

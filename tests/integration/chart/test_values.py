@@ -1,0 +1,115 @@
+"""What an administrator sets of names, pods, monitors and routes, in the objects that come of it."""
+
+import pytest
+import yaml
+
+from tests.integration.chart.helm_template import CHART, Json, one, pod_specs, refusal, rendered
+
+
+def values_of(file: str) -> Json:
+    values: Json = yaml.safe_load((CHART / "ci" / f"{file}-values.yaml").read_text())
+    return values
+
+
+EVERYTHING = values_of("everything")
+
+
+def test_every_object_has_the_common_labels_and_the_names_of_the_release() -> None:
+    for each in rendered(EVERYTHING):
+        assert each["metadata"]["labels"]["team"] == "robots"
+        is_crd = each["kind"] == "CustomResourceDefinition"
+        assert is_crd or each["metadata"]["name"].startswith("robots-")
+
+
+@pytest.mark.parametrize("program", ["operator", "gateway"])
+def test_pod_is_as_the_values_say(program: str) -> None:
+    pod = pod_specs(rendered(EVERYTHING))[f"robots-{program}"]
+    container = pod["containers"][0]
+    digest = EVERYTHING["operator"]["image"]["digest"]
+    assert container["image"] == f"registry.example/robotics/augmentation-{program}:1.2.3@{digest}"
+    said = EVERYTHING["operator"]
+    for field in ("nodeSelector", "tolerations", "affinity", "hostAliases", "dnsConfig", "runtimeClassName"):
+        assert pod[field] == said[field]
+    (constraint,) = pod["topologySpreadConstraints"]
+    assert constraint["labelSelector"]["matchLabels"]["app.kubernetes.io/name"] == f"augmentation-{program}"
+    assert said["extraEnv"][0] in container["env"]
+    assert container["envFrom"] == said["envFrom"]
+    assert said["volumeMounts"][0] in container["volumeMounts"]
+    assert said["volumes"][0] in pod["volumes"]
+    assert {"name": "AUGMENTATION_LOG_LEVEL", "value": "debug"} in container["env"]
+    # A field of a probe is added to the chart's own.
+    assert container["livenessProbe"]["timeoutSeconds"] == 5
+    assert container["livenessProbe"]["httpGet"]["path"] == "/healthz"
+    assert container["livenessProbe"]["periodSeconds"] == 10
+
+
+def test_null_leaves_the_users_of_pods_to_openshift() -> None:
+    for pod in pod_specs(rendered(values_of("openshift"))).values():
+        assert pod["securityContext"] == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+    assert "securityContext" not in pod_specs(rendered(values_of("minimal")))["augmentation-datasets-operator"]
+
+
+def test_foreign_service_account_has_the_operators_rights() -> None:
+    objects = rendered(values_of("minimal"))
+    assert not [each for each in objects if each["kind"] == "ServiceAccount"]
+    assert pod_specs(objects)["augmentation-datasets-operator"]["serviceAccountName"] == "prepared"
+    binding = one(objects, "ClusterRoleBinding", "augmentation-datasets-operator")
+    assert binding["subjects"][0]["name"] == "prepared"
+
+
+def test_disruption_budget_is_by_default_for_several_replicas_only() -> None:
+    def budgets(values: Json) -> dict[str, Json]:
+        objects = rendered(values)
+        return {each["metadata"]["name"]: each["spec"] for each in objects if each["kind"] == "PodDisruptionBudget"}
+
+    assert budgets({}) == {}
+    assert budgets(EVERYTHING)["robots-gateway"]["maxUnavailable"] == "50%"
+    assert budgets(values_of("minimal"))["augmentation-datasets-operator"]["minAvailable"] == 1
+
+
+@pytest.mark.parametrize("kind", ["ServiceMonitor", "PodMonitor"])
+def test_both_programs_are_monitored_as_their_prometheus_selects(kind: str) -> None:
+    monitors = [each for each in rendered(EVERYTHING) if each["kind"] == kind]
+    assert [each["metadata"]["name"] for each in monitors] == ["robots-operator", "robots-gateway"]
+    for monitor in monitors:
+        assert monitor["metadata"]["labels"]["release"] == "kube-prometheus-stack"
+        (endpoint,) = monitor["spec"].get("endpoints") or monitor["spec"]["podMetricsEndpoints"]
+        assert (endpoint["port"], endpoint["interval"], endpoint["honorLabels"]) == ("metrics", "30s", True)
+
+
+def test_route_leads_to_the_gateways_service() -> None:
+    objects = rendered(EVERYTHING)
+    (rule,) = one(objects, "HTTPRoute", "robots-gateway")["spec"]["rules"]
+    assert rule["backendRefs"] == [{"name": "robots-gateway", "port": 443}]
+    assert one(objects, "Service", "robots-gateway")["spec"]["ports"][0]["port"] == 443
+    assert "parentRefs" in refusal({"gateway": {"httpRoute": {"enabled": True}}})
+
+
+def test_gateway_is_open_to_the_ingress_controller_only() -> None:
+    (http, _) = one(rendered(EVERYTHING), "NetworkPolicy", "robots-gateway")["spec"]["ingress"]
+    assert http["from"] == EVERYTHING["networkPolicies"]["gateway"]["ingressPeers"]
+
+
+def test_crds_are_kept_unless_said_otherwise() -> None:
+    def kept(values: Json) -> list[bool]:
+        crds = [each for each in rendered(values) if each["kind"] == "CustomResourceDefinition"]
+        return ["helm.sh/resource-policy" in each["metadata"].get("annotations", {}) for each in crds]
+
+    assert kept({}) == [True, True]
+    assert kept(values_of("minimal")) == [False, False]
+    assert kept(values_of("second-release")) == []
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"operator": {"nodeSelektor": {}}},
+        {"gateway": {"service": {"annotation": {}}}},
+        {"monitoring": {"serviceMonitor": True}},
+        {"worker": {"image": {"digest": "sha256:abc"}}},
+        {"classes": {"cpu": {"resource": {}}}},
+        {"classes": {"cpu": {"hub": {"endpont": "https://hub.example"}}}},
+    ],
+)
+def test_unknown_or_malformed_value_is_rejected(values: Json) -> None:
+    assert "don't meet the specifications of the schema" in refusal(values)
