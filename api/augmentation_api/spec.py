@@ -235,7 +235,7 @@ class Augmentation(SceneTransforms):
     background_images: FolderPath | None = Field(
         None,
         description="Folder of the source with the images (PNG, JPEG, WebP, BMP) of which background puts one behind "
-        "what is kept, e.g. backgrounds; only for LeRobot datasets. Default: none.",
+        "what is kept, e.g. backgrounds. Default: none.",
     )
 
     # No default in the CRD: a record without the field is of a result that exists, so it was allowed.

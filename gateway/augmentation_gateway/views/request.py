@@ -145,8 +145,7 @@ class AugmentationRequest(_ParameterFields):
     )
     background_images: FolderPath | None = Field(
         None,
-        description="Folder of the source with the images of which background puts one behind what is kept; only for "
-        "LeRobot datasets",
+        description="Folder of the source with the images of which background puts one behind what is kept",
     )
     calibration: Calibration | None = Field(
         None,

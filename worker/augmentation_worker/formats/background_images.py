@@ -3,8 +3,10 @@
 Torch is not imported here: resolve has to start fast.
 """
 
+from collections import OrderedDict
 from collections.abc import Collection, Iterable
 from functools import cached_property
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +22,8 @@ from augmentation_worker.storage.port import SourceDataset
 
 MOST_IMAGES, MOST_IMAGE_BYTES = 100_000, 32 * 2**20
 """In the folder, and in one file of it."""
+_MOST_KEPT_BYTES = 64 * 2**20
+"""Of encoded images that are kept for the next episode or row."""
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 _FIELD, _IMAGES = "spec.augmentation.backgroundImages", "images"
 
@@ -29,8 +33,10 @@ def image_paths(folder: str, paths: Iterable[DatasetPath]) -> list[DatasetPath]:
     return sorted(path for path in paths if path.startswith(f"{folder}/") and path.lower().endswith(_SUFFIXES))
 
 
-def check_background_images(augmentation: Augmentation, cameras: Collection[str], source: SourceDataset) -> None:
-    """Refuse backgrounds that are images, and a folder that has none.
+def check_background_images(
+    augmentation: Augmentation, cameras: Collection[str], source: SourceDataset, rows: Collection[DatasetPath] = ()
+) -> None:
+    """Refuse backgrounds that are images, and a folder that has none, or one of `rows`, the dataset's own images.
 
     Raises:
         WorkerFailure: SPEC_UNSUPPORTED or SELECTION_EMPTY, naming the field, the folder and the fix.
@@ -53,6 +59,13 @@ def check_background_images(augmentation: Augmentation, cameras: Collection[str]
             f"{_FIELD}: the source {source.name} has no image below {folder}/ ({', '.join(_SUFFIXES)}): name a folder "
             "with images, or leave the field out",
         )
+    own = next((path for path in found if path in rows), None)
+    if own is not None:
+        raise WorkerFailure(
+            FailureReason.SPEC_UNSUPPORTED,
+            f"{_FIELD}: {own} is the image of a row of the dataset: move the backgrounds to a folder that `datasets` "
+            "takes for no split, e.g. by naming data_files in README.md",
+        )
     if len(found) > MOST_IMAGES:
         raise WorkerFailure(
             FailureReason.LIMIT_EXCEEDED,
@@ -68,10 +81,18 @@ def check_background_images(augmentation: Augmentation, cameras: Collection[str]
 
 
 class SourceImages:
-    """The images below a folder of the source; one is read in the thread that asks, and decoded where it is used."""
+    """The images below a folder of the source; one is read by the thread that asks, and decoded where it is used."""
 
     def __init__(self, source: SourceDataset, folder: str) -> None:
         self._source, self._folder = source, folder
+        self._lock = Lock()
+        self._contents: OrderedDict[DatasetPath, bytes] = OrderedDict()
+
+    @classmethod
+    def of_job(cls, augmentation: Augmentation, source: SourceDataset) -> "SourceImages | None":
+        """Those that a job names; None if it names none."""
+        folder = augmentation.background_images
+        return None if folder is None else cls(source, folder)
 
     @cached_property
     def names(self) -> list[DatasetPath]:
@@ -81,10 +102,17 @@ class SourceImages:
     def load(self, name: str) -> "StoredImage":
         """One of them. Raises WorkerFailure."""
         path = DatasetPath(name)
-        content = self._source.read(path, MOST_IMAGE_BYTES)
-        if content is None:
-            raise self._source.lacks(path)
-        self._source.drop(path)
+        with self._lock:  # one thread must not drop what another reads
+            content = self._contents.get(path)
+            if content is None:
+                content = self._source.read(path, MOST_IMAGE_BYTES)
+                if content is None:
+                    raise self._source.lacks(path)
+                self._source.drop(path)
+                self._contents[path] = content
+                while len(self._contents) > 1 and sum(map(len, self._contents.values())) > _MOST_KEPT_BYTES:
+                    self._contents.popitem(last=False)
+            self._contents.move_to_end(path)
         return StoredImage(path, content)
 
 

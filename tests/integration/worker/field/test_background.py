@@ -14,8 +14,10 @@ from datasets import Image as ImageFeature
 from numpy.typing import NDArray
 from PIL import Image
 
-from augmentation_api import AugmentationJobSpec, FailureReason
+from augmentation_api import Augmentation, AugmentationJobSpec, FailureReason
+from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.formats.background_images import check_background_images
 from augmentation_worker.formats.lerobot.preview import preview
 from augmentation_worker.formats.lerobot.resolve import resolve
 from augmentation_worker.media.pixel_hash import PixelHash
@@ -130,6 +132,27 @@ def test_the_masks_of_an_image_dataset_are_columns(tmp_path: Path) -> None:
         seen, kept = np.array(Image.open(BytesIO(cell["bytes"]))), square_of(number // 2, 0)
         assert (seen[kept] == picture_of(number // 2, 0)[kept]).all()
         assert len(np.unique(seen[~kept], axis=0)) == 1
+    for number in range(3):
+        (tmp_path / "source/rooms").mkdir(exist_ok=True)
+        Image.new("RGB", (200, 90), (10 * number, 0, 77)).save(tmp_path / f"source/rooms/{number}.png")
+    rooms = {**spec, "background": {**HARD, "kind": "images"}, "backgroundImages": "rooms", "seed": 2}
+    moved = {"transforms": ["affine", "background"], "alsoApplyTo": {"image": ["mask"]}}
+    for name, more in (("rooms", {}), ("moved", moved)):
+        augmentation = {**rooms, **more}
+        run_of(tmp_path / name, tmp_path / "source", tmp_path / f"in-{name}", augmentation=augmentation).run_all()
+        (made,) = (tmp_path / f"in-{name}").glob("augmented/*.parquet")
+        contents = [cell["bytes"] for cell in pq.read_table(made).column("image").to_pylist()]
+        lowest = np.concatenate([np.array(Image.open(BytesIO(content)))[-1] for content in contents])
+        colors = {tuple(color) for color in np.unique(lowest, axis=0)}
+        assert len(colors) > 1
+        assert colors <= {(0, 0, 77), (10, 0, 77), (20, 0, 77)}
+    with pytest.raises(WorkerFailure, match=r"backgroundImages: rooms/1\.png is the image of a row"):
+        check_background_images(
+            Augmentation.model_validate(rooms),
+            ["image"],
+            FolderSource(tmp_path / "source", "lab/odd"),
+            rows=frozenset({DatasetPath("rooms/1.png")}),
+        )
     with pytest.raises(WorkerFailure, match="masks: image has no mask, which background needs"):
         run_of(tmp_path / "job2", tmp_path / "source", tmp_path / "no", augmentation={**spec, "masks": None}).run_all()
 

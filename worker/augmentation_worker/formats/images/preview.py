@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from augmentation_api import Augmentation, AugmentationJobSpec, FailureReason
 from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.formats.background_images import SourceImages
 from augmentation_worker.formats.images.cells import content_of, is_empty, path_of
 from augmentation_worker.formats.images.dataset import ImageDataset
 from augmentation_worker.formats.images.detection import find_image_dataset
@@ -60,7 +61,7 @@ def draw_first_row(
 
     Rows that cannot be used are skipped. Raises WorkerFailure(SOURCE_INVALID) if there are no others.
     """
-    drawing = _Drawing(dataset, plan, augmentation)
+    drawing = _Drawing(dataset, plan, augmentation, SourceImages.of_job(augmentation, source))
     with open_rows(dataset, source, partly=True) as rows:
         for block in blocks:
             bad: WorkerFailure | None = None
@@ -88,7 +89,7 @@ def _draw_row(
     dataset: ImageDataset, plan: BlockPlan, augmentation: Augmentation, row: int, source: SourceDataset
 ) -> bytes:
     """Draw one row; columns that are empty in it are left out."""
-    drawing = _Drawing(dataset, plan, augmentation)
+    drawing = _Drawing(dataset, plan, augmentation, SourceImages.of_job(augmentation, source))
     file = next(file for file in dataset.files if file.first_row <= row < file.first_row + file.rows)
     with open_rows(dataset, source, partly=True) as rows:
         ((_, table),) = rows.between(file, row - file.first_row, row - file.first_row + 1)
@@ -106,6 +107,7 @@ class _Drawing:
     dataset: ImageDataset
     plan: BlockPlan
     augmentation: Augmentation
+    backgrounds: SourceImages | None
 
     def png(self, row: int, cells: list[list[Cell]]) -> bytes:
         heading = f"{self.dataset.name}, row {row}, seed {self.augmentation.seed}"
@@ -124,7 +126,9 @@ class _Drawing:
                     continue
                 image = decode_image(content)
                 mask = mask_of(self.augmentation, column, table)
-                pipelines = pipelines_of(self.augmentation, column, row, self.plan.copies, image, mask)
+                pipelines = pipelines_of(
+                    self.augmentation, column, row, self.plan.copies, image, mask, self.backgrounds
+                )
             except ImageInvalid as error:
                 raise self.dataset.unusable(row, column, error.finding) from error
             versions = ((f"version {number}", pipeline) for number, pipeline in enumerate(pipelines))

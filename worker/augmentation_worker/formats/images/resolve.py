@@ -79,13 +79,7 @@ def checked_plan(
     check_camera_entries(spec.augmentation, plan.columns, dataset.columns)
     check_followers(spec.augmentation, plan.columns, dict.fromkeys(dataset.columns))
     check_calibrations(spec.augmentation, plan.columns, dataset.columns, column_names(dataset))
-    if spec.augmentation.background_images is not None:
-        raise WorkerFailure(
-            FailureReason.SPEC_UNSUPPORTED,
-            f"spec.augmentation.backgroundImages: {source.name} is an image dataset, for which only colours and noise "
-            "are put behind what masks keep: leave the field out",
-        )
-    check_background_images(spec.augmentation, plan.columns, source)
+    check_background_images(spec.augmentation, plan.columns, source, dataset.data_paths)
     check_masks(spec.augmentation, plan.columns, dict.fromkeys(dataset.columns))
     if not plan.selected_rows:
         raise WorkerFailure(

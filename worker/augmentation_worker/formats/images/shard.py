@@ -14,6 +14,7 @@ from typing_extensions import override
 
 from augmentation_api import Augmentation
 from augmentation_worker.dataset_path import DatasetPath
+from augmentation_worker.formats.background_images import SourceImages
 from augmentation_worker.formats.images.block_check import RowVersions, WrittenBlock, check_written_block, digests_of
 from augmentation_worker.formats.images.cells import is_empty, with_content
 from augmentation_worker.formats.images.dataset import ImageDataset
@@ -43,6 +44,7 @@ class BlockMaker(ShardMaker):
     def __init__(self, work: Work, dataset: ImageDataset, plan: BlockPlan, shard: PlannedShard, rows: Rows) -> None:
         self._work, self._dataset, self._plan, self._rows = work, dataset, plan, rows
         self._blocks = {block_key(block.index): block for block in shard.blocks}
+        self._backgrounds = SourceImages.of_job(work.spec.augmentation, work.source)
         self._has_reported_kept = False
 
     @override
@@ -67,6 +69,7 @@ class BlockMaker(ShardMaker):
             self._plan.followers,
             work.device,
             keeps_labels=self._plan.keeps_labels,
+            backgrounds=self._backgrounds,
             on_row=lambda versions: on_frames(versions * len(columns)),
         )
         with work.new_file("block.parquet") as local:
@@ -108,6 +111,7 @@ class BlockWriter:
         followers: by column that moves with one of them, that one.
         device: where.
         keeps_labels: whether images that hold labels are left as they are.
+        backgrounds: images to put behind what masks keep; None if the job names none.
         on_row: called with the number of versions of each row that is written; what it raises stops the work.
     """
 
@@ -118,6 +122,7 @@ class BlockWriter:
     device: torch.device
     on_row: Callable[[int], None]
     keeps_labels: bool = True
+    backgrounds: SourceImages | None = None
 
     def write(self, block: Block, source: Rows, local: Path) -> WrittenBlock:
         """Write a block's file. Memory is bounded by a batch of rows and a row group, whatever the block's size.
@@ -171,13 +176,13 @@ class BlockWriter:
                 pending[name] = None
                 continue
             mask = mask_of(self.augmentation, name, row)
-            job = (cell, self.augmentation, name, number, copies, self.device, mask)
+            job = (cell, self.augmentation, name, number, copies, self.device, mask, self.backgrounds)
             pending[name] = threads.submit(versions_of_cell, *job, keeps_labels=self.keeps_labels)
         for name, picture in self.followers.items():
             (labels,), (cell,) = row.column(name).to_pylist(), row.column(picture).to_pylist()
             if is_empty(labels) or is_empty(cell):
                 continue
-            moving = (labels, cell, self.augmentation, picture, number, copies)
+            moving = (labels, cell, self.augmentation, picture, number, copies, self.backgrounds)
             pending[name] = threads.submit(move_with, *moving, keeps_labels=self.keeps_labels)
         return pending
 

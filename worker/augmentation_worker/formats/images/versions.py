@@ -14,6 +14,7 @@ from augmentation_worker.media.images.header import ImageInvalid, read_header
 from augmentation_worker.media.images.labels import move_labels, upright_size
 from augmentation_worker.media.images.mask import decode_mask
 from augmentation_worker.media.pixel_hash import PixelHash
+from augmentation_worker.transforms.background import BackgroundImages
 from augmentation_worker.transforms.pipeline import EpisodeTransform, MaskReader, sample_pipeline
 
 
@@ -37,6 +38,7 @@ def pipelines_of(
     copies: int,
     image: DecodedImage,
     mask: Cell | None = None,
+    backgrounds: BackgroundImages | None = None,
 ) -> list[EpisodeTransform]:
     """What each version of an image goes through: sampled by (seed, column, row, copy, transform).
 
@@ -49,7 +51,15 @@ def pipelines_of(
     values = image.pixels.shape[1] * image.pixels.shape[2] * 255
     mean = [int(channel) / values for channel in sums]
     return [
-        sample_pipeline(augmentation, camera=column, episode=row, copy=copy, episode_mean=mean, masks=masks)
+        sample_pipeline(
+            augmentation,
+            camera=column,
+            episode=row,
+            copy=copy,
+            episode_mean=mean,
+            masks=masks,
+            background_images=backgrounds,
+        )
         for copy in range(copies)
     ]
 
@@ -81,6 +91,7 @@ def versions_of_cell(
     copies: int,
     device: torch.device,
     mask: Cell | None,
+    backgrounds: BackgroundImages | None,
     *,
     keeps_labels: bool,
 ) -> list[Version] | None:
@@ -91,7 +102,7 @@ def versions_of_cell(
     content = content_of(cell)
     if keeps_labels and holds_labels(read_header(content), path_of(cell)):
         return None
-    return make_versions(content, augmentation, column, row, copies, device, mask)
+    return make_versions(content, augmentation, column, row, copies, device, mask, backgrounds)
 
 
 def make_versions(
@@ -102,12 +113,13 @@ def make_versions(
     copies: int,
     device: torch.device,
     mask: Cell | None = None,
+    backgrounds: BackgroundImages | None = None,
 ) -> list[Version]:
     """All versions of an encoded image, in any thread. Raises ImageInvalid."""
     image = decode_image(content)
     frames = image.pixels[None].to(device)
     versions = []
-    for pipeline in pipelines_of(augmentation, column, row, copies, image, mask):
+    for pipeline in pipelines_of(augmentation, column, row, copies, image, mask, backgrounds):
         pixels = pipeline(frames, 0)[0].cpu().contiguous()
         pixel_hash = PixelHash()
         pixel_hash.update(pixels.numpy())
@@ -116,7 +128,15 @@ def make_versions(
 
 
 def move_with(
-    labels: Cell, picture: Cell, augmentation: Augmentation, column: str, row: int, copies: int, *, keeps_labels: bool
+    labels: Cell,
+    picture: Cell,
+    augmentation: Augmentation,
+    column: str,
+    row: int,
+    copies: int,
+    backgrounds: BackgroundImages | None,
+    *,
+    keeps_labels: bool,
 ) -> list[Version]:
     """The versions of an image of labels or depths that moves with the picture in another column of its row.
 
@@ -134,7 +154,14 @@ def move_with(
     versions = []
     for copy in range(copies):
         # Where pixels go does not depend on their colours.
-        pipeline = sample_pipeline(augmentation, camera=column, episode=row, copy=copy, episode_mean=(0.5, 0.5, 0.5))
+        pipeline = sample_pipeline(
+            augmentation,
+            camera=column,
+            episode=row,
+            copy=copy,
+            episode_mean=(0.5, 0.5, 0.5),
+            background_images=backgrounds,
+        )
         geometry = pipeline.geometry
         versions.append(Version(content if geometry is None else move_labels(content, geometry, 0), b""))
     return versions

@@ -37,8 +37,7 @@ def pipelines_of(
         for each in metadata.colour_cameras
     }
     masks = masks_of(augmentation, metadata, episode.source, camera.key, source_files)
-    folder = augmentation.background_images
-    images = None if folder is None else SourceImages(source_files, folder)
+    images = SourceImages.of_job(augmentation, source_files)
     scene_mean = np.mean(list(means.values()), axis=0)
     return [
         sample_pipeline(
