@@ -20,6 +20,7 @@ class Resource(Enum):
     JOBS = _Type("/apis/batch/v1", "jobs", "Job")
     PODS = _Type("/api/v1", "pods", "Pod")
     NODES = _Type("/api/v1", "nodes", "Node")
+    NAMESPACES = _Type("/api/v1", "namespaces", "Namespace")
     EVENTS = _Type("/api/v1", "events", "Event")
     SECRETS = _Type("/api/v1", "secrets", "Secret")
     CONFIG_MAPS = _Type("/api/v1", "configmaps", "ConfigMap")

@@ -33,6 +33,7 @@ _WITH_STATUS = frozenset({Resource.AUGMENTATION_JOBS, Resource.JOBS, Resource.PO
 _CLUSTER_SCOPED = frozenset(
     {
         Resource.NODES,
+        Resource.NAMESPACES,
         Resource.AUGMENTATION_CLASSES,
         Resource.PRIORITY_CLASSES,
         Resource.WORKLOAD_PRIORITY_CLASSES,

@@ -1,4 +1,4 @@
-"""Caches of child Jobs, worker pods, AugmentationClasses and PriorityClasses, kept current by lists and watches.
+"""Caches of child Jobs, worker pods, classes, PriorityClasses and namespaces, kept current by lists and watches.
 
 kopf watches none of these: a job causes some thirty changes of its children, and kopf's way from a change to a handler
 costs more than a reconcile (docs/decisions/0020-kopf-watches-the-jobs-alone.md).
@@ -122,6 +122,7 @@ class ClusterMirror:
         namespaces: namespaces whose children are served, each with a watch of its own; none: all, with one watch.
         on_child_change: called with the uid of a job when one of its children has changed.
         on_class_change: called when an AugmentationClass has changed.
+        on_namespace_change: called with the name of a namespace that has changed.
     """
 
     def __init__(
@@ -129,12 +130,14 @@ class ClusterMirror:
         namespaces: Iterable[str],
         on_child_change: Callable[[str], None],
         on_class_change: Callable[[], None],
+        on_namespace_change: Callable[[str], None] = lambda _: None,
     ) -> None:
         served: list[str | None] = [*namespaces]
         self._jobs = {namespace: Mirror(_owner, read_job, on_child_change) for namespace in served or [None]}
         self._pods = {namespace: Mirror(_owner, read_pod, on_child_change) for namespace in served or [None]}
         self._classes = Mirror(lambda _: _ALL, _read_class, lambda _: on_class_change())
         self._priorities = Mirror(lambda _: _ALL, _name_and_value, lambda _: None)
+        self._namespaces = Mirror(_name, _is_terminating, on_namespace_change)
 
     def jobs_of(self, uid: str) -> Iterable[ChildJob]:
         """Child Jobs of the AugmentationJob with this uid."""
@@ -152,8 +155,12 @@ class ClusterMirror:
         """Values of all PriorityClasses by name."""
         return dict(self._priorities.of(_ALL))
 
+    def is_terminating(self, namespace: str) -> bool:
+        """Whether a namespace is being deleted."""
+        return any(self._namespaces.of(namespace))
+
     async def synced(self) -> None:
-        """Wait until every collection has been listed once."""
+        """Wait until every collection has been listed once, but for the namespaces: jobs run without them, too."""
         mirrors: list[Mirror[Any]] = [*self._jobs.values(), *self._pods.values(), self._classes, self._priorities]
         for mirror in mirrors:
             await mirror.synced()
@@ -167,6 +174,7 @@ class ClusterMirror:
     def _reflectors(self, api: KubeApi) -> Iterator[Reflector]:
         yield Reflector(api, Resource.AUGMENTATION_CLASSES, None, self._classes)
         yield Reflector(api, Resource.PRIORITY_CLASSES, None, self._priorities)
+        yield Reflector(api, Resource.NAMESPACES, None, self._namespaces)
         for namespace, jobs in self._jobs.items():
             yield Reflector(api, Resource.JOBS, namespace, jobs, LABEL_JOB_UID)
         for namespace, pods in self._pods.items():
@@ -175,6 +183,14 @@ class ClusterMirror:
 
 def _owner(raw: Mapping[str, Any]) -> str:
     return str(raw["metadata"]["labels"][LABEL_JOB_UID])
+
+
+def _name(raw: Mapping[str, Any]) -> str:
+    return str(raw["metadata"]["name"])
+
+
+def _is_terminating(raw: Mapping[str, Any]) -> bool:
+    return "deletionTimestamp" in raw["metadata"]
 
 
 def _read_class(raw: Mapping[str, Any]) -> AugmentationClass | UnreadableClass:

@@ -83,9 +83,13 @@ class JobStore:
         stored = self._jobs.get(uid)
         return stored is not None and stored.is_under_way
 
-    def unfinished(self) -> list[str]:
-        """Uids of the jobs that have not ended."""
-        return [uid for uid, stored in self._jobs.items() if not stored.state.is_final]
+    def unfinished(self, namespace: str | None = None) -> list[str]:
+        """Uids of the jobs that have not ended, in one namespace or in all."""
+        return [
+            uid
+            for uid, stored in self._jobs.items()
+            if not stored.state.is_final and namespace in (None, stored.namespace)
+        ]
 
     def __contains__(self, uid: object) -> bool:
         """Whether there is a job of this uid."""

@@ -37,6 +37,9 @@ class Cluster(Protocol):
     def classes(self) -> Iterable[AugmentationClass | UnreadableClass]:
         """All AugmentationClasses."""
 
+    def is_terminating(self, namespace: str) -> bool:
+        """Whether a namespace is being deleted."""
+
 
 class Observer:
     """Observes the children of one job at a time."""
@@ -49,14 +52,16 @@ class Observer:
     def cached(self, job: AugmentationJob) -> Observation:
         """The children of a job as the watches have delivered them."""
         uid = job.metadata.uid
-        return children_of(job, self._cluster.jobs_of(uid), self._cluster.pods_of(uid))
+        seen = children_of(job, self._cluster.jobs_of(uid), self._cluster.pods_of(uid))
+        return replace(seen, namespace_terminates=self._cluster.is_terminating(job.metadata.namespace))
 
     async def fresh(self, job: AugmentationJob) -> Observation:
         """The children of a job from the API server itself."""
         namespace, selector = job.metadata.namespace, f"{LABEL_JOB_UID}={job.metadata.uid}"
         jobs = await self._api.list(Resource.JOBS, namespace, selector)
         pods = await self._api.list(Resource.PODS, namespace, selector)
-        return children_of(job, _readable(read_job, jobs["items"]), _readable(read_pod, pods["items"]))
+        seen = children_of(job, _readable(read_job, jobs["items"]), _readable(read_pod, pods["items"]))
+        return replace(seen, namespace_terminates=self._cluster.is_terminating(namespace))
 
     async def complete(self, job: AugmentationJob, seen: Observation, queue_name: str | None) -> Observation:
         """The observation with all that no watch delivers: labels of nodes, warning Events and Kueue's objects."""

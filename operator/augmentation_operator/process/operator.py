@@ -59,7 +59,9 @@ class Operator:
         self._jobs = JobStore()
         # Thousands of jobs that are new, or have ended, must not delay those that run.
         self._queue = WorkQueue(can_wait=lambda uid: not self._jobs.is_under_way(uid))
-        self._mirror = ClusterMirror(self._namespaces, self._queue.add, self._requeue_unfinished)
+        self._mirror = ClusterMirror(
+            self._namespaces, self._queue.add, self._requeue_unfinished, self._requeue_namespace
+        )
         self._isolation = WorkerIsolation(api, workers_egress, now)
         self._notifier = Notifier(api, secrets_namespace, metrics, self._queue.add, now)
         self._controller = Controller(
@@ -114,6 +116,11 @@ class Operator:
     def _requeue_unfinished(self) -> None:
         for uid in self._jobs.unfinished():
             self._queue.add(uid)
+
+    def _requeue_namespace(self, namespace: str) -> None:
+        if self._mirror.is_terminating(namespace):
+            for uid in self._jobs.unfinished(namespace):
+                self._queue.add(uid)
 
     async def _run(self) -> None:
         """Reconcile while this process leads. The watches run all the time and fill the queue."""

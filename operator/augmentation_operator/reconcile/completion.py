@@ -1,4 +1,7 @@
-"""The end of a job: completed, cancelled, and deleted after its time to live. For failures see failure_reason.py."""
+"""The end of a job: completed, cancelled, and deleted after its time to live or with its namespace.
+
+For failures see failure_reason.py.
+"""
 
 from datetime import datetime, timedelta
 
@@ -123,6 +126,19 @@ def _may_exit(publishing: ChildJob, seen: Observation) -> bool:
     """Whether a publish pod may be running and about to exit. Its report may be observed before the pod."""
     is_stopped = publishing.suspended and all(pod.is_finished for pod in seen.pods_of(PhaseName.PUBLISH))
     return not publishing.is_finished and not is_stopped
+
+
+def stop_with_namespace(job: AugmentationJob, seen: Observation, now: datetime) -> Decision:
+    """Delete the Jobs of a job whose namespace is being deleted, before that gets to the job itself.
+
+    Kubernetes deletes pods before Jobs (KEP-5080). The Job controller keeps a failed pod of a Job with a
+    backoffLimitPerIndex until there is another one in its place, and a namespace that is being deleted takes no more
+    pods: without this neither would ever be gone (kubernetes#108297).
+    """
+    draft = StatusDraft(job, now)
+    draft.message("the namespace is being deleted: the job's pods are stopped")
+    draft.condition(ConditionType.PLACED, False, "NamespaceTerminating", "the namespace is being deleted")
+    return Decision(draft.build(), delete_jobs=seen.living_jobs, requeue_after=None if seen.is_still else SOON)
 
 
 def clean_up(job: AugmentationJob, seen: Observation, now: datetime) -> Decision:

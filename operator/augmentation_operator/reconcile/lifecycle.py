@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from augmentation_api import AugmentationClass, AugmentationJob, AugmentationJobStatus, ConditionType, FailureReason
 from augmentation_api.spec import SYSTEM_PRIORITY, SYSTEM_PRIORITY_REFUSED
 from augmentation_operator.reconcile.children import superfluous_jobs
-from augmentation_operator.reconcile.completion import cancel, clean_up, complete
+from augmentation_operator.reconcile.completion import cancel, clean_up, complete, stop_with_namespace
 from augmentation_operator.reconcile.decision import Decision
 from augmentation_operator.reconcile.failure_reason import Rejection
 from augmentation_operator.reconcile.notification import NotificationOutcome, announce, follow
@@ -59,6 +59,8 @@ def _decide_unfinished(
     """What should be done for a job that has not ended. Nothing counts against a published result."""
     if (end := complete(job, seen, now)) is not None:
         return end
+    if seen.namespace_terminates:
+        return stop_with_namespace(job, seen, now)
     if job.spec.cancel:
         return cancel(job, seen, now)
     priority = job.spec.priority_class_name

@@ -21,6 +21,7 @@ class Observation:
         node_labels: of the nodes that augment pods run on.
         place: in the queue of its namespace and class; None: there is no limit, or it needs no slot now.
         kueue: what Kueue says of the Job that waits or is about to be made; None: it was not asked.
+        namespace_terminates: whether the namespace of the job is being deleted.
         warnings: message of the newest warning Event of a Job or pod that is stuck, by its name.
     """
 
@@ -32,6 +33,7 @@ class Observation:
     warnings: Mapping[str, str] = field(default_factory=dict)
     place: Place | None = None
     kueue: KueueView | None = None
+    namespace_terminates: bool = False
 
     def pods_of(self, phase: PhaseName) -> tuple[ChildPod, ...]:
         """The pods of one phase, oldest first."""

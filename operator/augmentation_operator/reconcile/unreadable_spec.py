@@ -10,7 +10,7 @@ from typing import Any
 
 from augmentation_api import AugmentationJob, AugmentationJobSpec, FailureReason, ObjectMeta, PhaseName, Source
 from augmentation_api.readable_status import readable_status
-from augmentation_operator.reconcile.completion import cancel, complete
+from augmentation_operator.reconcile.completion import cancel, complete, stop_with_namespace
 from augmentation_operator.reconcile.decision import SOON, Decision
 from augmentation_operator.reconcile.failure_reason import Rejection
 from augmentation_operator.reconcile.observation import Observation
@@ -44,8 +44,8 @@ def decide_without_spec(job: AugmentationJob, findings: str, seen: Observation, 
         return Decision(draft.build())
     if (end := complete(job, seen, now)) is not None:
         return end
-    if job.spec.cancel:
-        return cancel(job, seen, now)
+    if seen.namespace_terminates or job.spec.cancel:
+        return (stop_with_namespace if seen.namespace_terminates else cancel)(job, seen, now)
     if job.spec.suspend:
         draft.message(f"suspended, and the spec cannot be read by this version of the operator: {findings}")
         # Deleted, not suspended: only Kueue suspends its Jobs, and a Job that is missing is created again.

@@ -38,6 +38,7 @@ WATCHED = (
     Resource.PODS,
     Resource.AUGMENTATION_CLASSES,
     Resource.PRIORITY_CLASSES,
+    Resource.NAMESPACES,
 )
 
 
@@ -97,11 +98,17 @@ class SimulatedOperator:
         self._pod_mirror = Mirror(_owner, read_pod, wake)
         self._class_mirror = Mirror(lambda _: "", read_class, lambda _: self._wake_unfinished())
         self._priority_mirror = Mirror(lambda _: "", _name_and_value, lambda _: None)
+        self._namespace_mirror = Mirror(
+            lambda body: str(body["metadata"]["name"]),
+            lambda body: "deletionTimestamp" in body["metadata"],
+            lambda _: self._wake_unfinished(),
+        )
         self._mirrors: dict[Resource, Mirror[Any]] = {
             Resource.JOBS: self._job_mirror,
             Resource.PODS: self._pod_mirror,
             Resource.AUGMENTATION_CLASSES: self._class_mirror,
             Resource.PRIORITY_CLASSES: self._priority_mirror,
+            Resource.NAMESPACES: self._namespace_mirror,
         }
         self.slots = slots or SlotQueues(lambda: dict(self._priority_mirror.of("")), wake)
         self.controller = Controller(
@@ -132,6 +139,9 @@ class SimulatedOperator:
 
     def classes(self) -> Iterable[AugmentationClass | UnreadableClass]:
         return self._class_mirror.of("")
+
+    def is_terminating(self, namespace: str) -> bool:
+        return any(self._namespace_mirror.of(namespace))
 
     # What a test does.
 
