@@ -26,6 +26,21 @@ def exceeds_quota(message: str) -> bool:
     return "exceeded quota" in message
 
 
+def missing_resources(message: str) -> tuple[str, ...]:
+    """What pods lack for a ResourceQuota to admit them, as `limits.cpu` (Event FailedCreate of a Job)."""
+    missing = message.partition("must specify ")[2]
+    names = re.findall(r"([a-z0-9./-]+) for:", missing) or re.findall(r"[a-z0-9./-]+", missing)
+    return tuple(name if name.startswith(("limits.", "requests.")) else f"requests.{name}" for name in names)
+
+
+def limited_resources(message: str) -> tuple[str, ...]:
+    """What a LimitRange rejects of pods, as `limits.cpu` (Event FailedCreate of a Job)."""
+    found = re.findall(
+        r"imum ([a-z0-9./-]+) usage per (?:Container|Pod) is [^,]+, but (?:no )?(request|limit) is", message
+    )
+    return tuple(dict.fromkeys(f"{kind}s.{name}" for name, kind in found))
+
+
 def is_webhook_failure(message: str) -> bool:
     """Whether an admission webhook did not answer (error of the API server, status 500)."""
     return "failed calling webhook" in message

@@ -7,27 +7,45 @@ from datetime import datetime
 from typing import Any
 
 from augmentation_api import PhaseName
+from augmentation_api.failure import is_permanent_exit_code
 from augmentation_api.identifiers import LABEL_PHASE
 from augmentation_api.pod_container import WORKER_CONTAINER
 from augmentation_api.quantity import parse_quantity
 from augmentation_operator.children.job import moment
+from augmentation_operator.children.other_container import (
+    CONFIG_PROBLEMS,
+    PULL_PROBLEMS,
+    OtherContainer,
+    blocked_container,
+    failed_container,
+    lasting_containers,
+)
 
 LABEL_BATCH_JOB = "batch.kubernetes.io/job-name"
 """Label that the Job controller puts on every pod of a Job."""
 _ACCELERATOR = re.compile(r"[^/]+/(gpu([.-].+)?|mig-.+|tpu|i915|xe)")
-_PULL_PROBLEMS = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"})
-_CONFIG_PROBLEMS = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
 
 
 @dataclass(frozen=True, slots=True)
 class Termination:
-    """How a pod's container ended, or (`by_node`) why its node ended the whole pod or never let it start."""
+    """How a pod's worker ended, or why it never will have.
+
+    Attributes:
+        by_node: its node ended the whole pod or never let it start.
+        other: name of the container that failed the pod in place of the worker's; empty: the worker did.
+    """
 
     exit_code: int
     reason: str = ""
     message: str = ""
     finished_at: datetime | None = None
     by_node: bool = False
+    other: str = ""
+
+    @property
+    def is_permanent(self) -> bool:
+        """Whether the worker says that a retry would fail the same way. The Job is not asked about others."""
+        return not self.other and is_permanent_exit_code(self.exit_code)
 
 
 @dataclass(frozen=True)
@@ -41,7 +59,12 @@ class Disruption:
 
 @dataclass(frozen=True, slots=True)
 class ChildPod:
-    """A worker pod."""
+    """A worker pod.
+
+    Attributes:
+        blocked: another container that cannot start.
+        lasting: names of other containers that keep the pod from ending, once the worker has.
+    """
 
     name: str
     phase: PhaseName
@@ -55,6 +78,8 @@ class ChildPod:
     pull_problem: str = ""
     pull_message: str = ""
     config_problem: str = ""
+    blocked: OtherContainer | None = None
+    lasting: tuple[str, ...] = ()
     termination: Termination | None = None
     disruption: Disruption | None = None
     accelerators: int = 0
@@ -67,8 +92,8 @@ class ChildPod:
 
     @property
     def runs(self) -> bool:
-        """Whether its container has started and the pod has not ended."""
-        return self.started_at is not None and not self.is_finished
+        """Whether its worker has started and not ended."""
+        return self.started_at is not None and not self.is_finished and self.termination is None
 
 
 def read_pod(body: Mapping[str, Any]) -> ChildPod:
@@ -79,7 +104,7 @@ def read_pod(body: Mapping[str, Any]) -> ChildPod:
     waiting, running, terminated = (state.get(key, {}) for key in ("waiting", "running", "terminated"))
     conditions: dict[str, Mapping[str, Any]] = {entry["type"]: entry for entry in status.get("conditions", [])}
     scheduled = conditions.get("PodScheduled", {})
-    reason = waiting.get("reason", "")
+    reason, is_finished = waiting.get("reason", ""), status.get("phase") in ("Succeeded", "Failed")
     resources = _worker_of(body.get("spec", {}).get("containers", [])).get("resources", {})
     return ChildPod(
         name=metadata["name"],
@@ -89,11 +114,13 @@ def read_pod(body: Mapping[str, Any]) -> ChildPod:
         created_at=moment(metadata.get("creationTimestamp")),
         started_at=moment(running.get("startedAt") or terminated.get("startedAt")),
         node=body.get("spec", {}).get("nodeName", ""),
-        is_finished=status.get("phase") in ("Succeeded", "Failed"),
+        is_finished=is_finished,
         unschedulable=scheduled.get("message", "") if scheduled.get("status") == "False" else "",
-        pull_problem=reason if reason in _PULL_PROBLEMS else "",
-        pull_message=waiting.get("message", "") if reason in _PULL_PROBLEMS else "",
-        config_problem=f"{reason}: {waiting.get('message', '')}" if reason in _CONFIG_PROBLEMS else "",
+        pull_problem=reason if reason in PULL_PROBLEMS else "",
+        pull_message=waiting.get("message", "") if reason in PULL_PROBLEMS else "",
+        config_problem=f"{reason}: {waiting.get('message', '')}" if reason in CONFIG_PROBLEMS else "",
+        blocked=None if is_finished else blocked_container(status),
+        lasting=lasting_containers(status) if terminated and not is_finished else (),
         termination=_termination(status, terminated),
         disruption=_disruption(conditions.get("DisruptionTarget", {})),
         accelerators=_accelerators(resources),
@@ -102,8 +129,8 @@ def read_pod(body: Mapping[str, Any]) -> ChildPod:
 
 
 def _worker_of(containers: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-    named = (each for each in containers if each.get("name") == WORKER_CONTAINER)
-    return next(named, containers[0] if containers else {})
+    """By name: webhooks put other containers before it, and the kubelet sorts by name."""
+    return next((each for each in containers if each.get("name") == WORKER_CONTAINER), {})
 
 
 def _disruption(condition: Mapping[str, Any]) -> Disruption | None:
@@ -137,6 +164,9 @@ def _termination(status: Mapping[str, Any], terminated: Mapping[str, Any]) -> Te
             finished_at=finished_at,
             by_node=True,
         )
+    failed = failed_container(status) if status.get("phase") == "Failed" and not terminated.get("exitCode") else None
+    if failed is not None:
+        return Termination(failed.exit_code, failed.reason, failed.message, finished_at, other=failed.name)
     if not terminated:
         return None
     return Termination(

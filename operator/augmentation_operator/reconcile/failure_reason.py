@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from pydantic import ValidationError
 
 from augmentation_api import FailureReason, PhaseName
-from augmentation_api.failure import is_permanent_exit_code
 from augmentation_api.redaction import without_credentials
 from augmentation_api.worker_contract import TerminationMessage
 from augmentation_operator.children.job import ChildJob
@@ -41,7 +40,7 @@ def why_failed(job: ChildJob, pods: Sequence[ChildPod]) -> Rejection:
 
 def _weight(failure: Termination) -> tuple[bool, bool, datetime]:
     return (
-        is_permanent_exit_code(failure.exit_code),
+        failure.is_permanent,
         _own_words(failure) is not None,
         failure.finished_at or datetime.min.replace(tzinfo=UTC),
     )
@@ -54,6 +53,14 @@ def explain(termination: Termination, phase: PhaseName) -> Rejection:
         if is_disk_exhausted(termination.message):
             return Rejection(FailureReason.STORAGE_EXHAUSTED, f"{words} Raise scratchSize of its AugmentationClass.")
         return Rejection(FailureReason.WORKER_CRASHED, words)
+    if termination.other:
+        words = without_credentials(termination.message).strip()[-300:]
+        return Rejection(
+            FailureReason.WORKER_CRASHED,
+            f"the container {termination.other} of the pod, which is not the worker's, ended with exit code "
+            f"{termination.exit_code}{f' ({words})' if words else ''}: correct it where it comes from, podTemplate of "
+            "the AugmentationClass or a webhook of the cluster",
+        )
     own_words = _own_words(termination)
     if own_words is not None:
         return Rejection(own_words.reason, own_words.message)

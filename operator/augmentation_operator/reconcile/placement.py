@@ -95,8 +95,7 @@ def _fallback(situation: Situation) -> Step:
     job, spec = situation.job, situation.augmentation_class.spec
     index = placement_index(job)
     present, following = spec.placement_at(index), spec.placement_at(index + 1)
-    pods = situation.seen.pods_of(PhaseName.AUGMENT)
-    obstacle = gravest_obstacle(situation.child(PhaseName.AUGMENT), pods, situation.seen, spec.image)
+    obstacle = gravest_obstacle(situation, PhaseName.AUGMENT)
     why = (
         f"placement {present.name}: no node within {present.time_limit_seconds} s"
         f"{f' ({obstacle.message})' if obstacle else ''}; trying {following.name}"

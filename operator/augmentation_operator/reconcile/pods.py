@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from augmentation_api import FailureReason, PhaseName
-from augmentation_api.failure import is_permanent_exit_code
 from augmentation_api.status import PhaseEvent
 from augmentation_operator.children.pod import ChildPod
 from augmentation_operator.reconcile.children import whole_identity
@@ -34,14 +33,14 @@ def watch_pods(situation: Situation, phase: PhaseName, shown: PhaseName, running
     """
     pods = situation.seen.pods_of(phase)
     runs = any(pod.runs for pod in pods)
-    is_waiting = not runs or any(not pod.started_at and not pod.is_finished for pod in pods)
+    is_waiting = not runs or any(not pod.runs and not pod.is_finished for pod in pods)
     phases: Phases = phases_of(situation.job)
     recorded = {event.id for event in phases[shown].events}
     interruptions = tuple(_interruptions(pods, phase, situation.now))
     for event in interruptions:
         phases = with_event(phases, shown, event)
     retried = any(event.status == "retrying" and event.id not in recorded for event in phases[shown].events)
-    obstacle = gravest_obstacle(situation.child(phase), pods, situation.seen, situation.augmentation_class.spec.image)
+    obstacle = gravest_obstacle(situation, phase)
     refused = obstacle is not None and obstacle.reason == PODS_REFUSED
     step = Step(
         Wait(),
@@ -72,7 +71,8 @@ def _obstructed(situation: Situation, shown: PhaseName, obstacle: Obstacle, acti
     event = operator_event(f"pull-{obstacle.pod.name}", "waiting", situation.now, error=obstacle.message)
     first = find_event(phases_of(situation.job), event.id) or event
     step = replace(step, events=((shown, event),))
-    can_be_pulled = obstacle.pod.pull_problem != "InvalidImageName"
+    other = obstacle.pod.blocked
+    can_be_pulled = "InvalidImageName" not in (obstacle.pod.pull_problem, other.reason if other else "")
     if not can_be_pulled or situation.now - (first.timestamp or situation.now) > IMAGE_PULL_DEADLINE:
         rejection = Rejection(FailureReason.IMAGE_PULL_FAILED, obstacle.message)
         return replace(step, outcome=Fail(rejection, shown), placed=placed)
@@ -91,7 +91,7 @@ def _interruptions(pods: Sequence[ChildPod], phase: PhaseName, now: datetime) ->
             why, words = pod.disruption.reason, pod.disruption.message or "no reason was given"
             error = f"pod {pod.name} was disrupted ({why}): {words}"
             yield operator_event(f"preempted-{pod.name}", "preempted", pod.disruption.at or now, error=error)
-        elif pod.termination and code and not is_permanent_exit_code(code):
+        elif pod.termination and code and not pod.termination.is_permanent:
             at = pod.termination.finished_at or pod.created_at or now
             yield operator_event(pod.name, "retrying", at, error=explain(pod.termination, phase).message)
 

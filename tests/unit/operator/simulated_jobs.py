@@ -78,8 +78,8 @@ class SimulatedPod(_SimulatedObject):
     @property
     def state(self) -> Json:
         """The state of its container; empty while it has none."""
-        (status,) = self._body["status"].get("containerStatuses") or [{"state": {}}]
-        state: Json = status["state"]
+        statuses = self._body["status"].get("containerStatuses") or []
+        state: Json = next((status["state"] for status in statuses if status["name"] == "worker"), {})
         return state
 
     @property
@@ -92,6 +92,19 @@ class SimulatedPod(_SimulatedObject):
 
     def to_wire(self) -> Json:
         return self._body
+
+    def add_containers(self, *statuses: Json) -> None:
+        """Other containers of the pod are seen, with these statuses."""
+        body = self._body
+        all_of_them = [*statuses, *body["status"].get("containerStatuses", [])]
+        status = {**body["status"], "containerStatuses": all_of_them}
+        self._last = self._kube.put(Resource.PODS, {**body, "status": status}, NAMESPACE)
+
+    def end_worker(self, *others: Json, exit_code: int, at: str) -> None:
+        """The worker ends while other containers of the pod go on."""
+        terminated = {"exitCode": exit_code, "startedAt": at, "finishedAt": at}
+        self.change(state={"terminated": terminated})
+        self.add_containers(*others)
 
     def change(
         self, phase: str = "", *, node: str = "", conditions: list[Json] | None = None, state: Json | None = None

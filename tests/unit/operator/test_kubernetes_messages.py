@@ -8,6 +8,8 @@ from augmentation_operator.kubernetes_messages import (
     exceeds_quota,
     is_disk_exhausted,
     is_webhook_failure,
+    limited_resources,
+    missing_resources,
     quota_shortages,
     without_pod_set,
 )
@@ -66,3 +68,30 @@ def test_quota_that_can_never_be_given_is_read_from_kueues_sentence() -> None:
     assert quota_shortages(NEVER) == [("cpu", "l4", "6500m", "4"), ("memory", "l4", "13Gi", "8Gi")]
     assert quota_shortages(f"{NEVER}, {NO_QUOTA}") == []
     assert quota_shortages(NO_QUOTA) == []
+
+
+@pytest.mark.parametrize(
+    ("message", "missing", "limited"),
+    [
+        ("failed quota: q: must specify limits.cpu for: worker", ("limits.cpu",), ()),
+        (
+            "failed quota: q: must specify limits.cpu for: worker; limits.memory for: a-proxy,worker",
+            ("limits.cpu", "limits.memory"),
+            (),
+        ),
+        ("failed quota: q: must specify cpu,limits.memory", ("requests.cpu", "limits.memory"), ()),
+        (
+            "is forbidden: [maximum cpu usage per Container is 2, but limit is 4, maximum cpu usage per Pod is 4, but "
+            "limit is 5]",
+            (),
+            ("limits.cpu",),
+        ),
+        ("minimum memory usage per Container is 1Gi, but request is 512Mi", (), ("requests.memory",)),
+        ("maximum memory usage per Container is 1Gi, but no limit is specified", (), ("limits.memory",)),
+        ("violates PodSecurity", (), ()),
+    ],
+)
+def test_field_to_set_is_named(message: str, missing: tuple[str, ...], limited: tuple[str, ...]) -> None:
+    """Words of k8s.io/apiserver's quota admission and of plugin/pkg/admission/limitranger."""
+    assert missing_resources(message) == missing
+    assert limited_resources(message) == limited

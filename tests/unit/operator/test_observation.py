@@ -26,7 +26,10 @@ def a_pod(**status: Any) -> dict[str, Any]:
 
 
 def waiting(reason: str, message: str = "") -> dict[str, Any]:
-    return a_pod(phase="Pending", containerStatuses=[{"state": {"waiting": {"reason": reason, "message": message}}}])
+    return a_pod(
+        phase="Pending",
+        containerStatuses=[{"name": "worker", "state": {"waiting": {"reason": reason, "message": message}}}],
+    )
 
 
 def test_a_job_that_was_just_made_is_neither_over_nor_suspended() -> None:
@@ -118,14 +121,16 @@ def test_a_pod_that_is_on_its_way_has_no_problem(reason: str) -> None:
 
 
 def test_a_running_pod_has_started() -> None:
-    pod = read_pod(a_pod(phase="Running", containerStatuses=[{"state": {"running": {"startedAt": FIRST}}}]))
+    pod = read_pod(
+        a_pod(phase="Running", containerStatuses=[{"name": "worker", "state": {"running": {"startedAt": FIRST}}}])
+    )
     assert pod.started_at == datetime(2026, 1, 1, 0, 0, 1, tzinfo=UTC)
     assert (pod.node, pod.is_finished) == ("node-a", False)
 
 
 def test_a_failed_pod_keeps_its_last_words() -> None:
     terminated = {"exitCode": 12, "reason": "Error", "message": "why", "startedAt": FIRST, "finishedAt": SECOND}
-    pod = read_pod(a_pod(phase="Failed", containerStatuses=[{"state": {"terminated": terminated}}]))
+    pod = read_pod(a_pod(phase="Failed", containerStatuses=[{"name": "worker", "state": {"terminated": terminated}}]))
     assert pod.is_finished
     assert pod.started_at is not None
     assert pod.termination is not None
@@ -135,7 +140,7 @@ def test_a_failed_pod_keeps_its_last_words() -> None:
 
 def test_a_container_whose_end_nobody_saw_has_no_time() -> None:
     terminated = {"exitCode": 137, "reason": "ContainerStatusUnknown", "startedAt": None, "finishedAt": None}
-    pod = read_pod(a_pod(phase="Failed", containerStatuses=[{"state": {"terminated": terminated}}]))
+    pod = read_pod(a_pod(phase="Failed", containerStatuses=[{"name": "worker", "state": {"terminated": terminated}}]))
     assert pod.termination is not None
     assert pod.termination.finished_at is None
 
@@ -145,7 +150,10 @@ def test_an_evicted_pod_has_the_kubelets_words_rather_than_the_containers() -> N
     words = 'Usage of EmptyDir volume "scratch" exceeds the limit "20Gi".'
     pod = read_pod(
         a_pod(
-            phase="Failed", reason="Evicted", message=words, containerStatuses=[{"state": {"terminated": terminated}}]
+            phase="Failed",
+            reason="Evicted",
+            message=words,
+            containerStatuses=[{"name": "worker", "state": {"terminated": terminated}}],
         )
     )
     assert pod.termination is not None
@@ -170,3 +178,56 @@ def test_of_several_containers_the_workers_is_read_wherever_a_webhook_has_put_ot
     pod = read_pod(body)
     assert pod.termination is not None
     assert (pod.termination.exit_code, pod.termination.message, pod.cpu) == (3, "why", 2.0)
+
+
+def worker(**state: Any) -> dict[str, Any]:
+    return {"name": "worker", "state": state}
+
+
+DONE = {"terminated": {"exitCode": 0, "startedAt": FIRST, "finishedAt": SECOND}}
+RUNNING = {"running": {"startedAt": FIRST}}
+
+
+def test_container_is_never_taken_for_the_worker_by_its_place() -> None:
+    """Airflow took containerStatuses[0] (airflow#67934); the kubelet sorts by name."""
+    pod = read_pod(a_pod(phase="Pending", containerStatuses=[{"name": "a-proxy", "state": RUNNING}]))
+    assert (pod.started_at, pod.termination) == (None, None)
+
+
+def test_sidecar_that_outlives_the_worker_keeps_the_pod() -> None:
+    pod = read_pod(a_pod(phase="Running", containerStatuses=[{"name": "a-proxy", "state": RUNNING}, worker(**DONE)]))
+    assert pod.lasting == ("a-proxy",)
+    assert not pod.runs
+    assert not pod.is_finished
+
+
+def test_native_sidecar_keeps_no_pod() -> None:
+    """An init container with restartPolicy Always, which the kubelet ends after the worker."""
+    native = [{"name": "a-proxy", "started": True, "state": RUNNING}]
+    pod = read_pod(a_pod(phase="Running", initContainerStatuses=native, containerStatuses=[worker(**DONE)]))
+    assert pod.lasting == ()
+    assert read_pod(a_pod(phase="Running", initContainerStatuses=native, containerStatuses=[worker(**RUNNING)])).runs
+
+
+@pytest.mark.parametrize("field", ["containerStatuses", "initContainerStatuses"])
+def test_another_container_that_cannot_start_is_named(field: str) -> None:
+    waits = {"waiting": {"reason": "ImagePullBackOff", "message": "manifest unknown"}}
+    pod = read_pod(a_pod(phase="Pending", **{field: [{"name": "a-proxy", "image": "proxy:9", "state": waits}]}))
+    assert pod.blocked is not None
+    assert (pod.blocked.name, pod.blocked.image, pod.blocked.message) == ("a-proxy", "proxy:9", "manifest unknown")
+    assert not pod.pull_problem
+
+
+def test_pod_that_another_container_failed_has_its_exit_code() -> None:
+    failed = {"terminated": {"exitCode": 12, "reason": "Error", "message": "no iptables", "finishedAt": SECOND}}
+    initial = {"waiting": {"reason": "PodInitializing"}}
+    pod = read_pod(
+        a_pod(
+            phase="Failed",
+            initContainerStatuses=[{"name": "a-init", "state": failed}],
+            containerStatuses=[worker(**initial)],
+        )
+    )
+    assert pod.termination is not None
+    assert (pod.termination.other, pod.termination.exit_code) == ("a-init", 12)
+    assert not pod.termination.is_permanent

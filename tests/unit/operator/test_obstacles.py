@@ -5,7 +5,7 @@ import pytest
 from augmentation_api import ConditionType, PhaseName, PhaseStatus, State
 from augmentation_api.status import Condition
 from augmentation_operator.cache.event_warnings import newest_warnings
-from augmentation_operator.reconcile.obstacle import IMAGE_PULL_DEADLINE, QUIET, stuck_without_reason
+from augmentation_operator.reconcile.obstacle import IMAGE_PULL_DEADLINE, QUIET, SIDECAR_GRACE, stuck_without_reason
 from tests.unit.operator.simulated_cluster import AUGMENT, IMAGE, PROVISION, PUBLISH, RESOLVE, SimulatedCluster
 
 DEADLINE = IMAGE_PULL_DEADLINE.total_seconds()
@@ -15,6 +15,11 @@ def placed(cluster: SimulatedCluster) -> Condition:
     condition = cluster.status.condition(ConditionType.PLACED)
     assert condition is not None
     return condition
+
+
+def placed_reason(cluster: SimulatedCluster) -> str:
+    condition = cluster.status.condition(ConditionType.PLACED)
+    return condition.reason if condition is not None else ""
 
 
 @pytest.mark.parametrize("phase", [RESOLVE, AUGMENT, PUBLISH])
@@ -216,6 +221,67 @@ def test_pods_rejected_for_another_reason_are_reported_in_kubernetes_words() -> 
     cluster.settle_without_pods()
     assert placed(cluster).reason == "PodsRefused"
     assert cluster.status.message == "Kubernetes creates no pods for this job: violates PodSecurity"
+
+
+@pytest.mark.parametrize(("phase", "field"), [(RESOLVE, "metadataResources"), (AUGMENT, "resources")])
+def test_field_that_a_quota_or_limit_range_asks_for_is_named(phase: PhaseName, field: str) -> None:
+    cluster = SimulatedCluster()
+    cluster.reach(phase)
+    cluster.lose_pods(phase)
+    cluster.warn("Job", cluster.job_name(phase), "failed quota: q: must specify limits.memory for: worker")
+    cluster.pass_time(QUIET.total_seconds())
+    cluster.settle_without_pods()
+    assert (cluster.status.message or "").endswith(f". Set {field}.limits.memory of the AugmentationClass cpu")
+
+
+SIDECAR = {"name": "a-proxy", "image": "proxy:9", "state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}}}
+
+
+def test_sidecar_that_never_exits_is_named_with_the_fix() -> None:
+    cluster = SimulatedCluster()
+    cluster.settle()
+    pod = cluster.start_pod(RESOLVE)
+    cluster.report_source()
+    pod.end_worker(SIDECAR, exit_code=0, at="2026-01-01T00:00:00Z")
+    cluster.settle()
+    assert placed_reason(cluster) != "SidecarRunning"
+    cluster.pass_time(SIDECAR_GRACE.total_seconds())
+    cluster.settle()
+    assert (placed(cluster).status, placed(cluster).reason) == ("False", "SidecarRunning")
+    message = cluster.status.message or ""
+    assert "the container a-proxy keeps the pod from ending" in message
+    assert "restartPolicy Always" in message
+    assert "podTemplate of the AugmentationClass" in message
+    cluster.succeed_pod(RESOLVE)
+    cluster.settle()
+    assert cluster.phase_status(RESOLVE) == PhaseStatus.COMPLETED
+
+
+def test_sidecar_whose_image_cannot_be_pulled_is_blamed_for_it() -> None:
+    """A pod waits for the image of an injected container, and the worker's was blamed (kubeflow#6373)."""
+    cluster = SimulatedCluster()
+    cluster.settle()
+    waits = {"waiting": {"reason": "ImagePullBackOff", "message": "manifest unknown"}}
+    cluster.pod_of(RESOLVE).add_containers({**SIDECAR, "state": waits})
+    cluster.settle()
+    cluster.pass_time(DEADLINE + 1)
+    cluster.settle()
+    message = cluster.status.message or ""
+    assert cluster.status.state == State.FAILED
+    assert "the image proxy:9 of the container a-proxy, which is not the worker's, cannot be pulled" in message
+    assert "spec.image" not in message
+
+
+def test_worker_that_runs_is_not_failed_for_a_sidecar_without_an_image() -> None:
+    cluster = SimulatedCluster()
+    cluster.settle()
+    waits = {"waiting": {"reason": "ImagePullBackOff", "message": "manifest unknown"}}
+    cluster.start_pod(RESOLVE).add_containers({**SIDECAR, "state": waits})
+    cluster.settle()
+    cluster.pass_time(DEADLINE + 1)
+    cluster.settle()
+    assert cluster.status.state == State.RUNNING
+    assert "a-proxy" in (cluster.status.message or "")
 
 
 def test_volume_that_cannot_be_mounted_is_reported() -> None:
