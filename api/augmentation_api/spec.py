@@ -48,6 +48,7 @@ FORMS = {
 }
 """What texts look like that match a pattern, for messages."""
 Parallelism = Annotated[int, Field(ge=1, le=1000)]
+PendingDeadline = Annotated[int, Field(ge=1, le=MAX_SECONDS)]
 _FOLDER_NAME = r"([^./\x00][^/\x00]*|\.[^./\x00][^/\x00]*|\.\.[^/\x00]+)"
 FolderPath = Annotated[str, StringConstraints(max_length=1024, pattern=rf"^{_FOLDER_NAME}(/{_FOLDER_NAME})*$")]
 """A relative path without `.`, `..` or empty parts: it cannot leave the volume or the repository."""
@@ -418,6 +419,13 @@ class AugmentationJobSpec(Model):
         le=MAX_SECONDS,
         description="Deadline of the job in seconds, counted from its first pod; then the job fails. The clock stops "
         "while the job is suspended or queued, and restarts afterwards. At most ten years.",
+    )
+    pending_deadline_seconds: PendingDeadline | None = Field(
+        None,
+        description="How long the job may wait for pods that do not run, in seconds, whatever it waits for: a queue, "
+        "Kueue's too, quota, an image, a volume or a node; then it fails with PendingDeadlineExceeded. Counted for "
+        "each phase until its first pod runs, and again when a queue takes nodes back; not while the job is suspended. "
+        "Default: no limit. At most ten years.",
     )
     ttl_seconds_after_finished: int | None = Field(
         None,

@@ -26,6 +26,7 @@ _PATHS: Final[Mapping[str, str]] = {
     "output_dataset_id": "output.hub.repoID",
     "private": "output.hub.private",
     "parallelism": "parallelism",
+    "pending_deadline_seconds": "pendingDeadlineSeconds",
     "cameras": "augmentation.cameras",
     "episodes": "augmentation.episodes",
     "splits": "augmentation.splits",

@@ -26,6 +26,7 @@ from augmentation_api.spec import (
     FolderPath,
     Masks,
     Parallelism,
+    PendingDeadline,
     RepoID,
     Revision,
     Splits,
@@ -124,6 +125,11 @@ class AugmentationRequest(_ParameterFields):
         "source. Only false lets a result have more readers than its source",
     )
     parallelism: Parallelism | None = Field(None, description="Maximum number of concurrent shards")
+    pending_deadline_seconds: PendingDeadline | None = Field(
+        None,
+        description="How long the job may wait for pods that do not run, in a queue or for a node, until it fails; no "
+        "limit by default",
+    )
     cameras: Cameras | None = Field(
         None, description="Camera keys to augment, e.g. observation.images.top; all by default"
     )

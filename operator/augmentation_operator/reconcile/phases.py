@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from augmentation_api import ConditionType, FailureReason, PhaseName
+from augmentation_api import FailureReason, PhaseName
 from augmentation_api.status import Progress
 from augmentation_operator.manifests.manifest import suspend_job
 from augmentation_operator.queueing.admission import Admission, Admitted, Refused, Waiting
@@ -15,12 +15,8 @@ from augmentation_operator.reconcile.admission import (
     scale,
 )
 from augmentation_operator.reconcile.children import children_of_phase, shard_count_of
-from augmentation_operator.reconcile.completion import (
-    is_published,
-    possible_result,
-    report_is_due,
-    reports_result,
-)
+from augmentation_operator.reconcile.completion import report_is_due, reports_result
+from augmentation_operator.reconcile.deadline import check_deadline, check_pending_deadline
 from augmentation_operator.reconcile.decision import SOON
 from augmentation_operator.reconcile.failure_reason import Rejection, why_failed
 from augmentation_operator.reconcile.placement import place, waiting_placement
@@ -33,33 +29,12 @@ from augmentation_operator.reconcile.step import Fail, Proceed, Situation, State
 def run_phases(situation: Situation) -> Step:
     """Take the steps in order until one has to wait, or fails."""
     step = Step()
-    for next_step in (_check_deadline, _resolve, _stop_at_preview, _check_size, _augment, _publish):
+    checks = (check_deadline, check_pending_deadline)
+    for next_step in (*checks, _resolve, _stop_at_preview, _check_size, _augment, _publish):
         step = step.then(next_step(situation))
         if not isinstance(step.outcome, Proceed):
             break
     return step
-
-
-def _check_deadline(situation: Situation) -> Step:
-    """Fail a job that ran longer than it may since it started or was resumed, as a batch/v1 Job does."""
-    job, now = situation.job, situation.now
-    limit, started = job.spec.active_deadline_seconds, job.status.started_at
-    admitted, suspended = job.status.condition(ConditionType.ADMITTED), job.status.condition(ConditionType.SUSPENDED)
-    is_held = job.spec.suspend or (admitted is not None and admitted.status == "False")
-    if limit is None or started is None or is_held or is_published(situation.seen):
-        return Step()
-    starts = [started]
-    if suspended is not None:
-        starts.append(suspended.last_transition_time if suspended.status == "False" else now)
-    if admitted is not None:
-        starts.append(admitted.last_transition_time)
-    left = timedelta(seconds=limit) - (now - max(starts))
-    if left > timedelta(0):
-        return Step(requeue_after=left)
-    hint = possible_result(job)
-    message = f"the job ran longer than spec.activeDeadlineSeconds ({limit} s): raise it in a new job"
-    rejection = Rejection(FailureReason.DEADLINE_EXCEEDED, f"{message} ({hint})" if hint else message)
-    return Step(Fail(rejection, situation.present_phase))
 
 
 def _resolve(situation: Situation) -> Step:

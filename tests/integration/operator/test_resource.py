@@ -50,6 +50,7 @@ def test_api_server_sets_defaults(job: Job) -> None:
         ("augmentation", {"copies": 4}),
         ("backoffLimitPerShard", 1),
         ("activeDeadlineSeconds", 60),
+        ("pendingDeadlineSeconds", 60),
     ],
 )
 def test_field_that_determines_the_result_is_immutable(job: Job, field: str, value: object) -> None:

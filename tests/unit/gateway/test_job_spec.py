@@ -97,6 +97,7 @@ def test_minimal_request_sets_rest_defaults_and_leaves_others_to_crd() -> None:
         ("private", True, "output.hub.private", True),
         ("private", False, "output.hub.private", False),
         ("parallelism", 4, "parallelism", 4),
+        ("pending_deadline_seconds", 60, "pendingDeadlineSeconds", 60),
         ("cameras", ["observation.images.top"], "augmentation.cameras", ["observation.images.top"]),
         ("episodes", "0:100,150", "augmentation.episodes", "0:100,150"),
         ("splits", ["train"], "augmentation.splits", ["train"]),
