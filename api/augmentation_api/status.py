@@ -5,7 +5,7 @@ events and what it reports about datasets (source, output, bad episodes). All us
 overwrites another.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -279,6 +279,17 @@ class Notification(ObservedModel):
     message: Text | None = Field(None, description="Why the last delivery failed.")
 
 
+class ClassSnapshot(ObservedModel):
+    """An AugmentationClass as it was when a job began."""
+
+    generation: Count | None = Field(None, description="metadata.generation of the class.")
+    taken_at: Timestamp | None = Field(None, description="When it was taken: the first augment pod ran.")
+    spec: dict[str, Any] = Field(
+        json_schema_extra={"x-kubernetes-preserve-unknown-fields": True, "x-kubernetes-map-type": "atomic"},
+        description="The spec of the class.",
+    )
+
+
 class AugmentationJobStatus(ObservedModel):
     """Observed state of the job."""
 
@@ -304,6 +315,11 @@ class AugmentationJobStatus(ObservedModel):
     progress: Progress | None = Field(None, description="Progress of the job.")
     class_name: ShortText | None = Field(
         None, description="AugmentationClass of the job. Chosen once; a later change of the default has no effect."
+    )
+    class_snapshot: ClassSnapshot | None = Field(
+        None,
+        description="The class as it was when the first augment pod ran. Later changes of the class, and its deletion, "
+        "do not affect this attempt of the job; until then, and in the next attempt, they do.",
     )
     placement: Placement | None = Field(None, description="Where the augment pods run.")
     source: SourceStatus | None = Field(None, description="The source dataset, as resolved.")

@@ -39,6 +39,7 @@ _NOTES = (
     "state",
     "displayState",
     "message",
+    "classSnapshot",
     "currentPhase",
     "startedAt",
     "retryCount",

@@ -33,7 +33,9 @@ def test_namespace_with_running_and_waiting_pods_is_deleted(user: User, namespac
         },
     }
     kubectl = user.kubectl
-    nowhere = {**user.kubectl.get("augmentationclass", "cpu"), "metadata": {"name": NAMESPACE}}
+    nowhere = user.kubectl.get("augmentationclass", "cpu")
+    assert nowhere is not None
+    nowhere["metadata"] = {"name": NAMESPACE}
     nowhere["spec"] |= {"default": False, "placements": [{"name": "none", "nodeSelector": {"no-node": "has-this"}}]}
     kubectl.apply(nowhere)
     waits = {**job, "metadata": {**job["metadata"], "name": "waits"}, "spec": {**job["spec"], "className": NAMESPACE}}

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from augmentation_api import AugmentationJob, PhaseName
-from augmentation_api.identifiers import LABEL_PHASE
+from augmentation_api.identifiers import GROUP, LABEL_PHASE
 
 LABEL_QUEUE = "kueue.x-k8s.io/queue-name"
 """On a Job: Kueue's LocalQueue that it waits in. Kueue alone starts and stops a Job that has it."""
@@ -18,6 +18,8 @@ LABEL_WORKLOAD_PRIORITY = "kueue.x-k8s.io/priority-class"
 ANNOTATION_MIN_PARALLELISM = "kueue.x-k8s.io/job-min-parallelism"
 """On a Job: with how many pods Kueue may start it, by lowering its parallelism, where quota is short. Its webhook wants
 it to be less than the parallelism, and refuses changes of the parallelism while such a Job runs."""
+ANNOTATION_MADE_FROM = f"{GROUP}/made-from"
+"""On a Job: what it was made from, as manifests/class_digest.py says it."""
 _MULTIKUEUE = "kueue.x-k8s.io/multikueue"
 
 
@@ -36,6 +38,7 @@ class ChildJob:
     failed_reason: str = ""
     failed_message: str = ""
     suspended: bool = False
+    made_from: str = ""
     failed_pods: int = 0
     parallelism: int = 1
     workload_priority: str = ""
@@ -75,6 +78,7 @@ def read_job(body: Mapping[str, Any]) -> ChildJob:
         failed_reason=failed.get("reason", "") if failed else "",
         failed_message=failed.get("message", "") if failed else "",
         suspended=bool(spec.get("suspend", False)),
+        made_from=metadata.get("annotations", {}).get(ANNOTATION_MADE_FROM, ""),
         failed_pods=int(status.get("failed", 0)),
         parallelism=int(spec.get("parallelism", 1)),
         workload_priority=metadata["labels"].get(LABEL_WORKLOAD_PRIORITY, ""),

@@ -22,7 +22,7 @@ from augmentation_operator.controller.worker_isolation import WorkerIsolation
 from augmentation_operator.queueing.built_in import SlotQueues
 from augmentation_operator.queueing.kueue.admission import queue_name_of
 from augmentation_operator.queueing.kueue.reader import KueueReader
-from augmentation_operator.reconcile.class_selection import select_class
+from augmentation_operator.reconcile.class_selection import queue_limit, select_class
 from augmentation_operator.reconcile.decision import Decision, needs_fresh_read
 from augmentation_operator.reconcile.failure_reason import Rejection
 from augmentation_operator.reconcile.lifecycle import decide
@@ -149,10 +149,11 @@ class Controller:
         return None if notify is None else self._notifier.submit(job, notify, decision.announce)
 
     async def _decide(self, job: AugmentationJob, seen: Observation) -> Decision:
-        job_class = select_class(job, self._cluster.classes())
+        classes = tuple(self._cluster.classes())
+        job_class = select_class(job, classes)
         selected = None if isinstance(job_class, Rejection) else job_class
         queue_name = queue_name_of(job, selected)
-        limit = selected.spec.limits.max_jobs_per_namespace if selected and not queue_name else None
+        limit = queue_limit(selected, classes) if selected and not queue_name else None
         seen = await self._observer.complete(job, seen, queue_name)
         # Last, since nothing may be awaited until the slot is granted: the same slot would be given to another job.
         place = None if limit is None else self._slots.place_of(job.metadata.uid, limit)

@@ -70,7 +70,7 @@ class Executor:
             if job.spec.cancel or (decision.status.state is not None and decision.status.state.is_final):
                 await self.delete_jobs(decision.delete_jobs, namespace)
             raise
-        await self.delete_jobs(decision.delete_jobs, namespace)
+        await self.delete_jobs((*decision.delete_jobs, *decision.replace_jobs), namespace)
         if decision.delete_resource:
             # Not if it was changed since it was read: it may have been started again.
             await self._api.delete(

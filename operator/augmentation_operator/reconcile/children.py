@@ -1,8 +1,9 @@
 """The objects that a phase needs: its batch Job, and before it the identity and the records that its pods use."""
 
-from augmentation_api import PhaseName
+from augmentation_api import AugmentationClass, PhaseName
 from augmentation_api.sharding import shard_count
-from augmentation_operator.children.job import attempt_of
+from augmentation_operator.children.job import ANNOTATION_MADE_FROM, attempt_of
+from augmentation_operator.manifests.class_digest import differs, is_of_class, made_from
 from augmentation_operator.manifests.identity import (
     GRANTED_AHEAD,
     identity,
@@ -25,13 +26,11 @@ def children_of_phase(situation: Situation, phase: PhaseName) -> Step:
     """
     job, augmentation_class = situation.job, situation.augmentation_class
     whole, shards = whole_identity(situation, phase), _shards_at(situation, phase)
-    if phase == PhaseName.AUGMENT:
-        queue = queue_name_of(job, augmentation_class)
-        children = (*shard_records(job, shards), augment_job(job, augmentation_class, shards, queue))
-    else:
-        children = (single_pod_job(job, augmentation_class, phase, shards),)
-    if phase == PhaseName.RESOLVE:
-        children = (*source_listing(job), *children)
+    batch_job = _with_origin(_job_of(situation, phase), augmentation_class)
+    children = {
+        PhaseName.RESOLVE: (*source_listing(job), batch_job),
+        PhaseName.AUGMENT: (*shard_records(job, shards), batch_job),
+    }.get(phase, (batch_job,))
     if attempt_of(job):
         return Step(apply=whole, create=children)
     # The class may have changed since the phase before: its certificates are renewed, its account gets an annotation.
@@ -41,6 +40,29 @@ def children_of_phase(situation: Situation, phase: PhaseName) -> Step:
     if phase == PhaseName.AUGMENT and shards > GRANTED_AHEAD:
         renewed += tuple(manifest for manifest in whole if manifest["kind"] == "Role")
     return Step(apply=renewed, create=children)
+
+
+def is_outdated(situation: Situation, phase: PhaseName) -> bool:
+    """Whether the Job of a phase was made from its class as it was, and no pod of it has run: it is made anew."""
+    child, augmentation_class = situation.child(phase), situation.augmentation_class
+    if child is None or child.failed_pods or situation.job.status.class_snapshot is not None:
+        return False
+    if any(pod.started_at for pod in situation.seen.pods_of(phase)) or is_of_class(child.made_from, augmentation_class):
+        return False
+    return differs(child.made_from, _job_of(situation, phase), augmentation_class)
+
+
+def _job_of(situation: Situation, phase: PhaseName) -> Manifest:
+    job, augmentation_class, shards = situation.job, situation.augmentation_class, _shards_at(situation, phase)
+    if phase == PhaseName.AUGMENT:
+        return augment_job(job, augmentation_class, shards, queue_name_of(job, augmentation_class))
+    return single_pod_job(job, augmentation_class, phase, shards)
+
+
+def _with_origin(manifest: Manifest, augmentation_class: AugmentationClass) -> Manifest:
+    metadata = manifest["metadata"]
+    annotations = {**metadata.get("annotations", {}), ANNOTATION_MADE_FROM: made_from(manifest, augmentation_class)}
+    return {**manifest, "metadata": {**metadata, "annotations": annotations}}
 
 
 def whole_identity(situation: Situation, phase: PhaseName) -> tuple[Manifest, ...]:

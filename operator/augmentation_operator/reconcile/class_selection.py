@@ -1,26 +1,32 @@
 """The selection of a job's AugmentationClass: the one it names, else the default of its type."""
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 
-from augmentation_api import AugmentationClass, AugmentationJob, AugmentationType, FailureReason
+from pydantic import ValidationError
+
+from augmentation_api import AugmentationClass, AugmentationJob, AugmentationType, FailureReason, ObjectMeta
+from augmentation_api.augmentation_class import AugmentationClassSpec
 from augmentation_api.readable_class import UnreadableClass
+from augmentation_api.status import ClassSnapshot
 from augmentation_operator.reconcile.failure_reason import Rejection
 
-Classes = Mapping[str, AugmentationClass | UnreadableClass]
+AnyClass = AugmentationClass | UnreadableClass
+Classes = Mapping[str, AnyClass]
 
 _NO_MODEL = (
     ". No generative model comes with this operator: a class names an image of its own (docs/worker-contract.md)"
 )
 
 
-def select_class(
-    job: AugmentationJob, classes: Iterable[AugmentationClass | UnreadableClass]
-) -> AugmentationClass | Rejection:
+def select_class(job: AugmentationJob, classes: Iterable[AnyClass]) -> AugmentationClass | Rejection:
     """The class of a job, or why there is none. A job that has begun keeps the class it began with.
 
     Where several classes claim to be the default of a type, the oldest name in alphabetical order wins, so that the
     choice does not depend on the order of a listing. An invalid one is chosen by nobody, and harms no other.
     """
+    if (snapshot := _snapshot(job)) is not None:
+        return snapshot
     known: Classes = {_name_of(each): each for each in sorted(classes, key=_name_of)}
     if begun := job.status.class_name:
         return _valid(known.get(begun)) or _not_found(
@@ -29,6 +35,34 @@ def select_class(
     if wanted := job.spec.class_name:
         return _named(job, wanted, known)
     return _default(job, known)
+
+
+def snapshot_of(augmentation_class: AugmentationClass, now: datetime) -> ClassSnapshot:
+    """A class as it is now, to be kept with a job."""
+    generation = augmentation_class.metadata.generation
+    return ClassSnapshot(generation=generation, taken_at=now, spec=augmentation_class.spec.to_wire())
+
+
+def queue_limit(selected: AugmentationClass, classes: Iterable[AnyClass]) -> int | None:
+    """How many jobs of the class may hold nodes: by the class as it is now, since all of them share its queue."""
+    name = selected.metadata.name
+    readable = (each for each in classes if isinstance(each, AugmentationClass))
+    live = next((each for each in readable if each.metadata.name == name), selected)
+    return live.spec.limits.max_jobs_per_namespace
+
+
+def _snapshot(job: AugmentationJob) -> AugmentationClass | None:
+    """The class as it was when the job began; None: the job has not begun or has ended, or the snapshot, of another
+    release, cannot be read.
+    """
+    name, snapshot, state = job.status.class_name, job.status.class_snapshot, job.status.state
+    if name is None or snapshot is None or (state is not None and state.is_final):
+        return None
+    try:
+        spec = AugmentationClassSpec.model_validate(snapshot.spec)
+    except ValidationError:
+        return None
+    return AugmentationClass(metadata=ObjectMeta(name=name, generation=snapshot.generation or 0), spec=spec)
 
 
 def _named(job: AugmentationJob, wanted: str, known: Classes) -> AugmentationClass | Rejection:

@@ -24,6 +24,7 @@ class Decision:
         apply: objects to bring to this content, in this order.
         create: objects to create unless they exist, in this order, after `apply`.
         delete_jobs: names of child Jobs to delete, with their pods.
+        replace_jobs: names of child Jobs without running pods to delete, so that they are created anew.
         patches: changes of objects that exist, made in this order, before the status is written.
         delete_resource: the AugmentationJob itself is to be deleted (its time to live has passed).
         announce: id of the event that is to be sent about the end of the job; None: nothing is.
@@ -34,6 +35,7 @@ class Decision:
     apply: tuple[Manifest, ...] = ()
     create: tuple[Manifest, ...] = ()
     delete_jobs: tuple[str, ...] = ()
+    replace_jobs: tuple[str, ...] = ()
     patches: tuple[Patch, ...] = ()
     delete_resource: bool = False
     announce: str | None = None
@@ -59,8 +61,9 @@ def operator_part(status: AugmentationJobStatus) -> dict[str, Any]:
 def needs_fresh_read(job: AugmentationJob, decision: Decision, seen: Observation) -> bool:
     """Whether a decision needs a fresh read of the API server, since the watches may lag, one more than another.
 
-    It does where it cannot be undone: a job ends, starts again, falls back to the next placement or is deleted; and
-    where a Job follows another one of the same phase, of an earlier attempt or placement, whose pods have to be gone.
+    It does where it cannot be undone: a job ends, starts again, falls back to the next placement or is deleted; a Job
+    is replaced, of which a pod may run by now; or a Job follows another one of the same phase, of an earlier attempt
+    or placement, whose pods have to be gone.
     An end that no newer state could change needs none.
     """
     if _is_beyond_doubt(decision, seen):
@@ -70,7 +73,8 @@ def needs_fresh_read(job: AugmentationJob, decision: Decision, seen: Observation
         return True
     placement = (decision.status.placement.rung or 0) if decision.status.placement else 0
     follows = (attempt_of(job) > 0 or placement > 0) and any(manifest["kind"] == "Job" for manifest in decision.create)
-    return decision.delete_resource or placement > placement_index(job) or follows
+    is_next = placement > placement_index(job)
+    return decision.delete_resource or bool(decision.replace_jobs) or is_next or follows
 
 
 def _is_beyond_doubt(decision: Decision, seen: Observation) -> bool:

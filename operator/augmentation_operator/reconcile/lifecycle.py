@@ -77,6 +77,7 @@ def _decide_unfinished(
         apply=step.apply,
         create=step.create,
         patches=step.patches,
+        replace_jobs=step.replace_jobs,
         delete_jobs=superfluous_jobs(seen, failed=isinstance(step.outcome, Fail)),
         requeue_after=step.requeue_after,
     )

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from augmentation_api import FailureReason, PhaseName
 from augmentation_api.status import Progress
+from augmentation_operator.children.job import ChildJob
 from augmentation_operator.manifests.manifest import suspend_job
 from augmentation_operator.queueing.admission import Admission, Admitted, Refused, Waiting
 from augmentation_operator.queueing.kueue.admission import queue_name_of
@@ -14,7 +15,7 @@ from augmentation_operator.reconcile.admission import (
     admission_step,
     scale,
 )
-from augmentation_operator.reconcile.children import children_of_phase, shard_count_of
+from augmentation_operator.reconcile.children import children_of_phase, is_outdated, shard_count_of
 from augmentation_operator.reconcile.completion import report_is_due, reports_result
 from augmentation_operator.reconcile.deadline import check_deadline, check_pending_deadline
 from augmentation_operator.reconcile.decision import SOON
@@ -144,25 +145,48 @@ def _run(
     child = situation.child(phase)
     queued = admission_step(admission, shown)
     if child is None:
-        step = Step(Wait(), current_phase=shown)
-        if not situation.job.spec.suspend:
-            step = replace(step, begun=((shown, None),), activity=ACTIVITY[shown])
-            step = children_of_phase(situation, phase).then(step)
-        return queued.then(step)
+        return queued.then(_begun(situation, phase, shown))
     step = queued.then(Step(Wait(), current_phase=shown, begun=((shown, child.created_at),), observed=(phase,)))
     if child.has_failed:
         return replace(step, outcome=Fail(why_failed(child, situation.seen.pods_of(phase)), shown))
     running = running or placed_again(situation.job)
     if child.is_complete:
         return replace(step, outcome=Proceed(), placed=running)
+    if is_outdated(situation, phase):
+        return step.then(_replaced(situation, child))
     match admission:
         case Refused(message):
-            return replace(step, outcome=Fail(Rejection(FailureReason.QUEUE_REFUSED, message), shown))
+            following = Step(Fail(Rejection(FailureReason.QUEUE_REFUSED, message), shown))
         case Waiting():
-            return step
-    suspend = situation.job.spec.suspend
-    patches = (suspend_job(child.name, suspend),) if child.suspended != suspend else ()
-    return step.then(Step(patches=patches)).then(watch_pods(situation, phase, shown, running))
+            following = Step(Wait())
+        case _:
+            suspend = situation.job.spec.suspend
+            patches = (suspend_job(child.name, suspend),) if child.suspended != suspend else ()
+            following = Step(patches=patches).then(watch_pods(situation, phase, shown, running))
+    return step.then(following)
+
+
+def _begun(situation: Situation, phase: PhaseName, shown: PhaseName) -> Step:
+    """Create the batch Job of a phase."""
+    if any(not pod.is_finished for pod in situation.seen.pods_of(phase)):
+        # Of a Job that was deleted: their work is that of the pods that come next.
+        return Step(Wait(), requeue_after=SOON)
+    step = Step(Wait(), current_phase=shown)
+    if situation.job.spec.suspend:
+        return step
+    step = replace(step, begun=((shown, None),), activity=ACTIVITY[shown])
+    return children_of_phase(situation, phase).then(step)
+
+
+def _replaced(situation: Situation, child: ChildJob) -> Step:
+    """Make a waiting Job anew, since its class has changed."""
+    return Step(
+        Wait(),
+        activity=f"the AugmentationClass {situation.augmentation_class.metadata.name} has changed: the pods that wait "
+        "are made anew",
+        replace_jobs=(child.name,),
+        requeue_after=SOON,
+    )
 
 
 def _run_single_pod(situation: Situation, phase: PhaseName, field: str, is_reported: bool) -> Step:

@@ -47,6 +47,7 @@ def restart(job: AugmentationJob, seen: Observation, now: datetime) -> Decision:
         completed_at=None,
         cancelled_at=None,
         placement=None,
+        class_snapshot=None,
         retry_count=None,
         queue=None,
     )

@@ -7,6 +7,7 @@ from augmentation_api import AugmentationJob, AugmentationJobStatus, ConditionTy
 from augmentation_api.status import Placement
 from augmentation_api.vocabulary import AdmissionReason
 from augmentation_operator.queueing.admission import Admission, Admitted, NotQueued, Waiting
+from augmentation_operator.reconcile.class_selection import snapshot_of
 from augmentation_operator.reconcile.status_draft import StatusDraft
 from augmentation_operator.reconcile.step import Fail, Situation, Statement, Step
 
@@ -31,6 +32,8 @@ def status_of(situation: Situation, step: Step) -> AugmentationJobStatus:
         draft.complete(phase, at)
     for phase, event in step.events:
         draft.record(phase, event)
+    if job.status.class_snapshot is None and draft.is_completed(PhaseName.PROVISION):
+        draft.set(class_snapshot=snapshot_of(situation.augmentation_class, situation.now))
     facts = {name: getattr(step, name) for name in ("current_phase", "placement", "progress", "shard_count")}
     draft.set(**{name: value for name, value in facts.items() if value is not None}, **_counters(situation, step))
     if isinstance(step.admission, Admitted | NotQueued | Waiting):

@@ -84,7 +84,7 @@ class Step:
         placed: what the Placed condition says.
         placement: where the job waits for nodes, or has one.
         activity: what the job's pods do or wait for, in a sentence.
-        apply, create, patches: as of Decision.
+        apply, create, patches, replace_jobs: as of Decision.
         requeue_after: when to decide again if nothing changes before.
     """
 
@@ -103,6 +103,7 @@ class Step:
     apply: tuple[Manifest, ...] = ()
     create: tuple[Manifest, ...] = ()
     patches: tuple[Patch, ...] = ()
+    replace_jobs: tuple[str, ...] = ()
     requeue_after: timedelta | None = None
 
     def then(self, following: "Step") -> "Step":
@@ -114,4 +115,4 @@ class Step:
         return Step(**fields | {"requeue_after": min(delays, default=None)})
 
 
-_COLLECTED = ("begun", "completed", "observed", "events", "apply", "create", "patches")
+_COLLECTED = ("begun", "completed", "observed", "events", "apply", "create", "patches", "replace_jobs")

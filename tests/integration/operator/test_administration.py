@@ -1,7 +1,7 @@
 """Jobs in the hands of administrators: kubectl's columns and waits, deletion in the foreground."""
 
 from tests.integration.control_plane import ControlPlane
-from tests.integration.operator.cluster import Cluster, OperatorProcess, until
+from tests.integration.operator.cluster import Cluster, OperatorProcess, path_of, until
 from tests.integration.operator.jobs import Job, StandInKubelet, resolve
 
 
@@ -55,3 +55,27 @@ def test_foreground_deletion_waits_for_the_pods(
         return cluster.http.get(job.path()).status_code == 404
 
     until(is_gone, job.read)
+
+
+def test_corrected_class_reaches_a_job_that_is_refused_every_pod(
+    operator: OperatorProcess, cluster: Cluster, kubelet: StandInKubelet
+) -> None:
+    """A LimitRange rejects the pods of a class; the job goes on as soon as the class fits (kuberay#2178)."""
+    limit = {"type": "Container", "max": {"memory": "1Gi"}}
+    limits = path_of("limitranges", "elsewhere")
+    cluster.post(limits, {"metadata": {"name": "small"}, "spec": {"limits": [limit]}})
+    spec = {"image": "worker@sha256:0", "metadataResources": {"limits": {"memory": "2Gi"}}}
+    body = {"apiVersion": "augmentation.dev/v1alpha1", "kind": "AugmentationClass", "metadata": {"name": "large"}}
+    cluster.post(path_of("augmentationclasses"), {**body, "spec": spec})
+    try:
+        job = Job(cluster, namespace="elsewhere", className="large")
+        job.until(lambda job: job.condition("Ready").get("reason") == "PodsRefused")
+        assert job.status["message"].endswith("Set metadataResources.limits.memory of the AugmentationClass large")
+        correction = {"spec": {"metadataResources": {"limits": {"memory": "512Mi"}}}}
+        cluster.merge_patch(path_of("augmentationclasses", name="large"), correction)
+        (pod,) = job.await_pods("resolve")
+        kubelet.start(pod)
+        job.until_state("running")
+    finally:
+        cluster.delete(f"{limits}/small")
+        cluster.delete(path_of("augmentationclasses", name="large"))

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from augmentation_api import FailureReason, PhaseName, State
+from augmentation_api.pod_fields import Resources
 from augmentation_kube import KubeError, KubeUnavailable, Resource
 from tests.unit.operator.promises import PromisesOfJob, PromisesOfRequests, slots_held
 from tests.unit.operator.simulated_cluster import AUGMENT, PUBLISH, RESOLVE, SimulatedCluster, make_class
@@ -97,6 +98,7 @@ class AnyOrder(RuleBasedStateMachine):
             lambda: job.pass_time(data.draw(st.sampled_from([1, 5, 40, 200]))),
             job.end_terminating_pods,
             self.class_comes_or_goes,
+            self.class_is_corrected,
             self.priority_comes_or_goes,
         ]
         if job.status.state in (State.FAILED, State.CANCELLED):
@@ -133,6 +135,14 @@ class AnyOrder(RuleBasedStateMachine):
 
     def class_comes_or_goes(self) -> None:
         self.job.classes = () if self.job.classes else self.classes
+
+    def class_is_corrected(self) -> None:
+        """The pods of jobs that wait are made anew; jobs that have begun keep the class as it was."""
+        resources = {"requests": {"cpu": str(self.job.now.timestamp() % 7 + 1)}}
+        changed = [each.spec.model_copy(update={"resources": Resources(**resources)}) for each in self.classes]
+        self.job.classes = [
+            each.model_copy(update={"spec": spec}) for each, spec in zip(self.classes, changed, strict=True)
+        ]
 
     def priority_comes_or_goes(self) -> None:
         if self.kube.find(Resource.PRIORITY_CLASSES, "urgent"):

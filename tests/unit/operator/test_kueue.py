@@ -231,7 +231,7 @@ def test_job_that_never_fits_requires_action_and_starts_once_the_quota_is_raised
 def test_kueue_may_start_a_job_with_fewer_shards_and_the_message_says_with_how_many() -> None:
     cluster = queued(parallelism=4)
     job = cluster.job_of(AUGMENT)
-    assert job.to_wire()["metadata"]["annotations"] == {ANNOTATION_MIN_PARALLELISM: "1"}
+    assert job.to_wire()["metadata"]["annotations"][ANNOTATION_MIN_PARALLELISM] == "1"
     job.change(parallelism=2)  # as Kueue does that admits it
     cluster.admit()
     cluster.settle()

@@ -54,7 +54,7 @@ def test_of_its_identity_a_later_phase_applies_what_it_adds_to_it(shards: int, a
     for phase, applied in ((AUGMENT, added), (PUBLISH, [])):
         cluster = SimulatedCluster(parallelism=shards)
         cluster.reach(phase)
-        decision = cluster.decide(replace(cluster.observe(), jobs={}))
+        decision = cluster.decide(replace(cluster.observe(), jobs={}, pods=()))
         assert [manifest["kind"] for manifest in decision.apply] == applied
 
 

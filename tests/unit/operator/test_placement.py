@@ -172,6 +172,8 @@ def test_class_may_lose_placements_meanwhile() -> None:
     step_down(cluster, 120)
     cluster.classes = (make_class(placements=PLACEMENTS[:1]),)
     cluster.settle()
+    cluster.end_terminating_pods()
+    cluster.settle()
     cluster.finish_augment()
     cluster.finish_publish()
     assert cluster.status.state == State.COMPLETED

@@ -185,7 +185,8 @@ def encode_resource(record: JobRecord, runs_as: ClassRecord | None) -> bytes:
     annotations = {name: text for name, text in metadata.get("annotations", {}).items() if name != _LAST_APPLIED}
     metadata = {**metadata, "annotations": annotations}
     whole = {"apiVersion": API_VERSION, "kind": JOB_KIND, "metadata": metadata, "spec": record.raw["spec"]}
-    status = dict(record.raw.get("status") or {})
+    # A class is the cluster's: a key shows its jobs, and no more of their class than its name.
+    status = {name: value for name, value in (record.raw.get("status") or {}).items() if name != "classSnapshot"}
     if isinstance(output := status.get("output"), dict) and "url" in output:
         url = page_url(record.status.output, runs_as) if record.status.output else None
         status["output"] = {name: value for name, value in output.items() if name != "url"} | (
