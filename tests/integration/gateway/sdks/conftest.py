@@ -3,17 +3,20 @@
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from augmentation_api.vocabulary import State
 from tests.integration.control_plane import ControlPlane
 from tests.integration.gateway.conftest import GatewayProcess
 from tests.integration.gateway.jobs import JOBS, create, eventually, object_of, set_status
 from tests.integration.gateway.sdks.vendor_client import VendorClient
 
+COMPLETION_SECONDS = 300.0
 ENV_URL = "SDKS_GATEWAY_URL"
 ENV_KEY = "SDKS_API_KEY"
 """A gateway that runs already; `make sdks GATEWAY_URL=... API_KEY=...` sets them."""
@@ -60,16 +63,38 @@ class Service:
             eventually(lambda: http.get(f"{JOBS}/{job_id}").json()["status"] == status["state"])
 
     def job_in(self, state: str, status: dict[str, Any], **fields: Any) -> str:
-        """A job in this state: with this status, or on a running deployment the newest one there is."""
+        """A job in this state. Here it gets this status.
+
+        On a running deployment it is the newest one there is, or with `fields` a new one, which can only complete.
+        """
         if self.plane is not None:
             job_id = self.new_job(**fields)
             self.set_status(job_id, status)
             return job_id
+        if not fields:
+            return str(self._newest(state)["job_id"])
+        if state != State.COMPLETED:
+            pytest.skip(f"a job of this deployment cannot be made to end as {state}")
+        job_id = self.new_job(**fields)
+        eventually(lambda: self.shown(job_id)["status"] == state, COMPLETION_SECONDS)
+        return job_id
+
+    def shown(self, job_id: str) -> dict[str, Any]:
+        """A job as the native API shows it."""
+        with self.http() as http:
+            return dict(http.get(f"{JOBS}/{job_id}").json())
+
+    @cached_property
+    def dataset_id(self) -> str:
+        """A dataset that can be augmented: on a running deployment, that of the newest completed job."""
+        return "lerobot/pusht" if self.plane is not None else str(self._newest(State.COMPLETED)["dataset_id"])
+
+    def _newest(self, state: str) -> dict[str, Any]:
         with self.http() as http:
             jobs = http.get(JOBS, params={"status": state, "limit": 1}).json()["jobs"]
         if not jobs:
             pytest.skip(f"this deployment has no {state} job")
-        return str(jobs[0]["job_id"])
+        return dict(jobs[0])
 
 
 @pytest.fixture(scope="session")

@@ -80,7 +80,13 @@ def project() -> str:
 
 @pytest.fixture(scope="module")
 def job_id(service: Service, project: str) -> str:
-    return service.job_in("completed", COMPLETED, project_id=project, name="for qualia", dataset_id="lerobot/pusht")
+    return service.job_in("completed", COMPLETED, project_id=project, name="for qualia", dataset_id=service.dataset_id)
+
+
+@pytest.fixture(scope="module")
+def output(service: Service, job_id: str) -> str:
+    """The dataset that this job has published."""
+    return str(service.shown(job_id)["augmented_dataset_id"])
 
 
 def call(client: VendorClient, method: str, **arguments: Any) -> Any:
@@ -125,21 +131,22 @@ def test_project_is_created_used_and_deleted(qualia: VendorClient, service: Serv
     assert call(qualia, "projects.create", name=name) == {"created": False, "project_id": project_id}
 
 
-@pytest.mark.usefixtures("job_id")
-def test_datasets_are_those_of_jobs(qualia: VendorClient, vendor: str, project: str) -> None:
+def test_datasets_are_those_of_jobs(qualia: VendorClient, vendor: str, project: str, output: str) -> None:
     if vendor == "qualia_next":
-        page = call(qualia, "data.list", search="pusht-augmented")
+        page = call(qualia, "data.list", search=output)
     else:
-        page = call(qualia, "datasets.list", project_id=project, flow="output", search="pusht-augmented")
-    (dataset,) = items(page, path="me/pusht-augmented")
+        page = call(qualia, "datasets.list", project_id=project, flow="output", search=output)
+    (dataset,) = items(page, path=output)
     assert dataset["subtype"] == "lerobot_v3"
     assert {link["direction"] for link in dataset["jobs"]} == {"output"}
 
 
 @pytest.mark.usefixtures("job_id")
-def test_image_keys_are_those_of_the_newest_job(older: VendorClient) -> None:
-    keys = call(older, "datasets.get_image_keys", dataset_id="lerobot/pusht")
-    assert keys == {"dataset_id": "lerobot/pusht", "image_keys": ["observation.images.top"]}
+def test_image_keys_are_those_of_the_newest_job(older: VendorClient, service: Service) -> None:
+    keys = call(older, "datasets.get_image_keys", dataset_id=service.dataset_id)
+    assert (keys["dataset_id"], len(keys["image_keys"])) == (service.dataset_id, 1)
+    if service.plane is not None:
+        assert keys["image_keys"] == ["observation.images.top"]
 
 
 def test_image_keys_of_an_unread_dataset_are_read_by_a_job(older: VendorClient, service: Service) -> None:
@@ -193,7 +200,7 @@ def test_job_is_created_read_and_cancelled(older: VendorClient, project: str) ->
 def test_job_is_followed_as_a_finetune_job(qualia: VendorClient, job_id: str, service: Service) -> None:
     status = call(qualia, "finetune.get", job_id=job_id)
     assert status["status"] == "completed"
-    assert [phase["name"] for phase in status.get("phases", status.get("ops"))] == ["resolve"]
+    assert [phase["name"] for phase in status.get("phases", status.get("ops"))][:1] == ["resolve"]
     assert call(qualia, "finetune.cancel", job_id=service.new_job())["cancelled"] is True
 
 
@@ -213,7 +220,7 @@ def test_wrong_key_is_the_clients_authentication_error(vendor: str, start_client
     [
         (["project", "list", "--json"], "page_info"),
         (["project", "create", "by the command"], "Created project"),
-        (["dataset", "list"], "me/pusht-augmented"),
+        (["dataset", "list"], "OUTPUT"),
         (["instance", "list"], "Credits/hr"),
         (["model", "types"], "Base Model"),
         (["model", "list"], "Model ID"),
@@ -223,10 +230,12 @@ def test_wrong_key_is_the_clients_authentication_error(vendor: str, start_client
     ],
     ids=lambda value: "-".join(value[:2]) if isinstance(value, list) else "",
 )
-def test_every_command_shows_what_there_is(qualia: VendorClient, job_id: str, command: list[str], shown: str) -> None:
+def test_every_command_shows_what_there_is(
+    qualia: VendorClient, job_id: str, output: str, command: list[str], shown: str
+) -> None:
     answer = qualia("command", arguments=[job_id if part == "JOB" else part for part in command])
     assert answer["status"] == 0, answer["shown"]
-    assert shown in answer["shown"]
+    assert shown.replace("OUTPUT", output) in answer["shown"]
 
 
 def test_installed_command_takes_base_url_and_shows_errors(vendor: str, service: Service, tmp_path: Path) -> None:
