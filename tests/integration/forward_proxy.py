@@ -1,4 +1,4 @@
-"""A forward proxy as companies have one: it alone resolves the names of the outside, and notes who was asked for."""
+"""A forward proxy as companies have one: it alone resolves names of the outside, and notes which it was asked for."""
 
 import base64
 import socket
@@ -6,15 +6,16 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 
 @dataclass
 class ForwardProxy:
-    """A proxy on loopback that tunnels (CONNECT).
+    """A proxy on loopback, for https (by CONNECT) and http.
 
     Attributes:
-        url: for HTTPS_PROXY, with its password if it has one.
-        asked: `host:port` of each tunnel, in order.
+        url: for HTTPS_PROXY and HTTP_PROXY, with its password if it has one.
+        asked: `host:port` of each connection, in order.
         refused: number of requests without the right password.
     """
 
@@ -46,13 +47,17 @@ def forward_proxy(names: Mapping[str, str], password: str = "") -> Iterator[Forw
                 client.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
                 return
             method, target, _ = head.split(b"\r\n", 1)[0].decode().split(" ")
-            proxy.asked.append(target)
-            host, _, port = target.rpartition(":")
-            if method != "CONNECT" or host not in names:
+            address = target if method == "CONNECT" else urlsplit(target).netloc
+            proxy.asked.append(address)
+            host, _, port = address.rpartition(":")
+            if host not in names:
                 client.sendall(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
                 return
             with socket.create_connection((names[host], int(port))) as server:
-                client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+                if method == "CONNECT":
+                    client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+                else:  # one host for each connection, as only one is ever asked for here
+                    server.sendall(head.replace(f"http://{address}".encode(), b"", 1))
                 back = threading.Thread(target=_pass_on, args=(server, client), daemon=True)
                 back.start()
                 _pass_on(client, server)

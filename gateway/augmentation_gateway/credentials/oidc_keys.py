@@ -67,6 +67,8 @@ def weakness(key: Any) -> str | None:
 
 def _words(error: Exception) -> str:
     """What was wrong with the request to the issuer or its response, without quoting an HTTP library."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return f"{connection_failure.describe(error)}; set caBundle of the Helm chart"
     if isinstance(error, aiohttp.ClientError | TimeoutError | OSError):
         return connection_failure.describe(error)
     return quotable(f"{type(error).__name__}: {error}", 300)

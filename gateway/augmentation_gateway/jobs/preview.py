@@ -70,6 +70,12 @@ async def fetch_preview(address: str) -> bytes:
             "The hub redirects to an address that is less public than its own, which the gateway does not follow",
             "open the preview at the hub",
         ) from error
+    except aiohttp.ClientConnectorCertificateError as error:
+        raise Problem(
+            502,
+            "The gateway does not trust the hub's certificate, and fetches no preview from it",
+            "open it at the hub, or have the administrator set caBundle of the Helm chart",
+        ) from error
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
         raise Problem(
             502,

@@ -74,6 +74,8 @@ async def test_without_the_bundle_neither_is_trusted_and_the_log_says_so(
 ) -> None:
     monkeypatch.delenv("AUGMENTATION_CA_BUNDLE", raising=False)
     assert await IssuerKeys(address, time.time).find("one") is None
-    assert "its TLS certificate is not accepted: unable to get local issuer" in str(caplog.records[-1].__dict__)
-    with pytest.raises(Problem, match="cannot reach the hub"):
+    log = str(caplog.records[-1].__dict__)
+    assert "its TLS certificate is not accepted: unable to get local issuer" in log
+    assert "set caBundle of the Helm chart" in log
+    with pytest.raises(Problem, match="does not trust the hub's certificate"):
         await fetch_preview(f"{address}/datasets/lab/x/resolve/main/meta/augmentation.png")

@@ -19,6 +19,7 @@ from devcluster.localhub.store import Store
 from devcluster.localhub.tokens import Tokens
 from tests.fixtures.authority import Authority
 from tests.integration.forward_proxy import ForwardProxy, forward_proxy
+from tests.integration.listener import listening
 from tests.integration.worker.conftest import TOKENS, WRITE, Hub
 from tests.integration.worker.image_datasets import image_folder
 from tests.integration.worker.jobs import local_run, spec_of
@@ -113,6 +114,18 @@ def test_bundle_without_a_certificate_is_named_with_the_fix(
     run = local_run(tmp_path / "job", f"https://127.0.0.1:{port}", WRITE, spec_of(SAMPLE), retry_seconds=0)
     with pytest.raises(WorkerFailure, match=r"the CA bundle .*ca\.crt cannot be used .*caBundle"):
         run.run(PhaseName.RESOLVE)
+
+
+def test_token_goes_through_a_proxy_to_the_hub_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    with listening() as hub, forward_proxy({NAME: "127.0.0.1", "cdn.company.test": "127.0.0.1"}) as proxy:
+        number = hub.url.rpartition(":")[2]
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        endpoint, storage = f"http://{NAME}:{number}", f"http://cdn.company.test:{number}"
+        headers = {"Authorization": f"Bearer {WRITE}"}
+        with httpx2.Client(transport=checked_transport(endpoint, WRITE), headers=headers) as client:
+            assert client.get(f"{endpoint}/api").content == client.get(f"{storage}/blob").content == b"here"
+        assert proxy.asked == [f"{NAME}:{number}", f"cdn.company.test:{number}"]
+        assert [each.get("authorization") for each in hub.headers] == [f"Bearer {WRITE}", None]
 
 
 def test_proxy_is_not_asked_for_what_a_hub_may_not_send_to(
