@@ -90,6 +90,7 @@ async def test_children_are_created_in_order_and_status_is_written_last() -> Non
         ("create", "ServiceAccount"),
         ("create", "Role"),
         ("create", "RoleBinding"),
+        ("create", "ConfigMap"),
         ("create", "Job"),
         ("status", "queued"),
     ]

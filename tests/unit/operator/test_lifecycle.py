@@ -46,7 +46,8 @@ def test_a_new_job_is_accepted_with_the_class_it_runs_as() -> None:
 
 def test_a_jobs_identity_is_there_before_its_pods() -> None:
     decision = SimulatedCluster().decide()
-    assert [manifest["kind"] for manifest in decision.create] == ["ServiceAccount", "Role", "RoleBinding", "Job"]
+    kinds = ["ServiceAccount", "Role", "RoleBinding", "ConfigMap", "Job"]
+    assert [manifest["kind"] for manifest in decision.create] == kinds
 
 
 @pytest.mark.parametrize(("shards", "added"), [(GRANTED_AHEAD, []), (GRANTED_AHEAD + 1, ["Role"])])
@@ -65,7 +66,7 @@ def test_what_the_class_decides_of_an_identity_is_written_before_each_phase(phas
     annotations = {"serviceAccount": {"annotations": {"eks.amazonaws.com/role-arn": "a-role"}}}
     cluster = SimulatedCluster(classes=(make_class(caBundle={"pem": pem}, podTemplate=annotations),))
     cluster.reach(phase)
-    decision = cluster.decide(replace(cluster.observe(), jobs={}))
+    decision = cluster.decide(replace(cluster.observe(), jobs={}, pods=()))
     assert [manifest["kind"] for manifest in decision.apply] == ["ConfigMap", "ServiceAccount"]
     assert decision.apply[0]["data"] == {"ca.crt": pem}
     kinds = [manifest["kind"] for manifest in decision.create]
@@ -143,6 +144,7 @@ def test_every_shard_has_its_record_before_its_pod() -> None:
     assert sorted(name for kind, name in cluster.objects if kind == "ConfigMap") == [
         "kitchen-0f1e2d3c-shard-0",
         "kitchen-0f1e2d3c-shard-1",
+        "kitchen-0f1e2d3c-shard-files",
     ]
 
 
