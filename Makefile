@@ -185,7 +185,7 @@ sdks: setup $(SDKS_VENV)/.ready $(SDKS_NEXT_VENV)/.ready $(SDKS_DATAROBOT_VENV)/
 .PHONY: test-kubernetes
 test-kubernetes: setup ## the tests of CRDs, admission, operator, gateway and chart with the API server of another version: VERSION=1.31.14
 	@[ -n "$(VERSION)" ] || { echo "name a release of Kubernetes: make test-kubernetes VERSION=1.31.14"; exit 1; }
-	@KUBERNETES_VERSION=$(VERSION) $(PY) -m pytest $(IN_PARALLEL) tests/integration/chart tests/integration/gateway \
+	@KUBERNETES_VERSION=$(VERSION) $(PY) -m pytest $(IN_PARALLEL) tests/integration/chart tests/integration/gateway --ignore tests/integration/gateway/page \
 	  tests/integration/kube tests/integration/operator
 
 .PHONY: test-gpu

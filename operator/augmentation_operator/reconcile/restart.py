@@ -50,6 +50,7 @@ def restart(job: AugmentationJob, seen: Observation, now: datetime) -> Decision:
         class_snapshot=None,
         retry_count=None,
         queue=None,
+        notification=None,
     )
     draft.message(f"attempt {attempt}: starting again with {draft.present_phase}")
     return Decision(draft.build(), requeue_after=SOON)

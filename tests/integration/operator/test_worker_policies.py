@@ -467,7 +467,9 @@ def test_list_of_the_source_is_written_by_resolve_and_read_by_all(job: WorkersJo
     ],
 )
 def test_worker_changes_only_the_data_of_its_record(job: WorkersJob, change: Json) -> None:
-    assert "stay as they are" in refused(lambda: job.pod(AUGMENT, 0).merge_patch(job.record(0), change))
+    said = refused(lambda: job.pod(AUGMENT, 0).merge_patch(job.record(0), change))
+    # An API server may come first with a rule of its own about owners.
+    assert "stay as they are" in said or "cannot set an ownerRef" in said
 
 
 def test_record_is_text(job: WorkersJob) -> None:

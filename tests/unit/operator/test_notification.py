@@ -110,6 +110,8 @@ def test_each_attempt_has_an_event_of_its_own() -> None:
     cluster.settle()
     assert recorded(cluster).id == f"{UID}-0-cancelled"
     cluster.retry()
+    cluster.reconcile()
+    assert cluster.status.notification is None
     cluster.complete()
     assert recorded(cluster).id == f"{UID}-1-completed"
 
