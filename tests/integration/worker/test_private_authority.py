@@ -9,7 +9,7 @@ import pytest
 from huggingface_hub import HfApi, set_client_factory
 from huggingface_hub.utils._http import default_client_factory
 
-from augmentation_api import PhaseName
+from augmentation_api import FailureReason, PhaseName
 from augmentation_worker import secrecy
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.storage.hub.destinations import Destinations, checked_transport
@@ -112,8 +112,9 @@ def test_bundle_without_a_certificate_is_named_with_the_fix(
     bundle.write_text("-----BEGIN CERTIFICATE-----\n")
     monkeypatch.setenv("AUGMENTATION_CA_BUNDLE", str(bundle))
     run = local_run(tmp_path / "job", f"https://127.0.0.1:{port}", WRITE, spec_of(SAMPLE), retry_seconds=0)
-    with pytest.raises(WorkerFailure, match=r"the CA bundle .*ca\.crt cannot be used .*caBundle"):
+    with pytest.raises(WorkerFailure, match=r"the CA bundle .*ca\.crt cannot be used .*caBundle") as caught:
         run.run(PhaseName.RESOLVE)
+    assert caught.value.reason is FailureReason.HUB_UNTRUSTED
 
 
 def test_token_goes_through_a_proxy_to_the_hub_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,7 +123,7 @@ def test_token_goes_through_a_proxy_to_the_hub_alone(monkeypatch: pytest.MonkeyP
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
         endpoint, storage = f"http://{NAME}:{number}", f"http://cdn.company.test:{number}"
         headers = {"Authorization": f"Bearer {WRITE}"}
-        with httpx2.Client(transport=checked_transport(endpoint, WRITE), headers=headers) as client:
+        with httpx2.Client(transport=checked_transport(Destinations(endpoint), WRITE), headers=headers) as client:
             assert client.get(f"{endpoint}/api").content == client.get(f"{storage}/blob").content == b"here"
         assert proxy.asked == [f"{NAME}:{number}", f"cdn.company.test:{number}"]
         assert [each.get("authorization") for each in hub.headers] == [f"Bearer {WRITE}", None]

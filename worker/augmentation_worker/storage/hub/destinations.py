@@ -156,7 +156,7 @@ def checked_transport(destinations: Destinations, token: str | None) -> httpx2.B
     try:
         context = tls_context()
     except BundleError as error:
-        raise WorkerFailure(FailureReason.INTERNAL_ERROR, str(error)) from error
+        raise WorkerFailure(FailureReason.HUB_UNTRUSTED, str(error)) from error
     transport = httpx2.HTTPTransport(verify=context)
     # There is no public way to give a transport its network; tests/integration/worker/test_server_side_requests.py
     # holds the installed version to it.
