@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from devcluster.tools import tool_path
 from tests.integration.chart.helm_template import CHART, NAMESPACE, RELEASE, Json
 from tests.integration.control_plane import ControlPlane
-from tests.integration.operator.cluster import Cluster
+from tests.integration.operator.cluster import Cluster, until
 
 CRD = "augmentationjobs.augmentation.dev"
 CRD_PATH = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{CRD}"
@@ -103,7 +104,16 @@ def test_operator_may_write_the_classes_of_its_chart_only(plane: ControlPlane, a
 
 
 def as_user(cluster: Cluster, method: str, path: str, user: str, body: Json | None = None) -> int:
-    return cluster.http.request(method, path, json=body, headers={"Impersonate-User": user}).status_code
+    """Status of the answer. The API server says 429 while it reads a CRD that has just changed."""
+    statuses: list[int] = []
+
+    def answered() -> bool:
+        answer = cluster.http.request(method, path, json=body, headers={"Impersonate-User": user})
+        statuses.append(answer.status_code)
+        return answer.status_code != 429
+
+    until(answered, lambda: statuses, seconds=20)
+    return statuses[-1]
 
 
 def test_users_have_the_rights_of_their_role_in_the_namespace(administrator: Cluster, plane: ControlPlane) -> None:
@@ -156,9 +166,14 @@ def test_upgrade_brings_the_charts_crds(plane: ControlPlane, administrator: Clus
     assert "Older" not in columns(administrator)
 
 
-def test_reinstalled_release_finds_its_crds_again(plane: ControlPlane) -> None:
+def test_reinstalled_release_finds_its_crds_again_and_is_as_rendered(plane: ControlPlane) -> None:
     done(helm(plane, "helm", "uninstall", RELEASE, *IN_ITS_NAMESPACE))
     done(helm(plane, "helm", "install", RELEASE, CHART, *IN_ITS_NAMESPACE, *SERVING_A))
+    # As GitOps tools compare: nothing differs, however often it is rendered.
+    rendered = done(helm(plane, "helm", "template", RELEASE, CHART, "--no-hooks", *IN_ITS_NAMESPACE, *SERVING_A))
+    items = [each for each in yaml.load_all(rendered, yaml.CSafeLoader) if each]
+    manifest = {"apiVersion": "v1", "kind": "List", "items": items}
+    assert plane.kubectl("diff", "--server-side", "--force-conflicts", "-f", "-", manifest=manifest) == ""
 
 
 def columns(administrator: Cluster) -> list[str]:

@@ -1,5 +1,6 @@
 """The chart with each values file of its folder ci/: both Helms render the same, and the API server accepts it."""
 
+import functools
 import subprocess
 from pathlib import Path
 
@@ -17,8 +18,13 @@ FOREIGN_GROUPS = ("monitoring.coreos.com", "gateway.networking.k8s.io")
 """Kinds of the Prometheus operator and of the Gateway API, which the API server of the tests does not have."""
 
 
+@functools.cache
 def manifests(helm: str, values: Path) -> str:
-    """What `helm template` prints."""
+    """What `helm template` prints, once per run."""
+    return print_template(helm, values)
+
+
+def print_template(helm: str, values: Path) -> str:
     done = subprocess.run(
         [tool_path(helm), "template", RELEASE, CHART, "--namespace", NAMESPACE, "--values", values],
         capture_output=True,
@@ -47,7 +53,7 @@ def test_helm_3_and_helm_4_render_the_same(values: Path) -> None:
 
 def test_rendering_twice_gives_the_same_bytes() -> None:
     everything = CHART / "ci" / "everything-values.yaml"
-    assert manifests("helm", everything) == manifests("helm", everything)
+    assert manifests("helm", everything) == print_template("helm", everything)
 
 
 def test_api_server_accepts_every_object(control_plane: ControlPlane) -> None:
