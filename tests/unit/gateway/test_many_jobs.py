@@ -44,6 +44,9 @@ LISTS = (
     "/api/v2/status/?limit=1000",
     "/v0.5/batch/jobs?status=PENDING&limit=200",
     "/v0.5/batch/jobs/queue",
+    "/v1/jobs/list?sort=updated&limit=100",
+    "/v1/datasets/list",
+    "/v1/projects/list",
 )
 
 

@@ -31,6 +31,7 @@ UNREADABLE: dict[str, dict[str, Any]] = {
     "an infinite speed": AUGMENTING | {"progress": {"framesPerSecond": float("inf")}},
     "shards of a wrong type": AUGMENTING | {"shards": "all of them"},
     "phases of a wrong type": AUGMENTING | {"phases": {"name": "augment"}},
+    "a source and usage of a wrong type": AUGMENTING | {"source": "a hub", "usage": [1], "startedAt": {"at": 1}},
     "an output of a wrong type": AUGMENTING | {"output": ["lab/kitchen"]},
     "a phase without a name": AUGMENTING | {"phases": [{"events": [EVENT]}]},
     "a state of a wrong type": {"state": {"is": "running"}},
@@ -42,6 +43,9 @@ LISTS = [
     "/v0.5/batch/jobs",
     "/v0.5/batch/jobs/queue",
     "/api/v2/status/",
+    "/v1/jobs/list?sort=updated",
+    "/v1/datasets/list",
+    "/v1/projects",
 ]
 OTHER_ID = "00000000-0000-4000-8000-00000000000a"
 READS = [
@@ -50,6 +54,7 @@ READS = [
     f"/v1/augmentation/{JOB_ID}/resource",
     f"/v1/augmentation/{JOB_ID}/request",
     f"/jobs/{JOB_ID}",
+    f"/v1/finetune/{JOB_ID}",
     f"/v0.5/batch/jobs/{batch_id(JOB_ID)}",
     f"/v0.5/batch/jobs/{batch_id(JOB_ID)}/events",
     f"/v0.5/batch/jobs/{batch_id(JOB_ID)}/inputs",

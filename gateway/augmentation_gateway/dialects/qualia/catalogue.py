@@ -14,6 +14,7 @@ from augmentation_gateway.credentials.authentication import require
 from augmentation_gateway.credentials.job_access import require_synced
 from augmentation_gateway.credentials.keys import Right
 from augmentation_gateway.dialects.qualia.pages import PageInfo, PageQuery
+from augmentation_gateway.dialects.qualia.raw_status import price
 from augmentation_gateway.jobs.query import Filters, matching
 from augmentation_gateway.views.dependencies import CurrentGateway, CurrentKey
 from augmentation_gateway.views.responses import OK_WITH_AGE, READ, detail_errors
@@ -131,8 +132,7 @@ async def get_credits(gateway: CurrentGateway, key: CurrentKey) -> CreditBalance
     used = 0.0
     async for jobs in matching(gateway, key, Filters()):
         for record in jobs:
-            price = ((record.raw.get("status") or {}).get("usage") or {}).get("price")
-            used += price if isinstance(price, int | float) and 0 <= price < math.inf else 0
+            used += price(record)
     return CreditBalance(balance=UNLIMITED, limited=False, used=round(used, 6))
 
 
@@ -148,15 +148,15 @@ def _of(record: ClassRecord) -> Iterator[Instance]:
         labels, wanted = spec.instance_labels, placement.node_selector
         count, kind = _accelerator(amounts, labels, wanted)
         region = wanted.get(labels.region)
-        price = placement.price_per_hour
+        per_hour = placement.price_per_hour
         of_how_many = f", choice {number} of {len(spec.placements)}" if len(spec.placements) > 1 else ""
         yield Instance(
             id=f"{record.name}.{placement.name}",
             name=record.name,
             description=f"{spec.type.capitalize()} jobs of class {record.name}{of_how_many}",
             gpu_description=f"{count} of {kind}" if count else "No accelerator",
-            credits_per_hour=math.ceil(price or 0),
-            price_per_hour=price,
+            credits_per_hour=math.ceil(per_hour or 0),
+            price_per_hour=per_hour,
             specs=InstanceSpecs(
                 vcpus=_rounded_up(amounts.get("cpu", "1"), Decimal(1)),
                 memory_gib=_rounded_up(amounts.get("memory", "2Gi"), _GIB),

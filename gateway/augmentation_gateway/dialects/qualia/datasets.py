@@ -1,7 +1,6 @@
 """Datasets: those that jobs read and published, and the cameras of one, which a job has to have read."""
 
 import asyncio
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,13 +12,12 @@ from pydantic import BaseModel, Field
 
 from augmentation_api.failure import FailureReason
 from augmentation_api.spec import REPO_ID_PATTERN, AugmentationJobSpec
-from augmentation_api.vocabulary import State
 from augmentation_gateway.cache.records import DEFAULT_HUB, JobRecord
 from augmentation_gateway.credentials.authentication import require
 from augmentation_gateway.credentials.job_access import find_job, require_synced, visible
 from augmentation_gateway.credentials.keys import ApiKey, Right
-from augmentation_gateway.dialects.qualia.moments import updated
 from augmentation_gateway.dialects.qualia.pages import PageInfo, PageQuery, Pager
+from augmentation_gateway.dialects.qualia.raw_status import published, subtype, updated
 from augmentation_gateway.gateway import Gateway
 from augmentation_gateway.jobs.create import create_job
 from augmentation_gateway.jobs.entries import legible, slices
@@ -40,7 +38,6 @@ WAIT_SECONDS: Final = 20.0
 POLL_SECONDS: Final = 0.25
 FAILURE_SECONDS: Final = 60.0
 """For how long a failure to read a dataset is the answer, before it is read again."""
-_FORMATS: Final = {"LeRobot v3.0": "lerobot_v3", "LeRobot v2.1": "lerobot_v2_1"}
 
 
 class JobLink(BaseModel):
@@ -99,7 +96,7 @@ class _Dataset:
         self.created = min(self.created or record.created, record.created)
         self.updated = max(self.updated, updated(record))
         if self.subtype == "unknown":
-            self.subtype = _subtype(record)
+            self.subtype = subtype(record)
         self.links.append((record.created, record.uid, direction))
         if len(self.links) > 2 * MAX_LINKS:
             self.links = sorted(self.links, reverse=True)[:MAX_LINKS]
@@ -191,25 +188,11 @@ async def image_keys(
 def _note(record: JobRecord, gateway: Gateway, flow: Direction | None, found: dict[UUID, _Dataset]) -> None:
     runs_as = gateway.view.class_of(record)
     hub = (runs_as.hub_endpoint if runs_as else DEFAULT_HUB).rstrip("/")
-    of_job: list[tuple[str | None, Direction]] = [(record.dataset_id, "input"), (_published(record), "output")]
+    of_job: list[tuple[str | None, Direction]] = [(record.dataset_id, "input"), (published(record), "output")]
     for path, direction in of_job:
         if path is not None and flow in (None, direction):
             artifact_id = uuid5(NAMESPACE_URL, f"{hub}/datasets/{path}")
             found.setdefault(artifact_id, _Dataset(artifact_id, path)).add(record, direction)
-
-
-def _published(record: JobRecord) -> str | None:
-    """The dataset on a hub that a job has published, without parsing its status."""
-    output = (record.raw.get("status") or {}).get("output") or {}
-    dataset = output.get("datasetID") if record.state is State.COMPLETED and output.get("revision") else None
-    return dataset if isinstance(dataset, str) and re.fullmatch(REPO_ID_PATTERN, dataset) else None
-
-
-def _subtype(record: JobRecord) -> str:
-    text = ((record.raw.get("status") or {}).get("source") or {}).get("format")
-    if not isinstance(text, str):
-        return "unknown"
-    return _FORMATS.get(text) or ("images" if text.startswith("Hugging Face images") else "unknown")
 
 
 async def _jobs_on(gateway: Gateway, key: ApiKey, dataset: str) -> Sequence[JobRecord]:

@@ -9,8 +9,8 @@ from pydantic import BaseModel, Field
 from augmentation_api.vocabulary import PhaseName, State
 from augmentation_gateway.cache.records import JobRecord
 from augmentation_gateway.dialects.qualia.metadata import JOB_TYPE, JobMetadata, metadata_of
-from augmentation_gateway.dialects.qualia.moments import updated
 from augmentation_gateway.dialects.qualia.pages import PageInfo, PageQuery, Pager
+from augmentation_gateway.dialects.qualia.raw_status import updated
 from augmentation_gateway.jobs.entries import legible
 from augmentation_gateway.jobs.query import Filters, matching
 from augmentation_gateway.views.dependencies import CurrentGateway, CurrentKey

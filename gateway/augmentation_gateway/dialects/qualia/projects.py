@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from augmentation_gateway.cache.records import JobRecord
 from augmentation_gateway.credentials.keys import ApiKey
-from augmentation_gateway.dialects.qualia.moments import updated
 from augmentation_gateway.dialects.qualia.pages import PageInfo, PageQuery, Pager
+from augmentation_gateway.dialects.qualia.raw_status import updated
 from augmentation_gateway.gateway import Gateway
 from augmentation_gateway.jobs.query import Filters, Order, matching, top_k
 from augmentation_gateway.problem import Problem
