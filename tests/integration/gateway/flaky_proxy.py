@@ -9,14 +9,18 @@ from collections.abc import Iterator
 class FlakyProxy:
     """Forwards TCP connections to another port.
 
+    Args:
+        port_behind: the other port.
+        port: where to listen; 0: anywhere.
+
     Attributes:
         port: where it listens.
         cuts: number of broken connections.
     """
 
-    def __init__(self, port_behind: int) -> None:
+    def __init__(self, port_behind: int, port: int = 0) -> None:
         self._behind = port_behind
-        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._listening = socket.create_server(("127.0.0.1", port))
         self.port: int = self._listening.getsockname()[1]
         self.cuts = 0
         self._open: set[socket.socket] = set()
