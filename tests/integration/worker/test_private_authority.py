@@ -1,6 +1,7 @@
 """A hub with a certificate of a company's own authority, behind the company's proxy."""
 
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,6 +47,7 @@ def port(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> Iter
     thread.start()
     while not server.started:
         assert thread.is_alive()
+        time.sleep(0.01)
     (listener,) = server.servers[0].sockets
     number = int(listener.getsockname()[1])
     with pytest.MonkeyPatch.context() as environment:
