@@ -35,6 +35,7 @@ _ACCESS_SECRET = "demo-access"
 _GATEWAY_PORT = 80
 _KEY_SECONDS = 60.0
 _CLASS_SECONDS = 60.0
+_CLASS_WRITER = "augmentation.dev/written-by"
 _HUB_PORT = 8080
 TO_THE_HUB = {
     "to": [
@@ -122,7 +123,16 @@ def uninstall(kubectl: Kubectl) -> None:
     if kubectl.run("get", "crd", "--selector", _OURS, "--output", "name"):
         kubectl.run("delete", f"{JOB_PLURAL}.{GROUP}", "--all", "--all-namespaces", check=False)
     kubectl.helm("uninstall", RELEASE, "--namespace", SYSTEM_NAMESPACE, "--ignore-not-found", "--wait")
+    _delete_classes(kubectl)
     kubectl.run("delete", "namespace,crd", "--selector", _OURS)
+
+
+def _delete_classes(kubectl: Kubectl) -> None:
+    """The classes that the demo's operator wrote, where the CRDs are somebody else's and stay."""
+    text = kubectl.run("get", CLASS_PLURAL, "--output", "json", check=False)
+    for each in json.loads(text)["items"] if text else ():
+        if each["metadata"].get("annotations", {}).get(_CLASS_WRITER, "").startswith(f"{SYSTEM_NAMESPACE}/"):
+            kubectl.run("delete", CLASS_PLURAL, each["metadata"]["name"])
 
 
 def _updated_foreign_crds(kubectl: Kubectl) -> bool:

@@ -67,6 +67,7 @@ async def running_operator(settings: Settings) -> AsyncIterator[Operator]:
             metrics=metrics,
             leadership=leadership,
             secrets_namespace=lease,
+            name=f"{lease}/{settings.lease_name}",
             chart_classes=read_chart_classes(settings.classes_file) if settings.classes_file else None,
             workers_egress=read_workers_egress(egress_file) if egress_file else None,
             on_failure=lambda: os.kill(os.getpid(), signal.SIGTERM),

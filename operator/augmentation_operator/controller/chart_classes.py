@@ -2,7 +2,8 @@
 
 Helm cannot install them: it looks up the kinds of all objects of a release before it creates the first, among them the
 CustomResourceDefinitions. Nor should it: a class that somebody has edited would stop each later upgrade. Here a field
-that somebody else has changed stays as it is, and all others follow the values.
+that somebody else has changed stays as it is, and all others follow the values; a class that another release or a user
+has made stays whole.
 """
 
 import asyncio
@@ -19,6 +20,10 @@ RETRY_SECONDS = 2.0
 OWN_MANAGERS = (FIELD_MANAGER_OPERATOR, "helm")
 """Field managers of the chart: Helm wrote the classes of charts before this one."""
 
+WRITER = "augmentation.dev/written-by"
+"""Annotation of a class: namespace and name of the operator that writes it."""
+HELM_NAMESPACE = "meta.helm.sh/release-namespace"
+
 _log = logging.getLogger(__name__)
 
 Json = dict[str, Any]
@@ -31,20 +36,25 @@ def read_chart_classes(path: Path) -> dict[str, Json]:
 
 
 async def ensure_chart_classes(
-    api: KubeApi, classes: Mapping[str, Json], sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    api: KubeApi, classes: Mapping[str, Json], writer: str, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 ) -> None:
     """Create or update each class, for as long as it takes until the API server and the kind are available.
 
-    A class that the API server rejects is logged and passes; the others are written.
+    A class that the API server rejects is logged and left out; the others are written.
+
+    Args:
+        api: the API server.
+        classes: name → spec.
+        writer: namespace and name of this operator, NAMESPACE/NAME.
     """
     for name, spec in classes.items():
-        while not await _is_written(api, name, spec):
+        while not await _is_written(api, name, spec, writer):
             await sleep(RETRY_SECONDS)
 
 
-async def _is_written(api: KubeApi, name: str, spec: Json) -> bool:
+async def _is_written(api: KubeApi, name: str, spec: Json, writer: str) -> bool:
     try:
-        await _write(api, name, spec)
+        await _write(api, name, spec, writer)
     except KubeUnavailable as error:
         _log.warning("AugmentationClass %s cannot be written, retrying: %s", name, error)
         return False
@@ -62,10 +72,19 @@ async def _is_written(api: KubeApi, name: str, spec: Json) -> bool:
     return True
 
 
-async def _write(api: KubeApi, name: str, spec: Json) -> None:
+async def _write(api: KubeApi, name: str, spec: Json, writer: str) -> None:
     live = await _live(api, name)
     edited: list[str] = []
     if live is not None:
+        if (owner := other_owner(live["metadata"], writer)) is not None:
+            _log.warning(
+                "AugmentationClass %s belongs to %s and stays: set classes.%s of the Helm values to null, or give it "
+                "another name there",
+                name,
+                owner,
+                name,
+            )
+            return
         fields = [
             entry["fieldsV1"].get("f:spec", {})
             for entry in live["metadata"].get("managedFields", ())
@@ -79,7 +98,7 @@ async def _write(api: KubeApi, name: str, spec: Json) -> None:
             "name": name,
             "labels": {"app.kubernetes.io/managed-by": "augmentation-operator"},
             # A chart before this one had the class among its objects: Helm must not delete it for being so no more.
-            "annotations": {"helm.sh/resource-policy": "keep"},
+            "annotations": {"helm.sh/resource-policy": "keep", WRITER: writer},
         },
         "spec": spec,
     }
@@ -95,6 +114,17 @@ async def _live(api: KubeApi, name: str) -> Json | None:
         if error.status != 404:
             raise
         return None
+
+
+def other_owner(metadata: Mapping[str, Any], writer: str) -> str | None:
+    """Who else made a class; None: this operator, or a chart before this one in its namespace."""
+    annotations = metadata.get("annotations") or {}
+    if WRITER in annotations:
+        return None if annotations[WRITER] == writer else f"the operator {annotations[WRITER]}"
+    if HELM_NAMESPACE in annotations:
+        namespace = annotations[HELM_NAMESPACE]
+        return None if namespace == writer.partition("/")[0] else f"a Helm release in namespace {namespace}"
+    return "whoever created it"
 
 
 def keep_edits(

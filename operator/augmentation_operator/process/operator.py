@@ -38,6 +38,7 @@ class Operator:
         secrets_namespace: the operator's own, with the keys by which notifications are signed; None: there are none.
         workers_egress: what workers may connect to; None: no NetworkPolicies are kept.
         chart_classes: AugmentationClasses to create or update before the first reconcile, name → spec.
+        name: namespace and name of this operator, by which it knows its classes.
         on_failure: called when a task has ended that must not: the process has to exit, so that it is restarted.
     """
 
@@ -51,11 +52,12 @@ class Operator:
         secrets_namespace: str | None = None,
         workers_egress: WorkersEgress | None = None,
         chart_classes: Mapping[str, dict[str, Any]] | None = None,
+        name: str = "",
         on_failure: Callable[[], None] = lambda: None,
     ) -> None:
         self._api, self._namespaces = api, tuple(namespaces)
         self._metrics, self._leadership, self._on_failure = metrics, leadership, on_failure
-        self._chart_classes = chart_classes or {}
+        self._chart_classes, self._name = chart_classes or {}, name
         self._jobs = JobStore()
         # Thousands of jobs that are new, or have ended, must not delay those that run.
         self._queue = WorkQueue(can_wait=lambda uid: not self._jobs.is_under_way(uid))
@@ -141,7 +143,7 @@ class Operator:
 
     async def _reconcile_all(self) -> None:
         """List everything first, so that no slot is given away twice; then reconcile all jobs and each that changes."""
-        await ensure_chart_classes(self._api, self._chart_classes)
+        await ensure_chart_classes(self._api, self._chart_classes, self._name)
         await self._mirror.synced()
         await self._load()
         for uid in self._jobs:

@@ -167,10 +167,11 @@ def install_chart(plane: ControlPlane, *values: str) -> None:
 
 
 def chart_classes(items: list[Json]) -> list[Json]:
-    """The AugmentationClasses that the operator would write."""
+    """The AugmentationClasses that the operator would write, as a chart before this one installed them."""
     (file,) = (item["data"]["classes.json"] for item in items if item["metadata"]["name"] == "augmentation-classes")
     head = {"apiVersion": "augmentation.dev/v1alpha1", "kind": "AugmentationClass"}
-    return [{**head, "metadata": {"name": name}, "spec": spec} for name, spec in json.loads(file).items()]
+    by_helm = {"annotations": {"meta.helm.sh/release-namespace": SYSTEM_NAMESPACE}}
+    return [{**head, "metadata": {"name": name, **by_helm}, "spec": spec} for name, spec in json.loads(file).items()]
 
 
 @dataclass

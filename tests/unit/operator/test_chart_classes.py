@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from augmentation_operator.controller.chart_classes import keep_edits
+from augmentation_operator.controller.chart_classes import HELM_NAMESPACE, WRITER, keep_edits, other_owner
 
 Json = dict[str, Any]
 
@@ -52,3 +52,19 @@ def test_absent_or_equal_field_is_the_charts_again(live: Json) -> None:
     edited: list[str] = []
     assert keep_edits({"image": "worker:2"}, live, [owned("image")], edited) == {"image": "worker:2"}
     assert edited == []
+
+
+@pytest.mark.parametrize(
+    ("annotations", "owner"),
+    [
+        ({WRITER: "system/augmentation-operator"}, None),
+        ({WRITER: "other/augmentation-operator"}, "the operator other/augmentation-operator"),
+        # A class that the operator took over from an older chart keeps Helm's annotations.
+        ({WRITER: "other/augmentation-operator", HELM_NAMESPACE: "system"}, "the operator other/augmentation-operator"),
+        ({HELM_NAMESPACE: "system"}, None),
+        ({HELM_NAMESPACE: "other"}, "a Helm release in namespace other"),
+        (None, "whoever created it"),
+    ],
+)
+def test_class_of_somebody_else_is_known(annotations: dict[str, str] | None, owner: str | None) -> None:
+    assert other_owner({"annotations": annotations}, "system/augmentation-operator") == owner
