@@ -43,7 +43,7 @@ def children_of_phase(situation: Situation, phase: PhaseName) -> Step:
 
 
 def is_outdated(situation: Situation, phase: PhaseName) -> bool:
-    """Whether the Job of a phase was made from its class as it was, and no pod of it has run: it is made anew."""
+    """Whether the Job of a phase was made from its class as it was, and no pod of it has run: it is replaced."""
     child, augmentation_class = situation.child(phase), situation.augmentation_class
     if child is None or child.failed_pods or situation.job.status.class_snapshot is not None:
         return False

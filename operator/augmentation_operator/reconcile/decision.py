@@ -24,7 +24,7 @@ class Decision:
         apply: objects to bring to this content, in this order.
         create: objects to create unless they exist, in this order, after `apply`.
         delete_jobs: names of child Jobs to delete, with their pods.
-        replace_jobs: names of child Jobs without running pods to delete, so that they are created anew.
+        replace_jobs: names of child Jobs without running pods to delete, so that they are recreated.
         patches: changes of objects that exist, made in this order, before the status is written.
         delete_resource: the AugmentationJob itself is to be deleted (its time to live has passed).
         announce: id of the event that is to be sent about the end of the job; None: nothing is.

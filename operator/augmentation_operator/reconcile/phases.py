@@ -179,11 +179,11 @@ def _begun(situation: Situation, phase: PhaseName, shown: PhaseName) -> Step:
 
 
 def _replaced(situation: Situation, child: ChildJob) -> Step:
-    """Make a waiting Job anew, since its class has changed."""
+    """Replace a waiting Job, since its class has changed."""
     return Step(
         Wait(),
         activity=f"the AugmentationClass {situation.augmentation_class.metadata.name} has changed: the pods that wait "
-        "are made anew",
+        "are replaced",
         replace_jobs=(child.name,),
         requeue_after=SOON,
     )

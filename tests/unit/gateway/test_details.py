@@ -64,6 +64,13 @@ async def test_resource_equals_kubectl_output(http: httpx.AsyncClient, view: Clu
     assert resource["status"]["shards"] == [{"index": 0, "state": "running"}]
 
 
+async def test_resource_has_no_class_of_the_cluster_in_it(http: httpx.AsyncClient, view: ClusterView) -> None:
+    snapshot = {"generation": 1, "spec": {"image": "registry.internal/worker"}}
+    put(view, job_object(version=300, status={"state": "running", "className": "gpu", "classSnapshot": snapshot}))
+    status = (await http.get(f"{PATH}/resource")).json()["status"]
+    assert status == {"state": "running", "className": "gpu"}
+
+
 async def test_request_of_kubectl_job_can_be_posted(http: httpx.AsyncClient, kube: InMemoryKube) -> None:
     request = (await http.get(f"{PATH}/request")).json()
     assert request["dataset_id"] == "lerobot/pusht"

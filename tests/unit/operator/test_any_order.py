@@ -137,7 +137,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.job.classes = () if self.job.classes else self.classes
 
     def class_is_corrected(self) -> None:
-        """The pods of jobs that wait are made anew; jobs that have begun keep the class as it was."""
+        """The pods of jobs that wait are replaced; jobs that have begun keep the class as it was."""
         resources = {"requests": {"cpu": str(self.job.now.timestamp() % 7 + 1)}}
         changed = [each.spec.model_copy(update={"resources": Resources(**resources)}) for each in self.classes]
         self.job.classes = [
