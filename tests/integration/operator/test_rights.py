@@ -26,6 +26,7 @@ OTHERWISE: Json = {
     "conditions": [],
     "progress": {"percent": 100},
     "className": "other",
+    "classSnapshot": {"spec": {"image": "evil"}},
     "placement": {"node": "elsewhere"},
     "usage": {"cpuSeconds": 1},
     "queue": {"position": 1, "depth": 1},
