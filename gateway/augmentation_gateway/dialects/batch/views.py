@@ -81,11 +81,19 @@ class QueueEntry(BaseModel):
     position: int = Field(description="Jobs ahead of it")
 
 
+class QueueDepth(BaseModel):
+    """Number of pending jobs of a pipeline type."""
+
+    pipeline_type: Literal["batch", "training"]
+    depth: int
+
+
 class QueueList(BaseModel):
     """The pending jobs, the first to run first."""
 
     queue: list[QueueEntry]
     depth: int
+    queues: list[QueueDepth] = Field(description="The depth by pipeline type; all jobs here are batch jobs")
 
 
 def batch_status(record: JobRecord) -> BatchStatus:
@@ -173,7 +181,8 @@ async def queue_view(waiting: AsyncIterator[Sequence[JobRecord]]) -> QueueList:
         entries.append(
             QueueEntry(id=batch_id(job.uid), name=job.display_name, position=index if position is None else position)
         )
-    return QueueList(queue=entries, depth=max(depth, number))
+    depth = max(depth, number)
+    return QueueList(queue=entries, depth=depth, queues=[QueueDepth(pipeline_type="batch", depth=depth)])
 
 
 def _by_place(job: JobRecord) -> tuple[bool, int, str, str]:

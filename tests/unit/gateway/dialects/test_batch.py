@@ -416,6 +416,7 @@ async def test_queue_is_listed_by_position(http: httpx.AsyncClient, view: Cluste
     body = (await http.get(f"{JOBS}/queue")).json()
     assert [(entry["name"], entry["position"]) for entry in body["queue"]] == [("j2", 0), ("j1", 1)]
     assert body["depth"] == 5
+    assert body["queues"] == [{"pipeline_type": "batch", "depth": 5}]
 
 
 async def test_list_is_searchable_and_paged(http: httpx.AsyncClient, view: ClusterView) -> None:

@@ -77,6 +77,13 @@ async def test_invalid_query_says_what_to_change(http: httpx.AsyncClient, query:
     assert sentence in answer.json()["detail"][0]["msg"]
 
 
+async def test_query_of_a_later_release_of_the_client_is_no_error(http: httpx.AsyncClient) -> None:
+    query = {"workspace": "w", "search": "no such"}
+    assert (await http.get("/v1/jobs/list", params=query)).status_code == 422
+    answer = await http.get("/v1/jobs/list", params=query, headers={"user-agent": "qualia-python/0.9.0"})
+    assert answer.json()["items"] == []
+
+
 @pytest.mark.parametrize("path", ["/v1/jobs/list", "/v1/projects/list", "/v1/datasets/list"])
 async def test_key_sees_only_what_is_of_its_jobs(http: httpx.AsyncClient, view: ClusterView, path: str) -> None:
     put_jobs(view, 1, source={"hub": {"repoID": "secret/one"}})
