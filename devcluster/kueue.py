@@ -32,7 +32,9 @@ _REPOSITORY = "kueue"
 # A static binary needs nothing else. The chart starts it as /manager.
 _DOCKERFILE = "FROM scratch\nCOPY manager /manager\nUSER 65532:65532\n"
 _GROUP = "kueue.x-k8s.io"
-_MANAGED = (f"workloads.{_GROUP}", f"localqueues.{_GROUP}", f"clusterqueues.{_GROUP}", f"resourceflavors.{_GROUP}")
+_MANAGED = tuple(
+    f"{kind}.{_GROUP}" for kind in ("workloads", "localqueues", "clusterqueues", "resourceflavors", "admissionchecks")
+)
 """In the order in which they let go of each other."""
 _WEBHOOK_SECONDS = 120
 _CONFIGURATION = {
