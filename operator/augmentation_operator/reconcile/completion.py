@@ -9,6 +9,7 @@ from augmentation_api import AugmentationJob, ConditionType, PhaseName, State
 from augmentation_api.status import Progress
 from augmentation_operator.children.job import ChildJob, attempt_of
 from augmentation_operator.reconcile.decision import SOON, Decision
+from augmentation_operator.reconcile.kubernetes_events import NAMESPACE_TERMINATING
 from augmentation_operator.reconcile.observation import Observation
 from augmentation_operator.reconcile.phase_events import find_event, operator_event, phases_of
 from augmentation_operator.reconcile.progress import progress_of
@@ -137,7 +138,7 @@ def stop_with_namespace(job: AugmentationJob, seen: Observation, now: datetime) 
     """
     draft = StatusDraft(job, now)
     draft.message("the namespace is being deleted: the job's pods are stopped")
-    draft.condition(ConditionType.PLACED, False, "NamespaceTerminating", "the namespace is being deleted")
+    draft.condition(ConditionType.PLACED, False, NAMESPACE_TERMINATING, "the namespace is being deleted")
     return Decision(draft.build(), delete_jobs=seen.living_jobs, requeue_after=None if seen.is_still else SOON)
 
 

@@ -11,6 +11,8 @@ from augmentation_api.redaction import quotable
 from augmentation_api.vocabulary import HEALTH_CONDITIONS, NotificationState
 from augmentation_operator.manifests.manifest import Manifest
 
+NAMESPACE_TERMINATING = "NamespaceTerminating"
+"""Reason of the Placed condition in a namespace that is being deleted, which takes no Events any more."""
 NOTE_LIMIT = 1024
 """Maximum characters of an Event's message, by the API server's validation."""
 _WARNINGS = {
@@ -81,7 +83,7 @@ def _of_phases(before: AugmentationJobStatus, after: AugmentationJobStatus) -> I
 
 def _of_conditions(before: AugmentationJobStatus, after: AugmentationJobStatus) -> Iterator[KubernetesEvent]:
     for condition in after.conditions:
-        if condition.type in HEALTH_CONDITIONS:
+        if condition.type in HEALTH_CONDITIONS or condition.reason == NAMESPACE_TERMINATING:
             continue
         recorded = before.condition(condition.type)
         if recorded is None or (recorded.status, recorded.reason) != (condition.status, condition.reason):

@@ -28,7 +28,7 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     plane = ControlPlane(tmp_path_factory.mktemp("operator-control-plane"))
     try:
         plane.start()
-        plane.start_controllers("job-controller", "garbage-collector-controller")
+        plane.start_controllers("job-controller", "garbage-collector-controller", "namespace-controller")
         install_chart(plane, rf"operatorPolicy.serviceAccountAnnotations.eks\.amazonaws\.com/role-arn={{{CLOUD_ROLE}}}")
         yield plane
     finally:

@@ -79,3 +79,25 @@ def test_corrected_class_reaches_a_job_that_is_refused_every_pod(
     finally:
         cluster.delete(f"{limits}/small")
         cluster.delete(path_of("augmentationclasses", name="large"))
+
+
+def test_namespace_of_a_running_job_is_deleted(
+    operator: OperatorProcess, cluster: Cluster, kubelet: StandInKubelet
+) -> None:
+    """The Job controller keeps a failed pod whose replacement the namespace no longer takes (kubernetes#108297)."""
+    namespace = "deleted-with-its-jobs"
+    cluster.post("/api/v1/namespaces", {"metadata": {"name": namespace}})
+    job = Job(cluster, namespace=namespace)
+    resolve(job, kubelet)
+    (pod,) = job.await_pods("augment")
+    kubelet.start(pod)
+    job.until(lambda job: job.phases().get("provision") == "completed")
+    cluster.delete(f"/api/v1/namespaces/{namespace}")
+
+    def is_gone() -> bool:
+        if cluster.http.get(f"/api/v1/namespaces/{namespace}").status_code == 404:
+            return True
+        kubelet.end_deleted_pods(job, "augment")
+        return False
+
+    until(is_gone, lambda: cluster.get(f"/api/v1/namespaces/{namespace}"), seconds=30)
