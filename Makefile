@@ -69,8 +69,8 @@ $(LEROBOT_V21_VENV)/.ready: constraints-lerobot-v21.txt | $(VENV)/.ready
 	@$(UV) pip install --quiet --compile-bytecode --no-deps --python $(LEROBOT_V21_VENV)/bin/python --requirement constraints-lerobot-v21.txt
 	@touch $@
 
-.venv-sdk%/.ready: constraints-sdk%.txt | $(VENV)/.ready
-	@echo "  ... vendors' clients in $(@D)"
+.venv-%/.ready: constraints-%.txt | $(VENV)/.ready
+	@echo "  ... $(patsubst .venv-%,%,$(@D)) in $(@D)"
 	@$(UV) venv --quiet --clear --no-python-downloads --python $(PY) $(@D)
 	@$(UV) pip install --quiet --compile-bytecode --python $(@D)/bin/python --requirement $<
 	@touch $@
@@ -84,11 +84,20 @@ constraints: setup ## update the pinned versions in constraints*.txt and the ima
 	$(UV) pip compile $(SDKS) <(printf '%s\n' archetypeai click qualia-cli==0.1.2 qualia-sdk==0.3.6 woodwide==0.9.0) --output-file constraints-sdks.txt
 	$(UV) pip compile $(SDKS) <(printf '%s\n' 'qualia-cli>=0.3.0rc1' 'qualia-sdk>=0.8.0rc1') --output-file constraints-sdks-next.txt
 	$(UV) pip compile $(SDKS) <(echo datarobot==3.20.0) --output-file constraints-sdks-datarobot.txt
+	$(UV) pip compile $(SDKS) <(echo mkdocs-material) --output-file constraints-docs.txt
 	for program in operator gateway worker; do \
 	  $(UV) pip compile $(HASHED) --extra $$program --constraint constraints.txt pyproject.toml --output-file $$program/requirements.txt; \
 	done
 	$(UV) pip compile $(HASHED) --constraint constraints.txt <(printf 'starlette\nuvicorn\n') --output-file devcluster/localhub/requirements.txt
 	$(UV) pip compile $(HASHED) --constraint constraints.txt <(echo uv) --output-file builder-requirements.txt
+
+.PHONY: docs
+docs: .venv-docs/.ready ## build the documentation as a site, strictly: build/site/index.html
+	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs --quiet build --strict --config-file deploy/site/mkdocs.yml
+
+.PHONY: release
+release: setup docs ## make wheel, source archive, chart and site in dist/, and check them from an empty folder
+	@$(PY) -m deploy.release $(if $(CHARTS),--charts $(CHARTS))
 
 .PHONY: lint
 lint: setup ## check style, types, layers, and that generated files are up to date

@@ -1,12 +1,13 @@
 """Start the operator: `augmentation-operator`, or `python -m augmentation_operator`."""
 
+import argparse
 import asyncio
 import logging
 import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, cast
 
@@ -26,8 +27,13 @@ from augmentation_operator.process.operator import Operator
 from augmentation_operator.process.settings import Settings
 
 
-def main() -> None:
-    """Run until SIGTERM."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run until SIGTERM. An argument ends the program instead: who asks for help wants no operator to start."""
+    argparse.ArgumentParser(
+        prog="augmentation-operator",
+        description="Turns AugmentationJobs into Jobs, in the cluster that it runs in or that KUBECONFIG names. "
+        "Its settings are environment variables, which the Helm chart writes.",
+    ).parse_args(arguments)
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler])

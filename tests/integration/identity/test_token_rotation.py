@@ -31,7 +31,7 @@ def read_again_each_second(self):
     self._token_refresh_period = timedelta(seconds=1)
     read(self)
 incluster_config.InClusterConfigLoader._read_token_file = read_again_each_second
-__main__.main()
+__main__.main([])
 """
 
 
