@@ -175,7 +175,7 @@ browser: setup ## install the Chromium in which the page is tested
 	@$(PYTHON) -m devcluster browser > /dev/null
 
 .PHONY: test
-test: setup lerobot $(SDKS_VENV)/.ready $(SDKS_NEXT_VENV)/.ready browser images kueue-build helm3-build ## all tests: unit, against a real API server, and end to end on the real cluster
+test: setup docs lerobot $(SDKS_VENV)/.ready $(SDKS_NEXT_VENV)/.ready browser images kueue-build helm3-build ## all tests: unit, against a real API server, and end to end on the real cluster
 	@$(PY) -m tests.tools $(IN_PARALLEL)
 	@$(PY) -m pytest $(IN_PARALLEL)
 
@@ -235,4 +235,4 @@ fuzz-operator: setup ## stateful test: thousands of generated scenarios, the inv
 
 .PHONY: clean
 clean: ## remove build outputs from this folder
-	@rm -rf build dist $(VENV) $(LEROBOT_VENV) $(LEROBOT_V21_VENV) $(SDKS_VENV)* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf build dist $(VENV) $(LEROBOT_VENV) $(LEROBOT_V21_VENV) $(SDKS_VENV)* .venv-docs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
