@@ -119,7 +119,7 @@ def test_kueue_accepts_sample_manifests(user: User, queue: str) -> None:
 
 def test_quota_for_fewer_shards_starts_a_job_and_what_can_never_start_says_so(user: User, queue: str) -> None:
     """One pod of quota: three shards run one by one; a job that insists on two waits until the quota is raised."""
-    spec = {**spec_of(queue, copies=1), "parallelism": 3, "workloadPriorityClassName": "nobody-made-it"}
+    spec = {**spec_of(queue, copies=1, episodes="0:3"), "parallelism": 3, "workloadPriorityClassName": "nobody-made-it"}
     whole = user.apply("queue-whole", {**spec, "className": "e2e-all-at-once"})
     user.wait(whole, lambda _: admission(user, whole) == ("False", "PriorityClassNotFound"))
     assert "there is no such WorkloadPriorityClass" in message(user, whole), message(user, whole)
@@ -128,7 +128,7 @@ def test_quota_for_fewer_shards_starts_a_job_and_what_can_never_start_says_so(us
     user.wait(whole, lambda _: admission(user, whole) == ("False", "ExceedsQuota"))
     assert "(pods of flavor any-node: 3 for 3 pods, of 1 in all)" in message(user, whole), message(user, whole)
 
-    part = user.apply("queue-part", {**spec_of(queue, copies=1), "parallelism": 3})
+    part = user.apply("queue-part", {**spec_of(queue, copies=1, episodes="0:3"), "parallelism": 3})
     user.wait(part, lambda _: admission(user, part) == ("True", "Admitted"))
     conditions = user.resource(part)["status"]["conditions"]
     text = next(each["message"] for each in conditions if each["type"] == "Admitted")
@@ -145,7 +145,7 @@ def test_quota_for_fewer_shards_starts_a_job_and_what_can_never_start_says_so(us
         "patch", "augmentationjob", "queue-whole", "-n", user.namespace, "--type=merge", "--patch",
         '{"spec": {"parallelism": 1}}',
     )  # fmt: skip
-    user.complete(whole)
+    user.wait(whole, lambda _: admission(user, whole) == ("True", "Admitted"))
 
 
 def test_queue_that_sends_its_jobs_to_other_clusters_is_refused(user: User, queue: str) -> None:
