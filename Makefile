@@ -201,6 +201,10 @@ test-kubernetes: setup ## the tests of CRDs, admission, operator, gateway and ch
 test-gpu: setup ## the tests that need an NVIDIA GPU
 	@$(PY) -m pytest -m gpu tests
 
+.PHONY: test-hub
+test-hub: setup ## a whole job on a hub that runs already, in private datasets that are deleted: make test-hub HUB=https://… TOKEN=…
+	@$(PY) -m tests.integration.worker.real_hub
+
 .PHONY: bench
 bench: setup ## measure the augmentation path against its floors, in one run
 	@$(PY) benchmarks/augment_video.py

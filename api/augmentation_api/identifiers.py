@@ -36,6 +36,9 @@ FIELD_MANAGER_GATEWAY: Final = "augmentation-gateway"
 KUBERNETES_NAME_LIMIT: Final = 63
 """Longest name of a Job, and longest label value (RFC 1123 label)."""
 
+LONGEST_DATASET_NAME: Final = 96
+"""Of a dataset on a hub, without its namespace."""
+
 MAX_PLACEMENTS: Final = 16
 _PLACEMENT_LETTERS: Final = "abcdefghijklmnop"
 _TURN: Final = re.compile(rf"(?:-(?=.)([1-9]\d*)?([{_PLACEMENT_LETTERS[1:]}])?)?")
@@ -100,8 +103,13 @@ def phase_field_manager(phase: str) -> str:
 
 
 def result_name(source_repo_id: str, job_uid: str) -> str:
-    """Default dataset name of a result, without its namespace: `<source name>_augmented_<first 8 of the id>`."""
-    return f"{source_repo_id.rsplit('/', 1)[-1]}_augmented_{job_uid[:8]}"
+    """Default dataset name of a result, without its namespace: `<source name>_augmented_<first 8 of the id>`.
+
+    The source's name is cut so that a hub takes the result's: at most 96 characters, as huggingface_hub checks
+    (`validate_repo_id`).
+    """
+    ending = f"_augmented_{job_uid[:8]}"
+    return source_repo_id.rsplit("/", 1)[-1][: LONGEST_DATASET_NAME - len(ending)] + ending
 
 
 def backup_tag(job_uid: str) -> str:

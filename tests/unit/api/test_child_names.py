@@ -79,5 +79,11 @@ def test_a_result_is_named_after_its_source_and_its_job(source: str) -> None:
     assert result_name(source, UID) == "kitchen_augmented_0f1e2d3c"
 
 
+def test_name_of_a_result_is_no_longer_than_a_hub_takes() -> None:
+    name = result_name(f"lab/{'k' * 96}", UID)
+    assert len(name) == 96
+    assert name.endswith("k_augmented_0f1e2d3c")
+
+
 def test_a_backup_is_tagged_with_the_whole_id() -> None:
     assert backup_tag(UID) == f"before-{UID}"

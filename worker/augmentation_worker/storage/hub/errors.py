@@ -10,6 +10,7 @@ from huggingface_hub.errors import (
     EntryNotFoundError,
     GatedRepoError,
     HfHubHTTPError,
+    HFValidationError,
     LocalEntryNotFoundError,
     RepositoryNotFoundError,
     RevisionNotFoundError,
@@ -89,6 +90,12 @@ def failure_of(error: Exception, access: HubAccess, side: Side, dataset: str) ->
     if isinstance(error, (*_NO_ANSWER, HubUnreachable)):
         described = str(error) if isinstance(error, HubUnreachable) else connection_failure.describe(error)
         return _unavailable(access, described)
+    if isinstance(error, HFValidationError):
+        return WorkerFailure(
+            FailureReason.SPEC_UNSUPPORTED,
+            f"{_where(access, side, dataset)} has a name that hubs do not take: correct it "
+            f"({secrecy.fit(str(error), QUOTE_LIMIT)})",
+        )
     if isinstance(error, HubUntrusted):
         return WorkerFailure(
             FailureReason.HUB_UNTRUSTED,

@@ -12,6 +12,15 @@ from augmentation_api import FailureReason
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.storage.hub.client import HubClient
 
+
+@pytest.mark.parametrize("name", ["lab/a--b", "lab/a..b", "lab/data.", "lab/data.git"])
+def test_name_that_hubs_do_not_take_is_final_and_no_fault_of_the_hub(name: str) -> None:
+    hub = HubClient("http://127.0.0.1:9", "hf_token", "hub-token/token", 0.0, lambda number, problem: None)
+    with pytest.raises(WorkerFailure, match="has a name that hubs do not take") as failure:
+        hub.commit_of(name, "main", "source")
+    assert failure.value.reason is FailureReason.SPEC_UNSUPPORTED
+
+
 ODD = (["a"], {"a": 1}, 7, 0.5, True)
 ASKED: dict[str, tuple[object, Callable[[HubClient], object]]] = {
     "user": ({"name": None}, lambda hub: hub.user()),
