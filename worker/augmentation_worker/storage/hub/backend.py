@@ -13,7 +13,7 @@ from augmentation_api.status import SourceStatus
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.settings import WorkerSettings
 from augmentation_worker.storage.hub.client import HubClient
-from augmentation_worker.storage.hub.listing import Listing, decode
+from augmentation_worker.storage.hub.file_list import Listing, decode
 from augmentation_worker.storage.hub.output import HubOutput
 from augmentation_worker.storage.hub.source import HubSource, open_source, pin
 from augmentation_worker.storage.hub.token import read_token

@@ -7,7 +7,7 @@ import pytest
 
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.storage.hub.client import RemoteFile
-from augmentation_worker.storage.hub.listing import LARGEST_TEXT, Listing, decode
+from augmentation_worker.storage.hub.file_list import LARGEST_TEXT, Listing, decode
 
 COMMIT = "a" * 40
 PLACE = ("lab/kitchen", COMMIT, None)
