@@ -15,6 +15,8 @@ from augmentation_worker.storage.hub.destinations import Destinations
 
 ERROR_CODE: Final = "X-Error-Code"
 ERROR_MESSAGE: Final = "X-Error-Message"
+INVALID_CREDENTIALS: Final = "Invalid credentials in Authorization header"
+"""By which huggingface_hub knows a refused token."""
 _DATASET = r"/api/datasets/[^/]+/[^/]+"
 _MISSING: Final = (
     (re.compile(r".*/resolve/.*"), "EntryNotFound"),
@@ -46,7 +48,7 @@ class ErrorCodes(httpx2.BaseTransport):
                 answer.headers[ERROR_CODE] = code
         elif answer.status_code == 401 and "Authorization" in request.headers and ERROR_MESSAGE not in answer.headers:
             # Otherwise huggingface_hub takes it for a dataset that is not there, as Hugging Face says 401 of those too.
-            answer.headers[ERROR_MESSAGE] = "Invalid credentials in Authorization header"
+            answer.headers[ERROR_MESSAGE] = INVALID_CREDENTIALS
         return answer
 
     @override

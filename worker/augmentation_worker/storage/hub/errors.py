@@ -21,6 +21,7 @@ from augmentation_kube import connection_failure
 from augmentation_worker import secrecy
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.storage.disk import is_disk_full, scratch_full
+from augmentation_worker.storage.hub.error_codes import INVALID_CREDENTIALS
 from augmentation_worker.storage.hub.retry_budget import RETRYABLE_STATUSES, HubUnreachable, HubUntrusted
 
 Side = Literal["source", "output"]
@@ -146,7 +147,9 @@ def _refused(error: HfHubHTTPError, access: HubAccess, side: Side, dataset: str)
 def _refused_status(error: HfHubHTTPError, access: HubAccess, side: Side, dataset: str) -> WorkerFailure:
     status = error.response.status_code if error.response is not None else 0
     request = _request_of(error)
-    quote = f" (it says: {secrecy.fit(error.server_message, QUOTE_LIMIT)})" if error.server_message else ""
+    # Not what ErrorCodes may have added: the sentence says it, and the hub did not.
+    said = (error.server_message or "").replace(INVALID_CREDENTIALS, "").strip()
+    quote = f" (it says: {secrecy.fit(said, QUOTE_LIMIT)})" if said else ""
     if status == 401:
         return WorkerFailure(
             FailureReason.CREDENTIALS_INVALID,
