@@ -22,11 +22,10 @@ from augmentation_operator.controller.worker_isolation import WorkerIsolation
 from augmentation_operator.queueing.built_in import SlotQueues
 from augmentation_operator.queueing.kueue.admission import queue_name_of
 from augmentation_operator.queueing.kueue.reader import KueueReader
-from augmentation_operator.reconcile.class_selection import queue_limit, select_class
+from augmentation_operator.reconcile.class_selection import class_now, select_class
 from augmentation_operator.reconcile.decision import Decision, needs_fresh_read
 from augmentation_operator.reconcile.failure_reason import Rejection
 from augmentation_operator.reconcile.lifecycle import decide
-from augmentation_operator.reconcile.notification import notify_of
 from augmentation_operator.reconcile.observation import Observation
 from augmentation_operator.reconcile.unreadable_spec import decide_without_spec, without_unreadable_spec
 
@@ -145,7 +144,9 @@ class Controller:
             if decision.status.notification is not None:
                 self._notifier.forget(job.metadata.uid)
             return None
-        notify = notify_of(select_class(job, self._cluster.classes()))
+        classes = tuple(self._cluster.classes())
+        current = class_now(job, select_class(job, classes), classes)
+        notify = current.spec.notify if current else None
         return None if notify is None else self._notifier.submit(job, notify, decision.announce)
 
     async def _decide(self, job: AugmentationJob, seen: Observation) -> Decision:
@@ -153,12 +154,15 @@ class Controller:
         job_class = select_class(job, classes)
         selected = None if isinstance(job_class, Rejection) else job_class
         queue_name = queue_name_of(job, selected)
-        limit = queue_limit(selected, classes) if selected and not queue_name else None
+        # Queue and receiver are those of all jobs of the class: a job that has begun follows them too.
+        current = class_now(job, job_class, classes)
+        limit = current.spec.limits.max_jobs_per_namespace if selected and current and not queue_name else None
         seen = await self._observer.complete(job, seen, queue_name)
         # Last, since nothing may be awaited until the slot is granted: the same slot would be given to another job.
         place = None if limit is None else self._slots.place_of(job.metadata.uid, limit)
+        notify = current.spec.notify if current else None
         outcome = self._notifier.outcome_of(job.metadata.uid)
-        return decide(job, job_class, replace(seen, place=place), self._clock(), outcome)
+        return decide(job, job_class, replace(seen, place=place), self._clock(), notify, outcome)
 
     async def _read_fresh(self, job: AugmentationJob) -> AugmentationJob | None:
         """The job from the API server itself; None if it does not exist any more."""

@@ -43,20 +43,30 @@ def snapshot_of(augmentation_class: AugmentationClass, now: datetime) -> ClassSn
     return ClassSnapshot(generation=generation, taken_at=now, spec=augmentation_class.spec.to_wire())
 
 
-def queue_limit(selected: AugmentationClass, classes: Iterable[AnyClass]) -> int | None:
-    """How many jobs of the class may hold nodes: by the class as it is now, since all of them share its queue."""
-    name = selected.metadata.name
+def class_now(
+    job: AugmentationJob, selected: AugmentationClass | Rejection, classes: Iterable[AnyClass]
+) -> AugmentationClass | None:
+    """The class of a job as it is now, for what is not of its pods; one that is gone, as the job began with it.
+
+    Args:
+        selected: the answer of select_class.
+    """
+    name = job.status.class_name if isinstance(selected, Rejection) else selected.metadata.name
     readable = (each for each in classes if isinstance(each, AugmentationClass))
-    live = next((each for each in readable if each.metadata.name == name), selected)
-    return live.spec.limits.max_jobs_per_namespace
+    known = selected if isinstance(selected, AugmentationClass) else _read_snapshot(job)
+    return next((each for each in readable if each.metadata.name == name), known)
 
 
 def _snapshot(job: AugmentationJob) -> AugmentationClass | None:
-    """The class as it was when the job began; None: the job has not begun or has ended, or the snapshot, of another
-    release, cannot be read.
-    """
-    name, snapshot, state = job.status.class_name, job.status.class_snapshot, job.status.state
-    if name is None or snapshot is None or (state is not None and state.is_final):
+    """The class as it was when the job began; None: the job has not begun or has ended, or it cannot be read."""
+    state = job.status.state
+    return None if state is not None and state.is_final else _read_snapshot(job)
+
+
+def _read_snapshot(job: AugmentationJob) -> AugmentationClass | None:
+    """The class that the status keeps; None: it keeps none, or one of another release that cannot be read."""
+    name, snapshot = job.status.class_name, job.status.class_snapshot
+    if name is None or snapshot is None:
         return None
     try:
         spec = AugmentationClassSpec.model_validate(snapshot.spec)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from augmentation_api import AugmentationClass, AugmentationJob, AugmentationJobStatus, ConditionType, FailureReason
+from augmentation_api.notify import Notify
 from augmentation_api.spec import SYSTEM_PRIORITY, SYSTEM_PRIORITY_REFUSED
 from augmentation_operator.reconcile.children import superfluous_jobs
 from augmentation_operator.reconcile.completion import cancel, clean_up, complete, stop_with_namespace
@@ -31,6 +32,7 @@ def decide(
     chosen: AugmentationClass | Rejection,
     seen: Observation,
     now: datetime,
+    notify: Notify | None = None,
     outcome: NotificationOutcome | None = None,
 ) -> Decision:
     """What should be done for a job now.
@@ -38,19 +40,20 @@ def decide(
     Args:
         chosen: the class of the job, or why there is none (select_class).
         now: in whole seconds, as the API keeps time.
+        notify: where the end of the job is announced; None: nowhere.
         outcome: of the last delivery of the event of its end; None: there was none.
     """
     if job.status.state is not None and job.status.state.is_final:
         if is_restart_requested(job):
             return restart(job, seen, now)
-        return follow(job, chosen, clean_up(job, seen, now), outcome)
+        return follow(job, notify, clean_up(job, seen, now), outcome)
     decision = _decide_unfinished(job, chosen, seen, now)
     after = decision.status
     stops = job.spec.suspend or job.spec.cancel or (after.state is not None and after.state.is_final)
     usage = usage_of(
         job, None if isinstance(chosen, Rejection) else chosen, seen, now, news=after != job.status, ends=stops
     )
-    return replace(decision, status=announce(job, chosen, after.model_copy(update={"usage": usage})))
+    return replace(decision, status=announce(job, notify, after.model_copy(update={"usage": usage})))
 
 
 def _decide_unfinished(

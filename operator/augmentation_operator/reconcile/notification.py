@@ -6,12 +6,11 @@ the receiver has accepted it, so that a crash in between repeats it, under the s
 
 from dataclasses import dataclass, replace
 
-from augmentation_api import AugmentationClass, AugmentationJob, AugmentationJobStatus
+from augmentation_api import AugmentationJob, AugmentationJobStatus
 from augmentation_api.notify import Notify
 from augmentation_api.status import Notification
 from augmentation_api.vocabulary import NotificationState
 from augmentation_operator.reconcile.decision import Decision
-from augmentation_operator.reconcile.failure_reason import Rejection
 
 
 @dataclass(frozen=True)
@@ -23,16 +22,9 @@ class NotificationOutcome:
     message: str | None = None
 
 
-def notify_of(chosen: AugmentationClass | Rejection) -> Notify | None:
-    """Where a class wants events to be sent; None: nowhere."""
-    return None if isinstance(chosen, Rejection) else chosen.spec.notify
-
-
-def announce(
-    job: AugmentationJob, chosen: AugmentationClass | Rejection, after: AugmentationJobStatus
-) -> AugmentationJobStatus:
+def announce(job: AugmentationJob, notify: Notify | None, after: AugmentationJobStatus) -> AugmentationJobStatus:
     """The status with an event to be sent, where a job ends now and its class wants that. Never of a preview."""
-    if notify_of(chosen) is None or job.spec.preview is not None or after.state is None or not after.state.is_final:
+    if notify is None or job.spec.preview is not None or after.state is None or not after.state.is_final:
         return after
     event_id = f"{job.metadata.uid}-{after.attempt or 0}-{after.state}"
     pending = Notification(id=event_id, state=NotificationState.PENDING)
@@ -40,13 +32,13 @@ def announce(
 
 
 def follow(
-    job: AugmentationJob, chosen: AugmentationClass | Rejection, decision: Decision, outcome: NotificationOutcome | None
+    job: AugmentationJob, notify: Notify | None, decision: Decision, outcome: NotificationOutcome | None
 ) -> Decision:
     """The decision for a job that has ended, with what became of its event; it is not deleted before that is known."""
     recorded = job.status.notification
     if recorded is None or recorded.state is not NotificationState.PENDING:
         return decision
-    if notify_of(chosen) is None:
+    if notify is None:
         message = "its AugmentationClass names no address any more"
         outcome = NotificationOutcome(recorded.id, NotificationState.FAILED, message)
     if outcome is not None and outcome.event_id == recorded.id:

@@ -32,7 +32,7 @@ from augmentation_operator.reconcile.notification import NotificationOutcome
 from tests.fixtures.authority import Authority
 from tests.integration.listener import Answer, Listener, listening
 from tests.kubernetes.in_memory import InMemoryKube
-from tests.unit.operator.simulated_cluster import UID, SimulatedCluster, make_class
+from tests.unit.operator.simulated_cluster import PUBLISH, UID, SimulatedCluster, make_class
 
 KEY = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 OTHER_KEY = "whsec_" + base64.b64encode(bytes(range(1, 33))).decode()
@@ -140,6 +140,33 @@ def test_class_that_names_no_address_any_more_ends_the_attempts() -> None:
     cluster.reconcile()
     assert recorded(cluster).state is NotificationState.FAILED
     assert "names no address any more" in str(recorded(cluster).message)
+
+
+def begun(**spec: Any) -> tuple[SimulatedCluster, RecordingNotifier]:
+    """A job that keeps its class as it was."""
+    cluster = SimulatedCluster(classes=(make_class(**spec),))
+    cluster.notifier = notifier = RecordingNotifier()
+    cluster.reach(PUBLISH)
+    assert cluster.status.class_snapshot is not None
+    return cluster, notifier
+
+
+def test_receiver_is_that_of_the_class_as_it_is_and_of_a_deleted_one_as_it_was() -> None:
+    moved = {**NOTIFY, "url": "https://moved.example.com/"}
+    cluster, notifier = begun()
+    cluster.classes = (make_class(notify=moved),)
+    cluster.finish_publish()
+    assert notifier.submitted[-1] == (EVENT_ID, moved["url"])
+    cluster, notifier = begun(notify=NOTIFY)
+    cluster.classes = ()
+    cluster.finish_publish()
+    cluster.reconcile()
+    assert recorded(cluster).state is NotificationState.PENDING
+    assert notifier.submitted[-1] == (EVENT_ID, URL)
+    cluster, _ = begun(notify=NOTIFY)
+    cluster.classes = (make_class(),)
+    cluster.finish_publish()
+    assert cluster.status.notification is None
 
 
 def test_jobs_of_other_classes_and_previews_are_not_announced() -> None:
