@@ -41,6 +41,7 @@ class ChildJob:
     made_from: str = ""
     failed_pods: int = 0
     parallelism: int = 1
+    least_parallelism: int | None = None
     workload_priority: str = ""
     is_dispatched: bool = False
     """Whether Kueue runs it in another cluster: its webhook says so of a queue with a MultiKueue admission check."""
@@ -81,6 +82,7 @@ def read_job(body: Mapping[str, Any]) -> ChildJob:
         made_from=metadata.get("annotations", {}).get(ANNOTATION_MADE_FROM, ""),
         failed_pods=int(status.get("failed", 0)),
         parallelism=int(spec.get("parallelism", 1)),
+        least_parallelism=_number(metadata.get("annotations", {}).get(ANNOTATION_MIN_PARALLELISM)),
         workload_priority=metadata["labels"].get(LABEL_WORKLOAD_PRIORITY, ""),
         is_dispatched=spec.get("managedBy") == _MULTIKUEUE,
     )
@@ -89,6 +91,10 @@ def read_job(body: Mapping[str, Any]) -> ChildJob:
 def moment(text: str | None) -> datetime | None:
     """A time as the API sends it; None: absent."""
     return datetime.fromisoformat(text) if text else None
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text is not None and text.isdecimal() else None
 
 
 def attempt_of(job: AugmentationJob) -> int:

@@ -48,7 +48,7 @@ def admission_step(admission: Admission | None, shown: PhaseName) -> Step:
 
 
 def scale(situation: Situation, child: ChildJob) -> tuple[Patch, ...]:
-    """What brings an augment Job to the parallelism that the job asks for now.
+    """What brings an augment Job to the parallelism that the job asks for now, and the least one that its class names.
 
     Kueue decides with how many pods a Job runs that it manages: it would stop one that somebody scales. So the change
     waits until the Job does.
@@ -56,6 +56,8 @@ def scale(situation: Situation, child: ChildJob) -> tuple[Patch, ...]:
     job, augmentation_class = situation.job, situation.augmentation_class
     wanted = parallelism_of(job, augmentation_class, job.status.shard_count or 1)
     managed = kueue.is_managed(child, situation.seen.kueue)
-    if child.is_finished or child.parallelism == wanted or (managed and not child.suspended):
+    least = least_parallelism(augmentation_class, wanted) if managed else None
+    is_right = child.parallelism == wanted and child.least_parallelism == least
+    if child.is_finished or is_right or (managed and not child.suspended):
         return ()
-    return (scale_job(child.name, wanted, least_parallelism(augmentation_class, wanted) if managed else None),)
+    return (scale_job(child.name, wanted, least),)

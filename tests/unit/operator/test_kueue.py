@@ -272,6 +272,13 @@ def test_change_of_parallelism_reaches_a_waiting_job_and_waits_while_one_runs() 
     assert job.to_wire()["metadata"]["annotations"][ANNOTATION_MIN_PARALLELISM] == "1"
 
 
+def test_change_of_the_least_parallelism_reaches_a_waiting_job() -> None:
+    cluster = queued(parallelism=4)
+    cluster.classes = (make_class(minParallelism=2),)
+    cluster.settle()
+    assert cluster.job_of(AUGMENT).to_wire()["metadata"]["annotations"][ANNOTATION_MIN_PARALLELISM] == "2"
+
+
 @pytest.mark.parametrize("suspend", [False, True])
 def test_change_of_parallelism_without_kueue_counts_at_once(suspend: bool) -> None:
     cluster = SimulatedCluster(parallelism=3)
