@@ -22,10 +22,13 @@ from augmentation_worker.storage.hub.destinations import Destinations
 
 WINDOW_SECONDS: Final = 300.0
 """Assumed where an answer does not say how long a window is."""
+LONGEST_WINDOW_SECONDS: Final = 3600.0
+"""What a hub says may be wrong: no window counts for longer."""
 WINDOWS: Final = 2
 """How many windows a refused request waits for, at least, before it fails."""
 _ROUNDING_SECONDS: Final = 1.0
 """Added to the whole seconds that an answer says, as huggingface_hub does."""
+_LONGEST_RESET_SECONDS: Final = 10**9
 _LARGEST_RESERVE: Final = 0.5
 """Most of a quota that is left for other shards."""
 
@@ -76,7 +79,7 @@ class RateLimits(httpx2.BaseTransport):
         kind = _kind_of(url.path)
         self._wait_for(kind)
         answer = self._inner.handle_request(request)
-        info = parse_ratelimit_headers(answer.headers)
+        info = read_limits(answer)
         if info is not None:
             self._buckets[kind] = info.resource_type
             self._windows[info.resource_type] = _Window(info, self._clock() + info.reset_in_seconds + _ROUNDING_SECONDS)
@@ -104,9 +107,19 @@ def described(info: RateLimitInfo) -> str:
     return f"{info.remaining}{quota} requests are left in the hub's present window for {info.resource_type!r}"
 
 
+def read_limits(answer: httpx2.Response) -> RateLimitInfo | None:
+    """What an answer says of a rate limit; None: nothing that can be read."""
+    try:
+        info = parse_ratelimit_headers(answer.headers)
+    except ValueError:  # a number of thousands of digits
+        return None
+    return info if info is None or info.reset_in_seconds <= _LONGEST_RESET_SECONDS else None
+
+
 def window_of(info: RateLimitInfo | None) -> float:
     """How long a window is, in seconds."""
-    return float(info.window_seconds) if info is not None and info.window_seconds else WINDOW_SECONDS
+    stated = info.window_seconds if info is not None else None
+    return float(min(stated, LONGEST_WINDOW_SECONDS)) if stated else WINDOW_SECONDS
 
 
 def asked_wait(answer: httpx2.Response, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> float | None:
@@ -115,15 +128,15 @@ def asked_wait(answer: httpx2.Response, now: Callable[[], datetime] = lambda: da
     From RateLimit where that is why it was refused, else from Retry-After, which is a number of seconds or a date
     (RFC 9110, 10.2.3).
     """
-    info = parse_ratelimit_headers(answer.headers)
+    info = read_limits(answer)
     if answer.status_code == 429 and info is not None and info.remaining == 0:
         return info.reset_in_seconds + _ROUNDING_SECONDS
     text = answer.headers.get("Retry-After", "").strip()
-    if text.isdecimal():
-        return float(text)
+    if text.isascii() and text.isdecimal():
+        return float(text[:12])
     try:
         date = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return max((date.replace(tzinfo=date.tzinfo or UTC) - now()).total_seconds(), 0.0)
 

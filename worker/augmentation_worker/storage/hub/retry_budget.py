@@ -16,12 +16,12 @@ from itertools import count
 
 import httpx2
 from huggingface_hub import set_client_factory
-from huggingface_hub.utils._http import hf_request_event_hook, parse_ratelimit_headers
+from huggingface_hub.utils._http import hf_request_event_hook
 
 from augmentation_kube import connection_failure
 from augmentation_worker.storage.hub.destinations import Destinations, checked_transport
 from augmentation_worker.storage.hub.error_codes import ErrorCodes
-from augmentation_worker.storage.hub.rate_limits import WINDOWS, RateLimits, asked_wait, window_of
+from augmentation_worker.storage.hub.rate_limits import WINDOWS, RateLimits, asked_wait, read_limits, window_of
 from augmentation_worker.storage.port import OnNotice, OnRetry
 
 TOO_MANY_REQUESTS = 429
@@ -179,7 +179,7 @@ def _limits(outcome: httpx2.Response | Exception) -> tuple[float | None, float]:
         return None, 0.0
     if outcome.status_code != TOO_MANY_REQUESTS:
         return asked_wait(outcome), 0.0
-    window = window_of(parse_ratelimit_headers(outcome.headers))
+    window = window_of(read_limits(outcome))
     return asked_wait(outcome), WINDOWS * window + LONGEST_WAIT_SECONDS
 
 

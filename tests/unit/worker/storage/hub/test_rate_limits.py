@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from augmentation_worker.storage.hub.destinations import Destinations
-from augmentation_worker.storage.hub.rate_limits import RateLimits, asked_wait
+from augmentation_worker.storage.hub.rate_limits import RateLimits, asked_wait, read_limits, window_of
 from augmentation_worker.storage.hub.retry_budget import HubUnreachable, RetryBudget, RetryingTransport
 
 HUB = "https://hub.example"
@@ -110,12 +110,21 @@ def test_hundred_shards_with_ten_thousand_files_stay_below_the_quota_of_every_wi
         ({"Retry-After": "Mon, 30 Nov 2026 00:00:00 GMT", "RateLimit": '"api";r=0;t=55'}, 56.0),
         ({"RateLimit": '"api";r=7;t=55'}, None),
         ({"Retry-After": "soon"}, None),
+        ({"Retry-After": "Mon, 30 Nov 99999999999999999999 00:00:00 GMT"}, None),
+        ({"Retry-After": "9" * 400}, 999_999_999_999.0),
+        ({"RateLimit": '"api";r=0;t=' + "9" * 400}, None),
+        ({"RateLimit": '"api";r=0;t=' + "9" * 5000}, None),
         ({}, None),
     ],
 )
 def test_wait_that_an_answer_asks_for(headers: dict[str, str], seconds: float | None) -> None:
     answer = httpx2.Response(429, headers=headers)
     assert asked_wait(answer, lambda: datetime(2026, 11, 30, tzinfo=UTC)) == seconds
+
+
+def test_no_hub_says_of_a_window_that_it_lasts_for_days() -> None:
+    answer = httpx2.Response(429, headers={"RateLimit": '"api";r=0;t=5', "RateLimit-Policy": '"api";q=9;w=864000'})
+    assert window_of(read_limits(answer)) == 3600.0
 
 
 @pytest.mark.parametrize(("seconds", "is_waited_for"), [(599, True), (900, False)])
