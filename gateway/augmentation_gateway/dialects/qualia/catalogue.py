@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from augmentation_api.augmentation_class import AugmentationClassSpec, InstanceLabels
+from augmentation_api.quantity import parse_quantity
 from augmentation_gateway.cache.records import ClassRecord
 from augmentation_gateway.credentials.authentication import require
 from augmentation_gateway.credentials.job_access import require_synced
@@ -22,11 +23,6 @@ from augmentation_gateway.views.responses import OK_WITH_AGE, READ, detail_error
 PREFIXES: Final = ("/v1/instances", "/v1/models", "/v1/credits")
 UNLIMITED: Final = 2**31 - 1
 """The balance: nothing is paid in advance, so nothing can run out."""
-_UNITS: Final = {
-    **{"m": Decimal("0.001"), "": Decimal(1), "k": Decimal(10**3)},
-    **{"M": Decimal(10**6), "G": Decimal(10**9), "T": Decimal(10**12)},
-    **{"Ki": Decimal(2**10), "Mi": Decimal(2**20), "Gi": Decimal(2**30), "Ti": Decimal(2**40)},
-}
 _GIB: Final = Decimal(2**30)
 
 
@@ -178,9 +174,5 @@ def _accelerator(amounts: Mapping[str, str], labels: InstanceLabels, wanted: Map
 
 
 def _rounded_up(quantity: str, unit: Decimal) -> int:
-    """A Kubernetes quantity in this unit, rounded up; 0 for one of another form."""
-    digits = quantity.rstrip("kmKMGTi")
-    try:
-        return math.ceil(Decimal(digits) * _UNITS[quantity[len(digits) :]] / unit)
-    except (InvalidOperation, KeyError, OverflowError, ValueError):
-        return 0
+    """A valid Kubernetes quantity in this unit, rounded up."""
+    return math.ceil(parse_quantity(quantity) / unit)
