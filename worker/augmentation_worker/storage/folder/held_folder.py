@@ -35,6 +35,11 @@ _KINDS = {
 _Names = tuple[str, ...]
 
 
+def running_user() -> str:
+    """The user and group by which the file system knows this process, for a message."""
+    return f"user {os.geteuid()} or group {os.getegid()}"
+
+
 class EntryRefused(Exception):
     """An entry is refused: it is, or leads to, something else than a file or folder of its own.
 

@@ -21,7 +21,13 @@ from augmentation_worker.dataset_path import DatasetPath, shown
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.storage.disk import is_disk_full, output_full
 from augmentation_worker.storage.folder.dataset_folder import DatasetFolder, Listing
-from augmentation_worker.storage.folder.held_folder import EntryRefused, HeldFolder, prune, remove_if_empty
+from augmentation_worker.storage.folder.held_folder import (
+    EntryRefused,
+    HeldFolder,
+    prune,
+    remove_if_empty,
+    running_user,
+)
 from augmentation_worker.storage.folder.source import FolderSource
 from augmentation_worker.storage.port import (
     NO_CONVENTIONS,
@@ -261,7 +267,8 @@ class FolderOutput(OutputDataset):
         except PermissionError as error:
             raise WorkerFailure(
                 FailureReason.OUTPUT_ACCESS_DENIED,
-                f"the result cannot be written to {self.name}: {error}; let the user that runs this write there",
+                f"the result cannot be written to {self.name}: {error}; let {running_user()}, as which "
+                "this runs, write there",
             ) from error
         except OSError as error:
             if is_disk_full(error):

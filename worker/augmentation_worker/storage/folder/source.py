@@ -12,7 +12,7 @@ from augmentation_api import FailureReason
 from augmentation_worker.dataset_path import DatasetPath, PathRefused, shown
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.storage.folder.dataset_folder import DatasetFolder
-from augmentation_worker.storage.folder.held_folder import EntryRefused, HeldFile
+from augmentation_worker.storage.folder.held_folder import EntryRefused, HeldFile, running_user
 from augmentation_worker.storage.port import NO_CONVENTIONS, FormatConventions, SourceDataset
 
 _MOST_HELD = 64
@@ -139,8 +139,8 @@ class FolderSource(SourceDataset):
         except PermissionError as error:
             raise WorkerFailure(
                 FailureReason.SOURCE_ACCESS_DENIED,
-                f"in the folder {self.name}, {shown(str(error.filename))} may not be read: {error.strerror}; let the "
-                "user that runs this read it, or move it out of the dataset",
+                f"in the folder {self.name}, {shown(str(error.filename))} may not be read: {error.strerror}; let "
+                f"{running_user()}, as which this runs, read it, or move it out of the dataset",
             ) from error
 
 

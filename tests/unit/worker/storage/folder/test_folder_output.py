@@ -8,6 +8,7 @@ import pytest
 from augmentation_api import FailureReason
 from augmentation_worker.dataset_path import DatasetPath, PathRefused
 from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.storage.folder.held_folder import HeldFolder
 from augmentation_worker.storage.folder.output import NOTHING, FolderOutput, is_result_of, previous_of
 from augmentation_worker.storage.folder.source import FolderSource
 from augmentation_worker.storage.port import StoredFile
@@ -65,6 +66,19 @@ def test_result_is_written_next_to_its_folder_and_renamed(output: FolderOutput, 
     assert output.published() == revision
     assert (output.folder / DATA).read_text() == "rows"
     assert [path.name for path in output.folder.parent.iterdir()] == ["result"]
+
+
+def test_place_that_may_not_be_written_names_who_has_to_be_allowed_to(
+    output: FolderOutput, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> int:
+        raise PermissionError(13, "Permission denied", "x")
+
+    monkeypatch.setattr(HeldFolder, "create_file", refuse)
+    monkeypatch.setattr("os.geteuid", lambda: 65532)
+    with pytest.raises(WorkerFailure, match="let user 65532 or group") as caught:
+        output.prepare(FolderSource(tmp_path, "claim:source"))
+    assert caught.value.reason is FailureReason.OUTPUT_ACCESS_DENIED
 
 
 @pytest.mark.parametrize("path", ["../x", "/tmp/x", "meta/../../source/meta/tasks.parquet", "", "a//b"])
