@@ -256,7 +256,9 @@ class BadEpisodes(ObservedModel):
 class Usage(ObservedModel):
     """Resources used by the pods of all attempts, for billing. May lack up to 30 s of a pod that was deleted."""
 
-    accelerator_seconds: Annotated[float, Field(ge=0)] | None = Field(None, description="Accelerator-seconds.")
+    accelerator_seconds: Annotated[float, Field(ge=0)] | None = Field(
+        None, description="Accelerator-seconds, by the limits of the pods; devices of resourceClaims are not counted."
+    )
     cpu_seconds: Annotated[float, Field(ge=0)] | None = Field(None, description="CPU-seconds, by requested cores.")
     price: Annotated[float, Field(ge=0)] | None = Field(
         None, description="Cost of the augment pods, by the pricePerHour of their placement; absent where it has none."
