@@ -13,6 +13,8 @@ import random
 import sys
 import tempfile
 import time
+import zlib
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from functools import cache
 from io import BytesIO
@@ -49,7 +51,9 @@ from augmentation_worker.media.video.decoder import decode_segment
 from augmentation_worker.media.video.properties import probe_video
 from augmentation_worker.media.video.segment import VideoSegment
 from augmentation_worker.storage.folder.source import FolderSource
-from augmentation_worker.storage.hub.client import HubClient
+from augmentation_worker.storage.hub.client import HubClient, RemoteFile
+from augmentation_worker.storage.hub.file_list import Listing, decode
+from augmentation_worker.storage.hub.rate_limits import LONGEST_WINDOW_SECONDS, asked_wait, read_limits, window_of
 from augmentation_worker.storage.provenance import job_of
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
@@ -354,6 +358,33 @@ def _schema(said: bytes) -> pa.Schema:
     return pa.schema({"image": kind, "label": pa.int64(), "x": pa.list_(pa.int64())}, {"huggingface": said})
 
 
+_LIST = Listing("a/b", "c", None, {DatasetPath("d/e.mp4"): RemoteFile(DatasetPath("d/e.mp4"), 7, "", None)})
+_LINES = zlib.decompress(b64decode(_LIST.encode() or ""))
+_RATE_HEADERS = st.dictionaries(
+    st.sampled_from(["Retry-After", "RateLimit", "RateLimit-Policy"]),
+    st.one_of(
+        st.integers().map(str),
+        st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=20),
+        st.builds("Mon, {} Nov {} 00:00:00 {}".format, st.integers(), st.integers(), st.integers()),
+        st.builds('"api";r={};t={}'.format, st.integers(), st.integers()),
+        st.builds('"api";q={};w={}'.format, st.integers(), st.integers()),
+        st.just("9" * 5000),
+    ),
+)
+
+
+def _listed(lines: bytes) -> None:
+    for text in (b64encode(zlib.compress(lines)), b64encode(lines), lines):
+        read = decode(text.decode("latin-1"), "a/b", "c", None)
+        assert read is None or all(file.size >= 0 for file in read.values())
+
+
+def _told(headers: Mapping[str, str]) -> None:
+    answer = httpx2.Response(429, headers=dict(headers))
+    assert (asked_wait(answer) or 0.0) >= 0.0
+    assert window_of(read_limits(answer)) <= LONGEST_WINDOW_SECONDS
+
+
 def _path(text: str) -> None:
     try:
         DatasetPath(text)
@@ -399,6 +430,8 @@ TARGETS: Mapping[str, tuple[st.SearchStrategy[Any], Callable[[Any], object]]] = 
         _read_manifest,
     ),
     "path": (st.one_of(st.text(max_size=20), st.sampled_from(ODD_TEXTS)), _path),
+    "list of files": (st.one_of(st.just(_LINES), damaged(_LINES)), _listed),
+    "rate limits": (_RATE_HEADERS, _told),
     "hub's answer": (st.one_of(_json(_ANSWER), _json(_TREE)), _asked_hub),
     "PNG": (damaged(_image("PNG")), decode_image),
     "JPEG": (damaged(_image("JPEG")), decode_image),
