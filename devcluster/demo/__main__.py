@@ -48,7 +48,7 @@ def run(chosen: settings.Settings, console: Console) -> int:
     request = {
         "project_id": str(uuid4()),
         "dataset_id": SOURCE,
-        "name": "pusht under other lights",
+        "name": "pusht in varied lighting",
         "augment_transforms": "lighting",
         "augment_copies": COPIES,
         "augment_brightness_min": -25,

@@ -1,4 +1,4 @@
-"""Deliveries of notifications beside the reconciles, which only ask for them and take note of how they ended.
+"""Deliveries of notifications, concurrent with the reconciles, which only request them and record how they ended.
 
 Nothing here has to outlive the process: an event that is recorded as pending in its job's status is asked for again.
 """
