@@ -1,9 +1,13 @@
 """Health by the conditions Ready, Reconciling and Stalled: what GitOps tools conclude at each stage of a job."""
 
+import re
+import textwrap
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from lupa import lua51
 
 from augmentation_api import ConditionType, FailureReason, PhaseName
 from augmentation_kube import Resource
@@ -32,6 +36,16 @@ def kstatus(body: Json) -> str:
         if condition["type"] == "Ready":
             return "Current" if condition["status"] == "True" else "InProgress"
     return "Current"
+
+
+def argo_cd(body: Json) -> str:
+    """The health of a job by the script for Argo CD in the documentation."""
+    page = (Path(__file__).parents[3] / "docs" / "installation.md").read_text()
+    script = re.search(r"augmentation\.dev_AugmentationJob: \|\n(.*?)```", page, re.DOTALL)
+    assert script is not None
+    lua = lua51.LuaRuntime(register_eval=False)  # as Argo CD has it
+    lua.globals().obj = lua.table_from(body, recursive=True)
+    return str(lua.execute(textwrap.dedent(script[1])).status)
 
 
 def ready_reason(cluster: SimulatedCluster) -> str | None:
@@ -121,11 +135,13 @@ def started_again() -> SimulatedCluster:
     ],
     ids=lambda value: value.__name__ if callable(value) else None,
 )
-def test_kstatus_and_kubectl_show_what_a_job_does(
+def test_kstatus_argo_cd_and_kubectl_show_what_a_job_does(
     stage: Callable[[], SimulatedCluster], health: str, shown: str, reason: str | None
 ) -> None:
     cluster = stage()
     assert kstatus(cluster.body) == health
+    in_argo_cd = {"InProgress": "Progressing", "Failed": "Degraded", "Current": "Healthy"}[health]
+    assert argo_cd(cluster.body) == ("Suspended" if stage is suspended else in_argo_cd)
     assert (cluster.status.display_state, ready_reason(cluster)) == (shown, reason)
 
 
@@ -136,6 +152,7 @@ def test_every_condition_follows_a_change_of_the_spec(stage: Callable[[], Simula
     before = cluster.status
     cluster.change(ttlSecondsAfterFinished=86400)
     assert kstatus(cluster.body) == "InProgress"
+    assert argo_cd(cluster.body) == "Progressing"
     cluster.settle()
     generation = cluster.body["metadata"]["generation"]
     assert cluster.status.observed_generation == generation
