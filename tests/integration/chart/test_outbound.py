@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from augmentation_api import AugmentationClass
+from augmentation_api.outbound import Proxy, proxy_variables
 from tests.fixtures.authority import Authority
 from tests.integration.chart.helm_template import Json, refusal, rendered
 from tests.integration.operator.cluster import chart_classes
@@ -38,11 +39,12 @@ def test_one_setting_reaches_operator_gateway_and_classes(tmp_path: Path) -> Non
     assert bundle["data"] == {"ca.crt": pem}
     pods = programs(documents)
     assert len(pods) == 2
+    workers = proxy_variables(Proxy.model_validate(proxy), "$(KUBERNETES_SERVICE_HOST)")
+    assert workers["https_proxy"] == "http://proxy.example:3128"
     for pod in pods:
         assert {"name": "ca-bundle", "configMap": {"name": bundle["metadata"]["name"]}} in pod["volumes"]
         assert variables(pod)["AUGMENTATION_CA_BUNDLE"] == "/run/ca-bundle/ca.crt"
-        assert variables(pod)["https_proxy"] == "http://proxy.example:3128"
-        assert variables(pod)["NO_PROXY"].startswith(".corp.example,$(KUBERNETES_SERVICE_HOST),")
+        assert {name: variables(pod).get(name) for name in workers} == workers, "as the operator has it for workers"
     cpu, l4 = classes(documents)["cpu"].spec, classes(documents)["gpu-l4"].spec
     assert cpu.ca_bundle is not None
     assert cpu.ca_bundle.pem == pem
