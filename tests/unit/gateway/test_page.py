@@ -10,6 +10,8 @@ from augmentation_gateway.app import build_app
 from augmentation_gateway.gateway import Gateway
 from augmentation_gateway.page.bundle import INDEX, page_bundle
 from augmentation_gateway.settings import Settings
+from augmentation_gateway.views.parameters import GENERATIVE, TRANSFORMS
+from augmentation_gateway.views.request import AugmentationRequest
 from augmentation_kube.settings import SettingsError
 
 MOST_BYTES = 120_000
@@ -44,6 +46,13 @@ def test_modules_import_only_existing_names(name: str) -> None:
     for what, module in re.findall(r'import \{([^}]+)\} from "\./([^"]+)"', text(name)):
         for item in what.split(","):
             assert re.search(rf"export (async )?(function|const|class)\*? ?\*? ?{item.strip()}\b", text(module)), item
+
+
+def test_form_has_every_field_of_the_request() -> None:
+    from_document = {name for group in (*TRANSFORMS.values(), GENERATIVE) for each in group for name in each.paths}
+    scripts = "".join(map(text, SCRIPTS))
+    named = {name for name in AugmentationRequest.model_fields if re.search(rf'["\'.]{name}\b', scripts)}
+    assert {*AugmentationRequest.model_fields} - from_document - named == set()
 
 
 @pytest.mark.parametrize("name", sorted(BUNDLE.files))
