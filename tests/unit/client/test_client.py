@@ -163,6 +163,7 @@ def test_waits_grow_and_differ_between_clients(run: Run, waits: list[float]) -> 
         ("Mon, 01 Jan 2024 00:00:00 GMT", 0, 0),
         ("soon", 0.5, 1),
     ],
+    ids=["seconds", "date to come", "date that has passed", "neither"],
 )
 def test_retry_after_is_honoured(run: Run, waits: list[float], header: str, shortest: float, longest: float) -> None:
     gateway = ScriptedGateway(reply(429, {"detail": "too many"}, **{"retry-after": header}), reply(200, STATUS))
