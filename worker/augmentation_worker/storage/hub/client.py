@@ -1,6 +1,6 @@
 """The hub as the worker uses it: a few verbs over huggingface_hub, each of which fails with a typed reason."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from io import BufferedReader
@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from huggingface_hub import CommitOperationAdd, HfApi, hf_hub_url
 from huggingface_hub.errors import HfHubHTTPError, HfUriError, RevisionNotFoundError
-from huggingface_hub.hf_api import GitRefs, RepoFile
+from huggingface_hub.hf_api import GitRefs, RepoFile, RepoFolder
 from huggingface_hub.utils._headers import build_hf_headers
 from typing_extensions import override
 
@@ -156,7 +156,7 @@ class HubClient:
         """
         with explained(self.access, side, dataset):
             tree = self._api.list_repo_tree(dataset, folder, recursive=True, revision=commit, repo_type=DATASET)
-            entries = [_listed_file(entry) for entry in tree if isinstance(entry, RepoFile)]
+            entries = [_listed_file(entry) for entry in _until_repeated(tree) if isinstance(entry, RepoFile)]
         try:
             paths = checked_listing(entry.path for entry in entries)
         except PathRefused as error:
@@ -302,6 +302,22 @@ def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(f"a text is {type(value).__name__}")
     return value
+
+
+def _until_repeated(tree: Iterable[RepoFile | RepoFolder]) -> Iterator[RepoFile | RepoFolder]:
+    """The entries of a tree up to a file that is listed twice, as by pages that lead back to one that was there.
+
+    Raises ValueError for a folder.
+    """
+    listed: set[str] = set()
+    for entry in tree:
+        is_repeated = _text(entry.path) in listed
+        if is_repeated and not isinstance(entry, RepoFile):
+            raise ValueError("a folder is listed twice")
+        yield entry
+        if is_repeated:
+            return
+        listed.add(entry.path)
 
 
 def _listed_file(file: RepoFile) -> RepoFile:

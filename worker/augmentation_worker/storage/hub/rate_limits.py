@@ -28,7 +28,8 @@ WINDOWS: Final = 2
 """How many windows a refused request waits for, at least, before it fails."""
 _ROUNDING_SECONDS: Final = 1.0
 """Added to the whole seconds that an answer says, as huggingface_hub does."""
-_LONGEST_RESET_SECONDS: Final = 10**9
+_LARGEST_NUMBER: Final = 10**9
+"""Headers with a larger quota or time, in seconds, are no hub's: they are ignored."""
 _LARGEST_RESERVE: Final = 0.5
 """Most of a quota that is left for other shards."""
 
@@ -95,7 +96,8 @@ class RateLimits(httpx2.BaseTransport):
         if window is None or window.info.remaining > _reserve(window.info, self._shards):
             return
         seconds = min(window.ends_at - self._clock(), WINDOWS * window_of(window.info))
-        del self._windows[bucket]  # the next answer says how it is by then
+        # The next answer says how it is by then. Another thread may have waited for the same window.
+        self._windows.pop(bucket, None)
         if seconds > 0:
             self._on_wait(f"{described(window.info)}: waiting {seconds:.0f} s for the next")
             self._sleep(seconds)
@@ -113,7 +115,9 @@ def read_limits(answer: httpx2.Response) -> RateLimitInfo | None:
         info = parse_ratelimit_headers(answer.headers)
     except ValueError:  # a number of thousands of digits
         return None
-    return info if info is None or info.reset_in_seconds <= _LONGEST_RESET_SECONDS else None
+    if info is None or max(info.reset_in_seconds, info.limit or 0) > _LARGEST_NUMBER:
+        return None
+    return info
 
 
 def window_of(info: RateLimitInfo | None) -> float:

@@ -81,7 +81,8 @@ class RetryBudget:
         Args:
             attempt: from 1 on.
             problem: what was wrong, for a message.
-            asked: seconds that the hub asks to wait.
+            asked: seconds that the hub asks to wait. What asks for none, or has a clock that is slow, is asked again
+                at once, and then as if it had not said so.
             least_seconds: at least this much may be spent, unless nothing may.
 
         Raises:
@@ -91,7 +92,7 @@ class RetryBudget:
         with self._lock:
             self._failing_since = self._failing_since or now
             left = self._failing_since + (max(self.seconds, least_seconds) if self.seconds else 0.0) - now
-        wait = asked if asked is not None else min(FIRST_WAIT_SECONDS * 2 ** (attempt - 1), LONGEST_WAIT_SECONDS)
+        wait = _backoff(attempt) if asked is None else max(asked, _backoff(attempt - 1))
         if wait > left:
             raise HubUnreachable(f"{problem}; tried {attempt} times")
         self.on_retry(attempt, problem)
@@ -163,6 +164,11 @@ def install(budget: RetryBudget, endpoint: str, token: str | None, shards: int, 
             timeout=_TIMEOUT,
         )
     )
+
+
+def _backoff(failures: int) -> float:
+    """Seconds to wait after this many failures in a row, 0 or more."""
+    return min(FIRST_WAIT_SECONDS * 2 ** min(failures - 1, 10), LONGEST_WAIT_SECONDS) if failures else 0.0
 
 
 def _described(request: httpx2.Request, outcome: httpx2.Response | Exception) -> str:

@@ -57,3 +57,26 @@ def test_answer_of_another_type_is_refused(name: str, odd: object) -> None:
     finally:
         set_client_factory(default_client_factory)
     assert failure.value.reason is FailureReason.HUB_UNAVAILABLE
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"), [("file", FailureReason.SOURCE_INVALID), ("directory", FailureReason.HUB_UNAVAILABLE)]
+)
+def test_listing_whose_pages_lead_back_to_themselves_ends(kind: str, reason: FailureReason) -> None:
+    content = json.dumps([{"type": kind, "path": "a", "size": 1, "oid": "b"}]).encode()
+    pages = iter(range(5))
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        next(pages)
+        headers = {"Content-Type": "application/json", "Link": f'<{request.url}>; rel="next"'}
+        return httpx2.Response(200, content=content, headers=headers)
+
+    hub = HubClient("http://127.0.0.1:9", "hf_token", "hub-token/token", 0.0, lambda number, problem: None)
+    set_client_factory(lambda: httpx2.Client(transport=httpx2.MockTransport(answer)))
+    try:
+        with pytest.raises(WorkerFailure, match="listed twice|not that of a hub") as failure:
+            hub.files("lab/data", "main", "source")
+    finally:
+        set_client_factory(default_client_factory)
+    assert failure.value.reason is reason
+    assert next(pages) == 2

@@ -144,3 +144,38 @@ def test_refused_request_waits_for_two_windows(
         else:
             with pytest.raises(HubUnreachable, match="429"):
                 hub.get(f"{HUB}/api")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"RateLimit": f'"api";r=0;t={"9" * 400}'},
+        {"RateLimit": f'"api";r={"9" * 5000};t=5'},
+        {"RateLimit": '"api";r=0;t=5', "RateLimit-Policy": f'"fixed window";"api";q={"9" * 400};w=300'},
+        {"RateLimit": '"api";r=0;t=-5'},
+        {"Retry-After": "Mon, 01 Jan 2024 00:00:00 +99999999999999999999"},
+        {"Retry-After": "NaN"},
+        {"Retry-After": "-1"},
+    ],
+)
+def test_headers_that_cannot_be_true_are_ignored(headers: dict[str, str]) -> None:
+    clock = Clock()
+    assert asked_wait(httpx2.Response(429, headers=headers)) is None
+    with client(lambda request: httpx2.Response(200, headers=headers), clock) as hub:
+        assert [hub.get(f"{HUB}/api/a").status_code for _ in range(2)] == [200, 200]
+    assert clock.slept == []
+
+
+def test_two_threads_may_wait_for_the_same_window() -> None:
+    clock = Clock()
+    with client(lambda request: told(0, 9), clock) as hub:
+        hub.get(f"{HUB}/api/a")
+        limits = hub._transport
+
+        def reading() -> float:
+            limits._windows.clear()  # type: ignore[attr-defined]  # what the other thread does meanwhile
+            return clock.now
+
+        limits._clock = reading  # type: ignore[attr-defined]
+        assert hub.get(f"{HUB}/api/a").status_code == 200
+    assert clock.slept == [10.0]

@@ -49,6 +49,13 @@ def test_requests_are_not_retried_when_the_budget_is_spent() -> None:
         client.get("https://hub.example/api")
 
 
+@pytest.mark.parametrize(("asked", "waits"), [(0.0, [0.0, 0.5, 1.0, 2.0]), (1.5, [1.5, 1.5, 1.5, 2.0])])
+def test_hub_that_asks_for_no_wait_is_not_asked_without_a_pause_for_ever(asked: float, waits: list[float]) -> None:
+    budget = RetryBudget(60, lambda number, problem: None)
+    assert [budget.spend(attempt, "503", asked) for attempt in range(1, 5)] == waits
+    assert budget.spend(5000, "503", asked) == 10.0
+
+
 def test_a_refusal_is_not_retried() -> None:
     with httpx2.Client(
         transport=RetryingTransport(Script(404), RetryBudget(5, lambda number, problem: None))
