@@ -29,7 +29,7 @@ def select_class(job: AugmentationJob, classes: Iterable[AnyClass]) -> Augmentat
         return snapshot
     known: Classes = {_name_of(each): each for each in sorted(classes, key=_name_of)}
     if begun := job.status.class_name:
-        return _valid(known.get(begun)) or _not_found(
+        return _of_its_type(job, begun, _valid(known.get(begun)), "the AugmentationClass") or _not_found(
             f"the AugmentationClass {begun!r} that this job runs as was deleted: create it again, or create a new job"
         )
     if wanted := job.spec.class_name:
@@ -76,13 +76,20 @@ def _read_snapshot(job: AugmentationJob) -> AugmentationClass | None:
 
 
 def _named(job: AugmentationJob, wanted: str, known: Classes) -> AugmentationClass | Rejection:
-    named = _valid(known.get(wanted))
+    named = _of_its_type(job, wanted, _valid(known.get(wanted)), "spec.className")
     if named is None:
         available = ", ".join(name for name, each in known.items() if isinstance(each, AugmentationClass)) or "none"
         return _not_found(f"spec.className {wanted!r}: no such AugmentationClass (available: {available})")
-    if isinstance(named, AugmentationClass) and named.spec.type != job.spec.type:
-        return _not_found(f"spec.className {wanted!r} serves type {named.spec.type}, and spec.type is {job.spec.type}")
     return named
+
+
+def _of_its_type(
+    job: AugmentationJob, name: str, found: AugmentationClass | Rejection | None, what: str
+) -> AugmentationClass | Rejection | None:
+    """A class that was found, unless it serves another type, as one that was created again may."""
+    if isinstance(found, AugmentationClass) and found.spec.type != job.spec.type:
+        return _not_found(f"{what} {name!r} serves type {found.spec.type}, and spec.type is {job.spec.type}")
+    return found
 
 
 def _default(job: AugmentationJob, known: Classes) -> AugmentationClass | Rejection:

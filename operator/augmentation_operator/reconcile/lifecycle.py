@@ -12,6 +12,7 @@ from augmentation_api.notify import Notify
 from augmentation_api.spec import SYSTEM_PRIORITY, SYSTEM_PRIORITY_REFUSED
 from augmentation_operator.reconcile.children import superfluous_jobs
 from augmentation_operator.reconcile.completion import cancel, clean_up, complete, stop_with_namespace
+from augmentation_operator.reconcile.deadline import check_deadlines
 from augmentation_operator.reconcile.decision import Decision
 from augmentation_operator.reconcile.failure_reason import Rejection
 from augmentation_operator.reconcile.notification import NotificationOutcome, announce, follow
@@ -20,7 +21,7 @@ from augmentation_operator.reconcile.phases import run_phases
 from augmentation_operator.reconcile.restart import is_restart_requested, restart
 from augmentation_operator.reconcile.status import status_of
 from augmentation_operator.reconcile.status_draft import StatusDraft
-from augmentation_operator.reconcile.step import Fail, Situation
+from augmentation_operator.reconcile.step import Fail, Moment, Situation, Step
 from augmentation_operator.reconcile.usage import usage_of
 
 CLASS_GRACE = timedelta(seconds=60)
@@ -73,7 +74,7 @@ def _decide_unfinished(
         return _rejected(job, Rejection(FailureReason.SPEC_INVALID, message), now)
     if isinstance(chosen, Rejection):
         return _without_class(job, chosen, seen, now)
-    situation = Situation(job, chosen, seen, now)
+    situation = Situation(job=job, augmentation_class=chosen, seen=seen, now=now)
     step = run_phases(situation)
     return Decision(
         status=status_of(situation, step),
@@ -87,15 +88,24 @@ def _decide_unfinished(
 
 
 def _without_class(job: AugmentationJob, rejection: Rejection, seen: Observation, now: datetime) -> Decision:
-    """Hold a job whose class is not there; fail it when the class has not come in time. What runs may end first."""
+    """Hold a job whose class is not there; fail it when the class has not come in time.
+
+    What runs may end first, within the deadlines of the job.
+    """
+    step = check_deadlines(Moment(job=job, seen=seen, now=now))
     accepted = job.status.condition(ConditionType.ACCEPTED)
     missed = now - accepted.last_transition_time if accepted and accepted.status == "False" else timedelta(0)
     if missed >= CLASS_GRACE and all(child.is_finished for child in seen.jobs.values()):
         return _rejected(job, rejection, now)
     draft = StatusDraft(job, now)
     draft.condition(ConditionType.ACCEPTED, False, rejection.reason, rejection.message)
+    if isinstance(step.outcome, Fail):
+        draft.fail(step.outcome.rejection, step.outcome.phase)
+        return Decision(draft.build(), delete_jobs=superfluous_jobs(seen, failed=True))
     draft.message(rejection.message)
-    return Decision(draft.build(), requeue_after=CLASS_GRACE - missed if missed < CLASS_GRACE else None)
+    if missed < CLASS_GRACE:
+        step = step.then(Step(requeue_after=CLASS_GRACE - missed))
+    return Decision(draft.build(), requeue_after=step.requeue_after)
 
 
 def _rejected(job: AugmentationJob, rejection: Rejection, now: datetime) -> Decision:

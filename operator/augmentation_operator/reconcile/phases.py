@@ -17,7 +17,7 @@ from augmentation_operator.reconcile.admission import (
 )
 from augmentation_operator.reconcile.children import children_of_phase, is_outdated, shard_count_of
 from augmentation_operator.reconcile.completion import report_is_due, reports_result
-from augmentation_operator.reconcile.deadline import check_deadline, check_pending_deadline
+from augmentation_operator.reconcile.deadline import check_deadlines, note_first_pod
 from augmentation_operator.reconcile.decision import SOON
 from augmentation_operator.reconcile.failure_reason import Rejection, why_failed
 from augmentation_operator.reconcile.placement import place, waiting_placement
@@ -30,8 +30,7 @@ from augmentation_operator.reconcile.step import Fail, Proceed, Situation, State
 def run_phases(situation: Situation) -> Step:
     """Take the steps in order until one has to wait, or fails."""
     step = Step()
-    checks = (check_deadline, check_pending_deadline)
-    for next_step in (*checks, _resolve, _stop_at_preview, _check_size, _augment, _publish):
+    for next_step in (check_deadlines, _resolve, _stop_at_preview, _check_size, _augment, _publish):
         step = step.then(next_step(situation))
         if not isinstance(step.outcome, Proceed):
             break
@@ -102,7 +101,9 @@ def _augment(situation: Situation) -> Step:
 
 def _publish(situation: Situation) -> Step:
     is_reported = reports_result(situation.job)
-    step = _run_single_pod(situation, PhaseName.PUBLISH, "status.output.revision", is_reported)
+    step = note_first_pod(situation, PhaseName.PUBLISH).then(
+        _run_single_pod(situation, PhaseName.PUBLISH, "status.output.revision", is_reported)
+    )
     return replace(step, outcome=Wait()) if isinstance(step.outcome, Proceed) else step
 
 

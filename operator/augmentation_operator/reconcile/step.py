@@ -13,12 +13,11 @@ from augmentation_operator.reconcile.failure_reason import Rejection
 from augmentation_operator.reconcile.observation import Observation
 
 
-@dataclass(frozen=True)
-class Situation:
-    """All that a step depends on: a job that has not ended, its class, what is observed, and the time."""
+@dataclass(frozen=True, kw_only=True)
+class Moment:
+    """What deadlines depend on: a job that has not ended, what is observed, and the time."""
 
     job: AugmentationJob
-    augmentation_class: AugmentationClass
     seen: Observation
     now: datetime
 
@@ -39,6 +38,13 @@ class Situation:
     def runs_pods(self) -> bool:
         """Whether a container of any phase runs."""
         return any(pod.runs for pod in self.seen.pods)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Situation(Moment):
+    """All that a step depends on: in addition the class of the job."""
+
+    augmentation_class: AugmentationClass
 
 
 @dataclass(frozen=True)

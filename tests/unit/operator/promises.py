@@ -1,9 +1,10 @@
 """What the operator promises of a job's life, whatever happens in whatever order."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 
-from augmentation_api import AugmentationJobStatus, ConditionType, PhaseName, PhaseStatus, State
+from augmentation_api import AugmentationJobStatus, ConditionType, FailureReason, PhaseName, PhaseStatus, State
+from augmentation_api.vocabulary import NotificationState
 from augmentation_kube import Resource
 from augmentation_operator.controller.expectations import DELIVERED_WITHIN
 from tests.kubernetes.in_memory import Call, InMemoryKube
@@ -18,6 +19,7 @@ class PromisesOfJob:
     def __init__(self, cluster: SimulatedCluster) -> None:
         self.cluster = cluster
         self.last = cluster.status
+        self.ran: dict[str, datetime] = {}
 
     def check(self) -> None:
         before, now = self.last, self.cluster.status
@@ -33,6 +35,8 @@ class PromisesOfJob:
         self.augment_job_has_as_many_indices_as_recorded(now)
         self.placement_is_never_tried_again(before, now)
         self.usage_only_grows(before, now)
+        self.pending_deadline_counts_only_time_without_pods(before, now)
+        self.event_of_an_end_is_settled_once(before, now)
         assert AugmentationJobStatus.model_validate(now.to_wire()) == now
         self.last = now
 
@@ -95,6 +99,28 @@ class PromisesOfJob:
             assert now.usage is not None
             assert (now.usage.cpu_seconds or 0) >= (before.usage.cpu_seconds or 0)
             assert (now.usage.price or 0) >= (before.usage.price or 0)
+
+    def pending_deadline_counts_only_time_without_pods(
+        self, before: AugmentationJobStatus, now: AugmentationJobStatus
+    ) -> None:
+        for pod in self.cluster.running_pods:
+            if pod.state:
+                self.ran[pod.job_name] = self.cluster.now
+        failed = now.condition(ConditionType.FAILED)
+        if now.state == State.FAILED != before.state and failed is not None:
+            if failed.reason != FailureReason.PENDING_DEADLINE_EXCEEDED:
+                return
+            limit = timedelta(seconds=self.cluster.spec["pendingDeadlineSeconds"])
+            phase = AUGMENT if now.current_phase == PROVISION else now.current_phase
+            assert phase is not None
+            ran = self.ran.get(self.cluster.job_name(phase))
+            assert ran is None or self.cluster.now - ran >= limit, f"a pod of {phase} ran at {ran}"
+            assert ran is None or phase == AUGMENT, f"a pod of {phase} has run"
+
+    def event_of_an_end_is_settled_once(self, before: AugmentationJobStatus, now: AugmentationJobStatus) -> None:
+        settled = before.notification
+        if settled is not None and settled.state != NotificationState.PENDING and before.attempt == now.attempt:
+            assert now.notification == settled
 
     def failed_means_a_reason_and_a_failed_phase(self, now: AugmentationJobStatus) -> None:
         if now.state == State.FAILED:

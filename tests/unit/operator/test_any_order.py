@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import timedelta
 from functools import partial
 from itertools import chain, repeat
 from typing import Any
@@ -10,10 +11,16 @@ from typing import Any
 from hypothesis import HealthCheck, event, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from typing_extensions import override
 
-from augmentation_api import FailureReason, PhaseName, State
+from augmentation_api import AugmentationJob, FailureReason, PhaseName, State
+from augmentation_api.notify import Notify
 from augmentation_api.pod_fields import Resources
+from augmentation_api.vocabulary import NotificationState
 from augmentation_kube import KubeError, KubeUnavailable, Resource
+from augmentation_operator.controller.metrics import Metrics
+from augmentation_operator.controller.notification.notifier import Notifier
+from augmentation_operator.reconcile.notification import NotificationOutcome
 from tests.unit.operator.promises import PromisesOfJob, PromisesOfRequests, slots_held
 from tests.unit.operator.simulated_cluster import AUGMENT, PUBLISH, RESOLVE, SimulatedCluster, make_class
 from tests.unit.operator.simulated_kueue import SimulatedKueue
@@ -26,8 +33,9 @@ FAILURES = [
     FailureReason.OUTPUT_CONFLICT,
 ]
 PLACEMENTS = [{"name": "best", "timeLimitSeconds": 120, "pricePerHour": 2}, {"name": "other", "pricePerHour": 1}]
-UNLIMITED = (make_class(placements=PLACEMENTS),)
-LIMITED = (make_class(placements=PLACEMENTS, limits={"maxJobsPerNamespace": 1}),)
+NOTIFY = {"url": "https://hooks.example.com/jobs", "secretRef": {"name": "augmentation-webhook"}}
+UNLIMITED = (make_class(placements=PLACEMENTS, notify=NOTIFY),)
+LIMITED = (make_class(placements=PLACEMENTS, notify=NOTIFY, limits={"maxJobsPerNamespace": 1}),)
 API_ERRORS = [
     KubeUnavailable("the connection was refused"),
     KubeError(500, "InternalError", "etcdserver: request timed out"),
@@ -60,16 +68,21 @@ class AnyOrder(RuleBasedStateMachine):
     @initialize(
         phase=st.sampled_from([RESOLVE, AUGMENT, PUBLISH]),
         deadline=st.sampled_from([None, 600]),
+        pending_deadline=st.sampled_from([None, 150]),
         must_succeed=st.booleans(),
         queue=st.sampled_from(["none", "built-in", "Kueue"]),
     )
-    def begin(self, phase: PhaseName, deadline: int | None, must_succeed: bool, queue: str) -> None:
+    def begin(
+        self, phase: PhaseName, deadline: int | None, pending_deadline: int | None, must_succeed: bool, queue: str
+    ) -> None:
         self.must_succeed = must_succeed
         self.classes = LIMITED if queue == "built-in" else UNLIMITED
         spec: dict[str, Any] = {"backoffLimitPerShard": 1, "activeDeadlineSeconds": deadline}
+        spec["pendingDeadlineSeconds"] = pending_deadline
         spec |= {"queueName": "team-a"} if queue == "Kueue" else {}
         self.job = SimulatedCluster(classes=self.classes, **spec)
         self.job.kueue = SimulatedKueue() if queue == "Kueue" else None
+        self.job.notifier = SimulatedNotifier(self.job)
         self.job.reach({"none": phase, "built-in": RESOLVE, "Kueue": AUGMENT}[queue])
         other = SimulatedCluster(existing=self.job, name="second", uid=SECOND_UID, priorityClassName="urgent", **spec)
         self.jobs = [self.job, other]
@@ -95,6 +108,9 @@ class AnyOrder(RuleBasedStateMachine):
         possible: list[Callable[[], object]] = [
             partial(job.change, cancel=True),
             partial(job.change, suspend=not job.spec.get("suspend")),
+            lambda: job.change(parallelism=data.draw(st.sampled_from([None, 1, 2, 1000]))),
+            self.class_announces_or_not,
+            self.receiver_answers_otherwise,
             lambda: job.pass_time(data.draw(st.sampled_from([1, 5, 40, 200]))),
             job.end_terminating_pods,
             self.class_comes_or_goes,
@@ -143,6 +159,27 @@ class AnyOrder(RuleBasedStateMachine):
         self.job.classes = [
             each.model_copy(update={"spec": spec}) for each, spec in zip(self.classes, changed, strict=True)
         ]
+
+    def class_announces_or_not(self) -> None:
+        without = [each.spec.model_copy(update={"notify": None}) for each in self.job.classes]
+        notify = [each.spec.notify for each in self.classes]
+        if all(each.spec.notify is None for each in self.job.classes):
+            without = [
+                each.spec.model_copy(update={"notify": wanted})
+                for each, wanted in zip(self.job.classes, notify, strict=False)
+            ]
+        self.job.classes = [
+            each.model_copy(update={"spec": spec}) for each, spec in zip(self.job.classes, without, strict=True)
+        ]
+
+    def receiver_answers_otherwise(self) -> None:
+        order = list(NotificationState)
+        self.notifier.answer = order[(order.index(self.notifier.answer) + 1) % len(order)]
+
+    @property
+    def notifier(self) -> "SimulatedNotifier":
+        assert isinstance(self.job.notifier, SimulatedNotifier)
+        return self.job.notifier
 
     def priority_comes_or_goes(self) -> None:
         if self.kube.find(Resource.PRIORITY_CLASSES, "urgent"):
@@ -228,6 +265,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.kube.recover()
 
     def restart(self) -> None:
+        self.notifier.outcomes.clear()
         self.operator = self.job.operator()
         self.requests.restart()
 
@@ -260,6 +298,7 @@ class AnyOrder(RuleBasedStateMachine):
             return
         event(f"was {self.job.status.state} in {self.job.status.current_phase}")
         self.job.classes = self.classes
+        self.notifier.answer = NotificationState.DELIVERED
         for job in self.jobs:
             job.change(suspend=False)
         if self.job.kueue:
@@ -285,6 +324,10 @@ class AnyOrder(RuleBasedStateMachine):
             assert state is not None, f"{job.name} was never begun"
             assert state.is_final, f"{job.name} is {state} for ever: {job.status.message}"
             assert state == State.COMPLETED or not self.must_succeed, f"{job.name} has {state}: {job.status.message}"
+            notification = job.status.notification
+            assert notification is None or notification.state is not NotificationState.PENDING, "its end is not sent"
+            for each in job.jobs.values():
+                assert each.is_over or each.spec.get("parallelism", 1) <= (job.spec.get("parallelism") or 1000)
 
     # The promises.
 
@@ -303,6 +346,31 @@ class AnyOrder(RuleBasedStateMachine):
         if self.classes is LIMITED and self.job.classes:
             waits = [job.name for job in self.jobs if _waits_for_a_slot(job)]
             assert not waits or slots_held(self.jobs), f"{waits} wait for nobody"
+
+
+class SimulatedNotifier(Notifier):
+    """A notifier whose receiver answers at once, as a test wishes."""
+
+    def __init__(self, job: SimulatedCluster) -> None:
+        super().__init__(job.kube, None, Metrics(), lambda uid: None, lambda: job.now)
+        self.job = job
+        self.answer = NotificationState.DELIVERED
+        self.outcomes: dict[str, NotificationOutcome] = {}
+
+    @override
+    def outcome_of(self, uid: str) -> NotificationOutcome | None:
+        return self.outcomes.get(uid)
+
+    @override
+    def submit(self, job: AugmentationJob, notify: Notify, event_id: str) -> timedelta | None:
+        assert job.status.state is not None
+        assert event_id.endswith(f"-{job.status.state}"), "another end is announced than that which is recorded"
+        self.outcomes[job.metadata.uid] = NotificationOutcome(event_id, self.answer)
+        return timedelta(seconds=5)
+
+    @override
+    def forget(self, uid: str) -> None:
+        self.outcomes.pop(uid, None)
 
 
 def _waits_for_a_slot(job: SimulatedCluster) -> bool:

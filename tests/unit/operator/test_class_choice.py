@@ -243,3 +243,12 @@ def test_class_too_large_to_keep_with_a_job_is_invalid() -> None:
     cluster.write_class("usual", default=True, placements=[{"name": "any", "nodeSelector": labels}])
     cluster.settle()
     assert "at most 65536 are kept with a job" in accepted(cluster)[2]
+
+
+def test_class_that_was_created_again_for_another_type_is_not_run() -> None:
+    cluster = SimulatedCluster(classes=(make_class(image="transforms"),))
+    cluster.reach(RESOLVE)
+    cluster.classes = (make_class(type="generative", image="model"),)
+    cluster.settle()
+    assert "serves type generative, and spec.type is deterministic" in (cluster.status.message or "")
+    assert class_of(cluster) == "transforms"

@@ -1,6 +1,7 @@
 """spec.pendingDeadlineSeconds: a job fails whose pods never run, whatever it waits for."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -136,3 +137,37 @@ def test_decision_comes_when_the_time_is_over() -> None:
     requeue = cluster.decide().requeue_after
     assert requeue is not None
     assert requeue.total_seconds() == 5
+
+
+@pytest.mark.parametrize("phase", [RESOLVE, AUGMENT, PUBLISH])
+def test_pod_that_has_run_and_is_gone_with_its_node_counts(phase: PhaseName) -> None:
+    cluster = waiting(phase)
+    cluster.start_pod(phase)
+    cluster.settle()
+    cluster.pass_time(2 * LIMIT)
+    cluster.settle()
+    cluster.lose_pod(phase)
+    for _ in range(2):
+        cluster.settle()
+        assert cluster.status.state == State.RUNNING
+        cluster.pass_time(2 * LIMIT)
+
+
+@pytest.mark.parametrize("phase", [RESOLVE, AUGMENT])
+@pytest.mark.parametrize("deadline", ["pendingDeadlineSeconds", "activeDeadlineSeconds"])
+def test_deadlines_hold_without_the_class(phase: PhaseName, deadline: str) -> None:
+    spec: dict[str, Any] = {deadline: LIMIT}
+    cluster = SimulatedCluster(**spec)
+    cluster.reach(phase)
+    if deadline == "activeDeadlineSeconds":
+        cluster.start_pod(phase)
+        cluster.settle()
+    cluster.classes = ()
+    cluster.pass_time(LIMIT // 2)
+    cluster.settle()
+    assert cluster.status.state in (State.QUEUED, State.RUNNING)
+    cluster.pass_time(LIMIT // 2)
+    cluster.settle()
+    assert f"spec.{deadline} ({LIMIT} s)" in (cluster.status.message or "")
+    assert cluster.status.state == State.FAILED
+    assert all(pod.terminating for pod in cluster.running_pods)

@@ -74,7 +74,7 @@ def test_listing_whose_pages_lead_back_to_themselves_ends(kind: str, reason: Fai
     hub = HubClient("http://127.0.0.1:9", "hf_token", "hub-token/token", 0.0, lambda number, problem: None)
     set_client_factory(lambda: httpx2.Client(transport=httpx2.MockTransport(answer)))
     try:
-        with pytest.raises(WorkerFailure, match="listed twice|not that of a hub") as failure:
+        with pytest.raises(WorkerFailure, match=r"listed twice|not that of a hub") as failure:
             hub.files("lab/data", "main", "source")
     finally:
         set_client_factory(default_client_factory)
