@@ -12,6 +12,8 @@ PREVIEW_SECONDS: Final = 600
 """How long a preview is kept once it is drawn or has failed, in seconds."""
 PREVIEW_DEADLINE_SECONDS: Final = 300
 """How long it may take from the start of its pod, in seconds: a large video has to be downloaded first."""
+PREVIEW_PENDING_SECONDS: Final = 600
+"""How long it may wait for its pod, in seconds: without an end it would never be removed."""
 
 
 def preview_spec(spec: AugmentationJobSpec, episode: int | None, frame: int | None) -> AugmentationJobSpec:
@@ -22,6 +24,7 @@ def preview_spec(spec: AugmentationJobSpec, episode: int | None, frame: int | No
             "preview": Preview.model_validate(chosen),
             "ttl_seconds_after_finished": PREVIEW_SECONDS,
             "active_deadline_seconds": PREVIEW_DEADLINE_SECONDS,
+            "pending_deadline_seconds": PREVIEW_PENDING_SECONDS,
         }
     )
 

@@ -201,8 +201,13 @@ async def _jobs_on(gateway: Gateway, key: ApiKey, dataset: str) -> Sequence[JobR
     jobs = gateway.view.jobs_in(key.namespace)
     found: list[JobRecord] = []
     async for some in slices(jobs.records() if jobs is not None else ()):
-        found += [job for job, same in legible(visible(key, some), lambda job: job.dataset_id == dataset) if same]
+        found += [job for job, same in legible(visible(key, some), lambda job: _reads(job, dataset)) if same]
     return sorted(found, key=lambda job: (job.created, job.uid), reverse=True)
+
+
+def _reads(record: JobRecord, dataset: str) -> bool:
+    """Whether a job reads a dataset, and not another one in a folder of its repository."""
+    return record.dataset_id == dataset and not record.raw["spec"]["source"]["hub"].get("path")
 
 
 async def _known_cameras(gateway: Gateway, key: ApiKey, dataset: str) -> list[str] | None:

@@ -171,6 +171,15 @@ async def test_cameras_are_those_that_the_newest_job_has_found(
     older = job_object(OTHER_ID, 301, name="older", status={"source": {"revision": "x", "cameras": ["old"]}})
     older["metadata"]["creationTimestamp"] = "2026-11-01T10:00:00Z"
     put(view, older)
+    of_a_folder = job_object(
+        "00000000-0000-4000-8000-000000000009",
+        302,
+        name="folder",
+        status={"source": {"revision": "x", "cameras": ["inner"]}},
+    )
+    of_a_folder["metadata"]["creationTimestamp"] = "2026-12-01T10:00:00Z"
+    of_a_folder["spec"]["source"]["hub"]["path"] = "inner"
+    put(view, of_a_folder)
     assert (await http.get(KEYS)).json() == {"dataset_id": "lerobot/pusht", "image_keys": ["top", "wrist"]}
     assert writes(kube) == []
 
@@ -182,7 +191,7 @@ async def test_cameras_of_an_unread_dataset_are_read_by_one_job(
     job = await reader(kube)
     assert job["spec"]["preview"] == {}
     assert (job["spec"]["projectID"], job["spec"]["source"]) == (PROJECT_ID, {"hub": {"repoID": "lerobot/pusht"}})
-    assert job["spec"]["ttlSecondsAfterFinished"] == 600
+    assert (job["spec"]["ttlSecondsAfterFinished"], job["spec"]["pendingDeadlineSeconds"]) == (600, 600)
     read = {**job, "metadata": {**job["metadata"], "resourceVersion": "900"}, "status": {**READ, "state": "running"}}
     put(view, read)
     for answer in await asyncio.gather(*asked):
