@@ -13,6 +13,11 @@ from augmentation_api.refused_fields import ModelWithRefusals, RefusedField, wit
 WORKER_CONTAINER: Final = "worker"
 """Name of the container that does the work; webhooks of the cluster may add others before or after it."""
 Text = Annotated[str, StringConstraints(max_length=4096)]
+_FIELD_PATH: Final = (
+    r"^(metadata\.(name|namespace|uid)|metadata\.(labels|annotations)\['[-_./A-Za-z0-9]+'\]|"
+    r"spec\.(nodeName|serviceAccountName)|status\.(hostIP|hostIPs|podIP|podIPs))$"
+)
+"""The fields of a pod that Kubernetes gives to variables."""
 _ONE_SOURCE = "valueFrom takes exactly one of configMapKeyRef, secretKeyRef, fieldRef"
 _ONE_VALUE = "an environment variable takes value or valueFrom, not both"
 
@@ -28,7 +33,7 @@ class KeySelector(Model):
 class FieldSelector(Model):
     """A field of the pod."""
 
-    field_path: Annotated[str, StringConstraints(min_length=1, max_length=512)] = Field(
+    field_path: Annotated[str, StringConstraints(pattern=_FIELD_PATH, max_length=512)] = Field(
         description="Path of the field, e.g. metadata.labels['team'] or status.podIP."
     )
 

@@ -23,7 +23,7 @@ Quantity = Annotated[
 """A Kubernetes quantity: 500m, 2, 4Gi."""
 
 LabelKey = Annotated[str, StringConstraints(min_length=1, max_length=317)]
-LabelValue = Annotated[str, StringConstraints(max_length=63)]
+LabelValue = Annotated[str, StringConstraints(max_length=63, pattern=r"^([A-Za-z0-9]([-_.A-Za-z0-9]*[A-Za-z0-9])?)?$")]
 
 
 class Resources(Model):

@@ -13,7 +13,9 @@ from augmentation_api.refused_fields import ModelWithRefusals, RefusedField, wit
 ContainerName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
 ResourceName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$", max_length=253)]
 DataKey = Annotated[str, StringConstraints(pattern=r"^[-._a-zA-Z0-9]+$", max_length=253)]
-RelativePath = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
+_STEP = r"([^./]|\.[^./]|[^./][^/]+|\.[^./][^/]+)"
+RelativePath = Annotated[str, StringConstraints(min_length=1, max_length=1024, pattern=rf"^{_STEP}(/{_STEP})*$")]
+"""A path that Kubernetes takes inside a volume: no step of it is empty, `.`, or begins with `..`."""
 
 SCRATCH_FOLDER: Final = "/scratch"
 VOLUMES_FOLDER: Final = "/volumes"

@@ -210,7 +210,19 @@ REFUSED: list[tuple[Json, str]] = [
     ({"env": [{"name": "KUBERNETES_SERVICE_HOST", "value": "evil"}]}, "env may not name"),
     ({"env": [{"name": "HF_ENDPOINT", "value": "https://evil"}]}, "env may not name"),
     ({"env": [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]}, "Duplicate value"),
-    ({"env": [{"name": "A", "value": "1", "valueFrom": {"fieldRef": {"fieldPath": "x"}}}]}, "value or valueFrom"),
+    (
+        {"env": [{"name": "A", "value": "1", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]},
+        "value or valueFrom",
+    ),
+    ({"env": [{"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "spec.hostNetwork"}}}]}, "should match"),
+    *(
+        (
+            {"volumes": [{"name": "v", "configMap": {"name": "c", "items": [{"key": "k", "path": path}]}}]},
+            "should match",
+        )
+        for path in ("/etc/passwd", "a/../../b", "..data")
+    ),
+    ({"nodeSelector": {"team": "not a label"}}, "should match"),
     ({"volumes": [{"name": "host", "hostPath": {"path": "/"}}]}, "a folder of the node is shared"),
     ({"volumes": [{"name": "nas", "nfs": {"server": "nas", "path": "/"}}]}, "nfs.csi.k8s.io"),
     ({"volumes": [{"name": "token", "projected": {"sources": []}}]}, "it could hold tokens"),
@@ -243,6 +255,16 @@ REFUSED: list[tuple[Json, str]] = [
             ("/mnt/../scratch", "mountPath has to be absolute"),
             ("mnt", "mountPath has to be absolute"),
         )
+    ),
+    *(
+        (
+            {
+                "volumes": [{"name": "v", "emptyDir": {}}],
+                "volumeMounts": [{"name": "v", "mountPath": "/mnt", "subPath": path}],
+            },
+            "should match",
+        )
+        for path in ("/", "../up", "a//b")
     ),
 ]
 

@@ -8,9 +8,11 @@ from augmentation_api.failure import PERMANENT_EXIT_CODES, is_permanent_exit_cod
 OF_THE_OPERATOR = {
     FailureReason.SPEC_INVALID,
     FailureReason.CLASS_NOT_FOUND,
+    FailureReason.CLASS_INVALID,
     FailureReason.IMAGE_PULL_FAILED,
     FailureReason.WORKER_CRASHED,
     FailureReason.DEADLINE_EXCEEDED,
+    FailureReason.PENDING_DEADLINE_EXCEEDED,
     FailureReason.QUEUE_REFUSED,
 }
 OF_WORKERS = sorted(set(FailureReason) - OF_THE_OPERATOR)
