@@ -5,7 +5,7 @@ import base64
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import HTTPServer
@@ -24,7 +24,7 @@ from augmentation_api.status import Notification
 from augmentation_api.vocabulary import NotificationState
 from augmentation_kube import KubeError, Resource
 from augmentation_operator.controller.metrics import Metrics
-from augmentation_operator.controller.notification import delivery
+from augmentation_operator.controller.notification import delivery, notifier
 from augmentation_operator.controller.notification.cloud_event import cloud_event
 from augmentation_operator.controller.notification.notifier import GIVE_UP_AFTER, Notifier
 from augmentation_operator.controller.notification.signature import UnusableKey, read_keys, signed_headers
@@ -384,3 +384,26 @@ async def test_secret_that_cannot_be_used_is_named_with_the_fix(
     assert message in str(outcome.message)
     assert "hunter2" not in str(outcome.message)
     assert not listener.heard
+
+
+async def test_receiver_that_hangs_keeps_no_other_one_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    delivered: list[str] = []
+
+    async def hang_or_take(url: str, body: bytes, headers: Mapping[str, str]) -> None:
+        if "hangs" in url:
+            await asyncio.Event().wait()
+        delivered.append(url)
+
+    monkeypatch.setattr(notifier, "deliver", hang_or_take)
+    delivering = Delivering("http://hangs.example.com/")
+    for number in range(50):
+        metadata = delivering.job.metadata.model_copy(update={"uid": f"job-{number}"})
+        job = delivering.job.model_copy(update={"metadata": metadata})
+        delivering.notifier.submit(job, delivering.notify, f"event-{number}")
+    await asyncio.sleep(0)
+    delivering.notify = delivering.notify.model_copy(update={"url": "http://takes.example.com/"})
+    delivering.notifier.submit(delivering.job, delivering.notify, EVENT_ID)
+    async with asyncio.timeout(5):
+        await delivering.woken.wait()
+    await delivering.notifier.close()
+    assert delivered == ["http://takes.example.com/"]

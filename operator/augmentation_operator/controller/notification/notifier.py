@@ -9,6 +9,7 @@ import binascii
 import json
 import logging
 import random
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -30,6 +31,7 @@ GIVE_UP_AFTER: Final = timedelta(hours=24)
 """How long after the end of a job its notification is tried."""
 _GROWTH: Final = 4
 _CONCURRENT: Final = 8
+"""Deliveries to one host at the same time. Hosts do not wait for each other: one may hang."""
 
 _log = logging.getLogger(__name__)
 
@@ -66,7 +68,7 @@ class Notifier:
     ) -> None:
         self._api, self._namespace, self._metrics, self._wake, self._clock = api, namespace, metrics, wake, clock
         self._attempts: dict[str, _Attempts] = {}
-        self._slots = asyncio.Semaphore(_CONCURRENT)
+        self._slots: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(_CONCURRENT))
 
     def outcome_of(self, uid: str) -> NotificationOutcome | None:
         """How the last delivery for a job ended; None: there was none, or it is under way."""
@@ -102,7 +104,7 @@ class Notifier:
         name, host = f"{job.metadata.namespace}/{job.metadata.name}", host_of(notify.url)
         attempts.count += 1
         try:
-            async with self._slots:
+            async with self._slots[host]:
                 await self._deliver(job, notify, attempts.event_id)
         except (DeliveryFailed, UnusableKey, KubeError, KubeUnavailable) as error:
             why = f"{host}: {_reason(error, notify, self._namespace)}"
