@@ -113,3 +113,24 @@ def test_crds_are_kept_unless_said_otherwise() -> None:
 )
 def test_unknown_or_malformed_value_is_rejected(values: Json) -> None:
     assert "don't meet the specifications of the schema" in refusal(values)
+
+
+def test_values_without_which_there_is_no_chart_are_asked_for_by_name() -> None:
+    """Null takes a default away: an empty `podLabels:` is enough."""
+    nothing = {
+        "commonLabels": None,
+        "gateway": {"podLabels": None, "keysSecretName": None, "service": {"labels": None}},
+        "operator": {"extraEnv": None, "serviceAccount": {"create": None}},
+        "worker": {"image": {"repository": None}},
+        "networkPolicies": {"workers": {"extraEgress": None}},
+        "hub": {"endpoint": None},
+    }
+    message = refusal(nothing)
+    names = ("commonLabels", "podLabels", "keysSecretName", "labels", "extraEnv", "create", "repository", "extraEgress")
+    assert [name for name in (*names, "endpoint") if f"'{name}'" not in message] == []
+
+
+def test_probes_without_timing_are_kubernetes_own() -> None:
+    pod = pod_specs(rendered({"gateway": {"livenessProbe": None}, "operator": {"readinessProbe": None}}))
+    assert pod["augmentation-gateway"]["containers"][0]["livenessProbe"].keys() == {"httpGet"}
+    assert pod["augmentation-operator"]["containers"][0]["readinessProbe"].keys() == {"httpGet"}

@@ -104,7 +104,7 @@ securityContext: {{- toYaml . | nindent 2 }}
 {{- define "augmentation.probe" -}}
 {{- $get := dict "path" .path "port" .port }}
 {{- with .scheme }}{{ $_ := set $get "scheme" . }}{{ end }}
-{{- merge (dict "httpGet" $get) .values | toYaml }}
+{{- merge (dict "httpGet" $get) (.values | default dict) | toYaml }}
 {{- end }}
 
 {{- /* The Service that Prometheus reads: of its own, so that the gateway's other one can be given to the world. */}}
