@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from augmentation_api import AugmentationJob, PhaseName
+from augmentation_api.augmentation_class import MAX_CLASS_BYTES
 from augmentation_api.identifiers import phase_field_manager, shard_field_manager
 from augmentation_api.spec import MAX_SECONDS
 from augmentation_api.status import (
@@ -373,7 +374,10 @@ def test_pods_cannot_fill_a_status_beyond_its_size_limit(cluster: Cluster, chara
     for index in range(SHARDS):
         write_as_much_as_is_taken(AUGMENT, index, shard_field_manager(index), EVENTS_PER_PHASE // SHARDS, 2000)
     write_as_much_as_is_taken(PUBLISH, None, "augmentation-worker-publish", EVENTS_PER_PHASE, 2000)
-    job.operator_says(state="running", shardCount=SHARDS, message="x" * 4096)
+    # Each label is stored twice: also as a name of managedFields.
+    labels = {f"label-{number}": "" for number in range(MAX_CLASS_BYTES // len('"label-1000":"",'))}
+    snapshot = {"generation": 1, "takenAt": AT, "spec": {"nodeSelector": labels}}
+    job.operator_says(state="running", shardCount=SHARDS, message="x" * 4096, classSnapshot=snapshot)
     shard_report(0).write(job)
     report_of(PUBLISH, output=PUBLISHED).write(job)
 

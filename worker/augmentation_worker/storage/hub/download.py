@@ -5,6 +5,7 @@ GET), which counts twice in the hub's limits, and needs headers in the answer th
 """
 
 import os
+import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -36,7 +37,8 @@ def download(url: str, headers: Mapping[str, str], size: int | None, target: Pat
         ValueError: the file has another size.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f"{target.name[:48]}.{os.getpid()}.partial")
+    # Of this thread alone: another may download a file whose name begins the same, or the same file.
+    partial = target.with_name(f"{target.name[:48]}.{os.getpid()}.{threading.get_ident()}.partial")
     try:
         with partial.open("wb") as file:
             _fetch(url, headers, size, file, budget)
@@ -53,6 +55,8 @@ def _fetch(url: str, headers: Mapping[str, str], size: int | None, file: BinaryI
             _append(url, headers, size, file)
             break
         except _BROKEN_OFF as error:
+            if file.tell() == size:
+                break  # nothing is left to ask for
             if file.tell() > begin:
                 attempt = 0
                 budget.restore()
