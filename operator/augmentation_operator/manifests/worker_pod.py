@@ -210,6 +210,8 @@ def _environment(
         values[worker_contract.ENV_SHARD_COUNT] = str(shard_count)
     if spec.ca_bundle is not None:
         values[worker_contract.ENV_CA_BUNDLE] = f"{CA_BUNDLE_FOLDER}/{CA_BUNDLE_KEY}"
+    # The kubelet replaces $(NAME) in a value, and takes $$ for $: a folder may be called so.
+    values = {name: value.replace("$", "$$") for name, value in values.items()}
     if spec.proxy is not None:
         # The kubelet fills in the address, which every pod knows.
         values |= proxy_variables(spec.proxy, "$(KUBERNETES_SERVICE_HOST)")

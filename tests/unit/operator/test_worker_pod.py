@@ -233,6 +233,13 @@ def test_volume_of_source_and_output_is_one_volume_with_two_mounts(phase: PhaseN
     assert values["AUGMENTATION_OUTPUT_FOLDER"] == f"/volumes/output/lab/pusht_augmented_{UID[:8]}"
 
 
+def test_folder_with_a_dollar_is_not_expanded_by_the_kubelet() -> None:
+    volume = {"claimName": "datasets", "path": "$(HOME)/a$$b"}
+    values = values_of(RESOLVE, job=a_job(source={"volume": volume}))
+    # $$ is how a value says $ to the kubelet.
+    assert values["AUGMENTATION_SOURCE_FOLDER"] == "/volumes/source/$$(HOME)/a$$$$b"
+
+
 def claims_of(phase: PhaseName, **spec: Any) -> dict[str, dict[str, Any]]:
     volumes = pod_of(phase, job=a_job(**spec))["volumes"]
     return {entry["name"]: entry["persistentVolumeClaim"] for entry in volumes if "persistentVolumeClaim" in entry}
