@@ -407,3 +407,12 @@ async def test_receiver_that_hangs_keeps_no_other_one_waiting(monkeypatch: pytes
         await delivering.woken.wait()
     await delivering.notifier.close()
     assert delivered == ["http://takes.example.com/"]
+
+
+@pytest.mark.parametrize("url", ["https://[::1/hook", "https://hooks.example.com:99999/hook"])
+async def test_address_that_is_no_url_is_said(url: str) -> None:
+    delivering = Delivering(url)
+    async with asyncio.timeout(5):
+        outcome = await delivering.attempt()
+    assert outcome.state is NotificationState.PENDING
+    assert "the connection failed" in str(outcome.message)

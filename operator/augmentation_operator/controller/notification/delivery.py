@@ -27,7 +27,10 @@ class DeliveryFailed(Exception):
 
 def host_of(url: str) -> str:
     """The part of a URL that may be logged."""
-    return urlsplit(url).netloc
+    try:
+        return urlsplit(url).netloc
+    except ValueError:
+        return "notify.url, which is no URL"
 
 
 async def deliver(url: str, body: bytes, headers: Mapping[str, str]) -> None:
