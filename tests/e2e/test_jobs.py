@@ -68,7 +68,7 @@ def test_job_applied_with_kubectl_has_same_status_in_kubectl_and_rest(user: User
     assert status["output"]["dataset_id"] == result
 
     line = user.kubectl.run("get", "augmentationjob", "lighting-by-kubectl", "-n", user.namespace, "--no-headers")
-    assert re.match(r"lighting-by-kubectl\s+completed\s+publish\s+100\s+deterministic\s+\S+", line), line
+    assert re.match(r"lighting-by-kubectl\s+completed\s+Published\s+publish\s+100\s+deterministic\s+\S+", line), line
     resource = user.resource(job_id)
     assert {condition["type"]: condition["status"] for condition in resource["status"]["conditions"]} == {
         "Accepted": "True",

@@ -13,7 +13,7 @@ EXPECTED: dict[str, set[str]] = {
     "huge headers": {"431", "closed"},
     "endless headers": {"431", "closed"},
     "deep JSON": {"422", "429"},
-    "unknown fields": {"422", "429"},
+    "unknown fields": {"400", "429"},
     "wrong keys": {"401"},
     "10,000 keys": {"200"},
     "costly lists": {"200"},

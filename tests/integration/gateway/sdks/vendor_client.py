@@ -67,7 +67,8 @@ class VendorClient:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=output,
-                env={**_foreign_environment(), **NO_PROXY, "GATEWAY_URL": url, "GATEWAY_KEY": key},
+                # A command that prints a table measures the terminal, which is none here, when it is imported.
+                env={**_foreign_environment(), **NO_PROXY, "COLUMNS": "200", "GATEWAY_URL": url, "GATEWAY_KEY": key},
                 text=True,
             )
 
