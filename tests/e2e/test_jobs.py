@@ -74,6 +74,7 @@ def test_job_applied_with_kubectl_has_same_status_in_kubectl_and_rest(user: User
         "Accepted": "True",
         "Placed": "True",
         "Complete": "True",
+        "Ready": "True",
     }
     folder = user.download(result)
     check_opens_in_lerobot(folder, result, episodes=9, frames=status["output"]["frames"])
