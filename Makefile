@@ -92,7 +92,7 @@ constraints: setup ## update the pinned versions in constraints*.txt and the ima
 	$(UV) pip compile $(HASHED) --constraint constraints.txt <(echo uv) --output-file builder-requirements.txt
 
 .PHONY: docs
-docs: .venv-docs/.ready ## build the documentation as a site, strictly: build/site/quick-start.html
+docs: .venv-docs/.ready ## build the documentation as a site, strictly: build/site/index.html
 	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs --quiet build --strict --config-file deploy/site/mkdocs.yml
 
 .PHONY: release

@@ -161,6 +161,15 @@ def test_dataset_cannot_control_terminal_or_forge_lines(job: Path, tmp_path: Pat
     assert not [line for line in err.splitlines() if line.startswith("resolve: forged")]
 
 
+def test_preview_without_a_place_for_its_file_is_reported_before_anything_is_read(job: Path, tmp_path: Path) -> None:
+    code, _, err = command("preview", "-f", job, "--source", SOURCE, "-o", tmp_path / "missing" / "sheet.png")
+    assert code == 2
+    assert f"there is no folder {tmp_path / 'missing'} to write sheet.png to: create it first" in err
+    code, _, err = command("preview", "-f", job, "--source", SOURCE, "-o", tmp_path)
+    assert code == 2
+    assert f"{tmp_path} is a folder: name a file in it" in err
+
+
 def test_preview_of_missing_episode_is_reported(job: Path, tmp_path: Path) -> None:
     code, _, err = command("preview", "-f", job, "--source", SOURCE, "-o", tmp_path / "sheet.png", "--episode", "6")
     assert code == FailureReason.SELECTION_EMPTY.exit_code

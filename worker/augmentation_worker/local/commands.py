@@ -34,7 +34,7 @@ def add_to(verbs: "Subparsers") -> None:
     preview = verbs.add_parser("preview", help="draw what a job will do, before anything is run")
     preview.add_argument("-f", "--file", type=Path, required=True, help="the AugmentationJob, or its spec, as YAML")
     _add_source(preview)
-    preview.add_argument("-o", "--output", type=Path, required=True, help="PNG to write")
+    preview.add_argument("-o", "--output", type=_file_to_write, required=True, help="PNG to write")
     preview.add_argument("--episode", type=_index, help="episode to show; default: the first that the job selects")
     preview.add_argument("--frame", type=_index, help="frame of the episode to show; default: the middle one")
     preview.set_defaults(command=_preview)
@@ -67,6 +67,15 @@ def _folder(text: str) -> Path:
     path = Path(text)
     if not path.is_dir():
         raise argparse.ArgumentTypeError(f"there is no folder {text}")
+    return path
+
+
+def _file_to_write(text: str) -> Path:
+    path = Path(text)
+    if path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text} is a folder: name a file in it, such as {path / 'preview.png'}")
+    if not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"there is no folder {path.parent} to write {path.name} to: create it first")
     return path
 
 

@@ -1,4 +1,4 @@
-"""What the site needs beyond docs/: the decisions in its navigation, and links that leave docs/ replaced by text."""
+"""What the site needs beyond docs/: the decisions in its navigation, a way in, and text for links that leave docs/."""
 
 import re
 from pathlib import Path
@@ -12,6 +12,12 @@ def on_config(config: Any) -> Any:
     decisions = sorted(path.name for path in (Path(config.docs_dir) / "decisions").glob("*.md"))
     config.nav.append({"Decisions": [f"decisions/{name}" for name in decisions]})
     return config
+
+
+def on_post_build(config: Any) -> None:
+    """Lead from the site's root to its first page."""
+    first = '<!doctype html><meta http-equiv="refresh" content="0; url=quick-start.html"><title>Augmentation</title>'
+    (Path(config.site_dir) / "index.html").write_text(first + '<a href="quick-start.html">Quick start</a>\n')
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
