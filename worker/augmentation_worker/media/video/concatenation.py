@@ -3,12 +3,53 @@
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import av
 import av.container
 
 from augmentation_worker.media.video.display_matrix import write_display_matrix
 from augmentation_worker.media.video.properties import open_video, time_base
+
+
+class _Copy(Protocol):
+    """An encoded copy of an episode."""
+
+    @property
+    def path(self) -> Path:
+        """The file that it is in."""
+
+
+_CopyT = TypeVar("_CopyT", bound=_Copy)
+
+
+def concatenate_copies(
+    copies: Sequence[_CopyT],
+    outputs: Sequence[Path],
+    *,
+    fps: Fraction | int,
+    frames: int,
+    display_matrix: bytes | None = None,
+) -> list[Sequence[_CopyT]]:
+    """Join the copies of an episode into files with equal numbers of copies, in order.
+
+    Args:
+        copies: as many for each file; their files are written by `VideoEncoder` with the same arguments.
+        outputs: the files to write.
+        fps, frames, display_matrix: as `concatenate_videos` takes them.
+
+    Returns:
+        The copies in each file.
+
+    Raises:
+        ValueError: as `concatenate_videos`, or if the copies do not fit the outputs.
+    """
+    per_file = len(copies) // len(outputs)
+    shares = [copies[begin : begin + per_file] for begin in range(0, len(copies), per_file)]
+    for output, share in zip(outputs, shares, strict=True):
+        paths = [copy.path for copy in share]
+        concatenate_videos(paths, output, fps=fps, frames=frames, display_matrix=display_matrix)
+    return shares
 
 
 def concatenate_videos(

@@ -15,7 +15,7 @@ import torch
 from augmentation_worker.media.cores import usable_cores
 from augmentation_worker.media.image_statistics import ImageStatistics, ImageStatisticsCollector
 from augmentation_worker.media.pixel_hash import PixelHash
-from augmentation_worker.media.video.concatenation import concatenate_videos
+from augmentation_worker.media.video.concatenation import concatenate_copies
 from augmentation_worker.media.video.decoder import decode_segment
 from augmentation_worker.media.video.encoder import VideoEncoder
 from augmentation_worker.media.video.encoding import VideoEncoding
@@ -128,15 +128,9 @@ def augment_episode_camera(
         for begin in range(0, len(pipelines), at_once):
             group = list(enumerate(pipelines))[begin : begin + at_once]
             writers += _encode_copies(segment, group, parts, encoding, properties, device, on_frames, batch_size)
-        shares = [writers[begin : begin + copies_per_file] for begin in range(0, len(writers), copies_per_file)]
-        for output, share in zip(outputs, shares, strict=True):
-            concatenate_videos(
-                [writer.path for writer in share],
-                output,
-                fps=segment.fps,
-                frames=segment.frames,
-                display_matrix=properties.display_matrix,
-            )
+        shares = concatenate_copies(
+            writers, outputs, fps=segment.fps, frames=segment.frames, display_matrix=properties.display_matrix
+        )
     finally:
         shutil.rmtree(parts, ignore_errors=True)
     return tuple(_episode_video(output, share) for output, share in zip(outputs, shares, strict=True))

@@ -14,7 +14,7 @@ import av
 import numpy as np
 
 from augmentation_worker.media.pixel_hash import PixelHash
-from augmentation_worker.media.video.concatenation import concatenate_videos
+from augmentation_worker.media.video.concatenation import concatenate_copies
 from augmentation_worker.media.video.encoder import VideoEncoder
 from augmentation_worker.media.video.episode import BATCH_BYTES, MAX_BATCH_FRAMES, copies_at_once
 from augmentation_worker.media.video.lossless import LosslessEncoding
@@ -93,16 +93,9 @@ def move_label_video(
         at_once = copies_at_once(properties.width, properties.height)
         for begin in range(0, len(copies), at_once):
             _write(segment, copies[begin : begin + at_once], properties, on_batch)
-        per_file = len(copies) // len(outputs)
-        shares = [copies[begin : begin + per_file] for begin in range(0, len(copies), per_file)]
-        for output, share in zip(outputs, shares, strict=True):
-            concatenate_videos(
-                [copy.path for copy in share],
-                output,
-                fps=segment.fps,
-                frames=segment.frames,
-                display_matrix=properties.display_matrix,
-            )
+        shares = concatenate_copies(
+            copies, outputs, fps=segment.fps, frames=segment.frames, display_matrix=properties.display_matrix
+        )
     finally:
         shutil.rmtree(parts, ignore_errors=True)
     return tuple(_moved(output, share, segment) for output, share in zip(outputs, shares, strict=True))
