@@ -23,6 +23,8 @@ from augmentation_operator.scale import status_delay
 
 _log = logging.getLogger(__name__)
 
+TERMINATION_SEEN_AFTER = timedelta(seconds=1)
+
 
 class Executor:
     """Carries out decisions; `observe` is called with an AugmentationJob as it is after its status was written."""
@@ -54,6 +56,9 @@ class Executor:
             names = (manifest["metadata"]["name"] for manifest in decision.create if manifest["kind"] == "Job")
             self._expectations.expect(job.metadata.uid, names)
         except KubeError as error:
+            if error.namespace_terminates:
+                # The watch has not shown it yet. Once it has, the job is decided again, and creates nothing.
+                return TERMINATION_SEEN_AFTER
             # A webhook that does not answer, such as Kueue's, may stay so for long.
             if not error.is_transient or is_webhook_failure(error.message):
                 await self._write_if_changed(job, refused(job, decision, error.message, self._clock()))
@@ -153,4 +158,6 @@ class Executor:
         try:
             await self._create(event, namespace)
         except (KubeError, KubeUnavailable) as error:
+            if isinstance(error, KubeError) and error.namespace_terminates:
+                return
             _log.warning("%s: the Event %s could not be created: %s", event["metadata"]["name"], event["reason"], error)

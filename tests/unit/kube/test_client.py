@@ -261,3 +261,19 @@ def test_paths_follow_kubernetes_api() -> None:
     assert object_path(Resource.NODES, None, "node-a") == "/api/v1/nodes/node-a"
     assert object_path(Resource.JOBS, "robots") == "/apis/batch/v1/namespaces/robots/jobs"
     assert object_path(Resource.AUGMENTATION_JOBS) == "/apis/augmentation.dev/v1alpha1/augmentationjobs"
+
+
+@pytest.mark.parametrize(
+    ("details", "expected"),
+    [
+        ({"causes": [{"reason": "NamespaceTerminating", "message": "namespace team is being terminated"}]}, True),
+        ({"causes": [{"reason": "FieldValueInvalid"}]}, False),
+        ({"causes": ["NamespaceTerminating"]}, False),
+        ({}, False),
+        (None, False),
+    ],
+)
+def test_error_says_that_the_namespace_is_being_deleted(details: object, expected: bool) -> None:
+    answer = {"kind": "Status", "reason": "Forbidden", "message": "no", "details": details}
+    error = KubeError.from_answer(403, json.dumps(answer).encode())
+    assert error.namespace_terminates is expected

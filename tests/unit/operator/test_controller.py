@@ -9,6 +9,7 @@ import pytest
 
 from augmentation_api.identifiers import FIELD_MANAGER_OPERATOR
 from augmentation_kube import KubeError, Resource
+from augmentation_operator.controller.executor import TERMINATION_SEEN_AFTER
 from augmentation_operator.controller.expectations import DELIVERED_WITHIN
 from augmentation_operator.queueing.built_in import Place
 from tests.kubernetes.in_memory import Call
@@ -279,6 +280,19 @@ async def test_rejected_resources_are_reported_in_the_status_and_retried() -> No
     assert status["message"] == (
         "the API server rejected the job's resources: spec.template.spec.nodeSelector: Invalid value"
     )
+
+
+@pytest.mark.parametrize("kind", ["Job", "Event"])
+async def test_namespace_that_is_being_deleted_is_no_rejection(kind: str, caplog: pytest.LogCaptureFixture) -> None:
+    """The API server knows of a namespace's deletion before the operator's watch does."""
+    situation = Situation(SimulatedCluster())
+    message = "events is forbidden: unable to create new content in namespace team because it is being terminated"
+    situation.refuse(kind, KubeError(403, "Forbidden", message, namespace_terminates=True))
+    requeue_after = await situation.reconcile()
+    assert "forbidden" not in caplog.text
+    assert not any("forbidden" in str(status) for status in situation.statuses)
+    if kind == "Job":
+        assert requeue_after == TERMINATION_SEEN_AFTER
 
 
 async def test_rejection_is_written_once() -> None:
