@@ -7,8 +7,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from augmentation_api import AugmentationJobSpec
-from augmentation_worker.settings import Device
+from augmentation_api import AugmentationJobSpec, FailureReason
+from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.settings import ENV_DEVICE, Device
 from augmentation_worker.storage.port import OutputDataset, SourceDataset
 
 if TYPE_CHECKING:
@@ -51,12 +52,17 @@ class Work:
 
     @cached_property
     def device(self) -> "torch.device":
-        """What augments."""
+        """What augments. Raises WorkerFailure(SPEC_UNSUPPORTED) for a GPU that is not there."""
         import torch  # noqa: PLC0415 (takes seconds, and only augment needs it)
 
-        if self.wanted_device == "auto":
-            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        return torch.device(self.wanted_device)
+        has_gpu = torch.cuda.is_available()
+        if self.wanted_device == "cuda" and not has_gpu:
+            raise WorkerFailure(
+                FailureReason.SPEC_UNSUPPORTED,
+                f"cuda is asked for (--device, or the pod's {ENV_DEVICE}), but PyTorch finds no GPU that it can "
+                "use here: check the driver with nvidia-smi, or ask for auto or cpu",
+            )
+        return torch.device("cuda" if has_gpu and self.wanted_device != "cpu" else "cpu")
 
     @contextmanager
     def new_file(self, name: str) -> Iterator[Path]:
