@@ -6,19 +6,20 @@ single episodes, and at to_timestamp never. So both are wrong in published datas
 with a frame more than rows (jashshah999/lerobot-doctor#7).
 """
 
-from bisect import bisect_right
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from augmentation_worker.bounded.parquet_file import open_parquet
 from augmentation_worker.bounded.unreadable import damaged, explained
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.formats.lerobot.episode_columns import whole_numbers
 from augmentation_worker.formats.lerobot.episodes import EPISODES_FOLDER, TIMESTAMP_TOLERANCE_SECONDS
 from augmentation_worker.formats.lerobot.format_version import FileNumber
 from augmentation_worker.formats.lerobot.info import INFO_PATH, DatasetInfo
@@ -32,6 +33,7 @@ _FILE_COLUMNS = ("data/chunk_index", "data/file_index")
 _ROW_COLUMNS = ("dataset_from_index", "dataset_to_index")
 MOST_DRIFT_FRAMES = 0.25
 """How far off a frame a time may lie and still be meant for it, as a share of the time between two frames."""
+Whole = npt.NDArray[np.int64]
 RowCounts = Callable[[], Sequence[int]]
 """Counts the rows of the data files, by their footers."""
 
@@ -49,18 +51,18 @@ class DataFiles:
     rows: RowCounts
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Correction:
     """Episodes as they are, and how that differs from what was said of them.
 
     Attributes:
         table: the episodes.
-        rows: the rows that changed.
+        rows: the rows that changed, rising, int64.
         said: a sentence for the user; None if nothing changed.
     """
 
     table: pa.Table
-    rows: frozenset[int] = frozenset()
+    rows: Whole = field(default_factory=lambda: np.empty(0, np.int64))
     said: str | None = None
 
 
@@ -76,60 +78,69 @@ def with_data_files(table: pa.Table, files: DataFiles, info: DatasetInfo, datase
     """
     if not {*_FILE_COLUMNS, *_ROW_COLUMNS} <= set(table.column_names) or not table.num_rows:
         return Correction(table)
-    declared = [
-        FileNumber(*pair) for pair in zip(*(table.column(name).to_pylist() for name in _FILE_COLUMNS), strict=True)
-    ]
-    has_names = set(declared) == set(files.numbers)
+    declared = [whole_numbers(table.column(name)) for name in _FILE_COLUMNS]
+    has_names = _distinct(table) == set(files.numbers)
     if has_names and len(files.numbers) > MOST_FOOTERS:
         return Correction(table)
     try:
-        found = _files_of_rows(table, declared, files, info, dataset)
+        found = _files_of_rows(table, files, info, dataset)
     except WorkerFailure:
         if has_names:
             return Correction(table)
         raise
-    changed = [row for row, (before, after) in enumerate(zip(declared, found, strict=True)) if before != after]
-    if not changed:
+    changed = np.flatnonzero((declared[0] != found[0]) | (declared[1] != found[1])).astype(np.int64)
+    if not len(changed):
         return Correction(table)
-    for part, name in enumerate(_FILE_COLUMNS):
+    for name, numbers in zip(_FILE_COLUMNS, found, strict=True):
         try:
-            table = with_column(table, name, [number[part] for number in found])
+            table = with_column(table, name, numbers)
         except (pa.ArrowInvalid, OverflowError) as error:
-            kind, most = table.schema.field(name).type, max(number[part] for number in found)
             raise damaged(
-                dataset, f"{EPISODES_FOLDER} has the column {name} of type {kind}, which cannot hold {most}"
+                dataset,
+                f"{EPISODES_FOLDER} has the column {name} of type {table.schema.field(name).type}, which cannot hold "
+                f"{numbers.max()}",
             ) from error
     said = (
         f"data/file_index is wrong for {_episodes(changed)}, whose rows lie in other files: the result says where they "
         "are"
     )
-    return Correction(table, frozenset(changed), said)
+    return Correction(table, changed, said)
 
 
-def _files_of_rows(
-    table: pa.Table, declared: Sequence[FileNumber], files: DataFiles, info: DatasetInfo, dataset: str
-) -> list[FileNumber]:
-    """Of each episode the file that its rows are in."""
-    starts, ends = ([row or 0 for row in table.column(name).to_pylist()] for name in _ROW_COLUMNS)
+def _distinct(table: pa.Table) -> set[FileNumber]:
+    """The numbers of data files that episodes name, with None in place of an empty cell."""
+    distinct = table.select(_FILE_COLUMNS).group_by(list(_FILE_COLUMNS), use_threads=False).aggregate([])
+    chunks, files = (distinct.column(name).to_pylist() for name in _FILE_COLUMNS)
+    return set(map(FileNumber, chunks, files))
+
+
+def _files_of_rows(table: pa.Table, files: DataFiles, info: DatasetInfo, dataset: str) -> tuple[Whole, Whole]:
+    """Both parts of the number of the file that each episode's rows are in."""
+    starts, ends = (whole_numbers(pc.fill_null(table.column(name), 0)) for name in _ROW_COLUMNS)
     counts = files.rows()
-    begins = [0, *accumulate(counts)]
-    if begins[-1] != max(ends):
-        if any(part is None for number in declared for part in number):
+    begins = np.concatenate([np.zeros(1, np.int64), np.cumsum(np.array(counts, np.int64))])
+    if begins[-1] != ends.max():
+        if any(table.column(name).null_count for name in _FILE_COLUMNS):
             raise damaged(dataset, f"{EPISODES_FOLDER} has an empty cell in the columns {' and '.join(_FILE_COLUMNS)}")
         expected: dict[FileNumber, int] = {}
-        for number, start, end in zip(declared, starts, ends, strict=True):
-            expected[number] = expected.get(number, 0) + end - start
+        for *number, start, end in zip(
+            *(table.column(name).to_pylist() for name in _FILE_COLUMNS), starts.tolist(), ends.tolist(), strict=True
+        ):
+            expected[FileNumber(*number)] = expected.get(FileNumber(*number), 0) + end - start
         raise damaged(dataset, _misfit(expected, dict(zip(files.numbers, counts, strict=True)), info))
-    filled = [place for place, (begin, end) in enumerate(pairwise(begins)) if begin < end]
-    found = []
-    for row, (start, end) in enumerate(zip(starts, ends, strict=True)):
-        place = filled[max(bisect_right(filled, start, key=lambda place: begins[place]) - 1, 0)]
-        if start < begins[place + 1] < end:
-            raise damaged(
-                dataset, f"the rows of episode {row} lie in two data files: write the dataset with each episode in one"
-            )
-        found.append(files.numbers[place])
-    return found
+    filled = np.flatnonzero(np.diff(begins))
+    if not len(filled):
+        raise damaged(dataset, "its data files have no rows")
+    places = filled[np.maximum(np.searchsorted(begins[filled], starts, side="right") - 1, 0)]
+    borders = begins[places + 1]
+    divided = np.flatnonzero((starts < borders) & (borders < ends))
+    if len(divided):
+        raise damaged(
+            dataset,
+            f"the rows of episode {divided[0]} lie in two data files: write the dataset with each episode in one",
+        )
+    numbers = np.array(files.numbers, np.int64).reshape(-1, 2)[places]
+    return numbers[:, 0], numbers[:, 1]
 
 
 def _misfit(expected: Mapping[FileNumber, int], found: Mapping[FileNumber, int], info: DatasetInfo) -> str:
@@ -160,10 +171,10 @@ def with_begin_times(table: pa.Table, camera: str, fps: float) -> Correction:
     worst = float(off[changed].max())
     times[changed] = frames[changed] / fps
     said = (
-        f"from_timestamp of {camera} is up to {worst:.2g} s off a frame for {_episodes(changed.tolist())}, and "
+        f"from_timestamp of {camera} is up to {worst:.2g} s off a frame for {_episodes(changed)}, and "
         f"LeRobot's loader tolerates {TIMESTAMP_TOLERANCE_SECONDS:g} s by default: the result has the time of the frame"
     )
-    return Correction(with_column(table, name, times.tolist()), frozenset(changed.tolist()), said)
+    return Correction(_with_times(table, name, times), changed, said)
 
 
 def with_end_times(table: pa.Table, camera: str, fps: float) -> Correction:
@@ -177,10 +188,10 @@ def with_end_times(table: pa.Table, camera: str, fps: float) -> Correction:
         return Correction(table)
     times[changed] = right[changed]
     said = (
-        f"to_timestamp of {camera} is not from_timestamp + length / {fps:g} for {_episodes(changed.tolist())}: the "
+        f"to_timestamp of {camera} is not from_timestamp + length / {fps:g} for {_episodes(changed)}: the "
         "result has that time"
     )
-    return Correction(with_column(table, end, times.tolist()), frozenset(changed.tolist()), said)
+    return Correction(_with_times(table, end, times), changed, said)
 
 
 def with_totals(info: DatasetInfo, episodes: int, frames: int) -> tuple[DatasetInfo, str | None]:
@@ -218,18 +229,22 @@ def _rows(source: SourceDataset, path: DatasetPath) -> int:
         return int(parquet.metadata.num_rows)
 
 
-def changed_files(files: Mapping[DatasetPath, int], rows: Collection[int]) -> frozenset[DatasetPath]:
+def changed_files(files: Mapping[DatasetPath, int], rows: Whole) -> frozenset[DatasetPath]:
     """Those of the files, by the number of rows in each, that hold one of the rows."""
-    paths, ends = list(files), list(accumulate(files.values()))
-    return frozenset(paths[bisect_right(ends, row)] for row in rows)
+    paths, ends = list(files), np.cumsum(np.array(list(files.values()), np.int64))
+    return frozenset(paths[place] for place in np.unique(np.searchsorted(ends, rows, side="right")))
 
 
-def _numbers(table: pa.Table, name: str) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
+def _numbers(table: pa.Table, name: str) -> npt.NDArray[np.float64]:
     """A column as numbers, NaN where it has none."""
-    values = table.column(name).to_pylist()
-    return np.array([value if isinstance(value, int | float) else np.nan for value in values], dtype=np.float64)
+    column = table.column(name).cast(pa.float64(), safe=False)
+    return np.array(column.to_numpy(), dtype=np.float64)
 
 
-def _episodes(rows: Sequence[int]) -> str:
+def _with_times(table: pa.Table, name: str, times: npt.NDArray[np.float64]) -> pa.Table:
+    return with_column(table, name, times.astype(table.schema.field(name).type.to_pandas_dtype()))
+
+
+def _episodes(rows: Whole) -> str:
     """Some episodes, for people."""
     return f"episode {rows[0]}" if len(rows) == 1 else f"{len(rows)} episodes, the first of them {rows[0]}"

@@ -3,7 +3,7 @@
 An augmented row is its source's, bit by bit, but for its two index columns and the images of augmented cameras.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -38,7 +38,6 @@ class SourceRows:
         self._number: FileNumber | None = None
         self._table: pa.Table | None = None
         self._schema: pa.Schema | None = None
-        self._rows_of_files = rows_of_files(metadata)
 
     def schema(self) -> pa.Schema:
         """Schema of the source's first data file, with its metadata and its images. Raises WorkerFailure."""
@@ -84,7 +83,7 @@ class SourceRows:
 
     def _place(self, episode: Episode) -> int:
         """Where an episode begins in its file, rows."""
-        return episode.from_index - self._rows_of_files[episode.data_file].start
+        return episode.from_index - rows_of_file(self._metadata, episode.data_file).start
 
     def _file(self, number: FileNumber) -> pa.Table:
         if self._number == number and self._table is not None:
@@ -103,7 +102,7 @@ class SourceRows:
         """A data file with the rows and columns that it has to have."""
         path = self._open_file(self._metadata.info.data_file(number))
         with self._explained(number), open_parquet(path, **options) as file:
-            check_rows_of_file(file, self._rows_of_files[number], self._schema)
+            check_rows_of_file(file, rows_of_file(self._metadata, number), self._schema)
             yield file
 
     @contextmanager
@@ -112,13 +111,11 @@ class SourceRows:
             yield
 
 
-def rows_of_files(metadata: DatasetMetadata) -> Mapping[FileNumber, range]:
-    """The rows of the dataset that lie in each data file."""
-    rows: dict[FileNumber, range] = {}
-    for episode in metadata.episodes:
-        before = rows.get(episode.data_file, range(episode.from_index, 0))
-        rows[episode.data_file] = range(before.start, episode.to_index)
-    return rows
+def rows_of_file(metadata: DatasetMetadata, number: FileNumber) -> range:
+    """The rows of the dataset that lie in a data file."""
+    episodes = metadata.episodes
+    first, last = episodes.data_files.ends_of(number)
+    return range(int(episodes.from_indices[first]), int(episodes.to_indices[last]))
 
 
 def check_rows_of_file(file: pq.ParquetFile, rows: range, first: pa.Schema | None) -> None:

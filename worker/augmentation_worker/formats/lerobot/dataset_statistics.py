@@ -59,7 +59,7 @@ class ResultFrames:
                 record = records[shard.index].episodes[episode.source.index]
                 for camera, of_camera in copies.items():
                     of_camera.extend(record.copies(camera))
-        source = [episode.length for episode in metadata.episodes]
+        source = metadata.episodes.lengths.tolist()
         selected = [episode.source.length for episode in plan.episodes]
         added = [] if plan.in_place else [length for length in selected for _ in range(plan.copies)]
         kept = sum(source) - (sum(selected) if plan.in_place else 0)

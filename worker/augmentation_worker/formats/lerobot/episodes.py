@@ -1,34 +1,26 @@
-"""The episodes: where the rows and frames of each lie, read from the table of them and checked."""
+"""The episodes, by columns: where the rows and frames of each lie. One is an object only while it is looked at."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from math import isfinite
+from functools import cached_property
+from typing import Final, overload
 
-import pyarrow as pa
+import numpy as np
+import numpy.typing as npt
+from typing_extensions import override
 
-from augmentation_worker.bounded.unreadable import damaged
 from augmentation_worker.dataset_path import DatasetPath
-from augmentation_worker.formats import limits
 from augmentation_worker.formats.lerobot.format_version import FileNumber
-from augmentation_worker.formats.lerobot.info import DatasetInfo
 
 EPISODES_FOLDER = "meta/episodes"
-_WHOLE_COLUMNS = (
-    "episode_index",
-    "length",
-    "dataset_from_index",
-    "dataset_to_index",
-    "data/chunk_index",
-    "data/file_index",
-)
-_VIDEO_FIELDS = ("chunk_index", "file_index", "from_timestamp", "to_timestamp")
-_UNUSED = "/to_timestamp"
-"""End of the columns that may hold anything, as LeRobot never looks at them."""
-_LATEST_SECONDS = 1e9
-"""Thirty years into a video file."""
 TIMESTAMP_TOLERANCE_SECONDS = 1e-4
 """LeRobot's own: a frame further off its time is not found."""
+_AT_ONCE: Final = 1024
+"""Episodes that are objects at once while all are walked through."""
+_KEY_BITS: Final = 32
+"""Chunk and file indices have at most nine digits, which fit into 30 bits."""
+Whole = npt.NDArray[np.int64]
+Places = npt.NDArray[np.intp] | Whole
 
 
 @dataclass(frozen=True)
@@ -64,136 +56,172 @@ class Episode:
     videos: Mapping[str, VideoSpan]
 
 
+@dataclass(frozen=True, eq=False)
+class EpisodeFiles:
+    """The number of the file that each episode lies in.
+
+    Attributes:
+        chunks, files: both parts of it, int64 (N,).
+    """
+
+    chunks: Whole
+    files: Whole
+
+    @cached_property
+    def keys(self) -> Whole:
+        """The numbers as one each, int64 (N,), which order as they do."""
+        return (self.chunks << _KEY_BITS) | self.files
+
+    @cached_property
+    def numbers(self) -> tuple[FileNumber, ...]:
+        """The numbers that there are, rising, each once."""
+        return tuple(self.take(self._distinct[0]))
+
+    @property
+    def places(self) -> Places:
+        """The place in `numbers` of each episode's file, integers (N,)."""
+        return self._distinct[1]
+
+    @cached_property
+    def firsts(self) -> Whole:
+        """Where the runs of episodes in one file begin, int64 (R,); of files in order, each is one run."""
+        return np.flatnonzero(np.diff(self.keys, prepend=-1)).astype(np.int64)
+
+    def runs(self) -> Iterator[tuple[FileNumber, range]]:
+        """The runs of episodes that lie in one file, each with their places."""
+        firsts = self.firsts.tolist()
+        for number, first, end in zip(self.take(self.firsts), firsts, [*firsts[1:], len(self)], strict=True):
+            yield number, range(first, end)
+
+    def ends_of(self, number: FileNumber) -> tuple[int, int]:
+        """The places of the first and the last episode in a file; the files are in order, as those of rows are."""
+        key = number.chunk << _KEY_BITS | number.file
+        return int(np.searchsorted(self.keys, key)), int(np.searchsorted(self.keys, key, side="right")) - 1
+
+    def take(self, places: Places | slice) -> Iterator[FileNumber]:
+        """The numbers at some places."""
+        return map(FileNumber, self.chunks[places].tolist(), self.files[places].tolist())
+
+    def part(self, places: Places | slice) -> "EpisodeFiles":
+        """The same of some episodes."""
+        return EpisodeFiles(self.chunks[places], self.files[places])
+
+    @cached_property
+    def _distinct(self) -> tuple[Places, Places]:
+        """A place of each number that there is, and of each episode which of them it has."""
+        _, firsts, places = np.unique(self.keys, return_index=True, return_inverse=True)
+        return firsts, places
+
+    def __len__(self) -> int:
+        """How many episodes it is of."""
+        return len(self.chunks)
+
+    def __getitem__(self, place: int) -> FileNumber:
+        """The number of one."""
+        return FileNumber(int(self.chunks[place]), int(self.files[place]))
+
+
+@dataclass(frozen=True, eq=False)
+class VideoSpans:
+    """Where the frames of each episode lie, of one camera.
+
+    Attributes:
+        files: the video files.
+        from_timestamps: seconds from the file's beginning, float64 (N,).
+    """
+
+    files: EpisodeFiles
+    from_timestamps: npt.NDArray[np.float64]
+
+    def part(self, places: Places | slice) -> "VideoSpans":
+        """The same of some episodes."""
+        return VideoSpans(self.files.part(places), self.from_timestamps[places])
+
+
+@dataclass(frozen=True, eq=False)
+class Episodes(Sequence[Episode]):
+    """Episodes in the order of their indices: all of a dataset, or some. A slice of it is one, too.
+
+    Attributes:
+        indices: episode_index of each, int64 (N,).
+        lengths: frames, int64 (N,).
+        from_indices, to_indices: their rows in the whole dataset, half open, int64 (N,).
+        data_files: the files that their rows lie in.
+        videos: by camera key.
+    """
+
+    indices: Whole
+    lengths: Whole
+    from_indices: Whole
+    to_indices: Whole
+    data_files: EpisodeFiles
+    videos: Mapping[str, VideoSpans]
+
+    @property
+    def frames(self) -> int:
+        """All of them together."""
+        return int(self.lengths.sum())
+
+    def part(self, places: Places | slice) -> "Episodes":
+        """Some of them, by their places here."""
+        return Episodes(
+            self.indices[places],
+            self.lengths[places],
+            self.from_indices[places],
+            self.to_indices[places],
+            self.data_files.part(places),
+            {camera: spans.part(places) for camera, spans in self.videos.items()},
+        )
+
+    def of_ranges(self, ranges: Sequence[range]) -> "Episodes":
+        """Those at the places of some ranges, in their order."""
+        if len(ranges) == 1 and ranges[0].step == 1:
+            return self.part(slice(ranges[0].start, ranges[0].stop))
+        parts = [np.arange(part.start, part.stop, part.step) for part in ranges]
+        return self.part(np.concatenate([np.empty(0, np.int64), *parts]))
+
+    @override
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    @overload
+    def __getitem__(self, place: int) -> Episode: ...
+    @overload
+    def __getitem__(self, place: slice) -> "Episodes": ...
+    @override
+    def __getitem__(self, place: int | slice) -> "Episode | Episodes":
+        if isinstance(place, slice):
+            return self.part(place)
+        return Episode(
+            int(self.indices[place]),
+            int(self.lengths[place]),
+            int(self.from_indices[place]),
+            int(self.to_indices[place]),
+            self.data_files[place],
+            {
+                camera: VideoSpan(spans.files[place], float(spans.from_timestamps[place]))
+                for camera, spans in self.videos.items()
+            },
+        )
+
+    @override
+    def __iter__(self) -> Iterator[Episode]:
+        for first in range(0, len(self), _AT_ONCE):
+            yield from self._objects(slice(first, first + _AT_ONCE))
+
+    def _objects(self, places: slice) -> Iterator[Episode]:
+        columns = (self.indices, self.lengths, self.from_indices, self.to_indices)
+        spans = [
+            map(VideoSpan, span.files.take(places), span.from_timestamps[places].tolist())
+            for span in self.videos.values()
+        ]
+        numbers = zip(*(column[places].tolist() for column in columns), strict=True)
+        for (index, length, begin, end), file, *of_cameras in zip(
+            numbers, self.data_files.take(places), *spans, strict=True
+        ):
+            yield Episode(index, length, begin, end, file, dict(zip(self.videos, of_cameras, strict=True)))
+
+
 def episodes_path(number: FileNumber) -> DatasetPath:
     """Path of an episodes file; not a template of info.json, but fixed by LeRobot."""
     return DatasetPath(f"{EPISODES_FOLDER}/chunk-{number.chunk:03d}/file-{number.file:03d}.parquet")
-
-
-def read_episodes(table: pa.Table, info: DatasetInfo, dataset: str) -> tuple[Episode, ...]:
-    """Episodes in order, from a table with the columns that v3.0 has in meta/episodes.
-
-    Raises WorkerFailure(SOURCE_INVALID), naming the first thing that does not fit together.
-    """
-    cameras = [camera.key for camera in info.video_cameras]
-    columns = _columns(table, cameras, info, dataset)
-    episodes = tuple(_episode(columns, row, cameras) for row in range(table.num_rows))
-    _check_numbering(episodes, info, dataset)
-    for episode in episodes:
-        _check_videos(episode, info, dataset)
-    _check_file_order([episode.data_file for episode in episodes], dataset)
-    return episodes
-
-
-def columns_of(cameras: Sequence[str]) -> list[str]:
-    """The columns that say where the rows and frames of each episode lie."""
-    return [*_WHOLE_COLUMNS, *(f"videos/{camera}/{field}" for camera in cameras for field in _VIDEO_FIELDS)]
-
-
-def check_column_types(table: pa.Table, info: DatasetInfo, dataset: str) -> None:
-    """Check that those of the columns that there are hold numbers, as far as LeRobot looks at them.
-
-    Raises WorkerFailure(SOURCE_INVALID), naming the column.
-    """
-    for name in _used_columns([camera.key for camera in info.video_cameras]):
-        if name in table.column_names:
-            kind = table.schema.field(name).type
-            if not (pa.types.is_integer(kind) or (name.endswith("_timestamp") and pa.types.is_floating(kind))):
-                raise damaged(
-                    dataset, f"{info.version.episodes_place} has the column {name} of type {kind}, not of numbers"
-                )
-
-
-def _used_columns(cameras: Sequence[str]) -> list[str]:
-    return [name for name in columns_of(cameras) if not name.endswith(_UNUSED)]
-
-
-def _columns(table: pa.Table, cameras: Sequence[str], info: DatasetInfo, dataset: str) -> Mapping[str, list[object]]:
-    check_column_types(table, info, dataset)
-    place = info.version.episodes_place
-    names = _used_columns(cameras)
-    missing = [name for name in names if name not in table.column_names]
-    if missing:
-        raise damaged(dataset, f"{place} lacks the column {missing[0]}")
-    empty = [name for name in names if table.column(name).null_count]
-    if empty:
-        raise damaged(dataset, f"{place} has an empty cell in the column {empty[0]}")
-    return {name: table.column(name).to_pylist() for name in names}
-
-
-def _episode(columns: Mapping[str, list[object]], row: int, cameras: Sequence[str]) -> Episode:
-    def whole(name: str) -> int:
-        return int(columns[name][row])  # type: ignore[call-overload, no-any-return]
-
-    def seconds(name: str) -> float:
-        return float(columns[name][row])  # type: ignore[arg-type]
-
-    videos = {
-        camera: VideoSpan(
-            FileNumber(whole(f"videos/{camera}/chunk_index"), whole(f"videos/{camera}/file_index")),
-            seconds(f"videos/{camera}/from_timestamp"),
-        )
-        for camera in cameras
-    }
-    return Episode(
-        index=whole("episode_index"),
-        length=whole("length"),
-        from_index=whole("dataset_from_index"),
-        to_index=whole("dataset_to_index"),
-        data_file=FileNumber(whole("data/chunk_index"), whole("data/file_index")),
-        videos=videos,
-    )
-
-
-def _check_numbering(episodes: Sequence[Episode], info: DatasetInfo, dataset: str) -> None:
-    place = info.version.episodes_place
-    if not episodes:
-        raise damaged(dataset, "it has no episodes")
-    next_row = 0
-    for position, episode in enumerate(episodes):
-        if episode.index != position:
-            raise damaged(dataset, f"row {position} of {place} is episode {episode.index}: numbers must be 0, 1, 2, …")
-        if episode.length < 1 or episode.to_index - episode.from_index != episode.length:
-            raise damaged(
-                dataset,
-                f"episode {episode.index} has length {episode.length}, but its rows go from {episode.from_index} to "
-                f"{episode.to_index}",
-            )
-        if episode.from_index != next_row:
-            raise damaged(
-                dataset,
-                f"episode {episode.index} starts at row {episode.from_index}, the one before ends at {next_row}",
-            )
-        _check_file_number(episode.data_file, f"episode {episode.index}", dataset)
-        next_row = episode.to_index
-    if next_row > limits.LARGEST_TOTAL:
-        raise damaged(dataset, f"its episodes have {next_row} frames, more than {limits.LARGEST_TOTAL}")
-
-
-def _check_videos(episode: Episode, info: DatasetInfo, dataset: str) -> None:
-    for camera, span in episode.videos.items():
-        where = f"episode {episode.index}, camera {camera}"
-        if not (isfinite(span.from_timestamp) and span.from_timestamp < _LATEST_SECONDS):
-            raise damaged(dataset, f"{where}: from_timestamp {span.from_timestamp} s is no time")
-        _check_file_number(span.file, where, dataset)
-        frame = span.from_timestamp * info.fps
-        if span.from_timestamp < 0 or abs(frame - round(frame)) > TIMESTAMP_TOLERANCE_SECONDS * info.fps:
-            raise damaged(
-                dataset, f"{where}: from_timestamp {span.from_timestamp} s is not on a frame at {info.fps:g} a second"
-            )
-
-
-def _check_file_number(number: FileNumber, where: str, dataset: str) -> None:
-    if min(number) < 0 or max(number) > limits.LARGEST_FILE_NUMBER:
-        raise damaged(
-            dataset, f"{where}: chunk {number.chunk}, file {number.file} are not from 0 to {limits.LARGEST_FILE_NUMBER}"
-        )
-
-
-def _check_file_order(files: Sequence[FileNumber], dataset: str) -> None:
-    for before, after in pairwise(files):
-        if after < before:
-            raise damaged(
-                dataset,
-                f"the rows of data file {after} come after those of {before}: LeRobot reads data files in order, so "
-                "the index column would not be 0, 1, 2, …",
-            )

@@ -8,7 +8,8 @@ import pyarrow as pa
 
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats.integrity import broken
-from augmentation_worker.formats.lerobot.episodes import TIMESTAMP_TOLERANCE_SECONDS, read_episodes
+from augmentation_worker.formats.lerobot.episode_columns import read_episodes
+from augmentation_worker.formats.lerobot.episodes import TIMESTAMP_TOLERANCE_SECONDS
 from augmentation_worker.formats.lerobot.info import DatasetInfo, read_info
 from augmentation_worker.formats.lerobot.merge import changed_statistics
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
@@ -100,7 +101,7 @@ def check_result(
         read = read_episodes(episodes, info, "result")
     except WorkerFailure as failure:
         raise broken(failure.message) from failure
-    counted = {(info.total_episodes, info.total_frames), (len(read), read[-1].to_index)}
+    counted = {(info.total_episodes, info.total_frames), (len(read), int(read.to_indices[-1]))}
     if counted != {(plan.total_episodes, plan.total_frames)}:
         raise broken(
             f"it has {len(read)} episodes and {info.total_frames} frames, not {plan.total_episodes} and "

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
 from augmentation_api import FailureReason
@@ -23,19 +24,14 @@ from augmentation_worker.formats.lerobot.corrections import (
     with_end_times,
     with_totals,
 )
+from augmentation_worker.formats.lerobot.episode_columns import check_column_types, columns_of, read_episodes
 from augmentation_worker.formats.lerobot.episode_lines import (
     EPISODES_PATH,
     STATISTICS_PATH,
     fields_of_first_line,
     read_episode_lines,
 )
-from augmentation_worker.formats.lerobot.episodes import (
-    EPISODES_FOLDER,
-    Episode,
-    check_column_types,
-    columns_of,
-    read_episodes,
-)
+from augmentation_worker.formats.lerobot.episodes import EPISODES_FOLDER, Episodes
 from augmentation_worker.formats.lerobot.file_check import files_named
 from augmentation_worker.formats.lerobot.format_version import FileNumber
 from augmentation_worker.formats.lerobot.info import INFO_PATH, Camera, DatasetInfo, read_info
@@ -58,7 +54,7 @@ class DatasetMetadata:
         dataset: `owner/name`.
         revision: commit it is pinned to.
         info: meta/info.json.
-        episodes: one entry an episode, in order.
+        episodes: all of them, by columns.
         table: all episodes with the columns that v3.0 has in meta/episodes, statistics among them; or without those.
         episode_files: by path, the files that table came from, in order, and the number of rows of each.
         stats_json: meta/stats.json as it is; None if there is none.
@@ -71,7 +67,7 @@ class DatasetMetadata:
     dataset: str
     revision: str
     info: DatasetInfo
-    episodes: tuple[Episode, ...]
+    episodes: Episodes
     table: pa.Table
     episode_files: Mapping[DatasetPath, int]
     stats_json: bytes | None
@@ -96,11 +92,11 @@ class DatasetMetadata:
     @cached_property
     def data_numbers(self) -> tuple[FileNumber, ...]:
         """Numbers of the data files, rising."""
-        return tuple(sorted({episode.data_file for episode in self.episodes}))
+        return self.episodes.data_files.numbers
 
     def video_numbers(self, camera: str) -> tuple[FileNumber, ...]:
         """Numbers of a camera's video files, rising."""
-        return tuple(sorted({episode.videos[camera].file for episode in self.episodes}))
+        return self.episodes.videos[camera].files.numbers
 
     @cached_property
     def data_paths(self) -> tuple[DatasetPath, ...]:
@@ -161,7 +157,7 @@ def read_metadata(
             corrections.append(correct(table, camera.key, info.fps))
             table = corrections[-1].table
     episodes = read_episodes(table, info, dataset)
-    info, counted = with_totals(info, len(episodes), episodes[-1].to_index)
+    info, counted = with_totals(info, len(episodes), int(episodes.to_indices[-1]))
     said = (counted, *(correction.said for correction in corrections))
     return DatasetMetadata(
         dataset,
@@ -171,7 +167,7 @@ def read_metadata(
         table,
         rows,
         stats_json,
-        changed_files(rows, {row for correction in corrections for row in correction.rows}),
+        changed_files(rows, np.concatenate([np.empty(0, np.int64), *(correction.rows for correction in corrections)])),
         tuple(sentence for sentence in said if sentence is not None),
     )
 

@@ -10,7 +10,7 @@ from augmentation_api.vocabulary import AugmentationMode, OutputMode
 from augmentation_worker.bounded.unreadable import damaged
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.formats.geometry import leader_of
-from augmentation_worker.formats.lerobot.episodes import Episode
+from augmentation_worker.formats.lerobot.episodes import Episode, Episodes
 from augmentation_worker.formats.lerobot.format_version import FileNumber, number_of_episode
 from augmentation_worker.formats.lerobot.info import INFO_PATH, Camera
 from augmentation_worker.formats.lerobot.instructions import Instructions
@@ -74,7 +74,7 @@ def make_plan(
     moved_videos = [follower.stream for follower in followers if follower.stream.is_video]
     made_videos = [*(camera for camera in cameras if camera.is_video), *moved_videos]
     most = most_episodes_per_shard(copies * (len(cameras) + len(moved_videos)), most_transforms)
-    shares = balanced_shares([episode.length for episode in selected], shard_count, most)
+    shares = balanced_shares(selected.lengths.tolist(), shard_count, most)
     made = [episode for episode in selected if episode.index not in left_out]
     other_values = instructions is not None or len(moved_videos) < len(followers)
     rows_made = _rows_made(metadata, cameras, in_place, other_values=other_values)
@@ -108,10 +108,10 @@ def make_plan(
     )
 
 
-def selected_episodes(metadata: DatasetMetadata, augmentation: Augmentation) -> list[Episode]:
+def selected_episodes(metadata: DatasetMetadata, augmentation: Augmentation) -> Episodes:
     """The episodes that are to be augmented."""
     chosen = selected_ranges(augmentation, len(metadata.episodes), metadata.info.split_episodes)
-    return [metadata.episodes[index] for part in chosen for index in part]
+    return metadata.episodes.of_ranges(chosen)
 
 
 def copies_of(spec: AugmentationJobSpec) -> int:

@@ -19,6 +19,7 @@ from augmentation_worker.formats.lerobot.carried_files import (
     describe_folders,
     warnings_of_files_left,
 )
+from augmentation_worker.formats.lerobot.episodes import Episodes
 from augmentation_worker.formats.lerobot.file_check import check_empty_videos, check_footers, check_pointers
 from augmentation_worker.formats.lerobot.followers import (
     check_camera_calibrations,
@@ -52,19 +53,18 @@ def resolve(source: SourceDataset, spec: AugmentationJobSpec, max_frames: int | 
     metadata = load_metadata(source, whole=False)
     check_footers(source, metadata.data_paths)
     plan = _checked_plan(metadata, spec, source, max_frames)
+    selected = selected_episodes(metadata, spec.augmentation)
     leave_out = spec.on_bad_episode is OnBadEpisode.SKIP
     if not leave_out:
-        check_empty_videos(source, _source_videos(plan, metadata))
+        check_empty_videos(source, _source_videos(plan, selected, metadata))
     warnings = [
         *metadata.corrections,
         *_split_warnings(metadata, plan, spec),
         *warnings_of_entries(spec.augmentation, [camera.key for camera in plan.cameras]),
         *mask_warnings(spec.augmentation),
-        *check_mask_folders(
-            spec.augmentation, metadata, [episode.source for episode in plan.episodes], source, leave_out=leave_out
-        ),
+        *check_mask_folders(spec.augmentation, metadata, selected, source, leave_out=leave_out),
         *moving_warnings(spec.augmentation, metadata),
-        *inspect_rows(metadata, [episode.source for episode in plan.episodes], source, leave_out=leave_out),
+        *inspect_rows(metadata, selected, source, leave_out=leave_out),
         *(plan.instructions.warnings if plan.instructions else ()),
         *camera_warnings(spec, metadata),
     ]
@@ -72,8 +72,7 @@ def resolve(source: SourceDataset, spec: AugmentationJobSpec, max_frames: int | 
         from augmentation_worker.formats.lerobot.video_check import check_videos  # noqa: PLC0415 (PyAV)
 
         warnings += check_videos(source, metadata, plan, spec)
-    selected = len(plan.episodes)
-    frames = sum(episode.source.length for episode in plan.episodes)
+    frames = selected.frames
     replaced = {*metadata.video_paths, *metadata.data_paths}
     return Resolution(
         source=SourceStatus(
@@ -83,16 +82,16 @@ def resolve(source: SourceDataset, spec: AugmentationJobSpec, max_frames: int | 
             episodes=len(metadata.episodes),
             frames=metadata.info.total_frames,
             cameras=[camera.key for camera in metadata.info.cameras[:MOST_CAMERAS]],
-            selected_episodes=selected,
+            selected_episodes=len(selected),
             selected_frames=frames,
             min_shards=plan.min_shards,
             max_shards=plan.max_shards,
             copies=plan.copies,
             splits=splits_status(metadata.info.split_episodes),
         ),
-        summary=f"{selected} of {len(metadata.episodes)} episodes ({frames} frames) "
+        summary=f"{len(selected)} of {len(metadata.episodes)} episodes ({frames} frames) "
         + ("are replaced by" if plan.in_place else "become")
-        + f" {selected * plan.copies} augmented ones ({frames * plan.copies} frames)"
+        + f" {len(selected) * plan.copies} augmented ones ({frames * plan.copies} frames)"
         + describe_folders(source, carried_files(metadata, plan, source.paths)),
         overwrites=tuple(
             path for path in _planned_paths(plan, metadata) if path in source.paths and path not in replaced
@@ -111,12 +110,12 @@ def _split_warnings(metadata: DatasetMetadata, plan: EpisodePlan, spec: Augmenta
         yield from split_warnings(metadata.info.splits, plan.splits)
 
 
-def _source_videos(plan: EpisodePlan, metadata: DatasetMetadata) -> set[DatasetPath]:
+def _source_videos(plan: EpisodePlan, selected: Episodes, metadata: DatasetMetadata) -> set[DatasetPath]:
     """Paths of the videos that augmented episodes are made from."""
     return {
-        metadata.info.video_file(camera.key, episode.source.videos[camera.key].file)
-        for episode in plan.episodes
+        metadata.info.video_file(camera.key, number)
         for camera in plan.made_videos
+        for number in selected.videos[camera.key].files.numbers
     }
 
 

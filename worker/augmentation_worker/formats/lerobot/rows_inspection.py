@@ -9,7 +9,6 @@ import io
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from itertools import groupby
 from typing import TypeVar
 
 import pyarrow as pa
@@ -19,8 +18,8 @@ from augmentation_api.episode_ranges import disjoint, short_text_of
 from augmentation_worker.bounded.parquet_file import open_parquet, read_columns
 from augmentation_worker.bounded.unreadable import Unreadable, damaged
 from augmentation_worker.dataset_path import DatasetPath
-from augmentation_worker.formats.lerobot.data_table import check_rows_of_file, row_groups, rows_of_files
-from augmentation_worker.formats.lerobot.episodes import Episode
+from augmentation_worker.formats.lerobot.data_table import check_rows_of_file, row_groups, rows_of_file
+from augmentation_worker.formats.lerobot.episodes import Episode, Episodes
 from augmentation_worker.formats.lerobot.index_columns import check_index_columns, index_warnings
 from augmentation_worker.formats.lerobot.info import INDEX_COLUMNS, INFO_PATH, DatasetInfo
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
@@ -34,7 +33,7 @@ Item = TypeVar("Item")
 
 
 def inspect_rows(
-    metadata: DatasetMetadata, selected: Sequence[Episode], source: SourceDataset, *, leave_out: bool = False
+    metadata: DatasetMetadata, selected: Episodes, source: SourceDataset, *, leave_out: bool = False
 ) -> tuple[str, ...]:
     """What is odd in the rows of the selected episodes and no reason to refuse them, a sentence for each kind.
 
@@ -47,11 +46,10 @@ def inspect_rows(
         WorkerFailure: SOURCE_INVALID for what LeRobot's loader would not read, naming file, episode, value and fix.
     """
     found = _Findings({}, {})
-    files = [tuple(episodes) for _, episodes in groupby(selected, lambda episode: episode.data_file)]
-    rows_of_file = rows_of_files(metadata)
     first: pa.Schema | None = None
-    for episodes in _spread(files, MOST_FILES):
-        path, rows = metadata.info.data_file(episodes[0].data_file), rows_of_file[episodes[0].data_file]
+    for number, places in _spread(list(selected.data_files.runs()), MOST_FILES):
+        path, rows = metadata.info.data_file(number), rows_of_file(metadata, number)
+        episodes = selected[places.start : places.stop]
         try:
             with open_rows(source, path) as (file, is_small):
                 check_rows_of_file(file, rows, first)
@@ -63,7 +61,7 @@ def inspect_rows(
                         _index_columns(file, episode.from_index - rows.start, episode.length), episode, metadata
                     )
         except Unreadable as error:
-            found.bad.update({episode.index: f"{path} {error.finding}" for episode in episodes})
+            found.bad.update(dict.fromkeys(episodes.indices.tolist(), f"{path} {error.finding}"))
     if not found.bad:
         return tuple(found.warnings.values())
     cause = found.bad[min(found.bad)]

@@ -17,7 +17,7 @@ from augmentation_worker.bounded.parquet_file import batches_of, open_parquet
 from augmentation_worker.bounded.unreadable import Unreadable, explained
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.formats import limits
-from augmentation_worker.formats.lerobot.data_table import check_rows_of_file, row_groups, rows_of_files
+from augmentation_worker.formats.lerobot.data_table import check_rows_of_file, row_groups, rows_of_file
 from augmentation_worker.formats.lerobot.episodes import Episode
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
 from augmentation_worker.formats.lerobot.rows_inspection import open_rows
@@ -50,10 +50,9 @@ def read_paraphrases(
 
     Raises WorkerFailure: SOURCE_INVALID.
     """
-    rows_of_file = rows_of_files(metadata)
     found: dict[int, EpisodeParaphrases] = {}
     for number, together in groupby(selected, lambda episode: episode.data_file):
-        path, rows = metadata.info.data_file(number), rows_of_file[number]
+        path, rows = metadata.info.data_file(number), rows_of_file(metadata, number)
         firsts = {episode.from_index - rows.start: episode.index for episode in together}
         with explained(metadata.dataset, path), _opened(source, path, len(firsts)) as file:
             check_rows_of_file(file, rows, None)

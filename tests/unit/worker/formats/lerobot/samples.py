@@ -11,7 +11,7 @@ from augmentation_api import Augmentation, AugmentationJobSpec
 from augmentation_api.spec import HubSource, Output, Source
 from augmentation_api.vocabulary import OutputMode
 from augmentation_worker.dataset_path import DatasetPath
-from augmentation_worker.formats.lerobot.episodes import read_episodes
+from augmentation_worker.formats.lerobot.episode_columns import read_episodes
 from augmentation_worker.formats.lerobot.info import INFO_PATH, DatasetInfo, read_info
 from augmentation_worker.formats.lerobot.metadata import STATS_PATH, DatasetMetadata, episode_files_of, read_metadata
 

@@ -10,7 +10,7 @@ from augmentation_worker.formats.lerobot import integrity
 from augmentation_worker.formats.lerobot.card import write_card
 from augmentation_worker.formats.lerobot.data_table import SourceRows
 from augmentation_worker.formats.lerobot.dataset_statistics import ResultFrames, stats_json
-from augmentation_worker.formats.lerobot.episodes import read_episodes
+from augmentation_worker.formats.lerobot.episode_columns import read_episodes
 from augmentation_worker.formats.lerobot.format_version import FileNumber
 from augmentation_worker.formats.lerobot.merge import episodes_of_result
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
