@@ -11,6 +11,7 @@ from augmentation_api.episode_ranges import MAX_DATASET_FRAMES
 from augmentation_api.identifiers import MAX_PLACEMENTS
 from augmentation_api.model import Model, kubernetes_rule
 from augmentation_api.notify import Notify
+from augmentation_api.object_store import ObjectStores
 from augmentation_api.outbound import PROXY_VARIABLES, CaBundle, Proxy
 from augmentation_api.pod_fields import LabelKey, LabelValue, Quantity, Resources, Toleration
 from augmentation_api.pod_template import PodTemplate
@@ -230,6 +231,11 @@ class AugmentationClassSpec(Model):
     )
     limits: ClassLimits = Field(default=ClassLimits(), description="Limits of each job.")
     hub: Hub = Field(default=Hub(), description="The dataset hub.")
+    object_stores: ObjectStores | None = Field(
+        None,
+        description="Endpoints and credentials of object stores for jobs that name none. Default: the vendors' own, "
+        "with the identity that the cloud gives the pods.",
+    )
     ca_bundle: CaBundle | None = Field(
         None,
         description="Certificates that pods trust in addition to the public ones, for a hub with a certificate of a "

@@ -29,9 +29,11 @@ class FailureReason(StrEnum):
     INTEGRITY_CHECK_FAILED = ("IntegrityCheckFailed", 22)
     CREDENTIALS_INVALID = ("CredentialsInvalid", 23)
     HUB_UNTRUSTED = ("HubUntrusted", 24)
+    STORE_UNTRUSTED = ("StoreUntrusted", 26)
     HUB_UNAVAILABLE = ("HubUnavailable", 75)
     STORAGE_EXHAUSTED = ("StorageExhausted", 76)
     KUBERNETES_UNAVAILABLE = ("KubernetesUnavailable", 77)
+    STORE_UNAVAILABLE = ("StoreUnavailable", 79)
     INTERNAL_ERROR = ("InternalError", 1)
     # Detected by the operator.
     SPEC_INVALID = "SpecInvalid"

@@ -22,8 +22,18 @@ VOLUMES_FOLDER: Final = "/volumes"
 HUB_TOKEN_FOLDER: Final = "/run/hub-token"
 IDENTITY_FOLDER: Final = "/var/run/secrets/kubernetes.io/serviceaccount"
 CA_BUNDLE_FOLDER: Final = "/run/ca-bundle"
+STORE_CREDENTIALS_FOLDER: Final = "/run/store-credentials"
 """Where the operator mounts the volumes of its own."""
-OPERATOR_VOLUMES: Final = ("scratch", "identity", "hub-token", "source", "output", "ca-bundle")
+OPERATOR_VOLUMES: Final = (
+    "scratch",
+    "identity",
+    "hub-token",
+    "source",
+    "output",
+    "ca-bundle",
+    "source-store",
+    "output-store",
+)
 """Names of these volumes."""
 # /var/run is a link to /run in most images: one folder has two names.
 PROTECTED_FOLDERS: Final = (
@@ -33,6 +43,8 @@ PROTECTED_FOLDERS: Final = (
     f"/var{HUB_TOKEN_FOLDER}",
     CA_BUNDLE_FOLDER,
     f"/var{CA_BUNDLE_FOLDER}",
+    STORE_CREDENTIALS_FOLDER,
+    f"/var{STORE_CREDENTIALS_FOLDER}",
     "/run/secrets/kubernetes.io",
     "/var/run/secrets/kubernetes.io",
     "/dev",

@@ -2,13 +2,23 @@
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Final, Self
 from uuid import UUID
 
 from pydantic import ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from augmentation_api.episode_ranges import MAX_DATASET_FRAMES, common, disjoint, parse_ranges
 from augmentation_api.model import Model, kubernetes_rule
+from augmentation_api.object_store import (
+    STORE_FORMS,
+    STORE_KINDS,
+    AzureLocation,
+    GcsLocation,
+    S3Location,
+    StoreLocation,
+    location_of,
+    overlap_rules,
+)
 from augmentation_api.scene import SceneTransforms
 from augmentation_api.tasks import Tasks
 from augmentation_api.transforms import Seed
@@ -45,6 +55,7 @@ Splits = Annotated[list[SplitName], Field(max_length=64)]
 FORMS = {
     REPO_ID_PATTERN: "owner/name, e.g. lerobot/pusht",
     EPISODES_PATTERN: "episode indices and half-open ranges, e.g. 0:100,150",
+    **STORE_FORMS,
 }
 """What texts look like that match a pattern, for messages."""
 Parallelism = Annotated[int, Field(ge=1, le=1000)]
@@ -82,24 +93,50 @@ class VolumeSource(Model):
     )
 
 
+_PLACES: Final = ("hub", "volume", *STORE_KINDS)
+_GIVEN: Final = f"[{', '.join(f'has(self.{place})' for place in _PLACES)}]"
+_ONE_SOURCE: Final = "exactly one of hub, volume, s3, gcs and azure is needed"
+_ONE_OUTPUT: Final = "at most one of hub, volume, s3, gcs and azure may be given"
+_OUTPUT_FOLDER: Final = (
+    "path of output.{kind} is empty: name the folder that the result becomes, e.g. datasets/pusht_augmented, so that "
+    "nothing else lies in it"
+)
+_OVERLAP: Final = (
+    "output.{kind} and source.{kind} are the same folder, or one lies in the other: a result is never written where "
+    "its source is read, so name another output.{kind}.path"
+)
+_NO_ROOM: Final = (
+    "source.{kind} is a whole bucket, next to which there is no room for the result: name output.{kind} with another "
+    "bucket, or another output"
+)
+
+
 class Source(Model):
-    """Where the dataset is read from: exactly one of `hub` and `volume`."""
+    """Where the dataset is read from: exactly one of `hub`, `volume`, `s3`, `gcs` and `azure`."""
 
     model_config = ConfigDict(
         json_schema_extra={
-            "x-kubernetes-validations": [
-                kubernetes_rule("has(self.hub) != has(self.volume)", "exactly one of hub and volume is needed")
-            ]
+            "x-kubernetes-validations": [kubernetes_rule(f"{_GIVEN}.exists_one(given, given)", _ONE_SOURCE)]
         }
     )
 
     hub: HubSource | None = Field(None, description="A dataset on a Hugging Face compatible hub.")
     volume: VolumeSource | None = Field(None, description="A dataset on a volume of the cluster.")
+    s3: S3Location | None = Field(
+        None, description="A dataset in a bucket of Amazon S3, or of a store that speaks its protocol."
+    )
+    gcs: GcsLocation | None = Field(None, description="A dataset in a bucket of Google Cloud Storage.")
+    azure: AzureLocation | None = Field(None, description="A dataset in a container of Azure Blob Storage.")
+
+    @property
+    def store(self) -> StoreLocation | None:
+        """The object store, if it is in one."""
+        return location_of(self)
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
-        if (self.hub is None) == (self.volume is None):
-            raise ValueError("exactly one of hub and volume is needed")
+        if sum(getattr(self, place) is not None for place in _PLACES) != 1:
+            raise ValueError(_ONE_SOURCE)
         return self
 
 
@@ -154,7 +191,11 @@ class Output(Model):
     model_config = ConfigDict(
         json_schema_extra={
             "x-kubernetes-validations": [
-                kubernetes_rule("!(has(self.hub) && has(self.volume))", "at most one of hub and volume may be given")
+                kubernetes_rule(f"{_GIVEN}.filter(given, given).size() <= 1", _ONE_OUTPUT),
+                *(
+                    kubernetes_rule(f"!has(self.{kind}) || self.{kind}.path != ''", _OUTPUT_FOLDER.format(kind=kind))
+                    for kind in STORE_KINDS
+                ),
             ]
         }
     )
@@ -171,12 +212,41 @@ class Output(Model):
         "`<path>_augmented_<first 8 of the job's id>`. Naming the source itself is allowed: it stays next to the "
         "result as `<path>.before-<first 8 of the job's id>`.",
     )
+    s3: S3Location | None = Field(
+        None,
+        description="Publish in a bucket of Amazon S3, or of a store that speaks its protocol. Default when the source "
+        "is in one: the same bucket, `<path>_augmented_<first 8 of the job's id>`. The folder has to be empty.",
+    )
+    gcs: GcsLocation | None = Field(
+        None,
+        description="Publish in a bucket of Google Cloud Storage. Default when the source is in one: the same bucket, "
+        "`<path>_augmented_<first 8 of the job's id>`. The folder has to be empty.",
+    )
+    azure: AzureLocation | None = Field(
+        None,
+        description="Publish in a container of Azure Blob Storage. Default when the source is in one: the same "
+        "container, `<path>_augmented_<first 8 of the job's id>`. The folder has to be empty.",
+    )
     video: VideoOutput = Field(default=VideoOutput(), description="Encoding of the augmented videos.")
+
+    @property
+    def store(self) -> StoreLocation | None:
+        """The object store, if it names one."""
+        return location_of(self)
+
+    @property
+    def is_named(self) -> bool:
+        """Whether it says where the result goes."""
+        return any(getattr(self, place) is not None for place in _PLACES)
 
     @model_validator(mode="after")
     def _at_most_one(self) -> Self:
-        if self.hub is not None and self.volume is not None:
-            raise ValueError("at most one of hub and volume may be given")
+        if sum(getattr(self, place) is not None for place in _PLACES) > 1:
+            raise ValueError(_ONE_OUTPUT)
+        for kind in STORE_KINDS:
+            location: StoreLocation | None = getattr(self, kind)
+            if location is not None and not location.path:
+                raise ValueError(_OUTPUT_FOLDER.format(kind=kind))
         return self
 
 
@@ -366,6 +436,14 @@ def _change_rules(schema: dict[str, Any]) -> None:
             _ONE_VERSION_IN_PLACE,
         )
     )
+    rules += overlap_rules(_OVERLAP)
+    unnamed = " && ".join(f"!has(self.output.{place})" for place in _PLACES)
+    rules += [
+        kubernetes_rule(
+            f"!has(self.source.{kind}) || self.source.{kind}.path != '' || !({unnamed})", _NO_ROOM.format(kind=kind)
+        )
+        for kind in STORE_KINDS
+    ]
     schema["x-kubernetes-validations"] = rules
 
 
@@ -472,4 +550,15 @@ class AugmentationJobSpec(Model):
         independent = self.augmentation.mode is AugmentationMode.INDEPENDENT
         if self.output.mode is OutputMode.IN_PLACE and independent and len(self.augmentation.effective.transforms) > 1:
             raise ValueError(_ONE_VERSION_IN_PLACE)
+        return self
+
+    @model_validator(mode="after")
+    def _writes_apart_from_what_it_reads(self) -> Self:
+        for kind in STORE_KINDS:
+            source: StoreLocation | None = getattr(self.source, kind)
+            output: StoreLocation | None = getattr(self.output, kind)
+            if source is not None and output is not None and source.overlaps(output):
+                raise ValueError(_OVERLAP.format(kind=kind))
+            if source is not None and not source.path and not self.output.is_named:
+                raise ValueError(_NO_ROOM.format(kind=kind))
         return self

@@ -5,10 +5,13 @@ with the variables below. It reads its AugmentationJob, writes its findings to t
 manager, and ends with exit code 0 or one of failure.py's, with a TerminationMessage in TERMINATION_MESSAGE_PATH.
 """
 
-from typing import Final
+from typing import Final, Literal
+
+from pydantic import Field
 
 from augmentation_api.failure import FailureReason
 from augmentation_api.model import Model
+from augmentation_api.object_store import Addressing, StoreLocation, store_url
 from augmentation_api.spec import AugmentationJobSpec, VolumeSource
 
 ENV_JOB_NAMESPACE: Final = "AUGMENTATION_JOB_NAMESPACE"
@@ -35,6 +38,10 @@ Others write to volumes: no part of this path is to be followed if it is a link,
 of it."""
 ENV_OUTPUT_FOLDER: Final = "AUGMENTATION_OUTPUT_FOLDER"
 """Folder that the result becomes, on a mounted volume; empty or absent: it is published on the hub."""
+ENV_SOURCE_STORE: Final = "AUGMENTATION_SOURCE_STORE"
+"""StoreAccess of the source dataset, as JSON; empty or absent: it is in no object store."""
+ENV_OUTPUT_STORE: Final = "AUGMENTATION_OUTPUT_STORE"
+"""StoreAccess of the result, as JSON; empty or absent: it goes to no object store."""
 ENV_MAX_FRAMES: Final = "AUGMENTATION_MAX_FRAMES"
 """The class's limit on augmented frames (resolve pod); empty or absent: none."""
 ENV_SCRATCH: Final = "AUGMENTATION_SCRATCH"
@@ -64,9 +71,62 @@ def output_volume(spec: AugmentationJobSpec, job_uid: str) -> VolumeSource | Non
     `<path>_augmented_<first 8 of the job's id>`.
     """
     source = spec.source.volume
-    if spec.output.volume is not None or spec.output.hub is not None or source is None:
+    if spec.output.is_named or source is None:
         return spec.output.volume
     return source.model_copy(update={"path": f"{source.path}_augmented_{job_uid[:8]}"})
+
+
+def output_store(spec: AugmentationJobSpec, job_uid: str) -> StoreLocation | None:
+    """The place in an object store that the result goes to; None if it goes to none.
+
+    Unless the spec says otherwise, the result of a dataset in a bucket goes to the same bucket, next to the source:
+    `<path>_augmented_<first 8 of the job's id>`, with the same endpoint and credentials.
+    """
+    source = spec.source.store
+    if spec.output.is_named or source is None:
+        return spec.output.store
+    return source.model_copy(update={"path": f"{source.path}_augmented_{job_uid[:8]}"})
+
+
+S3_KEYS: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+GCS_KEYS: Final = ("service-account.json",)
+AZURE_KEYS: Final = (
+    "AZURE_STORAGE_ACCOUNT_KEY",
+    "AZURE_STORAGE_SAS_TOKEN",
+    "AZURE_TENANT_ID",
+    "AZURE_CLIENT_ID",
+    "AZURE_CLIENT_SECRET",
+)
+STORE_KEYS: Final = {"s3": S3_KEYS, "gcs": GCS_KEYS, "azure": AZURE_KEYS}
+"""Keys of a Secret with credentials of a store, by the store's kind: the session token is for temporary ones; of
+Azure's there is the account's key, a shared access signature, or the three of an application. Each that the Secret has
+is a file of that name in `StoreAccess.credentials_folder`."""
+
+
+class StoreAccess(Model):
+    """How a pod reaches a dataset in an object store, as its job and the class say together.
+
+    With the defaults of the class filled in: a worker reads it instead of the spec.
+    """
+
+    kind: Literal["s3", "gcs", "azure"] = Field(description="Vendor, or protocol.")
+    bucket: str = Field(description="Bucket; of Azure, container.")
+    account: str | None = Field(None, description="Storage account, of Azure.")
+    path: str = Field("", description="Folder in the bucket; empty: all of it.")
+    endpoint: str | None = Field(None, description="URL of the store's API. Default: the vendor's own.")
+    region: str | None = Field(None, description="Region of the bucket, of S3. Default: the bucket is asked.")
+    addressing: Addressing = Field("path", description="Where the bucket stands in URLs, of S3.")
+    identity: Literal["secret", "workload", "anonymous"] = Field(
+        description="secret: files in credentialsFolder, which the kubelet renews. workload: what the cloud gives the "
+        "pod. anonymous: requests are not signed, whatever credentials the pod has."
+    )
+    secret: str | None = Field(None, description="Name of the Secret, for messages.")
+    credentials_folder: str | None = Field(None, description="Folder of the Secret's files.")
+
+    @property
+    def url(self) -> str:
+        """The place as the vendor's tools write it: the name of the dataset."""
+        return store_url(self.kind, self.bucket, self.path, self.account or "")
 
 
 class TerminationMessage(Model):

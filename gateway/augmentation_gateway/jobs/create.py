@@ -6,6 +6,7 @@ import re
 import secrets
 from collections.abc import Awaitable
 from dataclasses import dataclass
+from itertools import product
 from typing import Any, Final, TypeVar
 
 from augmentation_api.identifiers import (
@@ -20,6 +21,7 @@ from augmentation_api.identifiers import (
     KUBERNETES_NAME_LIMIT,
     LABEL_PROJECT_ID,
 )
+from augmentation_api.object_store import STORE_KINDS, StoreLocation
 from augmentation_api.spec import AugmentationJobSpec
 from augmentation_api.vocabulary import AugmentationType
 from augmentation_gateway.cache.object_cache import ObjectCache
@@ -108,10 +110,10 @@ def _require_creatable(gateway: Gateway, key: ApiKey, spec: AugmentationJobSpec)
 
 
 def require_nothing_named(key: ApiKey, spec: AugmentationJobSpec) -> None:
-    """Raise Problem 403 for a request that names a Secret, a claim or a PriorityClass of the namespace.
+    """Raise Problem 403 for a request that names a Secret, a claim or a PriorityClass of the namespace, or an endpoint.
 
     No dialect has a field for these today. This guards one that adds it: a key is no user of Kubernetes, so no RBAC
-    says which of these it may use.
+    says which of these it may use; and what is sent to an endpoint is the class's to say.
     """
     secret, source, output = spec.credentials_secret_ref, spec.source.volume, spec.output.volume
     named = {
@@ -120,6 +122,12 @@ def require_nothing_named(key: ApiKey, spec: AugmentationJobSpec) -> None:
         "output.volume.claimName": output.claim_name if output is not None else None,
         "priorityClassName": spec.priority_class_name,
     }
+    for side, kind in product(("source", "output"), STORE_KINDS):
+        place: StoreLocation | None = getattr(getattr(spec, side), kind)
+        if place is not None:
+            own = place.credentials_secret_ref
+            named[f"{side}.{kind}.credentialsSecretRef.name"] = own.name if own is not None else None
+            named[f"{side}.{kind}.endpoint"] = place.endpoint
     for field, name in named.items():
         if name is not None:
             raise Problem(

@@ -19,6 +19,7 @@ from augmentation_operator.children.job import placement_index
 from augmentation_operator.manifests.manifest import Manifest, child_labels
 from augmentation_operator.manifests.pod_resources import pod_resources
 from augmentation_operator.manifests.pod_template import RESTRICTED_CONTAINER, with_template
+from augmentation_operator.manifests.store_access import StoreSide, store_sides
 
 _WORKER_USER: Final = 65532
 _SOURCE: Final = "source"
@@ -40,6 +41,7 @@ def worker_pod(
     placement = spec.placement_at(placement_index(job))
     secret = job.spec.credentials_secret_ref or spec.hub.credentials_secret_ref
     sides, claims, bundle = _volumes(job), _claims(job), _ca_bundle(job, augmentation_class)
+    credentials = [side for side in store_sides(job, augmentation_class) if side.access.credentials_folder]
     pod: Manifest = {
         "serviceAccountName": worker_identity_name(job.metadata.name, job.metadata.uid),
         "automountServiceAccountToken": False,
@@ -82,6 +84,10 @@ def worker_pod(
                         for side, volume in sides.items()
                     ),
                     *({"name": each["name"], "mountPath": CA_BUNDLE_FOLDER, "readOnly": True} for each in bundle),
+                    *(
+                        {"name": side.volume, "mountPath": side.access.credentials_folder, "readOnly": True}
+                        for side in credentials
+                    ),
                 ],
             }
         ],
@@ -100,6 +106,7 @@ def worker_pod(
             },
             *claims.values(),
             *bundle,
+            *(_credentials(side) for side in credentials),
         ],
     }
     if spec.image_pull_secrets:
@@ -181,11 +188,27 @@ def _ca_bundle(job: AugmentationJob, augmentation_class: AugmentationClass) -> l
     return [{"name": "ca-bundle", **source}]
 
 
+def _credentials(side: StoreSide) -> Manifest:
+    """The volume with the credentials of a store: of its Secret the keys of that vendor, and no others."""
+    keys = worker_contract.STORE_KEYS[side.access.kind]
+    return {
+        # Optional, as for the hub: the worker says which key is missing.
+        "name": side.volume,
+        "secret": {
+            "secretName": side.access.secret,
+            "items": [{"key": key, "path": key} for key in keys],
+            "defaultMode": 0o440,
+            "optional": True,
+        },
+    }
+
+
 def _environment(
     job: AugmentationJob, augmentation_class: AugmentationClass, phase: PhaseName, shard_count: int
 ) -> list[Manifest]:
     spec = augmentation_class.spec
     secret = job.spec.credentials_secret_ref or spec.hub.credentials_secret_ref
+    stores = store_sides(job, augmentation_class)
     values = {
         worker_contract.ENV_JOB_NAMESPACE: job.metadata.namespace,
         worker_contract.ENV_JOB_NAME: job.metadata.name,
@@ -204,6 +227,7 @@ def _environment(
     }
     folders = {_SOURCE: worker_contract.ENV_SOURCE_FOLDER, _OUTPUT: worker_contract.ENV_OUTPUT_FOLDER}
     values |= {folders[side]: f"{VOLUMES_FOLDER}/{side}/{volume.path}" for side, volume in _volumes(job).items()}
+    values |= {side.variable: side.access.model_dump_json(by_alias=True, exclude_none=True) for side in stores}
     if phase == PhaseName.RESOLVE and spec.limits.max_frames is not None:
         values[worker_contract.ENV_MAX_FRAMES] = str(spec.limits.max_frames)
     if shard_count:

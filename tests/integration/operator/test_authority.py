@@ -32,8 +32,23 @@ MAKES_JOBS: Json = {
     "verbs": ["get", "create", "patch", "update"],
 }
 HUB: Json = {"hub": {"repoID": "lab/kitchen"}}
+S3: Json = {"bucket": "robots", "path": "kitchen"}
 ASKED: dict[str, tuple[Callable[[str], Json], str, str]] = {
     "spec.credentialsSecretRef.name": (lambda name: {"credentialsSecretRef": {"name": name}}, "secrets", "Secret"),
+    "spec.source.s3.credentialsSecretRef.name": (
+        lambda name: {"source": {"s3": {**S3, "credentialsSecretRef": {"name": name}}}, "output": {"hub": {}}},
+        "secrets",
+        "Secret",
+    ),
+    "spec.output.azure.credentialsSecretRef.name": (
+        lambda name: {
+            "output": {
+                "azure": {"account": "lab", "container": "robots", "path": "a", "credentialsSecretRef": {"name": name}}
+            }
+        },
+        "secrets",
+        "Secret",
+    ),
     "spec.source.volume.claimName": (
         lambda name: {"source": {"volume": {"claimName": name}}, "output": {"hub": {}}},
         "persistentvolumeclaims",
@@ -157,6 +172,14 @@ def test_right_to_read_a_secret_suffices(grant: Grant) -> None:
     user = grant(("get", "secrets", "own"))
     assert refused(user, {"credentialsSecretRef": {"name": "own"}}) == ""
     assert "may not use the Secret foreign" in refused(user, {"credentialsSecretRef": {"name": "foreign"}})
+
+
+def test_secret_goes_to_an_endpoint_of_the_job_only_for_who_may_read_it(grant: Grant) -> None:
+    place = {**S3, "endpoint": "https://store.example", "credentialsSecretRef": {"name": "own"}}
+    spec = {"source": {"s3": place}, "output": {"hub": {}}}
+    said = refused(grant(("use", "secrets", "own")), spec)
+    assert "may not send the Secret own of namespace shared to an endpoint of their own: leave endpoint out" in said
+    assert refused(grant(("get", "secrets", "own")), spec) == ""
 
 
 @pytest.mark.parametrize("field", ["spec.source.volume.claimName", "spec.priorityClassName"])

@@ -141,7 +141,58 @@ def test_value_of_another_form_is_rejected_with_an_example(cluster: Cluster) -> 
 
 def test_source_on_both_a_hub_and_a_volume_is_rejected(cluster: Cluster) -> None:
     both = {"hub": {"repoID": "lab/kitchen"}, "volume": {"claimName": "data"}}
-    assert "exactly one of hub and volume is needed" in refusal_of(cluster, source=both)
+    assert "exactly one of hub, volume, s3, gcs and azure is needed" in refusal_of(cluster, source=both)
+
+
+@pytest.mark.parametrize(
+    ("source", "output", "said"),
+    [
+        ({"hub": {"repoID": "lab/kitchen"}, "s3": {"bucket": "robots"}}, {}, "exactly one of hub, volume, s3, gcs and"),
+        (
+            {"s3": {"bucket": "robots", "path": "a"}},
+            {"hub": {}, "gcs": {"bucket": "robots", "path": "a"}},
+            "at most one",
+        ),
+        ({"s3": {"bucket": "Robots", "path": "a"}}, {}, "spec.source.s3.bucket: Invalid value: "),
+        ({"s3": {"bucket": "10.0.0.1", "path": "a"}}, {}, "bucket may not look like an IP address"),
+        ({"gcs": {"bucket": "robots_", "path": "a"}}, {}, "bucket has to begin and end with a letter or digit"),
+        ({"azure": {"account": "my-lab", "container": "robots"}}, {}, "has to be the name of a storage account"),
+        ({"s3": {"bucket": "robots", "path": "a/../b"}}, {}, "has to be a folder in the bucket without a slash"),
+        ({"s3": {"bucket": "robots"}}, {}, "source.s3 is a whole bucket, next to which there is no room"),
+        (
+            {"hub": {"repoID": "lab/kitchen"}},
+            {"s3": {"bucket": "robots"}},
+            "path of output.s3 is empty: name the folder",
+        ),
+        (
+            {"s3": {"bucket": "robots", "path": "a"}},
+            {"s3": {"bucket": "robots", "path": "a/b"}},
+            "output.s3 and source.s3 are the same folder, or one lies in the other",
+        ),
+        (
+            {"gcs": {"bucket": "a-b", "path": "a", "anonymous": True, "credentialsSecretRef": {"name": "x"}}},
+            {},
+            "leave one",
+        ),
+    ],
+)
+def test_place_in_a_store_that_cannot_be_is_rejected(
+    cluster: Cluster, source: dict[str, Any], output: dict[str, Any], said: str
+) -> None:
+    assert said in refusal_of(cluster, source=source, output=output)
+
+
+def test_places_in_stores_are_accepted_with_their_defaults(cluster: Cluster) -> None:
+    place = {
+        "bucket": "robots",
+        "path": ".a/two words",
+        "endpoint": "http://minio.minio:9000",
+        "region": "eu-central-1",
+    }
+    spec = {"source": {"s3": place}, "output": {"azure": {"account": "lab", "container": "robots", "path": "a"}}}
+    body = {"apiVersion": "augmentation.dev/v1alpha1", "kind": "AugmentationJob", "metadata": {"name": "stores"}}
+    made = cluster.post(f"{path_of('augmentationjobs', 'elsewhere')}?dryRun=All", {**body, "spec": spec})
+    assert made["spec"]["source"] == {"s3": {**place, "anonymous": False}}
 
 
 def test_duplicate_transform_is_rejected(cluster: Cluster) -> None:

@@ -21,6 +21,7 @@ TRANSIENT = {
     FailureReason.HUB_UNAVAILABLE,
     FailureReason.STORAGE_EXHAUSTED,
     FailureReason.KUBERNETES_UNAVAILABLE,
+    FailureReason.STORE_UNAVAILABLE,
 }
 
 

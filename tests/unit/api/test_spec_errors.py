@@ -144,16 +144,16 @@ def test_a_field_nobody_knows_is_named() -> None:
 
 def test_a_source_is_a_hub_or_a_volume_and_not_both() -> None:
     both = {"hub": {"repoID": "lab/kitchen"}, "volume": {"claimName": "data"}}
-    assert "exactly one of hub and volume is needed" in findings("source", both)
+    assert "exactly one of hub, volume, s3, gcs and azure is needed" in findings("source", both)
 
 
 def test_a_source_is_a_hub_or_a_volume_and_not_neither() -> None:
-    assert "exactly one of hub and volume is needed" in findings("source", {})
+    assert "exactly one of hub, volume, s3, gcs and azure is needed" in findings("source", {})
 
 
 def test_an_output_is_not_on_a_hub_and_a_volume() -> None:
     both = {"hub": {}, "volume": {"claimName": "data"}}
-    assert "at most one of hub and volume may be given" in findings("output", both)
+    assert "at most one of hub, volume, s3, gcs and azure may be given" in findings("output", both)
 
 
 @pytest.mark.parametrize("name", ["kitchen", "lab/kitchen/extra", "/kitchen", "lab/", "la b/kitchen", "lab/kit\nchen"])

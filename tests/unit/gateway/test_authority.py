@@ -19,6 +19,14 @@ NAMED: list[tuple[str, dict[str, Any]]] = [
     ("source.volume.claimName", {"source": {"volume": {"claimName": "foreign"}}}),
     ("output.volume.claimName", {"output": {"volume": {"claimName": "foreign"}}}),
     ("priorityClassName", {"priorityClassName": "foreign"}),
+    (
+        "source.s3.credentialsSecretRef.name",
+        {"source": {"s3": {"bucket": "robots", "path": "a", "credentialsSecretRef": {"name": "foreign"}}}},
+    ),
+    (
+        "output.gcs.credentialsSecretRef.name",
+        {"output": {"gcs": {"bucket": "robots", "path": "a", "credentialsSecretRef": {"name": "foreign"}}}},
+    ),
 ]
 
 
@@ -28,6 +36,13 @@ def test_key_cannot_reference_objects_of_namespace(field: str, spec: dict[str, A
         require_nothing_named(KEY, AugmentationJobSpec.model_validate({"source": HUB, **spec}))
     assert caught.value.status == 403
     assert caught.value.detail.startswith(f"{field} is 'foreign', and key 'ci' may name none: leave it out")
+
+
+def test_key_cannot_say_where_credentials_are_sent() -> None:
+    place = {"bucket": "robots", "path": "a", "endpoint": "https://evil.example"}
+    with pytest.raises(Problem) as caught:
+        require_nothing_named(KEY, AugmentationJobSpec.model_validate({"source": {"s3": place}}))
+    assert caught.value.detail.startswith("source.s3.endpoint is 'https://evil.example', and key 'ci' may name none")
 
 
 def test_job_on_hub_references_no_object_of_namespace() -> None:
