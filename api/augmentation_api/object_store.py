@@ -4,8 +4,8 @@ Names follow the vendors' own rules, so that a wrong one is refused before a pod
 """
 
 import re
-from collections.abc import Sequence
-from typing import Annotated, Any, Final, Literal, Self
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 from urllib.parse import unquote, urlsplit
 
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
@@ -109,6 +109,9 @@ def _location_rules(*rules: JsonDict) -> JsonDict:
 class _Location(Model):
     """What all three have. Not for use by itself."""
 
+    KIND: ClassVar[str]
+    """The field of spec.source and spec.output that names such a place."""
+
     path: StorePath = ""
     endpoint: StoreEndpoint | None = Field(None, description=f"URL of the store's API. {_ENDPOINT}")
     credentials_secret_ref: StoreSecretRef | None = None
@@ -141,6 +144,7 @@ class _Location(Model):
 class S3Location(_Location):
     """A folder in a bucket of Amazon S3 or of a store that speaks its protocol."""
 
+    KIND: ClassVar[str] = "s3"
     model_config = ConfigDict(
         json_schema_extra=_location_rules(
             kubernetes_rule(f"!self.bucket.matches(r'{_IP_ADDRESS}')", _NO_ADDRESS),
@@ -190,6 +194,7 @@ class S3Location(_Location):
 class GcsLocation(_Location):
     """A folder in a bucket of Google Cloud Storage."""
 
+    KIND: ClassVar[str] = "gcs"
     model_config = ConfigDict(
         json_schema_extra=_location_rules(
             kubernetes_rule(f"!self.bucket.matches(r'{_IP_ADDRESS}')", _NO_ADDRESS),
@@ -225,6 +230,7 @@ class GcsLocation(_Location):
 class AzureLocation(_Location):
     """A folder in a container of Azure Blob Storage."""
 
+    KIND: ClassVar[str] = "azure"
     model_config = ConfigDict(json_schema_extra=_location_rules())
 
     account: AzureAccount = Field(description="Storage account.")
@@ -384,3 +390,12 @@ def location_of(owner: Any) -> StoreLocation | None:
     """The object store that a source or output names; None if it names none."""
     locations: list[StoreLocation] = [place for kind in STORE_KINDS if (place := getattr(owner, kind)) is not None]
     return locations[0] if locations else None
+
+
+def stored_url(owner: Mapping[str, Any]) -> str | None:
+    """The URL of the object store that a source or output names, as the API server keeps it; None if it names none."""
+    for kind in STORE_KINDS:
+        if place := owner.get(kind):
+            bucket, path = place.get("bucket") or place.get("container", ""), place.get("path", "")
+            return store_url(kind, str(bucket), str(path), str(place.get("account", "")))
+    return None

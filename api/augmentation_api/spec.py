@@ -33,6 +33,7 @@ from augmentation_api.vocabulary import (
 )
 
 REPO_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}$"
+DATASET_ID_PATTERN = rf"({REPO_ID_PATTERN})|^[a-z0-9]+://[^\s?#]+$"
 EPISODES_PATTERN = r"^([0-9]+(:[0-9]+)?(,[0-9]+(:[0-9]+)?)*)?$"
 DNS_LABEL_PATTERN = r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$"
 MAX_ATTEMPT = 1000
@@ -54,6 +55,8 @@ SplitName = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 Splits = Annotated[list[SplitName], Field(max_length=64)]
 FORMS = {
     REPO_ID_PATTERN: "owner/name, e.g. lerobot/pusht",
+    DATASET_ID_PATTERN: "owner/name, e.g. lerobot/pusht, or the URL of a folder in an object store, e.g. "
+    "s3://robots/pusht",
     EPISODES_PATTERN: "episode indices and half-open ranges, e.g. 0:100,150",
     **STORE_FORMS,
 }

@@ -84,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
 
     listed = command("list", _list, "List jobs, the newest first.")
     listed.add_argument("--project", dest="project_id", help="only jobs of this project")
-    listed.add_argument("--dataset", dest="dataset_id", help="only jobs of this dataset")
+    listed.add_argument("--dataset", dest="dataset_id", help="only jobs of this dataset: owner/name or URL")
     listed.add_argument("--status", action="append", help="only jobs with this status (repeatable)")
     listed.add_argument("--name", help="only jobs whose name contains this")
     listed.add_argument("--sort", help="created_at, name or dataset_id; a leading minus sorts in descending order")
@@ -109,7 +109,16 @@ def _parser() -> argparse.ArgumentParser:
 def _add_request(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-f", "--file", type=Path, help="request as YAML or JSON; - reads it from stdin")
     parser.add_argument("--project", dest="project_id", help="project id")
-    parser.add_argument("--dataset", dest="dataset_id", help="dataset to augment, owner/name")
+    parser.add_argument(
+        "--dataset",
+        "--source",
+        dest="dataset_id",
+        help="dataset to augment: owner/name, or s3://bucket/path, gs://bucket/path, "
+        "abfss://container@account.dfs.core.windows.net/path",
+    )
+    parser.add_argument(
+        "--publish-as", dest="output_dataset_id", help="dataset to publish: owner/name, or the URL of an empty folder"
+    )
     parser.add_argument("--name", help="name of the job")
     parser.add_argument(
         "--set",
@@ -163,7 +172,7 @@ def _request(options: argparse.Namespace) -> dict[str, Any]:
         if not isinstance(loaded, dict):
             raise _UsageError(f"{options.file} has no request fields: write one `name: value` per line")
         fields |= loaded
-    for name in ("project_id", "dataset_id", "name"):
+    for name in ("project_id", "dataset_id", "output_dataset_id", "name"):
         if (value := getattr(options, name)) is not None:
             fields[name] = value
     for assignment in options.fields:

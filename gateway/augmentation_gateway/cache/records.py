@@ -9,6 +9,7 @@ from typing import Any, Final, Self, TypeVar, cast
 from uuid import UUID
 
 from augmentation_api.augmentation_class import Hub
+from augmentation_api.object_store import stored_url
 from augmentation_api.readable_status import readable_status
 from augmentation_api.resource import ObjectMeta
 from augmentation_api.spec import MAX_SECONDS
@@ -84,9 +85,9 @@ class JobRecord:
 
     @cached_property
     def dataset_id(self) -> str | None:
-        """The dataset that is augmented, `owner/name`; None if it is on a volume."""
-        hub = self.raw["spec"]["source"].get("hub")
-        return str(hub["repoID"]) if hub else None
+        """The dataset that is augmented, `owner/name` or the URL of a store; None if it is on a volume."""
+        source = self.raw["spec"]["source"]
+        return str(source["hub"]["repoID"]) if source.get("hub") else stored_url(source)
 
     @cached_property
     def created(self) -> str:

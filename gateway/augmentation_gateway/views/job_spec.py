@@ -3,16 +3,17 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from augmentation_api.object_store import STORE_KINDS, stored_url
 from augmentation_api.presets import PRESETS
 from augmentation_api.spec import AugmentationJobSpec
 from augmentation_api.vocabulary import OutputMode
 from augmentation_gateway.cache.records import JobRecord
+from augmentation_gateway.views.dataset_id import place_of
 from augmentation_gateway.views.parameters import GENERATIVE, TRANSFORMS
 from augmentation_gateway.views.request import AugmentationRequest, transform_names
 
 _PATHS: Final[Mapping[str, str]] = {
     "project_id": "projectID",
-    "dataset_id": "source.hub.repoID",
     "augmentation_type": "type",
     "name": "displayName",
     "augment_transforms": "augmentation.transforms",
@@ -23,7 +24,6 @@ _PATHS: Final[Mapping[str, str]] = {
     "seed": "augmentation.seed",
     "revision": "source.hub.revision",
     "path": "source.hub.path",
-    "output_dataset_id": "output.hub.repoID",
     "private": "output.hub.private",
     "parallelism": "parallelism",
     "pending_deadline_seconds": "pendingDeadlineSeconds",
@@ -45,6 +45,8 @@ _PATHS: Final[Mapping[str, str]] = {
 _OF_A_PRESET: Final = frozenset(
     {"augment_transforms"} | {name for own in TRANSFORMS.values() for each in own for name in each.paths}
 )
+_NO_FIELD: Final = ("endpoint", "region", "addressing", "credentialsSecretRef")
+"""What a place in an object store may have that no request says."""
 _IN_PLACE: Final = "inplace"
 _TO_SPEC: Final[Mapping[str, Callable[[Any], Any]]] = {
     "augment_transforms": transform_names,
@@ -80,7 +82,19 @@ def to_job_spec(request: AugmentationRequest) -> AugmentationJobSpec:
             for field in parents:
                 parent = parent.setdefault(field, {})
             parent[key] = value
+    _name_datasets(request, spec)
     return AugmentationJobSpec.model_validate(spec)
+
+
+def _name_datasets(request: AugmentationRequest, spec: dict[str, Any]) -> None:
+    """Add to a spec where the dataset is and where the result goes."""
+    for side, dataset_id in (("source", request.dataset_id), ("output", request.output_dataset_id)):
+        if dataset_id is not None:
+            for kind, place in place_of(dataset_id).items():
+                named = spec.setdefault(side, {})
+                named[kind] = {**named.get(kind, {}), **place}
+                if side == "source" and request.source_anonymous:
+                    named[kind]["anonymous"] = True
 
 
 def request_of(record: JobRecord) -> dict[str, Any]:
@@ -96,7 +110,8 @@ def request_of(record: JobRecord) -> dict[str, Any]:
     defaults: dict[str, Any] = {"augmentation_type": record.type, "augment_dataset_mode": "copy"}
     if augmentation.get("preset") is None:
         defaults["augment_transforms"] = transforms
-    request = {}
+    source, output = spec["source"], spec.get("output", {})
+    request: dict[str, Any] = {"project_id": None, "dataset_id": _asked_by(source)}
     for name, path in _paths(transforms):
         value: Any = spec
         for key in path.split("."):
@@ -109,7 +124,18 @@ def request_of(record: JobRecord) -> dict[str, Any]:
             continue
         if value is not None:
             request[name] = _TO_REQUEST.get(name, _same)(value)
+    request["output_dataset_id"] = _asked_by(output)
+    if request["dataset_id"] is not None and any(source.get(kind, {}).get("anonymous") for kind in STORE_KINDS):
+        request["source_anonymous"] = True
     return {name: value for name, value in request.items() if value is not None}
+
+
+def _asked_by(side: Mapping[str, Any]) -> str | None:
+    """The id that asks for the dataset of a source or output; None where a request cannot: an endpoint or a Secret."""
+    if any(own in side.get(kind, {}) for kind in STORE_KINDS for own in _NO_FIELD):
+        return None
+    repo_id = (side.get("hub") or {}).get("repoID")
+    return repo_id if repo_id is not None else stored_url(side)
 
 
 def _paths(transforms: Iterable[str]) -> Iterator[tuple[str, str]]:

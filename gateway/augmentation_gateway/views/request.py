@@ -27,13 +27,13 @@ from augmentation_api.spec import (
     Masks,
     Parallelism,
     PendingDeadline,
-    RepoID,
     Revision,
     Splits,
 )
 from augmentation_api.tasks import Tasks
 from augmentation_api.transforms import Copies, Seed, TransformName
 from augmentation_api.vocabulary import AcrossCameras, AugmentationMode, AugmentationType, Calibration, OnBadEpisode
+from augmentation_gateway.views.dataset_id import DatasetId, is_url
 from augmentation_gateway.views.parameters import GENERATIVE, TRANSFORMS, describe_preset, field_definitions
 
 _RANGES = [parameter.name for parameters in TRANSFORMS.values() for parameter in parameters if parameter.is_range]
@@ -50,7 +50,10 @@ class _JobFields(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
 
     project_id: UUID = Field(description="Project ID to associate the job with")
-    dataset_id: RepoID = Field(description="HuggingFace dataset ID to augment, `owner/name`")
+    dataset_id: DatasetId = Field(
+        description="HuggingFace dataset ID to augment, `owner/name`, or the URL of a folder in an object store: "
+        "s3://bucket/path, gs://bucket/path, abfss://container@account.dfs.core.windows.net/path"
+    )
     augmentation_type: AugmentationType = Field(
         AugmentationType.DETERMINISTIC,
         description="'deterministic' applies transforms (lighting, noise, blur, occlusion and more). 'generative' "
@@ -116,8 +119,13 @@ class AugmentationRequest(_ParameterFields):
     path: FolderPath | None = Field(
         None, description="Folder of the dataset inside dataset_id, where that holds several; its root by default"
     )
-    output_dataset_id: RepoID | None = Field(
-        None, description="Dataset to publish, `owner/name`; by default a new one of the hub token's owner"
+    output_dataset_id: DatasetId | None = Field(
+        None,
+        description="Dataset to publish, `owner/name` or the URL of an empty folder in an object store; by default a "
+        "new one of the hub token's owner, or next to the source in its store",
+    )
+    source_anonymous: bool | None = Field(
+        None, description="Read dataset_id, in an object store, without credentials, as from a public bucket"
     )
     private: bool | None = Field(
         None,
@@ -202,6 +210,22 @@ class AugmentationRequest(_ParameterFields):
         if self.preset is not None and "augment_transforms" not in self.model_fields_set:
             return list(PRESETS[self.preset].transforms)
         return [TransformName(name) for name in transform_names(self.augment_transforms)]
+
+    @model_validator(mode="after")
+    def _fit_the_storage(self) -> Self:
+        for name, fields in (("dataset_id", ("revision", "path")), ("output_dataset_id", ("private",))):
+            dataset_id = getattr(self, name)
+            for field in fields:
+                if dataset_id is not None and is_url(dataset_id) and getattr(self, field) is not None:
+                    raise _unusable(
+                        f"{field} is for datasets on a hub, but {name} is in an object store",
+                        "put the folder into the URL" if field == "path" else f"leave {field} out",
+                    )
+        if self.source_anonymous and not is_url(self.dataset_id):
+            raise _unusable(
+                "source_anonymous is for object stores, but dataset_id is on a hub", "leave source_anonymous out"
+            )
+        return self
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:

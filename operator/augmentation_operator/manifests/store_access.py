@@ -73,17 +73,17 @@ def store_access(place: StoreLocation, stores: ObjectStores, credentials_folder:
         case S3Location():
             own = stores.s3 or S3Defaults()
             defaults: _Defaults = own
-            kind, bucket, region = "s3", place.bucket, place.region or own.region
+            bucket, region = place.bucket, place.region or own.region
         case GcsLocation():
             defaults = stores.gcs or GcsDefaults()
-            kind, bucket = "gcs", place.bucket
+            bucket = place.bucket
         case AzureLocation():
             defaults = stores.azure or AzureDefaults()
-            kind, bucket, account = "azure", place.container, place.account
+            bucket, account = place.container, place.account
     secret = place.credentials_secret_ref or _shared_secret(place, defaults)
     return StoreAccess.model_validate(
         {
-            "kind": kind,
+            "kind": place.KIND,
             "bucket": bucket,
             "account": account,
             "path": place.path,

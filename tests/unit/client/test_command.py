@@ -42,10 +42,13 @@ def test_submit_merges_file_options_and_settings(tmp_path: Path, capsys: pytest.
     request.write_text("project_id: p\ndataset_id: a/b\naugment_copies: 1\n")
     gateway = ScriptedGateway(reply(201, MADE))
     settings = ["--set", "augment_copies=2", "--set", "private=true", "--set", "cameras=[top]"]
-    assert run(gateway, "submit", "-f", str(request), "--dataset", "c/d", *settings) == 0
+    assert (
+        run(gateway, "submit", "-f", str(request), "--source", "s3://c/d", "--publish-as", "s3://c/e", *settings) == 0
+    )
     assert body(gateway) == {
         "project_id": "p",
-        "dataset_id": "c/d",
+        "dataset_id": "s3://c/d",
+        "output_dataset_id": "s3://c/e",
         "augment_copies": 2,
         "private": True,
         "cameras": ["top"],

@@ -44,7 +44,39 @@ def test_smallest_request_is_accepted() -> None:
             {"project_id": "mine"},
             'project_id is "mine", but has to be a UUID, e.g. 2489e9ad-2ee2-8e00-8ec9-32d5f69181c0',
         ),
-        ({"dataset_id": "pusht"}, 'dataset_id is "pusht", but has to be owner/name, e.g. lerobot/pusht'),
+        (
+            {"dataset_id": "pusht"},
+            'dataset_id is "pusht", but has to be owner/name, e.g. lerobot/pusht, or the URL of a folder in an object '
+            "store, e.g. s3://robots/pusht",
+        ),
+        (
+            {"dataset_id": "s3://Robots/pusht"},
+            "s3://Robots/pusht is no folder in an object store: bucket: has to be the name of an S3 bucket: 3 to 63 "
+            "lowercase letters, digits, hyphens and single periods, the first and last a letter or digit, e.g. "
+            "robot-data",
+        ),
+        (
+            {"dataset_id": "https://example.com/pusht"},
+            "https://example.com/pusht is no folder in an object store: this is no URL of an object store: write "
+            "s3://bucket/path, gs://bucket/path, abfss://container@account.dfs.core.windows.net/path or "
+            "https://account.blob.core.windows.net/container/path",
+        ),
+        (
+            {"dataset_id": "s3://robots/pusht", "revision": "main"},
+            "revision is for datasets on a hub, but dataset_id is in an object store: leave revision out",
+        ),
+        (
+            {"dataset_id": "gs://robots/pusht", "path": "a"},
+            "path is for datasets on a hub, but dataset_id is in an object store: put the folder into the URL",
+        ),
+        (
+            {"output_dataset_id": "s3://robots/pusht", "private": True},
+            "private is for datasets on a hub, but output_dataset_id is in an object store: leave private out",
+        ),
+        (
+            {"source_anonymous": True},
+            "source_anonymous is for object stores, but dataset_id is on a hub: leave source_anonymous out",
+        ),
         ({"augment_copies": 21}, "augment_copies is 21, but may be at most 20"),
         ({"augment_copies": 0}, "augment_copies is 0, but has to be at least 1"),
         ({"augment_copies": "many"}, 'augment_copies is "many", but has to be a whole number'),

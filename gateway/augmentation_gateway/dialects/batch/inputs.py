@@ -13,6 +13,7 @@ from augmentation_gateway.cache.records import ClassRecord, JobRecord
 from augmentation_gateway.dialects.batch.pages import PageQuery
 from augmentation_gateway.dialects.batch.views import is_working
 from augmentation_gateway.jobs.outputs import dataset_url
+from augmentation_gateway.views.dataset_id import is_url
 from augmentation_gateway.views.job import Moment
 from augmentation_gateway.views.job_id import batch_id
 
@@ -24,8 +25,10 @@ PORT = "worker.dataset"
 class InputData(BaseModel):
     """Where an input is. An episode is no file of its own: these are the dataset's."""
 
-    ref: str | None = Field(description="The dataset's page on its hub; null if it is on a volume")
-    filename: str = Field(description="The dataset, `owner/name`")
+    ref: str | None = Field(
+        description="The dataset's page on its hub, or its URL in a store; null if it is on a volume"
+    )
+    filename: str = Field(description="The dataset, `owner/name` or the URL of a store")
     file_type: str | None = None
     file_extension: str | None = None
     num_bytes: int | None = None
@@ -38,7 +41,7 @@ class BatchInput(BaseModel):
     id: str
     job_id: str
     port_name: str
-    file_id: str | None = Field(description="The dataset, `owner/name`; null if it is on a volume")
+    file_id: str | None = Field(description="The dataset, `owner/name` or a URL; null if it is on a volume")
     episode: int
     data: InputData
     status: InputStatus
@@ -92,7 +95,7 @@ def _input(record: JobRecord, runs_as: ClassRecord | None, episode: int, status:
         file_id=dataset,
         episode=episode,
         data=InputData(
-            ref=dataset_url(dataset, runs_as),
+            ref=dataset if dataset is not None and is_url(dataset) else dataset_url(dataset, runs_as),
             filename=dataset or f"episode-{episode}",
             metadata={"episode": episode},
         ),

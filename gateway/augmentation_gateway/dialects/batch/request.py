@@ -7,8 +7,8 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
 from augmentation_api.identifiers import API_VERSION
-from augmentation_api.spec import RepoID
 from augmentation_api.vocabulary import AugmentationType
+from augmentation_gateway.views.dataset_id import DatasetId
 from augmentation_gateway.views.request import AugmentationRequest
 
 WORKER: Final = "worker"
@@ -20,7 +20,7 @@ class InputFile(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    file_id: RepoID = Field(description="Dataset to augment, `owner/name`")
+    file_id: DatasetId = Field(description="Dataset to augment, `owner/name` or the URL of a folder in an object store")
     metadata: dict[str, Any] | None = Field(None, description="Not used")
 
 

@@ -21,6 +21,7 @@ from augmentation_gateway.dialects.jobs.documents import (
     Resources,
 )
 from augmentation_gateway.jobs.outputs import page_url, published
+from augmentation_gateway.views.dataset_id import address_of
 from augmentation_gateway.views.job import error_of
 from augmentation_gateway.views.job_spec import request_of
 from augmentation_gateway.views.stage import Stage, stage_of
@@ -118,13 +119,13 @@ def _created_by(record: JobRecord) -> CreatedBy:
 
 def dataset_reference(record: JobRecord, runs_as: ClassRecord | None) -> DatasetReference:
     """The dataset that a job augments: hubs have names, so its ids are UUIDs of its address and of its commit."""
-    hub = (runs_as.hub_endpoint if runs_as else DEFAULT_HUB).rstrip("/")
+    hub = runs_as.hub_endpoint if runs_as else DEFAULT_HUB
     volume = record.raw["spec"]["source"].get("volume")
-    # The URL of the dataset: of its page on the hub, or of its folder on the volume.
+    # The URL of the dataset: of its page on the hub, its folder on the volume, or its place in a store.
     address = (
         f"volume://{record.namespace}/{volume['claimName']}/{volume['path']}"
         if volume
-        else f"{hub}/datasets/{record.dataset_id}"
+        else address_of(record.dataset_id, hub)
     )
     dataset = uuid5(NAMESPACE_URL, address)
     revision = record.status.source.revision if record.status.source else None

@@ -65,7 +65,9 @@ async def preview(job_id: JobId, gateway: CurrentGateway, key: CurrentKey) -> Re
     """
     output, runs_as = _published(read_job(key, str(job_id), gateway.view), gateway)
     if (url := file_url(output, runs_as, RESULT_PREVIEW)) is None:
-        raise Problem(404, "The result is on a volume", f"open {RESULT_PREVIEW} there")
+        raise Problem(
+            404, "The result is on a volume or in an object store, and not on a hub", f"open {RESULT_PREVIEW} there"
+        )
     return Response(status_code=302, headers={"Location": url})
 
 
@@ -98,7 +100,9 @@ async def picture(job_id: JobId, gateway: CurrentGateway, key: CurrentKey, share
         return SlicedResponse(image, media_type=media_type, headers=headers)
     output, runs_as = _published(record, gateway)
     if (address := preview_url(output, runs_as.hub_endpoint)) is None:
-        raise Problem(404, "The result is on a volume", f"open {RESULT_PREVIEW} there")
+        raise Problem(
+            404, "The result is on a volume or in an object store, and not on a hub", f"open {RESULT_PREVIEW} there"
+        )
     shares.enter_context(gateway.capacity.pictures.take(key.id))
     return SlicedResponse(await fetch_preview(address), media_type="image/png", headers=headers)
 

@@ -8,13 +8,14 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from augmentation_api.identifiers import API_VERSION, JOB_KIND
-from augmentation_api.spec import Parallelism, RepoID
+from augmentation_api.spec import Parallelism
 from augmentation_api.vocabulary import State
 from augmentation_gateway.cache.records import ClassRecord, JobRecord
 from augmentation_gateway.credentials.keys import ApiKey
 from augmentation_gateway.dialects.native.status import OutputView, output_view
 from augmentation_gateway.jobs.outputs import page_url, published, result_files
 from augmentation_gateway.jobs.query import Filters, Order
+from augmentation_gateway.views.dataset_id import DatasetId
 from augmentation_gateway.views.job_spec import request_of
 
 MAX_PAGE = 200
@@ -81,7 +82,9 @@ class ListQuery(BaseModel):
     status: Annotated[list[State], Field(max_length=len(State))] = Field(
         default=[], description="Only jobs in this state; may be given more than once"
     )
-    dataset_id: RepoID | None = Field(None, description="Only jobs that augment this dataset, `owner/name`")
+    dataset_id: DatasetId | None = Field(
+        None, description="Only jobs that augment this dataset, `owner/name` or the URL of a store"
+    )
     name: Annotated[str, StringConstraints(min_length=1, max_length=255)] | None = Field(
         None, description="Only jobs with this text in their name; upper and lower case are the same"
     )

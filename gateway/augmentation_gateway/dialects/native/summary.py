@@ -17,7 +17,9 @@ class AugmentationSummary(BaseModel):
     job_id: UUID = Field(description="Unique job identifier")
     name: str = Field(description="Display name; that of the resource if the job has none")
     project_id: UUID | None = None
-    dataset_id: str | None = Field(None, description="Dataset that is augmented; null if it is on a volume")
+    dataset_id: str | None = Field(
+        None, description="Dataset that is augmented, `owner/name` or the URL of a store; null if it is on a volume"
+    )
     augmentation_type: str = Field(description="deterministic or generative")
     status: str = Field(description="Overall job status: queued, running, completed, failed, cancelled")
     current_phase: str = Field(description="Current phase name")

@@ -24,6 +24,7 @@ from augmentation_gateway.jobs.entries import legible, slices
 from augmentation_gateway.jobs.preview_request import preview_spec
 from augmentation_gateway.jobs.query import Filters, matching
 from augmentation_gateway.problem import Problem, unavailable
+from augmentation_gateway.views.dataset_id import address_of
 from augmentation_gateway.views.dependencies import CurrentGateway, CurrentKey
 from augmentation_gateway.views.job import Moment, error_of
 from augmentation_gateway.views.responses import OK_WITH_AGE, READ, detail_errors
@@ -52,7 +53,7 @@ class Dataset(BaseModel):
 
     artifact_id: UUID = Field(description="The same for the same dataset of the same hub, also in /jobs")
     subtype: str = Field(description="lerobot_v3, lerobot_v2_1, images; unknown until a job has read it")
-    path: str = Field(description="`owner/name`")
+    path: str = Field(description="`owner/name`, or the URL of a store")
     metadata: dict[str, Any] = {}
     jobs: list[JobLink] = Field(description=f"The newest {MAX_LINKS}")
     created_at: Moment = Field(description="When its first job was created")
@@ -187,11 +188,11 @@ async def image_keys(
 
 def _note(record: JobRecord, gateway: Gateway, flow: Direction | None, found: dict[UUID, _Dataset]) -> None:
     runs_as = gateway.view.class_of(record)
-    hub = (runs_as.hub_endpoint if runs_as else DEFAULT_HUB).rstrip("/")
+    hub = runs_as.hub_endpoint if runs_as else DEFAULT_HUB
     of_job: list[tuple[str | None, Direction]] = [(record.dataset_id, "input"), (published(record), "output")]
     for path, direction in of_job:
         if path is not None and flow in (None, direction):
-            artifact_id = uuid5(NAMESPACE_URL, f"{hub}/datasets/{path}")
+            artifact_id = uuid5(NAMESPACE_URL, address_of(path, hub))
             found.setdefault(artifact_id, _Dataset(artifact_id, path)).add(record, direction)
 
 

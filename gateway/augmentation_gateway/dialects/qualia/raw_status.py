@@ -4,13 +4,12 @@ A status is written by the job's pods: what has another type than it should is t
 """
 
 import math
-import re
 from collections.abc import Mapping
 from typing import Final
 
-from augmentation_api.spec import REPO_ID_PATTERN
 from augmentation_api.vocabulary import State
 from augmentation_gateway.cache.records import JobRecord
+from augmentation_gateway.views.dataset_id import is_dataset_id
 
 _TIMES: Final = ("queuedAt", "startedAt", "completedAt", "cancelledAt")
 _FORMATS: Final = {"LeRobot v3.0": "lerobot_v3", "LeRobot v2.1": "lerobot_v2_1"}
@@ -31,11 +30,11 @@ def price(record: JobRecord) -> float:
 
 
 def published(record: JobRecord) -> str | None:
-    """The dataset on a hub that the job has published."""
+    """The dataset on a hub or in a store that the job has published."""
     dataset = _field(record, "output", "datasetID")
     if record.state is not State.COMPLETED or not _field(record, "output", "revision"):
         return None
-    return dataset if isinstance(dataset, str) and re.fullmatch(REPO_ID_PATTERN, dataset) else None
+    return dataset if isinstance(dataset, str) and is_dataset_id(dataset) else None
 
 
 def subtype(record: JobRecord) -> str:

@@ -79,8 +79,11 @@ export function badEpisodes({ spec, status }) {
 export function source({ spec, status }) {
   const found = status.source ?? {};
   const { hub, volume } = spec.source;
+  const name = hub ? [hub.repoID, hub.path].filter(Boolean).join("/") : volume ? `${volume.claimName}:${volume.path ?? "dataset"}` : urlOf(spec.source);
+  const store = spec.source.s3 ?? spec.source.gcs ?? spec.source.azure;
   return facts([
-    ["Dataset", hub ? h("code", {}, [hub.repoID, hub.path].filter(Boolean).join("/")) : h("code", {}, `${volume.claimName}:${volume.path ?? "dataset"}`)],
+    ["Dataset", h("code", {}, name)],
+    ["Endpoint", store?.endpoint],
     ["Revision", (found.revision ?? hub?.revision) && h("code", {}, (found.revision ?? hub.revision).slice(0, 12))],
     ["Format", found.format],
     ["Episodes", found.episodes !== undefined ? `${number(found.episodes)}${found.selectedEpisodes !== undefined && found.selectedEpisodes !== found.episodes ? `, ${number(found.selectedEpisodes)} of them selected` : ""}` : null],
@@ -89,12 +92,39 @@ export function source({ spec, status }) {
   ]);
 }
 
+/** The URL of a folder in an object store, as the vendor's tools write it. */
+export function urlOf({ s3, gcs, azure }) {
+  const place = s3 ?? gcs ?? azure;
+  const root = s3 ? `s3://${s3.bucket}` : gcs ? `gs://${gcs.bucket}` : `abfss://${azure.container}@${azure.account}.dfs.core.windows.net`;
+  return place.path ? `${root}/${place.path}` : root;
+}
+
+/** How to copy a result from its store and load it; null for one that is in none. */
+function loadFromStore(datasetID, images) {
+  const [, scheme, root, path] = /^(s3|gs|abfss):\/\/([^/]+)\/(.+)$/.exec(datasetID) ?? [];
+  if (!scheme) return null;
+  const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
+  const folder = path.split("/").pop();
+  const [container, account] = root.split("@");
+  const copy = {
+    s3: `aws s3 sync ${quoted(datasetID)} ${quoted(folder)}`,
+    gs: `mkdir -p ${quoted(folder)} && gcloud storage rsync -r ${quoted(datasetID)} ${quoted(folder)}`,
+    abfss: `az storage blob download-batch --account-name ${quoted(account?.split(".")[0] ?? "")} --source ${quoted(container)} --pattern ${quoted(`${path}/*`)} --destination .`,
+  }[scheme];
+  const local = JSON.stringify(scheme === "abfss" ? path : folder);
+  const open = images
+    ? `from datasets import load_dataset\n\ndataset = load_dataset(${local})`
+    : `from lerobot.datasets.lerobot_dataset import LeRobotDataset\n\ndataset = LeRobotDataset("local/dataset", root=${local})`;
+  return `# in a terminal: ${copy}\n${open}`;
+}
+
 /** What was published and how to load it; null until there is something. */
 export function result({ status }) {
   const output = status.output ?? {};
   if (!output.revision) return null;
   const link = /^https?:/.test(output.url ?? "");
   const images = (status.source?.format ?? "").includes("images");
+  const copied = loadFromStore(output.datasetID ?? "", images);
   const load = images
     ? `from datasets import load_dataset\n\ndataset = load_dataset("${output.datasetID}", revision="${output.revision}")`
     : `from lerobot.datasets.lerobot_dataset import LeRobotDataset\n\ndataset = LeRobotDataset("${output.datasetID}", revision="${output.revision}")`;
@@ -105,7 +135,7 @@ export function result({ status }) {
       ["Episodes", output.episodes !== undefined ? number(output.episodes) : null],
       ["Frames", output.frames !== undefined ? number(output.frames) : null],
     ]),
-    link && snippet(load, "Load it in Python"),
+    link ? snippet(load, "Load it in Python") : copied && snippet(copied, "Load it in Python"),
   ];
 }
 

@@ -292,6 +292,21 @@ def test_names_and_messages_are_rendered_as_text(visitor: Visitor, jobs: Jobs) -
     expect(visitor.page.get_by_role("heading", level=1)).to_have_text(evil)
 
 
+def test_job_from_store_to_store_shows_where_and_how_to_copy_it(visitor: Visitor, jobs: Jobs) -> None:
+    visitor.expected_complaints = ["404"]  # the preview is in the store, which the gateway does not read
+    place = {"bucket": "robots", "path": "it's/pusht"}
+    output = {**completed()["output"], "datasetID": "s3://robots/it's/pusht_augmented", "url": None}
+    status = {**completed(), "output": {name: value for name, value in output.items() if value is not None}}
+    job_id = jobs.make("in-a-store", {"displayName": "In a store", "source": {"s3": place}}, status)
+    visitor.sign_in()
+    expect(visitor.row("In a store")).to_be_visible()
+    visitor.page.goto(f"/#/jobs/{job_id}")
+    expect(section(visitor.page, "Source")).to_contain_text("s3://robots/it's/pusht")
+    load = visitor.page.get_by_role("group", name="Load it in Python")
+    expect(load).to_contain_text(r"aws s3 sync 's3://robots/it'\''s/pusht_augmented' 'pusht_augmented'")
+    expect(load).to_contain_text('root="pusht_augmented"')
+
+
 def test_missing_job_is_reported(visitor: Visitor, jobs: Jobs) -> None:
     visitor.expected_complaints = ["404", "422"]
     visitor.sign_in(address="/#/jobs/2489e9ad-2ee2-8e00-8ec9-32d5f69181c0")
