@@ -86,6 +86,12 @@ def test_hub_out_of_reach_of_workers_causes_warning(endpoint: str) -> None:
     assert "networkPolicies.workers.extraEgress" not in notes(allowed)
 
 
+def test_store_out_of_reach_of_workers_causes_warning() -> None:
+    said = notes({"objectStores": {"s3": {"endpoint": "http://minio.minio.svc:9000"}}})
+    assert "the store (objectStores.s3) http://minio.minio.svc:9000 looks like a private one" in said
+    assert "credentials and datasets are sent unencrypted" in said
+
+
 def test_hub_at_disallowed_port_causes_warning() -> None:
     assert "is at port 8443" in notes({"hub": {"endpoint": "https://hub.robots.example:8443"}})
     assert "is at port" not in notes()

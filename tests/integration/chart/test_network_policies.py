@@ -93,6 +93,15 @@ def test_dns_is_allowed_everywhere_or_to_configured_resolvers() -> None:
     assert not reaches(narrow, "169.254.20.10", 53, "UDP")
 
 
+def test_worker_reaches_gke_metadata_server_on_request_only() -> None:
+    places = [("169.254.169.252", 988), ("169.254.169.254", 80)]
+    assert not any(reaches(workers_policy(), *place) for place in places)
+    opened = workers_policy({"networkPolicies": {"workers": {"gkeMetadataServer": True}}})
+    assert all(reaches(opened, *place) for place in places)
+    assert not reaches(opened, "169.254.169.254", 443)
+    assert not reaches(opened, "169.254.170.23", 80)
+
+
 @pytest.mark.parametrize("rule", [HUB_IN_CLUSTER, TO_THE_HUB])
 def test_hub_inside_cluster_is_allowed_by_rule(rule: Json) -> None:
     assert rule in workers_policy({"networkPolicies": {"workers": {"extraEgress": [rule]}}})["spec"]["egress"]

@@ -55,6 +55,18 @@ def test_one_setting_reaches_operator_gateway_and_classes(tmp_path: Path) -> Non
     assert l4.proxy is None
 
 
+def test_object_stores_of_the_values_are_the_classes_unless_they_have_their_own() -> None:
+    stores = {"s3": {"endpoint": "https://minio.example", "credentialsSecretRef": {"name": "minio"}}}
+    own = {"gcs": {"credentialsSecretRef": {"name": "gcs"}}}
+    found = classes(rendered({"objectStores": stores, "classes": {"gpu-l4": {"objectStores": own}}}))
+    cpu, l4 = found["cpu"].spec.object_stores, found["gpu-l4"].spec.object_stores
+    assert cpu is not None
+    assert cpu.to_wire() == stores
+    assert l4 is not None
+    assert l4.to_wire() == own
+    assert classes(rendered())["cpu"].spec.object_stores is None
+
+
 def test_by_default_there_is_neither() -> None:
     documents = rendered()
     assert not [each for each in documents if each["metadata"]["name"].endswith("-ca-bundle")]

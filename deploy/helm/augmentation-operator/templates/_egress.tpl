@@ -26,6 +26,12 @@
 {{- end }}
 {{- $public := list (dict "ipBlock" (dict "cidr" "0.0.0.0/0" "except" $v4)) (dict "ipBlock" (dict "cidr" "::/0" "except" $v6)) }}
 {{- $rules := append (include "augmentation.dnsEgress" . | fromJsonArray) (dict "to" $public "ports" $ports) }}
+{{- if .Values.networkPolicies.workers.gkeMetadataServer }}
+{{- /* docs.cloud.google.com/kubernetes-engine/docs/how-to/workload-identity: with and without Dataplane V2. */}}
+{{- range $address, $port := dict "169.254.169.252/32" 988 "169.254.169.254/32" 80 }}
+{{- $rules = append $rules (dict "to" (list (dict "ipBlock" (dict "cidr" $address))) "ports" (list (dict "port" $port "protocol" "TCP"))) }}
+{{- end }}
+{{- end }}
 {{- concat $rules .Values.networkPolicies.workers.extraEgress | toJson }}
 {{- end }}
 
