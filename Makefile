@@ -163,8 +163,8 @@ sbom: setup images ## write the bill of materials of each image, read from the i
 	@$(PY) -m devcluster.sbom
 
 .PHONY: demo
-demo: setup ## set everything up, augment a real robot dataset, and show the result
-	@$(PY) -m devcluster.demo run
+demo: setup ## set everything up, augment a real robot dataset, and show the result; STORE=s3: in a bucket
+	@$(PY) -m devcluster.demo run $(if $(STORE),--store $(STORE))
 
 .PHONY: demo-down
 demo-down: ## remove the demo: its installation, its files, and the cluster if the demo created it

@@ -14,17 +14,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from devcluster import commands, pins, registry
+from devcluster import commands, pins
 from devcluster.caches import remove_go_caches
 from devcluster.errors import DevclusterError
-from devcluster.image_builder import Target, builder_for
 from devcluster.images import Destination
 from devcluster.locking import held
 from devcluster.process import output_of, run_logged
 from devcluster.progress import say, step
 from devcluster.provider import Provider, detect_provider
 from devcluster.settings import Settings
-from devcluster.tools import go_module, host_architecture, tool_path, tool_set_folder, tool_set_key
+from devcluster.tool_image import publish_tool
+from devcluster.tools import go_module, tool_path, tool_set_folder
 
 NAMESPACE = "kueue-system"
 _RELEASE = "kueue"
@@ -160,23 +160,9 @@ def chart_values(pull_from: str, tag: str) -> dict[str, Any]:
 
 def _publish(program: Path, provider: Provider, destination: Destination, cache: Path) -> str:
     """Bring the image to the registry unless it is there; its tag, which changes with the pins."""
-    tag = tool_set_key(pins.KUEUE_TOOL_SET, host_architecture())
-    target = Target(destination.push, _REPOSITORY, tag, destination.plain_http)
-    if destination.plain_http:
-        host, _, prefix = destination.push.partition("/")
-        if registry.digest_of(host, f"{prefix}/{_REPOSITORY}".lstrip("/"), tag) is not None:
-            return tag
-    builder, log = builder_for(provider, cache), cache / "logs" / "image-kueue.log"
-    with held(cache / "images.lock", "building images"):
-        builder.prepare()
-        with tempfile.TemporaryDirectory(prefix=".kueue-", dir=cache) as folder, step("build Kueue's image") as running:
-            context = Path(folder)
-            (context / "Dockerfile").write_text(_DOCKERFILE, encoding="utf-8")
-            (context / "manager").hardlink_to(program)
-            builder.build(context, "Dockerfile", "scratch", target, log, running)
-            builder.push(target, log, running)
-        builder.remove_superseded(target)
-    return tag
+    return publish_tool(
+        pins.KUEUE_TOOL_SET, _REPOSITORY, _DOCKERFILE, {"manager": program}, provider, destination, cache
+    )
 
 
 @contextmanager

@@ -11,12 +11,14 @@ CONTAINERD = "v2.4.2"
 COREDNS = "v1.15.0"
 DISTRIBUTION = "v3.1.2"
 ETCD = "v3.7.0"
+FAKE_GCS_SERVER = "v1.56.0"
 HELM = "v4.3.1"
 HELM_3 = "v3.22.0"
 JOBSET = "v0.12.0"
 KIND = "v0.33.0"
 KUEUE = "v0.18.3"
 KWOK = "v0.8.0"
+VERSITYGW = "v1.8.0"
 
 # The image that this release of kind was published with, for engines that can pull it.
 PUBLIC_NODE_IMAGE = "kindest/node:v1.37.0@sha256:a1ed56cfb0e7b93589bdf97c8cd566405a265939e3620fc4f5de89adff580ae5"
@@ -137,7 +139,18 @@ BENCHMARK_TOOL_SETS = (
     ToolSet("jobset", "jobset", {"jobset": "sigs.k8s.io/jobset"}, ldflags="-s -w"),
 )
 
-ALL_TOOL_SETS = (*TOOL_SETS, KUEUE_TOOL_SET, HELM_3_TOOL_SET, *BENCHMARK_TOOL_SETS)
+# Compiled only where they are asked for (the tests of object stores, `make demo STORE=s3`): a store of each kind.
+OBJECT_STORE_TOOL_SETS = (
+    ToolSet(
+        "versitygw",
+        "versitygw",
+        {"versitygw": "github.com/versity/versitygw/cmd/versitygw"},
+        ldflags=f"-s -w -X main.Version={VERSITYGW}",
+    ),
+    ToolSet("fakegcs", "fakegcs", {"fake-gcs-server": "github.com/fsouza/fake-gcs-server"}, ldflags="-s -w"),
+)
+
+ALL_TOOL_SETS = (*TOOL_SETS, KUEUE_TOOL_SET, HELM_3_TOOL_SET, *BENCHMARK_TOOL_SETS, *OBJECT_STORE_TOOL_SETS)
 
 
 def tool_set_of(binary: str) -> ToolSet | None:

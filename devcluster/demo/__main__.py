@@ -24,17 +24,19 @@ from devcluster.demo.dataset import Result, upload_sample
 from devcluster.demo.installation import install, open_access, uninstall
 from devcluster.demo.job_progress import follow, submit, where_time_went
 from devcluster.demo.kubectl import Kubectl
+from devcluster.demo.object_store import DemoStore, install_store
 from devcluster.demo.port_forward import stop_forwarding
 from devcluster.errors import DevclusterError
 from devcluster.progress import step
 
 OUTPUT = settings.CHECKOUT / "build" / "demo"
 SOURCE = "demo/pusht"
+STORE_SOURCE = "datasets/pusht"
 COPIES = 3
 
 
-def run(chosen: settings.Settings, console: Console) -> int:
-    """The whole demo. Exit status 1 if the job does not complete."""
+def run(chosen: settings.Settings, console: Console, *, in_store: bool = False) -> int:
+    """The whole demo, from hub to hub or from bucket to bucket. Exit status 1 if the job does not complete."""
     began = time.monotonic()
     commands.up(chosen)
     commands.images(chosen, [])
@@ -42,12 +44,17 @@ def run(chosen: settings.Settings, console: Console) -> int:
     access = open_access(installation, "demo")
     access.write_env(OUTPUT / "demo.env")
     api = HfApi(endpoint=access.hub_endpoint, token=access.hub_token)
-    with step(f"sample dataset on the hub: {SOURCE}"):
-        upload_sample(api, SOURCE)
+    store = install_store(chosen, installation, access.namespace) if in_store else None
+    source = store.url(STORE_SOURCE) if store is not None else SOURCE
+    with step(f"sample dataset: {source}"):
+        if store is not None:
+            store.upload_sample(STORE_SOURCE)
+        else:
+            upload_sample(api, SOURCE)
     console.print(f"\nPOST {access.gateway_url}/v1/augmentation")
     request = {
         "project_id": str(uuid4()),
-        "dataset_id": SOURCE,
+        "dataset_id": source,
         "name": "pusht in varied lighting",
         "augment_transforms": "lighting",
         "augment_copies": COPIES,
@@ -68,7 +75,7 @@ def run(chosen: settings.Settings, console: Console) -> int:
         console.print(said, style="red", highlight=False, markup=False)
         return 1
     dataset_id = status["augmented_dataset_id"]
-    result = _download(api, access, dataset_id)
+    result = _download_from_store(store, dataset_id) if store is not None else _download(api, access, dataset_id)
     originals = status["progress"]["episodes"]["total"]
     sheet = OUTPUT / "contact-sheet.png"
     draw_contact_sheet(result, originals, COPIES, sheet)
@@ -97,10 +104,23 @@ def _download(api: HfApi, access: Access, dataset_id: str) -> Result:
             endpoint=access.hub_endpoint,
             token=access.hub_token,
         )
-        result = Result(folder)
-        for episode in result.episodes():
-            for camera in result.cameras:
-                result.frame(episode, camera, 0.0)
+        return _opened(folder)
+
+
+def _download_from_store(store: DemoStore, dataset_id: str) -> Result:
+    """The same from a bucket."""
+    folder = OUTPUT / "dataset"
+    shutil.rmtree(folder, ignore_errors=True)
+    with step(f"download and open {dataset_id}"):
+        store.download(dataset_id.removeprefix(store.url("")), folder)
+        return _opened(folder)
+
+
+def _opened(folder: Path) -> Result:
+    result = Result(folder)
+    for episode in result.episodes():
+        for camera in result.cameras:
+            result.frame(episode, camera, 0.0)
     return result
 
 
@@ -127,7 +147,7 @@ def down(chosen: settings.Settings) -> int:
     if chosen.existing:
         environment = commands.environment(chosen)
         folder = chosen.images_file.parent
-        for service in ("augmentation-gateway", "localhub"):
+        for service in ("augmentation-gateway", "localhub", "versitygw"):
             stop_forwarding(folder, service)
         with step("remove the installation"):
             uninstall(Kubectl(environment["KUBECTL"], environment["HELM"], Path(environment["KUBECONFIG"])))
@@ -153,12 +173,13 @@ def main() -> int:
     """Run one command. An error that the user can fix is reported in one sentence."""
     parser = argparse.ArgumentParser(prog="python -m devcluster.demo", description=__doc__)
     parser.add_argument("command", choices=("run", "down"))
-    command = parser.parse_args().command
+    parser.add_argument("--store", choices=("s3",), help="from bucket to bucket instead of on a hub")
+    options = parser.parse_args()
     console = Console()
     try:
         chosen = settings.from_environment()
         with _only_one():
-            return run(chosen, console) if command == "run" else down(chosen)
+            return run(chosen, console, in_store=bool(options.store)) if options.command == "run" else down(chosen)
     except DevclusterError as error:
         # Line by line: of kubectl and helm it may hold many.
         said = "\n".join(map(printable, f"demo: {error}".split("\n")))

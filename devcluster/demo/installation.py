@@ -37,6 +37,19 @@ _KEY_SECONDS = 60.0
 _CLASS_SECONDS = 60.0
 _CLASS_WRITER = "augmentation.dev/written-by"
 _HUB_PORT = 8080
+STORE_NAMESPACE = "object-store"
+STORE_PORT = 7070
+STORE_BUCKET = "robots"
+STORE_SECRET = "object-store"
+TO_THE_STORE = {
+    "to": [
+        {
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": STORE_NAMESPACE}},
+            "podSelector": {"matchLabels": {"app.kubernetes.io/name": "versitygw"}},
+        }
+    ],
+    "ports": [{"port": STORE_PORT, "protocol": "TCP"}],
+}
 TO_THE_HUB = {
     "to": [
         {
@@ -88,12 +101,12 @@ def install(settings: Settings) -> Installation:
 def open_access(installation: Installation, user: str) -> Access:
     """A namespace for one user's jobs, with a hub token in it and a key for the gateway. Keeps what is there."""
     kubectl, namespace = installation.kubectl, f"augmentation-{user}"
-    recorded = _secret_values(kubectl, _ACCESS_SECRET, namespace)
+    recorded = secret_values(kubectl, _ACCESS_SECRET, namespace)
     api_key = recorded.get("api-key") or new_secret()
     kubectl.apply(
         restricted_namespace(namespace),
-        _secret("hub-token", namespace, {"token": installation.hub_token}),
-        _secret(_ACCESS_SECRET, namespace, {"api-key": api_key}),
+        secret("hub-token", namespace, {"token": installation.hub_token}),
+        secret(_ACCESS_SECRET, namespace, {"api-key": api_key}),
     )
     entry = ApiKey(
         id=user,
@@ -156,7 +169,7 @@ def restricted_namespace(name: str) -> dict[str, Any]:
 
 
 def _install_hub(kubectl: Kubectl, image: str, *, node_port: bool) -> str:
-    recorded = _secret_values(kubectl, "localhub-tokens", HUB_NAMESPACE).get("tokens", "")
+    recorded = secret_values(kubectl, "localhub-tokens", HUB_NAMESPACE).get("tokens", "")
     token = recorded.split(":")[1] if recorded else f"hf_{secrets.token_hex(17)}"
     text = (CHECKOUT / "devcluster" / "localhub" / "manifest.yaml").read_text().replace("LOCALHUB_IMAGE", image)
     objects = list(yaml.safe_load_all(text))
@@ -168,7 +181,7 @@ def _install_hub(kubectl: Kubectl, image: str, *, node_port: bool) -> str:
                 port.pop("nodePort")
     kubectl.apply(
         restricted_namespace(HUB_NAMESPACE),
-        _secret("localhub-tokens", HUB_NAMESPACE, {"tokens": f"{HUB_USER}:{token}:write"}),
+        secret("localhub-tokens", HUB_NAMESPACE, {"tokens": f"{HUB_USER}:{token}:write"}),
         *objects,
     )
     kubectl.run("rollout", "status", "deployment/localhub", "--namespace", HUB_NAMESPACE, "--timeout=180s")
@@ -184,8 +197,16 @@ def _install_chart(kubectl: Kubectl, images: Mapping[str, str], hub_endpoint: st
         "images": {name: images[name] for name in ("operator", "gateway", "worker")},
         "gateway": {"service": service},
         # The hub of the demo is a pod; workers reach public addresses only where nobody says otherwise.
-        "networkPolicies": {"workers": {"extraEgress": [TO_THE_HUB]}},
+        "networkPolicies": {"workers": {"extraEgress": [TO_THE_HUB, TO_THE_STORE]}},
         "hub": {"endpoint": _HUB_IN_CLUSTER, "publicEndpoint": hub_endpoint},
+        # Of `make demo STORE=s3`, where it runs.
+        "objectStores": {
+            "s3": {
+                "endpoint": f"http://versitygw.{STORE_NAMESPACE}.svc:{STORE_PORT}",
+                "region": "us-east-1",
+                "credentialsSecretRef": {"name": STORE_SECRET},
+            }
+        },
         # A laptop's share: the dev cluster has two cores for everything.
         "classes": {"cpu": {"resources": {"requests": {"cpu": "250m", "memory": "512Mi"}}}},
     }
@@ -212,12 +233,12 @@ def _await_class(kubectl: Kubectl, name: str) -> None:
 
 def _register_key(kubectl: Kubectl, entry: ApiKey) -> None:
     """Put a key among the gateway's."""
-    recorded = _secret_values(kubectl, _KEYS_SECRET, SYSTEM_NAMESPACE).get("keys.json")
+    recorded = secret_values(kubectl, _KEYS_SECRET, SYSTEM_NAMESPACE).get("keys.json")
     known = KeysDocument.model_validate_json(recorded).keys if recorded else ()
     if entry in known:
         return
     document = KeysDocument(keys=(*(key for key in known if key.id != entry.id), entry))
-    kubectl.apply(_secret(_KEYS_SECRET, SYSTEM_NAMESPACE, {"keys.json": document.model_dump_json(indent=1)}))
+    kubectl.apply(secret(_KEYS_SECRET, SYSTEM_NAMESPACE, {"keys.json": document.model_dump_json(indent=1)}))
 
 
 def _await_key(gateway_url: str, api_key: str) -> None:
@@ -235,7 +256,8 @@ def _await_key(gateway_url: str, api_key: str) -> None:
         time.sleep(0.2)
 
 
-def _secret(name: str, namespace: str, values: Mapping[str, str]) -> dict[str, Any]:
+def secret(name: str, namespace: str, values: Mapping[str, str]) -> dict[str, Any]:
+    """A Secret with these values."""
     encoded = {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
     return {
         "apiVersion": "v1",
@@ -245,6 +267,7 @@ def _secret(name: str, namespace: str, values: Mapping[str, str]) -> dict[str, A
     }
 
 
-def _secret_values(kubectl: Kubectl, name: str, namespace: str) -> dict[str, str]:
+def secret_values(kubectl: Kubectl, name: str, namespace: str) -> dict[str, str]:
+    """The values of a Secret; none where there is no such."""
     found = kubectl.get("secret", name, namespace)
     return {key: base64.b64decode(value).decode() for key, value in found["data"].items()} if found else {}

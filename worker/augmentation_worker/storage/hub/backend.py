@@ -89,7 +89,7 @@ class HubBackend(StorageBackend):
 
     @override
     def has_output(self) -> bool:
-        return self._spec.output.hub is not None or self.has_source()
+        return self._spec.output.hub is not None or (self.has_source() and not self._spec.output.is_named)
 
     @override
     def find_source(self) -> HubSource:
