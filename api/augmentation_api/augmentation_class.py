@@ -18,7 +18,7 @@ from augmentation_api.pod_template import PodTemplate
 from augmentation_api.spec import CredentialsSecretRef, ObjectName, WorkloadPriorityName
 from augmentation_api.vocabulary import AugmentationType
 
-MAX_CLASS_BYTES: Final = 64 * 1024
+MAX_CLASS_BYTES: Final = 12 * 1024
 """Size of the largest class as JSON, bytes: a job keeps a copy of its class in its status."""
 URL_PATTERN = r"^https?://[^\s/]+[^\s]*$"
 

@@ -92,3 +92,8 @@ def kubernetes_rule(rule: str, message: str) -> JsonDict:
 def list_map(key: str) -> JsonDict:
     """Schema of a list that several writers share: `key` identifies entries, which are owned one by one."""
     return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [key]}
+
+
+OWNED_AS_A_WHOLE: JsonDict = {"x-kubernetes-map-type": "atomic"}
+"""Schema of an object that one writer owns as a whole: the API server then keeps no owner of each of its fields, which
+takes several times as much as the object (decision 0064)."""

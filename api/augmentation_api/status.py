@@ -7,21 +7,27 @@ overwrites another.
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
+from pydantic.config import JsonDict
 
 from augmentation_api.episode_ranges import MAX_DATASET_FRAMES
-from augmentation_api.model import ObservedModel, Timestamp, list_map
+from augmentation_api.model import OWNED_AS_A_WHOLE, ObservedModel, Timestamp, list_map
 from augmentation_api.spec import EPISODES_PATTERN
 from augmentation_api.transforms import MAX_COPIES, TransformName
 from augmentation_api.vocabulary import NotificationState, PhaseName, PhaseStatus, ShardState, State
 
+MOST_STATUS_BYTES = 100 * 1024
+"""Size of the status of the largest job as it is stored, with managedFields and without a preview (decision 0064). Our
+operator and workers keep to it; whoever does not is limited by EVENTS_PER_PHASE and the like."""
 EVENTS_PER_PHASE = 50
-"""Events that all workers of a phase keep together; with many shards, at least the last two of each."""
+"""Events that the API server takes of all workers of a phase together; with many shards, at least two of each."""
 LEAST_EVENTS_PER_SHARD = 2
 EVENT_BYTES_PER_PHASE = 200 * 1024
 """Bytes of text in these events as stored (stored_size.py), so that no worker can fill the status and block the other
 writers (etcd takes 1.5 MiB)."""
 LEAST_EVENT_BYTES_PER_SHARD = 4096
+MOST_NAMES_BYTES = 1024
+"""Bytes of the names of cameras, and of splits with their episodes, that a source's status lists, each."""
 MAX_SHARDS = 100
 """Maximum number of shards of a job. Each owns an entry of the status, and the API server merges all of them on every
 write."""
@@ -75,6 +81,8 @@ class Condition(ObservedModel):
 class PhaseEvent(ObservedModel):
     """An event of a phase."""
 
+    model_config = ConfigDict(json_schema_extra=OWNED_AS_A_WHOLE)
+
     id: ShortText = Field(description="Unique within the phase; begins with the name of the writer.")
     status: ShortText | None = Field(None, description="Event type, e.g. started, progress, retrying.")
     message: Text | None = Field(None, description="Human-readable description.")
@@ -112,17 +120,35 @@ class Tally(ObservedModel):
     failed: Count = Field(0, description="Number failed.")
 
 
+def _left_out_where_zero(schema: JsonDict) -> None:
+    """Of a count that the API server is not to fill in: a hundred shards have many zeros."""
+    del schema["default"]
+
+
+class ShardTally(Tally):
+    """Counts of a shard: total, done and failed; what is absent is 0."""
+
+    total: Count = Field(0, description="Total number.", json_schema_extra=_left_out_where_zero)
+    done: Count = Field(0, description="Number finished.", json_schema_extra=_left_out_where_zero)
+    failed: Count = Field(0, description="Number failed.", json_schema_extra=_left_out_where_zero)
+
+
 class Shard(ObservedModel):
     """State of one shard, as its worker reports it."""
+
+    model_config = ConfigDict(json_schema_extra=OWNED_AS_A_WHOLE)
 
     index: Annotated[int, Field(ge=0, le=MAX_SHARDS - 1)] = Field(description="Number of the shard, from 0.")
     state: ShardState | None = Field(None, description="running, completed or failed.")
     node: ShortText | None = Field(None, description="Node it runs on.")
     attempt: Count | None = Field(None, description="Number of restarts.")
-    episodes: Tally | None = Field(None, description="Source episodes of this shard.")
-    frames: Tally | None = Field(None, description="Augmented frames of this shard.")
-    bytes: Tally | None = Field(None, description="Bytes written by this shard.")
+    episodes: ShardTally | None = Field(None, description="Source episodes of this shard.")
+    frames: ShardTally | None = Field(None, description="Augmented frames of this shard.")
+    bytes: ShardTally | None = Field(None, description="Bytes written by this shard.")
     frames_per_second: FramesPerSecond | None = Field(None, description="Augmented frames per second.")
+    message: ShortText | None = Field(
+        None, description="What happened last, while the job has too many shards for events of each."
+    )
     updated_at: Timestamp | None = Field(None, description="When this entry was written.")
 
 

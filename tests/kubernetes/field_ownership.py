@@ -28,7 +28,8 @@ Path = tuple[str | Item, ...]
 Names = tuple[str, ...]
 """A path without the items: where in a schema it is."""
 ListKeys = Mapping[Names, tuple[str, ...]]
-"""The lists of a resource that have keys."""
+"""The lists of a resource that have keys; by the path with ATOMIC behind it, those whose items are one field each."""
+ATOMIC = "*"
 
 _OF_ALL: ListKeys = {("metadata", "ownerReferences"): ("uid",)}
 _POD: ListKeys = {
@@ -67,6 +68,8 @@ def _declared(resource: Resource) -> Iterator[tuple[Names, tuple[str, ...]]]:
 def _keyed_lists(schema: Json, at: Names) -> Iterator[tuple[Names, tuple[str, ...]]]:
     if keys := schema.get("x-kubernetes-list-map-keys"):
         yield at, tuple(keys)
+        if schema["items"].get("x-kubernetes-map-type") == "atomic":
+            yield (*at, ATOMIC), ()
         yield from _keyed_lists(schema["items"], at)
     for name, field in schema.get("properties", {}).items():
         yield from _keyed_lists(field, (*at, name))
@@ -138,8 +141,11 @@ class FieldOwnership:
         elif isinstance(value, list) and names in self._keys:
             for each in value:
                 item = (*at, _item(each, self._keys[names]))
-                yield item, None
-                yield from self._fields(each, item, names)
+                if (*names, ATOMIC) in self._keys:
+                    yield item, each
+                else:
+                    yield item, None
+                    yield from self._fields(each, item, names)
         elif at:
             yield at, value
 
@@ -149,7 +155,11 @@ class FieldOwnership:
             return merged | {name: self._merge(live.get(name), each, (*names, name)) for name, each in body.items()}
         if isinstance(live, list) and isinstance(body, list) and (keys := self._keys.get(names)):
             before, applied = ({_item(each, keys): each for each in items} for items in (live, body))
-            merged_items = {item: self._merge(before.get(item), each, names) for item, each in applied.items()}
+            is_atomic = (*names, ATOMIC) in self._keys
+            merged_items = {
+                item: clone(each) if is_atomic else self._merge(before.get(item), each, names)
+                for item, each in applied.items()
+            }
             return [merged_items[item] if item in applied else clone(before[item]) for item in _order(before, applied)]
         return clone(body)
 

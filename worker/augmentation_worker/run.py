@@ -8,17 +8,11 @@ from importlib import import_module
 
 from augmentation_api import AugmentationJob, FailureReason, PhaseName
 from augmentation_api.identifiers import phase_field_manager, shard_field_manager
-from augmentation_api.status import (
-    EVENT_BYTES_PER_PHASE,
-    EVENTS_PER_PHASE,
-    LEAST_EVENT_BYTES_PER_SHARD,
-    LEAST_EVENTS_PER_SHARD,
-)
 from augmentation_worker.cluster.connection import retry_until_available
 from augmentation_worker.cluster.job import JobResource
 from augmentation_worker.cluster.manifest import ShardManifests
-from augmentation_worker.cluster.report import Report
-from augmentation_worker.cluster.reporter import Reporter, interval_for
+from augmentation_worker.cluster.report import SHARE_OF_PHASE, Report, Share
+from augmentation_worker.cluster.reporter import Reporter, first_write_after, interval_for
 from augmentation_worker.failure import Terminated, WorkerFailure, describe
 from augmentation_worker.formats.registry import CONVENTIONS
 from augmentation_worker.phases.session import Session
@@ -52,16 +46,16 @@ def run_phase(
     """
     body = retry_until_available(job.read)
     is_shard = phase is PhaseName.AUGMENT
-    # A pod's share of what a phase may write, as the chart's policy for workers counts it.
-    pods = (settings.shard_count or 1) if is_shard else 1
     report = Report(
         field_manager=shard_field_manager(settings.shard_index or 0) if is_shard else phase_field_manager(phase),
         phase=phase,
-        most_events=max(LEAST_EVENTS_PER_SHARD, EVENTS_PER_PHASE // pods),
-        most_bytes=max(LEAST_EVENT_BYTES_PER_SHARD, EVENT_BYTES_PER_PHASE // pods),
+        share=Share.of_shard(settings.shard_count or 1) if is_shard else SHARE_OF_PHASE,
     ).resumed_from(body.status, settings.shard_index if is_shard else None)
-    interval = interval_for(settings.shard_count or 1) if status_interval is None else status_interval
-    reporter = Reporter(job, report, interval=interval)
+    interval, first_after = status_interval or 0.0, 0.0
+    if status_interval is None:
+        shards = settings.shard_count or 1
+        interval, first_after = interval_for(shards), first_write_after(settings.shard_index or 0, shards)
+    reporter = Reporter(job, report, interval=interval, first_after=first_after)
     try:
         context = StorageContext(
             body,

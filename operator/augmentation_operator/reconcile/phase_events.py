@@ -5,11 +5,16 @@ from datetime import datetime
 from augmentation_api import AugmentationJob, PhaseName
 from augmentation_api.redaction import quotable
 from augmentation_api.status import TEXT_LIMIT, Phase, PhaseEvent
+from augmentation_api.stored_size import cut_to_stored_size
 
 OPERATOR_EVENT = "operator-"
 """Prefix of the ids of the operator's own events; all others are the workers'."""
 MAX_OPERATOR_EVENTS = 10
-"""Events of the operator's own that a phase keeps."""
+"""Events of the operator's own that the augment phase keeps: its pods are many."""
+MAX_OTHER_EVENTS = 3
+"""The same for any other phase."""
+EVENT_TEXT_BYTES = 256
+"""Size of the text of one of them, as stored."""
 
 Phases = dict[PhaseName, Phase]
 
@@ -27,8 +32,8 @@ def operator_event(
     return PhaseEvent(
         id=f"{OPERATOR_EVENT}{key}",
         status=status,
-        message=message and quotable(message, TEXT_LIMIT),
-        error=error and quotable(error, TEXT_LIMIT),
+        message=message and _quoted(message),
+        error=error and _quoted(error),
         timestamp=at,
     )
 
@@ -49,10 +54,15 @@ def with_event(phases: Phases, name: PhaseName, event: PhaseEvent) -> Phases:
         return phases
     events = [*phases[name].events, event]
     own = sorted((event for event in events if event.id.startswith(OPERATOR_EVENT)), key=_age)
-    dropped = {event.id for event in own[:-MAX_OPERATOR_EVENTS]}
+    most = MAX_OPERATOR_EVENTS if name is PhaseName.AUGMENT else MAX_OTHER_EVENTS
+    dropped = {event.id for event in own[:-most]}
     kept = [event for event in events if event.id not in dropped]
     return {**phases, name: phases[name].model_copy(update={"events": kept})}
 
 
 def _age(event: PhaseEvent) -> tuple[str, str]:
     return str(event.timestamp), event.id
+
+
+def _quoted(text: str) -> str:
+    return cut_to_stored_size(quotable(text, TEXT_LIMIT), EVENT_TEXT_BYTES)

@@ -6,11 +6,19 @@ from datetime import datetime
 from augmentation_api import AugmentationJob, AugmentationJobStatus, ConditionType, PhaseName, PhaseStatus, State
 from augmentation_api.redaction import quotable
 from augmentation_api.status import TEXT_LIMIT, Condition, Phase, PhaseEvent
+from augmentation_api.stored_size import cut_to_stored_size
 from augmentation_operator.children.job import attempt_of
 from augmentation_operator.reconcile.failure_reason import Rejection
 from augmentation_operator.reconcile.health import display_state, with_health
 from augmentation_operator.reconcile.phase_events import find_event, phases_of, with_event
 from augmentation_operator.reconcile.progress import at_rest
+
+MESSAGE_BYTES = 1024
+"""Size of the message of a job and the error of a phase, as stored; one of the parts of MOST_STATUS_BYTES."""
+FAILURE_BYTES = 768
+"""Size of the message of the Failed condition: the message of the job says the same."""
+CONDITION_BYTES = 384
+"""Size of the message of any other condition."""
 
 
 class StatusDraft:
@@ -32,7 +40,7 @@ class StatusDraft:
 
     def message(self, text: str) -> None:
         """Set the summary of the current state."""
-        self.set(message=quotable(text, TEXT_LIMIT))
+        self.set(message=_quoted(text, MESSAGE_BYTES))
 
     def condition(self, kind: ConditionType, holds: bool, reason: str, message: str) -> None:
         """Set a condition; its transition time moves only when its status differs from what is recorded."""
@@ -43,7 +51,7 @@ class StatusDraft:
             type=kind,
             status=status,
             reason=reason,
-            message=quotable(message, TEXT_LIMIT),
+            message=_quoted(message, FAILURE_BYTES if kind is ConditionType.FAILED else CONDITION_BYTES),
             last_transition_time=unchanged_since or self._now,
         )
 
@@ -77,7 +85,7 @@ class StatusDraft:
             status=PhaseStatus.FAILED,
             started_at=phase.started_at or self._now,
             completed_at=self._now,
-            error=quotable(error, TEXT_LIMIT),
+            error=_quoted(error, MESSAGE_BYTES),
         )
 
     def fail(self, rejection: Rejection, phase: PhaseName) -> None:
@@ -146,3 +154,7 @@ class StatusDraft:
 
     def _change(self, name: PhaseName, **fields: object) -> None:
         self._phases[name] = self._phases[name].model_copy(update=fields)
+
+
+def _quoted(text: str, most_bytes: int) -> str:
+    return cut_to_stored_size(quotable(text, TEXT_LIMIT), most_bytes)

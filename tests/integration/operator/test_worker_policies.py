@@ -12,28 +12,42 @@ from typing import Any
 import httpx
 import pytest
 
-from augmentation_api import AugmentationJob, PhaseName
+from augmentation_api import AugmentationJob, AugmentationJobStatus, ConditionType, FailureReason, PhaseName
 from augmentation_api.augmentation_class import MAX_CLASS_BYTES
 from augmentation_api.identifiers import phase_field_manager, shard_field_manager
 from augmentation_api.spec import MAX_SECONDS
 from augmentation_api.status import (
-    EVENT_BYTES_PER_PHASE,
     EVENTS_PER_PHASE,
-    LEAST_EVENT_BYTES_PER_SHARD,
-    LEAST_EVENTS_PER_SHARD,
+    MAX_COUNT,
     MAX_PREVIEW_BYTES,
+    MAX_SHARDS,
+    MOST_BAD_EPISODES_LISTED,
+    MOST_CAMERAS,
+    MOST_SPLITS,
+    MOST_STATUS_BYTES,
     BadEpisode,
     BadEpisodes,
+    ClassSnapshot,
     OutputStatus,
     PreviewStatus,
+    Progress,
     Shard,
+    ShardTally,
     SourceStatus,
+    SplitStatus,
     Tally,
 )
-from augmentation_worker.cluster.report import Report
+from augmentation_api.stored_size import cut_to_stored_size
+from augmentation_api.vocabulary import ShardState
+from augmentation_operator.reconcile.decision import operator_part
+from augmentation_operator.reconcile.failure_reason import Rejection
+from augmentation_operator.reconcile.phase_events import operator_event
+from augmentation_operator.reconcile.status_draft import StatusDraft
+from augmentation_worker.cluster.report import SHARE_OF_PHASE, Report, Share
+from augmentation_worker.formats.bad_episodes import LONGEST_CAUSE
 from tests.integration.control_plane import ControlPlane
 from tests.integration.operator.cluster import Cluster, Json, install_chart, path_of, until
-from tests.integration.operator.workers import NAMESPACE, SHARDS, WorkersJob, apply_status, refusal_of
+from tests.integration.operator.workers import NAMESPACE, SHARDS, WorkersJob, apply_status, pod_name, refusal_of
 
 RESOLVE, AUGMENT, PUBLISH = PhaseName.RESOLVE, PhaseName.AUGMENT, PhaseName.PUBLISH
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -130,17 +144,18 @@ class Written:
         return apply_status(job.pod(self.phase, self.index), job, self.report.field_manager, **self.report.to_status())
 
 
-def report_of(phase: PhaseName, index: int | None = None, events: int = 1, text: str = "text", **found: Any) -> Written:
+def report_of(
+    phase: PhaseName,
+    index: int | None = None,
+    events: int = 1,
+    text: str = "text",
+    shards: int = SHARDS,
+    **found: Any,
+) -> Written:
     """A report as the worker program makes it."""
     manager = phase_field_manager(phase) if index is None else shard_field_manager(index)
-    shards = 1 if index is None else SHARDS
-    report = Report(
-        field_manager=manager,
-        phase=phase,
-        most_events=max(LEAST_EVENTS_PER_SHARD, EVENTS_PER_PHASE // shards),
-        most_bytes=max(LEAST_EVENT_BYTES_PER_SHARD, EVENT_BYTES_PER_PHASE // shards),
-        **found,
-    )
+    share = SHARE_OF_PHASE if index is None else Share.of_shard(shards)
+    report = Report(field_manager=manager, phase=phase, share=share, **found)
     for number in range(events):
         report = report.with_event("text", text, NOW, error=text, data={"number": str(number)})
     return Written(report, phase, index)
@@ -148,7 +163,7 @@ def report_of(phase: PhaseName, index: int | None = None, events: int = 1, text:
 
 def shard_report(index: int, done: int = 1, **more: Any) -> Written:
     return report_of(
-        AUGMENT, index, shard=Shard(index=index, frames=Tally(total=100, done=done), updated_at=NOW), **more
+        AUGMENT, index, shard=Shard(index=index, frames=ShardTally(total=100, done=done), updated_at=NOW), **more
     )
 
 
@@ -436,6 +451,76 @@ def test_outputs_that_point_elsewhere_are_rejected(job: WorkersJob, output: dict
 def test_counts_beyond_any_dataset_are_rejected(job: WorkersJob, source: dict[str, Any]) -> None:
     said = lie(job, RESOLVE, None, "augmentation-worker-resolve", source=source)
     assert "Invalid value" in said or "Too many" in said
+
+
+# How large a status becomes.
+
+
+@pytest.mark.parametrize(
+    ("shards", "state"),
+    [(25, ShardState.RUNNING), (MAX_SHARDS, ShardState.RUNNING), (MAX_SHARDS, ShardState.COMPLETED)],
+)
+def test_status_of_the_largest_job_stays_small(cluster: Cluster, shards: int, state: ShardState) -> None:
+    """With the longest texts that anybody writes: of 25 shards each has events, of 100 none."""
+    job = WorkersJob(cluster, f"{next(_numbers)}-".ljust(63, "x"))
+    text = "x<" * 3000
+
+    def write(written: Written) -> None:
+        apply_status(cluster, job, written.report.field_manager, **written.report.to_status())
+
+    is_done = state is ShardState.COMPLETED
+    for index in range(shards):
+        entry = Shard(
+            index=index,
+            state=state,
+            node="ip-10-111-222-233.ap-southeast-10.compute.internal",
+            attempt=10,
+            episodes=ShardTally(total=10**6, done=10**6, failed=10**6),
+            frames=ShardTally(total=10**9, done=10**9),
+            bytes=ShardTally(done=10**15),
+            frames_per_second=None if is_done else 1234.5,
+            updated_at=NOW,
+        )
+        write(report_of(AUGMENT, index, 6, text, shards, shard=entry))
+    write(report_of(RESOLVE, events=60, text=text, source=source_with_many_names(), output=PLANNED))
+    if is_done:
+        cause = BadEpisode(index=10**6, cause=cut_to_stored_size(text, LONGEST_CAUSE))
+        bad = BadEpisodes(count=10**6, items=[cause] * MOST_BAD_EPISODES_LISTED, file="meta/bad_episodes.json")
+        write(report_of(PUBLISH, events=60, text=text, output=PUBLISHED, bad_episodes=bad))
+    # Last, so that the others' writes are cheap.
+    apply_status(cluster, job, "augmentation-operator", **operator_part(longest_status(job, text, shards)))
+    assert MOST_STATUS_BYTES / 2 < stored_bytes(job) < MOST_STATUS_BYTES
+
+
+def source_with_many_names() -> SourceStatus:
+    names = [f"observation.images.camera_{number}" for number in range(MOST_CAMERAS)]
+    splits = [SplitStatus(name=f"split-{number}", episodes=f"{number}:" + "9" * 100) for number in range(MOST_SPLITS)]
+    return SOURCE.model_copy(update={"cameras": names, "splits": splits})
+
+
+def longest_status(job: WorkersJob, text: str, shards: int) -> AugmentationJobStatus:
+    """What the operator writes at most."""
+    draft = StatusDraft(job.job, NOW)
+    for kind in ConditionType:
+        draft.condition(kind, True, "TheLongestReasonThatThereIs", text)
+    for phase in PhaseName:
+        draft.complete(phase)
+        for number in range(20):
+            draft.record(
+                phase, operator_event(pod_name(f"{job.name[:44]}-augment", number), "retrying", NOW, error=text)
+            )
+    draft.fail(Rejection(FailureReason.WORKER_CRASHED, text), PUBLISH)
+    counts = Tally(total=MAX_COUNT, done=MAX_COUNT, failed=MAX_COUNT)
+    snapshot = ClassSnapshot(generation=1, taken_at=NOW, spec={"image": "x" * (MAX_CLASS_BYTES - len('{"image":""}'))})
+    draft.set(
+        class_snapshot=snapshot, shard_count=shards, progress=Progress(episodes=counts, frames=counts, bytes=counts)
+    )
+    return draft.build()
+
+
+def stored_bytes(job: WorkersJob) -> int:
+    """Size of the whole job as the API server keeps it; its spec takes a hundred bytes."""
+    return len(job.cluster.http.get(job.path()).content)
 
 
 # The records.

@@ -242,7 +242,7 @@ def test_class_too_large_to_keep_with_a_job_is_invalid() -> None:
     labels = {f"label-{number}": "x" * 60 for number in range(1000)}
     cluster.write_class("usual", default=True, placements=[{"name": "any", "nodeSelector": labels}])
     cluster.settle()
-    assert "at most 65536 are kept with a job" in accepted(cluster)[2]
+    assert "at most 12288 are kept with a job" in accepted(cluster)[2]
 
 
 def test_class_that_was_created_again_for_another_type_is_not_run() -> None:

@@ -6,6 +6,7 @@ from augmentation_api import ConditionType, PhaseName, PhaseStatus, State
 from augmentation_api.status import Condition
 from augmentation_operator.cache.event_warnings import newest_warnings
 from augmentation_operator.reconcile.obstacle import IMAGE_PULL_DEADLINE, QUIET, SIDECAR_GRACE, stuck_without_reason
+from augmentation_operator.reconcile.status_draft import CONDITION_BYTES, MESSAGE_BYTES
 from tests.unit.operator.simulated_cluster import AUGMENT, IMAGE, PROVISION, PUBLISH, RESOLVE, SimulatedCluster
 
 DEADLINE = IMAGE_PULL_DEADLINE.total_seconds()
@@ -192,8 +193,8 @@ def test_long_kubernetes_messages_are_truncated_to_the_limit_of_the_status() -> 
     cluster.settle()
     cluster.wait_for_node(RESOLVE, "0/5000 nodes are available: " + "x" * 10_000)
     cluster.settle()
-    assert len(cluster.status.message or "") == 4096
-    assert len(placed(cluster).message) == 4096
+    assert len(cluster.status.message or "") == MESSAGE_BYTES
+    assert len(placed(cluster).message) == CONDITION_BYTES
 
 
 QUOTA = 'pods "kitchen-0" is forbidden: exceeded quota: team-a, requested: pods=1, used: pods=0, limited: pods=0'

@@ -1,6 +1,6 @@
 """How far a job is: what its shards report, against what resolve found."""
 
-from augmentation_api.status import Shard, SourceStatus, Tally
+from augmentation_api.status import Shard, ShardTally, SourceStatus
 from augmentation_api.vocabulary import ShardState
 from augmentation_operator.reconcile.progress import at_rest, progress_of
 
@@ -11,9 +11,9 @@ def shard(index: int, done: int, speed: float | None = None, state: ShardState =
     return Shard(
         index=index,
         state=state,
-        episodes=Tally(total=5, done=done // 300),
-        frames=Tally(total=1500, done=done),
-        bytes=Tally(done=done * 10),
+        episodes=ShardTally(total=5, done=done // 300),
+        frames=ShardTally(total=1500, done=done),
+        bytes=ShardTally(done=done * 10),
         frames_per_second=speed,
     )
 

@@ -34,6 +34,11 @@ def interval_for(shard_count: int) -> float:
     return max(INTERVAL_SECONDS, _SECONDS_PER_SHARD * shard_count)
 
 
+def first_write_after(shard: int, shard_count: int) -> float:
+    """Seconds that a shard waits before its first write, so that many pods that start together keep to that, too."""
+    return _SECONDS_PER_SHARD * shard if interval_for(shard_count) > INTERVAL_SECONDS else 0.0
+
+
 class Reporter:
     """Writes a Report whenever it has changed, at most every `interval` seconds, from a thread of its own.
 
@@ -41,6 +46,7 @@ class Reporter:
         job: whose status.
         report: to begin with.
         interval: seconds between writes.
+        first_after: seconds from the first change to the first write.
         retry_seconds: how long writes may fail before the pod fails.
     """
 
@@ -50,12 +56,13 @@ class Reporter:
         report: Report,
         *,
         interval: float = INTERVAL_SECONDS,
+        first_after: float = 0.0,
         retry_seconds: float = RETRY_SECONDS,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._job = job
         self._report = report
-        self._interval = interval
+        self._interval, self._first_after = interval, first_after
         self._retry_seconds = retry_seconds
         self._now = now
         self._changed = threading.Condition()
@@ -130,13 +137,15 @@ class Reporter:
     def _run(self) -> None:
         retrying = Retrying(
             retry=retry_if_exception_type(ApiServerUnavailable),
-            wait=wait_exponential(multiplier=2 * self._interval, max=_LONGEST_WAIT_SECONDS),
+            wait=wait_exponential(multiplier=2 * self._interval, max=max(self._interval, _LONGEST_WAIT_SECONDS)),
             stop=stop_after_delay(self._retry_seconds),
             before_sleep=before_sleep_log(_log, logging.WARNING),
             sleep=self._wait_before_retry,
             reraise=True,
         )
         try:
+            if self._first_after and self._wait_for_change():
+                self._wait_until_closing(self._first_after)
             while self._wait_for_change():
                 retrying(self._write)
                 self._wait_until_closing(self._interval)

@@ -13,6 +13,7 @@ from augmentation_api import FailureReason
 from augmentation_api.episode_ranges import MAX_DATASET_FRAMES, disjoint, page_of, parse_ranges, short_text_of, without
 from augmentation_api.status import MOST_BAD_EPISODES_LISTED, BadEpisode
 from augmentation_api.status import BadEpisodes as BadEpisodesStatus
+from augmentation_api.stored_size import cut_to_stored_size
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats.port import Plan
 from augmentation_worker.formats.records import ShardRecords
@@ -21,7 +22,8 @@ from augmentation_worker.formats.result_files import BAD_EPISODES_PATH
 LEAVE_OUT = "repair the dataset, or leave the episode out (spec.augmentation.episodes)"
 _MOST_NAMED = 3
 """Episodes that a message names with the cause; the status lists more."""
-_LONGEST_CAUSE = 512
+LONGEST_CAUSE = 192
+"""Size of a cause in the status, bytes as stored; the file has it whole."""
 _LONGEST_SELECTION = 400
 """Characters of the selection that a message offers; a longer one is not worth reading."""
 
@@ -66,7 +68,7 @@ class BadEpisodes:
     def to_status(self, plan: Plan, *, in_result: bool) -> BadEpisodesStatus:
         """What the status says; `in_result`: a file of the result lists all of them."""
         items = [
-            BadEpisode(index=index, cause=f"{plan.place_of(index)}: {cause}"[:_LONGEST_CAUSE])
+            BadEpisode(index=index, cause=cut_to_stored_size(f"{plan.place_of(index)}: {cause}", LONGEST_CAUSE))
             for index, cause in self.first(MOST_BAD_EPISODES_LISTED)
         ]
         return BadEpisodesStatus(count=self.count, items=items, file=BAD_EPISODES_PATH if in_result else None)

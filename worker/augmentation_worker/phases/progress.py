@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from augmentation_api import status
-from augmentation_api.status import Tally
+from augmentation_api.status import ShardTally
 from augmentation_api.vocabulary import ShardState
 from augmentation_worker.cluster.reporter import Reporter
 from augmentation_worker.formats.port import Shard, Unit
@@ -83,10 +83,10 @@ class ShardProgress:
                 state=self.state,
                 node=self.node or None,
                 attempt=self.attempt,
-                episodes=Tally(total=self.shard.episodes, done=self.episodes_done, failed=self.episodes_failed),
-                frames=Tally(total=frames, done=min(self._video_frames // max(self.cameras, 1), frames)),
-                bytes=Tally(total=0, done=self.bytes_done),
-                frames_per_second=self._rate(),
+                episodes=ShardTally(total=self.shard.episodes, done=self.episodes_done, failed=self.episodes_failed),
+                frames=ShardTally(total=frames, done=min(self._video_frames // max(self.cameras, 1), frames)),
+                bytes=ShardTally(total=0, done=self.bytes_done),
+                frames_per_second=self._rate() if self.state is ShardState.RUNNING else None,
             )
         )
 

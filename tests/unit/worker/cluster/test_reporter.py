@@ -10,8 +10,8 @@ import pytest
 from augmentation_api import AugmentationJob, FailureReason, PhaseName
 from augmentation_api.status import MAX_SHARDS, Shard
 from augmentation_worker.cluster.connection import ApiServerUnavailable
-from augmentation_worker.cluster.report import Report
-from augmentation_worker.cluster.reporter import Reporter, interval_for
+from augmentation_worker.cluster.report import Report, Share
+from augmentation_worker.cluster.reporter import Reporter, first_write_after, interval_for
 from augmentation_worker.failure import WorkerFailure
 
 
@@ -33,7 +33,7 @@ class Recorded:
 
 
 def reporter_on(job: Recorded, *, interval: float = 0.01, retry_seconds: float = 5.0) -> Reporter:
-    report = Report(field_manager="augmentation-worker-shard-0", phase=PhaseName.AUGMENT, most_events=50)
+    report = Report(field_manager="augmentation-worker-shard-0", phase=PhaseName.AUGMENT, share=Share(50, 200 * 1024))
     return Reporter(job, report, interval=interval, retry_seconds=retry_seconds)
 
 
@@ -110,3 +110,21 @@ def test_a_few_shards_write_every_two_seconds() -> None:
 @pytest.mark.parametrize("shards", [16, 50, MAX_SHARDS])
 def test_all_shards_of_a_job_together_write_at_most_four_times_a_second(shards: int) -> None:
     assert shards / interval_for(shards) <= 4
+
+
+@pytest.mark.parametrize("shards", [9, 16, MAX_SHARDS])
+def test_shards_that_start_together_write_at_most_four_times_a_second_from_the_start(shards: int) -> None:
+    interval = interval_for(shards)
+    times = sorted(first_write_after(shard, shards) + n * interval for shard in range(shards) for n in range(4))
+    assert all(later - earlier >= 1 for earlier, later in zip(times, times[4:], strict=False))
+
+
+def test_first_write_waits_for_its_turn_and_not_once_the_pod_ends() -> None:
+    job = Recorded()
+    report = Report(field_manager="augmentation-worker-shard-9", phase=PhaseName.AUGMENT, share=Share(50, 200 * 1024))
+    reporter = Reporter(job, report, interval=0.01, first_after=60)
+    reporter.event("started", "go")
+    time.sleep(0.05)
+    assert not job.applied
+    reporter.close(5)
+    assert len(job.applied) == 1
