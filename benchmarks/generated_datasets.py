@@ -1,7 +1,11 @@
-"""Generated datasets for the benchmarks: `python benchmarks/generated_datasets.py lerobot|images FOLDER FRAMES`."""
+"""Generated datasets for the benchmarks: `python benchmarks/generated_datasets.py lerobot|images FOLDER FRAMES`.
+
+`episodes FOLDER EPISODES` makes a LeRobot dataset of short episodes (10 to 20 frames of 64x48) in one file per camera.
+"""
 
 import json
 import sys
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 
@@ -19,45 +23,62 @@ CAMERAS = ("observation.images.front", "observation.images.wrist")
 
 def make_lerobot(folder: Path, frames: int) -> None:
     """One episode; both cameras show the same."""
+    _make_lerobot(folder, [frames], HEIGHT, WIDTH)
 
+
+def make_short_episodes(folder: Path, episodes: int) -> None:
+    """Many short episodes, one after the other in the same files; both cameras show the same."""
+    _make_lerobot(folder, [10 + number % 11 for number in range(episodes)], 48, 64)
+
+
+def _make_lerobot(folder: Path, lengths: Sequence[int], height: int, width: int) -> None:
+
+    frames, ends = sum(lengths), np.cumsum(lengths)
+    starts = ends - lengths
     video = folder / "videos" / CAMERAS[0] / "chunk-000" / "file-000.mp4"
     video.parent.mkdir(parents=True)
-    _encode(video, frames)
+    _encode(video, frames, height, width)
     for other in CAMERAS[1:]:
         copy = folder / "videos" / other / "chunk-000" / "file-000.mp4"
         copy.parent.mkdir(parents=True)
         copy.symlink_to(video)
     numbers = np.arange(frames)
+    of_episode = np.repeat(np.arange(len(lengths)), lengths)
+    in_episode = numbers - starts[of_episode]
     state = pa.FixedSizeListArray.from_arrays(pa.array(np.zeros(6 * frames, np.float32)), 6)
     rows = pa.table(
         {
             "observation.state": state,
             "action": state,
-            "timestamp": (numbers / FPS).astype(np.float32),
-            **dict.fromkeys(("frame_index", "index"), numbers),
-            **{name: np.zeros(frames, np.int64) for name in ("episode_index", "task_index")},
+            "timestamp": (in_episode / FPS).astype(np.float32),
+            "frame_index": in_episode,
+            "index": numbers,
+            "episode_index": of_episode,
+            "task_index": np.zeros(frames, np.int64),
         }
     )
     (folder / "data/chunk-000").mkdir(parents=True)
     pq.write_table(rows, folder / "data/chunk-000/file-000.parquet")
+    zeros = np.zeros(len(lengths), np.int64)
     places = {
-        f"videos/{camera}/{name}": [value]
+        f"videos/{camera}/{name}": value
         for camera in CAMERAS
         for name, value in {
-            "chunk_index": 0,
-            "file_index": 0,
-            "from_timestamp": 0.0,
-            "to_timestamp": frames / FPS,
+            "chunk_index": zeros,
+            "file_index": zeros,
+            "from_timestamp": starts / FPS,
+            "to_timestamp": ends / FPS,
         }.items()
     }
     episode = {
-        "episode_index": [0],
-        "tasks": [["move"]],
-        "length": [frames],
-        **{name: [0] for name in ("data/chunk_index", "data/file_index", "dataset_from_index")},
-        "dataset_to_index": [frames],
+        "episode_index": np.arange(len(lengths)),
+        "tasks": [["move"]] * len(lengths),
+        "length": np.array(lengths),
+        **dict.fromkeys(("data/chunk_index", "data/file_index"), zeros),
+        "dataset_from_index": starts,
+        "dataset_to_index": ends,
         **places,
-        **{name: [0] for name in ("meta/episodes/chunk_index", "meta/episodes/file_index")},
+        **dict.fromkeys(("meta/episodes/chunk_index", "meta/episodes/file_index"), zeros),
     }
     (folder / "meta/episodes/chunk-000").mkdir(parents=True)
     pq.write_table(pa.table(episode), folder / "meta/episodes/chunk-000/file-000.parquet")
@@ -68,7 +89,7 @@ def make_lerobot(folder: Path, frames: int) -> None:
     video_info = {"video.codec": "av1", "video.pix_fmt": "yuv420p", "video.fps": FPS, "video.g": 2, "video.crf": 30}
     feature: dict[str, object] = {
         "dtype": "video",
-        "shape": [HEIGHT, WIDTH, 3],
+        "shape": [height, width, 3],
         "names": ["height", "width", "channels"],
         "info": video_info,
     }
@@ -81,12 +102,12 @@ def make_lerobot(folder: Path, frames: int) -> None:
     info = {
         "codebase_version": "v3.0",
         "robot_type": "generated",
-        "total_episodes": 1,
+        "total_episodes": len(lengths),
         "total_frames": frames,
         "total_tasks": 1,
         "chunks_size": 1000,
         "fps": FPS,
-        "splits": {"train": "0:1"},
+        "splits": {"train": f"0:{len(lengths)}"},
         "data_path": "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet",
         "video_path": "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4",
         "features": features,
@@ -94,21 +115,21 @@ def make_lerobot(folder: Path, frames: int) -> None:
     (folder / "meta/info.json").write_text(json.dumps(info))
 
 
-def _encode(path: Path, frames: int) -> None:
+def _encode(path: Path, frames: int, height: int, width: int) -> None:
 
     with av.open(path, "w") as container:
         stream = container.add_stream("libsvtav1", rate=FPS, options={"preset": "12", "crf": "30", "g": "2"})
-        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         for number in range(frames):
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(_picture(number), format="rgb24")))
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(_picture(number, height, width), format="rgb24")))
         container.mux(stream.encode())
 
 
-def _picture(number: int) -> npt.NDArray[np.uint8]:
+def _picture(number: int, height: int = HEIGHT, width: int = WIDTH) -> npt.NDArray[np.uint8]:
 
-    rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH]
+    rows, columns = np.mgrid[0:height, 0:width]
     planes = [60 + columns // 5, 40 + rows // 4, 90 + (rows + columns + 3 * number) % 128]
-    pixels = np.stack(planes, -1) + np.random.default_rng(number).integers(-4, 5, (HEIGHT, WIDTH, 3))
+    pixels = np.stack(planes, -1) + np.random.default_rng(number).integers(-4, 5, (height, width, 3))
     return np.ascontiguousarray(pixels.clip(0, 255).astype(np.uint8))
 
 
@@ -130,4 +151,4 @@ def make_images(folder: Path, frames: int) -> None:
 
 if __name__ == "__main__":
     kind, where, length = sys.argv[1:]
-    {"lerobot": make_lerobot, "images": make_images}[kind](Path(where), int(length))
+    {"lerobot": make_lerobot, "episodes": make_short_episodes, "images": make_images}[kind](Path(where), int(length))
