@@ -37,10 +37,11 @@ from augmentation_api.spec import Augmentation
 from augmentation_api.transforms import TransformName
 from augmentation_api.vocabulary import VideoCodec
 from augmentation_worker.media.cores import usable_cores
+from augmentation_worker.media.video.concatenation import JoinedVideo
 from augmentation_worker.media.video.decoder import decode_segment
 from augmentation_worker.media.video.encoder import VideoEncoder
 from augmentation_worker.media.video.encoding import VideoEncoding
-from augmentation_worker.media.video.episode import augment_episode_camera
+from augmentation_worker.media.video.episode import encode_copies
 from augmentation_worker.media.video.segment import VideoSegment
 from augmentation_worker.transforms.pipeline import EpisodeTransform, sample_pipeline
 
@@ -249,9 +250,13 @@ def main() -> None:
         report("Sharpness, patches and geometry alone, one core", len(batch), moved, "torchvision affine, bilinear")
 
         def whole(pipelines: Sequence[EpisodeTransform]) -> object:
-            return augment_episode_camera(
-                segment, pipelines, [folder / "made.mp4"], encoding, device=torch.device("cpu"), batch_size=BATCH
+            encoded = encode_copies(
+                segment, pipelines, folder / "copies", encoding, device=torch.device("cpu"), batch_size=BATCH
             )
+            with JoinedVideo(folder / "made.mp4", segment.fps) as joined:
+                for copy in encoded.copies:
+                    joined.append(copy.path, copy.frames)
+                return joined.close()
 
         decoded = torch.cat(list(decode_segment(segment, BATCH)))
         made_beforehand = [pipeline(decoded, 0) for pipeline in stacked]

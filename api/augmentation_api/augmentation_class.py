@@ -116,8 +116,21 @@ DEFAULT_MAX_FRAMES: Final = 1_000_000_000
 """DROID, the largest public robot dataset, has 27 million frames; with the maximum of 20 copies, 540 million."""
 
 
+DEFAULT_CHECKPOINT_MB: Final = 100
+
+
 class ClassLimits(Model):
     """Limits of the jobs of a class."""
+
+    checkpoint_mb: int = Field(
+        DEFAULT_CHECKPOINT_MB,
+        ge=1,
+        le=1_000_000,
+        alias="checkpointMB",
+        description="Most megabytes (2^20 bytes) of a file of several augmented episodes, as estimated from the "
+        "source's files: what a shard loses when it is killed. Larger files are made only for a single episode. The "
+        "files are smaller where video_files_size_in_mb or data_files_size_in_mb of the dataset is.",
+    )
 
     max_frames: int | None = Field(
         DEFAULT_MAX_FRAMES,

@@ -8,6 +8,7 @@ from pydantic import Field
 from typing_extensions import override
 
 from augmentation_api import FailureReason, worker_contract
+from augmentation_api.augmentation_class import DEFAULT_CHECKPOINT_MB
 from augmentation_kube.settings import EnvironmentSettings, SettingsError
 from augmentation_worker.failure import WorkerFailure
 
@@ -43,6 +44,7 @@ class Settings(WorkerSettings):
         shard_count, shard_index: None in the phases that have none.
         shard_attempt: how often this shard failed before.
         device: what augments: cuda, cpu, or auto for cuda where there is one.
+        checkpoint_mb: most megabytes of a unit of the work, where its format lets it have several episodes.
         max_frames: the class's limit on augmented frames; None: no limit.
         scratch: writable folder.
         local_job: folder that takes the place of the cluster; None: there is a cluster.
@@ -56,6 +58,7 @@ class Settings(WorkerSettings):
     shard_index: int | None = Field(None, ge=0, validation_alias=worker_contract.ENV_SHARD_INDEX)
     shard_attempt: int = Field(0, ge=0, validation_alias=worker_contract.ENV_SHARD_ATTEMPT)
     device: Device = Field("auto", validation_alias=ENV_DEVICE)
+    checkpoint_mb: int = Field(DEFAULT_CHECKPOINT_MB, ge=1, validation_alias=worker_contract.ENV_CHECKPOINT_MB)
     max_frames: int | None = Field(None, ge=0, validation_alias=worker_contract.ENV_MAX_FRAMES)
     scratch: Path = Field(Path("/tmp"), validation_alias=worker_contract.ENV_SCRATCH)  # noqa: S108
     node_name: str = Field("", validation_alias=worker_contract.ENV_NODE_NAME)

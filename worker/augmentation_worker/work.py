@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from augmentation_api import AugmentationJobSpec, FailureReason
+from augmentation_api.augmentation_class import DEFAULT_CHECKPOINT_MB
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.settings import ENV_DEVICE, Device
 from augmentation_worker.storage.port import OutputDataset, SourceDataset
@@ -34,6 +35,7 @@ class Work:
         output: where the result goes.
         scratch: writable folder.
         events: takes events for the status.
+        checkpoint_bytes: most bytes of a unit of the work, where its format lets it have several episodes.
         wanted_device: what augments: cuda, cpu, or auto for cuda where there is one.
     """
 
@@ -44,6 +46,7 @@ class Work:
     scratch: Path
     events: Events
     wanted_device: Device = "auto"
+    checkpoint_bytes: int = DEFAULT_CHECKPOINT_MB * 2**20
 
     @cached_property
     def extends_source(self) -> bool:

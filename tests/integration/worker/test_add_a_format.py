@@ -77,6 +77,7 @@ class TakesPlan(Plan):
         total = self.takes * (1 + copies)
         return Outline(
             shards=tuple(shards),
+            selected=(range(self.takes),),
             cameras=1,
             carried=(DatasetPath("LICENSE"),),
             abandoned=(),

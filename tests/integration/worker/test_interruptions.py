@@ -1,5 +1,7 @@
 """Pods are killed and hubs fail at any moment: recorded work is kept, and nothing is partially published."""
 
+import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,10 +15,10 @@ from augmentation_api import FailureReason, PhaseName
 from augmentation_worker.failure import WorkerFailure
 from devcluster.localhub.hub_process import clear_faults, inject_fault, requests_seen
 from tests.integration.worker.conftest import SAMPLE, WRITE, Hub, Results
-from tests.integration.worker.datasets import file_hashes
 from tests.integration.worker.jobs import LocalRun, spec_of
 
 ROOT = Path(__file__).parents[3]
+SOURCE = ROOT / "tests/fixtures/pusht_v30"
 _SHARD = """
 import sys
 from pathlib import Path
@@ -63,10 +65,15 @@ def uploads(hub: Hub, dataset: str) -> int:
 def test_killed_shard_resumes_after_its_last_record(
     hub: Hub, submit: Callable[..., LocalRun], results: Results, tmp_path: Path
 ) -> None:
-    run = submit(spec_of(SAMPLE) | {"output": {"hub": {"repoID": "lab/killed"}}})
+    source = tmp_path / "small-files"
+    shutil.copytree(SOURCE, source)
+    info = json.loads((source / "meta/info.json").read_text())
+    (source / "meta/info.json").write_text(json.dumps({**info, "video_files_size_in_mb": 0.001}))  # an episode each
+    hub.publish("lab/small-files", source)
+    run = submit(spec_of("lab/small-files") | {"output": {"hub": {"repoID": "lab/killed"}}})
     run.run(PhaseName.RESOLVE)
     shard = subprocess.Popen([sys.executable, "-c", _SHARD, str(run.folder), hub.endpoint, WRITE], cwd=ROOT)
-    while "episode-000001" not in run.manifests.read(0):
+    while "video-0-000001-000001" not in run.manifests.read(0):
         assert shard.poll() is None, "the shard ended before it could be killed"
         time.sleep(0.01)
     shard.send_signal(signal.SIGKILL)
@@ -76,13 +83,16 @@ def test_killed_shard_resumes_after_its_last_record(
     before = uploads(hub, "lab/killed")
     run.with_settings(shard_attempt=1).run(PhaseName.AUGMENT, shard=0, shards=1)
     assert {key: text for key, text in run.manifests.read(0).items() if key in recorded} == recorded
-    left = 6 - sum(key.startswith("episode-") for key in recorded)
+    left = 6 - sum(key.startswith("video-") for key in recorded)
     assert uploads(hub, "lab/killed") - before <= left + 1
     reported = [event.status for event in run.job.status.phase(PhaseName.AUGMENT).events]
     assert [status for status in reported if status != "encoding"] == ["started", "resumed", "completed"]
     publish(run)
-    uninterrupted = results[1][1]
-    assert file_hashes(hub.download("lab/killed", tmp_path / "result")) == file_hashes(uninterrupted)
+    result, uninterrupted = hub.download("lab/killed", tmp_path / "result"), results[1][1]
+    for path in ("data/chunk-000/file-001.parquet", "meta/stats.json"):
+        assert (result / path).read_bytes() == (uninterrupted / path).read_bytes()
+    made, expected = (json.loads((folder / "meta/augmentation.json").read_text()) for folder in (result, uninterrupted))
+    assert made["episodes"] == expected["episodes"]
 
 
 def test_rerun_of_finished_shard_uploads_nothing(hub: Hub, submit: Callable[..., LocalRun]) -> None:
@@ -152,11 +162,11 @@ def test_unfinished_shard_is_not_published(hub: Hub, submit: Callable[..., Local
     with pytest.raises(WorkerFailure) as caught:
         run.run(PhaseName.PUBLISH, shards=2)
     assert caught.value.reason is FailureReason.INTERNAL_ERROR
-    assert "episode 4 (shard 1)" in caught.value.message
+    assert "observation.image of episode 4 (shard 1)" in caught.value.message
     assert commits(hub, "lab/unfinished") == 1
 
 
-@pytest.mark.parametrize("key", ["episode-000002", "data", "original-videos"])
+@pytest.mark.parametrize("key", ["video-0-000002-000004", "data", "original-videos"])
 def test_record_of_file_missing_on_hub_is_not_published(hub: Hub, submit: Callable[..., LocalRun], key: str) -> None:
     name = f"lab/tampered-{key}"
     run = ready_to_publish(submit, name)

@@ -41,7 +41,7 @@ from augmentation_worker.formats.images.records import BlockRecord
 from augmentation_worker.formats.lerobot.data_table import SourceRows
 from augmentation_worker.formats.lerobot.info import read_info
 from augmentation_worker.formats.lerobot.metadata import check_statistics, load_metadata
-from augmentation_worker.formats.lerobot.records import DataRecord, EpisodeRecord, EpisodeRecords
+from augmentation_worker.formats.lerobot.records import DataRecord, EpisodeRecords, VideosRecord
 from augmentation_worker.formats.port import Shard, Unit
 from augmentation_worker.formats.records import ShardRecords, UnitRecord
 from augmentation_worker.media.images.codec import decode_image
@@ -302,14 +302,16 @@ _COPY = {
     "to_timestamp": 0.3,
 }
 _RECORDS: Mapping[str, type[UnitRecord]] = {
-    "episode-000001": EpisodeRecord,
+    "video-0-000001-000001": VideosRecord,
     "block-000001": BlockRecord,
     "data": DataRecord,
 }
 _MANIFEST = {
-    "episode-000001": json.dumps({"videos": {CAMERA: [{**_BLOB, "copies": [_COPY]}]}}),
+    "video-0-000001-000001": json.dumps(
+        {"stream": CAMERA, "files": [{**_BLOB, "number": [0, 1], "episodes": [{"episode": 1, "copies": [_COPY]}]}]}
+    ),
     "block-000001": json.dumps({"file": _BLOB, "rows": 2, "pixel_hash": {"image": "x"}, "unusable": {"cut": "1,3:5"}}),
-    "data": json.dumps({"file": _BLOB, "rows": 3}),
+    "data": json.dumps({"files": [{**_BLOB, "rows": 3, "episodes": [1]}]}),
     "original-videos": json.dumps({"files": [_BLOB]}),
     "picture": json.dumps(_BLOB),
 }

@@ -5,9 +5,10 @@ A format recognizes its datasets (`claims`), checks a job before a GPU is taken 
 together (`assemble`).
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -25,14 +26,15 @@ PixelHashes = Mapping[tuple[str, str], str]
 
 @dataclass(frozen=True)
 class Unit:
-    """The smallest part of the work that is recorded: an episode, or a block of rows.
+    """The smallest part of the work that is recorded: a file of some episodes as one camera sees them, or of rows.
 
     Attributes:
         key: under which it is recorded.
         title: what it is, for people.
         record: type of its record.
         episodes: source episodes (or rows) that it augments, rising and disjoint.
-        frames: augmented frames of it per camera, all copies together.
+        frames: augmented frames of it, all copies together, and all of its cameras.
+        stream: which of the things that are made of each episode it makes: an episode is done when all are.
         completes: whether it completes the shard, after the units that are counted.
     """
 
@@ -41,6 +43,7 @@ class Unit:
     record: type[UnitRecord]
     episodes: tuple[range, ...] = ()
     frames: int = 0
+    stream: str = ""
     completes: bool = False
 
     @property
@@ -69,15 +72,21 @@ class Shard:
     task: str
     product: str
 
-    @property
+    @cached_property
     def episodes(self) -> int:
         """Source episodes (or rows) that it augments."""
-        return sum(unit.episode_count for unit in self.units)
+        return sum(map(len, of_any_stream(unit for unit in self.units)))
 
-    @property
+    @cached_property
     def frames(self) -> int:
-        """Augmented frames per camera."""
+        """Augmented frames of all cameras together."""
         return sum(unit.frames for unit in self.units)
+
+
+def of_any_stream(units: Iterable[Unit]) -> list[range]:
+    """The episodes (or rows) of some units, rising and disjoint."""
+    parts = ((part.start, part.stop) for unit in units for part in unit.episodes)
+    return disjoint(parts, MAX_DATASET_FRAMES)
 
 
 @dataclass(frozen=True)
@@ -85,7 +94,8 @@ class Outline:
     """The result as the phases see it, before a pixel of it exists.
 
     Attributes:
-        shards: by index.
+        shards: by index; one may be made when it is asked for.
+        selected: episodes (or rows) of the source that are augmented, rising and disjoint.
         cameras: number of augmented cameras (or columns).
         carried: paths of the source's files that publish carries over.
         abandoned: paths of the source's files that the result does not have.
@@ -97,7 +107,8 @@ class Outline:
         tag: version of the format by which its readers find a dataset on a hub; None if they look for none.
     """
 
-    shards: tuple[Shard, ...]
+    shards: Sequence[Shard]
+    selected: Sequence[range]
     cameras: int
     carried: tuple[DatasetPath, ...]
     abandoned: tuple[DatasetPath, ...]
@@ -108,12 +119,6 @@ class Outline:
     change: str
     nouns: str = "episodes"
     tag: str | None = None
-
-    @property
-    def selected(self) -> list[range]:
-        """Episodes (or rows) of the source that are augmented, rising and disjoint."""
-        parts = (part for shard in self.shards for unit in shard.units for part in unit.episodes)
-        return disjoint(((part.start, part.stop) for part in parts), MAX_DATASET_FRAMES)
 
 
 class ShardMaker(Protocol):

@@ -35,13 +35,15 @@ MOST_CAUSES = 4
 _MOST_CAUSE_BYTES = 480
 """All causes of a unit, as they are stored."""
 MOST_UNUSABLE_CHARACTERS = 600
-"""The numbers of the episodes of a unit that cannot be used, written as ranges."""
+"""The numbers of the rows of a unit that cannot be used, written as ranges."""
+MOST_CAUSES_OF_EPISODES, MOST_CHARACTERS_OF_EPISODES = 64, 6000
+"""The same of a unit of episodes, each of which is bad in a way of its own."""
 UNUSABLE_RECORD_BYTES = 1200
 """What a unit may record of them altogether: as much as an episode's record takes, which a bad episode has none of."""
 _MOST_LISTED = 10
 Cause = Annotated[str, StringConstraints(min_length=1, max_length=_MOST_CAUSE_BYTES)]
 Episodes = Annotated[
-    str, StringConstraints(min_length=1, max_length=MOST_UNUSABLE_CHARACTERS, pattern=EPISODES_PATTERN)
+    str, StringConstraints(min_length=1, max_length=MOST_CHARACTERS_OF_EPISODES, pattern=EPISODES_PATTERN)
 ]
 
 
@@ -50,21 +52,24 @@ def most_units_per_shard(record_bytes: int) -> int:
     return max(1, min(MAX_UNITS_PER_SHARD, RECORDS_BYTES // record_bytes))
 
 
-def unusable_of(causes: Mapping[int, str]) -> dict[str, str]:
+def unusable_of(
+    causes: Mapping[int, str], most_causes: int = MOST_CAUSES, most_characters: int = MOST_UNUSABLE_CHARACTERS
+) -> dict[str, str]:
     """What a record says of episodes that cannot be used, by index the cause of each.
 
-    Bounded, as records are: causes are cut, and what are more than MOST_CAUSES share the last entry.
+    Bounded, as records are: causes are cut, and what are more than `most_causes` share the last entry.
 
     Raises WorkerFailure(SOURCE_INVALID) if they are more than can be recorded.
     """
+    most_bytes = _MOST_CAUSE_BYTES // (4 if most_causes == MOST_CAUSES and len(causes) > 1 else 1)
     by_cause: dict[str, list[tuple[int, int]]] = {}
     for index, cause in sorted(causes.items()):
-        text = cut_to_stored_size(secrecy.fit(cause), _MOST_CAUSE_BYTES // (1 if len(causes) == 1 else 4))
-        if text not in by_cause and len(by_cause) >= MOST_CAUSES - 1:
+        text = cut_to_stored_size(secrecy.fit(cause), most_bytes)
+        if text not in by_cause and len(by_cause) >= most_causes - 1:
             text = "cannot be used for another reason"
         by_cause.setdefault(text, []).append((index, index + 1))
     recorded = {cause: short_text_of(disjoint(ranges, MAX_DATASET_FRAMES)) for cause, ranges in by_cause.items()}
-    if sum(map(len, recorded.values())) > MOST_UNUSABLE_CHARACTERS:
+    if sum(map(len, recorded.values())) > most_characters:
         first = min(causes)
         raise WorkerFailure(
             FailureReason.SOURCE_INVALID,
@@ -126,7 +131,9 @@ class UnitRecord(Record):
             spec.augmentation.episodes. Of these nothing was made.
     """
 
-    unusable: dict[Cause, Episodes] = Field({}, max_length=MOST_CAUSES, exclude_if=lambda causes: not causes)
+    unusable: dict[Cause, Episodes] = Field(
+        {}, max_length=MOST_CAUSES_OF_EPISODES, exclude_if=lambda causes: not causes
+    )
 
     @property
     def blobs(self) -> tuple[BlobRecord, ...]:

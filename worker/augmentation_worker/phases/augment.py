@@ -97,15 +97,16 @@ class _ShardRun:
 
     def _make_units(self, maker: ShardMaker) -> None:
         units = self.shard.units
+        last_use = {path: place for place, unit in enumerate(units) for path in maker.reads(unit)}
         needs_preview = self.shard.makes_preview and self.records.preview is None
-        for unit, following in zip(units, [*units, None][1:], strict=True):
+        for place, unit in enumerate(units):
             record = self.records.units.get(unit.key) or self._make_unit(maker, unit)
-            if needs_preview and unit.episode_count > sum(map(len, record.bad_episodes)):
+            is_usable = unit.episode_count > sum(map(len, record.bad_episodes))
+            if needs_preview and is_usable and self.progress.episodes_done:
                 self._store_preview(maker, unit)
                 needs_preview = False
-            needed = set() if following is None else set(maker.reads(following))
             for path in maker.reads(unit):
-                if path not in needed:
+                if last_use[path] == place:
                     self.work.source.drop(path)
             self.session.reporter.check()
         if needs_preview:

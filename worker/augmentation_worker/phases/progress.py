@@ -3,12 +3,14 @@
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import reduce
 
 from augmentation_api import status
+from augmentation_api.episode_ranges import MAX_DATASET_FRAMES, common, disjoint, without
 from augmentation_api.status import ShardTally
 from augmentation_api.vocabulary import ShardState
 from augmentation_worker.cluster.reporter import Reporter
-from augmentation_worker.formats.port import Shard, Unit
+from augmentation_worker.formats.port import Shard, Unit, of_any_stream
 from augmentation_worker.formats.records import UnitRecord
 
 RATE_WINDOW_SECONDS = 30.0
@@ -19,7 +21,8 @@ RATE_WINDOW_SECONDS = 30.0
 class ShardProgress:
     """Counts what a shard has done, and reports it.
 
-    Frames are counted as they stand in the result: one for all cameras together. Those of episodes that cannot be used
+    An episode is done when all that is made of it is. Frames are counted as they stand in the result: one for all
+    cameras together. Those of episodes that cannot be used
     count as done: nothing is left to do for them.
 
     Args:
@@ -38,6 +41,8 @@ class ShardProgress:
     episodes_done: int = 0
     episodes_failed: int = 0
     bytes_done: int = 0
+    _streams: dict[str, list[Unit]] = field(default_factory=dict)
+    _bad: list[range] = field(default_factory=list)
     _video_frames: int = 0
     _recorded_video_frames: int = 0
     _samples: list[tuple[float, int]] = field(default_factory=list)
@@ -63,11 +68,15 @@ class ShardProgress:
         self._report()
 
     def _count(self, unit: Unit, record: UnitRecord) -> None:
-        failed = sum(map(len, record.bad_episodes))
-        self.episodes_failed += failed
-        self.episodes_done += unit.episode_count - failed
+        self._streams.setdefault(unit.stream, []).append(unit)
+        self._bad += record.bad_episodes
+        every = {each.stream for each in self.shard.units if each.episodes}
+        made = [of_any_stream(self._streams.get(stream, ())) for stream in every]
+        bad = disjoint(((part.start, part.stop) for part in self._bad), MAX_DATASET_FRAMES)
+        self.episodes_failed = sum(map(len, bad))
+        self.episodes_done = sum(map(len, without(reduce(common, made), bad))) if made else 0
         self.bytes_done += record.size
-        self._recorded_video_frames += unit.frames * self.cameras
+        self._recorded_video_frames += unit.frames
         self._video_frames = self._recorded_video_frames
 
     def end(self, state: ShardState) -> None:
@@ -76,7 +85,7 @@ class ShardProgress:
         self._report()
 
     def _report(self) -> None:
-        frames = self.shard.frames
+        frames = self.shard.frames // max(self.cameras, 1)
         self.reporter.set_shard(
             status.Shard(
                 index=self.shard.index,

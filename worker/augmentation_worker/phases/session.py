@@ -33,7 +33,16 @@ class Session:
     def work_on(self, source: SourceDataset, output: OutputDataset) -> Work:
         """The work of a phase that reads this source and writes this output."""
         settings = self.settings
-        return Work(settings.job_uid, self.job.spec, source, output, settings.scratch, self.reporter, settings.device)
+        return Work(
+            settings.job_uid,
+            self.job.spec,
+            source,
+            output,
+            settings.scratch,
+            self.reporter,
+            settings.device,
+            settings.checkpoint_mb * 2**20,
+        )
 
     @property
     def shard_count(self) -> int:

@@ -57,13 +57,21 @@ def failure_of(run: LocalRun, phase: PhaseName, **at: int) -> WorkerFailure:
 
 
 def without_places(table: pa.Table) -> pa.Table:
-    return table.drop_columns([name for name in PLACES if name in table.column_names])
+    """All but where frames and rows lie: each shard has files of its own, and shares depend on what is selected."""
+    timestamps = [name for name in table.column_names if name.endswith("_timestamp")]
+    return table.drop_columns([*(name for name in PLACES if name in table.column_names), *timestamps])
 
 
 def image_rows(folder: Path) -> pa.Table:
     """All rows of an image dataset of one split, in the order of its files in the card."""
     paths = [path for place in ("data", "augmented") for path in sorted((folder / place).glob("*.parquet"))]
     return pa.concat_tables([pq.read_table(path) for path in paths])
+
+
+def hashes(folder: Path) -> list[object]:
+    """Of the pixels of each augmented episode, by camera."""
+    recorded = json.loads((folder / "meta/augmentation.json").read_text())["episodes"]
+    return [{camera: made["pixelHash"] for camera, made in entry["cameras"].items()} for entry in recorded]
 
 
 def videos(folder: Path) -> Mapping[str, str]:
@@ -83,7 +91,7 @@ def test_skipped_episode_leaves_no_gap(tmp_path: Path, version: str, kind: Kind)
     else:
         assert rows(result).equals(rows(selected))
         assert without_places(episodes(result)).equals(without_places(episodes(selected)))
-        assert sorted(videos(result).values()) == sorted(videos(selected).values())
+        assert hashes(result) == hashes(selected)
     found = json.loads((result / "meta/bad_episodes.json").read_text())
     assert (found["count"], found["episodes"]) == (1, "1")
     recorded = json.loads((result / "meta/augmentation.json").read_text())

@@ -1,5 +1,6 @@
 """A run with a corrected job file uses what the one before has made, and leaves nothing hidden behind."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -98,16 +99,23 @@ def test_corrected_selection_makes_no_block_again(tmp_path: Path, monkeypatch: p
     assert results(tmp_path / "result") == results(tmp_path / "reference")
 
 
+def own_files(source: Path) -> None:
+    """Of files of a few bytes, each episode gets its own: with others in it, a file would not be taken over."""
+    info = json.loads((source / "meta/info.json").read_text())
+    (source / "meta/info.json").write_text(json.dumps({**info, "video_files_size_in_mb": 0.0001}))
+
+
 @pytest.mark.parametrize(("version", "kind"), [("v3.0", Kind.VIDEO), ("v2.1", Kind.PNG)])
 def test_other_episodes_are_not_augmented_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, kind: Kind
 ) -> None:
     source = record(tmp_path / "source", version, {TOP: kind}, (6, 5, 4))
+    own_files(source)
     first = prepared(tmp_path, source)
     for phase in (PhaseName.RESOLVE, PhaseName.AUGMENT):
         local_run._wait(first, [local_run._Pod(first, phase, 0 if phase is PhaseName.AUGMENT else None)], lambda: None)
     augmented = []
-    make, own = f"{EpisodeMaker.__module__}.EpisodeMaker._make_episode", EpisodeMaker._make_episode
+    make, own = f"{EpisodeMaker.__module__}.EpisodeMaker._add", EpisodeMaker._add
     monkeypatch.setattr(make, lambda *arguments: augmented.append(arguments))
     corrected: dict[str, Any] = {"augmentation": {"episodes": "1:3"}}
     local_run.execute(prepared(tmp_path, source, **corrected), quiet=True)

@@ -5,12 +5,12 @@ from types import SimpleNamespace
 from typing import Any
 
 from augmentation_worker.formats.bad_episodes import BadEpisodes
-from augmentation_worker.formats.lerobot.records import EpisodeRecord
+from augmentation_worker.formats.lerobot.records import RowsRecord
 from augmentation_worker.formats.records import ShardRecords, unusable_of
 
 
 def found(*units: dict[int, str]) -> BadEpisodes:
-    records = [EpisodeRecord(videos={}, unusable=unusable_of(causes)) for causes in units]
+    records = [RowsRecord(unusable=unusable_of(causes)) for causes in units]
     return BadEpisodes.found_by([ShardRecords({str(number): record}) for number, record in enumerate(records)])
 
 

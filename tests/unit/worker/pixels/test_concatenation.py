@@ -7,7 +7,7 @@ import av
 import pytest
 
 from augmentation_api.vocabulary import VideoCodec
-from augmentation_worker.media.video.concatenation import concatenate_videos
+from augmentation_worker.media.video.concatenation import JoinedVideo
 from augmentation_worker.media.video.encoder import VideoEncoder
 from augmentation_worker.media.video.encoding import VideoEncoding
 
@@ -28,7 +28,9 @@ def test_every_frame_of_joined_videos_is_found_by_seeking(
         with VideoEncoder(part, encoding, fps=FPS, threads=1, height=64, width=64) as encoder:
             encoder.write(moving_scene(3 * frames, 64, 64)[number * frames : (number + 1) * frames])
     joined = tmp_path / "joined.mp4"
-    concatenate_videos(parts, joined, fps=FPS, frames=frames)
+    with JoinedVideo(joined, FPS) as video:
+        assert [video.append(part, frames) for part in parts] == [0, frames, 2 * frames]
+        video.close()
     missing = [index for index in range(3 * frames) if not is_found(joined, index)]
     assert not missing
 

@@ -1,6 +1,7 @@
 import hashlib
+import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,15 @@ import torch
 import xxhash
 
 from augmentation_api.vocabulary import VideoCodec
-from augmentation_worker.media.image_statistics import ImageStatisticsCollector
+from augmentation_worker.media.image_statistics import ImageStatistics, ImageStatisticsCollector
 from augmentation_worker.media.video import episode
 from augmentation_worker.media.video.check import check_video
+from augmentation_worker.media.video.concatenation import JoinedVideo
 from augmentation_worker.media.video.container_file import VideoInvalid
 from augmentation_worker.media.video.decoder import decode_segment
 from augmentation_worker.media.video.encoder import VideoEncoder
 from augmentation_worker.media.video.encoding import VideoEncoding
-from augmentation_worker.media.video.episode import EpisodeVideo, augment_episode_camera
+from augmentation_worker.media.video.episode import encode_copies
 from augmentation_worker.media.video.segment import VideoSegment
 from augmentation_worker.transforms.pipeline import EpisodeTransform
 
@@ -34,6 +36,26 @@ def segment(sample: SampleVideo) -> VideoSegment:
     return VideoSegment(sample.path, sample.first_frame(EPISODE), sample.lengths[EPISODE], sample.fps)
 
 
+@dataclass(frozen=True)
+class Placed:
+    """A copy in the file of all."""
+
+    from_timestamp: float
+    to_timestamp: float
+    frames: int
+    statistics: ImageStatistics
+    pixel_hash: str
+
+
+@dataclass(frozen=True)
+class EpisodeVideo:
+    """The file of all copies."""
+
+    copies: tuple[Placed, ...]
+    size: int
+    sha256: str
+
+
 def augment_into(
     segment: VideoSegment,
     pipelines: Sequence[EpisodeTransform],
@@ -42,8 +64,17 @@ def augment_into(
     **options: Any,
 ) -> EpisodeVideo:
     """Write all copies into one file."""
-    (video,) = augment_episode_camera(segment, pipelines, [output], encoding, **options)
-    return video
+    parts = output.with_name(f"{output.name}.parts")
+    encoded = encode_copies(segment, pipelines, parts, encoding, **options)
+    placed = []
+    with JoinedVideo(output, segment.fps, encoded.display_matrix) as joined:
+        for copy in encoded.copies:
+            first = joined.append(copy.path, copy.frames)
+            begin, end = joined.seconds(first), joined.seconds(first + copy.frames)
+            placed.append(Placed(begin, end, copy.frames, copy.statistics, copy.pixel_hash))
+        sha256, size = joined.close()
+    shutil.rmtree(parts)
+    return EpisodeVideo(tuple(placed), size, sha256)
 
 
 @pytest.mark.parametrize("codec", [VideoCodec.AV1, VideoCodec.H264, VideoCodec.HEVC])

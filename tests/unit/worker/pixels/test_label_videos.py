@@ -9,8 +9,9 @@ import pytest
 
 from augmentation_api import Augmentation
 from augmentation_api.vocabulary import VideoCodec
+from augmentation_worker.media.video.concatenation import JoinedVideo
 from augmentation_worker.media.video.encoder import VideoEncoder
-from augmentation_worker.media.video.labels import move_label_video
+from augmentation_worker.media.video.labels import move_labels_of_episode
 from augmentation_worker.media.video.lossless import LosslessEncoding
 from augmentation_worker.media.video.planes import Plane, black_of, frame_of, planes_of
 from augmentation_worker.media.video.properties import probe_video
@@ -61,8 +62,10 @@ def test_every_value_goes_where_its_pixel_goes(codec: VideoCodec, pix_fmt: str, 
     assert like == encoding
     segment = VideoSegment(tmp_path / "source.mp4", 1, FRAMES - 1, Fraction(10))
     moving = geometry(drift=0.5)
-    (video,) = move_label_video(segment, [moving, None], [tmp_path / "moved.mp4"], encoding)
-    assert [(copy.from_timestamp, copy.to_timestamp) for copy in video.copies] == [(0.0, 0.3), (0.3, 0.6)]
+    episode = move_labels_of_episode(segment, [moving, None], tmp_path / "copies", encoding)
+    with JoinedVideo(tmp_path / "moved.mp4", segment.fps) as joined:
+        assert [joined.append(copy.path, copy.frames) for copy in episode.copies] == [0, FRAMES - 1]
+        joined.close()
     made = [planes_of(frame) for frame in decode_frames(VideoSegment(tmp_path / "moved.mp4", 0, 6, 10))]
     black = black_of(pix_fmt, 0)
     for frame in range(FRAMES - 1):

@@ -9,10 +9,11 @@ from augmentation_api.spec import Augmentation
 from augmentation_api.vocabulary import VideoCodec
 from augmentation_worker.media.video.check import check_video
 from augmentation_worker.media.video.colors import ColorTags
+from augmentation_worker.media.video.concatenation import JoinedVideo
 from augmentation_worker.media.video.decoder import decode_segment
 from augmentation_worker.media.video.encoder import VideoEncoder
 from augmentation_worker.media.video.encoding import VideoEncoding
-from augmentation_worker.media.video.episode import augment_episode_camera
+from augmentation_worker.media.video.episode import encode_copies
 from augmentation_worker.media.video.nvenc import prefer_nvenc
 from augmentation_worker.media.video.properties import VideoProperties
 from augmentation_worker.media.video.segment import VideoSegment
@@ -86,5 +87,9 @@ def test_copies_encoded_by_nvenc_are_concatenated(tmp_path: Path, by_nvenc: Vide
         for copy in range(COPIES)
     ]
     segment = VideoSegment(source, 0, len(frames), 10)
-    augment_episode_camera(segment, pipelines, [output], by_nvenc, device=torch.device("cuda"))
+    encoded = encode_copies(segment, pipelines, tmp_path / "copies", by_nvenc, device=torch.device("cuda"))
+    with JoinedVideo(output, segment.fps) as joined:
+        for copy in encoded.copies:
+            joined.append(copy.path, copy.frames)
+        joined.close()
     check_video(output, 10, COPIES * len(frames))

@@ -19,7 +19,7 @@ from augmentation_worker.formats.images.provenance import write_provenance
 from augmentation_worker.formats.images.records import BlockRecord, block_key
 from augmentation_worker.formats.images.rows import open_rows
 from augmentation_worker.formats.moved_files import makes_the_same, stored_as, stored_preview
-from augmentation_worker.formats.port import Outline, Plan, Shard, ShardMaker, Unit
+from augmentation_worker.formats.port import Outline, Plan, Shard, ShardMaker, Unit, of_any_stream
 from augmentation_worker.formats.records import ShardRecords, UnitRecord
 from augmentation_worker.formats.result_files import CARD_PATH, PREVIEW_PATH
 from augmentation_worker.storage.git_attributes import ATTRIBUTES_PATH, changed_attributes
@@ -42,8 +42,10 @@ class ImagesPlan(Plan):
         plan = self.plan
         # Of an image folder, the first blocks hold the rows as they are.
         first = next((shard.index for shard in plan.shards if shard.selected_rows), 0)
+        shards = tuple(_shard(shard, len(plan.columns), makes_preview=shard.index == first) for shard in plan.shards)
         return Outline(
-            shards=tuple(_shard(shard, makes_preview=shard.index == first) for shard in plan.shards),
+            shards=shards,
+            selected=of_any_stream(unit for shard in shards for unit in shard.units),
             cameras=len(plan.columns),
             carried=carried_files(self.dataset, self.work.source.paths),
             abandoned=plan.abandoned,
@@ -144,14 +146,14 @@ class ImagesPlan(Plan):
         return {index: record for index, record in recorded if isinstance(record, BlockRecord)}
 
 
-def _shard(shard: PlannedShard, *, makes_preview: bool) -> Shard:
+def _shard(shard: PlannedShard, columns: int, *, makes_preview: bool) -> Shard:
     units = [
         Unit(
             key=block_key(block.index),
             title=block.path,
             record=BlockRecord,
             episodes=block.episodes,
-            frames=block.versions,
+            frames=block.versions * columns,
         )
         for block in shard.blocks
     ]

@@ -42,7 +42,7 @@ def write_card(
     """
     front_matter, text = card_parts(source_card)
     augmentation = spec.augmentation
-    augmented = len(plan.episodes) * plan.copies
+    augmented = len(plan.source_episodes) * plan.copies
     facts = {
         "Episodes": f"{plan.total_episodes} ({plan.total_episodes - augmented} original, {augmented} augmented)",
         "Frames": plan.total_frames,
@@ -75,9 +75,7 @@ def _splits(metadata: DatasetMetadata, plan: EpisodePlan) -> dict[str, str]:
     source = metadata.info.split_episodes
     if len(source) < 2:
         return {}
-    selected = disjoint(
-        ((episode.source.index, episode.source.index + 1) for episode in plan.episodes), len(metadata.episodes)
-    )
+    selected = disjoint(((index, index + 1) for index in plan.source_episodes.indices.tolist()), len(metadata.episodes))
     facts = {
         "Splits": ", ".join(f"{cell_text(name)} {text_of(ranges)}" for name, ranges in (plan.splits or source).items())
     }
@@ -88,7 +86,7 @@ def _splits(metadata: DatasetMetadata, plan: EpisodePlan) -> dict[str, str]:
 def _beside(folders: Sequence[str], plan: EpisodePlan) -> str:
     if not folders:
         return ""
-    originals = plan.total_episodes - (0 if plan.in_place else len(plan.episodes) * plan.copies)
+    originals = plan.total_episodes - (0 if plan.in_place else len(plan.source_episodes) * plan.copies)
     names = ", ".join(f"`{folder}/`" for folder in folders)
     return f"""
 

@@ -3,7 +3,7 @@
 An augmented row is its source's, bit by bit, but for its two index columns and the images of augmented cameras.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from augmentation_worker.formats.lerobot.episodes import Episode
 from augmentation_worker.formats.lerobot.format_version import FileNumber
 from augmentation_worker.formats.lerobot.index_columns import check_index_columns
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata, OpenFile
-from augmentation_worker.formats.lerobot.plan import PlannedCopy, PlannedShard
+from augmentation_worker.formats.lerobot.plan import PlannedCopy, PlannedEpisode
 from augmentation_worker.formats.tables import with_column, with_schema
 
 _READ_BUFFER_BYTES = 2**18
@@ -180,15 +180,17 @@ def augmented_rows(rows: pa.Table, copy: PlannedCopy, first_frame: int = 0) -> p
     return rows
 
 
-def write_shard_rows(shard: PlannedShard, source: SourceRows, target: Path) -> int:
-    """Write a shard's data file, one row group per episode, in the source's schema. Returns the number of rows.
+def write_shard_rows(episodes: Sequence[PlannedEpisode], source: SourceRows, target: Path) -> int:
+    """Write a data file of episodes without images, one row group per copy, in the source's schema.
+
+    Returns the number of rows.
 
     The same input gives the same bytes with the same pyarrow, so a file can be checked by writing it again.
     """
     schema = source.schema()
     written = 0
     with pq.ParquetWriter(target, schema, compression="snappy", use_dictionary=True) as writer:
-        for episode in shard.episodes:
+        for episode in episodes:
             rows = source.of(episode.source).combine_chunks()
             for copy in episode.copies:
                 table = augmented_rows(rows, copy)

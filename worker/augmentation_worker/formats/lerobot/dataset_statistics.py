@@ -60,7 +60,7 @@ class ResultFrames:
                 for camera, of_camera in copies.items():
                     of_camera.extend(record.copies(camera))
         source = metadata.episodes.lengths.tolist()
-        selected = [episode.source.length for episode in plan.episodes]
+        selected = plan.source_episodes.lengths.tolist()
         added = [] if plan.in_place else [length for length in selected for _ in range(plan.copies)]
         kept = sum(source) - (sum(selected) if plan.in_place else 0)
         return cls(copies, [*source, *added], kept, sum(source), renumbered=not plan.in_place)

@@ -1,10 +1,11 @@
-"""The rows of a shard's augmented episodes, with the images they hold: made, looked into, and stored, one episode at
-a time."""
+"""The rows of a shard's augmented episodes, with the images they hold: made one episode at a time, joined into the
+files of their unit, looked into, and stored."""
 
-from collections.abc import Callable, Mapping
-from contextlib import closing
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from augmentation_worker.failure import SourceInvalid, WorkerFailure
 from augmentation_worker.formats.bad_episodes import LEAVE_OUT
@@ -19,11 +20,12 @@ from augmentation_worker.formats.lerobot.episode_images import (
     decode_image_of,
     image_contents,
 )
+from augmentation_worker.formats.lerobot.format_version import FileNumber
 from augmentation_worker.formats.lerobot.info import Camera
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
-from augmentation_worker.formats.lerobot.plan import EpisodePlan, PlannedEpisode
-from augmentation_worker.formats.lerobot.records import CopyRecord, RowsRecord
-from augmentation_worker.formats.lerobot.rows_files import write_episode_rows
+from augmentation_worker.formats.lerobot.plan import EpisodePlan, PlannedCopy, PlannedEpisode, PlannedUnit
+from augmentation_worker.formats.lerobot.records import CopyRecord, RowsFileRecord, RowsRecord
+from augmentation_worker.formats.lerobot.rows_files import JoinedRows, column_options, write_episode_rows
 from augmentation_worker.formats.lerobot.source_videos import SourceVideos, unusable_video
 from augmentation_worker.formats.lerobot.written_files import check_written_images
 from augmentation_worker.media.video.container_file import VideoInvalid
@@ -42,19 +44,17 @@ class EpisodeRows:
 
     def make(
         self, episode: PlannedEpisode, on_frames: Callable[[int], None]
-    ) -> tuple[tuple[RowsRecord, ...], dict[str, tuple[CopyRecord, ...]]]:
-        """Make and store an episode's rows. Raises WorkerFailure.
+    ) -> tuple[list[Path], dict[str, tuple[CopyRecord, ...]]]:
+        """Make an episode's rows. Raises WorkerFailure.
 
-        Returns the records of its data files, and by camera with images those of its copies.
+        Returns a local file for each of its data files, and by camera with images the records of its copies.
         """
-        info, folder = self.metadata.info, self.work.scratch / "made"
+        folder = self.work.scratch / "made"
         targets = [folder / f"rows-{place}.parquet" for place in range(len(episode.data_files))]
-        images = {}
         if self.plan.makes_images:
-            images = self._with_images(episode, targets, on_frames)
-        else:
-            write_episode_rows(episode, self.source, info, targets)
-        return tuple(self._stored(episode, targets)), images
+            return targets, self._with_images(episode, targets, on_frames)
+        write_episode_rows(episode, self.source, self.metadata.info, targets)
+        return targets, {}
 
     def _with_images(
         self, episode: PlannedEpisode, targets: list[Path], on_frames: Callable[[int], None]
@@ -119,17 +119,64 @@ class EpisodeRows:
             raise unusable_video(self.metadata, episode.source, camera, error) from error
         return properties.height, properties.width
 
-    def _stored(self, episode: PlannedEpisode, targets: list[Path]) -> list[RowsRecord]:
-        records = []
+    def store(
+        self, local: Path, number: FileNumber, parts: Sequence[tuple[PlannedEpisode, Sequence[PlannedCopy]]]
+    ) -> RowsFileRecord:
+        """Check and store a data file that is complete: copies of each of some episodes. Raises WorkerFailure."""
         info = self.metadata.info
-        for number, local in zip(episode.data_files, targets, strict=True):
-            path, copies = info.data_file(number), episode.copies_in(number)
-            check_written_images(local, path, episode, copies, self.source, info, self.plan.image_cameras)
-            stored = self.work.output.put(path, local)
-            local.unlink()
-            rows = episode.source.length * len(copies)
-            records.append(RowsRecord(path=path, sha256=stored.sha256, size=stored.size, rows=rows))
-        return records
+        path = info.data_file(number)
+        check_written_images(local, path, parts, self.source, info, self.plan.image_cameras)
+        stored = self.work.output.put(path, local)
+        local.unlink()
+        return RowsFileRecord(
+            path=path,
+            sha256=stored.sha256,
+            size=stored.size,
+            rows=sum(episode.source.length * len(copies) for episode, copies in parts),
+            episodes=tuple(episode.source.index for episode, _ in parts),
+        )
+
+
+class RowsUnit:
+    """Makes the data files of a unit, while its episodes are added in order. A context manager."""
+
+    def __init__(self, rows: EpisodeRows, unit: PlannedUnit) -> None:
+        self._rows, self._unit = rows, unit
+        self._local = rows.work.scratch / "made" / "joined.parquet"
+        self._opened = ExitStack()
+        self._joined: JoinedRows | None = None
+        self._parts: list[tuple[PlannedEpisode, Sequence[PlannedCopy]]] = []
+        self._files: list[RowsFileRecord] = []
+        self._images: dict[int, dict[str, tuple[CopyRecord, ...]]] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._opened.close()
+
+    def add(self, episode: PlannedEpisode, on_frames: Callable[[int], None]) -> None:
+        """Make the rows of an episode and append them. Raises WorkerFailure."""
+        targets, images = self._rows.make(episode, on_frames)
+        if images:
+            self._images[episode.source.index] = images
+        if self._unit.number is None:
+            for number, local in zip(episode.data_files, targets, strict=True):
+                self._files.append(self._rows.store(local, number, [(episode, episode.copies_in(number))]))
+            return
+        if self._joined is None:
+            options = column_options(self._rows.metadata.info, self._rows.source.schema())
+            self._joined = self._opened.enter_context(JoinedRows(self._local, options))
+        for local in targets:
+            self._joined.append(local)
+        self._parts.append((episode, episode.copies))
+
+    def finish(self) -> RowsRecord:
+        """The record of what was added. Raises WorkerFailure."""
+        if self._joined is not None and self._unit.number is not None:
+            self._joined.close()
+            self._files.append(self._rows.store(self._local, self._unit.number, self._parts))
+        return RowsRecord(pictures=self._images, files=tuple(self._files))
 
 
 def unusable_image(metadata: DatasetMetadata, episode: PlannedEpisode, error: UnusableImage) -> WorkerFailure:

@@ -1,6 +1,6 @@
-"""The videos of a shard's augmented episodes: made, checked, and stored, one episode at a time."""
+"""The videos of a shard's augmented episodes: encoded, one episode of one camera at a time."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -13,13 +13,13 @@ from augmentation_worker.formats.lerobot.copy_record import pipelines_of, record
 from augmentation_worker.formats.lerobot.info import Camera
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
 from augmentation_worker.formats.lerobot.plan import EpisodePlan, PlannedEpisode
-from augmentation_worker.formats.lerobot.records import VideoCopyRecord, VideoRecord
+from augmentation_worker.formats.lerobot.records import CopyRecord
 from augmentation_worker.formats.lerobot.source_videos import SourceVideos, first_frame, unusable_video
 from augmentation_worker.formats.lerobot.video_check import encoding_of
-from augmentation_worker.formats.lerobot.written_files import check_written_video
+from augmentation_worker.formats.lerobot.video_unit import VideoUnit
 from augmentation_worker.media.video.container_file import VideoInvalid
 from augmentation_worker.media.video.encoding import VideoEncoding
-from augmentation_worker.media.video.episode import CopyVideo, augment_episode_camera, copies_at_once
+from augmentation_worker.media.video.episode import copies_at_once, encode_copies
 from augmentation_worker.media.video.nvenc import prefer_nvenc
 from augmentation_worker.media.video.segment import VideoSegment
 from augmentation_worker.work import Work
@@ -45,7 +45,7 @@ class EpisodeVideos:
         """Choose every camera's encoding, also when an earlier attempt has made all videos: every shard the same."""
         for camera in self.plan.video_cameras:
             if camera.key not in self._chosen:
-                _, properties = self._videos.example((episode.source for episode in self.plan.episodes), camera)
+                _, properties = self._videos.example(self.plan.source_episodes, camera)
                 self._chosen[camera.key] = encoding_of(self.metadata, camera, properties, self.work.spec)
                 encoding = self._on_this_node(camera, properties.width, properties.height)
                 size = {HEIGHT: properties.height, WIDTH: properties.width}
@@ -58,63 +58,48 @@ class EpisodeVideos:
                     data={"camera": camera.key, "encoder": encoding.encoder},
                 )
 
-    def make(self, episode: PlannedEpisode, on_frames: Callable[[int], None]) -> dict[str, tuple[VideoRecord, ...]]:
-        """Make and store all videos of an episode; returns their records by camera. Raises WorkerFailure."""
-        # Of all cameras before the first takes minutes: a file that ends too early is found in its header.
-        encodings = {camera: self._encoding(episode, camera) for camera in self.plan.video_cameras}
-        return {camera.key: self._made(episode, camera, encoding, on_frames) for camera, encoding in encodings.items()}
+    def check(self, episode: PlannedEpisode, cameras: Sequence[Camera]) -> None:
+        """Look into the headers of an episode's files: one that ends too early is found there, before any encoding.
 
-    def source_paths(self, episode: PlannedEpisode) -> list[DatasetPath]:
-        """The source's video files that an episode is made from."""
-        return [self._source_path(episode, camera) for camera in self.plan.video_cameras]
+        Raises WorkerFailure.
+        """
+        for camera in cameras:
+            self._encoding(episode, camera)
 
-    def _made(
-        self, episode: PlannedEpisode, camera: Camera, encoding: VideoEncoding, on_frames: Callable[[int], None]
-    ) -> tuple[VideoRecord, ...]:
-        paths = [self.metadata.info.video_file(camera.key, number) for number in episode.video_files(camera.key)]
-        folder = self.work.scratch / "made"
-        locals_ = [folder / f"video-{place}.mp4" for place in range(len(paths))]
+    def make(self, episode: PlannedEpisode, camera: Camera, unit: VideoUnit, on_frames: Callable[[int], None]) -> None:
+        """Make an episode's copies as a camera sees them, and add them to their unit. Raises WorkerFailure."""
+        encoding = self._encoding(episode, camera)
         pipelines = pipelines_of(self.work.spec.augmentation, self.metadata, episode, camera, self.work.source)
         try:
-            videos = augment_episode_camera(
+            encoded = encode_copies(
                 self._segment(episode, camera),
                 pipelines,
-                locals_,
+                self.work.scratch / "made" / "copies",
                 encoding,
                 device=self.work.device,
                 on_frames=on_frames,
             )
         except VideoInvalid as error:
             raise self.unusable(episode, camera, error) from error
-        sampled = [dict(pipeline.parameters) for pipeline in pipelines]
-        per_file = len(pipelines) // len(paths)
-        records = []
-        for place, (path, local, video) in enumerate(zip(paths, locals_, videos, strict=True)):
-            check_written_video(local, path, self.metadata.info.frame_rate, episode.source.length * per_file)
-            uploaded = self.work.output.put(path, local)
-            if (uploaded.sha256, uploaded.size) != (video.sha256, video.size):
-                raise WorkerFailure(
-                    FailureReason.INTEGRITY_CHECK_FAILED, f"{path} changed between being encoded and being uploaded"
-                )
-            local.unlink()
-            copies = zip(video.copies, sampled[place * per_file : (place + 1) * per_file], strict=True)
-            made_copies = tuple(self._copy_record(camera, copy, parameters) for copy, parameters in copies)
-            records.append(VideoRecord(path=path, sha256=video.sha256, size=video.size, copies=made_copies))
-        return tuple(records)
+        records = [
+            CopyRecord(
+                frames=copy.frames,
+                pixel_hash=copy.pixel_hash,
+                statistics=recorded_statistics(self.metadata, camera.key, copy.statistics),
+                parameters=dict(pipeline.parameters),
+            )
+            for copy, pipeline in zip(encoded.copies, pipelines, strict=True)
+        ]
+        copies = [(copy.path, record) for copy, record in zip(encoded.copies, records, strict=True)]
+        unit.add(episode, copies, encoded.display_matrix)
 
-    def _copy_record(self, camera: Camera, copy: CopyVideo, parameters: Mapping[str, object]) -> VideoCopyRecord:
-        return VideoCopyRecord(
-            from_timestamp=copy.from_timestamp,
-            to_timestamp=copy.to_timestamp,
-            frames=copy.frames,
-            pixel_hash=copy.pixel_hash,
-            statistics=recorded_statistics(self.metadata, camera.key, copy.statistics),
-            parameters=dict(parameters),
-        )
+    def source_path(self, episode: PlannedEpisode, camera: Camera) -> DatasetPath:
+        """The source's video file that an episode is made from."""
+        return self.metadata.info.video_file(camera.key, episode.source.videos[camera.key].file)
 
     def _segment(self, episode: PlannedEpisode, camera: Camera) -> VideoSegment:
         return VideoSegment(
-            path=self.work.source.open(self._source_path(episode, camera)),
+            path=self.work.source.open(self.source_path(episode, camera)),
             first_frame=first_frame(self.metadata, episode.source, camera),
             frames=episode.source.length,
             fps=self.metadata.info.frame_rate,
@@ -160,6 +145,3 @@ class EpisodeVideos:
     def unusable(self, episode: PlannedEpisode, camera: Camera, error: VideoInvalid) -> WorkerFailure:
         """A source video that is not what the metadata says, in words."""
         return unusable_video(self.metadata, episode.source, camera, error)
-
-    def _source_path(self, episode: PlannedEpisode, camera: Camera) -> DatasetPath:
-        return self.metadata.info.video_file(camera.key, episode.source.videos[camera.key].file)

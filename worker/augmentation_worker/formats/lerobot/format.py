@@ -48,7 +48,15 @@ class LeRobot(Format):
         metadata = load_metadata(work.source)
         instructions = instructions_of(metadata, work.spec, work.source)
         carry = not work.extends_source
-        plan = make_plan(metadata, work.spec, shard_count, carry_originals=carry, instructions=instructions)
+        plan = make_plan(
+            metadata,
+            work.spec,
+            shard_count,
+            size_of=work.source.size,
+            checkpoint_bytes=work.checkpoint_bytes,
+            carry_originals=carry,
+            instructions=instructions,
+        )
         check_order_of_data_files(metadata, plan)
         return LeRobotPlan(work, metadata, plan)
 

@@ -34,6 +34,7 @@ _LANCE = "lance"
 _CONVERTERS = {"v2.0": "v21.convert_dataset_v20_to_v21", "v1": "v2.convert_dataset_v1_to_v2"}
 """LeRobot's own modules that convert a dataset to the version after."""
 _SMALLEST_IMAGE = 16
+_MOST_MEGABYTES = 10**6
 """Fewest pixels per side of an array of numbers that is taken for an image."""
 _NUMBER_FORMAT = re.compile(r"(0?[1-9])?d?")
 """How a template may write a number: with at most nine digits, so that a short template makes a short path."""
@@ -127,6 +128,22 @@ class DatasetInfo(BaseModel):
     def frame_rate(self) -> Fraction:
         """Frames per second as the number that is meant: 30.0 is 30, 29.97 is 2997/100."""
         return Fraction(str(self.fps))
+
+    @property
+    def video_file_bytes(self) -> int:
+        """What a video file of several episodes may take, by LeRobot's setting or its default."""
+        return self._bytes_of("video_files_size_in_mb", 200)
+
+    @property
+    def data_file_bytes(self) -> int:
+        """What a data file may take, by LeRobot's setting or its default."""
+        return self._bytes_of("data_files_size_in_mb", 100)
+
+    def _bytes_of(self, name: str, default: int) -> int:
+        value: object = self.extra.get(name)
+        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value <= _MOST_MEGABYTES:
+            value = default
+        return max(1, int(value * 2**20))
 
     @cached_property
     def cameras(self) -> tuple[Camera, ...]:

@@ -44,7 +44,7 @@ def episodes_of_result(
 
 def _with_data_files(table: pa.Table, plan: EpisodePlan) -> pa.Table:
     """In place, rows may lie in other files than before."""
-    numbers = {episode.index: kept.number for kept in plan.kept_rows for episode in kept.episodes}
+    numbers = {index: kept.number for kept in plan.kept_rows for index in kept.episodes}
     numbers |= {copy.episode_index: copy.data_file for episode in plan.episodes for copy in episode.copies}
     for place, name in enumerate(("data/chunk_index", "data/file_index")):
         table = with_column(table, name, [numbers[index][place] for index in table.column("episode_index").to_pylist()])
@@ -93,7 +93,7 @@ def augmented_episodes(
         for camera in record.cameras:
             version = record.copies(camera)[copy.copy]
             if isinstance(version, VideoCopyRecord):
-                cells |= _video_cells(camera, copy.videos[camera], version)
+                cells |= _video_cells(camera, record.number(camera, copy.copy), version)
             cells |= _image_statistics(rows, position, camera, version)
         for name, value in cells.items():
             changed.setdefault(name, []).append(value)

@@ -1,28 +1,40 @@
-"""The planner: a pure function from spec, pinned metadata and number of shards to the plan of plan.py."""
+"""The planner: a pure function from spec, pinned metadata, sizes of the source's files and number of shards to the plan
+of plan.py.
 
-from bisect import bisect_left
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+Arrays hold what concerns all selected episodes; the objects of a shard are made when it is asked for.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby, islice, pairwise
+from functools import cached_property
+from itertools import chain, pairwise
+
+import numpy as np
+import numpy.typing as npt
 
 from augmentation_api import Augmentation, AugmentationJobSpec
+from augmentation_api.augmentation_class import DEFAULT_CHECKPOINT_MB
 from augmentation_api.vocabulary import AugmentationMode, OutputMode
 from augmentation_worker.bounded.unreadable import damaged
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.formats.geometry import leader_of
-from augmentation_worker.formats.lerobot.episodes import Episode, Episodes
+from augmentation_worker.formats.lerobot.episodes import EpisodeFiles, Episodes
 from augmentation_worker.formats.lerobot.format_version import FileNumber, number_of_episode
 from augmentation_worker.formats.lerobot.info import INFO_PATH, Camera
 from augmentation_worker.formats.lerobot.instructions import Instructions
+from augmentation_worker.formats.lerobot.layout import FileCuts, Integers, NewNumbers, cut_files, estimated_bytes
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
 from augmentation_worker.formats.lerobot.plan import (
     EpisodePlan,
     Follower,
     KeptRows,
+    OnDemand,
     PlannedCopy,
     PlannedEpisode,
     PlannedShard,
+    PlannedUnit,
     RowsMade,
+    UnitKind,
 )
 from augmentation_worker.formats.lerobot.records import most_episodes_per_shard
 from augmentation_worker.formats.lerobot.split_ranges import splits_of_copies
@@ -32,16 +44,10 @@ from augmentation_worker.transforms.copies import transforms_of_copies
 
 LARGEST_SORTABLE_CHUNK = 1000
 """Most files per chunk of data: LeRobot sorts data files by path, and file-1000 sorts before file-999."""
-
-
-@dataclass(frozen=True)
-class _Numbers:
-    """The numbers of one augmented episode."""
-
-    copy: int
-    episode_index: int
-    from_index: int
-    to_index: int
+MEGABYTE = 2**20
+"""What LeRobot means by it: 1024 * 1024 bytes (get_file_size_in_mb)."""
+SizeOf = Callable[[DatasetPath], int]
+"""Bytes of one of the source's files, by its path."""
 
 
 def make_plan(
@@ -49,6 +55,8 @@ def make_plan(
     spec: AugmentationJobSpec,
     shard_count: int,
     *,
+    size_of: SizeOf = lambda _path: 0,
+    checkpoint_bytes: int = DEFAULT_CHECKPOINT_MB * MEGABYTE,
     carry_originals: bool = True,
     instructions: Instructions | None = None,
     left_out: Collection[int] = (),
@@ -59,33 +67,52 @@ def make_plan(
         metadata: the source at its pinned commit.
         spec: what the job asks for.
         shard_count: 1 or more.
+        size_of: of the source's files; without it, a shard has one file per stream.
+        checkpoint_bytes: most bytes of a unit of the work.
         carry_originals: whether the original files have to be carried over, as the result is another dataset.
         instructions: the tasks of the copies; None if they keep those of their episodes.
-        left_out: selected episodes that cannot be used. They keep their shard and use up numbers of files, so that
-            those of the others stay; numbers of episodes and rows have no gaps.
+        left_out: selected episodes that cannot be used. They keep their shard and their part of a file, so that the
+            files of the others stay; numbers of episodes and rows have no gaps.
     """
     augmentation = spec.augmentation
-    selected = selected_episodes(metadata, augmentation)
+    ranges = selected_ranges(augmentation, len(metadata.episodes), metadata.info.split_episodes)
+    selected = metadata.episodes.of_ranges(ranges)
+    is_made = ~np.isin(selected.indices, np.fromiter(left_out, np.int64, len(left_out)))
+    made = selected.part(np.flatnonzero(is_made))
     cameras = _selected_cameras(metadata, augmentation)
     in_place = spec.output.mode is OutputMode.IN_PLACE
     copies = copies_of(spec)
     most_transforms = _most_transforms(augmentation, cameras)
     followers = _followers(metadata, augmentation)
     moved_videos = [follower.stream for follower in followers if follower.stream.is_video]
-    made_videos = [*(camera for camera in cameras if camera.is_video), *moved_videos]
+    videos = [camera for camera in cameras if camera.is_video]
     most = most_episodes_per_shard(copies * (len(cameras) + len(moved_videos)), most_transforms)
     shares = balanced_shares(selected.lengths.tolist(), shard_count, most)
-    made = [episode for episode in selected if episode.index not in left_out]
     other_values = instructions is not None or len(moved_videos) < len(followers)
     rows_made = _rows_made(metadata, cameras, in_place, other_values=other_values)
-    remade = {episode.index for episode in selected} if in_place and rows_made is RowsMade.WITH_EPISODE else set()
+    remade = selected if in_place and rows_made is RowsMade.WITH_EPISODE else selected.part(slice(0))
     kept_rows, remade_files = _kept_rows(metadata, remade, left_out)
-    files = _Files(metadata, made_videos, rows_made, remade_files, instructions)
-    versions = _in_place(selected, left_out) if in_place else _after_the_originals(metadata, selected, copies, left_out)
-    replaced = _replaced_videos(metadata, made, made_videos) if in_place else ()
-    originals = _original_videos(metadata, selected, shares, replaced) if carry_originals else [[] for _ in shares]
-    shards = _shards(shares, versions, files, originals)
+    replaced = _replaced_videos(metadata, made, [*videos, *moved_videos]) if in_place else ()
+    layout = _Layout(
+        metadata=metadata,
+        selected=selected,
+        is_made=is_made,
+        shares=shares,
+        copies=copies,
+        in_place=in_place,
+        rows_made=rows_made,
+        streams=[
+            *((UnitKind.VIDEO, place, camera) for place, camera in enumerate(videos)),
+            *((UnitKind.MOVED, place, stream) for place, stream in enumerate(moved_videos)),
+        ],
+        remade_files=remade_files,
+        instructions=instructions,
+        size_of=size_of,
+        checkpoint_bytes=checkpoint_bytes,
+        originals=_original_videos(metadata, selected, shares, replaced) if carry_originals else [[] for _ in shares],
+    )
     added = 0 if in_place else copies
+    made_numbers = layout.data_numbers()
     return EpisodePlan(
         in_place=in_place,
         rows_made=rows_made,
@@ -93,18 +120,20 @@ def make_plan(
         copies=copies,
         transforms=most_transforms,
         followers=followers,
-        shards=shards,
+        shards=OnDemand(shard_count, layout.shard),
+        source_episodes=made,
+        episode_ends=[layout.made_before(share.stop) for share in shares],
+        data_numbers=tuple(sorted({*made_numbers, *(kept.number for kept in kept_rows)})),
         kept_rows=kept_rows,
-        abandoned=_abandoned(metadata, shards, kept_rows, replaced),
+        abandoned=_abandoned(metadata, made, made_numbers, kept_rows, replaced, [*videos, *moved_videos]),
         total_episodes=len(metadata.episodes) + len(made) * added,
-        total_frames=metadata.info.total_frames + sum(episode.length for episode in made) * added,
+        total_frames=metadata.info.total_frames + made.frames * added,
+        selected=tuple(ranges),
         splits=None
         if in_place
-        else splits_of_copies(
-            metadata.info.split_episodes, [episode.index for episode in made], len(metadata.episodes), copies
-        ),
+        else splits_of_copies(metadata.info.split_episodes, made.indices.tolist(), len(metadata.episodes), copies),
         instructions=instructions,
-        left_out=tuple(episode.index for episode in selected if episode.index in left_out),
+        left_out=tuple(selected.indices[~is_made].tolist()),
     )
 
 
@@ -124,8 +153,7 @@ def check_order_of_data_files(metadata: DatasetMetadata, plan: EpisodePlan) -> N
 
     Raises WorkerFailure(SOURCE_INVALID), naming the template by which they do not.
     """
-    numbers = {*plan.data_numbers, *(shard.data_file for shard in plan.shards if shard.data_file)}
-    paths = [metadata.info.data_file(number) for number in sorted(numbers)]
+    paths = [metadata.info.data_file(number) for number in plan.data_numbers]
     wrong = next((after for before, after in pairwise(paths) if after <= before), None)
     if wrong is not None:
         raise damaged(
@@ -142,37 +170,198 @@ def _selected_cameras(metadata: DatasetMetadata, augmentation: Augmentation) -> 
     )
 
 
-def _shards(
-    shares: Sequence[range],
-    versions: Iterator[tuple[Episode, list[_Numbers]]],
-    files: "_Files",
-    originals: Sequence[Sequence[DatasetPath]],
-) -> tuple[PlannedShard, ...]:
-    """Number files in the order of shards, and within one in that of its episodes."""
-    shards = []
-    for index, share in enumerate(shares):
-        data_file = files.next_data_file_of_shard() if share else None
-        planned = tuple(files.planned(episode, numbers, data_file) for episode, numbers in islice(versions, len(share)))
-        made = tuple(episode for episode in planned if episode.copies)
-        shards.append(PlannedShard(index, made, data_file if made else None, tuple(originals[index])))
-    return tuple(shards)
+@dataclass(frozen=True, eq=False)
+class _Layout:
+    """What decides about the episodes and files of every shard.
 
+    Attributes:
+        metadata: of the source.
+        selected: the selected episodes.
+        is_made: bool [selected]: which of them are not left out.
+        shares: by shard, the places of its episodes among those selected.
+        copies, in_place, rows_made, instructions: of the plan.
+        streams: of which videos are made, each with its kind and its place among those of its kind.
+        remade_files: in place, by episode_index the file of its rows, where they are made again.
+        size_of: of the source's files.
+        checkpoint_bytes: most bytes of a unit.
+        originals: by shard, paths of the source's videos that it carries over.
+    """
 
-def _abandoned(
-    metadata: DatasetMetadata,
-    shards: Sequence[PlannedShard],
-    kept_rows: Sequence[KeptRows],
-    replaced_videos: Sequence[DatasetPath],
-) -> tuple[DatasetPath, ...]:
-    """Files of the source that the result neither keeps nor overwrites."""
-    info = metadata.info
-    copies = [copy for shard in shards for episode in shard.episodes for copy in episode.copies]
-    videos = {info.video_file(camera, number) for copy in copies for camera, number in copy.videos.items()}
-    rows = {info.data_file(kept.number) for kept in kept_rows} | {info.data_file(copy.data_file) for copy in copies}
-    return (
-        *(path for path in replaced_videos if path not in videos),
-        *(path for path in metadata.data_paths if path not in rows),
-    )
+    metadata: DatasetMetadata
+    selected: Episodes
+    is_made: npt.NDArray[np.bool_]
+    shares: Sequence[range]
+    copies: int
+    in_place: bool
+    rows_made: RowsMade
+    streams: Sequence[tuple[UnitKind, int, Camera]]
+    remade_files: Mapping[int, FileNumber]
+    instructions: Instructions | None
+    size_of: SizeOf
+    checkpoint_bytes: int
+    originals: Sequence[Sequence[DatasetPath]]
+
+    def shard(self, index: int) -> PlannedShard:
+        """One shard, in time and memory of its own episodes."""
+        share = self.shares[index]
+        planned = {place: self._episode(place) for place in share}
+        units = [
+            (first, order, self._unit(places, planned, kind, stream_place, camera, file))
+            for order, (kind, stream_place, camera) in enumerate(self.streams)
+            for first, places, file in self._parts(self._video_cuts[camera.key], index)
+        ]
+        if self.rows_made is RowsMade.WITH_EPISODE:
+            units += [
+                (first, len(self.streams), self._unit(places, planned, UnitKind.ROWS, 0, None, file))
+                for first, places, file in self._parts(self._rows_cuts, index)
+            ]
+        made = tuple(planned[place] for place in share if self.is_made[place])
+        numbers = dict.fromkeys(copy.data_file for episode in made for copy in episode.copies)
+        return PlannedShard(
+            index,
+            made,
+            tuple(unit for _, _, unit in sorted(units, key=lambda each: each[:2])),
+            tuple(numbers) if self.rows_made is RowsMade.WITH_SHARD else (),
+            tuple(self.originals[index]),
+        )
+
+    def made_before(self, place: int) -> int:
+        """How many episodes before a place are made."""
+        return int(self._made_before[place])
+
+    def data_numbers(self) -> list[FileNumber]:
+        """Numbers of the data files with rows of augmented episodes, each once."""
+        if self.rows_made is RowsMade.NEVER:
+            return []
+        if self._rows_keep_their_order:
+            return [*self.remade_files.values()]
+        if self._has_file_per_episode:
+            made = range(len(self.metadata.episodes), len(self.metadata.episodes) + self.made_before(-1) * self.copies)
+            indices: Iterable[int] = self.selected.indices[self.is_made].tolist() if self.in_place else made
+            return [number_of_episode(index, self._chunks_size) for index in indices]
+        begins = self._made_before[self._rows_cuts.begins]
+        return [self._data_numbers[file] for file in np.flatnonzero(np.diff(begins)).tolist()]
+
+    def _episode(self, place: int) -> PlannedEpisode:
+        source = self.selected[place]
+        if not self.is_made[place]:
+            return PlannedEpisode(source, ())
+        shared = (
+            {}
+            if self._has_file_per_episode
+            else {
+                camera.key: self._video_numbers[camera.key][self._video_cuts[camera.key].file_of(place)]
+                for _, _, camera in self.streams
+            }
+        )
+        copies = []
+        for copy in range(self.copies):
+            index, begin = source.index, source.from_index
+            if not self.in_place:
+                index = len(self.metadata.episodes) + self.made_before(place) * self.copies + copy
+                frames = int(self._frames_before[place]) * self.copies + copy * source.length
+                begin = self.metadata.info.total_frames + frames
+            own = number_of_episode(index, self._chunks_size)
+            videos = shared or {camera.key: own for _, _, camera in self.streams}
+            tasks = {} if self.instructions is None else self.instructions.changes(source.index, copy)
+            data_file = self._data_file(place) or own
+            copies.append(PlannedCopy(copy, index, begin, begin + source.length, data_file, videos, tasks))
+        return PlannedEpisode(source, tuple(copies))
+
+    def _data_file(self, place: int) -> FileNumber | None:
+        """The file of an episode's rows; None where each copy has its own."""
+        if self.rows_made is RowsMade.NEVER:
+            return self.selected.data_files[place]
+        if self._rows_keep_their_order:
+            return self.remade_files[int(self.selected.indices[place])]
+        return None if self._has_file_per_episode else self._data_numbers[self._rows_cuts.file_of(place)]
+
+    def _parts(self, cuts: FileCuts, shard: int) -> Iterator[tuple[int, range, int]]:
+        for file in cuts.of_shard(shard):
+            places = cuts.places(file)
+            yield places.start, places, file
+
+    def _unit(
+        self,
+        places: range,
+        planned: Mapping[int, PlannedEpisode],
+        kind: UnitKind,
+        place: int,
+        camera: Camera | None,
+        file: int,
+    ) -> PlannedUnit:
+        selected = tuple(self.selected.indices[places.start : places.stop].tolist())
+        made = tuple(planned[each] for each in places if self.is_made[each])
+        number, spare = None, {}
+        if camera is None:
+            number = None if self._has_file_per_episode else next((each.data_files[0] for each in made), None)
+        elif not self._has_file_per_episode:
+            numbers = self._video_numbers[camera.key]
+            number = numbers[file]
+            first_spare = len(self._video_cuts[camera.key])
+            spare = {index: numbers[first_spare + each] for index, each in zip(selected, places, strict=True)}
+        return PlannedUnit(kind, place, None if camera is None else camera.key, selected, made, number, spare)
+
+    @property
+    def _rows_keep_their_order(self) -> bool:
+        return self.in_place and self.rows_made is RowsMade.WITH_EPISODE
+
+    @property
+    def _has_file_per_episode(self) -> bool:
+        return self.metadata.info.version.has_file_per_episode
+
+    @property
+    def _chunks_size(self) -> int:
+        return self.metadata.info.chunks_size
+
+    @cached_property
+    def _made_before(self) -> Integers:
+        return np.concatenate(([0], np.cumsum(self.is_made, dtype=np.int64)))
+
+    @cached_property
+    def _frames_before(self) -> Integers:
+        return np.concatenate(([0], np.cumsum(np.where(self.is_made, self.selected.lengths, 0), dtype=np.int64)))
+
+    @cached_property
+    def _data_numbers(self) -> NewNumbers:
+        return NewNumbers(max(self.metadata.data_numbers), min(self._chunks_size, LARGEST_SORTABLE_CHUNK))
+
+    @cached_property
+    def _video_numbers(self) -> Mapping[str, NewNumbers]:
+        return {
+            camera.key: NewNumbers(max(self.metadata.video_numbers(camera.key)), self._chunks_size)
+            for _, _, camera in self.streams
+        }
+
+    @cached_property
+    def _video_cuts(self) -> Mapping[str, FileCuts]:
+        limit = min(self.metadata.info.video_file_bytes, self.checkpoint_bytes)
+        cuts = {}
+        for _, _, camera in self.streams:
+            key = camera.key
+            files = self.metadata.episodes.videos[key].files
+            sizes = self._sizes(files, [self.metadata.info.video_file(key, number) for number in files.numbers])
+            cuts[key] = self._cuts(files, sizes, limit)
+        return cuts
+
+    @cached_property
+    def _rows_cuts(self) -> FileCuts:
+        info, files = self.metadata.info, self.metadata.episodes.data_files
+        # In place rows keep their order among those that stay: each episode's have a file of their own.
+        alone = self._rows_keep_their_order and not self._has_file_per_episode
+        limit = 0 if alone else min(info.data_file_bytes, self.checkpoint_bytes)
+        return self._cuts(files, self._sizes(files, self.metadata.data_paths), limit)
+
+    def _sizes(self, files: EpisodeFiles, paths: Sequence[DatasetPath]) -> Integers:
+        """Bytes of each of the files, int64."""
+        return np.array([self.size_of(path) for path in paths], np.int64)
+
+    def _cuts(self, files: EpisodeFiles, sizes: Integers, limit: int) -> FileCuts:
+        """The files of a stream; `files` are of all episodes of the source, `sizes` of each of its files."""
+        frames = np.bincount(files.places, weights=self.metadata.episodes.lengths).astype(np.int64)
+        file = files.places[self.selected.indices]
+        weights = estimated_bytes(self.selected.lengths, self.copies, sizes[file], frames[file])
+        return cut_files(weights, self.shares, limit)
 
 
 def _most_transforms(augmentation: Augmentation, cameras: Sequence[Camera]) -> int:
@@ -201,7 +390,7 @@ def _rows_made(metadata: DatasetMetadata, cameras: Sequence[Camera], in_place: b
 
 
 def _kept_rows(
-    metadata: DatasetMetadata, remade: Collection[int], left_out: Collection[int]
+    metadata: DatasetMetadata, remade: Episodes, left_out: Collection[int]
 ) -> tuple[tuple[KeptRows, ...], Mapping[int, FileNumber]]:
     """The data files with rows of the source, and by index of each episode whose rows are remade, their file.
 
@@ -212,87 +401,64 @@ def _kept_rows(
     kept: list[KeptRows] = []
     numbers_of: dict[int, FileNumber] = {}
     number: FileNumber | None = None
-    for source, together in groupby(metadata.episodes, lambda episode: episode.data_file):
-        in_file = tuple(together)
-        for remake, run in groupby(in_file, lambda episode: episode.index if episode.index in remade else None):
-            piece = tuple(run)
+    for source, in_file in metadata.episodes.data_files.runs():
+        first, last = np.searchsorted(remade.indices, (in_file.start, in_file.stop))
+        for is_remade, piece in _pieces(in_file, remade.indices[first:last].tolist()):
             number = source if number is None or number < source else number.following(chunks_size)
-            if remake is not None and remake not in left_out:
-                numbers_of[remake] = number
+            if is_remade and piece.start not in left_out:
+                numbers_of[piece.start] = number
             else:
-                kept.append(KeptRows(number, source, piece, is_whole=len(piece) == len(in_file)))
+                kept.append(KeptRows(number, source, piece, is_whole=piece == in_file))
     return tuple(kept), numbers_of
 
 
-def _in_place(selected: Sequence[Episode], left_out: Collection[int]) -> Iterator[tuple[Episode, list[_Numbers]]]:
-    for episode in selected:
-        own = _Numbers(0, episode.index, episode.from_index, episode.to_index)
-        yield episode, [] if episode.index in left_out else [own]
+def _pieces(whole: range, cut_out: Sequence[int]) -> Iterator[tuple[bool, range]]:
+    """A range cut at some of its numbers, each of which is a piece of its own, and whether a piece is such a number."""
+    begin = whole.start
+    for number in cut_out:
+        if begin < number:
+            yield False, range(begin, number)
+        yield True, range(number, number + 1)
+        begin = number + 1
+    if begin < whole.stop:
+        yield False, range(begin, whole.stop)
 
 
-def _after_the_originals(
-    metadata: DatasetMetadata, selected: Sequence[Episode], copies: int, left_out: Collection[int]
-) -> Iterator[tuple[Episode, list[_Numbers]]]:
-    next_episode, next_row = len(metadata.episodes), metadata.info.total_frames
-    for episode in selected:
-        versions = []
-        for copy in range(0 if episode.index in left_out else copies):
-            versions.append(_Numbers(copy, next_episode, next_row, next_row + episode.length))
-            next_episode += 1
-            next_row += episode.length
-        yield episode, versions
+def _replaced_videos(
+    metadata: DatasetMetadata, replaced: Episodes, made_videos: Sequence[Camera]
+) -> tuple[DatasetPath, ...]:
+    """The video files in which every frame is replaced."""
+    stays = np.ones(len(metadata.episodes), np.bool_)
+    stays[replaced.indices] = False
+    made = {camera.key for camera in made_videos}
+    paths: list[DatasetPath] = []
+    for camera in metadata.info.video_cameras:
+        if camera.key in made:
+            files = metadata.episodes.videos[camera.key].files
+            kept = set(files.part(np.flatnonzero(stays)).numbers) if stays.any() else set()
+            paths += [metadata.info.video_file(camera.key, number) for number in files.numbers if number not in kept]
+    return tuple(paths)
 
 
-class _Files:
-    """Numbers of new files, in the order in which they are asked for."""
-
-    def __init__(
-        self,
-        metadata: DatasetMetadata,
-        made_videos: Sequence[Camera],
-        rows_made: RowsMade,
-        numbers_in_order: Mapping[int, FileNumber],
-        instructions: Instructions | None,
-    ) -> None:
-        self._chunks_size = metadata.info.chunks_size
-        self._has_file_per_episode = metadata.info.version.has_file_per_episode
-        self._rows_made = rows_made
-        self._numbers_in_order = numbers_in_order
-        self._instructions = instructions
-        self._data = numbers_after(metadata.data_numbers, min(self._chunks_size, LARGEST_SORTABLE_CHUNK))
-        self._videos = {
-            camera.key: numbers_after(metadata.video_numbers(camera.key), self._chunks_size) for camera in made_videos
-        }
-
-    def next_data_file_of_shard(self) -> FileNumber | None:
-        """A new number for all rows of a shard; None where rows are not written so."""
-        return next(self._data) if self._rows_made is RowsMade.WITH_SHARD else None
-
-    def planned(
-        self, source: Episode, versions: Iterable[_Numbers], data_file_of_shard: FileNumber | None
-    ) -> PlannedEpisode:
-        """An episode with the files of its copies."""
-        shared = {} if self._has_file_per_episode else {camera: next(free) for camera, free in self._videos.items()}
-        shared_data = self._shared_data_file(source) or data_file_of_shard
-        copies = []
-        for version in versions:
-            own = number_of_episode(version.episode_index, self._chunks_size)
-            data_file = shared_data or own
-            videos = shared or dict.fromkeys(self._videos, own)
-            tasks = {} if self._instructions is None else self._instructions.changes(source.index, version.copy)
-            place = (version.episode_index, version.from_index, version.to_index)
-            copies.append(PlannedCopy(version.copy, *place, data_file, videos, tasks))
-        return PlannedEpisode(source, tuple(copies))
-
-    def _shared_data_file(self, source: Episode) -> FileNumber | None:
-        """The file of the rows of all its copies, unless that is the shard's, or each has its own."""
-        if self._rows_made is RowsMade.NEVER:
-            return source.data_file
-        if source.index in self._numbers_in_order:
-            return self._numbers_in_order[source.index]
-        if self._rows_made is RowsMade.WITH_EPISODE and not self._has_file_per_episode:
-            return next(self._data)
-        return None
+def _abandoned(
+    metadata: DatasetMetadata,
+    made: Episodes,
+    made_numbers: Collection[FileNumber],
+    kept_rows: Sequence[KeptRows],
+    replaced_videos: Sequence[DatasetPath],
+    made_videos: Sequence[Camera],
+) -> tuple[DatasetPath, ...]:
+    """Files of the source that the result neither keeps nor overwrites."""
+    info = metadata.info
+    videos: set[DatasetPath] = set()
+    if replaced_videos and info.version.has_file_per_episode:  # where an episode's files keep their paths
+        numbers = [number_of_episode(index, info.chunks_size) for index in made.indices.tolist()]
+        videos = {info.video_file(camera.key, number) for camera in made_videos for number in numbers}
+    rows = {info.data_file(kept.number) for kept in kept_rows} | {info.data_file(number) for number in made_numbers}
+    return (
+        *(path for path in replaced_videos if path not in videos),
+        *(path for path in metadata.data_paths if path not in rows),
+    )
 
 
 def numbers_after(taken: Sequence[FileNumber], chunks_size: int) -> Iterator[FileNumber]:
@@ -303,39 +469,25 @@ def numbers_after(taken: Sequence[FileNumber], chunks_size: int) -> Iterator[Fil
         yield number
 
 
-def _replaced_videos(
-    metadata: DatasetMetadata, replaced: Sequence[Episode], made_videos: Sequence[Camera]
-) -> tuple[DatasetPath, ...]:
-    """The video files in which every frame is replaced."""
-    episodes, keys = {episode.index for episode in replaced}, {camera.key for camera in made_videos}
-    kept = {
-        metadata.info.video_file(camera, span.file)
-        for episode in metadata.episodes
-        for camera, span in episode.videos.items()
-        if not (episode.index in episodes and camera in keys)
-    }
-    return tuple(path for path in metadata.video_paths if path not in kept)
-
-
 def _original_videos(
     metadata: DatasetMetadata,
-    selected: Sequence[Episode],
+    selected: Episodes,
     shares: Sequence[range],
     replaced: Collection[DatasetPath],
 ) -> list[list[DatasetPath]]:
     """By shard, the source's video files it carries over: those whose first episode it augments, or comes closest to.
     A file none of whose episodes is selected goes where the next selected episode is, else to the last busy shard.
     """
-    shard_of = [index for index, share in enumerate(shares) for _ in share] or [0]
-    firsts: dict[DatasetPath, int] = {}
-    for episode in metadata.episodes:
-        for camera, span in episode.videos.items():
-            firsts.setdefault(metadata.info.video_file(camera, span.file), episode.index)
-    indices = [episode.index for episode in selected]
+    found: list[tuple[int, int, DatasetPath]] = []
+    for order, camera in enumerate(metadata.info.video_cameras):
+        files = metadata.episodes.videos[camera.key].files
+        firsts = np.unique(files.keys, return_index=True)[1].tolist()
+        paths = (metadata.info.video_file(camera.key, number) for number in files.numbers)
+        found += zip(firsts, [order] * len(firsts), paths, strict=True)
+    shard_of = np.array([*chain.from_iterable([index] * len(share) for index, share in enumerate(shares))] or [0])
     originals: list[list[DatasetPath]] = [[] for _ in shares]
-    for path, first in firsts.items():
-        if path in replaced:
-            continue
-        position = min(bisect_left(indices, first), len(shard_of) - 1)
-        originals[shard_of[position]].append(path)
+    for first, _, path in sorted(found):
+        if path not in replaced:
+            place = min(int(np.searchsorted(selected.indices, first)), len(shard_of) - 1)
+            originals[shard_of[place]].append(path)
     return originals

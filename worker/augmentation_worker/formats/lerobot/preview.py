@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from augmentation_api import Augmentation, AugmentationJobSpec, FailureReason
@@ -29,6 +30,8 @@ from augmentation_worker.media.video.decoder import decode_segment
 from augmentation_worker.media.video.segment import VideoSegment
 from augmentation_worker.storage.port import SourceDataset
 
+_SHARDS = 1000
+"""In the plan that a preview needs, so that only a part of a large one is made into objects."""
 _MOST_TRIED = 20
 """Episodes that are looked into where the job leaves out those that cannot be used."""
 
@@ -44,23 +47,24 @@ def preview(source: SourceDataset, spec: AugmentationJobSpec) -> bytes:
     check_streams(spec.augmentation, metadata)
     check_camera_masks(spec.augmentation, metadata, source)
     check_splits(spec.augmentation, metadata.info.split_episodes, unread_splits(metadata.info.splits))
-    plan = make_plan(metadata, spec, 1)
-    possible = [planned for planned in plan.episodes if choice.episode in (None, planned.source.index)]
-    if not possible:
+    plan = make_plan(metadata, spec, _SHARDS)
+    indices = plan.source_episodes.indices
+    places = range(len(indices)) if choice.episode is None else np.flatnonzero(indices == choice.episode).tolist()
+    if not places:
         raise WorkerFailure(
             FailureReason.SELECTION_EMPTY,
-            f"spec.preview.episode: {choice.episode} is none of the {len(plan.episodes)} episodes that the job "
+            f"spec.preview.episode: {choice.episode} is none of the {len(indices)} episodes that the job "
             f"selects, of {len(metadata.episodes)}",
         )
-    chosen = possible[0]
+    chosen = plan.episodes[places[0]]
     if choice.frame is not None and choice.frame >= chosen.source.length:
         raise WorkerFailure(
             FailureReason.SELECTION_EMPTY,
             f"spec.preview.frame: {choice.frame} is not in episode {chosen.source.index}, whose frames are 0 to "
             f"{chosen.source.length - 1}",
         )
-    tried = possible[: _MOST_TRIED if spec.on_bad_episode is OnBadEpisode.SKIP and choice.frame is None else 1]
-    for place, episode in enumerate(tried, start=1):
+    tried = places[: _MOST_TRIED if spec.on_bad_episode is OnBadEpisode.SKIP and choice.frame is None else 1]
+    for place, episode in enumerate((plan.episodes[each] for each in tried), start=1):
         try:
             return draw_episode(metadata, plan, spec.augmentation, episode, source, choice.frame)
         except (VideoInvalid, UnusableImage) as error:

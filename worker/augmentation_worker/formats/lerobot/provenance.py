@@ -23,7 +23,7 @@ def write_provenance(
         **job_entries(job_uid, spec, origin, _PACKAGES),
         "cameras": [camera.key for camera in plan.cameras],
         "encoders": {camera.key: _encoders(camera.key, records) for camera in plan.cameras},
-        "originalEpisodes": plan.total_episodes - len(plan.episodes) * plan.copies,
+        "originalEpisodes": plan.total_episodes - len(plan.source_episodes) * plan.copies,
         "episodes": [
             {
                 "episodeIndex": copy.episode_index,

@@ -1,16 +1,25 @@
-"""What a shard records of a LeRobot dataset: one entry per episode, and one for the rows at its end."""
+"""What a shard records of a LeRobot dataset: one entry per unit, and one for the rows at its end."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Self
 
 from pydantic import Field
 from typing_extensions import override
 
-from augmentation_worker.formats.records import BlobRecord, Record, ShardRecords, UnitRecord, most_units_per_shard
+from augmentation_worker.formats.lerobot.format_version import FileNumber
+from augmentation_worker.formats.records import (
+    MOST_CAUSES_OF_EPISODES,
+    MOST_CHARACTERS_OF_EPISODES,
+    BlobRecord,
+    Record,
+    ShardRecords,
+    UnitRecord,
+    most_units_per_shard,
+    unusable_of,
+)
 
 DATA_KEY = "data"
-_EPISODE_KEY_PREFIX = "episode-"
 EPISODE_RECORD_BYTES = 250
 VIDEO_RECORD_BYTES = 870
 TRANSFORM_RECORD_BYTES = 160
@@ -26,11 +35,6 @@ def most_episodes_per_shard(videos_per_episode: int, transforms: int) -> int:
     """
     video = VIDEO_RECORD_BYTES + TRANSFORM_RECORD_BYTES * transforms
     return most_units_per_shard(EPISODE_RECORD_BYTES + video * videos_per_episode)
-
-
-def episode_key(episode_index: int) -> str:
-    """Key under which the source episode with this index is recorded."""
-    return f"{_EPISODE_KEY_PREFIX}{episode_index:06d}"
 
 
 class CopyRecord(Record):
@@ -60,67 +64,124 @@ class VideoCopyRecord(CopyRecord):
     to_timestamp: float
 
 
-class VideoRecord(BlobRecord):
-    """A video file that holds copies of one episode as one camera sees it, back to back."""
+class EpisodeInFile(Record):
+    """An episode in a video file, whose copies lie there back to back.
 
+    Attributes:
+        episode: source episode_index.
+        copies: those of its copies that are in the file, in order.
+    """
+
+    episode: int = Field(ge=0)
     copies: tuple[VideoCopyRecord, ...]
 
 
-class RowsRecord(BlobRecord):
-    """A data file with rows of one episode's copies."""
-
-    rows: int = Field(ge=0)
-
-
-class EpisodeRecord(UnitRecord):
-    """All that a shard made of one source episode.
+class VideoRecord(BlobRecord):
+    """A video file.
 
     Attributes:
-        videos: by camera, the files that its copies are in, in their order.
-        pictures: by camera, its copies, whose pictures are in the rows.
-        rows: data files of its own, if it has any.
+        number: chunk and file.
+        episodes: what is in it, back to back: rising, and among them those that were found bad later.
     """
 
-    videos: dict[str, tuple[VideoRecord, ...]]
-    pictures: dict[str, tuple[CopyRecord, ...]] = Field({})
-    rows: tuple[RowsRecord, ...] = ()
+    number: tuple[int, int]
+    episodes: tuple[EpisodeInFile, ...]
 
     @property
-    def cameras(self) -> tuple[str, ...]:
-        """The augmented cameras."""
-        return (*self.videos, *self.pictures)
+    def frames(self) -> int:
+        """How many it has."""
+        return sum(copy.frames for episode in self.episodes for copy in episode.copies)
 
-    def copies(self, camera: str) -> tuple[CopyRecord, ...]:
-        """Its copies as a camera sees them, in order."""
-        if camera in self.pictures:
-            return self.pictures[camera]
-        return tuple(copy for video in self.videos[camera] for copy in video.copies)
+
+class VideosRecord(UnitRecord):
+    """The videos of a unit.
+
+    Attributes:
+        stream: key of the camera or stream.
+        files: in the order of their episodes and copies.
+    """
+
+    stream: str
+    files: tuple[VideoRecord, ...] = ()
 
     @property
     @override
     def blobs(self) -> tuple[BlobRecord, ...]:
-        return (*(video for videos in self.videos.values() for video in videos), *self.rows)
+        return self.files
+
+
+class RowsFileRecord(BlobRecord):
+    """A data file.
+
+    Attributes:
+        rows: how many it has.
+        episodes: source episode_index of those whose copies' rows are in it, in order.
+    """
+
+    rows: int = Field(ge=0)
+    episodes: tuple[int, ...] = ()
+
+
+class RowsRecord(UnitRecord):
+    """The rows of a unit.
+
+    Attributes:
+        pictures: by source episode_index and camera, the copies whose pictures are in the rows.
+        files: in the order of their rows.
+    """
+
+    pictures: dict[int, dict[str, tuple[CopyRecord, ...]]] = Field({})
+    files: tuple[RowsFileRecord, ...] = ()
+
+    @property
+    @override
+    def blobs(self) -> tuple[BlobRecord, ...]:
+        return self.files
 
 
 class DataRecord(UnitRecord):
     """The end of the shard: the rows of its augmented episodes.
 
     Attributes:
-        file: None for a shard without episodes.
-        rows: number of rows in it.
+        files: none where they are units of their own.
         encodings: by camera, what info.json says of how its augmented videos are encoded.
         encoders: by camera, FFmpeg's name of the encoder that this shard used.
     """
 
-    file: BlobRecord | None = None
-    rows: int = 0
+    files: tuple[RowsFileRecord, ...] = ()
     encodings: dict[str, dict[str, object]] = Field({})
     encoders: dict[str, str] = Field({})
 
     @property
     @override
     def blobs(self) -> tuple[BlobRecord, ...]:
-        return () if self.file is None else (self.file,)
+        return self.files
+
+
+@dataclass
+class EpisodeRecord:
+    """All that a shard made of one source episode, whatever units it was made in.
+
+    Attributes:
+        versions: by camera or stream, its copies in order.
+        numbers: by camera or stream of which videos are made, the file of each copy.
+    """
+
+    versions: dict[str, list[CopyRecord]] = field(default_factory=dict)
+    numbers: dict[str, list[FileNumber]] = field(default_factory=dict)
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """The cameras and streams that it was augmented for."""
+        return tuple(self.versions)
+
+    def copies(self, camera: str) -> Sequence[CopyRecord]:
+        """Its copies as a camera sees them, in order."""
+        return self.versions[camera]
+
+    def number(self, camera: str, copy: int) -> FileNumber:
+        """The video file that a copy's frames lie in."""
+        return self.numbers[camera][copy]
 
 
 @dataclass(frozen=True)
@@ -139,9 +200,29 @@ class EpisodeRecords:
     def of(cls, records: ShardRecords) -> Self:
         """The records of a shard by the episodes that they are of."""
         data = records.units.get(DATA_KEY)
-        episodes = {
-            int(key.removeprefix(_EPISODE_KEY_PREFIX)): record
-            for key, record in records.units.items()
-            if isinstance(record, EpisodeRecord)
-        }
+        episodes: dict[int, EpisodeRecord] = {}
+        for unit in records.units.values():
+            if isinstance(unit, VideosRecord):
+                for file in unit.files:
+                    for entry in file.episodes:
+                        episode = episodes.setdefault(entry.episode, EpisodeRecord())
+                        episode.versions.setdefault(unit.stream, []).extend(entry.copies)
+                        number = FileNumber(*file.number)
+                        episode.numbers.setdefault(unit.stream, []).extend([number] * len(entry.copies))
+            elif isinstance(unit, RowsRecord):
+                for index, cameras in unit.pictures.items():
+                    versions = episodes.setdefault(index, EpisodeRecord()).versions
+                    versions.update({camera: [*copies] for camera, copies in cameras.items()})
         return cls(episodes, data if isinstance(data, DataRecord) else None)
+
+
+def unusable_episodes(causes: Mapping[int, str]) -> dict[str, str]:
+    """What a record says of episodes that cannot be used, by index the cause of each. Raises WorkerFailure."""
+    return unusable_of(causes, MOST_CAUSES_OF_EPISODES, MOST_CHARACTERS_OF_EPISODES)
+
+
+def video_files(records: ShardRecords) -> Iterator[VideoRecord]:
+    """All video files that a shard has recorded."""
+    for unit in records.units.values():
+        if isinstance(unit, VideosRecord):
+            yield from unit.files

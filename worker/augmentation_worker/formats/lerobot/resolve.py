@@ -29,10 +29,17 @@ from augmentation_worker.formats.lerobot.followers import (
     mask_videos,
     moving_warnings,
 )
+from augmentation_worker.formats.lerobot.format_version import number_of_episode
 from augmentation_worker.formats.lerobot.instruction_choice import instructions_of
+from augmentation_worker.formats.lerobot.layout import NewNumbers
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata, load_metadata
 from augmentation_worker.formats.lerobot.plan import EpisodePlan, RowsMade
-from augmentation_worker.formats.lerobot.planner import check_order_of_data_files, make_plan, selected_episodes
+from augmentation_worker.formats.lerobot.planner import (
+    LARGEST_SORTABLE_CHUNK,
+    check_order_of_data_files,
+    make_plan,
+    selected_episodes,
+)
 from augmentation_worker.formats.lerobot.rows_inspection import inspect_rows
 from augmentation_worker.formats.lerobot.split_ranges import split_warnings, unread_splits
 from augmentation_worker.formats.masks import mask_warnings
@@ -73,7 +80,6 @@ def resolve(source: SourceDataset, spec: AugmentationJobSpec, max_frames: int | 
 
         warnings += check_videos(source, metadata, plan, spec)
     frames = selected.frames
-    replaced = {*metadata.video_paths, *metadata.data_paths}
     return Resolution(
         source=SourceStatus(
             repo_id=source.name,
@@ -93,9 +99,7 @@ def resolve(source: SourceDataset, spec: AugmentationJobSpec, max_frames: int | 
         + ("are replaced by" if plan.in_place else "become")
         + f" {len(selected) * plan.copies} augmented ones ({frames * plan.copies} frames)"
         + describe_folders(source, carried_files(metadata, plan, source.paths)),
-        overwrites=tuple(
-            path for path in _planned_paths(plan, metadata) if path in source.paths and path not in replaced
-        ),
+        overwrites=tuple(_overwritten(plan, metadata, source)),
         warnings=(*warnings, *warnings_of_files_left(metadata, source)),
     )
 
@@ -119,17 +123,33 @@ def _source_videos(plan: EpisodePlan, selected: Episodes, metadata: DatasetMetad
     }
 
 
-def _planned_paths(plan: EpisodePlan, metadata: DatasetMetadata) -> list[DatasetPath]:
-    """Paths of all augmented videos and of the rows that are written with an episode."""
-    paths = [
-        metadata.info.video_file(camera.key, number)
-        for episode in plan.episodes
-        for camera in plan.made_videos
-        for number in episode.video_files(camera.key)
-    ]
+def _overwritten(plan: EpisodePlan, metadata: DatasetMetadata, source: SourceDataset) -> Iterator[DatasetPath]:
+    """Files of the source that no episode uses, under paths that new files may have, however many shards there are."""
+    used = {*metadata.video_paths, *metadata.data_paths}
+    unused = {path for path in source.paths if path not in used}
+    if unused:
+        yield from sorted(unused.intersection(_planned_paths(plan, metadata)))
+
+
+def _planned_paths(plan: EpisodePlan, metadata: DatasetMetadata) -> Iterator[DatasetPath]:
+    """Paths that augmented videos, and rows that are units of their own, may have: more than there will be."""
+    info = metadata.info
+    if info.version.has_file_per_episode:
+        first, last = len(metadata.episodes), plan.total_episodes
+        indices = plan.source_episodes.indices.tolist() if plan.in_place else range(first, last)
+        numbers = [number_of_episode(index, info.chunks_size) for index in indices]
+        yield from (info.video_file(camera.key, number) for camera in plan.made_videos for number in numbers)
+    else:
+        for camera in plan.made_videos:
+            new = NewNumbers(max(metadata.video_numbers(camera.key)), info.chunks_size)
+            for place in range(2 * len(plan.source_episodes)):  # a file for each, and a spare one
+                yield info.video_file(camera.key, new[place])
     if plan.rows_made is RowsMade.WITH_EPISODE:
-        paths += [metadata.info.data_file(number) for episode in plan.episodes for number in episode.data_files]
-    return paths
+        taken, most = max(plan.data_numbers), len(plan.source_episodes)
+        chunks_size = min(info.chunks_size, LARGEST_SORTABLE_CHUNK)
+        yield from (info.data_file(number) for number in plan.data_numbers)
+        if not info.version.has_file_per_episode:
+            yield from (info.data_file(NewNumbers(taken, chunks_size)[place]) for place in range(most))
 
 
 def _checked_plan(
@@ -148,12 +168,12 @@ def _checked_plan(
     plan = make_plan(metadata, spec, 1, instructions=instructions_of(metadata, spec, source))
     check_order_of_data_files(metadata, plan)
     most = MAX_SHARDS * plan.most_episodes_per_shard
-    if len(plan.episodes) > most:
+    if len(plan.source_episodes) > most:
         raise WorkerFailure(
             FailureReason.LIMIT_EXCEEDED,
-            f"the job would augment {len(plan.episodes)} episodes; with this number of copies and cameras a "
+            f"the job would augment {len(plan.source_episodes)} episodes; with this number of copies and cameras a "
             f"job augments at most {most}: create several jobs, each with a part of them (spec.augmentation.episodes)",
         )
-    limits.check_augmented_frames(plan.shards[0].augmented_frames, max_frames, "frames", "episodes")
+    limits.check_augmented_frames(plan.augmented_frames, max_frames, "frames", "episodes")
     limits.check_result_frames(plan.total_frames)
     return plan

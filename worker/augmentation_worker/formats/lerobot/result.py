@@ -1,7 +1,7 @@
 """The result of a job on a LeRobot dataset: laid out, assembled from the shards' records, and checked."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import zip_longest
@@ -10,6 +10,7 @@ from typing import Self
 
 from typing_extensions import override
 
+from augmentation_api.episode_ranges import disjoint
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.formats.integrity import broken, fetch_back, has_content
 from augmentation_worker.formats.lerobot import integrity
@@ -18,17 +19,25 @@ from augmentation_worker.formats.lerobot.data_table import SourceRows, write_sha
 from augmentation_worker.formats.lerobot.info import INFO_PATH
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
 from augmentation_worker.formats.lerobot.metadata_files import MetadataFiles
-from augmentation_worker.formats.lerobot.plan import EpisodePlan, PlannedEpisode, PlannedShard, RowsMade
+from augmentation_worker.formats.lerobot.plan import (
+    EpisodePlan,
+    OnDemand,
+    PlannedShard,
+    PlannedUnit,
+    RowsMade,
+    UnitKind,
+)
 from augmentation_worker.formats.lerobot.planner import make_plan
 from augmentation_worker.formats.lerobot.rearrangement import Rearrangement
 from augmentation_worker.formats.lerobot.records import (
     DATA_KEY,
     DataRecord,
-    EpisodeRecord,
     EpisodeRecords,
+    RowsFileRecord,
     RowsRecord,
     VideoRecord,
-    episode_key,
+    VideosRecord,
+    video_files,
 )
 from augmentation_worker.formats.lerobot.rows_files import write_episode_rows, write_kept_rows
 from augmentation_worker.formats.lerobot.unchanged_videos import copied_videos
@@ -58,9 +67,11 @@ class LeRobotPlan(Plan):
     @cached_property
     @override
     def outline(self) -> Outline:
-        plan, augmented = self.plan, len(self.plan.episodes)
+        plan, augmented = self.plan, len(self.plan.source_episodes)
+        cameras = len(plan.image_cameras)
         return Outline(
-            shards=tuple(_shard(shard, plan.copies) for shard in plan.shards),
+            shards=OnDemand(len(plan.shards), lambda index: _shard(plan.shards[index], plan.copies, cameras)),
+            selected=plan.selected,
             cameras=len(plan.cameras),
             carried=carried_files(self.metadata, plan, self.work.source.paths),
             abandoned=plan.abandoned,
@@ -93,6 +104,8 @@ class LeRobotPlan(Plan):
             self.metadata,
             self.work.spec,
             len(self.plan.shards),
+            size_of=self.work.source.size,
+            checkpoint_bytes=self.work.checkpoint_bytes,
             carry_originals=not self.work.extends_source,
             instructions=self.plan.instructions,
             left_out=left_out,
@@ -104,7 +117,7 @@ class LeRobotPlan(Plan):
         if self.made is None:
             return records
         rearranged = Rearrangement(self.work, self.metadata, self.made, self.plan).rearrange(records)
-        if not self.plan.episodes or self.plan.shards[0].episodes:
+        if not len(self.plan.source_episodes) or self.plan.shards[0].episodes:
             return rearranged
         from augmentation_worker.formats.lerobot.preview import draw_episode  # noqa: PLC0415 (torch: takes seconds)
 
@@ -122,25 +135,22 @@ class LeRobotPlan(Plan):
             return {}
         if (own.instructions or other.instructions) and own.rows_made is RowsMade.WITH_EPISODE:
             return {}  # texts have other numbers where other episodes are selected
-        return Rearrangement(self.work, self.metadata, other, own).episodes(records)
+        return Rearrangement(self.work, self.metadata, other, own).take_over(records)
 
     @override
     def assemble(self, records: Sequence[ShardRecords]) -> tuple[Mapping[DatasetPath, bytes], Sequence[StoredFile]]:
         recorded = [EpisodeRecords.of(record) for record in records]
-        integrity.check_records(self.metadata, self.plan, recorded)
-        self._check_rows(recorded)
+        integrity.check_records(self.metadata, self.plan, records)
+        self._check_rows(records)
         kept = [*self._store_kept_rows(), *self._store_copied_videos()]
         written, tables = MetadataFiles(self.work, self.metadata, self.plan).write(recorded)
         return written, [*kept, *tables]
 
     @override
     def check_stored_result(self, records: Sequence[ShardRecords], written: Mapping[DatasetPath, bytes]) -> None:
-        episodes = [record for of_shard in records for record in EpisodeRecords.of(of_shard).episodes.values()]
-        self._check_first_and_last_video(
-            [video for one in episodes for videos in one.videos.values() for video in videos]
-        )
+        self._check_first_and_last_video([video for of_shard in records for video in video_files(of_shard)])
         if self.plan.makes_images:
-            self._check_first_and_last_images([rows for episode in episodes for rows in episode.rows])
+            self._check_first_and_last_images(records)
 
     def _store_kept_rows(self) -> list[StoredFile]:
         """Store the data files that hold rows of the source as they are."""
@@ -154,7 +164,7 @@ class LeRobotPlan(Plan):
                 stored.append(output.put(info.data_file(kept.number), source.open(path)))
             else:
                 with self.work.new_file("rows.parquet") as local:
-                    write_kept_rows(kept, rows, info, local)
+                    write_kept_rows(kept, self.metadata.episodes, rows, info, local)
                     stored.append(output.put(info.data_file(kept.number), local))
             if following is None or following.source != kept.source:
                 source.drop(path)
@@ -168,66 +178,94 @@ class LeRobotPlan(Plan):
                 yield self.work.output.put(path, local)
             self.work.source.drop(source)
 
-    def _check_rows(self, records: Sequence[EpisodeRecords]) -> None:
+    def _check_rows(self, records: Sequence[ShardRecords]) -> None:
         """Write rows again, from the source: the bytes have to be those that were stored.
 
         Augmented images cannot be made here; of their files the augment phase has checked each.
         """
         rows = SourceRows(self.metadata, self.work.source.open)
-        for shard, record in zip(self.plan.shards, records, strict=True):
-            if record.data and record.data.file:
+        for shard, of_shard in zip(self.plan.shards, records, strict=True):
+            data = EpisodeRecords.of(of_shard).data
+            for number, file in zip(shard.data_files, data.files if data else (), strict=True):
                 with self.work.new_file("rows.parquet") as local:
-                    write_shard_rows(shard, rows, local)
-                    _check_same(local, record.data.file)
+                    write_shard_rows(shard.in_data_file(number), rows, local)
+                    _check_same(local, file)
             if self.plan.rows_made is RowsMade.WITH_EPISODE and not self.plan.makes_images:
-                for episode in shard.episodes:
-                    self._check_episode_rows(episode, record.episodes[episode.source.index].rows, rows)
+                for unit in shard.units:
+                    record = of_shard.units[unit.key]
+                    if unit.kind is UnitKind.ROWS and isinstance(record, RowsRecord):
+                        self._check_unit_rows(unit, record.files, rows)
 
-    def _check_episode_rows(self, episode: PlannedEpisode, files: Sequence[BlobRecord], rows: SourceRows) -> None:
-        with ExitStack() as opened:
-            names = [f"rows-{place}.parquet" for place in range(len(files))]
-            locals_ = [opened.enter_context(self.work.new_file(name)) for name in names]
+    def _check_unit_rows(self, unit: PlannedUnit, files: Sequence[RowsFileRecord], rows: SourceRows) -> None:
+        """Of one episode, or of several with a file for each copy."""
+        folder, recorded = self.work.scratch / "made", iter(files)
+        folder.mkdir(parents=True, exist_ok=True)
+        for episode in unit.episodes:
+            locals_ = [folder / f"rows-{place}.parquet" for place in range(len(episode.data_files))]
             write_episode_rows(episode, rows, self.metadata.info, locals_)
-            for local, file in zip(locals_, files, strict=True):
-                _check_same(local, file)
+            for local in locals_:
+                _check_same(local, next(recorded))
+                local.unlink()
 
     def _check_first_and_last_video(self, videos: Sequence[VideoRecord]) -> None:
         for video in {video.path: video for video in (*videos[:1], *videos[-1:])}.values():
             with self.work.new_file("fetched.mp4") as local:
                 fetch_back(self.work.output, video, local)
-                frames = sum(copy.frames for copy in video.copies)
-                check_written_video(local, video.path, self.metadata.info.frame_rate, frames)
+                check_written_video(local, video.path, self.metadata.info.frame_rate, video.frames)
 
-    def _check_first_and_last_images(self, files: Sequence[RowsRecord]) -> None:
+    def _check_first_and_last_images(self, records: Sequence[ShardRecords]) -> None:
         rows, info = SourceRows(self.metadata, self.work.source.open), self.metadata.info
-        planned = [(number, episode) for episode in self.plan.episodes for number in episode.data_files]
-        every = list(zip(files, planned, strict=True))
-        for file, (number, episode) in every[:1] + every[1:][-1:]:
+        files = [
+            (shard.index, file)
+            for shard, of_shard in zip(self.outline.shards, records, strict=True)
+            for unit in of_shard.units.values()
+            if isinstance(unit, RowsRecord)
+            for file in unit.files
+        ]
+        for index, file in files[:1] + files[1:][-1:]:
+            by_path = [
+                (episode, [copy for copy in episode.copies if info.data_file(copy.data_file) == file.path])
+                for episode in self.plan.shards[index].episodes
+            ]
             with self.work.new_file("fetched.parquet") as local:
                 fetch_back(self.work.output, file, local)
-                copies = episode.copies_in(number)
-                check_written_images(local, file.path, episode, copies, rows, info, self.plan.image_cameras)
+                parts = [(episode, copies) for episode, copies in by_path if copies]
+                check_written_images(local, file.path, parts, rows, info, self.plan.image_cameras)
 
 
-def _shard(shard: PlannedShard, copies: int) -> Shard:
-    episodes = [
+def _shard(shard: PlannedShard, copies: int, image_cameras: int) -> Shard:
+    units = [
         Unit(
-            key=episode_key(episode.source.index),
-            title=f"episode {episode.source.index}",
-            record=EpisodeRecord,
-            episodes=(range(episode.source.index, episode.source.index + 1),),
-            frames=episode.augmented_frames,
+            key=unit.key,
+            title=_title(unit),
+            record=RowsRecord if unit.kind is UnitKind.ROWS else VideosRecord,
+            episodes=tuple(_ranges(unit.selected)),
+            # Of all its cameras: a stream that moves with one adds nothing.
+            frames=sum(episode.augmented_frames for episode in unit.episodes)
+            * {UnitKind.VIDEO: 1, UnitKind.MOVED: 0, UnitKind.ROWS: image_cameras}[unit.kind],
+            stream=f"{unit.kind.value}-{unit.place}",
         )
-        for episode in shard.episodes
+        for unit in shard.units
     ]
     return Shard(
         index=shard.index,
-        units=(*episodes, Unit(key=DATA_KEY, title="the rows", record=DataRecord, completes=True)),
+        units=(*units, Unit(key=DATA_KEY, title="the rows", record=DataRecord, completes=True)),
         carried=shard.original_videos,
         makes_preview=shard.makes_preview,
         task=f"{len(shard.episodes)} episodes",
         product=f"{len(shard.episodes) * copies} augmented episodes",
     )
+
+
+def _title(unit: PlannedUnit) -> str:
+    first, last = unit.selected[0], unit.selected[-1]
+    episodes = f"episode {first}" if first == last else f"episodes {first} to {last}"
+    return f"{unit.stream or 'rows'} of {episodes}"
+
+
+def _ranges(indices: Sequence[int]) -> list[range]:
+    """Rising numbers as ranges."""
+    return disjoint(((index, index + 1) for index in indices), indices[-1] + 1)
 
 
 def _check_same(local: Path, file: BlobRecord) -> None:

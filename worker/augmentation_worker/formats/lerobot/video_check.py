@@ -46,10 +46,10 @@ def check_videos(
     videos = SourceVideos(metadata, source.open_partly)
     found: list[_Found] = []
     for camera in plan.video_cameras:
-        _, properties = videos.example((episode.source for episode in plan.episodes), camera)
+        _, properties = videos.example(plan.source_episodes, camera)
         found.append(_Found(camera, properties, encoding_of(metadata, camera, properties, spec)))
     for follower in plan.video_followers:
-        example, properties = videos.example((episode.source for episode in plan.episodes), follower.stream)
+        example, properties = videos.example(plan.source_episodes, follower.stream)
         lossless_encoding_of(metadata, follower.stream, properties)
         if (finding := other_shape(videos, metadata, example, follower)) is not None:
             raise WorkerFailure(
@@ -58,7 +58,7 @@ def check_videos(
             )
     masks = mask_videos(spec.augmentation, metadata)
     for mask in masks:
-        example, properties = videos.example((episode.source for episode in plan.episodes), mask.stream)
+        example, properties = videos.example(plan.source_episodes, mask.stream)
         size = camera_size(videos, metadata, example, mask.camera)
         if size is not None and size != (properties.height, properties.width):
             raise WorkerFailure(
@@ -186,7 +186,7 @@ def _check_files(
     causes = "; ".join(bad[index].finding for index in sorted(bad)[:_MOST_NAMED])
     if len(bad) > _MOST_NAMED:
         causes += f"; and {len(bad) - _MOST_NAMED} more episodes ({_first(sorted(bad)[_MOST_NAMED:])})"
-    if on_bad_episode is OnBadEpisode.SKIP and len(bad) < len(plan.episodes):
+    if on_bad_episode is OnBadEpisode.SKIP and len(bad) < len(plan.source_episodes):
         return [*warnings, f"Episodes that cannot be used are left out (spec.onBadEpisode): {causes}"]
     raise SourceInvalid(causes, f"{LEAVE_OUT}; spec.onBadEpisode: skip leaves out all that cannot be used")
 
@@ -201,8 +201,8 @@ def _chosen_files(
     """Files with the selected episodes in them: all, or as many as MOST_FILES, evenly spread."""
     files: dict[DatasetPath, tuple[Camera, list[Episode]]] = {}
     for camera in cameras:
-        for episode in plan.episodes:
-            files.setdefault(videos.path(episode.source, camera), (camera, []))[1].append(episode.source)
+        for episode in plan.source_episodes:
+            files.setdefault(videos.path(episode, camera), (camera, []))[1].append(episode)
     found = list(files.values())
     step = max(1, -(-len(found) // MOST_FILES))
     return found[::step]

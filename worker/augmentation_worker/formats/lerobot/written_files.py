@@ -36,14 +36,14 @@ def check_written_video(local: Path, path: str, rate: Fraction, frames: int) -> 
 def check_written_images(
     local: Path,
     path: str,
-    episode: PlannedEpisode,
-    copies: Sequence[PlannedCopy],
+    parts: Sequence[tuple[PlannedEpisode, Sequence[PlannedCopy]]],
     source: SourceRows,
     info: DatasetInfo,
     cameras: Sequence[Camera],
 ) -> None:
     """Check that all but the images is the source's, and that the first and last image of each camera decode.
 
+    `parts` are the episodes in the file, each with its copies there.
     Raises WorkerFailure(INTEGRITY_CHECK_FAILED) with the first finding.
     """
     from augmentation_worker.formats.lerobot.episode_images import (  # noqa: PLC0415
@@ -52,7 +52,7 @@ def check_written_images(
         image_contents,
     )
 
-    for row in _check_written_rows(local, path, episode, copies, source, info):
+    for row in _check_written_rows(local, path, parts, source, info):
         for camera in cameras:
             try:
                 (content,) = image_contents(row, camera.key, 0)
@@ -64,14 +64,12 @@ def check_written_images(
 def _check_written_rows(
     local: Path,
     path: str,
-    episode: PlannedEpisode,
-    copies: Sequence[PlannedCopy],
+    parts: Sequence[tuple[PlannedEpisode, Sequence[PlannedCopy]]],
     source: SourceRows,
     info: DatasetInfo,
 ) -> list[pa.Table]:
     """Check that all but the images are the source's rows, bit by bit. Returns the first and the last, with images."""
     images = {camera.key for camera in info.image_cameras}
-    rows = source.of(episode.source)
     try:
         with pq.ParquetFile(local, pre_buffer=False) as file:
             difference = columns_difference(source.schema(), file.schema_arrow)
@@ -82,7 +80,9 @@ def _check_written_rows(
             ends = [file.read_row_group(0), file.read_row_group(file.num_row_groups - 1)] if file.num_row_groups else []
     except (pa.ArrowInvalid, pa.ArrowTypeError, OSError) as error:
         raise broken(f"{path} cannot be read: {error}") from error
-    expected = pa.concat_tables([augmented_rows(rows, copy) for copy in copies])
+    expected = pa.concat_tables(
+        [augmented_rows(source.of(episode.source), copy) for episode, copies in parts for copy in copies]
+    )
     difference = table_difference(expected, stored)
     if difference is not None:
         raise broken(f"{path}, compared with the source, {difference}")

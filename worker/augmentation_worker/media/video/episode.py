@@ -1,13 +1,11 @@
 """One episode of one camera: decoded once, augmented and encoded once per copy."""
 
-import hashlib
 import shutil
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 
 import torch
@@ -15,7 +13,6 @@ import torch
 from augmentation_worker.media.cores import usable_cores
 from augmentation_worker.media.image_statistics import ImageStatistics, ImageStatisticsCollector
 from augmentation_worker.media.pixel_hash import PixelHash
-from augmentation_worker.media.video.concatenation import concatenate_copies
 from augmentation_worker.media.video.decoder import decode_segment
 from augmentation_worker.media.video.encoder import VideoEncoder
 from augmentation_worker.media.video.encoding import VideoEncoding
@@ -42,63 +39,56 @@ pixel)."""
 
 
 @dataclass(frozen=True)
-class CopyVideo:
-    """Where one copy is in the episode's file, and what is in it.
+class EncodedCopy:
+    """One copy, in a file of its own.
 
     Attributes:
-        from_timestamp: when its first frame is shown, seconds: its frame offset / fps.
-        to_timestamp: when its last frame ends, seconds.
+        path: the file.
         frames: number of frames.
         statistics: of the augmented frames before encoding.
         pixel_hash: XXH3, 128 bits, hexadecimal, of the augmented frames before encoding, as uint8 [frames, 3, H, W] in
             C order. Equal pixels have equal hashes, whatever the codec, its version or the device.
     """
 
-    from_timestamp: float
-    to_timestamp: float
+    path: Path
     frames: int
     statistics: ImageStatistics
     pixel_hash: str
 
 
 @dataclass(frozen=True)
-class EpisodeVideo:
-    """A file with copies of one episode of one camera.
+class EncodedEpisode:
+    """The copies of one episode of one camera.
 
     Attributes:
-        copies: the copies, in the order of their pipelines and of their place in the file.
-        size: bytes.
-        sha256: SHA-256 of the file, hexadecimal: its address on a hub.
+        copies: in the order of their pipelines.
+        display_matrix: how a player has to turn them, as their source; None: not at all.
     """
 
-    copies: tuple[CopyVideo, ...]
-    size: int
-    sha256: str
+    copies: tuple[EncodedCopy, ...]
+    display_matrix: bytes | None
 
 
-def augment_episode_camera(
+def encode_copies(
     segment: VideoSegment,
     pipelines: Sequence[EpisodeTransform],
-    outputs: Sequence[Path],
+    folder: Path,
     encoding: VideoEncoding,
     *,
     device: torch.device,
     on_frames: Callable[[int], None] | None = None,
     batch_size: int | None = None,
-) -> tuple[EpisodeVideo, ...]:
-    """Write the copies of one episode of one camera into one mp4 file, or into several with equal numbers of copies.
+) -> EncodedEpisode:
+    """Write the copies of one episode of one camera into a file each, to be joined with others without encoding again.
 
     The episode is decoded once per group of concurrent copies: see `copies_at_once`. Each copy is augmented, hashed and
-    encoded in its own thread, into its own file; those are then concatenated without encoding again: copy c of a file
-    is its frames [c*n, (c+1)*n). Memory is bounded whatever the length and the number of copies. The bytes of the files
-    depend on the arguments only (with the same build of the codec), not on the machine's cores or on the device. A file
-    appears when it is complete, and a call that is cut off leaves only files that the next call for the same outputs
-    removes.
+    encoded in its own thread. Memory is bounded whatever the length and the number of copies. The bytes of the files
+    depend on the arguments only (with the same build of the codec), not on the machine's cores or on the device.
 
     Args:
         segment: the source episode.
         pipelines: one per copy.
-        outputs: the files to write; their folders are created.
+        folder: for the files; what lies in it is removed first.
         encoding: how to encode.
         device: where to augment.
         on_frames: called in the caller's thread with the number of augmented frames that were encoded since the last
@@ -107,40 +97,24 @@ def augment_episode_camera(
 
     Raises:
         VideoInvalid: if the source is not what the segment says.
-        ValueError: if there is no pipeline, the copies do not fit the outputs, or the encoder does not take these
-            frames.
+        ValueError: if there is no pipeline, or the encoder does not take these frames.
     """
     if not pipelines:
         raise ValueError("an episode has at least one copy: no pipeline was passed")
-    copies_per_file, rest = divmod(len(pipelines), len(outputs))
-    if rest or not copies_per_file:
-        raise ValueError(f"{len(pipelines)} copies cannot be distributed evenly over {len(outputs)} files")
     properties = probe_video(segment.path)
     batch_size = batch_size or max(1, min(MAX_BATCH_FRAMES, BATCH_BYTES // (3 * properties.width * properties.height)))
-    for output in outputs:
-        output.parent.mkdir(parents=True, exist_ok=True)
-    parts = outputs[0].with_name(outputs[0].name + ".parts")
-    shutil.rmtree(parts, ignore_errors=True)
-    parts.mkdir()
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
     try:
         writers: list[_CopyWriter] = []
         at_once = copies_at_once(properties.width, properties.height)
         for begin in range(0, len(pipelines), at_once):
             group = list(enumerate(pipelines))[begin : begin + at_once]
-            writers += _encode_copies(segment, group, parts, encoding, properties, device, on_frames, batch_size)
-        shares = concatenate_copies(
-            writers, outputs, fps=segment.fps, frames=segment.frames, display_matrix=properties.display_matrix
-        )
-    finally:
-        shutil.rmtree(parts, ignore_errors=True)
-    return tuple(_episode_video(output, share) for output, share in zip(outputs, shares, strict=True))
-
-
-def _episode_video(output: Path, writers: "Sequence[_CopyWriter]") -> EpisodeVideo:
-    with output.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    copies = tuple(writer.result(place) for place, writer in enumerate(writers))
-    return EpisodeVideo(copies, output.stat().st_size, sha256)
+            writers += _encode_copies(segment, group, folder, encoding, properties, device, on_frames, batch_size)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return EncodedEpisode(tuple(writer.result() for writer in writers), properties.display_matrix)
 
 
 class _CopyWriter:
@@ -197,16 +171,9 @@ class _CopyWriter:
         if not self._complete:
             self._encoder.discard()
 
-    def result(self, place: int) -> CopyVideo:
-        """The copy's place and contents, as copy number `place` of its file."""
-        frames = self._segment.frames
-        return CopyVideo(
-            from_timestamp=float(Fraction(place * frames) / self._segment.fps),
-            to_timestamp=float(Fraction((place + 1) * frames) / self._segment.fps),
-            frames=frames,
-            statistics=self._statistics.result(),
-            pixel_hash=self._hash.hexdigest(),
-        )
+    def result(self) -> EncodedCopy:
+        """The copy, after it was finished."""
+        return EncodedCopy(self.path, self._segment.frames, self._statistics.result(), self._hash.hexdigest())
 
     def _write(self, batch: torch.Tensor, first_frame: int) -> int:
         frames = self._pipeline(batch, first_frame).cpu().contiguous()

@@ -1,12 +1,10 @@
 """Videos of labels or depths that move with their camera: no value is mixed with another, or lost in storage."""
 
-import hashlib
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
-from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 
@@ -14,7 +12,6 @@ import av
 import numpy as np
 
 from augmentation_worker.media.pixel_hash import PixelHash
-from augmentation_worker.media.video.concatenation import concatenate_copies
 from augmentation_worker.media.video.encoder import VideoEncoder
 from augmentation_worker.media.video.episode import BATCH_BYTES, MAX_BATCH_FRAMES, copies_at_once
 from augmentation_worker.media.video.lossless import LosslessEncoding
@@ -30,49 +27,46 @@ class NotTheSame(Exception):
 
 @dataclass(frozen=True)
 class MovedCopy:
-    """One copy of an episode in a video of labels.
+    """One copy of an episode's labels, in a file of its own.
 
     Attributes:
-        from_timestamp, to_timestamp: seconds from the beginning of the file.
+        path: the file.
         frames: number of frames.
         value_hash: XXH3, 128 bits, hexadecimal, of all values, frame by frame and in each plane by plane.
     """
 
-    from_timestamp: float
-    to_timestamp: float
+    path: Path
     frames: int
     value_hash: str
 
 
 @dataclass(frozen=True)
-class MovedVideo:
-    """A file with copies of one episode, in order.
+class MovedEpisode:
+    """The copies of one episode of one stream.
 
     Attributes:
-        copies: each copy.
-        size: bytes.
-        sha256: SHA-256 of the file, hexadecimal.
+        copies: in the order of their geometries.
+        display_matrix: how a player has to turn them, as their source; None: not at all.
     """
 
     copies: tuple[MovedCopy, ...]
-    size: int
-    sha256: str
+    display_matrix: bytes | None
 
 
-def move_label_video(
+def move_labels_of_episode(
     segment: VideoSegment,
     geometries: Sequence[Geometry | None],
-    outputs: Sequence[Path],
+    folder: Path,
     encoding: LosslessEncoding,
     *,
     on_batch: Callable[[], None] = lambda: None,
-) -> tuple[MovedVideo, ...]:
-    """Write the copies of an episode's labels into one mp4 file, or into several with equal numbers of copies.
+) -> MovedEpisode:
+    """Write the copies of an episode's labels into a file each, to be joined with others without encoding again.
 
     Args:
         segment: the source episode.
         geometries: of each copy, what its camera's frames go through; None where they stay.
-        outputs: the files to write; their folders are created.
+        folder: for the files; what lies in it is removed first.
         encoding: how to encode.
         on_batch: called now and then; what it raises stops the work.
 
@@ -82,39 +76,21 @@ def move_label_video(
         NotTheSame: what was written is not what was to be written; nothing is kept.
     """
     properties = probe_video(segment.path)
-    parts = outputs[0].with_name(outputs[0].name + ".parts")
-    shutil.rmtree(parts, ignore_errors=True)
-    parts.mkdir(parents=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
     try:
         copies = [
-            _Copy(parts / f"copy-{number:03d}.mp4", geometry, segment, encoding, properties)
+            _Copy(folder / f"copy-{number:03d}.mp4", geometry, segment, encoding, properties)
             for number, geometry in enumerate(geometries)
         ]
         at_once = copies_at_once(properties.width, properties.height)
         for begin in range(0, len(copies), at_once):
             _write(segment, copies[begin : begin + at_once], properties, on_batch)
-        shares = concatenate_copies(
-            copies, outputs, fps=segment.fps, frames=segment.frames, display_matrix=properties.display_matrix
-        )
-    finally:
-        shutil.rmtree(parts, ignore_errors=True)
-    return tuple(_moved(output, share, segment) for output, share in zip(outputs, shares, strict=True))
-
-
-def _moved(output: Path, share: "Sequence[_Copy]", segment: VideoSegment) -> MovedVideo:
-    with output.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    frames = segment.frames
-    copies = tuple(
-        MovedCopy(
-            float(Fraction(place * frames) / segment.fps),
-            float(Fraction((place + 1) * frames) / segment.fps),
-            frames,
-            copy.value_hash,
-        )
-        for place, copy in enumerate(share)
-    )
-    return MovedVideo(copies, output.stat().st_size, sha256)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    moved = tuple(MovedCopy(copy.path, segment.frames, copy.value_hash) for copy in copies)
+    return MovedEpisode(moved, properties.display_matrix)
 
 
 def _write(

@@ -38,7 +38,7 @@ def test_a_copy_differs_in_its_two_index_columns_only() -> None:
 def test_file_of_a_shard_has_the_sources_schema_and_one_row_group_per_episode(tmp_path: Path) -> None:
     metadata = fixture_metadata()
     shard = make_plan(metadata, job(Augmentation(copies=2)), 3).shards[1]
-    assert write_shard_rows(shard, source_rows(), tmp_path / "rows.parquet") == shard.augmented_frames
+    assert write_shard_rows(shard.episodes, source_rows(), tmp_path / "rows.parquet") == shard.augmented_frames
     written = pq.ParquetFile(tmp_path / "rows.parquet")
     source = pq.ParquetFile(FIXTURE / metadata.data_paths[0])
     assert written.schema_arrow.equals(source.schema_arrow, check_metadata=True)
@@ -51,7 +51,7 @@ def test_file_of_a_shard_has_the_sources_schema_and_one_row_group_per_episode(tm
 def test_the_same_shard_gives_the_same_bytes(tmp_path: Path) -> None:
     shard = make_plan(fixture_metadata(), job(Augmentation()), 2).shards[0]
     for name in ("once", "again"):
-        write_shard_rows(shard, source_rows(), tmp_path / name)
+        write_shard_rows(shard.episodes, source_rows(), tmp_path / name)
     assert (tmp_path / "once").read_bytes() == (tmp_path / "again").read_bytes()
 
 
@@ -94,7 +94,7 @@ def test_states_and_actions_that_are_no_numbers_are_copied_as_they_are(
     pq.write_table(with_column(table, column, values), tmp_path / "file.parquet")
     rows = SourceRows(fixture_metadata(), lambda path: tmp_path / "file.parquet")
     shard = make_plan(fixture_metadata(), job(Augmentation(episodes="1", copies=1)), 1).shards[0]
-    write_shard_rows(shard, rows, tmp_path / "copies.parquet")
+    write_shard_rows(shard.episodes, rows, tmp_path / "copies.parquet")
     written = pq.read_table(tmp_path / "copies.parquet", columns=[column])
     assert table_difference(rows.of(fixture_metadata().episodes[1]).select([column]), written) is None
     assert str(written.column(column)[70 - 68][1].as_py()) == str(value)
@@ -107,7 +107,7 @@ def test_columns_are_found_by_name_where_files_differ_in_their_order(tmp_path: P
     for name, names in (("as it was", table.column_names), ("turned round", sorted(table.column_names, reverse=True))):
         pq.write_table(table.select(names), tmp_path / name)
         rows = SourceRows(fixture_metadata(), dict.fromkeys(fixture_metadata().data_paths, tmp_path / name).__getitem__)
-        write_shard_rows(shard, rows, tmp_path / "copies.parquet")
+        write_shard_rows(shard.episodes, rows, tmp_path / "copies.parquet")
         copies.append(pq.read_table(tmp_path / "copies.parquet"))
     assert copies[0].column_names != copies[1].column_names
     assert table_difference(*copies) is None

@@ -18,13 +18,16 @@ from augmentation_worker.formats.lerobot.plan import EpisodePlan
 from augmentation_worker.formats.lerobot.planner import make_plan
 from augmentation_worker.formats.lerobot.provenance import write_provenance
 from augmentation_worker.formats.lerobot.records import (
+    DATA_KEY,
     DataRecord,
-    EpisodeRecord,
+    EpisodeInFile,
     EpisodeRecords,
+    RowsFileRecord,
     VideoCopyRecord,
     VideoRecord,
+    VideosRecord,
 )
-from augmentation_worker.formats.records import BlobRecord
+from augmentation_worker.formats.records import ShardRecords, UnitRecord
 from augmentation_worker.storage.provenance import job_of
 from tests.unit.worker.formats.lerobot.samples import FIXTURE, fixture_metadata
 
@@ -38,45 +41,58 @@ def statistics(level: float) -> dict[str, list[float]]:
     return {**{name: [level, level / 2, level / 4] for name in names}, "count": [50.0]}
 
 
-def records_of(metadata: DatasetMetadata, plan: EpisodePlan) -> list[EpisodeRecords]:
+def records_of(metadata: DatasetMetadata, plan: EpisodePlan) -> list[ShardRecords]:
     """What shards record that do everything right."""
     made = []
     for shard in plan.shards:
-        episodes = {}
-        for episode in shard.episodes:
-            length, fps = episode.source.length, metadata.info.fps
-            copies = tuple(
-                VideoCopyRecord(
-                    from_timestamp=copy.copy * length / fps,
-                    to_timestamp=(copy.copy + 1) * length / fps,
-                    frames=length,
-                    pixel_hash=SHA,
-                    statistics=statistics(0.5 + copy.copy / 8),
-                    parameters={"lighting": {"brightness_percent": 3.5}},
-                )
-                for copy in episode.copies
+        units: dict[str, UnitRecord] = {}
+        for unit in shard.units:
+            first, entries = 0, []
+            for episode in unit.episodes:
+                copies = []
+                for copy in episode.copies:
+                    begin, first = first, first + episode.source.length
+                    copies.append(
+                        VideoCopyRecord(
+                            from_timestamp=begin / metadata.info.fps,
+                            to_timestamp=first / metadata.info.fps,
+                            frames=episode.source.length,
+                            pixel_hash=SHA,
+                            statistics=statistics(0.5 + copy.copy / 8),
+                            parameters={"lighting": {"brightness_percent": 3.5}},
+                        )
+                    )
+                entries.append(EpisodeInFile(episode=episode.source.index, copies=tuple(copies)))
+            number = unit.number or FileNumber(0, 0)
+            path = metadata.info.video_file(CAMERA, number)
+            video = VideoRecord(path=path, sha256=SHA, size=9, number=tuple(number), episodes=tuple(entries))
+            units[unit.key] = VideosRecord(stream=CAMERA, files=(video,))
+        files = tuple(
+            RowsFileRecord(
+                path=metadata.info.data_file(number),
+                sha256=SHA,
+                size=9,
+                rows=sum(episode.augmented_frames for episode in shard.in_data_file(number)),
             )
-            path = metadata.info.video_file(CAMERA, *episode.video_files(CAMERA))
-            videos = {CAMERA: (VideoRecord(path=path, sha256=SHA, size=9, copies=copies),)}
-            episodes[episode.source.index] = EpisodeRecord(videos=videos)
-        rows = metadata.info.data_file(shard.data_file or FileNumber(0, 0))
-        file = None if shard.data_file is None else BlobRecord(path=rows, sha256=SHA, size=9)
-        data = DataRecord(file=file, rows=shard.rows)
-        made.append(EpisodeRecords(episodes, data))
+            for number in shard.data_files
+        )
+        units[DATA_KEY] = DataRecord(files=files)
+        made.append(ShardRecords(units))
     return made
 
 
 def planned(
     shards: int = 2, spec: AugmentationJobSpec = SPEC
-) -> tuple[DatasetMetadata, EpisodePlan, list[EpisodeRecords]]:
+) -> tuple[DatasetMetadata, EpisodePlan, list[ShardRecords]]:
     metadata = fixture_metadata()
     plan = make_plan(metadata, spec, shards)
     return metadata, plan, records_of(metadata, plan)
 
 
 def merged(
-    metadata: DatasetMetadata, plan: EpisodePlan, records: list[EpisodeRecords]
+    metadata: DatasetMetadata, plan: EpisodePlan, of_shards: list[ShardRecords]
 ) -> tuple[bytes, pa.Table, bytes]:
+    records = [EpisodeRecords.of(of_shard) for of_shard in of_shards]
     rows = SourceRows(metadata, FIXTURE.joinpath)
     table = episodes_of_result(metadata, plan, records, FileNumber(0, 1), rows.tasks_of)
     info = metadata.info.grown(plan.total_episodes, plan.total_frames, plan.splits, {})
@@ -98,7 +114,7 @@ def test_a_row_is_its_sources_but_for_what_differs() -> None:
     row = merged(metadata, plan, records)[1].slice(6 + 3, 1).to_pylist()[0]  # copy 1 of episode 1
     source = metadata.table.slice(1, 1).to_pylist()[0]
     assert (row["episode_index"], row["dataset_from_index"], row["dataset_to_index"]) == (9, 342 + 194, 342 + 252)
-    assert (row[f"videos/{CAMERA}/file_index"], row[f"videos/{CAMERA}/from_timestamp"]) == (2, 5.8)
+    assert (row[f"videos/{CAMERA}/file_index"], row[f"videos/{CAMERA}/from_timestamp"]) == (1, (2 * 68 + 58) / 10)
     assert row[f"stats/{CAMERA}/mean"] == [[[0.625]], [[0.3125]], [[0.15625]]]
     assert row[f"stats/{CAMERA}/count"] == [50]
     assert row["stats/episode_index/mean"] == [9.0]
@@ -158,9 +174,15 @@ def test_statistics_of_the_whole_count_originals_and_copies() -> None:
 )
 def test_a_wrong_record_fails_the_integrity_check(change: dict[str, object], finding: str) -> None:
     metadata, plan, records = planned()
-    (video,) = records[0].episodes[0].videos[CAMERA]
-    copies = (video.copies[0].model_copy(update=change), *video.copies[1:])
-    records[0].episodes[0].videos[CAMERA] = (video.model_copy(update={"copies": copies}),)
+    key = plan.shards[0].units[0].key
+    unit = records[0].units[key]
+    assert isinstance(unit, VideosRecord)
+    (video,) = unit.files
+    entry = video.episodes[0]
+    copies = (entry.copies[0].model_copy(update=change), *entry.copies[1:])
+    episodes = (entry.model_copy(update={"copies": copies}), *video.episodes[1:])
+    wrong = unit.model_copy(update={"files": (video.model_copy(update={"episodes": episodes}),)})
+    records[0] = ShardRecords({**records[0].units, key: wrong})
     with pytest.raises(WorkerFailure, match=finding) as caught:
         integrity.check_records(metadata, plan, records)
     assert caught.value.reason is FailureReason.INTEGRITY_CHECK_FAILED
@@ -182,7 +204,8 @@ def test_a_result_whose_rows_were_tampered_with_fails_the_integrity_check() -> N
 
 def test_provenance_says_who_made_what_from_which_episode() -> None:
     _, plan, records = planned()
-    content = write_provenance("some-uid", SPEC, {"repoID": "lab/pusht", "revision": "1" * 40}, plan, records)
+    recorded = [EpisodeRecords.of(of_shard) for of_shard in records]
+    content = write_provenance("some-uid", SPEC, {"repoID": "lab/pusht", "revision": "1" * 40}, plan, recorded)
     document = json.loads(content)
     assert document["source"] == {"repoID": "lab/pusht", "revision": "1" * 40}
     assert document["episodes"][3]["episodeIndex"] == 9

@@ -32,6 +32,11 @@ def metadata_with(lengths: list[int], **changes: int) -> DatasetMetadata:
     return metadata_of(episode_rows(lengths), **changes)
 
 
+def large(path: str) -> int:
+    """Bytes of a file of the source of which no episode shares one in the result."""
+    return 10**12
+
+
 def all_videos(plan: EpisodePlan, metadata: DatasetMetadata) -> list[str]:
     return [
         metadata.info.video_file(camera.key, number)
@@ -70,8 +75,8 @@ def test_the_number_of_shards_changes_nothing_but_who_does_what(lengths: list[in
 
 
 def _without_data_files(episode: PlannedEpisode) -> PlannedEpisode:
-    """A shard has one data file: its number is what differs."""
-    copies = tuple(replace(copy, data_file=FileNumber(0, 0)) for copy in episode.copies)
+    """A shard has files of its own: their numbers are what differs."""
+    copies = tuple(replace(copy, data_file=FileNumber(0, 0), videos={}) for copy in episode.copies)
     return replace(episode, copies=copies)
 
 
@@ -99,12 +104,14 @@ def test_no_share_is_longer_than_its_records_may_be(lengths: list[int], shards: 
 
 def test_a_plan_is_the_same_whenever_it_is_made() -> None:
     augmentation = Augmentation(copies=3)
-    assert make_plan(fixture_metadata(), job(augmentation), 4) == make_plan(fixture_metadata(), job(augmentation), 4)
+    one, other = (make_plan(fixture_metadata(), job(augmentation), 4) for _ in range(2))
+    assert [*one.shards] == [other.shards[index] for index in range(4)]
+    assert (one.data_numbers, one.kept_rows, one.splits) == (other.data_numbers, other.kept_rows, other.splits)
 
 
 def test_new_files_are_numbered_after_the_sources_and_fill_chunks() -> None:
     metadata = metadata_with([5] * 5, chunks_size=4)  # files 0 to 2 of chunk 0 are taken
-    plan = make_plan(metadata, job(Augmentation(copies=1)), 2)
+    plan = make_plan(metadata, job(Augmentation(copies=1)), 2, size_of=large)
     assert [tuple(episode.copies[0].videos[TOP]) for episode in plan.episodes] == [
         (0, 3),
         (1, 0),
@@ -112,7 +119,9 @@ def test_new_files_are_numbered_after_the_sources_and_fill_chunks() -> None:
         (1, 2),
         (1, 3),
     ]
-    assert [tuple(shard.data_file or ()) for shard in plan.shards] == [(0, 3), (1, 0)]
+    assert [number for shard in plan.shards for number in shard.data_files] == [(0, 3), (1, 0), (1, 1), (1, 2), (1, 3)]
+    together = make_plan(metadata, job(Augmentation(copies=1)), 2)
+    assert [[*map(tuple, shard.data_files)] for shard in together.shards] == [[(0, 3)], [(1, 0)]]
 
 
 @settings(max_examples=25, deadline=None)
@@ -122,17 +131,19 @@ def test_no_two_files_share_a_path_and_data_files_sort_in_the_order_of_their_row
 ) -> None:
     metadata = metadata_with(lengths, chunks_size=max(chunks_size, (len(lengths) + 1) // 2))
     plan = make_plan(metadata, job(Augmentation(copies=2)), shards)
-    data = [metadata.info.data_file(shard.data_file) for shard in plan.shards if shard.data_file]
+    data = [metadata.info.data_file(number) for shard in plan.shards for number in shard.data_files]
     paths = [*metadata.data_paths, *data]
     assert paths == sorted(set(paths))
-    videos = [*metadata.video_paths, *all_videos(plan, metadata)]
+    videos = [*metadata.video_paths, *dict.fromkeys(all_videos(plan, metadata))]
+    assert len(videos) == len(metadata.video_paths) + 2 * sum(bool(shard.episodes) for shard in plan.shards)
     assert len(videos) == len(set(videos))
 
 
 def test_shards_beyond_the_episodes_have_nothing_to_do() -> None:
     plan = make_plan(metadata_with([5, 5]), job(Augmentation()), 4)
     assert [len(shard.episodes) for shard in plan.shards] == [1, 1, 0, 0]
-    assert [shard.data_file is None for shard in plan.shards] == [False, False, True, True]
+    assert [len(shard.data_files) for shard in plan.shards] == [1, 1, 0, 0]
+    assert [len(shard.units) for shard in plan.shards] == [2, 2, 0, 0]
 
 
 def test_only_colour_cameras_that_are_selected_are_augmented_but_all_are_carried_over() -> None:
@@ -178,7 +189,7 @@ def test_in_place_episodes_keep_their_numbers_and_rows(lengths: list[int], shard
         made = [(copy.copy, copy.episode_index, copy.from_index, copy.to_index) for copy in episode.copies]
         assert made == [(0, source.index, source.from_index, source.to_index)]
     assert (plan.total_episodes, plan.total_frames) == (len(lengths), sum(lengths))
-    assert [shard.rows for shard in plan.shards] == [0] * shards
+    assert not any(shard.data_files for shard in plan.shards)
 
 
 def test_in_place_only_video_files_that_still_show_something_are_carried() -> None:
@@ -212,7 +223,7 @@ def test_in_v21_each_copy_has_files_of_its_own_under_its_index(shards: int) -> N
     numbers = [FileNumber(1, 4), FileNumber(1, 5), FileNumber(2, 6), FileNumber(2, 7)]
     assert [copy.data_file for copy in copies] == [copy.videos["observation.image"] for copy in copies] == numbers
     assert all_videos(plan, metadata)[-1] == "videos/chunk-002/observation.image/episode_000007.mp4"
-    assert all(shard.data_file is None for shard in plan.shards)
+    assert not any(shard.data_files for shard in plan.shards)
 
 
 def test_in_v21_in_place_files_are_overwritten_and_none_is_deleted() -> None:
@@ -232,13 +243,15 @@ def with_images(lengths: list[int], **changes: int) -> DatasetMetadata:
     return metadata_of(episode_rows(lengths, episodes_per_file=3), features=features, **changes)
 
 
-def test_rows_with_images_are_in_one_file_per_episode_even_if_only_videos_are_augmented() -> None:
+def test_rows_with_images_are_units_of_their_own_even_if_only_videos_are_augmented() -> None:
     for cameras in ([], [WRIST]):
-        plan = make_plan(with_images([5] * 4), job(Augmentation(copies=2, cameras=cameras)), 2)
+        plan = make_plan(with_images([5] * 4), job(Augmentation(copies=2, cameras=cameras)), 2, size_of=large)
         assert plan.rows_made is RowsMade.WITH_EPISODE
         assert [episode.data_files for episode in plan.episodes] == [((0, number),) for number in (2, 3, 4, 5)]
         assert all(kept.is_where_it_was for kept in plan.kept_rows)
         assert plan.abandoned == ()
+    together = make_plan(with_images([5] * 4), job(Augmentation(copies=2)), 2)
+    assert [episode.data_files for episode in together.episodes] == [((0, 2),), ((0, 2),), ((0, 3),), ((0, 3),)]
 
 
 @settings(max_examples=50, deadline=None)
@@ -247,7 +260,7 @@ def test_in_place_all_rows_lie_in_files_that_rise_with_them(lengths: list[int], 
     metadata = with_images(lengths, chunks_size=7 + len(lengths))
     augmentation = Augmentation(episodes=",".join(map(str, sorted(chosen))), cameras=[TOP])
     plan = make_plan(metadata, job(augmentation, OutputMode.IN_PLACE), shards)
-    files = {episode.index: kept.number for kept in plan.kept_rows for episode in kept.episodes}
+    files = {index: kept.number for kept in plan.kept_rows for index in kept.episodes}
     made = {copy.episode_index: copy.data_file for episode in plan.episodes for copy in episode.copies}
     assert not set(files) & set(made)
     numbers = [number for _, number in sorted({**files, **made}.items())]
