@@ -148,6 +148,13 @@ def test_only_resolve_has_the_frame_limit() -> None:
     assert "AUGMENTATION_MAX_FRAMES" not in values_of(AUGMENT, augmentation_class=limited)
 
 
+def test_shards_and_publish_know_the_size_of_a_file_that_the_class_asks_for() -> None:
+    small = make_class(limits={"checkpointMB": 7})
+    assert values_of(AUGMENT, augmentation_class=small)["AUGMENTATION_CHECKPOINT_MB"] == "7"
+    assert values_of(AUGMENT)["AUGMENTATION_CHECKPOINT_MB"] == "100"
+    assert "AUGMENTATION_CHECKPOINT_MB" not in values_of(RESOLVE, augmentation_class=small)
+
+
 @pytest.mark.parametrize("phase", PHASES)
 def test_libraries_write_to_scratch(phase: PhaseName) -> None:
     values = values_of(phase)

@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from augmentation_api import AugmentationJobSpec, FailureReason
+from augmentation_api.augmentation_class import DEFAULT_CHECKPOINT_MB
 from augmentation_api.spec import Preview
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats.registry import format_of
@@ -49,6 +50,14 @@ def _add_folders(parser: argparse.ArgumentParser) -> None:
     _add_source(parser)
     parser.add_argument("--output", type=Path, required=True, help="folder that the result becomes")
     parser.add_argument("--shards", type=int, default=1, help="processes that share the work; default: 1")
+    parser.add_argument(
+        "--checkpoint-mb",
+        type=int,
+        default=DEFAULT_CHECKPOINT_MB,
+        metavar="MB",
+        help="most megabytes of a file of several augmented episodes, and so what a stopped run makes again; default: "
+        f"{DEFAULT_CHECKPOINT_MB}, less where the dataset's video_files_size_in_mb or data_files_size_in_mb is",
+    )
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="what augments")
 
 
@@ -96,7 +105,9 @@ def _run(asked: argparse.Namespace) -> None:
 
 
 def _make(spec: AugmentationJobSpec, asked: argparse.Namespace) -> None:
-    run = prepared(spec, asked.source, asked.output, asked.shards, asked.device, asked.follow_links)
+    run = prepared(
+        spec, asked.source, asked.output, asked.shards, asked.device, asked.follow_links, asked.checkpoint_mb
+    )
     if run.is_done:
         print(f"{run.output} is the result of this very job already")
         return

@@ -22,6 +22,7 @@ from pydantic import ValidationError
 from tqdm import tqdm
 
 from augmentation_api import AugmentationJob, AugmentationJobSpec, FailureReason, PhaseName, worker_contract
+from augmentation_api.augmentation_class import DEFAULT_CHECKPOINT_MB
 from augmentation_api.identifiers import API_VERSION, JOB_KIND
 from augmentation_api.worker_contract import TerminationMessage
 from augmentation_worker.cluster.job import LocalJob
@@ -50,6 +51,7 @@ class LocalRun:
         shards: processes that share the work.
         device: what augments.
         folder: what is known of it while it runs; removed when it is done.
+        checkpoint_mb: most megabytes of a file of several episodes.
     """
 
     uid: str
@@ -59,6 +61,7 @@ class LocalRun:
     device: Device
     folder: Path
     follow_links: Path | None = None
+    checkpoint_mb: int = DEFAULT_CHECKPOINT_MB
 
     @property
     def is_done(self) -> bool:
@@ -82,14 +85,17 @@ def prepared(
     shards: int,
     device: Device,
     follow_links: Path | None = None,
+    checkpoint_mb: int = DEFAULT_CHECKPOINT_MB,
 ) -> LocalRun:
     """Submit the job to the folder that stands for the cluster; one that was stopped is found again.
 
     The folders are what the user named, so links in their own paths are followed, here and once.
 
     Raises:
-        WorkerFailure: SOURCE_NOT_FOUND; SPEC_UNSUPPORTED for a number of shards below 1.
+        WorkerFailure: SOURCE_NOT_FOUND; SPEC_UNSUPPORTED for a number of shards, or megabytes, below 1.
     """
+    if checkpoint_mb < 1:
+        raise WorkerFailure(FailureReason.SPEC_UNSUPPORTED, f"--checkpoint-mb {checkpoint_mb}: at least 1 is needed")
     if shards < 1:
         raise WorkerFailure(FailureReason.SPEC_UNSUPPORTED, f"--shards {shards}: at least one is needed")
     source, output = source.resolve(), output.resolve()
@@ -99,7 +105,7 @@ def prepared(
     wanted = [asked, str(output), FolderSource(source, str(source), follow_links, CONVENTIONS).revision]
     uid = str(uuid5(NAMESPACE_URL, json.dumps(wanted, sort_keys=True)))
     folder = output.with_name(f".{output.name}.job-{uid[:8]}-{shards}")
-    run = LocalRun(uid, source, output, shards, device, folder, follow_links)
+    run = LocalRun(uid, source, output, shards, device, folder, follow_links, checkpoint_mb)
     if not run.is_done:
         _make_own(run.folder)
         metadata = {"name": output.name, "namespace": "local", "uid": uid}
@@ -202,6 +208,7 @@ class _Pod:
             worker_contract.ENV_JOB_UID: run.uid,
             worker_contract.ENV_SHARD_COUNT: str(run.shards),
             worker_contract.ENV_SHARD_INDEX: "" if self.shard is None else str(self.shard),
+            worker_contract.ENV_CHECKPOINT_MB: str(run.checkpoint_mb),
             ENV_FOLLOW_LINKS: str(run.follow_links or ""),
             worker_contract.ENV_SOURCE_FOLDER: str(run.source),
             worker_contract.ENV_OUTPUT_FOLDER: str(run.output),

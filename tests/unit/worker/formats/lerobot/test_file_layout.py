@@ -122,7 +122,7 @@ def test_a_shard_of_a_hundred_thousand_episodes_is_planned_without_the_others() 
     count = 100_000
     ends = np.arange(1, count + 1) * 300
     files = EpisodeFiles(np.zeros(count, np.int64), np.arange(count) // 100)
-    spans = VideoSpans(files, np.arange(count) % 100 * 30.0)
+    spans = VideoSpans(files, (np.arange(count) % 100 * 30).astype(np.float64))
     lengths = np.full(count, 300)
     episodes = Episodes(
         np.arange(count), lengths, ends - lengths, ends, files, dict.fromkeys((TOP, WRIST, DEPTH), spans)
