@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
+from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-FPS, HEIGHT, WIDTH = 10, 48, 64
+FPS: float = 10
+HEIGHT, WIDTH = 48, 64
 Frames = npt.NDArray[np.uint8]
 Depths = npt.NDArray[np.uint16]
 """uint16 [H, W], 12 bits."""
@@ -318,7 +320,7 @@ def _write_video(path: Path, episodes: Sequence[Frames], kind: Kind) -> None:
         write_depths(path, [depths_of(frame) for frame in _all(episodes)])
         return
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=FPS, options={"crf": "18", "g": "2", "bf": "0"})
+        stream = container.add_stream("libx264", rate=Fraction(str(FPS)), options={"crf": "18", "g": "2", "bf": "0"})
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         for number, frame in enumerate(_all(episodes)):
             encodable = av.VideoFrame.from_ndarray(frame, format="rgb24")
@@ -337,7 +339,7 @@ def write_depths(path: Path, depths: Sequence[Depths], encoder: str = "libx265")
     """A video as LeRobot 0.6 writes depths: lerobot/configs/video.py, DepthEncoderConfig."""
     options = {"crf": "30", "g": "2", "x265-params": "lossless=1:log-level=error"} if encoder == "libx265" else {}
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(encoder, rate=FPS, options=options)
+        stream = container.add_stream(encoder, rate=Fraction(str(FPS)), options=options)
         assert isinstance(stream, av.VideoStream)
         stream.height, stream.width = depths[0].shape
         stream.pix_fmt = "gray12le"

@@ -1,0 +1,70 @@
+"""Files of several episodes: LeRobot finds every frame, and what is joined is what was encoded."""
+
+import json
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from augmentation_worker.media.video.check import check_video
+from augmentation_worker.media.video.decoder import decode_segment
+from augmentation_worker.media.video.segment import VideoSegment
+from tests.integration.worker import lerobot_recorder
+from tests.integration.worker.datasets import episodes
+from tests.integration.worker.lerobot_recorder import Kind, record
+from tests.integration.worker.test_folders import run_of
+from tests.lerobot_check import Expected, check_all_open_in_lerobot
+
+TOP, SIDE = "observation.images.top", "observation.images.side"
+LENGTHS, COPIES = (7, 5, 1, 6), 3
+
+
+def made(folder: Path, name: str, source: Path, codec: str) -> Path:
+    spec: dict[str, Any] = {
+        "augmentation": {"copies": COPIES, "seed": 3, "transforms": ["lighting"]},
+        "output": {"video": {"codec": codec}},
+    }
+    run_of(folder / f"job-{name}", source, folder / name, **spec).run_all(1)
+    return folder / name
+
+
+def new_videos(folder: Path, camera: str) -> list[Path]:
+    return sorted((folder / "videos" / camera).rglob("*.mp4"))[1:]
+
+
+def frames_of(folder: Path, camera: str, row: dict[str, Any], rate: Fraction) -> torch.Tensor:
+    """As LeRobot finds them: by the times of an episode in its file."""
+    number = row[f"videos/{camera}/chunk_index"], row[f"videos/{camera}/file_index"]
+    path = folder / f"videos/{camera}/chunk-{number[0]:03d}/file-{number[1]:03d}.mp4"
+    first = round(row[f"videos/{camera}/from_timestamp"] * rate)
+    return torch.cat(list(decode_segment(VideoSegment(path, first, row["length"], rate))))
+
+
+def test_every_frame_of_a_packed_file_is_where_lerobot_looks_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = []
+    for fps, codec in ((30, "av1"), (29.97, "h264"), (12.5, "hevc")):
+        monkeypatch.setattr(lerobot_recorder, "FPS", fps)
+        folder, rate = tmp_path / codec, Fraction(str(fps))
+        source = record(folder / "source", "v3.0", {TOP: Kind.VIDEO, SIDE: Kind.VIDEO}, LENGTHS)
+        packed = made(folder, "packed", source, codec)
+        info = json.loads((source / "meta/info.json").read_text())
+        (source / "meta/info.json").write_text(json.dumps({**info, "video_files_size_in_mb": 1e-6}))
+        alone = made(folder, "alone", source, codec)
+        for camera in (TOP, SIDE):
+            (one,) = new_videos(packed, camera)
+            assert len(new_videos(alone, camera)) == len(LENGTHS)
+            check_video(one, rate, COPIES * sum(LENGTHS))
+            places = zip(episodes(packed).to_pylist(), episodes(alone).to_pylist(), strict=True)
+            for row, other in list(places)[len(LENGTHS) :]:
+                assert torch.equal(frames_of(packed, camera, row, rate), frames_of(alone, camera, other, rate))
+        begins = episodes(packed).column(f"videos/{TOP}/from_timestamp").to_pylist()[len(LENGTHS) :]
+        lengths = [length for length in LENGTHS for _ in range(COPIES)]
+        assert begins == [float(Fraction(int(first)) / rate) for first in np.cumsum([0, *lengths[:-1]])]
+        total = len(LENGTHS) * (1 + COPIES), sum(LENGTHS) * (1 + COPIES)
+        expected.append(Expected(str(packed), f"lab/{codec}", *total))
+    check_all_open_in_lerobot(expected)
