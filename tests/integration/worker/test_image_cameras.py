@@ -77,12 +77,25 @@ def test_images_get_pixels_of_video_frames_and_keep_their_format(source: Path, t
         assert part.column(DEPTH).to_pylist() == rows(source).column(DEPTH).to_pylist()[6:11]
 
 
-def test_number_of_shards_does_not_change_bytes(source: Path, tmp_path: Path) -> None:
-    one, three = run(tmp_path, source, "one"), run(tmp_path, source, "three", shards=3)
+@pytest.fixture
+def small_files(source: Path, tmp_path: Path) -> Path:
+    """The same in which each episode has a data file of its own."""
+    shutil.copytree(source, tmp_path / "small-files")
+    info = json.loads((source / "meta/info.json").read_text())
+    (tmp_path / "small-files/meta/info.json").write_text(json.dumps({**info, "data_files_size_in_mb": 0.0001}))
+    return tmp_path / "small-files"
+
+
+def test_number_of_shards_does_not_change_bytes(source: Path, small_files: Path, tmp_path: Path) -> None:
+    one, three = run(tmp_path, small_files, "one"), run(tmp_path, small_files, "three", shards=3)
     assert file_hashes(one) == file_hashes(three)
+    packed = run(tmp_path, source, "packed")
+    assert len(list((packed / "data").rglob("*.parquet"))) == 2 < len(list((one / "data").rglob("*.parquet")))
+    assert rows(packed).equals(rows(one))
 
 
-def test_interrupted_shard_resumes_with_same_bytes(source: Path, tmp_path: Path) -> None:
+def test_interrupted_shard_resumes_with_same_bytes(small_files: Path, tmp_path: Path) -> None:
+    source = small_files
     whole = run(tmp_path, source, "whole")
     spec = {"augmentation": {"copies": 2, "seed": 7, "transforms": ["lighting", "noise"]}}
     stopped = run_of(tmp_path / "job", source, tmp_path / "result", **spec)
@@ -91,7 +104,7 @@ def test_interrupted_shard_resumes_with_same_bytes(source: Path, tmp_path: Path)
     # State after a kill in the second episode, with a partially written file.
     path = stopped.folder / "manifests" / "shard-0.json"
     records = json.loads(path.read_text())
-    path.write_text(json.dumps({key: records[key] for key in ("picture", "episode-000000")}))
+    path.write_text(json.dumps({key: records[key] for key in ("picture", "rows-0-000000-000000")}))
     (stopped.folder / "scratch" / "made" / "rows-0.parquet").write_bytes(b"half")
     stopped.run_shards(1)
     events = [event.status for event in stopped.job.status.phase(PhaseName.AUGMENT).events]

@@ -169,10 +169,10 @@ def test_interrupted_shard_resumes_with_same_bytes(in_chunks: Path, tmp_path: Pa
     run = run_of(tmp_path / "job-stopped", in_chunks, stopped, **spec)
     run.run(PhaseName.RESOLVE)
     run.run_shards(1)
-    # State after a kill in the second episode.
+    # State after a kill in the second unit, the rows.
     path = run.folder / "manifests" / "shard-0.json"
     records = json.loads(path.read_text())
-    path.write_text(json.dumps({key: records[key] for key in ("picture", "original-videos", "episode-000001")}))
+    path.write_text(json.dumps({key: records[key] for key in ("picture", "original-videos", "video-0-000001-000002")}))
     run.run_shards(1)
     run.run(PhaseName.PUBLISH, shards=1)
     assert file_hashes(stopped) == file_hashes(whole)
@@ -184,10 +184,10 @@ def test_tampered_rows_are_not_published(in_chunks: Path, tmp_path: Path) -> Non
     run.run_shards(1)
     staged = next(tmp_path.glob(".result.augmenting-*")) / "data/chunk-001/episode_000004.parquet"
     records = run.manifests.read(0)
-    content = json.loads(records["episode-000002"])
-    assert content["rows"][0]["size"] == staged.stat().st_size
-    content["rows"][0]["sha256"] = "0" * 64
-    run.manifests.record(0, "episode-000002", json.dumps(content))
+    content = json.loads(records["rows-0-000002-000002"])
+    assert content["files"][0]["size"] == staged.stat().st_size
+    content["files"][0]["sha256"] = "0" * 64
+    run.manifests.record(0, "rows-0-000002-000002", json.dumps(content))
     with pytest.raises(WorkerFailure, match=r"rows in data/chunk-001/episode_000004\.parquet") as caught:
         run.run(PhaseName.PUBLISH, shards=1)
     assert caught.value.reason is FailureReason.INTEGRITY_CHECK_FAILED
