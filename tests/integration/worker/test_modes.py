@@ -60,7 +60,7 @@ def test_in_place_mode_replaces_frames_of_selected_episodes_and_cameras_only(
         changed = {name for name in now if now[name] != was[name]}
         assert bool(changed) == (index in (1, 4, 5))
         assert all(name.startswith((f"videos/{WRIST}/", f"stats/{WRIST}/")) for name in changed)
-    for camera, files in ((CAMERA, 1), (DEPTH, 1), (WRIST, 4)):
+    for camera, files in ((CAMERA, 1), (DEPTH, 1), (WRIST, 1 + 2)):
         assert len(list((folder / "videos" / camera).rglob("*.mp4"))) == files
     check_times(folder, after)
     check_opens_in_lerobot(folder, "lab/replaced", episodes=6, frames=342)
@@ -75,7 +75,7 @@ def test_in_place_mode_keeps_source_frames_under_tag_only(
     folder = hub.download("lab/replaces-itself", tmp_path / "result")
     old_video = f"videos/{CAMERA}/chunk-000/file-000.mp4"
     assert old_video not in file_hashes(folder)
-    assert len([path for path in file_hashes(folder) if path.endswith(".mp4")]) == 6
+    assert len([path for path in file_hashes(folder) if path.endswith(".mp4")]) == 3  # one of each shard
     assert hub.head("lab/replaces-itself", backup_tag(UID)) == before
     backup = hub.download("lab/replaces-itself", tmp_path / "before", backup_tag(UID))
     assert file_hashes(backup)[old_video] == file_hashes(SOURCE)[old_video]
