@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-FPS: float = 10
+FPS = 10
 HEIGHT, WIDTH = 48, 64
 Frames = npt.NDArray[np.uint8]
 Depths = npt.NDArray[np.uint16]
