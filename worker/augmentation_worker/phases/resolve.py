@@ -1,9 +1,12 @@
 """resolve: pin the source, read its metadata, and find everything that can be wrong before a GPU is taken."""
 
 from base64 import b64encode
+from itertools import accumulate
 
 from augmentation_api import AugmentationJobSpec, AugmentationType, FailureReason
 from augmentation_api.status import MAX_PREVIEW_BYTES, OutputStatus, PreviewStatus
+from augmentation_api.stored_size import stored_size
+from augmentation_worker.cluster.report import SHARE_OF_PHASE
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats.port import Resolution
 from augmentation_worker.formats.registry import format_of
@@ -12,8 +15,9 @@ from augmentation_worker.phases.session import Session
 from augmentation_worker.storage.port import OutputDataset, SourceDataset
 from augmentation_worker.transforms.key_version import KEY_VERSION
 
-_MOST_WARNINGS = 20
-"""Events of them: the status keeps a bounded number of all."""
+_MOST_WARNINGS = SHARE_OF_PHASE.events - 4
+_MOST_WARNINGS_BYTES = SHARE_OF_PHASE.event_bytes * 3 // 4
+"""What they may take of the status as events: the rest is for the beginning and the end of the phase."""
 
 
 def resolve(session: Session) -> None:
@@ -39,9 +43,10 @@ def resolve(session: Session) -> None:
 def _warnings_of(resolution: Resolution) -> tuple[str, ...]:
     """What the status can hold of them; that there are more is the last."""
     warnings = resolution.warnings
-    if len(warnings) <= _MOST_WARNINGS:
+    fitting = sum(size <= _MOST_WARNINGS_BYTES for size in accumulate(map(stored_size, warnings)))
+    if len(warnings) == fitting <= _MOST_WARNINGS:
         return warnings
-    kept = warnings[: _MOST_WARNINGS - 1]
+    kept = warnings[: max(1, min(fitting, _MOST_WARNINGS) - 1)]
     return (*kept, f"There are {len(warnings) - len(kept)} more warnings: they are said once these are settled")
 
 
