@@ -208,7 +208,10 @@ def _install_chart(kubectl: Kubectl, images: Mapping[str, str], hub_endpoint: st
             }
         },
         # A laptop's share: the dev cluster has two cores for everything.
-        "classes": {"cpu": {"resources": {"requests": {"cpu": "250m", "memory": "512Mi"}}}},
+        # The sample's episodes are so small that all would share a file, and a pod that is killed would begin again.
+        "classes": {
+            "cpu": {"resources": {"requests": {"cpu": "250m", "memory": "512Mi"}}, "limits": {"checkpointMB": 1}}
+        },
     }
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
         yaml.safe_dump(values, file)
