@@ -26,7 +26,7 @@ from augmentation_worker.formats.lerobot.info import INFO_PATH
 from augmentation_worker.formats.lerobot.merge import changed_statistics, episodes_of_result
 from augmentation_worker.formats.lerobot.metadata import STATS_PATH, DatasetMetadata
 from augmentation_worker.formats.lerobot.plan import EpisodePlan
-from augmentation_worker.formats.lerobot.planner import LARGEST_SORTABLE_CHUNK, numbers_after
+from augmentation_worker.formats.lerobot.planner import LARGEST_SORTABLE_CHUNK
 from augmentation_worker.formats.lerobot.provenance import write_provenance
 from augmentation_worker.formats.lerobot.records import DataRecord, EpisodeRecords
 from augmentation_worker.formats.result_files import CARD_PATH
@@ -128,7 +128,7 @@ class MetadataFiles:
 
     def _episodes_number(self) -> FileNumber:
         taken = [_number_of(path) for path in self.metadata.episode_files]
-        return next(numbers_after(taken, min(self.metadata.info.chunks_size, LARGEST_SORTABLE_CHUNK)))
+        return max(taken).following(min(self.metadata.info.chunks_size, LARGEST_SORTABLE_CHUNK))
 
     def _camera_facts(self, records: Sequence[EpisodeRecords]) -> dict[str, dict[str, object]]:
         """What the frames of augmented cameras are, for info.json."""

@@ -206,14 +206,14 @@ class _Layout:
         share = self.shares[index]
         planned = {place: self._episode(place) for place in share}
         units = [
-            (first, order, self._unit(places, planned, kind, stream_place, camera, file))
+            (places.start, order, self._unit(places, planned, kind, stream_place, camera, file))
             for order, (kind, stream_place, camera) in enumerate(self.streams)
-            for first, places, file in self._parts(self._video_cuts[camera.key], index)
+            for places, file in self._parts(self._video_cuts[camera.key], index)
         ]
         if self.rows_made is RowsMade.WITH_EPISODE:
             units += [
-                (first, len(self.streams), self._unit(places, planned, UnitKind.ROWS, 0, None, file))
-                for first, places, file in self._parts(self._rows_cuts, index)
+                (places.start, len(self.streams), self._unit(places, planned, UnitKind.ROWS, 0, None, file))
+                for places, file in self._parts(self._rows_cuts, index)
             ]
         made = tuple(planned[place] for place in share if self.is_made[place])
         numbers = dict.fromkeys(copy.data_file for episode in made for copy in episode.copies)
@@ -276,10 +276,9 @@ class _Layout:
             return self.remade_files[int(self.selected.indices[place])]
         return None if self._has_file_per_episode else self._data_numbers[self._rows_cuts.file_of(place)]
 
-    def _parts(self, cuts: FileCuts, shard: int) -> Iterator[tuple[int, range, int]]:
-        for file in cuts.of_shard(shard):
-            places = cuts.places(file)
-            yield places.start, places, file
+    def _parts(self, cuts: FileCuts, shard: int) -> Iterator[tuple[range, int]]:
+        """The files of a shard: places of the episodes of each, and its own place."""
+        return ((cuts.places(file), file) for file in cuts.of_shard(shard))
 
     def _unit(
         self,
@@ -340,8 +339,8 @@ class _Layout:
         for _, _, camera in self.streams:
             key = camera.key
             files = self.metadata.episodes.videos[key].files
-            sizes = self._sizes(files, [self.metadata.info.video_file(key, number) for number in files.numbers])
-            cuts[key] = self._cuts(files, sizes, limit)
+            paths = [self.metadata.info.video_file(key, number) for number in files.numbers]
+            cuts[key] = self._cuts(files, paths, limit)
         return cuts
 
     @cached_property
@@ -350,14 +349,11 @@ class _Layout:
         # In place rows keep their order among those that stay: each episode's have a file of their own.
         alone = self._rows_keep_their_order and not self._has_file_per_episode
         limit = 0 if alone else min(info.data_file_bytes, self.checkpoint_bytes)
-        return self._cuts(files, self._sizes(files, self.metadata.data_paths), limit)
+        return self._cuts(files, self.metadata.data_paths, limit)
 
-    def _sizes(self, files: EpisodeFiles, paths: Sequence[DatasetPath]) -> Integers:
-        """Bytes of each of the files, int64."""
-        return np.array([self.size_of(path) for path in paths], np.int64)
-
-    def _cuts(self, files: EpisodeFiles, sizes: Integers, limit: int) -> FileCuts:
-        """The files of a stream; `files` are of all episodes of the source, `sizes` of each of its files."""
+    def _cuts(self, files: EpisodeFiles, paths: Sequence[DatasetPath], limit: int) -> FileCuts:
+        """The files of a stream; `files` are of all episodes of the source, `paths` of each of its files."""
+        sizes = np.array([self.size_of(path) for path in paths], np.int64)
         frames = np.bincount(files.places, weights=self.metadata.episodes.lengths).astype(np.int64)
         file = files.places[self.selected.indices]
         weights = estimated_bytes(self.selected.lengths, self.copies, sizes[file], frames[file])
@@ -459,14 +455,6 @@ def _abandoned(
         *(path for path in replaced_videos if path not in videos),
         *(path for path in metadata.data_paths if path not in rows),
     )
-
-
-def numbers_after(taken: Sequence[FileNumber], chunks_size: int) -> Iterator[FileNumber]:
-    """The numbers after the highest one taken."""
-    number = max(taken)
-    while True:
-        number = number.following(chunks_size)
-        yield number
 
 
 def _original_videos(
