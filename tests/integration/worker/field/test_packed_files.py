@@ -12,6 +12,8 @@ import torch
 from augmentation_worker.media.video.check import check_video
 from augmentation_worker.media.video.decoder import decode_segment
 from augmentation_worker.media.video.segment import VideoSegment
+from tests.fixtures.field.cameras import Encoding, decoded, rotations, turn, write_video
+from tests.fixtures.field.metadata import change_episodes
 from tests.integration.worker import lerobot_recorder
 from tests.integration.worker.datasets import episodes
 from tests.integration.worker.lerobot_recorder import Kind, record
@@ -43,6 +45,42 @@ def frames_of(folder: Path, camera: str, row: dict[str, Any], rate: Fraction) ->
     return torch.cat(list(decode_segment(VideoSegment(path, first, row["length"], rate))))
 
 
+def recorded_with_the_last_one_turned(folder: Path) -> Path:
+    """A dataset whose last episode lies in a file of its own that is shown turned: a camera that was mounted anew."""
+    source = record(folder, "v3.0", {TOP: Kind.VIDEO}, LENGTHS)
+    first = source / f"videos/{TOP}/chunk-000/file-000.mp4"
+    second = first.with_name("file-001.mp4")
+    frames, own = decoded(first), LENGTHS[-1]
+    write_video(second, list(frames[-own:]), Encoding("libx264"), lerobot_recorder.FPS)
+    turn(second)
+    rows = episodes(source)
+    places = {
+        name: [*rows.column(f"videos/{TOP}/{name}").to_pylist()[:-1], last]
+        for name, last in (("file_index", 1), ("from_timestamp", 0.0), ("to_timestamp", own / lerobot_recorder.FPS))
+    }
+    change_episodes(source, **{f"videos__{TOP}__{name}": values for name, values in places.items()})
+    return source
+
+
+def check_turned(folder: Path, source: Path) -> Expected:
+    """One file holds what looks alike, the next one, under the number kept free for it, what does not."""
+    made(folder, "turned", source, "h264")
+    result = folder / "turned"
+    added = episodes(result).to_pylist()[len(LENGTHS) :]
+    before, after = (list(group) for group in (added[:-COPIES], added[-COPIES:]))
+    assert {row[f"videos/{TOP}/file_index"] for row in before} == {2}
+    (number,) = {row[f"videos/{TOP}/file_index"] for row in after}
+    assert number > 2
+    assert [row[f"videos/{TOP}/from_timestamp"] for row in after] == [
+        copy * LENGTHS[-1] / lerobot_recorder.FPS for copy in range(COPIES)
+    ]
+    file = result / f"videos/{TOP}/chunk-000/file-{number:03d}.mp4"
+    assert rotations(file) == [-90] * COPIES * LENGTHS[-1]
+    assert set(rotations(file.with_name("file-002.mp4"))) == {0}
+    assert len(new_videos(result, TOP)) == 3  # one of them is the source's second
+    return Expected(str(result), "lab/turned", len(LENGTHS) * (1 + COPIES), sum(LENGTHS) * (1 + COPIES))
+
+
 def test_every_frame_of_a_packed_file_is_where_lerobot_looks_for_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -67,4 +105,6 @@ def test_every_frame_of_a_packed_file_is_where_lerobot_looks_for_it(
         assert begins == [float(Fraction(int(first)) / rate) for first in np.cumsum([0, *lengths[:-1]])]
         total = len(LENGTHS) * (1 + COPIES), sum(LENGTHS) * (1 + COPIES)
         expected.append(Expected(str(packed), f"lab/{codec}", *total))
+    monkeypatch.undo()
+    expected.append(check_turned(tmp_path / "turned", recorded_with_the_last_one_turned(tmp_path / "source")))
     check_all_open_in_lerobot(expected)
