@@ -244,6 +244,11 @@ class Format(Protocol):
     def version_tags(self) -> Sequence[str]:
         """Tags by which readers look for a dataset of a version of the format on a hub, the newest first."""
 
+    @property
+    def entrance(self) -> DatasetPath | None:
+        """The file that readers ask for first, without which they find no dataset; None: there is no such."""
+        return None
+
     def claims(self, paths: Collection[DatasetPath]) -> bool:
         """Whether a dataset with these files is of this format."""
 

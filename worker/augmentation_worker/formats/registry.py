@@ -16,6 +16,7 @@ FORMATS: Sequence[Format] = (LeRobot(), Images())
 CONVENTIONS = FormatConventions(
     metadata=frozenset(name for known in FORMATS for name in known.metadata),
     version_tags=tuple(tag for known in FORMATS for tag in known.version_tags),
+    entrances=tuple(known.entrance for known in FORMATS if known.entrance is not None),
 )
 """What storages have to know of all formats."""
 _MOST_FOLDERS_LISTED = 5

@@ -32,10 +32,13 @@ class FormatConventions:
     Attributes:
         metadata: names of files that describe others, and of folders of such files, these with a slash at their end.
         version_tags: tags by which readers look for a dataset of a format's version, the newest first.
+        entrances: files by which readers of a format enter a dataset: without the first that a dataset has, they find
+            none.
     """
 
     metadata: frozenset[str] = frozenset()
     version_tags: tuple[str, ...] = ()
+    entrances: tuple[DatasetPath, ...] = ()
 
     def is_metadata(self, path: DatasetPath) -> bool:
         """Whether a file describes others."""

@@ -7,9 +7,10 @@ from augmentation_api import FailureReason
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.storage.folder.backend import FolderBackend
 from augmentation_worker.storage.hub.backend import HubBackend
+from augmentation_worker.storage.object_store.backend import ObjectStoreBackend
 from augmentation_worker.storage.port import OutputDataset, SourceDataset, StorageBackend, StorageContext
 
-BACKENDS: Sequence[Callable[[StorageContext], StorageBackend]] = (FolderBackend, HubBackend)
+BACKENDS: Sequence[Callable[[StorageContext], StorageBackend]] = (FolderBackend, ObjectStoreBackend, HubBackend)
 """Every kind of storage. The first that has a job's source reads it; the first that has its output writes it."""
 
 

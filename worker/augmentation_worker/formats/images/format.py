@@ -29,6 +29,7 @@ class Images(Format):
     marker = "parquet files with columns of type Image, or folders of images"
     metadata = (CARD_PATH, *METADATA_NAMES)
     version_tags = ()
+    entrance = CARD_PATH
 
     @override
     def claims(self, paths: Collection[DatasetPath]) -> bool:

@@ -27,6 +27,7 @@ class LeRobot(Format):
     marker = f"has {INFO_PATH}"
     metadata = ("meta/",)
     version_tags = tuple(VERSIONS)
+    entrance = INFO_PATH
 
     @override
     def claims(self, paths: Collection[DatasetPath]) -> bool:

@@ -117,7 +117,7 @@ def _not_found(access: HubAccess, side: Side, dataset: str) -> WorkerFailure:
             FailureReason.SOURCE_NOT_FOUND,
             f"{_where(access, side, dataset)} does not exist or is not visible {access.caller}: check the spelling, "
             "and for a private dataset name a Secret with a token that may read it in spec.credentialsSecretRef. A "
-            "storage bucket (hf://buckets/…) is not read: copy it into a dataset repository",
+            "storage bucket (hf://buckets/…) is no such dataset: name it in spec.source.s3, by its S3 protocol",
         )
     return WorkerFailure(
         FailureReason.OUTPUT_ACCESS_DENIED,

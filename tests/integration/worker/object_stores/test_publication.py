@@ -1,0 +1,143 @@
+"""A publication that is killed between any two requests: readers see nothing or all, and a restart completes it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from augmentation_worker.dataset_path import DatasetPath
+from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.formats.registry import CONVENTIONS
+from augmentation_worker.storage.object_store import client as client_module
+from augmentation_worker.storage.object_store.output import NOTHING, ObjectStoreOutput
+from augmentation_worker.storage.port import OutputMoved, StoredFile
+from tests.integration.worker.jobs import UID
+from tests.integration.worker.object_stores.conftest import client_of, download, keys_of
+from tests.integration.worker.object_stores.store_proxy import Asked, Fault
+from tests.integration.worker.object_stores.store_servers import StoreServer
+
+OTHER_UID = "99999999-6a51-4f0e-9d54-2f6a1f6a9f11"
+WRITTEN = {
+    DatasetPath("meta/info.json"): b'{"codebase_version": "v3.0"}',
+    DatasetPath("meta/augmentation.json"): json.dumps({"jobID": UID}).encode(),
+    DatasetPath("README.md"): b"# a card",
+}
+
+
+def output_of(store: StoreServer, place: str, *, uid: str = UID, seconds: float = 0.0) -> ObjectStoreOutput:
+    return ObjectStoreOutput(client_of(store, place, seconds=seconds), uid, CONVENTIONS)
+
+
+def stored_in(output: ObjectStoreOutput, folder: Path) -> list[StoredFile]:
+    files = []
+    for number in range(3):
+        local = folder / f"{number}.mp4"
+        local.write_bytes(f"video {number}".encode())
+        files.append(output.put(DatasetPath(f"videos/file-{number}.mp4"), local))
+    return files
+
+
+def expected(files: list[StoredFile], folder: Path) -> dict[str, bytes]:
+    return {str(path): data for path, data in WRITTEN.items()} | {
+        str(file.path): (folder / f"{number}.mp4").read_bytes() for number, file in enumerate(files)
+    }
+
+
+def read_all(store: StoreServer, place: str, folder: Path) -> dict[str, bytes]:
+    local = download(store, place, folder)
+    paths = [path for path in local.rglob("*") if path.is_file() and ".augmentation-" not in str(path)]
+    return {str(path.relative_to(local)): path.read_bytes() for path in paths}
+
+
+def test_killed_publication_shows_nothing_or_all_and_a_restart_completes_it(
+    s3: StoreServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_module, "CONCURRENT_REQUESTS", 1)
+    monkeypatch.setattr("augmentation_worker.storage.object_store.connection._RETRIES", 0)
+    kills, killed, finished = 0, 0, False
+    seen = set()
+    while not finished:
+        place = f"killed/{kills}"
+        output = output_of(s3, place)
+        files = stored_in(output, tmp_path)
+        whole = expected(files, tmp_path)
+        left = [kills]
+
+        def kill(asked: Asked, left: list[int] = left) -> Fault | None:
+            left[0] -= 1
+            # What the store has begun it also completes: the process sees no answer of its last request.
+            return None if left[0] > 0 else Fault("lost" if left[0] == 0 else "cut")
+
+        with s3.proxy.failing(kill):
+            try:
+                output.commit("made", checked=NOTHING, stored=files, written=WRITTEN)
+                finished = left[0] >= 0
+            except WorkerFailure:
+                killed += 1
+        shown = read_all(s3, place, tmp_path / f"read-{kills}")
+        is_visible = "meta/info.json" in shown
+        seen.add(is_visible)
+        assert not is_visible or shown == whole, f"killed at request {kills}"
+        again = output_of(s3, place, seconds=2.0)
+        revision = again.published()
+        assert (revision is not None) == is_visible
+        if revision is None:
+            assert again.check(None) == NOTHING  # type: ignore[arg-type]
+            revision = again.commit("made", checked=NOTHING, stored=files, written=WRITTEN)
+        assert read_all(s3, place, tmp_path / f"again-{kills}") == whole
+        assert sorted(keys_of(s3, place)) == sorted(whole)
+        assert again.published() == revision
+        kills += 1
+    assert killed >= len(WRITTEN) + 3
+    assert seen == {False, True}
+
+
+def test_lost_answer_of_the_entrance_is_found_out(store: StoreServer, tmp_path: Path, place: str) -> None:
+    output = output_of(store, place, seconds=2.0)
+    files = stored_in(output, tmp_path)
+    lost = [1]
+
+    def lose(asked: Asked) -> Fault | None:
+        if asked.changes and "meta" in asked.path and "info" in asked.path and lost[0]:
+            lost[0] -= 1
+            return Fault("lost")
+        return None
+
+    with store.proxy.failing(lose):
+        revision = output.commit("made", checked=NOTHING, stored=files, written=WRITTEN)
+    assert not lost[0]
+    assert output_of(store, place).published() == revision
+
+
+def test_two_jobs_do_not_mix_and_files_of_others_stay(store: StoreServer, tmp_path: Path, place: str) -> None:
+    first, second = output_of(store, place), output_of(store, place, uid=OTHER_UID)
+    mine, theirs = stored_in(first, tmp_path), stored_in(second, tmp_path)
+    first.commit("made", checked=NOTHING, stored=mine, written=WRITTEN)
+    with pytest.raises(WorkerFailure, match=r"holds something else .* name another folder in spec\.output\."):
+        second.check(None)  # type: ignore[arg-type]
+    with pytest.raises(OutputMoved):
+        second.commit("made", checked=NOTHING, stored=theirs, written=WRITTEN)
+    assert first.published() is not None and second.published() is None
+    assert read_all(store, place, tmp_path / "read") == expected(mine, tmp_path)
+
+
+def test_what_is_stored_is_found_by_its_content(store: StoreServer, tmp_path: Path, place: str) -> None:
+    output = output_of(store, place)
+    files = stored_in(output, tmp_path)
+    assert output.missing(files) == []
+    output.fetch(files[1], tmp_path / "back")
+    assert (tmp_path / "back").read_bytes() == b"video 1"
+    client_of(store, place).delete([f"{place}/.augmentation-{UID[:8]}/{files[1].sha256}"])
+    assert output.missing(files) == [files[1]]
+    with pytest.raises(FileNotFoundError):
+        output.fetch(files[1], tmp_path / "gone")
+    with pytest.raises(WorkerFailure, match=r"file-1\.mp4 is not stored"):
+        output.commit("made", checked=NOTHING, stored=files, written=WRITTEN)
+    assert "meta/info.json" not in keys_of(store, place)
+
+
+def test_locked_and_versioned_bucket_takes_a_result(s3: StoreServer, tmp_path: Path) -> None:
+    s3.make_bucket("locked", x_amz_bucket_object_lock_enabled="true")
+    output = ObjectStoreOutput(client_of(s3, "result", bucket="locked"), UID, CONVENTIONS)
+    files = stored_in(output, tmp_path)
+    assert output.commit("made", checked=NOTHING, stored=files, written=WRITTEN) == output.published()

@@ -1,0 +1,117 @@
+"""Connections to a bucket by obstore: address, certificates, proxies, time limits and obstore's own short retries."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import httpx2
+from obstore.store import AzureStore, GCSStore, S3Store
+
+from augmentation_api import FailureReason
+from augmentation_api.worker_contract import ENV_CA_BUNDLE, StoreAccess
+from augmentation_kube.outbound import BundleError, proxy_of, tls_context
+from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.storage.object_store.credentials import Credentials
+
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig, ObjectStore, RetryConfig
+
+_RETRIES: Final = 3
+"""Of one request, by obstore: a part of a large upload is sent again, not all of it. Longer ones: StoreClient."""
+_ENDPOINTS: Final = {
+    "s3": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"),
+    "gcs": ("GOOGLE_BASE_URL",),
+    "azure": ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT"),
+}
+"""Variables by which users of the vendors' tools name another endpoint."""
+_DEFAULT_REGION: Final = "us-east-1"
+
+
+def connect(access: StoreAccess, environment: Mapping[str, str]) -> "ObjectStore":
+    """The store of a bucket, of which nothing is asked yet. Raises WorkerFailure."""
+    named = (environment.get(name) for name in _ENDPOINTS[access.kind])
+    endpoint = access.endpoint or next((url for url in named if url), None)
+    credentials = Credentials(access, environment).options()
+    config: dict[str, Any] = dict(credentials.pop("config", {}))
+    client: ClientConfig = {
+        **_time_limits(),
+        "allow_http": endpoint is not None and endpoint.startswith("http://"),
+        "user_agent": "augmentation-worker",
+    }
+    bundle = environment.get(ENV_CA_BUNDLE)
+    if bundle:
+        client["root_certificate"] = _certificates(Path(bundle))
+    proxy = proxy_of(endpoint or _vendors_url(access), environment)
+    if proxy:
+        client["proxy_url"] = proxy
+    more: dict[str, Any] = {"client_options": client, "retry_config": _retries(), **credentials}
+    if access.kind == "s3":
+        config |= {
+            "region": access.region or environment.get("AWS_REGION") or region_of(access, endpoint),
+            "virtual_hosted_style_request": access.addressing == "virtualHost",
+            # Buckets with a lock on objects take nothing without one.
+            "checksum_algorithm": "SHA256",
+        }
+        if endpoint is not None:
+            config["endpoint"] = _of_bucket(endpoint, access)
+        return S3Store(access.bucket, config=config, **more)  # type: ignore[arg-type]
+    if access.kind == "gcs":
+        if endpoint is not None:
+            config["base_url"] = endpoint
+        return GCSStore(access.bucket, config=config, **more)  # type: ignore[arg-type]
+    if endpoint is not None:
+        config["endpoint"] = endpoint
+    return AzureStore(access.bucket, account_name=access.account, config=config, **more)  # type: ignore[arg-type]
+
+
+def region_of(access: StoreAccess, endpoint: str | None) -> str:
+    """The region of a bucket of S3, which its front door says without credentials; else a default."""
+    if endpoint is not None:
+        return _DEFAULT_REGION
+    url = (
+        f"https://{access.bucket}.s3.amazonaws.com/"
+        if "." not in access.bucket
+        else f"https://s3.amazonaws.com/{access.bucket}"
+    )
+    try:
+        with httpx2.Client(verify=tls_context(), proxy=proxy_of(url), timeout=10.0, trust_env=False) as client:
+            return client.head(url).headers.get("x-amz-bucket-region", _DEFAULT_REGION)
+    except (httpx2.HTTPError, BundleError):
+        return _DEFAULT_REGION  # what is wrong with the connection, the first request says
+
+
+def _time_limits() -> "ClientConfig":
+    """A whole file may take as long as it takes; what matters is that something arrives."""
+    return {"connect_timeout": "10s", "read_timeout": "120s", "timeout": "1h"}
+
+
+def _retries() -> "RetryConfig":
+    backoff = {"init_backoff": timedelta(milliseconds=100), "max_backoff": timedelta(seconds=2), "base": 2}
+    return {"max_retries": _RETRIES, "retry_timeout": timedelta(seconds=60), "backoff": backoff}  # type: ignore[typeddict-item]
+
+
+def _of_bucket(endpoint: str, access: StoreAccess) -> str:
+    """The endpoint as obstore wants it: with the bucket's name as a part of the host, if that is how it is named."""
+    if access.addressing != "virtualHost":
+        return endpoint
+    scheme, _, rest = endpoint.partition("://")
+    return endpoint if rest.startswith(f"{access.bucket}.") else f"{scheme}://{access.bucket}.{rest}"
+
+
+def _vendors_url(access: StoreAccess) -> str:
+    hosts = {
+        "s3": "s3.amazonaws.com",
+        "gcs": "storage.googleapis.com",
+        "azure": f"{access.account}.blob.core.windows.net",
+    }
+    return f"https://{hosts[access.kind]}/"
+
+
+def _certificates(bundle: Path) -> bytes:
+    try:
+        return bundle.read_bytes()
+    except OSError as error:
+        raise WorkerFailure(
+            FailureReason.INTERNAL_ERROR, f"the CA bundle {bundle} cannot be read ({error.strerror})"
+        ) from error
