@@ -184,13 +184,25 @@ class DatasetInfo(BaseModel):
 
     def data_file_number(self, path: DatasetPath) -> FileNumber | None:
         """The number of the data file at a path; None if the template gives no such path."""
-        parts = [(text, name) for text, name, _, _ in string.Formatter().parse(self.data_path)]
-        match = re.fullmatch("".join(re.escape(text) + (r"(\d{1,9})" if name else "") for text, name in parts), path)
+        number = self._number_in(path, self.data_path)
+        return number if number is not None and self.data_file(number) == path else None
+
+    def video_file_number(self, camera: str, path: DatasetPath) -> FileNumber | None:
+        """The number of a camera's video file at a path; None if the template gives no such path."""
+        number = self._number_in(path, self.video_path or "", camera)
+        return number if number is not None and self.video_file(camera, number) == path else None
+
+    def _number_in(self, path: DatasetPath, template: str, camera: str = "") -> FileNumber | None:
+        """The number that a path may have by a template."""
+        parts = [(text, name) for text, name, _, _ in string.Formatter().parse(template)]
+        field = {self.version.chunk_field: r"(\d{1,9})", self.version.file_field: r"(\d{1,9})", None: ""}
+        pattern = "".join(re.escape(text) + field.get(name, re.escape(camera)) for text, name in parts)
+        match = re.fullmatch(pattern, path)
         if match is None:
             return None
-        numbers = dict(zip((name for _, name in parts if name), map(int, match.groups()), strict=True))
-        number = FileNumber(numbers[self.version.chunk_field], numbers[self.version.file_field])
-        return number if self.data_file(number) == path else None
+        names = [name for _, name in parts if name in self.version.data_fields]
+        numbers = dict(zip(names, map(int, match.groups()), strict=True))
+        return FileNumber(numbers[self.version.chunk_field], numbers[self.version.file_field])
 
     def video_file(self, camera: str, number: FileNumber) -> DatasetPath:
         """Path of a video file. Raises WorkerFailure: SOURCE_INVALID."""

@@ -101,3 +101,14 @@ class NewNumbers:
             return FileNumber(self.last_taken.chunk, self.last_taken.file + 1 + place)
         chunks, file = divmod(place - room, self.chunks_size)
         return FileNumber(self.last_taken.chunk + 1 + chunks, file)
+
+    def place_of(self, number: FileNumber) -> int | None:
+        """The place of the new file with this number; None if no new file has it."""
+        room = max(self.chunks_size - self.last_taken.file - 1, 0)
+        if number.chunk == self.last_taken.chunk:
+            place = number.file - self.last_taken.file - 1
+            return place if 0 <= place < room else None
+        chunks = number.chunk - self.last_taken.chunk - 1
+        return (
+            room + chunks * self.chunks_size + number.file if chunks >= 0 and number.file < self.chunks_size else None
+        )

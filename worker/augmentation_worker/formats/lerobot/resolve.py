@@ -5,6 +5,9 @@ Torch is not imported here: resolve has to start fast.
 """
 
 from collections.abc import Iterator
+from functools import cached_property
+
+import numpy as np
 
 from augmentation_api import AugmentationJobSpec, FailureReason
 from augmentation_api.status import MAX_SHARDS, MOST_CAMERAS, SourceStatus
@@ -29,7 +32,7 @@ from augmentation_worker.formats.lerobot.followers import (
     mask_videos,
     moving_warnings,
 )
-from augmentation_worker.formats.lerobot.format_version import number_of_episode
+from augmentation_worker.formats.lerobot.format_version import FileNumber, number_of_episode
 from augmentation_worker.formats.lerobot.instruction_choice import instructions_of
 from augmentation_worker.formats.lerobot.layout import NewNumbers
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata, load_metadata
@@ -123,33 +126,51 @@ def _source_videos(plan: EpisodePlan, selected: Episodes, metadata: DatasetMetad
     }
 
 
-def _overwritten(plan: EpisodePlan, metadata: DatasetMetadata, source: SourceDataset) -> Iterator[DatasetPath]:
+def _overwritten(plan: EpisodePlan, metadata: DatasetMetadata, source: SourceDataset) -> list[DatasetPath]:
     """Files of the source that no episode uses, under paths that new files may have, however many shards there are."""
     used = {*metadata.video_paths, *metadata.data_paths}
-    unused = {path for path in source.paths if path not in used}
-    if unused:
-        yield from sorted(unused.intersection(_planned_paths(plan, metadata)))
+    may_be_new = NewPaths(plan, metadata)
+    return sorted(path for path in source.paths if path not in used and path in may_be_new)
 
 
-def _planned_paths(plan: EpisodePlan, metadata: DatasetMetadata) -> Iterator[DatasetPath]:
-    """Paths that augmented videos, and rows that are units of their own, may have: more than there will be."""
-    info = metadata.info
-    if info.version.has_file_per_episode:
-        first, last = len(metadata.episodes), plan.total_episodes
-        indices = plan.source_episodes.indices.tolist() if plan.in_place else range(first, last)
-        numbers = [number_of_episode(index, info.chunks_size) for index in indices]
-        yield from (info.video_file(camera.key, number) for camera in plan.made_videos for number in numbers)
-    else:
-        for camera in plan.made_videos:
-            new = NewNumbers(max(metadata.video_numbers(camera.key)), info.chunks_size)
-            for place in range(2 * len(plan.source_episodes)):  # a file for each, and a spare one
-                yield info.video_file(camera.key, new[place])
-    if plan.rows_made is RowsMade.WITH_EPISODE:
-        taken, most = max(plan.data_numbers), len(plan.source_episodes)
-        chunks_size = min(info.chunks_size, LARGEST_SORTABLE_CHUNK)
-        yield from (info.data_file(number) for number in plan.data_numbers)
-        if not info.version.has_file_per_episode:
-            yield from (info.data_file(NewNumbers(taken, chunks_size)[place]) for place in range(most))
+class NewPaths:
+    """The paths that augmented videos, and rows that are units of their own, may have: more than there will be."""
+
+    def __init__(self, plan: EpisodePlan, metadata: DatasetMetadata) -> None:
+        self._plan, self._metadata, self._info = plan, metadata, metadata.info
+
+    def __contains__(self, path: DatasetPath) -> bool:
+        info = self._info
+        if path.startswith("data/"):
+            number = info.data_file_number(path) if self._plan.rows_made is RowsMade.WITH_EPISODE else None
+            return number is not None and (number in self._data_numbers or self._is_new_data(number))
+        if path.startswith("videos/"):
+            numbers = ((camera.key, info.video_file_number(camera.key, path)) for camera in self._plan.made_videos)
+            return any(number is not None and self._is_new_video(camera, number) for camera, number in numbers)
+        return False
+
+    def _is_new_video(self, camera: str, number: FileNumber) -> bool:
+        episodes = self._plan.source_episodes
+        if not self._info.version.has_file_per_episode:
+            new = NewNumbers(max(self._metadata.video_numbers(camera)), self._info.chunks_size)
+            place = new.place_of(number)
+            return place is not None and place < 2 * len(episodes)  # a file for each, and a spare one
+        if number != number_of_episode(number.file, self._info.chunks_size):
+            return False
+        if self._plan.in_place:
+            return bool(np.isin(number.file, episodes.indices))
+        return len(self._metadata.episodes) <= number.file < self._plan.total_episodes
+
+    def _is_new_data(self, number: FileNumber) -> bool:
+        if self._info.version.has_file_per_episode:
+            return False
+        new = NewNumbers(max(self._plan.data_numbers), min(self._info.chunks_size, LARGEST_SORTABLE_CHUNK))
+        place = new.place_of(number)
+        return place is not None and place < len(self._plan.source_episodes)
+
+    @cached_property
+    def _data_numbers(self) -> frozenset[FileNumber]:
+        return frozenset(self._plan.data_numbers)
 
 
 def _checked_plan(

@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -18,7 +19,7 @@ from augmentation_api.episode_ranges import disjoint, short_text_of
 from augmentation_worker.bounded.parquet_file import open_parquet, read_columns
 from augmentation_worker.bounded.unreadable import Unreadable, damaged
 from augmentation_worker.dataset_path import DatasetPath
-from augmentation_worker.formats.lerobot.data_table import check_rows_of_file, row_groups, rows_of_file
+from augmentation_worker.formats.lerobot.data_table import check_rows_of_file, rows_of_file
 from augmentation_worker.formats.lerobot.episodes import Episode, Episodes
 from augmentation_worker.formats.lerobot.index_columns import check_index_columns, index_warnings
 from augmentation_worker.formats.lerobot.info import INDEX_COLUMNS, INFO_PATH, DatasetInfo
@@ -56,10 +57,9 @@ def inspect_rows(
                 if first is None:
                     first = file.schema_arrow
                     found.warnings.update(_column_warnings(first.names, metadata.info))
+                columns = _IndexColumns(file)
                 for episode in episodes if is_small else _spread(episodes, 2):
-                    found.inspect(
-                        _index_columns(file, episode.from_index - rows.start, episode.length), episode, metadata
-                    )
+                    found.inspect(columns.of(episode.from_index - rows.start, episode.length), episode, metadata)
         except Unreadable as error:
             found.bad.update(dict.fromkeys(episodes.indices.tolist(), f"{path} {error.finding}"))
     if not found.bad:
@@ -135,10 +135,29 @@ def open_rows(source: SourceDataset, path: DatasetPath) -> Iterator[tuple[pq.Par
             yield file, is_small
 
 
-def _index_columns(file: pq.ParquetFile, first: int, length: int) -> pa.Table | None:
-    """The index columns of some rows; None where that would take more than a look."""
-    groups, begin = row_groups(file.metadata, first, first + length)
-    if sum(file.metadata.row_group(group).num_rows for group in groups) > _MOST_ROWS:
-        return None
-    table = read_columns(file, INDEX_COLUMNS, most_rows=_MOST_ROWS, most_bytes=_MOST_BYTES, groups=groups)
-    return table.slice(first - begin, length)
+class _IndexColumns:
+    """The index columns of a data file. Row groups are read once where episodes are asked for in order."""
+
+    def __init__(self, file: pq.ParquetFile) -> None:
+        self._file = file
+        sizes = [file.metadata.row_group(group).num_rows for group in range(file.metadata.num_row_groups)]
+        self._begins = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
+        self._groups = range(0)
+        self._table: pa.Table | None = None
+
+    def of(self, first: int, length: int) -> pa.Table | None:
+        """Those of some rows; None where that would take more than a look. Raises Unreadable."""
+        groups = range(
+            int(np.searchsorted(self._begins, first, side="right")) - 1,
+            int(np.searchsorted(self._begins, first + length)),
+        )
+        begin, end = int(self._begins[groups.start]), int(self._begins[groups.stop])
+        if end - begin > _MOST_ROWS:
+            return None
+        if self._table is None or self._groups != groups:
+            self._table = None
+            self._table = read_columns(
+                self._file, INDEX_COLUMNS, most_rows=_MOST_ROWS, most_bytes=_MOST_BYTES, groups=groups
+            )
+            self._groups = groups
+        return self._table.slice(first - begin, length)

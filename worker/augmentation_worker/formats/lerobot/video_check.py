@@ -3,16 +3,18 @@
 PyAV is imported here, which takes a quarter of a second: only for a job that augments videos.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
 
 from augmentation_api import AugmentationJobSpec, FailureReason
 from augmentation_api.vocabulary import OnBadEpisode, VideoCodec
-from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import SourceInvalid, WorkerFailure
 from augmentation_worker.formats.bad_episodes import LEAVE_OUT
 from augmentation_worker.formats.lerobot.camera_check import listed, size_warnings
-from augmentation_worker.formats.lerobot.episodes import Episode
+from augmentation_worker.formats.lerobot.episodes import Episode, EpisodeFiles, Episodes
 from augmentation_worker.formats.lerobot.followers import mask_videos
 from augmentation_worker.formats.lerobot.info import INFO_PATH, Camera
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
@@ -170,7 +172,7 @@ def _check_files(
     """Check that files hold the frames of all episodes in them; says where a camera's files have several codecs."""
     bad: dict[int, SourceInvalid] = {}
     codecs: dict[str, set[str]] = {}
-    for camera, episodes in _chosen_files(videos, plan, cameras):
+    for camera, episodes in chosen_files(plan, cameras):
         for episode in episodes:
             try:
                 codecs.setdefault(camera.key, set()).add(videos.properties(episode, camera).codec)
@@ -195,14 +197,18 @@ def _first(indices: Sequence[int]) -> str:
     return ", ".join(map(str, indices[:_MOST_LISTED])) + (", …" if len(indices) > _MOST_LISTED else "")
 
 
-def _chosen_files(
-    videos: SourceVideos, plan: EpisodePlan, cameras: Sequence[Camera]
-) -> Iterable[tuple[Camera, list[Episode]]]:
+def chosen_files(plan: EpisodePlan, cameras: Sequence[Camera]) -> Iterator[tuple[Camera, Episodes]]:
     """Files with the selected episodes in them: all, or as many as MOST_FILES, evenly spread."""
-    files: dict[DatasetPath, tuple[Camera, list[Episode]]] = {}
-    for camera in cameras:
-        for episode in plan.source_episodes:
-            files.setdefault(videos.path(episode, camera), (camera, []))[1].append(episode)
-    found = list(files.values())
-    step = max(1, -(-len(found) // MOST_FILES))
-    return found[::step]
+    episodes = plan.source_episodes
+    firsts = [_first_episodes(episodes.videos[camera.key].files) for camera in cameras]
+    begin, step = 0, max(1, -(-sum(map(len, firsts)) // MOST_FILES))
+    for camera, of_camera in zip(cameras, firsts, strict=True):
+        keys = episodes.videos[camera.key].files.keys
+        for first in of_camera[-begin % step :: step].tolist():
+            yield camera, episodes.part(np.flatnonzero(keys == keys[first]))
+        begin += len(of_camera)
+
+
+def _first_episodes(files: EpisodeFiles) -> npt.NDArray[np.intp]:
+    """The place of the first episode of each file, rising."""
+    return np.sort(np.unique(files.keys, return_index=True)[1])
