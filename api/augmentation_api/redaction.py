@@ -25,6 +25,8 @@ LONG: Final = 16
 BLOT: Final = "***"
 _LOWER = str.maketrans({chr(code): chr(code + 32) for code in range(ord("A"), ord("Z") + 1)})
 """Lower-cases ASCII only, so that a text keeps its length."""
+_AZURE_CONTAINER: Final = r"abfss?://[a-z0-9-]{3,63}@[a-z0-9]{3,24}\.dfs\.core\.windows\.net(?![\w@-]|\.\w)"
+"""A dataset's name, in which nothing is secret: the URL of a container of Azure Blob Storage."""
 # The text may be an attacker's: no pattern may start at many places and scan far from each (ReDoS).
 _CREDENTIALS: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]] = (
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL), BLOT),
@@ -35,8 +37,8 @@ _CREDENTIALS: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]],
     (re.compile(r"\bhf_[A-Za-z0-9]{30,}"), BLOT),
     # Of the length of a key and with an upper-case letter: datasets may be called aug_so101_pick_place.
     (re.compile(r"\baug_(?=[a-z0-9_-]{0,40}[A-Z])[A-Za-z0-9_-]{36,}"), BLOT),
-    # User information and query of a URL; the query of a signed URL holds its signature.
-    (re.compile(r"(?i)\b([a-z][a-z0-9+.-]{0,30}://)[^\s/?#'\"<>\\]*@"), rf"\1{BLOT}@"),
+    # User information and query of a URL; the query of a signed URL holds its signature. Azure writes containers so.
+    (re.compile(rf"(?i)\b(?!{_AZURE_CONTAINER})([a-z][a-z0-9+.-]{{0,30}}://)[^\s/?#'\"<>\\]*@"), rf"\1{BLOT}@"),
     (
         re.compile(r"(?i)\b(https?://[^\s?#'\"<>\\]*)(\?[^\s'\"<>\\]*)?"),
         lambda url: f"{url[1]}?{BLOT}" if url[2] else url[0],

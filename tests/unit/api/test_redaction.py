@@ -130,3 +130,15 @@ def test_escape_sequences_and_turned_text_are_shown_as_what_they_are() -> None:
         "a\\x1b]0;title\\x07b\\n2026 INFO forged\\u202egnp.exe"
     )
     assert printable("prüfen 機器人 …") == "prüfen 機器人 …"
+
+
+def test_container_of_azure_is_named_and_user_information_is_not() -> None:
+    named = "there is nothing in abfss://robots@lab.dfs.core.windows.net/datasets/pusht or abfss://a-b@lab.dfs.core.windows.net."
+    assert Redactor().text(named) == named
+    for url in (
+        "abfss://s3cret@lab.dfs.core.windows.net@evil.example/a",
+        "abfss://s3cret@lab.dfs.core.windows.net.evil.example/a",
+        "abfss://user:s3cret@lab.dfs.core.windows.net/a",
+        "https://s3cret@lab.dfs.core.windows.net/a",
+    ):
+        assert "s3cret" not in Redactor().text(f"see {url}"), url
