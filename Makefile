@@ -163,7 +163,7 @@ sbom: setup images ## write the bill of materials of each image, read from the i
 	@$(PY) -m devcluster.sbom
 
 .PHONY: demo
-demo: setup ## set everything up, augment a real robot dataset, and show the result
+demo: setup ## set everything up, augment a real robot dataset, and show the result; STORE=s3: in a bucket
 	@$(PY) -m devcluster.demo run $(if $(STORE),--store $(STORE))
 
 .PHONY: demo-down
