@@ -1,6 +1,7 @@
 """The commands for one machine: run, preview, reproduce."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,20 +15,21 @@ from augmentation_worker.formats.registry import format_of
 from augmentation_worker.local import reproduce
 from augmentation_worker.local.earlier_runs import left_behind
 from augmentation_worker.local.job_file import read_job_file
+from augmentation_worker.local.place import Place, name_of, open_source, place_of, resolved
 from augmentation_worker.local.run import execute, forget, prepared
 from augmentation_worker.phases.resolve import check_type
-from augmentation_worker.storage.folder.source import FolderSource
 from augmentation_worker.transforms.key_version import KEY_VERSION, effective_spec
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 _MOST_LISTED = 5
+_FORMS = "a folder, or s3://bucket/path, gs://bucket/path, az://container/path"
 
 
 def add_to(verbs: "Subparsers") -> None:
     """Add the commands to the program's own."""
-    run = verbs.add_parser("run", help="run a whole job on this machine, from a folder to a folder")
+    run = verbs.add_parser("run", help="run a whole job on this machine, without a cluster")
     run.add_argument("-f", "--file", type=Path, required=True, help="the AugmentationJob, or its spec, as YAML")
     _add_folders(run)
     run.set_defaults(command=_run)
@@ -41,14 +43,14 @@ def add_to(verbs: "Subparsers") -> None:
     preview.set_defaults(command=_preview)
 
     again = verbs.add_parser("reproduce", help="make an augmented dataset again, and compare the pixels")
-    again.add_argument("dataset", type=Path, help="folder of the augmented dataset, or its meta/augmentation.json")
+    again.add_argument("dataset", type=_place, help=f"the augmented dataset ({_FORMS}), or its meta/augmentation.json")
     _add_folders(again)
     again.set_defaults(command=_reproduce)
 
 
 def _add_folders(parser: argparse.ArgumentParser) -> None:
     _add_source(parser)
-    parser.add_argument("--output", type=Path, required=True, help="folder that the result becomes")
+    parser.add_argument("--output", type=_place, required=True, help=f"what the result becomes: {_FORMS}")
     parser.add_argument("--shards", type=int, default=1, help="processes that share the work; default: 1")
     parser.add_argument(
         "--checkpoint-mb",
@@ -62,7 +64,7 @@ def _add_folders(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_source(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--source", type=Path, required=True, help="folder of the dataset")
+    parser.add_argument("--source", type=_place, required=True, help=f"the dataset: {_FORMS}")
     parser.add_argument(
         "--follow-links",
         type=_folder,
@@ -70,6 +72,13 @@ def _add_source(parser: argparse.ArgumentParser) -> None:
         help="links in the dataset may lead to files and folders below this folder, too; without it only to those of "
         "the dataset itself, and from a snapshot in a Hugging Face cache to its blobs",
     )
+
+
+def _place(text: str) -> Place:
+    try:
+        return place_of(text, os.environ)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _folder(text: str) -> Path:
@@ -108,8 +117,9 @@ def _make(spec: AugmentationJobSpec, asked: argparse.Namespace) -> None:
     run = prepared(
         spec, asked.source, asked.output, asked.shards, asked.device, asked.follow_links, asked.checkpoint_mb
     )
+    output = name_of(run.output)
     if run.is_done:
-        print(f"{run.output} is the result of this very job already")
+        print(f"{output} is the result of this very job already")
         return
     try:
         execute(run)
@@ -117,13 +127,14 @@ def _make(spec: AugmentationJobSpec, asked: argparse.Namespace) -> None:
         if failure.reason.is_permanent:
             forget(run)
         if kept := left_behind(run.folders):
+            corrected = ", also with a corrected job file," if isinstance(run.output, Path) else ""
             print(
-                f"what is done is kept for the next run to {run.output}, also with a corrected job file, in "
-                f"{' and '.join(map(str, kept))}: remove these folders if there is to be none",
+                f"what is done is kept for the next run to {output}{corrected} in {' and '.join(kept)}: remove these "
+                "folders if there is to be none",
                 file=sys.stderr,
             )
         raise
-    print(f"{run.output}: see meta/augmentation.png and README.md there")
+    print(f"{output}: see meta/augmentation.png and README.md there")
 
 
 def _preview(asked: argparse.Namespace) -> None:
@@ -138,20 +149,21 @@ def _preview(asked: argparse.Namespace) -> None:
     print(asked.output)
 
 
-def draw_preview(spec: AugmentationJobSpec, source: Path, follow_links: Path | None = None) -> bytes:
+def draw_preview(spec: AugmentationJobSpec, source: Place, follow_links: Path | None = None) -> bytes:
     """A PNG: the frame that `spec.preview` chooses as recorded, and as the job augments it. Warnings go to stderr.
 
     Raises WorkerFailure: what the job itself would fail with before it starts.
     """
     check_type(spec)
     spec = effective_spec(spec, KEY_VERSION)
-    source = source.resolve()
-    folder = FolderSource(source, str(source), follow_links.resolve() if follow_links is not None else None)
-    with TemporaryDirectory() as scratch:
-        dataset_format = format_of(folder)
-        for warning in dataset_format.resolve(folder, spec, Path(scratch), None).warnings:
+    links = follow_links.resolve() if follow_links is not None else None
+    with TemporaryDirectory() as folder:
+        scratch = Path(folder)
+        dataset = open_source(resolved(source), links, scratch, os.environ)
+        dataset_format = format_of(dataset)
+        for warning in dataset_format.resolve(dataset, spec, scratch, None).warnings:
             print(f"warning: {warning}", file=sys.stderr)
-        return dataset_format.preview(folder, spec, Path(scratch))
+        return dataset_format.preview(dataset, spec, scratch)
 
 
 def _reproduce(asked: argparse.Namespace) -> None:

@@ -22,8 +22,8 @@ from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats.port import Plan
 from augmentation_worker.formats.records import ORIGINALS_KEY, FilesRecord, ShardRecords
 from augmentation_worker.formats.registry import CONVENTIONS, format_of
+from augmentation_worker.local.place import Place, label_of, open_source, remove_staged, run_name, staged_at
 from augmentation_worker.storage.folder.output import FolderOutput, staging_of
-from augmentation_worker.storage.folder.source import FolderSource
 from augmentation_worker.work import Work
 
 _LOCK = "lock"
@@ -38,14 +38,14 @@ class LocalFolders:
 
     Attributes:
         folder: of the run itself.
-        source, output: of the datasets.
+        source, output: of the datasets; they may be buckets.
         follow_links: one more folder that links in the source may lead into.
         shards: processes that share the work.
     """
 
     folder: Path
-    source: Path
-    output: Path
+    source: Place
+    output: Place
     follow_links: Path | None
     shards: int
 
@@ -73,10 +73,12 @@ def locked(folder: Path) -> Iterator[bool]:
 def take_over(run: LocalFolders) -> int:
     """Use what an earlier run to the same folder has made of the same source. May be repeated at any moment.
 
+    Nothing of a run to a bucket: there nothing can be renamed.
+
     Returns how many units were taken over. A run that has records of its own goes on with these.
     """
     mark = run.folder / _TAKING_OVER
-    if (run.folder / "manifests").exists() and not mark.exists():
+    if not isinstance(run.output, Path) or ((run.folder / "manifests").exists() and not mark.exists()):
         return 0
     taken = 0
     for earlier in _others(run):
@@ -103,27 +105,30 @@ def remove_others(run: LocalFolders) -> None:
         job = _job(earlier.folder)
         with locked(earlier.folder) as is_free:
             if is_free and job is not None:
-                shutil.rmtree(staging_of(run.output, job.metadata.uid), ignore_errors=True)
+                remove_staged(run.output, job.metadata.uid, os.environ)
                 shutil.rmtree(earlier.folder, ignore_errors=True)
 
 
-def left_behind(run: LocalFolders) -> list[Path]:
+def left_behind(run: LocalFolders) -> list[str]:
     """The hidden folders of a run that has not ended."""
     job = _job(run.folder)
-    folders = [run.folder, *([staging_of(run.output, job.metadata.uid)] if job is not None else [])]
-    return [folder for folder in folders if folder.exists()]
+    if job is None:
+        return [str(run.folder)] if run.folder.exists() else []
+    staged = staged_at(run.output, job.metadata.uid)
+    is_there = Path(staged).exists() if isinstance(run.output, Path) else True
+    return [str(run.folder), *([staged] if is_there else [])]
 
 
 def _others(run: LocalFolders) -> Iterator[LocalFolders]:
     """Other runs to the same folder, the newest first."""
-    prefix = f".{run.output.name}.job-"
-    parent = run.output.parent
+    prefix = f".{label_of(run.output)}.job-"
+    parent = run.folder.parent
     folders = [path for path in parent.iterdir() if path.name.startswith(prefix) and path != run.folder]
     own = [path for path in folders if path.is_dir() and not path.is_symlink() and path.stat().st_uid == os.geteuid()]
     for folder in sorted(own, key=lambda path: path.stat().st_mtime, reverse=True):
         shards = folder.name.rsplit("-", 1)[-1]
         job = _job(folder)
-        if shards.isdecimal() and job is not None and job.metadata.name == run.output.name:
+        if shards.isdecimal() and job is not None and job.metadata.name == run_name(run.output):
             yield LocalFolders(folder, run.source, run.output, run.follow_links, int(shards))
 
 
@@ -140,6 +145,7 @@ def _take_over_from(run: LocalFolders, earlier: LocalFolders) -> int:
         return 0
     if job.status.source.revision != before.status.source.revision or not (earlier.folder / "manifests").exists():
         return 0
+    assert isinstance(run.output, Path)  # noqa: S101
     staging, others = staging_of(run.output, job.metadata.uid), staging_of(run.output, before.metadata.uid)
     if others.exists() and not staging.exists():
         others.rename(staging)
@@ -158,10 +164,12 @@ def _take_over_from(run: LocalFolders, earlier: LocalFolders) -> int:
 
 
 def _plan(run: LocalFolders, job: AugmentationJob) -> Plan:
-    source = FolderSource(run.source, str(run.source), run.follow_links, CONVENTIONS)
+    assert isinstance(run.output, Path)  # noqa: S101
+    scratch = run.folder / "scratch-taking-over"
+    source = open_source(run.source, run.follow_links, scratch, os.environ)
     own = LocalJob(run.folder).read().metadata.uid
     output = FolderOutput(run.output, str(run.output), own, run.follow_links, CONVENTIONS)
-    work = Work(own, job.spec, source, output, run.folder / "scratch-taking-over", _NoEvents(), "cpu")
+    work = Work(own, job.spec, source, output, scratch, _NoEvents(), "cpu")
     return format_of(source).plan(work, run.shards)
 
 

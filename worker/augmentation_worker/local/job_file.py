@@ -8,15 +8,17 @@ from pydantic import ValidationError
 from augmentation_api import AugmentationJobSpec, AugmentationType, FailureReason
 from augmentation_api.identifiers import JOB_KIND
 from augmentation_api.model import findings_of
+from augmentation_api.object_store import STORE_KINDS
 from augmentation_api.spec import FORMS
 from augmentation_worker.failure import WorkerFailure
 
+_PLACES = ("hub", "volume", *STORE_KINDS)
 _ANY_SOURCE = {"hub": {"repoID": "local/dataset"}}
-"""Stands where the spec has to name a source, as the folder that is read is named on the command line."""
+"""Stands where the spec has to name a source, as what is read is named on the command line."""
 
 
 def read_job_file(path: Path) -> AugmentationJobSpec:
-    """The spec of a job that reads and writes folders: what the file says of source and output hub is left out.
+    """The spec of a job without a cluster: what the file says of where source and output are is left out.
 
     Raises WorkerFailure(SPEC_UNSUPPORTED), naming the file and the field.
     """
@@ -45,7 +47,7 @@ def folder_spec(spec: dict[str, object], where: str) -> AugmentationJobSpec:
     """Check a spec. Raises WorkerFailure(SPEC_UNSUPPORTED), naming `where` it stands and the field."""
     output = spec.get("output") or {}
     if isinstance(output, dict):
-        output = {key: value for key, value in output.items() if key not in ("hub", "volume")}
+        output = {key: value for key, value in output.items() if key not in _PLACES}
     try:
         return AugmentationJobSpec.model_validate({**spec, "source": _ANY_SOURCE, "output": output})
     except ValidationError as error:

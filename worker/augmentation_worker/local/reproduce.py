@@ -1,6 +1,7 @@
 """Making a published dataset again from its meta/augmentation.json, and comparing the two pixel by pixel."""
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats.port import PixelHashes
 from augmentation_worker.formats.registry import recorded_in as recorded_by_format
 from augmentation_worker.local.job_file import folder_spec
+from augmentation_worker.local.place import Place, name_of, read_record
 from augmentation_worker.storage.folder.dataset_folder import DatasetFolder
 from augmentation_worker.storage.folder.held_folder import EntryRefused
 from augmentation_worker.storage.provenance import PROVENANCE_PATH
@@ -29,14 +31,19 @@ class Recorded:
     hashes: PixelHashes
 
 
-def recorded_in(dataset: Path) -> Recorded:
-    """Read the record of a dataset in a folder, or of the file itself.
+def recorded_in(dataset: Place) -> Recorded:
+    """Read the record of a dataset in a folder or a bucket, or of the file itself.
 
     Raises WorkerFailure(SOURCE_INVALID) if there is none or it is not one of ours.
     """
-    path = dataset / PROVENANCE_PATH if dataset.is_dir() else dataset
+    path = f"{name_of(dataset)}/{PROVENANCE_PATH}"
     try:
-        content = DatasetFolder(dataset.resolve()).read(PROVENANCE_PATH) if dataset.is_dir() else dataset.read_bytes()
+        if not isinstance(dataset, Path):
+            content = read_record(dataset, os.environ)
+        elif dataset.is_dir():
+            content = DatasetFolder(dataset.resolve()).read(PROVENANCE_PATH)
+        else:
+            path, content = str(dataset), dataset.read_bytes()
         document = json.loads(content)
         augmentation, hashes = recorded_by_format(document)
         key_version = document.get("keyVersion", FIRST_KEY_VERSION)
@@ -51,7 +58,7 @@ def recorded_in(dataset: Path) -> Recorded:
         ) from error
     if not isinstance(key_version, int):
         raise WorkerFailure(FailureReason.SOURCE_INVALID, f"keyVersion of {path} is {key_version!r}, not a number")
-    asked = effective_spec(folder_spec(spec, str(path)), key_version)
+    asked = effective_spec(folder_spec(spec, path), key_version)
     # What a result was made with was allowed when it was made.
     augmentation = asked.augmentation.model_copy(update={"calibration": Calibration.KEEP})
     return Recorded(asked.model_copy(update={"augmentation": augmentation}), hashes)

@@ -1,8 +1,8 @@
-"""Running a whole job on this machine, from a folder to a folder.
+"""Running a whole job on this machine, from a folder or bucket to a folder or bucket.
 
-Every phase, and every shard, is a process of `augmentation-worker` as in a pod; a hidden folder next to the result
-takes the place of the cluster. The job's id follows from what is asked for, so the same command goes on where one that
-was stopped has left off.
+Every phase, and every shard, is a process of `augmentation-worker` as in a pod; a hidden folder next to the result, or
+in the working directory where that is a bucket, takes the place of the cluster. The job's id follows from what is asked
+for, so the same command goes on where one that was stopped has left off.
 """
 
 import json
@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from uuid import NAMESPACE_URL, uuid5
 
 from pydantic import ValidationError
@@ -27,13 +28,21 @@ from augmentation_api.identifiers import API_VERSION, JOB_KIND
 from augmentation_api.worker_contract import TerminationMessage
 from augmentation_worker.cluster.job import LocalJob
 from augmentation_worker.failure import WorkerFailure
-from augmentation_worker.formats.registry import CONVENTIONS
 from augmentation_worker.local.earlier_runs import LocalFolders, locked, remove_others, take_over
+from augmentation_worker.local.place import (
+    Place,
+    beside,
+    is_result,
+    label_of,
+    name_of,
+    open_source,
+    resolved,
+    run_name,
+    variables_of,
+)
 from augmentation_worker.settings import ENV_DEVICE, ENV_LOCAL_JOB, ENV_TERMINATION_MESSAGE_PATH, Device
 from augmentation_worker.storage.folder.backend import ENV_FOLLOW_LINKS
 from augmentation_worker.storage.folder.held_folder import EntryRefused, HeldFolder
-from augmentation_worker.storage.folder.output import is_result_of
-from augmentation_worker.storage.folder.source import FolderSource
 
 POLL_SECONDS = 0.2
 _STOP_SECONDS = 10.0
@@ -46,7 +55,7 @@ class LocalRun:
 
     Attributes:
         uid: its id.
-        source, output: folders, by paths without links.
+        source, output: buckets, or folders by paths without links.
         follow_links: one more folder that links in the source may lead into; likewise.
         shards: processes that share the work.
         device: what augments.
@@ -55,8 +64,8 @@ class LocalRun:
     """
 
     uid: str
-    source: Path
-    output: Path
+    source: Place
+    output: Place
     shards: int
     device: Device
     folder: Path
@@ -66,7 +75,7 @@ class LocalRun:
     @property
     def is_done(self) -> bool:
         """Whether the result is there."""
-        return is_result_of(self.output, self.uid)
+        return is_result(self.output, self.uid, os.environ)
 
     @property
     def folders(self) -> LocalFolders:
@@ -80,8 +89,8 @@ class LocalRun:
 
 def prepared(
     spec: AugmentationJobSpec,
-    source: Path,
-    output: Path,
+    source: Place,
+    output: Place,
     shards: int,
     device: Device,
     follow_links: Path | None = None,
@@ -98,17 +107,18 @@ def prepared(
         raise WorkerFailure(FailureReason.SPEC_UNSUPPORTED, f"--checkpoint-mb {checkpoint_mb}: at least 1 is needed")
     if shards < 1:
         raise WorkerFailure(FailureReason.SPEC_UNSUPPORTED, f"--shards {shards}: at least one is needed")
-    source, output = source.resolve(), output.resolve()
+    source, output = resolved(source), resolved(output)
     follow_links = follow_links.resolve() if follow_links is not None else None
     # What becomes of episodes that cannot be used is decided at the end: a run that failed for them goes on from there.
     asked = {name: value for name, value in spec.to_wire().items() if name != "onBadEpisode"}
-    wanted = [asked, str(output), FolderSource(source, str(source), follow_links, CONVENTIONS).revision]
-    uid = str(uuid5(NAMESPACE_URL, json.dumps(wanted, sort_keys=True)))
-    folder = output.with_name(f".{output.name}.job-{uid[:8]}-{shards}")
+    with TemporaryDirectory() as scratch:
+        revision = open_source(source, follow_links, Path(scratch), os.environ).revision
+    uid = str(uuid5(NAMESPACE_URL, json.dumps([asked, name_of(output), revision], sort_keys=True)))
+    folder = beside(output, f".{label_of(output)}.job-{uid[:8]}-{shards}")
     run = LocalRun(uid, source, output, shards, device, folder, follow_links, checkpoint_mb)
     if not run.is_done:
         _make_own(run.folder)
-        metadata = {"name": output.name, "namespace": "local", "uid": uid}
+        metadata = {"name": run_name(output), "namespace": "local", "uid": uid}
         body = {"apiVersion": API_VERSION, "kind": JOB_KIND, "metadata": metadata, "spec": spec.as_given()}
         (run.folder / "job.json").write_text(json.dumps(body))
     return run
@@ -146,7 +156,7 @@ def execute(run: LocalRun, *, quiet: bool = False) -> None:
             )
         _wait(run, [_Pod(run, PhaseName.RESOLVE)], tick)
         if (taken := take_over(folders)) and not quiet:
-            print(f"{taken} units are taken over from an earlier run to {run.output}", file=sys.stderr)
+            print(f"{taken} units are taken over from an earlier run to {name_of(run.output)}", file=sys.stderr)
         waiting = [_Pod(run, PhaseName.AUGMENT, shard) for shard in range(run.shards)]
         # More processes than cores would only hold more of the dataset in memory at a time.
         width = max(1, min(run.shards, os.cpu_count() or 1))
@@ -204,14 +214,13 @@ class _Pod:
             ENV_DEVICE: run.device,
             ENV_TERMINATION_MESSAGE_PATH: str(self._last_words),
             worker_contract.ENV_JOB_NAMESPACE: "local",
-            worker_contract.ENV_JOB_NAME: run.output.name,
+            worker_contract.ENV_JOB_NAME: run_name(run.output),
             worker_contract.ENV_JOB_UID: run.uid,
             worker_contract.ENV_SHARD_COUNT: str(run.shards),
             worker_contract.ENV_SHARD_INDEX: "" if self.shard is None else str(self.shard),
             worker_contract.ENV_CHECKPOINT_MB: str(run.checkpoint_mb),
             ENV_FOLLOW_LINKS: str(run.follow_links or ""),
-            worker_contract.ENV_SOURCE_FOLDER: str(run.source),
-            worker_contract.ENV_OUTPUT_FOLDER: str(run.output),
+            **variables_of(run.source, run.output),
             worker_contract.ENV_SCRATCH: str(run.folder / f"scratch-{self.name}"),
         }
         return {**os.environ, **values}

@@ -80,6 +80,11 @@ def test_secret_that_lacks_a_key_and_no_credentials_at_all_are_named(s3: StoreSe
     client = client_of(s3, DATASET, side="source", credentials_folder=str(tmp_path))
     with pytest.raises(WorkerFailure, match=r"the Secret store-key .* has no AWS_SECRET_ACCESS_KEY"):
         client.head("x")
+    key = tmp_path / "AZURE_STORAGE_ACCOUNT_KEY"
+    key.write_text("no-base64!")
+    azure: dict[str, Any] = {"kind": "azure", "account": "lab", "endpoint": None, "credentials_folder": str(tmp_path)}
+    with pytest.raises(WorkerFailure, match="credentials for abfss://robots@lab"):
+        client_of(s3, "datasets", side="source", **azure).head("x")
     workload: dict[str, Any] = {"identity": "workload", "secret": None, "credentials_folder": None}
     with pytest.raises(WorkerFailure, match="nothing says as whom to ask"):
         client_of(s3, DATASET, side="source", **workload).head("x")

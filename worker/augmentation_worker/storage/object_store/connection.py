@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx2
+from obstore.exceptions import BaseError
 from obstore.store import AzureStore, GCSStore, S3Store
 
 from augmentation_api import FailureReason
 from augmentation_api.worker_contract import ENV_CA_BUNDLE, StoreAccess
 from augmentation_kube.outbound import BundleError, proxy_of, tls_context
+from augmentation_worker import secrecy
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.storage.object_store.credentials import Credentials
 
@@ -25,11 +27,24 @@ _ENDPOINTS: Final = {
     "azure": ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT"),
 }
 """Variables by which users of the vendors' tools name another endpoint."""
+_QUOTE_LIMIT: Final = 200
 _DEFAULT_REGION: Final = "us-east-1"
 
 
 def connect(access: StoreAccess, environment: Mapping[str, str]) -> "ObjectStore":
     """The store of a bucket, of which nothing is asked yet. Raises WorkerFailure."""
+    try:
+        return _store(access, environment)
+    except (BaseError, ValueError) as error:  # a file that says where credentials come from, and is none
+        words = secrecy.fit(str(error).strip().split("\n", 1)[0], _QUOTE_LIMIT)
+        raise WorkerFailure(
+            FailureReason.CREDENTIALS_INVALID,
+            f"the credentials for {access.url} cannot be used: {words}; correct them, or name a Secret in "
+            "credentialsSecretRef",
+        ) from error
+
+
+def _store(access: StoreAccess, environment: Mapping[str, str]) -> "ObjectStore":
     named = (environment.get(name) for name in _ENDPOINTS[access.kind])
     endpoint = access.endpoint or next((url for url in named if url), None)
     credentials = Credentials(access, environment).options()

@@ -68,7 +68,12 @@ class Publication:
         self._job_uid = job_uid
         path = client.access.path
         self._prefix = f"{path}/" if path else ""
-        self.folder_name = f"{_NO_FILES}{job_uid[:8]}"
+        self.folder_name = self.folder_of(job_uid)
+
+    @staticmethod
+    def folder_of(job_uid: str) -> str:
+        """Name of the folder of what a job stores on the way."""
+        return f"{_NO_FILES}{job_uid[:8]}"
 
     def key(self, path: DatasetPath | str) -> str:
         """Key of a file of the result."""
@@ -117,10 +122,13 @@ class Publication:
 
     def clean(self) -> None:
         """Remove what was stored on the way, and the claim, the last."""
-        staged = [entry.key for entry in self._client.list(self.key(self.folder_name))]
-        self._client.delete(staged)
+        self.remove_staged()
         if self._client.head(self.key(CLAIM_NAME)) is not None:
             self._client.delete([self.key(CLAIM_NAME)])
+
+    def remove_staged(self) -> None:
+        """Remove what was stored on the way."""
+        self._client.delete([entry.key for entry in self._client.list(self.key(self.folder_name))])
 
     def _content(self, path: DatasetPath, stored: Sequence[StoredFile]) -> bytes:
         file = next(file for file in stored if file.path == path)

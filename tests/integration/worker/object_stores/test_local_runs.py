@@ -1,0 +1,68 @@
+"""`augmentation-worker run` and `reproduce` with buckets instead of folders."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from augmentation_worker.__main__ import main
+from augmentation_worker.dataset_path import DatasetPath
+from augmentation_worker.local.place import open_source
+from tests.integration.worker.object_stores.conftest import BUCKET, DATASET, download, keys_of
+from tests.integration.worker.object_stores.store_servers import S3_PASSWORD, S3_USER, StoreServer
+
+
+@pytest.fixture
+def in_a_shell(s3: StoreServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a user of Amazon's tools has set it up, in an empty folder with a job's file."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3.proxy.url)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", S3_USER)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", S3_PASSWORD)
+    monkeypatch.chdir(tmp_path)
+    Path("job.yaml").write_text(
+        json.dumps(
+            {
+                "source": {"hub": {"repoID": "lab/demo"}},
+                "output": {"s3": {"bucket": "elsewhere", "path": "a"}},
+                "augmentation": {"copies": 1, "seed": 7, "transforms": ["lighting"]},
+            }
+        )
+    )
+
+
+@pytest.mark.usefixtures("in_a_shell")
+def test_bucket_is_augmented_into_a_bucket_and_the_same_command_finds_it_done(
+    s3: StoreServer, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    source, output = f"s3://{BUCKET}/{DATASET}", f"s3://{BUCKET}/local/result"
+    command = ["run", "-f", "job.yaml", "--source", source, "--output", output]
+    assert main(command) == 0, capfd.readouterr().err
+    assert f"{output}: see meta/augmentation.png" in capfd.readouterr().out
+    result = download(s3, "local/result", tmp_path / "result")
+    assert json.loads((result / "meta/info.json").read_text())["total_episodes"] == 6
+    assert json.loads((result / "meta/augmentation.json").read_text())["source"]["url"] == source
+    assert not [key for key in keys_of(s3, "local/result") if key.startswith(".augmentation")]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["job.yaml", "result"]
+    assert main(command) == 0
+    assert "already" in capfd.readouterr().out
+    command[-1] = f"s3://{BUCKET}/{DATASET}/inside"
+    assert main(command) != 0
+    assert "one lies in the other" in capfd.readouterr().err
+
+
+def test_variables_of_the_vendors_tools_are_credentials(
+    store: StoreServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {path.name: path for path in store.credentials.iterdir()}
+    variables = {name: path.read_text() for name, path in files.items() if name != "service-account.json"}
+    if "service-account.json" in files:
+        variables["GOOGLE_SERVICE_ACCOUNT_KEY"] = files["service-account.json"].read_text()
+    access = store.access(BUCKET, DATASET, identity="workload", secret=None, credentials_folder=None)
+    if store.kind == "azure":
+        variables["AZURE_STORAGE_ENDPOINT"] = access.endpoint or ""
+        access = access.model_copy(update={"endpoint": None})
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    source = open_source(access, None, tmp_path, os.environ)
+    assert (source.read(DatasetPath("meta/info.json")) or b"").startswith(b"{")

@@ -1,0 +1,65 @@
+"""What users may write for a dataset: folders, and URLs of buckets as the vendors' tools have them."""
+
+from pathlib import Path
+
+import pytest
+
+from augmentation_api.worker_contract import StoreAccess
+from augmentation_worker.local.place import beside, label_of, name_of, place_of, variables_of
+
+
+def access(url: str, **environment: str) -> StoreAccess:
+    place = place_of(url, environment)
+    assert isinstance(place, StoreAccess)
+    return place
+
+
+@pytest.mark.parametrize(
+    ("url", "kind", "bucket", "path"),
+    [
+        ("s3://robots/datasets/pusht/", "s3", "robots", "datasets/pusht"),
+        ("gs://robots", "gcs", "robots", ""),
+        ("abfss://robots@lab.dfs.core.windows.net/pusht", "azure", "robots", "pusht"),
+        ("az://robots/pusht", "azure", "robots", "pusht"),
+    ],
+)
+def test_urls_of_buckets_are_places(url: str, kind: str, bucket: str, path: str) -> None:
+    place = access(url, AZURE_STORAGE_ACCOUNT_NAME="lab")
+    assert (place.kind, place.bucket, place.path, place.identity) == (kind, bucket, path, "workload")
+    assert place.account == ("lab" if kind == "azure" else None)
+    assert label_of(place) == (path.rsplit("/", 1)[-1] or bucket)
+
+
+def test_everything_else_is_a_folder() -> None:
+    folder = place_of("data/pusht", {})
+    assert (folder, name_of(folder)) == (Path("data/pusht"), "data/pusht")
+    assert beside(folder, ".run") == Path("data/.run")
+    assert beside(access("s3://robots/pusht"), ".run") == Path.cwd() / ".run"
+
+
+def test_public_buckets_and_endpoints_are_named_by_variables() -> None:
+    assert access("s3://robots/a", AWS_SKIP_SIGNATURE="true").identity == "anonymous"
+    assert access("gs://robots/a", AWS_SKIP_SIGNATURE="true").identity == "workload"
+    assert access("s3://robots/a").addressing == "virtualHost"
+    assert access("s3://robots/a", AWS_ENDPOINT_URL="http://127.0.0.1:9000").addressing == "path"
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("hf://buckets/lab/robots", "write s3://bucket/path"),
+        ("az://robots/pusht", "AZURE_STORAGE_ACCOUNT_NAME"),
+        ("s3://Robots/pusht", "bucket: has to be the name of an S3 bucket"),
+        ("s3://robots/../pusht", "path: has to be a folder in the bucket"),
+    ],
+)
+def test_url_that_names_no_bucket_is_refused_with_what_to_write(url: str, sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        place_of(url, {})
+
+
+def test_pods_are_told_of_each_place_in_the_variable_of_its_kind() -> None:
+    variables = variables_of(Path("/data/pusht"), access("s3://robots/a"))
+    assert variables["AUGMENTATION_SOURCE_FOLDER"] == "/data/pusht"
+    assert variables["AUGMENTATION_SOURCE_STORE"] == variables["AUGMENTATION_OUTPUT_FOLDER"] == ""
+    assert StoreAccess.model_validate_json(variables["AUGMENTATION_OUTPUT_STORE"]) == access("s3://robots/a")

@@ -1,0 +1,165 @@
+"""Where a run on this machine reads or writes: a folder, or a bucket by its URL."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from pydantic import ValidationError
+
+from augmentation_api import worker_contract
+from augmentation_api.model import findings_of
+from augmentation_api.object_store import STORE_FORMS, AzureLocation, StoreLocation, parse_url
+from augmentation_api.worker_contract import StoreAccess
+from augmentation_worker.formats.registry import CONVENTIONS
+from augmentation_worker.storage.folder.output import is_result_of, staging_of
+from augmentation_worker.storage.folder.source import FolderSource
+from augmentation_worker.storage.object_store.backend import ObjectStoreSettings
+from augmentation_worker.storage.object_store.client import StoreClient
+from augmentation_worker.storage.object_store.credentials import Credentials
+from augmentation_worker.storage.object_store.errors import Side
+from augmentation_worker.storage.object_store.output import ObjectStoreOutput
+from augmentation_worker.storage.object_store.publication import Publication
+from augmentation_worker.storage.object_store.source import ObjectStoreSource
+from augmentation_worker.storage.port import SourceDataset
+from augmentation_worker.storage.provenance import PROVENANCE_PATH
+
+Place = Path | StoreAccess
+
+_UNSIGNED: Final = {
+    "s3": ("AWS_SKIP_SIGNATURE", "AWS_NO_SIGN_REQUEST"),
+    "gcs": ("GOOGLE_SKIP_SIGNATURE",),
+    "azure": ("AZURE_SKIP_SIGNATURE",),
+}
+"""Variables by which users say that a bucket is public: obstore's, and the one of Amazon's tools."""
+_ACCOUNTS: Final = ("AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_ACCOUNT")
+_NAMED: Final = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+_LONGEST_LABEL: Final = 80
+_MOST_RECORD_BYTES: Final = 512 * 2**20
+
+
+def place_of(text: str, environment: Mapping[str, str]) -> Place:
+    """What the user names. Raises ValueError, with a sentence, for a URL that is none of an object store."""
+    if "://" not in text:
+        return Path(text)
+    location = _location(text, environment)
+    kind = location.KIND
+    is_public = any(environment.get(name, "").lower() in ("1", "true", "yes") for name in _UNSIGNED[kind])
+    has_endpoint = any(environment.get(name) for name in _NAMED)
+    bucket = location.root[-1]
+    return StoreAccess(
+        kind=kind,
+        bucket=bucket,
+        account=location.account if isinstance(location, AzureLocation) else None,
+        path=location.path,
+        addressing="path" if has_endpoint or "." in bucket else "virtualHost",
+        identity="anonymous" if is_public else "workload",
+    )
+
+
+def resolved(place: Place) -> Place:
+    """A folder by its path without links; what the user named may be one."""
+    return place.resolve() if isinstance(place, Path) else place
+
+
+def name_of(place: Place) -> str:
+    """For people."""
+    return str(place) if isinstance(place, Path) else place.url
+
+
+def label_of(place: Place) -> str:
+    """The last part of its name, of which a file's name can be made."""
+    if isinstance(place, Path):
+        return place.name
+    return (place.path.rsplit("/", 1)[-1] or place.bucket)[:_LONGEST_LABEL]
+
+
+def run_name(output: Place) -> str:
+    """Name of the job that makes it."""
+    return output.name if isinstance(output, Path) else output.url
+
+
+def beside(place: Place, name: str) -> Path:
+    """A path of this name next to a folder; for a bucket, in the working directory."""
+    return place.with_name(name) if isinstance(place, Path) else Path.cwd() / name
+
+
+def open_source(
+    place: Place, follow_links: Path | None, scratch: Path, environment: Mapping[str, str]
+) -> SourceDataset:
+    """The dataset that is there. Raises WorkerFailure."""
+    if isinstance(place, Path):
+        return FolderSource(place, str(place), follow_links, CONVENTIONS)
+    return ObjectStoreSource(client_of(place, environment, "source"), scratch)
+
+
+def is_result(place: Place, job_uid: str, environment: Mapping[str, str]) -> bool:
+    """Whether it holds the whole result of a job. Raises WorkerFailure."""
+    if isinstance(place, Path):
+        return is_result_of(place, job_uid)
+    client = client_of(place, environment, "output")
+    return ObjectStoreOutput(client, job_uid, CONVENTIONS).published() is not None
+
+
+def staged_at(place: Place, job_uid: str) -> str:
+    """Where what is stored on the way lies, for people."""
+    if isinstance(place, Path):
+        return str(staging_of(place, job_uid))
+    return f"{place.url}/{Publication.folder_of(job_uid)}"
+
+
+def remove_staged(place: Place, job_uid: str, environment: Mapping[str, str]) -> None:
+    """Remove what a run that did not end has stored on the way. Raises WorkerFailure."""
+    if isinstance(place, Path):
+        shutil.rmtree(staging_of(place, job_uid), ignore_errors=True)
+    else:
+        Publication(client_of(place, environment, "output"), job_uid).remove_staged()
+
+
+def read_record(place: StoreAccess, environment: Mapping[str, str]) -> bytes:
+    """meta/augmentation.json of a dataset in a bucket. Raises FileNotFoundError, WorkerFailure."""
+    key = f"{place.path}/{PROVENANCE_PATH}" if place.path else str(PROVENANCE_PATH)
+    content = client_of(place, environment, "source").read(key, _MOST_RECORD_BYTES)
+    if content is None:
+        raise FileNotFoundError(f"there is no {PROVENANCE_PATH}")
+    return content
+
+
+def variables_of(source: Place, output: Place) -> Mapping[str, str]:
+    """What a pod reads: the places, each in the variable of its kind."""
+
+    def folder(place: Place) -> str:
+        return str(place) if isinstance(place, Path) else ""
+
+    def store(place: Place) -> str:
+        return "" if isinstance(place, Path) else json.dumps(place.to_wire())
+
+    return {
+        worker_contract.ENV_SOURCE_FOLDER: folder(source),
+        worker_contract.ENV_OUTPUT_FOLDER: folder(output),
+        worker_contract.ENV_SOURCE_STORE: store(source),
+        worker_contract.ENV_OUTPUT_STORE: store(output),
+    }
+
+
+def client_of(access: StoreAccess, environment: Mapping[str, str], side: Side) -> StoreClient:
+    """Requests of this process to a bucket. Raises WorkerFailure."""
+    Credentials(access, environment).keep_secret()
+    seconds = ObjectStoreSettings.from_environment(environment).retry_seconds
+    return StoreClient(access, environment, side, seconds, lambda _attempt, _problem: None)
+
+
+def _location(text: str, environment: Mapping[str, str]) -> StoreLocation:
+    scheme, _, rest = text.partition("://")
+    container, _, path = rest.partition("/")
+    account = next((environment[name] for name in _ACCOUNTS if environment.get(name)), None)
+    if scheme in ("az", "abfs", "abfss") and "@" not in container and account is not None:
+        return AzureLocation(account=account, container=container, path=path.removesuffix("/"))
+    try:
+        return parse_url(text)
+    except ValidationError as error:
+        raise ValueError(f"{text}: {'; '.join(findings_of(error, STORE_FORMS))}") from error
+    except ValueError as error:
+        more = f", or az://container/path with the account in ${_ACCOUNTS[0]}" if scheme == "az" else ""
+        raise ValueError(f"{text}: {error}{more}") from error
