@@ -31,7 +31,7 @@ class ObservedModel(Model):
 
 
 def findings_of(error: ValidationError, forms: Mapping[str, str] | None = None) -> list[str]:
-    """What is wrong, `path.of.field: message` each; no value is quoted.
+    """What is wrong, `path.of.field: message` each, on one line; no value is quoted.
 
     `forms` says by pattern, in words, what a text that has to match it looks like.
     """
@@ -42,7 +42,8 @@ def findings_of(error: ValidationError, forms: Mapping[str, str] | None = None) 
 def _line(finding: ErrorDetails, forms: Mapping[str, str]) -> str:
     form = forms.get(finding.get("ctx", {}).get("pattern", ""))
     message = _plain(finding) if form is None else f"has to be {form}"
-    return ": ".join(filter(None, (".".join(map(str, finding["loc"])), message)))
+    # A message may go on below with a picture, for a terminal.
+    return ": ".join(filter(None, (".".join(map(str, finding["loc"])), message.split("\n", 1)[0])))
 
 
 def _plain(finding: ErrorDetails) -> str:

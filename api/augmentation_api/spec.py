@@ -31,6 +31,7 @@ from augmentation_api.vocabulary import (
     OutputMode,
     VideoCodec,
 )
+from augmentation_api.where_parser import LONGEST_WHERE, parse_where
 
 REPO_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}$"
 DATASET_ID_PATTERN = rf"({REPO_ID_PATTERN})|^[a-z0-9]+://[^\s?#]+$"
@@ -53,6 +54,7 @@ AlsoApplyTo = dict[CameraKey, Annotated[list[CameraKey], Field(min_length=1, max
 Episodes = Annotated[str, StringConstraints(pattern=EPISODES_PATTERN, max_length=4096)]
 SplitName = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 Splits = Annotated[list[SplitName], Field(max_length=64)]
+Where = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_WHERE)]
 FORMS = {
     REPO_ID_PATTERN: "owner/name, e.g. lerobot/pusht",
     DATASET_ID_PATTERN: "owner/name, e.g. lerobot/pusht, or the URL of a folder in an object store, e.g. "
@@ -285,6 +287,16 @@ class Augmentation(SceneTransforms):
         "tests.",
     )
 
+    # No default in the CRD: what is not asked for does not appear in records, which stay as they were.
+    where: Where | None = Field(
+        None,
+        description="Episodes to augment, by what the dataset says of them: success == true and task contains 'cup'. "
+        "Compared are task (the texts of an episode's tasks) and the columns of meta/episodes (v2.1: the keys of "
+        "meta/episodes.jsonl), but for statistics, by ==, !=, <, <=, >, >=, in [...] and "
+        "contains, joined by and, or, not and parentheses. Of these only those that `episodes` and `splits` name, if "
+        "they name any. A missing value fits no comparison but == null. Default: all.",
+    )
+
     tasks: Tasks | None = Field(
         None,
         description="Other words for the task of an episode, one for each copy: language augmentation. Only for "
@@ -337,8 +349,15 @@ class Augmentation(SceneTransforms):
                 raise ValueError(f"range {first}:{last} is empty: write first:last with first < last")
         return episodes
 
+    @field_validator("where")
+    @classmethod
+    def _condition(cls, where: str | None) -> str | None:
+        if where is not None:
+            parse_where(where)
+        return where
+
     def selects_episode(self, episode_index: int) -> bool:
-        """Whether `episodes` selects the episode with this index, whatever its split."""
+        """Whether `episodes` selects the episode with this index, whatever else is asked of it."""
         return not self.episodes or any(first <= episode_index < last for first, last in self.episode_ranges)
 
     @property
@@ -347,15 +366,23 @@ class Augmentation(SceneTransforms):
         return parse_ranges(self.episodes)
 
     def selected_ranges(
-        self, count: int, splits: Mapping[str, Sequence[tuple[int, int]]] = MappingProxyType({})
+        self,
+        count: int,
+        splits: Mapping[str, Sequence[tuple[int, int]]] = MappingProxyType({}),
+        chosen: Sequence[range] | None = None,
     ) -> list[range]:
         """The selected ones of `count` episodes as ranges, rising and disjoint: never a list of all.
 
         Args:
             count: episodes of the dataset.
             splits: by the name of each of its splits, the episodes in it as half-open ranges.
+            chosen: the episodes for which `where` is true, rising and disjoint; None if it is not set.
         """
+        if (chosen is None) != (self.where is None):
+            raise ValueError("what `where` chooses goes with it, and has to be known")
         selected = disjoint(self.episode_ranges if self.episodes else [(0, count)], count)
+        if chosen is not None:
+            selected = common(selected, chosen)
         if not self.splits:
             return selected
         return common(selected, disjoint((part for name in self.splits for part in splits.get(name, ())), count))

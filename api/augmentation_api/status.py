@@ -27,7 +27,8 @@ EVENT_BYTES_PER_PHASE = 200 * 1024
 writers (etcd takes 1.5 MiB)."""
 LEAST_EVENT_BYTES_PER_SHARD = 4096
 MOST_NAMES_BYTES = 1024
-"""Bytes of the names of cameras, and of splits with their episodes, that a source's status lists, each."""
+"""Bytes of the names of cameras, of splits with their episodes, and of selected episodes, that a source's status lists,
+each."""
 MAX_SHARDS = 100
 """Maximum number of shards of a job. Each owns an entry of the status, and the API server merges all of them on every
 write."""
@@ -35,6 +36,8 @@ MAX_EVENTS = 256
 """Maximum number of events of a phase: two per shard, and room for the operator's."""
 MOST_CAMERAS = 64
 MOST_SPLITS = 64
+MAX_SELECTION = 4096
+"""Most characters of a split's ranges of episodes."""
 MAX_PREVIEW_BYTES = 384 * 1024
 """Size of the largest preview in a status, in bytes: 512 KiB as base64, of the 1.5 MiB that etcd takes of an object."""
 TEXT_LIMIT = 4096
@@ -186,7 +189,7 @@ class SplitStatus(ObservedModel):
     """A split of the source dataset."""
 
     name: ShortText = Field(description="Name of the split, e.g. train.")
-    episodes: Annotated[str, StringConstraints(pattern=EPISODES_PATTERN, max_length=4096)] = Field(
+    episodes: Annotated[str, StringConstraints(pattern=EPISODES_PATTERN, max_length=MAX_SELECTION)] = Field(
         "", description="Its episodes (or rows), as half-open ranges: `0:100,150:151`."
     )
 
@@ -212,6 +215,11 @@ class SourceStatus(ObservedModel):
         None, max_length=MOST_SPLITS, description="Splits of the source with the episodes in each, if it has any."
     )
     selected_episodes: DatasetCount | None = Field(None, description="Number of episodes selected for augmentation.")
+    selected: Annotated[str, StringConstraints(pattern=EPISODES_PATTERN, max_length=MOST_NAMES_BYTES)] | None = Field(
+        None,
+        description="The selected episodes (or rows) as indices and half-open ranges, `0:100,150`, of a job with "
+        f"augmentation.where. Absent without it, and where that is longer than {MOST_NAMES_BYTES} characters.",
+    )
     blocks: DatasetCount | None = Field(
         None,
         description="For an image dataset: number of blocks of rows, its unit of work. Absent where the unit of work "

@@ -85,16 +85,21 @@ _WINDOW = 60
 
 
 class WhereError(ValueError):
-    """What is wrong with a condition, and where: as a text, a sentence and below it the place with a caret.
+    """What is wrong with a condition, and where: as text, a line that stands alone and below it the place with a caret.
 
     Attributes:
         finding: what is wrong, with the fix.
         position: of the character at which it is wrong, from 0.
+        line: the finding and the place, on one line.
+        place: the condition around it, and on a second line a caret below it.
     """
 
     def __init__(self, finding: str, where: str, position: int) -> None:
         self.finding, self.position = finding, position
-        super().__init__(f"{finding} (at character {position + 1})\n{_marked(where, position)}")
+        rest = _shown(where[position : position + _WINDOW // 2]).strip() or "its end"
+        self.line = f"{finding} (at character {position + 1}: {rest})"
+        self.place = _marked(where, position)
+        super().__init__(f"{self.line}\n{self.place}")
 
 
 def columns_of(condition: Condition) -> list[str]:
@@ -152,6 +157,9 @@ def _marked(where: str, position: int) -> str:
     start = max(0, min(position - _WINDOW // 2, len(where) - _WINDOW))
     stop = start + _WINDOW
     before, after = "…" if start else "", "…" if stop < len(where) else ""
+    return f"  {before}{_shown(where[start:stop])}{after}\n  {' ' * (len(before) + position - start)}^"
+
+
+def _shown(text: str) -> str:
     # What has no width or breaks the line would move the caret.
-    shown = "".join(character if character.isprintable() else " " for character in where[start:stop])
-    return f"  {before}{shown}{after}\n  {' ' * (len(before) + position - start)}^"
+    return "".join(character if character.isprintable() else " " for character in text)

@@ -3,6 +3,7 @@
 The grammar is in docs/lerobot-datasets.md. Reading takes time in proportion to the text, and the nesting is limited.
 """
 
+import difflib
 import re
 from collections.abc import Iterator
 from enum import StrEnum
@@ -63,6 +64,7 @@ _QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""", re.DOTALL)
 _BACKTICKS = re.compile(r"`((?:[^`]|``)+)`")
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "\\": "\\", "'": "'", '"': '"', "/": "/"}
+_WORDS = ("contains", "and", "or", "not", "in")
 _COMPARISONS = frozenset(operator.value for operator in Operator if operator is not Operator.CONTAINS)
 _INSTEAD = {
     "=": "write == to compare",
@@ -227,8 +229,13 @@ class _Parser:
         return "the end" if self._ended else _shortened(self._token.text)
 
     def _hint(self) -> str:
-        instead = _INSTEAD.get(self._token.text.lower()) if self._token.kind in (_Kind.SIGN, _Kind.NAME) else None
-        return "" if instead is None else f": {instead}"
+        text = self._token.text.lower()
+        if self._token.kind not in (_Kind.SIGN, _Kind.NAME):
+            return ""
+        if text in _INSTEAD:
+            return f": {_INSTEAD[text]}"
+        close = difflib.get_close_matches(text[:_LONGEST_QUOTE], _WORDS, n=1, cutoff=0.7)
+        return f": did you mean {close[0]}?" if close else ""
 
     def _fail(self, finding: str, token: _Token | None = None) -> NoReturn:
         raise WhereError(finding, self._where, (token or self._token).position)

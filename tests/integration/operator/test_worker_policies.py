@@ -23,6 +23,7 @@ from augmentation_api.status import (
     MAX_SHARDS,
     MOST_BAD_EPISODES_LISTED,
     MOST_CAMERAS,
+    MOST_NAMES_BYTES,
     MOST_SPLITS,
     MOST_STATUS_BYTES,
     BadEpisode,
@@ -495,7 +496,8 @@ def test_status_of_the_largest_job_stays_small(cluster: Cluster, shards: int, st
 def source_with_many_names() -> SourceStatus:
     names = [f"observation.images.camera_{number}" for number in range(MOST_CAMERAS)]
     splits = [SplitStatus(name=f"split-{number}", episodes=f"{number}:" + "9" * 100) for number in range(MOST_SPLITS)]
-    return SOURCE.model_copy(update={"cameras": names, "splits": splits})
+    selected = "10," * (MOST_NAMES_BYTES // 3) + "1"
+    return SOURCE.model_copy(update={"cameras": names, "splits": splits, "selected": selected})
 
 
 def longest_status(job: WorkersJob, text: str, shards: int) -> AugmentationJobStatus:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from augmentation_api import AugmentationClassSpec, AugmentationJobSpec
+from augmentation_api.model import findings_of
 from augmentation_api.spec import Augmentation, HubSource, VolumeSource
 from augmentation_api.transforms import TransformName
 
@@ -228,6 +229,19 @@ def test_episodes_select_what_they_name(text: str, chosen: set[int]) -> None:
 def test_episodes_named_one_by_one_are_exactly_those(chosen: set[int]) -> None:
     augmentation = Augmentation(episodes=",".join(map(str, sorted(chosen))))
     assert {index for index in range(64) if augmentation.selects_episode(index)} == chosen
+
+
+def test_a_condition_that_cannot_be_read_is_refused_with_its_place_on_one_line() -> None:
+    fields = {
+        "source": {"hub": {"repoID": "lab/kitchen"}},
+        "augmentation": {"where": "success and task contians 'cup'"},
+    }
+    with pytest.raises(ValidationError) as caught:
+        AugmentationJobSpec.model_validate(fields)
+    assert findings_of(caught.value) == [
+        "augmentation.where: expected ==, !=, <, <=, >, >=, in or contains; found contians: did you mean contains? "
+        "(at character 18: contians 'cup')"
+    ]
 
 
 @pytest.mark.parametrize("name", ["Upper", "under_score", "-dash", "dash-", "a b", "", "x" * 254])

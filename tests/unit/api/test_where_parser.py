@@ -115,7 +115,7 @@ def test_an_error_says_where_and_what_to_write(text: str, character: int, said: 
         parse_where(text)
     assert said in caught.value.finding
     assert caught.value.position == character - 1
-    assert f"(at character {character})" in str(caught.value)
+    assert f"(at character {character}: " in str(caught.value)
 
 
 def test_a_caret_stands_below_the_place() -> None:

@@ -360,14 +360,22 @@ async def test_copy_of_a_child_under_another_name_is_no_child() -> None:
     assert cluster.status.state == "running"
 
 
-async def test_spec_rejected_by_the_models_fails_with_field_and_fix() -> None:
+@pytest.mark.parametrize(
+    ("field", "value", "fix"),
+    [
+        ("episodes", "5:3", "write first:last with first < last"),
+        ("where", "success = true", "write == to compare (at character 9: = true)"),
+    ],
+)
+async def test_spec_rejected_by_the_models_fails_with_field_and_fix(field: str, value: str, fix: str) -> None:
     situation = Situation(SimulatedCluster())
-    situation.write(spec={**situation.cluster.spec, "augmentation": {"episodes": "5:3"}})
+    situation.write(spec={**situation.cluster.spec, "augmentation": {field: value}})
     await situation.reconcile()
     (status,) = situation.statuses
     assert status["state"] == "failed"
-    assert "spec.augmentation.episodes" in status["message"]
-    assert "write first:last with first < last" in status["message"]
+    assert f"spec.augmentation.{field}" in status["message"]
+    assert status["message"].endswith(fix)
+    assert not [request for request in situation.requests if request[0] not in ("list", "status")]
     assert status["conditions"][0]["reason"] == "SpecInvalid"
 
 

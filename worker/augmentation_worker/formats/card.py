@@ -36,6 +36,11 @@ def folder_fact(spec: AugmentationJobSpec) -> Mapping[str, object]:
     return {"Folder of the source": f"`{hub.path}`"} if hub is not None and hub.path is not None else {}
 
 
+def where_fact(augmentation: Augmentation) -> Mapping[str, object]:
+    """An entry of the card's table: the condition by which the job chose; none if it has none."""
+    return {"Augmented where": _escaped(augmentation.where)} if augmentation.where is not None else {}
+
+
 def left_out_fact(left_out: Sequence[range], nouns: str) -> Mapping[str, object]:
     """An entry of the card's table: what has no augmented version because it cannot be used; none if there is none.
 
@@ -78,6 +83,11 @@ def cell_text(text: str) -> str:
     """A name that somebody else chose, as text in a table's cell: without what Markdown reads as something else."""
     # Brackets as entities: `[train]` is a value that a reader may copy.
     return re.sub(r"[|`<>*\\\s]+", " ", text).replace("[", "&#91;").replace("]", "&#93;")
+
+
+def _escaped(text: str) -> str:
+    """Text in a table's cell, whole: what Markdown reads as something else, as entities."""
+    return re.sub(r"[^\w ,.'\"=()/-]", lambda match: f"&#{ord(match.group())};", re.sub(r"\s+", " ", text))
 
 
 def card_of(

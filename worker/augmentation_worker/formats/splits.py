@@ -4,15 +4,15 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 
 from augmentation_api import Augmentation, FailureReason
-from augmentation_api.episode_ranges import common, text_of
-from augmentation_api.status import MOST_SPLITS, SplitStatus
+from augmentation_api.episode_ranges import common, short_text_of, text_of
+from augmentation_api.status import MAX_SELECTION, MOST_NAMES_BYTES, MOST_SPLITS, SplitStatus
 from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.formats.where_choice import Chosen
 
 Splits = Mapping[str, Sequence[range]]
 """By name, the episodes (or rows) of each split, rising and disjoint. An episode may be in several, or in none."""
 _EVALUATION = re.compile(r"(val|valid|validation|dev|eval|evaluation|test|testing|holdout)([^a-z].*)?", re.IGNORECASE)
 _MOST_LISTED = 20
-_LONGEST_RANGES = 4096
 
 
 def check_splits(augmentation: Augmentation, splits: Splits, unread: Collection[str] = ()) -> None:
@@ -37,17 +37,34 @@ def check_splits(augmentation: Augmentation, splits: Splits, unread: Collection[
         )
 
 
-def selection_of(augmentation: Augmentation) -> str:
-    """The fields that select episodes (or rows), for messages."""
-    fields = {"episodes": augmentation.episodes, "splits": augmentation.splits}
-    return " with ".join(f"spec.augmentation.{name}: {value!r}" for name, value in fields.items() if value)
+def nothing_selected(augmentation: Augmentation, nouns: str, count: int, chosen: Chosen | None) -> WorkerFailure:
+    """The failure of a job that selects none of the `count` episodes (or rows), which `nouns` says."""
+    fields = {"episodes": augmentation.episodes, "splits": augmentation.splits, "where": augmentation.where}
+    asked = " with ".join(f"spec.augmentation.{name}: {value!r}" for name, value in fields.items() if value)
+    message = f"{asked} selects none of the {count} {nouns}, 0 to {count - 1}"
+    if chosen is not None:
+        alone = f"where alone: {chosen.count}; " if augmentation.episodes or augmentation.splits else ""
+        message += f" ({alone}{chosen.parts})"
+    return WorkerFailure(FailureReason.SELECTION_EMPTY, message)
 
 
-def selected_ranges(augmentation: Augmentation, count: int, splits: Splits) -> list[range]:
-    """The selected ones of `count` episodes (or rows), rising and disjoint."""
+def selected_ranges(
+    augmentation: Augmentation, count: int, splits: Splits, chosen: Chosen | None = None
+) -> list[range]:
+    """The selected ones of `count` episodes (or rows), rising and disjoint. `chosen` is what `where` selects."""
     return augmentation.selected_ranges(
-        count, {name: [(part.start, part.stop) for part in ranges] for name, ranges in splits.items()}
+        count,
+        {name: [(part.start, part.stop) for part in ranges] for name, ranges in splits.items()},
+        None if chosen is None else chosen.rows,
     )
+
+
+def selection_status(augmentation: Augmentation, selected: Sequence[range]) -> str | None:
+    """What `where` and the other fields select, as the status shows it; None without it, and if it does not fit."""
+    if augmentation.where is None:
+        return None
+    text = short_text_of(selected)
+    return text if len(text) <= MOST_NAMES_BYTES else None
 
 
 def for_evaluation(selected: Sequence[range], splits: Splits) -> list[str]:
@@ -83,6 +100,6 @@ def splits_status(splits: Splits) -> list[SplitStatus] | None:
     entries = [
         SplitStatus(name=name[:512], episodes=text)
         for name, ranges in splits.items()
-        if len(text := text_of(ranges)) <= _LONGEST_RANGES
+        if len(text := text_of(ranges)) <= MAX_SELECTION
     ]
     return entries[:MOST_SPLITS] or None

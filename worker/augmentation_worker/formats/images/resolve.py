@@ -23,7 +23,7 @@ from augmentation_worker.formats.images.plan import BlockPlan
 from augmentation_worker.formats.images.planner import make_plan
 from augmentation_worker.formats.masks import check_masks, mask_warnings
 from augmentation_worker.formats.port import Resolution
-from augmentation_worker.formats.splits import check_splits, selection_of, splits_status
+from augmentation_worker.formats.splits import check_splits, nothing_selected, splits_status
 from augmentation_worker.storage.port import SourceDataset
 
 _MOST_COLUMNS_LISTED = 20
@@ -73,6 +73,12 @@ def checked_plan(
             f"spec.augmentation.tasks: {source.name} is an image dataset, and only episodes of a LeRobot dataset have "
             "tasks: leave the field out",
         )
+    if spec.augmentation.where is not None:
+        raise WorkerFailure(
+            FailureReason.SPEC_UNSUPPORTED,
+            f"spec.augmentation.where: {source.name} is an image dataset, of which rows are chosen by "
+            "spec.augmentation.episodes and spec.augmentation.splits only: use these",
+        )
     check_splits(spec.augmentation, dataset.split_rows)
     _check_columns(spec, dataset)
     plan = make_plan(dataset, spec, 1, source.paths)
@@ -82,10 +88,7 @@ def checked_plan(
     check_background_images(spec.augmentation, plan.columns, source, dataset.data_paths)
     check_masks(spec.augmentation, plan.columns, dict.fromkeys(dataset.columns))
     if not plan.selected_rows:
-        raise WorkerFailure(
-            FailureReason.SELECTION_EMPTY,
-            f"{selection_of(spec.augmentation)} selects none of the rows 0 to {dataset.rows - 1}",
-        )
+        raise nothing_selected(spec.augmentation, "rows", dataset.rows, None)
     most = MAX_SHARDS * plan.most_blocks_per_shard
     if len(plan.blocks) > most:
         raise WorkerFailure(

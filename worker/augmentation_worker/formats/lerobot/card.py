@@ -12,6 +12,7 @@ from augmentation_worker.formats.card import (
     followers_fact,
     left_out_fact,
     transforms_facts,
+    where_fact,
 )
 from augmentation_worker.formats.lerobot.followers import moving_warnings
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
@@ -46,6 +47,7 @@ def write_card(
     facts = {
         "Episodes": f"{plan.total_episodes} ({plan.total_episodes - augmented} original, {augmented} augmented)",
         "Frames": plan.total_frames,
+        **where_fact(augmentation),
         **transforms_facts(augmentation),
         "Augmented versions of an episode": plan.copies,
         "Augmented cameras": ", ".join(f"`{camera.key}`" for camera in plan.cameras),
@@ -104,8 +106,10 @@ def _instructions(spec: AugmentationJobSpec, plan: EpisodePlan) -> dict[str, str
 
 def _which(spec: AugmentationJobSpec, metadata: DatasetMetadata, plan: EpisodePlan) -> str:
     if plan.in_place:
-        chosen = spec.augmentation.episodes
-        which = f"The episodes {chosen}" if chosen else "All episodes"
+        named = spec.augmentation.episodes
+        which = f"The episodes {named}" if named else "All episodes"
+        if spec.augmentation.where is not None:
+            which += " that fulfil the condition above"
         return f"{which} are augmented versions of the source's, under the numbers they had."
     originals = len(metadata.episodes)
     return (

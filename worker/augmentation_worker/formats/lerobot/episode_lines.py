@@ -101,6 +101,42 @@ def fields_of_first_line(episodes: Path) -> tuple[str, ...]:
     return tuple(first)
 
 
+def read_episode_fields(episodes: Path, wanted: Sequence[str], dataset: str) -> tuple[list[str], pa.Table]:
+    """The names of everything that meta/episodes.jsonl says of any episode, and those fields that are wanted.
+
+    Columns hold booleans, numbers or texts; those of other values, or of several kinds, are of a type with which
+    nothing is compared.
+
+    Returns:
+        Names in the order of the lines, and a table with a row per episode in the order of their indices.
+
+    Raises:
+        WorkerFailure: SOURCE_INVALID, naming the line.
+    """
+    names: dict[str, None] = {}
+    rows: list[tuple[int, list[object]]] = []
+    for line, _ in _parsed(EpisodeLine, episodes, EPISODES_PATH, dataset):
+        fields = {"episode_index": line.episode_index, "length": line.length, **(line.model_extra or {})}
+        names |= dict.fromkeys(("episode_index", "tasks", "length", *fields))
+        fields["tasks"] = _texts_of(line.tasks)
+        rows.append((line.episode_index, [fields.get(name) for name in wanted]))
+    rows.sort(key=lambda row: row[0])
+    columns = {name: _column_of([row[place] for _, row in rows]) for place, name in enumerate(wanted)}
+    return list(names), pa.table({name: column for name, column in columns.items() if name in names})
+
+
+def _column_of(cells: Sequence[object]) -> pa.Array:
+    """What JSON holds, as a column; of lists if it cannot be one."""
+    kinds = {"number" if type(cell) in (int, float) else type(cell).__name__ for cell in cells if cell is not None}
+    if kinds == {"list"} and all(isinstance(item, str) for cell in cells for item in cell or ()):  # type: ignore[attr-defined]
+        return pa.array(cells, pa.list_(pa.string()))
+    if len(kinds) > 1 or kinds & {"list", "dict"}:
+        return pa.nulls(len(cells), pa.list_(pa.struct([])))
+    if any(type(cell) is float for cell in cells):
+        cells = [None if cell is None else float(cell) for cell in cells]  # type: ignore[arg-type]
+    return pa.array(cells)
+
+
 def write_episode_lines(
     table: pa.Table,
     sources: Iterable[tuple[int, int]],

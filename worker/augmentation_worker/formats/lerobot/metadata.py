@@ -24,6 +24,7 @@ from augmentation_worker.formats.lerobot.corrections import (
     with_end_times,
     with_totals,
 )
+from augmentation_worker.formats.lerobot.episode_choice import choose_episodes
 from augmentation_worker.formats.lerobot.episode_columns import check_column_types, columns_of, read_episodes
 from augmentation_worker.formats.lerobot.episode_lines import (
     EPISODES_PATH,
@@ -37,6 +38,7 @@ from augmentation_worker.formats.lerobot.format_version import FileNumber
 from augmentation_worker.formats.lerobot.info import INFO_PATH, Camera, DatasetInfo, read_info
 from augmentation_worker.formats.lerobot.source_images import example_images, why_no_photograph
 from augmentation_worker.formats.tables import with_schema
+from augmentation_worker.formats.where_choice import Chosen
 from augmentation_worker.media.images.header import ImageHeader
 from augmentation_worker.storage.port import SourceDataset
 
@@ -62,6 +64,7 @@ class DatasetMetadata:
         corrections: what was wrong and is right here, each a sentence for the user.
         episode_columns: names of what is said of each episode, but for statistics.
         example_images: by camera that stores images, the header of its first; one that cannot be read is not there.
+        chosen: the episodes that the job chooses by spec.augmentation.where; None if it does not.
     """
 
     dataset: str
@@ -75,6 +78,7 @@ class DatasetMetadata:
     corrections: tuple[str, ...] = ()
     example_images: Mapping[str, ImageHeader] = field(default_factory=dict)
     episode_columns: tuple[str, ...] = ()
+    chosen: Chosen | None = None
 
     @cached_property
     def left_alone(self) -> Mapping[str, str]:
@@ -269,11 +273,13 @@ def check_files(metadata: DatasetMetadata, paths: Collection[DatasetPath]) -> No
         raise damaged(metadata.dataset, "its data files, sorted by path, are not in the order of their numbers")
 
 
-def load_metadata(source: SourceDataset, *, whole: bool = True) -> DatasetMetadata:
+def load_metadata(source: SourceDataset, *, where: str | None = None, whole: bool = True) -> DatasetMetadata:
     """Read and check meta/info.json, the episodes (with their statistics if `whole`) and meta/stats.json.
 
+    `where` is spec.augmentation.where, which is evaluated here.
+
     Raises WorkerFailure: SOURCE_FORMAT_UNSUPPORTED if it is no LeRobot dataset of a supported version, SOURCE_INVALID
-    if it does not fit together.
+    if it does not fit together, SELECTION_EMPTY or SPEC_UNSUPPORTED if `where` does not fit it.
     """
     info_json = source.read(INFO_PATH, limits.MOST_INFO_BYTES)
     if info_json is None:
@@ -296,6 +302,8 @@ def load_metadata(source: SourceDataset, *, whole: bool = True) -> DatasetMetada
     )
     check_files(metadata, source.paths)
     metadata = replace(metadata, episode_columns=_episode_columns(episode_files, source.open, info))
+    if where is not None:
+        metadata = replace(metadata, chosen=choose_episodes(where, source, info, episode_files))
     cameras = [camera.key for camera in info.image_cameras if camera.is_colour]
     if cameras:
         metadata = replace(metadata, example_images=example_images(metadata.data_paths[0], source.open_partly, cameras))

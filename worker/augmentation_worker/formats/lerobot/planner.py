@@ -75,7 +75,7 @@ def make_plan(
             files of the others stay; numbers of episodes and rows have no gaps.
     """
     augmentation = spec.augmentation
-    ranges = selected_ranges(augmentation, len(metadata.episodes), metadata.info.split_episodes)
+    ranges = selection_of(metadata, augmentation)
     selected = metadata.episodes.of_ranges(ranges)
     is_made = ~np.isin(selected.indices, np.fromiter(left_out, np.int64, len(left_out)))
     made = selected.part(np.flatnonzero(is_made))
@@ -137,10 +137,14 @@ def make_plan(
     )
 
 
+def selection_of(metadata: DatasetMetadata, augmentation: Augmentation) -> list[range]:
+    """The indices of the episodes that are to be augmented, rising and disjoint."""
+    return selected_ranges(augmentation, len(metadata.episodes), metadata.info.split_episodes, metadata.chosen)
+
+
 def selected_episodes(metadata: DatasetMetadata, augmentation: Augmentation) -> Episodes:
     """The episodes that are to be augmented."""
-    chosen = selected_ranges(augmentation, len(metadata.episodes), metadata.info.split_episodes)
-    return metadata.episodes.of_ranges(chosen)
+    return metadata.episodes.of_ranges(selection_of(metadata, augmentation))
 
 
 def copies_of(spec: AugmentationJobSpec) -> int:

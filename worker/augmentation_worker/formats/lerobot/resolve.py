@@ -50,17 +50,18 @@ from augmentation_worker.formats.port import Resolution
 from augmentation_worker.formats.splits import (
     check_splits,
     evaluation_warning,
-    selected_ranges,
-    selection_of,
+    nothing_selected,
+    selection_status,
     splits_status,
 )
+from augmentation_worker.formats.where_choice import FIELD
 from augmentation_worker.storage.port import SourceDataset
 
 
 def resolve(source: SourceDataset, spec: AugmentationJobSpec, max_frames: int | None) -> Resolution:
     """Check a job, and say what it will do. Raises WorkerFailure."""
     check_pointers(source)
-    metadata = load_metadata(source, whole=False)
+    metadata = load_metadata(source, where=spec.augmentation.where, whole=False)
     check_footers(source, metadata.data_paths)
     plan = _checked_plan(metadata, spec, source, max_frames)
     selected = selected_episodes(metadata, spec.augmentation)
@@ -96,9 +97,11 @@ def resolve(source: SourceDataset, spec: AugmentationJobSpec, max_frames: int | 
             min_shards=plan.min_shards,
             max_shards=plan.max_shards,
             copies=plan.copies,
+            selected=selection_status(spec.augmentation, plan.selected),
             splits=splits_status(metadata.info.split_episodes),
         ),
         summary=f"{len(selected)} of {len(metadata.episodes)} episodes ({frames} frames) "
+        + ("" if spec.augmentation.where is None else f"fulfil {FIELD} and ")
         + ("are replaced by" if plan.in_place else "become")
         + f" {len(selected) * plan.copies} augmented ones ({frames * plan.copies} frames)"
         + describe_folders(source, carried_files(metadata, plan, source.paths)),
@@ -108,9 +111,7 @@ def resolve(source: SourceDataset, spec: AugmentationJobSpec, max_frames: int | 
 
 
 def _split_warnings(metadata: DatasetMetadata, plan: EpisodePlan, spec: AugmentationJobSpec) -> Iterator[str]:
-    splits = metadata.info.split_episodes
-    selected = selected_ranges(spec.augmentation, len(metadata.episodes), splits)
-    warning = evaluation_warning(spec.augmentation, selected, splits)
+    warning = evaluation_warning(spec.augmentation, plan.selected, metadata.info.split_episodes)
     if warning is not None:
         yield warning
     if plan.splits is not None:
@@ -182,10 +183,7 @@ def _checked_plan(
     check_camera_calibrations(spec.augmentation, metadata)
     check_splits(spec.augmentation, metadata.info.split_episodes, unread_splits(metadata.info.splits))
     if not selected_episodes(metadata, spec.augmentation):
-        last = len(metadata.episodes) - 1
-        raise WorkerFailure(
-            FailureReason.SELECTION_EMPTY, f"{selection_of(spec.augmentation)} selects none of the episodes 0 to {last}"
-        )
+        raise nothing_selected(spec.augmentation, "episodes", len(metadata.episodes), metadata.chosen)
     plan = make_plan(metadata, spec, 1, instructions=instructions_of(metadata, spec, source))
     check_order_of_data_files(metadata, plan)
     most = MAX_SHARDS * plan.most_episodes_per_shard
