@@ -33,6 +33,9 @@ def main(arguments: Sequence[str] | None = None, make_client: Callable[..., Clie
             return int(options.run(client, options))
     except (ApiError, TimeoutError, OSError, _UsageError) as error:
         say(f"augmentation: {error}", sys.stderr)
+        for field in error.fields if isinstance(error, ApiError) else ():
+            for line in field.place.split("\n")[:2] if field.place else ():
+                say(f"  {line}", sys.stderr)  # indented, as every other line of the server's is within one of ours
         return MISUSED
     except ValidationError as error:
         say(
@@ -121,6 +124,9 @@ def _add_request(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--name", help="name of the job")
     parser.add_argument(
+        "--where", help="only episodes for which this is true, e.g. \"success == true and task contains 'cup'\""
+    )
+    parser.add_argument(
         "--set",
         dest="fields",
         action="append",
@@ -172,7 +178,7 @@ def _request(options: argparse.Namespace) -> dict[str, Any]:
         if not isinstance(loaded, dict):
             raise _UsageError(f"{options.file} has no request fields: write one `name: value` per line")
         fields |= loaded
-    for name in ("project_id", "dataset_id", "output_dataset_id", "name"):
+    for name in ("project_id", "dataset_id", "output_dataset_id", "name", "where"):
         if (value := getattr(options, name)) is not None:
             fields[name] = value
     for assignment in options.fields:

@@ -17,10 +17,12 @@ class InvalidField:
     Attributes:
         path: where it is, e.g. ("body", "augment_copies").
         message: the field, its value and the fix.
+        place: of a condition, the text around what is wrong, and on a second line a caret below it; else empty.
     """
 
     path: tuple[str | int, ...]
     message: str
+    place: str = ""
 
 
 class ApiError(Exception):
@@ -141,4 +143,4 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def _invalid_field(field: Mapping[str, Any]) -> InvalidField:
-    return InvalidField(tuple(field.get("loc", ())), str(field["msg"]))
+    return InvalidField(tuple(field.get("loc", ())), str(field["msg"]), str(field.get("place") or ""))

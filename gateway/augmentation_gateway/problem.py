@@ -24,12 +24,14 @@ class FieldProblem:
         type: a stable word for the kind of error.
         cause: the field, its value and what is wrong with it.
         fix: what to do, if the cause does not say it.
+        place: of a value in a language, the text around what is wrong and on a second line a caret below it.
     """
 
     loc: tuple[str | int, ...]
     type: str
     cause: str
     fix: str | None = None
+    place: str | None = None
 
     @property
     def msg(self) -> str:
@@ -75,7 +77,10 @@ class Problem(Exception):
 
 def encode_detail(problem: Problem) -> bytes:
     """`{"detail": "…"}`, with the fix by itself where there is one; with status 422 a list of `{loc, msg, type}`."""
-    fields = [{"loc": field.loc, "msg": field.msg, "type": field.type} for field in problem.fields]
+    fields = [
+        {"loc": field.loc, "msg": field.msg, "type": field.type, **({"place": field.place} if field.place else {})}
+        for field in problem.fields
+    ]
     fix = {"fix": problem.fix} if problem.fix and not fields else {}
     return json.dumps({"detail": fields or problem.detail, **fix}).encode()
 

@@ -30,6 +30,7 @@ _PATHS: Final[Mapping[str, str]] = {
     "cameras": "augmentation.cameras",
     "episodes": "augmentation.episodes",
     "splits": "augmentation.splits",
+    "where": "augmentation.where",
     "on_bad_episode": "onBadEpisode",
     "tasks": "augmentation.tasks",
     "also_apply_to": "augmentation.alsoApplyTo",

@@ -29,18 +29,22 @@ from augmentation_api.spec import (
     PendingDeadline,
     Revision,
     Splits,
+    Where,
 )
 from augmentation_api.tasks import Tasks
 from augmentation_api.transforms import Copies, Seed, TransformName
 from augmentation_api.vocabulary import AcrossCameras, AugmentationMode, AugmentationType, Calibration, OnBadEpisode
+from augmentation_api.where_clause import WhereError
+from augmentation_api.where_parser import parse_where
 from augmentation_gateway.views.dataset_id import DatasetId, is_url
 from augmentation_gateway.views.parameters import GENERATIVE, TRANSFORMS, describe_preset, field_definitions
 
 _RANGES = [parameter.name for parameters in TRANSFORMS.values() for parameter in parameters if parameter.is_range]
 
 
-def _unusable(cause: str, fix: str | None = None) -> PydanticCustomError:
-    return PydanticCustomError("unusable", "{cause}: {fix}" if fix else "{cause}", {"cause": cause, "fix": fix})
+def _unusable(cause: str, fix: str | None = None, place: str | None = None) -> PydanticCustomError:
+    context = {"cause": cause, "fix": fix, "place": place}
+    return PydanticCustomError("unusable", "{cause}: {fix}" if fix else "{cause}", context)
 
 
 class _JobFields(BaseModel):
@@ -169,6 +173,11 @@ class AugmentationRequest(_ParameterFields):
     )
     splits: Splits | None = Field(
         None, description="Splits to augment, e.g. train: only their episodes, together with `episodes`; all by default"
+    )
+    where: Where | None = Field(
+        None,
+        description="Episodes to augment, by a condition on meta/episodes: success == true and task contains 'cup'. "
+        "Only those of `episodes` and `splits`, where they are given; all by default",
     )
 
     tasks: Tasks | None = Field(
@@ -315,6 +324,16 @@ class AugmentationRequest(_ParameterFields):
             if last and int(first) >= int(last):
                 raise _unusable(f"episodes has the empty range {part}", "write first:last with first less than last")
         return episodes
+
+    @field_validator("where")
+    @classmethod
+    def _condition(cls, where: str | None) -> str | None:
+        if where is not None:
+            try:
+                parse_where(where)
+            except WhereError as error:
+                raise _unusable(f"where: {error.line}", place=error.place) from error
+        return where
 
     @field_validator(*(parameter.name for parameter in GENERATIVE))
     @classmethod

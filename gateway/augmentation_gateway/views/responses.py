@@ -83,6 +83,10 @@ class ValidationProblem(BaseModel):
     loc: list[str | int] = Field(description="Where the field is")
     msg: str = Field(description="The field, its value and the fix")
     type: str = Field(description="Kind of error")
+    place: str | None = Field(
+        None,
+        description="Of `where`: the text around what is wrong and, on a second line, a caret below it; absent else",
+    )
 
 
 class ValidationErrorResponse(BaseModel):

@@ -47,10 +47,11 @@ def explain(
             known = known if guesses <= MAX_GUESSES else ()
         loc = tuple(_cut(part, MAX_NAME) if isinstance(part, str) else part for part in error["loc"])
         cause, fix = _cause_and_fix(error, known)
-        problems.append(FieldProblem(loc, error["type"], _cut(cause, MAX_CAUSE), fix))
+        place = error.get("ctx", {}).get("place")
+        problems.append(FieldProblem(loc, error["type"], _cut(cause, MAX_CAUSE), fix, place))
     if more := sum(1 for _ in left):
-        place = problems[0].loc[0]
-        problems.append(FieldProblem((place,), "more_problems", f"There are {more} more problems", "fix these first"))
+        cause = f"There are {more} more problems"
+        problems.append(FieldProblem(problems[0].loc[:1], "more_problems", cause, "fix these first"))
     return problems
 
 

@@ -228,10 +228,10 @@ def test_error_quotes_gateway(run: Run, status: int, kind: type[ApiError]) -> No
 
 
 def test_every_invalid_field_is_reported(run: Run) -> None:
-    fields = [{"loc": ["body", name], "msg": f"{name} is wrong", "type": "t"} for name in ("a", "b")]
+    fields = [{"loc": ["body", name], "msg": f"{name} is wrong", "type": "t", "place": name} for name in ("a", "b")]
     with pytest.raises(InvalidRequest, match="a is wrong; b is wrong") as error:
         run(ScriptedGateway(reply(422, {"detail": fields})), "submit", dataset_id="x")
-    assert error.value.fields == tuple(InvalidField(("body", name), f"{name} is wrong") for name in ("a", "b"))
+    assert error.value.fields == tuple(InvalidField(("body", name), f"{name} is wrong", name) for name in ("a", "b"))
 
 
 def test_response_of_proxy_is_quoted(run: Run) -> None:

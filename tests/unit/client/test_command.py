@@ -144,6 +144,14 @@ def test_error_of_gateway_is_printed_with_exit_code_2(capsys: pytest.CaptureFixt
     assert capsys.readouterr().err == "augmentation: There is no augmentation job x.\n"
 
 
+def test_caret_stands_below_the_place_in_a_condition(capsys: pytest.CaptureFixture[str]) -> None:
+    problem = {"loc": ["body", "where"], "msg": "where: expected", "type": "t", "place": "  a = 1\n    ^\nfaked: ok"}
+    gateway = ScriptedGateway(reply(422, {"detail": [problem]}))
+    assert run(gateway, "submit", "--dataset", "a/b", "--where", "a = 1") == 2
+    assert body(gateway) == {"dataset_id": "a/b", "where": "a = 1"}
+    assert capsys.readouterr().err == "augmentation: where: expected\n    a = 1\n      ^\n"
+
+
 @pytest.mark.parametrize(("image", "name"), [(b"\x89PNG\r\n", "seen.png"), (b"\xff\xd8\xff\xe0", "seen.jpg")])
 def test_preview_is_written_under_a_name_of_its_kind(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], image: bytes, name: str

@@ -101,6 +101,7 @@ def test_minimal_request_sets_rest_defaults_and_leaves_others_to_crd() -> None:
         ("cameras", ["observation.images.top"], "augmentation.cameras", ["observation.images.top"]),
         ("episodes", "0:100,150", "augmentation.episodes", "0:100,150"),
         ("splits", ["train"], "augmentation.splits", ["train"]),
+        ("where", "success and task contains 'cup'", "augmentation.where", "success and task contains 'cup'"),
         ("tasks", {"from": "dataset"}, "augmentation.tasks", {"from": "dataset"}),
         (
             "tasks",

@@ -1,5 +1,6 @@
 """Validation of the native request, and its error messages."""
 
+import json
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from augmentation_api.transforms import TransformName
-from augmentation_gateway.problem import FieldProblem
+from augmentation_gateway.problem import FieldProblem, encode_detail, invalid
 from augmentation_gateway.views.parameters import TRANSFORMS
 from augmentation_gateway.views.request import AugmentationRequest
 from augmentation_gateway.views.validation_message import explain
@@ -89,6 +90,12 @@ def test_smallest_request_is_accepted() -> None:
             "zzz is not a field of this request: remove it, or see /openapi.json for the fields there are",
         ),
         ({"name": "x" * 256}, "name is longer than 255: shorten it"),
+        (
+            {"where": "success = true"},
+            "where: expected ==, !=, <, <=, >, >=, in or contains; found =: write == to compare "
+            "(at character 9: = true)",
+        ),
+        ({"where": "x" * 2001}, "where is longer than 2000: shorten it"),
         (
             {"augmentation_type": "magic"},
             'augmentation_type is "magic", but has to be deterministic or generative',
@@ -196,6 +203,14 @@ def test_smallest_request_is_accepted() -> None:
 )
 def test_error_names_field_its_value_and_fix(fields: dict[str, Any], message: str) -> None:
     assert [problem.msg for problem in problems(**fields)] == [message]
+
+
+def test_a_condition_that_cannot_be_read_has_a_caret_below_the_place() -> None:
+    encoded = json.loads(encode_detail(invalid(problems(where="success = true", seed=-1))))["detail"]
+    assert {problem["loc"][1]: problem.get("place") for problem in encoded} == {
+        "seed": None,
+        "where": "  success = true\n          ^",
+    }
 
 
 def test_all_errors_are_reported_at_once_by_location() -> None:

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from augmentation_api.episode_ranges import page_of, parse_ranges
+from augmentation_api.episode_ranges import disjoint, page_of, parse_ranges
 from augmentation_api.spec import Augmentation
 from augmentation_api.status import Shard, Tally
 from augmentation_api.vocabulary import State
@@ -111,6 +111,9 @@ def _selected(record: JobRecord) -> Sequence[range]:
     if source is None or not source.episodes:
         return []
     asked = record.raw["spec"].get("augmentation", {})
+    if asked.get("where") is not None:
+        # Which episodes fulfil it, only the job's pod knows.
+        return disjoint(parse_ranges(source.selected or ""), source.episodes)
     augmentation = Augmentation(episodes=asked.get("episodes", ""), splits=asked.get("splits", []))
     splits = {split.name: parse_ranges(split.episodes) for split in source.splits or ()}
     return augmentation.selected_ranges(source.episodes, splits)

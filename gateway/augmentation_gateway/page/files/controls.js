@@ -1,6 +1,6 @@
 // One field of the form: its label, control, help and problem.
 
-import { h, say } from "./dom.js";
+import { fill, h, say } from "./dom.js";
 import { LINES, textOf, valueOf } from "./line_fields.js";
 import { ANSWERS } from "./request_fields.js";
 
@@ -86,8 +86,10 @@ function describe(schema) {
   return (schema.description ?? "").replaceAll("`", "").replace(/^Generative only: /, "") + limits;
 }
 
+/** Show what is wrong with a control; lines below the first are a place in its text, with a caret. */
 function complain(control, problem, text) {
-  say(problem, text);
+  const [sentence, ...place] = text.split("\n");
+  if (problem.textContent !== text) fill(problem, sentence, place.length > 0 && ["\n", h("code", { class: "place" }, place.join("\n"))]);
   if (text) control.setAttribute("aria-invalid", "true");
   else control.removeAttribute("aria-invalid");
 }

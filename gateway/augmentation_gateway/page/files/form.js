@@ -134,7 +134,7 @@ function build(main, request, signal) {
   function showProblems() {
     if (problems === null) return;
     const texts = new Map();
-    for (const each of problems) if (submitted || touched.has(nameOf(each))) texts.set(nameOf(each), each.msg);
+    for (const each of problems) if (submitted || touched.has(nameOf(each))) texts.set(nameOf(each), [each.msg, each.place].filter(Boolean).join("\n"));
     // The two ends of a range share one line: those that are right first, or they would wipe what the other said.
     for (const [name, control] of controls) if (!texts.has(name)) control.complain("");
     for (const [name, text] of texts) controls.get(name)?.complain(text);

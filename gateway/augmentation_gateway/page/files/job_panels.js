@@ -149,7 +149,7 @@ export function parameters({ spec }) {
       ["Preset", asked.preset], ["Transforms per copy", asked.choose], ["Across cameras", asked.acrossCameras], ["Mode", asked.mode], ["Copies", asked.mode === "independent" ? null : asked.copies],
       ["Result", spec.output?.mode === "inPlace" ? "replaces the originals" : "added to the originals"],
       ["Seed", asked.seed], ["Episodes", asked.episodes || "all"],
-      ["Splits", asked.splits?.length ? asked.splits.join(", ") : "all"], ["Cameras", asked.cameras?.length ? asked.cameras.join(", ") : "all"],
+      ["Splits", asked.splits?.length ? asked.splits.join(", ") : "all"], ["Condition", asked.where || null], ["Cameras", asked.cameras?.length ? asked.cameras.join(", ") : "all"],
       ["Instructions", asked.tasks ? (asked.tasks.from ? "paraphrases of the dataset" : `paraphrases of ${plural(asked.tasks.paraphrases.length, "task")}`) : null],
     ]),
     h("ol", { class: "transforms" }, transforms.map((name) => h("li", {}, h("b", {}, name),

@@ -2,7 +2,7 @@
 // from the gateway's OpenAPI document.
 
 export const SECTIONS = [
-  ["Source", [["dataset_id", "Dataset"], ["revision", "Revision"], ["path", "Folder"], ["source_anonymous", "Read without credentials"], ["episodes", "Episodes"], ["splits", "Splits"], ["cameras", "Cameras"], ["on_bad_episode", "Unreadable ones"]]],
+  ["Source", [["dataset_id", "Dataset"], ["revision", "Revision"], ["path", "Folder"], ["source_anonymous", "Read without credentials"], ["episodes", "Episodes"], ["splits", "Splits"], ["where", "Condition on episodes"], ["cameras", "Cameras"], ["on_bad_episode", "Unreadable ones"]]],
   ["Result", [["augment_dataset_mode", "Copies go"], ["output_dataset_id", "Publish as"], ["private", "Visibility"]]],
   ["Job", [["name", "Name"], ["project_id", "Project"], ["seed", "Seed"], ["parallelism", "Shards at once"], ["pending_deadline_seconds", "Longest wait, seconds"]]],
 ];

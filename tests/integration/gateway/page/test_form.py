@@ -280,7 +280,7 @@ def preview_of(jobs: Jobs, dataset: str, known: Sequence[Json] = ()) -> Json:
     return found()[-1]
 
 
-def test_masks_and_instructions_are_written_as_lines(visitor: Visitor, jobs: Jobs) -> None:
+def test_masks_and_instructions_are_written_as_lines_and_a_condition_has_a_caret(visitor: Visitor, jobs: Jobs) -> None:
     visitor.expected_complaints = ["422"]
     visitor.sign_in(address=NEW)
     page = visitor.page
@@ -301,6 +301,9 @@ def test_masks_and_instructions_are_written_as_lines(visitor: Visitor, jobs: Job
     assert body["tasks"] == {"paraphrases": [{"task": "pick: place", "as": ["put it down", "lay it down"]}]}
     write(page, tasks="dataset")
     expect(page.get_by_role("group", name="curl")).to_contain_text('"from": "dataset"')
-    write(page, masks="no colon")
+    write(page, masks="no colon", where="success = true")
     page.keyboard.press("Tab")
+    condition = page.locator("#field-where-problem")
+    expect(condition).to_contain_text("found =: write == to compare (at character 9: = true)")
+    expect(condition.locator("code")).to_have_text("  success = true\n          ^", use_inner_text=True)
     expect(page.locator('[name="masks"]')).to_have_attribute("aria-invalid", "true")

@@ -378,6 +378,17 @@ async def test_inputs_are_episodes_with_progress(
     assert (pending["job_id"], pending["total"]) == (SHORT_ID, len(expected))
 
 
+async def test_inputs_of_a_condition_are_what_resolve_found(http: httpx.AsyncClient, view: ClusterView) -> None:
+    spec = {"augmentation": {"episodes": "0:9", "where": "success"}}
+    for version, (selected, expected) in enumerate([("1,3:5", [1, 3, 4]), (None, [])], start=300):
+        source = {"episodes": 10, **({} if selected is None else {"selected": selected})}
+        status = {"state": "running", "phases": [RESOLVED], "source": source}
+        put(view, job_object(version=version, status=status, spec=spec))
+        body = (await http.get(f"{JOB}/inputs")).json()
+        assert [entry["episode"] for entry in body["inputs"]] == expected
+        assert body["total"] == len(expected)
+
+
 async def test_inputs_are_the_episodes_of_the_chosen_splits(http: httpx.AsyncClient, view: ClusterView) -> None:
     splits = [{"name": "train", "episodes": "0:3,8"}, {"name": "val", "episodes": "3:5"}]
     status = {"state": "running", "phases": [RESOLVED], "source": {"episodes": 10, "splits": splits}}
