@@ -209,6 +209,10 @@ test-hub: setup ## a whole job on a hub that runs already, in private datasets t
 bench: setup ## measure the augmentation path against its floors, in one run
 	@$(PY) benchmarks/augment_video.py
 
+.PHONY: bench-store
+bench-store: setup ## measure a whole job in an S3 store on loopback against the same in folders, in one run
+	@$(PY) -m benchmarks.object_store
+
 .PHONY: bench-gateway
 bench-gateway: setup ## measure the gateway's reads against kube-apiserver, in one run; needs wrk
 	@$(PY) -m benchmarks.gateway_reads --jobs 10000 --streams 1000

@@ -96,7 +96,7 @@ class StoreProxy:
 
     @contextmanager
     def failing(self, rule: Rule) -> Iterator["StoreProxy"]:
-        """Follow a rule for a while. The list of requests begins anew."""
+        """Follow a rule for a while. The list of requests starts empty."""
         self.asked.clear()
         self.rule = rule
         try:
