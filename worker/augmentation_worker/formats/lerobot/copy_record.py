@@ -12,7 +12,6 @@ from augmentation_worker.formats.lerobot.statistics import (
     channel_means,
     dataset_statistics,
     shortened,
-    statistics_columns,
 )
 from augmentation_worker.media.image_statistics import ImageStatistics
 from augmentation_worker.storage.port import SourceDataset
@@ -33,7 +32,7 @@ def pipelines_of(
     """
     source = episode.source.index
     means = {
-        each.key: channel_means(metadata.table, source, metadata.stats_json, each.key, each.shape.channels)
+        each.key: channel_means(metadata.statistics.means, source, metadata.stats_json, each.key, each.shape.channels)
         for each in metadata.colour_cameras
     }
     masks = masks_of(augmentation, metadata, episode.source, camera.key, source_files)
@@ -56,7 +55,7 @@ def pipelines_of(
 
 def recorded_statistics(metadata: DatasetMetadata, camera: str, statistics: ImageStatistics) -> dict[str, list[float]]:
     """Of the statistics those that the source has, too: v2.1 may have no quantiles, and records have to be short."""
-    known = {*statistics_columns(metadata.table).get(camera, []), *dataset_statistics(metadata.stats_json, camera)}
+    known = {*metadata.statistics.names.get(camera, ()), *dataset_statistics(metadata.stats_json, camera)}
     # (3, 1, 1) as three numbers, (1,) as one.
     return {
         name: [shortened(float(value)) for value in np.ravel(np.array(values, dtype=np.float64))]

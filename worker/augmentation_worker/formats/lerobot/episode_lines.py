@@ -5,7 +5,7 @@ values, so that fields nobody here knows are kept.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
@@ -62,7 +62,8 @@ def read_episode_lines(
         statistics: meta/episodes_stats.jsonl; an episode that it does not list has empty cells.
         info: meta/info.json, which says what files an episode's rows and videos are in.
         dataset: for messages.
-        whole: whether the table holds the statistics; they are checked in any case.
+        whole: whether the table holds the statistics, which are checked in any case. If not, it has their columns, all
+            empty but for the means of cameras.
 
     Raises:
         WorkerFailure: SOURCE_INVALID, naming file and line.
@@ -91,7 +92,8 @@ def read_episode_lines(
             f"videos/{camera.key}/to_timestamp": [line.length / info.fps for line in lines],
         }
     indices = [line.episode_index for line in lines]
-    return pa.table(columns | _statistics_columns(statistics, indices, dataset, whole=whole))
+    means = {column_name(camera.key, "mean") for camera in info.cameras}
+    return pa.table(columns | _statistics_columns(statistics, indices, dataset, None if whole else means))
 
 
 def fields_of_first_line(episodes: Path) -> tuple[str, ...]:
@@ -212,9 +214,12 @@ def _texts(content: bytes | Path, path: str, dataset: str) -> Iterator[bytes]:
 
 
 def _statistics_columns(
-    statistics: bytes | Path, order: Sequence[int], dataset: str, *, whole: bool
+    statistics: bytes | Path, order: Sequence[int], dataset: str, kept: Collection[str] | None
 ) -> dict[str, pa.ChunkedArray]:
-    """By column the statistics of the episodes with these indices, in their order."""
+    """By column the statistics of the episodes with these indices, in their order.
+
+    `kept` are the columns that are not empty; None: all.
+    """
     parsed = _parsed(StatisticsLine, statistics, STATISTICS_PATH, dataset)
     row_of: dict[int, int] = {}
     seen: dict[tuple[str, str], tuple[int, int]] = {}
@@ -230,10 +235,11 @@ def _statistics_columns(
         for line in lines:
             for place, item in enumerate((feature, name) for feature in line.stats for name in line.stats[feature]):
                 seen[item] = min(seen.get(item, (line.episode_index, place)), (line.episode_index, place))
-        if whole:
-            # A column more, as a table without columns has no rows.
-            parts.append(pa.table({"": pa.nulls(len(lines)), **part}))
-            size += parts[-1].nbytes
+        if kept is not None:
+            part = {name: cells if name in kept else pa.nulls(len(lines)) for name, cells in part.items()}
+        # A column more, as a table without columns has no rows.
+        parts.append(pa.table({"": pa.nulls(len(lines)), **part}))
+        size += parts[-1].nbytes
         if size > limits.MOST_EPISODES_TABLE_BYTES:
             raise damaged(
                 dataset, f"{STATISTICS_PATH} holds more than {limits.MOST_EPISODES_TABLE_BYTES} bytes of numbers"

@@ -46,7 +46,7 @@ class LeRobot(Format):
 
     @override
     def plan(self, work: Work, shard_count: int) -> LeRobotPlan:
-        metadata = load_metadata(work.source, where=work.spec.augmentation.where)
+        metadata = load_metadata(work.source, where=work.spec.augmentation.where, whole=False)
         instructions = instructions_of(metadata, work.spec, work.source)
         carry = not work.extends_source
         plan = make_plan(

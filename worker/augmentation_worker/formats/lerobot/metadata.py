@@ -37,6 +37,12 @@ from augmentation_worker.formats.lerobot.file_check import files_named
 from augmentation_worker.formats.lerobot.format_version import FileNumber
 from augmentation_worker.formats.lerobot.info import INFO_PATH, Camera, DatasetInfo, read_info
 from augmentation_worker.formats.lerobot.source_images import example_images, why_no_photograph
+from augmentation_worker.formats.lerobot.statistics import (
+    KnownStatistics,
+    column_name,
+    is_statistic,
+    statistics_columns,
+)
 from augmentation_worker.formats.tables import with_schema
 from augmentation_worker.formats.where_choice import Chosen
 from augmentation_worker.media.images.header import ImageHeader
@@ -58,6 +64,7 @@ class DatasetMetadata:
         info: meta/info.json.
         episodes: all of them, by columns.
         table: all episodes with the columns that v3.0 has in meta/episodes, statistics among them; or without those.
+        statistics: what is known of them in any case.
         episode_files: by path, the files that table came from, in order, and the number of rows of each.
         stats_json: meta/stats.json as it is; None if there is none.
         corrected_files: those of episode_files in which table has other values than they have.
@@ -79,6 +86,7 @@ class DatasetMetadata:
     example_images: Mapping[str, ImageHeader] = field(default_factory=dict)
     episode_columns: tuple[str, ...] = ()
     chosen: Chosen | None = None
+    statistics: KnownStatistics = field(default_factory=KnownStatistics)
 
     @cached_property
     def left_alone(self) -> Mapping[str, str]:
@@ -137,7 +145,8 @@ def read_metadata(
         open_file: opens one of them; a dataset may have more than can be held open.
         stats_json: content of meta/stats.json, if there is one.
         data_files: the data files that there are, of v3.0; by default those that the episodes name.
-        whole: whether the table holds the statistics too: they are many times as large as all else.
+        whole: whether the table holds the statistics too: they are many times as large as all else, of which the means
+            of cameras are known in any case.
 
     Raises:
         WorkerFailure: SOURCE_INVALID.
@@ -148,9 +157,14 @@ def read_metadata(
     if info.version.has_file_per_episode:
         table = _lines(episode_files, open_file, info, dataset, whole=whole)
         rows = dict.fromkeys(sorted(episode_files), table.num_rows)
+        names = statistics_columns(table)
     else:
-        parts = _tables(episode_files, open_file, info, dataset, whole=whole)
+        parts, schema = _tables(episode_files, open_file, info, dataset, whole=whole)
         table, rows = pa.concat_tables(parts.values()), {path: part.num_rows for path, part in parts.items()}
+        names = statistics_columns(schema)
+    statistics = KnownStatistics(names, table.select(_means(info, table.column_names)))
+    if not whole:
+        table = table.select([name for name in table.column_names if not is_statistic(name)])
     check_column_types(table, info, dataset)
     corrections = []
     if data_files is not None:
@@ -173,6 +187,7 @@ def read_metadata(
         stats_json,
         changed_files(rows, np.concatenate([np.empty(0, np.int64), *(correction.rows for correction in corrections)])),
         tuple(sentence for sentence in said if sentence is not None),
+        statistics=statistics,
     )
 
 
@@ -188,8 +203,8 @@ def check_statistics(stats_json: bytes | None, dataset: str) -> None:
 
 def _tables(
     files: Sequence[DatasetPath], open_file: OpenFile, info: DatasetInfo, dataset: str, *, whole: bool
-) -> dict[DatasetPath, pa.Table]:
-    """Each file's rows, in the columns and types of the first file, as LeRobot reads them.
+) -> tuple[dict[DatasetPath, pa.Table], pa.Schema]:
+    """Each file's rows, in the columns and types of the first file, as LeRobot reads them; and what columns that has.
 
     A file may have its columns in another order, and lack statistics, which are then empty.
     """
@@ -201,7 +216,8 @@ def _tables(
             schema = parquet.schema_arrow
             first = schema if first is None else first
             _check_columns(schema, first)
-            names = first.names if whole else [name for name in (*needed, "tasks") if name in first.names]
+            some = [name for name in (*needed, "tasks") if name in first.names]
+            names = first.names if whole else [*some, *_means(info, first.names)]
             table = read_columns(
                 parquet,
                 names,
@@ -211,7 +227,13 @@ def _tables(
             for name in set(names).difference(table.column_names):
                 table = table.append_column(first.field(name), pa.nulls(table.num_rows, first.field(name).type))
             parts[path] = with_schema(table, pa.schema([first.field(name) for name in names], first.metadata))
-    return parts
+    return parts, first or pa.schema([])
+
+
+def _means(info: DatasetInfo, columns: Collection[str]) -> list[str]:
+    """Those of the columns that hold the means of cameras."""
+    means = (column_name(camera.key, "mean") for camera in info.cameras)
+    return [name for name in means if name in columns]
 
 
 def _episode_columns(files: Sequence[DatasetPath], open_file: OpenFile, info: DatasetInfo) -> tuple[str, ...]:
@@ -219,7 +241,7 @@ def _episode_columns(files: Sequence[DatasetPath], open_file: OpenFile, info: Da
     if info.version.has_file_per_episode:
         return fields_of_first_line(open_file(EPISODES_PATH))
     with open_parquet(open_file(min(files))) as parquet:
-        return tuple(name for name in parquet.schema_arrow.names if not name.startswith("stats/"))
+        return tuple(name for name in parquet.schema_arrow.names if not is_statistic(name))
 
 
 def _check_columns(schema: pa.Schema, first: pa.Schema) -> None:
@@ -229,7 +251,7 @@ def _check_columns(schema: pa.Schema, first: pa.Schema) -> None:
     added = [name for name in schema.names if name not in first.names]
     if added:
         raise Unreadable(f"has the column {added[0]}, which the first file of {EPISODES_FOLDER} lacks")
-    missing = [name for name in first.names if name not in schema.names and not name.startswith("stats/")]
+    missing = [name for name in first.names if name not in schema.names and not is_statistic(name)]
     if missing:
         raise Unreadable(f"lacks the column {missing[0]}, which the first file of {EPISODES_FOLDER} has")
 

@@ -7,7 +7,8 @@ normaliser's range covers every part. (LeRobot 0.6.1 averaged them, and cut off 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
@@ -33,14 +34,32 @@ def percent_of(name: str) -> int | None:
     return int(name[1:]) if name[:1] == "q" and name[1:].isdecimal() and len(name) <= 4 else None
 
 
-def statistics_columns(table: pa.Table) -> dict[str, list[str]]:
+def is_statistic(column: str) -> bool:
+    """Whether a column of meta/episodes holds a statistic."""
+    return column.startswith(_PREFIX)
+
+
+def statistics_columns(table: pa.Table | pa.Schema) -> dict[str, list[str]]:
     """The statistics a table of episodes has, by feature. Feature names may hold slashes, statistics do not."""
     columns: dict[str, list[str]] = {}
-    for name in table.column_names:
-        if name.startswith(_PREFIX):
+    for name in table.names if isinstance(table, pa.Schema) else table.column_names:
+        if is_statistic(name):
             feature, _, statistic = name.removeprefix(_PREFIX).rpartition("/")
             columns.setdefault(feature, []).append(statistic)
     return columns
+
+
+@dataclass(frozen=True)
+class KnownStatistics:
+    """What is known of the statistics of episodes where only some are held.
+
+    Attributes:
+        names: of the statistics that there are, by feature.
+        means: by episode, the columns of the means of cameras, as far as there are any.
+    """
+
+    names: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    means: pa.Table = field(default_factory=lambda: pa.table({}))
 
 
 def column_name(feature: str, statistic: str) -> str:

@@ -14,6 +14,7 @@ from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.formats.lerobot.episode_columns import read_episodes
 from augmentation_worker.formats.lerobot.info import INFO_PATH, DatasetInfo, read_info
 from augmentation_worker.formats.lerobot.metadata import STATS_PATH, DatasetMetadata, episode_files_of, read_metadata
+from augmentation_worker.formats.lerobot.statistics import KnownStatistics, statistics_columns
 
 FIXTURE = Path(__file__).parents[4] / "fixtures" / "pusht_v30"
 FIXTURE_V21 = FIXTURE.with_name("pusht_v21")
@@ -95,14 +96,15 @@ def metadata_of(columns: Mapping[str, list[Any]], **changes: Any) -> DatasetMeta
     info, table = info_of(**{**totals, **changes}), pa.table(dict(columns))
     episodes = read_episodes(table, info, "lab/sample")
     files = {DatasetPath("meta/episodes/chunk-000/file-000.parquet"): 1}
-    return DatasetMetadata("lab/sample", "0" * 40, info, episodes, table, files, None)
+    statistics = KnownStatistics(statistics_columns(table), table)
+    return DatasetMetadata("lab/sample", "0" * 40, info, episodes, table, files, None, statistics=statistics)
 
 
-def fixture_metadata(folder: Path = FIXTURE) -> DatasetMetadata:
+def fixture_metadata(folder: Path = FIXTURE, *, whole: bool = True) -> DatasetMetadata:
     """A real sample dataset."""
     info = read_info((folder / INFO_PATH).read_bytes(), "lab/pusht")
     paths = [DatasetPath(str(path.relative_to(folder))) for path in folder.rglob("*") if path.is_file()]
     files = episode_files_of(paths, info)
     stats = folder / STATS_PATH
     content = stats.read_bytes() if stats.exists() else None
-    return read_metadata("lab/pusht", "1" * 40, info, files, folder.joinpath, content)
+    return read_metadata("lab/pusht", "1" * 40, info, files, folder.joinpath, content, whole=whole)

@@ -1,8 +1,17 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from augmentation_worker.formats.lerobot.statistics import aggregate, channel_means, shortened
-from tests.unit.worker.formats.lerobot.samples import TOP, fixture_metadata
+from augmentation_worker.formats.lerobot.statistics import (
+    aggregate,
+    channel_means,
+    column_name,
+    is_statistic,
+    shortened,
+    statistics_columns,
+)
+from tests.unit.worker.formats.lerobot.samples import FIXTURE, FIXTURE_V21, TOP, fixture_metadata
 
 CAMERA = "observation.image"
 
@@ -61,3 +70,16 @@ def test_shortened_numbers_keep_what_a_float32_holds() -> None:
     for value in (1 / 3, 0.9693956971168518, 254 / 255):
         assert np.float32(shortened(value)) == np.float32(value)
         assert len(repr(shortened(value))) <= 12
+
+
+@pytest.mark.parametrize("folder", [FIXTURE, FIXTURE_V21])
+def test_without_the_statistics_of_all_episodes_their_names_and_the_means_of_cameras_are_known(folder: Path) -> None:
+    whole, part = fixture_metadata(folder), fixture_metadata(folder, whole=False)
+    assert not any(map(is_statistic, part.table.column_names))
+    assert part.table.equals(whole.table.select(part.table.column_names))
+    assert part.statistics.names == whole.statistics.names == statistics_columns(whole.table)
+    (camera,) = whole.info.cameras
+    assert part.statistics.means.column_names == [column_name(camera.key, "mean")]
+    assert part.statistics.means.equals(whole.statistics.means)
+    means = [channel_means(metadata.statistics.means, 1, None, camera.key) for metadata in (whole, part)]
+    assert means[0] == means[1] != (0.5, 0.5, 0.5)
