@@ -21,6 +21,7 @@ from augmentation_kube import connection_failure
 from augmentation_worker import secrecy
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.storage.disk import is_disk_full, scratch_full
+from augmentation_worker.storage.hub.empty_pages import EndlessListing
 from augmentation_worker.storage.hub.error_codes import INVALID_CREDENTIALS
 from augmentation_worker.storage.hub.retry_budget import RETRYABLE_STATUSES, HubUnreachable, HubUntrusted
 
@@ -70,6 +71,8 @@ def explained(access: HubAccess, side: Side, dataset: str) -> Iterator[None]:
         raise failure or _unavailable(access, "it does not say what the file is") from error
     except EntryNotFoundError:
         raise
+    except EndlessListing as error:
+        raise _unavailable(access, str(error)) from error
     except (HfHubHTTPError, *_NO_ANSWER, HubUnreachable, HubUntrusted, OSError, ValueError) as error:
         failure = failure_of(error, access, side, dataset)
         # An OSError without a number is huggingface_hub's word for a file of another size than was announced.

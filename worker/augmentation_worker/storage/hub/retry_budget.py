@@ -20,6 +20,7 @@ from huggingface_hub.utils._http import hf_request_event_hook
 
 from augmentation_kube import connection_failure
 from augmentation_worker.storage.hub.destinations import Destinations, checked_transport
+from augmentation_worker.storage.hub.empty_pages import EmptyPages
 from augmentation_worker.storage.hub.error_codes import ErrorCodes
 from augmentation_worker.storage.hub.rate_limits import WINDOWS, RateLimits, asked_wait, read_limits, window_of
 from augmentation_worker.storage.port import OnNotice, OnRetry
@@ -145,7 +146,7 @@ def install(budget: RetryBudget, endpoint: str, token: str | None, shards: int, 
     The endpoint decides where the hub's answers may send this process; the token is for the hub alone. `shards` pods
     share the hub's limits.
     """
-    destinations = Destinations(endpoint)
+    destinations, pages = Destinations(endpoint), EmptyPages()
 
     def transport() -> httpx2.BaseTransport:
         limited = RateLimits(
@@ -159,7 +160,7 @@ def install(budget: RetryBudget, endpoint: str, token: str | None, shards: int, 
     set_client_factory(
         lambda: httpx2.Client(
             transport=transport(),
-            event_hooks={"request": [hf_request_event_hook]},
+            event_hooks={"request": [hf_request_event_hook], "response": [pages.check]},
             follow_redirects=True,
             timeout=_TIMEOUT,
         )

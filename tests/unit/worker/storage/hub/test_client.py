@@ -2,15 +2,17 @@
 
 import json
 from collections.abc import Callable
+from itertools import count
 
 import httpx2
 import pytest
 from huggingface_hub import set_client_factory
-from huggingface_hub.utils._http import default_client_factory
+from huggingface_hub.utils._http import default_client_factory, get_session
 
 from augmentation_api import FailureReason
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.storage.hub.client import HubClient
+from augmentation_worker.storage.hub.empty_pages import MOST_EMPTY_PAGES
 
 
 @pytest.mark.parametrize("name", ["lab/a--b", "lab/a..b", "lab/data.", "lab/data.git"])
@@ -80,3 +82,21 @@ def test_listing_whose_pages_lead_back_to_themselves_ends(kind: str, reason: Fai
         set_client_factory(default_client_factory)
     assert failure.value.reason is reason
     assert next(pages) == 2
+
+
+def test_listing_of_empty_pages_that_name_each_other_ends() -> None:
+    pages = count()
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        link = f'<http://127.0.0.1:9/api/datasets/lab/data/tree/main?cursor={next(pages) % 2}>; rel="next"'
+        return httpx2.Response(200, content=b"[]", headers={"Content-Type": "application/json", "Link": link})
+
+    hub = HubClient("http://127.0.0.1:9", "hf_token", "hub-token/token", 0.0, lambda number, problem: None)
+    made = get_session().event_hooks
+    set_client_factory(lambda: httpx2.Client(transport=httpx2.MockTransport(answer), event_hooks=made))
+    try:
+        with pytest.raises(WorkerFailure, match="is unavailable: 100 pages of a list, one after the other, are empty"):
+            hub.files("lab/data", "main", "source")
+    finally:
+        set_client_factory(default_client_factory)
+    assert next(pages) == MOST_EMPTY_PAGES
