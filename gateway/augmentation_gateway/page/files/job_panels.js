@@ -165,14 +165,16 @@ const words = (camel) => camel.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerC
 /** One tile per shard with its progress; the tooltip has the rest. */
 export function updateShards(list, status) {
   keyed(list, status.shards ?? [], (shard) => String(shard.index), () => {
-    return h("li", {}, h("b", {}), h("progress", { max: "100", "aria-label": "Progress" }), h("span", { class: "help" }));
+    return h("li", {}, h("b", {}), h("progress", { max: "100", "aria-label": "Progress" }), h("span", { class: "help" }), h("span", { class: "happened" }));
   }, (row, shard) => {
-    const [name, bar, state] = row.children;
+    const [name, bar, state, happened] = row.children;
     const { total = 0, done = 0 } = shard.frames?.total ? shard.frames : shard.episodes ?? {};
     say(name, `${shard.index}`);
     bar.value = shard.state === "completed" ? 100 : total ? (100 * done) / total : 0;
     bar.className = shard.state ?? "queued";
     say(state, [shard.state ?? "waiting", shard.node, shard.attempt ? `attempt ${shard.attempt + 1}` : null].filter(Boolean).join(" · "));
+    say(happened, shard.message ?? "");
+    happened.classList.toggle("wrong", shard.state === "failed");
     row.title = `Shard ${shard.index}: ${state.textContent}${total ? `, ${number(done)} of ${number(total)}` : ""}${shard.framesPerSecond ? `, ${Math.round(shard.framesPerSecond)} frames per second` : ""}`;
   });
 }

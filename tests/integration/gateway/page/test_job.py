@@ -211,6 +211,7 @@ def test_failed_job_shows_its_reason_and_fix_and_can_be_retried(visitor: Visitor
         "observedGeneration": 1,
         "completedAt": ago(3),
         "phases": [{**phase("resolve", "failed", 9, 3), "error": "camera observation.imag is not in the dataset"}],
+        "shards": [{"index": 7, "state": "failed", "message": "a frame of file-003.mp4 cannot be decoded"}],
         "conditions": [
             {
                 "type": "Failed",
@@ -226,6 +227,7 @@ def test_failed_job_shows_its_reason_and_fix_and_can_be_retried(visitor: Visitor
     visitor.sign_in(address=f"/#/jobs/{job_id}")
     expect(page.get_by_role("heading", name="The job failed")).to_contain_text("CameraNotFound")
     expect(page.get_by_text("it has observation.image")).to_be_visible()
+    expect(section(page, "1 shard")).to_contain_text("a frame of file-003.mp4 cannot be decoded")
     visitor.check_accessibility("job-failed", full=True)
     page.get_by_role("button", name="Retry").click()
     dialog = page.get_by_role("dialog", name="Retry this job?")
