@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Final, Literal, Self
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from augmentation_api.model import Model, kubernetes_rule
-from augmentation_api.pod_fields import LabelKey, Resources
+from augmentation_api.pod_fields import LongName, Resources
 from augmentation_api.pod_volume import ContainerName, DataKey, ResourceName, VolumeMount
 from augmentation_api.refused_fields import ModelWithRefusals, RefusedField, with_refusals
 
@@ -202,8 +202,8 @@ class ResourceClaim(Model):
     )
 
     name: ContainerName = Field(description="Name of the claim in the pod.")
-    resource_claim_name: LabelKey | None = Field(None, description="ResourceClaim in the job's namespace, for all.")
-    resource_claim_template_name: LabelKey | None = Field(
+    resource_claim_name: LongName | None = Field(None, description="ResourceClaim in the job's namespace, for all.")
+    resource_claim_template_name: LongName | None = Field(
         None, description="ResourceClaimTemplate in the job's namespace: each pod gets a claim of its own."
     )
 

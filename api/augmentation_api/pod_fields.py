@@ -1,5 +1,6 @@
 """Pieces of a pod that several fields of an AugmentationClass take: quantities, labels, resources, tolerations."""
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema
@@ -22,7 +23,23 @@ Quantity = Annotated[
 ]
 """A Kubernetes quantity: 500m, 2, 4Gi."""
 
-LabelKey = Annotated[str, StringConstraints(min_length=1, max_length=317)]
+LABEL_KEY_PATTERN = r"^([A-Za-z0-9]([-A-Za-z0-9.]{0,251}[A-Za-z0-9])?/)?[A-Za-z0-9]([-_.A-Za-z0-9]{0,61}[A-Za-z0-9])?$"
+"""A key of a label, annotation or resource (IsQualifiedName of k8s.io/apimachinery), of which a prefix is no more than
+letters, digits, - and dots here."""
+LABEL_KEY_FORM = (
+    "a key is a name of at most 63 letters, digits, -, _ and ., which begins and ends with a letter or digit; a domain "
+    "and a slash may stand before it, as in example.com/team"
+)
+
+
+def _label_key(value: str) -> str:
+    if re.fullmatch(LABEL_KEY_PATTERN, value) is None:
+        raise ValueError(LABEL_KEY_FORM)
+    return value
+
+
+LongName = Annotated[str, StringConstraints(min_length=1, max_length=317)]
+LabelKey = Annotated[LongName, AfterValidator(_label_key)]
 LabelValue = Annotated[str, StringConstraints(max_length=63, pattern=r"^([A-Za-z0-9]([-_.A-Za-z0-9]*[A-Za-z0-9])?)?$")]
 
 

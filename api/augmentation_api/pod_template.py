@@ -13,7 +13,7 @@ from pydantic.config import JsonDict
 
 from augmentation_api.model import Model, kubernetes_rule
 from augmentation_api.pod_container import EnvironmentVariable, InitContainer, ResourceClaim
-from augmentation_api.pod_fields import LabelKey, LabelValue, Toleration
+from augmentation_api.pod_fields import LABEL_KEY_FORM, LABEL_KEY_PATTERN, LabelKey, LabelValue, Toleration
 from augmentation_api.pod_scheduling import Affinity, TopologySpreadConstraint
 from augmentation_api.pod_volume import PodVolume, VolumeMount
 from augmentation_api.refused_fields import ModelWithRefusals, RefusedField, with_refusals
@@ -76,6 +76,9 @@ def _no_key_of(prefixes: Sequence[str], names: Sequence[str], message: str, fiel
     return kubernetes_rule(f"{field}.all(key, {rule})", message)
 
 
+_WELL_FORMED_KEYS = kubernetes_rule(f"self.all(key, key.matches({LABEL_KEY_PATTERN!r}))", LABEL_KEY_FORM)
+
+
 def _reserved(keys: Mapping[str, str], prefixes: Sequence[str], names: Sequence[str] = ()) -> bool:
     return any(key.startswith(tuple(prefixes)) or key in names for key in keys)
 
@@ -88,7 +91,12 @@ class ServiceAccountTemplate(Model):
         max_length=16,
         description="Annotations by which a cloud gives its pods an identity, e.g. eks.amazonaws.com/role-arn. The "
         "chart has to allow each that is not in its own classes: operatorPolicy.serviceAccountAnnotations.",
-        json_schema_extra={"x-kubernetes-validations": [_no_key_of(RESERVED_ACCOUNT_PREFIXES, (), _ACCOUNT_MESSAGE)]},
+        json_schema_extra={
+            "x-kubernetes-validations": [
+                _no_key_of(RESERVED_ACCOUNT_PREFIXES, (), _ACCOUNT_MESSAGE),
+                _WELL_FORMED_KEYS,
+            ]
+        },
     )
 
     @model_validator(mode="after")
@@ -193,7 +201,10 @@ class PodTemplate(ModelWithRefusals):
         max_length=32,
         description="Labels of the pods.",
         json_schema_extra={
-            "x-kubernetes-validations": [_no_key_of(RESERVED_LABEL_PREFIXES, RESERVED_LABELS, _LABELS_MESSAGE)]
+            "x-kubernetes-validations": [
+                _no_key_of(RESERVED_LABEL_PREFIXES, RESERVED_LABELS, _LABELS_MESSAGE),
+                _WELL_FORMED_KEYS,
+            ]
         },
     )
     annotations: dict[LabelKey, AnnotationValue] = Field(
@@ -201,7 +212,10 @@ class PodTemplate(ModelWithRefusals):
         max_length=32,
         description="Annotations of the pods, e.g. sidecar.istio.io/inject.",
         json_schema_extra={
-            "x-kubernetes-validations": [_no_key_of(RESERVED_ANNOTATION_PREFIXES, (), _ANNOTATIONS_MESSAGE)]
+            "x-kubernetes-validations": [
+                _no_key_of(RESERVED_ANNOTATION_PREFIXES, (), _ANNOTATIONS_MESSAGE),
+                _WELL_FORMED_KEYS,
+            ]
         },
     )
     service_account: ServiceAccountTemplate = Field(

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Final, Literal, Self
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from augmentation_api.model import Model, kubernetes_rule
-from augmentation_api.pod_fields import LabelKey, Quantity
+from augmentation_api.pod_fields import LabelKey, LongName, Quantity
 from augmentation_api.refused_fields import ModelWithRefusals, RefusedField, with_refusals
 
 ContainerName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
@@ -115,7 +115,7 @@ class CsiVolume(Model):
     driver: ResourceName = Field(description="Name of the driver, e.g. nfs.csi.k8s.io.")
     read_only: bool | None = Field(None, description="Whether the volume is read-only. Default: the driver's.")
     fs_type: Annotated[str, StringConstraints(max_length=64)] | None = Field(None, description="Type of file system.")
-    volume_attributes: dict[LabelKey, Annotated[str, StringConstraints(max_length=1024)]] = Field(
+    volume_attributes: dict[LongName, Annotated[str, StringConstraints(max_length=1024)]] = Field(
         default={}, description="Attributes that the driver understands."
     )
     node_publish_secret_ref: LocalReference | None = Field(None, description="Secret for the driver.")

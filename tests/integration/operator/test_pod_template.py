@@ -203,6 +203,9 @@ def test_operator_annotates_service_accounts_only_as_the_chart_says(account: Clu
 REFUSED: list[tuple[Json, str]] = [
     ({"labels": {"augmentation.dev/job-uid": "x"}}, "labels may not be"),
     ({"labels": {"kueue.x-k8s.io/queue-name": "x"}}, "labels may not be"),
+    ({"labels": {"team ": "robots"}}, "a key is a name of at most 63 letters"),
+    ({"annotations": {"example.com/a/b": "x"}}, "a key is a name of at most 63 letters"),
+    ({"serviceAccount": {"annotations": {"example.com/": "x"}}}, "a key is a name of at most 63 letters"),
     ({"annotations": {"batch.kubernetes.io/job-index-failure-count": "0"}}, "annotations may not begin with"),
     ({"annotations": {"container.apparmor.security.beta.kubernetes.io/worker": "unconfined"}}, "may not begin with"),
     ({"serviceAccount": {"annotations": {"kubernetes.io/x": "y"}}}, "those are Kubernetes' own"),

@@ -284,3 +284,20 @@ def test_node_requirement_of_a_placement_has_fitting_values(requirement: dict[st
 def test_two_placements_with_one_name_are_refused() -> None:
     with pytest.raises(ValidationError, match="l4 is named more than once: give each placement its own name"):
         AugmentationClassSpec.model_validate({"image": "worker:1", "placements": [{"name": "l4"}, {"name": "l4"}]})
+
+
+@pytest.mark.parametrize("key", ["team ", "-team", "a/b/c", "example.com/", "/team", "x" * 64, "a\n", "é"])
+@pytest.mark.parametrize("place", ["labels", "annotations", "nodeSelector"])
+def test_a_key_that_no_label_can_have_is_refused_with_its_form(place: str, key: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        AugmentationClassSpec.model_validate({"image": "worker:1", "podTemplate": {place: {key: "x"}}})
+    (finding,) = findings_of(caught.value)
+    assert finding.startswith(f"podTemplate.{place}.{key}.[key]: a key is a name of at most 63 letters")
+
+
+@pytest.mark.parametrize("key", ["team", "a.B_c-1", "nvidia.com/gpu.product", "x" * 63, f"{'a' * 253}/x"])
+def test_a_key_that_a_label_can_have_is_taken(key: str) -> None:
+    template = {"labels": {key: "x"}, "annotations": {key: "any text"}}
+    spec = AugmentationClassSpec.model_validate({"image": "worker:1", "podTemplate": template})
+    assert spec.pod_template is not None
+    assert (spec.pod_template.labels, spec.pod_template.annotations) == ({key: "x"}, {key: "any text"})
