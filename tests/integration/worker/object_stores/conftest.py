@@ -12,6 +12,7 @@ import pytest
 from augmentation_api import worker_contract
 from augmentation_api.worker_contract import StoreAccess
 from augmentation_worker import secrecy
+from augmentation_worker.storage.object_store import client as client_module
 from augmentation_worker.storage.object_store.backend import ENV_RETRY_SECONDS
 from augmentation_worker.storage.object_store.client import StoreClient
 from tests.integration.worker.jobs import UID, LocalRun, local_run, spec_of
@@ -62,6 +63,12 @@ def s3(servers: Mapping[str, StoreServer]) -> StoreServer:
 def place() -> str:
     """A folder that nobody else uses."""
     return f"places/{next(_numbers)}"
+
+
+@pytest.fixture(autouse=True)
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retries come soon."""
+    monkeypatch.setattr(client_module, "_FIRST_WAIT_SECONDS", 0.02)
 
 
 @pytest.fixture(autouse=True)

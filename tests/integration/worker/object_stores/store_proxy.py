@@ -1,5 +1,6 @@
 """A proxy in front of a store that notes every request and fails where it is told to, as networks and stores do."""
 
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -130,12 +131,15 @@ def always(fault: Fault, applies: Callable[[Asked], bool] = lambda _asked: True)
 
 
 @contextmanager
-def proxied(upstream: str, translate: Translate | None = None) -> Iterator[StoreProxy]:
+def proxied(
+    upstream: str, translate: Translate | None = None, tls: ssl.SSLContext | None = None
+) -> Iterator[StoreProxy]:
     """Serve from threads, on loopback.
 
     Args:
         upstream: address of the store.
-        translate: answers each request by others that the store understands.
+        translate: answers each request by others that the store understands, or by itself.
+        tls: for https.
     """
     proxy = StoreProxy()
     address = urlsplit(upstream).netloc
@@ -203,7 +207,9 @@ def proxied(upstream: str, translate: Translate | None = None) -> Iterator[Store
         request_queue_size = 128
 
     server = Server(("127.0.0.1", 0), Handler)
-    proxy.url = f"http://127.0.0.1:{server.server_port}"
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    proxy.url = f"{'http' if tls is None else 'https'}://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:

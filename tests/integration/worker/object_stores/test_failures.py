@@ -1,5 +1,7 @@
 """What stores and networks do wrong: retried within limits, or said in a sentence that helps."""
 
+from collections.abc import Mapping
+from email.utils import formatdate
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -9,12 +11,13 @@ import pytest
 from augmentation_api import FailureReason
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.storage.object_store import connection
 from augmentation_worker.storage.object_store.client import StoreClient
 from augmentation_worker.storage.object_store.output import ObjectStoreOutput
 from augmentation_worker.storage.object_store.source import ObjectStoreSource
 from tests.integration.worker.jobs import UID
 from tests.integration.worker.object_stores.conftest import BUCKET, DATASET, client_of
-from tests.integration.worker.object_stores.store_proxy import Fault, always, first
+from tests.integration.worker.object_stores.store_proxy import Answered, Asked, Fault, Send, always, first, proxied
 from tests.integration.worker.object_stores.store_servers import StoreServer
 
 INFO = DatasetPath("meta/info.json")
@@ -45,6 +48,45 @@ def test_changed_file_is_not_read(store: StoreServer, tmp_path: Path, place: str
     assert source_of(client, tmp_path).revision != source.revision
 
 
+def test_answers_that_do_not_come_are_waited_for_and_then_said(
+    s3: StoreServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "_time_limits", lambda: {"connect_timeout": "1s", "read_timeout": "200ms"})
+    monkeypatch.setattr(connection, "_RETRIES", 0)
+    slow = Fault("slow", seconds=0.6)
+    with s3.proxy.failing(first(1, slow, lambda asked: asked.method == "GET")):
+        assert source_of(client_of(s3, DATASET, side="source", seconds=5.0), tmp_path).paths
+    with s3.proxy.failing(always(slow)), pytest.raises(WorkerFailure, match="did not answer in time") as caught:
+        source_of(client_of(s3, DATASET, side="source", seconds=0.0), tmp_path)
+    assert caught.value.reason is FailureReason.STORE_UNAVAILABLE
+
+
+def test_source_behind_a_cache_with_etags_of_its_own_is_read(s3: StoreServer, dataset: Path, tmp_path: Path) -> None:
+    """Hugging Face's storage buckets send readers of an object on to the nearest edge of their network."""
+    content = (dataset / INFO).read_bytes()
+
+    def edge(asked: Asked, _send: Send) -> Answered:
+        assert "authorization" not in asked.headers
+        if "if-match" in asked.headers:
+            return Answered(412, [], b"")
+        first_byte, last_byte = map(int, asked.headers["range"].removeprefix("bytes=").split("-"))
+        place = f"bytes {first_byte}-{last_byte}/{len(content)}"
+        headers = [("ETag", '"of-the-edge"'), ("Content-Range", place), ("Last-Modified", formatdate(usegmt=True))]
+        return Answered(206, headers, content[first_byte : last_byte + 1])
+
+    with proxied(s3.url, edge) as cache:
+
+        def gateway(asked: Asked, send: Send) -> Answered:
+            is_read = asked.method == "GET" and asked.path.endswith("info.json")
+            return Answered(302, [("Location", f"{cache.url}{asked.target}")], b"") if is_read else send(asked)
+
+        with proxied(s3.url, gateway) as store:
+            source = source_of(client_of(s3, DATASET, side="source", endpoint=store.url), tmp_path)
+            assert source.read(INFO) == content
+            assert source.open_partly(INFO).read(1) == content[:1]
+        assert cache.asked
+
+
 @pytest.mark.parametrize(
     ("fault", "reason", "sentence"),
     [
@@ -53,6 +95,7 @@ def test_changed_file_is_not_read(store: StoreServer, tmp_path: Path, place: str
         (Fault("answer", 403, "SignatureDoesNotMatch"), FailureReason.CREDENTIALS_INVALID, "are not accepted"),
         (Fault("answer", 503, "SlowDown"), FailureReason.STORE_UNAVAILABLE, "answered with 503 .*SlowDown"),
         (Fault("cut"), FailureReason.STORE_UNAVAILABLE, "broke off"),
+        (Fault("answer", 501, "NotImplemented"), FailureReason.INTERNAL_ERROR, "answered with 501 .*NotImplemented"),
     ],
 )
 def test_lasting_failures_have_a_reason_and_a_way_out(
@@ -64,10 +107,43 @@ def test_lasting_failures_have_a_reason_and_a_way_out(
     assert "lab-password" not in caught.value.message
 
 
-def test_missing_bucket_folder_and_right_are_named(s3: StoreServer, tmp_path: Path) -> None:
-    with pytest.raises(WorkerFailure, match=r"no bucket nowhere .* spec\.source\.s3\.bucket") as missing:
-        source_of(client_of(s3, "a", side="source", bucket="nowhere"), tmp_path)
+@pytest.mark.parametrize("kind", ["s3", "azure"])  # fake-gcs-server says 500
+def test_missing_bucket_is_named(kind: str, servers: Mapping[str, StoreServer], tmp_path: Path) -> None:
+    store = servers[kind]
+    name = "container" if store.kind == "azure" else "bucket"
+    named = rf"no {name} nowhere .* spec\.{{side}}\.{store.kind}\.{name}"
+    with pytest.raises(WorkerFailure, match=named.format(side="source")) as missing:
+        source_of(client_of(store, "a", side="source", bucket="nowhere"), tmp_path)
     assert missing.value.reason is FailureReason.SOURCE_NOT_FOUND
+    source = source_of(client_of(store, DATASET, side="source"), tmp_path)
+    output = ObjectStoreOutput(client_of(store, "a", bucket="nowhere"), UID)
+    with pytest.raises(WorkerFailure, match=rf"create it, or correct spec\.output\.{store.kind}\.{name}") as nowhere:
+        output.prepare(source)
+    assert nowhere.value.reason is FailureReason.OUTPUT_ACCESS_DENIED
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason", "sentence"),
+    [
+        (Fault("answer", 403, "AccessDenied"), FailureReason.OUTPUT_ACCESS_DENIED, "writing and deleting objects"),
+        (Fault("answer", 507, "XMinioStorageFull"), FailureReason.STORAGE_EXHAUSTED, "make space there"),
+        (Fault("answer", 400, "ExpiredToken"), FailureReason.CREDENTIALS_INVALID, "have expired"),
+    ],
+)
+def test_output_that_takes_nothing_is_found_out_in_resolve(
+    s3: StoreServer, tmp_path: Path, place: str, fault: Fault, reason: FailureReason, sentence: str
+) -> None:
+    source = source_of(client_of(s3, DATASET, side="source"), tmp_path)
+    output = ObjectStoreOutput(client_of(s3, place), UID)
+    with (
+        s3.proxy.failing(always(fault, lambda asked: asked.changes)),
+        pytest.raises(WorkerFailure, match=sentence) as caught,
+    ):
+        output.prepare(source)
+    assert caught.value.reason is reason
+
+
+def test_missing_folder_and_right_are_named(s3: StoreServer, tmp_path: Path) -> None:
     with pytest.raises(WorkerFailure, match=r"no files in s3://robots/empty: .*spec\.source\.s3\.path"):
         source_of(client_of(s3, "empty", side="source"), tmp_path)
     with pytest.raises(WorkerFailure, match=r"refuses .* without credentials") as anonymous:

@@ -1,6 +1,7 @@
 """A publication that is killed between any two requests: readers see nothing or all, and a restart completes it."""
 
 import json
+from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,36 @@ def test_killed_publication_shows_nothing_or_all_and_a_restart_completes_it(
         kills += 1
     assert killed >= len(WRITTEN) + 3
     assert seen == {False, True}
+
+
+def test_store_that_fails_again_and_again_gets_the_whole_result(
+    store: StoreServer, tmp_path: Path, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("augmentation_worker.storage.object_store.connection._RETRIES", 0)
+    output = output_of(store, place, seconds=20.0)
+    faults = cycle([Fault("answer", 500, "InternalError"), None, Fault("cut"), None, Fault("truncated"), Fault("lost")])
+    with store.proxy.failing(lambda _asked: next(faults)):
+        files = stored_in(output, tmp_path)
+        revision = output.commit("made", checked=NOTHING, stored=files, written=WRITTEN)
+    assert read_all(store, place, tmp_path / "read") == expected(files, tmp_path)
+    assert output.published() == revision
+
+
+def test_result_is_complete_where_deleting_is_not_allowed(s3: StoreServer, tmp_path: Path, place: str) -> None:
+    notices: list[str] = []
+    client = client_of(s3, place, seconds=0.0)
+    output = ObjectStoreOutput(client, UID, CONVENTIONS, lambda _status, sentence: notices.append(sentence))
+    files = stored_in(output, tmp_path)
+
+    def refuse(asked: Asked) -> Fault | None:
+        is_deletion = asked.method == "DELETE" or (asked.method == "POST" and "delete" in asked.target)
+        return Fault("answer", 403, "AccessDenied") if is_deletion else None
+
+    with s3.proxy.failing(refuse):
+        revision = output.commit("made", checked=NOTHING, stored=files, written=WRITTEN)
+        assert output.published() == revision
+    assert read_all(s3, place, tmp_path / "read") == expected(files, tmp_path)
+    assert all("The result is complete" in sentence for sentence in notices) and notices
 
 
 def test_lost_answer_of_the_entrance_is_found_out(store: StoreServer, tmp_path: Path, place: str) -> None:

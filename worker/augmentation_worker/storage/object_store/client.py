@@ -14,6 +14,7 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, PreconditionError
 
 from augmentation_api.worker_contract import StoreAccess
+from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.storage.object_store.connection import connect
 from augmentation_worker.storage.object_store.errors import (
     STORE_ERRORS,
@@ -26,7 +27,7 @@ from augmentation_worker.storage.object_store.errors import (
 from augmentation_worker.storage.port import OnRetry
 
 if TYPE_CHECKING:
-    from obstore import GetOptions
+    from obstore import GetOptions, GetResult
     from obstore.store import ObjectStore
 
 CONCURRENT_REQUESTS: Final = 16
@@ -110,6 +111,11 @@ class StoreClient:
             meta = self._retried("a question for a file", lambda: obstore.head(self._store, key))
         except FileNotFoundError:
             return None
+        except WorkerFailure as failure:
+            if failure.reason.is_permanent:
+                # An answer to HEAD has no words. A list is refused for the same reason, and its answer says which.
+                self._retried("a question for a file", lambda: list(obstore.list(self._store, key)))
+            raise
         return StoredObject(key, meta["size"], tag_of(meta))
 
     def read(self, key: str, most_bytes: int) -> bytes | None:
@@ -139,9 +145,7 @@ class StoreClient:
             before = done
             try:
                 # Resumed where a connection broke off.
-                options: GetOptions = {"if_match": f'"{wanted.tag}"', "range": (done, wanted.size)}
-                answer = self._of_version(wanted, partial(obstore.get, self._store, wanted.key, options=options))
-                self._check_version(answer.meta, wanted)
+                answer = self._of_version(wanted, partial(self._get, wanted, done, wanted.size))
                 for chunk in answer.stream(min_chunk_size=_CHUNK_BYTES):
                     target.write(chunk)
                     done += len(chunk)
@@ -216,15 +220,26 @@ class StoreClient:
             return
 
     def _range(self, wanted: StoredObject, start: int, end: int) -> bytes:
-        options: GetOptions = {"if_match": f'"{wanted.tag}"', "range": (start, end)}
-        answer = obstore.get(self._store, wanted.key, options=options)
-        self._check_version(answer.meta, wanted)
-        return bytes(answer.bytes())
+        return bytes(self._get(wanted, start, end).bytes())
 
-    def _check_version(self, meta: Any, wanted: StoredObject) -> None:
-        """Not every store obeys If-Match."""
-        if (tag_of(meta), meta["size"]) != (wanted.tag, wanted.size):
+    def _get(self, wanted: StoredObject, start: int, end: int) -> "GetResult":
+        """The answer for a range of an object as it was listed. Not every store obeys If-Match.
+
+        Some send readers on to a cache that has ETags of its own (Hugging Face's buckets): then the store is asked
+        whether the object is still that of the list.
+        """
+        any_version: GetOptions = {"range": (start, end)}
+        this_version: GetOptions = {**any_version, "if_match": f'"{wanted.tag}"'}
+        try:
+            answer = obstore.get(self._store, wanted.key, options=this_version)
+        except PreconditionError:
+            if self.head(wanted.key) != wanted:
+                raise
+            answer = obstore.get(self._store, wanted.key, options=any_version)
+        meta = answer.meta
+        if meta["size"] != wanted.size or (tag_of(meta) != wanted.tag and self.head(wanted.key) != wanted):
             raise ObjectChanged(wanted.key)
+        return answer
 
     def _of_version(self, wanted: StoredObject, request: Callable[[], _Result]) -> _Result:
         try:

@@ -32,6 +32,7 @@ _STATUS: Final = re.compile(r"non-2xx status code: (\d{3})")
 _CODE: Final = re.compile(r"<Code>\s*([A-Za-z0-9.]{1,64})\s*</Code>")
 _SENTENCE: Final = re.compile(r"<Message>([^<]{1,500})|\"message\":\s*\"([^\"]{1,500})")
 _RETRYABLE_STATUSES: Final = frozenset({408, 429})
+_LASTING_STATUSES: Final = frozenset({501, 505})
 _NO_BUCKET: Final = frozenset({"NoSuchBucket", "ContainerNotFound", "ContainerBeingDeleted"})
 _EXPIRED: Final = frozenset({"ExpiredToken", "TokenRefreshRequired", "RequestExpired"})
 _BAD_CREDENTIALS: Final = _EXPIRED | {
@@ -46,12 +47,14 @@ _BAD_CREDENTIALS: Final = _EXPIRED | {
 _RETRYABLE_CODES: Final = frozenset({"SlowDown", "ServerBusy", "InternalError", "RequestTimeout", "OperationAborted"})
 _FULL: Final = frozenset({"QuotaExceeded", "EntityTooLarge", "InsufficientStorage", "XMinioStorageFull"})
 _BROKEN_OFF: Final = (
+    ("proxyauthrequired", "the proxy in between refuses: check its user and password"),
+    ("tunnelun", "the proxy in between does not get through to it"),
     ("error decoding response body", "the connection broke off in the middle of an answer"),
     ("request or response body", "the connection broke off in the middle of an answer"),
     ("end of file before message length", "the connection broke off in the middle of an answer"),
     ("error reading a body", "the connection broke off in the middle of an answer"),
+    ("timedout", "it did not answer in time"),
     ("timed out", "it did not answer in time"),
-    ("operation timed out", "it did not answer in time"),
     ("dns error", "its name cannot be resolved"),
     ("connection refused", "the connection was refused"),
     ("connection reset", "the connection broke off"),
@@ -96,12 +99,21 @@ class StoreError:
         if self.is_untrusted:
             return None
         if self.status is not None:
+            lasting = self.is_full or self.status in _LASTING_STATUSES
             again = self.status in _RETRYABLE_STATUSES or self.status >= 500 or self.code in _RETRYABLE_CODES
+            again = again and not lasting
             return self._answered if again else None
         if self.code in _RETRYABLE_CODES:
             return self._answered
         lowered = self.text.lower()
+        if "builder error" in lowered:
+            return None  # no request was made: an address or a setting is none
         return next((words for part, words in _BROKEN_OFF if part in lowered), None)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether nothing more can be stored."""
+        return self.code in _FULL or self.status in (413, 507)
 
     @property
     def is_without_bucket(self) -> bool:
@@ -154,7 +166,7 @@ def failure_of(  # noqa: PLR0911 - a table of cases
         return _refused_credentials(found, access, side)
     if found.status == 403 or isinstance(error, PermissionDeniedError):
         return _refused(found, access, side, what)
-    if found.code in _FULL or found.status in (413, 507):
+    if found.is_full:
         return WorkerFailure(
             FailureReason.STORAGE_EXHAUSTED,
             f"{_where(access, side)} takes no more{found.quote}: make space there, raise its quota, or publish "
