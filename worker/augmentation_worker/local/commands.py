@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 _MOST_LISTED = 5
-_FORMS = "a folder, or s3://bucket/path, gs://bucket/path, az://container/path"
+_FORMS = "a folder, or s3://bucket/path, gs://bucket/path, az://container/path, hf://buckets/owner/bucket/path"
 
 
 def add_to(verbs: "Subparsers") -> None:

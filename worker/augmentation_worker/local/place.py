@@ -1,8 +1,9 @@
 """Where a run on this machine reads or writes: a folder, or a bucket by its URL."""
 
 import json
+import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -10,7 +11,7 @@ from pydantic import ValidationError
 
 from augmentation_api import worker_contract
 from augmentation_api.model import findings_of
-from augmentation_api.object_store import STORE_FORMS, AzureLocation, StoreLocation, parse_url
+from augmentation_api.object_store import STORE_FORMS, AzureLocation, S3Location, StoreLocation, parse_url
 from augmentation_api.worker_contract import StoreAccess
 from augmentation_worker.formats.registry import CONVENTIONS
 from augmentation_worker.storage.folder.output import is_result_of, staging_of
@@ -35,6 +36,8 @@ _UNSIGNED: Final = {
 """Variables by which users say that a bucket is public: obstore's, and the one of Amazon's tools."""
 _ACCOUNTS: Final = ("AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_ACCOUNT")
 _NAMED: Final = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+_AZURE_FORM: Final = "abfss://container@account.dfs.core.windows.net/path"
+_HUGGING_FACE: Final = re.compile(r"hf://buckets/([A-Za-z0-9][A-Za-z0-9._-]*)/([^/]+)(?:/(.*))?")
 _LONGEST_LABEL: Final = 80
 _MOST_RECORD_BYTES: Final = 512 * 2**20
 
@@ -53,7 +56,9 @@ def place_of(text: str, environment: Mapping[str, str]) -> Place:
         bucket=bucket,
         account=location.account if isinstance(location, AzureLocation) else None,
         path=location.path,
-        addressing="path" if has_endpoint or "." in bucket else "virtualHost",
+        endpoint=location.endpoint,
+        region=location.region if isinstance(location, S3Location) else None,
+        addressing="path" if location.endpoint or has_endpoint or "." in bucket else "virtualHost",
         identity="anonymous" if is_public else "workload",
     )
 
@@ -153,13 +158,30 @@ def client_of(access: StoreAccess, environment: Mapping[str, str], side: Side) -
 def _location(text: str, environment: Mapping[str, str]) -> StoreLocation:
     scheme, _, rest = text.partition("://")
     container, _, path = rest.partition("/")
+    if bucket := _HUGGING_FACE.fullmatch(text):
+        # https://huggingface.co/docs/hub/storage-buckets-s3
+        return _checked(
+            text,
+            lambda: S3Location(
+                bucket=bucket[2],
+                path=(bucket[3] or "").removesuffix("/"),
+                endpoint=f"https://s3.hf.co/{bucket[1]}",
+                region="us-east-1",
+            ),
+        )
     account = next((environment[name] for name in _ACCOUNTS if environment.get(name)), None)
     if scheme in ("az", "abfs", "abfss") and "@" not in container and account is not None:
-        return AzureLocation(account=account, container=container, path=path.removesuffix("/"))
+        steps = path.removesuffix("/")
+        return _checked(text, lambda: AzureLocation(account=account, container=container, path=steps))
+    if scheme == "az" and "@" not in container:
+        raise ValueError(f"{text} names no storage account: set ${_ACCOUNTS[0]}, or write {_AZURE_FORM}")
+    return _checked(text, lambda: parse_url(text))
+
+
+def _checked(text: str, location: Callable[[], StoreLocation]) -> StoreLocation:
     try:
-        return parse_url(text)
+        return location()
     except ValidationError as error:
         raise ValueError(f"{text}: {'; '.join(findings_of(error, STORE_FORMS))}") from error
     except ValueError as error:
-        more = f", or az://container/path with the account in ${_ACCOUNTS[0]}" if scheme == "az" else ""
-        raise ValueError(f"{text}: {error}{more}") from error
+        raise ValueError(f"{text}: {error}") from error

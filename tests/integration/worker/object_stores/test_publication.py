@@ -167,8 +167,13 @@ def test_what_is_stored_is_found_by_its_content(store: StoreServer, tmp_path: Pa
     assert "meta/info.json" not in keys_of(store, place)
 
 
-def test_locked_and_versioned_bucket_takes_a_result(s3: StoreServer, tmp_path: Path) -> None:
-    s3.make_bucket("locked", x_amz_bucket_object_lock_enabled="true")
-    output = ObjectStoreOutput(client_of(s3, "result", bucket="locked"), UID, CONVENTIONS)
+@pytest.mark.parametrize("path", ["result", ""])
+def test_locked_and_versioned_bucket_takes_a_result_in_a_folder_or_as_a_whole(
+    s3: StoreServer, tmp_path: Path, path: str
+) -> None:
+    bucket = f"locked-{'folder' if path else 'whole'}"
+    s3.make_bucket(bucket, x_amz_bucket_object_lock_enabled="true")
+    output = ObjectStoreOutput(client_of(s3, path, bucket=bucket), UID, CONVENTIONS)
+    assert output.check(None) == NOTHING  # type: ignore[arg-type]
     files = stored_in(output, tmp_path)
     assert output.commit("made", checked=NOTHING, stored=files, written=WRITTEN) == output.published()

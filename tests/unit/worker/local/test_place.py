@@ -30,6 +30,13 @@ def test_urls_of_buckets_are_places(url: str, kind: str, bucket: str, path: str)
     assert label_of(place) == (path.rsplit("/", 1)[-1] or bucket)
 
 
+def test_storage_bucket_of_hugging_face_is_reached_by_its_s3_protocol() -> None:
+    place = access("hf://buckets/lab/robots/datasets/pusht/", AWS_REGION="eu-central-1")
+    assert (place.kind, place.bucket, place.path) == ("s3", "robots", "datasets/pusht")
+    assert (place.endpoint, place.region, place.addressing) == ("https://s3.hf.co/lab", "us-east-1", "path")
+    assert access("hf://buckets/lab/robots").path == ""
+
+
 def test_everything_else_is_a_folder() -> None:
     folder = place_of("data/pusht", {})
     assert (folder, name_of(folder)) == (Path("data/pusht"), "data/pusht")
@@ -47,7 +54,9 @@ def test_public_buckets_and_endpoints_are_named_by_variables() -> None:
 @pytest.mark.parametrize(
     ("url", "sentence"),
     [
-        ("hf://buckets/lab/robots", "write s3://bucket/path"),
+        ("hf://datasets/lab/pusht", "write s3://bucket/path"),
+        ("hf://buckets/lab/Robots/pusht", "bucket: has to be the name of an S3 bucket"),
+        ("az://Robots@lab/pusht", "write s3://bucket/path"),
         ("az://robots/pusht", "AZURE_STORAGE_ACCOUNT_NAME"),
         ("s3://Robots/pusht", "bucket: has to be the name of an S3 bucket"),
         ("s3://robots/../pusht", "path: has to be a folder in the bucket"),
