@@ -106,7 +106,7 @@ def literal(cell: Any, value: Any) -> Any:
     return float(value) if isinstance(cell, float) else value
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(conditions(COLUMNS), ROWS)
 def test_what_is_selected_is_what_holds_row_by_row(condition: Condition, rows: list[dict[str, Any]]) -> None:
     expected = [index for index, row in enumerate(rows) if holds(condition, row)]
@@ -243,9 +243,9 @@ def test_a_hundred_thousand_rows_take_well_under_a_second() -> None:
             "task": pa.array([[f"pick up cup number {number}"] for number in numbers]),
         }
     )
-    begun = time.perf_counter()
+    begun = time.process_time()  # other programs may hold the cores
     found = chosen("success == true and task contains 'CUP' and not length in [2, 4, 6]", table)
-    assert time.perf_counter() - begun < 1
+    assert time.process_time() - begun < 1
     assert found.count == count // 2 - 3
 
 
