@@ -4,6 +4,7 @@ import json
 import subprocess
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 
 from devcluster.settings import CHECKOUT
@@ -42,7 +43,7 @@ def check_opens_in_lerobot(folder: Path, dataset_id: str, episodes: int, frames:
 
 
 def check_all_open_in_lerobot(datasets: Iterable[Expected]) -> dict[str, list[str]]:
-    """Open each dataset in LeRobot, with the loader of its version: one process per version.
+    """Open each dataset in LeRobot, with the loader of its version.
 
     Returns by name of the dataset the tasks of each episode, joined by ` | ` where it has several.
     """
@@ -51,10 +52,28 @@ def check_all_open_in_lerobot(datasets: Iterable[Expected]) -> dict[str, list[st
     for dataset in datasets:
         by_version.setdefault(dataset.version, []).append(dataset)
     for version, expected in by_version.items():
-        document = json.dumps([asdict(entry) for entry in expected])
-        program = [str(ENVIRONMENTS[version] / "bin" / "python"), str(JUDGE), document]
-        judged = subprocess.run(program, capture_output=True, text=True, check=False)
-        assert judged.returncode == 0, judged.stdout + judged.stderr
-        judgements = [json.loads(line) for line in judged.stdout.splitlines()]
+        status, output, errors = judged(version, json.dumps([asdict(entry) for entry in expected]))
+        assert status == 0, output + errors
+        judgements = [json.loads(line) for line in output.splitlines()]
         tasks |= {entry.repo_id: judgement["tasks"] for entry, judgement in zip(expected, judgements, strict=True)}
     return tasks
+
+
+def judged(version: str, document: str) -> tuple[int, str, str]:
+    """Exit status, standard output and error of the judge of a version, for a document."""
+    judge = _judge(version)
+    assert judge.stdin is not None
+    assert judge.stdout is not None
+    judge.stdin.write(document + "\n")
+    judge.stdin.flush()
+    answer = judge.stdout.readline()
+    assert answer, f"the judge of {version} ended with {judge.wait()}"
+    status, output, errors = json.loads(answer)
+    return status, output, errors
+
+
+@cache
+def _judge(version: str) -> subprocess.Popen[str]:
+    """The process that has imported the loader of a version; it ends with this one, which holds its input."""
+    program = [str(ENVIRONMENTS[version] / "bin" / "python"), str(JUDGE), "--serve"]
+    return subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

@@ -1,21 +1,25 @@
 """Verification of datasets by LeRobot: open them, read every frame, and compare them with what is expected.
 
 Run by a separate interpreter, as LeRobot's dependencies differ from ours: lerobot[dataset]==0.6.1 (Python >= 3.12) for
-datasets in v3.0, lerobot==0.3.3 (Python 3.11) for v2.1. One process verifies several datasets, as starting it
-takes longer than to read a small one:
+datasets in v3.0, lerobot==0.3.3 (Python 3.11) for v2.1.
 
     python lerobot_judge.py '[{"folder": "/data/pusht", "repo_id": "lab/pusht", "episodes": 18, "frames": 1026}]'
 
-Prints one JSON object per dataset; exits with 1 and a message on the first difference.
+Prints one JSON object per dataset; exits with 1 and a message on the first difference. Importing LeRobot takes longer
+than to read a small dataset: so with `--serve`, one process judges one such document after another, each a line of its
+input; its answer is a line, too: exit status, standard output and error.
 """
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import logging
 import os
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +33,7 @@ import torch  # noqa: E402
 import torchvision  # noqa: E402
 from lerobot.datasets.lerobot_dataset import CODEBASE_VERSION, LeRobotDataset  # noqa: E402
 
+torch.set_num_threads(1)  # of more, each waits for the others by spinning, for tensors of some kilobytes
 TOLERANCE_SECONDS = 1e-4
 hugging_face_datasets.disable_progress_bars()
 
@@ -180,8 +185,23 @@ def check_statistics(dataset: LeRobotDataset) -> None:
         expect(tuple(dataset.meta.stats[key]["mean"].shape) == (channels, 1, 1), f"stats {key}/mean is not (C, 1, 1)")
 
 
-def main() -> int:
-    for expected in json.loads(sys.argv[1]):
+def serve() -> int:
+    """Judge documents until the input ends."""
+    for document in sys.stdin:
+        output, errors = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
+            try:
+                status = judge_all(document)
+            except Exception:
+                status = 1
+                traceback.print_exc()
+        print(json.dumps([status, output.getvalue(), errors.getvalue()]), flush=True)
+    return 0
+
+
+def judge_all(document: str) -> int:
+    """Judge the datasets of a document; 1 after the first that is not as expected."""
+    for expected in json.loads(document):
         try:
             print(json.dumps(judge(**expected)), flush=True)
         except Exception as error:
@@ -194,4 +214,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(serve() if sys.argv[1] == "--serve" else judge_all(sys.argv[1]))
