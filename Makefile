@@ -33,6 +33,7 @@ FUZZ_SECONDS ?= 600
 FUZZ_EXAMPLES ?= 3000
 CHAOS_JOBS ?= 50
 JOBS ?= 10000
+EPISODES ?= 2000
 export UV_LINK_MODE ?= hardlink
 
 .PHONY: help
@@ -224,6 +225,10 @@ attack-gateway: setup ## flood a gateway on loopback; measure its memory and the
 .PHONY: bench-operator
 bench-operator: setup ## measure the operator on JOBS jobs against JobSet's controller, in one run
 	@$(PY) -m benchmarks.operator_scale --jobs $(JOBS)
+
+.PHONY: bench-episodes
+bench-episodes: setup images ## run a job of EPISODES short episodes on the local cluster, and once more with two shards killed
+	@$(PY) -m benchmarks.thousands_of_episodes --episodes $(EPISODES)
 
 .PHONY: fuzz-gateway
 fuzz-gateway: setup ## ten minutes of generated requests, each answer checked against the gateway's OpenAPI document

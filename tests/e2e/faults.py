@@ -31,6 +31,7 @@ class Faults:
         }
         settings = devcluster_settings.from_environment()
         state = None if settings.existing else read_state(settings.state)
+        self._on_node: list[str] = []
         if state is not None:
             self._on_node = [str(state.provider), "exec", f"{settings.name}-control-plane"]
             self.by_name |= {
@@ -65,6 +66,14 @@ class Faults:
         workers = search_result.stdout.split()
         if workers:
             subprocess.run([*self._on_node, "kill", "-9", self._chance.choice(workers)], check=False)
+
+    def kill_worker_of(self, hostname: str) -> bool:
+        """Kill the worker of a pod by SIGKILL. False where its node is not ours to reach, or it does not run there."""
+        if not self._on_node:
+            return False
+        environments = '$(pgrep -f augmentation_worker | sed "s|.*|/proc/&/environ|")'
+        script = f'kill -9 $(grep -lazx "HOSTNAME=$0" {environments} | cut -d/ -f3)'
+        return subprocess.run([*self._on_node, "sh", "-c", script, hostname], check=False).returncode == 0
 
     def _kill_process(self, command: str) -> None:
         subprocess.run([*self._on_node, "pkill", "-9", "-f", command], check=True)
