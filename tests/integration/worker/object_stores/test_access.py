@@ -94,10 +94,15 @@ def test_identity_of_gke_is_asked_of_the_metadata_server(
 ) -> None:
     token = json.dumps({"access_token": "token-of-gke", "expires_in": 3600, "token_type": "Bearer"})
     gcs = servers["gcs"]
-    with proxied(_NOWHERE, lambda _asked, _send: Answered(200, [], token.encode())) as metadata:
-        monkeypatch.setenv("GCE_METADATA_HOST", metadata.url.removeprefix("http://"))
+    with (
+        proxied(_NOWHERE, lambda _asked, _send: Answered(200, [], token.encode())) as metadata,
+        forward_proxy({"127.0.0.1": "127.0.0.1"}) as company,
+    ):
+        monkeypatch.setenv("GCE_METADATA_HOST", metadata.url.replace("http://127.0.0.1", "localhost"))
+        monkeypatch.setenv("HTTP_PROXY", company.url)
         gcs.proxy.asked.clear()
         assert client_in(os.environ, gcs, **_WORKLOAD).head(INFO) is not None
+    assert set(company.asked) == {gcs.proxy.url.removeprefix("http://")}
     assert [asked.headers.get("authorization") for asked in gcs.proxy.asked] == ["Bearer token-of-gke"]
     assert metadata.asked[0].headers.get("metadata-flavor") == "Google"
 

@@ -3,6 +3,7 @@
 import json
 from itertools import cycle
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -18,8 +19,9 @@ from tests.integration.worker.object_stores.store_proxy import Asked, Fault
 from tests.integration.worker.object_stores.store_servers import StoreServer
 
 OTHER_UID = "99999999-6a51-4f0e-9d54-2f6a1f6a9f11"
+ENTRANCE = DatasetPath("meta/info.json")
 WRITTEN = {
-    DatasetPath("meta/info.json"): b'{"codebase_version": "v3.0"}',
+    ENTRANCE: b'{"codebase_version": "v3.0"}',
     DatasetPath("meta/augmentation.json"): json.dumps({"jobID": UID}).encode(),
     DatasetPath("README.md"): b"# a card",
 }
@@ -76,7 +78,7 @@ def test_killed_publication_shows_nothing_or_all_and_a_restart_completes_it(
             except WorkerFailure:
                 killed += 1
         shown = read_all(s3, place, tmp_path / f"read-{kills}")
-        is_visible = "meta/info.json" in shown
+        is_visible = ENTRANCE in shown
         seen.add(is_visible)
         assert not is_visible or shown == whole, f"killed at request {kills}"
         again = output_of(s3, place, seconds=2.0)
@@ -102,6 +104,12 @@ def test_store_that_fails_again_and_again_gets_the_whole_result(
     with store.proxy.failing(lambda _asked: next(faults)):
         files = stored_in(output, tmp_path)
         revision = output.commit("made", checked=NOTHING, stored=files, written=WRITTEN)
+        written = [
+            unquote(asked.path).partition(f"{place}/")[2] for asked in store.proxy.asked if asked.method == "PUT"
+        ]
+    visible = [path for path in written if not path.startswith(".augmentation-")]
+    assert set(visible) == set(expected(files, tmp_path))
+    assert set(visible[visible.index(ENTRANCE) :]) == {ENTRANCE}
     assert read_all(store, place, tmp_path / "read") == expected(files, tmp_path)
     assert output.published() == revision
 

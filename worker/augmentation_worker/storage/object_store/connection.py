@@ -1,6 +1,6 @@
 """Connections to a bucket by obstore: address, certificates, proxies, time limits and obstore's own short retries."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -27,6 +27,7 @@ _ENDPOINTS: Final = {
     "azure": ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT"),
 }
 """Variables by which users of the vendors' tools name another endpoint."""
+_METADATA_SERVERS: Final = ("169.254.169.254", "169.254.169.252", "metadata.google.internal")
 _QUOTE_LIMIT: Final = 200
 _DEFAULT_REGION: Final = "us-east-1"
 
@@ -60,10 +61,11 @@ def _store(access: StoreAccess, environment: Mapping[str, str]) -> "ObjectStore"
     proxy = proxy_of(endpoint or _vendors_url(access), environment)
     if proxy:
         client["proxy_url"] = proxy
+        client["proxy_excludes"] = ",".join(filter(None, _never_by_proxy(environment)))
     more: dict[str, Any] = {"client_options": client, "retry_config": _retries(), **credentials}
     if access.kind == "s3":
         config |= {
-            "region": access.region or environment.get("AWS_REGION") or region_of(access, endpoint),
+            "region": access.region or region_of(access, endpoint, environment),
             "virtual_hosted_style_request": access.addressing == "virtualHost",
             # Buckets with a lock on objects take nothing without one.
             "checksum_algorithm": "SHA256",
@@ -80,10 +82,14 @@ def _store(access: StoreAccess, environment: Mapping[str, str]) -> "ObjectStore"
     return AzureStore(access.bucket, account_name=access.account, config=config, **more)  # type: ignore[arg-type]
 
 
-def region_of(access: StoreAccess, endpoint: str | None) -> str:
-    """The region of a bucket of S3, which its front door says without credentials; else a default."""
+def region_of(access: StoreAccess, endpoint: str | None, environment: Mapping[str, str]) -> str:
+    """The region of a bucket of S3, which Amazon's front door says without credentials; else that of the environment.
+
+    In this order: EKS gives pods the region of the cluster.
+    """
+    otherwise = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or _DEFAULT_REGION
     if endpoint is not None:
-        return _DEFAULT_REGION
+        return otherwise
     url = (
         f"https://{access.bucket}.s3.amazonaws.com/"
         if "." not in access.bucket
@@ -91,9 +97,16 @@ def region_of(access: StoreAccess, endpoint: str | None) -> str:
     )
     try:
         with httpx2.Client(verify=tls_context(), proxy=proxy_of(url), timeout=10.0, trust_env=False) as client:
-            return client.head(url).headers.get("x-amz-bucket-region", _DEFAULT_REGION)
+            return client.head(url).headers.get("x-amz-bucket-region", otherwise)
     except (httpx2.HTTPError, BundleError):
-        return _DEFAULT_REGION  # what is wrong with the connection, the first request says
+        return otherwise  # what is wrong with the connection, the first request says
+
+
+def _never_by_proxy(environment: Mapping[str, str]) -> Iterator[str]:
+    """What a proxy cannot reach: the clouds' metadata servers, which are asked by the same client."""
+    yield environment.get("NO_PROXY") or environment.get("no_proxy") or ""
+    yield from _METADATA_SERVERS
+    yield environment.get("GCE_METADATA_HOST", "").partition(":")[0]
 
 
 def _time_limits() -> "ClientConfig":
