@@ -34,6 +34,7 @@ FUZZ_EXAMPLES ?= 3000
 CHAOS_JOBS ?= 50
 JOBS ?= 10000
 EPISODES ?= 2000
+SCALE_EPISODES ?= 1000 10000 100000
 export UV_LINK_MODE ?= hardlink
 
 .PHONY: help
@@ -229,6 +230,10 @@ bench-operator: setup ## measure the operator on JOBS jobs against JobSet's cont
 .PHONY: bench-episodes
 bench-episodes: setup images ## run a job of EPISODES short episodes on the local cluster, and once more with two shards killed
 	@$(PY) -m benchmarks.thousands_of_episodes --episodes $(EPISODES)
+
+.PHONY: bench-scale
+bench-scale: setup ## measure what a job of 1,000, 10,000 and 100,000 episodes costs without its pixels; SCALE_EPISODES=1000 for less
+	@$(PY) -m benchmarks.scale --episodes $(SCALE_EPISODES)
 
 .PHONY: fuzz-gateway
 fuzz-gateway: setup ## ten minutes of generated requests, each answer checked against the gateway's OpenAPI document

@@ -154,14 +154,14 @@ def execute(run: LocalRun, *, quiet: bool = False) -> None:
             raise WorkerFailure(
                 FailureReason.OUTPUT_CONFLICT, f"the same job is running: another process works in {run.folder}"
             )
-        _wait(run, [_Pod(run, PhaseName.RESOLVE)], tick)
+        _wait(run, [Pod(run, PhaseName.RESOLVE)], tick)
         if (taken := take_over(folders)) and not quiet:
             print(f"{taken} units are taken over from an earlier run to {name_of(run.output)}", file=sys.stderr)
-        waiting = [_Pod(run, PhaseName.AUGMENT, shard) for shard in range(run.shards)]
+        waiting = [Pod(run, PhaseName.AUGMENT, shard) for shard in range(run.shards)]
         # More processes than cores would only hold more of the dataset in memory at a time.
         width = max(1, min(run.shards, os.cpu_count() or 1))
         _wait(run, waiting, tick, width)
-        _wait(run, [_Pod(run, PhaseName.PUBLISH)], tick)
+        _wait(run, [Pod(run, PhaseName.PUBLISH)], tick)
     shutil.rmtree(run.folder, ignore_errors=True)
     remove_others(folders)
 
@@ -173,13 +173,16 @@ def forget(run: LocalRun) -> None:
 
 
 @dataclass(frozen=True)
-class _Pod:
+class Pod:
+    """A process that does what a pod does in a cluster: a phase, or a shard of augment."""
+
     run: LocalRun
     phase: PhaseName
     shard: int | None = None
 
     @property
     def name(self) -> str:
+        """Of its own among those of the run."""
         return str(self.phase) if self.shard is None else f"{self.phase}-{self.shard}"
 
     @property
@@ -187,17 +190,19 @@ class _Pod:
         return self.run.folder / f"{self.name}.failure"
 
     def start(self) -> "subprocess.Popen[bytes]":
+        """Start it."""
         self._last_words.unlink(missing_ok=True)
         with (self.run.folder / f"{self.name}.log").open("ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-m", "augmentation_worker", str(self.phase)],
-                env=self._environment(),
+                env=self.environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
             )
 
     def failure(self, exit_code: int) -> WorkerFailure:
+        """Why it ended with another exit code than 0."""
         log = self.run.folder / f"{self.name}.log"
         try:
             words = TerminationMessage.model_validate_json(self._last_words.read_text())
@@ -207,7 +212,8 @@ class _Pod:
             )
         return WorkerFailure(words.reason, words.message)
 
-    def _environment(self) -> Mapping[str, str]:
+    def environment(self) -> Mapping[str, str]:
+        """Its variables."""
         run = self.run
         values = {
             ENV_LOCAL_JOB: str(run.folder),
@@ -226,7 +232,7 @@ class _Pod:
         return {**os.environ, **values}
 
 
-def _wait(run: LocalRun, pods: list[_Pod], tick: _Tick, width: int = 1) -> None:
+def _wait(run: LocalRun, pods: list[Pod], tick: _Tick, width: int = 1) -> None:
     """Run the processes, `width` at a time. The first failure stops the others, which go on in the next run."""
     waiting = list(pods)
     with _stopped_at_the_end() as running:
@@ -246,8 +252,8 @@ def _wait(run: LocalRun, pods: list[_Pod], tick: _Tick, width: int = 1) -> None:
 
 
 @contextmanager
-def _stopped_at_the_end() -> Iterator[dict[_Pod, "subprocess.Popen[bytes]"]]:
-    running: dict[_Pod, subprocess.Popen[bytes]] = {}
+def _stopped_at_the_end() -> Iterator[dict[Pod, "subprocess.Popen[bytes]"]]:
+    running: dict[Pod, subprocess.Popen[bytes]] = {}
     try:
         yield running
     finally:
