@@ -23,6 +23,7 @@ class Expected:
         repo_id: its name.
         episodes, frames: expected numbers.
         odd_rows: whether its rows hold NaN, other timestamps or numbers than LeRobot itself writes.
+        recorded: frames of one more episode that LeRobot is to record into it first; counted in the others.
     """
 
     folder: str
@@ -30,6 +31,7 @@ class Expected:
     episodes: int
     frames: int
     odd_rows: bool = False
+    recorded: int = 0
 
     @property
     def version(self) -> str:

@@ -29,12 +29,15 @@ logging.disable(logging.WARNING)  # torchcodec's absence is logged in a hundred 
 
 import av  # noqa: E402
 import datasets as hugging_face_datasets  # noqa: E402
+import numpy as np  # noqa: E402
 import torch  # noqa: E402
 import torchvision  # noqa: E402
 from lerobot.datasets.lerobot_dataset import CODEBASE_VERSION, LeRobotDataset  # noqa: E402
 
 torch.set_num_threads(1)  # of more, each waits for the others by spinning, for tensors of some kilobytes
 TOLERANCE_SECONDS = 1e-4
+INDEX_FEATURES = ("timestamp", "frame_index", "episode_index", "index", "task_index")
+"""What LeRobot adds to recorded frames itself."""
 hugging_face_datasets.disable_progress_bars()
 
 
@@ -79,12 +82,17 @@ def expect(condition: bool, finding: str) -> None:
         raise Objection(finding)
 
 
-def judge(folder: str, repo_id: str, episodes: int, frames: int, odd_rows: bool = False) -> dict[str, Any]:
+def judge(
+    folder: str, repo_id: str, episodes: int, frames: int, odd_rows: bool = False, recorded: int = 0
+) -> dict[str, Any]:
     """Read the whole dataset; raise Objection if it is not as expected.
 
     `odd_rows`: NaN, timestamps off the grid, originals with another index or without frame_index are expected.
+    `recorded`: frames of one more episode that LeRobot records into it first.
     """
     begin = time.monotonic()
+    if recorded:
+        record(Path(folder), repo_id, recorded)
     dataset = LeRobotDataset(repo_id, root=Path(folder), video_backend="pyav")
     meta = dataset.meta
     expect(meta.info["codebase_version"] == CODEBASE_VERSION, f"it is in {meta.info['codebase_version']}")
@@ -135,6 +143,20 @@ def judge(folder: str, repo_id: str, episodes: int, frames: int, odd_rows: bool 
         "tasks": tasks,
         "seconds": round(time.monotonic() - begin, 1),
     }
+
+
+def record(folder: Path, repo_id: str, frames: int) -> None:
+    """Go on with a recording in v3.0."""
+    dataset = LeRobotDataset.resume(repo_id, root=folder)
+    features = {key: value for key, value in dataset.meta.features.items() if key not in INDEX_FEATURES}
+    for number in range(frames):
+        values = {
+            key: np.full(feature["shape"], number, "uint8" if key in dataset.meta.camera_keys else feature["dtype"])
+            for key, feature in features.items()
+        }
+        dataset.add_frame({**values, "task": "Go on"})
+    dataset.save_episode()
+    dataset.finalize()
 
 
 def check_numbers(item: dict[str, Any], index: int, frame: int, fps: float, where: str) -> None:

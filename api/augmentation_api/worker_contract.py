@@ -56,6 +56,7 @@ ENV_POD_NAME: Final = "AUGMENTATION_POD_NAME"
 RESULT_CARD: Final = "README.md"
 RESULT_INFO: Final = "meta/info.json"
 RESULT_PROVENANCE: Final = "meta/augmentation.json"
+RESULT_COPIES: Final = "meta/augmentation.parquet"
 RESULT_PREVIEW: Final = "meta/augmentation.png"
 RESULT_BAD_EPISODES: Final = "meta/bad_episodes.json"
 """Files that describe a result, by path in its dataset; an image dataset has no info, and most

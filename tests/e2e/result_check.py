@@ -15,6 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from tests.recorded_copies import provenance_of
+
 Json = dict[str, Any]
 Frames = NDArray[Any]
 
@@ -89,7 +91,7 @@ def check_originals_untouched(source: Path, result: Path) -> None:
 def check_result(source_folder: Path, result_folder: Path, copies: int) -> None:
     """Check the whole result: numbering, states and actions, every frame of every copy."""
     source, result = Dataset(source_folder), Dataset(result_folder)
-    provenance: Json = json.loads((result_folder / "meta/augmentation.json").read_text())
+    provenance: Json = provenance_of(result_folder)
     originals = len(source.episodes)
     assert result.info["total_episodes"] == originals * (1 + copies) == len(result.episodes)
     assert result.info["total_frames"] == source.info["total_frames"] * (1 + copies) == result.data.num_rows
@@ -149,7 +151,7 @@ def lit(frames: Frames, parameters: Json, luma: float) -> NDArray[np.float64]:
 
 def fingerprint(result_folder: Path) -> Json:
     """Everything that must be equal after any interruption: pixels, video bytes, rows, statistics."""
-    provenance: Json = json.loads((result_folder / "meta/augmentation.json").read_text())
+    provenance: Json = provenance_of(result_folder)
     files = [*result_folder.glob("videos/**/*.mp4"), *result_folder.glob("meta/stats.json")]
     return {
         "pixels": [[version["pixelHash"] for version in entry["cameras"].values()] for entry in provenance["episodes"]],

@@ -12,6 +12,12 @@ import pyarrow.parquet as pq
 
 CAMERA, WRIST, DEPTH = "observation.image", "observation.wrist", "observation.depth"
 INDEX_COLUMNS = ["episode_index", "index"]
+AUGMENTATION_COLUMNS = [
+    pa.field("augmentation/source_episode_index", pa.int64()),
+    pa.field("augmentation/copy", pa.int64()),
+    pa.field("augmentation/is_augmented", pa.bool_()),
+]
+"""Of the episodes of a result."""
 
 
 def with_three_cameras(sample: Path, folder: Path) -> Path:
@@ -68,9 +74,12 @@ def check_result(folder: Path, source: Path, copies: int) -> None:
     """Check a result of mode `copy` against all episodes of the source."""
     original, result = episodes(source), episodes(folder)
     count, frames = original.num_rows, rows(source).num_rows
-    assert result.schema == original.schema
+    assert result.schema == pa.schema([*original.schema, *AUGMENTATION_COLUMNS])
     assert result.num_rows == count * (copies + 1)
     assert result.column("episode_index").to_pylist() == list(range(count * (copies + 1)))
+    made = [(index, copy, True) for index in range(count) for copy in range(copies)]
+    columns = [result.column(field.name).to_pylist() for field in AUGMENTATION_COLUMNS]
+    assert list(zip(*columns, strict=True)) == [*((index, -1, False) for index in range(count)), *made]
     _check_rows(folder, source, original, copies, count, frames)
     check_times(folder, result)
 

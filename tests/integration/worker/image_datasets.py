@@ -1,6 +1,5 @@
 """Image datasets created with the `datasets` library, and checks of results with its load_dataset."""
 
-import json
 import math
 from collections.abc import Collection
 from io import BytesIO
@@ -11,6 +10,8 @@ import datasets
 import numpy as np
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Image, List, Value
 from PIL import Image as Pillow
+
+from tests.recorded_copies import provenance_of
 
 datasets.disable_progress_bars()
 SPLIT_ROWS = {"train": 7, "test": 3}
@@ -165,5 +166,5 @@ def _check_row(row: dict[str, Any], expected: dict[str, Any], columns: Collectio
 
 
 def record_of(result: Path) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads((result / "meta/augmentation.json").read_text())
+    document: dict[str, Any] = provenance_of(result)
     return document

@@ -11,9 +11,17 @@ from augmentation_api import FailureReason, PhaseName
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.storage.folder.output import FolderOutput
 from tests.integration.worker.conftest import FIXTURES
-from tests.integration.worker.datasets import CAMERA, check_result, check_times, episodes, file_hashes, rows
+from tests.integration.worker.datasets import (
+    AUGMENTATION_COLUMNS,
+    CAMERA,
+    check_result,
+    check_times,
+    episodes,
+    file_hashes,
+    rows,
+)
 from tests.integration.worker.jobs import UID, LocalRun, local_run, spec_of
-from tests.lerobot_check import check_opens_in_lerobot
+from tests.lerobot_check import Expected, check_all_open_in_lerobot
 
 SOURCE = FIXTURES / "pusht_v30"
 NO_HUB = "http://127.0.0.1:9"
@@ -36,14 +44,33 @@ def refusal(run: LocalRun) -> WorkerFailure:
     return caught.value
 
 
+def check_goes_on(result: Path, folder: Path) -> None:
+    """LeRobot reads it and records an episode into it; that is read by both, and augmented again."""
+    shutil.copytree(result, folder)
+    check_all_open_in_lerobot(
+        [
+            Expected(str(result), "lab/result", episodes=18, frames=1026),
+            Expected(str(folder), "lab/goes-on", episodes=19, frames=1029, recorded=3),
+        ]
+    )
+    again = folder.with_name("again")
+    augmentation = {"episodes": "6,17:19", "copies": 1, "transforms": ["lighting"]}
+    run_of(folder.with_name("job-again"), folder, again, augmentation=augmentation).run_all(1)
+    columns = [episodes(again).column(field.name).to_pylist() for field in AUGMENTATION_COLUMNS]
+    marked = list(zip(*columns, strict=True))
+    assert marked[:6] == [(index, -1, False) for index in range(6)]
+    assert marked[6:18] == [(index // 2, index % 2, True) for index in range(12)]
+    assert marked[18:] == [(18, -1, False), (0, 0, True), (5, 0, True), (18, 0, True)]
+
+
 def test_folder_is_augmented_into_another_folder(source: Path, tmp_path: Path) -> None:
     before = file_hashes(source)
     output = tmp_path / "data" / "result"
     run = run_of(tmp_path / "job", source, output, augmentation={"copies": 2, "seed": 7})
     run.run_all(2)
     check_result(output, SOURCE, 2)
-    check_opens_in_lerobot(output, "lab/result", episodes=18, frames=1026)
     assert file_hashes(source) == before
+    check_goes_on(output, tmp_path / "goes-on")
     assert sorted(path.name for path in output.parent.iterdir()) == ["pusht", "result"]
     status = run.job.status.output
     assert status is not None

@@ -13,6 +13,7 @@ from augmentation_worker.local.reproduce import recorded_in
 from augmentation_worker.transforms.key_version import KEY_VERSION
 from tests.integration.worker.jobs import LocalRun, local_run
 from tests.integration.worker.lerobot_recorder import Kind, record
+from tests.recorded_copies import provenance_of
 
 TOP, WRIST = "observation.images.top", "observation.images.wrist"
 RESOLVED = "augmentation-worker-resolve"
@@ -35,7 +36,7 @@ def submitted(folder: Path, source: Path, **augmentation: Any) -> LocalRun:
 
 
 def provenance(folder: Path) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads((folder / "result/meta/augmentation.json").read_text())
+    document: dict[str, Any] = provenance_of(folder / "result")
     return document
 
 

@@ -14,7 +14,17 @@ from augmentation_api.identifiers import backup_tag
 from augmentation_worker.failure import WorkerFailure
 from tests.fixtures.field.bad_items import damage_images
 from tests.integration.worker.conftest import FIXTURES, Hub
-from tests.integration.worker.datasets import CAMERA, DEPTH, INDEX_COLUMNS, WRIST, file_hashes, frame_times, info, rows
+from tests.integration.worker.datasets import (
+    AUGMENTATION_COLUMNS,
+    CAMERA,
+    DEPTH,
+    INDEX_COLUMNS,
+    WRIST,
+    file_hashes,
+    frame_times,
+    info,
+    rows,
+)
 from tests.integration.worker.jobs import UID, LocalRun, spec_of
 from tests.integration.worker.lerobot_recorder import Kind, record
 from tests.integration.worker.test_folders import run_of
@@ -57,6 +67,12 @@ def variant(folder: Path, *, chunks_size: int = 1000, cameras: tuple[str, ...] =
     return folder
 
 
+def marked(source: int, copy: int) -> dict[str, object]:
+    """What is said of an episode of a result beside what was said of it before."""
+    cells = (source, copy, copy >= 0)
+    return {field.name: cell for field, cell in zip(AUGMENTATION_COLUMNS, cells, strict=True)}
+
+
 def check_copies(folder: Path, source: Path, selected: list[int], copies: int) -> None:
     """Check files, rows and lines of a result of mode `copy`."""
     document, before = info(folder), info(source)
@@ -73,9 +89,16 @@ def check_copies(folder: Path, source: Path, selected: list[int], copies: int) -
     table = rows(folder)
     assert table.column("index").to_pylist() == list(range(frames))
     assert table.slice(0, sum(LENGTHS)).equals(rows(source))
-    for name in ("episodes.jsonl", "episodes_stats.jsonl"):
-        assert (folder / "meta" / name).read_bytes().startswith((source / "meta" / name).read_bytes())
-    assert [line["episode_index"] for line in lines(folder / "meta/episodes.jsonl")] == list(range(total))
+    statistics = "meta/episodes_stats.jsonl"
+    assert (folder / statistics).read_bytes().startswith((source / statistics).read_bytes())
+    episodes = lines(folder / "meta/episodes.jsonl")
+    assert [line["episode_index"] for line in episodes] == list(range(total))
+    recorded = lines(source / "meta/episodes.jsonl")
+    assert episodes[:count] == [line | marked(index, -1) for index, line in enumerate(recorded)]
+    made = [recorded[index] | marked(index, copy) for index in selected for copy in range(copies)]
+    assert [{**line, "episode_index": 0} for line in episodes[count:]] == [
+        {**line, "episode_index": 0} for line in made
+    ]
     for place in range(len(selected) * copies):
         index, original = count + place, selected[place // copies]
         fields = {"episode_chunk": index // chunk, "episode_index": index}
@@ -143,8 +166,12 @@ def test_in_place_mode_overwrites_files_of_selected_episodes_and_cameras_only(
     assert changed == {
         f"videos/chunk-000/{WRIST}/episode_000001.mp4",
         f"videos/chunk-000/{WRIST}/episode_000003.mp4",
+        "meta/episodes.jsonl",
         "meta/episodes_stats.jsonl",
     }
+    recorded = lines(source / "meta/episodes.jsonl")
+    expected_lines = [line | marked(index, 0 if index in (1, 3) else -1) for index, line in enumerate(recorded)]
+    assert lines(folder / "meta/episodes.jsonl") == expected_lines
     assert info(folder) == info(source)
     pairs = zip(lines(source / "meta/episodes_stats.jsonl"), lines(folder / "meta/episodes_stats.jsonl"), strict=True)
     for index, (was, now) in enumerate(pairs):

@@ -16,6 +16,7 @@ from augmentation_api import FailureReason
 from augmentation_api.identifiers import API_VERSION, JOB_KIND
 from tests.integration.worker.conftest import FIXTURES, Results
 from tests.integration.worker.datasets import CAMERA, check_result, file_hashes
+from tests.recorded_copies import provenance_of
 
 SOURCE = FIXTURES / "pusht_v30"
 JOB = """\
@@ -63,7 +64,7 @@ def test_local_run_augments_folder_and_pixels_are_reproducible(job: Path, tmp_pa
     assert str(output) in out
     assert "6 of 6 episodes (342 frames) become 12 augmented ones" in err
     check_result(output, SOURCE, 2)
-    made = [json.loads((each / "meta/augmentation.json").read_text())["episodes"] for each in (output, results[1][1])]
+    made = [provenance_of(each)["episodes"] for each in (output, results[1][1])]
     assert made[0] == made[1]
     assert [path.name for path in output.parent.iterdir()] == ["result"]
 
@@ -80,7 +81,7 @@ def test_pixels_that_differ_from_record_are_reported(job: Path, tmp_path: Path) 
     output, record = tmp_path / "result", tmp_path / "augmentation.json"
     job.write_text(JOB.replace("copies: 2", "copies: 1, episodes: '4'"))
     assert command("run", "-f", job, "--source", SOURCE, "--output", output)[0] == 0
-    document = json.loads((output / "meta/augmentation.json").read_text())
+    document = provenance_of(output)
     document["seed"] = document["augmentation"]["seed"] = 8
     record.write_text(json.dumps(document))
     code, _, err = command("reproduce", record, "--source", SOURCE, "--output", tmp_path / "again")

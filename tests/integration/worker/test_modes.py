@@ -1,6 +1,5 @@
 """Results of each augmentation mode, verified with LeRobot."""
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from augmentation_api.identifiers import backup_tag
 from tests.integration.worker.conftest import FIXTURES, SAMPLE, Hub
 from tests.integration.worker.datasets import (
+    AUGMENTATION_COLUMNS,
     CAMERA,
     DEPTH,
     WRIST,
@@ -21,13 +21,14 @@ from tests.integration.worker.datasets import (
 )
 from tests.integration.worker.jobs import UID, LocalRun, spec_of
 from tests.lerobot_check import check_opens_in_lerobot
+from tests.recorded_copies import provenance_of
 
 SOURCE = FIXTURES / "pusht_v30"
 
 
 def made_by(folder: Path) -> list[Mapping[str, Any]]:
     """The sampled parameters, one entry per augmented episode."""
-    document = json.loads((folder / "meta/augmentation.json").read_text())
+    document = provenance_of(folder)
     return list(document["episodes"])
 
 
@@ -57,7 +58,9 @@ def test_in_place_mode_replaces_frames_of_selected_episodes_and_cameras_only(
     assert {name: info(folder)[name] for name in totals} == totals
     before, after = episodes(source), episodes(folder)
     for index, (was, now) in enumerate(zip(before.to_pylist(), after.to_pylist(), strict=True)):
-        changed = {name for name in now if now[name] != was[name]}
+        own = [now[field.name] for field in AUGMENTATION_COLUMNS]
+        assert own == [index, *((0, True) if index in (1, 4, 5) else (-1, False))]
+        changed = {name for name in was if now[name] != was[name]}
         assert bool(changed) == (index in (1, 4, 5))
         assert all(name.startswith((f"videos/{WRIST}/", f"stats/{WRIST}/")) for name in changed)
     for camera, files in ((CAMERA, 1), (DEPTH, 1), (WRIST, 1 + 2)):

@@ -13,6 +13,7 @@ from augmentation_worker.local.run import prepared
 from tests.integration.worker.image_datasets import parquet_dataset
 from tests.integration.worker.jobs import LocalRun, local_run
 from tests.integration.worker.lerobot_recorder import Kind, record
+from tests.recorded_copies import provenance_of
 
 TOP, WRIST = "observation.images.top", "observation.images.left_wrist"
 
@@ -45,7 +46,7 @@ def pi05(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_wrist_cameras_are_exempt_from_the_geometry_of_pi05(pi05: Path) -> None:
-    document = json.loads((pi05 / "meta/augmentation.json").read_text())
+    document = provenance_of(pi05)
     for entry in document["episodes"]:
         sampled = {camera: version["parameters"] for camera, version in entry["cameras"].items()}
         assert list(sampled[TOP]) == ["cropResize", "affine", "lighting", "hueSaturation"]
@@ -55,7 +56,7 @@ def test_wrist_cameras_are_exempt_from_the_geometry_of_pi05(pi05: Path) -> None:
 
 
 def test_the_record_says_the_presets_values_and_needs_no_preset(pi05: Path) -> None:
-    document = json.loads((pi05 / "meta/augmentation.json").read_text())
+    document = provenance_of(pi05)
     assert document["preset"] == "pi05"
     augmentation = document["augmentation"]
     assert "preset" not in augmentation

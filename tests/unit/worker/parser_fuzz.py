@@ -39,6 +39,7 @@ from augmentation_worker.formats.images.columns import features_of
 from augmentation_worker.formats.images.metadata_file import check_metadata_file
 from augmentation_worker.formats.images.records import BlockRecord
 from augmentation_worker.formats.lerobot.data_table import SourceRows
+from augmentation_worker.formats.lerobot.episode_tables import EpisodeTables
 from augmentation_worker.formats.lerobot.info import read_info
 from augmentation_worker.formats.lerobot.metadata import check_statistics, load_metadata
 from augmentation_worker.formats.lerobot.records import DataRecord, EpisodeRecords, VideosRecord
@@ -213,8 +214,9 @@ def _dataset(version: str, path: str) -> Callable[[bytes], object]:
                     local.parent.mkdir(parents=True, exist_ok=True)
                     local.write_bytes(content if str(local.relative_to(folder)) == path else file.read_bytes())
             source = FolderSource(folder, "lab/fuzzed")
-            load_metadata(source, whole=False)
             metadata = load_metadata(source)
+            tables = EpisodeTables(metadata, source.open)
+            assert tables.of(range(len(metadata.episodes))).schema == tables.schema
             rows = SourceRows(metadata, source.open)
             rows.schema()
             return [rows.of(episode) for episode in metadata.episodes]

@@ -128,13 +128,18 @@ def read_columns(
 
 
 def batches_of(
-    parquet: pq.ParquetFile, columns: Sequence[str], *, most_bytes: int, groups: Sequence[int]
+    parquet: pq.ParquetFile,
+    columns: Sequence[str],
+    *,
+    most_bytes: int,
+    groups: Sequence[int],
+    most_rows: int = _MOST_BATCH_ROWS,
 ) -> Iterator[pa.RecordBatch]:
-    """Some columns of some row groups, in batches that are small whatever texts they hold.
+    """Some columns of some row groups, in batches of at most `most_rows` that are small whatever texts they hold.
 
     Raises Unreadable for columns of more than `most_bytes`.
     """
-    rows = _rows_at_once(parquet, columns, most_bytes, groups)
+    rows = min(most_rows, _rows_at_once(parquet, columns, most_bytes, groups))
     if columns:
         yield from parquet.iter_batches(rows, columns=columns, row_groups=groups, use_threads=False)
 

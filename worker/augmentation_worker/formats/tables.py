@@ -127,11 +127,11 @@ def with_schema(table: pa.Table, schema: pa.Schema) -> pa.Table:
 
 @dataclass
 class RowGroups:
-    """The file, while it is written: memory holds one row group. Tables of one schema are added; snappy.
+    """The file, while it is written: memory holds one row group. Tables of one schema are added.
 
     Attributes:
         path: where.
-        options: more options of pyarrow's ParquetWriter.
+        options: more options of pyarrow's ParquetWriter; without a compression, snappy.
         most_bytes, most_rows: of a row group.
         rows: written so far.
     """
@@ -154,6 +154,11 @@ class RowGroups:
         if self._pending_bytes >= self.most_bytes or self._pending_rows >= self.most_rows:
             self._flush()
 
+    @property
+    def pending_rows(self) -> int:
+        """Rows that were added and not written yet."""
+        return self._pending_rows
+
     def close(self) -> None:
         """Complete the file."""
         if self._pending:
@@ -164,7 +169,7 @@ class RowGroups:
     def _flush(self) -> None:
         table = pa.concat_tables(self._pending)
         if self._writer is None:
-            self._writer = pq.ParquetWriter(self.path, table.schema, compression="snappy", **self.options)
+            self._writer = pq.ParquetWriter(self.path, table.schema, **{"compression": "snappy", **self.options})
         self._writer.write_table(table, row_group_size=max(1, len(table)))
         self.rows += len(table)
         self._pending, self._pending_rows, self._pending_bytes = [], 0, 0

@@ -43,7 +43,11 @@ def add_to(verbs: "Subparsers") -> None:
     preview.set_defaults(command=_preview)
 
     again = verbs.add_parser("reproduce", help="make an augmented dataset again, and compare the pixels")
-    again.add_argument("dataset", type=_place, help=f"the augmented dataset ({_FORMS}), or its meta/augmentation.json")
+    again.add_argument(
+        "dataset",
+        type=_place,
+        help=f"the augmented dataset ({_FORMS}), or its meta/augmentation.json beside augmentation.parquet",
+    )
     _add_folders(again)
     again.set_defaults(command=_reproduce)
 

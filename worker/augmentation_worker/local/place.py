@@ -13,6 +13,7 @@ from augmentation_api import worker_contract
 from augmentation_api.model import findings_of
 from augmentation_api.object_store import STORE_FORMS, AzureLocation, S3Location, StoreLocation, parse_url
 from augmentation_api.worker_contract import StoreAccess
+from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.formats.registry import CONVENTIONS
 from augmentation_worker.storage.folder.output import is_result_of, staging_of
 from augmentation_worker.storage.folder.source import FolderSource
@@ -24,7 +25,6 @@ from augmentation_worker.storage.object_store.output import ObjectStoreOutput
 from augmentation_worker.storage.object_store.publication import Publication
 from augmentation_worker.storage.object_store.source import ObjectStoreSource
 from augmentation_worker.storage.port import SourceDataset
-from augmentation_worker.storage.provenance import PROVENANCE_PATH
 
 Place = Path | StoreAccess
 
@@ -122,12 +122,12 @@ def remove_staged(place: Place, job_uid: str, environment: Mapping[str, str]) ->
         Publication(client_of(place, environment, "output"), job_uid).remove_staged()
 
 
-def read_record(place: StoreAccess, environment: Mapping[str, str]) -> bytes:
-    """meta/augmentation.json of a dataset in a bucket. Raises FileNotFoundError, WorkerFailure."""
-    key = f"{place.path}/{PROVENANCE_PATH}" if place.path else str(PROVENANCE_PATH)
+def read_record(place: StoreAccess, path: DatasetPath, environment: Mapping[str, str]) -> bytes:
+    """A file that says how a dataset in a bucket was made. Raises FileNotFoundError, WorkerFailure."""
+    key = f"{place.path}/{path}" if place.path else str(path)
     content = client_of(place, environment, "source").read(key, _MOST_RECORD_BYTES)
     if content is None:
-        raise FileNotFoundError(f"there is no {PROVENANCE_PATH}")
+        raise FileNotFoundError(f"there is no {path}")
     return content
 
 

@@ -3,19 +3,31 @@
 import json
 import os
 from dataclasses import dataclass
-from pathlib import Path
+from io import BytesIO
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+import pyarrow as pa
 
 from augmentation_api import AugmentationJobSpec, FailureReason
 from augmentation_api.vocabulary import Calibration, OnBadEpisode
+from augmentation_worker.bounded.parquet_file import open_parquet, read_columns
+from augmentation_worker.bounded.unreadable import explained
+from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats.port import PixelHashes
+from augmentation_worker.formats.provenance import COPIES_ENTRY
 from augmentation_worker.formats.registry import recorded_in as recorded_by_format
 from augmentation_worker.local.job_file import folder_spec
 from augmentation_worker.local.place import Place, name_of, read_record
 from augmentation_worker.storage.folder.dataset_folder import DatasetFolder
 from augmentation_worker.storage.folder.held_folder import EntryRefused
-from augmentation_worker.storage.provenance import PROVENANCE_PATH
+from augmentation_worker.storage.provenance import COPIES_PATH, PROVENANCE_PATH
 from augmentation_worker.transforms.key_version import FIRST_KEY_VERSION, effective_spec
+
+_MOST_COPIES: Final = 100_000_000
+_MOST_COPIES_BYTES: Final = 16 * 2**30
+"""Limits on the table of copies, which may be anybody's."""
 
 
 @dataclass(frozen=True)
@@ -36,15 +48,12 @@ def recorded_in(dataset: Place) -> Recorded:
 
     Raises WorkerFailure(SOURCE_INVALID) if there is none or it is not one of ours.
     """
-    path = f"{name_of(dataset)}/{PROVENANCE_PATH}"
+    is_file = isinstance(dataset, Path) and not dataset.is_dir()
+    path = str(dataset) if is_file else f"{name_of(dataset)}/{PROVENANCE_PATH}"
     try:
-        if not isinstance(dataset, Path):
-            content = read_record(dataset, os.environ)
-        elif dataset.is_dir():
-            content = DatasetFolder(dataset.resolve()).read(PROVENANCE_PATH)
-        else:
-            path, content = str(dataset), dataset.read_bytes()
-        document = json.loads(content)
+        document = json.loads(_read(dataset, PROVENANCE_PATH))
+        if COPIES_ENTRY in document:
+            document[COPIES_ENTRY] = _copies(dataset, path)
         augmentation, hashes = recorded_by_format(document)
         key_version = document.get("keyVersion", FIRST_KEY_VERSION)
         spec = {
@@ -62,6 +71,28 @@ def recorded_in(dataset: Place) -> Recorded:
     # What a result was made with was allowed when it was made.
     augmentation = asked.augmentation.model_copy(update={"calibration": Calibration.KEEP})
     return Recorded(asked.model_copy(update={"augmentation": augmentation}), hashes)
+
+
+def _read(dataset: Place, path: DatasetPath) -> bytes:
+    """One of the two files of a record: of a dataset, or beside the first where the user names that."""
+    if not isinstance(dataset, Path):
+        return read_record(dataset, path, os.environ)
+    if dataset.is_dir():
+        return DatasetFolder(dataset.resolve()).read(path)
+    return (dataset if path == PROVENANCE_PATH else dataset.with_name(PurePosixPath(path).name)).read_bytes()
+
+
+def _copies(dataset: Place, record: str) -> pa.Table:
+    """The table of copies. Raises WorkerFailure(SOURCE_INVALID) where it is missing or damaged."""
+    try:
+        content = _read(dataset, COPIES_PATH)
+    except FileNotFoundError as error:
+        raise WorkerFailure(
+            FailureReason.SOURCE_INVALID,
+            f"{record} lists its copies in {PurePosixPath(COPIES_PATH).name}, which is not beside it",
+        ) from error
+    with explained(name_of(dataset), COPIES_PATH), open_parquet(BytesIO(content)) as file:
+        return read_columns(file, file.schema_arrow.names, most_rows=_MOST_COPIES, most_bytes=_MOST_COPIES_BYTES)
 
 
 def differences(wanted: PixelHashes, reproduced: PixelHashes) -> list[str]:

@@ -1,11 +1,15 @@
-"""meta/augmentation.json: by the job's id in it a storage knows whose result it holds; the rest is the format's."""
+"""meta/augmentation.json: by the job's id in it a storage knows whose result it holds; the rest is the format's.
+
+It stays small. What is recorded of each copy is in a table beside it.
+"""
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from augmentation_api.worker_contract import RESULT_PROVENANCE
+from augmentation_api.worker_contract import RESULT_COPIES, RESULT_PROVENANCE
 from augmentation_worker.dataset_path import DatasetPath
 
 PROVENANCE_PATH = DatasetPath(RESULT_PROVENANCE)
+COPIES_PATH = DatasetPath(RESULT_COPIES)
 
 
 class _Provenance(BaseModel):

@@ -1,6 +1,5 @@
 """Backgrounds that are replaced by mask: in every frame by its own mask, wherever its pixels were moved before."""
 
-import json
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
@@ -27,6 +26,7 @@ from augmentation_worker.storage.folder.source import FolderSource
 from tests.fixtures.field.masks import HEIGHT, WIDTH, picture_of, square_of, with_moving_square
 from tests.integration.worker.lerobot_recorder import FPS, Kind, record
 from tests.integration.worker.test_folders import run_of
+from tests.recorded_copies import provenance_of
 
 TOP, FILM, MASK, WRIST = "observation.images.top", "observation.images.film", "observation.masks.top", "wrist"
 LENGTHS = (6, 4)
@@ -46,7 +46,7 @@ def frames_of(folder: Path, column: str) -> list[NDArray[np.uint8]]:
 
 
 def augmented_episodes(result: Path) -> list[dict[str, Any]]:
-    episodes: list[dict[str, Any]] = json.loads((result / "meta/augmentation.json").read_text())["episodes"]
+    episodes: list[dict[str, Any]] = provenance_of(result)["episodes"]
     return episodes
 
 

@@ -21,6 +21,7 @@ from tests.integration.worker.jobs import LocalRun
 from tests.integration.worker.lerobot_recorder import Kind, record
 from tests.integration.worker.test_folders import run_of
 from tests.lerobot_check import Expected, check_all_open_in_lerobot
+from tests.recorded_copies import provenance_of
 
 TOP, WRIST = "observation.images.top", "observation.images.wrist"
 LENGTHS = (6, 5, 4, 7)
@@ -29,7 +30,13 @@ BAD = 1
 BAD_ROWS = {30, 150, 151, *range(200, 220)}
 """Of an image dataset: the last of three blocks has no other rows."""
 PLACES = {"data/chunk_index", "data/file_index", f"videos/{TOP}/file_index", f"videos/{WRIST}/file_index"}
-NOT_COMPARED = {"README.md", "meta/augmentation.json", "meta/augmentation.png", "meta/bad_episodes.json"}
+NOT_COMPARED = {
+    "README.md",
+    "meta/augmentation.json",
+    "meta/augmentation.parquet",
+    "meta/augmentation.png",
+    "meta/bad_episodes.json",
+}
 KINDS = [("v3.0", Kind.VIDEO), ("v3.0", Kind.PNG), ("v2.1", Kind.VIDEO), ("v2.1", Kind.PNG)]
 
 
@@ -94,7 +101,7 @@ def test_skipped_episode_leaves_no_gap(tmp_path: Path, version: str, kind: Kind)
         assert hashes(result) == hashes(selected)
     found = json.loads((result / "meta/bad_episodes.json").read_text())
     assert (found["count"], found["episodes"]) == (1, "1")
-    recorded = json.loads((result / "meta/augmentation.json").read_text())
+    recorded = provenance_of(result)
     assert [entry["episodeIndex"] for entry in recorded["episodes"]] == list(range(4, 10))
     assert {entry["sourceEpisodeIndex"] for entry in recorded["episodes"]} == {0, 2, 3}
     assert recorded_in(result).spec.on_bad_episode == "skip"

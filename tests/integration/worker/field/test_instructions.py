@@ -17,6 +17,7 @@ from tests.integration.worker.datasets import episodes, file_hashes, rows
 from tests.integration.worker.lerobot_recorder import Kind, record
 from tests.integration.worker.test_folders import run_of
 from tests.lerobot_check import Expected, check_all_open_in_lerobot
+from tests.recorded_copies import provenance_of
 
 TOP = "observation.images.top"
 LENGTHS = (6, 5, 4)
@@ -78,7 +79,7 @@ def test_each_copy_carries_the_next_paraphrase(source: Path, tmp_path: Path) -> 
     assert whole["mean"][0] == pytest.approx(sum(rows(named).column("task_index").to_pylist()) / (4 * total))
     assert (whole["min"], whole["max"]) == ([0], [4])
 
-    made = json.loads((named / "meta/augmentation.json").read_text())
+    made = provenance_of(named)
     assert made["augmentation"]["tasks"] == PARAPHRASES
     assert [entry["tasks"] for entry in made["episodes"]][1:4:2] == [
         {PICK: LIFT, PLACE: DROP},

@@ -1,6 +1,5 @@
 """A dataset in a folder of a repository: read by its path, and named where no path is given."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from tests.fixtures.field.places import COMMIT, in_hub_cache, in_sub_folders
 from tests.integration.worker.conftest import FIXTURES, Hub
 from tests.integration.worker.datasets import check_result
 from tests.integration.worker.jobs import LocalRun, spec_of
+from tests.recorded_copies import provenance_of
 
 PATH = "pick_cube/lerobot"
 
@@ -46,7 +46,7 @@ def test_only_the_folder_is_read_and_the_result_begins_at_its_root(
     assert {path.name for path in result.iterdir()} - {".cache"} == {
         ".gitattributes", "README.md", "data", "meta", "videos"
     }  # fmt: skip
-    made = json.loads((result / "meta/augmentation.json").read_text())
+    made = provenance_of(result)
     assert made["source"] == {"repoID": several, "revision": hub.head(several), "path": PATH}
     assert f"| Folder of the source | `{PATH}` |" in (result / "README.md").read_text()
     source = run.job.status.source

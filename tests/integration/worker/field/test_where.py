@@ -65,7 +65,7 @@ def resolved(source: Path, where: str, **augmentation: object) -> Resolution:
     ],
 )
 def test_episodes_are_chosen(source: Path, where: str, selected: str) -> None:
-    chosen = load_metadata(FolderSource(source, "lab/where"), where=where, whole=False).chosen
+    chosen = load_metadata(FolderSource(source, "lab/where"), where=where).chosen
     assert chosen is not None
     assert short_text_of(chosen.rows) == selected
 

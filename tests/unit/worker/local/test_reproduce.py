@@ -1,5 +1,6 @@
 """What is made again follows a record that may be anybody's: one that is none is said so."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -44,3 +45,17 @@ def test_record_of_a_version_that_augmented_labels_names_their_columns(
     assert augmentation.cameras == cameras
     # Releases before the field moved cameras with calibrations.
     assert augmentation.calibration is Calibration.KEEP
+
+
+def test_record_of_a_version_that_listed_copies_in_the_document_is_read(tmp_path: Path) -> None:
+    copies = [{"episodeIndex": 6, "sourceEpisodeIndex": 0, "copy": 0, "cameras": {"top": {"pixelHash": "ab12"}}}]
+    (tmp_path / "augmentation.json").write_text(f"{HEAD}{json.dumps(copies)}}}")
+    assert recorded_in(tmp_path / "augmentation.json").hashes == {("episode 6", "top"): "ab12"}
+
+
+def test_record_whose_table_of_copies_is_elsewhere_is_said_so(tmp_path: Path) -> None:
+    head = HEAD.removesuffix('"episodes": ')
+    (tmp_path / "augmentation.json").write_text(f'{head}"copies": "meta/augmentation.parquet"}}')
+    with pytest.raises(WorkerFailure, match=r"augmentation\.parquet, which is not beside it") as caught:
+        recorded_in(tmp_path / "augmentation.json")
+    assert caught.value.reason is FailureReason.SOURCE_INVALID

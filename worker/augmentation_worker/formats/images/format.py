@@ -11,7 +11,7 @@ from augmentation_worker.formats.images.carried_files import is_data
 from augmentation_worker.formats.images.detection import find_image_dataset
 from augmentation_worker.formats.images.metadata_file import METADATA_NAMES
 from augmentation_worker.formats.images.planner import make_plan
-from augmentation_worker.formats.images.provenance import recorded_augmentation
+from augmentation_worker.formats.images.provenance import PATH_COLUMN, recorded_augmentation
 from augmentation_worker.formats.images.resolve import resolve
 from augmentation_worker.formats.images.result import ImagesPlan
 from augmentation_worker.formats.images.unsupported import is_known_layout
@@ -59,4 +59,4 @@ class Images(Format):
 
     @override
     def pixel_hashes(self, provenance: Mapping[str, object]) -> PixelHashes | None:
-        return pixel_hashes(provenance, "blocks", lambda entry: str(entry["path"]))
+        return pixel_hashes(provenance, "blocks", lambda entry: str(entry["path"]), PATH_COLUMN)

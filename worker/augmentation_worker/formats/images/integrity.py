@@ -15,6 +15,7 @@ from augmentation_worker.formats.integrity import broken, fetch_back
 from augmentation_worker.formats.result_files import CARD_PATH
 from augmentation_worker.storage.disk import is_disk_full, scratch_full
 from augmentation_worker.storage.port import OutputDataset
+from augmentation_worker.storage.provenance import COPIES_PATH, PROVENANCE_PATH
 
 
 def check_records(plan: BlockPlan, records: Mapping[int, BlockRecord]) -> None:
@@ -54,7 +55,7 @@ def _skeleton(plan: BlockPlan, card: bytes, folder: Path) -> Iterator[Path]:
     shutil.rmtree(folder, ignore_errors=True)
     dataset = folder / "dataset"
     try:
-        for path in [CARD_PATH, *(path for split in plan.splits for path in split.paths)]:
+        for path in [CARD_PATH, PROVENANCE_PATH, COPIES_PATH, *(path for split in plan.splits for path in split.paths)]:
             (dataset / path).parent.mkdir(parents=True, exist_ok=True)
             (dataset / path).touch()
         (dataset / CARD_PATH).write_bytes(card)

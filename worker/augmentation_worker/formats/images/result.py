@@ -15,7 +15,7 @@ from augmentation_worker.formats.images.carried_files import carried_files
 from augmentation_worker.formats.images.dataset import ImageDataset
 from augmentation_worker.formats.images.integrity import check_opens, check_records
 from augmentation_worker.formats.images.plan import BlockPlan, PlannedShard
-from augmentation_worker.formats.images.provenance import write_provenance
+from augmentation_worker.formats.images.provenance import store_blocks, write_provenance
 from augmentation_worker.formats.images.records import BlockRecord, block_key
 from augmentation_worker.formats.images.rows import open_rows
 from augmentation_worker.formats.moved_files import makes_the_same, stored_as, stored_preview
@@ -122,11 +122,9 @@ class ImagesPlan(Plan):
             CARD_PATH: write_card(
                 work.spec, self.dataset, self.plan, card, self._kept(blocks.values()), extends=work.extends_source
             ),
-            PROVENANCE_PATH: write_provenance(
-                work.job_uid, work.spec, work.source.origin, self.dataset, self.plan, blocks
-            ),
+            PROVENANCE_PATH: write_provenance(work.job_uid, work.spec, work.source.origin, self.dataset, self.plan),
             **changed_attributes(work.output.read(ATTRIBUTES_PATH)),
-        }, []
+        }, [store_blocks(work, ((block, blocks[block.index]) for block in self.plan.blocks))]
 
     def _kept(self, blocks: Iterable[BlockRecord]) -> Mapping[str, int]:
         """By augmented column, how many images were left as they are."""

@@ -14,6 +14,7 @@ from augmentation_worker.formats.card import (
     transforms_facts,
     where_fact,
 )
+from augmentation_worker.formats.lerobot.augmentation_columns import IS_AUGMENTED
 from augmentation_worker.formats.lerobot.followers import moving_warnings
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
 from augmentation_worker.formats.lerobot.plan import EpisodePlan
@@ -65,7 +66,8 @@ def write_card(
     explanation = f"""\
 {_which(spec, metadata, plan)} Only {changed}
 differ; {same} are those of the source. What was drawn for each augmented episode stands
-in `meta/augmentation.json`.{_beside(folders, plan)}"""
+in `meta/augmentation.parquet`; the column `{IS_AUGMENTED}` of the episodes says which these
+are.{_beside(folders, plan)}"""
     if warnings := [*moving_warnings(augmentation, metadata)]:
         explanation += "\n\n" + "\n".join(f"- {cell_text(warning)}." for warning in warnings)
     front_matter = _DEFAULT_FRONT_MATTER if front_matter is None else front_matter

@@ -25,11 +25,10 @@ def carried_files(
 ) -> tuple[DatasetPath, ...]:
     """Paths of the files that publish carries over.
 
-    These are the tasks, episodes files that do not change, whatever else is in meta/, files at the top such as a
-    license, and all folders that are not the format's own, but for what is hidden in them.
+    These are the tasks, whatever else is in meta/, files at the top such as a license, and all folders that are not the
+    format's own, but for what is hidden in them. Files of episodes are written again, with the columns augmentation/*.
     """
-    rewritten = plan.in_place or metadata.info.version.has_file_per_episode
-    written = _REWRITTEN_PATHS | set(metadata.episode_files if rewritten else metadata.corrected_files)
+    written = _REWRITTEN_PATHS | set(metadata.episode_files)
     if plan.instructions is not None and plan.instructions.added:
         written |= {metadata.info.version.tasks_path}
     return tuple(sorted(path for path in source_paths if path not in written and _belongs_to_dataset(path)))

@@ -17,19 +17,91 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
 from augmentation_worker.formats.lerobot.plan import EpisodePlan
-from augmentation_worker.formats.lerobot.records import CopyRecord, EpisodeRecords
+from augmentation_worker.formats.lerobot.records import CopyRecord, EpisodeRecord
 from augmentation_worker.formats.lerobot.statistics import (
+    Aggregation,
     Array,
     FeatureStatistics,
-    aggregate,
     column_name,
+    dataset_statistics,
     percent_of,
+    stacked,
     statistics_columns,
 )
+
+_COPIES_AT_ONCE = 2000
+"""Records of copies that are held until they are added up."""
+
+
+class EpisodeStatistics:
+    """Those statistics of each feature that every episode has, of all episodes together."""
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self._columns = statistics_columns(schema)
+        self._features = {feature: Aggregation() for feature in self._columns}
+
+    def add(self, episodes: pa.Table) -> None:
+        """Add episodes, with the columns of the schema."""
+        if not episodes.num_rows:
+            return
+        for feature, names in self._columns.items():
+            self._features[feature].add({name: stacked(episodes.column(column_name(feature, name))) for name in names})
+
+    def whole(self) -> Mapping[str, FeatureStatistics]:
+        """By feature."""
+        return {feature: of_feature.whole() for feature, of_feature in self._features.items()}
+
+
+class CopyStatistics:
+    """What stats.json says of an augmented camera as a whole: of the source's images that are left, and of each copy's.
+
+    Parts weigh by their frames. What nobody computes here, and what records of an earlier version lack, has no entry.
+    """
+
+    def __init__(self, statistics: Mapping[str, Any], kept: int, source: int) -> None:
+        """`statistics` are the source's; `kept` of its `source` frames are in the result as they were."""
+        self._statistics, self._ratio = statistics, kept / source
+        numbers = {name: _numbers(value) for name, value in statistics.items() if name != "count"}
+        self._before = {name: value for name, value in numbers.items() if value is not None}
+        self._parts = Aggregation()
+        self._sampled = 0
+        self._held: list[CopyRecord] = []
+        if kept:
+            first = {name: value[None] for name, value in self._before.items()}
+            self._parts.add({**first, "count": np.array([[kept]], dtype=np.float64)})
+
+    def add(self, copy: CopyRecord) -> None:
+        """Add a copy of an episode."""
+        if not self._before and "count" not in self._statistics:
+            return
+        self._held.append(copy)
+        if len(self._held) >= _COPIES_AT_ONCE:
+            self._add_held()
+
+    def _add_held(self) -> None:
+        if self._held:
+            weights = np.array([[copy.frames] for copy in self._held], dtype=np.float64)
+            found = {name: self._stacked(name, before) for name, before in self._before.items()}
+            self._parts.add({**found, "count": weights})
+            self._sampled += sum(int(copy.statistics["count"][0]) for copy in self._held if "count" in copy.statistics)
+            self._held = []
+
+    def _stacked(self, name: str, before: Array) -> Array | None:
+        made = [np.array(copy.statistics.get(name, ()), dtype=np.float64) for copy in self._held]
+        if any(numbers.size != before.size for numbers in made):
+            return None
+        return np.stack([numbers.reshape(before.shape) for numbers in made])
+
+    def whole(self) -> Mapping[str, object]:
+        """Those that have another value than in the source."""
+        self._add_held()
+        found = {name: value.tolist() for name, value in self._parts.whole().items() if name != "count"}
+        return {**found, **_counted(self._statistics, self._ratio, self._sampled)}
 
 
 @dataclass(frozen=True)
@@ -37,45 +109,45 @@ class ResultFrames:
     """What decides about statistics that the episodes do not have.
 
     Attributes:
-        copies: by augmented camera, what was recorded of each copy.
+        copies: by augmented camera, those of its copies, which are added as they are read.
         lengths: of each episode of the result, frames.
-        kept: of the source, frames whose images are in the result as they were.
         source: of the source, all frames.
         renumbered: whether episodes and rows have other numbers than in the source.
     """
 
-    copies: Mapping[str, Sequence[CopyRecord]]
-    lengths: Sequence[int]
-    kept: int
+    copies: Mapping[str, CopyStatistics]
+    lengths: npt.NDArray[np.int64]
     source: int
     renumbered: bool
 
     @classmethod
-    def of(cls, metadata: DatasetMetadata, plan: EpisodePlan, records: Sequence[EpisodeRecords]) -> "ResultFrames":
-        """Those of a plan whose shards have recorded this."""
-        copies: dict[str, list[CopyRecord]] = {camera.key: [] for camera in plan.cameras}
-        for shard in plan.shards:
-            for episode in shard.episodes:
-                record = records[shard.index].episodes[episode.source.index]
-                for camera, of_camera in copies.items():
-                    of_camera.extend(record.copies(camera))
-        source = metadata.episodes.lengths.tolist()
-        selected = plan.source_episodes.lengths.tolist()
-        added = [] if plan.in_place else [length for length in selected for _ in range(plan.copies)]
-        kept = sum(source) - (sum(selected) if plan.in_place else 0)
-        return cls(copies, [*source, *added], kept, sum(source), renumbered=not plan.in_place)
+    def of(cls, metadata: DatasetMetadata, plan: EpisodePlan) -> "ResultFrames":
+        """Those of a plan, without copies."""
+        source = metadata.episodes.lengths
+        selected = plan.source_episodes.lengths
+        added = selected[:0] if plan.in_place else np.repeat(selected, plan.copies)
+        total = int(source.sum())
+        kept = total - (int(selected.sum()) if plan.in_place else 0)
+        copies = {
+            camera.key: CopyStatistics(dataset_statistics(metadata.stats_json, camera.key), kept, total)
+            for camera in plan.cameras
+        }
+        return cls(copies, np.concatenate([source, added]), total, renumbered=not plan.in_place)
+
+    def add(self, record: EpisodeRecord, copy: int) -> None:
+        """Add a copy of an episode, as all cameras see it."""
+        for camera, statistics in self.copies.items():
+            statistics.add(record.copies(camera)[copy])
 
 
-def stats_json(episodes: pa.Table, source_stats: bytes | None, frames: ResultFrames) -> bytes:
+def stats_json(aggregated: Mapping[str, FeatureStatistics], source_stats: bytes | None, frames: ResultFrames) -> bytes:
     """meta/stats.json of the result.
 
     Args:
-        episodes: all episodes of the result, originals and augmented, with their stats/… columns.
+        aggregated: of all episodes of the result, originals and augmented.
         source_stats: the source's stats.json; without one, all is that the episodes have.
         frames: of the result.
     """
-    columns = statistics_columns(episodes)
-    aggregated = {feature: _aggregated(episodes, feature, names) for feature, names in columns.items()}
     if source_stats is None:
         written = {
             feature: {name: _listed(value, name) for name, value in statistics.items()}
@@ -96,22 +168,6 @@ def stats_json(episodes: pa.Table, source_stats: bytes | None, frames: ResultFra
     return json.dumps(document, indent=4).encode()
 
 
-def _aggregated(episodes: pa.Table, feature: str, names: Sequence[str]) -> FeatureStatistics:
-    """Those statistics of a feature that every episode has, of all episodes together."""
-    stacked = {name: values for name in names if (values := _stacked(episodes, feature, name)) is not None}
-    return aggregate(stacked)
-
-
-def _stacked(episodes: pa.Table, feature: str, name: str) -> Array | None:
-    column = episodes.column(column_name(feature, name))
-    if column.null_count:
-        return None
-    try:
-        return np.array(column.to_pylist(), dtype=np.float64)
-    except (ValueError, TypeError):  # an empty cell inside, or episodes that differ in shape
-        return None
-
-
 def _listed(value: Array, name: str) -> object:
     return [int(count) for count in value] if name == "count" else value.tolist()
 
@@ -119,34 +175,12 @@ def _listed(value: Array, name: str) -> object:
 def _of_the_whole(feature: str, statistics: Mapping[str, Any], frames: ResultFrames) -> dict[str, Any]:
     """Statistics that the source has of the whole dataset only, as they are in the result."""
     if feature in frames.copies:
-        return {**statistics, **_of_images(statistics, frames, frames.copies[feature])}
+        found = frames.copies[feature].whole()
+        return {name: found.get(name, value) for name, value in statistics.items()}
     if feature in ("index", "episode_index") and frames.renumbered:
         exact = (_of_index if feature == "index" else _of_episode_index)(frames.lengths, list(statistics))
         return {name: _in_shape(exact[name], value) if name in exact else value for name, value in statistics.items()}
-    return {**statistics, **_counted(statistics, sum(frames.lengths) / frames.source)}
-
-
-def _of_images(
-    statistics: Mapping[str, Any], frames: ResultFrames, copies: Sequence[CopyRecord]
-) -> Mapping[str, object]:
-    """Statistics of an augmented camera: the source's images that are left are one part, each copy's are another.
-
-    Parts weigh by their frames. What nobody computes here, and what records of an earlier version lack, has no entry.
-    """
-    parts: FeatureStatistics = {}
-    for name, value in statistics.items():
-        before = _numbers(value)
-        if name == "count" or before is None or not all(name in copy.statistics for copy in copies):
-            continue
-        made = [np.array(copy.statistics[name], dtype=np.float64) for copy in copies]
-        if all(numbers.size == before.size for numbers in made):
-            left = [before] if frames.kept else []
-            parts[name] = np.stack([*left, *(numbers.reshape(before.shape) for numbers in made)])
-    weights = [*([frames.kept] if frames.kept else []), *(copy.frames for copy in copies)]
-    whole = aggregate({**parts, "count": np.array(weights, dtype=np.float64)[:, None]})
-    found = {name: value.tolist() for name, value in whole.items() if name in parts}
-    sampled = sum(int(copy.statistics["count"][0]) for copy in copies if "count" in copy.statistics)
-    return {**found, **_counted(statistics, frames.kept / frames.source, sampled)}
+    return {**statistics, **_counted(statistics, int(frames.lengths.sum()) / frames.source)}
 
 
 def _counted(statistics: Mapping[str, Any], ratio: float, more: int = 0) -> Mapping[str, object]:
@@ -155,17 +189,17 @@ def _counted(statistics: Mapping[str, Any], ratio: float, more: int = 0) -> Mapp
     return {} if before is None else {"count": (np.round(before * ratio).astype(np.int64) + more).tolist()}
 
 
-def _of_index(lengths: Sequence[int], names: Sequence[str]) -> dict[str, float]:
+def _of_index(lengths: npt.NDArray[np.int64], names: Sequence[str]) -> dict[str, float]:
     """Exact statistics of 0, 1, …, frames - 1."""
-    frames = sum(lengths)
+    frames = int(lengths.sum())
     last = frames - 1
     exact = {"min": 0.0, "max": float(last), "mean": last / 2, "std": ((frames**2 - 1) / 12) ** 0.5, "count": frames}
     return exact | {name: last * percent / 100 for name in names if (percent := percent_of(name)) is not None}
 
 
-def _of_episode_index(lengths: Sequence[int], names: Sequence[str]) -> dict[str, float]:
+def _of_episode_index(lengths: npt.NDArray[np.int64], names: Sequence[str]) -> dict[str, float]:
     """Exact statistics of the index of its episode in each row."""
-    indices, weights = np.arange(len(lengths)), np.array(lengths, dtype=np.float64)
+    indices, weights = np.arange(len(lengths)), lengths.astype(np.float64)
     ends = np.cumsum(weights)
     mean = np.average(indices, weights=weights)
     exact = {

@@ -5,11 +5,13 @@ values, so that fields nobody here knows are kept.
 """
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
+import numpy as np
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -18,6 +20,7 @@ from augmentation_worker.bounded.documents import check_size, read_json_object
 from augmentation_worker.bounded.unreadable import Unreadable, damaged, explained
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.formats import limits
+from augmentation_worker.formats.lerobot.augmentation_columns import COLUMNS
 from augmentation_worker.formats.lerobot.format_version import number_of_episode
 from augmentation_worker.formats.lerobot.info import DatasetInfo
 from augmentation_worker.formats.lerobot.statistics import column_name
@@ -28,6 +31,7 @@ Statistics = dict[str, dict[str, object]]
 """By feature and statistic, the value: a number, or lists of numbers."""
 _LINES_AT_ONCE = 500
 """Lines held at a time as Python's numbers, which take ten times the memory of a table."""
+_INDEX: Final = re.compile(rb'"episode_index"\s*:\s*(\d+)\s*[,}]')
 
 
 class EpisodeLine(BaseModel):
@@ -53,7 +57,13 @@ Line = TypeVar("Line", EpisodeLine, StatisticsLine)
 
 
 def read_episode_lines(
-    episodes: bytes | Path, statistics: bytes | Path, info: DatasetInfo, dataset: str, *, whole: bool = True
+    episodes: bytes | Path,
+    statistics: bytes | Path,
+    info: DatasetInfo,
+    dataset: str,
+    *,
+    whole: bool = True,
+    first_row: int = 0,
 ) -> pa.Table:
     """The episodes as a table with the columns of v3.0's meta/episodes, in the order of their indices.
 
@@ -64,6 +74,7 @@ def read_episode_lines(
         dataset: for messages.
         whole: whether the table holds the statistics, which are checked in any case. If not, it has their columns, all
             empty but for the means of cameras.
+        first_row: of the first episode, in the whole dataset.
 
     Raises:
         WorkerFailure: SOURCE_INVALID, naming file and line.
@@ -71,7 +82,7 @@ def read_episode_lines(
     lines = [line for line, _ in _parsed(EpisodeLine, episodes, EPISODES_PATH, dataset)]
     lines.sort(key=lambda line: line.episode_index)
     numbers = [number_of_episode(line.episode_index, info.chunks_size) for line in lines]
-    ends, total = [], 0
+    ends, total = [], first_row
     for line in lines:
         total += line.length
         ends.append(total)
@@ -91,6 +102,10 @@ def read_episode_lines(
             f"videos/{camera.key}/from_timestamp": [0.0] * len(lines),
             f"videos/{camera.key}/to_timestamp": [line.length / info.fps for line in lines],
         }
+    for field in COLUMNS:
+        cells = [(line.model_extra or {}).get(field.name) for line in lines]
+        if any(cell is not None for cell in cells):
+            columns[field.name] = _own_column(field, cells)
     indices = [line.episode_index for line in lines]
     means = {column_name(camera.key, "mean") for camera in info.cameras}
     return pa.table(columns | _statistics_columns(statistics, indices, dataset, None if whole else means))
@@ -139,46 +154,87 @@ def _column_of(cells: Sequence[object]) -> pa.Array:
     return pa.array(cells)
 
 
-def write_episode_lines(
-    table: pa.Table,
-    sources: Iterable[tuple[int, int]],
-    changed_features: Sequence[str],
-    episodes: bytes,
-    statistics: bytes,
-    dataset: str,
-) -> dict[DatasetPath, bytes]:
-    """Both files of the result, by path.
+class LineFile:
+    """A file of JSON lines that was read before, with the place of each episode's line."""
+
+    def __init__(self, path: Path, name: str, dataset: str) -> None:
+        self._path = path
+        found: list[int] = []
+        places: list[tuple[int, int]] = []
+        begin = 0
+        for line in _texts(path, name, dataset):
+            if line.strip():
+                found.append(_index_of(line))
+                places.append((begin, len(line)))
+            begin += len(line)
+        self._places = np.full((max(found, default=-1) + 1, 2), -1, dtype=np.int64)
+        if found:
+            self._places[found] = places
+
+    def text(self, episode: int) -> bytes | None:
+        """The line of an episode, as it stands but for blanks around it; None if it has none."""
+        begin, size = self._places[episode].tolist() if episode < len(self._places) else (-1, 0)
+        if begin < 0:
+            return None
+        with self._path.open("rb") as file:
+            file.seek(begin)
+            return file.read(size).strip()
+
+
+def _index_of(line: bytes) -> int:
+    found = _INDEX.findall(line)
+    return int(found[0] if len(found) == 1 else json.loads(line)["episode_index"])
+
+
+def original_line(text: bytes, cells: Mapping[str, object]) -> bytes:
+    """The line of an episode that stays as it is, with these cells at its end.
+
+    What it had before stays byte for byte, unless it has one of them with another value.
+    """
+    document: dict[str, object] = json.loads(text)
+    if all(name in document and document[name] == value for name, value in cells.items()):
+        return text
+    if any(name in document for name in cells):
+        return _dumped({**document, **cells})
+    added = json.dumps(dict(cells), ensure_ascii=False).encode()
+    return text.rstrip()[:-1].rstrip() + b", " + added[1:]
+
+
+class AugmentedLines:
+    """The lines of an augmented episode: its source episode's with other values, so that unknown fields are kept.
 
     Args:
-        table: the episodes of the result.
-        sources: of each augmented episode, its index in the result and that of its source episode.
-        changed_features: those whose statistics are other ones in an augmented episode.
-        episodes, statistics: the source's files.
-        dataset: the source, for messages.
+        document, statistics: lines of the source episode; None if it has no statistics.
+        changed_features: those whose statistics are other ones.
     """
-    documents = {line.episode_index: text for line, text in _parsed(EpisodeLine, episodes, EPISODES_PATH, dataset)}
-    stats = {line.episode_index: text for line, text in _parsed(StatisticsLine, statistics, STATISTICS_PATH, dataset)}
-    new_documents, new_stats = dict(documents), dict(stats)
-    for index, source in sources:
-        document, tasks = json.loads(documents[source]), table.column("tasks")[index].as_py()
-        if tasks != _texts_of(document.get("tasks", [])):
+
+    def __init__(self, document: bytes, statistics: bytes | None, changed_features: Sequence[str]) -> None:
+        self._document: dict[str, object] = json.loads(document)
+        self._statistics: dict[str, object] | None = None if statistics is None else json.loads(statistics)
+        stats: object = {} if self._statistics is None else self._statistics["stats"]
+        self._stats: Mapping[str, Mapping[str, object]] = stats if isinstance(stats, dict) else {}
+        self._changed = [feature for feature in changed_features if feature in self._stats]
+
+    def made(self, row: Mapping[str, object]) -> tuple[bytes, bytes | None]:
+        """Both lines of an episode with these values, by column of meta/episodes; only `changed_columns` are read."""
+        index, tasks = row["episode_index"], row.get("tasks")
+        document = {**self._document, "episode_index": index}
+        before = document.get("tasks", [])
+        if tasks != ([before] if isinstance(before, str) else before):
             document["tasks"] = tasks
-        new_documents[index] = _dumped({**document, "episode_index": index})
-        if source in stats:
-            line = json.loads(stats[source])
-            changed = {
-                feature: {
-                    name: _in_the_kind_of(value, table.column(column_name(feature, name))[index].as_py())
-                    for name, value in line["stats"][feature].items()
-                }
-                for feature in changed_features
-                if feature in line["stats"]
+        document |= {name: row[name] for name in COLUMNS.names}
+        if self._statistics is None:
+            return _dumped(document), None
+        changed = {
+            feature: {
+                name: _in_the_kind_of(value, row[column_name(feature, name)])
+                for name, value in self._stats[feature].items()
             }
-            new_stats[index] = _dumped({**line, "episode_index": index, "stats": {**line["stats"], **changed}})
-    return {
-        path: "".join(f"{lines[index]}\n" for index in sorted(lines)).encode()
-        for path, lines in ((EPISODES_PATH, new_documents), (STATISTICS_PATH, new_stats))
-    }
+            for feature in self._changed
+        }
+        return _dumped(document), _dumped(
+            {**self._statistics, "episode_index": index, "stats": {**self._stats, **changed}}
+        )
 
 
 def _parsed(model: type[Line], content: bytes | Path, path: str, dataset: str) -> Iterator[tuple[Line, str]]:
@@ -258,6 +314,14 @@ def _statistics_columns(
     }
 
 
+def _own_column(field: pa.Field, cells: Sequence[object]) -> pa.Array:
+    """A column of augmentation/*; one with other values than ours has is of texts, which nobody reads."""
+    try:
+        return pa.array(cells, field.type)
+    except (TypeError, ValueError, OverflowError, pa.ArrowException):
+        return pa.array([None if cell is None else str(cell) for cell in cells], pa.string())
+
+
 def _cells(lines: Sequence[StatisticsLine], feature: str, name: str, dataset: str) -> pa.Array:
     kind = int if name == "count" else float
     try:
@@ -283,5 +347,5 @@ def _in_the_kind_of(old: object, new: object) -> object:
     return int(new) if is_whole else new  # type: ignore[call-overload]
 
 
-def _dumped(line: Mapping[str, object]) -> str:
-    return json.dumps(line, ensure_ascii=False)
+def _dumped(line: Mapping[str, object]) -> bytes:
+    return json.dumps(line, ensure_ascii=False).encode()

@@ -12,6 +12,7 @@ from augmentation_worker.formats.lerobot.info import INFO_PATH
 from augmentation_worker.formats.lerobot.instruction_choice import instructions_of
 from augmentation_worker.formats.lerobot.metadata import load_metadata
 from augmentation_worker.formats.lerobot.planner import check_order_of_data_files, make_plan
+from augmentation_worker.formats.lerobot.provenance import EPISODE_COLUMN
 from augmentation_worker.formats.lerobot.resolve import resolve
 from augmentation_worker.formats.lerobot.result import LeRobotPlan
 from augmentation_worker.formats.port import Format, PixelHashes, Resolution
@@ -46,7 +47,7 @@ class LeRobot(Format):
 
     @override
     def plan(self, work: Work, shard_count: int) -> LeRobotPlan:
-        metadata = load_metadata(work.source, where=work.spec.augmentation.where, whole=False)
+        metadata = load_metadata(work.source, where=work.spec.augmentation.where)
         instructions = instructions_of(metadata, work.spec, work.source)
         carry = not work.extends_source
         plan = make_plan(
@@ -69,4 +70,8 @@ class LeRobot(Format):
 
     @override
     def pixel_hashes(self, provenance: Mapping[str, object]) -> PixelHashes | None:
-        return pixel_hashes(provenance, "episodes", lambda entry: f"episode {entry['episodeIndex']}")
+        return pixel_hashes(provenance, "episodes", _title, EPISODE_COLUMN)
+
+
+def _title(entry: Mapping[str, object]) -> str:
+    return f"episode {entry[EPISODE_COLUMN] if EPISODE_COLUMN in entry else entry['episodeIndex']}"

@@ -63,8 +63,9 @@ class DatasetMetadata:
         revision: commit it is pinned to.
         info: meta/info.json.
         episodes: all of them, by columns.
-        table: all episodes with the columns that v3.0 has in meta/episodes, statistics among them; or without those.
-        statistics: what is known of them in any case.
+        table: all episodes with the columns that say where their rows and frames lie, as v3.0 has them in
+            meta/episodes, and their tasks.
+        statistics: what is known of theirs; episode_tables.py reads them all.
         episode_files: by path, the files that table came from, in order, and the number of rows of each.
         stats_json: meta/stats.json as it is; None if there is none.
         corrected_files: those of episode_files in which table has other values than they have.
@@ -134,7 +135,6 @@ def read_metadata(
     stats_json: bytes | None,
     *,
     data_files: DataFiles | None = None,
-    whole: bool = True,
 ) -> DatasetMetadata:
     """Read, correct and check the episodes.
 
@@ -145,8 +145,6 @@ def read_metadata(
         open_file: opens one of them; a dataset may have more than can be held open.
         stats_json: content of meta/stats.json, if there is one.
         data_files: the data files that there are, of v3.0; by default those that the episodes name.
-        whole: whether the table holds the statistics too: they are many times as large as all else, of which the means
-            of cameras are known in any case.
 
     Raises:
         WorkerFailure: SOURCE_INVALID.
@@ -155,16 +153,15 @@ def read_metadata(
         raise damaged(dataset, f"it has no {info.version.episodes_place}")
     check_statistics(stats_json, dataset)
     if info.version.has_file_per_episode:
-        table = _lines(episode_files, open_file, info, dataset, whole=whole)
+        table = _lines(episode_files, open_file, info, dataset)
         rows = dict.fromkeys(sorted(episode_files), table.num_rows)
         names = statistics_columns(table)
     else:
-        parts, schema = _tables(episode_files, open_file, info, dataset, whole=whole)
+        parts, schema = _tables(episode_files, open_file, info, dataset)
         table, rows = pa.concat_tables(parts.values()), {path: part.num_rows for path, part in parts.items()}
         names = statistics_columns(schema)
     statistics = KnownStatistics(names, table.select(_means(info, table.column_names)))
-    if not whole:
-        table = table.select([name for name in table.column_names if not is_statistic(name)])
+    table = table.select([name for name in table.column_names if not is_statistic(name)])
     check_column_types(table, info, dataset)
     corrections = []
     if data_files is not None:
@@ -202,11 +199,12 @@ def check_statistics(stats_json: bytes | None, dataset: str) -> None:
 
 
 def _tables(
-    files: Sequence[DatasetPath], open_file: OpenFile, info: DatasetInfo, dataset: str, *, whole: bool
+    files: Sequence[DatasetPath], open_file: OpenFile, info: DatasetInfo, dataset: str
 ) -> tuple[dict[DatasetPath, pa.Table], pa.Schema]:
     """Each file's rows, in the columns and types of the first file, as LeRobot reads them; and what columns that has.
 
-    A file may have its columns in another order, and lack statistics, which are then empty.
+    A file may have its columns in another order, and lack those that nobody needs, which are then empty: LeRobot itself
+    adds such a file where a recording goes on, with no other columns than its own.
     """
     first: pa.Schema | None = None
     parts: dict[DatasetPath, pa.Table] = {}
@@ -215,9 +213,8 @@ def _tables(
         with explained(dataset, path), open_parquet(open_file(path)) as parquet:
             schema = parquet.schema_arrow
             first = schema if first is None else first
-            _check_columns(schema, first)
-            some = [name for name in (*needed, "tasks") if name in first.names]
-            names = first.names if whole else [*some, *_means(info, first.names)]
+            _check_columns(schema, first, needed)
+            names = [name for name in (*needed, "tasks") if name in first.names] + _means(info, first.names)
             table = read_columns(
                 parquet,
                 names,
@@ -244,26 +241,24 @@ def _episode_columns(files: Sequence[DatasetPath], open_file: OpenFile, info: Da
         return tuple(name for name in parquet.schema_arrow.names if not is_statistic(name))
 
 
-def _check_columns(schema: pa.Schema, first: pa.Schema) -> None:
-    """Refuse an episodes file that is not read as one table with the first: LeRobot refuses it, too."""
+def _check_columns(schema: pa.Schema, first: pa.Schema, needed: Sequence[str]) -> None:
+    """Refuse an episodes file that is not read as one table with the first: LeRobot refuses added columns, too."""
     if len(set(schema.names)) != len(schema.names):
         raise Unreadable("has two columns of one name")
     added = [name for name in schema.names if name not in first.names]
     if added:
         raise Unreadable(f"has the column {added[0]}, which the first file of {EPISODES_FOLDER} lacks")
-    missing = [name for name in first.names if name not in schema.names and not is_statistic(name)]
+    missing = [name for name in first.names if name in needed and name not in schema.names]
     if missing:
         raise Unreadable(f"lacks the column {missing[0]}, which the first file of {EPISODES_FOLDER} has")
 
 
-def _lines(
-    files: Sequence[DatasetPath], open_file: OpenFile, info: DatasetInfo, dataset: str, *, whole: bool
-) -> pa.Table:
+def _lines(files: Sequence[DatasetPath], open_file: OpenFile, info: DatasetInfo, dataset: str) -> pa.Table:
     missing = [path for path in (EPISODES_PATH, STATISTICS_PATH) if path not in files]
     if missing:
         raise damaged(dataset, f"it does not have the file {missing[0]}")
     episodes, statistics = open_file(EPISODES_PATH), open_file(STATISTICS_PATH)
-    return read_episode_lines(episodes, statistics, info, dataset, whole=whole)
+    return read_episode_lines(episodes, statistics, info, dataset, whole=False)
 
 
 def episode_files_of(paths: Collection[DatasetPath], info: DatasetInfo) -> list[DatasetPath]:
@@ -295,8 +290,8 @@ def check_files(metadata: DatasetMetadata, paths: Collection[DatasetPath]) -> No
         raise damaged(metadata.dataset, "its data files, sorted by path, are not in the order of their numbers")
 
 
-def load_metadata(source: SourceDataset, *, where: str | None = None, whole: bool = True) -> DatasetMetadata:
-    """Read and check meta/info.json, the episodes (with their statistics if `whole`) and meta/stats.json.
+def load_metadata(source: SourceDataset, *, where: str | None = None) -> DatasetMetadata:
+    """Read and check meta/info.json, the episodes (without the statistics of each) and meta/stats.json.
 
     `where` is spec.augmentation.where, which is evaluated here.
 
@@ -320,7 +315,6 @@ def load_metadata(source: SourceDataset, *, where: str | None = None, whole: boo
         source.open,
         stats_json,
         data_files=None if info.version.has_file_per_episode else data_files_of(source, info),
-        whole=whole,
     )
     check_files(metadata, source.paths)
     metadata = replace(metadata, episode_columns=_episode_columns(episode_files, source.open, info))

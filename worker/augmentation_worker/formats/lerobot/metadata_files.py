@@ -1,43 +1,28 @@
 """The result's own metadata: put together from what the shards recorded, checked, and written."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
-import pyarrow as pa
-import pyarrow.parquet as pq
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
 from augmentation_worker.dataset_path import DatasetPath
-from augmentation_worker.formats.integrity import broken
-from augmentation_worker.formats.lerobot import integrity
 from augmentation_worker.formats.lerobot.camera_info import HEIGHT, WIDTH
 from augmentation_worker.formats.lerobot.card import write_card
 from augmentation_worker.formats.lerobot.carried_files import carried_files, folders_beside
 from augmentation_worker.formats.lerobot.data_table import SourceRows
-from augmentation_worker.formats.lerobot.dataset_statistics import ResultFrames, stats_json
-from augmentation_worker.formats.lerobot.episode_lines import (
-    EPISODES_PATH,
-    STATISTICS_PATH,
-    read_episode_lines,
-    write_episode_lines,
-)
-from augmentation_worker.formats.lerobot.episodes import episodes_path
-from augmentation_worker.formats.lerobot.format_version import FileNumber
+from augmentation_worker.formats.lerobot.dataset_statistics import EpisodeStatistics, ResultFrames, stats_json
+from augmentation_worker.formats.lerobot.episode_tables import EpisodeTables
+from augmentation_worker.formats.lerobot.episodes_writer import EpisodesWriter, LinesWriter, TablesWriter
 from augmentation_worker.formats.lerobot.info import INFO_PATH
-from augmentation_worker.formats.lerobot.merge import changed_statistics, episodes_of_result
+from augmentation_worker.formats.lerobot.merge import Merge, Version, versions_of
 from augmentation_worker.formats.lerobot.metadata import STATS_PATH, DatasetMetadata
 from augmentation_worker.formats.lerobot.plan import EpisodePlan
-from augmentation_worker.formats.lerobot.planner import LARGEST_SORTABLE_CHUNK
-from augmentation_worker.formats.lerobot.provenance import write_provenance
+from augmentation_worker.formats.lerobot.provenance import CopiesFile, write_provenance
 from augmentation_worker.formats.lerobot.records import DataRecord, EpisodeRecords
+from augmentation_worker.formats.lerobot.result_check import ResultCheck
 from augmentation_worker.formats.result_files import CARD_PATH
-from augmentation_worker.formats.tables import table_difference
 from augmentation_worker.storage.git_attributes import ATTRIBUTES_PATH, changed_attributes
 from augmentation_worker.storage.port import StoredFile
 from augmentation_worker.storage.provenance import PROVENANCE_PATH
 from augmentation_worker.work import Work
-
-_ANY_NUMBER = FileNumber(0, 0)
-"""Stands where v2.1 has no files of episodes to number."""
 
 
 @dataclass(frozen=True)
@@ -48,30 +33,49 @@ class MetadataFiles:
     metadata: DatasetMetadata
     plan: EpisodePlan
 
-    def write(self, records: Sequence[EpisodeRecords]) -> tuple[dict[DatasetPath, bytes], list[StoredFile]]:
+    def write(self, records: Iterable[EpisodeRecords]) -> tuple[dict[DatasetPath, bytes], list[StoredFile]]:
         """The files that are new: small ones as bytes, and those that are stored already.
+
+        `records` are those of each shard, in order, and are gone through once.
 
         Raises WorkerFailure(INTEGRITY_CHECK_FAILED) if they do not make a sound dataset.
         """
         metadata, plan = self.metadata, self.plan
         in_lines = metadata.info.version.has_file_per_episode
-        number = _ANY_NUMBER if in_lines else self._episodes_number()
         rows = SourceRows(metadata, self.work.source.open)
-        table = episodes_of_result(metadata, plan, records, number, rows.tasks_of)
+        tables = EpisodeTables(metadata, self.work.source.open)
+        shards = ShardFacts()
+        frames = ResultFrames.of(metadata, plan)
+        statistics = EpisodeStatistics(tables.schema)
+        check = ResultCheck(metadata, plan, tables.schema)
+        writer: EpisodesWriter = (
+            LinesWriter(self.work, metadata, plan, tables) if in_lines else TablesWriter(self.work, metadata)
+        )
+        merge = Merge(metadata, plan, rows.tasks_of, lambda: writer.number)
+        with CopiesFile(self.work, plan) as copies:
+            versions = _observed(versions_of(plan, shards.of(records)), copies, frames)
+            for part in merge.parts(tables.parts, versions):
+                statistics.add(part.table)
+                check.add(part)
+                writer.add(part)
+            stored = [copies.store()]
+        written, of_episodes = writer.finish()
         tasks = plan.instructions
         info = metadata.info.grown(
             plan.total_episodes,
             plan.total_frames,
             plan.splits,
-            self._camera_facts(records),
+            self._image_sizes() | shards.encodings,
             None if tasks is None else len(tasks.table.texts) + len(tasks.added),
         )
-        stats = stats_json(table, metadata.stats_json, ResultFrames.of(metadata, plan, records))
-        integrity.check_result(metadata, plan, info, table, stats)
-        written = {
+        stats = stats_json(statistics.whole(), metadata.stats_json, frames)
+        check.finish(info, stats)
+        stored += of_episodes
+        large_texts = [file.path for file in stored if file.path.endswith(".jsonl")]
+        written |= {
             INFO_PATH: info,
             PROVENANCE_PATH: write_provenance(
-                self.work.job_uid, self.work.spec, self.work.source.origin, plan, records
+                self.work.job_uid, self.work.spec, self.work.source.origin, plan, shards.encoders
             ),
             CARD_PATH: write_card(
                 self.work.spec,
@@ -80,68 +84,44 @@ class MetadataFiles:
                 self.work.source.read(CARD_PATH),
                 folders_beside(carried_files(metadata, plan, self.work.source.paths)),
             ),
-            **changed_attributes(self.work.output.read(ATTRIBUTES_PATH)),
+            **changed_attributes(self.work.output.read(ATTRIBUTES_PATH), large_texts),
         }
         if not in_lines or metadata.stats_json is not None:
             written[STATS_PATH] = stats
         if tasks is not None and tasks.added:
             written[metadata.info.version.tasks_path] = tasks.tasks_file()
-        if in_lines:
-            return {**written, **self._lines(table)}, []
-        return written, self._tables(table, number)
+        return written, stored
 
-    def _lines(self, table: pa.Table) -> dict[DatasetPath, bytes]:
-        """v2.1: both files with all episodes. They have to say what the table says."""
-        source, info = self.work.source, self.metadata.info
-        before = {path: source.open(path).read_bytes() for path in (EPISODES_PATH, STATISTICS_PATH)}
-        sources = [
-            (copy.episode_index, episode.source.index) for episode in self.plan.episodes for copy in episode.copies
-        ]
-        files = write_episode_lines(
-            table,
-            sources,
-            changed_statistics(self.plan),
-            before[EPISODES_PATH],
-            before[STATISTICS_PATH],
-            self.work.source.name,
-        )
-        read = read_episode_lines(files[EPISODES_PATH], files[STATISTICS_PATH], info, source.name)
-        difference = table_difference(table, read)
-        if difference is not None:
-            raise broken(f"{EPISODES_PATH} with {STATISTICS_PATH}, compared with what was to be written, {difference}")
-        return files
+    def _image_sizes(self) -> dict[str, dict[str, object]]:
+        """What info.json says of the images of augmented cameras."""
+        found = {camera.key: self.metadata.example_images.get(camera.key) for camera in self.plan.image_cameras}
+        return {key: {HEIGHT: image.height, WIDTH: image.width} for key, image in found.items() if image is not None}
 
-    def _tables(self, table: pa.Table, number: FileNumber) -> list[StoredFile]:
-        """v3.0: a file of added rows, and those of the source with other rows: in place all, else corrected ones."""
-        metadata, files = self.metadata, {**self.metadata.episode_files}
-        changed = set(files) if self.plan.in_place else {*metadata.corrected_files, episodes_path(number)}
-        if not self.plan.in_place:
-            files[episodes_path(number)] = len(table) - len(metadata.episodes)
-        begin, stored = 0, []
-        for path, size in files.items():
-            if path in changed:
-                with self.work.new_file("episodes.parquet") as local:
-                    pq.write_table(table.slice(begin, size), local, compression="snappy", use_dictionary=True)
-                    stored.append(self.work.output.put(path, local))
-            begin += size
-        return stored
 
-    def _episodes_number(self) -> FileNumber:
-        taken = [_number_of(path) for path in self.metadata.episode_files]
-        return max(taken).following(min(self.metadata.info.chunks_size, LARGEST_SORTABLE_CHUNK))
+@dataclass
+class ShardFacts:
+    """What shards say at their end, collected while their records are gone through.
 
-    def _camera_facts(self, records: Sequence[EpisodeRecords]) -> dict[str, dict[str, object]]:
-        """What the frames of augmented cameras are, for info.json."""
-        facts: dict[str, dict[str, object]] = {}
-        for camera in self.plan.image_cameras:
-            image = self.metadata.example_images.get(camera.key)
-            if image is not None:
-                facts[camera.key] = {HEIGHT: image.height, WIDTH: image.width}
+    Attributes:
+        encodings: by camera, what info.json says of how its augmented videos are encoded.
+        encoders: by camera, what encoded them: more than one where some shards had a GPU and others none.
+    """
+
+    encodings: dict[str, dict[str, object]] = field(default_factory=dict)
+    encoders: dict[str, set[str]] = field(default_factory=dict)
+
+    def of(self, records: Iterable[EpisodeRecords]) -> Iterator[EpisodeRecords]:
+        """The same records."""
         for record in records:
-            facts |= (record.data or DataRecord()).encodings
-        return facts
+            data = record.data or DataRecord()
+            self.encodings |= data.encodings
+            for camera, encoder in data.encoders.items():
+                self.encoders.setdefault(camera, set()).add(encoder)
+            yield record
 
 
-def _number_of(path: str) -> FileNumber:
-    chunk, file = path.removesuffix(".parquet").split("/")[-2:]
-    return FileNumber(int(chunk.rsplit("-", 1)[-1]), int(file.rsplit("-", 1)[-1]))
+def _observed(versions: Iterable[Version], copies: CopiesFile, frames: ResultFrames) -> Iterator[Version]:
+    for version in versions:
+        copies.add(version)
+        frames.add(version.record, version.copy.copy)
+        yield version

@@ -42,7 +42,7 @@ def preview(source: SourceDataset, spec: AugmentationJobSpec) -> bytes:
     Raises WorkerFailure: what the job itself would fail with before it starts.
     """
     choice = spec.preview or Preview()
-    metadata = load_metadata(source, where=spec.augmentation.where, whole=False)
+    metadata = load_metadata(source, where=spec.augmentation.where)
     check_cameras(spec, metadata)
     check_streams(spec.augmentation, metadata)
     check_camera_masks(spec.augmentation, metadata, source)

@@ -61,7 +61,7 @@ from augmentation_worker.storage.port import SourceDataset
 def resolve(source: SourceDataset, spec: AugmentationJobSpec, max_frames: int | None) -> Resolution:
     """Check a job, and say what it will do. Raises WorkerFailure."""
     check_pointers(source)
-    metadata = load_metadata(source, where=spec.augmentation.where, whole=False)
+    metadata = load_metadata(source, where=spec.augmentation.where)
     check_footers(source, metadata.data_paths)
     plan = _checked_plan(metadata, spec, source, max_frames)
     selected = selected_episodes(metadata, spec.augmentation)

@@ -17,7 +17,7 @@ from augmentation_worker.formats.lerobot import integrity
 from augmentation_worker.formats.lerobot.carried_files import carried_files
 from augmentation_worker.formats.lerobot.data_table import SourceRows, write_shard_rows
 from augmentation_worker.formats.lerobot.info import INFO_PATH
-from augmentation_worker.formats.lerobot.metadata import DatasetMetadata, load_metadata
+from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
 from augmentation_worker.formats.lerobot.metadata_files import MetadataFiles
 from augmentation_worker.formats.lerobot.plan import (
     EpisodePlan,
@@ -139,13 +139,11 @@ class LeRobotPlan(Plan):
 
     @override
     def assemble(self, records: Sequence[ShardRecords]) -> tuple[Mapping[DatasetPath, bytes], Sequence[StoredFile]]:
-        recorded = [EpisodeRecords.of(record) for record in records]
-        # With the statistics of all episodes.
-        metadata = load_metadata(self.work.source, where=self.work.spec.augmentation.where)
+        # Each of the three goes through the records once, shard by shard.
         integrity.check_records(self.metadata, self.plan, records)
         self._check_rows(records)
         kept = [*self._store_kept_rows(), *self._store_copied_videos()]
-        written, tables = MetadataFiles(self.work, metadata, self.plan).write(recorded)
+        written, tables = MetadataFiles(self.work, self.metadata, self.plan).write(map(EpisodeRecords.of, records))
         return written, [*kept, *tables]
 
     @override

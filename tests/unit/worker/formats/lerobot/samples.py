@@ -12,6 +12,7 @@ from augmentation_api.spec import HubSource, Output, Source
 from augmentation_api.vocabulary import OutputMode
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.formats.lerobot.episode_columns import read_episodes
+from augmentation_worker.formats.lerobot.episode_tables import EpisodeTables
 from augmentation_worker.formats.lerobot.info import INFO_PATH, DatasetInfo, read_info
 from augmentation_worker.formats.lerobot.metadata import STATS_PATH, DatasetMetadata, episode_files_of, read_metadata
 from augmentation_worker.formats.lerobot.statistics import KnownStatistics, statistics_columns
@@ -100,11 +101,17 @@ def metadata_of(columns: Mapping[str, list[Any]], **changes: Any) -> DatasetMeta
     return DatasetMetadata("lab/sample", "0" * 40, info, episodes, table, files, None, statistics=statistics)
 
 
-def fixture_metadata(folder: Path = FIXTURE, *, whole: bool = True) -> DatasetMetadata:
+def fixture_metadata(folder: Path = FIXTURE) -> DatasetMetadata:
     """A real sample dataset."""
     info = read_info((folder / INFO_PATH).read_bytes(), "lab/pusht")
     paths = [DatasetPath(str(path.relative_to(folder))) for path in folder.rglob("*") if path.is_file()]
     files = episode_files_of(paths, info)
     stats = folder / STATS_PATH
     content = stats.read_bytes() if stats.exists() else None
-    return read_metadata("lab/pusht", "1" * 40, info, files, folder.joinpath, content, whole=whole)
+    return read_metadata("lab/pusht", "1" * 40, info, files, folder.joinpath, content)
+
+
+def fixture_table(folder: Path = FIXTURE) -> pa.Table:
+    """Its episodes, with their statistics."""
+    metadata = fixture_metadata(folder)
+    return EpisodeTables(metadata, folder.joinpath).of(range(len(metadata.episodes)))

@@ -1,6 +1,7 @@
 """meta/stats.json of a result: nothing is dropped, and each value is that of the rows and images that it describes."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,9 +9,15 @@ import numpy.typing as npt
 import pyarrow as pa
 import pytest
 
-from augmentation_worker.formats.lerobot.dataset_statistics import ResultFrames, stats_json
+from augmentation_worker.formats.lerobot.dataset_statistics import (
+    CopyStatistics,
+    EpisodeStatistics,
+    ResultFrames,
+    stats_json,
+)
 from augmentation_worker.formats.lerobot.records import CopyRecord
-from tests.unit.worker.formats.lerobot.samples import TOP, fixture_metadata
+from augmentation_worker.formats.lerobot.statistics import Aggregation, FeatureStatistics, aggregate
+from tests.unit.worker.formats.lerobot.samples import TOP, fixture_metadata, fixture_table
 
 Array = npt.NDArray[np.float64]
 QUANTILES = {"q01": 0.01, "q10": 0.1, "q50": 0.5, "q90": 0.9, "q99": 0.99}
@@ -18,15 +25,32 @@ NO_EPISODES = pa.table({"episode_index": [0, 1]})
 LENGTHS = [4, 7]
 
 
-def frames_of(copies: dict[str, list[CopyRecord]] | None = None, **changes: Any) -> ResultFrames:
+def frames_of(**changes: Any) -> ResultFrames:
     """A source of two episodes of 4 and 7 frames, and two copies of each."""
-    lengths = [*LENGTHS, 4, 4, 7, 7]
-    facts = {"copies": copies or {}, "lengths": lengths, "kept": 11, "source": 11, "renumbered": True}
+    facts = {"copies": {}, "lengths": np.array([*LENGTHS, 4, 4, 7, 7]), "source": 11, "renumbered": True}
     return ResultFrames(**{**facts, **changes})
 
 
-def result_of(source: dict[str, Any], frames: ResultFrames, episodes: pa.Table = NO_EPISODES) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(stats_json(episodes, json.dumps(source).encode(), frames))
+def aggregated(episodes: pa.Table, parts: int = 1) -> dict[str, FeatureStatistics]:
+    statistics = EpisodeStatistics(episodes.schema)
+    for start in range(0, len(episodes), -(-len(episodes) // parts)):
+        statistics.add(episodes.slice(start, -(-len(episodes) // parts)))
+    return dict(statistics.whole())
+
+
+def result_of(
+    source: dict[str, Any],
+    frames: ResultFrames,
+    episodes: pa.Table = NO_EPISODES,
+    copies: dict[str, list[CopyRecord]] | None = None,
+    kept: int = 11,
+) -> dict[str, Any]:
+    made = {camera: CopyStatistics(source[camera], kept, 11) for camera in copies or {}}
+    for camera, of_camera in (copies or {}).items():
+        for copy in of_camera:
+            made[camera].add(copy)
+    frames = replace(frames, copies=made)
+    document: dict[str, Any] = json.loads(stats_json(aggregated(episodes), json.dumps(source).encode(), frames))
     return document
 
 
@@ -52,7 +76,7 @@ def test_the_samples_own_statistics_come_out_again() -> None:
     metadata = fixture_metadata()
     assert metadata.stats_json is not None
     expected = json.loads(metadata.stats_json)
-    found = json.loads(stats_json(metadata.table, None, frames_of()))
+    found = json.loads(stats_json(aggregated(fixture_table()), None, frames_of()))
     assert set(found) == set(expected)
     for feature, statistics in expected.items():
         assert set(found[feature]) == set(statistics)
@@ -67,7 +91,8 @@ def test_the_samples_own_statistics_come_out_again() -> None:
 def test_what_only_the_whole_dataset_has_is_kept_for_rows() -> None:
     """lerobot#2189: augment_dataset_quantile_stats.py leaves quantiles in meta/stats.json only."""
     metadata = fixture_metadata()
-    bare = metadata.table.select([name for name in metadata.table.column_names if name[-4:] not in ("/q01", "/q99")])
+    table = fixture_table()
+    bare = table.select([name for name in table.column_names if name[-4:] not in ("/q01", "/q99")])
     source = json.loads(metadata.stats_json or b"")
     found = result_of(source, frames_of(), bare)
     for feature in ("action", "observation.state", "timestamp"):
@@ -89,7 +114,7 @@ def test_statistics_of_images_are_those_of_originals_and_copies() -> None:
     everything = statistics_of(np.concatenate([originals, *copies]))
     source = {name: np.reshape(value, (-1, 1, 1)).tolist() for name, value in statistics_of(originals).items()}
     source["count"] = [11]
-    found = result_of({TOP: source}, frames_of({TOP: [copy_of(copy) for copy in copies]}))[TOP]
+    found = result_of({TOP: source}, frames_of(), copies={TOP: [copy_of(copy) for copy in copies]})[TOP]
     for name in ("min", "max", "mean", "std"):
         np.testing.assert_allclose(found[name], np.reshape(everything[name], (3, 1, 1)), err_msg=name)
     assert found["count"] == [33]
@@ -101,10 +126,12 @@ def test_statistics_of_images_are_those_of_originals_and_copies() -> None:
 
 def test_in_place_the_replaced_images_count_no_longer() -> None:
     copies = {TOP: [copy_of(np.full((length, 3), 0.5)) for length in LENGTHS]}
-    frames = frames_of(copies, lengths=LENGTHS, kept=0, renumbered=False)
+    frames = frames_of(lengths=np.array(LENGTHS), renumbered=False)
     source = {"min": [0.0] * 3, "mean": [0.1] * 3, "q99": [1.0] * 3, "count": [11]}
     half = [0.5] * 3
-    assert result_of({TOP: source}, frames) == {TOP: {"min": half, "mean": half, "q99": half, "count": [11]}}
+    assert result_of({TOP: source}, frames, copies=copies, kept=0) == {
+        TOP: {"min": half, "mean": half, "q99": half, "count": [11]}
+    }
 
 
 @pytest.mark.parametrize("feature", ["index", "episode_index"])
@@ -120,7 +147,7 @@ def test_indices_are_computed(feature: str) -> None:
     found = result_of({feature: {name: [0.0] for name in expected}}, frames)[feature]
     for name, value in expected.items():
         np.testing.assert_allclose(found[name], value, err_msg=name)
-    in_place = frames_of(lengths=LENGTHS, renumbered=False)
+    in_place = frames_of(lengths=np.array(LENGTHS), renumbered=False)
     assert result_of({feature: {"mean": [5.0]}}, in_place) == {feature: {"mean": [5.0]}}
 
 
@@ -130,7 +157,7 @@ def test_gr00ts_file_gets_no_statistic_that_it_did_not_have() -> None:
     names = ("mean", "std", "min", "max", "q01", "q99")
     source = json.loads(metadata.stats_json or b"")
     groot = {feature: {name: source[feature][name] for name in names} for feature in ("observation.state", "action")}
-    found = result_of(groot, frames_of(), metadata.table)
+    found = result_of(groot, frames_of(), fixture_table())
     assert list(found) == ["observation.state", "action"]
     for statistics in found.values():
         assert tuple(statistics) == names
@@ -141,9 +168,38 @@ def test_gr00ts_file_gets_no_statistic_that_it_did_not_have() -> None:
 def test_what_is_no_statistic_is_carried() -> None:
     document = {"__fingerprints__": {"arm": "sha256:00"}, "version": 3, TOP: {"note": "sRGB", "q05": [0.1] * 3}}
     copies = {TOP: [copy_of(np.zeros((11, 3)))]}
-    assert result_of(document, frames_of(copies)) == document
+    assert result_of(document, frames_of(), copies=copies) == document
 
 
 def test_the_count_of_rows_grows_with_them() -> None:
     found = result_of({"action": {"mean": [0.5], "count": [11]}}, frames_of())
     assert found == {"action": {"mean": [0.5], "count": [33]}}
+
+
+def test_statistics_that_are_added_up_in_parts_are_lerobots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To the bit as long as they are held, beyond within 1e-12 of them."""
+    random = np.random.default_rng(1)
+    mean = random.normal(10.0, 1.0, (3000, 4))
+    parts = {"mean": mean, "std": random.uniform(0, 1e-3, mean.shape), "min": mean - 1, "q01": mean - 0.5}
+    parts["count"] = random.integers(1, 500, (3000, 1)).astype(np.float64)
+    at_once = aggregate(parts)
+    for held, tolerance in ((8 * 2**20, 0), (10_000, 1e-12)):
+        monkeypatch.setattr("augmentation_worker.formats.lerobot.statistics.MOST_HELD_BYTES", held)
+        some = Aggregation()
+        for start in range(0, 3000, 70):
+            some.add({name: values[start : start + 70] for name, values in parts.items()})
+        found = some.whole()
+        assert list(found) == list(at_once)
+        for name, value in at_once.items():
+            np.testing.assert_allclose(found[name], value, rtol=tolerance, atol=0, err_msg=name)
+
+
+def test_episodes_in_parts_have_the_statistics_that_all_have() -> None:
+    table = fixture_table()
+    for feature, statistics in aggregated(table).items():
+        for name, value in statistics.items():
+            np.testing.assert_array_equal(aggregated(table, 4)[feature][name], value)
+    lists = {"stats/a/min": [[0.0], [1.0], [2.0]], "stats/b/min": [[0.0], [1.0, 2.0], [2.0]]}
+    odd = {**lists, "stats/c/min": [[0.0], [None], [1.0]], "stats/d/min": [[True], [False], [True]]}
+    found = {feature: sorted(statistics) for feature, statistics in aggregated(pa.table(odd), 3).items()}
+    assert found == {"a": ["min"], "b": [], "c": [], "d": ["min"]}

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +13,10 @@ from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats.lerobot.episode_lines import (
     EPISODES_PATH,
     STATISTICS_PATH,
+    AugmentedLines,
+    LineFile,
+    original_line,
     read_episode_lines,
-    write_episode_lines,
 )
 from augmentation_worker.formats.lerobot.info import INFO_PATH, read_info
 from augmentation_worker.formats.lerobot.metadata import check_files
@@ -54,40 +57,67 @@ def test_lines_may_stand_in_any_order() -> None:
     )
 
 
-def test_a_result_keeps_the_lines_of_the_originals_and_adds_its_own() -> None:
-    before = read_episode_lines(EPISODES, STATISTICS, INFO, "x").to_pylist()
-    made = [(4, 1), (5, 3)]
-    rows = before + [{**before[source], "episode_index": index} for index, source in made]
-    for row in rows[4:]:
-        row[f"stats/{CAMERA}/mean"] = [[[0.25]], [[0.5]], [[0.75]]]
-        row["stats/index/min"] = [999.0]
-    table = read_episode_lines(EPISODES, STATISTICS, INFO, "x").from_pylist(rows)
-    written = write_episode_lines(table, made, [CAMERA, "index"], EPISODES, STATISTICS, "x")
-    assert written[EPISODES_PATH].startswith(EPISODES)
-    assert written[STATISTICS_PATH].startswith(STATISTICS)
-    new, old = lines(written[STATISTICS_PATH])[5], lines(STATISTICS)[3]
+OWN = {"augmentation/source_episode_index": 1, "augmentation/copy": 0, "augmentation/is_augmented": True}
+
+
+def row_of(index: int, source: int, statistics: bytes = STATISTICS) -> dict[str, Any]:
+    """What a result's table says of a copy of an episode."""
+    before = read_episode_lines(EPISODES, statistics, INFO, "x").to_pylist()[source]
+    return {
+        **before,
+        **OWN,
+        "episode_index": index,
+        f"stats/{CAMERA}/mean": [[[0.25]], [[0.5]], [[0.75]]],
+        "stats/index/min": [999.0],
+    }
+
+
+def test_the_line_of_an_original_stays_but_for_what_is_added() -> None:
+    line = EPISODES.splitlines()[2]
+    cells = {**OWN, "augmentation/is_augmented": False}
+    made = original_line(line, cells)
+    assert made.startswith(line[:-1])
+    assert json.loads(made) == {**json.loads(line), **cells}
+    assert original_line(made, cells) == made
+    assert json.loads(original_line(made, OWN)) == {**json.loads(line), **OWN}
+
+
+def test_the_lines_of_a_copy_are_its_sources_with_other_values() -> None:
+    document, statistics = EPISODES.splitlines()[3], STATISTICS.splitlines()[3]
+    made, made_statistics = AugmentedLines(document, statistics, [CAMERA, "index"]).made(row_of(5, 3))
+    new, old = json.loads(made_statistics or b""), lines(STATISTICS)[3]
     assert new["episode_index"] == 5
     assert new["stats"][CAMERA]["mean"] == [[[0.25]], [[0.5]], [[0.75]]]
     assert json.dumps(new["stats"]["index"]["min"]) == "[999]"
     assert {**new["stats"], CAMERA: None, "index": None} == {**old["stats"], CAMERA: None, "index": None}
-    assert lines(written[EPISODES_PATH])[5] == {**lines(EPISODES)[3], "episode_index": 5}
+    assert json.loads(made) == {**lines(EPISODES)[3], **OWN, "episode_index": 5}
 
 
 def test_fields_that_are_not_known_are_kept_in_an_augmented_episode() -> None:
-    episodes = EPISODES.replace(b'"length": 58', b'"length": 58, "scene": "K\xc3\xbcche"')
-    table = read_episode_lines(episodes, STATISTICS, INFO, "x")
-    table = table.from_pylist([*table.to_pylist(), {**table.to_pylist()[1], "episode_index": 4}])
-    written = write_episode_lines(table, [(4, 1)], [], episodes, STATISTICS, "x")
-    assert lines(written[EPISODES_PATH])[4]["scene"] == "Küche"
+    line = EPISODES.splitlines()[1].replace(b'"length": 58', b'"length": 58, "scene": "K\xc3\xbcche"')
+    assert json.loads(AugmentedLines(line, None, []).made(row_of(4, 1))[0])["scene"] == "Küche"
 
 
 def test_an_episode_without_statistics_stays_without() -> None:
     fewer = b"\n".join(STATISTICS.splitlines()[:3])
     table = read_episode_lines(EPISODES, fewer, INFO, "x")
     assert table.column(f"stats/{CAMERA}/mean")[3].as_py() is None
-    more = table.from_pylist([*table.to_pylist(), {**table.to_pylist()[3], "episode_index": 4}])
-    written = write_episode_lines(more, [(4, 3)], [CAMERA], EPISODES, fewer, "x")
-    assert len(lines(written[STATISTICS_PATH])) == 3
+    assert AugmentedLines(EPISODES.splitlines()[3], None, [CAMERA]).made(row_of(4, 3, fewer))[1] is None
+
+
+def test_lines_are_found_by_their_episodes(tmp_path: Path) -> None:
+    """Whatever their order, and whatever else they hold under the same name."""
+    texts = [b'{"episode_index": 2, "length": 1}', b" ", b'{"x": {"episode_index": 7}, "episode_index": 0}  ']
+    (tmp_path / "lines").write_bytes(b"\r\n".join(texts))
+    file = LineFile(tmp_path / "lines", "lines", "x")
+    assert [file.text(episode) for episode in range(4)] == [texts[2].strip(), None, texts[0], None]
+
+
+def test_columns_of_an_earlier_result_are_read() -> None:
+    added = [original_line(line, {**OWN, "augmentation/copy": copy}) for copy, line in enumerate(EPISODES.splitlines())]
+    table = read_episode_lines(b"\n".join(added), STATISTICS, INFO, "x")
+    assert table.column("augmentation/copy").to_pylist() == [0, 1, 2, 3]
+    assert table.column("augmentation/is_augmented").to_pylist() == [True] * 4
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ def test_what_publish_writes_itself_is_not_carried_over() -> None:
         "meta/stats.json",
         "meta/tasks.parquet",
         "meta/augmentation.json",
+        "meta/augmentation.parquet",
         "meta/episodes/chunk-000/file-000.parquet",
         "images/big.png",
         "videos/observation.image/notes.txt",
@@ -32,11 +33,10 @@ def test_what_publish_writes_itself_is_not_carried_over() -> None:
     ]
     carried = carried_files(metadata, make_plan(metadata, job(Augmentation()), 1), [*map(DatasetPath, paths)])
     beside = ("annotations/subtasks.jsonl", "urdf/so101.urdf")
-    episodes, tasks = "meta/episodes/chunk-000/file-000.parquet", "meta/tasks.parquet"
-    assert carried == ("LICENSE", beside[0], episodes, tasks, beside[1])
+    assert carried == ("LICENSE", beside[0], "meta/tasks.parquet", beside[1])
     assert folders_beside(carried) == ("annotations", "urdf")
     in_place = make_plan(metadata, job(Augmentation(), OutputMode.IN_PLACE), 1)
-    assert carried_files(metadata, in_place, [*map(DatasetPath, paths)]) == ("LICENSE", beside[0], tasks, beside[1])
+    assert carried_files(metadata, in_place, [*map(DatasetPath, paths)]) == carried
 
 
 def test_large_file_rules_are_added_once_and_only_where_they_are_missing() -> None:

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -7,12 +8,14 @@ import pytest
 from augmentation_api import AugmentationJobSpec, FailureReason
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats.lerobot import integrity
+from augmentation_worker.formats.lerobot.augmentation_columns import COLUMNS
 from augmentation_worker.formats.lerobot.card import write_card
 from augmentation_worker.formats.lerobot.data_table import SourceRows
-from augmentation_worker.formats.lerobot.dataset_statistics import ResultFrames, stats_json
+from augmentation_worker.formats.lerobot.dataset_statistics import EpisodeStatistics, ResultFrames, stats_json
 from augmentation_worker.formats.lerobot.episode_columns import read_episodes
+from augmentation_worker.formats.lerobot.episode_tables import EpisodeTables
 from augmentation_worker.formats.lerobot.format_version import FileNumber
-from augmentation_worker.formats.lerobot.merge import episodes_of_result
+from augmentation_worker.formats.lerobot.merge import Merge, Part, versions_of
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
 from augmentation_worker.formats.lerobot.plan import EpisodePlan
 from augmentation_worker.formats.lerobot.planner import make_plan
@@ -27,9 +30,10 @@ from augmentation_worker.formats.lerobot.records import (
     VideoRecord,
     VideosRecord,
 )
+from augmentation_worker.formats.lerobot.result_check import ResultCheck
 from augmentation_worker.formats.records import ShardRecords, UnitRecord
 from augmentation_worker.storage.provenance import job_of
-from tests.unit.worker.formats.lerobot.samples import FIXTURE, fixture_metadata
+from tests.unit.worker.formats.lerobot.samples import FIXTURE, fixture_metadata, fixture_table
 
 CAMERA = "observation.image"
 SHA = "ab" * 32
@@ -91,28 +95,46 @@ def planned(
 
 def merged(
     metadata: DatasetMetadata, plan: EpisodePlan, of_shards: list[ShardRecords]
-) -> tuple[bytes, pa.Table, bytes]:
-    records = [EpisodeRecords.of(of_shard) for of_shard in of_shards]
+) -> tuple[bytes, list[Part], bytes]:
     rows = SourceRows(metadata, FIXTURE.joinpath)
-    table = episodes_of_result(metadata, plan, records, FileNumber(0, 1), rows.tasks_of)
+    tables = EpisodeTables(metadata, FIXTURE.joinpath)
+    merge = Merge(metadata, plan, rows.tasks_of, lambda: FileNumber(0, 1))
+    versions = list(versions_of(plan, map(EpisodeRecords.of, of_shards)))
+    parts = list(merge.parts(tables.parts, versions))
+    statistics, frames = EpisodeStatistics(tables.schema), ResultFrames.of(metadata, plan)
+    for part in parts:
+        statistics.add(part.table)
+    for version in versions:
+        frames.add(version.record, version.copy.copy)
     info = metadata.info.grown(plan.total_episodes, plan.total_frames, plan.splits, {})
-    return info, table, stats_json(table, metadata.stats_json, ResultFrames.of(metadata, plan, records))
+    return info, parts, stats_json(statistics.whole(), metadata.stats_json, frames)
+
+
+def table_of(parts: list[Part]) -> pa.Table:
+    return pa.concat_tables([part.table for part in parts])
+
+
+def check_result(metadata: DatasetMetadata, plan: EpisodePlan, info: bytes, parts: list[Part], stats: bytes) -> None:
+    check = ResultCheck(metadata, plan, fixture_table().schema)
+    for part in parts:
+        check.add(part)
+    check.finish(info, stats)
 
 
 def test_the_merged_metadata_reads_as_a_sound_dataset() -> None:
     metadata, plan, records = planned()
-    info, table, stats = merged(metadata, plan, records)
+    info, parts, stats = merged(metadata, plan, records)
     integrity.check_records(metadata, plan, records)
-    integrity.check_result(metadata, plan, info, table, stats)
+    check_result(metadata, plan, info, parts, stats)
     totals = {"total_episodes": 18, "total_frames": 1026}
-    episodes = read_episodes(table, metadata.info.model_copy(update=totals), "result")
+    episodes = read_episodes(table_of(parts), metadata.info.model_copy(update=totals), "result")
     assert (len(episodes), episodes[-1].to_index) == (18, 1026)
 
 
 def test_a_row_is_its_sources_but_for_what_differs() -> None:
     metadata, plan, records = planned()
-    row = merged(metadata, plan, records)[1].slice(6 + 3, 1).to_pylist()[0]  # copy 1 of episode 1
-    source = metadata.table.slice(1, 1).to_pylist()[0]
+    row = table_of(merged(metadata, plan, records)[1]).slice(6 + 3, 1).to_pylist()[0]  # copy 1 of episode 1
+    source = fixture_table().slice(1, 1).to_pylist()[0]
     assert (row["episode_index"], row["dataset_from_index"], row["dataset_to_index"]) == (9, 342 + 194, 342 + 252)
     assert (row[f"videos/{CAMERA}/file_index"], row[f"videos/{CAMERA}/from_timestamp"]) == (1, (2 * 68 + 58) / 10)
     assert row[f"stats/{CAMERA}/mean"] == [[[0.625]], [[0.3125]], [[0.15625]]]
@@ -129,6 +151,7 @@ def test_a_row_is_its_sources_but_for_what_differs() -> None:
         "stats/index",
         "stats/episode",
         "meta/",
+        "augmentation/",
     )
     for name, value in row.items():
         if not name.startswith(changed):
@@ -140,10 +163,13 @@ def test_in_place_row_changes_for_the_augmented_camera_only() -> None:
         {"source": {"hub": {"repoID": "lab/pusht"}}, "output": {"mode": "inPlace"}, "augmentation": {"episodes": "1,4"}}
     )
     metadata, plan, records = planned(2, spec)
-    info, table, stats = merged(metadata, plan, records)
+    info, parts, stats = merged(metadata, plan, records)
     integrity.check_records(metadata, plan, records)
-    integrity.check_result(metadata, plan, info, table, stats)
-    before, after = metadata.table.to_pylist(), table.to_pylist()
+    check_result(metadata, plan, info, parts, stats)
+    (part,) = parts
+    table = part.table
+    assert [row["augmentation/is_augmented"] for row in table.to_pylist()] == [False, True, False, False, True, False]
+    before, after = fixture_table().to_pylist(), table.drop_columns(COLUMNS.names).to_pylist()
     changed = [index for index, (row, now) in enumerate(zip(before, after, strict=True)) if row != now]
     assert changed == [1, 4]
     names = {name for name, value in after[4].items() if value != before[4][name]}
@@ -151,7 +177,7 @@ def test_in_place_row_changes_for_the_augmented_camera_only() -> None:
     assert (after[4][f"videos/{CAMERA}/file_index"], after[4][f"videos/{CAMERA}/from_timestamp"]) == (2, 0.0)
     elsewhere = table.set_column(0, table.schema.field(0), pa.array([9, 1, 2, 3, 4, 5], table.schema.field(0).type))
     with pytest.raises(WorkerFailure, match="nothing was published"):
-        integrity.check_result(metadata, plan, info, elsewhere, stats)
+        check_result(metadata, plan, info, [replace(part, table=elsewhere)], stats)
 
 
 def test_statistics_of_the_whole_count_originals_and_copies() -> None:
@@ -190,27 +216,28 @@ def test_a_wrong_record_fails_the_integrity_check(change: dict[str, object], fin
 
 def test_a_result_whose_rows_were_tampered_with_fails_the_integrity_check() -> None:
     metadata, plan, records = planned()
-    info, table, stats = merged(metadata, plan, records)
+    info, parts, stats = merged(metadata, plan, records)
+    originals, added = parts
+    table = added.table
     position = table.schema.get_field_index("dataset_to_index")
     values = table.column(position).to_pylist()
     values[-1] += 1
     broken = table.set_column(position, table.schema.field(position), pa.array(values))
     with pytest.raises(WorkerFailure, match="nothing was published"):
-        integrity.check_result(metadata, plan, info, broken, stats)
+        check_result(metadata, plan, info, [originals, replace(added, table=broken)], stats)
     nan = stats.replace(b'"mean": [', b'"mean": [NaN, ', 1)
     with pytest.raises(WorkerFailure, match="not numbers"):
-        integrity.check_result(metadata, plan, info, table, nan)
+        check_result(metadata, plan, info, parts, nan)
 
 
-def test_provenance_says_who_made_what_from_which_episode() -> None:
-    _, plan, records = planned()
-    recorded = [EpisodeRecords.of(of_shard) for of_shard in records]
-    content = write_provenance("some-uid", SPEC, {"repoID": "lab/pusht", "revision": "1" * 40}, plan, recorded)
+def test_provenance_says_who_made_it_from_what() -> None:
+    _, plan, _ = planned()
+    encoders = {CAMERA: {"libx264", "h264_nvenc"}}
+    content = write_provenance("some-uid", SPEC, {"repoID": "lab/pusht", "revision": "1" * 40}, plan, encoders)
     document = json.loads(content)
     assert document["source"] == {"repoID": "lab/pusht", "revision": "1" * 40}
-    assert document["episodes"][3]["episodeIndex"] == 9
-    assert document["episodes"][3]["sourceEpisodeIndex"] == 1
-    assert document["episodes"][3]["cameras"][CAMERA]["parameters"] == {"lighting": {"brightness_percent": 3.5}}
+    assert (document["originalEpisodes"], document["copies"]) == (6, "meta/augmentation.parquet")
+    assert document["encoders"] == {CAMERA: ["h264_nvenc", "libx264"]}
     assert job_of(content) == "some-uid"
     assert job_of(b"{}") is None
     assert job_of(b"no json") is None

@@ -11,9 +11,9 @@ from augmentation_api import Augmentation, FailureReason
 from augmentation_api.episode_ranges import disjoint
 from augmentation_api.vocabulary import OutputMode
 from augmentation_worker.failure import WorkerFailure
-from augmentation_worker.formats.lerobot import integrity
 from augmentation_worker.formats.lerobot.card import write_card
 from augmentation_worker.formats.lerobot.planner import make_plan
+from augmentation_worker.formats.lerobot.result_check import check_splits
 from augmentation_worker.formats.lerobot.split_ranges import (
     read_splits,
     split_warnings,
@@ -130,5 +130,5 @@ def test_a_leak_between_splits_fails_the_integrity_check() -> None:
     with pytest.raises(
         WorkerFailure, match=r"episode 4 is not in the splits of its source episode 0 \(val\)"
     ) as caught:
-        integrity.check_splits(metadata, plan, metadata.info.model_validate(json.loads(info)))
+        check_splits(metadata, plan, metadata.info.model_validate(json.loads(info)))
     assert caught.value.reason is FailureReason.INTEGRITY_CHECK_FAILED

@@ -11,7 +11,7 @@ from augmentation_worker.formats.lerobot.statistics import (
     shortened,
     statistics_columns,
 )
-from tests.unit.worker.formats.lerobot.samples import FIXTURE, FIXTURE_V21, TOP, fixture_metadata
+from tests.unit.worker.formats.lerobot.samples import FIXTURE, FIXTURE_V21, TOP, fixture_metadata, fixture_table
 
 CAMERA = "observation.image"
 
@@ -56,9 +56,9 @@ def test_of_what_parts_do_not_have_the_whole_has_nothing() -> None:
 
 def test_channel_means_are_the_episodes_else_the_datasets_else_grey() -> None:
     metadata = fixture_metadata()
-    own = channel_means(metadata.table, 0, metadata.stats_json, CAMERA)
+    own = channel_means(metadata.statistics.means, 0, metadata.stats_json, CAMERA)
     assert own == pytest.approx((0.9693957, 0.9828348, 0.9761963))
-    bare = metadata.table.drop_columns([f"stats/{CAMERA}/mean"])
+    bare = metadata.table
     whole = channel_means(bare, 0, metadata.stats_json, CAMERA)
     assert whole != own
     assert whole == pytest.approx(own, abs=0.01)
@@ -74,12 +74,10 @@ def test_shortened_numbers_keep_what_a_float32_holds() -> None:
 
 @pytest.mark.parametrize("folder", [FIXTURE, FIXTURE_V21])
 def test_without_the_statistics_of_all_episodes_their_names_and_the_means_of_cameras_are_known(folder: Path) -> None:
-    whole, part = fixture_metadata(folder), fixture_metadata(folder, whole=False)
-    assert not any(map(is_statistic, part.table.column_names))
-    assert part.table.equals(whole.table.select(part.table.column_names))
-    assert part.statistics.names == whole.statistics.names == statistics_columns(whole.table)
-    (camera,) = whole.info.cameras
-    assert part.statistics.means.column_names == [column_name(camera.key, "mean")]
-    assert part.statistics.means.equals(whole.statistics.means)
-    means = [channel_means(metadata.statistics.means, 1, None, camera.key) for metadata in (whole, part)]
-    assert means[0] == means[1] != (0.5, 0.5, 0.5)
+    metadata, table = fixture_metadata(folder), fixture_table(folder)
+    assert not any(map(is_statistic, metadata.table.column_names))
+    assert metadata.statistics.names == statistics_columns(table)
+    (camera,) = metadata.info.cameras
+    name = column_name(camera.key, "mean")
+    assert metadata.statistics.means.to_pydict() == {name: table.column(name).to_pylist()}
+    assert channel_means(metadata.statistics.means, 1, None, camera.key) != (0.5, 0.5, 0.5)
