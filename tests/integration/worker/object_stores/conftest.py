@@ -15,6 +15,7 @@ from augmentation_worker import secrecy
 from augmentation_worker.storage.object_store import client as client_module
 from augmentation_worker.storage.object_store.backend import ENV_RETRY_SECONDS
 from augmentation_worker.storage.object_store.client import StoreClient
+from tests.integration.worker.datasets import file_hashes
 from tests.integration.worker.jobs import UID, LocalRun, local_run, spec_of
 from tests.integration.worker.lerobot_recorder import Kind as Storage
 from tests.integration.worker.lerobot_recorder import record
@@ -32,6 +33,15 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small dataset, which is in every store."""
     folder = tmp_path_factory.mktemp("recorded") / "demo"
     return record(folder, "v3.0", {"observation.images.top": Storage.VIDEO}, (6, 5, 7))
+
+
+@pytest.fixture(scope="session")
+def in_a_folder(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
+    """Hashes of what a job makes of it from a folder to a folder."""
+    folder = tmp_path_factory.mktemp("in-a-folder")
+    run = local_run(folder / "job", "http://127.0.0.1:9", None, spec_of("unused/unused", copies=1))
+    run.with_settings(source_folder=dataset, output_folder=folder / "result").run_all()
+    return hashes_anywhere(folder / "result")
 
 
 @pytest.fixture(scope="session")
@@ -101,6 +111,12 @@ def download(store: StoreServer, path: str, folder: Path) -> Path:
         with local.open("wb") as file:
             client.download(entry, file)
     return folder
+
+
+def hashes_anywhere(result: Path) -> dict[str, str]:
+    """Hashes of the files that do not name the source."""
+    of_the_source = {"meta/augmentation.json", "meta/augmentation.png", "README.md"}
+    return {path: value for path, value in file_hashes(result).items() if path not in of_the_source}
 
 
 def keys_of(store: StoreServer, path: str) -> list[str]:
