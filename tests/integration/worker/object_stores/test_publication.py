@@ -148,6 +148,20 @@ def test_lost_answer_of_the_entrance_is_found_out(store: StoreServer, tmp_path: 
     assert output_of(store, place).published() == revision
 
 
+def test_file_above_the_limit_of_a_copy_goes_through_the_pod_in_parts(
+    s3: StoreServer, tmp_path: Path, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_module, "_LARGEST_COPY_BYTES", 1 << 20)
+    content = bytes(range(256)) * (36 * 2**10)
+    (tmp_path / "large").write_bytes(content)
+    output = output_of(s3, place)
+    stored = output.put(DatasetPath("videos/large.mp4"), tmp_path / "large")
+    with s3.proxy.failing(lambda _asked: None):
+        output.commit("made", checked=NOTHING, stored=[stored], written=WRITTEN)
+        assert sum("partNumber=" in asked.target for asked in s3.proxy.asked) == 2
+    assert read_all(s3, place, tmp_path / "read")["videos/large.mp4"] == content
+
+
 def test_two_jobs_do_not_mix_and_files_of_others_stay(store: StoreServer, tmp_path: Path, place: str) -> None:
     first, second = output_of(store, place), output_of(store, place, uid=OTHER_UID)
     mine, theirs = stored_in(first, tmp_path), stored_in(second, tmp_path)
