@@ -29,6 +29,7 @@ class FailureReason(StrEnum):
     INTEGRITY_CHECK_FAILED = ("IntegrityCheckFailed", 22)
     CREDENTIALS_INVALID = ("CredentialsInvalid", 23)
     HUB_UNTRUSTED = ("HubUntrusted", 24)
+    RECORDS_LOST = ("RecordsLost", 25)
     STORE_UNTRUSTED = ("StoreUntrusted", 26)
     HUB_UNAVAILABLE = ("HubUnavailable", 75)
     STORAGE_EXHAUSTED = ("StorageExhausted", 76)

@@ -1,13 +1,14 @@
 """Restart of a job that failed or was cancelled: `spec.attempt` is above the recorded attempt.
 
 What is finished stays: the pinned revision, the number of shards and the shards' records, so that a new attempt makes
-only the episodes that are missing. Each attempt has Jobs with names of their own, so that a late report about a Job of
-an earlier attempt is never taken for one of the present.
+only the episodes that are missing. Where publish has missed what a shard recorded, all shards run again, look for what
+is lost and make that. Each attempt has Jobs with names of their own, so that a late report about a Job of an earlier
+attempt is never taken for one of the present.
 """
 
 from datetime import datetime
 
-from augmentation_api import AugmentationJob, ConditionType, PhaseName, State
+from augmentation_api import AugmentationJob, ConditionType, FailureReason, PhaseName, State
 from augmentation_operator.children.job import attempt_of
 from augmentation_operator.reconcile.decision import SOON, Decision
 from augmentation_operator.reconcile.observation import Observation
@@ -25,10 +26,14 @@ def restart(job: AugmentationJob, seen: Observation, now: datetime) -> Decision:
     if not seen.is_still:
         return Decision(job.status, delete_jobs=seen.living_jobs, requeue_after=SOON)
     draft, attempt = StatusDraft(job, now), job.spec.attempt
+    failed = job.status.condition(ConditionType.FAILED)
+    is_augmented = job.status.has_completed(PhaseName.AUGMENT) and (
+        failed is None or failed.reason != FailureReason.RECORDS_LOST
+    )
     for phase in PhaseName:
         # Provision goes with augment: the nodes of the last attempt are gone.
-        kept = {phase, PhaseName.AUGMENT} if phase == PhaseName.PROVISION else {phase}
-        if not all(job.status.has_completed(name) for name in kept):
+        with_augment = phase in (PhaseName.PROVISION, PhaseName.AUGMENT)
+        if not job.status.has_completed(phase) or (with_augment and not is_augmented):
             draft.reset(phase)
     for kind in (ConditionType.FAILED, ConditionType.CANCELLED):
         if job.status.condition(kind) is not None:

@@ -217,6 +217,24 @@ def test_suspended_job_is_restarted_but_runs_nothing() -> None:
     assert cluster.has_job(AUGMENT)
 
 
+def test_lost_records_are_made_again_by_the_shards_of_a_new_attempt() -> None:
+    cluster = SimulatedCluster()
+    cluster.reach(PUBLISH)
+    shards = cluster.status.shard_count
+    cluster.start_pod(PUBLISH)
+    cluster.fail_pod(PUBLISH, failure=FailureReason.RECORDS_LOST, message="video 3 is not stored any more")
+    cluster.settle()
+    assert cluster.status.state == State.FAILED
+    cluster.retry()
+    cluster.settle()
+    assert cluster.phase_status(RESOLVE) == PhaseStatus.COMPLETED
+    assert cluster.phase_status(PROVISION) == PhaseStatus.IN_PROGRESS
+    assert cluster.phase_status(AUGMENT) == PhaseStatus.PENDING
+    assert cluster.job_of(AUGMENT).completions == shards
+    assert not cluster.has_job(PUBLISH)
+    finish(cluster, AUGMENT)
+
+
 def test_completed_job_does_not_restart() -> None:
     cluster = SimulatedCluster()
     cluster.complete()
