@@ -1,12 +1,8 @@
 """The number of shards of the augment phase."""
 
 from math import ceil
-from typing import Final
 
 from augmentation_api.status import MAX_SHARDS, SourceStatus
-
-_RECORDS_PER_SHARD: Final = 1000
-"""Records that are assumed to fit into a shard's ConfigMap, of a KiB each, where the worker reports no minShards."""
 
 
 def shard_count(source: SourceStatus, *, frames_per_shard: int, parallelism: int | None) -> int:
@@ -19,13 +15,5 @@ def shard_count(source: SourceStatus, *, frames_per_shard: int, parallelism: int
     """
     frames = (source.selected_frames or 0) * (source.copies or 1)
     requested = max(ceil(frames / frames_per_shard), parallelism or 1)
-    least, most = _limits(source)
-    return max(1, min(max(requested, least), most, MAX_SHARDS))
-
-
-def _limits(source: SourceStatus) -> tuple[int, int]:
-    """Fewest and most shards. Workers before minShards and maxShards record each augmented version per camera."""
     parts = (source.selected_episodes if source.blocks is None else source.blocks) or 0
-    versions = (source.copies or 1) * max(1, len(source.cameras))
-    least = ceil(parts * (1 + versions) / _RECORDS_PER_SHARD)
-    return source.min_shards or least, source.max_shards or parts
+    return max(1, min(max(requested, source.min_shards or 1), source.max_shards or parts, MAX_SHARDS))

@@ -230,8 +230,7 @@ def _environment(
     values |= {side.variable: side.access.model_dump_json(by_alias=True, exclude_none=True) for side in stores}
     if phase == PhaseName.RESOLVE and spec.limits.max_frames is not None:
         values[worker_contract.ENV_MAX_FRAMES] = str(spec.limits.max_frames)
-    if phase != PhaseName.RESOLVE:
-        values[worker_contract.ENV_CHECKPOINT_MB] = str(spec.limits.checkpoint_mb)
+    values[worker_contract.ENV_CHECKPOINT_MB] = str(spec.limits.checkpoint_mb)
     if shard_count:
         values[worker_contract.ENV_SHARD_COUNT] = str(shard_count)
     if spec.ca_bundle is not None:

@@ -14,11 +14,13 @@ import pytest
 from typing_extensions import override
 
 from augmentation_api import AugmentationJobSpec, FailureReason, PhaseName
+from augmentation_api.augmentation_class import DEFAULT_CHECKPOINT_MB
 from augmentation_api.spec import Preview
 from augmentation_api.status import SourceStatus
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats import registry
+from augmentation_worker.formats.entries import ShardEntries
 from augmentation_worker.formats.integrity import broken, fetch_back
 from augmentation_worker.formats.port import Format, Outline, PixelHashes, Plan, Resolution, Shard, ShardMaker, Unit
 from augmentation_worker.formats.provenance import job_entries
@@ -106,7 +108,7 @@ class TakesPlan(Plan):
 
     @contextmanager
     @override
-    def maker(self, shard: Shard, records: ShardRecords) -> Iterator[ShardMaker]:
+    def maker(self, shard: Shard, entries: ShardEntries) -> Iterator[ShardMaker]:
         yield TakeMaker(self)
 
     @override
@@ -166,7 +168,12 @@ class Takes(Format):
 
     @override
     def resolve(
-        self, source: SourceDataset, spec: AugmentationJobSpec, scratch: Path, max_frames: int | None
+        self,
+        source: SourceDataset,
+        spec: AugmentationJobSpec,
+        scratch: Path,
+        max_frames: int | None,
+        checkpoint_bytes: int = DEFAULT_CHECKPOINT_MB * 2**20,
     ) -> Resolution:
         takes = int((source.read(INDEX) or b"0").decode())
         status = SourceStatus(

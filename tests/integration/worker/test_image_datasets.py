@@ -139,9 +139,9 @@ from augmentation_worker.formats.images import planner
 from tests.integration.worker.jobs import reopened
 planner.BLOCK_ROWS = 2
 record = LocalManifests.record
-def dying(self, shard, key, text):
-    record(self, shard, key, text)
-    if key == "block-000001":
+def dying(self, shard, records):
+    record(self, shard, records)
+    if "block-000001" in records:
         os._exit(9)
 LocalManifests.record = dying
 run = reopened(Path({str(run.folder)!r}), {NO_HUB!r}, None).with_settings(
@@ -326,7 +326,7 @@ def test_missing_or_changed_block_is_not_published(tmp_path: Path) -> None:
     failure = refusal(run, PhaseName.PUBLISH, shards=1)
     assert failure.reason is FailureReason.INTEGRITY_CHECK_FAILED
     first.unlink()
-    assert refusal(run, PhaseName.PUBLISH, shards=1).reason is FailureReason.INTEGRITY_CHECK_FAILED
+    assert refusal(run, PhaseName.PUBLISH, shards=1).reason is FailureReason.RECORDS_LOST
     assert not result.exists()
     first.write_bytes(content)
     run.run(PhaseName.PUBLISH, shards=1)

@@ -199,7 +199,7 @@ def test_interrupted_shard_resumes_with_same_bytes(in_chunks: Path, tmp_path: Pa
     # State after a kill in the second unit, the rows.
     path = run.folder / "manifests" / "shard-0.json"
     records = json.loads(path.read_text())
-    path.write_text(json.dumps({key: records[key] for key in ("picture", "original-videos", "video-0-000001-000002")}))
+    path.write_text(json.dumps({key: records[key] for key in ("picture", "originals-0", "video-0-000001-000002")}))
     run.run_shards(1)
     run.run(PhaseName.PUBLISH, shards=1)
     assert file_hashes(stopped) == file_hashes(whole)
@@ -209,12 +209,11 @@ def test_tampered_rows_are_not_published(in_chunks: Path, tmp_path: Path) -> Non
     run = run_of(tmp_path / "job", in_chunks, tmp_path / "result", augmentation={"copies": 1, "episodes": "2"})
     run.run(PhaseName.RESOLVE)
     run.run_shards(1)
-    staged = next(tmp_path.glob(".result.augmenting-*")) / "data/chunk-001/episode_000004.parquet"
-    records = run.manifests.read(0)
-    content = json.loads(records["rows-0-000002-000002"])
-    assert content["files"][0]["size"] == staged.stat().st_size
+    staged = next(tmp_path.glob(".result.augmenting-*"))
+    content = json.loads(run.manifests.read(0)["rows-0-000002-000002"])
+    assert content["files"][0]["size"] == (staged / "data/chunk-001/episode_000004.parquet").stat().st_size
     content["files"][0]["sha256"] = "0" * 64
-    run.manifests.record(0, "rows-0-000002-000002", json.dumps(content))
+    run.manifests.record(0, {"rows-0-000002-000002": json.dumps(content)})
     with pytest.raises(WorkerFailure, match=r"rows in data/chunk-001/episode_000004\.parquet") as caught:
         run.run(PhaseName.PUBLISH, shards=1)
     assert caught.value.reason is FailureReason.INTEGRITY_CHECK_FAILED

@@ -10,7 +10,6 @@ import pytest
 
 from augmentation_api import FailureReason, PhaseName
 from augmentation_worker.failure import WorkerFailure
-from augmentation_worker.formats.lerobot import plan, resolve
 from tests.integration.worker.conftest import FIXTURES, OTHER, READ, SAMPLE, Hub
 from tests.integration.worker.jobs import LocalRun, spec_of
 
@@ -121,16 +120,6 @@ def test_unsupported_spec_is_rejected(
     failure = refusal(submit(spec_of(SAMPLE, **augmentation)).with_settings(max_frames=1000))
     assert failure.reason is reason
     assert words_in(failure, *words)
-
-
-def test_too_many_episodes_per_shard_are_reported(
-    submit: Callable[..., LocalRun], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(resolve, "MAX_SHARDS", 1)
-    monkeypatch.setattr(plan, "most_episodes_per_shard", lambda videos, transforms: 5)
-    failure = refusal(submit(spec_of(SAMPLE)))
-    assert failure.reason is FailureReason.LIMIT_EXCEEDED
-    assert words_in(failure, "6 episodes", "at most 5", "spec.augmentation.episodes")
 
 
 def test_unreachable_hub_is_transient_failure(submit: Callable[..., LocalRun]) -> None:

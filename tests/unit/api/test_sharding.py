@@ -76,16 +76,3 @@ def test_more_frames_never_mean_fewer_shards(
 )
 def test_without_reported_limits_an_episode_or_block_is_never_split(source: dict[str, Any], shards: int) -> None:
     assert shards_of(10**6, **source) == shards
-
-
-@pytest.mark.parametrize(
-    ("source", "shards"),
-    [
-        ({"selected_episodes": 1000, "copies": 3, "cameras": ["top"]}, 4),
-        ({"selected_episodes": 1000, "copies": 20, "cameras": ["top", "wrist", "side"]}, 61),
-        ({"selected_episodes": 1_400_000, "blocks": 14}, 1),
-        ({"selected_episodes": 300_000, "copies": 20}, MAX_SHARDS),
-    ],
-)
-def test_without_reported_limits_records_of_a_kib_fit_into_a_shard(source: dict[str, Any], shards: int) -> None:
-    assert shards_of(1, **source) == shards

@@ -152,7 +152,7 @@ def test_shards_and_publish_know_the_size_of_a_file_that_the_class_asks_for() ->
     small = make_class(limits={"checkpointMB": 7})
     assert values_of(AUGMENT, augmentation_class=small)["AUGMENTATION_CHECKPOINT_MB"] == "7"
     assert values_of(AUGMENT)["AUGMENTATION_CHECKPOINT_MB"] == "100"
-    assert "AUGMENTATION_CHECKPOINT_MB" not in values_of(RESOLVE, augmentation_class=small)
+    assert values_of(RESOLVE, augmentation_class=small)["AUGMENTATION_CHECKPOINT_MB"] == "7"
 
 
 @pytest.mark.parametrize("phase", PHASES)

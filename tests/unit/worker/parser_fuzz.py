@@ -34,6 +34,7 @@ from PIL import Image as Pillow
 from augmentation_worker.bounded.unreadable import Unreadable
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.formats.entries import AnyRecord, ShardEntries
 from augmentation_worker.formats.images.card_configs import shown_card
 from augmentation_worker.formats.images.columns import features_of
 from augmentation_worker.formats.images.metadata_file import check_metadata_file
@@ -308,13 +309,19 @@ _RECORDS: Mapping[str, type[UnitRecord]] = {
     "block-000001": BlockRecord,
     "data": DataRecord,
 }
+_ENTRY = {"document": {"sha256": "0" * 64, "size": 3}}
+_ENTRIES = {
+    **{key: json.dumps({**_ENTRY, "file_bytes": 9, "unusable": {"cut": "1,3:5"}}) for key in _RECORDS},
+    "originals-0": json.dumps({**_ENTRY, "count": 1}),
+    "picture": json.dumps(_BLOB),
+}
 _MANIFEST = {
     "video-0-000001-000001": json.dumps(
         {"stream": CAMERA, "files": [{**_BLOB, "number": [0, 1], "episodes": [{"episode": 1, "copies": [_COPY]}]}]}
     ),
     "block-000001": json.dumps({"file": _BLOB, "rows": 2, "pixel_hash": {"image": "x"}, "unusable": {"cut": "1,3:5"}}),
     "data": json.dumps({"files": [{**_BLOB, "rows": 3, "episodes": [1]}]}),
-    "original-videos": json.dumps({"files": [_BLOB]}),
+    "originals-0": json.dumps({"files": [_BLOB]}),
     "picture": json.dumps(_BLOB),
 }
 _ANSWER = {
@@ -349,10 +356,13 @@ def _manifest_texts(document: Any) -> Any:
 
 
 def _read_manifest(manifest: Mapping[str, str]) -> None:
-    units = [Unit(key, key, record) for key, record in _RECORDS.items()]
+    units = [Unit(key, key, record, (range(9),)) for key, record in _RECORDS.items()]
     shard = Shard(0, tuple(units), (DatasetPath("a/b.mp4"),), makes_preview=True, task="", product="")
+    entries = ShardEntries.read(shard, manifest)
+    assert len(entries.missing(shard)) <= len(units) + 2
     try:
-        EpisodeRecords.of(ShardRecords.read(shard, manifest))
+        records = {key: entry for key, entry in entries.all.items() if isinstance(entry, AnyRecord)}
+        EpisodeRecords.of(ShardRecords.of(records, entries.preview))
     except EXPECTED as error:
         _check_words(error)
 
@@ -431,6 +441,10 @@ TARGETS: Mapping[str, tuple[st.SearchStrategy[Any], Callable[[Any], object]]] = 
     "provenance": (_json({"jobID": "x", "mode": "copy"}), job_of),
     "manifest": (
         changed({key: json.loads(text) for key, text in _MANIFEST.items()}).map(_manifest_texts),
+        _read_manifest,
+    ),
+    "entries of a shard": (
+        changed({key: json.loads(text) for key, text in _ENTRIES.items()}).map(_manifest_texts),
         _read_manifest,
     ),
     "path": (st.one_of(st.text(max_size=20), st.sampled_from(ODD_TEXTS)), _path),

@@ -6,6 +6,7 @@ without Kubernetes. A record is written once its files are stored; what is recor
 
 import json
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -29,8 +30,8 @@ class ShardManifests(Protocol):
     def read(self, shard: int) -> dict[str, str]:
         """All records of a shard by key. Raises WorkerFailure."""
 
-    def record(self, shard: int, key: str, text: str) -> None:
-        """Add or replace one record, durably. Raises WorkerFailure."""
+    def record(self, shard: int, records: Mapping[str, str]) -> None:
+        """Add or replace records, all at once and durably. Raises WorkerFailure."""
 
     def keep_listing(self, text: str) -> None:
         """Leave the list of the source's files to the shards. Raises WorkerFailure."""
@@ -55,13 +56,15 @@ class ConfigMapManifests(ShardManifests):
         try:
             return self._data(name)
         except KubeError as error:
+            if error.status == 404:
+                return {}  # deleted: what it said is lost
             raise self._refused(error, "read", name) from error
 
     @override
-    def record(self, shard: int, key: str, text: str) -> None:
+    def record(self, shard: int, records: Mapping[str, str]) -> None:
         name = self._name(shard)
         try:
-            self._patch(name, {key: text})
+            self._patch(name, records)
         except KubeError as error:
             raise self._refused(error, "write", name) from error
 
@@ -98,9 +101,9 @@ class ConfigMapManifests(ShardManifests):
         config_map = retry_until_available(lambda: self._connection.run(api.get(Resource.CONFIG_MAPS, name, namespace)))
         return dict(config_map.get("data") or {})
 
-    def _patch(self, name: str, data: dict[str, str]) -> None:
+    def _patch(self, name: str, data: Mapping[str, str]) -> None:
         api, namespace = self._connection.api, self._settings.namespace
-        request = {"data": data}
+        request = {"data": dict(data)}
         retry_until_available(
             lambda: self._connection.run(api.merge_patch(Resource.CONFIG_MAPS, name, request, namespace=namespace))
         )
@@ -113,7 +116,7 @@ class ConfigMapManifests(ShardManifests):
             return WorkerFailure(
                 FailureReason.LIMIT_EXCEEDED,
                 f"the records of one shard do not fit into its ConfigMap {name} ({error.message}): use more shards "
-                "(spec.parallelism, or framesPerShard of the AugmentationClass), fewer copies or fewer cameras",
+                "(spec.parallelism, or framesPerShard of the AugmentationClass), or raise its limits.checkpointMB",
             )
         return refused(error, action, f"ConfigMap {self._settings.namespace}/{name}")
 
@@ -131,8 +134,8 @@ class LocalManifests(ShardManifests):
         return records
 
     @override
-    def record(self, shard: int, key: str, text: str) -> None:
-        records = {**self.read(shard), key: text}
+    def record(self, shard: int, records: Mapping[str, str]) -> None:
+        records = {**self.read(shard), **records}
         self._folder.mkdir(parents=True, exist_ok=True)
         written = self._path(shard).with_suffix(".tmp")
         written.write_text(json.dumps(records))

@@ -15,8 +15,8 @@ from augmentation_api.status import MOST_BAD_EPISODES_LISTED, BadEpisode
 from augmentation_api.status import BadEpisodes as BadEpisodesStatus
 from augmentation_api.stored_size import cut_to_stored_size
 from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.formats.entries import ShardEntries
 from augmentation_worker.formats.port import Plan
-from augmentation_worker.formats.records import ShardRecords
 from augmentation_worker.formats.result_files import BAD_EPISODES_PATH
 
 LEAVE_OUT = "repair the dataset, or leave the episode out (spec.augmentation.episodes)"
@@ -39,7 +39,7 @@ class BadEpisodes:
     causes: tuple[tuple[str, tuple[range, ...]], ...] = ()
 
     @classmethod
-    def found_by(cls, shards: Iterable[ShardRecords]) -> Self:
+    def found_by(cls, shards: Iterable[ShardEntries]) -> Self:
         """What the shards recorded."""
         by_cause: dict[str, list[tuple[int, int]]] = {}
         for shard in shards:

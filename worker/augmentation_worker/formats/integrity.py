@@ -3,11 +3,14 @@
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from augmentation_api import FailureReason
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats.records import BlobRecord
-from augmentation_worker.storage.port import OutputDataset
+from augmentation_worker.storage.port import OutputDataset, StoredFile
+
+_MOST_LISTED: Final = 10
 
 
 def broken(finding: str) -> WorkerFailure:
@@ -18,23 +21,38 @@ def broken(finding: str) -> WorkerFailure:
     )
 
 
-def check_stored(output: OutputDataset, blobs: Sequence[BlobRecord]) -> None:
-    """All blobs are stored. Raises WorkerFailure(INTEGRITY_CHECK_FAILED), naming one that is not."""
-    missing = output.missing([blob.stored for blob in blobs])
+def lost(finding: str, names: Sequence[str]) -> WorkerFailure:
+    """The failure of a job of which something is lost that its shards made, or never was recorded.
+
+    Args:
+        finding: the beginning of a sentence that the names complete.
+        names: what is lost, for people.
+    """
+    more = len(names) - _MOST_LISTED
+    listed = ", ".join(names[:_MOST_LISTED]) + (f" and {more} more" if more > 0 else "")
+    return WorkerFailure(
+        FailureReason.RECORDS_LOST,
+        f"nothing was published: {finding} {listed}; retry the job (raise spec.attempt, or run the same command "
+        "again): what is lost is made again, and nothing else",
+    )
+
+
+def check_stored(output: OutputDataset, files: Sequence[StoredFile]) -> None:
+    """All files are stored. Raises WorkerFailure(RECORDS_LOST), naming those that are not."""
+    missing = output.missing(files)
     if missing:
-        more = f" and {len(missing) - 1} more files are" if len(missing) > 1 else " is"
-        raise broken(f"{missing[0].path}{more} not stored, although recorded; retry the job (spec.attempt)")
+        raise lost("what was recorded is not stored any more:", [file.path for file in missing])
 
 
 def fetch_back(output: OutputDataset, blob: BlobRecord, local: Path) -> None:
     """Get a stored file back into `local`, and compare its content with what was recorded.
 
-    Raises WorkerFailure(INTEGRITY_CHECK_FAILED) if it is not stored or differs.
+    Raises WorkerFailure: RECORDS_LOST if it is not stored, INTEGRITY_CHECK_FAILED if it differs.
     """
     try:
         output.fetch(blob.stored, local)
     except FileNotFoundError as error:
-        raise broken(f"{blob.path} is not stored, although recorded") from error
+        raise lost("what was recorded is not stored any more:", [blob.path]) from error
     if not has_content(local, blob):
         raise broken(f"{blob.path} came back with other content")
 

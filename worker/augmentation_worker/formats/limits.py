@@ -4,10 +4,12 @@ Every limit is at least ten times what public datasets have (0024). They keep wh
 proportional to what it is.
 """
 
+from math import ceil
 from typing import Final
 
 from augmentation_api import FailureReason
 from augmentation_api.episode_ranges import MAX_DATASET_FRAMES
+from augmentation_api.status import MAX_SHARDS
 from augmentation_worker.failure import WorkerFailure
 
 MOST_INFO_BYTES: Final = 8 * 2**20
@@ -21,7 +23,7 @@ MOST_LINE_BYTES: Final = 4 * 2**20
 MOST_LINES_BYTES: Final = 2 * 2**30
 """One of v2.1's files of lines. They are read one by one."""
 MOST_EPISODES: Final = 1_000_000
-"""Of a source; the largest public dataset of robots in one repository has a tenth. A job selects at most 40,000."""
+"""Of a source; the largest public dataset of robots in one repository has a tenth."""
 MOST_FRAMES: Final = MAX_DATASET_FRAMES
 """Of a source and of a result, or rows of an image dataset: what the status holds."""
 LARGEST_TOTAL: Final = 2**53 - 1
@@ -39,6 +41,8 @@ MOST_IMAGE_BYTES: Final = 256 * 2**20
 MOST_FEATURES: Final = 4096
 MOST_DIMENSIONS: Final = 8
 LARGEST_DIMENSION: Final = 2**31 - 1
+MOST_UNITS_PER_SHARD: Final = 3000
+"""Units that one shard records on average, each a file. Of each its ConfigMap has some 170 bytes; it stops at 1 MiB."""
 LARGEST_FILE_NUMBER: Final = 10**9 - 1
 """Chunk and file indices: templates of info.json write them with at most nine digits."""
 
@@ -64,4 +68,20 @@ def check_result_frames(frames: int) -> None:
             FailureReason.LIMIT_EXCEEDED,
             f"the result would have {frames} frames, more than {MOST_FRAMES}: choose fewer copies "
             "(spec.augmentation.copies) or episodes (spec.augmentation.episodes)",
+        )
+
+
+def fewest_shards(units: int) -> int:
+    """Shards that can record so many units."""
+    return max(1, ceil(units / MOST_UNITS_PER_SHARD))
+
+
+def check_units(count: int) -> None:
+    """Refuse a job whose files the manifests of its shards cannot name. Raises WorkerFailure: LIMIT_EXCEEDED."""
+    most = MAX_SHARDS * MOST_UNITS_PER_SHARD
+    if count > most:
+        raise WorkerFailure(
+            FailureReason.LIMIT_EXCEEDED,
+            f"the job would make {count} files one after the other, and its shards can record {most}: raise "
+            "limits.checkpointMB of the AugmentationClass, or store the dataset in fewer files",
         )

@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Protocol, Self
 
 from augmentation_api import AugmentationJobSpec
+from augmentation_api.augmentation_class import DEFAULT_CHECKPOINT_MB
 from augmentation_api.episode_ranges import MAX_DATASET_FRAMES, disjoint
 from augmentation_api.status import SourceStatus
 from augmentation_worker.dataset_path import DatasetPath
+from augmentation_worker.formats.entries import ShardEntries
 from augmentation_worker.formats.records import ShardRecords, UnitRecord
 from augmentation_worker.storage.port import SourceDataset, StoredFile
 from augmentation_worker.work import Work
@@ -152,8 +154,8 @@ class Plan(Protocol):
     def place_of(self, episode: int) -> str:
         """Where an episode (or a row) of the source is, for people."""
 
-    def maker(self, shard: Shard, records: ShardRecords) -> AbstractContextManager[ShardMaker]:
-        """What makes the units of a shard; `records` are those of an earlier attempt."""
+    def maker(self, shard: Shard, entries: ShardEntries) -> AbstractContextManager[ShardMaker]:
+        """What makes the units of a shard; `entries` are of what an earlier attempt has made."""
 
     def leave_out(self, episodes: Sequence[range]) -> Self:
         """The plan without some of the selected episodes (or rows), which cannot be used: rising and disjoint.
@@ -167,10 +169,11 @@ class Plan(Protocol):
         May be repeated at any moment: what the shards stored stays.
 
         Args:
-            records: of each shard, by index, as the shards wrote them.
+            records: of each shard, by index, as the shards wrote them. Like all records that a plan is given, those
+                of one shard are in memory at a time: go through them in order.
 
         Returns:
-            The records of what this plan has.
+            The records of what this plan has, spooled.
         """
 
     def take_over(self, made: "Plan", records: Sequence[ShardRecords]) -> Mapping[str, UnitRecord]:
@@ -257,7 +260,12 @@ class Format(Protocol):
         return ()
 
     def resolve(
-        self, source: SourceDataset, spec: AugmentationJobSpec, scratch: Path, max_frames: int | None
+        self,
+        source: SourceDataset,
+        spec: AugmentationJobSpec,
+        scratch: Path,
+        max_frames: int | None,
+        checkpoint_bytes: int = DEFAULT_CHECKPOINT_MB * 2**20,
     ) -> Resolution:
         """Find everything that can be wrong with a job, from metadata only.
 
@@ -266,6 +274,7 @@ class Format(Protocol):
             spec: what the job asks for.
             scratch: writable folder.
             max_frames: augmented frames that the job's class allows; None: no limit.
+            checkpoint_bytes: most bytes of a unit of the work, as in Work.
 
         Raises:
             WorkerFailure: naming the field, or what is wrong with the source.

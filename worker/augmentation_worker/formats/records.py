@@ -1,55 +1,39 @@
-"""What a shard records of its finished work, as text of a few hundred bytes per entry.
+"""What a shard records of its finished work.
 
-One entry per unit of work, so that a shard that is restarted knows what it need not make, and the publish phase, which
-has seen none of the files, can name each in its commit. Everything a record names is stored before it is recorded.
+Publish, which has seen none of the files, names each in its commit by what these records say. Everything a record names
+is stored before it is recorded. Where a record is kept: entries.py.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from augmentation_api import FailureReason
-from augmentation_api.episode_ranges import MAX_DATASET_FRAMES, disjoint, parse_ranges, short_text_of, without
+from augmentation_api.episode_ranges import MAX_DATASET_FRAMES, disjoint, parse_ranges, short_text_of
 from augmentation_api.spec import EPISODES_PATTERN
 from augmentation_api.stored_size import cut_to_stored_size
 from augmentation_worker import secrecy
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
-from augmentation_worker.formats.result_files import PREVIEW_PATH
 from augmentation_worker.storage.port import StoredFile
 
-if TYPE_CHECKING:
-    from augmentation_worker.formats.port import Shard
-
-ORIGINALS_KEY = "original-videos"
-"""Key of the source's files that the shard has carried over."""
-PREVIEW_KEY = "picture"
-RECORDS_BYTES = 1_000_000
-"""What the records of one shard may take of its ConfigMap, which stops at 1 MiB."""
-MAX_UNITS_PER_SHARD = 400
-"""Recorded episodes or blocks per shard at most: each is a write of the whole ConfigMap."""
 MOST_CAUSES = 4
 """Different causes why episodes (or rows) of a unit cannot be used; the rest share the last one."""
 _MOST_CAUSE_BYTES = 480
-"""All causes of a unit, as they are stored."""
+_MOST_CAUSE_BYTES_OF_SEVERAL = 120
+"""A cause as it is stored."""
 MOST_UNUSABLE_CHARACTERS = 600
 """The numbers of the rows of a unit that cannot be used, written as ranges."""
 MOST_CAUSES_OF_EPISODES, MOST_CHARACTERS_OF_EPISODES = 64, 6000
 """The same of a unit of episodes, each of which is bad in a way of its own."""
 UNUSABLE_RECORD_BYTES = 1200
-"""What a unit may record of them altogether: as much as an episode's record takes, which a bad episode has none of."""
-_MOST_LISTED = 10
+"""What a unit of rows may record of them altogether."""
 Cause = Annotated[str, StringConstraints(min_length=1, max_length=_MOST_CAUSE_BYTES)]
 Episodes = Annotated[
     str, StringConstraints(min_length=1, max_length=MOST_CHARACTERS_OF_EPISODES, pattern=EPISODES_PATTERN)
 ]
-
-
-def most_units_per_shard(record_bytes: int) -> int:
-    """Units of work whose records, of `record_bytes` at most, fit into one ConfigMap; at least 1."""
-    return max(1, min(MAX_UNITS_PER_SHARD, RECORDS_BYTES // record_bytes))
 
 
 def unusable_of(
@@ -61,7 +45,7 @@ def unusable_of(
 
     Raises WorkerFailure(SOURCE_INVALID) if they are more than can be recorded.
     """
-    most_bytes = _MOST_CAUSE_BYTES // (4 if most_causes == MOST_CAUSES and len(causes) > 1 else 1)
+    most_bytes = _MOST_CAUSE_BYTES if len(causes) == 1 else _MOST_CAUSE_BYTES_OF_SEVERAL
     by_cause: dict[str, list[tuple[int, int]]] = {}
     for index, cause in sorted(causes.items()):
         text = cut_to_stored_size(secrecy.fit(cause), most_bytes)
@@ -118,13 +102,23 @@ class BlobRecord(Record):
 
 
 class FilesRecord(Record):
-    """The source's files that a shard has carried over."""
+    """Files of the source that a shard has carried over, in the order in which it carries them."""
 
     files: tuple[BlobRecord, ...]
 
+    @property
+    def count(self) -> int:
+        """How many."""
+        return len(self.files)
 
-class UnitRecord(Record):
-    """Base of the records of a unit of work.
+    @property
+    def blobs(self) -> tuple[BlobRecord, ...]:
+        """The files."""
+        return self.files
+
+
+class WithUnusable(Record):
+    """Base of what is said of a unit of work.
 
     Attributes:
         unusable: by what is wrong with them, the episodes of the unit (or rows) that cannot be used, written as in
@@ -136,27 +130,29 @@ class UnitRecord(Record):
     )
 
     @property
-    def blobs(self) -> tuple[BlobRecord, ...]:
-        """All files of the unit."""
-        raise NotImplementedError
-
-    @property
     def bad_episodes(self) -> list[range]:
         """Those in `unusable`, rising and disjoint."""
         parts = (part for episodes in self.unusable.values() for part in parse_ranges(episodes))
         return disjoint(parts, MAX_DATASET_FRAMES)
 
+
+class UnitRecord(WithUnusable):
+    """Base of the records of a unit of work."""
+
     @property
-    def size(self) -> int:
+    def blobs(self) -> tuple[BlobRecord, ...]:
+        """All files of the unit."""
+        raise NotImplementedError
+
+    @property
+    def file_bytes(self) -> int:
         """Bytes of all its files."""
         return sum(blob.size for blob in self.blobs)
 
 
 @dataclass(frozen=True)
 class ShardRecords:
-    """What a shard has recorded of what it was planned to do, and nothing else.
-
-    A worker that was taken over could name files of other shards, or files that no shard makes: those are never read.
+    """What a shard has recorded of what it was planned to do.
 
     Attributes:
         units: by key.
@@ -169,24 +165,12 @@ class ShardRecords:
     preview: BlobRecord | None = None
 
     @classmethod
-    def read(cls, shard: "Shard", manifest: Mapping[str, str]) -> Self:
-        """Read a shard's manifest. Raises WorkerFailure for what no worker of this version wrote."""
-        units = {
-            unit.key: unit.record.decode(manifest[unit.key], unit.key) for unit in shard.units if unit.key in manifest
-        }
-        for unit in shard.units:
-            if unit.key in units and without(units[unit.key].bad_episodes, unit.episodes):
-                raise WorkerFailure(
-                    FailureReason.INTERNAL_ERROR, f"the record {unit.key} names episodes that are not in it"
-                )
-        carried: dict[str, BlobRecord] = {}
-        if ORIGINALS_KEY in manifest:
-            carried = {file.path: file for file in FilesRecord.decode(manifest[ORIGINALS_KEY], ORIGINALS_KEY).files}
-        preview = BlobRecord.decode(manifest[PREVIEW_KEY], PREVIEW_KEY) if PREVIEW_KEY in manifest else None
+    def of(cls, records: Mapping[str, UnitRecord | FilesRecord], preview: BlobRecord | None) -> Self:
+        """What a shard has recorded under its keys."""
         return cls(
-            units,
-            originals=tuple(carried[path] for path in shard.carried if path in carried),
-            preview=preview if shard.makes_preview and preview and preview.path == PREVIEW_PATH else None,
+            {key: record for key, record in records.items() if isinstance(record, UnitRecord)},
+            tuple(file for record in records.values() if isinstance(record, FilesRecord) for file in record.files),
+            preview,
         )
 
     @property
@@ -194,22 +178,3 @@ class ShardRecords:
         """Everything that the shard has stored."""
         of_units = [blob for record in self.units.values() for blob in record.blobs]
         return [*self.originals, *of_units, *([self.preview] if self.preview else [])]
-
-    def missing(self, shard: "Shard") -> list[str]:
-        """What the shard has not recorded, for people."""
-        carried = {file.path for file in self.originals}
-        names = [unit.title for unit in shard.units if unit.key not in self.units]
-        names += [path for path in shard.carried if path not in carried]
-        names += ["the preview"] if shard.makes_preview and self.preview is None else []
-        return [f"{name} (shard {shard.index})" for name in names]
-
-
-def check_complete(shards: Sequence["Shard"], records: Sequence[ShardRecords]) -> None:
-    """Check that every shard has recorded all that was planned. Raises WorkerFailure(INTERNAL_ERROR)."""
-    missing = [name for shard, record in zip(shards, records, strict=True) for name in record.missing(shard)]
-    if missing:
-        more = len(missing) - _MOST_LISTED
-        listed = ", ".join(missing[:_MOST_LISTED]) + (f" and {more} more" if more > 0 else "")
-        raise WorkerFailure(
-            FailureReason.INTERNAL_ERROR, f"the augment phase has not recorded {listed}; retry the job (spec.attempt)"
-        )

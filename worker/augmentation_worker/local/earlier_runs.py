@@ -16,12 +16,16 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from augmentation_api import AugmentationJob
+from augmentation_api.episode_ranges import disjoint
 from augmentation_worker.cluster.job import LocalJob
 from augmentation_worker.cluster.manifest import LocalManifests
 from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.formats.documents import Documents
+from augmentation_worker.formats.entries import ShardEntries, originals_key
 from augmentation_worker.formats.port import Plan
-from augmentation_worker.formats.records import ORIGINALS_KEY, FilesRecord, ShardRecords
+from augmentation_worker.formats.records import FilesRecord, ShardRecords
 from augmentation_worker.formats.registry import CONVENTIONS, format_of
+from augmentation_worker.formats.spooled_records import SpooledRecords
 from augmentation_worker.local.place import Place, label_of, open_source, remove_staged, run_name, staged_at
 from augmentation_worker.storage.folder.output import FolderOutput, staging_of
 from augmentation_worker.work import Work
@@ -150,27 +154,36 @@ def _take_over_from(run: LocalFolders, earlier: LocalFolders) -> int:
     if others.exists() and not staging.exists():
         others.rename(staging)
     plan, made = _plan(run, job), _plan(earlier, before)
-    recorded = [ShardRecords.read(shard, earlier.manifests.read(shard.index)) for shard in made.outline.shards]
+    scratch = run.folder / "scratch-taking-over"
+    documents, recorded = Documents(_output(run), scratch / "documents"), SpooledRecords(scratch / "records")
+    for shard in made.outline.shards:
+        entries = ShardEntries.read(shard, earlier.manifests.read(shard.index))
+        recorded.append(ShardRecords.of(documents.read(shard, entries), entries.preview))
     units = plan.take_over(made, recorded)
     originals = {file.path: file for records in recorded for file in records.originals}
     for shard in plan.outline.shards:
         texts = {unit.key: units[unit.key].encode() for unit in shard.units if unit.key in units}
-        carried = tuple(originals[path] for path in shard.carried if path in originals)
-        if carried:
-            texts[ORIGINALS_KEY] = FilesRecord(files=carried).encode()
-        for key, text in texts.items():
-            run.manifests.record(shard.index, key, text)
+        places = ((number, number + 1) for number, path in enumerate(shard.carried) if path in originals)
+        for part in disjoint(places, len(shard.carried)):
+            files = tuple(originals[path] for path in shard.carried[part.start : part.stop])
+            texts[originals_key(part.start)] = FilesRecord(files=files).encode()
+        run.manifests.record(shard.index, texts)
+    shutil.rmtree(scratch, ignore_errors=True)
     return len(units)
 
 
 def _plan(run: LocalFolders, job: AugmentationJob) -> Plan:
-    assert isinstance(run.output, Path)  # noqa: S101
     scratch = run.folder / "scratch-taking-over"
     source = open_source(run.source, run.follow_links, scratch, os.environ)
     own = LocalJob(run.folder).read().metadata.uid
-    output = FolderOutput(run.output, str(run.output), own, run.follow_links, CONVENTIONS)
-    work = Work(own, job.spec, source, output, scratch, _NoEvents(), "cpu")
+    work = Work(own, job.spec, source, _output(run), scratch, _NoEvents(), "cpu")
     return format_of(source).plan(work, run.shards)
+
+
+def _output(run: LocalFolders) -> FolderOutput:
+    assert isinstance(run.output, Path)  # noqa: S101
+    own = LocalJob(run.folder).read().metadata.uid
+    return FolderOutput(run.output, str(run.output), own, run.follow_links, CONVENTIONS)
 
 
 class _NoEvents:

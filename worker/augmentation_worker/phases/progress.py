@@ -10,6 +10,7 @@ from augmentation_api.episode_ranges import MAX_DATASET_FRAMES, common, disjoint
 from augmentation_api.status import ShardTally
 from augmentation_api.vocabulary import ShardState
 from augmentation_worker.cluster.reporter import Reporter
+from augmentation_worker.formats.entries import UnitEntry
 from augmentation_worker.formats.port import Shard, Unit, of_any_stream
 from augmentation_worker.formats.records import UnitRecord
 
@@ -47,10 +48,10 @@ class ShardProgress:
     _recorded_video_frames: int = 0
     _samples: list[tuple[float, int]] = field(default_factory=list)
 
-    def skip(self, units: Iterable[tuple[Unit, UnitRecord]]) -> None:
+    def skip(self, units: Iterable[tuple[Unit, UnitRecord | UnitEntry]]) -> None:
         """Count what an earlier attempt has recorded."""
-        for unit, record in units:
-            self._count(unit, record)
+        for unit, entry in units:
+            self._count(unit, entry)
         self._report()
 
     def on_frames(self, video_frames: int) -> None:
@@ -62,20 +63,20 @@ class ShardProgress:
             self._samples.pop(0)
         self._report()
 
-    def finish_unit(self, unit: Unit, record: UnitRecord) -> None:
+    def finish_unit(self, unit: Unit, entry: UnitRecord | UnitEntry) -> None:
         """Count a unit that is recorded."""
-        self._count(unit, record)
+        self._count(unit, entry)
         self._report()
 
-    def _count(self, unit: Unit, record: UnitRecord) -> None:
+    def _count(self, unit: Unit, entry: UnitRecord | UnitEntry) -> None:
         self._streams.setdefault(unit.stream, []).append(unit)
-        self._bad += record.bad_episodes
+        self._bad += entry.bad_episodes
         every = {each.stream for each in self.shard.units if each.episodes}
         made = [of_any_stream(self._streams.get(stream, ())) for stream in every]
         bad = disjoint(((part.start, part.stop) for part in self._bad), MAX_DATASET_FRAMES)
         self.episodes_failed = sum(map(len, bad))
         self.episodes_done = sum(map(len, without(reduce(common, made), bad))) if made else 0
-        self.bytes_done += record.size
+        self.bytes_done += entry.file_bytes
         self._recorded_video_frames += unit.frames
         self._video_frames = self._recorded_video_frames
 

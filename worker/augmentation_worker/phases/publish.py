@@ -11,11 +11,14 @@ from augmentation_worker import secrecy, termination
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats.bad_episodes import BadEpisodes
-from augmentation_worker.formats.integrity import check_stored
-from augmentation_worker.formats.port import Outline, Plan
-from augmentation_worker.formats.records import ShardRecords, check_complete
+from augmentation_worker.formats.documents import Documents
+from augmentation_worker.formats.entries import PREVIEW_KEY, ShardEntries, check_complete
+from augmentation_worker.formats.integrity import check_stored, lost
+from augmentation_worker.formats.port import Outline, Plan, Shard
+from augmentation_worker.formats.records import ShardRecords
 from augmentation_worker.formats.registry import format_of
 from augmentation_worker.formats.result_files import BAD_EPISODES_PATH
+from augmentation_worker.formats.spooled_records import SpooledRecords
 from augmentation_worker.phases.session import Session
 from augmentation_worker.storage.port import OutputMoved, StoredFile
 from augmentation_worker.work import Work
@@ -33,19 +36,21 @@ def publish(session: Session) -> None:
     try:
         work = session.work_on(source, output)
         plan = format_of(source).plan(work, session.shard_count)
-        records = [ShardRecords.read(shard, session.manifests.read(shard.index)) for shard in plan.outline.shards]
-        bad = BadEpisodes.found_by(records)
+        shards = plan.outline.shards
+        entries = [ShardEntries.read(shard, session.manifests.read(shard.index)) for shard in shards]
+        bad = BadEpisodes.found_by(entries)
         if bad.count:
             session.reporter.set_bad_episodes(bad.to_status(plan, in_result=published is not None))
         if published is None:
-            check_complete(plan.outline.shards, records)
+            check_complete(shards, entries)
             if bad.count:
                 _check_may_skip(session, plan, bad)
         plan = plan.leave_out(bad.ranges) if bad.count else plan
         outline = plan.outline
         if published is None:
             try:
-                revision = _publish(session, work, plan, records, bad)
+                records = _read_back(work, shards, entries)
+                revision = _publish(work, plan, records, bad)
             finally:
                 output.end_check()
         else:
@@ -82,27 +87,48 @@ def _check_may_skip(session: Session, plan: Plan, bad: BadEpisodes) -> None:
     )
 
 
-def _publish(session: Session, work: Work, plan: Plan, records: Sequence[ShardRecords], bad: BadEpisodes) -> str:
+def _read_back(work: Work, shards: Sequence[Shard], entries: Sequence[ShardEntries]) -> Sequence[ShardRecords]:
+    """The records that the shards stored, on local disk. Raises WorkerFailure: RECORDS_LOST, naming what is lost."""
+    work.output.expect_fetch([document.stored for of_shard in entries for document in of_shard.documents])
+    documents, records = Documents(work.output, work.scratch / "fetched"), SpooledRecords(work.scratch / "records")
+    missing = []
+    for shard, of_shard in zip(shards, entries, strict=True):
+        read = documents.read(shard, of_shard)
+        records.append(ShardRecords.of(read, of_shard.preview))
+        missing += of_shard.only({*read, PREVIEW_KEY}).missing(shard)
+    if missing:
+        raise lost("what was recorded is not stored any more:", missing)
+    return records
+
+
+def _publish(work: Work, plan: Plan, records: Sequence[ShardRecords], bad: BadEpisodes) -> str:
     """Assemble, check, and make the one commit. Returns its revision."""
     outline = plan.outline
     checked = work.output.check(work.source)
+    stored = _checked_files(work, records)
     if bad.count:
-        check_stored(work.output, [blob for record in records for blob in record.blobs])
         records = plan.rearrange(records)
-    assembled, stored = plan.assemble(records)
+        stored = _checked_files(work, records)
+    assembled, of_publish = plan.assemble(records)
     written = {**assembled, **({BAD_EPISODES_PATH: bad.document()} if bad.count else {})}
     carried = [] if work.extends_source else _carry(work, outline)
-    blobs = [blob for record in records for blob in record.blobs]
-    check_stored(work.output, blobs)
     plan.check_stored_result(records, written)
     return _commit(
         work,
         f"{outline.change} (job {work.job_uid})",
         checked=checked,
-        stored=[*(blob.stored for blob in blobs), *carried, *stored],
+        stored=[*stored, *carried, *of_publish],
         written=written,
         abandoned=(*outline.abandoned, *_outdated(work, written)) if work.extends_source else (),
     )
+
+
+def _checked_files(work: Work, records: Sequence[ShardRecords]) -> list[StoredFile]:
+    """The files of the result that the shards stored, all of which are there. Raises WorkerFailure: RECORDS_LOST."""
+    files = [blob.stored for of_shard in records for blob in of_shard.blobs]
+    check_stored(work.output, files)
+    work.output.expect_fetch(files)
+    return files
 
 
 def _outdated(work: Work, written: Mapping[DatasetPath, bytes]) -> list[DatasetPath]:

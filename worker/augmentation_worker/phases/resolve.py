@@ -27,7 +27,9 @@ def resolve(session: Session) -> None:
     reporter.event("started", "Reading the dataset's metadata")
     source = session.storage.find_source()
     try:
-        resolution = format_of(source).resolve(source, spec, settings.scratch, settings.max_frames)
+        resolution = format_of(source).resolve(
+            source, spec, settings.scratch, settings.max_frames, settings.checkpoint_mb * 2**20
+        )
         for warning in _warnings_of(resolution):
             reporter.event("warning", warning)
         if spec.preview is not None:

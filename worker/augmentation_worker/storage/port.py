@@ -196,6 +196,10 @@ class OutputDataset(Protocol):
     def missing(self, files: Sequence[StoredFile]) -> list[StoredFile]:
         """Those of `files` that are not stored."""
 
+    def expect_fetch(self, files: Sequence[StoredFile]) -> None:
+        """Name files that will be fetched: where that takes a step of its own, they share it."""
+        return
+
     def fetch(self, file: StoredFile, target: Path) -> None:
         """Copy a stored file to `target`. Raises FileNotFoundError."""
 

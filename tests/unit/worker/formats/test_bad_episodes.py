@@ -5,13 +5,14 @@ from types import SimpleNamespace
 from typing import Any
 
 from augmentation_worker.formats.bad_episodes import BadEpisodes
-from augmentation_worker.formats.lerobot.records import RowsRecord
-from augmentation_worker.formats.records import ShardRecords, unusable_of
+from augmentation_worker.formats.entries import Document, ShardEntries, UnitEntry
+from augmentation_worker.formats.records import unusable_of
 
 
 def found(*units: dict[int, str]) -> BadEpisodes:
-    records = [RowsRecord(unusable=unusable_of(causes)) for causes in units]
-    return BadEpisodes.found_by([ShardRecords({str(number): record}) for number, record in enumerate(records)])
+    document = Document(sha256="0" * 64, size=1)
+    entries = [UnitEntry(document=document, file_bytes=0, unusable=unusable_of(causes)) for causes in units]
+    return BadEpisodes.found_by([ShardEntries({str(number): entry}) for number, entry in enumerate(entries)])
 
 
 def plan(selected: list[range], nouns: str = "episodes") -> Any:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing_extensions import override
 
 from augmentation_api import AugmentationJobSpec
+from augmentation_api.augmentation_class import DEFAULT_CHECKPOINT_MB
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.formats.images.carried_files import is_data
 from augmentation_worker.formats.images.detection import find_image_dataset
@@ -37,7 +38,12 @@ class Images(Format):
 
     @override
     def resolve(
-        self, source: SourceDataset, spec: AugmentationJobSpec, scratch: Path, max_frames: int | None
+        self,
+        source: SourceDataset,
+        spec: AugmentationJobSpec,
+        scratch: Path,
+        max_frames: int | None,
+        checkpoint_bytes: int = DEFAULT_CHECKPOINT_MB * 2**20,
     ) -> Resolution:
         return resolve(source, spec, scratch, max_frames)
 

@@ -11,14 +11,13 @@ inPlace: a file with a selected row is replaced by blocks that hold all of its r
 import fnmatch
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from math import ceil
 from typing import Self
 
 from augmentation_api.episode_ranges import without
 from augmentation_api.status import MAX_SHARDS
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.formats.images.dataset import SourceFile
-from augmentation_worker.formats.images.records import most_blocks_per_shard
+from augmentation_worker.formats.limits import fewest_shards
 
 
 @dataclass(frozen=True)
@@ -208,14 +207,9 @@ class BlockPlan:
         return self.selected_rows * self.copies
 
     @property
-    def most_blocks_per_shard(self) -> int:
-        """Blocks that a shard can record."""
-        return most_blocks_per_shard(len(self.columns))
-
-    @property
     def min_shards(self) -> int:
         """Fewest shards that can record the work."""
-        return ceil(len(self.blocks) / self.most_blocks_per_shard)
+        return fewest_shards(len(self.blocks))
 
     @property
     def max_shards(self) -> int:

@@ -12,7 +12,6 @@ from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.formats.geometry import leader_of
 from augmentation_worker.formats.images.dataset import ImageDataset, Layout, SourceFile
 from augmentation_worker.formats.images.plan import Block, BlockPlan, Piece, PlannedShard, SplitFiles
-from augmentation_worker.formats.images.records import most_blocks_per_shard
 from augmentation_worker.formats.shares import balanced_shares
 from augmentation_worker.formats.splits import selected_ranges
 from augmentation_worker.transforms.copies import transforms_of_copies
@@ -160,7 +159,7 @@ def _shards(
     """Consecutive blocks of about as many versions each; a file is carried where it is read anyway."""
     # A row that is only copied costs something too.
     weights = [10 * block.versions + block.rows for block in blocks]
-    shares = balanced_shares(weights, shard_count, most_blocks_per_shard(columns))
+    shares = balanced_shares(weights, shard_count)
     shard_of = {
         path: min(index for index, _ in group)
         for path, group in groupby(

@@ -2,21 +2,7 @@
 
 from typing_extensions import override
 
-from augmentation_worker.formats.records import (
-    UNUSABLE_RECORD_BYTES,
-    BlobRecord,
-    UnitRecord,
-    most_units_per_shard,
-)
-
-_BLOCK_RECORD_BYTES = 400
-_COLUMN_RECORD_BYTES = 300
-"""Most that is recorded of a block, and of each augmented column of it (its name has up to 200 characters)."""
-
-
-def most_blocks_per_shard(columns: int) -> int:
-    """Blocks whose records fit into one ConfigMap."""
-    return most_units_per_shard(_BLOCK_RECORD_BYTES + UNUSABLE_RECORD_BYTES + _COLUMN_RECORD_BYTES * columns)
+from augmentation_worker.formats.records import BlobRecord, UnitRecord
 
 
 def block_key(index: int) -> str:

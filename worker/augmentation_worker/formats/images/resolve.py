@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from augmentation_api import AugmentationJobSpec, FailureReason
-from augmentation_api.status import MAX_SHARDS, MOST_CAMERAS, SourceStatus
+from augmentation_api.status import MOST_CAMERAS, SourceStatus
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats import limits
 from augmentation_worker.formats.background_images import check_background_images
@@ -89,13 +89,7 @@ def checked_plan(
     check_masks(spec.augmentation, plan.columns, dict.fromkeys(dataset.columns))
     if not plan.selected_rows:
         raise nothing_selected(spec.augmentation, "rows", dataset.rows, None)
-    most = MAX_SHARDS * plan.most_blocks_per_shard
-    if len(plan.blocks) > most:
-        raise WorkerFailure(
-            FailureReason.LIMIT_EXCEEDED,
-            f"the job would write {len(plan.blocks)} files, at least one for each of the {len(dataset.files)} of the "
-            f"source, and a job records at most {most}: store the dataset in fewer parquet files",
-        )
+    limits.check_units(len(plan.blocks))
     limits.check_augmented_frames(plan.augmented_rows, max_frames, "rows", "rows")
     limits.check_result_frames(plan.total_rows)
     return plan

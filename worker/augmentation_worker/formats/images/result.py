@@ -10,6 +10,7 @@ from typing import Self
 from typing_extensions import override
 
 from augmentation_worker.dataset_path import DatasetPath
+from augmentation_worker.formats.entries import ShardEntries
 from augmentation_worker.formats.images.card import write_card
 from augmentation_worker.formats.images.carried_files import carried_files
 from augmentation_worker.formats.images.dataset import ImageDataset
@@ -22,6 +23,7 @@ from augmentation_worker.formats.moved_files import makes_the_same, stored_as, s
 from augmentation_worker.formats.port import Outline, Plan, Shard, ShardMaker, Unit, of_any_stream
 from augmentation_worker.formats.records import ShardRecords, UnitRecord
 from augmentation_worker.formats.result_files import CARD_PATH, PREVIEW_PATH
+from augmentation_worker.formats.spooled_records import spooled
 from augmentation_worker.storage.git_attributes import ATTRIBUTES_PATH, changed_attributes
 from augmentation_worker.storage.port import StoredFile
 from augmentation_worker.storage.provenance import PROVENANCE_PATH
@@ -69,11 +71,12 @@ class ImagesPlan(Plan):
     def rearrange(self, records: Sequence[ShardRecords]) -> Sequence[ShardRecords]:
         # Rows have no numbers, and blocks were written without what cannot be used.
         made = {block_key(block.index) for block in self.plan.blocks}
-        rearranged = [
+        kept = (
             replace(of_shard, units={key: record for key, record in of_shard.units.items() if key in made})
             for of_shard in records
-        ]
-        drawn_by = next((index for index, of_shard in enumerate(records) if of_shard.preview), None)
+        )
+        rearranged = spooled(self.work.scratch / "rearranged", kept)
+        drawn_by = next((index for index, of_shard in enumerate(rearranged) if of_shard.preview), None)
         blocks = [block for block in self.plan.blocks if block.selected_rows]
         if drawn_by is None or self.plan.shards[drawn_by].selected_rows or not blocks:
             return rearranged
@@ -81,8 +84,12 @@ class ImagesPlan(Plan):
 
         # The shard that was to draw the first usable row had none.
         drawn = draw_first_row(self.dataset, self.plan, self.work.spec.augmentation, self.work.source, blocks)
-        rearranged[drawn_by] = replace(rearranged[drawn_by], preview=stored_preview(self.work, drawn))
-        return rearranged
+        preview = stored_preview(self.work, drawn)
+        with_preview = (
+            replace(of_shard, preview=preview) if index == drawn_by else of_shard
+            for index, of_shard in enumerate(rearranged)
+        )
+        return spooled(self.work.scratch / "drawn-again", with_preview)
 
     @override
     def take_over(self, made: Plan, records: Sequence[ShardRecords]) -> Mapping[str, UnitRecord]:
@@ -107,7 +114,7 @@ class ImagesPlan(Plan):
 
     @contextmanager
     @override
-    def maker(self, shard: Shard, records: ShardRecords) -> Iterator[ShardMaker]:
+    def maker(self, shard: Shard, entries: ShardEntries) -> Iterator[ShardMaker]:
         from augmentation_worker.formats.images.shard import BlockMaker  # noqa: PLC0415 (torch: takes seconds)
 
         with open_rows(self.dataset, self.work.source) as rows:

@@ -19,7 +19,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property, lru_cache
-from math import ceil
 from typing import Generic, TypeVar, overload
 
 from typing_extensions import override
@@ -30,7 +29,7 @@ from augmentation_worker.formats.lerobot.episodes import Episode, Episodes
 from augmentation_worker.formats.lerobot.format_version import FileNumber
 from augmentation_worker.formats.lerobot.info import Camera
 from augmentation_worker.formats.lerobot.instructions import Changes, Instructions
-from augmentation_worker.formats.lerobot.records import most_episodes_per_shard
+from augmentation_worker.formats.limits import fewest_shards
 from augmentation_worker.formats.splits import Splits
 
 _MadeT = TypeVar("_MadeT")
@@ -275,6 +274,7 @@ class EpisodePlan:
         shards: by index; each is made when it is asked for.
         source_episodes: those that are made, as the source has them, in order.
         episode_ends: of each shard, how many of them it and the shards before it make.
+        unit_count: units of all shards together.
         data_numbers: numbers of all data files of the result, in the order of their rows.
         kept_rows: data files with rows of the source.
         abandoned: paths of the source's video and data files that the result does not have.
@@ -294,6 +294,7 @@ class EpisodePlan:
     shards: Sequence[PlannedShard]
     source_episodes: Episodes
     episode_ends: Sequence[int]
+    unit_count: int
     data_numbers: tuple[FileNumber, ...]
     kept_rows: tuple[KeptRows, ...]
     abandoned: tuple[DatasetPath, ...]
@@ -346,14 +347,9 @@ class EpisodePlan:
         return bool(self.image_cameras or self.image_followers)
 
     @property
-    def most_episodes_per_shard(self) -> int:
-        """Episodes of which a shard can record what this plan makes of them."""
-        return most_episodes_per_shard(self.copies * (len(self.cameras) + len(self.video_followers)), self.transforms)
-
-    @property
     def min_shards(self) -> int:
         """Fewest shards that can record the work."""
-        return ceil(sum(map(len, self.selected)) / self.most_episodes_per_shard)
+        return fewest_shards(self.unit_count)
 
     @property
     def max_shards(self) -> int:

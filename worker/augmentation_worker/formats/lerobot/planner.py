@@ -36,7 +36,6 @@ from augmentation_worker.formats.lerobot.plan import (
     RowsMade,
     UnitKind,
 )
-from augmentation_worker.formats.lerobot.records import most_episodes_per_shard
 from augmentation_worker.formats.lerobot.split_ranges import splits_of_copies
 from augmentation_worker.formats.shares import balanced_shares
 from augmentation_worker.formats.splits import selected_ranges
@@ -86,8 +85,7 @@ def make_plan(
     followers = _followers(metadata, augmentation)
     moved_videos = [follower.stream for follower in followers if follower.stream.is_video]
     videos = [camera for camera in cameras if camera.is_video]
-    most = most_episodes_per_shard(copies * (len(cameras) + len(moved_videos)), most_transforms)
-    shares = balanced_shares(selected.lengths.tolist(), shard_count, most)
+    shares = balanced_shares(selected.lengths.tolist(), shard_count)
     other_values = instructions is not None or len(moved_videos) < len(followers)
     rows_made = _rows_made(metadata, cameras, in_place, other_values=other_values)
     remade = selected if in_place and rows_made is RowsMade.WITH_EPISODE else selected.part(slice(0))
@@ -123,6 +121,7 @@ def make_plan(
         shards=OnDemand(shard_count, layout.shard),
         source_episodes=made,
         episode_ends=[layout.made_before(share.stop) for share in shares],
+        unit_count=layout.unit_count,
         data_numbers=tuple(sorted({*made_numbers, *(kept.number for kept in kept_rows)})),
         kept_rows=kept_rows,
         abandoned=_abandoned(metadata, made, made_numbers, kept_rows, replaced, [*videos, *moved_videos]),
@@ -204,6 +203,12 @@ class _Layout:
     size_of: SizeOf
     checkpoint_bytes: int
     originals: Sequence[Sequence[DatasetPath]]
+
+    @property
+    def unit_count(self) -> int:
+        """Units of all shards, together with the one that ends each: from the cuts, no unit is made."""
+        made = sum(len(self._video_cuts[camera.key]) for _, _, camera in self.streams)
+        return made + (len(self._rows_cuts) if self.rows_made is RowsMade.WITH_EPISODE else 0) + len(self.shares)
 
     def shard(self, index: int) -> PlannedShard:
         """One shard, in time and memory of its own episodes."""

@@ -42,6 +42,7 @@ from augmentation_worker.formats.lerobot.rows_files import JoinedRows, column_op
 from augmentation_worker.formats.lerobot.written_files import check_written_images
 from augmentation_worker.formats.moved_files import stored_as
 from augmentation_worker.formats.records import BlobRecord, ShardRecords, UnitRecord
+from augmentation_worker.formats.spooled_records import spooled
 from augmentation_worker.work import Work
 
 
@@ -60,10 +61,13 @@ class Rearrangement:
     made: EpisodePlan
     plan: EpisodePlan
 
-    def rearrange(self, records: Sequence[ShardRecords]) -> list[ShardRecords]:
+    def rearrange(self, records: Sequence[ShardRecords]) -> Sequence[ShardRecords]:
         """The records of each shard, by index, as a plan of the same units has them. Raises WorkerFailure."""
         source = SourceRows(self.metadata, self.work.source.open)
-        return [self._shard(shard, of_shard, source) for shard, of_shard in zip(self.plan.shards, records, strict=True)]
+        shards = zip(self.plan.shards, records, strict=True)
+        return spooled(
+            self.work.scratch / "rearranged", (self._shard(shard, of_shard, source) for shard, of_shard in shards)
+        )
 
     def take_over(self, records: Sequence[ShardRecords]) -> dict[str, UnitRecord]:
         """The records of those units, by key, whose files hold the plan's episodes and no others. Raises WorkerFailure.

@@ -15,26 +15,10 @@ from augmentation_worker.formats.records import (
     Record,
     ShardRecords,
     UnitRecord,
-    most_units_per_shard,
     unusable_of,
 )
 
 DATA_KEY = "data"
-EPISODE_RECORD_BYTES = 250
-VIDEO_RECORD_BYTES = 870
-TRANSFORM_RECORD_BYTES = 160
-"""Most that is recorded of an episode, of each augmented version of it per camera, and of each of its transforms."""
-
-
-def most_episodes_per_shard(videos_per_episode: int, transforms: int) -> int:
-    """Episodes whose records fit into one ConfigMap.
-
-    Args:
-        videos_per_episode: its augmented versions times augmented cameras.
-        transforms: that a version gets.
-    """
-    video = VIDEO_RECORD_BYTES + TRANSFORM_RECORD_BYTES * transforms
-    return most_units_per_shard(EPISODE_RECORD_BYTES + video * videos_per_episode)
 
 
 class CopyRecord(Record):

@@ -9,11 +9,11 @@ from functools import cached_property
 
 import numpy as np
 
-from augmentation_api import AugmentationJobSpec, FailureReason
-from augmentation_api.status import MAX_SHARDS, MOST_CAMERAS, SourceStatus
+from augmentation_api import AugmentationJobSpec
+from augmentation_api.augmentation_class import DEFAULT_CHECKPOINT_MB
+from augmentation_api.status import MOST_CAMERAS, SourceStatus
 from augmentation_api.vocabulary import OnBadEpisode
 from augmentation_worker.dataset_path import DatasetPath
-from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats import limits
 from augmentation_worker.formats.camera_entries import warnings_of_entries
 from augmentation_worker.formats.lerobot.camera_check import camera_warnings, check_cameras
@@ -58,12 +58,17 @@ from augmentation_worker.formats.where_choice import FIELD
 from augmentation_worker.storage.port import SourceDataset
 
 
-def resolve(source: SourceDataset, spec: AugmentationJobSpec, max_frames: int | None) -> Resolution:
+def resolve(
+    source: SourceDataset,
+    spec: AugmentationJobSpec,
+    max_frames: int | None,
+    checkpoint_bytes: int = DEFAULT_CHECKPOINT_MB * 2**20,
+) -> Resolution:
     """Check a job, and say what it will do. Raises WorkerFailure."""
     check_pointers(source)
     metadata = load_metadata(source, where=spec.augmentation.where)
     check_footers(source, metadata.data_paths)
-    plan = _checked_plan(metadata, spec, source, max_frames)
+    plan = _checked_plan(metadata, spec, source, max_frames, checkpoint_bytes)
     selected = selected_episodes(metadata, spec.augmentation)
     leave_out = spec.on_bad_episode is OnBadEpisode.SKIP
     if not leave_out:
@@ -175,7 +180,11 @@ class NewPaths:
 
 
 def _checked_plan(
-    metadata: DatasetMetadata, spec: AugmentationJobSpec, source: SourceDataset, max_frames: int | None
+    metadata: DatasetMetadata,
+    spec: AugmentationJobSpec,
+    source: SourceDataset,
+    max_frames: int | None,
+    checkpoint_bytes: int,
 ) -> EpisodePlan:
     check_cameras(spec, metadata)
     check_streams(spec.augmentation, metadata)
@@ -184,15 +193,12 @@ def _checked_plan(
     check_splits(spec.augmentation, metadata.info.split_episodes, unread_splits(metadata.info.splits))
     if not selected_episodes(metadata, spec.augmentation):
         raise nothing_selected(spec.augmentation, "episodes", len(metadata.episodes), metadata.chosen)
-    plan = make_plan(metadata, spec, 1, instructions=instructions_of(metadata, spec, source))
+    instructions = instructions_of(metadata, spec, source)
+    plan = make_plan(
+        metadata, spec, 1, size_of=source.size, checkpoint_bytes=checkpoint_bytes, instructions=instructions
+    )
     check_order_of_data_files(metadata, plan)
-    most = MAX_SHARDS * plan.most_episodes_per_shard
-    if len(plan.source_episodes) > most:
-        raise WorkerFailure(
-            FailureReason.LIMIT_EXCEEDED,
-            f"the job would augment {len(plan.source_episodes)} episodes; with this number of copies and cameras a "
-            f"job augments at most {most}: create several jobs, each with a part of them (spec.augmentation.episodes)",
-        )
+    limits.check_units(plan.unit_count)
     limits.check_augmented_frames(plan.augmented_frames, max_frames, "frames", "episodes")
     limits.check_result_frames(plan.total_frames)
     return plan

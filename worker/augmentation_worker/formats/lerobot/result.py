@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import zip_longest
+from itertools import chain, islice, zip_longest
 from pathlib import Path
 from typing import Self
 
@@ -12,6 +12,7 @@ from typing_extensions import override
 
 from augmentation_api.episode_ranges import disjoint
 from augmentation_worker.dataset_path import DatasetPath
+from augmentation_worker.formats.entries import ShardEntries
 from augmentation_worker.formats.integrity import broken, fetch_back, has_content
 from augmentation_worker.formats.lerobot import integrity
 from augmentation_worker.formats.lerobot.carried_files import carried_files
@@ -46,6 +47,7 @@ from augmentation_worker.formats.moved_files import makes_the_same, stored_previ
 from augmentation_worker.formats.port import Outline, Plan, Shard, ShardMaker, Unit
 from augmentation_worker.formats.records import BlobRecord, ShardRecords, UnitRecord
 from augmentation_worker.formats.result_files import CARD_PATH, PREVIEW_PATH
+from augmentation_worker.formats.spooled_records import spooled
 from augmentation_worker.storage.port import StoredFile
 from augmentation_worker.storage.provenance import PROVENANCE_PATH
 from augmentation_worker.work import Work
@@ -91,10 +93,10 @@ class LeRobotPlan(Plan):
 
     @contextmanager
     @override
-    def maker(self, shard: Shard, records: ShardRecords) -> Iterator[ShardMaker]:
+    def maker(self, shard: Shard, entries: ShardEntries) -> Iterator[ShardMaker]:
         from augmentation_worker.formats.lerobot.shard import EpisodeMaker  # noqa: PLC0415 (torch: takes seconds)
 
-        bad = {episode for unit in records.units.values() for part in unit.bad_episodes for episode in part}
+        bad = {episode for part in entries.bad_episodes for episode in part}
         yield EpisodeMaker(self, self.plan.shards[shard.index], bad)
 
     @override
@@ -124,7 +126,8 @@ class LeRobotPlan(Plan):
         # The shard that was to draw the first usable episode had none.
         spec, episode = self.work.spec.augmentation, self.plan.episodes[0]
         preview = stored_preview(self.work, draw_episode(self.metadata, self.plan, spec, episode, self.work.source))
-        return [replace(rearranged[0], preview=preview), *rearranged[1:]]
+        first = replace(rearranged[0], preview=preview)
+        return spooled(self.work.scratch / "drawn-again", chain([first], islice(rearranged, 1, None)))
 
     @override
     def take_over(self, made: Plan, records: Sequence[ShardRecords]) -> Mapping[str, UnitRecord]:

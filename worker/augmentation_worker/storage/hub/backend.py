@@ -130,4 +130,6 @@ class HubBackend(StorageBackend):
         wanted = self._spec.output.hub
         page = f"{self.settings.public_endpoint or self.settings.endpoint}/datasets/{dataset}"
         private = wanted.private if wanted is not None else None
-        return HubOutput(self.client, dataset, self._context.job.metadata.uid, page, private)
+        shard = self.settings.shard_index
+        reader = f"shard-{shard}" if shard is not None else None
+        return HubOutput(self.client, dataset, self._context.job.metadata.uid, page, private, reader)

@@ -21,14 +21,15 @@ _log = logging.getLogger(__name__)
 
 
 class CheckBranch:
-    """The branch of one job in one dataset; it is made when it is first needed. Methods may raise WorkerFailure."""
+    """A branch of one pod of a job, made when it is first needed. Methods may raise WorkerFailure."""
 
-    def __init__(self, hub: HubClient, dataset: str, job_uid: str) -> None:
-        self.name = f"check-{job_uid}"
+    def __init__(self, hub: HubClient, dataset: str, job_uid: str, reader: str | None = None) -> None:
+        self.name = "-".join(["check", job_uid, *([reader] if reader else [])])
         self._hub = hub
         self._dataset = dataset
         self._expected: dict[str, StoredFile] = {}
         self._committed: dict[str, StoredFile] = {}
+        self._lost: set[StoredFile] = set()
         self._head: str | None = None
 
     @property
@@ -42,9 +43,11 @@ class CheckBranch:
 
     def fetch(self, file: StoredFile, target: Path) -> None:
         """Copy a file to `target`, committing it first if it is not on the branch. Raises FileNotFoundError."""
-        if self._committed.get(file.path) != file:
+        if self._committed.get(file.path) != file and file not in self._lost:
             self.expect([file])
             self._commit()
+        if file in self._lost:
+            raise FileNotFoundError(file.path)
         try:
             self._hub.download(self._dataset, self._head or "", file.path, file.size, target, "output")
         except EntryNotFoundError as error:
@@ -77,10 +80,16 @@ class CheckBranch:
             self._hub.create_branch(self._dataset, self.name, start or "main")
         before = self._hub.head(self._dataset, self.name)
         files = [file for path, file in self._expected.items() if self._committed.get(path) != file]
+        # One that is not stored would fail the commit of all.
+        self._lost.update(self._hub.not_stored(self._dataset, files))
+        files = [file for file in files if file not in self._lost]
+        if not files:
+            self._head = before
+            return
         try:
             self._head = self._hub.commit(
                 Commit(self._dataset, "Files to be checked", before, uploaded=files, branch=self.name)
             )
         except OutputMoved:
             self._head = self._hub.head(self._dataset, self.name)  # it is this pod's alone: the answer was lost
-        self._committed.update(self._expected)
+        self._committed.update((file.path, file) for file in files)

@@ -34,6 +34,7 @@ class HubOutput(OutputDataset):
         job_uid: whose result it is.
         page: its page, at the address people use.
         private: spec.output.hub.private; None: as private as the source.
+        reader: a name for who reads files back before they are committed, other than publish.
     """
 
     hub: HubClient
@@ -41,12 +42,13 @@ class HubOutput(OutputDataset):
     job_uid: str
     page: str
     private: bool | None = None
+    reader: str | None = None
     stores_by_content = True
     _listings: dict[str, Mapping[DatasetPath, RemoteFile]] = field(default_factory=dict, compare=False, repr=False)
 
     @cached_property
     def _check_branch(self) -> CheckBranch:
-        return CheckBranch(self.hub, self.name, self.job_uid)
+        return CheckBranch(self.hub, self.name, self.job_uid, self.reader)
 
     @override
     def extends(self, source: SourceDataset) -> bool:
@@ -135,8 +137,11 @@ class HubOutput(OutputDataset):
 
     @override
     def missing(self, files: Sequence[StoredFile]) -> list[StoredFile]:
-        self._check_branch.expect(files)
         return self.hub.not_stored(self.name, files)
+
+    @override
+    def expect_fetch(self, files: Sequence[StoredFile]) -> None:
+        self._check_branch.expect(files)
 
     @override
     def fetch(self, file: StoredFile, target: Path) -> None:

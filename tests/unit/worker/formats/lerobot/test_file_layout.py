@@ -36,7 +36,7 @@ weights = some.lists(some.integers(1, 100), min_size=1, max_size=60)
 def test_files_hold_consecutive_episodes_of_one_shard_within_the_limit(
     weights: list[int], shards: int, limit: int
 ) -> None:
-    shares = balanced_shares([1] * len(weights), shards, 1000)
+    shares = balanced_shares([1] * len(weights), shards)
     cuts = cut_files(np.array(weights), shares, limit)
     assert [place for file in range(len(cuts)) for place in cuts.places(file)] == list(range(len(weights)))
     for shard, share in enumerate(shares):

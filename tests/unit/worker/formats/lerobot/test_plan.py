@@ -82,24 +82,12 @@ def _without_data_files(episode: PlannedEpisode) -> PlannedEpisode:
 
 @given(lengths=some.lists(some.integers(1, 1000), min_size=1, max_size=60), shards=some.integers(1, 12))
 def test_shares_are_contiguous_not_empty_without_need_and_balanced(lengths: list[int], shards: int) -> None:
-    shares = balanced_shares(lengths, shards, 1000)
+    shares = balanced_shares(lengths, shards)
     assert [position for share in shares for position in share] == list(range(len(lengths)))
     assert sum(len(share) > 0 for share in shares) == min(shards, len(lengths))
     fair, longest = sum(lengths) / shards, max(lengths)
     if len(lengths) > 4 * shards and longest < fair / 4:
         assert all(abs(sum(lengths[position] for position in share) - fair) <= 2 * longest for share in shares)
-
-
-@given(
-    lengths=some.lists(some.integers(1, 1000), min_size=1, max_size=60),
-    shards=some.integers(1, 12),
-    most=some.integers(1, 30),
-)
-def test_no_share_is_longer_than_its_records_may_be(lengths: list[int], shards: int, most: int) -> None:
-    shares = balanced_shares(lengths, shards, most)
-    assert [position for share in shares for position in share] == list(range(len(lengths)))
-    if most * shards >= len(lengths):
-        assert max(len(share) for share in shares) <= most
 
 
 def test_a_plan_is_the_same_whenever_it_is_made() -> None:
