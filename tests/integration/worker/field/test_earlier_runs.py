@@ -32,7 +32,7 @@ def _pods_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """The phases run as in their processes, which take seconds each to start."""
 
     def start(pod: Any) -> Any:
-        environment: Mapping[str, str] = {**pod._environment(), "AUGMENTATION_DEVICE": "cpu"}
+        environment: Mapping[str, str] = {**pod.environment(), "AUGMENTATION_DEVICE": "cpu"}
         settings = Settings.from_environment(environment)
         folder = settings.local_job
         assert folder is not None
@@ -46,7 +46,7 @@ def _pods_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
             code = 0
         return SimpleNamespace(poll=lambda: code)
 
-    monkeypatch.setattr(local_run._Pod, "start", start)
+    monkeypatch.setattr(local_run.Pod, "start", start)
     monkeypatch.setattr(local_run, "POLL_SECONDS", 0.0)
 
 
@@ -113,7 +113,7 @@ def test_other_episodes_are_not_augmented_again(
     own_files(source)
     first = prepared(tmp_path, source)
     for phase in (PhaseName.RESOLVE, PhaseName.AUGMENT):
-        local_run._wait(first, [local_run._Pod(first, phase, 0 if phase is PhaseName.AUGMENT else None)], lambda: None)
+        local_run._wait(first, [local_run.Pod(first, phase, 0 if phase is PhaseName.AUGMENT else None)], lambda: None)
     augmented = []
     make, own = f"{EpisodeMaker.__module__}.EpisodeMaker._add", EpisodeMaker._add
     monkeypatch.setattr(make, lambda *arguments: augmented.append(arguments))
