@@ -187,9 +187,11 @@ class StoreClient:
             return
 
         def stream() -> None:
-            content = obstore.get(self._store, key).stream(min_chunk_size=_PART_BYTES)
             part = max(_PART_BYTES, -(-size // _MOST_PARTS))
-            obstore.put(self._store, target, iter(content), chunk_size=part, max_concurrency=_CONCURRENT_PARTS)
+            writer = obstore.open_writer(self._store, target, buffer_size=part, max_concurrency=_CONCURRENT_PARTS)
+            for chunk in obstore.get(self._store, key).stream(min_chunk_size=_PART_BYTES):
+                writer.write(bytes(chunk))
+            writer.close()  # what broke off before is never closed, and so never seen
 
         self._retried("the copy of a file", stream)
 
