@@ -272,6 +272,8 @@ def parse_url(url: str) -> StoreLocation:
         parts = urlsplit(url)
     except ValueError:
         raise ValueError(f"this is no URL of an object store: write {_URL_FORMS}") from None
+    if parts.scheme in ("s3", "s3a", "gs") and not parts.netloc:
+        raise ValueError(f"this names no bucket: write {'gs' if parts.scheme == 'gs' else 's3'}://bucket/path")
     path = unquote(parts.path) if parts.scheme == "https" else parts.path
     steps = path.removeprefix("/").removesuffix("/")
     if not (parts.query or parts.fragment):

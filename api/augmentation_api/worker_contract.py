@@ -125,6 +125,9 @@ class StoreAccess(Model):
     )
     secret: str | None = Field(None, description="Name of the Secret, for messages.")
     credentials_folder: str | None = Field(None, description="Folder of the Secret's files.")
+    named_by: Literal["command"] | None = Field(
+        None, description="What named the place, for messages. Default: the job's spec."
+    )
 
     @property
     def url(self) -> str:

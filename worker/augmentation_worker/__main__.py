@@ -52,7 +52,10 @@ def _exit_code_of(work: Callable[[], None], on_failure: Callable[[WorkerFailure]
     except WorkerFailure as failure:
         on_failure(failure)
         return failure.reason.exit_code
-    except Exception as error:
+    except BaseException as error:
+        # A panic of a library in Rust is no Exception to Python, https://pyo3.rs/main/doc/pyo3/panic/.
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
         unexpected = unexpected_failure(error)
         on_failure(unexpected)
         return unexpected.reason.exit_code

@@ -111,7 +111,7 @@ def _retry_event(reporter: Reporter) -> Callable[[int, str], None]:
     return on_retry
 
 
-def unexpected_failure(error: Exception) -> WorkerFailure:
+def unexpected_failure(error: BaseException) -> WorkerFailure:
     """The failure for an unexpected error; the log has its traceback."""
     if is_disk_full(error):
         return scratch_full()

@@ -5,6 +5,7 @@ is true. O(rows) a comparison, whatever is compared.
 """
 
 import operator as compare
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 from math import ceil, floor, inf, isinf
@@ -151,12 +152,23 @@ def _found(cells: Cells, operator: Operator, values: Sequence[Value]) -> Mask:
 
 def _text_predicate(operator: Operator, values: Sequence[Value]) -> Callable[[str], bool]:
     if operator is Operator.EQUAL:
-        return frozenset(values).__contains__
-    text = str(values[0])
+        wanted = frozenset(_composed(str(value)) for value in values)
+        return lambda cell: _composed(cell) in wanted
+    text = _composed(str(values[0]))
     if operator is Operator.CONTAINS:
-        part = text.casefold()
-        return lambda cell: part in cell.casefold()
-    return lambda cell: bool(_COMPARE[operator](cell, text))
+        part = _without_case(text)
+        return lambda cell: part in _without_case(cell)
+    return lambda cell: bool(_COMPARE[operator](_composed(cell), text))
+
+
+def _composed(text: str) -> str:
+    """The text with each letter and its accents as one character, however it was typed (Unicode NFC)."""
+    return unicodedata.normalize("NFC", text)
+
+
+def _without_case(text: str) -> str:
+    """Equal for texts that differ in case alone: https://www.unicode.org/versions/latest/core-spec/chapter-3/#G53253."""
+    return _composed(_composed(text).casefold())
 
 
 def _compared(cells: Cells, operator: Operator, value: Value) -> Mask:

@@ -14,6 +14,7 @@ from augmentation_api.model import findings_of
 from augmentation_api.object_store import STORE_FORMS, AzureLocation, S3Location, StoreLocation, parse_url
 from augmentation_api.worker_contract import StoreAccess
 from augmentation_worker.dataset_path import DatasetPath
+from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats.registry import CONVENTIONS
 from augmentation_worker.storage.folder.output import is_result_of, staging_of
 from augmentation_worker.storage.folder.source import FolderSource
@@ -24,6 +25,7 @@ from augmentation_worker.storage.object_store.errors import Side
 from augmentation_worker.storage.object_store.output import ObjectStoreOutput
 from augmentation_worker.storage.object_store.publication import Publication
 from augmentation_worker.storage.object_store.source import ObjectStoreSource
+from augmentation_worker.storage.object_store.variables import endpoint_of
 from augmentation_worker.storage.port import SourceDataset
 
 Place = Path | StoreAccess
@@ -35,9 +37,12 @@ _UNSIGNED: Final = {
 }
 """Variables by which users say that a bucket is public: obstore's, and the one of Amazon's tools."""
 _ACCOUNTS: Final = ("AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_ACCOUNT")
-_NAMED: Final = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 _AZURE_FORM: Final = "abfss://container@account.dfs.core.windows.net/path"
 _HUGGING_FACE: Final = re.compile(r"hf://buckets/([A-Za-z0-9][A-Za-z0-9._-]*)/([^/]+)(?:/(.*))?")
+_ALMOST_A_URL: Final = re.compile(r"(s3a?|gs|gcs|az|abfss?|wasbs?|hf)(:/?|//)(.*)", re.IGNORECASE)
+_OF_AMAZON: Final = re.compile(r"arn:aws[a-z-]*:s3:::(.*)")
+_USER: Final = re.compile(r"(?<=://)[^/@]*:[^/@]*@")
+"""What stands before the @ of a URL if it holds a password; of abfss:// it is a container."""
 _LONGEST_LABEL: Final = 80
 _MOST_RECORD_BYTES: Final = 512 * 2**20
 
@@ -45,22 +50,27 @@ _MOST_RECORD_BYTES: Final = 512 * 2**20
 def place_of(text: str, environment: Mapping[str, str]) -> Place:
     """What the user names. Raises ValueError, with a sentence, for a URL that is none of an object store."""
     if "://" not in text:
-        return Path(text)
+        return _folder(text)
     location = _location(text, environment)
     kind = location.KIND
     is_public = any(environment.get(name, "").lower() in ("1", "true", "yes") for name in _UNSIGNED[kind])
-    has_endpoint = any(environment.get(name) for name in _NAMED)
     bucket = location.root[-1]
-    return StoreAccess(
+    access = StoreAccess(
         kind=kind,
         bucket=bucket,
         account=location.account if isinstance(location, AzureLocation) else None,
         path=location.path,
         endpoint=location.endpoint,
         region=location.region if isinstance(location, S3Location) else None,
-        addressing="path" if location.endpoint or has_endpoint or "." in bucket else "virtualHost",
         identity="anonymous" if is_public else "workload",
+        named_by="command",
     )
+    try:
+        endpoint = endpoint_of(access, environment)
+    except WorkerFailure as failure:
+        raise ValueError(failure.message) from failure
+    addressing = "path" if endpoint or "." in bucket else "virtualHost"
+    return access.model_copy(update={"endpoint": endpoint, "addressing": addressing})
 
 
 def resolved(place: Place) -> Place:
@@ -174,14 +184,38 @@ def _location(text: str, environment: Mapping[str, str]) -> StoreLocation:
         steps = path.removesuffix("/")
         return _checked(text, lambda: AzureLocation(account=account, container=container, path=steps))
     if scheme == "az" and "@" not in container:
-        raise ValueError(f"{text} names no storage account: set ${_ACCOUNTS[0]}, or write {_AZURE_FORM}")
+        raise ValueError(
+            f"{_without_secrets(text)} names no storage account: set ${_ACCOUNTS[0]}, or write {_AZURE_FORM}"
+        )
     return _checked(text, lambda: parse_url(text))
 
 
+def _folder(text: str) -> Path:
+    """A folder; not one that would be made by mistake, as a URL was meant. Raises ValueError."""
+    path = Path(text)
+    if not path.exists():
+        if almost := _ALMOST_A_URL.match(text):
+            scheme, _, rest = almost.groups()
+            raise ValueError(
+                f"{text} is no URL, as its :// is not complete: write {scheme.lower()}://{rest.lstrip('/')}, or "
+                f"./{text} for a folder"
+            )
+        if name := _OF_AMAZON.match(text):
+            raise ValueError(f"{text} is a name of Amazon's for policies: write s3://{name[1]}")
+    return path
+
+
 def _checked(text: str, location: Callable[[], StoreLocation]) -> StoreLocation:
+    shown = _without_secrets(text)
     try:
         return location()
     except ValidationError as error:
-        raise ValueError(f"{text}: {'; '.join(findings_of(error, STORE_FORMS))}") from error
+        raise ValueError(f"{shown}: {'; '.join(findings_of(error, STORE_FORMS))}") from error
     except ValueError as error:
-        raise ValueError(f"{text}: {error}") from error
+        more = ", or hf://buckets/owner/bucket/path" if text.startswith("hf:") else ""
+        raise ValueError(f"{shown}: {error}{more}") from error
+
+
+def _without_secrets(url: str) -> str:
+    """A URL for people: a password in it and what follows its path, such as a signature, are left out."""
+    return _USER.sub("…@", re.sub(r"[?#].*", "?…", url, count=1, flags=re.DOTALL))

@@ -18,6 +18,8 @@ from augmentation_worker.formats.where_choice import Chosen, FoundColumns, choos
 from tests.unit.api.where_conditions import conditions
 
 BOOLEANS, WORDS = st.booleans(), st.sampled_from(["cup", "Cup", "red CUP", "", "Straße", "STRASSE", "b"])
+COMPOSED, TWO_CHARACTERS = "caf\u00e9 \ud55c", "cafe\u0301 \u1112\u1161\u11ab"
+"""The same text, as keyboards write it and as file systems of macOS do."""
 WHOLE = st.sampled_from([0, 1, 2, -3, 2**53, 2**53 + 1, 2**63 - 1, -(2**63)])
 FLOATS = st.sampled_from([0.0, 0.1, 1.0, -2.5, float("inf"), 2.0**53])
 LITERALS = st.sampled_from([0, 1, 2, -3, 2**53 + 1, 2**63, -(10**30), 0.1, 2.5, -2.5, 9007199254740993.0])
@@ -225,6 +227,15 @@ def test_a_column_that_does_not_fit_is_named_with_what_does(where: str, reason: 
 def test_parts_say_how_many_each_selects_and_what_a_column_holds_that_has_none(where: str, said: str) -> None:
     more = SAID.append_column("whole", pa.array([True] * 4))
     assert chosen(where, more.append_column("a b", pa.array([["0", "1", "2"], ["3", "4"], ["5"], ["6"]]))).parts == said
+
+
+@pytest.mark.parametrize("literal", [COMPOSED, TWO_CHARACTERS])
+def test_letters_with_accents_are_the_same_however_they_are_typed(literal: str) -> None:
+    table = pa.table({"task": pa.array([[COMPOSED], [TWO_CHARACTERS], ["cafe"]], pa.list_(pa.string()))})
+    for where in (f"task == '{literal}'", f"task in ['x', '{literal}']", f"task contains '{literal.upper()}'"):
+        assert chosen(where, table).rows == (range(2),)
+    assert chosen(f"task != '{literal}'", table).rows == (range(2, 3),)
+    assert chosen(f"task <= '{literal}' and task >= '{literal}'", table).rows == (range(2),)
 
 
 def test_texts_that_are_no_text_are_refused() -> None:

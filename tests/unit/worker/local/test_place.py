@@ -60,11 +60,47 @@ def test_public_buckets_and_endpoints_are_named_by_variables() -> None:
         ("az://robots/pusht", "AZURE_STORAGE_ACCOUNT_NAME"),
         ("s3://Robots/pusht", "bucket: has to be the name of an S3 bucket"),
         ("s3://robots/../pusht", "path: has to be a folder in the bucket"),
+        ("s3:///pusht", "names no bucket: write s3://bucket/path"),
+        ("s3:/robots/pusht", "write s3://robots/pusht, or ./s3:/robots/pusht for a folder"),
+        ("GS//robots", "write gs://robots, or ./GS//robots"),
+        ("arn:aws:s3:::robots/pusht", "write s3://robots/pusht"),
+        ("hf://buckets/lab", "hf://buckets/owner/bucket/path"),
     ],
 )
 def test_url_that_names_no_bucket_is_refused_with_what_to_write(url: str, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         place_of(url, {})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "s3://AKIA:hidden@robots/pusht",
+        "https://lab.blob.core.windows.net/robots/pusht?sv=2024&sig=hidden",
+        "abfss://robots:hidden@lab/pusht",
+        "gs://robots/pusht#hidden",
+    ],
+)
+def test_refusal_repeats_no_password_and_no_signature(url: str) -> None:
+    with pytest.raises(ValueError, match="pusht") as caught:
+        place_of(url, {})
+    assert "hidden" not in str(caught.value)
+
+
+def test_folder_whose_name_is_almost_a_url_is_one_if_it_is_there(tmp_path: Path) -> None:
+    (tmp_path / "s3:").mkdir()
+    assert place_of(f"{tmp_path}/s3:", {}) == tmp_path / "s3:"
+    assert place_of("./s3:/robots", {}) == Path("s3:/robots")
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:9000", " http://store", "ftp://store", "http://store:port", "http://[::1"])
+def test_variable_that_names_no_endpoint_is_refused_with_its_value(url: str) -> None:
+    with pytest.raises(ValueError, match=r"AWS_ENDPOINT_URL.*has to be the URL of a store") as caught:
+        place_of("s3://robots/pusht", {"AWS_ENDPOINT_URL": url})
+    assert url in str(caught.value)
+    with pytest.raises(ValueError, match="has to be the URL") as caught:
+        place_of("s3://robots/pusht", {"AWS_ENDPOINT_URL": f"http://user:hidden@{url}"})
+    assert "hidden" not in str(caught.value)
 
 
 def test_pods_are_told_of_each_place_in_the_variable_of_its_kind() -> None:

@@ -15,18 +15,13 @@ from augmentation_kube.outbound import BundleError, proxy_of, tls_context
 from augmentation_worker import secrecy
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.storage.object_store.credentials import Credentials
+from augmentation_worker.storage.object_store.variables import credentials_in_words, endpoint_of
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, ObjectStore, RetryConfig
 
 _RETRIES: Final = 3
 """Of one request, by obstore: a part of a large upload is sent again, not all of it. Longer ones: StoreClient."""
-_ENDPOINTS: Final = {
-    "s3": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"),
-    "gcs": ("GOOGLE_BASE_URL",),
-    "azure": ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT"),
-}
-"""Variables by which users of the vendors' tools name another endpoint."""
 _METADATA_SERVERS: Final = ("169.254.169.254", "169.254.169.252", "metadata.google.internal")
 _QUOTE_LIMIT: Final = 200
 _DEFAULT_REGION: Final = "us-east-1"
@@ -40,14 +35,17 @@ def connect(access: StoreAccess, environment: Mapping[str, str]) -> "ObjectStore
         words = secrecy.fit(str(error).strip().split("\n", 1)[0], _QUOTE_LIMIT)
         raise WorkerFailure(
             FailureReason.CREDENTIALS_INVALID,
-            f"the credentials for {access.url} cannot be used: {words}; correct them, or name a Secret in "
-            "credentialsSecretRef",
+            f"the credentials for {access.url} cannot be used: {words}; correct them"
+            + (
+                f" in {credentials_in_words(access.kind)}"
+                if access.named_by
+                else ", or name a Secret in credentialsSecretRef"
+            ),
         ) from error
 
 
 def _store(access: StoreAccess, environment: Mapping[str, str]) -> "ObjectStore":
-    named = (environment.get(name) for name in _ENDPOINTS[access.kind])
-    endpoint = access.endpoint or next((url for url in named if url), None)
+    endpoint = endpoint_of(access, environment)
     credentials = Credentials(access, environment).options()
     config: dict[str, Any] = dict(credentials.pop("config", {}))
     client: ClientConfig = {

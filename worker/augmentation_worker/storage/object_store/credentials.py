@@ -24,6 +24,8 @@ _OF_THE_SHELL: Final = {
     "gcs": ("GOOGLE_SERVICE_ACCOUNT_KEY",),
     "azure": ("AZURE_STORAGE_ACCOUNT_KEY", "AZURE_STORAGE_SAS_TOKEN", "AZURE_CLIENT_SECRET"),
 }
+_DOCUMENTS: Final = frozenset({"GOOGLE_SERVICE_ACCOUNT_KEY", "AZURE_CLIENT_SECRET"})
+"""Which may have any characters."""
 _OF_AMAZON: Final = (
     "AWS_ACCESS_KEY_ID",
     "AWS_WEB_IDENTITY_TOKEN_FILE",
@@ -119,13 +121,24 @@ class Credentials:
         secrecy.keep(document["private_key"])
 
     def _check_identity(self) -> None:
+        for name in _OF_THE_SHELL[self.access.kind]:
+            value = self.environment.get(name, "")
+            if name not in _DOCUMENTS and any(not " " < letter <= "~" for letter in value):
+                raise WorkerFailure(
+                    FailureReason.CREDENTIALS_INVALID,
+                    f"${name}, for {self.access.url}, has spaces, line breaks or other characters of no such key: set "
+                    "it again without them",
+                )
         if self.access.kind == "s3" and not any(self.environment.get(name) for name in _OF_AMAZON):
+            how = (
+                "set $AWS_ACCESS_KEY_ID and $AWS_SECRET_ACCESS_KEY (`aws configure export-credentials --format env` "
+                "prints those of a profile), or $AWS_SKIP_SIGNATURE to true for a public bucket"
+                if self.access.named_by == "command"
+                else "name a Secret with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in credentialsSecretRef, annotate "
+                "the ServiceAccount of the class with a role, or set anonymous to true for a public bucket"
+            )
             raise WorkerFailure(
-                FailureReason.CREDENTIALS_INVALID,
-                f"nothing says as whom to ask for {self.access.url}: name a Secret with AWS_ACCESS_KEY_ID and "
-                "AWS_SECRET_ACCESS_KEY in credentialsSecretRef, annotate the ServiceAccount of the class with a role, "
-                "or set anonymous to true for a public bucket (on your own machine, set these two variables: `aws "
-                "configure export-credentials --format env` prints those of a profile)",
+                FailureReason.CREDENTIALS_INVALID, f"nothing says as whom to ask for {self.access.url}: {how}"
             )
 
     def _unusable(self, finding: str) -> WorkerFailure:

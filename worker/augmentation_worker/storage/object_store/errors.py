@@ -4,6 +4,7 @@ obstore's texts quote the request and the whole answer, which may be a signature
 own code and its sentence are taken from them.
 """
 
+import html
 import re
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -23,6 +24,7 @@ from augmentation_api.worker_contract import StoreAccess
 from augmentation_worker import secrecy
 from augmentation_worker.dataset_path import shown
 from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.storage.object_store.variables import ENDPOINTS, credentials_in_words
 
 Side = Literal["source", "output"]
 STORE_ERRORS: Final = (BaseError, FileNotFoundError, ValueError, TypeError)
@@ -43,7 +45,14 @@ _BAD_CREDENTIALS: Final = _EXPIRED | {
     "InvalidAuthenticationInfo",
     "InvalidSecurity",
     "RequestTimeTooSkewed",
+    "XAdminUserNotFound",
 }
+_OTHER_REGION: Final = frozenset(
+    {"AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraintException"}
+)
+"""What S3 answers where a request is signed for another region than the bucket's."""
+_MISPLACED_STATUSES: Final = frozenset({301, 302, 307, 308, 400, 404, 405})
+"""Of a request that is right: an address has answered that is none of a store's API, or only of a part of it."""
 _RETRYABLE_CODES: Final = frozenset({"SlowDown", "ServerBusy", "InternalError", "RequestTimeout", "OperationAborted"})
 _FULL: Final = frozenset({"QuotaExceeded", "EntityTooLarge", "InsufficientStorage", "XMinioStorageFull"})
 _BROKEN_OFF: Final = (
@@ -86,7 +95,8 @@ class StoreError:
         text = str(error)
         status, code, sentence = _STATUS.search(text), _CODE.search(text), _SENTENCE.search(text)
         said = next((group for group in sentence.groups() if group), "") if sentence else ""
-        return cls(int(status[1]) if status else None, code[1] if code else None, " ".join(said.split()), text)
+        said = html.unescape(" ".join(said.split()))
+        return cls(int(status[1]) if status else None, code[1] if code else None, said, text)
 
     @property
     def is_untrusted(self) -> bool:
@@ -170,14 +180,16 @@ def failure_of(  # noqa: PLR0911 - a table of cases
         return WorkerFailure(
             FailureReason.STORAGE_EXHAUSTED,
             f"{_where(access, side)} takes no more{found.quote}: make space there, raise its quota, or publish "
-            "somewhere else (spec.output)",
+            f"somewhere else ({'--output' if access.named_by else 'spec.output'})",
         )
     if isinstance(error, InvalidPathError):
         return WorkerFailure(
             FailureReason.SOURCE_INVALID,
-            f"{_where(access, side)} has a key that is no path: {secrecy.fit(_first_line(found.text), _QUOTE_LIMIT)}; "
+            f"{_where(access, side)} has a key that is no path: {shown(_key_of(found.text))}; "
             "rename or remove it, or name a folder without such keys",
         )
+    if found.code in _OTHER_REGION or found.status in _MISPLACED_STATUSES:
+        return _misplaced(found, access, side, what)
     return _unexpected(found, access, side, what)
 
 
@@ -186,9 +198,14 @@ def unavailable(access: StoreAccess, problem: str) -> WorkerFailure:
     return WorkerFailure(FailureReason.STORE_UNAVAILABLE, f"{_endpoint(access)} is unavailable: {problem}")
 
 
-def field_of(access: StoreAccess, side: Side) -> str:
-    """The field of the spec that names the store."""
-    return f"spec.{side}.{access.kind}"
+def field_of(access: StoreAccess, side: Side, part: str = "") -> str:
+    """What the user has to correct: the field of the spec, or the option of a command that names the store.
+
+    `part` is a field of it, such as `path`: of an option, all is one URL.
+    """
+    if access.named_by == "command":
+        return f"--{side}"
+    return f"spec.{side}.{access.kind}" + (f".{part}" if part else "")
 
 
 def _where(access: StoreAccess, side: Side) -> str:
@@ -202,7 +219,15 @@ def _endpoint(access: StoreAccess) -> str:
 def _caller(access: StoreAccess) -> str:
     if access.identity == "anonymous":
         return "without credentials"
-    return f"with the Secret {access.secret}" if access.secret else "as whom this pod runs"
+    if access.named_by == "command":
+        return "with the credentials of the environment"
+    return f"with the Secret {access.secret}" if access.secret else "with the identity of this pod"
+
+
+def _valid_credentials(access: StoreAccess, side: Side) -> str:
+    if access.named_by == "command":
+        return f"set valid ones in {credentials_in_words(access.kind)}"
+    return f"put valid ones into the Secret, or name another one in {field_of(access, side, 'credentialsSecretRef')}"
 
 
 def _no_bucket(access: StoreAccess, side: Side) -> WorkerFailure:
@@ -210,7 +235,7 @@ def _no_bucket(access: StoreAccess, side: Side) -> WorkerFailure:
     reason = FailureReason.SOURCE_NOT_FOUND if side == "source" else FailureReason.OUTPUT_ACCESS_DENIED
     fix = "correct" if side == "source" else "create it, or correct"
     return WorkerFailure(
-        reason, f"there is no {name} {access.bucket} at {_endpoint(access)}: {fix} {field_of(access, side)}.{name}"
+        reason, f"there is no {name} {access.bucket} at {_endpoint(access)}: {fix} {field_of(access, side, name)}"
     )
 
 
@@ -218,8 +243,8 @@ def _refused_credentials(found: StoreError, access: StoreAccess, side: Side) -> 
     finding = "have expired" if found.code in _EXPIRED else "are not accepted"
     return WorkerFailure(
         FailureReason.CREDENTIALS_INVALID,
-        f"the credentials for {_where(access, side)} {finding}, asked {_caller(access)}{found.quote}: put valid ones "
-        f"into the Secret, or name another one in {field_of(access, side)}.credentialsSecretRef",
+        f"the credentials for {_where(access, side)} {finding}, asked {_caller(access)}{found.quote}: "
+        f"{_valid_credentials(access, side)}",
     )
 
 
@@ -232,9 +257,30 @@ def _refused(found: StoreError, access: StoreAccess, side: Side, what: str) -> W
     )
     return WorkerFailure(
         reason,
-        f"{_where(access, side)} refuses {what}, asked {_caller(access)}{found.quote}: allow {rights}, or name "
-        f"credentials that may in {field_of(access, side)}.credentialsSecretRef",
+        f"{_where(access, side)} refuses {what}, asked {_caller(access)}{found.quote}: allow {rights}, or "
+        + (
+            f"set credentials that may in {credentials_in_words(access.kind)}"
+            if access.named_by == "command"
+            else f"name credentials that may in {field_of(access, side, 'credentialsSecretRef')}"
+        ),
     )
+
+
+def _misplaced(found: StoreError, access: StoreAccess, side: Side, what: str) -> WorkerFailure:
+    """The address is wrong, or the region that requests are signed for: neither is there another time."""
+    reason = FailureReason.SOURCE_NOT_FOUND if side == "source" else FailureReason.OUTPUT_ACCESS_DENIED
+    is_local = access.named_by == "command"
+    if found.code in _OTHER_REGION:
+        fix = f"name the bucket's region in {'$AWS_REGION' if is_local else field_of(access, side, 'region')}"
+    else:
+        place = ENDPOINTS[access.kind][0] if is_local else field_of(access, side, "endpoint")
+        name = "container" if access.kind == "azure" else "bucket"
+        fix = (
+            f"check {'$' if is_local else ''}{place}, which has to be the URL of the store's API without the {name}, "
+            f"and {field_of(access, side, name)}"
+        )
+    said = f"{found.status or 200}{found.quote}"
+    return WorkerFailure(reason, f"{_endpoint(access)} answers {what} with {said}: {fix}")
 
 
 def _unexpected(found: StoreError, access: StoreAccess, side: Side, what: str) -> WorkerFailure:
@@ -244,6 +290,11 @@ def _unexpected(found: StoreError, access: StoreAccess, side: Side, what: str) -
         else "failed: " + shown(_first_line(found.text))
     )
     return WorkerFailure(FailureReason.INTERNAL_ERROR, f"{what} of {_where(access, side)} {answer}")
+
+
+def _key_of(text: str) -> str:
+    """The key in obstore's `Error parsing Path "key": …`, which may have any characters."""
+    return text.partition('Path "')[2].rpartition('":')[0] or _first_line(text)
 
 
 def _first_line(text: str) -> str:

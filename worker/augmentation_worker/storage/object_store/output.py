@@ -197,10 +197,14 @@ class ObjectStoreOutput(OutputDataset):
     def _field(self) -> str:
         return field_of(self._client.access, "output")
 
+    @property
+    def _folder_field(self) -> str:
+        return field_of(self._client.access, "output", "path")
+
     def _conflict(self, finding: str) -> WorkerFailure:
         return WorkerFailure(
             FailureReason.OUTPUT_CONFLICT,
-            f"nothing is published to {self.name}: {finding}; name another folder in {self._field}.path, or delete "
+            f"nothing is published to {self.name}: {finding}; name another folder in {self._folder_field}, or delete "
             "what is there first",
         )
 
@@ -212,7 +216,7 @@ class ObjectStoreOutput(OutputDataset):
             raise WorkerFailure(
                 FailureReason.OUTPUT_CONFLICT,
                 f"{self._field} ({self.name}) is the source's own folder, or one lies in the other ({source.name}): a "
-                f"store cannot replace a folder at once, so name another one in {self._field}.path",
+                f"store cannot replace a folder at once, so name another one in {self._folder_field}",
             )
 
 

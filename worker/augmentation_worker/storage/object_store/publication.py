@@ -151,7 +151,7 @@ class Publication:
             raise WorkerFailure(
                 FailureReason.OUTPUT_CONFLICT,
                 f"nothing is published to {url}: {other} is publishing there, or was stopped while it did; name "
-                f"another folder in {field_of(self._client.access, 'output')}.path, or delete what is there first",
+                f"another folder in {field_of(self._client.access, 'output', 'path')}, or delete what is there first",
             )
         # Before the claim is found, it may be that only its answer was lost: then nothing else is there either.
         if self.is_open(found) or not self._paths() <= found.paths:

@@ -54,8 +54,8 @@ class ObjectStoreSource(SourceDataset):
             name = "container" if access.kind == "azure" else "bucket"
             raise WorkerFailure(
                 FailureReason.SOURCE_NOT_FOUND,
-                f"there are no files in {self.name}: name the dataset's folder in {field_of(access, 'source')}.path, "
-                f"or another {name}",
+                f"there are no files in {self.name}: name the dataset's folder in "
+                f"{field_of(access, 'source', 'path')}, or another {name}",
             )
         self.revision = fingerprint(self._files)
 
@@ -109,7 +109,9 @@ class ObjectStoreSource(SourceDataset):
     @override
     def way_to(self, folder: str) -> str:
         access = self._client.access
-        return f"set {field_of(access, 'source')}.path to {f'{access.path}/{folder}' if access.path else folder}"
+        path = f"{access.path}/{folder}" if access.path else folder
+        wanted = access.model_copy(update={"path": path}).url if access.named_by == "command" else path
+        return f"set {field_of(access, 'source', 'path')} to {wanted}"
 
     @override
     def drop(self, path: DatasetPath) -> None:
