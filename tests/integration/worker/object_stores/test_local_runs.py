@@ -9,9 +9,21 @@ import pytest
 
 from augmentation_worker.__main__ import main
 from augmentation_worker.dataset_path import DatasetPath
-from augmentation_worker.local.place import open_source
+from augmentation_worker.local.earlier_runs import left_behind, remove_others
+from augmentation_worker.local.job_file import read_job_file
+from augmentation_worker.local.place import open_source, place_of
+from augmentation_worker.local.reproduce import recorded_in
+from augmentation_worker.local.run import prepared
+from augmentation_worker.storage.object_store.output import ObjectStoreOutput
 from tests.integration.worker.jobs import spec_of
-from tests.integration.worker.object_stores.conftest import BUCKET, DATASET, download, hashes_anywhere, keys_of
+from tests.integration.worker.object_stores.conftest import (
+    BUCKET,
+    DATASET,
+    client_of,
+    download,
+    hashes_anywhere,
+    keys_of,
+)
 from tests.integration.worker.object_stores.store_servers import S3_PASSWORD, S3_USER, StoreServer
 
 
@@ -48,6 +60,30 @@ def test_bucket_is_augmented_into_a_bucket_and_the_same_command_finds_it_done(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["job.yaml", "result"]
     assert main(command) == 0
     assert "already" in capfd.readouterr().out
+    assert recorded_in(place_of(output, os.environ)).spec.augmentation.copies == 1
+    assert main(["preview", "-f", "job.yaml", "--source", source, "-o", "preview.png"]) == 0
+    assert Path("preview.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.usefixtures("in_a_shell")
+def test_run_that_is_asked_for_something_else_removes_what_the_one_before_left(s3: StoreServer) -> None:
+    source, output = place_of(f"s3://{BUCKET}/{DATASET}", os.environ), place_of(f"s3://{BUCKET}/other", os.environ)
+    elsewhere = place_of(f"s3://{BUCKET}/elsewhere/other", os.environ)
+    spec = read_job_file(Path("job.yaml"))
+    corrected = spec.model_copy(update={"augmentation": spec.augmentation.model_copy(update={"seed": 8})})
+    first, third = (prepared(spec, source, place, 1, "cpu") for place in (output, elsewhere))
+    for run, path in ((first, "other"), (third, "elsewhere/other")):
+        ObjectStoreOutput(client_of(s3, path), run.uid).put(DatasetPath("a.mp4"), Path("job.yaml"))
+    staged = f"s3://{BUCKET}/other/.augmentation-{first.uid[:8]}"
+    assert left_behind(first.folders) == [str(first.folder), staged]
+    second = prepared(corrected, source, output, 1, "cpu")
+    assert first.uid != second.uid and first.folder.parent == Path.cwd()
+    remove_others(second.folders)
+    assert [path for path in (first.folder, second.folder, third.folder) if path.exists()] == [
+        second.folder,
+        third.folder,
+    ]
+    assert not keys_of(s3, "other") and keys_of(s3, "elsewhere/other")
 
 
 def test_variables_of_the_vendors_tools_are_credentials(
