@@ -16,6 +16,7 @@ from augmentation_worker.failure import WorkerFailure
 from devcluster.localhub.hub_process import clear_faults, inject_fault, requests_seen
 from tests.integration.worker.conftest import SAMPLE, WRITE, Hub, Results
 from tests.integration.worker.jobs import LocalRun, spec_of
+from tests.recorded_copies import provenance_of
 
 ROOT = Path(__file__).parents[3]
 SOURCE = ROOT / "tests/fixtures/pusht_v30"
@@ -91,8 +92,8 @@ def test_killed_shard_resumes_after_its_last_record(
     result, uninterrupted = hub.download("lab/killed", tmp_path / "result"), results[1][1]
     for path in ("data/chunk-000/file-001.parquet", "meta/stats.json"):
         assert (result / path).read_bytes() == (uninterrupted / path).read_bytes()
-    made, expected = (json.loads((folder / "meta/augmentation.json").read_text()) for folder in (result, uninterrupted))
-    assert made["episodes"] == expected["episodes"]
+    made, expected = (provenance_of(folder)["episodes"] for folder in (result, uninterrupted))
+    assert made == expected
 
 
 def test_rerun_of_finished_shard_uploads_nothing(hub: Hub, submit: Callable[..., LocalRun]) -> None:

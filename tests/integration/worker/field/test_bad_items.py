@@ -77,7 +77,7 @@ def image_rows(folder: Path) -> pa.Table:
 
 def hashes(folder: Path) -> list[object]:
     """Of the pixels of each augmented episode, by camera."""
-    recorded = json.loads((folder / "meta/augmentation.json").read_text())["episodes"]
+    recorded = provenance_of(folder)["episodes"]
     return [{camera: made["pixelHash"] for camera, made in entry["cameras"].items()} for entry in recorded]
 
 

@@ -1,6 +1,6 @@
 """Check of what the shards of a LeRobot result recorded, against the plan."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -26,8 +26,10 @@ from augmentation_worker.formats.lerobot.records import (
 from augmentation_worker.formats.records import ShardRecords, UnitRecord
 
 
-def check_records(metadata: DatasetMetadata, plan: EpisodePlan, records: Sequence[ShardRecords]) -> None:
-    """Check that the shards recorded what was planned: paths, numbers of frames, timestamps, finite statistics.
+def checked_records(
+    metadata: DatasetMetadata, plan: EpisodePlan, records: Iterable[ShardRecords]
+) -> Iterator[ShardRecords]:
+    """The records of each shard, when they were checked to be what was planned: paths, frames, timestamps, statistics.
 
     Raises WorkerFailure(INTEGRITY_CHECK_FAILED) with the first finding.
     """
@@ -41,6 +43,7 @@ def check_records(metadata: DatasetMetadata, plan: EpisodePlan, records: Sequenc
                 _check_rows(metadata, plan, unit, record)
             else:
                 raise broken(f"what was recorded of {unit.key} is something else")
+        yield of_shard
 
 
 def _check_videos(metadata: DatasetMetadata, unit: PlannedUnit, record: VideosRecord) -> None:

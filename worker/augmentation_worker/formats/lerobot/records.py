@@ -1,6 +1,6 @@
 """What a shard records of a LeRobot dataset: one entry per unit, and one for the rows at its end."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -205,8 +205,11 @@ def unusable_episodes(causes: Mapping[int, str]) -> dict[str, str]:
     return unusable_of(causes, MOST_CAUSES_OF_EPISODES, MOST_CHARACTERS_OF_EPISODES)
 
 
-def video_files(records: ShardRecords) -> Iterator[VideoRecord]:
+def video_files(records: ShardRecords) -> list[VideoRecord]:
     """All video files that a shard has recorded."""
-    for unit in records.units.values():
-        if isinstance(unit, VideosRecord):
-            yield from unit.files
+    return [file for unit in records.units.values() if isinstance(unit, VideosRecord) for file in unit.files]
+
+
+def rows_files(records: ShardRecords) -> list[RowsFileRecord]:
+    """All files that a shard has recorded of the rows of its episodes."""
+    return [file for unit in records.units.values() if isinstance(unit, RowsRecord) for file in unit.files]

@@ -1,23 +1,22 @@
 """The result of a job on a LeRobot dataset: laid out, assembled from the shards' records, and checked."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain, islice, zip_longest
-from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 from typing_extensions import override
 
 from augmentation_api.episode_ranges import disjoint
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.formats.entries import ShardEntries
-from augmentation_worker.formats.integrity import broken, fetch_back, has_content
-from augmentation_worker.formats.lerobot import integrity
+from augmentation_worker.formats.integrity import fetch_back
 from augmentation_worker.formats.lerobot.carried_files import carried_files
-from augmentation_worker.formats.lerobot.data_table import SourceRows, write_shard_rows
+from augmentation_worker.formats.lerobot.data_table import SourceRows
 from augmentation_worker.formats.lerobot.info import INFO_PATH
+from augmentation_worker.formats.lerobot.integrity import checked_records
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
 from augmentation_worker.formats.lerobot.metadata_files import MetadataFiles
 from augmentation_worker.formats.lerobot.plan import (
@@ -38,20 +37,23 @@ from augmentation_worker.formats.lerobot.records import (
     RowsRecord,
     VideoRecord,
     VideosRecord,
+    rows_files,
     video_files,
 )
-from augmentation_worker.formats.lerobot.rows_files import write_episode_rows, write_kept_rows
+from augmentation_worker.formats.lerobot.rows_check import RowsCheck
+from augmentation_worker.formats.lerobot.rows_files import write_kept_rows
 from augmentation_worker.formats.lerobot.unchanged_videos import copied_videos
 from augmentation_worker.formats.lerobot.written_files import check_written_images, check_written_video
 from augmentation_worker.formats.moved_files import makes_the_same, stored_preview
 from augmentation_worker.formats.port import Outline, Plan, Shard, ShardMaker, Unit
-from augmentation_worker.formats.records import BlobRecord, ShardRecords, UnitRecord
+from augmentation_worker.formats.records import ShardRecords, UnitRecord
 from augmentation_worker.formats.result_files import CARD_PATH, PREVIEW_PATH
 from augmentation_worker.formats.spooled_records import spooled
 from augmentation_worker.storage.port import StoredFile
 from augmentation_worker.storage.provenance import PROVENANCE_PATH
 from augmentation_worker.work import Work
 
+_FileT = TypeVar("_FileT")
 _DESCRIPTION_PATHS = (CARD_PATH, INFO_PATH, PROVENANCE_PATH, PREVIEW_PATH)
 """The files of a result that describe it."""
 
@@ -142,18 +144,18 @@ class LeRobotPlan(Plan):
 
     @override
     def assemble(self, records: Sequence[ShardRecords]) -> tuple[Mapping[DatasetPath, bytes], Sequence[StoredFile]]:
-        # Each of the three goes through the records once, shard by shard.
-        integrity.check_records(self.metadata, self.plan, records)
-        self._check_rows(records)
+        # The records are read twice, shard by shard: nothing is written before all of them are found sound.
+        RowsCheck(self.work, self.metadata, self.plan).check(checked_records(self.metadata, self.plan, records))
         kept = [*self._store_kept_rows(), *self._store_copied_videos()]
         written, tables = MetadataFiles(self.work, self.metadata, self.plan).write(map(EpisodeRecords.of, records))
         return written, [*kept, *tables]
 
     @override
     def check_stored_result(self, records: Sequence[ShardRecords], written: Mapping[DatasetPath, bytes]) -> None:
-        self._check_first_and_last_video([video for of_shard in records for video in video_files(of_shard)])
-        if self.plan.makes_images:
-            self._check_first_and_last_images(records)
+        for _, video in _first_and_last(records, video_files):
+            self._check_video(video)
+        for shard, file in _first_and_last(records, rows_files) if self.plan.makes_images else ():
+            self._check_images(shard, file)
 
     def _store_kept_rows(self) -> list[StoredFile]:
         """Store the data files that hold rows of the source as they are."""
@@ -181,59 +183,31 @@ class LeRobotPlan(Plan):
                 yield self.work.output.put(path, local)
             self.work.source.drop(source)
 
-    def _check_rows(self, records: Sequence[ShardRecords]) -> None:
-        """Write rows again, from the source: the bytes have to be those that were stored.
+    def _check_video(self, video: VideoRecord) -> None:
+        with self.work.new_file("fetched.mp4") as local:
+            fetch_back(self.work.output, video, local)
+            check_written_video(local, video.path, self.metadata.info.frame_rate, video.frames)
 
-        Augmented images cannot be made here; of their files the augment phase has checked each.
-        """
-        rows = SourceRows(self.metadata, self.work.source.open)
-        for shard, of_shard in zip(self.plan.shards, records, strict=True):
-            data = EpisodeRecords.of(of_shard).data
-            for number, file in zip(shard.data_files, data.files if data else (), strict=True):
-                with self.work.new_file("rows.parquet") as local:
-                    write_shard_rows(shard.in_data_file(number), rows, local)
-                    _check_same(local, file)
-            if self.plan.rows_made is RowsMade.WITH_EPISODE and not self.plan.makes_images:
-                for unit in shard.units:
-                    record = of_shard.units[unit.key]
-                    if unit.kind is UnitKind.ROWS and isinstance(record, RowsRecord):
-                        self._check_unit_rows(unit, record.files, rows)
-
-    def _check_unit_rows(self, unit: PlannedUnit, files: Sequence[RowsFileRecord], rows: SourceRows) -> None:
-        """Of one episode, or of several with a file for each copy."""
-        folder, recorded = self.work.scratch / "made", iter(files)
-        folder.mkdir(parents=True, exist_ok=True)
-        for episode in unit.episodes:
-            locals_ = [folder / f"rows-{place}.parquet" for place in range(len(episode.data_files))]
-            write_episode_rows(episode, rows, self.metadata.info, locals_)
-            for local in locals_:
-                _check_same(local, next(recorded))
-                local.unlink()
-
-    def _check_first_and_last_video(self, videos: Sequence[VideoRecord]) -> None:
-        for video in {video.path: video for video in (*videos[:1], *videos[-1:])}.values():
-            with self.work.new_file("fetched.mp4") as local:
-                fetch_back(self.work.output, video, local)
-                check_written_video(local, video.path, self.metadata.info.frame_rate, video.frames)
-
-    def _check_first_and_last_images(self, records: Sequence[ShardRecords]) -> None:
+    def _check_images(self, shard: int, file: RowsFileRecord) -> None:
         rows, info = SourceRows(self.metadata, self.work.source.open), self.metadata.info
-        files = [
-            (shard.index, file)
-            for shard, of_shard in zip(self.outline.shards, records, strict=True)
-            for unit in of_shard.units.values()
-            if isinstance(unit, RowsRecord)
-            for file in unit.files
+        by_path = [
+            (episode, [copy for copy in episode.copies if info.data_file(copy.data_file) == file.path])
+            for episode in self.plan.shards[shard].episodes
         ]
-        for index, file in files[:1] + files[1:][-1:]:
-            by_path = [
-                (episode, [copy for copy in episode.copies if info.data_file(copy.data_file) == file.path])
-                for episode in self.plan.shards[index].episodes
-            ]
-            with self.work.new_file("fetched.parquet") as local:
-                fetch_back(self.work.output, file, local)
-                parts = [(episode, copies) for episode, copies in by_path if copies]
-                check_written_images(local, file.path, parts, rows, info, self.plan.image_cameras)
+        with self.work.new_file("fetched.parquet") as local:
+            fetch_back(self.work.output, file, local)
+            parts = [(episode, copies) for episode, copies in by_path if copies]
+            check_written_images(local, file.path, parts, rows, info, self.plan.image_cameras)
+
+
+def _first_and_last(
+    records: Sequence[ShardRecords], files_of: Callable[[ShardRecords], Sequence[_FileT]]
+) -> list[tuple[int, _FileT]]:
+    """The first and the last file, and which shards made them: the records of the others are not read."""
+    ends: list[tuple[int, _FileT]] = []
+    for shards, place in ((range(len(records)), 0), (range(len(records))[::-1], -1)):
+        ends += next(([(index, files[place])] for index in shards if (files := files_of(records[index]))), [])
+    return ends[:1] if ends[:1] == ends[1:] else ends
 
 
 def _shard(shard: PlannedShard, copies: int, image_cameras: int) -> Shard:
@@ -269,8 +243,3 @@ def _title(unit: PlannedUnit) -> str:
 def _ranges(indices: Sequence[int]) -> list[range]:
     """Rising numbers as ranges."""
     return disjoint(((index, index + 1) for index in indices), indices[-1] + 1)
-
-
-def _check_same(local: Path, file: BlobRecord) -> None:
-    if not has_content(local, file):
-        raise broken(f"the rows in {file.path} are not those of the source")

@@ -7,7 +7,6 @@ import pytest
 
 from augmentation_api import AugmentationJobSpec, FailureReason
 from augmentation_worker.failure import WorkerFailure
-from augmentation_worker.formats.lerobot import integrity
 from augmentation_worker.formats.lerobot.augmentation_columns import COLUMNS
 from augmentation_worker.formats.lerobot.card import write_card
 from augmentation_worker.formats.lerobot.data_table import SourceRows
@@ -15,6 +14,7 @@ from augmentation_worker.formats.lerobot.dataset_statistics import EpisodeStatis
 from augmentation_worker.formats.lerobot.episode_columns import read_episodes
 from augmentation_worker.formats.lerobot.episode_tables import EpisodeTables
 from augmentation_worker.formats.lerobot.format_version import FileNumber
+from augmentation_worker.formats.lerobot.integrity import checked_records
 from augmentation_worker.formats.lerobot.merge import Merge, Part, versions_of
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
 from augmentation_worker.formats.lerobot.plan import EpisodePlan
@@ -124,7 +124,7 @@ def check_result(metadata: DatasetMetadata, plan: EpisodePlan, info: bytes, part
 def test_the_merged_metadata_reads_as_a_sound_dataset() -> None:
     metadata, plan, records = planned()
     info, parts, stats = merged(metadata, plan, records)
-    integrity.check_records(metadata, plan, records)
+    list(checked_records(metadata, plan, records))
     check_result(metadata, plan, info, parts, stats)
     totals = {"total_episodes": 18, "total_frames": 1026}
     episodes = read_episodes(table_of(parts), metadata.info.model_copy(update=totals), "result")
@@ -164,7 +164,7 @@ def test_in_place_row_changes_for_the_augmented_camera_only() -> None:
     )
     metadata, plan, records = planned(2, spec)
     info, parts, stats = merged(metadata, plan, records)
-    integrity.check_records(metadata, plan, records)
+    list(checked_records(metadata, plan, records))
     check_result(metadata, plan, info, parts, stats)
     (part,) = parts
     table = part.table
@@ -210,7 +210,7 @@ def test_a_wrong_record_fails_the_integrity_check(change: dict[str, object], fin
     wrong = unit.model_copy(update={"files": (video.model_copy(update={"episodes": episodes}),)})
     records[0] = ShardRecords({**records[0].units, key: wrong})
     with pytest.raises(WorkerFailure, match=finding) as caught:
-        integrity.check_records(metadata, plan, records)
+        list(checked_records(metadata, plan, records))
     assert caught.value.reason is FailureReason.INTEGRITY_CHECK_FAILED
 
 
