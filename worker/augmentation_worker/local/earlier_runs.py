@@ -7,6 +7,7 @@ next run to the same folder takes over all units that its own plan has too, and 
 import fcntl
 import logging
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from augmentation_api import AugmentationJob
+from augmentation_api.augmentation_class import DEFAULT_CHECKPOINT_MB
 from augmentation_api.episode_ranges import disjoint
 from augmentation_worker.cluster.job import LocalJob
 from augmentation_worker.cluster.manifest import LocalManifests
@@ -45,6 +47,7 @@ class LocalFolders:
         source, output: of the datasets; they may be buckets.
         follow_links: one more folder that links in the source may lead into.
         shards: processes that share the work.
+        checkpoint_mb: most megabytes of a file of several episodes.
     """
 
     folder: Path
@@ -52,11 +55,28 @@ class LocalFolders:
     output: Place
     follow_links: Path | None
     shards: int
+    checkpoint_mb: int
 
     @property
     def manifests(self) -> LocalManifests:
         """The records of its shards."""
         return LocalManifests(self.folder / "manifests")
+
+
+def folder_name(output: Place, job_uid: str, shards: int, checkpoint_mb: int) -> str:
+    """Name of a run's folder. It says all that decides, beside the job, which files are made."""
+    return f".{label_of(output)}.job-{job_uid[:8]}-{shards}-{checkpoint_mb}"
+
+
+def running_elsewhere(run: LocalFolders) -> Path | None:
+    """The folder of the same job with another number of shards or megabytes, if it is running: both store the same."""
+    own = LocalJob(run.folder).read().metadata.uid
+    for other in _others(run):
+        job = _job(other.folder)
+        with locked(other.folder) as is_free:
+            if not is_free and job is not None and job.metadata.uid == own:
+                return other.folder
+    return None
 
 
 @contextmanager
@@ -126,14 +146,15 @@ def left_behind(run: LocalFolders) -> list[str]:
 def _others(run: LocalFolders) -> Iterator[LocalFolders]:
     """Other runs to the same folder, the newest first."""
     prefix = f".{label_of(run.output)}.job-"
+    form = re.compile(re.escape(prefix) + "[0-9a-f]{8}-([0-9]{1,9})(?:-([0-9]{1,9}))?")
     parent = run.folder.parent
     folders = [path for path in parent.iterdir() if path.name.startswith(prefix) and path != run.folder]
     own = [path for path in folders if path.is_dir() and not path.is_symlink() and path.stat().st_uid == os.geteuid()]
     for folder in sorted(own, key=lambda path: path.stat().st_mtime, reverse=True):
-        shards = folder.name.rsplit("-", 1)[-1]
-        job = _job(folder)
-        if shards.isdecimal() and job is not None and job.metadata.name == run_name(run.output):
-            yield LocalFolders(folder, run.source, run.output, run.follow_links, int(shards))
+        named, job = form.fullmatch(folder.name), _job(folder)
+        if named is not None and job is not None and job.metadata.name == run_name(run.output):
+            checkpoint_mb = int(named[2] or DEFAULT_CHECKPOINT_MB)
+            yield LocalFolders(folder, run.source, run.output, run.follow_links, int(named[1]), checkpoint_mb)
 
 
 def _job(folder: Path) -> AugmentationJob | None:
@@ -176,7 +197,8 @@ def _plan(run: LocalFolders, job: AugmentationJob) -> Plan:
     scratch = run.folder / "scratch-taking-over"
     source = open_source(run.source, run.follow_links, scratch, os.environ)
     own = LocalJob(run.folder).read().metadata.uid
-    work = Work(own, job.spec, source, _output(run), scratch, _NoEvents(), "cpu")
+    checkpoint = run.checkpoint_mb * 2**20
+    work = Work(own, job.spec, source, _output(run), scratch, _NoEvents(), "cpu", checkpoint_bytes=checkpoint)
     return format_of(source).plan(work, run.shards)
 
 

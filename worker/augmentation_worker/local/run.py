@@ -28,12 +28,18 @@ from augmentation_api.identifiers import API_VERSION, JOB_KIND
 from augmentation_api.worker_contract import TerminationMessage
 from augmentation_worker.cluster.job import LocalJob
 from augmentation_worker.failure import WorkerFailure
-from augmentation_worker.local.earlier_runs import LocalFolders, locked, remove_others, take_over
+from augmentation_worker.local.earlier_runs import (
+    LocalFolders,
+    folder_name,
+    locked,
+    remove_others,
+    running_elsewhere,
+    take_over,
+)
 from augmentation_worker.local.place import (
     Place,
     beside,
     is_result,
-    label_of,
     name_of,
     open_source,
     resolved,
@@ -80,7 +86,7 @@ class LocalRun:
     @property
     def folders(self) -> LocalFolders:
         """Where it is."""
-        return LocalFolders(self.folder, self.source, self.output, self.follow_links, self.shards)
+        return LocalFolders(self.folder, self.source, self.output, self.follow_links, self.shards, self.checkpoint_mb)
 
     def job(self) -> AugmentationJob:
         """The job with its status."""
@@ -114,7 +120,7 @@ def prepared(
     with TemporaryDirectory() as scratch:
         revision = open_source(source, follow_links, Path(scratch), os.environ).revision
     uid = str(uuid5(NAMESPACE_URL, json.dumps([asked, name_of(output), revision], sort_keys=True)))
-    folder = beside(output, f".{label_of(output)}.job-{uid[:8]}-{shards}")
+    folder = beside(output, folder_name(output, uid, shards, checkpoint_mb))
     run = LocalRun(uid, source, output, shards, device, folder, follow_links, checkpoint_mb)
     if not run.is_done:
         _make_own(run.folder)
@@ -153,6 +159,11 @@ def execute(run: LocalRun, *, quiet: bool = False) -> None:
         if not is_free:
             raise WorkerFailure(
                 FailureReason.OUTPUT_CONFLICT, f"the same job is running: another process works in {run.folder}"
+            )
+        if (other := running_elsewhere(folders)) is not None:
+            raise WorkerFailure(
+                FailureReason.OUTPUT_CONFLICT,
+                f"the same job is running with other --shards or --checkpoint-mb: another process works in {other}",
             )
         _wait(run, [Pod(run, PhaseName.RESOLVE)], tick)
         if (taken := take_over(folders)) and not quiet:

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 import yaml
 
-from augmentation_api import FailureReason, PhaseName
+from augmentation_api import AugmentationJobSpec, FailureReason, PhaseName
 from augmentation_worker.cluster.job import LocalJob
 from augmentation_worker.cluster.manifest import LocalManifests
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats.lerobot.shard import EpisodeMaker
 from augmentation_worker.local import run as local_run
-from augmentation_worker.local.earlier_runs import left_behind, locked
+from augmentation_worker.local.earlier_runs import left_behind, locked, take_over
 from augmentation_worker.local.job_file import read_job_file
 from augmentation_worker.run import run_phase
 from augmentation_worker.settings import Settings
@@ -54,6 +54,11 @@ def prepared(tmp_path: Path, source: Path, shards: int = 1, name: str = "result"
     job = {"augmentation": {"copies": 1, "seed": 7, **spec.pop("augmentation", {})}, **spec}
     (tmp_path / "job.yaml").write_text(yaml.safe_dump(job))
     return local_run.prepared(read_job_file(tmp_path / "job.yaml"), source, tmp_path / name, shards, "cpu")
+
+
+def read_job(tmp_path: Path) -> AugmentationJobSpec:
+    (tmp_path / "job.yaml").write_text("augmentation: {copies: 1, seed: 7}")
+    return read_job_file(tmp_path / "job.yaml")
 
 
 def failed(run: local_run.LocalRun) -> None:
@@ -123,6 +128,36 @@ def test_other_episodes_are_not_augmented_again(
     assert hidden(tmp_path) == []
     monkeypatch.setattr(make, own)
     local_run.execute(prepared(tmp_path, source, name="reference", **corrected), quiet=True)
+    assert results(tmp_path / "result") == results(tmp_path / "reference")
+
+
+def one_megabyte_an_episode(source: Path) -> None:
+    """What counts is what a source's own frames take: its file gets a box that players skip."""
+    video = next(source.rglob("*.mp4"))
+    size = 5 * 2**20
+    with video.open("ab") as file:
+        file.write(size.to_bytes(4, "big") + b"free" + bytes(size - 8))
+
+
+def test_run_goes_on_with_files_of_another_size(tmp_path: Path) -> None:
+    source = record(tmp_path / "source", "v3.0", {TOP: Kind.VIDEO}, (6, 5, 4))
+    one_megabyte_an_episode(source)
+    command = {"spec": read_job(tmp_path), "source": source, "shards": 1, "device": "cpu"}
+    for phase in (PhaseName.RESOLVE, PhaseName.AUGMENT):
+        small = local_run.prepared(**command, output=tmp_path / "result", checkpoint_mb=1)
+        local_run._wait(small, [local_run.Pod(small, phase, 0 if phase is PhaseName.AUGMENT else None)], lambda: None)
+    large = local_run.prepared(**command, output=tmp_path / "result")
+    assert (large.uid, large.folder == small.folder) == (small.uid, False)
+    with locked(small.folder), pytest.raises(WorkerFailure, match="with other --shards or --checkpoint-mb"):
+        local_run.execute(large, quiet=True)
+    (tmp_path / "job.yaml").write_text("augmentation: {copies: 1, seed: 7, episodes: '0:2'}")
+    fewer = {**command, "spec": read_job_file(tmp_path / "job.yaml")}
+    corrected = local_run.prepared(**fewer, output=tmp_path / "result", checkpoint_mb=1)
+    local_run._wait(corrected, [local_run.Pod(corrected, PhaseName.RESOLVE)], lambda: None)
+    assert take_over(corrected.folders) == 2  # the files of its two episodes
+    local_run.execute(large, quiet=True)
+    assert hidden(tmp_path) == []
+    local_run.execute(local_run.prepared(**command, output=tmp_path / "reference"), quiet=True)
     assert results(tmp_path / "result") == results(tmp_path / "reference")
 
 
