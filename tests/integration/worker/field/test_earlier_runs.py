@@ -142,7 +142,7 @@ def one_megabyte_an_episode(source: Path) -> None:
 def test_run_goes_on_with_files_of_another_size(tmp_path: Path) -> None:
     source = record(tmp_path / "source", "v3.0", {TOP: Kind.VIDEO}, (6, 5, 4))
     one_megabyte_an_episode(source)
-    command = {"spec": read_job(tmp_path), "source": source, "shards": 1, "device": "cpu"}
+    command: dict[str, Any] = {"spec": read_job(tmp_path), "source": source, "shards": 1, "device": "cpu"}
     for phase in (PhaseName.RESOLVE, PhaseName.AUGMENT):
         small = local_run.prepared(**command, output=tmp_path / "result", checkpoint_mb=1)
         local_run._wait(small, [local_run.Pod(small, phase, 0 if phase is PhaseName.AUGMENT else None)], lambda: None)
@@ -151,7 +151,7 @@ def test_run_goes_on_with_files_of_another_size(tmp_path: Path) -> None:
     with locked(small.folder), pytest.raises(WorkerFailure, match="with other --shards or --checkpoint-mb"):
         local_run.execute(large, quiet=True)
     (tmp_path / "job.yaml").write_text("augmentation: {copies: 1, seed: 7, episodes: '0:2'}")
-    fewer = {**command, "spec": read_job_file(tmp_path / "job.yaml")}
+    fewer: dict[str, Any] = {**command, "spec": read_job_file(tmp_path / "job.yaml")}
     corrected = local_run.prepared(**fewer, output=tmp_path / "result", checkpoint_mb=1)
     local_run._wait(corrected, [local_run.Pod(corrected, PhaseName.RESOLVE)], lambda: None)
     assert take_over(corrected.folders) == 2  # the files of its two episodes
