@@ -259,7 +259,18 @@ _URL_FORMS: Final = (
     "s3://bucket/path, gs://bucket/path, abfss://container@account.dfs.core.windows.net/path or "
     "https://account.blob.core.windows.net/container/path"
 )
+_PASSWORD: Final = re.compile(r"(?<=://)[^/@]*:[^/]*@")
+"""Of abfss:// what stands there without a colon is a container."""
 _AZURE_HOST: Final = re.compile(r"(?P<account>[^.@/]+)\.(?:blob|dfs)\.core\.windows\.net")
+
+
+def url_without_secrets(url: str) -> str:
+    """What somebody wrote as a URL, for a message: a password in it is left out, and what follows its path.
+
+    >>> url_without_secrets("https://key:secret@lab.blob.core.windows.net/robots?sig=secret")
+    'https://…@lab.blob.core.windows.net/robots?…'
+    """
+    return _PASSWORD.sub("…@", re.sub(r"[?#].*", "?…", url, count=1, flags=re.DOTALL))
 
 
 def parse_url(url: str) -> StoreLocation:

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, StringConstraints, ValidationError
 from pydantic_core import PydanticCustomError
 
 from augmentation_api.model import findings_of
-from augmentation_api.object_store import MAX_STORE_PATH, parse_url
+from augmentation_api.object_store import MAX_STORE_PATH, parse_url, url_without_secrets
 from augmentation_api.spec import DATASET_ID_PATTERN, FORMS, REPO_ID_PATTERN
 
 _ROOM_FOR_A_ROOT: Final = 256
@@ -28,7 +28,7 @@ def _of_a_store(dataset_id: str) -> str:
 
 
 def _unusable(dataset_id: str, cause: str) -> PydanticCustomError:
-    text = f"{dataset_id[:60]} is no folder in an object store: {cause}"
+    text = f"{url_without_secrets(dataset_id)[:60]} is no folder in an object store: {cause}"
     return PydanticCustomError("unusable", "{cause}", {"cause": text, "fix": None})
 
 

@@ -7,6 +7,7 @@ from itertools import islice
 from types import MappingProxyType
 from typing import Any
 
+from augmentation_api.object_store import url_without_secrets
 from augmentation_api.spec import FORMS
 from augmentation_gateway.problem import FieldProblem
 
@@ -109,7 +110,8 @@ def _about_a_field(  # noqa: PLR0911 - one return per kind of error
 
 def _echo(value: object) -> str:
     """The value as the client wrote it, cut where it is long."""
-    return _cut(json.dumps(value, default=str), MAX_ECHO)
+    shown = url_without_secrets(value) if isinstance(value, str) and "://" in value else value
+    return _cut(json.dumps(shown, default=str).replace("\\u2026", "…"), MAX_ECHO)
 
 
 def _cut(text: str, most: int) -> str:

@@ -57,6 +57,17 @@ def test_smallest_request_is_accepted() -> None:
             "robot-data",
         ),
         (
+            {"dataset_id": "s3://key:hidden@robots/pusht"},
+            "s3://…@robots/pusht is no folder in an object store: bucket: has to be the name of an S3 bucket: 3 to 63 "
+            "lowercase letters, digits, hyphens and single periods, the first and last a letter or digit, e.g. "
+            "robot-data",
+        ),
+        (
+            {"dataset_id": "https://lab.blob.core.windows.net/robots?sig=hidden"},
+            'dataset_id is "https://lab.blob.core.windows.net/robots?…", but has to be owner/name, e.g. '
+            "lerobot/pusht, or the URL of a folder in an object store, e.g. s3://robots/pusht",
+        ),
+        (
             {"dataset_id": "https://example.com/pusht"},
             "https://example.com/pusht is no folder in an object store: this is no URL of an object store: write "
             "s3://bucket/path, gs://bucket/path, abfss://container@account.dfs.core.windows.net/path or "

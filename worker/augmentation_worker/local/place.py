@@ -11,7 +11,14 @@ from pydantic import ValidationError
 
 from augmentation_api import worker_contract
 from augmentation_api.model import findings_of
-from augmentation_api.object_store import STORE_FORMS, AzureLocation, S3Location, StoreLocation, parse_url
+from augmentation_api.object_store import (
+    STORE_FORMS,
+    AzureLocation,
+    S3Location,
+    StoreLocation,
+    parse_url,
+    url_without_secrets,
+)
 from augmentation_api.worker_contract import StoreAccess
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
@@ -41,8 +48,6 @@ _AZURE_FORM: Final = "abfss://container@account.dfs.core.windows.net/path"
 _HUGGING_FACE: Final = re.compile(r"hf://buckets/([A-Za-z0-9][A-Za-z0-9._-]*)/([^/]+)(?:/(.*))?")
 _ALMOST_A_URL: Final = re.compile(r"(s3a?|gs|gcs|az|abfss?|wasbs?|hf)(:/?|//)(.*)", re.IGNORECASE)
 _OF_AMAZON: Final = re.compile(r"arn:aws[a-z-]*:s3:::(.*)")
-_USER: Final = re.compile(r"(?<=://)[^/@]*:[^/@]*@")
-"""What stands before the @ of a URL if it holds a password; of abfss:// it is a container."""
 _LONGEST_LABEL: Final = 80
 _MOST_RECORD_BYTES: Final = 512 * 2**20
 
@@ -185,7 +190,7 @@ def _location(text: str, environment: Mapping[str, str]) -> StoreLocation:
         return _checked(text, lambda: AzureLocation(account=account, container=container, path=steps))
     if scheme == "az" and "@" not in container:
         raise ValueError(
-            f"{_without_secrets(text)} names no storage account: set ${_ACCOUNTS[0]}, or write {_AZURE_FORM}"
+            f"{url_without_secrets(text)} names no storage account: set ${_ACCOUNTS[0]}, or write {_AZURE_FORM}"
         )
     return _checked(text, lambda: parse_url(text))
 
@@ -206,7 +211,7 @@ def _folder(text: str) -> Path:
 
 
 def _checked(text: str, location: Callable[[], StoreLocation]) -> StoreLocation:
-    shown = _without_secrets(text)
+    shown = url_without_secrets(text)
     try:
         return location()
     except ValidationError as error:
@@ -214,8 +219,3 @@ def _checked(text: str, location: Callable[[], StoreLocation]) -> StoreLocation:
     except ValueError as error:
         more = ", or hf://buckets/owner/bucket/path" if text.startswith("hf:") else ""
         raise ValueError(f"{shown}: {error}{more}") from error
-
-
-def _without_secrets(url: str) -> str:
-    """A URL for people: a password in it and what follows its path, such as a signature, are left out."""
-    return _USER.sub("…@", re.sub(r"[?#].*", "?…", url, count=1, flags=re.DOTALL))
