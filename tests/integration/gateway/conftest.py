@@ -20,7 +20,7 @@ from tests.integration.control_plane import ControlPlane
 
 PROJECT_ID = "7a1f0c52-3c1e-4a53-9a43-0c8f8a2b6f10"
 OTHER_PROJECT = "11111111-2222-4333-8444-555555555555"
-READY_SECONDS = 30.0
+READY_SECONDS = 120.0
 UNLIMITED = ("REQUESTS_PER_SECOND", "REQUESTS_PER_KEY", "CONNECTIONS_PER_KEY", "STREAMS_PER_KEY", "JOBS_PER_MINUTE")
 KEYS_SECRET = "gateway-keys"
 """The one Secret that a gateway may read, in namespace robots."""
@@ -121,7 +121,7 @@ class GatewayProcess:
 
     def metric(self, name: str) -> float:
         """Value of the only sample with this prefix."""
-        text = httpx.get(f"http://127.0.0.1:{self._metrics_port}/metrics", trust_env=False).text
+        text = httpx.get(f"http://127.0.0.1:{self._metrics_port}/metrics", timeout=60, trust_env=False).text
         (line,) = (line for line in text.splitlines() if line.startswith(name))
         return float(line.rsplit(" ", 1)[1])
 
@@ -162,7 +162,7 @@ class GatewayProcess:
             assert self._process is not None
             assert self._process.poll() is None, self.log
             try:
-                if httpx.get(f"{self.url}/readyz", trust_env=False).status_code == 200:
+                if httpx.get(f"{self.url}/readyz", timeout=60, trust_env=False).status_code == 200:
                     return
             except httpx.TransportError:
                 pass
@@ -173,14 +173,14 @@ class GatewayProcess:
         """Stop it and return the exit code."""
         assert self._process is not None
         self._process.send_signal(how)
-        return self._process.wait(timeout=30)
+        return self._process.wait(timeout=60)
 
     def client(self, key: str = "full") -> httpx.Client:
         """A client that sends this key."""
         return httpx.Client(
             base_url=self.url,
             headers={"x-api-key": self.keys[key]},
-            timeout=30,
+            timeout=60,
             trust_env=False,
         )
 

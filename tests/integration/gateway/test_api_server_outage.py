@@ -86,7 +86,7 @@ def test_one_minute_outage_loses_and_duplicates_nothing(
     for state in ("running", "completed"):
         set_status(granted, object_of(granted, job_id)["metadata"]["name"], {"state": state})
         eventually(lambda state=state: http.get(f"{JOBS}/{job_id}").json()["status"] == state)  # type: ignore[misc]
-    follower.thread.join(20)
+    follower.thread.join(60)
     assert not follower.thread.is_alive(), "the stream ends with the job"
     assert follower.statuses[0] == "queued" and follower.statuses[-1] == "completed"
     assert follower.heartbeats > 0

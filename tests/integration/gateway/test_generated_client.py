@@ -78,7 +78,7 @@ class Generated:
 @pytest.fixture(scope="module")
 def generated(gateway: GatewayProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Generated]:
     folder: Path = tmp_path_factory.mktemp("generated")
-    (folder / "openapi.json").write_bytes(httpx.get(f"{gateway.url}/openapi.json", trust_env=False).content)
+    (folder / "openapi.json").write_bytes(httpx.get(f"{gateway.url}/openapi.json", timeout=60, trust_env=False).content)
     (folder / "settings.json").write_text(json.dumps(SETTINGS))
     done = subprocess.run(
         [
@@ -95,7 +95,7 @@ def generated(gateway: GatewayProcess, tmp_path_factory: pytest.TempPathFactory)
     try:
         package = importlib.import_module(NAME)
         client = package.AuthenticatedClient(
-            gateway.url, token=gateway.keys["full"], timeout=30, httpx_args={"trust_env": False}
+            gateway.url, token=gateway.keys["full"], timeout=60, httpx_args={"trust_env": False}
         )
         yield Generated(client, importlib.import_module(f"{NAME}.models"))
     finally:

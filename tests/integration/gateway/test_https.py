@@ -29,7 +29,7 @@ def test_gateway_with_certificate_serves_https_only(granted: ControlPlane, tmp_p
     try:
         trust = ssl.create_default_context(cafile=folder / "tls.crt")
         url = process.url.replace("http:", "https:")
-        with httpx.Client(base_url=url, verify=trust, trust_env=False) as client:
+        with httpx.Client(base_url=url, verify=trust, timeout=60, trust_env=False) as client:
             deadline = time.monotonic() + READY_SECONDS
             while not _answers(client):
                 assert process._process is not None

@@ -79,7 +79,9 @@ def test_gateway_may_read_one_secret_only(granted: ControlPlane) -> None:
     kubeconfig = json.loads(granted.kubeconfig_of("gateway").read_text())
     cluster, user = kubeconfig["clusters"][0]["cluster"], kubeconfig["users"][0]["user"]
     url = f"{cluster['server']}/api/v1/namespaces/robots/secrets"
-    with httpx.Client(verify=False, headers={"Authorization": f"Bearer {user['token']}"}, trust_env=False) as http:
+    with httpx.Client(
+        verify=False, headers={"Authorization": f"Bearer {user['token']}"}, timeout=60, trust_env=False
+    ) as http:
         assert http.get(url, params={"fieldSelector": f"metadata.name={KEYS_SECRET}"}).status_code == 200
         for query in ({}, {"fieldSelector": "metadata.name=hub-token"}):
             assert http.get(url, params=query).status_code == 403

@@ -118,11 +118,11 @@ def test_stream_sends_events_and_ends_with_job(http: httpx.Client, granted: Cont
 
     with ThreadPoolExecutor(1) as pool:
         listening = pool.submit(listen)
-        assert started.wait(20)
+        assert started.wait(60)
         set_status(granted, name, with_events("running", "one"))
         set_status(granted, name, with_events("running", "one", "two"))
         set_status(granted, name, with_events("completed", "one", "two", "three"))
-        assert listening.result(timeout=30) == 200
+        assert listening.result(timeout=60) == 200
     received = messages("".join(chunks))
     assert [data["id"] for kind, _, data in received if kind == "phase"] == ["one", "two", "three"]
     assert received[0][2]["status"] == "queued"
@@ -152,9 +152,9 @@ def test_streams_resume_at_successor_of_stopped_gateway(
 
     with ThreadPoolExecutor(1) as pool:
         listening = pool.submit(listen)
-        assert started.wait(20)
+        assert started.wait(60)
         assert gateway.stop() == 0
-        text = listening.result(timeout=30)
+        text = listening.result(timeout=60)
     gateway.start()
     gateway.await_ready()
     set_status(granted, name_of(granted, job_id), with_events("completed", "one", "two"))
@@ -182,7 +182,7 @@ def test_post_repeated_after_kill_creates_one_job(
             time.sleep(1)
             assert not posting.done()
             gateway.stop(signal.SIGKILL)
-            assert posting.result(timeout=30) == 0, "the client got no answer"
+            assert posting.result(timeout=60) == 0, "the client got no answer"
         gateway.start()
         gateway.await_ready()
     answer = http.post(JOBS, **request)  # type: ignore[arg-type]

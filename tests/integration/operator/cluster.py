@@ -241,7 +241,9 @@ class OperatorProcess:
             assert self._process is not None
             assert self._process.poll() is None, self.log[-4000:]
             try:
-                return httpx.get(f"http://127.0.0.1:{self._port}/healthz", trust_env=False).status_code == 200
+                return (
+                    httpx.get(f"http://127.0.0.1:{self._port}/healthz", timeout=60, trust_env=False).status_code == 200
+                )
             except httpx.TransportError:
                 return False
 

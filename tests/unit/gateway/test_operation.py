@@ -90,7 +90,7 @@ async def test_metrics_have_separate_port(http: httpx.AsyncClient, gateway: Gate
     assert (await http.get("/metrics")).status_code == 404
     async with metrics_server(gateway.metrics, "127.0.0.1", 0) as runner:
         port = runner.addresses[0][1]
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as prometheus:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False) as prometheus:
             answer = await prometheus.get("/metrics")
             assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
             assert "augmentation_gateway_keys 6" in answer.text

@@ -100,4 +100,4 @@ async def test_mirror_is_synced_by_its_first_list(situation: Situation) -> None:
     await asyncio.sleep(0)
     assert not waiting.done()
     situation.lists()
-    await asyncio.wait_for(waiting, 1)
+    await asyncio.wait_for(waiting, 60)

@@ -238,7 +238,7 @@ def test_receiver_of_the_documentation_takes_an_event_once_and_no_forged_one(
     body = json.dumps(cloud_event(cluster.job, EVENT_ID)).encode()
     for key, status in ((KEY, 204), (KEY, 204), (OTHER_KEY, 401)):
         headers = signed_headers(EVENT_ID, datetime.now(UTC), body, read_keys(key))
-        assert httpx.post(url, content=body, headers=headers, trust_env=False).status_code == status
+        assert httpx.post(url, content=body, headers=headers, timeout=60, trust_env=False).status_code == status
     server.shutdown()
     assert capsys.readouterr().out.count("dev.augmentation.job.completed default/kitchen") == 1
 

@@ -84,7 +84,7 @@ class VendorClient:
         """End the process."""
         assert self._process.stdin is not None
         self._process.stdin.close()
-        self._process.wait(timeout=10)
+        self._process.wait(timeout=60)
 
     def _answer(self, call: dict[str, Any]) -> Any:
         stdin, stdout = self._process.stdin, self._process.stdout

@@ -30,7 +30,7 @@ def called_by_c():
 
 try:
     called_by_c()
-    time.sleep(5)
+    time.sleep(60)
     print("went on")
 except Terminated:
     print("stopped")

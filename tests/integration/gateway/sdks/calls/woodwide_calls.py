@@ -31,7 +31,7 @@ def retrieve_in_async_code(job_id: str) -> Any:
 
 
 def wait(job_id: str) -> Any:
-    return wait_for_job(client, job_id, timeout=30, poll_interval=0.2)
+    return wait_for_job(client, job_id, timeout=120, poll_interval=0.2)
 
 
 def list_jobs(**filters: Any) -> Any:

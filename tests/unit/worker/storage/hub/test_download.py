@@ -23,7 +23,7 @@ class Halves(httpx2.SyncByteStream):
     def __iter__(self) -> Iterator[bytes]:
         half = len(self._content) // 2
         yield self._content[:half]
-        self._begun.wait(5)
+        self._begun.wait(60)
         yield self._content[half:]
 
 
