@@ -48,7 +48,7 @@ class Fault:
         kind: answer: the store is not asked. cut: the connection ends without an answer, and the store is not asked.
             lost: it is asked, and its answer never arrives. truncated: half of the answer's body arrives. slow: it
             waits first.
-        status, code: of the answer.
+        status, code, sentence: of the answer.
         seconds: to wait.
     """
 
@@ -56,6 +56,7 @@ class Fault:
     status: int = 503
     code: str = "SlowDown"
     seconds: float = 0.0
+    sentence: str = "as the test wants it"
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,7 @@ def proxied(
             if fault is not None and fault.kind == "cut":
                 return self._hang_up()
             if fault is not None and fault.kind == "answer":
-                content = f"<Error><Code>{fault.code}</Code><Message>as the test wants it</Message></Error>".encode()
+                content = f"<Error><Code>{fault.code}</Code><Message>{fault.sentence}</Message></Error>".encode()
                 return self._answer(Answered(fault.status, [("Content-Type", "application/xml")], content))
             try:
                 answer = translate(asked, send) if translate is not None else send(asked)

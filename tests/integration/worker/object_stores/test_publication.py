@@ -12,9 +12,10 @@ from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats.registry import CONVENTIONS
 from augmentation_worker.storage.object_store import client as client_module
 from augmentation_worker.storage.object_store.output import NOTHING, ObjectStoreOutput
+from augmentation_worker.storage.object_store.source import ObjectStoreSource
 from augmentation_worker.storage.port import OutputMoved, StoredFile
 from tests.integration.worker.jobs import UID
-from tests.integration.worker.object_stores.conftest import client_of, download, keys_of
+from tests.integration.worker.object_stores.conftest import DATASET, client_of, download, keys_of
 from tests.integration.worker.object_stores.store_proxy import Asked, Fault
 from tests.integration.worker.object_stores.store_servers import StoreServer
 
@@ -129,6 +130,30 @@ def test_result_is_complete_where_deleting_is_not_allowed(s3: StoreServer, tmp_p
         assert output.published() == revision
     assert read_all(s3, place, tmp_path / "read") == expected(files, tmp_path)
     assert all("The result is complete" in sentence for sentence in notices) and notices
+
+
+def test_store_without_checksums_and_conditions_is_written_to_and_that_is_said(
+    s3: StoreServer, tmp_path: Path, place: str
+) -> None:
+    """Backblaze: "Unsupported header 'x-amz-checksum-sha256' received for this API call" (cyberduck#16107)."""
+    notices: list[str] = []
+    client = client_of(s3, place, seconds=0.0)
+    output = ObjectStoreOutput(client, UID, CONVENTIONS, lambda _status, sentence: notices.append(sentence))
+    source = ObjectStoreSource(client_of(s3, DATASET, side="source"), tmp_path)
+
+    def refuse(asked: Asked) -> Fault | None:
+        if named := next((name for name in asked.headers if name.startswith("x-amz-checksum")), None):
+            return Fault("answer", 400, "InvalidArgument", sentence=f"Unsupported header '{named}' received")
+        is_condition = asked.method == "PUT" and "if-none-match" in asked.headers
+        return Fault("answer", 501, "NotImplemented") if is_condition else None
+
+    with s3.proxy.failing(refuse):
+        output.prepare(source)
+        files = stored_in(output, tmp_path)
+        revision = output.commit("made", checked=NOTHING, stored=files, written=WRITTEN)
+        assert output.published() == revision
+    assert read_all(s3, place, tmp_path / "read") == expected(files, tmp_path)
+    assert len(notices) == 1 and "does not obey conditional writes" in notices[0]
 
 
 def test_lost_answer_of_the_entrance_is_found_out(store: StoreServer, tmp_path: Path, place: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypeVar
 
 import obstore
-from obstore.exceptions import AlreadyExistsError, PreconditionError
+from obstore.exceptions import AlreadyExistsError, NotSupportedError, PreconditionError
 
 from augmentation_api.worker_contract import StoreAccess
 from augmentation_worker.failure import WorkerFailure
@@ -75,6 +75,7 @@ class StoreClient:
         side: what the bucket is for, for messages.
         retry_seconds: how long a request is retried while the store fails in a transient way.
         on_retry: called before a retry.
+        lacks: what the store turned out not to have: `checksums` of uploads, writes on `conditions`.
     """
 
     access: StoreAccess
@@ -82,10 +83,11 @@ class StoreClient:
     side: Side
     retry_seconds: float
     on_retry: OnRetry
+    lacks: set[str] = field(default_factory=set, repr=False, compare=False)
 
     @cached_property
     def _store(self) -> "ObjectStore":
-        return connect(self.access, self.environment)
+        return connect(self.access, self.environment, checksums="checksums" not in self.lacks)
 
     def list(self, folder: str) -> Iterator[StoredObject]:
         """The objects below a folder (empty: of the bucket), a page at a time, in the order of their keys."""
@@ -171,10 +173,20 @@ class StoreClient:
 
     def create(self, key: str, content: bytes) -> bool:
         """Write a small object if there is none; says whether it was. One attempt: an answer may be lost."""
-        try:
-            self._retried("the upload of a file", lambda: obstore.put(self._store, key, content, mode="create"))
-        except (AlreadyExistsError, PreconditionError):
+        if "conditions" not in self.lacks:
+            try:
+                self._retried("the upload of a file", lambda: obstore.put(self._store, key, content, mode="create"))
+            except (AlreadyExistsError, PreconditionError):
+                return False
+            except (WorkerFailure, NotSupportedError) as error:
+                if not StoreError.of(error.__cause__ or error).is_not_implemented:
+                    raise
+                self.lacks.add("conditions")
+            else:
+                return True
+        if self.head(key) is not None:
             return False
+        self.put(key, content)
         return True
 
     def copy(self, key: str, target: str, size: int = 0) -> None:
@@ -257,8 +269,17 @@ class StoreClient:
             try:
                 return request()
             except STORE_ERRORS as error:
-                self._wait_or_fail(error, attempt, since, what)
+                if not self._goes_on_without_checksums(error):
+                    self._wait_or_fail(error, attempt, since, what)
         raise AssertionError("counting does not end")
+
+    def _goes_on_without_checksums(self, error: Exception) -> bool:
+        """Whether the store refused their header, as Backblaze's does: it is not sent from now on."""
+        if self.access.kind != "s3" or "checksums" in self.lacks or "x-amz-checksum" not in str(error).lower():
+            return False
+        self.lacks.add("checksums")
+        self.__dict__.pop("_store", None)  # the next request connects again
+        return True
 
     def _wait_or_fail(self, error: Exception, attempt: int, since: float, what: str) -> None:
         """Wait before a retry. Raises what the caller has to know of, or WorkerFailure."""

@@ -27,10 +27,13 @@ _QUOTE_LIMIT: Final = 200
 _DEFAULT_REGION: Final = "us-east-1"
 
 
-def connect(access: StoreAccess, environment: Mapping[str, str]) -> "ObjectStore":
-    """The store of a bucket, of which nothing is asked yet. Raises WorkerFailure."""
+def connect(access: StoreAccess, environment: Mapping[str, str], *, checksums: bool = True) -> "ObjectStore":
+    """The store of a bucket, of which nothing is asked yet. Raises WorkerFailure.
+
+    `checksums`: of S3, whether SHA-256 goes along with what is uploaded.
+    """
     try:
-        return _store(access, environment)
+        return _store(access, environment, checksums)
     except (BaseError, ValueError) as error:  # a file that says where credentials come from, and is none
         words = secrecy.fit(str(error).strip().split("\n", 1)[0], _QUOTE_LIMIT)
         raise WorkerFailure(
@@ -44,7 +47,7 @@ def connect(access: StoreAccess, environment: Mapping[str, str]) -> "ObjectStore
         ) from error
 
 
-def _store(access: StoreAccess, environment: Mapping[str, str]) -> "ObjectStore":
+def _store(access: StoreAccess, environment: Mapping[str, str], checksums: bool) -> "ObjectStore":
     endpoint = endpoint_of(access, environment)
     credentials = Credentials(access, environment).options()
     config: dict[str, Any] = dict(credentials.pop("config", {}))
@@ -65,9 +68,11 @@ def _store(access: StoreAccess, environment: Mapping[str, str]) -> "ObjectStore"
         config |= {
             "region": access.region or region_of(access, endpoint, environment),
             "virtual_hosted_style_request": access.addressing == "virtualHost",
-            # Buckets with a lock on objects take nothing without one.
-            "checksum_algorithm": "SHA256",
         }
+        if checksums:  # buckets with a lock on objects take nothing without
+            config["checksum_algorithm"] = "SHA256"
+        else:
+            config["disable_bulk_delete"] = True  # its requests have one in any case
         if endpoint is not None:
             config["endpoint"] = _of_bucket(endpoint, access)
         return S3Store(access.bucket, config=config, **more)  # type: ignore[arg-type]

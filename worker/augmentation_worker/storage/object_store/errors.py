@@ -121,6 +121,11 @@ class StoreError:
         return next((words for part, words in _BROKEN_OFF if part in lowered), None)
 
     @property
+    def is_not_implemented(self) -> bool:
+        """Whether the store does not know what was asked for."""
+        return self.status == 501 or self.code == "NotImplemented" or "notimplemented" in self.text.lower()
+
+    @property
     def is_full(self) -> bool:
         """Whether nothing more can be stored."""
         return self.code in _FULL or self.status in (413, 507)

@@ -77,7 +77,7 @@ class ObjectStoreOutput(OutputDataset):
                 f"{self.name} does not find what was written there a moment ago, so nothing can be published: name a "
                 f"store with consistent reads in {self._field}",
             ) from error
-        if self._client.create(probe, b"probe"):
+        if self._client.create(probe, b"probe") or "conditions" in self._client.lacks:
             self._on_notice(
                 "warning",
                 f"{self.name}: the store does not obey conditional writes (If-None-Match), so if somebody else "
