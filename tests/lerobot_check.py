@@ -24,6 +24,7 @@ class Expected:
         episodes, frames: expected numbers.
         odd_rows: whether its rows hold NaN, other timestamps or numbers than LeRobot itself writes.
         recorded: frames of one more episode that LeRobot is to record into it first; counted in the others.
+        aggregated: whether its statistics are to be those that LeRobot makes of those of its episodes.
     """
 
     folder: str
@@ -32,6 +33,7 @@ class Expected:
     frames: int
     odd_rows: bool = False
     recorded: int = 0
+    aggregated: bool = False
 
     @property
     def version(self) -> str:

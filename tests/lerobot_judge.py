@@ -30,8 +30,10 @@ logging.disable(logging.WARNING)  # torchcodec's absence is logged in a hundred 
 import av  # noqa: E402
 import datasets as hugging_face_datasets  # noqa: E402
 import numpy as np  # noqa: E402
+import pyarrow.parquet as parquet  # noqa: E402
 import torch  # noqa: E402
 import torchvision  # noqa: E402
+from lerobot.datasets.compute_stats import aggregate_stats  # noqa: E402
 from lerobot.datasets.lerobot_dataset import CODEBASE_VERSION, LeRobotDataset  # noqa: E402
 
 torch.set_num_threads(1)  # of more, each waits for the others by spinning, for tensors of some kilobytes
@@ -83,12 +85,19 @@ def expect(condition: bool, finding: str) -> None:
 
 
 def judge(
-    folder: str, repo_id: str, episodes: int, frames: int, odd_rows: bool = False, recorded: int = 0
+    folder: str,
+    repo_id: str,
+    episodes: int,
+    frames: int,
+    odd_rows: bool = False,
+    recorded: int = 0,
+    aggregated: bool = False,
 ) -> dict[str, Any]:
     """Read the whole dataset; raise Objection if it is not as expected.
 
     `odd_rows`: NaN, timestamps off the grid, originals with another index or without frame_index are expected.
     `recorded`: frames of one more episode that LeRobot records into it first.
+    `aggregated`: its statistics are those that LeRobot makes of those of its episodes.
     """
     begin = time.monotonic()
     if recorded:
@@ -100,6 +109,8 @@ def judge(
     expect(dataset.num_frames == len(dataset) == frames, f"{dataset.num_frames} frames, not {frames}")
     if not odd_rows:
         check_statistics(dataset)
+    if aggregated:
+        check_aggregated(dataset)
     cameras = {key: tuple(meta.features[key]["shape"]) for key in meta.camera_keys}
     names = {key: meta.features[key]["names"] for key in meta.camera_keys}
     tasks: list[str] = []
@@ -219,6 +230,24 @@ def serve() -> int:
                 traceback.print_exc()
         print(json.dumps([status, output.getvalue(), errors.getvalue()]), flush=True)
     return 0
+
+
+def check_aggregated(dataset: LeRobotDataset) -> None:
+    """Check statistics against LeRobot's own aggregation, but for quantiles, which 0.6.1 averages (lerobot#3804)."""
+    episodes = []
+    for path in sorted((dataset.root / "meta/episodes").glob("*/*.parquet")):
+        for row in parquet.read_table(path).to_pylist():
+            statistics: dict[str, dict[str, Any]] = {}
+            for name in [name for name in row if name.startswith("stats/")]:
+                feature, _, statistic = name.removeprefix("stats/").rpartition("/")
+                statistics.setdefault(feature, {})[statistic] = np.array(row[name])
+            episodes.append(statistics)
+    for feature, found in aggregate_stats(episodes).items():
+        for name in ("min", "max", "mean", "std", "count"):
+            expect(
+                np.allclose(dataset.meta.stats[feature][name], found[name], rtol=1e-6, atol=1e-9),
+                f"stats {feature}/{name} is {dataset.meta.stats[feature][name]}, LeRobot makes {found[name]}",
+            )
 
 
 def judge_all(document: str) -> int:

@@ -49,7 +49,7 @@ def check_goes_on(result: Path, folder: Path) -> None:
     shutil.copytree(result, folder)
     check_all_open_in_lerobot(
         [
-            Expected(str(result), "lab/result", episodes=18, frames=1026),
+            Expected(str(result), "lab/result", episodes=18, frames=1026, aggregated=True),
             Expected(str(folder), "lab/goes-on", episodes=19, frames=1029, recorded=3),
         ]
     )
