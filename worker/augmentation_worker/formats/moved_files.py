@@ -18,7 +18,7 @@ def makes_the_same(spec: AugmentationJobSpec, other: AugmentationJobSpec) -> boo
 
 def _making(spec: AugmentationJobSpec) -> AugmentationJobSpec:
     """The spec without what says which episodes are augmented, where they are from and how the job runs."""
-    augmentation = spec.augmentation.model_copy(update={"episodes": "", "splits": []})
+    augmentation = spec.augmentation.model_copy(update={"episodes": "", "splits": [], "where": None})
     output = Output(mode=spec.output.mode, video=spec.output.video)
     return AugmentationJobSpec(
         type=spec.type, source=_ANY_SOURCE, output=output, augmentation=augmentation, generative=spec.generative

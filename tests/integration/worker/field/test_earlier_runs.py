@@ -122,7 +122,7 @@ def test_other_episodes_are_not_augmented_again(
     augmented = []
     make, own = f"{EpisodeMaker.__module__}.EpisodeMaker._add", EpisodeMaker._add
     monkeypatch.setattr(make, lambda *arguments: augmented.append(arguments))
-    corrected: dict[str, Any] = {"augmentation": {"episodes": "1:3"}}
+    corrected: dict[str, Any] = {"augmentation": {"where": "length < 6" if version == "v3.0" else "length in [4, 5]"}}
     local_run.execute(prepared(tmp_path, source, **corrected), quiet=True)
     assert augmented == []
     assert hidden(tmp_path) == []

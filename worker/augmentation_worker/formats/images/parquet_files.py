@@ -18,6 +18,7 @@ from augmentation_worker.storage.port import SourceDataset
 
 _FOOTERS_AT_ONCE = 8
 """Each waits for a hub, most of the time."""
+_MOST_LISTED = 5
 
 
 def parquet_files(
@@ -44,7 +45,9 @@ def parquet_files(
                 with explained(source.name, path):
                     features = features_of(footer.schema)
             if set(footer.schema.names) != set(features):
-                odd = ", ".join(sorted(set(footer.schema.names) ^ set(features)))
+                names = sorted(set(footer.schema.names) ^ set(features))
+                more = len(names) - _MOST_LISTED
+                odd = ", ".join(names[:_MOST_LISTED]) + (f" and {more} more" if more > 0 else "")
                 raise damaged(source.name, f"{path} has other columns than the dataset ({odd})")
             _check_storage(source, path, footer.schema, features)
             files.append(
