@@ -40,6 +40,7 @@ MOST: Mapping[str, float] = {
     "status: bytes": 100 * 2**10,
 }
 """At 100,000 episodes."""
+_TITLES = {"plan": "plan of a shard"}
 _FEWEST = 1000
 """Of fewer episodes a file is not filled."""
 SPEC = AugmentationJobSpec.model_validate(
@@ -68,43 +69,31 @@ class Job:
     def measure(self) -> None:
         """Run it, and take the figures."""
         try:
-            self._measure_phase(PhaseName.RESOLVE)
-            plan: dict[str, float] = json.loads(self._output_of_stand_in("plan"))
-            self.figures |= {f"plan of a shard: {name}": value for name, value in plan.items()}
+            self._measure("resolve", Pod(self.run, PhaseName.RESOLVE))
+            self._measure("plan", Pod(self.run, PhaseName.AUGMENT, 0))
             self._make_shards()
-            self._measure_phase(PhaseName.PUBLISH)
+            self._measure("publish", Pod(self.run, PhaseName.PUBLISH))
         except subprocess.CalledProcessError as error:
             self.stopped_by = " ".join(error.cmd[2:])
             return
         self._measure_result()
 
-    def _measure_phase(self, phase: PhaseName) -> None:
-        pod = Pod(self.run, phase)
-        begin = time.monotonic()
-        process = pod.start()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        self.figures |= {
-            f"{phase}: s": time.monotonic() - begin,
-            f"{phase}: processor s": usage.ru_utime + usage.ru_stime,
-            f"{phase}: MiB": usage.ru_maxrss / 1024,
-        }
-        if process.returncode:
-            print(f"{phase}: {pod.failure(process.returncode).message}", file=sys.stderr)
-            raise subprocess.CalledProcessError(process.returncode, ["python", "-m", str(phase)])
+    def _measure(self, name: str, pod: Pod) -> None:
+        printed = _output_of_stand_in(name, pod.environment())
+        took: dict[str, float] = json.loads(printed.splitlines()[-1])
+        self.figures |= {f"{_TITLES.get(name, name)}: {what}": value for what, value in took.items()}
 
     def _make_shards(self) -> None:
         """All that augment does but pixels; on all cores, as this is not measured."""
         width = min(self.run.shards, os.cpu_count() or 1)
-        parts = [",".join(map(str, range(part, self.run.shards, width))) for part in range(width)]
+        parts = [range(part, self.run.shards, width) for part in range(width)]
         with ThreadPoolExecutor(width) as threads:
-            for _ in threads.map(lambda part: self._output_of_stand_in("augment", part), parts):
+            for _ in threads.map(self._make_some_shards, parts):
                 pass
 
-    def _output_of_stand_in(self, name: str, shards: str = "") -> bytes:
-        environment = {**Pod(self.run, PhaseName.AUGMENT, 0).environment(), SHARDS_VARIABLE: shards}
-        command = [sys.executable, "-m", "benchmarks.scale_stand_ins", name]
-        return subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True).stdout
+    def _make_some_shards(self, shards: Sequence[int]) -> None:
+        environment = Pod(self.run, PhaseName.AUGMENT, shards[0]).environment()
+        _output_of_stand_in("augment", {**environment, SHARDS_VARIABLE: ",".join(map(str, shards))})
 
     def _measure_result(self) -> None:
         result, source = Path(str(self.run.output)), Path(str(self.run.source))
@@ -124,6 +113,11 @@ class Job:
             "commit: operations": len(paths),
             "status: bytes": len(json.dumps(status, separators=(",", ":"))),
         }
+
+
+def _output_of_stand_in(name: str, environment: Mapping[str, str]) -> bytes:
+    command = [sys.executable, "-m", "benchmarks.scale_stand_ins", name]
+    return subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True).stdout
 
 
 def table(columns: Mapping[int, Figures]) -> str:

@@ -3,13 +3,12 @@
 As local runs start their pods, with the job in the environment. `augment` makes the shards whose numbers are in
 $STAND_IN_SHARDS, with all that augment does but decoding and encoding: videos are files of holes, of the size that the
 plan expects, and what is recorded of their copies is made up; only the first and the last, into which publish looks,
-are videos. `plan` plans a shard, and prints what that took.
+are videos. `plan` plans a shard, and prints what that took, as `resolve` and `publish`, the worker's own phases, do.
 """
 
 import hashlib
 import json
 import os
-import resource
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -20,6 +19,7 @@ from typing import Any
 _BEGIN = time.monotonic()
 
 from augmentation_api import PhaseName  # noqa: E402 (the time that imports take is measured)
+from augmentation_worker.__main__ import main as worker  # noqa: E402
 from augmentation_worker.cluster.job import LocalJob  # noqa: E402
 from augmentation_worker.cluster.manifest import LocalManifests  # noqa: E402
 from augmentation_worker.formats.registry import CONVENTIONS, format_of  # noqa: E402
@@ -49,9 +49,15 @@ def plan_shard(settings: Settings) -> None:
     source, shards = storage.open_source(), settings.shard_count or 1
     work = Work(settings.job_uid, job.spec, source, storage.open_output(), settings.scratch, Silent())
     shard = format_of(source).plan(work, shards).outline.shards[shards // 2]
-    mebibytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    seconds = {"s": time.monotonic() - _BEGIN, "processor s": time.process_time()}
-    print(json.dumps({**seconds, "MiB": mebibytes, "units": len(shard.units)}))
+    if not shard.units:
+        raise ValueError("the shard has nothing to make")
+
+
+def _print_what_it_took() -> None:
+    """As a line of JSON: seconds, and the largest resident set since the program began."""
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    mebibytes = int(status["VmHWM"].split()[0]) / 1024
+    print(json.dumps({"s": time.monotonic() - _BEGIN, "processor s": time.process_time(), "MiB": mebibytes}))
 
 
 def augment(settings: Settings) -> None:
@@ -202,7 +208,17 @@ def _statistics(names: Any, length: int) -> dict[str, list[float]]:
 
 
 def main() -> None:
-    {"plan": plan_shard, "augment": augment}[sys.argv[1]](Settings.from_environment(os.environ))
+    name = sys.argv[1]
+    if name == "augment":
+        augment(Settings.from_environment(os.environ))
+        return
+    if name == "plan":
+        plan_shard(Settings.from_environment(os.environ))
+    else:
+        code = worker([name])
+        if code:
+            sys.exit(code)
+    _print_what_it_took()
 
 
 if __name__ == "__main__":
