@@ -274,7 +274,7 @@ class OperatorProcess:
         """End it; returns the exit status."""
         assert self._process is not None
         self._process.send_signal(how)
-        return self._process.wait(timeout=30)
+        return self._process.wait(timeout=60)
 
     def kill(self) -> None:
         """End it as a power cut would."""

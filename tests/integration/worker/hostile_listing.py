@@ -35,7 +35,7 @@ def hub_with_listing(endpoint: str, names: Sequence[str]) -> Iterator[str]:
             }
             request = urllib.request.Request(endpoint + self.path, body or None, headers, method=self.command)
             try:
-                with urllib.request.build_opener(_NoRedirect).open(request, timeout=20) as answer:
+                with urllib.request.build_opener(_NoRedirect).open(request, timeout=60) as answer:
                     status, received, content = answer.status, answer.headers, answer.read()
             except urllib.error.HTTPError as error:
                 status, received, content = error.code, error.headers, error.read()

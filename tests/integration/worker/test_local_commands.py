@@ -46,7 +46,7 @@ def start(*arguments: object) -> "subprocess.Popen[str]":
 def command(*arguments: object) -> tuple[int, str, str]:
     """Exit code, stdout and stderr."""
     process = start(*arguments)
-    out, err = process.communicate(timeout=240)
+    out, err = process.communicate(timeout=600)
     return process.returncode, out, err
 
 
@@ -108,7 +108,7 @@ def test_interrupted_run_stops_its_processes_and_resumes(job: Path, tmp_path: Pa
     (source / "meta/info.json").write_text(json.dumps({**info, "video_files_size_in_mb": 0.001}))  # an episode each
     arguments = ("run", "-f", job, "--source", source, "--output", output)
     process = start(*arguments)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while not list(tmp_path.glob(".result.job-*/manifests/shard-0.json")) or not any(
         "video-" in path.read_text() for path in tmp_path.glob(".result.job-*/manifests/shard-0.json")
     ):
@@ -116,7 +116,7 @@ def test_interrupted_run_stops_its_processes_and_resumes(job: Path, tmp_path: Pa
         assert process.poll() is None, process.communicate()[1]
         time.sleep(0.1)
     os.kill(process.pid, signal.SIGINT)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=120)
     assert process.returncode == 130
     assert "the same command goes on" in err
     with pytest.raises(ProcessLookupError):

@@ -128,7 +128,7 @@ def command(*arguments: object) -> tuple[int, str]:
         [sys.executable, "-m", "augmentation_worker", *map(str, arguments)],
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=600,
         check=False,
     )
     return process.returncode, process.stdout + process.stderr

@@ -124,7 +124,7 @@ class Pod:
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=600,
         )
         return self._traces(done.returncode, done.stdout + done.stderr)
 

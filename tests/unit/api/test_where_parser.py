@@ -147,10 +147,10 @@ def test_length_is_limited() -> None:
     "part", ["(", "not ", "a and ", "`", "'", "\\", "'\\", "a in [1,", "-", "1", "1e", "``", "a.", "_", "((a) or "]
 )
 def test_no_text_takes_long(part: str) -> None:
-    begun = time.perf_counter()
+    begun = time.process_time()
     with pytest.raises(WhereError):
         parse_where((part * LONGEST_WHERE)[: LONGEST_WHERE - 1] + "!")
-    assert time.perf_counter() - begun < 0.5
+    assert time.process_time() - begun < 1
 
 
 WORDS = [*"ab1.-'\"`\\()[],=<>! \n\té", " and ", " or ", " not ", " in ", " contains ", "null"]
