@@ -15,7 +15,7 @@ from augmentation_worker.storage.object_store.output import NOTHING, ObjectStore
 from augmentation_worker.storage.object_store.source import ObjectStoreSource
 from augmentation_worker.storage.port import OutputMoved, StoredFile
 from tests.integration.worker.jobs import UID
-from tests.integration.worker.object_stores.conftest import DATASET, client_of, download, keys_of
+from tests.integration.worker.object_stores.conftest import BUCKET, DATASET, client_of, download, keys_of
 from tests.integration.worker.object_stores.store_proxy import Asked, Fault
 from tests.integration.worker.object_stores.store_servers import StoreServer
 
@@ -154,6 +154,17 @@ def test_store_without_checksums_and_conditions_is_written_to_and_that_is_said(
         assert output.published() == revision
     assert read_all(s3, place, tmp_path / "read") == expected(files, tmp_path)
     assert len(notices) == 1 and "does not obey conditional writes" in notices[0]
+
+
+def test_folders_that_a_console_made_are_no_files_of_somebody_else(s3: StoreServer, tmp_path: Path, place: str) -> None:
+    for folder in ("", "meta/", "later/"):
+        s3.s3("PUT", f"/{BUCKET}/{place}/{folder}", {})
+    output = output_of(s3, place)
+    assert output.check(None) == NOTHING  # type: ignore[arg-type]
+    files = stored_in(output, tmp_path)
+    revision = output.commit("made", checked=NOTHING, stored=files, written=WRITTEN)
+    assert output.published() == revision
+    assert set(keys_of(s3, place)) - {"meta", "later", place} == set(expected(files, tmp_path))
 
 
 def test_lost_answer_of_the_entrance_is_found_out(store: StoreServer, tmp_path: Path, place: str) -> None:

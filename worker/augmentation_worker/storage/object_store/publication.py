@@ -17,6 +17,7 @@ from augmentation_worker.dataset_path import DatasetPath, PathRefused
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.storage.object_store.client import StoreClient
 from augmentation_worker.storage.object_store.errors import field_of
+from augmentation_worker.storage.object_store.source import markers_among
 from augmentation_worker.storage.port import OutputMoved, StoredFile
 
 _NO_FILES: Final = ".augmentation-"
@@ -195,15 +196,20 @@ class Publication:
 
     def _sizes(self) -> dict[DatasetPath, int]:
         """Sizes of all files of the folder, whoever wrote them, but for claims and what is stored on the way."""
-        found = {}
-        for entry in self._client.list(self._client.access.path):
-            name = entry.key.removeprefix(self._prefix)
-            if not name.startswith(_NO_FILES):
-                try:
-                    found[DatasetPath(name)] = entry.size
-                except PathRefused:
-                    raise OutputMoved(self._client.access.url) from None  # none of ours
-        return found
+        listed = [
+            entry
+            for entry in self._client.list(self._client.access.path)
+            # What is listed without the prefix stands for the folder itself: consoles make it with the folder.
+            if entry.key.startswith(self._prefix) and not entry.key.startswith(self.key(_NO_FILES))
+        ]
+        markers = {marker.key for marker in markers_among(listed, self._client)}
+        try:
+            return {self._path(entry.key): entry.size for entry in listed if entry.key not in markers}
+        except PathRefused:
+            raise OutputMoved(self._client.access.url) from None  # none of ours
+
+    def _path(self, key: str) -> DatasetPath:
+        return DatasetPath(key.removeprefix(self._prefix))
 
 
 def _not_stored(file: StoredFile) -> WorkerFailure:

@@ -206,7 +206,7 @@ def files_below(client: StoreClient, folder: str) -> dict[DatasetPath, StoredObj
         for entry in client.list(folder)
         if entry.key.startswith(prefix) and not entry.key.removeprefix(prefix).startswith(".")
     }
-    for marker in _markers(found.values(), client):
+    for marker in markers_among(found.values(), client):
         del found[marker.key.removeprefix(prefix)]
     try:
         return dict(zip(checked_listing(found), found.values(), strict=True))
@@ -228,7 +228,7 @@ def fingerprint(files: Mapping[DatasetPath, StoredObject]) -> str:
     return state.hexdigest()[:40]
 
 
-def _markers(entries: Iterable[StoredObject], client: StoreClient) -> list[StoredObject]:
+def markers_among(entries: Iterable[StoredObject], client: StoreClient) -> list[StoredObject]:
     """Empty objects that stand for folders: obstore lists `folder/` as `folder`, under which there is no object."""
     empty = [entry for entry in entries if entry.size == 0]
     markers = [entry for entry in empty if entry.key.endswith(_MARKER_END)]
