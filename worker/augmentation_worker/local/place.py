@@ -34,6 +34,7 @@ from augmentation_worker.storage.object_store.publication import Publication
 from augmentation_worker.storage.object_store.source import ObjectStoreSource
 from augmentation_worker.storage.object_store.variables import endpoint_of
 from augmentation_worker.storage.port import SourceDataset
+from augmentation_worker.storage.provenance import PROVENANCE_PATH
 
 Place = Path | StoreAccess
 
@@ -144,6 +145,13 @@ def read_record(place: StoreAccess, path: DatasetPath, environment: Mapping[str,
     if content is None:
         raise FileNotFoundError(f"there is no {path}")
     return content
+
+
+def without_record(place: Place) -> Place:
+    """The dataset in a bucket whose record somebody names; any other place as it is."""
+    if isinstance(place, Path) or f"/{place.path}".removesuffix(f"/{PROVENANCE_PATH}") == f"/{place.path}":
+        return place
+    return place.model_copy(update={"path": f"/{place.path}".removesuffix(f"/{PROVENANCE_PATH}").removeprefix("/")})
 
 
 def variables_of(source: Place, output: Place) -> Mapping[str, str]:

@@ -19,7 +19,7 @@ from augmentation_worker.formats.port import PixelHashes
 from augmentation_worker.formats.provenance import COPIES_ENTRY
 from augmentation_worker.formats.registry import recorded_in as recorded_by_format
 from augmentation_worker.local.job_file import folder_spec
-from augmentation_worker.local.place import Place, name_of, read_record
+from augmentation_worker.local.place import Place, name_of, read_record, without_record
 from augmentation_worker.storage.folder.dataset_folder import DatasetFolder
 from augmentation_worker.storage.folder.held_folder import EntryRefused
 from augmentation_worker.storage.provenance import COPIES_PATH, PROVENANCE_PATH
@@ -48,6 +48,7 @@ def recorded_in(dataset: Place) -> Recorded:
 
     Raises WorkerFailure(SOURCE_INVALID) if there is none or it is not one of ours.
     """
+    dataset = without_record(dataset)
     is_file = isinstance(dataset, Path) and not dataset.is_dir()
     path = str(dataset) if is_file else f"{name_of(dataset)}/{PROVENANCE_PATH}"
     try:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from augmentation_api.worker_contract import StoreAccess
-from augmentation_worker.local.place import beside, label_of, name_of, place_of, variables_of
+from augmentation_worker.local.place import beside, label_of, name_of, place_of, variables_of, without_record
 
 
 def access(url: str, **environment: str) -> StoreAccess:
@@ -35,6 +35,15 @@ def test_storage_bucket_of_hugging_face_is_reached_by_its_s3_protocol() -> None:
     assert (place.kind, place.bucket, place.path) == ("s3", "robots", "datasets/pusht")
     assert (place.endpoint, place.region, place.addressing) == ("https://s3.hf.co/lab", "us-east-1", "path")
     assert access("hf://buckets/lab/robots").path == ""
+
+
+@pytest.mark.parametrize("path", ["", "datasets/pusht"])
+def test_record_of_a_dataset_in_a_bucket_names_the_dataset(path: str) -> None:
+    url = f"s3://robots/{path}".removesuffix("/")
+    assert without_record(access(f"{url}/meta/augmentation.json")) == access(url)
+    other = access(f"{url}/old-meta/augmentation.json")
+    assert without_record(other) == other
+    assert without_record(Path("a/meta/augmentation.json")) == Path("a/meta/augmentation.json")
 
 
 def test_everything_else_is_a_folder() -> None:
