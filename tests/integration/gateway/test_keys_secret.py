@@ -92,10 +92,10 @@ def test_expired_key_ends_its_stream_and_is_401(gateway: SecretGateway) -> None:
         job_id = create(http)
     gateway.create_key("short", "--namespace", "robots", "--expires", "1m")
     document = json.loads(gateway.keys_file.read_text())
-    end = datetime.now(UTC) + timedelta(seconds=4)
+    end = datetime.now(UTC) + timedelta(seconds=8)
     document["keys"][-1]["expires_at"] = end.isoformat()
     gateway.publish_bytes(json.dumps(document).encode())
-    assert eventually(lambda: gateway.answer("short") == 200, seconds=3)
+    assert eventually(lambda: gateway.answer("short") == 200, seconds=7)
     with gateway.client("short") as client:
         with client.stream("GET", f"{JOBS}/{job_id}/events") as stream:
             list(stream.iter_lines())

@@ -23,7 +23,7 @@ CHECKOUT = Path(__file__).resolve().parents[3]
 CHART = CHECKOUT / "deploy" / "helm" / "augmentation-operator"
 RELEASE = "augmentation"
 SYSTEM_NAMESPACE = "augmentation-system"
-TIMEOUT_SECONDS = 60.0
+TIMEOUT_SECONDS = 180.0
 PATHS = {
     "augmentationjobs": "/apis/augmentation.dev/v1alpha1",
     "augmentationclasses": "/apis/augmentation.dev/v1alpha1",

@@ -82,13 +82,13 @@ def test_generative_job_waits_for_a_class(operator: OperatorProcess, cluster: Cl
 def test_job_rejected_by_the_api_server_continues_when_its_class_is_corrected(
     operator: OperatorProcess, cluster: Cluster
 ) -> None:
-    make_class(cluster, "mistyped", imagePullSecrets=["registry"], metadataResources={"limits": {"cpu dose": "1"}})
+    make_class(cluster, "mistyped", imagePullSecrets=["registry"], metadataResources={"limits": {"cpu-dose": "1"}})
     job = Job(cluster, className="mistyped")
     job.until(lambda job: job.condition("Placed").get("reason") == "Refused")
-    assert "cpu dose" in job.status["message"]
+    assert "cpu-dose" in job.status["message"]
     cluster.merge_patch(
         path_of("augmentationclasses", None, "mistyped"),
-        {"spec": {"metadataResources": {"limits": {"cpu dose": None, "cpu": "1"}}}},
+        {"spec": {"metadataResources": {"limits": {"cpu-dose": None, "cpu": "1"}}}},
     )
     job.await_pods("resolve")
     job.until(lambda job: "refuses" not in job.status["message"])
