@@ -14,6 +14,12 @@ managedFields), and the sizes of the shards' records. Exit status 1 if anything 
 
 `--runs undisturbed` and `--runs killed` make one of the jobs; a result stays in build/thousands-of-episodes/ for the
 comparison.
+
+Measured on two cores which much other work shared (load 20 to 35), with one copy and three shards: undisturbed 328 to
+630 s, of which 0.91 to 0.93 in the augment phase; with two shards killed 402 to 485 s, 0.91 to 0.93. A shard was at
+work for 0.76 to 0.83 of the wall time: the rest is mostly the import of torch by the shards' pods, 4 s of a processor
+each and a minute of so busy a machine. No file differed, of 28. 250 requests to the hub; a resource of 17 KiB; records
+of 104 KiB a shard.
 """
 
 import argparse

@@ -72,7 +72,7 @@ class Faults:
         if not self._on_node:
             return False
         environments = '$(pgrep -f augmentation_worker | sed "s|.*|/proc/&/environ|")'
-        script = f'kill -9 $(grep -lazx "HOSTNAME=$0" {environments} | cut -d/ -f3)'
+        script = f'kill -9 $(grep -lazx "HOSTNAME=$0" {environments} 2>/dev/null | cut -d/ -f3)'
         return subprocess.run([*self._on_node, "sh", "-c", script, hostname], check=False).returncode == 0
 
     def _kill_process(self, command: str) -> None:
