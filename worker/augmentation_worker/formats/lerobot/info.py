@@ -34,8 +34,9 @@ _LANCE = "lance"
 _CONVERTERS = {"v2.0": "v21.convert_dataset_v20_to_v21", "v1": "v2.convert_dataset_v1_to_v2"}
 """LeRobot's own modules that convert a dataset to the version after."""
 _SMALLEST_IMAGE = 16
-_MOST_MEGABYTES = 10**6
 """Fewest pixels per side of an array of numbers that is taken for an image."""
+_MOST_MEGABYTES = 10**6
+_FILE_SIZES = ("video_files_size_in_mb", "data_files_size_in_mb")
 _NUMBER_FORMAT = re.compile(r"(0?[1-9])?d?")
 """How a template may write a number: with at most nine digits, so that a short template makes a short path."""
 _LONGEST_TEMPLATE = 1024
@@ -132,12 +133,12 @@ class DatasetInfo(BaseModel):
     @property
     def video_file_bytes(self) -> int:
         """What a video file of several episodes may take, by LeRobot's setting or its default."""
-        return self._bytes_of("video_files_size_in_mb", 200)
+        return self._bytes_of(_FILE_SIZES[0], 200)
 
     @property
     def data_file_bytes(self) -> int:
         """What a data file may take, by LeRobot's setting or its default."""
-        return self._bytes_of("data_files_size_in_mb", 100)
+        return self._bytes_of(_FILE_SIZES[1], 100)
 
     def _bytes_of(self, name: str, default: int) -> int:
         value: object = self.extra.get(name)
@@ -232,6 +233,10 @@ class DatasetInfo(BaseModel):
         """
         document: dict[str, Any] = json.loads(self.source_json)
         document |= {"total_episodes": episodes, "total_frames": frames}
+        for name in _FILE_SIZES:
+            value = document.get(name, 1)
+            if not isinstance(value, int | float) or not value > 0:
+                del document[name]  # LeRobot 0.6.1 opens no such dataset (DatasetInfo): its default was meant here, too
         if tasks is not None:
             document["total_tasks"] = tasks
         if splits is not None and "splits" in document:

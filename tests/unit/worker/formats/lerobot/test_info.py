@@ -93,6 +93,15 @@ def test_depth_and_one_channel_streams_are_cameras_that_are_not_augmented() -> N
     ]
 
 
+@pytest.mark.parametrize("size", [0, -1, None, "200"])
+def test_size_of_files_with_which_lerobot_opens_no_dataset_is_left_out_of_the_result(size: object) -> None:
+    info = info_of(video_files_size_in_mb=size, data_files_size_in_mb=50)
+    assert (info.video_file_bytes, info.data_file_bytes) == (200 * 2**20, 50 * 2**20)
+    grown = json.loads(info.grown(9, 90, None, {}))
+    assert "video_files_size_in_mb" not in grown
+    assert grown["data_files_size_in_mb"] == 50
+
+
 def test_the_result_keeps_every_field_it_does_not_know() -> None:
     info = info_of(robot_type="so100", tools=[{"name": "say"}])
     grown = json.loads(info.grown(9, 90, {"train": [range(9)]}, {TOP: {"video.codec": "h264"}}))
