@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from augmentation_api import AugmentationJobSpec, FailureReason
 from augmentation_api.augmentation_class import DEFAULT_CHECKPOINT_MB
+from augmentation_api.object_store import url_without_secrets
 from augmentation_api.spec import Preview
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats.registry import format_of
@@ -30,12 +31,16 @@ _FORMS = "a folder, or s3://bucket/path, gs://bucket/path, az://container/path, 
 def add_to(verbs: "Subparsers") -> None:
     """Add the commands to the program's own."""
     run = verbs.add_parser("run", help="run a whole job on this machine, without a cluster")
-    run.add_argument("-f", "--file", type=Path, required=True, help="the AugmentationJob, or its spec, as YAML")
+    run.add_argument(
+        "-f", "--file", type=_on_this_machine, required=True, help="the AugmentationJob, or its spec, as YAML"
+    )
     _add_folders(run)
     run.set_defaults(command=_run)
 
     preview = verbs.add_parser("preview", help="draw what a job will do, before anything is run")
-    preview.add_argument("-f", "--file", type=Path, required=True, help="the AugmentationJob, or its spec, as YAML")
+    preview.add_argument(
+        "-f", "--file", type=_on_this_machine, required=True, help="the AugmentationJob, or its spec, as YAML"
+    )
     _add_source(preview)
     preview.add_argument("-o", "--output", type=_file_to_write, required=True, help="PNG to write")
     preview.add_argument("--episode", type=_index, help="episode to show; default: the first that the job selects")
@@ -92,8 +97,14 @@ def _folder(text: str) -> Path:
     return path
 
 
+def _on_this_machine(text: str) -> Path:
+    if "://" in text:
+        raise argparse.ArgumentTypeError(f"{url_without_secrets(text)} is a URL: name a file on this machine")
+    return Path(text)
+
+
 def _file_to_write(text: str) -> Path:
-    path = Path(text)
+    path = _on_this_machine(text)
     if path.is_dir():
         raise argparse.ArgumentTypeError(f"{text} is a folder: name a file in it, such as {path / 'preview.png'}")
     if not path.parent.is_dir():

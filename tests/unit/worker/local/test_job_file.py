@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from augmentation_worker.__main__ import main
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.local.job_file import folder_spec, read_job_file
 
@@ -37,3 +38,11 @@ def test_what_a_job_of_another_type_would_use_is_refused_by_name(tmp_path: Path)
         read_job_file(file)
     file.write_text("type: generative\ngenerative: {prompt: a kitchen}")
     assert read_job_file(file).generative is not None
+
+
+@pytest.mark.parametrize("option", ["--file", "--output"])
+def test_files_of_a_command_are_on_this_machine(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    named = {"--file": "job.yaml", "--source": "a", "--output": "p.png", option: "s3://robots/job.yaml"}
+    with pytest.raises(SystemExit):
+        main(["preview", *(word for pair in named.items() for word in pair)])
+    assert f"{option}: s3://robots/job.yaml is a URL: name a file on this machine" in capsys.readouterr().err
