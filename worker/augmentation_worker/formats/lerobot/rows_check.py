@@ -31,7 +31,11 @@ from augmentation_worker.media.cores import usable_cores
 from augmentation_worker.work import Work
 
 _MOST_AT_ONCE: Final = 4
-"""Files that are written at a time. For each, memory holds a data file of the source without its images."""
+"""Files that are written at a time."""
+_MOST_HELD_BYTES: Final = 2**30
+"""Memory for the data files of the source, of which each thread holds one without its images."""
+_BYTES_PER_STORED_BYTE: Final = 4
+"""Memory that a data file is taken to need, as it is compressed."""
 Write = Callable[[SourceRows, Sequence[Path]], object]
 """Writes files again."""
 
@@ -41,7 +45,8 @@ class RowsCheck:
 
     def __init__(self, work: Work, metadata: DatasetMetadata, plan: EpisodePlan) -> None:
         self._work, self._metadata, self._plan = work, metadata, plan
-        self._at_once = min(usable_cores(), _MOST_AT_ONCE)
+        largest = max(1, *map(work.source.size, metadata.data_paths)) * _BYTES_PER_STORED_BYTE
+        self._at_once = max(1, min(usable_cores(), _MOST_AT_ONCE, _MOST_HELD_BYTES // largest))
         self._opening = Lock()
         self._readers: SimpleQueue[SourceRows] = SimpleQueue()
         for _ in range(self._at_once):
