@@ -124,15 +124,15 @@ def test_restarted_shard_skips_recorded_units(source: Path, tmp_path: Path) -> N
     assert not (output / "left over.txt").exists()
 
 
-def test_missing_stored_file_fails_integrity_check(source: Path, tmp_path: Path) -> None:
+def test_missing_stored_file_is_lost_and_named(source: Path, tmp_path: Path) -> None:
     output = tmp_path / "result"
     run = run_of(tmp_path / "job", source, output)
     run.run(PhaseName.RESOLVE)
     run.run_shards(1)
     next(output.with_name(f".result.augmenting-{UID[:8]}").rglob("file-001.mp4")).unlink()
-    with pytest.raises(WorkerFailure, match=r"file-001\.mp4 is not stored") as caught:
+    with pytest.raises(WorkerFailure, match=r"not stored any more: .*file-001\.mp4; retry the job") as caught:
         run.run(PhaseName.PUBLISH, shards=1)
-    assert caught.value.reason is FailureReason.INTEGRITY_CHECK_FAILED
+    assert caught.value.reason is FailureReason.RECORDS_LOST
     assert not output.exists()
 
 
